@@ -1,0 +1,26 @@
+"""frformat: neural networks as a few hundred DCT coefficients in one small file.
+
+>>> save_file({"conv.weight": Spectrum.of(weights, 33), "bias": bias}, "model.frz")
+>>> load_file("model.frz")["conv.weight"]
+"""
+
+from frformat.errors import EncodeError, FrzError
+from frformat.info import TensorInfo
+from frformat.reader import FrzFile, load, load_file, open
+from frformat.spectrum import Spectrum
+from frformat.writer import save, save_file
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "EncodeError",
+    "FrzError",
+    "FrzFile",
+    "Spectrum",
+    "TensorInfo",
+    "load",
+    "load_file",
+    "open",
+    "save",
+    "save_file",
+]

@@ -1,0 +1,44 @@
+"""Errors. Each carries the code that section 11 of the specification gives it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CODES: Final = (
+    "MAGIC", "VERSION", "HEADER", "LIMIT", "TRUNCATED", "CHECKSUM", "STREAM", "DIRECTORY", "FEATURE",
+    "UNSUPPORTED", "NAME", "SHAPE", "TRAILING", "TIER", "NOT_FOUND", "DEPENDENCY", "BUDGET", "VALUE",
+)  # fmt: skip
+"""Every code a reader can report, in the order in which section 11 checks them."""
+
+
+class FrzError(Exception):
+    """A file that cannot be decoded as asked, and why.
+
+    Attributes:
+        code: one of :data:`CODES`.
+        reason: what is wrong and what to do, one line.
+        path: the file, if there is one.
+        tensor: the tensor concerned, if it is one.
+        offset: the byte offset in the file at which the fault was seen, if it has one.
+    """
+
+    def __init__(
+        self, code: str, reason: str, *, path: str | None = None, tensor: str | None = None, offset: int | None = None
+    ) -> None:
+        assert code in CODES, code
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.path = path
+        self.tensor = tensor
+        self.offset = offset
+
+    def __str__(self) -> str:
+        where = [f"tensor {self.tensor!r}"] if self.tensor is not None else []
+        where += [f"byte {self.offset}"] if self.offset is not None else []
+        prefix = f"{self.path}: " if self.path is not None else ""
+        return f"{prefix}{self.code}: {self.reason}" + (f" ({', '.join(where)})" if where else "")
+
+
+class EncodeError(ValueError):
+    """An input or an option that cannot be encoded, and what to do about it."""
