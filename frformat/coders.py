@@ -69,12 +69,14 @@ def write(coder: str, arrays: Sequence[Array], out: Writable, progress: Callable
         progress: told the number of bytes of ``arrays`` that are done since it was last told.
     """
     # The strongest level where that costs little time, the usual one for what is large.
-    small = sum(array.nbytes for array in arrays) <= CHUNK
+    size = sum(array.nbytes for array in arrays)
+    small = size <= CHUNK
     compressor: Any = None
     if coder == "deflate":
         compressor = zlib.compressobj(9 if small else 6, zlib.DEFLATED, -15)
     elif coder == "zstd":
         compressor = zstd.ZstdCompressor(level=19 if small else 3)
+        compressor.set_pledged_input_size(size)
     for chunk in _chunks(arrays):
         out.write(compressor.compress(chunk) if compressor else chunk)
         if progress:

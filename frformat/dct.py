@@ -49,7 +49,8 @@ def forward(weights: Array, box: Sequence[int] | None = None) -> NDArray[np.floa
 def working_memory(shape: Sequence[int], box: Sequence[int]) -> int:
     """Bytes that :func:`inverse` takes at its peak beside the output: the box, its expansion, the blocks."""
     plan = _Plan(shape, box)
-    return 8 * (2 * plan.expanded + 4 * max(BLOCK, plan.rank) + 2 * TABLE)
+    block = min(BLOCK, plan.before * plan.n * plan.after)
+    return 8 * (2 * plan.expanded + block + 3 * min(plan.n * plan.rank, TABLE))
 
 
 def inverse(coefficients: Array, shape: Sequence[int], out: Array) -> None:

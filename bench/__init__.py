@@ -1,0 +1,47 @@
+"""Measurements: every figure is a ratio within one run, a size or a count."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("FRFORMAT_DATA", ROOT.parent / "shared" / "data"))
+JAR = ROOT / "android-decoder" / "cli" / "target" / "frz.jar"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured figure.
+
+    Attributes:
+        what: what was measured.
+        figure: the result.
+        aim: what it should be.
+        met: whether it is.
+    """
+
+    what: str
+    figure: str
+    aim: str
+    met: bool
+
+
+class Missing(Exception):  # noqa: N818 — not a failure, a reason to skip
+    """What a measurement needs is not there; says what and how to get it."""
+
+
+def unet_path() -> Path:
+    """The FR authors' published UNet."""
+    path = DATA / "unet_fr" / "unet_fr.pt"
+    if not path.exists():
+        raise Missing(f"{path} is absent: set FRFORMAT_DATA to a folder that holds unet_fr/unet_fr.pt")
+    return path
+
+
+def jar() -> Path:
+    """The JVM decoder's command."""
+    if not JAR.exists():
+        raise Missing("the JVM decoder is not built: run `make demo` or `mvn -f android-decoder/pom.xml package`")
+    return JAR

@@ -1,0 +1,28 @@
+"""``python -m bench [NAME …]``: run all measurements or the named ones and print a Markdown table."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from bench import Missing
+
+NAMES = ("size", "rebuild", "startup", "raw", "damage")
+
+
+def main(names: list[str]) -> int:
+    """Print each table as soon as it is measured; 1 if an aim is missed."""
+    missed = 0
+    for name in names or NAMES:
+        print(f"\n### {name}\n\n| what | measured | aim |\n|---|---|---|", flush=True)
+        try:
+            for row in importlib.import_module(f"bench.{name}").run():
+                print(f"| {row.what} | {row.figure} | {row.aim}{'' if row.met else ' **missed**'} |", flush=True)
+                missed += not row.met
+        except Missing as reason:
+            print(f"| skipped: {reason} | | |")
+    return min(missed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

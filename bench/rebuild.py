@@ -1,0 +1,72 @@
+"""Time and memory of rebuilding the published UNet, against filling arrays of the same shapes."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+import frformat
+from bench import Row, jar
+from bench.unet import spectra
+
+RUNS = 21
+
+
+def run() -> list[Row]:
+    """Both languages, time and peak memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "unet.frz"
+        frformat.save_file(spectra(), path)
+        return [*_python(path), *_jvm(path)]
+
+
+def _python(path: Path) -> list[Row]:
+    shapes = [s.shape for s in spectra().values()]
+    fill, load = _paired(
+        lambda: [np.full(shape, 1.0, np.float32) for shape in shapes], lambda: frformat.load_file(path)
+    )
+    peak = int(subprocess.run([sys.executable, "-m", "bench.peak", path], check=True, capture_output=True).stdout)
+    return [
+        Row(
+            "Python: read, decode and rebuild 31 M weights",
+            f"{load / fill:.2f} × filling them ({1e3 * load:.0f} ms / {1e3 * fill:.0f} ms)",
+            "≤ 2.0 ×",
+            load <= 2 * fill,
+        ),
+        Row("Python: peak memory above the output", f"{peak / 2**20:.1f} MiB", "≤ 8 MiB", peak <= 8 << 20),
+    ]
+
+
+def _paired(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
+    """Median seconds of each, run in turn."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(RUNS + 2):
+        for task, spent in zip((first, second), times, strict=True):
+            start = time.perf_counter()
+            result = task()
+            spent.append(time.perf_counter() - start)
+            del result
+    return statistics.median(times[0][2:]), statistics.median(times[1][2:])
+
+
+def _jvm(path: Path) -> list[Row]:
+    out = subprocess.run(["java", "-jar", jar(), "bench", path, "--json"], check=True, capture_output=True).stdout
+    result = json.loads(out)
+    fill, rebuild, heap = result["fillSeconds"], result["rebuildSeconds"], result["heapPeakBytes"]
+    return [
+        Row(
+            "JVM: rebuild them into direct buffers",
+            f"{rebuild / fill:.2f} × filling them ({1e3 * rebuild:.0f} ms / {1e3 * fill:.0f} ms)",
+            "≤ 2.0 ×",
+            rebuild <= 2 * fill,
+        ),
+        Row("JVM: peak heap", f"{heap / 2**20:.1f} MiB", "≤ 16 MiB", heap <= 16 << 20),
+    ]

@@ -1,0 +1,5 @@
+"""``python -m frformat``: the command line."""
+
+from frformat.cli import main
+
+main()

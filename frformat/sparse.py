@@ -1,0 +1,114 @@
+"""Tensors given by their elements that are not zero: the form in which Frequency Regularization publishes spectra."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat import zigzag
+from frformat.errors import EncodeError
+from frformat.spectrum import Spectrum
+from frformat.values import dtype_name
+
+
+@dataclass(frozen=True, eq=False)
+class Sparse:
+    """The elements of a tensor that are not zero.
+
+    Attributes:
+        places: where they are in row-major order: int64 array of shape (n,), ascending.
+        values: what they are: array of shape (n,) and the tensor's element type, without zeros.
+        shape: shape of the tensor.
+    """
+
+    places: NDArray[np.int64]
+    values: NDArray[Any]
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, array: NDArray[Any]) -> Sparse:
+        """The elements of a dense ``array`` that are not zero."""
+        flat = array.reshape(-1)
+        places = np.flatnonzero(flat)
+        return cls(places, flat[places], array.shape)
+
+    @classmethod
+    def of_spectrum(cls, spectrum: Spectrum) -> Sparse:
+        """The coefficients of ``spectrum`` in float32, each in its place in the tensor's shape."""
+        places = prefix_places(spectrum.spectral_shape, spectrum.kept)
+        order = np.argsort(places)
+        order = order[spectrum.coefficients[order] != 0]
+        return cls(places[order], spectrum.coefficients[order], spectrum.shape)
+
+    @property
+    def dtype(self) -> str:
+        """Element type, a key of :data:`frformat.values.DTYPES`."""
+        return dtype_name(self.values.dtype)
+
+    def dense(self) -> NDArray[Any]:
+        """The tensor itself."""
+        out = np.zeros(zigzag.element_count(self.shape), self.values.dtype)
+        out[self.places] = self.values
+        return out.reshape(self.shape)
+
+    def kept(self, view: Sequence[int] | None = None) -> int:
+        """The length of the shortest zigzag prefix that contains every element; ``view`` as for :meth:`spectrum`."""
+        if len(self.places) == 0:
+            return 0
+        indices = np.array(np.unravel_index(self.places, self.shape if view is None else tuple(view)))
+        # Places are ascending, so the last one of the largest sum is the last one in zigzag order.
+        sums = indices.sum(axis=0)
+        last = int(np.flatnonzero(sums == sums.max())[-1]) if indices.size else 0
+        return position(self.shape if view is None else view, indices[:, last].tolist()) + 1
+
+    def spectrum(self, view: Sequence[int] | None = None) -> Spectrum:
+        """The spectrum whose coefficients are the elements: those of the shortest zigzag prefix that holds them all.
+
+        Args:
+            view: shape of the same element count in which the spectrum is taken; None for the tensor's own.
+
+        Raises:
+            EncodeError: the view does not fit, the elements are not finite real floats, or they are scattered: the
+                prefix would have more than eight coefficients for each and 64, which no spectrum has.
+        """
+        shape = self.shape if view is None else tuple(view)
+        if zigzag.element_count(shape) != zigzag.element_count(self.shape):
+            raise EncodeError(f"view {list(shape)} does not have the element count of shape {list(self.shape)}")
+        k = self.kept(view)
+        if k > 8 * len(self.places) + 64:
+            raise EncodeError(
+                f"{len(self.places):,} elements of shape {list(self.shape)} are not zero, but the zigzag prefix that holds "
+                f"them has {k:,} coefficients: these are weights, not a spectrum"
+            )
+        order = prefix_places(shape, k)
+        coefficients = np.zeros(k, np.float32)
+        _, at, among = np.intersect1d(order, self.places, assume_unique=True, return_indices=True)
+        coefficients[at] = self.values[among].astype(np.float32)
+        return Spectrum(coefficients, self.shape, None if view is None else shape, self.dtype)
+
+
+def prefix_places(shape: Sequence[int], k: int) -> NDArray[np.int64]:
+    """The first ``k`` indices of the zigzag order as places in row-major order: int64 array of shape (k,)."""
+    strides = [zigzag.element_count(shape[axis + 1 :]) for axis in range(len(shape))]
+    return np.asarray(zigzag.prefix(shape, k) @ np.array(strides, np.int64), np.int64)
+
+
+def position(shape: Sequence[int], index: Sequence[int]) -> int:
+    """How many multi-indices of ``shape`` come before ``index`` in zigzag order."""
+    total = sum(index)
+    # ways[j][s]: how many choices of the axes from j on sum to s.
+    ways = [np.zeros(total + 1, np.int64) for _ in range(len(shape) + 1)]
+    ways[-1][0] = 1
+    for axis in reversed(range(len(shape))):
+        ways[axis] = np.cumsum(ways[axis + 1])
+        ways[axis][shape[axis] :] -= ways[axis][: -shape[axis]].copy()
+    before = int(ways[0][:total].sum())
+    rest = total
+    for axis, i in enumerate(index):
+        before += int(ways[axis + 1][rest - i + 1 : rest + 1].sum())
+        rest -= i
+    return before
