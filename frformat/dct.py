@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,15 @@ from frformat import zigzag
 
 Array = NDArray[Any]
 
-BLOCK = 1 << 16
+BLOCK: Final = 1 << 16
 """Elements of output written at a time: 256 KiB of float32, which fits a second-level cache."""
 
-TABLE = 1 << 18
+ONE_THREAD: Final = 1 << 18
+SMALL_RANK: Final = 64
+"""OpenBLAS shares a product of more than ONE_THREAD multiply-adds among threads, which costs more than it gains where
+the rank is small; blocks are kept below that."""
+
+TABLE: Final = 1 << 18
 """Entries of a basis kept whole; a larger one is made in blocks of rows while it is used."""
 
 
@@ -105,7 +110,8 @@ def _expand(core: NDArray[np.float64], n: int, out: Array) -> None:
     single = out.dtype == np.float32 and out.size > BLOCK and _single_suffices(core, n)
     dtype = np.float32 if single else np.float64
     core = core.astype(dtype, copy=False)
-    scratch = None if out.dtype == dtype else np.empty(max(BLOCK, 1), dtype)
+    size = BLOCK if rank > SMALL_RANK else min(BLOCK, ONE_THREAD // rank)
+    scratch = None if out.dtype == dtype else np.empty(size, dtype)
 
     def product(left: Array, right: Array, target: Array) -> None:
         if scratch is None:
@@ -116,16 +122,18 @@ def _expand(core: NDArray[np.float64], n: int, out: Array) -> None:
         target[...] = block
 
     if after == 1:  # rows of the output are products with the transposed basis
-        for start, rows in _basis_blocks(n, rank, dtype, BLOCK):
-            step = max(1, BLOCK // len(rows))
+        for start, rows in _basis_blocks(n, rank, dtype, size):
+            step = max(1, size // len(rows))
             for a in range(0, before, step):
                 product(core[a : a + step, :, 0], rows.T, out[a : a + step, start : start + len(rows), 0])
         return
-    width = min(after, BLOCK)
-    for start, rows in _basis_blocks(n, rank, dtype, max(1, BLOCK // width)):
-        for a in range(before):
+    width = min(after, size)
+    for start, rows in _basis_blocks(n, rank, dtype, max(1, size // width)):
+        step = max(1, size // (width * len(rows)))
+        for a in range(0, before, step):
             for b in range(0, after, width):
-                product(rows, core[a, :, b : b + width], out[a, start : start + len(rows), b : b + width])
+                target = out[a : a + step, start : start + len(rows), b : b + width]
+                product(rows, core[a : a + step, :, b : b + width], target)
 
 
 def _single_suffices(core: NDArray[np.float64], n: int) -> bool:
