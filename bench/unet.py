@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -20,7 +21,10 @@ from frformat import Spectrum, zigzag
 def spectra() -> dict[str, Spectrum]:
     """The checkpoint's 23 tensors as spectra."""
     out = {}
-    for name, sparse in torch.load(unet_path(), weights_only=True).items():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says that it checks sparse tensors
+        checkpoint = torch.load(unet_path(), weights_only=True)
+    for name, sparse in checkpoint.items():
         indices = zigzag.prefix(sparse.shape, sparse._nnz())
         dense = sparse.to_dense().numpy()
         out[name] = Spectrum(dense[tuple(indices.T)], tuple(sparse.shape))

@@ -138,13 +138,28 @@ def _fill_deflate(stored: Readable, out: memoryview) -> None:
 def _fill_zstd(stored: Readable, out: memoryview) -> None:
     decompressor = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: limits.ZSTD_WINDOW_LOG})
     filled = 0
+    data = stored.read(CHUNK)
+    _check_window(data)
     while not decompressor.eof:
-        data = stored.read(CHUNK) if decompressor.needs_input else b""
         part = decompressor.decompress(data, min(CHUNK, len(out) - filled) + 1)
         filled = _append(part, out, filled)
+        data = stored.read(CHUNK) if decompressor.needs_input else b""
         if not data and not part:
             break
     _check_end(decompressor.eof, decompressor.unused_data or stored.read(1), filled, out)
+
+
+def _check_window(data: bytes) -> None:
+    """The window that a frame declares (RFC 8878, section 3.1.1.1); the library lets pass what it can do without."""
+    if len(data) < 6:
+        return
+    if data[4] & 0x20:  # a single segment, whose window is its content
+        window = zstd.get_frame_info(data[:18]).decompressed_size or 0
+    else:
+        base = 1 << (10 + (data[5] >> 3))
+        window = base + base // 8 * (data[5] & 7)
+    if window > 1 << limits.ZSTD_WINDOW_LOG:
+        raise FrzError("STREAM", f"the zstd frame has a window of {window} bytes, more than 8 MiB")
 
 
 def _append(part: bytes, out: memoryview, filled: int) -> int:

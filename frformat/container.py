@@ -11,7 +11,7 @@ import zlib
 from dataclasses import dataclass
 from typing import IO, Final
 
-from frformat import coders, directory, limits
+from frformat import coders, directory, directory_parser, limits
 from frformat.directory import Directory
 from frformat.errors import FrzError
 
@@ -87,7 +87,7 @@ def read(file: IO[bytes]) -> Container:
     stored = file.read(header.stored)
     if zlib.crc32(stored, zlib.crc32(head)) != int.from_bytes(file.read(CRC_BYTES), "little"):
         raise FrzError("CHECKSUM", "the header or directory is damaged: get the file again", offset=end)
-    contents = directory.unpack(coders.inflate(stored, header.length) if header.flags & DEFLATED else stored)
+    contents = directory_parser.parse(coders.inflate(stored, header.length) if header.flags & DEFLATED else stored)
     extents, ends = _extents(contents, end + CRC_BYTES)
     if size > ends[-1]:
         raise FrzError("TRAILING", f"{size - ends[-1]} bytes follow the last segment", offset=ends[-1])

@@ -55,7 +55,8 @@ def working_memory(shape: Sequence[int], box: Sequence[int]) -> int:
     """Bytes that :func:`inverse` takes at its peak beside the output: the box, its expansion, the blocks."""
     plan = _Plan(shape, box)
     block = min(BLOCK, plan.before * plan.n * plan.after)
-    return 8 * (2 * plan.expanded + block + 3 * min(plan.n * plan.rank, TABLE))
+    table = 6 * plan.n if _fft_is_cheaper(plan.n, plan.rank) else 3 * min(plan.n * plan.rank, TABLE)
+    return 8 * (2 * plan.expanded + block + table)
 
 
 def inverse(coefficients: Array, shape: Sequence[int], out: Array) -> None:
@@ -79,7 +80,8 @@ def inverse(coefficients: Array, shape: Sequence[int], out: Array) -> None:
     for axis in plan.order:
         core = np.moveaxis(np.tensordot(basis(plan.shape[axis], plan.box[axis]), core, (1, axis)), 0, axis)
     core = np.ascontiguousarray(core).reshape(plan.before, plan.rank, plan.after)
-    _expand(core, plan.n, out.reshape(plan.before, plan.n, plan.after))
+    with np.errstate(over="ignore"):  # beyond the dtype's largest number lies infinity
+        _expand(core, plan.n, out.reshape(plan.before, plan.n, plan.after))
 
 
 class _Plan:
@@ -107,6 +109,11 @@ class _Plan:
 def _expand(core: NDArray[np.float64], n: int, out: Array) -> None:
     """out[a, x, b] = Σ_i U_n[x, i] · core[a, i, b], in blocks of ``out`` of about BLOCK elements."""
     before, rank, after = core.shape
+    if _fft_is_cheaper(n, rank):
+        for a in range(before):
+            for b in range(after):
+                out[a, :, b] = _inverse_line(core[a, :, b], n)
+        return
     single = out.dtype == np.float32 and out.size > BLOCK and _single_suffices(core, n)
     dtype = np.float32 if single else np.float64
     core = core.astype(dtype, copy=False)
@@ -134,6 +141,23 @@ def _expand(core: NDArray[np.float64], n: int, out: Array) -> None:
             for b in range(0, after, width):
                 target = out[a : a + step, start : start + len(rows), b : b + width]
                 product(rows, core[a : a + step, :, b : b + width], target)
+
+
+def _fft_is_cheaper(n: int, rank: int) -> bool:
+    """Whether the basis of an axis is so large that n · rank products cost more than an FFT of length n."""
+    return n * rank > TABLE and rank > 16 * n.bit_length()
+
+
+def _inverse_line(c: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """The inverse of the orthonormal DCT-II of length ``n`` of one line of leading coefficients (Makhoul 1980)."""
+    sums = np.zeros(n + 1)
+    sums[: len(c)] = c / _scale(n, len(c))
+    turned = (sums[:n] - 1j * sums[:0:-1]) * np.exp(0.5j * math.pi * np.arange(n) / n)
+    folded = np.fft.irfft(turned[: n // 2 + 1], n)
+    line = np.empty(n)
+    line[::2] = folded[: (n + 1) // 2]
+    line[1::2] = folded[: (n - 1) // 2 : -1]
+    return line
 
 
 def _single_suffices(core: NDArray[np.float64], n: int) -> bool:

@@ -125,7 +125,7 @@ class FrzFile:
         """
         group_index, index = self._find(name)
         with self._located(name):
-            self._afford(self._needed(group_index, index))
+            self._check_budget(group_index, index)
             return self._rebuild(group_index, index, self._values(group_index, self.tier))
 
     def spectrum(self, name: str) -> Spectrum:
@@ -159,7 +159,7 @@ class FrzFile:
         for group_index, group in enumerate(self._groups):
             for index, name in enumerate(group.names):
                 with self._located(name):
-                    self._afford(self._needed(group_index, index))
+                    self._check_budget(group_index, index)
             with self._located():
                 values = self._values(group_index, self.tier)
             for index, name in enumerate(group.names):
@@ -193,22 +193,26 @@ class FrzFile:
     def _rebuild(self, group_index: int, index: int, values: list[Array]) -> Array:
         group = self._groups[group_index]
         shape = group.shapes[index]
-        if group.coding == "raw" and len(group.names) == 1:
-            out = values[0].reshape(shape)  # the values are the tensor, and nobody else's
-        else:
-            out = np.empty(shape, DTYPES[group.dtype])
+        try:
+            if group.coding == "raw" and len(group.names) == 1:
+                out = values[0].reshape(shape)  # the values are the tensor, and nobody else's
+            else:
+                out = np.empty(shape, DTYPES[group.dtype])
+        except ValueError as error:
+            raise FrzError("BUDGET", f"NumPy cannot hold shape {list(shape)}: {error}") from error
         CODINGS[group.coding].rebuild(group, index, values[index], out)
         return out
 
-    def _needed(self, group_index: int, index: int) -> int:
-        """Bytes that rebuilding one tensor takes, output included."""
+    def _check_budget(self, group_index: int, index: int) -> None:
+        """Whether rebuilding one tensor can be afforded, output included."""
         group = self._groups[group_index]
-        stored = values_bytes(group, self.tier)
-        if group.coding == "raw" and len(group.names) == 1:
-            return stored
-        needed = stored + element_count(group.shapes[index]) * DTYPES[group.dtype].itemsize
-        self._afford(needed)  # before the working memory is found, which takes time and memory itself
-        return needed + CODINGS[group.coding].working_memory(group, index, self.tier)
+        needed = values_bytes(group, self.tier)
+        if group.coding != "raw" or len(group.names) > 1:  # else the values are the output
+            needed += element_count(group.shapes[index]) * DTYPES[group.dtype].itemsize
+        self._afford(needed)
+        for part in CODINGS[group.coding].working_memory(group, index, self.tier):
+            needed += part
+            self._afford(needed)
 
     def _values(self, group_index: int, tier: int) -> list[Array]:
         """The stored values of each tensor of a group, all tiers up to ``tier``."""

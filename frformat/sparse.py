@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from frformat import zigzag
 from frformat.errors import EncodeError
 from frformat.spectrum import Spectrum
-from frformat.values import dtype_name
+from frformat.values import SPECTRAL_DTYPES, dtype_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +59,12 @@ class Sparse:
         """The length of the shortest zigzag prefix that contains every element; ``view`` as for :meth:`spectrum`."""
         if len(self.places) == 0:
             return 0
-        indices = np.array(np.unravel_index(self.places, self.shape if view is None else tuple(view)))
+        shape = self.shape if view is None else view
+        indices = indices_at(self.places, shape)
         # Places are ascending, so the last one of the largest sum is the last one in zigzag order.
-        sums = indices.sum(axis=0)
-        last = int(np.flatnonzero(sums == sums.max())[-1]) if indices.size else 0
-        return position(self.shape if view is None else view, indices[:, last].tolist()) + 1
+        sums = indices.sum(axis=1)
+        last = int(np.flatnonzero(sums == sums.max())[-1])
+        return position(shape, indices[last].tolist()) + 1
 
     def spectrum(self, view: Sequence[int] | None = None) -> Spectrum:
         """The spectrum whose coefficients are the elements: those of the shortest zigzag prefix that holds them all.
@@ -78,17 +79,27 @@ class Sparse:
         shape = self.shape if view is None else tuple(view)
         if zigzag.element_count(shape) != zigzag.element_count(self.shape):
             raise EncodeError(f"view {list(shape)} does not have the element count of shape {list(self.shape)}")
+        if self.dtype not in SPECTRAL_DTYPES:
+            raise EncodeError(f"a spectrum is of {', '.join(SPECTRAL_DTYPES)}, not of {self.dtype}")
         k = self.kept(view)
         if k > 8 * len(self.places) + 64:
             raise EncodeError(
-                f"{len(self.places):,} elements of shape {list(self.shape)} are not zero, but the zigzag prefix that holds "
-                f"them has {k:,} coefficients: these are weights, not a spectrum"
+                f"{len(self.places):,} elements of shape {list(self.shape)} are not zero, but the zigzag prefix that "
+                f"holds them has {k:,} coefficients: these are weights, not a spectrum"
             )
         order = prefix_places(shape, k)
         coefficients = np.zeros(k, np.float32)
         _, at, among = np.intersect1d(order, self.places, assume_unique=True, return_indices=True)
-        coefficients[at] = self.values[among].astype(np.float32)
+        with np.errstate(over="ignore"):  # what is too large for float32 is refused as not finite
+            coefficients[at] = self.values[among].astype(np.float32)
         return Spectrum(coefficients, self.shape, None if view is None else shape, self.dtype)
+
+
+def indices_at(places: NDArray[np.int64], shape: Sequence[int]) -> NDArray[np.int64]:
+    """The multi-indices of ``places`` in the row-major order of ``shape``: int64 array of shape (n, rank)."""
+    if len(shape) == 0:
+        return np.empty((len(places), 0), np.int64)
+    return np.stack(np.unravel_index(places, tuple(shape)), axis=1)
 
 
 def prefix_places(shape: Sequence[int], k: int) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from typing import IO, Any, Final
 
 from numpy.typing import NDArray
 
-from frformat import coders, container, directory, grouping, limits, rangecoder
+from frformat import coders, container, directory, directory_parser, grouping, limits, rangecoder
 from frformat.container import SegmentWriter
 from frformat.directory import CODERS, RANGE_CODERS, Directory, Group
 from frformat.errors import EncodeError, FrzError
@@ -190,7 +190,7 @@ def _write(tensors: Tensors, file: IO[bytes], spool: IO[bytes], options: _Option
 def _check(contents: Directory) -> None:
     """A reader must accept what is written: names, limits and aliases are checked by its own rules."""
     try:
-        directory.unpack(directory.pack(contents))
+        directory_parser.parse(directory.pack(contents))
     except UnicodeEncodeError as error:
         raise EncodeError(f"{error.object!r} is not Unicode text, so it can be neither name nor metadata") from error
     except FrzError as error:

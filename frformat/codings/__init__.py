@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,13 +18,13 @@ class Coding:
 
     Attributes:
         working_memory: (group, index of the tensor in it, tier) → bytes that rebuilding it takes beside the output and
-            the stored values.
+            the stored values, in parts: each is to be afforded before the next is found.
         rebuild: (group, index, values, out): turn the tensor's stored values, those of all tiers to be used one after
             the other, into ``out``, a C-contiguous array of its shape and dtype; all of it is written. Raises
             :class:`~frformat.errors.FrzError`, ``VALUE``.
     """
 
-    working_memory: Callable[[Group, int, int], int]
+    working_memory: Callable[[Group, int, int], Iterator[int]]
     rebuild: Callable[[Group, int, NDArray[Any], NDArray[Any]], None]
 
 

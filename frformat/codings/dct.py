@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,12 @@ def spectral_shape(group: Group, index: int) -> Shape:
     return group.shapes[index] if view is None else view
 
 
-def working_memory(group: Group, index: int, tier: int) -> int:
-    """The coefficients, their indices, and what the inverse transform takes."""
+def working_memory(group: Group, index: int, tier: int) -> Iterator[int]:
+    """The coefficients and the listing of their indices; then, when that is afforded, the inverse transform."""
     k = group.kept[tier][index]
     shape = spectral_shape(group, index)
-    # The indices cost 8 bytes an axis; only a budgeted number of them is ever listed.
-    return k * (4 + 8 * len(shape)) + dct.working_memory(shape, zigzag.box(shape, k))
+    yield k * (4 + 24 * len(shape))
+    yield dct.working_memory(shape, zigzag.box(shape, k))
 
 
 def coefficients(group: Group, index: int, stored: NDArray[Any]) -> NDArray[np.float32]:

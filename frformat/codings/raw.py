@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ from frformat.directory import Group
 from frformat.errors import FrzError
 
 
-def working_memory(group: Group, index: int, tier: int) -> int:
+def working_memory(group: Group, index: int, tier: int) -> Iterator[int]:
     """Nothing beside the output and the values."""
-    return 0
+    return iter(())
 
 
 def rebuild(group: Group, index: int, values: NDArray[Any], out: NDArray[Any]) -> None:
