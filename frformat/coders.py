@@ -70,7 +70,7 @@ def write(coder: str, arrays: Sequence[Array], out: Writable, progress: Callable
     """
     # The strongest level where that costs little time, the usual one for what is large.
     size = sum(array.nbytes for array in arrays)
-    small = size <= CHUNK
+    small = size < CHUNK
     compressor: Any = None
     if coder == "deflate":
         compressor = zlib.compressobj(9 if small else 6, zlib.DEFLATED, -15)

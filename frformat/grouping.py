@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from frformat import quantization, values
 from frformat.directory import Group
+from frformat.errors import EncodeError
 from frformat.spectrum import Spectrum
 from frformat.values import DTYPES, FORMATS
 
@@ -54,9 +55,12 @@ def pending(name: str, tensor: Array | Spectrum, wanted: str, cuts: Sequence[int
         EncodeError: dtype or number format do not fit.
     """
     if not isinstance(tensor, Spectrum):
+        tensor = np.asarray(tensor)
         dtype = values.dtype_name(tensor.dtype)
         # C order and little-endian, without a copy where it is so already.
         array = np.asarray(tensor, DTYPES[dtype], order="C")
+        if dtype == "bool" and array.size and array.view(np.uint8).max() > 1:
+            raise EncodeError("an element of a bool tensor is neither 0 nor 1")
         return Pending(Group("raw", dtype, (name,), (array.shape,), "none", ()), [[array.reshape(-1)]])
     fmt, steps, stored = quantization.quantized(tensor.coefficients, wanted)
     kept = _kept(tensor.kept, cuts)

@@ -104,6 +104,8 @@ def quantized(coefficients: NDArray[np.float32], wanted: str) -> tuple[str, tupl
     code = _step_code(coefficients, wanted)
     q = quantize(coefficients, code)
     fmt = integer_format(q)
+    if not np.isfinite(dequantize(q, code)).all():
+        raise EncodeError(f"a coefficient of {np.abs(coefficients).max():g} is too large for {wanted}")
     return fmt, (code,), q.astype(DTYPES[fmt])
 
 

@@ -64,7 +64,7 @@ class Sparse:
         # Places are ascending, so the last one of the largest sum is the last one in zigzag order.
         sums = indices.sum(axis=1)
         last = int(np.flatnonzero(sums == sums.max())[-1])
-        return position(shape, indices[last].tolist()) + 1
+        return zigzag.position(shape, indices[last].tolist()) + 1
 
     def spectrum(self, view: Sequence[int] | None = None) -> Spectrum:
         """The spectrum whose coefficients are the elements: those of the shortest zigzag prefix that holds them all.
@@ -106,20 +106,3 @@ def prefix_places(shape: Sequence[int], k: int) -> NDArray[np.int64]:
     """The first ``k`` indices of the zigzag order as places in row-major order: int64 array of shape (k,)."""
     strides = [zigzag.element_count(shape[axis + 1 :]) for axis in range(len(shape))]
     return np.asarray(zigzag.prefix(shape, k) @ np.array(strides, np.int64), np.int64)
-
-
-def position(shape: Sequence[int], index: Sequence[int]) -> int:
-    """How many multi-indices of ``shape`` come before ``index`` in zigzag order."""
-    total = sum(index)
-    # ways[j][s]: how many choices of the axes from j on sum to s.
-    ways = [np.zeros(total + 1, np.int64) for _ in range(len(shape) + 1)]
-    ways[-1][0] = 1
-    for axis in reversed(range(len(shape))):
-        ways[axis] = np.cumsum(ways[axis + 1])
-        ways[axis][shape[axis] :] -= ways[axis][: -shape[axis]].copy()
-    before = int(ways[0][:total].sum())
-    rest = total
-    for axis, i in enumerate(index):
-        before += int(ways[axis + 1][rest - i + 1 : rest + 1].sum())
-        rest -= i
-    return before

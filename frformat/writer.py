@@ -17,6 +17,7 @@ from typing import IO, Any, Final
 from numpy.typing import NDArray
 
 from frformat import coders, container, directory, directory_parser, grouping, limits, rangecoder
+from frformat.atomic import replacing
 from frformat.container import SegmentWriter
 from frformat.directory import CODERS, RANGE_CODERS, Directory, Group
 from frformat.errors import EncodeError, FrzError
@@ -95,19 +96,9 @@ def save_file(
         OSError: the file cannot be written.
     """
     options = _options(metadata, aliases, format, tiers, compression, progress)
-    path = os.fspath(path)
-    folder = os.path.dirname(path) or "."
-    handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", suffix=".tmp", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file, tempfile.TemporaryFile(dir=folder) as spool:
-            _write(tensors, file, spool, options)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, _mode(path))
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    folder = os.path.dirname(os.path.realpath(path))
+    with replacing(path) as file, tempfile.TemporaryFile(dir=folder) as spool:
+        _write(tensors, file, spool, options)
 
 
 def save(
@@ -167,10 +158,11 @@ def _write(tensors: Tensors, file: IO[bytes], spool: IO[bytes], options: _Option
             raise EncodeError(f"tensor {name!r}: {error}") from error
         if part.count > SHARED_VALUES and part.group.coding == "raw":
             large.append(_stream(part, spool, options))
-            continue
-        key = name if part.count > SHARED_VALUES else grouping.likeness(part.group)
-        small.setdefault(key, []).append(part)
-        options.progress(name, part.nbytes)
+        else:
+            key = name if part.count > SHARED_VALUES else grouping.likeness(part.group)
+            small.setdefault(key, []).append(part)
+            options.progress(name, part.nbytes)
+        del tensor, part  # before the next one is loaded
     coded = [_code(grouping.gather(parts), options.allowed) for parts in small.values()]
     contents = Directory(
         (*large, *(group for group, _ in coded)), options.metadata, aliases, tiers=len(options.cuts) + 1
@@ -250,13 +242,3 @@ def _bytes_of(coder: str, runs: Sequence[Array]) -> bytes:
     out = io.BytesIO()
     coders.write(coder, runs, out)
     return out.getvalue()
-
-
-def _mode(path: str) -> int:
-    """The permissions of the file to be replaced, or those that a new one gets."""
-    try:
-        return os.stat(path).st_mode & 0o7777
-    except OSError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask

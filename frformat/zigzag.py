@@ -37,6 +37,23 @@ def prefix(shape: Sequence[int], k: int) -> NDArray[np.int64]:
     return _cached_prefix(clipped, k) if k <= CACHED else _prefix(clipped, k)
 
 
+def position(shape: Sequence[int], index: Sequence[int]) -> int:
+    """How many multi-indices of ``shape`` come before ``index`` in zigzag order."""
+    total = sum(index)
+    # ways[j][s]: how many choices of the axes from j on sum to s.
+    ways = [np.zeros(total + 1, np.int64) for _ in range(len(shape) + 1)]
+    ways[-1][0] = 1
+    for axis in reversed(range(len(shape))):
+        ways[axis] = np.cumsum(ways[axis + 1])
+        ways[axis][shape[axis] :] -= ways[axis][: -shape[axis]].copy()
+    before = int(ways[0][:total].sum())
+    rest = total
+    for axis, i in enumerate(index):
+        before += int(ways[axis + 1][rest - i + 1 : rest + 1].sum())
+        rest -= i
+    return before
+
+
 def box(shape: Sequence[int], k: int) -> tuple[int, ...]:
     """The smallest corner (r0, r1, …) that contains the first ``k`` indices; zeros if ``k`` is 0."""
     return box_of(prefix(shape, k))

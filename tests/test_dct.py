@@ -84,8 +84,8 @@ class TestInverse:
             ((300_000,), 40),
             ((1, 1, 70_000, 1), 5),
             ((400, 400), 400 * 400),  # everything kept
-        ((20_000,), 20_000),  # by FFT
-        ((3, 4001, 2), 20_000),
+            ((20_000,), 20_000),  # by FFT
+            ((3, 4001, 2), 20_000),
         ],
     )
     def test_large_tensors(self, shape: tuple[int, ...], k: int) -> None:

@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from frformat import EncodeError, Spectrum, zigzag
-from frformat.sparse import Sparse, indices_at, position, prefix_places
+from frformat.sparse import Sparse, indices_at, prefix_places
 from tests.strategies import shapes, spectra
 
 
 @given(shapes)
 def test_position_counts_what_comes_before(shape: tuple[int, ...]):
     order = sorted(itertools.product(*map(range, shape)), key=lambda index: (sum(index), index))
-    assert [position(shape, index) for index in order] == list(range(math.prod(shape)))
+    assert [zigzag.position(shape, index) for index in order] == list(range(math.prod(shape)))
 
 
 def test_position_costs_nothing_in_a_large_tensor():
     shape = (1024, 1024, 3, 3)
     for k in (0, 33, 5000):
-        assert position(shape, zigzag.prefix(shape, k + 1)[-1].tolist()) == k
+        assert zigzag.position(shape, zigzag.prefix(shape, k + 1)[-1].tolist()) == k
 
 
 @given(shapes)
@@ -57,7 +57,7 @@ def test_zeros_among_the_leading_coefficients_are_kept():
     array = np.zeros((30, 30), np.float16)
     array[0, 0] = array[3, 4] = 1
     spectrum = Sparse.of(array).spectrum()
-    assert spectrum.kept == position((30, 30), (3, 4)) + 1
+    assert spectrum.kept == zigzag.position((30, 30), (3, 4)) + 1
     assert spectrum.dtype == "f16"
 
 

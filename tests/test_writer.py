@@ -135,6 +135,12 @@ class TestRefusals:
         with pytest.raises(EncodeError):
             frformat.save({}, metadata=metadata)
 
+    def test_what_no_reader_would_accept(self) -> None:
+        with pytest.raises(EncodeError, match="tensor 'x': an element of a bool tensor is neither 0 nor 1"):
+            frformat.save({"x": np.array([2], np.uint8).view(np.bool_)})
+        with pytest.raises(EncodeError, match="too large for q4"):
+            frformat.save({"x": Spectrum(np.array([3.4028235e38]), (1,))}, format="q4")
+
     def test_rank_beyond_the_limit(self) -> None:
         with pytest.raises(EncodeError, match="a shape has 9 entries, at most 8"):
             frformat.save({"x": np.ones((1,) * 9)})

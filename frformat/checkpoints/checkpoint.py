@@ -1,0 +1,97 @@
+"""What all checkpoint files have in common: named tensors that are read one at a time, when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.sparse import Sparse
+from frformat.spectrum import Spectrum
+from frformat.values import DTYPES
+from frformat.zigzag import element_count
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One tensor of a checkpoint, not read yet.
+
+    Attributes:
+        dtype: element type, a key of :data:`frformat.values.DTYPES`.
+        shape: shape.
+        load: reads it: an array, a :class:`Sparse` tensor, or the :class:`Spectrum` of one.
+        kind: what ``load`` gives: ``dense``, ``sparse`` or ``spectrum``.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    load: Callable[[], Array | Sparse | Spectrum]
+    kind: Literal["dense", "sparse", "spectrum"] = "dense"
+
+    @property
+    def elements(self) -> int:
+        """The element count."""
+        return element_count(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the dense tensor."""
+        return self.elements * DTYPES[self.dtype].itemsize
+
+    def array(self) -> Array:
+        """The tensor itself: little-endian array in C order, also of one that is sparse or a spectrum."""
+        value = self.load()
+        if isinstance(value, Sparse):
+            value = value.dense()
+        elif isinstance(value, Spectrum):
+            value = value.weights()
+        return np.asarray(value, DTYPES[self.dtype], order="C")
+
+
+@dataclass(frozen=True)
+class Checkpoint(Mapping[str, Array | Spectrum]):
+    """The tensors of a file. As a mapping it can be given to :func:`frformat.save_file` as it is.
+
+    Use it as a context manager, since some kinds keep their file open.
+
+    Attributes:
+        entries: every tensor by name.
+        aliases: further names for tensors, ``{name: target}`` (tied weights).
+        metadata: flat text of the file.
+        notes: what a user should know of how the file was understood, one line each.
+        close: closes the file.
+    """
+
+    entries: dict[str, Entry]
+    aliases: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    close: Callable[[], None] = lambda: None
+
+    def __enter__(self) -> Checkpoint:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __getitem__(self, name: str) -> Array | Spectrum:
+        value = self.entries[name].load()
+        return value.spectrum() if isinstance(value, Sparse) else value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def untied(self) -> dict[str, Entry]:
+        """Every tensor under each of its names, for formats that know no tied weights."""
+        return self.entries | {name: self.entries[target] for name, target in self.aliases.items()}

@@ -1,0 +1,43 @@
+"""The ``.frz`` format itself, as a checkpoint: to be decoded into another one, or encoded anew with other options."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+import frformat
+from frformat import FrzFile, limits
+from frformat.checkpoints.checkpoint import Checkpoint, Entry
+
+StrPath = str | os.PathLike[str]
+
+
+def load(
+    path: StrPath, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET, spectral: bool = True
+) -> Checkpoint:
+    """List the tensors of a file.
+
+    Args:
+        path: the file.
+        tier: see :func:`frformat.open`.
+        memory_budget: see :func:`frformat.open`.
+        spectral: give tensors of coding ``dct`` as spectra, not as weights.
+
+    Raises:
+        FrzError: the file is not valid, or does not hold the tier.
+    """
+    return of(frformat.open(path, tier=tier, memory_budget=memory_budget), spectral=spectral)
+
+
+def of(file: FrzFile, *, spectral: bool) -> Checkpoint:
+    """An open file as a checkpoint, which closes it; ``spectral`` as for :func:`load`."""
+    entries = {}
+    for name in file:
+        info = file.info(name)
+        if info.alias_of is None:
+            as_spectrum = spectral and info.coding == "dct"
+            read = file.spectrum if as_spectrum else file.__getitem__
+            entries[name] = Entry(
+                info.dtype, info.shape, partial(read, name), kind="spectrum" if as_spectrum else "dense"
+            )
+    return Checkpoint(entries, file.aliases, file.metadata, close=file.close)

@@ -1,0 +1,149 @@
+"""The safetensors format: a JSON header, then the tensors' bytes.
+
+Read and written here and not by the ``safetensors`` package, whose NumPy side knows no 8-bit floats, copies every
+tensor it reads, and writes only what is in memory all at once. The header is checked as strictly as the package does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat import coders
+from frformat.atomic import replacing
+from frformat.checkpoints.checkpoint import Checkpoint, Entry
+from frformat.errors import EncodeError
+from frformat.values import DTYPES
+from frformat.zigzag import element_count
+
+NAMES: Final = {
+    "BOOL": "bool",
+    "U8": "u8",
+    "I8": "i8",
+    "U16": "u16",
+    "I16": "i16",
+    "U32": "u32",
+    "I32": "i32",
+    "U64": "u64",
+    "I64": "i64",
+    "F16": "f16",
+    "BF16": "bf16",
+    "F32": "f32",
+    "F64": "f64",
+    "C64": "c64",
+    "F8_E4M3": "f8_e4m3",
+    "F8_E5M2": "f8_e5m2",
+}
+"""Element types: this format's names and ours."""
+
+HEADER_BYTES: Final = 100_000_000
+"""The longest header that the safetensors package accepts."""
+
+METADATA: Final = "__metadata__"
+
+
+def load(path: str) -> Checkpoint:
+    """List the tensors of a file; they are mapped into memory when they are asked for."""
+    try:
+        header, start, size = _header(path)
+        metadata = _metadata(header.pop(METADATA, {}))
+        entries = {}
+        end = 0
+        for name, (dtype, shape, begin, stop) in sorted(
+            ((name, _described(name, fields)) for name, fields in header.items()), key=lambda item: item[1][2:]
+        ):
+            if begin != end or stop - begin != element_count(shape) * DTYPES[dtype].itemsize:
+                raise EncodeError(
+                    f"tensor {name!r}: bytes {begin} to {stop} do not suit {dtype} {list(shape)} at {end}"
+                )
+            entries[name] = Entry(dtype, shape, partial(_read, path, start + begin, dtype, shape, name))
+            end = stop
+        if start + end != size:
+            raise EncodeError(f"it should have {start + end} bytes and has {size}: it was cut or damaged")
+    except EncodeError as error:
+        raise EncodeError(f"{path}: not a valid safetensors file: {error}") from error
+    return Checkpoint(entries, metadata=metadata)
+
+
+def save(checkpoint: Checkpoint, path: str) -> list[str]:
+    """Write a file, one tensor at a time. Tied weights are written under each of their names."""
+    names = {dtype: name for name, dtype in NAMES.items()}
+    header: dict[str, Any] = {METADATA: checkpoint.metadata} if checkpoint.metadata else {}
+    entries = checkpoint.entries | {name: checkpoint.entries[target] for name, target in checkpoint.aliases.items()}
+    # The widest elements first, as the package has it: every tensor is aligned to its element size.
+    order = sorted(entries, key=lambda name: -DTYPES[entries[name].dtype].itemsize)
+    offset = 0
+    for name in order:
+        entry = entries[name]
+        if entry.dtype not in names:
+            raise EncodeError(f"tensor {name!r}: safetensors has no {entry.dtype}; write .npz or .pt")
+        if name == METADATA:
+            raise EncodeError(f"safetensors cannot hold a tensor of the name {METADATA}; write .npz or .pt")
+        shape = list(entry.shape)
+        header[name] = {"dtype": names[entry.dtype], "shape": shape, "data_offsets": [offset, offset + entry.nbytes]}
+        offset += entry.nbytes
+    packed = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    packed += b" " * (-len(packed) % 8)
+    with replacing(path) as file:
+        file.write(len(packed).to_bytes(8, "little") + packed)
+        for name in order:
+            file.write(coders.byte_view(entries[name].array()))
+    return []
+
+
+def _header(path: str) -> tuple[dict[str, Any], int, int]:
+    """The header, the offset of the first tensor and the size of the file."""
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        length = int.from_bytes(file.read(8), "little")
+        if length > min(HEADER_BYTES, size - 8):
+            raise EncodeError(f"its header has {length} bytes, the file {size}: it was cut or damaged")
+        packed = file.read(length)
+    try:
+        header = json.loads(packed.decode(), object_pairs_hook=_unique)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise EncodeError(f"its header is not JSON: {error}") from error
+    if not isinstance(header, dict):
+        raise EncodeError("its header is not a JSON object")
+    return header, 8 + length, size
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise EncodeError("a name occurs twice in its header")
+    return found
+
+
+def _metadata(found: object) -> dict[str, str]:
+    if not (isinstance(found, dict) and all(isinstance(text, str) for text in found.values())):
+        raise EncodeError("its metadata is not a map of strings")
+    return {key: text for key, text in found.items() if key}
+
+
+def _described(name: str, fields: object) -> tuple[str, tuple[int, ...], int, int]:
+    """Element type, shape, first byte and the byte after the last of one tensor."""
+    match fields:
+        case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [begin, end]} if all(
+            type(n) is int and n >= 0 for n in (*shape, begin, end)
+        ):
+            if dtype not in NAMES:
+                raise EncodeError(f"tensor {name!r}: element type {dtype} is none of {', '.join(NAMES)}")
+            return NAMES[dtype], tuple(shape), begin, end
+    raise EncodeError(f"tensor {name!r}: its description is malformed")
+
+
+def _read(path: str, offset: int, dtype: str, shape: tuple[int, ...], name: str) -> NDArray[Any]:
+    """One tensor, mapped: its pages are read when they are used and dropped with the array."""
+    if element_count(shape) == 0:
+        return np.empty(shape, DTYPES[dtype])
+    array = np.memmap(path, DTYPES[dtype], "r", offset, shape)
+    if dtype == "bool" and array.view(np.uint8).max() > 1:
+        raise EncodeError(f"{path}: tensor {name!r}: an element of a bool tensor is neither 0 nor 1")
+    return array

@@ -1,0 +1,86 @@
+"""The command ``frformat``: one file per command, loaded only when it is asked for.
+
+A command returns its exit code (None is 0) and raises what goes wrong; :mod:`frformat.cli.errors` turns that into one
+line of text, or JSON, and an exit code.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import sys
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from frformat import __version__
+from frformat.cli import errors
+
+COMMANDS: Final = ("encode", "decode", "dump", "verify", "diff")
+"""Each is the attribute of that name in the module of that name in this package."""
+
+
+class Commands(click.Group):
+    """The group of all commands. It imports one when it is used, and reports every error in the same way."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order in which a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"frformat.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def main(self, args: Any = None, prog_name: str | None = None, *rest: Any, **options: Any) -> Any:
+        """Run a command line and leave with its exit code."""
+        args = sys.argv[1:] if args is None else list(args)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # what a terminal cannot show is no reason to fail
+                stream.reconfigure(errors="backslashreplace")
+        options["standalone_mode"] = False
+        try:
+            sys.exit(super().main(args, "frformat", *rest, **options))
+        except Exception as error:
+            as_json = "--json" in itertools.takewhile(lambda arg: arg != "--", args)
+            sys.exit(errors.report(error, as_json))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader that goes away (``| head``) ends it without a word."""
+        try:
+            code = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            errors.silence_output()
+            return errors.BROKEN_PIPE
+        return code
+
+
+HELP: Final = """Neural networks as a few hundred DCT coefficients in one small file.
+
+\b
+Try:
+  frformat encode model.pt -o model.frz
+  frformat dump model.frz
+  frformat verify model.frz
+  frformat decode model.frz -o model.safetensors
+"""
+
+
+@click.command(
+    cls=Commands,
+    help=HELP,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 fine, 1 the files differ (diff), 2 an error, 130 interrupted.",
+)
+@click.version_option(__version__, message="%(prog)s %(version)s, format version 1")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Show the help where no command is given."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())

@@ -1,0 +1,111 @@
+"""``frformat decode``: ``.frz`` files become checkpoints of other formats."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from frformat.cli import terminal
+from frformat.cli.files import open_frz
+from frformat.cli.options import json_option, memory_option, tier_option
+from frformat.cli.output import force_option, writing
+from frformat.cli.terminal import clean, count
+from frformat.errors import EncodeError, FrzError
+
+if TYPE_CHECKING:
+    from frformat.checkpoints import Checkpoint, Entry
+
+
+HELP = """Rebuild the tensors of FILE and write them as an ordinary checkpoint.
+
+Tensors are rebuilt and written one at a time; a .pt file is collected in memory first.
+
+\b
+Examples:
+  frformat decode model.frz -o model.safetensors
+  frformat decode model.frz -o small.npz --tier 0
+  frformat decode unet.frz -o unet_fr.pt --spectral
+  cat model.frz | frformat decode - -o model.pt
+"""
+
+
+@click.command(help=HELP, epilog="Exit codes: 0 fine, 2 an error; the output is then as it was before.")
+@click.argument("source", metavar="FILE", type=click.Path(allow_dash=True))
+@click.option("-o", "--output", metavar="OUT", type=click.Path(), required=True, help=".safetensors, .npz, .pt or .pth")
+@click.option("--spectral", is_flag=True, help="Write spectra, not weights: sparse tensors in a .pt file.")
+@tier_option
+@memory_option
+@force_option
+@json_option
+def decode(
+    source: str, output: str, spectral: bool, tier: int | None, memory_budget: int, force: bool, as_json: bool
+) -> None:
+    """See :data:`HELP`."""
+    from frformat import checkpoints
+    from frformat.checkpoints import frz
+
+    start = time.perf_counter()
+    kind = checkpoints.writer_of(output)
+    if spectral and kind != "pt":
+        raise EncodeError(f"{output}: --spectral writes sparse tensors, which only a .pt file can hold")
+    with writing(output, force), open_frz(source, tier, memory_budget) as file:
+        total = sum(file.info(name).nbytes for name in file)
+        if not spectral:
+            if kind == "pt" and total > memory_budget:
+                reason = f"a .pt file is made in memory, which takes {total:,} bytes, of {memory_budget:,} allowed"
+                raise FrzError("BUDGET", reason, path=source)
+            _check_room(total, output)
+        with terminal.progress() as bar:
+            task = bar.add_task("decoding", total=total)
+            checkpoint = _watched(frz.of(file, spectral=spectral), lambda done: bar.update(task, advance=done))
+            notes = checkpoints.save(checkpoint, output)
+        facts = {
+            "input": {"file": source, "bytes": file.container.size},
+            "file": output,
+            "bytes": os.path.getsize(output),
+            "tensor_count": len(file),
+            "tier": file.tier,
+            "seconds": time.perf_counter() - start,
+            "notes": notes,
+        }
+    if as_json:
+        terminal.print_json(facts)
+    else:
+        _show(facts)
+
+
+def _check_room(total: int, output: str) -> None:
+    """Refuse what would not fit on the disk, before anything is rebuilt: a few bytes may describe terabytes."""
+    free = shutil.disk_usage(os.path.dirname(output) or ".").free
+    if total > free:
+        raise OSError(errno.ENOSPC, f"the tensors take {total:,} bytes, and the disk has {free:,} left", output)
+
+
+def _watched(checkpoint: Checkpoint, progress: Callable[[int], Any]) -> Checkpoint:
+    """The same checkpoint; ``progress`` is told the bytes of every tensor that is loaded."""
+
+    def watched(entry: Entry) -> Entry:
+        def load() -> Any:
+            value = entry.load()
+            progress(entry.nbytes)
+            return value
+
+        return replace(entry, load=load)
+
+    return replace(checkpoint, entries={name: watched(entry) for name, entry in checkpoint.entries.items()})
+
+
+def _show(facts: dict[str, Any]) -> None:
+    out = terminal.console()
+    for note in facts["notes"]:
+        out.print(clean(note), style="dim", soft_wrap=True)
+    text = f"{clean(facts['file'])}: {count(facts['tensor_count'], 'tensor')}, {count(facts['bytes'], 'byte')}"
+    text += f" from {count(facts['input']['bytes'])}, in {facts['seconds']:.1f} s"
+    out.print(text, style="bold", soft_wrap=True)

@@ -1,0 +1,149 @@
+"""``frformat encode``: checkpoints of other formats become ``.frz`` files."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from frformat.cli import terminal
+from frformat.cli.options import json_option
+from frformat.cli.output import force_option, writing
+from frformat.errors import EncodeError
+
+if TYPE_CHECKING:
+    from frformat.checkpoints import Checkpoint
+    from frformat.encoding import Policy, Report
+
+
+HELP = """Encode a checkpoint: .pt, .safetensors, .npz, or .frz anew.
+
+Without --keep, --energy or --max-error all is lossless: weights are stored as they are, and spectra, as Frequency
+Regularization leaves them, with all coefficients that are not zero. The three apply to spectra and to float tensors
+of rank 2 or more; what would not get smaller stays as it is.
+
+\b
+A rule is 'PATTERN: WORDS'; the first that matches a name wins. Words:
+  raw                                    store the weights as they are
+  keep=N, keep=N%, energy=S, max-error=S what to keep of its spectrum
+  view=N,N,…                             shape in which the spectrum is taken
+  format=F                               number format
+  spectral                               its numbers are a spectrum already
+
+\b
+Examples:
+  frformat encode unet_fr.pt -o unet.frz
+  frformat encode unet_fr.pt -o unet.frz --format step=0.1875
+  frformat encode model.safetensors -o model.frz --energy 99.9%
+  frformat encode lenet.pt -o lenet.frz --rule 'fc1.weight: keep=300 view=500,50,4,4' --rule '*.bias: keep=3'
+  frformat encode model.frz -o tiers.frz --tiers 10%,50%
+"""
+
+
+@click.command(
+    help=HELP, epilog="Exit codes: 0 fine, 2 an error; no new output is then left, unless --verify finds it wrong."
+)
+@click.argument("source", metavar="IN", type=click.Path())
+@click.option("-o", "--output", metavar="OUT.frz", type=click.Path(), required=True, help="The file to write.")
+@click.option("--keep", metavar="N|N%", help="Keep the first N coefficients, or a share of the weights.")
+@click.option("--energy", metavar="SHARE", help="Keep as few as hold this share of the squared weights, e.g. 0.999.")
+@click.option(
+    "--max-error", metavar="SHARE", help="Keep as few as rebuild each weight to this share of the tensor's largest."
+)
+@click.option("--rule", "rules", multiple=True, metavar="RULE", help="Treat some tensors differently; see above.")
+@click.option(
+    "--format", metavar="FORMAT", default="auto", show_default=True, help="Numbers: f32, f16, bf16, qN, step=S."
+)
+@click.option(
+    "--spectral/--no-spectral", default=None, help="The input is, or is not, in the DCT domain.  [default: detect it]"
+)
+@click.option("--tiers", metavar="N,N%,…", default="", help="What smaller tiers of the file keep of each spectrum.")
+@click.option(
+    "--compression",
+    metavar="HOW",
+    default="auto",
+    show_default=True,
+    help="core (no zstd), none, deflate, zstd, range.",
+)
+@click.option("--metadata", "-m", multiple=True, metavar="KEY=TEXT", help="Text to put into the file. Repeatable.")
+@click.option("--entry", metavar="KEY", help="Which state dict of a PyTorch file that holds several.")
+@click.option("--verify", "verifies", is_flag=True, help="Read the new file back and compare.")
+@force_option
+@json_option
+def encode(
+    source: str,
+    output: str,
+    keep: str | None,
+    energy: str | None,
+    max_error: str | None,
+    rules: tuple[str, ...],
+    format: str,
+    spectral: bool | None,
+    tiers: str,
+    compression: str,
+    metadata: tuple[str, ...],
+    entry: str | None,
+    verifies: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """See :data:`HELP`."""
+    from frformat import checkpoints, encoding
+    from frformat.cli import report as reports
+
+    start = time.perf_counter()
+    given = {"keep": keep, "energy": energy, "max-error": max_error, "format": format}
+    default = encoding.Rule().saying(f"{key}={value}" for key, value in given.items() if value is not None)
+    policy = encoding.Policy([encoding.Rule.parse(rule) for rule in rules], default, spectral)
+    if os.path.splitext(output)[1].lower() in checkpoints.EXTENSIONS:
+        raise EncodeError(f"{output}: encode writes .frz files; `frformat decode` writes the other formats")
+    options = {"metadata": _metadata(metadata), "tiers": _cuts(tiers), "compression": compression}
+    with writing(output, force), checkpoints.load(source, entry=entry) as checkpoint:
+        report = _run(checkpoint, output, policy, **options)
+        if verifies:
+            encoding.verify(checkpoint, output, report)
+    facts = reports.facts(report, source, output, time.perf_counter() - start)
+    if (tiers or format != "auto") and all(told.coding == "raw" for told in report.tensors.values()):
+        what = "--format and --tiers are for spectra, and there are none: say --keep, --energy or --max-error"
+        facts["notes"] = [*facts["notes"], what]
+    if as_json:
+        terminal.print_json(facts)
+    else:
+        reports.show(facts)
+
+
+def _run(checkpoint: Checkpoint, output: str, policy: Policy, **options: Any) -> Report:
+    """Encode behind a progress bar."""
+    from frformat import encoding
+
+    with terminal.progress() as bar:
+        task = bar.add_task("encoding", total=sum(entry.nbytes for entry in checkpoint.entries.values()))
+        return encoding.encode(
+            checkpoint, output, policy, progress=lambda name, done: bar.update(task, advance=done), **options
+        )
+
+
+def _cuts(text: str) -> list[int | float]:
+    """``10,50%`` as numbers and shares of coefficients."""
+    cuts: list[int | float] = []
+    for part in filter(None, text.split(",")):
+        try:
+            cuts.append(float(part[:-1]) / 100 if part.endswith("%") else int(part))
+        except ValueError as error:
+            raise EncodeError(
+                f"tier {part!r} is neither a number of coefficients such as 100 nor a share such as 25%"
+            ) from error
+    return cuts
+
+
+def _metadata(pairs: tuple[str, ...]) -> dict[str, str]:
+    """``KEY=TEXT`` options as a map."""
+    found = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not (key and equals):
+            raise EncodeError(f"metadata {pair!r} is not of the form KEY=TEXT")
+        found[key] = text
+    return found

@@ -1,0 +1,51 @@
+"""Files named on the command line: paths, pipes and ``-`` for standard input."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from typing import IO
+
+from frformat import limits
+from frformat.reader import FrzFile
+
+
+def source(path: str) -> IO[bytes]:
+    """A seekable binary file of what ``path`` names; what comes through a pipe is put into a temporary file first.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if path == "-":
+        return _spooled(sys.stdin.buffer)
+    file = open(path, "rb")  # noqa: SIM115 — the caller's to close
+    try:
+        if file.seekable():
+            return file
+        with file:
+            return _spooled(file)
+    except BaseException:
+        file.close()
+        raise
+
+
+def open_frz(path: str, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET) -> FrzFile:
+    """The file that ``path`` names, ``-`` included, its directory read; see :func:`frformat.open`."""
+    file = source(path)
+    try:
+        return FrzFile(file, path, tier, memory_budget)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _spooled(stream: IO[bytes]) -> IO[bytes]:
+    spool = tempfile.TemporaryFile()  # noqa: SIM115 — the caller's to close
+    try:
+        shutil.copyfileobj(stream, spool)
+    except BaseException:
+        spool.close()
+        raise
+    spool.seek(0)
+    return spool

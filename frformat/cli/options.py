@@ -1,0 +1,42 @@
+"""Options that several commands take."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import click
+
+UNITS: Final = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+"""Bytes of each unit, in lower case."""
+
+
+class ByteCount(click.ParamType[int]):
+    """A number of bytes with an optional unit: ``500MB``, ``1.5GiB``, ``65536``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number of bytes that ``value`` stands for."""
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", value.strip().lower())
+        if not found or found[2] not in UNITS:
+            self.fail(f"{value!r} is not a size such as 500MB, 8GiB or 65536.", param, ctx)
+        return int(float(found[1]) * UNITS[found[2]])
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines, errors too.")
+
+tier_option = click.option(
+    "--tier", type=click.IntRange(min=0), metavar="N", help="Use tiers 0 to N only. [default: all that are present]"
+)
+
+memory_option = click.option(
+    "--memory-budget",
+    type=ByteCount(),
+    default="4GiB",
+    show_default=True,
+    metavar="SIZE",
+    help="Refuse what needs more memory than this for tensors, e.g. 8GiB.",
+)

@@ -1,0 +1,105 @@
+"""What goes to the terminal: text of strangers made harmless, numbers made readable, tables, and JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
+
+UNBOUNDED = 1 << 14
+"""Columns of output that no person sees directly: tables are neither cut nor folded in a pipe."""
+
+FOLDED = 24
+"""Least width of a column that may be folded."""
+
+
+def clean(text: str) -> str:
+    """``text`` with control, bidirectional and other unprintable characters as escapes, on one line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def count(number: int, noun: str = "", plural: str = "") -> str:
+    """A whole number with separators and, if given, what it counts: ``1 byte``, ``4,524 bytes``."""
+    if not noun:
+        return f"{number:,}"
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def dims(shape: Sequence[int]) -> str:
+    """A shape as text: ``64×3×3×3``; ``scalar`` for rank 0."""
+    return "×".join(map(str, shape)) or "scalar"
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that takes no text for markup, and does not cut lines when they go to a file or a pipe."""
+    from frformat.cli.console import PlainConsole
+
+    stream = sys.stderr if stderr else sys.stdout
+    return PlainConsole(stderr=stderr, width=None if stream.isatty() else UNBOUNDED)
+
+
+def table(*columns: str, left: Sequence[str] = (), fold: str = "") -> Table:
+    """An empty table: columns are aligned to the right, but for those in ``left``; only ``fold`` may break lines."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    out = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    for name in columns:
+        folds = name == fold
+        width = FOLDED if folds else None
+        side: Literal["left", "right"] = "left" if name in left else "right"
+        out.add_column(name, justify=side, no_wrap=not folds, overflow="fold", min_width=width)
+    return out
+
+
+def show(table: Table) -> None:
+    """Print a table; a terminal that is too narrow for it gets lines that are too long, not cells that are cut."""
+    screen = console()
+    if screen.is_terminal:
+        screen.width = max(screen.width, _least_width(table))
+    screen.print(table)
+
+
+def progress() -> Progress:
+    """A progress bar on stderr, shown only where a person looks and gone when it is done."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(True), TimeRemainingColumn())
+    screen = console(stderr=True)
+    return Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document, in ASCII; numbers that JSON lacks become the strings NaN, Infinity and -Infinity."""
+    click.echo(json.dumps(_finite(value), indent=2, allow_nan=False))
+
+
+def _least_width(table: Table) -> int:
+    """Columns that a table takes when what may be folded is."""
+    from rich.cells import cell_len
+    from rich.measure import Measurement
+
+    wide = console()
+    wide.width = UNBOUNDED
+    natural = Measurement.get(wide, wide.options, table).maximum
+    foldable = [max(map(cell_len, map(str, column.cells))) for column in table.columns if not column.no_wrap]
+    return natural - sum(max(0, width - FOLDED) for width in foldable)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value

@@ -1,0 +1,79 @@
+"""``frformat verify``: whether files are whole."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import click
+
+from frformat.cli import errors
+from frformat.cli.files import open_frz
+from frformat.cli.options import json_option, memory_option
+from frformat.cli.terminal import clean, count, print_json, progress
+from frformat.reader import FrzFile
+
+HELP: Final = """Check each FILE whole: structure, checksums, streams and values.
+
+\b
+Examples:
+  frformat verify model.frz
+  frformat verify --rebuild *.frz
+  frformat verify --json model.frz | jq '.[0].ok'
+  curl -s https://example.org/model.frz | frformat verify -
+"""
+
+
+@click.command(help=HELP, epilog="Exit codes: 0 all files are whole, 2 at least one is not or cannot be read.")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.option("--rebuild", is_flag=True, help="Also rebuild every tensor, as decoding does.")
+@memory_option
+@json_option
+def verify(files: tuple[str, ...], rebuild: bool, memory_budget: int, as_json: bool) -> int:
+    """Check all files and tell of each. Returns the exit code."""
+    results = []
+    for path in files:
+        result, error = _check(path, rebuild, memory_budget)
+        results.append(result)
+        if as_json:
+            continue
+        if error is None:
+            click.echo(_line(result))
+        else:
+            errors.report(error, as_json)
+    if as_json:
+        print_json(results)
+    return 0 if all(result["ok"] for result in results) else errors.TROUBLE
+
+
+def _check(path: str, rebuild: bool, memory_budget: int) -> tuple[dict[str, Any], Exception | None]:
+    """What ``--json`` says of one file, and the error if there is one."""
+    result = {"file": path, "ok": False, "rebuilt": False, "error": None}
+    result |= dict.fromkeys(("bytes", "tensors", "tiers", "tiers_present"))
+    try:
+        with open_frz(path, memory_budget=memory_budget) as file:
+            result |= {"bytes": file.container.size, "tensors": len(file)}
+            result |= {"tiers": file.tiers, "tiers_present": file.tiers_present}
+            file.verify()
+            if rebuild:
+                _rebuild(file, path)
+    except errors.CAUGHT as error:
+        return result | {"error": errors.as_dict(error)}, error
+    return result | {"ok": True, "rebuilt": rebuild}, None
+
+
+def _rebuild(file: FrzFile, path: str) -> None:
+    """Rebuild every tensor, one after the other."""
+    infos = [file.info(name) for name in file]
+    infos = [info for info in infos if info.alias_of is None]
+    with progress() as bars:
+        task = bars.add_task(clean(path), total=sum(info.nbytes for info in infos))
+        for info in infos:
+            file[info.name]
+            bars.update(task, advance=info.nbytes)
+
+
+def _line(result: dict[str, Any]) -> str:
+    present, tiers = result["tiers_present"], result["tiers"]
+    some = "" if present == tiers else f" of {tiers}, the rest is cut off"
+    parts = [count(result["bytes"], "byte"), count(result["tensors"], "tensor"), f"{count(present, 'tier')}{some}"]
+    return clean(f"{result['file']}: ok, {', '.join(parts)}")

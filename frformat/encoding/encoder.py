@@ -1,0 +1,241 @@
+"""From a checkpoint to a file, one tensor at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+import frformat
+from frformat.checkpoints import Checkpoint, Entry
+from frformat.encoding.detection import dense_spectra
+from frformat.encoding.policy import Decision, Policy
+from frformat.encoding.source import Coefficients, Source, Weights
+from frformat.errors import EncodeError, FrzError
+from frformat.quantization import canonical, quantized
+from frformat.sparse import Sparse
+from frformat.spectrum import Spectrum
+from frformat.values import SPECTRAL_DTYPES, dtype_name
+from frformat.writer import Progress
+
+Array = NDArray[Any]
+StrPath = str | os.PathLike[str]
+
+BYTES: Final = {"auto": 4.0, "f32": 4.0, "f16": 2.0, "bf16": 2.0}
+"""What a coefficient takes in each number format, about; for ``qN`` it is N/8, for steps at least 1."""
+
+WORTH: Final = 0.98
+"""Weights are coded by their spectrum if that takes at most so much of what they take as they are, exactly."""
+
+SAMPLE: Final = 1 << 20
+"""Bytes that are compressed to tell what a tensor takes in the file."""
+
+
+@dataclass(frozen=True)
+class TensorReport:
+    """What became of one tensor.
+
+    Attributes:
+        coding: ``raw`` or ``dct``.
+        kept: how many coefficients are stored; None for ``raw``.
+        energy: share of the sum of squared weights that they keep; None for ``raw``.
+        error: largest error of a rebuilt weight, relative to the largest weight; 0 for ``raw``.
+        note: why a tensor is raw that should have been otherwise, or that it was rebuilt; else empty.
+        digest: what :func:`digest` gives for what a reader will get; empty if that is the tensor of the input.
+    """
+
+    coding: str
+    kept: int | None = None
+    energy: float | None = None
+    error: float = 0.0
+    note: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a checkpoint.
+
+    Attributes:
+        tensors: what became of each tensor.
+        notes: what a user should know of how the checkpoint was understood, one line each.
+    """
+
+    tensors: dict[str, TensorReport]
+    notes: list[str]
+
+
+def encode(
+    checkpoint: Checkpoint,
+    path: StrPath,
+    policy: Policy | None = None,
+    *,
+    metadata: Mapping[str, str] | None = None,
+    tiers: Sequence[int | float] = (),
+    compression: str = "auto",
+    progress: Progress | None = None,
+) -> Report:
+    """Write a checkpoint to an ``.frz`` file. Tensors are read, decided on and coded one at a time.
+
+    Args:
+        checkpoint: the tensors; its metadata and tied names go into the file.
+        path: where to; an older file is replaced when the new one is whole.
+        policy: what is done with which tensor. Without one all is lossless: weights are raw, spectra keep all they
+            have.
+        metadata: more metadata; it goes before that of the checkpoint.
+        tiers: see :func:`frformat.save_file`.
+        compression: see :func:`frformat.save_file`.
+        progress: called with a tensor's name and how many bytes of the dense tensor are done since it was last called.
+
+    Raises:
+        EncodeError: a tensor cannot be coded as asked, or an option cannot be met; the tensor is named.
+        OSError: a file cannot be read or written.
+    """
+    encoder = _Encoder(checkpoint, policy or Policy(), progress or (lambda name, done: None))
+    frformat.save_file(
+        encoder,
+        path,
+        metadata={**checkpoint.metadata, **(metadata or {})},
+        aliases=checkpoint.aliases,
+        format={name: decision.format for name, decision in encoder.decisions.items()},
+        tiers=tiers,
+        compression=compression,
+        progress=encoder.written,
+    )
+    return Report(encoder.reports, [*checkpoint.notes, *encoder.notes])
+
+
+class _Encoder(Mapping[str, Array | Spectrum]):
+    """The tensors of a checkpoint as they are to be stored; looking one up decides on it and reports."""
+
+    def __init__(self, checkpoint: Checkpoint, policy: Policy, progress: Progress) -> None:
+        self._entries = checkpoint.entries
+        self._progress = progress
+        self.reports: dict[str, TensorReport] = {}
+        self.notes: list[str] = []
+        for rule in policy.rules:
+            if not any(rule.matches(name) for name in checkpoint):
+                names = ", ".join(list(checkpoint)[:3])
+                raise EncodeError(f"the rule for {rule.pattern!r} matches no tensor; the names are {names} …")
+        detected: dict[str, int] = {}
+        if policy.spectral is None:
+            detected = dense_spectra(self._entries)
+            self._tell(detected)
+        self.decisions: dict[str, Decision] = {
+            name: policy.decide(name, entry, detected.keys()) for name, entry in self._entries.items()
+        }
+
+    def __getitem__(self, name: str) -> Array | Spectrum:
+        entry = self._entries[name]
+        try:
+            value, self.reports[name] = _coded(entry, self.decisions[name])
+        except EncodeError as error:
+            raise EncodeError(f"tensor {name!r}: {error}") from error
+        if isinstance(value, Spectrum):
+            self._progress(name, entry.nbytes)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def written(self, name: str, done: int) -> None:
+        """The writer's progress; spectra were counted when they were made, which is what takes time."""
+        if self.reports[name].coding == "raw":
+            self._progress(name, done)
+
+    def _tell(self, detected: Mapping[str, int]) -> None:
+        sparse = sum(entry.kind == "sparse" for entry in self._entries.values())
+        if sparse:
+            self._note(sparse, "they are sparse")
+        if detected:
+            most = f"{max(detected.values()):,}"
+            self._note(
+                len(detected), f"all that is not zero in them lies in the first {most} places of the zigzag order"
+            )
+
+    def _note(self, count: int, reason: str) -> None:
+        what = f"taken for DCT spectra, since {reason}: {count} of {len(self)} tensors"
+        self.notes.append(f"{what}; if they are weights, say --no-spectral")
+
+
+def digest(stored: Array | Spectrum) -> str:
+    """SHA-256 in hexadecimal of a tensor's elements or coefficients, and of what they are."""
+    if isinstance(stored, Spectrum):
+        what, numbers = f"{stored.dtype} {stored.shape} {stored.view}", stored.coefficients
+    else:
+        what, numbers = f"{dtype_name(stored.dtype)} {stored.shape}", stored
+    return hashlib.sha256(what.encode() + numbers.tobytes()).hexdigest()
+
+
+def _coded(entry: Entry, decision: Decision) -> tuple[Array | Spectrum, TensorReport]:
+    """One tensor as it is to be stored."""
+    if decision.selection is None and not decision.spectral:
+        return entry.array(), TensorReport("raw")
+    if entry.dtype not in SPECTRAL_DTYPES:
+        return entry.array(), TensorReport("raw", note=f"{entry.dtype} has no spectrum")
+    source = _source(entry, decision)
+    if decision.selection is None:
+        weights = source.spectrum(source.count).weights()
+        return weights, TensorReport("raw", note="rebuilt from its spectrum", digest=digest(weights))
+    fmt = decision.format
+    most, limit = source.count, math.inf
+    if isinstance(source, Weights):
+        limit = WORTH * _stored_size(entry.array())
+        per_coefficient = float(fmt[1:]) / 8 if fmt.startswith("q") else BYTES.get(fmt, 1.0)
+        most = min(most, math.ceil(limit / per_coefficient))
+    k = decision.selection.choose(source, lambda spectrum: _as_stored(spectrum, fmt), most)
+    if k is None:
+        return entry.array(), TensorReport("raw", note=f"more than {most:,} coefficients would hardly be smaller")
+    spectrum = source.spectrum(k)
+    stored = _as_stored(spectrum, fmt)
+    if _stored_size(quantized(spectrum.coefficients, fmt)[2]) > limit:
+        return entry.array(), TensorReport("raw", note=f"{k:,} coefficients would hardly be smaller")
+    energy, error = _energy(source, spectrum, stored), source.error(stored)
+    return spectrum, TensorReport("dct", k, energy, error, digest=digest(stored))
+
+
+def _source(entry: Entry, decision: Decision) -> Source:
+    """The tensor's coefficients: those it has, if it is a spectrum, else those of its weights."""
+    view = decision.view
+    if not decision.spectral:
+        return Weights(entry.array(), view)
+    value = entry.load()
+    if isinstance(value, Spectrum):
+        if view not in (None, value.spectral_shape):
+            raise EncodeError(f"its spectrum was taken in shape {list(value.spectral_shape)}, not {list(view or ())}")
+        return Coefficients(value)
+    return Coefficients((value if isinstance(value, Sparse) else Sparse.of(value)).spectrum(view))
+
+
+def _as_stored(spectrum: Spectrum, fmt: str) -> Spectrum:
+    """What a reader will get of a spectrum that is stored in a number format."""
+    _, codes, values = quantized(spectrum.coefficients, fmt)
+    try:
+        return replace(spectrum, coefficients=canonical(values, codes[0] if codes else None))
+    except FrzError as error:
+        raise EncodeError(f"a coefficient is too large for {fmt}") from error
+
+
+def _stored_size(array: Array) -> int:
+    """About how many bytes an array takes in the file, judged by its start."""
+    sample = array.reshape(-1)[: SAMPLE // array.itemsize]
+    return len(zlib.compress(sample.tobytes(), 1)) * array.size // max(sample.size, 1)
+
+
+def _energy(source: Source, spectrum: Spectrum, stored: Spectrum) -> float:
+    """The share of the tensor's energy that what is stored of it has, by Parseval."""
+    if source.energy == 0:
+        return 1.0
+    kept = np.square(spectrum.coefficients, dtype=np.float64).sum()
+    lost = np.square(np.subtract(spectrum.coefficients, stored.coefficients, dtype=np.float64)).sum()
+    return float(min(kept / source.energy, 1.0) - lost / source.energy)

@@ -1,0 +1,116 @@
+"""What to do with which tensor: rules that people write.
+
+A rule is a pattern for names and words that say how those tensors are coded::
+
+    fc1.weight: keep=300 view=500,50,4,4 format=q8
+    *.weight: energy=0.999
+    head.*: raw
+
+``raw`` stores weights as they are. ``keep=N``, ``keep=N%``, ``energy=SHARE`` and ``max-error=SHARE`` keep the start of
+their spectrum. ``spectral`` says that the numbers in the input are a spectrum already. ``view=…`` and ``format=…`` say
+how the spectrum is taken and written. Patterns have ``*``, ``?`` and ``[…]`` as in shells. The first rule whose
+pattern matches wins; what it leaves open is as the command line says for all tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Final
+
+import numpy as np
+
+from frformat.encoding.selection import Energy, MaxError, Selection, parse_keep, parse_share
+from frformat.errors import EncodeError
+from frformat.quantization import quantized
+
+WORDS: Final = "raw, spectral, keep=N, keep=N%, energy=SHARE, max-error=SHARE, view=N,N,… and format=FORMAT"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How the tensors are coded whose names match a pattern; None is: not said.
+
+    Attributes:
+        pattern: for names, with ``*``, ``?`` and ``[…]``.
+        raw: store as it is.
+        spectral: the numbers are a spectrum, not weights.
+        selection: how much of the spectrum is kept.
+        view: shape in which the spectrum is taken.
+        format: number format of the coefficients, as for :func:`frformat.save_file`.
+    """
+
+    pattern: str = "*"
+    raw: bool = False
+    spectral: bool = False
+    selection: Selection | None = None
+    view: tuple[int, ...] | None = None
+    format: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.raw and (self.spectral or self.selection or self.view or self.format):
+            raise EncodeError("raw stands alone: a tensor stored as it is has no spectrum")
+        if self.format is not None:
+            quantized(np.zeros(0, np.float32), self.format)  # raises if there is no such format
+
+    def matches(self, name: str) -> bool:
+        """Whether the rule is for the tensor of this name."""
+        return fnmatchcase(name, self.pattern)
+
+    @classmethod
+    def parse(cls, text: str) -> Rule:
+        """The rule that ``text`` writes down.
+
+        Raises:
+            EncodeError: it is none.
+        """
+        pattern, colon, words = text.rpartition(":")
+        if not (colon and pattern.strip() and words.strip()):
+            raise EncodeError(f"rule {text!r} is not of the form 'PATTERN: WORDS'; words are {WORDS}")
+        try:
+            return cls(pattern.strip()).saying(words.split())
+        except EncodeError as error:
+            raise EncodeError(f"rule {text!r}: {error}") from error
+
+    def saying(self, words: Iterable[str]) -> Rule:
+        """This rule with some more words.
+
+        Raises:
+            EncodeError: one is not known, or they contradict each other.
+        """
+        rule = self
+        for word in words:
+            rule = rule._saying(word)
+        return rule
+
+    def _saying(self, word: str) -> Rule:
+        key, _, value = word.partition("=")
+        match key:
+            case "raw" | "spectral" if word == key:
+                return replace(self, **{key: True})  # type: ignore[arg-type]
+            case "keep" | "energy" | "max-error" if self.selection is not None:
+                raise EncodeError("keep, energy and max-error exclude each other")
+            case "keep":
+                return replace(self, selection=parse_keep(value))
+            case "energy":
+                return replace(self, selection=Energy(parse_share(value, key)))
+            case "max-error":
+                return replace(self, selection=MaxError(parse_share(value, key)))
+            case "view":
+                return replace(self, view=parse_shape(value))
+            case "format":
+                return replace(self, format=value)
+        raise EncodeError(f"{word!r} is none of {WORDS}")
+
+
+def parse_shape(text: str) -> tuple[int, ...]:
+    """``500,50,4,4``.
+
+    Raises:
+        EncodeError: ``text`` is no such list.
+    """
+    parts = text.split(",")
+    if not all(part.isdecimal() and part.isascii() for part in parts):
+        raise EncodeError(f"view={text} is not a shape such as 500,50,4,4")
+    return tuple(map(int, parts))

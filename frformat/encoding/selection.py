@@ -1,0 +1,148 @@
+"""How many coefficients of a tensor to keep."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from frformat.encoding.source import Source
+from frformat.errors import EncodeError
+from frformat.spectrum import Spectrum
+
+AsStored = Callable[[Spectrum], Spectrum]
+"""What a reader will get of a spectrum: the same, in the number format of the file."""
+
+FLOAT32 = 2.0**-23
+"""By so much the energy of coefficients may be off, since they are float32."""
+
+
+class Selection(Protocol):
+    """A way to choose the length of the prefix."""
+
+    def choose(self, source: Source, as_stored: AsStored, most: int) -> int | None:
+        """The number of coefficients to keep.
+
+        Args:
+            source: the tensor.
+            as_stored: applies the number format.
+            most: more coefficients than this are not worth a search: the tensor is as small without a transform.
+
+        Returns:
+            The number, from 0 to the element count, or None if what is asked for takes more than ``most``.
+        """
+
+
+@dataclass(frozen=True)
+class Everything:
+    """All that are given."""
+
+    def choose(self, source: Source, as_stored: AsStored, most: int) -> int | None:
+        """See :class:`Selection`."""
+        return source.count
+
+
+@dataclass(frozen=True)
+class Keep:
+    """A number of coefficients (int, at least 1) or a share of the element count (float, above 0, up to 1)."""
+
+    amount: int | float
+
+    def choose(self, source: Source, as_stored: AsStored, most: int) -> int | None:
+        """See :class:`Selection`."""
+        wanted = self.amount if isinstance(self.amount, int) else math.ceil(self.amount * source.elements)
+        return min(wanted, source.count)
+
+
+@dataclass(frozen=True)
+class Energy:
+    """The fewest coefficients that hold ``share`` of the sum of the squared weights (0 to 1)."""
+
+    share: float
+
+    def choose(self, source: Source, as_stored: AsStored, most: int) -> int | None:
+        """See :class:`Selection`."""
+        return fewest_with_energy(source, self.share * source.energy)
+
+
+@dataclass(frozen=True)
+class MaxError:
+    """The fewest coefficients from which no weight is rebuilt with an error above ``share`` of the largest weight.
+
+    The error is that of the real rebuilt weights, number format included. The number is found by bisection, to within
+    1/64 of the fewest.
+    """
+
+    share: float
+
+    def choose(self, source: Source, as_stored: AsStored, most: int) -> int | None:
+        """See :class:`Selection`."""
+
+        def good(k: int) -> bool:
+            return source.error(as_stored(source.spectrum(k))) <= self.share
+
+        # The largest error is at least the root mean square, which Parseval tells without rebuilding anything.
+        allowed = source.elements * (self.share * source.largest) ** 2
+        low = fewest_with_energy(source, source.energy - allowed)
+        if low > most:
+            return None
+        if good(low):
+            return low
+        high = low
+        while True:
+            low, high = high, min(4 * high + 64, most, source.count)
+            if high <= low:
+                return None
+            if good(high):
+                break
+        while high - low > 1 + (high >> 6):
+            middle = (low + high) // 2
+            low, high = (low, middle) if good(middle) else (middle, high)
+        return high
+
+
+def fewest_with_energy(source: Source, energy: float) -> int:
+    """The least number of leading coefficients whose squares sum to ``energy``; all if they never do.
+
+    Coefficients are computed in growing prefixes, so that a smooth tensor costs a small transform only.
+    """
+    wanted = energy * (1 - FLOAT32)
+    k = 0
+    while k < source.count:
+        k = 8 * k + 64 if 32 * k < source.count else source.count
+        k = min(k, source.count)
+        held = np.cumsum(np.square(source.spectrum(k).coefficients, dtype=np.float64))
+        if held[-1] >= wanted:
+            return 0 if wanted <= 0 else int(np.searchsorted(held, wanted)) + 1
+    return source.count
+
+
+def parse_keep(text: str) -> Keep:
+    """``300`` or ``10%``.
+
+    Raises:
+        EncodeError: ``text`` is neither.
+    """
+    if text.endswith("%"):
+        return Keep(parse_share(text, "keep"))
+    if not (text.isdecimal() and int(text) > 0):
+        raise EncodeError(f"keep={text} is neither a number of coefficients such as 300 nor a share such as 10%")
+    return Keep(int(text))
+
+
+def parse_share(text: str, what: str) -> float:
+    """``0.999`` or ``99.9%``: a number above 0, up to 1.
+
+    Raises:
+        EncodeError: ``text`` is neither.
+    """
+    try:
+        share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 < share <= 1:
+        raise EncodeError(f"{what}={text} is not a share such as 0.999 or 99.9%, above 0 and up to 1")
+    return share

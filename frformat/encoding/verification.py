@@ -1,0 +1,40 @@
+"""Reading back what was encoded."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+import frformat
+from frformat.checkpoints import Checkpoint
+from frformat.coders import byte_view
+from frformat.encoding.encoder import Report, digest
+from frformat.errors import EncodeError
+
+StrPath = str | os.PathLike[str]
+
+
+def verify(checkpoint: Checkpoint, path: StrPath, report: Report) -> None:
+    """Check that a file holds what :func:`frformat.encoding.encode` reported, bit for bit.
+
+    Args:
+        checkpoint: what was encoded.
+        path: the file.
+        report: what became of the tensors.
+
+    Raises:
+        FrzError: the file is damaged.
+        EncodeError: it holds something else.
+    """
+    with frformat.open(path) as file:
+        file.verify()
+        if set(file) != set(report.tensors) | set(checkpoint.aliases) or file.aliases != checkpoint.aliases:
+            raise EncodeError(f"{os.fspath(path)}: holds other names than were encoded")
+        for name, tensor in report.tensors.items():
+            if tensor.digest:
+                same = digest(file.stored(name)) == tensor.digest
+            else:
+                same = np.array_equal(byte_view(checkpoint.entries[name].array()), byte_view(file[name]))
+            if not same:
+                raise EncodeError(f"{os.fspath(path)}: tensor {name!r}: reads back other than it was encoded")

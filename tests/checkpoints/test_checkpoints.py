@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import frformat
+from frformat import EncodeError, FrzError, Spectrum, checkpoints
+from frformat.checkpoints import Checkpoint, frz
+from tests.checkpoints.test_safetensors import checkpoint
+
+SPECTRUM = Spectrum(np.array([4, 2, 1], np.float32), (20, 30), dtype="f16")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    frformat.save_file(
+        {"w": SPECTRUM, "b": np.arange(3)}, tmp_path / "file.frz", metadata={"a": "b"}, aliases={"tied": "w"}, tiers=[1]
+    )
+    return tmp_path / "file.frz"
+
+
+def test_frz_files_are_checkpoints_of_spectra(path: Path, tmp_path: Path):
+    with checkpoints.load(path) as found:
+        assert (found.aliases, found.metadata) == ({"tied": "w"}, {"a": "b"})
+        assert found.entries["w"].kind == "spectrum"
+        assert isinstance(found["w"], Spectrum)
+        frformat.save_file(found, tmp_path / "again.frz", aliases=found.aliases, metadata=found.metadata, tiers=[1])
+    assert (tmp_path / "again.frz").read_bytes() == path.read_bytes()
+
+
+def test_or_of_weights(path: Path):
+    with frz.load(path, spectral=False, tier=0) as found:
+        np.testing.assert_array_equal(found["w"], SPECTRUM.truncated(1).weights())
+    with frz.load(path, spectral=False, memory_budget=100) as found, pytest.raises(FrzError, match="BUDGET"):
+        found["w"]
+
+
+@pytest.mark.parametrize("suffix", ["npz", "safetensors", "pt"])
+def test_the_file_is_closed_and_weights_are_written_to_all_formats(path: Path, suffix: str):
+    target = path.with_suffix(f".{suffix}")
+    with frz.load(path, spectral=False) as found:
+        checkpoints.save(found, target)
+    with pytest.raises(ValueError, match="closed"):
+        found["w"]
+    back = checkpoints.load(target)
+    assert set(back.entries) | set(back.aliases) == {"w", "b", "tied"}
+    np.testing.assert_array_equal(back["w"], SPECTRUM.weights())
+    assert back["w"].dtype == np.float16
+
+
+def test_spectra_are_rebuilt_where_a_format_has_no_sparse_tensors(path: Path):
+    with checkpoints.load(path) as found:
+        checkpoints.save(found, path.with_suffix(".npz"))
+    np.testing.assert_array_equal(checkpoints.load(path.with_suffix(".npz"))["w"], SPECTRUM.weights())
+
+
+@pytest.mark.parametrize("name", ["file.onnx", "file", "file.frz"])
+def test_other_extensions_cannot_be_written(tmp_path: Path, name: str):
+    with pytest.raises(EncodeError, match=r"cannot write .*; take one of .safetensors, .npz, .pt, .pth"):
+        checkpoints.save(checkpoint({}), tmp_path / name)
+
+
+@pytest.mark.parametrize("data", [b"", b"GGUF", bytes(100), b"PK\x05\x06" + bytes(18)])
+def test_other_files_cannot_be_read(tmp_path: Path, data: bytes):
+    path = tmp_path / "file.bin"
+    path.write_bytes(data)
+    with pytest.raises(EncodeError, match=r"file.bin: neither .frz, .safetensors, .npz nor a PyTorch file"):
+        checkpoints.load(path)
+
+
+def test_entries_are_for_pytorch_files(path: Path):
+    with pytest.raises(EncodeError, match="only a PyTorch file has entries"):
+        checkpoints.load(path, entry="model")
+
+
+def test_what_a_file_is_does_not_depend_on_its_name(tmp_path: Path):
+    np.savez(tmp_path / "file.npz", a=np.ones(2))
+    (tmp_path / "file.npz").rename(tmp_path / "file.safetensors")
+    assert checkpoints.load(tmp_path / "file.safetensors")["a"].tolist() == [1, 1]
+
+
+def test_other_archives_are_refused(tmp_path: Path):
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "file.zip", "w") as archive:
+        archive.writestr("readme.txt", "text")
+    with pytest.raises(EncodeError, match=r"a zip archive, but neither .npz nor a PyTorch file"):
+        checkpoints.load(tmp_path / "file.zip")
+
+
+def test_an_empty_checkpoint_is_fine(tmp_path: Path):
+    for suffix in ("safetensors", "npz"):
+        checkpoints.save(Checkpoint({}), tmp_path / f"file.{suffix}")
+    assert len(checkpoints.load(tmp_path / "file.safetensors")) == 0
+
+
+def test_torch_is_imported_for_pytorch_files_only(tmp_path: Path):
+    np.savez(tmp_path / "a.npz", a=np.ones(2))
+    program = """
+import sys
+from frformat import checkpoints
+checkpoints.save(checkpoints.load("a.npz"), "a.safetensors")
+checkpoints.load("a.safetensors")
+assert "torch" not in sys.modules
+sys.modules["torch"] = None
+try:
+    checkpoints.save(checkpoints.load("a.npz"), "a.pt")
+except ValueError as error:
+    print(error)
+"""
+    out = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert (
+        out.stdout
+        == "PyTorch files need PyTorch, pip install 'frformat[torch]': import of torch halted; None in sys.modules\n"
+    )

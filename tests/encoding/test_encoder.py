@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import frformat
+from frformat import EncodeError, Spectrum, checkpoints
+from frformat.checkpoints import Checkpoint, Entry
+from frformat.encoding import Energy, Keep, MaxError, Policy, Rule, encode, verify
+from frformat.sparse import Sparse
+from tests.checkpoints.test_safetensors import checkpoint
+from tests.data import data_file
+from tests.strategies import names, tensors
+
+RNG = np.random.default_rng(2)
+SMOOTH = Spectrum(np.arange(1, 34, dtype=np.float32), (64, 32, 3, 3)).weights()
+NOISE = RNG.standard_normal((50, 40)).astype(np.float32)
+BIAS = RNG.standard_normal(64).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("encoder") / "file.frz"
+
+
+def policy(*rules: str, **fields: object) -> Policy:
+    return Policy([Rule.parse(rule) for rule in rules], **fields)
+
+
+def sparse(*tensors: Sparse) -> Checkpoint:
+    return Checkpoint({f"t{i}": Entry(t.dtype, t.shape, lambda t=t: t, "sparse") for i, t in enumerate(tensors)})
+
+
+@given(tensors(), st.dictionaries(names, st.text(max_size=5)))
+def test_without_a_policy_all_is_lossless(path: Path, given_tensors: dict, metadata: dict[str, str]):
+    kinds = {True: "spectrum", False: "dense"}
+    entries = {}
+    for name, value in given_tensors.items():
+        dtype = value.dtype if isinstance(value, Spectrum) else frformat.values.dtype_name(value.dtype)
+        entries[name] = Entry(dtype, value.shape, lambda value=value: value, kinds[isinstance(value, Spectrum)])
+    source = Checkpoint(entries, metadata=metadata)
+    report = encode(source, path, Policy(spectral=None))
+    verify(source, path, report)
+    with frformat.open(path) as file:
+        assert file.metadata == metadata
+        assert set(file) == set(report.tensors) == set(given_tensors)
+        for name, value in given_tensors.items():
+            stored = file.stored(name)
+            if isinstance(value, Spectrum):
+                assert (stored.shape, stored.view, stored.dtype) == (value.shape, value.view, value.dtype)
+                assert stored.coefficients.tobytes() == value.coefficients.tobytes()
+            else:
+                assert stored.tobytes() == value.tobytes()
+            assert report.tensors[name].error == 0
+
+
+def test_the_default_is_for_matrices(path: Path):
+    source = checkpoint({"smooth": SMOOTH, "bias": BIAS, "steps": np.array(7), "mask": np.ones((9, 9), bool)})
+    report = encode(source, path, Policy(default=Rule(selection=Energy(1.0))))
+    assert {name: told.coding for name, told in report.tensors.items()} == {
+        "smooth": "dct",
+        "bias": "raw",
+        "steps": "raw",
+        "mask": "raw",
+    }
+    told = report.tensors["smooth"]
+    assert (told.kept, told.note) == (33, "")
+    assert told.energy == pytest.approx(1)
+    assert told.error < 1e-6
+    np.testing.assert_allclose(frformat.load_file(path)["smooth"], SMOOTH, atol=1e-6)
+
+
+def test_the_first_matching_rule_wins_and_leaves_the_rest_to_the_default(path: Path):
+    source = checkpoint({"a.weight": SMOOTH, "b.weight": SMOOTH, "c.weight": SMOOTH, "a.bias": BIAS})
+    rules = policy("a.*: keep=20", "b.*: format=q8", "*.bias: keep=1", default=Rule(selection=Keep(30), format="f32"))
+    encode(source, path, rules)
+    with frformat.open(path) as file:
+        told = {name: (file.info(name).kept, file.info(name).format) for name in source}
+    assert told == {
+        "a.weight": ((20,), "f32"),
+        "b.weight": ((30,), "i8"),
+        "c.weight": ((30,), "f32"),
+        "a.bias": ((20,), "f32"),
+    }
+
+
+def test_views_are_taken(path: Path):
+    weights = Spectrum(np.arange(1, 20, dtype=np.float32), (500, 50, 4, 4)).weights().reshape(500, 800)
+    report = encode(checkpoint({"fc1.weight": weights}), path, policy("fc1.weight: energy=1 view=500,50,4,4"))
+    assert report.tensors["fc1.weight"].kept == 19
+    with frformat.open(path) as file:
+        assert file.info("fc1.weight").view == (500, 50, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("words", "note"),
+    [
+        ("keep=100%", "2,000 coefficients would hardly be smaller"),
+        ("energy=1", "(1,9..|2,000) coefficients would hardly be smaller"),
+        ("max-error=1e-5", "more than 1,[78].. coefficients would hardly be smaller"),
+    ],
+)
+def test_what_does_not_get_smaller_stays_raw_and_is_told(path: Path, words: str, note: str):
+    told = encode(checkpoint({"w": NOISE}), path, policy(f"*: {words}")).tensors["w"]
+    assert told.coding == "raw"
+    assert re.fullmatch(note, told.note)
+    assert frformat.load_file(path)["w"].tobytes() == NOISE.tobytes()
+
+
+def test_raw_is_compared_as_it_is_compressed(path: Path):
+    pruned = np.where(RNG.random((100, 100)) < 0.01, 1, 0).astype(np.float32)
+    told = encode(checkpoint({"w": pruned}), path, policy("*: keep=20%")).tensors["w"]
+    assert told.note == "2,000 coefficients would hardly be smaller"
+
+
+def test_max_error_holds_for_what_is_read(path: Path):
+    encode(checkpoint({"w": NOISE}), path, policy("*: max-error=30% format=q8"))
+    with frformat.open(path) as file:
+        assert file.info("w").coding == "dct"
+        assert np.abs(file["w"] - NOISE).max() <= 0.3 * np.abs(NOISE).max()
+
+
+def test_reports_tell_what_quantization_costs(path: Path):
+    source = checkpoint({"w": SMOOTH})
+    exact = encode(source, path, policy("*: keep=33")).tensors["w"]
+    coarse = encode(source, path, policy("*: keep=33 format=q4")).tensors["w"]
+    back = frformat.load_file(path)["w"]
+    assert coarse.error == pytest.approx(np.abs(back - SMOOTH).max() / np.abs(SMOOTH).max(), rel=1e-4)
+    lost = np.square(back - SMOOTH, dtype=np.float64).sum() / np.square(SMOOTH, dtype=np.float64).sum()
+    assert coarse.energy == pytest.approx(1 - lost, rel=1e-5)
+    assert exact.energy > coarse.energy
+
+
+def test_sparse_tensors_are_spectra_unless_said_otherwise(path: Path):
+    tensor = Sparse.of_spectrum(Spectrum(np.arange(1, 9, dtype=np.float32), (30, 20)))
+    source = sparse(tensor)
+    report = encode(source, path)
+    assert report.notes == [
+        "taken for DCT spectra, since they are sparse: 1 of 1 tensors; if they are weights, say --no-spectral"
+    ]
+    verify(source, path, report)
+    with frformat.open(path) as file:
+        assert file.spectrum("t0").coefficients.tolist() == list(range(1, 9))
+    encode(source, path, Policy(spectral=False))
+    np.testing.assert_array_equal(frformat.load_file(path)["t0"], tensor.dense())
+    encode(source, path, Policy(spectral=False, default=Rule(selection=Keep(3))))
+    with frformat.open(path) as file:
+        assert file.spectrum("t0").coefficients.tolist() == Spectrum.of(tensor.dense(), 3).coefficients.tolist()
+
+
+def test_raw_spectra_are_rebuilt_since_a_file_gives_weights(path: Path):
+    spectrum = Spectrum(np.arange(1, 9, dtype=np.float32), (30, 20))
+    source = sparse(Sparse.of_spectrum(spectrum))
+    report = encode(source, path, policy("*: raw"))
+    assert report.tensors["t0"].note == "rebuilt from its spectrum"
+    verify(source, path, report)
+    np.testing.assert_array_equal(frformat.load_file(path)["t0"], spectrum.weights())
+
+
+def test_spectra_can_be_cut_further(path: Path):
+    tensor = Sparse.of_spectrum(Spectrum(np.arange(9, 0, -1, dtype=np.float32), (30, 20)))
+    for selection, kept in ((Keep(4), 4), (Keep(0.005), 3), (Energy(0.6), 3), (MaxError(1.0), 0)):
+        told = encode(sparse(tensor), path, Policy(default=Rule(selection=selection))).tensors["t0"]
+        assert told.kept == kept
+
+
+def test_scattered_sparse_tensors_are_refused_by_name(path: Path):
+    with pytest.raises(EncodeError, match=r"tensor 't0': 2 elements .* these are weights, not a spectrum"):
+        encode(sparse(Sparse(np.array([0, 599]), np.ones(2, np.float32), (30, 20))), path)
+
+
+def test_dense_spectra_are_detected_or_declared(path: Path):
+    spectrum = Spectrum(RNG.standard_normal(33).astype(np.float32), (64, 32, 3, 3))
+    dense = Sparse.of_spectrum(spectrum).dense()
+    source = checkpoint({"w": dense, "bias": BIAS})
+    report = encode(source, path)
+    assert report.notes == [
+        "taken for DCT spectra, since all that is not zero in them lies in the first 33 places of the zigzag order: "
+        "1 of 2 tensors; if they are weights, say --no-spectral"
+    ]
+    detected = path.read_bytes()
+    encode(source, path, Policy(spectral=True))
+    assert path.read_bytes() == detected
+    encode(source, path, policy("w: spectral"))
+    assert path.read_bytes() == detected
+    np.testing.assert_allclose(frformat.load_file(path)["w"], spectrum.weights(), atol=1e-6)
+    encode(source, path, Policy(spectral=False))
+    assert frformat.load_file(path)["w"].tobytes() == dense.tobytes()
+
+
+def test_declared_spectra_in_a_view(path: Path):
+    spectrum = Spectrum(RNG.standard_normal(33).astype(np.float32), (64, 288), (64, 32, 3, 3))
+    dense = Sparse.of_spectrum(spectrum).dense()
+    encode(checkpoint({"w": dense}), path, policy("w: spectral view=64,32,3,3"))
+    with frformat.open(path) as file:
+        assert file.spectrum("w").view == (64, 32, 3, 3)
+        np.testing.assert_array_equal(file.spectrum("w").coefficients, spectrum.coefficients)
+
+
+def test_frz_files_are_encoded_anew(path: Path, tmp_path: Path):
+    spectrum = Spectrum(np.arange(1, 41, dtype=np.float32) / 3, (50, 40), (2000,))
+    frformat.save_file({"w": spectrum, "b": BIAS}, path, aliases={"tied": "w"}, metadata={"a": "1", "b": "2"})
+    with checkpoints.load(path) as source:
+        encode(source, tmp_path / "new.frz", policy(default=Rule(format="q8")), tiers=[10], metadata={"b": "3"})
+        with pytest.raises(EncodeError, match=r"its spectrum was taken in shape \[2000\], not \[50, 40\]"):
+            encode(source, tmp_path / "no.frz", policy("w: view=50,40"))
+    with frformat.open(tmp_path / "new.frz") as file:
+        assert (file.info("w").kept, file.info("w").format, file.aliases) == ((10, 40), "i8", {"tied": "w"})
+        assert file.metadata == {"a": "1", "b": "3"}
+    assert not (tmp_path / "no.frz").exists()
+
+
+@pytest.mark.parametrize(
+    ("tensor", "rule", "reason"),
+    [
+        (np.array([[1, np.nan]], np.float32), "*: keep=1", "a weight is not finite"),
+        (np.array([[1, np.inf]], np.float32), "*: spectral", "not finite"),
+        (NOISE, "*: keep=5 view=3,3", r"view \[3, 3\] does not have the 2000 elements"),
+        (NOISE, "*: view=2000", "its rule does not say what to keep: add keep, energy or max-error"),
+        (BIAS, "*: format=q8", "its rule does not say what to keep"),
+        (1e30 * NOISE, "*: keep=5 format=f16", "too large for f16"),
+        (np.eye(50), "*: spectral", "these are weights, not a spectrum"),
+    ],
+)
+def test_tensors_that_cannot_be_coded_as_asked_are_named(path: Path, tensor: np.ndarray, rule: str, reason: str):
+    with pytest.raises(EncodeError, match=rf"tensor 'w': .*{reason}"):
+        encode(checkpoint({"w": tensor}), path, policy(rule))
+
+
+def test_rules_that_match_nothing_are_mistakes(path: Path):
+    with pytest.raises(EncodeError, match=r"the rule for 'fc\*' matches no tensor; the names are a, b …"):
+        encode(checkpoint({"a": NOISE, "b": BIAS}), path, policy("a: raw", "fc*: raw"))
+
+
+def test_types_without_spectrum_stay_raw_and_are_told(path: Path):
+    source = checkpoint({"steps": np.arange(9), "f8": np.ones((4, 4), ml_dtypes.float8_e5m2)})
+    report = encode(source, path, policy("*: keep=2"))
+    assert [told.note for told in report.tensors.values()] == ["i64 has no spectrum", "f8_e5m2 has no spectrum"]
+
+
+def test_progress_counts_the_bytes_of_the_dense_tensors(path: Path):
+    done: dict[str, int] = {}
+
+    def progress(name: str, count: int) -> None:
+        done[name] = done.get(name, 0) + count
+
+    source = checkpoint({"w": SMOOTH, "b": BIAS, "large": RNG.standard_normal((300, 300))})
+    encode(source, path, policy("w: keep=5"), progress=progress)
+    assert done == {name: entry.nbytes for name, entry in source.entries.items()}
+
+
+def test_tensors_are_read_one_at_a_time(path: Path):
+    alive = []
+
+    class Counted(np.ndarray):
+        def __del__(self):
+            alive.remove(id(self))
+
+    def load() -> np.ndarray:
+        assert len(alive) <= 2
+        array = np.ones((300, 300), np.float32).view(Counted)
+        alive.append(id(array))
+        return array
+
+    encode(Checkpoint({f"t{i}": Entry("f32", (300, 300), load) for i in range(6)}), path, Policy(spectral=False))
+    assert len(frformat.load_file(path)) == 6
+
+
+@pytest.mark.parametrize(("fmt", "least", "most"), [("auto", 1400, 1650), ("step=0.1875", 800, 900), ("q8", 900, 1000)])
+def test_the_published_unet(path: Path, fmt: str, least: int, most: int):
+    source = checkpoints.load(data_file("unet_fr/unet_fr.pt"))
+    report = encode(source, path, Policy(default=Rule(format=fmt)))
+    verify(source, path, report)
+    assert least < path.stat().st_size <= most
+    assert {told.kept for told in report.tensors.values()} == {33}
+    assert all(told.error == 0 for told in report.tensors.values()) is (fmt == "auto")
+    assert all(told.energy > 0.999 for told in report.tensors.values())

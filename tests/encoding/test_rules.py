@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from frformat import EncodeError
+from frformat.encoding import Energy, Keep, MaxError, Rule
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("a: raw", Rule("a", raw=True)),
+        (
+            "fc1.weight: keep=300 view=500,50,4,4 format=q8",
+            Rule("fc1.weight", False, False, Keep(300), (500, 50, 4, 4), "q8"),
+        ),
+        ("*: keep=2.5%", Rule("*", selection=Keep(0.025))),
+        ("*.weight:energy=0.999", Rule("*.weight", selection=Energy(0.999))),
+        ("*: energy=99.9%", Rule("*", selection=Energy(pytest.approx(0.999)))),
+        ("a: max-error=1e-3 spectral", Rule("a", spectral=True, selection=MaxError(0.001))),
+        ("kernel:0: format=step=0.1875", Rule("kernel:0", format="step=0.1875")),
+        ("a: view=6", Rule("a", view=(6,))),
+    ],
+)
+def test_what_is_written_is_meant(text: str, rule: Rule):
+    assert Rule.parse(text) == rule
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("keep=3", "is not of the form 'PATTERN: WORDS'"),
+        (": keep=3", "is not of the form"),
+        ("a:", "is not of the form"),
+        ("a: kept=3", "'kept=3' is none of raw, spectral, keep=N"),
+        ("a: raw=1", "'raw=1' is none of"),
+        ("a: keep", "keep= is neither a number of coefficients"),
+        ("a: keep=0", "keep=0 is neither"),
+        ("a: keep=-1", "keep=-1 is neither"),
+        ("a: keep=0%", r"keep=0% is not a share"),
+        ("a: keep=150%", r"keep=150% is not a share"),
+        ("a: energy=2", r"energy=2 is not a share such as 0.999 or 99.9%, above 0 and up to 1"),
+        ("a: energy=nan", "energy=nan is not a share"),
+        ("a: max-error=x", "max-error=x is not a share"),
+        ("a: keep=3 energy=0.5", "keep, energy and max-error exclude each other"),
+        ("a: raw keep=3", "raw stands alone"),
+        ("a: view=3 raw", "raw stands alone"),
+        ("a: view=3x4", "view=3x4 is not a shape such as 500,50,4,4"),
+        ("a: view=", "view= is not a shape"),
+        ("a: format=q1", "format 'q1' is none of auto, f32"),
+        ("a: format=step=0", "format 'step=0': a step must be a positive number"),
+    ],
+)
+def test_mistakes_are_told_with_the_rule(text: str, reason: str):
+    with pytest.raises(EncodeError, match=reason) as caught:
+        Rule.parse(text)
+    assert repr(text) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "matches"),
+    [
+        ("fc1.weight", "fc1.weight", True),
+        ("*.weight", "a.b.weight", True),
+        ("conv[12].*", "conv2.bias", True),
+        ("conv?.bias", "Conv1.bias", False),
+        ("weight", "fc1.weight", False),
+    ],
+)
+def test_patterns_match_whole_names_as_in_shells(pattern: str, name: str, matches: bool):
+    assert Rule(pattern).matches(name) is matches

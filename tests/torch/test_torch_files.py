@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import frformat
+from frformat import EncodeError, FrzError, Spectrum
+from frformat.torch import load_file, save_file
+from frformat.torch.tensors import TORCH_DTYPES, to_torch
+from tests.data import data_file
+from tests.strategies import arrays, names
+from tests.torch.test_torch_tensors import bits
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("files") / "file.frz"
+
+
+@st.composite
+def state_dicts(draw: st.DrawFn) -> dict[str, torch.Tensor]:
+    """Tensors of every dtype and several strides; some of them under two names."""
+    found = draw(st.dictionaries(names, arrays(), max_size=5))
+    state = {name: to_torch(array.copy()) for name, array in found.items()}
+    for name in list(state):
+        if state[name].ndim and draw(st.booleans()):
+            state[name] = state[name].transpose(0, -1)
+        if draw(st.booleans()):
+            state[f"{name}\N{WHITE RIGHT POINTING BACKHAND INDEX}"] = state[name]
+    return state
+
+
+@given(state_dicts())
+def test_state_dicts_survive_bit_for_bit(path: Path, state: dict[str, torch.Tensor]):
+    save_file(state, path)
+    back = load_file(path)
+    assert set(back) == set(state)
+    for name, tensor in state.items():
+        assert back[name].dtype == tensor.dtype
+        assert back[name].shape == tensor.shape
+        assert bits(back[name]) == bits(tensor)
+
+
+def test_tied_tensors_are_stored_once_and_tied_again(path: Path):
+    weight = torch.randn(300, 300)
+    save_file({"wte": weight, "head": weight, "part": weight[:1]}, path, compression="none")
+    assert os.path.getsize(path) < weight.nbytes + 2000
+    back = load_file(path)
+    assert back["wte"] is back["head"]
+    assert back["part"].data_ptr() != back["wte"].data_ptr()
+    torch.testing.assert_close(back["part"], weight[:1], rtol=0, atol=0)
+
+
+def test_names_can_be_tied_by_the_caller(path: Path):
+    save_file({"a": torch.ones(2), "b": torch.ones(3)}, path, aliases={"c": "a"})
+    assert load_file(path)["c"].tolist() == [1, 1]
+
+
+def test_loaded_tensors_can_be_written_to(path: Path):
+    save_file({"a": torch.zeros(2, dtype=torch.bfloat16), "b": Spectrum(np.ones(1, np.float32), (2, 2))}, path)
+    for tensor in load_file(path).values():
+        tensor.add_(1)
+
+
+def test_sparse_tensors_are_spectra(path: Path):
+    tensor = torch.sparse_coo_tensor([[0, 0, 1], [0, 1, 0]], [3.0, 2.0, 1.0], (50, 40), check_invariants=True)
+    save_file({"w": tensor}, path)
+    with frformat.open(path) as file:
+        assert file.info("w").coding == "dct"
+        assert file.spectrum("w").coefficients.tolist() == [3, 2, 1]
+    expected = Spectrum(np.array([3, 2, 1], np.float32), (50, 40)).weights()
+    np.testing.assert_array_equal(load_file(path)["w"].numpy(), expected)
+
+
+def test_scattered_sparse_tensors_are_refused_by_name(path: Path):
+    tensor = torch.sparse_coo_tensor([[0, 49], [0, 39]], [3.0, 2.0], (50, 40), check_invariants=True)
+    with pytest.raises(EncodeError, match=r"tensor 'w': 2 elements of shape \[50, 40\] .* 2,000 coefficients"):
+        save_file({"w": tensor}, path)
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, 3, None, np.ones(2)])
+def test_entries_that_are_no_tensors_are_refused_by_name(path: Path, value: object):
+    with pytest.raises(EncodeError, match="entry 'extra' is of type"):
+        save_file({"w": torch.ones(1), "extra": value}, path)  # type: ignore[dict-item]
+
+
+def test_dtypes_without_counterpart_are_refused_by_name(path: Path):
+    with pytest.raises(EncodeError, match=r"tensor 'w': dtype torch.float8_e8m0fnu"):
+        save_file({"w": torch.zeros(2, dtype=torch.uint8).view(torch.float8_e8m0fnu)}, path)
+
+
+def test_options_reach_the_file(path: Path):
+    seen = []
+    save_file(
+        {"w": Spectrum(np.arange(8, dtype=np.float32), (4, 4))},
+        path,
+        metadata={"licence": "MIT"},
+        format="q8",
+        tiers=[2],
+        compression="none",
+        progress=lambda name, done: seen.append((name, done)),
+    )
+    with frformat.open(path) as file:
+        info = file.info("w")
+        assert (file.metadata, info.kept, info.format, info.coder) == ({"licence": "MIT"}, (2, 8), "i8", "none")
+    assert seen == [("w", 8)]
+    assert not torch.equal(load_file(path, tier=0)["w"], load_file(path)["w"])
+
+
+def test_the_memory_budget_counts_all_tensors(path: Path):
+    save_file({"a": torch.zeros(1000), "b": torch.zeros(1000)}, path)
+    assert len(load_file(path, memory_budget=20_000)) == 2
+    with pytest.raises(FrzError, match="BUDGET"):
+        load_file(path, memory_budget=6000)
+
+
+def test_the_device_is_where_tensors_go(path: Path):
+    save_file({"a": torch.zeros(2)}, path)
+    assert load_file(path, device="meta")["a"].device.type == "meta"
+
+
+def test_the_published_unet_is_small_and_whole(path: Path):
+    source = data_file("unet_fr/unet_fr.pt")
+    with pytest.warns(UserWarning, match="sparse tensor invariants"):
+        state = torch.load(source, weights_only=True)
+    save_file(state, path)
+    assert os.path.getsize(path) <= 1650
+    with frformat.open(path) as file:
+        assert list(file) == list(state)
+        for name, tensor in state.items():
+            assert file.info(name).shape == tuple(tensor.shape)
+            assert torch.equal(to_torch(file.spectrum(name)).to_dense(), tensor.to_dense())
+
+
+def test_all_dtypes_are_tested():
+    assert len(TORCH_DTYPES) == 17

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import frformat
+from frformat import EncodeError, FrzError, Spectrum
+from frformat.torch import MismatchError, load_file, load_model, save_file, save_model
+
+
+class Tied(nn.Module):
+    """An embedding and a head that share their weight, a norm with buffers, a bias, and a buffer that is not kept."""
+
+    def __init__(self, width: int = 8) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(30, width)
+        self.norm = nn.BatchNorm1d(width)
+        self.head = nn.Linear(width, 30)
+        self.head.weight = self.embed.weight
+        self.register_buffer("mask", torch.rand(3) > 0.5)
+        self.register_buffer("scratch", torch.rand(2), persistent=False)
+
+
+def same(a: nn.Module, b: nn.Module) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "model.frz"
+
+
+def test_a_model_survives(path: Path):
+    model, other = Tied(), Tied()
+    model.norm.num_batches_tracked.fill_(1 << 40)
+    save_model(model, path)
+    before = {name: tensor.data_ptr() for name, tensor in other.state_dict(keep_vars=True).items()}
+    assert load_model(other, path) == ([], [])
+    assert same(model, other)
+    assert other.head.weight is other.embed.weight
+    assert before == {name: tensor.data_ptr() for name, tensor in other.state_dict(keep_vars=True).items()}
+    with frformat.open(path) as file:
+        assert file.aliases == {"head.weight": "embed.weight"}
+        assert "scratch" not in file
+
+
+def test_device_dtype_and_gradient_are_kept(path: Path):
+    save_model(Tied(), path)
+    model = Tied().to(torch.bfloat16)
+    load_model(model, path)
+    assert model.head.bias.dtype == torch.bfloat16
+    assert model.head.bias.requires_grad
+    assert model.head.bias.grad_fn is None
+
+
+def test_all_differences_are_told_at_once(path: Path):
+    save_model(Tied(), path)
+    model = Tied(width=4)
+    model.extra = nn.Linear(2, 2)
+    del model.mask
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with pytest.raises(MismatchError) as caught:
+        load_model(model, path)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == f"{path} does not fit Tied:"
+    assert "  not in the model: mask" in lines
+    assert "  missing from the file: extra.weight, extra.bias" in lines
+    assert "  embed.weight: shape [30, 8] in the file, [30, 4] in the model" in lines
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_shapes_must_fit_even_if_names_need_not(path: Path):
+    save_model(nn.Linear(2, 3), path)
+    with pytest.raises(MismatchError, match=r"weight: shape \[3, 2\] in the file, \[4, 2\] in the model"):
+        load_model(nn.Linear(2, 4), path, strict=False)
+
+
+def test_missing_and_unexpected_names_are_returned_if_not_strict(path: Path):
+    save_file({"weight": torch.ones(2, 2), "other": torch.ones(1)}, path)
+    model = nn.Linear(2, 2)
+    bias = model.bias.clone()
+    assert load_model(model, path, strict=False) == (["bias"], ["other"])
+    assert torch.equal(model.weight, torch.ones(2, 2))
+    assert torch.equal(model.bias, bias)
+
+
+def test_long_lists_of_names_are_cut(path: Path):
+    save_file({f"t{i}": torch.ones(1) for i in range(50)}, path)
+    with pytest.raises(MismatchError, match="t19 and 30 more"):
+        load_model(nn.Module(), path)
+
+
+def test_one_name_of_a_tied_tensor_is_enough(path: Path):
+    model, other = Tied(), Tied()
+    state = model.state_dict()
+    del state["embed.weight"]
+    save_file(state, path)
+    assert load_model(other, path) == ([], [])
+    assert same(model, other)
+
+
+def test_tied_tensors_of_the_model_must_agree_in_the_file(path: Path):
+    state = {name: tensor.clone() for name, tensor in Tied().state_dict().items()}
+    save_file(state, path)
+    load_model(Tied(), path)
+    state["head.weight"] += 1
+    save_file(state, path)
+    with pytest.raises(MismatchError, match=r"embed.weight, head.weight: one tensor in the model, but two"):
+        load_model(Tied(), path)
+
+
+def test_kinds_of_numbers_must_agree(path: Path):
+    save_file({"weight": torch.ones(2, 2, dtype=torch.int64), "bias": torch.ones(2)}, path)
+    with pytest.raises(MismatchError, match=r"weight: torch.int64 in the file, torch.float32 in the model"):
+        load_model(nn.Linear(2, 2), path)
+
+
+def test_models_that_have_no_memory_yet_are_told_from_others(path: Path):
+    save_model(nn.Linear(2, 2), path)
+    with pytest.raises(MismatchError, match=r"weight: on the meta device in the model; call model.to_empty"):
+        load_model(nn.Linear(2, 2, device="meta"), path)
+    with pytest.raises(MismatchError, match="weight: not initialized in the model; run it once"):
+        load_model(nn.LazyLinear(2), path)
+    with pytest.raises(EncodeError, match=r"tensor 'weight': a parameter that is not initialized"):
+        save_model(nn.LazyLinear(2), path)
+
+
+class Renamed(nn.Linear):
+    """Makes its state dict anew, so that writing to it would change nothing."""
+
+    def _save_to_state_dict(self, destination, prefix, keep_vars):
+        destination[f"{prefix}weight"] = self.weight.detach().clone()
+        destination[f"{prefix}bias"] = self.bias
+
+
+def test_entries_that_are_no_memory_of_the_model_are_not_silently_lost(path: Path):
+    save_model(Renamed(2, 2), path)
+    with pytest.raises(MismatchError, match=r"weight: the model makes this entry of its state dict anew"):
+        load_model(Renamed(2, 2), path)
+
+
+class Extra(nn.Linear):
+    def get_extra_state(self):
+        return {"version": 1}
+
+    def set_extra_state(self, state):
+        raise AssertionError
+
+
+def test_extra_state_is_refused_or_missing(path: Path):
+    with pytest.raises(EncodeError, match="entry '_extra_state' is of type dict"):
+        save_model(Extra(2, 2), path)
+    save_model(nn.Linear(2, 2), path)
+    assert load_model(Extra(2, 2), path, strict=False).missing == ["_extra_state"]
+
+
+def test_tiers_and_budget_reach_the_file(path: Path):
+    spectrum = Spectrum(np.arange(1, 7, dtype=np.float32), (40, 30))
+    save_file({"weight": spectrum}, path, tiers=[2])
+    model = nn.Linear(30, 40, bias=False)
+    load_model(model, path, tier=0)
+    np.testing.assert_array_equal(model.weight.detach().numpy(), spectrum.truncated(2).weights())
+    with pytest.raises(FrzError, match="BUDGET"):
+        load_model(model, path, memory_budget=100)
+
+
+def test_parametrized_modules_load(path: Path):
+    model, other = (nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)) for _ in range(2))
+    save_model(model, path)
+    load_model(other, path)
+    torch.testing.assert_close(model.weight, other.weight)
+
+
+def test_options_reach_the_file(path: Path):
+    save_model(nn.Linear(2, 2), path, metadata={"a": "b"}, compression="none")
+    with frformat.open(path) as file:
+        assert file.metadata == {"a": "b"}
+    assert list(load_file(path)) == ["weight", "bias"]
