@@ -88,13 +88,13 @@ def read(file: IO[bytes]) -> Container:
     if zlib.crc32(stored, zlib.crc32(head)) != int.from_bytes(file.read(CRC_BYTES), "little"):
         raise FrzError("CHECKSUM", "the header or directory is damaged: get the file again", offset=end)
     contents = directory_parser.parse(coders.inflate(stored, header.length) if header.flags & DEFLATED else stored)
-    extents, ends = _extents(contents, end + CRC_BYTES)
+    segments, ends = extents(contents, end + CRC_BYTES)
     if size > ends[-1]:
         raise FrzError("TRAILING", f"{size - ends[-1]} bytes follow the last segment", offset=ends[-1])
     if size not in ends:
         raise FrzError("TRUNCATED", f"the file ends within a tier; whole it has {ends[-1]} bytes", offset=size)
     present = max(tier for tier, at in enumerate(ends) if at == size) + 1
-    return Container(contents, header, tuple(e for e in extents if e.tier < present), ends, size, present)
+    return Container(contents, header, tuple(s for s in segments if s.tier < present), ends, size, present)
 
 
 def _read_header(head: bytes) -> Header:
@@ -115,17 +115,17 @@ def _read_header(head: bytes) -> Header:
     return header
 
 
-def _extents(contents: Directory, start: int) -> tuple[list[Extent], tuple[int, ...]]:
-    """All segments in file order, and the offset after each tier."""
-    extents, ends = [], []
+def extents(contents: Directory, start: int) -> tuple[list[Extent], tuple[int, ...]]:
+    """All segments in file order and the offset after each tier, if the first segment is at ``start``."""
+    segments, ends = [], []
     offset = start
     for tier in range(contents.tiers):
         for index, group in enumerate(contents.groups):
             if any(group.counts(tier)):
-                extents.append(Extent(tier, index, offset, group.size(tier)))
+                segments.append(Extent(tier, index, offset, group.size(tier)))
                 offset += group.size(tier) + CRC_BYTES
         ends.append(offset)
-    return extents, tuple(ends)
+    return segments, tuple(ends)
 
 
 def head(contents: Directory) -> bytes:

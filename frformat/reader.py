@@ -29,7 +29,7 @@ Array = NDArray[Any]
 StrPath = str | os.PathLike[str]
 
 CACHED_VALUES = 1 << 16
-"""A group of at most so many values is decoded once and kept for its other tensors."""
+"""Groups of at most so many values are kept once decoded, since others of their tensors are likely to be asked for."""
 
 
 class FrzFile:

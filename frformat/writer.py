@@ -31,7 +31,7 @@ Tensors = Mapping[str, Array | Spectrum]
 Progress = Callable[[str, int], None]
 
 SHARED_VALUES: Final = 1 << 16
-"""A tensor with more stored values than this gets a group of its own."""
+"""A group has at most so many values, unless one tensor has more: so no tensor costs much more than itself to read."""
 
 RANGE_VALUES: Final = 1 << 17
 """The range coder is tried on groups of at most so many values; beyond, it gains little and takes long."""
@@ -141,7 +141,8 @@ def _options(
 def _write(tensors: Tensors, file: IO[bytes], spool: IO[bytes], options: _Options) -> None:
     aliases = dict(options.aliases)
     large: list[Group] = []
-    small: dict[object, list[Pending]] = {}
+    gathered: list[list[Pending]] = []
+    open_groups: dict[object, list[Pending]] = {}
     seen: dict[int, str] = {}
     for name in tensors:
         if not isinstance(name, str):
@@ -159,11 +160,14 @@ def _write(tensors: Tensors, file: IO[bytes], spool: IO[bytes], options: _Option
         if part.count > SHARED_VALUES and part.group.coding == "raw":
             large.append(_stream(part, spool, options))
         else:
-            key = name if part.count > SHARED_VALUES else grouping.likeness(part.group)
-            small.setdefault(key, []).append(part)
+            parts = open_groups.get(grouping.likeness(part.group))
+            if parts is None or part.count + sum(p.count for p in parts) > SHARED_VALUES:
+                parts = open_groups[grouping.likeness(part.group)] = []
+                gathered.append(parts)
+            parts.append(part)
             options.progress(name, part.nbytes)
         del tensor, part  # before the next one is loaded
-    coded = [_code(grouping.gather(parts), options.allowed) for parts in small.values()]
+    coded = [_code(grouping.gather(parts), options.allowed) for parts in gathered]
     contents = Directory(
         (*large, *(group for group, _ in coded)), options.metadata, aliases, tiers=len(options.cuts) + 1
     )

@@ -141,23 +141,24 @@ def _add_directory(layout: Layout, file: IO[bytes], header: Header) -> bool:
 
 def _add_segments(layout: Layout, file: IO[bytes], path: str, contents: Directory) -> None:
     """The segments of all tiers with their checksums, as far as the file goes, and what follows the last one."""
-    for tier in range(contents.tiers):
-        for index, group in enumerate(contents.groups):
-            values = sum(group.counts(tier))
-            if values == 0 or layout.end == layout.size:
-                continue
-            start = layout.end
-            what = f": {count(values, 'value')} of {count(len(group.names), 'tensor')}, coder {group.coder}"
-            layout.add("segment", group.size(tier), f"segment of tier {tier}, group {index}", what, tier, index)
-            crc = 0
-            for chunk in _chunks(file, start, layout.end):
-                crc = zlib.crc32(chunk, crc)
-            stored = _read(file, layout.end, CRC_BYTES)
-            matches, verdict = _checksum(crc, stored)
-            layout.add("checksum", CRC_BYTES, "CRC-32 of the segment", verdict, tier, index)
-            if not matches and layout.error is None:
-                reason = "a segment is damaged: get the file again"
-                layout.error = FrzError("CHECKSUM", reason, path=path, offset=start)
+    segments, _ = container.extents(contents, layout.end)
+    for tier, index in ((segment.tier, segment.group) for segment in segments):
+        if layout.end == layout.size:
+            break
+        group = contents.groups[index]
+        start = layout.end
+        values = count(sum(group.counts(tier)), "value")
+        what = f": {values} of {count(len(group.names), 'tensor')}, coder {group.coder}"
+        layout.add("segment", group.size(tier), f"segment of tier {tier}, group {index}", what, tier, index)
+        crc = 0
+        for chunk in _chunks(file, start, layout.end):
+            crc = zlib.crc32(chunk, crc)
+        stored = _read(file, layout.end, CRC_BYTES)
+        matches, verdict = _checksum(crc, stored)
+        layout.add("checksum", CRC_BYTES, "CRC-32 of the segment", verdict, tier, index)
+        if not matches and layout.error is None:
+            reason = "a segment is damaged: get the file again"
+            layout.error = FrzError("CHECKSUM", reason, path=path, offset=start)
     layout.add_rest("bytes after the last segment")
 
 

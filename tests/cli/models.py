@@ -1,0 +1,51 @@
+"""Small files that have everything a command can meet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+import frformat as frz
+from frformat import Spectrum
+
+NASTY = "w\u202e[bold]ß名前"
+"""A name that a terminal or rich could take for more than text."""
+
+TENSORS = {
+    "conv.weight": Spectrum(np.arange(1, 34, dtype=np.float32), (64, 32, 3, 3)),
+    "conv2.weight": Spectrum(np.linspace(-1, 1, 33, dtype=np.float32), (32, 64, 3, 3)),
+    "fc.weight": Spectrum(np.full(20, 0.5, np.float32), (10, 80), (10, 5, 4, 4)),
+    NASTY: np.array([1.5, np.nan, -2.5], np.float32),
+    "steps": np.array(7),
+    "z": np.array([3 + 4j, 0]),
+}
+METADATA = {"license": "MIT", "n\x1b[31m": "two\nlines \u202e[bold]x[/bold]"}
+
+
+def write_model(path: Path, **options: object) -> Path:
+    """A file with spectra, a view, raw tensors, an alias, metadata and three tiers."""
+    options = {"metadata": METADATA, "aliases": {"tied": "conv.weight"}, "tiers": [5, 12]} | options
+    frz.save_file(TENSORS, path, **options)  # type: ignore[arg-type]
+    return path
+
+
+def tier_ends(path: Path) -> tuple[int, ...]:
+    """The offset after each tier of a file."""
+    with frz.open(path) as file:
+        return file.container.ends
+
+
+def segment_offset(path: Path) -> int:
+    """The offset of the first byte of the first segment."""
+    with frz.open(path) as file:
+        return file.container.extents[0].offset
+
+
+def damaged(path: Path, offset: int) -> Path:
+    """A copy with one bit of the byte at ``offset`` turned over."""
+    data = bytearray(path.read_bytes())
+    data[offset] ^= 1
+    out = path.with_name(f"damaged-{offset}.frz")
+    out.write_bytes(data)
+    return out

@@ -1,0 +1,175 @@
+"""``frformat dump FILE``: the file at a glance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import frformat as frz
+from frformat import Spectrum
+from frformat.cli.inspect import facts
+from tests.cli.command import frformat, refused
+from tests.cli.models import METADATA, NASTY, TENSORS, damaged, segment_offset, tier_ends, write_model
+
+TENSOR_KEYS = {
+    "name", "alias_of", "coding", "dtype", "shape", "view", "box", "kept", "format", "step", "coder", "group", "bytes",
+    "bytes_exact",
+}  # fmt: skip
+
+
+def test_the_listing_tells_what_is_there(model: Path):
+    out = frformat("dump", model).out
+    size = model.stat().st_size
+    ratio = f"{4 * 37670 / size:.0f}× smaller than dense f32"
+    assert out.startswith(f"{model}: {size:,} bytes for 37,670 weights, {ratio}\n")
+    assert " segments match" in out
+    lines = {line.split()[0]: line.split() for line in out.splitlines() if line.strip()}
+    assert lines["conv.weight"][1:7] == ["64×32×3×3", "4×4×3×3", "5", "12", "33", "f16"]
+    assert lines["fc.weight"][1:4] == ["10×80", "10×5×4×4", "3×3×4×4"]
+    assert lines["tied"][1:] == ["→", "conv.weight", "64×32×3×3"]
+    assert lines["in"][:3] == ["in", "all", "37,670"]
+    exact, shared = lines["steps"][-1], lines["conv.weight"][-1]
+    assert exact.isdecimal()
+    assert shared.startswith("≈")
+
+
+def test_text_of_strangers_is_harmless(model: Path):
+    out = frformat("dump", model).out
+    assert r"n\x1b[31m: two\nlines \u202e[bold]x[/bold]" in out
+    assert r"w\u202e[bold]ß名前" in out
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+    assert out.isascii() or all(char.isprintable() or char == "\n" for char in out)
+
+
+def test_what_all_tensors_share_is_told_once(tmp_path: Path):
+    frz.save_file({f"w{i}": Spectrum(np.ones(3, np.float32), (4, 4)) for i in range(3)}, tmp_path / "x.frz")
+    out = frformat("dump", tmp_path / "x.frz").out
+    assert "each tensor  values f16, dtype f32, coder " in out
+    assert out.count("f16") == 2  # there, and in the line of the group
+    assert "tier" in out
+
+
+def test_json(model: Path):
+    outcome = frformat("dump", model, "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    found = outcome.json
+    assert found["file"] == str(model)
+    assert found["bytes"] == found["bytes_used"] == model.stat().st_size
+    assert found["weights"] == 64 * 32 * 9 * 2 + 800 + 3 + 1 + 2
+    assert found["dense_f32_bytes"] == 4 * found["weights"]
+    assert found["ratio"] == pytest.approx(found["dense_f32_bytes"] / found["bytes"])
+    assert found["numbers"] == 33 + 33 + 20 + 3 + 1 + 2
+    assert found["metadata"] == METADATA
+    assert found["error"] is None
+    assert found["checksums"]["segments"] == "ok"
+    assert [tier["end"] for tier in found["tiers"]] == list(tier_ends(model))
+    assert [tensor["name"] for tensor in found["tensors"]].count("tied") == 1
+    assert {tensor["name"] for tensor in found["tensors"]} == {*TENSORS, "tied"}
+    assert all(set(tensor) == TENSOR_KEYS for tensor in found["tensors"])
+    conv = next(tensor for tensor in found["tensors"] if tensor["name"] == "conv.weight")
+    assert conv["shape"] == [64, 32, 3, 3]
+    assert conv["kept"] == [5, 12, 33]
+    assert conv["bytes_exact"] is False
+
+
+@pytest.mark.parametrize("tier", [0, 1, 2])
+def test_bytes_add_up(model: Path, tier: int):
+    found = frformat("dump", model, "--json", "--tier", str(tier)).json
+    assert found["bytes_used"] == tier_ends(model)[tier]
+    assert found["directory"]["framed"] + sum(group["bytes"] for group in found["groups"]) == found["bytes_used"]
+    for group in found["groups"]:
+        assert sum(group["bytes_per_tier"]) == group["bytes"]
+        shares = [tensor["bytes"] for tensor in found["tensors"] if tensor["group"] == group["group"]]
+        assert sum(shares) == pytest.approx(group["bytes"], abs=len(shares))
+
+
+def test_a_smaller_tier(model: Path):
+    out = frformat("dump", model, "--tier", "0").out
+    assert f"{tier_ends(model)[0]:,} of {model.stat().st_size:,} bytes" in out
+    assert "tier 0 ends at" in out
+    assert refused("dump", model, "--tier", "3").startswith(f"{model}: TIER: ")
+
+
+def test_a_file_that_was_cut_after_a_tier(model: Path):
+    model.write_bytes(model.read_bytes()[: tier_ends(model)[1]])
+    out = frformat("dump", model).out
+    assert "absent: the file was cut before it" in out
+    assert " 5 12 (33) " in out
+    assert frformat("dump", model, "--json").json["tiers"][2]["present"] is False
+
+
+def test_many_tiers_stay_on_a_line(tmp_path: Path):
+    path = write_model(tmp_path / "x.frz", tiers=list(range(1, 21)))
+    assert " 1 2 3 … 33 " in frformat("dump", path).out
+
+
+def test_a_file_without_tensors(tmp_path: Path):
+    frz.save_file({}, tmp_path / "x.frz")
+    outcome = frformat("dump", tmp_path / "x.frz")
+    assert outcome.code == 0
+    assert "for 0 weights\n" in outcome.out
+    assert frformat("dump", tmp_path / "x.frz", "--json").json["tensors"] == []
+
+
+def test_a_damaged_segment_is_told_after_the_listing(model: Path):
+    path = damaged(model, segment_offset(model) + 1)
+    outcome = frformat("dump", path)
+    assert outcome.code == 2
+    assert "DAMAGE in " in outcome.out
+    assert "conv.weight" in outcome.out
+    assert outcome.err == (
+        f"frformat: {path}: CHECKSUM: a segment is damaged: get the file again (byte {segment_offset(model)})\n"
+    )
+    as_json = frformat("dump", path, "--json")
+    assert (as_json.code, as_json.err) == (2, "")
+    assert as_json.json["error"]["code"] == "CHECKSUM"
+    assert as_json.json["error"]["file"] == str(path)
+    assert as_json.json["checksums"]["segments"] == "damaged"
+
+
+def test_a_large_file_is_not_read_through(model: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(facts, "CHECKED_BYTES", 10)
+    path = damaged(model, segment_offset(model) + 1)
+    outcome = frformat("dump", path)
+    assert outcome.code == 0
+    assert "not read, check with `frformat verify`" in outcome.out
+
+
+@pytest.mark.parametrize("offset", [0, 4, 5, 7, 20])
+def test_a_damaged_directory_is_not_listed(model: Path, offset: int):
+    path = damaged(model, offset)
+    assert refused("dump", path).startswith(f"{path}: ")
+    outcome = frformat("dump", path, "--json")
+    assert set(outcome.json) == {"error"}
+    assert outcome.json["error"]["file"] == str(path)
+
+
+def test_a_truncated_file(model: Path):
+    model.write_bytes(model.read_bytes()[:-1])
+    assert "TRUNCATED: the file ends within a tier" in refused("dump", model)
+
+
+def test_a_huge_prefix_is_listed_without_being_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = write_model(tmp_path / "x.frz")
+    monkeypatch.setattr(facts, "BOXED_VALUES", 20)
+    found = frformat("dump", path, "--json").json
+    assert {tensor["name"]: tensor["box"] for tensor in found["tensors"]}["conv.weight"] is None
+    assert frformat("dump", path).code == 0
+
+
+@pytest.mark.parametrize(
+    "args", [["conv.weight", "--plot", "x.png"], ["conv.weight", "--bytes"], ["--plot", "x.png", "--bytes"]]
+)
+def test_views_of_a_file_exclude_each_other(model: Path, args: list[str]):
+    assert "exclude each other" in refused("dump", model, *args)
+
+
+def test_bytes_has_no_tier(model: Path):
+    assert "leave --tier out" in refused("dump", model, "--bytes", "--tier", "0")
+
+
+def test_names_are_text(model: Path):
+    assert NASTY in {tensor["name"] for tensor in frformat("dump", model, "--json").json["tensors"]}

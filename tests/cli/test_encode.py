@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import torch
+
+import frformat as frz
+from frformat import Spectrum
+from tests.cli.command import frformat, refused
+from tests.data import data_file
+
+RNG = np.random.default_rng(4)
+SMOOTH = Spectrum(np.arange(1, 34, dtype=np.float32), (64, 32, 3, 3)).weights()
+NOISE = RNG.standard_normal((50, 40)).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own for each test, with one checkpoint in it."""
+    monkeypatch.chdir(tmp_path)
+    np.savez("model.npz", smooth=SMOOTH, noise=NOISE, bias=NOISE[0], steps=np.array(7))
+    return tmp_path
+
+
+def only_the_input_is_there(folder: Path) -> bool:
+    return [entry.name for entry in folder.iterdir()] == ["model.npz"]
+
+
+def test_lossless_by_default():
+    outcome = frformat("encode", "model.npz", "-o", "model.frz", "--verify")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.splitlines()[0].startswith("4 tensors raw, ")
+    assert outcome.out.splitlines()[1].startswith(f"model.frz: {os.path.getsize('model.frz'):,} bytes, ")
+    back = frz.load_file("model.frz")
+    with np.load("model.npz") as source:
+        assert all(back[name].tobytes() == source[name].tobytes() for name in source)
+
+
+def test_a_table_tells_what_became_of_each_matrix():
+    outcome = frformat("encode", "model.npz", "-o", "model.frz", "--energy", "100%")
+    lines = outcome.out.splitlines()
+    assert lines[0].split() == ["tensor", "shape", "kept", "values", "energy", "error", "bytes"]
+    row = next(line for line in lines if line.startswith("smooth")).split()
+    assert row[1] == "64×32×3×3"
+    assert int(row[2]) <= 33
+    assert "noise stays as it is: " in outcome.out
+    assert " coefficients would hardly be smaller\n" in outcome.out
+    assert "3 tensors raw" in outcome.out
+
+
+def test_json_tells_the_same_and_more():
+    found = frformat("encode", "model.npz", "-o", "model.frz", "--keep", "33", "-m", "licence=MIT", "--json").json
+    assert found["input"] == {"file": "model.npz", "bytes": os.path.getsize("model.npz")}
+    assert found["bytes"] == os.path.getsize("model.frz")
+    assert found["metadata"] == {"licence": "MIT"}
+    assert [tensor["name"] for tensor in found["tensors"]] == ["smooth", "noise", "bias", "steps"]
+    smooth = found["tensors"][0]
+    assert (smooth["coding"], smooth["kept"], smooth["note"]) == ("dct", [33], "")
+    assert smooth["energy"] == pytest.approx(1)
+    assert smooth["error"] < 1e-6
+
+
+def test_rules_formats_tiers_and_compression_reach_the_file():
+    options = ("--rule", "smooth: keep=20 format=q8 view=64,288", "--rule", "bias: keep=3", "--format", "bf16")
+    outcome = frformat(
+        "encode", "model.npz", "-o", "model.frz", *options, "--tiers", "2,50%", "--compression", "none", "--keep", "9"
+    )
+    assert outcome.code == 0
+    assert "view" in outcome.out.splitlines()[0]
+    with frz.open("model.frz") as file:
+        smooth, bias, noise = (file.info(name) for name in ("smooth", "bias", "noise"))
+    assert (smooth.kept, smooth.format, smooth.view) == ((2, 10, 20), "i8", (64, 288))
+    assert (bias.kept, bias.format, bias.coder) == ((2, 2, 3), "bf16", "none")
+    assert (noise.kept, noise.format) == ((2, 5, 9), "bf16")
+
+
+@pytest.mark.parametrize("suffix", ["pt", "safetensors", "npz", "frz"])
+def test_all_formats_give_the_same_file(suffix: str):
+    with np.load("model.npz") as source:
+        tensors = dict(source)
+    if suffix == "pt":
+        torch.save({name: torch.from_numpy(array) for name, array in tensors.items()}, "copy.pt")
+    elif suffix == "safetensors":
+        safetensors.numpy.save_file(tensors, "copy.safetensors")
+    else:
+        frformat("encode", "model.npz", "-o", "copy.frz")
+        np.savez("copy.npz", **tensors)
+    assert frformat("encode", f"copy.{suffix}", "-o", "model.frz", "--keep", "10").code == 0
+    back = frz.load_file("model.frz")
+    np.testing.assert_array_equal(back["smooth"], Spectrum.of(SMOOTH, 10).weights())
+    assert back["steps"].shape == ()
+
+
+def test_the_published_unet_in_two_commands():
+    source = data_file("unet_fr/unet_fr.pt")
+    outcome = frformat("encode", source, "-o", "unet.frz", "--verify")
+    assert outcome.out.startswith("taken for DCT spectra, since they are sparse: 23 of 23 tensors")
+    assert os.path.getsize("unet.frz") <= 1650
+    assert frformat("encode", source, "-o", "small.frz", "--format", "step=0.1875").code == 0
+    assert os.path.getsize("small.frz") <= 980
+
+
+def test_options_without_effect_are_told():
+    outcome = frformat("encode", "model.npz", "-o", "model.frz", "--format", "q8")
+    assert outcome.out.startswith("--format and --tiers are for spectra, and there are none: say --keep")
+
+
+def test_spectra_can_be_declared_or_denied():
+    tensor = torch.sparse_coo_tensor([[0, 0, 1], [0, 1, 0]], [3.0, 2.0, 1.0], (50, 40), check_invariants=True)
+    torch.save({"w": tensor}, "sparse.pt")
+    for options, coding in (((), "dct"), (("--spectral",), "dct"), (("--no-spectral",), "raw")):
+        frformat("encode", "sparse.pt", "-o", "model.frz", "--force", *options)
+        with frz.open("model.frz") as file:
+            assert file.info("w").coding == coding
+
+
+def test_the_file_can_be_its_own_input():
+    frformat("encode", "model.npz", "-o", "model.frz")
+    assert frformat("encode", "model.frz", "-o", "model.frz", "--force", "--keep", "5").code == 0
+    with frz.open("model.frz") as file:
+        assert file.info("noise").kept == (5,)
+
+
+def test_nothing_is_replaced_unasked():
+    Path("model.frz").write_bytes(b"precious")
+    assert refused("encode", "model.npz", "-o", "model.frz") == "model.frz: IO: it exists; --force replaces it"
+    assert Path("model.frz").read_bytes() == b"precious"
+    assert frformat("encode", "model.npz", "-o", "model.frz", "--force").code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (
+            ("--keep", "many"),
+            "ENCODE: keep=many is neither a number of coefficients such as 300 nor a share such as 10%",
+        ),
+        (("--keep", "1", "--energy", "1"), "ENCODE: keep, energy and max-error exclude each other"),
+        (("--rule", "fc: keep=1"), "ENCODE: the rule for 'fc' matches no tensor; the names are smooth, noise, bias …"),
+        (("--rule", "keep=1"), "ENCODE: rule 'keep=1' is not of the form 'PATTERN: WORDS'"),
+        (("--format", "q99"), "ENCODE: format 'q99' is none of"),
+        (("--compression", "lzma"), "ENCODE: compression 'lzma' is none of"),
+        (("--tiers", "10,x"), "ENCODE: tier 'x' is neither"),
+        (("--tiers", "150%"), "ENCODE: tier 1.5 is neither"),
+        (("-m", "licence"), "ENCODE: metadata 'licence' is not of the form KEY=TEXT"),
+        (("--entry", "model"), "ENCODE: model.npz: only a PyTorch file has entries"),
+        (("--keep",), "USAGE: Option '--keep' requires an argument"),
+    ],
+)
+def test_mistaken_options_are_one_line_and_leave_nothing(folder: Path, options: tuple[str, ...], line: str):
+    assert refused("encode", "model.npz", "-o", "model.frz", *options).startswith(line)
+    assert only_the_input_is_there(folder)
+
+
+def bad(name: str, data: bytes) -> str:
+    Path(name).write_bytes(data)
+    return name
+
+
+def bad_inputs() -> dict[str, str]:
+    """Files that cannot be encoded, and how the line about each starts."""
+    np.savez("nan.npz", w=np.full((4, 4), np.nan))
+    np.savez("control.npz", **{"a\nb": np.ones(1)})
+    torch.save(torch.nn.Linear(2, 2), "module.pt")
+    torch.save({"w": torch.ones(1), "v": torch.ones(1, dtype=torch.complex32)}, "half.pt")
+    safetensors.numpy.save_file({"w": np.ones(9)}, "whole.safetensors")
+    whole = Path("whole.safetensors").read_bytes()
+    torch.save({"module.w": torch.ones(1)}, "whole.pt")
+    return {
+        "missing.pt": "missing.pt: IO: No such file or directory",
+        ".": ".: IO: Is a directory",
+        bad("magic.frz", b"not a checkpoint"): "ENCODE: magic.frz: neither .frz, .safetensors, .npz nor a PyTorch file",
+        bad("empty.pt", b""): "ENCODE: empty.pt: neither",
+        bad("cut.safetensors", whole[:-1]): "ENCODE: cut.safetensors: not a valid safetensors file: it should have",
+        bad("cut.pt", Path("whole.pt").read_bytes()[:-30]): "ENCODE: cut.pt: a zip archive (.npz or PyTorch file)",
+        bad("cut.frz", b"\x89FRZ\x01\x00"): "cut.frz: TRUNCATED: the file ends within its header",
+        "module.pt": "ENCODE: module.pt: needs code of torch.nn.modules.linear.Linear to be loaded",
+        "half.pt": "ENCODE: half.pt: tensor 'v': dtype torch.complex32 has no counterpart",
+        "nan.npz": "ENCODE: tensor 'w': a weight is not finite",
+        "control.npz": "ENCODE: ",
+    }
+
+
+@pytest.mark.filterwarnings("ignore:ComplexHalf")
+def test_bad_inputs_are_one_line_and_leave_nothing(folder: Path):
+    for name, line in bad_inputs().items():
+        assert refused("encode", name, "-o", "out.frz", "--keep", "5").startswith(line)
+    assert not [entry for entry in folder.iterdir() if "out.frz" in entry.name]
+
+
+def test_errors_are_json_if_asked_for():
+    outcome = frformat("encode", "missing.pt", "-o", "out.frz", "--json")
+    assert outcome.code == 2
+    assert outcome.json["error"]["code"] == "IO"
+    assert outcome.json["error"]["file"] == "missing.pt"
+
+
+@pytest.mark.parametrize(
+    ("output", "line"),
+    [
+        ("out.npz", "ENCODE: out.npz: encode writes .frz files; `frformat decode` writes the other formats"),
+        ("nowhere/out.frz", "nowhere/out.frz: IO: there is no folder nowhere"),
+        (".", ".: IO: it exists; --force replaces it"),
+        ("/dev/null", "/dev/null: IO: it exists; --force replaces it"),
+    ],
+)
+def test_bad_outputs_are_one_line(output: str, line: str):
+    assert refused("encode", "model.npz", "-o", output) == line
+
+
+@pytest.mark.parametrize("output", [".", "/dev/null"])
+def test_what_is_no_file_is_never_replaced(output: str):
+    line = f"{output}: IO: it is not a file that could be replaced"
+    assert refused("encode", "model.npz", "-o", output, "--force") == line
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to any folder")
+def test_read_only_folders_are_one_line(folder: Path):
+    folder.chmod(0o555)
+    try:
+        assert refused("encode", "model.npz", "-o", "out.frz") == "out.frz: IO: the folder . is not writable"
+    finally:
+        folder.chmod(0o755)
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(folder: Path):
+    """A limit on the size of files stands for the disk."""
+    np.savez("large.npz", w=RNG.standard_normal((1000, 1000)))
+    before = sorted(folder.iterdir())
+    done = subprocess.run(
+        [sys.executable, "-m", "frformat", "encode", "large.npz", "-o", "out.frz"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "frformat: out.frz: IO: File too large\n"
+    assert sorted(folder.iterdir()) == before
+
+
+def test_torch_is_not_imported_for_other_files():
+    program = "import sys; from frformat.cli import main\ntry: main()\nfinally: assert 'torch' not in sys.modules"
+    command = [sys.executable, "-c", program, "encode", "model.npz", "-o", "out.frz"]
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 0

@@ -1,0 +1,160 @@
+"""What all commands have in common: help, versions, errors, and a start that is quick and quiet."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import frformat as frz
+from frformat.cli import COMMANDS
+from tests.cli.command import frformat, refused
+
+FRFORMAT = [sys.executable, "-m", "frformat"]
+
+
+def start(*args: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+    """``frformat ARGS`` in a process of its own."""
+    return subprocess.run([*FRFORMAT, *args], capture_output=True, text=True, timeout=60, **options)  # type: ignore[call-overload]
+
+
+def test_without_arguments_it_helps():
+    outcome = frformat()
+    assert outcome.code == 0
+    assert all(f"  {name} " in outcome.out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_examples_and_exit_codes(name: str):
+    out = frformat(name, "--help").out
+    assert f"\n    frformat {name} " in out
+    assert "Exit codes: 0 " in out
+    assert "--json" in out
+    assert frformat(name, "-h").out == out
+
+
+def test_version():
+    assert frformat("--version").out == f"frformat {frz.__version__}, format version 1\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "reason"),
+    [
+        (["frob"], "No such command 'frob'. Try 'frformat --help'."),
+        (["dump"], "Missing argument 'FILE'. Try 'frformat dump --help'."),
+        (["verify"], "Missing argument 'FILE...'. Try 'frformat verify --help'."),
+        (["diff", "a"], "Missing argument 'B'. Try 'frformat diff --help'."),
+        (["dump", "--frob", "x"], "No such option '--frob'. Try 'frformat dump --help'."),
+        (["dump", "x", "--tier", "-1"], "Invalid value for '--tier'"),
+        (["dump", "x", "--memory-budget", "2 loads"], "'2 loads' is not a size such as 500MB, 8GiB or 65536"),
+    ],
+)
+def test_misuse(args: list[str], reason: str):
+    line = refused(*args)
+    assert line.startswith("USAGE: ")
+    assert reason in line.replace("No such option: --frob", "No such option '--frob'")
+    outcome = frformat(*args, "--json")
+    assert outcome.err == ""
+    assert outcome.code == 2
+    assert outcome.json["error"] == {
+        "code": "USAGE",
+        "reason": line.removeprefix("USAGE: "),
+        "file": None,
+        "tensor": None,
+        "offset": None,
+    }
+
+
+@pytest.mark.parametrize("command", ["dump", "verify"])
+def test_files_that_cannot_be_read(command: str, tmp_path: Path):
+    assert refused(command, "none.frz") == "none.frz: IO: No such file or directory"
+    assert refused(command, tmp_path) == f"{tmp_path}: IO: Is a directory"
+    (tmp_path / "text").write_text("not an frz file at all")
+    assert refused(command, tmp_path / "text") == f"{tmp_path / 'text'}: MAGIC: not an .frz file (byte 0)"
+    (tmp_path / "empty").touch()
+    assert "TRUNCATED" in refused(command, tmp_path / "empty")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission(model: Path):
+    model.chmod(0)
+    assert refused("dump", model) == f"{model}: IO: Permission denied"
+
+
+def test_paths_are_escaped(tmp_path: Path):
+    assert refused("dump", "a\x1b[31m\u202e\nb\udcff") == r"a\x1b[31m\u202e\nb\udcff: IO: No such file or directory"
+
+
+def test_a_defect_is_not_hidden(monkeypatch: pytest.MonkeyPatch, model: Path):
+    monkeypatch.setattr("frformat.cli.dump._list", lambda *args: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        frformat("dump", model)
+
+
+def test_too_little_memory(monkeypatch: pytest.MonkeyPatch, model: Path):
+    def fail(*args: object) -> int:
+        raise MemoryError
+
+    monkeypatch.setattr("frformat.cli.dump._list", fail)
+    assert refused("dump", model).startswith("MEMORY: ")
+
+
+def test_dump_starts_without_torch_and_matplotlib(model: Path):
+    code = "import sys; from frformat.cli import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code, "dump", model], capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.split())
+    assert "frformat.cli.dump" in loaded
+    assert not loaded & {
+        "torch",
+        "matplotlib",
+        "safetensors",
+        "frformat.cli.encode",
+        "frformat.cli.diff",
+        "rich.progress",
+    }
+
+
+def test_a_reader_that_goes_away_is_no_error(model: Path):
+    for args in (["dump", model, "--bytes"], ["dump", model, "--json"], ["dump", model]):
+        with subprocess.Popen([*FRFORMAT, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.close()
+            assert process.stderr is not None
+            assert process.stderr.read() == b""
+            assert process.wait(60) == 141
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such signal")
+def test_an_interrupt_is_no_traceback(tmp_path: Path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with subprocess.Popen([*FRFORMAT, "dump", fifo], stderr=subprocess.PIPE, text=True) as process:
+        writer = os.open(fifo, os.O_WRONLY)  # returns when the command has opened the other end
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        os.close(writer)
+    assert process.returncode == 130
+    assert err.strip() == ""
+
+
+def test_standard_input_and_pipes(model: Path, tmp_path: Path):
+    whole = start("dump", model).stdout
+    assert whole.startswith(str(model))
+    with open(model, "rb") as file:
+        assert start("dump", "-", stdin=file).stdout == whole.replace(str(model), "-")
+    piped = subprocess.run([*FRFORMAT, "verify", "-"], input=model.read_bytes(), capture_output=True, check=True)
+    assert piped.stdout.startswith(b"-: ok, ")
+    nothing = subprocess.run([*FRFORMAT, "verify", "-"], input=b"", capture_output=True, check=False)
+    assert nothing.stderr.startswith(b"frformat: -: TRUNCATED: ")
+
+
+def test_output_that_knows_ascii_only(model: Path):
+    done = start("dump", model, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0
+    assert r"64\xd732\xd73\xd73" in done.stdout

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import errno
+import json
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from frformat.cli import errors, terminal
+from frformat.cli.options import ByteCount
+from frformat.errors import EncodeError, FrzError
+
+
+@given(st.text())
+def test_clean_text_is_printable_and_on_one_line(text: str):
+    cleaned = terminal.clean(text)
+    assert cleaned.isprintable()
+    if text.isprintable():
+        assert cleaned == text
+
+
+def test_what_is_escaped():
+    assert terminal.clean("a\x1b[31m\r\n\u202e\u2066\x9b\ufeff\U000e0041é名") == (
+        r"a\x1b[31m\r\n\u202e\u2066\x9b\ufeff\U000e0041é名"
+    )
+
+
+def test_counts_and_shapes():
+    assert terminal.count(1234567) == "1,234,567"
+    assert terminal.count(1, "byte") == "1 byte"
+    assert terminal.count(0, "alias", "aliases") == "0 aliases"
+    assert terminal.dims((64, 3, 3)) == "64×3×3"
+    assert terminal.dims(()) == "scalar"
+
+
+def test_json_has_no_numbers_that_json_lacks(capsys: pytest.CaptureFixture[str]):
+    terminal.print_json({"a": [float("nan"), (float("inf"), -float("inf"))], "\u202e": 1})
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert json.loads(out) == {"a": ["NaN", ["Infinity", "-Infinity"]], "\u202e": 1}
+
+
+def test_tables_take_no_markup_and_cut_nothing(capsys: pytest.CaptureFixture[str]):
+    table = terminal.table("name", "value", left=["name"], fold="name")
+    table.add_row("[bold]x[/bold] :smile: " + "y" * 300, "1")
+    terminal.show(table)
+    out = capsys.readouterr().out
+    assert "[bold]x[/bold] :smile: " + "y" * 300 + "      1" in out
+
+
+def test_a_narrow_terminal_folds_names_and_cuts_no_number(monkeypatch: pytest.MonkeyPatch):
+    screen = Console(force_terminal=True, width=30, record=True, quiet=False)
+    monkeypatch.setattr(terminal, "console", lambda: screen)
+    table = terminal.table("name", "value", fold="name")
+    table.add_row("n" * 100, "1" * 40)
+    terminal.show(table)
+    lines = screen.export_text().splitlines()
+    assert "1" * 40 in lines[2]
+    assert max(map(len, lines)) == terminal.FOLDED + 2 + 40
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("65536", 65536), ("500MB", 500 * 10**6), ("8GiB", 8 << 30), ("1.5 kib", 1536), ("7b", 7)],
+)
+def test_sizes(text: str, number: int):
+    assert ByteCount().convert(text, None, None) == number
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1PB", "GiB", "1e9", "0x10", "1,000", "inf", "nan"])
+def test_what_is_no_size(text: str):
+    with pytest.raises(click.UsageError):
+        ByteCount().convert(text, None, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            FrzError("CHECKSUM", "it is damaged", path="a.frz", tensor="w\u202e", offset=12),
+            r"frformat: a.frz: CHECKSUM: it is damaged (tensor 'w\u202e', byte 12)",
+        ),
+        (EncodeError("tensor 'x': no"), "frformat: ENCODE: tensor 'x': no"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "b.frz"), "frformat: b.frz: IO: No such file"),
+        (OSError("disk on fire"), "frformat: IO: disk on fire"),
+        (OSError(errno.EIO, "I/O error", b"c\xff"), r"frformat: c\udcff: IO: I/O error"),
+        (click.ClickException("no\nway"), r"frformat: USAGE: no\nway"),
+    ],
+)
+def test_errors_are_one_line(error: Exception, line: str):
+    assert errors.line(error) == line
+    facts = errors.as_dict(error)
+    assert set(facts) == {"code", "reason", "file", "tensor", "offset"}
+    assert facts["reason"]
+
+
+def test_a_defect_stays_an_exception():
+    with pytest.raises(KeyError):
+        errors.as_dict(KeyError("x"))

@@ -1,0 +1,77 @@
+"""Commands on the conformance vectors: nothing but clean output and typed errors, whatever the file."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from frformat.cli.inspect import layout, walk
+from tests.cli.command import Outcome, frformat
+
+VECTORS = Path(__file__).parents[2] / "spec" / "vectors"
+INDEX = json.loads((VECTORS / "vectors.json").read_text())
+REQUESTS = ("TIER", "NOT_FOUND", "BUDGET")
+"""Codes that are about what is asked for: the file itself may be whole."""
+
+LARGE = 1 << 20
+"""Bytes of a directory that is not explained twice, since that takes time."""
+
+
+def printed(*args: str | Path) -> Outcome:
+    """The outcome of a command, all of whose text is fit for a terminal."""
+    outcome = frformat(*args)
+    assert all(char.isprintable() or char == "\n" for char in outcome.out + outcome.err), args
+    assert outcome.err.count("\n") == (outcome.code == 2 and "--json" not in args), (args, outcome.err)
+    return outcome
+
+
+def names(folder: str) -> list[Any]:
+    return [pytest.param(vector, id=vector["name"]) for vector in INDEX[folder]]
+
+
+def tiles(path: Path) -> layout.Layout:
+    data = path.read_bytes()
+    found = layout.explain(io.BytesIO(data), str(path))
+    edges = [(part.start, part.end) for part in found.ranges]
+    assert [start for start, _ in edges] == [0, *(end for _, end in edges)][: len(edges)]
+    assert not data or edges[-1][1] == len(data)
+    assert sum(field.size for field in walk.walk(found.directory)) == len(found.directory)
+    return found
+
+
+@pytest.mark.parametrize("vector", names("valid"))
+def test_a_valid_file(vector: dict[str, Any]):
+    path = VECTORS / vector["file"]
+    assert printed("dump", path).code == 0
+    found = printed("dump", path, "--json")
+    assert found.code == 0
+    assert found.json["bytes"] == vector["bytes"]
+    assert [t["name"] for t in found.json["tensors"] if t["alias_of"] is None] == [t["name"] for t in vector["tensors"]]
+    assert tiles(path).error is None
+    assert printed("dump", path, "--bytes").code == 0
+    assert printed("verify", path).code == 0
+    assert printed("diff", path, path, "--json").code in (0, 2)
+    for tensor in vector["tensors"][:2]:
+        assert printed("dump", path, tensor["name"]).code in (0, 2)
+
+
+@pytest.mark.parametrize("vector", names("faulty"))
+def test_a_faulty_file(vector: dict[str, Any]):
+    path = VECTORS / vector["file"]
+    code = vector["code"]
+    listed = printed("dump", path, "--json")
+    found = tiles(path)
+    if code in REQUESTS:
+        return
+    assert found.error is not None
+    assert found.error.code == code
+    if vector["at"] == "open":
+        assert (listed.code, listed.json["error"]["code"]) == (2, code)
+    else:
+        assert printed("verify", path, "--json").json[0]["error"]["code"] == code
+    if len(found.directory) < LARGE:
+        assert printed("dump", path, "--bytes").code == 2
