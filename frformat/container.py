@@ -55,6 +55,7 @@ class Container:
         directory: what the file says of itself.
         header: the header's fields.
         extents: the segments that are present, in file order.
+        by_group: the same for each group, in the order of tiers.
         ends: offset after each tier, also of tiers that are not present.
         size: bytes of the file.
         present: how many tiers are present.
@@ -63,6 +64,7 @@ class Container:
     directory: Directory
     header: Header
     extents: tuple[Extent, ...]
+    by_group: tuple[tuple[Extent, ...], ...]
     ends: tuple[int, ...]
     size: int
     present: int
@@ -94,7 +96,11 @@ def read(file: IO[bytes]) -> Container:
     if size not in ends:
         raise FrzError("TRUNCATED", f"the file ends within a tier; whole it has {ends[-1]} bytes", offset=size)
     present = max(tier for tier, at in enumerate(ends) if at == size) + 1
-    return Container(contents, header, tuple(s for s in segments if s.tier < present), ends, size, present)
+    there = tuple(segment for segment in segments if segment.tier < present)
+    by_group: list[list[Extent]] = [[] for _ in contents.groups]
+    for segment in there:
+        by_group[segment.group].append(segment)
+    return Container(contents, header, there, tuple(map(tuple, by_group)), ends, size, present)
 
 
 def _read_header(head: bytes) -> Header:
@@ -119,8 +125,11 @@ def extents(contents: Directory, start: int) -> tuple[list[Extent], tuple[int, .
     """All segments in file order and the offset after each tier, if the first segment is at ``start``."""
     segments, ends = [], []
     offset = start
+    groups = list(enumerate(contents.groups))
     for tier in range(contents.tiers):
-        for index, group in enumerate(contents.groups):
+        if tier == 1:  # raw groups end with tier 0
+            groups = [(index, group) for index, group in groups if group.coding != "raw"]
+        for index, group in groups:
             if any(group.counts(tier)):
                 segments.append(Extent(tier, index, offset, group.size(tier)))
                 offset += group.size(tier) + CRC_BYTES

@@ -23,7 +23,6 @@ from frformat.quantization import step
 from frformat.segments import unpack_values, values_bytes
 from frformat.spectrum import Spectrum
 from frformat.values import DTYPES
-from frformat.zigzag import element_count
 
 Array = NDArray[Any]
 StrPath = str | os.PathLike[str]
@@ -125,7 +124,7 @@ class FrzFile:
         """
         group_index, index = self._find(name)
         with self._located(name):
-            self._check_budget(group_index, index)
+            self._check_budget(group_index, index, self.info(name).nbytes)
             return self._rebuild(group_index, index, self._values(group_index, self.tier))
 
     def spectrum(self, name: str) -> Spectrum:
@@ -153,13 +152,14 @@ class FrzFile:
         Raises:
             FrzError: as for one tensor; ``BUDGET`` counts all of them together.
         """
+        output = sum(self.info(name).nbytes for name in self._where)
         with self._located():
-            self._afford(sum(self.info(name).nbytes for name in self._where))
+            self._afford(output)
         out = {}
         for group_index, group in enumerate(self._groups):
             for index, name in enumerate(group.names):
                 with self._located(name):
-                    self._check_budget(group_index, index)
+                    self._check_budget(group_index, index, output)
             with self._located():
                 values = self._values(group_index, self.tier)
             for index, name in enumerate(group.names):
@@ -203,12 +203,12 @@ class FrzFile:
         CODINGS[group.coding].rebuild(group, index, values[index], out)
         return out
 
-    def _check_budget(self, group_index: int, index: int) -> None:
-        """Whether rebuilding one tensor can be afforded, output included."""
+    def _check_budget(self, group_index: int, index: int, output: int) -> None:
+        """Whether rebuilding one tensor can be afforded beside ``output`` bytes of rebuilt tensors, it among them."""
         group = self._groups[group_index]
-        needed = values_bytes(group, self.tier)
+        needed = output
         if group.coding != "raw" or len(group.names) > 1:  # else the values are the output
-            needed += element_count(group.shapes[index]) * DTYPES[group.dtype].itemsize
+            needed += values_bytes(group, self.tier)
         self._afford(needed)
         for part in CODINGS[group.coding].working_memory(group, index, self.tier):
             needed += part

@@ -35,8 +35,8 @@ def unpack_values(file: IO[bytes], container: Container, group_index: int, tier:
     if group.coder in RANGE_CODERS:
         contexts = rangecoder.Contexts(group.value_format, group.coder == "range-ctx")
     parts: list[list[Array]] = [[] for _ in group.names]
-    for extent in container.extents:
-        if extent.group == group_index and extent.tier <= tier:
+    for extent in container.by_group[group_index]:
+        if extent.tier <= tier:
             counts = group.counts(extent.tier)
             values = _segment(file, group, extent, counts, contexts)
             for part, piece in zip(parts, np.split(values, np.cumsum(counts)[:-1]), strict=True):

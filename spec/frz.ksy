@@ -1,0 +1,177 @@
+meta:
+  id: frz
+  title: frformat tensor file
+  file-extension: frz
+  license: Apache-2.0
+  ks-version: '0.10'
+  endian: le
+doc: |
+  The container of an `.frz` file: named tensors of a neural network, each stored as its bytes or as the first few
+  coefficients of its discrete cosine transform. `format.md` is the normative text; section numbers below are its.
+
+  What Kaitai Struct can say is the header, the directory and its checksum. Where the segments lie behind them follows
+  from sizes in the directory by the loop of section 4, so they are one opaque piece here. A reader must compare both
+  CRC-32 with the bytes, which this description does not do, before it uses any of them.
+doc-ref: format.md
+seq:
+  - id: magic
+    contents: [0x89, FRZ]
+    doc: 0x89, so that no text file begins like this, then `FRZ`.
+  - id: version
+    type: u1
+    valid: 1
+    doc: Changes when an old reader could not skip what is new.
+  - id: flags
+    type: flags
+    size: 1
+  - id: len_directory
+    type: u4
+    valid:
+      max: max_directory
+    doc: Bytes of the directory as stored.
+  - id: len_inflated
+    type: u4
+    valid:
+      expr: _ <= max_directory and (flags.is_deflated or _ == len_directory)
+    doc: Bytes of the directory when inflated.
+  - id: directory
+    type: directory
+    size: len_directory
+    doc: What the file says of itself.
+  - id: crc_directory
+    type: u4
+    doc: CRC-32 of all bytes before it, from offset 0.
+  - id: segments
+    size-eos: true
+    doc: |
+      Tier after tier, and in each tier group after group in the directory's order: the stored bytes of the group's segment,
+      if it has values in that tier, and their CRC-32. The file may end after any tier.
+instances:
+  max_directory:
+    value: 0x400_0000
+    doc: 64 MiB, the limit of section 10 for both lengths.
+types:
+  flags:
+    meta:
+      bit-endian: le
+    seq:
+      - id: is_deflated
+        type: b1
+        doc: The directory is stored deflated.
+      - id: reserved
+        type: b7
+        valid: 0
+  directory:
+    seq:
+      - id: map
+        type: value
+        if: not _root.flags.is_deflated
+        doc: One MessagePack map; section 3 lists its keys.
+      - id: deflated
+        size-eos: true
+        if: _root.flags.is_deflated
+        doc: The same as one raw DEFLATE stream with the preset dictionary of appendix A.
+  value:
+    doc: A MessagePack value. All its numbers are big-endian.
+    seq:
+      - id: tag
+        type: u1
+        doc: The type, and small integers and counts within it.
+      - id: uint
+        type:
+          switch-on: tag
+          cases:
+            0xcc: u1
+            0xcd: u2be
+            0xce: u4be
+            0xcf: u8be
+        if: tag >= 0xcc and tag <= 0xcf
+      - id: int
+        type:
+          switch-on: tag
+          cases:
+            0xd0: s1
+            0xd1: s2be
+            0xd2: s4be
+            0xd3: s8be
+        if: tag >= 0xd0 and tag <= 0xd3
+      - id: float
+        type:
+          switch-on: tag
+          cases:
+            0xca: f4be
+            0xcb: f8be
+        if: tag == 0xca or tag == 0xcb
+      - id: len_long
+        type:
+          switch-on: tag
+          cases:
+            0xc4: u1
+            0xc5: u2be
+            0xc6: u4be
+            0xc7: u1
+            0xc8: u2be
+            0xc9: u4be
+            0xd9: u1
+            0xda: u2be
+            0xdb: u4be
+            0xdc: u2be
+            0xdd: u4be
+            0xde: u2be
+            0xdf: u4be
+        if: (tag >= 0xc4 and tag <= 0xc9) or tag >= 0xd9 and tag <= 0xdf
+        doc: Bytes of a string, a bin or an extension, entries of an array, pairs of a map.
+      - id: ext_type
+        type: s1
+        if: is_ext
+      - id: text
+        type: str
+        encoding: UTF-8
+        size: len_text
+        if: is_text
+      - id: bytes
+        size: len_bytes
+        if: is_bin or is_ext
+      - id: items
+        type: value
+        repeat: expr
+        repeat-expr: num_items
+        if: is_array
+      - id: pairs
+        type: pair
+        repeat: expr
+        repeat-expr: num_pairs
+        if: is_map
+    instances:
+      is_text:
+        value: (tag & 0xe0) == 0xa0 or (tag >= 0xd9 and tag <= 0xdb)
+      is_bin:
+        value: tag >= 0xc4 and tag <= 0xc6
+      is_ext:
+        value: (tag >= 0xc7 and tag <= 0xc9) or (tag >= 0xd4 and tag <= 0xd8)
+      is_array:
+        value: (tag & 0xf0) == 0x90 or tag == 0xdc or tag == 0xdd
+      is_map:
+        value: (tag & 0xf0) == 0x80 or tag == 0xde or tag == 0xdf
+      count:
+        value: >-
+          tag >= 0xd4 and tag <= 0xd8 ? 1 << (tag - 0xd4)
+          : (tag & 0xe0) == 0xa0 ? tag & 0x1f
+          : tag < 0xc0 ? tag & 0x0f
+          : len_long
+        doc: What len_long says, or the tag itself.
+      len_text:
+        value: count
+      len_bytes:
+        value: count
+      num_items:
+        value: count
+      num_pairs:
+        value: count
+  pair:
+    doc: One entry of a map. The keys of the directory map and of group maps are the numbers of section 3.
+    seq:
+      - id: key
+        type: value
+      - id: value
+        type: value

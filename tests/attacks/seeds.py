@@ -1,0 +1,103 @@
+"""Small valid files to be damaged, taken apart so that their checksums can be made right again."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Final
+
+import frformat
+from frformat import FrzError, container
+from tests.vectors import frz
+from tests.vectors.appendix import FOLDER
+
+NAMES: Final = (
+    "example",
+    "several-groups",
+    "dct-group-of-three",
+    "tiers-with-raw",
+    "tiers-range-ctx",
+    "tiers-zstd",
+    "dir-deflate-fixed",
+    "dir-deflate-dynamic",
+    "view-beside-nil",
+    "zstd-compressed",
+    "deflate-dynamic",
+    "aliases",
+    "names-combining",
+)
+BUDGET: Final = 1 << 20
+"""Memory that reading a damaged file may ask for: little, so that no example takes long."""
+
+
+@dataclass(frozen=True)
+class Seed:
+    """One file.
+
+    Attributes:
+        name: name of its vector.
+        data: its bytes.
+        directory: the directory as stored.
+        length: bytes of the directory when inflated.
+        flags: the header's flags.
+        segments: the stored bytes of each segment.
+        ends: the sizes at which it is a valid file.
+    """
+
+    name: str
+    data: bytes
+    directory: bytes
+    length: int
+    flags: int
+    segments: tuple[bytes, ...]
+    ends: tuple[int, ...]
+
+    def rebuilt(
+        self, directory: bytes | None = None, segments: tuple[bytes, ...] | None = None, **header: int
+    ) -> bytes:
+        """The file with other parts and right checksums; ``header`` overrides ``flags``, ``stored`` and ``length``."""
+        directory = self.directory if directory is None else directory
+        length = self.length if self.flags else len(directory)
+        head = frz.head(directory, **{"flags": self.flags, "stored": len(directory), "length": length, **header})
+        return head + b"".join(map(frz.segment, self.segments if segments is None else segments))
+
+
+def read(name: str) -> Seed:
+    """The seed of a valid vector."""
+    with open(os.path.join(FOLDER, "valid", f"{name}.frz"), "rb") as file:
+        data = file.read()
+    found = container.read(BytesIO(data))
+    header = found.header
+    parts = tuple(data[e.offset : e.offset + e.size] for e in found.extents)
+    return Seed(name, data, data[14 : 14 + header.stored], header.length, header.flags, parts, tuple(found.ends))
+
+
+SEEDS: Final = tuple(map(read, NAMES))
+
+
+def decode(data: bytes, budget: int = BUDGET) -> None:
+    """Read all there is in a file.
+
+    Raises:
+        FrzError: the only thing that this may raise.
+    """
+    with frformat.open(data, memory_budget=budget) as file:
+        failed: FrzError | None = None
+        for name in file:
+            info = file.info(name)
+            try:
+                file[name]
+                if info.coding == "dct":
+                    file.spectrum(name)
+            except FrzError as error:
+                failed = error
+        if failed:
+            raise failed
+        file.verify()
+
+
+def crc(data: bytes) -> bytes:
+    """CRC-32 as it stands in a file."""
+    return zlib.crc32(data).to_bytes(4, "little")

@@ -1,0 +1,46 @@
+"""One run of the Kotlin decoder over many files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from typing import Final
+
+import numpy as np
+import pytest
+
+from frformat.values import DTYPES
+from tests.conformance.expected import Array, Entry
+from tests.vectors.appendix import ROOT
+
+JAR: Final = os.path.join(ROOT, "android-decoder", "cli", "target", "frz.jar")
+
+
+class Kotlin:
+    """What ``frz parity`` said; skips the test where there is no Java or no ``frz.jar``.
+
+    Args:
+        index: path of a ``vectors.json``, or of a file like it.
+        folder: where it writes the elements of rebuilt tensors; None for not at all.
+
+    Attributes:
+        said: its answer by name of the vector.
+    """
+
+    def __init__(self, index: str, folder: str | None = None) -> None:
+        if not shutil.which("java"):
+            pytest.skip("needs Java")
+        if not os.path.exists(JAR):
+            pytest.skip("the Kotlin decoder is not built: run `make test-python`, or Maven in android-decoder")
+        command = ["java", "-jar", JAR, "parity", index, *(["--out", folder] if folder else [])]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=600)
+        assert done.returncode == 0, done.stderr
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        self.said: dict[str, Entry] = {answer["name"]: answer for answer in answers}
+        self._folder = folder or ""
+
+    def elements(self, tensor: Entry) -> Array:
+        """The elements of a rebuilt tensor."""
+        return np.fromfile(os.path.join(self._folder, tensor["file"]), DTYPES[tensor["dtype"]])

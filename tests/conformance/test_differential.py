@@ -1,0 +1,123 @@
+"""Both decoders on files that were made wrong at random: what one accepts the other accepts, with the same values.
+
+Checksums are right, so it is the parsers that are compared. Where a file has several faults the codes may differ, and
+what fits a small budget depends on how a decoder works; all else is equal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+from typing import Any
+
+import msgpack
+import pytest
+
+import frformat
+from frformat import FrzError
+from tests.attacks.seeds import Seed, read
+from tests.conformance.expected import VALID
+from tests.conformance.kotlin import Kotlin
+from tests.vectors import msgpack as wire
+from tests.vectors.msgpack import Map
+
+COUNT = 20_000 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 400
+BUDGET = 1 << 22
+BOUNDS = [n + d for n in (1, 16, 128, 256, 2**16, 2**31, 2**32, 2**48, 2**63) for d in (-1, 0, 1)] + [
+    2**64 - 1,
+    -1,
+    -2017,
+]
+OTHERS: list[Any] = [None, True, "", "a", "ab", 1.0, [], [0], [None], Map(), Map([(0, 1)]), wire.text(b"\xff")]
+
+
+@pytest.fixture(scope="module")
+def mutants(tmp_path_factory: pytest.TempPathFactory) -> tuple[Kotlin, dict[str, bytes]]:
+    folder = tmp_path_factory.mktemp("mutants")
+    chance = random.Random(2024)
+    seeds = [
+        read(entry["name"]) for entry in VALID if entry["bytes"] < 400 and entry["file"] == f"valid/{entry['name']}.frz"
+    ]
+    files = {f"{i}-{seed.name}": _mutant(chance, seed) for i, seed in enumerate(chance.choices(seeds, k=COUNT))}
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    entries = [{"name": name, "file": name} for name in files]
+    index = folder / "index.json"
+    index.write_text(json.dumps({"budget": BUDGET, "valid": entries, "faulty": []}))
+    return Kotlin(str(index)), files
+
+
+def test_both_accept_the_same_files(mutants: tuple[Kotlin, dict[str, bytes]]) -> None:
+    kotlin, files = mutants
+    accepted = 0
+    for name, data in files.items():
+        answer = kotlin.said[name]
+        theirs = answer.get("code") or {t["name"]: t.get("coefficients") or t["elements"] for t in answer["tensors"]}
+        ours = _digests(data)
+        if "BUDGET" in (ours, theirs):
+            continue
+        if isinstance(ours, str) or isinstance(theirs, str):
+            assert isinstance(ours, type(theirs)), (name, ours, answer)
+            continue
+        assert ours.items() <= theirs.items(), name
+        accepted += 1
+    assert accepted > COUNT // 10
+
+
+def _digests(data: bytes) -> dict[str, str] | str:
+    """SHA-256 of each tensor's coefficients or elements after all were rebuilt, or the error code."""
+    out = {}
+    try:
+        with frformat.open(data, memory_budget=BUDGET) as file:
+            for name in set(file) - set(file.aliases):
+                weights = file[name]
+                values = weights if file.info(name).coding == "raw" else file.spectrum(name).coefficients
+                out[name] = hashlib.sha256(values.tobytes()).hexdigest()
+    except FrzError as error:
+        return error.code
+    return out
+
+
+def _mutant(chance: random.Random, seed: Seed) -> bytes:
+    kind = chance.random()
+    if kind < 0.6 and not seed.flags and not seed.name.startswith("ignored"):
+        tree = msgpack.unpackb(seed.directory, object_pairs_hook=Map, strict_map_key=False)
+        _edit(chance, tree)
+        return seed.rebuilt(directory=chance.choice([wire.pack, wire.pack_widest])(tree))
+    if kind < 0.75 or not any(seed.segments):
+        return seed.rebuilt(directory=_with_other_bytes(chance, seed.directory))
+    return seed.rebuilt(segments=tuple(_with_other_bytes(chance, part) for part in seed.segments))
+
+
+def _with_other_bytes(chance: random.Random, data: bytes) -> bytes:
+    out = bytearray(data)
+    for _ in range(chance.randint(1, 3) if data else 0):
+        at = chance.randrange(len(out))
+        out[at] = chance.choice([chance.randrange(256), out[at] ^ 1 << chance.randrange(8)])
+    return bytes(out)
+
+
+def _edit(chance: random.Random, tree: Any) -> None:
+    """Change one entry of one array or map."""
+    node, at = chance.choice([*_places(tree)])
+    kind = chance.random()
+    if kind < 0.15:
+        del node[at]
+    elif kind < 0.3:
+        node.insert(chance.randrange(len(node) + 1), node[at])
+    else:
+        key, value = node[at] if isinstance(node, Map) else (None, node[at])
+        new = chance.choice(BOUNDS if kind < 0.6 else OTHERS)
+        if kind > 0.8 and type(value) is int and abs(value) < 2**63 - 1:
+            new = value + chance.choice([-1, 1, 16])
+        node[at] = (key, new) if isinstance(node, Map) else new
+
+
+def _places(node: Any) -> Any:
+    for at in range(len(node)):
+        yield node, at
+        child = node[at][1] if isinstance(node, Map) else node[at]
+        if isinstance(child, list):
+            yield from _places(child)

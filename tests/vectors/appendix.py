@@ -1,0 +1,23 @@
+"""What vectors take from the specification's text itself."""
+
+from __future__ import annotations
+
+import os.path
+import re
+from typing import Final
+
+ROOT: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FOLDER: Final = os.path.join(ROOT, "spec", "vectors")
+SPECIFICATION: Final = os.path.join(ROOT, "spec", "format.md")
+
+
+def dictionary() -> bytes:
+    """The dictionary of appendix A."""
+    with open(SPECIFICATION, encoding="utf-8") as file:
+        appendix = file.read().split("\n## Appendix A")[1]
+    found = re.search(r"```\n(.*?)```", appendix, re.DOTALL)
+    assert found
+    return found[1].replace("\n", "").encode("ascii")
+
+
+DICTIONARY: Final = dictionary()

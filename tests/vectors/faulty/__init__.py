@@ -1,0 +1,38 @@
+"""Files and requests that every reader refuses with the same code, one fault in each; one module for each topic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.vectors.entries import Vector
+from tests.vectors.faulty import (
+    bombs,
+    checksums,
+    contradictions,
+    cuts,
+    fields,
+    header,
+    limits,
+    messagepack,
+    names,
+    requests,
+    streams,
+)
+
+
+def vectors() -> Iterator[Vector]:
+    """All of them, in the order of ``vectors.json``."""
+    for module in (
+        header,
+        cuts,
+        checksums,
+        messagepack,
+        fields,
+        contradictions,
+        names,
+        limits,
+        streams,
+        bombs,
+        requests,
+    ):
+        yield from module.vectors()

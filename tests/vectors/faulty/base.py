@@ -1,0 +1,102 @@
+"""Small right files, and ways to break one thing in them. Everything behind the fault stays right, checksums too."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tests.vectors import frz, msgpack
+from tests.vectors.entries import Vector, faulty
+from tests.vectors.frz import File, Group, Tensor
+from tests.vectors.msgpack import Map
+from tests.vectors.numbers import f16, f32
+
+RAW = File([frz.raw("x", "f32", (2, 3), f32(1.0, 2.0, 3.0, 4.0, 5.0, 6.0))])
+"""One raw tensor ``x``."""
+
+DCT = File([frz.dct("w", "f16", (3, 4), f16(4.0, -1.0, 0.5))])
+"""One dct tensor ``w`` without steps."""
+
+STEPPED = File([Group([Tensor("w", (3, 4), (9, -4, 2), view=(4, 3), step=-16)], "f32", "i8")])
+"""One dct tensor ``w`` with a step and a view."""
+
+TIERED = File(
+    [frz.dct("w", "f16", (3, 4), f16(4.0, -1.0, 0.5, 0.25, 2.0), kept=(2, 5)), frz.raw("x", "u8", (2,), (1, 2))],
+    tiers=2,
+)
+"""Two tiers: segments of ``w`` and ``x``, then one of ``w``."""
+
+NAMED = File(
+    [frz.raw("x", "u8", (), (1,)), frz.raw("y", "u8", (), (2,))], {"k": "v"}, [("a", "x")], extra=[(3, []), (4, 1)]
+)
+"""Every field of the directory map."""
+
+Edit = Callable[[Map], object]
+
+
+def edited(file: File, edit: Edit) -> bytes:
+    """``file`` after ``edit`` has changed its directory; segments stay as they are."""
+    tree = copy.deepcopy(file.tree())
+    edit(tree)
+    return with_directory(file, msgpack.pack(tree))
+
+
+def with_directory(file: File, directory: bytes, **header: Any) -> bytes:
+    """``file`` with another directory."""
+    return frz.head(directory, **header) + segments(file)
+
+
+def segments(file: File) -> bytes:
+    """The bytes after the directory's checksum."""
+    return b"".join(b"".join(part) for part in file.parts())
+
+
+def put(*path_and_value: Any) -> Edit:
+    """An edit: the last argument goes to the place that the others, keys and indices, lead to."""
+    *path, last, value = path_and_value
+
+    def edit(tree: Any) -> None:
+        for part in path:
+            tree = tree.get(part) if isinstance(tree, Map) else tree[part]
+        if isinstance(tree, Map):
+            tree.set(last, value)
+        else:
+            tree[last] = value
+
+    return edit
+
+
+def drop(*path: Any) -> Edit:
+    """An edit: what the keys and indices lead to is gone."""
+
+    def edit(tree: Any) -> None:
+        for part in path[:-1]:
+            tree = tree.get(part) if isinstance(tree, Map) else tree[part]
+        if isinstance(tree, Map):
+            tree.drop(path[-1])
+        else:
+            del tree[path[-1]]
+
+    return edit
+
+
+def in_group(key: int, value: Any) -> Edit:
+    """An edit: field ``key`` of the first group is ``value``."""
+    return put(frz.GROUPS, 0, key, value)
+
+
+def refused(name: str, about: str, file: File, edit: Edit, code: str = "DIRECTORY") -> Vector:
+    """A vector whose directory is ``file``'s after ``edit``, and is refused on opening."""
+    return faulty(name, about, edited(file, edit), code)
+
+
+def stream(coder: str, values: int, data: bytes, dtype: str = "u8") -> bytes:
+    """A file with one raw tensor ``x`` of ``values`` elements that are stored as ``data``."""
+    group = Group([Tensor("x", (values,), [0] * values)], dtype, coder=coder, streams=[data])
+    return File([group]).bytes()
+
+
+def values(dtype: str, stored: Sequence[int]) -> bytes:
+    """A file with one raw tensor ``x``."""
+    return File([frz.raw("x", dtype, (len(stored),), stored)]).bytes()

@@ -1,0 +1,181 @@
+"""Compressed streams that are malformed, too short, too long, or followed by something. Their checksums are right."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+from tests.vectors import deflate, msgpack, rangecoder, zstd
+from tests.vectors.appendix import DICTIONARY
+from tests.vectors.entries import Vector, faulty
+from tests.vectors.faulty.base import RAW, stream, with_directory
+from tests.vectors.frz import File, Group, Tensor
+
+TEXT = bytes(100 + i % 5 for i in range(60))
+
+
+def _malformed(data: bytes, dictionary: bytes = b"") -> dict[str, tuple[bytes, str]]:
+    """What is not one deflate stream of ``data``, by name."""
+    good = deflate.fixed(data, dictionary)
+    stored = deflate.stored(data)
+    far = deflate.blocks([[*data[:6], (len(data) - 6, len(dictionary) + 7)]], dynamic=False)
+    no_end = deflate.blocks([deflate.tokens(data)], dynamic=False, final=False)
+    return {
+        "block-type-3": (b"\x07", "a block of the reserved type 3"),
+        "stored-length": (stored[:3] + stored[1:3] + data, "a stored block whose length and its complement disagree"),
+        "stored-cut": (stored[:-5], "a stored block that ends early"),
+        "distance-too-far": (far, "a match that begins before the first byte"),
+        "symbol-286": (_bits((0b011, 3), (0b01100011, 8)), "a length symbol that is not used"),
+        "code-overfull": (
+            _bits((0b101, 3), (0, 14), (0o1111, 12), (0, 20)),
+            "a code with more words than there can be",
+        ),
+        "cut": (good[:-3], "ends early"),
+        "without-end": (no_end, "ends without a last block"),
+        "of-no-bytes": (b"", "has no bytes"),
+        "zlib": (_zlib(data), "has a zlib wrapper"),
+        "gzip": (_gzip(data), "has a gzip wrapper"),
+        "trailing-byte": (good + b"\0", "is followed by a zero byte"),
+        "twice": (good + good, "is followed by itself"),
+    }
+
+
+def _zlib(data: bytes) -> bytes:
+    return b"\x78\x01" + deflate.stored(data) + zlib.adler32(data).to_bytes(4, "big")
+
+
+def _gzip(data: bytes) -> bytes:
+    sums = zlib.crc32(data).to_bytes(4, "little") + len(data).to_bytes(4, "little")
+    return b"\x1f\x8b\x08" + bytes(6) + b"\xff" + deflate.stored(data) + sums
+
+
+def _bits(*parts: tuple[int, int]) -> bytes:
+    bits = deflate.Bits()
+    for value, count in parts:
+        bits.put(value, count)
+    return bits.bytes()
+
+
+def vectors() -> Iterator[Vector]:
+    yield from _deflate_segments()
+    yield from _deflated_directories()
+    yield from _zstd()
+    yield from _range()
+
+
+def _deflate_segments() -> Iterator[Vector]:
+    for name, (data, about) in _malformed(TEXT).items():
+        file = stream("deflate", len(TEXT), data)
+        yield faulty(f"deflate-{name}", f"a segment's deflate stream: {about}", file, "STREAM", load="x")
+    for name, text in (("one-less", TEXT[:-1]), ("one-more", TEXT + b"e"), ("nothing", b"")):
+        file = stream("deflate", len(TEXT), deflate.fixed(text))
+        yield faulty(
+            f"deflate-{name}", f"a stream of {len(text)} bytes for {len(TEXT)} values", file, "STREAM", load="x"
+        )
+    named = DICTIONARY[:60]
+    file = stream("deflate", 60, deflate.fixed(named, DICTIONARY))
+    yield faulty(
+        "deflate-with-dictionary", "a segment that refers to the directory's dictionary", file, "STREAM", load="x"
+    )
+
+
+def _deflated_directories() -> Iterator[Vector]:
+    tree = msgpack.pack(RAW.tree())
+    good = deflate.fixed(tree, DICTIONARY)
+    for name, (data, about) in _malformed(tree, DICTIONARY).items():
+        file = with_directory(RAW, tree, deflated=data)
+        yield faulty(f"dir-deflate-{name}", f"the directory's deflate stream: {about}", file, "STREAM")
+    for name, length in (("one-less", len(tree) - 1), ("one-more", len(tree) + 1), ("nothing", 0), ("64mib", 1 << 26)):
+        file = with_directory(RAW, tree, deflated=good, length=length)
+        about = f"a deflated directory of {len(tree)} bytes that is said to have {length}"
+        yield faulty(f"dir-length-{name}", about, file, "STREAM")
+
+
+def _zstd() -> Iterator[Vector]:
+    size = len(TEXT)
+    good = zstd.raw(TEXT)
+    block = zstd.block(TEXT)
+    checked = zstd.checked()
+    cases: dict[str, tuple[bytes, str]] = {
+        "magic": (b"\x29" + good[1:], "another magic number"),
+        "of-no-bytes": (b"", "no bytes"),
+        "cut-in-header": (good[:5], "ends in the frame's header"),
+        "cut-in-block": (good[:-1], "ends in a block"),
+        "without-last-block": (zstd.frame(zstd.block(TEXT, last=False)), "no block is the last"),
+        "block-type-3": (zstd.frame(zstd.block(TEXT, kind=zstd.RESERVED)), "a block of the reserved type 3"),
+        "block-too-large": (zstd.frame(zstd.block(b"e", kind=zstd.RLE, size=2000)), "a block larger than its window"),
+        "reserved-bit": (zstd.frame(block, reserved=True), "the reserved bit of the frame's header is set"),
+        "dictionary": (zstd.frame(block, dictionary=7), "a frame that needs a dictionary"),
+        "window-16mib": (zstd.frame(block, window=zstd.WINDOW_16_MIB), "a window of 16 MiB"),
+        "window-16mib-sized": (
+            zstd.frame(block, window=zstd.WINDOW_16_MIB, content=size),
+            "a window of 16 MiB in a frame that gives its content size",
+        ),
+        "window-2gib": (zstd.frame(block, window=0xA8), "a window of 2 GiB"),
+        "trailing-byte": (good + b"\0", "followed by a zero byte"),
+        "two-frames": (zstd.raw(TEXT[:20]) + zstd.raw(TEXT[20:]), "two frames"),
+        "empty-frame-behind": (good + zstd.frame(zstd.block(b"")), "an empty frame behind"),
+        "skippable-before": (zstd.skippable(b"hi") + good, "a skippable frame before"),
+        "skippable-behind": (good + zstd.skippable(b"hi"), "a skippable frame behind"),
+        "skippable-only": (zstd.skippable(TEXT), "a skippable frame alone"),
+        "one-less": (zstd.raw(TEXT[:-1]), "one byte too few"),
+        "one-more": (zstd.raw(TEXT + b"e"), "one byte too many"),
+        "nothing": (zstd.frame(zstd.block(b"")), "a frame of nothing"),
+        "content-size-less": (zstd.frame(block, content=size - 1), "a content size that is one less"),
+        "content-size-more": (zstd.frame(block, content=size + 1), "a content size that is one more"),
+    }
+    for name, (data, about) in cases.items():
+        yield faulty(f"zstd-{name}", f"a zstd stream: {about}", stream("zstd", size, data), "STREAM", load="x")
+    large = 9 << 20
+    content = zstd.run(0, large, content=large, single=True)
+    about = "a frame of 9 MiB whose window is its content"
+    yield faulty("zstd-window-of-content-9mib", about, stream("zstd", large, content), "STREAM", load="x")
+    damaged = checked[:-1] + bytes([checked[-1] ^ 1])
+    about = "a zstd stream whose own checksum does not match"
+    yield faulty("zstd-checksum", about, stream("zstd", 256, damaged), "STREAM", load="x")
+
+
+def _range() -> Iterator[Vector]:
+    values = (5, -3, 0, 0, 1)
+    for coder in ("range", "range-ctx"):
+        good = rangecoder.encode([values], rangecoder.Model("i16", coder == "range-ctx"))
+        read = rangecoder.Stream()
+        rangecoder.Model("i16", coder == "range-ctx").put_run(read, values)
+        full = good.ljust(4 + read.shifts, b"\0")
+        for name, data, about in (
+            ("start", b"\xff\xff\xff\xff" + good, "begins with four bytes of 0xFF"),
+            ("byte-left", full + b"\1", "a byte is left after the last value"),
+            ("zero-left", full + b"\0", "a zero byte is left after the last value"),
+            ("many-left", full + bytes(100), "a hundred bytes are left after the last value"),
+        ):
+            file = stream(coder, len(values), data, "i16")
+            yield faulty(f"{coder}-{name}", f"a {coder} stream: {about}", file, "STREAM", load="x")
+    odd = rangecoder.Stream()
+    rangecoder.Model("f16").put_run(odd, [0x03FF, 0x0001])
+    assert odd.odd
+    number, size = odd.odd
+    beyond = stream("range", 2, number.to_bytes(size, "big"), "f16")
+    yield faulty("range-direct-beyond", "a direct bit beyond the end of the odd range", beyond, "STREAM", load="x")
+    yield from _integers_beyond()
+
+
+def _integers_beyond() -> Iterator[Vector]:
+    for fmt, size in (("i8", 8), ("i16", 16), ("i32", 32)):
+        classes = {"i8": 15, "i16": 31, "i32": 63}[fmt]
+        for name, sign, c, mantissa in (
+            (f"plus-2e{size - 1}", 0, size, 0),
+            (f"minus-2e{size - 1}-minus-1", 1, size, 1),
+            (f"of-{size + 1}-bits", 0, size + 1, 0),
+            (f"of-{classes}-bits", 1, classes, 0),
+        ):
+            coded = rangecoder.Stream()
+            rangecoder.Model(fmt).put(coded, sign, c, mantissa, c - 1)
+            tensor = [Tensor("w", (4,), (0,))]
+            data = coded.finish()
+            file = File([Group(tensor, "f32", fmt, "range", streams=[data])]).bytes()
+            about = f"a number that {fmt} does not have, {name.replace('-', ' ')}"
+            yield faulty(f"range-{fmt}-{name}", about, file, "STREAM", load="w")
+    zeros = File([Group([Tensor("x", (3,), (0, 0, 0))], "i8", coder="range", streams=[b""])]).bytes()
+    yield faulty(
+        "range-no-bytes-of-integers", "no bytes decode to class 15, which i8 does not have", zeros, "STREAM", load="x"
+    )

@@ -1,0 +1,103 @@
+"""Zigzag order and reference weights (specification, sections 5 and 6), as their definitions read.
+
+Weights are sums of products in decimal numbers of 40 digits, rounded once to binary64, so that they are the same on
+every machine.
+"""
+
+from __future__ import annotations
+
+import decimal
+import functools
+import itertools
+import math
+from collections.abc import Sequence
+from decimal import Decimal
+
+CONTEXT = decimal.Context(prec=40, Emin=-(10**6), Emax=10**6)
+PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459")
+SAMPLE = 64
+"""So many weights of a larger tensor are written down."""
+
+
+def zigzag(shape: Sequence[int], k: int) -> list[tuple[int, ...]]:
+    """The first ``k`` multi-indices: all of a corner that is large enough, sorted by sum and then by themselves."""
+    reach = 1
+    while math.prod(min(n, reach) for n in shape) < k or _below(shape, reach) < k:
+        reach += 1
+    corner = itertools.product(*(range(min(n, reach)) for n in shape))
+    return sorted(corner, key=lambda index: (sum(index), index))[:k]
+
+
+def _below(shape: Sequence[int], reach: int) -> int:
+    """How many multi-indices have a sum below ``reach``; the corner of that size holds all of them."""
+    counts = [1] + [0] * (reach - 1)
+    for n in shape:
+        counts = [sum(counts[max(0, total - n + 1) : total + 1]) for total in range(reach)]
+    return sum(counts)
+
+
+def weights(shape: Sequence[int], coefficients: Sequence[float]) -> list[Decimal]:
+    """All weights of ``shape`` in row-major order."""
+    indices = zigzag(shape, len(coefficients))
+    exact = [Decimal(c) for c in coefficients]
+    with decimal.localcontext(CONTEXT):
+        # Sum over the last axis for coefficients that share the other indices, then go on to the axis before.
+        partial: dict[tuple[int, ...], list[Decimal]] = {i: [c] for i, c in zip(indices, exact, strict=True)}
+        for n in reversed(shape):
+            sums: dict[tuple[int, ...], list[Decimal]] = {}
+            for index, inner in partial.items():
+                *before, i = index
+                column = basis(n, i)
+                grown = [u * w for u in column for w in inner]
+                key = tuple(before)
+                sums[key] = [a + b for a, b in zip(sums[key], grown, strict=True)] if key in sums else grown
+            partial = sums
+        return partial.get((), [Decimal(0)] * math.prod(shape))
+
+
+def basis(n: int, i: int) -> list[Decimal]:
+    """U_n[x, i] for all x."""
+    with decimal.localcontext(CONTEXT):
+        if i == 0:
+            return [(1 / Decimal(n)).sqrt()] * n
+        scale = (2 / Decimal(n)).sqrt()
+        table = quadrant(n)
+        return [scale * _cosine(table, n, (2 * x + 1) * i % (4 * n)) for x in range(n)]
+
+
+@functools.lru_cache(maxsize=4)
+def quadrant(n: int) -> tuple[Decimal, ...]:
+    """cos(π·m / 2n) for m from 0 to n, by turning from each to the next."""
+    with decimal.localcontext(CONTEXT) as context:
+        context.prec = 60
+        angle = PI / (2 * n)
+        cos = sum((_term(angle, 2 * j) for j in range(30)), Decimal(0))
+        sin = sum((_term(angle, 2 * j + 1) for j in range(30)), Decimal(0))
+        out, c, s = [], Decimal(1), Decimal(0)
+        for _ in range(n):
+            out.append(c)
+            c, s = c * cos - s * sin, s * cos + c * sin
+        return (*out, Decimal(0))
+
+
+def _term(angle: Decimal, power: int) -> Decimal:
+    term = angle**power / math.factorial(power)
+    return -term if power // 2 % 2 else term
+
+
+def _cosine(table: Sequence[Decimal], n: int, m: int) -> Decimal:
+    """cos(π·m / 2n) for 0 ≤ m < 4n."""
+    m = min(m, 4 * n - m)
+    return table[m] if m <= n else -table[2 * n - m]
+
+
+def sample(count: int) -> list[int]:
+    """Indices of the weights to write down: all of a small tensor, else first, last and some between."""
+    if count <= SAMPLE:
+        return list(range(count))
+    spread = {0, count - 1}
+    at = 0
+    while len(spread) < SAMPLE:
+        at = (at * 1103515245 + 12345) % 2**31
+        spread.add(at * count >> 31)
+    return sorted(spread)

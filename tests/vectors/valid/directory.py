@@ -1,0 +1,118 @@
+"""Directories: every encoding of the same values, keys to be ignored, deflated in every way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tests.vectors import deflate, msgpack
+from tests.vectors.appendix import DICTIONARY
+from tests.vectors.entries import Vector, valid
+from tests.vectors.frz import GROUPS, SIZES, File, Group, Tensor, raw
+from tests.vectors.msgpack import Bin, Map, Raw, ext
+from tests.vectors.numbers import spectrum
+from tests.vectors.valid.tiers import three
+
+U64 = 2**64 - 1
+
+
+def vectors() -> Iterator[Vector]:
+    yield from _encodings()
+    yield from _ignored()
+    yield from _deflated()
+
+
+def _full(**more: Any) -> File:
+    """A file with every field there is."""
+    tensors = [
+        Tensor("conv1.weight", (4, 6), spectrum("i8", 8), (5, 8), (8, 3), -32),
+        Tensor("conv2.weight", (4,), (9, -1), (1, 2), None, 16),
+    ]
+    groups = [Group(tensors, "f32", "i8", "range"), raw("fc.bias", "f32", (2,), spectrum("f32", 2))]
+    return File(groups, {"license": "MIT", "source": "made up"}, [("tied", "fc.bias")], 2, **more)
+
+
+def _encodings() -> Iterator[Vector]:
+    about = "every integer in 64 bits, every string, array and map with a 32-bit count"
+    yield valid("msgpack-widest", about, _full(pack=msgpack.pack_widest))
+    for i, one in enumerate(msgpack.integers(1)):
+        kind = ("fixint", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")[i]
+        file = File([Group([Tensor("x", (), (3,))], "u8")], pack=_with_size(one))
+        yield valid(f"msgpack-{kind}", f"a field given as {kind}", file)
+
+
+def _with_size(one: Raw) -> Callable[[Map], bytes]:
+    def pack(tree: Map) -> bytes:
+        tree.get(GROUPS)[0].set(SIZES, [one])
+        return msgpack.pack(tree)
+
+    return pack
+
+
+def _ignored() -> Iterator[Vector]:
+    every = msgpack.every_type()
+    yield valid(
+        "ignored-keys", "keys of later versions in both kinds of maps", _ignoring([(5, 1), (U64, 2)], [(10, 3)])
+    )
+    about = "values of every type under an ignored key of the directory map"
+    yield valid("ignored-values", about, _ignoring([(5, every)]))
+    yield valid("ignored-values-in-group", "the same under an ignored key of a group", _ignoring([], [(11, every)]))
+    keys: list[Any] = [None, True, -1, 0.5, "b", "a", "a", Bin(b"x"), [1], Map([(1, 2)]), 3, 3, 1, ext(1, b"x")]
+    about = "an ignored map with keys of every type, unsorted and repeated"
+    yield valid("ignored-map-keys", about, _ignoring([(9, Map((key, None) for key in keys))]))
+    stamps = [ext(-1, bytes(4)), ext(-1, b"\xff" * 8), ext(-1, b"\xff" * 12), ext(-1, b"odd"), ext(-1, b"x" * 16)]
+    about = "timestamps under an ignored key, also such as no clock shows: extensions are not looked into"
+    yield valid("ignored-timestamps", about, _ignoring([(9, stamps)]))
+    yield valid("ignored-depth-16", "arrays nested as deep as they may", _ignoring([(9, msgpack.nested(15))]))
+    about = "the same in a group, whose map is at depth 3"
+    yield valid("ignored-depth-16-in-group", about, _ignoring([], [(99, msgpack.nested(13))]))
+    many = Raw(b"\xdd" + (1 << 20).to_bytes(4, "big") + b"\x90" * (1 << 20))
+    about = "a million empty arrays under an ignored key, in a file of a kilobyte"
+    yield valid("ignored-million-arrays", about, _ignoring([(9, many)], deflate=deflate.dynamic))
+    maps = Map()
+    for _ in range(14):
+        maps = Map([(0, maps)])
+    yield valid("ignored-depth-16-of-maps", "maps nested as deep as they may", _ignoring([(9, maps)]))
+
+
+def _ignoring(top: list[tuple[Any, Any]], group: list[tuple[Any, Any]] | None = None, **more: Any) -> File:
+    return File([Group([Tensor("x", (), (3,))], "u8", extra=group or ())], extra=top, **more)
+
+
+def _deflated() -> Iterator[Vector]:
+    def by_blocks(data: bytes) -> bytes:
+        found = deflate.tokens(data, DICTIONARY)
+        return deflate.blocks([found[:5], [], found[5:]], dynamic=False)
+
+    ways = {
+        "stored": ("one stored block, larger than the directory itself", deflate.stored),
+        "fixed": ("a block of the fixed code with matches in the dictionary", lambda d: deflate.fixed(d, DICTIONARY)),
+        "dynamic": (
+            "a block with a code of its own and matches in the dictionary",
+            lambda d: deflate.dynamic(d, DICTIONARY),
+        ),
+        "alone": ("a stream that does not use the dictionary", deflate.fixed),
+        "blocks": ("three blocks, one of them empty", by_blocks),
+        "mixed": ("a stored block before one of the fixed code", _mixed),
+    }
+    for name, (about, way) in ways.items():
+        yield valid(f"dir-deflate-{name}", about, _full(deflate=way))
+    start = DICTIONARY[:16].decode()
+    file = File([raw(start, "u8", (), (1,))], deflate=_from_the_start)
+    yield valid("dir-deflate-whole-dictionary", "a match that begins at the dictionary's first byte", file)
+    about = "three tiers, cut after the first, with a deflated directory"
+    yield valid("dir-deflate-tiers-cut", about, File(three("range").groups, tiers=3, deflate=deflate.fixed), present=1)
+
+
+def _mixed(data: bytes) -> bytes:
+    first = data[:20]
+    found = deflate.tokens(data[20:], DICTIONARY + first)
+    head = b"\x00" + len(first).to_bytes(2, "little") + (len(first) ^ 0xFFFF).to_bytes(2, "little") + first
+    return head + deflate.blocks([found], dynamic=False)
+
+
+def _from_the_start(data: bytes) -> bytes:
+    """``data`` in which the 16 bytes at its name are a match of the dictionary's first 16."""
+    at = data.index(DICTIONARY[:16])
+    tokens: list[deflate.Token] = [*data[:at], (16, len(DICTIONARY) + at), *data[at + 16 :]]
+    return deflate.blocks([tokens], dynamic=False)

@@ -1,0 +1,79 @@
+"""Whole files: the worked example, no tensors, several groups, aliases, metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.vectors.entries import Vector, valid
+from tests.vectors.frz import File, Group, Tensor, dct, raw
+from tests.vectors.numbers import f32, spectrum
+
+EXAMPLE = File(
+    [
+        dct("conv.weight", "i8", (2, 2, 3, 3), [20, -3, 0, 1, 1], "range", step=-48),
+        raw("steps", "u16", (2,), [300, 7]),
+    ],
+    metadata={"license": "MIT"},
+)
+"""The file of section 15."""
+
+HUGE = File(
+    [
+        dct("huge", "f32", (1 << 20, 1 << 20), f32(3.0, -1.0, 0.5)),
+        dct("small", "f32", (2, 3), f32(1.0, 2.0)),
+    ]
+)
+
+
+def vectors() -> Iterator[Vector]:
+    yield valid("example", "the file that section 15 of the specification explains byte by byte", EXAMPLE)
+    yield valid("empty", "no groups at all", File())
+    yield valid("empty-with-metadata", "no groups, but metadata", File(metadata={"note": "nothing here"}))
+    several = [
+        raw("bias", "f32", (3,), f32(0.5, -1.0, 2.0)),
+        dct("a.weight", "f16", (4, 4), spectrum("f16", 7), "range"),
+        raw("count", "i64", (), [-5]),
+        Group(
+            [Tensor("b.weight", (2, 8), spectrum("i8", 5), step=-32), Tensor("c.weight", (9,), (1, 2, 3))], "f16", "i8"
+        ),
+    ]
+    yield valid("several-groups", "raw and dct groups in turn, each with a segment of its own", File(several))
+    shared = [Tensor("x", (2, 2), f32(1.0, 2.0, 3.0, 4.0)), Tensor("none", (0,)), Tensor("y", (3,), f32(5.0, 6.0, 7.0))]
+    yield valid("raw-group-of-three", "one segment of several raw tensors, one of them empty", File([Group(shared)]))
+    mixed = [
+        Tensor("p", (4, 4), spectrum("i16", 6), step=-64),
+        Tensor("q", (5,)),
+        Tensor("r", (3, 2, 2), spectrum("i16", 4, 2), step=3),
+    ]
+    yield valid(
+        "dct-group-of-three",
+        "one segment of several dct tensors with steps of their own, one without coefficients",
+        File([Group(mixed, "f32", "i16", "range")]),
+    )
+    tied = [raw("embed", "f32", (2,), f32(1.0, -1.0)), dct("w", "f32", (3,), f32(1.0, 0.5))]
+    yield valid(
+        "aliases",
+        "three aliases of a raw and a dct tensor, two of them of the same",
+        File(tied, aliases=[("head", "embed"), ("a", "w"), ("z", "w")]),
+    )
+    yield valid(
+        "optional-fields-empty",
+        "metadata, aliases and features are there and empty, tiers is 1",
+        File([raw("a", "u8", (1,), [7])], {}, [], extra=[(3, []), (4, 1)]),
+    )
+    text = {
+        "accuracy": "0.981",
+        "empty": "",
+        "lines": "first\nsecond\ttab\x00nul\x7f",
+        "long": "x" * 1000,
+        "żółć": "日本語 🎉 e\u0301 שלום",
+        "\uffff": "U+FFFF comes before U+10000 by its bytes, not by its UTF-16 units",
+        "\U00010000": "",
+    }
+    yield valid("metadata", "text of every kind; the order of keys is that of their UTF-8 bytes", File(metadata=text))
+    yield valid(
+        "terabytes-listed",
+        "a tensor of 4 TiB beside a small one: listed, its coefficients read, the small one rebuilt",
+        HUGE,
+        rebuild=False,
+    )

@@ -1,0 +1,84 @@
+"""Capacity tiers: whole files, files cut after a tier, and tiers asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.vectors.entries import Vector, valid
+from tests.vectors.frz import File, Group, Tensor, dct, raw
+from tests.vectors.numbers import CODERS, spectrum
+
+
+def vectors() -> Iterator[Vector]:
+    for coder in CODERS:
+        file = three(coder)
+        yield valid(f"tiers-{coder}", f"three tiers by coder {coder}", file)
+        for tier in (0, 1):
+            about = f"three tiers by coder {coder}, opened at tier {tier}"
+            yield valid(f"tiers-{coder}-at-{tier}", about, file, tier=tier, of=f"tiers-{coder}")
+            yield valid(
+                f"tiers-{coder}-cut-after-{tier}", f"the same file cut after tier {tier}", file, present=tier + 1
+            )
+    yield valid("tiers-cut-opened-at-0", "a file cut after tier 1, opened at tier 0", three("range"), tier=0, present=2)
+    yield from _nothing_new()
+    yield from _mixed()
+    many = File([dct("w", "i8", (300,), spectrum("i8", 256), "range", kept=range(1, 257), step=-32)], tiers=256)
+    yield valid("tiers-256", "the most tiers there are, one value in each", many)
+    yield valid("tiers-256-at-100", "the same, opened at tier 100", many, tier=100, of="tiers-256")
+
+
+def three(coder: str) -> File:
+    """Two spectra of which tier 1 extends one and tier 2 both."""
+    tensors = [
+        Tensor("a", (5, 6), spectrum("i16", 24), (6, 14, 24), step=-24),
+        Tensor("b", (4, 4), spectrum("i16", 9, 5), (3, 3, 9), step=-16),
+    ]
+    return File([Group(tensors, "f32", "i16", coder)], tiers=3)
+
+
+def _nothing_new() -> Iterator[Vector]:
+    values = spectrum("f16", 8)
+    shape = (4, 4)
+    for name, about, kept in (
+        ("first", "tier 0 holds nothing", (0, 4, 8)),
+        ("middle", "tier 1 adds nothing", (4, 4, 8)),
+        ("last", "tier 2 adds nothing: the file that ends after tier 1 is whole", (4, 8, 8)),
+        ("all-but-first", "tiers 1 and 2 add nothing", (8, 8, 8)),
+        ("any", "no tier holds anything", (0, 0, 0)),
+    ):
+        used = values[: kept[-1]]
+        file = File([dct("w", "f16", shape, used, "range", kept=kept)], tiers=3)
+        yield valid(f"tiers-nothing-in-{name}", about, file)
+        if name == "middle":
+            yield valid("tiers-cut-where-two-end", "cut where tiers 0 and 1 end: both are present", file, present=2)
+        if name == "first":
+            yield valid(
+                "tiers-cut-before-all", "cut after an empty tier 0: the file ends with its directory", file, present=1
+            )
+
+
+def _mixed() -> Iterator[Vector]:
+    file = File(
+        [
+            dct("a.weight", "f16", (4, 4), spectrum("f16", 10), "range-ctx", kept=(4, 10)),
+            raw("a.bias", "f32", (3,), spectrum("f32", 3)),
+            dct("b.weight", "f32", (3, 3), spectrum("f32", 4), kept=(4, 4)),
+            raw("b.count", "i64", (), (7,)),
+        ],
+        tiers=2,
+    )
+    yield valid("tiers-with-raw", "raw tensors are in tier 0, a group has no segment in tier 1", file)
+    yield valid("tiers-with-raw-cut-after-0", "the same file cut after tier 0 keeps all raw tensors", file, present=1)
+    only = File([raw("x", "u8", (2,), (1, 2))], tiers=4)
+    yield valid("tiers-of-raw-only", "four tiers of a file that has raw tensors only: all are present", only)
+    carried = [0] * 40 + [1, -1] * 20
+    for coder in ("range", "range-ctx"):
+        group = dct("w", "i8", (80,), carried, coder, kept=(40, 60, 80), step=0)
+        about = f"statistics learnt in one tier serve the next, neighbours do not go along ({coder})"
+        yield valid(f"tiers-contexts-{coder}", about, File([group], tiers=3))
+    late = [Tensor("a", (9,), carried[36:43], (0, 3, 7)), Tensor("b", (9,), (5, 5, 5), (0, 3, 3))]
+    yield valid(
+        "tiers-contexts-start-late",
+        "contexts are in their initial state at the first segment, which is in tier 1",
+        File([Group(late, "f32", "i8", "range")], tiers=3),
+    )

@@ -1,0 +1,71 @@
+"""Zstandard frames (RFC 8878) of raw and run-length blocks, put together by hand, and one that a library compressed."""
+
+from __future__ import annotations
+
+import base64
+
+MAGIC = b"\x28\xb5\x2f\xfd"
+RAW, RLE, RESERVED = 0, 1, 3
+SKIPPABLE = b"\x50\x2a\x4d\x18"
+WINDOW_8_MIB = 13 << 3
+WINDOW_16_MIB = 14 << 3
+COMPRESSED = (
+    "KLUv/QRo/QIAgkQPFMDr+43XwrmrEJNtW0oREq6qqgAH/2quZgAfSbiMvSGsAozN8FM0vE9h1IcsasPiqouercR3jamO8DnWDxEgsBeLAQpdITMac"
+    "BiIVrsA5sM22xRz622KgWJUbCP/L6xD"
+)
+"""Base64 of ``bytes(TEXT)`` of the coder vectors, by libzstd 1.5.7 at level 19 with a checksum, without content size.
+It is kept because other versions compress differently."""
+
+
+def frame(
+    *parts: bytes,
+    content: int | None = None,
+    window: int = 0,
+    single: bool = False,
+    dictionary: int = 0,
+    reserved: bool = False,
+) -> bytes:
+    """A frame of finished blocks.
+
+    Args:
+        *parts: the blocks.
+        content: the frame's content size, written in 8 bytes; None leaves it out.
+        window: the window descriptor; 0 means 1 KiB.
+        single: leave the window descriptor out; the window is then the content.
+        dictionary: a dictionary's id, written in 4 bytes if it is not 0.
+        reserved: set the header's reserved bit.
+    """
+    descriptor = (3 if content is not None else 0) << 6 | single << 5 | reserved << 3 | (3 if dictionary else 0)
+    out = MAGIC + bytes([descriptor])
+    out += b"" if single else bytes([window])
+    out += dictionary.to_bytes(4, "little") if dictionary else b""
+    out += content.to_bytes(8, "little") if content is not None else b""
+    return out + b"".join(parts)
+
+
+def block(data: bytes, *, last: bool = True, kind: int = RAW, size: int | None = None) -> bytes:
+    """A block; ``size`` is how often the byte of a run-length block is repeated."""
+    return (last | kind << 1 | (len(data) if size is None else size) << 3).to_bytes(3, "little") + data
+
+
+def raw(data: bytes) -> bytes:
+    """``data`` in a frame with one raw block and no content size."""
+    return frame(block(data))
+
+
+def run(byte: int, count: int, *, content: int | None = None, single: bool = False) -> bytes:
+    """One byte ``count`` times, in run-length blocks of at most 128 KiB."""
+    most = 128 << 10
+    sizes = [most] * ((count - 1) // most) + [(count - 1) % most + 1]
+    parts = [block(bytes([byte]), last=i == len(sizes) - 1, kind=RLE, size=n) for i, n in enumerate(sizes)]
+    return frame(*parts, content=content, window=WINDOW_8_MIB, single=single)
+
+
+def skippable(data: bytes) -> bytes:
+    """A skippable frame."""
+    return SKIPPABLE + len(data).to_bytes(4, "little") + data
+
+
+def checked() -> bytes:
+    """The frame that a library compressed, with its checksum."""
+    return base64.b64decode(COMPRESSED)
