@@ -1,0 +1,69 @@
+package io.frz.cli
+
+import io.frz.FrzException
+import io.frz.FrzFile
+import io.frz.FrzOptions
+import java.io.File
+import java.util.TreeMap
+import java.util.concurrent.Callable
+import picocli.CommandLine.Command
+import picocli.CommandLine.Model.CommandSpec
+import picocli.CommandLine.Parameters
+import picocli.CommandLine.Spec
+
+@Command(
+    name = "attack",
+    description = [
+        "Damages a file in memory in every way that flips one bit or cuts its end, and decodes it each time.",
+        "All of it must be refused with an error of the format; a cut after a tier is no damage."
+    ],
+    mixinStandardHelpOptions = true
+)
+internal class Attack : Callable<Int> {
+    @Parameters(paramLabel = "FILE", description = ["a sound file"])
+    private lateinit var file: File
+
+    @Spec
+    private lateinit var spec: CommandSpec
+
+    override fun call(): Int {
+        val bytes = on(file) { file.readBytes() }
+        val tiers = on(file) { decode(bytes) }
+        val refused = TreeMap<String, Int>()
+        var accepted = 0
+        var smaller = 0
+
+        fun attempt(damaged: ByteArray): Int? = try {
+            decode(damaged)
+        } catch (e: FrzException) {
+            refused.merge(e.code.name, 1, Int::plus)
+            null
+        }
+        for (bit in 0 until Byte.SIZE_BITS * bytes.size) {
+            if (attempt(flipped(bytes, bit)) != null) accepted++
+        }
+        for (size in bytes.indices) {
+            val present = attempt(bytes.copyOf(size)) ?: continue
+            if (present < tiers) smaller++ else accepted++
+        }
+
+        val out = spec.commandLine().out
+        val total = (Byte.SIZE_BITS + 1) * bytes.size - smaller
+        out.println(
+            "$file: ${total - accepted} of $total damaged files refused, $accepted decoded; $smaller cuts after a tier"
+        )
+        refused.forEach { (code, count) -> out.println("  %-10s %d".format(code, count)) }
+        return if (accepted == 0) 0 else 1
+    }
+
+    /** Decodes all of [bytes] and says how many tiers they hold. */
+    private fun decode(bytes: ByteArray): Int = FrzFile.open(bytes, FrzOptions.DEFAULT).use {
+        it.verify()
+        it.tiersPresent
+    }
+
+    private fun flipped(bytes: ByteArray, bit: Int) = bytes.clone().also {
+        val at = bit / Byte.SIZE_BITS
+        it[at] = (it[at].toInt() xor (1 shl bit % Byte.SIZE_BITS)).toByte()
+    }
+}

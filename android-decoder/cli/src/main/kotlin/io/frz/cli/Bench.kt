@@ -1,0 +1,119 @@
+package io.frz.cli
+
+import com.google.gson.JsonObject
+import com.sun.management.ThreadMXBean
+import io.frz.FrzFile
+import java.io.File
+import java.lang.management.ManagementFactory
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.util.Locale
+import picocli.CommandLine.Command
+import picocli.CommandLine.Mixin
+import picocli.CommandLine.Model.CommandSpec
+import picocli.CommandLine.Option
+import picocli.CommandLine.Parameters
+import picocli.CommandLine.Spec
+
+@Command(
+    name = "bench",
+    description = [
+        "Measures rebuilding all weights against allocating and filling the same direct buffers.",
+        "Both are run alternately after a warm-up; medians are printed."
+    ],
+    mixinStandardHelpOptions = true
+)
+internal class Bench : Runnable {
+    @Parameters(paramLabel = "FILE", description = ["the file to decode"])
+    private lateinit var file: File
+
+    @Option(names = ["--runs"], paramLabel = "N", description = ["measured runs (default: 15)"])
+    private var runs = 15
+
+    @Option(names = ["--warm-up"], paramLabel = "N", description = ["runs before them (default: 50)"])
+    private var warmUp = 50
+
+    @Option(names = ["--json"], description = ["print one JSON object, for programs"])
+    private var json = false
+
+    @Mixin
+    private lateinit var opening: Opening
+
+    @Spec
+    private lateinit var spec: CommandSpec
+
+    @Volatile
+    private var result: Any? = null
+
+    override fun run() {
+        val bytes = on(file) { file.readBytes() }
+        on(file) {
+            val sizes = FrzFile.open(bytes, opening.options).use { frz -> frz.tensors.map { it.bytes.toInt() } }
+            val fills = DoubleArray(runs)
+            val loads = DoubleArray(runs)
+            for (run in -warmUp until runs) {
+                val fill = milliseconds { allocateAndFill(sizes) }
+                val load = milliseconds { decode(bytes) }
+                if (run >= 0) {
+                    fills[run] = fill
+                    loads[run] = load
+                }
+            }
+            report(sizes.sumOf { it.toLong() }, median(fills), median(loads), heapOf { decode(bytes) })
+        }
+    }
+
+    private fun decode(bytes: ByteArray): Any = FrzFile.open(bytes, opening.options).use { it.loadAll() }
+
+    private fun allocateAndFill(sizes: List<Int>): Any = sizes.map { size ->
+        val buffer = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder())
+        while (buffer.hasRemaining()) buffer.put(FILLING, 0, minOf(FILLING.size, buffer.remaining()))
+        buffer
+    }
+
+    /** The time of [work], whose result is let go before the next measurement, so that memory is fresh each time. */
+    @Suppress("ExplicitGarbageCollectionCall")
+    private fun milliseconds(work: () -> Any): Double {
+        result = null
+        System.gc()
+        val start = System.nanoTime()
+        result = work()
+        return (System.nanoTime() - start) / 1e6
+    }
+
+    /** All heap memory that [work] allocates in this thread: no peak can be higher. */
+    private fun heapOf(work: () -> Any): Long {
+        val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
+        val thread = Thread.currentThread().id
+        result = null
+        val before = threads.getThreadAllocatedBytes(thread)
+        result = work()
+        return threads.getThreadAllocatedBytes(thread) - before
+    }
+
+    private fun report(bytes: Long, fill: Double, load: Double, heap: Long) {
+        val out = spec.commandLine().out
+        if (json) {
+            val figures = mapOf("fill_ms" to fill, "rebuild_ms" to load, "ratio" to load / fill)
+            val report = JsonObject()
+            report.addProperty("bytes", bytes)
+            figures.forEach { (name, value) -> report.addProperty(name, value) }
+            report.addProperty("heap_bytes", heap)
+            return out.println(report)
+        }
+        out.println(line("weights", bytes / 1e6, "MB"))
+        out.println(line("allocate and fill", fill, "ms"))
+        out.println(line("open and rebuild", load, "ms"))
+        out.println(line("ratio", load / fill, ""))
+        out.println(line("heap allocated", heap / 1e6, "MB in all, so no peak is higher"))
+    }
+
+    private fun line(name: String, value: Double, unit: String) =
+        String.format(Locale.ROOT, "%-18s %9.2f %s", name, value, unit).trimEnd()
+
+    private fun median(values: DoubleArray): Double = values.sorted()[values.size / 2]
+
+    private companion object {
+        val FILLING = ByteArray(1 shl 13) { it.toByte() }
+    }
+}

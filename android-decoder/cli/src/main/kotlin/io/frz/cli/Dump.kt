@@ -1,0 +1,131 @@
+package io.frz.cli
+
+import com.google.gson.GsonBuilder
+import com.google.gson.JsonArray
+import com.google.gson.JsonObject
+import io.frz.Coding
+import io.frz.FrzFile
+import io.frz.TensorInfo
+import java.io.File
+import java.io.PrintWriter
+import java.util.Locale
+import picocli.CommandLine.Command
+import picocli.CommandLine.Mixin
+import picocli.CommandLine.Model.CommandSpec
+import picocli.CommandLine.Option
+import picocli.CommandLine.Parameters
+import picocli.CommandLine.Spec
+
+@Command(
+    name = "dump",
+    description = ["Says what is inside a file, without decoding it."],
+    mixinStandardHelpOptions = true
+)
+internal class Dump : Runnable {
+    @Parameters(paramLabel = "FILE", description = ["the file to look into"])
+    private lateinit var file: File
+
+    @Option(names = ["--json"], description = ["print one JSON object, for programs"])
+    private var json = false
+
+    @Mixin
+    private lateinit var opening: Opening
+
+    @Spec
+    private lateinit var spec: CommandSpec
+
+    override fun run() = on(file) {
+        opening.open(file).use {
+            val out = spec.commandLine().out
+            if (json) out.println(GSON.toJson(describe(it))) else print(it, out)
+        }
+    }
+
+    private fun print(frz: FrzFile, out: PrintWriter) {
+        val bytes = file.length()
+        val weights = frz.tensors.sumOf { it.elements.toDouble() }
+        val dense = frz.tensors.sumOf { it.bytes.toDouble() }
+        out.println(
+            "$file: ${grouped(bytes)} bytes for ${grouped(weights)} elements, ${ratio(dense, bytes)} of them dense"
+        )
+        out.println("tier ${frz.tier} of ${frz.tiersPresent} present, ${frz.tiers} in the complete file")
+        frz.metadata.forEach { (key, value) -> out.println("metadata ${printable(key)}: ${printable(value)}") }
+        frz.groups.forEachIndexed { index, group ->
+            out.println()
+            out.println(
+                "group $index: ${group.coding.label}, ${group.coder.label}, ${grouped(group.storedBytes)} bytes"
+            )
+            print(HEADINGS, group.tensors.map { row(it) }, out)
+        }
+        if (frz.aliases.isNotEmpty()) out.println()
+        frz.aliases.forEach { (name, target) -> out.println("alias ${printable(name)} of ${printable(target)}") }
+    }
+
+    private fun row(info: TensorInfo) = listOf(
+        printable(info.name),
+        info.dtype.label,
+        axes(info.shape),
+        info.view?.let { axes(it) } ?: "",
+        info.box?.let { axes(it) } ?: "",
+        if (info.coding == Coding.DCT) info.keptByTier.joinToString(" ") else "",
+        info.format?.label.orEmpty() + (info.step?.let { " × $it" } ?: "")
+    )
+
+    private fun print(headings: List<String>, rows: List<List<String>>, out: PrintWriter) {
+        val columns = headings.indices.filter { column -> rows.any { it[column].isNotEmpty() } }
+        val widths = columns.map { column -> (rows + listOf(headings)).maxOf { it[column].length } }
+        for (row in listOf(headings) + rows) {
+            out.println(
+                columns.zip(widths).joinToString("  ", "  ") { (column, width) ->
+                    row[column].padEnd(width)
+                }.trimEnd()
+            )
+        }
+    }
+
+    private fun describe(frz: FrzFile) = JsonObject().apply {
+        addProperty("bytes", file.length())
+        addProperty("tiers", frz.tiers)
+        addProperty("tiers_present", frz.tiersPresent)
+        addProperty("tier", frz.tier)
+        add("metadata", JsonObject().apply { frz.metadata.forEach { (key, value) -> addProperty(key, value) } })
+        add("aliases", JsonObject().apply { frz.aliases.forEach { (name, target) -> addProperty(name, target) } })
+        add("groups", JsonArray().apply { frz.groups.forEach { group -> add(GSON.toJsonTree(group.sizes)) } })
+        add("tensors", JsonArray().apply { frz.tensors.forEach { add(describe(it)) } })
+    }
+
+    private fun describe(info: TensorInfo) = JsonObject().apply {
+        addProperty("name", info.name)
+        addProperty("dtype", info.dtype.label)
+        add("shape", GSON.toJsonTree(info.shape))
+        addProperty("group", info.group)
+        addProperty("coding", info.coding.label)
+        addProperty("coder", info.coder.label)
+        if (info.coding != Coding.DCT) return@apply
+        info.view?.let { add("view", GSON.toJsonTree(it)) }
+        add("box", GSON.toJsonTree(info.box))
+        add("kept", GSON.toJsonTree(info.keptByTier))
+        addProperty("format", info.format?.label)
+        info.step?.let { addProperty("step", it) }
+    }
+
+    private companion object {
+        val GSON = GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create()
+        val STEERING = setOf(
+            CharCategory.CONTROL,
+            CharCategory.FORMAT,
+            CharCategory.LINE_SEPARATOR,
+            CharCategory.PARAGRAPH_SEPARATOR
+        )
+        val HEADINGS = listOf("name", "dtype", "shape", "view", "box", "kept", "format")
+
+        fun axes(shape: LongArray) = if (shape.isEmpty()) "scalar" else shape.joinToString("×")
+
+        fun grouped(number: Number): String = String.format(Locale.ROOT, "%,d", number.toLong())
+
+        fun ratio(dense: Double, bytes: Long) = String.format(Locale.ROOT, "1/%,.1f", dense / bytes)
+
+        /** A stranger's text on one line, without what would steer the terminal. */
+        fun printable(text: String) = text.map { if (it.category in STEERING) '\uFFFD' else it }.joinToString("")
+    }
+}

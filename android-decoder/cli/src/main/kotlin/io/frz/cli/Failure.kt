@@ -1,0 +1,20 @@
+package io.frz.cli
+
+import io.frz.FrzException
+import java.io.File
+import java.io.FileNotFoundException
+import java.io.IOException
+
+/** A failure that the user is told of in one line. */
+internal class Failure(message: String, cause: Throwable? = null) : Exception(message, cause)
+
+/** Does [work] on [file]; what goes wrong names it. */
+internal inline fun <T> on(file: File, work: () -> T): T = try {
+    work()
+} catch (e: FrzException) {
+    throw Failure("$file: ${e.message}", e)
+} catch (e: FileNotFoundException) {
+    throw Failure("$file: ${if (file.exists()) "it cannot be opened; check its permissions" else "no such file"}", e)
+} catch (e: IOException) {
+    throw Failure("$file: ${e.message ?: e.javaClass.simpleName}", e)
+}

@@ -1,0 +1,41 @@
+package io.frz.cli
+
+import io.frz.FrzFile
+import io.frz.FrzOptions
+import java.io.File
+import picocli.CommandLine.Model.CommandSpec
+import picocli.CommandLine.Option
+import picocli.CommandLine.ParameterException
+import picocli.CommandLine.Spec
+
+/** The options that every command opens files with. */
+internal class Opening {
+    @Option(names = ["--tier"], paramLabel = "N", description = ["capacity level to decode (default: the highest)"])
+    private var tier: Int? = null
+
+    @Option(names = ["--threads"], paramLabel = "N", description = ["threads that rebuild a tensor (default: 1)"])
+    private var threads: Int = 1
+
+    @Option(
+        names = ["--memory-budget"],
+        paramLabel = "BYTES",
+        description = ["refuse what needs more memory (default: what the virtual machine may take)"]
+    )
+    private var memoryBudget: Long? = null
+
+    @Spec(Spec.Target.MIXEE)
+    private lateinit var spec: CommandSpec
+
+    val options: FrzOptions by lazy {
+        try {
+            val builder = FrzOptions.builder().threads(threads)
+            tier?.let { builder.tier(it) }
+            memoryBudget?.let { builder.memoryBudget(it) }
+            builder.build()
+        } catch (e: IllegalArgumentException) {
+            throw ParameterException(spec.commandLine(), e.message, e)
+        }
+    }
+
+    fun open(file: File): FrzFile = FrzFile.open(file, options)
+}

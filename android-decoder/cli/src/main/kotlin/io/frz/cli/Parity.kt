@@ -1,0 +1,129 @@
+package io.frz.cli
+
+import com.google.gson.Gson
+import com.google.gson.JsonArray
+import com.google.gson.JsonObject
+import com.google.gson.JsonParser
+import io.frz.Coding
+import io.frz.FrzException
+import io.frz.FrzFile
+import io.frz.FrzOptions
+import io.frz.TensorInfo
+import java.io.File
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.security.MessageDigest
+import picocli.CommandLine.Command
+import picocli.CommandLine.Model.CommandSpec
+import picocli.CommandLine.Option
+import picocli.CommandLine.Parameters
+import picocli.CommandLine.Spec
+
+@Command(
+    name = "parity",
+    description = [
+        "Says what this decoder makes of files, for comparison with another one.",
+        "Prints one JSON object a line: the file's name and its error code, or for each tensor the SHA-256 of its" +
+            " canonical coefficients and of its elements, both little-endian."
+    ],
+    mixinStandardHelpOptions = true
+)
+internal class Parity : Runnable {
+    @Parameters(
+        arity = "1..*",
+        paramLabel = "FILE",
+        description = [".frz files, or the vectors.json of the specification"]
+    )
+    private lateinit var files: List<File>
+
+    @Option(names = ["--out"], paramLabel = "DIR", description = ["write the elements of each tensor to a file in DIR"])
+    private var folder: File? = null
+
+    @Spec
+    private lateinit var spec: CommandSpec
+
+    private var written = 0
+
+    override fun run() {
+        val out = spec.commandLine().out
+        folder?.mkdirs()
+        for (file in files) {
+            on(file) {
+                for (entry in if (file.extension == "json") vectors(file) else listOf(Entry(file.path, file))) {
+                    out.println(GSON.toJson(describe(entry)))
+                }
+            }
+        }
+        out.flush()
+    }
+
+    /** One file and what is asked of it: [loaded] are the tensors to rebuild, or null for all. */
+    private class Entry(
+        val name: String,
+        val file: File,
+        val options: FrzOptions = FrzOptions.DEFAULT,
+        val loaded: List<String>? = null
+    )
+
+    private fun vectors(list: File): List<Entry> {
+        val vectors = JsonParser.parseString(list.readText()).asJsonObject
+        return listOf("valid", "faulty").flatMap { vectors.getAsJsonArray(it) }.map { it.asJsonObject }.map { entry ->
+            val options = FrzOptions.builder().memoryBudget((entry["budget"] ?: vectors["budget"]).asLong)
+            entry["tier"]?.let { options.tier(it.asInt) }
+            val file = File(list.absoluteFile.parentFile, entry["file"].asString)
+            Entry(entry["name"].asString, file, options.build(), loaded(entry))
+        }
+    }
+
+    private fun loaded(entry: JsonObject): List<String>? {
+        val tensors = entry.getAsJsonArray("tensors") ?: return entry["tensor"]?.let { listOf(it.asString) }
+        return tensors.map { it.asJsonObject }
+            .filterNot { (it["weights"] ?: it["elements"]).isJsonNull }
+            .map { it["name"].asString }
+    }
+
+    private fun describe(entry: Entry) = JsonObject().apply {
+        addProperty("name", entry.name)
+        try {
+            add("tensors", FrzFile.open(entry.file, entry.options).use { tensors(it, entry.loaded) })
+        } catch (e: FrzException) {
+            addProperty("code", e.code.name)
+            addProperty("message", e.message)
+        }
+    }
+
+    private fun tensors(frz: FrzFile, loaded: List<String>?) = JsonArray().apply {
+        val names = loaded?.map { frz.tensor(it).name }
+        for (info in frz.tensors) add(describe(frz, info, names == null || info.name in names))
+    }
+
+    private fun describe(frz: FrzFile, info: TensorInfo, load: Boolean) = JsonObject().apply {
+        addProperty("name", info.name)
+        addProperty("dtype", info.dtype.label)
+        add("shape", GSON.toJsonTree(info.shape))
+        if (info.coding == Coding.DCT) addProperty("coefficients", sha256(bytes(frz.coefficients(info.name))))
+        if (!load) return@apply
+        val elements = frz.load(info.name).buffer
+        addProperty("elements", sha256(elements.duplicate()))
+        folder?.let { addProperty("file", write(elements, it)) }
+    }
+
+    private fun write(elements: ByteBuffer, folder: File): String {
+        val name = "%05d.bin".format(written++)
+        File(folder, name).outputStream().channel.use { while (elements.hasRemaining()) it.write(elements) }
+        return name
+    }
+
+    private fun bytes(coefficients: FloatArray): ByteBuffer {
+        val bytes = ByteBuffer.allocate(Float.SIZE_BYTES * coefficients.size).order(ByteOrder.LITTLE_ENDIAN)
+        bytes.asFloatBuffer().put(coefficients)
+        return bytes
+    }
+
+    private fun sha256(bytes: ByteBuffer) =
+        MessageDigest.getInstance("SHA-256").apply { update(bytes) }.digest().joinToString("") { "%02x".format(it) }
+
+    private companion object {
+        val GSON = Gson()
+    }
+}

@@ -1,0 +1,105 @@
+package io.frz.cli
+
+import com.google.gson.JsonArray
+import com.google.gson.JsonObject
+import io.frz.DType
+import io.frz.FrzFile
+import io.frz.TensorInfo
+import java.io.File
+import java.io.IOException
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.nio.channels.FileChannel
+import java.nio.file.Files
+import java.nio.file.StandardCopyOption
+import java.nio.file.StandardOpenOption
+
+/** Writes all tensors of a file as one .safetensors file; aliases become copies, since that format has none. */
+internal class Safetensors(private val frz: FrzFile) {
+    private val offsets = LinkedHashMap<String, Long>()
+    private val aliasesOf = frz.aliases.entries.groupBy({ it.value }, { it.key })
+    private val header = JsonObject()
+    private var end = 0L
+
+    init {
+        if (frz.metadata.isNotEmpty()) {
+            header.add(
+                "__metadata__",
+                JsonObject().apply {
+                    frz.metadata.forEach { (key, value) -> addProperty(key, value) }
+                }
+            )
+        }
+        for (info in frz.tensors) {
+            add(info.name, info)
+            aliasesOf[info.name].orEmpty().forEach { add(it, info) }
+        }
+    }
+
+    private fun add(name: String, info: TensorInfo) {
+        val entry = JsonObject()
+        entry.addProperty(
+            "dtype",
+            DTYPES[info.dtype] ?: throw IOException("$name: safetensors has no ${info.dtype.label}")
+        )
+        entry.add("shape", JsonArray().apply { info.shape.forEach { add(it) } })
+        entry.add("data_offsets", JsonArray().apply { listOf(end, end + info.bytes).forEach { add(it) } })
+        header.add(name, entry)
+        offsets[name] = end
+        end += info.bytes
+    }
+
+    /** Writes to [target] through a file beside it that takes its place when complete. */
+    fun write(target: File) {
+        val partial = File.createTempFile(".${target.name}", ".partial", target.absoluteFile.parentFile)
+        try {
+            FileChannel.open(partial.toPath(), StandardOpenOption.WRITE).use { writeAll(it) }
+            Files.move(partial.toPath(), target.toPath(), StandardCopyOption.REPLACE_EXISTING)
+        } finally {
+            partial.delete()
+        }
+    }
+
+    private fun writeAll(channel: FileChannel) {
+        val text = header.toString().toByteArray()
+        val padded = (text.size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT
+        val start = ByteBuffer.allocate(Long.SIZE_BYTES + padded).order(ByteOrder.LITTLE_ENDIAN)
+        start.putLong(padded.toLong()).put(text)
+        while (start.hasRemaining()) start.put(' '.code.toByte())
+        start.flip()
+        val data = start.limit().toLong()
+        channel.writeFully(start, 0)
+        frz.forEach { tensor ->
+            for (name in listOf(tensor.name) + aliasesOf[tensor.name].orEmpty()) {
+                channel.writeFully(tensor.buffer, data + offsets.getValue(name))
+            }
+        }
+    }
+
+    private fun FileChannel.writeFully(bytes: ByteBuffer, position: Long) {
+        var at = position
+        while (bytes.hasRemaining()) at += write(bytes, at)
+    }
+
+    private companion object {
+        const val ALIGNMENT = 8
+        val DTYPES = mapOf(
+            DType.BOOL to "BOOL",
+            DType.U8 to "U8",
+            DType.I8 to "I8",
+            DType.U16 to "U16",
+            DType.I16 to "I16",
+            DType.U32 to "U32",
+            DType.I32 to "I32",
+            DType.U64 to "U64",
+            DType.I64 to "I64",
+            DType.F16 to "F16",
+            DType.BF16 to "BF16",
+            DType.F32 to "F32",
+            DType.F64 to "F64",
+            DType.C64 to "C64",
+            DType.F8_E4M3 to "F8_E4M3",
+            DType.F8_E5M2 to "F8_E5M2"
+        )
+    }
+}

@@ -1,0 +1,151 @@
+package io.frz.cli
+
+import com.google.gson.JsonObject
+import com.google.gson.JsonParser
+import java.io.File
+import java.io.PrintWriter
+import java.io.StringWriter
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
+
+/** The commands, run on the vectors of the specification. */
+class CommandTest {
+    private val vectors = File("../../spec/vectors")
+    private val example = File(vectors, "valid/example.frz")
+
+    private class Result(val code: Int, val out: String, val err: String)
+
+    private fun frz(vararg args: Any): Result {
+        val out = StringWriter()
+        val err = StringWriter()
+        val code = commandLine().setOut(PrintWriter(out)).setErr(PrintWriter(err))
+            .execute(*Array(args.size) { args[it].toString() })
+        return Result(code, out.toString(), err.toString())
+    }
+
+    private fun json(text: String): JsonObject = JsonParser.parseString(text).asJsonObject
+
+    @Test
+    fun `dump says what is inside`() {
+        val text = frz("dump", example)
+        assertEquals(0, text.code)
+        assertTrue("metadata license: MIT" in text.out, text.out)
+        assertTrue(Regex("conv.weight +f32 +2×2×3×3 +2×2×2×2 +5 +i8 × 0.125").containsMatchIn(text.out), text.out)
+        val report = json(frz("dump", example, "--json").out)
+        assertEquals(example.length(), report["bytes"].asLong)
+        val tensor = report.getAsJsonArray("tensors")[0].asJsonObject
+        assertEquals("[2,2,3,3]", tensor["shape"].toString())
+        assertEquals("[5]", tensor["kept"].toString())
+        assertEquals(0.125, tensor["step"].asDouble)
+    }
+
+    @Test
+    fun `dump lists every valid vector`() {
+        for (file in File(vectors, "valid").listFiles()!!.filter { it.extension == "frz" }) {
+            assertEquals(0, frz("dump", file).code, file.name)
+            assertEquals(0, frz("dump", "--json", file).code, file.name)
+        }
+    }
+
+    @Test
+    fun `decode writes safetensors`(@TempDir folder: File) {
+        assertEquals(0, frz("decode", example, "-o", folder).code)
+        val written = File(folder, "example.safetensors")
+        val bytes = ByteBuffer.wrap(written.readBytes()).order(ByteOrder.LITTLE_ENDIAN)
+        val length = bytes.getLong(0).toInt()
+        assertEquals(0, length % 8)
+        val header = json(String(bytes.array(), 8, length))
+        assertEquals("""{"license":"MIT"}""", header["__metadata__"].toString())
+        assertEquals("""{"dtype":"F32","shape":[2,2,3,3],"data_offsets":[0,144]}""", header["conv.weight"].toString())
+        assertEquals("""{"dtype":"U16","shape":[2],"data_offsets":[144,148]}""", header["steps"].toString())
+        assertEquals(8 + length + 148, bytes.limit())
+        assertEquals(0.38178678f, bytes.getFloat(8 + length), 1e-7f)
+        assertEquals(listOf(written), folder.listFiles()!!.toList())
+    }
+
+    @Test
+    fun `decode copies aliases and leaves nothing behind when it fails`(@TempDir folder: File) {
+        assertEquals(0, frz("decode", File(vectors, "valid/aliases.frz"), "-o", File(folder, "a.safetensors")).code)
+        val aliases = json(frz("dump", "--json", File(vectors, "valid/aliases.frz")).out).getAsJsonObject("aliases")
+        val header = File(folder, "a.safetensors").readText(Charsets.ISO_8859_1)
+        for (name in aliases.keySet()) assertTrue("\"$name\":{\"dtype\":" in header)
+        val damaged = File(folder, "damaged.frz").apply {
+            writeBytes(example.readBytes().also { it[it.size - 1]++ })
+        }
+        val failed = frz("decode", damaged, "-o", File(folder, "b.safetensors"))
+        assertEquals(2, failed.code)
+        assertTrue(failed.err.startsWith("frz: $damaged: CHECKSUM: "), failed.err)
+        assertEquals(1, failed.err.trim().lines().size)
+        assertEquals(setOf("a.safetensors", "damaged.frz"), folder.list()!!.toSet())
+    }
+
+    @Test
+    fun `verify tells sound files from others`() {
+        val faulty = File(vectors, "faulty").listFiles()!!.first { it.name == "crc-segment.frz" }
+        val result = frz("verify", example, faulty, "none.frz")
+        assertEquals(2, result.code)
+        assertTrue(result.out.startsWith("$example: sound, 2 tensors"), result.out)
+        assertTrue("frz: $faulty: CHECKSUM: " in result.err, result.err)
+        assertTrue("frz: none.frz: no such file" in result.err, result.err)
+        assertEquals(0, frz("verify", example).code)
+        assertEquals(2, frz("verify", example, "--tier", 7).code)
+    }
+
+    @Test
+    fun `bench prints its figures`() {
+        val report = json(frz("bench", example, "--runs", 3, "--warm-up", 1, "--json").out)
+        assertEquals(148, report["bytes"].asInt)
+        assertEquals(report["rebuild_ms"].asDouble / report["fill_ms"].asDouble, report["ratio"].asDouble)
+        assertTrue("ratio" in frz("bench", example, "--runs", 3, "--warm-up", 1).out)
+    }
+
+    @Test
+    fun `attack finds every damage refused`() {
+        val result = frz("attack", example)
+        assertEquals(0, result.code)
+        val total = 9 * example.length()
+        assertTrue("$total of $total damaged files refused, 0 decoded" in result.out, result.out)
+        val tiers = File(vectors, "valid").listFiles()!!.filter { it.name.startsWith("tiers-range") }
+        assertTrue(tiers.isNotEmpty())
+        for (file in tiers) assertEquals(0, frz("attack", file).code, file.name)
+    }
+
+    @Test
+    fun `parity describes all vectors`(@TempDir folder: File) {
+        val list = json(File(vectors, "vectors.json").readText())
+        val result = frz("parity", File(vectors, "vectors.json"), example, "--out", folder)
+        assertEquals(0, result.code, result.err)
+        val lines = result.out.trim().lines().map { json(it) }
+        val valid = list.getAsJsonArray("valid").map { it.asJsonObject }
+        val faulty = list.getAsJsonArray("faulty").map { it.asJsonObject }
+        assertEquals(valid.size + faulty.size + 1, lines.size)
+        valid.zip(lines).forEach { (entry, line) -> assertEquals(hashes(entry), hashes(line), line["name"].asString) }
+        faulty.zip(lines.drop(valid.size)).forEach { (entry, line) ->
+            assertEquals(entry["code"], line["code"], line["name"].asString)
+        }
+        val last = lines.last().getAsJsonArray("tensors")[0].asJsonObject
+        assertEquals(144, File(folder, last["file"].asString).length())
+    }
+
+    private fun hashes(entry: JsonObject) = entry.getAsJsonArray("tensors").map { it.asJsonObject }
+        .mapNotNull { it["coefficients"] ?: it["elements"] }.filterNot { it.isJsonNull }
+
+    @Test
+    fun `wrong usage is explained`() {
+        assertEquals(2, frz("dump").code)
+        assertEquals(2, frz("decode", example).code)
+        assertTrue("Usage: frz" in frz("--help").out)
+        assertTrue(frz("--version").out.startsWith("frz "))
+        val threads = frz("verify", example, "--threads", 0)
+        assertEquals(2, threads.code)
+        assertTrue(threads.err.startsWith("threads are 1 to 256: 0"), threads.err)
+        val nowhere = frz("decode", example, "-o", "no/such/folder/x.safetensors")
+        assertEquals("frz: no/such/folder/x.safetensors: its folder does not exist; make it first", nowhere.err.trim())
+        assertFalse(frz("bench", example, "--threads", "x").err.isEmpty())
+    }
+}

@@ -1,0 +1,62 @@
+package io.frz
+
+/**
+ * What is wrong with a file or a request: the error codes of the format's specification, spelled as there.
+ *
+ * Every reader reports the same code for the same fault, so code that handles an error may rely on it.
+ */
+public enum class ErrorCode {
+    /** The file does not start like an `.frz` file. */
+    MAGIC,
+
+    /** The file has a version that this decoder does not know. */
+    VERSION,
+
+    /** The header sets a reserved flag, or its directory lengths disagree. */
+    HEADER,
+
+    /** A number in the file is beyond the limits of the format. */
+    LIMIT,
+
+    /** The file ends before the end of its directory, or within a tier. */
+    TRUNCATED,
+
+    /** The file goes on after its last segment. */
+    TRAILING,
+
+    /** Bytes do not match their CRC-32. */
+    CHECKSUM,
+
+    /** A compressed stream is malformed or of the wrong length. */
+    STREAM,
+
+    /** The directory is not well-formed MessagePack of the schema. */
+    DIRECTORY,
+
+    /** The file requires a feature that this decoder does not know. */
+    FEATURE,
+
+    /** The file uses a coding, dtype, number format or coder that this decoder does not know. */
+    UNSUPPORTED,
+
+    /** A name is empty, too long, not allowed or not unique, or an alias has no target. */
+    NAME,
+
+    /** A view or a kept count contradicts a shape. */
+    SHAPE,
+
+    /** A coefficient is not finite, or a `bool` is not 0 or 1. */
+    VALUE,
+
+    /** The file does not hold the tier asked for. */
+    TIER,
+
+    /** The file does not hold the tensor asked for. */
+    NOT_FOUND,
+
+    /** An optional component that the file needs is not installed. */
+    DEPENDENCY,
+
+    /** The request needs more memory than the caller allows. */
+    BUDGET
+}

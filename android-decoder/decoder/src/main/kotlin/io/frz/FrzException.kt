@@ -1,0 +1,31 @@
+package io.frz
+
+import io.frz.internal.quote
+import java.io.IOException
+
+/**
+ * A file that cannot be decoded, or a request that it cannot meet: the only exception a bad file ever causes.
+ *
+ * It is an [IOException], so code that reads files handles it where it handles reading. The [message] is one line that
+ * says what is wrong, where, and what to do; [code], [tensor] and [offset] say the same to programs.
+ *
+ * @property code what is wrong, as the format's specification names it
+ * @property tensor the name of the tensor concerned, or null
+ * @property offset the byte of the file at which the fault was found, or null
+ */
+public class FrzException @JvmOverloads constructor(
+    public val code: ErrorCode,
+    problem: String,
+    public val tensor: String? = null,
+    public val offset: Long? = null,
+    cause: Throwable? = null
+) : IOException(describe(code, problem, tensor, offset), cause) {
+    private companion object {
+        const val serialVersionUID = 1L
+
+        fun describe(code: ErrorCode, problem: String, tensor: String?, offset: Long?): String {
+            val place = listOfNotNull(tensor?.let { "tensor ${quote(it)}" }, offset?.let { "offset $it" })
+            return "$code: $problem" + if (place.isEmpty()) "" else place.joinToString(prefix = " (", postfix = ")")
+        }
+    }
+}

@@ -1,0 +1,186 @@
+package io.frz
+
+import io.frz.internal.Budget
+import io.frz.internal.Loader
+import io.frz.internal.container.BufferSource
+import io.frz.internal.container.Container
+import io.frz.internal.container.FileSource
+import io.frz.internal.container.Group
+import io.frz.internal.container.Source
+import io.frz.internal.container.StreamSource
+import io.frz.internal.quote
+import java.io.Closeable
+import java.io.File
+import java.io.IOException
+import java.io.InputStream
+import java.nio.ByteBuffer
+
+/**
+ * An open `.frz` file: says what is inside without decoding it, and rebuilds the tensors that are asked for.
+ *
+ * A damaged file is never decoded: what does not match its checksum, or the format, is an [FrzException] that names the
+ * tensor or the byte, whatever the bytes are. Memory is declared before it is taken: a request that needs more than
+ * [FrzOptions.memoryBudget] is refused with [ErrorCode.BUDGET].
+ *
+ * ```
+ * FrzFile.open(File("model.frz")).use { file ->
+ *     val weight = file.load("conv1.weight")
+ *     weight.buffer.asFloatBuffer()
+ * }
+ * ```
+ *
+ * Instances may be used by several threads at once.
+ */
+public class FrzFile private constructor(private val container: Container, options: FrzOptions) : Closeable {
+    private val loader = Loader(container, options)
+    private val byName: Map<String, TensorInfo>
+
+    /** How the tensors are stored together, in the order of the file. */
+    public val groups: List<GroupInfo> = container.directory.groups.map { group ->
+        GroupInfo(group, group.names.indices.map { TensorInfo(group, it, container.tier) })
+    }
+
+    /** What the file says about each of its tensors, in the order of the file. */
+    public val tensors: List<TensorInfo> = groups.flatMap { it.tensors }
+
+    /** Further names of tensors, such as those of tied weights, and the names that they stand for. */
+    public val aliases: Map<String, String> = container.directory.aliases
+
+    /** Texts about the model: licence, source, accuracy … Nothing in them changes how the file is decoded. */
+    public val metadata: Map<String, String> = container.directory.metadata
+
+    /** How many capacity levels the complete file has. */
+    public val tiers: Int get() = container.directory.tiers
+
+    /** How many of them are here, from the first; fewer than [tiers] if the file was cut after one. */
+    public val tiersPresent: Int get() = container.tiersPresent
+
+    /** The capacity level that is decoded. */
+    public val tier: Int get() = container.tier
+
+    init {
+        byName = tensors.associateByTo(HashMap()) { it.name }
+        aliases.forEach { (name, target) -> byName[name] = byName.getValue(target) }
+    }
+
+    /** Whether [name] is a tensor of the file, or an alias of one. */
+    public operator fun contains(name: String): Boolean = name in byName
+
+    /** What the file says about the tensor called [name]; [ErrorCode.NOT_FOUND] if there is none. */
+    @Throws(FrzException::class)
+    public fun tensor(name: String): TensorInfo = byName[name] ?: throw FrzException(
+        ErrorCode.NOT_FOUND,
+        "the file holds ${tensors.size} tensors, but none of this name",
+        name
+    )
+
+    /** Rebuilds the tensor called [name] in memory of its own, outside the heap. */
+    @Throws(IOException::class)
+    public fun load(name: String): FrzTensor {
+        val info = tensor(name)
+        return FrzTensor(name, info.dtype, info.shape, loader.load(info, null))
+    }
+
+    /**
+     * Rebuilds the tensor called [name] in [target], from its position on, and advances the position past it.
+     * The elements are little-endian, whatever the order of the buffer. If this throws, what is there is undefined.
+     *
+     * @throws IllegalArgumentException if fewer bytes remain in [target] than [TensorInfo.bytes]
+     */
+    @Throws(IOException::class)
+    public fun loadInto(name: String, target: ByteBuffer) {
+        val info = tensor(name)
+        require(target.remaining() >= info.bytes) {
+            "tensor ${quote(name)} takes ${info.bytes} bytes and the buffer has room for ${target.remaining()}"
+        }
+        val memory = target.duplicate()
+        memory.limit(memory.position() + info.bytes.toInt())
+        loader.load(info, memory)
+        target.position(memory.limit())
+    }
+
+    /** Rebuilds all tensors. Aliases are among the keys and share the memory of what they stand for. */
+    @Throws(IOException::class)
+    public fun loadAll(): Map<String, FrzTensor> {
+        val loaded = LinkedHashMap<String, FrzTensor>()
+        loader.loadAll { group, index, memory -> loaded[group.names[index]] = rebuilt(group, index, memory) }
+        for ((alias, name) in aliases) {
+            val target = loaded.getValue(name)
+            loaded[alias] = FrzTensor(alias, target.dtype, target.shape, target.buffer)
+        }
+        return loaded
+    }
+
+    /**
+     * Rebuilds the tensors one after the other, in the order of the file, and hands each to [visitor]. All are rebuilt
+     * in the same memory, so this takes no more of it than the largest tensor; copy what has to outlive the visit.
+     */
+    @Throws(IOException::class)
+    public fun forEach(visitor: TensorVisitor) {
+        loader.forEach { group, index, memory -> visitor.visit(rebuilt(group, index, memory.slice())) }
+    }
+
+    /**
+     * The canonical coefficients of the tensor called [name]: the kept ones of its spectrum, in zigzag order.
+     *
+     * @throws IllegalArgumentException if the tensor is not stored by them, see [TensorInfo.coding]
+     */
+    @Throws(IOException::class)
+    public fun coefficients(name: String): FloatArray {
+        val info = tensor(name)
+        require(info.coding == Coding.DCT) { "tensor ${quote(name)} is stored as ${info.coding.label}, not as dct" }
+        return loader.coefficients(info)
+    }
+
+    /** Decodes everything up to [tier] without rebuilding it, and throws at the first fault. */
+    @Throws(IOException::class)
+    public fun verify(): Unit = loader.verify()
+
+    /** Lets go of the file on disk, if there is one. What has been loaded stays. */
+    @Throws(IOException::class)
+    override fun close(): Unit = container.close()
+
+    private fun rebuilt(group: Group, index: Int, memory: ByteBuffer) =
+        FrzTensor(group.names[index], group.dtype, group.shapes[index], memory)
+
+    public companion object {
+        /** Opens a file on disk, of which no more is read than requests need. */
+        @JvmStatic
+        @JvmOverloads
+        @Throws(IOException::class)
+        public fun open(file: File, options: FrzOptions = FrzOptions.DEFAULT): FrzFile = open(FileSource(file), options)
+
+        /** Opens the bytes between position and limit of [bytes], such as a mapped file. They are not copied. */
+        @JvmStatic
+        @JvmOverloads
+        @Throws(IOException::class)
+        public fun open(bytes: ByteBuffer, options: FrzOptions = FrzOptions.DEFAULT): FrzFile =
+            open(BufferSource(bytes), options)
+
+        /** Opens a file in memory. It is not copied. */
+        @JvmStatic
+        @JvmOverloads
+        @Throws(IOException::class)
+        public fun open(bytes: ByteArray, options: FrzOptions = FrzOptions.DEFAULT): FrzFile =
+            open(ByteBuffer.wrap(bytes), options)
+
+        /**
+         * Opens the file that [stream] brings. It is read no further than [FrzOptions.tier] needs, is kept in memory as
+         * far as it was read, and is the caller's to close when this returns.
+         */
+        @JvmStatic
+        @JvmOverloads
+        @Throws(IOException::class)
+        public fun open(stream: InputStream, options: FrzOptions = FrzOptions.DEFAULT): FrzFile =
+            open(StreamSource(stream, Budget(options.memoryBudget)), options)
+
+        private fun open(source: Source, options: FrzOptions): FrzFile {
+            var opened = false
+            try {
+                return Budget.parsing { FrzFile(Container.open(source, options), options) }.also { opened = true }
+            } finally {
+                if (!opened) source.close()
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+package io.frz
+
+/**
+ * How to open a file. Immutable: one instance may serve any number of files and threads.
+ *
+ * @property memoryBudget the bytes that one request may take, for what it returns and what it works with together
+ * @property threads how many threads may rebuild a tensor together
+ * @property tier the capacity level to decode, or null for the highest that the file holds
+ */
+public class FrzOptions private constructor(builder: Builder) {
+    public val memoryBudget: Long = builder.memoryBudget
+    public val threads: Int = builder.threads
+    public val tier: Int? = builder.tier
+
+    /** A builder that starts from these options. */
+    public fun newBuilder(): Builder = Builder().also {
+        it.memoryBudget = memoryBudget
+        it.threads = threads
+        it.tier = tier
+    }
+
+    /** Collects options; every setter returns the builder itself. */
+    public class Builder {
+        internal var memoryBudget: Long = Runtime.getRuntime().maxMemory()
+        internal var threads: Int = 1
+        internal var tier: Int? = null
+
+        /**
+         * Refuses requests that need more than [bytes] with [ErrorCode.BUDGET], before any of it is allocated.
+         * Without this, a request may take what the virtual machine may take.
+         */
+        public fun memoryBudget(bytes: Long): Builder = apply {
+            require(bytes >= 0) { "a memory budget is not negative: $bytes" }
+            memoryBudget = bytes
+        }
+
+        /** Rebuilds large tensors with [count] threads, the caller's one included. The weights do not depend on it. */
+        public fun threads(count: Int): Builder = apply {
+            require(count in 1..MAX_THREADS) { "threads are 1 to $MAX_THREADS: $count" }
+            threads = count
+        }
+
+        /** Decodes the model of capacity level [index], 0 being the smallest, and reads nothing beyond it. */
+        public fun tier(index: Int): Builder = apply {
+            require(index >= 0) { "a tier is not negative: $index" }
+            tier = index
+        }
+
+        /** The options collected so far. */
+        public fun build(): FrzOptions = FrzOptions(this)
+    }
+
+    public companion object {
+        private const val MAX_THREADS = 256
+
+        /** One thread, the highest tier, and as much memory as the virtual machine may take. */
+        @JvmField
+        public val DEFAULT: FrzOptions = Builder().build()
+
+        /** A builder that starts from [DEFAULT]. */
+        @JvmStatic
+        public fun builder(): Builder = Builder()
+    }
+}

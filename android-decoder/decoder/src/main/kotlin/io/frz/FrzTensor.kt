@@ -1,0 +1,32 @@
+package io.frz
+
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+
+/**
+ * A rebuilt tensor: its elements in row-major order.
+ *
+ * @property name the name it was asked for by
+ * @property dtype the type of its elements
+ * @param buffer exactly its elements, from index 0 to the capacity
+ */
+public class FrzTensor internal constructor(
+    public val name: String,
+    public val dtype: DType,
+    shape: LongArray,
+    buffer: ByteBuffer
+) {
+    private val axes = shape
+    private val elements = buffer
+
+    /** The axis lengths, none for a scalar. Each call gives a new array. */
+    public val shape: LongArray get() = axes.clone()
+
+    /**
+     * The elements, little-endian, which is the native order of all Android devices and nearly all others. Memory is
+     * outside the heap. Each call gives a new view of it, at position 0.
+     */
+    public val buffer: ByteBuffer get() = elements.duplicate().order(ByteOrder.LITTLE_ENDIAN)
+
+    override fun toString(): String = "$name ${dtype.label} ${axes.joinToString(",", "(", ")")}"
+}

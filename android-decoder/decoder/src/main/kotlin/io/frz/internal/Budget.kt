@@ -1,0 +1,55 @@
+package io.frz.internal
+
+import io.frz.ErrorCode
+import io.frz.FrzException
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+
+/** The memory that one request may take; asked before anything is allocated. */
+internal class Budget(private val bytes: Long) {
+    /** Refuses a request that needs [needed] bytes for [tensor], if that is more than there is. */
+    fun require(needed: Long, tensor: String?) {
+        if (needed > bytes) {
+            throw FrzException(
+                ErrorCode.BUDGET,
+                "the request needs $needed bytes of memory and may take $bytes; allow more, or ask for less at a time",
+                tensor
+            )
+        }
+    }
+
+    companion object {
+        /** The longest array or buffer that every virtual machine can hold. */
+        const val LONGEST = Int.MAX_VALUE - 8L
+
+        /** Refuses an array or buffer of [size] of [what] for [tensor], if the platform cannot hold one so long. */
+        fun requireArray(size: Long, what: String, tensor: String?) {
+            if (size > LONGEST) {
+                throw FrzException(ErrorCode.BUDGET, "$size $what are more than one buffer can hold here", tensor)
+            }
+        }
+
+        /** Memory outside the heap, zeroed, in the order that `.frz` files and all Android devices use. */
+        fun allocate(bytes: Long, tensor: String?): ByteBuffer {
+            requireArray(bytes, "bytes", tensor)
+            return allocating(bytes, tensor) {
+                ByteBuffer.allocateDirect(bytes.toInt()).order(ByteOrder.LITTLE_ENDIAN)
+            }
+        }
+
+        /** Runs [parse]; a directory that this machine cannot hold is a [ErrorCode.BUDGET] too. */
+        inline fun <T> parsing(parse: () -> T): T = allocating(Limits.DIRECTORY_BYTES, null, parse)
+
+        /** Runs [allocate], which takes about [bytes] bytes; a machine that has not so many is a [ErrorCode.BUDGET]. */
+        inline fun <T> allocating(bytes: Long, tensor: String?, allocate: () -> T): T = try {
+            allocate()
+        } catch (e: OutOfMemoryError) {
+            throw FrzException(
+                ErrorCode.BUDGET,
+                "this machine has no $bytes bytes of memory left; free some, or ask for less at a time",
+                tensor,
+                cause = e
+            )
+        }
+    }
+}

@@ -1,0 +1,53 @@
+package io.frz.internal
+
+/** A floating-point format of 16 bits, of which [mantissaBits] are the mantissa. */
+internal enum class Float16(private val mantissaBits: Int) {
+    F16(10),
+    BF16(7)
+    ;
+
+    private val exponentBits = 15 - mantissaBits
+    private val bias = (1 shl (exponentBits - 1)) - 1
+    private val infinity = ((1 shl exponentBits) - 1) shl mantissaBits
+
+    /** The bits of the number nearest to [value], of two equally near ones the even one. */
+    fun round(value: Double): Short {
+        val bits = java.lang.Double.doubleToRawLongBits(value)
+        val sign = (bits ushr 48).toInt() and 0x8000
+        val exponent = (bits ushr 52).toInt() and 0x7FF
+        if (exponent == 0x7FF) {
+            val isNan = bits and DOUBLE_MANTISSA != 0L
+            return (sign or infinity or (if (isNan) 1 shl (mantissaBits - 1) else 0)).toShort()
+        }
+        // Below the smallest normal number the mantissa loses bits instead of the exponent shrinking further.
+        val target = exponent - DOUBLE_BIAS + bias
+        val lost = DOUBLE_MANTISSA_BITS - mantissaBits + maxOf(0, 1 - target)
+        if (lost > DOUBLE_MANTISSA_BITS + 1) return sign.toShort()
+        val mantissa = (bits and DOUBLE_MANTISSA) or (1L shl DOUBLE_MANTISSA_BITS)
+        val half = (1L shl (lost - 1)) - 1 + (mantissa ushr lost and 1)
+        val rounded = ((mantissa + half) ushr lost).toInt() + (maxOf(0, target - 1) shl mantissaBits)
+        return (sign or minOf(rounded, infinity)).toShort()
+    }
+
+    /** The number that [bits] stand for; every one of them is exact in binary32. */
+    fun value(bits: Short): Float {
+        val all = bits.toInt()
+        val sign = all and 0x8000 shl 16
+        val exponent = all and 0x7FFF ushr mantissaBits
+        val mantissa = all and (1 shl mantissaBits) - 1
+        val isSpecial = exponent == (1 shl exponentBits) - 1
+        if (exponent == 0) {
+            val magnitude = Math.scalb(mantissa.toDouble(), 1 - bias - mantissaBits).toFloat()
+            return if (sign == 0) magnitude else -magnitude
+        }
+        val floatExponent = if (isSpecial) 0xFF else exponent - bias + FLOAT_BIAS
+        return java.lang.Float.intBitsToFloat(sign or (floatExponent shl 23) or (mantissa shl (23 - mantissaBits)))
+    }
+
+    private companion object {
+        const val DOUBLE_MANTISSA_BITS = 52
+        const val DOUBLE_MANTISSA = (1L shl DOUBLE_MANTISSA_BITS) - 1
+        const val DOUBLE_BIAS = 1023
+        const val FLOAT_BIAS = 127
+    }
+}

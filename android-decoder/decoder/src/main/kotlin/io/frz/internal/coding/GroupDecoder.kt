@@ -1,0 +1,32 @@
+package io.frz.internal.coding
+
+import io.frz.internal.Budget
+import io.frz.internal.Workers
+import io.frz.internal.container.Container
+import io.frz.internal.container.Group
+import java.nio.ByteBuffer
+
+/** What decoders work on and with. */
+internal class Session(val container: Container, val budget: Budget, val workers: Workers)
+
+/** One coding: how the segments of a group become its tensors. */
+internal interface GroupDecoder {
+    /** The memory that decoding [group] takes before the first tensor is rebuilt. */
+    fun workingBytes(group: Group): Long
+
+    /** Decodes all of [group], in order, into memory that [sink] gives. */
+    fun decode(group: Group, sink: TensorSink)
+}
+
+/**
+ * Gives memory for the tensors of a group and takes them back filled.
+ *
+ * @property reserved the memory set aside for tensors, which counts toward the request's budget
+ * @property allocate gives memory for a tensor, to be filled from position to limit; null if it is only to be checked
+ * @property deliver takes note that the memory for a tensor is filled
+ */
+internal class TensorSink(
+    val reserved: Long,
+    val allocate: (index: Int) -> ByteBuffer?,
+    val deliver: (index: Int) -> Unit
+)

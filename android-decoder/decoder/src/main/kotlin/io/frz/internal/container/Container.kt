@@ -1,0 +1,77 @@
+package io.frz.internal.container
+
+import io.frz.ErrorCode
+import io.frz.FrzException
+import io.frz.FrzOptions
+import io.frz.internal.saturatedSum
+import java.io.Closeable
+
+/**
+ * A file taken apart: its directory, and where each segment lies.
+ *
+ * @property tiersPresent how many tiers the file holds, from the first
+ * @property tier the tier to decode
+ */
+internal class Container private constructor(
+    private val source: Source,
+    val directory: Directory,
+    private val offsets: List<LongArray>,
+    val tiersPresent: Int,
+    val tier: Int
+) : Closeable {
+    /** The segment of [group] in [tier], or null where it has no values. */
+    fun segment(group: Group, tier: Int): Segment? {
+        val offset = offsets[group.index].getOrElse(tier) { NONE }
+        return if (offset == NONE) null else Segment(source, offset, group.sizes[tier], group.names.first())
+    }
+
+    override fun close(): Unit = source.close()
+
+    companion object {
+        private const val NONE = -1L
+
+        /** Reads header and directory of [source] and finds the tiers that are there. */
+        fun open(source: Source, options: FrzOptions): Container {
+            val header = Header.read(source)
+            val directory = DirectoryParser(header.directory(source)).parse()
+            val offsets = directory.groups.map { LongArray(it.sizes.size) { NONE } }
+            val ends = layOut(directory, header.end, offsets)
+
+            val last = directory.tiers - 1
+            val wanted = options.tier ?: last
+            val needed = if (wanted < last) ends[wanted] else saturatedSum(ends[last], 1)
+            val present = tiersPresent(ends, source.size(needed))
+            if (wanted >= present && options.tier != null) {
+                throw FrzException(ErrorCode.TIER, "the file holds tiers 0 to ${present - 1}, not tier $wanted")
+            }
+            return Container(source, directory, offsets, present, minOf(wanted, present - 1))
+        }
+
+        /** Fills in where each segment starts, and returns where each tier ends. */
+        private fun layOut(directory: Directory, start: Long, offsets: List<LongArray>): LongArray {
+            var at = start
+            return LongArray(directory.tiers) { tier ->
+                for (group in directory.groups) {
+                    if (group.values(tier) == 0L) continue
+                    offsets[group.index][tier] = at
+                    at = saturatedSum(at, group.sizes[tier] + Segment.CHECKSUM_SIZE)
+                }
+                at
+            }
+        }
+
+        private fun tiersPresent(ends: LongArray, size: Long): Int {
+            val present = ends.lastIndexOf(size) + 1
+            if (present > 0) return present
+            if (size > ends.last()) {
+                throw FrzException(ErrorCode.TRAILING, "the file goes on after its last segment", offset = ends.last())
+            }
+            val tier = ends.indexOfFirst { it > size }
+            throw FrzException(
+                ErrorCode.TRUNCATED,
+                "the file ends within tier $tier, ${ends[tier] - size} bytes early; get it again",
+                offset = size
+            )
+        }
+    }
+}

@@ -1,0 +1,31 @@
+package io.frz.internal.container
+
+import io.frz.ErrorCode
+
+/** The fields of one of the directory's maps: where the value of each key starts. Unknown keys are passed over. */
+internal class Fields(private val reader: MessageReader, private val what: String) {
+    private val positions = HashMap<Long, Int>()
+
+    init {
+        var last = -1L
+        repeat(reader.map(what)) {
+            val key = reader.uint("a key of $what")
+            if (key <= last) throw reader.fault(ErrorCode.DIRECTORY, "the keys of $what are not in ascending order")
+            last = key
+            positions[key] = reader.position
+            reader.skip()
+        }
+    }
+
+    /** A reader for the value of [key], or null. */
+    fun optional(key: Int): MessageReader? = positions[key.toLong()]?.let { reader.at(it) }
+
+    /** A reader for the value of [key], called [name]. */
+    fun required(key: Int, name: String): MessageReader =
+        optional(key) ?: throw reader.fault(ErrorCode.DIRECTORY, "$what has no field $name")
+
+    /** Refuses [key], called [name]. */
+    fun absent(key: Int, name: String) {
+        optional(key)?.let { throw it.fault(ErrorCode.DIRECTORY, "$name has no place in this group") }
+    }
+}

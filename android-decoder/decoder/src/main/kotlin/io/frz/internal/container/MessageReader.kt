@@ -1,0 +1,128 @@
+package io.frz.internal.container
+
+import io.frz.ErrorCode
+import io.frz.FrzException
+import io.frz.internal.Limits
+import java.math.BigInteger
+import java.nio.ByteBuffer
+import java.nio.charset.CharacterCodingException
+import org.msgpack.core.MessageFormat
+import org.msgpack.core.MessagePack
+import org.msgpack.core.MessagePackException
+import org.msgpack.core.MessageUnpacker
+import org.msgpack.value.ValueType
+
+/** Reads MessagePack values one by one, from a position in a directory; what is not as expected is `DIRECTORY`. */
+internal class MessageReader(private val bytes: ByteArray, private val start: Int = 0) {
+    private val unpacker: MessageUnpacker = MessagePack.newDefaultUnpacker(bytes, start, bytes.size - start)
+
+    /** Where the next value starts. */
+    val position: Int get() = start + unpacker.totalReadBytes.toInt()
+
+    /** A reader of its own for the value at [position]. */
+    fun at(position: Int): MessageReader = MessageReader(bytes, position)
+
+    /** The error [code] at the next value. */
+    fun fault(code: ErrorCode, problem: String, cause: Throwable? = null): FrzException =
+        FrzException(code, "$problem, at byte $position of the directory", cause = cause)
+
+    fun isNil(): Boolean = expecting("a value") { it.nextFormat == MessageFormat.NIL }
+
+    fun skip(): Unit = expecting("a value") { it.skipValue() }
+
+    /** An integer ≥ 0; those too large for a Long come as its largest, so that every limit catches them. */
+    fun uint(what: String): Long {
+        val value = int(what)
+        if (value < 0) throw fault(ErrorCode.DIRECTORY, "$what is negative")
+        return value
+    }
+
+    /** An integer ≥ 0 that is at most [limit]. */
+    fun uint(what: String, limit: Long): Long {
+        val value = uint(what)
+        if (value > limit) throw fault(ErrorCode.LIMIT, "$what is beyond the limit of $limit")
+        return value
+    }
+
+    /** An integer; those too large for a Long come as its largest. */
+    fun int(what: String): Long = expecting(what) {
+        if (it.nextFormat.valueType != ValueType.INTEGER) throw fault(ErrorCode.DIRECTORY, "$what is not an integer")
+        if (it.nextFormat == MessageFormat.UINT64) it.unpackBigInteger().min(LARGEST).toLong() else it.unpackLong()
+    }
+
+    /** The length of an array that starts here. */
+    fun array(what: String): Int = expecting(what) {
+        if (it.nextFormat.valueType != ValueType.ARRAY) throw fault(ErrorCode.DIRECTORY, "$what is not an array")
+        it.unpackArrayHeader().also { count -> requireRoom(count.toLong(), what) }
+    }
+
+    /** An array of exactly [length]. */
+    fun array(what: String, length: Int) {
+        val count = array(what)
+        if (count != length) throw fault(ErrorCode.DIRECTORY, "$what has $count entries, not $length")
+    }
+
+    /** The number of entries of a map that starts here. */
+    fun map(what: String): Int = expecting(what) {
+        if (it.nextFormat.valueType != ValueType.MAP) throw fault(ErrorCode.DIRECTORY, "$what is not a map")
+        it.unpackMapHeader().also { count -> requireRoom(2L * count, what) }
+    }
+
+    /** The bytes of a string, which are valid UTF-8. */
+    fun stringBytes(what: String): ByteArray = expecting(what) {
+        if (it.nextFormat.valueType != ValueType.STRING) throw fault(ErrorCode.DIRECTORY, "$what is not a string")
+        val length = it.unpackRawStringHeader()
+        requireRoom(length.toLong(), what)
+        val string = it.readPayload(length)
+        if (utf8(string) == null) throw fault(ErrorCode.DIRECTORY, "$what is not UTF-8")
+        string
+    }
+
+    fun string(what: String): String = String(stringBytes(what), Charsets.UTF_8)
+
+    /** Passes over one value and makes sure that it is well-formed, with all that it contains. */
+    fun check(depth: Int = 0) {
+        val type = expecting("a value") { it.nextFormat.valueType }
+        val isContainer = type == ValueType.ARRAY || type == ValueType.MAP
+        if (isContainer && depth == Limits.NESTING) {
+            throw fault(ErrorCode.DIRECTORY, "arrays and maps nest deeper than ${Limits.NESTING}")
+        }
+        when (type) {
+            ValueType.ARRAY -> repeat(array("an array")) { check(depth + 1) }
+            ValueType.MAP -> repeat(map("a map")) { repeat(2) { check(depth + 1) } }
+            ValueType.STRING -> stringBytes("a string")
+            ValueType.BINARY -> payload { it.unpackBinaryHeader() }
+            ValueType.EXTENSION -> payload { it.unpackExtensionTypeHeader().length }
+            else -> skip()
+        }
+    }
+
+    private fun payload(header: (MessageUnpacker) -> Int) = expecting("binary data") {
+        val length = header(it)
+        requireRoom(length.toLong(), "binary data")
+        it.readPayload(length)
+    }
+
+    private fun requireRoom(count: Long, what: String) {
+        if (count > bytes.size - position) {
+            throw fault(ErrorCode.DIRECTORY, "$what claims $count entries or bytes, more than there are")
+        }
+    }
+
+    private inline fun <T> expecting(what: String, read: (MessageUnpacker) -> T): T = try {
+        read(unpacker)
+    } catch (e: MessagePackException) {
+        throw fault(ErrorCode.DIRECTORY, "$what is expected and not there", e)
+    }
+
+    companion object {
+        private val LARGEST = BigInteger.valueOf(Long.MAX_VALUE)
+
+        /** [bytes] as text, or null if they are not UTF-8. */
+        fun utf8(bytes: ByteArray): String? = try {
+            Charsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString()
+        } catch (_: CharacterCodingException) {
+            null
+        }
+    }
+}

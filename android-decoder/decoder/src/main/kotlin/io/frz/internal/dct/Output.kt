@@ -1,0 +1,59 @@
+package io.frz.internal.dct
+
+import io.frz.DType
+import io.frz.internal.Float16
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.nio.DoubleBuffer
+import java.nio.FloatBuffer
+import java.nio.ShortBuffer
+
+/** Where rebuilt values go, rounded once. Instances are for one thread; several may write to the same memory. */
+internal interface Output {
+    /** Writes the first [count] of [values] to the elements from [at] on. */
+    fun put(values: DoubleArray, count: Int, at: Int)
+
+    companion object {
+        /** Writes elements of [dtype] to the memory of [target]. */
+        fun of(dtype: DType, target: ByteBuffer): Output {
+            val bytes = target.slice().order(ByteOrder.LITTLE_ENDIAN)
+            return when (dtype) {
+                DType.F64 -> DoubleOutput(bytes.asDoubleBuffer())
+                DType.F32 -> FloatOutput(bytes.asFloatBuffer())
+                DType.F16 -> Float16Output(bytes.asShortBuffer(), Float16.F16)
+                else -> Float16Output(bytes.asShortBuffer(), Float16.BF16)
+            }
+        }
+    }
+}
+
+internal class ArrayOutput(private val target: DoubleArray) : Output {
+    override fun put(values: DoubleArray, count: Int, at: Int) = System.arraycopy(values, 0, target, at, count)
+}
+
+private class DoubleOutput(private val target: DoubleBuffer) : Output {
+    override fun put(values: DoubleArray, count: Int, at: Int) {
+        target.position(at)
+        target.put(values, 0, count)
+    }
+}
+
+private class FloatOutput(private val target: FloatBuffer) : Output {
+    private val rounded = FloatArray(Panel.LENGTH)
+
+    override fun put(values: DoubleArray, count: Int, at: Int) {
+        for (i in 0 until count) rounded[i] = values[i].toFloat()
+        target.position(at)
+        target.put(rounded, 0, count)
+    }
+}
+
+private class Float16Output(private val target: ShortBuffer, private val format: Float16) : Output {
+    private val rounded = ShortArray(Panel.LENGTH)
+
+    override fun put(values: DoubleArray, count: Int, at: Int) {
+        for (i in 0 until count) rounded[i] = format.round(values[i])
+        target.position(at)
+        target.put(rounded, 0, count)
+    }
+}

@@ -1,0 +1,145 @@
+package io.frz
+
+import java.io.ByteArrayOutputStream
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.util.zip.CRC32
+import java.util.zip.Deflater
+import org.msgpack.core.MessageBufferPacker
+import org.msgpack.core.MessagePack
+
+/** Makes files for tests: sound ones, and any unsound one whose faults are put in by hand. */
+class FrzBuilder {
+    /** The fields of the directory; values are maps, lists, strings, numbers, booleans, byte arrays or null. */
+    val directory = sortedMapOf<Any, Any?>(compareBy { (it as Number).toLong() })
+    private val groups = ArrayList<Map<Int, Any?>>()
+    private val segments = ArrayList<List<ByteArray?>>()
+    var deflated = false
+
+    /** Adds a group with the fields of [group] and a segment for each tier; null where there is none. */
+    fun group(group: Map<Int, Any?>, vararg segments: ByteArray?): FrzBuilder = apply {
+        groups.add(mapOf(5 to segments.map { it?.size ?: 0 }) + group)
+        this.segments.add(segments.toList())
+    }
+
+    /** Adds a `dct` group of one tensor that keeps [coefficients], as f32 and not coded. */
+    fun dct(name: String, shape: List<Int>, coefficients: FloatArray, vararg extra: Pair<Int, Any?>): FrzBuilder {
+        val fields = mapOf(0 to 1, 1 to DType.F32.id, 2 to listOf(0, name), 3 to listOf(shape), 4 to 0)
+        val dct = mapOf(6 to 0, 7 to listOf(listOf(coefficients.size))) + extra
+        return group(fields + dct, if (coefficients.isEmpty()) null else floats(*coefficients))
+    }
+
+    /** Adds a `raw` group of one tensor whose elements are [bytes], not coded. */
+    fun raw(name: String, dtype: DType, shape: List<Int>, bytes: ByteArray, vararg extra: Pair<Int, Any?>): FrzBuilder =
+        group(
+            mapOf(0 to 0, 1 to dtype.id, 2 to listOf(0, name), 3 to listOf(shape), 4 to 0) + extra,
+            bytes.takeIf { it.isNotEmpty() }
+        )
+
+    fun with(key: Int, value: Any?): FrzBuilder = apply { directory[key] = value }
+
+    /** The directory's bytes. */
+    fun directoryBytes(): ByteArray {
+        directory.putIfAbsent(0, groups.map { it.toSortedMap() })
+        return pack(directory)
+    }
+
+    @JvmOverloads
+    fun build(directory: ByteArray = directoryBytes()): ByteArray {
+        val stored = if (deflated) deflate(directory) else directory
+        val head = ByteBuffer.allocate(14 + stored.size).order(ByteOrder.LITTLE_ENDIAN)
+        head.put(byteArrayOf(0x89.toByte(), 0x46, 0x52, 0x5A, 1, if (deflated) 1 else 0))
+        head.putInt(stored.size).putInt(directory.size).put(stored)
+        val out = ByteArrayOutputStream()
+        out.write(checked(head.array()))
+        val tiers = segments.maxOfOrNull { it.size } ?: 0
+        for (tier in 0 until tiers) segments.forEach { group -> group.getOrNull(tier)?.let { out.write(checked(it)) } }
+        return out.toByteArray()
+    }
+
+    companion object {
+        fun pack(value: Any?): ByteArray = MessagePack.newDefaultBufferPacker().also { pack(it, value) }.toByteArray()
+
+        private fun pack(packer: MessageBufferPacker, value: Any?) {
+            when (value) {
+                null -> packer.packNil()
+
+                is Boolean -> packer.packBoolean(value)
+
+                is Int -> packer.packInt(value)
+
+                is Long -> packer.packLong(value)
+
+                is java.math.BigInteger -> packer.packBigInteger(value)
+
+                is Double -> packer.packDouble(value)
+
+                is String -> packer.packString(value)
+
+                is ByteArray -> packer.packBinaryHeader(value.size).writePayload(value)
+
+                is Verbatim -> packer.writePayload(value.bytes)
+
+                is List<*> -> {
+                    packer.packArrayHeader(value.size)
+                    value.forEach { pack(packer, it) }
+                }
+
+                is Map<*, *> -> {
+                    packer.packMapHeader(value.size)
+                    value.forEach { (key, entry) ->
+                        pack(packer, key)
+                        pack(packer, entry)
+                    }
+                }
+
+                else -> error("cannot pack $value")
+            }
+        }
+
+        /** Bytes and their CRC-32. */
+        fun checked(bytes: ByteArray): ByteArray {
+            val checksum = CRC32().apply { update(bytes) }.value.toInt()
+            return bytes + ints(checksum)
+        }
+
+        fun deflate(bytes: ByteArray): ByteArray {
+            val deflater = Deflater(9, true)
+            deflater.setInput(bytes)
+            deflater.finish()
+            val out = ByteArrayOutputStream()
+            val chunk = ByteArray(1 shl 12)
+            while (!deflater.finished()) out.write(chunk, 0, deflater.deflate(chunk))
+            deflater.end()
+            return out.toByteArray()
+        }
+
+        fun floats(vararg values: Float): ByteArray = little(4 * values.size) { values.forEach { putFloat(it) } }
+
+        fun shorts(vararg values: Int): ByteArray =
+            little(2 * values.size) { values.forEach { putShort(it.toShort()) } }
+
+        fun ints(vararg values: Int): ByteArray = little(4 * values.size) { values.forEach { putInt(it) } }
+
+        private fun little(size: Int, fill: ByteBuffer.() -> Unit): ByteArray =
+            ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN).apply(fill).array()
+    }
+}
+
+/** Bytes that are MessagePack already, sound or not. */
+class Verbatim(vararg bytes: Int) {
+    val bytes = ByteArray(bytes.size) { bytes[it].toByte() }
+}
+
+/** Runs [work] and returns the exception of the format that it must throw, with the code [code]. */
+fun refused(code: ErrorCode, work: () -> Unit): FrzException {
+    val thrown = org.junit.jupiter.api.Assertions.assertThrows(FrzException::class.java) { work() }
+    org.junit.jupiter.api.Assertions.assertEquals(code, thrown.code, thrown.message)
+    return thrown
+}
+
+/** The elements of an f32 tensor. */
+fun FrzTensor.floats(): FloatArray {
+    val view = buffer.asFloatBuffer()
+    return FloatArray(view.remaining()) { view.get(it) }
+}

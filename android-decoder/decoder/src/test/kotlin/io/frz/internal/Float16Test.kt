@@ -1,0 +1,51 @@
+package io.frz.internal
+
+import java.util.Random
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Test
+
+class Float16Test {
+    @Test
+    fun `all numbers come back as they were`() {
+        for (format in Float16.values()) {
+            for (bits in 0..0xFFFF) {
+                val value = format.value(bits.toShort())
+                if (value.isNaN()) {
+                    assertEquals(true, format.value(format.round(Double.NaN)).isNaN())
+                } else {
+                    assertEquals(bits.toShort(), format.round(value.toDouble()), "$format $bits")
+                }
+            }
+        }
+    }
+
+    @Test
+    fun `numbers between two go to the nearer, or the even one`() {
+        val random = Random(5)
+        for (format in Float16.values()) {
+            val infinity = format.round(Double.POSITIVE_INFINITY).toInt()
+            for (bits in 0 until infinity - 1) {
+                val low = format.value(bits.toShort()).toDouble()
+                val high = format.value((bits + 1).toShort()).toDouble()
+                val even = if (bits % 2 == 0) bits else bits + 1
+                val middle = (low + high) / 2
+                assertEquals(even.toShort(), format.round(middle))
+                assertEquals(bits.toShort(), format.round(Math.nextDown(middle)))
+                assertEquals((bits + 1).toShort(), format.round(Math.nextUp(middle)))
+                val between = low + random.nextDouble() * (high - low)
+                assertEquals((if (between < middle) bits else bits + 1).toShort(), format.round(between))
+            }
+        }
+    }
+
+    @Test
+    fun `what is too large is infinite`() {
+        assertEquals(0x7BFF, Float16.F16.round(Math.nextDown(65520.0)).toInt())
+        assertEquals(0x7C00, Float16.F16.round(65520.0).toInt())
+        assertEquals(0x7C00, Float16.F16.round(1e300).toInt())
+        assertEquals(0xFC00.toShort(), Float16.F16.round(-1e300))
+        assertEquals(0x7F80, Float16.BF16.round(1e39).toInt())
+        assertEquals(0, Float16.F16.round(Double.MIN_VALUE).toInt())
+        assertEquals(0x8000.toShort(), Float16.BF16.round(-1e-300))
+    }
+}
