@@ -39,7 +39,7 @@ clean:
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/pip install --quiet --editable ".[torch,plot]" --group dev
+	$(BIN)/pip install --quiet --editable ".[train,plot]" --group dev
 	touch $@
 
 $(JAR): $(JAVA_SOURCES)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 from rich.progress import track
-from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from frformat import Spectrum, dct, zigzag
+from frformat.data import DIGITS_PIXELS, load_digits
 
 LAYERS = {
     # name: (shape, view, kept); the linear layer follows 64 channels of 2×2 pixels
@@ -45,13 +45,14 @@ def train(epochs: int = 400) -> dict[str, Spectrum]:
     """Train with a fixed seed; returns the layers' spectra."""
     torch.manual_seed(0)
     torch.set_num_threads(1)  # the layers are too small to share
-    images, labels = _digits()
+    images, labels = load_digits("train").tensors
+    pixels = DIGITS_PIXELS(images)
     layers = nn.ModuleDict({name.partition(".")[0]: Spectral(*spec) for name, spec in LAYERS.items()})
     optimizer = torch.optim.Adam(layers.parameters(), lr=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.05, total_steps=epochs)
     for _ in track(range(epochs), description="training on digits", transient=True):
         optimizer.zero_grad()
-        F.cross_entropy(_network(images[0], [layer() for layer in layers.values()]), labels[0]).backward()
+        F.cross_entropy(_network(pixels, [layer() for layer in layers.values()]), labels).backward()
         optimizer.step()
         schedule.step()
     return {name: layer.spectrum() for name, layer in zip(LAYERS, layers.values(), strict=True)}
@@ -59,23 +60,14 @@ def train(epochs: int = 400) -> dict[str, Spectrum]:
 
 def accuracy(weights: dict[str, np.ndarray]) -> float:
     """Share of the test half that a network with ``weights`` gets right."""
-    images, labels = _digits()
-    logits = _network(images[1], [torch.from_numpy(weights[name]) for name in LAYERS])
-    return float((logits.argmax(1) == labels[1]).float().mean())
+    images, labels = load_digits("test").tensors
+    logits = _network(DIGITS_PIXELS(images), [torch.from_numpy(weights[name]) for name in LAYERS])
+    return float((logits.argmax(1) == labels).float().mean())
 
 
 def _network(x: Tensor, weights: list[Tensor]) -> Tensor:
     *convolutions, last = weights
-    x = x.view(-1, 1, 8, 8)
     for weight in convolutions:
         x = F.conv2d(x, weight, padding=1)
         x = F.max_pool2d(F.relu(F.layer_norm(x, x.shape[1:])), 2)
     return F.linear(x.flatten(1), last)
-
-
-def _digits() -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Training and test half of images (n, 64) in 0 … 1 and of labels."""
-    digits = load_digits()
-    images = torch.from_numpy(digits.data / 16).float()
-    labels = torch.from_numpy(digits.target)
-    return (images[::2], images[1::2]), (labels[::2], labels[1::2])

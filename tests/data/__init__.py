@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-DATA = Path(os.environ.get("FRFORMAT_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+DATA = Path(os.environ.get("FRFORMAT_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 
 
 def data_file(name: str) -> Path:

@@ -1,0 +1,48 @@
+"""From bytes to what a network was trained to see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """How pixels become numbers: scaled to 0 … 1, then normalized channel by channel.
+
+    Attributes:
+        mean: of each channel, or one for all; subtracted.
+        std: the standard deviation of each channel, or one for all; divided by.
+        white: the integer that becomes 1.
+    """
+
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    white: int = 255
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Float32 (…, channels, height, width) of integers of that shape, on their device.
+
+        Raises:
+            ValueError: the images have another number of channels than the mean.
+        """
+        if len(self.mean) not in (1, images.shape[-3]):
+            raise ValueError(f"images of {images.shape[-3]} channels, but means of {len(self.mean)}")
+        mean, std = (torch.tensor(value, device=images.device)[:, None, None] for value in (self.mean, self.std))
+        return (images.float() / self.white - mean) / std
+
+
+UNIT_PIXELS: Final = Pixels()
+"""0 … 1, as the published UNet reads them."""
+
+DIGITS_PIXELS: Final = Pixels(white=16)
+"""0 … 1 for scikit-learn's digits."""
+
+MNIST_PIXELS: Final = Pixels((0.1307,), (0.3081,))
+"""Mean and standard deviation of MNIST's training images."""
+
+IMAGENET_PIXELS: Final = Pixels((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Mean and standard deviation of ImageNet, with which the published ResNet-20 was trained on CIFAR-10."""
