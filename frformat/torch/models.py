@@ -13,6 +13,7 @@ from torch.nn.parameter import is_lazy
 import frformat
 from frformat import FrzFile, TensorInfo, limits
 from frformat.torch.files import save_file
+from frformat.torch.regularization.state import formats, spectral_state
 from frformat.torch.tensors import TORCH_DTYPES, aliases, to_torch
 from frformat.writer import Progress
 
@@ -50,13 +51,16 @@ def save_model(
 ) -> None:
     """Write a model's parameters and persistent buffers, losslessly; tied ones once.
 
+    Of a model that :func:`frformat.torch.regularize` changed, the coefficients are written under the names of the plain
+    model, in the number formats that they were trained for unless ``format`` says otherwise.
+
     Arguments and errors as :func:`frformat.torch.save_file`.
     """
     save_file(
-        model.state_dict(),
+        spectral_state(model),
         path,
         metadata=metadata,
-        format=format,
+        format=formats(model) if format == "auto" else format,
         tiers=tiers,
         compression=compression,
         progress=progress,

@@ -9,7 +9,7 @@ from torch import nn
 
 import frformat
 from frformat import EncodeError, FrzError, Spectrum
-from frformat.torch import MismatchError, load_file, load_model, save_file, save_model
+from frformat.torch import MismatchError, load_file, load_model, regularize, save_file, save_model
 
 
 class Tied(nn.Module):
@@ -180,3 +180,29 @@ def test_options_reach_the_file(path: Path):
     with frformat.open(path) as file:
         assert file.metadata == {"a": "b"}
     assert list(load_file(path)) == ["weight", "bias"]
+
+
+def test_a_regularized_model_is_saved_as_coefficients_under_plain_names(tmp_path: Path):
+    torch.manual_seed(0)
+    model, plain = (nn.Sequential(nn.Linear(12, 9), nn.ReLU(), nn.Linear(9, 4)) for _ in range(2))
+    regularize(model, 20, rules=["2.weight: raw"])
+    save_model(model, tmp_path / "model.frz")
+    with frformat.open(tmp_path / "model.frz") as file:
+        assert {name: file.info(name).coding for name in file} == {
+            "0.weight": "dct",
+            "0.bias": "raw",
+            "2.weight": "raw",
+            "2.bias": "raw",
+        }
+        assert file.info("0.weight").kept == (20,)
+    load_model(plain, tmp_path / "model.frz")
+    x = torch.randn(5, 12)
+    assert torch.allclose(plain(x), model(x), atol=1e-5)
+
+
+def test_number_formats_are_those_of_training(tmp_path: Path):
+    model = regularize(nn.Sequential(nn.Linear(12, 9)), rules=["0.weight: keep=20 format=q8"])
+    save_model(model, tmp_path / "trained.frz")
+    save_model(model, tmp_path / "asked.frz", format="f32")
+    with frformat.open(tmp_path / "trained.frz") as trained, frformat.open(tmp_path / "asked.frz") as asked:
+        assert (trained.info("0.weight").format, asked.info("0.weight").format) == ("i8", "f32")

@@ -1,0 +1,38 @@
+"""Frequency Regularization: training models as the first coefficients of their weights' DCT.
+
+>>> model = regularize(model, keep=100, rules=["*.bias: keep=3"], example=images[:1])
+>>> optimizer = torch.optim.Adam(model.parameters(), 0.02)
+>>> schedule = TailTruncation(model, optimizer, by=0.02, minimum=33)
+"""
+
+from frformat.torch.regularization.budget import allocate, relative_energy, sensitivity
+from frformat.torch.regularization.guarded import GuardedTruncation
+from frformat.torch.regularization.parametrization import Spectral
+from frformat.torch.regularization.regularize import regularize, unregularize
+from frformat.torch.regularization.schedule import Schedule
+from frformat.torch.regularization.schedules import BudgetTruncation, GeometricTruncation, TailTruncation
+from frformat.torch.regularization.spectral_tensor import SpectralTensor, spectral_tensors
+from frformat.torch.regularization.state import formats, load_spectra, set_format, spectra, spectral_state
+from frformat.torch.regularization.truncation import truncate
+
+__all__ = [
+    "BudgetTruncation",
+    "GeometricTruncation",
+    "GuardedTruncation",
+    "Schedule",
+    "Spectral",
+    "SpectralTensor",
+    "TailTruncation",
+    "allocate",
+    "formats",
+    "load_spectra",
+    "regularize",
+    "relative_energy",
+    "sensitivity",
+    "set_format",
+    "spectra",
+    "spectral_state",
+    "spectral_tensors",
+    "truncate",
+    "unregularize",
+]

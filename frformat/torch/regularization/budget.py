@@ -1,0 +1,94 @@
+"""Spending a total number of coefficients where they matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from frformat.torch.regularization.spectral_tensor import SpectralTensor, spectral_tensors
+
+Score = Callable[[SpectralTensor], Tensor]
+"""How much each coefficient of a tensor matters: a tensor of shape (k,), not negative, comparable between tensors."""
+
+POINTS: Final = 256
+"""Prefix lengths at which a tensor's score is looked at, at most."""
+
+
+@torch.no_grad()
+def relative_energy(tensor: SpectralTensor) -> Tensor:
+    """Each coefficient's share of its tensor's energy: what is lost of the tensor, whatever its scale."""
+    energy = tensor.coefficients.detach().double().square()
+    return energy / energy.sum().clamp(min=torch.finfo(torch.float64).tiny)
+
+
+@torch.no_grad()
+def sensitivity(tensor: SpectralTensor) -> Tensor:
+    """(c · ∂loss/∂c)²: how much the loss changes, to first order, without the coefficient (Molchanov et al. 2017).
+
+    Takes the gradients of the last backward pass; the more samples that was over, the better.
+
+    Raises:
+        ValueError: there is no gradient.
+    """
+    gradient = tensor.coefficients.grad
+    if gradient is None:
+        raise ValueError(f"{tensor.name} has no gradient: allocate after loss.backward() and before zero_grad()")
+    return (tensor.coefficients.detach().double() * gradient.double()).square()
+
+
+def allocate(model: nn.Module, total: int, *, score: Score = relative_energy, least: int = 1) -> dict[str, int]:
+    """How many coefficients each regularized tensor should keep, so that together they are ``total``.
+
+    Coefficients go, again and again, to the tensor in which the next run of them scores most for each. That is best
+    possible, by the method of Lagrange, up to the last run: runs are the edges of the concave hull of a tensor's score
+    over the length of its prefix, so that what comes later in a tensor never scores more than what comes before.
+
+    Args:
+        model: a regularized model.
+        total: how many coefficients, of all regularized tensors together; if they have fewer, all.
+        score: what to compare.
+        least: how many each tensor keeps at least (if it has as many).
+
+    Returns:
+        Numbers by tensor name, as :func:`truncate` and the schedules take them.
+
+    Raises:
+        ValueError: ``total`` is less than the least of all tensors together.
+    """
+    tensors = spectral_tensors(model)
+    kept = {name: min(least, tensor.kept) for name, tensor in tensors.items()}
+    left = total - sum(kept.values())
+    if left < 0:
+        raise ValueError(f"a total of {total:,} is less than {sum(kept.values()):,}, the least of {len(kept)} tensors")
+    runs = [
+        (gain, name, length)
+        for name, tensor in tensors.items()
+        for gain, length in _runs(score(tensor).cpu().numpy()[kept[name] :])
+    ]
+    for _, name, length in sorted(runs, key=lambda run: -run[0]):
+        kept[name] += min(length, left)
+        left -= min(length, left)
+    return kept
+
+
+def _runs(scores: NDArray[np.float64]) -> list[tuple[float, int]]:
+    """The edges of the concave hull of the cumulative scores: mean score and number of coefficients, best first."""
+    n = len(scores)
+    lengths = np.unique(np.geomspace(1, n, POINTS).astype(np.int64)) if n else np.empty(0, np.int64)
+    heights = np.cumsum(scores)[lengths - 1]
+    hull = [(0, 0.0)]
+    for x, y in zip(lengths.tolist(), heights.tolist(), strict=True):
+        while len(hull) > 1 and _slope(hull[-2], hull[-1]) <= _slope(hull[-1], (x, y)):
+            hull.pop()
+        hull.append((x, y))
+    return [(_slope(start, end), end[0] - start[0]) for start, end in pairwise(hull)]
+
+
+def _slope(start: tuple[int, float], end: tuple[int, float]) -> float:
+    return (end[1] - start[1]) / (end[0] - start[0])

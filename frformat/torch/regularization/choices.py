@@ -1,0 +1,165 @@
+"""What becomes of which parameter: rules that people write, views that were found, and what cannot be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+from torch.nn.utils.parametrize import is_parametrized
+
+from frformat import Spectrum
+from frformat.encoding.rules import Rule
+from frformat.encoding.selection import Keep, Selection
+from frformat.encoding.source import Weights
+from frformat.sparse import Sparse
+from frformat.torch.regularization.parametrization import Spectral
+from frformat.torch.regularization.rounding import as_stored
+from frformat.torch.regularization.views import Axes
+from frformat.torch.tensors import to_numpy
+
+Rules = Iterable[str | Rule] | Callable[[str, nn.Parameter], str | Rule | None]
+
+DTYPES: Final = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+SHOWN: Final = 5
+"""At most so many names are listed in an error."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A parameter and where it is used.
+
+    Attributes:
+        parameter: the parameter.
+        names: its names in the state dict; several, if it is tied.
+        owners: the modules that have it, each with the name of the attribute.
+    """
+
+    parameter: nn.Parameter
+    names: tuple[str, ...]
+    owners: tuple[tuple[nn.Module, str], ...]
+
+
+def candidates(model: nn.Module) -> list[Candidate]:
+    """All parameters, tied ones once; of those that are parametrized, the tensor that users of the module see."""
+    found: dict[int, Candidate] = {}
+    for path, module in model.named_modules(remove_duplicate=False):
+        if isinstance(module, nn.utils.parametrize.ParametrizationList):
+            continue
+        own = dict(module.named_parameters(recurse=False, remove_duplicate=False))
+        if is_parametrized(module):
+            own |= {name: next(held.parameters()) for name, held in module.parametrizations.items()}
+        for attribute, parameter in own.items():
+            name = f"{path}.{attribute}" if path else attribute
+            known = found.get(id(parameter), Candidate(parameter, (), ()))
+            found[id(parameter)] = replace(
+                known, names=(*known.names, name), owners=(*known.owners, (module, attribute))
+            )
+    return list(found.values())
+
+
+def choose(
+    found: Iterable[Candidate], keep: int | float, rules: Rules, views: Mapping[str, Axes]
+) -> list[tuple[Candidate, Spectral]]:
+    """What is regularized, each with its parametrization. Nothing is changed yet.
+
+    Raises:
+        ValueError: a rule matches nothing, or cannot be met.
+    """
+    if not (keep >= 1 if isinstance(keep, int) else 0 < keep <= 1):
+        raise ValueError(f"keep={keep!r} is neither a number of coefficients (an int from 1) nor a share (up to 1.0)")
+    found = list(found)
+    default = Keep(keep)
+    chosen = []
+    for candidate, rule in zip(found, _rules_for(found, rules), strict=True):
+        if rule.raw if rule else not _by_default(candidate.parameter):
+            continue
+        name, problem, rule = candidate.names[0], _problem(candidate), rule or Rule()
+        if problem:
+            raise ValueError(f"{name} {problem}; exclude it by the rule {name + ': raw'!r}")
+        view = rule.view or next((views[known] for known in candidate.names if known in views), None)
+        chosen.append((candidate, _spectral(candidate, replace(rule, view=view), default)))
+    if not chosen:
+        raise ValueError("no parameter is regularized: by default those are that are trained, float and of rank ≥ 2")
+    return chosen
+
+
+def _rules_for(found: list[Candidate], rules: Rules) -> list[Rule | None]:
+    """The rule for each candidate, None where there is none."""
+    if callable(rules):
+        asked = [rules(candidate.names[0], candidate.parameter) for candidate in found]
+        return [Rule.parse(f"*: {said}") if isinstance(said, str) else said for said in asked]
+    parsed = [Rule.parse(rule) if isinstance(rule, str) else rule for rule in rules]
+    for rule in parsed:
+        if not any(rule.matches(name) for candidate in found for name in candidate.names):
+            names = [name for candidate in found for name in candidate.names]
+            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            raise ValueError(
+                f"the rule for {rule.pattern!r} matches no parameter; there are {', '.join(names[:SHOWN])}{more}"
+            )
+    return [
+        next((rule for rule in parsed if any(rule.matches(name) for name in candidate.names)), None)
+        for candidate in found
+    ]
+
+
+def _by_default(parameter: nn.Parameter) -> bool:
+    """What is regularized without a rule: trained floats of rank 2 or more, as the encoder does it."""
+    matrix = is_lazy(parameter) or (parameter.dim() >= 2 and parameter.numel() > 0)
+    return parameter.requires_grad and parameter.dtype in DTYPES and matrix
+
+
+def _problem(candidate: Candidate) -> str | None:
+    """Why a parameter cannot be regularized."""
+    parameter = candidate.parameter
+    if is_lazy(parameter):
+        return "has no shape before the model has run once: run it"
+    if parameter.dtype not in DTYPES:
+        return f"is of {parameter.dtype}, and only float16, bfloat16, float32 and float64 have a spectrum"
+    if parameter.numel() == 0:
+        return f"has no elements: shape {list(parameter.shape)}"
+    if parameter.layout != torch.strided or parameter.device.type == "meta":
+        return f"is on device {parameter.device} in layout {parameter.layout}; it must have its elements at hand"
+    for module, attribute in candidate.owners:
+        if is_parametrized(module, attribute):
+            return "is parametrized already"
+        if isinstance(module, nn.RNNBase):
+            kind = type(module).__name__
+            return f"belongs to an {kind}, which reads its weights past parametrizations (an {kind}Cell does not)"
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag) and (module.sparse or module.max_norm is not None):
+            return "has sparse gradients or a max_norm, which change single rows, but a coefficient is in all rows"
+    return None
+
+
+def _spectral(candidate: Candidate, rule: Rule, default: Selection) -> Spectral:
+    parameter, name = candidate.parameter, candidate.names[0]
+    selection = rule.selection or default
+    count = parameter.numel()
+    if rule.spectral:
+        raise ValueError(f"{name} is given as weights; the rule for {rule.pattern!r} says that it is a spectrum")
+    if rule.pattern in candidate.names and isinstance(selection, Keep) and selection.amount > count:
+        raise ValueError(f"{name}: keep={selection.amount:,}, but shape {list(parameter.shape)} has {count:,} elements")
+    try:
+        array = to_numpy(parameter)
+        assert not isinstance(array, Sparse)
+        k = selection.choose(Weights(array, rule.view), lambda spectrum: _as_stored(spectrum, rule.format), count)
+        return Spectral(
+            parameter.shape,
+            max(k or count, 1),
+            view=rule.view,
+            format=rule.format,
+            device=parameter.device,
+            dtype=parameter.dtype,
+        )
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _as_stored(spectrum: Spectrum, format: str | None) -> Spectrum:
+    """What a reader will get of a spectrum."""
+    if format is None or spectrum.kept == 0:
+        return spectrum
+    return replace(spectrum, coefficients=as_stored(torch.from_numpy(spectrum.coefficients), format).numpy())

@@ -1,0 +1,172 @@
+"""The FR parametrization: a parameter that holds coefficients, and a module that makes a tensor of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList
+
+from frformat import zigzag
+from frformat.torch.regularization.rounding import check_format, fake_quantize
+from frformat.torch.regularization.synthesis import Synthesis
+
+
+class Spectral(nn.Module):
+    """For :func:`torch.nn.utils.parametrize.register_parametrization`: a tensor by its first DCT coefficients.
+
+    The original parameter becomes a vector of shape (k,), the coefficients in zigzag order. It is all there is to
+    train, to decay, to average between machines and to store; what lies beyond the prefix does not exist. Half
+    precision parameters are expanded in float32, also under autocast, and rounded once.
+
+    >>> layer = register_parametrization(nn.Linear(800, 500), "weight", Spectral((500, 800), kept=300))
+
+    Assigning to the parametrized tensor (``layer.weight = w``) keeps the first ``k`` coefficients of what is assigned.
+
+    Attributes:
+        shape: shape of the tensor.
+        view: shape in which the spectrum is taken; None for the tensor's own.
+        format: number format to which coefficients are rounded while training (see :func:`frformat.save_file`); None
+            for no rounding.
+        synthesis: the map from coefficients to the tensor.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        kept: int,
+        *,
+        view: Sequence[int] | None = None,
+        format: str | None = None,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Prepare for tensors of one shape.
+
+        Args:
+            shape: of the tensor.
+            kept: how many coefficients, from 1 to the element count.
+            view: shape of the same element count.
+            format: number format, for quantization-aware training.
+            device: of the tensor.
+            dtype: of the tensor.
+
+        Raises:
+            ValueError: the parts do not fit together.
+            EncodeError: there is no such number format (a ValueError, too).
+        """
+        super().__init__()
+        self.shape = tuple(shape)
+        self.view = None if view is None or tuple(view) == self.shape else tuple(view)
+        count = zigzag.element_count(self.shape)
+        if self.view is not None and zigzag.element_count(self.view) != count:
+            raise ValueError(
+                f"view {list(self.view)} has {zigzag.element_count(self.view):,} elements, but shape "
+                f"{list(self.shape)} has {count:,}"
+            )
+        if not 1 <= kept <= count:
+            raise ValueError(f"{kept:,} coefficients of shape {list(self.shape)}, which has 1 … {count:,}")
+        if format is not None:
+            check_format(format)
+        self.format = format
+        wide = torch.float64 if dtype == torch.float64 else torch.float32
+        self.synthesis = Synthesis(self.view or self.shape, kept, device, wide)
+
+    @property
+    def kept(self) -> int:
+        """How many coefficients there are, ``k``."""
+        return self.synthesis.kept
+
+    def forward(self, coefficients: Tensor) -> Tensor:
+        """The tensor: coefficients of shape (k,) → shape :attr:`shape`, in their dtype."""
+        with _full_precision(coefficients):
+            tensor: Tensor = self.synthesis(self._values(coefficients))
+        return tensor.reshape(self.shape).to(coefficients.dtype)
+
+    def core(self, coefficients: Tensor) -> Tensor:
+        """See :meth:`Synthesis.core`."""
+        with _full_precision(coefficients):
+            return self.synthesis.core(self._values(coefficients))
+
+    def rest(self, coefficients: Tensor) -> Tensor:
+        """See :meth:`Synthesis.rest`."""
+        with _full_precision(coefficients):
+            return self.synthesis.rest(self._values(coefficients))
+
+    def right_inverse(self, tensor: Tensor) -> Tensor:
+        """The first ``k`` coefficients of a tensor of :attr:`shape`: shape (k,), in its dtype.
+
+        Raises:
+            ValueError: the tensor has another shape.
+        """
+        if tuple(tensor.shape) != self.shape:
+            raise ValueError(f"expected a tensor of shape {list(self.shape)}, got {list(tensor.shape)}")
+        wide = tensor.to(self.synthesis.short_basis.dtype).reshape(self.synthesis.shape)
+        return self.synthesis.adjoint(wide).to(tensor.dtype)
+
+    def extra_repr(self) -> str:
+        """Shape, view, count and number format."""
+        view = "" if self.view is None else f", view={list(self.view)}"
+        return f"{list(self.shape)}{view}, kept={self.kept}" + (f", format={self.format!r}" if self.format else "")
+
+    def _values(self, coefficients: Tensor) -> Tensor:
+        """The coefficients as they are multiplied: rounded if there is a format, in float32 or float64."""
+        if self.format is not None:
+            coefficients = fake_quantize(coefficients, self.format)
+        return coefficients.to(self.synthesis.short_basis.dtype)
+
+
+def _full_precision(tensor: Tensor) -> AbstractContextManager[object]:
+    """Whatever autocast says: the sum over many basis functions is rounded once, as a whole."""
+    device = tensor.device.type
+    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
+
+
+def resize(parametrizations: ParametrizationList, coefficients: Tensor) -> None:
+    """Replace the coefficients by others, of any number from 1 to the element count.
+
+    The parameter stays the same object, so that optimizers go on with it. Of a gradient, the part stays that fits.
+    """
+    spectral, original = spectral_of(parametrizations), parametrizations.original
+    kept = len(coefficients)
+    if kept != spectral.kept:
+        spectral.synthesis.resize(kept)
+    grad, original.grad = original.grad, None
+    replace_data(original, coefficients.detach().clone())
+    if grad is not None and len(grad) >= kept:
+        original.grad = grad[:kept].clone()
+
+
+def spectral_of(parametrizations: nn.Module) -> Spectral:
+    """The parametrization itself, of the list that holds it and its coefficients."""
+    spectral = parametrizations[0]  # type: ignore[index]
+    assert isinstance(spectral, Spectral)
+    return spectral
+
+
+def replace_data(parameter: Tensor, data: Tensor) -> None:
+    """Give a parameter data of another shape.
+
+    A graph that is still alive (through the loss of the last step, say) holds the node that accumulates the parameter's
+    gradient, which would insist on the old shape. PyTorch makes a new node when the element type changes.
+    """
+    dtype = parameter.dtype
+    other = torch.float32 if dtype == torch.float16 else torch.float16
+    parameter.data = torch.empty(0, dtype=other, device=parameter.device)
+    parameter.data = data.to(dtype)
+
+
+def adopt_length(parametrizations: nn.Module, state: Mapping[str, Any], prefix: str, *_: object) -> None:
+    """Before a state dict is loaded: take as many coefficients as it has, so that truncated training resumes.
+
+    To be registered with :meth:`torch.nn.Module.register_load_state_dict_pre_hook`.
+    """
+    assert isinstance(parametrizations, ParametrizationList)
+    loaded = state.get(f"{prefix}original")
+    spectral = spectral_of(parametrizations)
+    kept = len(loaded) if isinstance(loaded, Tensor) and loaded.dim() == 1 else 0
+    if 1 <= kept <= zigzag.element_count(spectral.shape) and kept != spectral.kept:
+        resize(parametrizations, parametrizations.original.new_zeros(kept))

@@ -1,0 +1,64 @@
+"""Coefficients rounded as a file will hold them, for quantization-aware training.
+
+The gradient goes straight through (Bengio, Léonard, Courville 2013). The numbers are those of
+:mod:`frformat.quantization`, bit for bit, but computed where the coefficients are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from frformat.quantization import STEP_CODES, quantized, step, step_code
+
+
+def check_format(format: str) -> None:
+    """See that there is such a number format.
+
+    Raises:
+        EncodeError: there is none.
+    """
+    quantized(np.zeros(0, np.float32), format)
+
+
+def fake_quantize(coefficients: Tensor, format: str) -> Tensor:
+    """What a reader gets of coefficients that are stored in a number format; the gradient passes unchanged.
+
+    Args:
+        coefficients: floating-point tensor of shape (k,) with k ≥ 1.
+        format: ``auto``, ``f32``, ``f16``, ``bf16``, ``qN`` or ``step=S``, as for :func:`frformat.save_file`.
+
+    Returns:
+        Tensor of the same shape and dtype. Its values are exactly representable in the format.
+    """
+    stored = as_stored(coefficients.detach(), format)
+    # In this order the sum is exact: the difference is zero.
+    return stored + (coefficients - coefficients.detach())
+
+
+def as_stored(coefficients: Tensor, format: str) -> Tensor:
+    """The values of :func:`fake_quantize`, without a gradient."""
+    single = coefficients.to(torch.float32)
+    if format in ("auto", "f32"):
+        stored = single
+    elif format in ("f16", "bf16"):
+        stored = single.to(torch.float16 if format == "f16" else torch.bfloat16)
+    else:
+        wide = single.to(torch.float64)
+        if format.startswith("step="):
+            size: Tensor | float = step(step_code(float(format[5:])))
+        else:
+            size = _step_for(wide.abs().amax(), int(format[1:]))
+        stored = (torch.round(wide / size) * size).to(torch.float32)
+    return stored.to(coefficients.dtype)
+
+
+def _step_for(largest: Tensor, bits: int) -> Tensor:
+    """The smallest step of the format with which ``bits`` bits reach ``largest``; float64, as is ``largest``.
+
+    Steps have five significant bits (16 per octave), so it is the quotient rounded up to as many.
+    """
+    least = (largest / (2 ** (bits - 1) - 1)).clamp(min=step(STEP_CODES[0]))
+    mantissa, exponent = torch.frexp(least)
+    return torch.ldexp(torch.ceil(mantissa * 32), exponent - 5)

@@ -1,0 +1,74 @@
+"""What truncation schedules have in common; their habits are those of :mod:`torch.optim.lr_scheduler`."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from frformat.torch.regularization.spectral_tensor import spectral_tensors
+from frformat.torch.regularization.truncation import Counts, counts, truncate
+
+Optimizers = Optimizer | Iterable[Optimizer]
+
+
+class Schedule(ABC):
+    """Truncates a model from step to step.
+
+    Attributes:
+        initial: how many coefficients each tensor had when the schedule was made, by name.
+        last_step: how many steps were taken.
+    """
+
+    _not_in_state: tuple[str, ...] = ("model", "optimizers")
+
+    def __init__(self, model: nn.Module, optimizer: Optimizers) -> None:
+        self.model = model
+        self.optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
+        self.initial = self.kept
+        self.last_step = 0
+        if not self.initial:
+            raise ValueError(f"{type(model).__name__} has no regularized tensor: call regularize(model) first")
+
+    @property
+    def kept(self) -> dict[str, int]:
+        """How many coefficients each tensor has, by name."""
+        return {name: tensor.kept for name, tensor in spectral_tensors(self.model).items()}
+
+    @property
+    @abstractmethod
+    def finished(self) -> bool:
+        """Whether further steps change nothing."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """All but the model and the optimizers, which have state dicts of their own."""
+        return {key: value for key, value in vars(self).items() if key not in self._not_in_state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where a schedule of the same kind was.
+
+        Raises:
+            ValueError: the state is that of another kind of schedule or of another model.
+        """
+        unknown = state.keys() ^ self.state_dict().keys()
+        if unknown:
+            raise ValueError(f"not a state of {type(self).__name__}: {', '.join(sorted(unknown))}")
+        if state["initial"].keys() != self.initial.keys():
+            names = ", ".join(sorted(state["initial"].keys() ^ self.initial.keys()))
+            raise ValueError(f"the state is that of a model with other regularized tensors: {names}")
+        vars(self).update(copy.deepcopy(dict(state)))
+
+    def _truncate(self, keep: Mapping[str, int]) -> bool:
+        before = self.kept
+        return truncate(self.model, keep, self.optimizers) != before
+
+
+def minima(model: nn.Module, minimum: Counts) -> dict[str, int]:
+    """``minimum`` by tensor name: how many coefficients each tensor always keeps, of those that it has."""
+    tensors = spectral_tensors(model)
+    wanted = counts(tensors, minimum)
+    return {name: min(tensor.kept, wanted.get(name, tensor.kept)) for name, tensor in tensors.items()}

@@ -1,0 +1,93 @@
+"""The regularized tensors of a model by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
+
+from frformat import Spectrum, zigzag
+from frformat.torch.regularization.parametrization import Spectral, resize, spectral_of
+from frformat.torch.tensors import dtype_name
+
+
+@dataclass(frozen=True, eq=False)
+class SpectralTensor:
+    """A regularized tensor.
+
+    Attributes:
+        name: its name in the plain model's state dict; the first one, if it is tied.
+        parametrizations: holds the coefficients and what makes a tensor of them.
+    """
+
+    name: str
+    parametrizations: ParametrizationList
+
+    @property
+    def spectral(self) -> Spectral:
+        """The parametrization."""
+        return spectral_of(self.parametrizations)
+
+    @property
+    def coefficients(self) -> nn.Parameter:
+        """The trainable parameter: shape (k,)."""
+        original = self.parametrizations.original
+        assert isinstance(original, nn.Parameter)
+        return original
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the tensor."""
+        return self.spectral.shape
+
+    @property
+    def elements(self) -> int:
+        """Element count of the tensor."""
+        return zigzag.element_count(self.shape)
+
+    @property
+    def kept(self) -> int:
+        """How many coefficients there are, ``k``."""
+        return self.spectral.kept
+
+    def resize(self, coefficients: Tensor) -> None:
+        """Replace the coefficients by others, of any number from 1 to the element count; see also ``truncate``."""
+        resize(self.parametrizations, coefficients)
+
+    @torch.no_grad()
+    def weights(self) -> Tensor:
+        """The tensor, rebuilt; without a gradient."""
+        weights: Tensor = self.parametrizations()
+        return weights
+
+    def spectrum(self) -> Spectrum:
+        """The coefficients as the file format takes them, in float32 and not rounded to a number format.
+
+        Raises:
+            EncodeError: a coefficient is not finite.
+        """
+        values = self.coefficients.detach().to("cpu", torch.float32).numpy().copy()
+        return Spectrum(values, self.shape, self.spectral.view, dtype_name(self.coefficients.dtype))
+
+
+def spectral_tensors(model: nn.Module) -> dict[str, SpectralTensor]:
+    """The regularized tensors of a model by name, in the order of its modules; tied ones once.
+
+    >>> {name: tensor.kept for name, tensor in spectral_tensors(model).items()}
+    """
+    found: dict[int, SpectralTensor] = {}
+    for _, name, parametrizations in places(model):
+        found.setdefault(id(parametrizations), SpectralTensor(name, parametrizations))
+    return {tensor.name: tensor for tensor in found.values()}
+
+
+def places(model: nn.Module) -> Iterator[tuple[nn.Module, str, ParametrizationList]]:
+    """Every place where a regularized tensor is used: the module, the tensor's full name, its parametrizations."""
+    for path, module in model.named_modules(remove_duplicate=False):
+        if is_parametrized(module):
+            for attribute, parametrizations in module.parametrizations.items():
+                if isinstance(parametrizations[0], Spectral):
+                    yield module, f"{path}.{attribute}" if path else attribute, parametrizations

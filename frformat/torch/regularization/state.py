@@ -1,0 +1,101 @@
+"""Between a regularized model and what files hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from frformat import Spectrum
+from frformat.torch.regularization.rounding import check_format
+from frformat.torch.regularization.spectral_tensor import SpectralTensor, places, spectral_tensors
+
+
+def spectra(model: nn.Module) -> dict[str, Spectrum]:
+    """The spectra of the regularized tensors, by their names in the plain model; tied ones by the first.
+
+    Raises:
+        EncodeError: a coefficient is not finite.
+    """
+    return {name: tensor.spectrum() for name, tensor in spectral_tensors(model).items()}
+
+
+def load_spectra(model: nn.Module, spectra: Mapping[str, Spectrum]) -> None:
+    """Take over coefficients, and how many there are, from spectra such as those of a file; the reverse of `spectra`.
+
+    >>> with frformat.open("model.frz") as file:
+    ...     load_spectra(model, {name: file.spectrum(name) for name in spectral_tensors(model)})
+
+    Args:
+        model: a regularized model.
+        spectra: by tensor name; tensors that are not named stay as they are.
+
+    Raises:
+        ValueError: a name is not that of a regularized tensor, or shape or view differ. The model is as it was.
+    """
+    tensors = spectral_tensors(model)
+    for name, spectrum in spectra.items():
+        if name not in tensors:
+            raise ValueError(f"{name!r} is no regularized tensor; there are {', '.join(tensors) or 'none'}")
+        own = tensors[name].spectral
+        if (spectrum.shape, spectrum.view) != (own.shape, own.view) or not spectrum.kept:
+            given, wanted = list(spectrum.spectral_shape), list(own.view or own.shape)
+            raise ValueError(f"{name}: a spectrum in shape {given} with k={spectrum.kept}, not in shape {wanted}")
+    for name, spectrum in spectra.items():
+        tensors[name].resize(torch.from_numpy(spectrum.coefficients).to(tensors[name].coefficients.device))
+
+
+def set_format(model: nn.Module, format: str | Mapping[str, str | None] | None) -> None:
+    """From now on, train coefficients as if they were stored in a number format (quantization-aware training).
+
+    The forward pass sees the very numbers that :func:`frformat.torch.save_model` will store in that format, the
+    optimizer goes on with the exact ones.
+
+    Args:
+        model: a regularized model.
+        format: as for :func:`frformat.save_file`, such as ``q8`` or ``step=0.125``, or None for no rounding; for all
+            tensors, or by name.
+
+    Raises:
+        ValueError: there is no such format or tensor. The model is as it was.
+    """
+    tensors = spectral_tensors(model)
+    by_name = format if isinstance(format, Mapping) else dict.fromkeys(tensors, format)
+    for name, wanted in by_name.items():
+        if name not in tensors:
+            raise ValueError(f"{name!r} is no regularized tensor; there are {', '.join(tensors) or 'none'}")
+        if wanted is not None:
+            check_format(wanted)
+    for name, wanted in by_name.items():
+        tensors[name].spectral.format = wanted
+
+
+def formats(model: nn.Module) -> dict[str, str]:
+    """The number format of each tensor that was trained in one; goes into ``save_file`` as it is."""
+    tensors = spectral_tensors(model).items()
+    return {name: tensor.spectral.format for name, tensor in tensors if tensor.spectral.format is not None}
+
+
+def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum]:
+    """The state dict of the plain model, with a spectrum for each regularized tensor.
+
+    Names that are tied share one spectrum. If other parametrizations follow the spectral one, what they make of the
+    tensor is no longer a short spectrum: it is given as it is.
+
+    Raises:
+        EncodeError: a coefficient is not finite.
+    """
+    plain: dict[str, Tensor | Spectrum] = {}
+    known: dict[int, Tensor | Spectrum] = {}
+    hidden: tuple[str, ...] = ()
+    for _, name, parametrizations in places(model):
+        tensor = SpectralTensor(name, parametrizations)
+        alone = len(parametrizations) == 1
+        if id(parametrizations) not in known:
+            known[id(parametrizations)] = tensor.spectrum() if alone else tensor.weights()
+        path, _, attribute = name.rpartition(".")
+        hidden += (f"{path}.parametrizations.{attribute}.".removeprefix("."),)
+        plain[name] = known[id(parametrizations)]
+    state = {name: value for name, value in model.state_dict().items() if not name.startswith(hidden)}
+    return {**state, **plain}

@@ -1,0 +1,171 @@
+"""The linear map from the first coefficients of a spectrum to its tensor, in about one pass over the tensor.
+
+The coefficients are laid into their box, and the box is multiplied along each axis by the basis. Short trailing axes
+(a convolution's kernel) are taken as one. There are two orders:
+
+* thin: last axis first, so that all products but the last are small; that one writes the tensor.
+* wide, if many functions of a long basis are kept, which makes an FFT worth its while: first axis first, on a box with
+  its axes reversed (but for the short ones, so that neighbours in zigzag order lie close together). Each transform is
+  along the last axis, to which its axis is moved. The product along the short axes writes the tensor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from frformat import dct, zigzag
+from frformat.torch.regularization import transform
+
+SHORT: Final = 64
+"""Trailing axes are taken as one as long as that has at most so many elements."""
+
+FFT_RANK: Final = 256
+"""From so many basis functions on, an FFT is faster than a product with the basis (measured with AVX-512)."""
+
+
+class Synthesis(nn.Module):
+    """Σ_i c_i · u_i over the first ``k`` basis functions u of a tensor's DCT, in zigzag order.
+
+    The basis is orthonormal, so the adjoint of this map is the forward transform, cut after ``k`` coefficients.
+
+    Attributes:
+        shape: shape in which the spectrum is taken.
+        kept: how many coefficients, ``k``.
+        box: smallest corner of the spectrum that contains them.
+        short: the first of the axes that are taken as one; the rank, if there are none.
+    """
+
+    places: Tensor
+    short_basis: Tensor
+    kept: int
+    box: tuple[int, ...]
+
+    def __init__(self, shape: Sequence[int], kept: int, device: torch.device | str, dtype: torch.dtype) -> None:
+        """Make the tables.
+
+        Args:
+            shape: of any rank; no axis of length 0.
+            kept: from 1 to the element count.
+            device: where coefficients are.
+            dtype: in which to compute: float64, or float32 for all others.
+        """
+        super().__init__()
+        self.shape = tuple(shape) or (1,)
+        self.short = len(self.shape)
+        while self.short > 1 and math.prod(self.shape[self.short - 1 :]) <= SHORT:
+            self.short -= 1
+        self._tabulate(kept, device, dtype)
+
+    @property
+    def thin(self) -> bool:
+        """Whether :meth:`core` and :meth:`rest` can be asked for."""
+        return not self._wide
+
+    def forward(self, coefficients: Tensor) -> Tensor:
+        """The tensor, in its spectral shape, of coefficients of shape (k,); computed in their dtype."""
+        if self._wide:
+            return self._write_wide(self._lay(coefficients)).reshape(self.shape)
+        return (self.basis(0) @ self.rest(coefficients)).reshape(self.shape)
+
+    def adjoint(self, tensor: Tensor) -> Tensor:
+        """The first ``k`` coefficients of a tensor of the spectral shape: shape (k,), in its dtype."""
+        with torch.enable_grad():
+            coefficients = tensor.new_zeros(self.kept, requires_grad=True)
+            return torch.autograd.grad(self(coefficients), coefficients, tensor)[0]
+
+    def basis(self, axis: int) -> Tensor:
+        """The basis of an axis before :attr:`short`, of shape (n, r)."""
+        return self.get_buffer(f"basis{axis}")
+
+    def core(self, coefficients: Tensor) -> Tensor:
+        """The box, expanded along the short axes only: shape (r0, …, n of the short axes together).
+
+        It is multiplied by :meth:`basis` along each other axis to get the tensor. The box must be thin.
+        """
+        ranks = self.box[: self.short]
+        box = self._lay(coefficients)
+        if self.short_basis.numel() > 1:
+            box = box.reshape(math.prod(ranks), -1) @ self.short_basis.T
+        return box.reshape(*ranks, -1)
+
+    def rest(self, coefficients: Tensor) -> Tensor:
+        """The tensor but for the product with the basis of the first axis: shape (r0, elements / n0).
+
+        The box must be thin.
+        """
+        tensor = self.core(coefficients)
+        for axis in reversed(range(1, self.short)):
+            tensor = tensor.reshape(math.prod(self.box[:axis]), self.box[axis], -1)
+            alone = tensor.shape[-1] == 1
+            tensor = tensor.squeeze(-1) @ self.basis(axis).T if alone else self.basis(axis) @ tensor
+        return tensor.reshape(self.box[0], -1)
+
+    def resize(self, kept: int) -> None:
+        """Keep another number of coefficients."""
+        if kept < self.kept and self._box_of(self.places[:kept]) == self.box:
+            self.kept = kept
+            self.places = self.places[:kept].clone()
+        else:
+            self._tabulate(kept, self.short_basis.device, self.short_basis.dtype)
+
+    def extra_repr(self) -> str:
+        """The box."""
+        return f"box={list(self.box)}"
+
+    def _lay(self, coefficients: Tensor) -> Tensor:
+        """The coefficients in their places in the box: shape (elements of the box,), zero elsewhere."""
+        if len(self.shape) == 1:
+            return coefficients
+        return coefficients.new_zeros(math.prod(self.box)).scatter_(0, self.places, coefficients)
+
+    def _box_of(self, places: Tensor) -> tuple[int, ...]:
+        """The smallest corner that contains places in the present box."""
+        strides = zip(self._strides, self.box, strict=True)
+        return tuple(int((places // stride % r).max()) + 1 for stride, r in strides)
+
+    def _write_wide(self, box: Tensor) -> Tensor:
+        tensor = box.reshape(*reversed(self.box[: self.short]), -1)
+        for axis in range(self.short):
+            # The axes are now: those to come, last first; the short ones; those that are done.
+            tensor = tensor.movedim(-2 - axis, -1)
+            by_fft = self._by_fft(axis)
+            tensor = transform.idct(tensor, self.shape[axis]) if by_fft else tensor @ self.basis(axis).T
+        tensor = tensor.reshape(len(tensor), -1)
+        return tensor.T @ self.short_basis.T if self.short_basis.numel() > 1 else tensor
+
+    def _by_fft(self, axis: int) -> bool:
+        return self.box[axis] >= FFT_RANK
+
+    def _tabulate(self, kept: int, device: torch.device | str, dtype: torch.dtype) -> None:
+        """Decide on the order and fill the buffers, which are computed in float64."""
+        indices = zigzag.prefix(self.shape, kept)
+        self.kept = kept
+        self.box = zigzag.box_of(indices)
+        lead, order = range(self.short), list(range(len(self.shape)))
+        self._wide = any(map(self._by_fft, lead))
+        layout = [*reversed(lead), *order[self.short :]] if self._wide else order
+        self._strides = [math.prod(self.box[a] for a in layout[layout.index(axis) + 1 :]) for axis in order]
+        self.register_buffer("places", torch.from_numpy(indices @ np.array(self._strides)).to(device), persistent=False)
+        for axis in lead:
+            used = not self._by_fft(axis)
+            table = dct.basis(self.shape[axis], self.box[axis]) if used else np.empty((0, 0))
+            self.register_buffer(f"basis{axis}", torch.from_numpy(table).to(device, dtype), persistent=False)
+        table = np.ones((1, 1))
+        for axis in order[self.short :]:
+            table = np.kron(table, dct.basis(self.shape[axis], self.box[axis])).astype(np.float64, copy=False)
+        self.register_buffer("short_basis", torch.from_numpy(table).to(device, dtype), persistent=False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Synthesis:
+        """Follow the module to a device, but compute in float32 at least, and make anew what a meta device lost."""
+        lost = self.short_basis.device.type == "meta"
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        dtype = torch.promote_types(self.short_basis.dtype, torch.float32)
+        if lost or dtype != self.short_basis.dtype:
+            self._tabulate(self.kept, self.short_basis.device, dtype)
+        return self

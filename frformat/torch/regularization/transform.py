@@ -1,0 +1,127 @@
+"""The orthonormal DCT-II along the last axis and its inverse as differentiable operators, by FFT (Makhoul 1980).
+
+Of use where most of an axis' spectrum is kept; a product with a thin basis is faster otherwise. Both are opaque to
+``torch.compile`` and each is the other's gradient, since the transform is orthonormal.
+
+Makhoul: reorder x to v = (x0, x2, x4, …, x5, x3, x1), and the DCT-II of x is Re(FFT(v)·exp(−iπj/2n)), scaled. For the
+inverse, the half of that spectrum that a real v determines is put together from the coefficients: its real part is
+X[j], its imaginary part −X[n−j].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+BLOCK: Final = 1 << 20
+"""Elements that are transformed at a time, so that all passes but the last write find them in the cache."""
+
+
+@torch.library.custom_op("frformat::idct", mutates_args=())
+def idct(x: Tensor, n: int) -> Tensor:
+    """Σ_i x[…, i] · U_n[·, i]: signals of length ``n`` from their first ``r`` coefficients.
+
+    Args:
+        x: float32 or float64 tensor of shape (…, r) with 1 ≤ r ≤ n and rank at least 2, of any strides.
+        n: length of the axis.
+
+    Returns:
+        Contiguous tensor of shape (…, n).
+    """
+    r, half = x.shape[-1], n // 2
+    out = x.new_empty((*x.shape[:-1], n))
+    turn = _turn(n, 1, x.dtype, x.device)
+    for source, target in _blocks(x, out):
+        packed = x.new_empty((*source.shape[:-1], half + 1, 2))
+        tail = source[..., n - half :]
+        absent = half + 1 - tail.shape[-1]
+        packed[..., r:, 0] = 0
+        packed[..., :absent, 1] = 0
+        packed[..., :r, 0] = source[..., : half + 1]
+        torch.neg(tail.flip(-1), out=packed[..., absent:, 1])
+        signal = torch.fft.irfft(torch.view_as_complex(packed).mul_(turn), n=n, norm="forward")
+        target[..., ::2] = signal[..., : n - half]
+        target[..., 1::2] = signal[..., n - half :].flip(-1)
+    return out
+
+
+@torch.library.custom_op("frformat::dct", mutates_args=())
+def dct(x: Tensor, r: int) -> Tensor:
+    """Σ_j x[…, j] · U_n[j, ·]: the first ``r`` coefficients of signals.
+
+    Args:
+        x: float32 or float64 tensor of shape (…, n) and rank at least 2, of any strides.
+        r: how many coefficients, 1 ≤ r ≤ n.
+
+    Returns:
+        Contiguous tensor of shape (…, r).
+    """
+    n = x.shape[-1]
+    half = n // 2
+    out = x.new_empty((*x.shape[:-1], r))
+    turn = _turn(n, -1, x.dtype, x.device)
+    for source, target in _blocks(x, out):
+        signal = torch.empty_like(source)
+        signal[..., : n - half] = source[..., ::2]
+        signal[..., n - half :] = source[..., 1::2].flip(-1)
+        spectrum = torch.view_as_real(torch.fft.rfft(signal).mul_(turn))
+        target[..., : half + 1] = spectrum[..., :r, 0]
+        if r > half + 1:
+            torch.neg(spectrum[..., n - r + 1 : n - half, 1].flip(-1), out=target[..., half + 1 :])
+    return out
+
+
+@idct.register_fake
+def _(x: Tensor, n: int) -> Tensor:
+    return x.new_empty((*x.shape[:-1], n))
+
+
+@dct.register_fake
+def _(x: Tensor, r: int) -> Tensor:
+    return x.new_empty((*x.shape[:-1], r))
+
+
+def _idct_context(ctx: Any, inputs: tuple[Tensor, int], output: Tensor) -> None:
+    ctx.length = inputs[0].shape[-1]
+
+
+def _dct_context(ctx: Any, inputs: tuple[Tensor, int], output: Tensor) -> None:
+    ctx.length = inputs[0].shape[-1]
+
+
+idct.register_autograd(lambda ctx, grad: (dct(grad, ctx.length), None), setup_context=_idct_context)
+dct.register_autograd(lambda ctx, grad: (idct(grad, ctx.length), None), setup_context=_dct_context)
+
+
+def _blocks(source: Tensor, target: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Both tensors in the same parts of about BLOCK elements of ``target``; those of ``source`` with contiguous rows.
+
+    Columns that are rows in memory are transposed in two steps, for each of which PyTorch has fast code: whole rows are
+    brought together, then a matrix is transposed.
+    """
+    rows = source.stride(-1) == 1
+    if target.dim() == 1 or target.numel() <= BLOCK:
+        yield source if rows else source.mT.contiguous().mT.contiguous(), target
+        return
+    axis = max(range(target.dim() - 1), key=source.stride)
+    step = BLOCK * target.shape[axis] // target.numel()
+    if step > 1 and (rows or target.dim() == 2 or source.mT.is_contiguous()):
+        parts = zip(torch.split(source, step, axis), torch.split(target, step, axis), strict=True)
+    else:
+        parts = zip(source.unbind(axis), target.unbind(axis), strict=True)
+    for part in parts:
+        yield from _blocks(*part)
+
+
+@lru_cache(maxsize=32)
+def _turn(n: int, sign: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """exp(±iπj/2n) for j = 0 … n/2, times the scale of the inverse (sign 1) or the forward transform (sign −1)."""
+    j = torch.arange(n // 2 + 1, dtype=torch.float64)
+    scale = torch.full_like(j, math.sqrt((0.5 if sign > 0 else 2) / n))
+    scale[0] = math.sqrt(1 / n)
+    return torch.polar(scale, sign * j * (math.pi / (2 * n))).to(device, dtype.to_complex())

@@ -1,0 +1,92 @@
+"""Making prefixes shorter while training goes on: optimizers keep what they know of the coefficients that stay."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
+
+from frformat.torch.regularization.spectral_tensor import SpectralTensor, spectral_tensors
+
+Counts = int | float | Mapping[str, int | float]
+"""How many coefficients: an int is a number, a float a share of the element count; for all, or by tensor name."""
+
+
+def truncate(model: nn.Module, keep: Counts, optimizer: Optimizer | Iterable[Optimizer] = ()) -> dict[str, int]:
+    """Keep at most so many coefficients of each regularized tensor; the first ones, in zigzag order.
+
+    Parameters stay the same objects. Their gradients and what an optimizer keeps for each coefficient (momentum, Adam's
+    moments) are cut like the coefficients.
+
+    Args:
+        model: a regularized model.
+        keep: how many; tensors that a mapping does not name are left as they are.
+        optimizer: the optimizers that train the model.
+
+    Returns:
+        How many coefficients each tensor has now, by name.
+
+    Raises:
+        ValueError: a name or number is not possible, the model is wrapped in DistributedDataParallel, or an optimizer
+            keeps something that cannot be cut. The model is as it was.
+    """
+    if isinstance(model, DistributedDataParallel):
+        raise ValueError(
+            "DistributedDataParallel cannot follow parameters that shrink: truncate its .module, then wrap that anew"
+        )
+    tensors = spectral_tensors(model)
+    optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
+    shorter = {}
+    for name, count in counts(tensors, keep).items():
+        if count < tensors[name].kept:
+            shorter[name] = count
+            for each in optimizers:
+                _check(each, tensors[name])
+    for name, count in shorter.items():
+        tensor = tensors[name]
+        before, parameter = tensor.kept, tensor.coefficients
+        tensor.resize(parameter[:count])
+        for each in optimizers:
+            state = each.state.get(parameter, {})
+            state.update(
+                {key: value[:count].clone() for key, value in state.items() if _is_per_coefficient(value, before)}
+            )
+    return {name: tensor.kept for name, tensor in tensors.items()}
+
+
+def counts(tensors: Mapping[str, SpectralTensor], keep: Counts) -> dict[str, int]:
+    """``keep`` as a number of coefficients, at least 1, by tensor name.
+
+    Raises:
+        ValueError: a name or a number is not possible.
+    """
+    if not isinstance(keep, Mapping):
+        keep = dict.fromkeys(tensors, keep)
+    out = {}
+    for name, amount in keep.items():
+        if name not in tensors:
+            raise ValueError(f"{name!r} is no regularized tensor; there are {', '.join(tensors) or 'none'}")
+        if not (amount >= 1 if isinstance(amount, int) else 0 < amount <= 1):
+            raise ValueError(f"{name}: {amount!r} is neither a number of coefficients (an int from 1) nor a share")
+        out[name] = amount if isinstance(amount, int) else math.ceil(amount * tensors[name].elements)
+    return out
+
+
+def _check(optimizer: Optimizer, tensor: SpectralTensor) -> None:
+    problem = "one history of all parameters" if isinstance(optimizer, torch.optim.LBFGS) else None
+    for key, value in optimizer.state.get(tensor.coefficients, {}).items():
+        if isinstance(value, Tensor) and value.numel() > 1 and not _is_per_coefficient(value, tensor.kept):
+            problem = f"{key!r} of shape {list(value.shape)} for the {tensor.kept:,} coefficients of {tensor.name}"
+    if problem:
+        raise ValueError(
+            f"{type(optimizer).__name__} keeps {problem}, which cannot be cut: truncate without naming the optimizer, "
+            "then make a new one"
+        )
+
+
+def _is_per_coefficient(value: object, kept: int) -> bool:
+    return isinstance(value, Tensor) and value.shape == torch.Size([kept])

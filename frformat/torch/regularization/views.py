@@ -1,0 +1,119 @@
+"""Which linear layers follow a flatten, or come before its opposite: their weights are smooth along more than two axes.
+
+A layer (500, 800) that follows 50 channels of 4×4 pixels varies smoothly with channel, row and column, but not with the
+index of 800, so its spectrum is taken as (500, 50, 4, 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+Axes = tuple[int, ...]
+Example = Tensor | Sequence[Any] | Mapping[str, Any]
+
+RESHAPING: Final = ("flatten", "reshape", "unflatten", "view")
+ELEMENTWISE: Final = (
+    "add", "alpha_dropout", "batch_norm", "clamp", "clone", "contiguous", "div", "dropout", "elu", "gelu", "hardswish",
+    "hardtanh", "layer_norm", "leaky_relu", "mish", "mul", "prelu", "relu", "relu6", "selu", "sigmoid", "silu",
+    "softplus", "sub", "tanh", "to",
+)  # fmt: skip
+"""Functions, by name, whose result has the axes of their first argument; those in place (``relu_``) as well."""
+
+
+def find_views(model: nn.Module, example: Example) -> dict[str, Axes]:
+    """Run a model once and see what axes the inputs and outputs of its linear layers had before and get after.
+
+    The model is run in evaluation mode and without gradients. Its state and random numbers are left as they were.
+
+    Args:
+        model: any module.
+        example: its input, a sequence of positional inputs, or a mapping of keyword inputs.
+
+    Returns:
+        Views of weights by name, where they are not just the shape.
+    """
+    training = {module: module.training for module in model.modules()}
+    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    devices = {parameter.device.index for parameter in model.parameters() if parameter.is_cuda}
+    probe = _Probe({id(parameter): name for name, parameter in model.named_parameters()})
+    model.eval()
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices), probe:
+            if isinstance(example, Mapping):
+                model(**example)
+            else:
+                model(*([example] if isinstance(example, Tensor) else example))
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+        with torch.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)
+    return {
+        name: view
+        for name, axes in probe.inputs.items()
+        if len(view := probe.outputs.get(name, axes[:1]) + axes[1:]) > 2
+    }
+
+
+class _Probe(TorchFunctionMode):
+    """Follows what the last axis of a tensor is made of, from call to call.
+
+    Attributes:
+        inputs: of each linear layer's weight, its number of outputs and the axes of its inputs.
+        outputs: of some, the axes that their outputs get.
+    """
+
+    def __init__(self, names: Mapping[int, str]) -> None:
+        super().__init__()
+        self.inputs: dict[str, Axes] = {}
+        self.outputs: dict[str, Axes] = {}
+        self._names = names
+        self._axes: dict[int, Axes] = {}
+        self._maker: dict[int, str] = {}
+        self._seen: list[Tensor] = []  # kept alive, so that no id is used twice
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: object, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        x = args[0] if args else kwargs.get("input")
+        if isinstance(x, Tensor) and isinstance(out, Tensor):
+            self._seen += (x, out)
+            name = getattr(func, "__name__", "")
+            if func is F.linear:
+                self._linear(x, args[1] if len(args) > 1 else kwargs["weight"], out)
+            elif name in RESHAPING:
+                self._reshape(x, out)
+            elif name.rstrip("_") in ELEMENTWISE and x.shape == out.shape:
+                self._pass_on(x, out)
+        return out
+
+    def _linear(self, x: Tensor, weight: Tensor, out: Tensor) -> None:
+        name = self._names.get(id(weight))
+        if name is not None:
+            self.inputs[name] = (weight.shape[0], *self._axes.get(id(x), (weight.shape[1],)))
+            self._maker[id(out)] = name
+
+    def _reshape(self, x: Tensor, out: Tensor) -> None:
+        lead = min(x.dim(), out.dim()) - 1
+        if x.shape == out.shape:
+            self._pass_on(x, out)
+        elif x.shape[:lead] == out.shape[:lead]:
+            if out.dim() == lead + 1:
+                self._axes[id(out)] = tuple(n for n in x.shape[lead:] if n > 1)
+            elif id(x) in self._maker:
+                self.outputs[self._maker[id(x)]] = tuple(n for n in out.shape[lead:] if n > 1)
+
+    def _pass_on(self, x: Tensor, out: Tensor) -> None:
+        if id(x) in self._axes:
+            self._axes[id(out)] = self._axes[id(x)]
+        if id(x) in self._maker:
+            self._maker[id(out)] = self._maker[id(x)]

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from frformat.quantization import canonical, quantized
+from frformat.torch.regularization import regularize, set_format, spectral_tensors
+from frformat.torch.regularization.rounding import fake_quantize
+from tests.torch.regularization.models import Net
+
+number_formats = st.sampled_from(["auto", "f32", "f16", "bf16", "step=0.125", "step=3e-3"]) | st.integers(2, 24).map(
+    "q{}".format
+)
+values = hnp.arrays(np.float32, st.integers(1, 40), elements=st.floats(-6e4, 6e4, width=32))
+
+
+@given(values, number_formats)
+def test_training_sees_what_the_file_will_hold(coefficients, format):
+    _, codes, stored = quantized(coefficients, format)
+    expected = canonical(stored, codes[0] if codes else None)
+    np.testing.assert_array_equal(fake_quantize(torch.from_numpy(coefficients), format).numpy(), expected)
+
+
+@given(st.floats(0, 2.0**126, width=32), st.integers(2, 16))
+def test_steps_over_the_whole_range_of_floats(largest, bits):
+    coefficients = np.array([largest, -largest / 3], np.float32)
+    _, [code], stored = quantized(coefficients, f"q{bits}")
+    np.testing.assert_array_equal(
+        fake_quantize(torch.from_numpy(coefficients), f"q{bits}").numpy(), canonical(stored, code)
+    )
+
+
+@given(values, number_formats)
+def test_the_gradient_goes_straight_through(coefficients, format):
+    leaf = torch.from_numpy(coefficients).requires_grad_()
+    upstream = torch.randn(len(leaf))
+    fake_quantize(leaf, format).backward(upstream)
+    assert torch.equal(leaf.grad, upstream)
+
+
+def test_the_dtype_stays():
+    for dtype in (torch.float16, torch.bfloat16, torch.float64):
+        assert fake_quantize(torch.randn(3, dtype=dtype), "q8").dtype == dtype
+
+
+def test_rules_set_the_format_and_so_can_one_later():
+    model = regularize(Net(), 20, rules=["conv.weight: format=q6"])
+    tensors = spectral_tensors(model)
+    coarse = tensors["conv.weight"].weights()
+    set_format(model, None)
+    fine = tensors["conv.weight"].weights()
+    assert not torch.equal(coarse, fine)
+    set_format(model, {"conv.weight": "q6"})
+    assert torch.equal(tensors["conv.weight"].weights(), coarse)
+    assert tensors["fc1.weight"].spectral.format is None
+
+
+@pytest.mark.parametrize(
+    ("format", "message"), [("q1", "q1"), ({"conv.weight": "q8", "head": "q8"}, "'head' is no regularized tensor")]
+)
+def test_what_is_no_format_or_tensor_is_said_and_nothing_has_changed(format, message):
+    model = regularize(Net(), 20)
+    with pytest.raises(ValueError, match=message):
+        set_format(model, format)
+    assert all(tensor.spectral.format is None for tensor in spectral_tensors(model).values())

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+import frformat
+from frformat import Spectrum
+from frformat.torch import load_file, load_model, save_file
+from frformat.torch.regularization import (
+    formats,
+    load_spectra,
+    regularize,
+    set_format,
+    spectra,
+    spectral_state,
+    spectral_tensors,
+    truncate,
+    unregularize,
+)
+from tests.torch.regularization.models import Net, Tied, net_input
+
+
+def save(model, path):
+    save_file(spectral_state(model), path, format=formats(model))
+
+
+@given(keep=st.integers(1, 60), format=st.sampled_from([None, "q4", "q8", "f16", "step=0.03"]))
+def test_a_saved_model_has_the_outputs_of_the_trained_one(keep, format, tmp_path_factory):
+    path = tmp_path_factory.mktemp("frz") / "model.frz"
+    model = regularize(Net(), keep, rules=["*.bias: keep=3"], example=net_input())
+    model(net_input(8))  # running statistics
+    set_format(model, format)
+    model.eval()
+    save(model, path)
+    plain = Net().eval()
+    assert load_model(plain, path) == ([], [])
+    x = net_input(5)
+    with torch.no_grad():
+        expected = model(x)
+        torch.testing.assert_close(plain(x), expected, rtol=0, atol=1e-6 * float(expected.abs().max() + 1))
+
+
+def test_the_file_holds_the_coefficients_and_nothing_else_of_a_regularized_tensor(tmp_path):
+    model = regularize(Net(), 20, rules=["conv.weight: keep=7 format=q6"])
+    save(model, tmp_path / "model.frz")
+    with frformat.open(tmp_path / "model.frz") as file:
+        assert set(file) == set(Net().state_dict())
+        kept = {name: file.info(name).kept for name in spectra(model)}
+        assert kept == {"conv.weight": (7,), "fc1.weight": (20,), "fc2.weight": (20,)}
+        assert file.info("conv.weight").format == "i8"
+
+
+def test_tied_tensors_are_stored_once_and_tied_again(tmp_path):
+    model = regularize(Tied(), 20)
+    save(model, tmp_path / "model.frz")
+    loaded = load_file(tmp_path / "model.frz")
+    assert loaded["embedding.weight"] is loaded["head.weight"]
+
+
+def test_a_parametrization_on_top_is_stored_as_what_it_gives(tmp_path):
+    model = regularize(nn.Sequential(nn.Linear(6, 5)), 9)
+    nn.utils.parametrize.register_parametrization(model[0], "weight", nn.Tanh())
+    state = spectral_state(model)
+    assert state.keys() == {"0.weight", "0.bias"}
+    torch.testing.assert_close(state["0.weight"], model[0].weight)
+
+
+def test_spectra_go_back_into_a_model_bit_for_bit():
+    source, target = regularize(Net(), 20), regularize(Net(), 5)
+    load_spectra(target, spectra(source))
+    for mine, its in zip(spectra(source).values(), spectra(target).values(), strict=True):
+        assert mine.coefficients.tobytes() == its.coefficients.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "spectrum", "message"),
+    [
+        ("conv", Spectrum([1.0], (6, 1, 3, 3)), "'conv' is no regularized tensor"),
+        ("conv.weight", Spectrum([1.0], (6, 9)), r"a spectrum in shape \[6, 9\] with k=1, not in shape \[6, 1, 3, 3\]"),
+        ("conv.weight", Spectrum([1.0], (6, 1, 3, 3), (54,)), r"in shape \[54\]"),
+        ("conv.weight", Spectrum([], (6, 1, 3, 3)), "k=0"),
+    ],
+)  # fmt: skip
+def test_spectra_that_do_not_fit(name, spectrum, message):
+    model = regularize(Net(), 5)
+    with pytest.raises(ValueError, match=message):
+        load_spectra(model, {"fc1.weight": Spectrum([1.0], (12, 54)), name: spectrum})
+    assert spectral_tensors(model)["fc1.weight"].kept == 5
+
+
+@given(st.integers(1, 48), st.integers(1, 48))
+def test_a_state_dict_brings_its_lengths(before, after):
+    source, target = regularize(Net(), before), regularize(Net(), after)
+    optimizer = torch.optim.SGD(target.parameters(), 0.1)
+    truncate(source, {"fc1.weight": 1})
+    target.load_state_dict(source.state_dict())
+    assert {name: t.kept for name, t in spectral_tensors(target).items()} == {
+        name: t.kept for name, t in spectral_tensors(source).items()
+    }
+    x = net_input()
+    torch.testing.assert_close(target.eval()(x), source.eval()(x), rtol=0, atol=0)
+    target(x).sum().backward()
+    optimizer.step()
+
+
+@pytest.mark.parametrize("shape", [(49,), (0,), (7, 1)])
+def test_a_state_dict_that_cannot_fit_is_pytorchs_error(shape):
+    model = regularize(Net(), 5)
+    state = model.state_dict()
+    state["fc2.parametrizations.weight.original"] = torch.zeros(shape)
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        model.load_state_dict(state)
+
+
+def test_deep_copies_are_independent():
+    model = regularize(Net(), 20)
+    twin = copy.deepcopy(model)
+    truncate(twin, 3)
+    twin.load_state_dict(regularize(Net(), 9).state_dict())
+    unregularize(twin)
+    assert {tensor.kept for tensor in spectral_tensors(model).values()} == {20}
+    assert model(net_input()).isfinite().all()
