@@ -7,7 +7,7 @@ import sys
 
 from bench import Missing
 
-NAMES = ("size", "rebuild", "startup", "raw", "damage")
+NAMES = ("size", "rebuild", "startup", "raw", "damage", "training")
 
 
 def main(names: list[str]) -> int:

@@ -16,9 +16,13 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 
 from frformat.torch.regularization.parametrization import Spectral
+from frformat.torch.regularization.synthesis import FFT_RANK
 
-MARGIN: Final = 4
-"""A thin product takes the time of so many times its multiply-adds in a dense layer (measured)."""
+THIN: Final = 16
+"""A product with a basis of fewer functions takes about as long as with so many."""
+
+MARGIN: Final = 1.5
+"""Multiply-adds in factors take about so many times as long as in a dense layer (measured)."""
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
 
@@ -39,7 +43,7 @@ def _forward(module: Any, *args: Any, **kwargs: Any) -> Tensor:
         held = module.parametrizations.weight
         spectral, coefficients = held[0], held.original
         single = len(held) == 1 and coefficients.dtype in (torch.float32, torch.float64)
-        if single and isinstance(spectral, Spectral) and spectral.synthesis.thin:
+        if single and isinstance(spectral, Spectral):
             out = _FACTORED[plain](module, args[0], spectral, coefficients)
             if out is not None:
                 return out
@@ -49,16 +53,20 @@ def _forward(module: Any, *args: Any, **kwargs: Any) -> Tensor:
 
 def _pays(factored: int, dense: int, spectral: Spectral) -> bool:
     """Whether so many multiply-adds in factors are less work than so many in the dense layer, rebuilding included."""
-    rebuilding = math.prod(spectral.shape) * spectral.synthesis.box[0]
+    rebuilding = math.prod(spectral.shape) * min(spectral.synthesis.box[0], FFT_RANK)
     return MARGIN * factored < dense + rebuilding
+
+
+def _rank(rank: int) -> int:
+    return max(rank, THIN)
 
 
 def _convolution(layer: Convolution, x: Tensor, spectral: Spectral, coefficients: Tensor) -> Tensor | None:
     synthesis = spectral.synthesis
-    if layer.groups != 1 or spectral.view is not None or synthesis.short > 2:
+    if layer.groups != 1 or spectral.view is not None or synthesis.short > 2 or not synthesis.thin:
         return None
     # Channels are contracted unless they are so few that they are taken together with the kernel.
-    ranks = [synthesis.box[0], synthesis.box[1] if synthesis.short > 1 else synthesis.shape[1]]
+    ranks = [_rank(synthesis.box[0]), _rank(synthesis.box[1]) if synthesis.short > 1 else synthesis.shape[1]]
     bases = [synthesis.basis(0), synthesis.basis(1) if synthesis.short > 1 else None]
     if not layer.transposed:
         ranks.reverse()
@@ -88,21 +96,41 @@ def _convolution(layer: Convolution, x: Tensor, spectral: Spectral, coefficients
 
 
 def _linear(layer: nn.Linear, x: Tensor, spectral: Spectral, coefficients: Tensor) -> Tensor | None:
-    rank, outputs = spectral.synthesis.box[0], spectral.synthesis.shape[0]
-    rows = x.numel() // layer.in_features
-    cost = rows * rank * (layer.in_features + layer.out_features)
-    if outputs != layer.out_features or not _pays(cost, rows * math.prod(spectral.shape), spectral):
+    synthesis = spectral.synthesis
+    if synthesis.shape[0] != layer.out_features or not (synthesis.thin or _is_exact(x, coefficients)):
         return None
-    return F.linear(F.linear(x, spectral.rest(coefficients)), spectral.synthesis.basis(0), layer.bias)
+    ranks, rows = synthesis.box[: synthesis.short], x.numel() // layer.in_features
+    # Of the inputs and the core, the one with fewer rows is taken to the other's side of the input axes' bases.
+    project = rows < ranks[0] or not synthesis.thin
+    cost = (rows if project else _rank(ranks[0])) * layer.in_features * sum(ranks[1:])
+    cost += rows * _rank(ranks[0]) * (layer.in_features + layer.out_features)
+    if not _pays(cost, rows * math.prod(spectral.shape), spectral):
+        return None
+    if project:
+        core = spectral.core(coefficients).flatten(1)
+        inputs = x.reshape(rows, *synthesis.shape[1 : synthesis.short], math.prod(synthesis.shape[synthesis.short :]))
+        for axis in range(1, synthesis.short):
+            inputs = synthesis.project(axis, inputs.movedim(axis, -1)).movedim(-1, axis)
+        out = F.linear(inputs.reshape(*x.shape[:-1], core.shape[1]), core)
+    else:
+        out = F.linear(x, spectral.rest(coefficients))
+    out = synthesis.expand(0, out)
+    return out if layer.bias is None else out + layer.bias.to(out.dtype)
+
+
+def _is_exact(x: Tensor, coefficients: Tensor) -> bool:
+    """Whether inputs are of the coefficients' type and stay so: there is no FFT of bfloat16."""
+    return x.dtype == coefficients.dtype and not torch.is_autocast_enabled(x.device.type)
 
 
 def _embedding(layer: nn.Embedding, x: Tensor, spectral: Spectral, coefficients: Tensor) -> Tensor | None:
-    cost = x.numel() * spectral.synthesis.box[0] * layer.embedding_dim
-    whole = spectral.synthesis.shape[0] == layer.num_embeddings
+    synthesis = spectral.synthesis
+    cost = x.numel() * _rank(synthesis.box[0]) * layer.embedding_dim
+    whole = synthesis.shape[0] == layer.num_embeddings and synthesis.thin
     plain = layer.padding_idx is None and not layer.scale_grad_by_freq
     if not (whole and plain and _pays(cost, 0, spectral)):
         return None
-    return F.embedding(x, spectral.synthesis.basis(0)) @ spectral.rest(coefficients)
+    return F.embedding(x, synthesis.basis(0)) @ spectral.rest(coefficients)
 
 
 _CONVOLVE: Final[dict[int, Callable[..., Tensor]]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}

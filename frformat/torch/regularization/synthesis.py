@@ -26,7 +26,8 @@ SHORT: Final = 64
 """Trailing axes are taken as one as long as that has at most so many elements."""
 
 FFT_RANK: Final = 256
-"""From so many basis functions on, an FFT is faster than a product with the basis (measured with AVX-512)."""
+FFT_ELEMENTS: Final = 1 << 16
+"""From so many basis functions and elements on, an FFT is faster than a product with the basis (with AVX-512)."""
 
 
 class Synthesis(nn.Module):
@@ -64,14 +65,13 @@ class Synthesis(nn.Module):
 
     @property
     def thin(self) -> bool:
-        """Whether :meth:`core` and :meth:`rest` can be asked for."""
+        """Whether no axis is transformed by FFT."""
         return not self._wide
 
     def forward(self, coefficients: Tensor) -> Tensor:
         """The tensor, in its spectral shape, of coefficients of shape (k,); computed in their dtype."""
-        if self._wide:
-            return self._write_wide(self._lay(coefficients)).reshape(self.shape)
-        return (self.basis(0) @ self.rest(coefficients)).reshape(self.shape)
+        write = self._write_wide if self._wide else self._write_thin
+        return write(self._lay(coefficients)).reshape(self.shape)
 
     def adjoint(self, tensor: Tensor) -> Tensor:
         """The first ``k`` coefficients of a tensor of the spectral shape: shape (k,), in its dtype."""
@@ -79,32 +79,44 @@ class Synthesis(nn.Module):
             coefficients = tensor.new_zeros(self.kept, requires_grad=True)
             return torch.autograd.grad(self(coefficients), coefficients, tensor)[0]
 
-    def basis(self, axis: int) -> Tensor:
-        """The basis of an axis before :attr:`short`, of shape (n, r)."""
-        return self.get_buffer(f"basis{axis}")
-
     def core(self, coefficients: Tensor) -> Tensor:
-        """The box, expanded along the short axes only: shape (r0, …, n of the short axes together).
+        """The box, expanded along the short axes: shape (r0, …, n of the short axes together).
 
-        It is multiplied by :meth:`basis` along each other axis to get the tensor. The box must be thin.
+        Its product with the basis of each other axis is the tensor.
         """
-        ranks = self.box[: self.short]
         box = self._lay(coefficients)
-        if self.short_basis.numel() > 1:
-            box = box.reshape(math.prod(ranks), -1) @ self.short_basis.T
-        return box.reshape(*ranks, -1)
+        if self._wide:
+            box = box.reshape(*reversed(self.box[: self.short]), -1)
+            box = box.permute(*reversed(range(self.short)), self.short)
+        return self._expand_short(box.reshape(math.prod(self.box[: self.short]), -1)).reshape(
+            *self.box[: self.short], -1
+        )
 
-    def rest(self, coefficients: Tensor) -> Tensor:
+    def rest(self, core: Tensor) -> Tensor:
         """The tensor but for the product with the basis of the first axis: shape (r0, elements / n0).
 
-        The box must be thin.
+        Args:
+            core: of :meth:`core`, if the box is thin.
         """
-        tensor = self.core(coefficients)
         for axis in reversed(range(1, self.short)):
-            tensor = tensor.reshape(math.prod(self.box[:axis]), self.box[axis], -1)
-            alone = tensor.shape[-1] == 1
-            tensor = tensor.squeeze(-1) @ self.basis(axis).T if alone else self.basis(axis) @ tensor
-        return tensor.reshape(self.box[0], -1)
+            core = core.reshape(math.prod(self.box[:axis]), self.box[axis], -1)
+            alone = core.shape[-1] == 1
+            core = core.squeeze(-1) @ self.basis(axis).T if alone else self.basis(axis) @ core
+        return core.reshape(self.box[0], -1)
+
+    def basis(self, axis: int) -> Tensor:
+        """The basis of an axis before :attr:`short`, of shape (n, r), if the box is thin."""
+        return self.get_buffer(f"basis{axis}")
+
+    def expand(self, axis: int, tensor: Tensor) -> Tensor:
+        """Along the last axis of a tensor: from ``r`` coefficients to the ``n`` values of an axis before the short."""
+        if self._by_fft(axis):
+            return transform.idct(tensor, self.shape[axis])
+        return tensor @ self.basis(axis).T
+
+    def project(self, axis: int, tensor: Tensor) -> Tensor:
+        """Along the last axis of a tensor: from ``n`` values to the ``r`` coefficients of an axis before the short."""
+        return transform.dct(tensor, self.box[axis]) if self._by_fft(axis) else tensor @ self.basis(axis)
 
     def resize(self, kept: int) -> None:
         """Keep another number of coefficients."""
@@ -129,18 +141,23 @@ class Synthesis(nn.Module):
         strides = zip(self._strides, self.box, strict=True)
         return tuple(int((places // stride % r).max()) + 1 for stride, r in strides)
 
+    def _write_thin(self, box: Tensor) -> Tensor:
+        core = self._expand_short(box.reshape(math.prod(self.box[: self.short]), -1))
+        return self.basis(0) @ self.rest(core)
+
     def _write_wide(self, box: Tensor) -> Tensor:
         tensor = box.reshape(*reversed(self.box[: self.short]), -1)
         for axis in range(self.short):
             # The axes are now: those to come, last first; the short ones; those that are done.
-            tensor = tensor.movedim(-2 - axis, -1)
-            by_fft = self._by_fft(axis)
-            tensor = transform.idct(tensor, self.shape[axis]) if by_fft else tensor @ self.basis(axis).T
-        tensor = tensor.reshape(len(tensor), -1)
-        return tensor.T @ self.short_basis.T if self.short_basis.numel() > 1 else tensor
+            tensor = self.expand(axis, tensor.movedim(-2 - axis, -1))
+        return self._expand_short(tensor.reshape(len(tensor), -1).T)
+
+    def _expand_short(self, tensor: Tensor) -> Tensor:
+        """Expand the short axes, which are the last one of a matrix."""
+        return tensor @ self.short_basis.T if self.short_basis.numel() > 1 else tensor
 
     def _by_fft(self, axis: int) -> bool:
-        return self.box[axis] >= FFT_RANK
+        return self.box[axis] >= FFT_RANK and math.prod(self.shape) >= FFT_ELEMENTS
 
     def _tabulate(self, kept: int, device: torch.device | str, dtype: torch.dtype) -> None:
         """Decide on the order and fill the buffers, which are computed in float64."""

@@ -43,7 +43,7 @@ def test_compiled_models_follow_truncation():
 
 
 def test_wide_spectra_and_factors_compile_without_a_break():
-    model = nn.Sequential(nn.Conv2d(40, 40, 3), nn.Flatten(), nn.Linear(160, 300))
+    model = nn.Sequential(nn.Conv2d(40, 40, 3), nn.Flatten(), nn.Linear(160, 500))
     regularize(model, rules=["0.weight: keep=9", "2.weight: keep=100%"])
     compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
     x = torch.randn(2, 40, 4, 4)
@@ -60,6 +60,16 @@ def test_under_autocast_weights_are_rounded_once():
     assert out.dtype == factors.dtype == torch.bfloat16
     (out.float().sum() + factors.float().sum()).backward()
     assert model.parametrizations.weight.original.grad.dtype == torch.float32
+
+
+@pytest.mark.parametrize("keep", [90, 1.0])
+def test_wide_layers_under_autocast(keep):
+    model = regularize(nn.Linear(300, 300), keep)
+    x = torch.randn(2, 300)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = model(x)
+    assert out.dtype == torch.bfloat16
+    torch.testing.assert_close(out.float(), model(x), rtol=0.05, atol=0.05)
 
 
 def test_training_under_autocast_learns():

@@ -69,14 +69,23 @@ def test_convolutions(drawn, data):
 def test_linear_layers(inputs, outputs, data):
     keep = data.draw(st.integers(1, min(inputs * outputs, 40)))
     layer = nn.Linear(inputs, outputs, bias=data.draw(st.booleans())).double()
-    rows = data.draw(st.sampled_from([(), (3,), (2, 3)]))
+    rows = data.draw(st.sampled_from([(), (0,), (3,), (2, 3), (50,)]))
     check(regularize(layer, keep), torch.randn(*rows, inputs, dtype=torch.float64))
 
 
 def test_a_linear_layer_with_a_view_on_its_inputs():
-    layer = nn.Linear(24, 10).double()
-    x = torch.randn(3, 24, dtype=torch.float64)
-    check(regularize(layer, 9, rules=["weight: keep=9 view=10,6,2,2"]), x)
+    for rows in (1, 30):
+        layer = regularize(nn.Linear(24, 10).double(), rules=["weight: keep=9 view=10,6,2,2"])
+        check(layer, torch.randn(rows, 24, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("view", ["260,520", "260,26,20", "260,5,104"])
+@pytest.mark.parametrize("keep", ["100%", "50%"])
+def test_inputs_are_projected_by_fft_where_the_box_is_wide(view, keep):
+    layer = regularize(nn.Linear(520, 260).double(), rules=[f"weight: keep={keep} view={view}"])
+    for shape in ((520,), (3, 520), (2, 2, 520)):
+        check(layer, torch.randn(shape, dtype=torch.float64))
+        layer.zero_grad()
 
 
 def test_embeddings():
@@ -101,14 +110,15 @@ def test_embeddings_with_a_padding_index_are_rebuilt():
     check(layer, torch.tensor([[1, 2], [29, 0]]), expect=False)
 
 
-def test_wide_boxes_and_half_precision_are_rebuilt():
-    check(regularize(nn.Linear(2, 300).double()), torch.randn(2, 2, dtype=torch.float64), expect=False)
+def test_wide_convolutions_and_half_precision_are_rebuilt():
+    layer = regularize(nn.Conv1d(260, 260, 3).double())
+    check(layer, torch.randn(2, 260, 3, dtype=torch.float64), expect=False)
     layer = regularize(nn.Linear(30, 30).bfloat16(), 4)
     assert layer(torch.randn(2, 30).bfloat16()).dtype == torch.bfloat16
 
 
 def test_only_where_it_pays_and_may(monkeypatch):
-    monkeypatch.setattr(factored, "MARGIN", 4)
+    monkeypatch.undo()
     small, large = torch.randn(1, 3, 4, 4).double(), torch.randn(1, 64, 8, 8).double()
     check(regularize(nn.Conv2d(3, 4, 3).double(), 100), small, expect=False)
     check(regularize(nn.Conv2d(64, 64, 3).double(), 33), large)

@@ -17,6 +17,7 @@ from tests.torch.regularization.dense import matrix, prefixes, shapes
 def _order(request, monkeypatch):
     """Everything is tried in both orders."""
     monkeypatch.setattr(synthesis, "FFT_RANK", request.param)
+    monkeypatch.setattr(synthesis, "FFT_ELEMENTS", 1)
     monkeypatch.setattr(synthesis, "SHORT", 12)
 
 

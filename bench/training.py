@@ -1,0 +1,94 @@
+"""Time of a training step: regularized models against the plain model, in turn, with two threads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bench import Row
+from frformat.models import LeNet5, ResNet20, UNet
+from frformat.torch.regularization import regularize, spectral_tensors
+
+THREADS = 2
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network and what it is trained on.
+
+    Attributes:
+        name: what the row says.
+        make: makes the plain network.
+        inputs: shape of a batch.
+        targets: shape of its targets.
+        classes: number of classes.
+        keep: how many coefficients the truncated network keeps of each tensor.
+        rules: … but for these.
+        aim: what the truncated step may take, in plain steps.
+        rounds: how often each is run; the fastest counts.
+    """
+
+    name: str
+    make: Callable[[], nn.Module]
+    inputs: tuple[int, ...]
+    targets: tuple[int, ...]
+    classes: int
+    keep: int | float
+    rules: Sequence[str]
+    aim: float
+    rounds: int
+
+
+CASES = (
+    Case("UNet, 8 × 128×128", UNet, (8, 3, 128, 128), (8, 128, 128), 2, 33, (), 0.8, 5),
+    Case("ResNet-20, 128 × 32×32", ResNet20, (128, 3, 32, 32), (128,), 10, 0.05, (), 1.2, 15),
+    Case("LeNet-5, 128 × 28×28", LeNet5, (128, 1, 28, 28), (128,), 10, 191, ("*.bias: keep=3",), 1.5, 50),
+)
+
+
+def run() -> list[Row]:
+    """Full spectrum and truncated."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(THREADS)
+    try:
+        return [row for case in CASES for row in _rows(case)]
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _rows(case: Case) -> list[Row]:
+    torch.manual_seed(0)
+    x, y = torch.randn(case.inputs), torch.randint(case.classes, case.targets)
+    full = regularize(case.make(), example=x[:1])
+    truncated = regularize(case.make(), case.keep, rules=case.rules, example=x[:1])
+    seconds = _fastest({"plain": case.make(), "full": full, "truncated": truncated}, x, y, case.rounds)
+    plain = seconds["plain"]
+    numbers = sum(tensor.kept for tensor in spectral_tensors(truncated).values())
+    return [
+        _row(f"{case.name}: step with the full spectrum", seconds["full"], plain, 1.25),
+        _row(f"{case.name}: step with {numbers:,} coefficients", seconds["truncated"], plain, case.aim),
+    ]
+
+
+def _row(what: str, seconds: float, plain: float, aim: float) -> Row:
+    figure = f"{seconds / plain:.2f} × the plain step ({1e3 * seconds:.0f} ms / {1e3 * plain:.0f} ms)"
+    return Row(what, figure, f"≤ {aim:g} ×", seconds <= aim * plain)
+
+
+def _fastest(models: Mapping[str, nn.Module], x: Tensor, y: Tensor, rounds: int) -> dict[str, float]:
+    """Seconds of each model's fastest step with Adam; the models take turns."""
+    optimizers = {name: torch.optim.Adam(model.parameters(), 1e-3) for name, model in models.items()}
+    fastest = dict.fromkeys(models, float("inf"))
+    for _ in range(rounds + 1):
+        for name, model in models.items():
+            start = time.perf_counter()
+            optimizers[name].zero_grad()
+            F.cross_entropy(model(x), y).backward()
+            optimizers[name].step()
+            fastest[name] = min(fastest[name], time.perf_counter() - start)
+    return fastest
