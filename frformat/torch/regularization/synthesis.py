@@ -112,7 +112,8 @@ class Synthesis(nn.Module):
         """Along the last axis of a tensor: from ``r`` coefficients to the ``n`` values of an axis before the short."""
         if self._by_fft(axis):
             return transform.idct(tensor, self.shape[axis])
-        return tensor @ self.basis(axis).T
+        expanded: Tensor = tensor @ self.basis(axis).T
+        return expanded
 
     def project(self, axis: int, tensor: Tensor) -> Tensor:
         """Along the last axis of a tensor: from ``n`` values to the ``r`` coefficients of an axis before the short."""
