@@ -110,9 +110,11 @@ class Synthesis(nn.Module):
 
     def expand(self, axis: int, tensor: Tensor) -> Tensor:
         """Along the last axis of a tensor: from ``r`` coefficients to the ``n`` values of an axis before the short."""
+        expanded: Tensor
         if self._by_fft(axis):
-            return transform.idct(tensor, self.shape[axis])
-        expanded: Tensor = tensor @ self.basis(axis).T
+            expanded = transform.idct(tensor, self.shape[axis])
+        else:
+            expanded = tensor @ self.basis(axis).T
         return expanded
 
     def project(self, axis: int, tensor: Tensor) -> Tensor:
