@@ -110,11 +110,8 @@ class Synthesis(nn.Module):
 
     def expand(self, axis: int, tensor: Tensor) -> Tensor:
         """Along the last axis of a tensor: from ``r`` coefficients to the ``n`` values of an axis before the short."""
-        expanded: Tensor
-        if self._by_fft(axis):
-            expanded = transform.idct(tensor, self.shape[axis])
-        else:
-            expanded = tensor @ self.basis(axis).T
+        by_fft = self._by_fft(axis)
+        expanded: Tensor = transform.idct(tensor, self.shape[axis]) if by_fft else tensor @ self.basis(axis).T
         return expanded
 
     def project(self, axis: int, tensor: Tensor) -> Tensor:
