@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 import torch
@@ -33,22 +34,29 @@ def install(module: nn.Module) -> None:
     Like :mod:`torch.nn.utils.parametrize` does for its properties, this changes the class that was made for this module
     alone, so that nothing is left when the parametrization is removed.
     """
-    if type_before_parametrizations(module) in _FACTORED:
-        type(module).forward = _forward
-
-
-def _forward(module: Any, *args: Any, **kwargs: Any) -> Tensor:
     plain: Any = type_before_parametrizations(module)
-    if len(args) == 1 and not kwargs and is_parametrized(module, "weight"):
-        held = module.parametrizations.weight
-        spectral, coefficients = held[0], held.original
-        single = len(held) == 1 and coefficients.dtype in (torch.float32, torch.float64)
-        if single and isinstance(spectral, Spectral):
-            out = _FACTORED[plain](module, args[0], spectral, coefficients)
-            if out is not None:
-                return out
-    rebuilt: Tensor = plain.forward(module, *args, **kwargs)
-    return rebuilt
+    if plain in _FACTORED:
+        type(module).forward = _forward(plain)
+
+
+@cache
+def _forward(plain: Any) -> Callable[..., Tensor]:
+    """The method for a kind of module."""
+    factored = _FACTORED[plain]
+
+    def forward(module: Any, *args: Any, **kwargs: Any) -> Tensor:
+        if len(args) == 1 and not kwargs and is_parametrized(module, "weight"):
+            held = module.parametrizations.weight
+            spectral, coefficients = held[0], held.original
+            single = len(held) == 1 and coefficients.dtype in (torch.float32, torch.float64)
+            if single and isinstance(spectral, Spectral):
+                out = factored(module, args[0], spectral, coefficients)
+                if out is not None:
+                    return out
+        rebuilt: Tensor = plain.forward(module, *args, **kwargs)
+        return rebuilt
+
+    return forward
 
 
 def _pays(factored: int, dense: int, spectral: Spectral) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -66,11 +67,16 @@ class SpectralTensor:
     def spectrum(self) -> Spectrum:
         """The coefficients as the file format takes them, in float32 and not rounded to a number format.
 
+        If they are sharded, all machines must call this.
+
         Raises:
             EncodeError: a coefficient is not finite.
         """
-        values = self.coefficients.detach().to("cpu", torch.float32).numpy().copy()
-        return Spectrum(values, self.shape, self.spectral.view, dtype_name(self.coefficients.dtype))
+        coefficients: Any = self.coefficients.detach()
+        if is_sharded(coefficients):
+            coefficients = coefficients.full_tensor()
+        values = coefficients.to("cpu", torch.float32).numpy().copy()
+        return Spectrum(values, self.shape, self.spectral.view, dtype_name(coefficients.dtype))
 
 
 def spectral_tensors(model: nn.Module) -> dict[str, SpectralTensor]:
@@ -82,6 +88,11 @@ def spectral_tensors(model: nn.Module) -> dict[str, SpectralTensor]:
     for _, name, parametrizations in places(model):
         found.setdefault(id(parametrizations), SpectralTensor(name, parametrizations))
     return {tensor.name: tensor for tensor in found.values()}
+
+
+def is_sharded(tensor: Tensor) -> bool:
+    """Whether a tensor is spread over machines (a DTensor, as :func:`torch.distributed.fsdp.fully_shard` makes it)."""
+    return hasattr(tensor, "full_tensor")
 
 
 def places(model: nn.Module) -> Iterator[tuple[nn.Module, str, ParametrizationList]]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
-from frformat.torch.regularization.spectral_tensor import SpectralTensor, spectral_tensors
+from frformat.torch.regularization.spectral_tensor import SpectralTensor, is_sharded, spectral_tensors
 
 Counts = int | float | Mapping[str, int | float]
 """How many coefficients: an int is a number, a float a share of the element count; for all, or by tensor name."""
@@ -31,14 +31,16 @@ def truncate(model: nn.Module, keep: Counts, optimizer: Optimizer | Iterable[Opt
         How many coefficients each tensor has now, by name.
 
     Raises:
-        ValueError: a name or number is not possible, the model is wrapped in DistributedDataParallel, or an optimizer
-            keeps something that cannot be cut. The model is as it was.
+        ValueError: a name or number is not possible, the model is wrapped in DistributedDataParallel or sharded, or an
+            optimizer keeps something that cannot be cut. The model is as it was.
     """
     if isinstance(model, DistributedDataParallel):
         raise ValueError(
             "DistributedDataParallel cannot follow parameters that shrink: truncate its .module, then wrap that anew"
         )
     tensors = spectral_tensors(model)
+    if any(is_sharded(tensor.coefficients) for tensor in tensors.values()):
+        raise ValueError("sharded parameters cannot be truncated: truncate before fully_shard(model)")
     optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
     shorter = {}
     for name, count in counts(tensors, keep).items():

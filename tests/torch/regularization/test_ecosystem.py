@@ -9,10 +9,12 @@ import pytest
 import torch
 import torch.multiprocessing
 from torch import distributed, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from frformat.torch.regularization import regularize, spectral_tensors, truncate
+from frformat.torch.regularization import regularize, spectra, spectral_tensors, truncate
 from tests.torch.regularization.models import Net, net_input
 
 compiler = pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
@@ -124,6 +126,17 @@ def steps(model, wrap, x, y):
     return {name: tensor.coefficients.detach() for name, tensor in spectral_tensors(model).items()}
 
 
+def sharded(model, x):
+    """What the spectra of a sharded model are, and whether it works."""
+    expected = model(x)
+    fully_shard(model, mesh=init_device_mesh("cpu", (2,)))
+    torch.testing.assert_close(model(x), expected)
+    model(x).sum().backward()
+    with pytest.raises(ValueError, match="truncate before fully_shard"):
+        truncate(model, 3)
+    return {name: torch.from_numpy(spectrum.coefficients) for name, spectrum in spectra(model).items()}
+
+
 def data():
     torch.manual_seed(1)
     model = nn.Sequential(nn.Conv2d(1, 6, 3), nn.Flatten(), nn.Tanh(), nn.Linear(96, 4)).double()
@@ -138,6 +151,7 @@ def worker(rank, folder):
     half = slice(4 * rank, 4 * rank + 4)
     result = steps(model, DistributedDataParallel, x[half], y[half])
     torch.save(result, f"{folder}/{rank}.pt")
+    torch.save(sharded(model, x), f"{folder}/sharded{rank}.pt")
     distributed.destroy_process_group()
 
 
@@ -148,7 +162,10 @@ def test_two_processes_are_one_with_the_same_global_batch(tmp_path, monkeypatch)
     model, x, y = data()
     expected = steps(model, lambda plain: plain, x, y)
     for rank in range(2):
-        torch.testing.assert_close(torch.load(tmp_path / f"{rank}.pt"), expected, rtol=1e-9, atol=1e-9)
+        trained = torch.load(tmp_path / f"{rank}.pt")
+        torch.testing.assert_close(trained, expected, rtol=1e-9, atol=1e-9)
+        shards = torch.load(tmp_path / f"sharded{rank}.pt")
+        torch.testing.assert_close({name: value.double() for name, value in shards.items()}, trained)
 
 
 def test_copies_train_apart():
