@@ -1,0 +1,112 @@
+"""What ``frformat train`` shows, and how it finds recipes."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from frformat.cli import terminal
+from frformat.cli.files import open_frz
+from frformat.cli.inspect import energy, facts, plot
+from frformat.train import RECIPES, Outcome, Recipe, Row, plots
+from frformat.train.run import Run
+
+COURSE: Final = "course.png"
+SPECTRA: Final = "spectra.png"
+
+
+class Bar:
+    """A progress bar on stderr where a person looks, a line for each epoch elsewhere."""
+
+    def __init__(self, recipe: Recipe, shown: bool) -> None:
+        self.recipe = recipe
+        self.rows: list[Row] = []
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        self._screen = terminal.console(stderr=True)
+        self._bar = Progress(*columns, console=self._screen, transient=True, disable=not self._screen.is_terminal)
+        self._task = self._bar.add_task(recipe.name)
+        self._shown = shown
+
+    def __enter__(self) -> Bar:
+        if self._shown:
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def step(self, run: Run) -> None:
+        """Move on."""
+        self._bar.update(self._task, completed=run.step, total=run.steps)
+
+    def epoch(self, row: Row) -> None:
+        """Tell of an epoch."""
+        self.rows.append(row)
+        values = {**{f"{part} loss".strip(): loss for part, loss in row.losses.items()}, **row.figures}
+        words = [f"{name} {value:.4f}" for name, value in values.items()]
+        epoch = f"epoch {row.epoch:>3} of {self.recipe.settings.epochs}"
+        self._screen.print("  ".join([epoch, *words, f"{row.numbers:,} numbers", f"{row.seconds:.0f} s"]))
+
+
+def find(name: str) -> type[Recipe]:
+    """The recipe of that name, or in that file.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name in RECIPES:
+        return RECIPES[name]
+    path, _, wanted = name.partition(":")
+    if not path.endswith(".py"):
+        raise click.BadParameter(f"{name!r} is none of {', '.join(RECIPES)}, and no FILE.py.", param_hint="RECIPE")
+    if not os.path.isfile(path):
+        raise FileNotFoundError(2, "there is no such file", path)
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = {
+        key: value
+        for key, value in vars(module).items()
+        if inspect.isclass(value) and issubclass(value, Recipe) and value.__module__ == module.__name__
+    }
+    if (wanted and wanted not in found) or (not wanted and len(found) != 1):
+        there = ", ".join(found) or "none"
+        raise click.BadParameter(f"recipes in {path}: {there}; name one as {path}:NAME.", param_hint="RECIPE")
+    return found[wanted] if wanted else next(iter(found.values()))
+
+
+def report(recipe: Recipe, outcome: Outcome, rows: list[Row], as_json: bool) -> None:
+    """Draw the pictures and print what came out."""
+    folder = Path(outcome.path).parent
+    plots.save(rows, recipe.metric, f"{recipe.name}: {outcome.numbers:,} numbers", folder / COURSE)
+    with open_frz(outcome.path, None, 1 << 32) as file:
+        plot.save(facts.file_facts(file, outcome.path), energy.energy(file), str(folder / SPECTRA))
+    if as_json:
+        terminal.print_json({**vars(outcome), "recipe": recipe.name, "settings": recipe.settings.as_dict()})
+        return
+    table = terminal.table("", "trained", "decoded from the file", left=("",))
+    for name, value in outcome.figures.items():
+        table.add_row(name, f"{value:.4f}", f"{outcome.decoded[name]:.4f}")
+    terminal.show(table)
+    click.echo()
+    click.echo(
+        terminal.clean(
+            f"{outcome.path}: {terminal.count(outcome.nbytes, 'byte')}, {outcome.numbers:,} numbers for "
+            f"{outcome.weights:,} weights. Outputs differ from the trained model's by at most {outcome.difference:.1e} "
+            f"(the largest is {outcome.scale:.3g})."
+        )
+    )

@@ -1,0 +1,35 @@
+"""Training by recipe: a network, its data and what was found to work, from the first step to the ``.frz`` file.
+
+>>> outcome = train(RECIPES["digits"](), "runs/digits")
+>>> outcome.nbytes, outcome.figures["accuracy"]
+
+``frformat train digits`` does the same. To train models of one's own, :func:`frformat.torch.regularize` needs none of
+this; for the loop with its checkpoints, write a :class:`Recipe`.
+"""
+
+from frformat.train.checkpoint import CheckpointError
+from frformat.train.classification import Classification
+from frformat.train.export import Outcome
+from frformat.train.history import Row
+from frformat.train.loop import Watcher, train
+from frformat.train.recipe import Data, Recipe
+from frformat.train.recipes import RECIPES
+from frformat.train.segmentation import Segmentation
+from frformat.train.settings import Settings
+from frformat.train.workers import Workers, joined
+
+__all__ = [
+    "RECIPES",
+    "CheckpointError",
+    "Classification",
+    "Data",
+    "Outcome",
+    "Recipe",
+    "Row",
+    "Segmentation",
+    "Settings",
+    "Watcher",
+    "Workers",
+    "joined",
+    "train",
+]

@@ -1,0 +1,78 @@
+"""Recipes whose model gives each image one of several classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import TensorDataset
+
+from frformat.data import Pixels
+from frformat.train.draws import Draws
+from frformat.train.recipe import Batch, Loss, Recipe, mean
+from frformat.train.workers import Workers
+
+EVALUATED: int = 1000
+"""Samples at once when there are no gradients."""
+
+
+class Classification(Recipe):
+    """Samples are images, uint8 (n, channels, height, width), and labels, int64 (n,); the model gives logits.
+
+    Attributes:
+        pixels: how the model wants to see images.
+    """
+
+    metric = "accuracy"
+    distills = True
+    pixels: ClassVar[Pixels]
+
+    def inputs(self, samples: Batch) -> Tensor:
+        """Normalized images."""
+        return self.pixels(samples[0])
+
+    def losses(self) -> Mapping[str, Loss]:
+        """Cross-entropy, with a teacher's opinion where there is one."""
+        return {"": self.loss}
+
+    def loss(self, model: nn.Module, batch: Batch, draws: Draws) -> Tensor:
+        """See :meth:`losses`."""
+        images = self.inputs(batch)
+        return distilled(self, model(images), images, batch[1])
+
+    def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
+        """Accuracy (a share) and cross-entropy."""
+
+        def score(batch: Batch) -> Mapping[str, Tensor]:
+            logits, labels = model(self.inputs(batch)).float(), batch[1]
+            return {
+                "accuracy": logits.argmax(1) == labels,
+                "cross_entropy": F.cross_entropy(logits, labels, reduction="none"),
+            }
+
+        return mean(samples, EVALUATED, workers, score)
+
+
+def distilled(recipe: Recipe, logits: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy with the labels, and for a share of it with a teacher's softened outputs.
+
+    The teacher's part is T² times the Kullback-Leibler divergence at temperature T, after G. Hinton et al., "Distilling
+    the knowledge in a neural network", 2015, so that gradients keep their size.
+
+    Args:
+        recipe: its settings and teacher are used.
+        logits: (n, classes, …).
+        images: what the model was given.
+        labels: int64 (n, …).
+    """
+    hard = F.cross_entropy(logits, labels)
+    share, temperature = recipe.settings.distill, recipe.settings.temperature
+    if recipe.teacher is None or share == 0:
+        return hard
+    with torch.no_grad():
+        target = F.log_softmax(recipe.teacher(images) / temperature, 1)
+    divergence = F.kl_div(F.log_softmax(logits / temperature, 1), target, reduction="none", log_target=True)
+    return (1 - share) * hard + share * temperature**2 * divergence.sum(1).mean()

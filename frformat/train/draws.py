@@ -1,0 +1,50 @@
+"""Randomness that depends on nothing but the seed and the step: a resumed run draws what an unbroken one would."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from frformat.train.workers import Workers
+
+ORDER: Final = 1
+STEP: Final = 2
+
+
+class Draws:
+    """The random numbers of one step. Each process draws for the whole batch and takes its part."""
+
+    def __init__(self, seed: int, step: int, batch: int, workers: Workers) -> None:
+        first, second = _entropy(seed, STEP, step, words=2)
+        self._generator = torch.Generator().manual_seed(first)
+        self._batch, self._workers = batch, workers
+        torch.manual_seed(second + workers.rank)  # for layers that draw themselves, such as dropout
+
+    def normal(self, *shape: int) -> Tensor:
+        """Standard normal numbers for each sample: (samples here, …), float32."""
+        return self._share(torch.randn(self._batch, *shape, generator=self._generator))
+
+    def uniform(self, *shape: int) -> Tensor:
+        """Numbers from 0 to 1 for each sample: (samples here, …), float32."""
+        return self._share(torch.rand(self._batch, *shape, generator=self._generator))
+
+    def number(self, below: int) -> int:
+        """A number from 0 on, the same in all processes."""
+        return int(torch.randint(below, (), generator=self._generator))
+
+    def _share(self, drawn: Tensor) -> Tensor:
+        return self._workers.share(drawn).to(self._workers.device)
+
+
+def order(seed: int, epoch: int, samples: int) -> Tensor:
+    """The order in which an epoch goes through the samples, int64 (samples,)."""
+    (word,) = _entropy(seed, ORDER, epoch, words=1)
+    return torch.randperm(samples, generator=torch.Generator().manual_seed(word))
+
+
+def _entropy(*parts: int, words: int) -> list[int]:
+    """Numbers below 2^62 that have nothing to do with those of other parts."""
+    return [int(word) >> 2 for word in np.random.SeedSequence(parts).generate_state(words, np.uint64)]

@@ -1,0 +1,157 @@
+"""From the trained model to its file, and the proof that the file gives back the same model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import nn
+
+import frformat
+from frformat.torch import each_tier, load_model, save_model
+from frformat.torch.costs import Costs, costs
+from frformat.train.recipe import Recipe, batches
+from frformat.train.run import Run
+
+COMPARED: Final = 4
+"""Batches of test samples on which outputs are compared."""
+
+SAMPLES: Final = 64
+"""Samples in each."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        path: the file.
+        nbytes: its size.
+        weights: how many weights the plain model has.
+        numbers: how many numbers the file stands for: coefficients, and what is not regularized.
+        figures: figures of merit of the trained model on the test samples.
+        decoded: those of a plain model with the weights that the file gives back.
+        difference: the largest difference between the two models' outputs, over some test samples.
+        scale: the largest output, for comparison.
+        tiers: each tier, the smallest first; empty if there is only one. What is said above is said of the largest.
+    """
+
+    path: str
+    nbytes: int
+    weights: int
+    numbers: int
+    figures: dict[str, float]
+    decoded: dict[str, float]
+    difference: float
+    scale: float
+    tiers: tuple[TierOutcome, ...] = ()
+
+
+@dataclass(frozen=True)
+class TierOutcome:
+    """What a run came to at one tier.
+
+    Attributes:
+        nbytes: of the file up to the end of the tier.
+        costs: of an inference with one sample.
+        figures: as for :class:`Outcome`, like the following.
+        decoded: …
+        difference: …
+        scale: …
+    """
+
+    nbytes: int
+    costs: Costs
+    figures: dict[str, float]
+    decoded: dict[str, float]
+    difference: float
+    scale: float
+
+
+def export(run: Run, path: Path) -> Outcome:
+    """Write the model, read it into a plain one, and compare the two; to be called in all processes.
+
+    The file's metadata tell of each tier the figure that counts, multiply-adds and memory of an inference with one
+    sample: ``tier0.accuracy``, ``tier0.multiply_adds``, ``tier0.memory``.
+    """
+    recipe, workers = run.recipe, run.workers
+    trained = run.result
+    part = recipe.exported(trained)
+    figures, prices = [], []
+    with evaluating(trained):
+        for _ in each_tier(part):
+            figures.append(recipe.evaluate(trained, run.data.test, workers))
+            prices.append(costs(part, recipe.inputs(next(batches(run.data.test, 1, workers)))))
+    if workers.first:
+        save_model(part, path, metadata=_metadata(recipe, figures, prices))
+    workers.wait()
+    again = recipe.model()
+    again.load_state_dict(trained.state_dict(), strict=False)  # what is not exported, such as a discriminator
+    again.to(workers.device)
+    with frformat.open(path) as file:
+        ends = file.container.ends
+    tiers = []
+    with evaluating(trained), evaluating(again):
+        for tier in each_tier(part):
+            load_model(recipe.exported(again), path, tier=tier)
+            decoded = recipe.evaluate(again, run.data.test, workers)
+            compared = _difference(run, part, recipe.exported(again))
+            tiers.append(TierOutcome(ends[tier], prices[tier], figures[tier], decoded, *compared))
+    weights, last = sum(parameter.numel() for parameter in recipe.exported(again).parameters()), tiers[-1]
+    return Outcome(
+        str(path),
+        last.nbytes,
+        weights,
+        run.numbers,
+        last.figures,
+        last.decoded,
+        last.difference,
+        last.scale,
+        tuple(tiers) if len(tiers) > 1 else (),
+    )
+
+
+def _metadata(recipe: Recipe, figures: Sequence[Mapping[str, float]], prices: Sequence[Costs]) -> dict[str, str]:
+    """What the file tells of its tiers; nothing if there is only one."""
+    metadata: dict[str, str] = {}
+    for tier, (figure, price) in enumerate(zip(figures, prices, strict=True)):
+        metadata[f"tier{tier}.{recipe.metric}"] = f"{figure[recipe.metric]:.4f}"
+        metadata[f"tier{tier}.multiply_adds"] = str(price.multiply_adds)
+        metadata[f"tier{tier}.memory"] = str(price.peak_bytes)
+    return metadata if len(figures) > 1 else {}
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode and no gradients, for a while."""
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(training)
+
+
+def _difference(run: Run, first: nn.Module, second: nn.Module) -> tuple[float, float]:
+    """The largest difference of outputs for test samples, and the largest output."""
+    difference = scale = 0.0
+    size = min(SAMPLES, run.recipe.settings.batch)
+    for _, samples in zip(range(COMPARED), batches(run.data.test, size, run.workers), strict=False):
+        inputs = run.recipe.inputs(samples)
+        one, other = _tensor(first(inputs)), _tensor(second(inputs))
+        difference = max(difference, float((one - other).abs().max()))
+        scale = max(scale, float(one.abs().max()))
+    return difference, scale
+
+
+def _tensor(outputs: object) -> torch.Tensor:
+    """The outputs of a model as one tensor."""
+    if isinstance(outputs, torch.Tensor):
+        return outputs
+    assert isinstance(outputs, tuple)
+    return torch.cat([_tensor(part).flatten() for part in outputs])

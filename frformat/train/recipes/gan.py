@@ -1,0 +1,110 @@
+"""A generative adversarial network on MNIST."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import TensorDataset
+
+from frformat.data import UNIT_PIXELS, load_mnist
+from frformat.models import GAN
+from frformat.train import frechet
+from frformat.train.draws import Draws
+from frformat.train.pictures import Picture, tiled
+from frformat.train.recipe import Batch, Data, Loss, Recipe, StrPath, batches
+from frformat.train.settings import Settings
+from frformat.train.workers import Workers
+
+EVALUATED = 1000
+"""Images at once when there are no gradients."""
+
+PENALTY = 1.0
+"""γ of the gradient penalty."""
+
+LATENTS = 64
+"""Numbers that an image is made from."""
+
+SHOWN = 10
+"""Images in a row and in a column of the picture."""
+
+
+class GanOnMnist(Recipe):
+    """The generator is regularized and goes into the file; the discriminator is neither.
+
+    Both minimize the logistic loss (I. Goodfellow et al., 2014, the generator's in its non-saturating form). The
+    discriminator's squared gradient with regard to real images is penalized, without which the two need not converge
+    (R1 of L. Mescheder, A. Geiger, S. Nowozin, "Which training methods for GANs do actually converge?", 2018).
+    """
+
+    name = "gan"
+    summary = "a generative adversarial network on MNIST"
+    metric = "frechet"
+    maximize = False
+    defaults = Settings(
+        epochs=20,
+        batch=64,
+        lr=0.01,
+        plain_lr=5e-4,
+        warmup=0.05,
+        rules=("fc.weight: keep=1500", "up1.weight: keep=1000", "up2.weight: keep=256", "*.bias: keep=8"),
+        format="q8",
+        average_from=0.5,
+    )
+
+    def data(self, folder: StrPath | None) -> Data:
+        """MNIST."""
+        return Data(load_mnist("train", folder), load_mnist("test", folder))
+
+    def model(self) -> nn.Module:
+        """Both networks."""
+        return GAN(LATENTS)
+
+    def exported(self, model: nn.Module) -> nn.Module:
+        """The generator."""
+        assert isinstance(model, GAN)
+        return model.generator
+
+    def inputs(self, samples: Batch) -> Tensor:
+        """Latent numbers, always the same, as many as there are samples."""
+        return latents(len(samples[0])).to(samples[0].device)
+
+    def losses(self) -> Mapping[str, Loss]:
+        """The logistic loss of each, and the discriminator's penalty."""
+        return {"generator": self.generator_loss, "discriminator": self.discriminator_loss}
+
+    def generator_loss(self, model: nn.Module, batch: Batch, draws: Draws) -> Tensor:
+        """See :meth:`losses`."""
+        assert isinstance(model, GAN)
+        made = model.generator(draws.normal(LATENTS))
+        return F.softplus(-model.discriminator(made)).mean()
+
+    def discriminator_loss(self, model: nn.Module, batch: Batch, draws: Draws) -> Tensor:
+        """See :meth:`losses`."""
+        assert isinstance(model, GAN)
+        with torch.no_grad():
+            made = model.generator(draws.normal(LATENTS))
+        real = UNIT_PIXELS(batch[0]).requires_grad_()
+        verdict = model.discriminator(real)
+        (slope,) = torch.autograd.grad(verdict.sum(), real, create_graph=True)
+        penalty = 0.5 * PENALTY * slope.square().sum((1, 2, 3)).mean()
+        return F.softplus(-verdict).mean() + F.softplus(model.discriminator(made)).mean() + penalty
+
+    def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
+        """The Fréchet distance between the samples and as many made images, see :mod:`frformat.train.frechet`."""
+        latent = TensorDataset(latents(len(samples)))
+        made = (model(batch) for (batch,) in batches(latent, EVALUATED, workers))
+        real = (UNIT_PIXELS(batch[0]) for batch in batches(samples, EVALUATED, workers))
+        return {"frechet": frechet.distance(frechet.moments(real, workers), frechet.moments(made, workers))}
+
+    def picture(self, model: nn.Module, samples: TensorDataset) -> Picture:
+        """Made images."""
+        device = next(model.parameters()).device
+        return tiled(model(latents(SHOWN**2).to(device)).cpu(), SHOWN)
+
+
+def latents(n: int) -> Tensor:
+    """Latent numbers, always the same ones for the same ``n``: float32 (n, latents)."""
+    return torch.randn(n, LATENTS, generator=torch.Generator().manual_seed(0))

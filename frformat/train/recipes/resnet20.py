@@ -1,0 +1,68 @@
+"""ResNet-20 on CIFAR-10."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from frformat.data import IMAGENET_PIXELS, load_cifar10
+from frformat.models import ResNet20
+from frformat.train.classification import Classification
+from frformat.train.draws import Draws
+from frformat.train.recipe import Batch, Data, StrPath
+from frformat.train.settings import Settings
+
+MARGIN = 4
+"""Pixels by which images are shifted at most."""
+
+
+class ResNet20OnCifar10(Classification):
+    """A twentieth of the convolutions' coefficients; normalization and the classifier's bias as they are."""
+
+    name = "resnet20"
+    summary = "ResNet-20 on CIFAR-10: a twentieth of 269,722 numbers"
+    pixels = IMAGENET_PIXELS
+    defaults = Settings(
+        epochs=60,
+        batch=128,
+        lr=0.05,
+        plain_lr=4e-3,
+        keep=0.0411,
+        rules=("conv1.weight: raw", "linear.*: raw"),
+    )
+
+    def data(self, folder: StrPath | None) -> Data:
+        """CIFAR-10."""
+        return Data(load_cifar10("train", folder), load_cifar10("test", folder))
+
+    def model(self) -> nn.Module:
+        """ResNet-20."""
+        return ResNet20()
+
+    def inputs(self, samples: Batch) -> Tensor:
+        """Normalized images, in the order in memory that makes small convolutions fast."""
+        return super().inputs(samples).contiguous(memory_format=torch.channels_last)
+
+    def prepare(self, samples: Batch, draws: Draws) -> Batch:
+        """Images mirrored and shifted at random."""
+        images, labels = samples
+        return shifted(images, MARGIN, draws.uniform(3)), labels
+
+
+def shifted(images: Tensor, margin: int, chance: Tensor) -> Tensor:
+    """Images (n, channels, height, width), each moved by up to ``margin`` pixels and perhaps mirrored, black around.
+
+    Args:
+        images: of any dtype.
+        margin: in pixels.
+        chance: (n, 3), numbers from 0 to 1: down, right, mirror.
+    """
+    n, _, height, width = images.shape
+    padded = F.pad(images, (margin,) * 4)
+    y, x = (chance[:, :2] * (2 * margin + 1)).long().T
+    rows = y[:, None] + torch.arange(height, device=images.device)
+    columns = x[:, None] + torch.arange(width, device=images.device)
+    columns = torch.where(chance[:, 2:] < 0.5, columns.flip(1), columns)
+    sample = torch.arange(n, device=images.device)[:, None, None]
+    return padded.permute(0, 2, 3, 1)[sample, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

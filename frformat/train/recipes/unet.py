@@ -1,0 +1,66 @@
+"""The UNet of the Frequency Regularization authors, on cars and on cells."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from frformat.data import DataError, MaskFolder, load_carvana, load_isbi
+from frformat.models import UNet
+from frformat.train.recipe import Data, StrPath
+from frformat.train.segmentation import Segmentation
+from frformat.train.settings import Settings
+
+
+class UNetOnCarvana(Segmentation):
+    """31 million weights as 33 coefficients of each of 23 tensors."""
+
+    name = "unet-carvana"
+    summary = "the 31 M UNet on cars: 759 numbers of 31,024,960"
+    defaults = Settings(epochs=200, batch=8, lr=0.05, warmup=0.1, keep=33, weight_decay=0.0)
+    crop = 256
+    tested = 2
+
+    def data(self, folder: StrPath | None) -> Data:
+        """Images and masks; the last few are for tests."""
+        return split(load_carvana(folder), self.tested)
+
+    def model(self) -> nn.Module:
+        """The UNet."""
+        return UNet()
+
+
+class UNetOnIsbi(UNetOnCarvana):
+    """The same for the membranes between cells, whose pictures have more detail."""
+
+    name = "unet-isbi"
+    summary = "the 31 M UNet on cell membranes (ISBI 2012): 2,936 numbers"
+    defaults = Settings(epochs=100, batch=4, lr=0.05, warmup=0.1, keep=128)
+    tested = 6
+
+    def data(self, folder: StrPath | None) -> Data:
+        """Images and masks; the last few are for tests."""
+        return split(load_isbi(folder), self.tested)
+
+    def model(self) -> nn.Module:
+        """The UNet, for grey images."""
+        return UNet(channels=1)
+
+
+def split(folder: MaskFolder, tested: int) -> Data:
+    """A folder of images as tensors in memory, the last ``tested`` for tests.
+
+    Raises:
+        DataError: there are too few images, or they differ in size.
+    """
+    if len(folder) <= tested:
+        raise DataError(f"{len(folder)} images with masks, of which {tested} are for tests: none is left to train with")
+    images, masks = zip(*(folder[index] for index in range(len(folder))), strict=True)
+    sizes = sorted({tuple(image.shape) for image in images})
+    if len(sizes) > 1:
+        raise DataError(f"images of different sizes: {list(sizes[0])} and {list(sizes[-1])}")
+    pictures, classes = torch.stack(images), torch.stack(masks)
+    return Data(
+        TensorDataset(pictures[:-tested], classes[:-tested]), TensorDataset(pictures[-tested:], classes[-tested:])
+    )

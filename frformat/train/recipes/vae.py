@@ -1,0 +1,108 @@
+"""A variational autoencoder on MNIST."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import TensorDataset
+
+from frformat.data import UNIT_PIXELS, load_mnist
+from frformat.models import VAE
+from frformat.train.draws import Draws
+from frformat.train.pictures import Picture, tiled
+from frformat.train.recipe import Batch, Data, Loss, Recipe, StrPath, mean
+from frformat.train.settings import Settings
+from frformat.train.workers import Workers
+
+EVALUATED = 1000
+"""Images at once when there are no gradients."""
+
+SHOWN = 10
+"""Images in a row of the picture."""
+
+
+class VaeOnMnist(Recipe):
+    """Layers next to the pixels with rows and columns as axes of their own.
+
+    A grey pixel is how probable it is white. What is minimized is, in nats, the negative evidence lower bound (ELBO) of
+    images whose pixels are drawn so: as the bound is linear in the image, it is that of the grey image.
+    """
+
+    name = "vae"
+    summary = "a variational autoencoder on MNIST"
+    metric = "negative_elbo"
+    maximize = False
+    defaults = Settings(
+        epochs=20,
+        batch=128,
+        lr=0.1,
+        warmup=0.1,
+        rules=(
+            "encoder.weight: keep=4000 view=20,20,28,28",
+            "mean.weight: keep=600",
+            "log_variance.weight: keep=200",
+            "decoder.weight: keep=600",
+            "output.weight: keep=6000 view=28,28,20,20",
+            "output.bias: keep=64 view=28,28",
+            "*.bias: keep=8",
+        ),
+        format="q8",
+    )
+
+    def data(self, folder: StrPath | None) -> Data:
+        """MNIST."""
+        return Data(load_mnist("train", folder), load_mnist("test", folder))
+
+    def model(self) -> nn.Module:
+        """The autoencoder."""
+        return VAE()
+
+    def inputs(self, samples: Batch) -> Tensor:
+        """Images in 0 … 1."""
+        return UNIT_PIXELS(samples[0])
+
+    def losses(self) -> Mapping[str, Loss]:
+        """The negative ELBO, with one draw of the latent numbers for each image."""
+        return {"": self.loss}
+
+    def loss(self, model: nn.Module, batch: Batch, draws: Draws) -> Tensor:
+        """See :meth:`losses`."""
+        assert isinstance(model, VAE)
+        reconstruction, divergence = negative_elbo(model, self.inputs(batch), draws.normal(model.latents))
+        return (reconstruction + divergence).mean()
+
+    def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
+        """The negative ELBO and its parts, in nats per image. All batches get the same noise."""
+        assert isinstance(model, VAE)
+        noise = torch.randn(EVALUATED, model.latents, generator=torch.Generator().manual_seed(0)).to(workers.device)
+
+        def score(batch: Batch) -> Mapping[str, Tensor]:
+            reconstruction, divergence = negative_elbo(model, self.inputs(batch), noise[: len(batch[0])])
+            both = reconstruction + divergence
+            return {"negative_elbo": both, "reconstruction": reconstruction, "divergence": divergence}
+
+        return mean(samples, EVALUATED, workers, score)
+
+    def picture(self, model: nn.Module, samples: TensorDataset) -> Picture:
+        """Images, and below them what becomes of them."""
+        images = self.inputs(tuple(tensor[:SHOWN] for tensor in samples.tensors))
+        device = next(model.parameters()).device
+        return tiled(torch.cat([images, model(images.to(device)).cpu()]), SHOWN)
+
+
+def negative_elbo(model: VAE, images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """What it costs to say an image by its latent numbers, and to say those, both (n,), in nats.
+
+    Args:
+        model: the autoencoder.
+        images: (n, 1, 28, 28) in 0 … 1.
+        noise: standard normal numbers (n, latents).
+    """
+    center, log_variance = (part.float() for part in model.encode(images))
+    logits = model.decode(center + noise * (0.5 * log_variance).exp()).float()
+    reconstruction = F.binary_cross_entropy_with_logits(logits, images, reduction="none").sum((1, 2, 3))
+    divergence = 0.5 * (center**2 + log_variance.exp() - 1 - log_variance).sum(1)
+    return reconstruction, divergence

@@ -1,0 +1,43 @@
+"""A Vision Transformer on MNIST."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from frformat.data import MNIST_PIXELS, load_mnist
+from frformat.models import VisionTransformer
+from frformat.train.classification import Classification
+from frformat.train.recipe import Data, StrPath
+from frformat.train.settings import Settings
+
+
+class VisionTransformerOnMnist(Classification):
+    """Attention, layers and position embedding as the start of their spectra, biases truncated."""
+
+    name = "vit"
+    summary = "a Vision Transformer on MNIST"
+    pixels = MNIST_PIXELS
+    defaults = Settings(
+        epochs=10,
+        batch=128,
+        lr=0.03,
+        warmup=0.2,
+        rules=(
+            "embed.weight: keep=600",
+            "position: keep=200",
+            "*.qkv.weight: keep=600",
+            "*.projection.weight: keep=250",
+            "*.fc?.weight: keep=600",
+            "head.weight: keep=320",
+            "*.bias: keep=8",
+        ),
+        format="q8",
+    )
+
+    def data(self, folder: StrPath | None) -> Data:
+        """MNIST."""
+        return Data(load_mnist("train", folder), load_mnist("test", folder))
+
+    def model(self) -> nn.Module:
+        """The transformer."""
+        return VisionTransformer()

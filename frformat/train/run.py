@@ -1,0 +1,235 @@
+"""A training run: all that changes from step to step, and the step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import TensorDataset
+
+import frformat.torch.regularization as fr
+from frformat.torch import tier_count
+from frformat.train import setup
+from frformat.train.draws import Draws, order
+from frformat.train.recipe import Batch, Data, Loss, Recipe, StrPath
+from frformat.train.settings import Settings
+from frformat.train.tiers import lessons, tiers_of_step
+from frformat.train.workers import Workers
+
+AUTOCAST = {"bf16": torch.bfloat16, "f16": torch.float16}
+
+
+class Run:
+    """A model on its way, of which :meth:`state_dict` holds all there is.
+
+    Attributes:
+        recipe: what is trained, and its settings.
+        data: the samples; those for training are on the device.
+        workers: this process among those that train the model.
+        model: the model.
+        step: how many steps have been taken.
+        epoch_steps: steps of an epoch; samples that do not fill a batch are left out, others in each epoch.
+        losses: sums of this process's losses since the epoch began, float64 scalars, by the part of the model.
+    """
+
+    def __init__(self, recipe: Recipe, data: Data, workers: Workers, weights: StrPath | None = None) -> None:
+        """Set up.
+
+        Args:
+            recipe: what to train.
+            data: its samples.
+            workers: the processes.
+            weights: a ``.frz`` file to begin with.
+
+        Raises:
+            ValueError: the settings cannot be met.
+        """
+        settings = recipe.settings
+        data = data.holding_out(settings.holdout)
+        samples = len(data.train)
+        if settings.batch > samples or settings.batch % workers.size:
+            raise ValueError(
+                f"batch={settings.batch}: {samples} samples are there, and {workers.size} processes to share a batch"
+            )
+        self.recipe, self.workers = recipe, workers
+        self.data = replace(data, train=TensorDataset(*(t.to(workers.device) for t in data.train.tensors)))
+        model = setup.plain_model(recipe, weights)
+        goals = {} if settings.dense else setup.regularized(recipe, model, data, weights is not None)
+        self.model = model.to(workers.device)
+        self.step, self.epoch_steps = 0, samples // settings.batch
+        losses = recipe.losses()
+        self.losses = self._no_losses(losses)
+        self._optimizers = {part: _optimizer(self.model, part, settings) for part in losses}
+        self._schedule = setup.schedule(recipe, self.model, self._optimizers[next(iter(losses))], goals)
+        self._formats = _formats(recipe.exported(self.model), settings)
+        self._rounding = False
+        self._scaler = torch.amp.GradScaler(workers.device.type, enabled=settings.precision == "f16")
+        self._average: AveragedModel | None = None
+        self._order = order(settings.seed, 0, samples)
+        self._wrap()
+
+    @property
+    def steps(self) -> int:
+        """How many steps there are in all."""
+        return self.epoch_steps * self.recipe.settings.epochs
+
+    @property
+    def result(self) -> nn.Module:
+        """The model that counts: the average, once there is one."""
+        return self.model if self._average is None else self._average.module
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers the exported model is made of: coefficients, and what is not regularized."""
+        return sum(parameter.numel() for parameter in self.recipe.exported(self.model).parameters())
+
+    @property
+    def kept(self) -> dict[str, int]:
+        """How many coefficients each regularized tensor has, by its name in the exported model."""
+        return {name: t.kept for name, t in fr.spectral_tensors(self.recipe.exported(self.model)).items()}
+
+    def advance(self) -> None:
+        """Take a step."""
+        settings = self.recipe.settings
+        epoch, index = divmod(self.step, self.epoch_steps)
+        if index == 0:
+            self._order = order(settings.seed, epoch, len(self.data.train))
+            self.losses = self._no_losses(self.losses)
+        self._enter(self.step / self.steps)
+        chosen = self.workers.share(self._order[index * settings.batch : (index + 1) * settings.batch])
+        draws = Draws(settings.seed, self.step, settings.batch, self.workers)
+        tiers = tiers_of_step(tier_count(self.recipe.exported(self.model)), draws)
+        samples = tuple(tensor[chosen.to(tensor.device)] for tensor in self.data.train.tensors)
+        batch = self.recipe.prepare(samples, draws)
+        self.model.train()
+        for part, optimizer in self._optimizers.items():
+            self.losses[part] += self._descend(part, optimizer, batch, draws, tiers)
+        self._scaler.update()
+        self.step += 1
+        if self._average is not None:
+            self._average.update_parameters(self.model)
+
+    def truncate(self, metric: float) -> None:
+        """What the schedule asks for at the end of an epoch with this metric."""
+        schedule = self._schedule
+        if schedule is None:
+            return
+        changed = schedule.step(metric) if isinstance(schedule, fr.GuardedTruncation) else schedule.step()  # type: ignore[attr-defined]
+        if changed:
+            self._average = None  # of models of another size
+            self._wrap()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes, as tensors and plain numbers."""
+        return {
+            "step": self.step,
+            "losses": self.losses,
+            "model": self.model.state_dict(),
+            "optimizers": {part: optimizer.state_dict() for part, optimizer in self._optimizers.items()},
+            "schedule": None if self._schedule is None else self._schedule.state_dict(),
+            "scaler": self._scaler.state_dict(),
+            "average": None if self._average is None else self._average.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where a run with the same settings was."""
+        self.step = state["step"]
+        self.losses = {part: loss.to(self.workers.device) for part, loss in state["losses"].items()}
+        self.model.load_state_dict(state["model"])
+        for part, optimizer in self._optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][part])
+        if self._schedule is not None:
+            self._schedule.load_state_dict(state["schedule"])
+        self._scaler.load_state_dict(state["scaler"])
+        if state["average"] is not None:
+            self._average = AveragedModel(self.model)
+            self._average.load_state_dict(state["average"])
+        epoch = self.step // self.epoch_steps
+        self._order = order(self.recipe.settings.seed, epoch, len(self.data.train))
+        self._wrap()
+        self._enter(max(0, self.step - 1) / self.steps)  # as the last step left it
+
+    def _wrap(self) -> None:
+        """Make gradients those of all processes; to be done anew when parameters change their size."""
+        step: nn.Module = _Step(self.model, self.recipe.losses())
+        if self.workers.size > 1:
+            step = DistributedDataParallel(step, find_unused_parameters=len(self._optimizers) > 1)
+        self._forward = step
+
+    def _enter(self, progress: float) -> None:
+        """Set what depends on the share of the run that is over: learning rates, rounding, averaging."""
+        settings = self.recipe.settings
+        for optimizer in self._optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = group["largest"] * _rate(progress, settings.warmup)
+        if not self._rounding and progress >= settings.quantize_from:
+            self._rounding = True
+            for model in (self.model, self.result):
+                fr.set_format(self.recipe.exported(model), self._formats)
+        over = settings.average_from is not None and progress >= settings.average_from
+        if over and self._average is None:
+            self._average = AveragedModel(self.model)
+
+    def _descend(
+        self, part: str, optimizer: torch.optim.Optimizer, batch: Batch, draws: Draws, tiers: Sequence[int]
+    ) -> Tensor:
+        """Minimize the loss of one part of the model by one step of its optimizer; returns the mean over the tiers."""
+        precision = AUTOCAST.get(self.recipe.settings.precision)
+        self.model.zero_grad()
+        losses = []
+        for weight in lessons(self.recipe, self.model, tiers):
+            with torch.autocast(self.workers.device.type, precision, enabled=precision is not None):
+                loss: Tensor = weight * self._forward(part, batch, draws)
+            self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            losses.append(loss.detach())
+        self._scaler.step(optimizer)
+        return torch.stack(losses).sum()
+
+    def _no_losses(self, parts: Iterable[str]) -> dict[str, Tensor]:
+        return {part: torch.zeros((), dtype=torch.float64, device=self.workers.device) for part in parts}
+
+
+class _Step(nn.Module):
+    """The losses as a module's forward method, which is where DistributedDataParallel steps in."""
+
+    def __init__(self, model: nn.Module, losses: Mapping[str, Loss]) -> None:
+        super().__init__()
+        self.model, self.losses = model, losses
+
+    def forward(self, part: str, batch: Batch, draws: Draws) -> Tensor:
+        return self.losses[part](self.model, batch, draws)
+
+
+def _optimizer(model: nn.Module, part: str, settings: Settings) -> torch.optim.Optimizer:
+    """The optimizer for a part of the model, with a learning rate for coefficients and one for all other parameters."""
+    coefficients = {id(tensor.coefficients) for tensor in fr.spectral_tensors(model).values()}
+    groups: list[dict[str, Any]] = [
+        {"params": [], "largest": settings.lr, "weight_decay": settings.weight_decay},
+        {"params": [], "largest": settings.plain_lr, "weight_decay": settings.weight_decay},
+    ]
+    for parameter in model.get_submodule(part).parameters():
+        groups[id(parameter) not in coefficients]["params"].append(parameter)
+    groups = [group for group in groups if group["params"]]
+    return fr.EigenAdam(groups) if settings.optimizer == "eigen" else torch.optim.AdamW(groups)
+
+
+def _formats(model: nn.Module, settings: Settings) -> dict[str, str]:
+    """The number format in which each tensor shall be stored, by name; none is trained for yet."""
+    tensors = fr.spectral_tensors(model)
+    wanted = {name: tensor.spectral.format or settings.format for name, tensor in tensors.items()}
+    fr.set_format(model, wanted)  # which sees that there are such formats
+    fr.set_format(model, None)
+    return {name: format for name, format in wanted.items() if format is not None}
+
+
+def _rate(progress: float, warmup: float) -> float:
+    """Share of the largest learning rate: up along a line from 0, then down as a cosine does, to 0 at the end."""
+    if progress < warmup:
+        return progress / warmup
+    return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / max(1 - warmup, 1e-9)))

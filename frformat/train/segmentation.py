@@ -1,0 +1,108 @@
+"""Recipes whose model gives each pixel one of two classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import TensorDataset
+
+from frformat.data import UNIT_PIXELS, Pixels
+from frformat.train.classification import distilled
+from frformat.train.draws import Draws
+from frformat.train.pictures import Picture, tiled
+from frformat.train.recipe import Batch, Loss, Recipe, mean
+from frformat.train.workers import Workers
+
+SHOWN: int = 2
+"""Images in the picture."""
+
+
+class Segmentation(Recipe):
+    """Samples are images, uint8 (n, channels, height, width), and classes of pixels, uint8 (n, height, width).
+
+    Training sees square crops at random places, mirrored and turned at random.
+
+    Attributes:
+        crop: height and width of a crop.
+        pixels: how the model wants to see images.
+    """
+
+    metric = "dice"
+    distills = True
+    crop: ClassVar[int]
+    pixels: ClassVar[Pixels] = UNIT_PIXELS
+
+    def inputs(self, samples: Batch) -> Tensor:
+        """Normalized images."""
+        return self.pixels(samples[0])
+
+    def prepare(self, samples: Batch, draws: Draws) -> Batch:
+        """A crop of each."""
+        images, masks = samples
+        return random_crops(images, masks[:, None], self.crop, draws.uniform(5))
+
+    def losses(self) -> Mapping[str, Loss]:
+        """Cross-entropy of all pixels, and 1 − Dice."""
+        return {"": self.loss}
+
+    def loss(self, model: nn.Module, batch: Batch, draws: Draws) -> Tensor:
+        """See :meth:`losses`."""
+        images, masks = self.inputs(batch), batch[1][:, 0].long()
+        logits = model(images)
+        overlap = dice(logits.softmax(1)[:, 1], masks.to(logits.dtype))
+        return distilled(self, logits, images, masks) + (1 - overlap).mean()
+
+    def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
+        """Mean Dice of class 1 and share of pixels with the right class; images one by one, whole."""
+
+        def score(batch: Batch) -> Mapping[str, Tensor]:
+            classes, masks = model(self.inputs(batch)).argmax(1), batch[1]
+            return {
+                "dice": dice(classes.double(), masks.double()),
+                "accuracy": (classes == masks).double().mean((1, 2)),
+            }
+
+        return mean(samples, 1, workers, score)
+
+    def picture(self, model: nn.Module, samples: TensorDataset) -> Picture:
+        """Images, each with its mask and what the model makes of it."""
+        device = next(model.parameters()).device
+        shown = []
+        for image, mask in zip(*(tensor[:SHOWN] for tensor in samples.tensors), strict=True):
+            found = model(self.inputs((image[None].to(device), mask[None]))).argmax(1).cpu()
+            shown += [UNIT_PIXELS(image), mask.expand_as(image), found.expand_as(image)]
+        return tiled(torch.stack(shown), 3)
+
+
+def dice(first: Tensor, second: Tensor) -> Tensor:
+    """Dice's coefficient 2|A∩B| / (|A|+|B|) of pictures of 0 … 1: (n, height, width) twice → (n,); 1 if both are 0."""
+    shared, both = (first * second).sum((1, 2)), (first + second).sum((1, 2))
+    return torch.where(both > 0, 2 * shared / both.clamp(min=1e-7), torch.ones_like(both))
+
+
+def random_crops(images: Tensor, masks: Tensor, size: int, chance: Tensor) -> Batch:
+    """Squares at random places, mirrored and turned by quarters.
+
+    Args:
+        images: (n, channels, height, width).
+        masks: (n, 1, height, width).
+        size: of a square, in pixels.
+        chance: (n, 5), numbers from 0 to 1: place (2), mirror (2), exchange of rows and columns.
+
+    Raises:
+        ValueError: images are smaller than the squares.
+    """
+    height, width = images.shape[2:]
+    if min(height, width) < size:
+        raise ValueError(f"crops of {size}×{size} pixels from images of {height}×{width}")
+    cut = []
+    for image, mask, (down, right, *flips) in zip(images, masks, chance.tolist(), strict=True):
+        y, x = int(down * (height - size + 1)), int(right * (width - size + 1))
+        window = (slice(None), slice(y, y + size), slice(x, x + size))
+        mirrored = [axis for axis, flip in zip((1, 2), flips, strict=False) if flip < 0.5]
+        pair = [part[window].flip(mirrored) for part in (image, mask)]
+        cut.append([part.transpose(1, 2) if flips[2] < 0.5 else part for part in pair])
+    return tuple(torch.stack(parts) for parts in zip(*cut, strict=True))

@@ -1,0 +1,89 @@
+"""From a recipe to the model that is trained, and the number of coefficients that it shall have in the end."""
+
+from __future__ import annotations
+
+import copy
+from typing import Literal
+
+import torch
+from torch import nn
+
+import frformat.torch.regularization as fr
+from frformat.torch import load_model
+from frformat.train.recipe import Data, Recipe, StrPath
+
+SAMPLE = 2
+"""Samples with which the model is run once, to find views."""
+
+
+def plain_model(recipe: Recipe, weights: StrPath | None = None) -> nn.Module:
+    """The recipe's network, initialized with the seed of its settings, or with the weights of a ``.frz`` file.
+
+    Raises:
+        MismatchError, FrzError, OSError: as :func:`frformat.torch.load_model`.
+    """
+    torch.manual_seed(recipe.settings.seed)
+    model = recipe.model()
+    if weights is not None:
+        load_model(recipe.exported(model), weights)
+    return model
+
+
+def regularized(recipe: Recipe, model: nn.Module, data: Data, trained: bool) -> dict[str, int]:
+    """Regularize what is exported of a model as the settings say, in place.
+
+    Args:
+        recipe: what to train.
+        model: its plain network.
+        data: samples, of which a few are run through the network.
+        trained: whether the model is.
+
+    Returns:
+        The number of coefficients that each tensor shall have in the end, by its name in the exported model.
+
+    Raises:
+        ValueError: as :func:`frformat.torch.regularize`.
+    """
+    settings = recipe.settings
+    part = recipe.exported(model)
+    example = recipe.inputs(tuple(tensor[:SAMPLE] for tensor in data.test.tensors))
+
+    goal = part if settings.schedule == "start" else copy.deepcopy(part)
+    goals = fr.spectral_tensors(
+        fr.regularize(goal, settings.keep, rules=settings.rules, example=example, trained=trained)
+    )
+    if goal is not part:
+        fr.regularize(part, rules=lambda name, _: _whole(goals.get(name)), trained=trained)
+    if settings.tiers:
+        fr.make_tiers(part, settings.tiers)
+    return {name: tensor.kept for name, tensor in goals.items()}
+
+
+def schedule(
+    recipe: Recipe, model: nn.Module, optimizer: torch.optim.Optimizer, goals: dict[str, int]
+) -> fr.Schedule | None:
+    """The truncation that the settings ask for, to be stepped after each epoch; None if there is nothing to do."""
+    settings, part = recipe.settings, recipe.exported(model)
+    steps = min(max(1, round(settings.epochs * settings.truncate_for)), settings.epochs - 1)
+    if settings.dense or settings.schedule == "start":
+        return None
+    if settings.schedule == "tail":
+        return fr.TailTruncation(part, optimizer, by=1 / steps, minimum=goals)
+    if settings.schedule == "geometric":
+        return fr.GeometricTruncation(part, optimizer, steps=steps, minimum=goals)
+    if settings.schedule == "budget":
+        return fr.BudgetTruncation(part, optimizer, total=sum(goals.values()), steps=steps)
+    mode: Literal["max", "min"] = "max" if recipe.maximize else "min"
+    return fr.GuardedTruncation(part, optimizer, minimum=goals, tolerance=settings.tolerance, mode=mode)
+
+
+def _whole(tensor: fr.SpectralTensor | None) -> str:
+    """Words of a rule that keeps all coefficients of a tensor, in the view and number format chosen for it."""
+    if tensor is None:
+        return "raw"
+    words = ["keep=100%"]
+    if tensor.spectral.view is not None:
+        words.append("view=" + ",".join(map(str, tensor.spectral.view)))
+    if tensor.spectral.format is not None:
+        words.append(f"format={tensor.spectral.format}")
+    return " ".join(words)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import frformat as frz
+from frformat.train import RECIPES
+from tests.cli.command import frformat, refused
+
+FOLDER = Path(__file__).parent.parent / "train"
+TINY = f"{FOLDER / 'tiny.py'}:Tiny"
+CPU = ("--device", "cpu", "--threads", "1")
+
+
+def test_a_run_from_data_to_file(tmp_path: Path):
+    outcome = frformat(
+        "train", TINY, *CPU, "-o", tmp_path / "run", "--epochs", "2", "--rule", "0.*: keep=5", "--keep", "40%"
+    )
+    assert outcome.code == 0, outcome.err
+    assert "accuracy" in outcome.out
+    assert "Outputs differ from the trained model's by at most" in outcome.out
+    assert [line.split()[1] for line in outcome.err.splitlines()] == ["1", "2"]
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names >= {"model.frz", "checkpoint.pt", "history.jsonl", "course.png", "spectra.png"}
+    with frz.open(tmp_path / "run" / "model.frz") as file:
+        assert file.spectrum("0.weight").kept == 5
+        assert file.spectrum("4.weight").kept == 52  # 40 % of 128
+    rows = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2]
+
+
+def test_what_was_done_is_not_done_again(tmp_path: Path):
+    arguments = ("train", TINY, *CPU, "-o", tmp_path, "--epochs", "1", "--json")
+    first = frformat(*arguments).json
+    assert "--resume goes on" in refused(*arguments[:-1])
+    again = frformat(*arguments, "--resume")
+    assert again.json == first
+    assert again.err.count("epoch") == 1  # which was told again
+    other = refused(*arguments[:-1], "--resume", "--seed", "3")
+    assert "seed was 0, not 3" in other
+    assert frformat(*arguments, "--force", "--seed", "3").json["settings"]["seed"] == 3
+
+
+def test_the_list_of_recipes():
+    outcome = frformat("train", "--list")
+    assert outcome.code == 0
+    assert all(name in outcome.out for name in RECIPES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing"], "is none of digits, lenet5"),
+        (["nothing.py"], "there is no such file"),
+        ([str(FOLDER / "tiny.py")], "name one as"),
+        ([str(FOLDER / "tiny.py:Huge")], "Tiny, NoNorm"),
+        ([TINY, "--batch", "99"], "batch=99: 48 samples"),
+        ([TINY, "--schedule", "slow"], "schedule 'slow'"),
+        ([TINY, "--rule", "x: raw"], "matches no parameter"),
+        ([TINY, "--rule", "x raw"], "x raw"),
+        ([TINY, "--format", "q1"], "q1"),
+        ([TINY, "--keep", "many"], "neither a number"),
+        ([TINY, "--device", "abacus"], "device 'abacus' cannot be used"),
+        ([TINY, "--distill", "0.5"], "no teacher"),
+        ([TINY, "--teacher", "none.frz", "--distill", "0.5"], "none.frz"),
+        ([TINY, "--resume", "--force"], "exclude each other"),
+        (["mnist-by-hand.txt"], "and no FILE.py"),
+        (["lenet5", "--data", "/nowhere"], "the data set mnist needs"),
+    ],
+)
+def test_mistakes_are_told_in_a_line_and_leave_nothing(arguments: list[str], message: str, tmp_path: Path):
+    assert message in refused("train", *arguments, "-o", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_teacher_of_another_shape_is_refused(tmp_path: Path):
+    frz.save_file({"0.weight": frz.Spectrum([1.0], (2, 2))}, tmp_path / "teacher.frz")
+    said = refused("train", TINY, "--distill", "1", "--teacher", tmp_path / "teacher.frz", "-o", tmp_path / "run")
+    assert "does not fit" in said

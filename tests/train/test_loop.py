@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+import frformat
+from frformat.torch import load_model, save_model
+from frformat.torch.regularization import spectral_tensors
+from frformat.train import CheckpointError, Workers, history, train
+from frformat.train.loop import CHECKPOINT, HISTORY
+from frformat.train.run import Run
+from tests.train.tiny import tiny
+
+WAYS = {
+    "start": {},
+    "dense": {"dense": True},
+    "tail": {"schedule": "tail"},
+    "geometric": {"schedule": "geometric", "format": "q8"},
+    "budget": {"schedule": "budget", "average_from": 0.75},
+    "guarded": {"schedule": "guarded", "holdout": 0.25, "tolerance": 0.2, "batch": 12},
+    "averaged": {"average_from": 0.4, "format": "q9", "weight_decay": 0.1},
+    "bf16": {"precision": "bf16"},
+}
+ways = pytest.mark.parametrize("way", WAYS)
+
+
+class Death(BaseException):
+    """What ends a process without asking."""
+
+
+class Killer:
+    """A watcher that ends the run after a step."""
+
+    def __init__(self, step):
+        self.last = step
+
+    def step(self, run):
+        if run.step == self.last:
+            raise Death
+
+    def epoch(self, row):
+        pass
+
+
+class Listener:
+    def __init__(self):
+        self.rows, self.steps = [], []
+
+    def step(self, run):
+        self.steps.append(run.step)
+
+    def epoch(self, row):
+        self.rows.append(row)
+
+
+def same(one, other):
+    """Whether two nested states are equal, tensors bit for bit."""
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@ways
+def test_it_learns_and_the_file_is_the_model(way, tmp_path):
+    recipe, listener = tiny(epochs=8, **WAYS[way]), Listener()
+    outcome = train(recipe, tmp_path, watcher=listener)
+    assert outcome.figures["accuracy"] >= 0.9
+    assert outcome.decoded["accuracy"] == outcome.figures["accuracy"]
+    assert outcome.difference <= 1e-4 * outcome.scale
+    assert listener.rows == history.read(tmp_path / HISTORY)
+    assert [row.epoch for row in listener.rows] == list(range(1, 9))
+    assert listener.steps[0] == 0
+    assert listener.rows[-1].losses[""] < listener.rows[0].losses[""]
+    with frformat.open(outcome.path) as file:
+        kept = {name: file.spectrum(name).kept for name in file if file.info(name).coding == "dct"}
+    assert kept == listener.rows[-1].kept
+
+
+@pytest.mark.parametrize("way", ["tail", "geometric", "budget"])
+def test_schedules_end_with_what_was_asked_for(way, tmp_path):
+    listener = Listener()
+    recipe = tiny(epochs=8, **WAYS[way])
+    train(recipe, tmp_path, watcher=listener)
+    goal = Run(tiny(), recipe.data(None), Workers())
+    totals = [sum(row.kept.values()) for row in listener.rows]
+    assert totals == sorted(totals, reverse=True)
+    assert totals[0] > totals[-1] == sum(goal.kept.values())
+    if way != "budget":
+        assert listener.rows[-1].kept == goal.kept
+
+
+@ways
+@hypothesis_settings(max_examples=4)
+@given(data=st.data())
+def test_a_run_that_was_broken_off_comes_to_the_same_weights(way, data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    whole = train(tiny(**WAYS[way]), folder / "whole")
+    for step in sorted(data.draw(st.sets(st.integers(1, 12), min_size=1, max_size=3))):
+        with pytest.raises(Death):
+            train(tiny(**WAYS[way]), folder / "broken", resume=True, checkpoint_every=0, watcher=Killer(step))
+    broken = train(tiny(**WAYS[way]), folder / "broken", resume=True)
+    states = [torch.load(folder / name / CHECKPOINT, weights_only=True)["state"] for name in ("whole", "broken")]
+    assert same(states[0]["run"], states[1]["run"])
+    timeless = [[{**row, "seconds": 0} for row in state["rows"]] for state in states]
+    assert timeless[0] == timeless[1]
+    assert Path(whole.path).read_bytes() == Path(broken.path).read_bytes()
+
+
+def test_a_checkpoint_of_another_run_is_refused_and_stays(tmp_path):
+    train(tiny(epochs=1), tmp_path)
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    with pytest.raises(CheckpointError, match="seed was 0, not 1"):
+        train(tiny(epochs=1, seed=1), tmp_path, resume=True)
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"PK" + b[5:]])
+def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
+    train(tiny(epochs=1), tmp_path)
+    path = tmp_path / CHECKPOINT
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(CheckpointError, match="not a whole checkpoint"):
+        train(tiny(epochs=1), tmp_path, resume=True)
+
+
+def test_the_teacher_is_followed(tmp_path):
+    taught = tiny(epochs=12, distill=1.0, temperature=1.0)
+    with pytest.raises(ValueError, match="no teacher"):
+        train(taught, tmp_path / "x")
+    teacher = train(tiny(dense=True, epochs=12), tmp_path / "teacher")
+    liar = tiny().model()
+    load_model(liar, teacher.path)
+    with torch.no_grad():
+        liar[4].weight.neg_()
+        liar[4].bias.neg_()
+    save_model(liar, tmp_path / "liar.frz")
+    followed = train(taught, tmp_path / "right", teacher=teacher.path)
+    misled = train(taught, tmp_path / "wrong", teacher=tmp_path / "liar.frz")
+    assert followed.figures["accuracy"] >= 0.9
+    assert misled.figures["accuracy"] <= 0.1
+
+
+def test_it_begins_with_weights_of_a_file(tmp_path):
+    start = train(tiny(dense=True, epochs=8), tmp_path / "start")
+    run = Run(tiny(keep=1.0, rules=()), tiny().data(None), Workers(), start.path)
+    plain = tiny().model()
+    load_model(plain, start.path)
+    with torch.no_grad():
+        for name, tensor in spectral_tensors(run.model).items():
+            torch.testing.assert_close(tensor.weights(), plain.get_parameter(name))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batch": 100}, "48 samples"),
+        ({"format": "q99"}, "q99"),
+        ({"rules": ("nothing: raw",)}, "matches no parameter"),
+    ],
+)
+def test_settings_that_cannot_be_met(change, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        train(tiny(**change), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from frformat.train import RECIPES, Settings
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 0}, "epochs=0"),
+        ({"lr": -1.0}, "lr=-1"),
+        ({"warmup": 1.5}, "warmup=1.5"),
+        ({"average_from": 2.0}, "average_from=2"),
+        ({"schedule": "sudden"}, "there are start, tail"),
+        ({"precision": "f8"}, "there are f32"),
+        ({"schedule": "guarded", "epochs": 2}, "needs a holdout"),
+        ({"schedule": "tail"}, "epochs must be 2 or more"),
+        ({"seed": -1}, "must not be negative"),
+    ],
+)
+def test_impossible_settings(change, message):
+    with pytest.raises(ValueError, match=message):
+        Settings(**{"epochs": 1, "batch": 1, "lr": 0.1, **change})
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_settings_are_known_again_after_a_trip_through_json(recipe):
+    stored = json.loads(json.dumps(recipe.defaults.as_dict()))
+    assert recipe.defaults.differences(stored) == []
+    other = dataclasses.replace(recipe.defaults, seed=recipe.defaults.seed + 5)
+    assert other.differences(stored) == [f"seed was {recipe.defaults.seed}, not {other.seed}"]

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import frformat
+from frformat.train import joined
+
+RECIPE = os.path.join(os.path.dirname(__file__), "tiny.py")
+OPTIONS = ["--schedule", "tail", "--epochs", "6", "--device", "cpu", "--average-from", "0.8", "--weight-decay", "0.01"]
+
+
+def run(folder, *launcher):
+    command = ["-m", "frformat", "train", f"{RECIPE}:NoNorm", "-o", str(folder), *OPTIONS]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.getcwd()}
+    done = subprocess.run(
+        [sys.executable, *launcher, *command], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    with frformat.open(folder / "model.frz") as file:
+        spectra = {name: file.spectrum(name) for name in file if file.info(name).coding == "dct"}
+    return spectra, done
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="PyTorch was built without distributed")
+def test_two_processes_train_as_one_does(tmp_path):
+    alone, _ = run(tmp_path / "one")
+    two, done = run(tmp_path / "two", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    assert alone.keys() == two.keys()
+    assert {name: spectrum.kept for name, spectrum in alone.items()} == {n: s.kept for n, s in two.items()}
+    for name, spectrum in alone.items():
+        np.testing.assert_allclose(two[name].coefficients, spectrum.coefficients, rtol=2e-3, atol=2e-4, err_msg=name)
+    assert done.stdout.count("trained") == 1  # one process talks
+
+
+def test_a_device_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match="device 'nothing' cannot be used"), joined("nothing"):
+        pass
