@@ -1,4 +1,4 @@
-"""All files of ``spec/vectors`` that are made: the vectors and ``vectors.json``."""
+"""All files of ``spec/vectors`` that are made: the vectors, ``vectors.json`` and ``scheduling.json``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from tests.vectors import faulty, valid
+from tests.vectors import faulty, scheduling, valid
 from tests.vectors.entries import Entry, Vector
 
 INDEX: Final = "vectors.json"
@@ -26,6 +26,7 @@ def contents() -> dict[str, bytes]:
     if len(set(names)) != len(names):
         raise ValueError("two vectors have the same name")
     files[INDEX] = index(good, bad)
+    files[scheduling.FILE] = scheduling.contents()
     return files
 
 

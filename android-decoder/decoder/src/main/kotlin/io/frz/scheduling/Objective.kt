@@ -1,0 +1,14 @@
+package io.frz.scheduling
+
+/**
+ * What a plan minimizes.
+ *
+ * @property label its name in the specification
+ */
+public enum class Objective(public val label: String) {
+    /** The sum of all costs: most good in all, though one application may pay for the others. */
+    MIN_TOTAL_COST("min-total-cost"),
+
+    /** The largest cost, then the sum: nobody is left behind. */
+    MIN_MAX_COST("min-max-cost")
+}

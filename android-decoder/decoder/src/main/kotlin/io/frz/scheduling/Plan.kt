@@ -1,0 +1,44 @@
+package io.frz.scheduling
+
+/**
+ * What one application gets.
+ *
+ * @property app its name
+ * @property tier the index in its tiers; what [io.frz.FrzOptions.Builder.tier] takes, if these are the tiers of a file
+ * @property share the part of the device's compute, above 0 and at most 1
+ * @property latency the seconds between two of its frames at that share
+ * @property cost its cost
+ */
+public class Choice internal constructor(
+    public val app: String,
+    public val tier: Int,
+    public val share: Double,
+    public val latency: Double,
+    public val cost: Double
+) {
+    override fun toString(): String = "$app: tier $tier, share $share"
+}
+
+/**
+ * A tier and a share for each application. The shares add up to at most 1; what is left is not needed.
+ *
+ * @property choices one for each application, in the order in which they were given
+ * @property total the sum of all costs
+ * @property largest the largest cost
+ * @property isExact whether no other plan is better; else it comes from the greedy search
+ */
+public class Plan internal constructor(
+    public val choices: List<Choice>,
+    public val total: Double,
+    public val largest: Double,
+    public val isExact: Boolean
+) {
+    /**
+     * The choice for an application.
+     *
+     * @throws NoSuchElementException if there is none of that name
+     */
+    public operator fun get(app: String): Choice = choices.first { it.app == app }
+
+    override fun toString(): String = choices.joinToString("; ")
+}

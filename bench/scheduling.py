@@ -1,0 +1,127 @@
+"""Models with tiers against models of a fixed size, under the same budget: accuracy, frames, work, bytes loaded.
+
+Tiers come from ``bench/results/joint.json`` if it is there, else from ``tiers.json``, see :mod:`bench.tiers`. A fixed
+size is one tier for all applications, at the better of its score as a tier and of that of a model trained alone at that
+size. It gets the best shares too, so that tiers are all that differs. Between two fixed sizes lies the straight line:
+some devices have the one, some the other. ``docs/scheduling.png`` shows the figures.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench import ROOT, Missing, Row
+from bench.simulation import Json, Outcome, budget, simulate, visits
+from frformat.scheduling import App, Budget, Objective, Tier, choose_tiers
+from frformat.scheduling.exact import exact
+from frformat.scheduling.greedy import greedy
+from frformat.scheduling.table import Table
+
+PROFILES = [ROOT / "bench" / "results" / name for name in ("joint.json", "tiers.json")]
+PICTURE = ROOT / "docs" / "scheduling.png"
+PATIENCE = (0.01, 0.03, 0.1, 0.3, 1.0)
+"""Each gives a point between accuracy and frames."""
+
+SHOWN = 2
+"""Index in PATIENCE of the one whose timeline is drawn."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """Of one model.
+
+    Attributes:
+        fixed: an outcome for each tier.
+        nested: by objective, an outcome for each patience.
+    """
+
+    fixed: list[Outcome]
+    nested: dict[Objective, list[Outcome]]
+
+
+def run() -> list[Row]:
+    """Simulate every model whose tiers were trained together; draw the picture."""
+    results = {name: _compare(profile) for name, profile in _profiles().items()}
+    rows = [row for name, result in results.items() for row in _rows(name, result)]
+    rows += [_gap(objective) for objective in Objective]
+    from bench.scheduling_picture import draw
+
+    draw(results, PATIENCE, SHOWN, PICTURE)
+    return rows
+
+
+def _profiles() -> dict[str, Json]:
+    """Models by name."""
+    for path in PROFILES:
+        if path.exists():
+            models = json.loads(path.read_text())["models"]
+            return {model["name"]: model for model in models if model.get("trained_together", True)}
+    raise Missing(f"{PROFILES[-1]} is absent: run `python -m bench.tiers`")
+
+
+def _compare(profile: Json) -> Result:
+    tiers = profile["tiers"]
+    best = [{**tier, "accuracy": max(tier["accuracy"], tier["alone"] or 0.0)} for tier in tiers]
+    fixed = [simulate(profile, choose_tiers, [tier], PATIENCE[SHOWN]) for tier in best]
+    nested = {}
+    for objective in Objective:
+        schedule = functools.partial(choose_tiers, objective=objective)
+        nested[objective] = [simulate(profile, schedule, tiers, patience) for patience in PATIENCE]
+    return Result(fixed, nested)
+
+
+def _rows(name: str, result: Result) -> list[Row]:
+    rows = []
+    rates, scores = zip(*sorted((fixed.rate, fixed.accuracy) for fixed in result.fixed), strict=True)
+    for objective, outcomes in result.nested.items():
+        gains = [100 * (each.accuracy - np.interp(each.rate, rates, scores)) for each in outcomes]
+        ratios = [each.rate / np.interp(-each.accuracy, [-score for score in scores], rates) for each in outcomes]
+        what = f"{name}, {objective.value}"
+        best = outcomes[int(np.argmax(gains))]
+        at = f"most, {100 * best.rate:.1f} % of the frames at {best.accuracy:.4f}; {np.mean(gains):+.2f} mean"
+        rows.append(
+            Row(f"{what}: points of accuracy gained at equal frames", f"{max(gains):+.2f} {at}", "> 0", max(gains) > 0)
+        )
+        best = outcomes[int(np.argmax(ratios))]
+        at = f"most, {best.accuracy:.4f} at {100 * best.rate:.1f} % of the frames; {np.mean(ratios):.2f} × mean"
+        rows.append(Row(f"{what}: frames at equal accuracy", f"{max(ratios):.2f} × {at}", "> 1 ×", max(ratios) > 1))
+    nested, largest = result.nested[Objective.MIN_TOTAL_COST][SHOWN], result.fixed[-1]
+    energy = f"{nested.work / nested.frames / 1e6:.3g} M / {largest.work / largest.frames / 1e6:.3g} M"
+    rows.append(Row(f"{name}: multiply-adds a frame, tiers / largest size", energy, "", True))
+    loaded = f"{nested.loaded:,} / {largest.loaded:,}"
+    rows.append(Row(f"{name}: bytes of weights loaded, tiers / largest size", loaded, "", True))
+    exact = f"{sum(nested.plans)} of {len(nested.plans)}"
+    rows.append(Row(f"{name}: plans that are exact, the others greedy", exact, "", True))
+    return rows
+
+
+def _gap(objective: Objective) -> Row:
+    """What the greedy search loses of what there is to gain, on the simulation's own problems."""
+    lost = [_lost(table) for profile in _profiles().values() for table in _tables(profile, objective)]
+    figure = f"{100 * max(lost):.2f} % most, {100 * sum(lost) / len(lost):.3f} % mean, of {len(lost)} problems"
+    return Row(
+        f"{objective.value}: what the greedy search loses against the exact one", figure, "≤ 15 %", max(lost) <= 0.15
+    )
+
+
+def _tables(profile: Json, objective: Objective) -> Iterator[Table]:
+    """Two to eight applications, with enough memory and with half of it."""
+    tiers = tuple(Tier(row["accuracy"], row["multiply_adds"], row["peak_bytes"]) for row in profile["tiers"])
+    device = budget(profile)
+    for count in range(2, 9):
+        stays = sorted(visits(count)[:count], key=lambda visit: visit.name)
+        apps = [App(v.name, tiers, tiers[-1].accuracy, 1 / v.rate, PATIENCE[SHOWN] * v.rate) for v in stays]
+        for part in (1, 2):
+            yield Table(apps, Budget(device.memory // part, device.speed), objective)
+
+
+def _lost(table: Table) -> float:
+    start = table.smallest()
+    found = greedy(table, start)
+    before, after, best = (table.score(table.chosen(tiers))[0] for tiers in (start, found, exact(table, found)))
+    return (after - best) / (before - best) if before - best > 1e-9 else 0.0

@@ -1,0 +1,82 @@
+"""What a tier asks of the device, derived once for every pair of an application and a tier."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from frformat.scheduling.problem import App, Budget
+
+
+class Demand:
+    """One application at one tier; all numbers are binary64 and each is computed in one way only.
+
+    Args:
+        app: gives the goals.
+        shortfall: the accuracy that is missing from the goal; negative where there is more.
+        seconds: of an inference on the whole device.
+        memory: bytes.
+
+    Attributes:
+        enough: the share from which on the latency goal is met; may exceed 1.
+        weight: alpha · seconds, by which 1/share is priced.
+        root: √weight; shares of late applications are in its proportion.
+    """
+
+    __slots__ = ("alpha", "enough", "latency", "memory", "patience", "root", "seconds", "shortfall", "weight")
+
+    def __init__(self, app: App, shortfall: float, seconds: float, memory: int) -> None:
+        self.alpha = float(app.alpha)
+        self.latency = float(app.latency)
+        self.patience = self.alpha * self.latency
+        self.shortfall = shortfall
+        self.seconds = seconds
+        self.memory = memory
+        self.enough = seconds / self.latency
+        self.weight = self.alpha * seconds
+        self.root = math.sqrt(self.weight)
+
+    def late(self, share: float) -> float:
+        """Seconds by which the latency goal is missed at a share above 0."""
+        return 0.0 if share >= self.enough else max(0.0, self.seconds / share - self.latency)
+
+    def cost(self, share: float) -> float:
+        """The cost at a share above 0."""
+        return self.shortfall + self.alpha * self.late(share)
+
+    def share_for(self, cost: float) -> float:
+        """The least share at which the cost is at most ``cost``; ``enough`` if there is none."""
+        if cost <= self.shortfall:
+            return self.enough
+        return min(self.enough, self.weight / (self.patience + (cost - self.shortfall)))
+
+
+Demands = Sequence[Demand]
+"""One for each application: a tier has been chosen for all."""
+
+
+def demands(app: App, budget: Budget) -> list[Demand]:
+    """What an application asks at each tier."""
+    accuracy, speed = float(app.accuracy), float(budget.speed)
+    return [
+        Demand(app, accuracy - float(tier.accuracy), float(tier.compute) / speed, int(tier.memory))
+        for tier in app.tiers
+    ]
+
+
+def ideal(app: App, tiers: Demands) -> Demand:
+    """A tier that is as good as the best one in every respect; there is seldom one."""
+    return Demand(
+        app,
+        min(demand.shortfall for demand in tiers),
+        min(demand.seconds for demand in tiers),
+        min(demand.memory for demand in tiers),
+    )
+
+
+def total(values: Iterable[float]) -> float:
+    """Plain sum from left to right; ``sum`` compensates for rounding from Python 3.12 on, Kotlin does not."""
+    result = 0.0
+    for value in values:
+        result += value
+    return result

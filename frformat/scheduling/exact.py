@@ -1,0 +1,55 @@
+"""The best tiers of all: every combination is tried but for those that cannot win."""
+
+from __future__ import annotations
+
+from frformat.scheduling.objectives import Score
+from frformat.scheduling.table import Table
+
+
+def exact(table: Table, start: list[int]) -> list[int]:
+    """The tiers of least score, and of equal ones the lexicographically first.
+
+    Branch and bound. Whatever tiers the applications that are still open take, the score is no better than with their
+    ideal demands. A branch is cut only if it is worse by more than rounding can account for, so that the result is the
+    one that trying all combinations gives.
+
+    Args:
+        table: what to choose from.
+        start: tiers that fit the memory; the better they are, the more is cut.
+    """
+    slack = _rounding(table)
+    best = (table.score(table.chosen(start)), start)
+    demands, tiers = list(table.ideals), list(start)
+    undecided = [app for app, row in enumerate(table.rows) if len(row) > 1]
+
+    def descend(depth: int, memory: int) -> None:
+        nonlocal best
+        if depth == len(undecided):
+            best = min(best, (table.score(demands), list(tiers)))
+            return
+        app = undecided[depth]
+        for tier, demand in enumerate(table.rows[app]):
+            left = memory - (demand.memory - table.ideals[app].memory)
+            if left < 0:
+                continue
+            demands[app], tiers[app] = demand, tier
+            if not _hopeless(table.score(demands), max(d.shortfall for d in demands), best[0], slack):
+                descend(depth + 1, left)
+        demands[app] = table.ideals[app]
+
+    descend(0, table.memory - sum(demand.memory for demand in demands))
+    return best[1]
+
+
+def _hopeless(bound: Score, floor: float, best: Score, slack: float) -> bool:
+    """Whether no score of at least ``bound`` is as good as ``best``; ``floor`` is what no largest cost is below."""
+    if bound[0] > best[0] + slack:
+        return True
+    return len(bound) > 1 and floor >= best[0] and bound[1] > best[1] + slack
+
+
+def _rounding(table: Table) -> float:
+    """More than the rounding error of any score: a small part of the largest numbers that are added up."""
+    apps = len(table.rows)
+    largest = [max(abs(d.shortfall) + d.patience + apps * d.weight for d in row) for row in table.rows]
+    return 1e-10 * sum(largest)

@@ -1,0 +1,60 @@
+"""The two objectives: the best score that chosen tiers can reach, and at which shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from frformat.scheduling.demand import Demands, total
+from frformat.scheduling.problem import Objective
+from frformat.scheduling.shares import divide
+
+Score = tuple[float, ...]
+"""What is minimized first, and so on."""
+
+Scored = tuple[Score, list[float]]
+"""The best score of chosen tiers, and the shares that reach it."""
+
+
+def total_cost(demands: Demands) -> Scored:
+    """The least sum of costs."""
+    shares = divide(demands, [0.0] * len(demands))
+    return (_sum(demands, shares),), shares
+
+
+def largest_cost(demands: Demands) -> Scored:
+    """The least largest cost, and at that the least sum of costs."""
+    largest = least_largest(demands)
+    shares = divide(demands, [demand.share_for(largest) for demand in demands])
+    return (largest, _sum(demands, shares)), shares
+
+
+def least_largest(demands: Demands) -> float:
+    """The least cost that all can reach together.
+
+    It is the largest shortfall, or where that is out of reach the root of a function that from there on is decreasing
+    and convex: Newton's steps come from the left and never pass it. They end when rounding allows no further one.
+    """
+    cost = max(demand.shortfall for demand in demands)
+    while True:
+        needed = slope = 0.0
+        for demand in demands:
+            share = demand.share_for(cost)
+            needed += share
+            slope += share * share / demand.weight
+        if needed <= 1.0:
+            return cost
+        step = cost + (needed - 1.0) / slope
+        if not step > cost:
+            return cost
+        cost = step
+
+
+def _sum(demands: Demands, shares: list[float]) -> float:
+    return total(demand.cost(share) for demand, share in zip(demands, shares, strict=True))
+
+
+SCORE: Final[dict[Objective, Callable[[Demands], Scored]]] = {
+    Objective.MIN_TOTAL_COST: total_cost,
+    Objective.MIN_MAX_COST: largest_cost,
+}

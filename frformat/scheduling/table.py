@@ -1,0 +1,47 @@
+"""The table that both searches choose from: a row for each application, in it a demand for each tier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from frformat.scheduling.demand import Demand, Demands, demands, ideal
+from frformat.scheduling.objectives import SCORE, Score, Scored
+from frformat.scheduling.problem import App, Budget, Objective
+
+
+class Table:
+    """A problem in the form in which it is searched.
+
+    Args:
+        apps: in the order of their names.
+        budget: what they share.
+        objective: what is minimized.
+
+    Attributes:
+        rows: for each application its demand at each tier.
+        ideals: for each application a demand that is as good as its best in every respect.
+        memory: bytes for all.
+    """
+
+    def __init__(self, apps: Sequence[App], budget: Budget, objective: Objective) -> None:
+        self.rows: list[Demands] = [demands(app, budget) for app in apps]
+        self.ideals: Demands = [ideal(app, row) for app, row in zip(apps, self.rows, strict=True)]
+        self.memory = int(budget.memory)
+        self._objective = objective
+
+    def chosen(self, tiers: Sequence[int]) -> list[Demand]:
+        """The demands at these tiers."""
+        return [row[tier] for row, tier in zip(self.rows, tiers, strict=True)]
+
+    def smallest(self) -> list[int]:
+        """The tiers that take the least memory, of equal ones the first."""
+        sizes = ([demand.memory for demand in row] for row in self.rows)
+        return [memory.index(min(memory)) for memory in sizes]
+
+    def scored(self, chosen: Demands) -> Scored:
+        """What a choice of demands, one for each application, is worth, and at which shares."""
+        return SCORE[self._objective](chosen)
+
+    def score(self, chosen: Demands) -> Score:
+        """What it is worth."""
+        return self.scored(chosen)[0]
