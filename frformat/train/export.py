@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Final
 
 import torch
+from PIL import Image
 from torch import nn
 
 import frformat
+from frformat.atomic import replacing
 from frformat.torch import each_tier, load_model, save_model
 from frformat.torch.costs import Costs, costs
 from frformat.train.recipe import Recipe, batches
@@ -22,6 +24,9 @@ COMPARED: Final = 4
 
 SAMPLES: Final = 64
 """Samples in each."""
+
+PICTURE: Final = "picture.png"
+"""What the model does, beside its file; see :meth:`frformat.train.Recipe.picture`."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class TierOutcome:
 
 
 def export(run: Run, path: Path) -> Outcome:
-    """Write the model, read it into a plain one, and compare the two; to be called in all processes.
+    """Write the model, read it into a plain one, compare the two, and draw; to be called in all processes.
 
     The file's metadata tell of each tier the figure that counts, multiply-adds and memory of an inference with one
     sample: ``tier0.accuracy``, ``tier0.multiply_adds``, ``tier0.memory``.
@@ -96,6 +101,8 @@ def export(run: Run, path: Path) -> Outcome:
         ends = file.container.ends
     tiers = []
     with evaluating(trained), evaluating(again):
+        if workers.first:
+            _draw(recipe, trained, run, path.with_name(PICTURE))
         for tier in each_tier(part):
             load_model(recipe.exported(again), path, tier=tier)
             decoded = recipe.evaluate(again, run.data.test, workers)
@@ -113,6 +120,14 @@ def export(run: Run, path: Path) -> Outcome:
         last.scale,
         tuple(tiers) if len(tiers) > 1 else (),
     )
+
+
+def _draw(recipe: Recipe, trained: nn.Module, run: Run, path: Path) -> None:
+    """Write what the model does as a picture, if there is something to see."""
+    picture = recipe.picture(trained, run.data.test)
+    if picture is not None:
+        with replacing(path) as file:
+            Image.fromarray(picture).save(file, format="png")
 
 
 def _metadata(recipe: Recipe, figures: Sequence[Mapping[str, float]], prices: Sequence[Costs]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from frformat.train.pictures import Picture, tiled
 from frformat.train.recipe import Batch, Loss, Recipe, mean
 from frformat.train.workers import Workers
 
-SHOWN: int = 2
+SHOWN: Final = 2
 """Images in the picture."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -18,16 +19,16 @@ from frformat.train.recipe import Batch, Data, Loss, Recipe, StrPath, batches
 from frformat.train.settings import Settings
 from frformat.train.workers import Workers
 
-EVALUATED = 1000
+EVALUATED: int = 1000
 """Images at once when there are no gradients."""
 
-PENALTY = 1.0
+PENALTY: Final = 1.0
 """γ of the gradient penalty."""
 
-LATENTS = 64
+LATENTS: Final = 64
 """Numbers that an image is made from."""
 
-SHOWN = 10
+SHOWN: Final = 10
 """Images in a row and in a column of the picture."""
 
 
@@ -40,7 +41,7 @@ class GanOnMnist(Recipe):
     """
 
     name = "gan"
-    summary = "a generative adversarial network on MNIST"
+    summary = "a generator of digits, by its contest with a critic (GAN, MNIST): 2,773 numbers of 237,153"
     metric = "frechet"
     maximize = False
     defaults = Settings(

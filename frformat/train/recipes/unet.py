@@ -14,17 +14,23 @@ from frformat.train.settings import Settings
 
 
 class UNetOnCarvana(Segmentation):
-    """31 million weights as 33 coefficients of each of 23 tensors."""
+    """31 million weights as 33 coefficients of each of 23 tensors.
+
+    Attributes:
+        tested: how many images, the last ones, are for tests.
+        passes: how often an epoch goes through the others, each time with other crops.
+    """
 
     name = "unet-carvana"
     summary = "the 31 M UNet on cars: 759 numbers of 31,024,960"
-    defaults = Settings(epochs=200, batch=8, lr=0.05, warmup=0.1, keep=33, weight_decay=0.0)
+    defaults = Settings(epochs=40, batch=8, lr=0.05, warmup=0.1, keep=33)
     crop = 256
     tested = 2
+    passes = 20
 
     def data(self, folder: StrPath | None) -> Data:
         """Images and masks; the last few are for tests."""
-        return split(load_carvana(folder), self.tested)
+        return split(load_carvana(folder), self.tested, self.passes)
 
     def model(self) -> nn.Module:
         """The UNet."""
@@ -36,20 +42,21 @@ class UNetOnIsbi(UNetOnCarvana):
 
     name = "unet-isbi"
     summary = "the 31 M UNet on cell membranes (ISBI 2012): 2,936 numbers"
-    defaults = Settings(epochs=100, batch=4, lr=0.05, warmup=0.1, keep=128)
+    defaults = Settings(epochs=40, batch=4, lr=0.05, warmup=0.1, keep=128)
     tested = 6
+    passes = 5
 
     def data(self, folder: StrPath | None) -> Data:
         """Images and masks; the last few are for tests."""
-        return split(load_isbi(folder), self.tested)
+        return split(load_isbi(folder), self.tested, self.passes)
 
     def model(self) -> nn.Module:
         """The UNet, for grey images."""
         return UNet(channels=1)
 
 
-def split(folder: MaskFolder, tested: int) -> Data:
-    """A folder of images as tensors in memory, the last ``tested`` for tests.
+def split(folder: MaskFolder, tested: int, passes: int) -> Data:
+    """A folder of images as tensors in memory, the last ``tested`` for tests; an epoch passes the others several times.
 
     Raises:
         DataError: there are too few images, or they differ in size.
@@ -61,6 +68,5 @@ def split(folder: MaskFolder, tested: int) -> Data:
     if len(sizes) > 1:
         raise DataError(f"images of different sizes: {list(sizes[0])} and {list(sizes[-1])}")
     pictures, classes = torch.stack(images), torch.stack(masks)
-    return Data(
-        TensorDataset(pictures[:-tested], classes[:-tested]), TensorDataset(pictures[-tested:], classes[-tested:])
-    )
+    rounds = torch.arange(len(pictures) - tested).repeat(passes)
+    return Data(TensorDataset(pictures[rounds], classes[rounds]), TensorDataset(pictures[-tested:], classes[-tested:]))

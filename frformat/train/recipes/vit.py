@@ -12,10 +12,13 @@ from frformat.train.settings import Settings
 
 
 class VisionTransformerOnMnist(Classification):
-    """Attention, layers and position embedding as the start of their spectra, biases truncated."""
+    """All of it is regularized: attention, layers, position embedding and biases.
+
+    Weights of attention are seen with query, key and value, heads, and what belongs to a head as axes of their own.
+    """
 
     name = "vit"
-    summary = "a Vision Transformer on MNIST"
+    summary = "a Vision Transformer on MNIST: 9,464 numbers of 203,786"
     pixels = MNIST_PIXELS
     defaults = Settings(
         epochs=10,

@@ -1,0 +1,116 @@
+"""ResNet-20 and the UNet: Frequency Regularization from scratch against the dense network by the same recipe.
+
+    python -m bench.networks [WORD …]
+
+trains what is missing (only the runs with one of the words in their name) and writes ``bench/results/networks.json``.
+The runs are short ones for a CPU, in bfloat16: three epochs of ResNet-20, and a UNet a quarter as wide. ``--full``
+makes them what the recipes say, for a GPU. A run that was broken off goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+from bench import DATA, ROOT
+from frformat.atomic import replacing
+from frformat.models import UNet
+from frformat.train import RECIPES, Recipe, train
+from frformat.train.recipes.unet import UNetOnIsbi
+
+BUILD: Final = ROOT / "build" / "networks"
+RESULTS: Final = ROOT / "bench" / "results" / "networks.json"
+
+SHORT: Final[dict[str, dict[str, Any]]] = {
+    "resnet20": {"epochs": 3, "precision": "bf16"},
+    "unet-isbi-16": {"epochs": 12, "precision": "bf16"},
+}
+FULL: Final[dict[str, dict[str, Any]]] = {"resnet20": {"precision": "bf16"}, "unet-isbi": {"precision": "bf16"}}
+
+SMALL: Final = ("conv1.weight: keep=216", "linear.weight: keep=320")
+CASES: Final[dict[str, dict[str, dict[str, Any]]]] = {
+    "resnet20": {
+        "dense": {"dense": True},
+        "10": {"keep": 0.0915},
+        "20": {},
+        "50": {"keep": 0.0109},
+        "100": {"keep": 0.0028, "rules": SMALL},
+    },
+    "unet-isbi": {"dense": {"dense": True}, "2936": {}, "759": {"keep": 33}},
+}
+"""Changes of the recipes' settings by how many times fewer numbers there are, or how many."""
+
+
+class Narrow(UNetOnIsbi):
+    """The UNet with 16 channels at full size instead of 64, trained with crops of 128×128 pixels."""
+
+    name = "unet-isbi-16"
+    crop = 128
+
+    def model(self) -> nn.Module:
+        return UNet(channels=1, width=16)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A network and how well it does; figures are of the weights that the file gives back.
+
+    Attributes:
+        recipe: its name.
+        case: see :data:`CASES`.
+        epochs: for how long it was trained.
+        weights: of the plain network.
+        numbers: of the file.
+        nbytes: of the file.
+        figures: on the test samples.
+        difference: of outputs of the trained model and the decoded one, the largest over the largest output.
+    """
+
+    recipe: str
+    case: str
+    epochs: int
+    weights: int
+    numbers: int
+    nbytes: int
+    figures: dict[str, float]
+    difference: float
+
+
+def main(words: Sequence[str]) -> None:
+    """See the module."""
+    chosen = FULL if "--full" in words else SHORT
+    words = [word for word in words if word != "--full"]
+    torch.set_num_threads(1 if chosen is SHORT else torch.get_num_threads())
+    for recipe, changes in chosen.items():
+        for case, own in CASES[recipe.removesuffix("-16")].items():
+            name = f"{recipe}-{case}-{changes.get('epochs', 'full')}"
+            path = BUILD / name / "point.json"
+            if not path.exists() and (not words or any(word in name for word in words)):
+                print(name, flush=True)
+                kind = Narrow if recipe == Narrow.name else RECIPES[recipe]
+                point = run(kind(replace(kind.defaults, **changes, **own)), case, path.parent)
+                path.write_text(json.dumps(asdict(point)))
+    points = [json.loads(path.read_text()) for path in sorted(BUILD.glob("*/point.json"))]
+    with replacing(RESULTS) as file:
+        file.write(("[\n" + ",\n".join(map(json.dumps, points)) + "\n]\n").encode())
+    for point in points:
+        print(point)
+
+
+def run(recipe: Recipe, case: str, folder: Path) -> Point:
+    """Train one."""
+    done = train(recipe, folder, folder=DATA, resume=True)
+    difference = done.difference / done.scale
+    epochs = recipe.settings.epochs
+    return Point(recipe.name, case, epochs, done.weights, done.numbers, done.nbytes, done.decoded, difference)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,44 @@
+"""A variational autoencoder for MNIST, 652,824 parameters.
+
+D. P. Kingma, M. Welling, "Auto-encoding variational Bayes", 2014: a linear layer with a rectifier on the way in and one
+on the way out, and a Bernoulli distribution for each pixel.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class VAE(nn.Module):
+    """Grey images of 28×28 pixels to a few normally distributed numbers, and back.
+
+    Called as a module it is deterministic: it decodes the mean. Training needs :meth:`encode` and :meth:`decode`.
+
+    Args:
+        latents: the numbers that stand for an image.
+        hidden: units of each hidden layer.
+    """
+
+    def __init__(self, latents: int = 20, *, hidden: int = 400) -> None:
+        super().__init__()
+        self.latents = latents
+        self.encoder = nn.Linear(28 * 28, hidden)
+        self.mean = nn.Linear(hidden, latents)
+        self.log_variance = nn.Linear(hidden, latents)
+        self.decoder = nn.Linear(latents, hidden)
+        self.output = nn.Linear(hidden, 28 * 28)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Reconstructions of images, both float (n, 1, 28, 28) in 0 … 1: how probable each pixel is white."""
+        return self.decode(self.encode(x)[0]).sigmoid()
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (n, 1, 28, 28) → mean and logarithm of the variance of their latent numbers, each (n, latents)."""
+        x = F.relu(self.encoder(x.flatten(1)))
+        return self.mean(x), self.log_variance(x)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Latent numbers (n, latents) → logits of pixels (n, 1, 28, 28)."""
+        logits: Tensor = self.output(F.relu(self.decoder(z)))
+        return logits.view(-1, 1, 28, 28)
