@@ -17,8 +17,12 @@ import click
 from frformat import __version__
 from frformat.cli import errors
 
-COMMANDS: Final = ("encode", "decode", "dump", "verify", "diff")
-"""Each is the attribute of that name in the module of that name in this package."""
+COMMANDS: Final = ("encode", "decode", "dump", "verify", "diff", "train", "export-mobile", "compare")
+"""Each is the attribute of that name in the module of that name in this package, ``_`` for ``-``, or in one of
+:data:`MODULES`."""
+
+MODULES: Final = {"compare": "parity"}
+"""Modules that have another name than their command: the package ``compare`` is what ``diff`` is made of."""
 
 
 class Commands(click.Group):
@@ -32,7 +36,8 @@ class Commands(click.Group):
         """The command of that name, imported now."""
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f"frformat.cli.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command = getattr(import_module(f"frformat.cli.{MODULES.get(cmd_name, name)}"), name)
         assert isinstance(command, click.Command)
         return command
 
@@ -76,7 +81,7 @@ Try:
     help=HELP,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 fine, 1 the files differ (diff), 2 an error, 130 interrupted.",
+    epilog="Exit codes: 0 fine, 1 there are differences (diff, compare), 2 an error, 130 interrupted.",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s, format version 1")
 @click.pass_context

@@ -9,10 +9,11 @@ from typing import Any, Final
 import click
 
 from frformat.cli.terminal import clean, print_json
+from frformat.compare.errors import ReportError
 from frformat.errors import EncodeError, FrzError
 
 DIFFERENT: Final = 1
-"""Exit code of ``diff`` when the files differ."""
+"""Exit code of ``diff`` and ``compare`` when there are differences."""
 
 TROUBLE: Final = 2
 """Exit code of every error."""
@@ -23,7 +24,7 @@ INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 """Exit code when the reader of the output went away: 128 + SIGPIPE."""
 
-CAUGHT: Final = (FrzError, EncodeError, OSError, MemoryError)
+CAUGHT: Final = (FrzError, EncodeError, ReportError, OSError, MemoryError)
 """What a command may raise, beside click's own errors; anything else is a defect of frformat."""
 
 
@@ -31,8 +32,8 @@ def as_dict(error: Exception) -> dict[str, Any]:
     """What ``--json`` says of an error.
 
     Returns:
-        ``code`` (one of the format's, or ``ENCODE``, ``IO``, ``MEMORY``, ``USAGE``), ``reason``, ``file``, ``tensor``
-        and ``offset`` (in bytes, in the file), the last three None where they do not apply.
+        ``code`` (one of the format's, or ``ENCODE``, ``REPORT``, ``IO``, ``MEMORY``, ``USAGE``), ``reason``, ``file``,
+        ``tensor`` and ``offset`` (in bytes, in the file), the last three None where they do not apply.
 
     Raises:
         Exception: ``error`` itself, if it is neither one of :data:`CAUGHT` nor one of click's.
@@ -42,6 +43,8 @@ def as_dict(error: Exception) -> dict[str, Any]:
         code, reason, file, tensor, offset = error.code, error.reason, error.path, error.tensor, error.offset
     elif isinstance(error, EncodeError):
         code, reason = "ENCODE", str(error)
+    elif isinstance(error, ReportError):
+        code, reason = "REPORT", str(error)
     elif isinstance(error, OSError):
         code, reason = "IO", error.strerror or str(error)
         file = None if error.filename is None else os.fsdecode(error.filename)

@@ -1,0 +1,110 @@
+"""``frformat export-mobile``: a model becomes a file for PyTorch Mobile."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from frformat.cli import terminal
+from frformat.cli.options import json_option
+from frformat.cli.output import force_option, writing
+from frformat.cli.terminal import clean, count
+
+if TYPE_CHECKING:
+    from frformat.mobile import Export
+
+HELP = """Write a skeleton: a model for PyTorch Mobile without its weights, which model.frz holds.
+
+MODEL is unet, lenet5 or resnet20, or FILE.py:NAME with the name of a torch.nn.Module or of what makes one; the file
+is run. The model must be one that TorchScript can compile, or, with --example, trace. Its operators are checked
+against those of the oldest runtime. The app calls the skeleton's load_weights with the tensors of model.frz;
+the module android-decoder/pytorch does both.
+
+\b
+Examples:
+  frformat export-mobile unet -o model.ptl
+  frformat export-mobile net.py:Net -o model.ptl --weights model.frz --complete complete.ptl
+  frformat export-mobile net.py:make_net -o model.ptl --example 1,3,224,224
+  frformat export-mobile unet -o model.pt        # the same for LibTorch, DJL and torch.jit.load
+"""
+
+
+@click.command("export-mobile", help=HELP, epilog="Exit codes: 0 fine, 2 an error; the output is then left as it was.")
+@click.argument("model")
+@click.option("-o", "--output", metavar="OUT.ptl", type=click.Path(), required=True, help="The skeleton to write.")
+@click.option("--weights", metavar="IN.frz", type=click.Path(), help="Check that this file fits the model.")
+@click.option("--complete", metavar="OUT.ptl", type=click.Path(), help="Write the model with these weights, too.")
+@click.option(
+    "--example", "shapes", metavar="N,N,…", multiple=True, help="Shape of an input, to trace with. One for each input."
+)
+@click.option("--probe", is_flag=True, help="Return the layers' outputs, too, for `frformat compare`. Needs --example.")
+@click.option("--runtime", metavar="RELEASE", default="1.12", show_default=True, help="The oldest runtime to run it.")
+@force_option
+@json_option
+def export_mobile(
+    model: str,
+    output: str,
+    weights: str | None,
+    complete: str | None,
+    shapes: tuple[str, ...],
+    probe: bool,
+    runtime: str,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """See :data:`HELP`."""
+    if complete is not None and weights is None:
+        raise click.UsageError("--complete needs --weights.", click.get_current_context())
+    example = [_shape(text) for text in shapes]
+
+    import torch
+
+    from frformat import mobile
+    from frformat.mobile.models import build, give
+
+    with writing(output, force):
+        net = build(model)
+        if weights is not None:
+            give(net, weights)
+        options: dict[str, Any] = {"runtime": runtime, "probe": probe}
+        if example:
+            options["example"] = [torch.zeros(shape) for shape in example]
+        written = mobile.export_mobile(net, output, **options)
+    whole = None
+    if complete is not None:
+        with writing(complete, force):
+            whole = mobile.export_mobile(net, complete, with_weights=True, **options)
+    if as_json:
+        terminal.print_json({"skeleton": vars(written), "complete": whole and vars(whole)})
+    else:
+        _show(written, whole, weights)
+
+
+def _shape(text: str) -> list[int]:
+    """``1,3,224,224`` as numbers."""
+    try:
+        shape = [int(part) for part in text.split(",")]
+    except ValueError:
+        shape = [-1]
+    if min(shape) < 0:
+        raise click.BadParameter(f"{text!r} is not a shape such as 1,3,224,224", param_hint="--example")
+    return shape
+
+
+def _show(written: Export, whole: Export | None, weights: str | None) -> None:
+    runs = f"PyTorch Mobile {written.runtime} and later" if written.runtime else "LibTorch, DJL and torch.jit.load"
+    how = ", traced" if written.traced else ""
+    click.echo(
+        clean(
+            f"{written.path}: {count(written.bytes, 'byte')}, a skeleton of {count(len(written.tensors), 'tensor')} "
+            f"for {runs}{how}"
+        )
+    )
+    if weights is not None:
+        size = os.path.getsize(weights)
+        total = count(written.bytes + size, "byte")
+        click.echo(clean(f"{weights}: {count(size, 'byte')}, fits the model; together {total}"))
+    if whole is not None:
+        click.echo(clean(f"{whole.path}: {count(whole.bytes, 'byte')}, with weights"))

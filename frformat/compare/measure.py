@@ -1,0 +1,68 @@
+"""How far two outputs are apart, in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Classes = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class Distance:
+    """Between the elements of two arrays of one shape.
+
+    Attributes:
+        largest: the largest difference; infinite where only one of two elements is finite or NaN.
+        mean: the mean difference.
+        scale: the largest magnitude in the first array.
+    """
+
+    largest: float
+    mean: float
+    scale: float
+
+    @property
+    def relative(self) -> float:
+        """``largest`` as a share of ``scale``."""
+        return 0.0 if self.largest == 0 else self.largest / self.scale if self.scale else float("inf")
+
+
+def distance(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> Distance:
+    """Compare two arrays of one shape; NaN equals NaN."""
+    if a.size == 0:
+        return Distance(0.0, 0.0, 0.0)
+    with np.errstate(all="ignore"):
+        gaps = np.abs(np.subtract(a, b, dtype=np.float64))
+        gaps[(a == b) | (np.isnan(a) & np.isnan(b))] = 0
+        gaps[np.isnan(gaps)] = np.inf
+        scale = np.abs(a).max(where=np.isfinite(a), initial=0)
+    return Distance(float(gaps.max()), float(gaps.mean()), float(scale))
+
+
+def classes_of(values: NDArray[np.floating[Any]]) -> Classes | None:
+    """The class that wins at each place, the classes being axis 1; None if there is no such axis."""
+    return values.argmax(1) if values.ndim >= 2 and values.shape[1] else None
+
+
+def apart(a: Classes, b: Classes) -> int:
+    """At how many places two maps of classes differ."""
+    return int(np.count_nonzero(a != b))
+
+
+def accuracy(found: Classes, truth: Classes) -> float:
+    """The share of places at which the right class wins."""
+    return 1 - apart(found, truth) / max(found.size, 1)
+
+
+def dice(found: Classes, truth: Classes) -> float:
+    """The mean over all classes but 0 that occur of 2·|A ∩ B| / (|A| + |B|); 1 if none occurs."""
+    scores = []
+    for kind in np.union1d(np.unique(found), np.unique(truth)):
+        if kind:
+            a, b = found == kind, truth == kind
+            scores.append(2 * np.count_nonzero(a & b) / (np.count_nonzero(a) + np.count_nonzero(b)))
+    return float(np.mean(scores)) if scores else 1.0

@@ -1,0 +1,99 @@
+"""Lite-interpreter files, packed anew: smaller, the same bytes each time, and with a checksum of their own.
+
+A ``.ptl`` file is a ZIP archive. PyTorch's runtimes do not check its CRCs, so that a flipped bit becomes a wrong
+number or a crash. The last 18 bytes of a file that :func:`pack` writes, the archive's comment, are ``frz:crc32:``
+and, in eight hexadecimal digits, the CRC-32 of all bytes before these digits.
+"""
+
+from __future__ import annotations
+
+import io
+import pickletools
+import re
+import zipfile
+import zlib
+from typing import Final
+
+FOLDER: Final = "m"
+"""The one folder that holds all else, as PyTorch wants it."""
+
+MARK: Final = b"frz:crc32:"
+DIGITS: Final = 8
+NEVER: Final = (1980, 1, 1, 0, 0, 0)
+QUALIFIED: Final = re.compile(r"__torch__[\w.]+")
+NATIVE: Final = "__torch__.torch.classes."
+"""Classes of the runtime itself, whose names mean something to it."""
+
+
+def pack(data: bytes) -> bytes:
+    """What a lite interpreter needs of an archive written by PyTorch, compressed where that is of use.
+
+    Source code and debug information go; the bytecode and the objects stay, in which classes are named anew, because
+    PyTorch names them by what else was scripted in the same process.
+    """
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(out, "w") as target:
+        names = _class_names(record(data, "data.pkl"))
+        for path in source.namelist():
+            name = path.partition("/")[2]
+            if name.startswith("code/") or name == ".data/serialization_id":
+                continue
+            content = source.read(path)
+            if name in ("bytecode.pkl", "data.pkl"):
+                content = _renamed(content, names)
+            entry = zipfile.ZipInfo(f"{FOLDER}/{name}", NEVER)
+            smaller = len(zlib.compress(content, 9)) < len(content)
+            target.writestr(entry, content, zipfile.ZIP_DEFLATED if smaller else zipfile.ZIP_STORED, compresslevel=9)
+        target.comment = MARK + b"0" * DIGITS
+    packed = out.getvalue()[:-DIGITS]
+    return packed + b"%08x" % zlib.crc32(packed)
+
+
+def is_whole(data: bytes) -> bool | None:
+    """Whether the checksum matches; None if the file has none."""
+    if data[-DIGITS - len(MARK) : -DIGITS] != MARK:
+        return None
+    return data[-DIGITS:] == b"%08x" % zlib.crc32(data[:-DIGITS])
+
+
+def record(data: bytes, name: str) -> bytes:
+    """A file of an archive, by its name below the archive's only folder."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        folder = archive.namelist()[0].partition("/")[0]
+        return archive.read(f"{folder}/{name}")
+
+
+def _class_names(pickled: bytes) -> dict[str, str]:
+    """New names for the classes of objects in a pickle: numbered in the order in which they appear."""
+    names: dict[str, str] = {}
+    for code, argument, _ in pickletools.genops(pickled):
+        if code.name == "GLOBAL" and str(argument).startswith("__torch__.") and not str(argument).startswith(NATIVE):
+            module, _, name = str(argument).partition(" ")
+            names.setdefault(f"{module}.{name}", f"__torch__._{len(names)}.{name}")
+    return names
+
+
+def _renamed(pickled: bytes, names: dict[str, str]) -> bytes:
+    """A pickle with other class names, wherever they are in its texts."""
+
+    def replace(found: re.Match[str]) -> str:
+        head, tail = found[0], ""
+        while head and head not in names:  # a method's name begins with that of its class
+            head, dot, part = head.rpartition(".")
+            tail = dot + part + tail
+        return names.get(head, "") + tail
+
+    steps = list(pickletools.genops(pickled))
+    ends = [position for _, _, position in steps[1:]] + [len(pickled)]
+    out = []
+    for (code, argument, start), end in zip(steps, ends, strict=True):
+        assert start is not None
+        chunk = pickled[start:end]
+        if isinstance(argument, str) and "__torch__" in argument:
+            text = QUALIFIED.sub(replace, argument.replace(" ", ".") if code.name == "GLOBAL" else argument)
+            if code.name == "BINUNICODE":
+                chunk = chunk[:1] + len(text).to_bytes(4, "little") + text.encode()
+            elif code.name == "GLOBAL":
+                chunk = chunk[:1] + "\n".join(text.rsplit(".", 1)).encode() + b"\n"
+        out.append(chunk)
+    return b"".join(out)

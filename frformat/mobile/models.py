@@ -1,0 +1,73 @@
+"""Models that a command line names."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from types import ModuleType
+from typing import Final
+
+from torch import nn
+
+from frformat import limits, models
+from frformat.mobile.errors import ExportError
+from frformat.torch import MismatchError, load_model
+
+BUILT_IN: Final = {"unet": models.UNet, "lenet5": models.LeNet5, "resnet20": models.ResNet20}
+"""The reference networks by the names that the command line has for them."""
+
+
+def build(spec: str) -> nn.Module:
+    """The model that ``spec`` names.
+
+    Args:
+        spec: one of :data:`BUILT_IN`, or ``FILE.py:NAME`` or ``package.module:NAME``, where the name is that of a
+            module object or of what returns one when it is called without arguments. The file is run.
+
+    Raises:
+        ExportError: there is no such model.
+    """
+    if spec in BUILT_IN:
+        built: nn.Module = BUILT_IN[spec]()
+        return built
+    where, colon, name = spec.rpartition(":")
+    if not colon:
+        raise ExportError(f"{spec!r} is neither one of {', '.join(BUILT_IN)} nor of the form FILE.py:FACTORY")
+    try:
+        found = getattr(_module(where), name, None)
+        model = found if isinstance(found, nn.Module) or found is None else found()
+    except Exception as error:  # the user's code may raise anything
+        raise ExportError(f"{spec}: {type(error).__name__}: {error}") from error
+    if not isinstance(model, nn.Module):
+        what = f"{name} makes a {type(model).__name__}, not a torch.nn.Module" if found else f"there is no {name}"
+        raise ExportError(f"{spec}: {what}")
+    return model
+
+
+def give(model: nn.Module, weights: str, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET) -> None:
+    """Load an ``.frz`` file into a model.
+
+    Raises:
+        ExportError: it does not fit the model.
+        FrzError, OSError: it cannot be read.
+    """
+    try:
+        load_model(model, weights, tier=tier, memory_budget=memory_budget)
+    except MismatchError as error:
+        raise ExportError(" ".join(str(error).split())) from error
+
+
+def _module(where: str) -> ModuleType:
+    if not where.endswith(".py"):
+        return importlib.import_module(where)
+    name = os.path.basename(where).removesuffix(".py")
+    spec = importlib.util.spec_from_file_location(name, where)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # TorchScript looks up the names that a class uses in its module
+    sys.path.insert(0, os.path.dirname(os.path.abspath(where)))  # as when Python runs the file
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,17 @@
+"""Warnings that say nothing new."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without the warnings that TorchScript and its lite interpreter are no longer developed: phones run them."""
+    with warnings.catch_warnings():
+        for what in (r".*torch\.jit\..* is deprecated", "Lite Interpreter is deprecated"):
+            for category in (DeprecationWarning, FutureWarning):
+                warnings.filterwarnings("ignore", what, category)
+        yield

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from frformat.models import LeNet5
+from frformat.torch import save_file, save_model
+from tests.cli.command import frformat, refused
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights, two batches of inputs, their true classes, and a report that was made by the lite interpreter."""
+    folder = tmp_path_factory.mktemp("compare")
+    torch.manual_seed(0)
+    model = LeNet5().eval()
+    save_model(model, folder / "model.frz")
+    for name in ("inputs", "truth", "phone"):
+        (folder / name).mkdir()
+    for index in range(2):
+        x = torch.randn(3, 1, 28, 28)
+        np.save(folder / "inputs" / f"x{index}.npy", x.numpy())
+        with torch.no_grad():
+            np.save(folder / "truth" / f"x{index}.npy", model(x).argmax(1).numpy())
+    skeleton, report = folder / "model.ptl", folder / "phone" / "report.json"
+    assert frformat("export-mobile", "lenet5", "-o", skeleton, "--example", "3,1,28,28", "--probe").code == 0
+    runner = [sys.executable, "-W", "ignore", "-m", "frformat.compare.lite", "report"]
+    subprocess.run([*runner, skeleton, folder / "model.frz", folder / "inputs", "-o", report], check=True)
+    return folder
+
+
+def arguments(files: Path, *more: object) -> tuple[str, ...]:
+    return ("compare", "lenet5", str(files / "model.frz"), str(files / "inputs"), *map(str, more))
+
+
+def test_a_report_with_layers(files: Path):
+    outcome = frformat(
+        *arguments(files, "--phone", files / "phone" / "report.json", "--truth", files / "truth", "--json")
+    )
+    assert (outcome.code, outcome.err) == (0, "")
+    told = outcome.json
+    assert told["equal"]
+    assert told["summary"]["score"] == {"rebuilt": 1, "phone": 1}
+    assert told["summary"]["phone"]["largest"] < 1e-5
+    assert [row["name"] for row in told["layers"]] == ["000 conv1", "001 conv2", "002 fc1", "003 fc2"]
+    assert told["phone"]["load"].keys() >= {"total", "decode", "hand_over", "skeleton", "first_forward"}
+    assert told["phone"]["weights"]["bytes"] == (files / "model.frz").stat().st_size
+
+
+def test_other_weights_part_at_the_first_layer_that_has_them(files: Path, tmp_path: Path):
+    torch.manual_seed(0)
+    model = LeNet5()
+    with torch.no_grad():
+        model.fc1.weight.mul_(1.1)
+    save_file(model.state_dict(), tmp_path / "other.frz")
+    html = tmp_path / "report.html"
+    args = ("compare", "lenet5", tmp_path / "other.frz", files / "inputs", "--phone", files / "phone" / "report.json")
+    args = (*args, "--original", files / "model.frz", "--html", html)
+    outcome = frformat(*args)
+    assert (outcome.code, outcome.err) == (1, "")
+    assert "phone and desktop part at layer 002 fc1" in outcome.out
+    assert "original weights and desktop part at layer 002 fc1" in outcome.out
+    assert "phone and desktop differ on 2 inputs" in outcome.out
+    assert "fc1.weight" in html.read_text()
+    assert "--force" in refused(*args)
+
+
+def test_the_lite_interpreter_here(files: Path):
+    outcome = frformat(*arguments(files, "--phone", "lite"))
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.splitlines()[-1].startswith("phone and desktop agree on 2 inputs: largest difference ")
+
+
+def test_the_desktop_alone(files: Path):
+    outcome = frformat(*arguments(files, "--original", files / "model.frz"))
+    assert outcome.code == 0
+    assert outcome.out.splitlines()[-1] == "2 inputs on the desktop; no phone was asked"
+    assert "fc2.bias" in outcome.out
+
+
+def test_misuse(files: Path, tmp_path: Path):
+    bad = tmp_path / "bad.json"
+    bad.write_text("{}")
+    facts = json.loads((files / "phone" / "report.json").read_text())
+    facts["inputs"][0]["crc32"] = "00000000"
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(facts))
+    for more, fault in (
+        (("--phone", bad), "REPORT: "),
+        (("--phone", other), "is not the one given here"),
+        (("--phone", tmp_path / "none.json"), "No such file"),
+        (("--phone", tmp_path / "none.jar"), "none.jar"),
+        (("--phone", "lite", "--skeleton", tmp_path / "none.ptl"), "lite ended with code"),
+        (("--skeleton", "x.ptl", "--layers"), "--layers needs a skeleton"),
+        (("--phone", "lite", "--tier", 0), "A runner uses all tiers"),
+        (("--tolerance", "nan"), "not a number"),
+        (("--truth", tmp_path / "none"), "No such file"),
+        (("--html", tmp_path / "none" / "x.html"), "there is no folder"),
+        (("--original", tmp_path / "none.pt"), "No such file"),
+    ):
+        assert fault in refused(*arguments(files, *more))
+    told = frformat(*arguments(files, "--phone", bad, "--json"))
+    assert told.code == 2
+    assert told.json["error"]["code"] == "REPORT"
+
+
+def test_help_needs_no_torch():
+    code = "import sys\nfrom frformat.cli import main\n"
+    code += "try: main(['compare', '--help'])\nfinally: print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("False\n")
