@@ -5,20 +5,34 @@
 
 >>> regularize(model, keep=100, rules=["*.bias: keep=3"])  # then train as ever, and save
 
+>>> set_tier(model, 0)  # the smallest of the capacities that the model has in one
+
+>>> factored = factorize(model, images[:1])  # runs on the coefficients, without rebuilt weights
+
 What goes with training, such as truncation schedules, is in :mod:`frformat.torch.regularization`.
 """
 
+from frformat.torch.capacity import each_tier, get_tier, set_tier, tier_count
+from frformat.torch.factorization import factorize, factorize_tiers, summary
 from frformat.torch.files import load_file, save_file
-from frformat.torch.models import Difference, MismatchError, load_model, save_model
+from frformat.torch.loading import Difference
+from frformat.torch.models import MismatchError, load_model, save_model
 from frformat.torch.regularization import regularize, unregularize
 
 __all__ = [
     "Difference",
     "MismatchError",
+    "each_tier",
+    "factorize",
+    "factorize_tiers",
+    "get_tier",
     "load_file",
     "load_model",
     "regularize",
     "save_file",
     "save_model",
+    "set_tier",
+    "summary",
+    "tier_count",
     "unregularize",
 ]

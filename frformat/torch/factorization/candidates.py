@@ -1,0 +1,116 @@
+"""Layers whose weights are given as coefficients, and what may become of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import torch
+from torch import nn
+from torch.nn.utils.parametrize import type_before_parametrizations
+
+from frformat import zigzag
+from frformat.torch.factorization.cost import Cost, Run, Surroundings, choices, cost
+from frformat.torch.factorization.factors import KINDS, Axes, Factors, Sides
+from frformat.torch.factorization.layers import Factored, FactoredConvolution, FactoredLinear
+from frformat.torch.factorization.sources import Weight
+from frformat.torch.factorization.summary import LayerSummary
+
+Preference = Literal["speed", "memory"]
+
+DTYPES: Final = (torch.float32, torch.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A layer.
+
+    Attributes:
+        name: its path.
+        layer: the plain or regularized layer.
+        weight: its weight.
+        runs: its calls in the example, all of them possible on factors.
+        factors: of the weight, or None if there are none.
+        problem: why there are none, or an empty string.
+    """
+
+    name: str
+    layer: nn.Module
+    weight: Weight
+    runs: list[Run]
+    factors: Factors | None
+    problem: str
+
+    @property
+    def options(self) -> list[Sides]:
+        """Which bases may be factors; the last option has all."""
+        return [] if self.factors is None else choices(self.factors)
+
+    def make(self, sides: Sides) -> Factored:
+        """The layer on factors."""
+        assert self.factors is not None
+        given: Any = self.layer.bias
+        bias = None if given is None else nn.Parameter(given.detach(), given.requires_grad)
+        weight = self.weight.coefficients
+        ranks = {len(run.before) for run in self.runs}
+        if isinstance(self.layer, nn.Linear):
+            made: Factored = FactoredLinear(weight, bias, self.factors, sides)
+        else:
+            made = FactoredConvolution(self.layer, weight, bias, self.factors, sides)  # type: ignore[arg-type]
+            ranks &= {len(self.weight.shape)}  # else it is called without a batch
+        made.rank = ranks.pop() if len(ranks) == 1 else None
+        return made.eval()
+
+    def choose(self, around: Surroundings, prefer: Preference) -> LayerSummary:
+        """Decide by cost."""
+
+        def total(sides: Sides | None) -> Cost:
+            size = self.weight.coefficients.element_size()
+            first, *others = (cost(self.layer, self.factors, sides, run, around, size) for run in self.runs)
+            return sum(others, first)
+
+        def key(cost: Cost) -> tuple[float, float]:
+            return (cost.effort, cost.peak_bytes) if prefer == "speed" else (cost.weight_bytes, cost.effort)
+
+        kind, kept = type_before_parametrizations(self.layer).__name__, len(self.weight.coefficients)
+        box = zigzag.box(self.weight.view or self.weight.shape, kept)
+        fixed = (self.name, kind, self.weight.shape, kept, box)
+        rebuilt = total(None) if self.runs else None
+        if rebuilt is None or not self.options:
+            return LayerSummary(*fixed, None, self.problem, rebuilt, None)
+        costs = {sides: total(sides) for sides in self.options}
+        best = min(costs, key=lambda sides: key(costs[sides]))
+        pays = key(costs[best]) < key(rebuilt)
+        ratio, what = key(costs[best])[0] / key(rebuilt)[0], {"speed": "time", "memory": "memory"}[prefer]
+        why = f"{ratio:.2g} × the {what} expected" if pays else f"factors would take {ratio:.2g} × the {what} expected"
+        return LayerSummary(*fixed, best if pays else None, why, rebuilt, costs[best])
+
+
+def find_candidates(
+    model: nn.Module, given: Mapping[nn.Module, Weight], runs: Mapping[nn.Module, list[Run] | str]
+) -> Iterator[Candidate]:
+    """All layers with coefficients, in the order of the model."""
+    for name, layer in model.named_modules():
+        if layer not in given:
+            continue
+        weight, calls = given[layer], runs[layer]
+        kind = type_before_parametrizations(layer)
+        factors, problem = None, ""
+        if kind not in KINDS:
+            problem = f"no factors are known of {kind.__name__}"
+        elif isinstance(calls, str):
+            problem = calls
+        elif weight.coefficients.dtype not in DTYPES:
+            problem = f"factors are for float32 and float64, not {weight.coefficients.dtype}"
+        elif not len(weight.coefficients):
+            problem = "there are no coefficients"
+        elif (axes := Axes.of(weight.shape, weight.view)) is None:
+            problem = f"its view {list(weight.view or ())} joins the first axis with others"
+        else:
+            kept, transposed = len(weight.coefficients), bool(getattr(layer, "transposed", False))
+            box = zigzag.box(axes.lengths, kept)
+            factors = Factors(weight.shape, axes, kept, box, transposed)
+            problem = "" if choices(factors) else "no axis of channels has fewer coefficients than channels"
+        whole = calls if isinstance(calls, list) and kind in KINDS else []
+        yield Candidate(name, layer, weight, whole, factors, problem)

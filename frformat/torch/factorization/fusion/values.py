@@ -1,0 +1,234 @@
+"""What stands for a tensor while a graph is rewritten: the tensor, or thin values from which it could be made."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import fx
+
+from frformat.torch.factorization.algebra import apply_basis
+from frformat.torch.factorization.fusion.operations import Activation
+from frformat.torch.factorization.stream import activate, pool, stream
+
+
+@dataclass
+class Builder:
+    """The new graph.
+
+    Attributes:
+        graph: it.
+        expanded: paths of the layers whose channels all exist at once somewhere in it.
+    """
+
+    graph: fx.Graph = field(default_factory=fx.Graph)
+    expanded: set[str] = field(default_factory=set)
+
+    def call(self, function: Callable[..., Any], *args: Any) -> fx.Node:
+        """Add a call."""
+        return self.graph.call_function(function, args)
+
+    def attribute(self, name: str) -> fx.Node:
+        """Add a tensor of the model, by its name."""
+        return self.graph.get_attr(name)
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A matrix that takes (some) channels to fewer values: the transpose of a basis, or a rebuilt pointwise layer.
+
+    Attributes:
+        matrix: its name in the model: a basis (channels, rank), or a weight (rank, channels, …1).
+        channels: how many.
+        basis: which of the two.
+        start: the first of the channels.
+    """
+
+    matrix: str
+    channels: int
+    basis: bool = True
+    start: int = 0
+
+    def node(self, builder: Builder) -> fx.Node:
+        """Matrix (rank, channels)."""
+        whole = builder.attribute(self.matrix)
+        if self.basis:
+            return builder.call(torch.t, builder.call(torch.narrow, whole, 0, self.start, self.channels))
+        return builder.call(torch.narrow, builder.call(torch.flatten, whole, 1), 1, self.start, self.channels)
+
+    def part(self, start: int, channels: int) -> Projection:
+        """The matrix for some of its channels."""
+        return Projection(self.matrix, channels, self.basis, self.start + start)
+
+
+Post = Callable[[fx.Node], fx.Node]
+"""Adds an operation on thin values and gives its result."""
+
+
+class Value:
+    """A tensor."""
+
+    def dense(self, builder: Builder) -> fx.Node:
+        """The tensor itself."""
+        raise NotImplementedError
+
+    def project(self, builder: Builder, projection: Projection, last: bool) -> fx.Node:
+        """Its product with a projection along channels."""
+        return builder.call(apply_basis, self.dense(builder), projection.node(builder), last)
+
+    def channels(self) -> int | None:
+        """How many channels it has, if known."""
+        return None
+
+
+@dataclass
+class Dense(Value):
+    """A tensor that exists."""
+
+    node: fx.Node
+
+    def dense(self, builder: Builder) -> fx.Node:  # noqa: D102
+        return self.node
+
+
+@dataclass
+class Wide(Value):
+    """``basis @ z``: all channels from thin values.
+
+    Attributes:
+        z: thin values.
+        basis: (n, r).
+        count: n.
+        last: whether channels are the last axis, rather than the second.
+        rank: number of axes.
+        origin: path of the layer.
+        homogeneous: whether the last coefficient of ``z`` is still 1 everywhere.
+    """
+
+    z: fx.Node
+    basis: fx.Node
+    count: int
+    last: bool
+    rank: int
+    origin: str
+    homogeneous: bool = True
+    made: fx.Node | None = None
+
+    def dense(self, builder: Builder) -> fx.Node:  # noqa: D102
+        if self.made is None:
+            self.made = self.expand(builder)
+        return self.made
+
+    def expand(self, builder: Builder) -> fx.Node:
+        """A new tensor of all channels."""
+        builder.expanded.add(self.origin)
+        return builder.call(apply_basis, self.z, self.basis, self.last)
+
+    def project(self, builder: Builder, projection: Projection, last: bool) -> fx.Node:  # noqa: D102
+        if last != self.last:
+            return super().project(builder, projection, last)
+        both = builder.call(torch.mm, projection.node(builder), self.basis)
+        return builder.call(apply_basis, self.z, both, last)
+
+    def channels(self) -> int:  # noqa: D102
+        return self.count
+
+
+@dataclass
+class Stream:
+    """One pass over all channels, in blocks; later users of it are added to the call that the first one made."""
+
+    wide: Wide
+    activation: Activation
+    window: list[int] = field(default_factory=list)
+    call: fx.Node | None = None
+    projections: list[fx.Node] = field(default_factory=list)
+    pooled: list[bool] = field(default_factory=list)
+    made: dict[bool, fx.Node] = field(default_factory=dict)
+
+    def project(self, builder: Builder, projection: Projection, pooled: bool) -> fx.Node:
+        """One more result."""
+        limits = list(self.activation.limits)
+        if self.call is None:
+            self.projections.append(projection.node(builder))
+            self.pooled.append(pooled)
+            self.call = builder.call(
+                stream, self.wide.z, self.wide.basis, self.activation.name, limits,
+                self.projections, self.pooled, self.window, self.wide.last,
+            )  # fmt: skip
+        else:
+            with builder.graph.inserting_before(self.call):
+                self.projections.append(projection.node(builder))
+            self.pooled.append(pooled)
+            args = list(self.call.args)
+            args[4:7] = self.projections, self.pooled, self.window
+            self.call.args = tuple(args)
+        return builder.call(operator.getitem, self.call, len(self.pooled) - 1)
+
+    def dense(self, builder: Builder, pooled: bool) -> fx.Node:
+        """All channels, in memory."""
+        if False not in self.made:
+            wide = self.wide.expand(builder)
+            self.made[False] = builder.call(activate, wide, self.activation.name, list(self.activation.limits))
+        if pooled and True not in self.made:
+            self.made[True] = builder.call(pool, self.made[False], self.window)
+        return self.made[pooled]
+
+
+@dataclass
+class Active(Value):
+    """A wide value after an activation, and maybe a pooling, and operations that are the same for every channel."""
+
+    source: Stream
+    pooled: bool = False
+    post: tuple[Post, ...] = ()
+    made: fx.Node | None = None
+
+    def dense(self, builder: Builder) -> fx.Node:  # noqa: D102
+        if self.made is None:
+            self.made = self._after(self.source.dense(builder, self.pooled))
+        return self.made
+
+    def project(self, builder: Builder, projection: Projection, last: bool) -> fx.Node:  # noqa: D102
+        if last != self.source.wide.last:
+            return super().project(builder, projection, last)
+        return self._after(self.source.project(builder, projection, self.pooled))
+
+    def channels(self) -> int:  # noqa: D102
+        return self.source.wide.count
+
+    def _after(self, node: fx.Node) -> fx.Node:
+        for each in self.post:
+            node = each(node)
+        return node
+
+
+@dataclass
+class Joined(Value):
+    """Values one after the other along channels."""
+
+    parts: tuple[Value, ...]
+    axis: int
+    made: fx.Node | None = None
+
+    def dense(self, builder: Builder) -> fx.Node:  # noqa: D102
+        if self.made is None:
+            self.made = builder.call(torch.cat, [part.dense(builder) for part in self.parts], self.axis)
+        return self.made
+
+    def project(self, builder: Builder, projection: Projection, last: bool) -> fx.Node:  # noqa: D102
+        known = [part.channels() for part in self.parts]
+        rest = projection.channels - sum(count or 0 for count in known)
+        if known.count(None) > 1:
+            return super().project(builder, projection, last)
+        start, total = 0, None
+        for part, count in zip(self.parts, known, strict=True):
+            count = rest if count is None else count
+            node = part.project(builder, projection.part(start, count), last)
+            total = node if total is None else builder.call(torch.add, total, node)
+            start += count
+        assert total is not None
+        return total

@@ -1,0 +1,151 @@
+# mypy: disable-error-code="empty-body"
+# fmt: off — TorchScript wants each body on a line of its own
+"""The functions of factored layers as methods of one module, behind a TorchScript interface.
+
+TorchScript puts a copy of a function wherever it is called, which would make an exported network twenty times as large
+as it need be; methods of an interface are called.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from frformat.torch.factorization import algebra
+from frformat.torch.factorization.stream import stream
+
+
+@torch.jit.interface
+class Operations(nn.Module):
+    """What an exported network calls; see :mod:`frformat.torch.factorization.algebra` and :func:`stream`."""
+
+    def cosines(self, n: int, r: int, double: bool) -> Tensor:  # noqa: D102
+        pass
+
+    def core(self, coefficients: Tensor, places: Tensor, tables: list[Tensor], shape: list[int]) -> Tensor:  # noqa: D102
+        pass
+
+    def homogeneous(self, basis: Tensor, bias: Tensor | None) -> Tensor:  # noqa: D102
+        pass
+
+    def convolve(  # noqa: D102
+        self,
+        x: Tensor,
+        core: Tensor,
+        stride: list[int],
+        padding: list[int],
+        dilation: list[int],
+        transposed: bool,
+        output_padding: list[int],
+    ) -> Tensor:
+        pass
+
+    def multiply(self, x: Tensor, core: Tensor) -> Tensor:  # noqa: D102
+        pass
+
+    def with_one(self, z: Tensor, last: bool) -> Tensor:  # noqa: D102
+        pass
+
+    def apply_basis(self, x: Tensor, basis: Tensor, last: bool) -> Tensor:  # noqa: D102
+        pass
+
+    def batch_moments(self, z: Tensor, basis: Tensor, last: bool) -> tuple[Tensor, Tensor]:  # noqa: D102
+        pass
+
+    def normalize(  # noqa: D102
+        self, basis: Tensor, mean: Tensor, variance: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
+    ) -> Tensor:
+        pass
+
+    def stream(  # noqa: D102
+        self,
+        z: Tensor,
+        basis: Tensor,
+        activation: str,
+        limits: list[float],
+        projections: list[Tensor],
+        pooled: list[bool],
+        window: list[int],
+        last: bool,
+    ) -> list[Tensor]:
+        pass
+
+
+class Implementation(nn.Module):
+    """The functions."""
+
+    @torch.jit.export
+    def cosines(self, n: int, r: int, double: bool) -> Tensor:  # noqa: D102
+        return algebra.cosines(n, r, double)
+
+    @torch.jit.export
+    def core(self, coefficients: Tensor, places: Tensor, tables: list[Tensor], shape: list[int]) -> Tensor:  # noqa: D102
+        return algebra.core(coefficients, places, tables, shape)
+
+    @torch.jit.export
+    def homogeneous(self, basis: Tensor, bias: Tensor | None) -> Tensor:  # noqa: D102
+        return algebra.homogeneous(basis, bias)
+
+    @torch.jit.export
+    def convolve(  # noqa: D102
+        self,
+        x: Tensor,
+        core: Tensor,
+        stride: list[int],
+        padding: list[int],
+        dilation: list[int],
+        transposed: bool,
+        output_padding: list[int],
+    ) -> Tensor:
+        return algebra.convolve(x, core, stride, padding, dilation, transposed, output_padding)
+
+    @torch.jit.export
+    def multiply(self, x: Tensor, core: Tensor) -> Tensor:  # noqa: D102
+        return algebra.multiply(x, core)
+
+    @torch.jit.export
+    def with_one(self, z: Tensor, last: bool) -> Tensor:  # noqa: D102
+        return algebra.with_one(z, last)
+
+    @torch.jit.export
+    def apply_basis(self, x: Tensor, basis: Tensor, last: bool) -> Tensor:  # noqa: D102
+        return algebra.apply_basis(x, basis, last)
+
+    @torch.jit.export
+    def batch_moments(self, z: Tensor, basis: Tensor, last: bool) -> tuple[Tensor, Tensor]:  # noqa: D102
+        return algebra.batch_moments(z, basis, last)
+
+    @torch.jit.export
+    def normalize(  # noqa: D102
+        self, basis: Tensor, mean: Tensor, variance: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
+    ) -> Tensor:
+        return algebra.normalize(basis, mean, variance, weight, bias, eps)
+
+    @torch.jit.export
+    def stream(  # noqa: D102
+        self,
+        z: Tensor,
+        basis: Tensor,
+        activation: str,
+        limits: list[float],
+        projections: list[Tensor],
+        pooled: list[bool],
+        window: list[int],
+        last: bool,
+    ) -> list[Tensor]:
+        return stream(z, basis, activation, limits, projections, pooled, window, last)
+
+
+FUNCTIONS = {getattr(algebra, name, stream): name for name in vars(Implementation) if not name.startswith("_")}
+"""Names of the methods by function."""
+
+
+class Portable(fx.GraphModule):
+    """A graph that calls them."""
+
+    __annotations__ = {"_operations": Operations}
+
+    def __init__(self, root: Any, graph: fx.Graph, class_name: str = "Portable") -> None:
+        super().__init__(root, graph, class_name)  # TorchScript reads this method's source, and warns of the other's

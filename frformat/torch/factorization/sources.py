@@ -1,0 +1,116 @@
+"""Where coefficients come from: a regularized model, or a file for a plain one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
+
+from frformat import FrzFile
+from frformat.tiers import at_tier, names
+from frformat.torch.factorization.layers import Factored
+from frformat.torch.models import MismatchError
+from frformat.torch.regularization import Spectral
+from frformat.torch.tensors import to_torch
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A weight that is given as coefficients.
+
+    Attributes:
+        shape: of the tensor.
+        view: shape in which the spectrum is taken, or None.
+        coefficients: (k,), in the type that the layer computes in; one object for tied weights.
+    """
+
+    shape: tuple[int, ...]
+    view: tuple[int, ...] | None
+    coefficients: nn.Parameter
+
+
+def from_model(model: nn.Module) -> dict[nn.Module, Weight]:
+    """The weights of a regularized model's layers, by module."""
+    found: dict[nn.Module, Weight] = {}
+    tied: dict[int, nn.Parameter] = {}
+    for module in model.modules():
+        if not is_parametrized(module, "weight"):
+            continue
+        held: Any = module.parametrizations["weight"]  # type: ignore[index]
+        spectral = held[0]
+        if len(held) == 1 and isinstance(spectral, Spectral):
+            if id(held) not in tied:
+                values = spectral._values(held.original).detach().to(held.original.dtype).clone()
+                tied[id(held)] = nn.Parameter(values, held.original.requires_grad)
+            found[module] = Weight(spectral.shape, spectral.view, tied[id(held)])
+    return found
+
+
+def from_file(model: nn.Module, file: FrzFile) -> dict[nn.Module, Weight]:
+    """The weights of a plain model's layers that a file holds as coefficients, by module.
+
+    Raises:
+        MismatchError: a weight has another shape in the model.
+        FrzError: the file is damaged.
+    """
+    found: dict[nn.Module, Weight] = {}
+    tied: dict[str, nn.Parameter] = {}
+    for path, module in model.named_modules():
+        name, own = f"{path}.weight" if path else "weight", getattr(module, "weight", None)
+        if not isinstance(own, nn.Parameter) or name not in file or file.info(name).coding != "dct":
+            continue
+        if file.info(name).shape != tuple(own.shape):
+            there = list(file.info(name).shape)
+            raise MismatchError(f"{name}: shape {there} in the file, {list(own.shape)} in the model")
+        spectrum, source = file.spectrum(name), file.aliases.get(name, name)
+        if source not in tied:
+            device = "cpu" if own.device.type == "meta" else own.device
+            tied[source] = nn.Parameter(
+                torch.from_numpy(spectrum.coefficients).to(device, own.dtype), own.requires_grad
+            )
+        found[module] = Weight(spectrum.shape, spectrum.view, tied[source])
+    return found
+
+
+def load_rest(model: nn.Module, file: FrzFile) -> None:
+    """Take over the tensors of a file that are not coefficients of factored layers, rebuilt, whatever device is theirs.
+
+    Raises:
+        MismatchError: names or shapes differ, or a buffer that is not stored is on the meta device.
+        FrzError: the file is damaged.
+    """
+    done = {
+        f"{path}.weight" if path else "weight"
+        for path, layer in model.named_modules(remove_duplicate=False)
+        if isinstance(layer, Factored)
+    }
+    state = model.state_dict(keep_vars=True)
+    missing = [name for name in state if name not in file and name not in done]
+    unexpected = [name for name in names(file) if name not in state]
+    if missing or unexpected:
+        raise MismatchError(
+            f"the file does not fit {type(model).__name__}: missing from the file: {', '.join(missing) or 'nothing'}; "
+            f"not in the model: {', '.join(unexpected) or 'nothing'}"
+        )
+    tensors: dict[str, Tensor] = {}
+    tied: dict[int, Tensor] = {}
+    for name, own in state.items():
+        if name not in done:
+            if id(own) not in tied:
+                tied[id(own)] = _like(own, to_torch(at_tier(file, name)), name)
+            tensors[name] = tied[id(own)]
+    model.load_state_dict(tensors, strict=False, assign=True)
+    lost = [name for name, buffer in model.named_buffers() if buffer.device.type == "meta"]
+    if lost:
+        raise MismatchError(f"on the meta device, and not in the file: {', '.join(lost)}; make these on the CPU")
+
+
+def _like(own: Tensor, stored: Tensor, name: str) -> Tensor:
+    """What a file holds, as what the model has: a parameter or a buffer, of its type, and on its device."""
+    if stored.shape != own.shape:
+        raise MismatchError(f"{name}: shape {list(stored.shape)} in the file, {list(own.shape)} in the model")
+    moved = stored.to("cpu" if own.device.type == "meta" else own.device, own.dtype)
+    return nn.Parameter(moved, own.requires_grad) if isinstance(own, nn.Parameter) else moved

@@ -1,0 +1,84 @@
+"""One factored model for each capacity tier; all of them on the same coefficients."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+import frformat
+from frformat.torch.capacity import Tiered, each_tier
+from frformat.torch.factorization.factorize import factorize
+from frformat.torch.regularization.views import Example
+
+StrPath = str | os.PathLike[str]
+
+
+class FactoredTiers(Tiered, nn.Module):
+    """Factored models of which :func:`frformat.torch.set_tier` chooses the one that runs.
+
+    Attributes:
+        models: of each tier, the smallest first.
+    """
+
+    def __init__(self, models: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.models = nn.ModuleList(models)
+        self.tier = len(models) - 1
+        for model in models[:-1]:
+            _share(model, models[-1])
+
+    @property
+    def tiers(self) -> int:
+        """How many there are."""
+        return len(self.models)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the tier's model makes of it."""
+        return self.models[self.tier](*args, **kwargs)
+
+
+def factorize_tiers(
+    model: nn.Module, example: Example, weights: StrPath | None = None, **options: Any
+) -> FactoredTiers:
+    """Like :func:`factorize`, with all tiers of a model or a file, from which :func:`frformat.torch.set_tier` chooses.
+
+    What is factored is decided for each tier, and all that it takes is made now, so that a change copies nothing. The
+    coefficients of a smaller tier are the first ones of the largest tier's, in the same memory; only of weights that it
+    is faster to rebuild does each tier have its own.
+
+    >>> factored = factorize_tiers(UNet(), images[:1], "unet.frz")
+    >>> set_tier(factored, 0)
+
+    Args:
+        model: as for :func:`factorize`, with tiers (see :func:`frformat.torch.regularization.make_tiers`), or plain if
+            there is a file.
+        example: as for :func:`factorize`.
+        weights: a file; all tiers that are present are taken.
+        options: further ones of :func:`factorize`, but ``tier``.
+
+    Raises:
+        ValueError, MismatchError, FrzError, OSError: as for :func:`factorize`.
+    """
+    if weights is None:
+        tiered = copy.deepcopy(model)
+        return FactoredTiers([factorize(tiered, example, **options) for _ in each_tier(tiered)])
+    with frformat.open(weights) as file:
+        present = file.tiers_present
+    return FactoredTiers([factorize(model, example, weights, tier=tier, **options) for tier in range(present)])
+
+
+@torch.no_grad()
+def _share(smaller: nn.Module, whole: nn.Module) -> None:
+    """Let tensors of a model be those of another, or the first part of them, where their elements are the same."""
+    tensors = dict(whole.named_parameters()) | dict(whole.named_buffers())
+    for name, tensor in [*smaller.named_parameters(), *smaller.named_buffers()]:
+        other = tensors.get(name)
+        if other is not None and (other.dtype, other.device) == (tensor.dtype, tensor.device):
+            part = other[: len(tensor)] if tensor.dim() == other.dim() == 1 else other
+            if part.shape == tensor.shape and torch.equal(part, tensor):
+                tensor.data = part.data

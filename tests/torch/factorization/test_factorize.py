@@ -1,0 +1,205 @@
+"""From models and files to factored models, and what they say about it."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+import frformat
+from frformat.models import LeNet5, ResNet20, UNet
+from frformat.torch import MismatchError, factorize, regularize, save_model, summary, unregularize
+from frformat.torch.factorization import Factored
+
+
+def unet(width: int = 16) -> nn.Module:
+    return regularize(UNet(width=width).eval(), 33, factored=False)
+
+
+def image(size: int = 64) -> torch.Tensor:
+    return torch.rand(1, 3, size, size)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    model = unet()
+    save_model(model, tmp_path / "unet.frz")
+    return model, tmp_path / "unet.frz"
+
+
+def test_a_file_gives_what_the_regularized_model_gives(saved):
+    model, path = saved
+    x = image()
+    with torch.no_grad():
+        expected = factorize(model, x)(x)
+        with torch.device("meta"):
+            skeleton = UNet(width=16)
+        made = factorize(skeleton, x, path)
+        torch.testing.assert_close(made(x), expected)
+        torch.testing.assert_close(factorize(UNet(width=16), x, path)(x), expected)
+        torch.testing.assert_close(expected, unregularize(model)(x), rtol=1e-3, atol=1e-3)
+    assert not any(tensor.is_meta for tensor in (*made.parameters(), *made.buffers()))
+    assert all(parameter.is_meta for parameter in skeleton.parameters())
+
+
+def test_the_model_given_stays_as_it_is():
+    model, x = unet(), image()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    made = factorize(model.train(), x)
+    assert model.training
+    assert not made.training
+    assert {name: tensor for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])} == {}
+    with torch.no_grad():
+        model(x)  # still runs, and so do its hooks
+        next(made.parameters()).zero_()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_weights_take_little_memory():
+    model = unet(32)
+    made = factorize(model, image())
+    dense = sum(tensor.numel() for tensor in unregularize(model).parameters())
+    held = sum(tensor.numel() for tensor in (*made.parameters(), *made.buffers()))
+    assert held < dense / 50
+
+
+def test_other_coefficients_can_be_loaded(saved):
+    model, path = saved
+    other = unet()
+    made, x = factorize(other, image()), image()
+    with frformat.open(path) as file:
+        state = made.state_dict()
+        for name in file:
+            spectrum = file.spectrum(name)
+            array = spectrum.coefficients if state[name].dim() == 1 else spectrum.weights()
+            state[name] = torch.from_numpy(array)
+    made.load_state_dict(state)
+    with torch.no_grad():
+        torch.testing.assert_close(made(x), factorize(model, x)(x))
+
+
+def test_summary():
+    model = regularize(UNet(width=64).eval(), 33, factored=False)
+    made = factorize(model, torch.empty(1, 3, 640, 959, device="meta"))
+    found = summary(made)
+    assert [layer.name for layer in found.layers][:2] == ["inc.double_conv.0", "inc.double_conv.3"]
+    by_name = {layer.name: layer for layer in found.layers}
+    layer = by_name["down1.maxpool_conv.1.double_conv.3"]
+    pixels = 320 * 479
+    assert layer.rebuilt.multiply_adds == pixels * 128 * 128 * 9
+    building = 4 * 4 * 3 * 3 * 3 + 4 * 4 * 3 * 3 * 3
+    assert layer.factored.multiply_adds == pixels * (128 * 4 + 4 * 4 * 9 + 4 * 128) + building
+    assert layer.rebuilt.weight_bytes == 128 * 128 * 9 * 4
+    assert layer.sides == ("into", "out")
+    assert found.streams == 18
+    text = str(found)
+    assert all(name in text for name in by_name)
+    assert "outc.conv" in text
+    assert summary(copy.deepcopy(made)) == found
+
+
+def test_where_factors_cost_more_weights_are_rebuilt():
+    model = regularize(LeNet5(), 0.9, rules=["*.bias: raw"])
+    made = factorize(model, torch.rand(1, 1, 28, 28))
+    assert not any(isinstance(module, Factored) for module in made.modules())
+    for layer in summary(made).layers:
+        assert layer.sides is None
+        assert layer.why
+    x = torch.rand(3, 1, 28, 28)
+    torch.testing.assert_close(made(x), unregularize(model).eval()(x))
+
+
+def test_least_memory_can_be_preferred():
+    model = regularize(LeNet5(), 40, rules=["*.bias: keep=3"], example=torch.rand(1, 1, 28, 28))
+    x = torch.rand(2, 1, 28, 28)
+    made = factorize(model, x, prefer="memory")
+    assert all(layer.sides for layer in summary(made).layers if layer.name == "fc1")
+    torch.testing.assert_close(made(x), unregularize(model).eval()(x), rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="neither 'speed' nor 'memory'"):
+        factorize(model, x, prefer="size")
+
+
+def test_running_statistics_and_raw_tensors_come_from_the_file(tmp_path):
+    model = regularize(ResNet20(), 0.05)
+    model.train()(torch.rand(8, 3, 32, 32))
+    save_model(model, tmp_path / "resnet.frz")
+    x = torch.rand(2, 3, 32, 32)
+    with torch.device("meta"):
+        skeleton = ResNet20()
+    made = factorize(skeleton, x, tmp_path / "resnet.frz")
+    with torch.no_grad():
+        torch.testing.assert_close(made(x), unregularize(model).eval()(x), rtol=1e-3, atol=1e-4)
+
+
+class Tied(nn.Module):
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.one, self.two = nn.Linear(n, n), nn.Linear(n, n)
+        self.two.weight = self.one.weight
+
+    def forward(self, x):
+        return self.two(self.one(x))
+
+
+@pytest.mark.parametrize(("n", "rank"), [(8, 2), (300, 1)])
+def test_tied_weights_stay_one(tmp_path, n, rank):
+    model = regularize(Tied(n), 9)
+    save_model(model, tmp_path / "tied.frz")
+    x = torch.rand(2000, n)
+    for made in (factorize(model, x), factorize(Tied(n), x, tmp_path / "tied.frz")):
+        assert made.one.weight is made.two.weight
+        assert made.one.weight.dim() == rank
+        torch.testing.assert_close(made(x), unregularize(copy.deepcopy(model))(x), rtol=1e-4, atol=1e-5)
+
+
+def test_a_lone_layer():
+    layer = regularize(nn.Conv2d(64, 64, 3), 20)
+    x = torch.rand(1, 64, 50, 50)
+    made = factorize(layer, x)
+    assert isinstance(made, Factored)
+    torch.testing.assert_close(made(x), unregularize(layer)(x), rtol=1e-4, atol=1e-5)
+
+
+class Choosing(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.other = nn.Linear(64, 64), nn.Linear(64, 64)
+
+    def forward(self, x):
+        return self.layer(x) if float(x.sum()) > 0 else self.other(x)
+
+
+def test_a_model_that_looks_at_elements_is_run_with_them():
+    x = torch.rand(5000, 64)
+    found = {layer.name: layer for layer in summary(factorize(regularize(Choosing(), 9), x)).layers}
+    assert found["layer"].sides
+    assert "does not reach" in found["other"].why
+
+
+def test_what_cannot_be_done_is_said(saved, tmp_path):
+    _, path = saved
+    x = image()
+    with pytest.raises(ValueError, match="has no regularized layer"):
+        factorize(UNet(), x)
+    with pytest.raises(ValueError, match="does not run on the example"):
+        factorize(UNet(width=16).to("meta"), torch.rand(1, 4, 64, 64), path)
+    with pytest.raises(MismatchError, match=r"shape \[16, 3, 3, 3\] in the file, \[8, 3, 3, 3\] in the model"):
+        factorize(UNet(width=8), x, path)
+    save_model(regularize(nn.ModuleDict({"fc1": nn.Linear(800, 500)}), 9), tmp_path / "part.frz")
+    with pytest.raises(MismatchError, match=r"missing from the file: fc2\.weight"):
+        factorize(Part(), torch.rand(1, 800), tmp_path / "part.frz")
+    with pytest.raises(ValueError, match="was not made by factorize"):
+        summary(UNet())
+    with pytest.raises(frformat.FrzError):
+        factorize(UNet(width=16), x, path, tier=3)
+
+
+class Part(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(800, 500), nn.Linear(500, 10, bias=False)
+
+    def forward(self, x):
+        return self.fc2(self.fc1(x))

@@ -1,0 +1,226 @@
+"""Fused networks compute what the unfused and the rebuilt ones do."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+
+from frformat.models import UNet
+from frformat.torch import regularize, unregularize
+from frformat.torch.factorization import candidates, factorize, summary
+
+
+@pytest.fixture(autouse=True)
+def _always_factors(monkeypatch):
+    """Factors are used wherever they can be, however small the network."""
+    choose = candidates.Candidate.choose
+
+    def always(self, around, prefer):
+        made = choose(self, around, prefer)
+        sides = self.options[-1] if self.options else None
+        return type(made)(**{**vars(made), "sides": sides})
+
+    monkeypatch.setattr(candidates.Candidate, "choose", always)
+
+
+def check(model: nn.Module, x: torch.Tensor, keep: int = 30, tolerance: float = 1e-9) -> nn.Module:
+    """The fused network; its outputs are compared with the rebuilt one's, relative to the largest."""
+    model = regularize(model.double().eval(), keep, factored=False)
+    plain = unregularize(copy.deepcopy(model))
+    fused = factorize(model, x)
+    with torch.no_grad():
+        expected, out = plain(x), fused(x)
+    assert out.shape == expected.shape
+    assert (out - expected).abs().max() <= tolerance * expected.abs().max().clamp(min=1e-3)
+    return fused
+
+
+STAGES = {
+    "conv": lambda n: nn.Conv2d(n, 8, 3, padding=1),
+    "wide": lambda n: nn.Conv2d(n, 12, 3, padding=1, padding_mode="circular", bias=False),
+    "strided": lambda n: nn.Conv2d(n, 8, 3, stride=2, padding=1),
+    "groups": lambda n: nn.Conv2d(n, 8, 3, padding=1, groups=2),
+    "pointwise": lambda n: nn.Conv2d(n, 6, 1),
+    "up": lambda n: nn.ConvTranspose2d(n, 8, 2, stride=2),
+    "batch norm": nn.BatchNorm2d,
+    "own statistics": lambda n: nn.BatchNorm2d(n, track_running_stats=False, affine=False),
+    "group norm": lambda n: nn.GroupNorm(2, n),
+    "relu": lambda n: nn.ReLU(inplace=True),
+    "relu6": lambda n: nn.ReLU6(),
+    "leaky": lambda n: nn.LeakyReLU(0.2),
+    "elu": lambda n: nn.ELU(0.7),
+    "gelu": lambda n: nn.GELU(),
+    "silu": lambda n: nn.SiLU(),
+    "max": lambda n: nn.MaxPool2d(2),
+    "odd max": lambda n: nn.MaxPool2d((3, 2)),
+    "overlapping max": lambda n: nn.MaxPool2d(3, 2, padding=1),
+    "average": lambda n: nn.AvgPool2d(3, 2, padding=1),
+    "resize": lambda n: nn.Upsample(scale_factor=2, mode="bilinear"),
+    "pad": lambda n: nn.ZeroPad2d((1, 0, 2, 1)),
+    "dropout": lambda n: nn.Dropout(0.5),
+}
+
+
+class Chain(nn.Module):
+    """Stages one after the other; some values are kept and joined with, or added to, later ones."""
+
+    def __init__(self, stages: list[str], joins: dict[int, tuple[int, str]]) -> None:
+        super().__init__()
+        self.joins = joins
+        self.layers = nn.ModuleList()
+        channels, counts = 4, []
+        for i, stage in enumerate(stages):
+            layer = STAGES[stage](channels)
+            self.layers.append(layer)
+            channels = getattr(layer, "out_channels", channels)
+            if i in joins:
+                channels = channels + counts[joins[i][0]] if joins[i][1] == "cat" else channels
+            counts.append(channels)
+
+    def forward(self, x):
+        seen = []
+        for i, layer in enumerate(self.layers):
+            x = layer(x)
+            if i in self.joins:
+                source, how = self.joins[i]
+                other = F.interpolate(seen[source], size=(x.shape[2], x.size(3)))
+                x = torch.cat([other, x], 1) if how == "cat" else x + other[:, :1]
+            seen.append(x)
+        return x
+
+
+@st.composite
+def chains(draw):
+    heavy = [name for name in STAGES if name in ("conv", "wide", "strided", "groups", "pointwise", "up")]
+    stages = []
+    for _ in range(draw(st.integers(1, 4))):
+        stages.append(draw(st.sampled_from(heavy)))
+        stages += draw(st.lists(st.sampled_from([name for name in STAGES if name not in heavy]), max_size=3))
+    stages.append("conv")
+    joins = {}
+    for i in range(1, len(stages)):
+        if draw(st.integers(0, 4)) == 0:
+            joins[i] = (draw(st.integers(0, i - 1)), draw(st.sampled_from(["cat", "add"])))
+    return Chain(stages, joins)
+
+
+@given(chains(), st.integers(1, 80))
+@settings(max_examples=40)
+def test_chains(model, keep):
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None:
+            nn.init.normal_(module.running_mean)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+            nn.init.normal_(module.weight)
+            nn.init.normal_(module.bias)
+    x = torch.randn(2, 4, 22, 19, dtype=torch.float64)
+    try:
+        model.double().eval()(x)
+    except (RuntimeError, ValueError) as error:  # a picture that has become too small
+        if "size" not in str(error) and "spatial" not in str(error) and "Kernel" not in str(error):
+            raise
+        return
+    check(model, x, keep)
+
+
+def test_unet():
+    fused = check(UNet(width=8), torch.rand(1, 3, 37, 45, dtype=torch.float64), 33)
+    assert summary(fused).streams == 18  # behind each rectifier
+    code = fused.code
+    assert "max_pool" not in code
+    assert "torch.cat" not in code
+
+
+def test_names_and_copies():
+    model = regularize(UNet(width=8).eval(), 33, factored=False)
+    x = torch.rand(1, 3, 32, 32)
+    fused = factorize(model, x)
+    names = set(unregularize(copy.deepcopy(model)).state_dict())
+    assert set(fused.state_dict()) == names
+    copied = copy.deepcopy(fused)
+    assert set(copied.state_dict()) == names
+    assert str(summary(copied)) == str(summary(fused))
+    assert {p.data_ptr() for p in copied.parameters()}.isdisjoint({p.data_ptr() for p in fused.parameters()})
+    with torch.no_grad():
+        torch.testing.assert_close(copied(x), fused(x))
+        doubled = copy.deepcopy(fused).double()(x.double())
+        torch.testing.assert_close(doubled, fused(x).double(), rtol=1e-2, atol=1e-2)
+
+
+class Perceptron(nn.Module):
+    def __init__(self, norm: bool = True) -> None:
+        super().__init__()
+        self.first, self.second, self.third = nn.Linear(20, 40), nn.Linear(40, 30), nn.Linear(30, 5)
+        self.norm = nn.BatchNorm1d(40) if norm else nn.Identity()
+
+    def forward(self, x):
+        return self.third(torch.tanh(self.second(F.gelu(self.norm(self.first(x))))))
+
+
+def test_linear_layers():
+    x = torch.randn(7, 20, dtype=torch.float64)
+    assert summary(check(Perceptron(), x)).streams == 2
+    assert summary(check(Perceptron(norm=False), x.reshape(7, 1, 20))).streams == 2
+
+
+def test_convolutions_along_one_and_three_axes():
+    for axes in (1, 3):
+        conv, norm = getattr(nn, f"Conv{axes}d"), getattr(nn, f"BatchNorm{axes}d")
+        layers = [conv(3, 16, 3), norm(16), nn.ReLU(), getattr(nn, f"MaxPool{axes}d")(2), conv(16, 8, 3)]
+        x = torch.randn(2, 3, *(9,) * axes, dtype=torch.float64)
+        assert summary(check(nn.Sequential(*layers), x)).streams == 1
+
+
+class Branching(Perceptron):
+    def forward(self, x):
+        return super().forward(x) if x.sum() > 0 else x
+
+
+class Writing(Perceptron):
+    def forward(self, x):
+        x = self.first(x)
+        y = x + 1
+        x.add_(y)
+        return self.second(x)
+
+
+@pytest.mark.parametrize(("model", "why"), [(Branching(), "traced"), (Writing(), "writes")])
+def test_what_cannot_be_fused_is_factored_only(model, why):
+    fused = check(model, torch.rand(3, 20, dtype=torch.float64))
+    assert summary(fused).streams == 0
+    assert why in summary(fused).fusion
+
+
+class Reused(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = nn.Conv2d(8, 8, 3, padding=1)
+        self.two = nn.Conv2d(8, 8, 3, padding=1)
+
+    def forward(self, x):
+        y = self.one(x)
+        a = torch.relu(y)
+        b = F.max_pool2d(a, 2)
+        c = F.max_pool2d(a, 4)
+        d = self.two(b)
+        return self.two(a).mean() + d.mean() + self.two(c).mean() + y.sum() + b.sum() + a.shape[1] + a.dim()
+
+
+def test_values_with_many_users():
+    check(Reused(), torch.randn(1, 8, 13, 12, dtype=torch.float64))
+
+
+def test_gradients_through_a_fused_network():
+    model = regularize(UNet(width=8).double().eval(), 33, factored=False)
+    fused = factorize(model, torch.rand(1, 3, 32, 32, dtype=torch.float64))
+    x = torch.rand(1, 3, 32, 32, dtype=torch.float64, requires_grad=True)
+    y = x.detach().clone().requires_grad_()
+    fused(x).square().sum().backward()
+    model(y).square().sum().backward()
+    torch.testing.assert_close(x.grad, y.grad, rtol=1e-6, atol=1e-8)

@@ -1,0 +1,67 @@
+"""Fused models as TorchScript, for the lite interpreter, and through ``torch.export``."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import pytest
+import torch
+from torch import nn
+from torch.jit.mobile import _load_for_lite_interpreter
+
+from frformat import dct
+from frformat.mobile import export_mobile
+from frformat.models import UNet
+from frformat.torch import factorize, regularize
+from frformat.torch.factorization import portable
+from frformat.torch.factorization.algebra import cosines
+
+
+@pytest.fixture(scope="module")
+def fused():
+    torch.manual_seed(0)
+    return factorize(regularize(UNet(width=16).eval(), 33, factored=False), torch.rand(1, 3, 64, 64))
+
+
+def test_bases_are_computed_and_nothing_but_coefficients_is_kept(fused):
+    made = portable(fused)
+    x = torch.rand(1, 3, 50, 61)
+    with torch.no_grad():
+        torch.testing.assert_close(made(x), fused(x), rtol=1e-4, atol=1e-4)
+    assert set(made.state_dict()) == set(fused.state_dict())
+    assert not any("table" in name or "into" in name for name, _ in made.named_buffers())
+
+
+@pytest.mark.parametrize(("n", "r"), [(1, 1), (7, 7), (64, 5)])
+def test_cosines(n, r):
+    torch.testing.assert_close(cosines(n, r, True), torch.from_numpy(dct.basis(n, r)), rtol=1e-14, atol=1e-15)
+    assert cosines(n, r, False).dtype == torch.float32
+
+
+def test_the_lite_interpreter_takes_coefficients_by_name(fused, tmp_path):
+    export = export_mobile(portable(fused), tmp_path / "model.ptl")
+    assert export.runtime is not None
+    assert export.bytes < 20_000
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = _load_for_lite_interpreter(io.BytesIO((tmp_path / "model.ptl").read_bytes()))
+    x = torch.rand(1, 3, 50, 61)
+    with pytest.raises(torch.jit.Error, match="has no weights yet"):
+        module(x)
+    module.run_method("load_weights", {name: tensor.clone() for name, tensor in fused.state_dict().items()})
+    with torch.no_grad():
+        torch.testing.assert_close(module(x), fused(x), rtol=1e-4, atol=1e-4)
+
+
+def test_torch_export(fused):
+    x = torch.rand(1, 3, 32, 48)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exported = torch.export.export(fused, (x,)).module()
+        torch.testing.assert_close(exported(x), fused(x), rtol=1e-4, atol=1e-4)
+
+
+def test_models_that_are_not_fused_are_refused():
+    with pytest.raises(ValueError, match="is not fused"):
+        portable(nn.Linear(2, 2))
