@@ -179,10 +179,10 @@ class Synthesis(nn.Module):
         self.register_buffer("short_basis", torch.from_numpy(table).to(device, dtype), persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Synthesis:
-        """Follow the module to a device, but compute in float32 at least, and make anew what a meta device lost."""
-        lost = self.short_basis.device.type == "meta"
+        """Follow the module to a device, but compute in float32 at least; make anew what a meta device or fewer digits lost."""
+        lost, before = self.short_basis.device.type == "meta", self.short_basis.dtype
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         dtype = torch.promote_types(self.short_basis.dtype, torch.float32)
-        if lost or dtype != self.short_basis.dtype:
+        if lost or {before, self.short_basis.dtype} != {dtype}:
             self._tabulate(self.kept, self.short_basis.device, dtype)
         return self

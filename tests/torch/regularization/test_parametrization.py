@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils.parametrize import register_parametrization
 
-from frformat import EncodeError
-from frformat.torch.regularization import Spectral
+from frformat import EncodeError, dct
+from frformat.torch.regularization import Spectral, regularize
 from tests.torch.regularization.dense import matrix, prefixes, shapes
 
 OPTIMIZERS = {
@@ -122,3 +123,9 @@ def test_every_floating_type_is_expanded_in_float32_at_least(dtype):
 def test_what_does_not_fit_is_said(arguments, options, message):
     with pytest.raises((ValueError, EncodeError), match=message):
         Spectral(*arguments, **options)
+
+
+def test_a_wider_type_has_all_its_digits():
+    wide = regularize(nn.Linear(30, 20), 0.5).double()
+    synthesis = wide.parametrizations.weight[0].synthesis
+    assert np.array_equal(synthesis.basis(0).numpy(), dct.basis(20, synthesis.box[0]))
