@@ -1,0 +1,192 @@
+"""LeNet-5 on MNIST, accuracy against size: Frequency Regularization next to pruning with 8-bit values.
+
+    python -m bench.accuracy [WORD …]
+
+trains what is missing (only the runs with one of the words in their name), a few minutes each, and then writes
+``bench/results/lenet5.json`` and ``docs/lenet5-curve.png``. A run that was broken off goes on. No run chooses an epoch:
+what the last one left is what is tested.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from statistics import mean
+from typing import Final
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench import DATA, ROOT
+from bench.pruning import FORMAT, accuracy, coded, prune
+from frformat.atomic import replacing
+from frformat.data import load_mnist
+from frformat.models import LeNet5
+from frformat.torch.regularization.rounding import as_stored
+from frformat.train import RECIPES, train
+
+BUILD: Final = ROOT / "build" / "accuracy"
+RESULTS: Final = ROOT / "bench" / "results" / "lenet5.json"
+PLOT: Final = ROOT / "docs" / "lenet5-curve.png"
+
+COUNTS: Final = {
+    200: (24, 84, 38, 42),
+    400: (46, 156, 116, 70),
+    776: (84, 310, 280, 90),
+    1500: (150, 638, 550, 150),
+    3000: (230, 1300, 1188, 270),
+    6600: (360, 2900, 2828, 500),
+}
+"""Coefficients of conv1, conv2, fc1 and fc2 by the numbers in all; each bias has 3."""
+
+SMALL_LR: Final = 0.02
+"""Learning rate of the runs with fewer numbers than the recipe has; the others have that of the recipe."""
+
+SEEDS: Final = {776: (0, 1, 2)}
+"""Seeds of the runs with so many numbers; otherwise 0 alone."""
+
+ROUNDED: Final = "q9"
+"""Number format of the coefficients in runs that are trained for it."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A network and how well it does.
+
+    Attributes:
+        method: ``FR``, ``pruning`` or ``ADMM``.
+        numbers: how many the network is made of, biases included.
+        seed: of the run; None for a network of others.
+        epochs: for how long it was trained.
+        format: number format of the values.
+        accuracy: share of the 10,000 test images that are classified correctly.
+        nbytes: of the file (``FR``), or of :func:`bench.pruning.coded`; None for pruned floats.
+    """
+
+    method: str
+    numbers: int
+    seed: int | None
+    epochs: int | None
+    format: str
+    accuracy: float
+    nbytes: int | None
+
+
+def main(words: Sequence[str]) -> None:
+    """See the module."""
+    torch.set_num_threads(1)
+    for name, run in jobs():
+        path = BUILD / name / "points.json"
+        if not path.exists() and (not words or any(word in name for word in words)):
+            print(name, flush=True)
+            done = run()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(path, done)
+    points = [Point(**row) for path in BUILD.glob("*/points.json") for row in json.loads(path.read_text())]
+    points.sort(key=lambda point: (point.method, point.format, point.numbers, point.seed or 0))
+    _write(RESULTS, points)
+    plot(points)
+
+
+def jobs() -> Iterable[tuple[str, Callable[[], list[Point]]]]:
+    """All runs by name."""
+    for numbers in COUNTS:
+        for seed in SEEDS.get(numbers, (0,)):
+            for format in (None, ROUNDED):
+                name = f"fr-{numbers}-{format or 'f32'}-{seed}"
+                yield name, partial(fr, name, numbers, format, seed)
+    for seed in (0, 1, 2):
+        yield f"pruning-{seed}", partial(pruning, seed)
+    yield "admm", admm
+
+
+def fr(name: str, numbers: int, format: str | None, seed: int) -> list[Point]:
+    """Train LeNet-5 as so many numbers by its recipe."""
+    kind = RECIPES["lenet5"]
+    names = ("conv1.weight", "conv2.weight", "fc1.weight", "fc2.weight")
+    keep = dict(zip(names, COUNTS[numbers], strict=True))
+    rules = tuple(_rekept(rule, keep) for rule in kind.defaults.rules)
+    lr = SMALL_LR if numbers < 776 else kind.defaults.lr
+    settings = replace(kind.defaults, seed=seed, format=format, rules=rules, lr=lr)
+    outcome = train(kind(settings), BUILD / name, folder=DATA, resume=True)
+    share = outcome.decoded["accuracy"]
+    return [Point("FR", outcome.numbers, seed, settings.epochs, format or "f32", share, outcome.nbytes)]
+
+
+def pruning(seed: int) -> list[Point]:
+    """Train and prune LeNet-5, in stages."""
+    points = []
+    for stage in prune(seed, str(DATA)):
+        points.append(Point("pruning", stage.numbers, seed, stage.epochs, "f32", stage.accuracy, None))
+        if stage.nbytes:  # of the dense network there is none
+            points.append(Point("pruning", stage.numbers, seed, stage.epochs, FORMAT, stage.quantized, stage.nbytes))
+        print(stage, flush=True)
+    return points
+
+
+def admm() -> list[Point]:
+    """The LeNet-5 that others pruned by ADMM, as they published it and rounded to 8 bits."""
+    state = torch.load(DATA / "lenet_pruned" / "admm_mnist_cnn.pt", map_location="cpu", weights_only=True)
+    model, test = LeNet5(), load_mnist("test", str(DATA)).tensors
+    model.load_state_dict(state)
+    plain = {name: weights.detach() for name, weights in model.named_parameters()}
+    rounded = {name: as_stored(weights, FORMAT) for name, weights in plain.items()}
+    numbers = sum(int(weights.count_nonzero()) for weights in plain.values())
+    return [
+        Point("ADMM", numbers, None, None, "f32", accuracy(model, plain, *test), None),
+        Point("ADMM", numbers, None, None, FORMAT, accuracy(model, rounded, *test), coded(rounded)),
+    ]
+
+
+def plot(points: Sequence[Point]) -> None:
+    """Accuracy against bytes: means over seeds, and each run as a dot."""
+    figure = Figure(figsize=(7, 4.5), dpi=120, layout="constrained")
+    axes: Axes = figure.subplots()
+    for method, label, colour in (
+        ("FR", "Frequency Regularization, quantized .frz", "tab:blue"),
+        ("pruning", "magnitude pruning, 8 bits, bare streams", "tab:orange"),
+        ("ADMM", "ADMM pruning (published), 8 bits, bare streams", "tab:green"),
+    ):
+        chosen = [
+            (p.numbers, p.nbytes, 100 * p.accuracy)
+            for p in points
+            if p.method == method and p.nbytes and p.format != "f32"
+        ]
+        means = []
+        for numbers in sorted({row[0] for row in chosen}):
+            _, sizes, shares = zip(*(row for row in chosen if row[0] == numbers), strict=True)
+            axes.plot(sizes, shares, ".", color=colour, alpha=0.5)
+            means.append((mean(sizes), mean(shares)))
+        axes.plot(*zip(*means, strict=True), "D" if len(means) == 1 else "-", color=colour, label=label)
+    axes.set_xscale("log")
+    axes.set_ylim(75, 100)
+    axes.set_xticks([300, 500, 1000, 2000, 3000, 5000, 10000], ["300", "500", "1k", "2k", "3k", "5k", "10k"])
+    axes.set_xlabel("bytes")
+    axes.set_ylabel("MNIST test accuracy, %")
+    axes.set_title("LeNet-5, 431,080 weights")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    with replacing(PLOT) as file:
+        figure.savefig(file, format="png")
+
+
+def _rekept(rule: str, keep: dict[str, int]) -> str:
+    """The rule with another number of coefficients, if it is for one of these tensors."""
+    name, _, words = rule.partition(":")
+    kept = [f"keep={keep[name]}" if name in keep and word.startswith("keep=") else word for word in words.split()]
+    return f"{name}: {' '.join(kept)}"
+
+
+def _write(path: Path, points: Sequence[Point]) -> None:
+    lines = ",\n".join(json.dumps(asdict(point)) for point in points)
+    with replacing(path) as file:
+        file.write(f"[\n{lines}\n]\n".encode())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

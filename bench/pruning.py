@@ -1,0 +1,182 @@
+"""LeNet-5 by magnitude pruning with 8-bit values: what Frequency Regularization is compared with.
+
+The dense network is trained first. Then it loses weights in stages, each of which goes on from the one before: the mask
+shrinks along Zhu and Gupta's cubic curve (2017), by the layer-adaptive magnitude of Lee et al. (LAMP, 2021), biases
+included; then what is left is tuned, at last with weights rounded to 8 bits a tensor. So small networks get the
+training of all the larger ones as well.
+"""
+
+from __future__ import annotations
+
+import io
+import lzma
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from frformat import coders, rangecoder
+from frformat.container import SegmentWriter
+from frformat.data import MNIST_PIXELS, load_mnist
+from frformat.models import LeNet5
+from frformat.quantization import quantized
+from frformat.torch.regularization.rounding import fake_quantize
+from frformat.values import DTYPES, FORMATS
+
+STAGES: Final = (10_000, 4_000, 2_000, 1_500, 1_000, 600, 350, 200)
+"""Numbers that are left, weights and biases together."""
+
+DENSE_EPOCHS: Final = 8
+STAGE_EPOCHS: Final = 8
+SHRINKING: Final = 0.4
+"""Share of a stage after which the mask is final."""
+
+ROUNDING: Final = 0.7
+"""Share of a stage after which weights are rounded."""
+
+BATCH: Final = 128
+LR: Final = 2e-3
+MASK_EVERY: Final = 20
+FORMAT: Final = "q8"
+
+HEADER: Final = 3
+"""Bytes charged for a tensor beside its streams: a step and a count. Names, shapes and checksums are free."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A pruned network.
+
+    Attributes:
+        numbers: weights and biases that are left.
+        accuracy: on the test set, as floats.
+        quantized: … rounded to 8 bits.
+        nbytes: of the rounded network, see :func:`coded`.
+        epochs: of training so far.
+    """
+
+    numbers: int
+    accuracy: float
+    quantized: float
+    nbytes: int
+    epochs: int
+
+
+def prune(seed: int, folder: str | None = None) -> Iterator[Stage]:
+    """Train, then prune to one of :data:`STAGES` after the other."""
+    torch.manual_seed(seed)
+    (images, labels), test = load_mnist("train", folder).tensors, load_mnist("test", folder).tensors
+    model = LeNet5().to(memory_format=torch.channels_last)
+    state = dict(model.named_parameters())
+    masks = {name: torch.ones_like(weights) for name, weights in state.items()}
+    numbers = before = sum(weights.numel() for weights in state.values())
+    for stage, goal in enumerate((numbers, *STAGES)):
+        epochs = STAGE_EPOCHS if stage else DENSE_EPOCHS
+        total = epochs * (len(images) // BATCH)
+        optimizer = torch.optim.Adam(model.parameters(), LR)
+        step = 0
+        for _ in range(epochs):
+            for chosen in torch.randperm(len(images))[: len(images) // BATCH * BATCH].split(BATCH):
+                share = step / total
+                if stage and step % MASK_EVERY == 0 and numbers > goal:
+                    left = max(0.0, 1 - share / SHRINKING) ** 3
+                    numbers = goal + round((before - goal) * left)
+                    masks = _masks(state, masks, numbers)
+                for group in optimizer.param_groups:
+                    group["lr"] = LR * min(1, share / 0.05) * 0.5 * (1 + math.cos(math.pi * share))
+                optimizer.zero_grad()
+                used = _used(state, masks, rounded=stage > 0 and share >= ROUNDING)
+                with torch.autocast("cpu", torch.bfloat16):
+                    logits = functional_call(model, used, _seen(images[chosen]))
+                F.cross_entropy(logits.float(), labels[chosen]).backward()
+                optimizer.step()
+                step += 1
+        before = numbers
+        plain, rounded = (_used(state, masks, rounding) for rounding in (False, True))
+        yield Stage(
+            numbers,
+            accuracy(model, plain, *test),
+            accuracy(model, rounded, *test),
+            coded(rounded) if stage else 0,
+            DENSE_EPOCHS + stage * STAGE_EPOCHS,
+        )
+
+
+def coded(weights: Mapping[str, Tensor]) -> int:
+    """Bytes of a pruned network: for each tensor the distances between its non-zeros, and their 8-bit values.
+
+    A tensor is scanned by rows or by columns, and all distances and all values are coded by the best of the adaptive
+    range coder (contexts for each tensor or for all), zstd, deflate and LZMA, whichever choice makes it smallest.
+    """
+    scans = [_scans(tensor.detach()) for tensor in weights.values()]
+    distances = [min(pair[:-1], key=lambda run: _stream([run], "i32")) for pair in scans]
+    values = [pair[-1] for pair in scans]
+    return HEADER * len(weights) + _stream(distances, "i32") + _stream(values, "i8")
+
+
+def _scans(tensor: Tensor) -> list[NDArray[np.int64]]:
+    """Distances by rows, distances by columns, values (by rows: their order matters little)."""
+    fmt, _, stored = quantized(tensor.reshape(-1).numpy(), FORMAT)
+    assert fmt == "i8"
+    matrix = stored.reshape(len(tensor), -1)
+    gaps = [np.diff(np.flatnonzero(scan), prepend=-1) - 1 for scan in (matrix, np.ascontiguousarray(matrix.T))]
+    return [*gaps, stored[stored != 0].astype(np.int64)]
+
+
+def _stream(runs: list[NDArray[np.int64]], fmt: str) -> int:
+    typed = [run.astype(DTYPES[fmt]) for run in runs]
+    joined = next(
+        np.concatenate(runs).astype(dtype).tobytes()
+        for dtype in ("<i1", "<i2", "<i4")
+        if all(np.abs(run).max(initial=0) <= np.iinfo(dtype).max for run in runs)
+    )
+    sizes = [len(lzma.compress(joined, lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1}]))]
+    for coder in ("deflate", "zstd"):
+        out = SegmentWriter(io.BytesIO())
+        coders.write(coder, [np.frombuffer(joined, np.uint8)], out)
+        sizes.append(out.size)
+    for neighbours in (False, True):
+        each = [len(rangecoder.encode([run], rangecoder.Contexts(FORMATS[fmt], neighbours))) for run in typed]
+        sizes += [sum(each), len(rangecoder.encode(typed, rangecoder.Contexts(FORMATS[fmt], neighbours)))]
+    return min(sizes)
+
+
+@torch.no_grad()
+def _masks(state: Mapping[str, Tensor], masks: Mapping[str, Tensor], numbers: int) -> dict[str, Tensor]:
+    """Masks of the weights with the highest scores: w² over the sum of all w² in the layer that are not smaller."""
+    scores: dict[str, Tensor] = {}
+    for layer in dict.fromkeys(name.partition(".")[0] for name in state):
+        names = [f"{layer}.weight", f"{layer}.bias"]
+        weights = torch.cat([(state[name] * masks[name]).flatten() for name in names])
+        energy, order = weights.double().square().sort(descending=True)
+        score = torch.empty_like(energy)
+        score[order] = energy / energy.cumsum(0).clamp(min=1e-300)
+        scores.update(zip(names, score.split([state[name].numel() for name in names]), strict=True))
+    least = torch.cat(list(scores.values())).topk(numbers).values[-1]
+    return {name: (scores[name] >= least).float().reshape(weights.shape) for name, weights in state.items()}
+
+
+def _used(state: Mapping[str, Tensor], masks: Mapping[str, Tensor], rounded: bool) -> dict[str, Tensor]:
+    """The weights that the network runs on."""
+    used = {name: weights * masks[name] for name, weights in state.items()}
+    return {name: fake_quantize(weights, FORMAT) for name, weights in used.items()} if rounded else used
+
+
+def _seen(images: Tensor) -> Tensor:
+    return MNIST_PIXELS(images).to(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def accuracy(model: nn.Module, used: dict[str, Tensor], images: Tensor, labels: Tensor) -> float:
+    right: list[float] = [
+        (functional_call(model, used, _seen(batch)).argmax(1) == wanted).sum().item()
+        for batch, wanted in zip(images.split(1000), labels.split(1000), strict=True)
+    ]
+    return sum(right) / len(labels)

@@ -1,0 +1,137 @@
+"""Adam along the principal axes of the gradients: affordable, since regularized tensors are short vectors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, Final, overload
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+BLOCK: Final = 384
+"""A longer vector is cut into equal blocks of at most so many coefficients, each with axes of its own."""
+
+LARGEST: Final = 1 << 14
+"""Parameters of more elements are left to plain Adam."""
+
+HORIZON: Final = 500
+"""Over about so many steps gradients are looked back on."""
+
+
+class EigenAdam(Optimizer):
+    """Adam (Kingma and Ba 2015) in the eigenbasis of the gradients' second moments.
+
+    Each coefficient acts on a whole tensor, so that their gradients are strongly correlated, and a step size for each
+    alone, which is what Adam finds, is a poor fit. Of a few hundred coefficients the full matrix of second moments
+    costs next to nothing: it is averaged over the steps, its eigenvectors are computed anew every now and then, and
+    Adam runs in these axes. So does SOAP (Vyas et al. 2024), with factors where this has the matrix itself.
+
+    As for Adam, coefficients want larger learning rates than weights, see :func:`regularize`. Cannot go on with
+    parameters that were truncated.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 0.05,
+        *,
+        betas: tuple[float, float] = (0.9, 0.99),
+        eps: float = 1e-5,
+        weight_decay: float = 0.0,
+        every: int = 50,
+    ) -> None:
+        """Set up.
+
+        Args:
+            params: parameters, or groups of them.
+            lr: learning rate.
+            betas: decay of the first and the second moments, the latter along the axes.
+            eps: of the largest root of a second moment, added to each: along axes in which next to nothing has been
+                seen, what is seen is rounding.
+            weight_decay: decoupled, as in AdamW.
+            every: steps between new axes; at first there are more.
+
+        Raises:
+            ValueError: a number is not possible.
+        """
+        if not (lr >= 0 and eps > 0 and weight_decay >= 0 and all(0 <= b < 1 for b in betas) and every >= 1):
+            raise ValueError(
+                f"lr={lr}, betas={betas}, eps={eps}, weight_decay={weight_decay}, every={every}: must be lr ≥ 0, "
+                "0 ≤ beta < 1, eps > 0, weight_decay ≥ 0, every ≥ 1"
+            )
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "every": every})
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """Update all parameters that have a gradient.
+
+        Args:
+            closure: computes the loss and the gradients anew.
+
+        Returns:
+            The closure's loss.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self._update(parameter, group)
+        return loss
+
+    def _update(self, parameter: Tensor, group: dict[str, Any]) -> None:
+        state, (beta1, beta2) = self.state[parameter], group["betas"]
+        gradient = _blocks(parameter.grad)  # type: ignore[arg-type]
+        if not state:
+            state["step"] = 0
+            state["mean"], state["square"] = torch.zeros_like(gradient), torch.zeros_like(gradient)
+            if parameter.numel() <= LARGEST:
+                state["moments"] = torch.zeros(*gradient.shape, gradient.shape[-1], device=gradient.device)
+                state["axes"] = (
+                    torch.eye(gradient.shape[-1], device=gradient.device).expand_as(state["moments"]).clone()
+                )
+        state["step"] += 1
+        step = state["step"]
+        axes: Tensor | None = state.get("axes")
+        if axes is not None:
+            moments = state["moments"]
+            moments.lerp_(gradient[:, :, None] * gradient[:, None, :], 1 / HORIZON)
+            if step % group["every"] == 0 or (step < group["every"] and step & (step - 1) == 0):
+                before, axes = axes, torch.linalg.eigh(moments.double())[1].float()
+                state["axes"] = axes
+                # As if what was seen along the old axes had been uncorrelated.
+                state["square"] = _along(before.mT @ axes, state["square"], 2)
+        state["mean"].lerp_(gradient, 1 - beta1)
+        mean = state["mean"] / (1 - beta1**step)
+        if axes is not None:
+            mean, gradient = _along(axes, mean), _along(axes, gradient)
+        square = state["square"].mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+        root = (square / (1 - beta2**step)).sqrt()
+        change = mean / (root + group["eps"] * root.amax() + torch.finfo(root.dtype).tiny)
+        if axes is not None:
+            change = _along(axes.mT, change)
+        parameter.mul_(1 - group["lr"] * group["weight_decay"])
+        change = change.flatten()[: parameter.numel()].reshape(parameter.shape)
+        parameter.sub_(group["lr"] * change.to(parameter.dtype))
+
+
+def _blocks(gradient: Tensor) -> Tensor:
+    """A gradient as float32 (blocks, length), the last block filled up with zeros; one block if it is large."""
+    count = math.ceil(gradient.numel() / BLOCK) if gradient.numel() <= LARGEST else 1
+    length = math.ceil(gradient.numel() / count)
+    padded = gradient.new_zeros(count * length, dtype=torch.float32)
+    padded[: gradient.numel()] = gradient.flatten()
+    return padded.reshape(count, length)
+
+
+def _along(axes: Tensor, vectors: Tensor, power: int = 1) -> Tensor:
+    """Each vector (blocks, length) in its block's axes (blocks, length, length), given as columns."""
+    return (vectors[:, None, :] @ axes.pow(power))[:, 0, :]
