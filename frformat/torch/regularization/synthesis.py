@@ -179,7 +179,7 @@ class Synthesis(nn.Module):
         self.register_buffer("short_basis", torch.from_numpy(table).to(device, dtype), persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Synthesis:
-        """Follow the module to a device, but compute in float32 at least; make anew what a meta device or fewer digits lost."""
+        """Follow the module to a device, but compute in float32 at least; make anew what was lost on the way."""
         lost, before = self.short_basis.device.type == "meta", self.short_basis.dtype
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         dtype = torch.promote_types(self.short_basis.dtype, torch.float32)

@@ -90,11 +90,7 @@ public class FrzFile private constructor(private val container: Container, optio
     @Throws(IOException::class)
     public fun loadInto(name: String, target: ByteBuffer) {
         val info = tensor(name)
-        require(target.remaining() >= info.bytes) {
-            "tensor ${quote(name)} takes ${info.bytes} bytes and the buffer has room for ${target.remaining()}"
-        }
-        val memory = target.duplicate()
-        memory.limit(memory.position() + info.bytes.toInt())
+        val memory = portion(target, info)
         loader.load(info, memory)
         target.position(memory.limit())
     }
@@ -121,6 +117,21 @@ public class FrzFile private constructor(private val container: Container, optio
     }
 
     /**
+     * Rebuilds the tensors one after the other, in the order of the file, each in what [memory] gives for it, and hands
+     * each to [visitor]. No memory but the caller's is taken for them.
+     *
+     * @throws IllegalArgumentException if fewer bytes remain in a buffer than [TensorInfo.bytes]
+     */
+    @Throws(IOException::class)
+    public fun forEach(memory: TensorMemory, visitor: TensorVisitor) {
+        val allocate = { group: Group, index: Int ->
+            val info = groups[group.index].tensors[index]
+            portion(memory.memory(info), info)
+        }
+        loader.forEach(0, allocate) { group, index, bytes -> visitor.visit(rebuilt(group, index, bytes.slice())) }
+    }
+
+    /**
      * The canonical coefficients of the tensor called [name]: the kept ones of its spectrum, in zigzag order.
      *
      * @throws IllegalArgumentException if the tensor is not stored by them, see [TensorInfo.coding]
@@ -139,6 +150,16 @@ public class FrzFile private constructor(private val container: Container, optio
     /** Lets go of the file on disk, if there is one. What has been loaded stays. */
     @Throws(IOException::class)
     override fun close(): Unit = container.close()
+
+    /** The bytes of [target] that the tensor [info] is to fill. */
+    private fun portion(target: ByteBuffer, info: TensorInfo): ByteBuffer {
+        require(target.remaining() >= info.bytes) {
+            "tensor ${quote(info.name)} takes ${info.bytes} bytes and the buffer has room for ${target.remaining()}"
+        }
+        val memory = target.duplicate()
+        memory.limit(memory.position() + info.bytes.toInt())
+        return memory
+    }
 
     private fun rebuilt(group: Group, index: Int, memory: ByteBuffer) =
         FrzTensor(group.names[index], group.dtype, group.shapes[index], memory)

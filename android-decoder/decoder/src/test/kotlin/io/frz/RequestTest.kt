@@ -141,6 +141,28 @@ class RequestTest {
     }
 
     @Test
+    fun `tensors are rebuilt in the caller's memory`() {
+        val file = FrzFile.open(bytes)
+        val all = file.loadAll()
+        val memory = ByteBuffer.allocateDirect(200)
+        var start = 3
+        val place = TensorMemory { info ->
+            val target = memory.duplicate()
+            target.position(start)
+            start += info.bytes.toInt()
+            target
+        }
+        val seen = ArrayList<FrzTensor>()
+        file.forEach(place) { seen.add(it) }
+        for (tensor in seen) assertEquals(all.getValue(tensor.name).buffer, tensor.buffer, tensor.name)
+        memory.position(3).limit(3 + 128)
+        assertEquals(all.getValue("conv").buffer, memory.slice())
+        assertThrows(IllegalArgumentException::class.java) {
+            file.forEach({ ByteBuffer.allocate(it.bytes.toInt() - 1) }) { }
+        }
+    }
+
+    @Test
     fun `requests for what is not there say so`() {
         val file = FrzFile.open(bytes)
         val thrown = refused(ErrorCode.NOT_FOUND) { file.load("conv\n") }

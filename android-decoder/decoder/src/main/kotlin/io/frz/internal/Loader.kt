@@ -46,11 +46,20 @@ internal class Loader(container: Container, options: FrzOptions) {
     /** Decodes all tensors one after the other into the same memory, and calls [deliver] while each is there. */
     fun forEach(deliver: (group: Group, index: Int, memory: ByteBuffer) -> Unit) {
         val largest = groups.maxOfOrNull { group -> group.elements.indices.maxOf { group.bytes(it) } } ?: 0
-        for (group in groups) prepare(group, largest, group.names.first())
-        val memory = Budget.allocate(largest, null)
+        val memory by lazy { Budget.allocate(largest, null) }
+        forEach(largest, { group, index -> memory.apply { clear().limit(group.bytes(index).toInt()) } }, deliver)
+    }
+
+    /** Decodes all tensors into what [allocate] gives for each, of [reserved] bytes, and calls [deliver] with it. */
+    fun forEach(
+        reserved: Long,
+        allocate: (group: Group, index: Int) -> ByteBuffer,
+        deliver: (group: Group, index: Int, memory: ByteBuffer) -> Unit
+    ) {
+        for (group in groups) prepare(group, reserved, group.names.first())
         for (group in groups) {
-            val allocate = { i: Int -> memory.apply { clear().limit(group.bytes(i).toInt()) } }
-            decode(group, largest, allocate) { deliver(group, it, memory) }
+            lateinit var memory: ByteBuffer
+            decode(group, reserved, { i -> allocate(group, i).also { memory = it } }) { deliver(group, it, memory) }
         }
     }
 

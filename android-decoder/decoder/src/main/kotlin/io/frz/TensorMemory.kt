@@ -1,0 +1,12 @@
+package io.frz
+
+import java.nio.ByteBuffer
+
+/** Gives memory to rebuild tensors in; see [FrzFile.forEach]. */
+public fun interface TensorMemory {
+    /**
+     * Memory for the tensor [info], which is rebuilt from the position of the buffer on, little-endian. At least
+     * [TensorInfo.bytes] bytes have to remain there. The tensors visited before are the caller's to keep or overwrite.
+     */
+    public fun memory(info: TensorInfo): ByteBuffer
+}

@@ -1,0 +1,64 @@
+package io.frz.host
+
+import com.facebook.soloader.nativeloader.NativeLoader
+import com.facebook.soloader.nativeloader.NativeLoaderDelegate
+import java.io.File
+import java.util.Properties
+
+/**
+ * The lite interpreter of PyTorch Mobile in this JVM: the libraries of the AAR for x86-64 phones as they are, on
+ * Android's system libraries as built from `src/main/native`.
+ */
+public object LiteRuntime {
+    private const val PROPERTY = "frz.native"
+    private const val BOOT = "libfrz_host.so"
+
+    /** Makes `org.pytorch` usable, once. Throws [IllegalStateException] if there is an [obstacle]. */
+    public fun start() {
+        val folder = folder
+        check(obstacle == null) { "PyTorch Mobile cannot run here: $obstacle" }
+        synchronized(this) {
+            if (NativeLoader.isInitialized()) return
+            System.load(File(folder, BOOT).path)
+            NativeLoader.init(Libraries(folder))
+        }
+    }
+
+    /** The release of PyTorch Mobile. */
+    public val version: String by lazy {
+        val properties = Properties()
+        LiteRuntime::class.java.getResourceAsStream("runtime.properties").use { properties.load(it) }
+        properties.getProperty("pytorch_android_lite")
+    }
+
+    /** Why it cannot run here, or null if it can. */
+    public val obstacle: String?
+        get() = when {
+            System.getProperty("os.name") != "Linux" || System.getProperty("os.arch") != "amd64" ->
+                "its libraries are for x86-64, and need Linux with glibc"
+
+            !File(folder, BOOT).isFile ->
+                "there is no $BOOT in $folder; install a C compiler, or `pip install ziglang`, and build again"
+
+            else -> null
+        }
+
+    /** The folder of the libraries: the one that the system property `frz.native` names, or that beside this jar. */
+    private val folder: File by lazy {
+        // Classes that a test's own loader has defined come from nowhere: the property is all there is for them.
+        System.getProperty(PROPERTY)?.let { return@lazy File(it).absoluteFile }
+        val code = File(LiteRuntime::class.java.protectionDomain.codeSource.location.toURI())
+        File(code.parentFile, "native")
+    }
+
+    private class Libraries(private val folder: File) : NativeLoaderDelegate {
+        override fun loadLibrary(name: String, flags: Int): Boolean {
+            System.load(getLibraryPath(name))
+            return true
+        }
+
+        override fun getLibraryPath(name: String): String = File(folder, System.mapLibraryName(name)).path
+
+        override fun getSoSourcesVersion(): Int = 0
+    }
+}

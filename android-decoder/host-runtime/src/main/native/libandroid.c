@@ -1,0 +1,8 @@
+// Android's libandroid.so: no assets. The decoder's PyTorch side loads modules from files, so nothing misses them.
+#include <stddef.h>
+
+void *AAssetManager_fromJava(void *env, void *object) { (void)env, (void)object; return NULL; }
+void *AAssetManager_open(void *manager, const char *name, int mode) { (void)manager, (void)name, (void)mode; return NULL; }
+void AAsset_close(void *asset) { (void)asset; }
+const void *AAsset_getBuffer(void *asset) { (void)asset; return NULL; }
+long AAsset_getLength(void *asset) { (void)asset; return 0; }

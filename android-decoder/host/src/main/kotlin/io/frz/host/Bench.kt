@@ -1,0 +1,107 @@
+package io.frz.host
+
+import com.google.gson.JsonObject
+import io.frz.FrzFile
+import java.io.File
+import java.util.Locale
+import picocli.CommandLine.Command
+import picocli.CommandLine.Mixin
+import picocli.CommandLine.Model.CommandSpec
+import picocli.CommandLine.Option
+import picocli.CommandLine.Parameters
+import picocli.CommandLine.Spec
+
+@Command(
+    name = "bench",
+    description = [
+        "Measures loading skeleton and weights against loading the same module with its weights inside, and the memory",
+        "that loading takes above that of the weights. Both are loaded alternately; medians are printed."
+    ],
+    mixinStandardHelpOptions = true
+)
+internal class Bench : Runnable {
+    @Mixin
+    private lateinit var opening: Opening
+
+    @Parameters(index = "2", paramLabel = "COMPLETE", description = ["the module with its weights inside"])
+    private lateinit var complete: File
+
+    @Option(names = ["--input"], paramLabel = "NPY", required = true, description = ["what to run the first time on"])
+    private lateinit var input: File
+
+    @Option(names = ["--runs"], paramLabel = "N", description = ["measured runs (default: 9)"])
+    private var runs = 9
+
+    @Option(names = ["--json"], description = ["print one JSON object, for programs"])
+    private var json = false
+
+    @Spec
+    private lateinit var spec: CommandSpec
+
+    private class Run(val load: Double, val first: Double, val above: Long)
+
+    override fun run() {
+        val example = NdArray.read(input)
+        val engine = opening.engine
+        val (weights, largest) = FrzFile.open(opening.weights).use { frz ->
+            val bytes = frz.tensors.map { it.elements * Float.SIZE_BYTES }
+            bytes.sum() to bytes.max()
+        }
+        val ours = ArrayList<Run>()
+        val theirs = ArrayList<Run>()
+        repeat(runs + 1) {
+            ours.add(measure(example, weights) { opening.load() })
+            theirs.add(measure(example, weights) { engine.loadComplete(complete) })
+        }
+        report(weights, largest, ours, theirs)
+    }
+
+    private fun measure(example: NdArray, weights: Long, load: () -> Model): Run {
+        Memory.collect()
+        Memory.forgetPeak()
+        val before = Memory.resident()
+        val start = System.nanoTime()
+        return load().use { model ->
+            val loaded = System.nanoTime()
+            val peak = Memory.peak()
+            model.forward(example)
+            Run((loaded - start) / 1e6, (System.nanoTime() - start) / 1e6, peak - before - weights)
+        }
+    }
+
+    private fun report(weights: Long, largest: Long, ours: List<Run>, theirs: List<Run>) {
+        val figures = linkedMapOf<String, Number>(
+            "weights_bytes" to weights,
+            "largest_tensor_bytes" to largest,
+            "first_run_load_ms" to ours[0].load,
+            "first_run_complete_ms" to theirs[0].load,
+            "load_ms" to median(ours.drop(1)) { it.load },
+            "complete_ms" to median(theirs.drop(1)) { it.load },
+            "ratio" to median(ours.drop(1).zip(theirs.drop(1))) { (our, their) -> our.load / their.load },
+            "first_output_ms" to median(ours.drop(1)) { it.first },
+            "complete_first_output_ms" to median(theirs.drop(1)) { it.first },
+            "peak_above_weights_bytes" to ours.maxOf { it.above },
+            "complete_peak_above_weights_bytes" to theirs.maxOf { it.above }
+        )
+        val out = spec.commandLine().out
+        if (json) {
+            out.println(JsonObject().apply { figures.forEach { (name, value) -> addProperty(name, value) } })
+            return
+        }
+        for ((name, value) in figures) {
+            val bytes = name.endsWith("_bytes")
+            val number = if (bytes) value.toDouble() / (1 shl 20) else value.toDouble()
+            val unit = if (bytes) {
+                "MiB"
+            } else if (name.endsWith("_ms")) {
+                "ms"
+            } else {
+                ""
+            }
+            val label = name.removeSuffix("_bytes").removeSuffix("_ms").replace('_', ' ')
+            out.println(String.format(Locale.ROOT, "%-28s %10.2f %s", label, number, unit).trimEnd())
+        }
+    }
+
+    private fun <T> median(values: List<T>, of: (T) -> Double): Double = values.map(of).sorted()[values.size / 2]
+}

@@ -1,0 +1,141 @@
+package io.frz.host
+
+import ai.djl.ndarray.NDArray
+import ai.djl.ndarray.NDManager
+import ai.djl.ndarray.types.DataType
+import ai.djl.ndarray.types.Shape
+import ai.djl.pytorch.engine.PtNDArray
+import ai.djl.pytorch.engine.PtNDManager
+import ai.djl.pytorch.engine.PtSymbolBlock
+import ai.djl.pytorch.jni.IValue
+import ai.djl.pytorch.jni.IValueUtils
+import ai.djl.pytorch.jni.JniUtils
+import io.frz.DType
+import io.frz.FrzFile
+import io.frz.FrzOptions
+import io.frz.FrzTensor
+import io.frz.pytorch.FrzModuleOptions
+import java.io.File
+import java.nio.Buffer
+import java.nio.FloatBuffer
+import java.nio.IntBuffer
+
+/** LibTorch as DJL brings it: the same decoder, another runtime, and another way from one to the other. */
+internal class DjlEngine : Engine {
+    private val engine: ai.djl.engine.Engine
+
+    init {
+        // All that it needs is beside this program.
+        System.setProperty("ai.djl.offline", "true")
+        System.setProperty("OPT_OUT_TRACKING", "true")
+        if (System.getenv("DJL_CACHE_DIR") == null && System.getProperty("DJL_CACHE_DIR") == null) {
+            System.setProperty("DJL_CACHE_DIR", File(System.getProperty("java.io.tmpdir"), "frz-djl").path)
+        }
+        engine = ai.djl.engine.Engine.getEngine("PyTorch")
+    }
+
+    override val name: String = "djl-libtorch"
+
+    override val version: String = engine.version
+
+    override fun setThreads(count: Int) = JniUtils.setNumThreads(count)
+
+    override fun load(skeleton: File, weights: File, options: FrzModuleOptions): Model {
+        val model = DjlModel(engine, skeleton)
+        val opening = FrzOptions.builder().threads(options.threads)
+        options.tier?.let { opening.tier(it) }
+        FrzFile.open(weights, opening.build()).use { frz ->
+            val names = frz.aliases.entries.groupBy({ it.value }, { it.key })
+            frz.forEach { tensor -> model.hand(tensor, listOf(tensor.name) + names[tensor.name].orEmpty()) }
+        }
+        return model
+    }
+
+    override fun loadComplete(file: File): Model = DjlModel(engine, file)
+
+    private class DjlModel(engine: ai.djl.engine.Engine, file: File) : Model {
+        private val manager: NDManager = engine.newBaseManager()
+        private val model = ai.djl.Model.newInstance(file.nameWithoutExtension, "PyTorch")
+        private val block: PtSymbolBlock
+
+        init {
+            model.load(file.absoluteFile.parentFile.toPath(), file.name)
+            block = model.block as PtSymbolBlock
+        }
+
+        /** Gives [tensor] to the model under each of its [names]. */
+        fun hand(tensor: FrzTensor, names: List<String>) {
+            manager.newSubManager().use { scope ->
+                val given = if (tensor.dtype == DType.F16) {
+                    scope.create(tensor.buffer, Shape(*tensor.shape), DataType.FLOAT16).toType(DataType.FLOAT32, false)
+                } else {
+                    val (elements, type) = elements(tensor)
+                    scope.create(elements, Shape(*tensor.shape), type)
+                }
+                val array = given as PtNDArray
+                IValue.stringMapFrom(names.associateWith { array }).use { map ->
+                    IValueUtils.runMethod(block, "load_weights", map).close()
+                }
+            }
+        }
+
+        override fun forward(input: NdArray): Map<String, NdArray> =
+            (manager.newSubManager() as PtNDManager).use { scope -> forward(input, scope) }
+
+        private fun forward(input: NdArray, scope: PtNDManager): Map<String, NdArray> {
+            val x = scope.create(FloatBuffer.wrap(input.values), Shape(*input.shape), DataType.FLOAT32) as PtNDArray
+            return IValue.from(x).use { given ->
+                IValueUtils.runMethod(block, "forward", given).use { result ->
+                    if (result.isTensor) {
+                        mapOf(Model.OUTPUT to array(result.toTensor(scope)))
+                    } else {
+                        result.toIValueMap().mapValues { (_, value) -> array(value.toTensor(scope)) }
+                    }
+                }
+            }
+        }
+
+        override fun close() {
+            model.close()
+            manager.close()
+        }
+
+        private fun array(output: NDArray) = NdArray(
+            output.shape.shape,
+            output.toType(DataType.FLOAT32, false).toFloatArray()
+        )
+    }
+
+    private companion object {
+        val TYPES = mapOf(
+            DType.F32 to DataType.FLOAT32,
+            DType.F64 to DataType.FLOAT64,
+            DType.U8 to DataType.UINT8,
+            DType.I8 to DataType.INT8,
+            DType.I32 to DataType.INT32,
+            DType.I64 to DataType.INT64,
+            DType.BOOL to DataType.BOOLEAN
+        )
+
+        /** The elements of a tensor as DJL can take them: it ends the process over types that it does not know. */
+        fun elements(tensor: FrzTensor): Pair<Buffer, DataType> {
+            val narrow = tensor.buffer.asShortBuffer()
+            return when (tensor.dtype) {
+                DType.BF16 -> {
+                    val values = FloatArray(narrow.remaining()) { Float.fromBits(narrow[it].toInt() shl 16) }
+                    FloatBuffer.wrap(values) to DataType.FLOAT32
+                }
+
+                DType.I16 -> {
+                    val values = IntArray(narrow.remaining()) { narrow[it].toInt() }
+                    IntBuffer.wrap(values) to DataType.INT32
+                }
+
+                else -> {
+                    val type = TYPES[tensor.dtype] ?: throw Failure("tensor ${tensor.name} is ${tensor.dtype.label}")
+                    tensor.buffer to type
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+package io.frz.host
+
+import io.frz.pytorch.FrzModuleOptions
+import java.io.Closeable
+import java.io.File
+
+/** Something that runs skeletons. */
+internal interface Engine {
+    /** What a report calls it. */
+    val name: String
+
+    /** Its release. */
+    val version: String
+
+    /** Runs models with [count] threads from now on. */
+    fun setThreads(count: Int)
+
+    /** A model whose skeleton is a file, and whose weights are those of an `.frz` file. */
+    fun load(skeleton: File, weights: File, options: FrzModuleOptions): Model
+
+    /** A model in a file that has its weights inside. */
+    fun loadComplete(file: File): Model
+}
+
+/** A model that can run. */
+internal interface Model : Closeable {
+    /** Its outputs by name; a single tensor is called [OUTPUT]. */
+    fun forward(input: NdArray): Map<String, NdArray>
+
+    companion object {
+        const val OUTPUT = "output"
+    }
+}
+
+/** The engines by their names on the command line. */
+internal enum class Engines(val create: () -> Engine) {
+    LITE(::LiteEngine),
+    DJL(::DjlEngine)
+}

@@ -1,0 +1,60 @@
+package io.frz.host
+
+import io.frz.pytorch.FrzModule
+import io.frz.pytorch.FrzModuleOptions
+import java.io.File
+import org.pytorch.DType
+import org.pytorch.IValue
+import org.pytorch.LiteModuleLoader
+import org.pytorch.Module
+import org.pytorch.PyTorchAndroid
+import org.pytorch.Tensor
+
+/** The lite interpreter of PyTorch Mobile, as on a phone. */
+internal class LiteEngine : Engine {
+    init {
+        LiteRuntime.obstacle?.let { throw Failure("PyTorch Mobile cannot run here: $it") }
+        LiteRuntime.start()
+    }
+
+    override val name: String = "pytorch_android_lite"
+
+    override val version: String = LiteRuntime.version
+
+    override fun setThreads(count: Int) = PyTorchAndroid.setNumThreads(count)
+
+    override fun load(skeleton: File, weights: File, options: FrzModuleOptions): Model =
+        LiteModel(FrzModule.load(skeleton, weights, options))
+
+    override fun loadComplete(file: File): Model = LiteModel(LiteModuleLoader.load(file.path))
+
+    private class LiteModel(private val module: Module) : Model {
+        override fun forward(input: NdArray): Map<String, NdArray> {
+            val result = module.forward(IValue.from(Tensor.fromBlob(input.values, input.shape)))
+            if (result.isTensor) return mapOf(Model.OUTPUT to array(result.toTensor()))
+            return result.toDictStringKey().mapValues { (_, value) -> array(value.toTensor()) }
+        }
+
+        override fun close() = module.destroy()
+
+        private fun array(tensor: Tensor) = NdArray(tensor.shape(), values(tensor))
+
+        private fun values(tensor: Tensor): FloatArray = when (tensor.dtype()) {
+            DType.FLOAT32 -> tensor.dataAsFloatArray
+
+            DType.FLOAT64 -> tensor.dataAsDoubleArray.let { all -> FloatArray(all.size) { all[it].toFloat() } }
+
+            DType.INT32 -> tensor.dataAsIntArray.let { all -> FloatArray(all.size) { all[it].toFloat() } }
+
+            DType.INT64 -> tensor.dataAsLongArray.let { all -> FloatArray(all.size) { all[it].toFloat() } }
+
+            DType.INT8 -> tensor.dataAsByteArray.let { all -> FloatArray(all.size) { all[it].toFloat() } }
+
+            DType.UINT8 -> tensor.dataAsUnsignedByteArray.let { all ->
+                FloatArray(all.size) { (all[it].toInt() and 0xFF).toFloat() }
+            }
+
+            else -> throw Failure("the model puts out ${tensor.dtype()}, which is not known here")
+        }
+    }
+}

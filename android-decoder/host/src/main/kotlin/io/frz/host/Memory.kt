@@ -1,0 +1,30 @@
+package io.frz.host
+
+import java.io.File
+
+/** The resident memory of this process, in bytes, as Linux counts it. */
+internal object Memory {
+    /** Now. */
+    fun resident(): Long = status("VmRSS")
+
+    /** The most since the process began, or since [forgetPeak]. */
+    fun peak(): Long = status("VmHWM")
+
+    /** Starts a new peak. */
+    fun forgetPeak(): Unit = File("/proc/self/clear_refs").writeText("5")
+
+    /** Collects garbage, until direct buffers that nobody holds are gone too. */
+    @Suppress("ExplicitGarbageCollectionCall")
+    fun collect() {
+        repeat(2) {
+            System.gc()
+            Thread.sleep(PAUSE_MILLIS)
+        }
+    }
+
+    private fun status(field: String): Long =
+        File("/proc/self/status").readLines().first { it.startsWith("$field:") }.filter { it.isDigit() }.toLong() * KIB
+
+    private const val KIB = 1024
+    private const val PAUSE_MILLIS = 50L
+}

@@ -1,0 +1,86 @@
+package io.frz.host
+
+import java.io.File
+import java.io.IOException
+import java.io.RandomAccessFile
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.nio.channels.FileChannel
+import java.nio.file.Files
+import java.nio.file.StandardCopyOption
+import java.util.zip.CRC32
+
+/** A float32 tensor in row-major order. */
+internal class NdArray(val shape: LongArray, val values: FloatArray) {
+    /** Its elements, little-endian. */
+    fun bytes(): ByteBuffer = ByteBuffer.allocate(Float.SIZE_BYTES * values.size).order(ByteOrder.LITTLE_ENDIAN).also {
+        it.asFloatBuffer().put(values)
+    }
+
+    /** The CRC-32 of its elements, as reports write it. */
+    fun crc32(): String = checksum(bytes())
+
+    /** Writes it to [file] in the format of NumPy, through a file beside it that takes its place when complete. */
+    fun write(file: File) {
+        val axes = if (shape.size == 1) "${shape[0]}," else shape.joinToString()
+        val header = "{'descr': '<f4', 'fortran_order': False, 'shape': ($axes), }"
+        val start = MAGIC.size + 4
+        val padded = (start + header.length + ALIGNMENT) / ALIGNMENT * ALIGNMENT
+        val text = header.padEnd(padded - start - 1) + "\n"
+        val partial = File.createTempFile(".${file.name}", ".partial", file.absoluteFile.parentFile)
+        try {
+            FileChannel.open(partial.toPath(), java.nio.file.StandardOpenOption.WRITE).use { channel ->
+                val head = ByteBuffer.allocate(padded).order(ByteOrder.LITTLE_ENDIAN)
+                head.put(MAGIC).put(1).put(0).putShort(text.length.toShort()).put(text.toByteArray()).flip()
+                for (part in listOf(head, bytes())) while (part.hasRemaining()) channel.write(part)
+            }
+            Files.move(partial.toPath(), file.toPath(), StandardCopyOption.REPLACE_EXISTING)
+        } finally {
+            partial.delete()
+        }
+    }
+
+    companion object {
+        private val MAGIC = byteArrayOf(0x93.toByte()) + "NUMPY".toByteArray()
+        private const val ALIGNMENT = 64
+        private val HEADER = Regex(
+            """\{'descr': '<f4', 'fortran_order': False, 'shape': \(((?:\d{1,10}(?:, )?)*),?\), ?}\s*"""
+        )
+
+        /** Reads a file of NumPy: little-endian float32 in C order. */
+        fun read(file: File): NdArray = RandomAccessFile(file, "r").use { opened ->
+            val size = opened.length()
+            val start = ByteArray(minOf(size, 12L).toInt()).also { opened.readFully(it) }
+            val isNumPy = start.size == 12 && start.copyOf(MAGIC.size).contentEquals(MAGIC)
+            if (!isNumPy) throw IOException("no file of NumPy")
+            val numbers = ByteBuffer.wrap(start).order(ByteOrder.LITTLE_ENDIAN)
+            val (length, at) = when (start[MAGIC.size].toInt()) {
+                1 -> (numbers.getShort(8).toInt() and 0xFFFF) to 10L
+                2 -> numbers.getInt(8) to 12L
+                else -> throw IOException("version ${start[MAGIC.size]} of NumPy's format is not known here")
+            }
+            if (length < 0 || at + length > size) throw IOException("it ends within its header")
+            opened.seek(at)
+            val header = String(ByteArray(length).also { opened.readFully(it) }, Charsets.ISO_8859_1)
+            val axes = HEADER.matchEntire(header)?.groupValues?.get(1)
+                ?: throw IOException("it is not float32 in C order: ${header.trim()}")
+            val shape = axes.split(", ").filter { it.isNotEmpty() }.map { it.toLong() }.toLongArray()
+            val bytes = size - at - length
+            requireSize(shape, bytes)
+            val content = ByteArray(bytes.toInt()).also { opened.readFully(it) }
+            val values = FloatArray(content.size / Float.SIZE_BYTES)
+            ByteBuffer.wrap(content).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values)
+            NdArray(shape, values)
+        }
+
+        private fun requireSize(shape: LongArray, bytes: Long) {
+            val expected = shape.fold(Float.SIZE_BYTES.toBigInteger()) { product, axis -> product * axis.toBigInteger() }
+            if (expected != bytes.toBigInteger() || bytes > Int.MAX_VALUE) {
+                throw IOException("it holds $bytes bytes of $expected")
+            }
+        }
+
+        /** The CRC-32 of [bytes], as reports write it. */
+        fun checksum(bytes: ByteBuffer): String = "%08x".format(CRC32().apply { update(bytes) }.value)
+    }
+}

@@ -1,0 +1,57 @@
+package io.frz.host
+
+import io.frz.pytorch.FrzModuleOptions
+import java.io.File
+import picocli.CommandLine.Model.CommandSpec
+import picocli.CommandLine.Option
+import picocli.CommandLine.ParameterException
+import picocli.CommandLine.Parameters
+import picocli.CommandLine.Spec
+
+/** The model that a command runs, and what runs it. */
+internal class Opening {
+    @Parameters(index = "0", paramLabel = "SKELETON", description = ["the network without its weights, a .ptl file"])
+    lateinit var skeleton: File
+
+    @Parameters(index = "1", paramLabel = "WEIGHTS", description = ["its weights, an .frz file"])
+    lateinit var weights: File
+
+    @Option(
+        names = ["--engine"],
+        paramLabel = "NAME",
+        description = ["lite: PyTorch Mobile, as on a phone (default); djl: LibTorch, for skeletons in .pt files"]
+    )
+    private var engines = Engines.LITE
+
+    @Option(names = ["--tier"], paramLabel = "N", description = ["capacity level to load (default: the highest)"])
+    var tier: Int? = null
+
+    @Option(names = ["--threads"], paramLabel = "N", description = ["threads that rebuild a tensor (default: 1)"])
+    var threads: Int = 1
+
+    @Option(
+        names = ["--runtime-threads"],
+        paramLabel = "N",
+        description = ["threads that run the model (default: what the runtime takes)"]
+    )
+    var runtimeThreads: Int? = null
+
+    @Spec(Spec.Target.MIXEE)
+    private lateinit var spec: CommandSpec
+
+    val engine: Engine by lazy {
+        engines.create().also { engine -> runtimeThreads?.let { engine.setThreads(it) } }
+    }
+
+    fun load(): Model = engine.load(skeleton, weights, options)
+
+    private val options: FrzModuleOptions by lazy {
+        try {
+            val builder = FrzModuleOptions.builder().threads(threads)
+            tier?.let { builder.tier(it) }
+            builder.build()
+        } catch (e: IllegalArgumentException) {
+            throw ParameterException(spec.commandLine(), e.message, e)
+        }
+    }
+}

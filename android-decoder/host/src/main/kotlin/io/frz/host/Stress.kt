@@ -1,0 +1,95 @@
+package io.frz.host
+
+import com.google.gson.JsonArray
+import com.google.gson.JsonObject
+import java.io.File
+import java.nio.ByteBuffer
+import java.util.concurrent.Callable
+import java.util.concurrent.Executors
+import picocli.CommandLine.Command
+import picocli.CommandLine.Mixin
+import picocli.CommandLine.Model.CommandSpec
+import picocli.CommandLine.Option
+import picocli.CommandLine.Spec
+
+@Command(
+    name = "stress",
+    description = [
+        "Loads, runs and closes a model again and again, with garbage collected between, then in many threads at once.",
+        "Outputs must be the same to the last bit, and memory must not grow by more than five percent."
+    ],
+    mixinStandardHelpOptions = true
+)
+internal class Stress : Callable<Int> {
+    @Mixin
+    private lateinit var opening: Opening
+
+    @Option(names = ["--input"], paramLabel = "NPY", required = true, description = ["what to run on"])
+    private lateinit var input: File
+
+    @Option(names = ["--cycles"], paramLabel = "N", description = ["times to load and close (default: 1000)"])
+    private var cycles = 1000
+
+    @Option(names = ["--at-once"], paramLabel = "N", description = ["threads that load at once (default: 8)"])
+    private var atOnce = 8
+
+    @Spec
+    private lateinit var spec: CommandSpec
+
+    override fun call(): Int {
+        val example = NdArray.read(input)
+        val expected = cycle(example)
+        var different = 0
+        // The first cycles fill caches and arenas that then stay.
+        val warmUp = maxOf(1, cycles / 10)
+        repeat(warmUp) { if (!cycle(example).contentEquals(expected)) different++ }
+        val before = settled()
+        val residents = JsonArray().apply { add(before) }
+        for (done in warmUp + 1..cycles) {
+            if (!cycle(example, done % COLLECTED == 0).contentEquals(expected)) different++
+            if (done % warmUp == 0) residents.add(settled())
+        }
+        val after = residents.last().asLong
+        different += concurrently(example, expected)
+        val growth = (after - before) / before.toDouble()
+
+        val result = JsonObject()
+        result.addProperty("cycles", cycles)
+        result.addProperty("threads", atOnce)
+        result.addProperty("different_outputs", different)
+        result.add("resident", residents)
+        result.addProperty("growth", growth)
+        spec.commandLine().out.println(result)
+        return if (different == 0 && growth <= ALLOWED) 0 else 1
+    }
+
+    private fun settled(): Long {
+        Memory.collect()
+        return Memory.resident()
+    }
+
+    @Suppress("ExplicitGarbageCollectionCall")
+    private fun cycle(example: NdArray, collect: Boolean = false): FloatArray = opening.load().use { model ->
+        if (collect) {
+            System.gc()
+            ByteBuffer.allocateDirect(SCRAP) // Takes the place of what should not have been freed.
+        }
+        model.forward(example).getValue(Model.OUTPUT).values
+    }
+
+    private fun concurrently(example: NdArray, expected: FloatArray): Int {
+        val pool = Executors.newFixedThreadPool(atOnce)
+        try {
+            val loads = List(atOnce * 4) { Callable { cycle(example, it % 2 == 0).contentEquals(expected) } }
+            return pool.invokeAll(loads).count { !it.get() }
+        } finally {
+            pool.shutdownNow()
+        }
+    }
+
+    private companion object {
+        const val COLLECTED = 10
+        const val SCRAP = 1 shl 20
+        const val ALLOWED = 0.05
+    }
+}

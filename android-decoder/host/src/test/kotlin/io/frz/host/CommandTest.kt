@@ -1,0 +1,142 @@
+package io.frz.host
+
+import com.google.gson.JsonObject
+import com.google.gson.JsonParser
+import java.io.File
+import java.io.PrintWriter
+import java.io.StringWriter
+import org.junit.jupiter.api.Assertions.assertArrayEquals
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertNull
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Assumptions.assumeTrue
+import org.junit.jupiter.api.BeforeEach
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
+
+/** The commands, on the lite interpreter. */
+class CommandTest {
+    @TempDir
+    lateinit var folder: File
+
+    private val models = File("../pytorch/src/test/resources")
+    private val inputs by lazy { File(folder, "in").apply { mkdir() } }
+
+    private class Result(val code: Int, val out: String, val err: String)
+
+    @BeforeEach
+    fun requireRuntime() {
+        val obstacle = LiteRuntime.obstacle
+        if (System.getProperty("frz.native.required") == "true") assertNull(obstacle)
+        assumeTrue(obstacle == null) { "not run: PyTorch Mobile cannot run here: $obstacle" }
+    }
+
+    private fun host(vararg args: Any): Result {
+        val out = StringWriter()
+        val err = StringWriter()
+        val code = commandLine().setOut(PrintWriter(out)).setErr(PrintWriter(err))
+            .execute(*Array(args.size) { args[it].toString() })
+        return Result(code, out.toString(), err.toString())
+    }
+
+    private fun model(name: String) = File(models, name)
+
+    private fun input(name: String, from: Float, to: Float, vararg shape: Long): File {
+        val count = shape.fold(1L, Long::times).toInt()
+        val values = FloatArray(count) { from + (to - from) * it / (count - 1) }
+        return File(inputs, "$name.npy").also { NdArray(shape, values).write(it) }
+    }
+
+    private fun report(vararg args: Any): JsonObject {
+        val file = File(folder, "report.json")
+        val result = host("report", *args, "-o", file)
+        assertEquals(0, result.code, result.err)
+        return JsonParser.parseString(file.readText()).asJsonObject
+    }
+
+    private val tinyExpected = model("tiny.expected.txt").readLines().map { it.toFloat() }.toFloatArray()
+
+    @Test
+    fun `a report tells of every input`() {
+        val image = input("b", -1f, 1f, 1, 1, 6, 6)
+        input("c", -1f, 1f, 1, 3, 6, 6)
+        File(inputs, "a.npy").writeText("no array")
+        val report = report(model("tiny.ptl"), model("tiny.frz"), inputs, "--runs", 3, "--runtime-threads", 1)
+        assertEquals("frz-parity-report", report["format"].asString)
+        assertEquals("1.12.2", report.getAsJsonObject("runtime")["version"].asString)
+        val weights = report.getAsJsonObject("model").getAsJsonObject("weights")
+        assertEquals(model("tiny.frz").length(), weights["bytes"].asLong)
+        val (a, b, c) = report.getAsJsonArray("inputs").map { it.asJsonObject }
+        assertTrue("no file of NumPy" in a["error"].asString)
+        assertTrue("channels" in c["error"].asString, c["error"].asString)
+        assertEquals("b", b["name"].asString)
+        assertEquals("[1,1,6,6]", b["shape"].toString())
+        assertEquals(NdArray.read(image).crc32(), b["crc32"].asString)
+        assertEquals(2, b.getAsJsonArray("ms").size())
+        val output = b.getAsJsonObject("output")
+        assertEquals("[1,8]", output["shape"].toString())
+        assertEquals(0, output["nonfinite"].asInt)
+        val written = NdArray.read(File(folder, output.getAsJsonObject("values")["file"].asString))
+        assertArrayEquals(tinyExpected, written.values, 2e-4f)
+        assertEquals(written.crc32(), output["crc32"].asString)
+        assertEquals(written.values.max(), output["max"].asFloat)
+        val memory = report.getAsJsonObject("memory")
+        assertTrue(memory["peak"].asLong >= memory["loaded"].asLong)
+        assertEquals(setOf("report.json", "b.out.npy", "in"), folder.list()!!.toSet())
+    }
+
+    @Test
+    fun `the reference network computes as on the desktop`() {
+        input("ramp", 0f, 1f, 1, 3, 32, 32)
+        report(model("unet.ptl"), model("unet.frz"), inputs, "--runtime-threads", 1)
+        val expected = NdArray.read(model("unet.expected.npy")).values
+        val found = NdArray.read(File(folder, "ramp.out.npy")).values
+        assertArrayEquals(expected, found, 1e-3f * expected.max())
+    }
+
+    @Test
+    fun `bench compares with the module that has its weights inside`() {
+        val image = input("image", -1f, 1f, 1, 1, 6, 6)
+        val models = arrayOf(model("other.ptl"), model("other.frz"), model("complete.ptl"))
+        val result = host("bench", *models, "--input", image, "--runs", 2, "--json")
+        assertEquals(0, result.code, result.err)
+        val report = JsonParser.parseString(result.out).asJsonObject
+        assertEquals(160, report["weights_bytes"].asInt)
+        assertEquals(144, report["largest_tensor_bytes"].asInt)
+        assertTrue(report["ratio"].asDouble > 0)
+        assertTrue("ratio" in host("bench", *models, "--input", image, "--runs", 1).out)
+    }
+
+    @Test
+    fun `stress finds outputs the same`() {
+        val image = input("image", -1f, 1f, 1, 1, 6, 6)
+        val models = arrayOf(model("tiny.ptl"), model("tiny.frz"))
+        val result = host("stress", *models, "--input", image, "--cycles", 20, "--at-once", 2)
+        val report = JsonParser.parseString(result.out).asJsonObject
+        assertEquals(0, report["different_outputs"].asInt)
+        assertEquals(if (report["growth"].asDouble <= 0.05) 0 else 1, result.code)
+    }
+
+    @Test
+    fun `failures are told in one line`() {
+        val image = input("image", -1f, 1f, 1, 1, 6, 6)
+        val output = File(folder, "report.json")
+        val cases = listOf(
+            host("report", model("tiny.frz"), model("tiny.frz"), inputs, "-o", output) to "SKELETON_DAMAGED",
+            host("report", model("tiny.ptl"), model("other.frz"), inputs, "-o", output) to "MISMATCH",
+            host("report", model("tiny.ptl"), model("tiny.ptl"), inputs, "-o", output) to "MAGIC",
+            host("report", model("tiny.ptl"), model("tiny.frz"), "nowhere", "-o", output) to "nowhere: no such folder",
+            host("report", model("tiny.ptl"), model("tiny.frz"), folder, "-o", output) to "no .npy file",
+            host("report", model("tiny.ptl"), model("tiny.frz"), inputs, "-o", "no/such/x") to "does not exist",
+            host("report", model("tiny.ptl"), model("tiny.frz"), inputs, "-o", output, "--threads", 0) to "threads are",
+            host("stress", model("tiny.ptl"), model("none.frz"), "--input", image) to "none.frz"
+        )
+        for ((result, text) in cases) {
+            assertEquals(2, result.code, text)
+            assertTrue(text in result.err, result.err)
+        }
+        assertEquals(1, cases[0].first.err.trim().lines().size)
+        assertTrue(!output.exists())
+        assertTrue(host("--version").out.startsWith("frz-host "))
+    }
+}

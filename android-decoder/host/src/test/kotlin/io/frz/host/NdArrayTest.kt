@@ -1,0 +1,62 @@
+package io.frz.host
+
+import java.io.File
+import java.io.IOException
+import org.junit.jupiter.api.Assertions.assertArrayEquals
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertThrows
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
+
+/** Files of NumPy. */
+class NdArrayTest {
+    @TempDir
+    lateinit var folder: File
+
+    private val file by lazy { File(folder, "a.npy") }
+
+    @Test
+    fun `what is written is read again`() {
+        for (shape in listOf(longArrayOf(), longArrayOf(3), longArrayOf(2, 3, 4), longArrayOf(0, 5))) {
+            val values = FloatArray(shape.fold(1L, Long::times).toInt()) { it * 0.5f - 1 }
+            NdArray(shape, values).write(file)
+            assertEquals(0, (file.length() - 4 * values.size) % 64)
+            val read = NdArray.read(file)
+            assertArrayEquals(shape, read.shape)
+            assertArrayEquals(values, read.values)
+        }
+        assertEquals(listOf(file), folder.listFiles()!!.toList())
+    }
+
+    @Test
+    fun `a file of NumPy itself is read`() {
+        val array = NdArray.read(File("../pytorch/src/test/resources/unet.expected.npy"))
+        assertArrayEquals(longArrayOf(1, 2, 32, 32), array.shape)
+        NdArray(array.shape, array.values).write(file)
+        assertArrayEquals(File("../pytorch/src/test/resources/unet.expected.npy").readBytes(), file.readBytes())
+    }
+
+    @Test
+    fun `what is no such file is refused`() {
+        NdArray(longArrayOf(2, 2), FloatArray(4)).write(file)
+        val whole = file.readBytes()
+        val text = String(whole, Charsets.ISO_8859_1)
+        fun refuse(bytes: ByteArray) {
+            file.writeBytes(bytes)
+            assertThrows(IOException::class.java) { NdArray.read(file) }
+        }
+        for (size in whole.indices) refuse(whole.copyOf(size))
+        refuse(whole + 1)
+        for ((from, to) in listOf("<f4" to "<f8", "False" to "True ", "(2, 2)" to "(2, 3)", "(2, 2)" to "(x, 2)")) {
+            refuse(text.replace(from, to).toByteArray(Charsets.ISO_8859_1))
+        }
+        refuse(whole.clone().also { it[6] = 9 })
+        refuse(text.replace("(2, 2), ", "(9999999999, 9999999999), ").toByteArray(Charsets.ISO_8859_1))
+    }
+
+    @Test
+    fun `checksums are those of ZIP`() {
+        assertEquals("00000000", NdArray(longArrayOf(0), FloatArray(0)).crc32())
+        assertEquals("2144df1c", NdArray(longArrayOf(1), floatArrayOf(0f)).crc32())
+    }
+}

@@ -1,0 +1,119 @@
+package io.frz.pytorch
+
+import android.content.Context
+import android.content.res.AssetManager
+import io.frz.pytorch.internal.Cancellation
+import io.frz.pytorch.internal.Loader
+import java.io.File
+import java.io.IOException
+import org.pytorch.Module
+
+/**
+ * From app assets to a running PyTorch Mobile module.
+ *
+ * An app ships a skeleton, the network's code without its weights (`model.ptl`), and the weights as `model.frz`.
+ * Loading starts the skeleton in the lite interpreter, rebuilds the weights tensor by tensor, and hands each over.
+ *
+ * ```
+ * val module = FrzModule.load(context, "model.ptl", "model.frz")
+ * val output = module.forward(IValue.from(input)).toTensor()
+ * ```
+ *
+ * Loading fails with an [IOException] and nothing else: [io.frz.FrzException] if the weights are damaged,
+ * [FrzModuleException] for all other causes. Nothing is left behind by a failure. The caller owns the module and may
+ * free its memory with [Module.destroy].
+ *
+ * The variants named `load` block and belong on a background thread; an interrupt cancels them. Any number of threads
+ * may load at once.
+ */
+public object FrzModule {
+    /** Loads the assets [skeleton] and [weights] of an app. */
+    @JvmStatic
+    @JvmOverloads
+    @Throws(IOException::class)
+    public fun load(
+        context: Context,
+        skeleton: String,
+        weights: String,
+        options: FrzModuleOptions = FrzModuleOptions.DEFAULT
+    ): Module = load(context.assets, cacheOf(context), skeleton, weights, options)
+
+    /** Loads the assets [skeleton] and [weights]; [cache] is a folder that only this app can write to. */
+    @JvmStatic
+    @JvmOverloads
+    @Throws(IOException::class)
+    public fun load(
+        assets: AssetManager,
+        cache: File,
+        skeleton: String,
+        weights: String,
+        options: FrzModuleOptions = FrzModuleOptions.DEFAULT
+    ): Module = load(FrzPart.asset(assets, skeleton), FrzPart.asset(assets, weights), cache, options)
+
+    /** Loads two files. */
+    @JvmStatic
+    @JvmOverloads
+    @Throws(IOException::class)
+    public fun load(skeleton: File, weights: File, options: FrzModuleOptions = FrzModuleOptions.DEFAULT): Module =
+        Loader(options, Cancellation.INTERRUPT).load(FrzPart.of(skeleton), FrzPart.of(weights), null)
+
+    /**
+     * Loads two parts from wherever each comes: an asset, a file, bytes that the app has decrypted in memory, a stream.
+     *
+     * The lite interpreter reads its modules from files. A skeleton that is none is copied to the folder [cache], to
+     * which only this app should be able to write. Weights never touch the disk.
+     */
+    @JvmStatic
+    @JvmOverloads
+    @Throws(IOException::class)
+    public fun load(
+        skeleton: FrzPart,
+        weights: FrzPart,
+        cache: File,
+        options: FrzModuleOptions = FrzModuleOptions.DEFAULT
+    ): Module = Loader(options, Cancellation.INTERRUPT).load(skeleton, weights, cache)
+
+    /**
+     * Hands the weights of [weights] to a [module] that was loaded before, in place of those that it has: another tier
+     * of the same file, or other training. If this fails, the module may have some of both; [FrzModuleOptions.verify]
+     * finds damage before that. Nobody may run the module meanwhile.
+     */
+    @JvmStatic
+    @JvmOverloads
+    @Throws(IOException::class)
+    public fun loadWeights(
+        module: Module,
+        weights: FrzPart,
+        options: FrzModuleOptions = FrzModuleOptions.DEFAULT
+    ): Unit = Loader(options, Cancellation.INTERRUPT).loadWeights(module, weights)
+
+    /** Starts to load the assets [skeleton] and [weights] of an app, and tells [callback] how it ended. */
+    @JvmStatic
+    @JvmOverloads
+    public fun loadAsync(
+        context: Context,
+        skeleton: String,
+        weights: String,
+        callback: FrzCallback,
+        options: FrzModuleOptions = FrzModuleOptions.DEFAULT
+    ): FrzLoading {
+        val assets = context.assets
+        return FrzLoading.start(callback, options) { loader ->
+            loader.load(FrzPart.asset(assets, skeleton), FrzPart.asset(assets, weights), cacheOf(context))
+        }
+    }
+
+    /** Starts to load two parts as [load] does, and tells [callback] how it ended. */
+    @JvmStatic
+    @JvmOverloads
+    public fun loadAsync(
+        skeleton: FrzPart,
+        weights: FrzPart,
+        cache: File,
+        callback: FrzCallback,
+        options: FrzModuleOptions = FrzModuleOptions.DEFAULT
+    ): FrzLoading = FrzLoading.start(callback, options) { loader -> loader.load(skeleton, weights, cache) }
+
+    /** The platform empties this folder when the app is updated, and with it the skeletons of earlier versions. */
+    private fun cacheOf(context: Context) = File(context.codeCacheDir, "frz")
+}

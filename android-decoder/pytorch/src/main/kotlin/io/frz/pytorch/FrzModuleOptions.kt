@@ -1,0 +1,108 @@
+package io.frz.pytorch
+
+import io.frz.FrzOptions
+import io.frz.pytorch.internal.MainThread
+import java.util.concurrent.Executor
+
+/**
+ * How to load a module. Immutable: one instance may serve any number of modules and threads.
+ *
+ * @property threads how many threads may rebuild a tensor together
+ * @property memoryBudget the bytes that loading may take, for the weights and what rebuilds them together, or null
+ * @property tier the capacity level to load, or null for the highest that the file holds
+ * @property verify whether all weights are decoded once before the first is handed over
+ * @property progress is told how far loading has come, or null
+ * @property background runs what is loaded asynchronously
+ * @property callbacks runs the callbacks of what is loaded asynchronously
+ */
+public class FrzModuleOptions private constructor(builder: Builder) {
+    public val threads: Int = builder.threads
+    public val memoryBudget: Long? = builder.memoryBudget
+    public val tier: Int? = builder.tier
+    public val verify: Boolean = builder.verify
+    public val progress: FrzProgress? = builder.progress
+    public val background: Executor = builder.background
+    public val callbacks: Executor = builder.callbacks
+
+    /** A builder that starts from these options. */
+    public fun newBuilder(): Builder = Builder().also {
+        it.threads = threads
+        it.memoryBudget = memoryBudget
+        it.tier = tier
+        it.verify = verify
+        it.progress = progress
+        it.background = background
+        it.callbacks = callbacks
+    }
+
+    /** What of this concerns the decoder. */
+    internal fun decoding(): FrzOptions {
+        val builder = FrzOptions.builder().threads(threads)
+        memoryBudget?.let { builder.memoryBudget(it) }
+        tier?.let { builder.tier(it) }
+        return builder.build()
+    }
+
+    /** Collects options; every setter returns the builder itself. */
+    public class Builder {
+        internal var threads: Int = 1
+        internal var memoryBudget: Long? = null
+        internal var tier: Int? = null
+        internal var verify: Boolean = false
+        internal var progress: FrzProgress? = null
+        internal var background: Executor = Executor { Thread(it, "frz-load").apply { isDaemon = true }.start() }
+        internal var callbacks: Executor = MainThread
+
+        /** Rebuilds large tensors with [count] threads, the loading one included. The weights do not depend on it. */
+        public fun threads(count: Int): Builder = apply {
+            FrzOptions.builder().threads(count)
+            threads = count
+        }
+
+        /**
+         * Refuses weights that take more than [bytes], together with what rebuilds them, before any of it is allocated;
+         * the error is [io.frz.ErrorCode.BUDGET]. Without this, rebuilding may take what the virtual machine may take.
+         */
+        public fun memoryBudget(bytes: Long): Builder = apply {
+            FrzOptions.builder().memoryBudget(bytes)
+            memoryBudget = bytes
+        }
+
+        /** Loads the model of capacity level [index], 0 being the smallest, and reads nothing beyond it. */
+        public fun tier(index: Int): Builder = apply {
+            FrzOptions.builder().tier(index)
+            tier = index
+        }
+
+        /**
+         * Whether to decode all weights once before the first is handed over, which takes decoding twice and finds
+         * damage at the end of a large file early. Damaged weights are never handed over either way.
+         */
+        public fun verify(first: Boolean): Builder = apply { verify = first }
+
+        /** Tells [listener] how far loading has come. */
+        public fun progress(listener: FrzProgress?): Builder = apply { progress = listener }
+
+        /** Loads asynchronously on [executor]; without this, each on a new daemon thread. */
+        public fun background(executor: Executor): Builder = apply { background = executor }
+
+        /**
+         * Runs the callbacks of what is loaded asynchronously, progress included, on [executor]; without this, on the
+         * app's main thread, or where there is none on the thread that loads.
+         */
+        public fun callbacks(executor: Executor): Builder = apply { callbacks = executor }
+
+        /** The options collected so far. */
+        public fun build(): FrzModuleOptions = FrzModuleOptions(this)
+    }
+
+    public companion object {
+        /** One thread, the highest tier, and as much memory as the virtual machine may take. */
+        @JvmField
+        public val DEFAULT: FrzModuleOptions = Builder().build()
+
+        /** A builder that starts from [DEFAULT]. */
+        @JvmStatic
+        public fun builder(): Builder = Builder()
+    }
+}

@@ -1,0 +1,58 @@
+package io.frz.pytorch
+
+import android.content.Context
+import android.content.res.AssetManager
+import io.frz.FrzFile
+import io.frz.FrzOptions
+import io.frz.pytorch.internal.AssetPart
+import io.frz.pytorch.internal.BufferPart
+import io.frz.pytorch.internal.FilePart
+import io.frz.pytorch.internal.StreamPart
+import java.io.File
+import java.io.IOException
+import java.io.InputStream
+import java.nio.ByteBuffer
+
+/** Where a skeleton or an `.frz` file comes from. */
+public abstract class FrzPart internal constructor() {
+    /** The file on disk, if it is one. */
+    internal open val file: File? get() = null
+
+    /** All of its bytes. */
+    @Throws(IOException::class)
+    internal abstract fun read(): ByteArray
+
+    /** Opens it as weights. */
+    @Throws(IOException::class)
+    internal abstract fun open(options: FrzOptions): FrzFile
+
+    /** Lets go of what it comes from. */
+    @Throws(IOException::class)
+    internal open fun close(): Unit = Unit
+
+    public companion object {
+        /** The asset [name] of an app. One that is stored uncompressed in the APK is mapped, not read. */
+        @JvmStatic
+        public fun asset(context: Context, name: String): FrzPart = asset(context.assets, name)
+
+        /** The asset [name]. One that is stored uncompressed in the APK is mapped, not read. */
+        @JvmStatic
+        public fun asset(assets: AssetManager, name: String): FrzPart = AssetPart(assets, name)
+
+        /** A file on disk. */
+        @JvmStatic
+        public fun of(file: File): FrzPart = FilePart(file)
+
+        /** The bytes between position and limit of [bytes], which stay as they are. Weights are not copied. */
+        @JvmStatic
+        public fun of(bytes: ByteBuffer): FrzPart = BufferPart(bytes)
+
+        /** Bytes in memory. */
+        @JvmStatic
+        public fun of(bytes: ByteArray): FrzPart = BufferPart(ByteBuffer.wrap(bytes))
+
+        /** What [stream] brings, once. It is closed when it has been read. */
+        @JvmStatic
+        public fun of(stream: InputStream): FrzPart = StreamPart(stream)
+    }
+}

@@ -1,0 +1,97 @@
+package io.frz.pytorch.internal
+
+import io.frz.DType
+import io.frz.ErrorCode
+import io.frz.FrzException
+import io.frz.TensorInfo
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import org.pytorch.Tensor
+
+/**
+ * How the elements of a dtype become those of the runtime, which has no 16-bit ones.
+ *
+ * @property bytes the size of one element there
+ */
+internal enum class Elements(val bytes: Int) {
+    BYTES(1) {
+        override fun tensor(memory: ByteBuffer, shape: LongArray): Tensor = Tensor.fromBlob(memory, shape)
+    },
+    UNSIGNED_BYTES(1) {
+        override fun tensor(memory: ByteBuffer, shape: LongArray): Tensor = Tensor.fromBlobUnsigned(memory, shape)
+    },
+    INTS(4) {
+        override fun tensor(memory: ByteBuffer, shape: LongArray): Tensor = Tensor.fromBlob(memory.asIntBuffer(), shape)
+    },
+    LONGS(8) {
+        override fun tensor(memory: ByteBuffer, shape: LongArray): Tensor =
+            Tensor.fromBlob(memory.asLongBuffer(), shape)
+    },
+    FLOATS(4) {
+        override fun tensor(memory: ByteBuffer, shape: LongArray): Tensor =
+            Tensor.fromBlob(memory.asFloatBuffer(), shape)
+    },
+    DOUBLES(8) {
+        override fun tensor(memory: ByteBuffer, shape: LongArray): Tensor =
+            Tensor.fromBlob(memory.asDoubleBuffer(), shape)
+    };
+
+    /** A tensor of the runtime whose elements are those in [memory]. */
+    abstract fun tensor(memory: ByteBuffer, shape: LongArray): Tensor
+
+    companion object {
+        /** What the elements of the tensor [info] become. */
+        fun of(info: TensorInfo): Elements = when (info.dtype) {
+            DType.BOOL, DType.U8 -> UNSIGNED_BYTES
+
+            DType.I8 -> BYTES
+
+            DType.I16, DType.I32 -> INTS
+
+            DType.I64 -> LONGS
+
+            DType.F16, DType.BF16, DType.F32 -> FLOATS
+
+            DType.F64 -> DOUBLES
+
+            else -> throw FrzException(
+                ErrorCode.UNSUPPORTED,
+                "PyTorch Mobile has no type for ${info.dtype.label}; convert the tensor before encoding the file",
+                info.name
+            )
+        }
+
+        /** How many bytes the tensor [info] takes in the runtime. */
+        fun bytes(info: TensorInfo): Long = info.elements * of(info).bytes
+
+        /**
+         * Widens 16-bit elements in place. They are in the upper half of [memory] and fill all of it afterwards: an
+         * element is never written before the ones that it overwrites have been read.
+         */
+        fun widen(dtype: DType, memory: ByteBuffer) {
+            val from = memory.order(ByteOrder.LITTLE_ENDIAN).capacity() / 2
+            fun each(convert: (Short) -> Int) {
+                for (i in 0 until from / 2) memory.putInt(4 * i, convert(memory.getShort(from + 2 * i)))
+            }
+            when (dtype) {
+                DType.I16 -> each { it.toInt() }
+                DType.BF16 -> each { it.toInt() shl 16 }
+                DType.F16 -> each(::floatOfHalf)
+                else -> Unit
+            }
+        }
+    }
+}
+
+/** The bits of the binary32 number that those of a binary16 number stand for. */
+private fun floatOfHalf(half: Short): Int {
+    val bits = half.toInt()
+    val magnitude = bits and 0x7FFF shl 13
+    // Shifting leaves the exponent too small by 112; a product corrects it, for subnormal numbers too.
+    val value = Float.fromBits(magnitude) * Float.fromBits(254 - 15 shl 23)
+    val isFinite = magnitude < INFINITE_HALF
+    val exact = if (isFinite) value.toRawBits() else magnitude or 0x7F800000
+    return exact or (bits and 0x8000 shl 16)
+}
+
+private const val INFINITE_HALF = 0x7C00 shl 13

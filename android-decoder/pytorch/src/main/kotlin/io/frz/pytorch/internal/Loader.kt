@@ -1,0 +1,71 @@
+package io.frz.pytorch.internal
+
+import io.frz.FrzException
+import io.frz.FrzFile
+import io.frz.pytorch.FrzModuleException
+import io.frz.pytorch.FrzModuleException.Kind
+import io.frz.pytorch.FrzModuleOptions
+import io.frz.pytorch.FrzPart
+import java.io.File
+import java.io.IOException
+import java.nio.channels.ClosedByInterruptException
+import org.pytorch.Module
+
+/** Skeleton → module → weights: starts the one and hands it the other. */
+internal class Loader(private val options: FrzModuleOptions, private val cancellation: Cancellation) {
+    /** A running module; a skeleton that is no file of its own is copied to [cache]. */
+    fun load(skeleton: FrzPart, weights: FrzPart, cache: File?): Module = try {
+        cancellation.check()
+        val file = fileOf(skeleton, cache)
+        opened(weights) { frz ->
+            cancellation.check()
+            complete(Native.start(file)) { handOver(it, frz) }
+        }
+    } finally {
+        skeleton.close()
+        weights.close()
+    }
+
+    /** Replaces the weights of [module]. */
+    fun loadWeights(module: Module, weights: FrzPart): Unit = try {
+        opened(weights) { handOver(module, it) }
+    } finally {
+        weights.close()
+    }
+
+    /** The file of a skeleton that the runtime may be trusted with. */
+    private fun fileOf(skeleton: FrzPart, cache: File?): File {
+        val bytes = reading("the skeleton") { skeleton.read() }
+        Skeleton.check(bytes)
+        return skeleton.file ?: SkeletonCache(checkNotNull(cache)).file(bytes)
+    }
+
+    private inline fun <T> opened(weights: FrzPart, use: (FrzFile) -> T): T =
+        reading("the weights") { weights.open(options.decoding()).use(use) }
+
+    private fun handOver(module: Module, frz: FrzFile) = HandOver(module, frz, options, cancellation).run()
+
+    /** [module] when [fill] has filled it; one that stays incomplete is destroyed. */
+    private inline fun complete(module: Module, fill: (Module) -> Unit): Module {
+        var complete = false
+        try {
+            fill(module)
+            complete = true
+            return module
+        } finally {
+            if (!complete) module.destroy()
+        }
+    }
+
+    private inline fun <T> reading(what: String, read: () -> T): T = try {
+        read()
+    } catch (e: FrzException) {
+        throw e
+    } catch (e: FrzModuleException) {
+        throw e
+    } catch (e: ClosedByInterruptException) {
+        throw Cancellation.failure(e)
+    } catch (e: IOException) {
+        throw FrzModuleException(Kind.UNREADABLE, "$what cannot be read: ${e.message ?: e}", e)
+    }
+}

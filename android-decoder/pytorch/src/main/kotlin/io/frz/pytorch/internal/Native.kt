@@ -1,0 +1,65 @@
+package io.frz.pytorch.internal
+
+import io.frz.pytorch.FrzModuleException
+import io.frz.pytorch.FrzModuleException.Kind
+import java.io.File
+import org.pytorch.IValue
+import org.pytorch.LiteModuleLoader
+import org.pytorch.Module
+
+/** What runs in native code; what it throws becomes an exception of a known kind. */
+internal object Native {
+    /** Starts the skeleton in [file], whose bytes have been checked. */
+    fun start(file: File): Module = guarded({ failure ->
+        FrzModuleException(
+            Kind.SKELETON_UNSUPPORTED,
+            "this version of PyTorch Mobile cannot run the skeleton; export it again with `frformat export-mobile`: " +
+                reason(failure),
+            failure
+        )
+    }) { LiteModuleLoader.load(file.path) }
+
+    /** The names of the weights that [module] still waits for. */
+    fun weightsMissing(module: Module): Set<String> = guarded({ failure ->
+        FrzModuleException(
+            Kind.SKELETON_UNSUPPORTED,
+            "the module takes no weights; export a skeleton with `frformat export-mobile`: " + reason(failure),
+            failure
+        )
+    }) { module.runMethod("weights_missing").toList().mapTo(LinkedHashSet()) { it.toStr() } }
+
+    /** Gives [weights] to [module], which copies them. */
+    fun loadWeights(module: Module, weights: Map<String, IValue>) {
+        guarded({ failure ->
+            val mismatch = failure.message.orEmpty().lineSequence().firstOrNull { MISMATCH in it }
+            if (mismatch != null) {
+                FrzModuleException(Kind.MISMATCH, mismatch.substringAfter(MISMATCH).trim(), failure)
+            } else {
+                FrzModuleException(Kind.RUNTIME_FAILED, "the runtime refused weights: " + reason(failure), failure)
+            }
+        }) { module.runMethod("load_weights", IValue.dictStringKeyFrom(weights)) }
+    }
+
+    private inline fun <T> guarded(translate: (Throwable) -> FrzModuleException, call: () -> T): T = try {
+        call()
+    } catch (e: LinkageError) {
+        throw FrzModuleException(
+            Kind.RUNTIME_MISSING,
+            "PyTorch Mobile is not in this app, or not for this processor; " +
+                "add org.pytorch:pytorch_android_lite and the native libraries of its ABI: " + reason(e),
+            e
+        )
+    } catch (e: OutOfMemoryError) {
+        throw FrzModuleException(Kind.RUNTIME_FAILED, "the runtime has no memory left: " + reason(e), e)
+    } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
+        // Native exceptions come as several classes, all of them this.
+        throw translate(e)
+    }
+
+    /** What a native exception says first; what follows are addresses. */
+    private fun reason(failure: Throwable) =
+        failure.message.orEmpty().lineSequence().firstOrNull { it.isNotBlank() }?.trim() ?: failure.toString()
+
+    /** How messages of a skeleton start that concern its weights. */
+    private const val MISMATCH = "frz:"
+}

@@ -1,0 +1,65 @@
+package io.frz.pytorch.internal
+
+import io.frz.pytorch.FrzModuleException
+import io.frz.pytorch.FrzModuleException.Kind
+import java.io.File
+import java.io.FileOutputStream
+import java.io.IOException
+import java.security.MessageDigest
+
+/**
+ * Copies of skeletons in [folder], because the lite interpreter reads its modules from files. A copy is named by the
+ * checksum of its content, appears complete or not at all, and is compared with the content each time it is used.
+ */
+internal class SkeletonCache(private val folder: File) {
+    /** A file that holds [skeleton]. */
+    fun file(skeleton: ByteArray): File = try {
+        if (!folder.isDirectory && !folder.mkdirs() && !folder.isDirectory) throw IOException("it is no folder")
+        clean()
+        val file = File(folder, "$PREFIX${sha256(skeleton)}$SUFFIX")
+        if (!holds(file, skeleton)) write(file, skeleton)
+        file.apply { setLastModified(System.currentTimeMillis()) }
+    } catch (e: IOException) {
+        throw FrzModuleException(
+            Kind.CACHE,
+            "the skeleton cannot be copied to $folder (${e.message}); free some memory there, or name another folder",
+            e
+        )
+    }
+
+    private fun holds(file: File, skeleton: ByteArray): Boolean =
+        file.length() == skeleton.size.toLong() && file.readBytes().contentEquals(skeleton)
+
+    private fun write(file: File, skeleton: ByteArray) {
+        val partial = File.createTempFile(PREFIX, PARTIAL, folder)
+        try {
+            FileOutputStream(partial).use {
+                it.write(skeleton)
+                it.fd.sync()
+            }
+            if (!partial.renameTo(file)) throw IOException("$partial cannot take the place of $file")
+        } finally {
+            partial.delete()
+        }
+    }
+
+    /** Removes copies that nobody has used for long, and what a process that was killed has left. */
+    private fun clean() {
+        val now = System.currentTimeMillis()
+        for (file in folder.listFiles { file -> file.name.startsWith(PREFIX) }.orEmpty()) {
+            val kept = if (file.name.endsWith(SUFFIX)) UNUSED_MILLIS else PARTIAL_MILLIS
+            if (now - file.lastModified() > kept) file.delete()
+        }
+    }
+
+    private companion object {
+        const val PREFIX = "skeleton-"
+        const val SUFFIX = ".ptl"
+        const val PARTIAL = ".partial"
+        const val UNUSED_MILLIS = 30L * 24 * 60 * 60 * 1000
+        const val PARTIAL_MILLIS = 60L * 60 * 1000
+
+        fun sha256(bytes: ByteArray) =
+            MessageDigest.getInstance("SHA-256").digest(bytes).joinToString("") { "%02x".format(it) }
+    }
+}

@@ -1,0 +1,144 @@
+package io.frz.pytorch
+
+import io.frz.ErrorCode
+import io.frz.FrzException
+import io.frz.pytorch.FrzModuleException.Kind
+import java.io.File
+import java.io.IOException
+import java.io.InputStream
+import java.net.URLClassLoader
+import java.util.zip.CRC32
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertThrows
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
+
+/** Damaged, swapped and missing parts: a typed exception each, and never the end of the process. */
+class FaultTest : OnRuntime() {
+    @TempDir
+    lateinit var cache: File
+
+    private val skeleton = resource("tiny.ptl").readBytes()
+    private val weights = resource("tiny.frz").readBytes()
+
+    private fun load(skeleton: ByteArray, weights: ByteArray) =
+        FrzModule.load(FrzPart.of(skeleton), FrzPart.of(weights), cache).destroy()
+
+    private fun fault(skeleton: ByteArray, weights: ByteArray = this.weights): FrzModuleException =
+        assertThrows(FrzModuleException::class.java) { load(skeleton, weights) }
+
+    private fun flipped(bytes: ByteArray, at: Int, bit: Int) =
+        bytes.clone().also { it[at] = (it[at].toInt() xor (1 shl bit)).toByte() }
+
+    /** [bytes] with the end that makes them a whole skeleton. */
+    private fun sealed(bytes: ByteArray): ByteArray {
+        val marked = bytes + "frz:crc32:".toByteArray()
+        return marked + "%08x".format(CRC32().apply { update(marked) }.value).toByteArray()
+    }
+
+    @Test
+    fun `every cut and every flipped bit of a skeleton is found before native code sees it`() {
+        for (size in skeleton.indices) assertEquals(Kind.SKELETON_DAMAGED, fault(skeleton.copyOf(size)).kind, "$size")
+        for (at in skeleton.indices) {
+            for (bit in 0 until Byte.SIZE_BITS) {
+                assertEquals(Kind.SKELETON_DAMAGED, fault(flipped(skeleton, at, bit)).kind, "bit $bit of byte $at")
+            }
+        }
+        assertEquals(0, cache.list()!!.size)
+        load(skeleton, weights)
+    }
+
+    @Test
+    fun `every cut and many flipped bits of weights are errors of the decoder`() {
+        for (size in weights.indices) {
+            assertThrows(FrzException::class.java, { load(skeleton, weights.copyOf(size)) }, "$size")
+        }
+        for (at in weights.indices) {
+            assertThrows(FrzException::class.java, { load(skeleton, flipped(weights, at, at % 8)) }, "byte $at")
+        }
+        load(skeleton, weights)
+    }
+
+    @Test
+    fun `parts of different networks do not fit`() {
+        val other = resource("other.frz").readBytes()
+        assertEquals(Kind.MISMATCH, fault(skeleton, other).kind)
+        val lacking = fault(resource("other.ptl").readBytes(), resource("incomplete.frz").readBytes())
+        assertEquals(Kind.MISMATCH, lacking.kind)
+        assertTrue("conv.bias" in lacking.message!!, lacking.message)
+        val shapes = fault(resource("other.ptl").readBytes(), weights)
+        assertEquals(Kind.MISMATCH, shapes.kind)
+        assertTrue("left over" in shapes.message!! && "\n" !in shapes.message!!, shapes.message)
+    }
+
+    @Test
+    fun `exchanged parts are told apart`() {
+        assertEquals(Kind.SKELETON_DAMAGED, fault(weights, skeleton).kind)
+        val magic = assertThrows(FrzException::class.java) { load(skeleton, skeleton) }
+        assertEquals(ErrorCode.MAGIC, magic.code)
+    }
+
+    @Test
+    fun `whole files that are no skeletons are refused by the runtime`() {
+        assertEquals(Kind.SKELETON_UNSUPPORTED, fault(sealed(ByteArray(0))).kind)
+        assertEquals(Kind.SKELETON_UNSUPPORTED, fault(sealed(ByteArray(1000) { it.toByte() })).kind)
+        val complete = fault(sealed(resource("complete.ptl").readBytes()))
+        assertEquals(Kind.SKELETON_UNSUPPORTED, complete.kind)
+        assertTrue("takes no weights" in complete.message!!, complete.message)
+    }
+
+    @Test
+    fun `a type that the runtime lacks is named with its tensor`() {
+        val complex = resource("complex.frz").readBytes()
+        val refused = assertThrows(FrzException::class.java) { load(resource("other.ptl").readBytes(), complex) }
+        assertEquals(ErrorCode.UNSUPPORTED, refused.code)
+        assertEquals("conv.bias", refused.tensor)
+    }
+
+    @Test
+    fun `parts that cannot be read are told`() {
+        val nothing = File(cache, "nothing")
+        for ((skeleton, weights) in listOf(nothing to resource("tiny.frz"), resource("tiny.ptl") to nothing)) {
+            val missing = assertThrows(FrzModuleException::class.java) { FrzModule.load(skeleton, weights) }
+            assertEquals(Kind.UNREADABLE, missing.kind)
+            assertTrue("nothing" in missing.message!!, missing.message)
+        }
+        val broken = object : InputStream() {
+            override fun read(): Int = throw IOException("the line is down")
+        }
+        val failed = assertThrows(FrzModuleException::class.java) {
+            FrzModule.load(part("tiny.ptl"), FrzPart.of(broken), cache)
+        }
+        assertEquals(Kind.UNREADABLE, failed.kind)
+        assertTrue("the line is down" in failed.message!!)
+    }
+
+    @Test
+    fun `a cache that cannot be written to is told`() {
+        val file = File(cache, "file").apply { writeText("in the way") }
+        for (folder in listOf(file, File(file, "below"), File("/proc/frz"))) {
+            val refused = assertThrows(FrzModuleException::class.java) {
+                FrzModule.load(FrzPart.of(skeleton), FrzPart.of(weights), folder)
+            }
+            assertEquals(Kind.CACHE, refused.kind, refused.message)
+            assertTrue(folder.path in refused.message!!, refused.message)
+        }
+        load(skeleton, weights)
+    }
+
+    @Test
+    fun `an app without the runtime is told`() {
+        val path = System.getProperty("java.class.path").split(File.pathSeparator).map { File(it).toURI().toURL() }
+        URLClassLoader(path.toTypedArray(), null).let { loader ->
+            val load = loader.loadClass(FrzModule::class.java.name)
+                .getMethod("load", File::class.java, File::class.java)
+            repeat(2) {
+                val thrown = assertThrows(ReflectiveOperationException::class.java) {
+                    load.invoke(null, resource("tiny.ptl"), resource("tiny.frz"))
+                }
+                assertTrue("RUNTIME_MISSING" in thrown.cause!!.message!!, thrown.cause.toString())
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+package io.frz.pytorch
+
+import io.frz.ErrorCode
+import io.frz.FrzException
+import io.frz.pytorch.FrzModuleException.Kind
+import java.io.ByteArrayInputStream
+import java.io.File
+import java.io.InputStream
+import java.nio.ByteBuffer
+import java.util.concurrent.Callable
+import java.util.concurrent.Executors
+import org.junit.jupiter.api.Assertions.assertArrayEquals
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
+import org.junit.jupiter.api.Assertions.assertThrows
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
+import org.pytorch.Module
+
+/** From skeleton and weights to outputs, on the lite interpreter. */
+class FrzModuleTest : OnRuntime() {
+    private val skeleton = resource("tiny.ptl")
+    private val weights = resource("tiny.frz")
+    private val wide = part("wide.ptl")
+    private val wideWeights = part("wide.frz")
+
+    private class Closing(private val stream: InputStream) : InputStream() {
+        var closed = false
+
+        override fun read(): Int = stream.read()
+
+        override fun close() {
+            closed = true
+        }
+    }
+
+    @Test
+    fun `weights of every type arrive from files`() = check(FrzModule.load(skeleton, weights))
+
+    @Test
+    fun `bytes leave only the skeleton in the cache`(@TempDir cache: File) {
+        val direct = ByteBuffer.allocateDirect(weights.length().toInt() + 3).put(weights.readBytes())
+        direct.limit(direct.position()).position(0)
+        check(FrzModule.load(FrzPart.of(skeleton.readBytes()), FrzPart.of(direct), cache))
+        assertEquals(0, direct.position())
+        val copies = cache.listFiles()!!
+        assertArrayEquals(skeleton.readBytes(), copies.single().readBytes())
+    }
+
+    @Test
+    fun `streams are read once and closed`(@TempDir cache: File) {
+        val streams = listOf(skeleton, weights).map { Closing(it.inputStream()) }
+        check(FrzModule.load(FrzPart.of(streams[0]), FrzPart.of(streams[1]), File(cache, "new/folder")))
+        assertTrue(streams.all { it.closed })
+        val damaged = Closing(ByteArrayInputStream(ByteArray(0)))
+        assertThrows(FrzModuleException::class.java) {
+            FrzModule.load(FrzPart.of(damaged), FrzPart.of(damaged), cache)
+        }
+        assertTrue(damaged.closed)
+    }
+
+    @Test
+    fun `a tier is loaded and replaced in place`() {
+        val low = FrzModuleOptions.builder().tier(0).build()
+        val module = FrzModule.load(resource("wide.ptl"), resource("wide.frz"), low)
+        val small = wideOutputOf(module)
+        val complete = FrzModule.load(resource("wide.ptl"), resource("wide.frz"))
+        assertFalse(small.contentEquals(wideOutputOf(complete)))
+        FrzModule.loadWeights(module, wideWeights)
+        assertArrayEquals(wideOutputOf(complete), wideOutputOf(module))
+        FrzModule.loadWeights(module, wideWeights, low)
+        assertArrayEquals(small, wideOutputOf(module))
+        module.destroy()
+        complete.destroy()
+    }
+
+    @Test
+    fun `options reach the decoder`() {
+        val threads = FrzModuleOptions.builder().threads(3).verify(true).build()
+        val module = FrzModule.load(resource("wide.ptl"), resource("wide.frz"), threads)
+        val other = FrzModule.load(resource("wide.ptl"), resource("wide.frz"))
+        assertArrayEquals(wideOutputOf(other), wideOutputOf(module))
+        listOf(module, other).forEach(Module::destroy)
+        val tier = FrzModuleOptions.builder().tier(7).build()
+        val missing = assertThrows(FrzException::class.java) { FrzModule.load(skeleton, weights, tier) }
+        assertEquals(ErrorCode.TIER, missing.code)
+    }
+
+    @Test
+    fun `a budget covers weights and working memory`(@TempDir cache: File) {
+        val weightBytes = 4L * (1024 * 1024 + 1024 + 512 * 1024 + 512)
+        val needed = weightBytes + 4L * 1024 * 1024
+        fun load(bytes: Long) =
+            FrzModule.load(wide, wideWeights, cache, FrzModuleOptions.builder().memoryBudget(bytes).build())
+        load(needed).destroy()
+        for (bytes in listOf(needed - 1, 1000L, 0L)) {
+            val refused = assertThrows(FrzException::class.java) { load(bytes) }
+            assertEquals(ErrorCode.BUDGET, refused.code)
+        }
+    }
+
+    @Test
+    fun `progress goes from nothing to all`() {
+        val seen = ArrayList<Pair<Long, Long>>()
+        val options = FrzModuleOptions.builder().progress { done, total -> seen.add(done to total) }.build()
+        FrzModule.load(resource("wide.ptl"), resource("wide.frz"), options).destroy()
+        val total = 4L * (1024 * 1024 + 1024 + 512 * 1024 + 512)
+        assertEquals(setOf(total), seen.map { it.second }.toSet())
+        assertEquals(0L, seen.first().first)
+        assertEquals(total, seen.last().first)
+        assertEquals(seen.map { it.first }.sorted(), seen.map { it.first })
+        assertTrue(seen.size >= 3, seen.toString())
+    }
+
+    @Test
+    @Suppress("ExplicitGarbageCollectionCall")
+    fun `weights outlive what they were handed over in`() {
+        val module = FrzModule.load(skeleton, weights)
+        repeat(3) {
+            System.gc()
+            // Takes the place of the memory that the weights were in, if anything did free it.
+            ByteBuffer.allocateDirect(8 shl 20)
+            FrzModule.load(resource("wide.ptl"), resource("wide.frz")).destroy()
+        }
+        check(module)
+    }
+
+    @Test
+    fun `eight threads load at once into one cache`(@TempDir cache: File) {
+        val pool = Executors.newFixedThreadPool(8)
+        try {
+            val loads = List(24) {
+                Callable {
+                    val tiny = FrzModule.load(FrzPart.of(skeleton.readBytes()), FrzPart.of(weights), cache)
+                    check(tiny)
+                    val module = FrzModule.load(FrzPart.of(resource("wide.ptl").readBytes()), wideWeights, cache)
+                    wideOutputOf(module).also { module.destroy() }
+                }
+            }
+            val outputs = pool.invokeAll(loads).map { it.get() }
+            for (output in outputs) assertArrayEquals(outputs[0], output)
+        } finally {
+            pool.shutdownNow()
+        }
+        assertEquals(2, cache.list()!!.size)
+    }
+
+    @Test
+    fun `an interrupt cancels and is not swallowed`() {
+        Thread.currentThread().interrupt()
+        val cancelled = assertThrows(FrzModuleException::class.java) { FrzModule.load(skeleton, weights) }
+        assertTrue(Thread.interrupted())
+        assertEquals(Kind.CANCELLED, cancelled.kind)
+        val options = FrzModuleOptions.builder().progress { done, _ ->
+            if (done > 0) Thread.currentThread().interrupt()
+        }.build()
+        val midway = assertThrows(FrzModuleException::class.java) {
+            FrzModule.load(resource("wide.ptl"), resource("wide.frz"), options)
+        }
+        assertTrue(Thread.interrupted())
+        assertEquals(Kind.CANCELLED, midway.kind)
+    }
+}

@@ -1,0 +1,49 @@
+package io.frz.pytorch
+
+import io.frz.host.LiteRuntime
+import java.io.File
+import org.junit.jupiter.api.Assertions.assertArrayEquals
+import org.junit.jupiter.api.Assertions.assertNull
+import org.junit.jupiter.api.Assumptions.assumeTrue
+import org.junit.jupiter.api.BeforeAll
+import org.pytorch.IValue
+import org.pytorch.Module
+import org.pytorch.Tensor
+
+/** A test on the lite interpreter itself; skipped where that cannot run, unless `frz.native.required` is set. */
+abstract class OnRuntime {
+    companion object {
+        val expected: FloatArray = resource("tiny.expected.txt").readLines().map { it.toFloat() }.toFloatArray()
+
+        @JvmStatic
+        @BeforeAll
+        fun start() {
+            val obstacle = LiteRuntime.obstacle
+            if (System.getProperty("frz.native.required") == "true") assertNull(obstacle)
+            assumeTrue(obstacle == null) { "not run: PyTorch Mobile cannot run here: $obstacle" }
+            LiteRuntime.start()
+        }
+
+        fun resource(name: String) = File(OnRuntime::class.java.getResource("/$name")!!.toURI())
+
+        fun part(name: String): FrzPart = FrzPart.of(resource(name))
+
+        /** What the network `tiny` makes of its example. */
+        fun outputOf(tiny: Module): FloatArray {
+            val image = FloatArray(36) { -1 + 2 * it / 35f }
+            return run(tiny, image, 1, 1, 6, 6)
+        }
+
+        /** What the network `wide` makes of ones. */
+        fun wideOutputOf(wide: Module): FloatArray = run(wide, FloatArray(1024) { 1f }, 1, 1024)
+
+        fun run(module: Module, input: FloatArray, vararg shape: Long): FloatArray =
+            module.forward(IValue.from(Tensor.fromBlob(input, shape))).toTensor().dataAsFloatArray
+
+        /** Checks that [tiny] computes as it does on the desktop, and destroys it. */
+        fun check(tiny: Module) {
+            assertArrayEquals(expected, outputOf(tiny), 2e-4f)
+            tiny.destroy()
+        }
+    }
+}

@@ -1,0 +1,83 @@
+package io.frz.pytorch.internal
+
+import java.io.File
+import java.io.RandomAccessFile
+import java.util.concurrent.TimeUnit
+import kotlin.random.Random
+import org.junit.jupiter.api.Assertions.assertArrayEquals
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
+
+/** Copies of skeletons on disk. */
+class SkeletonCacheTest {
+    @TempDir
+    lateinit var folder: File
+
+    private val cache by lazy { SkeletonCache(folder) }
+    private val content = ByteArray(5000) { it.toByte() }
+
+    private fun age(file: File, days: Long) =
+        assertTrue(file.setLastModified(System.currentTimeMillis() - TimeUnit.DAYS.toMillis(days)))
+
+    @Test
+    fun `a copy is made once and used again`() {
+        val file = cache.file(content)
+        assertArrayEquals(content, file.readBytes())
+        RandomAccessFile(file, "rw").use { opened ->
+            age(file, 2)
+            assertEquals(file, SkeletonCache(folder).file(content))
+            opened.write(1) // What is written to the opened file is in the copy, so that is still the same file.
+            assertEquals(1, file.readBytes()[0])
+        }
+        assertTrue(System.currentTimeMillis() - file.lastModified() < TimeUnit.DAYS.toMillis(1))
+        assertEquals(1, folder.list()!!.size)
+    }
+
+    @Test
+    fun `a copy that is not what it should be is replaced`() {
+        val file = cache.file(content)
+        for (wrong in listOf(content.copyOf(4999), ByteArray(0), content.clone().also { it[7]++ }, content + 1)) {
+            file.writeBytes(wrong)
+            assertArrayEquals(content, cache.file(content).readBytes())
+        }
+    }
+
+    @Test
+    fun `what nobody uses is removed, and nothing else`() {
+        val old = cache.file(content)
+        val recent = cache.file(byteArrayOf(1))
+        val left = File(folder, "skeleton-1.partial").apply { writeText("half") }
+        val writing = File(folder, "skeleton-2.partial").apply { writeText("half") }
+        val foreign = File(folder, "notes.ptl").apply { writeText("mine") }
+        age(old, 31)
+        age(recent, 29)
+        age(left, 1)
+        age(foreign, 1000)
+        cache.file(byteArrayOf(2))
+        assertFalse(old.exists() || left.exists())
+        assertTrue(recent.exists() && writing.exists() && foreign.exists())
+    }
+
+    @Test
+    fun `a process that is killed while it copies leaves nothing that is trusted`() {
+        val content = ByteArray(1 shl 20) { (it * 31).toByte() }
+        repeat(3) { round ->
+            val child = ProcessBuilder(
+                File(System.getProperty("java.home"), "bin/java").path,
+                "-cp",
+                System.getProperty("java.class.path"),
+                "io.frz.pytorch.internal.CopyForeverKt",
+                folder.path
+            ).redirectError(ProcessBuilder.Redirect.INHERIT).start()
+            child.inputStream.read() // It has begun.
+            Thread.sleep(Random(round).nextLong(50))
+            child.destroyForcibly().waitFor()
+            val copies = folder.listFiles()!!.filter { it.name.endsWith(".ptl") }
+            for (copy in copies) assertArrayEquals(content, copy.readBytes())
+            assertArrayEquals(content, SkeletonCache(folder).file(content).readBytes())
+        }
+    }
+}

@@ -1,0 +1,117 @@
+"""Makes the skeletons and weights beside it anew.
+
+``tiny.ptl`` computes with weights of every dtype that a runtime can be given, some of them tied; ``other.ptl`` is
+another network, ``wide.ptl`` one with a larger tensor and two tiers. ``.frz`` files beside them hold their weights;
+outputs are in ``tiny.expected.txt``. ``unet.ptl`` is the reference network with 759 random coefficients, and
+``unet.expected.npy`` what it makes of a small image.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import frformat
+from frformat.mobile import export_mobile
+from frformat.models import UNet
+from frformat.torch import load_model, save_model
+
+HERE = Path(__file__).parent
+
+
+class Tiny(nn.Module):
+    """A convolution, a normalization with buffers, a tied linear layer, and a weight of every other dtype."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 8, 3, padding=1)
+        self.norm = nn.BatchNorm2d(8)
+        self.mix = nn.Linear(8, 8)
+        self.again = nn.Linear(8, 8)
+        self.again.weight = self.mix.weight
+        self.binary16 = nn.Parameter(torch.randn(8).half())
+        self.brain16 = nn.Parameter(torch.randn(8).bfloat16())
+        self.binary64 = nn.Parameter(torch.randn(8).double())
+        self.register_buffer("mask", torch.arange(8) % 3 != 0)
+        self.register_buffer("octets", torch.arange(250, 258).clamp(max=255).to(torch.uint8))
+        self.register_buffer("signed", torch.arange(-4, 4).to(torch.int8))
+        self.register_buffer("shorts", torch.arange(-30000, -29992).to(torch.int16))
+        self.register_buffer("integers", torch.arange(70000, 70008).to(torch.int32))
+        self.register_buffer("nothing", torch.zeros(0, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Of images (n, 1, h, w): (n, 8)."""
+        y = self.norm(self.conv(x)).mean((2, 3))
+        y = self.again(torch.relu(self.mix(y)))
+        y = y * self.binary16.float() + self.brain16.float() * self.binary64.float() * self.mask.float()
+        y = y + self.octets.float() / 8 + self.signed.float()
+        return y + self.shorts.float() / 1000 + self.integers.float() / 1000
+
+
+class Other(nn.Module):
+    """A network that shares a name with the first, not its shape."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Of images (n, 1, h, w): (n, 4, h - 2, w - 2)."""
+        return self.conv(x)
+
+
+class Wide(nn.Module):
+    """Computes with a weight of a few MiB in two tiers, the second of which makes a difference."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(1024, 1024)
+        self.second = nn.Linear(1024, 512)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Of vectors (n, 1024): (n, 512)."""
+        return self.second(torch.tanh(self.first(x)))
+
+
+def main() -> None:
+    """Write them all."""
+    torch.manual_seed(5)
+    tiny = Tiny().eval()
+    tiny.norm.running_mean.uniform_(-0.1, 0.1)
+    export_mobile(tiny, HERE / "tiny.ptl")
+    export_mobile(tiny, HERE / "tiny.pt")
+    save_model(tiny, HERE / "tiny.frz", compression="core")
+    image = torch.linspace(-1, 1, 36).reshape(1, 1, 6, 6)
+    with torch.no_grad():
+        output = tiny(image)[0].tolist()
+    (HERE / "tiny.expected.txt").write_text("".join(f"{value!r}\n" for value in output))
+
+    other = Other().eval()
+    export_mobile(other, HERE / "other.ptl")
+    save_model(other, HERE / "other.frz", compression="core")
+    export_mobile(other, HERE / "complete.ptl", with_weights=True)
+
+    wide = Wide().eval()
+    export_mobile(wide, HERE / "wide.ptl")
+    spectra = {name: frformat.Spectrum.of(weight.numpy(), k=200) for name, weight in wide.state_dict().items()}
+    frformat.save_file(spectra, HERE / "wide.frz", tiers=[50], compression="core")
+
+    unet = UNet().eval()
+    export_mobile(unet, HERE / "unet.ptl")
+    spectra = {}
+    for name, weight in unet.state_dict().items():
+        values = np.random.default_rng(len(name)).normal(0, 0.05 * weight.numel() ** 0.5, 33)
+        spectra[name] = frformat.Spectrum(values.astype(np.float16), tuple(weight.shape))
+    frformat.save_file(spectra, HERE / "unet.frz", compression="core")
+    load_model(unet, HERE / "unet.frz")
+    with torch.no_grad():
+        np.save(HERE / "unet.expected.npy", unet(torch.linspace(0, 1, 3 * 1024).reshape(1, 3, 32, 32)).numpy())
+
+    strange = {"conv.weight": torch.zeros(4, 1, 3, 3), "conv.bias": torch.zeros(4, dtype=torch.complex64)}
+    frformat.save_file({name: value.numpy() for name, value in strange.items()}, HERE / "complex.frz")
+    frformat.save_file({"conv.weight": strange["conv.weight"].numpy()}, HERE / "incomplete.frz")
+
+
+if __name__ == "__main__":
+    main()
