@@ -63,7 +63,7 @@ def pending(name: str, tensor: Array | Spectrum, wanted: str, cuts: Sequence[int
             raise EncodeError("an element of a bool tensor is neither 0 nor 1")
         return Pending(Group("raw", dtype, (name,), (array.shape,), "none", ()), [[array.reshape(-1)]])
     fmt, steps, stored = quantization.quantized(tensor.coefficients, wanted)
-    kept = _kept(tensor.kept, cuts)
+    kept = kept_per_tier(tensor.kept, cuts)
     group = Group(
         "dct",
         tensor.dtype,
@@ -104,8 +104,13 @@ def gather(parts: Sequence[Pending]) -> Pending:
     return Pending(group, [[run.astype(DTYPES[fmt or group.dtype], copy=False) for run in tier] for tier in runs])
 
 
-def _kept(k: int, cuts: Sequence[int | float]) -> list[int]:
-    """What each tier keeps of ``k`` coefficients: never less than the one before, all of them in the last."""
+def kept_per_tier(k: int, cuts: Sequence[int | float]) -> list[int]:
+    """What each tier keeps of ``k`` coefficients: never less than the one before, all of them in the last.
+
+    Args:
+        k: how many there are.
+        cuts: of each tier but the last: a number of coefficients, or a share below 1.
+    """
     kept = [0]
     for cut in cuts:
         kept.append(max(kept[-1], min(cut, k) if isinstance(cut, int) else math.ceil(cut * k)))

@@ -28,6 +28,8 @@ from frformat.values import FORMATS
 Array = NDArray[Any]
 StrPath = str | os.PathLike[str]
 Tensors = Mapping[str, Array | Spectrum]
+Tiers = Sequence[int | float] | Mapping[str, Sequence[int | float]]
+"""What the tiers before the last keep of each spectrum: a number of coefficients or a share below 1; or by name."""
 Progress = Callable[[str, int], None]
 
 SHARED_VALUES: Final = 1 << 16
@@ -54,12 +56,16 @@ class _Options:
     metadata: dict[str, str]
     aliases: dict[str, str]
     formats: str | Mapping[str, str]
-    cuts: tuple[int | float, ...]
+    tiers: Tiers
+    smaller: int
     allowed: tuple[str, ...]
     progress: Progress = field(default=lambda name, done: None)
 
     def format(self, name: str) -> str:
         return self.formats if isinstance(self.formats, str) else self.formats.get(name, "auto")
+
+    def cuts(self, name: str) -> Sequence[int | float]:
+        return self.tiers.get(name, [1 << 62] * self.smaller) if isinstance(self.tiers, Mapping) else self.tiers
 
 
 def save_file(
@@ -69,7 +75,7 @@ def save_file(
     metadata: Mapping[str, str] | None = None,
     aliases: Mapping[str, str] | None = None,
     format: str | Mapping[str, str] = "auto",
-    tiers: Sequence[int | float] = (),
+    tiers: Tiers = (),
     compression: str = "auto",
     progress: Progress | None = None,
 ) -> None:
@@ -86,7 +92,8 @@ def save_file(
             that loses nothing), ``f32``, ``f16``, ``bf16``, ``qN`` (integers of N bits, 2 to 32, a step for each
             tensor), or ``step=S`` (integers, the largest representable step that is at most S).
         tiers: what smaller tiers keep of each spectrum, ascending: an int is a number of coefficients, a float below 1
-            a share. The whole is always the last tier.
+            a share. The whole is always the last tier. A mapping says so by tensor name, as many for each; spectra that
+            it does not name are whole in every tier.
         compression: ``auto`` (smallest), ``core`` (smallest that needs no zstd to read), or a coder: ``none``,
             ``deflate``, ``zstd``, ``range``. A segment that does not get smaller is stored as it is.
         progress: called with a tensor's name and how many of its bytes are done since it was last called.
@@ -107,7 +114,7 @@ def save(
     metadata: Mapping[str, str] | None = None,
     aliases: Mapping[str, str] | None = None,
     format: str | Mapping[str, str] = "auto",
-    tiers: Sequence[int | float] = (),
+    tiers: Tiers = (),
     compression: str = "auto",
 ) -> bytes:
     """The bytes of a file. Arguments and errors as :func:`save_file`."""
@@ -120,21 +127,27 @@ def _options(
     metadata: Mapping[str, str] | None,
     aliases: Mapping[str, str] | None,
     formats: str | Mapping[str, str],
-    tiers: Sequence[int | float],
+    tiers: Tiers,
     compression: str,
     progress: Progress | None = None,
 ) -> _Options:
     for key, text in (metadata or {}).items():
         if not (isinstance(key, str) and isinstance(text, str) and key):
             raise EncodeError(f"metadata {key!r}: {text!r} is not text under a key that is not empty")
-    if len(tiers) >= limits.TIERS:
-        raise EncodeError(f"{len(tiers) + 1} tiers, at most {limits.TIERS}")
-    for cut in tiers:
-        if not (cut >= 0 and (isinstance(cut, int) or cut < 1)):
-            raise EncodeError(f"tier {cut!r} is neither a number of coefficients nor a share below 1")
+    by_name = tiers if isinstance(tiers, Mapping) else {"": tiers}
+    lengths = sorted({len(cuts) for cuts in by_name.values()}) or [0]
+    if len(lengths) > 1:
+        raise EncodeError(f"tiers: {lengths[0]} for one tensor and {lengths[-1]} for another; all need as many")
+    if lengths[0] >= limits.TIERS:
+        raise EncodeError(f"{lengths[0] + 1} tiers, at most {limits.TIERS}")
+    for cuts in by_name.values():
+        for cut in cuts:
+            if not (cut >= 0 and (isinstance(cut, int) or cut < 1)):
+                raise EncodeError(f"tier {cut!r} is neither a number of coefficients nor a share below 1")
     if compression not in COMPRESSIONS:
         raise EncodeError(f"compression {compression!r} is none of {', '.join(COMPRESSIONS)}")
-    chosen = _Options(dict(metadata or {}), dict(aliases or {}), formats, tuple(tiers), COMPRESSIONS[compression])
+    texts, names = dict(metadata or {}), dict(aliases or {})
+    chosen = _Options(texts, names, formats, tiers, lengths[0], COMPRESSIONS[compression])
     return replace(chosen, progress=progress) if progress else chosen
 
 
@@ -154,7 +167,7 @@ def _write(tensors: Tensors, file: IO[bytes], spool: IO[bytes], options: _Option
             aliases.setdefault(name, target)
             continue
         try:
-            part = grouping.pending(name, tensor, options.format(name), options.cuts)
+            part = grouping.pending(name, tensor, options.format(name), options.cuts(name))
         except EncodeError as error:
             raise EncodeError(f"tensor {name!r}: {error}") from error
         if part.count > SHARED_VALUES and part.group.coding == "raw":
@@ -168,9 +181,7 @@ def _write(tensors: Tensors, file: IO[bytes], spool: IO[bytes], options: _Option
             options.progress(name, part.nbytes)
         del tensor, part  # before the next one is loaded
     coded = [_code(grouping.gather(parts), options.allowed) for parts in gathered]
-    contents = Directory(
-        (*large, *(group for group, _ in coded)), options.metadata, aliases, tiers=len(options.cuts) + 1
-    )
+    contents = Directory((*large, *(group for group, _ in coded)), options.metadata, aliases, tiers=options.smaller + 1)
     _check(contents)
     file.write(container.head(contents))
     spool.seek(0)

@@ -6,7 +6,7 @@ import os
 from functools import partial
 
 import frformat
-from frformat import FrzFile, limits
+from frformat import FrzFile, limits, tiers
 from frformat.checkpoints.checkpoint import Checkpoint, Entry
 
 StrPath = str | os.PathLike[str]
@@ -31,13 +31,12 @@ def load(
 
 def of(file: FrzFile, *, spectral: bool) -> Checkpoint:
     """An open file as a checkpoint, which closes it; ``spectral`` as for :func:`load`."""
-    entries = {}
-    for name in file:
+    entries, names = {}, tiers.names(file)
+    for name in names:
         info = file.info(name)
         if info.alias_of is None:
             as_spectrum = spectral and info.coding == "dct"
-            read = file.spectrum if as_spectrum else file.__getitem__
-            entries[name] = Entry(
-                info.dtype, info.shape, partial(read, name), kind="spectrum" if as_spectrum else "dense"
-            )
-    return Checkpoint(entries, file.aliases, file.metadata, close=file.close)
+            read = partial(file.spectrum, name) if as_spectrum else partial(tiers.at_tier, file, name)
+            entries[name] = Entry(info.dtype, info.shape, read, kind="spectrum" if as_spectrum else "dense")
+    aliases = {name: target for name, target in file.aliases.items() if name in names}
+    return Checkpoint(entries, aliases, file.metadata, close=file.close)

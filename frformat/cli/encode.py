@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from frformat.cli import terminal
-from frformat.cli.options import json_option
+from frformat.cli.options import json_option, tier_cuts
 from frformat.cli.output import force_option, writing
 from frformat.errors import EncodeError
 
@@ -99,7 +99,7 @@ def encode(
     policy = encoding.Policy([encoding.Rule.parse(rule) for rule in rules], default, spectral)
     if os.path.splitext(output)[1].lower() in checkpoints.EXTENSIONS:
         raise EncodeError(f"{output}: encode writes .frz files; `frformat decode` writes the other formats")
-    options = {"metadata": _metadata(metadata), "tiers": _cuts(tiers), "compression": compression}
+    options = {"metadata": _metadata(metadata), "tiers": tier_cuts(tiers), "compression": compression}
     with writing(output, force), checkpoints.load(source, entry=entry) as checkpoint:
         report = _run(checkpoint, output, policy, **options)
         if verifies:
@@ -123,19 +123,6 @@ def _run(checkpoint: Checkpoint, output: str, policy: Policy, **options: Any) ->
         return encoding.encode(
             checkpoint, output, policy, progress=lambda name, done: bar.update(task, advance=done), **options
         )
-
-
-def _cuts(text: str) -> list[int | float]:
-    """``10,50%`` as numbers and shares of coefficients."""
-    cuts: list[int | float] = []
-    for part in filter(None, text.split(",")):
-        try:
-            cuts.append(float(part[:-1]) / 100 if part.endswith("%") else int(part))
-        except ValueError as error:
-            raise EncodeError(
-                f"tier {part!r} is neither a number of coefficients such as 100 nor a share such as 25%"
-            ) from error
-    return cuts
 
 
 def _metadata(pairs: tuple[str, ...]) -> dict[str, str]:

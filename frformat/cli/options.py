@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import click
 
+from frformat.errors import EncodeError
+
 UNITS: Final = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 """Bytes of each unit, in lower case."""
 
@@ -40,3 +42,16 @@ memory_option = click.option(
     metavar="SIZE",
     help="Refuse what needs more memory than this for tensors, e.g. 8GiB.",
 )
+
+
+def tier_cuts(text: str) -> list[int | float]:
+    """``10,50%`` as numbers and shares of coefficients."""
+    cuts: list[int | float] = []
+    for part in filter(None, text.split(",")):
+        try:
+            cuts.append(float(part[:-1]) / 100 if part.endswith("%") else int(part))
+        except ValueError as error:
+            raise EncodeError(
+                f"tier {part!r} is neither a number of coefficients such as 100 nor a share such as 25%"
+            ) from error
+    return cuts

@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from frformat.cli import terminal
-from frformat.cli.options import json_option
+from frformat.cli.options import json_option, tier_cuts
 from frformat.errors import EncodeError
 
 HELP: Final = """Train a network by a recipe, within the first DCT coefficients of its weights.
@@ -28,6 +28,7 @@ Examples:
   frformat train lenet5 --data ~/data --seed 1 -o runs/lenet5-1
   frformat train lenet5 --dense -o runs/teacher
   frformat train lenet5 --distill 0.5 --teacher runs/teacher/model.frz
+  frformat train lenet5 --tiers 25%,50% --distill 0.5 --temperature 1
   frformat train unet-isbi --schedule tail --epochs 300 --resume
   torchrun --nproc-per-node 2 -m frformat train resnet20
 """
@@ -81,6 +82,7 @@ def list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> No
 @click.option("--data", metavar="DIR", type=click.Path(), help="Folder of data sets.  [default: $FRFORMAT_DATA]")
 @click.option("--keep", metavar="N|N%", help="Coefficients of each tensor, or their share.")
 @click.option("--rule", "rules", multiple=True, metavar="RULE", help="Replace the recipe's rules; as for encode.")
+@click.option("--tiers", metavar="N,N%,…", help="Train smaller tiers, too, that keep so much of each tensor.")
 @click.option("--dense", is_flag=True, help="Train the plain model: a reference, or a teacher.")
 @setting_options
 @click.option("--teacher", metavar="FILE.frz", type=click.Path(), help="A trained model to learn from.")
@@ -102,6 +104,7 @@ def train(
     data: str | None,
     keep: str | None,
     rules: tuple[str, ...],
+    tiers: str | None,
     dense: bool,
     teacher: str | None,
     weights: str | None,
@@ -125,6 +128,8 @@ def train(
         changes["keep"] = _keep(keep)
     if rules:
         changes["rules"] = rules
+    if tiers is not None:
+        changes["tiers"] = tuple(tier_cuts(tiers))
     folder = output or os.path.join("runs", kind.name)
     _check(folder, resume, force)
     if threads:

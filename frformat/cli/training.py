@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import os
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -17,6 +18,9 @@ from frformat.cli.files import open_frz
 from frformat.cli.inspect import energy, facts, plot
 from frformat.train import RECIPES, Outcome, Recipe, Row, plots
 from frformat.train.run import Run
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 COURSE: Final = "course.png"
 SPECTRA: Final = "spectra.png"
@@ -96,13 +100,16 @@ def report(recipe: Recipe, outcome: Outcome, rows: list[Row], as_json: bool) -> 
     with open_frz(outcome.path, None, 1 << 32) as file:
         plot.save(facts.file_facts(file, outcome.path), energy.energy(file), str(folder / SPECTRA))
     if as_json:
-        terminal.print_json({**vars(outcome), "recipe": recipe.name, "settings": recipe.settings.as_dict()})
+        terminal.print_json({**asdict(outcome), "recipe": recipe.name, "settings": recipe.settings.as_dict()})
         return
     table = terminal.table("", "trained", "decoded from the file", left=("",))
     for name, value in outcome.figures.items():
         table.add_row(name, f"{value:.4f}", f"{outcome.decoded[name]:.4f}")
     terminal.show(table)
     click.echo()
+    if outcome.tiers:
+        terminal.show(_tiers(recipe, outcome))
+        click.echo()
     click.echo(
         terminal.clean(
             f"{outcome.path}: {terminal.count(outcome.nbytes, 'byte')}, {outcome.numbers:,} numbers for "
@@ -110,3 +117,15 @@ def report(recipe: Recipe, outcome: Outcome, rows: list[Row], as_json: bool) -> 
             f"(the largest is {outcome.scale:.3g})."
         )
     )
+
+
+def _tiers(recipe: Recipe, outcome: Outcome) -> Table:
+    """A line for each tier."""
+    columns = ("tier", "numbers", "ends at byte", recipe.metric, "decoded from the file", "multiply-adds", "memory")
+    table = terminal.table(*columns)
+    for number, tier in enumerate(outcome.tiers):
+        scores = [f"{figures[recipe.metric]:.4f}" for figures in (tier.figures, tier.decoded)]
+        costs = [terminal.count(cost) for cost in (tier.costs.multiply_adds, tier.costs.peak_bytes)]
+        counts = [terminal.count(value) for value in (tier.costs.numbers, tier.nbytes)]
+        table.add_row(str(number), *counts, *scores, *costs)
+    return table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -15,9 +15,10 @@ from frformat import limits
 from frformat.errors import EncodeError
 from frformat.sparse import Sparse
 from frformat.spectrum import Spectrum
+from frformat.tiers import at_tier, names, rows_of
 from frformat.torch.tensors import aliases as tied
 from frformat.torch.tensors import to_numpy, to_torch
-from frformat.writer import Progress
+from frformat.writer import Progress, Tiers
 
 StrPath = str | os.PathLike[str]
 
@@ -29,7 +30,7 @@ def save_file(
     metadata: Mapping[str, str] | None = None,
     aliases: Mapping[str, str] | None = None,
     format: str | Mapping[str, str] = "auto",
-    tiers: Sequence[int | float] = (),
+    tiers: Tiers = (),
     compression: str = "auto",
     progress: Progress | None = None,
 ) -> None:
@@ -86,7 +87,11 @@ def load_file(
         FrzError: the file is not valid, does not hold the tier, or needs more memory than allowed.
         OSError: the file cannot be read.
     """
-    arrays = frformat.load_file(path, tier=tier, memory_budget=memory_budget)
+    with frformat.open(path, tier=tier, memory_budget=memory_budget) as file:
+        arrays = file.load()
+        for name in set(arrays) - set(names(file)):
+            del arrays[name]
+        arrays |= {name: at_tier(file, name) for name in arrays if rows_of(file, name)}
     moved: dict[int, Tensor] = {}
     for array in arrays.values():
         if id(array) not in moved:

@@ -15,9 +15,14 @@ STEP: Final = 2
 
 
 class Draws:
-    """The random numbers of one step. Each process draws for the whole batch and takes its part."""
+    """The random numbers of one step. Each process draws for the whole batch and takes its part.
 
-    def __init__(self, seed: int, step: int, batch: int, workers: Workers) -> None:
+    Attributes:
+        progress: the share of the run that is over.
+    """
+
+    def __init__(self, seed: int, step: int, batch: int, workers: Workers, progress: float = 0.0) -> None:
+        self.progress = progress
         first, second = _entropy(seed, STEP, step, words=2)
         self._generator = torch.Generator().manual_seed(first)
         self._batch, self._workers = batch, workers

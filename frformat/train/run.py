@@ -103,7 +103,7 @@ class Run:
             self.losses = self._no_losses(self.losses)
         self._enter(self.step / self.steps)
         chosen = self.workers.share(self._order[index * settings.batch : (index + 1) * settings.batch])
-        draws = Draws(settings.seed, self.step, settings.batch, self.workers)
+        draws = Draws(settings.seed, self.step, settings.batch, self.workers, self.step / self.steps)
         tiers = tiers_of_step(tier_count(self.recipe.exported(self.model)), draws)
         samples = tuple(tensor[chosen.to(tensor.device)] for tensor in self.data.train.tensors)
         batch = self.recipe.prepare(samples, draws)

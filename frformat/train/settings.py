@@ -43,8 +43,8 @@ class Settings:
         format: number format to which coefficients are rounded while training, so that the file loses nothing.
         quantize_from: share of the run after which they are.
         average_from: share of the run after which weights are averaged over the steps, or None; the average counts.
-        distill: share of the loss that compares with a teacher's outputs instead of the labels; needs a teacher. That of
-            smaller tiers is the largest.
+        distill: share of the loss that compares with a teacher's outputs instead of the labels; needs a teacher. The
+            largest tier is that of the smaller ones.
         temperature: by which teacher's and model's logits are divided for that.
         tiers: what smaller tiers keep of each tensor, ascending: an int is a number of coefficients, a float below 1 a
             share. All tiers are trained together and go into one file.

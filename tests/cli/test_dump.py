@@ -18,6 +18,8 @@ TENSOR_KEYS = {
     "bytes_exact",
 }  # fmt: skip
 
+FIGURES = {"accuracy": "0.9812", "digits": "9" * 5000, "e\x1b[31m": "\u202e1", "multiply_adds": "1234567"}
+
 
 def test_the_listing_tells_what_is_there(model: Path):
     out = frformat("dump", model).out
@@ -49,7 +51,7 @@ def test_what_all_tensors_share_is_told_once(tmp_path: Path):
     out = frformat("dump", tmp_path / "x.frz").out
     assert "each tensor  values f16, dtype f32, coder " in out
     assert out.count("f16") == 2  # there, and in the line of the group
-    assert "tier" in out
+    assert "tier" not in out
 
 
 def test_json(model: Path):
@@ -89,8 +91,25 @@ def test_bytes_add_up(model: Path, tier: int):
 def test_a_smaller_tier(model: Path):
     out = frformat("dump", model, "--tier", "0").out
     assert f"{tier_ends(model)[0]:,} of {model.stat().st_size:,} bytes" in out
-    assert "tier 0 ends at" in out
+    rows = [line.split() for line in out.splitlines()]
+    ends = [f"{end:,}" for end in tier_ends(model)]
+    assert ["0", "21", ends[0], "←"] in rows
     assert refused("dump", model, "--tier", "3").startswith(f"{model}: TIER: ")
+
+
+def test_figures_of_tiers_are_a_table(tmp_path: Path):
+    figures = {f"tier{tier}.{name}": text for tier in range(3) for name, text in FIGURES.items()}
+    path = write_model(tmp_path / "x.frz", metadata={**METADATA, **figures, "tier3.accuracy": "0.99", "tier01.a": "b"})
+    out = frformat("dump", path).out
+    rows = [line.split() for line in out.splitlines()]
+    assert ["tier", "numbers", "ends", "at", "byte", "accuracy", "digits", r"e\x1b[31m", "multiply_adds"] in rows
+    assert ["1", "42", f"{tier_ends(path)[1]:,}", "0.9812", "9" * 5000, r"\u202e1", "1,234,567"] in rows
+    assert "tier2" not in out
+    assert "tier3.accuracy: 0.99" in out
+    assert "tier01.a: b" in out
+    found = frformat("dump", path, "--json").json
+    assert [tier["figures"] for tier in found["tiers"]] == [FIGURES] * 3
+    assert found["metadata"]["tier0.accuracy"] == "0.9812"
 
 
 def test_a_file_that_was_cut_after_a_tier(model: Path):

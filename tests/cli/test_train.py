@@ -31,6 +31,22 @@ def test_a_run_from_data_to_file(tmp_path: Path):
     assert [row["epoch"] for row in rows] == [1, 2]
 
 
+def test_tiers_are_trained_and_told(tmp_path: Path):
+    run = ("train", TINY, *CPU, "--epochs", "2", "--tiers", "3,50%", "--distill", "0.5")
+    out = frformat(*run, "-o", tmp_path / "run").out
+    rows = [line.split() for line in out.splitlines()]
+    with frz.open(tmp_path / "run" / "model.frz") as file:
+        ends, kept = file.container.ends, file.info("0.weight").kept
+        told = [file.metadata[f"tier{tier}.accuracy"] for tier in range(3)]
+    assert kept == (3, 6, 11)
+    for tier in range(3):
+        assert next(row for row in rows if row[:1] == [str(tier)])[2:4] == [str(ends[tier]), told[tier]]
+    found = frformat(*run, "-o", tmp_path / "again", "--json").json
+    assert [tier["nbytes"] for tier in found["tiers"]] == list(ends)
+    assert found["settings"]["tiers"] == [3, 0.5]
+    assert "neither a number of coefficients" in refused(*run[:-4], "--tiers", "x", "-o", tmp_path / "no")
+
+
 def test_what_was_done_is_not_done_again(tmp_path: Path):
     arguments = ("train", TINY, *CPU, "-o", tmp_path, "--epochs", "1", "--json")
     first = frformat(*arguments).json

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import frformat
 from frformat import EncodeError, Spectrum, checkpoints
-from frformat.checkpoints import Checkpoint, Entry
+from frformat.checkpoints import Checkpoint, Entry, frz
 from frformat.encoding import Energy, Keep, MaxError, Policy, Rule, encode, verify
 from frformat.sparse import Sparse
 from tests.checkpoints.test_safetensors import checkpoint
@@ -281,3 +281,20 @@ def test_the_published_unet(path: Path, fmt: str, least: int, most: int):
     assert {told.kept for told in report.tensors.values()} == {33}
     assert all(told.error == 0 for told in report.tensors.values()) is (fmt == "auto")
     assert all(told.energy > 0.999 for told in report.tensors.values())
+
+
+def test_what_is_told_of_the_inputs_tiers_is_left_out(tmp_path: Path):
+    old = {"license": "MIT", "tier0.accuracy": "0.9", "tier1.accuracy": "0.95", "tiers.note": "x"}
+    rows = np.arange(8, dtype=np.float32).reshape(2, 4)
+    tensors = {"w": Spectrum(np.ones(9, np.float32), (3, 4)), "mean": np.ones(4, np.float32), "mean@tiers": rows}
+    frformat.save_file(tensors, tmp_path / "old.frz", metadata=old, tiers=[2, 5])
+    with checkpoints.load(tmp_path / "old.frz") as source:
+        report = encode(source, tmp_path / "new.frz", metadata={"tier0.accuracy": "0.8"}, tiers=[3])
+        verify(source, tmp_path / "new.frz", report)
+    with frformat.open(tmp_path / "new.frz") as file:
+        assert file.metadata == {"license": "MIT", "tier0.accuracy": "0.8", "tiers.note": "x"}
+        assert sorted(file) == ["mean", "w"]
+        assert file["mean"].tolist() == [1] * 4
+    assert "tier0.accuracy" in report.notes[-1]
+    with frz.load(tmp_path / "old.frz", tier=1) as source:
+        assert source.entries["mean"].array().tolist() == rows[1].tolist()

@@ -17,6 +17,8 @@ from frformat.train import RECIPES, Settings
         ({"average_from": 2.0}, "average_from=2"),
         ({"schedule": "sudden"}, "there are start, tail"),
         ({"precision": "f8"}, "there are f32"),
+        ({"optimizer": "sgd"}, "there are adamw, eigen"),
+        ({"optimizer": "eigen", "schedule": "tail", "epochs": 2}, "fewer coefficients"),
         ({"schedule": "guarded", "epochs": 2}, "needs a holdout"),
         ({"schedule": "tail"}, "epochs must be 2 or more"),
         ({"seed": -1}, "must not be negative"),

@@ -12,6 +12,7 @@ from frformat.directory import Directory
 from frformat.errors import FrzError
 from frformat.info import TensorInfo
 from frformat.reader import FrzFile
+from frformat.tiers import figures
 from frformat.zigzag import element_count
 
 CHECKED_BYTES: Final = 1 << 26
@@ -62,7 +63,13 @@ def file_facts(file: FrzFile, path: str) -> dict[str, Any]:
         },
         "tier": file.tier,
         "tiers": [
-            {"tier": tier, "end": end, "numbers": count, "present": tier < contents.present}
+            {
+                "tier": tier,
+                "end": end,
+                "numbers": count,
+                "present": tier < contents.present,
+                "figures": figures(directory.metadata, tier),
+            }
             for tier, (end, count) in enumerate(zip(contents.ends, numbers, strict=True))
         ],
         "metadata": directory.metadata,

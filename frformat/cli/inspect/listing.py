@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from frformat.cli import terminal
 from frformat.cli.terminal import clean, count, dims, table
+from frformat.tiers import without_figures
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 COLUMNS: Final = ("tensor", "shape", "view", "box", "kept", "values", "dtype", "coder", "group", "bytes")
 COMMON: Final = ("values", "dtype", "coder", "group")
 """Columns that say the same of every tensor in most files, and are then told once."""
+
+NUMBER: Final = re.compile("[1-9][0-9]{,17}")
+"""Figures that are shown with separators."""
 
 SHOWN_TIERS: Final = 4
 """A line tells what so many tiers keep; of more, the first and the last ones."""
@@ -28,6 +33,9 @@ def show(facts: dict[str, Any]) -> None:
     out.print(_headline(facts), style="bold", soft_wrap=True)
     out.print()
     out.print(summary([*_facts(facts), *_common(common)]))
+    if len(facts["tiers"]) > 1 or facts["tiers"][0]["figures"]:
+        out.print()
+        terminal.show(_tiers(facts["tiers"], facts["tier"]))
     if rows:
         out.print()
         terminal.show(_tensors(rows, [name for name in COLUMNS if name not in common], facts))
@@ -81,12 +89,8 @@ def _facts(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     inflated = f", {count(directory['inflated'])} inflated" if directory["deflated"] else ""
     yield "directory", f"{count(directory['stored'], 'byte')}{inflated}, {count(directory['framed'])} with its frame"
     yield "checksums", _checksums(facts["checksums"])
-    for row in facts["tiers"]:
-        state = "" if row["present"] else ", absent: the file was cut before it"
-        chosen = " ←" if len(facts["tiers"]) > 1 and row["tier"] == facts["tier"] else ""
-        text = f"tier {row['tier']} ends at byte {count(row['end'])}, {count(row['numbers'], 'number')}{state}{chosen}"
-        yield "tiers" if row["tier"] == 0 else "", text
-    for index, (key, text) in enumerate(facts["metadata"].items()):
+    told = without_figures(facts["metadata"], len(facts["tiers"]))
+    for index, (key, text) in enumerate(told.items()):
         yield "metadata" if index == 0 else "", f"{clean(key)}: {clean(text)}"
 
 
@@ -130,6 +134,19 @@ def _kept(kept: Sequence[int], tiers: Sequence[dict[str, Any]]) -> str:
     if len(cells) > SHOWN_TIERS:
         cells = [*cells[: SHOWN_TIERS - 1], "…", cells[-1]]
     return " ".join(cells)
+
+
+def _tiers(tiers: Sequence[dict[str, Any]], chosen: int) -> Table:
+    """What each tier has and takes, and what metadata tell of it, such as its accuracy."""
+    names = list(dict.fromkeys(name for row in tiers for name in row["figures"]))
+    out = table("tier", "numbers", "ends at byte", *map(clean, names), "", left=("",))
+    for row in tiers:
+        state = "" if row["present"] else "absent: the file was cut before it"
+        mark = "←" if len(tiers) > 1 and row["tier"] == chosen else state
+        figures = [clean(row["figures"].get(name, "")) for name in names]
+        figures = [count(int(text)) if NUMBER.fullmatch(text) else text for text in figures]
+        out.add_row(str(row["tier"]), count(row["numbers"]), count(row["end"]), *figures, mark)
+    return out
 
 
 def _tensors(rows: Sequence[dict[str, str]], columns: Sequence[str], facts: dict[str, Any]) -> Table:

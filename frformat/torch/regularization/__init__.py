@@ -6,6 +6,7 @@
 """
 
 from frformat.torch.regularization.budget import allocate, relative_energy, sensitivity
+from frformat.torch.regularization.eigen_adam import EigenAdam
 from frformat.torch.regularization.guarded import GuardedTruncation
 from frformat.torch.regularization.parametrization import Spectral
 from frformat.torch.regularization.regularize import regularize, unregularize
@@ -13,10 +14,12 @@ from frformat.torch.regularization.schedule import Schedule
 from frformat.torch.regularization.schedules import BudgetTruncation, GeometricTruncation, TailTruncation
 from frformat.torch.regularization.spectral_tensor import SpectralTensor, spectral_tensors
 from frformat.torch.regularization.state import formats, load_spectra, set_format, spectra, spectral_state
+from frformat.torch.regularization.tiers import make_tiers, tier_sizes
 from frformat.torch.regularization.truncation import truncate
 
 __all__ = [
     "BudgetTruncation",
+    "EigenAdam",
     "GeometricTruncation",
     "GuardedTruncation",
     "Schedule",
@@ -26,6 +29,7 @@ __all__ = [
     "allocate",
     "formats",
     "load_spectra",
+    "make_tiers",
     "regularize",
     "relative_energy",
     "sensitivity",
@@ -33,6 +37,7 @@ __all__ = [
     "spectra",
     "spectral_state",
     "spectral_tensors",
+    "tier_sizes",
     "truncate",
     "unregularize",
 ]

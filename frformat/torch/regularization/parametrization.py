@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
 from frformat import zigzag
+from frformat.grouping import kept_per_tier
+from frformat.torch.capacity import Tiered
 from frformat.torch.regularization.rounding import check_format, fake_quantize
 from frformat.torch.regularization.synthesis import Synthesis
 
 
-class Spectral(nn.Module):
+class Spectral(Tiered, nn.Module):
     """For :func:`torch.nn.utils.parametrize.register_parametrization`: a tensor by its first DCT coefficients.
 
     The original parameter becomes a vector of shape (k,), the coefficients in zigzag order. It is all there is to
@@ -26,13 +28,19 @@ class Spectral(nn.Module):
 
     Assigning to the parametrized tensor (``layer.weight = w``) keeps the first ``k`` coefficients of what is assigned.
 
+    With tiers, the tensor is that of the first coefficients, as many as :attr:`tier` has; what is said of the tensor's
+    coefficients below is then said of those.
+
     Attributes:
         shape: shape of the tensor.
         view: shape in which the spectrum is taken; None for the tensor's own.
         format: number format to which coefficients are rounded while training (see :func:`frformat.save_file`); None
-            for no rounding.
-        synthesis: the map from coefficients to the tensor.
+            for no rounding. The step of an integer format is one for all tiers.
+        cuts: what each tier but the largest keeps: a number of coefficients, or a share below 1.
+        tier: the tier in use.
     """
+
+    cuts: tuple[int | float, ...] = ()
 
     def __init__(
         self,
@@ -73,15 +81,50 @@ class Spectral(nn.Module):
             check_format(format)
         self.format = format
         wide = torch.float64 if dtype == torch.float64 else torch.float32
-        self.synthesis = Synthesis(self.view or self.shape, kept, device, wide)
+        self._syntheses = nn.ModuleList([Synthesis(self.view or self.shape, kept, device, wide)])
+        self.tier = 0
 
     @property
     def kept(self) -> int:
-        """How many coefficients there are, ``k``."""
-        return self.synthesis.kept
+        """How many coefficients there are, ``k``: those of the largest tier."""
+        return self._whole.kept
+
+    @property
+    def tiers(self) -> int:
+        """How many tiers there are."""
+        return len(self.cuts) + 1
+
+    @property
+    def synthesis(self) -> Synthesis:
+        """The map from the tier's coefficients to its tensor."""
+        synthesis = self._syntheses[self.tier]
+        assert isinstance(synthesis, Synthesis)
+        return synthesis
+
+    @property
+    def _whole(self) -> Synthesis:
+        synthesis = self._syntheses[-1]
+        assert isinstance(synthesis, Synthesis)
+        return synthesis
+
+    def cut(self, cuts: Sequence[int | float]) -> None:
+        """Make tiers anew, which keep at least one coefficient each, and use the largest."""
+        whole = self._whole
+        counts = kept_per_tier(whole.kept, cuts)[:-1]
+        place, dtype = whole.short_basis.device, whole.short_basis.dtype
+        smaller = [Synthesis(whole.shape, count, place, dtype) for count in counts]
+        self._syntheses = nn.ModuleList([*smaller, whole])
+        self.cuts, self.tier = tuple(cuts), len(cuts)
+
+    def resize(self, kept: int) -> None:
+        """Prepare for another number of coefficients; tiers keep their shares, and at most their numbers."""
+        for synthesis, count in zip(self._syntheses, kept_per_tier(kept, self.cuts), strict=True):
+            assert isinstance(synthesis, Synthesis)
+            if count != synthesis.kept:
+                synthesis.resize(count)
 
     def forward(self, coefficients: Tensor) -> Tensor:
-        """The tensor: coefficients of shape (k,) → shape :attr:`shape`, in their dtype."""
+        """The tensor: all coefficients, shape (k,) → shape :attr:`shape`, in their dtype."""
         with _full_precision(coefficients):
             tensor: Tensor = self.synthesis(self._values(coefficients))
         return tensor.reshape(self.shape).to(coefficients.dtype)
@@ -104,19 +147,26 @@ class Spectral(nn.Module):
         """
         if tuple(tensor.shape) != self.shape:
             raise ValueError(f"expected a tensor of shape {list(self.shape)}, got {list(tensor.shape)}")
-        wide = tensor.to(self.synthesis.short_basis.dtype).reshape(self.synthesis.shape)
-        return self.synthesis.adjoint(wide).to(tensor.dtype)
+        whole = self._whole
+        wide = tensor.to(whole.short_basis.dtype).reshape(whole.shape)
+        return whole.adjoint(wide).to(tensor.dtype)
 
     def extra_repr(self) -> str:
-        """Shape, view, count and number format."""
+        """Shape, view, count, tiers and number format."""
         view = "" if self.view is None else f", view={list(self.view)}"
-        return f"{list(self.shape)}{view}, kept={self.kept}" + (f", format={self.format!r}" if self.format else "")
+        cuts = f", cuts={list(self.cuts)}" if self.cuts else ""
+        return f"{list(self.shape)}{view}, kept={self.kept}{cuts}" + (
+            f", format={self.format!r}" if self.format else ""
+        )
 
     def _values(self, coefficients: Tensor) -> Tensor:
-        """The coefficients as they are multiplied: rounded if there is a format, in float32 or float64."""
+        """The tier's coefficients as they are multiplied: rounded if there is a format, in float32 or float64."""
         if self.format is not None:
             coefficients = fake_quantize(coefficients, self.format)
-        return coefficients.to(self.synthesis.short_basis.dtype)
+        synthesis = self.synthesis
+        if synthesis.kept < len(coefficients):
+            coefficients = coefficients[: synthesis.kept]
+        return coefficients.to(synthesis.short_basis.dtype)
 
 
 def _full_precision(tensor: Tensor) -> AbstractContextManager[object]:
@@ -133,7 +183,7 @@ def resize(parametrizations: ParametrizationList, coefficients: Tensor) -> None:
     spectral, original = spectral_of(parametrizations), parametrizations.original
     kept = len(coefficients)
     if kept != spectral.kept:
-        spectral.synthesis.resize(kept)
+        spectral.resize(kept)
     grad, original.grad = original.grad, None
     replace_data(original, coefficients.detach().clone())
     if grad is not None and len(grad) >= kept:

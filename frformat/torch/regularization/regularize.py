@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 import torch
-from torch import nn
-from torch.nn.utils.parametrize import register_parametrization, remove_parametrizations
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized, register_parametrization, remove_parametrizations
 
 from frformat.torch.regularization import factored as factors
 from frformat.torch.regularization.choices import Candidate, Rules, candidates, choose
 from frformat.torch.regularization.parametrization import Spectral, adopt_length, replace_data
 from frformat.torch.regularization.spectral_tensor import places
+from frformat.torch.regularization.tiers import statistics_places
 from frformat.torch.regularization.views import Example, find_views
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -72,6 +73,8 @@ def regularize(
 def unregularize(model: Model) -> Model:
     """Give regularized parameters back as plain tensors, in place: the ones that their coefficients stand for.
 
+    Of a model with tiers, it is the tier that it works at that stays, with its running statistics.
+
     Parameters stay the same objects and tied ones stay tied. For a plain copy, ``unregularize(copy.deepcopy(model))``.
 
     Returns:
@@ -80,15 +83,28 @@ def unregularize(model: Model) -> Model:
     found = list(places(model))
     with torch.no_grad():
         plain = {id(held): (held.original, held()) for _, _, held in found}
+        averages = [(module, name, held().clone()) for module, name, held in statistics_places(model)]
     for module, name, _ in found:
-        # Copies of a module share the class that PyTorch made for it and is about to change.
-        kind = type(module)
-        module.__class__ = type(kind.__name__, kind.__bases__, dict(vars(kind)))
-        remove_parametrizations(module, name.rpartition(".")[2], leave_parametrized=False)
+        _expose(module, name)
     for parameter, tensor in plain.values():
         parameter.grad = None
         replace_data(parameter, tensor)
+    for module, name, tensor in averages:
+        _expose(module, name).data = tensor
     return model
+
+
+def _expose(module: nn.Module, name: str) -> Tensor:
+    """Take a parametrization away, and return what it held, which has become the module's own parameter or buffer."""
+    attribute = name.rpartition(".")[2]
+    if is_parametrized(module, attribute):  # not so if the module has several names
+        # Copies of a module share the class that PyTorch made for it and is about to change.
+        kind = type(module)
+        module.__class__ = type(kind.__name__, kind.__bases__, dict(vars(kind)))
+        remove_parametrizations(module, attribute, leave_parametrized=False)
+    own = getattr(module, attribute)
+    assert isinstance(own, Tensor)
+    return own
 
 
 @torch.no_grad()

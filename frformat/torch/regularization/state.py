@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from frformat import Spectrum
+from frformat.tiers import OF_TIERS
 from frformat.torch.regularization.rounding import check_format
 from frformat.torch.regularization.spectral_tensor import SpectralTensor, places, spectral_tensors
+from frformat.torch.regularization.tiers import statistics
 
 
 def spectra(model: nn.Module) -> dict[str, Spectrum]:
@@ -81,21 +83,31 @@ def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum]:
     """The state dict of the plain model, with a spectrum for each regularized tensor.
 
     Names that are tied share one spectrum. If other parametrizations follow the spectral one, what they make of the
-    tensor is no longer a short spectrum: it is given as it is.
+    tensor is no longer a short spectrum: it is given as it is. Where each tier has running statistics of its own, those
+    of the largest have the plain name ``NAME``, and those of the others follow as ``NAME@tiers``, one row for each.
 
     Raises:
         EncodeError: a coefficient is not finite.
     """
     plain: dict[str, Tensor | Spectrum] = {}
     known: dict[int, Tensor | Spectrum] = {}
-    hidden: tuple[str, ...] = ()
     for _, name, parametrizations in places(model):
         tensor = SpectralTensor(name, parametrizations)
         alone = len(parametrizations) == 1
         if id(parametrizations) not in known:
             known[id(parametrizations)] = tensor.spectrum() if alone else tensor.weights()
-        path, _, attribute = name.rpartition(".")
-        hidden += (f"{path}.parametrizations.{attribute}.".removeprefix("."),)
         plain[name] = known[id(parametrizations)]
-    state = {name: value for name, value in model.state_dict().items() if not name.startswith(hidden)}
-    return {**state, **plain}
+    for name, held in statistics(model).items():
+        plain[name] = held.original[-1]
+        if len(held.original) > 1:
+            plain[name + OF_TIERS] = held.original[:-1]
+    return {**plain_state(model), **plain}
+
+
+def plain_state(model: nn.Module, keep_vars: bool = False) -> dict[str, Tensor]:
+    """What a model's state dict holds beside coefficients and statistics of tiers."""
+    names = [name for _, name, _ in places(model)] + list(statistics(model))
+    parts = [name.rpartition(".") for name in names]
+    hidden = tuple(f"{path}.parametrizations.{attribute}.".removeprefix(".") for path, _, attribute in parts)
+    state = model.state_dict(keep_vars=keep_vars)
+    return {name: value for name, value in state.items() if not name.startswith(hidden)}

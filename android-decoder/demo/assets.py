@@ -1,0 +1,206 @@
+"""Make what the demo app brings along: networks, pictures, and what a desktop makes of them to compare with.
+
+``python android-decoder/demo/assets.py`` writes three folders into build/android:
+
+``assets``
+    becomes the app's: ``networks.json``, and for each network ``NAME.ptl``, ``NAME.frz`` and pictures.
+``inputs/NAME``
+    the pictures as the tensors (.npy) that the app makes of them.
+``desktop``
+    ``NAME.json``, a parity report (spec/parity-report.md) of PyTorch on this machine with the weights of ``NAME.frz``.
+
+LeNet-5 comes from examples/. The UNet comes from there too if it is there, else from the checkpoint that its authors
+publish, in the folder ``unet_fr`` of ``FRFORMAT_DATA``; without either the app has no UNet.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+import frformat
+from frformat.atomic import replacing
+from frformat.data import MNIST_PIXELS, UNIT_PIXELS, Pixels, load_digits
+from frformat.mobile import export_mobile
+from frformat.models import LeNet5, UNet
+from frformat.torch import load_model
+
+sys.path.insert(0, str(Path(__file__).parent))
+import drawing
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of the app; ``about`` is its entry in networks.json, but for what is said elsewhere."""
+
+    name: str
+    model: Callable[[], nn.Module]
+    pixels: Pixels
+    pictures: Callable[[], Iterator[tuple[str, Image.Image]]]
+    about: dict[str, object]
+
+
+def digits() -> Iterator[tuple[str, Image.Image]]:
+    """The first of each digit in scikit-learn's test half."""
+    images, labels = load_digits("test").tensors
+    for label in range(10):
+        index = int((labels == label).nonzero()[0])
+        yield f"digit-{label}", drawing.digit(images[index, 0].numpy())
+
+
+def cars() -> Iterator[tuple[str, Image.Image]]:
+    """Three cars of different colours."""
+    yield "car-red", drawing.car((176, 24, 32))
+    yield "car-black", drawing.car((34, 36, 40), sign=-1)
+    yield "car-blue", drawing.car((30, 66, 150))
+
+
+NETWORKS = (
+    Network(
+        "lenet5",
+        LeNet5,
+        MNIST_PIXELS,
+        digits,
+        {
+            "title": "LeNet-5: handwritten digits",
+            "task": "classify",
+            "channels": 1,
+            "width": 28,
+            "height": 28,
+            "dark": True,
+            "labels": [str(label) for label in range(10)],
+        },
+    ),
+    Network(
+        "unet",
+        UNet,
+        UNIT_PIXELS,
+        cars,
+        {
+            "title": "UNet: cars",
+            "task": "segment",
+            "channels": 3,
+            "longest": 480,
+            "labels": ["background", "car"],
+            "shown": 1,
+        },
+    ),
+)
+
+
+@click.command(help=__doc__)
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=ROOT / "build" / "android")
+def main(output: Path) -> None:
+    """See the module's text."""
+    torch.manual_seed(0)
+    for folder in ("assets", "inputs", "desktop"):
+        shutil.rmtree(output / folder, ignore_errors=True)
+        (output / folder).mkdir(parents=True)
+    entries = [entry for network in NETWORKS if (entry := make(network, output)) is not None]
+    if not entries:
+        raise click.ClickException("there are no weights for any network of the app")
+    _write(output / "assets" / "networks.json", {"networks": entries})
+
+
+def make(network: Network, output: Path) -> dict[str, object] | None:
+    """Write the files of one network; returns its entry in networks.json, or None if there are no weights for it."""
+    assets, inputs = output / "assets", output / "inputs" / network.name
+    weights = assets / f"{network.name}.frz"
+    if not _weights(network.name, weights):
+        return None
+    model = network.model().eval()
+    load_model(model, weights)
+    export_mobile(model, assets / f"{network.name}.ptl")
+    inputs.mkdir()
+    tensors, pictures = {}, []
+    for name, picture in network.pictures():
+        picture.save(assets / f"{name}.png", optimize=True)
+        pixels = torch.from_numpy(np.atleast_3d(np.asarray(picture)).copy()).permute(2, 0, 1)
+        tensors[name] = network.pixels(pixels)[None].contiguous()
+        np.save(inputs / f"{name}.npy", tensors[name].numpy())
+        pictures.append(f"{name}.png")
+    _write(output / "desktop" / f"{network.name}.json", _report(network.name, model, tensors, assets))
+    click.echo(f"{network.name}: {', '.join(pictures)}; {weights.stat().st_size} bytes of weights")
+    pixels = {"mean": network.pixels.mean, "std": network.pixels.std}
+    return {"name": network.name, **network.about, **pixels, "pictures": pictures}
+
+
+def _weights(name: str, target: Path) -> bool:
+    """Copy or encode the weights; whether there are any."""
+    examples = sorted((ROOT / "examples").rglob(f"{name}.frz"))
+    checkpoint = Path(os.environ.get("FRFORMAT_DATA", ROOT.parent / "shared" / "data")) / "unet_fr" / "unet_fr.pt"
+    if examples:
+        shutil.copyfile(examples[0], target)
+    elif name == "unet" and checkpoint.is_file():
+        command = [sys.executable, "-m", "frformat", "encode", checkpoint, "-o", target]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    else:
+        click.echo(f"{name}: left out, there is neither examples/**/{name}.frz nor a checkpoint", err=True)
+        return False
+    return True
+
+
+def _report(name: str, model: nn.Module, inputs: dict[str, Tensor], assets: Path) -> dict[str, object]:
+    """A parity report of this machine, with all values."""
+    entries = []
+    for stem, tensor in inputs.items():
+        start = time.perf_counter()
+        with torch.inference_mode():
+            output = model(tensor)
+        milliseconds = 1e3 * (time.perf_counter() - start)
+        values = {"encoding": "base64-f32", "data": base64.b64encode(_bytes(output)).decode()}
+        entries.append(
+            {
+                "name": stem,
+                "shape": list(tensor.shape),
+                "crc32": _crc32(_bytes(tensor)),
+                "ms": [milliseconds],
+                "output": {"shape": list(output.shape), "crc32": _crc32(_bytes(output)), "values": values},
+            }
+        )
+    files = {
+        part: {"file": path.name, "bytes": path.stat().st_size, "crc32": _crc32(path.read_bytes())}
+        for part, path in (("skeleton", assets / f"{name}.ptl"), ("weights", assets / f"{name}.frz"))
+    }
+    return {
+        "format": "frz-parity-report",
+        "version": 1,
+        "producer": {"name": "frformat", "version": frformat.__version__},
+        "runtime": {"name": "torch", "version": torch.__version__},
+        "model": files,
+        "inputs": entries,
+    }
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.numpy().astype("<f4").tobytes()
+
+
+def _crc32(data: bytes) -> str:
+    return f"{zlib.crc32(data):08x}"
+
+
+def _write(path: Path, document: dict[str, object]) -> None:
+    with replacing(path) as file:
+        file.write(json.dumps(document, indent=1, ensure_ascii=False).encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+package io.frz.packager
+
+import com.android.apksig.ApkVerifier
+import java.io.File
+import java.util.zip.ZipFile
+
+/**
+ * Checks that [apk] is one that phones install: signature, alignment, badging and code.
+ *
+ * @return what was found, in lines for people
+ */
+internal fun check(apk: File, expected: Expected, aapt2: Aapt2): String {
+    val layout = Layout(apk)
+    return listOf(
+        "APK: ${apk.length()} bytes",
+        signature(apk, expected),
+        alignment(layout),
+        badging(aapt2.badging(apk), expected),
+        code(apk, expected),
+        growth(layout)
+    ).joinToString("\n  ")
+}
+
+private fun signature(apk: File, expected: Expected): String {
+    val result = ApkVerifier.Builder(apk).setMinCheckedPlatformVersion(expected.minSdk).build().verify()
+    val faults = result.allErrors.map { it.toString() }
+    if (!result.isVerified || faults.isNotEmpty()) {
+        throw PackagingException("the signature of $apk does not hold: ${faults.joinToString("; ")}")
+    }
+    val schemes = mapOf(
+        1 to result.isVerifiedUsingV1Scheme,
+        2 to result.isVerifiedUsingV2Scheme,
+        3 to result.isVerifiedUsingV3Scheme
+    )
+    val missing = schemes.filterValues { !it }.keys
+    if (missing.isNotEmpty()) throw PackagingException("$apk is not signed by the schemes $missing")
+    return "signature: schemes ${schemes.keys.joinToString()} hold from API ${expected.minSdk} on"
+}
+
+internal fun alignment(layout: Layout): String {
+    val stored = layout.entries.filter { it.stored }
+    for (entry in stored) {
+        val multiple = if (entry.name.endsWith(".so")) PAGE else WORD
+        if (entry.offset % multiple != 0) {
+            throw PackagingException("${entry.name} is at byte ${entry.offset}, not at a multiple of $multiple")
+        }
+    }
+    val networks = layout.entries.filter { entry -> Aapt2.STORED.any { entry.name.endsWith(it) } }
+    networks.firstOrNull { !it.stored }?.let { throw PackagingException("${it.name} is compressed") }
+    return "alignment: all ${stored.size} uncompressed entries, ${networks.size} of them of networks, are aligned"
+}
+
+internal fun badging(badging: String, expected: Expected): String {
+    fun only(pattern: String): String = Regex(pattern).find(badging)?.groupValues?.get(1)
+        ?: throw PackagingException("the badging has no $pattern:\n$badging")
+
+    fun same(what: String, found: Any, wanted: Any) {
+        if (found != wanted) throw PackagingException("the APK's $what is $found, not $wanted")
+    }
+    same("package", only("package: name='([^']*)'"), expected.name)
+    same("least Android", only("(?:minSdkVersion|sdkVersion):'([^']*)'"), "${expected.minSdk}")
+    same("activity", only("launchable-activity: name='([^']*)'"), expected.activity)
+    val abis = Regex("'([^']*)'").findAll(only("native-code:(.*)")).map { it.groupValues[1] }.toSet()
+    same("processors", abis, expected.abis)
+    return "badging: ${expected.name} ${only("versionName='([^']*)'")}, API ${expected.minSdk} and up," +
+        " made for API ${only("targetSdkVersion:'([^']*)'")}, for ${abis.joinToString()}"
+}
+
+private fun code(apk: File, expected: Expected): String {
+    val files = ZipFile(apk).use { zip ->
+        zip.entries().asSequence().filter { it.name.endsWith(".dex") }
+            .map { entry -> DexFile(zip.getInputStream(entry).use { it.readBytes() }) }.toList()
+    }
+    files.firstOrNull { it.version > OLDEST_DEX }?.let {
+        throw PackagingException("dex files of version ${it.version} do not run on API ${expected.minSdk}")
+    }
+    val classes = files.flatMapTo(HashSet()) { it.classes }
+    if (expected.activity !in classes) throw PackagingException("there is no class ${expected.activity} in the APK")
+    return "code: ${files.size} dex file with ${classes.size} classes, the activity among them"
+}
+
+/** What each network adds to the APK. */
+private fun growth(layout: Layout): String {
+    val networks = layout.entries.filter { entry -> Aapt2.STORED.any { entry.name.endsWith(it) } }
+    return networks.groupBy { it.name.substringAfterLast('/').substringBeforeLast('.') }.map { (name, entries) ->
+        val parts = entries.joinToString(" + ") { "${it.span} (.${it.name.substringAfterLast('.')})" }
+        "growth by $name: $parts = ${entries.sumOf { it.span }} bytes, headers and padding included"
+    }.joinToString("\n  ").ifEmpty { "growth: no network in the APK" }
+}
+
+/** Of the dex format that Android 5 reads. */
+private const val OLDEST_DEX = 35
+
+private const val WORD = 4

@@ -1,0 +1,74 @@
+package io.frz.packager
+
+import com.android.tools.r8.CompilationFailedException
+import com.android.tools.r8.CompilationMode
+import com.android.tools.r8.JdkClassFileProvider
+import com.android.tools.r8.OutputMode
+import com.android.tools.r8.R8
+import com.android.tools.r8.R8Command
+import java.io.File
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+
+/**
+ * Compiles and shrinks [jars] to dex files for [MIN_SDK] in [folder].
+ *
+ * @param library Android's classes; the few that these lack are taken from this JDK
+ * @param rules what to keep, besides what rules in the jars say
+ */
+internal fun dex(jars: List<File>, library: List<File>, rules: List<File>, folder: File): List<File> {
+    folder.deleteRecursively()
+    folder.mkdirs()
+    val command = R8Command.builder()
+        .addProgramFiles(jars.map { it.toPath() })
+        .addProguardConfigurationFiles(rules.map { it.toPath() })
+        .setMode(CompilationMode.RELEASE)
+        .setMinApiLevel(MIN_SDK)
+        .setOutput(folder.toPath(), OutputMode.DexIndexed)
+        .addLibraryFiles(library.map { it.toPath() })
+        .addLibraryResourceProvider(JdkClassFileProvider.fromSystemJdk())
+    try {
+        R8.run(command.build())
+    } catch (e: CompilationFailedException) {
+        throw PackagingException("R8 failed: ${generateSequence<Throwable>(e) { it.cause }.last().message}")
+    }
+    return folder.listFiles { file -> file.extension == "dex" }!!.sortedBy { it.name }
+}
+
+/** What is inside a dex file: its version, and the classes that it defines, such as `io.frz.demo.MainActivity`. */
+internal class DexFile(bytes: ByteArray) {
+    private val buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN)
+
+    init {
+        if (bytes.size < HEADER || String(bytes, 0, 4, Charsets.US_ASCII) != "dex\n") {
+            throw PackagingException("a dex file does not start as one")
+        }
+    }
+
+    /** 35 is what Android 5 and 6 read; each later number needs a later Android. */
+    val version = String(bytes, 4, 3, Charsets.US_ASCII).toInt()
+
+    val classes: Set<String> = (0 until buffer.getInt(CLASS_COUNT)).mapTo(HashSet()) { index ->
+        val type = buffer.getInt(buffer.getInt(CLASSES) + CLASS_SIZE * index)
+        val string = buffer.getInt(buffer.getInt(TYPES) + 4 * type)
+        descriptor(buffer.getInt(buffer.getInt(STRINGS) + 4 * string))
+    }
+
+    /** The string at [offset], after its length of one to five bytes, without the `L` and `;` of a type. */
+    private fun descriptor(offset: Int): String {
+        var start = offset
+        while (buffer.get(start++) < 0) Unit
+        var end = start
+        while (buffer.get(end) != 0.toByte()) end++
+        return String(buffer.array(), start + 1, end - start - 2, Charsets.UTF_8).replace('/', '.')
+    }
+
+    private companion object {
+        const val HEADER = 112
+        const val STRINGS = 60
+        const val TYPES = 68
+        const val CLASS_COUNT = 96
+        const val CLASSES = 100
+        const val CLASS_SIZE = 32
+    }
+}

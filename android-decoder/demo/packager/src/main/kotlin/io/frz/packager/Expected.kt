@@ -1,0 +1,4 @@
+package io.frz.packager
+
+/** What an APK must say of itself. */
+internal class Expected(val name: String, val activity: String, val minSdk: Int, val abis: Set<String>)

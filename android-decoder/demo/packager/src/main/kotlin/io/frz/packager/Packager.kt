@@ -1,0 +1,86 @@
+package io.frz.packager
+
+import java.io.File
+import java.nio.file.Files
+import java.nio.file.StandardCopyOption
+import kotlin.system.exitProcess
+
+/** Two steps of a build around the compiler's: see [USAGE]. */
+public fun main(arguments: Array<String>) {
+    try {
+        val options = Options(arguments.drop(1))
+        when (arguments.firstOrNull()) {
+            "resources" -> resources(options)
+            "apk" -> apk(options)
+            else -> throw PackagingException("say what to do:\n$USAGE")
+        }
+    } catch (e: PackagingException) {
+        System.err.println("packager: ${e.message}")
+        exitProcess(1)
+    }
+}
+
+private fun resources(options: Options) {
+    val link = Link(options.file("manifest"), options.file("res"), options.file("assets"))
+    options.end()
+    Aapt2(options.folder).link(link, options.folder)
+}
+
+private fun apk(options: Options) {
+    val jars = options.files("jars")
+    val library = options.files("library")
+    val rules = options.files("rules")
+    val natives = options.file("natives")
+    val abis = options.string("abis").split(',').map { it.trim() }
+    val key = SigningKey.at(options.file("key"))
+    val expected = Expected(options.string("package"), options.string("activity"), MIN_SDK, abis.toSet())
+    val output = options.file("output")
+    options.end()
+
+    val folder = options.folder
+    val dex = dex(jars, library, rules, File(folder, "dex"))
+    val unsigned = File(folder, "unsigned.apk")
+    assemble(File(folder, Aapt2.BASE), dex, nativeLibraries(natives, abis), unsigned)
+    val signed = File(folder, "signed.apk")
+    sign(unsigned, signed, key)
+    val found = check(signed, expected, Aapt2(folder))
+    // An APK that is there is whole and has been checked.
+    Files.move(signed.toPath(), output.toPath(), StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE)
+    File(output.path.removeSuffix(".apk") + ".txt").writeText(found + "\n")
+    println(found)
+}
+
+/** Android 5.0, on which the app must install. */
+internal const val MIN_SDK = 21
+
+internal class PackagingException(message: String) : Exception(message)
+
+/** Arguments of the form `--name=value`, each of which must be used. */
+private class Options(arguments: List<String>) {
+    private val values = arguments.associate {
+        val name = it.substringBefore('=')
+        if (!name.startsWith("--") || '=' !in it) throw PackagingException("$it is not of the form --name=value")
+        name.drop(2) to it.substringAfter('=')
+    }.toMutableMap()
+
+    /** Where the steps leave what the next ones need. */
+    val folder = file("work").also { it.mkdirs() }
+
+    fun string(name: String) = values.remove(name) ?: throw PackagingException("--$name=… is missing")
+
+    fun file(name: String) = File(string(name))
+
+    fun files(name: String) = string(name).split(File.pathSeparator).filter { it.isNotEmpty() }.map { File(it) }
+
+    fun end() {
+        if (values.isNotEmpty()) throw PackagingException("unknown: ${values.keys.joinToString { "--$it" }}")
+    }
+}
+
+private const val USAGE = """
+packager resources --work=DIR --manifest=FILE --res=DIR --assets=DIR
+    compiles and links the resources; leaves base.apk and java/ with R.java in DIR
+packager apk --work=DIR --jars=PATH --library=PATH --rules=PATH --natives=DIR --abis=ABI,… --key=KEYSTORE
+        --package=NAME --activity=CLASS --output=FILE
+    compiles and shrinks the jars to dex, adds them and DIR/ABI/*.so to base.apk, aligns, signs and checks the
+    APK, and writes down what was found in a .txt beside it"""

@@ -1,0 +1,21 @@
+package io.frz.packager
+
+import com.android.apksig.ApkSigner
+import com.android.apksig.KeyConfig
+import java.io.File
+
+/** Aligns what [unsigned] stores uncompressed and signs it for all Androids since [MIN_SDK]: schemes 1, 2 and 3. */
+internal fun sign(unsigned: File, output: File, key: SigningKey) {
+    val signer = ApkSigner.SignerConfig.Builder("frz", KeyConfig.Jca(key.key), listOf(key.certificate)).build()
+    ApkSigner.Builder(listOf(signer))
+        .setInputApk(unsigned)
+        .setOutputApk(output)
+        .setMinSdkVersion(MIN_SDK)
+        .setLibraryPageAlignmentBytes(PAGE)
+        .setCreatedBy("frformat")
+        .build()
+        .sign()
+}
+
+/** Bytes of the largest memory page of a phone; a library that is not compressed must start at one. */
+internal const val PAGE = 16384

@@ -1,0 +1,122 @@
+package io.frz.packager
+
+import java.io.File
+import java.util.zip.CRC32
+import java.util.zip.ZipEntry
+import java.util.zip.ZipOutputStream
+import org.junit.jupiter.api.Assertions.assertArrayEquals
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
+import org.junit.jupiter.api.Assertions.assertThrows
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
+
+/** APKs that a phone would not install are not made. */
+class CheckTest {
+    @TempDir
+    lateinit var folder: File
+
+    private val expected = Expected("io.frz.demo", "io.frz.demo.MainActivity", MIN_SDK, setOf("arm64-v8a"))
+    private val badging = """
+        package: name='io.frz.demo' versionCode='1' versionName='0.1.0'
+        minSdkVersion:'21'
+        targetSdkVersion:'36'
+        launchable-activity: name='io.frz.demo.MainActivity'  label='' icon=''
+        native-code: 'arm64-v8a'
+    """.trimIndent()
+
+    @Test
+    fun `badging that is as it should be is accepted`() {
+        val said = badging(badging, expected)
+        assertEquals("badging: io.frz.demo 0.1.0, API 21 and up, made for API 36, for arm64-v8a", said)
+    }
+
+    @Test
+    fun `badging that is not is refused, and says where`() {
+        refused("least Android") { badging(badging.replace("'21'", "'24'"), expected) }
+        refused("processors") { badging(badging.replace("arm64-v8a", "x86"), expected) }
+        refused("launchable") { badging(badging.replace("launchable-activity", "activity"), expected) }
+        refused("package") { badging(badging.replace("io.frz.demo'", "io.frz.other'"), expected) }
+    }
+
+    @Test
+    fun `what is stored must be aligned, libraries to a page`() {
+        val apk = zip("ab" to true, "lenet5.frz" to true)
+        val at = Layout(apk).entries.associate { it.name to it.offset }
+        val frz = at.getValue("lenet5.frz")
+        assertEquals("some bytes", apk.readBytes().decodeToString(frz, frz + 10))
+        refused("multiple of 4") { alignment(Layout(apk)) }
+        refused("multiple of 16384") { alignment(Layout(zip("lib/x.so" to true))) }
+        refused("unet.ptl is compressed") { alignment(Layout(zip("unet.ptl" to false))) }
+        assertTrue("0 uncompressed" in alignment(Layout(zip("lib/x.so" to false))))
+    }
+
+    @Test
+    fun `spans of entries add up to the file`() {
+        val apk = zip("a" to true, "b" to false, "c/d.txt" to false)
+        val end = 22
+        val descriptors = 2 * 16
+        assertEquals(apk.length(), Layout(apk).entries.sumOf { it.span } + end.toLong() + descriptors)
+    }
+
+    @Test
+    fun `the same input gives the same bytes`() {
+        val base = zip("a.frz" to true, "b.xml" to false)
+        val dex = File(folder, "classes.dex").apply { writeText("code") }
+        val library = File(folder, "arm64-v8a/lib.so").apply { parentFile.mkdirs() }.apply { writeText("native") }
+        val natives = nativeLibraries(folder, listOf("arm64-v8a"))
+        assertEquals(mapOf("lib/arm64-v8a/lib.so" to library), natives)
+        val files = List(2) { File(folder, "$it.apk") }
+        files.forEach { file ->
+            dex.setLastModified(1_000_000_000_000L + file.name.hashCode())
+            assemble(base, listOf(dex), natives, file)
+        }
+        assertArrayEquals(files[0].readBytes(), files[1].readBytes())
+        assertTrue(Layout(files[0]).entries.first { it.name == "a.frz" }.stored)
+        assertFalse(Layout(files[0]).entries.first { it.name == "lib/arm64-v8a/lib.so" }.stored)
+    }
+
+    @Test
+    fun `a processor without libraries is refused`() {
+        File(folder, "x86").mkdirs()
+        refused("no library for mips in $folder, but x86") { nativeLibraries(folder, listOf("mips")) }
+    }
+
+    @Test
+    fun `what is no dex file, no zip file or no key is refused`() {
+        refused("dex") { DexFile(ByteArray(200)) }
+        refused("zip") { Layout(File(folder, "rubbish").apply { writeText("x".repeat(100)) }) }
+    }
+
+    @Test
+    fun `a key is made once`() {
+        val file = File(folder, "keys/debug.keystore")
+        assertEquals(SigningKey.at(file).certificate, SigningKey.at(file).certificate)
+    }
+
+    private fun refused(words: String, work: () -> Unit) {
+        val message = assertThrows(PackagingException::class.java) { work() }.message!!
+        assertTrue(words in message, message)
+    }
+
+    /** A zip file of small entries, stored or not. */
+    private fun zip(vararg entries: Pair<String, Boolean>): File {
+        val file = File.createTempFile("test", ".zip", folder)
+        ZipOutputStream(file.outputStream()).use { zip ->
+            for ((name, stored) in entries) {
+                val bytes = "some bytes".toByteArray()
+                val entry = ZipEntry(name)
+                if (stored) {
+                    entry.method = ZipEntry.STORED
+                    entry.size = bytes.size.toLong()
+                    entry.crc = CRC32().apply { update(bytes) }.value
+                }
+                zip.putNextEntry(entry)
+                zip.write(bytes)
+                zip.closeEntry()
+            }
+        }
+        return file
+    }
+}

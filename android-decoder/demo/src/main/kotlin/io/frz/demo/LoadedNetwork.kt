@@ -1,0 +1,105 @@
+package io.frz.demo
+
+import android.content.Context
+import io.frz.FrzFile
+import io.frz.FrzOptions
+import io.frz.pytorch.FrzModule
+import io.frz.pytorch.FrzModuleOptions
+import io.frz.pytorch.FrzProgress
+import java.io.Closeable
+import java.io.IOException
+import org.pytorch.IValue
+import org.pytorch.Module
+import org.pytorch.Tensor
+
+/**
+ * A network whose weights have been rebuilt from [NetworkInfo.weights] and handed to its skeleton.
+ *
+ * Loading blocks, and an interrupt ends it.
+ *
+ * @param level the capacity level to load, or null for the highest
+ */
+internal class LoadedNetwork
+@Throws(IOException::class)
+constructor(
+    context: Context,
+    val info: NetworkInfo,
+    level: Int?,
+    progress: FrzProgress
+) : Closeable {
+    val skeletonBytes = size(context, info.skeleton)
+    val fileBytes = size(context, info.weights)
+
+    /** Of the rebuilt weights. */
+    val weightsBytes: Long
+    val tier: Int
+    val tiers: Int
+
+    /** Milliseconds that rebuilding all weights takes by itself. */
+    val decodeTime: Double
+
+    /** Milliseconds from assets to a module that is ready … */
+    val loadTime: Double
+
+    /** … of which so many until the first of the weights. */
+    val skeletonTime: Double
+
+    /** Milliseconds of the first run, which takes longer than later ones. */
+    var firstForward: Double? = null
+        private set
+
+    val before = Memory()
+    val after: Memory
+
+    private val module: Module
+
+    init {
+        val options = FrzOptions.builder().threads(THREADS)
+        level?.let { options.tier(it) }
+        context.assets.open(info.weights).use { FrzFile.open(it, options.build()) }.use { file ->
+            weightsBytes = file.tensors.sumOf { it.bytes }
+            tier = file.tier
+            tiers = file.tiersPresent
+            decodeTime = milliseconds { file.forEach { } }
+        }
+        val start = System.nanoTime()
+        var first = start
+        val loading = FrzModuleOptions.builder().threads(THREADS).tier(tier).progress { done, total ->
+            if (done == 0L) first = System.nanoTime()
+            progress.onProgress(done, total)
+        }
+        module = FrzModule.load(context, info.skeleton, info.weights, loading.build())
+        loadTime = (System.nanoTime() - start) / NANOSECONDS
+        skeletonTime = (first - start) / NANOSECONDS
+        after = Memory()
+    }
+
+    /** Runs the network on [input] and tells how many milliseconds that took. */
+    fun run(input: Tensor): Run {
+        val start = System.nanoTime()
+        val output = module.forward(IValue.from(input)).toTensor()
+        val time = (System.nanoTime() - start) / NANOSECONDS
+        if (firstForward == null) firstForward = time
+        return Run(Output(output, info), time, Memory())
+    }
+
+    override fun close(): Unit = module.destroy()
+
+    /** One run, the milliseconds it took, and the memory held after it. */
+    class Run(val output: Output, val time: Double, val memory: Memory)
+
+    private companion object {
+        const val NANOSECONDS = 1e6
+
+        /** More than two do not help on phones whose other cores are slow. */
+        val THREADS = minOf(2, Runtime.getRuntime().availableProcessors())
+
+        fun size(context: Context, asset: String): Long = context.assets.openFd(asset).use { it.length }
+
+        inline fun milliseconds(work: () -> Unit): Double {
+            val start = System.nanoTime()
+            work()
+            return (System.nanoTime() - start) / NANOSECONDS
+        }
+    }
+}

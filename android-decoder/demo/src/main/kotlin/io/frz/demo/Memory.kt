@@ -1,0 +1,26 @@
+package io.frz.demo
+
+import java.io.File
+import java.io.IOException
+
+/** Memory of the app that is in the phone's memory, in bytes; null where the system does not tell. */
+internal class Memory {
+    /** Now. */
+    val resident: Long?
+
+    /** The most that it has been since the app started. */
+    val peak: Long?
+
+    init {
+        val lines = try {
+            File("/proc/self/status").readLines()
+        } catch (_: IOException) {
+            emptyList()
+        }
+        resident = lines.kibibytes("VmRSS:")
+        peak = lines.kibibytes("VmHWM:")
+    }
+
+    private fun List<String>.kibibytes(name: String): Long? =
+        firstOrNull { it.startsWith(name) }?.filter { it.isDigit() }?.toLongOrNull()?.times(1024)
+}

@@ -1,0 +1,81 @@
+package io.frz.demo
+
+import android.content.res.AssetManager
+import java.io.IOException
+import org.json.JSONArray
+import org.json.JSONException
+import org.json.JSONObject
+
+/** What a network says about a picture. */
+internal enum class Task {
+    /** Which of its labels the whole picture is. */
+    CLASSIFY,
+
+    /** Which of its labels each pixel is. */
+    SEGMENT
+}
+
+/**
+ * A network among the app's assets, as [CATALOG] describes it: another network needs no other app.
+ *
+ * @property name of its files: the skeleton `name.ptl` and the weights `name.frz`
+ * @property title for people
+ * @property labels of its logits
+ * @property shown the index of the label that a mask shows
+ * @property pictures names of assets to try it on
+ */
+internal class NetworkInfo private constructor(
+    val name: String,
+    val title: String,
+    val task: Task,
+    val pixels: Pixels,
+    val labels: List<String>,
+    val shown: Int,
+    val pictures: List<String>
+) {
+    val skeleton: String get() = "$name.ptl"
+    val weights: String get() = "$name.frz"
+
+    override fun toString(): String = title
+
+    companion object {
+        /** The asset that lists all networks. */
+        const val CATALOG = "networks.json"
+
+        /** All networks, at least one. */
+        @Throws(IOException::class)
+        fun all(assets: AssetManager): List<NetworkInfo> {
+            val text = assets.open(CATALOG).use { it.readBytes().toString(Charsets.UTF_8) }
+            try {
+                val networks = JSONObject(text).getJSONArray("networks").objects().map { of(it) }
+                return networks.ifEmpty { throw IOException("$CATALOG lists none") }
+            } catch (e: JSONException) {
+                throw IOException("$CATALOG is not what it should be: ${e.message}", e)
+            }
+        }
+
+        private fun of(json: JSONObject) = NetworkInfo(
+            name = json.getString("name"),
+            title = json.getString("title"),
+            task = Task.valueOf(json.getString("task").uppercase()),
+            pixels = Pixels(
+                channels = json.getInt("channels"),
+                width = json.optInt("width"),
+                height = json.optInt("height"),
+                longest = json.optInt("longest"),
+                dark = json.optBoolean("dark"),
+                mean = json.getJSONArray("mean").floats(),
+                std = json.getJSONArray("std").floats()
+            ),
+            labels = json.getJSONArray("labels").strings(),
+            shown = json.optInt("shown"),
+            pictures = json.getJSONArray("pictures").strings()
+        )
+
+        private fun JSONArray.objects() = List(length()) { getJSONObject(it) }
+
+        private fun JSONArray.strings() = List(length()) { getString(it) }
+
+        private fun JSONArray.floats() = FloatArray(length()) { getDouble(it).toFloat() }
+    }
+}

@@ -1,0 +1,51 @@
+package io.frz.demo
+
+import android.graphics.Bitmap
+import android.graphics.Canvas
+import kotlin.math.exp
+import org.pytorch.Tensor
+
+/** Logits of one picture: of the whole, (labels), or of each pixel, (labels, height, width). */
+internal class Output(tensor: Tensor, private val network: NetworkInfo) {
+    /** Row by row, as the runtime keeps them. */
+    val logits: FloatArray = tensor.dataAsFloatArray
+    val shape: LongArray = tensor.shape()
+
+    init {
+        require(shape[1] == network.labels.size.toLong() && logits.size % network.labels.size == 0) {
+            "the network gives ${shape.contentToString()}, not ${network.labels.size} logits"
+        }
+    }
+
+    private val area = logits.size / network.labels.size
+
+    /** The label of each pixel, or of the whole picture: the one with the largest logit, the first among equals. */
+    val classes: IntArray = IntArray(area) { pixel ->
+        var best = 0
+        for (label in 1 until network.labels.size) {
+            if (logits[label * area + pixel] > logits[best * area + pixel]) best = label
+        }
+        best
+    }
+
+    /** What the picture is, or what a mask shows. */
+    val label: String get() = network.labels[if (network.task == Task.CLASSIFY) classes[0] else network.shown]
+
+    /** How likely the network finds [label], or which part of the picture it covers; 0 … 1. */
+    val share: Double
+        get() = when (network.task) {
+            Task.CLASSIFY -> 1 / logits.sumOf { exp(it.toDouble() - logits[classes[0]]) }
+            Task.SEGMENT -> classes.count { it == network.shown }.toDouble() / area
+        }
+
+    /** [picture] with [color] over the pixels of the mask; [picture] itself if there is no mask. */
+    fun over(picture: Bitmap, color: Int): Bitmap {
+        if (network.task == Task.CLASSIFY) return picture
+        val pixels = IntArray(area) { if (classes[it] == network.shown) color else 0 }
+        val width = shape[3].toInt()
+        val mask = Bitmap.createBitmap(pixels, width, area / width, Bitmap.Config.ARGB_8888)
+        val both = picture.copy(Bitmap.Config.ARGB_8888, true)
+        Canvas(both).drawBitmap(mask, 0f, 0f, null)
+        return both
+    }
+}

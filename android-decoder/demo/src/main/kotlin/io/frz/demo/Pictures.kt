@@ -1,0 +1,64 @@
+package io.frz.demo
+
+import android.content.ContentResolver
+import android.content.res.AssetManager
+import android.database.sqlite.SQLiteException
+import android.graphics.Bitmap
+import android.graphics.BitmapFactory
+import android.graphics.Matrix
+import android.net.Uri
+import android.provider.MediaStore
+import java.io.FileNotFoundException
+import java.io.IOException
+
+/** Pictures of the app, and of the person who uses it. */
+internal object Pictures {
+    /** The asset [name], pixel by pixel. */
+    @Throws(IOException::class)
+    fun asset(assets: AssetManager, name: String): Bitmap = assets.open(name).use {
+        BitmapFactory.decodeStream(it, null, options(1)) ?: throw IOException("$name is not a picture")
+    }
+
+    /** What a picker gave, upright, and no larger than [LARGEST] or so. */
+    @Throws(IOException::class)
+    fun own(resolver: ContentResolver, uri: Uri): Bitmap {
+        val size = BitmapFactory.Options().apply { inJustDecodeBounds = true }
+        open(resolver, uri).use { BitmapFactory.decodeStream(it, null, size) }
+        var sample = 1
+        while (maxOf(size.outWidth, size.outHeight) / (2 * sample) >= LARGEST) sample *= 2
+        val picture = open(resolver, uri).use { BitmapFactory.decodeStream(it, null, options(sample)) }
+            ?: throw IOException("it is not a picture that this phone can read")
+        val turn = orientation(resolver, uri)
+        if (turn == 0f) return picture
+        val matrix = Matrix().apply { setRotate(turn) }
+        return Bitmap.createBitmap(picture, 0, 0, picture.width, picture.height, matrix, true)
+    }
+
+    private fun open(resolver: ContentResolver, uri: Uri) = try {
+        resolver.openInputStream(uri) ?: throw FileNotFoundException("it is not there any more")
+    } catch (e: SecurityException) {
+        throw IOException("the permission to read it has ended: choose it again", e)
+    }
+
+    /** Degrees to turn the picture by, if whoever keeps it knows. */
+    private fun orientation(resolver: ContentResolver, uri: Uri): Float {
+        val column = arrayOf(MediaStore.Images.ImageColumns.ORIENTATION)
+        val cursor = try {
+            resolver.query(uri, column, null, null, null)
+        } catch (_: SQLiteException) {
+            null // a provider that does not have the column
+        } catch (_: IllegalArgumentException) {
+            null // as other providers say it
+        }
+        return cursor?.use { if (it.columnCount == 1 && it.moveToFirst()) it.getFloat(0) else null } ?: 0f
+    }
+
+    private fun options(sample: Int) = BitmapFactory.Options().apply {
+        inPreferredConfig = Bitmap.Config.ARGB_8888
+        inScaled = false
+        inSampleSize = sample
+    }
+
+    /** Pixels of the longer side from which a picture is read at half its size. */
+    private const val LARGEST = 1024
+}

@@ -1,0 +1,177 @@
+package io.frz.demo
+
+import android.content.Context
+import android.os.Handler
+import android.os.Looper
+import java.io.IOException
+import java.util.concurrent.Executors
+import java.util.concurrent.Future
+
+/**
+ * Does the app's work on a thread of its own, and outlives the activity that a rotation of the phone replaces.
+ *
+ * All is to be called on the main thread. What is asked for later replaces what was asked for before.
+ */
+internal class Session(context: Context) {
+    private val app = context.applicationContext
+    private val main = Handler(Looper.getMainLooper())
+    private val worker = Executors.newSingleThreadExecutor { Thread(it, "network") }
+    private var job: Future<*>? = null
+
+    /** The newest job: what an older one still has to say is not shown. */
+    private var newest = 0
+
+    /** Used by the worker only. */
+    private var loaded: LoadedNetwork? = null
+
+    /** All networks of the app; none if that could not be found out, which [state] then says. */
+    val networks: List<NetworkInfo>
+
+    /** Is told of each new [state]. */
+    var listener: ((State) -> Unit)? = null
+
+    var state: State = State()
+        private set(value) {
+            field = value
+            listener?.invoke(value)
+        }
+
+    init {
+        var failure: Message? = null
+        networks = try {
+            NetworkInfo.all(app.assets)
+        } catch (e: IOException) {
+            failure = Message(R.string.failed_catalog, "${e.message}")
+            emptyList()
+        }
+        state = State(failure = failure)
+    }
+
+    /** Loads what [choice] needs, runs the network on the picture and shows what comes out. */
+    fun show(choice: Choice) {
+        if (networks.isEmpty()) return
+        state = state.copy(choice = choice, run = null)
+        start { look(choice) }
+    }
+
+    /** Does the same once more. */
+    fun again(): Unit = show(state.choice)
+
+    /** Runs the network on all of its pictures and writes down what came out, for comparison with a desktop. */
+    fun report() {
+        if (networks.isEmpty()) return
+        val choice = state.choice
+        start { write(choice) }
+    }
+
+    /** The report has been handed on. */
+    fun shared() {
+        state = state.copy(report = null)
+    }
+
+    /** Ends loading at the next tensor. A network that is running ends by itself, and nothing is shown of it. */
+    fun cancel() {
+        abandon()
+        state = state.copy(step = null, failure = Message(R.string.cancelled))
+    }
+
+    /** Frees all memory. There must be no call after this one. */
+    fun close() {
+        listener = null
+        abandon()
+        worker.execute { unload() }
+        worker.shutdown()
+    }
+
+    private fun abandon() {
+        newest++
+        job?.cancel(true)
+    }
+
+    private fun start(work: Job.() -> Unit) {
+        abandon()
+        val number = newest
+        state = state.copy(step = Step(Message(R.string.busy_loading)), failure = null)
+        job = worker.submit { Job(number).guard(work) }
+    }
+
+    private fun unload() {
+        loaded?.close()
+        loaded = null
+    }
+
+    /** A piece of work, whose news are shown as long as it is the newest. */
+    private inner class Job(private val number: Int) {
+        fun guard(work: Job.() -> Unit) {
+            val failure = try {
+                work()
+                null
+            } catch (e: Failure) {
+                e.text
+            } catch (_: OutOfMemoryError) {
+                unload()
+                Message(R.string.failed_memory)
+            }
+            publish { copy(step = null, failure = failure) }
+        }
+
+        fun look(choice: Choice) {
+            val network = network(choice)
+            val info = networks[choice.network]
+            val picture = stage(R.string.failed_picture) {
+                info.pixels.fit(
+                    choice.own?.let { Pictures.own(app.contentResolver, it) }
+                        ?: Pictures.asset(app.assets, info.pictures[choice.picture])
+                )
+            }
+            publish { copy(loaded = network, picture = picture, step = Step(Message(R.string.busy_running))) }
+            val run = stage(R.string.failed_run) { network.run(info.pixels.tensor(picture)) }
+            publish { copy(run = run) }
+        }
+
+        fun write(choice: Choice) {
+            val network = network(choice)
+            val file = stage(R.string.failed_report) {
+                ParityReport(app, network).write { index, count ->
+                    val message = Message(R.string.busy_reporting, index + 1, count)
+                    publish { copy(step = Step(message, index.toDouble() / count)) }
+                }
+            }
+            publish { copy(report = file) }
+        }
+
+        private fun network(choice: Choice): LoadedNetwork {
+            val info = networks[choice.network]
+            loaded?.takeIf { it.info === info && (choice.tier ?: (it.tiers - 1)) == it.tier }?.let { return it }
+            publish { copy(loaded = null) }
+            unload()
+            return stage(R.string.failed_network) {
+                LoadedNetwork(app, info, choice.tier) { done, total ->
+                    publish { copy(step = Step(Message(R.string.busy_loading), done.toDouble() / total)) }
+                }
+            }.also { loaded = it }
+        }
+
+        private fun publish(change: State.() -> State) {
+            main.post { if (number == newest) state = state.change() }
+        }
+
+        /** Does [work]; what goes wrong in it is said with the text [failed]. */
+        @Suppress("TooGenericExceptionCaught") // The interpreter's native code throws nothing more special.
+        private inline fun <T> stage(failed: Int, work: () -> T): T = try {
+            work()
+        } catch (e: IOException) {
+            throw Failure(failed, e)
+        } catch (e: RuntimeException) {
+            throw Failure(failed, e)
+        }
+    }
+
+    private class Failure(failed: Int, cause: Exception) : Exception(cause) {
+        val text = Message(failed, (cause.message ?: "$cause").substringBefore('\n'))
+
+        private companion object {
+            const val serialVersionUID = 1L
+        }
+    }
+}

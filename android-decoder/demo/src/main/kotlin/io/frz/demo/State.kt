@@ -1,0 +1,37 @@
+package io.frz.demo
+
+import android.content.Context
+import android.graphics.Bitmap
+import android.net.Uri
+import java.io.File
+
+/** A text in the language of the phone, which may change while it is shown. */
+internal class Message(private val id: Int, private vararg val arguments: Any) {
+    fun text(context: Context): String = context.getString(id, *arguments)
+}
+
+/** What is being done, and how much of it has been, 0 … 1, or null where that is not known. */
+internal class Step(val message: Message, val fraction: Double? = null)
+
+/** What the person has chosen. Everything else follows from it. */
+internal data class Choice(
+    val network: Int = 0,
+    /** The capacity level, or null for the highest. */
+    val tier: Int? = null,
+    /** Which of the pictures of the network. */
+    val picture: Int = 0,
+    /** A picture of their own instead. */
+    val own: Uri? = null
+)
+
+/** What the screen shows. */
+internal data class State(
+    val choice: Choice = Choice(),
+    val loaded: LoadedNetwork? = null,
+    val picture: Bitmap? = null,
+    val run: LoadedNetwork.Run? = null,
+    val step: Step? = null,
+    val failure: Message? = null,
+    /** A report that has been written and not yet been shared. */
+    val report: File? = null
+)

@@ -1,0 +1,125 @@
+package io.frz.demo
+
+import android.content.Intent
+import android.net.Uri
+import android.provider.OpenableColumns
+import java.io.FileNotFoundException
+import kotlin.math.abs
+import org.json.JSONArray
+import org.json.JSONObject
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNull
+import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
+import org.junit.Assume.assumeTrue
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.annotation.Config
+import org.robolectric.annotation.GraphicsMode
+
+/** What the app computes is what PyTorch on a desktop computes. */
+@RunWith(RobolectricTestRunner::class)
+@Config(sdk = [35], qualifiers = "w411dp-h891dp-xhdpi")
+@GraphicsMode(GraphicsMode.Mode.NATIVE)
+class ParityIT {
+    @Test
+    fun `the report of LeNet-5 equals the desktop's`() {
+        val app = App()
+        val report = share(app)
+        val desktop = App.desktop("lenet5")
+        assertEquals("frz-parity-report", report.getString("format"))
+        assertEquals(1, report.getInt("version"))
+        assertEquals("1.12.2", report.getJSONObject("runtime").getString("version"))
+        assertEquals(35, report.getJSONObject("device").getInt("api_level"))
+        for (part in listOf("skeleton", "weights")) {
+            val a = desktop.getJSONObject("model").getJSONObject(part)
+            val b = report.getJSONObject("model").getJSONObject(part)
+            for (key in listOf("file", "bytes", "crc32")) assertEquals(part, a[key].toString(), b[key].toString())
+        }
+        for (time in listOf("total", "skeleton", "decode", "first_forward")) {
+            assertTrue(time, report.getJSONObject("load").getDouble(time) > 0)
+        }
+        assertTrue(report.getJSONObject("memory").getLong("peak") >= report.getJSONObject("memory").getLong("before"))
+        val worst = compare(inputs(desktop), inputs(report))
+        println("LeNet-5, app against desktop: largest difference of a logit $worst")
+        // Of large logits, single precision does not hold the fourth decimal.
+        val largest = (0 until inputs(desktop).length()).maxOf { index -> values(desktop, index).maxOf { abs(it) } }
+        assertTrue("$worst", worst <= maxOf(1e-4f, 1e-6f * largest))
+    }
+
+    @Test
+    fun `the mask of the UNet equals the desktop's`() {
+        val app = App()
+        val index = app.session.networks.indexOfFirst { it.name == "unet" }
+        assumeTrue("there is no UNet among the assets", index >= 0)
+        app.show(Choice(network = index))
+        assertNull(app.state.failure?.text(app.activity))
+        val output = app.state.run!!.output
+        val difference = App.difference(values(App.desktop("unet"), 0), output.logits)
+        println("UNet, app against desktop: largest difference of a logit $difference, ${app.text(R.id.figures)}")
+        assertTrue("$difference", difference <= 1e-3)
+        assertTrue(app.text(R.id.answer), Regex("car: \\d+(\\.\\d)?% of the picture").matches(app.text(R.id.answer)))
+        app.screenshot("unet")
+    }
+
+    @Test
+    fun `a report can be read and nothing else`() {
+        val app = App()
+        app.click(R.id.report)
+        val uri = shared(app)
+        val resolver = app.activity.contentResolver
+        assertEquals("application/json", resolver.getType(uri))
+        resolver.query(uri, null, null, null, null)!!.use { cursor ->
+            cursor.moveToFirst()
+            assertEquals(uri.lastPathSegment, cursor.getString(cursor.getColumnIndex(OpenableColumns.DISPLAY_NAME)))
+            assertTrue(cursor.getLong(cursor.getColumnIndex(OpenableColumns.SIZE)) > 1000)
+        }
+        assertThrows(FileNotFoundException::class.java) { resolver.openFileDescriptor(uri, "rw") }
+        for (path in listOf("..", "no.json", "%2e%2e%2fcache%2freports%2f${uri.lastPathSegment}", "")) {
+            val other = Uri.parse("content://io.frz.demo.reports/$path")
+            assertThrows(path, FileNotFoundException::class.java) { resolver.openFileDescriptor(other, "r") }
+            assertNull(path, resolver.query(other, null, null, null, null))
+        }
+        assertThrows(UnsupportedOperationException::class.java) { resolver.delete(uri, null, null) }
+    }
+
+    private fun compare(there: JSONArray, here: JSONArray): Float {
+        assertEquals(there.length(), here.length())
+        return (0 until there.length()).maxOf { index ->
+            val a = there.getJSONObject(index)
+            val b = here.getJSONObject(index)
+            for (key in listOf("name", "shape", "crc32")) assertEquals("$index", a[key].toString(), b[key].toString())
+            val output = b.getJSONObject("output")
+            val logits = App.values(output)
+            assertEquals(a.getJSONObject("output")["shape"].toString(), output["shape"].toString())
+            val best = logits.indices.maxByOrNull { logits[it] }
+            assertEquals("[$best,1]", output.getJSONObject("classes")["runs"].toString())
+            assertEquals(logits.max().toDouble(), output.getDouble("max"), 0.0)
+            App.difference(App.values(a.getJSONObject("output")), logits)
+        }
+    }
+
+    private fun inputs(report: JSONObject) = report.getJSONArray("inputs")
+
+    private fun values(report: JSONObject, index: Int) =
+        App.values(inputs(report).getJSONObject(index).getJSONObject("output"))
+
+    private fun share(app: App): JSONObject {
+        app.click(R.id.report)
+        assertNull(app.state.failure?.text(app.activity))
+        val stream = app.activity.contentResolver.openInputStream(shared(app))!!
+        return JSONObject(stream.use { it.readBytes().toString(Charsets.UTF_8) })
+    }
+
+    /** What the app offers to other apps. */
+    private fun shared(app: App): Uri {
+        val chooser = shadowOf(app.activity).nextStartedActivity
+        assertEquals(Intent.ACTION_CHOOSER, chooser.action)
+        val send = chooser.getParcelableExtra<Intent>(Intent.EXTRA_INTENT)!!
+        assertEquals(Intent.ACTION_SEND, send.action)
+        assertTrue(send.flags and Intent.FLAG_GRANT_READ_URI_PERMISSION != 0)
+        return send.getParcelableExtra(Intent.EXTRA_STREAM)!!
+    }
+}

@@ -1,0 +1,264 @@
+"""Tiers that are trained together, next to models of the same sizes that are trained alone.
+
+    python -m bench.joint [WORD …]
+
+trains what is missing (only the networks with one of the words in their name), forty minutes on one thread of
+a busy machine, and writes ``bench/results/joint.json``. A run that was broken off goes on. All runs of a network have
+the same recipe, epochs and seed. The file is a list of models as that of :mod:`bench.tiers`. A tier has in addition
+
+* ``alone_bytes``: of the file of the model that was trained alone;
+* ``end``: bytes of the common file up to the end of the tier;
+
+and a model has ``file_bytes``, the size of the common file, ``ratio``, that in the largest tier's file alone,
+``switch_ms``, the slowest median time of a switch from one tier to another, and ``step``, the time of a step with all
+tiers in those of the largest alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import permutations
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+import frformat
+from bench import ROOT
+from frformat.atomic import replacing
+from frformat.models import UNet
+from frformat.torch import each_tier, load_model, set_tier
+from frformat.torch.costs import costs
+from frformat.torch.regularization import tier_sizes
+from frformat.train import Data, Outcome, Recipe, Row, Settings, Workers, setup, train
+from frformat.train.recipes.lenet5 import LeNet5OnMnist
+from frformat.train.recipes.unet import UNetOnIsbi
+from frformat.train.run import Run
+
+BUILD = ROOT / "build" / "joint"
+RESULTS = ROOT / "bench" / "results" / "joint.json"
+SWITCHES = 200
+STEPS = 12
+
+Json = dict[str, Any]
+
+
+class FewDigits(LeNet5OnMnist):
+    """The first 24,000 images."""
+
+    def data(self, folder: Any) -> Data:
+        data = super().data(folder)
+        return Data(TensorDataset(*(tensor[:24_000] for tensor in data.train.tensors)), data.test)
+
+
+class SmallUNet(UNetOnIsbi):
+    """An eighth of the width, crops of 128×128 pixels; twenty passes are called an epoch, since tests take longer."""
+
+    crop = 128
+    passes = 20
+
+    def data(self, folder: Any) -> Data:
+        data = super().data(folder)
+        images, masks = data.train.tensors
+        return Data(TensorDataset(images.repeat(self.passes, 1, 1, 1), masks.repeat(self.passes, 1, 1)), data.test)
+
+    def model(self) -> nn.Module:
+        return UNet(channels=1, width=8)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network.
+
+    Attributes:
+        name: of the network.
+        data: what its score is measured on.
+        recipe: makes the recipe of settings.
+        settings: of the joint training.
+    """
+
+    name: str
+    data: str
+    recipe: Callable[[Settings], Recipe]
+    settings: Settings
+
+
+CASES = (
+    Case(
+        "LeNet-5",
+        "MNIST, all 10,000 test images",
+        FewDigits,
+        Settings(
+            epochs=3,
+            batch=128,
+            lr=0.05,
+            warmup=0.3,
+            rules=(
+                "conv1.weight: keep=480",
+                "conv2.weight: keep=960",
+                "fc1.weight: keep=1200",
+                "fc2.weight: keep=416",
+                "*.bias: keep=3",
+            ),
+            tiers=(0.25, 0.4, 0.65),
+            distill=0.5,
+            temperature=1.0,
+            format="q8",
+        ),
+    ),
+    Case(
+        "UNet, width 8",
+        "ISBI 2012, six images of 512×512",
+        SmallUNet,
+        Settings(
+            epochs=3,
+            batch=4,
+            lr=0.05,
+            warmup=0.1,
+            keep=256,
+            tiers=(32, 64, 128),
+            distill=0.5,
+            temperature=1.0,
+            format="q8",
+            precision="bf16",
+        ),
+    ),
+)
+
+
+def main(words: list[str]) -> None:
+    """Train and measure."""
+    torch.set_num_threads(1)
+    for case in CASES:
+        if not words or any(word.lower() in case.name.lower() for word in words):
+            _train(case)
+    models = [_measured(case) for case in CASES if all(_file(run).exists() for run in _runs(case))]
+    version = torch.__version__.partition("+")[0]
+    RESULTS.parent.mkdir(exist_ok=True)
+    with replacing(RESULTS) as file:
+        contents = {"command": "python -m bench.joint", "torch": version, "models": models}
+        file.write(json.dumps(contents, indent=1, ensure_ascii=False).encode() + b"\n")
+
+
+def _runs(case: Case) -> dict[Path, Recipe]:
+    """The joint run, and one for each tier alone, each with its folder."""
+    joint = case.recipe(case.settings)
+    model = setup.plain_model(joint)
+    setup.regularized(joint, model, joint.data(None), trained=False)
+    folder = BUILD / "".join(filter(str.isalnum, case.name.lower()))
+    runs = {folder / "joint": joint}
+    for tier, sizes in enumerate(tier_sizes(model)):
+        raw = [rule for rule in case.settings.rules if rule.endswith(": raw")]
+        rules = (*(f"{name}: keep={kept}" for name, kept in sizes.items()), *raw)
+        alone = replace(case.settings, rules=rules, tiers=(), distill=0.0)
+        runs[folder / f"alone{tier}"] = case.recipe(alone)
+    return runs
+
+
+def _train(case: Case) -> list[Outcome]:
+    return [train(recipe, folder, resume=True, watcher=Listener(folder)) for folder, recipe in _runs(case).items()]
+
+
+class Listener:
+    """Prints a line for each epoch."""
+
+    def __init__(self, folder: Path) -> None:
+        self._name = f"{folder.parent.name}/{folder.name}"
+
+    def step(self, run: Run) -> None:
+        pass
+
+    def epoch(self, row: Row) -> None:
+        metric = next(iter(row.figures))
+        scores = [f"{figures[metric]:.4f}" for figures in row.tiers or [row.figures]]
+        print(f"{self._name} epoch {row.epoch}: {' '.join(scores)}  {row.seconds:.0f} s", flush=True)
+
+
+def _file(folder: Path) -> Path:
+    return folder / "model.frz"
+
+
+def _measured(case: Case) -> Json:
+    """What the files of a case's runs hold."""
+    runs = _runs(case)
+    folder, *alone = runs
+    joint = runs[folder]
+    run = Run(joint, joint.data(None), Workers())
+    model = joint.exported(run.model).eval()
+    load_model(model, _file(folder))
+    samples = run.data.test
+    example = joint.inputs(tuple(tensor[:1] for tensor in samples.tensors))
+    with frformat.open(_file(folder)) as file:
+        ends = file.container.ends
+    rows = []
+    with torch.no_grad():
+        for tier in each_tier(model):
+            cost = costs(model, example)
+            rows.append(
+                {
+                    "numbers": cost.numbers,
+                    "accuracy": round(joint.evaluate(model, samples, Workers())[joint.metric], 4),
+                    "alone": round(_alone(runs[alone[tier]], alone[tier], samples), 4),
+                    "multiply_adds": cost.multiply_adds,
+                    "weight_bytes": cost.weight_bytes,
+                    "peak_bytes": cost.peak_bytes,
+                    "alone_bytes": _file(alone[tier]).stat().st_size,
+                    "end": ends[tier],
+                }
+            )
+    size = _file(folder).stat().st_size
+    return {
+        "name": case.name,
+        "data": case.data,
+        "score": joint.metric,
+        "tiers": rows,
+        "file_bytes": size,
+        "ratio": round(size / rows[-1]["alone_bytes"], 4),
+        "switch_ms": round(_switch(model), 4),
+        "step": round(_step(joint, runs[alone[-1]]), 2),
+    }
+
+
+@torch.no_grad()
+def _alone(recipe: Recipe, folder: Path, samples: TensorDataset) -> float:
+    """The score of a model that was trained alone, as its file gives it back."""
+    model = recipe.model()
+    load_model(recipe.exported(model), _file(folder))
+    return recipe.evaluate(model.eval(), samples, Workers())[recipe.metric]
+
+
+def _switch(model: nn.Module) -> float:
+    """Milliseconds from one tier to another: the median over many times of the slowest pair."""
+    slowest = 0.0
+    for first, second in permutations(range(len(tier_sizes(model))), 2):
+        times = []
+        for _ in range(SWITCHES):
+            set_tier(model, first)
+            start = time.perf_counter()
+            set_tier(model, second)
+            times.append(time.perf_counter() - start)
+        slowest = max(slowest, median(times))
+    return 1e3 * slowest
+
+
+def _step(joint: Recipe, alone: Recipe) -> float:
+    """Time of a step with all tiers in those of a step with the largest alone, in turn; the fastest of each."""
+    runs = [Run(recipe, recipe.data(None), Workers()) for recipe in (joint, alone)]
+    times: list[list[float]] = [[], []]
+    for _ in range(STEPS):
+        for run, found in zip(runs, times, strict=True):
+            start = time.perf_counter()
+            run.advance()
+            found.append(time.perf_counter() - start)
+    return min(times[0]) / min(times[1])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,128 @@
+"""Tiers of a regularized model: shorter prefixes of the same coefficients, and running statistics of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList, is_parametrized, register_parametrization
+
+from frformat.grouping import kept_per_tier
+from frformat.torch.capacity import Tiered, set_tier, tier_count
+from frformat.torch.regularization.spectral_tensor import spectral_tensors
+
+Cuts = Sequence[int | float] | Mapping[str, Sequence[int | float]]
+"""What smaller tiers keep, ascending: an int is a number of coefficients, a float below 1 a share; or by name."""
+
+STATISTICS = ("running_mean", "running_var")
+"""Buffers of normalizing layers: averages over what the layer has seen, which differ from tier to tier."""
+
+
+class Statistics(Tiered, nn.Module):
+    """The parametrization of a buffer that each tier has for itself: tensor (tiers, …) → the row of the tier.
+
+    The row is a view, so a layer that updates its running average in place updates that of the tier it works at.
+    """
+
+    def __init__(self, tiers: int) -> None:
+        super().__init__()
+        self._tiers = tiers
+        self.tier = tiers - 1
+
+    @property
+    def tiers(self) -> int:
+        """How many rows there are."""
+        return self._tiers
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """One tier's."""
+        return rows[self.tier]
+
+    def right_inverse(self, row: Tensor) -> Tensor:
+        """The same for every tier."""
+        return row.expand(self._tiers, *row.shape).contiguous()
+
+
+def make_tiers(model: nn.Module, keep: Cuts) -> None:
+    """Give a regularized model capacity tiers beside the one it has, which becomes the largest; it works at that then.
+
+    Tiers share their parameters: coefficients, and those that are not regularized. Running statistics (batch
+    normalization) become one set for each tier, at first equal to those of the largest. See
+    :func:`frformat.torch.set_tier` for the way from one tier to another; train all of them by a loss that is the sum of
+    theirs, or with ``Settings.tiers`` of :mod:`frformat.train`.
+
+    >>> make_tiers(model, [0.25, 0.5])  # three tiers: a quarter, a half, and all of each tensor's coefficients
+    >>> make_tiers(model, {"conv1.weight": [10, 20], "fc1.weight": [50, 200]})  # all of the others' in each
+
+    Args:
+        model: a regularized model.
+        keep: what smaller tiers keep, as for :func:`frformat.save_file`; none to take tiers away.
+
+    Raises:
+        ValueError: a name or number is not possible. The model is as it was.
+    """
+    tensors = spectral_tensors(model)
+    if not tensors:
+        raise ValueError(f"{type(model).__name__} has no regularized tensor: call regularize(model) first")
+    by_name = dict(keep) if isinstance(keep, Mapping) else dict.fromkeys(tensors, keep)
+    lengths = {len(each) for each in by_name.values()}
+    if len(lengths) > 1:
+        raise ValueError(f"all tensors need the same number of tiers, not {sorted(length + 1 for length in lengths)}")
+    smaller = lengths.pop() if lengths else 0
+    for name, each in by_name.items():
+        if name not in tensors:
+            raise ValueError(f"{name!r} is no regularized tensor; there are {', '.join(tensors)}")
+        for cut in each:
+            if not (cut >= 1 if isinstance(cut, int) else 0 < cut < 1):
+                raise ValueError(f"{name}: {cut!r} is neither a number of coefficients (an int from 1) nor a share")
+    for name, tensor in tensors.items():
+        tensor.spectral.cut(by_name.get(name, [tensor.kept] * smaller))
+    _separate_statistics(model, smaller + 1)
+    set_tier(model, None)
+
+
+def cuts(model: nn.Module) -> dict[str, list[int]]:
+    """What the tiers before the largest keep of each regularized tensor, by name; goes into ``save_file`` as it is."""
+    return {
+        name: kept_per_tier(tensor.kept, tensor.spectral.cuts)[:-1]
+        for name, tensor in spectral_tensors(model).items()
+        if tensor.spectral.cuts
+    }
+
+
+def tier_sizes(model: nn.Module) -> list[dict[str, int]]:
+    """How many coefficients each regularized tensor has, by name, for each tier."""
+    tensors = spectral_tensors(model)
+    counts = {name: kept_per_tier(tensor.kept, tensor.spectral.cuts) for name, tensor in tensors.items()}
+    return [{name: kept[tier] for name, kept in counts.items()} for tier in range(tier_count(model))]
+
+
+def statistics(model: nn.Module) -> dict[str, ParametrizationList]:
+    """What holds the buffers that each tier has for itself, by their names in the plain model."""
+    return {name: held for _, name, held in statistics_places(model)}
+
+
+def statistics_places(model: nn.Module) -> Iterator[tuple[nn.Module, str, ParametrizationList]]:
+    """Every place of such a buffer: the module, the buffer's full name, what holds it."""
+    for path, module in model.named_modules(remove_duplicate=False):
+        if is_parametrized(module):
+            for attribute, held in module.parametrizations.items():
+                if isinstance(held[0], Statistics):
+                    yield module, f"{path}.{attribute}" if path else attribute, held
+
+
+@torch.no_grad()
+def _separate_statistics(model: nn.Module, tiers: int) -> None:
+    for held in statistics(model).values():
+        if len(held.original) != tiers:
+            last = held.original[-1].clone()
+            held[0] = Statistics(tiers)
+            held.original.data = last.expand(tiers, *last.shape).contiguous()
+    if tiers == 1:
+        return
+    for module in list(model.modules()):
+        own = {name for name, _ in module.named_buffers(recurse=False)}
+        counter = {"num_batches_tracked"} if getattr(module, "momentum", 0) is None else set()
+        for name in sorted(own & {*STATISTICS, *counter}):
+            register_parametrization(module, name, Statistics(tiers))
