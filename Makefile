@@ -8,7 +8,10 @@ JAR := android-decoder/cli/target/frz.jar
 MVN := mvn -B -q -f android-decoder/pom.xml
 JAVA_SOURCES := $(shell find android-decoder -name target -prune -o \( -name '*.kt' -o -name '*.java' -o -name pom.xml \) -print)
 
-.PHONY: demo test test-python test-jvm lint bench vectors clean
+ABIS ?= arm64-v8a,x86_64
+APK := android-decoder/demo/target/frz-demo
+
+.PHONY: demo test test-python test-jvm test-android apk lint bench vectors clean
 
 demo: $(READY) $(JAR) ## encode, inspect and rebuild a real model in Python and on the JVM, and compare
 	$(BIN)/python -m demo
@@ -20,6 +23,15 @@ test-python: $(READY) $(JAR)
 
 test-jvm:
 	$(MVN) verify
+
+test-android: $(READY) ## test-jvm, and the demo app started from its APK on the lite interpreter that phones run
+	$(BIN)/python android-decoder/demo/assets.py
+	$(MVN) -Pandroid -Dabis=$(ABIS) verify
+
+apk: $(READY) ## the demo app, signed and checked; for other processors ABIS=armeabi-v7a
+	$(BIN)/python android-decoder/demo/assets.py
+	$(MVN) -Pandroid -Dabis=$(ABIS) -pl demo -am package -DskipTests
+	cat $(APK).txt
 
 lint: $(READY) ## ruff, mypy --strict; Kotlin is linted by `mvn verify`
 	$(BIN)/ruff check .
@@ -43,5 +55,5 @@ $(READY): pyproject.toml
 	touch $@
 
 $(JAR): $(JAVA_SOURCES)
-	$(MVN) package -DskipTests
+	$(MVN) -pl cli -am package -DskipTests
 	touch $@

@@ -74,7 +74,7 @@ internal class NdArray(val shape: LongArray, val values: FloatArray) {
         }
 
         private fun requireSize(shape: LongArray, bytes: Long) {
-            val expected = shape.fold(Float.SIZE_BYTES.toBigInteger()) { product, axis -> product * axis.toBigInteger() }
+            val expected = shape.fold(Float.SIZE_BYTES.toBigInteger()) { all, axis -> all * axis.toBigInteger() }
             if (expected != bytes.toBigInteger() || bytes > Int.MAX_VALUE) {
                 throw IOException("it holds $bytes bytes of $expected")
             }
