@@ -22,9 +22,7 @@ def run(folder, *launcher):
         [sys.executable, *launcher, *command], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    with frformat.open(folder / "model.frz") as file:
-        spectra = {name: file.spectrum(name) for name in file if file.info(name).coding == "dct"}
-    return spectra, done
+    return frformat.load_file(folder / "model.frz"), done
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="PyTorch was built without distributed")
@@ -32,10 +30,11 @@ def test_two_processes_train_as_one_does(tmp_path):
     alone, _ = run(tmp_path / "one")
     two, done = run(tmp_path / "two", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     assert alone.keys() == two.keys()
-    assert {name: spectrum.kept for name, spectrum in alone.items()} == {n: s.kept for n, s in two.items()}
-    for name, spectrum in alone.items():
-        np.testing.assert_allclose(two[name].coefficients, spectrum.coefficients, rtol=2e-3, atol=2e-4, err_msg=name)
-    assert done.stdout.count("trained") == 1  # one process talks
+    for weights in (alone, two):  # what all logits have in common has no gradient but noise, of which Adam makes steps
+        weights["3.weight"] = weights["3.weight"] - weights["3.weight"].mean(0)
+    for name, weights in alone.items():
+        np.testing.assert_allclose(two[name], weights, rtol=1e-3, atol=1e-4, err_msg=name)
+    assert done.stdout.count("decoded from the file") == 1  # one process talks
 
 
 def test_a_device_that_is_not_there_is_named():
