@@ -16,7 +16,7 @@ from bench import ROOT, Row
 from frformat.train.loop import CHECKPOINT, MODEL
 
 KILLS = 20
-OPTIONS = ("--threads", "1", "--device", "cpu", "--epochs", "40", "--checkpoint-every", "0.2")
+OPTIONS = ("--threads", "1", "--device", "cpu", "--epochs", "200", "--checkpoint-every", "0.2")
 
 
 def run() -> list[Row]:
@@ -33,7 +33,7 @@ def run() -> list[Row]:
         steps = []
         while len(steps) < KILLS:
             process = _start(broken)
-            time.sleep(chance.uniform(0.8 * first, first + (last - first) / 4))
+            time.sleep(chance.uniform(0.8 * first, first + (last - first) / 12))
             process.kill()
             process.communicate()
             if process.returncode == 0:

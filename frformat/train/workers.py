@@ -67,6 +67,7 @@ def joined(device: str | None = None) -> Iterator[Workers]:
     distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
     try:
         yield Workers(rank, size, place)
+        distributed.barrier()  # nobody leaves while another still listens
     finally:
         distributed.destroy_process_group()
 
