@@ -66,6 +66,7 @@ class Run:
         losses = recipe.losses()
         self.losses = self._no_losses(losses)
         self._optimizers = {part: _optimizer(self.model, part, settings) for part in losses}
+        self._tiers = tier_count(recipe.exported(self.model))
         self._schedule = setup.schedule(recipe, self.model, self._optimizers[next(iter(losses))], goals)
         self._formats = _formats(recipe.exported(self.model), settings)
         self._rounding = False
@@ -104,7 +105,7 @@ class Run:
         self._enter(self.step / self.steps)
         chosen = self.workers.share(self._order[index * settings.batch : (index + 1) * settings.batch])
         draws = Draws(settings.seed, self.step, settings.batch, self.workers, self.step / self.steps)
-        tiers = tiers_of_step(tier_count(self.recipe.exported(self.model)), draws)
+        tiers = tiers_of_step(self._tiers, draws)
         samples = tuple(tensor[chosen.to(tensor.device)] for tensor in self.data.train.tensors)
         batch = self.recipe.prepare(samples, draws)
         self.model.train()

@@ -44,19 +44,20 @@ def lessons(recipe: Recipe, model: nn.Module, tiers: Sequence[int]) -> Iterator[
     Yields:
         The weight of the tier's loss; together they are 1.
     """
+    if len(tiers) == 1:  # nothing to set, and nobody to hear
+        yield 1.0
+        return
     total = sum(SMALLER**tier for tier in tiers)
     part, given, heard = recipe.exported(model), recipe.teacher, _Heard()
-    listening = part.register_forward_hook(heard.listen) if len(tiers) > 1 else None
+    listening = part.register_forward_hook(heard.listen)
     try:
         for tier in tiers:
             set_tier(part, tier)
             yield SMALLER**tier / total
-            if listening is not None:
-                listening.remove()
-                recipe.teacher = heard
-    finally:
-        if listening is not None:
             listening.remove()
+            recipe.teacher = heard
+    finally:
+        listening.remove()
         recipe.teacher = given
         set_tier(part, None)
 
