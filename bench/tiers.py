@@ -27,7 +27,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench import ROOT
-from bench.unet import carvana, spectra
+from bench.unet import carvana, dice, spectra
 from frformat.atomic import replacing
 from frformat.data import MNIST_PIXELS, UNIT_PIXELS, load_mnist
 from frformat.models import LeNet5, UNet
@@ -88,7 +88,7 @@ def small_unet() -> Json:
         lambda: ((x, y[None].long()) for x, y in batches()),
         150,
         0.1,
-        lambda model: _dice(model, pairs[7:]),
+        lambda model: dice(model, pairs[7:]),
         compared=False,
     )
     return {"data": "Carvana, three images of 239x160", "score": "mean Dice", "trained_together": True, "tiers": rows}
@@ -102,7 +102,7 @@ def published_unet() -> Json:
     rows = []
     for kept in (16, 24, 33):
         model = _truncated(whole, kept)
-        rows.append(measure(model, pairs[0][0], _dice(model, pairs), None))
+        rows.append(measure(model, pairs[0][0], dice(model, pairs), None))
     return {"data": "Carvana, ten images of 239x160", "score": "mean Dice", "trained_together": False, "tiers": rows}
 
 
@@ -170,15 +170,6 @@ def _truncated(model: nn.Module, counts: Counts | int) -> nn.Module:
 def _accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
     batches = zip(images.split(1000), labels.split(1000), strict=True)
     return sum(int((model(MNIST_PIXELS(x)).argmax(1) == y).sum()) for x, y in batches) / len(images)
-
-
-@torch.no_grad()
-def _dice(model: nn.Module, pairs: Sequence[Pair]) -> float:
-    scores = []
-    for image, truth in pairs:
-        mask = model(image)[0].argmax(0).bool()
-        scores.append(2 * float((mask & truth).sum() / (mask.sum() + truth.sum())))
-    return sum(scores) / len(scores)
 
 
 def _cars() -> list[Pair]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from bench import DATA, Missing, unet_path
 from frformat import Spectrum, zigzag
@@ -43,9 +44,14 @@ def mean_dice(weights: Mapping[str, NDArray[Any]]) -> float:
     """Mean Dice of the network with ``weights`` on the ten images."""
     network = UNet()
     network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+    return dice(network, ((UNIT_PIXELS(image[None]), truth.bool()) for image, truth in carvana()))
+
+
+@torch.inference_mode()
+def dice(network: nn.Module, pairs: Iterable[tuple[Tensor, Tensor]]) -> float:
+    """Mean Dice of a network on images (1, channels, height, width) with masks (height, width), bool."""
     scores = []
-    with torch.inference_mode():
-        for image, truth in carvana():
-            mask = network(UNIT_PIXELS(image[None]))[0].argmax(0)
-            scores.append(2 * float((mask & truth).sum() / (mask.sum() + truth.sum())))
+    for image, truth in pairs:
+        mask = network(image)[0].argmax(0).bool()
+        scores.append(2 * float((mask & truth).sum() / (mask.sum() + truth.sum())))
     return float(np.mean(scores))
