@@ -118,7 +118,7 @@ CASES = (
         "ISBI 2012, six images of 512×512",
         SmallUNet,
         Settings(
-            epochs=3,
+            epochs=8,
             batch=4,
             lr=0.05,
             warmup=0.1,
