@@ -2,14 +2,21 @@
 
     python -m bench.joint [WORD …]
 
-trains what is missing (only the networks with one of the words in their name), forty minutes on one thread of
-a busy machine, and writes ``bench/results/joint.json``. A run that was broken off goes on. All runs of a network have
-the same recipe, epochs and seed. The file is a list of models as that of :mod:`bench.tiers`. A tier has in addition
+trains what is missing (only the networks with one of the words in their name), an hour on one thread, and writes
+``bench/results/joint.json``. A run that was broken off goes on. All runs of a network have the same recipe and epochs;
+scores are means over the same seeds. In the file, ``models`` is a list of networks with their ``name``, ``data``, what
+the ``score`` is, and ``tiers`` from the smallest to the largest. A tier has
 
+* ``numbers``: how many numbers are kept, coefficients and plain parameters;
+* ``accuracy``: the score; ``alone``: that of a model of this size that was trained by itself;
+* ``multiply_adds``: of one inference at batch 1, those of rebuilding weights included;
+* ``weight_bytes``: of the numbers in memory;
+* ``peak_bytes``: see :class:`frformat.torch.costs.Costs`;
+* ``scores`` and ``alone_scores``: of which ``accuracy`` and ``alone`` are the means, by seed;
 * ``alone_bytes``: of the file of the model that was trained alone;
 * ``end``: bytes of the common file up to the end of the tier;
 
-and a model has ``file_bytes``, the size of the common file, ``ratio``, that in the largest tier's file alone,
+and a network has ``file_bytes``, the size of the common file, ``ratio``, that in the largest tier's file alone,
 ``switch_ms``, the slowest median time of a switch from one tier to another, and ``step``, the time of a step with all
 tiers in those of the largest alone.
 """
@@ -23,7 +30,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 import torch
@@ -37,13 +44,14 @@ from frformat.models import UNet
 from frformat.torch import each_tier, load_model, set_tier
 from frformat.torch.costs import costs
 from frformat.torch.regularization import tier_sizes
-from frformat.train import Data, Outcome, Recipe, Row, Settings, Workers, setup, train
+from frformat.train import Data, Recipe, Row, Settings, Workers, setup, train
 from frformat.train.recipes.lenet5 import LeNet5OnMnist
 from frformat.train.recipes.unet import UNetOnIsbi
 from frformat.train.run import Run
 
 BUILD = ROOT / "build" / "joint"
 RESULTS = ROOT / "bench" / "results" / "joint.json"
+SEEDS = (0, 1, 2)
 SWITCHES = 200
 STEPS = 12
 
@@ -59,15 +67,10 @@ class FewDigits(LeNet5OnMnist):
 
 
 class SmallUNet(UNetOnIsbi):
-    """An eighth of the width, crops of 128×128 pixels; twenty passes are called an epoch, since tests take longer."""
+    """An eighth of the width, crops of 128×128 pixels; sixty passes are called an epoch, since tests take longer."""
 
     crop = 128
-    passes = 20
-
-    def data(self, folder: Any) -> Data:
-        data = super().data(folder)
-        images, masks = data.train.tensors
-        return Data(TensorDataset(images.repeat(self.passes, 1, 1, 1), masks.repeat(self.passes, 1, 1)), data.test)
+    passes = 60
 
     def model(self) -> nn.Module:
         return UNet(channels=1, width=8)
@@ -118,7 +121,7 @@ CASES = (
         "ISBI 2012, six images of 512×512",
         SmallUNet,
         Settings(
-            epochs=8,
+            epochs=5,
             batch=4,
             lr=0.05,
             warmup=0.1,
@@ -138,8 +141,10 @@ def main(words: list[str]) -> None:
     torch.set_num_threads(1)
     for case in CASES:
         if not words or any(word.lower() in case.name.lower() for word in words):
-            _train(case)
-    models = [_measured(case) for case in CASES if all(_file(run).exists() for run in _runs(case))]
+            for folder, recipe in (pair for seed in SEEDS for pair in _runs(case, seed).items()):
+                train(recipe, folder, resume=True, watcher=Listener(folder))
+    done = [case for case in CASES if all(_file(run).exists() for seed in SEEDS for run in _runs(case, seed))]
+    models = [_measured(case) for case in done]
     version = torch.__version__.partition("+")[0]
     RESULTS.parent.mkdir(exist_ok=True)
     with replacing(RESULTS) as file:
@@ -147,23 +152,20 @@ def main(words: list[str]) -> None:
         file.write(json.dumps(contents, indent=1, ensure_ascii=False).encode() + b"\n")
 
 
-def _runs(case: Case) -> dict[Path, Recipe]:
+def _runs(case: Case, seed: int) -> dict[Path, Recipe]:
     """The joint run, and one for each tier alone, each with its folder."""
-    joint = case.recipe(case.settings)
+    settings = replace(case.settings, seed=seed)
+    joint = case.recipe(settings)
     model = setup.plain_model(joint)
     setup.regularized(joint, model, joint.data(None), trained=False)
-    folder = BUILD / "".join(filter(str.isalnum, case.name.lower()))
+    folder = BUILD / f"{''.join(filter(str.isalnum, case.name.lower()))}-{seed}"
     runs = {folder / "joint": joint}
     for tier, sizes in enumerate(tier_sizes(model)):
-        raw = [rule for rule in case.settings.rules if rule.endswith(": raw")]
+        raw = [rule for rule in settings.rules if rule.endswith(": raw")]
         rules = (*(f"{name}: keep={kept}" for name, kept in sizes.items()), *raw)
-        alone = replace(case.settings, rules=rules, tiers=(), distill=0.0)
+        alone = replace(settings, rules=rules, tiers=(), distill=0.0)
         runs[folder / f"alone{tier}"] = case.recipe(alone)
     return runs
-
-
-def _train(case: Case) -> list[Outcome]:
-    return [train(recipe, folder, resume=True, watcher=Listener(folder)) for folder, recipe in _runs(case).items()]
 
 
 class Listener:
@@ -186,26 +188,27 @@ def _file(folder: Path) -> Path:
 
 
 def _measured(case: Case) -> Json:
-    """What the files of a case's runs hold."""
-    runs = _runs(case)
+    """What the files of a case's runs hold: sizes and costs are those of the first seed's."""
+    runs = _runs(case, SEEDS[0])
     folder, *alone = runs
-    joint = runs[folder]
-    run = Run(joint, joint.data(None), Workers())
-    model = joint.exported(run.model).eval()
-    load_model(model, _file(folder))
-    samples = run.data.test
+    joint, *_, largest = runs.values()
+    model, samples = _decoded(joint, folder), joint.data(None).test
     example = joint.inputs(tuple(tensor[:1] for tensor in samples.tensors))
+    scores = [_scores(case, seed) for seed in SEEDS]
     with frformat.open(_file(folder)) as file:
         ends = file.container.ends
     rows = []
     with torch.no_grad():
         for tier in each_tier(model):
             cost = costs(model, example)
+            together, apart = ([each[tier] for each in side] for side in zip(*scores, strict=True))
             rows.append(
                 {
                     "numbers": cost.numbers,
-                    "accuracy": round(joint.evaluate(model, samples, Workers())[joint.metric], 4),
-                    "alone": round(_alone(runs[alone[tier]], alone[tier], samples), 4),
+                    "accuracy": round(mean(together), 4),
+                    "alone": round(mean(apart), 4),
+                    "scores": together,
+                    "alone_scores": apart,
                     "multiply_adds": cost.multiply_adds,
                     "weight_bytes": cost.weight_bytes,
                     "peak_bytes": cost.peak_bytes,
@@ -222,16 +225,29 @@ def _measured(case: Case) -> Json:
         "file_bytes": size,
         "ratio": round(size / rows[-1]["alone_bytes"], 4),
         "switch_ms": round(_switch(model), 4),
-        "step": round(_step(joint, runs[alone[-1]]), 2),
+        "step": round(_step(joint, largest), 2),
     }
 
 
 @torch.no_grad()
-def _alone(recipe: Recipe, folder: Path, samples: TensorDataset) -> float:
-    """The score of a model that was trained alone, as its file gives it back."""
-    model = recipe.model()
-    load_model(recipe.exported(model), _file(folder))
-    return recipe.evaluate(model.eval(), samples, Workers())[recipe.metric]
+def _scores(case: Case, seed: int) -> tuple[list[float], list[float]]:
+    """The score of each tier, and that of each model that was trained alone, as the files give them back."""
+    (folder, joint), *alone = _runs(case, seed).items()
+    model = _decoded(joint, folder)
+    return [_score(joint, model) for _ in each_tier(model)], [
+        _score(each, _decoded(each, path)) for path, each in alone
+    ]
+
+
+def _score(recipe: Recipe, model: nn.Module) -> float:
+    return round(recipe.evaluate(model, recipe.data(None).test, Workers())[recipe.metric], 4)
+
+
+def _decoded(recipe: Recipe, folder: Path) -> nn.Module:
+    """The model of a run's file, with its tiers."""
+    model = recipe.exported(Run(recipe, recipe.data(None), Workers()).model).eval()
+    load_model(model, _file(folder))
+    return model
 
 
 def _switch(model: nn.Module) -> float:

@@ -1,9 +1,9 @@
 """Models with tiers against models of a fixed size, under the same budget: accuracy, frames, work, bytes loaded.
 
-Tiers come from ``bench/results/joint.json`` if it is there, else from ``tiers.json``, see :mod:`bench.tiers`. A fixed
-size is one tier for all applications, at the better of its score as a tier and of that of a model trained alone at that
-size. It gets the best shares too, so that tiers are all that differs. Between two fixed sizes lies the straight line:
-some devices have the one, some the other. ``docs/scheduling.png`` shows the figures.
+Tiers are those of ``bench/results/joint.json``, see :mod:`bench.joint`. A fixed size is one tier for all applications,
+at the better of its score as a tier and of that of a model trained alone at that size. It gets the best shares too, so
+that tiers are all that differs. Between two fixed sizes lies the straight line: some devices have the one, some the
+other. ``docs/scheduling.png`` shows the figures.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from frformat.scheduling.exact import exact
 from frformat.scheduling.greedy import greedy
 from frformat.scheduling.table import Table
 
-PROFILES = [ROOT / "bench" / "results" / name for name in ("joint.json", "tiers.json")]
+PROFILES = ROOT / "bench" / "results" / "joint.json"
 PICTURE = ROOT / "docs" / "scheduling.png"
 PATIENCE = (0.01, 0.03, 0.1, 0.3, 1.0)
 """Each gives a point between accuracy and frames."""
@@ -57,16 +57,14 @@ def run() -> list[Row]:
 
 def _profiles() -> dict[str, Json]:
     """Models by name."""
-    for path in PROFILES:
-        if path.exists():
-            models = json.loads(path.read_text())["models"]
-            return {model["name"]: model for model in models if model.get("trained_together", True)}
-    raise Missing(f"{PROFILES[-1]} is absent: run `python -m bench.tiers`")
+    if not PROFILES.exists():
+        raise Missing(f"{PROFILES} is absent: run `python -m bench.joint`")
+    return {model["name"]: model for model in json.loads(PROFILES.read_text())["models"]}
 
 
 def _compare(profile: Json) -> Result:
     tiers = profile["tiers"]
-    best = [{**tier, "accuracy": max(tier["accuracy"], tier["alone"] or 0.0)} for tier in tiers]
+    best = [{**tier, "accuracy": max(tier["accuracy"], tier["alone"])} for tier in tiers]
     fixed = [simulate(profile, choose_tiers, [tier], PATIENCE[SHOWN]) for tier in best]
     nested = {}
     for objective in Objective:
