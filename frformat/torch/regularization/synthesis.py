@@ -134,7 +134,9 @@ class Synthesis(nn.Module):
         """The coefficients in their places in the box: shape (elements of the box,), zero elsewhere."""
         if len(self.shape) == 1:
             return coefficients
-        return coefficients.new_zeros(math.prod(self.box)).scatter_(0, self.places, coefficients)
+        size = math.prod(self.box)
+        box = coefficients.new_empty(size) if size == self.kept else coefficients.new_zeros(size)
+        return box.scatter_(0, self.places, coefficients)
 
     def _box_of(self, places: Tensor) -> tuple[int, ...]:
         """The smallest corner that contains places in the present box."""
