@@ -18,7 +18,11 @@ MARGIN = 4
 
 
 class ResNet20OnCifar10(Classification):
-    """A twentieth of the convolutions' coefficients; normalization and the classifier's bias as they are."""
+    """As many coefficients of each convolution, whatever its size; all else as it is.
+
+    The same share of each would leave too little of the early layers, which have few channels: after two epochs,
+    57.6 % of the test images instead of 60.2 %.
+    """
 
     name = "resnet20"
     summary = "ResNet-20 on CIFAR-10: a twentieth of 269,722 numbers"
@@ -28,7 +32,7 @@ class ResNet20OnCifar10(Classification):
         batch=128,
         lr=0.05,
         plain_lr=4e-3,
-        keep=0.0411,
+        keep=612,
         rules=("conv1.weight: raw", "linear.*: raw"),
     )
 
