@@ -121,7 +121,7 @@ CASES = (
         "ISBI 2012, six images of 512×512",
         SmallUNet,
         Settings(
-            epochs=5,
+            epochs=3,
             batch=4,
             lr=0.05,
             warmup=0.1,
