@@ -72,7 +72,9 @@ def valid(
     entry |= {"zstd": any(g.coder == "zstd" for g in file.groups), "tiers": file.tiers, "tiersPresent": there}
     entry["metadata"] = file.metadata or {}
     entry["aliases"] = dict(file.aliases or ())
-    entry["tensors"] = [part for g in file.groups for part in _tensors(g, file.tiers, used, rebuild)]
+    if file.rows():
+        entry["rows"] = file.rows()
+    entry["tensors"] = [part for g in file.groups for part in _tensors(file, g, used, rebuild)]
     return Vector("valid", name, of or name, file.bytes(present), entry)
 
 
@@ -108,11 +110,11 @@ def faulty(
     return Vector("faulty", name, name, data, {**entry, "code": code})
 
 
-def _tensors(group: Group, tiers: int, tier: int, rebuild: bool) -> list[Entry]:
+def _tensors(file: File, group: Group, tier: int, rebuild: bool) -> list[Entry]:
     if not group.format:
-        digests = [hashlib.sha256(data).hexdigest() if rebuild else None for data in elements(group)]
+        digests = [hashlib.sha256(data).hexdigest() if rebuild else None for data in elements(file, group, tier)]
         return [{**_common(group, t), "elements": d} for t, d in zip(group.tensors, digests, strict=True)]
-    return [_spectral(group, t, tiers, tier, rebuild) for t in group.tensors]
+    return [_spectral(group, t, file.tiers, tier, rebuild) for t in group.tensors]
 
 
 def _common(group: Group, tensor: Tensor) -> Entry:

@@ -188,6 +188,24 @@ class File:
     pack: Callable[[Any], bytes] = msgpack.pack
     deflate: Coder | None = None
 
+    def rows(self) -> dict[str, str]:
+        """Each raw tensor that has rows, and the name of the tensor that they are (section 4.1)."""
+        found = {}
+        named = {tensor.name: (group, tensor) for group in self.groups for tensor in group.tensors}
+        for name, (group, tensor) in named.items():
+            if self.tiers > 1 and f"{name}@tiers" in named:
+                other, rows = named[f"{name}@tiers"]
+                raw = not group.format and not other.format
+                if raw and group.dtype == other.dtype and [*rows.shape] == [self.tiers - 1, *tensor.shape]:
+                    found[name] = rows.name
+        return found
+
+    def row(self, name: str, tier: int) -> Sequence[int]:
+        """Row ``tier`` of the tensor called ``name``."""
+        [held] = [tensor for group in self.groups for tensor in group.tensors if tensor.name == name]
+        count = len(held.values) // (self.tiers - 1)
+        return held.values[tier * count : (tier + 1) * count]
+
     def tree(self) -> Map:
         """The directory map."""
         tree = Map([(GROUPS, [group.tree(self.tiers) for group in self.groups])])
@@ -218,6 +236,8 @@ class File:
         return self.head() + b"".join(b"".join(part) for part in self.parts()[:tiers])
 
 
-def elements(group: Group) -> list[bytes]:
-    """The element bytes of each tensor of a ``raw`` group."""
-    return [store(group.dtype, t.values) for t in group.tensors]
+def elements(file: File, group: Group, tier: int) -> list[bytes]:
+    """The element bytes of each tensor of a ``raw`` group, as a reader gives them at ``tier``."""
+    rows = file.rows() if tier < file.tiers - 1 else {}
+    values = [file.row(rows[t.name], tier) if t.name in rows else t.values for t in group.tensors]
+    return [store(group.dtype, each) for each in values]

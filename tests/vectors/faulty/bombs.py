@@ -62,6 +62,13 @@ def _weights() -> Iterator[Vector]:
         yield faulty(
             f"bomb-raw-{coder}", f"a TiB of raw elements in {len(data)} bytes", File([raw]).bytes(), "BUDGET", load="x"
         )
+    stream = [deflate.fixed(b"")]
+    rows = [
+        Group([Tensor(name, shape, (0,))], "u8", coder="deflate", streams=stream)
+        for name, shape in (("x", tera), ("x@tiers", (1, *tera)))
+    ]
+    about = "a TiB of raw elements, and as many that tier 0 has in their place"
+    yield faulty("bomb-raw-rows", about, File(rows, tiers=2).bytes(), "BUDGET", load="x", tier=0)
     spectrum = _spectrum(1 << 30)
     yield faulty("bomb-coefficients", "2^30 coefficients in a few bytes", spectrum, "BUDGET", load="w")
     box = File([frz.dct("w", "f32", (1,) * 7 + (1 << 20,), f32(1.0))]).bytes()

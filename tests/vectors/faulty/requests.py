@@ -17,6 +17,7 @@ def vectors() -> Iterator[Vector]:
     yield from _booleans()
     yield from _not_finite()
     yield from _overflow()
+    yield from _rows()
     yield faulty("request-tier-1-of-1", "tier 1 of a file of one tier", RAW.bytes(), "TIER", tier=1)
     yield faulty("request-tier-2-of-2", "tier 2 of a file of two tiers", TIERED.bytes(), "TIER", tier=2)
     yield faulty("request-tier-cut-off", "tier 1 of a file that was cut after tier 0", TIERED.bytes(1), "TIER", tier=1)
@@ -38,6 +39,16 @@ def _booleans() -> Iterator[Vector]:
     yield faulty(
         "bool-3-of-second", "a bool of 3 in the second tensor of a group", File([group]).bytes(), "VALUE", load="y"
     )
+
+
+def _rows() -> Iterator[Vector]:
+    """What a tier has in the place of a tensor is as good as the rows that it is one of."""
+    file = File([raw("x", "bool", (2,), (0, 1)), raw("x@tiers", "bool", (2, 2), (0, 1, 1, 2))], tiers=3)
+    about = "a bool of 2 in the rows of a tensor, in that of another tier"
+    yield faulty("rows-bool", about, file.bytes(), "VALUE", load="x", tier=0)
+    data = bytearray(File([raw("x", "u8", (1,), (1,)), raw("x@tiers", "u8", (1, 1), (2,))], tiers=2).bytes())
+    data[-5] ^= 1
+    yield faulty("rows-crc", "a damaged segment of the rows of a tensor", bytes(data), "CHECKSUM", load="x", tier=0)
 
 
 def _not_finite() -> Iterator[Vector]:
