@@ -7,13 +7,14 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat import container, limits
+from frformat import container, limits, tiers
 from frformat.codings import CODINGS
 from frformat.codings import dct as dct_coding
 from frformat.container import Container
@@ -23,6 +24,7 @@ from frformat.quantization import step
 from frformat.segments import unpack_values, values_bytes
 from frformat.spectrum import Spectrum
 from frformat.values import DTYPES
+from frformat.zigzag import element_count
 
 Array = NDArray[Any]
 StrPath = str | os.PathLike[str]
@@ -31,10 +33,19 @@ CACHED_VALUES = 1 << 16
 """Groups of at most so many values are kept once decoded, since others of their tensors are likely to be asked for."""
 
 
+class _Place(NamedTuple):
+    """Where a tensor is: which member of which group, or a row of that one."""
+
+    group: int
+    member: int
+    row: int | None = None
+
+
 class FrzFile:
     """An open file. Use it as a context manager, or call :meth:`close`.
 
-    Iteration yields the names of the tensors in file order, aliases last; ``f[name]`` rebuilds one tensor.
+    Iteration yields the names of all tensors in file order, aliases last; ``f[name]`` rebuilds one tensor as the tier
+    has it.
 
     Attributes:
         container: header, directory and extents.
@@ -42,6 +53,8 @@ class FrzFile:
         tiers: how many tiers the whole file has.
         tiers_present: how many of them are there.
         tier: the tier at which tensors are decoded.
+        rows: of each raw tensor that smaller tiers have otherwise, the name of the tensor whose rows are theirs.
+        model: the names of the model's tensors, as iteration yields them, but without tensors of rows.
     """
 
     def __init__(self, file: IO[bytes], path: str | None, tier: int | None, memory_budget: int) -> None:
@@ -59,8 +72,11 @@ class FrzFile:
                 there = f"0 to {self.tiers_present - 1} are" if self.tiers_present > 1 else "only 0 is"
                 raise FrzError("TIER", f"tier {tier} of {self.tiers} is asked for, {there} present")
         self._groups = self.container.directory.groups
-        self._where = {n: (g, i) for g, group in enumerate(self._groups) for i, n in enumerate(group.names)}
+        self._where = {n: _Place(g, i) for g, group in enumerate(self._groups) for i, n in enumerate(group.names)}
         self._aliases = self.container.directory.aliases
+        self.rows: dict[str, str] = tiers.rows(self.container.directory)
+        apart = set(self.rows.values())
+        self.model: list[str] = [name for name in self if self._aliases.get(name, name) not in apart]
 
     def __enter__(self) -> FrzFile:
         return self
@@ -99,7 +115,7 @@ class FrzFile:
         Raises:
             FrzError: ``NOT_FOUND``.
         """
-        group_index, index = self._find(name)
+        group_index, index, _ = self._find(name)
         group = self._groups[group_index]
         spectral = group.coding == "dct"
         return TensorInfo(
@@ -117,15 +133,15 @@ class FrzFile:
         )
 
     def __getitem__(self, name: str) -> Array:
-        """Rebuild one tensor: a fresh array of its shape and dtype.
+        """Rebuild one tensor: a fresh array of its shape and dtype. A tensor of rows is given as it is stored.
 
         Raises:
             FrzError: ``NOT_FOUND``, ``BUDGET``, or that its segment is damaged or malformed.
         """
-        group_index, index = self._find(name)
+        place = self._at_tier(name)
         with self._located(name):
-            self._check_budget(group_index, index, self.info(name).nbytes)
-            return self._rebuild(group_index, index, self._values(group_index, self.tier))
+            self._check_budget(place, self.info(name).nbytes)
+            return self._rebuild(place, self._values(place.group, self.tier))
 
     def spectrum(self, name: str) -> Spectrum:
         """The coefficients of one tensor, without rebuilding it.
@@ -133,7 +149,7 @@ class FrzFile:
         Raises:
             FrzError: ``NOT_FOUND``, also for a ``raw`` tensor, and as for rebuilding.
         """
-        group_index, index = self._find(name)
+        group_index, index, _ = self._find(name)
         group = self._groups[group_index]
         with self._located(name):
             if group.coding != "dct":
@@ -143,29 +159,31 @@ class FrzFile:
         return Spectrum(coefficients, group.shapes[index], group.views[index], group.dtype)
 
     def stored(self, name: str) -> Spectrum | Array:
-        """The tensor as it is stored: a :class:`Spectrum` for ``dct``, an array for ``raw``."""
+        """What the tier has of a tensor: a :class:`Spectrum` for ``dct``, an array for ``raw``."""
         return self.spectrum(name) if self.info(name).coding == "dct" else self[name]
 
     def load(self) -> dict[str, Array]:
-        """Rebuild all tensors; aliases are the same array as their target.
+        """Rebuild all tensors of the model; aliases are the same array as their target.
 
         Raises:
             FrzError: as for one tensor; ``BUDGET`` counts all of them together.
         """
-        output = sum(self.info(name).nbytes for name in self._where)
+        places = {name: self._at_tier(name) for name in self.model if name not in self._aliases}
+        output = sum(self.info(name).nbytes for name in places)
         with self._located():
             self._afford(output)
         out = {}
-        for group_index, group in enumerate(self._groups):
-            for index, name in enumerate(group.names):
+        for group_index, names in groupby(sorted(places, key=lambda n: places[n][:2]), lambda n: places[n].group):
+            together = list(names)
+            for name in together:
                 with self._located(name):
-                    self._check_budget(group_index, index, output)
+                    self._check_budget(places[name], output)
             with self._located():
                 values = self._values(group_index, self.tier)
-            for index, name in enumerate(group.names):
+            for name in together:
                 with self._located(name):
-                    out[name] = self._rebuild(group_index, index, values)
-        return out | {name: out[target] for name, target in self._aliases.items()}
+                    out[name] = self._rebuild(places[name], values)
+        return {name: out[self._aliases.get(name, name)] for name in self.model}
 
     def verify(self) -> None:
         """Read every segment that is present and check it whole: checksum, stream and values; rebuild nothing.
@@ -183,32 +201,47 @@ class FrzFile:
                     else:
                         CODINGS[group.coding].rebuild(group, index, values[index], values[index])
 
-    def _find(self, name: str) -> tuple[int, int]:
+    def _find(self, name: str) -> _Place:
+        """Where a tensor is stored."""
         found = self._where.get(self._aliases.get(name, name))
         if found is None:
             reason = "no tensor has this name; `frformat dump` lists them"
             raise FrzError("NOT_FOUND", reason, path=self._path, tensor=name)
         return found
 
-    def _rebuild(self, group_index: int, index: int, values: list[Array]) -> Array:
+    def _at_tier(self, name: str) -> _Place:
+        """Where that is which the tier has of a tensor."""
+        rows = self.rows.get(self._aliases.get(name, name))
+        if rows is None or self.tier == self.tiers - 1:
+            return self._find(name)
+        return self._find(rows)._replace(row=self.tier)
+
+    def _rebuild(self, place: _Place, values: list[Array]) -> Array:
+        group_index, index, row = place
         group = self._groups[group_index]
-        shape = group.shapes[index]
+        shape = group.shapes[index] if row is None else group.shapes[index][1:]
         try:
-            if group.coding == "raw" and len(group.names) == 1:
-                out = values[0].reshape(shape)  # the values are the tensor, and nobody else's
-            else:
-                out = np.empty(shape, DTYPES[group.dtype])
+            out = values[0].reshape(shape) if self._is_output(place) else np.empty(shape, DTYPES[group.dtype])
         except ValueError as error:
             raise FrzError("BUDGET", f"NumPy cannot hold shape {list(shape)}: {error}") from error
-        CODINGS[group.coding].rebuild(group, index, values[index], out)
+        if row is None:
+            CODINGS[group.coding].rebuild(group, index, values[index], out)
+        else:
+            count = element_count(shape)
+            CODINGS[group.coding].rebuild(group, index, values[index], values[index])  # checks the other rows, too
+            out.reshape(-1)[:] = values[index][row * count : (row + 1) * count]
         return out
 
-    def _check_budget(self, group_index: int, index: int, output: int) -> None:
+    def _is_output(self, place: _Place) -> bool:
+        """Whether the values of the group are the tensor, and nobody else's."""
+        group = self._groups[place.group]
+        return group.coding == "raw" and len(group.names) == 1 and place.row is None
+
+    def _check_budget(self, place: _Place, output: int) -> None:
         """Whether rebuilding one tensor can be afforded beside ``output`` bytes of rebuilt tensors, it among them."""
+        group_index, index, _ = place
         group = self._groups[group_index]
-        needed = output
-        if group.coding != "raw" or len(group.names) > 1:  # else the values are the output
-            needed += values_bytes(group, self.tier)
+        needed = output if self._is_output(place) else output + values_bytes(group, self.tier)
         self._afford(needed)
         for part in CODINGS[group.coding].working_memory(group, index, self.tier):
             needed += part
@@ -271,12 +304,12 @@ def open(
 
 
 def load_file(path: StrPath, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET) -> dict[str, Array]:
-    """All tensors of a file by name: arrays of their shape and dtype. Arguments and errors as :func:`open`."""
+    """All tensors of a model by name: arrays of their shape and dtype. Arguments and errors as :func:`open`."""
     with open(path, tier=tier, memory_budget=memory_budget) as file:
         return file.load()
 
 
 def load(data: bytes, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET) -> dict[str, Array]:
-    """All tensors of a file given as its bytes. Arguments and errors as :func:`open`."""
+    """All tensors of a model whose file is given as bytes. Arguments and errors as :func:`open`."""
     with open(data, tier=tier, memory_budget=memory_budget) as file:
         return file.load()

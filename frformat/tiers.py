@@ -1,23 +1,41 @@
-"""What files tell of tiers beside coefficients, by convention: figures, and tensors that each tier has for itself.
+"""What files hold of tiers beside coefficients: raw tensors that each tier has for itself, and figures.
 
-The metadata ``tier0.accuracy`` is a figure of tier 0 that is called ``accuracy``. The raw tensor ``NAME@tiers`` has a
-row for each tier but the last: what the tier has instead of the tensor ``NAME``, such as a layer's running average.
+The raw tensor ``NAME@tiers`` has a row for each tier but the last: what the tier has in the place of the raw tensor
+``NAME``, such as a layer's running average (specification, section 4.1). The metadata ``tier0.accuracy`` is by
+convention a figure of tier 0 that is called ``accuracy``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from frformat.reader import FrzFile
+from frformat.directory import Directory
 
 KEY: Final = re.compile(r"tier(0|[1-9]\d{0,2})\.(.+)", re.DOTALL | re.ASCII)
 
 OF_TIERS: Final = "@tiers"
+
+
+def rows(directory: Directory) -> dict[str, str]:
+    """Each raw tensor that tiers have for themselves, with the name of the tensor whose rows are theirs.
+
+    A tensor that is called so but does not fit, in shape, dtype or coding, is a tensor like any other.
+    """
+    if directory.tiers == 1:
+        return {}
+    raw = {
+        name: (group.dtype, shape)
+        for group in directory.groups
+        if group.coding == "raw"
+        for name, shape in zip(group.names, group.shapes, strict=True)
+    }
+    return {
+        name: name + OF_TIERS
+        for name, (dtype, shape) in raw.items()
+        if raw.get(name + OF_TIERS) == (dtype, (directory.tiers - 1, *shape))
+    }
 
 
 def figures(metadata: Mapping[str, str], tier: int) -> dict[str, str]:
@@ -30,31 +48,3 @@ def without_figures(metadata: Mapping[str, str], tiers: int = 1000) -> dict[str,
     """What metadata tell of other things than the first ``tiers`` tiers."""
     matches = {key: KEY.fullmatch(key) for key in metadata}
     return {key: text for key, text in metadata.items() if not ((match := matches[key]) and int(match[1]) < tiers)}
-
-
-def rows_of(file: FrzFile, name: str) -> str | None:
-    """The name of the tensor that has what tiers have instead of a raw tensor; None if they all have that."""
-    rows = name + OF_TIERS
-    if rows not in file:
-        return None
-    whole, parts = file.info(name), file.info(rows)
-    fits = parts.shape == (file.tiers - 1, *whole.shape) and parts.dtype == whole.dtype
-    return rows if fits and whole.coding == parts.coding == "raw" else None
-
-
-def names(file: FrzFile) -> list[str]:
-    """The tensors of the model: all of the file but those that have rows for others."""
-    rows = {rows_of(file, name.removesuffix(OF_TIERS)) for name in file if name.removesuffix(OF_TIERS) in file}
-    return [name for name in file if name not in rows]
-
-
-def at_tier(file: FrzFile, name: str) -> NDArray[Any]:
-    """A tensor as the tier has it at which the file was opened; a fresh array.
-
-    Raises:
-        FrzError: as for ``file[name]``.
-    """
-    rows = rows_of(file, name)
-    if rows is None or file.tier == file.tiers - 1:
-        return file[name]
-    return np.array(file[rows][file.tier])

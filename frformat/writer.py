@@ -23,6 +23,7 @@ from frformat.directory import CODERS, RANGE_CODERS, Directory, Group
 from frformat.errors import EncodeError, FrzError
 from frformat.grouping import Pending
 from frformat.spectrum import Spectrum
+from frformat.tiers import OF_TIERS
 from frformat.values import FORMATS
 
 Array = NDArray[Any]
@@ -84,7 +85,8 @@ def save_file(
     Args:
         tensors: arrays, stored losslessly (``raw``), and :class:`Spectrum` objects (``dct``) by name. Values are taken
             one at a time, so a mapping that loads them on demand keeps memory small. If it is a ``dict``, names that
-            share one object are stored once.
+            share one object are stored once. An array ``NAME@tiers`` has in row t what tier t has in the place of the
+            array ``NAME``, which is what the last tier has.
         path: where to.
         metadata: flat text for people and tools.
         aliases: further names for tensors, ``{name: target}`` (tied weights).
@@ -156,13 +158,13 @@ def _write(tensors: Tensors, file: IO[bytes], spool: IO[bytes], options: _Option
     large: list[Group] = []
     gathered: list[list[Pending]] = []
     open_groups: dict[object, list[Pending]] = {}
-    seen: dict[int, str] = {}
+    seen: dict[object, str] = {}
     for name in tensors:
         if not isinstance(name, str):
             raise EncodeError(f"a tensor's name must be a string, not {name!r}")
         tensor = tensors[name]
         # Only the values of a plain dict are certain to live on, so that an id means one object.
-        target = seen.setdefault(id(tensor), name) if type(tensors) is dict else name
+        target = seen.setdefault(_identity(tensors, name), name) if type(tensors) is dict else name
         if target != name:
             aliases.setdefault(name, target)
             continue
@@ -192,6 +194,12 @@ def _write(tensors: Tensors, file: IO[bytes], spool: IO[bytes], options: _Option
                 segment = SegmentWriter(file)
                 segment.write(segments[tier])
                 segment.close()
+
+
+def _identity(tensors: Tensors, name: str) -> object:
+    """What two names share if they stand for the same tensor at every tier."""
+    at_tiers = tensors.get(name + OF_TIERS), tensors.get(name.removesuffix(OF_TIERS))
+    return id(tensors[name]), *map(id, at_tiers)
 
 
 def _check(contents: Directory) -> None:

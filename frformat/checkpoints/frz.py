@@ -6,7 +6,7 @@ import os
 from functools import partial
 
 import frformat
-from frformat import FrzFile, limits, tiers
+from frformat import FrzFile, limits
 from frformat.checkpoints.checkpoint import Checkpoint, Entry
 
 StrPath = str | os.PathLike[str]
@@ -15,7 +15,7 @@ StrPath = str | os.PathLike[str]
 def load(
     path: StrPath, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET, spectral: bool = True
 ) -> Checkpoint:
-    """List the tensors of a file.
+    """List the tensors of the model that a file holds.
 
     Args:
         path: the file.
@@ -31,12 +31,12 @@ def load(
 
 def of(file: FrzFile, *, spectral: bool) -> Checkpoint:
     """An open file as a checkpoint, which closes it; ``spectral`` as for :func:`load`."""
-    entries, names = {}, tiers.names(file)
-    for name in names:
+    entries = {}
+    for name in file.model:
         info = file.info(name)
         if info.alias_of is None:
             as_spectrum = spectral and info.coding == "dct"
-            read = partial(file.spectrum, name) if as_spectrum else partial(tiers.at_tier, file, name)
+            read = partial(file.spectrum if as_spectrum else file.__getitem__, name)
             entries[name] = Entry(info.dtype, info.shape, read, kind="spectrum" if as_spectrum else "dense")
-    aliases = {name: target for name, target in file.aliases.items() if name in names}
+    aliases = {name: target for name, target in file.aliases.items() if target in entries}
     return Checkpoint(entries, aliases, file.metadata, close=file.close)

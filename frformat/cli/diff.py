@@ -14,8 +14,8 @@ from frformat.cli.terminal import print_json, progress
 HELP: Final = """Compare the tensors of files A and B.
 
 They can be .frz, .safetensors, .npz and PyTorch files. They are equal if they have the same names, and of
-each tensor the same shape, element type and weights. How they are stored, their metadata and their sizes may differ and
-are told, too.
+each tensor the same shape, element type and weights, those of the last tier. How they are stored, their metadata and
+their sizes may differ and are told, too.
 
 \b
 Examples:

@@ -61,7 +61,7 @@ def load(skeleton: Path, weights: Path, times: dict[str, float]) -> Any:
         with timed(times, "skeleton"):
             module: Any = _load_for_lite_interpreter(os.fspath(skeleton))  # type: ignore[no-untyped-call]
         with frformat.open(weights) as file:
-            for name in file:
+            for name in file.model:
                 with timed(times, "decode"):
                     tensor = to_torch(file[name])
                 with timed(times, "hand_over"):

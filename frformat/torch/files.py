@@ -15,7 +15,6 @@ from frformat import limits
 from frformat.errors import EncodeError
 from frformat.sparse import Sparse
 from frformat.spectrum import Spectrum
-from frformat.tiers import at_tier, names, rows_of
 from frformat.torch.tensors import aliases as tied
 from frformat.torch.tensors import to_numpy, to_torch
 from frformat.writer import Progress, Tiers
@@ -75,7 +74,7 @@ def load_file(
     memory_budget: int = limits.MEMORY_BUDGET,
     device: torch.device | str = "cpu",
 ) -> dict[str, Tensor]:
-    """Load all tensors of a file; names that were tied share one tensor again.
+    """Load all tensors of a model; names that were tied share one tensor again.
 
     Args:
         path: the file.
@@ -89,9 +88,6 @@ def load_file(
     """
     with frformat.open(path, tier=tier, memory_budget=memory_budget) as file:
         arrays = file.load()
-        for name in set(arrays) - set(names(file)):
-            del arrays[name]
-        arrays |= {name: at_tier(file, name) for name in arrays if rows_of(file, name)}
     moved: dict[int, Tensor] = {}
     for array in arrays.values():
         if id(array) not in moved:

@@ -12,7 +12,6 @@ from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList
 
 from frformat import FrzFile, TensorInfo
-from frformat.tiers import at_tier, names, rows_of
 from frformat.torch.regularization.parametrization import resize, spectral_of
 from frformat.torch.regularization.spectral_tensor import places
 from frformat.torch.regularization.state import plain_state
@@ -82,7 +81,7 @@ def match(model: nn.Module, file: FrzFile) -> tuple[dict[str, Target], Differenc
         elif file[known].tobytes() != file[source].tobytes():
             faults.append(f"{first}, {name}: one tensor in the model, but two that differ in the file")
     missing = [name for name in targets if ties.get(name, name) not in sources and name not in file]
-    unexpected = [name for name in names(file) if name not in targets]
+    unexpected = [name for name in file.model if name not in targets]
     return plan, Difference(missing, unexpected), faults
 
 
@@ -99,13 +98,13 @@ def load(model: nn.Module, file: FrzFile, plan: Mapping[str, Target]) -> None:
     kept_apart = statistics(model)
     for source, target in plan.items():
         if target.held is None:
-            value, held, rows = to_torch(at_tier(file, source)), kept_apart.get(target.name), rows_of(file, source)
+            value, held = to_torch(file[source]), kept_apart.get(target.name)
             if held is None:
                 target.tensor.copy_(value)
             else:
                 held.original.copy_(value)  # for all tiers
-                if rows is not None:
-                    held.original[:-1].copy_(to_torch(file[rows])[: file.tier])
+                if source in file.rows:
+                    held.original[:-1].copy_(to_torch(file[file.rows[source]])[: file.tier])
 
 
 def _fault(info: TensorInfo, target: object, own: bool) -> str | None:

@@ -26,6 +26,7 @@ NAMES: Final = (
     "zstd-compressed",
     "deflate-dynamic",
     "aliases",
+    "rows-aliases",
     "names-combining",
 )
 BUDGET: Final = 1 << 20
@@ -96,6 +97,9 @@ def decode(data: bytes, budget: int = BUDGET) -> None:
         if failed:
             raise failed
         file.verify()
+        tiers = file.tiers_present
+    if tiers > 1:
+        frformat.load(data, tier=0, memory_budget=budget)
 
 
 def crc(data: bytes) -> bytes:

@@ -74,6 +74,18 @@ def test_a_tier_is_a_smaller_model():
     np.testing.assert_array_equal(read("out.npz")["w"], SPECTRUM.truncated(9).weights())
 
 
+def test_what_each_tier_has_for_itself_comes_back():
+    rows = np.arange(6, dtype=np.float32).reshape(2, 3)
+    frz.save_file(TENSORS | {"m": np.full(3, 9, np.float32), "m@tiers": rows}, "rows.frz", tiers=[3, 9])
+    for tier, expected in enumerate([*rows.tolist(), [9] * 3]):
+        frformat("decode", "rows.frz", "-o", f"{tier}.npz", "--tier", str(tier))
+        found = read(f"{tier}.npz")
+        assert set(found) == {"w", "half", "steps", "m"}
+        assert found["m"].tolist() == expected
+    frformat("decode", "rows.frz", "-o", "rows.safetensors")
+    assert frformat("diff", "rows.frz", "rows.safetensors").code == 0
+
+
 def test_spectra_come_back_as_they_were():
     assert frformat("decode", "model.frz", "-o", "out.pt", "--spectral").code == 0
     assert torch.load("out.pt", weights_only=True)["w"].layout == torch.sparse_coo

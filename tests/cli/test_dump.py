@@ -15,7 +15,7 @@ from tests.cli.models import METADATA, NASTY, TENSORS, damaged, segment_offset, 
 
 TENSOR_KEYS = {
     "name", "alias_of", "coding", "dtype", "shape", "view", "box", "kept", "format", "step", "coder", "group", "bytes",
-    "bytes_exact",
+    "bytes_exact", "rows_of",
 }  # fmt: skip
 
 FIGURES = {"accuracy": "0.9812", "digits": "9" * 5000, "e\x1b[31m": "\u202e1", "multiply_adds": "1234567"}
@@ -75,6 +75,19 @@ def test_json(model: Path):
     assert conv["shape"] == [64, 32, 3, 3]
     assert conv["kept"] == [5, 12, 33]
     assert conv["bytes_exact"] is False
+
+
+def test_rows_of_smaller_tiers_are_listed_and_are_no_weights(tmp_path: Path):
+    tensors = {"w": Spectrum(np.ones(3), (4, 4)), "m": np.ones(5, np.float32), "m@tiers": np.ones((1, 5), np.float32)}
+    frz.save_file(tensors, tmp_path / "x.frz", tiers=[1], aliases={"tied": "m"})
+    out = frformat("dump", tmp_path / "x.frz").out
+    assert " bytes for 21 weights, " in out
+    assert "2 and 1 of rows of smaller tiers and 1 alias, 84 bytes as dense f32" in out
+    found = frformat("dump", tmp_path / "x.frz", "--json").json
+    assert {tensor["name"]: tensor["rows_of"] for tensor in found["tensors"]} == {
+        "w": None, "m": None, "m@tiers": "m", "tied": None,
+    }  # fmt: skip
+    assert found["weights"] == 21
 
 
 @pytest.mark.parametrize("tier", [0, 1, 2])

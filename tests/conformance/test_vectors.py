@@ -30,6 +30,7 @@ def test_a_valid_file_is_read_as_the_index_says(entry: Entry) -> None:
         assert file.tiers_present == entry["tiersPresent"]
         assert list(file.metadata.items()) == list(entry["metadata"].items())
         assert list(file.aliases.items()) == list(entry["aliases"].items())
+        assert list(file.rows.items()) == list(entry.get("rows", {}).items())
         assert file.keys() == [tensor["name"] for tensor in entry["tensors"]] + list(entry["aliases"])
         for tensor in entry["tensors"]:
             _check_listing(file, tensor)
@@ -65,8 +66,20 @@ def _check_values(file: frformat.FrzFile, tensor: Entry) -> None:
 
 @pytest.mark.parametrize("entry", [e for e in VALID if e["aliases"]], ids=_name)
 def test_an_alias_is_its_target(entry: Entry) -> None:
-    tensors = frformat.load_file(path_of(entry))
-    assert all(tensors[name] is tensors[target] for name, target in entry["aliases"].items())
+    tensors = frformat.load_file(path_of(entry), tier=entry.get("tier"))
+    assert all(tensors.get(name) is tensors.get(target) for name, target in entry["aliases"].items())
+
+
+@pytest.mark.parametrize("entry", [e for e in VALID if e["name"].startswith("rows-")], ids=_name)
+def test_all_tensors_are_those_of_the_model(entry: Entry) -> None:
+    apart = set(entry.get("rows", {}).values())
+    names = [tensor["name"] for tensor in entry["tensors"] if tensor["name"] not in apart]
+    names += [name for name, target in entry["aliases"].items() if target not in apart]
+    with frformat.open(path_of(entry), tier=entry.get("tier")) as file:
+        tensors = file.load()
+        assert list(tensors) == file.model == names
+        assert all(tensors[name].tobytes() == file[name].tobytes() for name in names)
+        assert all(tensors[name].shape == file.info(name).shape for name in names)
 
 
 @pytest.mark.parametrize("entry", FAULTY, ids=_name)

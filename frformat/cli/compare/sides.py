@@ -88,7 +88,7 @@ class _FrzSide(Side):
         self.size = self._file.container.size
         self.metadata = self._file.metadata
         self.notes = []
-        infos = map(self._file.info, self._file)
+        infos = map(self._file.info, self._file.model)
         self.kinds = {
             info.name: Kind(info.dtype, info.shape, info.nbytes, _stored(info, self._file.tier)) for info in infos
         }

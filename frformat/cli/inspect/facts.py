@@ -35,7 +35,7 @@ def file_facts(file: FrzFile, path: str) -> dict[str, Any]:
     Returns:
         Sizes in bytes, counts, and lists ``tiers``, ``groups`` and ``tensors``. The bytes of a group are those of its
         segments up to the open tier with their checksums, so that all groups and the framed directory add up to
-        ``bytes_used``.
+        ``bytes_used``. A tensor whose rows are what smaller tiers have of another, ``rows_of``, is no weight.
     """
     contents = file.container
     directory = contents.directory
@@ -43,7 +43,13 @@ def file_facts(file: FrzFile, path: str) -> dict[str, Any]:
     extents = [extent for extent in contents.extents if extent.tier <= file.tier]
     groups = _groups(directory, extents)
     shares = _shares(directory, extents)
-    weights = sum(element_count(shape) for group in directory.groups for shape in group.shapes)
+    apart = {rows: name for name, rows in file.rows.items()}
+    weights = sum(
+        element_count(shape)
+        for group in directory.groups
+        for name, shape in zip(group.names, group.shapes, strict=True)
+        if name not in apart
+    )
     numbers = list(accumulate(sum(sum(g.counts(tier)) for g in directory.groups) for tier in range(directory.tiers)))
     return {
         "file": path,
@@ -74,7 +80,10 @@ def file_facts(file: FrzFile, path: str) -> dict[str, Any]:
         ],
         "metadata": directory.metadata,
         "groups": groups,
-        "tensors": [_tensor(file.info(name), file.tier, groups, shares) for name in file],
+        "tensors": [
+            _tensor(file.info(name), file.tier, groups, shares) | {"rows_of": apart.get(file.aliases.get(name, name))}
+            for name in file
+        ],
     }
 
 

@@ -81,9 +81,11 @@ def _headline(facts: dict[str, Any]) -> str:
 
 def _facts(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     aliases = sum(tensor["alias_of"] is not None for tensor in facts["tensors"])
-    also = f" and {count(aliases, 'alias', 'aliases')}" if aliases else ""
+    apart = sum(tensor["alias_of"] is None and tensor["rows_of"] is not None for tensor in facts["tensors"])
+    also = f" and {count(apart)} of rows of smaller tiers" if apart else ""
+    also += f" and {count(aliases, 'alias', 'aliases')}" if aliases else ""
     dense = count(facts["dense_f32_bytes"], "byte")
-    yield "tensors", f"{count(facts['tensor_count'] - aliases)}{also}, {dense} as dense f32"
+    yield "tensors", f"{count(facts['tensor_count'] - aliases - apart)}{also}, {dense} as dense f32"
     yield "stored", count(facts["numbers"], "number")
     directory = facts["directory"]
     inflated = f", {count(directory['inflated'])} inflated" if directory["deflated"] else ""

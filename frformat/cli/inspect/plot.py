@@ -94,7 +94,7 @@ def _draw(figure: Figure, facts: dict[str, Any], energy: Energy) -> None:
 
 
 def _title(figure: Figure, facts: dict[str, Any], left: float, height: float) -> None:
-    stored = sum(tensor["alias_of"] is None for tensor in facts["tensors"])
+    stored = sum(tensor["alias_of"] is None and tensor["rows_of"] is None for tensor in facts["tensors"])
     parts = [count(facts["bytes_used"], "byte"), f"{count(facts['weights'], 'weight')} in {count(stored, 'tensor')}"]
     if facts["weights"]:
         parts.append(f"{ratio(facts['ratio'])} smaller than dense f32")

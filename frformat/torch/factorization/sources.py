@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from frformat import FrzFile
-from frformat.tiers import at_tier, names
 from frformat.torch.factorization.layers import Factored
 from frformat.torch.models import MismatchError
 from frformat.torch.regularization import Spectral
@@ -89,7 +88,7 @@ def load_rest(model: nn.Module, file: FrzFile) -> None:
     }
     state = model.state_dict(keep_vars=True)
     missing = [name for name in state if name not in file and name not in done]
-    unexpected = [name for name in names(file) if name not in state]
+    unexpected = [name for name in file.model if name not in state]
     if missing or unexpected:
         raise MismatchError(
             f"the file does not fit {type(model).__name__}: missing from the file: {', '.join(missing) or 'nothing'}; "
@@ -100,7 +99,7 @@ def load_rest(model: nn.Module, file: FrzFile) -> None:
     for name, own in state.items():
         if name not in done:
             if id(own) not in tied:
-                tied[id(own)] = _like(own, to_torch(at_tier(file, name)), name)
+                tied[id(own)] = _like(own, to_torch(file[name]), name)
             tensors[name] = tied[id(own)]
     model.load_state_dict(tensors, strict=False, assign=True)
     lost = [name for name, buffer in model.named_buffers() if buffer.device.type == "meta"]
