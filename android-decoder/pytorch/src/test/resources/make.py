@@ -1,9 +1,10 @@
 """Makes the skeletons and weights beside it anew.
 
 ``tiny.ptl`` computes with weights of every dtype that a runtime can be given, some of them tied; ``other.ptl`` is
-another network, ``wide.ptl`` one with a larger tensor and two tiers. ``.frz`` files beside them hold their weights;
-outputs are in ``tiny.expected.txt``. ``unet.ptl`` is the reference network with 759 random coefficients, and
-``unet.expected.npy`` what it makes of a small image.
+another network, ``wide.ptl`` one with a larger tensor and two tiers. ``.frz`` files beside them hold their weights,
+``rows.frz`` raw ones of ``other.ptl`` that differ from tier to tier; outputs are in ``tiny.expected.txt``.
+``unet.ptl`` is the reference network with 759 random coefficients, and ``unet.expected.npy`` what it makes of a small
+image.
 """
 
 from pathlib import Path
@@ -111,6 +112,9 @@ def main() -> None:
     strange = {"conv.weight": torch.zeros(4, 1, 3, 3), "conv.bias": torch.zeros(4, dtype=torch.complex64)}
     frformat.save_file({name: value.numpy() for name, value in strange.items()}, HERE / "complex.frz")
     frformat.save_file({"conv.weight": strange["conv.weight"].numpy()}, HERE / "incomplete.frz")
+
+    bias = {"conv.bias": np.full(4, 2, np.float32), "conv.bias@tiers": np.full((1, 4), 1, np.float32)}
+    frformat.save_file({"conv.weight": strange["conv.weight"].numpy(), **bias}, HERE / "rows.frz", tiers=[1])
 
 
 if __name__ == "__main__":

@@ -2,10 +2,10 @@ package io.frz
 
 import io.frz.internal.Budget
 import io.frz.internal.Loader
+import io.frz.internal.Model
 import io.frz.internal.container.BufferSource
 import io.frz.internal.container.Container
 import io.frz.internal.container.FileSource
-import io.frz.internal.container.Group
 import io.frz.internal.container.Source
 import io.frz.internal.container.StreamSource
 import io.frz.internal.quote
@@ -32,9 +32,6 @@ import java.nio.ByteBuffer
  * Instances may be used by several threads at once.
  */
 public class FrzFile private constructor(private val container: Container, options: FrzOptions) : Closeable {
-    private val loader = Loader(container, options)
-    private val byName: Map<String, TensorInfo>
-
     /** How the tensors are stored together, in the order of the file. */
     public val groups: List<GroupInfo> = container.directory.groups.map { group ->
         GroupInfo(group, group.names.indices.map { TensorInfo(group, it, container.tier) })
@@ -42,6 +39,19 @@ public class FrzFile private constructor(private val container: Container, optio
 
     /** What the file says about each of its tensors, in the order of the file. */
     public val tensors: List<TensorInfo> = groups.flatMap { it.tensors }
+
+    private val atTier = Model(tensors, container.directory.tiers, container.tier)
+    private val loader = Loader(container, groups, atTier, options)
+    private val byName: Map<String, TensorInfo>
+
+    /** The tensors of the model, in the order of the file: all [tensors] but those that hold [rows]. */
+    public val model: List<TensorInfo> get() = atTier.tensors
+
+    /**
+     * Raw tensors that smaller tiers have otherwise, such as running statistics, and the tensors whose rows are theirs.
+     * At a smaller tier, whatever loads the former gives its row; the latter are loaded by their own names only.
+     */
+    public val rows: Map<String, String> = atTier.rows.mapValues { it.value.name }
 
     /** Further names of tensors, such as those of tied weights, and the names that they stand for. */
     public val aliases: Map<String, String> = container.directory.aliases
@@ -95,40 +105,39 @@ public class FrzFile private constructor(private val container: Container, optio
         target.position(memory.limit())
     }
 
-    /** Rebuilds all tensors. Aliases are among the keys and share the memory of what they stand for. */
+    /** Rebuilds all of the [model]. Aliases are among the keys and share the memory of what they stand for. */
     @Throws(IOException::class)
     public fun loadAll(): Map<String, FrzTensor> {
-        val loaded = LinkedHashMap<String, FrzTensor>()
-        loader.loadAll { group, index, memory -> loaded[group.names[index]] = rebuilt(group, index, memory) }
+        val loaded = HashMap<String, FrzTensor>()
+        loader.loadAll { info, memory -> loaded[info.name] = rebuilt(info, memory) }
+        val all = model.associateTo(LinkedHashMap()) { it.name to loaded.getValue(it.name) }
         for ((alias, name) in aliases) {
-            val target = loaded.getValue(name)
-            loaded[alias] = FrzTensor(alias, target.dtype, target.shape, target.buffer)
+            val target = loaded[name] ?: continue
+            all[alias] = FrzTensor(alias, target.dtype, target.shape, target.buffer)
         }
-        return loaded
+        return all
     }
 
     /**
-     * Rebuilds the tensors one after the other, in the order of the file, and hands each to [visitor]. All are rebuilt
-     * in the same memory, so this takes no more of it than the largest tensor; copy what has to outlive the visit.
+     * Rebuilds the tensors of the [model] one after the other, in the order in which the file holds what the tier has
+     * of them, and hands each to [visitor]. All are rebuilt in the same memory, so this takes no more of it than the
+     * largest tensor; copy what has to outlive the visit.
      */
     @Throws(IOException::class)
     public fun forEach(visitor: TensorVisitor) {
-        loader.forEach { group, index, memory -> visitor.visit(rebuilt(group, index, memory.slice())) }
+        loader.forEach { info, memory -> visitor.visit(rebuilt(info, memory.slice())) }
     }
 
     /**
-     * Rebuilds the tensors one after the other, in the order of the file, each in what [memory] gives for it, and hands
-     * each to [visitor]. No memory but the caller's is taken for them.
+     * Rebuilds the tensors of the [model] one after the other, in the same order, each in what [memory] gives for it,
+     * and hands each to [visitor]. No memory but the caller's is taken for them.
      *
      * @throws IllegalArgumentException if fewer bytes remain in a buffer than [TensorInfo.bytes]
      */
     @Throws(IOException::class)
     public fun forEach(memory: TensorMemory, visitor: TensorVisitor) {
-        val allocate = { group: Group, index: Int ->
-            val info = groups[group.index].tensors[index]
-            portion(memory.memory(info), info)
-        }
-        loader.forEach(0, allocate) { group, index, bytes -> visitor.visit(rebuilt(group, index, bytes.slice())) }
+        val allocate = { info: TensorInfo -> portion(memory.memory(info), info) }
+        loader.forEach(0, allocate) { info, bytes -> visitor.visit(rebuilt(info, bytes.slice())) }
     }
 
     /**
@@ -161,8 +170,7 @@ public class FrzFile private constructor(private val container: Container, optio
         return memory
     }
 
-    private fun rebuilt(group: Group, index: Int, memory: ByteBuffer) =
-        FrzTensor(group.names[index], group.dtype, group.shapes[index], memory)
+    private fun rebuilt(info: TensorInfo, memory: ByteBuffer) = FrzTensor(info.name, info.dtype, info.shape, memory)
 
     public companion object {
         /** Opens a file on disk, of which no more is read than requests need. */

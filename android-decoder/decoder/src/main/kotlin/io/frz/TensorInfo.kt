@@ -57,7 +57,7 @@ public class TensorInfo internal constructor(
 }
 
 /** Tensors that are stored together: one stream of bytes for each tier. */
-public class GroupInfo internal constructor(private val record: Group, public val tensors: List<TensorInfo>) {
+public class GroupInfo internal constructor(internal val record: Group, public val tensors: List<TensorInfo>) {
     /** How its tensors are stored. */
     public val coding: Coding get() = record.coding
 

@@ -40,6 +40,7 @@ class ConformanceTest {
             assertEquals(entry["tiersPresent"].asInt, file.tiersPresent)
             assertEquals(strings(entry["metadata"]), file.metadata)
             assertEquals(strings(entry["aliases"]).toList(), file.aliases.toList())
+            assertEquals(entry["rows"]?.let { strings(it).toList() }.orEmpty(), file.rows.toList())
             val expected = entry.getAsJsonArray("tensors").map { it.asJsonObject }
             assertEquals(expected.map { it["name"].asString }, file.tensors.map { it.name })
             file.tensors.zip(expected).forEach { (info, tensor) ->
@@ -48,6 +49,30 @@ class ConformanceTest {
             }
         }
     }
+
+    @TestFactory
+    fun `all tensors are those of the model`(): List<DynamicTest> =
+        entries("valid").filter { it["name"].asString.startsWith("rows-") }.map { entry ->
+            dynamicTest(entry["name"].asString) {
+                val file = open(entry)
+                val rows = entry["rows"]?.let { strings(it).values }.orEmpty()
+                val tensors = entry.getAsJsonArray("tensors").map { it.asJsonObject["name"].asString } - rows.toSet()
+                val aliases = strings(entry["aliases"]).filterValues { it !in rows }.keys
+                assertEquals(tensors, file.model.map { it.name })
+                val all = file.loadAll()
+                assertEquals(tensors + aliases, all.keys.toList())
+                for ((name, tensor) in all) {
+                    assertEquals(file.load(name).buffer, tensor.buffer, name)
+                    assertEquals(file.tensor(name).shape.toList(), tensor.shape.toList())
+                }
+                val seen = HashSet<String>()
+                file.forEach { tensor ->
+                    assertEquals(all.getValue(tensor.name).buffer, tensor.buffer, tensor.name)
+                    assertTrue(seen.add(tensor.name))
+                }
+                assertEquals(tensors.toSet(), seen)
+            }
+        }
 
     @TestFactory
     fun faulty(): List<DynamicTest> = entries("faulty").map { entry ->

@@ -43,8 +43,8 @@ internal class Dump : Runnable {
 
     private fun print(frz: FrzFile, out: PrintWriter) {
         val bytes = file.length()
-        val weights = frz.tensors.sumOf { it.elements.toDouble() }
-        val dense = frz.tensors.sumOf { it.bytes.toDouble() }
+        val weights = frz.model.sumOf { it.elements.toDouble() }
+        val dense = frz.model.sumOf { it.bytes.toDouble() }
         out.println(
             "$file: ${grouped(bytes)} bytes for ${grouped(weights)} elements, ${ratio(dense, bytes)} of them dense"
         )
@@ -57,7 +57,8 @@ internal class Dump : Runnable {
             )
             print(HEADINGS, group.tensors.map { row(it) }, out)
         }
-        if (frz.aliases.isNotEmpty()) out.println()
+        if (frz.rows.isNotEmpty() || frz.aliases.isNotEmpty()) out.println()
+        frz.rows.forEach { (name, rows) -> out.println("rows ${printable(rows)} of ${printable(name)}") }
         frz.aliases.forEach { (name, target) -> out.println("alias ${printable(name)} of ${printable(target)}") }
     }
 
@@ -90,6 +91,7 @@ internal class Dump : Runnable {
         addProperty("tier", frz.tier)
         add("metadata", JsonObject().apply { frz.metadata.forEach { (key, value) -> addProperty(key, value) } })
         add("aliases", JsonObject().apply { frz.aliases.forEach { (name, target) -> addProperty(name, target) } })
+        add("rows", JsonObject().apply { frz.rows.forEach { (name, rows) -> addProperty(name, rows) } })
         add("groups", JsonArray().apply { frz.groups.forEach { group -> add(GSON.toJsonTree(group.sizes)) } })
         add("tensors", JsonArray().apply { frz.tensors.forEach { add(describe(it)) } })
     }

@@ -14,7 +14,7 @@ import java.nio.file.Files
 import java.nio.file.StandardCopyOption
 import java.nio.file.StandardOpenOption
 
-/** Writes all tensors of a file as one .safetensors file; aliases become copies, since that format has none. */
+/** Writes the model that a file holds as one .safetensors file; aliases become copies, since that format has none. */
 internal class Safetensors(private val frz: FrzFile) {
     private val offsets = LinkedHashMap<String, Long>()
     private val aliasesOf = frz.aliases.entries.groupBy({ it.value }, { it.key })
@@ -30,7 +30,7 @@ internal class Safetensors(private val frz: FrzFile) {
                 }
             )
         }
-        for (info in frz.tensors) {
+        for (info in frz.model) {
             add(info.name, info)
             aliasesOf[info.name].orEmpty().forEach { add(it, info) }
         }

@@ -85,6 +85,24 @@ class CommandTest {
     }
 
     @Test
+    fun `rows of smaller tiers are listed and take their places`(@TempDir folder: File) {
+        val rows = File(vectors, "valid/rows-none.frz")
+        val listing = frz("dump", rows).out
+        assertTrue("rows n.mean@tiers of n.mean" in listing, listing)
+        assertEquals("n.var@tiers", json(frz("dump", "--json", rows).out).getAsJsonObject("rows")["n.var"].asString)
+        for ((tier, count) in listOf(7L, 8L, 9L).withIndex()) {
+            val written = File(folder, "$tier.safetensors")
+            assertEquals(0, frz("decode", rows, "-o", written, "--tier", tier).code)
+            val bytes = ByteBuffer.wrap(written.readBytes()).order(ByteOrder.LITTLE_ENDIAN)
+            val length = bytes.getLong(0).toInt()
+            val header = json(String(bytes.array(), 8, length))
+            assertEquals(setOf("n.mean", "n.bias", "w", "n.var", "n.count"), header.keySet())
+            val start = header.getAsJsonObject("n.count").getAsJsonArray("data_offsets")[0].asInt
+            assertEquals(count, bytes.getLong(8 + length + start))
+        }
+    }
+
+    @Test
     fun `verify tells sound files from others`() {
         val faulty = File(vectors, "faulty").listFiles()!!.first { it.name == "crc-segment.frz" }
         val result = frz("verify", example, faulty, "none.frz")

@@ -2,21 +2,27 @@ package io.frz.internal
 
 import io.frz.Coding
 import io.frz.FrzOptions
+import io.frz.GroupInfo
 import io.frz.TensorInfo
 import io.frz.internal.coder.Coders
 import io.frz.internal.coding.DctDecoder
 import io.frz.internal.coding.RawDecoder
 import io.frz.internal.coding.Session
 import io.frz.internal.coding.TensorSink
+import io.frz.internal.coding.Wanted
 import io.frz.internal.container.Container
 import io.frz.internal.container.Group
 import java.nio.ByteBuffer
 
 /** Carries out requests for the tensors of a file: what is needed is made sure of first, then groups are decoded. */
-internal class Loader(container: Container, options: FrzOptions) {
+internal class Loader(
+    container: Container,
+    private val groups: List<GroupInfo>,
+    private val model: Model,
+    options: FrzOptions
+) {
     private val budget = Budget(options.memoryBudget)
     private val session = Session(container, budget, Workers(options.threads))
-    private val groups = container.directory.groups
 
     private val dct = DctDecoder(session)
 
@@ -25,48 +31,54 @@ internal class Loader(container: Container, options: FrzOptions) {
 
     /** Decodes one tensor into [target], or into memory of its own. */
     fun load(info: TensorInfo, target: ByteBuffer?): ByteBuffer {
+        val source = model.source(info)
         val reserved = if (target == null) info.bytes else 0
-        prepare(info.record, reserved, info.name)
+        prepare(source.record, reserved, info.name)
         val memory = target ?: Budget.allocate(info.bytes, info.name)
-        decode(info.record, reserved, { index -> memory.takeIf { index == info.index } }) {}
+        val wanted = Wanted(memory, model.start(info))
+        decode(source.record, reserved, { index -> wanted.takeIf { index == source.index } }) {}
         return memory
     }
 
-    /** Decodes all tensors into memory of their own, and calls [deliver] with each group, its index and the memory. */
-    fun loadAll(deliver: (group: Group, index: Int, memory: ByteBuffer) -> Unit) {
-        val reserved = groups.fold(0L) { sum, group -> saturatedSum(sum, group.bytes) }
-        for (group in groups) prepare(group, reserved, group.names.first())
-        for (group in groups) {
-            lateinit var memory: ByteBuffer
-            val allocate = { i: Int -> Budget.allocate(group.bytes(i), group.names[i]).also { memory = it } }
-            decode(group, reserved, allocate) { deliver(group, it, memory) }
-        }
+    /** Decodes the whole model into memory of its own, and calls [deliver] with each tensor and its memory. */
+    fun loadAll(deliver: (info: TensorInfo, memory: ByteBuffer) -> Unit) {
+        val reserved = model.tensors.fold(0L) { sum, info -> saturatedSum(sum, info.bytes) }
+        forEach(reserved, { Budget.allocate(it.bytes, it.name) }, deliver)
     }
 
-    /** Decodes all tensors one after the other into the same memory, and calls [deliver] while each is there. */
-    fun forEach(deliver: (group: Group, index: Int, memory: ByteBuffer) -> Unit) {
-        val largest = groups.maxOfOrNull { group -> group.elements.indices.maxOf { group.bytes(it) } } ?: 0
+    /** Decodes the model's tensors one after the other into the same memory; calls [deliver] while each is there. */
+    fun forEach(deliver: (info: TensorInfo, memory: ByteBuffer) -> Unit) {
+        val largest = model.tensors.maxOfOrNull { it.bytes } ?: 0
         val memory by lazy { Budget.allocate(largest, null) }
-        forEach(largest, { group, index -> memory.apply { clear().limit(group.bytes(index).toInt()) } }, deliver)
+        forEach(largest, { info -> memory.apply { clear().limit(info.bytes.toInt()) } }, deliver)
     }
 
-    /** Decodes all tensors into what [allocate] gives for each, of [reserved] bytes, and calls [deliver] with it. */
+    /** Decodes the model's tensors into what [allocate] gives for each, of [reserved] bytes; hands it to [deliver]. */
     fun forEach(
         reserved: Long,
-        allocate: (group: Group, index: Int) -> ByteBuffer,
-        deliver: (group: Group, index: Int, memory: ByteBuffer) -> Unit
+        allocate: (info: TensorInfo) -> ByteBuffer,
+        deliver: (info: TensorInfo, memory: ByteBuffer) -> Unit
     ) {
-        for (group in groups) prepare(group, reserved, group.names.first())
-        for (group in groups) {
+        val used = groups.filter { group -> group.tensors.any { model.heldBy(it) != null } }
+        for (group in used) prepare(group.record, reserved, group.tensors.first().name)
+        for (group in used) {
+            lateinit var tensor: TensorInfo
             lateinit var memory: ByteBuffer
-            decode(group, reserved, { i -> allocate(group, i).also { memory = it } }) { deliver(group, it, memory) }
+            val want = { index: Int ->
+                model.heldBy(group.tensors[index])?.let {
+                    tensor = it
+                    memory = allocate(it)
+                    Wanted(memory, model.start(it))
+                }
+            }
+            decode(group.record, reserved, want) { deliver(tensor, memory) }
         }
     }
 
     /** Decodes everything without rebuilding it. */
     fun verify() {
-        for (group in groups) prepare(group, 0, group.names.first())
-        for (group in groups) decode(group, 0, { null }) {}
+        for (group in groups) prepare(group.record, 0, group.tensors.first().name)
+        for (group in groups) decode(group.record, 0, { null }) {}
     }
 
     /** The canonical coefficients of a `dct` tensor. */
@@ -80,7 +92,7 @@ internal class Loader(container: Container, options: FrzOptions) {
         budget.require(saturatedSum(reserved, decoders.getValue(group.coding).workingBytes(group)), tensor)
     }
 
-    private fun decode(group: Group, reserved: Long, allocate: (Int) -> ByteBuffer?, deliver: (Int) -> Unit) {
-        decoders.getValue(group.coding).decode(group, TensorSink(reserved, allocate, deliver))
+    private fun decode(group: Group, reserved: Long, want: (Int) -> Wanted?, deliver: (Int) -> Unit) {
+        decoders.getValue(group.coding).decode(group, TensorSink(reserved, want, deliver))
     }
 }

@@ -76,6 +76,16 @@ class FrzModuleTest : OnRuntime() {
     }
 
     @Test
+    fun `raw weights are those of the tier`() {
+        for (tier in 0..1) {
+            val options = FrzModuleOptions.builder().tier(tier).memoryBudget(144 + 16 + 144).verify(true).build()
+            val module = FrzModule.load(resource("other.ptl"), resource("rows.frz"), options)
+            assertArrayEquals(FloatArray(4) { tier + 1f }, run(module, FloatArray(9), 1, 1, 3, 3))
+            module.destroy()
+        }
+    }
+
+    @Test
     fun `options reach the decoder`() {
         val threads = FrzModuleOptions.builder().threads(3).verify(true).build()
         val module = FrzModule.load(resource("wide.ptl"), resource("wide.frz"), threads)

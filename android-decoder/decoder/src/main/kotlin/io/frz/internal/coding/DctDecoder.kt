@@ -24,7 +24,7 @@ internal class DctDecoder(private val session: Session) : GroupDecoder {
         val coefficients = coefficients(group)
         val held = saturatedSum(sink.reserved, workingBytes(group))
         for (i in group.names.indices) {
-            val target = sink.allocate(i) ?: continue
+            val target = sink.want(i)?.memory ?: continue
             val rebuild = Rebuild(group.spectrumShape(i), coefficients[i], group.dtype, group.names[i])
             session.budget.require(saturatedSum(held, rebuild.workingBytes), group.names[i])
             rebuild.into(target, session.workers)

@@ -6,6 +6,14 @@ import io.frz.internal.container.Container
 import io.frz.internal.container.Group
 import java.nio.ByteBuffer
 
+/**
+ * What is wanted of a tensor.
+ *
+ * @property memory to be filled from position to limit
+ * @property start the byte of the tensor to begin with; not 0 only for some of the elements of a `raw` one
+ */
+internal class Wanted(val memory: ByteBuffer, val start: Long)
+
 /** What decoders work on and with. */
 internal class Session(val container: Container, val budget: Budget, val workers: Workers)
 
@@ -22,11 +30,7 @@ internal interface GroupDecoder {
  * Gives memory for the tensors of a group and takes them back filled.
  *
  * @property reserved the memory set aside for tensors, which counts toward the request's budget
- * @property allocate gives memory for a tensor, to be filled from position to limit; null if it is only to be checked
+ * @property want says what is wanted of a tensor, and where; null if it is only to be checked
  * @property deliver takes note that the memory for a tensor is filled
  */
-internal class TensorSink(
-    val reserved: Long,
-    val allocate: (index: Int) -> ByteBuffer?,
-    val deliver: (index: Int) -> Unit
-)
+internal class TensorSink(val reserved: Long, val want: (index: Int) -> Wanted?, val deliver: (index: Int) -> Unit)

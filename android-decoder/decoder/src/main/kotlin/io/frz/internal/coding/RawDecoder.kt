@@ -20,24 +20,33 @@ internal class RawDecoder(private val session: Session) : GroupDecoder {
         stream.use {
             for (i in group.names.indices) {
                 stream.startTensor()
-                val target = sink.allocate(i)
-                if (target == null) pass(group, i, stream) else fill(group, i, stream, target)
-                if (target != null) sink.deliver(i)
+                val wanted = sink.want(i)
+                if (wanted == null) {
+                    pass(group, i, stream, group.bytes(i))
+                } else {
+                    pass(group, i, stream, wanted.start)
+                    val size = fill(group, i, stream, wanted.memory)
+                    pass(group, i, stream, group.bytes(i) - wanted.start - size)
+                    sink.deliver(i)
+                }
             }
             stream.finish()
         }
     }
 
-    private fun fill(group: Group, i: Int, stream: ValueStream, target: ByteBuffer) {
+    /** Decodes as many bytes as [target] has left, and returns how many those are. */
+    private fun fill(group: Group, i: Int, stream: ValueStream, target: ByteBuffer): Int {
         val view = target.duplicate().order(ByteOrder.LITTLE_ENDIAN)
         stream.read(view)
         view.flip()
         view.position(target.position())
         check(group, i, view)
+        return target.remaining()
     }
 
-    private fun pass(group: Group, i: Int, stream: ValueStream) {
-        var left = group.bytes(i)
+    /** Decodes [count] bytes only to check them. */
+    private fun pass(group: Group, i: Int, stream: ValueStream, count: Long) {
+        var left = count
         val chunk = ByteBuffer.allocate(minOf(left, CHUNK.toLong()).toInt()).order(ByteOrder.LITTLE_ENDIAN)
         while (left > 0) {
             chunk.clear()

@@ -22,10 +22,10 @@ internal class HandOver(
     private val options: FrzModuleOptions,
     private val cancellation: Cancellation
 ) {
-    private val names: Map<String, List<String>> = file.tensors.associate { it.name to arrayListOf(it.name) }.also {
-        file.aliases.forEach { (alias, target) -> it.getValue(target).add(alias) }
+    private val names: Map<String, List<String>> = file.model.associate { it.name to arrayListOf(it.name) }.also {
+        file.aliases.forEach { (alias, target) -> it[target]?.add(alias) }
     }
-    private val sizes = file.tensors.associate { it.name to Elements.bytes(it) }
+    private val sizes = file.model.associate { it.name to Elements.bytes(it) }
     private val total = sizes.values.fold(0L, ::sum)
     private var done = 0L
 
@@ -53,10 +53,10 @@ internal class HandOver(
 
     private fun requireMemory() {
         val budget = options.memoryBudget ?: return
-        val copies = file.tensors.fold(0L) { sum, info ->
+        val copies = file.model.fold(0L) { sum, info ->
             names.getValue(info.name).fold(sum) { s, _ -> sum(s, sizes.getValue(info.name)) }
         }
-        val largest = file.tensors.maxByOrNull { sizes.getValue(it.name) } ?: return
+        val largest = file.model.maxByOrNull { sizes.getValue(it.name) } ?: return
         val needed = sum(copies, sizes.getValue(largest.name))
         if (needed > budget) {
             throw FrzException(
