@@ -15,6 +15,13 @@ Array = NDArray[Any]
 STEP_CODES: Final = range(-2016, 2032)
 """Valid step codes."""
 
+EXACT_BITS: Final = {"f16": 9, "bf16": 9, "f32": 16}
+"""Coefficients that are multiples of a step, by integers of so many bits, are stored as these rather than as floats
+that are exact, too. A few of half precision, with its 11 significant bits, are multiples of something by chance."""
+
+LOOKED_AT: Final = 64
+"""Coefficients that tell which steps are worth a try on all."""
+
 
 def step(code: int) -> float:
     """What a step code stands for: 16 steps per octave, 1 for code 0."""
@@ -29,17 +36,44 @@ def step_code(wanted: float) -> int:
     """
     if not (wanted > 0 and np.isfinite(wanted)):
         raise EncodeError(f"a step must be a positive number, not {wanted}")
-    mantissa, exponent = np.frexp(wanted)
-    code = 16 * (int(exponent) - 1) + int(mantissa * 32) - 16
+    code = _code_below(wanted)
     if code not in STEP_CODES:
         raise EncodeError(f"step {wanted:g} is outside {step(STEP_CODES[0]):.3g} … {step(STEP_CODES[-1]):.3g}")
     return code
+
+
+def _code_below(wanted: float) -> int:
+    mantissa, exponent = np.frexp(wanted)
+    return 16 * (int(exponent) - 1) + int(mantissa * 32) - 16
 
 
 def exact_in(coefficients: NDArray[np.float32], fmt: str) -> bool:
     """Whether float32 ``coefficients`` survive a round trip through ``f16`` or ``bf16`` bit for bit."""
     with np.errstate(over="ignore"):
         back = coefficients.astype(DTYPES[fmt]).astype(np.float32)
+    return bool(np.array_equal(back.view(np.uint32), coefficients.view(np.uint32)))
+
+
+def exact_step(coefficients: NDArray[np.float32], bits: int) -> int | None:
+    """The code of the largest step of which finite float32 ``coefficients`` are multiples, by integers of ``bits``.
+
+    Returns:
+        None if there is none, or nothing to tell it by.
+    """
+    largest = float(np.abs(coefficients).max(initial=0.0))
+    if largest == 0:
+        return None
+    most = _code_below(largest)
+    codes = np.arange(most, most - 16 * (bits - 1), -1)
+    codes = codes[(codes >= STEP_CODES[0]) & (codes <= STEP_CODES[-1])]
+    steps = np.ldexp(16.0 + codes % 16, codes // 16 - 4)[:, None]
+    sample = coefficients[coefficients != 0][:LOOKED_AT]
+    fits = ((np.rint(sample / steps) * steps).astype(np.float32) == sample).all(1)
+    return next((int(code) for code in codes[fits] if _is_exact(coefficients, int(code))), None)
+
+
+def _is_exact(coefficients: NDArray[np.float32], code: int) -> bool:
+    back = dequantize(quantize(coefficients, code), code)
     return bool(np.array_equal(back.view(np.uint32), coefficients.view(np.uint32)))
 
 
@@ -95,6 +129,8 @@ def quantized(coefficients: NDArray[np.float32], wanted: str) -> tuple[str, tupl
     """
     if wanted == "auto":
         wanted = next((fmt for fmt in ("f16", "bf16") if exact_in(coefficients, fmt)), "f32")
+        code = exact_step(coefficients, EXACT_BITS[wanted])
+        wanted = wanted if code is None else f"step={step(code)}"
     if wanted in FORMATS and not FORMATS[wanted].stepped:
         with np.errstate(over="ignore"):
             stored: Array = coefficients.astype(DTYPES[wanted])

@@ -90,9 +90,9 @@ def save_file(
         path: where to.
         metadata: flat text for people and tools.
         aliases: further names for tensors, ``{name: target}`` (tied weights).
-        format: number format of coefficients, for all or by tensor name: ``auto`` (the narrowest of f16, bf16 and f32
-            that loses nothing), ``f32``, ``f16``, ``bf16``, ``qN`` (integers of N bits, 2 to 32, a step for each
-            tensor), or ``step=S`` (integers, the largest representable step that is at most S).
+        format: number format of coefficients, for all or by tensor name: ``auto`` (the narrowest of f16, bf16, f32
+            and integers with a step that loses nothing), ``f32``, ``f16``, ``bf16``, ``qN`` (integers of N bits, 2 to
+            32, a step for each tensor), or ``step=S`` (integers, the largest representable step that is at most S).
         tiers: what smaller tiers keep of each spectrum, ascending: an int is a number of coefficients, a float below 1
             a share. The whole is always the last tier. A mapping says so by tensor name, as many for each; spectra that
             it does not name are whole in every tier.

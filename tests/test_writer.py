@@ -190,4 +190,4 @@ class TestAtomicity:
         frformat.save_file(
             tensors, tmp_path / "x.frz", progress=lambda name, n: done.update({name: done.get(name, 0) + n})
         )
-        assert done == {"large": 8 * 10**6, "small": 40, "spectrum": 14}
+        assert done == {"large": 8 * 10**6, "small": 40, "spectrum": 7}

@@ -25,7 +25,7 @@ METADATA = {"license": "MIT", "n\x1b[31m": "two\nlines \u202e[bold]x[/bold]"}
 
 def write_model(path: Path, **options: object) -> Path:
     """A file with spectra, a view, raw tensors, an alias, metadata and three tiers."""
-    options = {"metadata": METADATA, "aliases": {"tied": "conv.weight"}, "tiers": [5, 12]} | options
+    options = {"metadata": METADATA, "aliases": {"tied": "conv.weight"}, "format": "f16", "tiers": [5, 12]} | options
     frz.save_file(TENSORS, path, **options)  # type: ignore[arg-type]
     return path
 

@@ -54,7 +54,7 @@ def test_zeros_at_the_end_of_a_spectrum_make_no_difference(tmp_path: Path):
 def test_weights_that_differ(tmp_path: Path):
     base = Spectrum(np.float32([4, 1]), (2, 2))
     other = Spectrum(np.float32([4, 2]), (2, 2))
-    arguments = pair(tmp_path, {"w": base, "same": base}, {"w": other, "same": base}, compression="none")
+    arguments = pair(tmp_path, {"w": base, "same": base}, {"w": other, "same": base}, format="f16", compression="none")
     outcome = frformat("diff", *arguments)
     assert outcome.code == 1
     line = next(line for line in outcome.out.splitlines() if line.startswith("w "))

@@ -47,7 +47,8 @@ def test_text_of_strangers_is_harmless(model: Path):
 
 
 def test_what_all_tensors_share_is_told_once(tmp_path: Path):
-    frz.save_file({f"w{i}": Spectrum(np.ones(3, np.float32), (4, 4)) for i in range(3)}, tmp_path / "x.frz")
+    tensors = {f"w{i}": Spectrum(np.ones(3, np.float32), (4, 4)) for i in range(3)}
+    frz.save_file(tensors, tmp_path / "x.frz", format="f16")
     out = frformat("dump", tmp_path / "x.frz").out
     assert "each tensor  values f16, dtype f32, coder " in out
     assert out.count("f16") == 2  # there, and in the line of the group
