@@ -21,6 +21,9 @@ MARK: Final = b"frz:crc32:"
 DIGITS: Final = 8
 NEVER: Final = (1980, 1, 1, 0, 0, 0)
 QUALIFIED: Final = re.compile(r"__torch__[\w.]+")
+UNREAD: Final = (".data/serialization_id", "byteorder")
+"""Records that lite interpreters do not ask for: all of them are little-endian."""
+
 NATIVE: Final = "__torch__.torch.classes."
 """Classes of the runtime itself, whose names mean something to it."""
 
@@ -36,7 +39,7 @@ def pack(data: bytes) -> bytes:
         names = _class_names(record(data, "data.pkl"))
         for path in source.namelist():
             name = path.partition("/")[2]
-            if name.startswith("code/") or name == ".data/serialization_id":
+            if name.startswith("code/") or name in UNREAD:
                 continue
             content = source.read(path)
             if name in ("bytecode.pkl", "data.pkl"):

@@ -146,6 +146,7 @@ class Portable(fx.GraphModule):
     """A graph that calls them."""
 
     __annotations__ = {"_operations": Operations}
+    __jit_ignored_attributes__ = ("_code", "_lineno_map", "meta")  # else a file would hold the source, too
 
     def __init__(self, root: Any, graph: fx.Graph, class_name: str = "Portable") -> None:
         super().__init__(root, graph, class_name)  # TorchScript reads this method's source, and warns of the other's
