@@ -2,7 +2,7 @@
 
     python -m frformat.compare.lite report SKELETON.ptl MODEL.frz INPUTS -o REPORT.json
 
-It does what an app does: it decodes a tensor, hands it over, and frees it.
+It does what an app does: it decodes a tensor, or its coefficients, hands it over, and frees it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.jit.mobile import _load_for_lite_interpreter
 
 import frformat
+from frformat import FrzFile
 from frformat.compare import writing
 from frformat.compare.npy import read_array
 from frformat.compare.report import checksum
@@ -60,16 +61,32 @@ def load(skeleton: Path, weights: Path, times: dict[str, float]) -> Any:
     with timed(times, "total"), quietly():
         with timed(times, "skeleton"):
             module: Any = _load_for_lite_interpreter(os.fspath(skeleton))  # type: ignore[no-untyped-call]
+        try:
+            wanted: dict[str, list[int]] = module.run_method("coefficients_wanted")
+        except RuntimeError as error:
+            raise SystemExit(f"{skeleton} takes no weights; export a skeleton with `frformat export-mobile`") from error
         with frformat.open(weights) as file:
             for name in file.model:
                 with timed(times, "decode"):
-                    tensor = to_torch(file[name])
+                    tensor = to_torch(_coefficients(file, name, wanted[name]) if name in wanted else file[name])
                 with timed(times, "hand_over"):
                     module.run_method("load_weights", {name: tensor})
     missing = module.run_method("weights_missing")
     if missing:
         raise SystemExit(f"{weights} lacks weights of the model: {', '.join(missing)}")
     return module
+
+
+def _coefficients(file: FrzFile, name: str, spectrum: list[int]) -> Any:
+    """The coefficients of a tensor whose spectrum has a shape."""
+    info = file.info(name)
+    stored = f"in a spectrum of {list(info.view or info.shape)}" if info.coding == "dct" else f"as {info.coding}"
+    if stored != f"in a spectrum of {spectrum}":
+        raise SystemExit(
+            f"the skeleton wants the coefficients of {name} in a spectrum of {spectrum}, the file stores it {stored}; "
+            "export the skeleton again with this file"
+        )
+    return file.spectrum(name).coefficients
 
 
 def resident(what: str) -> int:

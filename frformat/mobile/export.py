@@ -21,6 +21,7 @@ from frformat.mobile.quiet import quietly
 from frformat.mobile.runtimes import Runtime
 from frformat.mobile.scripting import scripted
 from frformat.mobile.skeleton import skeleton
+from frformat.torch.factorization.layers import spectra
 
 StrPath = str | os.PathLike[str]
 Example = Tensor | Sequence[Any]
@@ -34,6 +35,7 @@ class Export:
         path: the file.
         bytes: its size.
         tensors: names of the model's parameters and persistent buffers.
+        coefficients: names of those that are coefficients.
         runtime: the oldest release that runs it, such as ``1.12.2``; None for TorchScript.
         bytecode: the version of its bytecode; None for TorchScript.
         operators: operators that it uses, by name and overload.
@@ -43,6 +45,7 @@ class Export:
     path: str
     bytes: int
     tensors: list[str]
+    coefficients: list[str]
     runtime: str | None
     bytecode: int | None
     operators: list[str]
@@ -65,7 +68,8 @@ def export_mobile(
     TorchScript for LibTorch, DJL and ``torch.jit.load``.
 
     Args:
-        model: any module that can be scripted or traced, also one with Frequency Regularization.
+        model: any module that can be scripted or traced, also one with Frequency Regularization, and what
+            :func:`frformat.torch.factorization.portable` makes of a factored one.
         path: the file. It replaces an older one only when it is whole.
         example: an input, or a sequence of all inputs; used to trace a model that cannot be scripted.
         with_weights: write the model with its weights and without ``load_weights``, to compare with.
@@ -103,6 +107,7 @@ def export_mobile(
         path=path,
         bytes=len(data),
         tensors=list(state(model)),
+        coefficients=list(spectra(model)),
         runtime=target.name if code else None,
         bytecode=code.version if code else None,
         operators=sorted(code.operators) if code else [],

@@ -13,7 +13,9 @@ from torch import nn
 
 from frformat import limits, models
 from frformat.mobile.errors import ExportError
-from frformat.torch import MismatchError, load_model
+from frformat.torch import MismatchError, factorize, load_model, summary
+from frformat.torch.factorization import portable
+from frformat.torch.regularization.views import Example
 
 BUILT_IN: Final = {"unet": models.UNet, "lenet5": models.LeNet5, "resnet20": models.ResNet20}
 """The reference networks by the names that the command line has for them."""
@@ -56,6 +58,35 @@ def give(model: nn.Module, weights: str, *, tier: int | None = None, memory_budg
     try:
         load_model(model, weights, tier=tier, memory_budget=memory_budget)
     except MismatchError as error:
+        raise ExportError(" ".join(str(error).split())) from error
+
+
+def factored(model: nn.Module, weights: str, example: Example, *, tier: int | None = None) -> nn.Module:
+    """A model that runs on the coefficients of an ``.frz`` file, for :func:`frformat.mobile.export_mobile`.
+
+    Args:
+        model: left as it is.
+        weights: the file.
+        example: inputs of the size to choose for; only their shapes count.
+        tier: the capacity tier; None for the largest that is present.
+
+    Raises:
+        ExportError: the file does not fit the model, or the model cannot run on coefficients or not on the example.
+        FrzError, OSError: the file cannot be read.
+    """
+    try:
+        found = factorize(model, example, weights, tier=tier)
+        facts = summary(found)
+        if all(layer.sides is None for layer in facts.layers):
+            reasons = [f"{layer.name}: {layer.why}" for layer in facts.layers[:3]]
+            whys = "; ".join(reasons) or "the file holds no coefficients of its layers"
+            raise ExportError(f"no layer of {type(model).__name__} runs on coefficients ({whys}); export it whole")
+        if facts.fusion:
+            raise ExportError(f"{type(model).__name__} cannot be exported factored: {facts.fusion}; export it whole")
+        return portable(found)
+    except ExportError:
+        raise
+    except ValueError as error:  # MismatchError, too
         raise ExportError(" ".join(str(error).split())) from error
 
 

@@ -15,6 +15,7 @@ from frformat.mobile.errors import ExportError
 from frformat.mobile.quiet import quietly
 from frformat.mobile.scripting import scripted
 from frformat.mobile.weights import assign, missing, refuse  # noqa: F401 — TorchScript finds them by name
+from frformat.torch.factorization.layers import spectra
 from frformat.torch.tensors import aliases
 
 METHODS: Final = """
@@ -22,11 +23,14 @@ def _own(self) -> Dict[str, Tensor]:
     return {own}
 
 def load_weights(self, weights: Dict[str, Tensor]) -> None:
-    assign(self._own(), self._ties, self._loaded, weights)
+    assign(self._own(), self._ties, self._loaded, self._spectra, weights)
     self._ready = len(missing(self._own(), self._ties, self._loaded)) == 0
 
 def weights_missing(self) -> List[str]:
     return missing(self._own(), self._ties, self._loaded)
+
+def coefficients_wanted(self) -> Dict[str, List[int]]:
+    return self._spectra
 """
 
 GUARDED: Final = """
@@ -37,16 +41,19 @@ def {name}(self{parameters}):
 """
 """A method that calls that of the model, or refuses to as long as weights are missing."""
 
-RESERVED: Final = ("load_weights", "weights_missing", "_own")
+RESERVED: Final = ("load_weights", "weights_missing", "coefficients_wanted", "_own")
 
 
 class Skeleton(nn.Module):
     """Holds a scripted model and what it was given; its methods are compiled by :func:`skeleton`."""
 
-    def __init__(self, model: torch.jit.ScriptModule, ties: dict[str, str], ready: bool) -> None:
+    def __init__(
+        self, model: torch.jit.ScriptModule, ties: dict[str, str], spectra: dict[str, list[int]], ready: bool
+    ) -> None:
         super().__init__()
         self.model = model
         self._ties = torch.jit.Attribute(ties, dict[str, str])
+        self._spectra = torch.jit.Attribute(spectra, dict[str, list[int]])
         self._loaded = torch.jit.Attribute({}, dict[str, str])
         self._ready = ready
 
@@ -76,7 +83,7 @@ def skeleton(
     entries = ", ".join(f"{_quoted(name)}: torch.jit._unwrap_optional({_place(name, probe)})" for name in weights)
     with quietly():
         fresh = type("Skeleton", (Skeleton,), {})  # else two skeletons of like models are one type to TorchScript
-        out = torch.jit.script(fresh(inner, aliases(weights), not weights))
+        out = torch.jit.script(fresh(inner, aliases(weights), spectra(model), not weights))
         out.define(METHODS.format(own=f"{{{entries}}}" if entries else "torch.jit.annotate(Dict[str, Tensor], {})"))
         for name in _methods(model, inner):
             out.define(_guarded(name, inner))

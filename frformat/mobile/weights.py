@@ -2,7 +2,7 @@
 
 ``own`` holds the model's parameters and persistent buffers by name, those with several names under each of them;
 ``ties`` leads from every further name of a tensor to its first one. ``loaded`` tells for each first name under which
-of its names the tensor was given.
+of its names the tensor was given. ``spectra`` has the names of weights that are coefficients.
 """
 
 from __future__ import annotations
@@ -11,7 +11,13 @@ import torch
 from torch import Tensor
 
 
-def assign(own: dict[str, Tensor], ties: dict[str, str], loaded: dict[str, str], weights: dict[str, Tensor]) -> None:
+def assign(
+    own: dict[str, Tensor],
+    ties: dict[str, str],
+    loaded: dict[str, str],
+    spectra: dict[str, list[int]],
+    weights: dict[str, Tensor],
+) -> None:
     """Copy some or all weights into the model, or none of them if one does not fit.
 
     Raises:
@@ -23,6 +29,7 @@ def assign(own: dict[str, Tensor], ties: dict[str, str], loaded: dict[str, str],
         if first not in leading or loaded.get(first, "") == name:
             leading[first] = name
     faults: list[str] = []
+    advice = ""
     for name, given in weights.items():
         if name not in own:
             faults.append(f"{name} is left over, the model has no such weight")
@@ -30,7 +37,11 @@ def assign(own: dict[str, Tensor], ties: dict[str, str], loaded: dict[str, str],
         mine = own[name]
         first = ties.get(name, name)
         if given.shape != mine.shape:
-            faults.append(f"{name} has shape {given.shape}, the model wants {mine.shape}")
+            what = "shape"
+            if name in spectra:
+                what = "coefficients"
+                advice = "; choose the tier that the model was exported for, or export it again with these weights"
+            faults.append(f"{name} has {what} {given.shape}, the model wants {mine.shape}")
         elif given.is_floating_point() != mine.is_floating_point():
             wanted = "floating-point numbers" if mine.is_floating_point() else "integers"
             faults.append(f"{name} is of another dtype, the model wants {wanted}")
@@ -42,7 +53,7 @@ def assign(own: dict[str, Tensor], ties: dict[str, str], loaded: dict[str, str],
         elif loaded.get(first, name) != name and not torch.equal(given.to(mine.dtype), mine):
             faults.append(f"{name} and {loaded[first]} are one tensor in the model, but differ here")
     if len(faults) > 0:
-        raise RuntimeError("frz: the weights do not fit this model: " + "; ".join(faults))
+        raise RuntimeError("frz: the weights do not fit this model: " + "; ".join(faults) + advice)
     for first, name in leading.items():
         if loaded.get(first, name) == name:
             # A copy, since the caller's memory may be freed.

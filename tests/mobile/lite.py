@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.jit.mobile import _load_for_lite_interpreter
 
+import frformat
 from frformat.mobile import Export, export_mobile
 from frformat.mobile.quiet import quietly
+from frformat.torch.tensors import to_torch
 
 
 class Mixed(nn.Module):
@@ -53,6 +55,16 @@ def exported(model: nn.Module, folder: Path, **options: Any) -> Export:
 def load(export: Export) -> Any:
     with quietly():
         return _load_for_lite_interpreter(export.path)
+
+
+def hand_over(module: Any, weights: Path, **options: Any) -> None:
+    """Give a skeleton what it wants of an ``.frz`` file, as a loader does."""
+    wanted = module.run_method("coefficients_wanted")
+    with frformat.open(weights, **options) as file:
+        for name in file:
+            value = file.spectrum(name).coefficients if name in wanted else file[name]
+            module.run_method("load_weights", {name: to_torch(value)})
+    assert module.run_method("weights_missing") == []
 
 
 def refusal(call: Any, *arguments: Any) -> str:

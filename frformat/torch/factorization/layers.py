@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from frformat.torch.factorization import algebra
 from frformat.torch.factorization.factors import Convolution, Factors, Side, Sides
+
+SPECTRA: Final = "spectra"
+"""Where the metadata of a graph has what :func:`spectra` tells of it."""
 
 
 class Factored(nn.Module):
@@ -78,6 +81,18 @@ class Factored(nn.Module):
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self._tabulate()
         return self
+
+
+def spectra(model: nn.Module) -> dict[str, list[int]]:
+    """Parameters that are coefficients, by name, and the shape in which the spectrum of each is taken."""
+    found: dict[str, list[int]] = {}
+    for path, module in model.named_modules(remove_duplicate=False):
+        if isinstance(module, Factored):
+            found[f"{path}.weight" if path else "weight"] = list(module.factors.axes.lengths)
+        elif isinstance(module, fx.GraphModule):  # a portable one has no factored layers left
+            noted: dict[str, list[int]] = module.meta.get(SPECTRA, {})
+            found |= {f"{path}.{name}" if path else name: lengths for name, lengths in noted.items()}
+    return found
 
 
 class FactoredLinear(Factored):

@@ -9,14 +9,15 @@ import torch
 from torch import fx, nn
 
 from frformat.torch.factorization import algebra
-from frformat.torch.factorization.layers import Factored
+from frformat.torch.factorization.layers import SPECTRA, Factored, spectra
 
 
 def portable(model: nn.Module) -> nn.Module:
     """A fused model that ``torch.jit.script``, ``torch.export`` and :func:`frformat.mobile.export_mobile` take.
 
     Its parameters and persistent buffers are those of the model, by the same names and shapes: coefficients in zigzag
-    order, as an ``.frz`` file has them, for factored layers, and rebuilt tensors for all else. Bases are computed from
+    order, as an ``.frz`` file has them, for factored layers, and rebuilt tensors for all else; a skeleton of it tells
+    loaders which are which. Bases are computed from
     two numbers each, in about a millisecond per run, since storing them would take a hundred times as much.
 
     >>> export_mobile(portable(factorize(UNet(), image, "unet.frz")), "unet.ptl")
@@ -25,11 +26,17 @@ def portable(model: nn.Module) -> nn.Module:
         model: made by :func:`frformat.torch.factorize`; it is left as it is, and its parameters are shared.
 
     Raises:
-        ValueError: its layers were not fused.
+        ValueError: its layers were not fused, or some of them cannot be.
     """
     if not isinstance(model, fx.GraphModule):
         raise ValueError(
             f"{type(model).__name__} is not fused, summary(model).fusion says why; only fused models export"
+        )
+    alone = [node.target for node in model.graph.nodes if node.op == "call_module" and _is_factored(model, node)]
+    if alone:
+        raise ValueError(
+            f"{', '.join(map(str, alone))} cannot be exported on coefficients: convolutions with groups, and layers "
+            "whose inputs vary in their number of axes, only run here"
         )
     graph = copy.deepcopy(model.graph)
     *_, last_input = (node for node in graph.nodes if node.op == "placeholder")
@@ -60,10 +67,16 @@ def portable(model: nn.Module) -> nn.Module:
                     table = graph.call_function(torch.kron, (table, basis(lengths[axis], box[axis], double)))
         node.replace_all_uses_with(table)
         graph.erase_node(node)
-    return _with_calls(model, graph)
+    out = _with_calls(model, graph)
+    out.meta[SPECTRA] = spectra(model)
+    return out
 
 
-def _with_calls(model: fx.GraphModule, graph: fx.Graph) -> nn.Module:
+def _is_factored(model: fx.GraphModule, node: fx.Node) -> bool:
+    return isinstance(model.get_submodule(str(node.target)), Factored)
+
+
+def _with_calls(model: fx.GraphModule, graph: fx.Graph) -> fx.GraphModule:
     """The model of a graph, with methods of an interface in place of functions."""
     with warnings.catch_warnings():  # TorchScript is no longer developed, but it is what phones run
         warnings.filterwarnings("ignore", r".*torch\.jit\..* is deprecated")

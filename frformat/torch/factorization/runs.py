@@ -59,8 +59,11 @@ def find_runs(model: nn.Module, example: Example, layers: Iterable[nn.Module]) -
                 "give it elements, model.to_empty(device='cpu')"
             ) from error
         found.update({layer: [] for layer in found})
-        with torch.no_grad():
-            _call(model, example)
+        try:
+            with torch.no_grad():
+                _call(model, example)
+        except Exception as failure:  # whatever it does with this one
+            raise ValueError(f"{type(model).__name__} does not run on the example: {failure}") from failure
     finally:
         for hook in hooks:
             hook.remove()

@@ -42,7 +42,8 @@ def test_cosines(n, r):
 def test_the_lite_interpreter_takes_coefficients_by_name(fused, tmp_path):
     export = export_mobile(portable(fused), tmp_path / "model.ptl")
     assert export.runtime is not None
-    assert export.bytes < 20_000
+    assert export.bytes < 15_000
+    assert set(export.coefficients) < set(export.tensors)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         module = _load_for_lite_interpreter(io.BytesIO((tmp_path / "model.ptl").read_bytes()))
@@ -52,6 +53,13 @@ def test_the_lite_interpreter_takes_coefficients_by_name(fused, tmp_path):
     module.run_method("load_weights", {name: tensor.clone() for name, tensor in fused.state_dict().items()})
     with torch.no_grad():
         torch.testing.assert_close(module(x), fused(x), rtol=1e-4, atol=1e-4)
+
+
+def test_layers_that_only_run_here_are_named():
+    model = nn.Sequential(nn.Conv2d(64, 256, 3), nn.Conv2d(256, 256, 3, groups=2), nn.Conv2d(256, 64, 3)).eval()
+    factored = factorize(regularize(model, 33, factored=False), torch.rand(1, 64, 32, 32))
+    with pytest.raises(ValueError, match=r"^1 cannot be exported on coefficients: convolutions with groups"):
+        portable(factored)
 
 
 def test_torch_export(fused):
