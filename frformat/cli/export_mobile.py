@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from frformat.cli import terminal
-from frformat.cli.options import json_option
+from frformat.cli.options import json_option, tier_option
 from frformat.cli.output import force_option, writing
 from frformat.cli.terminal import clean, count
 
@@ -22,11 +22,16 @@ is run. The model must be one that TorchScript can compile, or, with --example, 
 against those of the oldest runtime. The app calls the skeleton's load_weights with the tensors of model.frz;
 the module android-decoder/pytorch does both.
 
+With --factored the skeleton runs on the coefficients of --weights and its weights are never rebuilt: it loads at once
+and takes little memory. It is made for as many coefficients as there are in that file, or at its --tier, and for inputs
+about as large as --example.
+
 \b
 Examples:
   frformat export-mobile unet -o model.ptl
   frformat export-mobile net.py:Net -o model.ptl --weights model.frz --complete complete.ptl
   frformat export-mobile net.py:make_net -o model.ptl --example 1,3,224,224
+  frformat export-mobile unet -o model.ptl --factored --weights model.frz --example 1,3,640,959
   frformat export-mobile unet -o model.pt        # the same for LibTorch, DJL and torch.jit.load
 """
 
@@ -35,9 +40,15 @@ Examples:
 @click.argument("model")
 @click.option("-o", "--output", metavar="OUT.ptl", type=click.Path(), required=True, help="The skeleton to write.")
 @click.option("--weights", metavar="IN.frz", type=click.Path(), help="Check that this file fits the model.")
+@click.option("--factored", is_flag=True, help="Run on coefficients. Needs --weights and --example.")
+@tier_option
 @click.option("--complete", metavar="OUT.ptl", type=click.Path(), help="Write the model with these weights, too.")
 @click.option(
-    "--example", "shapes", metavar="N,N,…", multiple=True, help="Shape of an input, to trace with. One for each input."
+    "--example",
+    "shapes",
+    metavar="N,N,…",
+    multiple=True,
+    help="Shape of an input, to trace with or choose factors for.",
 )
 @click.option("--probe", is_flag=True, help="Return the layers' outputs, too, for `frformat compare`. Needs --example.")
 @click.option("--runtime", metavar="RELEASE", default="1.12", show_default=True, help="The oldest runtime to run it.")
@@ -47,6 +58,8 @@ def export_mobile(
     model: str,
     output: str,
     weights: str | None,
+    factored: bool,
+    tier: int | None,
     complete: str | None,
     shapes: tuple[str, ...],
     probe: bool,
@@ -55,23 +68,35 @@ def export_mobile(
     as_json: bool,
 ) -> None:
     """See :data:`HELP`."""
+    context = click.get_current_context()
     if complete is not None and weights is None:
-        raise click.UsageError("--complete needs --weights.", click.get_current_context())
-    example = [_shape(text) for text in shapes]
+        raise click.UsageError("--complete needs --weights.", context)
+    if tier is not None and weights is None:
+        raise click.UsageError("--tier is one of --weights; name the file.", context)
+    if factored and (weights is None or not shapes):
+        raise click.UsageError("--factored needs --weights, and --example with the shape of an input.", context)
+    if factored and probe:
+        raise click.UsageError("A factored model has no outputs of layers to show; leave --probe out.", context)
+    sizes = [_shape(text) for text in shapes]
 
     import torch
 
     from frformat import mobile
-    from frformat.mobile.models import build, give
+    from frformat.mobile import models
 
     with writing(output, force):
-        net = build(model)
+        net = models.build(model)
         if weights is not None:
-            give(net, weights)
+            models.give(net, weights, tier=tier)
         options: dict[str, Any] = {"runtime": runtime, "probe": probe}
-        if example:
-            options["example"] = [torch.zeros(shape) for shape in example]
-        written = mobile.export_mobile(net, output, **options)
+        if sizes:
+            options["example"] = [torch.zeros(size) for size in sizes]
+        if factored:
+            assert weights is not None
+            thin = models.factored(net, weights, options["example"], tier=tier)
+            written = mobile.export_mobile(thin, output, runtime=runtime)
+        else:
+            written = mobile.export_mobile(net, output, **options)
     whole = None
     if complete is not None:
         with writing(complete, force):
@@ -94,12 +119,13 @@ def _shape(text: str) -> list[int]:
 
 
 def _show(written: Export, whole: Export | None, weights: str | None) -> None:
+    of = f", {len(written.coefficients):,} as coefficients," if written.coefficients else ""
     runs = f"PyTorch Mobile {written.runtime} and later" if written.runtime else "LibTorch, DJL and torch.jit.load"
     how = ", traced" if written.traced else ""
     click.echo(
         clean(
-            f"{written.path}: {count(written.bytes, 'byte')}, a skeleton of {count(len(written.tensors), 'tensor')} "
-            f"for {runs}{how}"
+            f"{written.path}: {count(written.bytes, 'byte')}, a skeleton of {count(len(written.tensors), 'tensor')}"
+            f"{of} for {runs}{how}"
         )
     )
     if weights is not None:

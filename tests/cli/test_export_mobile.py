@@ -3,12 +3,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from frformat.models import LeNet5
 from frformat.torch import save_model
 from tests.cli.command import frformat, refused
+
+TRAINED = Path(__file__).parents[2] / "examples" / "lenet5.frz"
+FACTORED = ("lenet5", "--factored", "--weights", TRAINED)
 
 SOURCE = """
 import torch
@@ -66,6 +70,31 @@ def test_a_skeleton_and_a_complete_model(weights: Path, tmp_path: Path):
     assert frformat(*args, "--force").code == 0
 
 
+def test_a_factored_skeleton_agrees_with_the_desktop(weights: Path, tmp_path: Path):
+    skeleton, complete = tmp_path / "factored.ptl", tmp_path / "complete.ptl"
+    args = ("export-mobile", "lenet5", "-o", skeleton, "--weights", TRAINED, "--factored", "--example", "1,1,28,28")
+    outcome = frformat(*args, "--complete", complete)
+    assert (outcome.code, outcome.err) == (0, "")
+    first, second, third = outcome.out.splitlines()
+    size = skeleton.stat().st_size
+    assert first == (
+        f"{skeleton}: {size:,} bytes, a skeleton of 8 tensors, 1 as coefficients, for PyTorch Mobile 1.12.2 and later"
+    )
+    assert "fits the model" in second
+    assert size < 10_000 < 4 * 431_080 < complete.stat().st_size
+    assert "with weights" in third
+    (tmp_path / "inputs").mkdir()
+    np.save(tmp_path / "inputs" / "x.npy", np.random.default_rng(0).random((3, 1, 28, 28), np.float32))
+    compare = ("compare", "lenet5", TRAINED, tmp_path / "inputs", "--phone", "lite", "--skeleton")
+    outcome = frformat(*compare, skeleton)
+    assert outcome.code == 0, outcome.err
+    assert "phone and desktop agree on 1 input: " in outcome.out
+    told = refused(*(weights if arg is TRAINED else arg for arg in compare), skeleton)
+    assert "the skeleton wants the coefficients of fc1.weight in a spectrum of [500, 50, 4, 4]" in told
+    assert "the file stores it as raw; export the skeleton again with this file" in told
+    assert "takes no weights" in refused(*compare, complete)
+
+
 def test_json(weights: Path, tmp_path: Path):
     told = frformat("export-mobile", "lenet5", "-o", tmp_path / "m.ptl", "--weights", weights, "--json").json
     assert told["complete"] is None
@@ -75,6 +104,7 @@ def test_json(weights: Path, tmp_path: Path):
     assert skeleton["bytecode"] >= 4
     assert "aten::conv2d" in skeleton["operators"]
     assert skeleton["tensors"][0] == "conv1.weight"
+    assert skeleton["coefficients"] == []
     assert not skeleton["traced"]
 
 
@@ -103,6 +133,12 @@ def test_misuse(weights: Path, source: Path, tmp_path: Path):
         (("resnet20", "-o", out, "--weights", weights), "does not fit ResNet20"),
         (("lenet5", "-o", out, "--weights", tmp_path / "none.frz"), "No such file"),
         (("lenet5", "-o", out, "--complete", tmp_path / "c.ptl"), "--complete needs --weights"),
+        (("lenet5", "-o", out, "--tier", "0"), "--tier is one of --weights"),
+        (("lenet5", "-o", out, "--factored", "--example", "1,1,28,28"), "--factored needs --weights"),
+        (("lenet5", "-o", out, "--factored", "--weights", TRAINED), "--example with the shape"),
+        ((*FACTORED, "-o", out, "--example", "1,1,28,28", "--probe"), "leave --probe out"),
+        ((*FACTORED, "-o", out, "--example", "1,3,28,28"), "LeNet5 does not run on the example"),
+        ((*FACTORED, "-o", out, "--example", "1,1,28,28", "--tier", "3"), "tier 3 of 1"),
         (("lenet5", "-o", out, "--example", "1,x"), "'1,x' is not a shape"),
         (("lenet5", "-o", out, "--runtime", "0.4"), "no table of runtime '0.4'"),
         (("lenet5", "-o", out, "--probe"), "give an example"),
