@@ -136,7 +136,7 @@ public class FrzFile private constructor(private val container: Container, optio
      */
     @Throws(IOException::class)
     public fun forEach(memory: TensorMemory, visitor: TensorVisitor) {
-        val allocate = { info: TensorInfo -> portion(memory.memory(info), info) }
+        val allocate = { info: TensorInfo -> memory.memory(info)?.let { portion(it, info) } }
         loader.forEach(0, allocate) { info, bytes -> visitor.visit(rebuilt(info, bytes.slice())) }
     }
 

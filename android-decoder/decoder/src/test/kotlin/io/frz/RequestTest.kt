@@ -155,6 +155,12 @@ class RequestTest {
         val seen = ArrayList<FrzTensor>()
         file.forEach(place) { seen.add(it) }
         for (tensor in seen) assertEquals(all.getValue(tensor.name).buffer, tensor.buffer, tensor.name)
+        val some = ArrayList<String>()
+        file.forEach({ if (it.name in setOf("conv", "b.0")) null else ByteBuffer.allocateDirect(it.bytes.toInt()) }) {
+            assertEquals(all.getValue(it.name).buffer, it.buffer, it.name)
+            some.add(it.name)
+        }
+        assertEquals(listOf("step", "b.1", "b.2"), some)
         memory.position(3).limit(3 + 128)
         assertEquals(all.getValue("conv").buffer, memory.slice())
         assertThrows(IllegalArgumentException::class.java) {

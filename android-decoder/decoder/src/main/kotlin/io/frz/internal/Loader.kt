@@ -53,10 +53,10 @@ internal class Loader(
         forEach(largest, { info -> memory.apply { clear().limit(info.bytes.toInt()) } }, deliver)
     }
 
-    /** Decodes the model's tensors into what [allocate] gives for each, of [reserved] bytes; hands it to [deliver]. */
+    /** Decodes the model's tensors into what [allocate] gives, null for none, of [reserved] bytes; hands it to [deliver]. */
     fun forEach(
         reserved: Long,
-        allocate: (info: TensorInfo) -> ByteBuffer,
+        allocate: (info: TensorInfo) -> ByteBuffer?,
         deliver: (info: TensorInfo, memory: ByteBuffer) -> Unit
     ) {
         val used = groups.filter { group -> group.tensors.any { model.heldBy(it) != null } }
@@ -65,10 +65,12 @@ internal class Loader(
             lateinit var tensor: TensorInfo
             lateinit var memory: ByteBuffer
             val want = { index: Int ->
-                model.heldBy(group.tensors[index])?.let {
-                    tensor = it
-                    memory = allocate(it)
-                    Wanted(memory, model.start(it))
+                model.heldBy(group.tensors[index])?.let { info ->
+                    allocate(info)?.let {
+                        tensor = info
+                        memory = it
+                        Wanted(it, model.start(info))
+                    }
                 }
             }
             decode(group.record, reserved, want) { deliver(tensor, memory) }
