@@ -4,7 +4,8 @@
 another network, ``wide.ptl`` one with a larger tensor and two tiers. ``.frz`` files beside them hold their weights,
 ``rows.frz`` raw ones of ``other.ptl`` that differ from tier to tier; outputs are in ``tiny.expected.txt``.
 ``unet.ptl`` is the reference network with 759 random coefficients, and ``unet.expected.npy`` what it makes of a small
-image.
+image. ``NAME.factored.ptl`` runs on the coefficients of ``NAME.frz``; in ``turned.frz`` and ``plain.frz`` they are of
+another spectrum, or not there.
 """
 
 from pathlib import Path
@@ -16,7 +17,8 @@ from torch import Tensor, nn
 import frformat
 from frformat.mobile import export_mobile
 from frformat.models import UNet
-from frformat.torch import load_model, save_model
+from frformat.torch import factorize, load_model, save_model
+from frformat.torch.factorization import portable
 
 HERE = Path(__file__).parent
 
@@ -98,6 +100,16 @@ def main() -> None:
     spectra = {name: frformat.Spectrum.of(weight.numpy(), k=200) for name, weight in wide.state_dict().items()}
     frformat.save_file(spectra, HERE / "wide.frz", tiers=[50], compression="core")
 
+    factored = portable(factorize(wide, torch.ones(1, 1024), HERE / "wide.frz"))
+    export_mobile(factored, HERE / "wide.factored.ptl")
+    export_mobile(factored, HERE / "wide.factored.pt")
+    load_model(wide, HERE / "wide.frz")
+    with torch.no_grad():
+        np.save(HERE / "wide.expected.npy", wide(torch.ones(1, 1024)).numpy())
+    spectra["second.weight"] = frformat.Spectrum(spectra["second.weight"].coefficients, (1024, 512))
+    frformat.save_file(spectra, HERE / "turned.frz", compression="core")
+    frformat.save_file({"first.weight": np.zeros(4, np.float32)}, HERE / "plain.frz")
+
     unet = UNet().eval()
     export_mobile(unet, HERE / "unet.ptl")
     spectra = {}
@@ -105,6 +117,7 @@ def main() -> None:
         values = np.random.default_rng(len(name)).normal(0, 0.05 * weight.numel() ** 0.5, 33)
         spectra[name] = frformat.Spectrum(values.astype(np.float16), tuple(weight.shape))
     frformat.save_file(spectra, HERE / "unet.frz", compression="core")
+    export_mobile(portable(factorize(unet, torch.zeros(1, 3, 64, 64), HERE / "unet.frz")), HERE / "unet.factored.ptl")
     load_model(unet, HERE / "unet.frz")
     with torch.no_grad():
         np.save(HERE / "unet.expected.npy", unet(torch.linspace(0, 1, 3 * 1024).reshape(1, 3, 32, 32)).numpy())

@@ -53,7 +53,7 @@ internal class Loader(
         forEach(largest, { info -> memory.apply { clear().limit(info.bytes.toInt()) } }, deliver)
     }
 
-    /** Decodes the model's tensors into what [allocate] gives, null for none, of [reserved] bytes; hands it to [deliver]. */
+    /** Decodes the model's tensors into what [allocate] gives, if any, of [reserved] bytes; hands it to [deliver]. */
     fun forEach(
         reserved: Long,
         allocate: (info: TensorInfo) -> ByteBuffer?,

@@ -14,8 +14,9 @@ import picocli.CommandLine.Spec
 @Command(
     name = "bench",
     description = [
-        "Measures loading skeleton and weights against loading the same module with its weights inside, and the memory",
-        "that loading takes above that of the weights. Both are loaded alternately; medians are printed."
+        "Measures loading skeleton and weights, and running, against another file of the same network: the module with",
+        "its weights inside, or another skeleton, such as the one that is not factored. Both are loaded alternately;",
+        "times are medians, memory is the most that was resident above what was before."
     ],
     mixinStandardHelpOptions = true
 )
@@ -23,10 +24,13 @@ internal class Bench : Runnable {
     @Mixin
     private lateinit var opening: Opening
 
-    @Parameters(index = "2", paramLabel = "COMPLETE", description = ["the module with its weights inside"])
-    private lateinit var complete: File
+    @Parameters(index = "2", paramLabel = "OTHER", description = ["the module with its weights inside"])
+    private lateinit var other: File
 
-    @Option(names = ["--input"], paramLabel = "NPY", required = true, description = ["what to run the first time on"])
+    @Option(names = ["--skeletons"], description = ["OTHER is a skeleton, too, for the same weights"])
+    private var skeletons = false
+
+    @Option(names = ["--input"], paramLabel = "NPY", required = true, description = ["what to run on"])
     private lateinit var input: File
 
     @Option(names = ["--runs"], paramLabel = "N", description = ["measured runs (default: 9)"])
@@ -38,7 +42,7 @@ internal class Bench : Runnable {
     @Spec
     private lateinit var spec: CommandSpec
 
-    private class Run(val load: Double, val first: Double, val above: Long)
+    private class Run(val load: Double, val first: Double, val run: Double, val loading: Long, val running: Long)
 
     override fun run() {
         val example = NdArray.read(input)
@@ -50,22 +54,25 @@ internal class Bench : Runnable {
         val ours = ArrayList<Run>()
         val theirs = ArrayList<Run>()
         repeat(runs + 1) {
-            ours.add(measure(example, weights) { opening.load() })
-            theirs.add(measure(example, weights) { engine.loadComplete(complete) })
+            ours.add(measure(example) { opening.load() })
+            theirs.add(measure(example) { if (skeletons) opening.load(other) else engine.loadComplete(other) })
         }
         report(weights, largest, ours, theirs)
     }
 
-    private fun measure(example: NdArray, weights: Long, load: () -> Model): Run {
+    private fun measure(example: NdArray, load: () -> Model): Run {
         Memory.collect()
         Memory.forgetPeak()
         val before = Memory.resident()
         val start = System.nanoTime()
         return load().use { model ->
             val loaded = System.nanoTime()
-            val peak = Memory.peak()
+            val loading = Memory.peak() - before
             model.forward(example)
-            Run((loaded - start) / 1e6, (System.nanoTime() - start) / 1e6, peak - before - weights)
+            val first = System.nanoTime()
+            model.forward(example)
+            val run = System.nanoTime() - first
+            Run((loaded - start) / 1e6, (first - start) / 1e6, run / 1e6, loading, Memory.peak() - before)
         }
     }
 
@@ -74,14 +81,19 @@ internal class Bench : Runnable {
             "weights_bytes" to weights,
             "largest_tensor_bytes" to largest,
             "first_run_load_ms" to ours[0].load,
-            "first_run_complete_ms" to theirs[0].load,
+            "first_run_other_load_ms" to theirs[0].load,
             "load_ms" to median(ours.drop(1)) { it.load },
-            "complete_ms" to median(theirs.drop(1)) { it.load },
+            "other_load_ms" to median(theirs.drop(1)) { it.load },
             "ratio" to median(ours.drop(1).zip(theirs.drop(1))) { (our, their) -> our.load / their.load },
             "first_output_ms" to median(ours.drop(1)) { it.first },
-            "complete_first_output_ms" to median(theirs.drop(1)) { it.first },
-            "peak_above_weights_bytes" to ours.maxOf { it.above },
-            "complete_peak_above_weights_bytes" to theirs.maxOf { it.above }
+            "other_first_output_ms" to median(theirs.drop(1)) { it.first },
+            "run_ms" to median(ours.drop(1)) { it.run },
+            "other_run_ms" to median(theirs.drop(1)) { it.run },
+            "run_ratio" to median(ours.drop(1).zip(theirs.drop(1))) { (our, their) -> our.run / their.run },
+            "peak_loading_bytes" to ours.maxOf { it.loading },
+            "other_peak_loading_bytes" to theirs.maxOf { it.loading },
+            "peak_running_bytes" to ours.maxOf { it.running },
+            "other_peak_running_bytes" to theirs.maxOf { it.running }
         )
         val out = spec.commandLine().out
         if (json) {

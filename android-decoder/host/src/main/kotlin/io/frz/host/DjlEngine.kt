@@ -14,9 +14,11 @@ import io.frz.DType
 import io.frz.FrzFile
 import io.frz.FrzOptions
 import io.frz.FrzTensor
+import io.frz.TensorMemory
 import io.frz.pytorch.FrzModuleOptions
 import java.io.File
 import java.nio.Buffer
+import java.nio.ByteBuffer
 import java.nio.FloatBuffer
 import java.nio.IntBuffer
 
@@ -45,8 +47,19 @@ internal class DjlEngine : Engine {
         val opening = FrzOptions.builder().threads(options.threads)
         options.tier?.let { opening.tier(it) }
         FrzFile.open(weights, opening.build()).use { frz ->
-            val names = frz.aliases.entries.groupBy({ it.value }, { it.key })
-            frz.forEach { tensor -> model.hand(tensor, listOf(tensor.name) + names[tensor.name].orEmpty()) }
+            val aliases = frz.aliases.entries.groupBy({ it.value }, { it.key })
+            val names = { tensor: String -> listOf(tensor) + aliases[tensor].orEmpty() }
+            val wanted = model.coefficientsWanted()
+            for ((name, spectrum) in wanted) {
+                val info = frz.tensor(name)
+                val stored = info.view ?: info.shape
+                if (!spectrum.contentEquals(stored)) throw Failure("$name has a spectrum of ${stored.asList()}")
+                model.hand(name, frz.coefficients(name))
+            }
+            val memory = TensorMemory { info ->
+                if (wanted.keys.containsAll(names(info.name))) null else ByteBuffer.allocateDirect(info.bytes.toInt())
+            }
+            frz.forEach(memory) { tensor -> model.hand(tensor, names(tensor.name) - wanted.keys) }
         }
         return model
     }
@@ -63,6 +76,17 @@ internal class DjlEngine : Engine {
             block = model.block as PtSymbolBlock
         }
 
+        /** The weights that it wants as coefficients, with the shapes in which their spectra are taken. */
+        fun coefficientsWanted(): Map<String, LongArray> =
+            IValueUtils.runMethod(block, "coefficients_wanted").use { result ->
+                result.toIValueMap().mapValues { it.value.toLongArray() }
+            }
+
+        /** Gives [coefficients] to the model as the weight called [name]. */
+        fun hand(name: String, coefficients: FloatArray) {
+            manager.newSubManager().use { scope -> hand(scope.create(coefficients) as PtNDArray, listOf(name)) }
+        }
+
         /** Gives [tensor] to the model under each of its [names]. */
         fun hand(tensor: FrzTensor, names: List<String>) {
             manager.newSubManager().use { scope ->
@@ -72,10 +96,13 @@ internal class DjlEngine : Engine {
                     val (elements, type) = elements(tensor)
                     scope.create(elements, Shape(*tensor.shape), type)
                 }
-                val array = given as PtNDArray
-                IValue.stringMapFrom(names.associateWith { array }).use { map ->
-                    IValueUtils.runMethod(block, "load_weights", map).close()
-                }
+                hand(given as PtNDArray, names)
+            }
+        }
+
+        private fun hand(array: PtNDArray, names: List<String>) {
+            IValue.stringMapFrom(names.associateWith { array }).use { map ->
+                IValueUtils.runMethod(block, "load_weights", map).close()
             }
         }
 

@@ -43,7 +43,7 @@ internal class Opening {
         engines.create().also { engine -> runtimeThreads?.let { engine.setThreads(it) } }
     }
 
-    fun load(): Model = engine.load(skeleton, weights, options)
+    fun load(skeleton: File = this.skeleton): Model = engine.load(skeleton, weights, options)
 
     private val options: FrzModuleOptions by lazy {
         try {

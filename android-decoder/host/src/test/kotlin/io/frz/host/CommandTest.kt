@@ -95,6 +95,15 @@ class CommandTest {
     }
 
     @Test
+    fun `the reference network computes the same on its coefficients`() {
+        input("ramp", 0f, 1f, 1, 3, 32, 32)
+        report(model("unet.factored.ptl"), model("unet.frz"), inputs, "--runtime-threads", 1)
+        val expected = NdArray.read(model("unet.expected.npy")).values
+        val found = NdArray.read(File(folder, "ramp.out.npy")).values
+        assertArrayEquals(expected, found, 1e-3f * expected.max())
+    }
+
+    @Test
     fun `bench compares with the module that has its weights inside`() {
         val image = input("image", -1f, 1f, 1, 1, 6, 6)
         val models = arrayOf(model("other.ptl"), model("other.frz"), model("complete.ptl"))
@@ -104,7 +113,14 @@ class CommandTest {
         assertEquals(160, report["weights_bytes"].asInt)
         assertEquals(144, report["largest_tensor_bytes"].asInt)
         assertTrue(report["ratio"].asDouble > 0)
+        assertTrue(report["run_ms"].asDouble > 0)
         assertTrue("ratio" in host("bench", *models, "--input", image, "--runs", 1).out)
+        val skeletons = arrayOf<Any>(model("wide.factored.ptl"), model("wide.frz"), model("wide.ptl"), "--skeletons")
+        val vector = input("vector", 1f, 1f, 1, 1024)
+        val thin = JsonParser.parseString(
+            host("bench", *skeletons, "--input", vector, "--runs", 1, "--json").out
+        ).asJsonObject
+        assertTrue(thin["peak_loading_bytes"].asLong < thin["other_peak_loading_bytes"].asLong)
     }
 
     @Test

@@ -10,18 +10,22 @@ import org.junit.jupiter.api.io.TempDir
 
 /** A second opinion: LibTorch. It has a process of its own, because two copies of PyTorch in one do not get along. */
 class DjlTest {
-    @Test
-    fun `LibTorch computes the same from weights of every type`(@TempDir folder: File) {
+    private val models = File("../pytorch/src/test/resources")
+
+    @TempDir
+    lateinit var folder: File
+
+    /** What LibTorch makes of [input] with a skeleton and weights. */
+    private fun outputOf(skeleton: String, weights: String, input: NdArray): FloatArray {
         val here = System.getProperty("os.name") == "Linux" && System.getProperty("os.arch") == "amd64"
         assumeTrue(here) { "not run: its library is for x86-64 Linux" }
-        val models = File("../pytorch/src/test/resources")
         val inputs = File(folder, "in").apply { mkdir() }
-        NdArray(longArrayOf(1, 1, 6, 6), FloatArray(36) { -1 + 2 * it / 35f }).write(File(inputs, "image.npy"))
+        input.write(File(inputs, "x.npy"))
         val report = File(folder, "report.json")
         val code = commandLine().execute(
             "report",
-            "$models/tiny.pt",
-            "$models/tiny.frz",
+            "$models/$skeleton",
+            "$models/$weights",
             "$inputs",
             "-o",
             "$report",
@@ -31,7 +35,20 @@ class DjlTest {
         assertEquals(0, code)
         val runtime = JsonParser.parseString(report.readText()).asJsonObject.getAsJsonObject("runtime")
         assertEquals("djl-libtorch", runtime["name"].asString)
+        return NdArray.read(File(folder, "x.out.npy")).values
+    }
+
+    @Test
+    fun `LibTorch computes the same from weights of every type`() {
+        val image = NdArray(longArrayOf(1, 1, 6, 6), FloatArray(36) { -1 + 2 * it / 35f })
         val expected = File(models, "tiny.expected.txt").readLines().map { it.toFloat() }.toFloatArray()
-        assertArrayEquals(expected, NdArray.read(File(folder, "image.out.npy")).values, 2e-4f)
+        assertArrayEquals(expected, outputOf("tiny.pt", "tiny.frz", image), 2e-4f)
+    }
+
+    @Test
+    fun `LibTorch computes the same from coefficients`() {
+        val expected = NdArray.read(File(models, "wide.expected.npy")).values
+        val ones = NdArray(longArrayOf(1, 1024), FloatArray(1024) { 1f })
+        assertArrayEquals(expected, outputOf("wide.factored.pt", "wide.frz", ones), 1e-5f * expected.max())
     }
 }

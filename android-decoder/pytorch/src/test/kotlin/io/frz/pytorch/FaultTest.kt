@@ -73,6 +73,29 @@ class FaultTest : OnRuntime() {
     }
 
     @Test
+    fun `coefficients of another number or spectrum do not fit`() {
+        val factored = resource("wide.factored.ptl")
+        val low = FrzModuleOptions.builder().tier(0).build()
+        val cases = mapOf(
+            "first.weight has coefficients [50], the model wants [200]" to ("wide.frz" to low),
+            "second.weight in a spectrum of [512, 1024], the file stores it in one of [1024, 512]" to
+                ("turned.frz" to FrzModuleOptions.DEFAULT),
+            "first.weight in a spectrum of [1024, 1024], the file stores it as raw" to
+                ("plain.frz" to FrzModuleOptions.DEFAULT),
+            "left over" to ("other.frz" to FrzModuleOptions.DEFAULT)
+        )
+        for ((text, given) in cases) {
+            val (weights, options) = given
+            val thrown = assertThrows(FrzModuleException::class.java) {
+                FrzModule.load(factored, resource(weights), options)
+            }
+            assertEquals(Kind.MISMATCH, thrown.kind)
+            assertTrue(text in thrown.message!! && "\n" !in thrown.message!!, thrown.message)
+            if (weights != "other.frz") assertTrue("export" in thrown.message!!, thrown.message)
+        }
+    }
+
+    @Test
     fun `exchanged parts are told apart`() {
         assertEquals(Kind.SKELETON_DAMAGED, fault(weights, skeleton).kind)
         val magic = assertThrows(FrzException::class.java) { load(skeleton, skeleton) }

@@ -86,6 +86,31 @@ class FrzModuleTest : OnRuntime() {
     }
 
     @Test
+    fun `a factored network takes coefficients and nothing large is rebuilt`() {
+        val coefficients = 4L * 2 * 200
+        val biases = 4L * (1024 + 512)
+        val needed = coefficients + biases + 4L * 1024
+        fun options(budget: Long) = FrzModuleOptions.builder().memoryBudget(budget)
+        val seen = ArrayList<Pair<Long, Long>>()
+        val skeleton = resource("wide.factored.ptl")
+        val watched = options(1 shl 14).verify(true).progress { done, total -> seen.add(done to total) }.build()
+        val factored = FrzModule.load(skeleton, resource("wide.frz"), watched)
+        assertEquals(listOf(0L, coefficients + biases), seen.map { it.first })
+        assertEquals(setOf(coefficients + biases), seen.map { it.second }.toSet())
+        val refused = assertThrows(FrzException::class.java) {
+            FrzModule.load(skeleton, resource("wide.frz"), options(1000).build())
+        }
+        assertEquals(ErrorCode.BUDGET, refused.code)
+        assertTrue("take $needed bytes and may take 1000" in refused.message!!, refused.message)
+        val rebuilt = FrzModule.load(resource("wide.ptl"), resource("wide.frz"))
+        val expected = wideOutputOf(rebuilt)
+        assertArrayEquals(expected, wideOutputOf(factored), 1e-5f * expected.max())
+        FrzModule.loadWeights(factored, wideWeights)
+        assertArrayEquals(expected, wideOutputOf(factored), 1e-5f * expected.max())
+        listOf(factored, rebuilt).forEach(Module::destroy)
+    }
+
+    @Test
     fun `options reach the decoder`() {
         val threads = FrzModuleOptions.builder().threads(3).verify(true).build()
         val module = FrzModule.load(resource("wide.ptl"), resource("wide.frz"), threads)

@@ -11,10 +11,12 @@ import io.frz.pytorch.FrzModuleOptions
 import java.nio.ByteBuffer
 import org.pytorch.IValue
 import org.pytorch.Module
+import org.pytorch.Tensor
 
 /**
  * Hands the weights of [file] to [module]: each tensor is rebuilt in a piece of the same memory, and handed over before
- * that memory is used again. Nothing but the module's own copies and this memory is taken.
+ * that memory is used again; of those that the module wants as coefficients, these are, and nothing is rebuilt. Nothing
+ * but the module's own copies and this memory is taken.
  */
 internal class HandOver(
     private val module: Module,
@@ -22,21 +24,21 @@ internal class HandOver(
     private val options: FrzModuleOptions,
     private val cancellation: Cancellation
 ) {
-    private val names: Map<String, List<String>> = file.model.associate { it.name to arrayListOf(it.name) }.also {
-        file.aliases.forEach { (alias, target) -> it[target]?.add(alias) }
+    /** Fails if the module takes no weights, or not those of this file. */
+    private val shares = Share.of(file, Native.coefficientsWanted(module)).associateBy { it.info.name }
+    private val total = shares.values.fold(0L) { sum, share ->
+        sum(sum, sum(share.rebuiltBytes, share.coefficientBytes))
     }
-    private val sizes = file.model.associate { it.name to Elements.bytes(it) }
-    private val total = sizes.values.fold(0L, ::sum)
     private var done = 0L
 
     fun run() {
-        Native.weightsMissing(module) // Fails now if the module takes no weights.
         requireMemory()
         if (options.verify) file.verify()
-        val largest = sizes.values.maxOrNull() ?: 0
+        val largest = shares.values.maxOfOrNull { it.bytes } ?: 0
         WeightMemory.lend(maxOf(largest, minOf(total, BATCH))) { memory ->
             val batch = Batch(memory)
             options.progress?.onProgress(0, total)
+            for (share in shares.values) if (share.coefficients.isNotEmpty()) batch.addCoefficients(share)
             file.forEach(batch::memory, batch::add)
             batch.handOver()
         }
@@ -53,16 +55,17 @@ internal class HandOver(
 
     private fun requireMemory() {
         val budget = options.memoryBudget ?: return
-        val copies = file.model.fold(0L) { sum, info ->
-            names.getValue(info.name).fold(sum) { s, _ -> sum(s, sizes.getValue(info.name)) }
+        val copies = shares.values.fold(0L) { before, share ->
+            val rebuilt = share.rebuilt.fold(before) { sum, _ -> sum(sum, share.rebuiltBytes) }
+            share.coefficients.fold(rebuilt) { sum, _ -> sum(sum, share.coefficientBytes) }
         }
-        val largest = file.model.maxByOrNull { sizes.getValue(it.name) } ?: return
-        val needed = sum(copies, sizes.getValue(largest.name))
+        val largest = shares.values.maxByOrNull { it.bytes } ?: return
+        val needed = sum(copies, largest.bytes)
         if (needed > budget) {
             throw FrzException(
                 ErrorCode.BUDGET,
                 "the weights and the memory to rebuild them take $needed bytes and may take $budget; allow more",
-                largest.name
+                largest.info.name
             )
         }
     }
@@ -74,23 +77,45 @@ internal class HandOver(
         private var end = 0
         private lateinit var place: ByteBuffer
 
-        /** Where to rebuild the next tensor. A 16-bit one goes to the upper half of what it takes when widened. */
-        fun memory(info: TensorInfo): ByteBuffer {
-            val size = sizes.getValue(info.name)
-            if (size > memory.capacity() - end) handOver()
-            cancellation.check()
-            place = slice(memory, end, size.toInt())
-            end = minOf(memory.capacity().toLong(), (end + size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT).toInt()
-            return slice(place, (size - info.bytes).toInt(), info.bytes.toInt())
+        /**
+         * Where to rebuild the next tensor, if that is wanted. A 16-bit one goes to the upper half of what it takes
+         * when widened.
+         */
+        fun memory(info: TensorInfo): ByteBuffer? {
+            val share = shares.getValue(info.name)
+            if (share.rebuilt.isEmpty()) return null
+            place = room(share.rebuiltBytes)
+            return slice(place, (share.rebuiltBytes - info.bytes).toInt(), info.bytes.toInt())
         }
 
         /** Takes note that [tensor] has been rebuilt there. */
         fun add(tensor: FrzTensor) {
-            val info = file.tensor(tensor.name)
+            val share = shares.getValue(tensor.name)
             Elements.widen(tensor.dtype, place)
-            val value = IValue.from(Elements.of(info).tensor(place, tensor.shape))
-            for (name in names.getValue(tensor.name)) weights[name] = value
-            bytes += sizes.getValue(tensor.name)
+            put(share.rebuilt, Elements.of(share.info).tensor(place, tensor.shape), share.rebuiltBytes)
+        }
+
+        /** Adds the coefficients of [share], (k,). */
+        fun addCoefficients(share: Share) {
+            val values = room(share.coefficientBytes).asFloatBuffer()
+            values.put(file.coefficients(share.info.name)).rewind()
+            val shape = longArrayOf(share.info.kept.toLong())
+            put(share.coefficients, Tensor.fromBlob(values, shape), share.coefficientBytes)
+        }
+
+        /** [size] bytes of memory; what is there is handed over first if there is no room beside it. */
+        private fun room(size: Long): ByteBuffer {
+            if (size > memory.capacity() - end) handOver()
+            cancellation.check()
+            val room = slice(memory, end, size.toInt())
+            end = minOf(memory.capacity().toLong(), (end + size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT).toInt()
+            return room
+        }
+
+        private fun put(names: List<String>, tensor: Tensor, size: Long) {
+            val value = IValue.from(tensor)
+            for (name in names) weights[name] = value
+            bytes += size
         }
 
         /** Gives what is there to the module, after which the memory is free again. */

@@ -23,10 +23,20 @@ internal object Native {
     fun weightsMissing(module: Module): Set<String> = guarded({ failure ->
         FrzModuleException(
             Kind.SKELETON_UNSUPPORTED,
-            "the module takes no weights; export a skeleton with `frformat export-mobile`: " + reason(failure),
+            "the module does not tell which weights it lacks: " + reason(failure),
             failure
         )
     }) { module.runMethod("weights_missing").toList().mapTo(LinkedHashSet()) { it.toStr() } }
+
+    /** The weights that [module] wants as coefficients, with the shapes in which their spectra are taken. */
+    fun coefficientsWanted(module: Module): Map<String, List<Long>> = guarded({ failure ->
+        FrzModuleException(
+            Kind.SKELETON_UNSUPPORTED,
+            "the module takes no weights, or as an earlier release gave them; " +
+                "export a skeleton with `frformat export-mobile`: " + reason(failure),
+            failure
+        )
+    }) { module.runMethod("coefficients_wanted").toDictStringKey().mapValues { it.value.toLongList().asList() } }
 
     /** Gives [weights] to [module], which copies them. */
     fun loadWeights(module: Module, weights: Map<String, IValue>) {

@@ -1,0 +1,52 @@
+package io.frz.pytorch.internal
+
+import io.frz.Coding
+import io.frz.FrzFile
+import io.frz.TensorInfo
+import io.frz.pytorch.FrzModuleException
+import io.frz.pytorch.FrzModuleException.Kind
+
+/**
+ * What a module takes of one tensor of a file.
+ *
+ * @property rebuilt the names by which it takes the tensor
+ * @property coefficients the names by which it takes the tensor's coefficients, as a factored network does
+ */
+internal class Share private constructor(
+    val info: TensorInfo,
+    val rebuilt: List<String>,
+    val coefficients: List<String>
+) {
+    /** The size of the tensor in the runtime; 0 if it is not rebuilt. */
+    val rebuiltBytes: Long = if (rebuilt.isEmpty()) 0 else Elements.bytes(info)
+
+    /** The size of its coefficients in the runtime; 0 if they are not wanted. */
+    val coefficientBytes: Long = if (coefficients.isEmpty()) 0 else info.kept * Float.SIZE_BYTES.toLong()
+
+    /** The memory to prepare it in. */
+    val bytes: Long = maxOf(rebuiltBytes, coefficientBytes)
+
+    companion object {
+        /** The shares of a module that wants some weights as coefficients in spectra of the shapes [wanted]. */
+        fun of(file: FrzFile, wanted: Map<String, List<Long>>): List<Share> {
+            wanted.forEach { (name, spectrum) -> if (name in file) check(file.tensor(name), name, spectrum) }
+            val aliases = file.aliases.entries.groupBy({ it.value }, { it.key })
+            return file.model.map { info ->
+                val names = listOf(info.name) + aliases[info.name].orEmpty()
+                val (coefficients, rebuilt) = names.partition { it in wanted }
+                Share(info, rebuilt, coefficients)
+            }
+        }
+
+        private fun check(info: TensorInfo, name: String, spectrum: List<Long>) {
+            val stored = (info.view ?: info.shape).asList()
+            if (info.coding == Coding.DCT && stored == spectrum) return
+            throw FrzModuleException(
+                Kind.MISMATCH,
+                "the skeleton wants the coefficients of $name in a spectrum of $spectrum, the file stores it " +
+                    (if (info.coding == Coding.DCT) "in one of $stored" else "as ${info.coding.label}") +
+                    "; export the skeleton again with this file"
+            )
+        }
+    }
+}
