@@ -30,7 +30,8 @@ network, which wants coefficients and never sees the tensors. This is what both 
     one of them was given.
 
 ``forward(…)`` and the model's other exported methods
-    As the model has them, in evaluation mode. As long as weights are missing they raise an error that starts with
+    As the model has them, in evaluation mode. The elements of tensors that they return, also in lists, dicts and
+    tuples, are in row-major order in memory: PyTorch Mobile hands out memory as it is. As long as weights are missing they raise an error that starts with
     ``frz:``, says to call ``load_weights`` and names up to 20 of the missing weights.
 
 A ``.ptl`` skeleton is for the lite interpreter of PyTorch Mobile 1.12 and later. Runtimes do not check what they read,

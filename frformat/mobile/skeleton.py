@@ -37,7 +37,8 @@ GUARDED: Final = """
 def {name}(self{parameters}):
     if not self._ready:
         refuse(self.weights_missing())
-    return self.model.{name}({arguments})
+    out = self.model.{name}({arguments})
+    return {result}
 """
 """A method that calls that of the model, or refuses to as long as weights are missing."""
 
@@ -107,11 +108,27 @@ def _methods(model: nn.Module, inner: torch.jit.ScriptModule) -> Iterator[str]:
 def _guarded(name: str, inner: torch.jit.ScriptModule) -> str:
     """Source of :data:`GUARDED` for a method of the model, with its parameters."""
     parameters, arguments = "", []
-    for argument in getattr(inner, name).schema.arguments[1:]:
+    schema = getattr(inner, name).schema
+    for argument in schema.arguments[1:]:
         default = f" = {argument.default_value!r}" if argument.has_default_value() else ""
         parameters += f", {argument.name}: {argument.type.annotation_str}{default}"
         arguments.append(f"{argument.name}={argument.name}")
-    return GUARDED.format(name=name, parameters=parameters, arguments=", ".join(arguments))
+    result = _contiguous("out", schema.returns[0].type)
+    return GUARDED.format(name=name, parameters=parameters, arguments=", ".join(arguments), result=result)
+
+
+def _contiguous(value: str, kind: Any) -> str:
+    """TorchScript for a result whose tensors are in row-major order: PyTorch Mobile hands out memory as it is."""
+    if isinstance(kind, torch.TensorType):
+        return f"{value}.contiguous()"
+    if isinstance(kind, torch.ListType) and isinstance(kind.getElementType(), torch.TensorType):
+        return f"[each.contiguous() for each in {value}]"
+    if isinstance(kind, torch.DictType) and isinstance(kind.getValueType(), torch.TensorType):
+        return f"{{key: {value}[key].contiguous() for key in {value}.keys()}}"
+    if isinstance(kind, torch.TupleType) and kind.annotation_str.startswith("Tuple["):  # not a named one
+        parts = [_contiguous(f"{value}[{index}]", part) for index, part in enumerate(kind.elements())]
+        return f"({', '.join(parts)},)"
+    return value
 
 
 def _place(name: str, probe: bool) -> str:

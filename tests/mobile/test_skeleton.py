@@ -189,3 +189,28 @@ def test_a_model_that_is_torchscript_already(traced: bool, tmp_path: Path):
     module.run_method("load_weights", dict(model.state_dict()))
     with torch.no_grad():
         torch.testing.assert_close(module(x), model(x), rtol=0, atol=0)
+
+
+class Strided(nn.Module):
+    """Returns tensors of which none lies in memory row after row."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor], dict[str, Tensor], int]:
+        x = x.t()
+        return x, [x, x], {"a": x}, 3
+
+    @torch.jit.export
+    def alone(self, x: Tensor) -> Tensor:
+        return x.contiguous(memory_format=torch.channels_last)
+
+
+def test_what_is_returned_is_in_row_major_order(tmp_path: Path):
+    module, x = lite(Strided(), tmp_path), torch.randn(2, 3)
+    first, second, third, fourth = module(x)
+    for found in (first, *second, third["a"]):
+        assert found.is_contiguous()
+        torch.testing.assert_close(found, x.t())
+    assert fourth == 3
+    image = torch.randn(1, 2, 3, 4)
+    found = module.run_method("alone", image)
+    assert found.is_contiguous()
+    torch.testing.assert_close(found, image)
