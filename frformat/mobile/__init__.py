@@ -31,8 +31,9 @@ network, which wants coefficients and never sees the tensors. This is what both 
 
 ``forward(…)`` and the model's other exported methods
     As the model has them, in evaluation mode. The elements of tensors that they return, also in lists, dicts and
-    tuples, are in row-major order in memory: PyTorch Mobile hands out memory as it is. As long as weights are missing they raise an error that starts with
-    ``frz:``, says to call ``load_weights`` and names up to 20 of the missing weights.
+    tuples, are in row-major order in memory: PyTorch Mobile hands out memory as it is. As long as weights are missing
+    they raise an error that starts with ``frz:``, says to call ``load_weights`` and names up to 20 of the missing
+    weights.
 
 A ``.ptl`` skeleton is for the lite interpreter of PyTorch Mobile 1.12 and later. Runtimes do not check what they read,
 so the file ends with a checksum: if its last 18 bytes begin with ``frz:crc32:``, the other eight are the CRC-32 of all
