@@ -1,21 +1,19 @@
 """What files hold of tiers beside coefficients: raw tensors that each tier has for itself, and figures.
 
 The raw tensor ``NAME@tiers`` has a row for each tier but the last: what the tier has in the place of the raw tensor
-``NAME``, such as a layer's running average (specification, section 4.1). The metadata ``tier0.accuracy`` is by
-convention a figure of tier 0 that is called ``accuracy``.
+``NAME``, such as a layer's running average (specification, section 4.1). By convention, the metadata ``tiers.accuracy``
+are a figure of each tier that is called ``accuracy``, with a space between two.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from frformat.directory import Directory
 
-KEY: Final = re.compile(r"tier(0|[1-9]\d{0,2})\.(.+)", re.DOTALL | re.ASCII)
-
 OF_TIERS: Final = "@tiers"
+OF_EACH: Final = "tiers."
 
 
 def rows(directory: Directory) -> dict[str, str]:
@@ -38,13 +36,21 @@ def rows(directory: Directory) -> dict[str, str]:
     }
 
 
-def figures(metadata: Mapping[str, str], tier: int) -> dict[str, str]:
-    """The figures of one tier by name."""
-    found = ((KEY.fullmatch(key), text) for key, text in metadata.items())
-    return {match[2]: text for match, text in found if match and int(match[1]) == tier}
+def figures(metadata: Mapping[str, str], tiers: int) -> list[dict[str, str]]:
+    """What metadata tell of each of so many tiers: figures by name."""
+    rows = {key.removeprefix(OF_EACH): text.split(" ") for key, text in metadata.items() if _fits(key, text, tiers)}
+    return [{name: row[tier] for name, row in rows.items()} for tier in range(tiers)]
 
 
-def without_figures(metadata: Mapping[str, str], tiers: int = 1000) -> dict[str, str]:
-    """What metadata tell of other things than the first ``tiers`` tiers."""
-    matches = {key: KEY.fullmatch(key) for key in metadata}
-    return {key: text for key, text in metadata.items() if not ((match := matches[key]) and int(match[1]) < tiers)}
+def without_figures(metadata: Mapping[str, str], tiers: int) -> dict[str, str]:
+    """What metadata tell of other things."""
+    return {key: text for key, text in metadata.items() if not _fits(key, text, tiers)}
+
+
+def as_metadata(figures: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Metadata that tell of each tier; all have the same figures, and no space in any."""
+    return {OF_EACH + name: " ".join(each[name] for each in figures) for name in figures[0]}
+
+
+def _fits(key: str, text: str, tiers: int) -> bool:
+    return key.startswith(OF_EACH) and key != OF_EACH and text.count(" ") == tiers - 1

@@ -9,24 +9,37 @@ from hypothesis import strategies as st
 
 import frformat
 from frformat import EncodeError, FrzError, Spectrum
-from frformat.tiers import OF_TIERS, figures, without_figures
+from frformat.tiers import OF_TIERS, as_metadata, figures, without_figures
 from tests import strategies
 
 
-@given(st.dictionaries(st.text(), st.text()), st.integers(0, 9), st.text(min_size=1), st.text())
-def test_figures_and_other_metadata_are_all_there_is(others, tier, name, text):
-    metadata = {**others, f"tier{tier}.{name}": text}
-    assert figures(metadata, tier)[name] == text
-    told = {f"tier{t}.{key}": value for t in range(1000) for key, value in figures(metadata, t).items()}
-    assert {**told, **without_figures(metadata)} == metadata
-    assert not told.keys() & without_figures(metadata).keys()
+@given(
+    st.dictionaries(st.text(), st.text()),
+    st.text(min_size=1),
+    st.lists(st.text(st.characters(exclude_characters=" ")), min_size=1),
+)
+def test_figures_and_other_metadata_are_all_there_is(others, name, texts):
+    metadata = {**others, f"tiers.{name}": " ".join(texts)}
+    each = figures(metadata, len(texts))
+    assert [found[name] for found in each] == texts
+    assert {**as_metadata(each), **without_figures(metadata, len(texts))} == metadata
+    assert not as_metadata(each).keys() & without_figures(metadata, len(texts)).keys()
 
 
 @pytest.mark.parametrize(
-    "key", ["tier.a", "tier0", "tier0.", "tier00.a", "tier²0.a", "Tier0.a", "xtier0.a", "tier-1.a"]
+    ("key", "text"),
+    [
+        ("tiers.", "1 2"),
+        ("tiers", "1 2"),
+        ("Tiers.a", "1 2"),
+        ("xtiers.a", "1 2"),
+        ("tiers.a", "1"),
+        ("tiers.a", "1 2 3"),
+    ],
 )
-def test_what_is_no_figure(key):
-    assert without_figures({key: "x"}) == {key: "x"}
+def test_what_is_no_figure(key, text):
+    assert without_figures({key: text}, 2) == {key: text}
+    assert figures({key: text}, 2) == [{}, {}]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from functools import partial
 import frformat
 from frformat import FrzFile, limits
 from frformat.checkpoints.checkpoint import Checkpoint, Entry
+from frformat.tiers import without_figures
 
 StrPath = str | os.PathLike[str]
 
@@ -39,4 +40,5 @@ def of(file: FrzFile, *, spectral: bool) -> Checkpoint:
             read = partial(file.spectrum if as_spectrum else file.__getitem__, name)
             entries[name] = Entry(info.dtype, info.shape, read, kind="spectrum" if as_spectrum else "dense")
     aliases = {name: target for name, target in file.aliases.items() if target in entries}
-    return Checkpoint(entries, aliases, file.metadata, close=file.close)
+    notes = [f"one tier of {file.tiers} was read, and the file's figures of each were not"] if file.tiers > 1 else []
+    return Checkpoint(entries, aliases, without_figures(file.metadata, file.tiers), notes, close=file.close)

@@ -22,7 +22,6 @@ from frformat.errors import EncodeError, FrzError
 from frformat.quantization import canonical, quantized
 from frformat.sparse import Sparse
 from frformat.spectrum import Spectrum
-from frformat.tiers import without_figures
 from frformat.values import SPECTRAL_DTYPES, dtype_name
 from frformat.writer import Progress
 
@@ -86,8 +85,7 @@ def encode(
     """Write a checkpoint to an ``.frz`` file. Tensors are read, decided on and coded one at a time.
 
     Args:
-        checkpoint: the tensors; its metadata and tied names go into the file, but for the figures of its tiers, such as
-            ``tier0.accuracy``, since those are not what the file's tiers will be.
+        checkpoint: the tensors; its metadata and tied names go into the file.
         path: where to; an older file is replaced when the new one is whole.
         policy: what is done with which tensor. Without one all is lossless: weights are raw, spectra keep all they
             have.
@@ -101,14 +99,10 @@ def encode(
         OSError: a file cannot be read or written.
     """
     encoder = _Encoder(checkpoint, policy or Policy(), progress or (lambda name, done: None))
-    told = without_figures(checkpoint.metadata)
-    if len(told) < len(checkpoint.metadata):
-        outdated = next(key for key in checkpoint.metadata if key not in told)
-        encoder.notes.append(f"left out what metadata say of the tiers that the input had, such as {outdated}")
     frformat.save_file(
         encoder,
         path,
-        metadata={**told, **(metadata or {})},
+        metadata={**checkpoint.metadata, **(metadata or {})},
         aliases=checkpoint.aliases,
         format={name: decision.format for name, decision in encoder.decisions.items()},
         tiers=tiers,

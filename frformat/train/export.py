@@ -14,6 +14,7 @@ from torch import nn
 
 import frformat
 from frformat.atomic import replacing
+from frformat.tiers import as_metadata
 from frformat.torch import each_tier, load_model, save_model
 from frformat.torch.costs import Costs, costs
 from frformat.train.recipe import Recipe, batches
@@ -81,7 +82,7 @@ def export(run: Run, path: Path) -> Outcome:
     """Write the model, read it into a plain one, compare the two, and draw; to be called in all processes.
 
     The file's metadata tell of each tier the figure that counts, multiply-adds and memory of an inference with one
-    sample: ``tier0.accuracy``, ``tier0.multiply_adds``, ``tier0.memory``.
+    sample: ``tiers.accuracy``, ``tiers.multiply_adds``, ``tiers.memory``.
     """
     recipe, workers = run.recipe, run.workers
     trained = run.result
@@ -132,12 +133,18 @@ def _draw(recipe: Recipe, trained: nn.Module, run: Run, path: Path) -> None:
 
 def _metadata(recipe: Recipe, figures: Sequence[Mapping[str, float]], prices: Sequence[Costs]) -> dict[str, str]:
     """What the file tells of its tiers; nothing if there is only one."""
-    metadata: dict[str, str] = {}
-    for tier, (figure, price) in enumerate(zip(figures, prices, strict=True)):
-        metadata[f"tier{tier}.{recipe.metric}"] = f"{figure[recipe.metric]:.4f}"
-        metadata[f"tier{tier}.multiply_adds"] = str(price.multiply_adds)
-        metadata[f"tier{tier}.memory"] = str(price.peak_bytes)
-    return metadata if len(figures) > 1 else {}
+    if len(figures) == 1:
+        return {}
+    return as_metadata(
+        [
+            {
+                recipe.metric: f"{figure[recipe.metric]:.4f}",
+                "multiply_adds": str(price.multiply_adds),
+                "memory": str(price.peak_bytes),
+            }
+            for figure, price in zip(figures, prices, strict=True)
+        ]
+    )
 
 
 @contextmanager

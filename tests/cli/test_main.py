@@ -133,7 +133,12 @@ def test_a_reader_that_goes_away_is_no_error(model: Path):
 def test_an_interrupt_is_no_traceback(tmp_path: Path):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    with subprocess.Popen([*FRFORMAT, "dump", fifo], stderr=subprocess.PIPE, text=True) as process:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored in what a script runs with &
+    try:
+        process = subprocess.Popen([*FRFORMAT, "dump", fifo], stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
         writer = os.open(fifo, os.O_WRONLY)  # returns when the command has opened the other end
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)

@@ -37,7 +37,7 @@ def test_tiers_are_trained_and_told(tmp_path: Path):
     rows = [line.split() for line in out.splitlines()]
     with frz.open(tmp_path / "run" / "model.frz") as file:
         ends, kept = file.container.ends, file.info("0.weight").kept
-        told = [file.metadata[f"tier{tier}.accuracy"] for tier in range(3)]
+        told = file.metadata["tiers.accuracy"].split()
     assert kept == (3, 6, 11)
     for tier in range(3):
         assert next(row for row in rows if row[:1] == [str(tier)])[2:4] == [str(ends[tier]), told[tier]]

@@ -51,6 +51,7 @@ def file_facts(file: FrzFile, path: str) -> dict[str, Any]:
         if name not in apart
     )
     numbers = list(accumulate(sum(sum(g.counts(tier)) for g in directory.groups) for tier in range(directory.tiers)))
+    of_tiers = figures(directory.metadata, directory.tiers)
     return {
         "file": path,
         "bytes": contents.size,
@@ -74,9 +75,9 @@ def file_facts(file: FrzFile, path: str) -> dict[str, Any]:
                 "end": end,
                 "numbers": count,
                 "present": tier < contents.present,
-                "figures": figures(directory.metadata, tier),
+                "figures": told,
             }
-            for tier, (end, count) in enumerate(zip(contents.ends, numbers, strict=True))
+            for tier, (end, count, told) in enumerate(zip(contents.ends, numbers, of_tiers, strict=True))
         ],
         "metadata": directory.metadata,
         "groups": groups,
