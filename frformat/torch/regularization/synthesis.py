@@ -135,8 +135,12 @@ class Synthesis(nn.Module):
         if len(self.shape) == 1:
             return coefficients
         size = math.prod(self.box)
-        box = coefficients.new_empty(size) if size == self.kept else coefficients.new_zeros(size)
-        return box.scatter_(0, self.places, coefficients)
+        if size > self.kept:
+            return coefficients.new_zeros(size).scatter_(0, self.places, coefficients)
+        if size >= transform.BLOCK:
+            permuted: Tensor = transform.permute(coefficients, self.places)
+            return permuted
+        return coefficients.new_empty(size).scatter_(0, self.places, coefficients)
 
     def _box_of(self, places: Tensor) -> tuple[int, ...]:
         """The smallest corner that contains places in the present box."""

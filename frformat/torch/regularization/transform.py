@@ -11,15 +11,31 @@ X[j], its imaginary part −X[n−j].
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
+HUGE: Final = {torch.float32: np.float32, torch.float64: np.float64}
+"""Element types of both libraries."""
+
 BLOCK: Final = 1 << 20
-"""Elements that are transformed at a time, so that all passes but the last write find them in the cache."""
+"""Elements that are transformed at a time, so that all passes but the last write find them in the cache. For fewer,
+NumPy asks for no huge pages."""
+
+
+def empty(shape: Sequence[int], like: Tensor) -> Tensor:
+    """An uninitialized tensor of the dtype and on the device of another.
+
+    NumPy asks the system for huge pages, PyTorch does not: to touch new memory for the first time then takes a third of
+    the time, which for a large tensor is as much as the transform of an axis.
+    """
+    if like.device.type != "cpu" or like.dtype not in HUGE or math.prod(shape) < BLOCK:
+        return like.new_empty(shape)
+    return torch.from_numpy(np.empty(shape, HUGE[like.dtype]))
 
 
 @torch.library.custom_op("frformat::idct", mutates_args=())
@@ -34,7 +50,7 @@ def idct(x: Tensor, n: int) -> Tensor:
         Contiguous tensor of shape (…, n).
     """
     r, half = x.shape[-1], n // 2
-    out = x.new_empty((*x.shape[:-1], n))
+    out = empty((*x.shape[:-1], n), x)
     turn = _turn(n, 1, x.dtype, x.device)
     for source, target in _blocks(x, out):
         packed = x.new_empty((*source.shape[:-1], half + 1, 2))
@@ -63,7 +79,7 @@ def dct(x: Tensor, r: int) -> Tensor:
     """
     n = x.shape[-1]
     half = n // 2
-    out = x.new_empty((*x.shape[:-1], r))
+    out = empty((*x.shape[:-1], r), x)
     turn = _turn(n, -1, x.dtype, x.device)
     for source, target in _blocks(x, out):
         signal = torch.empty_like(source)
@@ -74,6 +90,28 @@ def dct(x: Tensor, r: int) -> Tensor:
         if r > half + 1:
             torch.neg(spectrum[..., n - r + 1 : n - half, 1].flip(-1), out=target[..., half + 1 :])
     return out
+
+
+@torch.library.custom_op("frformat::permute", mutates_args=())
+def permute(x: Tensor, places: Tensor) -> Tensor:
+    """A vector (n,) whose elements go to other places, each of 0 … n − 1 once."""
+    return empty(x.shape, x).scatter_(0, places, x)
+
+
+@torch.library.custom_op("frformat::permute_back", mutates_args=())
+def permute_back(x: Tensor, places: Tensor) -> Tensor:
+    """The inverse of :func:`permute`."""
+    return torch.gather(x, 0, places, out=empty(x.shape, x))
+
+
+@permute.register_fake
+def _(x: Tensor, places: Tensor) -> Tensor:
+    return x.new_empty(x.shape)
+
+
+@permute_back.register_fake
+def _(x: Tensor, places: Tensor) -> Tensor:
+    return x.new_empty(x.shape)
 
 
 @idct.register_fake
@@ -96,6 +134,18 @@ def _dct_context(ctx: Any, inputs: tuple[Tensor, int], output: Tensor) -> None:
 
 idct.register_autograd(lambda ctx, grad: (dct(grad, ctx.length), None), setup_context=_idct_context)
 dct.register_autograd(lambda ctx, grad: (idct(grad, ctx.length), None), setup_context=_dct_context)
+
+
+def _places_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    ctx.save_for_backward(inputs[1])
+
+
+permute.register_autograd(
+    lambda ctx, grad: (permute_back(grad, *ctx.saved_tensors), None), setup_context=_places_context
+)
+permute_back.register_autograd(
+    lambda ctx, grad: (permute(grad, *ctx.saved_tensors), None), setup_context=_places_context
+)
 
 
 def _blocks(source: Tensor, target: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

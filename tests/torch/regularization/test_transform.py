@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from frformat import dct
 from frformat.torch.regularization import transform
+from frformat.torch.regularization.synthesis import Synthesis
 
 lengths = st.tuples(st.integers(1, 40), st.integers(1, 40)).map(lambda pair: (max(pair), min(pair)))
 
@@ -45,3 +46,36 @@ def test_operators_keep_pytorchs_promises(name):
     operator = getattr(torch.ops.frformat, name).default
     x = torch.randn(3, 6, requires_grad=True)
     torch.library.opcheck(operator, (x, 6))
+
+
+def test_elements_go_to_their_places_and_back():
+    places = torch.randperm(50)
+    x = torch.randn(50, dtype=torch.float64, requires_grad=True)
+    assert torch.equal(transform.permute(x, places)[places], x)
+    assert torch.equal(transform.permute_back(transform.permute(x, places), places), x)
+    for operator in (transform.permute, transform.permute_back):
+        assert torch.autograd.gradcheck(lambda z, operator=operator: operator(z, places), x)
+        assert torch.autograd.gradgradcheck(lambda z, operator=operator: operator(z, places), x)
+
+
+@pytest.mark.parametrize("name", ["permute", "permute_back"])
+def test_permutations_keep_pytorchs_promises(name):
+    operator = getattr(torch.ops.frformat, name).default
+    torch.library.opcheck(operator, (torch.randn(9, requires_grad=True), torch.randperm(9)))
+
+
+@pytest.mark.parametrize("size", [10, transform.BLOCK])
+def test_large_memory_is_like_any_other(size):
+    made = transform.empty((size // 2, 2), torch.zeros(1, dtype=torch.float64))
+    assert (made.shape, made.dtype, made.is_contiguous()) == ((size // 2, 2), torch.float64, True)
+    assert transform.empty((size,), torch.zeros(1, dtype=torch.bfloat16)).dtype == torch.bfloat16
+
+
+def test_a_large_full_box(monkeypatch):
+    monkeypatch.setattr(transform, "BLOCK", 1)
+    full = Synthesis((7, 5, 3), 105, "cpu", torch.float64)
+    coefficients = torch.randn(105, dtype=torch.float64, requires_grad=True)
+    tensor = full(coefficients)
+    monkeypatch.undo()
+    assert torch.equal(tensor, full(coefficients))
+    assert torch.allclose(torch.autograd.grad(tensor.square().sum(), coefficients)[0], 2 * coefficients)
