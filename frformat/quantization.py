@@ -50,8 +50,7 @@ def _code_below(wanted: float) -> int:
 def exact_in(coefficients: NDArray[np.float32], fmt: str) -> bool:
     """Whether float32 ``coefficients`` survive a round trip through ``f16`` or ``bf16`` bit for bit."""
     with np.errstate(over="ignore"):
-        back = coefficients.astype(DTYPES[fmt]).astype(np.float32)
-    return bool(np.array_equal(back.view(np.uint32), coefficients.view(np.uint32)))
+        return _same(coefficients.astype(DTYPES[fmt]).astype(np.float32), coefficients)
 
 
 def exact_step(coefficients: NDArray[np.float32], bits: int) -> int | None:
@@ -66,15 +65,16 @@ def exact_step(coefficients: NDArray[np.float32], bits: int) -> int | None:
     most = _code_below(largest)
     codes = np.arange(most, most - 16 * (bits - 1), -1)
     codes = codes[(codes >= STEP_CODES[0]) & (codes <= STEP_CODES[-1])]
-    steps = np.ldexp(16.0 + codes % 16, codes // 16 - 4)[:, None]
+    steps = np.array([step(int(code)) for code in codes]).reshape(-1, 1)
     sample = coefficients[coefficients != 0][:LOOKED_AT]
     fits = ((np.rint(sample / steps) * steps).astype(np.float32) == sample).all(1)
-    return next((int(code) for code in codes[fits] if _is_exact(coefficients, int(code))), None)
+    likely = map(int, codes[fits])
+    return next((code for code in likely if _same(dequantize(quantize(coefficients, code), code), coefficients)), None)
 
 
-def _is_exact(coefficients: NDArray[np.float32], code: int) -> bool:
-    back = dequantize(quantize(coefficients, code), code)
-    return bool(np.array_equal(back.view(np.uint32), coefficients.view(np.uint32)))
+def _same(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
+    """Whether all values are equal bit for bit."""
+    return bool(np.array_equal(a.view(np.uint32), b.view(np.uint32)))
 
 
 def quantize(coefficients: NDArray[np.float32], code: int) -> NDArray[np.int64]:

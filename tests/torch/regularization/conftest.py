@@ -1,16 +1,3 @@
-from __future__ import annotations
+from tests.reproducible import reproducible
 
-from collections.abc import Iterator
-
-import pytest
-import torch
-
-
-@pytest.fixture(autouse=True)
-def _reproducible() -> Iterator[None]:
-    """The same random numbers each time; and one thread, since on tensors this small more only cost."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
+__all__ = ["reproducible"]

@@ -1,0 +1,18 @@
+"""What tests of PyTorch code share; a ``conftest.py`` that imports it makes all tests beside it so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def reproducible() -> Iterator[None]:
+    """The same random numbers each time; and one thread, since on tensors this small more only cost."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    yield
+    torch.set_num_threads(threads)
