@@ -43,7 +43,7 @@ OPTIONS: Final = {
     "plain_lr": (float, "RATE", "Largest learning rate of what is not regularized."),
     "warmup": (float, "SHARE", "Share of the run in which learning rates rise."),
     "weight_decay": (float, "RATE", "Decoupled weight decay."),
-    "schedule": (str, "NAME", "How coefficients become fewer: start, tail, geometric, guarded, budget."),
+    "schedule": (str, "NAME", "How coefficients become fewer: start, tail, geometric, guarded, budget, prune."),
     "truncate_for": (float, "SHARE", "Share of the epochs in which they do."),
     "tolerance": (float, "T", "By how much the metric may fall (guarded)."),
     "holdout": (float, "SHARE", "Share of the training samples to watch progress with."),

@@ -20,7 +20,7 @@ class Row:
         losses: mean loss of the epoch, by the part of the model.
         figures: figures of merit on the test samples.
         numbers: how many numbers the model is made of.
-        kept: how many coefficients each regularized tensor has.
+        kept: how many coefficients each regularized tensor has that are not zero.
         seconds: of work so far, evaluation included, over all times that the run was resumed.
         tiers: figures of each tier, the smallest first; empty if there is only one. ``figures`` are the largest's.
     """

@@ -67,7 +67,8 @@ class Run:
         self.losses = self._no_losses(losses)
         self._optimizers = {part: _optimizer(self.model, part, settings) for part in losses}
         self._tiers = tier_count(recipe.exported(self.model))
-        self._schedule = setup.schedule(recipe, self.model, self._optimizers[next(iter(losses))], goals)
+        optimizer = self._optimizers[next(iter(losses))]
+        self._schedule = setup.schedule(recipe, self.model, optimizer, goals, self.steps)
         self._formats = _formats(recipe.exported(self.model), settings)
         self._rounding = False
         self._scaler = torch.amp.GradScaler(workers.device.type, enabled=settings.precision == "f16")
@@ -87,13 +88,15 @@ class Run:
 
     @property
     def numbers(self) -> int:
-        """How many numbers the exported model is made of: coefficients, and what is not regularized."""
-        return sum(parameter.numel() for parameter in self.recipe.exported(self.model).parameters())
+        """Of how many numbers the exported model is made: coefficients but for zeros, and what is not regularized."""
+        part = self.recipe.exported(self.model)
+        zeros = sum(tensor.kept - tensor.numbers for tensor in fr.spectral_tensors(part).values())
+        return sum(parameter.numel() for parameter in part.parameters()) - zeros
 
     @property
     def kept(self) -> dict[str, int]:
-        """How many coefficients each regularized tensor has, by its name in the exported model."""
-        return {name: t.kept for name, t in fr.spectral_tensors(self.recipe.exported(self.model)).items()}
+        """How many coefficients but for zeros each regularized tensor has, by its name in the exported model."""
+        return {name: t.numbers for name, t in fr.spectral_tensors(self.recipe.exported(self.model)).items()}
 
     def advance(self) -> None:
         """Take a step."""
@@ -113,18 +116,18 @@ class Run:
             self.losses[part] += self._descend(part, optimizer, batch, draws, tiers)
         self._scaler.update()
         self.step += 1
+        if isinstance(self._schedule, fr.SpectralPruning) and self.step % setup.pruning_period(self.steps) == 0:
+            self._become_shorter(self._schedule.step())
         if self._average is not None:
             self._average.update_parameters(self.model)
 
     def truncate(self, metric: float) -> None:
         """What the schedule asks for at the end of an epoch with this metric."""
         schedule = self._schedule
-        if schedule is None:
+        if schedule is None or isinstance(schedule, fr.SpectralPruning):
             return
         changed = schedule.step(metric) if isinstance(schedule, fr.GuardedTruncation) else schedule.step()  # type: ignore[attr-defined]
-        if changed:
-            self._average = None  # of models of another size
-            self._wrap()
+        self._become_shorter(changed)
 
     def state_dict(self) -> dict[str, Any]:
         """All that changes, as tensors and plain numbers."""
@@ -155,6 +158,12 @@ class Run:
         self._order = order(self.recipe.settings.seed, epoch, len(self.data.train))
         self._wrap()
         self._enter(max(0, self.step - 1) / self.steps)  # as the last step left it
+
+    def _become_shorter(self, changed: bool) -> None:
+        """Go on after parameters have perhaps become shorter."""
+        if changed:
+            self._average = None  # of models of another size
+            self._wrap()
 
     def _wrap(self) -> None:
         """Make gradients those of all processes; to be done anew when parameters change their size."""

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal
 
-Schedule = Literal["start", "tail", "geometric", "guarded", "budget"]
+Schedule = Literal["start", "tail", "geometric", "guarded", "budget", "prune"]
 Precision = Literal["f32", "bf16", "f16"]
 OptimizerName = Literal["adamw", "eigen"]
 
-SCHEDULES: Final = ("start", "tail", "geometric", "guarded", "budget")
+SCHEDULES: Final = ("start", "tail", "geometric", "guarded", "budget", "prune")
 PRECISIONS: Final = ("f32", "bf16", "f16")
 OPTIMIZERS: Final = ("adamw", "eigen")
 
@@ -35,8 +35,9 @@ class Settings:
         rules: … but for these; also views and what stays raw.
         schedule: how coefficients become fewer. ``start``: few from the first step. The others begin with all and end
             with what ``keep`` and ``rules`` say: ``tail`` by as many each epoch, ``geometric`` by the same share,
-            ``guarded`` while the metric holds, ``budget`` with the same total, spent where it matters.
-        truncate_for: share of the epochs in which a schedule does its work (not ``start`` and ``guarded``).
+            ``guarded`` while the metric holds, ``budget`` with the same total, spent where it matters, ``prune`` with
+            the largest of each tensor instead of the first ones; the others are zero.
+        truncate_for: share of the run in which a schedule does its work (not ``start`` and ``guarded``).
         tolerance: by how much the metric may fall (only ``guarded``).
         holdout: share of the training samples, the last ones, that figures after each epoch are of instead of those of
             the test samples; ``guarded`` needs some, so that nothing is chosen by the test samples.
@@ -86,12 +87,19 @@ class Settings:
             raise ValueError(f"optimizer eigen cannot go on with fewer coefficients, as schedule {self.schedule} wants")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision {self.precision!r}: there are {', '.join(PRECISIONS)}")
-        if self.schedule != "start" and self.epochs < 2:
+        if self.schedule not in ("start", "prune") and self.epochs < 2:
             raise ValueError(
                 f"schedule {self.schedule} cuts after epochs, but not after the last: epochs must be 2 or more"
             )
         if self.schedule == "guarded" and not self.holdout:
             raise ValueError("schedule guarded needs a holdout, such as 0.1: samples by which it sees that all is well")
+        if self.schedule == "prune" and self.average_from is not None and self.average_from < self.truncate_for:
+            raise ValueError(
+                f"average_from={self.average_from}: an average over steps before truncate_for={self.truncate_for} of "
+                "the run has what schedule prune takes away"
+            )
+        if self.schedule == "prune" and self.tiers:
+            raise ValueError("schedule prune picks coefficients from everywhere, but tiers are prefixes of them")
         if self.tiers and self.dense:
             raise ValueError("tiers are prefixes of coefficients, and a dense model has none")
         if self.seed < 0 or self.weight_decay < 0 or self.tolerance < 0:

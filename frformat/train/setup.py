@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Literal
+from typing import Final, Literal
 
 import torch
 from torch import nn
@@ -13,6 +13,9 @@ from frformat.torch import load_model
 from frformat.train.recipe import Data, Recipe, StrPath
 
 SAMPLE = 2
+
+PRUNINGS: Final = 100
+"""In the whole run, coefficients are pruned about so many times."""
 """Samples with which the model is run once, to find views."""
 
 
@@ -60,9 +63,19 @@ def regularized(recipe: Recipe, model: nn.Module, data: Data, trained: bool) -> 
 
 
 def schedule(
-    recipe: Recipe, model: nn.Module, optimizer: torch.optim.Optimizer, goals: dict[str, int]
+    recipe: Recipe, model: nn.Module, optimizer: torch.optim.Optimizer, goals: dict[str, int], updates: int
 ) -> fr.Schedule | None:
-    """The truncation that the settings ask for, to be stepped after each epoch; None if there is nothing to do."""
+    """The truncation that the settings ask for; None if there is nothing to do.
+
+    Pruning is to be stepped after every :func:`pruning_period` updates, all else after each epoch.
+
+    Args:
+        recipe: its settings are used.
+        model: a model that :func:`regularized` has prepared.
+        optimizer: of its coefficients.
+        goals: what :func:`regularized` returned.
+        updates: how many there are in the run.
+    """
     settings, part = recipe.settings, recipe.exported(model)
     steps = min(max(1, round(settings.epochs * settings.truncate_for)), settings.epochs - 1)
     if settings.dense or settings.schedule == "start":
@@ -73,8 +86,16 @@ def schedule(
         return fr.GeometricTruncation(part, optimizer, steps=steps, minimum=goals)
     if settings.schedule == "budget":
         return fr.BudgetTruncation(part, optimizer, total=sum(goals.values()), steps=steps)
+    if settings.schedule == "prune":
+        times = round(updates * settings.truncate_for) // pruning_period(updates)
+        return fr.SpectralPruning(part, optimizer, steps=max(1, times), minimum=goals)
     mode: Literal["max", "min"] = "max" if recipe.maximize else "min"
     return fr.GuardedTruncation(part, optimizer, minimum=goals, tolerance=settings.tolerance, mode=mode)
+
+
+def pruning_period(updates: int) -> int:
+    """After how many updates coefficients are pruned, in a run of so many; after all, up to :data:`PRUNINGS`."""
+    return max(1, updates // PRUNINGS)
 
 
 def _whole(tensor: fr.SpectralTensor | None) -> str:

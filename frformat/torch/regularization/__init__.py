@@ -9,6 +9,7 @@ from frformat.torch.regularization.budget import allocate, relative_energy, sens
 from frformat.torch.regularization.eigen_adam import EigenAdam
 from frformat.torch.regularization.guarded import GuardedTruncation
 from frformat.torch.regularization.parametrization import Spectral
+from frformat.torch.regularization.pruning import SpectralPruning
 from frformat.torch.regularization.regularize import regularize, unregularize
 from frformat.torch.regularization.schedule import Schedule
 from frformat.torch.regularization.schedules import BudgetTruncation, GeometricTruncation, TailTruncation
@@ -24,6 +25,7 @@ __all__ = [
     "GuardedTruncation",
     "Schedule",
     "Spectral",
+    "SpectralPruning",
     "SpectralTensor",
     "TailTruncation",
     "allocate",

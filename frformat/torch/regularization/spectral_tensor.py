@@ -54,6 +54,11 @@ class SpectralTensor:
         """How many coefficients there are, ``k``."""
         return self.spectral.kept
 
+    @property
+    def numbers(self) -> int:
+        """How many coefficients are not zero, see :class:`SpectralPruning`."""
+        return int(torch.count_nonzero(self.coefficients.detach()))
+
     def resize(self, coefficients: Tensor) -> None:
         """Replace the coefficients by others, of any number from 1 to the element count; see also ``truncate``."""
         resize(self.parametrizations, coefficients)

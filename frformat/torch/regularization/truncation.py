@@ -34,13 +34,7 @@ def truncate(model: nn.Module, keep: Counts, optimizer: Optimizer | Iterable[Opt
         ValueError: a name or number is not possible, the model is wrapped in DistributedDataParallel or sharded, or an
             optimizer keeps something that cannot be cut. The model is as it was.
     """
-    if isinstance(model, DistributedDataParallel):
-        raise ValueError(
-            "DistributedDataParallel cannot follow parameters that shrink: truncate its .module, then wrap that anew"
-        )
-    tensors = spectral_tensors(model)
-    if any(is_sharded(tensor.coefficients) for tensor in tensors.values()):
-        raise ValueError("sharded parameters cannot be truncated: truncate before fully_shard(model)")
+    tensors = check_truncatable(model)
     optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
     shorter = {}
     for name, count in counts(tensors, keep).items():
@@ -58,6 +52,22 @@ def truncate(model: nn.Module, keep: Counts, optimizer: Optimizer | Iterable[Opt
                 {key: value[:count].clone() for key, value in state.items() if _is_per_coefficient(value, before)}
             )
     return {name: tensor.kept for name, tensor in tensors.items()}
+
+
+def check_truncatable(model: nn.Module) -> dict[str, SpectralTensor]:
+    """The model's regularized tensors, if they can become shorter.
+
+    Raises:
+        ValueError: they cannot, see :func:`truncate`.
+    """
+    if isinstance(model, DistributedDataParallel):
+        raise ValueError(
+            "DistributedDataParallel cannot follow parameters that shrink: truncate its .module, then wrap that anew"
+        )
+    tensors = spectral_tensors(model)
+    if any(is_sharded(tensor.coefficients) for tensor in tensors.values()):
+        raise ValueError("sharded parameters cannot be truncated: truncate before fully_shard(model)")
+    return tensors
 
 
 def counts(tensors: Mapping[str, SpectralTensor], keep: Counts) -> dict[str, int]:

@@ -14,6 +14,7 @@ from frformat.torch.regularization import (
     BudgetTruncation,
     GeometricTruncation,
     GuardedTruncation,
+    SpectralPruning,
     TailTruncation,
     regularize,
     spectral_tensors,
@@ -26,6 +27,7 @@ SCHEDULES = {
     "geometric": lambda *args: GeometricTruncation(*args, steps=6, minimum=MINIMUM),
     "budget": lambda *args: BudgetTruncation(*args, total=17, steps=5, least=2),
     "guarded": lambda *args: GuardedTruncation(*args, minimum=MINIMUM, factor=0.7, tolerance=0.1, patience=2),
+    "prune": lambda *args: SpectralPruning(*args, steps=6, minimum=MINIMUM),
 }
 
 
@@ -98,8 +100,13 @@ class Training(RuleBasedStateMachine):
         if self.kind == "budget":
             assert sum(kept.values()) == round(80 * (17 / 80) ** min(self.steps / 5, 1))
             assert min(kept.values()) >= 2
+        if self.kind == "prune":
+            left = max(0, 1 - self.steps / 6) ** 3
+            numbers = {n: minimum[n] + round((k - minimum[n]) * left) for n, k in self.start_lengths.items()}
+            assert {name: t.numbers for name, t in spectral_tensors(self.model).items()} == numbers
+            assert all((kept[n] == k) == (self.steps < 6) for n, k in self.start_lengths.items())
         if self.kind != "guarded":
-            ends = {"tail": 11, "tail share": 7, "geometric": 6, "budget": 5}
+            ends = {"tail": 11, "tail share": 7, "geometric": 6, "budget": 5, "prune": 6}
             assert self.schedule.finished == (self.steps >= ends[self.kind])
 
     @invariant()
@@ -116,6 +123,38 @@ class Training(RuleBasedStateMachine):
 
 TestTraining = Training.TestCase
 TestTraining.settings = settings(max_examples=25, stateful_step_count=15)
+
+
+def test_pruning_leaves_the_largest_coefficients_and_the_prefix_that_has_them():
+    model = regularize(nn.Linear(4, 4, bias=False))
+    coefficients = spectral_tensors(model)["weight"].coefficients
+    values = torch.tensor([0.1, -9, 0.2, 3, 0.3, 0.4, -8, 0.5, 5, 0.6, 0.7, 7, 0.8, 0.9, 1, 2])
+    coefficients.data.copy_(values)
+    optimizer = torch.optim.Adam(model.parameters(), 0.1)
+    schedule = SpectralPruning(model, optimizer, steps=2, minimum=3)
+    assert not schedule.step()  # (16 − 3) / 8 more than in the end
+    assert coefficients.tolist() == [0, -9, 0, 3, 0, 0, -8, 0, 5, 0, 0, 7, 0, 0, 0, 0]
+    coefficients.data[3] = 0.01
+    coefficients.data[11] = 0.02
+    model(torch.ones(1, 4)).sum().backward()
+    assert schedule.step()
+    assert coefficients.tolist() == [0, -9, 0, 0, 0, 0, -8, 0, 5]
+    assert schedule.finished
+    before = coefficients.detach().clone()
+    for _ in range(3):
+        optimizer.zero_grad()
+        model(torch.randn(5, 4)).square().sum().backward()
+        optimizer.step()
+    assert ((coefficients != before) == (before != 0)).all()
+
+
+def test_pruning_refuses_what_cannot_become_shorter_before_it_begins():
+    model = regularize(nn.Linear(4, 4))
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with pytest.raises(ValueError, match="steps=0"):
+        SpectralPruning(model, optimizer, steps=0, minimum=3)
+    with pytest.raises(ValueError, match="no regularized tensor"):
+        SpectralPruning(model, optimizer, steps=3, minimum={"wight": 3})
 
 
 def guarded(**options):

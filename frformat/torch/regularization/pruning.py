@@ -1,0 +1,99 @@
+"""Pruning of spectra: the largest coefficients stay, wherever they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from frformat.torch.regularization.schedule import Optimizers, Schedule, minima
+from frformat.torch.regularization.spectral_tensor import spectral_tensors
+from frformat.torch.regularization.truncation import Counts, check_truncatable
+
+
+class SpectralPruning(Schedule):
+    """At each step more of the smallest coefficients of each tensor become zero, and stay so, until few are left.
+
+    The prefix then ends with the last that is not zero. The zeros before it cost little: the range coder of ``.frz``
+    spends a fraction of a bit on each where most are zero. Where weights have no order along which they could be
+    smooth, as between the channels of deep layers, the largest coefficients are worth more than as many first ones. It
+    needs the whole spectrum to choose from, best that of a trained network.
+
+    Numbers fall as in M. Zhu and S. Gupta, "To prune, or not to prune", 2017: what there is too much goes with the cube
+    of the share of steps that are left.
+
+    Attributes:
+        minimum: how many coefficients each tensor has in the end, by name.
+        steps: after how many steps.
+        pruned: which coefficients stay zero: bool tensors of shape (k,) by name.
+    """
+
+    _not_in_state = ("model", "optimizers", "_tensors")
+
+    def __init__(self, model: nn.Module, optimizer: Optimizers, *, steps: int, minimum: Counts) -> None:
+        """Set up; each optimizer gets a hook that holds the zeros after its steps.
+
+        Args:
+            model: a regularized model.
+            optimizer: what trains it; several, if there are.
+            steps: see the class.
+            minimum: as for :class:`TailTruncation`.
+
+        Raises:
+            ValueError: a name or number is not possible, or the model cannot be truncated.
+        """
+        super().__init__(model, optimizer)
+        if steps < 1:
+            raise ValueError(f"steps={steps}: must be at least 1")
+        check_truncatable(model)
+        self.minimum, self.steps = minima(model, minimum), steps
+        self._tensors = spectral_tensors(model)
+        self.pruned = {name: torch.zeros_like(t.coefficients, dtype=torch.bool) for name, t in self._tensors.items()}
+        for each in self.optimizers:
+            each.register_step_post_hook(lambda *_: self._hold())
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps were taken."""
+        return self.last_step >= self.steps
+
+    def step(self) -> bool:
+        """Prune; to be called after each epoch, or after any other number of updates.
+
+        Returns:
+            Whether a parameter has become shorter, which happens at the last step.
+        """
+        self.last_step += 1
+        if self.last_step > self.steps:
+            return False
+        surplus = (1 - self.last_step / self.steps) ** 3
+        for name, tensor in self._tensors.items():
+            least = self.minimum[name]
+            count = least + round((self.initial[name] - least) * surplus)
+            smaller = tensor.coefficients.detach().abs().argsort(descending=True, stable=True)[count:]
+            self.pruned[name][smaller] = True
+        self._hold()
+        if not self.finished:
+            return False
+        shorter = self._truncate({name: _end(mask) for name, mask in self.pruned.items()})
+        self.pruned = {name: mask[: self._tensors[name].kept].clone() for name, mask in self.pruned.items()}
+        return shorter
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """See :class:`Schedule`."""
+        super().load_state_dict(state)
+        self.pruned = {name: mask.to(self._tensors[name].coefficients.device) for name, mask in self.pruned.items()}
+
+    @torch.no_grad()
+    def _hold(self) -> None:
+        """What was pruned is zero, whatever the optimizer's momentum says."""
+        for name, tensor in self._tensors.items():
+            tensor.coefficients.masked_fill_(self.pruned[name], 0)
+
+
+def _end(pruned: Tensor) -> int:
+    """Where the shortest prefix ends that has all others, at least 1."""
+    places = (~pruned).nonzero()
+    return int(places[-1]) + 1 if len(places) else 1
