@@ -1,10 +1,13 @@
-"""ResNet-20 and the UNet: Frequency Regularization from scratch against the dense network by the same recipe.
+"""ResNet-20 and the UNet: Frequency Regularization against the dense network by the same recipe.
 
     python -m bench.networks [WORD …]
 
 trains what is missing (only the runs with one of the words in their name) and writes ``bench/results/networks.json``.
 The runs are short ones for a CPU, in bfloat16: six epochs of ResNet-20, and a UNet a quarter as wide. ``--full``
 makes them what the recipes say, for a GPU. A run that was broken off goes on.
+
+The UNet is regularized from scratch. ResNet-20 is converted: it begins with the dense network's weights, which also
+teaches it, and is trained for as many epochs again. What the dense network gains from these is the case ``dense-on``.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from bench import DATA, ROOT
 from frformat.atomic import replacing
 from frformat.models import UNet
 from frformat.train import RECIPES, Recipe, train
+from frformat.train.loop import MODEL
+from frformat.train.recipes import resnet20
 from frformat.train.recipes.unet import UNetOnIsbi
 
 BUILD: Final = ROOT / "build" / "networks"
@@ -34,18 +39,24 @@ SHORT: Final[dict[str, dict[str, Any]]] = {
 }
 FULL: Final[dict[str, dict[str, Any]]] = {"resnet20": {"precision": "bf16"}, "unet-isbi": {"precision": "bf16"}}
 
-SMALL: Final = ("conv1.weight: keep=216", "linear.weight: keep=320")
+DENSE: Final = "dense"
+LEARNED: Final = {"distill": 0.9}
+FEW: Final = ("conv1.weight: keep=216", "linear.weight: keep=320")
 CASES: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "resnet20": {
-        "dense": {"dense": True},
-        "10": {"keep": 1361},
-        "20": {},
-        "50": {"keep": 163},
-        "100": {"keep": 43, "rules": SMALL},
+        DENSE: {"dense": True},
+        "dense-on": {"dense": True},
+        "10": {**LEARNED, "rules": resnet20.rules(641, 1181, 2262)},
+        "20": LEARNED,
+        "50": {**LEARNED, "rules": resnet20.rules(77, 141, 271)},
+        "100": {**LEARNED, "rules": (*FEW, *resnet20.rules(20, 37, 72))},
     },
-    "unet-isbi": {"dense": {"dense": True}, "2936": {}, "759": {"keep": 33}},
+    "unet-isbi": {DENSE: {"dense": True}, "2936": {}, "759": {"keep": 33}},
 }
 """Changes of the recipes' settings by how many times fewer numbers there are, or how many."""
+
+CONVERTED: Final = ("resnet20",)
+"""Recipes whose runs but the dense one begin with its weights."""
 
 
 class Narrow(UNetOnIsbi):
@@ -90,12 +101,13 @@ def main(words: Sequence[str]) -> None:
     torch.set_num_threads(1 if chosen is SHORT else torch.get_num_threads())
     for recipe, changes in chosen.items():
         for case, own in CASES[recipe.removesuffix("-16")].items():
-            name = f"{recipe}-{case}-{changes.get('epochs', 'full')}"
+            name, dense = (f"{recipe}-{word}-{changes.get('epochs', 'full')}" for word in (case, DENSE))
             path = BUILD / name / "point.json"
             if not path.exists() and (not words or any(word in name for word in words)):
                 print(name, flush=True)
                 kind = Narrow if recipe == Narrow.name else RECIPES[recipe]
-                point = run(kind(replace(kind.defaults, **changes, **own)), case, path.parent)
+                weights = BUILD / dense / MODEL if recipe in CONVERTED and case != DENSE else None
+                point = run(kind(replace(kind.defaults, **changes, **own)), case, path.parent, weights)
                 path.write_text(json.dumps(asdict(point)))
     points = [json.loads(path.read_text()) for path in sorted(BUILD.glob("*/point.json"))]
     with replacing(RESULTS) as file:
@@ -104,9 +116,10 @@ def main(words: Sequence[str]) -> None:
         print(point)
 
 
-def run(recipe: Recipe, case: str, folder: Path) -> Point:
-    """Train one."""
-    done = train(recipe, folder, folder=DATA, resume=True)
+def run(recipe: Recipe, case: str, folder: Path, weights: Path | None) -> Point:
+    """Train one, perhaps from the weights of the dense network."""
+    teacher = weights if recipe.settings.distill else None
+    done = train(recipe, folder, folder=DATA, weights=weights, teacher=teacher, resume=True)
     difference = done.difference / done.scale
     epochs = recipe.settings.epochs
     return Point(recipe.name, case, epochs, done.weights, done.numbers, done.nbytes, done.decoded, difference)
