@@ -115,8 +115,9 @@ def _linear(layer: nn.Linear, x: Tensor, spectral: Spectral, coefficients: Tenso
     if not _pays(cost, rows * math.prod(spectral.shape), spectral):
         return None
     if project:
-        core = spectral.core(coefficients).flatten(1)
+        core = spectral.core(coefficients, expanded=False).flatten(1)
         inputs = x.reshape(rows, *synthesis.shape[1 : synthesis.short], math.prod(synthesis.shape[synthesis.short :]))
+        inputs = synthesis.project_short(inputs)
         for axis in range(1, synthesis.short):
             inputs = synthesis.project(axis, inputs.movedim(axis, -1)).movedim(-1, axis)
         out = F.linear(inputs.reshape(*x.shape[:-1], core.shape[1]), core)

@@ -129,10 +129,10 @@ class Spectral(Tiered, nn.Module):
             tensor: Tensor = self.synthesis(self._values(coefficients))
         return tensor.reshape(self.shape).to(coefficients.dtype)
 
-    def core(self, coefficients: Tensor) -> Tensor:
+    def core(self, coefficients: Tensor, *, expanded: bool = True) -> Tensor:
         """See :meth:`Synthesis.core`."""
         with _full_precision(coefficients):
-            return self.synthesis.core(self._values(coefficients))
+            return self.synthesis.core(self._values(coefficients), expanded=expanded)
 
     def rest(self, coefficients: Tensor) -> Tensor:
         """See :meth:`Synthesis.rest`."""

@@ -79,8 +79,8 @@ class Synthesis(nn.Module):
             coefficients = tensor.new_zeros(self.kept, requires_grad=True)
             return torch.autograd.grad(self(coefficients), coefficients, tensor)[0]
 
-    def core(self, coefficients: Tensor) -> Tensor:
-        """The box, expanded along the short axes: shape (r0, …, n of the short axes together).
+    def core(self, coefficients: Tensor, *, expanded: bool = True) -> Tensor:
+        """The box, expanded along the short axes unless not wanted: shape (r0, …, n or r of the short axes together).
 
         Its product with the basis of each other axis is the tensor.
         """
@@ -88,9 +88,8 @@ class Synthesis(nn.Module):
         if self._wide:
             box = box.reshape(*reversed(self.box[: self.short]), -1)
             box = box.permute(*reversed(range(self.short)), self.short)
-        return self._expand_short(box.reshape(math.prod(self.box[: self.short]), -1)).reshape(
-            *self.box[: self.short], -1
-        )
+        box = box.reshape(math.prod(self.box[: self.short]), -1)
+        return (self._expand_short(box) if expanded else box).reshape(*self.box[: self.short], -1)
 
     def rest(self, core: Tensor) -> Tensor:
         """The tensor but for the product with the basis of the first axis: shape (r0, elements / n0).
@@ -117,6 +116,10 @@ class Synthesis(nn.Module):
     def project(self, axis: int, tensor: Tensor) -> Tensor:
         """Along the last axis of a tensor: from ``n`` values to the ``r`` coefficients of an axis before the short."""
         return transform.dct(tensor, self.box[axis]) if self._by_fft(axis) else tensor @ self.basis(axis)
+
+    def project_short(self, tensor: Tensor) -> Tensor:
+        """Along the last axis of a tensor: from the ``n`` values of the short axes together to their coefficients."""
+        return tensor @ self.short_basis if self.short_basis.numel() > 1 else tensor
 
     def resize(self, kept: int) -> None:
         """Keep another number of coefficients."""
