@@ -44,7 +44,7 @@ OPTIONS: Final = {
     "warmup": (float, "SHARE", "Share of the run in which learning rates rise."),
     "weight_decay": (float, "RATE", "Decoupled weight decay."),
     "schedule": (str, "NAME", "How coefficients become fewer: start, tail, geometric, guarded, budget, prune."),
-    "truncate_for": (float, "SHARE", "Share of the epochs in which they do."),
+    "truncate_for": (float, "SHARE", "Share of the run in which they do."),
     "tolerance": (float, "T", "By how much the metric may fall (guarded)."),
     "holdout": (float, "SHARE", "Share of the training samples to watch progress with."),
     "format": (str, "FORMAT", "Numbers to train for: q8, step=0.1, f16, …"),

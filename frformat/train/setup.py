@@ -13,10 +13,10 @@ from frformat.torch import load_model
 from frformat.train.recipe import Data, Recipe, StrPath
 
 SAMPLE = 2
+"""Samples with which the model is run once, to find views."""
 
 PRUNINGS: Final = 100
-"""In the whole run, coefficients are pruned about so many times."""
-"""Samples with which the model is run once, to find views."""
+"""In a run that pruned to its end, coefficients would be pruned about so many times."""
 
 
 def plain_model(recipe: Recipe, weights: StrPath | None = None) -> nn.Module:
@@ -94,7 +94,7 @@ def schedule(
 
 
 def pruning_period(updates: int) -> int:
-    """After how many updates coefficients are pruned, in a run of so many; after all, up to :data:`PRUNINGS`."""
+    """After how many updates each coefficients are pruned, in a run of so many."""
     return max(1, updates // PRUNINGS)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from frformat.torch.regularization.schedule import Optimizers, Schedule, minima
+from frformat.torch.regularization.schedule import Optimizers, Schedule, at_least_one, minima
 from frformat.torch.regularization.spectral_tensor import spectral_tensors
 from frformat.torch.regularization.truncation import Counts, check_truncatable
 
@@ -16,10 +16,10 @@ from frformat.torch.regularization.truncation import Counts, check_truncatable
 class SpectralPruning(Schedule):
     """At each step more of the smallest coefficients of each tensor become zero, and stay so, until few are left.
 
-    The prefix then ends with the last that is not zero. The zeros before it cost little: the range coder of ``.frz``
-    spends a fraction of a bit on each where most are zero. Where weights have no order along which they could be
-    smooth, as between the channels of deep layers, the largest coefficients are worth more than as many first ones. It
-    needs the whole spectrum to choose from, best that of a trained network.
+    The prefix then ends with the last that is not zero. The zeros before it cost little: where most are zero and the
+    rest is quantized, the range coder of ``.frz`` spends a fraction of a bit on each. Where weights have no order along
+    which they could be smooth, as between the channels of deep layers, the largest coefficients are worth more than as
+    many first ones. It needs the whole spectrum to choose from, best that of a trained network.
 
     Numbers fall as in M. Zhu and S. Gupta, "To prune, or not to prune", 2017: what there is too much goes with the cube
     of the share of steps that are left.
@@ -45,10 +45,8 @@ class SpectralPruning(Schedule):
             ValueError: a name or number is not possible, or the model cannot be truncated.
         """
         super().__init__(model, optimizer)
-        if steps < 1:
-            raise ValueError(f"steps={steps}: must be at least 1")
         check_truncatable(model)
-        self.minimum, self.steps = minima(model, minimum), steps
+        self.minimum, self.steps = minima(model, minimum), at_least_one(steps)
         self._tensors = spectral_tensors(model)
         self.pruned = {name: torch.zeros_like(t.coefficients, dtype=torch.bool) for name, t in self._tensors.items()}
         for each in self.optimizers:

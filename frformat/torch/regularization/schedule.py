@@ -72,3 +72,14 @@ def minima(model: nn.Module, minimum: Counts) -> dict[str, int]:
     tensors = spectral_tensors(model)
     wanted = counts(tensors, minimum)
     return {name: min(tensor.kept, wanted.get(name, tensor.kept)) for name, tensor in tensors.items()}
+
+
+def at_least_one(steps: int) -> int:
+    """``steps``, if there are any.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if steps < 1:
+        raise ValueError(f"steps={steps}: must be at least 1")
+    return steps

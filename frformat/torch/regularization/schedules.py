@@ -20,7 +20,7 @@ from abc import abstractmethod
 from torch import nn
 
 from frformat.torch.regularization.budget import Score, allocate, relative_energy
-from frformat.torch.regularization.schedule import Optimizers, Schedule, minima
+from frformat.torch.regularization.schedule import Optimizers, Schedule, at_least_one, minima
 from frformat.torch.regularization.truncation import Counts
 
 
@@ -106,7 +106,7 @@ class GeometricTruncation(_Unconditional):
             ValueError: a name or number is not possible.
         """
         super().__init__(model, optimizer, minimum)
-        self.steps = _at_least_one(steps)
+        self.steps = at_least_one(steps)
 
     def length(self, name: str) -> int:
         """See :class:`Schedule`."""
@@ -141,7 +141,7 @@ class BudgetTruncation(Schedule):
             ValueError: a number is not possible.
         """
         super().__init__(model, optimizer)
-        self.total, self.steps, self.least, self.score = total, _at_least_one(steps), least, score
+        self.total, self.steps, self.least, self.score = total, at_least_one(steps), least, score
         allocate(model, total, least=least)  # raises if it is not possible
 
     @property
@@ -158,12 +158,6 @@ class BudgetTruncation(Schedule):
         self.last_step += 1
         total = _geometric(sum(self.initial.values()), self.total, self.last_step / self.steps)
         return self._truncate(allocate(self.model, total, score=self.score, least=self.least))
-
-
-def _at_least_one(steps: int) -> int:
-    if steps < 1:
-        raise ValueError(f"steps={steps}: must be at least 1")
-    return steps
 
 
 def _geometric(start: int, end: int, share: float) -> int:
