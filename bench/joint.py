@@ -39,12 +39,12 @@ from torch.utils.data import TensorDataset
 
 import frformat
 from bench import ROOT
-from frformat.atomic import replacing
-from frformat.models import UNet
+from frformat.format.atomic import replacing
 from frformat.torch import each_tier, load_model, set_tier
 from frformat.torch.costs import costs
 from frformat.torch.regularization import tier_sizes
 from frformat.train import Data, Recipe, Row, Settings, Workers, setup, train
+from frformat.train.models import UNet
 from frformat.train.recipes.lenet5 import LeNet5OnMnist
 from frformat.train.recipes.unet import UNetOnIsbi
 from frformat.train.run import Run

@@ -5,10 +5,10 @@
 """
 
 from frformat.errors import EncodeError, FrzError
-from frformat.info import TensorInfo
-from frformat.reader import FrzFile, load, load_file, open
-from frformat.spectrum import Spectrum
-from frformat.writer import save, save_file
+from frformat.format.info import TensorInfo
+from frformat.format.reader import FrzFile, load, load_file, open
+from frformat.format.writer import save, save_file
+from frformat.spectral.spectrum import Spectrum
 
 __version__ = "0.1.0"
 

@@ -10,10 +10,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.sparse import Sparse
-from frformat.spectrum import Spectrum
-from frformat.values import DTYPES
-from frformat.zigzag import element_count
+from frformat.dtypes import DTYPES
+from frformat.spectral.sparse import Sparse
+from frformat.spectral.spectrum import Spectrum
+from frformat.spectral.zigzag import element_count
 
 Array = NDArray[Any]
 
@@ -23,7 +23,7 @@ class Entry:
     """One tensor of a checkpoint, not read yet.
 
     Attributes:
-        dtype: element type, a key of :data:`frformat.values.DTYPES`.
+        dtype: element type, a key of :data:`frformat.dtypes.DTYPES`.
         shape: shape.
         load: reads it: an array, a :class:`Sparse` tensor, or the :class:`Spectrum` of one.
         kind: what ``load`` gives: ``dense``, ``sparse`` or ``spectrum``.

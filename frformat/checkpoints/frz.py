@@ -6,9 +6,10 @@ import os
 from functools import partial
 
 import frformat
-from frformat import FrzFile, limits
+from frformat import FrzFile
 from frformat.checkpoints.checkpoint import Checkpoint, Entry
-from frformat.tiers import without_figures
+from frformat.format import limits
+from frformat.format.tiers import without_figures
 
 StrPath = str | os.PathLike[str]
 

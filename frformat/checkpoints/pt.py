@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Final, Literal
 
-from frformat.atomic import replacing
 from frformat.checkpoints.checkpoint import Checkpoint, Entry
 from frformat.errors import EncodeError
+from frformat.format.atomic import replacing
 
 try:
     import torch
 
-    from frformat.torch import tensors
+    from frformat.checkpoints import torch_tensors as tensors
 except ImportError as error:
     raise EncodeError(f"PyTorch files need PyTorch, pip install 'frformat[torch]': {error}") from error
 

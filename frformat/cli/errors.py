@@ -9,8 +9,8 @@ from typing import Any, Final
 import click
 
 from frformat.cli.terminal import clean, print_json
-from frformat.compare.errors import ReportError
 from frformat.errors import EncodeError, FrzError
+from frformat.parity.errors import ReportError
 
 DIFFERENT: Final = 1
 """Exit code of ``diff`` and ``compare`` when there are differences."""

@@ -13,7 +13,7 @@ from frformat.cli.output import force_option, writing
 from frformat.cli.terminal import clean, count
 
 if TYPE_CHECKING:
-    from frformat.mobile import Export
+    from frformat.runtimes.pytorch_mobile import Export
 
 HELP = """Write a skeleton: a model for PyTorch Mobile without its weights, which model.frz holds.
 
@@ -81,8 +81,8 @@ def export_mobile(
 
     import torch
 
-    from frformat import mobile
-    from frformat.mobile import models
+    from frformat.runtimes import pytorch_mobile
+    from frformat.runtimes.pytorch_mobile import models
 
     with writing(output, force):
         net = models.build(model)
@@ -94,13 +94,13 @@ def export_mobile(
         if factored:
             assert weights is not None
             thin = models.factored(net, weights, options["example"], tier=tier)
-            written = mobile.export_mobile(thin, output, runtime=runtime)
+            written = pytorch_mobile.export_mobile(thin, output, runtime=runtime)
         else:
-            written = mobile.export_mobile(net, output, **options)
+            written = pytorch_mobile.export_mobile(net, output, **options)
     whole = None
     if complete is not None:
         with writing(complete, force):
-            whole = mobile.export_mobile(net, complete, with_weights=True, **options)
+            whole = pytorch_mobile.export_mobile(net, complete, with_weights=True, **options)
     if as_json:
         terminal.print_json({"skeleton": vars(written), "complete": whole and vars(whole)})
     else:

@@ -14,8 +14,8 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from frformat.cli import terminal
+from frformat.cli.dump import energy, facts, plot
 from frformat.cli.files import open_frz
-from frformat.cli.inspect import energy, facts, plot
 from frformat.train import RECIPES, Outcome, Recipe, Row, plots
 from frformat.train.run import Run
 

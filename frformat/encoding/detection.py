@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from frformat.checkpoints import Entry
-from frformat.sparse import Sparse
-from frformat.values import SPECTRAL_DTYPES
+from frformat.dtypes import SPECTRAL_DTYPES
+from frformat.spectral.sparse import Sparse
 
 SHARE = 16
 """Spectra are detected if together they keep at most a sixteenth of their elements."""

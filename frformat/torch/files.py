@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import frformat
-from frformat import limits
+from frformat.checkpoints.torch_tensors import aliases as tied
+from frformat.checkpoints.torch_tensors import to_numpy, to_torch
 from frformat.errors import EncodeError
-from frformat.sparse import Sparse
-from frformat.spectrum import Spectrum
-from frformat.torch.tensors import aliases as tied
-from frformat.torch.tensors import to_numpy, to_torch
-from frformat.writer import Progress, Tiers
+from frformat.format import limits
+from frformat.format.writer import Progress, Tiers
+from frformat.spectral.sparse import Sparse
+from frformat.spectral.spectrum import Spectrum
 
 StrPath = str | os.PathLike[str]
 

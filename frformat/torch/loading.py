@@ -12,11 +12,11 @@ from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList
 
 from frformat import FrzFile, TensorInfo
+from frformat.checkpoints.torch_tensors import TORCH_DTYPES, aliases, to_torch
 from frformat.torch.regularization.parametrization import resize, spectral_of
 from frformat.torch.regularization.spectral_tensor import places
 from frformat.torch.regularization.state import plain_state
 from frformat.torch.regularization.tiers import make_tiers, statistics
-from frformat.torch.tensors import TORCH_DTYPES, aliases, to_torch
 
 
 class Difference(NamedTuple):

@@ -10,14 +10,14 @@ from typing import Final
 from torch import nn
 
 import frformat
-from frformat import limits
-from frformat.tiers import OF_TIERS
+from frformat.format import limits
+from frformat.format.tiers import OF_TIERS
+from frformat.format.writer import Progress, Tiers
 from frformat.torch.capacity import get_tier, set_tier
 from frformat.torch.files import save_file
 from frformat.torch.loading import Difference, load, match
 from frformat.torch.regularization.state import formats, spectral_state
 from frformat.torch.regularization.tiers import cuts, statistics
-from frformat.writer import Progress, Tiers
 
 SHOWN: Final = 20
 """At most so many names are listed in an error."""

@@ -13,8 +13,8 @@ from PIL import Image
 from torch import nn
 
 import frformat
-from frformat.atomic import replacing
-from frformat.tiers import as_metadata
+from frformat.format.atomic import replacing
+from frformat.format.tiers import as_metadata
 from frformat.torch import each_tier, load_model, save_model
 from frformat.torch.costs import Costs, costs
 from frformat.train.recipe import Recipe, batches

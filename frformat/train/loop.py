@@ -50,7 +50,7 @@ def train(
     Args:
         recipe: what to train, and the settings.
         output: the folder for all files of the run; made if it is not there.
-        folder: the folder of data sets, see :mod:`frformat.data`.
+        folder: the folder of data sets, see :mod:`frformat.train.data`.
         weights: a ``.frz`` file with the weights to begin with.
         teacher: a ``.frz`` file with the plain model's weights to learn from, for ``distill``.
         workers: the processes that train together, see :func:`frformat.train.workers.joined`; None for this alone.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import frformat as frz
 from frformat import Spectrum
-from frformat.cli.compare import differences
+from frformat.cli.diff import differences
 from tests.cli.command import frformat, refused
 from tests.cli.models import NASTY, TENSORS, damaged, segment_offset, write_model
 

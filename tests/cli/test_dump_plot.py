@@ -11,9 +11,9 @@ from PIL import Image
 
 import frformat as frz
 from frformat import Spectrum
-from frformat.cli.inspect import panels
-from frformat.cli.inspect.energy import STEPS, energy
-from frformat.cli.inspect.facts import file_facts
+from frformat.cli.dump import panels
+from frformat.cli.dump.energy import STEPS, energy
+from frformat.cli.dump.facts import file_facts
 from tests.cli.command import frformat, refused
 from tests.cli.models import TENSORS, damaged, segment_offset
 

@@ -91,7 +91,7 @@ def test_paths_are_escaped(tmp_path: Path):
 
 
 def test_a_defect_is_not_hidden(monkeypatch: pytest.MonkeyPatch, model: Path):
-    monkeypatch.setattr("frformat.cli.dump._list", lambda *args: 1 // 0)
+    monkeypatch.setattr("frformat.cli.dump.command._list", lambda *args: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         frformat("dump", model)
 
@@ -100,7 +100,7 @@ def test_too_little_memory(monkeypatch: pytest.MonkeyPatch, model: Path):
     def fail(*args: object) -> int:
         raise MemoryError
 
-    monkeypatch.setattr("frformat.cli.dump._list", fail)
+    monkeypatch.setattr("frformat.cli.dump.command._list", fail)
     assert refused("dump", model).startswith("MEMORY: ")
 
 
@@ -108,13 +108,13 @@ def test_dump_starts_without_torch_and_matplotlib(model: Path):
     code = "import sys; from frformat.cli import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code, "dump", model], capture_output=True, text=True, check=True)
     loaded = set(done.stderr.split())
-    assert "frformat.cli.dump" in loaded
+    assert "frformat.cli.dump.command" in loaded
     assert not loaded & {
         "torch",
         "matplotlib",
         "safetensors",
         "frformat.cli.encode",
-        "frformat.cli.diff",
+        "frformat.cli.diff.command",
         "rich.progress",
     }
 

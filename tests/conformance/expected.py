@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.values import DTYPES
+from frformat.dtypes import DTYPES
 from tests.vectors.appendix import FOLDER
 
 Array = NDArray[Any]

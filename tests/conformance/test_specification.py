@@ -8,9 +8,9 @@ import zlib
 
 import pytest
 
-from frformat.dictionary import DICTIONARY
+from frformat.dtypes import DTYPES, FORMATS
 from frformat.errors import CODES
-from frformat.values import DTYPES, FORMATS
+from frformat.format.dictionary import DICTIONARY
 from tests.vectors import appendix, numbers, trace
 from tests.vectors.appendix import FOLDER, SPECIFICATION
 

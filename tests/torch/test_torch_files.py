@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 import frformat
 from frformat import EncodeError, FrzError, Spectrum
+from frformat.checkpoints.torch_tensors import TORCH_DTYPES, to_torch
 from frformat.torch import load_file, save_file
-from frformat.torch.tensors import TORCH_DTYPES, to_torch
-from tests.data import data_file
+from tests.checkpoints.test_torch_tensors import bits
 from tests.strategies import arrays, names
-from tests.torch.test_torch_tensors import bits
+from tests.train.data import data_file
 
 
 @pytest.fixture(scope="module")

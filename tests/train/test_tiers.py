@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from torch import nn
 
 import frformat
-from frformat.data import UNIT_PIXELS
-from frformat.models import LeNet5
 from frformat.torch import get_tier, load_model, save_model, set_tier, tier_count
 from frformat.torch.regularization import tier_sizes
 from frformat.train import Classification, Data, Settings, Workers, history, train
+from frformat.train.data import UNIT_PIXELS
 from frformat.train.draws import Draws
 from frformat.train.loop import CHECKPOINT, HISTORY
+from frformat.train.models import LeNet5
 from frformat.train.run import Run
 from frformat.train.tiers import lessons, tiers_of_step
 from tests.train.test_loop import Death, Killer, Listener

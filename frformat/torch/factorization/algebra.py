@@ -47,7 +47,7 @@ def core(coefficients: Tensor, places: Tensor, tables: list[Tensor], shape: list
 def cosines(n: int, r: int, double: bool) -> Tensor:
     """The first ``r`` orthonormal DCT-II basis functions of length ``n``: (n, r), float64 or float32.
 
-    Computed like :func:`frformat.dct.basis`, whose angles are reduced in integers.
+    Computed like :func:`frformat.spectral.dct.basis`, whose angles are reduced in integers.
     """
     x, i = torch.arange(n).unsqueeze(1), torch.arange(r)
     angles = ((2 * x + 1) * i).remainder(max(4 * n, 1)).double() * (math.pi / max(2 * n, 1))

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
-from frformat import zigzag
+from frformat.spectral import zigzag
 from frformat.torch.factorization.cost import Cost, Run, Surroundings, choices, cost
 from frformat.torch.factorization.factors import KINDS, Axes, Factors, Sides
 from frformat.torch.factorization.layers import Factored, FactoredConvolution, FactoredLinear

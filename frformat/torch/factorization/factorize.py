@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from torch import nn
 
 import frformat
-from frformat import limits
+from frformat.format import limits
 from frformat.torch.factorization.candidates import Preference, find_candidates
 from frformat.torch.factorization.cost import Surroundings
 from frformat.torch.factorization.fusion import Fusion

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from frformat import dct, zigzag
+from frformat.spectral import dct, zigzag
 
 Side = Literal["into", "out"]
 Sides = tuple[Side, ...]

@@ -13,7 +13,7 @@ from frformat.torch.factorization.layers import SPECTRA, Factored, spectra
 
 
 def portable(model: nn.Module) -> nn.Module:
-    """A fused model that ``torch.jit.script``, ``torch.export`` and :func:`frformat.mobile.export_mobile` take.
+    """A fused model that ``torch.jit.script``, ``torch.export`` and ``export_mobile`` take.
 
     Its parameters and persistent buffers are those of the model, by the same names and shapes: coefficients in zigzag
     order, as an ``.frz`` file has them, for factored layers, and rebuilt tensors for all else; a skeleton of it tells

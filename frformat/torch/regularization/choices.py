@@ -12,14 +12,14 @@ from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import is_parametrized
 
 from frformat import Spectrum
+from frformat.checkpoints.torch_tensors import to_numpy
 from frformat.encoding.rules import Rule
 from frformat.encoding.selection import Keep, Selection
 from frformat.encoding.source import Weights
-from frformat.sparse import Sparse
+from frformat.spectral.sparse import Sparse
 from frformat.torch.regularization.parametrization import Spectral
 from frformat.torch.regularization.rounding import as_stored
 from frformat.torch.regularization.views import Axes
-from frformat.torch.tensors import to_numpy
 
 Rules = Iterable[str | Rule] | Callable[[str, nn.Parameter], str | Rule | None]
 

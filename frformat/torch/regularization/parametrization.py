@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
-from frformat import zigzag
-from frformat.grouping import kept_per_tier
+from frformat.format.grouping import kept_per_tier
+from frformat.spectral import zigzag
 from frformat.torch.capacity import Tiered
 from frformat.torch.regularization.rounding import check_format, fake_quantize
 from frformat.torch.regularization.synthesis import Synthesis

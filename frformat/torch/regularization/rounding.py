@@ -1,7 +1,7 @@
 """Coefficients rounded as a file will hold them, for quantization-aware training.
 
 The gradient goes straight through (Bengio, Léonard, Courville 2013). The numbers are those of
-:mod:`frformat.quantization`, bit for bit, but computed where the coefficients are.
+:mod:`frformat.format.quantization`, bit for bit, but computed where the coefficients are.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from frformat.quantization import STEP_CODES, quantized, step, step_code
+from frformat.format.quantization import STEP_CODES, quantized, step, step_code
 
 
 def check_format(format: str) -> None:

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
 
-from frformat import Spectrum, zigzag
+from frformat import Spectrum
+from frformat.checkpoints.torch_tensors import dtype_name
+from frformat.spectral import zigzag
 from frformat.torch.regularization.parametrization import Spectral, resize, spectral_of
-from frformat.torch.tensors import dtype_name
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from frformat import Spectrum
-from frformat.tiers import OF_TIERS
+from frformat.format.tiers import OF_TIERS
 from frformat.torch.regularization.rounding import check_format
 from frformat.torch.regularization.spectral_tensor import SpectralTensor, places, spectral_tensors
 from frformat.torch.regularization.tiers import statistics

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from frformat import dct, zigzag
+from frformat.spectral import dct, zigzag
 from frformat.torch.regularization import transform
 
 SHORT: Final = 64

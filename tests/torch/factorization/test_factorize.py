@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 import frformat
-from frformat.models import LeNet5, ResNet20, UNet
 from frformat.torch import MismatchError, factorize, regularize, save_model, summary, unregularize
 from frformat.torch.factorization import Factored
+from frformat.train.models import LeNet5, ResNet20, UNet
 
 
 def unet(width: int = 16) -> nn.Module:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from frformat.models import UNet
 from frformat.torch import regularize, unregularize
 from frformat.torch.factorization import candidates, factorize, summary
+from frformat.train.models import UNet
 
 
 @pytest.fixture(autouse=True)

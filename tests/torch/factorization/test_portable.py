@@ -10,12 +10,12 @@ import torch
 from torch import nn
 from torch.jit.mobile import _load_for_lite_interpreter
 
-from frformat import dct
-from frformat.mobile import export_mobile
-from frformat.models import UNet
+from frformat.runtimes.pytorch_mobile import export_mobile
+from frformat.spectral import dct
 from frformat.torch import factorize, regularize
 from frformat.torch.factorization import portable
 from frformat.torch.factorization.algebra import cosines
+from frformat.train.models import UNet
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from frformat.models import ResNet20, UNet
 from frformat.torch import each_tier, get_tier, regularize, save_model, set_tier, tier_count
 from frformat.torch.factorization import Factored, factorize, factorize_tiers
 from frformat.torch.regularization import make_tiers, tier_sizes
+from frformat.train.models import ResNet20, UNet
 
 CASES = {
     "unet": (lambda: UNet(channels=1, width=8), (1, 1, 48, 48)),

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils.parametrize import register_parametrization
 
-from frformat import EncodeError, dct
+from frformat import EncodeError
+from frformat.spectral import dct
 from frformat.torch.regularization import Spectral, regularize
 from tests.torch.regularization.dense import matrix, prefixes, shapes
 

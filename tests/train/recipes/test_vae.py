@@ -7,9 +7,9 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 from torch.utils.data import TensorDataset
 
 import frformat
-from frformat.models import VAE
 from frformat.torch import load_model
 from frformat.train import Workers
+from frformat.train.models import VAE
 from frformat.train.recipes import vae
 from frformat.train.recipes.vae import VaeOnMnist, negative_elbo
 from tests.train.recipes.small import course, digits, small, tolerance

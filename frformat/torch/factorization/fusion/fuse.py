@@ -11,15 +11,7 @@ from torch import fx, nn
 from torch.nn import functional as F
 
 from frformat.torch.factorization import algebra
-from frformat.torch.factorization.fusion.operations import (
-    Activation,
-    Join,
-    MaxPool,
-    Nothing,
-    Size,
-    in_place,
-    operation,
-)
+from frformat.torch.factorization.fusion.operations import Activation, Join, MaxPool, Nothing, Size, in_place, operation
 from frformat.torch.factorization.fusion.values import Active, Builder, Dense, Joined, Projection, Stream, Value, Wide
 from frformat.torch.factorization.layers import Factored, FactoredConvolution
 

@@ -1,0 +1,65 @@
+"""Coder ``deflate``: a raw DEFLATE stream (RFC 1951), and the one that may hold the directory."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from frformat.errors import FrzError
+from frformat.format.coders.base import CHUNK, Readable, append, check_end
+from frformat.format.dictionary import DICTIONARY
+
+
+def fill(stored: Readable, out: memoryview) -> None:
+    """Decode a segment into exactly ``out``.
+
+    Raises:
+        FrzError: ``STREAM``.
+    """
+    try:
+        _fill(stored, out)
+    except zlib.error as error:
+        raise FrzError("STREAM", f"the deflate stream is malformed: {error}") from error
+
+
+def compressor(size: int) -> Any:
+    """A compressor for ``size`` bytes: of the strongest level where that costs little time."""
+    return zlib.compressobj(9 if size < CHUNK else 6, zlib.DEFLATED, -15)
+
+
+def unpack_directory(data: bytes, length: int) -> bytes:
+    """The directory from its raw DEFLATE stream, which must hold ``length`` bytes.
+
+    Raises:
+        FrzError: ``STREAM``.
+    """
+    decompressor = zlib.decompressobj(-15, zdict=DICTIONARY)
+    try:
+        out = decompressor.decompress(data, length + 1)
+    except zlib.error as error:
+        raise FrzError("STREAM", f"the deflate stream is malformed: {error}") from error
+    if len(out) != length or not decompressor.eof or decompressor.unused_data:
+        raise FrzError("STREAM", f"the deflate stream does not hold the {length} bytes it should")
+    return out
+
+
+def pack_directory(data: bytes) -> bytes:
+    """The directory ``data`` as the shortest raw DEFLATE stream that zlib finds."""
+    streams = []
+    for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED, zlib.Z_FIXED):
+        compressor = zlib.compressobj(9, zlib.DEFLATED, -15, 9, strategy, DICTIONARY)
+        streams.append(compressor.compress(data) + compressor.flush())
+    return min(streams, key=len)
+
+
+def _fill(stored: Readable, out: memoryview) -> None:
+    decompressor = zlib.decompressobj(-15)
+    filled = 0
+    data = stored.read(CHUNK)
+    while not decompressor.eof:
+        part = decompressor.decompress(data, min(CHUNK, len(out) - filled) + 1)
+        filled = append(part, out, filled)
+        data = decompressor.unconsumed_tail or stored.read(CHUNK)
+        if not data and not part:
+            break
+    check_end(decompressor.eof, decompressor.unused_data or stored.read(1), filled, out)
