@@ -34,11 +34,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 import frformat
-from frformat.atomic import replacing
-from frformat.data import MNIST_PIXELS, UNIT_PIXELS, Pixels, load_digits
-from frformat.mobile import export_mobile
-from frformat.models import LeNet5, UNet
+from frformat.format.atomic import replacing
+from frformat.runtimes.pytorch_mobile import export_mobile
 from frformat.torch import load_model
+from frformat.train.data import MNIST_PIXELS, UNIT_PIXELS, Pixels, load_digits
+from frformat.train.models import LeNet5, UNet
 
 sys.path.insert(0, str(Path(__file__).parent))
 import drawing
