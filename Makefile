@@ -41,8 +41,9 @@ lint: $(READY) ## ruff, mypy --strict; Kotlin is linted by `mvn verify`
 bench: $(READY) $(JAR) ## the README's table of measured numbers
 	$(BIN)/python -m bench
 
-vectors: $(READY) ## make spec/vectors anew
+vectors: $(READY) ## make spec/vectors and docs/scheduling-vectors.json anew
 	$(BIN)/python -m tests.vectors
+	$(BIN)/python -m tests.scheduling.vectors
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Errors. Each carries the code that section 11 of the specification gives it."""
+"""Errors. Each carries the code that section 12 of the specification gives it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ CODES: Final = (
     "MAGIC", "VERSION", "HEADER", "LIMIT", "TRUNCATED", "CHECKSUM", "STREAM", "DIRECTORY", "FEATURE",
     "UNSUPPORTED", "NAME", "SHAPE", "TRAILING", "TIER", "NOT_FOUND", "DEPENDENCY", "BUDGET", "VALUE",
 )  # fmt: skip
-"""Every code a reader can report, in the order in which section 11 checks them."""
+"""Every code a reader can report, in the order in which section 12 checks them."""
 
 
 class FrzError(Exception):

@@ -7,7 +7,7 @@
 ``inputs/NAME``
     the pictures as the tensors (.npy) that the app makes of them.
 ``desktop``
-    ``NAME.json``, a parity report (spec/parity-report.md) of PyTorch on this machine with the weights of ``NAME.frz``.
+    ``NAME.json``, a parity report (docs/parity-report.md) of PyTorch on this machine with the weights of ``NAME.frz``.
 
 LeNet-5 comes from examples/. The UNet comes from there too if it is there, else from the checkpoint that its authors
 publish, in the folder ``unet_fr`` of ``FRFORMAT_DATA``; without either the app has no UNet.

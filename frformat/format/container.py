@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import IO, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from frformat.errors import FrzError
-from frformat.format import coders, directory, directory_parser, limits
-from frformat.format.coders import deflate
-from frformat.format.directory import Directory
+from frformat.format import limits, packing, parser
+from frformat.format.coders import CHUNK
+from frformat.format.coders.deflate import pack_directory, unpack_directory
+from frformat.format.directory import Directory, Group
 
 MAGIC: Final = b"\x89FRZ"
 VERSION: Final = 1
@@ -37,6 +42,16 @@ class Header:
     stored: int
     length: int
 
+    @property
+    def deflated(self) -> bool:
+        """Whether the directory is."""
+        return bool(self.flags & DEFLATED)
+
+    @property
+    def end(self) -> int:
+        """Offset of the first segment."""
+        return HEADER_BYTES + self.stored + CRC_BYTES
+
 
 @dataclass(frozen=True)
 class Extent:
@@ -48,6 +63,55 @@ class Extent:
     size: int
 
 
+class Extents:
+    """Where all segments of a file lie, also those that were cut off.
+
+    Args:
+        directory: what the file holds.
+        start: offset of the first segment.
+
+    Attributes:
+        ends: offset after each tier.
+
+    Raises:
+        FrzError: ``LIMIT``, the file is too large.
+    """
+
+    def __init__(self, directory: Directory, start: int) -> None:
+        self._groups = directory.groups
+        sums = np.zeros(directory.tiers, np.int64)
+        self._starts: list[NDArray[np.int64]] = []
+        for group in self._groups:
+            framed = _framed(group)
+            self._starts.append(sums[: len(framed)].copy())
+            sums[: len(framed)] += framed
+            if sums.max() > limits.FILE_BYTES:
+                raise FrzError("LIMIT", "the segments have more than 2^56 bytes together")
+        ends = [start]
+        for size in sums.tolist():
+            ends.append(ends[-1] + size)
+        if ends[-1] > limits.FILE_BYTES:
+            raise FrzError("LIMIT", "the segments have more than 2^56 bytes together")
+        self._tiers = ends[:-1]
+        self.ends = tuple(ends[1:])
+
+    def of(self, group: int, tier: int) -> Extent | None:
+        """The segment of a group in a tier, if there is one."""
+        held = self._groups[group]
+        if tier >= len(held.sizes) or not held.values[tier]:
+            return None
+        return Extent(tier, group, self._tiers[tier] + int(self._starts[group][tier]), held.size(tier))
+
+    def present(self, tiers: int) -> Iterator[Extent]:
+        """The segments of the first tiers, in file order."""
+        tiered = [index for index, group in enumerate(self._groups) if len(group.sizes) > 1]
+        for tier in range(tiers):
+            for index in tiered if tier else range(len(self._groups)):
+                extent = self.of(index, tier)
+                if extent is not None:
+                    yield extent
+
+
 @dataclass(frozen=True)
 class Container:
     """What opening a file yields: everything but the content of segments.
@@ -55,57 +119,63 @@ class Container:
     Attributes:
         directory: what the file says of itself.
         header: the header's fields.
-        extents: the segments that are present, in file order.
-        by_group: the same for each group, in the order of tiers.
-        ends: offset after each tier, also of tiers that are not present.
+        extents: where segments lie.
         size: bytes of the file.
-        present: how many tiers are present.
+        present: how many tiers are there.
     """
 
     directory: Directory
     header: Header
-    extents: tuple[Extent, ...]
-    by_group: tuple[tuple[Extent, ...], ...]
-    ends: tuple[int, ...]
+    extents: Extents
     size: int
     present: int
 
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """Offset after each tier, also of tiers that are not present."""
+        return self.extents.ends
 
-def read(file: IO[bytes]) -> Container:
+
+def read(file: IO[bytes], budget: int = limits.MEMORY_BUDGET) -> Container:
     """Read and check everything before the segments.
 
     Args:
         file: seekable and open for reading.
+        budget: bytes that the directory and what is made of it may take.
 
     Raises:
-        FrzError: any code that section 11 of the specification lists before ``TIER``.
+        FrzError: any code of stages 1 to 7 of section 12 of the specification.
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     head = file.read(HEADER_BYTES)
-    header = _read_header(head)
-    end = HEADER_BYTES + header.stored
-    if size < end + CRC_BYTES:
-        raise FrzError("TRUNCATED", f"the file ends within its directory, at {end + CRC_BYTES} bytes", offset=size)
+    header = read_header(head)
+    if size < header.end:
+        raise FrzError("TRUNCATED", f"the file ends within its directory, at {header.end} bytes", offset=size)
+    _check_budget(header, budget)
     stored = file.read(header.stored)
     if zlib.crc32(stored, zlib.crc32(head)) != int.from_bytes(file.read(CRC_BYTES), "little"):
-        raise FrzError("CHECKSUM", "the header or directory is damaged: get the file again", offset=end)
-    data = deflate.unpack_directory(stored, header.length) if header.flags & DEFLATED else stored
-    contents = directory_parser.parse(data)
-    segments, ends = extents(contents, end + CRC_BYTES)
+        raise FrzError(
+            "CHECKSUM", "the header or directory is damaged: get the file again", offset=header.end - CRC_BYTES
+        )
+    data = unpack_directory(stored, header.length) if header.deflated else stored
+    directory = parser.parse(data, budget - _directory_bytes(header))
+    extents = Extents(directory, header.end)
+    ends = extents.ends
     if size > ends[-1]:
         raise FrzError("TRAILING", f"{size - ends[-1]} bytes follow the last segment", offset=ends[-1])
     if size not in ends:
         raise FrzError("TRUNCATED", f"the file ends within a tier; whole it has {ends[-1]} bytes", offset=size)
     present = max(tier for tier, at in enumerate(ends) if at == size) + 1
-    there = tuple(segment for segment in segments if segment.tier < present)
-    by_group: list[list[Extent]] = [[] for _ in contents.groups]
-    for segment in there:
-        by_group[segment.group].append(segment)
-    return Container(contents, header, there, tuple(map(tuple, by_group)), ends, size, present)
+    return Container(directory, header, extents, size, present)
 
 
-def _read_header(head: bytes) -> Header:
+def read_header(head: bytes) -> Header:
+    """The header, from the first bytes of a file.
+
+    Raises:
+        FrzError: ``MAGIC``, ``VERSION``, ``TRUNCATED``, ``HEADER`` or ``LIMIT``.
+    """
     if not MAGIC.startswith(head[:4]):
         raise FrzError("MAGIC", "not an .frz file", offset=0)
     if len(head) > 4 and head[4] != VERSION:
@@ -118,36 +188,37 @@ def _read_header(head: bytes) -> Header:
     for offset, count in ((6, header.stored), (10, header.length)):
         if count > limits.DIRECTORY_BYTES:
             raise FrzError("LIMIT", f"a directory of {count} bytes, at most {limits.DIRECTORY_BYTES}", offset=offset)
-    if not header.flags & DEFLATED and header.stored != header.length:
+    if not header.deflated and header.stored != header.length:
         raise FrzError("HEADER", f"{header.stored} and {header.length} bytes for one directory", offset=10)
     return header
 
 
-def extents(contents: Directory, start: int) -> tuple[list[Extent], tuple[int, ...]]:
-    """All segments in file order and the offset after each tier, if the first segment is at ``start``."""
-    segments, ends = [], []
-    offset = start
-    groups = list(enumerate(contents.groups))
-    for tier in range(contents.tiers):
-        if tier == 1:  # raw groups end with tier 0
-            groups = [(index, group) for index, group in groups if group.coding != "raw"]
-        for index, group in groups:
-            if any(group.counts(tier)):
-                segments.append(Extent(tier, index, offset, group.size(tier)))
-                offset += group.size(tier) + CRC_BYTES
-        ends.append(offset)
-    return segments, tuple(ends)
-
-
 def head(contents: Directory) -> bytes:
     """Header, directory and its CRC-32: the bytes of a file before its segments."""
-    packed = directory.pack(contents)
-    stored = deflate.pack_directory(packed)
+    packed = packing.pack(contents)
+    stored = pack_directory(packed)
     flags = DEFLATED if len(stored) < len(packed) else 0
     if not flags:
         stored = packed
-    head = b"%b%c%c%b%b%b" % (MAGIC, VERSION, flags, _u32(len(stored)), _u32(len(packed)), stored)
-    return head + _u32(zlib.crc32(head))
+    start = b"%b%c%c%b%b%b" % (MAGIC, VERSION, flags, _u32(len(stored)), _u32(len(packed)), stored)
+    return start + _u32(zlib.crc32(start))
+
+
+def _framed(group: Group) -> NDArray[np.int64]:
+    """Bytes that a group takes in each tier with the checksum, 0 where it has no segment."""
+    framed: Any = np.where(group.values > 0, group.sizes.astype(np.int64) + CRC_BYTES, 0)
+    return framed  # type: ignore[no-any-return]
+
+
+def _directory_bytes(header: Header) -> int:
+    return header.stored + (header.length if header.deflated else 0)
+
+
+def _check_budget(header: Header, budget: int) -> None:
+    needed = _directory_bytes(header)
+    if needed > budget:
+        reason = f"the directory has {needed:,} bytes, the memory budget is {budget:,}; raise it if you trust the file"
+        raise FrzError("BUDGET", reason)
 
 
 def _u32(value: int) -> bytes:
@@ -176,17 +247,29 @@ class SegmentReader:
         self._account(buffer[:count])
         return int(count)
 
-    def check(self) -> None:
-        """Read what is left and compare checksums.
+    def rest(self) -> bytes:
+        """All bytes that are left, once the checksum has matched.
 
         Raises:
             FrzError: ``CHECKSUM``.
         """
+        data = self.read(self._left)
+        self.check()
+        return data
+
+    def check(self) -> None:
+        """Read what is left and compare checksums; once is enough.
+
+        Raises:
+            FrzError: ``CHECKSUM``.
+        """
+        extent = self._extent
         while self._left:
-            if not self.read(coders.CHUNK):
+            if not self.read(CHUNK):
                 break
+        self._file.seek(extent.offset + extent.size)
         if self._left or self._crc != int.from_bytes(self._file.read(CRC_BYTES), "little"):
-            raise FrzError("CHECKSUM", "a segment is damaged: get the file again", offset=self._extent.offset)
+            raise FrzError("CHECKSUM", "a segment is damaged: get the file again", offset=extent.offset)
 
     def _account(self, data: bytes | memoryview) -> None:
         self._left -= len(data)

@@ -1,127 +1,200 @@
-"""The directory: what a file holds, and its form as MessagePack (specification, section 3)."""
+"""The directory: what a file holds (specification, section 3)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from functools import cached_property
+from typing import Any, Final
 
-import msgpack
+import numpy as np
+from numpy.typing import NDArray
 
-from frformat.dtypes import DTYPES, FORMATS, Format
-from frformat.spectral.zigzag import element_count
+from frformat.dtypes import DTYPES
+from frformat.format.bases import spread
 
 Shape = tuple[int, ...]
-T = TypeVar("T")
+Integers = NDArray[Any]
 
-CODINGS: Final = ("raw", "dct")
-CODERS: Final = ("none", "deflate", "zstd", "range", "range-ctx")
-RANGE_CODERS: Final = ("range", "range-ctx")
+COUNTED: Final = 1 << 20
+"""Tensors and tiers whose values are counted together."""
 
 # Keys of the maps.
-GROUPS, METADATA, ALIASES, FEATURES, TIERS = range(5)
-CODING, DTYPE, NAMES, SHAPES, CODER, SIZES, FORMAT, KEPT, STEPS, VIEWS = range(10)
-DCT_ONLY: Final = (FORMAT, KEPT, STEPS, VIEWS)
+FEATURES, TIERS, GROUPS, ALIASES, METADATA = range(5)
+DTYPE, NAMES, SHAPES, VIEWS, BASES, FACTORS, SEEDS, KEPT, CORNERS, PER_TIER, FORMAT, STEPS, OFFSETS, CODER, SIZES = (
+    range(15)
+)
+
+
+@dataclass(frozen=True)
+class Corners:
+    """For each tier and tensor, the entries of its core on each axis.
+
+    Attributes:
+        cells: integer array of shape (tiers, …): for each tensor the number 1, then its entries on each axis.
+        starts: where the cells of each tensor begin.
+    """
+
+    cells: Integers
+    starts: Integers
+
+    @classmethod
+    def of(cls, tiers: Sequence[Sequence[Shape]]) -> Corners:
+        """From the corner of each tensor in each tier."""
+        cells = np.array([[cell for corner in row for cell in (1, *corner)] for row in tiers], np.int64)
+        ranks = np.array([len(corner) for corner in tiers[0]], np.int64)
+        return cls(cells, np.cumsum(ranks + 1) - ranks - 1)
+
+    def of_tensor(self, index: int, tier: int) -> Shape:
+        """The corner of one tensor in one tier."""
+        start = int(self.starts[index]) + 1
+        stop = int(self.starts[index + 1]) if index + 1 < len(self.starts) else self.cells.shape[1]
+        return tuple(self.cells[tier, start:stop].tolist())
+
+    def counts(self, tiers: slice, offsets: int) -> NDArray[np.int64]:
+        """How many values each tensor has in some tiers and those before: array (tiers, tensors).
+
+        Args:
+            tiers: which.
+            offsets: bits of the axes that have step offsets, which are values, too.
+        """
+        cells = self.cells[tiers].astype(np.int64)
+        counts = np.multiply.reduceat(cells, self.starts, axis=1)
+        if offsets:
+            width = cells.shape[1]
+            axis = np.arange(width) - np.repeat(self.starts, np.diff(self.starts, append=width)) - 1
+            chosen = (axis >= 0) & (offsets >> np.maximum(axis, 0) & 1 == 1)
+            counts += np.add.reduceat(cells * chosen, self.starts, axis=1)
+        return counts
 
 
 @dataclass(frozen=True)
 class Group:
-    """Tensors that share how they are stored.
+    """Tensors that are stored alike.
 
     Attributes:
-        coding: ``raw`` or ``dct``.
         dtype: element type of the tensors, a key of :data:`~frformat.dtypes.DTYPES`.
-        names: one for each tensor, as are the entries of ``shapes``, ``steps``, ``views`` and of each tier of ``kept``.
-        coder: how segments are coded, one of :data:`CODERS`.
-        sizes: stored bytes of the segment in each tier (of ``raw`` in tier 0 alone).
-        format: number format of coefficients; empty for ``raw``.
-        kept: for each tier how many leading coefficients it and those before it hold; empty for ``raw``.
-        steps: step codes for integer formats, else empty.
-        views: the shape in which the spectrum is taken, or None for the tensor's own; empty for ``raw``.
+        shapes: one for each tensor, as are the entries of the following, if they are there.
+        coder: how segments are coded, a key of :data:`~frformat.format.coders.CODERS`.
+        sizes: stored bytes of the segment in each tier, or in tier 0 alone: integer array.
+        names: empty for factors.
+        views: the shapes in which cores and bases are meant, or None for the tensor's own.
+        bases: kinds of bases, as the file has them; the last is that of all further axes.
+        factors: for each ``stored`` axis the number of a factor.
+        seeds: for each ``seeded`` axis its seed.
+        kept: how many entries of the zigzag order each core has in each tier: integer array (tiers, tensors).
+        corners: the corner of each core in each tier.
+        per_tier: every tier has the tensors anew.
+        format: number format of exact values, if it is not the dtype.
+        steps: step codes, if values are integers.
+        offsets: bits of the axes that have step offsets.
     """
 
-    coding: str
     dtype: str
-    names: tuple[str, ...]
-    shapes: tuple[Shape, ...]
+    shapes: Sequence[Shape]
     coder: str
-    sizes: tuple[int, ...]
-    format: str = ""
-    kept: tuple[tuple[int, ...], ...] = ()
-    steps: tuple[int, ...] = ()
-    views: tuple[Shape | None, ...] = ()
-
-    def counts(self, tier: int) -> tuple[int, ...]:
-        """How many values each tensor has in the segment of ``tier``."""
-        if self.coding == "raw":
-            return tuple(element_count(shape) for shape in self.shapes) if tier == 0 else (0,) * len(self.shapes)
-        before = self.kept[tier - 1] if tier else (0,) * len(self.names)
-        return tuple(now - then for now, then in zip(self.kept[tier], before, strict=True))
+    sizes: Integers
+    names: Sequence[str] = ()
+    views: Sequence[Shape | None] | None = None
+    bases: tuple[str, ...] = ()
+    factors: Sequence[tuple[int, ...]] | None = None
+    seeds: Sequence[tuple[int, ...]] | None = None
+    kept: Integers | None = None
+    corners: Corners | None = None
+    per_tier: bool = False
+    format: str | None = None
+    steps: Sequence[int] | None = None
+    offsets: int = 0
 
     @property
-    def value_format(self) -> Format:
-        """The format of stored values as the range coder sees it."""
-        return FORMATS[self.format or self.dtype]
+    def tensors(self) -> int:
+        """How many tensors there are."""
+        return len(self.shapes)
+
+    @property
+    def tiered(self) -> bool:
+        """Whether there may be a segment in every tier."""
+        return self.kept is not None or self.corners is not None or self.per_tier
+
+    @property
+    def value_type(self) -> str:
+        """What values are: a key of :data:`~frformat.dtypes.DTYPES`."""
+        return "i32" if self.steps is not None else self.format or self.dtype
 
     @property
     def value_bytes(self) -> int:
-        """Bytes of one stored value."""
-        return DTYPES[self.format or self.dtype].itemsize
+        """Bytes of a value once it is decoded."""
+        return DTYPES[self.value_type].itemsize
+
+    def view(self, index: int) -> Shape:
+        """The shape in which the core and the bases of a tensor are meant."""
+        view = self.views[index] if self.views is not None else None
+        return self.shapes[index] if view is None else view
+
+    def kinds(self, index: int) -> tuple[str, ...]:
+        """The kind of basis of each axis of a tensor's view."""
+        return spread(self.bases, len(self.view(index)))
+
+    def extent(self, index: int, tier: int) -> Shape:
+        """How much of the core of a tensor there is in a tier: the length of its prefix, or its corner."""
+        if self.kept is not None:
+            return (int(self.kept[tier, index]),)
+        return self.corners.of_tensor(index, tier) if self.corners is not None else self.view(index)
+
+    def offset_axes(self, index: int) -> tuple[int, ...]:
+        """The axes of a tensor that have step offsets."""
+        return tuple(axis for axis in range(len(self.view(index))) if self.offsets >> axis & 1)
+
+    def counts(self, tier: int) -> NDArray[np.int64]:
+        """How many values each tensor has in the segment of ``tier``, offsets among them."""
+        if tier and not self.tiered:
+            return np.zeros(self.tensors, np.int64)
+        if tier == 0 or self.per_tier:
+            return np.asarray(self._totals(slice(tier, tier + 1))[0], np.int64)
+        before, now = self._totals(slice(tier - 1, tier + 1))
+        return np.asarray(now - before, np.int64)
+
+    @cached_property
+    def values(self) -> NDArray[np.float64]:
+        """How many values there are in the segment of each tier that has an entry in ``sizes``; exact up to 2^53."""
+        tiers = len(self.sizes)
+        step = max(1, COUNTED // self.tensors)
+        rows = [self._totals(slice(at, at + step)).sum(axis=1, dtype=np.float64) for at in range(0, tiers, step)]
+        totals = np.concatenate(rows)
+        if self.kept is None and self.corners is None:
+            return np.repeat(totals[:1], tiers)
+        return np.diff(totals, prepend=0.0)
 
     def size(self, tier: int) -> int:
         """Stored bytes of the segment of ``tier``, without its CRC-32; 0 if there is none."""
-        return self.sizes[tier] if tier < len(self.sizes) else 0
+        return int(self.sizes[tier]) if tier < len(self.sizes) else 0
+
+    def _totals(self, tiers: slice) -> NDArray[np.int64]:
+        """How many values each tensor has in some tiers and those before, or in one tier: (tiers, tensors)."""
+        if self.kept is not None:
+            return self.kept[tiers].astype(np.int64)
+        if self.corners is not None:
+            return self.corners.counts(tiers, self.offsets)
+        return self._views.counts(slice(0, 1), self.offsets)
+
+    @cached_property
+    def _views(self) -> Corners:
+        """The views as corners: of a group whose cores are whole in every tier."""
+        return Corners.of([[self.view(index) for index in range(self.tensors)]])
 
 
 @dataclass(frozen=True)
 class Directory:
-    """What a file holds."""
+    """What a file holds.
 
-    groups: tuple[Group, ...] = ()
+    Attributes:
+        groups: the groups.
+        metadata: flat text.
+        aliases: further names, each with the name of a tensor.
+        tiers: how many capacity tiers there are.
+    """
+
+    groups: Sequence[Group] = ()
     metadata: dict[str, str] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     tiers: int = 1
-
-
-def pack(directory: Directory) -> bytes:
-    """The directory as MessagePack; valid directories only are asked for."""
-    tree: dict[int, Any] = {GROUPS: [_pack_group(group) for group in directory.groups]}
-    if directory.metadata:
-        tree[METADATA] = dict(sorted(directory.metadata.items(), key=lambda item: item[0].encode()))
-    if directory.aliases:
-        tree[ALIASES] = [[name, target] for name, target in directory.aliases.items()]
-    if directory.tiers != 1:
-        tree[TIERS] = directory.tiers
-    packed: bytes = msgpack.packb(tree)
-    return packed
-
-
-def _pack_group(group: Group) -> dict[int, Any]:
-    tree: dict[int, Any] = {
-        CODING: CODINGS.index(group.coding),
-        DTYPE: list(DTYPES).index(group.dtype),
-        NAMES: _front_code(group.names),
-        SHAPES: group.shapes,
-        CODER: CODERS.index(group.coder),
-        SIZES: group.sizes,
-    }
-    if group.coding == "dct":
-        tree[FORMAT] = list(FORMATS).index(group.format)
-        tree[KEPT] = group.kept
-        if group.steps:
-            tree[STEPS] = group.steps
-        if any(view is not None for view in group.views):
-            tree[VIEWS] = group.views
-    return tree
-
-
-def _front_code(names: Iterable[str]) -> list[int | str]:
-    out: list[int | str] = []
-    previous = ""
-    for name in names:
-        shared = 0
-        while shared < min(len(previous), len(name)) and previous[shared] == name[shared]:
-            shared += 1
-        out += [len(name[:shared].encode()), name[shared:]]
-        previous = name
-    return out

@@ -7,38 +7,23 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import groupby
 from types import TracebackType
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from frformat.dtypes import DTYPES
 from frformat.errors import FrzError
-from frformat.format import container, limits, tiers
-from frformat.format.codings import CODINGS
-from frformat.format.codings import dct as dct_coding
+from frformat.format import container, limits
 from frformat.format.container import Container
+from frformat.format.contents import Contents
+from frformat.format.index import Index
 from frformat.format.info import TensorInfo
 from frformat.format.quantization import step
-from frformat.format.segments import unpack_values, values_bytes
+from frformat.format.tensor import CodedTensor
 from frformat.spectral.spectrum import Spectrum
-from frformat.spectral.zigzag import element_count
 
 Array = NDArray[Any]
 StrPath = str | os.PathLike[str]
-
-CACHED_VALUES = 1 << 16
-"""Groups of at most so many values are kept once decoded, since others of their tensors are likely to be asked for."""
-
-
-class _Place(NamedTuple):
-    """Where a tensor is: which member of which group, or a row of that one."""
-
-    group: int
-    member: int
-    row: int | None = None
 
 
 class FrzFile:
@@ -53,17 +38,13 @@ class FrzFile:
         tiers: how many tiers the whole file has.
         tiers_present: how many of them are there.
         tier: the tier at which tensors are decoded.
-        rows: of each raw tensor that smaller tiers have otherwise, the name of the tensor whose rows are theirs.
-        model: the names of the model's tensors, as iteration yields them, but without tensors of rows.
     """
 
     def __init__(self, file: IO[bytes], path: str | None, tier: int | None, memory_budget: int) -> None:
         self._file = file
         self._path = path
-        self._budget = memory_budget
-        self._cache: dict[tuple[int, int], list[Array]] = {}
         with self._located():
-            self.container: Container = container.read(file)
+            self.container: Container = container.read(file, memory_budget)
             self.metadata: dict[str, str] = self.container.directory.metadata
             self.tiers: int = self.container.directory.tiers
             self.tiers_present: int = self.container.present
@@ -72,11 +53,8 @@ class FrzFile:
                 there = f"0 to {self.tiers_present - 1} are" if self.tiers_present > 1 else "only 0 is"
                 raise FrzError("TIER", f"tier {tier} of {self.tiers} is asked for, {there} present")
         self._groups = self.container.directory.groups
-        self._where = {n: _Place(g, i) for g, group in enumerate(self._groups) for i, n in enumerate(group.names)}
-        self._aliases = self.container.directory.aliases
-        self.rows: dict[str, str] = tiers.rows(self.container.directory)
-        apart = set(self.rows.values())
-        self.model: list[str] = [name for name in self if self._aliases.get(name, name) not in apart]
+        self._index = Index(self.container.directory)
+        self._contents = Contents(file, self.container, self._index, self.tier, memory_budget)
 
     def __enter__(self) -> FrzFile:
         return self
@@ -91,14 +69,14 @@ class FrzFile:
         self._file.close()
 
     def __iter__(self) -> Iterator[str]:
-        yield from self._where
-        yield from self._aliases
+        yield from self._index.names()
+        yield from self.container.directory.aliases
 
     def __len__(self) -> int:
-        return len(self._where) + len(self._aliases)
+        return len(self._index) + len(self.container.directory.aliases)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._where or name in self._aliases
+        return name in self._index or name in self.container.directory.aliases
 
     def keys(self) -> list[str]:
         """The names of all tensors, aliases last."""
@@ -107,7 +85,7 @@ class FrzFile:
     @property
     def aliases(self) -> dict[str, str]:
         """Names that stand for another tensor of the file, with that tensor's name."""
-        return dict(self._aliases)
+        return dict(self.container.directory.aliases)
 
     def info(self, name: str) -> TensorInfo:
         """What the directory says of a tensor; reads nothing.
@@ -115,75 +93,102 @@ class FrzFile:
         Raises:
             FrzError: ``NOT_FOUND``.
         """
-        group_index, index, _ = self._find(name)
+        group_index, index = self._find(name)
+        return self._info(name, self.container.directory.aliases.get(name), group_index, index)
+
+    def factor_info(self, number: int) -> TensorInfo:
+        """What the directory says of a factor; its name is empty."""
+        return self._info("", None, *self._index.factor(number))
+
+    def _info(self, name: str, target: str | None, group_index: int, index: int) -> TensorInfo:
         group = self._groups[group_index]
-        spectral = group.coding == "dct"
+        tiers = range(self.tiers)
         return TensorInfo(
             name,
-            self._aliases.get(name),
-            group.coding,
+            target,
             group.dtype,
             group.shapes[index],
             group.coder,
             group_index,
-            view=group.views[index] if spectral else None,
+            view=group.views[index] if group.views is not None else None,
+            bases=group.kinds(index),
+            kept=() if group.kept is None else tuple(group.kept[:, index].tolist()),
+            corners=() if group.corners is None else tuple(group.corners.of_tensor(index, tier) for tier in tiers),
+            per_tier=group.per_tier,
             format=group.format,
-            step=step(group.steps[index]) if group.steps else None,
-            kept=tuple(row[index] for row in group.kept),
+            step=None if group.steps is None else step(group.steps[index]),
+            offsets=group.offset_axes(index),
         )
 
+    @property
+    def factors(self) -> int:
+        """How many factors there are: the matrices that ``stored`` axes use."""
+        return self._index.factors
+
+    def factor(self, number: int) -> CodedTensor:
+        """A factor as the file stores it, at the open tier.
+
+        Raises:
+            FrzError: ``NOT_FOUND``, and as for a tensor.
+        """
+        if not 0 <= number < self.factors:
+            raise FrzError("NOT_FOUND", f"there is no factor {number}", path=self._path)
+        with self._located():
+            return self._contents.stored(*self._index.factor(number))
+
     def __getitem__(self, name: str) -> Array:
-        """Rebuild one tensor: a fresh array of its shape and dtype. A tensor of rows is given as it is stored.
+        """Rebuild one tensor: a fresh array of its shape and dtype.
 
         Raises:
             FrzError: ``NOT_FOUND``, ``BUDGET``, or that its segment is damaged or malformed.
         """
-        place = self._at_tier(name)
+        group, index = self._find(name)
         with self._located(name):
-            self._check_budget(place, self.info(name).nbytes)
-            return self._rebuild(place, self._values(place.group, self.tier))
+            return self._contents.rebuilt(group, index)
 
-    def spectrum(self, name: str) -> Spectrum:
-        """The coefficients of one tensor, without rebuilding it.
+    def stored(self, name: str) -> CodedTensor:
+        """A tensor as the file stores it, at the open tier; nothing is rebuilt.
 
         Raises:
-            FrzError: ``NOT_FOUND``, also for a ``raw`` tensor, and as for rebuilding.
+            FrzError: as for rebuilding.
         """
-        group_index, index, _ = self._find(name)
-        group = self._groups[group_index]
+        group, index = self._find(name)
         with self._located(name):
-            if group.coding != "dct":
-                raise FrzError("NOT_FOUND", "a raw tensor has no spectrum")
-            stored = self._values(group_index, self.tier)[index]
-            coefficients = dct_coding.coefficients(group, index, stored)
-        return Spectrum(coefficients, group.shapes[index], group.views[index], group.dtype)
+            return self._contents.stored(group, index)
 
-    def stored(self, name: str) -> Spectrum | Array:
-        """What the tier has of a tensor: a :class:`Spectrum` for ``dct``, an array for ``raw``."""
-        return self.spectrum(name) if self.info(name).coding == "dct" else self[name]
+    def spectrum(self, name: str) -> Spectrum:
+        """The coefficients of a tensor that is stored as the first of its DCT, without rebuilding it.
+
+        Raises:
+            FrzError: ``NOT_FOUND``, also for any other tensor, and as for rebuilding.
+        """
+        if not self.info(name).spectral:
+            raise FrzError("NOT_FOUND", "it is not stored as a spectrum", path=self._path, tensor=name)
+        stored = self.stored(name)
+        with self._located(name):
+            stored.check_values(finite=True)
+        found = stored.spectrum()
+        assert found is not None
+        return found
 
     def load(self) -> dict[str, Array]:
-        """Rebuild all tensors of the model; aliases are the same array as their target.
+        """Rebuild all tensors; aliases are the same array as their target.
 
         Raises:
             FrzError: as for one tensor; ``BUDGET`` counts all of them together.
         """
-        places = {name: self._at_tier(name) for name in self.model if name not in self._aliases}
-        output = sum(self.info(name).nbytes for name in places)
+        out: dict[str, Array] = {}
         with self._located():
-            self._afford(output)
-        out = {}
-        for group_index, names in groupby(sorted(places, key=lambda n: places[n][:2]), lambda n: places[n].group):
-            together = list(names)
-            for name in together:
+            self._contents.afford(self._index.nbytes())
+        held = 0
+        for group_index, group in enumerate(self._groups):
+            for index, name in enumerate(group.names):
                 with self._located(name):
-                    self._check_budget(places[name], output)
-            with self._located():
-                values = self._values(group_index, self.tier)
-            for name in together:
-                with self._located(name):
-                    out[name] = self._rebuild(places[name], values)
-        return {name: out[self._aliases.get(name, name)] for name in self.model}
+                    out[name] = self._contents.rebuilt(group_index, index, held)
+                held += out[name].nbytes
+        for name, target in self.container.directory.aliases.items():
+            out[name] = out[target]
+        return out
 
     def verify(self) -> None:
         """Read every segment that is present and check it whole: checksum, stream and values; rebuild nothing.
@@ -192,79 +197,20 @@ class FrzFile:
             FrzError: what is wrong.
         """
         for group_index, group in enumerate(self._groups):
-            with self._located():
-                values = self._values(group_index, self.tiers_present - 1)
-            for index, name in enumerate(group.names):
-                with self._located(name):
-                    if group.coding == "dct":
-                        dct_coding.coefficients(group, index, values[index])
-                    else:
-                        CODINGS[group.coding].rebuild(group, index, values[index], values[index])
+            for tier in range(self.tiers_present) if group.per_tier else (self.tiers_present - 1,):
+                with self._located():
+                    tensors = self._contents.verified(group_index, tier)
+                for index in range(group.tensors):
+                    with self._located(group.names[index] if group.names else None):
+                        next(tensors)
 
-    def _find(self, name: str) -> _Place:
-        """Where a tensor is stored."""
-        found = self._where.get(self._aliases.get(name, name))
+    def _find(self, name: str) -> tuple[int, int]:
+        """Where a tensor is stored: group, and index in it."""
+        found = self._index.find(self.container.directory.aliases.get(name, name))
         if found is None:
             reason = "no tensor has this name; `frformat dump` lists them"
             raise FrzError("NOT_FOUND", reason, path=self._path, tensor=name)
         return found
-
-    def _at_tier(self, name: str) -> _Place:
-        """Where that is which the tier has of a tensor."""
-        rows = self.rows.get(self._aliases.get(name, name))
-        if rows is None or self.tier == self.tiers - 1:
-            return self._find(name)
-        return self._find(rows)._replace(row=self.tier)
-
-    def _rebuild(self, place: _Place, values: list[Array]) -> Array:
-        group_index, index, row = place
-        group = self._groups[group_index]
-        shape = group.shapes[index] if row is None else group.shapes[index][1:]
-        try:
-            out = values[0].reshape(shape) if self._is_output(place) else np.empty(shape, DTYPES[group.dtype])
-        except ValueError as error:
-            raise FrzError("BUDGET", f"NumPy cannot hold shape {list(shape)}: {error}") from error
-        if row is None:
-            CODINGS[group.coding].rebuild(group, index, values[index], out)
-        else:
-            count = element_count(shape)
-            CODINGS[group.coding].rebuild(group, index, values[index], values[index])  # checks the other rows, too
-            out.reshape(-1)[:] = values[index][row * count : (row + 1) * count]
-        return out
-
-    def _is_output(self, place: _Place) -> bool:
-        """Whether the values of the group are the tensor, and nobody else's."""
-        group = self._groups[place.group]
-        return group.coding == "raw" and len(group.names) == 1 and place.row is None
-
-    def _check_budget(self, place: _Place, output: int) -> None:
-        """Whether rebuilding one tensor can be afforded beside ``output`` bytes of rebuilt tensors, it among them."""
-        group_index, index, _ = place
-        group = self._groups[group_index]
-        needed = output if self._is_output(place) else output + values_bytes(group, self.tier)
-        self._afford(needed)
-        for part in CODINGS[group.coding].working_memory(group, index, self.tier):
-            needed += part
-            self._afford(needed)
-
-    def _values(self, group_index: int, tier: int) -> list[Array]:
-        """The stored values of each tensor of a group, all tiers up to ``tier``."""
-        key = (group_index, tier)
-        if key in self._cache:
-            return self._cache[key]
-        group = self._groups[group_index]
-        self._afford(values_bytes(group, tier))
-        values = unpack_values(self._file, self.container, group_index, tier)
-        if len(group.names) > 1 and sum(map(len, values)) <= CACHED_VALUES:
-            self._cache[key] = values
-        return values
-
-    def _afford(self, needed: int) -> None:
-        if needed > self._budget:
-            reason = (
-                f"this needs {needed:,} bytes, the memory budget is {self._budget:,}; raise it if you trust the file"
-            )
-            raise FrzError("BUDGET", reason)
 
     @contextmanager
     def _located(self, tensor: str | None = None) -> Iterator[None]:
@@ -285,7 +231,7 @@ def open(
     Args:
         source: a path, the bytes of a file, or a seekable binary file (which closing the result closes).
         tier: decode at this capacity tier and read nothing of the later ones; None for the largest that is present.
-        memory_budget: bytes that one request may need for tensors and working memory.
+        memory_budget: bytes that opening, or one request, may need for the directory, tensors and working memory.
 
     Raises:
         FrzError: the file is not valid, or does not hold the tier.
@@ -304,12 +250,15 @@ def open(
 
 
 def load_file(path: StrPath, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET) -> dict[str, Array]:
-    """All tensors of a model by name: arrays of their shape and dtype. Arguments and errors as :func:`open`."""
+    """All tensors of a file by name: arrays of their shape and dtype. Arguments and errors as :func:`open`."""
     with open(path, tier=tier, memory_budget=memory_budget) as file:
         return file.load()
 
 
 def load(data: bytes, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET) -> dict[str, Array]:
-    """All tensors of a model whose file is given as bytes. Arguments and errors as :func:`open`."""
+    """All tensors of a file that is given as bytes. Arguments and errors as :func:`open`."""
     with open(data, tier=tier, memory_budget=memory_budget) as file:
         return file.load()
+
+
+__all__ = ["FrzFile", "load", "load_file", "open"]

@@ -1,6 +1,6 @@
 """Whether a phone computes what the desktop does: the same inputs on both, and what came out.
 
->>> report = read_report("report.json")  # what the phone tells, see spec/parity-report.md
+>>> report = read_report("report.json")  # what the phone tells, see docs/parity-report.md
 >>> for sample in report.inputs:
 ...     measure(desktop[sample.name], sample.output.array()).largest
 

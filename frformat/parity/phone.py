@@ -21,7 +21,7 @@ def run(where: str, skeleton: str, weights: str, inputs: str, output: str) -> Re
     """Run a model on files and read what the runner tells.
 
     Args:
-        where: a runner (``.jar``), called as ``spec/parity-report.md`` says; or :data:`LITE`.
+        where: a runner (``.jar``), called as ``docs/parity-report.md`` says; or :data:`LITE`.
         skeleton: the module.
         weights: the ``.frz`` file.
         inputs: a folder of ``.npy`` files.

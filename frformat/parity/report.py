@@ -1,4 +1,4 @@
-"""Parity reports, as ``spec/parity-report.md`` describes them, read without trust."""
+"""Parity reports, as ``docs/parity-report.md`` describes them, read without trust."""
 
 from __future__ import annotations
 

@@ -1,43 +1,63 @@
-"""The orthonormal DCT-II along every axis and its pruned, separable inverse (specification, section 6).
+"""The orthonormal DCT-II: its basis functions, and the transform of long lines both ways without them.
 
-Only a corner box of a spectrum is not zero, so the inverse is a product of the box with one thin basis per axis. All
-axes but one are contracted on small float64 arrays; the last contraction writes each output element once, in blocks
-that stay in the processor's cache.
+The inverse of a long line has two ways. Where few of the frequencies are there, the line is smooth: it is evaluated at
+the nodes of Chebyshev polynomials in short blocks, and interpolated. Otherwise it is one FFT (Makhoul 1980).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.spectral import zigzag
-
 Array = NDArray[Any]
+Floats = NDArray[np.float64]
 
 BLOCK: Final = 1 << 16
-"""Elements of output written at a time: 256 KiB of float32, which fits a second-level cache."""
+"""Elements of lines made at a time."""
 
 ONE_THREAD: Final = 1 << 18
-SMALL_RANK: Final = 64
-"""OpenBLAS shares a product of more than ONE_THREAD multiply-adds among threads, which costs more than it gains where
-the rank is small; blocks are kept below that."""
+"""OpenBLAS shares a product of more multiply-adds among threads, which costs more than it gains where the inner
+dimension is small."""
 
-TABLE: Final = 1 << 18
-"""Entries of a basis kept whole; a larger one is made in blocks of rows while it is used."""
+NODES: Final = 32
+PHASE: Final = 8.0
+"""Within a block of a smooth line, the highest frequency turns by so many radians to either side of its middle; so many
+nodes then interpolate it to 1e-14."""
+
+WIDEST: Final = 1 << 13
+"""Elements of such a block, at most."""
+
+MULTIPLY: Final = 0.1
+COSINE: Final = 20.0
+BUTTERFLY: Final = 1.0
+LARGE_PRIME: Final = 16.0
+"""Relative costs: a multiply-add, a sine and cosine, an element of an FFT times log2 n; and by how much more an FFT
+costs if n has a large prime factor."""
 
 
-def basis(n: int, r: int) -> NDArray[np.float64]:
-    """The first ``r`` orthonormal DCT-II basis functions of length ``n``: float64 array of shape (n, r)."""
-    return _angles(n, np.arange(n, dtype=np.int64), r)[0] * _scale(n, r)
+def basis(n: int, r: int) -> Floats:
+    """The first ``r`` basis functions of length ``n``: float64 array of shape (n, r)."""
+    return rows(n, r, 0, n)
 
 
-def forward(weights: Array, box: Sequence[int] | None = None) -> NDArray[np.float64]:
-    """The orthonormal DCT-II of ``weights`` along every axis, by FFT (Makhoul 1980), in float64.
+def rows(n: int, r: int, start: int, stop: int) -> Floats:
+    """The rows ``start`` … ``stop − 1`` of :func:`basis`."""
+    return _angles(n, np.arange(start, stop, dtype=np.int64), r)[0] * scale(n, r)
+
+
+def scale(n: int, r: int) -> Floats:
+    """The factors that make the first ``r`` cosines of length ``n`` orthonormal: shape (r,)."""
+    factors = np.full(r, math.sqrt(2 / n))
+    factors[:1] = math.sqrt(1 / n)
+    return factors
+
+
+def forward(weights: Array, box: Sequence[int] | None = None) -> Floats:
+    """The transform of ``weights`` along every axis, by FFT, in float64.
 
     Args:
         weights: array of any rank and real dtype.
@@ -51,172 +71,119 @@ def forward(weights: Array, box: Sequence[int] | None = None) -> NDArray[np.floa
     return np.ascontiguousarray(spectrum)
 
 
-def working_memory(shape: Sequence[int], box: Sequence[int]) -> int:
-    """Bytes that :func:`inverse` takes at its peak beside the output: the box, its expansion, the blocks."""
-    plan = _Plan(shape, box)
-    block = min(BLOCK, plan.before * plan.n * plan.after)
-    table = 6 * plan.n if _fft_is_cheaper(plan.n, plan.rank) else 3 * min(plan.n * plan.rank, TABLE)
-    return 8 * (2 * plan.expanded + block + table)
-
-
-def inverse(coefficients: Array, shape: Sequence[int], out: Array) -> None:
-    """Rebuild the weights of ``shape`` from their first coefficients in zigzag order.
+def inverse_lines(lines: Floats, out: Array) -> None:
+    """The inverse of lines of leading coefficients, without making their basis.
 
     Args:
-        coefficients: real array of shape (k,).
-        shape: shape in which the spectrum is taken (the tensor's view, if it has one).
-        out: C-contiguous array of float32, float64, float16 or bfloat16 with the element count of ``shape``; every
-            element of it is written.
-
-    The result is within 1e-6 of the tensor's largest weight of the float64 reference, plus the rounding to 16 bits.
+        lines: shape (m, r).
+        out: shape (m, n), of any strides and float dtype; every element of it is written.
     """
-    indices = zigzag.prefix(shape, len(coefficients))
-    if len(indices) == 0 or out.size == 0:
-        out.fill(0)
+    m, n = out.shape
+    if _is_smooth(n, lines.shape[1]):
+        _interpolate(lines, out)
         return
-    plan = _Plan(shape, zigzag.box_of(indices))
-    core = np.zeros(plan.box)
-    core[tuple(indices[:, plan.axes].T)] = coefficients
-    for axis in plan.order:
-        core = np.moveaxis(np.tensordot(basis(plan.shape[axis], plan.box[axis]), core, (1, axis)), 0, axis)
-    core = np.ascontiguousarray(core).reshape(plan.before, plan.rank, plan.after)
-    with np.errstate(over="ignore"):  # beyond the dtype's largest number lies infinity
-        _expand(core, plan.n, out.reshape(plan.before, plan.n, plan.after))
+    step = max(1, BLOCK // n)
+    for start in range(0, m, step):
+        out[start : start + step] = _by_fft(lines[start : start + step], n)
 
 
-class _Plan:
-    """Which axis is contracted last: the one with the smallest r/n, so that the arrays before it stay small.
-
-    Where that is small anyway, the first axis is taken, so that whole rows of the output are written.
-    """
-
-    def __init__(self, shape: Sequence[int], box: Sequence[int]) -> None:
-        self.axes = [axis for axis, n in enumerate(shape) if n > 1]
-        self.shape = [shape[axis] for axis in self.axes] or [1]
-        self.box = [box[axis] for axis in self.axes] or [1]
-        by_growth = sorted(range(len(self.shape)), key=lambda a: self.shape[a] / max(self.box[a], 1))
-        *self.order, last = by_growth
-        if 0 in self.order and 64 * self.box[0] <= self.shape[0]:
-            self.order = [axis for axis in by_growth if axis != 0]
-            last = 0
-        self.n = self.shape[last]
-        self.rank = self.box[last]
-        self.before = math.prod(self.shape[:last])
-        self.after = math.prod(self.shape[last + 1 :])
-        self.expanded = self.before * self.rank * self.after
+def lines_memory(n: int, r: int) -> int:
+    """Bytes that :func:`inverse_lines` takes at its peak."""
+    if _is_smooth(n, r):
+        width, count = _blocks(n, r)
+        return 8 * (4 * count * r + 2 * NODES * r + count * NODES + 2 * NODES * width + BLOCK)
+    return 8 * 8 * max(n, BLOCK)
 
 
-def _expand(core: NDArray[np.float64], n: int, out: Array) -> None:
-    """out[a, x, b] = Σ_i U_n[x, i] · core[a, i, b], in blocks of ``out`` of about BLOCK elements."""
-    before, rank, after = core.shape
-    if _fft_is_cheaper(n, rank):
-        for a in range(before):
-            for b in range(after):
-                out[a, :, b] = _inverse_line(core[a, :, b], n)
-        return
-    single = out.dtype == np.float32 and out.size > BLOCK and _single_suffices(core, n)
-    dtype = np.float32 if single else np.float64
-    core = core.astype(dtype, copy=False)
-    size = BLOCK if rank > SMALL_RANK else min(BLOCK, ONE_THREAD // rank)
-    scratch = None if out.dtype == dtype else np.empty(size, dtype)
-
-    def product(left: Array, right: Array, target: Array) -> None:
-        if scratch is None:
-            np.matmul(left, right, out=target)
-            return
-        block = scratch[: target.size].reshape(target.shape)
-        np.matmul(left, right, out=block)
-        target[...] = block
-
-    if after == 1:  # rows of the output are products with the transposed basis
-        for start, rows in _basis_blocks(n, rank, dtype, size):
-            step = max(1, size // len(rows))
-            for a in range(0, before, step):
-                product(core[a : a + step, :, 0], rows.T, out[a : a + step, start : start + len(rows), 0])
-        return
-    width = min(after, size)
-    for start, rows in _basis_blocks(n, rank, dtype, max(1, size // width)):
-        step = max(1, size // (width * len(rows)))
-        for a in range(0, before, step):
-            for b in range(0, after, width):
-                target = out[a : a + step, start : start + len(rows), b : b + width]
-                product(rows, core[a : a + step, :, b : b + width], target)
-
-
-def _fft_is_cheaper(n: int, rank: int) -> bool:
-    """Whether the basis of an axis is so large that n · rank products cost more than an FFT of length n."""
-    return n * rank > TABLE and rank > 16 * n.bit_length()
-
-
-def _inverse_line(c: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    """The inverse of the orthonormal DCT-II of length ``n`` of one line of leading coefficients (Makhoul 1980)."""
-    sums = np.zeros(n + 1)
-    sums[: len(c)] = c / _scale(n, len(c))
-    turned = (sums[:n] - 1j * sums[:0:-1]) * np.exp(0.5j * math.pi * np.arange(n) / n)
-    folded = np.fft.irfft(turned[: n // 2 + 1], n)
-    line = np.empty(n)
-    line[::2] = folded[: (n + 1) // 2]
-    line[1::2] = folded[: (n - 1) // 2 : -1]
-    return line
-
-
-def _single_suffices(core: NDArray[np.float64], n: int) -> bool:
-    """Whether float32 sums are certain to be within 9e-7 of the largest weight.
-
-    A sum of r products of rounded factors is off by at most (r + 2) · 2⁻²⁴ · Σ|U·t|; and the largest weight is at least
-    the largest in a few rows of the output, first and last among them, where the cosines peak.
-    """
-    rank: int = core.shape[1]
-    most = float(np.einsum("i,aib->ab", _scale(n, rank), np.abs(core)).max())
-    rows = np.unique(np.linspace(0, n - 1, 5).astype(np.int64))
-    sample = _angles(n, rows, rank)[0] * _scale(n, rank)
-    largest = float(np.abs(np.matmul(sample, core)).max())
-    return (rank + 2) * 2.0**-24 * most <= 9e-7 * largest
-
-
-def _basis_blocks(n: int, r: int, dtype: type, most: int) -> Iterator[tuple[int, Array]]:
-    """The rows of ``basis(n, r)`` in blocks of at most ``most`` rows, each with the index of its first row."""
-    if n * r <= TABLE:
-        table = _cached_basis(n, r, dtype)
-        for start in range(0, n, most):
-            yield start, table[start : start + most]
-        return
-    # cos(a + b) = cos a · cos b − sin a · sin b: the angles within a block are the same for every block.
-    most = max(1, min(most, TABLE // (4 * r)))
-    half = np.arange(r, dtype=np.int64)
-    within = np.arange(most, dtype=np.int64)[:, None] * (2 * half) % (4 * n) * (math.pi / (2 * n))
-    cos_in, sin_in = np.cos(within), np.sin(within)
-    scale = _scale(n, r)
-    for start in range(0, n, most):
-        cos_at, sin_at = _angles(n, np.array([start], np.int64), r)
-        count = min(most, n - start)
-        yield start, ((cos_in[:count] * cos_at - sin_in[:count] * sin_at) * scale).astype(dtype, copy=False)
-
-
-@lru_cache(maxsize=8)
-def _cached_basis(n: int, r: int, dtype: type) -> Array:
-    return basis(n, r).astype(dtype, copy=False)
-
-
-def _angles(n: int, x: NDArray[np.int64], r: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _angles(n: int, x: NDArray[np.int64], r: int) -> tuple[Floats, Floats]:
     """Cosine and sine of π(2x + 1)i / 2n; the angle is reduced in integers, so that long axes lose no digits."""
     turns = (2 * x[:, None] + 1) * np.arange(r, dtype=np.int64) % (4 * n)
     angle = turns * (math.pi / (2 * n))
     return np.cos(angle), np.sin(angle)
 
 
-def _scale(n: int, r: int) -> NDArray[np.float64]:
-    scale = np.full(r, math.sqrt(2 / n))
-    scale[:1] = math.sqrt(1 / n)
-    return scale
+def _blocks(n: int, r: int) -> tuple[int, int]:
+    """Width of the blocks in which a line is interpolated, and how many there are."""
+    width = max(1, min(n, WIDEST, int(2 * n * PHASE / (math.pi * max(r, 1)))))
+    return width, -(-n // width)
 
 
-def _forward_axis(x: NDArray[np.float64], axis: int, r: int) -> NDArray[np.float64]:
-    """The first ``r`` orthonormal DCT-II coefficients of ``x`` along ``axis``."""
+def _is_smooth(n: int, r: int) -> bool:
+    """Whether interpolating costs less than an FFT."""
+    width, count = _blocks(n, r)
+    if width < 2 * NODES:
+        return False
+    interpolating = n * NODES * MULTIPLY + count * r * (COSINE + 2 * NODES * MULTIPLY)
+    return interpolating < n * math.log2(n) * BUTTERFLY * (LARGE_PRIME if _has_large_prime(n) else 1)
+
+
+def _has_large_prime(n: int) -> bool:
+    for prime in (2, 3, 5, 7, 11, 13):
+        while n % prime == 0:
+            n //= prime
+    return n > 256
+
+
+def _interpolate(lines: Floats, out: Array) -> None:
+    n, r = out.shape[1], lines.shape[1]
+    width, count = _blocks(n, r)
+    # Block b begins at x = width · b. Nodes are relative to its middle, in units of half its width.
+    angle = math.pi * (np.arange(NODES) + 0.5) / NODES
+    turn = np.arange(r) * (math.pi / n)
+    aside = turn[:, None] * (0.5 * (width - 1) + 0.5 * width * np.cos(angle))
+    near = np.concatenate((np.cos(aside), -np.sin(aside)))  # (2r, nodes)
+    at_cos, at_sin = _angles(n, width * np.arange(count, dtype=np.int64), r)
+    between = _interpolation(angle, (2 * np.arange(width) + 1 - width) / width)
+    for line, target in zip(lines * scale(n, r), out, strict=True):
+        values = np.concatenate((line * at_cos, line * at_sin), axis=1) @ near  # (blocks, nodes)
+        whole = n // width
+        _multiply(values[:whole], between, target[: whole * width].reshape(whole, width))
+        if whole < count:
+            target[whole * width :] = values[whole] @ between[:, : n - whole * width]
+
+
+def _multiply(left: Floats, right: Floats, out: Array) -> None:
+    """``left @ right`` in pieces that stay in the cache."""
+    columns, rows = (BLOCK // NODES, ONE_THREAD // BLOCK)
+    for at in range(0, out.shape[1], columns):
+        part = np.ascontiguousarray(right[:, at : at + columns])
+        for row in range(0, len(left), rows):
+            out[row : row + rows, at : at + columns] = left[row : row + rows] @ part
+
+
+def _interpolation(angle: Floats, places: Floats) -> Floats:
+    """The matrix (nodes, places) from values at the Chebyshev nodes cos(angle) to those of their polynomial."""
+    orders = np.arange(len(angle))
+    coefficients = np.cos(np.outer(angle, orders)) * (2 / len(angle))
+    coefficients[:, 0] /= 2
+    found: Floats = coefficients @ np.cos(np.outer(orders, np.arccos(np.clip(places, -1, 1))))
+    return found
+
+
+def _by_fft(lines: Floats, n: int) -> Floats:
+    """All of some lines by a real FFT of length ``n``."""
+    r, half = lines.shape[1], n // 2 + 1
+    sums = lines / scale(n, r)
+    used, start = (min(r, half), n - r + 1)
+    twiddled = np.zeros((len(lines), half), np.complex128)
+    twiddled[:, :used] = sums[:, :used]
+    if start < half:  # what stands above the middle is folded onto what is below
+        twiddled[:, start:] -= 1j * sums[:, n - half + 1 : r][:, ::-1]
+        used = half
+    twiddled[:, :used] *= np.exp(0.5j * math.pi / n * np.arange(used))
+    folded = np.fft.irfft(twiddled, n, axis=1)
+    out = np.empty((len(lines), n))
+    out[:, ::2] = folded[:, : (n + 1) // 2]
+    out[:, 1::2] = folded[:, : (n - 1) // 2 : -1]
+    return out
+
+
+def _forward_axis(x: Floats, axis: int, r: int) -> Floats:
+    """The first ``r`` coefficients of ``x`` along ``axis``."""
     n = x.shape[axis]
     if n <= 1:
         return x
     x = np.moveaxis(x, axis, -1)
     folded = np.concatenate((x[..., ::2], x[..., 1::2][..., ::-1]), axis=-1)
     turned = np.fft.fft(folded, axis=-1)[..., :r] * np.exp(-0.5j * math.pi * np.arange(r) / n)
-    return np.moveaxis(turned.real * _scale(n, r), -1, axis)
+    return np.moveaxis(turned.real * scale(n, r), -1, axis)

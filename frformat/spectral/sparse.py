@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.dtypes import SPECTRAL_DTYPES, dtype_name
+from frformat.dtypes import REAL_DTYPES, dtype_name
 from frformat.errors import EncodeError
 from frformat.spectral import zigzag
 from frformat.spectral.spectrum import Spectrum
@@ -39,7 +39,7 @@ class Sparse:
     @classmethod
     def of_spectrum(cls, spectrum: Spectrum) -> Sparse:
         """The coefficients of ``spectrum`` in float32, each in its place in the tensor's shape."""
-        places = prefix_places(spectrum.spectral_shape, spectrum.kept)
+        places = zigzag.places(spectrum.spectral_shape, spectrum.kept)
         order = np.argsort(places)
         order = order[spectrum.coefficients[order] != 0]
         return cls(places[order], spectrum.coefficients[order], spectrum.shape)
@@ -79,19 +79,18 @@ class Sparse:
         shape = self.shape if view is None else tuple(view)
         if zigzag.element_count(shape) != zigzag.element_count(self.shape):
             raise EncodeError(f"view {list(shape)} does not have the element count of shape {list(self.shape)}")
-        if self.dtype not in SPECTRAL_DTYPES:
-            raise EncodeError(f"a spectrum is of {', '.join(SPECTRAL_DTYPES)}, not of {self.dtype}")
+        if self.dtype not in REAL_DTYPES:
+            raise EncodeError(f"a spectrum is of {', '.join(REAL_DTYPES)}, not of {self.dtype}")
         k = self.kept(view)
         if k > 8 * len(self.places) + 64:
             raise EncodeError(
                 f"{len(self.places):,} elements of shape {list(self.shape)} are not zero, but the zigzag prefix that "
                 f"holds them has {k:,} coefficients: these are weights, not a spectrum"
             )
-        order = prefix_places(shape, k)
-        coefficients = np.zeros(k, np.float32)
+        order = zigzag.places(shape, k)
+        coefficients = np.zeros(k, self.values.dtype)
         _, at, among = np.intersect1d(order, self.places, assume_unique=True, return_indices=True)
-        with np.errstate(over="ignore"):  # what is too large for float32 is refused as not finite
-            coefficients[at] = self.values[among].astype(np.float32)
+        coefficients[at] = self.values[among]
         return Spectrum(coefficients, self.shape, None if view is None else shape, self.dtype)
 
 
@@ -100,9 +99,3 @@ def indices_at(places: NDArray[np.int64], shape: Sequence[int]) -> NDArray[np.in
     if len(shape) == 0:
         return np.empty((len(places), 0), np.int64)
     return np.stack(np.unravel_index(places, tuple(shape)), axis=1)
-
-
-def prefix_places(shape: Sequence[int], k: int) -> NDArray[np.int64]:
-    """The first ``k`` indices of the zigzag order as places in row-major order: int64 array of shape (k,)."""
-    strides = [zigzag.element_count(shape[axis + 1 :]) for axis in range(len(shape))]
-    return np.asarray(zigzag.prefix(shape, k) @ np.array(strides, np.int64), np.int64)

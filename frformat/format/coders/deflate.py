@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any
+from typing import Any, Final
 
 from frformat.errors import FrzError
-from frformat.format.coders.base import CHUNK, Readable, append, check_end
+from frformat.format.coders.base import CHUNK, Coder, Readable, append, check_end
+from frformat.format.coders.bytewise import byte_coder
 from frformat.format.dictionary import DICTIONARY
-
-
-def fill(stored: Readable, out: memoryview) -> None:
-    """Decode a segment into exactly ``out``.
-
-    Raises:
-        FrzError: ``STREAM``.
-    """
-    try:
-        _fill(stored, out)
-    except zlib.error as error:
-        raise FrzError("STREAM", f"the deflate stream is malformed: {error}") from error
-
-
-def compressor(size: int) -> Any:
-    """A compressor for ``size`` bytes: of the strongest level where that costs little time."""
-    return zlib.compressobj(9 if size < CHUNK else 6, zlib.DEFLATED, -15)
 
 
 def unpack_directory(data: bytes, length: int) -> bytes:
@@ -56,10 +40,20 @@ def _fill(stored: Readable, out: memoryview) -> None:
     decompressor = zlib.decompressobj(-15)
     filled = 0
     data = stored.read(CHUNK)
-    while not decompressor.eof:
-        part = decompressor.decompress(data, min(CHUNK, len(out) - filled) + 1)
-        filled = append(part, out, filled)
-        data = decompressor.unconsumed_tail or stored.read(CHUNK)
-        if not data and not part:
-            break
+    try:
+        while not decompressor.eof:
+            part = decompressor.decompress(data, min(CHUNK, len(out) - filled) + 1)
+            filled = append(part, out, filled)
+            data = decompressor.unconsumed_tail or stored.read(CHUNK)
+            if not data and not part:
+                break
+    except zlib.error as error:
+        raise FrzError("STREAM", f"the deflate stream is malformed: {error}") from error
     check_end(decompressor.eof, decompressor.unused_data or stored.read(1), filled, out)
+
+
+def _compressor(size: int) -> Any:
+    return zlib.compressobj(9 if size < CHUNK else 6, zlib.DEFLATED, -15)
+
+
+DEFLATE: Final[Coder] = byte_coder("deflate", _fill, _compressor)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from frformat.format.coders.base import CHUNK, Readable
+from typing import Final
 
-
-def fill(stored: Readable, out: memoryview) -> None:
-    """Read a segment into ``out``."""
-    for start in range(0, len(out), CHUNK):
-        stored.readinto(out[start : start + CHUNK])
+from frformat.format.coders.base import CHUNK, Coder, Readable
+from frformat.format.coders.bytewise import byte_coder
 
 
 class _Copier:
@@ -19,6 +16,9 @@ class _Copier:
         return b""
 
 
-def compressor(size: int) -> _Copier:
-    """A compressor that changes nothing."""
-    return _Copier()
+def _fill(stored: Readable, out: memoryview) -> None:
+    for start in range(0, len(out), CHUNK):
+        stored.readinto(out[start : start + CHUNK])
+
+
+NONE: Final[Coder] = byte_coder("none", _fill, lambda size: _Copier(), plain=True)

@@ -1,158 +1,35 @@
-"""The adaptive binary range coder and its model of numbers (specification, section 9).
-
-A value is split into class, sign and mantissa. The class is coded bit by bit down a binary tree of adaptive contexts,
-the first bit of the mantissa has a context for each class, and what is left has probability one half.
-"""
+"""The adaptive binary range coder (specification, section 10.1)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from frformat.dtypes import Format
 from frformat.errors import FrzError
 
-Array = NDArray[Any]
+Context = list[int]
+"""The probability p of a 1, in 65536ths, and how many bits it has learnt from, up to 254."""
 
-RATES = [65536 // (n + 2) for n in range(255)]
+RATES: Final = [65536 // (n + 2) for n in range(255)]
 """Adaptation rate after n bits: Krichevsky and Trofimov's estimator, then a window of 256 bits."""
 
-TOP = 1 << 24
+TOP: Final = 1 << 24
 
 
-class Contexts:
-    """The adaptive state of one group; carried from tier to tier.
-
-    Args:
-        fmt: format of the values.
-        neighbours: choose the set of contexts by the classes of the two values before (coder ``range-ctx``).
-    """
-
-    def __init__(self, fmt: Format, neighbours: bool) -> None:
-        self.fmt = fmt
-        self.neighbours = neighbours
-        self._sets: dict[int, list[list[int]]] = {}
-
-    def set(self, c1: int, c2: int) -> list[list[int]]:
-        """The set for a value that follows classes ``c1`` and, before it, ``c2``.
-
-        A set is [p, n] for each node: 2^w of the class tree (the first is not used), then 2^w of the mantissas.
-        """
-        key = (c1 + c2 + 1) >> 1 if self.neighbours else 0
-        found = self._sets.get(key)
-        if found is None:
-            found = self._sets[key] = [[32768, 0] for _ in range(2 << self.fmt.class_bits)]
-        return found
+def contexts(count: int) -> list[Context]:
+    """``count`` contexts in their initial state."""
+    return [[32768, 0] for _ in range(count)]
 
 
-def encode(runs: Iterable[Array], contexts: Contexts) -> bytes:
-    """Code the values of one segment.
-
-    Args:
-        runs: for each tensor its values, arrays of the format's dtype.
-        contexts: state of the group; changed.
-    """
-    coder = _Encoder()
-    fmt = contexts.fmt
-    width = fmt.class_bits
-    for run in runs:
-        c1 = c2 = 0
-        for sign, c, mantissa, bits in _split(run, fmt):
-            current = contexts.set(c1, c2)
-            node = 1
-            for shift in range(width - 1, -1, -1):
-                b = c >> shift & 1
-                coder.bit(current[node], b)
-                node = 2 * node + b
-            if sign is not None:
-                coder.direct(sign)
-            if bits > 0:
-                coder.bit(current[(1 << width) + c], mantissa >> (bits - 1))
-                for shift in range(bits - 2, -1, -1):
-                    coder.direct(mantissa >> shift & 1)
-            c1, c2 = c, c1
-    return coder.finish()
-
-
-def decode(data: bytes, counts: Sequence[int], contexts: Contexts) -> Array:
-    """Decode one segment.
-
-    Args:
-        data: the stored bytes.
-        counts: for each tensor how many values it has.
-        contexts: state of the group; changed.
-
-    Returns:
-        The values of all tensors, one after the other, in the format's dtype.
-
-    Raises:
-        FrzError: ``STREAM``.
-    """
-    coder = _Decoder(data)
-    fmt = contexts.fmt
-    width = fmt.class_bits
-    leaves = 1 << width
-    stepped = fmt.stepped
-    item_bits = 8 * fmt.dtype.itemsize
-    out: list[int] = []
-    bit, direct = coder.bit, coder.direct
-    for count in counts:
-        c1 = c2 = 0
-        for _ in range(count):
-            current = contexts.set(c1, c2)
-            node = 1
-            for _ in range(width):
-                node = 2 * node + bit(current[node])
-            c = node - leaves
-            bits = max(c - 1, 0) if fmt.mantissa_bits is None else fmt.mantissa_bits
-            if stepped and c > item_bits:
-                raise FrzError("STREAM", f"a range-coded integer has {c} bits, its format {item_bits}")
-            sign = 0 if stepped and c == 0 else direct()
-            mantissa = 0
-            if bits:
-                mantissa = bit(current[leaves + c])
-                for _ in range(bits - 1):
-                    mantissa = 2 * mantissa + direct()
-            if stepped:
-                magnitude = ((1 << c) >> 1) + mantissa
-                if magnitude > (1 << (item_bits - 1)) - 1 + sign:
-                    raise FrzError("STREAM", f"a range-coded integer is beyond {item_bits} bits")
-                out.append(-magnitude if sign else magnitude)
-            else:
-                out.append((sign << (item_bits - 1)) | (c << bits) | mantissa)
-            c1, c2 = c, c1
-    coder.finish()
-    if stepped:
-        return np.array(out, fmt.dtype)
-    return np.array(out, f"<u{fmt.dtype.itemsize}").view(fmt.dtype)
-
-
-def _split(run: Array, fmt: Format) -> Iterable[tuple[int | None, int, int, int]]:
-    """(sign or None, class, mantissa, mantissa bits) of each value."""
-    if fmt.mantissa_bits is None:
-        for q in run.tolist():
-            magnitude = abs(q)
-            c = magnitude.bit_length()
-            yield (None if c == 0 else int(q < 0)), c, magnitude - ((1 << c) >> 1), max(c - 1, 0)
-        return
-    bits = fmt.mantissa_bits
-    for pattern in np.ascontiguousarray(run).view(f"<u{fmt.dtype.itemsize}").tolist():
-        body = pattern & ((1 << (bits + fmt.class_bits)) - 1)
-        yield pattern >> (bits + fmt.class_bits), body >> bits, body & ((1 << bits) - 1), bits
-
-
-class _Encoder:
-    """Counterpart of :class:`_Decoder`. ``low`` is an unbounded integer, so a carry needs no care."""
+class BitEncoder:
+    """Writes a stream. ``low`` is an unbounded integer, so a carry needs no care."""
 
     def __init__(self) -> None:
         self.low = 0
         self.range = 0xFFFFFFFF
         self.written = bytearray()
 
-    def bit(self, context: list[int], b: int) -> None:
+    def bit(self, context: Context, b: int) -> None:
+        """Code ``b`` with the probability of ``context``, which learns from it."""
         p, n = context
         bound = (self.range >> 16) * p
         if b:
@@ -166,11 +43,13 @@ class _Encoder:
             context[1] = n + 1
         self._normalize()
 
-    def direct(self, b: int) -> None:
-        self.range >>= 1
-        if b:
-            self.low += self.range
-        self._normalize()
+    def direct(self, value: int, bits: int) -> None:
+        """Code the lowest ``bits`` of ``value``, the highest first, each with probability one half."""
+        for shift in range(bits - 1, -1, -1):
+            self.range >>= 1
+            if value >> shift & 1:
+                self.low += self.range
+            self._normalize()
 
     def finish(self) -> bytes:
         """The shortest bytes that decode to what was coded: of all numbers within the last range the roundest."""
@@ -201,53 +80,62 @@ class _Encoder:
             self.low &= 0xFFFFFFFF
 
 
-class _Decoder:
+class BitDecoder:
+    """Reads a stream; :meth:`finish` must be called after the last value.
+
+    All raise :class:`~frformat.errors.FrzError`, ``STREAM``.
+    """
+
     def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.size = len(data)
-        self.position = 4
-        self.range = 0xFFFFFFFF
-        self.code = int.from_bytes(data[:4].ljust(4, b"\0"), "big")
+        self._data = data
+        self._position = 4
+        self._range = 0xFFFFFFFF
+        self._code = int.from_bytes(data[:4].ljust(4, b"\0"), "big")
         self._check()
 
-    def bit(self, context: list[int]) -> int:
+    def bit(self, context: Context) -> int:
+        """A bit with the probability of ``context``, which learns from it."""
         p, n = context
-        bound = (self.range >> 16) * p
-        if self.code < bound:
-            self.range = bound
+        bound = (self._range >> 16) * p
+        if self._code < bound:
+            self._range = bound
             context[0] = p + (((65536 - p) * RATES[n]) >> 16)
             b = 1
         else:
-            self.code -= bound
-            self.range -= bound
+            self._code -= bound
+            self._range -= bound
             context[0] = p - ((p * RATES[n]) >> 16)
             b = 0
         if n < 254:
             context[1] = n + 1
-        while self.range < TOP:
+        while self._range < TOP:
             self._shift()
         return b
 
-    def direct(self) -> int:
-        self.range >>= 1
-        b = 0
-        if self.code >= self.range:
-            self.code -= self.range
-            b = 1
-            self._check()
-        while self.range < TOP:
-            self._shift()
-        return b
+    def direct(self, bits: int) -> int:
+        """A number of some bits, each of probability one half."""
+        value = 0
+        for _ in range(bits):
+            self._range >>= 1
+            value *= 2
+            if self._code >= self._range:
+                self._code -= self._range
+                value += 1
+                self._check()
+            while self._range < TOP:
+                self._shift()
+        return value
 
     def finish(self) -> None:
-        if self.position < self.size:
-            raise FrzError("STREAM", f"{self.size - self.position} bytes are left after a range-coded segment")
+        """There must be no more bytes."""
+        if self._position < len(self._data):
+            raise FrzError("STREAM", f"{len(self._data) - self._position} bytes are left after a coded segment")
 
     def _shift(self) -> None:
-        self.range <<= 8
-        self.code = self.code << 8 | (self.data[self.position] if self.position < self.size else 0)
-        self.position += 1
+        self._range <<= 8
+        self._code = self._code << 8 | (self._data[self._position] if self._position < len(self._data) else 0)
+        self._position += 1
 
     def _check(self) -> None:
-        if self.code >= self.range:
-            raise FrzError("STREAM", "a range-coded segment is malformed")
+        if self._code >= self._range:
+            raise FrzError("STREAM", "a coded segment is malformed")
