@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -26,6 +28,7 @@ def save_file(
     tensors: Mapping[str, Tensor | Spectrum],
     path: StrPath,
     *,
+    spectral: bool | Collection[str] = False,
     metadata: Mapping[str, str] | None = None,
     aliases: Mapping[str, str] | None = None,
     format: str | Mapping[str, str] = "auto",
@@ -35,13 +38,16 @@ def save_file(
 ) -> None:
     """Write a state dict to a file. It replaces an older one of that name only when it is whole.
 
-    Dense tensors of any dtype, device and strides are stored losslessly, one copied to the CPU at a time. Sparse
-    tensors are taken for DCT spectra, as Frequency Regularization publishes them. Names that share a tensor are
-    stored once and tied again by :func:`load_file`; views that overlap only in part are stored one by one.
+    Tensors of any dtype, device, layout and strides are stored losslessly, one copied to the CPU at a time; sparse ones
+    as the dense tensors that they stand for. Names that share a tensor are stored once and tied again by
+    :func:`load_file`; views that overlap only in part are stored one by one. A mapping other than a dict may make its
+    tensors on access.
 
     Args:
         tensors: tensors and :class:`frformat.Spectrum` objects by name, such as ``model.state_dict()``.
         path: where to.
+        spectral: which sparse tensors are DCT spectra, as the authors of Frequency Regularization publish them: all of
+            them, or those of these names. Nothing is taken for a spectrum unasked.
         metadata: see :func:`frformat.save_file`, as for the following.
         aliases: further names, beside those that share a tensor.
         format: number format of coefficients.
@@ -50,13 +56,15 @@ def save_file(
         progress: called with a tensor's name and how many of its bytes are done.
 
     Raises:
-        EncodeError: an entry is no tensor, a dtype has no counterpart in the format, a sparse tensor is no spectrum,
-            or an option cannot be met.
+        EncodeError: an entry is no tensor, a dtype has no counterpart in the format, what was said to be a spectrum is
+            none, or an option cannot be met.
         OSError: the file cannot be written.
     """
-    all_aliases = {**tied(tensors), **(aliases or {})}
+    arrays = _Arrays(tensors, spectral)
+    all_aliases = {**arrays.aliases(), **(aliases or {})}
+    arrays.leave_out(all_aliases)
     frformat.save_file(
-        _Arrays({name: tensor for name, tensor in tensors.items() if name not in all_aliases}),
+        arrays,
         path,
         metadata=metadata,
         aliases=all_aliases,
@@ -98,8 +106,26 @@ def load_file(
 class _Arrays(Mapping[str, NDArray[Any] | Spectrum]):
     """What :func:`frformat.save_file` takes, converted one tensor at a time."""
 
-    def __init__(self, tensors: Mapping[str, Tensor | Spectrum]) -> None:
-        self._tensors = tensors
+    def __init__(self, tensors: Mapping[str, Tensor | Spectrum], spectral: bool | Collection[str]) -> None:
+        self._tensors, self._spectral = tensors, spectral
+        self._names = list(tensors)
+        self._lasting = type(tensors) in (dict, OrderedDict)
+        if not isinstance(spectral, bool):
+            missing = [name for name in spectral if name not in tensors]
+            if isinstance(spectral, str) or missing:
+                raise EncodeError(f"spectral={spectral!r} is neither True nor a list of names of the given tensors")
+
+    def aliases(self) -> dict[str, str]:
+        """Names that share a tensor with an earlier one."""
+        found = tied(self._tensors)
+        if self._lasting:
+            return found
+        # One buffer may be filled anew for each access: then its content tells.
+        return {name: target for name, target in found.items() if self._same(name, target)}
+
+    def leave_out(self, names: Collection[str]) -> None:
+        """Give no tensors of these names any more."""
+        self._names = [name for name in self._names if name not in names]
 
     def __getitem__(self, name: str) -> NDArray[Any] | Spectrum:
         value: object = self._tensors[name]
@@ -109,14 +135,34 @@ class _Arrays(Mapping[str, NDArray[Any] | Spectrum]):
             raise EncodeError(
                 f"entry {name!r} is of type {type(value).__name__}; take out what is no tensor or Spectrum"
             )
+        spectral = self._spectral if isinstance(self._spectral, bool) else name in self._spectral
         try:
             array = to_numpy(value)
-            return array.spectrum() if isinstance(array, Sparse) else array
+            if isinstance(array, Sparse):
+                return array.spectrum() if spectral else array.dense()
+            if spectral and not isinstance(self._spectral, bool):
+                raise EncodeError("a dense tensor; give what is a spectrum as a Spectrum or a sparse tensor")
+            return array if self._lasting else array.copy()
         except EncodeError as error:
             raise EncodeError(f"tensor {name!r}: {error}") from error
+        except MemoryError as error:
+            shape = list(value.shape)
+            raise EncodeError(
+                f"tensor {name!r}: sparse, and the dense one of shape {shape} needs too much memory"
+            ) from error
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._tensors)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(self._tensors)
+        return len(self._names)
+
+    def _same(self, name: str, other: str) -> bool:
+        one, two = self[name], self[other]
+        if isinstance(one, Spectrum) or isinstance(two, Spectrum):
+            return one is two
+        return bool(np.array_equal(_bytes(one), _bytes(two)))
+
+
+def _bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
