@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -15,13 +16,18 @@ from torch import Tensor
 import frformat
 from frformat.checkpoints.torch_tensors import aliases as tied
 from frformat.checkpoints.torch_tensors import to_numpy, to_torch
+from frformat.checkpoints.wrappers import plain_names
 from frformat.errors import EncodeError
 from frformat.format import limits
 from frformat.format.writer import Progress, Tiers
 from frformat.spectral.sparse import Sparse
 from frformat.spectral.spectrum import Spectrum
+from frformat.torch.precision import overflow
 
 StrPath = str | os.PathLike[str]
+
+LASTING: Final = (dict, OrderedDict)
+"""Mappings whose tensors exist as long as they do; others may make them on access."""
 
 
 def save_file(
@@ -59,20 +65,41 @@ def save_file(
         EncodeError: an entry is no tensor, a dtype has no counterpart in the format, what was said to be a spectrum is
             none, or an option cannot be met.
         OSError: the file cannot be written.
+
+    Warns:
+        UserWarning: wrappers such as DataParallel or torch.compile left their marks in the names (``module.``,
+            ``_orig_mod.``): these are taken out.
     """
-    arrays = _Arrays(tensors, spectral)
-    all_aliases = {**arrays.aliases(), **(aliases or {})}
-    arrays.leave_out(all_aliases)
-    frformat.save_file(
-        arrays,
+    _check_names(tensors)
+    names, notes = plain_names(tensors)
+    for note in notes:
+        warnings.warn(f"{os.fspath(path)}: {note}", stacklevel=2)
+    save_as_named(
+        _Renamed(tensors, names) if notes else tensors,
         path,
+        spectral=spectral if isinstance(spectral, bool | str) else [names.get(name, name) for name in spectral],
         metadata=metadata,
-        aliases=all_aliases,
-        format=format,
-        tiers=tiers,
+        aliases=aliases,
+        format=format if isinstance(format, str) else {names.get(name, name): each for name, each in format.items()},
+        tiers={names.get(name, name): each for name, each in tiers.items()} if isinstance(tiers, Mapping) else tiers,
         compression=compression,
         progress=progress,
     )
+
+
+def save_as_named(
+    tensors: Mapping[str, Tensor | Spectrum],
+    path: StrPath,
+    *,
+    spectral: bool | Collection[str] = False,
+    aliases: Mapping[str, str] | None = None,
+    **options: Any,
+) -> None:
+    """Like :func:`save_file`, but with the very names that are given."""
+    arrays = _Arrays(tensors, spectral)
+    all_aliases = {**arrays.aliases(), **(aliases or {})}
+    arrays.leave_out(all_aliases)
+    frformat.save_file(arrays, path, aliases=all_aliases, **options)
 
 
 def load_file(
@@ -81,6 +108,7 @@ def load_file(
     tier: int | None = None,
     memory_budget: int = limits.MEMORY_BUDGET,
     device: torch.device | str = "cpu",
+    dtype: torch.dtype | None = None,
 ) -> dict[str, Tensor]:
     """Load all tensors of a model; names that were tied share one tensor again.
 
@@ -89,18 +117,52 @@ def load_file(
         tier: decode at this capacity tier; None for the largest that is present.
         memory_budget: bytes that the tensors and working memory may take.
         device: where the tensors go, one after the other.
+        dtype: of floating-point tensors; None for those of the file.
 
     Raises:
         FrzError: the file is not valid, does not hold the tier, or needs more memory than allowed.
+        ValueError: values are too large for ``dtype``.
         OSError: the file cannot be read.
     """
     with frformat.open(path, tier=tier, memory_budget=memory_budget) as file:
         arrays = file.load()
     moved: dict[int, Tensor] = {}
-    for array in arrays.values():
+    for name, array in arrays.items():
         if id(array) not in moved:
-            moved[id(array)] = to_torch(array).to(device)
+            tensor = to_torch(array)
+            wanted = dtype if dtype is not None and tensor.dtype.is_floating_point else tensor.dtype
+            fault = overflow(tensor, wanted)
+            if fault:
+                raise ValueError(f"{os.fspath(path)}: tensor {name!r}: {fault}")
+            moved[id(array)] = tensor.to(device, wanted)
     return {name: moved[id(array)] for name, array in arrays.items()}
+
+
+def _check_names(tensors: object) -> None:
+    """See that what is to be stored has names."""
+    if not isinstance(tensors, Mapping):
+        raise EncodeError(
+            f"a {type(tensors).__name__} is no state dict: give tensors by name; of several state dicts one at a time"
+        )
+    for name in tensors:
+        if not isinstance(name, str):
+            raise EncodeError(f"a tensor's name must be a string, not {name!r} of type {type(name).__name__}")
+
+
+class _Renamed(Mapping[str, Tensor | Spectrum]):
+    """The same tensors under other names."""
+
+    def __init__(self, tensors: Mapping[str, Tensor | Spectrum], names: Mapping[str, str]) -> None:
+        self._tensors, self._own = tensors, {plain: name for name, plain in names.items()}
+
+    def __getitem__(self, name: str) -> Tensor | Spectrum:
+        return self._tensors[self._own[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._own)
+
+    def __len__(self) -> int:
+        return len(self._own)
 
 
 class _Arrays(Mapping[str, NDArray[Any] | Spectrum]):
@@ -109,7 +171,7 @@ class _Arrays(Mapping[str, NDArray[Any] | Spectrum]):
     def __init__(self, tensors: Mapping[str, Tensor | Spectrum], spectral: bool | Collection[str]) -> None:
         self._tensors, self._spectral = tensors, spectral
         self._names = list(tensors)
-        self._lasting = type(tensors) in (dict, OrderedDict)
+        self._lasting = type(tensors) in LASTING
         if not isinstance(spectral, bool):
             missing = [name for name in spectral if name not in tensors]
             if isinstance(spectral, str) or missing:

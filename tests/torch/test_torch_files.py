@@ -153,6 +153,40 @@ def test_what_is_said_to_be_a_spectrum_must_be_one(path: Path):
             save_file({"w": tensor}, path, spectral=spectral)
 
 
+def test_marks_of_wrappers_are_taken_out_of_names_and_that_is_said(path: Path):
+    state = {f"_orig_mod.module.{name}": torch.ones(2, 2) for name in ("a", "b")}
+    state["_orig_mod.module.c"] = torch.sparse_coo_tensor([[0], [0]], [1.0], (4, 4), check_invariants=True)
+    with pytest.warns(UserWarning, match=r"took _orig_mod., module. out of the names"):
+        save_file(state, path, spectral=["_orig_mod.module.c"], format={"_orig_mod.module.c": "f32"})
+    with frformat.open(path) as file:
+        assert list(file) == ["a", "b", "c"]
+        assert (file.aliases, file.info("c").format) == ({}, "f32")
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({0: torch.ones(1), "a": torch.ones(1)}, "a tensor's name must be a string, not 0 of type int"),
+        ({None: torch.ones(1)}, "not None of type NoneType"),
+        ([{"a": torch.ones(1)}], "a list is no state dict: give tensors by name"),
+        (({"a": torch.ones(1)},), "a tuple is no state dict"),
+    ],
+)
+def test_what_has_no_names_is_refused(path: Path, state: object, message: str):
+    with pytest.raises(EncodeError, match=message):
+        save_file(state, path)  # type: ignore[arg-type]
+
+
+def test_tensors_are_loaded_in_another_type(path: Path):
+    save_file({"w": torch.tensor([1.0, 2.0]), "n": torch.tensor(3), "large": torch.tensor(1e6)}, path)
+    back = load_file(path, dtype=torch.bfloat16)
+    assert {name: tensor.dtype for name, tensor in back.items()} == {
+        "w": torch.bfloat16, "n": torch.int64, "large": torch.bfloat16
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=r"tensor 'large': values up to 1e\+06 are beyond torch.float16"):
+        load_file(path, dtype=torch.float16)
+
+
 @pytest.mark.parametrize("value", [{"a": 1}, 3, None, np.ones(2)])
 def test_entries_that_are_no_tensors_are_refused_by_name(path: Path, value: object):
     with pytest.raises(EncodeError, match="entry 'extra' is of type"):

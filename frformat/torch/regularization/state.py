@@ -12,6 +12,7 @@ from frformat.format.tiers import OF_TIERS
 from frformat.torch.regularization.rounding import check_format
 from frformat.torch.regularization.spectral_tensor import SpectralTensor, places, spectral_tensors
 from frformat.torch.regularization.tiers import statistics
+from frformat.torch.wrappers import plain_names
 
 
 def spectra(model: nn.Module) -> dict[str, Spectrum]:
@@ -108,6 +109,9 @@ def plain_state(model: nn.Module, keep_vars: bool = False) -> dict[str, Tensor]:
     """What a model's state dict holds beside coefficients and statistics of tiers."""
     names = [name for _, name, _ in places(model)] + list(statistics(model))
     parts = [name.rpartition(".") for name in names]
-    hidden = tuple(f"{path}.parametrizations.{attribute}.".removeprefix(".") for path, _, attribute in parts)
+    held = [f"{path}.parametrizations.{attribute}.original".removeprefix(".") for path, _, attribute in parts]
+    # Some wrappers are in the names of modules, but not in those of the state dict.
+    hidden = tuple(name.removesuffix("original") for name in plain_names(model, held).values())
     state = model.state_dict(keep_vars=keep_vars)
-    return {name: value for name, value in state.items() if not name.startswith(hidden)}
+    plain = plain_names(model, state)
+    return {name: value for name, value in state.items() if not plain.get(name, name).startswith(hidden)}
