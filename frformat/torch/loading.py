@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,14 +16,12 @@ from torch.nn.utils.parametrize import ParametrizationList
 from frformat import FrzFile, TensorInfo
 from frformat.checkpoints.torch_tensors import TORCH_DTYPES, aliases, to_torch
 from frformat.checkpoints.wrappers import AMBIGUOUS, COUNTER, MARKERS
-from frformat.torch import memory, precision, wrappers
-from frformat.torch.regularization.parametrization import resize, spectral_of
+from frformat.checkpoints import precision
+from frformat.torch import memory, wrappers
+from frformat.torch.regularization.parametrization import EXTRA, resize, spectral_of
 from frformat.torch.regularization.spectral_tensor import places, spectral_tensors
 from frformat.torch.regularization.state import plain_state
 from frformat.torch.regularization.tiers import make_tiers, statistics
-
-EXTRA: Final = "_extra_state"
-"""The last part of the name under which a module's own state is in a state dict."""
 
 
 class Difference(NamedTuple):

@@ -18,7 +18,8 @@ from frformat.format.tiers import OF_TIERS
 from frformat.format.writer import Progress, Tiers
 from frformat.torch.capacity import get_tier, set_tier
 from frformat.torch.files import save_as_named
-from frformat.torch.loading import EXTRA, Difference, Way, load, match
+from frformat.torch.loading import Difference, Way, load, match
+from frformat.torch.regularization.parametrization import EXTRA
 from frformat.torch.regularization.state import formats, spectral_state
 from frformat.torch.regularization.tiers import cuts, statistics
 from frformat.torch.wrappers import plain_names

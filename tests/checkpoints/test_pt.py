@@ -66,14 +66,13 @@ def test_files_of_before_version_1_6_are_read(path: Path):
         ({"a": {"b": {"w": torch.ones(1)}}}, ["took the entry 'a.b' of the file"]),
         ({"best": torch.ones(1), "state_dict": {"w": torch.ones(1)}}, ["took the entry 'state_dict' of the file"]),
         ({"ema": {"w": torch.zeros(1)}, "model": {"w": torch.ones(1)}}, ["took the entry 'model' of the file"]),
-        ({"module.w": torch.ones(1)}, ["took the prefix 'module.' off all names"]),
-        ({"_orig_mod.w": torch.ones(1)}, ["took the prefix '_orig_mod.' off all names"]),
+        ({"module.w": torch.ones(1)}, ["took module. out of the names, which wrappers put there"]),
+        ({"_orig_mod.w": torch.ones(1)}, ["took _orig_mod. out of the names, which wrappers put there"]),
         (
             {"model": {"module._orig_mod.w": torch.ones(1)}},
             [
                 "took the entry 'model' of the file",
-                "took the prefix 'module.' off all names",
-                "took the prefix '_orig_mod.' off all names",
+                "took module., _orig_mod. out of the names, which wrappers put there",
             ],
         ),
     ],

@@ -14,7 +14,7 @@ from frformat import Spectrum
 from frformat.checkpoints.torch_tensors import dtype_name
 from frformat.errors import EncodeError
 from frformat.spectral import zigzag
-from frformat.torch.precision import overflow, vanishing
+from frformat.checkpoints.precision import overflow, vanishing
 from frformat.torch.regularization.parametrization import Spectral, resize, spectral_of
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from frformat import Spectrum
 from frformat.format.tiers import OF_TIERS
-from frformat.torch.precision import overflow
+from frformat.checkpoints.precision import overflow
 from frformat.torch.regularization.rounding import check_format, check_values
 from frformat.torch.regularization.spectral_tensor import SpectralTensor, places, spectral_tensors
 from frformat.torch.regularization.tiers import statistics
