@@ -1,4 +1,4 @@
-"""Names of tensors without what wrappers of PyTorch put into them: compile, DataParallel, FSDP, averages."""
+"""Names as the plain model has them, without what wrappers put in: torch.compile, data parallelism, checkpointing."""
 
 from __future__ import annotations
 
@@ -8,73 +8,70 @@ from typing import Final
 
 from frformat.checkpoints.checkpoint import Checkpoint
 
-OWN: Final = frozenset({"_orig_mod", "_fsdp_wrapped_module", "_fpw_module", "_checkpoint_wrapped_module"})
-"""Parts of names that nothing but torch.compile, FSDP (older and today's) and activation checkpointing makes."""
+MARKERS: Final = ("_orig_mod", "_fsdp_wrapped_module", "_fpw_module", "_checkpoint_wrapped_module", "_forward_module")
+"""Parts of names that only wrappers have, wherever they are in a name."""
 
-MODULE: Final = "module"
-"""What DataParallel, DistributedDataParallel and AveragedModel call what they wrap, and so may any network."""
+AMBIGUOUS: Final = "module"
+"""What DataParallel, DistributedDataParallel and averaged models call the model; others may mean something by it."""
 
 COUNTER: Final = "n_averaged"
-"""AveragedModel's count, beside the model that it wraps."""
+"""How many models an averaged one is the mean of: the wrapper's own, not the model's."""
 
 
-def plain_names(names: Iterable[str]) -> dict[str, str]:
-    """Every name without the wrappers in it, wherever they stand and however many there are.
+def plain_names(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """The names of a checkpoint without what wrappers put in, however often and in whatever order.
 
-    ``module`` is taken for a wrapper where it is all that there is: ``net.module.weight`` becomes ``net.weight`` if all
-    names that begin with ``net.`` begin with ``net.module.``. Names that would become one name stay as they are.
+    Parts that only wrappers have are taken off anywhere in a name; ``module`` where all names begin with it, or beside
+    such a part. Nothing is taken off if two names would then be one.
 
     Args:
-        names: all names of a state dict.
+        names: of all tensors.
 
     Returns:
-        The plain name for each name, in the same order.
+        The plain name of each, without the counter of an averaged model if there is one; and what a user should know,
+        one line each.
     """
-    parts = {name: [part for part in name.split(".") if part not in OWN] for name in names}
-    while True:
-        wrapped = _wrapped(parts.values())
-        if not wrapped:
-            break
-        parts = {name: _without(found, wrapped) for name, found in parts.items()}
-    plain = {name: ".".join(found) or name for name, found in parts.items()}
-    users: dict[str, int] = {}
-    for name in plain.values():
-        users[name] = users.get(name, 0) + 1
-    return {name: to if users[to] == 1 else name for name, to in plain.items()}
+    plain = {name: name.split(".") for name in names}
+    taken: dict[str, None] = {}
+    for parts in plain.values():
+        _take_markers(parts, taken)
+    averaged = [name for name, parts in plain.items() if parts[-1] == COUNTER]
+    others = [parts for name, parts in plain.items() if name not in averaged]
+    while others and all(len(parts) > 1 and parts[0] == AMBIGUOUS for parts in others):
+        for parts in others:
+            del parts[0]
+        taken[AMBIGUOUS] = None
+    found = {name: ".".join(parts) for name, parts in plain.items()}
+    if AMBIGUOUS in taken:
+        found = {name: short for name, short in found.items() if name not in averaged}
+    if not taken or len(set(found.values())) < len(found):
+        return {name: name for name in plain}, []
+    prefixes = ", ".join(f"{part}." for part in taken)
+    return found, [f"took {prefixes} out of the names, which wrappers put there"]
+
+
+def _take_markers(parts: list[str], taken: dict[str, None]) -> None:
+    """Take runs of wrappers' parts out of a name: marks of wrappers, and ``module`` where it is beside one."""
+    wrapping = [part in (*MARKERS, AMBIGUOUS) for part in parts[:-1]]
+    start = 0
+    while start < len(wrapping):
+        end = start
+        while end < len(wrapping) and wrapping[end]:
+            end += 1
+        if any(part in MARKERS for part in parts[start:end]):
+            taken.update(dict.fromkeys(parts[start:end]))
+            del parts[start:end], wrapping[start:end]
+        else:
+            start = end + 1
 
 
 def unwrapped(checkpoint: Checkpoint) -> Checkpoint:
-    """The same tensors under their plain names; a note says what was taken off."""
-    plain = plain_names([*checkpoint.entries, *checkpoint.aliases])
-    found = dict.fromkeys(
-        part for name, to in plain.items() if name != to for part in name.split(".") if part in OWN or part == MODULE
-    )
-    if not found:
+    """The same tensors under their plain names, noting what changed; without an averaged model's counter."""
+    plain, notes = plain_names([*checkpoint.entries, *checkpoint.aliases])
+    if not notes:
         return checkpoint
-    notes = [*checkpoint.notes, f"took {', '.join(map(repr, found))} out of the names"]
-    entries = {plain[name]: entry for name, entry in checkpoint.entries.items()}
-    if COUNTER in entries and MODULE in found:
-        del entries[COUNTER]
-        notes.append(f"left out {COUNTER!r}, the count of AveragedModel")
+    left_out = [name for name in checkpoint.entries if name not in plain]
+    notes += [f"left out {', '.join(left_out)}, which an averaged model counts with"] if left_out else []
+    entries = {plain[name]: entry for name, entry in checkpoint.entries.items() if name in plain}
     aliases = {plain[name]: plain[target] for name, target in checkpoint.aliases.items()}
-    return replace(checkpoint, entries=entries, aliases=aliases, notes=notes)
-
-
-def _wrapped(names: Iterable[list[str]]) -> set[tuple[str, ...]]:
-    """The outermost paths below which there is ``module`` and nothing else."""
-    names = list(names)
-    parents = {tuple(parts[: parts.index(MODULE)]) for parts in names if MODULE in parts[:-1]}
-    lengths = sorted({len(parent) for parent in parents})
-    for parts in names:
-        for length in lengths:
-            if length < len(parts) and parts[length] not in (MODULE, COUNTER):
-                parents.discard(tuple(parts[:length]))
-    return parents
-
-
-def _without(parts: list[str], wrapped: set[tuple[str, ...]]) -> list[str]:
-    if MODULE in parts[:-1]:
-        at = parts.index(MODULE)
-        if tuple(parts[:at]) in wrapped:
-            return parts[:at] + parts[at + 1 :]
-    return parts
+    return replace(checkpoint, entries=entries, aliases=aliases, notes=[*checkpoint.notes, *notes])

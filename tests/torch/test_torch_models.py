@@ -122,7 +122,7 @@ def test_kinds_of_numbers_must_agree(path: Path):
 
 def test_models_that_have_no_memory_yet_are_told_from_others(path: Path):
     save_model(nn.Linear(2, 2), path)
-    with pytest.raises(MismatchError, match=r"weight: on the meta device in the model; call model.to_empty"):
+    with pytest.raises(MismatchError, match=r"weight: on the meta device in the model; .* load with assign=True"):
         load_model(nn.Linear(2, 2, device="meta"), path)
     with pytest.raises(MismatchError, match="weight: not initialized in the model; run it once"):
         load_model(nn.LazyLinear(2), path)
@@ -153,7 +153,7 @@ class Extra(nn.Linear):
 
 
 def test_extra_state_is_refused_or_missing(path: Path):
-    with pytest.raises(EncodeError, match="entry '_extra_state' is of type dict"):
+    with pytest.raises(EncodeError, match=r"^_extra_state: the model keeps a dict beside its tensors, and"):
         save_model(Extra(2, 2), path)
     save_model(nn.Linear(2, 2), path)
     assert load_model(Extra(2, 2), path, strict=False).missing == ["_extra_state"]
