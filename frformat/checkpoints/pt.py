@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final, Literal
 
 from frformat.checkpoints.checkpoint import Checkpoint, Entry
-from frformat.errors import EncodeError
+from frformat.errors import DependencyError, EncodeError
 from frformat.format.atomic import replacing
 
 try:
@@ -19,9 +19,8 @@ try:
 
     from frformat.checkpoints import torch_tensors as tensors
     from frformat.checkpoints.regularized import Coefficients, gather
-    from frformat.checkpoints.wrappers import plain_names
 except ImportError as error:
-    raise EncodeError(f"PyTorch files need PyTorch, pip install 'frformat[torch]': {error}") from error
+    raise DependencyError("a PyTorch file", error) from error
 
 PREFERRED: Final = ("state_dict", "model_state_dict", "model", "state.run.average", "state.run.model")
 """Where trainers keep the weights, if a file holds several state dicts; ``frformat train`` in the last two."""
@@ -30,8 +29,8 @@ PREFERRED: Final = ("state_dict", "model_state_dict", "model", "state.run.averag
 def load(path: str, *, entry: str | None = None) -> Checkpoint:
     """List the tensors of a file.
 
-    A state dict within a dict (``{'state_dict': …, 'epoch': …}``) is found, what wrappers such as DataParallel or
-    torch.compile put into names is taken out, and regularized tensors are read as spectra; all are noted.
+    A state dict within a dict (``{'state_dict': …, 'epoch': …}``) is found; regularized tensors are read as spectra.
+    Both are noted.
 
     Args:
         path: the file.
@@ -46,9 +45,8 @@ def load(path: str, *, entry: str | None = None) -> Checkpoint:
     if left:
         notes.append(f"left out, since not tensors: {', '.join(left)}")
     named = {name: tensor for name, tensor in state.items() if isinstance(tensor, torch.Tensor)}
-    plain, taken = plain_names(named)
     try:
-        found, gathered = gather({short: named[name] for name, short in plain.items()})
+        found, gathered = gather(named)
     except EncodeError as error:
         raise EncodeError(f"{path}: {error}") from error
     aliases = tensors.aliases({name: _memory(value) for name, value in found.items()})
@@ -59,7 +57,7 @@ def load(path: str, *, entry: str | None = None) -> Checkpoint:
                 entries[name] = _entry(value)
             except EncodeError as error:
                 raise EncodeError(f"{path}: tensor {name!r}: {error}") from error
-    return Checkpoint(entries, aliases, notes=[*notes, *taken, *gathered])
+    return Checkpoint(entries, aliases, notes=[*notes, *gathered])
 
 
 def save(checkpoint: Checkpoint, path: str) -> list[str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
-MARKERS: Final = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module")
+from frformat.checkpoints.checkpoint import Checkpoint
+
+MARKERS: Final = ("_orig_mod", "_fsdp_wrapped_module", "_fpw_module", "_checkpoint_wrapped_module", "_forward_module")
 """Parts of names that only wrappers have, wherever they are in a name."""
 
 AMBIGUOUS: Final = "module"
@@ -60,3 +63,15 @@ def _take_markers(parts: list[str], taken: dict[str, None]) -> None:
             del parts[start:end], wrapping[start:end]
         else:
             start = end + 1
+
+
+def unwrapped(checkpoint: Checkpoint) -> Checkpoint:
+    """The same tensors under their plain names, noting what changed; without an averaged model's counter."""
+    plain, notes = plain_names([*checkpoint.entries, *checkpoint.aliases])
+    if not notes:
+        return checkpoint
+    left_out = [name for name in checkpoint.entries if name not in plain]
+    notes += [f"left out {', '.join(left_out)}, which an averaged model counts with"] if left_out else []
+    entries = {plain[name]: entry for name, entry in checkpoint.entries.items() if name in plain}
+    aliases = {plain[name]: plain[target] for name, target in checkpoint.aliases.items()}
+    return replace(checkpoint, entries=entries, aliases=aliases, notes=[*checkpoint.notes, *notes])

@@ -171,7 +171,10 @@ def test_the_published_unet_is_a_checkpoint_of_spectra():
 
 def test_a_published_resnet_is_found_in_its_trainer_s_file():
     found = checkpoints.load(data_file("resnet_cifar10/resnet20-12fca82f.th"))
-    assert found.notes == ["took the entry 'state_dict' of the file", "took the prefix 'module.' off all names"]
+    assert found.notes == [
+        "took the entry 'state_dict' of the file",
+        "took module. out of the names, which wrappers put there",
+    ]
     assert found["conv1.weight"].shape == (16, 3, 3, 3)
 
 

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from frformat.checkpoints.wrappers import plain_names
+from frformat.checkpoints import Checkpoint, Entry
+from frformat.checkpoints.wrappers import MARKERS, plain_names, unwrapped
 
 
 @pytest.mark.parametrize(
@@ -51,3 +55,24 @@ def test_other_names_stay(names: list[str]):
 def test_the_note_says_what_was_taken_out():
     _, [note] = plain_names(["module.net._orig_mod.a", "module.b"])
     assert note == "took _orig_mod., module. out of the names, which wrappers put there"
+
+
+def test_a_checkpoint_without_wrappers():
+    entry = Entry("f32", (), lambda: np.zeros((), np.float32))
+    found = unwrapped(Checkpoint({"n_averaged": entry, "module.a": entry}, {"module.b": "module.a"}, notes=["first"]))
+    assert (list(found), found.aliases) == (["a"], {"b": "a"})
+    assert found.notes == [
+        "first",
+        "took module. out of the names, which wrappers put there",
+        "left out n_averaged, which an averaged model counts with",
+    ]
+
+
+part = st.sampled_from([*MARKERS, "module", "n_averaged", "a", "b", ""])
+
+
+@given(st.lists(st.lists(part, min_size=1, max_size=5).map(".".join), unique=True, max_size=8))
+def test_names_stay_distinct_and_in_order(names: list[str]):
+    found, _ = plain_names(names)
+    assert list(found) == [name for name in names if name in found]
+    assert len(set(found.values())) == len(found)
