@@ -22,7 +22,7 @@ from frformat.runtimes.pytorch_mobile.operators import Runtime
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 from frformat.runtimes.pytorch_mobile.scripting import reason, scripted
 from frformat.runtimes.pytorch_mobile.skeleton import skeleton
-from frformat.torch.factorization.layers import spectra
+from frformat.torch.lowrank.layers import spectra
 
 StrPath = str | os.PathLike[str]
 Example = Tensor | Sequence[Any]

@@ -16,7 +16,7 @@ from frformat.runtimes.pytorch_mobile.errors import ExportError
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 from frformat.runtimes.pytorch_mobile.scripting import scripted
 from frformat.runtimes.pytorch_mobile.weights import assign, missing, refuse  # noqa: F401 — TorchScript finds them by name
-from frformat.torch.factorization.layers import spectra
+from frformat.torch.lowrank.layers import spectra
 
 METHODS: Final = """
 def _own(self) -> Dict[str, Tensor]:

@@ -11,12 +11,12 @@ from torch import nn
 import frformat
 from frformat.format import limits
 from frformat.torch.factorization.candidates import Preference, find_candidates
-from frformat.torch.factorization.cost import Surroundings
 from frformat.torch.factorization.fusion import Fusion
 from frformat.torch.factorization.fusion import fuse as fuse_layers
 from frformat.torch.factorization.runs import find_runs, replaced
 from frformat.torch.factorization.sources import Weight, from_file, from_model, load_rest
 from frformat.torch.factorization.summary import LayerSummary, Summary, attach
+from frformat.torch.lowrank.cost import Surroundings
 from frformat.torch.regularization import unregularize
 from frformat.torch.regularization.views import Example
 
@@ -37,7 +37,7 @@ def factorize(
 
     A convolution becomes 1×1 → small core → 1×1, a linear layer two or three thin products. Where factors would cost
     more than the rebuilt weight, that is used; :func:`summary` says which, why, and what each layer costs. With
-    ``fuse``, values between layers stay thin (see :mod:`frformat.torch.factorization.algebra`): batch normalization is
+    ``fuse``, values between layers stay thin (see :mod:`frformat.torch.lowrank.algebra`): batch normalization is
     folded into bases, and all channels exist only for a block of pixels at a time, on their way through an activation
     and a pooling.
 
@@ -102,5 +102,5 @@ def _factor(
         net = replaced(net, {new: old for old, new in best.items()})
     summaries = [each.choose(around[each.name], prefer) for each in candidates]
     chosen = zip(candidates, summaries, strict=True)
-    net = replaced(net, {each.layer: each.make(summary.sides) for each, summary in chosen if summary.sides})
+    net = replaced(net, {each.layer: each.make(summary.modes) for each, summary in chosen if summary.modes})
     return unregularize(net), summaries

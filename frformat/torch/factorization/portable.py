@@ -8,8 +8,8 @@ import warnings
 import torch
 from torch import fx, nn
 
-from frformat.torch.factorization import algebra
-from frformat.torch.factorization.layers import SPECTRA, Factored, spectra
+from frformat.torch.lowrank import algebra
+from frformat.torch.lowrank.layers import SPECTRA, Factored, spectra
 
 
 def portable(model: nn.Module) -> nn.Module:

@@ -13,7 +13,7 @@ from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizat
 from torch.utils._pytree import tree_map_only
 from torch.utils.hooks import RemovableHandle
 
-from frformat.torch.factorization.cost import Run
+from frformat.torch.lowrank.cost import Run
 from frformat.torch.regularization import Spectral
 from frformat.torch.regularization.views import Example
 

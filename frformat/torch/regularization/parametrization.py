@@ -148,7 +148,7 @@ class Spectral(Tiered, nn.Module):
     def rest(self, coefficients: Tensor) -> Tensor:
         """See :meth:`Synthesis.rest`."""
         with _full_precision(coefficients):
-            return self.synthesis.rest(self.synthesis.core(self._values(coefficients)))
+            return self.synthesis.rest(self._values(coefficients))
 
     def right_inverse(self, tensor: Tensor) -> Tensor:
         """The first ``k`` coefficients of a tensor of :attr:`shape`: shape (k,), in its dtype.

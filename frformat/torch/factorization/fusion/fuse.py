@@ -10,10 +10,10 @@ import torch
 from torch import fx, nn
 from torch.nn import functional as F
 
-from frformat.torch.factorization import algebra
 from frformat.torch.factorization.fusion.operations import Activation, Join, MaxPool, Nothing, Size, in_place, operation
 from frformat.torch.factorization.fusion.values import Active, Builder, Dense, Joined, Projection, Stream, Value, Wide
-from frformat.torch.factorization.layers import Factored, FactoredConvolution
+from frformat.torch.lowrank import algebra
+from frformat.torch.lowrank.layers import Factored, FactoredConvolution
 
 
 @dataclass(frozen=True)
@@ -134,25 +134,25 @@ class _Lowering:
         if (
             layer.rank is None
             or not isinstance(x, Value)
-            or (isinstance(layer, FactoredConvolution) and layer.groups > 1)
+            or (isinstance(layer, FactoredConvolution) and layer.how.groups > 1)
         ):
             return None
         if layer.into is None:
             p = x.dense(build)
         else:
             p = self._project(x, path, Projection(f"{path}.into", layer.factors.length("into")), last)
-        if isinstance(layer, FactoredConvolution) and layer.mode is not None:
-            p = build.call(F.pad, p, layer.pad, layer.mode)
+        if isinstance(layer, FactoredConvolution) and layer.how.mode is not None:
+            p = build.call(F.pad, p, layer.how.pad, layer.how.mode)
         tables = [build.attribute(f"{path}.{name}") for name in layer.table_names()]
         weight, places = build.attribute(f"{path}.weight"), build.attribute(f"{path}.places")
         core = build.call(algebra.core, weight, places, tables, layer.core_shape())
         bias = None if layer.bias is None else build.attribute(f"{path}.bias")
         if layer.out is None:
             if isinstance(layer, FactoredConvolution):
-                return Dense(build.call(torch.convolution, p, core, bias, *layer.options, 1))
+                return Dense(build.call(torch.convolution, p, core, bias, *layer.how.geometry, 1))
             return Dense(build.call(F.linear, p, core, bias))
         if isinstance(layer, FactoredConvolution):
-            z = build.call(algebra.convolve, p, core, *layer.options)
+            z = build.call(algebra.convolve, p, core, layer.how.geometry)
         else:
             z = build.call(algebra.multiply, p, core)
         basis = build.call(algebra.homogeneous, build.attribute(f"{path}.out"), bias)

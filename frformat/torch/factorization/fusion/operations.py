@@ -17,7 +17,7 @@ INFINITY: Final = math.inf
 
 @dataclass(frozen=True)
 class Activation:
-    """The same function of every value; names as :func:`frformat.torch.factorization.stream.activate` has them."""
+    """The same function of every value; names as :func:`frformat.torch.lowrank.stream.activate` has them."""
 
     name: str
     limits: tuple[float, ...] = ()
