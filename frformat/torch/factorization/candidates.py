@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from frformat.spectral import zigzag
+from frformat.torch.factorization.hooks import is_watched
 from frformat.torch.factorization.sources import Weight
 from frformat.torch.factorization.summary import LayerSummary
 from frformat.torch.lowrank.cost import Cost, Run, Surroundings, estimate
@@ -60,6 +61,9 @@ class Candidate:
             made = FactoredConvolution(self.layer, weight, bias, self.factors, modes)  # type: ignore[arg-type]
             ranks &= {len(self.weight.shape)}  # else it is called without a batch
         made.rank = ranks.pop() if len(ranks) == 1 else None
+        for name, value in vars(self.layer).items():  # such as in_features, which others may ask for
+            if not name.startswith("_") and not hasattr(made, name):
+                setattr(made, name, value)
         return made.eval()
 
     def choose(self, around: Surroundings, prefer: Preference) -> LayerSummary:
@@ -100,6 +104,8 @@ def find_candidates(
         factors, problem = None, ""
         if kind not in KINDS:
             problem = f"no factors are known of {kind.__name__}"
+        elif is_watched(layer):
+            problem = "it has hooks, or a forward method of its own"
         elif isinstance(calls, str):
             problem = calls
         elif weight.coefficients.dtype not in DTYPES:

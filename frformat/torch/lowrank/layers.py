@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
@@ -12,8 +12,20 @@ from frformat.torch.lowrank import algebra
 from frformat.torch.lowrank.factors import Convolution, Factors, Mode, Modes
 from frformat.torch.lowrank.products import Movement, convolve, multiply
 
-SPECTRA: Final = "spectra"
-"""Where the metadata of a graph has what :func:`spectra` tells of it."""
+CODED: Final = "coded"
+"""Where the metadata of a graph has what :func:`coded` tells of it."""
+
+
+class Coded(NamedTuple):
+    """What the coefficients in a parameter are of.
+
+    Attributes:
+        shape: of the tensor.
+        lengths: shape in which its spectrum is taken.
+    """
+
+    shape: tuple[int, ...]
+    lengths: tuple[int, ...]
 
 
 class Factored(nn.Module):
@@ -83,16 +95,21 @@ class Factored(nn.Module):
         return self
 
 
-def spectra(model: nn.Module) -> dict[str, list[int]]:
-    """Parameters that are coefficients, by name, and the shape in which the spectrum of each is taken."""
-    found: dict[str, list[int]] = {}
+def coded(model: nn.Module) -> dict[str, Coded]:
+    """Parameters of factored layers, which are coefficients, by name, and what they are of."""
+    found: dict[str, Coded] = {}
     for path, module in model.named_modules(remove_duplicate=False):
         if isinstance(module, Factored):
-            found[f"{path}.weight" if path else "weight"] = list(module.factors.axes.lengths)
+            found[f"{path}.weight" if path else "weight"] = Coded(module.factors.shape, module.factors.axes.lengths)
         elif isinstance(module, fx.GraphModule):  # a portable one has no factored layers left
-            noted: dict[str, list[int]] = module.meta.get(SPECTRA, {})
-            found |= {f"{path}.{name}" if path else name: lengths for name, lengths in noted.items()}
+            noted: dict[str, Coded] = module.meta.get(CODED, {})
+            found |= {f"{path}.{name}" if path else name: each for name, each in noted.items()}
     return found
+
+
+def spectra(model: nn.Module) -> dict[str, list[int]]:
+    """Parameters that are coefficients, by name, and the shape in which the spectrum of each is taken."""
+    return {name: list(each.lengths) for name, each in coded(model).items()}
 
 
 class FactoredLinear(Factored):

@@ -201,7 +201,8 @@ class Spectral(Tiered, nn.Module):
 def _full_precision(tensor: Tensor) -> AbstractContextManager[object]:
     """Whatever autocast says: the sum over many basis functions is rounded once, as a whole."""
     device = tensor.device.type
-    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
+    possible = torch.amp.is_autocast_available(device)  # not so on the meta device
+    return torch.autocast(device, enabled=False) if possible and torch.is_autocast_enabled(device) else nullcontext()
 
 
 def resize(parametrizations: ParametrizationList, coefficients: Tensor) -> None:
