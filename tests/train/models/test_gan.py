@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import torch
-from frformat.runtimes.pytorch_mobile.scripting import scripted
 
+from frformat.runtimes.pytorch_mobile.scripting import scripted
 from frformat.torch.regularization.views import find_views
 from frformat.train.models import GAN, Discriminator, Generator
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from frformat.runtimes.pytorch_mobile.scripting import scripted
 from torch.nn import functional as F
 
+from frformat.runtimes.pytorch_mobile.scripting import scripted
 from frformat.torch.regularization.views import find_views
 from frformat.train.models import VisionTransformer
 
