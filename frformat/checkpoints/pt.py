@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final, Literal
 
 from frformat.checkpoints.checkpoint import Checkpoint, Entry
-from frformat.errors import EncodeError
+from frformat.errors import DependencyError, EncodeError
 from frformat.format.atomic import replacing
 
 try:
@@ -19,20 +19,16 @@ try:
 
     from frformat.checkpoints import torch_tensors as tensors
 except ImportError as error:
-    raise EncodeError(f"PyTorch files need PyTorch, pip install 'frformat[torch]': {error}") from error
+    raise DependencyError("a PyTorch file", error) from error
 
 PREFERRED: Final = ("state_dict", "model_state_dict", "model")
 """Where trainers keep the weights, when a file holds several state dicts."""
-
-WRAPPERS: Final = ("module.", "_orig_mod.")
-"""What DataParallel and torch.compile put before every name."""
 
 
 def load(path: str, *, entry: str | None = None) -> Checkpoint:
     """List the tensors of a file.
 
-    A state dict within a dict (``{'state_dict': …, 'epoch': …}``) is found, and a prefix that DataParallel or
-    torch.compile put before every name is taken off; both are noted.
+    A state dict within a dict (``{'state_dict': …, 'epoch': …}``) is found, which is noted.
 
     Args:
         path: the file.
@@ -47,10 +43,6 @@ def load(path: str, *, entry: str | None = None) -> Checkpoint:
     if left:
         notes.append(f"left out, since not tensors: {', '.join(left)}")
     named = {name: tensor for name, tensor in state.items() if isinstance(tensor, torch.Tensor)}
-    for prefix in WRAPPERS:
-        if all(name.startswith(prefix) for name in named):
-            named = {name.removeprefix(prefix): tensor for name, tensor in named.items()}
-            notes.append(f"took the prefix {prefix!r} off all names")
     aliases = tensors.aliases(named)
     entries = {}
     for name, tensor in named.items():

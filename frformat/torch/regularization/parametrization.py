@@ -13,6 +13,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 from frformat.format.grouping import kept_per_tier
 from frformat.spectral import zigzag
 from frformat.torch.capacity import Tiered
+from frformat.torch.precision import overflow
 from frformat.torch.regularization.rounding import check_format, fake_quantize
 from frformat.torch.regularization.synthesis import Synthesis
 
@@ -107,13 +108,16 @@ class Spectral(Tiered, nn.Module):
         assert isinstance(synthesis, Synthesis)
         return synthesis
 
-    def cut(self, cuts: Sequence[int | float]) -> None:
-        """Make tiers anew, which keep at least one coefficient each, and use the largest."""
+    def smaller(self, cuts: Sequence[int | float]) -> list[Synthesis]:
+        """The maps of tiers that keep less, for :meth:`cut`."""
         whole = self._whole
         counts = kept_per_tier(whole.kept, cuts)[:-1]
         place, dtype = whole.short_basis.device, whole.short_basis.dtype
-        smaller = [Synthesis(whole.shape, count, place, dtype) for count in counts]
-        self._syntheses = nn.ModuleList([*smaller, whole])
+        return [Synthesis(whole.shape, count, place, dtype) for count in counts]
+
+    def cut(self, cuts: Sequence[int | float], smaller: Sequence[Synthesis]) -> None:
+        """Make tiers anew, which keep at least one coefficient each, and use the largest."""
+        self._syntheses = nn.ModuleList([*smaller, self._whole])
         self.cuts, self.tier = tuple(cuts), len(cuts)
 
     def resize(self, kept: int) -> None:
@@ -143,13 +147,24 @@ class Spectral(Tiered, nn.Module):
         """The first ``k`` coefficients of a tensor of :attr:`shape`: shape (k,), in its dtype.
 
         Raises:
+            ValueError: the tensor has another shape, or a coefficient is too large for its dtype.
+        """
+        coefficients = self.analyze(tensor)
+        fault = overflow(coefficients, tensor.dtype)
+        if fault:
+            raise ValueError(f"coefficients of a tensor of shape {list(tensor.shape)}: {fault}")
+        return coefficients.to(tensor.dtype)
+
+    def analyze(self, tensor: Tensor) -> Tensor:
+        """The first ``k`` coefficients of a tensor of :attr:`shape`: shape (k,), in float32 or float64.
+
+        Raises:
             ValueError: the tensor has another shape.
         """
         if tuple(tensor.shape) != self.shape:
             raise ValueError(f"expected a tensor of shape {list(self.shape)}, got {list(tensor.shape)}")
         whole = self._whole
-        wide = tensor.to(whole.short_basis.dtype).reshape(whole.shape)
-        return whole.adjoint(wide).to(tensor.dtype)
+        return whole.adjoint(tensor.to(whole.short_basis.dtype).reshape(whole.shape))
 
     def extra_repr(self) -> str:
         """Shape, view, count, tiers and number format."""

@@ -12,7 +12,9 @@ from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
 
 from frformat import Spectrum
 from frformat.checkpoints.torch_tensors import dtype_name
+from frformat.errors import EncodeError
 from frformat.spectral import zigzag
+from frformat.torch.precision import overflow, vanishing
 from frformat.torch.regularization.parametrization import Spectral, resize, spectral_of
 
 
@@ -76,11 +78,21 @@ class SpectralTensor:
         If they are sharded, all machines must call this.
 
         Raises:
-            EncodeError: a coefficient is not finite.
+            EncodeError: a coefficient is not finite, or they are too large or too small for float32; the tensor is
+                named.
         """
         coefficients: Any = self.coefficients.detach()
         if is_sharded(coefficients):
             coefficients = coefficients.full_tensor()
+        bad = int(coefficients.isfinite().logical_not().sum())
+        if bad:
+            raise EncodeError(
+                f"tensor {self.name!r}: {bad:,} of {self.kept:,} coefficients are infinite or NaN: training diverged; "
+                "go back to a checkpoint, with a lower learning rate"
+            )
+        fault = overflow(coefficients, torch.float32) or vanishing(coefficients, torch.float32)
+        if fault:
+            raise EncodeError(f"tensor {self.name!r}: {fault}, the type in files; unregularize() to save the weights")
         values = coefficients.to("cpu", torch.float32).numpy().copy()
         return Spectrum(values, self.shape, self.spectral.view, dtype_name(coefficients.dtype))
 

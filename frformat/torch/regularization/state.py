@@ -9,9 +9,11 @@ from torch import Tensor, nn
 
 from frformat import Spectrum
 from frformat.format.tiers import OF_TIERS
-from frformat.torch.regularization.rounding import check_format
+from frformat.torch.precision import overflow
+from frformat.torch.regularization.rounding import check_format, check_values
 from frformat.torch.regularization.spectral_tensor import SpectralTensor, places, spectral_tensors
 from frformat.torch.regularization.tiers import statistics
+from frformat.torch.wrappers import plain_names
 
 
 def spectra(model: nn.Module) -> dict[str, Spectrum]:
@@ -34,7 +36,8 @@ def load_spectra(model: nn.Module, spectra: Mapping[str, Spectrum]) -> None:
         spectra: by tensor name; tensors that are not named stay as they are.
 
     Raises:
-        ValueError: a name is not that of a regularized tensor, or shape or view differ. The model is as it was.
+        ValueError: a name is not that of a regularized tensor, shape or view differ, or a coefficient is too large for
+            the model's type. The model is as it was.
     """
     tensors = spectral_tensors(model)
     for name, spectrum in spectra.items():
@@ -44,6 +47,9 @@ def load_spectra(model: nn.Module, spectra: Mapping[str, Spectrum]) -> None:
         if (spectrum.shape, spectrum.view) != (own.shape, own.view) or not spectrum.kept:
             given, wanted = list(spectrum.spectral_shape), list(own.view or own.shape)
             raise ValueError(f"{name}: a spectrum in shape {given} with k={spectrum.kept}, not in shape {wanted}")
+        fault = overflow(torch.from_numpy(spectrum.coefficients), tensors[name].coefficients.dtype)
+        if fault:
+            raise ValueError(f"{name}: {fault}, the type in the model")
     for name, spectrum in spectra.items():
         tensors[name].resize(torch.from_numpy(spectrum.coefficients).to(tensors[name].coefficients.device))
 
@@ -60,7 +66,7 @@ def set_format(model: nn.Module, format: str | Mapping[str, str | None] | None) 
             tensors, or by name.
 
     Raises:
-        ValueError: there is no such format or tensor. The model is as it was.
+        ValueError: there is no such format or tensor, or a coefficient is too large for it. The model is as it was.
     """
     tensors = spectral_tensors(model)
     by_name = format if isinstance(format, Mapping) else dict.fromkeys(tensors, format)
@@ -69,6 +75,7 @@ def set_format(model: nn.Module, format: str | Mapping[str, str | None] | None) 
             raise ValueError(f"{name!r} is no regularized tensor; there are {', '.join(tensors) or 'none'}")
         if wanted is not None:
             check_format(wanted)
+            check_values(tensors[name].coefficients, wanted, name)
     for name, wanted in by_name.items():
         tensors[name].spectral.format = wanted
 
@@ -108,6 +115,9 @@ def plain_state(model: nn.Module, keep_vars: bool = False) -> dict[str, Tensor]:
     """What a model's state dict holds beside coefficients and statistics of tiers."""
     names = [name for _, name, _ in places(model)] + list(statistics(model))
     parts = [name.rpartition(".") for name in names]
-    hidden = tuple(f"{path}.parametrizations.{attribute}.".removeprefix(".") for path, _, attribute in parts)
+    held = [f"{path}.parametrizations.{attribute}.original".removeprefix(".") for path, _, attribute in parts]
+    # Some wrappers are in the names of modules, but not in those of the state dict.
+    hidden = tuple(name.removesuffix("original") for name in plain_names(model, held).values())
     state = model.state_dict(keep_vars=keep_vars)
-    return {name: value for name, value in state.items() if not name.startswith(hidden)}
+    plain = plain_names(model, state)
+    return {name: value for name, value in state.items() if not plain.get(name, name).startswith(hidden)}

@@ -74,10 +74,12 @@ def make_tiers(model: nn.Module, keep: Cuts) -> None:
         if name not in tensors:
             raise ValueError(f"{name!r} is no regularized tensor; there are {', '.join(tensors)}")
         for cut in each:
-            if not (cut >= 1 if isinstance(cut, int) else 0 < cut < 1):
+            if not isinstance(cut, int | float) or not (cut >= 1 if isinstance(cut, int) else 0 < cut < 1):
                 raise ValueError(f"{name}: {cut!r} is neither a number of coefficients (an int from 1) nor a share")
+    shorter = {name: by_name.get(name, [tensor.kept] * smaller) for name, tensor in tensors.items()}
+    made = {name: tensor.spectral.smaller(shorter[name]) for name, tensor in tensors.items()}
     for name, tensor in tensors.items():
-        tensor.spectral.cut(by_name.get(name, [tensor.kept] * smaller))
+        tensor.spectral.cut(shorter[name], made[name])
     _separate_statistics(model, smaller + 1)
     set_tier(model, None)
 
