@@ -42,3 +42,27 @@ class FrzError(Exception):
 
 class EncodeError(ValueError):
     """An input or an option that cannot be encoded, and what to do about it."""
+
+
+PACKAGES: Final = {
+    "torch": ("PyTorch", "torch"),
+    "matplotlib": ("matplotlib", "matplotlib"),
+    "PIL": ("Pillow", "pillow"),
+    "sklearn": ("scikit-learn", "scikit-learn"),
+}
+"""Packages that only some of frformat needs: for each module its name, and what pip calls it."""
+
+
+class DependencyError(ImportError):
+    """A package that is needed, but not installed or broken, and how to install it.
+
+    Args:
+        what: what needs it, such as ``PyTorch files``.
+        error: what the attempt to import it raised.
+    """
+
+    def __init__(self, what: str, error: ImportError) -> None:
+        module = (error.name or "").partition(".")[0]
+        name, package = PACKAGES.get(module, (module or "a package", module))
+        broken = "" if isinstance(error, ModuleNotFoundError) else f" ({error})"
+        super().__init__(f"{what} needs {name}, pip install {package}{broken}", name=error.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
+from weakref import ReferenceType, ref
 
 import numpy as np
 import torch
@@ -57,26 +58,38 @@ def dtype_name(dtype: torch.dtype) -> str:
 def to_numpy(tensor: Tensor) -> NDArray[Any] | Sparse:
     """A tensor of any device and layout as an array, or as :class:`Sparse` if its layout is sparse.
 
-    The array shares memory with a dense tensor on the CPU.
+    The array shares memory with a dense tensor on the CPU. A sharded tensor is gathered: all processes must call this.
 
     Raises:
-        EncodeError: the element type has no counterpart in the format, or there are no elements yet (a meta tensor, a
-            parameter of a lazy module).
+        EncodeError: the element type has no counterpart in the format, there are no elements (a meta tensor, a
+            parameter of a lazy module, memory that was freed), or the kind of tensor is not an array of elements.
     """
     if is_lazy(tensor):
         raise EncodeError("a parameter that is not initialized has no elements to store; run the model once")
     name = dtype_name(tensor.dtype)
     if tensor.device.type == "meta":
         raise EncodeError("a tensor on the meta device has no elements to store; load the weights first")
-    tensor = tensor.detach().cpu()
-    if tensor.layout != torch.strided:
-        return _sparse(tensor)
-    tensor = tensor.resolve_conj().resolve_neg()
-    if name in _CARRIERS:
-        bits: NDArray[Any] = tensor.view(_CARRIERS[name]).numpy()
-        return bits.view(DTYPES[name])
-    array: NDArray[Any] = tensor.numpy()
-    return array
+    if tensor.is_nested:
+        raise EncodeError("a nested tensor has no single shape; store its parts, or pad it")
+    tensor = tensor.detach()
+    if hasattr(tensor, "full_tensor"):
+        tensor = tensor.full_tensor()
+    if tensor.layout == torch._mkldnn:  # type: ignore[attr-defined]
+        tensor = tensor.to_dense()
+    try:
+        if tensor.layout != torch.strided:
+            return _sparse(tensor.cpu())
+        if tensor.untyped_storage().nbytes() < _extent(tensor):
+            raise EncodeError("its memory was freed, as FSDP does between uses; gather the whole parameter first")
+        tensor = tensor.cpu().resolve_conj().resolve_neg()
+        if name in _CARRIERS:
+            bits: NDArray[Any] = tensor.view(_CARRIERS[name]).numpy()
+            return bits.view(DTYPES[name])
+        array: NDArray[Any] = tensor.numpy()
+        return array
+    except (RuntimeError, TypeError) as error:  # NotImplementedError, too
+        reason = str(error).partition("\n")[0]
+        raise EncodeError(f"a {type(tensor).__name__} cannot be read as an array: {reason}") from error
 
 
 def to_torch(value: NDArray[Any] | Sparse | Spectrum) -> Tensor:
@@ -104,25 +117,52 @@ def aliases(tensors: Mapping[str, Any]) -> dict[str, str]:
     """Names whose tensor is the very same memory as that of an earlier name: ``{name: earlier name}``.
 
     Same means the same storage, offset, shape, strides and element type, or the same object. Views that overlap only in
-    part, or see the same memory in another shape, are tensors of their own.
+    part, or see the same memory in another shape, are tensors of their own. An address tells nothing once its memory
+    was freed, so two tensors are compared only while both exist: those of a mapping that makes them on access are
+    never taken for each other.
     """
-    first: dict[object, str] = {}
+    first: dict[object, tuple[str, ReferenceType[Any]]] = {}
     out = {}
-    for name, tensor in tensors.items():
-        target = first.setdefault(_identity(tensor), name)
-        if target != name:
-            out[name] = target
+    for name in tensors:
+        tensor = tensors[name]
+        key, holder = _identity(tensor)
+        known = first.get(key)
+        if known is not None and known[1]() is not None:
+            out[name] = known[0]
+        elif holder is not None:
+            first[key] = name, holder
     return out
 
 
-def _identity(tensor: object) -> object:
-    """A key that two tensors share only if they are the same memory, seen in the same way."""
-    if not isinstance(tensor, Tensor) or is_lazy(tensor):
-        return id(tensor)
-    if tensor.layout != torch.strided or tensor.device.type == "meta" or tensor.numel() == 0:
-        return id(tensor)
-    seen_as = (tuple(tensor.shape), tensor.stride(), tensor.dtype, tensor.is_conj(), tensor.is_neg())
-    return tensor.device, tensor.untyped_storage().data_ptr(), tensor.storage_offset(), seen_as
+def _identity(tensor: object) -> tuple[object, ReferenceType[Any] | None]:
+    """A key that two tensors share only if they are the same memory seen in the same way; what tells if it exists."""
+    if not isinstance(tensor, Tensor) or is_lazy(tensor) or tensor.is_nested or tensor.layout != torch.strided:
+        return id(tensor), _weak(tensor)
+    if tensor.device.type == "meta" or tensor.numel() == 0:
+        return id(tensor), _weak(tensor)
+    try:
+        storage = tensor.untyped_storage()
+        place = tensor.device, storage.data_ptr(), tensor.storage_offset()
+    except (RuntimeError, NotImplementedError):  # a subclass that has no memory of its own
+        return id(tensor), _weak(tensor)
+    return (*place, (tuple(tensor.shape), tensor.stride(), tensor.dtype, tensor.is_conj(), tensor.is_neg())), ref(
+        storage
+    )
+
+
+def _weak(value: object) -> ReferenceType[Any] | None:
+    try:
+        return ref(value)
+    except TypeError:  # a number, say
+        return None
+
+
+def _extent(tensor: Tensor) -> int:
+    """Bytes of its storage up to the end of its last element."""
+    if tensor.numel() == 0:
+        return 0
+    last = sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return int(tensor.storage_offset() + last + 1) * tensor.element_size()
 
 
 def _sparse(tensor: Tensor) -> Sparse:
@@ -131,6 +171,8 @@ def _sparse(tensor: Tensor) -> Sparse:
         return Sparse.of(np.asarray(to_numpy(tensor.to_dense())))
     values = np.asarray(to_numpy(tensor.values()))
     shape = tuple(tensor.shape)
+    if tensor.numel() > np.iinfo(np.int64).max // 8:
+        raise EncodeError(f"a sparse tensor of shape {list(shape)} has more elements than memory can hold")
     places = np.ravel_multi_index(tuple(tensor.indices().numpy()), shape) if shape else np.zeros(len(values), np.int64)
     present = values != 0
     return Sparse(np.asarray(places, np.int64)[present], values[present], shape)

@@ -1,7 +1,7 @@
 """The orthonormal DCT-II: its basis functions, and the transform of long lines both ways without them.
 
 The inverse of a long line has two ways. Where few of the frequencies are there, the line is smooth: it is evaluated at
-the nodes of Chebyshev polynomials in short blocks, and interpolated. Otherwise it is one FFT (Makhoul 1980).
+the nodes of Chebyshev polynomials in short blocks, and interpolated. Otherwise it is one FFT.
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ ONE_THREAD: Final = 1 << 18
 """OpenBLAS shares a product of more multiply-adds among threads, which costs more than it gains where the inner
 dimension is small."""
 
+THIN_RANK: Final = 32
+THIN_SHARE: Final = 4
+"""Up to THIN_RANK coefficients of an axis that is THIN_SHARE times as long, a product with the basis is faster than an
+FFT: 1.5 to 25 times."""
+
 NODES: Final = 32
 PHASE: Final = 8.0
 """Within a block of a smooth line, the highest frequency turns by so many radians to either side of its middle; so many
@@ -34,7 +39,7 @@ WIDEST: Final = 1 << 13
 MULTIPLY: Final = 0.1
 COSINE: Final = 20.0
 BUTTERFLY: Final = 1.0
-LARGE_PRIME: Final = 16.0
+LARGE_PRIME: Final = 8.0
 """Relative costs: a multiply-add, a sine and cosine, an element of an FFT times log2 n; and by how much more an FFT
 costs if n has a large prime factor."""
 
@@ -57,7 +62,7 @@ def scale(n: int, r: int) -> Floats:
 
 
 def forward(weights: Array, box: Sequence[int] | None = None) -> Floats:
-    """The transform of ``weights`` along every axis, by FFT, in float64.
+    """The transform of ``weights`` along every axis, in float64.
 
     Args:
         weights: array of any rank and real dtype.
@@ -92,7 +97,7 @@ def lines_memory(n: int, r: int) -> int:
     if _is_smooth(n, r):
         width, count = _blocks(n, r)
         return 8 * (4 * count * r + 2 * NODES * r + count * NODES + 2 * NODES * width + BLOCK)
-    return 8 * 8 * max(n, BLOCK)
+    return 8 * _fft_memory(n) * max(1, BLOCK // n)
 
 
 def _angles(n: int, x: NDArray[np.int64], r: int) -> tuple[Floats, Floats]:
@@ -118,10 +123,18 @@ def _is_smooth(n: int, r: int) -> bool:
 
 
 def _has_large_prime(n: int) -> bool:
-    for prime in (2, 3, 5, 7, 11, 13):
+    for prime in (2, 3, 5, 7, 11):
         while n % prime == 0:
             n //= prime
-    return n > 256
+    return n > 1
+
+
+def _fft_memory(n: int) -> int:
+    """Numbers of 8 bytes that an FFT of length ``n`` takes at its peak: many if ``n`` has a large prime factor.
+
+    Such an FFT is a convolution of more than twice the length (Bluestein 1970).
+    """
+    return (22 if _has_large_prime(n) else 6) * n
 
 
 def _interpolate(lines: Floats, out: Array) -> None:
@@ -161,21 +174,11 @@ def _interpolation(angle: Floats, places: Floats) -> Floats:
 
 
 def _by_fft(lines: Floats, n: int) -> Floats:
-    """All of some lines by a real FFT of length ``n``."""
-    r, half = lines.shape[1], n // 2 + 1
-    sums = lines / scale(n, r)
-    used, start = (min(r, half), n - r + 1)
-    twiddled = np.zeros((len(lines), half), np.complex128)
-    twiddled[:, :used] = sums[:, :used]
-    if start < half:  # what stands above the middle is folded onto what is below
-        twiddled[:, start:] -= 1j * sums[:, n - half + 1 : r][:, ::-1]
-        used = half
-    twiddled[:, :used] *= np.exp(0.5j * math.pi / n * np.arange(used))
-    folded = np.fft.irfft(twiddled, n, axis=1)
-    out = np.empty((len(lines), n))
-    out[:, ::2] = folded[:, : (n + 1) // 2]
-    out[:, 1::2] = folded[:, : (n - 1) // 2 : -1]
-    return out
+    """All of some lines."""
+    from scipy import fft  # takes longer to import than most files take to read, which rarely need it
+
+    found: Floats = fft.idct(lines, n=n, norm="ortho")
+    return found
 
 
 def _forward_axis(x: Floats, axis: int, r: int) -> Floats:
@@ -183,7 +186,9 @@ def _forward_axis(x: Floats, axis: int, r: int) -> Floats:
     n = x.shape[axis]
     if n <= 1:
         return x
-    x = np.moveaxis(x, axis, -1)
-    folded = np.concatenate((x[..., ::2], x[..., 1::2][..., ::-1]), axis=-1)
-    turned = np.fft.fft(folded, axis=-1)[..., :r] * np.exp(-0.5j * math.pi * np.arange(r) / n)
-    return np.moveaxis(turned.real * scale(n, r), -1, axis)
+    if r <= THIN_RANK and THIN_SHARE * r <= n:
+        return np.moveaxis(np.tensordot(basis(n, r), x, (0, axis)), 0, axis)
+    from scipy import fft
+
+    whole: Floats = fft.dct(x, axis=axis, norm="ortho")
+    return whole[(slice(None),) * axis + (slice(r),)]

@@ -66,14 +66,13 @@ def test_files_of_before_version_1_6_are_read(path: Path):
         ({"a": {"b": {"w": torch.ones(1)}}}, ["took the entry 'a.b' of the file"]),
         ({"best": torch.ones(1), "state_dict": {"w": torch.ones(1)}}, ["took the entry 'state_dict' of the file"]),
         ({"ema": {"w": torch.zeros(1)}, "model": {"w": torch.ones(1)}}, ["took the entry 'model' of the file"]),
-        ({"module.w": torch.ones(1)}, ["took the prefix 'module.' off all names"]),
-        ({"_orig_mod.w": torch.ones(1)}, ["took the prefix '_orig_mod.' off all names"]),
+        ({"module.w": torch.ones(1)}, ["took module. out of the names, which wrappers put there"]),
+        ({"_orig_mod.w": torch.ones(1)}, ["took _orig_mod. out of the names, which wrappers put there"]),
         (
             {"model": {"module._orig_mod.w": torch.ones(1)}},
             [
                 "took the entry 'model' of the file",
-                "took the prefix 'module.' off all names",
-                "took the prefix '_orig_mod.' off all names",
+                "took module., _orig_mod. out of the names, which wrappers put there",
             ],
         ),
     ],
@@ -172,7 +171,10 @@ def test_the_published_unet_is_a_checkpoint_of_spectra():
 
 def test_a_published_resnet_is_found_in_its_trainer_s_file():
     found = checkpoints.load(data_file("resnet_cifar10/resnet20-12fca82f.th"))
-    assert found.notes == ["took the entry 'state_dict' of the file", "took the prefix 'module.' off all names"]
+    assert found.notes == [
+        "took the entry 'state_dict' of the file",
+        "took module. out of the names, which wrappers put there",
+    ]
     assert found["conv1.weight"].shape == (16, 3, 3, 3)
 
 

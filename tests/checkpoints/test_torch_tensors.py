@@ -138,3 +138,44 @@ def test_any_view_of_a_storage_gives_its_own_elements(data: st.DataObject):
     assert array.shape == shape
     assert math.prod(shape) == 0 or array.reshape(-1)[-1] == view.reshape(-1)[-1].item()
     assert np.ascontiguousarray(array).tobytes() == bits(view)
+
+
+def test_views_are_told_from_each_other():
+    base = torch.arange(24.0).reshape(4, 6)
+    views = {
+        "whole": base,
+        "again": base.view(4, 6),
+        "row": base[1:3],
+        "columns": base[:, ::2],
+        "transposed": base.T,
+        "overlapping": base.as_strided((3, 3), (1, 1)),
+        "expanded": base[0].expand(4, 6),
+        "bits": base.view(torch.int32),
+    }
+    assert aliases(views) == {"again": "whole"}
+
+
+def test_tensors_that_no_longer_exist_are_taken_for_no_other():
+    class Made(dict[str, torch.Tensor]):
+        def __getitem__(self, name: str) -> torch.Tensor:
+            return torch.ones(1000)  # where the last one was
+
+    assert aliases(Made.fromkeys("abcdef")) == {}
+
+
+def test_memory_that_was_freed_is_not_read():
+    tensor = torch.ones(1000)
+    tensor.untyped_storage().resize_(0)
+    with pytest.raises(EncodeError, match="its memory was freed"):
+        to_numpy(tensor)
+
+
+def test_tensors_that_are_no_arrays_are_refused_in_one_line():
+    for layout in (torch.strided, torch.jagged):
+        with pytest.raises(EncodeError, match=r"a nested tensor .* pad it$"):
+            to_numpy(torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=layout))
+    sparse = torch.sparse_coo_tensor([[1], [1]], [1.0], (1 << 31, 1 << 31), check_invariants=True)
+    with pytest.raises(EncodeError, match="more elements than memory can hold"):
+        to_numpy(sparse)
+    if torch.backends.mkldnn.is_available():
+        assert to_numpy(torch.ones(2, 3).to_mkldnn()).tolist() == [[1, 1, 1], [1, 1, 1]]

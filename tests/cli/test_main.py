@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -163,3 +164,21 @@ def test_output_that_knows_ascii_only(model: Path):
     done = start("dump", model, env=os.environ | {"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
     assert r"64\xd732\xd73\xd73" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        "train digits",
+        "train --list",
+        "export-mobile lenet5 -o x.ptl",
+        "compare lenet5 x.frz .",
+        "decode model.frz -o x.pt",
+    ],
+)
+def test_without_torch_one_line_says_so(args: str, model: Path):
+    code = "import sys; sys.modules['torch'] = None; from frformat.cli import main; main()"
+    command = [sys.executable, "-c", code, *args.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=model.parent)
+    assert done.returncode == 2
+    assert re.fullmatch(r"frformat: DEPENDENCY: .* needs PyTorch, pip install torch\n", done.stderr), done.stderr

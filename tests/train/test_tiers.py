@@ -19,6 +19,7 @@ from frformat.train.loop import CHECKPOINT, HISTORY
 from frformat.train.models import LeNet5
 from frformat.train.run import Run
 from frformat.train.tiers import lessons, tiers_of_step
+from tests.sums import assert_same, network_slack
 from tests.train.test_loop import Death, Killer, Listener
 from tests.train.tiny import tiny
 
@@ -168,7 +169,7 @@ def test_views_and_counts_are_those_of_the_recipe(tmp_path):
         set_tier(run.model, tier)
         plain = LeNet5()
         load_model(plain, tmp_path / "model.frz", tier=tier)
-        torch.testing.assert_close(plain(x), run.model(x), rtol=1e-4, atol=1e-5)
+        assert_same(plain(x), run.model(x), network_slack(plain, x))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from frformat.cli.dump.energy import Energy
 from frformat.cli.dump.listing import ratio
 from frformat.cli.output import writing
 from frformat.cli.terminal import clean, count
-from frformat.errors import FrzError
+from frformat.errors import DependencyError
 from frformat.format.atomic import replacing
 
 if TYPE_CHECKING:
@@ -48,15 +48,14 @@ def save(facts: dict[str, Any], energy: Energy, path: str) -> None:
         path: of the picture, such as ``model.png`` or ``model.svg``.
 
     Raises:
-        FrzError: ``DEPENDENCY``, matplotlib is missing.
+        DependencyError: matplotlib is missing.
         BadParameter: matplotlib does not write such files.
         OSError: the picture cannot be written.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        reason = 'drawing needs matplotlib: pip install "frformat[plot]"'
-        raise FrzError("DEPENDENCY", reason) from error
+        raise DependencyError("drawing", error) from error
     figure = Figure(dpi=150)
     kind = os.path.splitext(path)[1][1:].lower()
     if kind not in figure.canvas.get_supported_filetypes():

@@ -7,6 +7,8 @@ from typing import Literal
 import torch
 from torch.utils.data import TensorDataset
 
+from frformat.errors import DependencyError
+
 
 def load_digits(split: Literal["train", "test"]) -> TensorDataset:
     """The digits, every other one for training (899) and the rest for tests (898).
@@ -15,12 +17,12 @@ def load_digits(split: Literal["train", "test"]) -> TensorDataset:
         Images, uint8 (n, 1, 8, 8) in 0 … 16, and labels, int64 (n,).
 
     Raises:
-        ImportError: scikit-learn is not installed.
+        DependencyError: scikit-learn is not installed.
     """
     try:
         from sklearn import datasets
     except ImportError as error:
-        raise ImportError("the digits come with scikit-learn: pip install 'frformat[train]'") from error
+        raise DependencyError("the digits data set", error) from error
     digits = datasets.load_digits()
     start = ("train", "test").index(split)
     images = torch.from_numpy(digits.images[start::2]).to(torch.uint8)[:, None]

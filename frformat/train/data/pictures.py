@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from frformat.errors import DependencyError
 from frformat.train.data.errors import DataError
 
 try:
     from PIL import Image
 except ImportError as error:
-    raise ImportError("images need Pillow: pip install 'frformat[train]'") from error
+    raise DependencyError("reading images", error) from error
 
 MAX_PIXELS: Final = 1 << 26
 """More are not decoded: 192 MiB of RGB."""

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from frformat.runtimes.pytorch_mobile.quiet import quietly
 from torch import Tensor, nn
 from torch.jit.mobile import _load_for_lite_interpreter
 
 import frformat
 from frformat.checkpoints.torch_tensors import to_torch
 from frformat.runtimes.pytorch_mobile import Export, export_mobile
+from frformat.runtimes.pytorch_mobile.quiet import quietly
 
 
 class Mixed(nn.Module):

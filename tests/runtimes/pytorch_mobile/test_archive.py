@@ -5,9 +5,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from frformat.runtimes.pytorch_mobile.archive import is_whole, pack, record
 from frformat.runtimes.pytorch_mobile.bytecode import Bytecode
-
 from frformat.train.models import LeNet5
 from tests.runtimes.pytorch_mobile.lite import exported
 

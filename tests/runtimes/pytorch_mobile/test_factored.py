@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from frformat.runtimes.pytorch_mobile.models import factored
 from torch import Tensor, nn
 
 import frformat
 from frformat import Spectrum
 from frformat.runtimes.pytorch_mobile import ExportError
+from frformat.runtimes.pytorch_mobile.models import factored
 from frformat.torch import factorize, load_model
 from frformat.torch.factorization import portable
 from frformat.train.models import LeNet5, ResNet20, UNet
