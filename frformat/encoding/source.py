@@ -49,7 +49,7 @@ class Weights:
     """Weights that are to be transformed.
 
     Args:
-        array: array of one of :data:`frformat.dtypes.SPECTRAL_DTYPES`.
+        array: array of one of :data:`frformat.dtypes.REAL_DTYPES`.
         view: shape in which the spectrum is taken; None for the tensor's own.
 
     Raises:

@@ -54,7 +54,8 @@ class FrzFile:
                 raise FrzError("TIER", f"tier {tier} of {self.tiers} is asked for, {there} present")
         self._groups = self.container.directory.groups
         self._index = Index(self.container.directory)
-        self._contents = Contents(file, self.container, self._index, self.tier, memory_budget)
+        self._budget = memory_budget
+        self._contents = self._at(self.tier)
 
     def __enter__(self) -> FrzFile:
         return self
@@ -146,15 +147,22 @@ class FrzFile:
         with self._located(name):
             return self._contents.rebuilt(group, index)
 
-    def stored(self, name: str) -> CodedTensor:
-        """A tensor as the file stores it, at the open tier; nothing is rebuilt.
+    def stored(self, name: str, *, tier: int | None = None) -> CodedTensor:
+        """A tensor as the file stores it; nothing is rebuilt.
+
+        Args:
+            name: its name.
+            tier: as it is at this tier; None for the open one.
 
         Raises:
-            FrzError: as for rebuilding.
+            FrzError: ``TIER``, and as for rebuilding.
         """
         group, index = self._find(name)
         with self._located(name):
-            return self._contents.stored(group, index)
+            if tier is not None and not 0 <= tier < self.tiers_present:
+                raise FrzError("TIER", f"tier {tier} is asked for, {self.tiers_present} are present")
+            contents = self._contents if tier in (None, self.tier) else self._at(tier)
+            return contents.stored(group, index)
 
     def spectrum(self, name: str) -> Spectrum:
         """The coefficients of a tensor that is stored as the first of its DCT, without rebuilding it.
@@ -203,6 +211,11 @@ class FrzFile:
                 for index in range(group.tensors):
                     with self._located(group.names[index] if group.names else None):
                         next(tensors)
+
+    def _at(self, tier: int | None) -> Contents:
+        """The file's tensors at a tier."""
+        chosen = self.tier if tier is None else tier
+        return Contents(self._file, self.container, self._index, chosen, self._budget)
 
     def _find(self, name: str) -> tuple[int, int]:
         """Where a tensor is stored: group, and index in it."""
