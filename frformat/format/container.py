@@ -82,7 +82,7 @@ class Extents:
         sums = np.zeros(directory.tiers, np.int64)
         self._starts: list[NDArray[np.int64]] = []
         for group in self._groups:
-            framed = _framed(group)
+            framed = framed_sizes(group)
             self._starts.append(sums[: len(framed)].copy())
             sums[: len(framed)] += framed
             if sums.max() > limits.FILE_BYTES:
@@ -204,8 +204,8 @@ def head(contents: Directory) -> bytes:
     return start + _u32(zlib.crc32(start))
 
 
-def _framed(group: Group) -> NDArray[np.int64]:
-    """Bytes that a group takes in each tier with the checksum, 0 where it has no segment."""
+def framed_sizes(group: Group) -> NDArray[np.int64]:
+    """Array (tiers that the group has segments for, or 1): bytes that a group takes in each tier with the checksum, 0 where it has no segment."""
     framed: Any = np.where(group.values > 0, group.sizes.astype(np.int64) + CRC_BYTES, 0)
     return framed  # type: ignore[no-any-return]
 
