@@ -205,7 +205,7 @@ def head(contents: Directory) -> bytes:
 
 
 def framed_sizes(group: Group) -> NDArray[np.int64]:
-    """Array (tiers that the group has segments for, or 1): bytes that a group takes in each tier with the checksum, 0 where it has no segment."""
+    """Bytes that a group takes in each tier with the checksum, 0 where it has no segment."""
     framed: Any = np.where(group.values > 0, group.sizes.astype(np.int64) + CRC_BYTES, 0)
     return framed  # type: ignore[no-any-return]
 
