@@ -73,7 +73,9 @@ def axes(draw: st.DrawFn, length: int, rows: int, ordered: bool) -> Axis:
 def numbers(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[np.ndarray, int | None]:
     """Values of a core: exact in a number format, or multiples of a step and its code."""
     if draw(st.booleans()):
-        values = draw(hnp.arrays(np.int32, shape, elements=st.integers(-100, 100) | st.integers(-(2**31) + 1, 2**31 - 1)))
+        values = draw(
+            hnp.arrays(np.int32, shape, elements=st.integers(-100, 100) | st.integers(-(2**31) + 1, 2**31 - 1))
+        )
         return values, draw(st.integers(-300, 300))
     dtype = DTYPES[draw(st.sampled_from(FORMATS))]
     return draw(hnp.arrays(np.float32, shape, elements=st.floats(-100, 100, width=16))).astype(dtype), None
@@ -110,7 +112,14 @@ def per_tier(draw: st.DrawFn, tiers: int) -> PerTier:
         return PerTier([first, *others])
     others = [
         CodedTensor(
-            np.roll(first.values, tier), first.shape, first.dtype, first.axes, first.view, False, first.step, first.offsets
+            np.roll(first.values, tier),
+            first.shape,
+            first.dtype,
+            first.axes,
+            first.view,
+            False,
+            first.step,
+            first.offsets,
         )
         for tier in range(1, tiers)
     ]

@@ -194,13 +194,19 @@ def read_header(head: bytes) -> Header:
 
 
 def head(contents: Directory) -> bytes:
-    """Header, directory and its CRC-32: the bytes of a file before its segments."""
+    """Header, directory and its CRC-32: the bytes of a file before its segments.
+
+    Raises:
+        FrzError: a reader would refuse the directory.
+    """
     packed = packing.pack(contents)
+    parser.parse(packed, budget=1 << 62)
     stored = pack_directory(packed)
     flags = DEFLATED if len(stored) < len(packed) else 0
     if not flags:
         stored = packed
     start = b"%b%c%c%b%b%b" % (MAGIC, VERSION, flags, _u32(len(stored)), _u32(len(packed)), stored)
+    read_header(start)
     return start + _u32(zlib.crc32(start))
 
 

@@ -144,7 +144,9 @@ def _extents(tensor: CodedTensor | PerTier, first: CodedTensor, cuts: Sequence[C
         raise EncodeError("a corner for some tiers, and none for others")
     extents = [*(tuple(cut) for cut in corners), first.corner] if corners else [first.corner] * (len(cuts) + 1)
     for before, now in zip([(0,) * len(first.corner), *extents], extents, strict=False):
-        if len(now) != len(before) or any(r < old for old, r in zip(before, now, strict=True)):
+        if len(now) != len(before):
+            raise EncodeError(f"corner {list(now)} of a core with {len(before)} axes")
+        if any(r < old for old, r in zip(before, now, strict=True)):
             raise EncodeError(f"a tier has the corner {list(now)}, the one before it {list(before)}")
     return CORNERS, extents
 

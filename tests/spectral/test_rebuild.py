@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from frformat import Spectrum
 from frformat.dtypes import DTYPES, REAL_DTYPES
-from frformat.spectral import products
+from frformat.spectral import products, zigzag
 from frformat.spectral import rebuild as engine
-from frformat.spectral import zigzag
 from frformat.spectral.bases import Basis, Dct, Identity, Seeded, Stored
 from frformat.spectral.rebuild import rebuild, tiles, working_memory
 
