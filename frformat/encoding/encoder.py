@@ -21,8 +21,8 @@ from frformat.encoding.policy import Decision, Policy
 from frformat.encoding.source import Coefficients, Source, Weights, blocks
 from frformat.errors import EncodeError
 from frformat.format.coders import byte_view
-from frformat.format.tensor import CodedTensor
 from frformat.format.options import Progress
+from frformat.format.tensor import CodedTensor
 from frformat.spectral.sparse import Sparse
 from frformat.spectral.spectrum import Spectrum
 
@@ -45,8 +45,8 @@ class TensorReport:
     """What became of one tensor.
 
     Attributes:
-        coding: ``raw``, elements as they are; ``dct``, the first coefficients of a DCT; ``rounded``, elements in a number
-            format or as multiples of steps; or ``kept``, as an ``.frz`` file had it.
+        coding: ``raw``, elements as they are; ``dct``, the first coefficients of a DCT; ``rounded``, elements in a
+            number format or as multiples of steps; or ``kept``, as an ``.frz`` file had it.
         kept: how many coefficients are stored; None unless it is ``dct``.
         energy: share of the sum of squared weights that is left; None where nothing is lost.
         error: largest error of a rebuilt weight, relative to the largest weight; 0 where nothing is lost.

@@ -194,18 +194,24 @@ def read_header(head: bytes) -> Header:
 
 
 def head(contents: Directory) -> bytes:
-    """Header, directory and its CRC-32: the bytes of a file before its segments."""
+    """Header, directory and its CRC-32: the bytes of a file before its segments.
+
+    Raises:
+        FrzError: a reader would refuse the directory.
+    """
     packed = packing.pack(contents)
+    parser.parse(packed, budget=1 << 62)
     stored = pack_directory(packed)
     flags = DEFLATED if len(stored) < len(packed) else 0
     if not flags:
         stored = packed
     start = b"%b%c%c%b%b%b" % (MAGIC, VERSION, flags, _u32(len(stored)), _u32(len(packed)), stored)
+    read_header(start)
     return start + _u32(zlib.crc32(start))
 
 
 def framed_sizes(group: Group) -> NDArray[np.int64]:
-    """Array (tiers that the group has segments for, or 1): bytes that a group takes in each tier with the checksum, 0 where it has no segment."""
+    """Bytes that a group takes in each tier with the checksum, 0 where it has no segment."""
     framed: Any = np.where(group.values > 0, group.sizes.astype(np.int64) + CRC_BYTES, 0)
     return framed  # type: ignore[no-any-return]
 

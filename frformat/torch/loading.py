@@ -14,9 +14,9 @@ from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList
 
 from frformat import FrzFile, TensorInfo
+from frformat.checkpoints import precision
 from frformat.checkpoints.torch_tensors import TORCH_DTYPES, aliases, to_torch
 from frformat.checkpoints.wrappers import AMBIGUOUS, COUNTER, MARKERS
-from frformat.checkpoints import precision
 from frformat.torch import memory, wrappers
 from frformat.torch.lowrank.layers import Coded, coded
 from frformat.torch.regularization.parametrization import EXTRA, resize, spectral_of

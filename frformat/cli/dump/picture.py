@@ -1,4 +1,4 @@
-"""How ``frformat dump FILE NAME`` shows one tensor: facts, then its coefficients with bars, its axes, or first values."""
+"""How ``frformat dump FILE NAME`` shows one tensor: facts, then coefficients with bars, axes, or first values."""
 
 from __future__ import annotations
 

@@ -38,8 +38,9 @@ def tensor_facts(file: FrzFile, name: str, most: int | None = None) -> dict[str,
         ``cumulative_energy`` (share of the sum of squares that it and those before it have, 0 to 1); and ``rms``, the
         root mean square of the weights.
         For any other: ``min``, ``max`` and ``mean`` of the finite numbers (of magnitudes if complex; None if there are
-        none), ``not_finite``, how many are not, the ``first`` ones, and whether there are ``more``. The numbers are the elements of a plain tensor
-        and the canonical values of the core of a computed one, of which ``axes`` tells the bases, too.
+        none), ``not_finite``, how many are not, the ``first`` ones, and whether there are ``more``. The numbers are the
+        elements of a plain tensor, and the canonical values of the core of a computed one, of which ``axes`` tells the
+        bases, too.
 
     Raises:
         FrzError: ``NOT_FOUND``, ``BUDGET``, or that its segment is damaged.
