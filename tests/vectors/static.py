@@ -120,7 +120,7 @@ def code(plan: Plan, shape: Sequence[int], values: Sequence[int], symbols: int |
         stop = start + 2**plan.lane
         lanes.append(_lane(list(zip(coded[start:stop], (tables[place] for place in places[start:stop]), strict=False))))
     side = [
-        Block(False, (len(axis),), axis)
+        Block(False, (n,), axis or [0] * n)
         for axis, n in zip((plan.row, plan.channel, plan.position), axes(shape), strict=True)
         if plan.classes > 1 and n not in (1, len(values))
     ]
