@@ -16,7 +16,6 @@ CLASSES: Final = 30
 """Counters on how many bits a magnitude has, and on the bit below its first."""
 
 FIRST_EVIDENCE: Final = 6 << 12
-LARGEST: Final = (1 << 31) - 1
 RATES: Final = tuple(131072 // (2 * n + 3) for n in range(256))
 
 # A model's counters in one list: those of `zero`, then `longer`, `top` and `sign`.
@@ -187,15 +186,8 @@ class Writer:
         self._out = bytearray()
 
     def put(self, block: Block, values: Integers) -> None:
-        """Code the next values of a block.
-
-        Raises:
-            OverflowError: a magnitude is beyond 2^31 − 1.
-        """
-        numbers = values.tolist()
-        if min(numbers, default=0) < -LARGEST:
-            raise OverflowError("an integer is beyond the coder's range")
-        block.code(self, numbers)
+        """Code the next values of a block."""
+        block.code(self, values.tolist())
 
     def finish(self, least: int) -> bytes:
         """The shortest bytes that decode to what was coded, but not fewer than ``least``."""
