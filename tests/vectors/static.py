@@ -89,7 +89,9 @@ def contexts(plan: Plan, shape: Sequence[int], values: Sequence[int]) -> Iterato
     for i in range(len(values)):
         r, c = divmod(i, columns)
         k = c % positions
-        total = sum(axis[at] for axis, at in ((plan.row, r), (plan.channel, c // positions), (plan.position, k)) if axis)
+        total = sum(
+            axis[at] for axis, at in ((plan.row, r), (plan.channel, c // positions), (plan.position, k)) if axis
+        )
         near = clamp(values[i - lag], -plan.reach, plan.reach) if plan.reach and i % lane >= lag else 0
         yield clamp(total, 0, plan.classes - 1), near
 

@@ -31,7 +31,9 @@ class _Models:
 
     def start(self, scales: Sequence[int]) -> None:
         """Bring them into their initial state."""
-        self.of = {kind: engine().model(scale, self._confidence) for kind, scale in zip(self.kinds, scales, strict=True)}
+        self.of = {
+            kind: engine().model(scale, self._confidence) for kind, scale in zip(self.kinds, scales, strict=True)
+        }
 
 
 class AdaptiveEncoder:

@@ -243,9 +243,7 @@ def _log2(numbers: Array) -> Array:
 def _lane(block: Block, choice: _Choice) -> int:
     """log2 of the values of a lane: long enough that counts and states cost little, and that most have a neighbour."""
     lane = 12
-    while lane < LANES[-1] and (
-        choice.size << lane < 800 * block.size or 8 * lag(block, choice.neighbour) > 1 << lane
-    ):
+    while lane < LANES[-1] and (choice.size << lane < 800 * block.size or 8 * lag(block, choice.neighbour) > 1 << lane):
         lane += 1
     return lane
 

@@ -55,7 +55,9 @@ def run_of(pieces: Pieces) -> list[Run]:
 def verdict(coder: Coder, value_type: str, stored: bytes, some: Sequence[Run]) -> Any:
     """What a stream decodes to, or that it is malformed."""
     try:
-        return [a.tobytes() for a in decode(coder, value_type, [stored], [some], offsets=any(run.offsets for run in some))]
+        return [
+            a.tobytes() for a in decode(coder, value_type, [stored], [some], offsets=any(run.offsets for run in some))
+        ]
     except FrzError as error:
         assert error.code == "STREAM"
         return None
