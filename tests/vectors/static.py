@@ -152,5 +152,5 @@ def _lane(values: Sequence[tuple[tuple[int, int, int], list[int]]]) -> list[int]
 
 
 def encode(blocks: Sequence[Block], plan: Plan = PLAIN) -> bytes:
-    """A segment of integers, every block by the same plan, which has no classes of its own unless all blocks are alike."""
+    """A segment of integers, every block by the same plan; if that has classes, all blocks are alike."""
     return b"".join(code(replace(plan), block.shape, block.values).bytes() for block in blocks)

@@ -1,4 +1,4 @@
-"""Coder ``adaptive``: integers by a range coder whose model learns their scale (specification, sections 10.1 to 10.4)."""
+"""Coder ``adaptive``: integers by a range coder that learns their scale (specification, sections 10.1 to 10.4)."""
 
 from __future__ import annotations
 

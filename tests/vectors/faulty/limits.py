@@ -11,10 +11,10 @@ from tests.vectors.entries import Vector, faulty
 from tests.vectors.faulty.base import ANEW, NAMED, NESTED, OFFSETS, RAW, STEPPED, in_group, put, refused
 from tests.vectors.faulty.contradictions import LARGE
 from tests.vectors.frz import (
-    ENTROPY,
     CODER,
     CORNERS,
     DTYPE,
+    ENTROPY,
     GROUPS,
     KEPT,
     KINDS,

@@ -101,7 +101,6 @@ class Block:
         model, over, row, column = self._model, self._over, self._row, self._column
         around, v1, v2, v3 = self._around
         weight, (t0, t1, t2, t3) = model.weight, model.taps
-        terms = [row]
         for at, q in enumerate(values):
             level = model.base + row[0] + ((weight * around) >> 12)
             c = p = -1
