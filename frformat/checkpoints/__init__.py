@@ -67,7 +67,7 @@ def load(path: StrPath, *, entry: str | None = None, keep_names: bool = False) -
         OSError: the file cannot be read.
     """
     path = os.fspath(path)
-    kind = _sniff(path)
+    kind = kind_of(path)
     if kind == "pt":
         from frformat.checkpoints import pt
 
@@ -115,8 +115,13 @@ def _module(kind: str) -> FileFormat:
     return cast(FileFormat, import_module(f"{__name__}.{kind}"))
 
 
-def _sniff(path: str) -> str:
-    """The name of the module that reads this file, by its content."""
+def kind_of(path: str) -> str:
+    """The name of the module that reads this file, by its content.
+
+    Raises:
+        EncodeError: there is none.
+        OSError: the file cannot be read.
+    """
     with open(path, "rb") as file:
         head = file.read(9)
     if head.startswith(b"\x89FRZ"):
@@ -143,4 +148,4 @@ def _sniff_zip(path: str) -> str:
     raise EncodeError(f"{path}: a zip archive, but neither .npz nor a PyTorch file")
 
 
-__all__ = ["Checkpoint", "Entry", "load", "save", "writer_of"]
+__all__ = ["Checkpoint", "Entry", "kind_of", "load", "save", "writer_of"]

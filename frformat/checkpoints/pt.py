@@ -6,9 +6,8 @@ import pickle
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Literal
 
 from frformat.checkpoints.checkpoint import Checkpoint, Entry
 from frformat.errors import DependencyError, EncodeError
@@ -17,28 +16,30 @@ from frformat.format.atomic import replacing
 try:
     import torch
 
+    from frformat.checkpoints import state_dicts
     from frformat.checkpoints import torch_tensors as tensors
 except ImportError as error:
     raise DependencyError("a PyTorch file", error) from error
-
-PREFERRED: Final = ("state_dict", "model_state_dict", "model")
-"""Where trainers keep the weights, when a file holds several state dicts."""
 
 
 def load(path: str, *, entry: str | None = None) -> Checkpoint:
     """List the tensors of a file.
 
-    A state dict within a dict (``{'state_dict': …, 'epoch': …}``) is found, which is noted.
+    A state dict within dicts and lists (``{'state_dict': …, 'epoch': …}``) is found, which is noted.
 
     Args:
         path: the file.
-        entry: which of several state dicts, by its path of keys joined with dots, such as ``ema.model``.
+        entry: which of several state dicts, by its path of keys joined with dots, such as ``ema.model``; ``.`` for the
+            outermost one.
 
     Raises:
         EncodeError: the file is damaged, needs code to be loaded, or holds no state dict or several.
     """
     content = _load(path)
-    state, notes = _state_dict(content, entry, path)
+    try:
+        state, notes = state_dicts.choose(content, entry)
+    except EncodeError as error:
+        raise EncodeError(f"{path}: {error}") from error
     left = [f"{name} ({type(value).__name__})" for name, value in state.items() if not isinstance(value, torch.Tensor)]
     if left:
         notes.append(f"left out, since not tensors: {', '.join(left)}")
@@ -85,32 +86,3 @@ def _load(path: str) -> object:
                 raise EncodeError(f"{path}: a TorchScript archive; save model.state_dict() with torch.save") from error
             said = str(error).partition("\n")[0] or type(error).__name__
             raise EncodeError(f"{path}: cut or damaged, says PyTorch: {said}") from error
-
-
-def _state_dict(content: object, entry: str | None, path: str) -> tuple[Mapping[str, Any], list[str]]:
-    """The state dict that is meant, and notes on the choice."""
-    found = dict(_state_dicts(content, ""))
-    if not found:
-        raise EncodeError(f"{path}: holds no tensors by name; save model.state_dict() with torch.save")
-    listed = ", ".join(repr(key) for key in found)
-    if entry is not None:
-        if entry not in found:
-            raise EncodeError(f"{path}: has no entry {entry!r} with tensors, but {listed}")
-        return found[entry], []
-    if len(found) == 1:
-        [key] = found
-    else:
-        key = next((key for key in PREFERRED if key in found), "")
-        if key not in found:
-            raise EncodeError(f"{path}: holds several state dicts; choose one with --entry: {listed}")
-    return found[key], [f"took the entry {key!r} of the file"] if key else []
-
-
-def _state_dicts(content: object, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """All dicts with tensors by name within ``content``, each with its path of keys."""
-    if not (isinstance(content, Mapping) and all(isinstance(name, str) for name in content)):
-        return
-    if any(isinstance(value, torch.Tensor) for value in content.values()):
-        yield key, content
-    for name, value in content.items():
-        yield from _state_dicts(value, f"{key}.{name}" if key else name)

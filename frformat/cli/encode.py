@@ -68,7 +68,7 @@ Examples:
     help="core (no zstd), none, deflate, zstd, range.",
 )
 @click.option("--metadata", "-m", multiple=True, metavar="KEY=TEXT", help="Text to put into the file. Repeatable.")
-@click.option("--entry", metavar="KEY", help="Which state dict of a PyTorch file that holds several.")
+@click.option("--entry", metavar="KEY", help="Which state dict of a PyTorch file with several, e.g. net or ema.0.")
 @click.option("--keep-names", is_flag=True, help="Leave in the names what DataParallel, compile, FSDP … put there.")
 @click.option("--verify", "verifies", is_flag=True, help="Read the new file back and compare.")
 @force_option

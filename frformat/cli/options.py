@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -13,7 +13,13 @@ UNITS: Final = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 <
 """Bytes of each unit, in lower case."""
 
 
-class ByteCount(click.ParamType[int]):
+if TYPE_CHECKING:
+    Converter = click.ParamType[int]
+else:
+    Converter = click.ParamType  # which takes no type before click 8.4
+
+
+class ByteCount(Converter):
     """A number of bytes with an optional unit: ``500MB``, ``1.5GiB``, ``65536``."""
 
     name = "size"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import subprocess
 import sys
 from collections import OrderedDict
@@ -55,6 +56,11 @@ def test_files_of_before_version_1_6_are_read(path: Path):
     assert checkpoints.load(path)["a"].tolist() == [1, 1, 1]
 
 
+EXTRA = "left out, since not tensors: n._extra_state (dict)"
+
+OPTIMIZER = {"state": {0: {"exp_avg": torch.ones(1)}}, "param_groups": [{"lr": torch.ones(1)}]}
+
+
 @pytest.mark.parametrize(
     ("content", "notes"),
     [
@@ -64,8 +70,16 @@ def test_files_of_before_version_1_6_are_read(path: Path):
         ({"state_dict": {"w": torch.ones(1)}, "epoch": 3}, ["took the entry 'state_dict' of the file"]),
         ({"anything": {"w": torch.ones(1)}}, ["took the entry 'anything' of the file"]),
         ({"a": {"b": {"w": torch.ones(1)}}}, ["took the entry 'a.b' of the file"]),
-        ({"best": torch.ones(1), "state_dict": {"w": torch.ones(1)}}, ["took the entry 'state_dict' of the file"]),
-        ({"ema": {"w": torch.zeros(1)}, "model": {"w": torch.ones(1)}}, ["took the entry 'model' of the file"]),
+        (
+            {"acc": torch.tensor(0.5), "net": {"w": torch.ones(1)}, "log": {"best": torch.tensor(0.9)}},
+            ["took the entry 'net' of the file", "left out what is no network: acc, log.best"],
+        ),
+        (
+            {"net": {"w": torch.ones(1)}, "optimizer": OPTIMIZER, "rng_state": torch.get_rng_state()},
+            ["took the entry 'net' of the file", "left out what is no network: rng_state"],
+        ),
+        ([{"epoch": 3}, {"w": torch.ones(1)}], ["took the entry '1' of the file"]),
+        ({"w": torch.ones(1), "n._extra_state": {"v": torch.ones(2)}}, [EXTRA]),
         ({"module.w": torch.ones(1)}, ["took module. out of the names, which wrappers put there"]),
         ({"_orig_mod.w": torch.ones(1)}, ["took _orig_mod. out of the names, which wrappers put there"]),
         (
@@ -90,19 +104,52 @@ def test_a_prefix_of_some_names_stays(path: Path):
     assert set(checkpoints.load(path)) == {"module.w", "v"}
 
 
-def test_one_of_several_state_dicts_can_be_chosen(path: Path):
-    torch.save({"ema": {"w": torch.zeros(1)}, "net": {"w": torch.ones(1)}, "optimizer": {"state": {0: 1}}}, path)
-    with pytest.raises(EncodeError, match=r"holds several state dicts; choose one with --entry: 'ema', 'net'"):
+WEIGHTS, OTHERS = {"w": torch.ones(2)}, {"w": torch.zeros(2)}
+
+
+@pytest.mark.parametrize(
+    ("content", "entry", "listed"),
+    [
+        ({"ema": OTHERS, "net": WEIGHTS, "optimizer": OPTIMIZER}, "net", "'ema' (1 tensor), 'net' (1 tensor)"),
+        ({"ema": OTHERS, "model": WEIGHTS}, "model", "'ema' (1 tensor), 'model' (1 tensor)"),
+        ({"net": WEIGHTS, "scores": torch.zeros(3)}, "net", "'.' (1 tensor), 'net' (1 tensor)"),
+        ({"net": OTHERS, **WEIGHTS}, ".", "'.' (1 tensor), 'net' (1 tensor)"),
+        ([WEIGHTS, OTHERS], "0", "'0' (1 tensor), '1' (1 tensor)"),
+        ({"a": [{"b": (OTHERS, {"c": WEIGHTS})}]}, "a.0.b.1.c", "'a.0.b.0' (1 tensor), 'a.0.b.1.c' (1 tensor)"),
+    ],
+)
+def test_of_several_state_dicts_one_must_be_chosen(path: Path, content: object, entry: str, listed: str):
+    torch.save(content, path)
+    with pytest.raises(EncodeError, match=re.escape(f"holds several state dicts; choose one with --entry: {listed}")):
         checkpoints.load(path)
-    assert checkpoints.load(path, entry="ema")["w"].tolist() == [0]
-    with pytest.raises(EncodeError, match=r"has no entry 'emo' with tensors, but 'ema', 'net'"):
+    assert checkpoints.load(path, entry=entry)["w"].tolist() == [1, 1]
+    with pytest.raises(EncodeError, match=re.escape(f"has no entry 'emo' with tensors, but {listed}")):
         checkpoints.load(path, entry="emo")
 
 
-@pytest.mark.parametrize("content", [[torch.ones(1)], torch.ones(1), {}, {"a": 1}, {0: torch.ones(1)}])
-def test_files_without_tensors_by_name_are_refused(path: Path, content: object):
+def test_a_file_may_hold_itself_and_a_dict_many_times(path: Path):
+    content: dict[str, object] = {"net": WEIGHTS, "again": WEIGHTS}
+    content["all"] = content["list"] = [content]
+    for _ in range(60):
+        content = {"left": content, "right": content}
     torch.save(content, path)
-    with pytest.raises(EncodeError, match="holds no tensors by name"):
+    assert checkpoints.load(path)["w"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ([torch.ones(1)], "a list of them"),
+        (torch.ones(1), "one tensor"),
+        ({}, r"something else \(dict\)"),
+        ({"a": 1}, r"something else \(dict\)"),
+        ({0: torch.ones(1)}, "tensors by numbers"),
+        (3, r"something else \(int\)"),
+    ],
+)
+def test_files_without_tensors_by_name_are_refused(path: Path, content: object, what: str):
+    torch.save(content, path)
+    with pytest.raises(EncodeError, match=f"holds no tensors by name, but {what}; save"):
         checkpoints.load(path)
 
 
@@ -144,8 +191,8 @@ def test_truncated_files_are_refused(path: Path, as_zip: bool):
 
 
 def test_dtypes_without_counterpart_are_refused_by_name(path: Path):
-    torch.save({"w": torch.zeros(2, dtype=torch.uint8).view(torch.float8_e8m0fnu)}, path)
-    with pytest.raises(EncodeError, match=r"file.pt: tensor 'w': dtype torch.float8_e8m0fnu has no counterpart"):
+    torch.save({"w": torch.zeros(2, dtype=torch.uint8).view(torch.float8_e4m3fnuz)}, path)
+    with pytest.raises(EncodeError, match=r"file.pt: tensor 'w': dtype torch.float8_e4m3fnuz has no counterpart"):
         checkpoints.load(path)
 
 

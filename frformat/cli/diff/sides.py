@@ -66,8 +66,13 @@ class Side(AbstractContextManager["Side"], ABC):
         """The tensor itself."""
 
 
-def open_side(path: str, memory_budget: int) -> Side:
+def open_side(path: str, memory_budget: int, entry: str | None = None) -> Side:
     """Open an ``.frz`` file, ``-`` for one on standard input, or any checkpoint that can be encoded.
+
+    Args:
+        path: the file.
+        memory_budget: bytes that a tensor may take.
+        entry: for a PyTorch file that holds several state dicts, which one.
 
     Raises:
         FrzError: an ``.frz`` file is not valid.
@@ -78,7 +83,7 @@ def open_side(path: str, memory_budget: int) -> Side:
         return _FrzSide(path, memory_budget)
     with open(path, "rb") as file:
         is_frz = file.read(len(MAGIC)) == MAGIC
-    return _FrzSide(path, memory_budget) if is_frz else _CheckpointSide(path, memory_budget)
+    return _FrzSide(path, memory_budget) if is_frz else _CheckpointSide(path, memory_budget, entry)
 
 
 class _FrzSide(Side):
@@ -104,10 +109,11 @@ class _FrzSide(Side):
 
 
 class _CheckpointSide(Side):
-    def __init__(self, path: str, memory_budget: int) -> None:
+    def __init__(self, path: str, memory_budget: int, entry: str | None) -> None:
         from frformat import checkpoints
 
-        self._checkpoint: Checkpoint = checkpoints.load(path)
+        entry = entry if checkpoints.kind_of(path) == "pt" else None
+        self._checkpoint: Checkpoint = checkpoints.load(path, entry=entry)
         self._budget = memory_budget
         self.path = path
         self.size = os.path.getsize(path)
