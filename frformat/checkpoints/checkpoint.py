@@ -58,7 +58,8 @@ class Entry:
 class Checkpoint(Mapping[str, Array | Spectrum]):
     """The tensors of a file. As a mapping it can be given to :func:`frformat.save_file` as it is.
 
-    Use it as a context manager, since some kinds keep their file open.
+    Looking a sparse tensor up gives the dense one, since nothing says that it is a spectrum. Use it as a context
+    manager, since some kinds keep their file open.
 
     Attributes:
         entries: every tensor by name.
@@ -84,7 +85,7 @@ class Checkpoint(Mapping[str, Array | Spectrum]):
 
     def __getitem__(self, name: str) -> Array | Spectrum:
         value = self.entries[name].load()
-        return value.spectrum() if isinstance(value, Sparse) else value
+        return value.dense() if isinstance(value, Sparse) else value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from frformat.cli import terminal
-from frformat.cli.options import json_option, tier_cuts
+from frformat.cli.options import json_option, spectral_option, tier_cuts
 from frformat.cli.output import force_option, writing
 from frformat.errors import EncodeError
 
@@ -56,9 +56,7 @@ Examples:
 @click.option(
     "--format", metavar="FORMAT", default="auto", show_default=True, help="Numbers: f32, f16, bf16, qN, step=S."
 )
-@click.option(
-    "--spectral/--no-spectral", default=None, help="The input is, or is not, in the DCT domain.  [default: detect it]"
-)
+@spectral_option
 @click.option("--tiers", metavar="N,N%,…", default="", help="What smaller tiers of the file keep of each spectrum.")
 @click.option(
     "--compression",

@@ -40,6 +40,12 @@ tier_option = click.option(
     "--tier", type=click.IntRange(min=0), metavar="N", help="Use tiers 0 to N only. [default: all that are present]"
 )
 
+spectral_option = click.option(
+    "--spectral/--no-spectral",
+    default=None,
+    help="Matrices of the input are, or are not, in the DCT domain.  [default: if all of them look like it]",
+)
+
 memory_option = click.option(
     "--memory-budget",
     type=ByteCount(),

@@ -213,7 +213,7 @@ def test_the_published_unet_is_a_checkpoint_of_spectra():
     found = checkpoints.load(data_file("unet_fr/unet_fr.pt"))
     assert len(found) == 23
     assert {entry.kind for entry in found.entries.values()} == {"sparse"}
-    assert {found[name].kept for name in found} == {33}
+    assert {entry.load().kept() for entry in found.entries.values()} == {33}
 
 
 def test_a_published_resnet_is_found_in_its_trainer_s_file():

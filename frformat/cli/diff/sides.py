@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from frformat.cli.files import open_frz
-from frformat.errors import FrzError
+from frformat.errors import EncodeError, FrzError
 from frformat.format.container import MAGIC
 from frformat.format.info import TensorInfo
 from frformat.format.reader import FrzFile
+from frformat.spectral.sparse import Sparse
 from frformat.spectral.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -66,13 +67,14 @@ class Side(AbstractContextManager["Side"], ABC):
         """The tensor itself."""
 
 
-def open_side(path: str, memory_budget: int, entry: str | None = None) -> Side:
+def open_side(path: str, memory_budget: int, entry: str | None = None, spectral: bool | None = None) -> Side:
     """Open an ``.frz`` file, ``-`` for one on standard input, or any checkpoint that can be encoded.
 
     Args:
         path: the file.
         memory_budget: bytes that a tensor may take.
         entry: for a PyTorch file that holds several state dicts, which one.
+        spectral: whether matrices of another file than ``.frz`` are spectra; None to detect it, which is noted.
 
     Raises:
         FrzError: an ``.frz`` file is not valid.
@@ -83,7 +85,7 @@ def open_side(path: str, memory_budget: int, entry: str | None = None) -> Side:
         return _FrzSide(path, memory_budget)
     with open(path, "rb") as file:
         is_frz = file.read(len(MAGIC)) == MAGIC
-    return _FrzSide(path, memory_budget) if is_frz else _CheckpointSide(path, memory_budget, entry)
+    return _FrzSide(path, memory_budget) if is_frz else _CheckpointSide(path, memory_budget, entry, spectral)
 
 
 class _FrzSide(Side):
@@ -109,8 +111,9 @@ class _FrzSide(Side):
 
 
 class _CheckpointSide(Side):
-    def __init__(self, path: str, memory_budget: int, entry: str | None) -> None:
+    def __init__(self, path: str, memory_budget: int, entry: str | None, spectral: bool | None) -> None:
         from frformat import checkpoints
+        from frformat.encoding import detection
 
         entry = entry if checkpoints.kind_of(path) == "pt" else None
         self._checkpoint: Checkpoint = checkpoints.load(path, entry=entry)
@@ -118,16 +121,24 @@ class _CheckpointSide(Side):
         self.path = path
         self.size = os.path.getsize(path)
         self.metadata = self._checkpoint.metadata
-        self.notes = self._checkpoint.notes
         self._entries = self._checkpoint.untied()
+        self._spectra, notes = detection.spectra(self._entries, spectral)
+        self.notes = [*self._checkpoint.notes, *notes]
         self.kinds = {name: Kind(e.dtype, e.shape, e.nbytes, {}) for name, e in self._entries.items()}
 
     def __exit__(self, *error: object) -> None:
         self._checkpoint.close()
 
     def spectrum(self, name: str) -> Spectrum | None:
-        value = self._value(name)
-        return value if isinstance(value, Spectrum) else None
+        if name not in self._spectra:
+            return None
+        value = self._entries[name].load()
+        if isinstance(value, Spectrum):
+            return value
+        try:
+            return (value if isinstance(value, Sparse) else Sparse.of(value)).spectrum()
+        except EncodeError as error:
+            raise EncodeError(f"{self.path}: tensor {name!r}: {error}") from error
 
     def array(self, name: str) -> Array:
         nbytes = self.kinds[name].nbytes
@@ -136,11 +147,8 @@ class _CheckpointSide(Side):
                 f"this needs {nbytes:,} bytes, the memory budget is {self._budget:,}; raise it if you trust the file"
             )
             raise FrzError("BUDGET", reason, path=self.path, tensor=name)
-        value = self._value(name)
-        return value.weights() if isinstance(value, Spectrum) else value
-
-    def _value(self, name: str) -> Array | Spectrum:
-        return self._checkpoint[self._checkpoint.aliases.get(name, name)]
+        spectrum = self.spectrum(name)
+        return self._entries[name].array() if spectrum is None else spectrum.weights()
 
 
 def _stored(info: TensorInfo, tier: int) -> dict[str, Any]:
