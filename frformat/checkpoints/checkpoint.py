@@ -17,6 +17,9 @@ from frformat.spectral.zigzag import element_count
 
 Array = NDArray[Any]
 
+Value = Array | Sparse | Spectrum
+"""What reading a tensor gives."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -31,7 +34,7 @@ class Entry:
 
     dtype: str
     shape: tuple[int, ...]
-    load: Callable[[], Array | Sparse | Spectrum]
+    load: Callable[[], Value]
     kind: Literal["dense", "sparse", "spectrum"] = "dense"
 
     @property

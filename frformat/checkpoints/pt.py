@@ -10,6 +10,7 @@ from functools import partial
 from typing import Literal
 
 from frformat.checkpoints.checkpoint import Checkpoint, Entry
+from frformat.checkpoints.reading import said
 from frformat.errors import DependencyError, EncodeError
 from frformat.format.atomic import replacing
 
@@ -33,13 +34,10 @@ def load(path: str, *, entry: str | None = None) -> Checkpoint:
             outermost one.
 
     Raises:
-        EncodeError: the file is damaged, needs code to be loaded, or holds no state dict or several.
+        EncodeError: the file needs code to be loaded, or holds no state dict or several.
     """
     content = _load(path)
-    try:
-        state, notes = state_dicts.choose(content, entry)
-    except EncodeError as error:
-        raise EncodeError(f"{path}: {error}") from error
+    state, notes = state_dicts.choose(content, entry)
     left = [f"{name} ({type(value).__name__})" for name, value in state.items() if not isinstance(value, torch.Tensor)]
     if left:
         notes.append(f"left out, since not tensors: {', '.join(left)}")
@@ -51,7 +49,7 @@ def load(path: str, *, entry: str | None = None) -> Checkpoint:
             try:
                 dtype = tensors.dtype_name(tensor.dtype)
             except EncodeError as error:
-                raise EncodeError(f"{path}: tensor {name!r}: {error}") from error
+                raise EncodeError(f"tensor {name!r}: {error}") from error
             kind: Literal["dense", "sparse"] = "dense" if tensor.layout == torch.strided else "sparse"
             entries[name] = Entry(dtype, tuple(tensor.shape), partial(tensors.to_numpy, tensor), kind)
     return Checkpoint(entries, aliases, notes=notes)
@@ -77,12 +75,22 @@ def _load(path: str) -> object:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
         except pickle.UnpicklingError as error:
             found = re.search(r"GLOBAL (\S+) was not an allowed", str(error))
-            needs = f"code of {found[1]} to be loaded" if found else "more than tensors to be loaded"
-            raise EncodeError(
-                f"{path}: needs {needs}, and no code from a file is ever run; save model.state_dict() instead"
-            ) from error
-        except (RuntimeError, ValueError, KeyError, EOFError) as error:
+            if not found:
+                raise EncodeError(f"cut or damaged, or holds more than tensors: {_reason(error)}") from error
+            advice = "no code from a file is ever run; save model.state_dict() instead"
+            raise EncodeError(f"needs code of {found[1]} to be loaded, and {advice}") from error
+        except RuntimeError as error:
             if "TorchScript" in str(error):
-                raise EncodeError(f"{path}: a TorchScript archive; save model.state_dict() with torch.save") from error
-            said = str(error).partition("\n")[0] or type(error).__name__
-            raise EncodeError(f"{path}: cut or damaged, says PyTorch: {said}") from error
+                raise EncodeError("a TorchScript archive; save model.state_dict() with torch.save") from error
+            raise EncodeError(f"cut or damaged, says PyTorch: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """What PyTorch says, without its advice to run code from the file and without its own call stack."""
+    text = re.sub(
+        r".*Please file an issue with the following so that we can make|.*WeightsUnpickler error: ",
+        "",
+        str(error),
+        flags=re.S,
+    )
+    return said(type(error)(text.strip().partition("\n")[0]))

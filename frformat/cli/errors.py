@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from frformat.cli.terminal import clean, print_json
-from frformat.errors import PACKAGES, DependencyError, EncodeError, FrzError
+from frformat.errors import PACKAGES, DependencyError, EncodeError, FrzError, ReadError
 from frformat.parity.errors import ReportError
 
 DIFFERENT: Final = 1
@@ -32,9 +32,9 @@ def as_dict(error: Exception) -> dict[str, Any]:
     """What ``--json`` says of an error.
 
     Returns:
-        ``code`` (one of the format's, or ``ENCODE``, ``REPORT``, ``DEPENDENCY``, ``IO``, ``MEMORY``, ``USAGE``),
-        ``reason``, ``file``, ``tensor`` and ``offset`` (in bytes, in the file), the last three None where they do not
-        apply.
+        ``code`` (one of the format's, or ``READ``, ``ENCODE``, ``REPORT``, ``DEPENDENCY``, ``IO``, ``MEMORY``,
+        ``USAGE``), ``reason``, ``file``, ``tensor`` and ``offset`` (in bytes, in the file), the last three None where
+        they do not apply.
 
     Raises:
         Exception: ``error`` itself, if it is neither one of :data:`CAUGHT` nor one of click's.
@@ -42,6 +42,8 @@ def as_dict(error: Exception) -> dict[str, Any]:
     file, tensor, offset = None, None, None
     if isinstance(error, FrzError):
         code, reason, file, tensor, offset = error.code, error.reason, error.path, error.tensor, error.offset
+    elif isinstance(error, ReadError):
+        code, reason, file, tensor = "READ", error.reason, error.path, error.tensor
     elif isinstance(error, EncodeError):
         code, reason = "ENCODE", str(error)
     elif isinstance(error, ReportError):
@@ -67,7 +69,8 @@ def as_dict(error: Exception) -> dict[str, Any]:
 def line(error: Exception) -> str:
     """An error as one line that is safe for a terminal. Raises what :func:`as_dict` raises."""
     facts = as_dict(error)
-    parts = (facts["file"], facts["code"], facts["reason"])
+    tensor = f"tensor {facts['tensor']!r}: " if facts["tensor"] is not None else ""
+    parts = (facts["file"], facts["code"], tensor + facts["reason"])
     text = str(error) if isinstance(error, FrzError) else ": ".join(part for part in parts if part)
     return clean(f"frformat: {text}")
 

@@ -118,7 +118,7 @@ def test_trouble(model: Path, tmp_path: Path):
     assert refused("diff", model, bad).startswith(f"{bad}: CHECKSUM: ")
     assert refused("diff", "none", model) == "none: IO: No such file or directory"
     (tmp_path / "text").write_text("hello")
-    assert refused("diff", model, tmp_path / "text").startswith("ENCODE: ")
+    assert refused("diff", model, tmp_path / "text").startswith(f"{tmp_path / 'text'}: READ: neither ")
     (tmp_path / "text.frz").write_text("hello")
     assert "MAGIC" in refused("diff", model, tmp_path / "text.frz")
     assert "Only one of the files" in refused("diff", "-", "-")

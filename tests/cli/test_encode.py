@@ -150,7 +150,7 @@ def test_nothing_is_replaced_unasked():
         (("--tiers", "10,x"), "ENCODE: tier 'x' is neither"),
         (("--tiers", "150%"), "ENCODE: tier 1.5 is neither"),
         (("-m", "licence"), "ENCODE: metadata 'licence' is not of the form KEY=TEXT"),
-        (("--entry", "model"), "ENCODE: model.npz: only a PyTorch file has entries"),
+        (("--entry", "model"), "model.npz: READ: only a PyTorch file has entries"),
         (("--keep",), "USAGE: Option '--keep' requires an argument"),
     ],
 )
@@ -176,13 +176,13 @@ def bad_inputs() -> dict[str, str]:
     return {
         "missing.pt": "missing.pt: IO: No such file or directory",
         ".": ".: IO: Is a directory",
-        bad("magic.frz", b"not a checkpoint"): "ENCODE: magic.frz: neither .frz, .safetensors, .npz nor a PyTorch file",
-        bad("empty.pt", b""): "ENCODE: empty.pt: neither",
-        bad("cut.safetensors", whole[:-1]): "ENCODE: cut.safetensors: not a valid safetensors file: it should have",
-        bad("cut.pt", Path("whole.pt").read_bytes()[:-30]): "ENCODE: cut.pt: a zip archive (.npz or PyTorch file)",
+        bad("magic.frz", b"not a checkpoint"): "magic.frz: READ: neither .frz, .safetensors, .npz nor a PyTorch file",
+        bad("empty.pt", b""): "empty.pt: READ: neither",
+        bad("cut.safetensors", whole[:-1]): "cut.safetensors: READ: not a valid safetensors file: it should have",
+        bad("cut.pt", Path("whole.pt").read_bytes()[:-30]): "cut.pt: READ: a zip archive (.npz or PyTorch file)",
         bad("cut.frz", b"\x89FRZ\x01\x00"): "cut.frz: TRUNCATED: the file ends within its header",
-        "module.pt": "ENCODE: module.pt: needs code of torch.nn.modules.linear.Linear to be loaded",
-        "half.pt": "ENCODE: half.pt: tensor 'v': dtype torch.complex32 has no counterpart",
+        "module.pt": "module.pt: READ: needs code of torch.nn.modules.linear.Linear to be loaded",
+        "half.pt": "half.pt: READ: tensor 'v': dtype torch.complex32 has no counterpart",
         "nan.npz": "ENCODE: tensor 'w': a weight is not finite",
         "control.npz": "ENCODE: ",
     }

@@ -1,0 +1,118 @@
+"""Where checkpoints come from, and what is said of those that cannot be read."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+import tempfile
+import weakref
+from collections.abc import Iterator
+from pickle import UnpicklingError
+from typing import IO, Final
+
+from frformat.errors import DependencyError, EncodeError, FrzError, ReadError
+
+StrPath = str | os.PathLike[str]
+Source = StrPath | bytes | bytearray | memoryview | IO[bytes]
+"""A path, the bytes of a file, or an open one."""
+
+LONGEST: Final = 200
+"""At most so many characters of what a library says are passed on."""
+
+SPEAKING: Final = (ValueError, RuntimeError, EOFError, UnpicklingError)
+"""Errors whose message says enough without their name."""
+
+
+class File:
+    """A file on the disk that can be read from anywhere, at any time.
+
+    Args:
+        path: where it is.
+        name: what it is called in errors.
+        temporary: remove it when it is closed, or no longer used.
+    """
+
+    def __init__(self, path: str, name: str, *, temporary: bool = False) -> None:
+        self.path = path
+        self.name = name
+        self._remove = weakref.finalize(self, _unlink, path) if temporary else None
+
+    def close(self) -> None:
+        """Remove it, if it is a copy."""
+        if self._remove is not None:
+            self._remove()
+
+
+@contextlib.contextmanager
+def reported(path: str, tensor: str | None = None) -> Iterator[None]:
+    """Turn whatever reading a file raises into one typed error that names the file.
+
+    Libraries raise anything on damaged files, from KeyError to RecursionError, so all is caught.
+
+    Raises:
+        ReadError: the file is damaged, or holds what cannot be encoded.
+        OSError: it cannot be read at all.
+    """
+    try:
+        yield
+    except (ReadError, DependencyError):
+        raise
+    except FrzError as error:
+        error.path = path
+        raise
+    except EncodeError as error:
+        raise ReadError(str(error), path=path, tensor=tensor) from error
+    except MemoryError as error:
+        reason = "it needs more memory than there is, and may be damaged"
+        raise ReadError(reason, path=path, tensor=tensor) from error
+    except OSError as error:
+        if error.errno in (None, errno.EINVAL):  # an offset that is none
+            raise ReadError(f"cut or damaged: {said(error)}", path=path, tensor=tensor) from error
+        error.filename = path
+        raise
+    except Exception as error:
+        raise ReadError(f"cut or damaged: {said(error)}", path=path, tensor=tensor) from error
+
+
+def said(error: BaseException) -> str:
+    """What an error says, on one line that is not too long."""
+    text = " ".join(str(error).split()).strip("'\"") or type(error).__name__
+    if not isinstance(error, SPEAKING):
+        text = f"{type(error).__name__}: {text}"
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+
+
+def on_disk(source: Source) -> File:
+    """A file that can be mapped and read more than once: a copy in the folder for temporary files, if need be.
+
+    Raises:
+        OSError: the source cannot be read.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _copied(source, "bytes in memory")
+    if not isinstance(source, str | os.PathLike):
+        return _copied(source, str(getattr(source, "name", "a stream")))
+    path = os.fspath(source)
+    if stat.S_ISREG(os.stat(path).st_mode) or os.path.isdir(path):
+        return File(path, path)
+    with open(path, "rb") as stream:  # a pipe or a device
+        return _copied(stream, path)
+
+
+def _copied(source: bytes | bytearray | memoryview | IO[bytes], name: str) -> File:
+    handle, path = tempfile.mkstemp(prefix="frformat-")
+    copy = File(path, name, temporary=True)
+    with os.fdopen(handle, "wb") as file:
+        if isinstance(source, bytes | bytearray | memoryview):
+            file.write(source)
+        else:
+            shutil.copyfileobj(source, file)
+    return copy
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
