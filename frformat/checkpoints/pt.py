@@ -78,7 +78,7 @@ def _load(path: str) -> object:
             if not found:
                 raise EncodeError(f"cut or damaged, or holds more than tensors: {_reason(error)}") from error
             advice = "no code from a file is ever run; save model.state_dict() instead"
-            raise EncodeError(f"needs code of {found[1]} to be loaded, and {advice}") from error
+            raise EncodeError(f"needs code of {found[1][:100]} to be loaded, and {advice}") from error
         except RuntimeError as error:
             if "TorchScript" in str(error):
                 raise EncodeError("a TorchScript archive; save model.state_dict() with torch.save") from error

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from frformat.cli import streams
 from frformat.cli.terminal import clean, print_json
 from frformat.errors import PACKAGES, DependencyError, EncodeError, FrzError, ReadError
 from frformat.parity.errors import ReportError
@@ -20,9 +21,6 @@ TROUBLE: Final = 2
 
 INTERRUPTED: Final = 130
 """Exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
-
-BROKEN_PIPE: Final = 141
-"""Exit code when the reader of the output went away: 128 + SIGPIPE."""
 
 CAUGHT: Final = (FrzError, EncodeError, ReportError, DependencyError, OSError, MemoryError)
 """What a command may raise, beside click's own errors; anything else is a defect of frformat."""
@@ -79,13 +77,14 @@ def report(error: Exception, as_json: bool) -> int:
     """Tell the user of an error and return the exit code. Raises what :func:`as_dict` raises."""
     if isinstance(error, click.Abort):
         return INTERRUPTED
-    if as_json:
-        print_json({"error": as_dict(error)})
-    else:
-        click.echo(line(error), err=True)
+    try:
+        if as_json:
+            print_json({"error": as_dict(error)})
+        else:
+            click.echo(line(error), err=True)
+        sys.stdout.flush()
+    except OSError:  # nobody can be told, or what the error is about is the output itself
+        streams.silence()
+        if as_json:
+            click.echo(line(error), err=True)
     return TROUBLE
-
-
-def silence_output() -> None:
-    """Send what stdout still buffers nowhere, so that Python does not complain of a broken pipe when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
