@@ -46,10 +46,11 @@ apk: $(READY) ## the demo app, signed and checked; for other processors ABIS=arm
 	$(MVN) -Pandroid -Dabis=$(ABIS) -pl demo -am package -DskipTests
 	cat $(APK).txt
 
-lint: $(READY) ## ruff, mypy --strict; Kotlin is linted by `mvn verify`
+lint: $(READY) ## ruff, mypy --strict, import-linter; Kotlin is linted by `mvn verify`
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: $(READY) $(JAR) ## the README's table of measured numbers
 	$(BIN)/python -m bench

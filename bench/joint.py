@@ -11,7 +11,7 @@ the ``score`` is, and ``tiers`` from the smallest to the largest. A tier has
 * ``accuracy``: the score; ``alone``: that of a model of this size that was trained by itself;
 * ``multiply_adds``: of one inference at batch 1, those of rebuilding weights included;
 * ``weight_bytes``: of the numbers in memory;
-* ``peak_bytes``: see :class:`frformat.torch.costs.Costs`;
+* ``peak_bytes``: see :class:`frformat.torch.lowrank.cost.Cost`;
 * ``scores`` and ``alone_scores``: of which ``accuracy`` and ``alone`` are the means, by seed;
 * ``alone_bytes``: of the file of the model that was trained alone;
 * ``end``: bytes of the common file up to the end of the tier;

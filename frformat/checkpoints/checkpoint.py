@@ -30,12 +30,14 @@ class Entry:
         shape: shape.
         load: reads it: an array, a :class:`Sparse` tensor, or the :class:`Spectrum` of one.
         kind: what ``load`` gives: ``dense``, ``sparse`` or ``spectrum``.
+        format: number format that coefficients were trained for; ``auto`` if there is none.
     """
 
     dtype: str
     shape: tuple[int, ...]
     load: Callable[[], Value]
     kind: Literal["dense", "sparse", "spectrum"] = "dense"
+    format: str = "auto"
 
     @property
     def elements(self) -> int:

@@ -19,6 +19,7 @@ try:
 
     from frformat.checkpoints import state_dicts
     from frformat.checkpoints import torch_tensors as tensors
+    from frformat.checkpoints.regularized import Coefficients, gather
 except ImportError as error:
     raise DependencyError("a PyTorch file", error) from error
 
@@ -26,7 +27,8 @@ except ImportError as error:
 def load(path: str, *, entry: str | None = None) -> Checkpoint:
     """List the tensors of a file.
 
-    A state dict within dicts and lists (``{'state_dict': …, 'epoch': …}``) is found, which is noted.
+    A state dict within dicts and lists (``{'state_dict': …, 'epoch': …}``) is found; regularized tensors are read as
+    spectra. Both are noted.
 
     Args:
         path: the file.
@@ -42,17 +44,16 @@ def load(path: str, *, entry: str | None = None) -> Checkpoint:
     if left:
         notes.append(f"left out, since not tensors: {', '.join(left)}")
     named = {name: tensor for name, tensor in state.items() if isinstance(tensor, torch.Tensor)}
-    aliases = tensors.aliases(named)
+    found, gathered = gather(named)
+    aliases = tensors.aliases({name: _memory(value) for name, value in found.items()})
     entries = {}
-    for name, tensor in named.items():
+    for name, value in found.items():
         if name not in aliases:
             try:
-                dtype = tensors.dtype_name(tensor.dtype)
+                entries[name] = _entry(value)
             except EncodeError as error:
                 raise EncodeError(f"tensor {name!r}: {error}") from error
-            kind: Literal["dense", "sparse"] = "dense" if tensor.layout == torch.strided else "sparse"
-            entries[name] = Entry(dtype, tuple(tensor.shape), partial(tensors.to_numpy, tensor), kind)
-    return Checkpoint(entries, aliases, notes=notes)
+    return Checkpoint(entries, aliases, notes=[*notes, *gathered])
 
 
 def save(checkpoint: Checkpoint, path: str) -> list[str]:
@@ -65,6 +66,17 @@ def save(checkpoint: Checkpoint, path: str) -> list[str]:
     with replacing(path) as file:
         torch.save(state, file)
     return []
+
+
+def _memory(value: torch.Tensor | Coefficients) -> torch.Tensor:
+    return value.tensor if isinstance(value, Coefficients) else value
+
+
+def _entry(value: torch.Tensor | Coefficients) -> Entry:
+    if isinstance(value, Coefficients):
+        return Entry(value.dtype, value.facts.shape, value.spectrum, "spectrum", value.facts.format or "auto")
+    kind: Literal["dense", "sparse"] = "dense" if value.layout == torch.strided else "sparse"
+    return Entry(tensors.dtype_name(value.dtype), tuple(value.shape), partial(tensors.to_numpy, value), kind)
 
 
 def _load(path: str) -> object:

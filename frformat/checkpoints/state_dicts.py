@@ -13,6 +13,9 @@ from frformat.errors import EncodeError
 WHOLE: Final = "."
 """How the outermost dict of a file is called where one is to be chosen."""
 
+RUN: Final = ("state.run.average", "state.run.model")
+"""The weights in a checkpoint of ``frformat train``, which says which ones count: their average if there is one."""
+
 SHOWN: Final = 12
 """At most so many state dicts are listed in an error."""
 
@@ -64,10 +67,12 @@ def choose(content: object, entry: str | None) -> tuple[Mapping[str, Any], list[
                 return each.tensors, []
         raise EncodeError(f"has no entry {entry!r} with tensors, but {_listed(found)}")
     meant = [each for each in found if each.weights] or found
+    own = sorted((each for each in meant if each.key in RUN), key=lambda each: RUN.index(each.key))
+    meant = own[:1] or meant
     if len(meant) > 1:
         raise EncodeError(f"holds several state dicts; choose one with --entry: {_listed(meant)}")
     notes = [f"took the entry {meant[0].key!r} of the file"] if meant[0].key != WHOLE else []
-    others = [name for each in found if each is not meant[0] for name in each.names()]
+    others = [name for each in found if each not in (meant[0], *own) for name in each.names()]
     notes += [f"left out what is no network: {_shortened(others)}"] if others else []
     return meant[0].tensors, notes
 

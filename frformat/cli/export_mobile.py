@@ -68,15 +68,13 @@ def export_mobile(
     as_json: bool,
 ) -> None:
     """See :data:`HELP`."""
-    context = click.get_current_context()
-    if complete is not None and weights is None:
-        raise click.UsageError("--complete needs --weights.", context)
-    if tier is not None and weights is None:
-        raise click.UsageError("--tier is one of --weights; name the file.", context)
-    if factored and (weights is None or not shapes):
-        raise click.UsageError("--factored needs --weights, and --example with the shape of an input.", context)
-    if factored and probe:
-        raise click.UsageError("A factored model has no outputs of layers to show; leave --probe out.", context)
+    if weights is None and (complete is not None or tier is not None):
+        raise click.UsageError(
+            "--complete needs --weights." if complete is not None else "--tier is one of --weights; name the file.",
+            click.get_current_context(),
+        )
+    if factored:
+        _check_factored(weights, shapes, probe)
     sizes = [_shape(text) for text in shapes]
 
     import torch
@@ -105,6 +103,15 @@ def export_mobile(
         terminal.print_json({"skeleton": vars(written), "complete": whole and vars(whole)})
     else:
         _show(written, whole, weights)
+
+
+def _check_factored(weights: str | None, shapes: tuple[str, ...], probe: bool) -> None:
+    """See that what --factored needs is there, and what excludes it is not."""
+    context = click.get_current_context()
+    if weights is None or not shapes:
+        raise click.UsageError("--factored needs --weights, and --example with the shape of an input.", context)
+    if probe:
+        raise click.UsageError("A factored model has no outputs of layers to show; leave --probe out.", context)
 
 
 def _shape(text: str) -> list[int]:

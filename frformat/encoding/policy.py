@@ -64,4 +64,5 @@ class Policy:
             selection = self.default.selection or (Everything() if spectral else None)
         if selection is None and (said.view or said.format):
             raise EncodeError(f"tensor {name!r}: its rule does not say what to keep: add keep, energy or max-error")
-        return Decision(spectral, selection, said.view, said.format or self.default.format or "auto")
+        wanted = said.format or self.default.format or "auto"
+        return Decision(spectral, selection, said.view, entry.format if wanted == "auto" else wanted)

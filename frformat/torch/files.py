@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import frformat
+from frformat.checkpoints.regularized import FACTS, Coefficients, gather
 from frformat.checkpoints.torch_tensors import aliases as tied
 from frformat.checkpoints.torch_tensors import to_numpy, to_torch
 from frformat.checkpoints.wrappers import plain_names
@@ -22,7 +23,7 @@ from frformat.format import limits
 from frformat.format.writer import Progress, Tiers
 from frformat.spectral.sparse import Sparse
 from frformat.spectral.spectrum import Spectrum
-from frformat.torch.precision import overflow
+from frformat.checkpoints.precision import overflow
 
 StrPath = str | os.PathLike[str]
 
@@ -74,8 +75,13 @@ def save_file(
     names, notes = plain_names(tensors)
     for note in notes:
         warnings.warn(f"{os.fspath(path)}: {note}", stacklevel=2)
+    if notes:
+        tensors = _Renamed(tensors, names)
+    if any(FACTS.fullmatch(name) for name in tensors):
+        tensors, trained = _with_spectra(tensors)
+        format = trained if format == "auto" else format
     save_as_named(
-        _Renamed(tensors, names) if notes else tensors,
+        tensors,
         path,
         spectral=spectral if isinstance(spectral, bool | str) else [names.get(name, name) for name in spectral],
         metadata=metadata,
@@ -136,6 +142,21 @@ def load_file(
                 raise ValueError(f"{os.fspath(path)}: tensor {name!r}: {fault}")
             moved[id(array)] = tensor.to(device, wanted)
     return {name: moved[id(array)] for name, array in arrays.items()}
+
+
+def _with_spectra(tensors: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The state dict of a regularized model as that of the plain one, and number formats that were trained for."""
+    gathered, _ = gather(tensors)
+    held = {name: value for name, value in gathered.items() if isinstance(value, Coefficients)}
+    ties = tied({name: value.tensor for name, value in held.items()})
+    spectra: dict[str, Spectrum] = {}
+    for name, value in held.items():
+        try:
+            spectra[name] = spectra[ties[name]] if name in ties else value.spectrum()
+        except EncodeError as error:
+            raise EncodeError(f"tensor {name!r}: {error}") from error
+    formats = {name: value.facts.format for name, value in held.items() if value.facts.format is not None}
+    return {name: spectra.get(name, value) for name, value in gathered.items()}, formats
 
 
 def _check_names(tensors: object) -> None:

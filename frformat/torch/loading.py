@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,14 +16,13 @@ from torch.nn.utils.parametrize import ParametrizationList
 from frformat import FrzFile, TensorInfo
 from frformat.checkpoints.torch_tensors import TORCH_DTYPES, aliases, to_torch
 from frformat.checkpoints.wrappers import AMBIGUOUS, COUNTER, MARKERS
-from frformat.torch import memory, precision, wrappers
-from frformat.torch.regularization.parametrization import resize, spectral_of
+from frformat.checkpoints import precision
+from frformat.torch import memory, wrappers
+from frformat.torch.lowrank.layers import Coded, coded
+from frformat.torch.regularization.parametrization import EXTRA, resize, spectral_of
 from frformat.torch.regularization.spectral_tensor import places, spectral_tensors
 from frformat.torch.regularization.state import plain_state
 from frformat.torch.regularization.tiers import make_tiers, statistics
-
-EXTRA: Final = "_extra_state"
-"""The last part of the name under which a module's own state is in a state dict."""
 
 
 class Difference(NamedTuple):
@@ -48,6 +47,7 @@ class Target:
         held: what holds its coefficients, if it is regularized.
         own: whether it is a parameter or buffer, so that writing to it changes the model.
         extra: the module that takes it by ``set_extra_state``, if it is such a state.
+        coded: what its coefficients are of, if it is the parameter of a layer that runs on factors.
     """
 
     path: str
@@ -55,6 +55,13 @@ class Target:
     held: ParametrizationList | None = None
     own: bool = True
     extra: nn.Module | None = None
+    coded: Coded | None = None
+
+    def read(self, file: FrzFile, source: str) -> Tensor:
+        """What it gets of a tensor of the file."""
+        if self.held is None and self.coded is None:
+            return to_torch(file[source])
+        return to_torch(file.spectrum(source).coefficients)
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,11 @@ def match(model: nn.Module, file: FrzFile, way: Way) -> Plan:
         if name not in names:
             continue
         own = names[name]
-        fault = _fault(file.info(own), target, way) or _misfit(file, own, target) or _loss(file, own, target, way, plan)
+        fault = (
+            _fault(file.info(own), target, way, file.tier)
+            or _misfit(file, own, target)
+            or _loss(file, own, target, way, plan)
+        )
         if fault:
             plan.faults.append(f"{name}: {fault}")
             continue
@@ -124,7 +135,7 @@ def match(model: nn.Module, file: FrzFile, way: Way) -> Plan:
         plan.faults += _left_on_meta(model, plan)
     else:
         plan.faults += memory.conflicts(
-            memory.Write(target.path, target.tensor, partial(_read, file, source))
+            memory.Write(target.path, target.tensor, partial(target.read, file, source))
             for source, target in plan.steps
             if target.held is None and target.extra is None
         )
@@ -141,7 +152,7 @@ def load(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
         if held is not None:
             if held.original.is_meta:
                 held.to_empty(device=way.device_for(held.original))
-            resize(held, to_torch(file.spectrum(source).coefficients).to(held.original.device))
+            resize(held, target.read(file, source).to(held.original.device))
             if way.assign:
                 held.to(way.device_for(held.original), way.dtype_for(held.original))
             smaller[first_names[id(held)]] = file.info(source).kept[: file.tier]
@@ -153,7 +164,7 @@ def load(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
     for source, target in plan.steps:
         if target.held is not None:
             continue
-        value, held = to_torch(file[source]), kept_apart.get(target.path)
+        value, held = target.read(file, source), kept_apart.get(target.path)
         if target.extra is not None:
             extras.append((target.extra, value))
         elif held is not None:
@@ -183,6 +194,7 @@ def _targets(model: nn.Module) -> dict[str, Target]:
         path, _, last = name.rpartition(".")
         if last == EXTRA:
             found[name] = Target(name, state[name], own=False, extra=modules.get(path))
+    found |= {name: Target(name, state[name], coded=each) for name, each in coded(model).items()}
     found |= {name: Target(name, held()) for name, held in statistics(model).items()}
     found |= {name: Target(name, held.original, held) for _, name, held in places(model)}
     return {plain: found[name] for name, plain in wrappers.plain_names(model, found).items()}
@@ -215,17 +227,13 @@ def _names(targets: Iterable[str], file: FrzFile) -> tuple[dict[str, str], Plan]
     return names, plan
 
 
-def _read(file: FrzFile, source: str) -> Tensor:
-    return to_torch(file[source])
-
-
 def _reduced(name: str) -> str:
     """A name without all parts that wrappers may have put in."""
     *parts, last = name.split(".")
     return ".".join([*(part for part in parts if part not in (*MARKERS, AMBIGUOUS)), last])
 
 
-def _fault(info: TensorInfo, target: Target, way: Way) -> str | None:
+def _fault(info: TensorInfo, target: Target, way: Way, tier: int) -> str | None:
     """Why a tensor of the file cannot go where it should."""
     tensor: Any = target.tensor
     if target.held is not None:
@@ -240,12 +248,22 @@ def _fault(info: TensorInfo, target: Target, way: Way) -> str | None:
         return "not initialized in the model; run it once"
     if tensor.device.type == "meta" and not way.assign:
         return "on the meta device in the model; call model.to_empty(device=…) first, or load with assign=True"
+    if target.coded is not None:
+        return _other_coefficients(info, target.coded, len(tensor), tier)
     if info.shape != tuple(tensor.shape):
         return f"shape {list(info.shape)} in the file, {list(tensor.shape)} in the model"
     dtype = TORCH_DTYPES[info.dtype]
     if dtype != tensor.dtype and not (dtype.is_floating_point and tensor.dtype.is_floating_point):
         return f"{dtype} in the file, {tensor.dtype} in the model"
     return None
+
+
+def _other_coefficients(info: TensorInfo, coded: Coded, kept: int, tier: int) -> str | None:
+    """Why the coefficients of a layer on factors cannot be taken from the file."""
+    if info.coding == "dct" and (info.shape, info.view or info.shape, info.kept[tier]) == (*coded, kept):
+        return None
+    there = f"{info.kept[tier]:,} in shape {list(info.view or info.shape)}" if info.coding == "dct" else "weights"
+    return f"{kept:,} coefficients in shape {list(coded.lengths)} in the model, {there} in the file; factorize() anew"
 
 
 def _misfit(file: FrzFile, source: str, target: Target) -> str | None:
@@ -267,11 +285,12 @@ def _loss(file: FrzFile, source: str, target: Target, way: Way, plan: Plan) -> s
     """What matters of a tensor that the model's type cannot hold; what is only worth a note goes into the plan."""
     if target.extra is not None:
         return None
-    stored = torch.float32 if target.held is not None else TORCH_DTYPES[file.info(source).dtype]
+    spectral = target.held is not None or target.coded is not None
+    stored = torch.float32 if spectral else TORCH_DTYPES[file.info(source).dtype]
     wanted = way.dtype_for(target.tensor) if way.assign else target.tensor.dtype
     if not precision.is_narrower(wanted, stored):
         return None
-    values = to_torch(file.spectrum(source).coefficients if target.held is not None else file[source])
+    values = target.read(file, source)
     note = precision.vanishing(values, wanted)
     if note:
         plan.notes.append(f"{target.path}: {note}")

@@ -16,9 +16,10 @@ from frformat.errors import EncodeError
 from frformat.format import limits
 from frformat.format.tiers import OF_TIERS
 from frformat.format.writer import Progress, Tiers
-from frformat.torch.capacity import get_tier, set_tier
+from frformat.torch.capacity import Tiered, get_tier, set_tier
 from frformat.torch.files import save_as_named
-from frformat.torch.loading import EXTRA, Difference, Way, load, match
+from frformat.torch.loading import Difference, Way, load, match
+from frformat.torch.regularization.parametrization import EXTRA
 from frformat.torch.regularization.state import formats, spectral_state
 from frformat.torch.regularization.tiers import cuts, statistics
 from frformat.torch.wrappers import plain_names
@@ -57,6 +58,10 @@ def save_model(
     Arguments and errors as :func:`frformat.torch.save_file`. State that a module keeps beside its tensors
     (``get_extra_state``) must be a tensor.
     """
+    if any(isinstance(module, Tiered) and module.apart for module in model.modules()):
+        raise EncodeError(
+            f"{type(model).__name__} holds a model for each tier; save the one that it was made of, which has them all"
+        )
     with _whole(model):
         state: dict[str, Any] = spectral_state(model)
         if tiers:  # others than the model's, whose statistics are of no use then

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 
 import ml_dtypes
 import numpy as np
@@ -51,9 +54,17 @@ class TestForward:
         assert np.allclose([spectrum[tuple(i)] for i in indices], values, atol=1e-10)
         assert math.isclose(float((spectrum**2).sum()), float((values.astype(float) ** 2).sum()), rel_tol=1e-9)
 
-    def test_box_is_a_corner_of_the_whole(self) -> None:
-        weights = np.random.default_rng(0).standard_normal((9, 8, 5))
-        assert np.allclose(dct.forward(weights, (3, 2, 5)), dct.forward(weights)[:3, :2, :5], atol=1e-12)
+    @pytest.mark.parametrize(
+        ("shape", "box"), [((9, 8, 5), (3, 2, 5)), ((200, 40, 3), (5, 33, 2)), ((7, 130), (7, 32))]
+    )
+    def test_box_is_a_corner_of_the_whole(self, shape: tuple[int, ...], box: tuple[int, ...]) -> None:
+        weights = np.random.default_rng(0).standard_normal(shape)
+        corner = dct.forward(weights)[tuple(map(slice, box))]
+        assert np.allclose(dct.forward(weights, box), corner, atol=1e-12)
+
+    def test_a_thin_box_needs_no_fft(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "scipy", None)
+        assert dct.forward(np.ones((128, 16)), (32, 4))[0, 0] == pytest.approx(math.sqrt(128 * 16))
 
 
 class TestInverse:
@@ -105,6 +116,26 @@ class TestInverse:
         dct.inverse(values, (64, 64, 32), single)
         dct.inverse(values, (64, 64, 32), double)
         assert np.abs(single - double).max() <= 1e-6 * np.abs(double).max()
+
+    @pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="the peak cannot be seen")
+    @pytest.mark.parametrize("n", [1 << 21, (1 << 21) - 9])  # the latter is prime, for which an FFT takes most
+    def test_working_memory_is_enough(self, n: int) -> None:
+        code = (
+            "import sys, numpy as np, scipy.fft\n"
+            "from frformat.spectral import dct\n"
+            "def status(key):\n"
+            "    lines = open('/proc/self/status').read().splitlines()\n"
+            "    return int(next(line.split()[1] for line in lines if line.startswith(key))) << 10\n"
+            "n, k = int(sys.argv[1]), int(sys.argv[1]) // 2\n"
+            "values, out = np.ones(k, np.float32), np.zeros(n, np.float32)\n"
+            "open('/proc/self/clear_refs', 'w').write('5')\n"
+            "before = status('VmRSS')\n"
+            "dct.inverse(values, (n,), out)\n"
+            "print(status('VmHWM') - before, dct.working_memory((n,), (k,)))\n"
+        )
+        done = subprocess.run([sys.executable, "-c", code, str(n)], capture_output=True, text=True, check=True)
+        taken, counted = map(int, done.stdout.split())
+        assert taken <= counted + (4 << 20)
 
     def test_nothing_kept_is_zero(self) -> None:
         out = np.full((3, 4), np.nan, np.float32)

@@ -7,7 +7,8 @@ import pickle
 from dataclasses import dataclass
 from typing import Any
 
-from frformat.runtimes.pytorch_mobile.archive import record
+from frformat.runtimes.pytorch_mobile.archive import NATIVE, record
+from frformat.runtimes.pytorch_mobile.errors import ExportError
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,12 @@ class Bytecode:
 
     @classmethod
     def of(cls, data: bytes) -> Bytecode:
-        """The bytecode of a file that PyTorch wrote."""
+        """The bytecode of a file that PyTorch wrote.
+
+        Raises:
+            ExportError: it has constants that are objects of a Python class, such as an enumeration, which lite
+                interpreters cannot read.
+        """
         version, *methods = _Plain(io.BytesIO(record(data, "bytecode.pkl"))).load()
         operators: dict[str, int | None] = {}
         instructions: set[str] = set()
@@ -41,9 +47,12 @@ class Bytecode:
 
 
 class _Plain(pickle.Unpickler):
-    """Reads tuples, numbers and text; of constant tensors, and of anything else, it makes nothing."""
+    """Reads tuples, numbers and text; of constant tensors it makes nothing."""
 
     def find_class(self, module: str, name: str) -> Any:
+        where = f"{module}.{name}"
+        if where.startswith("__torch__.") and not where.startswith(NATIVE):
+            raise ExportError(f"it computes with values of class {where.removeprefix('__torch__.')}")
         return lambda *arguments: None
 
     def persistent_load(self, pid: Any) -> None:

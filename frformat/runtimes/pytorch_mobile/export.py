@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +20,9 @@ from frformat.runtimes.pytorch_mobile.copies import copied, plain, state
 from frformat.runtimes.pytorch_mobile.errors import ExportError
 from frformat.runtimes.pytorch_mobile.operators import Runtime
 from frformat.runtimes.pytorch_mobile.quiet import quietly
-from frformat.runtimes.pytorch_mobile.scripting import scripted
+from frformat.runtimes.pytorch_mobile.scripting import reason, scripted
 from frformat.runtimes.pytorch_mobile.skeleton import skeleton
-from frformat.torch.factorization.layers import spectra
+from frformat.torch.lowrank.layers import spectra
 
 StrPath = str | os.PathLike[str]
 Example = Tensor | Sequence[Any]
@@ -50,6 +51,10 @@ class Export:
     bytecode: int | None
     operators: list[str]
     traced: bool
+
+
+TRACE: Final = "Give an example input, by which it is traced instead"
+WRAP: Final = "Wrap the part of it that takes and returns tensors into a module of its own"
 
 
 def export_mobile(
@@ -88,18 +93,30 @@ def export_mobile(
     target = Runtime.of(runtime)
     if probe and inputs is None:
         raise ExportError("a probe is traced; give an example input")
-    if with_weights:
-        module, traced = scripted(copied(model, lambda weight: weight), inputs, probe)
-    else:
-        module, traced = skeleton(model, inputs, probe)
+
+    def make(trace: bool) -> tuple[torch.jit.ScriptModule, bool]:
+        if with_weights:
+            return scripted(copied(model, lambda weight: weight), inputs, probe, trace)
+        return skeleton(model, inputs, probe, trace)
+
+    module, traced = make(trace=False)
     code = None
-    with quietly():
-        if path.endswith(".ptl"):
-            data = _backported(module._save_to_buffer_for_lite_interpreter(), target)
-            data = data if with_weights else pack(data)
-            code = Bytecode.of(data)
-            _check(code, target, module)
-        else:
+    if path.endswith(".ptl"):
+        try:
+            if not (traced or inputs is None or _is_lite(module)):
+                module, traced = make(trace=True)
+            data = _lite(module, target)
+        except ExportError as error:
+            traceable = inputs is None and not isinstance(model, torch.jit.ScriptModule)
+            advice = TRACE if traceable else WRAP
+            raise ExportError(
+                f"PyTorch Mobile {target.name} cannot run {type(model).__name__}: {error}. {advice}"
+            ) from error
+        data = data if with_weights else pack(data)
+        code = Bytecode.of(data)
+        _check(code, target, module)
+    else:
+        with quietly():
             data = module.save_to_buffer()
     with replacing(path) as file:
         file.write(data)
@@ -113,6 +130,31 @@ def export_mobile(
         operators=sorted(code.operators) if code else [],
         traced=traced,
     )
+
+
+def _lite(module: torch.jit.ScriptModule, target: Runtime | None) -> bytes:
+    """A module as a lite interpreter of this release, or of any, reads it.
+
+    Raises:
+        ExportError: it is made of what lite interpreters do not know.
+    """
+    with quietly():
+        try:
+            data = module._save_to_buffer_for_lite_interpreter()
+        except RuntimeError as error:
+            found = re.search(r"The problematic type is: __torch__\.(\S+)", str(error))
+            raise ExportError(f"it computes with values of class {found[1]}" if found else reason(error)) from error
+        Bytecode.of(data)
+        return data if target is None else _backported(data, target)
+
+
+def _is_lite(module: torch.jit.ScriptModule) -> bool:
+    """Whether lite interpreters know what a module is made of."""
+    try:
+        _lite(module, None)
+    except ExportError:
+        return False
+    return True
 
 
 def _backported(data: bytes, target: Runtime) -> bytes:

@@ -78,7 +78,7 @@ def factored(model: nn.Module, weights: str, example: Example, *, tier: int | No
     try:
         found = factorize(model, example, weights, tier=tier)
         facts = summary(found)
-        if all(layer.sides is None for layer in facts.layers):
+        if all(layer.modes is None for layer in facts.layers):
             reasons = [f"{layer.name}: {layer.why}" for layer in facts.layers[:3]]
             whys = "; ".join(reasons) or "the file holds no coefficients of its layers"
             raise ExportError(f"no layer of {type(model).__name__} runs on coefficients ({whys}); export it whole")

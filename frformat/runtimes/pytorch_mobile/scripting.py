@@ -16,7 +16,7 @@ from frformat.runtimes.pytorch_mobile.quiet import quietly
 
 
 def scripted(
-    model: nn.Module, example: tuple[Any, ...] | None = None, probe: bool = False
+    model: nn.Module, example: tuple[Any, ...] | None = None, probe: bool = False, trace: bool = False
 ) -> tuple[torch.jit.ScriptModule, bool]:
     """The model as TorchScript: scripted, or else, if there is an example, traced with it.
 
@@ -24,6 +24,7 @@ def scripted(
         model: the module; one that is TorchScript already is returned as it is.
         example: all its inputs.
         probe: trace it as a :class:`Probe`, whose module ``model`` it then is.
+        trace: do not try to script it.
 
     Returns:
         The module, and whether it was traced.
@@ -33,6 +34,8 @@ def scripted(
     """
     if probe:
         return _traced(Probe(model), example or ()), True
+    if trace:
+        return _traced(model, example or ()), True
     if isinstance(model, torch.jit.ScriptModule):
         return model, False
     with quietly():

@@ -16,7 +16,7 @@ from frformat.runtimes.pytorch_mobile.errors import ExportError
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 from frformat.runtimes.pytorch_mobile.scripting import scripted
 from frformat.runtimes.pytorch_mobile.weights import assign, missing, refuse  # noqa: F401 — TorchScript finds them by name
-from frformat.torch.factorization.layers import spectra
+from frformat.torch.lowrank.layers import spectra
 
 METHODS: Final = """
 def _own(self) -> Dict[str, Tensor]:
@@ -60,7 +60,7 @@ class Skeleton(nn.Module):
 
 
 def skeleton(
-    model: nn.Module, example: tuple[Any, ...] | None = None, probe: bool = False
+    model: nn.Module, example: tuple[Any, ...] | None = None, probe: bool = False, trace: bool = False
 ) -> tuple[torch.jit.ScriptModule, bool]:
     """A TorchScript module that is ``model`` in evaluation mode, without its parameters and persistent buffers.
 
@@ -70,6 +70,7 @@ def skeleton(
         model: left as it is. One that is TorchScript already is taken as such.
         example: inputs to trace the model with if it cannot be scripted.
         probe: as for :func:`frformat.runtimes.pytorch_mobile.scripting.scripted`.
+        trace: likewise.
 
     Returns:
         The module, see :mod:`frformat.runtimes.pytorch_mobile` for its methods, and whether it was traced.
@@ -80,7 +81,7 @@ def skeleton(
     weights = state(model)
     zeros: dict[torch.dtype, Tensor] = {}
     empty = copied(model, lambda old: zeros.setdefault(old.dtype, torch.zeros((), dtype=old.dtype)).expand(old.shape))
-    inner, traced = scripted(empty, example, probe)
+    inner, traced = scripted(empty, example, probe, trace)
     entries = ", ".join(f"{_quoted(name)}: torch.jit._unwrap_optional({_place(name, probe)})" for name in weights)
     with quietly():
         fresh = type("Skeleton", (Skeleton,), {})  # else two skeletons of like models are one type to TorchScript

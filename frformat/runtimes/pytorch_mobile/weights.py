@@ -23,35 +23,20 @@ def assign(
     Raises:
         RuntimeError: weights that the model does not have, or of another shape or kind; one error names them all.
     """
-    leading: dict[str, str] = {}  # of tensors given under several names, the one that counts
-    for name in weights.keys():  # noqa: SIM118 — TorchScript cannot iterate over the dict itself
-        first = ties.get(name, name)
-        if first not in leading or loaded.get(first, "") == name:
-            leading[first] = name
+    leading = _leading(ties, loaded, weights)
     faults: list[str] = []
     advice = ""
     for name, given in weights.items():
         if name not in own:
             faults.append(f"{name} is left over, the model has no such weight")
-            continue
-        mine = own[name]
-        first = ties.get(name, name)
-        if given.shape != mine.shape:
-            what = "shape"
-            if name in spectra:
-                what = "coefficients"
+        else:
+            fault = _misfit(name, given, own[name], name in spectra)
+            if given.shape != own[name].shape and name in spectra:
                 advice = "; choose the tier that the model was exported for, or export it again with these weights"
-            faults.append(f"{name} has {what} {given.shape}, the model wants {mine.shape}")
-        elif given.is_floating_point() != mine.is_floating_point():
-            wanted = "floating-point numbers" if mine.is_floating_point() else "integers"
-            faults.append(f"{name} is of another dtype, the model wants {wanted}")
-        elif not given.is_floating_point() and not torch.equal(given.to(mine.dtype).to(given.dtype), given):
-            faults.append(f"{name} holds integers that do not fit into the model's dtype")
-        elif leading[first] != name:
-            if not torch.equal(given.to(mine.dtype), weights[leading[first]].to(mine.dtype)):
-                faults.append(f"{name} and {leading[first]} are one tensor in the model, but differ here")
-        elif loaded.get(first, name) != name and not torch.equal(given.to(mine.dtype), mine):
-            faults.append(f"{name} and {loaded[first]} are one tensor in the model, but differ here")
+            if fault == "":
+                fault = _contradiction(name, given, own[name], ties.get(name, name), leading, loaded, weights)
+            if fault != "":
+                faults.append(fault)
     if len(faults) > 0:
         raise RuntimeError("frz: the weights do not fit this model: " + "; ".join(faults) + advice)
     for first, name in leading.items():
@@ -62,6 +47,50 @@ def assign(
                 if target == first:
                     own[alias].set_(own[first])  # type: ignore[call-overload]
             loaded[first] = name
+
+
+def _leading(ties: dict[str, str], loaded: dict[str, str], weights: dict[str, Tensor]) -> dict[str, str]:
+    """By the first name of each tensor that is given, the name that counts: the one it has been loaded by, if any."""
+    leading: dict[str, str] = {}
+    for name in weights.keys():  # noqa: SIM118 — TorchScript cannot iterate over the dict itself
+        first = ties.get(name, name)
+        if first not in leading or loaded.get(first, "") == name:
+            leading[first] = name
+    return leading
+
+
+def _misfit(name: str, given: Tensor, mine: Tensor, spectral: bool) -> str:
+    """In what a weight is not like the model's, or an empty string."""
+    fault = ""
+    if given.shape != mine.shape:
+        fault = f"{name} has {'coefficients' if spectral else 'shape'} {given.shape}, the model wants {mine.shape}"
+    elif given.is_floating_point() != mine.is_floating_point():
+        wanted = "floating-point numbers" if mine.is_floating_point() else "integers"
+        fault = f"{name} is of another dtype, the model wants {wanted}"
+    elif not given.is_floating_point() and not torch.equal(given.to(mine.dtype).to(given.dtype), given):
+        fault = f"{name} holds integers that do not fit into the model's dtype"
+    return fault
+
+
+def _contradiction(
+    name: str,
+    given: Tensor,
+    mine: Tensor,
+    first: str,
+    leading: dict[str, str],
+    loaded: dict[str, str],
+    weights: dict[str, Tensor],
+) -> str:
+    """Whether another name of the same tensor came with other elements, now or before, or an empty string."""
+    other, theirs = name, given
+    if leading[first] != name:
+        other, theirs = leading[first], weights[leading[first]]
+    elif first in loaded:
+        other, theirs = loaded[first], mine
+    fault = ""
+    if other != name and not torch.equal(given.to(mine.dtype), theirs.to(mine.dtype)):
+        fault = f"{name} and {other} are one tensor in the model, but differ here"
+    return fault
 
 
 def missing(own: dict[str, Tensor], ties: dict[str, str], loaded: dict[str, str]) -> list[str]:

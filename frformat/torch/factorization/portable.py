@@ -8,8 +8,8 @@ import warnings
 import torch
 from torch import fx, nn
 
-from frformat.torch.factorization import algebra
-from frformat.torch.factorization.layers import SPECTRA, Factored, spectra
+from frformat.torch.lowrank import algebra
+from frformat.torch.lowrank.layers import CODED, Factored, coded
 
 
 def portable(model: nn.Module) -> nn.Module:
@@ -68,7 +68,7 @@ def portable(model: nn.Module) -> nn.Module:
         node.replace_all_uses_with(table)
         graph.erase_node(node)
     out = _with_calls(model, graph)
-    out.meta[SPECTRA] = spectra(model)
+    out.meta[CODED] = coded(model)
     return out
 
 

@@ -11,7 +11,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from frformat import FrzFile
 from frformat.checkpoints.torch_tensors import to_torch
-from frformat.torch.factorization.layers import Factored
+from frformat.torch.lowrank.layers import Factored
 from frformat.torch.models import MismatchError
 from frformat.torch.regularization import Spectral
 

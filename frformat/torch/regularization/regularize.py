@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils.parametrize import is_parametrized, register_parametrization, remove_parametrizations
 
-from frformat.torch.precision import overflow
+from frformat.checkpoints.precision import overflow
 from frformat.torch.regularization import factored as factors
 from frformat.torch.regularization.choices import Candidate, Rules, candidates, choose
-from frformat.torch.regularization.parametrization import Spectral, adopt_length, replace_data
+from frformat.torch.regularization.parametrization import Spectral, replace_data, watch_state
 from frformat.torch.regularization.rounding import check_values
 from frformat.torch.regularization.spectral_tensor import places
 from frformat.torch.regularization.tiers import statistics_places
@@ -140,7 +140,7 @@ def _register(candidate: Candidate, spectral: Spectral, trained: bool) -> None:
     (module, attribute), *others = candidate.owners
     register_parametrization(module, attribute, spectral)
     held: Any = module.parametrizations[attribute]  # type: ignore[index]
-    held.register_load_state_dict_pre_hook(adopt_length)
+    watch_state(held)
     replace_data(parameter, coefficients)
     for module, attribute in others:
         module.register_parameter(attribute, nn.Parameter(torch.empty(0)))

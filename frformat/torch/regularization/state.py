@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from frformat import Spectrum
 from frformat.format.tiers import OF_TIERS
-from frformat.torch.precision import overflow
+from frformat.checkpoints.precision import overflow
+from frformat.torch.lowrank.layers import coded
 from frformat.torch.regularization.rounding import check_format, check_values
-from frformat.torch.regularization.spectral_tensor import SpectralTensor, places, spectral_tensors
+from frformat.torch.regularization.spectral_tensor import SpectralTensor, places, spectral_tensors, spectrum_of
 from frformat.torch.regularization.tiers import statistics
 from frformat.torch.wrappers import plain_names
 
@@ -89,9 +90,10 @@ def formats(model: nn.Module) -> dict[str, str]:
 def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum]:
     """The state dict of the plain model, with a spectrum for each regularized tensor.
 
-    Names that are tied share one spectrum. If other parametrizations follow the spectral one, what they make of the
-    tensor is no longer a short spectrum: it is given as it is. Where each tier has running statistics of its own, those
-    of the largest have the plain name ``NAME``, and those of the others follow as ``NAME@tiers``, one row for each.
+    Names that are tied share one spectrum; layers that run on factors have some, too. If other parametrizations follow
+    the spectral one, what they make of the tensor is no longer a short spectrum: it is given as it is. Where each tier
+    has running statistics of its own, those of the largest have the plain name ``NAME``, and those of the others follow
+    as ``NAME@tiers``, one row for each.
 
     Raises:
         EncodeError: a coefficient is not finite.
@@ -108,6 +110,11 @@ def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum]:
         plain[name] = held.original[-1]
         if len(held.original) > 1:
             plain[name + OF_TIERS] = held.original[:-1]
+    state = plain_state(model, keep_vars=True)
+    for name, each in coded(model).items():
+        if id(state[name]) not in known:
+            known[id(state[name])] = spectrum_of(name, state[name], each.shape, each.lengths)
+        plain[name] = known[id(state[name])]
     return {**plain_state(model), **plain}
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList, is_parametrized, register_parametrization
 
+from frformat.checkpoints.regularized import Facts
 from frformat.format.grouping import kept_per_tier
 from frformat.torch.capacity import Tiered, set_tier, tier_count
 from frformat.torch.regularization.spectral_tensor import spectral_tensors
@@ -34,6 +35,13 @@ class Statistics(Tiered, nn.Module):
     def tiers(self) -> int:
         """How many rows there are."""
         return self._tiers
+
+    def get_extra_state(self) -> Tensor:
+        """For state dicts, to tell rows from what they are of."""
+        return Facts("statistics", (), tiers=self._tiers).pack()
+
+    def set_extra_state(self, state: object) -> None:
+        """Nothing: it says no more than the shape of the rows."""
 
     def forward(self, rows: Tensor) -> Tensor:
         """One tier's."""

@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from enum import Enum
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,69 @@ def test_what_cannot_be_scripted_is_traced_if_there_is_an_example(tmp_path: Path
         assert_same(module(x), model(x), network_slack(model, x))
     with pytest.raises(ExportError, match=r"cannot be traced with the example"):
         exported(model, tmp_path, example=[torch.zeros(1, 4)])
+
+
+class Form(Enum):
+    ROWS = "rows"
+    COLUMNS = "columns"
+
+
+class Enumerated(nn.Module):
+    """Asks an attribute of a class that lite interpreters cannot read, as those of timm do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+        self.form = Form.ROWS
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.form == Form.ROWS:
+            x = x.flip(0)
+        return self.linear(x)
+
+
+class Pair:
+    def __init__(self, first: Tensor, second: Tensor) -> None:
+        self.first = first
+        self.second = second
+
+
+class Paired(nn.Module):
+    """Passes tensors on in an object, as torchvision's detectors do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pair = Pair(x, self.linear(x))
+        return pair.first + pair.second
+
+
+@pytest.mark.parametrize(("kind", "name"), [(Enumerated, "Form"), (Paired, "Pair")])
+def test_classes_that_the_runtime_cannot_read_are_traced_away(tmp_path: Path, kind: type[nn.Module], name: str):
+    model = kind()
+    with pytest.raises(ExportError, match=rf"cannot run {kind.__name__}: it computes .*\.{name}\. Give an example"):
+        exported(model, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert export_mobile(model, tmp_path / "model.pt").traced is False
+    export = exported(model, tmp_path, example=torch.zeros(2, 3))
+    assert export.traced
+    module = load(export)
+    module.run_method("load_weights", dict(model.state_dict()))
+    with torch.no_grad():
+        x = torch.randn(5, 3)
+        assert_same(module(x), model(x), network_slack(model, x))
+
+
+class Listed(Paired):
+    def forward(self, x: Tensor) -> list[Pair]:  # type: ignore[override]
+        return [Pair(x, self.linear(x))]
+
+
+def test_what_can_be_neither_scripted_nor_traced_is_to_be_wrapped(tmp_path: Path):
+    with pytest.raises(ExportError, match=r"cannot run Listed: .* cannot be traced .* Wrap the part of it that takes"):
+        exported(Listed(), tmp_path, example=torch.zeros(2, 3))
 
 
 @pytest.mark.parametrize(

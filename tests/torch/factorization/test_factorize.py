@@ -93,7 +93,7 @@ def test_summary():
     building = 4 * 4 * 3 * 3 * 3 + 4 * 4 * 3 * 3 * 3
     assert layer.factored.multiply_adds == pixels * (128 * 4 + 4 * 4 * 9 + 4 * 128) + building
     assert layer.rebuilt.weight_bytes == 128 * 128 * 9 * 4
-    assert layer.sides == ("into", "out")
+    assert layer.modes == ("into", "out")
     assert found.streams == 18
     text = str(found)
     assert all(name in text for name in by_name)
@@ -106,7 +106,7 @@ def test_where_factors_cost_more_weights_are_rebuilt():
     made = factorize(model, torch.rand(1, 1, 28, 28))
     assert not any(isinstance(module, Factored) for module in made.modules())
     for layer in summary(made).layers:
-        assert layer.sides is None
+        assert layer.modes is None
         assert layer.why
     x = torch.rand(3, 1, 28, 28)
     assert_same(made(x), unregularize(model).eval()(x), network_slack(model, x))
@@ -116,7 +116,7 @@ def test_least_memory_can_be_preferred():
     model = regularize(LeNet5(), 40, rules=["*.bias: keep=3"], example=torch.rand(1, 1, 28, 28))
     x = torch.rand(2, 1, 28, 28)
     made = factorize(model, x, prefer="memory")
-    assert all(layer.sides for layer in summary(made).layers if layer.name == "fc1")
+    assert all(layer.modes for layer in summary(made).layers if layer.name == "fc1")
     assert_same(made(x), unregularize(model).eval()(x), network_slack(model, x))
     with pytest.raises(ValueError, match="neither 'speed' nor 'memory'"):
         factorize(model, x, prefer="size")
@@ -175,14 +175,14 @@ class Choosing(nn.Module):
 def test_a_model_that_looks_at_elements_is_run_with_them():
     x = torch.rand(5000, 64)
     found = {layer.name: layer for layer in summary(factorize(regularize(Choosing(), 9), x)).layers}
-    assert found["layer"].sides
+    assert found["layer"].modes
     assert "does not reach" in found["other"].why
 
 
 def test_what_cannot_be_done_is_said(saved, tmp_path):
     _, path = saved
     x = image()
-    with pytest.raises(ValueError, match="has no regularized layer"):
+    with pytest.raises(ValueError, match="has no regularized tensor"):
         factorize(UNet(), x)
     with pytest.raises(ValueError, match="does not run on the example"):
         factorize(UNet(width=16).to("meta"), torch.rand(1, 4, 64, 64), path)

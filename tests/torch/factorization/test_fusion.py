@@ -24,8 +24,8 @@ def _always_factors(monkeypatch):
 
     def always(self, around, prefer):
         made = choose(self, around, prefer)
-        sides = self.options[-1] if self.options else None
-        return type(made)(**{**vars(made), "sides": sides})
+        modes = self.options[-1] if self.options else None
+        return type(made)(**{**vars(made), "modes": modes})
 
     monkeypatch.setattr(candidates.Candidate, "choose", always)
 

@@ -14,7 +14,7 @@ from frformat.runtimes.pytorch_mobile import export_mobile
 from frformat.spectral import dct
 from frformat.torch import factorize, regularize
 from frformat.torch.factorization import portable
-from frformat.torch.factorization.algebra import cosines
+from frformat.torch.lowrank.algebra import cosines
 from frformat.train.models import UNet
 from tests.sums import assert_same, network_slack
 

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frformat.torch.factorization import stream as module
-from frformat.torch.factorization.stream import activate, stream
-from frformat.torch.factorization.threads import in_parallel
+from frformat.torch.lowrank import stream as module
+from frformat.torch.lowrank.stream import Pass, activate, stream
+from frformat.torch.lowrank.threads import in_parallel
 
 LIMITS = {"hardtanh": [-0.5, 0.7], "leaky_relu": [0.1], "elu": [0.5]}
 NAMES = [
@@ -40,7 +40,8 @@ def calls(draw):
     window = [draw(st.integers(1, min(size, 3))) for size in sizes] if any(pooled) else []
     projections = [torch.randn(draw(st.integers(1, 5)), channels, dtype=torch.float64) for _ in pooled]
     basis, name = torch.randn(channels, rank, dtype=torch.float64), draw(st.sampled_from(NAMES))
-    return (z, basis, name, LIMITS.get(name, []), projections, pooled, window, last), draw(st.integers(1, 200))
+    how = Pass(name, LIMITS.get(name, []), projections, pooled, window, last)
+    return (z, basis, how), draw(st.integers(1, 200))
 
 
 @given(calls(), st.integers(1, 3))
@@ -83,7 +84,7 @@ def test_not_all_channels_exist_at_once(monkeypatch):
 
     monkeypatch.setattr(module, "activate", watch)
     z, basis = torch.randn(1, 4, 200, 100), torch.randn(64, 4)
-    stream(z, basis, "relu", [], [torch.randn(4, 64)], [False], [], False)
+    stream(z, basis, Pass("relu", [], [torch.randn(4, 64)], [False], [], False))
     assert 0 < largest <= module.BLOCK
 
 

@@ -1,62 +1,64 @@
-# ruff: noqa: RUF005, B905, PERF401 — TorchScript knows no unpacking, no strict and no generators
+# ruff: noqa: RUF005, B905, PERF401 — TorchScript knows no unpacking, no strict and no generators; and it does not
+# understand postponed annotations of a NamedTuple.
 """From thin values to all channels, through an activation, and back to thin values, a block of pixels at a time.
 
 The channels of one block fit into a processor's second-level cache, and no others exist at that time.
 """
 
-from __future__ import annotations
-
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from frformat.torch.factorization.algebra import apply_basis
-from frformat.torch.factorization.threads import in_parallel
+from frformat.torch.lowrank.algebra import apply_basis
+from frformat.torch.lowrank.threads import in_parallel
 
 BLOCK: Final = 1 << 17
 """Elements of a block: 512 KiB of float32."""
 
 
-def stream(
-    z: Tensor,
-    basis: Tensor,
-    activation: str,
-    limits: list[float],
-    projections: list[Tensor],
-    pooled: list[bool],
-    window: list[int],
-    last: bool,
-    block: int = BLOCK,
-) -> list[Tensor]:
+class Pass(NamedTuple):
+    """What happens between thin values and thin values.
+
+    Attributes:
+        activation: see :func:`activate`.
+        limits: see :func:`activate`.
+        projections: matrices (r', n) from all channels to thin values, one for each result.
+        pooled: of each, whether it is one of the maxima over every ``window``.
+        window: extent of the windows along each axis of pixels; they lie side by side.
+        last: whether channels are the last axis; nothing is pooled then.
+    """
+
+    activation: str
+    limits: list[float]
+    projections: list[Tensor]
+    pooled: list[bool]
+    window: list[int]
+    last: bool
+
+
+def stream(z: Tensor, basis: Tensor, how: Pass, block: int = BLOCK) -> list[Tensor]:
     """``projection @ activation(basis @ z)`` for several projections at once, of the channels or of their maxima.
 
     Where a gradient is wanted, and where the call is traced by a compiler, all channels are made at once.
 
     Args:
-        z: thin values: (…, r) if ``last``, else (N, r, …).
+        z: thin values: (…, r) if channels are the last axis, else (N, r, …).
         basis: (n, r).
-        activation: see :func:`activate`.
-        limits: see :func:`activate`.
-        projections: matrices (r', n).
-        pooled: of each, whether it is one of the maxima over every ``window``.
-        window: extent of the windows along each axis of pixels; they lie side by side.
-        last: whether channels are the last axis; nothing is pooled then.
+        how: activation, pooling and projections.
         block: elements of a block.
 
     Returns:
         For each projection, thin values (…, r') or (N, r', …), the latter with channels last in memory.
     """
     whole = z.requires_grad or basis.requires_grad
-    for projection in projections:
+    for projection in how.projections:
         whole = whole or projection.requires_grad
     whole = whole and torch.is_grad_enabled()
     if not torch.jit.is_scripting():  # type: ignore[attr-defined]
         whole = whole or torch.compiler.is_compiling()
-    if whole:
-        return _whole(z, basis, activation, limits, projections, pooled, window, last)
-    return _blocks(z, basis, activation, limits, projections, pooled, window, last, block)
+    return _whole(z, basis, how) if whole else _blocks(z, basis, how, block)
 
 
 def activate(y: Tensor, name: str, limits: list[float]) -> Tensor:
@@ -92,22 +94,13 @@ def activate(y: Tensor, name: str, limits: list[float]) -> Tensor:
     return y
 
 
-def _whole(
-    z: Tensor,
-    basis: Tensor,
-    activation: str,
-    limits: list[float],
-    projections: list[Tensor],
-    pooled: list[bool],
-    window: list[int],
-    last: bool,
-) -> list[Tensor]:
+def _whole(z: Tensor, basis: Tensor, how: Pass) -> list[Tensor]:
     """The same with all channels of all pixels in memory; differentiable."""
-    y = activate(apply_basis(z, basis, last), activation, limits)
+    y = activate(apply_basis(z, basis, how.last), how.activation, how.limits)
     out: list[Tensor] = []
-    for i, projection in enumerate(projections):
-        x = pool(y, window) if pooled[i] else y
-        out.append(apply_basis(x, projection, last))
+    for i, projection in enumerate(how.projections):
+        x = pool(y, how.window) if how.pooled[i] else y
+        out.append(apply_basis(x, projection, how.last))
     return out
 
 
@@ -118,26 +111,42 @@ def pool(x: Tensor, window: list[int]) -> Tensor:
     return F.max_pool2d(x, window) if len(window) == 2 else F.max_pool3d(x, window)
 
 
-def _blocks(
-    z: Tensor,
-    basis: Tensor,
-    activation: str,
-    limits: list[float],
-    projections: list[Tensor],
-    pooled: list[bool],
-    window: list[int],
-    last: bool,
-    block: int,
-) -> list[Tensor]:
-    pixels = z if last else z.movedim(1, -1)
+class _Work(NamedTuple):
+    """What blocks are made of, and where their results go.
+
+    Attributes:
+        coarse: (windows, pixels of a window, r).
+        basis: (n, r).
+        activation: see :func:`activate`.
+        limits: see :func:`activate`.
+        to_all: projections of all pixels: (r', n), or no rows.
+        to_maxima: projections of the maxima: (r", n), or no rows.
+        out: is written, (windows, pixels of a window, r').
+        maxima: is written, (windows, r").
+        step: windows of a block.
+    """
+
+    coarse: Tensor
+    basis: Tensor
+    activation: str
+    limits: list[float]
+    to_all: Tensor
+    to_maxima: Tensor
+    out: Tensor
+    maxima: Tensor
+    step: int
+
+
+def _blocks(z: Tensor, basis: Tensor, how: Pass, block: int) -> list[Tensor]:
+    pixels = z if how.last else z.movedim(1, -1)
     size = list(pixels.shape)
     extent = [1] * (len(size) - 1)  # of windows along every axis but the last; single pixels if nothing is pooled
     plain: list[Tensor] = [basis.new_empty([0, basis.shape[0]])]
     few: list[Tensor] = [basis.new_empty([0, basis.shape[0]])]
-    for i, projection in enumerate(projections):
-        if pooled[i]:
+    for i, projection in enumerate(how.projections):
+        if how.pooled[i]:
             few.append(projection)
-            extent = [1] + window
+            extent = [1] + how.window
         else:
             plain.append(projection)
     to_all, to_maxima = torch.cat(plain), torch.cat(few)
@@ -151,11 +160,12 @@ def _blocks(
     out = coarse.new_empty([count, phases, to_all.shape[0]])
     maxima = coarse.new_empty([count, to_maxima.shape[0]])
     step = max(1, block // (basis.shape[0] * phases))
+    work = _Work(coarse, basis, how.activation, how.limits, to_all, to_maxima, out, maxima, step)
     blocks = (count + step - 1) // step
     if torch.jit.is_scripting():  # type: ignore[attr-defined]
-        _run(coarse, basis, activation, limits, to_all, to_maxima, out, maxima, step, 0, blocks)
+        _run(work, 0, blocks)
     else:
-        _run_in_parallel(coarse, basis, activation, limits, to_all, to_maxima, out, maxima, step, blocks)
+        _run_in_parallel(work, blocks)
 
     everywhere = out.reshape(size[:-1] + [to_all.shape[0]]) if phases == 1 else _untile(out, tiles, extent, size)
     pooled_size = [n // k for n, k in zip(size[:-1], extent)]
@@ -164,82 +174,46 @@ def _blocks(
         maximal = maximal.narrow(axis, 0, n)
     results: list[Tensor] = []
     at, at_maxima = 0, 0
-    for i, projection in enumerate(projections):
+    for i, projection in enumerate(how.projections):
         rank = projection.shape[0]
-        if pooled[i]:
+        if how.pooled[i]:
             part = maximal.narrow(-1, at_maxima, rank)
             at_maxima += rank
         else:
             part = everywhere.narrow(-1, at, rank)
             at += rank
-        results.append(part if last else part.movedim(-1, 1))
+        results.append(part if how.last else part.movedim(-1, 1))
     return results
 
 
-def _run(
-    coarse: Tensor,
-    basis: Tensor,
-    activation: str,
-    limits: list[float],
-    to_all: Tensor,
-    to_maxima: Tensor,
-    out: Tensor,
-    maxima: Tensor,
-    step: int,
-    first: int,
-    end: int,
-) -> None:
-    """Blocks ``first`` … ``end`` − 1 of ``step`` windows.
-
-    Args:
-        coarse: (windows, pixels of a window, r).
-        basis: (n, r).
-        activation: see :func:`activate`.
-        limits: see :func:`activate`.
-        to_all: (r', n), or no rows.
-        to_maxima: (r", n), or no rows.
-        out: is written, (windows, pixels of a window, r').
-        maxima: is written, (windows, r").
-        step: windows of a block.
-        first: block.
-        end: block.
-    """
-    n, phases = basis.shape[0], coarse.shape[1]
-    memory = coarse.new_empty([n * phases * step])
+def _run(work: _Work, first: int, end: int) -> None:
+    """Blocks ``first`` … ``end`` − 1."""
+    basis, step = work.basis, work.step
+    n, phases = basis.shape[0], work.coarse.shape[1]
+    memory = work.coarse.new_empty([n * phases * step])
     for i in range(first, end):
-        z = coarse[i * step : (i + 1) * step]
+        z = work.coarse[i * step : (i + 1) * step]
         windows = z.shape[0]
         y = memory[: n * phases * windows].view(n, phases * windows)
         torch.mm(basis, z.transpose(0, 1).reshape(phases * windows, -1).t(), out=y)
-        y = activate(y, activation, limits)
-        if to_all.shape[0] > 0:
-            part = (to_all @ y).view(-1, phases, windows)
-            out[i * step : i * step + windows] = part.permute(2, 1, 0)
-        if to_maxima.shape[0] > 0:
+        y = activate(y, work.activation, work.limits)
+        if work.to_all.shape[0] > 0:
+            part = (work.to_all @ y).view(-1, phases, windows)
+            work.out[i * step : i * step + windows] = part.permute(2, 1, 0)
+        if work.to_maxima.shape[0] > 0:
             by_phase = y.view(n, phases, windows)
             most = by_phase[:, 0]
             for phase in range(1, phases):
                 torch.maximum(most, by_phase[:, phase], out=most)
-            maxima[i * step : i * step + windows] = (to_maxima @ most).t()
+            work.maxima[i * step : i * step + windows] = (work.to_maxima @ most).t()
 
 
 @torch.jit.unused
-def _run_in_parallel(
-    coarse: Tensor,
-    basis: Tensor,
-    activation: str,
-    limits: list[float],
-    to_all: Tensor,
-    to_maxima: Tensor,
-    out: Tensor,
-    maxima: Tensor,
-    step: int,
-    blocks: int,
-) -> None:
-    """All blocks; arguments are those of :func:`_run`."""
+def _run_in_parallel(work: _Work, blocks: int) -> None:
+    """All blocks."""
 
     def some(first: int, end: int) -> None:
-        _run(coarse, basis, activation, limits, to_all, to_maxima, out, maxima, step, first, end)
+        _run(work, first, end)
 
     in_parallel(blocks, some)
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from frformat.spectral import dct, zigzag
+from frformat.spectral import zigzag
+from frformat.torch.lowrank import bases
 
-Side = Literal["into", "out"]
-Sides = tuple[Side, ...]
-"""Which bases stay factors; the core is multiplied by the others."""
+Mode = Literal["into", "out"]
+"""The channels that enter a layer, or those that leave it."""
+
+Modes = tuple[Mode, ...]
+"""Along which the bases stay factors; the core is multiplied by the others."""
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
 KINDS: Final[tuple[type[nn.Module], ...]] = (
@@ -77,47 +78,54 @@ class Factors:
     box: tuple[int, ...]
     transposed: bool
 
-    def axes_of(self, side: Side) -> range:
+    @classmethod
+    def of(cls, shape: Sequence[int], axes: Axes, kept: int, transposed: bool) -> Factors:
+        """The factors of a weight whose spectrum has these axes and as many coefficients."""
+        return cls(tuple(shape), axes, kept, zigzag.box(axes.lengths, kept), transposed)
+
+    def axes_of(self, mode: Mode) -> range:
         """The axes of the spectrum along channels."""
-        if (side == "into") == self.transposed:
+        if (mode == "into") == self.transposed:
             return range(self.axes.first)
         return range(self.axes.first, self.axes.second or self.axes.first)
 
-    def length(self, side: Side) -> int:
+    def length(self, mode: Mode) -> int:
         """Extent of the weight along channels: those of all groups for its first axis, of one group for its second."""
-        return self.shape[0 if (side == "into") == self.transposed else 1]
+        return self.shape[0 if (mode == "into") == self.transposed else 1]
 
-    def rank(self, side: Side) -> int:
+    def rank(self, mode: Mode) -> int:
         """How many coefficients stand for them."""
-        return math.prod(self.box[axis] for axis in self.axes_of(side))
+        return math.prod([self.box[axis] for axis in self.axes_of(mode)])  # no generator, for torch.compile
 
-    def has(self, side: Side) -> bool:
+    def has(self, mode: Mode) -> bool:
         """Whether the axes along channels are apart from others and have fewer coefficients than channels."""
-        apart = self.axes.second is not None or (side == "into") == self.transposed
-        return apart and self.rank(side) < self.length(side)
+        apart = self.axes.second is not None or (mode == "into") == self.transposed
+        return apart and self.rank(mode) < self.length(mode)
 
-    def basis(self, side: Side, like: Tensor) -> Tensor:
+    def basis(self, mode: Mode, like: Tensor) -> Tensor:
         """The basis along channels: (channels, rank)."""
-        out = torch.ones(1, 1, dtype=torch.float64)
-        for axis in self.axes_of(side):
-            out = torch.kron(out, _basis(self.axes.lengths[axis], self.box[axis]))
-        return out.to(like.device, like.dtype)
+        axes = self.axes_of(mode)
+        table = bases.joint([self.axes.lengths[axis] for axis in axes], [self.box[axis] for axis in axes])
+        return table.to(like.device, like.dtype)
 
-    def tables(self, sides: Sides, like: Tensor) -> list[Tensor]:
-        """For :func:`frformat.torch.factorization.algebra.core`: the bases that the core is multiplied by."""
-        left = {axis for side in sides for axis in self.axes_of(side)}
-        tables = []
-        for axis, (n, r) in enumerate(zip(self.axes.lengths, self.box, strict=True)):
-            tables.append((torch.empty(0, r) if axis in left else _basis(n, r)).to(like.device, like.dtype))
-        return tables
+    def tables(self, modes: Modes, like: Tensor) -> list[Tensor]:
+        """The bases that the core is multiplied by, for :func:`~frformat.torch.lowrank.algebra.expand`."""
+        left, axes = self._left(modes), enumerate(self._axes())
+        tables = [torch.empty(0, r) if axis in left else bases.cosines(n, r) for axis, (n, r) in axes]
+        return [table.to(like.device, like.dtype) for table in tables]
 
     def places(self) -> Tensor:
         """Where in the flat box each coefficient goes: int64 (k,)."""
-        return _places(tuple(min(n, self.kept) for n in self.axes.lengths), self.kept, self.box)
+        strides = [math.prod(self.box[axis + 1 :]) for axis in range(len(self.box))]
+        return bases.places(self.axes.lengths, self.kept, strides)
 
-    def building(self, sides: Sides) -> int:
+    def elements(self, mode: Mode) -> int:
+        """Elements of the basis along channels."""
+        return self.length(mode) * self.rank(mode)
+
+    def building(self, modes: Modes) -> int:
         """Multiply-adds of making the core."""
-        left = {axis for side in sides for axis in self.axes_of(side)}
+        left = self._left(modes)
         cost, after = 0, 1
         for axis in reversed(range(len(self.box))):
             n = self.box[axis] if axis in left else self.axes.lengths[axis]
@@ -125,14 +133,21 @@ class Factors:
             after *= n
         return cost
 
+    def resident(self, modes: Modes) -> int:
+        """Elements that are resident between runs: coefficients, their places of 8 bytes each, tables and bases."""
+        left = self._left(modes)
+        tables = sum(n * r for axis, (n, r) in enumerate(self._axes()) if axis not in left)
+        return 3 * self.kept + tables + sum(map(self.elements, modes))
 
-@lru_cache(maxsize=64)
-def _basis(n: int, r: int) -> Tensor:
-    return torch.from_numpy(dct.basis(n, r))
+    def choices(self) -> list[Modes]:
+        """Every set of bases that can be factors, but for none."""
+        there: list[Mode] = [mode for mode in ("into", "out") if self.has(mode)]
+        return [(mode,) for mode in there] + ([tuple(there)] if len(there) == 2 else [])
 
+    def _left(self, modes: Modes) -> set[int]:
+        """Axes whose bases stay factors."""
+        return {axis for mode in modes for axis in self.axes_of(mode)}
 
-@lru_cache(maxsize=64)
-def _places(lengths: tuple[int, ...], kept: int, box: tuple[int, ...]) -> Tensor:
-    """One tensor for all layers with such a box."""
-    indices = zigzag.prefix(lengths, kept)
-    return torch.from_numpy(np.ravel_multi_index(tuple(indices.T), box).astype(np.int64).reshape(-1))
+    def _axes(self) -> Iterator[tuple[int, int]]:
+        """Length and rank of each axis."""
+        return zip(self.axes.lengths, self.box, strict=True)

@@ -29,8 +29,8 @@ def check(layer: nn.Module, x: torch.Tensor) -> Candidate:
     plain = unregularize(copy.deepcopy(layer))
     expected = plain(x)
     found = candidate(layer, x)
-    for sides in found.options:
-        made = found.make(sides)
+    for modes in found.options:
+        made = found.make(modes)
         out = made(x)
         assert out.shape == expected.shape
         if out.numel():

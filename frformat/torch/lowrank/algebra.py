@@ -1,16 +1,15 @@
+# Without postponed annotations: TorchScript does not understand those of a NamedTuple.
 """What factored layers compute, as plain functions: they run in eager mode, in TorchScript and under ``torch.export``.
 
-The weight of a layer is core ×  ``out`` × ``into``: its box, and a basis with one column for each coefficient along the
+The weight of a layer is core × ``out`` × ``into``: its box, and a basis with one column for each coefficient along the
 channels that leave and those that enter. Between layers, values are *thin*: a few coefficients ``z`` for each pixel
 that stand for the channels ``basis @ z``. The last coefficient is always 1 (homogeneous coordinates), so a layer's bias
 and a normalization's shift are columns of the basis, zero padding and averages of the channels are those of ``z``, and
 nothing needs a special case.
 """
 
-from __future__ import annotations
-
 import math
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,28 +19,56 @@ CENTER: Final = 1 << 10
 """See :func:`batch_moments`. TorchScript knows no constants but those that are defaults."""
 
 
+class Geometry(NamedTuple):
+    """How a convolution without groups moves over its input, as :func:`torch.convolution` wants it."""
+
+    stride: list[int]
+    padding: list[int]
+    dilation: list[int]
+    transposed: bool
+    output_padding: list[int]
+
+
 def core(coefficients: Tensor, places: Tensor, tables: list[Tensor], shape: list[int]) -> Tensor:
     """The coefficients in their box, multiplied by the basis along the axes that are not left to be factors.
 
     Args:
         coefficients: (k,), in zigzag order.
         places: (k,), int64: where in the flat box each goes.
-        tables: of each axis of the box, the basis, (n, r); or (0, r) to leave the axis as it is.
+        tables: as for :func:`expand`.
         shape: of the result.
     """
     count = 1
     for table in tables:
         count *= table.shape[1]
-    out = torch.zeros(count, dtype=coefficients.dtype, device=coefficients.device).scatter(0, places, coefficients)
+    box = torch.zeros(count, dtype=coefficients.dtype, device=coefficients.device).scatter_(0, places, coefficients)
+    return expand(box, tables).reshape(shape)
+
+
+def expand(box: Tensor, tables: list[Tensor]) -> Tensor:
+    """Multiply a box by a basis along its axes, the last one first.
+
+    Args:
+        box: its elements, of any shape.
+        tables: of each axis the basis, (n, r); or (0, r) to leave the axis as it is.
+
+    Returns:
+        The elements in order; their shape is one of several that fit.
+    """
     after = 1
     for i in range(len(tables) - 1, -1, -1):
         n, r = tables[i].shape[0], tables[i].shape[1]
-        if n > 0:
-            out = tables[i] @ out.reshape(-1, r, after)
-            after *= n
-        else:
+        if n == 0:
             after *= r
-    return out.reshape(shape)
+            continue
+        if after == 1:
+            box = box.reshape(-1, r) @ tables[i].t()
+        elif i == 0:
+            box = tables[i] @ box.reshape(r, after)
+        else:
+            box = tables[i] @ box.reshape(-1, r, after)
+        after *= n
+    return box
 
 
 def cosines(n: int, r: int, double: bool) -> Tensor:
@@ -63,24 +90,17 @@ def homogeneous(basis: Tensor, bias: Tensor | None) -> Tensor:
     return torch.cat([basis, column.unsqueeze(1)], 1)
 
 
-def convolve(
-    x: Tensor,
-    core: Tensor,
-    stride: list[int],
-    padding: list[int],
-    dilation: list[int],
-    transposed: bool,
-    output_padding: list[int],
-) -> Tensor:
+def convolve(x: Tensor, core: Tensor, how: Geometry) -> Tensor:
     """Convolve thin values (N, r, …) with a core; give each pixel one more coefficient, which is 1."""
-    axis = 1 if transposed else 0
+    axis = 1 if how.transposed else 0
     core = torch.cat([core, torch.zeros_like(core.narrow(axis, 0, 1))], axis)
     if core.dim() == 4:  # several times as fast for so few channels
         core = core.contiguous(memory_format=torch.channels_last)
     if core.dim() == 5:
         core = core.contiguous(memory_format=torch.channels_last_3d)
+    bias = _last(core, core.shape[axis])
     return torch.convolution(
-        x, core, _last(core, core.shape[axis]), stride, padding, dilation, transposed, output_padding, 1
+        x, core, bias, how.stride, how.padding, how.dilation, how.transposed, how.output_padding, 1
     )
 
 
