@@ -44,6 +44,10 @@ class EncodeError(ValueError):
     """An input or an option that cannot be encoded, and what to do about it."""
 
 
+LONGEST_REASON: Final = 400
+"""At most so many characters say what is wrong with a file of another program."""
+
+
 class ReadError(EncodeError):
     """A checkpoint of another program that cannot be read, and why.
 
@@ -54,6 +58,8 @@ class ReadError(EncodeError):
     """
 
     def __init__(self, reason: str, *, path: str, tensor: str | None = None) -> None:
+        reason = " ".join(reason.split())  # names in it may be anything
+        reason = reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]} …"
         super().__init__(reason)
         self.reason = reason
         self.path = path

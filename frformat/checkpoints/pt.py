@@ -7,7 +7,7 @@ import re
 import warnings
 import zipfile
 from functools import partial
-from typing import Literal
+from typing import Final, Literal
 
 from frformat.checkpoints.checkpoint import Checkpoint, Entry
 from frformat.checkpoints.reading import said
@@ -22,6 +22,11 @@ try:
     from frformat.checkpoints.regularized import Coefficients, gather
 except ImportError as error:
     raise DependencyError("a PyTorch file", error) from error
+
+ADVICE: Final = re.compile(
+    r".*(?:Please file an issue with the following so that we can make|WeightsUnpickler error: )", re.DOTALL
+)
+"""What PyTorch puts before the reason for which it refuses a pickle."""
 
 
 def load(path: str, *, entry: str | None = None) -> Checkpoint:
@@ -90,7 +95,7 @@ def _load(path: str) -> object:
             if not found:
                 raise EncodeError(f"cut or damaged, or holds more than tensors: {_reason(error)}") from error
             advice = "no code from a file is ever run; save model.state_dict() instead"
-            raise EncodeError(f"needs code of {found[1][:100]} to be loaded, and {advice}") from error
+            raise EncodeError(f"needs code of {found[1]} to be loaded, and {advice}") from error
         except RuntimeError as error:
             if "TorchScript" in str(error):
                 raise EncodeError("a TorchScript archive; save model.state_dict() with torch.save") from error
@@ -98,11 +103,5 @@ def _load(path: str) -> object:
 
 
 def _reason(error: Exception) -> str:
-    """What PyTorch says, without its advice to run code from the file and without its own call stack."""
-    text = re.sub(
-        r".*Please file an issue with the following so that we can make|.*WeightsUnpickler error: ",
-        "",
-        str(error),
-        flags=re.S,
-    )
-    return said(type(error)(text.strip().partition("\n")[0]))
+    """What PyTorch says, without its advice to run code from the file."""
+    return said(error, ADVICE.sub("", str(error)).strip().partition("\n")[0])

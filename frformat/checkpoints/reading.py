@@ -19,9 +19,6 @@ StrPath = str | os.PathLike[str]
 Source = StrPath | bytes | bytearray | memoryview | IO[bytes]
 """A path, the bytes of a file, or an open one."""
 
-LONGEST: Final = 200
-"""At most so many characters of what a library says are passed on."""
-
 SPEAKING: Final = (ValueError, RuntimeError, EOFError, UnpicklingError)
 """Errors whose message says enough without their name."""
 
@@ -77,12 +74,10 @@ def reported(path: str, tensor: str | None = None) -> Iterator[None]:
         raise ReadError(f"cut or damaged: {said(error)}", path=path, tensor=tensor) from error
 
 
-def said(error: BaseException) -> str:
-    """What an error says, on one line that is not too long."""
-    text = " ".join(str(error).split()).strip("'\"") or type(error).__name__
-    if not isinstance(error, SPEAKING):
-        text = f"{type(error).__name__}: {text}"
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+def said(error: BaseException, text: str | None = None) -> str:
+    """What an error says, or ``text`` of it, on one line."""
+    text = " ".join((str(error) if text is None else text).split()).strip("'\"") or type(error).__name__
+    return text if isinstance(error, SPEAKING) else f"{type(error).__name__}: {text}"
 
 
 def on_disk(source: Source) -> File:

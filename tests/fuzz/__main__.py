@@ -1,4 +1,4 @@
-"""Read many damaged checkpoints: ``python -m tests.fuzz --count 100000 --seed 1``; ``--keep FOLDER`` keeps defects."""
+"""Read many damaged files: ``python -m tests.fuzz --count 100000 --seed 1``; ``--keep FOLDER`` keeps defects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-from tests.fuzz.checkpoints import made, run, wholes
+from tests.fuzz import KINDS
+from tests.fuzz.kinds import made, run
 
 
 def main() -> int:
@@ -17,10 +18,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=1000, help="how many files in all")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--kind", action="append", choices=list(wholes()), help="of these kinds only")
+    parser.add_argument("--kind", action="append", choices=list(KINDS), help="of these kinds only")
     parser.add_argument("--keep", type=Path, help="a folder for the first file of each kind of defect")
     options = parser.parse_args()
-    kinds = options.kind or list(wholes())
+    kinds = options.kind or list(KINDS)
     counts = {kind: options.count // len(kinds) + (i < options.count % len(kinds)) for i, kind in enumerate(kinds)}
     seen: Counter[str] = Counter()
 
@@ -32,11 +33,11 @@ def main() -> int:
             print(f"number {number}: {name}", flush=True)
             if options.keep:
                 options.keep.mkdir(parents=True, exist_ok=True)
-                data = made(*wholes()[kind], kind, options.seed, number)
+                data = made(KINDS[kind], kind, options.seed, number)
                 (options.keep / f"{kind.replace(' ', '-')}-{number}").write_bytes(data)
 
     with tempfile.TemporaryDirectory() as folder:
-        outcomes = run(Path(folder), counts, options.seed, found)
+        outcomes = run(KINDS, Path(folder), counts, options.seed, found)
     for outcome, count in sorted(outcomes.items()):
         print(f"{count:>8,}  {outcome}")
     return int(bool(seen))
