@@ -51,7 +51,9 @@ EXTENSIONS: Final = {
 """Modules of this package by the extension of the files they write."""
 
 
-def load(source: Source, *, entry: str | None = None, keep_names: bool = False) -> Checkpoint:
+def load(
+    source: Source, *, entry: str | None = None, keep_names: bool = False, trust_pickle: bool = False
+) -> Checkpoint:
     """List the tensors of an ``.frz``, ``.safetensors``, ``.npz`` or PyTorch file; its first bytes tell what it is.
 
     Args:
@@ -60,6 +62,8 @@ def load(source: Source, *, entry: str | None = None, keep_names: bool = False) 
         entry: for a PyTorch file that holds several state dicts, which one.
         keep_names: leave names as they are. Otherwise what wrappers such as torch.compile, DataParallel and FSDP put
             into them is taken off, which is noted; see :func:`frformat.checkpoints.wrappers.plain_names`.
+        trust_pickle: run the code that a PyTorch file names, which may do anything. Mostly there is no need to: what
+            needs code is replaced, and the tensors of whole modules are found without it.
 
     Raises:
         ReadError: the file is none of these, is damaged, or holds what cannot be encoded. Reading a tensor later raises
@@ -75,7 +79,7 @@ def load(source: Source, *, entry: str | None = None, keep_names: bool = False) 
             if kind == "pt":
                 from frformat.checkpoints import pt
 
-                found = pt.load(file.path, entry=entry)
+                found = pt.load(file.path, entry=entry, trust_pickle=trust_pickle)
             elif entry is not None:
                 raise EncodeError("only a PyTorch file has entries to choose from")
             else:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import torch
 
+from frformat.checkpoints import inert
 from frformat.errors import EncodeError
 
 WHOLE: Final = "."
@@ -15,6 +16,9 @@ WHOLE: Final = "."
 
 RUN: Final = ("state.run.average", "state.run.model")
 """The weights in a checkpoint of ``frformat train``, which says which ones count: their average if there is one."""
+
+HOLDERS: Final = (Mapping, list, tuple, torch.nn.Module, inert.Inert)
+"""What may hold a state dict."""
 
 SHOWN: Final = 12
 """At most so many state dicts are listed in an error."""
@@ -84,22 +88,29 @@ def _state_dicts(content: object) -> Iterator[Found]:
     for key, value in queue:
         if id(value) in seen:
             continue
+        seen[id(value)] = value
+        value = _opened(value)
         if isinstance(value, Mapping) and not value.keys() >= OPTIMIZER:
-            seen[id(value)] = value
             named = {name: each for name, each in value.items() if isinstance(name, str)}
             if any(isinstance(each, torch.Tensor) for each in named.values()):
                 yield Found(key or WHOLE, named, sum(_is_weight(f"{key}.{name}", each) for name, each in named.items()))
             inner: Iterable[tuple[object, object]] = value.items()
         elif isinstance(value, list | tuple):
-            seen[id(value)] = value
             inner = enumerate(value)
         else:
             continue
         queue += [
             (f"{key}.{name}" if key else f"{name}", each)
             for name, each in inner
-            if isinstance(each, Mapping | list | tuple) and not str(name).endswith(OWN_STATE)
+            if isinstance(each, HOLDERS) and not str(name).endswith(OWN_STATE)
         ]
+
+
+def _opened(value: object) -> object:
+    """What an object holds: of a module its state dict, of one that is inert its state."""
+    if isinstance(value, torch.nn.Module):
+        return value.state_dict()
+    return inert.state_of(value) if isinstance(value, inert.Inert) else value
 
 
 def _is_weight(name: str, value: object) -> bool:

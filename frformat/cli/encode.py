@@ -68,6 +68,11 @@ Examples:
 @click.option("--metadata", "-m", multiple=True, metavar="KEY=TEXT", help="Text to put into the file. Repeatable.")
 @click.option("--entry", metavar="KEY", help="Which state dict of a PyTorch file with several, e.g. net or ema.0.")
 @click.option("--keep-names", is_flag=True, help="Leave in the names what DataParallel, compile, FSDP … put there.")
+@click.option(
+    "--trust-pickle",
+    is_flag=True,
+    help="Run code that a PyTorch file names, to load modules that cannot be read without it. It may do anything.",
+)
 @click.option("--verify", "verifies", is_flag=True, help="Read the new file back and compare.")
 @force_option
 @json_option
@@ -85,6 +90,7 @@ def encode(
     metadata: tuple[str, ...],
     entry: str | None,
     keep_names: bool,
+    trust_pickle: bool,
     verifies: bool,
     force: bool,
     as_json: bool,
@@ -100,7 +106,10 @@ def encode(
     if os.path.splitext(output)[1].lower() in checkpoints.EXTENSIONS:
         raise EncodeError(f"{output}: encode writes .frz files; `frformat decode` writes the other formats")
     options = {"metadata": _metadata(metadata), "tiers": tier_cuts(tiers), "compression": compression}
-    with writing(output, force), checkpoints.load(source, entry=entry, keep_names=keep_names) as checkpoint:
+    with (
+        writing(output, force),
+        checkpoints.load(source, entry=entry, keep_names=keep_names, trust_pickle=trust_pickle) as checkpoint,
+    ):
         report = _run(checkpoint, output, policy, **options)
         if verifies:
             encoding.verify(checkpoint, output, report)

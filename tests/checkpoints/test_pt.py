@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import argparse
+import datetime
+import enum
+import os
 import pickle
 import re
 import subprocess
 import sys
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +20,7 @@ from torch import nn
 
 from frformat import EncodeError, Spectrum, checkpoints
 from frformat.checkpoints import Checkpoint, Entry
+from frformat.errors import ReadError
 from tests.checkpoints.test_safetensors import checkpoint
 from tests.checkpoints.test_torch_tensors import bits
 from tests.torch.test_torch_files import state_dicts
@@ -153,23 +159,117 @@ def test_files_without_tensors_by_name_are_refused(path: Path, content: object, 
         checkpoints.load(path)
 
 
+def explode(reason: str) -> None:
+    raise AssertionError(reason)
+
+
 class Bomb:
     """Pickled code that would run when it is loaded."""
 
+    def __init__(self, function: object) -> None:
+        self.function = function
+
     def __reduce__(self):
-        return pytest.fail, ("code of a file was run",)
+        return self.function, ("code of a file was run",)
 
 
 def test_code_is_never_run(path: Path):
-    for content, what in ((Bomb(), "_pytest"), (nn.Linear(2, 2), r"torch.nn.modules.linear.Linear")):
-        torch.save(content, path)
-        with pytest.raises(
-            EncodeError, match=rf"needs code of {what}.* to be loaded, and no code from a file is ever run"
-        ):
-            checkpoints.load(path)
+    torch.save({"w": torch.ones(1), "log": Bomb(explode)}, path)
+    assert checkpoints.load(path)["w"].tolist() == [1]
+    torch.save({"w": torch.ones(1), "log": Bomb(os.system)}, path)
+    with pytest.raises(ReadError, match=r"needs code of posix.system to be loaded, and no code from a file is run"):
+        checkpoints.load(path)
     path.write_bytes(pickle.dumps({"w": 1}, protocol=4))
     with pytest.raises(EncodeError, match="cut or damaged, or holds more than tensors: Unsupported operand"):
         checkpoints.load(path)
+
+
+def test_tensors_are_not_lost_with_the_code_that_makes_them(path: Path):
+    torch.save({"w": torch.ones(3), "v": torch.ones(2)}, path, _use_new_zipfile_serialization=False)
+    path.write_bytes(path.read_bytes().replace(b"_rebuild_tensor_v2", b"_rebuild_tensor_v7"))
+    with pytest.raises(ReadError, match=r"a tensor is made by code of torch._utils._rebuild_tensor_v7, or the file is"):
+        checkpoints.load(path)
+
+
+class Settings(dict):
+    """As trainers keep them."""
+
+
+class Words(list):
+    pass
+
+
+class Level(enum.Enum):
+    HIGH = 1
+
+
+def test_what_needs_code_is_replaced(path: Path):
+    args = argparse.Namespace(lr=0.1, folder=Path("runs"), best=np.float64(0.9), when=datetime.date(2026, 1, 2))
+    others = {"settings": Settings(a=1), "words": Words("ab"), "level": Level.HIGH, "seen": np.arange(3), "args": args}
+    torch.save({"state_dict": {"w": torch.ones(2)}, **others}, path)
+    found = checkpoints.load(path)
+    assert (list(found), found["w"].tolist()) == (["w"], [1, 1])
+    assert found.notes[0].startswith("read without the code that it names: ")
+    assert found.notes[0].endswith(" and 5 more")
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList([nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)), nn.LSTM(3, 4)])
+        self.head = nn.Linear(4, 5)
+        self.tied = nn.Linear(4, 5, bias=False)
+        self.tied.weight = self.head.weight
+        self.activation = torch.tanh
+        self.register_buffer("scratch", torch.ones(3), persistent=False)
+        self.register_buffer("steps", torch.tensor(7))
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+@pytest.mark.parametrize("wrap", [lambda net: net, lambda net: {"epoch": 3, "model": net}, nn.DataParallel])
+def test_whole_modules_are_read_with_and_without_their_code(path: Path, trusted: bool, wrap: Any):
+    net = Net()
+    torch.save(wrap(net), path)
+    found = checkpoints.load(path, trust_pickle=trusted)
+    expected = net.state_dict()
+    assert [*found.entries, *found.aliases] == [name for name in expected if name != "tied.weight"] + ["tied.weight"]
+    assert found.aliases == {"tied.weight": "head.weight"}
+    for name, entry in found.entries.items():
+        np.testing.assert_array_equal(entry.array(), expected[name].numpy())
+
+
+def test_modules_without_end_are_refused(path: Path):
+    net = nn.Sequential(nn.Linear(1, 1))
+    for _ in range(60):
+        net = nn.Sequential(net, net)
+    torch.save(net, path)
+    with pytest.raises(ReadError, match="its modules hold each other, or are more than"):
+        checkpoints.load(path)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
+def test_quantized_modules_are_the_floats_that_they_stand_for(path: Path):
+    plain = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 2, bias=False))
+    try:
+        net = torch.ao.quantization.quantize_dynamic(plain, {nn.Linear}, dtype=torch.qint8)
+    except (RuntimeError, AttributeError) as error:
+        pytest.skip(f"PyTorch does not quantize here: {error}")
+    torch.save(net.state_dict(), path)
+    found = checkpoints.load(path)
+    assert "2 quantized tensors are read as the float32 numbers that they stand for" in found.notes
+    assert {"0.weight", "0.bias", "2.weight"} <= set(found)
+    np.testing.assert_array_equal(found["0.weight"], net[0].weight().dequantize().numpy())
+    np.testing.assert_array_equal(found["0.bias"], plain[0].bias.detach().numpy())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
+def test_quantized_tensors_are_floats(path: Path):
+    scales, points = torch.tensor([0.5, 0.25]), torch.tensor([1, 0])
+    channels = torch.quantize_per_channel(torch.randn(2, 3), scales, points, 0, torch.qint8)
+    torch.save({"a": torch.quantize_per_tensor(torch.randn(4), 0.1, 3, torch.quint8), "b": channels}, path)
+    found = checkpoints.load(path)
+    np.testing.assert_array_equal(found["b"], channels.dequantize().numpy())
+    assert {entry.dtype for entry in found.entries.values()} == {"f32"}
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
