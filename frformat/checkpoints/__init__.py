@@ -14,6 +14,7 @@ from functools import partial
 from importlib import import_module
 from typing import Final, Protocol, cast
 
+from frformat.checkpoints import sharded
 from frformat.checkpoints.checkpoint import Checkpoint, Entry, Value
 from frformat.checkpoints.reading import File, Source, on_disk, reported, said
 from frformat.checkpoints.wrappers import unwrapped
@@ -52,18 +53,24 @@ EXTENSIONS: Final = {
 
 
 def load(
-    source: Source, *, entry: str | None = None, keep_names: bool = False, trust_pickle: bool = False
+    source: Source,
+    *,
+    entry: str | None = None,
+    keep_names: bool = False,
+    trust_pickle: bool = False,
+    name: str | None = None,
 ) -> Checkpoint:
     """List the tensors of an ``.frz``, ``.safetensors``, ``.npz`` or PyTorch file; its first bytes tell what it is.
 
     Args:
         source: a path, the bytes of a file, or an open binary file. What is not a file on the disk is copied to one for
-            as long as the checkpoint is used.
+            as long as the checkpoint is used. A folder of Hugging Face, or an index of shards, is one checkpoint.
         entry: for a PyTorch file that holds several state dicts, which one.
         keep_names: leave names as they are. Otherwise what wrappers such as torch.compile, DataParallel and FSDP put
             into them is taken off, which is noted; see :func:`frformat.checkpoints.wrappers.plain_names`.
         trust_pickle: run the code that a PyTorch file names, which may do anything. Mostly there is no need to: what
             needs code is replaced, and the tensors of whole modules are found without it.
+        name: what errors call the source; None for its own name.
 
     Raises:
         ReadError: the file is none of these, is damaged, or holds what cannot be encoded. Reading a tensor later raises
@@ -72,32 +79,31 @@ def load(
         DependencyError: it needs a package that is not installed.
         OSError: the file cannot be read.
     """
-    file = on_disk(source)
+    file = on_disk(source, name)
     try:
         with reported(file.name):
             kind = _kind(file.path)
-            if kind == "pt":
-                from frformat.checkpoints import pt
-
-                found = pt.load(file.path, entry=entry, trust_pickle=trust_pickle)
-            elif entry is not None:
-                raise EncodeError("only a PyTorch file has entries to choose from")
-            else:
-                found = _module(kind).load(file.path)
+            found = _load(kind, file.path, entry, trust_pickle)
     except BaseException:
         file.close()
         raise
     if kind != "frz":
         found = found if keep_names else unwrapped(found)
-        found = replace(found, entries={name: _reported(file.name, name, e) for name, e in found.entries.items()})
-    return replace(found, close=partial(_close, found.close, file))
+        found = replace(found, entries={each: _reported(file.name, each, e) for each, e in found.entries.items()})
+    size = found.size or os.path.getsize(file.path)
+    return replace(found, size=size, close=partial(_close, found.close, file))
 
 
-def save(checkpoint: Checkpoint, path: StrPath) -> list[str]:
+def save(checkpoint: Checkpoint, path: StrPath, *, kind: str | None = None) -> list[str]:
     """Write a checkpoint in the format that the extension of ``path`` names.
 
     Tensors are read one at a time (a ``.pt`` file is collected in memory first: PyTorch writes it in one go). What was
     at ``path`` is replaced when the new file is whole.
+
+    Args:
+        checkpoint: the tensors.
+        path: where to.
+        kind: the format, whatever the extension is: one of the values of :data:`EXTENSIONS`.
 
     Returns:
         What a user should know of how tensors were changed, one line each.
@@ -108,7 +114,7 @@ def save(checkpoint: Checkpoint, path: StrPath) -> list[str]:
         OSError: the file cannot be written.
     """
     path = os.fspath(path)
-    return _module(writer_of(path)).save(checkpoint, path)
+    return _module(kind or writer_of(path)).save(checkpoint, path)
 
 
 def writer_of(path: str) -> str:
@@ -123,6 +129,19 @@ def writer_of(path: str) -> str:
             f"{path}: cannot write {extension or 'a file without extension'}; take one of {', '.join(EXTENSIONS)}"
         )
     return EXTENSIONS[extension]
+
+
+def _load(kind: str, path: str, entry: str | None, trust_pickle: bool) -> Checkpoint:
+    if kind == "pt":
+        from frformat.checkpoints import pt
+
+        return pt.load(path, entry=entry, trust_pickle=trust_pickle)
+    if kind == "sharded":
+        # Names are those of all shards together.
+        return sharded.load(path, partial(load, entry=entry, trust_pickle=trust_pickle, keep_names=True))
+    if entry is not None:
+        raise EncodeError("only a PyTorch file has entries to choose from")
+    return _module(kind).load(path)
 
 
 def _reported(path: str, name: str, entry: Entry) -> Entry:
@@ -144,18 +163,20 @@ def _module(kind: str) -> FileFormat:
     return cast(FileFormat, import_module(f"{__name__}.{kind}"))
 
 
-def kind_of(path: str) -> str:
-    """The name of the module that reads this file, by its content.
+def kind_of(path: str, name: str | None = None) -> str:
+    """The name of the module that reads this file, by its content; ``name`` as for :func:`load`.
 
     Raises:
         ReadError: there is none.
         OSError: the file cannot be read.
     """
-    with reported(path):
+    with reported(name or path):
         return _kind(path)
 
 
 def _kind(path: str) -> str:
+    if os.path.isdir(path) or sharded.is_index(path):
+        return "sharded"
     with open(path, "rb") as file:
         head = file.read(9)
     if head.startswith(b"\x89FRZ"):

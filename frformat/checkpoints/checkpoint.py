@@ -71,6 +71,7 @@ class Checkpoint(Mapping[str, Array | Spectrum]):
         aliases: further names for tensors, ``{name: target}`` (tied weights).
         metadata: flat text of the file.
         notes: what a user should know of how the file was understood, one line each.
+        size: bytes of the file.
         close: closes the file.
     """
 
@@ -78,6 +79,7 @@ class Checkpoint(Mapping[str, Array | Spectrum]):
     aliases: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    size: int = 0
     close: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Checkpoint:

@@ -68,7 +68,7 @@ def reported(path: str, tensor: str | None = None) -> Iterator[None]:
     except OSError as error:
         if error.errno in (None, errno.EINVAL):  # an offset that is none
             raise ReadError(f"cut or damaged: {said(error)}", path=path, tensor=tensor) from error
-        error.filename = path
+        error.filename = path if error.filename is None else error.filename
         raise
     except Exception as error:
         raise ReadError(f"cut or damaged: {said(error)}", path=path, tensor=tensor) from error
@@ -80,21 +80,25 @@ def said(error: BaseException, text: str | None = None) -> str:
     return text if isinstance(error, SPEAKING) else f"{type(error).__name__}: {text}"
 
 
-def on_disk(source: Source) -> File:
+def on_disk(source: Source, name: str | None = None) -> File:
     """A file that can be mapped and read more than once: a copy in the folder for temporary files, if need be.
+
+    Args:
+        source: where the file comes from.
+        name: what errors call it; None for its own name.
 
     Raises:
         OSError: the source cannot be read.
     """
     if isinstance(source, bytes | bytearray | memoryview):
-        return _copied(source, "bytes in memory")
+        return _copied(source, name or "bytes in memory")
     if not isinstance(source, str | os.PathLike):
-        return _copied(source, str(getattr(source, "name", "a stream")))
+        return _copied(source, name or str(getattr(source, "name", "a stream")))
     path = os.fspath(source)
     if stat.S_ISREG(os.stat(path).st_mode) or os.path.isdir(path):
-        return File(path, path)
+        return File(path, name or path)
     with open(path, "rb") as stream:  # a pipe or a device
-        return _copied(stream, path)
+        return _copied(stream, name or path)
 
 
 def _copied(source: bytes | bytearray | memoryview | IO[bytes], name: str) -> File:

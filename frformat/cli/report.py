@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Final
 
 import frformat
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 COLUMNS: Final = ("tensor", "shape", "view", "kept", "values", "energy", "error", "bytes")
 
 
-def facts(report: Report, source: str, output: str, seconds: float) -> dict[str, Any]:
+def facts(report: Report, source: str, size: int, output: str, seconds: float) -> dict[str, Any]:
     """What ``dump --json`` says of the new file, and what only the encoder knows.
 
     Returns:
@@ -32,7 +31,7 @@ def facts(report: Report, source: str, output: str, seconds: float) -> dict[str,
         tensor |= {"energy": told.energy, "error": told.error, "note": told.note}
     order = {name: index for index, name in enumerate(report.tensors)}
     found["tensors"].sort(key=lambda tensor: order.get(tensor["name"], len(order)))
-    about = {"input": {"file": source, "bytes": os.path.getsize(source)}, "seconds": seconds, "notes": report.notes}
+    about = {"input": {"file": source, "bytes": size}, "seconds": seconds, "notes": report.notes}
     return about | found
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import resource
 import subprocess
@@ -180,7 +181,7 @@ def bad_inputs() -> dict[str, str]:
     torch.save({"module.w": torch.ones(1)}, "whole.pt")
     return {
         "missing.pt": "missing.pt: IO: No such file or directory",
-        ".": ".: IO: Is a directory",
+        ".": ".: READ: a folder without any of model.safetensors",
         bad("magic.frz", b"not a checkpoint"): "magic.frz: READ: neither .frz, .safetensors, .npz nor a PyTorch file",
         bad("empty.pt", b""): "empty.pt: READ: neither",
         bad("cut.safetensors", whole[:-1]): "cut.safetensors: READ: not a valid safetensors file: it should have",
@@ -255,3 +256,17 @@ def test_torch_is_not_imported_for_other_files():
     program = "import sys; from frformat.cli import main\ntry: main()\nfinally: assert 'torch' not in sys.modules"
     command = [sys.executable, "-c", program, "encode", "model.npz", "-o", "out.frz"]
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def test_standard_input_and_output():
+    frformat("encode", "model.npz", "-o", "model.frz")
+    command = [sys.executable, "-m", "frformat", "encode", "-", "-o", "-", "--json"]
+    with open("model.npz", "rb") as file:
+        done = subprocess.run(command, stdin=file, capture_output=True, check=True)
+    assert done.stdout == Path("model.frz").read_bytes()
+    told = json.loads(done.stderr)
+    assert (told["input"]["file"], told["input"]["bytes"]) == ("-", Path("model.npz").stat().st_size)
+    assert told["file"] == "-"
+    nothing = subprocess.run(command[:-1], input=b"x", capture_output=True, check=False)
+    assert (nothing.returncode, nothing.stdout) == (2, b"")
+    assert nothing.stderr.startswith(b"frformat: -: READ: neither")
