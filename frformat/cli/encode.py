@@ -109,9 +109,9 @@ def encode(
     facts = reports.facts(report, source, output, time.perf_counter() - start)
     if (tiers or format != "auto") and all(told.coding == "raw" for told in report.tensors.values()):
         what = "--format and --tiers are for spectra, and there are none: say --keep, --energy or --max-error"
-        facts["notes"] = [*facts["notes"], what]
+        facts.notes.append(what)
     if as_json:
-        terminal.print_json(facts)
+        terminal.print_json(facts.as_json())
     else:
         reports.show(facts)
 

@@ -52,7 +52,7 @@ def diff(a: str, b: str, tolerance: float, memory_budget: int, as_json: bool) ->
         task = bars.add_task("comparing", total=sum(kind.nbytes for kind in first.kinds.values()))
         found = compare(first, second, tolerance, lambda nbytes: bars.update(task, advance=nbytes))
     if as_json:
-        print_json(found)
+        print_json(found.as_json())
     else:
         show(found)
-    return 0 if found["equal"] else errors.DIFFERENT
+    return 0 if found.equal else errors.DIFFERENT
