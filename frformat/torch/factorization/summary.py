@@ -11,7 +11,6 @@ from torch import fx, nn
 from frformat.torch.lowrank.cost import Cost
 from frformat.torch.lowrank.factors import Modes
 
-
 HEAD: Final = (
     "layer",
     "kind",

@@ -7,8 +7,8 @@
 
 from frformat.torch.regularization.budget import allocate, relative_energy, sensitivity
 from frformat.torch.regularization.eigen_adam import EigenAdam
-from frformat.torch.regularization.guarded import GuardedTruncation
 from frformat.torch.regularization.groups import parameter_groups
+from frformat.torch.regularization.guarded import GuardedTruncation
 from frformat.torch.regularization.parametrization import Spectral
 from frformat.torch.regularization.pruning import SpectralPruning
 from frformat.torch.regularization.regularize import regularize, unregularize
