@@ -74,6 +74,8 @@ PACKAGES: Final = {
     "matplotlib": ("matplotlib", "matplotlib"),
     "PIL": ("Pillow", "pillow"),
     "sklearn": ("scikit-learn", "scikit-learn"),
+    "lightning": ("Lightning", "lightning"),
+    "transformers": ("Transformers", "transformers"),
 }
 """Packages that only some of frformat needs: for each module its name, and what pip calls it."""
 

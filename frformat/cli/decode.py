@@ -7,13 +7,13 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from frformat.cli import terminal
-from frformat.cli.files import open_frz
+from frformat.cli.files import InputFile, open_frz
 from frformat.cli.options import json_option, memory_option, tier_option
 from frformat.cli.output import force_option, telling, writing
 from frformat.cli.terminal import clean, count
@@ -34,6 +34,29 @@ Examples:
   frformat decode unet.frz -o unet_fr.pt --spectral
   cat model.frz | frformat decode - -o model.pt
 """
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What ``--json`` says.
+
+    Attributes:
+        input: the file that was read.
+        file: the one that was written.
+        bytes: its size.
+        tensor_count: how many tensors it has.
+        tier: the one that was decoded.
+        seconds: how long it took.
+        notes: what a user should know, one line each.
+    """
+
+    input: InputFile
+    file: str
+    bytes: int
+    tensor_count: int
+    tier: int
+    seconds: float
+    notes: list[str]
 
 
 @click.command(help=HELP, epilog="Exit codes: 0 fine, 2 an error; the output is then as it was before.")
@@ -81,15 +104,15 @@ def decode(
             task = bar.add_task("decoding", total=total)
             checkpoint = _watched(frz.of(file, spectral=spectral), lambda done: bar.update(task, advance=done))
             notes = checkpoints.save(checkpoint, target, kind=kind)
-        facts = {
-            "input": {"file": source, "bytes": file.container.size},
-            "file": output,
-            "bytes": os.path.getsize(target),
-            "tensor_count": len(file.model),
-            "tier": file.tier,
-            "seconds": time.perf_counter() - start,
-            "notes": notes,
-        }
+        facts = Decoded(
+            input=InputFile(source, file.container.size),
+            file=output,
+            bytes=os.path.getsize(target),
+            tensor_count=len(file.model),
+            tier=file.tier,
+            seconds=time.perf_counter() - start,
+            notes=notes,
+        )
     with telling(output):
         if as_json:
             terminal.print_json(facts)
@@ -118,10 +141,10 @@ def _watched(checkpoint: Checkpoint, progress: Callable[[int], Any]) -> Checkpoi
     return replace(checkpoint, entries={name: watched(entry) for name, entry in checkpoint.entries.items()})
 
 
-def _show(facts: dict[str, Any]) -> None:
+def _show(facts: Decoded) -> None:
     out = terminal.console()
-    for note in facts["notes"]:
+    for note in facts.notes:
         out.print(clean(note), style="dim", soft_wrap=True)
-    text = f"{clean(facts['file'])}: {count(facts['tensor_count'], 'tensor')}, {count(facts['bytes'], 'byte')}"
-    text += f" from {count(facts['input']['bytes'])}, in {facts['seconds']:.1f} s"
+    text = f"{clean(facts.file)}: {count(facts.tensor_count, 'tensor')}, {count(facts.bytes, 'byte')}"
+    text += f" from {count(facts.input.bytes)}, in {facts.seconds:.1f} s"
     out.print(text, style="bold", soft_wrap=True)

@@ -121,14 +121,13 @@ def encode(
         report = _run(checkpoint, target, policy, **options)
         if verifies:
             encoding.verify(checkpoint, target, report)
-        facts = reports.facts(report, source, checkpoint.size, target, time.perf_counter() - start)
-    facts["file"] = output
+        facts = reports.facts(report, source, checkpoint.size, target, time.perf_counter() - start).named(output)
     if (tiers or format != "auto") and all(told.coding == "raw" for told in report.tensors.values()):
         what = "--format and --tiers are for spectra, and there are none: say --keep, --energy or --max-error"
-        facts["notes"] = [*facts["notes"], what]
+        facts.notes.append(what)
     with telling(output):
         if as_json:
-            terminal.print_json(facts)
+            terminal.print_json(facts.as_json())
         else:
             reports.show(facts)
 

@@ -5,10 +5,24 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from dataclasses import dataclass
 from typing import IO
 
 from frformat.format import limits
 from frformat.format.reader import FrzFile
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file that was read.
+
+    Attributes:
+        file: its path.
+        bytes: its size.
+    """
+
+    file: str
+    bytes: int
 
 
 def source(path: str) -> IO[bytes]:

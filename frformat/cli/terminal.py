@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -82,9 +83,17 @@ def progress() -> Iterator[Progress]:
         yield bars
 
 
-def print_json(value: Any) -> None:
-    """Print one JSON document, in ASCII; numbers that JSON lacks become the strings NaN, Infinity and -Infinity."""
-    click.echo(json.dumps(_finite(value), indent=2, allow_nan=False))
+def print_json(value: Any, *more: Any) -> None:
+    """Print one JSON document, in ASCII; numbers that JSON lacks become the strings NaN, Infinity and -Infinity.
+
+    Args:
+        value: plain data, dataclasses among them.
+        more: dataclasses or dicts whose members are to be added to those of ``value``.
+    """
+    document = as_json(value)
+    for part in more:
+        document |= as_json(part)
+    click.echo(json.dumps(document, indent=2, allow_nan=False))
 
 
 def _least_width(table: Table) -> int:
@@ -99,11 +108,14 @@ def _least_width(table: Table) -> int:
     return natural - sum(max(0, width - FOLDED) for width in foldable)
 
 
-def _finite(value: Any) -> Any:
+def as_json(value: Any) -> Any:
+    """Plain data as JSON has it: dataclasses as objects, and see :func:`print_json`."""
+    if is_dataclass(value):
+        return {field.name: as_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: as_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [as_json(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return value

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import frformat
+from frformat.checkpoints.precision import overflow
 from frformat.checkpoints.regularized import FACTS, Coefficients, gather
 from frformat.checkpoints.torch_tensors import aliases as tied
 from frformat.checkpoints.torch_tensors import to_numpy, to_torch
@@ -23,7 +24,6 @@ from frformat.format import limits
 from frformat.format.writer import Progress, Tiers
 from frformat.spectral.sparse import Sparse
 from frformat.spectral.spectrum import Spectrum
-from frformat.checkpoints.precision import overflow
 
 StrPath = str | os.PathLike[str]
 

@@ -60,7 +60,7 @@ def diff(
         task = bars.add_task("comparing", total=sum(kind.nbytes for kind in first.kinds.values()))
         found = compare(first, second, tolerance, lambda nbytes: bars.update(task, advance=nbytes))
     if as_json:
-        print_json(found)
+        print_json(found.as_json())
     else:
         show(found)
-    return 0 if found["equal"] else errors.DIFFERENT
+    return 0 if found.equal else errors.DIFFERENT

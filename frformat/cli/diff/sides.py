@@ -24,6 +24,27 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
+class Stored:
+    """How an ``.frz`` file stores a tensor, by the names that the listing has for it.
+
+    Attributes:
+        coding: ``dct`` or ``raw``.
+        kept: coefficients, or None for all elements.
+        format: number format of coefficients, or None.
+        step: of an integer format, or None.
+        view: shape in which the spectrum is taken, or None.
+        coder: of its group.
+    """
+
+    coding: str
+    kept: int | None
+    format: str | None
+    step: float | None
+    view: tuple[int, ...] | None
+    coder: str
+
+
+@dataclass(frozen=True)
 class Kind:
     """What is known of a tensor before it is read.
 
@@ -31,13 +52,13 @@ class Kind:
         dtype: element type, a key of :data:`frformat.dtypes.DTYPES`.
         shape: shape.
         nbytes: bytes of the tensor itself.
-        stored: how an ``.frz`` file stores it, by the names that the listing has for it; empty for other files.
+        stored: how an ``.frz`` file stores it; None for other files.
     """
 
     dtype: str
     shape: tuple[int, ...]
     nbytes: int
-    stored: dict[str, Any]
+    stored: Stored | None
 
 
 class Side(AbstractContextManager["Side"], ABC):
@@ -128,7 +149,7 @@ class _CheckpointSide(Side):
         self._entries = self._checkpoint.untied()
         self._spectra, notes = detection.spectra(self._entries, spectral)
         self.notes = [*self._checkpoint.notes, *notes]
-        self.kinds = {name: Kind(e.dtype, e.shape, e.nbytes, {}) for name, e in self._entries.items()}
+        self.kinds = {name: Kind(e.dtype, e.shape, e.nbytes, None) for name, e in self._entries.items()}
 
     def __exit__(self, *error: object) -> None:
         self._checkpoint.close()
@@ -156,13 +177,6 @@ class _CheckpointSide(Side):
         return self._entries[name].array() if spectrum is None else spectrum.weights()
 
 
-def _stored(info: TensorInfo, tier: int) -> dict[str, Any]:
-    spectral = info.coding == "dct"
-    return {
-        "coding": info.coding,
-        "kept": info.kept[tier] if spectral else None,
-        "format": info.format or None,
-        "step": info.step,
-        "view": info.view,
-        "coder": info.coder,
-    }
+def _stored(info: TensorInfo, tier: int) -> Stored:
+    kept = info.kept[tier] if info.coding == "dct" else None
+    return Stored(info.coding, kept, info.format or None, info.step, info.view, info.coder)

@@ -69,14 +69,13 @@ def _list(path: str, tier: int | None, as_json: bool) -> int:
     with source(path) as file:
         opened = FrzFile(file, path, tier, limits.MEMORY_BUDGET)
         found = facts.file_facts(opened, path)
-        found["checksums"], error = facts.checksum_facts(file, opened.container)
+        checksums, error = facts.checksum_facts(file, opened.container)
     if error is not None:
         error.path = path
-    found["error"] = None if error is None else errors.as_dict(error)
     if as_json:
-        print_json(found)
+        print_json(found, {"checksums": checksums, "error": None if error is None else errors.facts(error)})
     else:
-        listing.show(found)
+        listing.show(found, checksums)
     if error is None:
         return 0
     return errors.TROUBLE if as_json else errors.report(error, as_json)
@@ -91,13 +90,12 @@ def _tensor(path: str, name: str, tier: int | None, memory_budget: int, as_json:
         if as_json and kept and kept[file.tier] * LISTED_BYTES > memory_budget:
             reason = f"{kept[file.tier]:,} coefficients are too many to list in {memory_budget:,} bytes of memory"
             raise FrzError("BUDGET", reason, path=path, tensor=name)
-        content = tensor.tensor_facts(file, name, None if as_json else picture.SHOWN)
-        listed = next(entry for entry in facts.file_facts(file, path)["tensors"] if entry["name"] == name)
-    found = listed | content
+        content = tensor.tensor_content(file, name, None if as_json else picture.SHOWN)
+        listed = next(entry for entry in facts.file_facts(file, path).tensors if entry.name == name)
     if as_json:
-        print_json(found)
+        print_json(listed, content)
     else:
-        picture.show(found)
+        picture.show(listed, content)
     return 0
 
 

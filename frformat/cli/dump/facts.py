@@ -1,16 +1,16 @@
-"""What a file holds, as the plain data that ``dump --json`` prints and the listing is made from."""
+"""What a file holds, as ``dump --json`` prints it and the listing is made from it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
-from typing import IO, Any, Final
+from typing import IO, Final, Literal
 
 from frformat.errors import FrzError
 from frformat.format import container
 from frformat.format.container import CRC_BYTES, Container, Extent, SegmentReader
 from frformat.format.directory import Directory
-from frformat.format.info import TensorInfo
 from frformat.format.reader import FrzFile
 from frformat.format.tiers import figures
 from frformat.spectral.zigzag import element_count
@@ -25,20 +25,172 @@ DENSE_BYTES: Final = 4
 """Bytes of a weight that is stored plainly, as f32."""
 
 
-def file_facts(file: FrzFile, path: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class DirectoryFacts:
+    """The directory's bytes.
+
+    Attributes:
+        stored: in the file.
+        inflated: as they are read.
+        framed: stored, with the header and the checksum.
+        deflated: whether it is compressed.
+    """
+
+    stored: int
+    inflated: int
+    framed: int
+    deflated: bool
+
+
+@dataclass(frozen=True)
+class TierFacts:
+    """A tier.
+
+    Attributes:
+        tier: its number, from 0.
+        end: bytes of a file that is cut after it.
+        numbers: values that are stored up to its end.
+        present: whether the file has it.
+        figures: what metadata tell of it, by name.
+    """
+
+    tier: int
+    end: int
+    numbers: int
+    present: bool
+    figures: dict[str, str]
+
+
+@dataclass
+class GroupFacts:
+    """A group of tensors that share segments.
+
+    Attributes:
+        group: its number, from 0.
+        coding: of its tensors.
+        dtype: of its tensors.
+        format: number format of coefficients, or None.
+        coder: of its segments.
+        tensors: how many.
+        bytes: of its segments up to the open tier with their checksums.
+        bytes_per_tier: likewise.
+    """
+
+    group: int
+    coding: str
+    dtype: str
+    format: str | None
+    coder: str
+    tensors: int
+    bytes: int
+    bytes_per_tier: list[int]
+
+
+@dataclass(frozen=True)
+class TensorFacts:
+    """What the directory tells of a tensor.
+
+    Attributes:
+        name: its name.
+        alias_of: the name under which it is stored, or None if that is this one.
+        coding: ``dct`` or ``raw``.
+        dtype: its element type.
+        shape: its shape.
+        view: shape in which its spectrum is taken, or None.
+        box: of its coefficients at the open tier; None if there are none, or too many to look for it.
+        kept: coefficients of each tier, or None.
+        format: number format of coefficients, or None.
+        step: of an integer format, or None.
+        coder: of its group.
+        group: its number.
+        bytes: of the file that are its own, or about its share if others share its segments.
+        bytes_exact: which of the two.
+        rows_of: the tensor of which this has the rows of smaller tiers, and so is no weight; or None.
+    """
+
+    name: str
+    alias_of: str | None
+    coding: str
+    dtype: str
+    shape: tuple[int, ...]
+    view: tuple[int, ...] | None
+    box: tuple[int, ...] | None
+    kept: tuple[int, ...] | None
+    format: str | None
+    step: float | None
+    coder: str
+    group: int
+    bytes: int
+    bytes_exact: bool
+    rows_of: str | None
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """All that the directory of a file tells.
+
+    Attributes:
+        file: what it is called.
+        bytes: its size.
+        bytes_used: up to the end of the open tier: the framed directory, and all groups.
+        version: of the format.
+        tensor_count: names, aliases and rows of smaller tiers among them.
+        weights: elements of the tensors.
+        dense_f32_bytes: what they would take.
+        ratio: how many times as many that is as ``bytes_used``.
+        numbers: values that are stored up to the open tier.
+        directory: its bytes.
+        tier: the open one.
+        tiers: all, also those that the file lacks.
+        metadata: flat text.
+        groups: in file order.
+        tensors: in file order.
+    """
+
+    file: str
+    bytes: int
+    bytes_used: int
+    version: int
+    tensor_count: int
+    weights: int
+    dense_f32_bytes: int
+    ratio: float
+    numbers: int
+    directory: DirectoryFacts
+    tier: int
+    tiers: list[TierFacts]
+    metadata: dict[str, str]
+    groups: list[GroupFacts]
+    tensors: list[TensorFacts]
+
+
+State = Literal["ok", "damaged", "unchecked"]
+
+
+@dataclass(frozen=True)
+class Checksums:
+    """Whether checksums match; those of a large file's segments are not checked.
+
+    Attributes:
+        directory: that of the directory, without which there would be no facts.
+        segments: those of the segments that are present.
+        segment_count: how many these are.
+    """
+
+    directory: State
+    segments: State
+    segment_count: int
+
+
+def file_facts(file: FrzFile, path: str) -> FileFacts:
     """All that the directory tells.
 
     Args:
         file: the file, open at the tier to be told of.
         path: what to call it.
-
-    Returns:
-        Sizes in bytes, counts, and lists ``tiers``, ``groups`` and ``tensors``. The bytes of a group are those of its
-        segments up to the open tier with their checksums, so that all groups and the framed directory add up to
-        ``bytes_used``. A tensor whose rows are what smaller tiers have of another, ``rows_of``, is no weight.
     """
     contents = file.container
-    directory = contents.directory
+    directory, header = contents.directory, contents.header
     used = contents.ends[file.tier]
     extents = [extent for extent in contents.extents if extent.tier <= file.tier]
     groups = _groups(directory, extents)
@@ -51,78 +203,64 @@ def file_facts(file: FrzFile, path: str) -> dict[str, Any]:
         if name not in apart
     )
     numbers = list(accumulate(sum(sum(g.counts(tier)) for g in directory.groups) for tier in range(directory.tiers)))
-    of_tiers = figures(directory.metadata, directory.tiers)
-    return {
-        "file": path,
-        "bytes": contents.size,
-        "bytes_used": used,
-        "version": container.VERSION,
-        "tensor_count": len(file),
-        "weights": weights,
-        "dense_f32_bytes": DENSE_BYTES * weights,
-        "ratio": DENSE_BYTES * weights / used,
-        "numbers": numbers[file.tier],
-        "directory": {
-            "stored": contents.header.stored,
-            "inflated": contents.header.length,
-            "framed": container.HEADER_BYTES + contents.header.stored + CRC_BYTES,
-            "deflated": bool(contents.header.flags & container.DEFLATED),
-        },
-        "tier": file.tier,
-        "tiers": [
-            {
-                "tier": tier,
-                "end": end,
-                "numbers": count,
-                "present": tier < contents.present,
-                "figures": told,
-            }
-            for tier, (end, count, told) in enumerate(zip(contents.ends, numbers, of_tiers, strict=True))
+    of_tiers = zip(contents.ends, numbers, figures(directory.metadata, directory.tiers), strict=True)
+    return FileFacts(
+        file=path,
+        bytes=contents.size,
+        bytes_used=used,
+        version=container.VERSION,
+        tensor_count=len(file),
+        weights=weights,
+        dense_f32_bytes=DENSE_BYTES * weights,
+        ratio=DENSE_BYTES * weights / used,
+        numbers=numbers[file.tier],
+        directory=DirectoryFacts(
+            header.stored,
+            header.length,
+            container.HEADER_BYTES + header.stored + CRC_BYTES,
+            bool(header.flags & container.DEFLATED),
+        ),
+        tier=file.tier,
+        tiers=[
+            TierFacts(tier, end, count, tier < contents.present, told)
+            for tier, (end, count, told) in enumerate(of_tiers)
         ],
-        "metadata": directory.metadata,
-        "groups": groups,
-        "tensors": [
-            _tensor(file.info(name), file.tier, groups, shares) | {"rows_of": apart.get(file.aliases.get(name, name))}
-            for name in file
-        ],
-    }
+        metadata=directory.metadata,
+        groups=groups,
+        tensors=[_tensor(file, name, groups, shares, apart) for name in file],
+    )
 
 
-def checksum_facts(file: IO[bytes], contents: Container) -> tuple[dict[str, Any], FrzError | None]:
-    """Whether the checksums of the segments that are present match.
-
-    Returns:
-        ``directory`` and ``segments``, each ``ok``, ``damaged`` or ``unchecked`` (a large file), and how many segments
-        there are; then the first error, if there is one.
-    """
-    facts = {"directory": "ok", "segments": "ok", "segment_count": len(contents.extents)}
+def checksum_facts(file: IO[bytes], contents: Container) -> tuple[Checksums, FrzError | None]:
+    """Whether the checksums of the segments that are present match; and the first error, if there is one."""
+    count = len(contents.extents)
     if contents.size > CHECKED_BYTES:
-        return facts | {"segments": "unchecked"}, None
+        return Checksums("ok", "unchecked", count), None
     for extent in contents.extents:
         try:
             SegmentReader(file, extent).check()
         except FrzError as error:
-            return facts | {"segments": "damaged"}, error
-    return facts, None
+            return Checksums("ok", "damaged", count), error
+    return Checksums("ok", "ok", count), None
 
 
-def _groups(directory: Directory, extents: Sequence[Extent]) -> list[dict[str, Any]]:
-    facts: list[dict[str, Any]] = [
-        {
-            "group": index,
-            "coding": group.coding,
-            "dtype": group.dtype,
-            "format": group.format or None,
-            "coder": group.coder,
-            "tensors": len(group.names),
-            "bytes": 0,
-            "bytes_per_tier": [0] * directory.tiers,
-        }
+def _groups(directory: Directory, extents: Sequence[Extent]) -> list[GroupFacts]:
+    facts = [
+        GroupFacts(
+            group=index,
+            coding=group.coding,
+            dtype=group.dtype,
+            format=group.format or None,
+            coder=group.coder,
+            tensors=len(group.names),
+            bytes=0,
+            bytes_per_tier=[0] * directory.tiers,
+        )
         for index, group in enumerate(directory.groups)
     ]
     for extent in extents:
-        facts[extent.group]["bytes_per_tier"][extent.tier] = extent.size + CRC_BYTES
-        facts[extent.group]["bytes"] += extent.size + CRC_BYTES
+        facts[extent.group].bytes_per_tier[extent.tier] = extent.size + CRC_BYTES
+        facts[extent.group].bytes += extent.size + CRC_BYTES
     return facts
 
 
@@ -138,21 +276,24 @@ def _shares(directory: Directory, extents: Sequence[Extent]) -> dict[str, float]
     return shares
 
 
-def _tensor(info: TensorInfo, tier: int, groups: list[dict[str, Any]], shares: dict[str, float]) -> dict[str, Any]:
-    alone = groups[info.group]["tensors"] == 1
-    return {
-        "name": info.name,
-        "alias_of": info.alias_of,
-        "coding": info.coding,
-        "dtype": info.dtype,
-        "shape": info.shape,
-        "view": info.view,
-        "box": info.box(tier) if info.kept and info.kept[tier] <= BOXED_VALUES else None,
-        "kept": info.kept or None,
-        "format": info.format or None,
-        "step": info.step,
-        "coder": info.coder,
-        "group": info.group,
-        "bytes": round(shares.get(info.name, 0.0)),
-        "bytes_exact": alone or info.alias_of is not None,
-    }
+def _tensor(
+    file: FrzFile, name: str, groups: Sequence[GroupFacts], shares: Mapping[str, float], apart: Mapping[str, str]
+) -> TensorFacts:
+    info, tier = file.info(name), file.tier
+    return TensorFacts(
+        name=name,
+        alias_of=info.alias_of,
+        coding=info.coding,
+        dtype=info.dtype,
+        shape=info.shape,
+        view=info.view,
+        box=info.box(tier) if info.kept and info.kept[tier] <= BOXED_VALUES else None,
+        kept=info.kept or None,
+        format=info.format or None,
+        step=info.step,
+        coder=info.coder,
+        group=info.group,
+        bytes=round(shares.get(name, 0.0)),
+        bytes_exact=groups[info.group].tensors == 1 or info.alias_of is not None,
+        rows_of=apart.get(file.aliases.get(name, name)),
+    )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from frformat.cli.dump.energy import Energy
+from frformat.cli.dump.facts import FileFacts
 from frformat.cli.terminal import clean, count
 
 if TYPE_CHECKING:
@@ -51,32 +52,32 @@ class Row:
     exact: bool
 
 
-def rows(facts: dict[str, Any], energy: Energy) -> list[Row]:
+def rows(facts: FileFacts, energy: Energy) -> list[Row]:
     """The spectra in file order, then the other tensors as one; without spectra the largest tensors, then the rest."""
-    tensors = [tensor for tensor in facts["tensors"] if tensor["alias_of"] is None]
-    spectral = [tensor for tensor in tensors if tensor["coding"] == "dct"]
-    raw = sorted((t for t in tensors if t["coding"] == "raw"), key=lambda t: -t["bytes"])
+    tensors = [tensor for tensor in facts.tensors if tensor.alias_of is None]
+    spectral = [tensor for tensor in tensors if tensor.coding == "dct"]
+    raw = sorted((t for t in tensors if t.coding == "raw"), key=lambda t: -t.bytes)
     alone = spectral or raw[:LARGEST]
     rest = raw if spectral else raw[LARGEST:]
-    out = [Row(_shortened(tensor["name"]), tensor["bytes"], tensor["bytes_exact"]) for tensor in alone]
+    out = [Row(_shortened(tensor.name), tensor.bytes, tensor.bytes_exact) for tensor in alone]
     if rest:
-        exact = all(tensor["bytes_exact"] for tensor in rest)
+        exact = all(tensor.bytes_exact for tensor in rest)
         what = "raw tensor" if spectral else "smaller tensor"
-        out.append(Row(count(len(rest), what), sum(tensor["bytes"] for tensor in rest), exact))
+        out.append(Row(count(len(rest), what), sum(tensor.bytes for tensor in rest), exact))
     return out
 
 
-def strip(ax: Axes, facts: dict[str, Any]) -> None:
+def strip(ax: Axes, facts: FileFacts) -> None:
     """The whole file as one bar: header, directory, segments by tier, checksums."""
     from matplotlib import colormaps
 
-    segments = sum(size > 0 for group in facts["groups"] for size in group["bytes_per_tier"])
-    parts = [("header", 14, PARTS["header"]), ("directory", facts["directory"]["stored"], PARTS["directory"])]
-    tiers = range(facts["tier"] + 1)
+    segments = sum(size > 0 for group in facts.groups for size in group.bytes_per_tier)
+    parts = [("header", 14, PARTS["header"]), ("directory", facts.directory.stored, PARTS["directory"])]
+    tiers = range(facts.tier + 1)
     shades = colormaps[ORDER](np.linspace(0.35, 0.8, len(tiers)))
     for tier in tiers:
-        sizes = [group["bytes_per_tier"][tier] for group in facts["groups"]]
-        name = f"tier {tier}" if len(facts["tiers"]) > 1 else "segments"
+        sizes = [group.bytes_per_tier[tier] for group in facts.groups]
+        name = f"tier {tier}" if len(facts.tiers) > 1 else "segments"
         parts.append((name, sum(sizes) - 4 * sum(size > 0 for size in sizes), shades[tier]))
     parts.append(("checksums", 4 * (segments + 1), PARTS["checksums"]))
     left = 0
@@ -90,7 +91,7 @@ def strip(ax: Axes, facts: dict[str, Any]) -> None:
     ax.set_title("where the bytes go", loc="left", fontsize=10, color=MUTED, pad=4)
 
 
-def curves(ax: Axes, energy: Energy, facts: dict[str, Any]) -> None:
+def curves(ax: Axes, energy: Energy, facts: FileFacts) -> None:
     """For each tensor the share of its energy that its first coefficients hold, and that of all tensors together."""
     from matplotlib import colormaps
 
@@ -118,7 +119,7 @@ def curves(ax: Axes, energy: Energy, facts: dict[str, Any]) -> None:
     ax.set_title("energy along the zigzag order", loc="left", fontsize=10, color=MUTED, pad=24)
 
 
-def heat(figure: Figure, ax: Axes, energy: Energy, facts: dict[str, Any], rows: Sequence[Row]) -> None:
+def heat(figure: Figure, ax: Axes, energy: Energy, facts: FileFacts, rows: Sequence[Row]) -> None:
     """For each tensor how much of its energy a coefficient holds, by its place in the order; white beyond the end."""
     from matplotlib.colors import LogNorm
 
@@ -175,20 +176,20 @@ def _labels(ax: Axes, rows: Sequence[Row]) -> None:
         label.set_parse_math(False)
 
 
-def _tiers(ax: Axes, energy: Energy, facts: dict[str, Any]) -> None:
+def _tiers(ax: Axes, energy: Energy, facts: FileFacts) -> None:
     """Lines through the map where one tier ends and the next begins."""
-    kept = {tensor["name"]: tensor["kept"] for tensor in facts["tensors"]}
+    kept = {tensor.name: tensor.kept or () for tensor in facts.tensors}
     rows = np.repeat(np.arange(len(energy.names) + 1) - 0.5, 2)[1:-1]
-    for tier in range(facts["tier"]):
+    for tier in range(facts.tier):
         ends = [kept[name][tier] for name in energy.names]
         places = np.interp(ends, energy.edges, np.arange(len(energy.edges))) - 0.5
         ax.plot(np.repeat(places, 2), rows, color="white", linewidth=1.1)
 
 
-def _common_tiers(energy: Energy, facts: dict[str, Any]) -> list[int]:
+def _common_tiers(energy: Energy, facts: FileFacts) -> list[int]:
     """What each tier but the last keeps, if it is the same of every tensor."""
-    kept = {tensor["kept"] for tensor in facts["tensors"] if tensor["kept"] and tensor["alias_of"] is None}
-    return list(kept.pop()[: facts["tier"]]) if len(kept) == 1 else []
+    kept = {tensor.kept for tensor in facts.tensors if tensor.kept and tensor.alias_of is None}
+    return list(kept.pop()[: facts.tier]) if len(kept) == 1 else []
 
 
 def _is_long(energy: Energy) -> bool:

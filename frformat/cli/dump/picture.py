@@ -7,7 +7,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from frformat.cli import terminal
+from frformat.cli.dump.facts import TensorFacts
 from frformat.cli.dump.listing import summary, values
+from frformat.cli.dump.tensor import RawContent, SpectralContent
 from frformat.cli.terminal import clean, count, dims, table
 from frformat.spectral.zigzag import element_count
 
@@ -23,18 +25,19 @@ WIDTH: Final = 24
 EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
 
-def show(tensor: dict[str, Any]) -> None:
-    """Print the facts of one tensor, those of the directory and those of its content."""
+def show(tensor: TensorFacts, content: SpectralContent | RawContent) -> None:
+    """Print what the directory tells of one tensor, and its content."""
     screen = terminal.console()
-    title = clean(tensor["name"]) + (f" → {clean(tensor['alias_of'])}" if tensor["alias_of"] is not None else "")
+    title = clean(tensor.name) + (f" → {clean(tensor.alias_of)}" if tensor.alias_of is not None else "")
     screen.print(title, style="bold", soft_wrap=True)
     screen.print()
-    screen.print(summary([*_directory(tensor), *(_spectral(tensor) if tensor["coding"] == "dct" else _raw(tensor))]))
-    if tensor["coding"] == "dct" and tensor["coefficients"]:
+    more = _spectral(tensor, content) if isinstance(content, SpectralContent) else _raw(tensor, content)
+    screen.print(summary([*_directory(tensor), *more]))
+    if isinstance(content, SpectralContent) and content.coefficients:
         screen.print()
-        terminal.show(_coefficients(tensor))
-        if tensor["kept_at_tier"] > SHOWN:
-            screen.print(f"… {count(tensor['kept_at_tier'] - SHOWN)} more; --json has all of them")
+        terminal.show(_coefficients(content))
+        if content.kept_at_tier > SHOWN:
+            screen.print(f"… {count(content.kept_at_tier - SHOWN)} more; --json has all of them")
 
 
 def bar(share: float, width: int = WIDTH) -> str:
@@ -43,33 +46,34 @@ def bar(share: float, width: int = WIDTH) -> str:
     return "█" * full + EIGHTHS[part].strip()
 
 
-def _directory(tensor: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "shape", dims(tensor["shape"])
-    if tensor["view"] is not None:
-        yield "view", dims(tensor["view"])
-    yield "dtype", tensor["dtype"]
-    about = "" if tensor["bytes_exact"] else "about "
-    size = f"{about}{count(tensor['bytes'], 'byte')}"
-    yield "stored", f"{values(tensor)}, coder {tensor['coder']}, group {tensor['group']}, {size}"
+def _directory(tensor: TensorFacts) -> Iterator[tuple[str, str]]:
+    yield "shape", dims(tensor.shape)
+    if tensor.view is not None:
+        yield "view", dims(tensor.view)
+    yield "dtype", tensor.dtype
+    about = "" if tensor.bytes_exact else "about "
+    size = f"{about}{count(tensor.bytes, 'byte')}"
+    yield "stored", f"{values(tensor.format, tensor.step)}, coder {tensor.coder}, group {tensor.group}, {size}"
 
 
-def _spectral(tensor: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    tiers = f" (per tier: {' '.join(map(count, tensor['kept']))})" if len(tensor["kept"]) > 1 else ""
-    yield "kept", count(tensor["kept_at_tier"], "coefficient") + tiers
-    if tensor["box"] is not None:
-        yield "box", dims(tensor["box"])
-    yield "weights", f"root mean square {tensor['rms']:.6g}"
+def _spectral(tensor: TensorFacts, content: SpectralContent) -> Iterator[tuple[str, str]]:
+    kept = tensor.kept or ()
+    tiers = f" (per tier: {' '.join(map(count, kept))})" if len(kept) > 1 else ""
+    yield "kept", count(content.kept_at_tier, "coefficient") + tiers
+    if tensor.box is not None:
+        yield "box", dims(tensor.box)
+    yield "weights", f"root mean square {content.rms:.6g}"
 
 
-def _raw(tensor: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    of = "magnitude " if tensor["dtype"] in ("c64", "c128") else ""
-    if tensor["min"] is not None:
-        yield "range", f"{of}{_value(tensor['min'])} … {_value(tensor['max'])}, mean {_value(tensor['mean'])}"
-    if tensor["not_finite"]:
-        yield "not finite", count(tensor["not_finite"], "value")
-    if tensor["first"]:
-        more = " …" if element_count(tensor["shape"]) > len(tensor["first"]) else ""
-        yield "values", " ".join(map(_value, tensor["first"])) + more
+def _raw(tensor: TensorFacts, content: RawContent) -> Iterator[tuple[str, str]]:
+    of = "magnitude " if tensor.dtype in ("c64", "c128") else ""
+    if content.min is not None:
+        yield "range", f"{of}{_value(content.min)} … {_value(content.max)}, mean {_value(content.mean)}"
+    if content.not_finite:
+        yield "not finite", count(content.not_finite, "value")
+    if content.first:
+        more = " …" if element_count(tensor.shape) > len(content.first) else ""
+        yield "values", " ".join(map(_value, content.first)) + more
 
 
 def _value(value: Any) -> str:
@@ -78,12 +82,12 @@ def _value(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _coefficients(tensor: dict[str, Any]) -> Table:
+def _coefficients(content: SpectralContent) -> Table:
     """One line per coefficient: ``energy`` is the share that it and those before it hold."""
     from rich.text import Text
 
-    columns = (tensor["indices"], tensor["coefficients"], tensor["cumulative_energy"])
-    largest = max(map(abs, tensor["coefficients"])) or 1.0
+    columns = (content.indices, content.coefficients, content.cumulative_energy)
+    largest = max(map(abs, content.coefficients)) or 1.0
     out = table("#", "index", "coefficient", "energy", "magnitude", left=("index", "magnitude"))
     for number, (index, value, energy) in enumerate(islice(zip(*columns, strict=True), SHOWN)):
         bar_style = "red" if value < 0 else "green"

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from frformat.cli.dump import panels
 from frformat.cli.dump.energy import Energy
+from frformat.cli.dump.facts import FileFacts
 from frformat.cli.dump.listing import ratio
 from frformat.cli.output import writing
 from frformat.cli.terminal import clean, count
@@ -39,11 +40,11 @@ LETTER: Final = 0.072
 """Inches of a letter of a name, about."""
 
 
-def save(facts: dict[str, Any], energy: Energy, path: str) -> None:
+def save(facts: FileFacts, energy: Energy, path: str) -> None:
     """Draw a file and write the picture, in the format that the extension of ``path`` names.
 
     Args:
-        facts: what :func:`frformat.cli.dump.facts.file_facts` found.
+        facts: what is in it.
         energy: where the energy of its spectra is.
         path: of the picture, such as ``model.png`` or ``model.svg``.
 
@@ -67,7 +68,7 @@ def save(facts: dict[str, Any], energy: Energy, path: str) -> None:
             figure.savefig(file, format=kind)
 
 
-def _draw(figure: Figure, facts: dict[str, Any], energy: Energy) -> None:
+def _draw(figure: Figure, facts: FileFacts, energy: Energy) -> None:
     """Put the panels in place; all lengths are inches."""
     rows = panels.rows(facts, energy)
     names = LETTER * max((len(row.label) for row in rows), default=0) + 0.2
@@ -92,11 +93,11 @@ def _draw(figure: Figure, facts: dict[str, Any], energy: Energy) -> None:
         panels.sizes(area(left + sum(widths[:4]), SIZES, BOTTOM, tall), rows, named=False)
 
 
-def _title(figure: Figure, facts: dict[str, Any], left: float, height: float) -> None:
-    stored = sum(tensor["alias_of"] is None and tensor["rows_of"] is None for tensor in facts["tensors"])
-    parts = [count(facts["bytes_used"], "byte"), f"{count(facts['weights'], 'weight')} in {count(stored, 'tensor')}"]
-    if facts["weights"]:
-        parts.append(f"{ratio(facts['ratio'])} smaller than dense f32")
-    name = clean(os.path.basename(facts["file"]))
+def _title(figure: Figure, facts: FileFacts, left: float, height: float) -> None:
+    stored = sum(tensor.alias_of is None and tensor.rows_of is None for tensor in facts.tensors)
+    parts = [count(facts.bytes_used, "byte"), f"{count(facts.weights, 'weight')} in {count(stored, 'tensor')}"]
+    if facts.weights:
+        parts.append(f"{ratio(facts.ratio)} smaller than dense f32")
+    name = clean(os.path.basename(facts.file))
     figure.text(left, 1 - 0.3 / height, name, size=15, weight="bold", va="center", parse_math=False)
     figure.text(left, 1 - 0.58 / height, "   ·   ".join(parts), size=10.5, color=panels.MUTED, va="center")

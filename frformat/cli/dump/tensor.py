@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -18,26 +19,57 @@ FIRST: Final = 16
 """How many raw values are shown."""
 
 
-def tensor_facts(file: FrzFile, name: str, most: int | None = None) -> dict[str, Any]:
-    """The content of one tensor as plain data, to add to what the directory tells of it.
+@dataclass(frozen=True)
+class SpectralContent:
+    """The content of a tensor that is stored as coefficients.
+
+    Attributes:
+        kept_at_tier: how many the open tier has.
+        rms: root mean square of the weights.
+        indices: of each that is listed, in zigzag order.
+        coefficients: those that are listed.
+        cumulative_energy: of each that is listed, the share of the sum of squares that it and those before it have.
+    """
+
+    kept_at_tier: int
+    rms: float
+    indices: list[list[int]]
+    coefficients: list[float]
+    cumulative_energy: list[float]
+
+
+@dataclass(frozen=True)
+class RawContent:
+    """The content of a tensor that is stored as it is.
+
+    Attributes:
+        min: the least finite value, of magnitudes if complex; None if there is none, like the following.
+        max: the greatest one.
+        mean: their mean.
+        not_finite: how many others there are.
+        first: the first values; a complex one as its two parts.
+    """
+
+    min: Any
+    max: Any
+    mean: float | None
+    not_finite: int
+    first: list[Any]
+
+
+def tensor_content(file: FrzFile, name: str, most: int | None = None) -> SpectralContent | RawContent:
+    """What is in one tensor.
 
     Args:
         file: the file.
         name: of the tensor.
         most: list only so many coefficients.
 
-    Returns:
-        For ``dct``: ``kept_at_tier``, how many coefficients the open tier has; of each its ``indices`` (in zigzag
-        order), ``coefficients`` and ``cumulative_energy`` (share of the sum of squares that it and those before it
-        have, 0 to 1); and ``rms``, the root mean square of the weights.
-        For ``raw``: ``min``, ``max`` and ``mean`` of the finite values (of magnitudes if complex; None if there are
-        none), ``not_finite``, how many are not, and the ``first`` values.
-
     Raises:
         FrzError: ``NOT_FOUND``, ``BUDGET``, or that its segment is damaged.
     """
     stored = file.stored(name)
-    return _spectrum_facts(stored, most) if isinstance(stored, Spectrum) else _raw_facts(stored)
+    return _spectral(stored, most) if isinstance(stored, Spectrum) else _raw(stored)
 
 
 def cumulative_energy(coefficients: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -46,20 +78,20 @@ def cumulative_energy(coefficients: NDArray[np.float32]) -> NDArray[np.float64]:
     return total / total[-1] if total.size and total[-1] > 0 else np.ones_like(total)
 
 
-def _spectrum_facts(spectrum: Spectrum, most: int | None) -> dict[str, Any]:
+def _spectral(spectrum: Spectrum, most: int | None) -> SpectralContent:
     elements = zigzag.element_count(spectrum.shape)
     norm = float(np.linalg.norm(np.asarray(spectrum.coefficients, np.float64)))
     listed = spectrum.kept if most is None else min(most, spectrum.kept)
-    return {
-        "kept_at_tier": spectrum.kept,
-        "rms": norm / elements**0.5 if elements else 0.0,
-        "indices": zigzag.prefix(spectrum.spectral_shape, listed).tolist(),
-        "coefficients": spectrum.coefficients[:listed].tolist(),
-        "cumulative_energy": cumulative_energy(spectrum.coefficients)[:listed].tolist(),
-    }
+    return SpectralContent(
+        kept_at_tier=spectrum.kept,
+        rms=norm / elements**0.5 if elements else 0.0,
+        indices=zigzag.prefix(spectrum.spectral_shape, listed).tolist(),
+        coefficients=spectrum.coefficients[:listed].tolist(),
+        cumulative_energy=cumulative_energy(spectrum.coefficients)[:listed].tolist(),
+    )
 
 
-def _raw_facts(array: NDArray[Any]) -> dict[str, Any]:
+def _raw(array: NDArray[Any]) -> RawContent:
     flat = array.reshape(-1)
     least, most = [], []
     total, finite = 0.0, 0
@@ -72,13 +104,13 @@ def _raw_facts(array: NDArray[Any]) -> dict[str, Any]:
             with np.errstate(over="ignore"):
                 total += float(part.sum(dtype=np.float64))
             finite += part.size
-    return {
-        "min": min(least).item() if finite else None,
-        "max": max(most).item() if finite else None,
-        "mean": total / finite if finite else None,
-        "not_finite": flat.size - finite,
-        "first": [_plain(value) for value in flat[:FIRST]],
-    }
+    return RawContent(
+        min=min(least).item() if finite else None,
+        max=max(most).item() if finite else None,
+        mean=total / finite if finite else None,
+        not_finite=flat.size - finite,
+        first=[_plain(value) for value in flat[:FIRST]],
+    )
 
 
 def _comparable(part: NDArray[Any]) -> NDArray[Any]:

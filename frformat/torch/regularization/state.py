@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from frformat import Spectrum
-from frformat.format.tiers import OF_TIERS
 from frformat.checkpoints.precision import overflow
+from frformat.format.tiers import OF_TIERS
 from frformat.torch.lowrank.layers import coded
 from frformat.torch.regularization.rounding import check_format, check_values
 from frformat.torch.regularization.spectral_tensor import SpectralTensor, places, spectral_tensors, spectrum_of
