@@ -17,6 +17,9 @@ from frformat.spectral.zigzag import element_count
 
 Array = NDArray[Any]
 
+Value = Array | Sparse | Spectrum
+"""What reading a tensor gives."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -32,7 +35,7 @@ class Entry:
 
     dtype: str
     shape: tuple[int, ...]
-    load: Callable[[], Array | Sparse | Spectrum]
+    load: Callable[[], Value]
     kind: Literal["dense", "sparse", "spectrum"] = "dense"
     format: str = "auto"
 
@@ -60,13 +63,15 @@ class Entry:
 class Checkpoint(Mapping[str, Array | Spectrum]):
     """The tensors of a file. As a mapping it can be given to :func:`frformat.save_file` as it is.
 
-    Use it as a context manager, since some kinds keep their file open.
+    Looking a sparse tensor up gives the dense one, since nothing says that it is a spectrum. Use it as a context
+    manager, since some kinds keep their file open.
 
     Attributes:
         entries: every tensor by name.
         aliases: further names for tensors, ``{name: target}`` (tied weights).
         metadata: flat text of the file.
         notes: what a user should know of how the file was understood, one line each.
+        size: bytes of the file.
         close: closes the file.
     """
 
@@ -74,6 +79,7 @@ class Checkpoint(Mapping[str, Array | Spectrum]):
     aliases: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    size: int = 0
     close: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Checkpoint:
@@ -86,7 +92,7 @@ class Checkpoint(Mapping[str, Array | Spectrum]):
 
     def __getitem__(self, name: str) -> Array | Spectrum:
         value = self.entries[name].load()
-        return value.spectrum() if isinstance(value, Sparse) else value
+        return value.dense() if isinstance(value, Sparse) else value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)

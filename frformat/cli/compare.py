@@ -157,6 +157,8 @@ def _original(
     from frformat.parity.measure import distance
 
     with open_side(path, memory_budget) as before, open_side(weights, memory_budget) as after:
+        for note in before.notes:
+            click.echo(clean(f"{path}: {note}"), err=True)
         tensors, arrays = [], {}
         for name, kind in before.kinds.items():
             arrays[name] = before.array(name)

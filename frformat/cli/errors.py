@@ -9,8 +9,9 @@ from typing import Final
 
 import click
 
+from frformat.cli import streams
 from frformat.cli.terminal import clean, print_json
-from frformat.errors import PACKAGES, DependencyError, EncodeError, FrzError
+from frformat.errors import PACKAGES, DependencyError, EncodeError, FrzError, ReadError
 from frformat.parity.errors import ReportError
 
 DIFFERENT: Final = 1
@@ -22,9 +23,6 @@ TROUBLE: Final = 2
 INTERRUPTED: Final = 130
 """Exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
 
-BROKEN_PIPE: Final = 141
-"""Exit code when the reader of the output went away: 128 + SIGPIPE."""
-
 CAUGHT: Final = (FrzError, EncodeError, ReportError, DependencyError, OSError, MemoryError)
 """What a command may raise, beside click's own errors; anything else is a defect of frformat."""
 
@@ -34,7 +32,7 @@ class ErrorFacts:
     """What ``--json`` says of an error.
 
     Attributes:
-        code: one of the format's, or ``ENCODE``, ``REPORT``, ``DEPENDENCY``, ``IO``, ``MEMORY``, ``USAGE``.
+        code: one of the format's, or ``READ``, ``ENCODE``, ``REPORT``, ``DEPENDENCY``, ``IO``, ``MEMORY``, ``USAGE``.
         reason: what is wrong, and what to do.
         file: where, or None.
         tensor: where, or None.
@@ -57,6 +55,8 @@ def facts(error: Exception) -> ErrorFacts:
     file, tensor, offset = None, None, None
     if isinstance(error, FrzError):
         code, reason, file, tensor, offset = error.code, error.reason, error.path, error.tensor, error.offset
+    elif isinstance(error, ReadError):
+        code, reason, file, tensor = "READ", error.reason, error.path, error.tensor
     elif isinstance(error, EncodeError):
         code, reason = "ENCODE", str(error)
     elif isinstance(error, ReportError):
@@ -82,7 +82,8 @@ def facts(error: Exception) -> ErrorFacts:
 def line(error: Exception) -> str:
     """An error as one line that is safe for a terminal. Raises what :func:`facts` raises."""
     told = facts(error)
-    parts = (told.file, told.code, told.reason)
+    tensor = f"tensor {told.tensor!r}: " if told.tensor is not None else ""
+    parts = (told.file, told.code, tensor + told.reason)
     text = str(error) if isinstance(error, FrzError) else ": ".join(part for part in parts if part)
     return clean(f"frformat: {text}")
 
@@ -91,13 +92,14 @@ def report(error: Exception, as_json: bool) -> int:
     """Tell the user of an error and return the exit code. Raises what :func:`facts` raises."""
     if isinstance(error, click.Abort):
         return INTERRUPTED
-    if as_json:
-        print_json({"error": facts(error)})
-    else:
-        click.echo(line(error), err=True)
+    try:
+        if as_json:
+            print_json({"error": facts(error)})
+        else:
+            click.echo(line(error), err=True)
+        sys.stdout.flush()
+    except OSError:  # nobody can be told, or what the error is about is the output itself
+        streams.silence()
+        if as_json:
+            click.echo(line(error), err=True)
     return TROUBLE
-
-
-def silence_output() -> None:
-    """Send what stdout still buffers nowhere, so that Python does not complain of a broken pipe when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

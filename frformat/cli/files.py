@@ -44,11 +44,13 @@ def source(path: str) -> IO[bytes]:
         raise
 
 
-def open_frz(path: str, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET) -> FrzFile:
-    """The file that ``path`` names, ``-`` included, its directory read; see :func:`frformat.open`."""
+def open_frz(
+    path: str, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET, name: str | None = None
+) -> FrzFile:
+    """The file that ``path`` names, ``-`` included, its directory read; errors call it ``name``."""
     file = source(path)
     try:
-        return FrzFile(file, path, tier, memory_budget)
+        return FrzFile(file, name or path, tier, memory_budget)
     except BaseException:
         file.close()
         raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -39,6 +38,10 @@ class Encoded:
     file: FileFacts
     told: dict[str, TensorReport]
 
+    def named(self, output: str) -> Encoded:
+        """The same, of a file that has got its final name since."""
+        return replace(self, file=replace(self.file, file=output))
+
     def as_json(self) -> dict[str, Any]:
         """What ``dump --json`` says of the new file, and what only the encoder knows."""
         about = {"input": self.input, "seconds": self.seconds, "notes": self.notes}
@@ -49,14 +52,14 @@ class Encoded:
         return found
 
 
-def facts(report: Report, source: str, output: str, seconds: float) -> Encoded:
+def facts(report: Report, source: str, size: int, output: str, seconds: float) -> Encoded:
     """What an encoder did, and what is in the new file."""
     with frformat.open(output) as file:
         found = file_facts(file, output)
     order = {name: index for index, name in enumerate(report.tensors)}
     tensors = sorted(found.tensors, key=lambda tensor: order.get(tensor.name, len(order)))
     told = {tensor.name: report.tensors[tensor.alias_of or tensor.name] for tensor in tensors}
-    about = InputFile(source, os.path.getsize(source))
+    about = InputFile(source, size)
     return Encoded(about, seconds, report.notes, replace(found, tensors=tensors), told)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -70,13 +71,16 @@ def show(table: Table) -> None:
     screen.print(table)
 
 
-def progress() -> Progress:
+@contextmanager
+def progress() -> Iterator[Progress]:
     """A progress bar on stderr, shown only where a person looks and gone when it is done."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(True), TimeRemainingColumn())
     screen = console(stderr=True)
-    return Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
+    bars = Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
+    with bars if screen.is_terminal else nullcontext():
+        yield bars
 
 
 def print_json(value: Any, *more: Any) -> None:

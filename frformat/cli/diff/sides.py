@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from frformat.cli.files import open_frz
-from frformat.errors import FrzError
-from frformat.format.container import MAGIC
+from frformat.errors import EncodeError, FrzError
 from frformat.format.info import TensorInfo
-from frformat.format.reader import FrzFile
+from frformat.spectral.sparse import Sparse
 from frformat.spectral.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from frformat.checkpoints import Checkpoint
+    from frformat.checkpoints.reading import File
 
 Array = NDArray[Any]
 
@@ -87,25 +87,34 @@ class Side(AbstractContextManager["Side"], ABC):
         """The tensor itself."""
 
 
-def open_side(path: str, memory_budget: int) -> Side:
-    """Open an ``.frz`` file, ``-`` for one on standard input, or any checkpoint that can be encoded.
+def open_side(path: str, memory_budget: int, entry: str | None = None, spectral: bool | None = None) -> Side:
+    """Open an ``.frz`` file or any checkpoint that can be encoded, ``-`` for one on standard input.
+
+    Args:
+        path: the file.
+        memory_budget: bytes that a tensor may take.
+        entry: for a PyTorch file that holds several state dicts, which one.
+        spectral: whether matrices of another file than ``.frz`` are spectra; None to detect it, which is noted.
 
     Raises:
         FrzError: an ``.frz`` file is not valid.
         EncodeError: another file is of no known kind, or damaged.
         OSError: it cannot be read.
     """
-    if path == "-" or path.endswith(".frz"):
-        return _FrzSide(path, memory_budget)
-    with open(path, "rb") as file:
-        is_frz = file.read(len(MAGIC)) == MAGIC
-    return _FrzSide(path, memory_budget) if is_frz else _CheckpointSide(path, memory_budget)
+    from frformat import checkpoints
+    from frformat.checkpoints.reading import on_disk
+
+    file = on_disk(sys.stdin.buffer if path == "-" else path, path)
+    if path.endswith(".frz") or checkpoints.kind_of(file.path, path) == "frz":
+        return _FrzSide(file, memory_budget)
+    return _CheckpointSide(file, memory_budget, entry, spectral)
 
 
 class _FrzSide(Side):
-    def __init__(self, path: str, memory_budget: int) -> None:
-        self._file: FrzFile = open_frz(path, memory_budget=memory_budget)
-        self.path = path
+    def __init__(self, given: File, memory_budget: int) -> None:
+        self._given = given
+        self._file = open_frz(given.path, memory_budget=memory_budget, name=given.name)
+        self.path = given.name
         self.size = self._file.container.size
         self.metadata = self._file.metadata
         self.notes = []
@@ -116,6 +125,7 @@ class _FrzSide(Side):
 
     def __exit__(self, *error: object) -> None:
         self._file.close()
+        self._given.close()
 
     def spectrum(self, name: str) -> Spectrum | None:
         return self._file.spectrum(name) if self._file.info(name).coding == "dct" else None
@@ -125,24 +135,36 @@ class _FrzSide(Side):
 
 
 class _CheckpointSide(Side):
-    def __init__(self, path: str, memory_budget: int) -> None:
+    def __init__(self, given: File, memory_budget: int, entry: str | None, spectral: bool | None) -> None:
         from frformat import checkpoints
+        from frformat.encoding import detection
 
-        self._checkpoint: Checkpoint = checkpoints.load(path)
+        self._given = given
+        entry = entry if checkpoints.kind_of(given.path) in ("pt", "sharded") else None
+        self._checkpoint: Checkpoint = checkpoints.load(given.path, entry=entry, name=given.name)
         self._budget = memory_budget
-        self.path = path
-        self.size = os.path.getsize(path)
+        self.path = given.name
+        self.size = self._checkpoint.size
         self.metadata = self._checkpoint.metadata
-        self.notes = self._checkpoint.notes
         self._entries = self._checkpoint.untied()
+        self._spectra, notes = detection.spectra(self._entries, spectral)
+        self.notes = [*self._checkpoint.notes, *notes]
         self.kinds = {name: Kind(e.dtype, e.shape, e.nbytes, None) for name, e in self._entries.items()}
 
     def __exit__(self, *error: object) -> None:
         self._checkpoint.close()
+        self._given.close()
 
     def spectrum(self, name: str) -> Spectrum | None:
-        value = self._value(name)
-        return value if isinstance(value, Spectrum) else None
+        if name not in self._spectra:
+            return None
+        value = self._entries[name].load()
+        if isinstance(value, Spectrum):
+            return value
+        try:
+            return (value if isinstance(value, Sparse) else Sparse.of(value)).spectrum()
+        except EncodeError as error:
+            raise EncodeError(f"{self.path}: tensor {name!r}: {error}") from error
 
     def array(self, name: str) -> Array:
         nbytes = self.kinds[name].nbytes
@@ -151,11 +173,8 @@ class _CheckpointSide(Side):
                 f"this needs {nbytes:,} bytes, the memory budget is {self._budget:,}; raise it if you trust the file"
             )
             raise FrzError("BUDGET", reason, path=self.path, tensor=name)
-        value = self._value(name)
-        return value.weights() if isinstance(value, Spectrum) else value
-
-    def _value(self, name: str) -> Array | Spectrum:
-        return self._checkpoint[self._checkpoint.aliases.get(name, name)]
+        spectrum = self.spectrum(name)
+        return self._entries[name].array() if spectrum is None else spectrum.weights()
 
 
 def _stored(info: TensorInfo, tier: int) -> Stored:
