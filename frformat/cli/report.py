@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
@@ -12,6 +11,7 @@ from frformat.cli import columns, terminal
 from frformat.cli.columns import Row
 from frformat.cli.dump.facts import Facts
 from frformat.cli.dump.listing import bits, ratio, values
+from frformat.cli.files import InputFile
 from frformat.cli.terminal import clean, count, dims
 from frformat.encoding import Report
 
@@ -21,20 +21,27 @@ SAID: Final = {"raw": "stored exactly", "kept": "stored as the input has them"}
 """What is said of tensors that have no line of their own, by their coding."""
 
 
-def tell(report: Report, source: str, output: str, seconds: float, *, as_json: bool) -> None:
+def tell(report: Report, given: InputFile, file: str, output: str, seconds: float, *, as_json: bool) -> None:
     """Print what became of a file.
 
     As JSON that is what ``dump --json`` says of the new file, and what only the encoder knows: ``input`` with its path
     and bytes, ``seconds``, ``notes``; and for each tensor its ``coding``, ``energy``, ``error`` and ``note`` (see
     :class:`frformat.encoding.TensorReport`). As text: the notes, a line for each tensor that is not stored exactly, and
     a summary.
+
+    Args:
+        report: what the encoder tells.
+        given: the file that was encoded.
+        file: where the new one is now.
+        output: what it is called.
+        seconds: how long it took.
+        as_json: whether to print JSON.
     """
-    with frformat.open(output) as file:
-        facts = Facts(file, output)
-        given = {"file": source, "bytes": os.path.getsize(source)}
+    with frformat.open(file) as opened:
+        facts = Facts(opened, output)
         about = {"input": given, "seconds": seconds, "notes": report.notes} | facts.summary()
         if as_json:
-            tensors = _tensors(facts, report, [*report.tensors, *file.aliases])
+            tensors = _tensors(facts, report, [*report.tensors, *opened.aliases])
             lists = {"groups": facts.groups(), "factors": facts.factors(), "tensors": tensors}
             terminal.print_json(about | lists)
         else:

@@ -41,7 +41,7 @@ class Bar:
         self._screen = terminal.console(stderr=True)
         self._bar = Progress(*columns, console=self._screen, transient=True, disable=not self._screen.is_terminal)
         self._task = self._bar.add_task(recipe.name)
-        self._shown = shown
+        self._shown = shown and self._screen.is_terminal
 
     def __enter__(self) -> Bar:
         if self._shown:
@@ -49,7 +49,8 @@ class Bar:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self._bar.stop()
+        if self._shown:
+            self._bar.stop()
 
     def step(self, run: Run) -> None:
         """Move on."""

@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 
 import frformat as frz
-from frformat import Spectrum
+from frformat import Spectrum, checkpoints
 from tests.cli.command import frformat, refused
 from tests.train.data import data_file
 
@@ -89,7 +89,7 @@ def test_what_each_tier_has_for_itself_comes_back():
 def test_spectra_come_back_as_they_were():
     assert frformat("decode", "model.frz", "-o", "out.pt", "--spectral").code == 0
     assert torch.load("out.pt", weights_only=True)["w"].layout == torch.sparse_coo
-    frformat("encode", "out.pt", "-o", "again.frz", "--tiers", "9", "-m", "licence=MIT")
+    frformat("encode", "out.pt", "-o", "again.frz", "--rule", "w: spectral", "--tiers", "9", "-m", "licence=MIT")
     frformat("encode", "model.frz", "-o", "same.frz", "--tiers", "9")
     assert Path("again.frz").read_bytes() == Path("same.frz").read_bytes()
     line = refused("decode", "model.frz", "-o", "out.npz", "--spectral")
@@ -161,3 +161,16 @@ def test_the_published_unet_survives_its_way_through_the_file():
     after = torch.load("unet.pt", weights_only=True)
     assert list(before) == list(after)
     assert all(torch.equal(tensor.to_dense(), after[name].to_dense()) for name, tensor in before.items())
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "npz", "pt"])
+def test_standard_output(kind: str):
+    frformat("decode", "model.frz", "-o", f"out.{kind}")
+    command = [sys.executable, "-m", "frformat", "decode", "model.frz", "-o", "-", "--to", kind]
+    done = subprocess.run(command, capture_output=True, check=True)
+    with checkpoints.load(done.stdout) as piped, checkpoints.load(f"out.{kind}") as written:
+        assert {name: value.tobytes() for name, value in piped.items()} == {
+            name: value.tobytes() for name, value in written.items()
+        }
+    assert b"-: 4 tensors, " in done.stderr
+    assert "cannot write a file without extension" in refused("decode", "model.frz", "-o", "-")

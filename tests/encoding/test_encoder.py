@@ -137,16 +137,17 @@ def test_reports_tell_what_quantization_costs(path: Path):
     assert exact.energy > coarse.energy
 
 
-def test_sparse_tensors_are_spectra_unless_said_otherwise(path: Path):
-    tensor = Sparse.of_spectrum(Spectrum(np.arange(1, 9, dtype=np.float32), (30, 20)))
+def test_sparse_tensors_are_spectra_where_they_look_like_it(path: Path):
+    tensor = Sparse.of_spectrum(Spectrum(np.arange(1, 19, dtype=np.float32), (30, 20)))
     source = sparse(tensor)
     report = encode(source, path)
     assert report.notes == [
-        "taken for DCT spectra, since they are sparse: 1 of 1 tensors; if they are weights, say --no-spectral"
+        "taken for DCT spectra, since all that is not zero in them fills the first 18 places of the zigzag order: "
+        "1 of 1 tensors; if they are weights, say --no-spectral"
     ]
     verify(source, path, report)
     with frformat.open(path) as file:
-        assert file.spectrum("t0").coefficients.tolist() == list(range(1, 9))
+        assert file.spectrum("t0").coefficients.tolist() == list(range(1, 19))
     encode(source, path, Policy(spectral=False))
     np.testing.assert_array_equal(frformat.load_file(path)["t0"], tensor.dense())
     encode(source, path, Policy(spectral=False, default=Rule(selection=Keep(3))))
@@ -157,7 +158,7 @@ def test_sparse_tensors_are_spectra_unless_said_otherwise(path: Path):
 def test_raw_spectra_are_rebuilt_since_a_file_gives_weights(path: Path):
     spectrum = Spectrum(np.arange(1, 9, dtype=np.float32), (30, 20))
     source = sparse(Sparse.of_spectrum(spectrum))
-    report = encode(source, path, policy("*: raw"))
+    report = encode(source, path, policy("*: raw", spectral=True))
     assert report.tensors["t0"].note == "rebuilt from its spectrum"
     verify(source, path, report)
     np.testing.assert_array_equal(frformat.load_file(path)["t0"], spectrum.weights())
@@ -166,13 +167,18 @@ def test_raw_spectra_are_rebuilt_since_a_file_gives_weights(path: Path):
 def test_spectra_can_be_cut_further(path: Path):
     tensor = Sparse.of_spectrum(Spectrum(np.arange(9, 0, -1, dtype=np.float32), (30, 20)))
     for selection, kept in ((Keep(4), 4), (Keep(0.005), 3), (Energy(0.6), 3), (MaxError(1.0), 0)):
-        told = encode(sparse(tensor), path, Policy(default=Rule(selection=selection))).tensors["t0"]
-        assert told.kept == kept
+        told = encode(sparse(tensor), path, Policy(default=Rule(selection=selection), spectral=True))
+        assert told.tensors["t0"].kept == kept
 
 
-def test_scattered_sparse_tensors_are_refused_by_name(path: Path):
+def test_scattered_sparse_tensors_are_weights(path: Path):
+    source = sparse(Sparse(np.array([0, 599]), np.ones(2, np.float32), (30, 20)))
+    report = encode(source, path)
+    assert report.notes == ["sparse, and taken for weights: 1 of 1 tensors; if they are DCT spectra, say --spectral"]
+    verify(source, path, report)
+    assert np.flatnonzero(frformat.load_file(path)["t0"]).tolist() == [0, 599]
     with pytest.raises(EncodeError, match=r"tensor 't0': 2 elements .* these are weights, not a spectrum"):
-        encode(sparse(Sparse(np.array([0, 599]), np.ones(2, np.float32), (30, 20))), path)
+        encode(source, path, Policy(spectral=True))
 
 
 def test_dense_spectra_are_detected_or_declared(path: Path):
@@ -181,7 +187,7 @@ def test_dense_spectra_are_detected_or_declared(path: Path):
     source = checkpoint({"w": dense, "bias": BIAS})
     report = encode(source, path)
     assert report.notes == [
-        "taken for DCT spectra, since all that is not zero in them lies in the first 33 places of the zigzag order: "
+        "taken for DCT spectra, since all that is not zero in them fills the first 33 places of the zigzag order: "
         "1 of 2 tensors; if they are weights, say --no-spectral"
     ]
     detected = path.read_bytes()

@@ -85,7 +85,7 @@ def _list(path: str, stats: bool, tier: int | None, memory_budget: int, as_json:
         if error is not None:
             error.path = path
         if as_json:
-            told = {"checksums": checksums, "error": None if error is None else errors.as_dict(error)}
+            told = {"checksums": checksums, "error": None if error is None else errors.facts(error)}
             lists = {"groups": facts.groups(), "factors": facts.factors(), "tensors": facts.tensors()}
             print_json(facts.summary() | told | lists)
         else:
