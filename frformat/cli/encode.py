@@ -129,9 +129,9 @@ def encode(
             report.notes.append("--tiers is for spectra, and there are none: say --keep, --energy or --max-error")
         if format != "auto" and codings <= {"raw", "kept"}:
             report.notes.append("--format is for spectra and for float tensors of rank 2 or more, and there are none")
-        given = InputFile(source, checkpoint.size)
+        read = InputFile(source, checkpoint.size)
         with telling(output):
-            reports.tell(report, given, target, output, time.perf_counter() - start, as_json=as_json)
+            reports.tell(report, read, target, output, time.perf_counter() - start, as_json=as_json)
 
 
 def _run(checkpoint: Checkpoint, output: str, policy: Policy, **options: Any) -> Report:
