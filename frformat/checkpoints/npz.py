@@ -16,7 +16,7 @@ from frformat.errors import EncodeError
 from frformat.format.atomic import replacing
 from frformat.spectral.zigzag import element_count
 
-WIDER: Final = ("bf16", "f8_e4m3", "f8_e5m2")
+WIDER: Final = ("bf16", "f8_e4m3", "f8_e5m2", "f8_e8m0")
 """Element types that NumPy's files cannot name; float32 holds their values exactly."""
 
 

@@ -39,6 +39,7 @@ NAMES: Final = {
     "C64": "c64",
     "F8_E4M3": "f8_e4m3",
     "F8_E5M2": "f8_e5m2",
+    "F8_E8M0": "f8_e8m0",
 }
 """Element types: this format's names and ours."""
 

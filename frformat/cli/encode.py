@@ -130,8 +130,12 @@ def encode(
         if format != "auto" and codings <= {"raw", "kept"}:
             report.notes.append("--format is for spectra and for float tensors of rank 2 or more, and there are none")
         read = InputFile(source, checkpoint.size)
-        with telling(output):
-            reports.tell(report, read, target, output, time.perf_counter() - start, as_json=as_json)
+        found = reports.encoded(report, read, target, output, time.perf_counter() - start)
+    with telling(output):
+        if as_json:
+            found.print_json()
+        else:
+            reports.show(found)
 
 
 def _run(checkpoint: Checkpoint, output: str, policy: Policy, **options: Any) -> Report:

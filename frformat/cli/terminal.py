@@ -100,23 +100,23 @@ def print_json(value: Any, *more: Any) -> None:
             element on each line; it is never held as a whole.
         more: dataclasses or dicts whose members are to be added to those of ``value``.
     """
-    if isinstance(value, dict) and any(isinstance(item, Iterator) for item in value.values()):
-        _print_members(value)
-        return
     document = as_json(value)
     for part in more:
         document |= as_json(part)
-    click.echo(json.dumps(document, indent=2, allow_nan=False))
+    if isinstance(document, dict) and any(isinstance(item, Iterator) for item in document.values()):
+        _print_members(document)
+    else:
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
 
 
-def _print_members(value: dict[str, Any]) -> None:
+def _print_members(document: dict[str, Any]) -> None:
     before = "{\n"
-    for key, item in value.items():
+    for key, item in document.items():
         click.echo(f"{before}  {json.dumps(key)}: ", nl=False)
         if isinstance(item, Iterator):
             _print_array(item)
         else:
-            click.echo(json.dumps(as_json(item), indent=2, allow_nan=False).replace("\n", "\n  "), nl=False)
+            click.echo(json.dumps(item, indent=2, allow_nan=False).replace("\n", "\n  "), nl=False)
         before = ",\n"
     click.echo("\n}")
 

@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 
 import frformat as frz
-from frformat import Spectrum, checkpoints
+from frformat import PerTier, Spectrum, checkpoints
 from tests.cli.command import frformat, refused
 from tests.train.data import data_file
 
@@ -75,15 +75,15 @@ def test_a_tier_is_a_smaller_model():
 
 
 def test_what_each_tier_has_for_itself_comes_back():
-    rows = np.arange(6, dtype=np.float32).reshape(2, 3)
-    frz.save_file(TENSORS | {"m": np.full(3, 9, np.float32), "m@tiers": rows}, "rows.frz", tiers=[3, 9])
-    for tier, expected in enumerate([*rows.tolist(), [9] * 3]):
-        frformat("decode", "rows.frz", "-o", f"{tier}.npz", "--tier", str(tier))
+    means = np.arange(9, dtype=np.float32).reshape(3, 3)
+    frz.save_file(TENSORS | {"m": PerTier(list(means))}, "tiers.frz", tiers=[3, 9])
+    for tier, expected in enumerate(means):
+        frformat("decode", "tiers.frz", "-o", f"{tier}.npz", "--tier", str(tier))
         found = read(f"{tier}.npz")
         assert set(found) == {"w", "half", "steps", "m"}
-        assert found["m"].tolist() == expected
-    frformat("decode", "rows.frz", "-o", "rows.safetensors")
-    assert frformat("diff", "rows.frz", "rows.safetensors").code == 0
+        assert found["m"].tolist() == expected.tolist()
+    frformat("decode", "tiers.frz", "-o", "tiers.safetensors")
+    assert frformat("diff", "tiers.frz", "tiers.safetensors").code == 0
 
 
 def test_spectra_come_back_as_they_were():
@@ -127,7 +127,12 @@ def test_a_damaged_file_is_one_line_and_leaves_nothing(folder: Path, output: str
         (("missing.frz", "-o", "out.npz"), "missing.frz: IO: No such file or directory"),
         (("model.frz", "-o", "out.onnx"), "ENCODE: out.onnx: cannot write .onnx; take one of .safetensors, .npz"),
         (("model.frz", "-o", "out.npz", "--tier", "5"), "model.frz: TIER: tier 5 of 2 is asked for"),
-        (("model.frz", "-o", "out.npz", "--memory-budget", "1KB"), "model.frz: BUDGET: this needs"),
+        (("model.frz", "-o", "out.npz", "--memory-budget", "10KB"), "model.frz: BUDGET: this needs"),
+        (
+            ("model.frz", "-o", "out.npz", "--memory-budget", "1KB"),
+            "model.frz: BUDGET: opening takes more than the memory budget of 1,000 bytes",
+        ),
+        (("model.frz", "-o", "out.npz", "--memory-budget", "100B"), "model.frz: BUDGET: the directory has "),
         (("model.frz", "-o", "out.pt", "--memory-budget", "100KB"), "model.frz: BUDGET: a .pt file is made in memory"),
         (("model.frz", "-o", "nowhere/out.npz"), "nowhere/out.npz: IO: there is no folder nowhere"),
         (("model.frz",), "USAGE: Missing option '-o'"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from frformat.cli import terminal
@@ -72,7 +71,7 @@ def _how(stored: Stored) -> tuple[str, str, str, str, str]:
     """How a tensor is stored, in words, in the order of :data:`HOW`."""
     kept = "all" if stored.kept is None else count(stored.kept)
     view = "none" if stored.view is None else dims(stored.view)
-    written = values(asdict(stored))
+    written = values(stored.dtype, stored.format, stored.step, stored.offsets)
     return bases(stored.bases) or "none", written, kept, view, stored.coder
 
 
