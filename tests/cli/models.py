@@ -24,7 +24,7 @@ METADATA = {"license": "MIT", "n\x1b[31m": "two\nlines \u202e[bold]x[/bold]"}
 
 
 def write_model(path: Path, **options: object) -> Path:
-    """A file with spectra, a view, raw tensors, an alias, metadata and three tiers."""
+    """A file with spectra, a view, plain tensors, an alias, metadata and three tiers."""
     options = {"metadata": METADATA, "aliases": {"tied": "conv.weight"}, "format": "f16", "tiers": [5, 12]} | options
     frz.save_file(TENSORS, path, **options)  # type: ignore[arg-type]
     return path
@@ -39,7 +39,7 @@ def tier_ends(path: Path) -> tuple[int, ...]:
 def segment_offset(path: Path) -> int:
     """The offset of the first byte of the first segment."""
     with frz.open(path) as file:
-        return file.container.extents[0].offset
+        return next(file.container.extents.present(1)).offset
 
 
 def damaged(path: Path, offset: int) -> Path:

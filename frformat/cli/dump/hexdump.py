@@ -49,7 +49,7 @@ def as_json(layout: Layout, path: str) -> dict[str, Any]:
         "bytes": layout.size,
         "ranges": [asdict(part) for part in layout.ranges],
         "directory": fields,
-        "error": None if layout.error is None else errors.as_dict(layout.error),
+        "error": None if layout.error is None else errors.facts(layout.error),
     }
 
 
