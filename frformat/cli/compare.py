@@ -14,7 +14,7 @@ import click
 from frformat.cli import errors, terminal
 from frformat.cli.options import json_option, memory_option, tier_option
 from frformat.cli.output import force_option, writing
-from frformat.cli.terminal import clean, print_json
+from frformat.cli.terminal import clean, echo, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,7 +158,7 @@ def _original(
 
     with open_side(path, memory_budget) as before, open_side(weights, memory_budget) as after:
         for note in before.notes:
-            click.echo(clean(f"{path}: {note}"), err=True)
+            echo(clean(f"{path}: {note}"), err=True)
         tensors, arrays = [], {}
         for name, kind in before.kinds.items():
             arrays[name] = before.array(name)

@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from frformat.cli import streams
-from frformat.cli.terminal import clean, print_json
+from frformat.cli.terminal import clean, echo, print_json
 from frformat.errors import PACKAGES, DependencyError, EncodeError, FrzError, ReadError
 from frformat.parity.errors import ReportError
 
@@ -96,10 +96,10 @@ def report(error: Exception, as_json: bool) -> int:
         if as_json:
             print_json({"error": facts(error)})
         else:
-            click.echo(line(error), err=True)
+            echo(line(error), err=True)
         sys.stdout.flush()
     except OSError:  # nobody can be told, or what the error is about is the output itself
         streams.silence()
         if as_json:
-            click.echo(line(error), err=True)
+            echo(line(error), err=True)
     return TROUBLE

@@ -50,6 +50,14 @@ def axes(numbers: Sequence[int]) -> str:
     return f"{'axis' if len(numbers) == 1 else 'axes'} {', '.join(map(str, numbers))}"
 
 
+def echo(text: str = "", *, nl: bool = True, err: bool = False) -> None:
+    """Print a text, without styles where no terminal takes them.
+
+    The encoding of the stream holds, which Click would replace if it is ASCII: what it lacks becomes an escape.
+    """
+    click.echo(text, nl=nl, file=sys.stderr if err else sys.stdout)
+
+
 def console(*, stderr: bool = False) -> Console:
     """A console that takes no text for markup, and does not cut lines when they go to a file or a pipe."""
     from frformat.cli.console import PlainConsole
@@ -106,28 +114,28 @@ def print_json(value: Any, *more: Any) -> None:
     if isinstance(document, dict) and any(isinstance(item, Iterator) for item in document.values()):
         _print_members(document)
     else:
-        click.echo(json.dumps(document, indent=2, allow_nan=False))
+        echo(json.dumps(document, indent=2, allow_nan=False))
 
 
 def _print_members(document: dict[str, Any]) -> None:
     before = "{\n"
     for key, item in document.items():
-        click.echo(f"{before}  {json.dumps(key)}: ", nl=False)
+        echo(f"{before}  {json.dumps(key)}: ", nl=False)
         if isinstance(item, Iterator):
             _print_array(item)
         else:
-            click.echo(json.dumps(item, indent=2, allow_nan=False).replace("\n", "\n  "), nl=False)
+            echo(json.dumps(item, indent=2, allow_nan=False).replace("\n", "\n  "), nl=False)
         before = ",\n"
-    click.echo("\n}")
+    echo("\n}")
 
 
 def _print_array(items: Iterator[Any]) -> None:
     before = "["
     while some := list(islice(items, LINES)):
         lines = ",\n    ".join(json.dumps(as_json(item), allow_nan=False) for item in some)
-        click.echo(f"{before}\n    {lines}", nl=False)
+        echo(f"{before}\n    {lines}", nl=False)
         before = ","
-    click.echo("[]" if before == "[" else "\n  ]", nl=False)
+    echo("[]" if before == "[" else "\n  ]", nl=False)
 
 
 def _least_width(table: Table) -> int:

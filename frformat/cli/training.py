@@ -108,11 +108,11 @@ def report(recipe: Recipe, outcome: Outcome, rows: list[Row], as_json: bool) -> 
     for name, value in outcome.figures.items():
         table.add_row(name, f"{value:.4f}", f"{outcome.decoded[name]:.4f}")
     terminal.show(table)
-    click.echo()
+    terminal.echo()
     if outcome.tiers:
         terminal.show(_tiers(recipe, outcome))
-        click.echo()
-    click.echo(
+        terminal.echo()
+    terminal.echo(
         terminal.clean(
             f"{outcome.path}: {terminal.count(outcome.nbytes, 'byte')}, {outcome.numbers:,} numbers for "
             f"{outcome.weights:,} weights. Outputs differ from the trained model's by at most {outcome.difference:.1e} "

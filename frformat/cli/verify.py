@@ -10,7 +10,7 @@ import click
 from frformat.cli import errors
 from frformat.cli.files import open_frz
 from frformat.cli.options import json_option, memory_option
-from frformat.cli.terminal import clean, count, print_json, progress
+from frformat.cli.terminal import clean, count, echo, print_json, progress
 from frformat.format.reader import FrzFile
 
 HELP: Final = """Check each FILE whole: structure, checksums, streams and values.
@@ -63,7 +63,7 @@ def verify(files: tuple[str, ...], rebuild: bool, memory_budget: int, as_json: b
         if as_json:
             continue
         if error is None:
-            click.echo(_line(result))
+            echo(_line(result))
         else:
             errors.report(error, as_json)
     if as_json:

@@ -37,7 +37,7 @@ def only_the_input_is_there(folder: Path) -> bool:
 def test_lossless_by_default():
     outcome = frformat("encode", "model.npz", "-o", "model.frz", "--verify")
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out.splitlines()[0].startswith("4 tensors raw, ")
+    assert outcome.out.splitlines()[0].startswith("4 tensors stored exactly, ")
     assert outcome.out.splitlines()[1].startswith(f"model.frz: {os.path.getsize('model.frz'):,} bytes, ")
     back = frz.load_file("model.frz")
     with np.load("model.npz") as source:
@@ -47,13 +47,13 @@ def test_lossless_by_default():
 def test_a_table_tells_what_became_of_each_matrix():
     outcome = frformat("encode", "model.npz", "-o", "model.frz", "--energy", "100%")
     lines = outcome.out.splitlines()
-    assert lines[0].split() == ["tensor", "shape", "kept", "values", "energy", "error", "bytes"]
+    assert lines[0].split() == ["tensor", "shape", "kept", "values", "energy", "error", "bytes", "bits"]
     row = next(line for line in lines if line.startswith("smooth")).split()
     assert row[1] == "64×32×3×3"
     assert int(row[2]) <= 33
     assert "noise stays as it is: " in outcome.out
     assert " coefficients would hardly be smaller\n" in outcome.out
-    assert "3 tensors raw" in outcome.out
+    assert "3 tensors stored exactly" in outcome.out
 
 
 def test_json_tells_the_same_and_more():
@@ -77,7 +77,8 @@ def test_rules_formats_tiers_and_compression_reach_the_file():
     assert "view" in outcome.out.splitlines()[0]
     with frz.open("model.frz") as file:
         smooth, bias, noise = (file.info(name) for name in ("smooth", "bias", "noise"))
-    assert (smooth.kept, smooth.format, smooth.view) == ((2, 10, 20), "i8", (64, 288))
+    assert (smooth.kept, smooth.format, smooth.view) == ((2, 10, 20), None, (64, 288))
+    assert smooth.step is not None
     assert (bias.kept, bias.format, bias.coder) == ((2, 2, 3), "bf16", "none")
     assert (noise.kept, noise.format) == ((2, 5, 9), "bf16")
 
@@ -109,17 +110,36 @@ def test_the_published_unet_in_two_commands():
 
 
 def test_options_without_effect_are_told():
-    outcome = frformat("encode", "model.npz", "-o", "model.frz", "--format", "q8")
-    assert outcome.out.startswith("--format and --tiers are for spectra, and there are none: say --keep")
+    outcome = frformat("encode", "model.npz", "-o", "model.frz", "--format", "q8", "--tiers", "3")
+    assert outcome.out.startswith("--tiers is for spectra, and there are none: say --keep")
+    np.savez("bias.npz", bias=NOISE[0], steps=np.array(7))
+    outcome = frformat("encode", "bias.npz", "-o", "bias.frz", "--format", "q8")
+    assert outcome.out.startswith("--format is for spectra and for float tensors of rank 2 or more, and there are none")
+
+
+def test_weights_are_rounded_without_a_transform():
+    outcome = frformat("encode", "model.npz", "-o", "model.frz", "--format", "q8", "--verify")
+    assert outcome.code == 0
+    row = next(line for line in outcome.out.splitlines() if line.startswith("noise"))
+    assert "offsets on axis 0" in row
+    assert "2 tensors stored exactly" in outcome.out
+    back = frz.load_file("model.frz")
+    for name, array in (("noise", NOISE), ("smooth", SMOOTH)):
+        largest = np.abs(array).reshape(len(array), -1).max(axis=1)
+        error = np.abs(back[name] - array).reshape(len(array), -1).max(axis=1)
+        assert (error <= largest / 127).all()
+    again = frformat("encode", "model.frz", "-o", "again.frz", "--verify")
+    assert "2 tensors stored as the input has them" in again.out
+    assert Path("again.frz").read_bytes() == Path("model.frz").read_bytes()
 
 
 def test_spectra_can_be_declared_or_denied():
     tensor = torch.sparse_coo_tensor([[0, 0, 1], [0, 1, 0]], [3.0, 2.0, 1.0], (50, 40), check_invariants=True)
     torch.save({"w": tensor}, "sparse.pt")
-    for options, coding in (((), "raw"), (("--spectral",), "dct"), (("--no-spectral",), "raw")):
+    for options, spectral in (((), False), (("--spectral",), True), (("--no-spectral",), False)):
         frformat("encode", "sparse.pt", "-o", "model.frz", "--force", *options)
         with frz.open("model.frz") as file:
-            assert file.info("w").coding == coding
+            assert file.info("w").spectral is spectral
 
 
 def test_the_file_can_be_its_own_input():

@@ -9,7 +9,7 @@ import click
 from frformat.cli import errors
 from frformat.cli.files import open_frz, source
 from frformat.cli.options import json_option, memory_option, tier_option
-from frformat.cli.terminal import clean, print_json
+from frformat.cli.terminal import clean, echo, print_json
 from frformat.errors import FrzError
 from frformat.format.reader import FrzFile
 
@@ -139,5 +139,5 @@ def _plot(path: str, picture: str, tier: int | None, memory_budget: int, as_json
     if as_json:
         print_json({"file": path, "plot": picture})
     else:
-        click.echo(clean(f"{picture}: drawn"))
+        echo(clean(f"{picture}: drawn"))
     return 0

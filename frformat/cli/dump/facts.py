@@ -150,7 +150,7 @@ class TensorFacts:
         offsets: the axes that have step offsets, or None.
         coder: of its group.
         group: its number.
-        bytes: of the file that are its own, or about its share if others share its segments.
+        bytes: of the file that are its own, or about its share if others share its segments; 0 for an alias.
         bytes_exact: which of the two.
         bits_per_parameter: ``bytes`` as bits for each element; None if there are none.
         nonzero: values that are not 0; None if they were not counted.

@@ -62,11 +62,12 @@ def _directory(tensor: TensorFacts, nonzero: int, tiers: Sequence[TierFacts]) ->
     yield "dtype", tensor.dtype
     if tensor.bases:
         yield "bases", bases(tensor.bases)
-    about = "" if tensor.bytes_exact else "about "
-    size = f"{about}{count(tensor.bytes, 'byte')}"
-    if tensor.bits_per_parameter is not None:
-        size += f", {bits(tensor.bits_per_parameter)} bits per parameter"
-    yield "stored", f"{written(tensor)}, coder {tensor.coder}, group {tensor.group}, {size}"
+    stored = f"{written(tensor)}, coder {tensor.coder}, group {tensor.group}"
+    if tensor.alias_of is None:
+        stored += f", {'' if tensor.bytes_exact else 'about '}{count(tensor.bytes, 'byte')}"
+        if tensor.bits_per_parameter is not None:
+            stored += f", {bits(tensor.bits_per_parameter)} bits per parameter"
+    yield "stored", stored
     what = count(tensor.numbers, "coefficient" if tensor.kind == "spectrum" else "number")
     each = kept(tensor, tiers) if len(tiers) > 1 else ""
     yield "kept", f"{what}, {count(nonzero)} not 0" + (f" (per tier: {each})" if each else "")

@@ -124,7 +124,7 @@ class Survey:
     def _tensor(self, info: TensorInfo, factor: int | None = None, *, boxed: bool = False) -> TensorFacts:
         tier = self._file.tier
         row = self._starts[info.group] + info.index
-        size = float(self._shares[row])
+        size = 0.0 if info.alias_of is not None else float(self._shares[row])
         return TensorFacts(
             name=info.name,
             factor=factor,
