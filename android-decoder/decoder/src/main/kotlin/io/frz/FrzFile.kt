@@ -3,6 +3,7 @@ package io.frz
 import io.frz.internal.Budget
 import io.frz.internal.Loader
 import io.frz.internal.Model
+import io.frz.internal.Request
 import io.frz.internal.container.BufferSource
 import io.frz.internal.container.Container
 import io.frz.internal.container.FileSource
@@ -86,9 +87,9 @@ public class FrzFile private constructor(private val container: Container, optio
 
     /** Rebuilds the tensor called [name] in memory of its own, outside the heap. */
     @Throws(IOException::class)
-    public fun load(name: String): FrzTensor {
+    public fun load(name: String): FrzTensor = Request.of(name) {
         val info = tensor(name)
-        return FrzTensor(name, info.dtype, info.shape, loader.load(info, null))
+        FrzTensor(name, info.dtype, info.shape, loader.load(info, null))
     }
 
     /**
@@ -98,7 +99,7 @@ public class FrzFile private constructor(private val container: Container, optio
      * @throws IllegalArgumentException if fewer bytes remain in [target] than [TensorInfo.bytes]
      */
     @Throws(IOException::class)
-    public fun loadInto(name: String, target: ByteBuffer) {
+    public fun loadInto(name: String, target: ByteBuffer): Unit = Request.of(name) {
         val info = tensor(name)
         val memory = portion(target, info)
         loader.load(info, memory)
@@ -107,7 +108,7 @@ public class FrzFile private constructor(private val container: Container, optio
 
     /** Rebuilds all of the [model]. Aliases are among the keys and share the memory of what they stand for. */
     @Throws(IOException::class)
-    public fun loadAll(): Map<String, FrzTensor> {
+    public fun loadAll(): Map<String, FrzTensor> = Request.of(null) {
         val loaded = HashMap<String, FrzTensor>()
         loader.loadAll { info, memory -> loaded[info.name] = rebuilt(info, memory) }
         val all = model.associateTo(LinkedHashMap()) { it.name to loaded.getValue(it.name) }
@@ -115,7 +116,7 @@ public class FrzFile private constructor(private val container: Container, optio
             val target = loaded[name] ?: continue
             all[alias] = FrzTensor(alias, target.dtype, target.shape, target.buffer)
         }
-        return all
+        all
     }
 
     /**
@@ -124,8 +125,8 @@ public class FrzFile private constructor(private val container: Container, optio
      * largest tensor; copy what has to outlive the visit.
      */
     @Throws(IOException::class)
-    public fun forEach(visitor: TensorVisitor) {
-        loader.forEach { info, memory -> visitor.visit(rebuilt(info, memory.slice())) }
+    public fun forEach(visitor: TensorVisitor): Unit = Request.of(null) { request ->
+        loader.forEach { info, memory -> visit(request, visitor, info, memory) }
     }
 
     /**
@@ -135,9 +136,9 @@ public class FrzFile private constructor(private val container: Container, optio
      * @throws IllegalArgumentException if fewer bytes remain in a buffer than [TensorInfo.bytes]
      */
     @Throws(IOException::class)
-    public fun forEach(memory: TensorMemory, visitor: TensorVisitor) {
-        val allocate = { info: TensorInfo -> memory.memory(info)?.let { portion(it, info) } }
-        loader.forEach(0, allocate) { info, bytes -> visitor.visit(rebuilt(info, bytes.slice())) }
+    public fun forEach(memory: TensorMemory, visitor: TensorVisitor): Unit = Request.of(null) { request ->
+        val allocate = { info: TensorInfo -> request.outside { memory.memory(info) }?.let { portion(it, info) } }
+        loader.forEach(0, allocate) { info, bytes -> visit(request, visitor, info, bytes) }
     }
 
     /**
@@ -146,15 +147,15 @@ public class FrzFile private constructor(private val container: Container, optio
      * @throws IllegalArgumentException if the tensor is not stored by them, see [TensorInfo.coding]
      */
     @Throws(IOException::class)
-    public fun coefficients(name: String): FloatArray {
+    public fun coefficients(name: String): FloatArray = Request.of(name) {
         val info = tensor(name)
         require(info.coding == Coding.DCT) { "tensor ${quote(name)} is stored as ${info.coding.label}, not as dct" }
-        return loader.coefficients(info)
+        loader.coefficients(info)
     }
 
     /** Decodes everything up to [tier] without rebuilding it, and throws at the first fault. */
     @Throws(IOException::class)
-    public fun verify(): Unit = loader.verify()
+    public fun verify(): Unit = Request.of(null) { loader.verify() }
 
     /** Lets go of the file on disk, if there is one. What has been loaded stays. */
     @Throws(IOException::class)
@@ -168,6 +169,11 @@ public class FrzFile private constructor(private val container: Container, optio
         val memory = target.duplicate()
         memory.limit(memory.position() + info.bytes.toInt())
         return memory
+    }
+
+    private fun visit(request: Request, visitor: TensorVisitor, info: TensorInfo, memory: ByteBuffer) {
+        val tensor = rebuilt(info, memory.slice())
+        request.outside { visitor.visit(tensor) }
     }
 
     private fun rebuilt(info: TensorInfo, memory: ByteBuffer) = FrzTensor(info.name, info.dtype, info.shape, memory)
@@ -206,7 +212,7 @@ public class FrzFile private constructor(private val container: Container, optio
         private fun open(source: Source, options: FrzOptions): FrzFile {
             var opened = false
             try {
-                return Budget.parsing { FrzFile(Container.open(source, options), options) }.also { opened = true }
+                return Request.of(null) { FrzFile(Container.open(source, options), options) }.also { opened = true }
             } finally {
                 if (!opened) source.close()
             }
