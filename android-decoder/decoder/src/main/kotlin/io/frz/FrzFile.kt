@@ -15,13 +15,15 @@ import java.io.File
 import java.io.IOException
 import java.io.InputStream
 import java.nio.ByteBuffer
+import java.util.Collections
 
 /**
  * An open `.frz` file: says what is inside without decoding it, and rebuilds the tensors that are asked for.
  *
  * A damaged file is never decoded: what does not match its checksum, or the format, is an [FrzException] that names the
  * tensor or the byte, whatever the bytes are. Memory is declared before it is taken: a request that needs more than
- * [FrzOptions.memoryBudget] is refused with [ErrorCode.BUDGET].
+ * [FrzOptions.memoryBudget] is refused with [ErrorCode.BUDGET], and so is opening a file with a list of tensors that
+ * long.
  *
  * ```
  * FrzFile.open(File("model.frz")).use { file ->
@@ -33,35 +35,40 @@ import java.nio.ByteBuffer
  * Instances may be used by several threads at once.
  */
 public class FrzFile private constructor(private val container: Container, options: FrzOptions) : Closeable {
-    /** How the tensors are stored together, in the order of the file. */
-    public val groups: List<GroupInfo> = container.directory.groups.map { group ->
-        GroupInfo(group, group.names.indices.map { TensorInfo(group, it, container.tier) })
-    }
+    private val directory = container.directory
 
     /** What the file says about each of its tensors, in the order of the file. */
-    public val tensors: List<TensorInfo> = groups.flatMap { it.tensors }
+    public val tensors: List<TensorInfo> = ArrayList<TensorInfo>(directory.tensors).let { all ->
+        for (group in directory.groups) for (i in group.names.indices) all.add(TensorInfo(group, i, container.tier))
+        Collections.unmodifiableList(all)
+    }
 
-    private val atTier = Model(tensors, container.directory.tiers, container.tier)
+    /** How the tensors are stored together, in the order of the file. */
+    public val groups: List<GroupInfo> = Collections.unmodifiableList(
+        directory.groups.map { GroupInfo(it, tensors.subList(it.names.first, it.names.first + it.names.size)) }
+    )
+
+    private val atTier = Model(tensors, directory, container.tier)
     private val loader = Loader(container, groups, atTier, options)
-    private val byName: Map<String, TensorInfo>
 
     /** The tensors of the model, in the order of the file: all [tensors] but those that hold [rows]. */
-    public val model: List<TensorInfo> get() = atTier.tensors
+    public val model: List<TensorInfo> = Collections.unmodifiableList(atTier.tensors)
 
     /**
      * Raw tensors that smaller tiers have otherwise, such as running statistics, and the tensors whose rows are theirs.
      * At a smaller tier, whatever loads the former gives its row; the latter are loaded by their own names only.
      */
-    public val rows: Map<String, String> = atTier.rows.mapValues { it.value.name }
+    public val rows: Map<String, String> =
+        Collections.unmodifiableMap(atTier.rows.entries.associate { it.key.name to it.value.name })
 
     /** Further names of tensors, such as those of tied weights, and the names that they stand for. */
-    public val aliases: Map<String, String> = container.directory.aliases
+    public val aliases: Map<String, String> = Collections.unmodifiableMap(directory.aliases())
 
     /** Texts about the model: licence, source, accuracy … Nothing in them changes how the file is decoded. */
-    public val metadata: Map<String, String> = container.directory.metadata
+    public val metadata: Map<String, String> = Collections.unmodifiableMap(directory.metadata)
 
     /** How many capacity levels the complete file has. */
-    public val tiers: Int get() = container.directory.tiers
+    public val tiers: Int get() = directory.tiers
 
     /** How many of them are here, from the first; fewer than [tiers] if the file was cut after one. */
     public val tiersPresent: Int get() = container.tiersPresent
@@ -69,21 +76,20 @@ public class FrzFile private constructor(private val container: Container, optio
     /** The capacity level that is decoded. */
     public val tier: Int get() = container.tier
 
-    init {
-        byName = tensors.associateByTo(HashMap()) { it.name }
-        aliases.forEach { (name, target) -> byName[name] = byName.getValue(target) }
-    }
-
     /** Whether [name] is a tensor of the file, or an alias of one. */
-    public operator fun contains(name: String): Boolean = name in byName
+    public operator fun contains(name: String): Boolean = directory.find(name) >= 0
 
     /** What the file says about the tensor called [name]; [ErrorCode.NOT_FOUND] if there is none. */
     @Throws(FrzException::class)
-    public fun tensor(name: String): TensorInfo = byName[name] ?: throw FrzException(
-        ErrorCode.NOT_FOUND,
-        "the file holds ${tensors.size} tensors, but none of this name",
-        name
-    )
+    public fun tensor(name: String): TensorInfo {
+        val number = directory.find(name)
+        if (number >= 0) return tensors[number]
+        throw FrzException(
+            ErrorCode.NOT_FOUND,
+            "the file holds ${tensors.size} tensors, but none of this name",
+            name
+        )
+    }
 
     /** Rebuilds the tensor called [name] in memory of its own, outside the heap. */
     @Throws(IOException::class)

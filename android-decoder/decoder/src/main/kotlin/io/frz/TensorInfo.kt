@@ -2,6 +2,7 @@ package io.frz
 
 import io.frz.internal.container.Group
 import io.frz.internal.dct.Zigzag
+import java.util.Collections
 
 /** What a file says about one tensor; known without decoding it. */
 public class TensorInfo internal constructor(
@@ -16,7 +17,7 @@ public class TensorInfo internal constructor(
     public val dtype: DType get() = record.dtype
 
     /** Its axis lengths, none for a scalar. Each call gives a new array. */
-    public val shape: LongArray get() = record.shapes[index].clone()
+    public val shape: LongArray get() = record.shape(index)
 
     /** How many elements it has. */
     public val elements: Long get() = record.elements[index]
@@ -37,14 +38,14 @@ public class TensorInfo internal constructor(
     public val step: Double? get() = record.steps?.let { io.frz.internal.coding.stepSize(it[index]) }
 
     /** The shape in which its spectrum is taken, or null if that is [shape]. Each call gives a new array. */
-    public val view: LongArray? get() = record.views?.get(index)?.clone()
+    public val view: LongArray? get() = record.view(index)
 
     /** How many coefficients the opened tier holds; 0 unless [coding] is [Coding.DCT]. */
     public val kept: Int get() = record.kept(tier, index)
 
     /** How many coefficients each tier of the file holds together with those before it; empty unless they are `dct`. */
     public val keptByTier: List<Int>
-        get() = if (coding == Coding.DCT) record.kept.map { it[index] } else emptyList()
+        get() = Collections.unmodifiableList(List(record.kept?.tiers ?: 0) { record.kept(it, index) })
 
     /** The corner of the spectrum that contains the kept coefficients, or null. Each call gives a new array. */
     public val box: LongArray?
@@ -65,7 +66,7 @@ public class GroupInfo internal constructor(internal val record: Group, public v
     public val coder: Coder get() = record.coder
 
     /** The stored bytes of each tier, without checksums. */
-    public val sizes: List<Long> get() = record.sizes.toList()
+    public val sizes: List<Long> get() = Collections.unmodifiableList(record.sizes.asList())
 
     /** The stored bytes of all tiers, without checksums. */
     public val storedBytes: Long get() = record.sizes.sum()

@@ -183,6 +183,26 @@ class DirectoryTest {
     }
 
     @Test
+    fun `names together are within limits`() {
+        val prefix = "x".repeat(1020)
+        fun file(count: Int, last: String) = FrzBuilder().apply { deflated = true }.group(
+            mapOf(
+                0 to 0,
+                1 to 1,
+                2 to List(count) { listOf(if (it == 0) 0 else 1020, (if (it == 0) prefix else "") + "%04x".format(it)) }
+                    .flatten(),
+                3 to List(count) { listOf(0) },
+                4 to 0,
+                5 to listOf(0)
+            )
+        ).with(2, listOf(listOf(last, prefix + "0000"))).build()
+        val most = FrzFile.open(file((1 shl 16) - 1, "y".repeat(1024)))
+        assertEquals(1 shl 16, most.tensors.size + most.aliases.size)
+        assertTrue(prefix + "fffe" in most && prefix + "ffff" !in most)
+        refuses(ErrorCode.LIMIT, file(1 shl 16, "y"))
+    }
+
+    @Test
     fun `shapes are within limits`() {
         fun shape(vararg axes: Any) =
             FrzBuilder().dct("w", listOf(), floatArrayOf(), 3 to listOf(axes.toList()), 5 to listOf(0)).build()

@@ -12,6 +12,7 @@ internal object Limits {
     const val TIERS = 256
     const val FEATURES = 256
     const val NAME_BYTES = 1024
+    const val NAMES_BYTES = 1L shl 26
     const val NESTING = 16
     const val STEP_MIN = -2016L
     const val STEP_MAX = 2031L

@@ -2,41 +2,57 @@ package io.frz.internal
 
 import io.frz.Coding
 import io.frz.TensorInfo
+import io.frz.internal.container.Directory
 
 /**
  * The tensors of a model as one tier has them: each in itself, or in a row of another tensor of the file; section 4.1
  * of the specification.
+ *
+ * @param stored all tensors of the file, by their numbers
  */
-internal class Model(stored: List<TensorInfo>, tiers: Int, private val tier: Int) {
-    /** Of raw tensors that smaller tiers have otherwise, by name, the tensor whose rows are theirs. */
-    val rows: Map<String, TensorInfo> = if (tiers > 1) rows(stored, tiers - 1L) else emptyMap()
+internal class Model(stored: List<TensorInfo>, directory: Directory, private val tier: Int) {
+    /** Of raw tensors that smaller tiers have otherwise, in the order of the file, the tensor whose rows are theirs. */
+    val rows: Map<TensorInfo, TensorInfo> = if (directory.tiers > 1) rows(stored, directory) else emptyMap()
 
     /** All tensors but those of rows, in the order of the file. */
-    val tensors: List<TensorInfo> = if (rows.isEmpty()) stored else stored - rows.values.toSet()
+    val tensors: List<TensorInfo>
 
-    private val standIns = if (tier < tiers - 1) rows else emptyMap()
-    private val held by lazy { tensors.associateBy { source(it) } }
+    private val standIns = if (tier < directory.tiers - 1) rows else emptyMap()
+    private val owners = HashMap<TensorInfo, TensorInfo>()
+
+    init {
+        for ((tensor, ofRows) in rows) owners[ofRows] = tensor
+        tensors = if (rows.isEmpty()) stored else stored.filter { it !in owners }
+    }
 
     /** The tensor of the file in which the tier has [tensor]. */
-    fun source(tensor: TensorInfo): TensorInfo = standIns[tensor.name] ?: tensor
+    fun source(tensor: TensorInfo): TensorInfo = standIns[tensor] ?: tensor
 
     /** The byte of its [source] at which the tier's [tensor] begins. */
-    fun start(tensor: TensorInfo): Long = if (tensor.name in standIns) tier * tensor.bytes else 0
+    fun start(tensor: TensorInfo): Long = if (tensor in standIns) tier * tensor.bytes else 0
 
     /** The tensor of the model that the tier has in [stored], or null if it has none there. */
-    fun heldBy(stored: TensorInfo): TensorInfo? = held[stored]
+    fun heldBy(stored: TensorInfo): TensorInfo? {
+        val owner = owners[stored] ?: return stored.takeIf { it !in standIns }
+        return owner.takeIf { it in standIns && it !in owners }
+    }
 
     private companion object {
         const val OF_TIERS = "@tiers"
 
-        fun rows(stored: List<TensorInfo>, count: Long): Map<String, TensorInfo> {
-            val raw = stored.filter { it.coding == Coding.RAW }.associateBy { it.name }
-            val rows = LinkedHashMap<String, TensorInfo>()
-            for (tensor in raw.values) {
-                val candidate = raw[tensor.name + OF_TIERS]?.takeIf { it.dtype == tensor.dtype } ?: continue
-                if (candidate.shape.contentEquals(longArrayOf(count) + tensor.shape)) rows[tensor.name] = candidate
-            }
-            return rows
+        fun rows(stored: List<TensorInfo>, directory: Directory): Map<TensorInfo, TensorInfo> {
+            val count = directory.tiers - 1L
+            val names = directory.names
+            val ofRows = stored.indices.filter { names.endsWith(it, OF_TIERS) }
+            val owners = ofRows.map { number -> names.find(names[number].dropLast(OF_TIERS.length)) }
+            return owners.indices.filter { owners[it] in stored.indices }
+                .filter { areRows(stored[ofRows[it]], stored[owners[it]], count) }
+                .sortedBy { owners[it] }
+                .associate { stored[owners[it]] to stored[ofRows[it]] }
         }
+
+        fun areRows(candidate: TensorInfo, tensor: TensorInfo, count: Long): Boolean =
+            candidate.coding == Coding.RAW && tensor.coding == Coding.RAW && candidate.dtype == tensor.dtype &&
+                candidate.shape.contentEquals(longArrayOf(count) + tensor.shape)
     }
 }

@@ -18,7 +18,7 @@ internal class DctDecoder(private val session: Session) : GroupDecoder {
     @Volatile
     private var latest: Decoded? = null
 
-    override fun workingBytes(group: Group): Long = group.names.indices.sumOf { 4L * group.kept(tier, it) }
+    override fun workingBytes(group: Group): Long = 4L * group.keptOfAll(tier)
 
     override fun decode(group: Group, sink: TensorSink) {
         val coefficients = coefficients(group)

@@ -3,6 +3,8 @@ package io.frz.internal.container
 import io.frz.ErrorCode
 import io.frz.FrzException
 import io.frz.FrzOptions
+import io.frz.internal.Allowance
+import io.frz.internal.Budget
 import io.frz.internal.saturatedSum
 import java.io.Closeable
 
@@ -22,7 +24,7 @@ internal class Container private constructor(
     /** The segment of [group] in [tier], or null where it has no values. */
     fun segment(group: Group, tier: Int): Segment? {
         val offset = offsets[group.index].getOrElse(tier) { NONE }
-        return if (offset == NONE) null else Segment(source, offset, group.sizes[tier], group.names.first())
+        return if (offset == NONE) null else Segment(source, offset, group.sizes[tier], group.names[0])
     }
 
     override fun close(): Unit = source.close()
@@ -33,7 +35,8 @@ internal class Container private constructor(
         /** Reads header and directory of [source] and finds the tiers that are there. */
         fun open(source: Source, options: FrzOptions): Container {
             val header = Header.read(source)
-            val directory = DirectoryParser(header.directory(source)).parse()
+            val allowance = Allowance(Budget(options.memoryBudget))
+            val directory = DirectoryParser(header.directory(source, allowance), allowance).parse()
             val offsets = directory.groups.map { LongArray(it.sizes.size) { NONE } }
             val ends = layOut(directory, header.end, offsets)
 
@@ -50,8 +53,9 @@ internal class Container private constructor(
         /** Fills in where each segment starts, and returns where each tier ends. */
         private fun layOut(directory: Directory, start: Long, offsets: List<LongArray>): LongArray {
             var at = start
+            val ofAllTiers = directory.groups.filter { it.sizes.size == directory.tiers }
             return LongArray(directory.tiers) { tier ->
-                for (group in directory.groups) {
+                for (group in if (tier == 0) directory.groups else ofAllTiers) {
                     if (group.values(tier) == 0L) continue
                     offsets[group.index][tier] = at
                     at = saturatedSum(at, group.sizes[tier] + Segment.CHECKSUM_SIZE)

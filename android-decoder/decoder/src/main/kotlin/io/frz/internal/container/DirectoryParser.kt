@@ -1,12 +1,13 @@
 package io.frz.internal.container
 
 import io.frz.ErrorCode
+import io.frz.internal.Allowance
 import io.frz.internal.Limits
 import io.frz.internal.quote
 
 /** Reads the directory: section 3 of the specification, top to bottom. */
-internal class DirectoryParser(private val bytes: ByteArray) {
-    private val names = Names()
+internal class DirectoryParser(private val bytes: ByteArray, private val allowance: Allowance) {
+    private val names = Names(allowance)
 
     fun parse(): Directory {
         val reader = MessageReader(bytes)
@@ -18,8 +19,8 @@ internal class DirectoryParser(private val bytes: ByteArray) {
         val tiers = fields.optional(TIERS)?.let { tiers(it) } ?: 1
         val groups = groups(fields.required(GROUPS, "groups"), tiers)
         val metadata = fields.optional(METADATA)?.let { metadata(it) }.orEmpty()
-        val aliases = fields.optional(ALIASES)?.let { aliases(it) }.orEmpty()
-        return Directory(groups, metadata, aliases, tiers)
+        val targets = fields.optional(ALIASES)?.let { targets(it) } ?: IntArray(0)
+        return Directory(groups, metadata, names, targets, tiers)
     }
 
     private fun refuseFeatures(reader: MessageReader) {
@@ -41,7 +42,8 @@ internal class DirectoryParser(private val bytes: ByteArray) {
         val count = reader.array("groups")
         val groups = ArrayList<Group>()
         repeat(count) { index ->
-            groups.add(GroupParser(reader.at(reader.position), names, tiers).parse(index))
+            allowance.take(GROUP_BYTES)
+            groups.add(GroupParser(reader.at(reader.position), names, tiers, allowance).parse(index))
             reader.skip()
         }
         return groups
@@ -55,25 +57,35 @@ internal class DirectoryParser(private val bytes: ByteArray) {
             if (compareUnsigned(key, last) <= 0) {
                 throw reader.fault(ErrorCode.DIRECTORY, "metadata keys are empty or not in ascending order")
             }
-            metadata[String(key, Charsets.UTF_8)] = reader.string("a metadata value")
+            val value = reader.stringBytes("a metadata value")
+            allowance.take(STRINGS_BYTES + Char.SIZE_BYTES * (key.size + value.size.toLong()))
+            metadata[String(key, Charsets.UTF_8)] = String(value, Charsets.UTF_8)
             last = key
         }
         return metadata
     }
 
-    private fun aliases(reader: MessageReader): Map<String, String> {
-        val aliases = LinkedHashMap<String, String>()
-        repeat(reader.array("aliases")) {
+    /** Takes the names of the aliases, and returns which tensors they stand for. */
+    private fun targets(reader: MessageReader): IntArray {
+        val count = reader.array("aliases")
+        val tensors = names.size
+        if (count > Limits.TENSORS - tensors) {
+            throw reader.fault(ErrorCode.LIMIT, "tensors and aliases are beyond the limit of ${Limits.TENSORS}")
+        }
+        allowance.take(ALIAS_BYTES * count)
+        return IntArray(count) {
             reader.array("an alias", 2)
             val position = reader.position
             val name = reader.stringBytes("an alias")
             val target = reader.string("a target")
-            if (!names.isTensor(target)) {
+            val number = names.find(target)
+            if (number !in 0 until tensors) {
                 throw reader.at(position).fault(ErrorCode.NAME, "an alias of ${quote(target)}, which is no tensor")
             }
-            aliases[names.add(name, reader.at(position), isTensor = false)] = target
+            allowance.take(2L * Char.SIZE_BYTES * name.size)
+            names.add(0, name, reader.at(position))
+            number
         }
-        return aliases
     }
 
     private fun compareUnsigned(a: ByteArray, b: ByteArray): Int {
@@ -89,5 +101,14 @@ internal class DirectoryParser(private val bytes: ByteArray) {
         const val ALIASES = 2
         const val FEATURES = 3
         const val TIERS = 4
+
+        /** What a group takes, beside what it says of its tensors. */
+        const val GROUP_BYTES = 512L
+
+        /** What an entry of a map takes, and two strings without their characters. */
+        const val STRINGS_BYTES = 160L
+
+        /** What an alias takes, beside its name: a number, and an entry of the map of all. */
+        const val ALIAS_BYTES = STRINGS_BYTES + Int.SIZE_BYTES
     }
 }

@@ -5,12 +5,18 @@ import io.frz.Coding
 import io.frz.DType
 import io.frz.ErrorCode
 import io.frz.NumberFormat
+import io.frz.internal.Allowance
 import io.frz.internal.Limits
 import io.frz.internal.coder.rangeFormat
 import io.frz.internal.saturatedProduct
 
 /** Reads one group map of the directory, and holds what it says against the shapes of its tensors. */
-internal class GroupParser(reader: MessageReader, private val taken: Names, private val tiers: Int) {
+internal class GroupParser(
+    reader: MessageReader,
+    private val taken: Names,
+    private val tiers: Int,
+    private val allowance: Allowance
+) {
     private val fields = Fields(reader, "a group")
     private val coding = id(CODING, "a coding", Coding.values()) { it.id }
     private val isDct = coding == Coding.DCT
@@ -20,9 +26,11 @@ internal class GroupParser(reader: MessageReader, private val taken: Names, priv
         val names = taken.addAll(fields.required(NAMES, "names"))
         val shapeReader = fields.required(SHAPES, "shapes")
         shapeReader.array("shapes", names.size)
+        allowance.take(Long.SIZE_BYTES * names.size.toLong())
         val elements = LongArray(names.size)
-        val shapes = List(names.size) { i ->
-            shape(shapeReader, "a shape").also { elements[i] = count(it, shapeReader) }
+        val shapes = Shapes.Builder(names.size, allowance)
+        for (i in elements.indices) {
+            shapes.add(shape(shapeReader, "a shape").also { elements[i] = count(it, shapeReader) })
         }
         val coder = coder(dtype)
         val format = if (isDct) id(FORMAT, "a number format", NumberFormat.values()) { it.id } else null
@@ -32,11 +40,11 @@ internal class GroupParser(reader: MessageReader, private val taken: Names, priv
             dtype = dtype,
             coder = coder,
             names = names,
-            shapes = shapes,
+            shapes = shapes.build(),
             elements = elements,
             sizes = sizes(),
             format = format,
-            kept = if (isDct) kept(elements) else emptyList(),
+            kept = if (isDct) kept(elements) else null,
             steps = if (format != null && format.isInteger) steps(names.size) else null,
             views = if (isDct) fields.optional(VIEWS)?.let { views(it, elements) } else null
         )
@@ -88,29 +96,34 @@ internal class GroupParser(reader: MessageReader, private val taken: Names, priv
         val reader = fields.required(SIZES, "sizes")
         val count = if (isDct) tiers else 1
         reader.array("sizes", count)
+        allowance.take(2L * Long.SIZE_BYTES * count)
         return LongArray(count) { reader.uint("a segment's size", Limits.SEGMENT_BYTES) }
     }
 
-    private fun kept(elements: LongArray): List<IntArray> {
+    private fun kept(elements: LongArray): Kept {
         val reader = fields.required(KEPT, "kept")
         reader.array("kept", tiers)
-        var last = IntArray(elements.size)
-        return List(tiers) {
-            reader.array("kept of a tier", elements.size)
-            val kept = IntArray(elements.size) { i ->
-                val k = reader.uint("a kept count", Limits.KEPT).toInt()
-                if (k < last[i]) throw reader.fault(ErrorCode.SHAPE, "a tier keeps fewer coefficients than that before")
-                if (k > elements[i]) throw reader.fault(ErrorCode.SHAPE, "$k kept coefficients of ${elements[i]}")
-                k
+        var last: IntArray? = null
+        return Kept(
+            Array(tiers) {
+                reader.array("kept of a tier", elements.size)
+                allowance.take(KEPT_BYTES + Int.SIZE_BYTES * elements.size.toLong())
+                IntArray(elements.size) { i -> kept(reader, elements[i], last?.get(i) ?: 0) }.also { last = it }
             }
-            last = kept
-            kept
-        }
+        )
+    }
+
+    private fun kept(reader: MessageReader, elements: Long, before: Int): Int {
+        val k = reader.uint("a kept count", Limits.KEPT).toInt()
+        if (k < before) throw reader.fault(ErrorCode.SHAPE, "a tier keeps fewer coefficients than that before")
+        if (k > elements) throw reader.fault(ErrorCode.SHAPE, "$k kept coefficients of $elements")
+        return k
     }
 
     private fun steps(count: Int): IntArray {
         val reader = fields.required(STEPS, "steps")
         reader.array("steps", count)
+        allowance.take(Int.SIZE_BYTES * count.toLong())
         return IntArray(count) {
             val code = reader.int("a step code")
             if (code !in Limits.STEP_MIN..Limits.STEP_MAX) {
@@ -120,16 +133,18 @@ internal class GroupParser(reader: MessageReader, private val taken: Names, priv
         }
     }
 
-    private fun views(reader: MessageReader, elements: LongArray): List<LongArray?> {
+    private fun views(reader: MessageReader, elements: LongArray): Shapes {
         reader.array("views", elements.size)
-        return List(elements.size) { i ->
+        val views = Shapes.Builder(elements.size, allowance)
+        for (count in elements) {
             if (reader.isNil()) {
                 reader.skip()
-                null
+                views.add(null)
             } else {
-                view(reader, elements[i])
+                views.add(view(reader, count))
             }
         }
+        return views.build()
     }
 
     private fun view(reader: MessageReader, elements: Long): LongArray {
@@ -175,6 +190,9 @@ internal class GroupParser(reader: MessageReader, private val taken: Names, priv
         const val KEPT = 7
         const val STEPS = 8
         const val VIEWS = 9
+
+        /** What a tier takes, beside its counts. */
+        const val KEPT_BYTES = 32L
         val DCT_DTYPES = setOf(DType.F16, DType.BF16, DType.F32, DType.F64)
     }
 }

@@ -2,6 +2,7 @@ package io.frz.internal.container
 
 import io.frz.ErrorCode
 import io.frz.FrzException
+import io.frz.internal.Allowance
 import io.frz.internal.Limits
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
@@ -21,7 +22,7 @@ internal class Header private constructor(val deflated: Boolean, val stored: Int
     val end: Long get() = SIZE + stored + Segment.CHECKSUM_SIZE.toLong()
 
     /** The directory's MessagePack, its checksum verified. */
-    fun directory(source: Source): ByteArray {
+    fun directory(source: Source, allowance: Allowance): ByteArray {
         if (source.size(end) < end) {
             throw FrzException(
                 ErrorCode.TRUNCATED,
@@ -29,6 +30,7 @@ internal class Header private constructor(val deflated: Boolean, val stored: Int
                 offset = source.size(end)
             )
         }
+        allowance.take(end)
         val bytes = ByteArray(end.toInt())
         source.read(0, ByteBuffer.wrap(bytes))
         val checksum = CRC32().apply { update(bytes, 0, SIZE + stored) }.value
@@ -39,13 +41,14 @@ internal class Header private constructor(val deflated: Boolean, val stored: Int
                 offset = SIZE.toLong()
             )
         }
+        if (deflated && length > (stored + 1L) * MOST_INFLATION) throw malformed(null)
+        allowance.take(length.toLong())
         return if (deflated) inflate(bytes) else bytes.copyOfRange(SIZE, SIZE + stored)
     }
 
     private fun inflate(file: ByteArray): ByteArray {
         val inflater = Inflater(true)
         try {
-            if (length > (stored + 1L) * MOST_INFLATION) throw malformed(null)
             val bytes = ByteArray(length)
             inflater.setDictionary(PresetDictionary.bytes)
             inflater.setInput(file, SIZE, stored)

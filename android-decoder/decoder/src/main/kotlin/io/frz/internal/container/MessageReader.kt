@@ -4,8 +4,6 @@ import io.frz.ErrorCode
 import io.frz.FrzException
 import io.frz.internal.Limits
 import java.math.BigInteger
-import java.nio.ByteBuffer
-import java.nio.charset.CharacterCodingException
 import org.msgpack.core.MessageFormat
 import org.msgpack.core.MessagePack
 import org.msgpack.core.MessagePackException
@@ -74,7 +72,7 @@ internal class MessageReader(private val bytes: ByteArray, private val start: In
         val length = it.unpackRawStringHeader()
         requireRoom(length.toLong(), what)
         val string = it.readPayload(length)
-        if (utf8(string) == null) throw fault(ErrorCode.DIRECTORY, "$what is not UTF-8")
+        if (!isUtf8(string)) throw fault(ErrorCode.DIRECTORY, "$what is not UTF-8")
         string
     }
 
@@ -115,14 +113,7 @@ internal class MessageReader(private val bytes: ByteArray, private val start: In
         throw fault(ErrorCode.DIRECTORY, "$what is expected and not there", e)
     }
 
-    companion object {
-        private val LARGEST = BigInteger.valueOf(Long.MAX_VALUE)
-
-        /** [bytes] as text, or null if they are not UTF-8. */
-        fun utf8(bytes: ByteArray): String? = try {
-            Charsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString()
-        } catch (_: CharacterCodingException) {
-            null
-        }
+    private companion object {
+        val LARGEST: BigInteger = BigInteger.valueOf(Long.MAX_VALUE)
     }
 }

@@ -1,0 +1,118 @@
+package io.frz
+
+import com.sun.management.ThreadMXBean
+import java.lang.management.ManagementFactory
+import java.time.Duration
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertTimeout
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+
+/** Opening a file takes no more than its caller allows, and as much time as the file is long. */
+class OpeningTest {
+    private val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
+
+    private fun deflated(build: FrzBuilder.() -> Unit): ByteArray =
+        FrzBuilder().apply { deflated = true }.apply(build).build()
+
+    /** A deflated file of one group of [count] tensors without elements. */
+    private fun group(count: Int, tiers: Int, name: (Int) -> List<Any>) = deflated {
+        with(4, tiers)
+        group(
+            mapOf(
+                0 to 1,
+                1 to 11,
+                2 to (0 until count).flatMap(name),
+                3 to List(count) { listOf(0) },
+                4 to 0,
+                5 to List(tiers) { 0 },
+                6 to 0,
+                7 to List(tiers) { List(count) { 0 } }
+            )
+        )
+    }
+
+    private val files = mapOf(
+        "long names" to group(20_000, 1) { if (it == 0) listOf(0, "x".repeat(999) + "00000") else listOf(999, "$it") },
+        "kept counts" to group(20_000, 256) { listOf(0, "$it") },
+        "tensors" to group(50_000, 1) { listOf(0, "$it") },
+        "groups" to deflated {
+            with(4, 256)
+            repeat(20_000) { raw("$it", DType.U8, listOf(0), ByteArray(0), 5 to listOf(0)) }
+        },
+        "aliases" to deflated {
+            raw("w", DType.U8, listOf(0), ByteArray(0), 5 to listOf(0))
+            with(2, List(20_000) { listOf("$it", "w") })
+        },
+        "metadata" to deflated { with(1, List(30_000) { "%05d".format(it) to "" }.toMap()) }
+    )
+
+    private fun allocated() = threads.getThreadAllocatedBytes(Thread.currentThread().id)
+
+    private fun open(bytes: ByteArray, budget: Long) =
+        FrzFile.open(bytes, FrzOptions.builder().memoryBudget(budget).build())
+
+    @Test
+    fun `what a budget does not allow is refused before it is allocated`() {
+        for ((what, bytes) in files) {
+            assertTrue(bytes.size < 200_000, what)
+            for (budget in listOf(0L, 1L shl 20, 3L shl 19)) {
+                val before = allocated()
+                refused(ErrorCode.BUDGET) { open(bytes, budget) }
+                val taken = allocated() - before
+                // Apart from what counts, reading makes short-lived garbage in proportion to what is read.
+                assertTrue(taken < (8L shl 20), "$what: $taken bytes were allocated under a budget of $budget")
+            }
+        }
+    }
+
+    @Test
+    @Suppress("ExplicitGarbageCollectionCall")
+    fun `what is kept of a file is within the budget`() {
+        val runtime = Runtime.getRuntime()
+        fun used(): Long {
+            repeat(3) { System.gc() }
+            return runtime.totalMemory() - runtime.freeMemory()
+        }
+        for ((what, bytes) in files) {
+            val least = leastBudget(bytes)
+            val before = used()
+            val file = open(bytes, least)
+            val kept = used() - before
+            assertTrue(kept < least + (1 shl 20), "$what: $kept bytes are kept under a budget of $least")
+            file.close()
+        }
+    }
+
+    /** The smallest budget, up to a quarter, under which a file opens. */
+    private fun leastBudget(bytes: ByteArray): Long {
+        var budget = 1L shl 20
+        while (true) {
+            try {
+                open(bytes, budget).close()
+                return budget
+            } catch (_: FrzException) {
+                budget += budget / 4
+            }
+        }
+    }
+
+    @Test
+    fun `small files open under any budget`() {
+        val bytes = FrzBuilder().dct("w", listOf(8, 4), floatArrayOf(1f)).build()
+        assertEquals(1, open(bytes, 0).tensors.size)
+    }
+
+    @Test
+    fun `a million tensors are listed and found`() {
+        val count = 1_000_000
+        val bytes = group(count, 1) { listOf(0, "$it") }
+        assertTimeout(Duration.ofSeconds(60)) {
+            val file = FrzFile.open(bytes)
+            assertEquals(count, file.tensors.size)
+            file.tensors.forEachIndexed { i, info -> assertEquals("$i", info.name) }
+            for (i in 0 until count) assertEquals(i, file.tensor("$i").index)
+            assertTrue("$count" !in file && "" !in file && "x".repeat(2000) !in file && "\uD800" !in file)
+        }
+    }
+}
