@@ -22,13 +22,14 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from frformat import coders, rangecoder
-from frformat.container import SegmentWriter
-from frformat.data import MNIST_PIXELS, load_mnist
-from frformat.models import LeNet5
-from frformat.quantization import quantized
+from frformat.dtypes import DTYPES, FORMATS
+from frformat.format import coders
+from frformat.format.coders import rangecoder
+from frformat.format.container import SegmentWriter
+from frformat.format.quantization import quantized
 from frformat.torch.regularization.rounding import fake_quantize
-from frformat.values import DTYPES, FORMATS
+from frformat.train.data import MNIST_PIXELS, load_mnist
+from frformat.train.models import LeNet5
 
 STAGES: Final = (10_000, 4_000, 2_000, 1_500, 1_000, 600, 350, 200)
 """Numbers that are left, weights and biases together."""

@@ -9,7 +9,7 @@ import numpy as np
 import frformat
 from bench import DATA, Row
 from bench.unet import mean_dice, spectra
-from frformat.coders import zstd
+from frformat.format.coders.zstd import zstd
 
 STEP = "step=0.1875"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from frformat import Spectrum
-from frformat.values import DTYPES
+from frformat.dtypes import DTYPES
 
 shapes = st.lists(st.integers(0, 5), max_size=6).map(tuple)
 

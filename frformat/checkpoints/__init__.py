@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Final, Protocol, cast
 
 from frformat.checkpoints.checkpoint import Checkpoint, Entry
+from frformat.checkpoints.wrappers import unwrapped
 from frformat.errors import EncodeError
 
 StrPath = str | os.PathLike[str]
@@ -51,12 +52,14 @@ EXTENSIONS: Final = {
 """Modules of this package by the extension of the files they write."""
 
 
-def load(path: StrPath, *, entry: str | None = None) -> Checkpoint:
+def load(path: StrPath, *, entry: str | None = None, keep_names: bool = False) -> Checkpoint:
     """List the tensors of an ``.frz``, ``.safetensors``, ``.npz`` or PyTorch file; its first bytes tell what it is.
 
     Args:
         path: the file.
         entry: for a PyTorch file that holds several state dicts, which one.
+        keep_names: leave names as they are. Otherwise what wrappers such as torch.compile, DataParallel and FSDP put
+            into them is taken off, which is noted; see :func:`frformat.checkpoints.wrappers.plain_names`.
 
     Raises:
         EncodeError: the file is none of these, is damaged, or holds what cannot be encoded.
@@ -68,10 +71,12 @@ def load(path: StrPath, *, entry: str | None = None) -> Checkpoint:
     if kind == "pt":
         from frformat.checkpoints import pt
 
-        return pt.load(path, entry=entry)
-    if entry is not None:
+        found = pt.load(path, entry=entry)
+    elif entry is not None:
         raise EncodeError(f"{path}: only a PyTorch file has entries to choose from")
-    return _module(kind).load(path)
+    else:
+        found = _module(kind).load(path)
+    return found if keep_names or kind == "frz" else unwrapped(found)
 
 
 def save(checkpoint: Checkpoint, path: StrPath) -> list[str]:

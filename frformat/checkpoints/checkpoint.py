@@ -10,12 +10,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.sparse import Sparse
-from frformat.spectrum import Spectrum
-from frformat.values import DTYPES
-from frformat.zigzag import element_count
+from frformat.dtypes import DTYPES
+from frformat.format.tensor import CodedTensor
+from frformat.spectral.sparse import Sparse
+from frformat.spectral.spectrum import Spectrum
+from frformat.spectral.zigzag import element_count
 
 Array = NDArray[Any]
+Kind = Literal["dense", "sparse", "spectrum", "coded"]
 
 
 @dataclass(frozen=True)
@@ -23,16 +25,18 @@ class Entry:
     """One tensor of a checkpoint, not read yet.
 
     Attributes:
-        dtype: element type, a key of :data:`frformat.values.DTYPES`.
+        dtype: element type, a key of :data:`frformat.dtypes.DTYPES`.
         shape: shape.
-        load: reads it: an array, a :class:`Sparse` tensor, or the :class:`Spectrum` of one.
-        kind: what ``load`` gives: ``dense``, ``sparse`` or ``spectrum``.
+        load: reads it: an array, a :class:`Sparse` tensor, the :class:`Spectrum` of one, or a :class:`CodedTensor`.
+        kind: what ``load`` gives: ``dense``, ``sparse``, ``spectrum`` or ``coded``.
+        format: number format that coefficients were trained for; ``auto`` if there is none.
     """
 
     dtype: str
     shape: tuple[int, ...]
-    load: Callable[[], Array | Sparse | Spectrum]
-    kind: Literal["dense", "sparse", "spectrum"] = "dense"
+    load: Callable[[], Array | Sparse | Spectrum | CodedTensor]
+    kind: Kind = "dense"
+    format: str = "auto"
 
     @property
     def elements(self) -> int:
@@ -45,17 +49,19 @@ class Entry:
         return self.elements * DTYPES[self.dtype].itemsize
 
     def array(self) -> Array:
-        """The tensor itself: little-endian array in C order, also of one that is sparse or a spectrum."""
+        """The tensor itself: little-endian array in C order, also of one that is sparse, a spectrum or coded."""
         value = self.load()
         if isinstance(value, Sparse):
             value = value.dense()
         elif isinstance(value, Spectrum):
             value = value.weights()
+        elif isinstance(value, CodedTensor):
+            value = value.rebuild()
         return np.asarray(value, DTYPES[self.dtype], order="C")
 
 
 @dataclass(frozen=True)
-class Checkpoint(Mapping[str, Array | Spectrum]):
+class Checkpoint(Mapping[str, Array | Spectrum | CodedTensor]):
     """The tensors of a file. As a mapping it can be given to :func:`frformat.save_file` as it is.
 
     Use it as a context manager, since some kinds keep their file open.
@@ -82,7 +88,7 @@ class Checkpoint(Mapping[str, Array | Spectrum]):
     ) -> None:
         self.close()
 
-    def __getitem__(self, name: str) -> Array | Spectrum:
+    def __getitem__(self, name: str) -> Array | Spectrum | CodedTensor:
         value = self.entries[name].load()
         return value.spectrum() if isinstance(value, Sparse) else value
 

@@ -11,10 +11,10 @@ from typing import IO, Final
 
 from numpy.lib import format as npy
 
-from frformat.atomic import replacing
 from frformat.checkpoints.checkpoint import Array, Checkpoint, Entry
+from frformat.dtypes import DTYPES, dtype_name
 from frformat.errors import EncodeError
-from frformat.values import DTYPES, dtype_name
+from frformat.format.atomic import replacing
 
 WIDER: Final = ("bf16", "f8_e4m3", "f8_e5m2")
 """Element types that NumPy's files cannot name; float32 holds their values exactly."""

@@ -10,29 +10,27 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Final, Literal
 
-from frformat.atomic import replacing
 from frformat.checkpoints.checkpoint import Checkpoint, Entry
-from frformat.errors import EncodeError
+from frformat.errors import DependencyError, EncodeError
+from frformat.format.atomic import replacing
 
 try:
     import torch
 
-    from frformat.torch import tensors
+    from frformat.checkpoints import torch_tensors as tensors
+    from frformat.checkpoints.regularized import Coefficients, gather
 except ImportError as error:
-    raise EncodeError(f"PyTorch files need PyTorch, pip install 'frformat[torch]': {error}") from error
+    raise DependencyError("a PyTorch file", error) from error
 
-PREFERRED: Final = ("state_dict", "model_state_dict", "model")
-"""Where trainers keep the weights, when a file holds several state dicts."""
-
-WRAPPERS: Final = ("module.", "_orig_mod.")
-"""What DataParallel and torch.compile put before every name."""
+PREFERRED: Final = ("state_dict", "model_state_dict", "model", "state.run.average", "state.run.model")
+"""Where trainers keep the weights, if a file holds several state dicts; ``frformat train`` in the last two."""
 
 
 def load(path: str, *, entry: str | None = None) -> Checkpoint:
     """List the tensors of a file.
 
-    A state dict within a dict (``{'state_dict': …, 'epoch': …}``) is found, and a prefix that DataParallel or
-    torch.compile put before every name is taken off; both are noted.
+    A state dict within a dict (``{'state_dict': …, 'epoch': …}``) is found; regularized tensors are read as spectra.
+    Both are noted.
 
     Args:
         path: the file.
@@ -47,21 +45,19 @@ def load(path: str, *, entry: str | None = None) -> Checkpoint:
     if left:
         notes.append(f"left out, since not tensors: {', '.join(left)}")
     named = {name: tensor for name, tensor in state.items() if isinstance(tensor, torch.Tensor)}
-    for prefix in WRAPPERS:
-        if all(name.startswith(prefix) for name in named):
-            named = {name.removeprefix(prefix): tensor for name, tensor in named.items()}
-            notes.append(f"took the prefix {prefix!r} off all names")
-    aliases = tensors.aliases(named)
+    try:
+        found, gathered = gather(named)
+    except EncodeError as error:
+        raise EncodeError(f"{path}: {error}") from error
+    aliases = tensors.aliases({name: _memory(value) for name, value in found.items()})
     entries = {}
-    for name, tensor in named.items():
+    for name, value in found.items():
         if name not in aliases:
             try:
-                dtype = tensors.dtype_name(tensor.dtype)
+                entries[name] = _entry(value)
             except EncodeError as error:
                 raise EncodeError(f"{path}: tensor {name!r}: {error}") from error
-            kind: Literal["dense", "sparse"] = "dense" if tensor.layout == torch.strided else "sparse"
-            entries[name] = Entry(dtype, tuple(tensor.shape), partial(tensors.to_numpy, tensor), kind)
-    return Checkpoint(entries, aliases, notes=notes)
+    return Checkpoint(entries, aliases, notes=[*notes, *gathered])
 
 
 def save(checkpoint: Checkpoint, path: str) -> list[str]:
@@ -74,6 +70,17 @@ def save(checkpoint: Checkpoint, path: str) -> list[str]:
     with replacing(path) as file:
         torch.save(state, file)
     return []
+
+
+def _memory(value: torch.Tensor | Coefficients) -> torch.Tensor:
+    return value.tensor if isinstance(value, Coefficients) else value
+
+
+def _entry(value: torch.Tensor | Coefficients) -> Entry:
+    if isinstance(value, Coefficients):
+        return Entry(value.dtype, value.facts.shape, value.spectrum, "spectrum", value.facts.format or "auto")
+    kind: Literal["dense", "sparse"] = "dense" if value.layout == torch.strided else "sparse"
+    return Entry(tensors.dtype_name(value.dtype), tuple(value.shape), partial(tensors.to_numpy, value), kind)
 
 
 def _load(path: str) -> object:

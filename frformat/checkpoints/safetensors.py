@@ -14,12 +14,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat import coders
-from frformat.atomic import replacing
 from frformat.checkpoints.checkpoint import Checkpoint, Entry
+from frformat.dtypes import DTYPES
 from frformat.errors import EncodeError
-from frformat.values import DTYPES
-from frformat.zigzag import element_count
+from frformat.format import coders
+from frformat.format.atomic import replacing
+from frformat.spectral.zigzag import element_count
 
 NAMES: Final = {
     "BOOL": "bool",

@@ -1,4 +1,4 @@
-"""The command ``frformat``: one file per command, loaded only when it is asked for.
+"""The command ``frformat``: one file, or package, per command, loaded only when it is asked for.
 
 A command returns its exit code (None is 0) and raises what goes wrong; :mod:`frformat.cli.errors` turns that into one
 line of text, or JSON, and an exit code.
@@ -18,11 +18,7 @@ from frformat import __version__
 from frformat.cli import errors
 
 COMMANDS: Final = ("encode", "decode", "dump", "verify", "diff", "train", "export-mobile", "compare")
-"""Each is the attribute of that name in the module of that name in this package, ``_`` for ``-``, or in one of
-:data:`MODULES`."""
-
-MODULES: Final = {"compare": "parity"}
-"""Modules that have another name than their command: the package ``compare`` is what ``diff`` is made of."""
+"""Each is the attribute of that name in the module of that name in this package, ``_`` for ``-``."""
 
 
 class Commands(click.Group):
@@ -37,7 +33,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         name = cmd_name.replace("-", "_")
-        command = getattr(import_module(f"frformat.cli.{MODULES.get(cmd_name, name)}"), name)
+        command = getattr(import_module(f"frformat.cli.{name}"), name)
         assert isinstance(command, click.Command)
         return command
 

@@ -69,6 +69,7 @@ Examples:
 )
 @click.option("--metadata", "-m", multiple=True, metavar="KEY=TEXT", help="Text to put into the file. Repeatable.")
 @click.option("--entry", metavar="KEY", help="Which state dict of a PyTorch file that holds several.")
+@click.option("--keep-names", is_flag=True, help="Leave in the names what DataParallel, compile, FSDP … put there.")
 @click.option("--verify", "verifies", is_flag=True, help="Read the new file back and compare.")
 @force_option
 @json_option
@@ -85,6 +86,7 @@ def encode(
     compression: str,
     metadata: tuple[str, ...],
     entry: str | None,
+    keep_names: bool,
     verifies: bool,
     force: bool,
     as_json: bool,
@@ -100,7 +102,7 @@ def encode(
     if os.path.splitext(output)[1].lower() in checkpoints.EXTENSIONS:
         raise EncodeError(f"{output}: encode writes .frz files; `frformat decode` writes the other formats")
     options = {"metadata": _metadata(metadata), "tiers": tier_cuts(tiers), "compression": compression}
-    with writing(output, force), checkpoints.load(source, entry=entry) as checkpoint:
+    with writing(output, force), checkpoints.load(source, entry=entry, keep_names=keep_names) as checkpoint:
         report = _run(checkpoint, output, policy, **options)
         if verifies:
             encoding.verify(checkpoint, output, report)

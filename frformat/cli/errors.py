@@ -9,8 +9,8 @@ from typing import Any, Final
 import click
 
 from frformat.cli.terminal import clean, print_json
-from frformat.compare.errors import ReportError
-from frformat.errors import EncodeError, FrzError
+from frformat.errors import PACKAGES, DependencyError, EncodeError, FrzError
+from frformat.parity.errors import ReportError
 
 DIFFERENT: Final = 1
 """Exit code of ``diff`` and ``compare`` when there are differences."""
@@ -24,7 +24,7 @@ INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 """Exit code when the reader of the output went away: 128 + SIGPIPE."""
 
-CAUGHT: Final = (FrzError, EncodeError, ReportError, OSError, MemoryError)
+CAUGHT: Final = (FrzError, EncodeError, ReportError, DependencyError, OSError, MemoryError)
 """What a command may raise, beside click's own errors; anything else is a defect of frformat."""
 
 
@@ -32,8 +32,9 @@ def as_dict(error: Exception) -> dict[str, Any]:
     """What ``--json`` says of an error.
 
     Returns:
-        ``code`` (one of the format's, or ``ENCODE``, ``REPORT``, ``IO``, ``MEMORY``, ``USAGE``), ``reason``, ``file``,
-        ``tensor`` and ``offset`` (in bytes, in the file), the last three None where they do not apply.
+        ``code`` (one of the format's, or ``ENCODE``, ``REPORT``, ``DEPENDENCY``, ``IO``, ``MEMORY``, ``USAGE``),
+        ``reason``, ``file``, ``tensor`` and ``offset`` (in bytes, in the file), the last three None where they do not
+        apply.
 
     Raises:
         Exception: ``error`` itself, if it is neither one of :data:`CAUGHT` nor one of click's.
@@ -45,6 +46,10 @@ def as_dict(error: Exception) -> dict[str, Any]:
         code, reason = "ENCODE", str(error)
     elif isinstance(error, ReportError):
         code, reason = "REPORT", str(error)
+    elif isinstance(error, DependencyError):
+        code, reason = "DEPENDENCY", str(error)
+    elif isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in PACKAGES:
+        code, reason = "DEPENDENCY", str(DependencyError("this command", error))
     elif isinstance(error, OSError):
         code, reason = "IO", error.strerror or str(error)
         file = None if error.filename is None else os.fsdecode(error.filename)

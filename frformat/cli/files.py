@@ -7,8 +7,8 @@ import sys
 import tempfile
 from typing import IO
 
-from frformat import limits
-from frformat.reader import FrzFile
+from frformat.format import limits
+from frformat.format.reader import FrzFile
 
 
 def source(path: str) -> IO[bytes]:

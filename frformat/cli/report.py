@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import frformat
 from frformat.cli import terminal
-from frformat.cli.inspect.facts import file_facts
-from frformat.cli.inspect.listing import ratio, values
+from frformat.cli.dump.facts import file_facts
+from frformat.cli.dump.listing import ratio, values
 from frformat.cli.terminal import clean, count, dims
 from frformat.encoding import Report
 

@@ -14,8 +14,8 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from frformat.cli import terminal
+from frformat.cli.dump import energy, facts, plot
 from frformat.cli.files import open_frz
-from frformat.cli.inspect import energy, facts, plot
 from frformat.train import RECIPES, Outcome, Recipe, Row, plots
 from frformat.train.run import Run
 
@@ -97,7 +97,7 @@ def report(recipe: Recipe, outcome: Outcome, rows: list[Row], as_json: bool) -> 
     """Draw the pictures and print what came out."""
     folder = Path(outcome.path).parent
     plots.save(rows, recipe.metric, f"{recipe.name}: {outcome.numbers:,} numbers", folder / COURSE)
-    with open_frz(outcome.path, None, 1 << 32) as file:
+    with open_frz(outcome.path) as file:
         plot.save(facts.file_facts(file, outcome.path), energy.energy(file), str(folder / SPECTRA))
     if as_json:
         terminal.print_json({**asdict(outcome), "recipe": recipe.name, "settings": recipe.settings.as_dict()})

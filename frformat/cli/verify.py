@@ -10,7 +10,7 @@ from frformat.cli import errors
 from frformat.cli.files import open_frz
 from frformat.cli.options import json_option, memory_option
 from frformat.cli.terminal import clean, count, print_json, progress
-from frformat.reader import FrzFile
+from frformat.format.reader import FrzFile
 
 HELP: Final = """Check each FILE whole: structure, checksums, streams and values.
 

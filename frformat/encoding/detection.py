@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from frformat.checkpoints import Entry
-from frformat.sparse import Sparse
-from frformat.values import SPECTRAL_DTYPES
+from frformat.dtypes import REAL_DTYPES
+from frformat.spectral.sparse import Sparse
 
 SHARE = 16
 """Spectra are detected if together they keep at most a sixteenth of their elements."""
@@ -14,7 +14,7 @@ SHARE = 16
 
 def is_matrix(entry: Entry) -> bool:
     """Whether a tensor is the kind that is transformed unless a rule says otherwise: floats of rank 2 or more."""
-    return entry.dtype in SPECTRAL_DTYPES and len(entry.shape) >= 2
+    return entry.dtype in REAL_DTYPES and len(entry.shape) >= 2
 
 
 def dense_spectra(entries: Mapping[str, Entry]) -> dict[str, int]:

@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 import frformat
 from frformat.checkpoints import Checkpoint, Entry
+from frformat.dtypes import SPECTRAL_DTYPES, dtype_name
 from frformat.encoding.detection import dense_spectra
 from frformat.encoding.policy import Decision, Policy
 from frformat.encoding.source import Coefficients, Source, Weights
 from frformat.errors import EncodeError, FrzError
-from frformat.quantization import canonical, quantized
-from frformat.sparse import Sparse
-from frformat.spectrum import Spectrum
-from frformat.values import SPECTRAL_DTYPES, dtype_name
-from frformat.writer import Progress
+from frformat.format.quantization import canonical, quantized
+from frformat.format.writer import Progress
+from frformat.spectral.sparse import Sparse
+from frformat.spectral.spectrum import Spectrum
 
 Array = NDArray[Any]
 StrPath = str | os.PathLike[str]

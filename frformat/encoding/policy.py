@@ -56,11 +56,7 @@ class Policy:
             EncodeError: a rule says how a tensor's spectrum is coded, but nothing says how much of it is kept.
         """
         said = next((rule for rule in self.rules if rule.matches(name)), Rule(name))
-        if self.spectral is None:
-            given = entry.kind != "dense" or name in detected
-        else:
-            given = self.spectral and (entry.kind != "dense" or is_matrix(entry))
-        spectral = given or said.spectral
+        spectral = said.spectral or self._is_spectrum(entry, name in detected)
         if said.raw:
             return Decision(spectral)
         selection = said.selection
@@ -68,4 +64,11 @@ class Policy:
             selection = self.default.selection or (Everything() if spectral else None)
         if selection is None and (said.view or said.format):
             raise EncodeError(f"tensor {name!r}: its rule does not say what to keep: add keep, energy or max-error")
-        return Decision(spectral, selection, said.view, said.format or self.default.format or "auto")
+        wanted = said.format or self.default.format or "auto"
+        return Decision(spectral, selection, said.view, entry.format if wanted == "auto" else wanted)
+
+    def _is_spectrum(self, entry: Entry, detected: bool) -> bool:
+        """Whether a tensor that no rule calls so is in the DCT domain."""
+        if self.spectral is None:
+            return entry.kind != "dense" or detected
+        return self.spectral and (entry.kind != "dense" or is_matrix(entry))

@@ -23,7 +23,7 @@ import numpy as np
 
 from frformat.encoding.selection import Energy, MaxError, Selection, parse_keep, parse_share
 from frformat.errors import EncodeError
-from frformat.quantization import quantized
+from frformat.format.quantization import quantized
 
 WORDS: Final = "raw, spectral, keep=N, keep=N%, energy=SHARE, max-error=SHARE, view=N,N,… and format=FORMAT"
 

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.spectrum import Spectrum
-from frformat.zigzag import element_count
+from frformat.spectral.spectrum import Spectrum
+from frformat.spectral.zigzag import element_count
 
 Array = NDArray[Any]
 
@@ -49,7 +49,7 @@ class Weights:
     """Weights that are to be transformed.
 
     Args:
-        array: array of one of :data:`frformat.values.SPECTRAL_DTYPES`.
+        array: array of one of :data:`frformat.dtypes.REAL_DTYPES`.
         view: shape in which the spectrum is taken; None for the tensor's own.
 
     Raises:

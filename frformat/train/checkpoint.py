@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import torch
 
-from frformat.atomic import replacing
+from frformat.format.atomic import replacing
 from frformat.train.recipe import Recipe
 
 VERSION: Final = 1

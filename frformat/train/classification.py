@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import TensorDataset
 
-from frformat.data import Pixels
+from frformat.train.data import Pixels
 from frformat.train.draws import Draws
 from frformat.train.recipe import Batch, Loss, Recipe, mean
 from frformat.train.workers import Workers

@@ -9,7 +9,8 @@ from io import BytesIO
 from typing import Final
 
 import frformat
-from frformat import FrzError, container
+from frformat import FrzError
+from frformat.format import container
 from tests.vectors import frz
 from tests.vectors.appendix import FOLDER
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frformat import EncodeError, checkpoints
-from frformat.values import dtype_name
+from frformat.dtypes import dtype_name
 from tests.checkpoints.test_safetensors import checkpoint
 from tests.strategies import arrays, names
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from collections import OrderedDict
 from pathlib import Path
 
@@ -13,9 +15,9 @@ from torch import nn
 from frformat import EncodeError, Spectrum, checkpoints
 from frformat.checkpoints import Checkpoint, Entry
 from tests.checkpoints.test_safetensors import checkpoint
-from tests.data import data_file
+from tests.checkpoints.test_torch_tensors import bits
 from tests.torch.test_torch_files import state_dicts
-from tests.torch.test_torch_tensors import bits
+from tests.train.data import data_file
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +66,13 @@ def test_files_of_before_version_1_6_are_read(path: Path):
         ({"a": {"b": {"w": torch.ones(1)}}}, ["took the entry 'a.b' of the file"]),
         ({"best": torch.ones(1), "state_dict": {"w": torch.ones(1)}}, ["took the entry 'state_dict' of the file"]),
         ({"ema": {"w": torch.zeros(1)}, "model": {"w": torch.ones(1)}}, ["took the entry 'model' of the file"]),
-        ({"module.w": torch.ones(1)}, ["took the prefix 'module.' off all names"]),
-        ({"_orig_mod.w": torch.ones(1)}, ["took the prefix '_orig_mod.' off all names"]),
+        ({"module.w": torch.ones(1)}, ["took module. out of the names, which wrappers put there"]),
+        ({"_orig_mod.w": torch.ones(1)}, ["took _orig_mod. out of the names, which wrappers put there"]),
         (
             {"model": {"module._orig_mod.w": torch.ones(1)}},
             [
                 "took the entry 'model' of the file",
-                "took the prefix 'module.' off all names",
-                "took the prefix '_orig_mod.' off all names",
+                "took module., _orig_mod. out of the names, which wrappers put there",
             ],
         ),
     ],
@@ -170,5 +171,17 @@ def test_the_published_unet_is_a_checkpoint_of_spectra():
 
 def test_a_published_resnet_is_found_in_its_trainer_s_file():
     found = checkpoints.load(data_file("resnet_cifar10/resnet20-12fca82f.th"))
-    assert found.notes == ["took the entry 'state_dict' of the file", "took the prefix 'module.' off all names"]
+    assert found.notes == [
+        "took the entry 'state_dict' of the file",
+        "took module. out of the names, which wrappers put there",
+    ]
     assert found["conv1.weight"].shape == (16, 3, 3, 3)
+
+
+def test_loading_needs_no_module_for_models(tmp_path: Path):
+    torch.save(nn.Linear(2, 3).state_dict(), tmp_path / "file.pt")
+    code = "import sys; from frformat import checkpoints; checkpoints.load(sys.argv[1])[{!r}]; print(*sys.modules)"
+    command = [sys.executable, "-W", "ignore", "-c", code.format("weight"), tmp_path / "file.pt"]
+    loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+    assert {"torch", "frformat.checkpoints.pt"} <= loaded
+    assert not [name for name in loaded if name.startswith(("frformat.torch", "frformat.encoding", "frformat.train"))]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from frformat import EncodeError, checkpoints
 from frformat.checkpoints import Checkpoint, Entry
 from frformat.checkpoints.safetensors import NAMES
-from frformat.values import DTYPES, dtype_name
+from frformat.dtypes import DTYPES, dtype_name
 from tests.strategies import arrays, names
 
 

@@ -15,7 +15,7 @@ import torch
 import frformat as frz
 from frformat import Spectrum
 from tests.cli.command import frformat, refused
-from tests.data import data_file
+from tests.train.data import data_file
 
 SPECTRUM = Spectrum(np.arange(1, 34, dtype=np.float32), (64, 32, 3, 3))
 TENSORS = {"w": SPECTRUM, "half": np.ones((3, 3), ml_dtypes.bfloat16), "steps": np.array(7)}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import frformat as frz
 from frformat import Spectrum
-from frformat.cli.compare import differences
+from frformat.cli.diff import differences
 from tests.cli.command import frformat, refused
 from tests.cli.models import NASTY, TENSORS, damaged, segment_offset, write_model
 
@@ -101,7 +101,7 @@ def test_other_checkpoints(model: Path, tmp_path: Path):
         assert (outcome.code, outcome.err) == (1, "")
         assert r"only in the first" in outcome.out
         assert "different: 1 that only one has" in outcome.out
-    assert "took the prefix 'module.' off all names" in outcome.out
+    assert "took module. out of the names, which wrappers put there" in outcome.out
     assert frformat("diff", tmp_path / "x.npz", tmp_path / "x.pt").code == 0
     line = refused("diff", tmp_path / "x.npz", tmp_path / "x.pt", "--memory-budget", "1kB")
     assert line.startswith(f"{tmp_path / 'x.npz'}: BUDGET: ")

@@ -9,7 +9,7 @@ import pytest
 
 import frformat as frz
 from frformat import Spectrum
-from frformat.cli.inspect import facts
+from frformat.cli.dump import facts
 from tests.cli.command import frformat, refused
 from tests.cli.models import METADATA, NASTY, TENSORS, damaged, segment_offset, tier_ends, write_model
 

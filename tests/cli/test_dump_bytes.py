@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import frformat as frz
-from frformat import container
-from frformat.cli.inspect import layout, walk
-from frformat.cli.inspect.msgpack import Item, MalformedError, read
+from frformat.cli.dump import layout, walk
+from frformat.cli.dump.msgpack import Item, MalformedError, read
+from frformat.format import container
 from tests.cli.command import frformat
 from tests.cli.models import TENSORS, damaged, segment_offset, tier_ends
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import frformat as frz
-from frformat import Spectrum, zigzag
-from frformat.cli.inspect import tensor
-from frformat.cli.inspect.picture import SHOWN, WIDTH, bar
+from frformat import Spectrum
+from frformat.cli.dump import tensor
+from frformat.cli.dump.picture import SHOWN, WIDTH, bar
+from frformat.spectral import zigzag
 from tests.cli.command import frformat, refused
 from tests.cli.models import NASTY, TENSORS
 

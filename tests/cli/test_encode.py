@@ -14,7 +14,7 @@ import torch
 import frformat as frz
 from frformat import Spectrum
 from tests.cli.command import frformat, refused
-from tests.data import data_file
+from tests.train.data import data_file
 
 RNG = np.random.default_rng(4)
 SMOOTH = Spectrum(np.arange(1, 34, dtype=np.float32), (64, 32, 3, 3)).weights()

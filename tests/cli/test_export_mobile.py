@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from frformat.models import LeNet5
 from frformat.torch import save_model
+from frformat.train.models import LeNet5
 from tests.cli.command import frformat, refused
 
 TRAINED = Path(__file__).parents[2] / "examples" / "lenet5.frz"

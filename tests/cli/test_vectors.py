@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from frformat.cli.inspect import layout, walk
+from frformat.cli.dump import layout, walk
 from tests.cli.command import Outcome, frformat
 
 VECTORS = Path(__file__).parents[2] / "spec" / "vectors"

@@ -5,7 +5,7 @@ import pytest
 
 from frformat import Spectrum
 from frformat.encoding.detection import dense_spectra
-from frformat.sparse import Sparse
+from frformat.spectral.sparse import Sparse
 from tests.checkpoints.test_safetensors import checkpoint
 
 RNG = np.random.default_rng(1)

@@ -13,10 +13,10 @@ import frformat
 from frformat import EncodeError, Spectrum, checkpoints
 from frformat.checkpoints import Checkpoint, Entry, frz
 from frformat.encoding import Energy, Keep, MaxError, Policy, Rule, encode, verify
-from frformat.sparse import Sparse
+from frformat.spectral.sparse import Sparse
 from tests.checkpoints.test_safetensors import checkpoint
-from tests.data import data_file
 from tests.strategies import names, tensors
+from tests.train.data import data_file
 
 RNG = np.random.default_rng(2)
 SMOOTH = Spectrum(np.arange(1, 34, dtype=np.float32), (64, 32, 3, 3)).weights()
@@ -42,7 +42,7 @@ def test_without_a_policy_all_is_lossless(path: Path, given_tensors: dict, metad
     kinds = {True: "spectrum", False: "dense"}
     entries = {}
     for name, value in given_tensors.items():
-        dtype = value.dtype if isinstance(value, Spectrum) else frformat.values.dtype_name(value.dtype)
+        dtype = value.dtype if isinstance(value, Spectrum) else frformat.dtypes.dtype_name(value.dtype)
         entries[name] = Entry(dtype, value.shape, lambda value=value: value, kinds[isinstance(value, Spectrum)])
     source = Checkpoint(entries, metadata=metadata)
     report = encode(source, path, Policy(spectral=None))

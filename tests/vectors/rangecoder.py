@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-CLASS_BITS = {"f32": 8, "f16": 5, "bf16": 8, "i8": 4, "i16": 5, "i32": 6}
-MANTISSA_BITS = {"f32": 23, "f16": 10, "bf16": 7}
+EXPONENT_BITS = {"f32": 8, "f16": 5, "bf16": 8}
+FRACTION_BITS = {"f32": 23, "f16": 10, "bf16": 7}
 Context = list[int]
 
 
@@ -98,54 +98,68 @@ def highest(stream: Stream) -> int:
 
 
 @dataclass
-class Model:
-    """The contexts of one group.
+class Floats:
+    """The contexts of a group by coder 3.
 
     Attributes:
-        fmt: number format.
-        neighbours: whether the coder is ``range-ctx``.
+        fmt: type of the values.
     """
 
     fmt: str
-    neighbours: bool = False
-    _tree: dict[tuple[int, int], Context] = field(default_factory=dict)
-    _top: dict[tuple[int, int], Context] = field(default_factory=dict)
+    _tree: dict[int, Context] = field(default_factory=dict)
+    _top: dict[int, Context] = field(default_factory=dict)
 
-    def put(self, stream: Stream, sign: int | None, c: int, mantissa: int, bits: int, where: int = 0) -> None:
-        """Code one number by its parts, also one that its format does not have."""
-        width = CLASS_BITS[self.fmt]
+    def put(self, stream: Stream, pattern: int) -> None:
+        """Code the bits of one float."""
+        width, m = EXPONENT_BITS[self.fmt], FRACTION_BITS[self.fmt]
+        exponent, fraction = pattern >> m & ((1 << width) - 1), pattern & ((1 << m) - 1)
         node = 1
         for shift in range(width - 1, -1, -1):
-            b = c >> shift & 1
-            stream.bit(self._tree.setdefault((where, node), [32768, 0]), b)
+            b = exponent >> shift & 1
+            stream.bit(self._tree.setdefault(node, [32768, 0]), b)
             node = 2 * node + b
-        if sign is not None:
-            stream.direct(sign)
-        if bits:
-            stream.bit(self._top.setdefault((where, c), [32768, 0]), mantissa >> (bits - 1))
-            stream.number(mantissa & ((1 << (bits - 1)) - 1), bits - 1)
+        stream.direct(pattern >> (width + m))
+        stream.bit(self._top.setdefault(exponent, [32768, 0]), fraction >> (m - 1))
+        stream.number(fraction & ((1 << (m - 1)) - 1), m - 1)
 
-    def put_run(self, stream: Stream, numbers: Iterable[int]) -> None:
-        """Code the numbers of one tensor in one segment: integers, or the bits of floats."""
-        c1 = c2 = 0
+    def put_run(self, stream: Stream, numbers: Iterable[int], offsets: bool = False) -> None:
+        """Code the numbers of a run."""
         for number in numbers:
-            sign, c, mantissa, bits = parts(self.fmt, number)
-            self.put(stream, sign, c, mantissa, bits, (c1 + c2 + 1) // 2 if self.neighbours else 0)
+            self.put(stream, number)
+
+
+@dataclass
+class Integers:
+    """The contexts of a group by coder 4."""
+
+    _more: dict[tuple[bool, int, int], Context] = field(default_factory=dict)
+    _top: dict[tuple[bool, int, int], Context] = field(default_factory=dict)
+
+    def put_run(self, stream: Stream, numbers: Iterable[int], offsets: bool = False) -> None:
+        """Code the numbers of a run."""
+        c1 = c2 = 0
+        for q in numbers:
+            which = min(3, (c1 + c2 + 1) // 2)
+            c = abs(q).bit_length()
+            for i in range(min(c + 1, 31)):
+                stream.bit(self._more.setdefault((offsets, which, i), [32768, 0]), int(i < c))
+            if c:
+                stream.direct(int(q < 0))
+            if c > 1:
+                mantissa = abs(q) - (1 << (c - 1))
+                stream.bit(self._top.setdefault((offsets, which, c), [32768, 0]), mantissa >> (c - 2))
+                stream.number(mantissa & ((1 << (c - 2)) - 1), c - 2)
             c1, c2 = c, c1
 
 
-def parts(fmt: str, number: int) -> tuple[int | None, int, int, int]:
-    """Sign, class, mantissa and the mantissa's bits of a number of ``fmt``."""
-    if fmt in MANTISSA_BITS:
-        m, w = MANTISSA_BITS[fmt], CLASS_BITS[fmt]
-        return number >> (m + w), number >> m & ((1 << w) - 1), number & ((1 << m) - 1), m
-    c = abs(number).bit_length()
-    return (None, 0, 0, 0) if c == 0 else (int(number < 0), c, abs(number) - (1 << (c - 1)), c - 1)
+Model = Floats | Integers
+Runs = Sequence[tuple[bool, Sequence[int]]]
+"""Of each run whether it is of offsets, and its numbers."""
 
 
-def encode(runs: Sequence[Iterable[int]], model: Model) -> bytes:
-    """The segment of several tensors' numbers."""
+def encode(runs: Runs, model: Model) -> bytes:
+    """The segment of several runs."""
     stream = Stream()
-    for run in runs:
-        model.put_run(stream, run)
+    for offsets, run in runs:
+        model.put_run(stream, run, offsets)
     return stream.finish()

@@ -1,13 +1,8 @@
-"""The range decoder as the pseudo-code of section 9 has it, telling every step; and section 15 of the specification."""
+"""The integer decoder as the pseudo-code of section 10 has it, telling every step."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-
-from tests.vectors.valid.files import EXAMPLE
-
-WIDTH, CLASS_BITS = 16, 4
 
 
 @dataclass
@@ -35,13 +30,17 @@ class Step:
 
 @dataclass
 class Decoder:
-    """State of section 9.1, for integers of ``i8`` with one set of contexts."""
+    """State of section 10.1, for one segment.
+
+    Attributes:
+        contexts: those of the group, which go on from segment to segment.
+    """
 
     data: bytes
+    contexts: dict[str, list[int]]
     position: int = 0
     range: int = 0xFFFFFFFF
     code: int = 0
-    contexts: dict[str, list[int]] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -78,39 +77,24 @@ class Decoder:
             self.range <<= 8
             self.code = self.code << 8 | self._next()
 
-    def value(self) -> int:
-        """``value`` of section 9.2."""
-        node = 1
-        for _ in range(CLASS_BITS):
-            node = 2 * node + self.bit(f"tree[{node}]")
-        c = node - (1 << CLASS_BITS)
+    def integer(self, which: int) -> int:
+        """``integer`` of section 10.3, with set number ``which`` of those for cores."""
+        c = 0
+        while c < 31 and self.bit(f"{which}.more[{c}]") == 1:
+            c += 1
         if c == 0:
             return 0
         sign = self.direct("sign")
-        mantissa = self.bit(f"top[{c}]") if c > 1 else 0
+        mantissa = self.bit(f"{which}.top[{c}]") if c > 1 else 0
         for _ in range(c - 2):
             mantissa = 2 * mantissa + self.direct("mantissa")
         return (-1 if sign else 1) * ((1 << (c - 1)) + mantissa)
 
-
-def example() -> tuple[list[int], Decoder]:
-    """The values of the example's first segment, and how they were decoded."""
-    group = EXAMPLE.groups[0]
-    decoder = Decoder(group.segments(1)[0])
-    return [decoder.value() for _ in group.tensors[0].values], decoder
-
-
-def table(count: int) -> Iterator[str]:
-    """The first ``count`` steps as lines of a Markdown table."""
-    _, decoder = example()
-    for number, step in enumerate(decoder.steps[:count], 1):
-        p = "" if step.p is None else f"{step.p}"
-        after = "" if step.p_after is None else f"{step.p_after}"
-        hexes = " | ".join(f"{n:08X}" for n in (step.range, step.code))
-        yield f"| {number} | {step.what} | {hexes} | {p} | {step.bound:08X} | {step.bit} | {after} |"
-
-
-def hexdump(data: bytes) -> Iterator[str]:
-    """Sixteen bytes a line, with their offset."""
-    for at in range(0, len(data), 16):
-        yield f"{at:04x}  {data[at : at + 16].hex(' ')}"
+    def run(self, count: int) -> list[int]:
+        """A run of entries of a core."""
+        out: list[int] = []
+        c1 = c2 = 0
+        for _ in range(count):
+            out.append(self.integer(min(3, (c1 + c2 + 1) // 2)))
+            c1, c2 = abs(out[-1]).bit_length(), c1
+        return out

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from frformat import FrzFile
-from frformat.torch.factorization.layers import Factored
+from frformat.checkpoints.torch_tensors import to_torch
+from frformat.torch.lowrank.layers import Factored
 from frformat.torch.models import MismatchError
 from frformat.torch.regularization import Spectral
-from frformat.torch.tensors import to_torch
 
 
 @dataclass(frozen=True)

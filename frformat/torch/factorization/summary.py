@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import fx, nn
 
-from frformat.torch.factorization.cost import Cost
-from frformat.torch.factorization.factors import Sides
+from frformat.torch.lowrank.cost import Cost
+from frformat.torch.lowrank.factors import Modes
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class LayerSummary:
         shape: of its weight.
         kept: how many coefficients.
         box: the smallest corner that contains them.
-        sides: which bases stay factors, or None if the weight is rebuilt.
+        modes: which bases stay factors, or None if the weight is rebuilt.
         why: the reason.
         rebuilt: what all its runs in the example take with the rebuilt weight; None if there are none.
         factored: what they take on the best factors; None if there are none.
@@ -31,7 +31,7 @@ class LayerSummary:
     shape: tuple[int, ...]
     kept: int
     box: tuple[int, ...]
-    sides: Sides | None
+    modes: Modes | None
     why: str
     rebuilt: Cost | None
     factored: Cost | None
@@ -39,7 +39,7 @@ class LayerSummary:
     @property
     def chosen(self) -> Cost | None:
         """What they take now."""
-        return self.rebuilt if self.sides is None else self.factored
+        return self.rebuilt if self.modes is None else self.factored
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def attach(model: nn.Module, what: Summary) -> None:
 
 
 def _row(layer: LayerSummary) -> tuple[str, ...]:
-    where = "+".join(layer.sides) if layer.sides else "weights"
+    where = "+".join(layer.modes) if layer.modes else "weights"
     shape, box = "×".join(map(str, layer.shape)), "×".join(map(str, layer.box))
     return (
         layer.name,
@@ -110,20 +110,8 @@ def _total(layers: tuple[LayerSummary, ...]) -> tuple[str, ...]:
         str(sum(layer.kept for layer in layers)),
         "",
         "",
-        *_costs(_sum(rebuilt), _sum(chosen)),
+        *_costs(Cost.of_layers(rebuilt), Cost.of_layers(chosen)),
         "",
-    )
-
-
-def _sum(costs: list[Cost]) -> Cost | None:
-    if not costs:
-        return None
-    return Cost(
-        sum(cost.multiply_adds for cost in costs),
-        sum(cost.bytes_moved for cost in costs),
-        max(cost.peak_bytes for cost in costs),
-        sum(cost.weight_bytes for cost in costs),
-        sum(cost.effort for cost in costs),
     )
 
 

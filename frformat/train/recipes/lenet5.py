@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from frformat.data import MNIST_PIXELS, load_mnist
-from frformat.models import LeNet5
 from frformat.train.classification import Classification
+from frformat.train.data import MNIST_PIXELS, load_mnist
 from frformat.train.draws import Draws
+from frformat.train.models import LeNet5
 from frformat.train.recipe import Batch, Data, StrPath
 from frformat.train.recipes.resnet20 import shifted
 from frformat.train.settings import Settings

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from frformat.data import IMAGENET_PIXELS, load_cifar10
-from frformat.models import ResNet20
 from frformat.train.classification import Classification
+from frformat.train.data import IMAGENET_PIXELS, load_cifar10
 from frformat.train.draws import Draws
+from frformat.train.models import ResNet20
 from frformat.train.recipe import Batch, Data, StrPath
 from frformat.train.settings import Settings
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import TensorDataset
 
-from frformat.data import UNIT_PIXELS, load_mnist
-from frformat.models import VAE
+from frformat.train.data import UNIT_PIXELS, load_mnist
 from frformat.train.draws import Draws
+from frformat.train.models import VAE
 from frformat.train.pictures import Picture, tiled
 from frformat.train.recipe import Batch, Data, Loss, Recipe, StrPath, mean
 from frformat.train.settings import Settings

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from frformat.data import MNIST_PIXELS, load_mnist
-from frformat.models import VisionTransformer
 from frformat.train.classification import Classification
+from frformat.train.data import MNIST_PIXELS, load_mnist
+from frformat.train.models import VisionTransformer
 from frformat.train.recipe import Data, StrPath
 from frformat.train.settings import Settings
 

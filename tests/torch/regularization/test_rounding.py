@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from frformat.quantization import canonical, quantized
+from frformat.format.quantization import canonical, quantized
 from frformat.torch.regularization import regularize, set_format, spectral_tensors
 from frformat.torch.regularization.rounding import fake_quantize
 from tests.torch.regularization.models import Net

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from torch.utils.data import TensorDataset
 
 import frformat
-from frformat.data import load_digits
 from frformat.train import Data, Outcome, Recipe, Row, history, train
+from frformat.train.data import load_digits
 from frformat.train.loop import HISTORY
 
 TRAIN, TEST = 96, 48

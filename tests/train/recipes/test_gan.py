@@ -5,10 +5,10 @@ import pytest
 import torch
 
 import frformat
-from frformat.models import GAN, Generator
 from frformat.torch import load_model
 from frformat.train import Workers
 from frformat.train.draws import Draws
+from frformat.train.models import GAN, Generator
 from frformat.train.recipes.gan import PENALTY, GanOnMnist
 from frformat.train.run import Run
 from tests.train.recipes.small import course, digits, small, tolerance

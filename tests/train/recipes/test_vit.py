@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 import frformat
-from frformat.models import VisionTransformer
 from frformat.torch import load_model
+from frformat.train.models import VisionTransformer
 from frformat.train.recipes.vit import VisionTransformerOnMnist
 from tests.train.recipes.small import course, small, tolerance
 

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 import frformat
-from frformat.mobile import export_mobile
-from frformat.models import UNet
+from frformat.runtimes.pytorch_mobile import export_mobile
 from frformat.torch import factorize, load_model, save_model
 from frformat.torch.factorization import portable
+from frformat.train.models import UNet
 
 HERE = Path(__file__).parent
 
