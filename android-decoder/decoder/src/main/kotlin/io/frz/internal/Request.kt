@@ -6,6 +6,9 @@ internal class Request {
     var isOutside = false
         private set
 
+    /** Throws if the request is to end. */
+    fun check() = Unit
+
     /** Runs code of the caller, whose failures are its own. */
     fun <T> outside(work: () -> T): T {
         isOutside = true

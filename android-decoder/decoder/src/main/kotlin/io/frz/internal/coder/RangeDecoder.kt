@@ -4,7 +4,7 @@ import io.frz.internal.container.Segment
 import java.nio.ByteBuffer
 
 /**
- * The adaptive binary range decoder; section 9.1 of the specification, step by step.
+ * The adaptive binary range decoder; section 10.1 of the specification, step by step.
  *
  * A context is one Int: the probability of a 1 in units of 2⁻¹⁶, shifted by 8, and the number of bits seen.
  */
@@ -87,6 +87,9 @@ internal class RangeDecoder(private val segment: Segment) {
     private fun malformed() = segment.malformed("a range-coded stream is malformed")
 
     companion object {
+        /** How many values a segment of [stored] bytes may have. */
+        fun mostValues(stored: Long): Long = (stored + 16) shl 12
+
         /** A context that has seen no bit. */
         const val FRESH = 32768 shl 8
         private const val COUNT_BITS = 8

@@ -5,6 +5,7 @@ import io.frz.FrzException
 import io.frz.FrzOptions
 import io.frz.internal.Allowance
 import io.frz.internal.Budget
+import io.frz.internal.Limits
 import io.frz.internal.saturatedSum
 import java.io.Closeable
 
@@ -24,7 +25,7 @@ internal class Container private constructor(
     /** The segment of [group] in [tier], or null where it has no values. */
     fun segment(group: Group, tier: Int): Segment? {
         val offset = offsets[group.index].getOrElse(tier) { NONE }
-        return if (offset == NONE) null else Segment(source, offset, group.sizes[tier], group.names[0])
+        return if (offset == NONE) null else Segment(source, offset, group.numbers.sizes[tier], group.name(0))
     }
 
     override fun close(): Unit = source.close()
@@ -37,8 +38,11 @@ internal class Container private constructor(
             val header = Header.read(source)
             val allowance = Allowance(Budget(options.memoryBudget))
             val directory = DirectoryParser(header.directory(source, allowance), allowance).parse()
-            val offsets = directory.groups.map { LongArray(it.sizes.size) { NONE } }
+            val offsets = directory.groups.map { LongArray(it.numbers.sizes.size) { NONE } }
             val ends = layOut(directory, header.end, offsets)
+            if (ends.last() > Limits.FILE_BYTES) {
+                throw FrzException(ErrorCode.LIMIT, "the whole file would be larger than ${Limits.FILE_BYTES} bytes")
+            }
 
             val last = directory.tiers - 1
             val wanted = options.tier ?: last
@@ -53,12 +57,12 @@ internal class Container private constructor(
         /** Fills in where each segment starts, and returns where each tier ends. */
         private fun layOut(directory: Directory, start: Long, offsets: List<LongArray>): LongArray {
             var at = start
-            val ofAllTiers = directory.groups.filter { it.sizes.size == directory.tiers }
+            val ofAllTiers = directory.groups.filter { it.extents.isTiered }
             return LongArray(directory.tiers) { tier ->
                 for (group in if (tier == 0) directory.groups else ofAllTiers) {
-                    if (group.values(tier) == 0L) continue
+                    if (group.numbers.count(tier) == 0L) continue
                     offsets[group.index][tier] = at
-                    at = saturatedSum(at, group.sizes[tier] + Segment.CHECKSUM_SIZE)
+                    at = saturatedSum(at, group.numbers.sizes[tier] + Segment.CHECKSUM_SIZE)
                 }
                 at
             }

@@ -1,87 +1,108 @@
 package io.frz.internal.container
 
+import io.frz.BasisKind
 import io.frz.Coder
-import io.frz.Coding
 import io.frz.DType
-import io.frz.NumberFormat
-import io.frz.internal.saturatedSum
+import io.frz.internal.saturatedProduct
 
-/** One group of the directory: tensors that share how they are stored. */
+/**
+ * One group of the directory: tensors that are stored alike.
+ *
+ * @property names of its tensors; null if they are factors
+ * @property first the number of its first tensor among all of the file, or of its first factor among all factors
+ * @property elements how many each tensor has
+ */
 internal class Group(
     val index: Int,
-    val coding: Coding,
     val dtype: DType,
-    val coder: Coder,
-    val names: NameRange,
-    private val shapes: Shapes,
+    val names: NameRange?,
+    val first: Int,
     val elements: LongArray,
-    val sizes: LongArray,
-    val format: NumberFormat?,
-    val kept: Kept?,
-    val steps: IntArray?,
-    private val views: Shapes?
+    val axes: Axes,
+    val extents: Extents,
+    val numbers: Numbers
 ) {
-    /** How many elements all tensors have. */
-    private val allElements = elements.fold(0L, ::saturatedSum)
+    /** How many tensors it has. */
+    val size: Int get() = elements.size
 
-    fun shape(i: Int): LongArray = checkNotNull(shapes[i])
+    val isFactors: Boolean get() = names == null
 
-    /** The view of tensor [i], if it has one. */
-    fun view(i: Int): LongArray? = views?.get(i)
+    fun shape(i: Int): LongArray = axes.shapes[i]
 
-    /** The shape in which the spectrum of tensor [i] is taken. */
-    fun spectrumShape(i: Int): LongArray = view(i) ?: shape(i)
-
-    /** How many coefficients of tensor [i] the tiers up to [tier] hold. */
-    fun kept(tier: Int, i: Int): Int = kept?.of(tier, i) ?: 0
-
-    /** How many coefficients of all tensors the tiers up to [tier] hold. */
-    fun keptOfAll(tier: Int): Long = kept?.ofAll(tier) ?: 0
+    /** The name of tensor [i]; null if it is a factor. */
+    fun name(i: Int): String? = names?.get(i)
 
     /** How many bytes tensor [i] takes when rebuilt. */
-    fun bytes(i: Int): Long = elements[i] * dtype.bytes
+    fun bytes(i: Int): Long = saturatedProduct(elements[i], dtype.bytes.toLong())
 
-    /** How many values the group's segment in [tier] has. */
-    fun values(tier: Int): Long = when {
-        coding == Coding.DCT -> keptOfAll(tier) - keptOfAll(tier - 1)
-        tier == 0 -> allElements
-        else -> 0
+    /** Whether values are elements of the tensors, bit for bit. */
+    val isExact: Boolean
+        get() = !isFactors && numbers.format == null && !numbers.isStepped && axes.kinds.all { it == BasisKind.IDENTITY }
+
+    /** The type of a value; integers are [DType.I32]. */
+    val valueType: DType get() = if (numbers.isStepped) DType.I32 else numbers.format ?: dtype
+
+    /** The tiers whose segments are used at [tier]. */
+    fun usedTiers(tier: Int): IntRange = when {
+        extents.perTier -> tier..tier
+        extents.isTiered -> 0..tier
+        else -> 0..0
     }
-
-    /** How many bytes one value has before it is coded. */
-    val valueBytes: Int get() = format?.bytes ?: dtype.bytes
-}
-
-/** How many coefficients each tier holds of each tensor, together with the tiers before it; and of all tensors. */
-internal class Kept(private val counts: Array<IntArray>) {
-    private val totals = LongArray(counts.size) { tier -> counts[tier].fold(0L) { sum, count -> sum + count } }
-
-    val tiers: Int get() = counts.size
-
-    fun of(tier: Int, i: Int): Int = if (tier < 0) 0 else counts[tier][i]
-
-    fun ofAll(tier: Int): Long = if (tier < 0) 0 else totals[tier]
 }
 
 /**
- * All that the directory says.
+ * The axes of a group's tensors.
  *
- * @property names those of all tensors, group by group, and then those of the aliases
- * @property targets the number of the tensor that each alias stands for
+ * @property shapes those of the tensors
+ * @property views the shapes in which cores and bases are meant
+ * @param given whether the file gives the view of a tensor, or it is its shape; null if it gives none
+ * @property kinds of bases as the file has them: the last one holds for all further axes
+ * @property factors for each tensor, those of its axes that use one; null if there are none
+ * @property seeds in the same way
  */
-internal class Directory(
-    val groups: List<Group>,
-    val metadata: Map<String, String>,
-    val names: Names,
-    val targets: IntArray,
-    val tiers: Int
+internal class Axes(
+    val shapes: Lists,
+    val views: Lists,
+    private val given: BooleanArray?,
+    val kinds: List<BasisKind>,
+    val factors: Lists?,
+    val seeds: Lists?
 ) {
-    /** How many tensors there are. */
-    val tensors: Int = names.size - targets.size
+    /** The view of tensor [i], if the file gives it. */
+    fun givenView(i: Int): LongArray? = if (given != null && given[i]) views[i] else null
 
-    /** The number of the tensor called [name], which may be an alias, or -1. */
-    fun find(name: String): Int = names.find(name).let { if (it < tensors) it else targets[it - tensors] }
+    /** What axis [j] of every tensor is multiplied by. */
+    fun kind(j: Int): BasisKind = kinds[minOf(j, kinds.size - 1)]
 
-    /** The aliases, and the names of the tensors that they stand for. */
-    fun aliases(): Map<String, String> = targets.indices.associate { names[tensors + it] to names[targets[it]] }
+    /** The kinds of all axes of tensor [i]. */
+    fun kinds(i: Int): List<BasisKind> = List(views.length(i), ::kind)
+}
+
+/**
+ * The numbers of a group, and how they are stored.
+ *
+ * @property format of exact values, if it is not the dtype
+ * @property steps for each tensor the code of its step, if values are integers
+ * @property offsets bits of the axes that have step offsets
+ * @property sizes the stored bytes of each tier's segment
+ * @property counts how many values each of these segments has
+ */
+internal class Numbers(
+    val format: DType?,
+    val steps: IntArray?,
+    val offsets: Int,
+    val coder: Coder,
+    val sizes: LongArray,
+    val counts: LongArray
+) {
+    val isStepped: Boolean get() = steps != null
+
+    /** How many values the largest segment has. */
+    val mostCount: Long get() = counts.fold(0L, ::maxOf)
+
+    /** How many values the segment of [tier] has. */
+    fun count(tier: Int): Long = if (tier < counts.size) counts[tier] else 0
+
+    /** Whether axis [j] has step offsets. */
+    fun hasOffsets(j: Int): Boolean = offsets shr j and 1 == 1
 }

@@ -48,6 +48,11 @@ internal class MessageReader(private val bytes: ByteArray, private val start: In
         if (it.nextFormat == MessageFormat.UINT64) it.unpackBigInteger().min(LARGEST).toLong() else it.unpackLong()
     }
 
+    /** An integer ≥ 0 of up to 64 bits, as those bits. */
+    fun uint64(what: String): Long = expecting(what) {
+        if (it.nextFormat == MessageFormat.UINT64) it.unpackBigInteger().toLong() else uint(what)
+    }
+
     /** The length of an array that starts here. */
     fun array(what: String): Int = expecting(what) {
         if (it.nextFormat.valueType != ValueType.ARRAY) throw fault(ErrorCode.DIRECTORY, "$what is not an array")

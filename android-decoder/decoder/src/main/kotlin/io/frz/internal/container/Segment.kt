@@ -2,18 +2,20 @@ package io.frz.internal.container
 
 import io.frz.ErrorCode
 import io.frz.FrzException
+import io.frz.internal.Request
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.util.zip.CRC32
 
 /** The stored bytes of one group in one tier, [size] of them from [offset] on, and their CRC-32 behind them. */
-internal class Segment(private val source: Source, val offset: Long, val size: Long, private val tensor: String) {
+internal class Segment(private val source: Source, val offset: Long, val size: Long, private val tensor: String?) {
     /** Reads all of it and compares the checksum; nothing of it is decoded before. */
-    fun verify() {
+    fun verify(request: Request) {
         val checksum = CRC32()
         val chunk = ByteBuffer.allocate(minOf(size, CHUNK.toLong()).toInt())
         var at = 0L
         while (at < size) {
+            request.check()
             chunk.clear()
             chunk.limit(minOf(size - at, CHUNK.toLong()).toInt())
             read(at, chunk)

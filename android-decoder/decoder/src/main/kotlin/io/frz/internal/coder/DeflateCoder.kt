@@ -1,15 +1,26 @@
 package io.frz.internal.coder
 
+import io.frz.Coder
+import io.frz.DType
+import io.frz.internal.container.Group
 import io.frz.internal.container.Segment
 import java.nio.ByteBuffer
 import java.util.zip.DataFormatException
 import java.util.zip.Inflater
 
-/** Coder `deflate`: one raw DEFLATE stream. */
-internal class DeflateStream(private val segment: Segment) : ValueStream {
+/** Coder `deflate`: the bytes of the values as one raw DEFLATE stream. */
+internal object DeflateCoder : ByteCoder() {
+    override val coder = Coder.DEFLATE
+
+    override fun decoder(group: Group) = SegmentDecoder { segment, count ->
+        DeflateStream(segment, group.valueType, count)
+    }
+}
+
+private class DeflateStream(private val segment: Segment, type: DType, count: Long) : ByteStream(type, count) {
     private val inflater = Inflater(true)
     private val input = ByteArray(minOf(segment.size, Segment.CHUNK.toLong()).toInt())
-    private val output = ByteArray(Segment.CHUNK)
+    private val output = ByteArray(chunkSize)
     private var position = 0L
 
     override fun read(target: ByteBuffer) {
