@@ -6,8 +6,8 @@ import os
 from functools import partial
 
 import frformat
-from frformat import FrzFile, TensorInfo
-from frformat.checkpoints.checkpoint import Checkpoint, Entry, Kind
+from frformat import CodedTensor, FrzFile, Spectrum, TensorInfo
+from frformat.checkpoints.checkpoint import Array, Checkpoint, Entry, Kind
 from frformat.format import limits
 from frformat.format.tiers import without_figures
 
@@ -39,10 +39,15 @@ def of(file: FrzFile, *, spectral: bool) -> Checkpoint:
         if name not in aliases:
             info = file.info(name)
             kind = _kind(info) if spectral else "dense"
-            read = {"spectrum": file.spectrum, "coded": file.stored, "dense": file.__getitem__}[kind]
-            entries[name] = Entry(info.dtype, info.shape, partial(read, name), kind)
+            entries[name] = Entry(info.dtype, info.shape, partial(_read, file, name, kind), kind)
     notes = [f"one tier of {file.tiers} was read, and the file's figures of each were not"] if file.tiers > 1 else []
     return Checkpoint(entries, aliases, without_figures(file.metadata, file.tiers), notes, close=file.close)
+
+
+def _read(file: FrzFile, name: str, kind: Kind) -> Array | Spectrum | CodedTensor:
+    if kind == "spectrum":
+        return file.spectrum(name)
+    return file.stored(name) if kind == "coded" else file[name]
 
 
 def _kind(info: TensorInfo) -> Kind:

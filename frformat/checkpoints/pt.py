@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from frformat.checkpoints.checkpoint import Checkpoint, Entry
 from frformat.errors import DependencyError, EncodeError
 from frformat.format.atomic import replacing
+from frformat.format.tensor import CodedTensor
 
 try:
     import torch
@@ -65,11 +66,16 @@ def save(checkpoint: Checkpoint, path: str) -> list[str]:
 
     Spectra become sparse float32 tensors, as Frequency Regularization publishes them.
     """
-    state = {name: tensors.to_torch(entry.load()) for name, entry in checkpoint.entries.items()}
+    state = {name: _tensor(entry) for name, entry in checkpoint.entries.items()}
     state |= {name: state[target] for name, target in checkpoint.aliases.items()}
     with replacing(path) as file:
         torch.save(state, file)
     return []
+
+
+def _tensor(entry: Entry) -> torch.Tensor:
+    value = entry.load()
+    return tensors.to_torch(value.rebuild() if isinstance(value, CodedTensor) else value)
 
 
 def _memory(value: torch.Tensor | Coefficients) -> torch.Tensor:

@@ -56,7 +56,7 @@ def decode(
     if spectral and kind != "pt":
         raise EncodeError(f"{output}: --spectral writes sparse tensors, which only a .pt file can hold")
     with writing(output, force), open_frz(source, tier, memory_budget) as file:
-        total = sum(file.info(name).nbytes for name in file.model)
+        total = sum(file.info(name).nbytes for name in file)
         if not spectral:
             if kind == "pt" and total > memory_budget:
                 reason = f"a .pt file is made in memory, which takes {total:,} bytes, of {memory_budget:,} allowed"
@@ -70,7 +70,7 @@ def decode(
             "input": {"file": source, "bytes": file.container.size},
             "file": output,
             "bytes": os.path.getsize(output),
-            "tensor_count": len(file.model),
+            "tensor_count": len(file),
             "tier": file.tier,
             "seconds": time.perf_counter() - start,
             "notes": notes,

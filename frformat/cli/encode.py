@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 HELP = """Encode a checkpoint: .pt, .safetensors, .npz, or .frz anew.
 
-Without --keep, --energy or --max-error all is lossless: weights are stored as they are, and spectra, as Frequency
-Regularization leaves them, with all coefficients that are not zero. The three apply to spectra and to float tensors
-of rank 2 or more; what would not get smaller stays as it is.
+Without --keep, --energy, --max-error and --format all is lossless: weights are stored as they are, and spectra, as
+Frequency Regularization leaves them, with all coefficients that are not zero. The first three apply to spectra and to
+float tensors of rank 2 or more; what would not get smaller stays as it is. --format alone rounds these tensors; qN
+does so with a step for each index of their first axis.
 
 \b
 A rule is 'PATTERN: WORDS'; the first that matches a name wins. Words:
@@ -37,6 +38,7 @@ Examples:
   frformat encode unet_fr.pt -o unet.frz
   frformat encode unet_fr.pt -o unet.frz --format step=0.1875
   frformat encode model.safetensors -o model.frz --energy 99.9%
+  frformat encode model.safetensors -o model.frz --format q8
   frformat encode lenet.pt -o lenet.frz --rule 'fc1.weight: keep=300 view=500,50,4,4' --rule '*.bias: keep=3'
   frformat encode model.frz -o tiers.frz --tiers 10%,50%
 """
@@ -106,14 +108,12 @@ def encode(
         report = _run(checkpoint, output, policy, **options)
         if verifies:
             encoding.verify(checkpoint, output, report)
-    facts = reports.facts(report, source, output, time.perf_counter() - start)
-    if (tiers or format != "auto") and all(told.coding == "raw" for told in report.tensors.values()):
-        what = "--format and --tiers are for spectra, and there are none: say --keep, --energy or --max-error"
-        facts["notes"] = [*facts["notes"], what]
-    if as_json:
-        terminal.print_json(facts)
-    else:
-        reports.show(facts)
+    codings = {told.coding for told in report.tensors.values()}
+    if tiers and "dct" not in codings:
+        report.notes.append("--tiers is for spectra, and there are none: say --keep, --energy or --max-error")
+    if format != "auto" and codings <= {"raw", "kept"}:
+        report.notes.append("--format is for spectra and for float tensors of rank 2 or more, and there are none")
+    reports.tell(report, source, output, time.perf_counter() - start, as_json=as_json)
 
 
 def _run(checkpoint: Checkpoint, output: str, policy: Policy, **options: Any) -> Report:

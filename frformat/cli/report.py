@@ -3,72 +3,87 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final
 
 import frformat
-from frformat.cli import terminal
-from frformat.cli.dump.facts import file_facts
-from frformat.cli.dump.listing import ratio, values
+from frformat.cli import columns, terminal
+from frformat.cli.columns import Row
+from frformat.cli.dump.facts import Facts
+from frformat.cli.dump.listing import bits, ratio, values
 from frformat.cli.terminal import clean, count, dims
 from frformat.encoding import Report
 
-if TYPE_CHECKING:
-    from rich.table import Table
+COLUMNS: Final = ("tensor", "shape", "view", "kept", "values", "energy", "error", "bytes", "bits")
 
-COLUMNS: Final = ("tensor", "shape", "view", "kept", "values", "energy", "error", "bytes")
+SAID: Final = {"raw": "stored exactly", "kept": "stored as the input has them"}
+"""What is said of tensors that have no line of their own, by their coding."""
 
 
-def facts(report: Report, source: str, output: str, seconds: float) -> dict[str, Any]:
-    """What ``dump --json`` says of the new file, and what only the encoder knows.
+def tell(report: Report, source: str, output: str, seconds: float, *, as_json: bool) -> None:
+    """Print what became of a file.
 
-    Returns:
-        The facts of the file; ``input`` with its path and bytes, ``seconds``, ``notes``; and for each tensor ``energy``
-        and ``error`` (see :class:`frformat.encoding.TensorReport`) and ``note``.
+    As JSON that is what ``dump --json`` says of the new file, and what only the encoder knows: ``input`` with its path
+    and bytes, ``seconds``, ``notes``; and for each tensor its ``coding``, ``energy``, ``error`` and ``note`` (see
+    :class:`frformat.encoding.TensorReport`). As text: the notes, a line for each tensor that is not stored exactly, and
+    a summary.
     """
     with frformat.open(output) as file:
-        found = file_facts(file, output)
-    for tensor in found["tensors"]:
-        told = report.tensors[tensor["alias_of"] or tensor["name"]]
-        tensor |= {"energy": told.energy, "error": told.error, "note": told.note}
-    order = {name: index for index, name in enumerate(report.tensors)}
-    found["tensors"].sort(key=lambda tensor: order.get(tensor["name"], len(order)))
-    about = {"input": {"file": source, "bytes": os.path.getsize(source)}, "seconds": seconds, "notes": report.notes}
-    return about | found
+        facts = Facts(file, output)
+        given = {"file": source, "bytes": os.path.getsize(source)}
+        about = {"input": given, "seconds": seconds, "notes": report.notes} | facts.summary()
+        if as_json:
+            tensors = _tensors(facts, report, [*report.tensors, *file.aliases])
+            lists = {"groups": facts.groups(), "factors": facts.factors(), "tensors": tensors}
+            terminal.print_json(about | lists)
+        else:
+            _show(facts, report, about)
 
 
-def show(facts: dict[str, Any]) -> None:
-    """Print notes, a line for each tensor that is coded by its spectrum, and a summary."""
+def _tensors(facts: Facts, report: Report, names: list[str]) -> Iterator[dict[str, Any]]:
+    """What is known of each of some tensors."""
+    for name in names:
+        tensor = facts.tensor(name)
+        told = report.tensors[tensor["alias_of"] or name]
+        yield tensor | {"coding": told.coding, "energy": told.energy, "error": told.error, "note": told.note}
+
+
+def _show(facts: Facts, report: Report, about: dict[str, Any]) -> None:
     out = terminal.console()
-    for note in facts["notes"]:
+    for note in report.notes:
         out.print(clean(note), style="dim", soft_wrap=True)
-    spectral = [tensor for tensor in facts["tensors"] if tensor["coding"] == "dct" and tensor["alias_of"] is None]
-    raw = [tensor for tensor in facts["tensors"] if tensor["coding"] == "raw" and tensor["alias_of"] is None]
-    if spectral:
-        terminal.show(_table(spectral))
-    for tensor in raw:
-        if tensor["note"]:
-            out.print(f"{clean(tensor['name'])} stays as it is: {tensor['note']}", soft_wrap=True)
-    if raw:
-        out.print(f"{count(len(raw), 'tensor')} raw, {count(sum(t['bytes'] for t in raw), 'byte')}", soft_wrap=True)
-    out.print(_summary(facts), style="bold", soft_wrap=True)
+    apart = [name for name, told in report.tensors.items() if told.coding not in SAID]
+    if apart:
+        widths = columns.measure(map(_row, _tensors(facts, report, apart)), len(COLUMNS)).widths
+        used = [place for place, width in enumerate(widths) if width]
+        rows = ([row[place] for place in used] for row in map(_row, _tensors(facts, report, apart)))
+        columns.show([COLUMNS[place] for place in used], rows, [widths[place] for place in used])
+    for name, told in report.tensors.items():
+        if told.note and told.coding in SAID:
+            out.print(f"{clean(name)} stays as it is: {told.note}", soft_wrap=True)
+    numbers, sizes = Counter[str](), Counter[str]()
+    for tensor in _tensors(facts, report, [name for name, told in report.tensors.items() if told.coding in SAID]):
+        numbers[tensor["coding"]] += 1
+        sizes[tensor["coding"]] += tensor["bytes"]
+    for coding, number in numbers.items():
+        out.print(f"{count(number, 'tensor')} {SAID[coding]}, {count(sizes[coding], 'byte')}", soft_wrap=True)
+    out.print(_summary(about), style="bold", soft_wrap=True)
 
 
-def _table(tensors: list[dict[str, Any]]) -> Table:
-    used = [name for name in COLUMNS if name != "view" or any(tensor["view"] for tensor in tensors)]
-    out = terminal.table(*used, left=("tensor",), fold="tensor")
-    for tensor in tensors:
-        row = {
-            "tensor": clean(tensor["name"]),
-            "shape": dims(tensor["shape"]),
-            "view": dims(tensor["view"]) if tensor["view"] else "",
-            "kept": count(tensor["kept"][-1]),
-            "values": values(tensor),
-            "energy": f"{100 * tensor['energy']:.2f} %",
-            "error": _percent(tensor["error"]),
-            "bytes": count(tensor["bytes"]),
-        }
-        out.add_row(*(row[name] for name in used))
-    return out
+def _row(tensor: dict[str, Any]) -> Row:
+    """The cells of :data:`COLUMNS`."""
+    return [
+        clean(tensor["name"]),
+        dims(tensor["shape"]),
+        dims(tensor["view"]) if tensor["view"] else "",
+        count(tensor["numbers"]) if tensor["kept"] else "",
+        values(tensor),
+        f"{100 * tensor['energy']:.2f} %",
+        _percent(tensor["error"]),
+        count(tensor["bytes"]),
+        bits(tensor["bits_per_parameter"]),
+    ]
 
 
 def _percent(share: float) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 UNBOUNDED = 1 << 14
 """Columns of output that no person sees directly: tables are neither cut nor folded in a pipe."""
+
+LINES = 1000
+"""Lines that are printed together, if there are many."""
 
 FOLDED = 24
 """Least width of a column that may be folded."""
@@ -37,6 +41,11 @@ def count(number: int, noun: str = "", plural: str = "") -> str:
 def dims(shape: Sequence[int]) -> str:
     """A shape as text: ``64×3×3×3``; ``scalar`` for rank 0."""
     return "×".join(map(str, shape)) or "scalar"
+
+
+def axes(numbers: Sequence[int]) -> str:
+    """Axes by number: ``axis 1``, ``axes 0, 1``."""
+    return f"{'axis' if len(numbers) == 1 else 'axes'} {', '.join(map(str, numbers))}"
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -79,8 +88,31 @@ def progress() -> Progress:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document, in ASCII; numbers that JSON lacks become the strings NaN, Infinity and -Infinity."""
-    click.echo(json.dumps(_finite(value), indent=2, allow_nan=False))
+    """Print one JSON document, in ASCII; numbers that JSON lacks become the strings NaN, Infinity and -Infinity.
+
+    An iterator in a dictionary becomes an array with an element on each line; it is never held as a whole.
+    """
+    if not isinstance(value, dict) or not any(isinstance(item, Iterator) for item in value.values()):
+        click.echo(json.dumps(_finite(value), indent=2, allow_nan=False))
+        return
+    before = "{\n"
+    for key, item in value.items():
+        click.echo(f"{before}  {json.dumps(key)}: ", nl=False)
+        if isinstance(item, Iterator):
+            _print_array(item)
+        else:
+            click.echo(json.dumps(_finite(item), indent=2, allow_nan=False).replace("\n", "\n  "), nl=False)
+        before = ",\n"
+    click.echo("\n}")
+
+
+def _print_array(items: Iterator[Any]) -> None:
+    before = "["
+    while some := list(islice(items, LINES)):
+        lines = ",\n    ".join(json.dumps(_finite(item), allow_nan=False) for item in some)
+        click.echo(f"{before}\n    {lines}", nl=False)
+        before = ","
+    click.echo("[]" if before == "[" else "\n  ]", nl=False)
 
 
 def _least_width(table: Table) -> int:

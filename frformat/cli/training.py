@@ -98,7 +98,7 @@ def report(recipe: Recipe, outcome: Outcome, rows: list[Row], as_json: bool) -> 
     folder = Path(outcome.path).parent
     plots.save(rows, recipe.metric, f"{recipe.name}: {outcome.numbers:,} numbers", folder / COURSE)
     with open_frz(outcome.path) as file:
-        plot.save(facts.file_facts(file, outcome.path), energy.energy(file), str(folder / SPECTRA))
+        plot.save(facts.Facts(file, outcome.path), energy.energy(file), str(folder / SPECTRA))
     if as_json:
         terminal.print_json({**asdict(outcome), "recipe": recipe.name, "settings": recipe.settings.as_dict()})
         return

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
+from typing import Final
 
 from frformat.checkpoints import Entry
 from frformat.encoding.detection import is_matrix
 from frformat.encoding.rules import Rule
 from frformat.encoding.selection import Everything, Selection
 from frformat.errors import EncodeError
+
+GIVEN: Final = ("sparse", "spectrum")
+"""Kinds of entries that are spectra unless something else is said."""
 
 
 @dataclass(frozen=True)
@@ -18,9 +22,9 @@ class Decision:
 
     Attributes:
         spectral: whether its numbers are a spectrum, not weights.
-        selection: how much of the spectrum is kept; None if the weights are stored as they are.
+        selection: how much of the spectrum is kept; None if the weights are stored plainly.
         view: shape in which the spectrum is taken; None for the tensor's own.
-        format: number format of the coefficients.
+        format: number format of the coefficients, or of plain weights, which ``auto`` leaves as they are.
     """
 
     spectral: bool
@@ -53,7 +57,7 @@ class Policy:
             detected: names of the dense tensors that turned out to be spectra.
 
         Raises:
-            EncodeError: a rule says how a tensor's spectrum is coded, but nothing says how much of it is kept.
+            EncodeError: a rule says how a tensor's spectrum is taken, but nothing says how much of it is kept.
         """
         said = next((rule for rule in self.rules if rule.matches(name)), Rule(name))
         spectral = said.spectral or self._is_spectrum(entry, name in detected)
@@ -62,13 +66,13 @@ class Policy:
         selection = said.selection
         if selection is None and (spectral or is_matrix(entry)):
             selection = self.default.selection or (Everything() if spectral else None)
-        if selection is None and (said.view or said.format):
+        if selection is None and said.view:
             raise EncodeError(f"tensor {name!r}: its rule does not say what to keep: add keep, energy or max-error")
-        wanted = said.format or self.default.format or "auto"
+        wanted = said.format or (self.default.format if selection or is_matrix(entry) else None) or "auto"
         return Decision(spectral, selection, said.view, entry.format if wanted == "auto" else wanted)
 
     def _is_spectrum(self, entry: Entry, detected: bool) -> bool:
         """Whether a tensor that no rule calls so is in the DCT domain."""
         if self.spectral is None:
-            return entry.kind != "dense" or detected
-        return self.spectral and (entry.kind != "dense" or is_matrix(entry))
+            return entry.kind in GIVEN or detected
+        return self.spectral and (entry.kind in GIVEN or is_matrix(entry))

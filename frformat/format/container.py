@@ -82,7 +82,7 @@ class Extents:
         sums = np.zeros(directory.tiers, np.int64)
         self._starts: list[NDArray[np.int64]] = []
         for group in self._groups:
-            framed = _framed(group)
+            framed = framed_sizes(group)
             self._starts.append(sums[: len(framed)].copy())
             sums[: len(framed)] += framed
             if sums.max() > limits.FILE_BYTES:
@@ -194,17 +194,23 @@ def read_header(head: bytes) -> Header:
 
 
 def head(contents: Directory) -> bytes:
-    """Header, directory and its CRC-32: the bytes of a file before its segments."""
+    """Header, directory and its CRC-32: the bytes of a file before its segments.
+
+    Raises:
+        FrzError: a reader would refuse the directory.
+    """
     packed = packing.pack(contents)
+    parser.parse(packed, budget=1 << 62)
     stored = pack_directory(packed)
     flags = DEFLATED if len(stored) < len(packed) else 0
     if not flags:
         stored = packed
     start = b"%b%c%c%b%b%b" % (MAGIC, VERSION, flags, _u32(len(stored)), _u32(len(packed)), stored)
+    read_header(start)
     return start + _u32(zlib.crc32(start))
 
 
-def _framed(group: Group) -> NDArray[np.int64]:
+def framed_sizes(group: Group) -> NDArray[np.int64]:
     """Bytes that a group takes in each tier with the checksum, 0 where it has no segment."""
     framed: Any = np.where(group.values > 0, group.sizes.astype(np.int64) + CRC_BYTES, 0)
     return framed  # type: ignore[no-any-return]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 
 from frformat.errors import EncodeError
 from frformat.format.directory import Group, Shape
@@ -24,7 +25,7 @@ class Factors:
         self._factors: list[CodedTensor] = []  # keeps them alive, so that an id means one object
         self._places: dict[int, int] = {}
         self._rows: list[list[int]] = []
-        self._order: list[int] = []
+        self._numbers: dict[int, int] = {}
 
     def numbers(self, tensor: CodedTensor | PerTier) -> tuple[int, ...]:
         """A number for each factor of a tensor, in the order of its axes; provisional, see :meth:`numbered`."""
@@ -52,6 +53,7 @@ class Factors:
         """All factors, gathered with those that are alike into groups of at most ``most`` values, or of one factor."""
         gathered: list[list[Pending]] = []
         places: list[list[int]] = []
+        counts: list[int] = []
         open_groups: dict[object, int] = {}
         for place, (factor, rows) in enumerate(zip(self._factors, self._rows, strict=True)):
             length = factor.shape[1]
@@ -62,19 +64,20 @@ class Factors:
             except EncodeError as error:
                 raise EncodeError(f"a factor of shape {list(factor.shape)}: {error}") from error
             at = open_groups.get(part.likeness)
-            if at is None or part.count + sum(each.count for each in gathered[at]) > most:
+            if at is None or counts[at] + part.count > most:
                 at = open_groups[part.likeness] = len(gathered)
                 gathered.append([])
                 places.append([])
+                counts.append(0)
             gathered[at].append(part)
             places[at].append(place)
-        self._order = [place for group in places for place in group]
+            counts[at] += part.count
+        self._numbers = {place: number for number, place in enumerate(chain.from_iterable(places))}
         return gathered
 
     def numbered(self, group: Group) -> Group:
         """A group with the numbers that its factors have in the file; after :meth:`groups`."""
         if group.factors is None:
             return group
-        numbers = {place: number for number, place in enumerate(self._order)}
-        factors: Sequence[tuple[int, ...]] = [tuple(numbers[place] for place in each) for each in group.factors]
+        factors: Sequence[tuple[int, ...]] = [tuple(self._numbers[place] for place in each) for each in group.factors]
         return replace(group, factors=factors)

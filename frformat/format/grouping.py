@@ -144,7 +144,9 @@ def _extents(tensor: CodedTensor | PerTier, first: CodedTensor, cuts: Sequence[C
         raise EncodeError("a corner for some tiers, and none for others")
     extents = [*(tuple(cut) for cut in corners), first.corner] if corners else [first.corner] * (len(cuts) + 1)
     for before, now in zip([(0,) * len(first.corner), *extents], extents, strict=False):
-        if len(now) != len(before) or any(r < old for old, r in zip(before, now, strict=True)):
+        if len(now) != len(before):
+            raise EncodeError(f"corner {list(now)} of a core with {len(before)} axes")
+        if any(r < old for old, r in zip(before, now, strict=True)):
             raise EncodeError(f"a tier has the corner {list(now)}, the one before it {list(before)}")
     return CORNERS, extents
 
@@ -153,13 +155,11 @@ def gather(parts: Sequence[Pending], coder: str, sizes: Sequence[int]) -> Group:
     """The group of tensors that are alike, in order."""
     likeness = parts[0].likeness
     firsts = [part.first for part in parts]
-    extents = [part.extents for part in parts]
-    tiers = range(len(extents[0]))
-    kept = np.array([[each[tier][0] for each in extents] for tier in tiers], np.int64)
-    factors = [part.factors for part in parts]
+    tiers = [[part.extents[tier] for part in parts] for tier in range(len(parts[0].extents))]
     seeds = [tuple(axis.argument for axis in each.axes if isinstance(axis.argument, int)) for each in firsts]
     arguments = {KINDS[kind].argument for kind in likeness.bases}
     views = [each.view for each in firsts]
+    exact = not likeness.stepped and likeness.value_type != likeness.dtype
     return Group(
         likeness.dtype,
         [each.shape for each in firsts],
@@ -168,14 +168,12 @@ def gather(parts: Sequence[Pending], coder: str, sizes: Sequence[int]) -> Group:
         names=[part.name for part in parts] if not likeness.factor else (),
         views=views if any(view is not None for view in views) else None,
         bases=likeness.bases,
-        factors=factors if "factor" in arguments else None,
+        factors=[part.factors for part in parts] if "factor" in arguments else None,
         seeds=seeds if "seed" in arguments else None,
-        kept=kept if likeness.extent == KEPT else None,
-        corners=Corners.of([[each[tier] for each in extents] for tier in tiers])
-        if likeness.extent == CORNERS
-        else None,
+        kept=np.array([[k for (k,) in row] for row in tiers], np.int64) if likeness.extent == KEPT else None,
+        corners=Corners.of(tiers) if likeness.extent == CORNERS else None,
         per_tier=likeness.extent == PER_TIER,
-        format=likeness.value_type if not likeness.stepped and likeness.value_type != likeness.dtype else None,
+        format=likeness.value_type if exact else None,
         steps=[each.step for each in firsts if each.step is not None] if likeness.stepped else None,
         offsets=likeness.offsets,
     )

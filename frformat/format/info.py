@@ -22,8 +22,11 @@ class TensorInfo:
         shape: shape.
         coder: how its group's segments are coded.
         group: index of its group; tensors of a group share their segments.
+        index: its own in the group.
         view: shape in which the core and the bases are meant, if not the tensor's own.
         bases: the kind of basis of each axis of the view.
+        factors: the numbers of the factors that ``stored`` axes use, in the order of these axes.
+        seeds: the seeds of ``seeded`` axes, likewise.
         kept: for each tier of the file how many entries of the zigzag order the core has; empty if it is a corner.
         corners: for each tier the corner; empty if the core is as large as the view, or a start of the zigzag order.
         per_tier: every tier has a tensor of its own.
@@ -38,8 +41,11 @@ class TensorInfo:
     shape: Shape
     coder: str
     group: int
+    index: int
     view: Shape | None = None
     bases: tuple[str, ...] = ()
+    factors: tuple[int, ...] = ()
+    seeds: tuple[int, ...] = ()
     kept: tuple[int, ...] = ()
     corners: tuple[Shape, ...] = ()
     per_tier: bool = False

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Final
 
 from frformat.format import limits
-from frformat.format.coders import CHUNK, CODERS, Coder
+from frformat.format.coders import CHUNK, CODERS, Coder, Encoder
 from frformat.format.container import CRC_BYTES, SegmentWriter
 from frformat.format.directory import Group
-from frformat.format.grouping import Pending, Pieces, gather
+from frformat.format.grouping import PER_TIER, Likeness, Pending, Pieces, gather
 
 SHARED_VALUES: Final = 1 << 16
 """A group has at most so many values, unless one tensor has more: so no tensor costs much more than itself to read."""
@@ -51,9 +51,8 @@ class Spool:
         pieces = [[piece for part in parts for piece in part.pieces(tier)] for tier in range(tiers)]
         coder, done = self._chosen(parts, pieces)
         starts, sizes = [], []
-        if done is None:
-            encoder = CODERS[coder].encoder(parts[0].likeness.value_type)
-        for tier, each in enumerate(pieces):
+        encoders = _encoders(CODERS[coder], parts[0].likeness)
+        for tier, (each, encoder) in enumerate(zip(pieces, encoders, strict=False)):
             starts.append(self._file.tell())
             segment = SegmentWriter(self._file)
             if done is not None:
@@ -89,18 +88,26 @@ class Spool:
             return _sampled(able, next(piece for tier in pieces for piece in tier), likeness.value_type), None
         best: tuple[str, list[bytes]] | None = None
         for coder in able:
-            coded = _coded(coder, likeness.value_type, pieces)
+            coded = _coded(coder, likeness, pieces)
             if coded is not None and (best is None or sum(map(len, coded)) < sum(map(len, best[1]))):
                 best = coder.name, coded
         assert best is not None  # `none` is always allowed
         return best
 
 
-def _coded(coder: Coder, value_type: str, pieces: Sequence[Pieces]) -> list[bytes] | None:
+def _encoders(coder: Coder, likeness: Likeness) -> Iterator[Encoder]:
+    """One for each tier: the same, so that what it has learnt goes on, unless each tier is decoded alone."""
+    encoder = coder.encoder(likeness.value_type)
+    while True:
+        yield encoder
+        if likeness.extent == PER_TIER:
+            encoder = coder.encoder(likeness.value_type)
+
+
+def _coded(coder: Coder, likeness: Likeness, pieces: Sequence[Pieces]) -> list[bytes] | None:
     """The stored bytes of each tier, unless there are too few of them for so many values."""
-    encoder = coder.encoder(value_type)
     out = []
-    for tier in pieces:
+    for tier, encoder in zip(pieces, _encoders(coder, likeness), strict=False):
         buffer = io.BytesIO()
         if tier:
             encoder.encode(tier, buffer)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frformat.errors import EncodeError, FrzError
-from frformat.format import container, packing, parser
+from frformat.format import container
 from frformat.format.atomic import replacing
 from frformat.format.directory import Directory, Group
 from frformat.format.factors import Factors
@@ -137,8 +137,7 @@ class _Writer:
         coded = [(number, self._factors.numbered(held)) for number, held in coded]
         groups = [held for _, held in coded]
         contents = Directory(groups, self._options.metadata, self._aliases, self._options.smaller + 1)
-        _check(contents)
-        file.write(container.head(contents))
+        file.write(_head(contents))
         for tier in range(contents.tiers):
             for number, held in coded:
                 self._spool.copy(number, held, tier, file)
@@ -183,10 +182,10 @@ class _Writer:
             group.parts = []
 
 
-def _check(contents: Directory) -> None:
-    """A reader must accept what is written: names, limits and aliases are checked by its own rules."""
+def _head(contents: Directory) -> bytes:
+    """What comes before the segments; names, limits and aliases are checked by the rules of readers."""
     try:
-        parser.parse(packing.pack(contents), budget=1 << 62)
+        return container.head(contents)
     except UnicodeEncodeError as error:
         raise EncodeError(f"{error.object!r} is not Unicode text, so it can be neither name nor metadata") from error
     except FrzError as error:

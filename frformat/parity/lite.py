@@ -66,7 +66,7 @@ def load(skeleton: Path, weights: Path, times: dict[str, float]) -> Any:
         except RuntimeError as error:
             raise SystemExit(f"{skeleton} takes no weights; export a skeleton with `frformat export-mobile`") from error
         with frformat.open(weights) as file:
-            for name in file.model:
+            for name in file:
                 with timed(times, "decode"):
                     tensor = to_torch(_coefficients(file, name, wanted[name]) if name in wanted else file[name])
                 with timed(times, "hand_over"):
@@ -80,7 +80,7 @@ def load(skeleton: Path, weights: Path, times: dict[str, float]) -> Any:
 def _coefficients(file: FrzFile, name: str, spectrum: list[int]) -> Any:
     """The coefficients of a tensor whose spectrum has a shape."""
     info = file.info(name)
-    stored = f"in a spectrum of {list(info.view or info.shape)}" if info.coding == "dct" else f"as {info.coding}"
+    stored = f"in a spectrum of {list(info.view or info.shape)}" if info.spectral else "without a spectrum"
     if stored != f"in a spectrum of {spectrum}":
         raise SystemExit(
             f"the skeleton wants the coefficients of {name} in a spectrum of {spectrum}, the file stores it {stored}; "

@@ -96,7 +96,7 @@ def lines_memory(n: int, r: int) -> int:
     """Bytes that :func:`inverse_lines` takes at its peak."""
     if _is_smooth(n, r):
         width, count = _blocks(n, r)
-        return 8 * (4 * count * r + 2 * NODES * r + count * NODES + 2 * NODES * width + BLOCK)
+        return 8 * (6 * count * r + 6 * NODES * r + count * NODES + 3 * NODES * width + BLOCK)
     return 8 * _fft_memory(n) * max(1, BLOCK // n)
 
 

@@ -84,11 +84,12 @@ def working_memory(bases: Sequence[Basis]) -> int:
     chunk = math.prod(lengths)
     size = math.prod(length if i == axis else basis.count for i, (basis, length) in enumerate(zip(bases, lengths)))  # noqa: B905
     steps = _order(_merged([_cut(basis) for basis in bases]))
-    peak = 2 * size
+    peak = 2 * size  # what is multiplied, and a copy of it
     for basis in steps[:-1]:
         grown = size * basis.length // basis.count
-        peak = max(peak, size + grown)
+        peak = max(peak, 2 * size + grown)
         size = grown
+    peak = max(peak, 2 * size)
     whole = math.prod(basis.length for basis in bases)
     apart = chunk if axis or math.prod(lengths) < whole else 0  # where the output is not contiguous
     return 8 * (peak + apart + 2 * BLOCK) + max(basis.memory for basis in steps)

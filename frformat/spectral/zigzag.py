@@ -69,7 +69,7 @@ def scattered(values: NDArray[np.floating], corner: Sequence[int]) -> NDArray[np
     """
     k, count = len(values), element_count(corner)
     out = np.zeros(count)
-    if count > FILLED * k:
+    if count > FILLED * k or k <= CACHED:
         out[places(corner, k)] = values
     else:
         padded = np.append(np.asarray(values, np.float64), 0.0)

@@ -14,25 +14,29 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import frformat
+from frformat import CodedTensor, PerTier
+from frformat.checkpoints.precision import overflow
 from frformat.checkpoints.regularized import FACTS, Coefficients, gather
 from frformat.checkpoints.torch_tensors import aliases as tied
 from frformat.checkpoints.torch_tensors import to_numpy, to_torch
 from frformat.checkpoints.wrappers import plain_names
 from frformat.errors import EncodeError
 from frformat.format import limits
-from frformat.format.writer import Progress, Tiers
+from frformat.format.options import Progress, Tiers
 from frformat.spectral.sparse import Sparse
 from frformat.spectral.spectrum import Spectrum
-from frformat.checkpoints.precision import overflow
 
 StrPath = str | os.PathLike[str]
+
+Stored = Spectrum | CodedTensor | PerTier
+"""What is stored as it is."""
 
 LASTING: Final = (dict, OrderedDict)
 """Mappings whose tensors exist as long as they do; others may make them on access."""
 
 
 def save_file(
-    tensors: Mapping[str, Tensor | Spectrum],
+    tensors: Mapping[str, Tensor | Stored],
     path: StrPath,
     *,
     spectral: bool | Collection[str] = False,
@@ -51,7 +55,8 @@ def save_file(
     tensors on access.
 
     Args:
-        tensors: tensors and :class:`frformat.Spectrum` objects by name, such as ``model.state_dict()``.
+        tensors: tensors by name, such as ``model.state_dict()``; among them may be :class:`frformat.Spectrum`,
+            :class:`frformat.CodedTensor` and :class:`frformat.PerTier` objects.
         path: where to.
         spectral: which sparse tensors are DCT spectra, as the authors of Frequency Regularization publish them: all of
             them, or those of these names. Nothing is taken for a spectrum unasked.
@@ -94,7 +99,7 @@ def save_file(
 
 
 def save_as_named(
-    tensors: Mapping[str, Tensor | Spectrum],
+    tensors: Mapping[str, Tensor | Stored],
     path: StrPath,
     *,
     spectral: bool | Collection[str] = False,
@@ -170,13 +175,13 @@ def _check_names(tensors: object) -> None:
             raise EncodeError(f"a tensor's name must be a string, not {name!r} of type {type(name).__name__}")
 
 
-class _Renamed(Mapping[str, Tensor | Spectrum]):
+class _Renamed(Mapping[str, Tensor | Stored]):
     """The same tensors under other names."""
 
-    def __init__(self, tensors: Mapping[str, Tensor | Spectrum], names: Mapping[str, str]) -> None:
+    def __init__(self, tensors: Mapping[str, Tensor | Stored], names: Mapping[str, str]) -> None:
         self._tensors, self._own = tensors, {plain: name for name, plain in names.items()}
 
-    def __getitem__(self, name: str) -> Tensor | Spectrum:
+    def __getitem__(self, name: str) -> Tensor | Stored:
         return self._tensors[self._own[name]]
 
     def __iter__(self) -> Iterator[str]:
@@ -186,10 +191,10 @@ class _Renamed(Mapping[str, Tensor | Spectrum]):
         return len(self._own)
 
 
-class _Arrays(Mapping[str, NDArray[Any] | Spectrum]):
+class _Arrays(Mapping[str, NDArray[Any] | Stored]):
     """What :func:`frformat.save_file` takes, converted one tensor at a time."""
 
-    def __init__(self, tensors: Mapping[str, Tensor | Spectrum], spectral: bool | Collection[str]) -> None:
+    def __init__(self, tensors: Mapping[str, Tensor | Stored], spectral: bool | Collection[str]) -> None:
         self._tensors, self._spectral = tensors, spectral
         self._names = list(tensors)
         self._lasting = type(tensors) in LASTING
@@ -210,9 +215,9 @@ class _Arrays(Mapping[str, NDArray[Any] | Spectrum]):
         """Give no tensors of these names any more."""
         self._names = [name for name in self._names if name not in names]
 
-    def __getitem__(self, name: str) -> NDArray[Any] | Spectrum:
+    def __getitem__(self, name: str) -> NDArray[Any] | Stored:
         value: object = self._tensors[name]
-        if isinstance(value, Spectrum):
+        if isinstance(value, Stored):
             return value
         if not isinstance(value, Tensor):
             raise EncodeError(
@@ -242,7 +247,7 @@ class _Arrays(Mapping[str, NDArray[Any] | Spectrum]):
 
     def _same(self, name: str, other: str) -> bool:
         one, two = self[name], self[other]
-        if isinstance(one, Spectrum) or isinstance(two, Spectrum):
+        if isinstance(one, Stored) or isinstance(two, Stored):
             return one is two
         return bool(np.array_equal(_bytes(one), _bytes(two)))
 

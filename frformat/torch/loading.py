@@ -14,9 +14,9 @@ from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList
 
 from frformat import FrzFile, TensorInfo
+from frformat.checkpoints import precision
 from frformat.checkpoints.torch_tensors import TORCH_DTYPES, aliases, to_torch
 from frformat.checkpoints.wrappers import AMBIGUOUS, COUNTER, MARKERS
-from frformat.checkpoints import precision
 from frformat.torch import memory, wrappers
 from frformat.torch.lowrank.layers import Coded, coded
 from frformat.torch.regularization.parametrization import EXTRA, resize, spectral_of
@@ -169,8 +169,9 @@ def load(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
             extras.append((target.extra, value))
         elif held is not None:
             held.original.copy_(value)  # for all tiers
-            if source in file.rows:
-                held.original[:-1].copy_(to_torch(file[file.rows[source]])[: file.tier])
+            if file.info(source).per_tier:
+                for tier, row in enumerate(held.original[: file.tier]):
+                    row.copy_(to_torch(file.stored(source, tier=tier).rebuild()))
         elif way.assign:
             own = target.tensor
             moved = value.to(way.device_for(own), way.dtype_for(own))
@@ -212,7 +213,7 @@ def _names(targets: Iterable[str], file: FrzFile) -> tuple[dict[str, str], Plan]
     common = Counter(map(_reduced, left))
     by_reduced = {_reduced(name): name for name in left if common[_reduced(name)] == 1}
     renamed = False
-    for name in file.model:
+    for name in file:
         if name in names:
             continue
         target = by_reduced.pop(_reduced(name), None)
@@ -260,9 +261,9 @@ def _fault(info: TensorInfo, target: Target, way: Way, tier: int) -> str | None:
 
 def _other_coefficients(info: TensorInfo, coded: Coded, kept: int, tier: int) -> str | None:
     """Why the coefficients of a layer on factors cannot be taken from the file."""
-    if info.coding == "dct" and (info.shape, info.view or info.shape, info.kept[tier]) == (*coded, kept):
+    if info.spectral and (info.shape, info.view or info.shape, info.kept[tier]) == (*coded, kept):
         return None
-    there = f"{info.kept[tier]:,} in shape {list(info.view or info.shape)}" if info.coding == "dct" else "weights"
+    there = f"{info.kept[tier]:,} in shape {list(info.view or info.shape)}" if info.spectral else "weights"
     return f"{kept:,} coefficients in shape {list(coded.lengths)} in the model, {there} in the file; factorize() anew"
 
 
@@ -271,7 +272,7 @@ def _misfit(file: FrzFile, source: str, target: Target) -> str | None:
     if target.held is None:
         return None
     info, spectral = file.info(source), spectral_of(target.held)
-    if info.coding != "dct" or len(target.held) > 1:
+    if not info.spectral or len(target.held) > 1:
         return "not stored as coefficients; load the file before regularize(model, trained=True)"
     if (info.shape, info.view) != (spectral.shape, spectral.view):
         stored, wanted = list(info.view or info.shape), list(spectral.view or spectral.shape)

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 import frformat
 from frformat.errors import EncodeError
 from frformat.format import limits
-from frformat.format.tiers import OF_TIERS
-from frformat.format.writer import Progress, Tiers
+from frformat.format.options import Progress, Tiers
 from frformat.torch.capacity import Tiered, get_tier, set_tier
 from frformat.torch.files import save_as_named
 from frformat.torch.loading import Difference, Way, load, match
@@ -52,8 +51,8 @@ def save_model(
 
     Of a model that :func:`frformat.torch.regularize` changed, the coefficients are written under the names of the plain
     model, in the number formats that they were trained for unless ``format`` says otherwise, and with the tiers that
-    the model has unless ``tiers`` says otherwise. Where the model has running statistics for each tier, those of all
-    but the largest are a tensor with ``@tiers`` after its name.
+    the model has unless ``tiers`` says otherwise. Where the model has running statistics for each tier, so has the
+    file.
 
     Arguments and errors as :func:`frformat.torch.save_file`. State that a module keeps beside its tensors
     (``get_extra_state``) must be a tensor.
@@ -65,8 +64,8 @@ def save_model(
     with _whole(model):
         state: dict[str, Any] = spectral_state(model)
         if tiers:  # others than the model's, whose statistics are of no use then
-            rows = {name + OF_TIERS for name in statistics(model)}
-            state = {name: value for name, value in state.items() if name not in rows}
+            largest = {name: held.original[-1] for name, held in statistics(model).items()}
+            state = {name: largest.get(name, value) for name, value in state.items()}
         for name, value in state.items():
             if name.rpartition(".")[2] == EXTRA and not isinstance(value, Tensor):
                 raise EncodeError(

@@ -19,15 +19,18 @@ NAMES: Final = (
     "several-groups",
     "dct-group-of-three",
     "tiers-with-raw",
-    "tiers-range-ctx",
+    "tiers-range",
     "tiers-zstd",
+    "corners-offsets",
+    "tucker-tiers-steps",
+    "seeded-steps",
+    "per-tier-computed",
     "dir-deflate-fixed",
     "dir-deflate-dynamic",
     "view-beside-nil",
     "zstd-compressed",
     "deflate-dynamic",
     "aliases",
-    "rows-aliases",
     "names-combining",
 )
 BUDGET: Final = 1 << 20
@@ -72,7 +75,7 @@ def read(name: str) -> Seed:
         data = file.read()
     found = container.read(BytesIO(data))
     header = found.header
-    parts = tuple(data[e.offset : e.offset + e.size] for e in found.extents)
+    parts = tuple(data[e.offset : e.offset + e.size] for e in found.extents.present(found.present))
     return Seed(name, data, data[14 : 14 + header.stored], header.length, header.flags, parts, tuple(found.ends))
 
 
@@ -88,11 +91,9 @@ def decode(data: bytes, budget: int = BUDGET) -> None:
     with frformat.open(data, memory_budget=budget) as file:
         failed: FrzError | None = None
         for name in file:
-            info = file.info(name)
             try:
                 file[name]
-                if info.coding == "dct":
-                    file.spectrum(name)
+                file.stored(name).canonical()
             except FrzError as error:
                 failed = error
         if failed:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from frformat.cli import terminal
-from frformat.cli.dump.listing import values
+from frformat.cli.dump.listing import bases, values
 from frformat.cli.terminal import clean, count, dims, table
 
 if TYPE_CHECKING:
@@ -56,10 +56,15 @@ def _changes(tensor: dict[str, Any]) -> Iterator[str]:
     if tensor["dtype"][0] != tensor["dtype"][1]:
         yield f"dtype {' → '.join(tensor['dtype'])}"
     if all(tensor["stored"]):
-        for label, of in (("values", values), ("kept", _kept), ("view", _view), ("coder", _coder)):
+        of_each = (("bases", _bases), ("values", values), ("kept", _kept), ("view", _view), ("coder", _coder))
+        for label, of in of_each:
             before, after = map(of, tensor["stored"])
             if before != after:
                 yield f"{label} {before} → {after}"
+
+
+def _bases(stored: dict[str, Any]) -> str:
+    return bases(stored["bases"]) or "none"
 
 
 def _kept(stored: dict[str, Any]) -> str:

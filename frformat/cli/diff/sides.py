@@ -15,6 +15,7 @@ from frformat.errors import FrzError
 from frformat.format.container import MAGIC
 from frformat.format.info import TensorInfo
 from frformat.format.reader import FrzFile
+from frformat.format.tensor import CodedTensor
 from frformat.spectral.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class _FrzSide(Side):
         self.size = self._file.container.size
         self.metadata = self._file.metadata
         self.notes = []
-        infos = map(self._file.info, self._file.model)
+        infos = map(self._file.info, self._file)
         self.kinds = {
             info.name: Kind(info.dtype, info.shape, info.nbytes, _stored(info, self._file.tier)) for info in infos
         }
@@ -97,7 +98,7 @@ class _FrzSide(Side):
         self._file.close()
 
     def spectrum(self, name: str) -> Spectrum | None:
-        return self._file.spectrum(name) if self._file.info(name).coding == "dct" else None
+        return self._file.spectrum(name) if self._file.info(name).spectral else None
 
     def array(self, name: str) -> Array:
         return self._file[name]
@@ -131,19 +132,22 @@ class _CheckpointSide(Side):
             )
             raise FrzError("BUDGET", reason, path=self.path, tensor=name)
         value = self._value(name)
+        if isinstance(value, CodedTensor):
+            return value.rebuild()
         return value.weights() if isinstance(value, Spectrum) else value
 
-    def _value(self, name: str) -> Array | Spectrum:
+    def _value(self, name: str) -> Array | Spectrum | CodedTensor:
         return self._checkpoint[self._checkpoint.aliases.get(name, name)]
 
 
 def _stored(info: TensorInfo, tier: int) -> dict[str, Any]:
-    spectral = info.coding == "dct"
     return {
-        "coding": info.coding,
-        "kept": info.kept[tier] if spectral else None,
-        "format": info.format or None,
+        "bases": None if info.plain else info.bases,
+        "kept": info.numbers(tier) if info.kept or info.corners else None,
+        "dtype": info.dtype,
+        "format": info.format,
         "step": info.step,
+        "offsets": info.offsets or None,
         "view": info.view,
         "coder": info.coder,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,13 +13,16 @@ from frformat.format.reader import FrzFile
 
 Floats = NDArray[np.float64]
 
+MEASURED: Final = 1 << 11
+"""At most so many spectra are measured, those that keep most."""
+
 STEPS: Final = 64
 """Positions at which long spectra are sampled, evenly on a logarithmic scale."""
 
 
 @dataclass(frozen=True)
 class Energy:
-    """The energy (sum of squares) of all spectra of a file.
+    """The energy (sum of squares) of the spectra of a file.
 
     Attributes:
         names: of the tensors, in file order.
@@ -54,22 +58,33 @@ class Energy:
 
 
 def energy(file: FrzFile) -> Energy:
-    """Measure all spectra of a file at its open tier, one at a time.
+    """Measure the spectra of a file at its open tier, one at a time.
 
     Raises:
         FrzError: a segment is damaged, or ``BUDGET``.
     """
-    names = [name for name in file if file.info(name).kept and file.info(name).alias_of is None]
-    kept = [file.info(name).kept[file.tier] for name in names]
-    edges = _edges(max(kept, default=0))
+    spectra = list(_spectra(file))
+    if len(spectra) > MEASURED:
+        places = np.sort(np.argsort([-k for _, k in spectra], kind="stable")[:MEASURED])
+        spectra = [spectra[place] for place in places]
+    names = [name for name, _ in spectra]
+    edges = _edges(max((k for _, k in spectra), default=0))
     cumulative = np.full((len(names), len(edges)), np.nan)
-    for row, name, k in zip(cumulative, names, kept, strict=True):
+    for row, (name, k) in zip(cumulative, spectra, strict=True):
         squares = np.asarray(file.spectrum(name).coefficients, np.float64) ** 2
         sums = np.concatenate(([0.0], np.cumsum(squares)))
         # The first edge at or after the end closes the curve; those beyond stay empty.
         inside = int(np.searchsorted(edges, k)) + 1
         row[:inside] = sums[np.minimum(edges[:inside], k)]
     return Energy(names, edges, cumulative)
+
+
+def _spectra(file: FrzFile) -> Iterator[tuple[str, int]]:
+    """The names of all spectra, and what they keep."""
+    for name in file:
+        info = file.info(name)
+        if info.spectral and info.alias_of is None:
+            yield name, info.kept[file.tier]
 
 
 def _edges(most: int) -> NDArray[np.int64]:

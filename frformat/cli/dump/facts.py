@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from functools import cached_property
 from itertools import accumulate
 from typing import IO, Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from frformat.errors import FrzError
 from frformat.format import container
-from frformat.format.container import CRC_BYTES, Container, Extent, SegmentReader
-from frformat.format.directory import Directory
+from frformat.format.container import CRC_BYTES, Container, SegmentReader, framed_sizes
+from frformat.format.directory import Group
 from frformat.format.info import TensorInfo
 from frformat.format.reader import FrzFile
 from frformat.format.tiers import figures
@@ -18,74 +22,184 @@ from frformat.spectral.zigzag import element_count
 CHECKED_BYTES: Final = 1 << 26
 """Files of at most so many bytes are also read through, to check the checksums of their segments."""
 
-BOXED_VALUES: Final = 1 << 20
-"""The box of more coefficients is not told: finding it costs memory that the size of a file does not bound."""
+BOX_EFFORT: Final = 1 << 17
+"""Boxes are told until finding them has taken so many steps, of which each takes 2 to the power of its rank."""
 
 DENSE_BYTES: Final = 4
 """Bytes of a weight that is stored plainly, as f32."""
 
+ONLY_OF_TENSORS: Final = {"name", "alias_of", "kind", "view", "bases", "factors", "seeds", "box", "bits_per_parameter"}
+"""Facts that are the same of all factors, or do not concern them."""
 
-def file_facts(file: FrzFile, path: str) -> dict[str, Any]:
-    """All that the directory tells.
+
+class Facts:
+    """All that the directory tells, and what else is found without rebuilding a tensor.
 
     Args:
         file: the file, open at the tier to be told of.
         path: what to call it.
+        stats: also count the numbers that are not 0, for which all segments are decoded.
 
-    Returns:
-        Sizes in bytes, counts, and lists ``tiers``, ``groups`` and ``tensors``. The bytes of a group are those of its
-        segments up to the open tier with their checksums, so that all groups and the framed directory add up to
-        ``bytes_used``. A tensor whose rows are what smaller tiers have of another, ``rows_of``, is no weight.
+    Raises:
+        FrzError: a segment is damaged, or counting needs too much memory.
     """
-    contents = file.container
-    directory = contents.directory
-    used = contents.ends[file.tier]
-    extents = [extent for extent in contents.extents if extent.tier <= file.tier]
-    groups = _groups(directory, extents)
-    shares = _shares(directory, extents)
-    apart = {rows: name for name, rows in file.rows.items()}
-    weights = sum(
-        element_count(shape)
-        for group in directory.groups
-        for name, shape in zip(group.names, group.shapes, strict=True)
-        if name not in apart
-    )
-    numbers = list(accumulate(sum(sum(g.counts(tier)) for g in directory.groups) for tier in range(directory.tiers)))
-    of_tiers = figures(directory.metadata, directory.tiers)
-    return {
-        "file": path,
-        "bytes": contents.size,
-        "bytes_used": used,
-        "version": container.VERSION,
-        "tensor_count": len(file),
-        "weights": weights,
-        "dense_f32_bytes": DENSE_BYTES * weights,
-        "ratio": DENSE_BYTES * weights / used,
-        "numbers": numbers[file.tier],
-        "directory": {
-            "stored": contents.header.stored,
-            "inflated": contents.header.length,
-            "framed": container.HEADER_BYTES + contents.header.stored + CRC_BYTES,
-            "deflated": bool(contents.header.flags & container.DEFLATED),
-        },
-        "tier": file.tier,
-        "tiers": [
+
+    def __init__(self, file: FrzFile, path: str, *, stats: bool = False) -> None:
+        self._file = file
+        self._path = path
+        self._directory = file.container.directory
+        tensors = [group.tensors for group in self._directory.groups]
+        self._starts = [0, *accumulate(tensors)]
+        self._nonzero = self._counted() if stats else None
+
+    def summary(self) -> dict[str, Any]:
+        """Sizes in bytes, counts, tiers and metadata."""
+        contents, directory, tier = self._file.container, self._directory, self._file.tier
+        used = contents.ends[tier]
+        weights = sum(sum(map(element_count, group.shapes)) for group in directory.groups if group.names)
+        per_tier = self._per_tier()
+        return {
+            "file": self._path,
+            "bytes": contents.size,
+            "bytes_used": used,
+            "version": container.VERSION,
+            "tensor_count": len(self._file),
+            "alias_count": len(directory.aliases),
+            "factor_count": self._file.factors,
+            "weights": weights,
+            "dense_f32_bytes": DENSE_BYTES * weights,
+            "ratio": DENSE_BYTES * weights / used,
+            "bits_per_parameter": _bits(used, weights),
+            "numbers": per_tier[tier]["numbers"],
+            "segment_bytes": used - contents.header.end,
+            "directory": {
+                "stored": contents.header.stored,
+                "inflated": contents.header.length,
+                "framed": container.HEADER_BYTES + contents.header.stored + CRC_BYTES,
+                "deflated": contents.header.deflated,
+            },
+            "tier": tier,
+            "tiers": per_tier,
+            "metadata": directory.metadata,
+        }
+
+    def groups(self) -> Iterator[dict[str, Any]]:
+        """Each group: its bytes are those of its segments up to the open tier, with their checksums."""
+        for index, group in enumerate(self._directory.groups):
+            yield {
+                "group": index,
+                "factors": not group.names,
+                "bases": group.bases or None,
+                "dtype": group.dtype,
+                "format": group.format,
+                "stepped": group.steps is not None,
+                "coder": group.coder,
+                "tensors": group.tensors,
+                "bytes": _group_bytes(group, self._file.tier),
+                "bytes_per_tier": framed_sizes(group)[: self._file.tier + 1].tolist(),
+            }
+
+    def tensors(self) -> Iterator[dict[str, Any]]:
+        """Each tensor, with its share of the bytes of its group; aliases last."""
+        effort = 0
+        for name in self._file:
+            info = self._file.info(name)
+            effort += 1 << len(info.view or info.shape) if info.kept else 0
+            yield self._tensor(info, boxed=effort <= BOX_EFFORT)
+
+    def factors(self) -> Iterator[dict[str, Any]]:
+        """Each factor."""
+        for number in range(self._file.factors):
+            info = self._file.factor_info(number)
+            told = self._tensor(info, boxed=False)
+            yield {"factor": number} | {key: fact for key, fact in told.items() if key not in ONLY_OF_TENSORS}
+
+    def tensor(self, name: str) -> dict[str, Any]:
+        """One tensor.
+
+        Raises:
+            FrzError: ``NOT_FOUND``.
+        """
+        return self._tensor(self._file.info(name), boxed=True)
+
+    def everything(self) -> dict[str, Any]:
+        """The summary with lists of groups, factors and tensors."""
+        lists = {"groups": self.groups(), "factors": self.factors(), "tensors": self.tensors()}
+        return self.summary() | {key: list(items) for key, items in lists.items()}
+
+    def _tensor(self, info: TensorInfo, *, boxed: bool) -> dict[str, Any]:
+        tier = self._file.tier
+        row = self._starts[info.group] + info.index
+        size = float(self._shares[row])
+        found = {
+            "name": info.name,
+            "alias_of": info.alias_of,
+            "kind": "spectrum" if info.spectral else "plain" if info.plain else "computed",
+            "dtype": info.dtype,
+            "shape": info.shape,
+            "view": info.view,
+            "bases": None if info.plain else info.bases,
+            "factors": info.factors or None,
+            "seeds": info.seeds or None,
+            "kept": info.kept or None,
+            "corners": info.corners or None,
+            "box": info.box(tier) if info.kept and boxed else None,
+            "per_tier": info.per_tier,
+            "numbers": info.numbers(tier),
+            "format": info.format,
+            "step": info.step,
+            "offsets": info.offsets or None,
+            "coder": info.coder,
+            "group": info.group,
+            "bytes": round(size),
+            "bytes_exact": self._directory.groups[info.group].tensors == 1 or info.alias_of is not None,
+            "bits_per_parameter": _bits(size, info.elements),
+        }
+        return found if self._nonzero is None else found | {"nonzero": int(self._nonzero[row])}
+
+    def _per_tier(self) -> list[dict[str, Any]]:
+        """What there is up to the end of each tier, in it, and what metadata tell of it."""
+        contents, tiers = self._file.container, self._directory.tiers
+        numbers, segments = [0] * tiers, [0] * tiers
+        for group in self._directory.groups:
+            for tier, count in enumerate(group.values.tolist()):
+                numbers[tier] += int(count)
+                segments[tier] += count > 0
+        starts = [contents.header.end, *contents.ends]
+        return [
             {
                 "tier": tier,
-                "end": end,
+                "end": contents.ends[tier],
+                "bytes": contents.ends[tier] - starts[tier],
+                "segments": segments[tier],
                 "numbers": count,
                 "present": tier < contents.present,
                 "figures": told,
             }
-            for tier, (end, count, told) in enumerate(zip(contents.ends, numbers, of_tiers, strict=True))
-        ],
-        "metadata": directory.metadata,
-        "groups": groups,
-        "tensors": [
-            _tensor(file.info(name), file.tier, groups, shares) | {"rows_of": apart.get(file.aliases.get(name, name))}
-            for name in file
-        ],
-    }
+            for tier, (count, told) in enumerate(
+                zip(accumulate(numbers), figures(self._directory.metadata, tiers), strict=True)
+            )
+        ]
+
+    @cached_property
+    def _shares(self) -> NDArray[np.float64]:
+        """Of all tensors and factors the bytes of their group, by their share of the values in each segment."""
+        shares = np.empty(self._starts[-1])
+        for start, group in zip(self._starts, self._directory.groups, strict=False):
+            shares[start : start + group.tensors] = _group_shares(group, self._file.tier)
+        return shares
+
+    def _counted(self) -> NDArray[np.int64]:
+        """How many of the numbers of all tensors and factors are not 0."""
+        found = np.zeros(self._starts[-1], np.int64)
+        for name in self._file:
+            info = self._file.info(name)
+            if info.alias_of is None and info.elements:
+                found[self._starts[info.group] + info.index] = np.count_nonzero(self._file.stored(name).values)
+        for number in range(self._file.factors):
+            info = self._file.factor_info(number)
+            found[self._starts[info.group] + info.index] = np.count_nonzero(self._file.factor(number).values)
+        return found
 
 
 def checksum_facts(file: IO[bytes], contents: Container) -> tuple[dict[str, Any], FrzError | None]:
@@ -95,64 +209,38 @@ def checksum_facts(file: IO[bytes], contents: Container) -> tuple[dict[str, Any]
         ``directory`` and ``segments``, each ``ok``, ``damaged`` or ``unchecked`` (a large file), and how many segments
         there are; then the first error, if there is one.
     """
-    facts = {"directory": "ok", "segments": "ok", "segment_count": len(contents.extents)}
-    if contents.size > CHECKED_BYTES:
-        return facts | {"segments": "unchecked"}, None
-    for extent in contents.extents:
-        try:
-            SegmentReader(file, extent).check()
-        except FrzError as error:
-            return facts | {"segments": "damaged"}, error
-    return facts, None
+    error: FrzError | None = None
+    checked = contents.size <= CHECKED_BYTES
+    count = 0
+    for extent in contents.extents.present(contents.present):
+        count += 1
+        if checked and error is None:
+            try:
+                SegmentReader(file, extent).check()
+            except FrzError as found:
+                error = found
+    verdict = "damaged" if error is not None else "ok" if checked else "unchecked"
+    return {"directory": "ok", "segments": verdict, "segment_count": count}, error
 
 
-def _groups(directory: Directory, extents: Sequence[Extent]) -> list[dict[str, Any]]:
-    facts: list[dict[str, Any]] = [
-        {
-            "group": index,
-            "coding": group.coding,
-            "dtype": group.dtype,
-            "format": group.format or None,
-            "coder": group.coder,
-            "tensors": len(group.names),
-            "bytes": 0,
-            "bytes_per_tier": [0] * directory.tiers,
-        }
-        for index, group in enumerate(directory.groups)
-    ]
-    for extent in extents:
-        facts[extent.group]["bytes_per_tier"][extent.tier] = extent.size + CRC_BYTES
-        facts[extent.group]["bytes"] += extent.size + CRC_BYTES
-    return facts
+def _group_bytes(group: Group, tier: int) -> int:
+    return int(framed_sizes(group)[: tier + 1].sum())
 
 
-def _shares(directory: Directory, extents: Sequence[Extent]) -> dict[str, float]:
-    """For each tensor its group's bytes, by the tensor's share of the values in each segment."""
-    shares = {name: 0.0 for group in directory.groups for name in group.names}
-    for extent in extents:
-        group = directory.groups[extent.group]
-        counts = group.counts(extent.tier)
-        per_value = (extent.size + CRC_BYTES) / sum(counts)
-        for name, count in zip(group.names, counts, strict=True):
-            shares[name] += count * per_value
+def _group_shares(group: Group, tier: int) -> NDArray[np.float64] | float:
+    if group.tensors == 1:
+        return float(_group_bytes(group, tier))
+    sizes, values = framed_sizes(group)[: tier + 1], group.values[: tier + 1]
+    per_value = np.divide(sizes, values, out=np.zeros(len(sizes)), where=values > 0)
+    if group.per_tier:
+        every: NDArray[np.float64] = group.counts(0) * np.float64(per_value.sum())
+        return every
+    shares = np.zeros(group.tensors)
+    for at in np.flatnonzero(per_value).tolist():
+        shares += group.counts(at) * per_value[at]
     return shares
 
 
-def _tensor(info: TensorInfo, tier: int, groups: list[dict[str, Any]], shares: dict[str, float]) -> dict[str, Any]:
-    alone = groups[info.group]["tensors"] == 1
-    return {
-        "name": info.name,
-        "alias_of": info.alias_of,
-        "coding": info.coding,
-        "dtype": info.dtype,
-        "shape": info.shape,
-        "view": info.view,
-        "box": info.box(tier) if info.kept and info.kept[tier] <= BOXED_VALUES else None,
-        "kept": info.kept or None,
-        "format": info.format or None,
-        "step": info.step,
-        "coder": info.coder,
-        "group": info.group,
-        "bytes": round(shares.get(info.name, 0.0)),
-        "bytes_exact": alone or info.alias_of is not None,
-    }
+def _bits(size: float, parameters: int) -> float | None:
+    """Bits for each of so many parameters; None if there are none."""
+    return 8 * size / parameters if parameters else None

@@ -7,19 +7,22 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Final
 
 from frformat.cli.dump.facts import CHECKED_BYTES
 from frformat.cli.terminal import count
 from frformat.errors import FrzError
-from frformat.format import coders, container, directory_parser, limits
+from frformat.format import coders, container, limits, parser
 from frformat.format.coders import deflate
-from frformat.format.container import CRC_BYTES, HEADER_BYTES, Header
+from frformat.format.container import CRC_BYTES, HEADER_BYTES, Extents, Header
 from frformat.format.directory import Directory
 from frformat.format.reader import FrzFile
 
+SHOWN: Final = 1 << 17
+"""Ranges that are made."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Range:
     """Bytes ``start`` to ``end`` − 1 of a file.
 
@@ -76,23 +79,24 @@ class Layout:
         self.add("unread", self.size - self.end, meaning)
 
 
-def explain(file: IO[bytes], path: str) -> Layout:
+def explain(file: IO[bytes], path: str, memory_budget: int = limits.MEMORY_BUDGET) -> Layout:
     """The layout of a file and the first fault in it; of a file that is not large, also one in a segment's values.
 
     Args:
         file: seekable and open for reading.
         path: what to call it in the error.
+        memory_budget: see :func:`frformat.open`.
     """
     layout = Layout(file.seek(0, os.SEEK_END))
     opened = None
     try:
-        opened = FrzFile(file, path, None, limits.MEMORY_BUDGET)
+        opened = FrzFile(file, path, None, memory_budget)
     except FrzError as error:
         layout.error = error
     header = _add_header(layout, file)
     if header is not None and _add_directory(layout, file, header):
         # What opening found, or cannot have found only because the file's length is wrong.
-        contents = opened.container.directory if opened is not None else directory_parser.parse(layout.directory)
+        contents = opened.container.directory if opened is not None else parser.parse(layout.directory)
         _add_segments(layout, file, path, contents)
     if opened is not None and layout.error is None and layout.size <= CHECKED_BYTES:
         try:
@@ -108,23 +112,22 @@ def _add_header(layout: Layout, file: IO[bytes]) -> Header | None:
     head = _read(file, 0, HEADER_BYTES)
     flags = head[5] if len(head) > 5 else 0
     stored, length = (int.from_bytes(head[at : at + 4], "little") for at in (6, 10))
-    deflated = bool(flags & container.DEFLATED)
+    header = Header(flags, stored, length)
     layout.add("header", 4, "magic" if head[:4] == container.MAGIC else "not the magic of an .frz file")
     layout.add("header", 1, "version", f": {head[4:5].hex()}")
-    layout.add("header", 1, "flags", f": the directory is {'deflated' if deflated else 'stored as it is'}")
+    layout.add("header", 1, "flags", f": the directory is {'deflated' if header.deflated else 'stored as it is'}")
     layout.add("header", 4, "stored", f": the directory has {count(stored, 'byte')} here")
     layout.add("header", 4, "length", f": and {count(length)} when inflated")
     error = layout.error
     if error is not None and error.offset is not None and error.offset < HEADER_BYTES:
         layout.add_rest("not looked at, since the header is not valid")
         return None
-    return Header(flags, stored, length)
+    return header
 
 
 def _add_directory(layout: Layout, file: IO[bytes], header: Header) -> bool:
     """The directory and its checksum; whether it tells where segments are."""
-    deflated = header.flags & container.DEFLATED
-    layout.add("directory", header.stored, "directory" + (", deflated" if deflated else ""))
+    layout.add("directory", header.stored, "directory" + (", deflated" if header.deflated else ""))
     before = _read(file, 0, layout.end)
     matches, verdict = _checksum(zlib.crc32(before), _read(file, layout.end, CRC_BYTES))
     layout.add("checksum", CRC_BYTES, "CRC-32 of all bytes before it", verdict)
@@ -133,7 +136,7 @@ def _add_directory(layout: Layout, file: IO[bytes], header: Header) -> bool:
         return False
     stored = before[HEADER_BYTES:]
     with suppress(FrzError):  # of which opening the file has told
-        layout.directory = deflate.unpack_directory(stored, header.length) if deflated else stored
+        layout.directory = deflate.unpack_directory(stored, header.length) if header.deflated else stored
     if layout.error is None or layout.error.code in ("TRUNCATED", "TRAILING"):
         return True
     layout.add_rest("segments, which only a valid directory could tell apart")
@@ -142,14 +145,18 @@ def _add_directory(layout: Layout, file: IO[bytes], header: Header) -> bool:
 
 def _add_segments(layout: Layout, file: IO[bytes], path: str, contents: Directory) -> None:
     """The segments of all tiers with their checksums, as far as the file goes, and what follows the last one."""
-    segments, _ = container.extents(contents, layout.end)
+    segments = Extents(contents, layout.end).present(contents.tiers)
     for tier, index in ((segment.tier, segment.group) for segment in segments):
         if layout.end == layout.size:
             break
+        if len(layout.ranges) > SHOWN:
+            layout.add_rest(f"more segments than the {SHOWN // 2:,} that are told apart")
+            return
         group = contents.groups[index]
         start = layout.end
-        values = count(sum(group.counts(tier)), "value")
-        what = f": {values} of {count(len(group.names), 'tensor')}, coder {group.coder}"
+        values = count(int(group.values[tier]), "value")
+        of = count(group.tensors, "tensor" if group.names else "factor")
+        what = f": {values} of {of}, coder {group.coder}"
         layout.add("segment", group.size(tier), f"segment of tier {tier}, group {index}", what, tier, index)
         crc = 0
         for chunk in _chunks(file, start, layout.end):

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from frformat.cli import terminal
+from frformat.cli import columns, terminal
+from frformat.cli.columns import Row
+from frformat.cli.dump.facts import Facts
 from frformat.cli.terminal import clean, count, dims, table
 from frformat.format.tiers import without_figures
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-COLUMNS: Final = ("tensor", "shape", "view", "box", "kept", "values", "dtype", "coder", "group", "bytes")
-COMMON: Final = ("values", "dtype", "coder", "group")
+COLUMNS: Final = (
+    "tensor", "shape", "view", "bases", "box", "kept", "non-zero", "values", "dtype", "coder", "group", "bytes", "bits",
+)  # fmt: skip
+COMMON: Final = ("bases", "values", "dtype", "coder", "group")
 """Columns that say the same of every tensor in most files, and are then told once."""
+FACTOR_COLUMNS: Final = ("factor", "shape", "kept", "non-zero", "values", "coder", "bytes")
+GROUP_COLUMNS: Final = ("group", "tensors", "bases", "values", "dtype", "coder", "bytes")
+
+LEFT: Final = ("bases", "values", "dtype", "coder")
+"""Columns of text."""
 
 NUMBER: Final = re.compile("[1-9][0-9]{,17}")
 """Figures that are shown with separators."""
@@ -24,38 +33,74 @@ SHOWN_TIERS: Final = 4
 """A line tells what so many tiers keep; of more, the first and the last ones."""
 
 
-def show(facts: dict[str, Any]) -> None:
-    """Print what :func:`frformat.cli.dump.facts.file_facts` and ``checksum_facts`` found."""
-    rows = [_row(tensor, facts["tiers"]) for tensor in facts["tensors"]]
-    stored = [row for row, tensor in zip(rows, facts["tensors"], strict=True) if tensor["alias_of"] is None]
-    common = {name: stored[0][name] for name in COMMON if len(stored) > 1 and len({row[name] for row in stored}) == 1}
+def show(facts: Facts, checksums: dict[str, Any]) -> None:
+    """Print a file.
+
+    Args:
+        facts: what its directory tells.
+        checksums: what :func:`frformat.cli.dump.facts.checksum_facts` found.
+    """
+    about = facts.summary()
+    tiers = about["tiers"]
+    totals = {"numbers": 0, "nonzero": 0}
+    measured = columns.measure(_counted(facts, tiers, totals), len(COLUMNS))
+    texts = dict(zip(COLUMNS, measured.common, strict=True)) if about["tensor_count"] > 1 else {}
+    common = {name: text for name in COMMON if (text := texts.get(name))}
     out = terminal.console()
-    out.print(_headline(facts), style="bold", soft_wrap=True)
+    out.print(_headline(about), style="bold", soft_wrap=True)
     out.print()
-    out.print(summary([*_facts(facts), *_common(common)]))
-    if len(facts["tiers"]) > 1 or facts["tiers"][0]["figures"]:
+    out.print(summary([*_facts(about, checksums), *_common(common)]))
+    if len(tiers) > 1 or tiers[0]["figures"]:
         out.print()
-        terminal.show(_tiers(facts["tiers"], facts["tier"]))
-    if rows:
+        terminal.show(_tiers(tiers, about["tier"]))
+    if measured.rows:
         out.print()
-        terminal.show(_tensors(rows, [name for name in COLUMNS if name not in common], facts))
-    shared = [group for group in facts["groups"] if group["tensors"] > 1]
-    if shared:
+        widths = dict(zip(COLUMNS, measured.widths, strict=True))
+        _tensors(facts, about, totals, {name: width for name, width in widths.items() if width and name not in common})
+    if about["factor_count"]:
         out.print()
-        terminal.show(_groups(shared, len(facts["tiers"])))
+        _table(FACTOR_COLUMNS, lambda: (_factor(factor, tiers) for factor in facts.factors()))
+    shared = tuple(f"tier {tier}" for tier in range(len(tiers))) if 1 < len(tiers) <= SHOWN_TIERS else ()
+    if any(group["tensors"] > 1 for group in facts.groups()):
+        out.print()
+        titles = (*GROUP_COLUMNS[:-1], *shared, GROUP_COLUMNS[-1])
+        _table(titles, lambda: (_group(group, len(shared)) for group in facts.groups() if group["tensors"] > 1))
 
 
 def values(tensor: dict[str, Any]) -> str:
-    """How the values of a tensor or group are written: ``f16``, ``i8 × 0.125``, ``raw``."""
-    if tensor["format"] is None:
-        return "raw"
-    step = tensor.get("step")
-    return f"{tensor['format']}" + (f" × {step:.4g}" if step is not None else "")
+    """How the values of a tensor are written: ``f16``, ``step 0.125``, or the dtype."""
+    if tensor["step"] is None:
+        return str(tensor["format"] or tensor["dtype"])
+    text, axes = f"step {tensor['step']:.4g}", tensor["offsets"]
+    return f"{text}, offsets on {terminal.axes(axes)}" if axes else text
+
+
+def bases(kinds: Sequence[str] | None) -> str:
+    """The bases of a tensor's axes: one word if all are the same; empty if there are none."""
+    return " ".join(kinds if len(set(kinds)) > 1 else kinds[:1]) if kinds else ""
+
+
+def kept(tensor: dict[str, Any], tiers: Sequence[dict[str, Any]]) -> str:
+    """What each tier has of a core, those that are absent in brackets; empty if it is whole in all."""
+    if tensor["per_tier"]:
+        return "anew in each"
+    if tensor["kept"] is None and tensor["corners"] is None:
+        return ""
+    cells = [count(k) for k in tensor["kept"]] if tensor["kept"] else [dims(corner) for corner in tensor["corners"]]
+    if len(set(cells)) == 1:
+        return cells[0]
+    cells = [cell if row["present"] else f"({cell})" for cell, row in zip(cells, tiers, strict=True)]
+    return " ".join(cells if len(cells) <= SHOWN_TIERS else [*cells[: SHOWN_TIERS - 1], "…", cells[-1]])
 
 
 def ratio(value: float) -> str:
     """How many times smaller: ``81,111×``, ``1.07×``."""
     return f"{value:,.0f}×" if value >= 100 else f"{value:.3g}×"
+
+
+def bits(value: float | None) -> str:
+    """Bits per parameter: ``0.000393``, ``2.51``, ``32``; empty if there are no parameters."""
+    return "" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def summary(lines: Sequence[tuple[str, str]]) -> Table:
@@ -70,28 +115,28 @@ def summary(lines: Sequence[tuple[str, str]]) -> Table:
     return grid
 
 
-def _headline(facts: dict[str, Any]) -> str:
-    part = f"{count(facts['bytes_used'])} of " if facts["bytes_used"] != facts["bytes"] else ""
-    size = part + count(facts["bytes"], "byte")
-    text = f"{clean(facts['file'])}: {size} for {count(facts['weights'], 'weight')}"
-    if facts["weights"]:
-        text += f", {ratio(facts['ratio'])} smaller than dense f32"
+def _headline(about: dict[str, Any]) -> str:
+    part = f"{count(about['bytes_used'])} of " if about["bytes_used"] != about["bytes"] else ""
+    size = part + count(about["bytes"], "byte")
+    text = f"{clean(about['file'])}: {size} for {count(about['weights'], 'weight')}"
+    if about["weights"]:
+        text += f", {ratio(about['ratio'])} smaller than dense f32"
     return text
 
 
-def _facts(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    aliases = sum(tensor["alias_of"] is not None for tensor in facts["tensors"])
-    apart = sum(tensor["alias_of"] is None and tensor["rows_of"] is not None for tensor in facts["tensors"])
-    also = f" and {count(apart)} of rows of smaller tiers" if apart else ""
-    also += f" and {count(aliases, 'alias', 'aliases')}" if aliases else ""
-    dense = count(facts["dense_f32_bytes"], "byte")
-    yield "tensors", f"{count(facts['tensor_count'] - aliases - apart)}{also}, {dense} as dense f32"
-    yield "stored", count(facts["numbers"], "number")
-    directory = facts["directory"]
+def _facts(about: dict[str, Any], checksums: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    aliases = about["alias_count"]
+    also = f", {count(aliases, 'alias', 'aliases')}" if aliases else ""
+    also += f", {count(about['factor_count'], 'factor')}" if about["factor_count"] else ""
+    dense = count(about["dense_f32_bytes"], "byte")
+    yield "tensors", f"{count(about['tensor_count'] - aliases)}{also}, {dense} as dense f32"
+    each = f", {bits(about['bits_per_parameter'])} bits per parameter" if about["weights"] else ""
+    yield "stored", count(about["numbers"], "number") + each
+    directory = about["directory"]
     inflated = f", {count(directory['inflated'])} inflated" if directory["deflated"] else ""
     yield "directory", f"{count(directory['stored'], 'byte')}{inflated}, {count(directory['framed'])} with its frame"
-    yield "checksums", _checksums(facts["checksums"])
-    told = without_figures(facts["metadata"], len(facts["tiers"]))
+    yield "checksums", _checksums(checksums)
+    told = without_figures(about["metadata"], len(about["tiers"]))
     for index, (key, text) in enumerate(told.items()):
         yield "metadata" if index == 0 else "", f"{clean(key)}: {clean(text)}"
 
@@ -110,32 +155,27 @@ def _checksums(facts: dict[str, Any]) -> str:
     return f"directory and {segments} match"
 
 
-def _row(tensor: dict[str, Any], tiers: Sequence[dict[str, Any]]) -> dict[str, str]:
-    row = dict.fromkeys(COLUMNS, "")
-    row["tensor"] = clean(tensor["name"])
-    row["shape"] = dims(tensor["shape"])
+def _row(tensor: dict[str, Any], tiers: Sequence[dict[str, Any]]) -> Row:
+    """The cells of :data:`COLUMNS`."""
+    name, shape = clean(tensor["name"]), dims(tensor["shape"])
     if tensor["alias_of"] is not None:
-        row["tensor"] += f" → {clean(tensor['alias_of'])}"
-        return row
+        return [f"{name} → {clean(tensor['alias_of'])}", shape, *[None] * (len(COLUMNS) - 2)]
     shared = not tensor["bytes_exact"]
-    row["values"] = values(tensor)
-    row["dtype"] = tensor["dtype"]
-    row["coder"] = tensor["coder"]
-    row["group"] = str(tensor["group"]) if shared else ""
-    row["bytes"] = f"{'≈' if shared else ''}{count(tensor['bytes'])}"
-    for name in ("view", "box"):
-        row[name] = "" if tensor[name] is None else dims(tensor[name])
-    if tensor["kept"] is not None:
-        row["kept"] = _kept(tensor["kept"], tiers)
-    return row
-
-
-def _kept(kept: Sequence[int], tiers: Sequence[dict[str, Any]]) -> str:
-    """What each tier keeps, those that are absent in brackets."""
-    cells = [count(k) if row["present"] else f"({count(k)})" for k, row in zip(kept, tiers, strict=True)]
-    if len(cells) > SHOWN_TIERS:
-        cells = [*cells[: SHOWN_TIERS - 1], "…", cells[-1]]
-    return " ".join(cells)
+    return [
+        name,
+        shape,
+        "" if tensor["view"] is None else dims(tensor["view"]),
+        bases(tensor["bases"]),
+        "" if tensor["box"] is None else dims(tensor["box"]),
+        kept(tensor, tiers),
+        count(tensor["nonzero"]) if "nonzero" in tensor else "",
+        values(tensor),
+        tensor["dtype"],
+        tensor["coder"],
+        str(tensor["group"]) if shared else "",
+        f"{'≈' if shared else ''}{count(tensor['bytes'])}",
+        bits(tensor["bits_per_parameter"]),
+    ]
 
 
 def _tiers(tiers: Sequence[dict[str, Any]], chosen: int) -> Table:
@@ -151,32 +191,64 @@ def _tiers(tiers: Sequence[dict[str, Any]], chosen: int) -> Table:
     return out
 
 
-def _tensors(rows: Sequence[dict[str, str]], columns: Sequence[str], facts: dict[str, Any]) -> Table:
-    """One line per tensor; a column in which no tensor has anything is left out."""
-    used = [name for name in columns if any(row[name] for row in rows)]
-    titles = ["kept per tier" if name == "kept" and len(facts["tiers"]) > 1 else name for name in used]
-    out = table(*titles, left=("tensor", "values", "dtype", "coder"), fold="tensor")
-    for row in rows:
-        out.add_row(*(row[name] for name in used))
-    totals = {
+def _counted(facts: Facts, tiers: Sequence[dict[str, Any]], totals: dict[str, int]) -> Iterator[Row]:
+    """All rows; what their numbers add up to is added to ``totals``."""
+    for tensor in facts.tensors():
+        if tensor["alias_of"] is None:
+            totals["numbers"] += tensor["numbers"]
+            totals["nonzero"] += tensor.get("nonzero", 0)
+        yield _row(tensor, tiers)
+
+
+def _tensors(facts: Facts, about: dict[str, Any], totals: dict[str, int], widths: dict[str, int]) -> None:
+    """One line per tensor, then what they are in all."""
+    size, weights = about["segment_bytes"], about["weights"]
+    total = {
         "tensor": "in all",
-        "shape": count(facts["weights"]),
-        "kept": count(
-            sum(row["kept"][facts["tier"]] for row in facts["tensors"] if row["kept"] and not row["alias_of"])
-        ),
-        "bytes": count(sum(group["bytes"] for group in facts["groups"])),
+        "shape": count(weights),
+        "kept": count(totals["numbers"]),
+        "non-zero": count(totals["nonzero"]),
+        "bytes": count(size),
+        "bits": bits(8 * size / weights if weights else None),
     }
-    out.add_section()
-    out.add_row(*(totals.get(name, "") for name in used), style="bold")
-    return out
+    places = [COLUMNS.index(name) for name in widths]
+    rows = (_row(tensor, about["tiers"]) for tensor in facts.tensors())
+    titles = ["kept per tier" if name == "kept" and len(about["tiers"]) > 1 else name for name in widths]
+    chosen = ([row[place] for place in places] for row in rows)
+    columns.show(titles, chosen, [*widths.values()], left=LEFT, total=[total.get(name, "") for name in widths])
 
 
-def _groups(groups: Sequence[dict[str, Any]], tiers: int) -> Table:
-    """The tensors that share segments: their bytes are exact for the group only."""
-    per_tier = [f"tier {t}" for t in range(tiers)] if 1 < tiers <= SHOWN_TIERS else []
-    out = table("group", "tensors", "values", "dtype", "coder", *per_tier, "bytes", left=("values", "dtype", "coder"))
-    for group in groups:
-        cells = [str(group["group"]), count(group["tensors"]), values(group), group["dtype"], group["coder"]]
-        cells += [count(size) for size in group["bytes_per_tier"]] if per_tier else []
-        out.add_row(*cells, count(group["bytes"]))
-    return out
+def _table(titles: Sequence[str], rows: Callable[[], Iterator[Row]]) -> None:
+    """A table without the columns that are empty."""
+    widths = columns.measure(rows(), len(titles)).widths
+    used = [place for place, width in enumerate(widths) if width]
+    chosen = ([row[place] for place in used] for row in rows())
+    columns.show([titles[place] for place in used], chosen, [widths[place] for place in used], left=LEFT)
+
+
+def _factor(factor: dict[str, Any], tiers: Sequence[dict[str, Any]]) -> Row:
+    """The cells of :data:`FACTOR_COLUMNS`."""
+    return [
+        str(factor["factor"]),
+        dims(factor["shape"]),
+        kept(factor, tiers),
+        count(factor["nonzero"]) if "nonzero" in factor else "",
+        values(factor),
+        factor["coder"],
+        ("" if factor["bytes_exact"] else "≈") + count(factor["bytes"]),
+    ]
+
+
+def _group(group: dict[str, Any], tiers: int) -> Row:
+    """The cells of :data:`GROUP_COLUMNS`, with bytes of the first so many tiers before the last."""
+    sizes = [*group["bytes_per_tier"], *[0] * tiers][:tiers]
+    return [
+        str(group["group"]),
+        count(group["tensors"], "factor") if group["factors"] else count(group["tensors"]),
+        bases(group["bases"]),
+        "steps" if group["stepped"] else group["format"] or group["dtype"],
+        group["dtype"],
+        group["coder"],
+        *map(count, sizes),
+        count(group["bytes"]),
+    ]

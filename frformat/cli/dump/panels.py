@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from frformat.cli.dump.energy import Energy
+from frformat.cli.dump.facts import Facts
 from frformat.cli.terminal import clean, count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
+
+Kept = Sequence[tuple[int, ...]]
+"""Of each measured spectrum what the tiers before the open one keep."""
 
 INK: Final = "#1f2933"
 MUTED: Final = "#616e7c"
@@ -42,8 +45,7 @@ LONGEST: Final = 44
 """Characters of a name; of longer ones the end is shown, which tells them apart."""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One line of the picture's right side: a tensor, or several together."""
 
     label: str
@@ -51,34 +53,36 @@ class Row:
     exact: bool
 
 
-def rows(facts: dict[str, Any], energy: Energy) -> list[Row]:
-    """The spectra in file order, then the other tensors as one; without spectra the largest tensors, then the rest."""
-    tensors = [tensor for tensor in facts["tensors"] if tensor["alias_of"] is None]
-    spectral = [tensor for tensor in tensors if tensor["coding"] == "dct"]
-    raw = sorted((t for t in tensors if t["coding"] == "raw"), key=lambda t: -t["bytes"])
-    alone = spectral or raw[:LARGEST]
-    rest = raw if spectral else raw[LARGEST:]
-    out = [Row(_shortened(tensor["name"]), tensor["bytes"], tensor["bytes_exact"]) for tensor in alone]
+def rows(facts: Facts, energy: Energy) -> list[Row]:
+    """The measured spectra in file order, then the other tensors as one; without spectra the largest, then the rest."""
+    measured = set(energy.names)
+    alone: list[Row] = []
+    rest: list[Row] = []
+    for tensor in facts.tensors():
+        if tensor["alias_of"] is None:
+            row = Row(tensor["name"], tensor["bytes"], tensor["bytes_exact"])
+            (alone if row.label in measured else rest).append(row)
+    if not measured:
+        rest.sort(key=lambda row: -row.size)
+        alone, rest = rest[:LARGEST], rest[LARGEST:]
+    out = [row._replace(label=_shortened(row.label)) for row in alone]
     if rest:
-        exact = all(tensor["bytes_exact"] for tensor in rest)
-        what = "raw tensor" if spectral else "smaller tensor"
-        out.append(Row(count(len(rest), what), sum(tensor["bytes"] for tensor in rest), exact))
+        what = count(len(rest), "other tensor" if measured else "smaller tensor")
+        out.append(Row(what, sum(row.size for row in rest), all(row.exact for row in rest)))
     return out
 
 
-def strip(ax: Axes, facts: dict[str, Any]) -> None:
+def strip(ax: Axes, about: dict[str, Any]) -> None:
     """The whole file as one bar: header, directory, segments by tier, checksums."""
     from matplotlib import colormaps
 
-    segments = sum(size > 0 for group in facts["groups"] for size in group["bytes_per_tier"])
-    parts = [("header", 14, PARTS["header"]), ("directory", facts["directory"]["stored"], PARTS["directory"])]
-    tiers = range(facts["tier"] + 1)
+    parts = [("header", 14, PARTS["header"]), ("directory", about["directory"]["stored"], PARTS["directory"])]
+    tiers = about["tiers"][: about["tier"] + 1]
     shades = colormaps[ORDER](np.linspace(0.35, 0.8, len(tiers)))
-    for tier in tiers:
-        sizes = [group["bytes_per_tier"][tier] for group in facts["groups"]]
-        name = f"tier {tier}" if len(facts["tiers"]) > 1 else "segments"
-        parts.append((name, sum(sizes) - 4 * sum(size > 0 for size in sizes), shades[tier]))
-    parts.append(("checksums", 4 * (segments + 1), PARTS["checksums"]))
+    for row, shade in zip(tiers, shades, strict=True):
+        name = f"tier {row['tier']}" if len(about["tiers"]) > 1 else "segments"
+        parts.append((name, row["bytes"] - 4 * row["segments"], shade))
+    parts.append(("checksums", 4 * (1 + sum(row["segments"] for row in tiers)), PARTS["checksums"]))
     left = 0
     for name, size, color in parts:
         ax.barh(0, size, left=left, color=color, label=f"{name}  {count(size)}", linewidth=0)
@@ -90,7 +94,7 @@ def strip(ax: Axes, facts: dict[str, Any]) -> None:
     ax.set_title("where the bytes go", loc="left", fontsize=10, color=MUTED, pad=4)
 
 
-def curves(ax: Axes, energy: Energy, facts: dict[str, Any]) -> None:
+def curves(ax: Axes, energy: Energy, kept: Kept) -> None:
     """For each tensor the share of its energy that its first coefficients hold, and that of all tensors together."""
     from matplotlib import colormaps
 
@@ -103,7 +107,7 @@ def curves(ax: Axes, energy: Energy, facts: dict[str, Any]) -> None:
     ax.plot([], [], color=colors[0], label="first tensor")
     if len(colors) > 1:
         ax.plot([], [], color=colors[-1], label="last tensor")
-    for tier, most in enumerate(_common_tiers(energy, facts)):
+    for tier, most in enumerate(kept[0] if len(set(kept)) == 1 else ()):
         ax.axvline(most, color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
         ax.annotate(f"tier {tier} ", (most, 96), ha="right", fontsize=8, color=MUTED)
     if _is_long(energy):
@@ -118,7 +122,7 @@ def curves(ax: Axes, energy: Energy, facts: dict[str, Any]) -> None:
     ax.set_title("energy along the zigzag order", loc="left", fontsize=10, color=MUTED, pad=24)
 
 
-def heat(figure: Figure, ax: Axes, energy: Energy, facts: dict[str, Any], rows: Sequence[Row]) -> None:
+def heat(figure: Figure, ax: Axes, energy: Energy, kept: Kept, rows: Sequence[Row]) -> None:
     """For each tensor how much of its energy a coefficient holds, by its place in the order; white beyond the end."""
     from matplotlib.colors import LogNorm
 
@@ -126,7 +130,7 @@ def heat(figure: Figure, ax: Axes, energy: Energy, facts: dict[str, Any], rows: 
     image[: len(energy.names)] = np.maximum(energy.densities(), LEAST)
     mesh = ax.imshow(image, aspect="auto", cmap=HEAT, norm=LogNorm(LEAST, 1), interpolation="nearest")
     ax.set_xlabel("coefficient", color=INK)
-    _tiers(ax, energy, facts)
+    _tiers(ax, energy, kept)
     _labels(ax, rows)
     _frame(ax)
     ticks = np.unique(np.linspace(0, image.shape[1] - 1, min(image.shape[1], 7)).astype(int))
@@ -175,20 +179,12 @@ def _labels(ax: Axes, rows: Sequence[Row]) -> None:
         label.set_parse_math(False)
 
 
-def _tiers(ax: Axes, energy: Energy, facts: dict[str, Any]) -> None:
+def _tiers(ax: Axes, energy: Energy, kept: Kept) -> None:
     """Lines through the map where one tier ends and the next begins."""
-    kept = {tensor["name"]: tensor["kept"] for tensor in facts["tensors"]}
     rows = np.repeat(np.arange(len(energy.names) + 1) - 0.5, 2)[1:-1]
-    for tier in range(facts["tier"]):
-        ends = [kept[name][tier] for name in energy.names]
+    for ends in zip(*kept, strict=True):
         places = np.interp(ends, energy.edges, np.arange(len(energy.edges))) - 0.5
         ax.plot(np.repeat(places, 2), rows, color="white", linewidth=1.1)
-
-
-def _common_tiers(energy: Energy, facts: dict[str, Any]) -> list[int]:
-    """What each tier but the last keeps, if it is the same of every tensor."""
-    kept = {tensor["kept"] for tensor in facts["tensors"] if tensor["kept"] and tensor["alias_of"] is None}
-    return list(kept.pop()[: facts["tier"]]) if len(kept) == 1 else []
 
 
 def _is_long(energy: Energy) -> bool:

@@ -1,4 +1,4 @@
-"""How ``frformat dump FILE NAME`` shows one tensor: facts, then its coefficients with bars, or its first raw values."""
+"""How ``frformat dump FILE NAME`` shows one tensor: facts, then coefficients with bars, axes, or first values."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from frformat.cli import terminal
-from frformat.cli.dump.listing import summary, values
+from frformat.cli.dump.listing import bases, bits, kept, summary, values
 from frformat.cli.terminal import clean, count, dims, table
-from frformat.spectral.zigzag import element_count
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,18 +22,27 @@ WIDTH: Final = 24
 EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
 
-def show(tensor: dict[str, Any]) -> None:
-    """Print the facts of one tensor, those of the directory and those of its content."""
+def show(tensor: dict[str, Any], tiers: list[dict[str, Any]]) -> None:
+    """Print one tensor.
+
+    Args:
+        tensor: what the directory tells of it, and :func:`frformat.cli.dump.tensor.tensor_facts`.
+        tiers: those of the file.
+    """
     screen = terminal.console()
     title = clean(tensor["name"]) + (f" → {clean(tensor['alias_of'])}" if tensor["alias_of"] is not None else "")
     screen.print(title, style="bold", soft_wrap=True)
     screen.print()
-    screen.print(summary([*_directory(tensor), *(_spectral(tensor) if tensor["coding"] == "dct" else _raw(tensor))]))
-    if tensor["coding"] == "dct" and tensor["coefficients"]:
+    content = _spectrum(tensor) if tensor["kind"] == "spectrum" else _numbers(tensor)
+    screen.print(summary([*_directory(tensor, tiers), *content]))
+    if tensor["kind"] == "computed":
+        screen.print()
+        terminal.show(_axes(tensor["axes"]))
+    if tensor["kind"] == "spectrum" and tensor["coefficients"]:
         screen.print()
         terminal.show(_coefficients(tensor))
-        if tensor["kept_at_tier"] > SHOWN:
-            screen.print(f"… {count(tensor['kept_at_tier'] - SHOWN)} more; --json has all of them")
+        if tensor["numbers"] > SHOWN:
+            screen.print(f"… {count(tensor['numbers'] - SHOWN)} more; --json has all of them")
 
 
 def bar(share: float, width: int = WIDTH) -> str:
@@ -43,39 +51,54 @@ def bar(share: float, width: int = WIDTH) -> str:
     return "█" * full + EIGHTHS[part].strip()
 
 
-def _directory(tensor: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _directory(tensor: dict[str, Any], tiers: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     yield "shape", dims(tensor["shape"])
     if tensor["view"] is not None:
         yield "view", dims(tensor["view"])
     yield "dtype", tensor["dtype"]
+    if tensor["bases"]:
+        yield "bases", bases(tensor["bases"])
     about = "" if tensor["bytes_exact"] else "about "
     size = f"{about}{count(tensor['bytes'], 'byte')}"
+    if tensor["bits_per_parameter"] is not None:
+        size += f", {bits(tensor['bits_per_parameter'])} bits per parameter"
     yield "stored", f"{values(tensor)}, coder {tensor['coder']}, group {tensor['group']}, {size}"
-
-
-def _spectral(tensor: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    tiers = f" (per tier: {' '.join(map(count, tensor['kept']))})" if len(tensor["kept"]) > 1 else ""
-    yield "kept", count(tensor["kept_at_tier"], "coefficient") + tiers
+    what = count(tensor["numbers"], "coefficient" if tensor["kind"] == "spectrum" else "number")
+    each = kept(tensor, tiers) if len(tiers) > 1 else ""
+    yield "kept", f"{what}, {count(tensor['nonzero'])} not 0" + (f" (per tier: {each})" if each else "")
     if tensor["box"] is not None:
         yield "box", dims(tensor["box"])
+
+
+def _spectrum(tensor: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "weights", f"root mean square {tensor['rms']:.6g}"
 
 
-def _raw(tensor: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    of = "magnitude " if tensor["dtype"] in ("c64", "c128") else ""
+def _numbers(tensor: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    of = "magnitude " if tensor["kind"] == "plain" and tensor["dtype"] in ("c64", "c128") else ""
     if tensor["min"] is not None:
         yield "range", f"{of}{_value(tensor['min'])} … {_value(tensor['max'])}, mean {_value(tensor['mean'])}"
     if tensor["not_finite"]:
         yield "not finite", count(tensor["not_finite"], "value")
     if tensor["first"]:
-        more = " …" if element_count(tensor["shape"]) > len(tensor["first"]) else ""
-        yield "values", " ".join(map(_value, tensor["first"])) + more
+        more = " …" if tensor["more"] else ""
+        yield "values" if tensor["kind"] == "plain" else "core", " ".join(map(_value, tensor["first"])) + more
 
 
 def _value(value: Any) -> str:
     if isinstance(value, list):
         return f"{complex(*value):.6g}"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _axes(axes: list[dict[str, Any]]) -> Table:
+    """One line per axis of the view."""
+    out = table("axis", "basis", "length", "entries", "", left=("basis", ""))
+    for number, axis in enumerate(axes):
+        argument = f"factor {axis['factor']}" if axis["factor"] is not None else ""
+        argument += f"seed {axis['seed']}" if axis["seed"] is not None else ""
+        out.add_row(str(number), axis["basis"], count(axis["length"]), count(axis["entries"]), argument)
+    return out
 
 
 def _coefficients(tensor: dict[str, Any]) -> Table:

@@ -13,6 +13,7 @@ import click
 
 from frformat.cli.dump import panels
 from frformat.cli.dump.energy import Energy
+from frformat.cli.dump.facts import Facts
 from frformat.cli.dump.listing import ratio
 from frformat.cli.output import writing
 from frformat.cli.terminal import clean, count
@@ -39,11 +40,11 @@ LETTER: Final = 0.072
 """Inches of a letter of a name, about."""
 
 
-def save(facts: dict[str, Any], energy: Energy, path: str) -> None:
+def save(facts: Facts, energy: Energy, path: str) -> None:
     """Draw a file and write the picture, in the format that the extension of ``path`` names.
 
     Args:
-        facts: what :func:`frformat.cli.dump.facts.file_facts` found.
+        facts: what its directory tells.
         energy: where the energy of its spectra is.
         path: of the picture, such as ``model.png`` or ``model.svg``.
 
@@ -67,9 +68,10 @@ def save(facts: dict[str, Any], energy: Energy, path: str) -> None:
             figure.savefig(file, format=kind)
 
 
-def _draw(figure: Figure, facts: dict[str, Any], energy: Energy) -> None:
+def _draw(figure: Figure, facts: Facts, energy: Energy) -> None:
     """Put the panels in place; all lengths are inches."""
-    rows = panels.rows(facts, energy)
+    about, rows = facts.summary(), panels.rows(facts, energy)
+    kept = [facts.tensor(name)["kept"][: about["tier"]] for name in energy.names]
     names = LETTER * max((len(row.label) for row in rows), default=0) + 0.2
     bare = not energy.names
     left = names if bare and rows else MARGIN
@@ -81,22 +83,22 @@ def _draw(figure: Figure, facts: dict[str, Any], energy: Energy) -> None:
     def area(start: float, size: float, bottom: float, high: float) -> Axes:
         return figure.add_axes((start / width, bottom / height, size / width, high / height))
 
-    _title(figure, facts, left / width, height)
-    panels.strip(area(left, sum(widths), height - 1.3, 0.35), facts)
+    _title(figure, about, left / width, height)
+    panels.strip(area(left, sum(widths), height - 1.3, 0.35), about)
     if bare and rows:
         panels.sizes(area(left, sum(widths), BOTTOM, tall), rows, named=True)
     elif rows:
         square = min(tall, 1.5 * CURVES)
-        panels.curves(area(left, CURVES, BOTTOM + tall - square, square), energy, facts)
-        panels.heat(figure, area(left + sum(widths[:2]), HEAT, BOTTOM, tall), energy, facts, rows)
+        panels.curves(area(left, CURVES, BOTTOM + tall - square, square), energy, kept)
+        panels.heat(figure, area(left + sum(widths[:2]), HEAT, BOTTOM, tall), energy, kept, rows)
         panels.sizes(area(left + sum(widths[:4]), SIZES, BOTTOM, tall), rows, named=False)
 
 
-def _title(figure: Figure, facts: dict[str, Any], left: float, height: float) -> None:
-    stored = sum(tensor["alias_of"] is None and tensor["rows_of"] is None for tensor in facts["tensors"])
-    parts = [count(facts["bytes_used"], "byte"), f"{count(facts['weights'], 'weight')} in {count(stored, 'tensor')}"]
-    if facts["weights"]:
-        parts.append(f"{ratio(facts['ratio'])} smaller than dense f32")
-    name = clean(os.path.basename(facts["file"]))
+def _title(figure: Figure, about: dict[str, Any], left: float, height: float) -> None:
+    tensors = count(about["tensor_count"] - about["alias_count"], "tensor")
+    parts = [count(about["bytes_used"], "byte"), f"{count(about['weights'], 'weight')} in {tensors}"]
+    if about["weights"]:
+        parts.append(f"{ratio(about['ratio'])} smaller than dense f32")
+    name = clean(os.path.basename(about["file"]))
     figure.text(left, 1 - 0.3 / height, name, size=15, weight="bold", va="center", parse_math=False)
     figure.text(left, 1 - 0.58 / height, "   ·   ".join(parts), size=10.5, color=panels.MUTED, va="center")

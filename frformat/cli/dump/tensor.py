@@ -1,21 +1,27 @@
-"""What ``frformat dump FILE NAME`` finds out about one tensor: its spectrum, or the range of its raw values."""
+"""What ``frformat dump FILE NAME`` finds out about one tensor: its spectrum, its core, or the range of its elements."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from frformat.format.bases import KINDS
+from frformat.format.info import TensorInfo
 from frformat.format.reader import FrzFile
 from frformat.spectral import zigzag
+from frformat.spectral.rebuild import tiles
 from frformat.spectral.spectrum import Spectrum
 
+Array = NDArray[Any]
+
 CHUNK: Final = 1 << 20
-"""Elements looked at together, so that a large tensor is not held twice."""
+"""Numbers looked at together, so that a large tensor is not held twice."""
 
 FIRST: Final = 16
-"""How many raw values are shown."""
+"""How many numbers are shown if they are no spectrum."""
 
 
 def tensor_facts(file: FrzFile, name: str, most: int | None = None) -> dict[str, Any]:
@@ -27,17 +33,26 @@ def tensor_facts(file: FrzFile, name: str, most: int | None = None) -> dict[str,
         most: list only so many coefficients.
 
     Returns:
-        For ``dct``: ``kept_at_tier``, how many coefficients the open tier has; of each its ``indices`` (in zigzag
-        order), ``coefficients`` and ``cumulative_energy`` (share of the sum of squares that it and those before it
-        have, 0 to 1); and ``rms``, the root mean square of the weights.
-        For ``raw``: ``min``, ``max`` and ``mean`` of the finite values (of magnitudes if complex; None if there are
-        none), ``not_finite``, how many are not, and the ``first`` values.
+        ``nonzero``, how many numbers of its core are not 0.
+        For a spectrum: of each coefficient its ``indices`` (in zigzag order), ``coefficients`` and
+        ``cumulative_energy`` (share of the sum of squares that it and those before it have, 0 to 1); and ``rms``, the
+        root mean square of the weights.
+        For any other: ``min``, ``max`` and ``mean`` of the finite numbers (of magnitudes if complex; None if there are
+        none), ``not_finite``, how many are not, the ``first`` ones, and whether there are ``more``. The numbers are the
+        elements of a plain tensor, and the canonical values of the core of a computed one, of which ``axes`` tells the
+        bases, too.
 
     Raises:
         FrzError: ``NOT_FOUND``, ``BUDGET``, or that its segment is damaged.
     """
+    info = file.info(name)
+    if info.spectral:
+        return _spectrum_facts(file.spectrum(name), most)
+    if info.plain:
+        return _number_facts(_flat_parts(file[name]))
     stored = file.stored(name)
-    return _spectrum_facts(stored, most) if isinstance(stored, Spectrum) else _raw_facts(stored)
+    parts = (stored.numbers(part).reshape(-1) for part in tiles(stored.values.shape, CHUNK))
+    return {"axes": list(_axes(info, file.tier)), **_number_facts(parts)}
 
 
 def cumulative_energy(coefficients: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -51,7 +66,7 @@ def _spectrum_facts(spectrum: Spectrum, most: int | None) -> dict[str, Any]:
     norm = float(np.linalg.norm(np.asarray(spectrum.coefficients, np.float64)))
     listed = spectrum.kept if most is None else min(most, spectrum.kept)
     return {
-        "kept_at_tier": spectrum.kept,
+        "nonzero": int(np.count_nonzero(spectrum.coefficients)),
         "rms": norm / elements**0.5 if elements else 0.0,
         "indices": zigzag.prefix(spectrum.spectral_shape, listed).tolist(),
         "coefficients": spectrum.coefficients[:listed].tolist(),
@@ -59,29 +74,55 @@ def _spectrum_facts(spectrum: Spectrum, most: int | None) -> dict[str, Any]:
     }
 
 
-def _raw_facts(array: NDArray[Any]) -> dict[str, Any]:
+def _axes(info: TensorInfo, tier: int) -> Iterator[dict[str, Any]]:
+    """For each axis its basis, length, entries of the core, and the number of its factor or its seed."""
+    lengths = info.view if info.view is not None else info.shape
+    factors, seeds = iter(info.factors), iter(info.seeds)
+    for kind, length, entries in zip(info.bases, lengths, info.box(tier), strict=True):
+        argument = KINDS[kind].argument
+        yield {
+            "basis": kind,
+            "length": length,
+            "entries": entries,
+            "factor": next(factors) if argument == "factor" else None,
+            "seed": next(seeds) if argument == "seed" else None,
+        }
+
+
+def _flat_parts(array: Array) -> Iterator[Array]:
     flat = array.reshape(-1)
-    least, most = [], []
-    total, finite = 0.0, 0
     for start in range(0, flat.size, CHUNK):
-        part = _comparable(flat[start : start + CHUNK])
-        part = part[np.isfinite(part)]
-        if part.size:
-            least.append(part.min())
-            most.append(part.max())
+        yield flat[start : start + CHUNK]
+
+
+def _number_facts(parts: Iterator[Array]) -> dict[str, Any]:
+    least, most = [], []
+    first: list[Any] = []
+    total, finite, count, nonzero = 0.0, 0, 0, 0
+    for part in parts:
+        first += [_plain(value) for value in part[: FIRST - len(first)]]
+        count += part.size
+        nonzero += int(np.count_nonzero(part))
+        ordered = _comparable(part)
+        ordered = ordered[np.isfinite(ordered)]
+        if ordered.size:
+            least.append(ordered.min())
+            most.append(ordered.max())
             with np.errstate(over="ignore"):
-                total += float(part.sum(dtype=np.float64))
-            finite += part.size
+                total += float(ordered.sum(dtype=np.float64))
+            finite += ordered.size
     return {
+        "nonzero": nonzero,
         "min": min(least).item() if finite else None,
         "max": max(most).item() if finite else None,
         "mean": total / finite if finite else None,
-        "not_finite": flat.size - finite,
-        "first": [_plain(value) for value in flat[:FIRST]],
+        "not_finite": count - finite,
+        "first": first,
+        "more": count > len(first),
     }
 
 
-def _comparable(part: NDArray[Any]) -> NDArray[Any]:
+def _comparable(part: Array) -> Array:
     """Values that have an order: integers as they are, magnitudes for complex numbers, else float64."""
     if part.dtype.kind in "iu":
         return part

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
+from functools import cached_property
 
 from frformat.spectral.bases.base import Basis, Floats
 
@@ -13,10 +13,13 @@ class Kronecker(Basis):
     def __init__(self, first: Basis, second: Basis) -> None:
         super().__init__(first.length * second.length, first.count * second.count)
         self.cancels = first.cancels or second.cancels
-        self._table: Floats = np.kron(first.rows(0, first.length), second.rows(0, second.length)).astype(
-            np.float64, copy=False
-        )
+        self._bases = first, second
 
     def rows(self, start: int, stop: int) -> Floats:
         """See :class:`Basis`."""
         return self._table[start:stop]
+
+    @cached_property
+    def _table(self) -> Floats:
+        first, second = (basis.rows(0, basis.length) for basis in self._bases)
+        return (first[:, None, :, None] * second[None, :, None, :]).reshape(self.length, self.count)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from frformat.spectral import philox
-from frformat.spectral.bases.base import Basis, Floats
+from frformat.spectral.bases.base import TABLE, Basis, Floats
 
 
 class Seeded(Basis):
@@ -24,3 +24,8 @@ class Seeded(Basis):
     def rows(self, start: int, stop: int) -> Floats:
         """See :class:`Basis`."""
         return philox.table(self.seed, self.length, self.count, start, stop)
+
+    @property
+    def memory(self) -> int:
+        """See :class:`Basis`."""
+        return 8 * 5 * (min(self.length * self.count, TABLE) + 9 * self.count)

@@ -10,14 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
+from frformat.checkpoints.precision import overflow
 from frformat.checkpoints.regularized import Facts
 from frformat.format.grouping import kept_per_tier
 from frformat.spectral import zigzag
 from frformat.torch.capacity import Tiered
-from frformat.checkpoints.precision import overflow
 from frformat.torch.regularization.rounding import check_format, fake_quantize
 from frformat.torch.regularization.synthesis import Synthesis
-
 
 EXTRA: Final = "_extra_state"
 """The last part of the name under which a module's own state is in a state dict."""

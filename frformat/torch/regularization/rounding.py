@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from frformat.errors import EncodeError
-from frformat.format.quantization import STEP_CODES, quantized, step, step_code
+from frformat.format import quantization
+from frformat.format.limits import STEP_CODES
+from frformat.format.quantization import quantized, step, step_code
 
 
 def check_format(format: str) -> None:
@@ -20,7 +22,7 @@ def check_format(format: str) -> None:
     Raises:
         EncodeError: there is none.
     """
-    quantized(np.zeros(0, np.float32), format)
+    quantization.check_format(format)
 
 
 def check_values(coefficients: Tensor, format: str, name: str) -> None:

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
 
 from frformat import Spectrum
+from frformat.checkpoints.precision import overflow, vanishing
 from frformat.checkpoints.torch_tensors import dtype_name
 from frformat.errors import EncodeError
 from frformat.spectral import zigzag
-from frformat.checkpoints.precision import overflow, vanishing
 from frformat.torch.regularization.parametrization import Spectral, resize, spectral_of
 
 

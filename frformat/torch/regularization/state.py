@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from frformat import Spectrum
-from frformat.format.tiers import OF_TIERS
+from frformat import PerTier, Spectrum
 from frformat.checkpoints.precision import overflow
+from frformat.checkpoints.torch_tensors import to_numpy
 from frformat.torch.lowrank.layers import coded
 from frformat.torch.regularization.rounding import check_format, check_values
 from frformat.torch.regularization.spectral_tensor import SpectralTensor, places, spectral_tensors, spectrum_of
@@ -87,18 +88,17 @@ def formats(model: nn.Module) -> dict[str, str]:
     return {name: tensor.spectral.format for name, tensor in tensors if tensor.spectral.format is not None}
 
 
-def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum]:
+def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum | PerTier]:
     """The state dict of the plain model, with a spectrum for each regularized tensor.
 
     Names that are tied share one spectrum; layers that run on factors have some, too. If other parametrizations follow
     the spectral one, what they make of the tensor is no longer a short spectrum: it is given as it is. Where each tier
-    has running statistics of its own, those of the largest have the plain name ``NAME``, and those of the others follow
-    as ``NAME@tiers``, one row for each.
+    has running statistics of its own, they are given for each.
 
     Raises:
         EncodeError: a coefficient is not finite.
     """
-    plain: dict[str, Tensor | Spectrum] = {}
+    plain: dict[str, Tensor | Spectrum | PerTier] = {}
     known: dict[int, Tensor | Spectrum] = {}
     for _, name, parametrizations in places(model):
         tensor = SpectralTensor(name, parametrizations)
@@ -107,9 +107,8 @@ def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum]:
             known[id(parametrizations)] = tensor.spectrum() if alone else tensor.weights()
         plain[name] = known[id(parametrizations)]
     for name, held in statistics(model).items():
-        plain[name] = held.original[-1]
-        if len(held.original) > 1:
-            plain[name + OF_TIERS] = held.original[:-1]
+        rows = [np.asarray(to_numpy(row)) for row in held.original]
+        plain[name] = PerTier(rows) if len(rows) > 1 else held.original[-1]
     state = plain_state(model, keep_vars=True)
     for name, each in coded(model).items():
         if id(state[name]) not in known:
