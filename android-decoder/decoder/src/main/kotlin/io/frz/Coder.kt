@@ -12,6 +12,10 @@ public enum class Coder(public val id: Int, public val label: String) {
 
     /** Needs the library zstd-jni beside this one. */
     ZSTD(2, "zstd"),
-    RANGE(3, "range"),
-    INTEGER(4, "integer")
+
+    /** Integers and floats in the fewest bytes. */
+    ADAPTIVE(3, "adaptive"),
+
+    /** Integers and floats in a few bytes more, several times faster. */
+    STATIC(4, "static")
 }

@@ -83,23 +83,14 @@ class DamageTest {
         repeat(20_000) {
             val stored = ByteArray(random.nextInt(40)).also { random.nextBytes(it) }
             val coder = Coder.values()[1 + random.nextInt(4)]
-            val numbers = if (coder == Coder.INTEGER) {
+            val numbers = if (coder >= Coder.ADAPTIVE && random.nextBoolean()) {
                 arrayOf(STEPS to listOf(random.nextInt(64)))
             } else {
                 arrayOf(FORMAT to DType.values()[9 + random.nextInt(3)].id)
             }
             val kept = KEPT to listOf(listOf(1 + random.nextInt(42)))
-            val file = FrzBuilder().plain(
-                "w",
-                DType.F32,
-                listOf(6, 7),
-                stored,
-                BASES to DCT,
-                kept,
-                CODER to coder.id,
-                SIZES to listOf(stored.size),
-                *numbers
-            ).build()
+            val fields = mapOf(BASES to DCT, kept, CODER to coder.id, *numbers)
+            val file = FrzBuilder().group(FrzBuilder.tensor("w", DType.F32, listOf(6, 7)) + fields, stored).build()
             try {
                 decode(file)
             } catch (e: FrzException) {

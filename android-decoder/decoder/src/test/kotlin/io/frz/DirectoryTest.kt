@@ -169,7 +169,7 @@ class DirectoryTest {
             spectrum(PER_TIER to 1),
             spectrum(FORMAT to DType.F16.id, STEPS to listOf(0)),
             spectrum(OFFSETS to 1),
-            spectrum(STEPS to listOf(0), OFFSETS to 1, CODER to Coder.INTEGER.id),
+            spectrum(STEPS to listOf(0), OFFSETS to 1, CODER to Coder.ADAPTIVE.id),
             spectrum(FACTORS to listOf(listOf(0))),
             spectrum(SEEDS to listOf(listOf(0))),
             spectrum(BASES to listOf(3), SEEDS to listOf(listOf(0, 0)), KEPT to kept),
@@ -186,8 +186,8 @@ class DirectoryTest {
             spectrum(DTYPE to DType.I32.id),
             spectrum(DTYPE to DType.F64.id),
             plain(FORMAT to DType.F16.id),
-            plain(CODER to Coder.RANGE.id),
-            plain(CODER to Coder.INTEGER.id),
+            plain(CODER to Coder.ADAPTIVE.id),
+            plain(CODER to Coder.STATIC.id),
             spectrum(STEPS to listOf(0))
         )
         val wide = spectrum(DTYPE to DType.F64.id, FORMAT to DType.F32.id)
@@ -358,12 +358,12 @@ class DirectoryTest {
     @Test
     fun `steps are within limits`() {
         fun step(code: Any) = FrzBuilder()
-            .spectrum("w", listOf(2), floatArrayOf(), STEPS to listOf(code), CODER to Coder.INTEGER.id).build()
+            .spectrum("w", listOf(2), floatArrayOf(), STEPS to listOf(code), CODER to Coder.ADAPTIVE.id).build()
         for ((code, step) in listOf(0 to 1.0, -48 to 0.125, 8 to 1.5, 2031 to 31.0 * Math.pow(2.0, 122.0))) {
             assertEquals(step, FrzFile.open(step(code)).tensor("w").step)
         }
         refuses(ErrorCode.LIMIT, step(-2017), step(2032), step(huge), step(Long.MIN_VALUE))
-        refuses(ErrorCode.DIRECTORY, step(0.5), spectrum(STEPS to emptyList<Any>(), CODER to Coder.INTEGER.id))
+        refuses(ErrorCode.DIRECTORY, step(0.5), spectrum(STEPS to emptyList<Any>(), CODER to Coder.ADAPTIVE.id))
     }
 
     @Test
@@ -374,11 +374,11 @@ class DirectoryTest {
         refuses(ErrorCode.DIRECTORY, spectrum(KEPT to listOf(listOf(0))))
         refuses(ErrorCode.LIMIT, sizes((1L shl 48) + 1), sizes(huge))
         refuses(ErrorCode.TRUNCATED, sizes(1L shl 48))
-        val most = 4096 * (8 + 16)
+        val most = 65536 * (8 + 16)
         fun coded(count: Int) = spectrum(
             SHAPES to listOf(listOf(most + 1)),
             KEPT to listOf(listOf(count)),
-            CODER to Coder.RANGE.id
+            CODER to Coder.STATIC.id
         )
         assertEquals(most, FrzFile.open(coded(most)).tensor("w").kept)
         refuses(ErrorCode.LIMIT, coded(most + 1))

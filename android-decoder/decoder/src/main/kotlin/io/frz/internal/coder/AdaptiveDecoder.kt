@@ -1,15 +1,26 @@
 package io.frz.internal.coder
 
-/** Decodes integers of [bits] by the adaptive coder, and lets [model] learn from them; section 9.4 of the specification. */
-internal class AdaptiveDecoder(private val bytes: SegmentPart, private val model: AdaptiveModel) : IntegerDecoder {
+import io.frz.internal.Budget
+
+/**
+ * Decodes the integers of [bytes] by the adaptive coder, and lets models learn from them: one of the entries of cores,
+ * and one of the offsets of steps if there are any; section 10.4 of the specification.
+ */
+internal class AdaptiveDecoder(
+    private val bytes: SegmentPart,
+    private val ofEntries: AdaptiveModel,
+    private val ofOffsets: AdaptiveModel? = null
+) : IntegerDecoder {
     private val bits: BitDecoder
 
     init {
-        model.start(bytes)
+        ofEntries.start(bytes)
+        ofOffsets?.start(bytes)
         bits = BitDecoder(bytes)
     }
 
-    private var layout = Layout(0, 0, 0)
+    private var model = ofEntries
+    private var block = Block.line(0)
     private var channels = Terms(0)
     private var positions = Terms(0)
     private val rows = Terms(1)
@@ -23,11 +34,13 @@ internal class AdaptiveDecoder(private val bytes: SegmentPart, private val model
     private var v2 = 0
     private var v3 = 0
 
-    override fun start(layout: Layout) {
-        this.layout = layout
-        channels = Terms(if (layout.hasChannels) layout.channels.toInt() else 0)
-        positions = Terms(if (layout.hasPositions) layout.positions.toInt() else 0)
-        over = ShortArray(if (layout.rows > 1) layout.columns.toInt() else 0)
+    override fun start(block: Block) {
+        this.block = block
+        model = if (block.areOffsets) checkNotNull(ofOffsets) else ofEntries
+        if (block.rows > 1 || block.channels > 1) Budget.requireArray(block.columns, "columns of a tensor", null)
+        channels = Terms(if (block.hasChannels) block.channels.toInt() else 0)
+        positions = Terms(if (block.hasPositions) block.positions.toInt() else 0)
+        over = ShortArray(if (block.rows > 1) block.columns.toInt() else 0)
         startRow()
     }
 
@@ -43,12 +56,21 @@ internal class AdaptiveDecoder(private val bytes: SegmentPart, private val model
     }
 
     override fun read(target: IntArray, from: Int, count: Int) {
+        if (block.rows == 1L && block.channels == 1L) {
+            for (i in from until from + count) target[i] = value()
+        } else {
+            readColumns(target, from, count)
+        }
+    }
+
+    private fun readColumns(target: IntArray, from: Int, count: Int) {
+        val columns = block.columns.toInt()
+        val positions = block.positions.toInt()
         for (i in from until from + count) {
-            if (column.toLong() == layout.columns) startRow()
+            if (column == columns) startRow()
             target[i] = value()
             column++
-            position++
-            if (position.toLong() == layout.positions) {
+            if (++position == positions) {
                 position = 0
                 channel++
             }
@@ -77,9 +99,6 @@ internal class AdaptiveDecoder(private val bytes: SegmentPart, private val model
         val differs = bits.bit(model.sign, level)
         val isNegative = (differs == 1) != (guess < 0)
         val magnitude = magnitude(zone, if (differs == 1) 2 + sure else 2 - sure)
-        if (magnitude < 0 && !(isNegative && magnitude == Int.MIN_VALUE)) {
-            throw bytes.malformed("an integer does not fit into 32 bits")
-        }
         return if (isNegative) -magnitude else magnitude
     }
 
@@ -96,7 +115,7 @@ internal class AdaptiveDecoder(private val bytes: SegmentPart, private val model
 
     private fun learn(value: Int, scale: Int, guess: Int, v4: Int) {
         val model = model
-        val magnitude = if (value == Int.MIN_VALUE) LARGEST else minOf(Math.abs(value), LARGEST)
+        val magnitude = minOf(Math.abs(value), LARGEST)
         var residual = minOf((magnitude + 1) * Scales.gains[scale] shr 20, MOST_RESIDUAL).toInt() - ONE
         if (scale == Scales.LAST) residual = minOf(residual, 0)
         val worth = Scales.worths[scale]
@@ -157,10 +176,10 @@ internal class AdaptiveDecoder(private val bytes: SegmentPart, private val model
         private const val MOST_EVIDENCE = 511 * ONE
         private val SHARES = IntArray(512) { if (it == 0) 0 else 65536 / it }
 
-        /** The memory that decoding a tensor of [layout] takes. */
-        fun workingBytes(layout: Layout): Long {
-            val terms = (if (layout.hasChannels) layout.channels else 0) + if (layout.hasPositions) layout.positions else 0
-            val over = if (layout.rows > 1) layout.columns else 0
+        /** The memory that decoding [block] takes, besides models. */
+        fun workingBytes(block: Block): Long {
+            val terms = (if (block.hasChannels) block.channels else 0) + if (block.hasPositions) block.positions else 0
+            val over = if (block.rows > 1) block.columns else 0
             return 2L * Int.SIZE_BYTES * terms + Short.SIZE_BYTES * over
         }
     }

@@ -1,7 +1,11 @@
 package io.frz.internal.coder
 
-/** What the values of a group teach about those that follow, from tensor to tensor; section 9.3 of the specification. */
-internal class AdaptiveModel {
+/**
+ * What the values of a group teach about those that follow, from tensor to tensor; section 10.3 of the specification.
+ *
+ * @param isOfIntegers whether they are integers as such, not those of floats
+ */
+internal class AdaptiveModel(isOfIntegers: Boolean) {
     /** Whether values are zero, for each zone and how sure the sign is. */
     val zero = IntArray(ZONES * SURENESSES)
 
@@ -26,15 +30,16 @@ internal class AdaptiveModel {
     val taps = IntArray(TAPS)
 
     init {
+        val fresh = if (isOfIntegers) FRESH else FRESH_OF_FLOATS
         for (zone in 0 until ZONES) {
             val mean = Scales.mean(2 * zone + 1)
             var t = 65536 * mean / (4096 + mean)
-            zero.fill(BitDecoder.counter(t, FRESH), zone * SURENESSES, (zone + 1) * SURENESSES)
+            zero.fill(BitDecoder.counter(t, fresh), zone * SURENESSES, (zone + 1) * SURENESSES)
             for (length in 0 until LENGTHS) {
                 for (agreement in 0 until AGREEMENTS) {
-                    longer[(zone * AGREEMENTS + agreement) * LENGTHS + length] = BitDecoder.counter(t, FRESH)
+                    longer[(zone * AGREEMENTS + agreement) * LENGTHS + length] = BitDecoder.counter(t, fresh)
                 }
-                top[zone * LENGTHS + length] = BitDecoder.counter(65536 * t / (65536 + t), FRESH)
+                top[zone * LENGTHS + length] = BitDecoder.counter(65536 * t / (65536 + t), fresh)
                 t = t * t shr 16
             }
         }
@@ -53,16 +58,17 @@ internal class AdaptiveModel {
         const val ZONES = 120
         const val SURENESSES = 3
         const val AGREEMENTS = 5
-        const val LENGTHS = 31
+        const val LENGTHS = 30
         const val LEVELS = 5
         const val TAPS = 4
 
         /** How many bits a counter pretends to have seen. */
         private const val FRESH = 16
+        private const val FRESH_OF_FLOATS = 4
     }
 }
 
-/** Scales: eighths of octaves of a magnitude; section 9.2 of the specification. */
+/** Scales: eighths of octaves of a magnitude; section 10.2 of the specification. */
 internal object Scales {
     const val LAST = 239
 

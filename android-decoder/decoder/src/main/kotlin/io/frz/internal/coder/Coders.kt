@@ -5,7 +5,7 @@ import io.frz.Coder
 /** All coders. A new one is one more entry here. */
 internal object Coders {
     private val all: Map<Coder, SegmentCoder> =
-        listOf(NoneCoder, DeflateCoder, ZstdCoder, RangeCoder, IntegerCoder).associateBy { it.coder }
+        listOf(NoneCoder, DeflateCoder, ZstdCoder, AdaptiveCoder, StaticCoder).associateBy { it.coder }
 
     fun of(coder: Coder): SegmentCoder = all.getValue(coder)
 }

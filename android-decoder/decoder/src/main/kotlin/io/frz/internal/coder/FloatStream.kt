@@ -19,7 +19,7 @@ internal class FloatFormat private constructor(val exponentBits: Int, val mantis
 }
 
 /**
- * Floats of a [format], as integers that stand for sign and exponent, and mantissas behind them; section 8.2 of the
+ * Floats of a [format], as integers that stand for sign and exponent, and mantissas behind them; section 9.2 of the
  * specification.
  */
 internal class FloatStream(
@@ -30,17 +30,17 @@ internal class FloatStream(
     count: Long
 ) : NumberStream(type, count) {
     private val reference = bytes.next()
-    private val integers: IntegerDecoder
+    private val integers: BlockReader
     private val mantissas: Mantissas
 
     init {
         val kept = bytes.next()
         if (kept > format.mantissaBits) throw bytes.malformed("floats keep $kept bits of their mantissas")
-        this.integers = integers(bytes.part(bytes.leb128()))
+        this.integers = BlockReader(integers(bytes.part(bytes.leb128())))
         mantissas = Mantissas(bytes, kept, format.mantissaBits - kept)
     }
 
-    override fun start(run: Run) = integers.start(Layout.of(run))
+    override fun start(run: Run) = integers.start(run)
 
     override fun read(target: IntArray, from: Int, count: Int) {
         integers.read(target, from, count)

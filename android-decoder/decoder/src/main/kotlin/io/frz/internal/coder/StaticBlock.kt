@@ -1,9 +1,8 @@
 package io.frz.internal.coder
 
-/** One block of the static coder: the values of a box of [layout], which come next in [bytes]. */
-internal class StaticBlock(private val bytes: SegmentPart, private val layout: Layout) {
-    private val all = layout.rows * layout.columns
-    private val tables = StaticTables(bytes, layout)
+/** The values of [block] by the static coder, which come next in [bytes]; sections 10.5 and 10.7 of the specification. */
+internal class StaticBlock(private val bytes: SegmentPart, private val block: Block) {
+    private val tables = StaticTables(bytes, block)
 
     /** For each symbol, what it counts as a neighbour, as the number of a table. */
     private val near = IntArray(Symbols.NONE + 1) { symbol ->
@@ -23,7 +22,7 @@ internal class StaticBlock(private val bytes: SegmentPart, private val layout: L
     private var decoded = 0L
 
     init {
-        val lanes = (all + tables.lane - 1) / tables.lane
+        val lanes = (block.count + tables.lane - 1) / tables.lane
         counts = bytes.part(2 * lanes)
     }
 
@@ -31,7 +30,7 @@ internal class StaticBlock(private val bytes: SegmentPart, private val layout: L
         var done = 0
         while (done < count) {
             if (used == have) {
-                val length = minOf(tables.lane.toLong(), all - decoded).toInt()
+                val length = minOf(tables.lane.toLong(), block.count - decoded).toInt()
                 if (length <= count - done) {
                     lane(target, from + done, length)
                     done += length
@@ -48,16 +47,13 @@ internal class StaticBlock(private val bytes: SegmentPart, private val layout: L
         }
     }
 
-    /** Makes sure that all values have been decoded. */
-    fun finish() = check(decoded == all && used == have)
-
     /** Decodes the next lane, of [length] values, to [out] from [from] on. */
     private fun lane(out: IntArray, from: Int, length: Int) {
         load()
         var x = start()
-        var row = (decoded / layout.columns).toInt()
-        var column = (decoded % layout.columns).toInt()
         val columns = tables.columns
+        var row = if (tables.rows.size == 1) 0 else (decoded / columns.size).toInt()
+        var column = (decoded % columns.size).toInt()
         val slots = tables.slots
         val last = tables.last
         val reach = tables.reach
@@ -89,7 +85,7 @@ internal class StaticBlock(private val bytes: SegmentPart, private val layout: L
     private fun load() {
         end = 2 * (counts.next() or (counts.next() shl Byte.SIZE_BITS)) + 2
         if (end < 4 || end > bytes.end - bytes.position) throw malformed()
-        if (words.size < end) words = ByteArray(maxOf(end, 2 * words.size))
+        if (words.size < end) words = ByteArray(maxOf(end, minOf(2 * words.size, 1 shl 17)))
         bytes.read(words, end)
         at = 0
     }
@@ -123,9 +119,7 @@ internal class StaticBlock(private val bytes: SegmentPart, private val layout: L
             left -= count
         }
         val magnitude = Symbols.magnitudes[symbol] + extra
-        val isNegative = symbol % 2 == 1
-        if (magnitude < 0 && !(isNegative && magnitude == Int.MIN_VALUE)) throw malformed()
-        out[o] = if (isNegative) -magnitude else magnitude
+        out[o] = if (symbol % 2 == 1) -magnitude else magnitude
         return x
     }
 
@@ -137,8 +131,11 @@ internal class StaticBlock(private val bytes: SegmentPart, private val layout: L
         private const val SLOT = StaticTables.SLOTS - 1
         private const val MOST_LANE = 1L shl 14
 
-        /** The memory that decoding a block of [layout] takes: its tables, and the words and values of a lane. */
-        fun workingBytes(layout: Layout): Long = StaticTables.workingBytes(layout) + 2 * (1L shl 17) +
-            Int.SIZE_BYTES * minOf(MOST_LANE, layout.rows * layout.columns)
+        /** The words of a lane, and an array that became too short for them. */
+        private const val MOST_WORDS_BYTES = 3 * (1L shl 17)
+
+        /** The memory that decoding [block] takes: its tables, and the words and values of a lane. */
+        fun workingBytes(block: Block): Long = StaticTables.workingBytes(block) + MOST_WORDS_BYTES +
+            Int.SIZE_BYTES * minOf(MOST_LANE, block.count)
     }
 }

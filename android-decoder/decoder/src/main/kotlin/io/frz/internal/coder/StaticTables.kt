@@ -1,10 +1,12 @@
 package io.frz.internal.coder
 
+import io.frz.internal.Budget
+
 /**
  * The head of a block of the static coder and its tables: which class a value is of, and what the numbers that its lane
- * decodes stand for there; section 10 of the specification.
+ * decodes stand for there; section 10.5 of the specification.
  */
-internal class StaticTables(bytes: SegmentPart, layout: Layout) {
+internal class StaticTables(bytes: SegmentPart, block: Block) {
     /** How many values a lane has. */
     val lane: Int
 
@@ -17,7 +19,7 @@ internal class StaticTables(bytes: SegmentPart, layout: Layout) {
     /** The last class. */
     val last: Int
 
-    /** The classes of rows and of columns, whose sum is that of a value. */
+    /** The classes of rows and of columns, whose sum is that of a value; one of each if all values are of class 0. */
     val rows: ShortArray
     val columns: ShortArray
 
@@ -30,20 +32,27 @@ internal class StaticTables(bytes: SegmentPart, layout: Layout) {
         val neighbour = field(bytes, "neighbour", 0, 3)
         lag = when (neighbour) {
             1 -> 1
-            2 -> layout.positions
-            else -> layout.columns
+            2 -> block.positions
+            else -> block.columns
         }
         reach = if (neighbour == 0) field(bytes, "reach", 0, 0) else field(bytes, "reach", 1, 4)
         val classes = field(bytes, "classes", 1, 64)
         last = classes - 1
         val symbols = field(bytes, "symbols", 1, Symbols.COUNT)
-        val tables = AdaptiveDecoder(bytes.part(bytes.leb128()), AdaptiveModel())
-        rows = classes(bytes, tables, layout.rows)
-        val channels = classes(bytes, tables, layout.channels)
-        val positions = classes(bytes, tables, layout.positions)
-        columns = columns(channels, positions)
         val near = 2 * reach + 1
-        tables.start(Layout(classes.toLong(), near.toLong(), symbols.toLong()))
+        if (classes * near > mostTables(block)) throw bytes.malformed("a block has too many tables")
+        val tables = AdaptiveDecoder(bytes.part(bytes.leb128()), AdaptiveModel(isOfIntegers = true))
+        if (classes == 1 || isLine(block)) {
+            rows = ShortArray(1)
+            columns = ShortArray(1)
+        } else {
+            rows = classes(bytes, tables, block.rows, block.count)
+            columns = columns(
+                classes(bytes, tables, block.channels, block.count),
+                classes(bytes, tables, block.positions, block.count)
+            )
+        }
+        tables.start(Block(classes.toLong(), near.toLong(), symbols.toLong(), areOffsets = false))
         slots = IntArray(classes * near shl SLOT_BITS)
         val frequencies = IntArray(symbols)
         for (table in 0 until classes * near) {
@@ -59,9 +68,12 @@ internal class StaticTables(bytes: SegmentPart, layout: Layout) {
         return value
     }
 
-    private fun classes(bytes: SegmentPart, tables: AdaptiveDecoder, size: Long): ShortArray {
-        tables.start(Layout.line(size))
+    /** The classes of [size] rows, channels or positions; they are stored if several of [count] values have the same. */
+    private fun classes(bytes: SegmentPart, tables: AdaptiveDecoder, size: Long, count: Long): ShortArray {
+        Budget.requireArray(size, "classes", null)
         val classes = ShortArray(size.toInt())
+        if (size == 1L || size == count) return classes
+        tables.start(Block.line(size))
         val chunk = IntArray(minOf(classes.size, CHUNK))
         for (start in classes.indices step CHUNK) {
             val count = minOf(CHUNK, classes.size - start)
@@ -75,6 +87,7 @@ internal class StaticTables(bytes: SegmentPart, layout: Layout) {
     }
 
     private fun columns(channels: ShortArray, positions: ShortArray): ShortArray {
+        Budget.requireArray(channels.size.toLong() * positions.size, "classes", null)
         val columns = ShortArray(channels.size * positions.size)
         var at = 0
         for (channel in channels) for (position in positions) columns[at++] = (channel + position).toShort()
@@ -102,20 +115,26 @@ internal class StaticTables(bytes: SegmentPart, layout: Layout) {
         const val SLOTS = 1 shl SLOT_BITS
         private const val MOST_CLASS = 4096
         private const val MOST_TABLES = 64 * 9L
+        private const val VALUES_PER_TABLE = 256
         private const val CHUNK = 1 shl 12
 
-        /** The memory of the tables of a block of [layout]. */
-        fun workingBytes(layout: Layout): Long {
-            val classes = layout.rows + layout.channels + layout.positions + layout.columns
-            return Short.SIZE_BYTES * classes + Int.SIZE_BYTES * MOST_TABLES * SLOTS
+        private fun isLine(block: Block) = block.count == maxOf(block.rows, block.channels, block.positions)
+
+        /** How many tables [block] may have. */
+        private fun mostTables(block: Block): Long = minOf(MOST_TABLES, 1 + block.count / VALUES_PER_TABLE)
+
+        /** The memory of the tables of [block]. */
+        fun workingBytes(block: Block): Long {
+            val classes = if (isLine(block)) 0 else block.rows + block.channels + block.positions + block.columns
+            return Short.SIZE_BYTES * classes + Int.SIZE_BYTES * mostTables(block) * SLOTS
         }
     }
 }
 
-/** What symbols stand for: a sign, and a magnitude or several that bits behind the symbol tell apart. */
+/** What symbols stand for: a sign, and a magnitude or several that bits behind the symbol tell apart; section 10.6. */
 internal object Symbols {
     /** How many there are. */
-    const val COUNT = 131
+    const val COUNT = 127
 
     /** The symbol of a table that is not used. */
     const val NONE = 255
