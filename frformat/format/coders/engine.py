@@ -6,8 +6,9 @@ Both give the same bytes and the same values. With ``FRFORMAT_PURE=1`` in the en
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,8 @@ class Lanes(Protocol):
     """
 
     @property
-    def at_once(self) -> int: ...
+    def at_once(self) -> int:
+        """See above."""
 
     def encode(self, first: int, values: Integers) -> tuple[bytes, bytes]:
         """The counts and the words of some lanes."""
@@ -60,7 +62,9 @@ class Lanes(Protocol):
 class Engine(Protocol):
     """What does the work."""
 
-    compiled: bool
+    @property
+    def compiled(self) -> bool:
+        """It is compiled code."""
 
     def model(self, scale: int, confidence: int) -> Any:
         """What a group teaches the adaptive coder."""
@@ -78,20 +82,23 @@ class Engine(Protocol):
         """What codes the lanes of a block of the static coder."""
 
 
-class Pure:
-    """Python and NumPy."""
-
-    compiled = False
-
-    def __init__(self) -> None:
-        from frformat.format.coders import pure
-
-        self.model, self.block, self.writer, self.reader, self.lanes = (
-            pure.Model, pure.Block, pure.Writer, pure.Reader, pure.Lanes,
-        )  # fmt: skip
+class _Engine(NamedTuple):
+    compiled: bool
+    model: Any
+    block: Any
+    writer: Any
+    reader: Any
+    lanes: Any
 
 
 @cache
 def engine() -> Engine:
     """The code in use."""
-    return Pure()
+    if os.environ.get("FRFORMAT_PURE") != "1":
+        with suppress(ImportError):
+            from frformat.format.coders import compiled as fast
+
+            return _Engine(True, fast.Model, fast.Block, fast.Writer, fast.Reader, fast.Lanes)
+    from frformat.format.coders import pure as slow
+
+    return _Engine(False, slow.Model, slow.Block, slow.Writer, slow.Reader, slow.Lanes)
