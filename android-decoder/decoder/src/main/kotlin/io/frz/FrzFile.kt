@@ -1,6 +1,7 @@
 package io.frz
 
 import io.frz.internal.Budget
+import io.frz.internal.Lifetime
 import io.frz.internal.Loader
 import io.frz.internal.Request
 import io.frz.internal.container.BufferSource
@@ -85,7 +86,7 @@ public class FrzFile private constructor(private val container: Container, optio
 
     /** Rebuilds the tensor called [name] in memory of its own, outside the heap. */
     @Throws(IOException::class)
-    public fun load(name: String): FrzTensor = Request.of(name) {
+    public fun load(name: String): FrzTensor = container.lifetime.request(name) {
         val info = tensor(name)
         FrzTensor(name, info.dtype, info.shape, loader.load(info, null, it))
     }
@@ -97,7 +98,7 @@ public class FrzFile private constructor(private val container: Container, optio
      * @throws IllegalArgumentException if fewer bytes remain in [target] than [TensorInfo.bytes]
      */
     @Throws(IOException::class)
-    public fun loadInto(name: String, target: ByteBuffer): Unit = Request.of(name) {
+    public fun loadInto(name: String, target: ByteBuffer): Unit = container.lifetime.request(name) {
         val info = tensor(name)
         val memory = portion(target, info)
         loader.load(info, memory, it)
@@ -106,7 +107,7 @@ public class FrzFile private constructor(private val container: Container, optio
 
     /** Rebuilds all tensors. Aliases are among the keys and share the memory of what they stand for. */
     @Throws(IOException::class)
-    public fun loadAll(): Map<String, FrzTensor> = Request.of(null) { request ->
+    public fun loadAll(): Map<String, FrzTensor> = container.lifetime.request(null) { request ->
         val all = LinkedHashMap<String, FrzTensor>()
         loader.loadAll(request) { info, memory -> all[info.name] = rebuilt(info, memory) }
         for ((alias, name) in aliases) {
@@ -121,7 +122,7 @@ public class FrzFile private constructor(private val container: Container, optio
      * in the same memory, so this takes no more of it than the largest tensor; copy what has to outlive the visit.
      */
     @Throws(IOException::class)
-    public fun forEach(visitor: TensorVisitor): Unit = Request.of(null) { request ->
+    public fun forEach(visitor: TensorVisitor): Unit = container.lifetime.request(null) { request ->
         loader.forEach(request) { info, memory -> visit(request, visitor, info, memory) }
     }
 
@@ -132,7 +133,7 @@ public class FrzFile private constructor(private val container: Container, optio
      * @throws IllegalArgumentException if fewer bytes remain in a buffer than [TensorInfo.bytes]
      */
     @Throws(IOException::class)
-    public fun forEach(memory: TensorMemory, visitor: TensorVisitor): Unit = Request.of(null) { request ->
+    public fun forEach(memory: TensorMemory, visitor: TensorVisitor): Unit = container.lifetime.request(null) { request ->
         val allocate = { info: TensorInfo -> request.outside { memory.memory(info) }?.let { portion(it, info) } }
         loader.forEach(0, request, allocate) { info, bytes -> visit(request, visitor, info, bytes) }
     }
@@ -143,11 +144,11 @@ public class FrzFile private constructor(private val container: Container, optio
      * or of the tensor's own if they are its elements bit for bit.
      */
     @Throws(IOException::class)
-    public fun core(name: String): FrzTensor = Request.of(name) { core(tensor(name), it) }
+    public fun core(name: String): FrzTensor = container.lifetime.request(name) { core(tensor(name), it) }
 
     /** Factor [number] of the file, counted from 0: its first rows, which are those that the opened tier has. */
     @Throws(IOException::class)
-    public fun factor(number: Int): FrzTensor = Request.of(null) {
+    public fun factor(number: Int): FrzTensor = container.lifetime.request(null) {
         if (number !in factors.indices) {
             throw FrzException(ErrorCode.NOT_FOUND, "the file holds ${factors.size} factors, but no factor $number")
         }
@@ -162,7 +163,7 @@ public class FrzFile private constructor(private val container: Container, optio
 
     /** Decodes everything up to [tier] without rebuilding it, and throws at the first fault. */
     @Throws(IOException::class)
-    public fun verify(): Unit = Request.of(null) { loader.verify(it) }
+    public fun verify(): Unit = container.lifetime.request(null) { loader.verify(it) }
 
     /** Lets go of the file on disk, if there is one. What has been loaded stays. */
     @Throws(IOException::class)
@@ -225,9 +226,12 @@ public class FrzFile private constructor(private val container: Container, optio
             open(StreamSource(stream, Budget(options.memoryBudget)), options)
 
         private fun open(source: Source, options: FrzOptions): FrzFile {
+            val lifetime = Lifetime()
             var opened = false
             try {
-                return Request.of(null) { FrzFile(Container.open(source, options), options) }.also { opened = true }
+                return lifetime.request(null) { request ->
+                    FrzFile(Container.open(source, options, lifetime, request), options).also { opened = true }
+                }
             } finally {
                 if (!opened) source.close()
             }

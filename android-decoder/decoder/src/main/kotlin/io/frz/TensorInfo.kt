@@ -1,7 +1,7 @@
 package io.frz
 
 import io.frz.internal.container.Group
-import io.frz.internal.dct.Zigzag
+import io.frz.internal.dct.Box
 import io.frz.internal.values.stepSize
 import java.util.Collections
 
@@ -58,7 +58,7 @@ public class TensorInfo internal constructor(
 
     /** The smallest corner of the view that contains the core of the opened tier. Each call gives a new array. */
     public val box: LongArray
-        get() = kept?.let { Zigzag.box(record.axes.views[index], it) } ?: record.extents.corner(index, tier)
+        get() = kept?.let { Box(record.axes.views[index]).of(it) } ?: record.extents.corner(index, tier)
 
     /** Whether every tier of the file has a tensor of its own by this name. */
     public val perTier: Boolean get() = record.extents.perTier

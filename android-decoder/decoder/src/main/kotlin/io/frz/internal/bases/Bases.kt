@@ -13,14 +13,16 @@ internal interface BasisFamily {
     /** Whether a core may be a prefix of the zigzag order. */
     val hasZigzag: Boolean get() = false
 
-    /** Whether the columns are orthonormal, so that terms cannot be much larger than their sum. */
-    val isOrthonormal: Boolean get() = false
+    /** The basis of an axis of [length]; null if it is that of the identity. */
+    fun basis(length: Int, arguments: BasisArguments): Basis?
+}
 
-    /** Whether the basis has ones where row and column agree, and zeros elsewhere. */
-    val selects: Boolean get() = false
+/** What the bases of a tensor are made of besides lengths. Each call is for the next axis that needs such a thing. */
+internal interface BasisArguments {
+    /** The values of a factor, row by row. */
+    fun factor(): FloatArray
 
-    /** Whether every number of the basis is the same everywhere, bit for bit, for axes of [length]. */
-    fun isExact(length: Long): Boolean = true
+    fun seed(): Long
 }
 
 /** All kinds of bases. A new one is one more entry here. */

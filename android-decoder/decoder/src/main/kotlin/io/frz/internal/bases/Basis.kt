@@ -1,16 +1,19 @@
 package io.frz.internal.bases
 
-/** A matrix of [length] rows and [count] columns, by which an axis is multiplied: U in section 7 of the specification. */
+/** A matrix whose columns, the functions, are points of an axis: U in section 7 of the specification. */
 internal interface Basis {
+    /** How many points the axis has. */
     val length: Int
-    val count: Int
 
-    /** Row [x], in [out] from [to] on. */
-    fun row(x: Int, out: DoubleArray, to: Int = 0)
+    /** Whether functions are the cosines that fast transforms sum. */
+    val hasTransform: Boolean get() = false
 
-    /** [size] numbers of column [i], the basis function number i, from [first] on. */
-    fun column(i: Int, first: Int, size: Int, out: DoubleArray)
+    /** The first [count] functions at [point], in [out] from [to] on. */
+    fun atPoint(point: Int, count: Int, out: DoubleArray, to: Int = 0)
 
-    /** The largest magnitude in column [i], or more. */
-    fun bound(i: Int): Double
+    /** Function [k] at [count] points from [first] on. */
+    fun function(k: Int, first: Int, count: Int, out: DoubleArray)
+
+    /** The most that function [k] ever reaches, or more. */
+    fun bound(k: Int): Double
 }

@@ -7,22 +7,22 @@ import io.frz.internal.Limits
 internal object SeededFamily : BasisFamily {
     override val kind = BasisKind.SEEDED
     override val most = Limits.COLUMNS
+
+    override fun basis(length: Int, arguments: BasisArguments): Basis = Numbers(length, arguments.seed())
 }
 
-/** Numbers of the sequence of [seed], function after function. */
-internal class SeededBasis(override val length: Int, override val count: Int, seed: Long) : Basis {
+/** Numbers of the sequence of [seed], function after function, each of [length] points. */
+private class Numbers(override val length: Int, seed: Long) : Basis {
     private val philox = Philox(seed)
 
-    override fun row(x: Int, out: DoubleArray, to: Int) {
-        for (i in 0 until count) out[to + i] = number(philox.word(i.toLong() * length + x))
+    override fun atPoint(point: Int, count: Int, out: DoubleArray, to: Int) {
+        for (k in 0 until count) philox.words(k.toLong() * length + point, 1) { _, word -> out[to + k] = number(word) }
     }
 
-    override fun column(i: Int, first: Int, size: Int, out: DoubleArray) {
-        val start = i.toLong() * length + first
-        philox.words(start, size) { x, word -> out[x] = number(word) }
-    }
+    override fun function(k: Int, first: Int, count: Int, out: DoubleArray) =
+        philox.words(k.toLong() * length + first, count) { i, word -> out[i] = number(word) }
 
-    override fun bound(i: Int): Double = 1.0
+    override fun bound(k: Int): Double = 1.0
 
     private fun number(word: Int): Double = (2 * (word ushr 9) + 1 - SCALE) * (1.0 / SCALE)
 
@@ -35,13 +35,6 @@ internal class SeededBasis(override val length: Int, override val count: Int, se
 internal class Philox(seed: Long) {
     private val key0 = seed.toInt()
     private val key1 = (seed ushr Int.SIZE_BITS).toInt()
-
-    /** Number [m] of the sequence. */
-    fun word(m: Long): Int {
-        var word = 0
-        words(m, 1) { _, it -> word = it }
-        return word
-    }
 
     /** Sees [count] numbers of the sequence from [start] on. */
     inline fun words(start: Long, count: Int, visit: (at: Int, word: Int) -> Unit) {

@@ -7,22 +7,24 @@ import io.frz.internal.Limits
 internal object StoredFamily : BasisFamily {
     override val kind = BasisKind.STORED
     override val most = Limits.COLUMNS
+
+    override fun basis(length: Int, arguments: BasisArguments): Basis = Rows(length, arguments.factor())
 }
 
-/** The first [count] rows of a [factor], whose rows are of [length]. */
-internal class StoredBasis(override val length: Int, override val count: Int, private val factor: FloatArray) : Basis {
-    override fun row(x: Int, out: DoubleArray, to: Int) {
-        for (i in 0 until count) out[to + i] = factor[i * length + x].toDouble()
+/** The rows of a [factor], each of [length] points. */
+private class Rows(override val length: Int, private val factor: FloatArray) : Basis {
+    override fun atPoint(point: Int, count: Int, out: DoubleArray, to: Int) {
+        for (k in 0 until count) out[to + k] = factor[k * length + point].toDouble()
     }
 
-    override fun column(i: Int, first: Int, size: Int, out: DoubleArray) {
-        val start = i * length + first
-        for (x in 0 until size) out[x] = factor[start + x].toDouble()
+    override fun function(k: Int, first: Int, count: Int, out: DoubleArray) {
+        val start = k * length + first
+        for (i in 0 until count) out[i] = factor[start + i].toDouble()
     }
 
-    override fun bound(i: Int): Double {
+    override fun bound(k: Int): Double {
         var most = 0f
-        for (x in i * length until (i + 1) * length) most = maxOf(most, Math.abs(factor[x]))
+        for (at in k * length until (k + 1) * length) most = maxOf(most, Math.abs(factor[at]))
         return most.toDouble()
     }
 }

@@ -9,11 +9,11 @@ import io.frz.internal.quote
 internal class DirectoryParser(private val bytes: ByteArray, private val allowance: Allowance) {
 
     fun parse(): Directory {
-        val reader = MessageReader(bytes)
+        val reader = MessageReader(bytes, allowance)
         reader.check()
         if (reader.position != bytes.size) throw reader.fault(ErrorCode.DIRECTORY, "bytes follow the directory's map")
 
-        val fields = Fields(MessageReader(bytes), "the directory")
+        val fields = Fields(MessageReader(bytes, allowance), "the directory")
         fields.optional(FEATURES)?.let { refuseFeatures(it) }
         val tiers = fields.optional(TIERS)?.atLeastOne("tiers", Limits.TIERS.toLong())?.toInt() ?: 1
         val known = Known(tiers, allowance)

@@ -16,9 +16,10 @@ internal object FloatBound {
     private const val LARGEST = 1e30
 
     fun allows(product: AxisProduct, source: DoubleArray): Boolean {
-        if (product.terms > MOST_TERMS || product.length < LEAST_SAVING * product.terms) return false
+        if (!product.isPlain || product.terms > MOST_TERMS) return false
+        if (product.length < LEAST_SAVING * product.terms) return false
         val points = intArrayOf(0, product.length / 2, product.length - 1)
-        val basis = Basis(product.length)
+        val basis = product.basis
         val weights = Array(points.size) { DoubleArray(product.terms) }
         weights.forEachIndexed { i, w -> basis.atPoint(points[i], product.terms, w) }
         val bounds = DoubleArray(product.terms) { basis.bound(it) }

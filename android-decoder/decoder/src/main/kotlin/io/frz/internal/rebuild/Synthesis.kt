@@ -1,18 +1,22 @@
 package io.frz.internal.rebuild
 
-import io.frz.BasisKind
 import io.frz.internal.Budget
 import io.frz.internal.Request
 import io.frz.internal.Workers
+import io.frz.internal.bases.Bases
+import io.frz.internal.bases.BasisArguments
 import io.frz.internal.container.Factors
 import io.frz.internal.container.Group
+import io.frz.internal.dct.Box
 import io.frz.internal.dct.Zigzag
+import io.frz.internal.elementCount
 import io.frz.internal.saturatedSum
 import io.frz.internal.values.Contents
 import io.frz.internal.values.Core
+import io.frz.internal.values.Zeros
 import java.nio.ByteBuffer
 
-/** Makes tensors of their cores: gets what their bases need, and multiplies. */
+/** Makes tensors of their cores: gets what their bases need, and multiplies; section 8 of the specification. */
 internal class Synthesis(
     private val factors: Factors,
     private val contents: Contents,
@@ -25,32 +29,86 @@ internal class Synthesis(
 
     /** Fills [memory] with the elements of tensor [i] of [group], for a request that takes [held] bytes else. */
     fun rebuild(group: Group, i: Int, core: Core, memory: ByteBuffer, held: Long, request: Request) {
+        val extents = group.extents
         val view = group.axes.views[i]
-        val tier = contents.tier
-        val kept = group.extents.kept
-        val box = if (kept == null) group.extents.corner(i, tier) else Zigzag.box(view, group.extents.kept(i, tier))
-        var used = saturatedSum(held, contents.bytes(group, i))
-        var nextFactor = 0
-        var nextSeed = 0
-        val axes = view.indices.map { j ->
-            when (group.axes.kind(j)) {
-                BasisKind.STORED -> {
-                    val number = checkNotNull(group.axes.factors).number(i, nextFactor++).toInt()
-                    val factorGroup = factors.group(number)
-                    val index = number - factorGroup.first
-                    val factor = contents.core(factorGroup, index, used, request).floats()
-                    used = saturatedSum(used, contents.bytes(factorGroup, index))
-                    Axis.Stored(view[j].toInt(), box[j].toInt(), factor)
-                }
+        val kept = if (extents.kept == null) null else extents.kept(i, contents.tier)
+        val box = if (kept == null) extents.corner(i, contents.tier) else Box(view).of(kept)
+        val arguments = Arguments(group, i, saturatedSum(held, contents.bytes(group, i)), request)
+        val all = view.indices.map { j ->
+            Axis(view[j].toInt(), box[j].toInt(), Bases.of(group.axes.kind(j)).basis(view[j].toInt(), arguments))
+        }
+        if (elementCount(view) == 0L) return
+        if (elementCount(box) == 0L) return Zeros.fill(memory, request)
+        val axes = Axis.joined(all)
+        val isPlaced = axes.all { it.basis == null }
+        when {
+            isPlaced && kept == null -> Placement(core, group.dtype, memory).corner(axes, request)
 
-                BasisKind.SEEDED ->
-                    Axis.Seeded(view[j].toInt(), box[j].toInt(), checkNotNull(group.axes.seeds).number(i, nextSeed++))
+            isPlaced -> Placement(core, group.dtype, memory).prefix(view, checkNotNull(kept), request)
 
-                BasisKind.DCT -> Axis.Dct(view[j].toInt(), box[j].toInt())
+            Products.make(axes) -> {
+                budget.require(saturatedSum(arguments.held, Products.workingBytes(axes)), group.name(i))
+                Products(axes, core.floats(), group.dtype).into(memory, workers, request)
+            }
 
-                BasisKind.IDENTITY -> Axis.Identity(view[j].toInt(), box[j].toInt())
+            else -> contract(axes, group, i, arguments.held) { contraction ->
+                val values = if (kept == null) core.floats() else spectrum(view, box, core.floats(), request)
+                contraction.into(values, memory, request)
             }
         }
-        Naive(view, box, axes, core, if (kept == null) -1 else group.extents.kept(i, tier), group, budget, used).into(memory, request)
+    }
+
+    private inline fun contract(axes: List<Axis>, group: Group, i: Int, held: Long, work: (Contraction) -> Unit) {
+        val contraction = Contraction(axes, group.dtype, group.name(i), workers)
+        val spectrum = if (group.extents.kept == null) 0 else axes.fold(Float.SIZE_BYTES.toLong()) { p, it -> p * it.terms }
+        budget.require(saturatedSum(held, saturatedSum(spectrum, contraction.workingBytes)), group.name(i))
+        work(contraction)
+    }
+
+    /** The [box] of a spectrum, with the [entries] at their places. */
+    private fun spectrum(view: LongArray, box: LongArray, entries: FloatArray, request: Request): FloatArray {
+        val strides = IntArray(box.size)
+        var volume = 1
+        for (axis in box.indices.reversed()) {
+            strides[axis] = volume
+            volume *= box[axis].toInt()
+        }
+        val values = FloatArray(volume)
+        var checked = 0
+        Zigzag.walk(view, entries.size, strides) { position, count, offset, step ->
+            if (position - checked >= CHECKED) {
+                request.check()
+                checked = position
+            }
+            for (k in 0 until count) values[offset + k * step] = entries[position + k]
+        }
+        return values
+    }
+
+    /** What the bases of tensor [i] of [group] need, for a request that takes [held] bytes else. */
+    private inner class Arguments(
+        private val group: Group,
+        private val i: Int,
+        var held: Long,
+        private val request: Request
+    ) : BasisArguments {
+        private var nextFactor = 0
+        private var nextSeed = 0
+
+        override fun factor(): FloatArray {
+            val number = checkNotNull(group.axes.factors).number(i, nextFactor++).toInt()
+            val factorGroup = factors.group(number)
+            val index = number - factorGroup.first
+            val factor = contents.core(factorGroup, index, held, request).floats()
+            held = saturatedSum(held, contents.bytes(factorGroup, index))
+            return factor
+        }
+
+        override fun seed(): Long = checkNotNull(group.axes.seeds).number(i, nextSeed++)
+    }
+
+    private companion object {
+        /** After how many entries the request is asked whether it goes on. */
+        const val CHECKED = 1 shl 16
     }
 }

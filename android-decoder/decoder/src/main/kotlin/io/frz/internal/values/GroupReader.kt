@@ -12,8 +12,8 @@ internal class GroupReader(private val container: Container, private val request
         val decoder = Coders.of(group.numbers.coder).decoder(group)
         var before = Places.NONE
         for (tier in group.usedTiers(container.tier)) {
-            container.segment(group, tier)?.let { segment ->
-                segment.verify(request)
+            container.segment(group, tier, request)?.let { segment ->
+                segment.verify()
                 decoder.open(segment, group.numbers.count(tier)).use { stream ->
                     for (i in 0 until group.size) readers(i).read(stream, before, tier)
                     stream.finish()
