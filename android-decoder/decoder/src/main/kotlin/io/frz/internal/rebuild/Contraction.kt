@@ -36,7 +36,7 @@ internal class Contraction(
     private val elements = this.axes.fold(1) { product, axis -> product * axis.length }
 
     /** How many pieces are multiplied at a time, and whether threads share them, not the work on each. */
-    private val batch = (VALUES / elements).coerceIn(minOf(LEAST_BATCH, MOST_VALUES / elements), pieces).coerceAtLeast(1)
+    private val batch = minOf(pieces, maxOf(1, VALUES / elements, minOf(LEAST_BATCH, MOST_VALUES / elements)))
     private val isShared = batch < pieces && batch.toLong() * elements < SHARED_VALUES
     private val inner = if (isShared) Workers(1) else workers
     private val plan = Plan(batch, this.axes, tensor, inner.count)
