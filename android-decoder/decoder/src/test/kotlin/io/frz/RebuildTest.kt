@@ -44,10 +44,10 @@ class RebuildTest {
         val what = "$shape, ${coefficients.size} kept"
         val f32 = FrzFile.open(FrzBuilder().spectrum("w", shape, coefficients).build()).load("w")
         assertClose(expected, { f32.buffer.asFloatBuffer().get(it).toDouble() }, 5e-7, what)
-        val f64 = FrzFile.open(FrzBuilder().spectrum("w", shape, coefficients, FrzBuilder.DTYPE to DType.F64.id, FORMAT).build()).load("w")
+        val f64 = FrzFile.open(FrzBuilder().spectrum("w", shape, coefficients, FrzBuilder.DTYPE to DType.F64.id, NUMBERS).build()).load("w")
         assertClose(expected, { f64.buffer.asDoubleBuffer().get(it) }, 1e-13, what)
         for ((dtype, format) in listOf(DType.F16 to Float16.F16, DType.BF16 to Float16.BF16)) {
-            val half = FrzFile.open(FrzBuilder().spectrum("w", shape, coefficients, FrzBuilder.DTYPE to dtype.id, FORMAT).build()).load("w")
+            val half = FrzFile.open(FrzBuilder().spectrum("w", shape, coefficients, FrzBuilder.DTYPE to dtype.id, NUMBERS).build()).load("w")
             val exact = f64.buffer.asDoubleBuffer()
             val bits = half.buffer.asShortBuffer()
             for (i in expected.indices) assertEquals(format.round(exact.get(i)), bits.get(i), what)
@@ -142,7 +142,7 @@ class RebuildTest {
         for ((what, inputs) in cases) {
             for ((shape, kept) in inputs) {
                 val coefficients = FloatArray(kept) { random.nextGaussian().toFloat() }
-                val file = FrzFile.open(FrzBuilder().spectrum("w", shape, coefficients, FrzBuilder.DTYPE to DType.F64.id, FORMAT).build())
+                val file = FrzFile.open(FrzBuilder().spectrum("w", shape, coefficients, FrzBuilder.DTYPE to DType.F64.id, NUMBERS).build())
                 val weights = file.load("w").buffer.asDoubleBuffer()
                 assertClose(byAxes(shape, coefficients), weights::get, 1e-11, "$what: $shape, $kept kept")
             }
@@ -212,5 +212,10 @@ class RebuildTest {
             val weights = FrzFile.open(FrzBuilder().spectrum("w", listOf(128, 5), kept).build()).load("w").floats()
             expected.forEachIndexed { i, w -> assertEquals(w.toFloat(), weights[i], Math.ulp(w.toFloat()), "$scale") }
         }
+    }
+
+    private companion object {
+        /** Cores of f32, whatever the tensor is. */
+        val NUMBERS = FrzBuilder.FORMAT to DType.F32.id
     }
 }

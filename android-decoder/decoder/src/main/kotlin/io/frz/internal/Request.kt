@@ -41,7 +41,7 @@ internal class Request(private val file: Lifetime) {
 }
 
 /** Whether a file is open. */
-internal class Lifetime {
+internal open class Lifetime {
     @Volatile
     private var isOpen = true
 
@@ -50,7 +50,7 @@ internal class Lifetime {
         isOpen = false
     }
 
-    fun requireOpen() {
+    open fun requireOpen() {
         check(isOpen) { CLOSED }
     }
 

@@ -9,6 +9,7 @@ import org.junit.jupiter.api.Test
 
 class CosineSumsTest {
     private val random = Random(7)
+    private val request = Request(Lifetime())
 
     private fun sum(values: DoubleArray, i: Int): Double {
         val n = values.size.toLong()
@@ -21,9 +22,12 @@ class CosineSumsTest {
             assertTrue(CosineSums.isQuick(length))
             val lines = Array(5) { DoubleArray(length) { random.nextGaussian() } }
             val rows = Array(length) { k -> DoubleArray(5) { lines[it][k] } }
-            val sums = CosineSums(length, 5)
+            val sums = CosineSums(length, 5, request)
             sums.transform(rows)
-            for (i in 0 until length) for (l in 0 until 5) assertEquals(sum(lines[l], i), rows[i][l], 1e-11, "$length")
+            val largest = rows.maxOf { row -> row.maxOf(Math::abs) }
+            for (i in 0 until length) {
+                for (l in 0 until 5) assertEquals(sum(lines[l], i), rows[i][l], 1e-11 * largest, "$length")
+            }
         }
     }
 
@@ -32,7 +36,7 @@ class CosineSumsTest {
         val length = 1 shl 16
         val line = DoubleArray(length) { random.nextGaussian() }
         val rows = Array(length) { doubleArrayOf(line[it]) }
-        CosineSums(length, 1).transform(rows)
+        CosineSums(length, 1, request).transform(rows)
         val largest = rows.maxOf { Math.abs(it[0]) }
         val points = listOf(0, 1, length / 2 - 1, length / 2, length - 1) + List(100) { random.nextInt(length) }
         for (i in points) assertEquals(sum(line, i), rows[i][0], 1e-11 * largest, "$i")

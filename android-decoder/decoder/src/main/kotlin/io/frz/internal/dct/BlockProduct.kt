@@ -21,16 +21,13 @@ internal class BlockProduct(
     private val wave = Wave(length)
     private val size = minOf(Panel.LENGTH / inner, length / BLOCKS)
     private val waves = Array(2 * terms) { row ->
-        val wave = wave
-        DoubleArray(size).also {
-            if (row <
-                terms
-            ) {
-                wave.cosines(0, 2L * row, size, 1.0, it, 0)
-            } else {
-                wave.sines(0, 2L * (row - terms), size, 1.0, it, 0)
-            }
+        val values = DoubleArray(size)
+        if (row < terms) {
+            wave.cosines(0, 2L * row, size, 1.0, values, 0)
+        } else {
+            wave.sines(0, 2L * (row - terms), size, 1.0, values, 0)
         }
+        values
     }
 
     /** Makes all blocks, shared among [workers]. */

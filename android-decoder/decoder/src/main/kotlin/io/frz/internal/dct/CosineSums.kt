@@ -1,5 +1,7 @@
 package io.frz.internal.dct
 
+import io.frz.internal.Request
+
 /**
  * The cosine sums Σ x[k]·cos(π(2i + 1)k / 2n) for all i of 0 until [length] = n, of many lines side by side: row k
  * holds the value x[k] of each line, and afterwards row i its sum i.
@@ -8,9 +10,9 @@ package io.frz.internal.dct
  * added beforehand and which is divided by 2·cos afterwards (B. G. Lee, 1984). Sums of [MOST_DIRECT] values, or of an
  * odd number, are made one by one. Instances are for one thread, and for lines of one number, [width].
  */
-internal class CosineSums(private val length: Int, private val width: Int) {
+internal class CosineSums(private val length: Int, private val width: Int, private val request: Request) {
     private val base = baseOf(length)
-    private val divisors = divisorsOfAll(length)
+    private val divisors = divisorsOfAll()
     private val direct = direct(base)
     private val results = Array(base) { DoubleArray(width) }
     private val zeros = DoubleArray(width)
@@ -22,6 +24,7 @@ internal class CosineSums(private val length: Int, private val width: Int) {
 
     private fun transform(rows: Array<DoubleArray>, from: Int, count: Int, level: Int) {
         if (count == base) return sumDirectly(rows, from)
+        if (count.toLong() * width >= CHECKED) request.check()
         val half = count / 2
         for (k in half - 1 downTo 1) add(rows[from + 2 * k - 1], rows[from + 2 * k + 1])
         for (k in 0 until half) {
@@ -58,12 +61,26 @@ internal class CosineSums(private val length: Int, private val width: Int) {
         }
     }
 
+    /** For each level, the [divisors] of its sums. */
+    private fun divisorsOfAll(): List<DoubleArray> {
+        val levels = ArrayList<DoubleArray>()
+        var count = length
+        while (count > base) {
+            levels.add(divisors(count, request))
+            count /= 2
+        }
+        return levels
+    }
+
     companion object {
         /** Up to how many values are summed directly. */
         const val MOST_DIRECT = 8
 
         /** The longest odd sum that is worth its time. */
         private const val MOST_ODD = 63
+
+        /** How many values are worth the question whether the request goes on. */
+        private const val CHECKED = 1 shl 16
 
         /** Whether sums of [length] are quick: an odd factor is small. */
         fun isQuick(length: Int): Boolean = length shr length.countTrailingZeroBits() <= MOST_ODD
@@ -85,23 +102,17 @@ internal class CosineSums(private val length: Int, private val width: Int) {
             return base
         }
 
-        /** For each level, the [divisors] of its sums. */
-        private fun divisorsOfAll(length: Int): List<DoubleArray> {
-            val levels = ArrayList<DoubleArray>()
-            var count = length
-            while (count > baseOf(length)) {
-                levels.add(divisors(count))
-                count /= 2
-            }
-            return levels
-        }
-
         /** What the sums over odd k are divided by if there are [count] in all, inverted. */
-        fun divisors(count: Int): DoubleArray {
-            // As sines, from the smallest on, they are exact where they are small.
+        fun divisors(count: Int, request: Request): DoubleArray {
             val divisors = DoubleArray(count / 2)
-            Wave(count).sines(1, 2, divisors.size, 2.0, divisors, 0)
-            for (i in divisors.indices) divisors[i] = 1 / divisors[i]
+            val wave = Wave(count)
+            for (from in divisors.indices step CHECKED) {
+                request.check()
+                val to = minOf(from + CHECKED, divisors.size)
+                // As sines, from the smallest on, they are exact where they are small.
+                wave.sines(2L * from + 1, 2, to - from, 2.0, divisors, from)
+                for (i in from until to) divisors[i] = 1 / divisors[i]
+            }
             divisors.reverse()
             return divisors
         }

@@ -51,7 +51,7 @@ internal class DirectProduct(
                 panel.load(k, function, 0, count)
             }
             for (a in from until to) {
-                if (a % CHECKED == 0) request.check()
+                if ((a - from) % CHECKED == 0) request.check()
                 val at = (a * length + start) * inner
                 for (b in 0 until inner) {
                     for (k in 0 until terms) weights[k] = source[(a * terms + k) * inner + b]

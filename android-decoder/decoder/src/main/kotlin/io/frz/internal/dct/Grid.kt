@@ -1,10 +1,12 @@
 package io.frz.internal.dct
 
+import io.frz.internal.Request
+
 /**
  * The points at which an axis of [length] is computed from its first [terms] coefficients: its own ones, if cosine sums
  * of that length are quick and few more than are needed, or else a grid from which the [Kernel] makes them.
  */
-internal class Grid(private val length: Int, private val terms: Int) {
+internal class Grid(private val length: Int, private val terms: Int, request: Request) {
     /** How many points there are. */
     val size: Int = sizeOf(length, terms).toInt()
 
@@ -13,6 +15,7 @@ internal class Grid(private val length: Int, private val terms: Int) {
 
     /** What each coefficient is multiplied by before its cosines are summed. */
     val factors = DoubleArray(terms) { k ->
+        if (k % CHECKED == 0) request.check()
         val amplitude = Math.sqrt((if (k == 0) 1.0 else 2.0) / length)
         if (isWhole) amplitude else amplitude / Kernel.transform(Math.PI * k / size)
     }
@@ -52,6 +55,9 @@ internal class Grid(private val length: Int, private val terms: Int) {
 
         /** How much longer than needed a sum may be if that saves the kernel. */
         private const val WHOLE = 4
+
+        /** After how many factors the request is asked whether it goes on. */
+        private const val CHECKED = 1 shl 16
 
         fun sizeOf(length: Int, terms: Int): Long {
             val least = CosineSums.quickLength(Kernel.OVERSAMPLING * terms.toLong())

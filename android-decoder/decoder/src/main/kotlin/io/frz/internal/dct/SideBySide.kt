@@ -14,7 +14,7 @@ internal class SideBySide(
     private val request: Request
 ) {
     private val rows = Array(grid.size) { DoubleArray(width) }
-    private val sums = CosineSums(grid.size, width)
+    private val sums = CosineSums(grid.size, width, request)
     private val between = if (grid.isWhole) null else Between(grid, rows, width)
     private val chunk =
         if (product.inner >= AxisProduct.LEAST_ROW) Between.POINTS else minOf(BLOCKS, Panel.LENGTH / product.inner)
@@ -102,14 +102,8 @@ internal class SideBySide(
         fun widthOf(lines: Long, terms: Int, length: Int, inner: Long): Int {
             val size = Grid.sizeOf(length, terms)
             val fitting = minOf(MOST_WIDTH, maxOf(VALUES / size, minOf(LEAST_WIDTH, MOST_VALUES / size)))
-            val width = if (inner >=
-                AxisProduct.LEAST_ROW
-            ) {
-                minOf(fitting, inner)
-            } else {
-                minOf(fitting, lines) / inner * inner
-            }
-            return width.toInt()
+            val isOfRows = inner >= AxisProduct.LEAST_ROW
+            return (if (isOfRows) minOf(fitting, inner) else minOf(fitting, lines) / inner * inner).toInt()
         }
 
         fun widthOf(product: AxisProduct): Int =

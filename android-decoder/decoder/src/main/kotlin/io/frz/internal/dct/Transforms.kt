@@ -11,13 +11,25 @@ internal class Transforms(
     private val target: Destination,
     private val request: Request
 ) {
-    private val grid = Grid(product.length, product.terms)
+    private val grid = Grid(product.length, product.terms, request)
 
-    /** One line after the other. */
+    /** One line after the other: each thread has lines of its own, or else its share of the points of each. */
     fun oneByOne(workers: Workers) {
+        if (product.lines < workers.count) return sharedLines(workers)
         workers.split(product.lines, AxisProduct.leastPart(product.length), request) { from, to ->
-            val transform = OneByOne(product, grid, target.output(), request)
-            for (line in from until to) transform.run(source, line)
+            val transform = OneByOne(product, grid, source, request)
+            val points = LinePoints(product, grid, target.output(), request)
+            for (line in from until to) points.write(transform.transform(line), line, 0, product.length)
+        }
+    }
+
+    private fun sharedLines(workers: Workers) {
+        val transform = OneByOne(product, grid, source, request)
+        for (line in 0 until product.lines) {
+            val values = transform.transform(line)
+            workers.split(product.length, AxisProduct.leastPart(1), request) { from, to ->
+                LinePoints(product, grid, target.output(), request).write(values, line, from, to)
+            }
         }
     }
 

@@ -78,7 +78,7 @@ internal class Contraction(
             val last = plan.products.last()
             val memory = memory(first, count)
             if (lines.areAll) {
-                val isFloat = dtype == DType.F32 && FloatBound.allows(last, values)
+                val isFloat = dtype == DType.F32 && FloatBound.allows(last, values, request)
                 last.multiply(values, MemoryDestination(dtype, memory, isFloat), inner, request)
             } else {
                 expand(last)

@@ -8,7 +8,6 @@ import io.frz.internal.bases.BasisArguments
 import io.frz.internal.container.Factors
 import io.frz.internal.container.Group
 import io.frz.internal.dct.Box
-import io.frz.internal.dct.Zigzag
 import io.frz.internal.elementCount
 import io.frz.internal.saturatedSum
 import io.frz.internal.values.Contents
@@ -65,26 +64,6 @@ internal class Synthesis(
         work(contraction)
     }
 
-    /** The [box] of a spectrum, with the [entries] at their places. */
-    private fun spectrum(view: LongArray, box: LongArray, entries: FloatArray, request: Request): FloatArray {
-        val strides = IntArray(box.size)
-        var volume = 1
-        for (axis in box.indices.reversed()) {
-            strides[axis] = volume
-            volume *= box[axis].toInt()
-        }
-        val values = FloatArray(volume)
-        var checked = 0
-        Zigzag.walk(view, entries.size, strides) { position, count, offset, step ->
-            if (position - checked >= CHECKED) {
-                request.check()
-                checked = position
-            }
-            for (k in 0 until count) values[offset + k * step] = entries[position + k]
-        }
-        return values
-    }
-
     /** What the bases of tensor [i] of [group] need, for a request that takes [held] bytes else. */
     private inner class Arguments(
         private val group: Group,
@@ -105,10 +84,5 @@ internal class Synthesis(
         }
 
         override fun seed(): Long = checkNotNull(group.axes.seeds).number(i, nextSeed++)
-    }
-
-    private companion object {
-        /** After how many entries the request is asked whether it goes on. */
-        const val CHECKED = 1 shl 16
     }
 }
