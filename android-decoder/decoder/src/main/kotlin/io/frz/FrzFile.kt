@@ -1,6 +1,7 @@
 package io.frz
 
 import io.frz.internal.Budget
+import io.frz.internal.Lifetime
 import io.frz.internal.Loader
 import io.frz.internal.Model
 import io.frz.internal.Request
@@ -93,9 +94,9 @@ public class FrzFile private constructor(private val container: Container, optio
 
     /** Rebuilds the tensor called [name] in memory of its own, outside the heap. */
     @Throws(IOException::class)
-    public fun load(name: String): FrzTensor = Request.of(name) {
+    public fun load(name: String): FrzTensor = container.lifetime.request(name) { request ->
         val info = tensor(name)
-        FrzTensor(name, info.dtype, info.shape, loader.load(info, null))
+        FrzTensor(name, info.dtype, info.shape, loader.load(request, info, null))
     }
 
     /**
@@ -105,18 +106,18 @@ public class FrzFile private constructor(private val container: Container, optio
      * @throws IllegalArgumentException if fewer bytes remain in [target] than [TensorInfo.bytes]
      */
     @Throws(IOException::class)
-    public fun loadInto(name: String, target: ByteBuffer): Unit = Request.of(name) {
+    public fun loadInto(name: String, target: ByteBuffer): Unit = container.lifetime.request(name) { request ->
         val info = tensor(name)
         val memory = portion(target, info)
-        loader.load(info, memory)
+        loader.load(request, info, memory)
         target.position(memory.limit())
     }
 
     /** Rebuilds all of the [model]. Aliases are among the keys and share the memory of what they stand for. */
     @Throws(IOException::class)
-    public fun loadAll(): Map<String, FrzTensor> = Request.of(null) {
+    public fun loadAll(): Map<String, FrzTensor> = container.lifetime.request(null) { request ->
         val loaded = HashMap<String, FrzTensor>()
-        loader.loadAll { info, memory -> loaded[info.name] = rebuilt(info, memory) }
+        loader.loadAll(request) { info, memory -> loaded[info.name] = rebuilt(info, memory) }
         val all = model.associateTo(LinkedHashMap()) { it.name to loaded.getValue(it.name) }
         for ((alias, name) in aliases) {
             val target = loaded[name] ?: continue
@@ -131,8 +132,8 @@ public class FrzFile private constructor(private val container: Container, optio
      * largest tensor; copy what has to outlive the visit.
      */
     @Throws(IOException::class)
-    public fun forEach(visitor: TensorVisitor): Unit = Request.of(null) { request ->
-        loader.forEach { info, memory -> visit(request, visitor, info, memory) }
+    public fun forEach(visitor: TensorVisitor): Unit = container.lifetime.request(null) { request ->
+        loader.forEach(request) { info, memory -> visit(request, visitor, info, memory) }
     }
 
     /**
@@ -142,10 +143,11 @@ public class FrzFile private constructor(private val container: Container, optio
      * @throws IllegalArgumentException if fewer bytes remain in a buffer than [TensorInfo.bytes]
      */
     @Throws(IOException::class)
-    public fun forEach(memory: TensorMemory, visitor: TensorVisitor): Unit = Request.of(null) { request ->
-        val allocate = { info: TensorInfo -> request.outside { memory.memory(info) }?.let { portion(it, info) } }
-        loader.forEach(0, allocate) { info, bytes -> visit(request, visitor, info, bytes) }
-    }
+    public fun forEach(memory: TensorMemory, visitor: TensorVisitor): Unit =
+        container.lifetime.request(null) { request ->
+            val allocate = { info: TensorInfo -> request.outside { memory.memory(info) }?.let { portion(it, info) } }
+            loader.forEach(request, 0, allocate) { info, bytes -> visit(request, visitor, info, bytes) }
+        }
 
     /**
      * The canonical coefficients of the tensor called [name]: the kept ones of its spectrum, in zigzag order.
@@ -153,15 +155,15 @@ public class FrzFile private constructor(private val container: Container, optio
      * @throws IllegalArgumentException if the tensor is not stored by them, see [TensorInfo.coding]
      */
     @Throws(IOException::class)
-    public fun coefficients(name: String): FloatArray = Request.of(name) {
+    public fun coefficients(name: String): FloatArray = container.lifetime.request(name) { request ->
         val info = tensor(name)
         require(info.coding == Coding.DCT) { "tensor ${quote(name)} is stored as ${info.coding.label}, not as dct" }
-        loader.coefficients(info)
+        loader.coefficients(request, info)
     }
 
     /** Decodes everything up to [tier] without rebuilding it, and throws at the first fault. */
     @Throws(IOException::class)
-    public fun verify(): Unit = Request.of(null) { loader.verify() }
+    public fun verify(): Unit = container.lifetime.request(null) { loader.verify(it) }
 
     /** Lets go of the file on disk, if there is one. What has been loaded stays. */
     @Throws(IOException::class)
@@ -216,9 +218,12 @@ public class FrzFile private constructor(private val container: Container, optio
             open(StreamSource(stream, Budget(options.memoryBudget)), options)
 
         private fun open(source: Source, options: FrzOptions): FrzFile {
+            val lifetime = Lifetime()
             var opened = false
             try {
-                return Request.of(null) { FrzFile(Container.open(source, options), options) }.also { opened = true }
+                return lifetime.request(null) { request ->
+                    FrzFile(Container.open(source, options, lifetime, request), options).also { opened = true }
+                }
             } finally {
                 if (!opened) source.close()
             }

@@ -1,7 +1,7 @@
 package io.frz
 
 import io.frz.internal.container.Group
-import io.frz.internal.dct.Zigzag
+import io.frz.internal.dct.Box
 import java.util.Collections
 
 /** What a file says about one tensor; known without decoding it. */
@@ -49,7 +49,7 @@ public class TensorInfo internal constructor(
 
     /** The corner of the spectrum that contains the kept coefficients, or null. Each call gives a new array. */
     public val box: LongArray?
-        get() = if (coding == Coding.DCT) Zigzag.box(record.spectrumShape(index), kept) else null
+        get() = if (coding == Coding.DCT) Box(record.spectrumShape(index)).of(kept) else null
 
     /** The position in [FrzFile.groups] of the group it is stored in. */
     public val group: Int get() = record.index

@@ -1,6 +1,7 @@
 package io.frz
 
 import io.frz.internal.Float16
+import io.frz.internal.dct.Zigzag
 import java.nio.ByteBuffer
 import java.util.Random
 import org.junit.jupiter.api.Assertions.assertArrayEquals
@@ -90,20 +91,73 @@ class RebuildTest {
         }
     }
 
-    @Test
-    fun `dense axes are transformed in the same way`() {
-        for (shape in listOf(listOf(1500), listOf(1100, 3), listOf(3, 1100), listOf(2048), listOf(2, 1030, 2))) {
-            val elements = shape.fold(1, Int::times)
-            val all = FloatArray(elements) { random.nextGaussian().toFloat() }
-            val weights = FrzFile.open(FrzBuilder().dct("w", shape, all, 1 to DType.F64.id).build()).load("w")
-            val buffer = weights.buffer.asDoubleBuffer()
-            val kept = indices(shape).sortedBy { it.sum() }
-            for (x in listOf(0, 1, elements / 2, elements - 1)) {
-                val at = indices(shape)[x]
-                val expected = kept.indices.sumOf { c ->
-                    shape.indices.fold(all[c].toDouble()) { p, axis -> p * basis(shape[axis], at[axis], kept[c][axis]) }
+    /** The weights, axis by axis. */
+    private fun byAxes(shape: List<Int>, coefficients: FloatArray): DoubleArray {
+        val strides = shape.indices.map { axis -> shape.drop(axis + 1).fold(1, Int::times) }
+        var values = DoubleArray(shape.fold(1, Int::times))
+        Zigzag.walk(
+            LongArray(shape.size) {
+                shape[it].toLong()
+            },
+            coefficients.size,
+            strides.toIntArray()
+        ) { at, n, to, step ->
+            for (i in 0 until n) values[to + i * step] = coefficients[at + i].toDouble()
+        }
+        for (axis in shape.indices) {
+            val n = shape[axis]
+            val functions = Array(n) { x -> DoubleArray(n) { basis(n, x, it) } }
+            val next = DoubleArray(values.size)
+            for (i in values.indices) {
+                if (i / strides[axis] % n > 0) continue
+                for (x in 0 until n) {
+                    var sum = 0.0
+                    for (k in 0 until n) sum += functions[x][k] * values[i + k * strides[axis]]
+                    next[i + x * strides[axis]] = sum
                 }
-                assertEquals(expected, buffer.get(x), 1e-10, "$shape at $x")
+            }
+            values = next
+        }
+        return values
+    }
+
+    @Test
+    fun `every way to multiply an axis gives the same`() {
+        val cases = mapOf(
+            "few long lines in blocks" to listOf(listOf(3001) to 20, listOf(3001) to 2, listOf(1201, 2) to 30),
+            "one line, as it is" to listOf(listOf(1024) to 1024, listOf(2048) to 700, listOf(960, 2) to 1900),
+            "one line, many points of a grid" to listOf(
+                listOf(3001) to 80,
+                listOf(3001) to 500,
+                listOf(2, 1201) to 300
+            ),
+            "one line, few points of a grid" to
+                listOf(listOf(1499) to 1499, listOf(1499) to 900, listOf(1201, 2) to 2400),
+            "many lines, as they are" to
+                listOf(listOf(160, 40) to 6400, listOf(40, 160) to 5000, listOf(9, 6, 96, 2) to 9000),
+            "many lines, from a grid" to
+                listOf(listOf(131, 40) to 5240, listOf(40, 131) to 5240, listOf(50, 131, 3) to 19000),
+            "many short lines" to listOf(listOf(70, 3, 3) to 630, listOf(70, 9) to 200, listOf(30, 7, 61) to 12000)
+        )
+        for ((what, inputs) in cases) {
+            for ((shape, kept) in inputs) {
+                val coefficients = FloatArray(kept) { random.nextGaussian().toFloat() }
+                val file = FrzFile.open(FrzBuilder().dct("w", shape, coefficients, 1 to DType.F64.id).build())
+                val weights = file.load("w").buffer.asDoubleBuffer()
+                assertClose(byAxes(shape, coefficients), weights::get, 1e-11, "$what: $shape, $kept kept")
+            }
+        }
+    }
+
+    @Test
+    fun `no way to multiply an axis depends on what was in memory, or on threads`() {
+        for ((shape, kept) in listOf(listOf(3001) to 500, listOf(2, 4096) to 8000, listOf(131, 40) to 5240)) {
+            val coefficients = FloatArray(kept) { random.nextGaussian().toFloat() }
+            val bytes = FrzBuilder().dct("w", shape, coefficients).build()
+            val expected = FrzFile.open(bytes).load("w").floats()
+            for (threads in listOf(1, 2, 5)) {
+                val file = FrzFile.open(bytes, FrzOptions.builder().threads(threads).build())
+                repeat(2) { assertArrayEquals(expected, file.load("w").floats()) }
             }
         }
     }

@@ -5,7 +5,6 @@ import java.io.File
 import java.io.FileNotFoundException
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
-import java.nio.channels.ClosedChannelException
 import java.time.Duration
 import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -79,7 +78,10 @@ class RequestTest {
             file.close()
         }
         assertEquals(3, direct.position())
-        assertThrows(ClosedChannelException::class.java) { files.first().load("step") }
+        for (file in files) {
+            val thrown = assertThrows(IllegalStateException::class.java) { file.load("step") }
+            assertEquals("closed", thrown.message)
+        }
         assertThrows(FileNotFoundException::class.java) { FrzFile.open(File(folder, "none.frz")) }
         path.writeBytes(bytes.copyOf(7))
         refused(ErrorCode.TRUNCATED) { FrzFile.open(path) }

@@ -30,31 +30,32 @@ internal class Loader(
     private val decoders = mapOf(Coding.RAW to RawDecoder(session), Coding.DCT to dct)
 
     /** Decodes one tensor into [target], or into memory of its own. */
-    fun load(info: TensorInfo, target: ByteBuffer?): ByteBuffer {
+    fun load(request: Request, info: TensorInfo, target: ByteBuffer?): ByteBuffer {
         val source = model.source(info)
         val reserved = if (target == null) info.bytes else 0
         prepare(source.record, reserved, info.name)
         val memory = target ?: Budget.allocate(info.bytes, info.name)
         val wanted = Wanted(memory, model.start(info))
-        decode(source.record, reserved, { index -> wanted.takeIf { index == source.index } }) {}
+        decode(request, source.record, reserved, { index -> wanted.takeIf { index == source.index } }) {}
         return memory
     }
 
     /** Decodes the whole model into memory of its own, and calls [deliver] with each tensor and its memory. */
-    fun loadAll(deliver: (info: TensorInfo, memory: ByteBuffer) -> Unit) {
+    fun loadAll(request: Request, deliver: (info: TensorInfo, memory: ByteBuffer) -> Unit) {
         val reserved = model.tensors.fold(0L) { sum, info -> saturatedSum(sum, info.bytes) }
-        forEach(reserved, { Budget.allocate(it.bytes, it.name) }, deliver)
+        forEach(request, reserved, { Budget.allocate(it.bytes, it.name) }, deliver)
     }
 
     /** Decodes the model's tensors one after the other into the same memory; calls [deliver] while each is there. */
-    fun forEach(deliver: (info: TensorInfo, memory: ByteBuffer) -> Unit) {
+    fun forEach(request: Request, deliver: (info: TensorInfo, memory: ByteBuffer) -> Unit) {
         val largest = model.tensors.maxOfOrNull { it.bytes } ?: 0
         val memory by lazy { Budget.allocate(largest, null) }
-        forEach(largest, { info -> memory.apply { clear().limit(info.bytes.toInt()) } }, deliver)
+        forEach(request, largest, { info -> memory.apply { clear().limit(info.bytes.toInt()) } }, deliver)
     }
 
     /** Decodes the model's tensors into what [allocate] gives, if any, of [reserved] bytes; hands it to [deliver]. */
     fun forEach(
+        request: Request,
         reserved: Long,
         allocate: (info: TensorInfo) -> ByteBuffer?,
         deliver: (info: TensorInfo, memory: ByteBuffer) -> Unit
@@ -73,20 +74,20 @@ internal class Loader(
                     }
                 }
             }
-            decode(group.record, reserved, want) { deliver(tensor, memory) }
+            decode(request, group.record, reserved, want) { deliver(tensor, memory) }
         }
     }
 
     /** Decodes everything without rebuilding it. */
-    fun verify() {
+    fun verify(request: Request) {
         for (group in groups) prepare(group.record, 0, group.tensors.first().name)
-        for (group in groups) decode(group.record, 0, { null }) {}
+        for (group in groups) decode(request, group.record, 0, { null }) {}
     }
 
     /** The canonical coefficients of a `dct` tensor. */
-    fun coefficients(info: TensorInfo): FloatArray {
+    fun coefficients(request: Request, info: TensorInfo): FloatArray {
         prepare(info.record, 4L * info.kept, info.name)
-        return dct.coefficients(info.record)[info.index].clone()
+        return dct.coefficients(info.record, request)[info.index].clone()
     }
 
     private fun prepare(group: Group, reserved: Long, tensor: String) {
@@ -94,7 +95,6 @@ internal class Loader(
         budget.require(saturatedSum(reserved, decoders.getValue(group.coding).workingBytes(group)), tensor)
     }
 
-    private fun decode(group: Group, reserved: Long, want: (Int) -> Wanted?, deliver: (Int) -> Unit) {
-        decoders.getValue(group.coding).decode(group, TensorSink(reserved, want, deliver))
-    }
+    private fun decode(request: Request, group: Group, reserved: Long, want: (Int) -> Wanted?, deliver: (Int) -> Unit) =
+        decoders.getValue(group.coding).decode(group, TensorSink(request, reserved, want, deliver))
 }

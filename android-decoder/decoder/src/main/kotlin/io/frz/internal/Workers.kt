@@ -12,12 +12,13 @@ import java.util.concurrent.TimeUnit
  * The caller works itself until nothing is left to begin, so helpers that are busy, refused or never run cost speed and
  * nothing else.
  */
-internal class Workers(private val count: Int, private val helpers: Executor = DAEMONS) {
+internal class Workers(val count: Int, private val helpers: Executor = DAEMONS) {
     /**
      * Runs [work] on parts of 0 until [size], each of at least [least], that together cover it. When this returns, all
-     * of it is done; when it throws, one part has failed. Either way nobody works on it any more.
+     * of it is done; when it throws, one part has failed. Either way nobody works on it any more. Work has to ask
+     * [request] now and then whether it goes on.
      */
-    fun split(size: Int, least: Int, work: (from: Int, to: Int) -> Unit) {
+    fun split(size: Int, least: Int, request: Request, work: (from: Int, to: Int) -> Unit) {
         val parts = minOf(count, size / maxOf(1, least))
         if (parts <= 1) return work(0, size)
         fun bound(part: Int) = (size.toLong() * part / parts).toInt()
@@ -27,7 +28,7 @@ internal class Workers(private val count: Int, private val helpers: Executor = D
             while (asked < parts && isTaken(shared)) asked++
             shared.run()
         } finally {
-            shared.end()
+            shared.end(request)
         }
         shared.failure?.let { throw it }
     }
@@ -83,21 +84,20 @@ private class SharedWork(private val parts: Int, work: (part: Int) -> Unit) : Ru
         }
     }
 
-    /** Lets nobody begin any more, and waits for those who have begun, even if the caller is interrupted meanwhile. */
-    fun end() {
-        var interrupted = false
+    /** Lets nobody begin any more, and waits for those who have begun; an interrupt meanwhile ends the [request]. */
+    fun end(request: Request) {
         synchronized(monitor) {
             next = parts
             while (running > 0) {
                 try {
                     monitor.wait()
                 } catch (_: InterruptedException) {
-                    interrupted = true
+                    request.interrupt()
                 }
             }
             work = null // A helper's queue may hold this for long, but not what was worked on.
         }
-        if (interrupted) Thread.currentThread().interrupt()
+        if (request.isInterrupted) Thread.currentThread().interrupt()
     }
 
     private fun begin(): Int = synchronized(monitor) {

@@ -17,11 +17,12 @@ import org.junit.jupiter.api.Test
 /** Work that is shared: all of it is done, or the caller hears why not; and nobody works on after that. */
 class WorkersTest {
     private val caller = Thread.currentThread()
+    private val request = Request(Lifetime())
 
     /** Checks that [workers] do every element of some work once. */
     private fun checkAll(workers: Workers) {
         val done = AtomicIntegerArray(400)
-        workers.split(400, 1) { from, to -> for (i in from until to) done.incrementAndGet(i) }
+        workers.split(400, 1, request) { from, to -> for (i in from until to) done.incrementAndGet(i) }
         for (i in 0 until 400) assertEquals(1, done.get(i), "$i")
     }
 
@@ -32,7 +33,7 @@ class WorkersTest {
             repeat(20) {
                 val begun = CountDownLatch(1)
                 val thrown = assertThrows(failure.javaClass) {
-                    Workers(4).split(400, 1) { _, _ ->
+                    Workers(4).split(400, 1, request) { _, _ ->
                         if (Thread.currentThread() === caller) {
                             begun.await()
                         } else {
@@ -52,7 +53,7 @@ class WorkersTest {
             val begun = CountDownLatch(1)
             val working = AtomicInteger()
             assertThrows(IOException::class.java) {
-                Workers(4).split(400, 1) { _, _ ->
+                Workers(4).split(400, 1, request) { _, _ ->
                     if (Thread.currentThread() === caller) {
                         begun.await()
                         throw IOException("in the caller")
@@ -71,7 +72,7 @@ class WorkersTest {
     fun `an interrupt of the caller is kept and does not leave helpers behind`() {
         val begun = CountDownLatch(1)
         val ended = AtomicInteger()
-        Workers(2).split(2, 1) { _, _ ->
+        Workers(2).split(2, 1, request) { _, _ ->
             if (Thread.currentThread() === caller) {
                 begun.await()
                 caller.interrupt()
@@ -106,7 +107,7 @@ class WorkersTest {
         val pool = Executors.newSingleThreadExecutor()
         val begun = CountDownLatch(1)
         val interrupted = AtomicInteger()
-        Workers(2, pool).split(2, 1) { _, _ ->
+        Workers(2, pool).split(2, 1, request) { _, _ ->
             if (Thread.currentThread() === caller) {
                 begun.await()
                 pool.shutdownNow()

@@ -3,6 +3,7 @@ package io.frz.internal.coding
 import io.frz.ErrorCode
 import io.frz.FrzException
 import io.frz.internal.Budget
+import io.frz.internal.Request
 import io.frz.internal.coder.Coders
 import io.frz.internal.coder.ValueStream
 import io.frz.internal.container.Group
@@ -21,19 +22,19 @@ internal class DctDecoder(private val session: Session) : GroupDecoder {
     override fun workingBytes(group: Group): Long = 4L * group.keptOfAll(tier)
 
     override fun decode(group: Group, sink: TensorSink) {
-        val coefficients = coefficients(group)
+        val coefficients = coefficients(group, sink.request)
         val held = saturatedSum(sink.reserved, workingBytes(group))
         for (i in group.names.indices) {
             val target = sink.want(i)?.memory ?: continue
-            val rebuild = Rebuild(group.spectrumShape(i), coefficients[i], group.dtype, group.names[i])
+            val rebuild = Rebuild(group.spectrumShape(i), coefficients[i], group.dtype, group.names[i], session.workers)
             session.budget.require(saturatedSum(held, rebuild.workingBytes), group.names[i])
-            rebuild.into(target, session.workers)
+            rebuild.into(target, sink.request)
             sink.deliver(i)
         }
     }
 
     /** The canonical coefficients of all tensors of [group]; the latest group's are kept for the next request. */
-    fun coefficients(group: Group): Array<FloatArray> {
+    fun coefficients(group: Group, request: Request): Array<FloatArray> {
         latest?.let { if (it.group === group) return it.coefficients }
         latest = null
         val coefficients = Array(group.names.size) { i ->
@@ -43,15 +44,15 @@ internal class DctDecoder(private val session: Session) : GroupDecoder {
         }
         val coders = Coders(group)
         for (t in 0..tier) {
-            val segment = session.container.segment(group, t) ?: continue
+            val segment = session.container.segment(group, t, request) ?: continue
             segment.verify()
-            coders.open(segment, group.values(t)).use { read(group, t, it, coefficients) }
+            coders.open(segment, group.values(t)).use { read(group, t, it, coefficients, request) }
         }
         latest = Decoded(group, coefficients)
         return coefficients
     }
 
-    private fun read(group: Group, tier: Int, stream: ValueStream, coefficients: Array<FloatArray>) {
+    private fun read(group: Group, tier: Int, stream: ValueStream, coefficients: Array<FloatArray>, request: Request) {
         val format = checkNotNull(group.format)
         val chunk = ByteBuffer.allocate(minOf(group.values(tier) * format.bytes, CHUNK.toLong()).toInt())
         chunk.order(ByteOrder.LITTLE_ENDIAN)
@@ -61,6 +62,7 @@ internal class DctDecoder(private val session: Session) : GroupDecoder {
             val end = group.kept(tier, i)
             var at = group.kept(tier - 1, i)
             while (at < end) {
+                request.check()
                 chunk.clear()
                 chunk.limit(minOf((end - at).toLong() * format.bytes, CHUNK.toLong()).toInt())
                 stream.read(chunk)

@@ -1,6 +1,7 @@
 package io.frz.internal.coding
 
 import io.frz.internal.Budget
+import io.frz.internal.Request
 import io.frz.internal.Workers
 import io.frz.internal.container.Container
 import io.frz.internal.container.Group
@@ -29,8 +30,14 @@ internal interface GroupDecoder {
 /**
  * Gives memory for the tensors of a group and takes them back filled.
  *
+ * @property request for whom they are decoded
  * @property reserved the memory set aside for tensors, which counts toward the request's budget
  * @property want says what is wanted of a tensor, and where; null if it is only to be checked
  * @property deliver takes note that the memory for a tensor is filled
  */
-internal class TensorSink(val reserved: Long, val want: (index: Int) -> Wanted?, val deliver: (index: Int) -> Unit)
+internal class TensorSink(
+    val request: Request,
+    val reserved: Long,
+    val want: (index: Int) -> Wanted?,
+    val deliver: (index: Int) -> Unit
+)

@@ -3,6 +3,7 @@ package io.frz.internal.coding
 import io.frz.DType
 import io.frz.ErrorCode
 import io.frz.FrzException
+import io.frz.internal.Request
 import io.frz.internal.coder.Coders
 import io.frz.internal.coder.ValueStream
 import io.frz.internal.container.Group
@@ -14,7 +15,7 @@ internal class RawDecoder(private val session: Session) : GroupDecoder {
     override fun workingBytes(group: Group): Long = 0
 
     override fun decode(group: Group, sink: TensorSink) {
-        val segment = session.container.segment(group, 0)
+        val segment = session.container.segment(group, 0, sink.request)
         segment?.verify()
         val stream = segment?.let { Coders(group).open(it, group.values(0)) } ?: NoValues
         stream.use {
@@ -22,11 +23,11 @@ internal class RawDecoder(private val session: Session) : GroupDecoder {
                 stream.startTensor()
                 val wanted = sink.want(i)
                 if (wanted == null) {
-                    pass(group, i, stream, group.bytes(i))
+                    pass(group, i, stream, group.bytes(i), sink.request)
                 } else {
-                    pass(group, i, stream, wanted.start)
-                    val size = fill(group, i, stream, wanted.memory)
-                    pass(group, i, stream, group.bytes(i) - wanted.start - size)
+                    pass(group, i, stream, wanted.start, sink.request)
+                    val size = fill(group, i, stream, wanted.memory, sink.request)
+                    pass(group, i, stream, group.bytes(i) - wanted.start - size, sink.request)
                     sink.deliver(i)
                 }
             }
@@ -35,20 +36,26 @@ internal class RawDecoder(private val session: Session) : GroupDecoder {
     }
 
     /** Decodes as many bytes as [target] has left, and returns how many those are. */
-    private fun fill(group: Group, i: Int, stream: ValueStream, target: ByteBuffer): Int {
+    private fun fill(group: Group, i: Int, stream: ValueStream, target: ByteBuffer, request: Request): Int {
         val view = target.duplicate().order(ByteOrder.LITTLE_ENDIAN)
-        stream.read(view)
-        view.flip()
-        view.position(target.position())
-        check(group, i, view)
+        while (view.position() < target.limit()) {
+            request.check()
+            val start = view.position()
+            view.limit(minOf(start + CHUNK.toLong(), target.limit().toLong()).toInt())
+            stream.read(view)
+            view.position(start)
+            check(group, i, view)
+            view.position(view.limit())
+        }
         return target.remaining()
     }
 
     /** Decodes [count] bytes only to check them. */
-    private fun pass(group: Group, i: Int, stream: ValueStream, count: Long) {
+    private fun pass(group: Group, i: Int, stream: ValueStream, count: Long, request: Request) {
         var left = count
         val chunk = ByteBuffer.allocate(minOf(left, CHUNK.toLong()).toInt()).order(ByteOrder.LITTLE_ENDIAN)
         while (left > 0) {
+            request.check()
             chunk.clear()
             chunk.limit(minOf(left, chunk.capacity().toLong()).toInt())
             stream.read(chunk)

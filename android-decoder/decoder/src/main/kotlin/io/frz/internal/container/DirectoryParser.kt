@@ -10,11 +10,11 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
     private val names = Names(allowance)
 
     fun parse(): Directory {
-        val reader = MessageReader(bytes)
+        val reader = MessageReader(bytes, allowance)
         reader.check()
         if (reader.position != bytes.size) throw reader.fault(ErrorCode.DIRECTORY, "bytes follow the directory's map")
 
-        val fields = Fields(MessageReader(bytes), "the directory")
+        val fields = Fields(MessageReader(bytes, allowance), "the directory")
         fields.optional(FEATURES)?.let { refuseFeatures(it) }
         val tiers = fields.optional(TIERS)?.let { tiers(it) } ?: 1
         val groups = groups(fields.required(GROUPS, "groups"), tiers)

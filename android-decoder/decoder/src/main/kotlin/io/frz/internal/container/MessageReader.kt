@@ -2,6 +2,7 @@ package io.frz.internal.container
 
 import io.frz.ErrorCode
 import io.frz.FrzException
+import io.frz.internal.Allowance
 import io.frz.internal.Limits
 import java.math.BigInteger
 import org.msgpack.core.MessageFormat
@@ -11,14 +12,18 @@ import org.msgpack.core.MessageUnpacker
 import org.msgpack.value.ValueType
 
 /** Reads MessagePack values one by one, from a position in a directory; what is not as expected is `DIRECTORY`. */
-internal class MessageReader(private val bytes: ByteArray, private val start: Int = 0) {
+internal class MessageReader(
+    private val bytes: ByteArray,
+    private val allowance: Allowance,
+    private val start: Int = 0
+) {
     private val unpacker: MessageUnpacker = MessagePack.newDefaultUnpacker(bytes, start, bytes.size - start)
 
     /** Where the next value starts. */
     val position: Int get() = start + unpacker.totalReadBytes.toInt()
 
     /** A reader of its own for the value at [position]. */
-    fun at(position: Int): MessageReader = MessageReader(bytes, position)
+    fun at(position: Int): MessageReader = MessageReader(bytes, allowance, position)
 
     /** The error [code] at the next value. */
     fun fault(code: ErrorCode, problem: String, cause: Throwable? = null): FrzException =
@@ -108,6 +113,7 @@ internal class MessageReader(private val bytes: ByteArray, private val start: In
     }
 
     private inline fun <T> expecting(what: String, read: (MessageUnpacker) -> T): T = try {
+        allowance.step()
         read(unpacker)
     } catch (e: MessagePackException) {
         throw fault(ErrorCode.DIRECTORY, "$what is expected and not there", e)

@@ -1,46 +1,72 @@
 package io.frz.internal.dct
 
 /**
- * The orthonormal DCT-II basis of [length] points, U in section 6 of the specification.
- *
- * It is read from a quarter wave of length + 1 cosines, so that its memory does not grow with the number of functions
- * in use, and every value is reduced in integers before its cosine is taken.
+ * The orthonormal DCT-II basis of [length] points, U in section 6 of the specification. Nothing is kept: values are
+ * made where they are needed, from phases that are reduced in integers.
  */
 internal class Basis(private val length: Int) {
-    private val period = 4L * length
+    private val wave = Wave(length)
     private val constant = Math.sqrt(1.0 / length)
     private val amplitude = Math.sqrt(2.0 / length)
-    private val quarter = DoubleArray(length + 1) { amplitude * Math.cos(Math.PI * it / (2.0 * length)) }
 
     /** The most that function [k] ever reaches. */
     fun bound(k: Int): Double = if (k == 0) constant else amplitude
 
     /** The first [count] functions at [point], in [out] from [to] on. */
     fun atPoint(point: Int, count: Int, out: DoubleArray, to: Int = 0) {
+        wave.cosines(0, 2L * point + 1, count, amplitude, out, to)
         out[to] = constant
-        val step = 2L * point + 1
-        var phase = 0L
-        for (k in 1 until count) {
-            phase += step
-            if (phase >= period) phase -= period
-            out[to + k] = cosine(phase)
-        }
     }
 
     /** Function [k] at [count] points from [first] on. */
-    fun function(k: Int, first: Int, count: Int, out: DoubleArray) {
-        if (k == 0) return out.fill(constant, 0, count)
-        val step = 2L * k
-        var phase = (2L * first + 1) * k % period
-        for (i in 0 until count) {
-            out[i] = cosine(phase)
-            phase += step
-            if (phase >= period) phase -= period
+    fun function(k: Int, first: Int, count: Int, out: DoubleArray) =
+        wave.cosines((2L * first + 1) * k, 2L * k, count, bound(k), out, 0)
+}
+
+/** Cosines and sines of π·phase / 2[length] for whole phases, of which 4[length] are a turn. */
+internal class Wave(private val length: Int) {
+    private val turn = 4L * length
+    private val unit = Math.PI / (2.0 * length)
+
+    fun cosine(phase: Long): Double = Math.cos(unit * (phase % turn))
+
+    fun sine(phase: Long): Double = Math.sin(unit * (phase % turn))
+
+    /** [amplitude] · cosine([start] + i·[step]) for each i of 0 until [count], in [out] from [to] on. */
+    fun cosines(start: Long, step: Long, count: Int, amplitude: Double, out: DoubleArray, to: Int) =
+        visit(start, step, count, amplitude) { i, cosine, _ -> out[to + i] = cosine }
+
+    /** [amplitude] · sine([start] + i·[step]) for each i of 0 until [count], in [out] from [to] on. */
+    fun sines(start: Long, step: Long, count: Int, amplitude: Double, out: DoubleArray, to: Int) =
+        visit(start, step, count, amplitude) { i, _, sine -> out[to + i] = sine }
+
+    /** Each point is turned from the one before, which is quick, but never far from one that was not. */
+    private inline fun visit(
+        start: Long,
+        step: Long,
+        count: Int,
+        amplitude: Double,
+        point: (i: Int, cosine: Double, sine: Double) -> Unit
+    ) {
+        val stepCosine = cosine(step)
+        val stepSine = sine(step)
+        val reduced = step % turn
+        var phase = start % turn
+        for (first in 0 until count step RUN) {
+            var cosine = amplitude * cosine(phase)
+            var sine = amplitude * sine(phase)
+            for (i in first until minOf(first + RUN, count)) {
+                point(i, cosine, sine)
+                val next = cosine * stepCosine - sine * stepSine
+                sine = cosine * stepSine + sine * stepCosine
+                cosine = next
+            }
+            phase = (phase + RUN * reduced) % turn
         }
     }
 
-    private fun cosine(phase: Long): Double {
-        val folded = if (phase > 2L * length) period - phase else phase
-        return if (folded <= length) quarter[folded.toInt()] else -quarter[(2L * length - folded).toInt()]
+    private companion object {
+        /** How many points are turned from one another, each at the cost of a rounding error. */
+        const val RUN = 32
     }
 }
