@@ -13,7 +13,7 @@ from setuptools import Extension, setup
 
 FOLDER = Path("frformat/format/coders/compiled")
 
-# One binary for all versions of Python from 3.11 on, where the limited API has buffers. Free-threaded Python has no limited API.
+# One binary for all versions of Python from 3.11 on, where the limited API has buffers. Free-threaded Python has none.
 LIMITED = sys.version_info >= (3, 11) and not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 setup(

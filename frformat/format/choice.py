@@ -33,7 +33,9 @@ class Choice(NamedTuple):
     done: list[bytes] | None = None
 
 
-def choose(likeness: Likeness, tiers: Sequence[Pieces], names: Sequence[str], *, fast: bool, told: Told | None) -> Choice:
+def choose(
+    likeness: Likeness, tiers: Sequence[Pieces], names: Sequence[str], *, fast: bool, told: Told | None
+) -> Choice:
     """Choose the coder of a group.
 
     Args:

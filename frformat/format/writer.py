@@ -60,9 +60,10 @@ def save_file(
         tiers: what smaller tiers have of each core, ascending: of spectra an int is a number of coefficients, a float
             below 1 a share; of other tensors a tuple is a corner. The whole is always the last tier. A mapping says so
             by tensor name, as many for each; what it does not name is whole in every tier.
-        compression: ``auto`` (smallest), ``core`` (smallest that needs no zstd to read), ``fast`` (a few percent larger,
-            but large tensors are read several times faster), or a coder: ``none``, ``deflate``, ``zstd``, ``adaptive``,
-            ``static``. Integers are always coded by one of the last two. What does not get smaller is stored as it is.
+        compression: ``auto`` (smallest), ``core`` (smallest that needs no zstd to read), ``fast`` (a few percent
+            larger, but large tensors are read several times faster), or a coder: ``none``, ``deflate``, ``zstd``,
+            ``adaptive``, ``static``. Integers are always coded by one of the last two. What does not get smaller is
+            stored as it is.
         progress: called with a tensor's name and how many bytes of its values are done since it was last called.
 
     Raises:

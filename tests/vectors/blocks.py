@@ -76,9 +76,7 @@ def split(fmt: str, blocks: Sequence[Block], reference: int | None = None, digit
     reference = max(exponents, default=0) if reference is None else reference
     if digits is None:
         digits = next(d for d in range(m + 1) if all(u % 2 ** (m - d) == 0 for u in mantissas))
-    integers = [
-        block._replace(values=[integer(u, width, m, reference) for u in block.values]) for block in blocks
-    ]
+    integers = [block._replace(values=[integer(u, width, m, reference) for u in block.values]) for block in blocks]
     stored = [u >> (m - digits) for u in mantissas]
     whole, rest = divmod(digits, 8)
     data = b"".join(bytes(u >> 8 * plane & 255 for u in stored) for plane in range(whole))

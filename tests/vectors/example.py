@@ -217,8 +217,10 @@ def section() -> str:
         *value_rows(one.values, 1),
         "",
         *_wrapped(
-            "And these are the bits: the counter that each uses, or that it is direct; range and code before it; p before "
-            "it; the number that *code* is compared with (*bound*, or half of *range*); the bit; and the counter's new p. "
+            "And these are the bits: the counter that each uses, or that it is direct; range and code before it; p "
+            "before "
+            "it; the number that *code* is compared with (*bound*, or half of *range*); the bit; and the counter's "
+            "new p. "
             "Normalization takes place between the lines."
         ),
         "",
@@ -226,16 +228,21 @@ def section() -> str:
         *trace_rows(one.steps, 1),
         "",
         *_wrapped(
-            "The first integer is not 0; its sign does not differ from that of the guess, which counts as plus. Five bits "
-            f"say that it has 5 bits; the next is 0, and three direct ones follow: 10100 is {tier0[0]}. It was more than "
+            "The first integer is not 0; its sign does not differ from that of the guess, which counts as plus. Five "
+            "bits "
+            f"say that it has 5 bits; the next is 0, and three direct ones follow: 10100 is {tier0[0]}. It was more "
+            f"than "
             "the scale let expect, so the scale of the second one is higher; that is a minus, 2 bits, and a 1: "
-            f"{_listed(tier0[1:2])}. The third one is {tier0[2]}. The position is then {one.position}, not less than the "
+            f"{_listed(tier0[1:2])}. The third one is {tier0[2]}. The position is then {one.position}, not less than "
+            f"the "
             f"{len(one.data)} bytes of the range coder: the stream is well-formed."
         ),
         "",
         *_wrapped(
-            "**The integers of tier 1.** The range coder starts anew, at the first byte, but the model goes on: the p of "
-            "the first line is the last new p of `zero[51][0]` above. The row's term starts anew, so the first scale is "
+            "**The integers of tier 1.** The range coder starts anew, at the first byte, but the model goes on: the p "
+            "of "
+            "the first line is the last new p of `zero[51][0]` above. The row's term starts anew, so the first scale "
+            "is "
             f"again {two.values[0].scale}. Now a guess is just below 0, and a sign that differs from it is a plus:"
         ),
         "",

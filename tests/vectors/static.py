@@ -89,7 +89,9 @@ def contexts(plan: Plan, shape: Sequence[int], values: Sequence[int]) -> Iterato
     for i in range(len(values)):
         r, c = divmod(i, columns)
         k = c % positions
-        total = sum(axis[at] for axis, at in ((plan.row, r), (plan.channel, c // positions), (plan.position, k)) if axis)
+        total = sum(
+            axis[at] for axis, at in ((plan.row, r), (plan.channel, c // positions), (plan.position, k)) if axis
+        )
         near = clamp(values[i - lag], -plan.reach, plan.reach) if plan.reach and i % lane >= lag else 0
         yield clamp(total, 0, plan.classes - 1), near
 
@@ -150,5 +152,5 @@ def _lane(values: Sequence[tuple[tuple[int, int, int], list[int]]]) -> list[int]
 
 
 def encode(blocks: Sequence[Block], plan: Plan = PLAIN) -> bytes:
-    """A segment of integers, every block by the same plan, which has no classes of its own unless all blocks are alike."""
+    """A segment of integers, every block by the same plan; if that has classes, all blocks are alike."""
     return b"".join(code(replace(plan), block.shape, block.values).bytes() for block in blocks)

@@ -17,4 +17,16 @@ from frformat.format.coders.zstd import ZSTD
 CODERS: Final = {coder.name: coder for coder in (NONE, DEFLATE, ZSTD, ADAPTIVE, STATIC)}
 """By name, in the order of their ids."""
 
-__all__ = ["CHUNK", "CODERS", "Array", "Coder", "Decoder", "Encoder", "Readable", "Run", "Runs", "Writable", "byte_view"]
+__all__ = [
+    "CHUNK",
+    "CODERS",
+    "Array",
+    "Coder",
+    "Decoder",
+    "Encoder",
+    "Readable",
+    "Run",
+    "Runs",
+    "Writable",
+    "byte_view",
+]

@@ -1,4 +1,4 @@
-"""Coder ``adaptive``: integers by a range coder whose model learns their scale (specification, sections 10.1 to 10.4)."""
+"""Coder ``adaptive``: integers by a range coder that learns their scale (specification, sections 10.1 to 10.4)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ class _Models:
 
     def start(self, scales: Sequence[int]) -> None:
         """Bring them into their initial state."""
-        self.of = {kind: engine().model(scale, self._confidence) for kind, scale in zip(self.kinds, scales, strict=True)}
+        self.of = {
+            kind: engine().model(scale, self._confidence) for kind, scale in zip(self.kinds, scales, strict=True)
+        }
 
 
 class AdaptiveEncoder:

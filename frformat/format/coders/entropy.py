@@ -15,6 +15,9 @@ from frformat.format.coders.integers import IntegerDecoder, IntegerEncoder, Inte
 INTEGERS: Final = "i32"
 """The type of values that are integers."""
 
+LARGEST: Final = (1 << 31) - 1
+"""The largest magnitude of an integer."""
+
 
 def entropy_coder(
     name: str,
@@ -67,9 +70,15 @@ class _Encoder:
         self._coder = coder
 
     def encode(self, pieces: Iterable[tuple[Run, Array]], out: Writable, progress: Progress | None = None) -> None:
-        sources = [(run, Plain(array)) for run, array in pieces]
+        sources = [(run, Plain(_checked(array))) for run, array in pieces]
         itemsize = np.dtype(np.int32).itemsize
         out.write(self._coder.integers(sources, lambda count: progress(count * itemsize) if progress else None))
+
+
+def _checked(array: Array) -> Array:
+    if array.min(initial=0) < -LARGEST:
+        raise OverflowError(f"the integer {array.min()} cannot be coded: its magnitude is beyond 2^31 - 1")
+    return array
 
 
 class _Decoder:

@@ -1,6 +1,6 @@
 """Floats as integers and mantissas (specification, section 9.2).
 
-An integer is the sign and how far the exponent is below the largest one; what is left of the mantissas is stored as it is.
+An integer is the sign and how far the exponent is below the largest one; the mantissas are stored as they are.
 """
 
 from __future__ import annotations
@@ -64,9 +64,13 @@ class _Exponents:
         """See :class:`~frformat.format.coders.integers.Source`."""
         patterns = self._patterns[start:stop].astype(np.int32)
         _, width, mantissa = self._layout
-        found = self._reference + 1 - (patterns >> mantissa & ((1 << width) - 1))
-        np.negative(found, out=found, where=patterns >> (width + mantissa) != 0)
-        found[patterns == 0] = 0
+        found = patterns >> mantissa & ((1 << width) - 1)
+        np.subtract(self._reference + 1, found, out=found)
+        found *= patterns != 0
+        # All bits of a negative number: −x is (x ^ −1) − (−1).
+        negative = patterns << (31 - width - mantissa) >> 31
+        found ^= negative
+        found -= negative
         return found
 
 
@@ -143,7 +147,8 @@ def _packed(parts: Iterable[Array], bits: int) -> Iterator[bytes]:
 
     def pack(numbers: NDArray[np.uint64]) -> bytes:
         joined = np.bitwise_or.reduce(numbers.reshape(-1, GROUP) << shifts, axis=1)
-        return joined.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :bits].tobytes()
+        stored: bytes = joined.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :bits].tobytes()
+        return stored
 
     for part in parts:
         numbers = np.concatenate([left, part.astype(np.uint64)])
@@ -240,11 +245,11 @@ class _Signs:
             FrzError: ``STREAM``, an exponent does not fit the type.
         """
         found = self._scratch[: stop - start]
-        bits, width, mantissa = self._layout
+        _, width, mantissa = self._layout
         nonzero = found != 0
         exponents = self._reference + 1 - np.abs(found)
         exponents[~nonzero] = 0
-        if exponents.size and not (0 <= exponents.min() and exponents.max() < 1 << width):
+        if exponents.size and (exponents.min() < 0 or exponents.max() >> width):
             raise malformed("an exponent does not fit the number format")
         exponents |= (found < 0).astype(np.int32) << width
         self._patterns[start:stop] = exponents

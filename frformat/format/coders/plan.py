@@ -92,7 +92,8 @@ class _Choice(NamedTuple):
 
 def _is_near(block: Block, neighbour: int) -> bool:
     """Whether enough values have that neighbour in their lane, and it is no other one."""
-    if neighbour == 2 and block.positions == 1 or neighbour == 3 and block.channels == 1 and block.positions == 1:
+    # Where a step has a length of 1, it is the step before.
+    if (neighbour == 2 and block.positions == 1) or (neighbour == 3 and block.columns == 1):
         return False
     return 4 * lag(block, neighbour) <= 1 << LANES[-1] and lag(block, neighbour) < block.size
 
@@ -175,7 +176,8 @@ def _steps(factor: Array, resolution: int) -> Integers:
     # mantissa is in [1/2, 1); steps are at 2^((i + 1/2) / resolution).
     thresholds = [2.0 ** ((i + 0.5) / resolution - 1) for i in range(resolution)]
     found = (exponent.astype(np.int64) - 1) * resolution + np.searchsorted(thresholds, mantissa, side="right")
-    return np.clip(found, -CLASS, CLASS).astype(np.int32)
+    steps: Integers = np.clip(found, -CLASS, CLASS).astype(np.int32)
+    return steps
 
 
 class _Sample:
@@ -243,9 +245,7 @@ def _log2(numbers: Array) -> Array:
 def _lane(block: Block, choice: _Choice) -> int:
     """log2 of the values of a lane: long enough that counts and states cost little, and that most have a neighbour."""
     lane = 12
-    while lane < LANES[-1] and (
-        choice.size << lane < 800 * block.size or 8 * lag(block, choice.neighbour) > 1 << lane
-    ):
+    while lane < LANES[-1] and (choice.size << lane < 800 * block.size or 8 * lag(block, choice.neighbour) > 1 << lane):
         lane += 1
     return lane
 

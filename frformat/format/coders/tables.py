@@ -72,7 +72,7 @@ class Tables:
     Attributes:
         block: its rows, channels and positions.
         lane: log2 of the values of a lane.
-        neighbour: which earlier value helps: 0 none, 1 the one before, 2 that of the channel before, 3 of the row before.
+        neighbour: which value helps: 0 none, 1 the one before, 2 that of the channel before, 3 of the row before.
         reach: to how much its magnitude is cut; 0 without a neighbour.
         classes: how many there are.
         symbols: entries of a table.
@@ -143,8 +143,8 @@ class Contexts:
         last, end = divmod(stop - 1, columns)
         if not self._row.size and not self._column.size:
             return np.zeros(1, np.int16)
-        rows = self._row if self._row.size else np.zeros(self._block.rows, np.int16)
-        column = self._column if self._column.size else np.zeros(columns, np.int16)
+        rows: Array = self._row if self._row.size else np.zeros(self._block.rows, np.int16)
+        column: Array = self._column if self._column.size else np.zeros(columns, np.int16)
         if row == last:
             return rows[row] + column[at : end + 1]
         if columns > stop - start:
@@ -153,7 +153,8 @@ class Contexts:
 
     def classes(self, start: int, stop: int) -> Array:
         """The classes of the values from ``start`` up to ``stop``, or one for all of them."""
-        return np.clip(self.totals(start, stop), 0, self._classes - 1)
+        found: Array = np.clip(self.totals(start, stop), 0, self._classes - 1)
+        return found
 
     def of(self, lanes: Integers, start: int) -> NDArray[np.int32]:
         """The tables of whole lanes.

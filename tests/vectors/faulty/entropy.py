@@ -172,7 +172,11 @@ def _static_lanes() -> Iterator[Vector]:
         ("lane-state-small", "a lane that begins with a state below 2^16", lambda lanes: lanes[0].__setitem__(0, 0)),
         ("lane-ends-early", "a lane that lacks its last word", lambda lanes: lanes[1].pop()),
         ("lane-word-left", "a lane with a word left", lambda lanes: lanes[1].append(0)),
-        ("lane-word-wrong", "a lane whose last state is wrong", lambda lanes: lanes[2].__setitem__(-1, lanes[2][-1] ^ 0x8000)),
+        (
+            "lane-word-wrong",
+            "a lane whose last state is wrong",
+            lambda lanes: lanes[2].__setitem__(-1, lanes[2][-1] ^ 0x8000),
+        ),
     ):
         block = _block(count=600)
         change(block.lanes)

@@ -10,7 +10,21 @@ from tests.vectors import deflate, frz, msgpack
 from tests.vectors.entries import Vector, faulty
 from tests.vectors.faulty.base import ANEW, NAMED, NESTED, OFFSETS, RAW, STEPPED, in_group, put, refused
 from tests.vectors.faulty.contradictions import LARGE
-from tests.vectors.frz import ENTROPY, CODER, CORNERS, DTYPE, GROUPS, KEPT, KINDS, NAMES, SHAPES, SIZES, File, Group, Tensor
+from tests.vectors.frz import (
+    CODER,
+    CORNERS,
+    DTYPE,
+    ENTROPY,
+    GROUPS,
+    KEPT,
+    KINDS,
+    NAMES,
+    SHAPES,
+    SIZES,
+    File,
+    Group,
+    Tensor,
+)
 from tests.vectors.msgpack import Map, Raw, int64
 from tests.vectors.numbers import CODERS, DTYPES, f32
 
@@ -126,7 +140,9 @@ def _counts() -> Iterator[Vector]:
         yield faulty(name, about, frz.head(directory, deflated=stream), "LIMIT")
 
 
-def _coded(coder: str, shapes: list[tuple[int, ...]], stored: bytes, *, stepped: bool = True, offsets: int = 0) -> bytes:
+def _coded(
+    coder: str, shapes: list[tuple[int, ...]], stored: bytes, *, stepped: bool = True, offsets: int = 0
+) -> bytes:
     """A file of tensors that are said to be stored in a few bytes."""
     names = frz.front_coded([f"{i}" for i in range(len(shapes))])
     fields: list[tuple[int, Any]] = [(DTYPE, DTYPES.index("f16")), (NAMES, names), (SHAPES, shapes)]

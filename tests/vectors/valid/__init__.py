@@ -26,5 +26,21 @@ from tests.vectors.valid import (
 
 def vectors() -> Iterator[Vector]:
     """All of them, in the order of ``vectors.json``."""
-    for module in (files, elements, formats, steps, shapes, bases, corners, coders, adaptive, static, floats, tiers, per_tier, names, directory):
+    for module in (
+        files,
+        elements,
+        formats,
+        steps,
+        shapes,
+        bases,
+        corners,
+        coders,
+        adaptive,
+        static,
+        floats,
+        tiers,
+        per_tier,
+        names,
+        directory,
+    ):
         yield from module.vectors()

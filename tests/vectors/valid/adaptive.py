@@ -53,7 +53,11 @@ def _groups() -> Iterator[Vector]:
     group = Group(tensors, stepped=True, coder="adaptive")
     about = "a model goes on from tensor to tensor, terms and neighbours do not"
     yield valid("adaptive-of-four-tensors", about, File([group]))
-    tensors = [Tensor("a", (3, 4), weights("q", 12)), Tensor("b", (2, 3, 3), weights("q", 18, 2)), Tensor("c", (), [-7])]
+    tensors = [
+        Tensor("a", (3, 4), weights("q", 12)),
+        Tensor("b", (2, 3, 3), weights("q", 18, 2)),
+        Tensor("c", (), [-7]),
+    ]
     about = "tensors of several ranks"
     yield valid("adaptive-of-ranks", about, File([Group(tensors, stepped=True, coder="adaptive")]))
 

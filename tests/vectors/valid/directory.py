@@ -110,7 +110,9 @@ def _deflated() -> Iterator[Vector]:
     file = File([raw(start, "u8", (), (1,))], deflate=_from_the_start)
     yield valid("dir-deflate-whole-dictionary", "a match that begins at the dictionary's first byte", file)
     about = "three tiers, cut after the first, with a deflated directory"
-    yield valid("dir-deflate-tiers-cut", about, File(three("adaptive", "f16").groups, tiers=3, deflate=deflate.fixed), present=1)
+    yield valid(
+        "dir-deflate-tiers-cut", about, File(three("adaptive", "f16").groups, tiers=3, deflate=deflate.fixed), present=1
+    )
 
 
 def _mixed(data: bytes) -> bytes:

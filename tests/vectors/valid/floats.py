@@ -60,7 +60,9 @@ def _freedom() -> Iterator[Vector]:
     for fmt, counts in digits_of.items():
         m = blocks.MANTISSA_BITS[fmt]
         for digits in counts:
-            numbers = [(100 if fmt != "f16" else 15) << m | (2 * n + 1) % 2**digits << (m - digits) for n in range(-9, 10)]
+            numbers = [
+                (100 if fmt != "f16" else 15) << m | (2 * n + 1) % 2**digits << (m - digits) for n in range(-9, 10)
+            ]
             parts = blocks.split(fmt, [Block(False, (19,), numbers)])
             assert parts.digits == digits
             about = f"mantissas of which {digits} bits are stored"

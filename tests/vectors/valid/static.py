@@ -21,7 +21,9 @@ def coded(values: Sequence[int], shape: Sequence[int], *streams: bytes, step: in
     return File([Group([tensor], stepped=True, coder="static", streams=streams or None)])
 
 
-def planned(plan: Plan, shape: Sequence[int], values: Sequence[int], symbols: int | None = None, step: int = -40) -> File:
+def planned(
+    plan: Plan, shape: Sequence[int], values: Sequence[int], symbols: int | None = None, step: int = -40
+) -> File:
     """The same, coded by a plan."""
     return coded(values, shape, static.code(plan, shape, values, symbols).bytes(), step=step)
 

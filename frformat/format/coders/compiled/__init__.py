@@ -34,11 +34,7 @@ class Writer:
         self._native: Final = _native.writer()
 
     def put(self, block: Block, values: Integers) -> None:
-        """Code the next values of a block.
-
-        Raises:
-            OverflowError: a magnitude is beyond 2^31 − 1.
-        """
+        """Code the next values of a block."""
         _native.put(self._native, block.model, block.native, np.ascontiguousarray(values, np.int32))
 
     def finish(self, least: int) -> bytes:

@@ -44,7 +44,7 @@ uint64_t frz_block_left(const frz_block *block);
 frz_writer *frz_writer_new(void);
 void frz_writer_free(frz_writer *writer);
 
-/* Code the next values of a block: FRZ_OK, FRZ_MEMORY, or FRZ_VALUE for −2^31. */
+/* Code the next values of a block: FRZ_OK, FRZ_MEMORY, or FRZ_VALUE for -2^31. */
 frz_result frz_writer_put(frz_writer *writer, frz_model *model, frz_block *block, const int32_t *values, size_t count);
 
 /* End the stream: the shortest bytes that decode to what was coded, but not fewer than `least`. They belong to the
@@ -72,7 +72,7 @@ typedef struct {
     unsigned lane, reach, classes, symbols;
     uint64_t lag;
     const int32_t *row, *channel, *position; /* a class for each; NULL where all are 0 */
-    const uint16_t *frequency;               /* classes · (2 · reach + 1) · symbols */
+    const uint16_t *frequency;               /* classes * (2 * reach + 1) * symbols */
 } frz_tables;
 
 typedef struct frz_lanes frz_lanes;

@@ -56,7 +56,7 @@ static int take_objects(object *objects, int count) {
     return 1;
 }
 
-/* Check that a buffer has whole, aligned numbers; returns how many, or −1 with an exception. */
+/* Check that a buffer has whole, aligned numbers; returns how many, or -1 with an exception. */
 static Py_ssize_t numbers(const Py_buffer *buffer, size_t size) {
     if ((size_t)buffer->len % size || (uintptr_t)buffer->buf % size) {
         value_error("a buffer is not of whole numbers");

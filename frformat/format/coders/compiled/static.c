@@ -21,7 +21,7 @@ struct frz_lanes {
     int16_t *row;      /* class of each row */
     int16_t *column;   /* sum of the classes of each column's channel and position */
     uint16_t *given;   /* frequencies */
-    uint32_t *slots;   /* for decoding: symbol << 24 | (frequency − 1) << 12 | slot − start, for each table and slot */
+    uint32_t *slots;   /* for decoding: symbol << 24 | (frequency - 1) << 12 | slot - start, for each table and slot */
     uint32_t *starts;  /* for coding: start << 13 | frequency, for each table and symbol */
     int32_t value[EXACT];
     uint32_t base[256]; /* smallest magnitude of each symbol */

@@ -1,4 +1,4 @@
-"""The entropy coders without compiled code: the same bytes, more slowly. The adaptive coder in Python, the static in NumPy."""
+"""The entropy coders without compiled code: the same bytes, more slowly; adaptive in Python, static in NumPy."""
 
 from frformat.format.coders.pure.adaptive import Block, Model, Reader, Writer
 from frformat.format.coders.pure.lanes import Lanes

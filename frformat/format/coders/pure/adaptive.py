@@ -16,7 +16,6 @@ CLASSES: Final = 30
 """Counters on how many bits a magnitude has, and on the bit below its first."""
 
 FIRST_EVIDENCE: Final = 6 << 12
-LARGEST: Final = (1 << 31) - 1
 RATES: Final = tuple(131072 // (2 * n + 3) for n in range(256))
 
 # A model's counters in one list: those of `zero`, then `longer`, `top` and `sign`.
@@ -102,7 +101,6 @@ class Block:
         model, over, row, column = self._model, self._over, self._row, self._column
         around, v1, v2, v3 = self._around
         weight, (t0, t1, t2, t3) = model.weight, model.taps
-        terms = [row]
         for at, q in enumerate(values):
             level = model.base + row[0] + ((weight * around) >> 12)
             c = p = -1
@@ -187,15 +185,8 @@ class Writer:
         self._out = bytearray()
 
     def put(self, block: Block, values: Integers) -> None:
-        """Code the next values of a block.
-
-        Raises:
-            OverflowError: a magnitude is beyond 2^31 − 1.
-        """
-        numbers = values.tolist()
-        if min(numbers, default=0) < -LARGEST:
-            raise OverflowError("an integer is beyond the coder's range")
-        block.code(self, numbers)
+        """Code the next values of a block."""
+        block.code(self, values.tolist())
 
     def finish(self, least: int) -> bytes:
         """The shortest bytes that decode to what was coded, but not fewer than ``least``."""

@@ -78,7 +78,8 @@ class Lanes:
     def starts(self) -> Words:
         """For each table and symbol its frequency and, above 13 bits, its first slot."""
         frequency = self._tables.frequency.astype(np.uint32)
-        return np.cumsum(frequency, axis=1, dtype=np.uint32) - frequency << 13 | frequency
+        starts: Words = np.cumsum(frequency, axis=1, dtype=np.uint32) - frequency
+        return starts << np.uint32(13) | frequency
 
     def contexts(self, values: Integers, first: int) -> NDArray[np.int32]:
         """The table of each value of some lanes, from lane ``first``."""
