@@ -3,7 +3,8 @@ package io.frz
 /**
  * How to open a file. Immutable: one instance may serve any number of files and threads.
  *
- * @property memoryBudget the bytes that one request may take, for what it returns and what it works with together
+ * @property memoryBudget the bytes that one request may take, for what it returns and what it works with together;
+ *   opening a file is such a request, of which 1 MiB for the list of its tensors is always allowed
  * @property threads how many threads may rebuild a tensor together
  * @property tier the capacity level to decode, or null for the highest that the file holds
  */
@@ -26,8 +27,8 @@ public class FrzOptions private constructor(builder: Builder) {
         internal var tier: Int? = null
 
         /**
-         * Refuses requests that need more than [bytes] with [ErrorCode.BUDGET], before any of it is allocated.
-         * Without this, a request may take what the virtual machine may take.
+         * Refuses requests that need more than [bytes] with [ErrorCode.BUDGET], before any of it is allocated; opening
+         * a file is one, too. Without this, a request may take what the virtual machine may take.
          */
         public fun memoryBudget(bytes: Long): Builder = apply {
             require(bytes >= 0) { "a memory budget is not negative: $bytes" }

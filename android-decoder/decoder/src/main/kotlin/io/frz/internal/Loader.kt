@@ -1,100 +1,91 @@
 package io.frz.internal
 
-import io.frz.Coding
 import io.frz.FrzOptions
-import io.frz.GroupInfo
 import io.frz.TensorInfo
-import io.frz.internal.coder.Coders
-import io.frz.internal.coding.DctDecoder
-import io.frz.internal.coding.RawDecoder
-import io.frz.internal.coding.Session
-import io.frz.internal.coding.TensorSink
-import io.frz.internal.coding.Wanted
 import io.frz.internal.container.Container
 import io.frz.internal.container.Group
+import io.frz.internal.rebuild.Synthesis
+import io.frz.internal.values.Contents
+import io.frz.internal.values.Core
 import java.nio.ByteBuffer
 
-/** Carries out requests for the tensors of a file: what is needed is made sure of first, then groups are decoded. */
-internal class Loader(
-    container: Container,
-    private val groups: List<GroupInfo>,
-    private val model: Model,
-    options: FrzOptions
-) {
+/** Carries out requests for the [tensors] of a file: what is needed is made sure of first, then groups are decoded. */
+internal class Loader(private val container: Container, private val tensors: List<TensorInfo>, options: FrzOptions) {
+    private val groups = container.directory.groups
     private val budget = Budget(options.memoryBudget)
-    private val session = Session(container, budget, Workers(options.threads))
+    private val contents = Contents(container, budget)
+    private val synthesis = Synthesis(container.directory.factors, contents, budget, Workers(options.threads))
 
-    private val dct = DctDecoder(session)
-
-    /** The decoders of all codings; a new coding is one more entry here. */
-    private val decoders = mapOf(Coding.RAW to RawDecoder(session), Coding.DCT to dct)
-
-    /** Decodes one tensor into [target], or into memory of its own. */
-    fun load(info: TensorInfo, target: ByteBuffer?): ByteBuffer {
-        val source = model.source(info)
+    /** Rebuilds one tensor in [target], or in memory of its own. */
+    fun load(info: TensorInfo, target: ByteBuffer?, request: Request): ByteBuffer {
+        val group = info.record
+        val i = info.index
         val reserved = if (target == null) info.bytes else 0
-        prepare(source.record, reserved, info.name)
+        prepare(group, i, reserved)
         val memory = target ?: Budget.allocate(info.bytes, info.name)
-        val wanted = Wanted(memory, model.start(info))
-        decode(source.record, reserved, { index -> wanted.takeIf { index == source.index } }) {}
+        if (contents.isRemembered(group, reserved) || !contents.isDirect(group, i)) {
+            val core = contents.core(group, i, reserved, request)
+            synthesis.rebuild(group, i, core, memory, reserved, request)
+        } else {
+            contents.elements(group, i, memory, reserved, request)
+        }
         return memory
     }
 
-    /** Decodes the whole model into memory of its own, and calls [deliver] with each tensor and its memory. */
-    fun loadAll(deliver: (info: TensorInfo, memory: ByteBuffer) -> Unit) {
-        val reserved = model.tensors.fold(0L) { sum, info -> saturatedSum(sum, info.bytes) }
-        forEach(reserved, { Budget.allocate(it.bytes, it.name) }, deliver)
+    /** Rebuilds all tensors in memory of their own, and calls [deliver] with each tensor and its memory. */
+    fun loadAll(request: Request, deliver: (info: TensorInfo, memory: ByteBuffer) -> Unit) {
+        val reserved = tensors.fold(0L) { sum, info -> saturatedSum(sum, info.bytes) }
+        forEach(reserved, request, { Budget.allocate(it.bytes, it.name) }, deliver)
     }
 
-    /** Decodes the model's tensors one after the other into the same memory; calls [deliver] while each is there. */
-    fun forEach(deliver: (info: TensorInfo, memory: ByteBuffer) -> Unit) {
-        val largest = model.tensors.maxOfOrNull { it.bytes } ?: 0
+    /** Rebuilds tensors one after the other in the same memory; calls [deliver] while each is there. */
+    fun forEach(request: Request, deliver: (info: TensorInfo, memory: ByteBuffer) -> Unit) {
+        val largest = tensors.maxOfOrNull { it.bytes } ?: 0
         val memory by lazy { Budget.allocate(largest, null) }
-        forEach(largest, { info -> memory.apply { clear().limit(info.bytes.toInt()) } }, deliver)
+        forEach(largest, request, { info -> memory.apply { clear().limit(info.bytes.toInt()) } }, deliver)
     }
 
-    /** Decodes the model's tensors into what [allocate] gives, if any, of [reserved] bytes; hands it to [deliver]. */
+    /** Rebuilds tensors in what [allocate] gives, if any, of [reserved] bytes; hands each to [deliver]. */
     fun forEach(
         reserved: Long,
+        request: Request,
         allocate: (info: TensorInfo) -> ByteBuffer?,
         deliver: (info: TensorInfo, memory: ByteBuffer) -> Unit
     ) {
-        val used = groups.filter { group -> group.tensors.any { model.heldBy(it) != null } }
-        for (group in used) prepare(group.record, reserved, group.tensors.first().name)
-        for (group in used) {
-            lateinit var tensor: TensorInfo
-            lateinit var memory: ByteBuffer
-            val want = { index: Int ->
-                model.heldBy(group.tensors[index])?.let { info ->
-                    allocate(info)?.let {
-                        tensor = info
-                        memory = it
-                        Wanted(it, model.start(info))
-                    }
-                }
+        for (info in tensors) prepare(info.record, info.index, reserved)
+        for (group in groups) {
+            if (group.isFactors) continue
+            contents.visit(group, reserved, request, { i -> allocate(info(group, i)) }) { i, core, memory ->
+                if (core != null) synthesis.rebuild(group, i, core, memory, reserved, request)
+                deliver(info(group, i), memory)
             }
-            decode(group.record, reserved, want) { deliver(tensor, memory) }
         }
     }
 
+    private fun info(group: Group, i: Int) = tensors[group.first + i]
+
     /** Decodes everything without rebuilding it. */
-    fun verify() {
-        for (group in groups) prepare(group.record, 0, group.tensors.first().name)
-        for (group in groups) decode(group.record, 0, { null }) {}
+    fun verify(request: Request) {
+        for (group in groups) contents.requireInstalled(group, 0)
+        for (group in groups) contents.check(group, request)
     }
 
-    /** The canonical coefficients of a `dct` tensor. */
-    fun coefficients(info: TensorInfo): FloatArray {
-        prepare(info.record, 4L * info.kept, info.name)
-        return dct.coefficients(info.record)[info.index].clone()
+    /** The canonical values of tensor [i] of [group], little-endian, in memory of their own. */
+    fun core(group: Group, i: Int, request: Request): ByteBuffer {
+        val bytes = contents.bytes(group, i)
+        contents.requireInstalled(group, i)
+        budget.require(saturatedProduct(2, bytes), group.name(i))
+        val core = contents.core(group, i, bytes, request)
+        val memory = Budget.allocate(bytes, group.name(i))
+        if (core.isExact) memory.put(core.elements()).rewind() else memory.asFloatBuffer().put(core.floats())
+        return memory
     }
 
-    private fun prepare(group: Group, reserved: Long, tensor: String) {
-        Coders.requireInstalled(group, tensor)
-        budget.require(saturatedSum(reserved, decoders.getValue(group.coding).workingBytes(group)), tensor)
-    }
-
-    private fun decode(group: Group, reserved: Long, want: (Int) -> Wanted?, deliver: (Int) -> Unit) {
-        decoders.getValue(group.coding).decode(group, TensorSink(reserved, want, deliver))
+    /** Makes sure that tensor [i] of [group] can be rebuilt, as far as that is known before it is decoded. */
+    private fun prepare(group: Group, i: Int, reserved: Long) {
+        contents.requireInstalled(group, i)
+        for (factor in synthesis.factorsOf(group, i)) contents.requireInstalled(factor, 0)
+        val core = if (contents.isDirect(group, i)) 0 else contents.bytes(group, i)
+        budget.require(saturatedSum(reserved, core), group.name(i))
     }
 }

@@ -3,14 +3,16 @@ package io.frz.internal.coder
 import com.github.luben.zstd.Zstd
 import com.github.luben.zstd.ZstdDecompressCtx
 import com.github.luben.zstd.ZstdException
+import io.frz.DType
 import io.frz.internal.container.Segment
+import io.frz.internal.saturatedProduct
 import java.nio.ByteBuffer
 
-/** Coder `zstd`: one Zstandard frame of [length] bytes. The only class that touches the optional library. */
-internal class ZstdStream(private val segment: Segment, length: Long) : ValueStream {
+/** One Zstandard frame of [count] values. The only class that touches the optional library. */
+internal class ZstdStream(private val segment: Segment, type: DType, count: Long) : ByteStream(type, count) {
     private val context = ZstdDecompressCtx()
     private val input = ByteBuffer.allocateDirect(minOf(segment.size, Segment.CHUNK.toLong()).toInt())
-    private val output = ByteBuffer.allocateDirect(minOf(length, Segment.CHUNK.toLong()).toInt())
+    private val output = ByteBuffer.allocateDirect(chunkSize)
     private var position = 0L
     private var finished = false
 
@@ -19,7 +21,7 @@ internal class ZstdStream(private val segment: Segment, length: Long) : ValueStr
         val start = ByteBuffer.allocate(minOf(segment.size, ZstdFrame.HEADER_SIZE.toLong()).toInt())
         segment.read(0, start)
         start.flip()
-        ZstdFrame.problem(start, length)?.let { throw segment.malformed(it) }
+        ZstdFrame.problem(start, saturatedProduct(count, type.bytes.toLong()))?.let { throw segment.malformed(it) }
     }
 
     override fun read(target: ByteBuffer) {

@@ -2,18 +2,26 @@ package io.frz.internal.container
 
 import io.frz.ErrorCode
 import io.frz.FrzException
+import io.frz.internal.Request
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.util.zip.CRC32
 
 /** The stored bytes of one group in one tier, [size] of them from [offset] on, and their CRC-32 behind them. */
-internal class Segment(private val source: Source, val offset: Long, val size: Long, private val tensor: String) {
+internal class Segment(
+    private val source: Source,
+    private val request: Request,
+    val offset: Long,
+    val size: Long,
+    private val tensor: String?
+) {
     /** Reads all of it and compares the checksum; nothing of it is decoded before. */
     fun verify() {
         val checksum = CRC32()
         val chunk = ByteBuffer.allocate(minOf(size, CHUNK.toLong()).toInt())
         var at = 0L
         while (at < size) {
+            request.check()
             chunk.clear()
             chunk.limit(minOf(size - at, CHUNK.toLong()).toInt())
             read(at, chunk)
@@ -32,8 +40,11 @@ internal class Segment(private val source: Source, val offset: Long, val size: L
         }
     }
 
-    /** Fills [target] with the bytes from [at] on, counted from the segment's start. */
-    fun read(at: Long, target: ByteBuffer): Unit = source.read(offset + at, target)
+    /** Fills [target], up to [CHUNK] bytes, with those from [at] on, counted from the segment's start. */
+    fun read(at: Long, target: ByteBuffer) {
+        request.check()
+        source.read(offset + at, target)
+    }
 
     /** A malformed stream: [problem] says how. */
     fun malformed(problem: String, cause: Throwable? = null): FrzException =

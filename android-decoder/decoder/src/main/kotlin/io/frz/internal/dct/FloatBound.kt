@@ -1,5 +1,7 @@
 package io.frz.internal.dct
 
+import io.frz.internal.Request
+
 /**
  * Decides, before the last product of a transform is made, whether binary32 sums are exact enough for it.
  *
@@ -15,18 +17,24 @@ internal object FloatBound {
     private const val SMALLEST = 1e-30
     private const val LARGEST = 1e30
 
-    fun allows(product: AxisProduct, source: DoubleArray): Boolean {
-        if (product.terms > MOST_TERMS || product.length < LEAST_SAVING * product.terms) return false
+    /** After how many lines the request is asked whether it goes on. */
+    private const val CHECKED = 1 shl 16
+
+    fun allows(product: AxisProduct, source: DoubleArray, request: Request): Boolean {
+        if (!product.isPlain || product.terms > MOST_TERMS) return false
+        if (product.length < LEAST_SAVING * product.terms) return false
         val points = intArrayOf(0, product.length / 2, product.length - 1)
-        val basis = Basis(product.length)
+        val basis = product.basis
         val weights = Array(points.size) { DoubleArray(product.terms) }
         weights.forEachIndexed { i, w -> basis.atPoint(points[i], product.terms, w) }
         val bounds = DoubleArray(product.terms) { basis.bound(it) }
 
+        var lines = 0
         var mostTerms = 0.0
         var leastMaximum = 0.0
         for (a in 0 until product.outer) {
             for (b in 0 until product.inner) {
+                if (lines++ % CHECKED == 0) request.check()
                 val at = a * product.terms * product.inner + b
                 mostTerms = maxOf(mostTerms, dot(bounds, source, at, product.inner, absolute = true))
                 for (w in weights) {

@@ -10,8 +10,11 @@ import java.nio.ShortBuffer
 
 /** Where rebuilt values go, rounded once. Instances are for one thread; several may write to the same memory. */
 internal interface Output {
-    /** Writes the first [count] of [values] to the elements from [at] on. */
+    /** Writes the first [count] of [values], at most [Panel.LENGTH], to the elements from [at] on. */
     fun put(values: DoubleArray, count: Int, at: Int)
+
+    /** Writes them to every [stride]th element from [at] on. */
+    fun put(values: DoubleArray, count: Int, at: Int, stride: Int)
 
     companion object {
         /** Writes elements of [dtype] to the memory of [target]. */
@@ -29,12 +32,20 @@ internal interface Output {
 
 internal class ArrayOutput(private val target: DoubleArray) : Output {
     override fun put(values: DoubleArray, count: Int, at: Int) = System.arraycopy(values, 0, target, at, count)
+
+    override fun put(values: DoubleArray, count: Int, at: Int, stride: Int) {
+        for (i in 0 until count) target[at + i * stride] = values[i]
+    }
 }
 
 private class DoubleOutput(private val target: DoubleBuffer) : Output {
     override fun put(values: DoubleArray, count: Int, at: Int) {
         target.position(at)
         target.put(values, 0, count)
+    }
+
+    override fun put(values: DoubleArray, count: Int, at: Int, stride: Int) {
+        for (i in 0 until count) target.put(at + i * stride, values[i])
     }
 }
 
@@ -46,6 +57,10 @@ private class FloatOutput(private val target: FloatBuffer) : Output {
         target.position(at)
         target.put(rounded, 0, count)
     }
+
+    override fun put(values: DoubleArray, count: Int, at: Int, stride: Int) {
+        for (i in 0 until count) target.put(at + i * stride, values[i].toFloat())
+    }
 }
 
 private class Float16Output(private val target: ShortBuffer, private val format: Float16) : Output {
@@ -55,5 +70,9 @@ private class Float16Output(private val target: ShortBuffer, private val format:
         for (i in 0 until count) rounded[i] = format.round(values[i])
         target.position(at)
         target.put(rounded, 0, count)
+    }
+
+    override fun put(values: DoubleArray, count: Int, at: Int, stride: Int) {
+        for (i in 0 until count) target.put(at + i * stride, format.round(values[i]))
     }
 }

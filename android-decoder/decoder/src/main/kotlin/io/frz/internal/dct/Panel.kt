@@ -4,21 +4,17 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /**
- * Rows short enough for the processor's nearest cache, and weighted sums of them, written as fast as memory takes them.
- *
- * All time of a rebuild is spent in [combine] and [write]: plain loops over plain arrays, which virtual machines turn
- * into vector instructions, and one bulk copy into the target. Weights come in arrays padded with zeros to a multiple
- * of [STRIP]. Instances are for one thread.
+ * Rows short enough for the processor's nearest cache, and weighted sums of them, written as fast as memory takes them:
+ * plain loops, and one bulk copy into the target. Weights come in arrays padded with zeros to a multiple of [STRIP].
+ * Instances are for one thread.
  *
  * @param terms how many rows are summed
+ * @property length how many values of a row are used at a time
  * @param longest how many values are written at once at most
  */
-internal abstract class Panel(terms: Int, longest: Int) {
-    /** The number of rows: [terms], rounded up to whole strips. */
+internal abstract class Panel(terms: Int, val length: Int, longest: Int) {
+    /** The number of rows: as many as terms, rounded up to whole strips. */
     protected val rows: Int = padded(terms)
-
-    /** How many values of a row are used at a time. */
-    val length: Int = (CACHED_VALUES / terms).coerceIn(LEAST_LENGTH, LENGTH).coerceAtMost(longest)
 
     /** How many values the stage holds. */
     protected val staged: Int = minOf(LENGTH, longest)
@@ -42,17 +38,18 @@ internal abstract class Panel(terms: Int, longest: Int) {
         /** The most values that are written at a time. */
         const val LENGTH = 1024
 
-        /** How many rows are summed in one pass. */
-        const val STRIP = 4
         private const val LEAST_LENGTH = 64
         private const val CACHED_VALUES = 4096
 
-        fun padded(terms: Int): Int = (terms + STRIP - 1) / STRIP * STRIP
+        /** How many values of each of [terms] rows fit the cache, of [longest] that are there. */
+        fun cached(terms: Int, longest: Int): Int =
+            (CACHED_VALUES / terms).coerceIn(LEAST_LENGTH, LENGTH).coerceAtMost(longest)
     }
 }
 
 /** Sums in binary64. */
-internal class DoublePanel(terms: Int, longest: Int, private val output: Output) : Panel(terms, longest) {
+internal class DoublePanel(private val terms: Int, length: Int, longest: Int, private val output: Output) :
+    Panel(terms, length, longest) {
     private val values = Array(rows) { DoubleArray(length) }
     private val sums = DoubleArray(length)
     private val stage = DoubleArray(staged)
@@ -60,36 +57,8 @@ internal class DoublePanel(terms: Int, longest: Int, private val output: Output)
     override fun load(term: Int, source: DoubleArray, from: Int, count: Int) =
         System.arraycopy(source, from, values[term], 0, count)
 
-    override fun combine(weights: DoubleArray, from: Int, count: Int) {
-        sumStrip(weights, from, count)
-        for (row in STRIP until rows step STRIP) addStrip(weights, from + row, row, count)
-    }
-
-    private fun sumStrip(weights: DoubleArray, from: Int, count: Int) {
-        val sums = sums
-        val r0 = values[0]
-        val r1 = values[1]
-        val r2 = values[2]
-        val r3 = values[3]
-        val w0 = weights[from]
-        val w1 = weights[from + 1]
-        val w2 = weights[from + 2]
-        val w3 = weights[from + 3]
-        for (i in 0 until count) sums[i] = w0 * r0[i] + w1 * r1[i] + w2 * r2[i] + w3 * r3[i]
-    }
-
-    private fun addStrip(weights: DoubleArray, from: Int, row: Int, count: Int) {
-        val sums = sums
-        val r0 = values[row]
-        val r1 = values[row + 1]
-        val r2 = values[row + 2]
-        val r3 = values[row + 3]
-        val w0 = weights[from]
-        val w1 = weights[from + 1]
-        val w2 = weights[from + 2]
-        val w3 = weights[from + 3]
-        for (i in 0 until count) sums[i] += w0 * r0[i] + w1 * r1[i] + w2 * r2[i] + w3 * r3[i]
-    }
+    override fun combine(weights: DoubleArray, from: Int, count: Int) =
+        sumRows(sums, values, 0, terms, weights, from, count)
 
     override fun write(count: Int, at: Int) = output.put(sums, count, at)
 
@@ -101,7 +70,7 @@ internal class DoublePanel(terms: Int, longest: Int, private val output: Output)
 }
 
 /** Sums in binary32, for where [FloatBound] allows it: one or two strips. */
-internal class FloatPanel(terms: Int, longest: Int, target: ByteBuffer) : Panel(terms, longest) {
+internal class FloatPanel(terms: Int, length: Int, longest: Int, target: ByteBuffer) : Panel(terms, length, longest) {
     private val target = target.slice().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
     private val values = Array(rows) { FloatArray(length) }
     private val sums = FloatArray(length)
