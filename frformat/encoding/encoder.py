@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import frformat
 from frformat.checkpoints import Checkpoint, Entry
 from frformat.dtypes import REAL_DTYPES, dtype_name
-from frformat.encoding.detection import dense_spectra
+from frformat.encoding.detection import spectra
 from frformat.encoding.policy import Decision, Policy
 from frformat.encoding.source import Coefficients, Source, Weights, blocks
 from frformat.errors import EncodeError
@@ -122,17 +122,14 @@ class _Encoder(Mapping[str, Stored]):
         self._entries = checkpoint.entries
         self._progress = progress
         self.reports: dict[str, TensorReport] = {}
-        self.notes: list[str] = []
         for rule in policy.rules:
             if not any(rule.matches(name) for name in checkpoint):
                 names = ", ".join(list(checkpoint)[:3])
                 raise EncodeError(f"the rule for {rule.pattern!r} matches no tensor; the names are {names} …")
-        detected: dict[str, int] = {}
-        if policy.spectral is None:
-            detected = dense_spectra(self._entries)
-            self._tell(detected)
+        spectral, notes = spectra(self._entries, policy.spectral)
+        self.notes = notes
         self.decisions: dict[str, Decision] = {
-            name: policy.decide(name, entry, detected.keys()) for name, entry in self._entries.items()
+            name: policy.decide(name, entry, spectral) for name, entry in self._entries.items()
         }
 
     def __getitem__(self, name: str) -> Stored:
@@ -155,20 +152,6 @@ class _Encoder(Mapping[str, Stored]):
         """The writer's progress; what was computed was counted then, since that is what takes time."""
         if self.reports[name].coding == "raw":
             self._progress(name, done)
-
-    def _tell(self, detected: Mapping[str, int]) -> None:
-        sparse = sum(entry.kind == "sparse" for entry in self._entries.values())
-        if sparse:
-            self._note(sparse, "they are sparse")
-        if detected:
-            most = f"{max(detected.values()):,}"
-            self._note(
-                len(detected), f"all that is not zero in them lies in the first {most} places of the zigzag order"
-            )
-
-    def _note(self, count: int, reason: str) -> None:
-        what = f"taken for DCT spectra, since {reason}: {count} of {len(self)} tensors"
-        self.notes.append(f"{what}; if they are weights, say --no-spectral")
 
 
 def digest(stored: Stored) -> str:
