@@ -2,15 +2,15 @@ package io.frz
 
 import io.frz.internal.Budget
 import io.frz.internal.Lifetime
-import io.frz.internal.Loader
 import io.frz.internal.Request
-import io.frz.internal.container.BufferSource
 import io.frz.internal.container.Container
-import io.frz.internal.container.FileSource
-import io.frz.internal.container.Group
-import io.frz.internal.container.Source
-import io.frz.internal.container.StreamSource
+import io.frz.internal.directory.Group
 import io.frz.internal.quote
+import io.frz.internal.rebuild.Loader
+import io.frz.internal.storage.BufferSource
+import io.frz.internal.storage.FileSource
+import io.frz.internal.storage.Source
+import io.frz.internal.storage.StreamSource
 import java.io.Closeable
 import java.io.File
 import java.io.IOException

@@ -1,8 +1,8 @@
 package io.frz
 
-import io.frz.internal.container.Group
-import io.frz.internal.dct.Box
+import io.frz.internal.directory.Group
 import io.frz.internal.values.stepSize
+import io.frz.internal.zigzag.Box
 import java.util.Collections
 
 /**

@@ -4,10 +4,10 @@ import io.frz.internal.Lifetime
 import io.frz.internal.Request
 import io.frz.internal.Workers
 import io.frz.internal.bases.Cosines
-import io.frz.internal.dct.Box
 import io.frz.internal.rebuild.Axis
 import io.frz.internal.rebuild.Contraction
 import io.frz.internal.rebuild.spectrum
+import io.frz.internal.zigzag.Box
 import java.io.ByteArrayOutputStream
 import java.io.InterruptedIOException
 import java.nio.ByteBuffer

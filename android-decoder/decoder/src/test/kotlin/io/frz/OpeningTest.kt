@@ -1,5 +1,6 @@
 package io.frz
 
+import com.sun.management.ThreadMXBean
 import io.frz.FrzBuilder.Companion.ALIASES
 import io.frz.FrzBuilder.Companion.BASES
 import io.frz.FrzBuilder.Companion.CODER
@@ -12,7 +13,6 @@ import io.frz.FrzBuilder.Companion.SEEDS
 import io.frz.FrzBuilder.Companion.SHAPES
 import io.frz.FrzBuilder.Companion.SIZES
 import io.frz.FrzBuilder.Companion.TIERS
-import com.sun.management.ThreadMXBean
 import java.lang.management.ManagementFactory
 import java.time.Duration
 import org.junit.jupiter.api.Assertions.assertEquals

@@ -1,7 +1,7 @@
 package io.frz
 
 import io.frz.internal.Float16
-import io.frz.internal.dct.Zigzag
+import io.frz.internal.zigzag.Zigzag
 import java.nio.ByteBuffer
 import java.util.Random
 import org.junit.jupiter.api.Assertions.assertArrayEquals

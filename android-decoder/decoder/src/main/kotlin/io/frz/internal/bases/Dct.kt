@@ -1,7 +1,6 @@
 package io.frz.internal.bases
 
 import io.frz.BasisKind
-import io.frz.internal.dct.Wave
 
 /** `dct`: the first cosines of the axis's length. */
 internal object DctFamily : BasisFamily {

@@ -1,7 +1,7 @@
 package io.frz.internal.coder
 
 import io.frz.Coder
-import io.frz.internal.container.Group
+import io.frz.internal.directory.Group
 
 /** Coder `adaptive`: the fewest bytes, for tensors of any size. */
 internal object AdaptiveCoder : NumberCoder() {

@@ -1,9 +1,9 @@
 package io.frz.internal.coder
 
 import io.frz.DType
-import io.frz.internal.container.Group
-import io.frz.internal.container.Segment
+import io.frz.internal.directory.Group
 import io.frz.internal.saturatedProduct
+import io.frz.internal.storage.Segment
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 

@@ -1,8 +1,7 @@
 package io.frz.internal.coder
 
 import io.frz.Coder
-import io.frz.internal.container.Group
-import io.frz.internal.container.Segment
+import io.frz.internal.directory.Group
 import java.nio.ByteBuffer
 
 /** Coder `none`: the values as they are. */

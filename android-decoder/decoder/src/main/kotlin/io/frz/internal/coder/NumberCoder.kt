@@ -1,7 +1,7 @@
 package io.frz.internal.coder
 
 import io.frz.DType
-import io.frz.internal.container.Group
+import io.frz.internal.directory.Group
 import io.frz.internal.saturatedProduct
 import io.frz.internal.saturatedSum
 

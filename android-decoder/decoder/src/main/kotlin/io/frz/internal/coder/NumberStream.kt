@@ -1,7 +1,7 @@
 package io.frz.internal.coder
 
 import io.frz.DType
-import io.frz.internal.container.Segment
+import io.frz.internal.storage.Segment
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 

@@ -1,6 +1,6 @@
 package io.frz.internal.coder
 
-import io.frz.internal.container.Group
+import io.frz.internal.directory.Group
 
 /**
  * Values of one tensor that belong together in a segment: the step offsets of one axis, or the entries of its core.

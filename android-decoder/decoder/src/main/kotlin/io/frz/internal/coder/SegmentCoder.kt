@@ -2,8 +2,8 @@ package io.frz.internal.coder
 
 import io.frz.Coder
 import io.frz.DType
-import io.frz.internal.container.Group
-import io.frz.internal.container.Segment
+import io.frz.internal.directory.Group
+import io.frz.internal.storage.Segment
 
 /** How the values of segments become bytes. Everything that depends on a coder is asked of it here. */
 internal interface SegmentCoder {

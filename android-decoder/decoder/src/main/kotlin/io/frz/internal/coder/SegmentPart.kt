@@ -1,7 +1,7 @@
 package io.frz.internal.coder
 
 import io.frz.FrzException
-import io.frz.internal.container.Segment
+import io.frz.internal.storage.Segment
 import java.nio.ByteBuffer
 
 /** The bytes of [segment] from [position] until [end], one after the other. Reads ahead no further than there. */

@@ -1,7 +1,7 @@
 package io.frz.internal.coder
 
 import io.frz.Coder
-import io.frz.internal.container.Group
+import io.frz.internal.directory.Group
 
 /** Coder `static`: tables that are stored, and lanes that are decoded each for itself; fast, for large tensors. */
 internal object StaticCoder : NumberCoder() {

@@ -3,7 +3,7 @@ package io.frz.internal.coder
 import io.frz.Coder
 import io.frz.ErrorCode
 import io.frz.FrzException
-import io.frz.internal.container.Group
+import io.frz.internal.directory.Group
 import io.frz.internal.saturatedProduct
 
 /** Coder `zstd`: the bytes of the values as one Zstandard frame, for which a library is needed. */

@@ -4,8 +4,8 @@ import com.github.luben.zstd.Zstd
 import com.github.luben.zstd.ZstdDecompressCtx
 import com.github.luben.zstd.ZstdException
 import io.frz.DType
-import io.frz.internal.container.Segment
 import io.frz.internal.saturatedProduct
+import io.frz.internal.storage.Segment
 import java.nio.ByteBuffer
 
 /** One Zstandard frame of [count] values. The only class that touches the optional library. */

@@ -3,6 +3,8 @@ package io.frz.internal.container
 import io.frz.BasisKind
 import io.frz.ErrorCode
 import io.frz.internal.Limits
+import io.frz.internal.directory.Axes
+import io.frz.internal.directory.Lists
 
 /** Reads what a group says of the axes of its tensors: views, bases, and what these need. */
 internal class AxesParser(private val fields: Fields, private val known: Known) {

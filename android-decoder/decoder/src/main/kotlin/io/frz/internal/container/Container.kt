@@ -8,7 +8,10 @@ import io.frz.internal.Budget
 import io.frz.internal.Lifetime
 import io.frz.internal.Limits
 import io.frz.internal.Request
+import io.frz.internal.directory.Group
 import io.frz.internal.saturatedSum
+import io.frz.internal.storage.Segment
+import io.frz.internal.storage.Source
 import java.io.Closeable
 
 /**

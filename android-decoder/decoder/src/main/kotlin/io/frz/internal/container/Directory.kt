@@ -1,5 +1,8 @@
 package io.frz.internal.container
 
+import io.frz.internal.directory.Factors
+import io.frz.internal.directory.Group
+
 /**
  * All that the directory says.
  *
@@ -23,25 +26,4 @@ internal class Directory(
 
     /** The aliases, and the names of the tensors that they stand for. */
     fun aliases(): Map<String, String> = targets.indices.associate { names[tensors + it] to names[targets[it]] }
-}
-
-/** The factors of a file, numbered in the order of their groups. */
-internal class Factors {
-    private val groups = ArrayList<Group>()
-
-    /** How many there are. */
-    var size = 0
-        private set
-
-    /** Takes in the factors of [group], which come next. */
-    fun add(group: Group) {
-        groups.add(group)
-        size += group.size
-    }
-
-    /** The group of factor [number], in which it is the tensor `number - first`. */
-    fun group(number: Int): Group {
-        val at = groups.binarySearchBy(number) { it.first }
-        return groups[if (at >= 0) at else -at - 2]
-    }
 }

@@ -3,6 +3,7 @@ package io.frz.internal.container
 import io.frz.ErrorCode
 import io.frz.internal.Allowance
 import io.frz.internal.Limits
+import io.frz.internal.directory.Group
 import io.frz.internal.quote
 
 /** Reads the directory: section 3 of the specification, top to bottom. */

@@ -3,6 +3,8 @@ package io.frz.internal.container
 import io.frz.ErrorCode
 import io.frz.internal.Limits
 import io.frz.internal.bases.Bases
+import io.frz.internal.directory.Axes
+import io.frz.internal.directory.Extents
 
 /** Reads how much of each core of a group the tiers have. */
 internal class ExtentsParser(private val fields: Fields, private val known: Known) {

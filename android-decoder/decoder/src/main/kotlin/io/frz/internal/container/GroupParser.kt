@@ -4,6 +4,11 @@ import io.frz.Coder
 import io.frz.DType
 import io.frz.ErrorCode
 import io.frz.internal.Limits
+import io.frz.internal.directory.Extents
+import io.frz.internal.directory.Group
+import io.frz.internal.directory.Lists
+import io.frz.internal.directory.NameRange
+import io.frz.internal.directory.Numbers
 import io.frz.internal.saturatedSum
 
 /** The keys of a group map. */

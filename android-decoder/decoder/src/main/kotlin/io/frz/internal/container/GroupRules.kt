@@ -7,6 +7,10 @@ import io.frz.FrzException
 import io.frz.internal.Limits
 import io.frz.internal.bases.Bases
 import io.frz.internal.coder.Coders
+import io.frz.internal.directory.Extents
+import io.frz.internal.directory.Factors
+import io.frz.internal.directory.Group
+import io.frz.internal.directory.Lists
 import io.frz.internal.saturatedProduct
 import io.frz.internal.saturatedSum
 

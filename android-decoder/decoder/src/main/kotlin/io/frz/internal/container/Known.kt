@@ -3,6 +3,7 @@ package io.frz.internal.container
 import io.frz.ErrorCode
 import io.frz.internal.Allowance
 import io.frz.internal.Limits
+import io.frz.internal.directory.Factors
 
 /** What is known of a file before the next group is read, and the memory that its directory may still take. */
 internal class Known(val tiers: Int, val allowance: Allowance) {

@@ -3,6 +3,7 @@ package io.frz.internal.container
 import io.frz.ErrorCode
 import io.frz.internal.Allowance
 import io.frz.internal.Limits
+import io.frz.internal.directory.NameRange
 import io.frz.internal.quote
 
 /**
@@ -49,7 +50,7 @@ internal class Names(private val allowance: Allowance) {
             add(prefix.toInt(), rest, reader)
             last = prefix.toInt() + rest.size
         }
-        return NameRange(this, first, count)
+        return NameRange(::get, first, count)
     }
 
     private fun checkLength(length: Long, reader: MessageReader) {
@@ -61,9 +62,4 @@ internal class Names(private val allowance: Allowance) {
             throw reader.fault(ErrorCode.LIMIT, "all names together are longer than ${Limits.NAMES_BYTES} bytes")
         }
     }
-}
-
-/** The names of a group: [size] of all [names] from number [first] on. */
-internal class NameRange(private val names: Names, val first: Int, val size: Int) {
-    operator fun get(i: Int): String = names[first + i]
 }

@@ -2,10 +2,10 @@ package io.frz.internal.rebuild
 
 import io.frz.DType
 import io.frz.internal.Request
-import io.frz.internal.dct.Zigzag
 import io.frz.internal.values.Core
 import io.frz.internal.values.NumberSink
 import io.frz.internal.values.Zeros
+import io.frz.internal.zigzag.Zigzag
 import java.nio.ByteBuffer
 
 /** Tensors whose elements are entries of their cores: nothing is computed, everything finds its place. */

@@ -4,8 +4,8 @@ import io.frz.DType
 import io.frz.internal.Request
 import io.frz.internal.Workers
 import io.frz.internal.bases.Basis
-import io.frz.internal.dct.Output
-import io.frz.internal.dct.Panel
+import io.frz.internal.products.Output
+import io.frz.internal.products.Panel
 import io.frz.internal.values.Zeros
 import java.nio.ByteBuffer
 

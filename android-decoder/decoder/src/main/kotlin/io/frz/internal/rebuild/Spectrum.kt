@@ -1,7 +1,7 @@
 package io.frz.internal.rebuild
 
 import io.frz.internal.Request
-import io.frz.internal.dct.Zigzag
+import io.frz.internal.zigzag.Zigzag
 
 /** After how many entries a request is asked whether it goes on. */
 private const val CHECKED = 1 shl 16

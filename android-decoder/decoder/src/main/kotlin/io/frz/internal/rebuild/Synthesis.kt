@@ -5,14 +5,14 @@ import io.frz.internal.Request
 import io.frz.internal.Workers
 import io.frz.internal.bases.Bases
 import io.frz.internal.bases.BasisArguments
-import io.frz.internal.container.Factors
-import io.frz.internal.container.Group
-import io.frz.internal.dct.Box
+import io.frz.internal.directory.Factors
+import io.frz.internal.directory.Group
 import io.frz.internal.elementCount
 import io.frz.internal.saturatedSum
 import io.frz.internal.values.Contents
 import io.frz.internal.values.Core
 import io.frz.internal.values.Zeros
+import io.frz.internal.zigzag.Box
 import java.nio.ByteBuffer
 
 /** Makes tensors of their cores: gets what their bases need, and multiplies; section 8 of the specification. */

@@ -6,7 +6,7 @@ import io.frz.internal.Request
 import io.frz.internal.coder.Coders
 import io.frz.internal.coder.ValueStream
 import io.frz.internal.container.Container
-import io.frz.internal.container.Group
+import io.frz.internal.directory.Group
 import io.frz.internal.saturatedProduct
 import io.frz.internal.saturatedSum
 import java.nio.ByteBuffer

@@ -3,7 +3,7 @@ package io.frz.internal.values
 import io.frz.DType
 import io.frz.internal.coder.Run
 import io.frz.internal.coder.ValueStream
-import io.frz.internal.container.Group
+import io.frz.internal.directory.Group
 import java.nio.ByteBuffer
 
 /** Elements that are stored bit for bit, for [memory], or only to be checked if that is null. */

@@ -3,7 +3,7 @@ package io.frz.internal.values
 import io.frz.internal.Request
 import io.frz.internal.coder.Coders
 import io.frz.internal.container.Container
-import io.frz.internal.container.Group
+import io.frz.internal.directory.Group
 
 /** Reads groups at the tier of a [container]. */
 internal class GroupReader(private val container: Container, private val request: Request) {

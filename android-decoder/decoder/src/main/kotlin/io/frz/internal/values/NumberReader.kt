@@ -4,7 +4,7 @@ import io.frz.DType
 import io.frz.internal.Float16
 import io.frz.internal.coder.Run
 import io.frz.internal.coder.ValueStream
-import io.frz.internal.container.Group
+import io.frz.internal.directory.Group
 
 /** Numbers of binary32, which are stored as such, in 16 bits, or as multiples of steps; they go to [sink]. */
 internal class NumberReader(

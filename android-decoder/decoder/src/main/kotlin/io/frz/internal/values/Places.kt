@@ -1,6 +1,6 @@
 package io.frz.internal.values
 
-import io.frz.internal.container.Group
+import io.frz.internal.directory.Group
 
 /**
  * Where the entries of a core belong in memory that holds its corner, or all of its tensor, in row-major order.

@@ -1,6 +1,6 @@
 package io.frz.internal.values
 
-import io.frz.internal.container.Group
+import io.frz.internal.directory.Group
 
 /** Groups that have been decoded, up to [most] bytes; those that were wanted last stay. */
 internal class Remembered(val most: Long) {

@@ -5,7 +5,7 @@ import io.frz.internal.Limits
 import io.frz.internal.Request
 import io.frz.internal.coder.Run
 import io.frz.internal.coder.ValueStream
-import io.frz.internal.container.Group
+import io.frz.internal.directory.Group
 
 /**
  * The steps of the entries of one tensor: its own code and the offsets of the axes that have them.

@@ -2,7 +2,7 @@ package io.frz.internal.values
 
 import io.frz.internal.coder.Run
 import io.frz.internal.coder.ValueStream
-import io.frz.internal.container.Group
+import io.frz.internal.directory.Group
 
 /** Takes the values of one tensor out of the segments of its group. */
 internal abstract class ValueReader {

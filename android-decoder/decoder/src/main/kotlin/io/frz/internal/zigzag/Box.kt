@@ -1,4 +1,4 @@
-package io.frz.internal.dct
+package io.frz.internal.zigzag
 
 /**
  * The box of a prefix of a zigzag order, computed from numbers of indices instead of the indices themselves: in time

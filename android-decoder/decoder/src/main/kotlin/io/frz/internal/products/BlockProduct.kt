@@ -1,7 +1,8 @@
-package io.frz.internal.dct
+package io.frz.internal.products
 
 import io.frz.internal.Request
 import io.frz.internal.Workers
+import io.frz.internal.bases.Wave
 
 /**
  * A [product] of few terms and few, long lines. In a block of points, function k of the basis is a sum of the cosine and

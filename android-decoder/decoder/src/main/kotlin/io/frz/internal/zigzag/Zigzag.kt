@@ -1,4 +1,4 @@
-package io.frz.internal.dct
+package io.frz.internal.zigzag
 
 /** Sees the indices of a walk in zigzag order, run by run; see [Zigzag.walk]. */
 internal fun interface RunVisitor {

@@ -1,4 +1,4 @@
-package io.frz.internal.container
+package io.frz.internal.directory
 
 import io.frz.internal.Allowance
 import io.frz.internal.Limits

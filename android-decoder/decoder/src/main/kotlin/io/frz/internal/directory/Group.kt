@@ -1,4 +1,4 @@
-package io.frz.internal.container
+package io.frz.internal.directory
 
 import io.frz.BasisKind
 import io.frz.Coder

@@ -1,4 +1,4 @@
-package io.frz.internal.container
+package io.frz.internal.storage
 
 import io.frz.ErrorCode
 import io.frz.FrzException

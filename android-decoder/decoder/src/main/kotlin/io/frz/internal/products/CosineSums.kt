@@ -1,6 +1,7 @@
-package io.frz.internal.dct
+package io.frz.internal.products
 
 import io.frz.internal.Request
+import io.frz.internal.bases.Wave
 
 /**
  * The cosine sums Σ x[k]·cos(π(2i + 1)k / 2n) for all i of 0 until [length] = n, of many lines side by side: row k

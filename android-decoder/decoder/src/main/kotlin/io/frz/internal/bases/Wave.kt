@@ -1,4 +1,4 @@
-package io.frz.internal.dct
+package io.frz.internal.bases
 
 /** Cosines and sines of π·phase / 2[length] for whole phases, of which 4[length] are a turn. */
 internal class Wave(private val length: Int) {

@@ -1,4 +1,4 @@
-package io.frz.internal.dct
+package io.frz.internal.products
 
 import io.frz.internal.Request
 import io.frz.internal.Workers

@@ -1,4 +1,4 @@
-package io.frz.internal.dct
+package io.frz.internal.products
 
 /** The values of lines side by side between the points of their [grid], of which [rows] holds those of each point. */
 internal class Between(private val grid: Grid, private val rows: Array<DoubleArray>, private val width: Int) {

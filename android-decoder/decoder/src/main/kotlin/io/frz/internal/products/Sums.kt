@@ -1,4 +1,4 @@
-package io.frz.internal.dct
+package io.frz.internal.products
 
 /** How many rows are summed in one pass. */
 internal const val STRIP = 4

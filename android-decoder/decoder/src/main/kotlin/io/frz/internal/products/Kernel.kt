@@ -1,4 +1,4 @@
-package io.frz.internal.dct
+package io.frz.internal.products
 
 /**
  * Makes the value of a cosine sum between the points of a grid from its values at the [TAPS] nearest ones, by weights:

@@ -1,12 +1,15 @@
-package io.frz.internal
+package io.frz.internal.rebuild
 
 import io.frz.FrzOptions
 import io.frz.TensorInfo
+import io.frz.internal.Budget
+import io.frz.internal.Request
+import io.frz.internal.Workers
 import io.frz.internal.container.Container
-import io.frz.internal.container.Group
-import io.frz.internal.rebuild.Synthesis
+import io.frz.internal.directory.Group
+import io.frz.internal.saturatedProduct
+import io.frz.internal.saturatedSum
 import io.frz.internal.values.Contents
-import io.frz.internal.values.Core
 import java.nio.ByteBuffer
 
 /** Carries out requests for the [tensors] of a file: what is needed is made sure of first, then groups are decoded. */

@@ -1,4 +1,4 @@
-package io.frz.internal.dct
+package io.frz.internal.products
 
 /** How an axis is multiplied by its basis. */
 internal enum class Method {

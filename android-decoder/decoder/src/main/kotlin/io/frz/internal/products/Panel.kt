@@ -1,4 +1,4 @@
-package io.frz.internal.dct
+package io.frz.internal.products
 
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
