@@ -4,8 +4,8 @@ import io.frz.internal.Request
 import io.frz.internal.Workers
 
 /**
- * A [product] of few terms and few, long lines. In a block of points, function k of the basis is a sum of the cosine and
- * the sine of k times the distance from the first point; these are the same for every block, so that only their
+ * A [product] of few terms and few, long lines. In a block of points, function k of the basis is a sum of the cosine
+ * and the sine of k times the distance from the first point; these are the same for every block, so that only their
  * weights are made anew for each.
  */
 internal class BlockProduct(
