@@ -31,6 +31,17 @@ public abstract class FrzPart internal constructor() {
     internal open fun close(): Unit = Unit
 
     public companion object {
+        /** Lets go of all [parts]. That one cannot be closed is nothing that the loading of a module depends on. */
+        internal fun close(parts: List<FrzPart>) {
+            for (part in parts) {
+                try {
+                    part.close()
+                } catch (@Suppress("TooGenericExceptionCaught") _: Exception) {
+                    // Its bytes have been read, or are not wanted.
+                }
+            }
+        }
+
         /** The asset [name] of an app. One that is stored uncompressed in the APK is mapped, not read. */
         @JvmStatic
         public fun asset(context: Context, name: String): FrzPart = asset(context.assets, name)
@@ -51,7 +62,10 @@ public abstract class FrzPart internal constructor() {
         @JvmStatic
         public fun of(bytes: ByteArray): FrzPart = BufferPart(ByteBuffer.wrap(bytes))
 
-        /** What [stream] brings, once. It is closed when it has been read. */
+        /**
+         * What [stream] brings. It is closed when loading ends, however that is; the part serves one load, and another
+         * one fails with [FrzModuleException.Kind.UNREADABLE].
+         */
         @JvmStatic
         public fun of(stream: InputStream): FrzPart = StreamPart(stream)
     }

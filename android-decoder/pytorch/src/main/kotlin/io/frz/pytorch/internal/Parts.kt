@@ -3,12 +3,14 @@ package io.frz.pytorch.internal
 import android.content.res.AssetManager
 import io.frz.FrzFile
 import io.frz.FrzOptions
+import io.frz.pytorch.FrzModuleException
 import io.frz.pytorch.FrzPart
 import java.io.File
 import java.io.FileNotFoundException
 import java.io.InputStream
 import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
+import java.util.concurrent.atomic.AtomicBoolean
 
 /** A file on disk, of whose weights no more is read than is needed. */
 internal class FilePart(override val file: File) : FrzPart() {
@@ -28,9 +30,19 @@ internal class BufferPart(bytes: ByteBuffer) : FrzPart() {
 
 /** A stream, which is read once. */
 internal class StreamPart(private val stream: InputStream) : FrzPart() {
-    override fun read(): ByteArray = stream.readBytes()
+    private val used = AtomicBoolean()
 
-    override fun open(options: FrzOptions): FrzFile = FrzFile.open(stream, options)
+    override fun read(): ByteArray = unused().readBytes()
+
+    override fun open(options: FrzOptions): FrzFile = FrzFile.open(unused(), options)
+
+    private fun unused(): InputStream {
+        if (used.compareAndSet(false, true)) return stream
+        throw FrzModuleException(
+            FrzModuleException.Kind.UNREADABLE,
+            "a part made of a stream serves one load, and this one has been used; make another of a new stream"
+        )
+    }
 
     override fun close(): Unit = stream.close()
 }
