@@ -146,7 +146,8 @@ class Contexts:
         rows = self._row if self._row.size else np.zeros(self._block.rows, np.int16)
         column = self._column if self._column.size else np.zeros(columns, np.int16)
         if row == last:
-            return np.add(rows[row], column[at : end + 1])
+            part: Array = rows[row] + column[at : end + 1]
+            return part
         if columns > stop - start:
             return np.concatenate([rows[row] + column[at:], rows[last] + column[: end + 1]])
         return (rows[row : last + 1, None] + column).reshape(-1)[at : at + stop - start]
