@@ -112,10 +112,10 @@ def prune(seed: int, folder: str | None = None) -> Iterator[Stage]:
 def coded(weights: Mapping[str, Tensor]) -> int:
     """Bytes of a pruned network, coded in the way that makes it smallest.
 
-    One way is the file format itself, which codes the zeros, too. Others are, for each tensor, the distances between its
-    non-zeros, and their 8-bit values. A tensor is scanned by rows or by columns, and all distances and all values are
-    coded by the best of the format's coder for integers (its contexts for each tensor or for all), zstd, deflate and
-    LZMA.
+    One way is the file format itself, which codes the zeros, too. Others are, for each tensor, the distances between
+    its non-zeros, and their 8-bit values. A tensor is scanned by rows or by columns, and all distances and all values
+    are coded by the best of the format's coder for integers (its contexts for each tensor or for all), zstd, deflate
+    and LZMA.
     """
     arrays = {name: tensor.detach().numpy() for name, tensor in weights.items()}
     whole = frformat.save({name: CodedTensor.of_array(array, FORMAT) for name, array in arrays.items()})

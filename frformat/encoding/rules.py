@@ -8,8 +8,9 @@ A rule is a pattern for names and words that say how those tensors are coded::
 
 ``raw`` stores weights as they are. ``keep=N``, ``keep=N%``, ``energy=SHARE`` and ``max-error=SHARE`` keep the start of
 their spectrum. ``spectral`` says that the numbers in the input are a spectrum already. ``view=…`` says how the spectrum
-is taken, and ``format=…`` how it is written, or, if nothing says what to keep, how the weights are. Patterns have ``*``, ``?`` and ``[…]`` as in shells. The first rule whose
-pattern matches wins; what it leaves open is as the command line says for all tensors.
+is taken, and ``format=…`` how it is written, or, if nothing says what to keep, how the weights are. Patterns have
+``*``, ``?`` and ``[…]`` as in shells. The first rule whose pattern matches wins; what it leaves open is as the command
+line says for all tensors.
 """
 
 from __future__ import annotations
