@@ -1,7 +1,7 @@
 """Pages of the site that live elsewhere in the repository: the README, the specification and the like.
 
-MkDocs loads this file as a hook. Links of these pages are relative to where they are in the repository; on the site they
-lead to the page of the same file, or to nothing but their text if the site has no such page.
+MkDocs loads this file as a hook. Links of these pages are relative to where they are in the repository. On the site
+they lead to the page of the same file; where there is none, their text is left.
 """
 
 from __future__ import annotations

@@ -210,8 +210,8 @@ def section() -> str:
             f"**The integers of tier 0.** The first stored byte is the scale S = {scale}, so `base` is "
             f"({scale} − 80) · 8192 = {(scale - 80) * 8192}. The range coder starts with *code* "
             f"0x{one.steps[0].code:08X}, the other stored bytes and a zero. A prefix of the zigzag order is one row of "
-            "one channel; the terms of its positions are used once each, and so change nothing. These are the values and "
-            "what is known before each:"
+            "one channel; the terms of its positions are used once each, and so change nothing. These are the "
+            "values and what is known before each:"
         ),
         "",
         *VALUES.splitlines(),
