@@ -13,7 +13,7 @@ JAVA_SOURCES := $(shell find android-decoder -name target -prune -o \( -name '*.
 ABIS ?= arm64-v8a,x86_64
 APK := android-decoder/demo/target/frz-demo
 
-.PHONY: demo test test-python test-newest test-oldest test-processors test-install test-jvm test-android apk fuzz-c lint bench vectors clean
+.PHONY: demo test test-python test-newest test-oldest test-processors test-install test-jvm test-android apk fuzz-c lint docs bench vectors clean
 
 demo: $(READY) $(JAR) ## encode, inspect and rebuild a real model in Python and on the JVM, and compare
 	$(BIN)/python -m demo
@@ -58,6 +58,9 @@ lint: $(READY) ## ruff, mypy --strict, import-linter; Kotlin is linted by `mvn v
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(READY) ## the site, in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 bench: $(READY) $(JAR) ## the README's table of measured numbers
 	$(BIN)/python -m bench

@@ -1,7 +1,9 @@
 """Checkpoints of other formats: ``load`` one to be encoded, ``save`` what was decoded.
 
->>> frformat.save_file(load("model.safetensors"), "model.frz")
->>> save(load("model.frz"), "model.npz")
+>>> with load("model.safetensors") as checkpoint:
+...     frformat.save_file(checkpoint, "model.frz")
+>>> with load("model.frz") as checkpoint:
+...     save(checkpoint, "model.npz")
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 >>> save_model(model, "model.frz")
 >>> load_model(model, "model.frz")
 
->>> regularize(model, keep=100, rules=["*.bias: keep=3"])  # then train as ever, and save
+>>> regularize(network, keep=100, rules=["*.bias: keep=3"])  # then train as ever, and save
 
 >>> set_tier(model, 0)  # the smallest of the capacities that the model has in one
 
