@@ -133,10 +133,11 @@ public class FrzFile private constructor(private val container: Container, optio
      * @throws IllegalArgumentException if fewer bytes remain in a buffer than [TensorInfo.bytes]
      */
     @Throws(IOException::class)
-    public fun forEach(memory: TensorMemory, visitor: TensorVisitor): Unit = container.lifetime.request(null) { request ->
-        val allocate = { info: TensorInfo -> request.outside { memory.memory(info) }?.let { portion(it, info) } }
-        loader.forEach(0, request, allocate) { info, bytes -> visit(request, visitor, info, bytes) }
-    }
+    public fun forEach(memory: TensorMemory, visitor: TensorVisitor): Unit =
+        container.lifetime.request(null) { request ->
+            val allocate = { info: TensorInfo -> request.outside { memory.memory(info) }?.let { portion(it, info) } }
+            loader.forEach(0, request, allocate) { info, bytes -> visit(request, visitor, info, bytes) }
+        }
 
     /**
      * The core of the tensor called [name], without its bases: in zigzag order if [TensorInfo.kept] says so, else in

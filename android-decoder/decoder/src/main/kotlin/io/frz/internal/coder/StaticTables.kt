@@ -68,7 +68,7 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
         return value
     }
 
-    /** The classes of [size] rows, channels or positions; they are stored if several of [count] values have the same. */
+    /** The classes of [size] rows, channels or positions, stored if several of [count] values have the same. */
     private fun classes(bytes: SegmentPart, tables: AdaptiveDecoder, size: Long, count: Long): ShortArray {
         Budget.requireArray(size, "classes", null)
         val classes = ShortArray(size.toInt())

@@ -54,7 +54,7 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
 
     private fun checkDType() {
         val isPlain = axes.kinds.all { it == BasisKind.IDENTITY }
-        val isExact = numbers.format == null && !numbers.isStepped
+        val isExact = numbers.areElements
         val allowed = when {
             isPlain && isExact -> return
             isExact -> CORE_DTYPES

@@ -5,8 +5,8 @@ import io.frz.internal.Workers
 import io.frz.internal.bases.Wave
 
 /**
- * A [product] of few terms and few, long lines. In a block of points, function k of the basis is a sum of the cosine and
- * the sine of k times the distance from the first point; these are the same for every block, so that only their
+ * A [product] of few terms and few, long lines. In a block of points, function k of the basis is a sum of the cosine
+ * and the sine of k times the distance from the first point; these are the same for every block, so that only their
  * weights are made anew for each.
  */
 internal class BlockProduct(

@@ -5,8 +5,8 @@ package io.frz.internal.products
  * the Kaiser–Bessel window of that width. For sums with no more than half as many terms as the grid has points, each
  * divided by [transform] beforehand, the result is off by less than 10⁻¹² of the sum of their magnitudes.
  *
- * Weights are polynomials in the *place* of a value: how far it lies behind a point of the grid, from −1 at that point to
- * 1 at the next. These two are the taps [TAPS] / 2 − 1 and [TAPS] / 2.
+ * Weights are polynomials in the *place* of a value: how far it lies behind a point of the grid, from −1 at that point
+ * to 1 at the next. These two are the taps [TAPS] / 2 − 1 and [TAPS] / 2.
  */
 internal object Kernel {
     /** How many points of the grid take part in one value. */

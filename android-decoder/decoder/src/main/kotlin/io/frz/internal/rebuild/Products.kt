@@ -10,8 +10,8 @@ import io.frz.internal.values.Zeros
 import java.nio.ByteBuffer
 
 /**
- * Tensors of which each element is one product: of an entry of the core, and a number of each basis. They are multiplied
- * in the order of the axes in binary64, so that they are the same everywhere, bit for bit; section 8 of the
+ * Tensors of which each element is one product: of an entry of the core, and a number of each basis. It is made in the
+ * order of the axes in binary64, so that they are the same everywhere, bit for bit; section 8 of the
  * specification.
  *
  * @param axes those with a basis have one term
@@ -97,6 +97,6 @@ internal class Products(private val axes: List<Axis>, private val core: FloatArr
 
         /** The memory that they take besides the core. */
         fun workingBytes(axes: List<Axis>): Long =
-            axes.dropLast(1).fold(0L) { sum, axis -> sum + if (axis.basis == null) 0 else Double.SIZE_BYTES * axis.length }
+            Double.SIZE_BYTES * axes.dropLast(1).fold(0L) { sum, axis -> sum + (axis.basis?.length ?: 0) }
     }
 }
