@@ -1,9 +1,9 @@
 package io.frz.internal.rebuild
 
 import io.frz.internal.Budget
-import io.frz.internal.products.Method
 import io.frz.internal.products.AxisProduct
 import io.frz.internal.products.Grid
+import io.frz.internal.products.Method
 import io.frz.internal.saturatedProduct
 import io.frz.internal.saturatedSum
 

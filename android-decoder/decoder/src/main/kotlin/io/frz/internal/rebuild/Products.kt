@@ -92,8 +92,9 @@ internal class Products(private val axes: List<Axis>, private val core: FloatArr
         private const val CHECKED = 64
 
         /** Whether all elements of tensors of [axes] are such products. */
-        fun make(axes: List<Axis>): Boolean =
-            axes.all { it.basis == null || it.terms == 1 && !it.basis.hasTransform }
+        fun make(axes: List<Axis>): Boolean = axes.all { axis ->
+            axis.basis == null || (axis.terms == 1 && !axis.basis.hasTransform)
+        }
 
         /** The memory that they take besides the core. */
         fun workingBytes(axes: List<Axis>): Long =
