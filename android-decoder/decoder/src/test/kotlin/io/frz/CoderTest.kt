@@ -135,8 +135,7 @@ class CoderTest {
         for ((coder, stored) in listOf(Coder.STATIC to zeros(), Coder.ADAPTIVE to ByteArray(40))) {
             val bytes = plain(coder, stored, 2 shl 20, DType.F32, listOf(2, 1 shl 20))
             val size = 4L * (2 shl 20)
-            fun open(bytesMore: Long) =
-                FrzFile.open(bytes, FrzOptions.builder().memoryBudget(size + bytesMore).build())
+            fun open(bytesMore: Long) = FrzFile.open(bytes, FrzOptions.builder().memoryBudget(size + bytesMore).build())
             val thrown = refused(ErrorCode.BUDGET) { open(1L shl 20).load("w") }
             assertEquals("w", thrown.tensor)
             refused(ErrorCode.BUDGET) { open(-size + (1L shl 20)).verify() }

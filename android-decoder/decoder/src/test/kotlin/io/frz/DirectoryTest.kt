@@ -295,9 +295,8 @@ class DirectoryTest {
 
     @Test
     fun `shapes are within limits`() {
-        fun shape(vararg axes: Any) =
-            FrzBuilder()
-                .spectrum("w", listOf(), floatArrayOf(), SHAPES to listOf(axes.toList()), SIZES to listOf(0)).build()
+        fun shape(vararg axes: Any) = FrzBuilder()
+            .spectrum("w", listOf(), floatArrayOf(), SHAPES to listOf(axes.toList()), SIZES to listOf(0)).build()
         assertEquals(0, FrzFile.open(shape(Int.MAX_VALUE, Int.MAX_VALUE, Int.MAX_VALUE, 0)).tensor("w").elements)
         assertEquals(1L shl 48, FrzFile.open(shape(1 shl 24, 1 shl 24)).tensor("w").elements)
         refuses(

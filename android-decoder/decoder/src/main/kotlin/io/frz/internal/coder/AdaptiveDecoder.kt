@@ -145,7 +145,7 @@ internal class AdaptiveDecoder(
 
     override fun finish(): Unit = bits.finish()
 
-    /** Parts of the scale that are learned one by one: of a row, each channel, or each position; none if [size] is 0. */
+    /** Parts of the scale that are learned: of a row, each channel, or each position; none if [size] is 0. */
     private class Terms(size: Int) {
         private val values = IntArray(size)
         private val evidence = IntArray(size).also { it.fill(FIRST_EVIDENCE) }

@@ -157,7 +157,13 @@ internal object Symbols {
     /** The magnitude of a symbol, or the least of them. */
     val magnitudes = IntArray(NONE + 1) { symbol ->
         val half = half(symbol)
-        if (symbol >= COUNT) 0 else if (half < 8) half else (2 + half % 2) shl bits[symbol]
+        if (symbol >= COUNT) {
+            0
+        } else if (half < 8) {
+            half
+        } else {
+            (2 + half % 2) shl bits[symbol]
+        }
     }
 
     /** The value of a symbol without bits. */
