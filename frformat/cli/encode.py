@@ -72,7 +72,7 @@ Examples:
     metavar="HOW",
     default="auto",
     show_default=True,
-    help="core (no zstd), none, deflate, zstd, range.",
+    help="core (no zstd), fast (to read), none, deflate, zstd, adaptive, static.",
 )
 @click.option("--metadata", "-m", multiple=True, metavar="KEY=TEXT", help="Text to put into the file. Repeatable.")
 @click.option("--entry", metavar="KEY", help="Which state dict of a PyTorch file with several, e.g. net or ema.0.")

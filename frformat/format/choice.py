@@ -12,6 +12,9 @@ from frformat.format.grouping import PER_TIER, Likeness, Pieces
 SMALL: Final = 1 << 16
 """Groups of up to so many values are coded by every coder that may do well."""
 
+TABLES: Final = 1 << 13
+"""Tables may be worth their bytes for tensors that have so many values on average."""
+
 SLOW: Final = 1 << 25
 """Beyond so many values, a slow coder would take some two seconds to read a group."""
 
@@ -45,13 +48,15 @@ def choose(
         fast: a large group has to be read fast.
         told: is told how many bytes of values are done.
     """
-    count = sum(run.size for tier in tiers for run, _ in tier)
+    sizes = [run.size for tier in tiers for run, _ in tier]
+    count = sum(sizes)
     takes = [coder for coder in CODERS.values() if coder.takes(likeness.value_type, integers=likeness.stepped)]
     able = [coder for coder in takes if coder.name in names] or takes
     if count <= SMALL:
-        able = [coder for coder in able if not coder.tables] or able
+        if count <= TABLES * len(sizes):
+            able = _preferred(able, [coder for coder in able if not coder.tables])
     elif fast or count > SLOW or not likeness.stepped:
-        able = [coder for coder in able if not coder.slow] or able
+        able = _preferred(able, [coder for coder in able if not coder.slow])
     if len(able) == 1:
         return Choice(able[0])
     if count > SMALL and not likeness.stepped:
@@ -62,6 +67,11 @@ def choose(
         told = None  # once is enough
     # Of equals the one that is read faster.
     return min(choices, key=lambda choice: (sum(map(len, choice.done or ())), choice.coder.slow))
+
+
+def _preferred(able: list[Coder], some: list[Coder]) -> list[Coder]:
+    """Some of the coders, unless whoever asked for one of the others would get none that makes anything smaller."""
+    return able if all(coder.plain for coder in some) else some
 
 
 def encoders(coder: Coder, likeness: Likeness, tiers: int) -> list[Encoder]:
