@@ -8,7 +8,6 @@ import java.nio.ByteBuffer
 
 /** Coder `zstd`: one Zstandard frame of [length] bytes. The only class that touches the optional library. */
 internal class ZstdStream(private val segment: Segment, length: Long) : ValueStream {
-    private val context = ZstdDecompressCtx()
     private val input = ByteBuffer.allocateDirect(minOf(segment.size, Segment.CHUNK.toLong()).toInt())
     private val output = ByteBuffer.allocateDirect(minOf(length, Segment.CHUNK.toLong()).toInt())
     private var position = 0L
@@ -21,6 +20,9 @@ internal class ZstdStream(private val segment: Segment, length: Long) : ValueStr
         start.flip()
         ZstdFrame.problem(start, length)?.let { throw segment.malformed(it) }
     }
+
+    /** The last of all that is allocated, because nothing frees it but [close]. */
+    private val context = ZstdDecompressCtx()
 
     override fun read(target: ByteBuffer) {
         while (target.hasRemaining()) {
