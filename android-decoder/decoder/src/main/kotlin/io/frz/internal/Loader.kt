@@ -22,7 +22,7 @@ internal class Loader(
     options: FrzOptions
 ) {
     private val budget = Budget(options.memoryBudget)
-    private val session = Session(container, budget, Workers(options.threads))
+    private val session = Session(container, budget, Workers(options.threads, options.helpers ?: Workers.SHARED))
 
     private val dct = DctDecoder(session)
 
