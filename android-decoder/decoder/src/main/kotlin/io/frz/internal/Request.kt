@@ -55,8 +55,9 @@ internal open class Lifetime {
     }
 
     /**
-     * Runs [work], a request for [tensor] or for several. A lack of memory in it is [io.frz.ErrorCode.BUDGET], whatever
-     * comes of a file that is closed meanwhile an [IllegalStateException], an interrupt an [InterruptedIOException].
+     * Runs [work], a request for [tensor] or for several. A lack of memory in it is [io.frz.ErrorCode.BUDGET],
+     * whatever comes of a file that is closed meanwhile an [IllegalStateException], and an interrupt an
+     * [InterruptedIOException].
      */
     inline fun <T> request(tensor: String?, work: (Request) -> T): T {
         var request: Request? = null

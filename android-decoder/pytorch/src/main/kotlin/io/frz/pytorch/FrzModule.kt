@@ -97,10 +97,8 @@ public object FrzModule {
         callback: FrzCallback,
         options: FrzModuleOptions = FrzModuleOptions.DEFAULT
     ): FrzLoading {
-        val assets = context.assets
-        return FrzLoading.start(callback, options) { loader ->
-            loader.load(FrzPart.asset(assets, skeleton), FrzPart.asset(assets, weights), cacheOf(context))
-        }
+        val parts = listOf(FrzPart.asset(context, skeleton), FrzPart.asset(context, weights))
+        return FrzLoading.start(callback, options, parts) { it.load(parts[0], parts[1], cacheOf(context)) }
     }
 
     /** Starts to load two parts as [load] does, and tells [callback] how it ended. */
@@ -112,7 +110,8 @@ public object FrzModule {
         cache: File,
         callback: FrzCallback,
         options: FrzModuleOptions = FrzModuleOptions.DEFAULT
-    ): FrzLoading = FrzLoading.start(callback, options) { loader -> loader.load(skeleton, weights, cache) }
+    ): FrzLoading =
+        FrzLoading.start(callback, options, listOf(skeleton, weights)) { it.load(skeleton, weights, cache) }
 
     /** The platform empties this folder when the app is updated, and with it the skeletons of earlier versions. */
     private fun cacheOf(context: Context) = File(context.codeCacheDir, "frz")

@@ -8,6 +8,7 @@ import java.util.concurrent.Executor
  * How to load a module. Immutable: one instance may serve any number of modules and threads.
  *
  * @property threads how many threads may rebuild a tensor together
+ * @property helpers where threads beside the loading one come from, or null for those that all loads share
  * @property memoryBudget the bytes that loading may take, for the weights and what rebuilds them together, or null
  * @property tier the capacity level to load, or null for the highest that the file holds
  * @property verify whether all weights are decoded once before the first is handed over
@@ -17,6 +18,7 @@ import java.util.concurrent.Executor
  */
 public class FrzModuleOptions private constructor(builder: Builder) {
     public val threads: Int = builder.threads
+    public val helpers: Executor? = builder.helpers
     public val memoryBudget: Long? = builder.memoryBudget
     public val tier: Int? = builder.tier
     public val verify: Boolean = builder.verify
@@ -27,6 +29,7 @@ public class FrzModuleOptions private constructor(builder: Builder) {
     /** A builder that starts from these options. */
     public fun newBuilder(): Builder = Builder().also {
         it.threads = threads
+        it.helpers = helpers
         it.memoryBudget = memoryBudget
         it.tier = tier
         it.verify = verify
@@ -37,7 +40,7 @@ public class FrzModuleOptions private constructor(builder: Builder) {
 
     /** What of this concerns the decoder. */
     internal fun decoding(): FrzOptions {
-        val builder = FrzOptions.builder().threads(threads)
+        val builder = FrzOptions.builder().threads(threads).helpers(helpers)
         memoryBudget?.let { builder.memoryBudget(it) }
         tier?.let { builder.tier(it) }
         return builder.build()
@@ -46,6 +49,7 @@ public class FrzModuleOptions private constructor(builder: Builder) {
     /** Collects options; every setter returns the builder itself. */
     public class Builder {
         internal var threads: Int = 1
+        internal var helpers: Executor? = null
         internal var memoryBudget: Long? = null
         internal var tier: Int? = null
         internal var verify: Boolean = false
@@ -58,6 +62,9 @@ public class FrzModuleOptions private constructor(builder: Builder) {
             FrzOptions.builder().threads(count)
             threads = count
         }
+
+        /** Takes the threads beside the loading one from [executor]; without this, from some that all loads share. */
+        public fun helpers(executor: Executor?): Builder = apply { helpers = executor }
 
         /**
          * Refuses weights that take more than [bytes], together with what rebuilds them, before any of it is allocated;

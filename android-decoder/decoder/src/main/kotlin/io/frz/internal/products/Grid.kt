@@ -21,8 +21,8 @@ internal class Grid(private val length: Int, private val terms: Int, request: Re
     }
 
     /**
-     * Where the [count] points of the axis from [first] on lie: the first of [Kernel.TAPS] points of the grid around
-     * each in [taps], where 0 is [MARGIN] points before its start; and their places in [places].
+     * Where the [count] points of the axis from [first] on lie: the first of the [Kernel.TAPS] points of the grid
+     * around each in [taps], where 0 is [MARGIN] points before its start; and their places in [places].
      */
     fun locate(first: Int, count: Int, taps: IntArray, places: DoubleArray) {
         val unit = 2L * length

@@ -9,7 +9,7 @@ internal fun padded(terms: Int): Int = (terms + STRIP - 1) / STRIP * STRIP
 // All time of a rebuild is spent in loops such as these: plain arrays at one index, which virtual machines turn into
 // vector instructions.
 
-/** Sets [count] of [sums] to those of [terms] of [rows] from [row] on, each with its weight from [from] on. */
+/** Sets the first [count] of [sums] to those of [terms] rows from [row] on, each with its weight from [from] on. */
 internal fun sumRows(
     sums: DoubleArray,
     rows: Array<DoubleArray>,

@@ -17,7 +17,8 @@ internal class Loader(private val container: Container, private val tensors: Lis
     private val groups = container.directory.groups
     private val budget = Budget(options.memoryBudget)
     private val contents = Contents(container, budget)
-    private val synthesis = Synthesis(container.directory.factors, contents, budget, Workers(options.threads))
+    private val workers = Workers(options.threads, options.helpers ?: Workers.SHARED)
+    private val synthesis = Synthesis(container.directory.factors, contents, budget, workers)
 
     /** Rebuilds one tensor in [target], or in memory of its own. */
     fun load(info: TensorInfo, target: ByteBuffer?, request: Request): ByteBuffer {

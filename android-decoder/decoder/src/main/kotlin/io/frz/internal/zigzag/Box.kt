@@ -48,7 +48,7 @@ internal class Box(private val shape: LongArray) {
         }
     }
 
-    /** Makes [box] contain the indices with [least] to [most] on axis [j] and a sum of [rest] from that axis on. */
+    /** Makes [box] contain the indices with [least] to [most] on axis [j] and [rest] on that and those after it. */
     private fun includeAll(box: LongArray, j: Int, rest: Long, least: Long, most: Long) {
         box[axes[j]] = maxOf(box[axes[j]], most + 1)
         for (later in j + 1 until axes.size) {
