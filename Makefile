@@ -2,8 +2,10 @@
 
 PYTHON ?= python3
 VENV := .venv
+CONSTRAINTS := constraints.txt
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+NATIVE := $(wildcard frformat/format/coders/compiled/*.[ch])
 JAR := android-decoder/cli/target/frz.jar
 MVN := mvn -B -q -f android-decoder/pom.xml
 JAVA_SOURCES := $(shell find android-decoder -name target -prune -o \( -name '*.kt' -o -name '*.java' -o -name pom.xml \) -print)
@@ -11,7 +13,7 @@ JAVA_SOURCES := $(shell find android-decoder -name target -prune -o \( -name '*.
 ABIS ?= arm64-v8a,x86_64
 APK := android-decoder/demo/target/frz-demo
 
-.PHONY: demo test test-python test-jvm test-android apk lint bench vectors clean
+.PHONY: demo test test-python test-newest test-oldest test-processors test-install test-jvm test-android apk fuzz-c lint bench vectors clean
 
 demo: $(READY) $(JAR) ## encode, inspect and rebuild a real model in Python and on the JVM, and compare
 	$(BIN)/python -m demo
@@ -20,6 +22,18 @@ test: test-python test-jvm ## all tests, both languages
 
 test-python: $(READY) $(JAR)
 	$(BIN)/pytest
+
+test-newest: ## test-python with the newest release of every package, in an environment of its own
+	$(MAKE) VENV=.venv-newest CONSTRAINTS= test-python
+
+test-oldest: ## test-python with the oldest releases that pyproject.toml allows; needs Python 3.11 or 3.10
+	$(MAKE) VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt test-python
+
+test-processors: $(READY) ## the numeric tests with the code that libraries have for other processors
+	$(BIN)/python -m tests.processors
+
+test-install: $(READY) ## build wheel and sdist, install each into an empty environment, run the README's commands there
+	$(BIN)/python -m tests.installed $(INSTALL)
 
 test-jvm:
 	$(MVN) verify
@@ -33,27 +47,38 @@ apk: $(READY) ## the demo app, signed and checked; for other processors ABIS=arm
 	$(MVN) -Pandroid -Dabis=$(ABIS) -pl demo -am package -DskipTests
 	cat $(APK).txt
 
-lint: $(READY) ## ruff, mypy --strict; Kotlin is linted by `mvn verify`
+fuzz-c: ## the compiled coders on random and damaged streams, with the sanitizers of GCC or Clang
+	mkdir -p build
+	$(CC) -std=c99 -O1 -g -Wall -Wextra -Wconversion -Werror -fsanitize=address,undefined -fno-sanitize-recover=all \
+	    -Ifrformat/format/coders/compiled -o build/fuzz tests/format/coders/fuzz.c $(filter-out %module.c,$(filter %.c,$(NATIVE)))
+	build/fuzz $(FUZZ)
+
+lint: $(READY) ## ruff, mypy --strict, import-linter; Kotlin is linted by `mvn verify`
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: $(READY) $(JAR) ## the README's table of measured numbers
 	$(BIN)/python -m bench
 
-vectors: $(READY) ## make spec/vectors anew
+vectors: $(READY) ## make spec/vectors and docs/scheduling-vectors.json anew
 	$(BIN)/python -m tests.vectors
+	$(BIN)/python -m tests.scheduling.vectors
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info frformat/format/coders/compiled/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	$(MVN) clean
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml setup.py $(NATIVE) $(CONSTRAINTS)
+	@echo "Installing Python packages into $(VENV). The first time this fetches 3.1 GB on Linux, 6 GB unpacked, since"
+	@echo "PyTorch from PyPI brings NVIDIA's libraries there; elsewhere it fetches 0.3 GB."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/pip install --quiet --editable ".[train,plot]" --group dev
+	$(BIN)/pip install $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable ".[train,plot]" --group dev
 	touch $@
 
 $(JAR): $(JAVA_SOURCES)
+	@echo "Building the Kotlin decoder. The first time Maven fetches 0.3 GB."
 	$(MVN) -pl cli -am package -DskipTests
 	touch $@

@@ -24,11 +24,11 @@ from matplotlib.figure import Figure
 
 from bench import DATA, ROOT
 from bench.pruning import FORMAT, accuracy, coded, prune
-from frformat.atomic import replacing
-from frformat.data import load_mnist
-from frformat.models import LeNet5
+from frformat.format.atomic import replacing
 from frformat.torch.regularization.rounding import as_stored
 from frformat.train import RECIPES, train
+from frformat.train.data import load_mnist
+from frformat.train.models import LeNet5
 
 BUILD: Final = ROOT / "build" / "accuracy"
 RESULTS: Final = ROOT / "bench" / "results" / "lenet5.json"

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 import frformat
 from bench import ROOT, Row
 from bench.unet import carvana, spectra
-from frformat.data import UNIT_PIXELS
-from frformat.models import UNet
 from frformat.torch import factorize
 from frformat.torch.factorization import portable
+from frformat.train.data import UNIT_PIXELS
+from frformat.train.models import UNet
 
 THREADS = 2
 ROUNDS = 2
@@ -173,7 +173,7 @@ def _load(kind: str, path: str, width: int, x: Tensor) -> nn.Module:
 
 def _export(path: Path) -> Row:
     """For the lite interpreter, together with the coefficients."""
-    from frformat.mobile import export_mobile
+    from frformat.runtimes.pytorch_mobile import export_mobile
 
     with torch.device("meta"):
         skeleton = UNet()

@@ -11,7 +11,7 @@ the ``score`` is, and ``tiers`` from the smallest to the largest. A tier has
 * ``accuracy``: the score; ``alone``: that of a model of this size that was trained by itself;
 * ``multiply_adds``: of one inference at batch 1, those of rebuilding weights included;
 * ``weight_bytes``: of the numbers in memory;
-* ``peak_bytes``: see :class:`frformat.torch.costs.Costs`;
+* ``peak_bytes``: see :class:`frformat.torch.lowrank.cost.Cost`;
 * ``scores`` and ``alone_scores``: of which ``accuracy`` and ``alone`` are the means, by seed;
 * ``alone_bytes``: of the file of the model that was trained alone;
 * ``end``: bytes of the common file up to the end of the tier;
@@ -39,12 +39,12 @@ from torch.utils.data import TensorDataset
 
 import frformat
 from bench import ROOT
-from frformat.atomic import replacing
-from frformat.models import UNet
+from frformat.format.atomic import replacing
 from frformat.torch import each_tier, load_model, set_tier
 from frformat.torch.costs import costs
 from frformat.torch.regularization import tier_sizes
 from frformat.train import Data, Recipe, Row, Settings, Workers, setup, train
+from frformat.train.models import UNet
 from frformat.train.recipes.lenet5 import LeNet5OnMnist
 from frformat.train.recipes.unet import UNetOnIsbi
 from frformat.train.run import Run

@@ -23,10 +23,10 @@ import torch
 from torch import nn
 
 from bench import DATA, ROOT
-from frformat.atomic import replacing
-from frformat.models import UNet
+from frformat.format.atomic import replacing
 from frformat.train import RECIPES, Recipe, train
 from frformat.train.loop import MODEL
+from frformat.train.models import UNet
 from frformat.train.recipes import resnet20
 from frformat.train.recipes.unet import UNetOnIsbi
 

@@ -13,7 +13,7 @@ import lzma
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -22,13 +22,13 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from frformat import coders, rangecoder
-from frformat.container import SegmentWriter
-from frformat.data import MNIST_PIXELS, load_mnist
-from frformat.models import LeNet5
-from frformat.quantization import quantized
+import frformat
+from frformat import CodedTensor
+from frformat.format.coders import CODERS, Run
+from frformat.format.quantization import quantized
 from frformat.torch.regularization.rounding import fake_quantize
-from frformat.values import DTYPES, FORMATS
+from frformat.train.data import MNIST_PIXELS, load_mnist
+from frformat.train.models import LeNet5
 
 STAGES: Final = (10_000, 4_000, 2_000, 1_500, 1_000, 600, 350, 200)
 """Numbers that are left, weights and biases together."""
@@ -110,42 +110,47 @@ def prune(seed: int, folder: str | None = None) -> Iterator[Stage]:
 
 
 def coded(weights: Mapping[str, Tensor]) -> int:
-    """Bytes of a pruned network: for each tensor the distances between its non-zeros, and their 8-bit values.
+    """Bytes of a pruned network, coded in the way that makes it smallest.
 
-    A tensor is scanned by rows or by columns, and all distances and all values are coded by the best of the adaptive
-    range coder (contexts for each tensor or for all), zstd, deflate and LZMA, whichever choice makes it smallest.
+    One way is the file format itself, which codes the zeros, too. Others are, for each tensor, the distances between
+    its non-zeros, and their 8-bit values. A tensor is scanned by rows or by columns, and all distances and all values
+    are coded by the best of the format's coder for integers (its models for each tensor or for all), zstd, deflate and
+    LZMA.
     """
-    scans = [_scans(tensor.detach()) for tensor in weights.values()]
-    distances = [min(pair[:-1], key=lambda run: _stream([run], "i32")) for pair in scans]
+    arrays = {name: tensor.detach().numpy() for name, tensor in weights.items()}
+    whole = frformat.save({name: CodedTensor.of_array(array, FORMAT) for name, array in arrays.items()})
+    scans = [_scans(array) for array in arrays.values()]
+    distances = [min(pair[:-1], key=lambda run: _stream([run])) for pair in scans]
     values = [pair[-1] for pair in scans]
-    return HEADER * len(weights) + _stream(distances, "i32") + _stream(values, "i8")
+    return min(len(whole), HEADER * len(weights) + _stream(distances) + _stream(values))
 
 
-def _scans(tensor: Tensor) -> list[NDArray[np.int64]]:
+def _scans(array: NDArray[np.float32]) -> list[NDArray[np.int64]]:
     """Distances by rows, distances by columns, values (by rows: their order matters little)."""
-    fmt, _, stored = quantized(tensor.reshape(-1).numpy(), FORMAT)
-    assert fmt == "i8"
-    matrix = stored.reshape(len(tensor), -1)
+    stored = quantized(array.reshape(-1), FORMAT).values
+    matrix = stored.reshape(len(array), -1)
     gaps = [np.diff(np.flatnonzero(scan), prepend=-1) - 1 for scan in (matrix, np.ascontiguousarray(matrix.T))]
     return [*gaps, stored[stored != 0].astype(np.int64)]
 
 
-def _stream(runs: list[NDArray[np.int64]], fmt: str) -> int:
-    typed = [run.astype(DTYPES[fmt]) for run in runs]
+def _stream(runs: list[NDArray[np.int64]]) -> int:
     joined = next(
-        np.concatenate(runs).astype(dtype).tobytes()
+        np.concatenate(runs).astype(dtype)
         for dtype in ("<i1", "<i2", "<i4")
         if all(np.abs(run).max(initial=0) <= np.iinfo(dtype).max for run in runs)
     )
-    sizes = [len(lzma.compress(joined, lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1}]))]
-    for coder in ("deflate", "zstd"):
-        out = SegmentWriter(io.BytesIO())
-        coders.write(coder, [np.frombuffer(joined, np.uint8)], out)
-        sizes.append(out.size)
-    for neighbours in (False, True):
-        each = [len(rangecoder.encode([run], rangecoder.Contexts(FORMATS[fmt], neighbours))) for run in typed]
-        sizes += [sum(each), len(rangecoder.encode(typed, rangecoder.Contexts(FORMATS[fmt], neighbours)))]
+    sizes = [len(lzma.compress(joined.tobytes(), lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1}]))]
+    sizes += [_coded(coder, "i8", [joined.view(np.int8)]) for coder in ("deflate", "zstd")]
+    typed = [run.astype(np.int32) for run in runs]
+    sizes += [sum(_coded("adaptive", "i32", [run]) for run in typed), _coded("adaptive", "i32", typed)]
     return min(sizes)
+
+
+def _coded(coder: str, value_type: str, runs: list[NDArray[Any]]) -> int:
+    """Bytes of runs as one segment."""
+    out = io.BytesIO()
+    CODERS[coder].encoder(value_type, False).encode([(Run(False, (run.shape,)), run) for run in runs], out)
+    return out.tell()
 
 
 @torch.no_grad()

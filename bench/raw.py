@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 from bench import Row
 from frformat import checkpoints, encoding
 from frformat.checkpoints import frz
-from frformat.coders import zstd
+from frformat.format.coders.zstd import zstd
 
 BYTES = 300_000_000
 TENSORS = 12

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench import Row
-from frformat.models import LeNet5, ResNet20, UNet
 from frformat.torch.regularization import regularize, spectral_tensors
+from frformat.train.models import LeNet5, ResNet20, UNet
 
 THREADS = 2
 

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench import DATA, Missing, unet_path
-from frformat import Spectrum, zigzag
-from frformat.data import UNIT_PIXELS, MaskFolder, MissingDataError, load_carvana
-from frformat.models import UNet
+from frformat import Spectrum
+from frformat.spectral import zigzag
+from frformat.train.data import UNIT_PIXELS, MaskFolder, MissingDataError, load_carvana
+from frformat.train.models import UNet
 
 
 @lru_cache(maxsize=1)

@@ -8,8 +8,9 @@ from rich.progress import track
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from frformat import Spectrum, dct, zigzag
-from frformat.data import DIGITS_PIXELS, load_digits
+from frformat import Spectrum
+from frformat.spectral import dct, zigzag
+from frformat.train.data import DIGITS_PIXELS, load_digits
 
 LAYERS = {
     # name: (shape, view, kept); the linear layer follows 64 channels of 2×2 pixels

@@ -1,4 +1,4 @@
-"""Errors. Each carries the code that section 11 of the specification gives it."""
+"""Errors. Each carries the code that section 12 of the specification gives it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ CODES: Final = (
     "MAGIC", "VERSION", "HEADER", "LIMIT", "TRUNCATED", "CHECKSUM", "STREAM", "DIRECTORY", "FEATURE",
     "UNSUPPORTED", "NAME", "SHAPE", "TRAILING", "TIER", "NOT_FOUND", "DEPENDENCY", "BUDGET", "VALUE",
 )  # fmt: skip
-"""Every code a reader can report, in the order in which section 11 checks them."""
+"""Every code a reader can report, in the order in which section 12 checks them."""
 
 
 class FrzError(Exception):
@@ -42,3 +42,54 @@ class FrzError(Exception):
 
 class EncodeError(ValueError):
     """An input or an option that cannot be encoded, and what to do about it."""
+
+
+LONGEST_REASON: Final = 400
+"""At most so many characters say what is wrong with a file of another program."""
+
+
+class ReadError(EncodeError):
+    """A checkpoint of another program that cannot be read, and why.
+
+    Attributes:
+        reason: what is wrong and what to do, one line.
+        path: the file.
+        tensor: the tensor concerned, if it is one.
+    """
+
+    def __init__(self, reason: str, *, path: str, tensor: str | None = None) -> None:
+        reason = " ".join(reason.split())  # names in it may be anything
+        reason = reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]} …"
+        super().__init__(reason)
+        self.reason = reason
+        self.path = path
+        self.tensor = tensor
+
+    def __str__(self) -> str:
+        return f"{self.path}: " + (f"tensor {self.tensor!r}: " if self.tensor is not None else "") + self.reason
+
+
+PACKAGES: Final = {
+    "torch": ("PyTorch", "torch"),
+    "matplotlib": ("matplotlib", "matplotlib"),
+    "PIL": ("Pillow", "pillow"),
+    "sklearn": ("scikit-learn", "scikit-learn"),
+    "lightning": ("Lightning", "lightning"),
+    "transformers": ("Transformers", "transformers"),
+}
+"""Packages that only some of frformat needs: for each module its name, and what pip calls it."""
+
+
+class DependencyError(ImportError):
+    """A package that is needed, but not installed or broken, and how to install it.
+
+    Args:
+        what: what needs it, such as ``PyTorch files``.
+        error: what the attempt to import it raised.
+    """
+
+    def __init__(self, what: str, error: ImportError) -> None:
+        module = (error.name or "").partition(".")[0]
+        name, package = PACKAGES.get(module, (module or "a package", module))
+        broken = "" if isinstance(error, ModuleNotFoundError) else f" ({error})"
+        super().__init__(f"{what} needs {name}, pip install {package}{broken}", name=error.name)

@@ -6,8 +6,8 @@ meta:
   ks-version: '0.10'
   endian: le
 doc: |
-  The container of an `.frz` file: named tensors of a neural network, each stored as its bytes or as the first few
-  coefficients of its discrete cosine transform. `format.md` is the normative text; section numbers below are its.
+  The container of an `.frz` file: named tensors of a neural network, each stored as a small core that is multiplied by a
+  basis along every axis. `format.md` is the normative text; section numbers below are its.
 
   What Kaitai Struct can say is the header, the directory and its checksum. Where the segments lie behind them follows
   from sizes in the directory by the loop of section 4, so they are one opaque piece here. A reader must compare both
@@ -49,7 +49,7 @@ seq:
 instances:
   max_directory:
     value: 0x400_0000
-    doc: 64 MiB, the limit of section 10 for both lengths.
+    doc: 64 MiB, the limit of section 11 for both lengths.
 types:
   flags:
     meta:

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for tensors, spectra and files of them."""
+"""Hypothesis strategies for tensors, spectra, coded tensors and files of them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from frformat import Spectrum
-from frformat.values import DTYPES
+from frformat import Axis, CodedTensor, PerTier, Spectrum
+from frformat.dtypes import DTYPES, FORMATS, REAL_DTYPES
 
 shapes = st.lists(st.integers(0, 5), max_size=6).map(tuple)
 
@@ -19,12 +19,19 @@ number_formats = st.sampled_from(["auto", "f32", "bf16", "q4", "q8", "q12", "ste
 
 finite = st.floats(-1e4, 1e4, width=32)
 
+seeds = st.integers(0, 2**64 - 1)
+
 
 @st.composite
 def arrays(draw: st.DrawFn) -> np.ndarray:
     """Any dtype of the format, any bytes (but 0 and 1 for bool)."""
     dtype = DTYPES[draw(st.sampled_from(list(DTYPES)))]
-    shape = draw(shapes)
+    return draw(elements(dtype, draw(shapes)))
+
+
+@st.composite
+def elements(draw: st.DrawFn, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+    """An array of any bytes."""
     if dtype == np.bool_:
         return draw(hnp.arrays(np.bool_, shape))
     size = math.prod(shape) * dtype.itemsize
@@ -40,9 +47,85 @@ def spectra(draw: st.DrawFn) -> Spectrum:
     k = draw(st.integers(0, count))
     view = draw(st.sampled_from([None, (count,), (1, count, 1)]))
     values = draw(hnp.arrays(np.float32, k, elements=finite))
-    return Spectrum(values, shape, view, draw(st.sampled_from(["f16", "bf16", "f32", "f64"])))
+    return Spectrum(values, shape, view, draw(st.sampled_from(REAL_DTYPES)))
 
 
-def tensors(max_size: int = 6) -> st.SearchStrategy[dict[str, np.ndarray | Spectrum]]:
-    """Several of both under distinct names."""
-    return st.dictionaries(names, arrays() | spectra(), max_size=max_size)
+@st.composite
+def factors(draw: st.DrawFn, length: int, rows: int) -> CodedTensor:
+    """A matrix for a ``stored`` axis: exact, or multiples of steps with or without offsets."""
+    more = draw(st.integers(0, 2))
+    array = draw(hnp.arrays(np.float32, (rows + more, length), elements=finite))
+    format = draw(st.sampled_from(["exact", "f32", "q8", "q6"]))
+    axis = draw(st.sampled_from([None, 0, 1])) if format.startswith("q") else None
+    return CodedTensor.of_array(array, format, axis=axis)
+
+
+@st.composite
+def axes(draw: st.DrawFn, length: int, rows: int, ordered: bool) -> Axis:
+    """A basis for an axis of ``length`` whose core has ``rows`` entries."""
+    kind = draw(st.sampled_from(["identity", "dct"] if ordered else ["identity", "dct", "stored", "seeded"]))
+    if kind == "stored":
+        return Axis(kind, draw(factors(length, rows)))
+    return Axis(kind, draw(seeds) if kind == "seeded" else None)
+
+
+@st.composite
+def numbers(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[np.ndarray, int | None]:
+    """Values of a core: exact in a number format, or multiples of a step and its code."""
+    if draw(st.booleans()):
+        values = draw(
+            hnp.arrays(np.int32, shape, elements=st.integers(-100, 100) | st.integers(-(2**31) + 1, 2**31 - 1))
+        )
+        return values, draw(st.integers(-300, 300))
+    dtype = DTYPES[draw(st.sampled_from(FORMATS))]
+    return draw(hnp.arrays(np.float32, shape, elements=st.floats(-100, 100, width=16))).astype(dtype), None
+
+
+@st.composite
+def coded(draw: st.DrawFn, *, whole: bool = False) -> CodedTensor:
+    """A tensor of any bases: a corner, the start of the zigzag order, or all of it."""
+    shape = draw(st.lists(st.integers(0, 4), max_size=4).map(tuple))
+    count = math.prod(shape)
+    view = draw(st.sampled_from([None, (count,), (1, count, 1)]))
+    meant = shape if view is None else view
+    ordered = not whole and draw(st.booleans())
+    if ordered:
+        held: tuple[int, ...] = (draw(st.integers(0, count)),)
+        corner = tuple(min(n, held[0]) for n in meant)
+    else:
+        held = corner = meant if whole else tuple(draw(st.integers(0, n)) for n in meant)
+    bases = tuple(draw(axes(n, r, ordered)) for n, r in zip(meant, corner, strict=True))
+    values, step = draw(numbers(held))
+    with_offsets = step is not None and not ordered
+    chosen = [axis for axis in range(len(meant)) if with_offsets and draw(st.booleans())]
+    offsets = {axis: draw(hnp.arrays(np.int32, corner[axis], elements=st.integers(-40, 40))) for axis in chosen}
+    dtype = draw(st.sampled_from(REAL_DTYPES))
+    return CodedTensor(values, shape, dtype, bases, view, ordered, step, offsets)
+
+
+@st.composite
+def per_tier(draw: st.DrawFn, tiers: int) -> PerTier:
+    """A tensor that each tier has anew: elements of any dtype, or multiples of steps."""
+    first = draw(arrays()) if draw(st.booleans()) else draw(coded(whole=True))
+    if isinstance(first, np.ndarray):
+        others = [draw(elements(first.dtype, first.shape)) for _ in range(tiers - 1)]
+        return PerTier([first, *others])
+    others = [
+        CodedTensor(
+            np.roll(first.values, tier),
+            first.shape,
+            first.dtype,
+            first.axes,
+            first.view,
+            False,
+            first.step,
+            first.offsets,
+        )
+        for tier in range(1, tiers)
+    ]
+    return PerTier([first, *others])
+
+
+def tensors(max_size: int = 6) -> st.SearchStrategy[dict[str, np.ndarray | Spectrum | CodedTensor]]:
+    """Several of all kinds under distinct names."""
+    return st.dictionaries(names, arrays() | spectra() | coded(), max_size=max_size)

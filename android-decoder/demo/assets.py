@@ -7,7 +7,7 @@
 ``inputs/NAME``
     the pictures as the tensors (.npy) that the app makes of them.
 ``desktop``
-    ``NAME.json``, a parity report (spec/parity-report.md) of PyTorch on this machine with the weights of ``NAME.frz``.
+    ``NAME.json``, a parity report (docs/parity-report.md) of PyTorch on this machine with the weights of ``NAME.frz``.
 
 LeNet-5 comes from examples/. The UNet comes from there too if it is there, else from the checkpoint that its authors
 publish, in the folder ``unet_fr`` of ``FRFORMAT_DATA``; without either the app has no UNet.
@@ -34,11 +34,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 import frformat
-from frformat.atomic import replacing
-from frformat.data import MNIST_PIXELS, UNIT_PIXELS, Pixels, load_digits
-from frformat.mobile import export_mobile
-from frformat.models import LeNet5, UNet
+from frformat.format.atomic import replacing
+from frformat.runtimes.pytorch_mobile import export_mobile
 from frformat.torch import load_model
+from frformat.train.data import MNIST_PIXELS, UNIT_PIXELS, Pixels, load_digits
+from frformat.train.models import LeNet5, UNet
 
 sys.path.insert(0, str(Path(__file__).parent))
 import drawing

@@ -10,12 +10,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.sparse import Sparse
-from frformat.spectrum import Spectrum
-from frformat.values import DTYPES
-from frformat.zigzag import element_count
+from frformat.dtypes import DTYPES
+from frformat.format.tensor import CodedTensor
+from frformat.spectral.sparse import Sparse
+from frformat.spectral.spectrum import Spectrum
+from frformat.spectral.zigzag import element_count
 
 Array = NDArray[Any]
+Kind = Literal["dense", "sparse", "spectrum", "coded"]
+
+Value = Array | Sparse | Spectrum | CodedTensor
+"""What reading a tensor gives."""
 
 
 @dataclass(frozen=True)
@@ -23,16 +28,18 @@ class Entry:
     """One tensor of a checkpoint, not read yet.
 
     Attributes:
-        dtype: element type, a key of :data:`frformat.values.DTYPES`.
+        dtype: element type, a key of :data:`frformat.dtypes.DTYPES`.
         shape: shape.
-        load: reads it: an array, a :class:`Sparse` tensor, or the :class:`Spectrum` of one.
-        kind: what ``load`` gives: ``dense``, ``sparse`` or ``spectrum``.
+        load: reads it: an array, a :class:`Sparse` tensor, the :class:`Spectrum` of one, or a :class:`CodedTensor`.
+        kind: what ``load`` gives: ``dense``, ``sparse``, ``spectrum`` or ``coded``.
+        format: number format that coefficients were trained for; ``auto`` if there is none.
     """
 
     dtype: str
     shape: tuple[int, ...]
-    load: Callable[[], Array | Sparse | Spectrum]
-    kind: Literal["dense", "sparse", "spectrum"] = "dense"
+    load: Callable[[], Value]
+    kind: Kind = "dense"
+    format: str = "auto"
 
     @property
     def elements(self) -> int:
@@ -45,26 +52,30 @@ class Entry:
         return self.elements * DTYPES[self.dtype].itemsize
 
     def array(self) -> Array:
-        """The tensor itself: little-endian array in C order, also of one that is sparse or a spectrum."""
+        """The tensor itself: little-endian array in C order, also of one that is sparse, a spectrum or coded."""
         value = self.load()
         if isinstance(value, Sparse):
             value = value.dense()
         elif isinstance(value, Spectrum):
             value = value.weights()
+        elif isinstance(value, CodedTensor):
+            value = value.rebuild()
         return np.asarray(value, DTYPES[self.dtype], order="C")
 
 
 @dataclass(frozen=True)
-class Checkpoint(Mapping[str, Array | Spectrum]):
+class Checkpoint(Mapping[str, Array | Spectrum | CodedTensor]):
     """The tensors of a file. As a mapping it can be given to :func:`frformat.save_file` as it is.
 
-    Use it as a context manager, since some kinds keep their file open.
+    Looking a sparse tensor up gives the dense one, since nothing says that it is a spectrum. Use it as a context
+    manager, since some kinds keep their file open.
 
     Attributes:
         entries: every tensor by name.
         aliases: further names for tensors, ``{name: target}`` (tied weights).
         metadata: flat text of the file.
         notes: what a user should know of how the file was understood, one line each.
+        size: bytes of the file.
         close: closes the file.
     """
 
@@ -72,6 +83,7 @@ class Checkpoint(Mapping[str, Array | Spectrum]):
     aliases: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    size: int = 0
     close: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Checkpoint:
@@ -82,9 +94,9 @@ class Checkpoint(Mapping[str, Array | Spectrum]):
     ) -> None:
         self.close()
 
-    def __getitem__(self, name: str) -> Array | Spectrum:
+    def __getitem__(self, name: str) -> Array | Spectrum | CodedTensor:
         value = self.entries[name].load()
-        return value.spectrum() if isinstance(value, Sparse) else value
+        return value.dense() if isinstance(value, Sparse) else value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)

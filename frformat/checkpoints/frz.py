@@ -6,9 +6,10 @@ import os
 from functools import partial
 
 import frformat
-from frformat import FrzFile, limits
-from frformat.checkpoints.checkpoint import Checkpoint, Entry
-from frformat.tiers import without_figures
+from frformat import CodedTensor, FrzFile, Spectrum, TensorInfo
+from frformat.checkpoints.checkpoint import Array, Checkpoint, Entry, Kind
+from frformat.format import limits
+from frformat.format.tiers import without_figures
 
 StrPath = str | os.PathLike[str]
 
@@ -16,13 +17,13 @@ StrPath = str | os.PathLike[str]
 def load(
     path: StrPath, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET, spectral: bool = True
 ) -> Checkpoint:
-    """List the tensors of the model that a file holds.
+    """List the tensors that a file holds.
 
     Args:
         path: the file.
         tier: see :func:`frformat.open`.
         memory_budget: see :func:`frformat.open`.
-        spectral: give tensors of coding ``dct`` as spectra, not as weights.
+        spectral: give spectra as such, and other tensors that are computed as the file stores them, not rebuilt.
 
     Raises:
         FrzError: the file is not valid, or does not hold the tier.
@@ -33,12 +34,24 @@ def load(
 def of(file: FrzFile, *, spectral: bool) -> Checkpoint:
     """An open file as a checkpoint, which closes it; ``spectral`` as for :func:`load`."""
     entries = {}
-    for name in file.model:
-        info = file.info(name)
-        if info.alias_of is None:
-            as_spectrum = spectral and info.coding == "dct"
-            read = partial(file.spectrum if as_spectrum else file.__getitem__, name)
-            entries[name] = Entry(info.dtype, info.shape, read, kind="spectrum" if as_spectrum else "dense")
-    aliases = {name: target for name, target in file.aliases.items() if target in entries}
+    aliases = file.aliases
+    for name in file:
+        if name not in aliases:
+            info = file.info(name)
+            kind = _kind(info) if spectral else "dense"
+            entries[name] = Entry(info.dtype, info.shape, partial(_read, file, name, kind), kind)
     notes = [f"one tier of {file.tiers} was read, and the file's figures of each were not"] if file.tiers > 1 else []
     return Checkpoint(entries, aliases, without_figures(file.metadata, file.tiers), notes, close=file.close)
+
+
+def _read(file: FrzFile, name: str, kind: Kind) -> Array | Spectrum | CodedTensor:
+    if kind == "spectrum":
+        return file.spectrum(name)
+    return file.stored(name) if kind == "coded" else file[name]
+
+
+def _kind(info: TensorInfo) -> Kind:
+    """How a tensor goes from file to file without a loss."""
+    if info.spectral:
+        return "spectrum"
+    return "dense" if info.plain and info.step is None else "coded"

@@ -14,12 +14,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat import coders
-from frformat.atomic import replacing
 from frformat.checkpoints.checkpoint import Checkpoint, Entry
+from frformat.checkpoints.reading import said
+from frformat.dtypes import DTYPES
 from frformat.errors import EncodeError
-from frformat.values import DTYPES
-from frformat.zigzag import element_count
+from frformat.format import coders
+from frformat.format.atomic import replacing
+from frformat.spectral.zigzag import element_count
 
 NAMES: Final = {
     "BOOL": "bool",
@@ -38,6 +39,7 @@ NAMES: Final = {
     "C64": "c64",
     "F8_E4M3": "f8_e4m3",
     "F8_E5M2": "f8_e5m2",
+    "F8_E8M0": "f8_e8m0",
 }
 """Element types: this format's names and ours."""
 
@@ -61,12 +63,12 @@ def load(path: str) -> Checkpoint:
                 raise EncodeError(
                     f"tensor {name!r}: bytes {begin} to {stop} do not suit {dtype} {list(shape)} at {end}"
                 )
-            entries[name] = Entry(dtype, shape, partial(_read, path, start + begin, dtype, shape, name))
+            entries[name] = Entry(dtype, shape, partial(_read, path, start + begin, dtype, shape))
             end = stop
         if start + end != size:
             raise EncodeError(f"it should have {start + end} bytes and has {size}: it was cut or damaged")
     except EncodeError as error:
-        raise EncodeError(f"{path}: not a valid safetensors file: {error}") from error
+        raise EncodeError(f"not a valid safetensors file: {error}") from error
     return Checkpoint(entries, metadata=metadata)
 
 
@@ -107,8 +109,8 @@ def _header(path: str) -> tuple[dict[str, Any], int, int]:
         packed = file.read(length)
     try:
         header = json.loads(packed.decode(), object_pairs_hook=_unique)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise EncodeError(f"its header is not JSON: {error}") from error
+    except (ValueError, RecursionError) as error:  # a ValueError, too, for numbers of thousands of digits
+        raise EncodeError(f"its header is not JSON: {said(error)}") from error
     if not isinstance(header, dict):
         raise EncodeError("its header is not a JSON object")
     return header, 8 + length, size
@@ -131,7 +133,7 @@ def _described(name: str, fields: object) -> tuple[str, tuple[int, ...], int, in
     """Element type, shape, first byte and the byte after the last of one tensor."""
     match fields:
         case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [begin, end]} if all(
-            type(n) is int and n >= 0 for n in (*shape, begin, end)
+            type(n) is int and 0 <= n < 1 << 63 for n in (*shape, begin, end)
         ):
             if dtype not in NAMES:
                 raise EncodeError(f"tensor {name!r}: element type {dtype} is none of {', '.join(NAMES)}")
@@ -139,11 +141,11 @@ def _described(name: str, fields: object) -> tuple[str, tuple[int, ...], int, in
     raise EncodeError(f"tensor {name!r}: its description is malformed")
 
 
-def _read(path: str, offset: int, dtype: str, shape: tuple[int, ...], name: str) -> NDArray[Any]:
+def _read(path: str, offset: int, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
     """One tensor, mapped: its pages are read when they are used and dropped with the array."""
     if element_count(shape) == 0:
         return np.empty(shape, DTYPES[dtype])
     array = np.memmap(path, DTYPES[dtype], "r", offset, shape)
     if dtype == "bool" and array.view(np.uint8).max() > 1:
-        raise EncodeError(f"{path}: tensor {name!r}: an element of a bool tensor is neither 0 nor 1")
+        raise EncodeError("an element of a bool tensor is neither 0 nor 1")
     return array

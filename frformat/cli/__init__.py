@@ -1,4 +1,4 @@
-"""The command ``frformat``: one file per command, loaded only when it is asked for.
+"""The command ``frformat``: one file, or package, per command, loaded only when it is asked for.
 
 A command returns its exit code (None is 0) and raises what goes wrong; :mod:`frformat.cli.errors` turns that into one
 line of text, or JSON, and an exit code.
@@ -6,7 +6,6 @@ line of text, or JSON, and an exit code.
 
 from __future__ import annotations
 
-import io
 import itertools
 import sys
 from importlib import import_module
@@ -15,14 +14,10 @@ from typing import Any, Final
 import click
 
 from frformat import __version__
-from frformat.cli import errors
+from frformat.cli import errors, streams
 
 COMMANDS: Final = ("encode", "decode", "dump", "verify", "diff", "train", "export-mobile", "compare")
-"""Each is the attribute of that name in the module of that name in this package, ``_`` for ``-``, or in one of
-:data:`MODULES`."""
-
-MODULES: Final = {"compare": "parity"}
-"""Modules that have another name than their command: the package ``compare`` is what ``diff`` is made of."""
+"""Each is the attribute of that name in the module of that name in this package, ``_`` for ``-``."""
 
 
 class Commands(click.Group):
@@ -37,22 +32,22 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         name = cmd_name.replace("-", "_")
-        command = getattr(import_module(f"frformat.cli.{MODULES.get(cmd_name, name)}"), name)
+        command = getattr(import_module(f"frformat.cli.{name}"), name)
         assert isinstance(command, click.Command)
         return command
 
     def main(self, args: Any = None, prog_name: str | None = None, *rest: Any, **options: Any) -> Any:
         """Run a command line and leave with its exit code."""
         args = sys.argv[1:] if args is None else list(args)
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):  # what a terminal cannot show is no reason to fail
-                stream.reconfigure(errors="backslashreplace")
+        streams.prepare()
         options["standalone_mode"] = False
         try:
-            sys.exit(super().main(args, "frformat", *rest, **options))
+            code = super().main(args, "frformat", *rest, **options)
+            sys.stdout.flush()
         except Exception as error:
             as_json = "--json" in itertools.takewhile(lambda arg: arg != "--", args)
-            sys.exit(errors.report(error, as_json))
+            code = errors.report(error, as_json)
+        sys.exit(code)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a reader that goes away (``| head``) ends it without a word."""
@@ -60,9 +55,19 @@ class Commands(click.Group):
             code = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            errors.silence_output()
-            return errors.BROKEN_PIPE
+            streams.silence()
+            return streams.BROKEN_PIPE
         return code
+
+
+def _version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    """Show the version, and whether files are coded by compiled code, which is many times as fast."""
+    if wanted and not ctx.resilient_parsing:
+        from frformat.format.coders.engine import engine
+
+        compiled = "yes" if engine().compiled else "no"
+        click.echo(f"{ctx.info_name} {__version__}, format version 1, compiled coders: {compiled}")
+        ctx.exit()
 
 
 HELP: Final = """Neural networks as a few hundred DCT coefficients in one small file.
@@ -83,7 +88,7 @@ Try:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 fine, 1 there are differences (diff, compare), 2 an error, 130 interrupted.",
 )
-@click.version_option(__version__, message="%(prog)s %(version)s, format version 1")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Show the help where no command is given."""

@@ -10,10 +10,10 @@ import click
 from frformat.cli import terminal
 from frformat.cli.options import json_option, tier_option
 from frformat.cli.output import force_option, writing
-from frformat.cli.terminal import clean, count
+from frformat.cli.terminal import clean, count, echo
 
 if TYPE_CHECKING:
-    from frformat.mobile import Export
+    from frformat.runtimes.pytorch_mobile import Export
 
 HELP = """Write a skeleton: a model for PyTorch Mobile without its weights, which model.frz holds.
 
@@ -68,21 +68,19 @@ def export_mobile(
     as_json: bool,
 ) -> None:
     """See :data:`HELP`."""
-    context = click.get_current_context()
-    if complete is not None and weights is None:
-        raise click.UsageError("--complete needs --weights.", context)
-    if tier is not None and weights is None:
-        raise click.UsageError("--tier is one of --weights; name the file.", context)
-    if factored and (weights is None or not shapes):
-        raise click.UsageError("--factored needs --weights, and --example with the shape of an input.", context)
-    if factored and probe:
-        raise click.UsageError("A factored model has no outputs of layers to show; leave --probe out.", context)
+    if weights is None and (complete is not None or tier is not None):
+        raise click.UsageError(
+            "--complete needs --weights." if complete is not None else "--tier is one of --weights; name the file.",
+            click.get_current_context(),
+        )
+    if factored:
+        _check_factored(weights, shapes, probe)
     sizes = [_shape(text) for text in shapes]
 
     import torch
 
-    from frformat import mobile
-    from frformat.mobile import models
+    from frformat.runtimes import pytorch_mobile
+    from frformat.runtimes.pytorch_mobile import models
 
     with writing(output, force):
         net = models.build(model)
@@ -94,17 +92,26 @@ def export_mobile(
         if factored:
             assert weights is not None
             thin = models.factored(net, weights, options["example"], tier=tier)
-            written = mobile.export_mobile(thin, output, runtime=runtime)
+            written = pytorch_mobile.export_mobile(thin, output, runtime=runtime)
         else:
-            written = mobile.export_mobile(net, output, **options)
+            written = pytorch_mobile.export_mobile(net, output, **options)
     whole = None
     if complete is not None:
         with writing(complete, force):
-            whole = mobile.export_mobile(net, complete, with_weights=True, **options)
+            whole = pytorch_mobile.export_mobile(net, complete, with_weights=True, **options)
     if as_json:
         terminal.print_json({"skeleton": vars(written), "complete": whole and vars(whole)})
     else:
         _show(written, whole, weights)
+
+
+def _check_factored(weights: str | None, shapes: tuple[str, ...], probe: bool) -> None:
+    """See that what --factored needs is there, and what excludes it is not."""
+    context = click.get_current_context()
+    if weights is None or not shapes:
+        raise click.UsageError("--factored needs --weights, and --example with the shape of an input.", context)
+    if probe:
+        raise click.UsageError("A factored model has no outputs of layers to show; leave --probe out.", context)
 
 
 def _shape(text: str) -> list[int]:
@@ -122,7 +129,7 @@ def _show(written: Export, whole: Export | None, weights: str | None) -> None:
     of = f", {len(written.coefficients):,} as coefficients," if written.coefficients else ""
     runs = f"PyTorch Mobile {written.runtime} and later" if written.runtime else "LibTorch, DJL and torch.jit.load"
     how = ", traced" if written.traced else ""
-    click.echo(
+    echo(
         clean(
             f"{written.path}: {count(written.bytes, 'byte')}, a skeleton of {count(len(written.tensors), 'tensor')}"
             f"{of} for {runs}{how}"
@@ -131,6 +138,6 @@ def _show(written: Export, whole: Export | None, weights: str | None) -> None:
     if weights is not None:
         size = os.path.getsize(weights)
         total = count(written.bytes + size, "byte")
-        click.echo(clean(f"{weights}: {count(size, 'byte')}, fits the model; together {total}"))
+        echo(clean(f"{weights}: {count(size, 'byte')}, fits the model; together {total}"))
     if whole is not None:
-        click.echo(clean(f"{whole.path}: {count(whole.bytes, 'byte')}, with weights"))
+        echo(clean(f"{whole.path}: {count(whole.bytes, 'byte')}, with weights"))

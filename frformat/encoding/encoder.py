@@ -7,7 +7,7 @@ import math
 import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -15,17 +15,19 @@ from numpy.typing import NDArray
 
 import frformat
 from frformat.checkpoints import Checkpoint, Entry
-from frformat.encoding.detection import dense_spectra
+from frformat.dtypes import REAL_DTYPES, dtype_name
+from frformat.encoding.detection import spectra
 from frformat.encoding.policy import Decision, Policy
-from frformat.encoding.source import Coefficients, Source, Weights
-from frformat.errors import EncodeError, FrzError
-from frformat.quantization import canonical, quantized
-from frformat.sparse import Sparse
-from frformat.spectrum import Spectrum
-from frformat.values import SPECTRAL_DTYPES, dtype_name
-from frformat.writer import Progress
+from frformat.encoding.source import Coefficients, Source, Weights, blocks
+from frformat.errors import EncodeError
+from frformat.format.coders import byte_view
+from frformat.format.options import Progress
+from frformat.format.tensor import CodedTensor
+from frformat.spectral.sparse import Sparse
+from frformat.spectral.spectrum import Spectrum
 
 Array = NDArray[Any]
+Stored = Array | Spectrum | CodedTensor
 StrPath = str | os.PathLike[str]
 
 BYTES: Final = {"auto": 4.0, "f32": 4.0, "f16": 2.0, "bf16": 2.0}
@@ -43,10 +45,11 @@ class TensorReport:
     """What became of one tensor.
 
     Attributes:
-        coding: ``raw`` or ``dct``.
-        kept: how many coefficients are stored; None for ``raw``.
-        energy: share of the sum of squared weights that they keep; None for ``raw``.
-        error: largest error of a rebuilt weight, relative to the largest weight; 0 for ``raw``.
+        coding: ``raw``, elements as they are; ``dct``, the first coefficients of a DCT; ``rounded``, elements in a
+            number format or as multiples of steps; or ``kept``, as an ``.frz`` file had it.
+        kept: how many coefficients are stored; None unless it is ``dct``.
+        energy: share of the sum of squared weights that is left; None where nothing is lost.
+        error: largest error of a rebuilt weight, relative to the largest weight; 0 where nothing is lost.
         note: why a tensor is raw that should have been otherwise, or that it was rebuilt; else empty.
         digest: what :func:`digest` gives for what a reader will get; empty if that is the tensor of the input.
     """
@@ -87,8 +90,8 @@ def encode(
     Args:
         checkpoint: the tensors; its metadata and tied names go into the file.
         path: where to; an older file is replaced when the new one is whole.
-        policy: what is done with which tensor. Without one all is lossless: weights are raw, spectra keep all they
-            have.
+        policy: what is done with which tensor. Without one all is lossless: weights are stored as they are, spectra
+            keep all they have.
         metadata: more metadata; it goes before that of the checkpoint.
         tiers: see :func:`frformat.save_file`.
         compression: see :func:`frformat.save_file`.
@@ -112,33 +115,30 @@ def encode(
     return Report(encoder.reports, [*checkpoint.notes, *encoder.notes])
 
 
-class _Encoder(Mapping[str, Array | Spectrum]):
+class _Encoder(Mapping[str, Stored]):
     """The tensors of a checkpoint as they are to be stored; looking one up decides on it and reports."""
 
     def __init__(self, checkpoint: Checkpoint, policy: Policy, progress: Progress) -> None:
         self._entries = checkpoint.entries
         self._progress = progress
         self.reports: dict[str, TensorReport] = {}
-        self.notes: list[str] = []
         for rule in policy.rules:
             if not any(rule.matches(name) for name in checkpoint):
                 names = ", ".join(list(checkpoint)[:3])
                 raise EncodeError(f"the rule for {rule.pattern!r} matches no tensor; the names are {names} …")
-        detected: dict[str, int] = {}
-        if policy.spectral is None:
-            detected = dense_spectra(self._entries)
-            self._tell(detected)
+        spectral, notes = spectra(self._entries, policy.spectral)
+        self.notes = notes
         self.decisions: dict[str, Decision] = {
-            name: policy.decide(name, entry, detected.keys()) for name, entry in self._entries.items()
+            name: policy.decide(name, entry, spectral) for name, entry in self._entries.items()
         }
 
-    def __getitem__(self, name: str) -> Array | Spectrum:
+    def __getitem__(self, name: str) -> Stored:
         entry = self._entries[name]
         try:
             value, self.reports[name] = _coded(entry, self.decisions[name])
         except EncodeError as error:
             raise EncodeError(f"tensor {name!r}: {error}") from error
-        if isinstance(value, Spectrum):
+        if not isinstance(value, np.ndarray):
             self._progress(name, entry.nbytes)
         return value
 
@@ -149,39 +149,28 @@ class _Encoder(Mapping[str, Array | Spectrum]):
         return len(self._entries)
 
     def written(self, name: str, done: int) -> None:
-        """The writer's progress; spectra were counted when they were made, which is what takes time."""
+        """The writer's progress; what was computed was counted then, since that is what takes time."""
         if self.reports[name].coding == "raw":
             self._progress(name, done)
 
-    def _tell(self, detected: Mapping[str, int]) -> None:
-        sparse = sum(entry.kind == "sparse" for entry in self._entries.values())
-        if sparse:
-            self._note(sparse, "they are sparse")
-        if detected:
-            most = f"{max(detected.values()):,}"
-            self._note(
-                len(detected), f"all that is not zero in them lies in the first {most} places of the zigzag order"
-            )
 
-    def _note(self, count: int, reason: str) -> None:
-        what = f"taken for DCT spectra, since {reason}: {count} of {len(self)} tensors"
-        self.notes.append(f"{what}; if they are weights, say --no-spectral")
-
-
-def digest(stored: Array | Spectrum) -> str:
-    """SHA-256 in hexadecimal of a tensor's elements or coefficients, and of what they are."""
+def digest(stored: Stored) -> str:
+    """SHA-256 in hexadecimal of what a reader gets of a tensor, and of what it is."""
+    if isinstance(stored, CodedTensor):
+        spectrum = stored.spectrum()
+        stored = stored.rebuild() if spectrum is None else spectrum
     if isinstance(stored, Spectrum):
         what, numbers = f"{stored.dtype} {stored.shape} {stored.view}", stored.coefficients
     else:
         what, numbers = f"{dtype_name(stored.dtype)} {stored.shape}", stored
-    return hashlib.sha256(what.encode() + numbers.tobytes()).hexdigest()
+    return hashlib.sha256(what.encode() + byte_view(np.ascontiguousarray(numbers))).hexdigest()
 
 
-def _coded(entry: Entry, decision: Decision) -> tuple[Array | Spectrum, TensorReport]:
+def _coded(entry: Entry, decision: Decision) -> tuple[Stored, TensorReport]:
     """One tensor as it is to be stored."""
     if decision.selection is None and not decision.spectral:
-        return entry.array(), TensorReport("raw")
-    if entry.dtype not in SPECTRAL_DTYPES:
+        return _plain(entry, decision.format)
+    if entry.dtype not in REAL_DTYPES:
         return entry.array(), TensorReport("raw", note=f"{entry.dtype} has no spectrum")
     source = _source(entry, decision)
     if decision.selection is None:
@@ -197,11 +186,48 @@ def _coded(entry: Entry, decision: Decision) -> tuple[Array | Spectrum, TensorRe
     if k is None:
         return entry.array(), TensorReport("raw", note=f"more than {most:,} coefficients would hardly be smaller")
     spectrum = source.spectrum(k)
-    stored = _as_stored(spectrum, fmt)
-    if _stored_size(quantized(spectrum.coefficients, fmt)[2]) > limit:
+    coded = CodedTensor.of_spectrum(spectrum, fmt)
+    stored = coded.spectrum()
+    assert stored is not None
+    if _stored_size(_narrowed(coded.values)) > limit:
         return entry.array(), TensorReport("raw", note=f"{k:,} coefficients would hardly be smaller")
     energy, error = _energy(source, spectrum, stored), source.error(stored)
     return spectrum, TensorReport("dct", k, energy, error, digest=digest(stored))
+
+
+def _plain(entry: Entry, fmt: str) -> tuple[Stored, TensorReport]:
+    """A tensor without a transform: as it is, or in a number format."""
+    if entry.kind == "coded" and fmt == "auto":
+        value = entry.load()
+        assert isinstance(value, CodedTensor)
+        return value, TensorReport("kept", digest=digest(value))
+    array = entry.array()
+    if fmt == "auto":
+        return array, TensorReport("raw")
+    if entry.dtype not in REAL_DTYPES:
+        return array, TensorReport("raw", note=f"{entry.dtype} is stored exactly, not as {fmt}")
+    if not np.isfinite(array).all():
+        return array, TensorReport("raw", note=f"not all elements are finite, so they are not stored as {fmt}")
+    coded = CodedTensor.of_array(array, fmt, axis=0 if array.ndim > 1 else None)
+    energy, error = _lost(array, coded.rebuild())
+    return coded, TensorReport("rounded", None, energy, error, digest=digest(coded))
+
+
+def _lost(array: Array, stored: Array) -> tuple[float, float]:
+    """The share of the energy that is left, and the largest error relative to the largest element."""
+    energy = lost = largest = error = 0.0
+    for a, b in zip(blocks(array), blocks(stored), strict=True):
+        gap = a - b
+        energy, lost = energy + float(np.vdot(a, a)), lost + float(np.vdot(gap, gap))
+        largest, error = max(largest, float(np.abs(a).max())), max(error, float(np.abs(gap).max()))
+    return (1 - lost / energy, error / largest) if energy and largest else (1.0, error)
+
+
+def _narrowed(values: Array) -> Array:
+    """Integers in as few bytes as hold them all."""
+    if values.dtype.kind != "i":
+        return values
+    return values.astype(np.min_scalar_type(-int(np.abs(values).max(initial=1))))
 
 
 def _source(entry: Entry, decision: Decision) -> Source:
@@ -214,16 +240,16 @@ def _source(entry: Entry, decision: Decision) -> Source:
         if view not in (None, value.spectral_shape):
             raise EncodeError(f"its spectrum was taken in shape {list(value.spectral_shape)}, not {list(view or ())}")
         return Coefficients(value)
+    if isinstance(value, CodedTensor):
+        value = value.rebuild()
     return Coefficients((value if isinstance(value, Sparse) else Sparse.of(value)).spectrum(view))
 
 
 def _as_stored(spectrum: Spectrum, fmt: str) -> Spectrum:
     """What a reader will get of a spectrum that is stored in a number format."""
-    _, codes, values = quantized(spectrum.coefficients, fmt)
-    try:
-        return replace(spectrum, coefficients=canonical(values, codes[0] if codes else None))
-    except FrzError as error:
-        raise EncodeError(f"a coefficient is too large for {fmt}") from error
+    stored = CodedTensor.of_spectrum(spectrum, fmt).spectrum()
+    assert stored is not None
+    return stored
 
 
 def _stored_size(array: Array) -> int:

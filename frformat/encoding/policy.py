@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
+from typing import Final
 
 from frformat.checkpoints import Entry
 from frformat.encoding.detection import is_matrix
 from frformat.encoding.rules import Rule
 from frformat.encoding.selection import Everything, Selection
 from frformat.errors import EncodeError
+
+GIVEN: Final = ("sparse", "spectrum")
+"""Kinds of entries that are spectra unless something else is said."""
 
 
 @dataclass(frozen=True)
@@ -18,9 +22,9 @@ class Decision:
 
     Attributes:
         spectral: whether its numbers are a spectrum, not weights.
-        selection: how much of the spectrum is kept; None if the weights are stored as they are.
+        selection: how much of the spectrum is kept; None if the weights are stored plainly.
         view: shape in which the spectrum is taken; None for the tensor's own.
-        format: number format of the coefficients.
+        format: number format of the coefficients, or of plain weights, which ``auto`` leaves as they are.
     """
 
     spectral: bool
@@ -37,35 +41,32 @@ class Policy:
         rules: for tensors by name; the first that matches wins.
         default: for spectra and for matrices (floats of rank 2 or more) that no rule matches, and for what rules leave
             open.
-        spectral: whether matrices are spectra already; None to detect it. Sparse tensors are, unless this is False.
+        spectral: whether matrices and sparse tensors are spectra already; None to detect it, which is noted.
     """
 
     rules: Sequence[Rule] = ()
     default: Rule = field(default_factory=Rule)
     spectral: bool | None = None
 
-    def decide(self, name: str, entry: Entry, detected: Set[str]) -> Decision:
+    def decide(self, name: str, entry: Entry, spectra: Set[str]) -> Decision:
         """What becomes of one tensor.
 
         Args:
             name: its name.
             entry: the tensor.
-            detected: names of the dense tensors that turned out to be spectra.
+            spectra: names of the tensors that are taken for spectra unless a rule says otherwise.
 
         Raises:
-            EncodeError: a rule says how a tensor's spectrum is coded, but nothing says how much of it is kept.
+            EncodeError: a rule says how a tensor's spectrum is taken, but nothing says how much of it is kept.
         """
         said = next((rule for rule in self.rules if rule.matches(name)), Rule(name))
-        if self.spectral is None:
-            given = entry.kind != "dense" or name in detected
-        else:
-            given = self.spectral and (entry.kind != "dense" or is_matrix(entry))
-        spectral = given or said.spectral
+        spectral = name in spectra or said.spectral
         if said.raw:
             return Decision(spectral)
         selection = said.selection
         if selection is None and (spectral or is_matrix(entry)):
             selection = self.default.selection or (Everything() if spectral else None)
-        if selection is None and (said.view or said.format):
+        if selection is None and said.view:
             raise EncodeError(f"tensor {name!r}: its rule does not say what to keep: add keep, energy or max-error")
-        return Decision(spectral, selection, said.view, said.format or self.default.format or "auto")
+        wanted = said.format or (self.default.format if selection or is_matrix(entry) else None) or "auto"
+        return Decision(spectral, selection, said.view, entry.format if wanted == "auto" else wanted)

@@ -19,11 +19,9 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final
 
-import numpy as np
-
 from frformat.encoding.selection import Energy, MaxError, Selection, parse_keep, parse_share
 from frformat.errors import EncodeError
-from frformat.quantization import quantized
+from frformat.format.quantization import check_format
 
 WORDS: Final = "raw, spectral, keep=N, keep=N%, energy=SHARE, max-error=SHARE, view=N,N,… and format=FORMAT"
 
@@ -52,7 +50,7 @@ class Rule:
         if self.raw and (self.spectral or self.selection or self.view or self.format):
             raise EncodeError("raw stands alone: a tensor stored as it is has no spectrum")
         if self.format is not None:
-            quantized(np.zeros(0, np.float32), self.format)  # raises if there is no such format
+            check_format(self.format)
 
     def matches(self, name: str) -> bool:
         """Whether the rule is for the tensor of this name."""

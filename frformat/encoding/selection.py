@@ -11,7 +11,7 @@ import numpy as np
 
 from frformat.encoding.source import Source
 from frformat.errors import EncodeError
-from frformat.spectrum import Spectrum
+from frformat.spectral.spectrum import Spectrum
 
 AsStored = Callable[[Spectrum], Spectrum]
 """What a reader will get of a spectrum: the same, in the number format of the file."""

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.spectrum import Spectrum
-from frformat.zigzag import element_count
+from frformat.spectral.spectrum import Spectrum
+from frformat.spectral.zigzag import element_count
 
 Array = NDArray[Any]
 
@@ -49,7 +49,7 @@ class Weights:
     """Weights that are to be transformed.
 
     Args:
-        array: array of one of :data:`frformat.values.SPECTRAL_DTYPES`.
+        array: array of one of :data:`frformat.dtypes.REAL_DTYPES`.
         view: shape in which the spectrum is taken; None for the tensor's own.
 
     Raises:
@@ -63,7 +63,7 @@ class Weights:
         self.elements = self.count = array.size
         # One pass over the weights for both figures.
         self.energy, self.largest = 0.0, 0.0
-        for block in _blocks(array):
+        for block in blocks(array):
             self.energy += float(np.vdot(block, block))
             self.largest = max(self.largest, float(np.abs(block).max()))
 
@@ -75,7 +75,7 @@ class Weights:
 
     def error(self, stored: Spectrum) -> float:
         """See :class:`Source`."""
-        pairs = zip(_blocks(self._array), _blocks(stored.weights()), strict=True)
+        pairs = zip(blocks(self._array), blocks(stored.weights()), strict=True)
         largest = max((float(np.abs(a - b).max()) for a, b in pairs), default=0.0)
         return largest / self.largest if self.largest else largest
 
@@ -109,10 +109,10 @@ class Coefficients:
 
 def _largest(spectrum: Spectrum) -> float:
     weights = replace(spectrum, dtype="f32").weights()
-    return max((float(np.abs(block).max()) for block in _blocks(weights)), default=0.0)
+    return max((float(np.abs(block).max()) for block in blocks(weights)), default=0.0)
 
 
-def _blocks(array: Array) -> Iterator[NDArray[np.float64]]:
+def blocks(array: Array) -> Iterator[NDArray[np.float64]]:
     """All elements in row-major order, in blocks of float64."""
     flat = array.reshape(-1)
     for start in range(0, flat.size, BLOCK):

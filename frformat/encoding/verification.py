@@ -8,9 +8,9 @@ import numpy as np
 
 import frformat
 from frformat.checkpoints import Checkpoint
-from frformat.coders import byte_view
 from frformat.encoding.encoder import Report, digest
 from frformat.errors import EncodeError
+from frformat.format.coders import byte_view
 
 StrPath = str | os.PathLike[str]
 

@@ -2,7 +2,7 @@
 
 Models with tiers trade accuracy for work. When applications share a device, each gets the tier and the share of compute
 that together cost least, after B. Fang, X. Zeng and M. Zhang, "NestDNN: Resource-Aware Multi-Tenant On-Device Deep
-Learning for Continuous Mobile Vision", MobiCom 2018, https://arxiv.org/abs/1810.10090. ``spec/scheduling.md`` defines
+Learning for Continuous Mobile Vision", MobiCom 2018, https://arxiv.org/abs/1810.10090. ``docs/scheduling.md`` defines
 the choice to the bit, so that this package and the Kotlin library always make the same.
 
 >>> camera = App("camera", (Tier(0.90, 2e6, 40_000), Tier(0.98, 9e6, 90_000)), accuracy=0.95, latency=1 / 30)

@@ -9,7 +9,8 @@
 
 >>> factored = factorize(model, images[:1])  # runs on the coefficients, without rebuilt weights
 
-What goes with training, such as truncation schedules, is in :mod:`frformat.torch.regularization`.
+What goes with training, such as truncation schedules, is in :mod:`frformat.torch.regularization`; callbacks for other
+libraries' trainers are in :mod:`frformat.torch.integrations`.
 """
 
 from frformat.torch.capacity import each_tier, get_tier, set_tier, tier_count
@@ -17,7 +18,7 @@ from frformat.torch.factorization import factorize, factorize_tiers, summary
 from frformat.torch.files import load_file, save_file
 from frformat.torch.loading import Difference
 from frformat.torch.models import MismatchError, load_model, save_model
-from frformat.torch.regularization import regularize, unregularize
+from frformat.torch.regularization import parameter_groups, regularize, unregularize
 
 __all__ = [
     "Difference",
@@ -28,6 +29,7 @@ __all__ = [
     "get_tier",
     "load_file",
     "load_model",
+    "parameter_groups",
     "regularize",
     "save_file",
     "save_model",

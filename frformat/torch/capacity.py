@@ -15,9 +15,11 @@ class Tiered:
 
     Attributes:
         tier: the one it works at, from 0, the smallest.
+        apart: whether it holds a model of its own for each.
     """
 
     tier: int
+    apart: bool = False
 
     @property
     def tiers(self) -> int:

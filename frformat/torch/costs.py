@@ -1,9 +1,8 @@
-"""What a model costs to run, at the tier that it works at."""
+"""What a model costs to run, at the tier that it works at: measured, not estimated."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from weakref import ReferenceType, ref
 
@@ -14,30 +13,13 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from frformat.torch.capacity import get_tier
+from frformat.torch.lowrank.cost import Cost
 from frformat.torch.regularization.spectral_tensor import spectral_tensors
 from frformat.torch.regularization.tiers import tier_sizes
 
 
-@dataclass(frozen=True)
-class Costs:
-    """Of one inference.
-
-    Attributes:
-        numbers: how many parameters are used: coefficients, and what is not regularized.
-        multiply_adds: of matrix products and convolutions as PyTorch counts them, those of rebuilding weights included.
-        weight_bytes: of the numbers.
-        peak_bytes: most bytes of tensors that are in use at once: the numbers, activations, and weights where they are
-            rebuilt; not what an operator takes for itself.
-    """
-
-    numbers: int
-    multiply_adds: int
-    weight_bytes: int
-    peak_bytes: int
-
-
 @torch.no_grad()
-def costs(model: nn.Module, inputs: Tensor) -> Costs:
+def costs(model: nn.Module, inputs: Tensor) -> Cost:
     """Run a model twice, in evaluation mode, and see what it takes.
 
     Args:
@@ -50,7 +32,7 @@ def costs(model: nn.Module, inputs: Tensor) -> Costs:
     try:
         with FlopCounterMode(display=False) as counter:
             model(inputs)
-        with _Memory([*model.parameters(), *model.buffers(), inputs]) as memory:
+        with _Traffic([*model.parameters(), *model.buffers(), inputs]) as traffic:
             model(inputs)
     finally:
         model.train(training)
@@ -61,32 +43,34 @@ def costs(model: nn.Module, inputs: Tensor) -> Costs:
         parameter = spectral_tensors(model)[name].coefficients
         unused[id(parameter)] = len(parameter) - kept
     used = [(p.numel() - unused.get(id(p), 0), p.element_size()) for p in model.parameters()]
-    weight_bytes = sum(count * size for count, size in used)
-    return Costs(
-        sum(count for count, _ in used), counter.get_total_flops() // 2, weight_bytes, weight_bytes + memory.most
-    )
+    numbers, weight_bytes = sum(count for count, _ in used), sum(count * size for count, size in used)
+    products = counter.get_total_flops() // 2
+    return Cost(numbers, products, traffic.moved, weight_bytes, weight_bytes + traffic.most)
 
 
-class _Memory(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Watches the memory of tensors that operators make.
+class _Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Watches the tensors that operators read and make.
 
     Attributes:
-        held: bytes in use.
+        moved: bytes of what they read and of what they make, each time; views are free.
+        held: bytes in use of what they made.
         most: most bytes that were in use at once.
     """
 
     def __init__(self, known: Iterable[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.held = self.most = 0
+        self.moved = self.held = self.most = 0
         self._seen = {ref(tensor.untyped_storage()) for tensor in known}
 
     def __torch_dispatch__(
         self, func: Callable[..., Any], types: object, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         out = func(*args, **(kwargs or {}))
-        for made in tree_leaves(out):
-            if isinstance(made, Tensor):
-                self._hold(made.untyped_storage())
+        read, made = _tensors((args, kwargs)), _tensors(out)
+        for tensor in made:
+            self._hold(tensor.untyped_storage())
+        if not _is_view(func):
+            self.moved += sum(tensor.numel() * tensor.element_size() for tensor in (*read, *made))
         return out
 
     def _hold(self, storage: torch.UntypedStorage) -> None:
@@ -101,3 +85,13 @@ class _Memory(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._seen.add(held)
             self.held += size
             self.most = max(self.most, self.held)
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+
+
+def _is_view(func: Any) -> bool:
+    """Whether an operator gives what it is given in another shape: its result is an alias that it does not write to."""
+    aliases = [result.alias_info for result in func._schema.returns]
+    return bool(aliases) and all(alias is not None and not alias.is_write for alias in aliases)

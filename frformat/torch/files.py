@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from typing import Any
+import warnings
+from collections import OrderedDict
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 import frformat
-from frformat import limits
+from frformat import CodedTensor, PerTier
+from frformat.checkpoints.precision import overflow
+from frformat.checkpoints.regularized import FACTS, Coefficients, gather
+from frformat.checkpoints.torch_tensors import aliases as tied
+from frformat.checkpoints.torch_tensors import to_numpy, to_torch
+from frformat.checkpoints.wrappers import plain_names
 from frformat.errors import EncodeError
-from frformat.sparse import Sparse
-from frformat.spectrum import Spectrum
-from frformat.torch.tensors import aliases as tied
-from frformat.torch.tensors import to_numpy, to_torch
-from frformat.writer import Progress, Tiers
+from frformat.format import limits
+from frformat.format.options import Progress, Tiers
+from frformat.spectral.sparse import Sparse
+from frformat.spectral.spectrum import Spectrum
 
 StrPath = str | os.PathLike[str]
 
+Stored = Spectrum | CodedTensor | PerTier
+"""What is stored as it is."""
+
+LASTING: Final = (dict, OrderedDict)
+"""Mappings whose tensors exist as long as they do; others may make them on access."""
+
 
 def save_file(
-    tensors: Mapping[str, Tensor | Spectrum],
+    tensors: Mapping[str, Tensor | Stored],
     path: StrPath,
     *,
+    spectral: bool | Collection[str] = False,
     metadata: Mapping[str, str] | None = None,
     aliases: Mapping[str, str] | None = None,
     format: str | Mapping[str, str] = "auto",
@@ -35,13 +49,17 @@ def save_file(
 ) -> None:
     """Write a state dict to a file. It replaces an older one of that name only when it is whole.
 
-    Dense tensors of any dtype, device and strides are stored losslessly, one copied to the CPU at a time. Sparse
-    tensors are taken for DCT spectra, as Frequency Regularization publishes them. Names that share a tensor are
-    stored once and tied again by :func:`load_file`; views that overlap only in part are stored one by one.
+    Tensors of any dtype, device, layout and strides are stored losslessly, one copied to the CPU at a time; sparse ones
+    as the dense tensors that they stand for. Names that share a tensor are stored once and tied again by
+    :func:`load_file`; views that overlap only in part are stored one by one. A mapping other than a dict may make its
+    tensors on access.
 
     Args:
-        tensors: tensors and :class:`frformat.Spectrum` objects by name, such as ``model.state_dict()``.
+        tensors: tensors by name, such as ``model.state_dict()``; among them may be :class:`frformat.Spectrum`,
+            :class:`frformat.CodedTensor` and :class:`frformat.PerTier` objects.
         path: where to.
+        spectral: which sparse tensors are DCT spectra, as the authors of Frequency Regularization publish them: all of
+            them, or those of these names. Nothing is taken for a spectrum unasked.
         metadata: see :func:`frformat.save_file`, as for the following.
         aliases: further names, beside those that share a tensor.
         format: number format of coefficients.
@@ -50,21 +68,49 @@ def save_file(
         progress: called with a tensor's name and how many of its bytes are done.
 
     Raises:
-        EncodeError: an entry is no tensor, a dtype has no counterpart in the format, a sparse tensor is no spectrum,
-            or an option cannot be met.
+        EncodeError: an entry is no tensor, a dtype has no counterpart in the format, what was said to be a spectrum is
+            none, or an option cannot be met.
         OSError: the file cannot be written.
+
+    Warns:
+        UserWarning: wrappers such as DataParallel or torch.compile left their marks in the names (``module.``,
+            ``_orig_mod.``): these are taken out.
     """
-    all_aliases = {**tied(tensors), **(aliases or {})}
-    frformat.save_file(
-        _Arrays({name: tensor for name, tensor in tensors.items() if name not in all_aliases}),
+    _check_names(tensors)
+    names, notes = plain_names(tensors)
+    for note in notes:
+        warnings.warn(f"{os.fspath(path)}: {note}", stacklevel=2)
+    if notes:
+        tensors = _Renamed(tensors, names)
+    if any(FACTS.fullmatch(name) for name in tensors):
+        tensors, trained = _with_spectra(tensors)
+        format = trained if format == "auto" else format
+    save_as_named(
+        tensors,
         path,
+        spectral=spectral if isinstance(spectral, bool | str) else [names.get(name, name) for name in spectral],
         metadata=metadata,
-        aliases=all_aliases,
-        format=format,
-        tiers=tiers,
+        aliases=aliases,
+        format=format if isinstance(format, str) else {names.get(name, name): each for name, each in format.items()},
+        tiers={names.get(name, name): each for name, each in tiers.items()} if isinstance(tiers, Mapping) else tiers,
         compression=compression,
         progress=progress,
     )
+
+
+def save_as_named(
+    tensors: Mapping[str, Tensor | Stored],
+    path: StrPath,
+    *,
+    spectral: bool | Collection[str] = False,
+    aliases: Mapping[str, str] | None = None,
+    **options: Any,
+) -> None:
+    """Like :func:`save_file`, but with the very names that are given."""
+    arrays = _Arrays(tensors, spectral)
+    all_aliases = {**arrays.aliases(), **(aliases or {})}
+    arrays.leave_out(all_aliases)
+    frformat.save_file(arrays, path, aliases=all_aliases, **options)
 
 
 def load_file(
@@ -73,6 +119,7 @@ def load_file(
     tier: int | None = None,
     memory_budget: int = limits.MEMORY_BUDGET,
     device: torch.device | str = "cpu",
+    dtype: torch.dtype | None = None,
 ) -> dict[str, Tensor]:
     """Load all tensors of a model; names that were tied share one tensor again.
 
@@ -81,42 +128,129 @@ def load_file(
         tier: decode at this capacity tier; None for the largest that is present.
         memory_budget: bytes that the tensors and working memory may take.
         device: where the tensors go, one after the other.
+        dtype: of floating-point tensors; None for those of the file.
 
     Raises:
         FrzError: the file is not valid, does not hold the tier, or needs more memory than allowed.
+        ValueError: values are too large for ``dtype``.
         OSError: the file cannot be read.
     """
     with frformat.open(path, tier=tier, memory_budget=memory_budget) as file:
         arrays = file.load()
     moved: dict[int, Tensor] = {}
-    for array in arrays.values():
+    for name, array in arrays.items():
         if id(array) not in moved:
-            moved[id(array)] = to_torch(array).to(device)
+            tensor = to_torch(array)
+            wanted = dtype if dtype is not None and tensor.dtype.is_floating_point else tensor.dtype
+            fault = overflow(tensor, wanted)
+            if fault:
+                raise ValueError(f"{os.fspath(path)}: tensor {name!r}: {fault}")
+            moved[id(array)] = tensor.to(device, wanted)
     return {name: moved[id(array)] for name, array in arrays.items()}
 
 
-class _Arrays(Mapping[str, NDArray[Any] | Spectrum]):
+def _with_spectra(tensors: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The state dict of a regularized model as that of the plain one, and number formats that were trained for."""
+    gathered, _ = gather(tensors)
+    held = {name: value for name, value in gathered.items() if isinstance(value, Coefficients)}
+    ties = tied({name: value.tensor for name, value in held.items()})
+    spectra: dict[str, Spectrum] = {}
+    for name, value in held.items():
+        try:
+            spectra[name] = spectra[ties[name]] if name in ties else value.spectrum()
+        except EncodeError as error:
+            raise EncodeError(f"tensor {name!r}: {error}") from error
+    formats = {name: value.facts.format for name, value in held.items() if value.facts.format is not None}
+    return {name: spectra.get(name, value) for name, value in gathered.items()}, formats
+
+
+def _check_names(tensors: object) -> None:
+    """See that what is to be stored has names."""
+    if not isinstance(tensors, Mapping):
+        raise EncodeError(
+            f"a {type(tensors).__name__} is no state dict: give tensors by name; of several state dicts one at a time"
+        )
+    for name in tensors:
+        if not isinstance(name, str):
+            raise EncodeError(f"a tensor's name must be a string, not {name!r} of type {type(name).__name__}")
+
+
+class _Renamed(Mapping[str, Tensor | Stored]):
+    """The same tensors under other names."""
+
+    def __init__(self, tensors: Mapping[str, Tensor | Stored], names: Mapping[str, str]) -> None:
+        self._tensors, self._own = tensors, {plain: name for name, plain in names.items()}
+
+    def __getitem__(self, name: str) -> Tensor | Stored:
+        return self._tensors[self._own[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._own)
+
+    def __len__(self) -> int:
+        return len(self._own)
+
+
+class _Arrays(Mapping[str, NDArray[Any] | Stored]):
     """What :func:`frformat.save_file` takes, converted one tensor at a time."""
 
-    def __init__(self, tensors: Mapping[str, Tensor | Spectrum]) -> None:
-        self._tensors = tensors
+    def __init__(self, tensors: Mapping[str, Tensor | Stored], spectral: bool | Collection[str]) -> None:
+        self._tensors, self._spectral = tensors, spectral
+        self._names = list(tensors)
+        self._lasting = type(tensors) in LASTING
+        if not isinstance(spectral, bool):
+            missing = [name for name in spectral if name not in tensors]
+            if isinstance(spectral, str) or missing:
+                raise EncodeError(f"spectral={spectral!r} is neither True nor a list of names of the given tensors")
 
-    def __getitem__(self, name: str) -> NDArray[Any] | Spectrum:
+    def aliases(self) -> dict[str, str]:
+        """Names that share a tensor with an earlier one."""
+        found = tied(self._tensors)
+        if self._lasting:
+            return found
+        # One buffer may be filled anew for each access: then its content tells.
+        return {name: target for name, target in found.items() if self._same(name, target)}
+
+    def leave_out(self, names: Collection[str]) -> None:
+        """Give no tensors of these names any more."""
+        self._names = [name for name in self._names if name not in names]
+
+    def __getitem__(self, name: str) -> NDArray[Any] | Stored:
         value: object = self._tensors[name]
-        if isinstance(value, Spectrum):
+        if isinstance(value, Stored):
             return value
         if not isinstance(value, Tensor):
             raise EncodeError(
                 f"entry {name!r} is of type {type(value).__name__}; take out what is no tensor or Spectrum"
             )
+        spectral = self._spectral if isinstance(self._spectral, bool) else name in self._spectral
         try:
             array = to_numpy(value)
-            return array.spectrum() if isinstance(array, Sparse) else array
+            if isinstance(array, Sparse):
+                return array.spectrum() if spectral else array.dense()
+            if spectral and not isinstance(self._spectral, bool):
+                raise EncodeError("a dense tensor; give what is a spectrum as a Spectrum or a sparse tensor")
+            return array if self._lasting else array.copy()
         except EncodeError as error:
             raise EncodeError(f"tensor {name!r}: {error}") from error
+        except MemoryError as error:
+            shape = list(value.shape)
+            raise EncodeError(
+                f"tensor {name!r}: sparse, and the dense one of shape {shape} needs too much memory"
+            ) from error
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._tensors)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(self._tensors)
+        return len(self._names)
+
+    def _same(self, name: str, other: str) -> bool:
+        one, two = self[name], self[other]
+        if isinstance(one, Stored) or isinstance(two, Stored):
+            return one is two
+        return bool(np.array_equal(_bytes(one), _bytes(two)))
+
+
+def _bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList
 
 from frformat import FrzFile, TensorInfo
-from frformat.torch.regularization.parametrization import resize, spectral_of
-from frformat.torch.regularization.spectral_tensor import places
+from frformat.checkpoints import precision
+from frformat.checkpoints.torch_tensors import TORCH_DTYPES, aliases, to_torch
+from frformat.checkpoints.wrappers import AMBIGUOUS, COUNTER, MARKERS
+from frformat.torch import memory, wrappers
+from frformat.torch.lowrank.layers import Coded, coded
+from frformat.torch.regularization.parametrization import EXTRA, resize, spectral_of
+from frformat.torch.regularization.spectral_tensor import places, spectral_tensors
 from frformat.torch.regularization.state import plain_state
 from frformat.torch.regularization.tiers import make_tiers, statistics
-from frformat.torch.tensors import TORCH_DTYPES, aliases, to_torch
 
 
 class Difference(NamedTuple):
@@ -36,101 +43,272 @@ class Target:
     """Where a tensor of the file goes.
 
     Attributes:
-        name: its name in the plain model.
-        tensor: as the model's users see it, or its coefficients.
+        path: its name in the model.
+        tensor: as the model's users see it, or its coefficients; anything, if it is no tensor.
         held: what holds its coefficients, if it is regularized.
         own: whether it is a parameter or buffer, so that writing to it changes the model.
+        extra: the module that takes it by ``set_extra_state``, if it is such a state.
+        coded: what its coefficients are of, if it is the parameter of a layer that runs on factors.
     """
 
-    name: str
-    tensor: Tensor
-    held: ParametrizationList | None
-    own: bool
+    path: str
+    tensor: Any
+    held: ParametrizationList | None = None
+    own: bool = True
+    extra: nn.Module | None = None
+    coded: Coded | None = None
+
+    def read(self, file: FrzFile, source: str) -> Tensor:
+        """What it gets of a tensor of the file."""
+        if self.held is None and self.coded is None:
+            return to_torch(file[source])
+        return to_torch(file.spectrum(source).coefficients)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How tensors are taken over.
+
+    Attributes:
+        assign: put them in the places of the model's, instead of copying them.
+        device: where they go then; None for where the model's are.
+        dtype: of floating-point ones; None for those of the model.
+    """
+
+    assign: bool = False
+    device: torch.device | str | None = None
+    dtype: torch.dtype | None = None
+
+    def dtype_for(self, tensor: Tensor) -> torch.dtype:
+        """What a tensor of the model will be of."""
+        return self.dtype if self.dtype is not None and tensor.dtype.is_floating_point else tensor.dtype
+
+    def device_for(self, tensor: Tensor) -> torch.device | str:
+        """Where a tensor of the model will be."""
+        return self.device or ("cpu" if tensor.device.type == "meta" else tensor.device)
+
+
+@dataclass
+class Plan:
+    """What is to be done.
+
+    Attributes:
+        steps: tensors of the file, by their names there, and where each goes.
+        missing: see :class:`Difference`.
+        unexpected: see :class:`Difference`.
+        faults: what stands in the way, one line each.
+        notes: what a user should know, one line each.
+    """
+
+    steps: list[tuple[str, Target]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def match(model: nn.Module, file: FrzFile, way: Way) -> Plan:
+    """Which tensor of the file goes where, names that only one side has, and what stands in the way of loading."""
+    targets = _targets(model)
+    names, plan = _names(targets, file)
+    ties = aliases({name: target.tensor for name, target in targets.items()})
+    sources: dict[str, str] = {}
+    fixed = any(isinstance(module, DistributedDataParallel) for module in model.modules())
+    for name, target in targets.items():
+        if name not in names:
+            continue
+        own = names[name]
+        fault = (
+            _fault(file.info(own), target, way, file.tier)
+            or _misfit(file, own, target, fixed)
+            or _loss(file, own, target, way, plan)
+        )
+        if fault:
+            plan.faults.append(f"{name}: {fault}")
+            continue
+        first, source = ties.get(name, name), file.aliases.get(own, own)
+        if first not in sources:
+            sources[first] = source
+            plan.steps.append((source, target))
+        elif sources[first] != source and file[sources[first]].tobytes() != file[source].tobytes():
+            plan.faults.append(f"{first}, {name}: one tensor in the model, but two that differ in the file")
+    plan.missing += [name for name in targets if ties.get(name, name) not in sources and name not in names]
+    if way.assign:
+        plan.faults += _left_on_meta(model, plan)
+    else:
+        plan.faults += memory.conflicts(
+            memory.Write(target.path, target.tensor, partial(target.read, file, source))
+            for source, target in plan.steps
+            if target.held is None and target.extra is None
+        )
+    return plan
+
+
+@torch.no_grad()
+def load(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
+    """Write what the file holds to its places."""
+    smaller = {}
+    first_names = {id(each.parametrizations): name for name, each in spectral_tensors(model).items()}
+    for source, target in plan.steps:
+        held = target.held
+        if held is not None:
+            if held.original.is_meta:
+                held.to_empty(device=way.device_for(held.original))
+            resize(held, target.read(file, source).to(held.original.device))
+            if way.assign:
+                held.to(way.device_for(held.original), way.dtype_for(held.original))
+            smaller[first_names[id(held)]] = file.info(source).kept[: file.tier]
+    if smaller:
+        make_tiers(model, smaller)
+    kept_apart = statistics(model)
+    others: dict[int, Tensor] = {}
+    extras: list[tuple[Any, Tensor]] = []
+    for source, target in plan.steps:
+        if target.held is not None:
+            continue
+        value, held = target.read(file, source), kept_apart.get(target.path)
+        if target.extra is not None:
+            extras.append((target.extra, value))
+        elif held is not None:
+            held.original.copy_(value)  # for all tiers
+            if file.info(source).per_tier:
+                for tier, row in enumerate(held.original[: file.tier]):
+                    row.copy_(to_torch(file.stored(source, tier=tier).rebuild()))
+        elif way.assign:
+            own = target.tensor
+            moved = value.to(way.device_for(own), way.dtype_for(own))
+            others[id(own)] = nn.Parameter(moved, own.requires_grad) if isinstance(own, nn.Parameter) else moved
+        else:
+            memory.write(target.tensor, value)
+    memory.replace(model, others)
+    for module, value in extras:
+        module.set_extra_state(value)
+    for average in wrappers.averages(model):
+        average.get_buffer("n_averaged").clamp_(min=1)  # else the next update would overwrite what was loaded
 
 
 def _targets(model: nn.Module) -> dict[str, Target]:
     """All that can be loaded, by its name in the plain model."""
     state = plain_state(model, keep_vars=True)
+    modules = dict(model.named_modules(remove_duplicate=False))
     own = {id(tensor) for tensors in (model.parameters(), model.buffers()) for tensor in tensors}
-    found = {name: Target(name, tensor, None, id(tensor) in own) for name, tensor in state.items()}
-    found |= {name: Target(name, held(), None, True) for name, held in statistics(model).items()}
-    return found | {name: Target(name, held.original, held, True) for _, name, held in places(model)}
+    found = {name: Target(name, tensor, own=id(tensor) in own) for name, tensor in state.items()}
+    for name in state:
+        path, _, last = name.rpartition(".")
+        if last == EXTRA:
+            found[name] = Target(name, state[name], own=False, extra=modules.get(path))
+    found |= {name: Target(name, state[name], coded=each) for name, each in coded(model).items()}
+    found |= {name: Target(name, held()) for name, held in statistics(model).items()}
+    found |= {name: Target(name, held.original, held) for _, name, held in places(model)}
+    return {plain: found[name] for name, plain in wrappers.plain_names(model, found).items()}
 
 
-def match(model: nn.Module, file: FrzFile) -> tuple[dict[str, Target], Difference, list[str]]:
-    """Which tensor of the file goes where, names that only one side has, and what stands in the way of loading."""
-    targets = _targets(model)
-    ties = aliases({name: target.tensor for name, target in targets.items()})
-    plan: dict[str, Target] = {}
-    sources: dict[str, str] = {}
-    faults = []
-    for name, target in targets.items():
-        if name not in file:
+def _names(targets: Iterable[str], file: FrzFile) -> tuple[dict[str, str], Plan]:
+    """The names in the file of what the model has; and those that only the file has, in a plan.
+
+    Names that fit as they are come first. Then those that fit without what wrappers put into either.
+    """
+    plan = Plan()
+    targets = list(targets)
+    names = {name: name for name in targets if name in file}
+    left = [name for name in targets if name not in names]
+    common = Counter(map(_reduced, left))
+    by_reduced = {_reduced(name): name for name in left if common[_reduced(name)] == 1}
+    renamed = False
+    for name in file:
+        if name in names:
             continue
-        info = file.info(name)
-        fault = (
-            _fault(info, target.tensor, target.own) if target.held is None else _misfit(info, target.held, file.tier)
-        )
-        if fault:
-            faults.append(f"{name}: {fault}")
-            continue
-        first, source = ties.get(name, name), file.aliases.get(name, name)
-        known = sources.setdefault(first, source)
-        if known == source:
-            plan[source] = target
-        elif file[known].tobytes() != file[source].tobytes():
-            faults.append(f"{first}, {name}: one tensor in the model, but two that differ in the file")
-    missing = [name for name in targets if ties.get(name, name) not in sources and name not in file]
-    unexpected = [name for name in file.model if name not in targets]
-    return plan, Difference(missing, unexpected), faults
+        target = by_reduced.pop(_reduced(name), None)
+        if target is not None:
+            names[target] = name
+            renamed = True
+        else:
+            plan.unexpected.append(name)
+    if renamed:
+        plan.notes.append("names of the file are read without what wrappers put in, such as module. or _orig_mod.")
+        plan.unexpected = [name for name in plan.unexpected if name.rpartition(".")[2] != COUNTER]
+    return names, plan
 
 
-@torch.no_grad()
-def load(model: nn.Module, file: FrzFile, plan: Mapping[str, Target]) -> None:
-    """Write what the file holds to its places."""
-    smaller = {}
-    for source, target in plan.items():
-        if target.held is not None:
-            resize(target.held, to_torch(file.spectrum(source).coefficients).to(target.tensor.device))
-            smaller[target.name] = file.info(source).kept[: file.tier]
-    if smaller:
-        make_tiers(model, smaller)
-    kept_apart = statistics(model)
-    for source, target in plan.items():
-        if target.held is None:
-            value, held = to_torch(file[source]), kept_apart.get(target.name)
-            if held is None:
-                target.tensor.copy_(value)
-            else:
-                held.original.copy_(value)  # for all tiers
-                if source in file.rows:
-                    held.original[:-1].copy_(to_torch(file[file.rows[source]])[: file.tier])
+def _reduced(name: str) -> str:
+    """A name without all parts that wrappers may have put in."""
+    *parts, last = name.split(".")
+    return ".".join([*(part for part in parts if part not in (*MARKERS, AMBIGUOUS)), last])
 
 
-def _fault(info: TensorInfo, target: object, own: bool) -> str | None:
-    """Why a tensor of the file cannot be copied into ``target``, an entry of a model's state dict."""
-    if not (isinstance(target, Tensor) and own):
+def _fault(info: TensorInfo, target: Target, way: Way, tier: int) -> str | None:
+    """Why a tensor of the file cannot go where it should."""
+    tensor: Any = target.tensor
+    if target.held is not None:
+        return None
+    if target.extra is not None and isinstance(tensor, Tensor):
+        return None
+    if not isinstance(tensor, Tensor):
+        return f"a tensor in the file, but a {type(tensor).__name__} in the model"
+    if not target.own:
         return "the model makes this entry of its state dict anew; load it with model.load_state_dict(load_file(…))"
-    if is_lazy(target):
+    if is_lazy(tensor):
         return "not initialized in the model; run it once"
-    if target.device.type == "meta":
-        return "on the meta device in the model; call model.to_empty(device=…) first"
-    if info.shape != tuple(target.shape):
-        return f"shape {list(info.shape)} in the file, {list(target.shape)} in the model"
+    if tensor.device.type == "meta" and not way.assign:
+        return "on the meta device in the model; call model.to_empty(device=…) first, or load with assign=True"
+    if target.coded is not None:
+        return _other_coefficients(info, target.coded, len(tensor), tier)
+    if info.shape != tuple(tensor.shape):
+        return f"shape {list(info.shape)} in the file, {list(tensor.shape)} in the model"
     dtype = TORCH_DTYPES[info.dtype]
-    if dtype != target.dtype and not (dtype.is_floating_point and target.dtype.is_floating_point):
-        return f"{dtype} in the file, {target.dtype} in the model"
+    if dtype != tensor.dtype and not (dtype.is_floating_point and tensor.dtype.is_floating_point):
+        return f"{dtype} in the file, {tensor.dtype} in the model"
     return None
 
 
-def _misfit(info: TensorInfo, held: ParametrizationList, tier: int) -> str | None:
+def _other_coefficients(info: TensorInfo, coded: Coded, kept: int, tier: int) -> str | None:
+    """Why the coefficients of a layer on factors cannot be taken from the file."""
+    if info.spectral and (info.shape, info.view or info.shape, info.kept[tier]) == (*coded, kept):
+        return None
+    there = f"{info.kept[tier]:,} in shape {list(info.view or info.shape)}" if info.spectral else "weights"
+    return f"{kept:,} coefficients in shape {list(coded.lengths)} in the model, {there} in the file; factorize() anew"
+
+
+def _misfit(file: FrzFile, source: str, target: Target, fixed: bool) -> str | None:
     """Why the coefficients of a regularized tensor cannot be taken from the file."""
-    spectral = spectral_of(held)
-    if info.coding != "dct" or len(held) > 1:
+    if target.held is None:
+        return None
+    info, spectral = file.info(source), spectral_of(target.held)
+    if not info.spectral or len(target.held) > 1:
         return "not stored as coefficients; load the file before regularize(model, trained=True)"
     if (info.shape, info.view) != (spectral.shape, spectral.view):
         stored, wanted = list(info.view or info.shape), list(spectral.view or spectral.shape)
         return f"a spectrum in shape {stored} in the file, {wanted} in the model"
-    if 0 in info.kept[: tier + 1]:
+    if 0 in info.kept[: file.tier + 1]:
         return f"no coefficient at tier {info.kept.index(0)} of the file"
+    if fixed and info.kept[file.tier] != spectral.kept:
+        return (
+            f"{info.kept[file.tier]:,} coefficients in the file, {spectral.kept:,} in the model, and "
+            "DistributedDataParallel cannot follow: load the file into its .module, then wrap that anew"
+        )
     return None
+
+
+def _loss(file: FrzFile, source: str, target: Target, way: Way, plan: Plan) -> str | None:
+    """What matters of a tensor that the model's type cannot hold; what is only worth a note goes into the plan."""
+    if target.extra is not None:
+        return None
+    spectral = target.held is not None or target.coded is not None
+    stored = torch.float32 if spectral else TORCH_DTYPES[file.info(source).dtype]
+    wanted = way.dtype_for(target.tensor) if way.assign else target.tensor.dtype
+    if not precision.is_narrower(wanted, stored):
+        return None
+    values = target.read(file, source)
+    note = precision.vanishing(values, wanted)
+    if note:
+        plan.notes.append(f"{target.path}: {note}")
+    fault = precision.overflow(values, wanted)
+    return fault and f"{fault}, the type in the model"
+
+
+def _left_on_meta(model: nn.Module, plan: Plan) -> list[str]:
+    """Buffers that would have no elements after loading, since they are in no file."""
+    made = {id(b) for _, target in plan.steps if target.held is not None for b in target.held.buffers()}
+    stored = {id(tensor) for tensor in model.state_dict(keep_vars=True).values()} | made
+    lost = [name for name, buffer in model.named_buffers() if buffer.is_meta and id(buffer) not in stored]
+    return [f"{', '.join(lost)}: on the meta device and not in any file; make these buffers on the CPU"] if lost else []

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 import frformat
-from frformat import limits
-from frformat.tiers import OF_TIERS
-from frformat.torch.capacity import get_tier, set_tier
-from frformat.torch.files import save_file
-from frformat.torch.loading import Difference, load, match
+from frformat.errors import EncodeError
+from frformat.format import limits
+from frformat.format.options import Progress, Tiers
+from frformat.torch.capacity import Tiered, get_tier, set_tier
+from frformat.torch.files import save_as_named
+from frformat.torch.loading import Difference, Way, load, match
+from frformat.torch.regularization.parametrization import EXTRA
 from frformat.torch.regularization.state import formats, spectral_state
 from frformat.torch.regularization.tiers import cuts, statistics
-from frformat.writer import Progress, Tiers
+from frformat.torch.wrappers import plain_names
 
 SHOWN: Final = 20
 """At most so many names are listed in an error."""
@@ -33,6 +37,7 @@ def save_model(
     model: nn.Module,
     path: StrPath,
     *,
+    spectral: bool | Collection[str] = False,
     metadata: Mapping[str, str] | None = None,
     format: str | Mapping[str, str] = "auto",
     tiers: Tiers = (),
@@ -41,24 +46,40 @@ def save_model(
 ) -> None:
     """Write a model's parameters and persistent buffers, losslessly; tied ones once.
 
+    Names are those of the plain model, also inside torch.compile, data parallelism, averaging or checkpointing; what
+    such wrappers count for themselves is not written. If the model is sharded, all processes must call this.
+
     Of a model that :func:`frformat.torch.regularize` changed, the coefficients are written under the names of the plain
     model, in the number formats that they were trained for unless ``format`` says otherwise, and with the tiers that
-    the model has unless ``tiers`` says otherwise. Where the model has running statistics for each tier, those of all
-    but the largest are a tensor with ``@tiers`` after its name.
+    the model has unless ``tiers`` says otherwise. Where the model has running statistics for each tier, so has the
+    file.
 
-    Arguments and errors as :func:`frformat.torch.save_file`.
+    Arguments and errors as :func:`frformat.torch.save_file`. State that a module keeps beside its tensors
+    (``get_extra_state``) must be a tensor.
     """
+    if any(isinstance(module, Tiered) and module.apart for module in model.modules()):
+        raise EncodeError(
+            f"{type(model).__name__} holds a model for each tier; save the one that it was made of, which has them all"
+        )
     with _whole(model):
-        state = spectral_state(model)
+        state: dict[str, Any] = spectral_state(model)
         if tiers:  # others than the model's, whose statistics are of no use then
-            rows = {name + OF_TIERS for name in statistics(model)}
-            state = {name: value for name, value in state.items() if name not in rows}
-        save_file(
-            state,
+            largest = {name: held.original[-1] for name, held in statistics(model).items()}
+            state = {name: largest.get(name, value) for name, value in state.items()}
+        for name, value in state.items():
+            if name.rpartition(".")[2] == EXTRA and not isinstance(value, Tensor):
+                raise EncodeError(
+                    f"{name}: the model keeps a {type(value).__name__} beside its tensors, and a file holds tensors: "
+                    "let get_extra_state() return one, or save_file() the state dict without it"
+                )
+        names = plain_names(model, state)
+        save_as_named(
+            {plain: state[name] for name, plain in names.items()},
             path,
+            spectral=spectral,
             metadata=metadata,
-            format=formats(model) if format == "auto" else format,
-            tiers=tiers or cuts(model),
+            format={names[name]: each for name, each in formats(model).items()} if format == "auto" else format,
+            tiers=tiers or {names[name]: each for name, each in cuts(model).items()},
             compression=compression,
             progress=progress,
         )
@@ -71,14 +92,22 @@ def load_model(
     strict: bool = True,
     tier: int | None = None,
     memory_budget: int = limits.MEMORY_BUDGET,
+    assign: bool = False,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Difference:
     """Load a file into a model's parameters and buffers, in place: they keep their device and dtype.
 
     Names, shapes and dtypes are all checked before the first tensor is written to, and tensors are decoded one at a
-    time. A tensor of the model with several names (tied weights) is loaded if the file holds one of them.
+    time. A tensor of the model with several names (tied weights) is loaded if the file holds one of them. Wrappers in
+    the model, such as that of torch.compile, and names that such have left in the file, make no difference.
 
     A model that :func:`frformat.torch.regularize` changed takes over coefficients, how many there are, and the tiers of
     the file, up to the one that is asked for; :func:`frformat.torch.set_tier` then switches between them.
+
+    >>> with torch.device("meta"):
+    ...     model = UNet()  # no weights in memory
+    >>> load_model(model, "model.frz", assign=True, device="cuda", dtype=torch.bfloat16)
 
     Args:
         model: the module.
@@ -86,24 +115,39 @@ def load_model(
         strict: whether missing and unexpected names are errors; other shapes always are.
         tier: decode at this capacity tier; None for the largest that is present.
         memory_budget: bytes that one tensor and its working memory may take.
+        assign: put tensors of the file in the places of the model's parameters and buffers instead of copying them, as
+            is needed for a model on the meta device. Make optimizers after that.
+        device: with ``assign``, where tensors go; None for where those of the model are, the CPU instead of meta.
+        dtype: with ``assign``, the type of floating-point tensors; None for that of the model's.
 
     Returns:
         Missing and unexpected names, both empty if ``strict``.
 
     Raises:
-        MismatchError: the file and the model do not fit together; the model is as it was.
+        MismatchError: the file and the model do not fit together, or values are too large for the model's type; the
+            model is as it was.
+        ValueError: device or dtype without ``assign``.
         FrzError: the file is not valid, does not hold the tier, or needs more memory than allowed.
         OSError: the file cannot be read.
+
+    Warns:
+        UserWarning: names were read without what wrappers put in, or small values become zeros in the model's type.
     """
+    if not assign and (device is not None or dtype is not None):
+        raise ValueError("device and dtype are for assign=True; without it tensors keep those of the model")
+    way = Way(assign, device, dtype)
     with frformat.open(path, tier=tier, memory_budget=memory_budget) as file:
-        plan, difference, faults = match(model, file)
+        plan = match(model, file, way)
+        faults = plan.faults
         if strict:
-            faults = _named("missing from the file", difference.missing) + faults
-            faults = _named("not in the model", difference.unexpected) + faults
+            faults = _named("missing from the file", plan.missing) + faults
+            faults = _named("not in the model", plan.unexpected) + faults
         if faults:
             raise MismatchError("\n  ".join([f"{os.fspath(path)} does not fit {type(model).__name__}:", *faults]))
-        load(model, file, plan)
-    return difference
+        for note in plan.notes:
+            warnings.warn(f"{os.fspath(path)}: {note}", stacklevel=2)
+        load(model, file, plan, way)
+    return Difference(plan.missing, plan.unexpected)
 
 
 @contextmanager

@@ -13,10 +13,11 @@ from PIL import Image
 from torch import nn
 
 import frformat
-from frformat.atomic import replacing
-from frformat.tiers import as_metadata
+from frformat.format.atomic import replacing
+from frformat.format.tiers import as_metadata
 from frformat.torch import each_tier, load_model, save_model
-from frformat.torch.costs import Costs, costs
+from frformat.torch.costs import costs
+from frformat.torch.lowrank.cost import Cost
 from frformat.train.recipe import Recipe, batches
 from frformat.train.run import Run
 
@@ -71,7 +72,7 @@ class TierOutcome:
     """
 
     nbytes: int
-    costs: Costs
+    costs: Cost
     figures: dict[str, float]
     decoded: dict[str, float]
     difference: float
@@ -131,7 +132,7 @@ def _draw(recipe: Recipe, trained: nn.Module, run: Run, path: Path) -> None:
             Image.fromarray(picture).save(file, format="png")
 
 
-def _metadata(recipe: Recipe, figures: Sequence[Mapping[str, float]], prices: Sequence[Costs]) -> dict[str, str]:
+def _metadata(recipe: Recipe, figures: Sequence[Mapping[str, float]], prices: Sequence[Cost]) -> dict[str, str]:
     """What the file tells of its tiers; nothing if there is only one."""
     if len(figures) == 1:
         return {}

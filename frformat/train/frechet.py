@@ -17,7 +17,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from frformat import dct, zigzag
+from frformat.spectral import dct, zigzag
 from frformat.train.workers import Workers
 
 FEATURES: Final = 64

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from frformat.atomic import replacing
+from frformat.format.atomic import replacing
 
 
 @dataclass(frozen=True)

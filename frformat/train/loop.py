@@ -50,7 +50,7 @@ def train(
     Args:
         recipe: what to train, and the settings.
         output: the folder for all files of the run; made if it is not there.
-        folder: the folder of data sets, see :mod:`frformat.data`.
+        folder: the folder of data sets, see :mod:`frformat.train.data`.
         weights: a ``.frz`` file with the weights to begin with.
         teacher: a ``.frz`` file with the plain model's weights to learn from, for ``distill``.
         workers: the processes that train together, see :func:`frformat.train.workers.joined`; None for this alone.
@@ -70,46 +70,73 @@ def train(
         raise ValueError(f"distill={recipe.settings.distill}, but there is no teacher to learn from")
     if teacher is not None:
         recipe.teacher = setup.plain_model(recipe, teacher).to(workers.device).eval().requires_grad_(False)
-    run = Run(recipe, data, workers, weights)
-    rows: list[Row] = []
-    before = 0.0
+    loop = _Loop(Run(recipe, data, workers, weights), place, watcher if workers.first else None)
     if resume and (place / CHECKPOINT).exists():
-        state = checkpoint.load(place / CHECKPOINT, recipe)
-        run.load_state_dict(state["run"])
-        rows, before = [Row(**row) for row in state["rows"]], state["seconds"]
+        loop.resume()
     workers.wait()  # nobody reads a checkpoint that another replaces
     place.mkdir(parents=True, exist_ok=True)
-    tell = watcher if workers.first else None
-    clock = _Clock(before)
+    loop.go(checkpoint_every)
+    return export(loop.run, place / MODEL)
 
-    def save() -> None:
-        if workers.first:
-            state = {"run": run.state_dict(), "rows": [asdict(row) for row in rows], "seconds": clock.seconds}
-            checkpoint.save(place / CHECKPOINT, recipe, state)
-        clock.mark()
 
-    for row in rows:
-        if tell:
-            tell.epoch(row)
-    if tell:
-        tell.step(run)
-    while run.step < run.steps:
-        run.advance()
-        if tell:
-            tell.step(run)
-        if run.step % run.epoch_steps == 0:
-            row = _evaluated(run, clock)
-            rows.append(row)
-            if run.step < run.steps:  # what is cut after the last step would never be trained
-                run.truncate(row.figures[recipe.metric])
-            if workers.first:
-                history.write(place / HISTORY, rows)
-            if tell:
-                tell.epoch(row)
-            save()
-        elif clock.since_mark >= checkpoint_every:
-            save()
-    return export(run, place / MODEL)
+class _Loop:
+    """A run, what has been noted of it, and its files but for the last.
+
+    Attributes:
+        run: the run.
+        place: the folder of its files.
+        watcher: is told of it.
+        rows: one for each epoch.
+        clock: of the time that it takes.
+    """
+
+    def __init__(self, run: Run, place: Path, watcher: Watcher | None) -> None:
+        self.run, self.place, self.watcher = run, place, watcher
+        self.rows: list[Row] = []
+        self.clock = _Clock(0.0)
+
+    def resume(self) -> None:
+        """Go on where the last checkpoint was made."""
+        state = checkpoint.load(self.place / CHECKPOINT, self.run.recipe)
+        self.run.load_state_dict(state["run"])
+        self.rows = [Row(**row) for row in state["rows"]]
+        self.clock = _Clock(state["seconds"])
+
+    def go(self, checkpoint_every: float) -> None:
+        """Take all steps that are left."""
+        run, watcher = self.run, self.watcher
+        if watcher:
+            for row in self.rows:
+                watcher.epoch(row)
+            watcher.step(run)
+        while run.step < run.steps:
+            run.advance()
+            if watcher:
+                watcher.step(run)
+            if run.step % run.epoch_steps == 0:
+                self._end_epoch()
+            elif self.clock.since_mark >= checkpoint_every:
+                self._save()
+
+    def _end_epoch(self) -> None:
+        """Evaluate, truncate, and tell."""
+        run, row = self.run, _evaluated(self.run, self.clock)
+        self.rows.append(row)
+        if run.step < run.steps:  # what is cut after the last step would never be trained
+            run.truncate(row.figures[run.recipe.metric])
+        if run.workers.first:
+            history.write(self.place / HISTORY, self.rows)
+        if self.watcher:
+            self.watcher.epoch(row)
+        self._save()
+
+    def _save(self) -> None:
+        """Make a checkpoint."""
+        if self.run.workers.first:
+            rows = [asdict(row) for row in self.rows]
+            state = {"run": self.run.state_dict(), "rows": rows, "seconds": self.clock.seconds}
+            checkpoint.save(self.place / CHECKPOINT, self.run.recipe, state)
+        self.clock.mark()
 
 
 def _evaluated(run: Run, clock: _Clock) -> Row:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from frformat.atomic import replacing
+from frformat.format.atomic import replacing
 from frformat.train.history import Row
 
 if TYPE_CHECKING:

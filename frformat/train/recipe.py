@@ -93,7 +93,7 @@ class Recipe(ABC):
         """The samples.
 
         Args:
-            folder: the folder of data sets, as for :mod:`frformat.data`.
+            folder: the folder of data sets, as for :mod:`frformat.train.data`.
 
         Raises:
             MissingDataError: they are not there.

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-from frformat.data import UNIT_PIXELS, Pixels
 from frformat.train.classification import distilled
+from frformat.train.data import UNIT_PIXELS, Pixels
 from frformat.train.draws import Draws
 from frformat.train.pictures import Picture, tiled
 from frformat.train.recipe import Batch, Loss, Recipe, mean

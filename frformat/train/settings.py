@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal
 
@@ -79,31 +79,32 @@ class Settings:
     def __post_init__(self) -> None:
         _positive(self, "epochs", "batch", "lr", "plain_lr", "temperature")
         _shares(self, "warmup", "truncate_for", "quantize_from", "average_from", "distill", "holdout")
-        if self.schedule not in SCHEDULES:
-            raise ValueError(f"schedule {self.schedule!r}: there are {', '.join(SCHEDULES)}")
-        if self.optimizer not in OPTIMIZERS:
-            raise ValueError(f"optimizer {self.optimizer!r}: there are {', '.join(OPTIMIZERS)}")
+        _not_negative(self, "seed", "weight_decay", "tolerance")
+        _one_of(self, "schedule", SCHEDULES)
+        _one_of(self, "optimizer", OPTIMIZERS)
+        _one_of(self, "precision", PRECISIONS)
         if self.optimizer == "eigen" and self.schedule != "start":
             raise ValueError(f"optimizer eigen cannot go on with fewer coefficients, as schedule {self.schedule} wants")
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision {self.precision!r}: there are {', '.join(PRECISIONS)}")
-        if self.schedule not in ("start", "prune") and self.epochs < 2:
+        if self.schedule == "prune":
+            self._check_pruning()
+        elif self.schedule != "start" and self.epochs < 2:
             raise ValueError(
                 f"schedule {self.schedule} cuts after epochs, but not after the last: epochs must be 2 or more"
             )
         if self.schedule == "guarded" and not self.holdout:
             raise ValueError("schedule guarded needs a holdout, such as 0.1: samples by which it sees that all is well")
-        if self.schedule == "prune" and self.average_from is not None and self.average_from < self.truncate_for:
+        if self.tiers and self.dense:
+            raise ValueError("tiers are prefixes of coefficients, and a dense model has none")
+
+    def _check_pruning(self) -> None:
+        """See that nothing else wants what schedule prune takes away."""
+        if self.average_from is not None and self.average_from < self.truncate_for:
             raise ValueError(
                 f"average_from={self.average_from}: an average over steps before truncate_for={self.truncate_for} of "
                 "the run has what schedule prune takes away"
             )
-        if self.schedule == "prune" and self.tiers:
+        if self.tiers:
             raise ValueError("schedule prune picks coefficients from everywhere, but tiers are prefixes of them")
-        if self.tiers and self.dense:
-            raise ValueError("tiers are prefixes of coefficients, and a dense model has none")
-        if self.seed < 0 or self.weight_decay < 0 or self.tolerance < 0:
-            raise ValueError("seed, weight_decay and tolerance must not be negative")
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -121,6 +122,17 @@ def _positive(settings: Settings, *names: str) -> None:
     for name in names:
         if not getattr(settings, name) > 0:
             raise ValueError(f"{name}={getattr(settings, name)}: must be more than 0")
+
+
+def _not_negative(settings: Settings, *names: str) -> None:
+    for name in names:
+        if getattr(settings, name) < 0:
+            raise ValueError(f"{name}={getattr(settings, name)}: must not be negative")
+
+
+def _one_of(settings: Settings, name: str, known: Sequence[str]) -> None:
+    if getattr(settings, name) not in known:
+        raise ValueError(f"{name} {getattr(settings, name)!r}: there are {', '.join(known)}")
 
 
 def _shares(settings: Settings, *names: str) -> None:

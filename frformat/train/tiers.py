@@ -13,7 +13,7 @@ from frformat.train.draws import Draws
 from frformat.train.recipe import Recipe
 
 ALL: Final = 4
-"""So many tiers learn all in each step; of more, the largest, the smallest, and one of the others in turn."""
+"""Up to this many tiers, all learn in every step; of more, the largest, the smallest, and one drawn from the rest."""
 
 SMALLER: Final = 0.7
 """A tier's loss counts so many times that of the next smaller one, which has fewer coefficients to itself."""

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from frformat.models import LeNet5
 from frformat.torch import save_file, save_model
+from frformat.train.models import LeNet5
 from tests.cli.command import frformat, refused
 
 
@@ -30,7 +30,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
             np.save(folder / "truth" / f"x{index}.npy", model(x).argmax(1).numpy())
     skeleton, report = folder / "model.ptl", folder / "phone" / "report.json"
     assert frformat("export-mobile", "lenet5", "-o", skeleton, "--example", "3,1,28,28", "--probe").code == 0
-    runner = [sys.executable, "-W", "ignore", "-m", "frformat.compare.lite", "report"]
+    runner = [sys.executable, "-W", "ignore", "-m", "frformat.parity.lite", "report"]
     subprocess.run([*runner, skeleton, folder / "model.frz", folder / "inputs", "-o", report], check=True)
     return folder
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,9 @@ import pytest
 
 import frformat as frz
 from frformat.cli import COMMANDS
+from frformat.format.coders.engine import engine
 from tests.cli.command import frformat, refused
+from tests.format.coders.segments import using
 
 FRFORMAT = [sys.executable, "-m", "frformat"]
 
@@ -38,8 +41,13 @@ def test_every_command_has_examples_and_exit_codes(name: str):
     assert frformat(name, "-h").out == out
 
 
-def test_version():
-    assert frformat("--version").out == f"frformat {frz.__version__}, format version 1\n"
+@pytest.mark.parametrize("pure", [True, False])
+def test_version(pure: bool):
+    with using(pure=pure):
+        compiled = "yes" if engine().compiled else "no"
+        expected = f"frformat {frz.__version__}, format version 1, compiled coders: {compiled}\n"
+        assert frformat("--version").out == expected
+    assert compiled == "no" or not pure
 
 
 @pytest.mark.parametrize(
@@ -91,7 +99,7 @@ def test_paths_are_escaped(tmp_path: Path):
 
 
 def test_a_defect_is_not_hidden(monkeypatch: pytest.MonkeyPatch, model: Path):
-    monkeypatch.setattr("frformat.cli.dump._list", lambda *args: 1 // 0)
+    monkeypatch.setattr("frformat.cli.dump.command._list", lambda *args: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         frformat("dump", model)
 
@@ -100,7 +108,7 @@ def test_too_little_memory(monkeypatch: pytest.MonkeyPatch, model: Path):
     def fail(*args: object) -> int:
         raise MemoryError
 
-    monkeypatch.setattr("frformat.cli.dump._list", fail)
+    monkeypatch.setattr("frformat.cli.dump.command._list", fail)
     assert refused("dump", model).startswith("MEMORY: ")
 
 
@@ -108,13 +116,13 @@ def test_dump_starts_without_torch_and_matplotlib(model: Path):
     code = "import sys; from frformat.cli import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code, "dump", model], capture_output=True, text=True, check=True)
     loaded = set(done.stderr.split())
-    assert "frformat.cli.dump" in loaded
+    assert "frformat.cli.dump.command" in loaded
     assert not loaded & {
         "torch",
         "matplotlib",
         "safetensors",
         "frformat.cli.encode",
-        "frformat.cli.diff",
+        "frformat.cli.diff.command",
         "rich.progress",
     }
 
@@ -160,6 +168,26 @@ def test_standard_input_and_pipes(model: Path, tmp_path: Path):
 
 
 def test_output_that_knows_ascii_only(model: Path):
-    done = start("dump", model, env=os.environ | {"PYTHONIOENCODING": "ascii"})
-    assert done.returncode == 0
-    assert r"64\xd732\xd73\xd73" in done.stdout
+    for options in ([], ["--bytes"]):
+        done = start("dump", model, *options, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+        assert done.returncode == 0
+        assert done.stdout.isascii()
+        assert r"64\xd732\xd73\xd73" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        "train digits",
+        "train --list",
+        "export-mobile lenet5 -o x.ptl",
+        "compare lenet5 x.frz .",
+        "decode model.frz -o x.pt",
+    ],
+)
+def test_without_torch_one_line_says_so(args: str, model: Path):
+    code = "import sys; sys.modules['torch'] = None; from frformat.cli import main; main()"
+    command = [sys.executable, "-c", code, *args.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=model.parent)
+    assert done.returncode == 2
+    assert re.fullmatch(r"frformat: DEPENDENCY: .* needs PyTorch, pip install torch\n", done.stderr), done.stderr

@@ -92,11 +92,11 @@ def test_what_is_no_size(text: str):
 )
 def test_errors_are_one_line(error: Exception, line: str):
     assert errors.line(error) == line
-    facts = errors.as_dict(error)
-    assert set(facts) == {"code", "reason", "file", "tensor", "offset"}
-    assert facts["reason"]
+    facts = errors.facts(error)
+    assert set(vars(facts)) == {"code", "reason", "file", "tensor", "offset"}
+    assert facts.reason
 
 
 def test_a_defect_stays_an_exception():
     with pytest.raises(KeyError):
-        errors.as_dict(KeyError("x"))
+        errors.facts(KeyError("x"))

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.values import DTYPES
+from frformat.dtypes import DTYPES
 from tests.vectors.appendix import FOLDER
 
 Array = NDArray[Any]
@@ -25,6 +25,7 @@ def read_index() -> dict[str, Any]:
 
 INDEX: Final = read_index()
 VALID: Final[list[Entry]] = INDEX["valid"]
+GENERATED: Final[list[Entry]] = INDEX["generated"]
 FAULTY: Final[list[Entry]] = INDEX["faulty"]
 
 
@@ -46,7 +47,7 @@ def check_weights(weights: Array, dtype: str, expected: Entry) -> None:
     """Compare rebuilt weights, in row-major order, with the entry's reference."""
     assert weights.dtype == DTYPES[dtype]
     found = weights.reshape(-1)
-    slack = 1e-6 * expected["max"] + 2.0**-126
+    slack = 1e-6 * expected.get("scale", expected["max"]) + 2.0**-126
     indices = [i for i, _ in expected["sample"]]
     wanted = np.array([w for _, w in expected["sample"]])
     with np.errstate(over="ignore"):

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import pytest
 
-from frformat.values import DTYPES
+from frformat.dtypes import DTYPES
 from tests.conformance.expected import Array, Entry
 from tests.vectors.appendix import ROOT
 

@@ -10,6 +10,7 @@ from torch import nn
 import frformat
 from frformat import EncodeError, FrzError, Spectrum
 from frformat.torch import MismatchError, load_file, load_model, regularize, save_file, save_model
+from tests.sums import assert_same, network_slack, same_sums
 
 
 class Tied(nn.Module):
@@ -121,7 +122,7 @@ def test_kinds_of_numbers_must_agree(path: Path):
 
 def test_models_that_have_no_memory_yet_are_told_from_others(path: Path):
     save_model(nn.Linear(2, 2), path)
-    with pytest.raises(MismatchError, match=r"weight: on the meta device in the model; call model.to_empty"):
+    with pytest.raises(MismatchError, match=r"weight: on the meta device in the model; .* load with assign=True"):
         load_model(nn.Linear(2, 2, device="meta"), path)
     with pytest.raises(MismatchError, match="weight: not initialized in the model; run it once"):
         load_model(nn.LazyLinear(2), path)
@@ -152,7 +153,7 @@ class Extra(nn.Linear):
 
 
 def test_extra_state_is_refused_or_missing(path: Path):
-    with pytest.raises(EncodeError, match="entry '_extra_state' is of type dict"):
+    with pytest.raises(EncodeError, match=r"^_extra_state: the model keeps a dict beside its tensors, and"):
         save_model(Extra(2, 2), path)
     save_model(nn.Linear(2, 2), path)
     assert load_model(Extra(2, 2), path, strict=False).missing == ["_extra_state"]
@@ -172,7 +173,7 @@ def test_parametrized_modules_load(path: Path):
     model, other = (nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)) for _ in range(2))
     save_model(model, path)
     load_model(other, path)
-    torch.testing.assert_close(model.weight, other.weight)
+    same_sums(other.weight, model.weight, terms=3)
 
 
 def test_options_reach_the_file(path: Path):
@@ -188,16 +189,16 @@ def test_a_regularized_model_is_saved_as_coefficients_under_plain_names(tmp_path
     regularize(model, 20, rules=["2.weight: raw"])
     save_model(model, tmp_path / "model.frz")
     with frformat.open(tmp_path / "model.frz") as file:
-        assert {name: file.info(name).coding for name in file} == {
-            "0.weight": "dct",
-            "0.bias": "raw",
-            "2.weight": "raw",
-            "2.bias": "raw",
+        assert {name: file.info(name).spectral for name in file} == {
+            "0.weight": True,
+            "0.bias": False,
+            "2.weight": False,
+            "2.bias": False,
         }
         assert file.info("0.weight").kept == (20,)
     load_model(plain, tmp_path / "model.frz")
     x = torch.randn(5, 12)
-    assert torch.allclose(plain(x), model(x), atol=1e-5)
+    assert_same(plain(x), model(x), network_slack(model, x))
 
 
 def test_number_formats_are_those_of_training(tmp_path: Path):
@@ -205,4 +206,5 @@ def test_number_formats_are_those_of_training(tmp_path: Path):
     save_model(model, tmp_path / "trained.frz")
     save_model(model, tmp_path / "asked.frz", format="f32")
     with frformat.open(tmp_path / "trained.frz") as trained, frformat.open(tmp_path / "asked.frz") as asked:
-        assert (trained.info("0.weight").format, asked.info("0.weight").format) == ("i8", "f32")
+        assert trained.info("0.weight").step is not None
+        assert (asked.info("0.weight").step, asked.info("0.weight").format) == (None, None)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from frformat import dct
+from frformat.spectral import dct
 from frformat.train import Workers
 from frformat.train.frechet import FEATURES, Moments, distance, features, moments
 

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from frformat.data import UNIT_PIXELS
 from frformat.train import Classification, Data, Settings
+from frformat.train.data import UNIT_PIXELS
 
 SAMPLES = 72
 

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import decimal
 import hashlib
-import math
-import struct
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.vectors import transform
-from tests.vectors.frz import File, Group, Tensor, elements
-from tests.vectors.numbers import INTEGERS, canonical
+from tests.vectors import meaning, transform
+from tests.vectors.frz import File, Group, Tensor, corner
 
 Entry = dict[str, Any]
 
@@ -52,6 +48,7 @@ def valid(
     present: int | None = None,
     of: str | None = None,
     rebuild: bool = True,
+    damaged: int | None = None,
 ) -> Vector:
     """A file that every reader decodes.
 
@@ -62,7 +59,8 @@ def valid(
         tier: the tier to open at; None for the last that is present.
         present: how many tiers are there; None for all.
         of: name of the vector whose file it uses, if it is not its own.
-        rebuild: whether tensors are to be rebuilt; otherwise only what is listed and coefficients are compared.
+        rebuild: whether tensors are to be rebuilt; otherwise only what is listed and values are compared.
+        damaged: a tier, whose last segment is damaged and must not be looked at.
     """
     there = file.tiers if present is None else present
     used = there - 1 if tier is None else tier
@@ -72,10 +70,13 @@ def valid(
     entry |= {"zstd": any(g.coder == "zstd" for g in file.groups), "tiers": file.tiers, "tiersPresent": there}
     entry["metadata"] = file.metadata or {}
     entry["aliases"] = dict(file.aliases or ())
-    if file.rows():
-        entry["rows"] = file.rows()
-    entry["tensors"] = [part for g in file.groups for part in _tensors(file, g, used, rebuild)]
-    return Vector("valid", name, of or name, file.bytes(present), entry)
+    if file.factors:
+        entry["factors"] = [factor_entry(file, g, t, used) for g, t in file.factors]
+    entry["tensors"] = [tensor_entry(file, g, t, used, rebuild) for g in file.groups for t in g.tensors if t.name]
+    data = bytearray(file.bytes(present))
+    if damaged is not None:
+        data[len(file.bytes(damaged + 1)) - 5] ^= 1
+    return Vector("valid", name, of or name, bytes(data), entry)
 
 
 def faulty(
@@ -87,6 +88,7 @@ def faulty(
     load: str | None = None,
     tier: int | None = None,
     budget: int | None = None,
+    sound: list[str] | None = None,
 ) -> Vector:
     """A file or request that every reader refuses.
 
@@ -98,6 +100,7 @@ def faulty(
         load: the tensor whose decoding fails; None if opening does.
         tier: the tier to open at; None for the last that is present.
         budget: the memory budget; None for the one that all vectors have.
+        sound: tensors that are decoded all the same.
     """
     entry: Entry = {"about": about}
     if tier is not None:
@@ -107,42 +110,67 @@ def faulty(
     entry["at"] = "open" if load is None else "load"
     if load is not None:
         entry["tensor"] = load
+    if sound is not None:
+        entry["sound"] = sound
     return Vector("faulty", name, name, data, {**entry, "code": code})
 
 
-def _tensors(file: File, group: Group, tier: int, rebuild: bool) -> list[Entry]:
-    if not group.format:
-        digests = [hashlib.sha256(data).hexdigest() if rebuild else None for data in elements(file, group, tier)]
-        return [{**_common(group, t), "elements": d} for t, d in zip(group.tensors, digests, strict=True)]
-    return [_spectral(group, t, file.tiers, tier, rebuild) for t in group.tensors]
+def tensor_entry(file: File, group: Group, tensor: Tensor, tier: int, rebuild: bool) -> Entry:
+    """What a reader must make of a tensor."""
+    entry: Entry = {"name": tensor.name, "dtype": group.dtype, "shape": list(tensor.shape)}
+    if tensor.view is not None:
+        entry["view"] = list(tensor.view)
+    if group.bases:
+        entry["bases"] = group.kinds(tensor)
+    if tensor.factors:
+        entry["factors"] = list(tensor.factors)
+    if tensor.seeds:
+        entry["seeds"] = [str(seed) for seed in tensor.seeds]
+    entry |= _stored(file, group, tensor)
+    if not rebuild and tensor.kept is None and tensor.corners is None:
+        return {**entry, "values": None}
+    entry["values"] = _digest(group, tensor, tier)
+    if not rebuild:
+        return {**entry, "weights": None}
+    exact = meaning.exact_elements(file, group, tensor, tier)
+    if exact is not None:
+        return {**entry, "elements": hashlib.sha256(exact).hexdigest()}
+    return {**entry, "weights": _weights(file, group, tensor, tier)}
 
 
-def _common(group: Group, tensor: Tensor) -> Entry:
-    coding = "dct" if group.format else "raw"
-    fixed = {"name": tensor.name, "coding": coding, "dtype": group.dtype, "shape": list(tensor.shape)}
-    return {**fixed, "coder": group.coder}
+def factor_entry(file: File, group: Group, tensor: Tensor, tier: int) -> Entry:
+    """What a reader must make of a factor."""
+    entry = {"shape": list(tensor.shape), **_stored(file, group, tensor)}
+    return {**entry, "values": _digest(group, tensor, tier)}
 
 
-def _spectral(group: Group, tensor: Tensor, tiers: int, tier: int, rebuild: bool) -> Entry:
-    kept = [group.kept(tensor, t) for t in range(tiers)]
-    coefficients = canonical(group.format, tensor.values[: kept[tier]], tensor.step)
-    view = list(tensor.view) if tensor.view is not None else None
-    entry = {**_common(group, tensor), "format": group.format, "step": None, "view": view, "kept": kept}
-    if group.format in INTEGERS:
+def _stored(file: File, group: Group, tensor: Tensor) -> Entry:
+    """How it is stored; fields that say nothing are left out."""
+    entry: Entry = {}
+    if tensor.kept is not None:
+        entry["kept"] = list(tensor.kept)
+    if tensor.corners is not None:
+        entry["corners"] = [list(corner(tensor, t)) for t in range(file.tiers)]
+    if group.per_tier:
+        entry["perTier"] = True
+    if group.format:
+        entry["format"] = group.format
+    if group.stepped:
         entry["step"] = tensor.step
-    packed = struct.pack(f"<{len(coefficients)}f", *coefficients)
-    entry["coefficients"] = hashlib.sha256(packed).hexdigest()
-    entry["weights"] = (
-        _weights(tensor.view if tensor.view is not None else tensor.shape, coefficients) if rebuild else None
-    )
-    return entry
+    if group.offset_bits:
+        entry["offsets"] = [axis for axis in range(len(tensor.meant)) if group.offset_bits >> axis & 1]
+    return {**entry, "coder": group.coder}
 
 
-def _weights(shape: Sequence[int], coefficients: Sequence[float]) -> Entry:
-    found = transform.weights(shape, coefficients)
+def _digest(group: Group, tensor: Tensor, tier: int) -> str:
+    return hashlib.sha256(meaning.canonical_bytes(group, meaning.core(group, tensor, tier))).hexdigest()
+
+
+def _weights(file: File, group: Group, tensor: Tensor, tier: int) -> Entry:
+    found, scale = meaning.reference(file, group, tensor, tier)
     sample = [[i, float(found[i])] for i in transform.sample(len(found))] if found else []
     with decimal.localcontext(transform.CONTEXT):
         total = float(sum(found))
         largest = float(max(map(abs, found), default=0))
-    assert len(found) == math.prod(shape)
-    return {"max": largest, "sum": total, "sample": sample}
+    entry = {"max": largest, "sum": total, "sample": sample}
+    return entry if float(scale) == largest else {"scale": float(scale), **entry}

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from tests.vectors import deflate, msgpack, rangecoder, zstd
+from tests.vectors import adaptive, blocks, deflate, msgpack, static, zstd
+from tests.vectors.blocks import Block
 from tests.vectors.msgpack import Map
-from tests.vectors.numbers import CODERS, DTYPES, FORMATS, INTEGERS, store
+from tests.vectors.numbers import BASES, CODERS, DTYPES, FLOATS, store
+from tests.vectors.transform import Index
 
 MAGIC = b"\x89FRZ"
-GROUPS, METADATA, ALIASES, FEATURES, TIERS = range(5)
-CODING, DTYPE, NAMES, SHAPES, CODER, SIZES, FORMAT, KEPT, STEPS, VIEWS = range(10)
+FEATURES, TIERS, GROUPS, ALIASES, METADATA = range(5)
+(DTYPE, NAMES, SHAPES, VIEWS, KINDS, FACTORS, SEEDS, KEPT, CORNERS, PER_TIER, FORMAT, STEPS, OFFSETS, CODER, SIZES) = (
+    range(15)
+)
+FIELDS = ("dtype", "names", "shapes", "views", "bases", "factors", "seeds", "kept", "corners", "per_tier", "format",
+          "steps", "offsets", "coder", "sizes")  # fmt: skip
+Shape = Sequence[int]
 Coder = Callable[[bytes], bytes]
-PLAIN_CODERS: dict[str, Coder] = {"none": bytes, "deflate": deflate.fixed, "zstd": zstd.raw}
+BYTE_CODERS: dict[str, Coder] = {"none": bytes, "deflate": deflate.fixed, "zstd": zstd.raw}
 """How coders that take bytes are applied; tests of the coders themselves bring their own streams."""
+
+ENTROPY = ("adaptive", "static")
+"""The coders that take integers."""
 
 
 def head(
@@ -61,30 +73,47 @@ class Tensor:
     """One tensor.
 
     Attributes:
-        name: its name.
+        name: its name; empty for a factor.
         shape: its shape.
-        values: elements of ``raw`` or coefficients of ``dct`` as stored: integers, or the bits of floats.
-        kept: for each tier how many coefficients it and those before it hold; None if all are in tier 0.
+        values: entries of its core, as stored: integers, or the bits of floats. In zigzag order if it has ``kept``,
+            otherwise in row-major order of its last corner; with ``per_tier`` those of all tiers, one after the other.
         view: the view.
-        step: the step code, for integer formats.
+        kept: for each tier how many entries it and those before it hold.
+        corners: for each tier the corner.
+        step: the step code, if the group has steps.
+        offsets: by axis, the step offsets of its indices; with ``per_tier`` of all tiers.
+        factors: numbers of factors.
+        seeds: seeds.
     """
 
     name: str
-    shape: Sequence[int]
+    shape: Shape
     values: Sequence[int] = ()
+    view: Shape | None = None
     kept: Sequence[int] | None = None
-    view: Sequence[int] | None = None
+    corners: Sequence[Shape] | None = None
     step: int = 0
+    offsets: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    factors: Sequence[int] = ()
+    seeds: Sequence[int] = ()
+
+    @property
+    def meant(self) -> Shape:
+        """The view, or the shape where there is none."""
+        return self.shape if self.view is None else self.view
 
 
 @dataclass
 class Group:
-    """Tensors that share how they are stored.
+    """Tensors that are stored alike.
 
     Attributes:
-        tensors: the tensors.
+        tensors: the tensors; they agree in which of ``kept`` and ``corners`` they have.
         dtype: element type.
-        format: number format of ``dct``; empty for ``raw``.
+        bases: kinds of bases, as the directory has them.
+        format: number format, if the directory has one.
+        stepped: values are integers with steps.
+        per_tier: every tier has the tensors anew.
         coder: name of the coder.
         streams: finished segments, instead of coding the values.
         extra: further pairs of the group map.
@@ -92,65 +121,165 @@ class Group:
 
     tensors: Sequence[Tensor]
     dtype: str = "f32"
+    bases: Sequence[str] = ()
     format: str = ""
+    stepped: bool = False
+    per_tier: bool = False
     coder: str = "none"
     streams: Sequence[bytes] | None = None
     extra: Sequence[tuple[Any, Any]] = ()
 
-    def kept(self, tensor: Tensor, tier: int) -> int:
-        """How many coefficients the tiers up to ``tier`` hold."""
-        return 0 if tier < 0 else len(tensor.values) if tensor.kept is None else tensor.kept[tier]
+    @property
+    def value_type(self) -> str:
+        """What exact values are."""
+        return self.format or self.dtype
 
-    def counts(self, tier: int) -> int:
-        """How many values the segment of ``tier`` has."""
-        return sum(len(run) for run in self._runs(tier))
+    @property
+    def tiered(self) -> bool:
+        """Whether every tier may have a segment."""
+        return self.per_tier or any(t.kept is not None or t.corners is not None for t in self.tensors)
 
-    def _runs(self, tier: int) -> list[Sequence[int]]:
-        if not self.format:
-            return [t.values if tier == 0 else () for t in self.tensors]
-        return [t.values[self.kept(t, tier - 1) : self.kept(t, tier)] for t in self.tensors]
+    @property
+    def offset_bits(self) -> int:
+        """The field *offsets*."""
+        return sum({1 << axis for t in self.tensors for axis in t.offsets})
+
+    def kinds(self, tensor: Tensor) -> list[str]:
+        """The basis of each axis of a tensor."""
+        given = self.bases or ("identity",)
+        return [given[min(axis, len(given) - 1)] for axis in range(len(tensor.meant))]
+
+    def blocks(self, tier: int) -> list[Block]:
+        """The values of a tier's segment."""
+        return [block for tensor in self.tensors for block in self._blocks_of(tensor, tier) if block.values]
+
+    def _blocks_of(self, tensor: Tensor, tier: int) -> Iterator[Block]:
+        if tensor.kept is not None:
+            yield _flat(False, tensor.values[tensor.kept[tier - 1] if tier else 0 : tensor.kept[tier]])
+            return
+        if tier and not self.tiered:
+            return
+        now = corner(tensor, tier)
+        before = corner(tensor, tier - 1) if tier and not self.per_tier else (0,) * len(now)
+        count = math.prod(tensor.meant)
+        for axis, offsets in sorted(tensor.offsets.items()):
+            start = tier * now[axis] if self.per_tier else 0
+            yield _flat(True, offsets[start + before[axis] : start + now[axis]])
+        if self.per_tier:
+            yield Block(False, now, list(tensor.values[tier * count : (tier + 1) * count]))
+        elif now:
+            last = tensor.corners[-1] if tensor.corners is not None else now
+            for shape, indices in slabs(before, now):
+                yield Block(False, shape, [tensor.values[flat(index, last)] for index in indices])
+        else:
+            yield Block(False, (), list(tensor.values) if tier == 0 else [])
 
     def segments(self, tiers: int) -> list[bytes]:
-        """The stored bytes in each tier."""
+        """The stored bytes in each tier that may have a segment."""
         if self.streams is not None:
             return [*self.streams]
-        fmt = self.format or self.dtype
-        if self.coder.startswith("range"):
-            model = rangecoder.Model(fmt, self.coder == "range-ctx")
-            return [rangecoder.encode(self._runs(t), model) if self.counts(t) else b"" for t in range(tiers)]
-        by = PLAIN_CODERS[self.coder]
-        plain = [store(fmt, [n for run in self._runs(t) for n in run]) for t in range(tiers)]
-        return [by(data) if data else b"" for data in plain]
+        every = [self.blocks(tier) for tier in range(tiers if self.tiered else 1)]
+        if self.coder in BYTE_CODERS:
+            plain = [store(self.value_type, [n for block in found for n in block.values]) for found in every]
+            return [BYTE_CODERS[self.coder](data) if data else b"" for data in plain]
+        # Of a group that is anew in every tier, only one segment is decoded.
+        encoders = [self.encoder() for _ in every] if self.per_tier else [self.encoder()] * len(every)
+        return [encode(found) if found else b"" for encode, found in zip(encoders, every, strict=True)]
+
+    def encoder(self) -> Callable[[Sequence[Block]], bytes]:
+        """What codes the group's segments, one after the other, by coder 3 or 4."""
+        integers = static.encode
+        if self.coder == "adaptive":
+            integers = adaptive.Models(self.offset_bits != 0, 16 if self.stepped else 4).encode
+        return integers if self.stepped else blocks.of_floats(self.value_type, integers)
 
     def tree(self, tiers: int) -> Map:
         """The group map."""
-        sizes = [len(data) for data in self.segments(tiers)]
-        fields: dict[Any, Any] = {
-            CODING: int(bool(self.format)),
-            DTYPE: DTYPES.index(self.dtype),
-            NAMES: front_coded([t.name for t in self.tensors]),
-            SHAPES: [list(t.shape) for t in self.tensors],
-            CODER: CODERS.index(self.coder),
-            SIZES: sizes if self.format else sizes[:1],
-        }
+        ts = self.tensors
+        fields: dict[Any, Any] = {DTYPE: DTYPES.index(self.dtype)}
+        if any(t.name for t in ts):
+            fields[NAMES] = front_coded([t.name for t in ts])
+        fields[SHAPES] = [list(t.shape) for t in ts]
+        if any(t.view is not None for t in ts):
+            fields[VIEWS] = [t.view if t.view is None else list(t.view) for t in ts]
+        if self.bases:
+            fields[KINDS] = [BASES.index(kind) for kind in self.bases]
+        if "stored" in self.bases:
+            fields[FACTORS] = [list(t.factors) for t in ts]
+        if "seeded" in self.bases:
+            fields[SEEDS] = [list(t.seeds) for t in ts]
+        if any(t.kept is not None for t in ts):
+            fields[KEPT] = [[t.kept[tier] for t in ts] for tier in range(tiers)]  # type: ignore[index]
+        if any(t.corners is not None for t in ts):
+            fields[CORNERS] = [[list(corner(t, tier)) for t in ts] for tier in range(tiers)]
+        if self.per_tier:
+            fields[PER_TIER] = 1
         if self.format:
-            fields[FORMAT] = FORMATS.index(self.format)
-            fields[KEPT] = [[self.kept(t, tier) for t in self.tensors] for tier in range(tiers)]
-            if self.format in INTEGERS:
-                fields[STEPS] = [t.step for t in self.tensors]
-            if any(t.view is not None for t in self.tensors):
-                fields[VIEWS] = [t.view if t.view is None else list(t.view) for t in self.tensors]
+            fields[FORMAT] = DTYPES.index(self.format)
+        if self.stepped:
+            fields[STEPS] = [t.step for t in ts]
+        if self.offset_bits:
+            fields[OFFSETS] = self.offset_bits
+        fields[CODER] = CODERS.index(self.coder)
+        fields[SIZES] = [len(data) for data in self.segments(tiers)]
         return Map([*fields.items(), *self.extra])
 
 
-def raw(name: str, dtype: str, shape: Sequence[int], values: Sequence[int], coder: str = "none") -> Group:
-    """A group of one ``raw`` tensor."""
+def corner(tensor: Tensor, tier: int) -> Shape:
+    """The corner of a tensor that has no ``kept``."""
+    return tensor.meant if tensor.corners is None else tensor.corners[tier]
+
+
+def flat(index: Index, shape: Shape) -> int:
+    """The place of an index in row-major order."""
+    place = 0
+    for i, n in zip(index, shape, strict=True):
+        place = place * n + i
+    return place
+
+
+def slabs(before: Shape, now: Shape) -> Iterator[tuple[Shape, Iterator[Index]]]:
+    """The entries of a corner that a smaller one does not have, as slabs: shape and indices (section 4)."""
+    for axis in range(len(now)):
+        ranges = [range(r) for r in now[:axis]]
+        ranges.append(range(before[axis], now[axis]))
+        ranges += [range(r) for r in before[axis + 1 :]]
+        if all(ranges):
+            yield [len(each) for each in ranges], itertools.product(*ranges)
+
+
+def _flat(offsets: bool, values: Sequence[int]) -> Block:
+    return Block(offsets, (len(values),), list(values))
+
+
+def raw(name: str, dtype: str, shape: Shape, values: Sequence[int], coder: str = "none") -> Group:
+    """A group of one plain tensor."""
     return Group([Tensor(name, shape, values)], dtype, coder=coder)
 
 
-def dct(name: str, fmt: str, shape: Sequence[int], values: Sequence[int], coder: str = "none", **more: Any) -> Group:
-    """A group of one ``dct`` tensor of dtype ``f32``; ``more`` are attributes of the tensor."""
-    return Group([Tensor(name, shape, values, **more)], "f32", fmt, coder)
+def dct(
+    name: str, fmt: str, shape: Shape, values: Sequence[int], coder: str = "none", dtype: str = "f32", **more: Any
+) -> Group:
+    """A group of one tensor of which the first coefficients of its DCT are kept, in tier 0 unless ``more`` says so.
+
+    Args:
+        name: its name.
+        fmt: number format of the coefficients, or ``q`` for integers with a step.
+        shape: its shape.
+        values: the coefficients.
+        coder: name of the coder; of integers it is ``adaptive``, if nothing else is said.
+        dtype: element type.
+        more: attributes of the tensor.
+    """
+    tensor = Tensor(name, shape, values, **{"kept": [len(values)], **more})
+    return spectral([tensor], fmt, coder, dtype)
+
+
+def spectral(tensors: Sequence[Tensor], fmt: str, coder: str = "none", dtype: str = "f32") -> Group:
+    """A group of tensors of which the first coefficients of their DCT are kept."""
+    if fmt == "q":
+        return Group(tensors, dtype, ["dct"], stepped=True, coder=coder if coder in ENTROPY else ENTROPY[0])
+    return Group(tensors, dtype, ["dct"], "" if fmt == dtype else fmt, coder=coder)
 
 
 def front_coded(names: Sequence[str]) -> list[Any]:
@@ -175,6 +304,7 @@ class File:
         metadata: its metadata; None leaves the field out.
         aliases: pairs of a name and its target; None leaves the field out.
         tiers: how many tiers it has; the field is left out if it is 1.
+        features: its features; None leaves the field out.
         extra: further pairs of the directory map.
         pack: makes bytes of the directory.
         deflate: makes the directory's stream; None stores it plain.
@@ -184,60 +314,52 @@ class File:
     metadata: dict[str, str] | None = None
     aliases: Sequence[tuple[str, str]] | None = None
     tiers: int = 1
+    features: Sequence[str] | None = None
     extra: Sequence[tuple[Any, Any]] = ()
     pack: Callable[[Any], bytes] = msgpack.pack
     deflate: Coder | None = None
 
-    def rows(self) -> dict[str, str]:
-        """Each raw tensor that has rows, and the name of the tensor that they are (section 4.1)."""
-        found = {}
-        named = {tensor.name: (group, tensor) for group in self.groups for tensor in group.tensors}
-        for name, (group, tensor) in named.items():
-            if self.tiers > 1 and f"{name}@tiers" in named:
-                other, rows = named[f"{name}@tiers"]
-                raw = not group.format and not other.format
-                if raw and group.dtype == other.dtype and [*rows.shape] == [self.tiers - 1, *tensor.shape]:
-                    found[name] = rows.name
-        return found
-
-    def row(self, name: str, tier: int) -> Sequence[int]:
-        """Row ``tier`` of the tensor called ``name``."""
-        [held] = [tensor for group in self.groups for tensor in group.tensors if tensor.name == name]
-        count = len(held.values) // (self.tiers - 1)
-        return held.values[tier * count : (tier + 1) * count]
+    @property
+    def factors(self) -> list[tuple[Group, Tensor]]:
+        """All factors, each with its group."""
+        return [(group, tensor) for group in self.groups for tensor in group.tensors if not tensor.name]
 
     def tree(self) -> Map:
         """The directory map."""
-        tree = Map([(GROUPS, [group.tree(self.tiers) for group in self.groups])])
-        if self.metadata is not None:
-            tree.append((METADATA, Map(self.metadata.items())))
-        if self.aliases is not None:
-            tree.append((ALIASES, [list(pair) for pair in self.aliases]))
+        tree = Map()
+        if self.features is not None:
+            tree.append((FEATURES, list(self.features)))
         if self.tiers != 1:
             tree.append((TIERS, self.tiers))
+        tree.append((GROUPS, [group.tree(self.tiers) for group in self.groups]))
+        if self.aliases is not None:
+            tree.append((ALIASES, [list(pair) for pair in self.aliases]))
+        if self.metadata is not None:
+            tree.append((METADATA, Map(self.metadata.items())))
         tree.extend(self.extra)
         return tree
 
+    def directory(self) -> bytes:
+        """The directory, inflated."""
+        return self.pack(self.tree())
+
     def head(self) -> bytes:
         """The bytes before the segments."""
-        directory = self.pack(self.tree())
+        directory = self.directory()
         return head(directory, deflated=self.deflate(directory) if self.deflate else None)
 
     def parts(self) -> list[list[bytes]]:
         """For each tier its segments with their checksums."""
-        stored = [group.segments(self.tiers) for group in self.groups]
-        return [
-            [segment(data[tier]) for group, data in zip(self.groups, stored, strict=True) if group.counts(tier)]
-            for tier in range(self.tiers)
-        ]
+        out: list[list[bytes]] = [[] for _ in range(self.tiers)]
+        for group in self.groups:
+            for tier, data in enumerate(group.segments(self.tiers)):
+                if group.blocks(tier):
+                    out[tier].append(segment(data))
+        return out
 
     def bytes(self, tiers: int | None = None) -> bytes:
         """The file, cut after ``tiers`` tiers."""
         return self.head() + b"".join(b"".join(part) for part in self.parts()[:tiers])
 
 
-def elements(file: File, group: Group, tier: int) -> list[bytes]:
-    """The element bytes of each tensor of a ``raw`` group, as a reader gives them at ``tier``."""
-    rows = file.rows() if tier < file.tiers - 1 else {}
-    values = [file.row(rows[t.name], tier) if t.name in rows else t.values for t in group.tensors]
-    return [store(group.dtype, each) for each in values]
+__all__ = ["FLOATS", "File", "Group", "Tensor", "dct", "front_coded", "head", "raw", "segment", "spectral"]

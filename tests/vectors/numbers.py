@@ -1,24 +1,30 @@
-"""Numbers and their bytes (specification, sections 3 and 7), and numbers to fill vectors with."""
+"""Numbers and their bytes (specification, sections 3 and 6), and numbers to fill vectors with."""
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Sequence
+from fractions import Fraction
 
 DTYPES = (
     *("bool", "u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64"),
-    *("f16", "bf16", "f32", "f64", "c64", "c128", "f8_e4m3", "f8_e5m2"),
+    *("f16", "bf16", "f32", "f64", "c64", "c128", "f8_e4m3", "f8_e5m2", "f8_e8m0"),
 )
-FORMATS = ("f32", "f16", "bf16", "i8", "i16", "i32")
-CODERS = ("none", "deflate", "zstd", "range", "range-ctx")
+CODERS = ("none", "deflate", "zstd", "adaptive", "static")
+BASES = ("identity", "dct", "stored", "seeded")
 BYTES = {
-    **dict.fromkeys(("bool", "u8", "i8", "f8_e4m3", "f8_e5m2"), 1),
+    **dict.fromkeys(("bool", "u8", "i8", "f8_e4m3", "f8_e5m2", "f8_e8m0"), 1),
     **dict.fromkeys(("u16", "i16", "f16", "bf16"), 2),
     **dict.fromkeys(("u32", "i32", "f32"), 4),
     **dict.fromkeys(("u64", "i64", "f64", "c64"), 8),
     "c128": 16,
 }
-INTEGERS = ("i8", "i16", "i32")
+FLOATS = ("f16", "bf16", "f32")
+"""Number formats, and what coders 3 and 4 take."""
+
+DIGITS = {"f16": (10, -14, 15), "bf16": (7, -126, 127), "f32": (23, -126, 127), "f64": (52, -1022, 1023)}
+"""Bits of the fraction, least and largest exponent of a normal number."""
 
 
 def store(fmt: str, numbers: Sequence[int]) -> bytes:
@@ -44,7 +50,31 @@ def bf16(*values: float) -> list[int]:
 
 def bits(fmt: str, *values: float) -> list[int]:
     """The stored numbers of values that are exact in ``fmt``."""
-    return [int(v) for v in values] if fmt in INTEGERS else {"f32": f32, "f16": f16, "bf16": bf16}[fmt](*values)
+    return {"f32": f32, "f16": f16, "bf16": bf16}[fmt](*values)
+
+
+def number(fmt: str, pattern: int) -> float:
+    """The value of the bits of a float."""
+    if fmt == "f16":
+        return float(struct.unpack("<e", pattern.to_bytes(2, "little"))[0])
+    if fmt == "f64":
+        return float(struct.unpack("<d", pattern.to_bytes(8, "little"))[0])
+    shift = 16 if fmt == "bf16" else 0
+    return float(struct.unpack("<f", (pattern << shift).to_bytes(4, "little"))[0])
+
+
+def rounded(fmt: str, value: float) -> int:
+    """The bits of the number of a float type that is nearest to a finite value, ties to even; overflow to infinity."""
+    fraction, least, most = DIGITS[fmt]
+    sign = int(struct.pack(">d", value)[0] >> 7)
+    exact = abs(Fraction(value))
+    exponent = min(max(math.frexp(value)[1] - 1, least), most + 1) if value else least
+    unit = Fraction(2) ** (exponent - fraction)
+    units = round(exact / unit)  # ties to even
+    # A number with `units` of the least exponent is subnormal below 2^fraction; a carry moves up by itself.
+    pattern = units + ((exponent - least) << fraction)
+    infinity = (most - least + 2) << fraction
+    return min(pattern, infinity) | sign << (8 * BYTES[fmt] - 1)
 
 
 def step(code: int) -> float:
@@ -52,18 +82,9 @@ def step(code: int) -> float:
     return (16 + code % 16) * 2.0 ** (code // 16 - 4)
 
 
-def canonical(fmt: str, numbers: Sequence[int], code: int = 0) -> list[float]:
-    """The canonical coefficients that stored numbers stand for, which are exact in binary32."""
-    if fmt in INTEGERS:
-        return [_to_binary32(n * step(code)) for n in numbers]
-    if fmt == "f16":
-        return [struct.unpack("<e", n.to_bytes(2, "little"))[0] for n in numbers]
-    shift = 16 if fmt == "bf16" else 0
-    return [struct.unpack("<f", (n << shift).to_bytes(4, "little"))[0] for n in numbers]
-
-
-def _to_binary32(value: float) -> float:
-    return struct.unpack("<f", struct.pack("<f", value))[0]  # type: ignore[no-any-return]
+def multiple(q: int, code: int) -> float:
+    """q · step(code), rounded to binary32."""
+    return number("f32", rounded("f32", q * step(code)))
 
 
 def noise(count: int, most: int = 1000, seed: int = 1) -> list[int]:
@@ -77,9 +98,15 @@ def noise(count: int, most: int = 1000, seed: int = 1) -> list[int]:
 
 
 def spectrum(fmt: str, count: int, seed: int = 1) -> list[int]:
-    """Stored numbers of ``fmt`` that shrink along the order as a spectrum's do."""
-    most = {"i8": 100, "i16": 20000, "i32": 10**9}.get(fmt, 255)
-    raw = noise(count, most, seed)
-    if fmt in INTEGERS:
-        return [n // (1 + i // 2) for i, n in enumerate(raw)]
-    return bits(fmt, *(n / 64 / 2 ** (i // 4) for i, n in enumerate(raw)))
+    """Stored numbers of ``fmt`` that shrink along the order as a spectrum's do; ``q`` are integers."""
+    if fmt == "q":
+        return [n // (1 + i // 2) for i, n in enumerate(noise(count, 300, seed))]
+    return bits(fmt, *(n / 64 / 2 ** (i // 4) for i, n in enumerate(noise(count, 255, seed))))
+
+
+def weights(fmt: str, count: int, seed: int = 1) -> list[int]:
+    """Stored numbers of ``fmt`` as those of a layer are; ``q`` are integers, many of them 0."""
+    raw = noise(count, 1 << 20, seed)
+    if fmt == "q":
+        return [int(n / (1 << 17)) ** 3 // 16 for n in raw]
+    return bits(fmt, *(int(n >> 13) / 512 for n in raw))

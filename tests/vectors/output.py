@@ -1,4 +1,4 @@
-"""All files of ``spec/vectors`` that are made: the vectors, ``vectors.json`` and ``scheduling.json``."""
+"""All files of ``spec/vectors`` that are made: the vectors and ``vectors.json``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from tests.vectors import faulty, scheduling, valid
+from tests.vectors import faulty, realistic, valid
 from tests.vectors.entries import Entry, Vector
 
 INDEX: Final = "vectors.json"
@@ -26,7 +26,6 @@ def contents() -> dict[str, bytes]:
     if len(set(names)) != len(names):
         raise ValueError("two vectors have the same name")
     files[INDEX] = index(good, bad)
-    files[scheduling.FILE] = scheduling.contents()
     return files
 
 
@@ -35,6 +34,8 @@ def index(good: Sequence[Vector], bad: Sequence[Vector]) -> bytes:
     parts = [
         f'{{\n"version": 1,\n"budget": {BUDGET},\n"valid": [\n',
         _lines(good),
+        '\n],\n"generated": [\n',
+        _line(realistic.entry()),
         '\n],\n"faulty": [\n',
         _lines(bad),
         "\n]\n}\n",

@@ -1,4 +1,4 @@
-"""The range coder's writing side (specification, section 9), with one big integer for the whole stream.
+"""The range coder's writing side (specification, section 10.1), with one big integer for the whole stream.
 
 A stream is a number: it lies in [low, low + range) of the last step, and any number there, written with enough bytes,
 decodes to the same values. Which of them is taken is up to the caller.
@@ -6,12 +6,27 @@ decodes to the same values. Which of them is taken is up to the caller.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
-CLASS_BITS = {"f32": 8, "f16": 5, "bf16": 8, "i8": 4, "i16": 5, "i32": 6}
-MANTISSA_BITS = {"f32": 23, "f16": 10, "bf16": 7}
-Context = list[int]
+
+@dataclass
+class Counter:
+    """What is known of a bit.
+
+    Attributes:
+        p: probability of a 1 in parts of 2^-22.
+        n: how many bits it is worth.
+    """
+
+    p: int
+    n: int
+
+    def learn(self, b: int) -> None:
+        """Take a bit into account."""
+        rate = 131072 // (2 * self.n + 3)
+        self.p += ((2**22 - self.p) * rate >> 16) if b else -(self.p * rate >> 16)
+        self.n = min(self.n + 1, 255)
 
 
 @dataclass
@@ -30,19 +45,15 @@ class Stream:
     shifts: int = 0
     odd: tuple[int, int] | None = None
 
-    def bit(self, context: Context, b: int) -> None:
-        """Code ``b`` with the adaptive probability of ``context``, which is [p, n]."""
-        p, n = context
-        bound = (self.range >> 16) * p
-        rate = 65536 // (n + 2)
+    def bit(self, counter: Counter, b: int) -> None:
+        """Code ``b`` with the probability of ``counter``."""
+        bound = (self.range >> 16) * (counter.p >> 6 | 8)
         if b:
             self.range = bound
-            context[0] = p + (((65536 - p) * rate) >> 16)
         else:
             self.low += bound
             self.range -= bound
-            context[0] = p - ((p * rate) >> 16)
-        context[1] = min(n + 1, 254)
+        counter.learn(b)
         self._normalize()
 
     def direct(self, b: int) -> None:
@@ -95,57 +106,3 @@ def lowest(stream: Stream) -> int:
 def highest(stream: Stream) -> int:
     """The last number of the interval."""
     return stream.low + stream.range - 1
-
-
-@dataclass
-class Model:
-    """The contexts of one group.
-
-    Attributes:
-        fmt: number format.
-        neighbours: whether the coder is ``range-ctx``.
-    """
-
-    fmt: str
-    neighbours: bool = False
-    _tree: dict[tuple[int, int], Context] = field(default_factory=dict)
-    _top: dict[tuple[int, int], Context] = field(default_factory=dict)
-
-    def put(self, stream: Stream, sign: int | None, c: int, mantissa: int, bits: int, where: int = 0) -> None:
-        """Code one number by its parts, also one that its format does not have."""
-        width = CLASS_BITS[self.fmt]
-        node = 1
-        for shift in range(width - 1, -1, -1):
-            b = c >> shift & 1
-            stream.bit(self._tree.setdefault((where, node), [32768, 0]), b)
-            node = 2 * node + b
-        if sign is not None:
-            stream.direct(sign)
-        if bits:
-            stream.bit(self._top.setdefault((where, c), [32768, 0]), mantissa >> (bits - 1))
-            stream.number(mantissa & ((1 << (bits - 1)) - 1), bits - 1)
-
-    def put_run(self, stream: Stream, numbers: Iterable[int]) -> None:
-        """Code the numbers of one tensor in one segment: integers, or the bits of floats."""
-        c1 = c2 = 0
-        for number in numbers:
-            sign, c, mantissa, bits = parts(self.fmt, number)
-            self.put(stream, sign, c, mantissa, bits, (c1 + c2 + 1) // 2 if self.neighbours else 0)
-            c1, c2 = c, c1
-
-
-def parts(fmt: str, number: int) -> tuple[int | None, int, int, int]:
-    """Sign, class, mantissa and the mantissa's bits of a number of ``fmt``."""
-    if fmt in MANTISSA_BITS:
-        m, w = MANTISSA_BITS[fmt], CLASS_BITS[fmt]
-        return number >> (m + w), number >> m & ((1 << w) - 1), number & ((1 << m) - 1), m
-    c = abs(number).bit_length()
-    return (None, 0, 0, 0) if c == 0 else (int(number < 0), c, abs(number) - (1 << (c - 1)), c - 1)
-
-
-def encode(runs: Sequence[Iterable[int]], model: Model) -> bytes:
-    """The segment of several tensors' numbers."""
-    stream = Stream()
-    for run in runs:
-        model.put_run(stream, run)
-    return stream.finish()

@@ -1,4 +1,4 @@
-"""Zigzag order and reference weights (specification, sections 5 and 6), as their definitions read.
+"""Zigzag order, bases and reference weights (specification, sections 5, 7 and 8), as their definitions read.
 
 Weights are sums of products in decimal numbers of 40 digits, rounded once to binary64, so that they are the same on
 every machine.
@@ -10,7 +10,7 @@ import decimal
 import functools
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 CONTEXT = decimal.Context(prec=40, Emin=-(10**6), Emax=10**6)
@@ -18,8 +18,12 @@ PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459")
 SAMPLE = 64
 """So many weights of a larger tensor are written down."""
 
+Index = tuple[int, ...]
+Column = Callable[[int], Sequence[Decimal]]
+"""U[x, i] for all x, by i."""
 
-def zigzag(shape: Sequence[int], k: int) -> list[tuple[int, ...]]:
+
+def zigzag(shape: Sequence[int], k: int) -> list[Index]:
     """The first ``k`` multi-indices: all of a corner that is large enough, sorted by sum and then by themselves."""
     reach = 1
     while math.prod(min(n, reach) for n in shape) < k or _below(shape, reach) < k:
@@ -36,27 +40,39 @@ def _below(shape: Sequence[int], reach: int) -> int:
     return sum(counts)
 
 
-def weights(shape: Sequence[int], coefficients: Sequence[float]) -> list[Decimal]:
-    """All weights of ``shape`` in row-major order."""
-    indices = zigzag(shape, len(coefficients))
-    exact = [Decimal(c) for c in coefficients]
+def weights(core: Mapping[Index, float], lengths: Sequence[int], columns: Sequence[Column]) -> list[Decimal]:
+    """All elements in row-major order of the tensor that a core and its bases are.
+
+    Args:
+        core: its entries.
+        lengths: the view.
+        columns: the basis of each axis.
+    """
     with decimal.localcontext(CONTEXT):
-        # Sum over the last axis for coefficients that share the other indices, then go on to the axis before.
-        partial: dict[tuple[int, ...], list[Decimal]] = {i: [c] for i, c in zip(indices, exact, strict=True)}
-        for n in reversed(shape):
-            sums: dict[tuple[int, ...], list[Decimal]] = {}
+        # Sum over the last axis for entries that share the other indices, then go on to the axis before.
+        partial: dict[Index, list[Decimal]] = {index: [Decimal(value)] for index, value in core.items()}
+        for column in reversed(columns):
+            sums: dict[Index, list[Decimal]] = {}
             for index, inner in partial.items():
                 *before, i = index
-                column = basis(n, i)
-                grown = [u * w for u in column for w in inner]
+                grown = [u * w for u in column(i) for w in inner]
                 key = tuple(before)
                 sums[key] = [a + b for a, b in zip(sums[key], grown, strict=True)] if key in sums else grown
             partial = sums
-        return partial.get((), [Decimal(0)] * math.prod(shape))
+        return partial.get((), [Decimal(0)] * math.prod(lengths))
 
 
-def basis(n: int, i: int) -> list[Decimal]:
-    """U_n[x, i] for all x."""
+def identity(n: int) -> Column:
+    """Ones where x = i."""
+    return lambda i: [Decimal(int(x == i)) for x in range(n)]
+
+
+def cosines(n: int) -> Column:
+    """The orthonormal DCT-II."""
+    return functools.lru_cache(maxsize=None)(lambda i: _cosines(n, i))
+
+
+def _cosines(n: int, i: int) -> list[Decimal]:
     with decimal.localcontext(CONTEXT):
         if i == 0:
             return [(1 / Decimal(n)).sqrt()] * n

@@ -10,12 +10,13 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
-from frformat import zigzag
-from frformat.torch.factorization.cost import Cost, Run, Surroundings, choices, cost
-from frformat.torch.factorization.factors import KINDS, Axes, Factors, Sides
-from frformat.torch.factorization.layers import Factored, FactoredConvolution, FactoredLinear
+from frformat.spectral import zigzag
+from frformat.torch.factorization.hooks import is_watched
 from frformat.torch.factorization.sources import Weight
 from frformat.torch.factorization.summary import LayerSummary
+from frformat.torch.lowrank.cost import Cost, Run, Surroundings, estimate
+from frformat.torch.lowrank.factors import KINDS, Axes, Factors, Modes
+from frformat.torch.lowrank.layers import Factored, FactoredConvolution, FactoredLinear
 
 Preference = Literal["speed", "memory"]
 
@@ -43,11 +44,11 @@ class Candidate:
     problem: str
 
     @property
-    def options(self) -> list[Sides]:
+    def options(self) -> list[Modes]:
         """Which bases may be factors; the last option has all."""
-        return [] if self.factors is None else choices(self.factors)
+        return [] if self.factors is None else self.factors.choices()
 
-    def make(self, sides: Sides) -> Factored:
+    def make(self, modes: Modes) -> Factored:
         """The layer on factors."""
         assert self.factors is not None
         given: Any = self.layer.bias
@@ -55,36 +56,40 @@ class Candidate:
         weight = self.weight.coefficients
         ranks = {len(run.before) for run in self.runs}
         if isinstance(self.layer, nn.Linear):
-            made: Factored = FactoredLinear(weight, bias, self.factors, sides)
+            made: Factored = FactoredLinear(weight, bias, self.factors, modes)
         else:
-            made = FactoredConvolution(self.layer, weight, bias, self.factors, sides)  # type: ignore[arg-type]
+            made = FactoredConvolution(self.layer, weight, bias, self.factors, modes)  # type: ignore[arg-type]
             ranks &= {len(self.weight.shape)}  # else it is called without a batch
         made.rank = ranks.pop() if len(ranks) == 1 else None
+        for name, value in vars(self.layer).items():  # such as in_features, which others may ask for
+            if not name.startswith("_") and not hasattr(made, name):
+                setattr(made, name, value)
         return made.eval()
 
     def choose(self, around: Surroundings, prefer: Preference) -> LayerSummary:
         """Decide by cost."""
 
-        def total(sides: Sides | None) -> Cost:
+        def total(modes: Modes | None) -> tuple[Cost, tuple[float, float]]:
+            """What all runs take, and what counts of it."""
             size = self.weight.coefficients.element_size()
-            first, *others = (cost(self.layer, self.factors, sides, run, around, size) for run in self.runs)
-            return sum(others, first)
-
-        def key(cost: Cost) -> tuple[float, float]:
-            return (cost.effort, cost.peak_bytes) if prefer == "speed" else (cost.weight_bytes, cost.effort)
+            runs = [estimate(self.layer, self.factors, modes, run, around, size) for run in self.runs]
+            cost, effort = Cost.of_runs([run.cost for run in runs]), sum(run.effort for run in runs)
+            return cost, (effort, cost.peak_bytes) if prefer == "speed" else (cost.weight_bytes, effort)
 
         kind, kept = type_before_parametrizations(self.layer).__name__, len(self.weight.coefficients)
         box = zigzag.box(self.weight.view or self.weight.shape, kept)
         fixed = (self.name, kind, self.weight.shape, kept, box)
-        rebuilt = total(None) if self.runs else None
-        if rebuilt is None or not self.options:
+        if not self.runs:
+            return LayerSummary(*fixed, None, self.problem, None, None)
+        rebuilt, limit = total(None)
+        if not self.options:
             return LayerSummary(*fixed, None, self.problem, rebuilt, None)
-        costs = {sides: total(sides) for sides in self.options}
-        best = min(costs, key=lambda sides: key(costs[sides]))
-        pays = key(costs[best]) < key(rebuilt)
-        ratio, what = key(costs[best])[0] / key(rebuilt)[0], {"speed": "time", "memory": "memory"}[prefer]
+        costs = {modes: total(modes) for modes in self.options}
+        best = min(costs, key=lambda modes: costs[modes][1])
+        factored, key = costs[best]
+        pays, ratio, what = key < limit, key[0] / limit[0], {"speed": "time", "memory": "memory"}[prefer]
         why = f"{ratio:.2g} × the {what} expected" if pays else f"factors would take {ratio:.2g} × the {what} expected"
-        return LayerSummary(*fixed, best if pays else None, why, rebuilt, costs[best])
+        return LayerSummary(*fixed, best if pays else None, why, rebuilt, factored)
 
 
 def find_candidates(
@@ -99,6 +104,8 @@ def find_candidates(
         factors, problem = None, ""
         if kind not in KINDS:
             problem = f"no factors are known of {kind.__name__}"
+        elif is_watched(layer):
+            problem = "it has hooks, or a forward method of its own"
         elif isinstance(calls, str):
             problem = calls
         elif weight.coefficients.dtype not in DTYPES:
@@ -108,9 +115,8 @@ def find_candidates(
         elif (axes := Axes.of(weight.shape, weight.view)) is None:
             problem = f"its view {list(weight.view or ())} joins the first axis with others"
         else:
-            kept, transposed = len(weight.coefficients), bool(getattr(layer, "transposed", False))
-            box = zigzag.box(axes.lengths, kept)
-            factors = Factors(weight.shape, axes, kept, box, transposed)
-            problem = "" if choices(factors) else "no axis of channels has fewer coefficients than channels"
+            transposed = bool(getattr(layer, "transposed", False))
+            factors = Factors.of(weight.shape, axes, len(weight.coefficients), transposed)
+            problem = "" if factors.choices() else "no axis of channels has fewer coefficients than channels"
         whole = calls if isinstance(calls, list) and kind in KINDS else []
         yield Candidate(name, layer, weight, whole, factors, problem)

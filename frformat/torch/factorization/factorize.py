@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Mapping
 
 from torch import nn
 
 import frformat
-from frformat import limits
+from frformat.format import limits
 from frformat.torch.factorization.candidates import Preference, find_candidates
-from frformat.torch.factorization.cost import Surroundings
 from frformat.torch.factorization.fusion import Fusion
 from frformat.torch.factorization.fusion import fuse as fuse_layers
+from frformat.torch.factorization.hooks import copied
 from frformat.torch.factorization.runs import find_runs, replaced
 from frformat.torch.factorization.sources import Weight, from_file, from_model, load_rest
 from frformat.torch.factorization.summary import LayerSummary, Summary, attach
-from frformat.torch.regularization import unregularize
+from frformat.torch.lowrank.cost import Surroundings
+from frformat.torch.regularization import spectral_tensors, unregularize
 from frformat.torch.regularization.views import Example
 
 StrPath = str | os.PathLike[str]
@@ -37,7 +37,7 @@ def factorize(
 
     A convolution becomes 1×1 → small core → 1×1, a linear layer two or three thin products. Where factors would cost
     more than the rebuilt weight, that is used; :func:`summary` says which, why, and what each layer costs. With
-    ``fuse``, values between layers stay thin (see :mod:`frformat.torch.factorization.algebra`): batch normalization is
+    ``fuse``, values between layers stay thin (see :mod:`frformat.torch.lowrank.algebra`): batch normalization is
     folded into bases, and all channels exist only for a block of pixels at a time, on their way through an activation
     and a pooling.
 
@@ -47,8 +47,12 @@ def factorize(
     >>> factored = factorize(skeleton, images[:1], "unet.frz")
     >>> print(summary(factored))
 
-    The model given is left as it is. The result is in evaluation mode, keeps the names of parameters and buffers, and
-    holds the coefficients of a factored layer as its ``weight``, of shape (k,): ``load_state_dict`` takes others.
+    The model given is left as it is. Hooks, and forward methods of single modules, go on working in the result: layers
+    that have such are not replaced, and models of whose parts some have are not fused.
+
+    The result is in evaluation mode, keeps the names of parameters and buffers, and holds the coefficients of a
+    factored layer as its ``weight``, of shape (k,): ``load_state_dict`` and :func:`frformat.torch.load_model` take
+    others, and :func:`frformat.torch.save_model` writes them as what they are.
     Without ``fuse`` the result is the model with other layers and can be trained further; a fused one is for inference:
     normalization is as in evaluation mode for good, ``train()`` changes nothing.
 
@@ -71,12 +75,12 @@ def factorize(
     """
     if prefer not in ("speed", "memory"):
         raise ValueError(f"prefer={prefer!r} is neither 'speed' nor 'memory'")
-    net = copy.deepcopy(model).eval()
+    net = copied(model).eval()
     if weights is None:
         given = from_model(net)
-        if not given:
+        if not spectral_tensors(net):
             raise ValueError(
-                f"{type(model).__name__} has no regularized layer: regularize() it, or name an .frz file as weights"
+                f"{type(model).__name__} has no regularized tensor: regularize() it, or name an .frz file as weights"
             )
         net, layers = _factor(net, example, given, fuse, prefer)
     else:
@@ -102,5 +106,5 @@ def _factor(
         net = replaced(net, {new: old for old, new in best.items()})
     summaries = [each.choose(around[each.name], prefer) for each in candidates]
     chosen = zip(candidates, summaries, strict=True)
-    net = replaced(net, {each.layer: each.make(summary.sides) for each, summary in chosen if summary.sides})
+    net = replaced(net, {each.layer: each.make(summary.modes) for each, summary in chosen if summary.modes})
     return unregularize(net), summaries

@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from frformat.torch.factorization import algebra
-from frformat.torch.factorization.stream import stream
+from frformat.torch.lowrank import algebra
+from frformat.torch.lowrank.stream import Pass, stream
 
 
 @torch.jit.interface
 class Operations(nn.Module):
-    """What an exported network calls; see :mod:`frformat.torch.factorization.algebra` and :func:`stream`."""
+    """What an exported network calls; see :mod:`frformat.torch.lowrank.algebra` and :func:`stream`."""
 
     def cosines(self, n: int, r: int, double: bool) -> Tensor:  # noqa: D102
         pass
@@ -30,16 +30,7 @@ class Operations(nn.Module):
     def homogeneous(self, basis: Tensor, bias: Tensor | None) -> Tensor:  # noqa: D102
         pass
 
-    def convolve(  # noqa: D102
-        self,
-        x: Tensor,
-        core: Tensor,
-        stride: list[int],
-        padding: list[int],
-        dilation: list[int],
-        transposed: bool,
-        output_padding: list[int],
-    ) -> Tensor:
+    def convolve(self, x: Tensor, core: Tensor, how: algebra.Geometry) -> Tensor:  # noqa: D102
         pass
 
     def multiply(self, x: Tensor, core: Tensor) -> Tensor:  # noqa: D102
@@ -59,17 +50,7 @@ class Operations(nn.Module):
     ) -> Tensor:
         pass
 
-    def stream(  # noqa: D102
-        self,
-        z: Tensor,
-        basis: Tensor,
-        activation: str,
-        limits: list[float],
-        projections: list[Tensor],
-        pooled: list[bool],
-        window: list[int],
-        last: bool,
-    ) -> list[Tensor]:
+    def stream(self, z: Tensor, basis: Tensor, how: Pass) -> list[Tensor]:  # noqa: D102
         pass
 
 
@@ -89,17 +70,8 @@ class Implementation(nn.Module):
         return algebra.homogeneous(basis, bias)
 
     @torch.jit.export
-    def convolve(  # noqa: D102
-        self,
-        x: Tensor,
-        core: Tensor,
-        stride: list[int],
-        padding: list[int],
-        dilation: list[int],
-        transposed: bool,
-        output_padding: list[int],
-    ) -> Tensor:
-        return algebra.convolve(x, core, stride, padding, dilation, transposed, output_padding)
+    def convolve(self, x: Tensor, core: Tensor, how: algebra.Geometry) -> Tensor:  # noqa: D102
+        return algebra.convolve(x, core, how)
 
     @torch.jit.export
     def multiply(self, x: Tensor, core: Tensor) -> Tensor:  # noqa: D102
@@ -124,18 +96,8 @@ class Implementation(nn.Module):
         return algebra.normalize(basis, mean, variance, weight, bias, eps)
 
     @torch.jit.export
-    def stream(  # noqa: D102
-        self,
-        z: Tensor,
-        basis: Tensor,
-        activation: str,
-        limits: list[float],
-        projections: list[Tensor],
-        pooled: list[bool],
-        window: list[int],
-        last: bool,
-    ) -> list[Tensor]:
-        return stream(z, basis, activation, limits, projections, pooled, window, last)
+    def stream(self, z: Tensor, basis: Tensor, how: Pass) -> list[Tensor]:  # noqa: D102
+        return stream(z, basis, how)
 
 
 FUNCTIONS = {getattr(algebra, name, stream): name for name in vars(Implementation) if not name.startswith("_")}

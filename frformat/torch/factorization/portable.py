@@ -8,12 +8,12 @@ import warnings
 import torch
 from torch import fx, nn
 
-from frformat.torch.factorization import algebra
-from frformat.torch.factorization.layers import SPECTRA, Factored, spectra
+from frformat.torch.lowrank import algebra
+from frformat.torch.lowrank.layers import CODED, Factored, coded
 
 
 def portable(model: nn.Module) -> nn.Module:
-    """A fused model that ``torch.jit.script``, ``torch.export`` and :func:`frformat.mobile.export_mobile` take.
+    """A fused model that ``torch.jit.script``, ``torch.export`` and ``export_mobile`` take.
 
     Its parameters and persistent buffers are those of the model, by the same names and shapes: coefficients in zigzag
     order, as an ``.frz`` file has them, for factored layers, and rebuilt tensors for all else; a skeleton of it tells
@@ -68,7 +68,7 @@ def portable(model: nn.Module) -> nn.Module:
         node.replace_all_uses_with(table)
         graph.erase_node(node)
     out = _with_calls(model, graph)
-    out.meta[SPECTRA] = spectra(model)
+    out.meta[CODED] = coded(model)
     return out
 
 

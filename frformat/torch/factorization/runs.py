@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from functools import cache
 from typing import Any
 
 import torch
@@ -11,15 +13,20 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 from torch.utils._pytree import tree_map_only
-from torch.utils.hooks import RemovableHandle
 
-from frformat.torch.factorization.cost import Run
+from frformat.torch.factorization.hooks import CALLED, without_hooks
+from frformat.torch.lowrank.cost import Run
 from frformat.torch.regularization import Spectral
 from frformat.torch.regularization.views import Example
+
+INSIDE = "_runs_now"
+"""How many calls of a stand-in's forward method are under way."""
 
 
 def find_runs(model: nn.Module, example: Example, layers: Iterable[nn.Module]) -> dict[nn.Module, list[Run] | str]:
     """Run a model on the meta device, where tensors have shapes but no elements.
+
+    Where that is not possible, it is run as it is. Its hooks are called only if it does not run without them.
 
     Args:
         model: any module, in evaluation mode.
@@ -32,43 +39,21 @@ def find_runs(model: nn.Module, example: Example, layers: Iterable[nn.Module]) -
     Raises:
         ValueError: the model does not run on the example.
     """
-    found: dict[nn.Module, list[Run] | str] = {layer: [] for layer in layers}
-    light = {module: _without_parametrizations(module) for module in model.modules() if is_parametrized(module)}
-
-    def watch(layer: nn.Module) -> None:
-        def note(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-            runs = found[layer]
-            if len(args) != 1 or kwargs:
-                found[layer] = "it is called with more than its input"
-            elif isinstance(runs, list):
-                runs.append(Run(tuple(args[0].shape), tuple(output.shape)))
-
-        both = {layer, light.get(layer, layer)}
-        hooks.extend(each.register_forward_hook(note, with_kwargs=True) for each in both)
-
-    hooks: list[RemovableHandle] = []
-    for layer in found:
-        watch(layer)
-    try:
-        _run_without_elements(replaced(model, light), example)
-    except Exception as error:  # whatever it does with elements that are not there
-        replaced(model, {new: old for old, new in light.items()})
-        if any(tensor.is_meta for tensor in (*model.parameters(), *model.buffers())):
-            raise ValueError(
-                f"{type(model).__name__} does not run on the example without elements ({error}): "
-                "give it elements, model.to_empty(device='cpu')"
-            ) from error
-        found.update({layer: [] for layer in found})
+    layers = list(layers)
+    problems: list[Exception] = []
+    elements = not any(tensor.is_meta for tensor in (*model.parameters(), *model.buffers()))
+    for meta, seen in ((True, False), (True, True), (False, True)):
+        if not (meta or elements):
+            break
+        watch = _Watch(model, layers, meta)
         try:
-            with torch.no_grad():
-                _call(model, example)
-        except Exception as failure:  # whatever it does with this one
-            raise ValueError(f"{type(model).__name__} does not run on the example: {failure}") from failure
-    finally:
-        for hook in hooks:
-            hook.remove()
-        replaced(model, {new: old for old, new in light.items()})
-    return {layer: runs or "the example does not reach it" for layer, runs in found.items()}
+            with watch, nullcontext() if seen else without_hooks(watch.model):
+                watch.run(example)
+            return watch.runs()
+        except Exception as error:  # whatever it does with this example, or with elements that are not there
+            problems.append(error)
+    kind, advice = type(model).__name__, "" if elements else "; make the model on the CPU if it looks at values"
+    raise ValueError(f"{kind} does not run on the example: {problems[-1]}{advice}") from problems[-1]
 
 
 def replaced(model: nn.Module, others: Mapping[nn.Module, nn.Module]) -> nn.Module:
@@ -80,32 +65,117 @@ def replaced(model: nn.Module, others: Mapping[nn.Module, nn.Module]) -> nn.Modu
     return others.get(model, model)
 
 
-def _without_parametrizations(module: nn.Module) -> nn.Module:
-    """A module with tensors on the meta device for those that it makes itself."""
-    held: Any = module.parametrizations
-    spectral = {name: each[0] for name, each in held.items() if isinstance(each[0], Spectral)}
-    shapes = {name: spectral[name].shape if name in spectral else getattr(module, name).shape for name in held}
-    kind: Any = type_before_parametrizations(module)
-    light: nn.Module = kind.__new__(kind)
-    light.__dict__ = {**module.__dict__, "_forward_hooks": OrderedDict(), "_forward_hooks_with_kwargs": OrderedDict()}
-    light._modules = {name: child for name, child in module._modules.items() if name != "parametrizations"}
-    made: dict[str, nn.Parameter | None]
-    made = {name: nn.Parameter(torch.empty(shape, device="meta"), False) for name, shape in shapes.items()}
-    light._parameters = {**module._parameters, **made}
-    return light
+class _Watch:
+    """Stand-ins for layers and for all that is parametrized, which note how they are used; in the model for a while.
+
+    Attributes:
+        model: the model with them.
+    """
+
+    def __init__(self, model: nn.Module, layers: Iterable[nn.Module], meta: bool) -> None:
+        self._meta = meta
+        self._found: dict[nn.Module, list[Run] | str] = {layer: [] for layer in layers}
+        parametrized = [module for module in model.modules() if is_parametrized(module)]
+        self._stand_ins = {module: self._stand_in(module) for module in {**self._found, **dict.fromkeys(parametrized)}}
+        for each in self._stand_ins.values():  # whose parts may have some, too
+            each._modules = {name: self._stand_ins.get(child, child) for name, child in each._modules.items()}  # type: ignore[arg-type]
+        self.model = self._stand_ins.get(model, model)
+        self._places = [
+            (module, name, child)
+            for module in model.modules()
+            for name, child in module._modules.items()
+            if child in self._stand_ins
+        ]
+
+    def __enter__(self) -> _Watch:
+        for module, name, child in self._places:
+            module._modules[name] = self._stand_ins[child]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for module, name, child in self._places:
+            module._modules[name] = child
+
+    def run(self, example: Example) -> None:
+        """Run the model."""
+        if not self._meta:
+            with torch.no_grad():
+                return _call(self.model, example)
+        state = {**dict(self.model.named_parameters()), **dict(self.model.named_buffers())}
+
+        def call(*args: Any, **kwargs: Any) -> None:
+            functional_call(self.model, _without_elements(state), args, kwargs)
+
+        with torch.no_grad(), torch.device("meta"):
+            return _call(call, _without_elements(example))
+
+    def runs(self) -> dict[nn.Module, list[Run] | str]:
+        """See :func:`find_runs`."""
+        return {layer: found or "the example does not reach it" for layer, found in self._found.items()}
+
+    def _stand_in(self, module: nn.Module) -> nn.Module:
+        """A module of the same class with plain tensors for those that it makes itself."""
+        plain: Any = type_before_parametrizations(module)
+        held: Any = module.parametrizations if is_parametrized(module) else {}
+        kind = _noting(plain) if module in self._found else plain
+        stand_in: nn.Module = kind.__new__(kind)
+        stand_in.__dict__ = {**module.__dict__, **{name: OrderedDict() for name in CALLED}}
+        stand_in._modules = {name: child for name, child in module._modules.items() if name != "parametrizations"}
+        with torch.no_grad():
+            made = {name: self._plain(module, name, each[0]) for name, each in held.items()}
+        stand_in._parameters = {**module._parameters, **made}
+        if module in self._found:
+            stand_in.__dict__ |= {INSIDE: 0, "_note_run": self._noter(module), "_note_use": self._denier(module)}
+        return stand_in
+
+    def _plain(self, module: nn.Module, name: str, spectral: object) -> nn.Parameter:
+        """What a parametrization makes."""
+        if self._meta and isinstance(spectral, Spectral):
+            return nn.Parameter(torch.empty(spectral.shape, device="meta"), False)
+        return nn.Parameter(getattr(module, name).detach(), False)
+
+    def _noter(self, layer: nn.Module) -> Callable[..., None]:
+        def note(args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+            runs = self._found[layer]
+            if len(args) != 1 or kwargs:
+                self._found[layer] = "it is called with more than its input"
+            elif isinstance(runs, list):
+                runs.append(Run(tuple(args[0].shape), tuple(output.shape)))
+
+        return note
+
+    def _denier(self, layer: nn.Module) -> Callable[[], None]:
+        def deny() -> None:
+            self._found[layer] = "its weight is used by others than the layer, too"
+
+        return deny
 
 
-def _run_without_elements(model: nn.Module, example: Example) -> None:
-    state = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+@cache
+def _noting(kind: type[nn.Module]) -> type[nn.Module]:
+    """A kind of layer that notes its calls, and uses of its weight by others than itself."""
+    base: Any = kind
 
-    def call(*args: Any, **kwargs: Any) -> None:
-        functional_call(model, _meta(state), args, kwargs)
+    class Noting(base):  # type: ignore[misc]
+        def forward(self, *args: Any, **kwargs: Any) -> Any:
+            self.__dict__[INSIDE] += 1
+            try:
+                output = super().forward(*args, **kwargs)
+            finally:
+                self.__dict__[INSIDE] -= 1
+            self._note_run(args, kwargs, output)
+            return output
 
-    with torch.no_grad(), torch.device("meta"):
-        _call(call, _meta(example))
+        @property
+        def weight(self) -> Any:
+            if not self.__dict__[INSIDE]:
+                self._note_use()
+            return self._parameters["weight"]
+
+    return Noting
 
 
-def _meta(value: Any) -> Any:
+def _without_elements(value: Any) -> Any:
     return tree_map_only(Tensor, lambda tensor: tensor.to("meta"), value)
 
 

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from frformat import FrzFile
-from frformat.torch.factorization.layers import Factored
+from frformat.checkpoints.torch_tensors import to_torch
+from frformat.torch.lowrank.layers import Factored
 from frformat.torch.models import MismatchError
 from frformat.torch.regularization import Spectral
-from frformat.torch.tensors import to_torch
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def from_file(model: nn.Module, file: FrzFile) -> dict[nn.Module, Weight]:
     tied: dict[str, nn.Parameter] = {}
     for path, module in model.named_modules():
         name, own = f"{path}.weight" if path else "weight", getattr(module, "weight", None)
-        if not isinstance(own, nn.Parameter) or name not in file or file.info(name).coding != "dct":
+        if not isinstance(own, nn.Parameter) or name not in file or not file.info(name).spectral:
             continue
         if file.info(name).shape != tuple(own.shape):
             there = list(file.info(name).shape)
@@ -88,7 +88,7 @@ def load_rest(model: nn.Module, file: FrzFile) -> None:
     }
     state = model.state_dict(keep_vars=True)
     missing = [name for name in state if name not in file and name not in done]
-    unexpected = [name for name in file.model if name not in state]
+    unexpected = [name for name in file if name not in state]
     if missing or unexpected:
         raise MismatchError(
             f"the file does not fit {type(model).__name__}: missing from the file: {', '.join(missing) or 'nothing'}; "

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
+from typing import Final
 
 from torch import fx, nn
 
-from frformat.torch.factorization.cost import Cost
-from frformat.torch.factorization.factors import Sides
+from frformat.torch.lowrank.cost import Cost
+from frformat.torch.lowrank.factors import Modes
+
+HEAD: Final = (
+    "layer",
+    "kind",
+    "weight",
+    "k",
+    "box",
+    "runs on",
+    "multiply-adds",
+    "bytes moved",
+    "peak",
+    "weights",
+    "why",
+)
 
 
 @dataclass(frozen=True)
@@ -20,7 +36,7 @@ class LayerSummary:
         shape: of its weight.
         kept: how many coefficients.
         box: the smallest corner that contains them.
-        sides: which bases stay factors, or None if the weight is rebuilt.
+        modes: which bases stay factors, or None if the weight is rebuilt.
         why: the reason.
         rebuilt: what all its runs in the example take with the rebuilt weight; None if there are none.
         factored: what they take on the best factors; None if there are none.
@@ -31,7 +47,7 @@ class LayerSummary:
     shape: tuple[int, ...]
     kept: int
     box: tuple[int, ...]
-    sides: Sides | None
+    modes: Modes | None
     why: str
     rebuilt: Cost | None
     factored: Cost | None
@@ -39,10 +55,10 @@ class LayerSummary:
     @property
     def chosen(self) -> Cost | None:
         """What they take now."""
-        return self.rebuilt if self.sides is None else self.factored
+        return self.rebuilt if self.modes is None else self.factored
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Summary:
     """What :func:`frformat.torch.factorize` did.
 
@@ -57,13 +73,27 @@ class Summary:
     fusion: str = ""
 
     def __str__(self) -> str:
-        head = ("layer", "kind", "weight", "k", "box", "runs on", "multiply-adds", "bytes moved", "peak", "weights", "")
-        rows = [head, *(_row(layer) for layer in self.layers), _total(self.layers)]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+        rows = self._rows()
+        widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         lines.insert(1, "─" * max(map(len, lines)))
+        return "\n".join([*lines, self._note()])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """The table in a notebook."""
+        head, *rows = ("".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in self._rows())
+        head = head.replace("<td>", "<th>").replace("</td>", "</th>")
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{html.escape(self._note())}</p>"
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [HEAD, *(_row(layer) for layer in self.layers), _total(self.layers)]
+
+    def _note(self) -> str:
         fused = f"{self.streams} times all channels exist only in blocks" if not self.fusion else self.fusion
-        return "\n".join([*lines, f"Costs are rebuilt → factored. Fusion: {fused}."])
+        return f"Costs are rebuilt → factored. Fusion: {fused}."
 
 
 def summary(model: nn.Module) -> Summary:
@@ -86,7 +116,7 @@ def attach(model: nn.Module, what: Summary) -> None:
 
 
 def _row(layer: LayerSummary) -> tuple[str, ...]:
-    where = "+".join(layer.sides) if layer.sides else "weights"
+    where = "+".join(layer.modes) if layer.modes else "weights"
     shape, box = "×".join(map(str, layer.shape)), "×".join(map(str, layer.box))
     return (
         layer.name,
@@ -110,20 +140,8 @@ def _total(layers: tuple[LayerSummary, ...]) -> tuple[str, ...]:
         str(sum(layer.kept for layer in layers)),
         "",
         "",
-        *_costs(_sum(rebuilt), _sum(chosen)),
+        *_costs(Cost.of_layers(rebuilt), Cost.of_layers(chosen)),
         "",
-    )
-
-
-def _sum(costs: list[Cost]) -> Cost | None:
-    if not costs:
-        return None
-    return Cost(
-        sum(cost.multiply_adds for cost in costs),
-        sum(cost.bytes_moved for cost in costs),
-        max(cost.peak_bytes for cost in costs),
-        sum(cost.weight_bytes for cost in costs),
-        sum(cost.effort for cost in costs),
     )
 
 

@@ -25,6 +25,8 @@ class FactoredTiers(Tiered, nn.Module):
         models: of each tier, the smallest first.
     """
 
+    apart = True
+
     def __init__(self, models: Sequence[nn.Module]) -> None:
         super().__init__()
         self.models = nn.ModuleList(models)

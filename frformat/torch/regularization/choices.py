@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import Final
 
 import torch
@@ -12,14 +13,14 @@ from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import is_parametrized
 
 from frformat import Spectrum
+from frformat.checkpoints.torch_tensors import to_numpy
 from frformat.encoding.rules import Rule
 from frformat.encoding.selection import Keep, Selection
 from frformat.encoding.source import Weights
-from frformat.sparse import Sparse
+from frformat.spectral.sparse import Sparse
 from frformat.torch.regularization.parametrization import Spectral
 from frformat.torch.regularization.rounding import as_stored
 from frformat.torch.regularization.views import Axes
-from frformat.torch.tensors import to_numpy
 
 Rules = Iterable[str | Rule] | Callable[[str, nn.Parameter], str | Rule | None]
 
@@ -55,9 +56,9 @@ def candidates(model: nn.Module) -> list[Candidate]:
         for attribute, parameter in own.items():
             name = f"{path}.{attribute}" if path else attribute
             known = found.get(id(parameter), Candidate(parameter, (), ()))
-            found[id(parameter)] = replace(
-                known, names=(*known.names, name), owners=(*known.owners, (module, attribute))
-            )
+            again = any(owner is module and name == attribute for owner, name in known.owners)
+            owners = known.owners if again else (*known.owners, (module, attribute))  # a module may have several paths
+            found[id(parameter)] = replace(known, names=(*known.names, name), owners=owners)
     return list(found.values())
 
 
@@ -69,22 +70,36 @@ def choose(
     Raises:
         ValueError: a rule matches nothing, or cannot be met.
     """
-    if not (keep >= 1 if isinstance(keep, int) else 0 < keep <= 1):
-        raise ValueError(f"keep={keep!r} is neither a number of coefficients (an int from 1) nor a share (up to 1.0)")
     found = list(found)
-    default = Keep(keep)
+    default = Keep(_amount(keep))
     chosen = []
     for candidate, rule in zip(found, _rules_for(found, rules), strict=True):
         if rule.raw if rule else not _by_default(candidate.parameter):
             continue
         name, problem, rule = candidate.names[0], _problem(candidate), rule or Rule()
         if problem:
-            raise ValueError(f"{name} {problem}; exclude it by the rule {name + ': raw'!r}")
+            raise ValueError(f"{name} {problem}; exclude it by the rule {_excluding(candidate)!r}")
         view = rule.view or next((views[known] for known in candidate.names if known in views), None)
         chosen.append((candidate, _spectral(candidate, replace(rule, view=view), default)))
+    if not chosen and any(_is_regularized(candidate) for candidate in found):
+        raise ValueError(
+            "the model is regularized already: truncate() keeps fewer coefficients, unregularize() makes plain weights"
+        )
     if not chosen:
         raise ValueError("no parameter is regularized: by default those are that are trained, float and of rank ≥ 2")
     return chosen
+
+
+def _amount(keep: object) -> int | float:
+    """``keep``, if it is possible."""
+    if isinstance(keep, Integral) and not isinstance(keep, bool) and int(keep) >= 1:
+        return int(keep)
+    if isinstance(keep, Real) and not isinstance(keep, Integral) and 0 < float(keep) <= 1:
+        return float(keep)
+    hint = ""
+    if isinstance(keep, str) and (number := keep.strip().removesuffix("%")).replace(".", "", 1).isdecimal():
+        hint = f"; write keep={float(number) / 100:g}" if keep.strip().endswith("%") else f"; write keep={number}"
+    raise ValueError(f"keep={keep!r} is neither a number of coefficients (an int from 1) nor a share (up to 1.0){hint}")
 
 
 def _rules_for(found: list[Candidate], rules: Rules) -> list[Rule | None]:
@@ -123,15 +138,51 @@ def _problem(candidate: Candidate) -> str | None:
         return f"has no elements: shape {list(parameter.shape)}"
     if parameter.layout != torch.strided or parameter.device.type == "meta":
         return f"is on device {parameter.device} in layout {parameter.layout}; it must have its elements at hand"
-    for module, attribute in candidate.owners:
-        if is_parametrized(module, attribute):
-            return "is parametrized already"
-        if isinstance(module, nn.RNNBase):
-            kind = type(module).__name__
-            return f"belongs to an {kind}, which reads its weights past parametrizations (an {kind}Cell does not)"
-        if isinstance(module, nn.Embedding | nn.EmbeddingBag) and (module.sparse or module.max_norm is not None):
+    if hasattr(parameter, "full_tensor"):
+        return "is sharded; regularize the model before fully_shard(model)"
+    problems = (_problem_of(module, attribute) for module, attribute in candidate.owners)
+    return next(filter(None, problems), None)
+
+
+def _problem_of(module: nn.Module, attribute: str) -> str | None:
+    """Why a module cannot have a parameter of its own regularized."""
+    kind = type(module).__name__
+    if is_parametrized(module, attribute):
+        by = type(module.parametrizations[attribute][0]).__name__.lstrip("_")  # type: ignore[index]
+        if by == Spectral.__name__:
+            return "is regularized already: truncate() keeps fewer coefficients, unregularize() makes a plain tensor"
+        return f"is what another parametrization, {by}, makes of other parameters, which cannot be regularized instead"
+    if isinstance(module, torch.jit.ScriptModule):
+        return "belongs to a TorchScript module, which cannot be changed any more: script after regularizing"
+    if hasattr(nn.ModuleDict, attribute):
+        return f"has a name by which PyTorch cannot parametrize it, {attribute!r}: rename it in {kind}"
+    if isinstance(module, nn.RNNBase):
+        return f"belongs to a layer of class {kind}, whose kernel takes its parameters past any parametrization"
+    if isinstance(module, nn.Embedding | nn.EmbeddingBag):
+        if module.sparse or module.max_norm is not None:
             return "has sparse gradients or a max_norm, which change single rows, but a coefficient is in all rows"
+        if module.padding_idx is not None:
+            return (
+                f"keeps row {module.padding_idx} for padding, which must not change, but a coefficient is in all rows"
+            )
     return None
+
+
+def _excluding(candidate: Candidate) -> str:
+    """The rule that excludes a parameter, and those of its module that have the same problem."""
+    name = candidate.names[0]
+    path, dot, attribute = name.rpartition(".")
+    recurrent = any(isinstance(module, nn.RNNBase) for module, _ in candidate.owners)
+    return f"{path}{dot}{'weight_*' if recurrent else attribute}: raw"
+
+
+def _is_regularized(candidate: Candidate) -> bool:
+    held = (
+        module.parametrizations[attribute]  # type: ignore[index]
+        for module, attribute in candidate.owners
+        if is_parametrized(module, attribute)
+    )
+    return any(isinstance(each[0], Spectral) for each in held)
 
 
 def _spectral(candidate: Candidate, rule: Rule, default: Selection) -> Spectral:

@@ -94,10 +94,9 @@ class EigenAdam(Optimizer):
             state["step"] = 0
             state["mean"], state["square"] = torch.zeros_like(gradient), torch.zeros_like(gradient)
             if parameter.numel() <= LARGEST:
-                state["moments"] = torch.zeros(*gradient.shape, gradient.shape[-1], device=gradient.device)
-                state["axes"] = (
-                    torch.eye(gradient.shape[-1], device=gradient.device).expand_as(state["moments"]).clone()
-                )
+                state["moments"] = gradient.new_zeros(*gradient.shape, gradient.shape[-1])
+                unit = torch.eye(gradient.shape[-1], dtype=gradient.dtype, device=gradient.device)
+                state["axes"] = unit.expand_as(state["moments"]).clone()
         state["step"] += 1
         step = state["step"]
         axes: Tensor | None = state.get("axes")
@@ -105,7 +104,7 @@ class EigenAdam(Optimizer):
             moments = state["moments"]
             moments.lerp_(gradient[:, :, None] * gradient[:, None, :], 1 / HORIZON)
             if step % group["every"] == 0 or (step < group["every"] and step & (step - 1) == 0):
-                before, axes = axes, torch.linalg.eigh(moments.double())[1].float()
+                before, axes = axes, torch.linalg.eigh(moments.double())[1].to(gradient.dtype)
                 state["axes"] = axes
                 # As if what was seen along the old axes had been uncorrelated.
                 state["square"] = _along(before.mT @ axes, state["square"], 2)
@@ -124,10 +123,11 @@ class EigenAdam(Optimizer):
 
 
 def _blocks(gradient: Tensor) -> Tensor:
-    """A gradient as float32 (blocks, length), the last block filled up with zeros; one block if it is large."""
+    """A gradient (blocks, length), in float32 at least, the last block filled with zeros; one block if it is large."""
     count = math.ceil(gradient.numel() / BLOCK) if gradient.numel() <= LARGEST else 1
     length = math.ceil(gradient.numel() / count)
-    padded = gradient.new_zeros(count * length, dtype=torch.float32)
+    dtype = torch.promote_types(gradient.dtype, torch.float32)
+    padded = gradient.new_zeros(count * length, dtype=dtype)
     padded[: gradient.numel()] = gradient.flatten()
     return padded.reshape(count, length)
 

@@ -7,7 +7,7 @@ A layer decides at each call, by the size of its input; where factors would cost
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -16,16 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 
+from frformat.torch.lowrank.cost import Product, products
+from frformat.torch.lowrank.factors import Axes, Convolution, Factors, Modes
+from frformat.torch.lowrank.products import Movement, convolve
 from frformat.torch.regularization.parametrization import Spectral
-from frformat.torch.regularization.synthesis import FFT_RANK
-
-THIN: Final = 16
-"""A product with a basis of fewer functions takes about as long as with so many."""
+from frformat.torch.regularization.synthesis import FFT_RANK, Synthesis
 
 MARGIN: Final = 1.5
 """Multiply-adds in factors take about so many times as long as in a dense layer (measured)."""
-
-Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
 
 
 def install(module: nn.Module) -> None:
@@ -59,14 +57,23 @@ def _forward(plain: Any) -> Callable[..., Tensor]:
     return forward
 
 
-def _pays(factored: int, dense: int, spectral: Spectral) -> bool:
-    """Whether so many multiply-adds in factors are less work than so many in the dense layer, rebuilding included."""
-    rebuilding = math.prod(spectral.shape) * min(spectral.synthesis.box[0], FFT_RANK)
-    return MARGIN * factored < dense + rebuilding
+def _pays(factored: Sequence[Product], dense: Sequence[Product], synthesis: Synthesis) -> bool:
+    """Whether products in factors are less work than those of the dense layer and the rebuilding of its weight."""
+    rebuilding = math.prod(synthesis.shape) * min(synthesis.box[0], FFT_RANK)
+    return MARGIN * _work(factored) < _work(dense) + rebuilding
 
 
-def _rank(rank: int) -> int:
-    return max(rank, THIN)
+def _work(steps: Sequence[Product]) -> int:
+    return sum(step.work for step in steps)
+
+
+def _along(axes: Iterable[tuple[int, int]], elements: int) -> list[Product]:
+    """The products that take axes of a tensor, one after the other, from one extent to another."""
+    steps = []
+    for before, after in axes:
+        steps.append(Product(elements // max(before, 1), min(before, FFT_RANK), min(after, FFT_RANK)))
+        elements = elements // max(before, 1) * after
+    return steps
 
 
 def _convolution(layer: Convolution, x: Tensor, spectral: Spectral, coefficients: Tensor) -> Tensor | None:
@@ -74,52 +81,37 @@ def _convolution(layer: Convolution, x: Tensor, spectral: Spectral, coefficients
     if layer.groups != 1 or spectral.view is not None or synthesis.short > 2 or not synthesis.thin:
         return None
     # Channels are contracted unless they are so few that they are taken together with the kernel.
-    ranks = [_rank(synthesis.box[0]), _rank(synthesis.box[1]) if synthesis.short > 1 else synthesis.shape[1]]
-    bases = [synthesis.basis(0), synthesis.basis(1) if synthesis.short > 1 else None]
-    if not layer.transposed:
-        ranks.reverse()
-        bases.reverse()
-    entering, leaving = bases
-    kernel, stride = math.prod(layer.kernel_size), math.prod(layer.stride)
-    before = x.numel() // layer.in_channels
+    first, second = synthesis.basis(0), synthesis.basis(1) if synthesis.short > 1 else None
+    into, out = (first, second) if layer.transposed else (second, first)
+    axes = Axes(synthesis.shape, 1, 2 if synthesis.short > 1 else None)
+    factors = Factors(spectral.shape, axes, synthesis.kept, synthesis.box, layer.transposed)
+    modes: Modes = ("into", "out") if second is not None else ("into",) if layer.transposed else ("out",)
+    before, stride = x.numel() // layer.in_channels, math.prod(layer.stride)
     after = before * stride if layer.transposed else before // stride
-    inner = min(before, after)
-    cost = inner * ranks[0] * ranks[1] * kernel
-    cost += before * layer.in_channels * ranks[0] if entering is not None else 0
-    cost += after * layer.out_channels * ranks[1] if leaving is not None else 0
-    if not _pays(cost, inner * layer.in_channels * layer.out_channels * kernel, spectral):
+    dense = products(layer, None, (), before, after)
+    if not _pays(products(layer, factors, modes, before, after), dense, synthesis):
         return None
-    convolve = _CONVOLVE[len(layer.kernel_size)]
-    ones = (1,) * len(layer.kernel_size)
     core = spectral.core(coefficients).reshape(synthesis.box[0], -1, *layer.kernel_size)
-    bias = layer.bias if leaving is None else None
-    if entering is not None:
-        x = convolve(x, entering.T.reshape(*entering.T.shape, *ones))
-    if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d):
-        x = layer._conv_forward(x, core, bias)
-    else:
-        transposed = _TRANSPOSED[len(layer.kernel_size)]
-        x = transposed(x, core, bias, layer.stride, layer.padding, layer.output_padding, 1, layer.dilation)
-    return x if leaving is None else convolve(x, leaving.reshape(*leaving.shape, *ones), layer.bias)
+    return convolve(x, None if into is None else into.T, core, out, layer.bias, Movement.of(layer))
 
 
 def _linear(layer: nn.Linear, x: Tensor, spectral: Spectral, coefficients: Tensor) -> Tensor | None:
     synthesis = spectral.synthesis
     if synthesis.shape[0] != layer.out_features or not (synthesis.thin or _is_exact(x, coefficients)):
         return None
-    ranks, rows = synthesis.box[: synthesis.short], x.numel() // layer.in_features
-    # Of the inputs and the core, the one with fewer rows is taken to the other's side of the input axes' bases.
-    project = rows < ranks[0] or not synthesis.thin
-    cost = (rows if project else _rank(ranks[0])) * layer.in_features * sum(ranks[1:])
-    cost += rows * _rank(ranks[0]) * (layer.in_features + layer.out_features)
-    if not _pays(cost, rows * math.prod(spectral.shape), spectral):
+    rows, (rank, *ranks), (_, *lengths) = x.numel() // layer.in_features, synthesis.ranks, synthesis.lengths
+    # Of the inputs and the core, the one that takes less work is taken to the other's side of the input axes' bases.
+    projecting = _along(zip(lengths, ranks, strict=True), rows * layer.in_features)
+    projecting.append(Product(rows, math.prod(ranks), rank))
+    expanding = _along(zip(ranks, lengths, strict=True), rank * math.prod(ranks))
+    expanding.append(Product(rows, layer.in_features, rank))
+    project = not synthesis.thin or _work(projecting) < _work(expanding)
+    steps = [*(projecting if project else expanding), Product(rows, rank, layer.out_features)]
+    if not _pays(steps, products(layer, None, (), rows, rows), synthesis):
         return None
     if project:
         core = spectral.core(coefficients, expanded=False).flatten(1)
-        inputs = x.reshape(rows, *synthesis.shape[1 : synthesis.short], math.prod(synthesis.shape[synthesis.short :]))
-        inputs = synthesis.project_short(inputs)
-        for axis in range(1, synthesis.short):
-            inputs = synthesis.project(axis, inputs.movedim(axis, -1)).movedim(-1, axis)
+        inputs = synthesis.project_rows(x.reshape(rows, layer.in_features))
         out = F.linear(inputs.reshape(*x.shape[:-1], core.shape[1]), core)
     else:
         out = F.linear(x, spectral.rest(coefficients))
@@ -134,20 +126,13 @@ def _is_exact(x: Tensor, coefficients: Tensor) -> bool:
 
 def _embedding(layer: nn.Embedding, x: Tensor, spectral: Spectral, coefficients: Tensor) -> Tensor | None:
     synthesis = spectral.synthesis
-    cost = x.numel() * _rank(synthesis.box[0]) * layer.embedding_dim
     whole = synthesis.shape[0] == layer.num_embeddings and synthesis.thin
     plain = layer.padding_idx is None and not layer.scale_grad_by_freq
-    if not (whole and plain and _pays(cost, 0, spectral)):
+    if not (whole and plain and _pays([Product(x.numel(), synthesis.box[0], layer.embedding_dim)], [], synthesis)):
         return None
     return F.embedding(x, synthesis.basis(0)) @ spectral.rest(coefficients)
 
 
-_CONVOLVE: Final[dict[int, Callable[..., Tensor]]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
-_TRANSPOSED: Final[dict[int, Callable[..., Tensor]]] = {
-    1: F.conv_transpose1d,
-    2: F.conv_transpose2d,
-    3: F.conv_transpose3d,
-}
 _FACTORED: Final[dict[type[nn.Module], Callable[..., Tensor | None]]] = {
     nn.Conv1d: _convolution,
     nn.Conv2d: _convolution,

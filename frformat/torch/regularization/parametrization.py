@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
-from frformat import zigzag
-from frformat.grouping import kept_per_tier
+from frformat.checkpoints.precision import overflow
+from frformat.checkpoints.regularized import Facts
+from frformat.format.grouping import kept_per_tier
+from frformat.spectral import zigzag
 from frformat.torch.capacity import Tiered
 from frformat.torch.regularization.rounding import check_format, fake_quantize
 from frformat.torch.regularization.synthesis import Synthesis
+
+EXTRA: Final = "_extra_state"
+"""The last part of the name under which a module's own state is in a state dict."""
 
 
 class Spectral(Tiered, nn.Module):
@@ -38,9 +43,11 @@ class Spectral(Tiered, nn.Module):
             for no rounding. The step of an integer format is one for all tiers.
         cuts: what each tier but the largest keeps: a number of coefficients, or a share below 1.
         tier: the tier in use.
+        alone: whether no other parametrization follows.
     """
 
     cuts: tuple[int | float, ...] = ()
+    alone: bool = True
 
     def __init__(
         self,
@@ -107,13 +114,16 @@ class Spectral(Tiered, nn.Module):
         assert isinstance(synthesis, Synthesis)
         return synthesis
 
-    def cut(self, cuts: Sequence[int | float]) -> None:
-        """Make tiers anew, which keep at least one coefficient each, and use the largest."""
+    def smaller(self, cuts: Sequence[int | float]) -> list[Synthesis]:
+        """The maps of tiers that keep less, for :meth:`cut`."""
         whole = self._whole
         counts = kept_per_tier(whole.kept, cuts)[:-1]
         place, dtype = whole.short_basis.device, whole.short_basis.dtype
-        smaller = [Synthesis(whole.shape, count, place, dtype) for count in counts]
-        self._syntheses = nn.ModuleList([*smaller, whole])
+        return [Synthesis(whole.shape, count, place, dtype) for count in counts]
+
+    def cut(self, cuts: Sequence[int | float], smaller: Sequence[Synthesis]) -> None:
+        """Make tiers anew, which keep at least one coefficient each, and use the largest."""
+        self._syntheses = nn.ModuleList([*smaller, self._whole])
         self.cuts, self.tier = tuple(cuts), len(cuts)
 
     def resize(self, kept: int) -> None:
@@ -137,10 +147,22 @@ class Spectral(Tiered, nn.Module):
     def rest(self, coefficients: Tensor) -> Tensor:
         """See :meth:`Synthesis.rest`."""
         with _full_precision(coefficients):
-            return self.synthesis.rest(self.synthesis.core(self._values(coefficients)))
+            return self.synthesis.rest(self._values(coefficients))
 
     def right_inverse(self, tensor: Tensor) -> Tensor:
         """The first ``k`` coefficients of a tensor of :attr:`shape`: shape (k,), in its dtype.
+
+        Raises:
+            ValueError: the tensor has another shape, or a coefficient is too large for its dtype.
+        """
+        coefficients = self.analyze(tensor)
+        fault = overflow(coefficients, tensor.dtype)
+        if fault:
+            raise ValueError(f"coefficients of a tensor of shape {list(tensor.shape)}: {fault}")
+        return coefficients.to(tensor.dtype)
+
+    def analyze(self, tensor: Tensor) -> Tensor:
+        """The first ``k`` coefficients of a tensor of :attr:`shape`: shape (k,), in float32 or float64.
 
         Raises:
             ValueError: the tensor has another shape.
@@ -148,8 +170,14 @@ class Spectral(Tiered, nn.Module):
         if tuple(tensor.shape) != self.shape:
             raise ValueError(f"expected a tensor of shape {list(self.shape)}, got {list(tensor.shape)}")
         whole = self._whole
-        wide = tensor.to(whole.short_basis.dtype).reshape(whole.shape)
-        return whole.adjoint(wide).to(tensor.dtype)
+        return whole.adjoint(tensor.to(whole.short_basis.dtype).reshape(whole.shape))
+
+    def get_extra_state(self) -> Tensor:
+        """For state dicts, in which the coefficients alone would not tell what they are of."""
+        return Facts("spectral", self.shape, self.view, self.format, self.tiers, self.alone).pack()
+
+    def set_extra_state(self, state: object) -> None:
+        """Nothing: what was loaded is known to fit, see :func:`watch_state`."""
 
     def extra_repr(self) -> str:
         """Shape, view, count, tiers and number format."""
@@ -172,7 +200,8 @@ class Spectral(Tiered, nn.Module):
 def _full_precision(tensor: Tensor) -> AbstractContextManager[object]:
     """Whatever autocast says: the sum over many basis functions is rounded once, as a whole."""
     device = tensor.device.type
-    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
+    possible = torch.amp.is_autocast_available(device)  # not so on the meta device
+    return torch.autocast(device, enabled=False) if possible and torch.is_autocast_enabled(device) else nullcontext()
 
 
 def resize(parametrizations: ParametrizationList, coefficients: Tensor) -> None:
@@ -209,14 +238,41 @@ def replace_data(parameter: Tensor, data: Tensor) -> None:
     parameter.data = data.to(dtype)
 
 
-def adopt_length(parametrizations: nn.Module, state: Mapping[str, Any], prefix: str, *_: object) -> None:
-    """Before a state dict is loaded: take as many coefficients as it has, so that truncated training resumes.
+def watch_state(parametrizations: ParametrizationList) -> None:
+    """Let a state dict say what the coefficients are of, and loading one adopt how many it has."""
+    parametrizations.register_state_dict_pre_hook(_note)  # type: ignore[no-untyped-call]
+    parametrizations.register_load_state_dict_pre_hook(_adopt)  # type: ignore[no-untyped-call]
 
-    To be registered with :meth:`torch.nn.Module.register_load_state_dict_pre_hook`.
-    """
+
+def _note(parametrizations: nn.Module, *_: object) -> None:
+    """Before a state dict is made: see whether other parametrizations follow."""
     assert isinstance(parametrizations, ParametrizationList)
-    loaded = state.get(f"{prefix}original")
-    spectral = spectral_of(parametrizations)
-    kept = len(loaded) if isinstance(loaded, Tensor) and loaded.dim() == 1 else 0
-    if 1 <= kept <= zigzag.element_count(spectral.shape) and kept != spectral.kept:
-        resize(parametrizations, parametrizations.original.new_zeros(kept))
+    spectral_of(parametrizations).alone = len(parametrizations) == 1
+
+
+def _adopt(
+    parametrizations: nn.Module,
+    state: dict[str, Any],
+    prefix: str,
+    metadata: object,
+    strict: bool,
+    missing: list[str],
+    unexpected: list[str],
+    errors: list[str],
+) -> None:
+    """Before a state dict is loaded: see that it fits, and take as many coefficients as it has."""
+    assert isinstance(parametrizations, ParametrizationList)
+    spectral, loaded = spectral_of(parametrizations), state.get(f"{prefix}original")
+    name = prefix.replace("parametrizations.", "").rstrip(".")
+    facts = Facts.parse(state.get(f"{prefix}0.{EXTRA}"))
+    if facts is not None and (facts.shape, facts.view) != (spectral.shape, spectral.view):
+        given, wanted = list(facts.view or facts.shape), list(spectral.view or spectral.shape)
+        errors.append(f"{name}: a spectrum in shape {given}, not in shape {wanted} as in the model")
+        state.pop(f"{prefix}original", None)
+        return
+    if isinstance(loaded, Tensor) and loaded.dim() == 1:
+        fault = overflow(loaded, parametrizations.original.dtype)
+        if fault:
+            errors.append(f"{name}: {fault}, the type in the model")
+        elif 1 <= len(loaded) <= zigzag.element_count(spectral.shape) and len(loaded) != spectral.kept:
+            resize(parametrizations, parametrizations.original.new_zeros(len(loaded)))

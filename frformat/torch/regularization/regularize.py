@@ -6,13 +6,17 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils.parametrize import is_parametrized, register_parametrization, remove_parametrizations
 
+from frformat.checkpoints.precision import overflow
 from frformat.torch.regularization import factored as factors
 from frformat.torch.regularization.choices import Candidate, Rules, candidates, choose
-from frformat.torch.regularization.parametrization import Spectral, adopt_length, replace_data
+from frformat.torch.regularization.parametrization import Spectral, replace_data, watch_state
+from frformat.torch.regularization.rounding import check_values
 from frformat.torch.regularization.spectral_tensor import places
-from frformat.torch.regularization.tiers import statistics_places
+from frformat.torch.regularization.tiers import Statistics
+from frformat.torch.regularization.undo import undone_on_error
 from frformat.torch.regularization.views import Example, find_views
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -57,16 +61,20 @@ def regularize(
         The model.
 
     Raises:
-        ValueError: a rule matches nothing or cannot be met, or a parameter cannot be regularized; it is named, and the
-            model is as it was.
+        ValueError: a rule matches nothing or cannot be met, or a parameter cannot be regularized; it is named. Whatever
+            is raised, the model is as it was.
     """
+    _check(model)
     views = {} if example is None else find_views(model, example)
-    for candidate, spectral in choose(candidates(model), keep, rules, views):
-        _register(candidate, spectral, trained)
-        if factored:
-            for module, attribute in candidate.owners:
-                if attribute == "weight":
-                    factors.install(module)
+    chosen = choose(candidates(model), keep, rules, views)
+    modules = {id(module): module for candidate, _ in chosen for module, _ in candidate.owners}
+    with undone_on_error(modules.values(), [candidate.parameter for candidate, _ in chosen]):
+        for candidate, spectral in chosen:
+            _register(candidate, spectral, trained)
+            if factored:
+                for module, attribute in candidate.owners:
+                    if attribute == "weight":
+                        factors.install(module)
     return model
 
 
@@ -83,7 +91,7 @@ def unregularize(model: Model) -> Model:
     found = list(places(model))
     with torch.no_grad():
         plain = {id(held): (held.original, held()) for _, _, held in found}
-        averages = [(module, name, held().clone()) for module, name, held in statistics_places(model)]
+        averages = [(module, name, held().clone()) for module, name, held in places(model, Statistics)]
     for module, name, _ in found:
         _expose(module, name)
     for parameter, tensor in plain.values():
@@ -107,19 +115,32 @@ def _expose(module: nn.Module, name: str) -> Tensor:
     return own
 
 
+def _check(model: nn.Module) -> None:
+    """See that there is a model whose parameters may become others."""
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ValueError("a TorchScript module cannot be changed any more: regularize the model, then script it")
+    if any(isinstance(module, DistributedDataParallel) for module in model.modules()):
+        raise ValueError("DistributedDataParallel knows its parameters for good: regularize the model, then wrap it")
+
+
 @torch.no_grad()
 def _register(candidate: Candidate, spectral: Spectral, trained: bool) -> None:
-    parameter = candidate.parameter
-    energy = torch.linalg.vector_norm(parameter, dtype=torch.float64)
+    parameter, name = candidate.parameter, candidate.names[0]
+    coefficients = spectral.analyze(parameter)
+    if not trained and coefficients.any():
+        coefficients *= _norm(parameter) / _norm(coefficients)
+    fault = overflow(coefficients, parameter.dtype)
+    if fault:
+        raise ValueError(
+            f"{name}: {fault}, the type of its weights; take float32, or exclude it by the rule {name + ': raw'!r}"
+        )
+    if spectral.format is not None:
+        check_values(coefficients, spectral.format, name)
     parameter.grad = None
     (module, attribute), *others = candidate.owners
     register_parametrization(module, attribute, spectral)
     held: Any = module.parametrizations[attribute]  # type: ignore[index]
-    held.register_load_state_dict_pre_hook(adopt_length)
-    coefficients = parameter.detach().clone()
-    kept = torch.linalg.vector_norm(coefficients, dtype=torch.float64)
-    if not trained and kept > 0:
-        coefficients *= energy / kept
+    watch_state(held)
     replace_data(parameter, coefficients)
     for module, attribute in others:
         module.register_parameter(attribute, nn.Parameter(torch.empty(0)))
@@ -127,3 +148,10 @@ def _register(candidate: Candidate, spectral: Spectral, trained: bool) -> None:
         lists = module.parametrizations
         assert isinstance(lists, nn.ModuleDict)
         lists[attribute] = held
+
+
+def _norm(tensor: Tensor) -> Tensor:
+    """The root of the sum of squares, in float64, also where the squares are too small or too large for that."""
+    largest = tensor.abs().amax().double()
+    relative: Tensor = torch.linalg.vector_norm(tensor.double() / largest)
+    return relative * largest

@@ -1,7 +1,7 @@
 """Coefficients rounded as a file will hold them, for quantization-aware training.
 
 The gradient goes straight through (Bengio, Léonard, Courville 2013). The numbers are those of
-:mod:`frformat.quantization`, bit for bit, but computed where the coefficients are.
+:mod:`frformat.format.quantization`, bit for bit, but computed where the coefficients are.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from frformat.quantization import STEP_CODES, quantized, step, step_code
+from frformat.errors import EncodeError
+from frformat.format import quantization
+from frformat.format.limits import STEP_CODES
+from frformat.format.quantization import quantized, step, step_code
 
 
 def check_format(format: str) -> None:
@@ -19,7 +22,22 @@ def check_format(format: str) -> None:
     Raises:
         EncodeError: there is none.
     """
-    quantized(np.zeros(0, np.float32), format)
+    quantization.check_format(format)
+
+
+def check_values(coefficients: Tensor, format: str, name: str) -> None:
+    """See that a number format can hold coefficients.
+
+    Raises:
+        ValueError: one is too large for it; the tensor is named.
+    """
+    largest = float(coefficients.detach().abs().max()) if coefficients.numel() else 0.0
+    if not np.isfinite(largest):
+        return
+    try:
+        quantized(np.array([largest], np.float64).astype(np.float32), format)
+    except EncodeError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def fake_quantize(coefficients: Tensor, format: str) -> Tensor:

@@ -10,9 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
 
-from frformat import Spectrum, zigzag
+from frformat import Spectrum
+from frformat.checkpoints.precision import overflow, vanishing
+from frformat.checkpoints.torch_tensors import dtype_name
+from frformat.errors import EncodeError
+from frformat.spectral import zigzag
 from frformat.torch.regularization.parametrization import Spectral, resize, spectral_of
-from frformat.torch.tensors import dtype_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,13 +78,28 @@ class SpectralTensor:
         If they are sharded, all machines must call this.
 
         Raises:
-            EncodeError: a coefficient is not finite.
+            EncodeError: a coefficient is not finite, or they are too large or too small for float32; the tensor is
+                named.
         """
-        coefficients: Any = self.coefficients.detach()
-        if is_sharded(coefficients):
-            coefficients = coefficients.full_tensor()
-        values = coefficients.to("cpu", torch.float32).numpy().copy()
-        return Spectrum(values, self.shape, self.spectral.view, dtype_name(coefficients.dtype))
+        return spectrum_of(self.name, self.coefficients, self.shape, self.spectral.view)
+
+
+def spectrum_of(name: str, coefficients: Any, shape: tuple[int, ...], view: tuple[int, ...] | None) -> Spectrum:
+    """Coefficients as the file format takes them, see :meth:`SpectralTensor.spectrum`."""
+    coefficients = coefficients.detach()
+    if is_sharded(coefficients):
+        coefficients = coefficients.full_tensor()
+    bad = int(coefficients.isfinite().logical_not().sum())
+    if bad:
+        raise EncodeError(
+            f"tensor {name!r}: {bad:,} of {len(coefficients):,} coefficients are infinite or NaN: training diverged; "
+            "go back to a checkpoint, with a lower learning rate"
+        )
+    fault = overflow(coefficients, torch.float32) or vanishing(coefficients, torch.float32)
+    if fault:
+        raise EncodeError(f"tensor {name!r}: {fault}, the type in files; unregularize() to save the weights")
+    values = coefficients.to("cpu", torch.float32).numpy().copy()
+    return Spectrum(values, shape, view, dtype_name(coefficients.dtype))
 
 
 def spectral_tensors(model: nn.Module) -> dict[str, SpectralTensor]:
@@ -100,10 +118,15 @@ def is_sharded(tensor: Tensor) -> bool:
     return hasattr(tensor, "full_tensor")
 
 
-def places(model: nn.Module) -> Iterator[tuple[nn.Module, str, ParametrizationList]]:
-    """Every place where a regularized tensor is used: the module, the tensor's full name, its parametrizations."""
+def places(model: nn.Module, kind: type[nn.Module] = Spectral) -> Iterator[tuple[nn.Module, str, ParametrizationList]]:
+    """Every place where a regularized tensor is used: the module, the tensor's full name, its parametrizations.
+
+    Args:
+        model: any module.
+        kind: of the first parametrization, for tensors that are not regularized.
+    """
     for path, module in model.named_modules(remove_duplicate=False):
         if is_parametrized(module):
             for attribute, parametrizations in module.parametrizations.items():
-                if isinstance(parametrizations[0], Spectral):
+                if isinstance(parametrizations[0], kind):
                     yield module, f"{path}.{attribute}" if path else attribute, parametrizations

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from frformat import Spectrum
-from frformat.tiers import OF_TIERS
-from frformat.torch.regularization.rounding import check_format
-from frformat.torch.regularization.spectral_tensor import SpectralTensor, places, spectral_tensors
+from frformat import PerTier, Spectrum
+from frformat.checkpoints.precision import overflow
+from frformat.checkpoints.torch_tensors import to_numpy
+from frformat.torch.lowrank.layers import coded
+from frformat.torch.regularization.rounding import check_format, check_values
+from frformat.torch.regularization.spectral_tensor import SpectralTensor, places, spectral_tensors, spectrum_of
 from frformat.torch.regularization.tiers import statistics
+from frformat.torch.wrappers import plain_names
 
 
 def spectra(model: nn.Module) -> dict[str, Spectrum]:
@@ -34,7 +38,8 @@ def load_spectra(model: nn.Module, spectra: Mapping[str, Spectrum]) -> None:
         spectra: by tensor name; tensors that are not named stay as they are.
 
     Raises:
-        ValueError: a name is not that of a regularized tensor, or shape or view differ. The model is as it was.
+        ValueError: a name is not that of a regularized tensor, shape or view differ, or a coefficient is too large for
+            the model's type. The model is as it was.
     """
     tensors = spectral_tensors(model)
     for name, spectrum in spectra.items():
@@ -44,6 +49,9 @@ def load_spectra(model: nn.Module, spectra: Mapping[str, Spectrum]) -> None:
         if (spectrum.shape, spectrum.view) != (own.shape, own.view) or not spectrum.kept:
             given, wanted = list(spectrum.spectral_shape), list(own.view or own.shape)
             raise ValueError(f"{name}: a spectrum in shape {given} with k={spectrum.kept}, not in shape {wanted}")
+        fault = overflow(torch.from_numpy(spectrum.coefficients), tensors[name].coefficients.dtype)
+        if fault:
+            raise ValueError(f"{name}: {fault}, the type in the model")
     for name, spectrum in spectra.items():
         tensors[name].resize(torch.from_numpy(spectrum.coefficients).to(tensors[name].coefficients.device))
 
@@ -60,7 +68,7 @@ def set_format(model: nn.Module, format: str | Mapping[str, str | None] | None) 
             tensors, or by name.
 
     Raises:
-        ValueError: there is no such format or tensor. The model is as it was.
+        ValueError: there is no such format or tensor, or a coefficient is too large for it. The model is as it was.
     """
     tensors = spectral_tensors(model)
     by_name = format if isinstance(format, Mapping) else dict.fromkeys(tensors, format)
@@ -69,6 +77,7 @@ def set_format(model: nn.Module, format: str | Mapping[str, str | None] | None) 
             raise ValueError(f"{name!r} is no regularized tensor; there are {', '.join(tensors) or 'none'}")
         if wanted is not None:
             check_format(wanted)
+            check_values(tensors[name].coefficients, wanted, name)
     for name, wanted in by_name.items():
         tensors[name].spectral.format = wanted
 
@@ -79,17 +88,17 @@ def formats(model: nn.Module) -> dict[str, str]:
     return {name: tensor.spectral.format for name, tensor in tensors if tensor.spectral.format is not None}
 
 
-def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum]:
+def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum | PerTier]:
     """The state dict of the plain model, with a spectrum for each regularized tensor.
 
-    Names that are tied share one spectrum. If other parametrizations follow the spectral one, what they make of the
-    tensor is no longer a short spectrum: it is given as it is. Where each tier has running statistics of its own, those
-    of the largest have the plain name ``NAME``, and those of the others follow as ``NAME@tiers``, one row for each.
+    Names that are tied share one spectrum; layers that run on factors have some, too. If other parametrizations follow
+    the spectral one, what they make of the tensor is no longer a short spectrum: it is given as it is. Where each tier
+    has running statistics of its own, they are given for each.
 
     Raises:
         EncodeError: a coefficient is not finite.
     """
-    plain: dict[str, Tensor | Spectrum] = {}
+    plain: dict[str, Tensor | Spectrum | PerTier] = {}
     known: dict[int, Tensor | Spectrum] = {}
     for _, name, parametrizations in places(model):
         tensor = SpectralTensor(name, parametrizations)
@@ -98,9 +107,13 @@ def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum]:
             known[id(parametrizations)] = tensor.spectrum() if alone else tensor.weights()
         plain[name] = known[id(parametrizations)]
     for name, held in statistics(model).items():
-        plain[name] = held.original[-1]
-        if len(held.original) > 1:
-            plain[name + OF_TIERS] = held.original[:-1]
+        rows = [np.asarray(to_numpy(row)) for row in held.original]
+        plain[name] = PerTier(rows) if len(rows) > 1 else held.original[-1]
+    state = plain_state(model, keep_vars=True)
+    for name, each in coded(model).items():
+        if id(state[name]) not in known:
+            known[id(state[name])] = spectrum_of(name, state[name], each.shape, each.lengths)
+        plain[name] = known[id(state[name])]
     return {**plain_state(model), **plain}
 
 
@@ -108,6 +121,9 @@ def plain_state(model: nn.Module, keep_vars: bool = False) -> dict[str, Tensor]:
     """What a model's state dict holds beside coefficients and statistics of tiers."""
     names = [name for _, name, _ in places(model)] + list(statistics(model))
     parts = [name.rpartition(".") for name in names]
-    hidden = tuple(f"{path}.parametrizations.{attribute}.".removeprefix(".") for path, _, attribute in parts)
+    held = [f"{path}.parametrizations.{attribute}.original".removeprefix(".") for path, _, attribute in parts]
+    # Some wrappers are in the names of modules, but not in those of the state dict.
+    hidden = tuple(name.removesuffix("original") for name in plain_names(model, held).values())
     state = model.state_dict(keep_vars=keep_vars)
-    return {name: value for name, value in state.items() if not name.startswith(hidden)}
+    plain = plain_names(model, state)
+    return {name: value for name, value in state.items() if not plain.get(name, name).startswith(hidden)}

@@ -15,11 +15,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from frformat import dct, zigzag
+from frformat.spectral import zigzag
+from frformat.torch.lowrank import bases
+from frformat.torch.lowrank.algebra import expand
 from frformat.torch.regularization import transform
 
 SHORT: Final = 64
@@ -64,6 +65,16 @@ class Synthesis(nn.Module):
         self._tabulate(kept, device, dtype)
 
     @property
+    def lengths(self) -> tuple[int, ...]:
+        """Extents of the axes, the short ones taken as one, which may be 1."""
+        return (*self.shape[: self.short], math.prod(self.shape[self.short :]))
+
+    @property
+    def ranks(self) -> tuple[int, ...]:
+        """Extents of the box, likewise."""
+        return (*self.box[: self.short], math.prod(self.box[self.short :]))
+
+    @property
     def thin(self) -> bool:
         """Whether no axis is transformed by FFT."""
         return not self._wide
@@ -88,20 +99,13 @@ class Synthesis(nn.Module):
         if self._wide:
             box = box.reshape(*reversed(self.box[: self.short]), -1)
             box = box.permute(*reversed(range(self.short)), self.short)
-        box = box.reshape(math.prod(self.box[: self.short]), -1)
-        return (self._expand_short(box) if expanded else box).reshape(*self.box[: self.short], -1)
+        if expanded:
+            box = expand(box, [*self._left, *self._short_tables()])
+        return box.reshape(*self.box[: self.short], -1)
 
-    def rest(self, core: Tensor) -> Tensor:
-        """The tensor but for the product with the basis of the first axis: shape (r0, elements / n0).
-
-        Args:
-            core: of :meth:`core`, if the box is thin.
-        """
-        for axis in reversed(range(1, self.short)):
-            core = core.reshape(math.prod(self.box[:axis]), self.box[axis], -1)
-            alone = core.shape[-1] == 1
-            core = core.squeeze(-1) @ self.basis(axis).T if alone else self.basis(axis) @ core
-        return core.reshape(self.box[0], -1)
+    def rest(self, coefficients: Tensor) -> Tensor:
+        """The tensor but for the product with the basis of the first axis, if the box is thin: (r0, elements / n0)."""
+        return expand(self._lay(coefficients), [self._left[0], *self._tables()[1:]]).reshape(self.box[0], -1)
 
     def basis(self, axis: int) -> Tensor:
         """The basis of an axis before :attr:`short`, of shape (n, r), if the box is thin."""
@@ -117,9 +121,14 @@ class Synthesis(nn.Module):
         """Along the last axis of a tensor: from ``n`` values to the ``r`` coefficients of an axis before the short."""
         return transform.dct(tensor, self.box[axis]) if self._by_fft(axis) else tensor @ self.basis(axis)
 
-    def project_short(self, tensor: Tensor) -> Tensor:
-        """Along the last axis of a tensor: from the ``n`` values of the short axes together to their coefficients."""
-        return tensor @ self.short_basis if self.short_basis.numel() > 1 else tensor
+    def project_rows(self, rows: Tensor) -> Tensor:
+        """Along all axes but the first: (rows, elements / n0) → (rows, r1, …, those of the short axes together)."""
+        tensor = rows.reshape(len(rows), *self.lengths[1:])
+        if self.short_basis.numel() > 1:
+            tensor = tensor @ self.short_basis
+        for axis in range(1, self.short):
+            tensor = self.project(axis, tensor.movedim(axis, -1)).movedim(-1, axis)
+        return tensor
 
     def resize(self, kept: int) -> None:
         """Keep another number of coefficients."""
@@ -151,41 +160,42 @@ class Synthesis(nn.Module):
         return tuple(int((places // stride % r).max()) + 1 for stride, r in strides)
 
     def _write_thin(self, box: Tensor) -> Tensor:
-        core = self._expand_short(box.reshape(math.prod(self.box[: self.short]), -1))
-        return self.basis(0) @ self.rest(core)
+        return expand(box, self._tables())
 
     def _write_wide(self, box: Tensor) -> Tensor:
         tensor = box.reshape(*reversed(self.box[: self.short]), -1)
         for axis in range(self.short):
             # The axes are now: those to come, last first; the short ones; those that are done.
             tensor = self.expand(axis, tensor.movedim(-2 - axis, -1))
-        return self._expand_short(tensor.reshape(len(tensor), -1).T)
-
-    def _expand_short(self, tensor: Tensor) -> Tensor:
-        """Expand the short axes, which are the last one of a matrix."""
+        tensor = tensor.reshape(len(tensor), -1).T
         return tensor @ self.short_basis.T if self.short_basis.numel() > 1 else tensor
+
+    def _tables(self) -> list[Tensor]:
+        """The bases of a thin box, those of the short axes as one."""
+        return [*map(self.basis, range(self.short)), *self._short_tables()]
+
+    def _short_tables(self) -> list[Tensor]:
+        return [self.short_basis] if self.short_basis.numel() > 1 else []
 
     def _by_fft(self, axis: int) -> bool:
         return self.box[axis] >= FFT_RANK and math.prod(self.shape) >= FFT_ELEMENTS
 
     def _tabulate(self, kept: int, device: torch.device | str, dtype: torch.dtype) -> None:
         """Decide on the order and fill the buffers, which are computed in float64."""
-        indices = zigzag.prefix(self.shape, kept)
         self.kept = kept
-        self.box = zigzag.box_of(indices)
+        self.box = zigzag.box(self.shape, kept)
         lead, order = range(self.short), list(range(len(self.shape)))
         self._wide = any(map(self._by_fft, lead))
         layout = [*reversed(lead), *order[self.short :]] if self._wide else order
         self._strides = [math.prod(self.box[a] for a in layout[layout.index(axis) + 1 :]) for axis in order]
-        self.register_buffer("places", torch.from_numpy(indices @ np.array(self._strides)).to(device), persistent=False)
+        self.register_buffer("places", bases.places(self.shape, kept, self._strides).to(device), persistent=False)
         for axis in lead:
             used = not self._by_fft(axis)
-            table = dct.basis(self.shape[axis], self.box[axis]) if used else np.empty((0, 0))
-            self.register_buffer(f"basis{axis}", torch.from_numpy(table).to(device, dtype), persistent=False)
-        table = np.ones((1, 1))
-        for axis in order[self.short :]:
-            table = np.kron(table, dct.basis(self.shape[axis], self.box[axis])).astype(np.float64, copy=False)
-        self.register_buffer("short_basis", torch.from_numpy(table).to(device, dtype), persistent=False)
+            table = bases.cosines(self.shape[axis], self.box[axis]) if used else torch.empty(0, 0)
+            self.register_buffer(f"basis{axis}", table.to(device, dtype), persistent=False)
+        table = bases.joint(self.shape[self.short :], self.box[self.short :])
+        self.register_buffer("short_basis", table.to(device, dtype), persistent=False)
+        self._left = [torch.empty(0, self.box[axis]) for axis in lead]  # for `expand`: axes that are left as they are
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Synthesis:
         """Follow the module to a device, but compute in float32 at least; make anew what was lost on the way."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import ParametrizationList, is_parametrized, register_parametrization
+from torch.nn.utils.parametrize import ParametrizationList, register_parametrization
 
-from frformat.grouping import kept_per_tier
+from frformat.checkpoints.regularized import Facts
+from frformat.format.grouping import kept_per_tier
 from frformat.torch.capacity import Tiered, set_tier, tier_count
-from frformat.torch.regularization.spectral_tensor import spectral_tensors
+from frformat.torch.regularization.spectral_tensor import places, spectral_tensors
 
 Cuts = Sequence[int | float] | Mapping[str, Sequence[int | float]]
 """What smaller tiers keep, ascending: an int is a number of coefficients, a float below 1 a share; or by name."""
@@ -34,6 +35,13 @@ class Statistics(Tiered, nn.Module):
     def tiers(self) -> int:
         """How many rows there are."""
         return self._tiers
+
+    def get_extra_state(self) -> Tensor:
+        """For state dicts, to tell rows from what they are of."""
+        return Facts("statistics", (), tiers=self._tiers).pack()
+
+    def set_extra_state(self, state: object) -> None:
+        """Nothing: it says no more than the shape of the rows."""
 
     def forward(self, rows: Tensor) -> Tensor:
         """One tier's."""
@@ -74,10 +82,12 @@ def make_tiers(model: nn.Module, keep: Cuts) -> None:
         if name not in tensors:
             raise ValueError(f"{name!r} is no regularized tensor; there are {', '.join(tensors)}")
         for cut in each:
-            if not (cut >= 1 if isinstance(cut, int) else 0 < cut < 1):
+            if not isinstance(cut, int | float) or not (cut >= 1 if isinstance(cut, int) else 0 < cut < 1):
                 raise ValueError(f"{name}: {cut!r} is neither a number of coefficients (an int from 1) nor a share")
+    shorter = {name: by_name.get(name, [tensor.kept] * smaller) for name, tensor in tensors.items()}
+    made = {name: tensor.spectral.smaller(shorter[name]) for name, tensor in tensors.items()}
     for name, tensor in tensors.items():
-        tensor.spectral.cut(by_name.get(name, [tensor.kept] * smaller))
+        tensor.spectral.cut(shorter[name], made[name])
     _separate_statistics(model, smaller + 1)
     set_tier(model, None)
 
@@ -100,16 +110,7 @@ def tier_sizes(model: nn.Module) -> list[dict[str, int]]:
 
 def statistics(model: nn.Module) -> dict[str, ParametrizationList]:
     """What holds the buffers that each tier has for itself, by their names in the plain model."""
-    return {name: held for _, name, held in statistics_places(model)}
-
-
-def statistics_places(model: nn.Module) -> Iterator[tuple[nn.Module, str, ParametrizationList]]:
-    """Every place of such a buffer: the module, the buffer's full name, what holds it."""
-    for path, module in model.named_modules(remove_duplicate=False):
-        if is_parametrized(module):
-            for attribute, held in module.parametrizations.items():
-                if isinstance(held[0], Statistics):
-                    yield module, f"{path}.{attribute}" if path else attribute, held
+    return {name: held for _, name, held in places(model, Statistics)}
 
 
 @torch.no_grad()

@@ -82,7 +82,7 @@ def counts(tensors: Mapping[str, SpectralTensor], keep: Counts) -> dict[str, int
     for name, amount in keep.items():
         if name not in tensors:
             raise ValueError(f"{name!r} is no regularized tensor; there are {', '.join(tensors) or 'none'}")
-        if not (amount >= 1 if isinstance(amount, int) else 0 < amount <= 1):
+        if not isinstance(amount, int | float) or not (amount >= 1 if isinstance(amount, int) else 0 < amount <= 1):
             raise ValueError(f"{name}: {amount!r} is neither a number of coefficients (an int from 1) nor a share")
         out[name] = amount if isinstance(amount, int) else math.ceil(amount * tensors[name].elements)
     return out

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from frformat.torch import memory
+
 Axes = tuple[int, ...]
 Example = Tensor | Sequence[Any] | Mapping[str, Any]
 
@@ -40,6 +42,7 @@ def find_views(model: nn.Module, example: Example) -> dict[str, Axes]:
     """
     training = {module: module.training for module in model.modules()}
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    tables = [(module._buffers, dict(module._buffers)) for module in model.modules()]
     devices = {parameter.device.index for parameter in model.parameters() if parameter.is_cuda}
     probe = _Probe({id(parameter): name for name, parameter in model.named_parameters()})
     model.eval()
@@ -52,9 +55,11 @@ def find_views(model: nn.Module, example: Example) -> dict[str, Axes]:
     finally:
         for module, mode in training.items():
             module.training = mode
+        for table, own in tables:
+            table.update(own)
         with torch.no_grad():
             for buffer, before in buffers:
-                buffer.copy_(before)
+                memory.write(buffer, before)
     return {
         name: view
         for name, axes in probe.inputs.items()

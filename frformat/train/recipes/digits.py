@@ -6,8 +6,8 @@ from collections import OrderedDict
 
 from torch import nn
 
-from frformat.data import DIGITS_PIXELS, load_digits
 from frformat.train.classification import Classification
+from frformat.train.data import DIGITS_PIXELS, load_digits
 from frformat.train.recipe import Data, StrPath
 from frformat.train.settings import Settings
 

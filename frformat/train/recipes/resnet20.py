@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from frformat.data import IMAGENET_PIXELS, load_cifar10
-from frformat.models import ResNet20
 from frformat.train.classification import Classification
+from frformat.train.data import IMAGENET_PIXELS, load_cifar10
 from frformat.train.draws import Draws
+from frformat.train.models import ResNet20
 from frformat.train.recipe import Batch, Data, StrPath
 from frformat.train.settings import Settings
 
@@ -38,6 +38,7 @@ class ResNet20OnCifar10(Classification):
     name = "resnet20"
     summary = "ResNet-20 on CIFAR-10: a twentieth of 269,722 numbers"
     pixels = IMAGENET_PIXELS
+    channels_last = True
     defaults = Settings(
         epochs=60,
         batch=128,
@@ -57,10 +58,6 @@ class ResNet20OnCifar10(Classification):
     def model(self) -> nn.Module:
         """ResNet-20."""
         return ResNet20()
-
-    def inputs(self, samples: Batch) -> Tensor:
-        """Normalized images, in the order in memory that makes small convolutions fast."""
-        return super().inputs(samples).contiguous(memory_format=torch.channels_last)
 
     def prepare(self, samples: Batch, draws: Draws) -> Batch:
         """Images mirrored and shifted at random."""

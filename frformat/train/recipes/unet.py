@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from frformat.data import DataError, MaskFolder, load_carvana, load_isbi
-from frformat.models import UNet
+from frformat.train.data import DataError, MaskFolder, load_carvana, load_isbi
+from frformat.train.models import UNet
 from frformat.train.recipe import Data, StrPath
 from frformat.train.segmentation import Segmentation
 from frformat.train.settings import Settings

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 import frformat
-from frformat.models import LeNet5, ResNet20, UNet
 from frformat.torch import MismatchError, factorize, regularize, save_model, summary, unregularize
 from frformat.torch.factorization import Factored
+from frformat.train.models import LeNet5, ResNet20, UNet
+from tests.sums import assert_same, network_slack
 
 
 def unet(width: int = 16) -> nn.Module:
@@ -33,13 +34,13 @@ def test_a_file_gives_what_the_regularized_model_gives(saved):
     model, path = saved
     x = image()
     with torch.no_grad():
-        expected = factorize(model, x)(x)
+        expected, slack = factorize(model, x)(x), network_slack(model, x)
         with torch.device("meta"):
             skeleton = UNet(width=16)
         made = factorize(skeleton, x, path)
-        torch.testing.assert_close(made(x), expected)
-        torch.testing.assert_close(factorize(UNet(width=16), x, path)(x), expected)
-        torch.testing.assert_close(expected, unregularize(model)(x), rtol=1e-3, atol=1e-3)
+        assert_same(made(x), expected, slack)
+        assert_same(factorize(UNet(width=16), x, path)(x), expected, slack)
+        assert_same(expected, unregularize(model)(x), slack)
     assert not any(tensor.is_meta for tensor in (*made.parameters(), *made.buffers()))
     assert all(parameter.is_meta for parameter in skeleton.parameters())
 
@@ -77,7 +78,7 @@ def test_other_coefficients_can_be_loaded(saved):
             state[name] = torch.from_numpy(array)
     made.load_state_dict(state)
     with torch.no_grad():
-        torch.testing.assert_close(made(x), factorize(model, x)(x))
+        assert_same(made(x), factorize(model, x)(x), network_slack(model, x))
 
 
 def test_summary():
@@ -92,7 +93,7 @@ def test_summary():
     building = 4 * 4 * 3 * 3 * 3 + 4 * 4 * 3 * 3 * 3
     assert layer.factored.multiply_adds == pixels * (128 * 4 + 4 * 4 * 9 + 4 * 128) + building
     assert layer.rebuilt.weight_bytes == 128 * 128 * 9 * 4
-    assert layer.sides == ("into", "out")
+    assert layer.modes == ("into", "out")
     assert found.streams == 18
     text = str(found)
     assert all(name in text for name in by_name)
@@ -105,18 +106,18 @@ def test_where_factors_cost_more_weights_are_rebuilt():
     made = factorize(model, torch.rand(1, 1, 28, 28))
     assert not any(isinstance(module, Factored) for module in made.modules())
     for layer in summary(made).layers:
-        assert layer.sides is None
+        assert layer.modes is None
         assert layer.why
     x = torch.rand(3, 1, 28, 28)
-    torch.testing.assert_close(made(x), unregularize(model).eval()(x))
+    assert_same(made(x), unregularize(model).eval()(x), network_slack(model, x))
 
 
 def test_least_memory_can_be_preferred():
     model = regularize(LeNet5(), 40, rules=["*.bias: keep=3"], example=torch.rand(1, 1, 28, 28))
     x = torch.rand(2, 1, 28, 28)
     made = factorize(model, x, prefer="memory")
-    assert all(layer.sides for layer in summary(made).layers if layer.name == "fc1")
-    torch.testing.assert_close(made(x), unregularize(model).eval()(x), rtol=1e-4, atol=1e-5)
+    assert all(layer.modes for layer in summary(made).layers if layer.name == "fc1")
+    assert_same(made(x), unregularize(model).eval()(x), network_slack(model, x))
     with pytest.raises(ValueError, match="neither 'speed' nor 'memory'"):
         factorize(model, x, prefer="size")
 
@@ -130,7 +131,7 @@ def test_running_statistics_and_raw_tensors_come_from_the_file(tmp_path):
         skeleton = ResNet20()
     made = factorize(skeleton, x, tmp_path / "resnet.frz")
     with torch.no_grad():
-        torch.testing.assert_close(made(x), unregularize(model).eval()(x), rtol=1e-3, atol=1e-4)
+        assert_same(made(x), unregularize(model).eval()(x), network_slack(model, x))
 
 
 class Tied(nn.Module):
@@ -151,7 +152,7 @@ def test_tied_weights_stay_one(tmp_path, n, rank):
     for made in (factorize(model, x), factorize(Tied(n), x, tmp_path / "tied.frz")):
         assert made.one.weight is made.two.weight
         assert made.one.weight.dim() == rank
-        torch.testing.assert_close(made(x), unregularize(copy.deepcopy(model))(x), rtol=1e-4, atol=1e-5)
+        assert_same(made(x), unregularize(copy.deepcopy(model))(x), network_slack(model, x))
 
 
 def test_a_lone_layer():
@@ -159,7 +160,7 @@ def test_a_lone_layer():
     x = torch.rand(1, 64, 50, 50)
     made = factorize(layer, x)
     assert isinstance(made, Factored)
-    torch.testing.assert_close(made(x), unregularize(layer)(x), rtol=1e-4, atol=1e-5)
+    assert_same(made(x), unregularize(layer)(x), network_slack(layer, x))
 
 
 class Choosing(nn.Module):
@@ -174,14 +175,14 @@ class Choosing(nn.Module):
 def test_a_model_that_looks_at_elements_is_run_with_them():
     x = torch.rand(5000, 64)
     found = {layer.name: layer for layer in summary(factorize(regularize(Choosing(), 9), x)).layers}
-    assert found["layer"].sides
+    assert found["layer"].modes
     assert "does not reach" in found["other"].why
 
 
 def test_what_cannot_be_done_is_said(saved, tmp_path):
     _, path = saved
     x = image()
-    with pytest.raises(ValueError, match="has no regularized layer"):
+    with pytest.raises(ValueError, match="has no regularized tensor"):
         factorize(UNet(), x)
     with pytest.raises(ValueError, match="does not run on the example"):
         factorize(UNet(width=16).to("meta"), torch.rand(1, 4, 64, 64), path)
@@ -203,3 +204,13 @@ class Part(nn.Module):
 
     def forward(self, x):
         return self.fc2(self.fc1(x))
+
+
+def test_a_summary_is_a_table_everywhere():
+    made = summary(factorize(regularize(nn.Sequential(nn.Linear(64, 64)), 20), torch.randn(900, 64)))
+    assert repr(made) == str(made)
+    assert "why" in str(made).splitlines()[0]
+    html = made._repr_html_()
+    assert html.count("<tr>") == 3
+    assert "<th>layer</th>" in html
+    assert "&lt;" in type(made)(made.layers, fusion="a < b")._repr_html_()

@@ -2,44 +2,53 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import warnings
 
 import pytest
 import torch
 from torch import nn
+from torch.export import Dim
 from torch.jit.mobile import _load_for_lite_interpreter
 
-from frformat import dct
-from frformat.mobile import export_mobile
-from frformat.models import UNet
-from frformat.torch import factorize, regularize
+from frformat.runtimes.pytorch_mobile import export_mobile
+from frformat.spectral import dct
+from frformat.torch import factorize, regularize, unregularize
 from frformat.torch.factorization import portable
-from frformat.torch.factorization.algebra import cosines
+from frformat.torch.lowrank import algebra
+from frformat.torch.lowrank.algebra import cosines
+from frformat.train.models import UNet
+from tests.sums import assert_same, network_slack
 
 
 @pytest.fixture(scope="module")
-def fused():
+def model():
     torch.manual_seed(0)
-    return factorize(regularize(UNet(width=16).eval(), 33, factored=False), torch.rand(1, 3, 64, 64))
+    return regularize(UNet(width=16).eval(), 33, factored=False)
 
 
-def test_bases_are_computed_and_nothing_but_coefficients_is_kept(fused):
+@pytest.fixture(scope="module")
+def fused(model):
+    return factorize(model, torch.rand(1, 3, 64, 64))
+
+
+def test_bases_are_computed_and_nothing_but_coefficients_is_kept(model, fused):
     made = portable(fused)
     x = torch.rand(1, 3, 50, 61)
     with torch.no_grad():
-        torch.testing.assert_close(made(x), fused(x), rtol=1e-4, atol=1e-4)
+        assert_same(made(x), fused(x), network_slack(model, x))
     assert set(made.state_dict()) == set(fused.state_dict())
     assert not any("table" in name or "into" in name for name, _ in made.named_buffers())
 
 
 @pytest.mark.parametrize(("n", "r"), [(1, 1), (7, 7), (64, 5)])
 def test_cosines(n, r):
-    torch.testing.assert_close(cosines(n, r, True), torch.from_numpy(dct.basis(n, r)), rtol=1e-14, atol=1e-15)
+    torch.testing.assert_close(cosines(n, r, True), torch.from_numpy(dct.basis(n, r)), rtol=0, atol=1e-14)
     assert cosines(n, r, False).dtype == torch.float32
 
 
-def test_the_lite_interpreter_takes_coefficients_by_name(fused, tmp_path):
+def test_the_lite_interpreter_takes_coefficients_by_name(model, fused, tmp_path):
     export = export_mobile(portable(fused), tmp_path / "model.ptl")
     assert export.runtime is not None
     assert export.bytes < 15_000
@@ -52,7 +61,7 @@ def test_the_lite_interpreter_takes_coefficients_by_name(fused, tmp_path):
         module(x)
     module.run_method("load_weights", {name: tensor.clone() for name, tensor in fused.state_dict().items()})
     with torch.no_grad():
-        torch.testing.assert_close(module(x), fused(x), rtol=1e-4, atol=1e-4)
+        assert_same(module(x), fused(x), network_slack(model, x))
 
 
 def test_layers_that_only_run_here_are_named():
@@ -62,12 +71,37 @@ def test_layers_that_only_run_here_are_named():
         portable(factored)
 
 
-def test_torch_export(fused):
+def test_torch_export(model, fused):
     x = torch.rand(1, 3, 32, 48)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         exported = torch.export.export(fused, (x,)).module()
-        torch.testing.assert_close(exported(x), fused(x), rtol=1e-4, atol=1e-4)
+        assert_same(exported(x), fused(x), network_slack(model, x))
+
+
+def exported(model, x):
+    return torch.export.export(model, (x,), dynamic_shapes=({2: Dim.AUTO, 3: Dim.AUTO},), strict=False).module()
+
+
+RECORDERS = {
+    "export": exported,
+    "export, portable": lambda fused, x: exported(portable(fused), x),
+    "trace": lambda fused, x: torch.jit.trace(fused, (x,), check_trace=False),
+    "trace, portable": lambda fused, x: torch.jit.trace(portable(fused), (x,), check_trace=False),
+    "script": lambda fused, x: torch.jit.script(portable(fused)),
+    "compile": lambda fused, x: torch.compile(fused, backend="aot_eager", dynamic=True, fullgraph=True),
+}
+
+
+@pytest.mark.parametrize("record", RECORDERS.values(), ids=RECORDERS)
+def test_what_is_recorded_at_one_size_is_right_at_others(model, fused, record):
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        recorded = record(fused, torch.rand(1, 3, 32, 48))
+        for size in ((32, 48), (32, 32), (200, 208)):  # the last has more pixels than are summed at a time
+            assert 32 * 48 < algebra.CHUNK < 200 * 208
+            x = torch.rand(1, 3, *size)
+            assert_same(recorded(x), unregularize(copy.deepcopy(model))(x), network_slack(model, x))
 
 
 def test_models_that_are_not_fused_are_refused():

@@ -10,7 +10,7 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from frformat import dct, zigzag
+from frformat.spectral import dct, zigzag
 
 
 def matrix(shape: Sequence[int], k: int) -> Tensor:

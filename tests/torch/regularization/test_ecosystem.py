@@ -9,12 +9,14 @@ import pytest
 import torch
 import torch.multiprocessing
 from torch import distributed, nn
+from torch._dynamo.exc import BackendCompilerFailed
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
 from frformat.torch.regularization import regularize, spectra, spectral_tensors, truncate
+from tests.sums import same_sums
 from tests.torch.regularization.models import Net, net_input
 
 compiler = pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
@@ -32,6 +34,12 @@ def test_compiled_models_have_the_same_outputs_and_gradients():
     model = regularize(nn.Sequential(nn.Linear(9, 8), nn.Tanh()), 20)
     compiled = torch.compile(model, fullgraph=True)
     x = torch.randn(3, 9)
+    try:
+        compiled(x)
+    except BackendCompilerFailed as error:  # without vector instructions PyTorch writes C++ that is none
+        if "CppCompileError" not in str(error):
+            raise
+        pytest.skip("g++ refuses what torch.compile writes for this processor")
     torch.testing.assert_close(gradients(compiled, x), gradients(model, x), rtol=1e-4, atol=1e-5)
 
 
@@ -93,7 +101,7 @@ def test_averaged_models():
     model = regularize(Net(), 20)
     average = torch.optim.swa_utils.AveragedModel(model)
     average.update_parameters(model)
-    torch.testing.assert_close(average.module.fc1.weight, model.fc1.weight)
+    same_sums(average.module.fc1.weight, model.fc1.weight, terms=20)
 
 
 def test_gradients_of_one_sample_each():
@@ -106,9 +114,7 @@ def test_gradients_of_one_sample_each():
 
     each = torch.func.vmap(torch.func.grad(loss), (None, 0))(parameters, x)
     model(x).square().sum().backward()
-    torch.testing.assert_close(
-        each["parametrizations.weight.original"].sum(0), model.parametrizations.weight.original.grad
-    )
+    same_sums(each["parametrizations.weight.original"].sum(0), model.parametrizations.weight.original.grad, 4 * 15)
 
 
 def steps(model, wrap, x, y):

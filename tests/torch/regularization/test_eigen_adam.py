@@ -85,3 +85,12 @@ def test_parameters_cannot_be_truncated() -> None:
 def test_impossible_numbers(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be lr"):
         EigenAdam([torch.zeros(3, requires_grad=True)], **wrong)  # type: ignore[arg-type]
+
+
+def test_small_gradients_of_float64_are_not_lost():
+    parameter = torch.nn.Parameter(torch.ones(4, dtype=torch.float64))
+    optimizer = EigenAdam([parameter], lr=0.1)
+    for _ in range(3):
+        parameter.grad = torch.tensor([1e-60, -2e-60, 3e-60, 4e-60], dtype=torch.float64)
+        optimizer.step()
+    assert (parameter != 1).all()

@@ -105,8 +105,8 @@ def test_what_has_no_factors_is_rebuilt(make, shape, rules):
     check(regularize(make().double(), 8, rules=rules), torch.randn(shape, dtype=torch.float64), expect=False)
 
 
-def test_embeddings_with_a_padding_index_are_rebuilt():
-    layer = regularize(nn.Embedding(30, 8, padding_idx=0).double(), 9)
+def test_embeddings_that_scale_their_gradients_are_rebuilt():
+    layer = regularize(nn.Embedding(30, 8, scale_grad_by_freq=True).double(), 9)
     check(layer, torch.tensor([[1, 2], [29, 0]]), expect=False)
 
 

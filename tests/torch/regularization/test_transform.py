@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frformat import dct
+from frformat.spectral import dct
 from frformat.torch.regularization import transform
 from frformat.torch.regularization.synthesis import Synthesis
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from frformat.models import ResNet20
 from frformat.torch import save_model
 from frformat.torch.regularization import spectral_tensors
 from frformat.train import Data, Workers
+from frformat.train.models import ResNet20
 from frformat.train.recipes.resnet20 import ResNet20OnCifar10
 from frformat.train.run import Run
 from tests.train.recipes.small import digits

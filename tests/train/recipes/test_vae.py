@@ -7,11 +7,12 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 from torch.utils.data import TensorDataset
 
 import frformat
-from frformat.models import VAE
 from frformat.torch import load_model
 from frformat.train import Workers
+from frformat.train.models import VAE
 from frformat.train.recipes import vae
 from frformat.train.recipes.vae import VaeOnMnist, negative_elbo
+from tests.sums import same_sums
 from tests.train.recipes.small import course, digits, small, tolerance
 
 
@@ -23,7 +24,7 @@ def test_it_learns_and_the_file_is_the_model(tmp_path, monkeypatch):
     assert outcome.decoded["negative_elbo"] == pytest.approx(outcome.figures["negative_elbo"], rel=1e-5)
     load_model(VAE(), outcome.path)
     with frformat.open(outcome.path) as file:
-        assert {file.info(name).coding for name in file} == {"dct"}
+        assert all(file.info(name).spectral for name in file)
 
 
 def test_the_bound_is_that_of_the_distributions():
@@ -33,8 +34,8 @@ def test_the_bound_is_that_of_the_distributions():
     center, log_variance = model.encode(images)
     posterior = Normal(center, (log_variance / 2).exp())
     pixels = Bernoulli(logits=model.decode(center + posterior.scale * noise))
-    torch.testing.assert_close(reconstruction, -pixels.log_prob(images).sum((1, 2, 3)))
-    torch.testing.assert_close(divergence, kl_divergence(posterior, Normal(0.0, 1.0)).sum(1))
+    same_sums(reconstruction, -pixels.log_prob(images).sum((1, 2, 3)), terms=784)
+    same_sums(divergence, kl_divergence(posterior, Normal(0.0, 1.0)).sum(1), terms=5)
 
 
 def test_a_grey_image_costs_what_images_drawn_from_it_cost_in_the_mean():

@@ -13,13 +13,18 @@ from tests.vectors.msgpack import Map
 from tests.vectors.numbers import f16, f32
 
 RAW = File([frz.raw("x", "f32", (2, 3), f32(1.0, 2.0, 3.0, 4.0, 5.0, 6.0))])
-"""One raw tensor ``x``."""
+"""One plain tensor ``x``."""
 
 DCT = File([frz.dct("w", "f16", (3, 4), f16(4.0, -1.0, 0.5))])
-"""One dct tensor ``w`` without steps."""
+"""One spectrum ``w`` without steps."""
 
-STEPPED = File([Group([Tensor("w", (3, 4), (9, -4, 2), view=(4, 3), step=-16)], "f32", "i8")])
-"""One dct tensor ``w`` with a step and a view."""
+STEPPED = File([frz.dct("w", "q", (3, 4), (9, -4, 2), view=(4, 3), step=-16)])
+"""One spectrum ``w`` with a step and a view."""
+
+OFFSETS = File(
+    [Group([Tensor("w", (2, 3), (1, 2, 3, 4, 5, 6), offsets={1: (0, 1, 2)})], stepped=True, coder="adaptive")]
+)
+"""One plain tensor ``w`` that is multiples of a step for each column."""
 
 TIERED = File(
     [frz.dct("w", "f16", (3, 4), f16(4.0, -1.0, 0.5, 0.25, 2.0), kept=(2, 5)), frz.raw("x", "u8", (2,), (1, 2))],
@@ -27,19 +32,59 @@ TIERED = File(
 )
 """Two tiers: segments of ``w`` and ``x``, then one of ``w``."""
 
+NESTED = File(
+    [
+        Group([Tensor("w", (3, 4), f32(*range(6)), corners=[(1, 2), (2, 3)])], coder="deflate"),
+        frz.raw("x", "u8", (2,), (1, 2)),
+    ],
+    tiers=2,
+)
+"""Two tiers of nested channels ``w``, and a plain tensor ``x``."""
+
+ANEW = File([Group([Tensor("m", (2,), f32(1.0, 2.0, 3.0, 4.0))], per_tier=True)], tiers=2)
+"""A tensor ``m`` that each of two tiers has anew."""
+
+TUCKER = File(
+    [
+        Group([Tensor("", (2, 4), f32(*range(8))), Tensor("", (3, 5), f32(*range(15)))]),
+        Group([Tensor("w", (4, 5), f32(1.0, 2.0, 3.0, 4.0), corners=[(2, 2)], factors=(0, 1))], "f32", ["stored"]),
+    ]
+)
+"""A matrix ``w`` as a core and two factors."""
+
+SEEDED = File([Group([Tensor("w", (6,), f32(0.5), corners=[(1,)], seeds=(7,))], "f32", ["seeded"])])
+"""A pseudo-random tensor ``w``."""
+
 NAMED = File(
-    [frz.raw("x", "u8", (), (1,)), frz.raw("y", "u8", (), (2,))], {"k": "v"}, [("a", "x")], extra=[(3, []), (4, 1)]
+    [frz.raw("x", "u8", (), (1,)), frz.raw("y", "u8", (), (2,))],
+    {"k": "v"},
+    [("a", "x")],
+    features=[],
+    pack=lambda tree: msgpack.pack(_with_tiers(tree)),
 )
 """Every field of the directory map."""
+
+
+def _with_tiers(tree: Map) -> Map:
+    if all(key != frz.TIERS for key, _ in tree):
+        tree.set(frz.TIERS, 1)
+    return tree
+
 
 Edit = Callable[[Map], object]
 
 
 def edited(file: File, edit: Edit) -> bytes:
     """``file`` after ``edit`` has changed its directory; segments stay as they are."""
-    tree = copy.deepcopy(file.tree())
+    tree = tree_of(file)
     edit(tree)
     return with_directory(file, msgpack.pack(tree))
+
+
+def tree_of(file: File) -> Map:
+    """The directory map of ``file``, to be changed."""
+    tree = copy.deepcopy(file.tree())
+    return _with_tiers(tree) if file is NAMED else tree
 
 
 def with_directory(file: File, directory: bytes, **header: Any) -> bytes:
@@ -92,11 +137,11 @@ def refused(name: str, about: str, file: File, edit: Edit, code: str = "DIRECTOR
 
 
 def stream(coder: str, values: int, data: bytes, dtype: str = "u8") -> bytes:
-    """A file with one raw tensor ``x`` of ``values`` elements that are stored as ``data``."""
+    """A file with one plain tensor ``x`` of ``values`` elements that are stored as ``data``."""
     group = Group([Tensor("x", (values,), [0] * values)], dtype, coder=coder, streams=[data])
     return File([group]).bytes()
 
 
 def values(dtype: str, stored: Sequence[int]) -> bytes:
-    """A file with one raw tensor ``x``."""
+    """A file with one plain tensor ``x``."""
     return File([frz.raw("x", dtype, (len(stored),), stored)]).bytes()

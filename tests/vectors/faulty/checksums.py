@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from tests.vectors import deflate, frz, zstd
 from tests.vectors.entries import Vector, faulty
-from tests.vectors.faulty.base import DCT, RAW, TIERED
-from tests.vectors.frz import File, Group, Tensor, dct, raw
+from tests.vectors.faulty.base import ANEW, DCT, NESTED, RAW, TIERED, TUCKER
+from tests.vectors.frz import ENTROPY, File, Group, Tensor, dct, raw
 from tests.vectors.msgpack import pack
 from tests.vectors.numbers import f32, spectrum
+from tests.vectors.valid.adaptive import of_no_bytes
 
 
 def vectors() -> Iterator[Vector]:
@@ -61,13 +62,27 @@ def _segments() -> Iterator[Vector]:
     yield faulty("crc-tier-1", "a bit of tier 1 is another", _flip(tiered, -6), "CHECKSUM", load="w")
     yield faulty("crc-tier-0", "a bit of tier 0 is another", _flip(tiered, len(TIERED.head())), "CHECKSUM", load="w")
     second = len(TIERED.head()) + len(TIERED.parts()[0][0])
+    about = "a bit of the second group is another; the first is sound"
+    yield faulty("crc-second-group", about, _flip(tiered, second), "CHECKSUM", load="x", sound=["w"])
+    group = File([Group([Tensor("x", (2,), f32(1.0, 2.0)), Tensor("y", (1,), f32(3.0))]), raw("z", "u8", (), (1,))])
+    about = "damage in one tensor of a group concerns the others, and no other group"
+    yield faulty("crc-of-neighbour", about, _flip(group.bytes(), len(group.head())), "CHECKSUM", load="y", sound=["z"])
+    about = "damage in a factor concerns what uses it"
+    two = File([*TUCKER.groups, raw("z", "u8", (), (1,))])
+    yield faulty("crc-factor", about, _flip(two.bytes(), len(two.head())), "CHECKSUM", load="w", sound=["z"])
+    anew = ANEW.bytes()
+    about = "the segment of the tier that is open is damaged"
+    yield faulty("crc-per-tier", about, _flip(anew, len(ANEW.head())), "CHECKSUM", load="m", tier=0)
     yield faulty(
-        "crc-second-group", "a bit of the second group is another", _flip(tiered, second), "CHECKSUM", load="x"
+        "crc-nested-tier-0",
+        "a tier that a larger corner builds on is damaged",
+        _flip(NESTED.bytes(), len(NESTED.head())),
+        "CHECKSUM",
+        load="w",
+        sound=["x"],
     )
-    no_bytes = File([raw("x", "f16", (3,), (0x7E00,) * 3, "range")]).bytes()
-    yield faulty(
-        "crc-of-no-bytes", "the checksum of a segment of 0 bytes is not 0", _flip(no_bytes, -1), "CHECKSUM", load="x"
-    )
+    about = "the checksum of a segment of 0 bytes is not 0"
+    yield faulty("crc-of-no-bytes", about, _flip(of_no_bytes().bytes(), -1), "CHECKSUM", load="w")
     two = File([raw("x", "u8", (2,), (1, 2)), raw("y", "u8", (2,), (3, 4))])
     x, y = two.parts()[0]
     crossed = two.head() + x[:2] + y[2:] + y[:2] + x[2:]
@@ -84,9 +99,11 @@ def _streams() -> Iterator[Vector]:
         for place, offset in (("start", at), ("middle", at + len(stream) // 2), ("end", at + len(stream) - 1)):
             name, about = f"crc-{coder}-{place}", f"damage at the {place} of a {coder} stream"
             yield faulty(name, about, _flip(file.bytes(), offset, 0x15), "CHECKSUM", load="x")
-    for coder in ("range", "range-ctx"):
-        data = File([dct("w", "i8", (5, 5), spectrum("i8", 12), coder)]).bytes()
-        yield faulty(f"crc-{coder}", f"damage in a {coder} stream", _flip(data, -7, 0x10), "CHECKSUM", load="w")
+    for coder in ENTROPY:
+        for fmt in ("f16", "q"):
+            data = File([dct("w", fmt, (5, 5), spectrum(fmt, 12), coder)]).bytes()
+            about = f"damage in a stream of {fmt} by coder {coder}"
+            yield faulty(f"crc-{coder}-{fmt}", about, _flip(data, -7, 0x10), "CHECKSUM", load="w")
     nan = File([dct("w", "f32", (2,), f32(1.0))]).bytes()
     yield faulty(
         "crc-and-value", "damage that would make a coefficient a NaN", _flip(nan, -5, 0x40), "CHECKSUM", load="w"

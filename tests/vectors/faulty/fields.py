@@ -1,4 +1,4 @@
-"""Fields that are missing, where they must not be, or of another type than the schema's."""
+"""Fields that are missing, or of another type or length than the schema's."""
 
 from __future__ import annotations
 
@@ -7,11 +7,26 @@ from typing import Any
 
 from tests.vectors import frz
 from tests.vectors.entries import Vector
-from tests.vectors.faulty.base import DCT, NAMED, RAW, STEPPED, TIERED, drop, in_group, put, refused
-from tests.vectors.frz import ALIASES, FEATURES, GROUPS, METADATA, TIERS
+from tests.vectors.faulty.base import (
+    ANEW,
+    DCT,
+    NAMED,
+    NESTED,
+    OFFSETS,
+    RAW,
+    SEEDED,
+    STEPPED,
+    TIERED,
+    TUCKER,
+    drop,
+    in_group,
+    put,
+    refused,
+    tree_of,
+)
+from tests.vectors.frz import ALIASES, FEATURES, FIELDS, GROUPS, METADATA, TIERS
 from tests.vectors.msgpack import Bin, Map, ext
 
-FIELDS = ("coding", "dtype", "names", "shapes", "coder", "sizes", "format", "kept", "steps", "views")
 OTHERS: dict[str, Any] = {
     "nil": None,
     "true": True,
@@ -27,7 +42,6 @@ OTHERS: dict[str, Any] = {
 
 def vectors() -> Iterator[Vector]:
     yield from _missing()
-    yield from _misplaced()
     yield from _identifiers()
     yield from _lists()
     yield from _entries()
@@ -35,95 +49,118 @@ def vectors() -> Iterator[Vector]:
 
 
 def _missing() -> Iterator[Vector]:
-    for key, name in enumerate(FIELDS[:9]):
-        file = STEPPED if key >= 6 else RAW
-        yield refused(f"missing-{name}", f"a group without {name}", file, drop(GROUPS, 0, key))
-
-
-def _misplaced() -> Iterator[Vector]:
-    extra: dict[str, Any] = {"format": 0, "kept": [[1]], "steps": [0], "views": [None]}
-    for name, value in extra.items():
-        edit = in_group(FIELDS.index(name), value)
-        yield refused(f"misplaced-{name}", f"a raw group with {name}", RAW, edit)
-    yield refused("misplaced-steps-of-floats", "steps beside the format f16", DCT, in_group(frz.STEPS, [0]))
+    for name in ("dtype", "shapes", "coder", "sizes"):
+        key = FIELDS.index(name)
+        yield refused(f"missing-{name}", f"a group without {name}", RAW, drop(GROUPS, 0, key))
+    about = "a group without names, whose tensor has a view: no factor"
+    yield refused("missing-names", about, STEPPED, drop(GROUPS, 0, frz.NAMES))
 
 
 def _identifiers() -> Iterator[Vector]:
     """Fields that are one integer."""
     keys = {
-        "coding": (RAW, frz.CODING),
         "dtype": (RAW, frz.DTYPE),
         "coder": (RAW, frz.CODER),
         "format": (DCT, frz.FORMAT),
+        "per-tier": (ANEW, frz.PER_TIER),
+        "offsets": (OFFSETS, frz.OFFSETS),
     }
     for field, (file, key) in keys.items():
         yield refused(f"{field}-negative", f"{field} is −1", file, in_group(key, -1))
         for name in ("nil", "true", "string", "float", "array"):
             yield refused(f"{field}-is-{name}", f"{field} is of type {name}", file, in_group(key, OTHERS[name]))
+    yield refused("per-tier-0", "per_tier is 0", ANEW, in_group(frz.PER_TIER, 0))
+    yield refused("offsets-0", "offsets is 0", OFFSETS, in_group(frz.OFFSETS, 0))
 
 
 def _lists() -> Iterator[Vector]:
     """Fields that are arrays: another type, another length."""
-    for field, file in (
-        ("names", RAW),
-        ("shapes", RAW),
-        ("sizes", RAW),
-        ("kept", DCT),
-        ("steps", STEPPED),
-        ("views", STEPPED),
+    for field, file, group in (
+        ("names", RAW, 0),
+        ("shapes", RAW, 0),
+        ("views", STEPPED, 0),
+        ("bases", DCT, 0),
+        ("factors", TUCKER, 1),
+        ("seeds", SEEDED, 0),
+        ("kept", DCT, 0),
+        ("corners", NESTED, 0),
+        ("steps", STEPPED, 0),
+        ("sizes", RAW, 0),
     ):
         key = FIELDS.index(field)
         for name in ("nil", "map", "bin") if field in ("names", "kept") else ("nil",):
-            yield refused(f"{field}-is-{name}", f"{field} is of type {name}", file, in_group(key, OTHERS[name]))
-        yield refused(f"{field}-is-integer", f"{field} is an integer", file, in_group(key, 1))
-        yield refused(f"{field}-empty", f"{field} is an empty array", file, in_group(key, []))
-        right = file.tree().get(GROUPS)[0].get(key)
-        entry = right[-2:] if field == "names" else right[-1:]
-        if field != "names":
+            about = f"{field} is of type {name}"
+            yield refused(f"{field}-is-{name}", about, file, put(GROUPS, group, key, OTHERS[name]))
+        yield refused(f"{field}-is-integer", f"{field} is an integer", file, put(GROUPS, group, key, 1))
+        yield refused(f"{field}-empty", f"{field} is an empty array", file, put(GROUPS, group, key, []))
+        right = tree_of(file).get(GROUPS)[group].get(key)
+        if field not in ("names", "bases"):
             about = f"{field} has one entry too many"
-            yield refused(f"{field}-one-more", about, file, in_group(key, [*right, *entry]))
+            yield refused(f"{field}-one-more", about, file, put(GROUPS, group, key, [*right, *right[-1:]]))
+    yield refused("bases-of-9", "bases has nine entries", DCT, in_group(frz.KINDS, [1] * 9))
     yield refused("names-odd", "names ends with a prefix length", RAW, in_group(frz.NAMES, [0, "x", 0]))
-    tiered = TIERED.tree().get(GROUPS)[0]
-    for field in ("sizes", "kept"):
-        key = FIELDS.index(field)
-        edit = in_group(key, tiered.get(key)[:1])
-        yield refused(f"{field}-for-one-tier", f"{field} of one tier in a file of two", TIERED, edit)
+    about = "factors without any shape"
+    yield refused("shapes-empty-of-factors", about, TUCKER, in_group(frz.SHAPES, []))
+    for field, file in (
+        ("sizes", TIERED),
+        ("kept", TIERED),
+        ("corners", NESTED),
+        ("sizes-of-corners", NESTED),
+        ("sizes-of-per-tier", ANEW),
+    ):
+        key = FIELDS.index(field.partition("-")[0])
+        edit = in_group(key, tree_of(file).get(GROUPS)[0].get(key)[:1])
+        yield refused(f"{field}-for-one-tier", f"{field.replace('-', ' ')} of one tier in a file of two", file, edit)
     edit = put(GROUPS, 1, frz.SIZES, [2, 0])
-    yield refused("sizes-of-raw-for-two-tiers", "sizes of a raw group for each of two tiers", TIERED, edit)
+    yield refused("sizes-of-raw-for-two-tiers", "sizes of a plain group for each of two tiers", TIERED, edit)
     yield refused("kept-row-one-more", "a tier of kept has an entry too many", DCT, in_group(frz.KEPT, [[3, 0]]))
     yield refused("kept-row-empty", "a tier of kept is empty", DCT, in_group(frz.KEPT, [[]]))
+    for name, about, corners in (
+        ("row-one-more", "a tier of corners has an entry too many", [[[1, 2], [1, 2]], [[2, 3]]]),
+        ("row-empty", "a tier of corners is empty", [[[1, 2]], []]),
+        ("of-rank-1", "a corner of one axis for a tensor of two", [[[1]], [[2]]]),
+        ("of-rank-3", "a corner of three axes for a tensor of two", [[[1, 2, 1]], [[2, 3, 1]]]),
+    ):
+        yield refused(f"corner-{name}", about, NESTED, in_group(frz.CORNERS, corners))
 
 
 def _entries() -> Iterator[Vector]:
     """Entries of arrays that are of another type."""
-    places: dict[str, tuple[Any, int, Any]] = {
-        "names-prefix": (RAW, frz.NAMES, lambda value: [value, "x"]),
-        "names-suffix": (RAW, frz.NAMES, lambda value: [0, value]),
-        "shape": (RAW, frz.SHAPES, lambda value: [value]),
-        "axis": (RAW, frz.SHAPES, lambda value: [[2, value]]),
-        "size": (RAW, frz.SIZES, lambda value: [value]),
-        "kept-row": (DCT, frz.KEPT, lambda value: [value]),
-        "kept-count": (DCT, frz.KEPT, lambda value: [[value]]),
-        "step": (STEPPED, frz.STEPS, lambda value: [value]),
-        "view": (STEPPED, frz.VIEWS, lambda value: [value]),
-        "view-axis": (STEPPED, frz.VIEWS, lambda value: [[4, value]]),
+    places: dict[str, tuple[Any, int, int, Any]] = {
+        "names-prefix": (RAW, 0, frz.NAMES, lambda value: [value, "x"]),
+        "names-suffix": (RAW, 0, frz.NAMES, lambda value: [0, value]),
+        "shape": (RAW, 0, frz.SHAPES, lambda value: [value]),
+        "axis": (RAW, 0, frz.SHAPES, lambda value: [[2, value]]),
+        "view": (STEPPED, 0, frz.VIEWS, lambda value: [value]),
+        "view-axis": (STEPPED, 0, frz.VIEWS, lambda value: [[4, value]]),
+        "basis": (DCT, 0, frz.KINDS, lambda value: [value]),
+        "factors-row": (TUCKER, 1, frz.FACTORS, lambda value: [value]),
+        "factor-number": (TUCKER, 1, frz.FACTORS, lambda value: [[0, value]]),
+        "seeds-row": (SEEDED, 0, frz.SEEDS, lambda value: [value]),
+        "seed": (SEEDED, 0, frz.SEEDS, lambda value: [[value]]),
+        "kept-row": (DCT, 0, frz.KEPT, lambda value: [value]),
+        "kept-count": (DCT, 0, frz.KEPT, lambda value: [[value]]),
+        "corners-row": (NESTED, 0, frz.CORNERS, lambda value: [value, [[2, 3]]]),
+        "corner": (NESTED, 0, frz.CORNERS, lambda value: [[value], [[2, 3]]]),
+        "corner-axis": (NESTED, 0, frz.CORNERS, lambda value: [[[1, value]], [[2, 3]]]),
+        "step": (STEPPED, 0, frz.STEPS, lambda value: [value]),
+        "size": (RAW, 0, frz.SIZES, lambda value: [value]),
     }
     wrong: dict[str, tuple[str, ...]] = {
         "names-suffix": ("nil", "bin", "array"),
         "shape": ("nil", "map"),
-        "kept-row": ("nil", "map"),
         "view": ("true", "map"),
+        **dict.fromkeys(("factors-row", "seeds-row", "kept-row", "corners-row", "corner"), ("nil", "map")),
     }
-    for field, (file, key, place) in places.items():
+    for field, (file, group, key, place) in places.items():
+        shown = field.replace("-", " ")
         for name in wrong.get(field, ("nil", "true", "float", "string")):
-            about = f"{field.replace('-', ' ')} is of type {name}"
-            yield refused(f"{field}-is-{name}", about, file, in_group(key, place(OTHERS[name])))
-        if field in ("names-suffix", "shape", "kept-row", "view"):
-            yield refused(
-                f"{field}-is-integer", f"{field.replace('-', ' ')} is an integer", file, in_group(key, place(3))
-            )
+            edit = put(GROUPS, group, key, place(OTHERS[name]))
+            yield refused(f"{field}-is-{name}", f"{shown} is of type {name}", file, edit)
+        if field in wrong:
+            yield refused(f"{field}-is-integer", f"{shown} is an integer", file, put(GROUPS, group, key, place(3)))
         elif field != "step":
-            yield refused(f"{field}-negative", f"{field.replace('-', ' ')} is −1", file, in_group(key, place(-1)))
+            yield refused(f"{field}-negative", f"{shown} is −1", file, put(GROUPS, group, key, place(-1)))
 
 
 def _tops() -> Iterator[Vector]:

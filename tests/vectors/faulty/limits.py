@@ -1,4 +1,4 @@
-"""One beyond each limit of section 10, and numbers that overflow 32 or 64 bits."""
+"""One beyond each limit of section 11, and numbers that overflow 32 or 64 bits."""
 
 from __future__ import annotations
 
@@ -8,10 +8,25 @@ from typing import Any
 
 from tests.vectors import deflate, frz, msgpack
 from tests.vectors.entries import Vector, faulty
-from tests.vectors.faulty.base import NAMED, RAW, STEPPED, in_group, put, refused
+from tests.vectors.faulty.base import ANEW, NAMED, NESTED, OFFSETS, RAW, STEPPED, in_group, put, refused
 from tests.vectors.faulty.contradictions import LARGE
-from tests.vectors.frz import GROUPS, File, Group, Tensor
+from tests.vectors.frz import (
+    CODER,
+    CORNERS,
+    DTYPE,
+    ENTROPY,
+    GROUPS,
+    KEPT,
+    KINDS,
+    NAMES,
+    SHAPES,
+    SIZES,
+    File,
+    Group,
+    Tensor,
+)
 from tests.vectors.msgpack import Map, Raw, int64
+from tests.vectors.numbers import CODERS, DTYPES, f32
 
 AXIS = 2**31 - 1
 SEGMENT = 2**48
@@ -33,13 +48,13 @@ def _name(text: str) -> str:
 
 
 def _shapes() -> Iterator[Vector]:
-    yield _limit("rank-9", "a shape of rank 9", RAW, in_group(frz.SHAPES, [(1,) * 9]))
+    yield _limit("rank-9", "a shape of rank 9", RAW, in_group(SHAPES, [(1,) * 9]))
     yield _limit("rank-9-view", "a view of rank 9", STEPPED, in_group(frz.VIEWS, [(1,) * 7 + (3, 4)]))
-    yield _limit("rank-1000", "a shape of rank 1000", RAW, in_group(frz.SHAPES, [(1,) * 1000]))
+    yield _limit("rank-1000", "a shape of rank 1000", RAW, in_group(SHAPES, [(1,) * 1000]))
     for number, text in LARGE:
-        yield _limit(f"axis-{_name(text)}", f"an axis of {text}", RAW, in_group(frz.SHAPES, [(number,)]))
+        yield _limit(f"axis-{_name(text)}", f"an axis of {text}", RAW, in_group(SHAPES, [(number,)]))
     yield _limit("axis-view-2e31", "an axis of 2^31 in a view", STEPPED, in_group(frz.VIEWS, [(2**31,)]))
-    yield _limit("axis-2e31-beside-0", "an axis of 2^31 beside one of 0", RAW, in_group(frz.SHAPES, [(0, 2**31)]))
+    yield _limit("axis-2e31-beside-0", "an axis of 2^31 beside one of 0", RAW, in_group(SHAPES, [(0, 2**31)]))
     for name, shape in (
         ("2e48-plus-2e24", (2**24, 2**24 + 1)),
         ("2e49", (2, 2**24, 2**24)),
@@ -50,7 +65,7 @@ def _shapes() -> Iterator[Vector]:
         ("wrap-32-bits", (2**16, 2**16, 2**17)),
     ):
         count = " × ".join(map(str, shape))
-        yield _limit(f"elements-{name}", f"{count} elements", RAW, in_group(frz.SHAPES, [shape]))
+        yield _limit(f"elements-{name}", f"{count} elements", RAW, in_group(SHAPES, [shape]))
     wrap = (2**16, 2**16, 2**16, 2**16, 12)
     yield _limit(
         "elements-view-wrap-to-0", "a view whose element count wraps to 0", STEPPED, in_group(frz.VIEWS, [wrap])
@@ -60,10 +75,12 @@ def _shapes() -> Iterator[Vector]:
 def _fields() -> Iterator[Vector]:
     for number, text in LARGE:
         huge = File([frz.dct("w", "f16", (2**20, 2**20), (0, 0, 0), "deflate")])
-        yield _limit(f"kept-{_name(text)}", f"{text} coefficients", huge, in_group(frz.KEPT, [[number]]))
+        yield _limit(f"kept-{_name(text)}", f"{text} coefficients", huge, in_group(KEPT, [[number]]))
+        about = f"a corner of {text} entries"
+        yield _limit(f"corner-{_name(text)}", about, NESTED, in_group(CORNERS, [[[1, 2]], [[2, number]]]))
     for number, text in ((SEGMENT + 1, "2^48 + 1"), *LARGE[2:]):
         deflated = File([frz.raw("x", "u8", (4,), (1, 2, 3, 4), "deflate")])
-        yield _limit(f"size-{_name(text)}", f"a segment of {text} bytes", deflated, in_group(frz.SIZES, [number]))
+        yield _limit(f"size-{_name(text)}", f"a segment of {text} bytes", deflated, in_group(SIZES, [number]))
     for number, text in ((257, "257"), *LARGE):
         yield _limit(f"tiers-{_name(text)}", f"{text} tiers", NAMED, put(frz.TIERS, number))
     steps = (
@@ -77,62 +94,141 @@ def _fields() -> Iterator[Vector]:
     for number, text in (*steps, (2**32 - 16, "2^32 − 16"), (-(2**31), "minus-2^31")):
         yield _limit(f"step-{_name(text)}", f"step code {number}", STEPPED, in_group(frz.STEPS, [number]))
     yield _limit("step-minus-2e63", "step code −2^63", STEPPED, in_group(frz.STEPS, [int64(-(2**63))]))
+    for number, text in ((256, "256"), *LARGE):
+        yield _limit(f"offsets-{_name(text)}", f"offsets {text}", OFFSETS, in_group(frz.OFFSETS, number))
+    for number, text in ((2, "2"), *LARGE):
+        yield _limit(f"per-tier-{_name(text)}", f"per_tier {text}", ANEW, in_group(frz.PER_TIER, number))
+    columns = 2**14
+    tensor = Tensor("w", (20000,), f32(1.0), corners=[(1,)], seeds=(1,))
+    seeded = File([Group([tensor], "f32", ["seeded"], coder="deflate")])
+    about = "2^14 + 1 entries on a seeded axis"
+    yield _limit("corner-of-seeded", about, seeded, in_group(CORNERS, [[[columns + 1]]]))
+    whole = Group([Tensor("w", (columns + 1,), [0] * (columns + 1), seeds=(1,))], "f32", ["seeded"], coder="deflate")
+    about = "the same, as large as the view"
+    yield faulty("limit-whole-of-seeded", about, File([whole]).bytes(), "LIMIT")
+    factor = Group([Tensor("", (columns + 1, 2), [0] * 2 * (columns + 1))], coder="deflate")
+    tensor = Tensor("w", (2, 2), [0] * (columns + 1), corners=[(1, columns + 1)], factors=(0,))
+    core = Group([tensor], "f32", ["identity", "stored"], coder="deflate")
+    about = "2^14 + 1 entries on a stored axis"
+    yield faulty("limit-corner-of-stored", about, File([factor, core]).bytes(), "LIMIT")
 
 
 def _counts() -> Iterator[Vector]:
     features = [f"f{i}" for i in range(257)]
-    yield _limit(
-        "features-257", "257 features: they are counted before they are read", NAMED, put(frz.FEATURES, features)
-    )
-    for coder in ("range", "range-ctx"):
-        about = f"16,385 values in 0 stored bytes by coder {coder}"
-        none = File([Group([Tensor("x", (16385,), [0] * 16385)], "f16", coder=coder, streams=[b""])])
-        yield faulty(f"limit-{coder}-values-of-0-bytes", about, none.bytes(), "LIMIT")
-    many = Group(
-        [Tensor("w", (1024 * 19 + 1,), [0] * (1024 * 19 + 1))], "f32", "i8", coder="range", streams=[b"\1\2\3"]
-    )
-    yield faulty("limit-range-values", "19,457 values in 3 stored bytes", File([many]).bytes(), "LIMIT")
-    directory, stream = _million()
-    data = frz.head(directory, deflated=stream)
-    yield faulty("limit-tensors-2e20-plus-1", "2^20 + 1 tensors, all with names of their own", data, "LIMIT")
+    about = "257 features: they are counted before they are read"
+    yield _limit("features-257", about, NAMED, put(frz.FEATURES, features))
+    for coder in ENTROPY:
+        for stepped in (True, False):
+            for stored in (b"", b"\1\2\3"):
+                count = 65536 * (len(stored) + 16) + 1
+                directory = _coded(coder, [(count,)], stored, stepped=stepped)
+                what = "integers" if stepped else "floats"
+                about = f"{count:,} {what} in {len(stored)} stored bytes by coder {coder}"
+                yield faulty(f"limit-{coder}-{what}-in-{len(stored)}-bytes", about, directory, "LIMIT")
+    about = "offsets count as values, too"
+    shapes = [(65536 * 19, 0), (1, 1)]
+    yield faulty("limit-values-offsets", about, _coded("adaptive", shapes, b"\1\2\3", offsets=1), "LIMIT")
+    for named in (True, False):
+        directory, stream = _million(named=named)
+        what = "tensors, all with names of their own" if named else "factors"
+        name = "limit-tensors-2e20-plus-1" if named else "limit-factors-2e20-plus-1"
+        yield faulty(name, f"2^20 + 1 {what}", frz.head(directory, deflated=stream), "LIMIT")
+    for alias in (False, True):
+        directory, stream = _long_names(alias=alias)
+        about = "names of 2^26 + 1 bytes without front coding" + (", the last of an alias" if alias else "")
+        name = "limit-names-with-alias" if alias else "limit-names-2e26-plus-1"
+        yield faulty(name, about, frz.head(directory, deflated=stream), "LIMIT")
 
 
-def _million() -> tuple[bytes, bytes]:
-    """A directory of 2^20 + 1 tensors without elements, and its stream.
+def _coded(
+    coder: str, shapes: list[tuple[int, ...]], stored: bytes, *, stepped: bool = True, offsets: int = 0
+) -> bytes:
+    """A file of tensors that are said to be stored in a few bytes."""
+    names = frz.front_coded([f"{i}" for i in range(len(shapes))])
+    fields: list[tuple[int, Any]] = [(DTYPE, DTYPES.index("f16")), (NAMES, names), (SHAPES, shapes)]
+    fields += [(frz.STEPS, [0] * len(shapes))] if stepped else []
+    fields += [(frz.OFFSETS, offsets)] if offsets else []
+    fields += [(CODER, CODERS.index(coder)), (SIZES, [len(stored)])]
+    return frz.head(msgpack.pack(Map([(GROUPS, [Map(fields)])]))) + frz.segment(stored)
 
-    Names are four letters out of 94. Each that differs from the one before in its last letter takes three bytes, so
-    that the bytes of 94 names repeat those of the 94 before but for the letters in front.
-    """
+
+def _million(*, named: bool) -> tuple[bytes, bytes]:
+    """A directory of 2^20 + 1 tensors without elements, and its stream."""
     count = 2**20 + 1
+    shape = b"\x91\x00" if named else b"\x92\x00\x00"
+    before = b"\x81\x02\x91" + (b"\x85" if named else b"\x84") + b"\x00\x0b"
+    before += b"\x01\xdd" + (2 * count).to_bytes(4, "big") if named else b""
+    names = _names(count, 0) if named else []
+    after = b"\x0d\x00\x0e\x91\x00"
+    return _repeating(before, names, 6 + 93 * 3, b"\x02\xdd" + count.to_bytes(4, "big"), [*shape] * count, after)
+
+
+def _long_names(*, alias: bool) -> tuple[bytes, bytes]:
+    """A directory of 65,536 tensors with names of 1,024 bytes, which front coding makes short, and its stream.
+
+    One more name makes 2^26 + 1 bytes of all: that of a tensor or of an alias.
+    """
+    count = 65536 + (not alias)
+    before = (b"\x82" if alias else b"\x81") + b"\x02\x91\x85\x00\x0b\x01\xdd" + (2 * count).to_bytes(4, "big")
+    between = (b"" if alias else b"\x00\xa1z") + b"\x02\xdd" + count.to_bytes(4, "big")
+    after = b"\x0d\x00\x0e\x91\x00"
+    after += b"\x03\x91\x92\xa1z\xda\x04\x00" + b"x" * 1020 + b"!!!!" if alias else b""
+    return _repeating(before, _names(65536, 1020), 8 + 93 * 5, between, [0x91, 0] * count, after)
+
+
+def _names(count: int, prefix: int) -> list[int]:
+    """Front-coded names that begin with so many times ``x`` and end with four letters out of 94.
+
+    Each that differs from the one before in its last letter takes few bytes, so that the bytes of 94 names repeat those
+    of the 94 before but for the letters in front.
+    """
     letters = [bytes([c]) for c in range(33, 127)]
-    names = bytearray()
+    shared = [msgpack.pack(prefix), msgpack.pack(prefix + 3)]
+    out = bytearray()
     for start, front in zip(range(0, count, 94), itertools.product(letters, repeat=3), strict=False):
         rest = letters[1 : min(94, count - start)]
-        names += b"\x00\xa4" + b"".join(front) + letters[0] + b"".join(b"\x03\xa1" + c for c in rest)
-    period = 6 + 3 * 93
-    before = b"\x81\x00\x91\x86\x00\x00\x01\x01\x02\xdd" + (2 * count).to_bytes(4, "big")
-    shapes = b"\x91\x00" * count
-    between = b"\x03\xdd" + count.to_bytes(4, "big")
-    after = b"\x04\x00\x05\x91\x00"
-    tokens = [*before, *deflate.repeats(bytes(names), period), *between, *deflate.repeats(shapes, 2), *after]
-    return before + names + between + shapes + after, deflate.blocks([tokens], dynamic=True)
+        first = b"".join(front) + letters[0]
+        out += shared[0] + msgpack.text(first) if out else b"\x00" + msgpack.text(b"x" * prefix + first)
+        out += b"".join(shared[1] + b"\xa1" + c for c in rest)
+    return [*out]
+
+
+def _repeating(
+    before: bytes, names: list[int], period: int, between: bytes, shapes: list[int], after: bytes
+) -> tuple[bytes, bytes]:
+    """A directory of these parts, and a stream of it that repeats the 94 names before, or the shapes."""
+    listed, repeated = deflate.repeats(bytes(names), period), deflate.repeats(bytes(shapes), 6)
+    data = before + bytes(names) + between + bytes(shapes) + after
+    return data, deflate.blocks([[*before, *listed, *between], [*repeated, *after]], dynamic=True)
 
 
 def _sums() -> Iterator[Vector]:
     """Sums of what is each within its limit."""
-    largest = _tiers_of(256, 256)
-    yield faulty(
-        "sum-of-sizes-2e64", "segments of 2^48 bytes, 2^64 in all: wraps to a whole file", largest, "TRUNCATED"
+    for groups, tiers, text in ((256, 256, "2e64"), (128, 256, "2e63"), (2, 256, "2e57")):
+        about = f"segments of 2^48 bytes, {text.replace('e', '^')} in all"
+        yield faulty(f"limit-sum-of-sizes-{text}", about, _tiers_of(groups, tiers), "LIMIT")
+    about = (
+        "segments of 2^48 bytes, 2^56 in all: with their checksums, and what comes before, more than a file may have"
     )
-    yield faulty("sum-of-sizes-2e63", "segments of 2^48 bytes, 2^63 in all", _tiers_of(128, 256), "TRUNCATED")
+    yield faulty("limit-sum-of-sizes-2e56", about, _tiers_of(1, 256), "LIMIT")
+    yield faulty("sum-of-sizes-2e55", "segments of 2^48 bytes, 2^55 in all", _tiers_of(1, 128), "TRUNCATED")
     deflated = File([frz.raw("x", "u8", (4,), (1, 2, 3, 4), "deflate")])
     about = "a segment as large as it may be, in a file of a few bytes"
-    yield refused("size-2e48", about, deflated, in_group(frz.SIZES, [SEGMENT]), "TRUNCATED")
-    names = [part for a in range(64) for b in range(64) for part in _pair(a, b)]
-    group = Map([(0, 0), (1, 14), (2, names), (3, [(2**24, 2**24)] * 4096), (4, 0), (5, [0])])
-    directory = msgpack.pack(Map([(GROUPS, [group])]))
-    about = "4,096 tensors of 2^52 bytes, uncoded in 0 bytes: 2^64 wraps to that"
-    yield faulty("sum-of-bytes-2e64", about, frz.head(directory, deflated=deflate.dynamic(directory)), "DIRECTORY")
+    yield refused("size-2e48", about, deflated, in_group(SIZES, [SEGMENT]), "TRUNCATED")
+    for count, code, text in ((1, "DIRECTORY", "2e52"), (2, "LIMIT", "2e53"), (4096, "LIMIT", "2e64")):
+        names = [part for a in range(64) for b in range(64) for part in _pair(a, b)][: 2 * count]
+        fields = [(DTYPE, 14), (NAMES, names), (SHAPES, [(2**24, 2**24)] * count), (CODER, 0), (SIZES, [0])]
+        directory = msgpack.pack(Map([(GROUPS, [Map(fields)])]))
+        about = f"{count:,} tensors of 2^48 elements, 2^52 bytes, uncoded in 0 bytes"
+        data = frz.head(directory, deflated=deflate.dynamic(directory))
+        yield faulty(("" if code == "DIRECTORY" else "limit-") + f"sum-of-bytes-{text}", about, data, code)
+    shapes = [(AXIS, 1)] * 3
+    tensors = [Tensor(f"{i}", shape, (), kept=(AXIS,)) for i, shape in enumerate(shapes)]
+    stream = deflate.fixed(b"")
+    group = Group(tensors, "f32", ["dct"], coder="deflate", streams=[stream])
+    data = frz.head(msgpack.pack(File([group]).tree())) + frz.segment(stream)
+    about = "three times as many coefficients as a tensor may have, from a stream of none"
+    yield faulty("sum-of-kept", about, data, "BUDGET", load="0")
 
 
 def _pair(a: int, b: int) -> tuple[int, Raw]:
@@ -143,9 +239,7 @@ def _pair(a: int, b: int) -> tuple[int, Raw]:
 def _tiers_of(groups: int, tiers: int) -> bytes:
     """The directory of a file with a segment of 2^48 bytes for each group and tier."""
     kept = [[k] for k in range(1, tiers + 1)]
-    maps = [
-        Map([(0, 1), (1, 11), (2, [0, f"{i:02x}"]), (3, [(999,)]), (4, 1), (5, [SEGMENT] * tiers), (6, 0), (7, kept)])
-        for i in range(groups)
-    ]
-    directory = msgpack.pack(Map([(GROUPS, maps), (frz.TIERS, tiers)]))
+    common = [(SHAPES, [(999,)]), (KINDS, [1]), (KEPT, kept), (CODER, 1), (SIZES, [SEGMENT] * tiers)]
+    maps = [Map([(DTYPE, 11), (NAMES, [0, f"{i:02x}"]), *common]) for i in range(groups)]
+    directory = msgpack.pack(Map([(frz.TIERS, tiers), (GROUPS, maps)]))
     return frz.head(directory, deflated=deflate.dynamic(directory))

@@ -7,11 +7,11 @@ from typing import Any
 
 from tests.vectors import deflate, frz, msgpack
 from tests.vectors.entries import Vector, faulty
-from tests.vectors.faulty.base import DCT, NAMED, RAW, drop, edited, in_group, put, refused, with_directory
+from tests.vectors.faulty.base import DCT, NAMED, RAW, drop, edited, in_group, put, refused, tree_of, with_directory
 from tests.vectors.frz import METADATA, NAMES
 from tests.vectors.msgpack import Map, Raw, text
 
-IGNORED = 7
+IGNORED = 20
 BAD_UTF8 = {
     "stray-byte": (b"a\x80b", "a continuation byte without a start"),
     "cut-short": (b"ab\xe5\xb1", "a character that lacks its last byte"),
@@ -49,7 +49,9 @@ def _not_a_map() -> Iterator[Vector]:
     tree = msgpack.pack(RAW.tree())
     yield _plain("msgpack-trailing-byte", "a byte after the directory map", tree + b"\xc0")
     yield _plain("msgpack-two-maps", "a second map after the directory map", tree + tree)
-    yield refused("msgpack-reserved-byte", "the byte 0xC1, which MessagePack does not use", RAW, put(9, Raw(b"\xc1")))
+    yield refused(
+        "msgpack-reserved-byte", "the byte 0xC1, which MessagePack does not use", RAW, put(IGNORED, Raw(b"\xc1"))
+    )
     whole = "the byte 0xC1 is all of the directory"
     yield _plain("msgpack-reserved-byte-only", whole, b"\xc1")
 
@@ -137,8 +139,8 @@ def _depth() -> Iterator[Vector]:
 
 
 def _keys() -> Iterator[Vector]:
-    tops = NAMED.tree()
-    group = DCT.tree().get(0)[0]
+    tops = tree_of(NAMED)
+    group = DCT.tree().get(frz.GROUPS)[0]
     for name, about, keys in (
         ("twice", "twice the same key", lambda pairs: [pairs[0], *pairs]),
         ("descending", "keys in descending order", lambda pairs: pairs[::-1]),
@@ -153,7 +155,7 @@ def _keys() -> Iterator[Vector]:
         yield faulty(f"keys-{name}", f"{about} in the directory map", with_directory(NAMED, directory), "DIRECTORY")
 
         def edit(tree: Map, keys: Any = keys) -> None:
-            tree.get(0)[0] = Map(keys(group))
+            tree.get(frz.GROUPS)[0] = Map(keys(group))
 
         yield faulty(f"keys-{name}-in-group", f"{about} in a group", edited(DCT, edit), "DIRECTORY")
     yield refused("keys-no-groups", "the directory has no groups", RAW, drop(frz.GROUPS))

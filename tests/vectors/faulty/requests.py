@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tests.vectors import deflate, zstd
 from tests.vectors.entries import Vector, faulty
 from tests.vectors.faulty.base import DCT, RAW, TIERED, stream
-from tests.vectors.frz import File, Group, Tensor, dct, raw
+from tests.vectors.frz import File, Group, Tensor, dct, raw, spectral
 from tests.vectors.numbers import bf16, f16, f32
 
 INFINITY, NAN = float("inf"), float("nan")
@@ -17,7 +17,6 @@ def vectors() -> Iterator[Vector]:
     yield from _booleans()
     yield from _not_finite()
     yield from _overflow()
-    yield from _rows()
     yield faulty("request-tier-1-of-1", "tier 1 of a file of one tier", RAW.bytes(), "TIER", tier=1)
     yield faulty("request-tier-2-of-2", "tier 2 of a file of two tiers", TIERED.bytes(), "TIER", tier=2)
     yield faulty("request-tier-cut-off", "tier 1 of a file that was cut after tier 0", TIERED.bytes(1), "TIER", tier=1)
@@ -41,31 +40,59 @@ def _booleans() -> Iterator[Vector]:
     )
 
 
-def _rows() -> Iterator[Vector]:
-    """What a tier has in the place of a tensor is as good as the rows that it is one of."""
-    file = File([raw("x", "bool", (2,), (0, 1)), raw("x@tiers", "bool", (2, 2), (0, 1, 1, 2))], tiers=3)
-    about = "a bool of 2 in the rows of a tensor, in that of another tier"
-    yield faulty("rows-bool", about, file.bytes(), "VALUE", load="x", tier=0)
-    data = bytearray(File([raw("x", "u8", (1,), (1,)), raw("x@tiers", "u8", (1, 1), (2,))], tiers=2).bytes())
-    data[-5] ^= 1
-    yield faulty("rows-crc", "a damaged segment of the rows of a tensor", bytes(data), "CHECKSUM", load="x", tier=0)
-
-
 def _not_finite() -> Iterator[Vector]:
     for fmt, bits in (("f32", f32), ("f16", f16), ("bf16", bf16)):
         for name, value in (("infinity", INFINITY), ("minus-infinity", -INFINITY), ("nan", NAN)):
-            for coder in ("none", "range") if name != "minus-infinity" else ("range-ctx",):
-                file = File([dct("w", fmt, (3,), bits(1.0, value), coder)]).bytes()
-                about = f"a coefficient in {fmt} that is {name.replace('-', ' ')}, by coder {coder}"
-                yield faulty(f"value-{fmt}-{name}-{coder}", about, file, "VALUE", load="w")
-    no_bytes = File([Group([Tensor("w", (3,), (0, 0, 0))], "f32", "f16", "range", streams=[b""])]).bytes()
-    yield faulty("value-of-no-bytes", "a range stream of no bytes, which decodes to NaNs", no_bytes, "VALUE", load="w")
+            coder = "adaptive" if name == "nan" else "none"
+            file = File([dct("w", fmt, (3,), bits(1.0, value), coder)]).bytes()
+            about = f"a coefficient in {fmt} that is {name.replace('-', ' ')}, by coder {coder}"
+            yield faulty(f"value-{fmt}-{name}-{coder}", about, file, "VALUE", load="w")
     tiers = File([dct("w", "f32", (3,), f32(1.0, 2.0, INFINITY), kept=(2, 3))], tiers=2).bytes()
     yield faulty("value-in-tier-1", "an infinity in tier 1", tiers, "VALUE", load="w")
+    group = Group([Tensor("x", (2,), f16(1.0, NAN))], "f32", format="f16")
+    yield faulty(
+        "value-in-format", "a NaN of a plain tensor in a number format", File([group]).bytes(), "VALUE", load="x"
+    )
+    group = Group([Tensor("w", (2, 3), f32(1.0, 2.0, 3.0, 4.0, INFINITY, 6.0))], "f32", ["identity", "dct"])
+    yield faulty("value-in-core", "an infinity in a core", File([group]).bytes(), "VALUE", load="w")
+    tensors = [Tensor("w", (3,), f32(1.0, NAN), kept=(2,)), Tensor("v", (3,), f32(1.0, 2.0), kept=(2,))]
+    about = "a NaN in one tensor of a group concerns no other"
+    file = File([spectral(tensors, "f32")]).bytes()
+    yield faulty("value-of-neighbour", about, file, "VALUE", load="w", sound=["v"])
+    factors = Group([Tensor("", (2, 2), f32(1.0, 2.0, 3.0, NAN)), Tensor("", (1, 2), f32(1.0, 2.0))])
+    cores = [
+        Group([Tensor(name, (2,), f32(1.0), corners=[(1,)], factors=(number,))], "f32", ["stored"])
+        for number, name in enumerate(("w", "v"))
+    ]
+    about = "a NaN in a row of a factor that the core does not even use; another factor is sound"
+    yield faulty("value-in-factor", about, File([factors, *cores]).bytes(), "VALUE", load="w", sound=["v"])
+    anew = Group([Tensor("m", (2,), f16(1.0, NAN, 1.0, 2.0))], "f32", format="f16", per_tier=True)
+    about = "a NaN in the tier that is open"
+    yield faulty("value-per-tier", about, File([anew], tiers=2).bytes(), "VALUE", load="m", tier=0)
 
 
 def _overflow() -> Iterator[Vector]:
-    for fmt, q in (("i8", 127), ("i16", -9), ("i32", -(2**31)), ("i32", 2**31 - 1)):
-        file = File([dct("w", fmt, (3,), (1, q), step=2031)]).bytes()
-        name = f"value-{fmt}-{'minus-' if q < 0 else ''}{abs(q)}-times-step"
+    for q in (127, -9, -(2**31 - 1), 2**31 - 1):
+        file = File([dct("w", "q", (3,), (1, q), step=2031)]).bytes()
+        name = f"value-{'minus-' if q < 0 else ''}{abs(q)}-times-step"
         yield faulty(name, f"{q} times the largest step is beyond binary32", file, "VALUE", load="w")
+    for name, offsets, about in (
+        ("above", {0: (0, 2032)}, "a step code of 2032"),
+        ("below", {0: (-2017, 0)}, "a step code of −2017"),
+        ("by-sum", {0: (0, 1500), 1: (0, 1500)}, "a step code of 3000 as a sum of two offsets"),
+        ("huge", {0: (2**31 - 1, 0), 1: (2**31 - 1, 0)}, "offsets whose sum wraps in 32 bits"),
+        ("of-zero", {0: (0, 5000)}, "a step code of 5000 where all integers are 0"),
+    ):
+        values = (1, 2, 0, 0) if name == "of-zero" else (1, 2, 3, 4)
+        group = Group([Tensor("w", (2, 2), values, offsets=offsets)], stepped=True, coder="adaptive")
+        yield faulty(f"step-{name}", f"{about}, with offsets", File([group]).bytes(), "VALUE", load="w")
+    tensors = [
+        Tensor("w", (2,), (1, 2), step=2000, offsets={0: (0, 40)}),
+        Tensor("v", (2,), (1, 2), step=1900, offsets={0: (0, 40)}),
+    ]
+    file = File([Group(tensors, stepped=True, coder="adaptive")]).bytes()
+    about = "a step code of 2040 in one tensor of a group concerns no other"
+    yield faulty("step-of-neighbour", about, file, "VALUE", load="w", sound=["v"])
+    tensor = Tensor("w", (2, 2), (1, 2, 3, 4), corners=[(1, 2), (2, 2)], offsets={0: (0, 4000)})
+    file = File([Group([tensor], stepped=True, coder="adaptive")], tiers=2).bytes()
+    yield faulty("step-in-tier-1", "a step code of 4000 in tier 1", file, "VALUE", load="w")

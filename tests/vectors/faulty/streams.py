@@ -5,11 +5,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-from tests.vectors import deflate, msgpack, rangecoder, zstd
+from tests.vectors import deflate, msgpack, zstd
 from tests.vectors.appendix import DICTIONARY
 from tests.vectors.entries import Vector, faulty
 from tests.vectors.faulty.base import RAW, stream, with_directory
-from tests.vectors.frz import File, Group, Tensor
 
 TEXT = bytes(100 + i % 5 for i in range(60))
 
@@ -60,7 +59,6 @@ def vectors() -> Iterator[Vector]:
     yield from _deflate_segments()
     yield from _deflated_directories()
     yield from _zstd()
-    yield from _range()
 
 
 def _deflate_segments() -> Iterator[Vector]:
@@ -133,49 +131,3 @@ def _zstd() -> Iterator[Vector]:
     damaged = checked[:-1] + bytes([checked[-1] ^ 1])
     about = "a zstd stream whose own checksum does not match"
     yield faulty("zstd-checksum", about, stream("zstd", 256, damaged), "STREAM", load="x")
-
-
-def _range() -> Iterator[Vector]:
-    values = (5, -3, 0, 0, 1)
-    for coder in ("range", "range-ctx"):
-        good = rangecoder.encode([values], rangecoder.Model("i16", coder == "range-ctx"))
-        read = rangecoder.Stream()
-        rangecoder.Model("i16", coder == "range-ctx").put_run(read, values)
-        full = good.ljust(4 + read.shifts, b"\0")
-        for name, data, about in (
-            ("start", b"\xff\xff\xff\xff" + good, "begins with four bytes of 0xFF"),
-            ("byte-left", full + b"\1", "a byte is left after the last value"),
-            ("zero-left", full + b"\0", "a zero byte is left after the last value"),
-            ("many-left", full + bytes(100), "a hundred bytes are left after the last value"),
-        ):
-            file = stream(coder, len(values), data, "i16")
-            yield faulty(f"{coder}-{name}", f"a {coder} stream: {about}", file, "STREAM", load="x")
-    odd = rangecoder.Stream()
-    rangecoder.Model("f16").put_run(odd, [0x03FF, 0x0001])
-    assert odd.odd
-    number, size = odd.odd
-    beyond = stream("range", 2, number.to_bytes(size, "big"), "f16")
-    yield faulty("range-direct-beyond", "a direct bit beyond the end of the odd range", beyond, "STREAM", load="x")
-    yield from _integers_beyond()
-
-
-def _integers_beyond() -> Iterator[Vector]:
-    for fmt, size in (("i8", 8), ("i16", 16), ("i32", 32)):
-        classes = {"i8": 15, "i16": 31, "i32": 63}[fmt]
-        for name, sign, c, mantissa in (
-            (f"plus-2e{size - 1}", 0, size, 0),
-            (f"minus-2e{size - 1}-minus-1", 1, size, 1),
-            (f"of-{size + 1}-bits", 0, size + 1, 0),
-            (f"of-{classes}-bits", 1, classes, 0),
-        ):
-            coded = rangecoder.Stream()
-            rangecoder.Model(fmt).put(coded, sign, c, mantissa, c - 1)
-            tensor = [Tensor("w", (4,), (0,))]
-            data = coded.finish()
-            file = File([Group(tensor, "f32", fmt, "range", streams=[data])]).bytes()
-            about = f"a number that {fmt} does not have, {name.replace('-', ' ')}"
-            yield faulty(f"range-{fmt}-{name}", about, file, "STREAM", load="w")
-    zeros = File([Group([Tensor("x", (3,), (0, 0, 0))], "i8", coder="range", streams=[b""])]).bytes()
-    yield faulty(
-        "range-no-bytes-of-integers", "no bytes decode to class 15, which i8 does not have", zeros, "STREAM", load="x"
-    )

@@ -5,10 +5,42 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.vectors.entries import Vector
-from tests.vectors.valid import coders, directory, elements, files, formats, names, rows, shapes, tiers
+from tests.vectors.valid import (
+    adaptive,
+    bases,
+    coders,
+    corners,
+    directory,
+    elements,
+    files,
+    floats,
+    formats,
+    names,
+    per_tier,
+    shapes,
+    static,
+    steps,
+    tiers,
+)
 
 
 def vectors() -> Iterator[Vector]:
     """All of them, in the order of ``vectors.json``."""
-    for module in (files, elements, formats, shapes, coders, tiers, rows, names, directory):
+    for module in (
+        files,
+        elements,
+        formats,
+        steps,
+        shapes,
+        bases,
+        corners,
+        coders,
+        adaptive,
+        static,
+        floats,
+        tiers,
+        per_tier,
+        names,
+        directory,
+    ):
         yield from module.vectors()

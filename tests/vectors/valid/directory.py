@@ -8,7 +8,7 @@ from typing import Any
 from tests.vectors import deflate, msgpack
 from tests.vectors.appendix import DICTIONARY
 from tests.vectors.entries import Vector, valid
-from tests.vectors.frz import GROUPS, SIZES, File, Group, Tensor, raw
+from tests.vectors.frz import GROUPS, SIZES, File, Group, Tensor, raw, spectral
 from tests.vectors.msgpack import Bin, Map, Raw, ext
 from tests.vectors.numbers import spectrum
 from tests.vectors.valid.tiers import three
@@ -24,12 +24,21 @@ def vectors() -> Iterator[Vector]:
 
 def _full(**more: Any) -> File:
     """A file with every field there is."""
-    tensors = [
-        Tensor("conv1.weight", (4, 6), spectrum("i8", 8), (5, 8), (8, 3), -32),
-        Tensor("conv2.weight", (4,), (9, -1), (1, 2), None, 16),
+    spectra = [
+        Tensor("conv1.weight", (4, 6), spectrum("q", 8), (8, 3), (5, 8), step=-32),
+        Tensor("conv2.weight", (4,), (9, -1), kept=(1, 2), step=16),
     ]
-    groups = [Group(tensors, "f32", "i8", "range"), raw("fc.bias", "f32", (2,), spectrum("f32", 2))]
-    return File(groups, {"license": "MIT", "source": "made up"}, [("tied", "fc.bias")], 2, **more)
+    shape, view = (4, 6), (2, 12)
+    fc = Tensor("fc.weight", shape, spectrum("f16", 8), view, corners=[(1, 3), (2, 4)], factors=(0,), seeds=(2**63,))
+    mean = Tensor("bn.mean", (3,), spectrum("q", 6), offsets={0: [1, 2, 3, -1, -2, -3]})
+    groups = [
+        Group([Tensor("", (2, 2), spectrum("f32", 4))]),
+        spectral(spectra, "q"),
+        raw("fc.bias", "f32", (2,), spectrum("f32", 2)),
+        Group([fc], "f32", ["stored", "seeded"], "f16"),
+        Group([mean], stepped=True, per_tier=True, coder="adaptive"),
+    ]
+    return File(groups, {"license": "MIT", "source": "made up"}, [("tied", "fc.bias")], 2, [], **more)
 
 
 def _encodings() -> Iterator[Vector]:
@@ -52,11 +61,11 @@ def _with_size(one: Raw) -> Callable[[Map], bytes]:
 def _ignored() -> Iterator[Vector]:
     every = msgpack.every_type()
     yield valid(
-        "ignored-keys", "keys of later versions in both kinds of maps", _ignoring([(5, 1), (U64, 2)], [(10, 3)])
+        "ignored-keys", "keys of later versions in both kinds of maps", _ignoring([(5, 1), (U64, 2)], [(15, 3)])
     )
     about = "values of every type under an ignored key of the directory map"
     yield valid("ignored-values", about, _ignoring([(5, every)]))
-    yield valid("ignored-values-in-group", "the same under an ignored key of a group", _ignoring([], [(11, every)]))
+    yield valid("ignored-values-in-group", "the same under an ignored key of a group", _ignoring([], [(16, every)]))
     keys: list[Any] = [None, True, -1, 0.5, "b", "a", "a", Bin(b"x"), [1], Map([(1, 2)]), 3, 3, 1, ext(1, b"x")]
     about = "an ignored map with keys of every type, unsorted and repeated"
     yield valid("ignored-map-keys", about, _ignoring([(9, Map((key, None) for key in keys))]))
@@ -101,7 +110,9 @@ def _deflated() -> Iterator[Vector]:
     file = File([raw(start, "u8", (), (1,))], deflate=_from_the_start)
     yield valid("dir-deflate-whole-dictionary", "a match that begins at the dictionary's first byte", file)
     about = "three tiers, cut after the first, with a deflated directory"
-    yield valid("dir-deflate-tiers-cut", about, File(three("range").groups, tiers=3, deflate=deflate.fixed), present=1)
+    yield valid(
+        "dir-deflate-tiers-cut", about, File(three("adaptive", "f16").groups, tiers=3, deflate=deflate.fixed), present=1
+    )
 
 
 def _mixed(data: bytes) -> bytes:

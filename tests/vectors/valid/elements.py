@@ -1,4 +1,4 @@
-"""The elements of raw tensors: every dtype with its extremes."""
+"""The elements of plain tensors: every dtype with its extremes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def vectors() -> Iterator[Vector]:
     for dtype, part in (("c64", "f32"), ("c128", "f64")):
         size = 8 * BYTES[part]
         yield _vector(dtype, about, [re | im << size for re, im in zip(FLOATS[part], FLOATS[part][::-1], strict=True)])
-    for dtype in ("f8_e4m3", "f8_e5m2"):
+    for dtype in ("f8_e4m3", "f8_e5m2", "f8_e8m0"):
         yield _vector(dtype, "all 256 bit patterns", range(256))
 
 

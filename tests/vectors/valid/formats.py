@@ -1,36 +1,39 @@
-"""The coefficients of dct tensors: every number format with its extremes, steps, dtypes of the weights."""
+"""The coefficients of spectra: every number format with its extremes, and dtypes of the weights."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from tests.vectors.entries import Vector, valid
-from tests.vectors.frz import File, Group, Tensor, dct
-from tests.vectors.numbers import CODERS, FORMATS, INTEGERS, bf16, f16, f32, spectrum
-
-LEAST_STEP, LARGEST_STEP = -2016, 2031
+from tests.vectors.frz import File, Group, Tensor, dct, spectral
+from tests.vectors.numbers import FLOATS, bf16, f16, f32, spectrum
 
 
 def vectors() -> Iterator[Vector]:
-    for fmt in FORMATS:
-        for coder in CODERS:
-            step = {"step": -40} if fmt in INTEGERS else {}
-            file = File([dct("w", fmt, (6, 5), spectrum(fmt, 17), coder, **step)])
+    for fmt in FLOATS:
+        for coder in ("none", "deflate", "zstd", "adaptive", "static"):
+            file = File([dct("w", fmt, (6, 5), spectrum(fmt, 17), coder)])
             yield valid(f"dct-{fmt}-{coder}", f"coefficients in {fmt} by coder {coder}", file)
+    file = File([dct("w", "q", (6, 5), spectrum("q", 17), step=-40)])
+    yield valid("dct-steps", "coefficients that are multiples of a step", file)
     yield from _dtypes()
     yield from _extremes()
-    yield from _steps()
+    yield from _narrower()
 
 
 def _dtypes() -> Iterator[Vector]:
     for dtype in ("f16", "bf16", "f64"):
-        file = File([Group([Tensor("w", (5, 7), spectrum("f32", 12))], dtype, "f32")])
+        file = File([dct("w", "f32", (5, 7), spectrum("f32", 12), dtype=dtype)])
         yield valid(f"dct-to-{dtype}", f"weights of dtype {dtype}", file)
-    file = File([Group([Tensor("w", (2, 2), f32(1e5, 0.0, -2e4))], "f16", "f32")])
+        if dtype != "f64":
+            file = File([dct("w", dtype, (5, 7), spectrum(dtype, 12), dtype=dtype)])
+            yield valid(f"dct-{dtype}-of-dtype", f"dtype {dtype}, whose coefficients are of it, too", file)
+    file = File([dct("w", "f32", (2, 2), f32(1e5, 0.0, -2e4), dtype="f16")])
     yield valid("dct-to-f16-rounded", "weights near the end of f16, where its units are 32", file)
-    overflow = File([Group([Tensor("w", (2,), f32(1e5, 0.0)), Tensor("v", (2,), f32(-3e38))], "f16", "f32")])
+    tensors = [Tensor("w", (2,), f32(1e5, 0.0), kept=(2,)), Tensor("v", (2,), f32(-3e38), kept=(1,))]
+    overflow = File([spectral(tensors, "f32", dtype="f16")])
     yield valid("dct-to-f16-overflow", "weights beyond f16 round to infinities", overflow)
-    small = File([Group([Tensor("w", (4,), f32(3e-7, -2e-7, 1e-7))], "f16", "f32")])
+    small = File([dct("w", "f32", (4,), f32(3e-7, -2e-7, 1e-7), dtype="f16")])
     yield valid("dct-to-f16-subnormal", "weights of a few times the least f16", small)
 
 
@@ -57,38 +60,35 @@ def _extremes() -> Iterator[Vector]:
         File([dct("w", "f32", (8, 8), f32(largest, -largest, 0.5 * largest))]),
     )
     extremes = f16(65504.0, -65504.0, -0.0, 2.0**-24, -(2.0**-14), 1.0)
-    for coder in ("none", "range", "range-ctx"):
-        file = File([dct("w", "f16", (3, 4), extremes, coder)])
-        yield valid(
-            f"dct-f16-extremes-{coder}", f"the largest and least of f16, subnormals, -0, by coder {coder}", file
-        )
     bf = bf16(2.0**126, -0.0, 2.0**-133, -(2.0**-126), 1.0)
-    for coder in ("none", "range"):
-        file = File([dct("w", "bf16", (3, 4), bf, coder)])
-        yield valid(f"dct-bf16-extremes-{coder}", f"large and subnormal numbers of bf16, -0, by coder {coder}", file)
-    for fmt, size in (("i8", 8), ("i16", 16), ("i32", 32)):
-        least_int, most = -(2 ** (size - 1)), 2 ** (size - 1) - 1
-        numbers = (most, least_int, 0, 1, -1, most - 1, least_int + 1, 2 ** (size - 2), -(2 ** (size - 2)))
-        for coder in ("none", "range", "range-ctx"):
-            file = File([dct("w", fmt, (3, 4), numbers, coder, step=-16 * size)])
-            yield valid(f"dct-{fmt}-extremes-{coder}", f"the extremes of {fmt} by coder {coder}", file)
+    for coder in ("none", "adaptive", "static"):
+        about = f"the largest and least of f16, subnormals, -0, by coder {coder}"
+        yield valid(f"dct-f16-extremes-{coder}", about, File([dct("w", "f16", (3, 4), extremes, coder)]))
+        about = f"large and subnormal numbers of bf16, -0, by coder {coder}"
+        yield valid(f"dct-bf16-extremes-{coder}", about, File([dct("w", "bf16", (3, 4), bf, coder)]))
 
 
-def _steps() -> Iterator[Vector]:
-    sixteen = [Tensor(f"s{code}", (1,), (1,), step=code) for code in range(-17, 17)]
-    yield valid(
-        "steps-of-two-octaves", "step codes −17 to 16, which need ⌊s / 16⌋ of negative s", File([_group(sixteen)])
-    )
-    ends = [Tensor("least", (1,), (1,), step=LEAST_STEP), Tensor("largest", (1,), (-2,), step=LARGEST_STEP)]
-    yield valid("steps-at-their-limits", "the least and the largest step", File([_group(ends)]))
-    ties = [
-        Tensor("down", (1,), (2**24 + 1,)),
-        Tensor("up", (1,), (2**24 + 3,)),
-        Tensor("long", (1,), (2**31 - 1,), step=15),
-        Tensor("minus", (1,), (-(2**31),), step=-1),
-    ]
-    yield valid("steps-rounded-once", "q · step rounded to binary32, ties to even", File([_group(ties, "i32")]))
-
-
-def _group(tensors: list[Tensor], fmt: str = "i8") -> Group:
-    return Group(tensors, "f32", fmt)
+def _narrower() -> Iterator[Vector]:
+    """Plain tensors in a number format: exact, whatever the dtype."""
+    for dtype, fmt in (
+        ("f32", "f16"),
+        ("f32", "bf16"),
+        ("f64", "f32"),
+        ("f64", "bf16"),
+        ("f16", "f32"),
+        ("bf16", "f16"),
+    ):
+        extremes = {"f16": f16(65504.0, -(2.0**-24)), "bf16": bf16(2.0**126, -(2.0**-133)), "f32": f32(3e38, 1e-45)}[
+            fmt
+        ]
+        values = [*extremes, *spectrum(fmt, 6), 1 << (15 if fmt != "f32" else 31)]
+        for coder in ("none", "adaptive", "static") if (dtype, fmt) == ("f32", "f16") else ("none",):
+            group = Group([Tensor("x", (3, 3), values)], dtype, format=fmt, coder=coder)
+            about = f"a plain tensor of {dtype} whose elements are in {fmt}, by coder {coder}: exact, rounded once"
+            yield valid(f"plain-{dtype}-in-{fmt}" + (f"-{coder}" if coder != "none" else ""), about, File([group]))
+    halfway = f32(1 + 2**-11, 1 + 3 * 2**-11, 1 + 2**-11 + 2**-23, 65519.0, 65520.0, 2.0**-25, 3 * 2.0**-26)
+    group = Group([Tensor("x", (7,), halfway)], "f16", format="f32")
+    yield valid("plain-f16-from-f32-ties", "elements that are rounded to f16: ties to even, the ends", File([group]))
+    halfway = f32(1 + 2**-8, 1 + 3 * 2**-8, 1 + 2**-8 + 2**-23, 3.3961775e38, 2.0**-134, 3 * 2.0**-134)
+    group = Group([Tensor("x", (6,), halfway)], "bf16", format="f32")
+    yield valid("plain-bf16-from-f32-ties", "elements that are rounded to bf16: ties to even, the ends", File([group]))

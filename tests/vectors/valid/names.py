@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.vectors import msgpack
 from tests.vectors.entries import Vector, valid
-from tests.vectors.frz import NAMES, File, Group, Tensor
+from tests.vectors.frz import GROUPS, NAMES, File, Group, Tensor
 from tests.vectors.msgpack import Map
 
 UNICODE = (
@@ -69,7 +69,7 @@ def _file(names: Sequence[str]) -> File:
 
 def _coded(names: Sequence[str], coded: list[Any]) -> File:
     def pack(tree: Map) -> bytes:
-        tree.get(0)[0].set(NAMES, coded)
+        tree.get(GROUPS)[0].set(NAMES, coded)
         return msgpack.pack(tree)
 
     return File(_file(names).groups, pack=pack)

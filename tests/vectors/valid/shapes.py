@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from tests.vectors.entries import Vector, valid
-from tests.vectors.frz import File, Group, Tensor, dct, raw
+from tests.vectors.frz import File, Group, Tensor, dct, raw, spectral
 from tests.vectors.numbers import f32, spectrum
 
 BY_RANK = ((), (7,), (4, 5), (3, 4, 2), (2, 3, 2, 3), (2, 3, 2, 2, 2), (2, 2, 3, 2, 2, 2), (2,) * 7, (2,) * 8)
@@ -46,17 +46,17 @@ def _views() -> Iterator[Vector]:
     yield valid("view-with-other-axes", "axes that do not nest in those of the shape", _dct((4, 9), 8, view=(6, 6)))
     yield valid("view-with-axes-of-1", "a view that adds axes of length 1", _dct((5,), 3, view=(1, 5, 1)))
     yield valid("view-equal-to-shape", "a view that says nothing new", _dct((3, 5), 4, view=(3, 5)))
-    yield valid("view-of-one-element", "views of rank 0 and 8 of a single element", _single())
+    single = [Tensor("a", (1, 1), f32(2.0), view=(), kept=(1,)), Tensor("b", (), f32(3.0), view=(1,) * 8, kept=(1,))]
+    yield valid("view-of-one-element", "views of rank 0 and 8 of a single element", File([spectral(single, "f32")]))
     yield valid("view-of-no-elements", "a view of a shape with an axis of 0", _dct((0,), 0, view=(3, 0)))
-    both = [Tensor("a", (4, 4), spectrum("f32", 5), view=(2, 8)), Tensor("b", (4, 4), spectrum("f32", 5))]
-    yield valid(
-        "view-beside-nil", "one tensor of a group has a view, the other has nil", File([Group(both, "f32", "f32")])
-    )
-
-
-def _single() -> File:
-    tensors = [Tensor("a", (1, 1), f32(2.0), view=()), Tensor("b", (), f32(3.0), view=(1,) * 8)]
-    return File([Group(tensors, "f32", "f32")])
+    both = [
+        Tensor("a", (4, 4), spectrum("f32", 5), view=(2, 8), kept=(5,)),
+        Tensor("b", (4, 4), spectrum("f32", 5), kept=(5,)),
+    ]
+    about = "one tensor of a group has a view, the other has nil"
+    yield valid("view-beside-nil", about, File([spectral(both, "f32")]))
+    plain = Group([Tensor("x", (2, 6), range(12), view=(3, 4))], "u8")
+    yield valid("view-of-a-plain-tensor", "a view where it changes nothing", File([plain]))
 
 
 def _large() -> Iterator[Vector]:

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from frformat.torch.factorization import algebra
-from frformat.torch.factorization.fusion.operations import (
-    Activation,
-    Join,
-    MaxPool,
-    Nothing,
-    Size,
-    in_place,
-    operation,
-)
+from frformat.torch.factorization.fusion.operations import Activation, Join, MaxPool, Nothing, Size, in_place, operation
 from frformat.torch.factorization.fusion.values import Active, Builder, Dense, Joined, Projection, Stream, Value, Wide
-from frformat.torch.factorization.layers import Factored, FactoredConvolution
+from frformat.torch.factorization.hooks import hand_over, is_watched, without_hooks
+from frformat.torch.lowrank import algebra
+from frformat.torch.lowrank.layers import Factored, FactoredConvolution
 
 
 @dataclass(frozen=True)
@@ -51,11 +45,18 @@ def fuse(model: nn.Module) -> Fusion:
     """
     if isinstance(model, Factored) or not any(isinstance(module, Factored) for module in model.modules()):
         return Fusion(model, problem="there is nothing to fuse factored layers with")
+    if "forward" in vars(model):
+        return Fusion(model, problem="the model has a forward method beside that of its class")
     try:
-        traced = _Tracer().trace(model)
+        with without_hooks(model):
+            traced = _Tracer().trace(model)
     except Exception as error:  # whatever Python does with a stand-in for a tensor
         return Fusion(model, problem=f"the model cannot be traced: {(str(error) or repr(error)).splitlines()[0]}")
     modules = dict(model.named_modules(remove_duplicate=False))
+    leaves = {str(node.target) for node in traced.nodes if node.op == "call_module"}
+    problem = _watched(modules, leaves)
+    if problem:
+        return Fusion(model, problem=problem)
     for node in traced.nodes:
         if in_place(node, modules):
             first = node.args[0] if node.args else None
@@ -71,6 +72,8 @@ def fuse(model: nn.Module) -> Fusion:
     for path, module in modules.items():
         if isinstance(module, Factored):
             fused.set_submodule(path, module)
+    _complete(fused, model)
+    hand_over(model, fused)
     return Fusion(
         fused.eval(),
         sum(stream.call is not None for stream in lowering.streams),
@@ -79,13 +82,42 @@ def fuse(model: nn.Module) -> Fusion:
     )
 
 
+def _watched(modules: Mapping[str, nn.Module], leaves: Set[str]) -> str:
+    """Which part of the model must stay as it is since it has hooks; empty if all of those are called as before."""
+    inside = tuple(f"{path}." for path in leaves)
+    for path, module in modules.items():
+        if path and path not in leaves and not path.startswith(inside) and is_watched(module):
+            return f"{path} has hooks, or a forward method of its own"
+    return ""
+
+
+def _complete(fused: fx.GraphModule, model: nn.Module) -> None:
+    """Give a fused model what is in the state of the original one but used no more, such as counters of batches."""
+    there = fused.state_dict(keep_vars=True).keys()
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        path, _, attribute = name.rpartition(".")
+        if name in there or not isinstance(tensor, Tensor):
+            continue
+        module: nn.Module = fused
+        for part in filter(None, path.split(".")):
+            if part not in module._modules:
+                module.add_module(part, nn.Module())
+            module = module.get_submodule(part)
+        if isinstance(tensor, nn.Parameter):
+            module.register_parameter(attribute, tensor)
+        else:
+            module.register_buffer(attribute, tensor)
+
+
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, module: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(module, Factored) or super().is_leaf_module(module, module_qualified_name)
 
 
 def _is_pointwise(layer: nn.Module | None) -> bool:
-    """Whether a layer multiplies the channels of each pixel by its weight."""
+    """Whether a layer multiplies the channels of each pixel by its weight, and does nothing else."""
+    if layer is not None and is_watched(layer):
+        return False
     if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d) and type(layer) in (nn.Conv1d, nn.Conv2d, nn.Conv3d):
         whole = set(layer.kernel_size) == set(layer.stride) == {1} and layer.groups == 1
         return whole and layer.padding in ("same", "valid", (0,) * len(layer.kernel_size))
@@ -142,25 +174,25 @@ class _Lowering:
         if (
             layer.rank is None
             or not isinstance(x, Value)
-            or (isinstance(layer, FactoredConvolution) and layer.groups > 1)
+            or (isinstance(layer, FactoredConvolution) and layer.how.groups > 1)
         ):
             return None
         if layer.into is None:
             p = x.dense(build)
         else:
             p = self._project(x, path, Projection(f"{path}.into", layer.factors.length("into")), last)
-        if isinstance(layer, FactoredConvolution) and layer.mode is not None:
-            p = build.call(F.pad, p, layer.pad, layer.mode)
+        if isinstance(layer, FactoredConvolution) and layer.how.mode is not None:
+            p = build.call(F.pad, p, layer.how.pad, layer.how.mode)
         tables = [build.attribute(f"{path}.{name}") for name in layer.table_names()]
         weight, places = build.attribute(f"{path}.weight"), build.attribute(f"{path}.places")
         core = build.call(algebra.core, weight, places, tables, layer.core_shape())
         bias = None if layer.bias is None else build.attribute(f"{path}.bias")
         if layer.out is None:
             if isinstance(layer, FactoredConvolution):
-                return Dense(build.call(torch.convolution, p, core, bias, *layer.options, 1))
+                return Dense(build.call(torch.convolution, p, core, bias, *layer.how.geometry, 1))
             return Dense(build.call(F.linear, p, core, bias))
         if isinstance(layer, FactoredConvolution):
-            z = build.call(algebra.convolve, p, core, *layer.options)
+            z = build.call(algebra.convolve, p, core, layer.how.geometry)
         else:
             z = build.call(algebra.multiply, p, core)
         basis = build.call(algebra.homogeneous, build.attribute(f"{path}.out"), bias)

@@ -12,12 +12,14 @@ import torch
 from torch import fx, nn
 from torch.nn import functional as F
 
+from frformat.torch.factorization.hooks import is_watched
+
 INFINITY: Final = math.inf
 
 
 @dataclass(frozen=True)
 class Activation:
-    """The same function of every value; names as :func:`frformat.torch.factorization.stream.activate` has them."""
+    """The same function of every value; names as :func:`frformat.torch.lowrank.stream.activate` has them."""
 
     name: str
     limits: tuple[float, ...] = ()
@@ -93,7 +95,7 @@ def operation(node: fx.Node, modules: Mapping[str, nn.Module]) -> Operation | No
 def in_place(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
     """Whether a node may write to what it is given."""
     if node.op == "call_module":
-        return bool(getattr(modules[str(node.target)], "inplace", False))
+        return any(getattr(module, "inplace", False) for module in modules[str(node.target)].modules())
     if node.kwargs.get("inplace") or node.kwargs.get("out") is not None:
         return True
     if node.op == "call_method":
@@ -203,6 +205,8 @@ _NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def _of_module(module: nn.Module) -> Operation | None:
+    if is_watched(module):
+        return None
     kind, m = type(module), module  # subclasses may do anything
     if kind in _NORMS:
         return module

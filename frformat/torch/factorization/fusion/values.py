@@ -5,14 +5,14 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import fx
+from torch import Tensor, fx
 
-from frformat.torch.factorization.algebra import apply_basis
 from frformat.torch.factorization.fusion.operations import Activation
-from frformat.torch.factorization.stream import activate, pool, stream
+from frformat.torch.lowrank.algebra import apply_basis
+from frformat.torch.lowrank.stream import Pass, activate, pool, stream
 
 
 @dataclass
@@ -151,22 +151,21 @@ class Stream:
 
     def project(self, builder: Builder, projection: Projection, pooled: bool) -> fx.Node:
         """One more result."""
-        limits = list(self.activation.limits)
         if self.call is None:
             self.projections.append(projection.node(builder))
             self.pooled.append(pooled)
-            self.call = builder.call(
-                stream, self.wide.z, self.wide.basis, self.activation.name, limits,
-                self.projections, self.pooled, self.window, self.wide.last,
-            )  # fmt: skip
+            self.call = builder.call(stream, self.wide.z, self.wide.basis, self._how())
         else:
             with builder.graph.inserting_before(self.call):
                 self.projections.append(projection.node(builder))
             self.pooled.append(pooled)
-            args = list(self.call.args)
-            args[4:7] = self.projections, self.pooled, self.window
-            self.call.args = tuple(args)
+            self.call.args = (*self.call.args[:2], self._how())
         return builder.call(operator.getitem, self.call, len(self.pooled) - 1)
+
+    def _how(self) -> Any:
+        """The pass, with nodes for tensors."""
+        limits, projections = list(self.activation.limits), cast(list[Tensor], self.projections)
+        return Pass(self.activation.name, limits, projections, self.pooled, self.window, self.wide.last)
 
     def dense(self, builder: Builder, pooled: bool) -> fx.Node:
         """All channels, in memory."""

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 import frformat
-from frformat.mobile import export_mobile
-from frformat.models import UNet
+from frformat.runtimes.pytorch_mobile import export_mobile
 from frformat.torch import factorize, load_model, save_model
 from frformat.torch.factorization import portable
+from frformat.train.models import UNet
 
 HERE = Path(__file__).parent
 
@@ -126,8 +126,8 @@ def main() -> None:
     frformat.save_file({name: value.numpy() for name, value in strange.items()}, HERE / "complex.frz")
     frformat.save_file({"conv.weight": strange["conv.weight"].numpy()}, HERE / "incomplete.frz")
 
-    bias = {"conv.bias": np.full(4, 2, np.float32), "conv.bias@tiers": np.full((1, 4), 1, np.float32)}
-    frformat.save_file({"conv.weight": strange["conv.weight"].numpy(), **bias}, HERE / "rows.frz", tiers=[1])
+    bias = frformat.PerTier([np.full(4, value, np.float32) for value in (1, 2)])
+    frformat.save_file({"conv.weight": strange["conv.weight"].numpy(), "conv.bias": bias}, HERE / "rows.frz", tiers=[1])
 
 
 if __name__ == "__main__":

@@ -2,16 +2,16 @@ package io.frz
 
 import io.frz.internal.Budget
 import io.frz.internal.Lifetime
-import io.frz.internal.Loader
-import io.frz.internal.Model
 import io.frz.internal.Request
-import io.frz.internal.container.BufferSource
 import io.frz.internal.container.Container
-import io.frz.internal.container.FileSource
-import io.frz.internal.container.MappedSource
-import io.frz.internal.container.Source
-import io.frz.internal.container.StreamSource
+import io.frz.internal.directory.Group
 import io.frz.internal.quote
+import io.frz.internal.rebuild.Loader
+import io.frz.internal.storage.BufferSource
+import io.frz.internal.storage.FileSource
+import io.frz.internal.storage.MappedSource
+import io.frz.internal.storage.Source
+import io.frz.internal.storage.StreamSource
 import java.io.Closeable
 import java.io.File
 import java.io.IOException
@@ -41,28 +41,20 @@ public class FrzFile private constructor(private val container: Container, optio
     private val directory = container.directory
 
     /** What the file says about each of its tensors, in the order of the file. */
-    public val tensors: List<TensorInfo> = ArrayList<TensorInfo>(directory.tensors).let { all ->
-        for (group in directory.groups) for (i in group.names.indices) all.add(TensorInfo(group, i, container.tier))
-        Collections.unmodifiableList(all)
-    }
+    public val tensors: List<TensorInfo> = infos(directory.tensors) { !it.isFactors }
 
-    /** How the tensors are stored together, in the order of the file. */
+    /** The same of its factors: matrices that [BasisKind.STORED] axes of tensors use. */
+    public val factors: List<TensorInfo> = infos(directory.factors.size) { it.isFactors }
+
+    /** How the tensors and factors are stored together, in the order of the file. */
     public val groups: List<GroupInfo> = Collections.unmodifiableList(
-        directory.groups.map { GroupInfo(it, tensors.subList(it.names.first, it.names.first + it.names.size)) }
+        directory.groups.map { group ->
+            val all = if (group.isFactors) factors else tensors
+            GroupInfo(group, all.subList(group.first, group.first + group.size))
+        }
     )
 
-    private val atTier = Model(tensors, directory, container.tier)
-    private val loader = Loader(container, groups, atTier, options)
-
-    /** The tensors of the model, in the order of the file: all [tensors] but those that hold [rows]. */
-    public val model: List<TensorInfo> = Collections.unmodifiableList(atTier.tensors)
-
-    /**
-     * Raw tensors that smaller tiers have otherwise, such as running statistics, and the tensors whose rows are theirs.
-     * At a smaller tier, whatever loads the former gives its row; the latter are loaded by their own names only.
-     */
-    public val rows: Map<String, String> =
-        Collections.unmodifiableMap(atTier.rows.entries.associate { it.key.name to it.value.name })
+    private val loader = Loader(container, tensors, options)
 
     /** Further names of tensors, such as those of tied weights, and the names that they stand for. */
     public val aliases: Map<String, String> = Collections.unmodifiableMap(directory.aliases())
@@ -96,9 +88,9 @@ public class FrzFile private constructor(private val container: Container, optio
 
     /** Rebuilds the tensor called [name] in memory of its own; see [FrzTensor.buffer]. */
     @Throws(IOException::class)
-    public fun load(name: String): FrzTensor = container.lifetime.request(name) { request ->
+    public fun load(name: String): FrzTensor = container.lifetime.request(name) {
         val info = tensor(name)
-        FrzTensor(name, info.dtype, info.shape, loader.load(request, info, null))
+        FrzTensor(name, info.dtype, info.shape, loader.load(info, null, it))
     }
 
     /**
@@ -108,30 +100,28 @@ public class FrzFile private constructor(private val container: Container, optio
      * @throws IllegalArgumentException if [target] is read-only, or fewer bytes remain in it than [TensorInfo.bytes]
      */
     @Throws(IOException::class)
-    public fun loadInto(name: String, target: ByteBuffer): Unit = container.lifetime.request(name) { request ->
+    public fun loadInto(name: String, target: ByteBuffer): Unit = container.lifetime.request(name) {
         val info = tensor(name)
         val memory = portion(target, info)
-        loader.load(request, info, memory)
+        loader.load(info, memory, it)
         target.position(memory.limit())
     }
 
-    /** Rebuilds all of the [model]. Aliases are among the keys and share the memory of what they stand for. */
+    /** Rebuilds all tensors. Aliases are among the keys and share the memory of what they stand for. */
     @Throws(IOException::class)
     public fun loadAll(): Map<String, FrzTensor> = container.lifetime.request(null) { request ->
-        val loaded = HashMap<String, FrzTensor>()
-        loader.loadAll(request) { info, memory -> loaded[info.name] = rebuilt(info, memory) }
-        val all = model.associateTo(LinkedHashMap()) { it.name to loaded.getValue(it.name) }
+        val all = LinkedHashMap<String, FrzTensor>()
+        loader.loadAll(request) { info, memory -> all[info.name] = rebuilt(info, memory) }
         for ((alias, name) in aliases) {
-            val target = loaded[name] ?: continue
+            val target = all.getValue(name)
             all[alias] = FrzTensor(alias, target.dtype, target.shape, target.buffer)
         }
         all
     }
 
     /**
-     * Rebuilds the tensors of the [model] one after the other, in the order in which the file holds what the tier has
-     * of them, and hands each to [visitor]. All are rebuilt in the same memory, so this takes no more of it than the
-     * largest tensor; copy what has to outlive the visit.
+     * Rebuilds all tensors one after the other, in the order of the file, and hands each to [visitor]. All are rebuilt
+     * in the same memory, so this takes no more of it than the largest tensor; copy what has to outlive the visit.
      */
     @Throws(IOException::class)
     public fun forEach(visitor: TensorVisitor): Unit = container.lifetime.request(null) { request ->
@@ -139,8 +129,8 @@ public class FrzFile private constructor(private val container: Container, optio
     }
 
     /**
-     * Rebuilds the tensors of the [model] one after the other, in the same order, each in what [memory] gives for it,
-     * and hands each to [visitor]. No memory but the caller's is taken for them.
+     * Rebuilds all tensors one after the other, in the order of the file, each in what [memory] gives for it, and hands
+     * each to [visitor]. No memory but the caller's is taken for them.
      *
      * @throws IllegalArgumentException if a buffer is read-only, or fewer bytes remain in it than [TensorInfo.bytes]
      */
@@ -148,19 +138,30 @@ public class FrzFile private constructor(private val container: Container, optio
     public fun forEach(memory: TensorMemory, visitor: TensorVisitor): Unit =
         container.lifetime.request(null) { request ->
             val allocate = { info: TensorInfo -> request.outside { memory.memory(info) }?.let { portion(it, info) } }
-            loader.forEach(request, 0, allocate) { info, bytes -> visit(request, visitor, info, bytes) }
+            loader.forEach(0, request, allocate) { info, bytes -> visit(request, visitor, info, bytes) }
         }
 
     /**
-     * The canonical coefficients of the tensor called [name]: the kept ones of its spectrum, in zigzag order.
-     *
-     * @throws IllegalArgumentException if the tensor is not stored by them, see [TensorInfo.coding]
+     * The core of the tensor called [name], without its bases: in zigzag order if [TensorInfo.kept] says so, else in
+     * row-major order of the corner [TensorInfo.box], which is the shape of what this returns. Values are of type f32,
+     * or of the tensor's own if they are its elements bit for bit.
      */
     @Throws(IOException::class)
-    public fun coefficients(name: String): FloatArray = container.lifetime.request(name) { request ->
-        val info = tensor(name)
-        require(info.coding == Coding.DCT) { "tensor ${quote(name)} is stored as ${info.coding.label}, not as dct" }
-        loader.coefficients(request, info)
+    public fun core(name: String): FrzTensor = container.lifetime.request(name) { core(tensor(name), it) }
+
+    /** Factor [number] of the file, counted from 0: its first rows, which are those that the opened tier has. */
+    @Throws(IOException::class)
+    public fun factor(number: Int): FrzTensor = container.lifetime.request(null) {
+        if (number !in factors.indices) {
+            throw FrzException(ErrorCode.NOT_FOUND, "the file holds ${factors.size} factors, but no factor $number")
+        }
+        core(factors[number], it)
+    }
+
+    private fun core(info: TensorInfo, request: Request): FrzTensor {
+        val dtype = if (info.record.isExact) info.dtype else DType.F32
+        val shape = info.kept?.let { longArrayOf(it.toLong()) } ?: info.box
+        return FrzTensor(info.name, dtype, shape, loader.core(info.record, info.index, request))
     }
 
     /** Decodes everything up to [tier] without rebuilding it, and throws at the first fault. */
@@ -185,6 +186,14 @@ public class FrzFile private constructor(private val container: Container, optio
     private fun visit(request: Request, visitor: TensorVisitor, info: TensorInfo, memory: ByteBuffer) {
         val tensor = rebuilt(info, memory.slice())
         request.outside { visitor.visit(tensor) }
+    }
+
+    private fun infos(count: Int, wanted: (Group) -> Boolean): List<TensorInfo> {
+        val infos = ArrayList<TensorInfo>(count)
+        for (group in directory.groups) {
+            if (wanted(group)) repeat(group.size) { infos.add(TensorInfo(group, it, tiers, tier)) }
+        }
+        return Collections.unmodifiableList(infos)
     }
 
     private fun rebuilt(info: TensorInfo, memory: ByteBuffer) = FrzTensor(info.name, info.dtype, info.shape, memory)

@@ -38,7 +38,7 @@ class ExhaustionTest {
     @Test
     fun `what the caller's own code throws is not touched`(@TempDir folder: File) {
         val path = File(folder, "m.frz")
-        path.writeBytes(FrzBuilder().dct("w", listOf(4), floatArrayOf(1f)).build())
+        path.writeBytes(FrzBuilder().spectrum("w", listOf(4), floatArrayOf(1f)).build())
         FrzFile.open(path).use { file ->
             for (failure in listOf(OutOfMemoryError("of the visitor"), IllegalStateException("of the visitor"))) {
                 val visited = assertThrows(failure.javaClass) { file.forEach { throw failure } }
@@ -61,7 +61,7 @@ object NearlyFullHeap {
     fun main(arguments: Array<String>) {
         val random = Random(1)
         val coefficients = FloatArray(3000) { random.nextGaussian().toFloat() }
-        val bytes = FrzBuilder().dct("w", listOf(side, side), coefficients).build()
+        val bytes = FrzBuilder().spectrum("w", listOf(side, side), coefficients).build()
         val options = FrzOptions.builder().threads(arguments[0].toInt()).memoryBudget(64L shl 20).build()
         val file = FrzFile.open(bytes, options)
         file.loadInto("w", target)

@@ -1,6 +1,18 @@
 package io.frz
 
 import com.sun.management.ThreadMXBean
+import io.frz.FrzBuilder.Companion.ALIASES
+import io.frz.FrzBuilder.Companion.BASES
+import io.frz.FrzBuilder.Companion.CODER
+import io.frz.FrzBuilder.Companion.CORNERS
+import io.frz.FrzBuilder.Companion.DTYPE
+import io.frz.FrzBuilder.Companion.KEPT
+import io.frz.FrzBuilder.Companion.METADATA
+import io.frz.FrzBuilder.Companion.NAMES
+import io.frz.FrzBuilder.Companion.SEEDS
+import io.frz.FrzBuilder.Companion.SHAPES
+import io.frz.FrzBuilder.Companion.SIZES
+import io.frz.FrzBuilder.Companion.TIERS
 import java.lang.management.ManagementFactory
 import java.time.Duration
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -17,17 +29,15 @@ class OpeningTest {
 
     /** A deflated file of one group of [count] tensors without elements. */
     private fun group(count: Int, tiers: Int, name: (Int) -> List<Any>) = deflated {
-        with(4, tiers)
+        with(TIERS, tiers)
         group(
             mapOf(
-                0 to 1,
-                1 to 11,
-                2 to (0 until count).flatMap(name),
-                3 to List(count) { listOf(0) },
-                4 to 0,
-                5 to List(tiers) { 0 },
-                6 to 0,
-                7 to List(tiers) { List(count) { 0 } }
+                DTYPE to 11,
+                NAMES to (0 until count).flatMap(name),
+                SHAPES to List(count) { listOf(0) },
+                KEPT to List(tiers) { List(count) { 0 } },
+                CODER to 0,
+                SIZES to List(tiers) { 0 }
             )
         )
     }
@@ -37,14 +47,30 @@ class OpeningTest {
         "kept counts" to group(20_000, 256) { listOf(0, "$it") },
         "tensors" to group(50_000, 1) { listOf(0, "$it") },
         "groups" to deflated {
-            with(4, 256)
-            repeat(20_000) { raw("$it", DType.U8, listOf(0), ByteArray(0), 5 to listOf(0)) }
+            with(TIERS, 256)
+            repeat(20_000) { plain("$it", DType.U8, listOf(0), ByteArray(0), SIZES to listOf(0)) }
         },
         "aliases" to deflated {
-            raw("w", DType.U8, listOf(0), ByteArray(0), 5 to listOf(0))
-            with(2, List(20_000) { listOf("$it", "w") })
+            plain("w", DType.U8, listOf(0), ByteArray(0), SIZES to listOf(0))
+            with(ALIASES, List(20_000) { listOf("$it", "w") })
         },
-        "metadata" to deflated { with(1, List(30_000) { "%05d".format(it) to "" }.toMap()) }
+        "corners" to deflated {
+            with(TIERS, 64)
+            val shapes = SHAPES to List(10_000) { listOf(1, 0) }
+            val corners = CORNERS to List(64) { List(10_000) { listOf(1, 0) } }
+            val names = NAMES to (0 until 10_000).flatMap { listOf(0, "$it") }
+            group(mapOf(DTYPE to 11, names, shapes, corners, CODER to 0, SIZES to List(64) { 0 }))
+        },
+        "factors" to deflated {
+            group(mapOf(DTYPE to 11, SHAPES to List(30_000) { listOf(0, 0) }, CODER to 0, SIZES to listOf(0)))
+        },
+        "seeds" to deflated {
+            val names = NAMES to (0 until 20_000).flatMap { listOf(0, "$it") }
+            val seeds = SEEDS to List(20_000) { listOf(5, 5) }
+            val shapes = SHAPES to List(20_000) { listOf(0, 0) }
+            group(mapOf(DTYPE to 11, names, shapes, BASES to listOf(3), seeds, CODER to 0, SIZES to listOf(0)))
+        },
+        "metadata" to deflated { with(METADATA, List(30_000) { "%05d".format(it) to "" }.toMap()) }
     )
 
     private fun allocated() = threads.getThreadAllocatedBytes(Thread.currentThread().id)
@@ -99,7 +125,7 @@ class OpeningTest {
 
     @Test
     fun `small files open under any budget`() {
-        val bytes = FrzBuilder().dct("w", listOf(8, 4), floatArrayOf(1f)).build()
+        val bytes = FrzBuilder().spectrum("w", listOf(8, 4), floatArrayOf(1f)).build()
         assertEquals(1, open(bytes, 0).tensors.size)
     }
 

@@ -23,7 +23,7 @@ class SourceTest {
     lateinit var folder: File
 
     private val elements = ByteArray(4 shl 20) { (it * 7).toByte() }
-    private val bytes = FrzBuilder().raw("w", DType.U8, listOf(elements.size), elements).build()
+    private val bytes = FrzBuilder().plain("w", DType.U8, listOf(elements.size), elements).build()
 
     private fun file(before: Int = 0, behind: Int = 0) =
         File(folder, "m.frz").apply { writeBytes(ByteArray(before) + bytes + ByteArray(behind)) }
@@ -97,7 +97,7 @@ class SourceTest {
 
     @Test
     fun `helpers come from the app's executor, if it has any to spare`() {
-        val dense = FrzBuilder().dct("w", listOf(1500, 1500), FloatArray(5000) { 1f / (it + 1) }).build()
+        val dense = FrzBuilder().spectrum("w", listOf(1500, 1500), FloatArray(5000) { 1f / (it + 1) }).build()
         val expected = FrzFile.open(dense).load("w").floats()
         val pool = Executors.newFixedThreadPool(2)
         val asked = AtomicInteger()
@@ -124,7 +124,8 @@ class SourceTest {
         fun residentBytes() = status.readLines().first { it.startsWith("VmRSS") }.filter(Char::isDigit).toLong() shl 10
 
         val stored = Zstd.compress(ByteArray(100)).also { it[4] = (it[4].toInt() or 1).toByte() }
-        val file = FrzFile.open(FrzBuilder().raw("w", DType.U8, listOf(100), stored, 4 to Coder.ZSTD.id).build())
+        val coder = FrzBuilder.CODER to Coder.ZSTD.id
+        val file = FrzFile.open(FrzBuilder().plain("w", DType.U8, listOf(100), stored, coder).build())
         fun refuse(times: Int) = repeat(times) { refused(ErrorCode.STREAM) { file.verify() } }
         refuse(2_000)
         val before = residentBytes()

@@ -6,7 +6,10 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /** The memory that one request may take; asked before anything is allocated. */
-internal class Budget(private val bytes: Long) {
+internal class Budget(val bytes: Long) {
+    /** Whether a request may take [needed] bytes. */
+    fun allows(needed: Long): Boolean = needed <= bytes
+
     /** Refuses a request that needs [needed] bytes for [tensor], if that is more than there is. */
     fun require(needed: Long, tensor: String?) {
         if (needed > bytes) {

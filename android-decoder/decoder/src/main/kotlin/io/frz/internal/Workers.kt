@@ -47,9 +47,10 @@ internal class Workers(val count: Int, private val helpers: Executor = SHARED) {
         private const val IDLE_SECONDS = 5L
 
         /** Threads for all files of the process, which end when idle. */
-        val SHARED: Executor = ThreadPoolExecutor(0, Int.MAX_VALUE, IDLE_SECONDS, TimeUnit.SECONDS, SynchronousQueue()) { task ->
-            Thread(task, "frz-rebuild").apply { isDaemon = true }
-        }
+        val SHARED: Executor =
+            ThreadPoolExecutor(0, Int.MAX_VALUE, IDLE_SECONDS, TimeUnit.SECONDS, SynchronousQueue()) { task ->
+                Thread(task, "frz-rebuild").apply { isDaemon = true }
+            }
     }
 }
 

@@ -1,6 +1,6 @@
 package io.frz.internal
 
-import io.frz.internal.dct.CosineSums
+import io.frz.internal.products.CosineSums
 import java.util.Random
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse

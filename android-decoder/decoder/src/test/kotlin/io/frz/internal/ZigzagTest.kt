@@ -1,7 +1,7 @@
 package io.frz.internal
 
-import io.frz.internal.dct.Box
-import io.frz.internal.dct.Zigzag
+import io.frz.internal.zigzag.Box
+import io.frz.internal.zigzag.Zigzag
 import java.util.Random
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test

@@ -12,7 +12,7 @@ import java.util.TimeZone
 import org.json.JSONArray
 import org.json.JSONObject
 
-/** What a network makes of its pictures on this phone, as spec/parity-report.md lays it down. */
+/** What a network makes of its pictures on this phone, as docs/parity-report.md lays it down. */
 internal class ParityReport(private val context: Context, private val network: LoadedNetwork) {
     /** Runs all pictures of the network and writes the report; [progress] is told which of how many comes next. */
     @Throws(IOException::class)

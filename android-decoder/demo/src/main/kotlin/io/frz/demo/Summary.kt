@@ -10,7 +10,7 @@ import org.json.JSONArray
 import org.json.JSONObject
 import org.pytorch.Tensor
 
-/** What a parity report says of tensors and files, see spec/parity-report.md. */
+/** What a parity report says of tensors and files, see docs/parity-report.md. */
 internal object Summary {
     /** Elements of an output above which a report does not repeat them. */
     private const val MOST_VALUES = 1 shl 21

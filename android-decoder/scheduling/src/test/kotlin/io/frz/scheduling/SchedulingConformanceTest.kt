@@ -9,9 +9,9 @@ import org.junit.jupiter.api.DynamicTest
 import org.junit.jupiter.api.DynamicTest.dynamicTest
 import org.junit.jupiter.api.TestFactory
 
-/** spec/vectors/scheduling.json: every plan is the one that stands there, bit for bit. */
+/** docs/scheduling-vectors.json: every plan is the one that stands there, bit for bit. */
 class SchedulingConformanceTest {
-    private val vectors = JsonParser.parseString(File("../../spec/vectors/scheduling.json").readText()).asJsonObject
+    private val vectors = JsonParser.parseString(File("../../docs/scheduling-vectors.json").readText()).asJsonObject
 
     private fun entries(kind: String): List<JsonObject> =
         vectors.getAsJsonArray(kind).map { it.asJsonObject }.also { check(it.isNotEmpty()) { "no $kind vectors" } }

@@ -6,8 +6,12 @@ import io.frz.FrzOptions
 import io.frz.internal.Allowance
 import io.frz.internal.Budget
 import io.frz.internal.Lifetime
+import io.frz.internal.Limits
 import io.frz.internal.Request
+import io.frz.internal.directory.Group
 import io.frz.internal.saturatedSum
+import io.frz.internal.storage.Segment
+import io.frz.internal.storage.Source
 import java.io.Closeable
 
 /**
@@ -27,7 +31,8 @@ internal class Container private constructor(
     /** The segment of [group] in [tier], to be read for [request], or null where it has no values. */
     fun segment(group: Group, tier: Int, request: Request): Segment? {
         val offset = offsets[group.index].getOrElse(tier) { NONE }
-        return if (offset == NONE) null else Segment(source, request, offset, group.sizes[tier], group.names[0])
+        if (offset == NONE) return null
+        return Segment(source, request, offset, group.numbers.sizes[tier], group.name(0))
     }
 
     override fun close() {
@@ -43,8 +48,11 @@ internal class Container private constructor(
             val allowance = Allowance(Budget(options.memoryBudget), request)
             val header = Header.read(source)
             val directory = DirectoryParser(header.directory(source, allowance), allowance).parse()
-            val offsets = directory.groups.map { LongArray(it.sizes.size) { NONE } }
+            val offsets = directory.groups.map { LongArray(it.numbers.sizes.size) { NONE } }
             val ends = layOut(directory, header.end, offsets)
+            if (ends.last() > Limits.FILE_BYTES) {
+                throw FrzException(ErrorCode.LIMIT, "the whole file would be larger than ${Limits.FILE_BYTES} bytes")
+            }
 
             val last = directory.tiers - 1
             val wanted = options.tier ?: last
@@ -59,12 +67,12 @@ internal class Container private constructor(
         /** Fills in where each segment starts, and returns where each tier ends. */
         private fun layOut(directory: Directory, start: Long, offsets: List<LongArray>): LongArray {
             var at = start
-            val ofAllTiers = directory.groups.filter { it.sizes.size == directory.tiers }
+            val ofAllTiers = directory.groups.filter { it.extents.isTiered }
             return LongArray(directory.tiers) { tier ->
                 for (group in if (tier == 0) directory.groups else ofAllTiers) {
-                    if (group.values(tier) == 0L) continue
+                    if (group.numbers.count(tier) == 0L) continue
                     offsets[group.index][tier] = at
-                    at = saturatedSum(at, group.sizes[tier] + Segment.CHECKSUM_SIZE)
+                    at = saturatedSum(at, group.numbers.sizes[tier] + Segment.CHECKSUM_SIZE)
                 }
                 at
             }

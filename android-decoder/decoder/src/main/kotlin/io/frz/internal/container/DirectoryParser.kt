@@ -3,11 +3,11 @@ package io.frz.internal.container
 import io.frz.ErrorCode
 import io.frz.internal.Allowance
 import io.frz.internal.Limits
+import io.frz.internal.directory.Group
 import io.frz.internal.quote
 
 /** Reads the directory: section 3 of the specification, top to bottom. */
 internal class DirectoryParser(private val bytes: ByteArray, private val allowance: Allowance) {
-    private val names = Names(allowance)
 
     fun parse(): Directory {
         val reader = MessageReader(bytes, allowance)
@@ -16,11 +16,12 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
 
         val fields = Fields(MessageReader(bytes, allowance), "the directory")
         fields.optional(FEATURES)?.let { refuseFeatures(it) }
-        val tiers = fields.optional(TIERS)?.let { tiers(it) } ?: 1
-        val groups = groups(fields.required(GROUPS, "groups"), tiers)
+        val tiers = fields.optional(TIERS)?.atLeastOne("tiers", Limits.TIERS.toLong())?.toInt() ?: 1
+        val known = Known(tiers, allowance)
+        val groups = groups(fields.required(GROUPS, "groups"), known)
+        val targets = fields.optional(ALIASES)?.let { targets(it, known) } ?: IntArray(0)
         val metadata = fields.optional(METADATA)?.let { metadata(it) }.orEmpty()
-        val targets = fields.optional(ALIASES)?.let { targets(it) } ?: IntArray(0)
-        return Directory(groups, metadata, names, targets, tiers)
+        return Directory(groups, metadata, known.names, known.factors, targets, tiers)
     }
 
     private fun refuseFeatures(reader: MessageReader) {
@@ -32,18 +33,14 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
         }
     }
 
-    private fun tiers(reader: MessageReader): Int {
-        val tiers = reader.uint("tiers", Limits.TIERS.toLong()).toInt()
-        if (tiers == 0) throw reader.fault(ErrorCode.DIRECTORY, "tiers are 0")
-        return tiers
-    }
-
-    private fun groups(reader: MessageReader, tiers: Int): List<Group> {
+    private fun groups(reader: MessageReader, known: Known): List<Group> {
         val count = reader.array("groups")
         val groups = ArrayList<Group>()
         repeat(count) { index ->
             allowance.take(GROUP_BYTES)
-            groups.add(GroupParser(reader.at(reader.position), names, tiers, allowance).parse(index))
+            val group = GroupParser(reader.at(reader.position), known).parse(index)
+            groups.add(group)
+            if (group.isFactors) known.factors.add(group)
             reader.skip()
         }
         return groups
@@ -66,12 +63,11 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
     }
 
     /** Takes the names of the aliases, and returns which tensors they stand for. */
-    private fun targets(reader: MessageReader): IntArray {
+    private fun targets(reader: MessageReader, known: Known): IntArray {
         val count = reader.array("aliases")
+        val names = known.names
         val tensors = names.size
-        if (count > Limits.TENSORS - tensors) {
-            throw reader.fault(ErrorCode.LIMIT, "tensors and aliases are beyond the limit of ${Limits.TENSORS}")
-        }
+        known.count(count, reader)
         allowance.take(ALIAS_BYTES * count)
         return IntArray(count) {
             reader.array("an alias", 2)
@@ -96,11 +92,11 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
     }
 
     private companion object {
-        const val GROUPS = 0
-        const val METADATA = 1
-        const val ALIASES = 2
-        const val FEATURES = 3
-        const val TIERS = 4
+        const val FEATURES = 0
+        const val TIERS = 1
+        const val GROUPS = 2
+        const val ALIASES = 3
+        const val METADATA = 4
 
         /** What a group takes, beside what it says of its tensors. */
         const val GROUP_BYTES = 512L

@@ -1,6 +1,7 @@
 package io.frz.internal.container
 
 import io.frz.ErrorCode
+import io.frz.FrzException
 
 /** The fields of one of the directory's maps: where the value of each key starts. Unknown keys are passed over. */
 internal class Fields(private val reader: MessageReader, private val what: String) {
@@ -24,10 +25,8 @@ internal class Fields(private val reader: MessageReader, private val what: Strin
     fun required(key: Int, name: String): MessageReader =
         optional(key) ?: throw reader.fault(ErrorCode.DIRECTORY, "$what has no field $name")
 
-    /** Refuses [key], called [name]. */
-    fun absent(key: Int, name: String) {
-        optional(key)?.let { throw it.fault(ErrorCode.DIRECTORY, "$name has no place in this group") }
-    }
+    /** The error [code] in the value of [key], or where it should be. */
+    fun fault(key: Int, code: ErrorCode, problem: String): FrzException = (optional(key) ?: reader).fault(code, problem)
 
     private companion object {
         /** Keys below this number have a meaning in some map. */

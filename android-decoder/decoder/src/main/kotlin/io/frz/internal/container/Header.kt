@@ -4,6 +4,8 @@ import io.frz.ErrorCode
 import io.frz.FrzException
 import io.frz.internal.Allowance
 import io.frz.internal.Limits
+import io.frz.internal.storage.Segment
+import io.frz.internal.storage.Source
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.util.zip.CRC32

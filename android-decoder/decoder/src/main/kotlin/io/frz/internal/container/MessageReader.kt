@@ -53,6 +53,11 @@ internal class MessageReader(
         if (it.nextFormat == MessageFormat.UINT64) it.unpackBigInteger().min(LARGEST).toLong() else it.unpackLong()
     }
 
+    /** An integer ≥ 0 of up to 64 bits, as those bits. */
+    fun uint64(what: String): Long = expecting(what) {
+        if (it.nextFormat == MessageFormat.UINT64) it.unpackBigInteger().toLong() else uint(what)
+    }
+
     /** The length of an array that starts here. */
     fun array(what: String): Int = expecting(what) {
         if (it.nextFormat.valueType != ValueType.ARRAY) throw fault(ErrorCode.DIRECTORY, "$what is not an array")

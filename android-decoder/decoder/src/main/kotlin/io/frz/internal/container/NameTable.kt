@@ -28,12 +28,6 @@ internal class NameBytes(private val allowance: Allowance) {
 
     fun length(number: Int): Int = lengths[number].toInt()
 
-    fun endsWith(number: Int, ending: String): Boolean {
-        val start = offset(number) + length(number) - ending.length
-        return length(number) >= ending.length &&
-            ending.indices.all { chunk(number)[start + it].toInt() == ending[it].code }
-    }
-
     /** Adds the first [prefix] bytes of the last name and [rest], no more than a name may have. */
     fun add(prefix: Int, rest: ByteArray) {
         val length = prefix + rest.size

@@ -3,6 +3,7 @@ package io.frz.internal.container
 import io.frz.ErrorCode
 import io.frz.internal.Allowance
 import io.frz.internal.Limits
+import io.frz.internal.directory.NameRange
 import io.frz.internal.quote
 
 /**
@@ -17,9 +18,6 @@ internal class Names(private val allowance: Allowance) {
     val size: Int get() = bytes.size
 
     operator fun get(number: Int): String = bytes[number]
-
-    /** Whether name [number] ends with [ending], which is ASCII. */
-    fun endsWith(number: Int, ending: String): Boolean = bytes.endsWith(number, ending)
 
     /** The number of [name], or -1. */
     fun find(name: String): Int {
@@ -39,17 +37,11 @@ internal class Names(private val allowance: Allowance) {
         }
     }
 
-    /** The front-coded names of a group. */
-    fun addAll(reader: MessageReader): NameRange {
-        val count = reader.array("names")
-        if (count == 0 || count % 2 != 0) {
-            throw reader.fault(ErrorCode.DIRECTORY, "names are not a prefix length and a string each")
-        }
+    /** The front-coded names of a group, [count] of them, which follow at [reader]. */
+    fun addAll(count: Int, reader: MessageReader): NameRange {
         val first = size
-        if (count / 2 > Limits.TENSORS - first) throw tooMany(reader)
-        allowance.take(TENSOR_BYTES * (count / 2))
         var last = 0
-        repeat(count / 2) {
+        repeat(count) {
             val prefix = reader.uint("a prefix length")
             if (prefix > last) {
                 throw reader.fault(ErrorCode.NAME, "a prefix of $prefix bytes is longer than the name before")
@@ -58,7 +50,7 @@ internal class Names(private val allowance: Allowance) {
             add(prefix.toInt(), rest, reader)
             last = prefix.toInt() + rest.size
         }
-        return NameRange(this, first, size - first)
+        return NameRange(::get, first, count)
     }
 
     private fun checkLength(length: Long, reader: MessageReader) {
@@ -70,19 +62,4 @@ internal class Names(private val allowance: Allowance) {
             throw reader.fault(ErrorCode.LIMIT, "all names together are longer than ${Limits.NAMES_BYTES} bytes")
         }
     }
-
-    private fun tooMany(reader: MessageReader) =
-        reader.fault(ErrorCode.LIMIT, "tensors and aliases are beyond the limit of ${Limits.TENSORS}")
-
-    private companion object {
-        /** What a tensor takes beside its name, its shape and its counts: a [io.frz.TensorInfo] and its places. */
-        const val TENSOR_BYTES = 96L
-    }
-}
-
-/** The names of a group: [size] of all [names] from number [first] on. */
-internal class NameRange(private val names: Names, val first: Int, val size: Int) {
-    val indices: IntRange get() = 0 until size
-
-    operator fun get(i: Int): String = names[first + i]
 }

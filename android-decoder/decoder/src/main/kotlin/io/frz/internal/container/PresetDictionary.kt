@@ -1,11 +1,13 @@
 package io.frz.internal.container
 
+import org.msgpack.core.MessagePack
+
 /**
- * The text before the first byte of a deflated directory, to which its DEFLATE stream may refer back; appendix A of the
- * specification.
+ * The bytes before the first one of a deflated directory, to which its DEFLATE stream may refer back: parts of names,
+ * and shapes of 3 × 3 convolutions; appendix A of the specification.
  */
 internal object PresetDictionary {
-    val bytes: ByteArray = listOf(
+    private val names = listOf(
         "accuracylicenseApache-2.0MITsourcefrformattier.cls_tokenpos_embedposition_embeddings",
         "patch_embed.proj.embed_tokens.tok_embeddings.wte.wpe.lm_head.rel_pos.lora_A.lora_B.encoder.decoder.",
         "transformer.model.layers.0.self_attn.in_proj_weightin_proj_biasq_proj.k_proj.v_proj.o_proj.out_proj.",
@@ -14,4 +16,21 @@ internal object PresetDictionary {
         "num_batches_trackedrunning_varrunning_meanshortcut.downsample.0.layer1.0.conv1.conv2.bn1.bn2.",
         "up1.up.down1.maxpool_conv.1.outc.inc.double_conv.0.conv.fc.0.bias0.weight"
     ).joinToString("").toByteArray(Charsets.US_ASCII)
+
+    val bytes: ByteArray = names + shapes()
+
+    /** Channels double from 16 to 1024, each number of them after half as many, or three, and after as many. */
+    private fun shapes(): ByteArray = MessagePack.newDefaultBufferPacker().use { packer ->
+        var before = 3
+        var channels = 16
+        while (channels <= 1024) {
+            for (inputs in intArrayOf(before, channels)) {
+                packer.packArrayHeader(4)
+                for (length in intArrayOf(channels, inputs, 3, 3)) packer.packInt(length)
+            }
+            before = channels
+            channels *= 2
+        }
+        packer.toByteArray()
+    }
 }

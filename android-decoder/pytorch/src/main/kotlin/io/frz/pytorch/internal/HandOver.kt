@@ -98,9 +98,9 @@ internal class HandOver(
         /** Adds the coefficients of [share], (k,). */
         fun addCoefficients(share: Share) {
             val values = room(share.coefficientBytes).asFloatBuffer()
-            values.put(file.coefficients(share.info.name)).rewind()
-            val shape = longArrayOf(share.info.kept.toLong())
-            put(share.coefficients, Tensor.fromBlob(values, shape), share.coefficientBytes)
+            val core = file.core(share.info.name)
+            values.put(core.buffer.asFloatBuffer()).rewind()
+            put(share.coefficients, Tensor.fromBlob(values, core.shape), share.coefficientBytes)
         }
 
         /** [size] bytes of memory; what is there is handed over first if there is no room beside it. */

@@ -1,0 +1,62 @@
+package io.frz.internal.products
+
+/** How many rows are summed in one pass. */
+internal const val STRIP = 4
+
+/** [terms], rounded up to whole strips. */
+internal fun padded(terms: Int): Int = (terms + STRIP - 1) / STRIP * STRIP
+
+// All time of a rebuild is spent in loops such as these: plain arrays at one index, which virtual machines turn into
+// vector instructions.
+
+/** Sets the first [count] of [sums] to those of [terms] rows from [row] on, each with its weight from [from] on. */
+internal fun sumRows(
+    sums: DoubleArray,
+    rows: Array<DoubleArray>,
+    row: Int,
+    terms: Int,
+    weights: DoubleArray,
+    from: Int,
+    count: Int
+) {
+    sumStrip(sums, rows, row, weights, from, count)
+    for (term in STRIP until terms step STRIP) addStrip(sums, rows, row + term, weights, from + term, count)
+}
+
+private fun sumStrip(
+    sums: DoubleArray,
+    rows: Array<DoubleArray>,
+    row: Int,
+    weights: DoubleArray,
+    from: Int,
+    count: Int
+) {
+    val r0 = rows[row]
+    val r1 = rows[row + 1]
+    val r2 = rows[row + 2]
+    val r3 = rows[row + 3]
+    val w0 = weights[from]
+    val w1 = weights[from + 1]
+    val w2 = weights[from + 2]
+    val w3 = weights[from + 3]
+    for (i in 0 until count) sums[i] = w0 * r0[i] + w1 * r1[i] + w2 * r2[i] + w3 * r3[i]
+}
+
+private fun addStrip(
+    sums: DoubleArray,
+    rows: Array<DoubleArray>,
+    row: Int,
+    weights: DoubleArray,
+    from: Int,
+    count: Int
+) {
+    val r0 = rows[row]
+    val r1 = rows[row + 1]
+    val r2 = rows[row + 2]
+    val r3 = rows[row + 3]
+    val w0 = weights[from]
+    val w1 = weights[from + 1]
+    val w2 = weights[from + 2]
+    val w3 = weights[from + 3]
+    for (i in 0 until count) sums[i] += w0 * r0[i] + w1 * r1[i] + w2 * r2[i] + w3 * r3[i]
+}

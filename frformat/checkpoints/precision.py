@@ -1,0 +1,40 @@
+"""What is lost when values are cast to a narrower type, beyond digits."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+@torch.no_grad()
+def overflow(tensor: Tensor, dtype: torch.dtype) -> str | None:
+    """Which values of a tensor become infinite in another floating type, in words; None if none do."""
+    if not is_narrower(dtype, tensor.dtype) or not tensor.numel():
+        return None
+    large = tensor.isfinite() & tensor.to(dtype).isfinite().logical_not()
+    return f"values up to {_largest(tensor[large]):.3g} are beyond {dtype}" if large.any() else None
+
+
+@torch.no_grad()
+def vanishing(tensor: Tensor, dtype: torch.dtype) -> str | None:
+    """Whether another floating type takes half a tensor's energy by making its values zeros, in words; None if not."""
+    if not is_narrower(dtype, tensor.dtype) or not tensor.numel():
+        return None
+    largest = _largest(tensor)
+    if not 0 < largest < torch.finfo(dtype).tiny:
+        return None
+    relative = tensor.double() / largest
+    lost = relative[tensor.to(dtype) == 0].square().sum()
+    return f"values up to {largest:.3g} become zeros in {dtype}" if lost > 0.5 * relative.square().sum() else None
+
+
+def is_narrower(target: torch.dtype, source: torch.dtype) -> bool:
+    """Whether a floating type lacks finite values, large or small, that another has."""
+    if source == target or not (source.is_floating_point and target.is_floating_point):
+        return False
+    one, other = torch.finfo(source), torch.finfo(target)
+    return one.max > other.max or one.tiny < other.tiny
+
+
+def _largest(tensor: Tensor) -> float:
+    return float(tensor.abs().max())

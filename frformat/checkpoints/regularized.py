@@ -1,0 +1,143 @@
+"""Regularized tensors in state dicts: a parametrization says in its extra state of what tensor it has the coefficients.
+
+PyTorch stores the tensor ``fc.weight`` as ``fc.parametrizations.weight.original``, a vector of coefficients, and what
+:class:`Facts` packs, a short JSON text as uint8 elements, as ``fc.parametrizations.weight.0._extra_state``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from frformat.checkpoints import torch_tensors
+from frformat.checkpoints.precision import overflow, vanishing
+from frformat.errors import EncodeError
+from frformat.spectral.spectrum import Spectrum
+
+FACTS: Final = re.compile(r"((?:.*\.)?parametrizations\.([^.]+)\.)0\._extra_state")
+"""Names of facts; the groups are what the names of all that belongs to the tensor begin with, and the attribute."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a parametrization says of itself.
+
+    Attributes:
+        kind: ``spectral`` for coefficients of a tensor, ``statistics`` for a buffer that each tier has for itself.
+        shape: of the tensor.
+        view: in which the spectrum is taken; None for its own shape.
+        format: number format that the coefficients were trained for.
+        tiers: how many there are.
+        alone: whether no other parametrization changes the tensor further.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    view: tuple[int, ...] | None = None
+    format: str | None = None
+    tiers: int = 1
+    alone: bool = True
+
+    def pack(self) -> Tensor:
+        """As a tensor, which every format of checkpoints can hold."""
+        text = json.dumps({key: value for key, value in asdict(self).items() if value is not None})
+        return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
+
+    @classmethod
+    def parse(cls, packed: object) -> Facts | None:
+        """The facts that a tensor has; None if it has none."""
+        if not (isinstance(packed, Tensor) and packed.dtype == torch.uint8 and packed.dim() == 1):
+            return None
+        try:
+            found: dict[str, Any] = json.loads(packed.cpu().numpy().tobytes())
+            lengths = {key: tuple(map(int, found[key])) for key in ("shape", "view") if found.get(key) is not None}
+            facts = cls(**{**found, **lengths})
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            return None
+        known = facts.kind in ("spectral", "statistics") and isinstance(facts.format, str | None)
+        return facts if known and isinstance(facts.tiers, int) and facts.tiers > 0 else None
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """A regularized tensor in a state dict.
+
+    Attributes:
+        tensor: its coefficients, (k,).
+        facts: what they are of.
+    """
+
+    tensor: Tensor
+    facts: Facts
+
+    @property
+    def dtype(self) -> str:
+        """Element type of the tensor."""
+        return torch_tensors.dtype_name(self.tensor.dtype)
+
+    def spectrum(self) -> Spectrum:
+        """As files have them.
+
+        Raises:
+            EncodeError: they are damaged, not finite, or beyond float32.
+        """
+        if self.tensor.dim() != 1:
+            raise EncodeError(f"coefficients of shape {list(self.tensor.shape)} are not a vector; the file is damaged")
+        fault = overflow(self.tensor, torch.float32) or vanishing(self.tensor, torch.float32)
+        if fault:
+            raise EncodeError(f"{fault}, the type of coefficients in files")
+        values = torch_tensors.to_numpy(self.tensor.detach().to("cpu", torch.float32))
+        assert isinstance(values, np.ndarray)
+        return Spectrum(values.copy(), self.facts.shape, self.facts.view, self.dtype)
+
+
+def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """A state dict under the names of the plain model, with :class:`Coefficients` for each regularized tensor.
+
+    Args:
+        named: tensors by name; one without regularized tensors is given back as it is.
+
+    Returns:
+        The tensors, and what a user should know, one line each.
+
+    Raises:
+        EncodeError: a tensor is changed further by other parametrizations, whose code is not in a state dict.
+    """
+    found: dict[str, Any] = {}
+    hidden: dict[str, str] = {}
+    tiers = 1
+    for name in named:
+        match = FACTS.fullmatch(name)
+        facts = Facts.parse(named[name]) if match else None
+        original = f"{match[1]}original" if match else ""
+        if match is None or facts is None or original not in named:
+            continue
+        path = match[1].removesuffix(f"parametrizations.{match[2]}.") + match[2]
+        if not facts.alone:
+            raise EncodeError(
+                f"{path}: parametrizations that follow that of its coefficients are not in a state dict; "
+                "write the model by frformat.torch.save_model"
+            )
+        hidden |= {original: path, name: ""}
+        tiers = max(tiers, facts.tiers)
+        held = named[original]
+        found[path] = Coefficients(held, facts) if facts.kind == "spectral" else held[-1]
+    if not hidden:
+        return dict(named), []
+    plain = {}
+    for name in named:
+        path = hidden.get(name, name)
+        if path:  # the facts themselves have none
+            plain[path] = found[path] if name in hidden else named[name]
+    spectra = sum(isinstance(value, Coefficients) for value in found.values())
+    notes = [f"{spectra} tensors are regularized, and read as spectra"]
+    if tiers > 1:
+        notes.append(f"the largest of {tiers} tiers was read; frformat.torch.save_model writes all of them")
+    return plain, notes

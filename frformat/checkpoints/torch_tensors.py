@@ -1,0 +1,179 @@
+"""PyTorch tensors ↔ arrays, spectra and sparse tensors, without copies where memory can be shared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+from weakref import ReferenceType, ref
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.parameter import is_lazy
+
+from frformat.dtypes import DTYPES
+from frformat.dtypes import dtype_name as numpy_dtype_name
+from frformat.errors import EncodeError
+from frformat.spectral.sparse import Sparse, indices_at
+from frformat.spectral.spectrum import Spectrum
+
+TORCH_DTYPES: Final[dict[str, torch.dtype]] = {
+    "bool": torch.bool,
+    "u8": torch.uint8,
+    "i8": torch.int8,
+    "u16": torch.uint16,
+    "i16": torch.int16,
+    "u32": torch.uint32,
+    "i32": torch.int32,
+    "u64": torch.uint64,
+    "i64": torch.int64,
+    "f16": torch.float16,
+    "bf16": torch.bfloat16,
+    "f32": torch.float32,
+    "f64": torch.float64,
+    "c64": torch.complex64,
+    "c128": torch.complex128,
+    "f8_e4m3": torch.float8_e4m3fn,
+    "f8_e5m2": torch.float8_e5m2,
+    **({"f8_e8m0": torch.float8_e8m0fnu} if hasattr(torch, "float8_e8m0fnu") else {}),  # from PyTorch 2.7
+}
+"""PyTorch's element types by the format's names, in the order of :data:`frformat.dtypes.DTYPES`."""
+
+_CARRIERS: Final = {"bf16": torch.int16, "f8_e4m3": torch.uint8, "f8_e5m2": torch.uint8, "f8_e8m0": torch.uint8}
+"""NumPy's element types from ``ml_dtypes`` are none that PyTorch shares memory with: their bits travel as integers."""
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """The format's name for a PyTorch element type.
+
+    Raises:
+        EncodeError: the format has no such element type.
+    """
+    for name, known in TORCH_DTYPES.items():
+        if dtype == known:
+            return name
+    raise EncodeError(f"dtype {dtype} has no counterpart in the format; convert to one of {', '.join(TORCH_DTYPES)}")
+
+
+def to_numpy(tensor: Tensor) -> NDArray[Any] | Sparse:
+    """A tensor of any device and layout as an array, or as :class:`Sparse` if its layout is sparse.
+
+    The array shares memory with a dense tensor on the CPU. A sharded tensor is gathered: all processes must call this.
+
+    Raises:
+        EncodeError: the element type has no counterpart in the format, there are no elements (a meta tensor, a
+            parameter of a lazy module, memory that was freed), or the kind of tensor is not an array of elements.
+    """
+    if is_lazy(tensor):
+        raise EncodeError("a parameter that is not initialized has no elements to store; run the model once")
+    name = dtype_name(tensor.dtype)
+    if tensor.device.type == "meta":
+        raise EncodeError("a tensor on the meta device has no elements to store; load the weights first")
+    if tensor.is_nested:
+        raise EncodeError("a nested tensor has no single shape; store its parts, or pad it")
+    tensor = tensor.detach()
+    if hasattr(tensor, "full_tensor"):
+        tensor = tensor.full_tensor()
+    if tensor.layout == torch._mkldnn:  # type: ignore[attr-defined]
+        tensor = tensor.to_dense()
+    try:
+        if tensor.layout != torch.strided:
+            return _sparse(tensor.cpu())
+        if tensor.untyped_storage().nbytes() < _extent(tensor):
+            raise EncodeError("its memory was freed, as FSDP does between uses; gather the whole parameter first")
+        tensor = tensor.cpu().resolve_conj().resolve_neg()
+        if name in _CARRIERS:
+            bits: NDArray[Any] = tensor.view(_CARRIERS[name]).numpy()
+            return bits.view(DTYPES[name])
+        array: NDArray[Any] = tensor.numpy()
+        return array
+    except (RuntimeError, TypeError) as error:  # NotImplementedError, too
+        reason = str(error).partition("\n")[0]
+        raise EncodeError(f"a {type(tensor).__name__} cannot be read as an array: {reason}") from error
+
+
+def to_torch(value: NDArray[Any] | Sparse | Spectrum) -> Tensor:
+    """An array as a tensor on the CPU that shares its memory, a sparse tensor or a spectrum as a sparse one (COO).
+
+    Args:
+        value: array (writable, if the tensor is to be written to), :class:`Sparse` tensor, or :class:`Spectrum`, whose
+            coefficients become float32 elements.
+    """
+    if isinstance(value, Spectrum):
+        value = Sparse.of_spectrum(value)
+    if isinstance(value, Sparse):
+        indices = torch.from_numpy(indices_at(value.places, value.shape).T)
+        values = to_torch(value.values)
+        return torch.sparse_coo_tensor(indices, values, value.shape, is_coalesced=True, check_invariants=False)
+    name = numpy_dtype_name(value.dtype)
+    value = np.asarray(value, DTYPES[name])
+    if name in _CARRIERS:
+        bits = value.view(np.dtype(f"i{value.itemsize}"))
+        return torch.from_numpy(bits).view(TORCH_DTYPES[name])
+    return torch.from_numpy(value)
+
+
+def aliases(tensors: Mapping[str, Any]) -> dict[str, str]:
+    """Names whose tensor is the very same memory as that of an earlier name: ``{name: earlier name}``.
+
+    Same means the same storage, offset, shape, strides and element type, or the same object. Views that overlap only in
+    part, or see the same memory in another shape, are tensors of their own. An address tells nothing once its memory
+    was freed, so two tensors are compared only while both exist: those of a mapping that makes them on access are
+    never taken for each other.
+    """
+    first: dict[object, tuple[str, ReferenceType[Any]]] = {}
+    out = {}
+    for name in tensors:
+        tensor = tensors[name]
+        key, holder = _identity(tensor)
+        known = first.get(key)
+        if known is not None and known[1]() is not None:
+            out[name] = known[0]
+        elif holder is not None:
+            first[key] = name, holder
+    return out
+
+
+def _identity(tensor: object) -> tuple[object, ReferenceType[Any] | None]:
+    """A key that two tensors share only if they are the same memory seen in the same way; what tells if it exists."""
+    if not isinstance(tensor, Tensor) or is_lazy(tensor) or tensor.is_nested or tensor.layout != torch.strided:
+        return id(tensor), _weak(tensor)
+    if tensor.device.type == "meta" or tensor.numel() == 0:
+        return id(tensor), _weak(tensor)
+    try:
+        storage = tensor.untyped_storage()
+        place = tensor.device, storage.data_ptr(), tensor.storage_offset()
+    except (RuntimeError, NotImplementedError):  # a subclass that has no memory of its own
+        return id(tensor), _weak(tensor)
+    return (*place, (tuple(tensor.shape), tensor.stride(), tensor.dtype, tensor.is_conj(), tensor.is_neg())), ref(
+        storage
+    )
+
+
+def _weak(value: object) -> ReferenceType[Any] | None:
+    try:
+        return ref(value)
+    except TypeError:  # a number, say
+        return None
+
+
+def _extent(tensor: Tensor) -> int:
+    """Bytes of its storage up to the end of its last element."""
+    if tensor.numel() == 0:
+        return 0
+    last = sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return int(tensor.storage_offset() + last + 1) * tensor.element_size()
+
+
+def _sparse(tensor: Tensor) -> Sparse:
+    tensor = (tensor if tensor.layout == torch.sparse_coo else tensor.to_sparse()).coalesce()
+    if tensor.dense_dim():
+        return Sparse.of(np.asarray(to_numpy(tensor.to_dense())))
+    values = np.asarray(to_numpy(tensor.values()))
+    shape = tuple(tensor.shape)
+    if tensor.numel() > np.iinfo(np.int64).max // 8:
+        raise EncodeError(f"a sparse tensor of shape {list(shape)} has more elements than memory can hold")
+    places = np.ravel_multi_index(tuple(tensor.indices().numpy()), shape) if shape else np.zeros(len(values), np.int64)
+    present = values != 0
+    return Sparse(np.asarray(places, np.int64)[present], values[present], shape)

@@ -1,0 +1,236 @@
+"""``frformat compare``: whether a phone computes what the desktop does."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import tempfile
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from frformat.cli import errors, terminal
+from frformat.cli.options import json_option, memory_option, tier_option
+from frformat.cli.output import force_option, writing
+from frformat.cli.terminal import clean, echo, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import nn
+
+    from frformat.parity.desktop import Desktop
+    from frformat.parity.facts import Facts, TensorFacts
+    from frformat.parity.inputs import Input
+    from frformat.parity.report import Report
+
+HELP = """Compare what MODEL computes with the weights of MODEL.frz here and on a phone.
+
+MODEL is as for `frformat export-mobile`. INPUTS is a folder of .npy files (float32, as the model takes them) or
+pictures (RGB in 0 … 1). The phone is a parity report that the demo app has written, a runner (.jar) that makes one
+now, or `lite`, the lite interpreter of the PyTorch that is installed here.
+
+\b
+Examples:
+  frformat compare unet unet.frz inputs --phone parity.json
+  frformat compare unet unet.frz inputs --phone frz-pytorch-host.jar --truth masks --html report.html
+  frformat compare net.py:Net model.frz inputs --phone lite --layers --original model.pt
+"""
+
+
+@click.command(help=HELP, epilog="Exit codes: 0 phone and desktop agree, 1 they differ, 2 an error.")
+@click.argument("model")
+@click.argument("weights", metavar="MODEL.frz", type=click.Path())
+@click.argument("folder", metavar="INPUTS", type=click.Path())
+@click.option("--phone", metavar="WHERE", help="A report (.json), a runner (.jar), or 'lite'.")
+@click.option("--skeleton", metavar="MODEL.ptl", type=click.Path(), help="What a runner runs. [default: make it]")
+@click.option("--original", metavar="FILE", type=click.Path(), help="The weights before encoding, to compare with.")
+@click.option("--truth", metavar="FOLDER", type=click.Path(), help="The right classes, for Dice or accuracy.")
+@click.option("--layers", is_flag=True, help="Look into the layers, too; of a runner, with a skeleton made for that.")
+@click.option(
+    "--tolerance", type=click.FloatRange(min=0), default=1e-3, show_default=True, help="Largest difference of outputs."
+)
+@click.option("--html", metavar="OUT.html", type=click.Path(), help="Write a page with pictures, too.")
+@tier_option
+@memory_option
+@force_option
+@json_option
+def compare(
+    model: str,
+    weights: str,
+    folder: str,
+    phone: str | None,
+    skeleton: str | None,
+    original: str | None,
+    truth: str | None,
+    layers: bool,
+    tolerance: float,
+    html: str | None,
+    tier: int | None,
+    memory_budget: int,
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Compare, and return the exit code."""
+    context = click.get_current_context()
+    if math.isnan(tolerance):
+        raise click.BadParameter("not a number", context, param_hint="--tolerance")
+    if skeleton and layers:
+        raise click.UsageError("--layers needs a skeleton made for that; leave --skeleton out.", context)
+    if tier is not None and phone and not phone.endswith(".json"):
+        raise click.UsageError("A runner uses all tiers; leave --tier out.", context)
+
+    from frformat.parity import comparison
+    from frformat.parity.desktop import Desktop
+    from frformat.parity.facts import Facts
+    from frformat.parity.inputs import find_inputs
+    from frformat.runtimes.pytorch_mobile.models import build, give
+
+    with contextlib.ExitStack() as stack:
+        if html:
+            stack.enter_context(writing(html, force))
+        inputs = find_inputs(folder, truth)
+        net = build(model)
+        start = time.perf_counter()
+        give(net, weights, tier=tier, memory_budget=memory_budget)
+        spent = 1000 * (time.perf_counter() - start)
+        report = _report(stack, phone, net, weights, skeleton, inputs, layers) if phone else None
+        probe = layers or (report is not None and any(sample.layers for sample in report.inputs.values()))
+        rebuilt = Desktop(net, probe=probe)
+        tensors, first = _original(net, original, weights, memory_budget, probe) if original else ([], None)
+        pictures: dict[str, dict[str, str]] = {}
+        found = comparison.compare(
+            inputs, rebuilt, report, first, tolerance=tolerance, watch=_shown(pictures) if html else _unseen
+        )
+        facts = Facts(model, _about(), {"total": spent}, report, found, tensors)
+        if html:
+            _write_page(html, facts, pictures)
+    if as_json:
+        print_json(facts.as_json())
+    else:
+        _show(facts)
+    return 0 if found.equal else errors.DIFFERENT
+
+
+def _report(
+    stack: contextlib.ExitStack,
+    phone: str,
+    net: nn.Module,
+    weights: str,
+    skeleton: str | None,
+    inputs: list[Input],
+    layers: bool,
+) -> Report:
+    """The report that is there, or one made now in a folder that vanishes with ``stack``."""
+    import numpy as np
+    import torch
+
+    from frformat.parity.phone import LITE, run
+    from frformat.parity.report import read_report
+    from frformat.runtimes.pytorch_mobile import export_mobile
+
+    if not (phone == LITE or phone.endswith(".jar")):
+        return read_report(phone)
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="frformat-"))
+    given = os.path.join(folder, "inputs")
+    os.mkdir(given)
+    for entry in inputs:
+        np.save(os.path.join(given, f"{entry.name}.npy"), entry.values())
+    if skeleton is None:
+        skeleton = os.path.join(folder, "model.ptl")
+        example = torch.from_numpy(inputs[0].values())
+        export_mobile(net, skeleton, example=example if layers else None, probe=layers)
+    return run(phone, skeleton, weights, given, os.path.join(folder, "report.json"))
+
+
+def _original(
+    net: nn.Module, path: str, weights: str, memory_budget: int, probe: bool
+) -> tuple[list[TensorFacts], Desktop]:
+    """The errors of each weight, and the model with the weights before encoding."""
+    import copy
+
+    from frformat.cli.diff.sides import open_side
+    from frformat.parity.desktop import Desktop, take
+    from frformat.parity.facts import TensorFacts
+    from frformat.parity.measure import distance
+
+    with open_side(path, memory_budget) as before, open_side(weights, memory_budget) as after:
+        for note in before.notes:
+            echo(clean(f"{path}: {note}"), err=True)
+        tensors, arrays = [], {}
+        for name, kind in before.kinds.items():
+            arrays[name] = before.array(name)
+            if name in after.kinds and kind.shape == after.kinds[name].shape:
+                gap = distance(arrays[name], after.array(name))
+                tensors.append(TensorFacts(name, kind.shape, gap.largest, gap.relative))
+    other = copy.deepcopy(net)
+    take(other, arrays)
+    return tensors, Desktop(other, probe=probe)
+
+
+def _about() -> dict[str, str | int]:
+    """Versions and settings of the desktop."""
+    import platform
+
+    import torch
+
+    system = f"{platform.system()} {platform.machine()}"
+    return {"torch": torch.__version__, "system": system, "threads": torch.get_num_threads()}
+
+
+def _unseen(*what: object) -> None:
+    pass
+
+
+def _shown(pictures: dict[str, dict[str, str]]) -> Any:
+    """Collects the pictures of the first inputs."""
+    from frformat.parity import pictures as draw
+    from frformat.parity.page import PICTURES
+
+    def watch(name: str, values: Any, desktop: Any, phone: Any, truth: Any) -> None:
+        if len(pictures) >= PICTURES:
+            return
+        shown = {"input": draw.input_uri(values)}
+        for caption, classes in (("desktop", desktop), ("phone", phone), ("truth", truth)):
+            shown[caption] = None if classes is None else draw.classes_uri(classes)
+        if desktop is not None and phone is not None:
+            shown["difference"] = draw.difference_uri(desktop, phone)
+        known = {caption: uri for caption, uri in shown.items() if uri}
+        if known:
+            pictures[name] = known
+
+    return watch
+
+
+def _write_page(path: str, facts: Facts, pictures: dict[str, dict[str, str]]) -> None:
+    from frformat.format.atomic import replacing
+    from frformat.parity.page import page
+
+    with replacing(path) as file:
+        file.write(page(facts, pictures).encode())
+
+
+def _show(facts: Facts) -> None:
+    """Tables of what there is, and the verdict."""
+    from frformat.parity import words
+
+    out = terminal.console()
+    parts: list[tuple[tuple[str, ...], Iterator[tuple[str, ...]]]] = [
+        (("", "desktop", "phone"), words.side_rows(facts)),
+        (words.TENSOR_COLUMNS, words.tensor_rows(facts)),
+        (words.LAYER_COLUMNS, words.layer_rows(facts)),
+        (words.INPUT_COLUMNS, words.input_rows(facts)),
+    ]
+    for columns, rows in parts:
+        table = terminal.table(*columns, left=(columns[0],), fold=columns[0])
+        for row in rows:
+            table.add_row(*map(clean, row))
+        if table.row_count:
+            terminal.show(table)
+            out.print()
+    for side, layer in facts.comparison.parts_at.items():
+        if layer:
+            out.print(clean(f"{words.SIDES[side]} and desktop part at layer {layer}"), soft_wrap=True)
+    out.print(clean(words.verdict(facts)), style="bold", soft_wrap=True)

@@ -1,0 +1,143 @@
+"""``frformat dump``: what is in a file."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from frformat.cli import errors
+from frformat.cli.files import open_frz, source
+from frformat.cli.options import json_option, memory_option, tier_option
+from frformat.cli.terminal import clean, echo, print_json
+from frformat.errors import FrzError
+from frformat.format.reader import FrzFile
+
+LISTED_BYTES: Final = 512
+"""About what a coefficient, its index and its energy take in memory on their way to JSON."""
+
+HELP: Final = """Show what is in FILE, or the spectrum of its tensor NAME.
+
+\b
+Examples:
+  frformat dump model.frz                    the file at a glance
+  frformat dump model.frz --stats            and how many numbers are not 0
+  frformat dump model.frz conv1.weight       one tensor, coefficient by coefficient
+  frformat dump model.frz --plot model.png   the same as a picture
+  frformat dump model.frz --bytes            every byte and its meaning
+  frformat dump model.frz --json | jq .ratio
+  cat model.frz | frformat dump -            from a pipe
+"""
+
+
+@click.command(
+    help=HELP,
+    epilog="Exit codes: 0 fine, 2 the file is damaged, is no .frz file, or does not hold what was asked for.",
+)
+@click.argument("file", type=click.Path(allow_dash=True))
+@click.argument("name", required=False)
+@click.option(
+    "--plot", metavar="OUT.png", type=click.Path(), help="Draw where energy and bytes are (needs matplotlib)."
+)
+@click.option(
+    "--bytes", "as_bytes", is_flag=True, help="Explain every byte of the file, as far as a damaged one allows."
+)
+@click.option("--stats", is_flag=True, help="Count the numbers of each tensor that are not 0, too: decodes the file.")
+@tier_option
+@memory_option
+@json_option
+def dump(
+    file: str,
+    name: str | None,
+    plot: str | None,
+    as_bytes: bool,
+    stats: bool,
+    tier: int | None,
+    memory_budget: int,
+    as_json: bool,
+) -> int:
+    """Show a file, a tensor, every byte, or a picture. Returns the exit code."""
+    context = click.get_current_context()
+    if sum((name is not None, plot is not None, as_bytes)) > 1:
+        raise click.UsageError("NAME, --plot and --bytes exclude each other.", context)
+    if stats and (name is not None or plot is not None or as_bytes):
+        raise click.UsageError("--stats is for the listing of a whole file.", context)
+    if as_bytes and tier is not None:
+        raise click.UsageError("--bytes explains all tiers: leave --tier out.", context)
+    if as_bytes:
+        return _bytes(file, memory_budget, as_json)
+    if plot is not None:
+        return _plot(file, plot, tier, memory_budget, as_json)
+    if name is not None:
+        return _tensor(file, name, tier, memory_budget, as_json)
+    return _list(file, stats, tier, memory_budget, as_json)
+
+
+def _list(path: str, stats: bool, tier: int | None, memory_budget: int, as_json: bool) -> int:
+    """The file at a glance. Damage in a segment does not keep its directory from being listed."""
+    from frformat.cli.dump import listing
+    from frformat.cli.dump.survey import Survey, checksum_facts
+
+    with source(path) as file:
+        opened = FrzFile(file, path, tier, memory_budget)
+        facts = Survey(opened, path, stats=stats)
+        checksums, error = checksum_facts(file, opened.container)
+        if error is not None:
+            error.path = path
+        if as_json:
+            told = {"checksums": checksums, "error": None if error is None else errors.facts(error)}
+            print_json(facts.summary(), told, facts.lists())
+        else:
+            listing.show(facts, checksums)
+    if error is None:
+        return 0
+    return errors.TROUBLE if as_json else errors.report(error, as_json)
+
+
+def _tensor(path: str, name: str, tier: int | None, memory_budget: int, as_json: bool) -> int:
+    """One tensor: its line of the listing and its content."""
+    from frformat.cli.dump import picture, tensor
+    from frformat.cli.dump.survey import Survey
+
+    with open_frz(path, tier, memory_budget) as file:
+        info = file.info(name)
+        if as_json and info.spectral and info.kept[file.tier] * LISTED_BYTES > memory_budget:
+            reason = f"{info.kept[file.tier]:,} coefficients are too many to list in {memory_budget:,} bytes of memory"
+            raise FrzError("BUDGET", reason, path=path, tensor=name)
+        facts = Survey(file, path)
+        listed, tiers = facts.tensor(name), facts.summary().tiers
+        content = tensor.tensor_content(file, name, None if as_json else picture.SHOWN)
+    if as_json:
+        print_json(listed, content)
+    else:
+        picture.show(listed, content, tiers)
+    return 0
+
+
+def _bytes(path: str, memory_budget: int, as_json: bool) -> int:
+    """Every byte and its meaning, and what is wrong."""
+    from frformat.cli.dump import hexdump, layout
+
+    with source(path) as file:
+        found = layout.explain(file, path, memory_budget)
+        if as_json:
+            print_json(hexdump.as_json(found, path))
+        else:
+            hexdump.show(found, file, path)
+    if found.error is None:
+        return 0
+    return errors.TROUBLE if as_json else errors.report(found.error, as_json)
+
+
+def _plot(path: str, picture: str, tier: int | None, memory_budget: int, as_json: bool) -> int:
+    """The file as a picture."""
+    from frformat.cli.dump import energy, plot
+    from frformat.cli.dump.survey import Survey
+
+    with open_frz(path, tier, memory_budget) as file:
+        plot.save(Survey(file, path), energy.energy(file), picture)
+    if as_json:
+        print_json({"file": path, "plot": picture})
+    else:
+        echo(clean(f"{picture}: drawn"))
+    return 0

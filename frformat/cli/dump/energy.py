@@ -1,0 +1,94 @@
+"""Where the energy of spectra lies along the zigzag order, in few enough numbers to draw any file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.format.reader import FrzFile
+
+Floats = NDArray[np.float64]
+
+MEASURED: Final = 1 << 11
+"""At most so many spectra are measured, those that keep most."""
+
+STEPS: Final = 64
+"""Positions at which long spectra are sampled, evenly on a logarithmic scale."""
+
+
+@dataclass(frozen=True)
+class Energy:
+    """The energy (sum of squares) of the spectra of a file.
+
+    Attributes:
+        names: of the tensors, in file order.
+        edges: int64 array of shape (n + 1,): numbers of coefficients 0 = e0 < e1 < … < en, the most that is kept.
+        cumulative: float64 array of shape (tensors, n + 1): the energy of the first e0, e1, … coefficients; NaN beyond
+            those that a tensor has.
+    """
+
+    names: list[str]
+    edges: NDArray[np.int64]
+    cumulative: Floats
+
+    @property
+    def totals(self) -> Floats:
+        """The energy of each tensor: shape (tensors,)."""
+        totals: Floats = np.nanmax(self.cumulative, axis=1, initial=0.0)
+        return totals
+
+    def shares(self) -> Floats:
+        """``cumulative`` as a share of the tensor's energy, 0 to 1; of a tensor that is all 0, NaN."""
+        with np.errstate(invalid="ignore"):
+            return self.cumulative / self.totals[:, None]
+
+    def densities(self) -> Floats:
+        """Share of the tensor's energy per coefficient, between two edges: shape (tensors, n)."""
+        return np.diff(self.shares(), axis=1) / np.diff(self.edges)
+
+    def together(self) -> Floats:
+        """The share of all energy that the first e0, e1, … coefficients of every tensor hold: shape (n + 1,)."""
+        filled = np.where(np.isnan(self.cumulative), self.totals[:, None], self.cumulative)
+        total = float(self.totals.sum())
+        return filled.sum(axis=0) / total if total > 0 else np.ones(len(self.edges))
+
+
+def energy(file: FrzFile) -> Energy:
+    """Measure the spectra of a file at its open tier, one at a time.
+
+    Raises:
+        FrzError: a segment is damaged, or ``BUDGET``.
+    """
+    spectra = list(_spectra(file))
+    if len(spectra) > MEASURED:
+        places = np.sort(np.argsort([-k for _, k in spectra], kind="stable")[:MEASURED])
+        spectra = [spectra[place] for place in places]
+    names = [name for name, _ in spectra]
+    edges = _edges(max((k for _, k in spectra), default=0))
+    cumulative = np.full((len(names), len(edges)), np.nan)
+    for row, (name, k) in zip(cumulative, spectra, strict=True):
+        squares = np.asarray(file.spectrum(name).coefficients, np.float64) ** 2
+        sums = np.concatenate(([0.0], np.cumsum(squares)))
+        # The first edge at or after the end closes the curve; those beyond stay empty.
+        inside = int(np.searchsorted(edges, k)) + 1
+        row[:inside] = sums[np.minimum(edges[:inside], k)]
+    return Energy(names, edges, cumulative)
+
+
+def _spectra(file: FrzFile) -> Iterator[tuple[str, int]]:
+    """The names of all spectra, and what they keep."""
+    for name in file:
+        info = file.info(name)
+        if info.spectral and info.alias_of is None:
+            yield name, info.kept[file.tier]
+
+
+def _edges(most: int) -> NDArray[np.int64]:
+    if most <= STEPS:
+        return np.arange(most + 1, dtype=np.int64)
+    steps = np.unique(np.rint(np.geomspace(1, most, STEPS)).astype(np.int64))
+    return np.concatenate(([0], steps))

@@ -1,0 +1,188 @@
+"""Every byte of a file and its meaning, also of one that is damaged: as far as checksums and lengths allow."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import IO, Final
+
+from frformat.cli.dump.survey import CHECKED_BYTES
+from frformat.cli.terminal import count
+from frformat.errors import FrzError
+from frformat.format import coders, container, limits, parser
+from frformat.format.coders import deflate
+from frformat.format.container import CRC_BYTES, HEADER_BYTES, Extents, Header
+from frformat.format.directory import Directory
+from frformat.format.reader import FrzFile
+
+SHOWN: Final = 1 << 17
+"""Ranges that are made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bytes ``start`` to ``end`` − 1 of a file.
+
+    Attributes:
+        start: offset of the first byte.
+        end: offset after the last one.
+        part: ``header``, ``directory``, ``checksum``, ``segment`` or ``unread``.
+        meaning: what they are.
+        tier: of a segment and its checksum.
+        group: of a segment and its checksum.
+    """
+
+    start: int
+    end: int
+    part: str
+    meaning: str
+    tier: int | None = None
+    group: int | None = None
+
+
+@dataclass
+class Layout:
+    """All of a file.
+
+    Attributes:
+        size: bytes of the file.
+        ranges: these tile the file: each starts where the one before ends, and none is empty.
+        directory: the inflated directory, for :func:`~frformat.cli.dump.walk.walk`; empty if it cannot be had.
+        error: what is wrong with the file, if anything.
+    """
+
+    size: int
+    ranges: list[Range] = field(default_factory=list)
+    directory: bytes = b""
+    error: FrzError | None = None
+
+    @property
+    def end(self) -> int:
+        """The offset up to which ranges have been made."""
+        return self.ranges[-1].end if self.ranges else 0
+
+    def add(
+        self, part: str, size: int, what: str, saying: str = "", tier: int | None = None, group: int | None = None
+    ) -> None:
+        """Add a range of ``size`` bytes, or of those that the file has left; ``saying`` holds of a whole one."""
+        left = self.size - self.end
+        if left < size:
+            saying = f": {count(left)} of {count(size, 'byte')}, the file ends early"
+        if left and size:
+            self.ranges.append(Range(self.end, self.end + min(size, left), part, what + saying, tier, group))
+
+    def add_rest(self, meaning: str) -> None:
+        """Add what is left of the file."""
+        self.add("unread", self.size - self.end, meaning)
+
+
+def explain(file: IO[bytes], path: str, memory_budget: int = limits.MEMORY_BUDGET) -> Layout:
+    """The layout of a file and the first fault in it; of a file that is not large, also one in a segment's values.
+
+    Args:
+        file: seekable and open for reading.
+        path: what to call it in the error.
+        memory_budget: see :func:`frformat.open`.
+    """
+    layout = Layout(file.seek(0, os.SEEK_END))
+    opened = None
+    try:
+        opened = FrzFile(file, path, None, memory_budget)
+    except FrzError as error:
+        layout.error = error
+    header = _add_header(layout, file)
+    if header is not None and _add_directory(layout, file, header):
+        # What opening found, or cannot have found only because the file's length is wrong.
+        contents = opened.container.directory if opened is not None else parser.parse(layout.directory)
+        _add_segments(layout, file, path, contents)
+    if opened is not None and layout.error is None and layout.size <= CHECKED_BYTES:
+        try:
+            opened.verify()
+        except FrzError as error:
+            # What a request may cost is no fault of the file.
+            layout.error = None if error.code == "BUDGET" else error
+    return layout
+
+
+def _add_header(layout: Layout, file: IO[bytes]) -> Header | None:
+    """The header's fields; None if they do not lead to a directory."""
+    head = _read(file, 0, HEADER_BYTES)
+    flags = head[5] if len(head) > 5 else 0
+    stored, length = (int.from_bytes(head[at : at + 4], "little") for at in (6, 10))
+    header = Header(flags, stored, length)
+    layout.add("header", 4, "magic" if head[:4] == container.MAGIC else "not the magic of an .frz file")
+    layout.add("header", 1, "version", f": {head[4:5].hex()}")
+    layout.add("header", 1, "flags", f": the directory is {'deflated' if header.deflated else 'stored as it is'}")
+    layout.add("header", 4, "stored", f": the directory has {count(stored, 'byte')} here")
+    layout.add("header", 4, "length", f": and {count(length)} when inflated")
+    error = layout.error
+    if error is not None and error.offset is not None and error.offset < HEADER_BYTES:
+        layout.add_rest("not looked at, since the header is not valid")
+        return None
+    return header
+
+
+def _add_directory(layout: Layout, file: IO[bytes], header: Header) -> bool:
+    """The directory and its checksum; whether it tells where segments are."""
+    layout.add("directory", header.stored, "directory" + (", deflated" if header.deflated else ""))
+    before = _read(file, 0, layout.end)
+    matches, verdict = _checksum(zlib.crc32(before), _read(file, layout.end, CRC_BYTES))
+    layout.add("checksum", CRC_BYTES, "CRC-32 of all bytes before it", verdict)
+    if not matches:
+        layout.add_rest("not looked at, since the directory must not be used")
+        return False
+    stored = before[HEADER_BYTES:]
+    with suppress(FrzError):  # of which opening the file has told
+        layout.directory = deflate.unpack_directory(stored, header.length) if header.deflated else stored
+    if layout.error is None or layout.error.code in ("TRUNCATED", "TRAILING"):
+        return True
+    layout.add_rest("segments, which only a valid directory could tell apart")
+    return False
+
+
+def _add_segments(layout: Layout, file: IO[bytes], path: str, contents: Directory) -> None:
+    """The segments of all tiers with their checksums, as far as the file goes, and what follows the last one."""
+    segments = Extents(contents, layout.end).present(contents.tiers)
+    for tier, index in ((segment.tier, segment.group) for segment in segments):
+        if layout.end == layout.size:
+            break
+        if len(layout.ranges) > SHOWN:
+            layout.add_rest(f"more segments than the {SHOWN // 2:,} that are told apart")
+            return
+        group = contents.groups[index]
+        start = layout.end
+        values = count(int(group.values[tier]), "value")
+        of = count(group.tensors, "tensor" if group.names else "factor")
+        what = f": {values} of {of}, coder {group.coder}"
+        layout.add("segment", group.size(tier), f"segment of tier {tier}, group {index}", what, tier, index)
+        crc = 0
+        for chunk in _chunks(file, start, layout.end):
+            crc = zlib.crc32(chunk, crc)
+        stored = _read(file, layout.end, CRC_BYTES)
+        matches, verdict = _checksum(crc, stored)
+        layout.add("checksum", CRC_BYTES, "CRC-32 of the segment", verdict, tier, index)
+        if not matches and layout.error is None:
+            reason = "a segment is damaged: get the file again"
+            layout.error = FrzError("CHECKSUM", reason, path=path, offset=start)
+    layout.add_rest("bytes after the last segment")
+
+
+def _checksum(crc: int, stored: bytes) -> tuple[bool, str]:
+    """Whether a CRC-32 matches the stored one, and what to say of it."""
+    if len(stored) < CRC_BYTES:
+        return False, ""
+    matches = crc == int.from_bytes(stored, "little")
+    return matches, " matches" if matches else f" does NOT match: theirs is 0x{crc:08x}"
+
+
+def _chunks(file: IO[bytes], start: int, end: int) -> Iterator[bytes]:
+    for at in range(start, end, coders.CHUNK):
+        yield _read(file, at, min(coders.CHUNK, end - at))
+
+
+def _read(file: IO[bytes], start: int, size: int) -> bytes:
+    file.seek(start)
+    return file.read(size)

@@ -1,0 +1,205 @@
+"""The parts of the picture that :mod:`frformat.cli.dump.plot` puts together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from frformat.cli.dump.energy import Energy
+from frformat.cli.dump.facts import FileFacts
+from frformat.cli.dump.survey import Survey
+from frformat.cli.terminal import clean, count
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+Kept = Sequence[tuple[int, ...]]
+"""Of each measured spectrum what the tiers before the open one keep."""
+
+INK: Final = "#1f2933"
+MUTED: Final = "#616e7c"
+FAINT: Final = "#e4e7eb"
+BLUE: Final = "#2f6f9f"
+PARTS: Final = {"header": "#323f4b", "directory": "#7b8794", "checksums": "#cbd2d9"}
+
+ORDER: Final = "viridis"
+"""Colours of tensors from the first to the last, and of tiers."""
+
+HEAT: Final = "magma"
+LEAST: Final = 1e-5
+"""Energy per coefficient below this share of the tensor's has the darkest colour."""
+
+LARGEST: Final = 30
+"""Of a file without spectra the largest so many tensors are shown."""
+
+LABELLED: Final = 64
+"""Of at most so many rows each tells its bytes."""
+
+READABLE: Final = 96
+"""At most so many rows have their name beside them."""
+
+LONGEST: Final = 44
+"""Characters of a name; of longer ones the end is shown, which tells them apart."""
+
+
+class Row(NamedTuple):
+    """One line of the picture's right side: a tensor, or several together."""
+
+    label: str
+    size: int
+    exact: bool
+
+
+def rows(facts: Survey, energy: Energy) -> list[Row]:
+    """The measured spectra in file order, then the other tensors as one; without spectra the largest, then the rest."""
+    measured = set(energy.names)
+    alone: list[Row] = []
+    rest: list[Row] = []
+    for tensor in facts.tensors():
+        if tensor.alias_of is None:
+            row = Row(tensor.name, tensor.bytes, tensor.bytes_exact)
+            (alone if row.label in measured else rest).append(row)
+    if not measured:
+        rest.sort(key=lambda row: -row.size)
+        alone, rest = rest[:LARGEST], rest[LARGEST:]
+    out = [row._replace(label=_shortened(row.label)) for row in alone]
+    if rest:
+        what = count(len(rest), "other tensor" if measured else "smaller tensor")
+        out.append(Row(what, sum(row.size for row in rest), all(row.exact for row in rest)))
+    return out
+
+
+def strip(ax: Axes, about: FileFacts) -> None:
+    """The whole file as one bar: header, directory, segments by tier, checksums."""
+    from matplotlib import colormaps
+
+    parts = [("header", 14, PARTS["header"]), ("directory", about.directory.stored, PARTS["directory"])]
+    tiers = about.tiers[: about.tier + 1]
+    shades = colormaps[ORDER](np.linspace(0.35, 0.8, len(tiers)))
+    for row, shade in zip(tiers, shades, strict=True):
+        name = f"tier {row.tier}" if len(about.tiers) > 1 else "segments"
+        parts.append((name, row.bytes - 4 * row.segments, shade))
+    parts.append(("checksums", 4 * (1 + sum(row.segments for row in tiers)), PARTS["checksums"]))
+    left = 0
+    for name, size, color in parts:
+        ax.barh(0, size, left=left, color=color, label=f"{name}  {count(size)}", linewidth=0)
+        left += size
+    ax.set(xlim=(0, left), ylim=(-0.4, 0.4))
+    ax.axis("off")
+    ax.legend(loc="upper left", bbox_to_anchor=(-0.005, -0.05), ncols=min(len(parts), 9), frameon=False, fontsize=9,
+              handlelength=1, handleheight=1, columnspacing=1.6, borderpad=0.2)  # fmt: skip
+    ax.set_title("where the bytes go", loc="left", fontsize=10, color=MUTED, pad=4)
+
+
+def curves(ax: Axes, energy: Energy, kept: Kept) -> None:
+    """For each tensor the share of its energy that its first coefficients hold, and that of all tensors together."""
+    from matplotlib import colormaps
+
+    shares = 100 * energy.shares()
+    colors = colormaps[ORDER](np.linspace(0, 0.95, len(shares)))
+    width, alpha = (1.1, 0.8) if len(shares) <= 60 else (0.7, 0.45)
+    for row, color in zip(shares, colors, strict=True):
+        ax.plot(energy.edges, row, color=color, linewidth=width, alpha=alpha)
+    ax.plot(energy.edges, 100 * energy.together(), color=INK, linewidth=2.4, label="all together")
+    ax.plot([], [], color=colors[0], label="first tensor")
+    if len(colors) > 1:
+        ax.plot([], [], color=colors[-1], label="last tensor")
+    for tier, most in enumerate(kept[0] if len(set(kept)) == 1 else ()):
+        ax.axvline(most, color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
+        ax.annotate(f"tier {tier} ", (most, 96), ha="right", fontsize=8, color=MUTED)
+    if _is_long(energy):
+        ax.set_xscale("log")
+    ax.set(xlim=(1 if _is_long(energy) else 0, energy.edges[-1]), ylim=(0, 101))
+    ax.set_xlabel("coefficients, in zigzag order", color=INK)
+    ax.set_ylabel("energy within them, %", color=INK)
+    ax.grid(color=FAINT, linewidth=0.8)
+    ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, fontsize=8, frameon=False, borderpad=0,
+              handlelength=1.2, columnspacing=1.2)  # fmt: skip
+    _frame(ax)
+    ax.set_title("energy along the zigzag order", loc="left", fontsize=10, color=MUTED, pad=24)
+
+
+def heat(figure: Figure, ax: Axes, energy: Energy, kept: Kept, rows: Sequence[Row]) -> None:
+    """For each tensor how much of its energy a coefficient holds, by its place in the order; white beyond the end."""
+    from matplotlib.colors import LogNorm
+
+    image = np.full((len(rows), len(energy.edges) - 1), np.nan)
+    image[: len(energy.names)] = np.maximum(energy.densities(), LEAST)
+    mesh = ax.imshow(image, aspect="auto", cmap=HEAT, norm=LogNorm(LEAST, 1), interpolation="nearest")
+    ax.set_xlabel("coefficient", color=INK)
+    _tiers(ax, energy, kept)
+    _labels(ax, rows)
+    _frame(ax)
+    ticks = np.unique(np.linspace(0, image.shape[1] - 1, min(image.shape[1], 7)).astype(int))
+    ax.set_xticks(ticks, [count(int(energy.edges[tick])) for tick in ticks])
+    ax.set_title("share of the tensor's energy per coefficient", loc="left", fontsize=10, color=MUTED, pad=24)
+    _key(figure, ax, mesh)
+
+
+def sizes(ax: Axes, rows: Sequence[Row], *, named: bool) -> None:
+    """The bytes of each row; ≈ where tensors share segments."""
+    most = max((row.size for row in rows), default=0) or 1
+    ax.barh(range(len(rows)), [row.size for row in rows], color=BLUE, height=0.72, linewidth=0)
+    if len(rows) <= LABELLED:
+        for place, row in enumerate(rows):
+            text = ("" if row.exact else "≈ ") + count(row.size)
+            ax.text(row.size + 0.02 * most, place, text, va="center", fontsize=8, color=INK)
+    ax.set(xlim=(0, 1.25 * most), ylim=(len(rows) - 0.5, -0.5))
+    ax.set_xlabel("bytes", color=INK)
+    ax.grid(axis="x", color=FAINT, linewidth=0.8)
+    ax.set_axisbelow(True)
+    _frame(ax)
+    ax.locator_params(axis="x", nbins=4)
+    if named:
+        _labels(ax, rows)
+    else:
+        ax.tick_params(labelleft=False)
+
+
+def _key(figure: Figure, ax: Axes, mesh: AxesImage) -> None:
+    """What the map's colours stand for: a short bar above it."""
+    place, inch = ax.get_position(), 1 / figure.get_figheight()
+    key = figure.add_axes((place.x0 + 0.1 * place.width, place.y1 + 0.1 * inch, 0.4 * place.width, 0.1 * inch))
+    bar = figure.colorbar(mesh, cax=key, orientation="horizontal", ticks=[])
+    bar.outline.set_visible(False)
+    key.minorticks_off()
+    for x, side, text in ((-0.03, "right", f"{100 * LEAST:g} %"), (1.03, "left", "100 %")):
+        key.text(x, 0.4, text, transform=key.transAxes, ha=side, va="center", fontsize=8, color=MUTED)
+
+
+def _labels(ax: Axes, rows: Sequence[Row]) -> None:
+    """The names at the left; of many rows, as many as can be read."""
+    every = -(-len(rows) // READABLE)
+    places = range(0, len(rows), every)
+    ax.set_yticks(places, [rows[place].label for place in places], fontsize=8 if len(rows) <= LABELLED else 6.5)
+    for label in ax.get_yticklabels():
+        label.set_parse_math(False)
+
+
+def _tiers(ax: Axes, energy: Energy, kept: Kept) -> None:
+    """Lines through the map where one tier ends and the next begins."""
+    rows = np.repeat(np.arange(len(energy.names) + 1) - 0.5, 2)[1:-1]
+    for ends in zip(*kept, strict=True):
+        places = np.interp(ends, energy.edges, np.arange(len(energy.edges))) - 0.5
+        ax.plot(np.repeat(places, 2), rows, color="white", linewidth=1.1)
+
+
+def _is_long(energy: Energy) -> bool:
+    """Whether spectra are so long that their places are sampled on a logarithmic scale."""
+    return len(energy.edges) - 1 < int(energy.edges[-1])
+
+
+def _frame(ax: Axes) -> None:
+    for side in ("top", "right", "left", "bottom"):
+        ax.spines[side].set_visible(False)
+    ax.tick_params(which="both", length=0, labelsize=8.5, labelcolor=INK)
+    ax.xaxis.set_major_formatter(lambda value, place: count(round(value)))
+
+
+def _shortened(name: str) -> str:
+    name = clean(name)
+    return name if len(name) <= LONGEST else "…" + name[-LONGEST:]

@@ -1,0 +1,120 @@
+"""How ``frformat dump FILE NAME`` shows one tensor: facts, then coefficients with bars, axes, or first values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from frformat.cli import terminal
+from frformat.cli.dump.facts import TensorFacts, TierFacts
+from frformat.cli.dump.listing import bases, bits, kept, summary, written
+from frformat.cli.dump.tensor import AxisFacts, Numbers, SpectralContent
+from frformat.cli.terminal import clean, count, dims, table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+SHOWN: Final = 64
+"""How many coefficients are printed; ``--json`` has all."""
+
+WIDTH: Final = 24
+"""Characters of the longest bar."""
+
+EIGHTHS: Final = " ▏▎▍▌▋▊▉"
+
+
+def show(tensor: TensorFacts, content: SpectralContent | Numbers, tiers: Sequence[TierFacts]) -> None:
+    """Print one tensor.
+
+    Args:
+        tensor: what the directory tells of it.
+        content: what is in it.
+        tiers: those of the file.
+    """
+    screen = terminal.console()
+    title = clean(tensor.name) + (f" → {clean(tensor.alias_of)}" if tensor.alias_of is not None else "")
+    screen.print(title, style="bold", soft_wrap=True)
+    screen.print()
+    more = _spectral(content) if isinstance(content, SpectralContent) else _numbers(tensor, content)
+    screen.print(summary([*_directory(tensor, content.nonzero, tiers), *more]))
+    if isinstance(content, Numbers):
+        if content.axes is not None:
+            screen.print()
+            terminal.show(_axes(content.axes))
+    elif content.coefficients:
+        screen.print()
+        terminal.show(_coefficients(content))
+        if tensor.numbers > SHOWN:
+            screen.print(f"… {count(tensor.numbers - SHOWN)} more; --json has all of them")
+
+
+def bar(share: float, width: int = WIDTH) -> str:
+    """A bar of ``share`` (0 to 1) of ``width`` characters, to an eighth of a character."""
+    full, part = divmod(round(share * width * 8), 8)
+    return "█" * full + EIGHTHS[part].strip()
+
+
+def _directory(tensor: TensorFacts, nonzero: int, tiers: Sequence[TierFacts]) -> Iterator[tuple[str, str]]:
+    yield "shape", dims(tensor.shape)
+    if tensor.view is not None:
+        yield "view", dims(tensor.view)
+    yield "dtype", tensor.dtype
+    if tensor.bases:
+        yield "bases", bases(tensor.bases)
+    stored = f"{written(tensor)}, coder {tensor.coder}, group {tensor.group}"
+    if tensor.alias_of is None:
+        stored += f", {'' if tensor.bytes_exact else 'about '}{count(tensor.bytes, 'byte')}"
+        if tensor.bits_per_parameter is not None:
+            stored += f", {bits(tensor.bits_per_parameter)} bits per parameter"
+    yield "stored", stored
+    what = count(tensor.numbers, "coefficient" if tensor.kind == "spectrum" else "number")
+    each = kept(tensor, tiers) if len(tiers) > 1 else ""
+    yield "kept", f"{what}, {count(nonzero)} not 0" + (f" (per tier: {each})" if each else "")
+    if tensor.box is not None:
+        yield "box", dims(tensor.box)
+
+
+def _spectral(content: SpectralContent) -> Iterator[tuple[str, str]]:
+    yield "weights", f"root mean square {content.rms:.6g}"
+
+
+def _numbers(tensor: TensorFacts, content: Numbers) -> Iterator[tuple[str, str]]:
+    of = "magnitude " if tensor.kind == "plain" and tensor.dtype in ("c64", "c128") else ""
+    if content.min is not None:
+        yield "range", f"{of}{_value(content.min)} … {_value(content.max)}, mean {_value(content.mean)}"
+    if content.not_finite:
+        yield "not finite", count(content.not_finite, "value")
+    if content.first:
+        more = " …" if content.more else ""
+        yield "values" if tensor.kind == "plain" else "core", " ".join(map(_value, content.first)) + more
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return f"{complex(*value):.6g}"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _axes(axes: Sequence[AxisFacts]) -> Table:
+    """One line per axis of the view."""
+    out = table("axis", "basis", "length", "entries", "", left=("basis", ""))
+    for number, axis in enumerate(axes):
+        argument = f"factor {axis.factor}" if axis.factor is not None else ""
+        argument += f"seed {axis.seed}" if axis.seed is not None else ""
+        out.add_row(str(number), axis.basis, count(axis.length), count(axis.entries), argument)
+    return out
+
+
+def _coefficients(content: SpectralContent) -> Table:
+    """One line per coefficient: ``energy`` is the share that it and those before it hold."""
+    from rich.text import Text
+
+    columns = (content.indices, content.coefficients, content.cumulative_energy)
+    largest = max(map(abs, content.coefficients)) or 1.0
+    out = table("#", "index", "coefficient", "energy", "magnitude", left=("index", "magnitude"))
+    for number, (index, value, energy) in enumerate(islice(zip(*columns, strict=True), SHOWN)):
+        bar_style = "red" if value < 0 else "green"
+        cells = (count(number), " ".join(map(str, index)), f"{value:.6g}", f"{100 * energy:.2f} %")
+        out.add_row(*cells, Text(bar(abs(value) / largest), bar_style))
+    return out

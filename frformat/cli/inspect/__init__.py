@@ -1,1 +1,0 @@
-"""What ``frformat dump`` finds out and shows: the listing, one spectrum, every byte, a picture."""

@@ -1,0 +1,32 @@
+"""Coders: a segment's values ↔ its stored bytes (specification, sections 9 and 10). One file each.
+
+Nothing else asks for a coder by its name; what differs between them are the fields of :class:`Coder`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from frformat.format.coders.adaptive import ADAPTIVE
+from frformat.format.coders.base import CHUNK, Array, Coder, Decoder, Encoder, Readable, Run, Runs, Writable, byte_view
+from frformat.format.coders.deflate import DEFLATE
+from frformat.format.coders.none import NONE
+from frformat.format.coders.static import STATIC
+from frformat.format.coders.zstd import ZSTD
+
+CODERS: Final = {coder.name: coder for coder in (NONE, DEFLATE, ZSTD, ADAPTIVE, STATIC)}
+"""By name, in the order of their ids."""
+
+__all__ = [
+    "CHUNK",
+    "CODERS",
+    "Array",
+    "Coder",
+    "Decoder",
+    "Encoder",
+    "Readable",
+    "Run",
+    "Runs",
+    "Writable",
+    "byte_view",
+]

@@ -1,0 +1,59 @@
+"""Coder ``deflate``: a raw DEFLATE stream (RFC 1951), and the one that may hold the directory."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, Final
+
+from frformat.errors import FrzError
+from frformat.format.coders.base import CHUNK, Coder, Readable, append, check_end
+from frformat.format.coders.bytewise import byte_coder
+from frformat.format.dictionary import DICTIONARY
+
+
+def unpack_directory(data: bytes, length: int) -> bytes:
+    """The directory from its raw DEFLATE stream, which must hold ``length`` bytes.
+
+    Raises:
+        FrzError: ``STREAM``.
+    """
+    decompressor = zlib.decompressobj(-15, zdict=DICTIONARY)
+    try:
+        out = decompressor.decompress(data, length + 1)
+    except zlib.error as error:
+        raise FrzError("STREAM", f"the deflate stream is malformed: {error}") from error
+    if len(out) != length or not decompressor.eof or decompressor.unused_data:
+        raise FrzError("STREAM", f"the deflate stream does not hold the {length} bytes it should")
+    return out
+
+
+def pack_directory(data: bytes) -> bytes:
+    """The directory ``data`` as the shortest raw DEFLATE stream that zlib finds."""
+    streams = []
+    for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED, zlib.Z_FIXED):
+        compressor = zlib.compressobj(9, zlib.DEFLATED, -15, 9, strategy, DICTIONARY)
+        streams.append(compressor.compress(data) + compressor.flush())
+    return min(streams, key=len)
+
+
+def _fill(stored: Readable, out: memoryview) -> None:
+    decompressor = zlib.decompressobj(-15)
+    filled = 0
+    data = stored.read(CHUNK)
+    try:
+        while not decompressor.eof:
+            part = decompressor.decompress(data, min(CHUNK, len(out) - filled) + 1)
+            filled = append(part, out, filled)
+            data = decompressor.unconsumed_tail or stored.read(CHUNK)
+            if not data and not part:
+                break
+    except zlib.error as error:
+        raise FrzError("STREAM", f"the deflate stream is malformed: {error}") from error
+    check_end(decompressor.eof, decompressor.unused_data or stored.read(1), filled, out)
+
+
+def _compressor(size: int) -> Any:
+    return zlib.compressobj(9 if size < CHUNK else 6, zlib.DEFLATED, -15)
+
+
+DEFLATE: Final[Coder] = byte_coder("deflate", _fill, _compressor)

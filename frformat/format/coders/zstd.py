@@ -1,0 +1,55 @@
+"""Coder ``zstd``: one Zstandard frame (RFC 8878) of a bounded window."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from frformat.errors import FrzError
+from frformat.format import limits
+from frformat.format.coders.base import CHUNK, Coder, Compressor, Readable, append, check_end
+from frformat.format.coders.bytewise import byte_coder
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+
+def _fill(stored: Readable, out: memoryview) -> None:
+    decompressor = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: limits.ZSTD_WINDOW_LOG})
+    filled = 0
+    data = stored.read(CHUNK)
+    try:
+        _check_window(data)
+        while not decompressor.eof:
+            part = decompressor.decompress(data, min(CHUNK, len(out) - filled) + 1)
+            filled = append(part, out, filled)
+            data = stored.read(CHUNK) if decompressor.needs_input else b""
+            if not data and not part:
+                break
+    except zstd.ZstdError as error:
+        raise FrzError("STREAM", f"the zstd stream is malformed: {error}") from error
+    check_end(decompressor.eof, decompressor.unused_data or stored.read(1), filled, out)
+
+
+def _check_window(data: bytes) -> None:
+    """The window that a frame declares (RFC 8878, section 3.1.1.1); the library lets pass what it can do without."""
+    if len(data) < 6:
+        return
+    if data[4] & 0x20:  # a single segment, whose window is its content
+        window = zstd.get_frame_info(data[:18]).decompressed_size or 0
+    else:
+        base = 1 << (10 + (data[5] >> 3))
+        window = base + base // 8 * (data[5] & 7)
+    if window > 1 << limits.ZSTD_WINDOW_LOG:
+        raise FrzError("STREAM", f"the zstd frame has a window of {window} bytes, more than 8 MiB")
+
+
+def _compressor(size: int) -> Compressor:
+    made = zstd.ZstdCompressor(level=19 if size < CHUNK else 3)
+    made.set_pledged_input_size(size)
+    return made
+
+
+ZSTD: Final[Coder] = byte_coder("zstd", _fill, _compressor)

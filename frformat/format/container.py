@@ -1,0 +1,301 @@
+"""The container: a file's bytes ↔ its directory and segments (specification, sections 2 and 4).
+
+All extents follow from the sizes in the directory. No byte of the directory is used before its checksum has matched,
+and what is decoded from a segment is handed out only after the segment's has.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.errors import FrzError
+from frformat.format import limits, packing, parser
+from frformat.format.coders import CHUNK
+from frformat.format.coders.deflate import pack_directory, unpack_directory
+from frformat.format.directory import Directory, Group
+
+MAGIC: Final = b"\x89FRZ"
+VERSION: Final = 1
+DEFLATED: Final = 1
+HEADER_BYTES: Final = 14
+CRC_BYTES: Final = 4
+
+
+@dataclass(frozen=True)
+class Header:
+    """The fixed start of a file.
+
+    Attributes:
+        flags: bit 0 says that the directory is deflated.
+        stored: bytes of the directory as stored.
+        length: bytes of the directory when inflated.
+    """
+
+    flags: int
+    stored: int
+    length: int
+
+    @property
+    def deflated(self) -> bool:
+        """Whether the directory is."""
+        return bool(self.flags & DEFLATED)
+
+    @property
+    def end(self) -> int:
+        """Offset of the first segment."""
+        return HEADER_BYTES + self.stored + CRC_BYTES
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Where a segment lies: tier, index of its group, offset of its first byte and its size without the CRC-32."""
+
+    tier: int
+    group: int
+    offset: int
+    size: int
+
+
+class Extents:
+    """Where all segments of a file lie, also those that were cut off.
+
+    Args:
+        directory: what the file holds.
+        start: offset of the first segment.
+
+    Attributes:
+        ends: offset after each tier.
+
+    Raises:
+        FrzError: ``LIMIT``, the file is too large.
+    """
+
+    def __init__(self, directory: Directory, start: int) -> None:
+        self._groups = directory.groups
+        sums = np.zeros(directory.tiers, np.int64)
+        self._starts: list[NDArray[np.int64]] = []
+        for group in self._groups:
+            framed = framed_sizes(group)
+            self._starts.append(sums[: len(framed)].copy())
+            sums[: len(framed)] += framed
+            if sums.max() > limits.FILE_BYTES:
+                raise FrzError("LIMIT", "the segments have more than 2^56 bytes together")
+        ends = [start]
+        for size in sums.tolist():
+            ends.append(ends[-1] + size)
+        if ends[-1] > limits.FILE_BYTES:
+            raise FrzError("LIMIT", "the segments have more than 2^56 bytes together")
+        self._tiers = ends[:-1]
+        self.ends = tuple(ends[1:])
+
+    def of(self, group: int, tier: int) -> Extent | None:
+        """The segment of a group in a tier, if there is one."""
+        held = self._groups[group]
+        if tier >= len(held.sizes) or not held.values[tier]:
+            return None
+        return Extent(tier, group, self._tiers[tier] + int(self._starts[group][tier]), held.size(tier))
+
+    def present(self, tiers: int) -> Iterator[Extent]:
+        """The segments of the first tiers, in file order."""
+        tiered = [index for index, group in enumerate(self._groups) if len(group.sizes) > 1]
+        for tier in range(tiers):
+            for index in tiered if tier else range(len(self._groups)):
+                extent = self.of(index, tier)
+                if extent is not None:
+                    yield extent
+
+
+@dataclass(frozen=True)
+class Container:
+    """What opening a file yields: everything but the content of segments.
+
+    Attributes:
+        directory: what the file says of itself.
+        header: the header's fields.
+        extents: where segments lie.
+        size: bytes of the file.
+        present: how many tiers are there.
+    """
+
+    directory: Directory
+    header: Header
+    extents: Extents
+    size: int
+    present: int
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """Offset after each tier, also of tiers that are not present."""
+        return self.extents.ends
+
+
+def read(file: IO[bytes], budget: int = limits.MEMORY_BUDGET) -> Container:
+    """Read and check everything before the segments.
+
+    Args:
+        file: seekable and open for reading.
+        budget: bytes that the directory and what is made of it may take.
+
+    Raises:
+        FrzError: any code of stages 1 to 7 of section 12 of the specification.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    head = file.read(HEADER_BYTES)
+    header = read_header(head)
+    if size < header.end:
+        raise FrzError("TRUNCATED", f"the file ends within its directory, at {header.end} bytes", offset=size)
+    _check_budget(header, budget)
+    stored = file.read(header.stored)
+    if zlib.crc32(stored, zlib.crc32(head)) != int.from_bytes(file.read(CRC_BYTES), "little"):
+        raise FrzError(
+            "CHECKSUM", "the header or directory is damaged: get the file again", offset=header.end - CRC_BYTES
+        )
+    data = unpack_directory(stored, header.length) if header.deflated else stored
+    directory = parser.parse(data, budget, _directory_bytes(header))
+    extents = Extents(directory, header.end)
+    ends = extents.ends
+    if size > ends[-1]:
+        raise FrzError("TRAILING", f"{size - ends[-1]} bytes follow the last segment", offset=ends[-1])
+    if size not in ends:
+        raise FrzError("TRUNCATED", f"the file ends within a tier; whole it has {ends[-1]} bytes", offset=size)
+    present = max(tier for tier, at in enumerate(ends) if at == size) + 1
+    return Container(directory, header, extents, size, present)
+
+
+def read_header(head: bytes) -> Header:
+    """The header, from the first bytes of a file.
+
+    Raises:
+        FrzError: ``MAGIC``, ``VERSION``, ``TRUNCATED``, ``HEADER`` or ``LIMIT``.
+    """
+    if not MAGIC.startswith(head[:4]):
+        raise FrzError("MAGIC", "not an .frz file", offset=0)
+    if len(head) > 4 and head[4] != VERSION:
+        raise FrzError("VERSION", f"format version {head[4]}, this reader knows version {VERSION}: upgrade", offset=4)
+    if len(head) < HEADER_BYTES:
+        raise FrzError("TRUNCATED", f"the file ends within its header of {HEADER_BYTES} bytes", offset=len(head))
+    header = Header(head[5], int.from_bytes(head[6:10], "little"), int.from_bytes(head[10:14], "little"))
+    if header.flags & ~DEFLATED:
+        raise FrzError("HEADER", f"reserved flags are set (0x{header.flags:02x})", offset=5)
+    for offset, count in ((6, header.stored), (10, header.length)):
+        if count > limits.DIRECTORY_BYTES:
+            raise FrzError("LIMIT", f"a directory of {count} bytes, at most {limits.DIRECTORY_BYTES}", offset=offset)
+    if not header.deflated and header.stored != header.length:
+        raise FrzError("HEADER", f"{header.stored} and {header.length} bytes for one directory", offset=10)
+    return header
+
+
+def head(contents: Directory) -> bytes:
+    """Header, directory and its CRC-32: the bytes of a file before its segments.
+
+    Raises:
+        FrzError: a reader would refuse the directory.
+    """
+    packed = packing.pack(contents)
+    parser.parse(packed, budget=1 << 62)
+    stored = pack_directory(packed)
+    flags = DEFLATED if len(stored) < len(packed) else 0
+    if not flags:
+        stored = packed
+    start = b"%b%c%c%b%b%b" % (MAGIC, VERSION, flags, _u32(len(stored)), _u32(len(packed)), stored)
+    read_header(start)
+    return start + _u32(zlib.crc32(start))
+
+
+def framed_sizes(group: Group) -> NDArray[np.int64]:
+    """Bytes that a group takes in each tier with the checksum, 0 where it has no segment."""
+    framed: Any = np.where(group.values > 0, group.sizes.astype(np.int64) + CRC_BYTES, 0)
+    return framed  # type: ignore[no-any-return]
+
+
+def _directory_bytes(header: Header) -> int:
+    return header.stored + (header.length if header.deflated else 0)
+
+
+def _check_budget(header: Header, budget: int) -> None:
+    needed = _directory_bytes(header)
+    if needed > budget:
+        reason = f"the directory has {needed:,} bytes, the memory budget is {budget:,}; raise it if you trust the file"
+        raise FrzError("BUDGET", reason)
+
+
+def _u32(value: int) -> bytes:
+    return value.to_bytes(4, "little")
+
+
+class SegmentReader:
+    """The stored bytes of one segment, read in order; checks the CRC-32 that follows them."""
+
+    def __init__(self, file: IO[bytes], extent: Extent) -> None:
+        self._file = file
+        self._extent = extent
+        self._left = extent.size
+        self._crc = 0
+        file.seek(extent.offset)
+
+    def read(self, size: int) -> bytes:
+        """At most ``size`` bytes; none at the end of the segment."""
+        data = self._file.read(min(size, self._left))
+        self._account(data)
+        return data
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill ``buffer`` or what the segment has left for it."""
+        count = self._file.readinto(buffer[: self._left])  # type: ignore[attr-defined]
+        self._account(buffer[:count])
+        return int(count)
+
+    def rest(self) -> bytes:
+        """All bytes that are left, once the checksum has matched.
+
+        Raises:
+            FrzError: ``CHECKSUM``.
+        """
+        data = self.read(self._left)
+        self.check()
+        return data
+
+    def check(self) -> None:
+        """Read what is left and compare checksums; once is enough.
+
+        Raises:
+            FrzError: ``CHECKSUM``.
+        """
+        extent = self._extent
+        while self._left:
+            if not self.read(CHUNK):
+                break
+        self._file.seek(extent.offset + extent.size)
+        if self._left or self._crc != int.from_bytes(self._file.read(CRC_BYTES), "little"):
+            raise FrzError("CHECKSUM", "a segment is damaged: get the file again", offset=extent.offset)
+
+    def _account(self, data: bytes | memoryview) -> None:
+        self._left -= len(data)
+        self._crc = zlib.crc32(data, self._crc)
+
+
+class SegmentWriter:
+    """Collects the stored bytes of one segment in a file and appends their CRC-32."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._crc = 0
+        self.size = 0
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append ``data``."""
+        self._file.write(data)
+        self.size += len(data)
+        self._crc = zlib.crc32(data, self._crc)
+
+    def close(self) -> None:
+        """Append the checksum; the file stays open."""
+        self._file.write(_u32(self._crc))

@@ -1,0 +1,205 @@
+"""The tensors of an open file: decoded, kept for a while, and rebuilt, all within a memory budget."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import IO, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.dtypes import DTYPES
+from frformat.errors import FrzError
+from frformat.format import values
+from frformat.format.bases import KINDS
+from frformat.format.coders import CODERS
+from frformat.format.container import Container, SegmentReader
+from frformat.format.directory import Group, Shape
+from frformat.format.index import Index
+from frformat.format.tensor import Axis, CodedTensor
+from frformat.format.values import Content, Values, assemble, bounds, values_bytes
+from frformat.spectral import zigzag
+from frformat.spectral.rebuild import working_memory
+
+Array = NDArray[Any]
+
+REMEMBERED: Final = 1 << 24
+"""Bytes of decoded groups that are kept, since others of their tensors are likely to be asked for; the last group is
+kept whatever its size, as far as the budget goes."""
+
+
+class Contents:
+    """What the segments of a file hold.
+
+    Args:
+        file: the file.
+        container: what opening it yielded.
+        index: where its tensors are.
+        tier: the tier at which tensors are decoded.
+        budget: bytes that a request may need.
+    """
+
+    def __init__(self, file: IO[bytes], container: Container, index: Index, tier: int, budget: int) -> None:
+        self._file = file
+        self._container = container
+        self._groups = container.directory.groups
+        self._index = index
+        self._tier = tier
+        self._budget = budget
+        self._decoded: OrderedDict[int, Values] = OrderedDict()
+        self._bounds: tuple[int, dict[int, NDArray[np.int64]]] = (-1, {})
+
+    def afford(self, needed: int) -> None:
+        """See that a request does not need too much.
+
+        Raises:
+            FrzError: ``BUDGET``.
+        """
+        if needed > self._budget:
+            reason = (
+                f"this needs {needed:,} bytes, the memory budget is {self._budget:,}; raise it if you trust the file"
+            )
+            raise FrzError("BUDGET", reason)
+
+    def rebuilt(self, group_index: int, index: int, held: int = 0) -> Array:
+        """A tensor; ``held`` bytes are taken by others of the same request.
+
+        Raises:
+            FrzError: ``BUDGET``, ``CHECKSUM``, ``STREAM`` or ``VALUE``.
+        """
+        group = self._groups[group_index]
+        self._afford(group, index, held)
+        _check_shape(group.shapes[index])
+        out = self._stored(group_index, index).rebuild()
+        # Not a view of what other tensors are in, too.
+        return out if out.base is None or group.tensors == 1 else out.copy()
+
+    def stored(self, group_index: int, index: int) -> CodedTensor:
+        """A tensor as the file stores it.
+
+        Raises:
+            FrzError: ``BUDGET``, ``CHECKSUM``, ``STREAM`` or ``VALUE``.
+        """
+        group = self._groups[group_index]
+        self.afford(self._values_bytes(group, index))
+        _check_shape(group.shapes[index] if group.kept is None else ())
+        return self._stored(group_index, index)
+
+    def verified(self, group_index: int, tier: int) -> Iterator[None]:
+        """Check a group at a tier: its segments at once, then the values of a tensor with each step."""
+        group = self._groups[group_index]
+        self.afford(values_bytes(group, tier))
+        found = values.decode(self._file, self._container, group_index, tier)
+
+        def check() -> Iterator[None]:
+            for index in range(group.tensors):
+                if zigzag.element_count(group.shapes[index]):
+                    computed = not group.names or not all(KINDS[kind].plain for kind in group.kinds(index))
+                    self._coded(group, index, found.of(index), bare=True).check_values(finite=computed)
+                yield
+
+        return check()
+
+    def _coded(self, group: Group, index: int, content: Content, *, bare: bool = False) -> CodedTensor:
+        """The tensor that some values are of; ``bare`` leaves out the bases, which values do not depend on."""
+        view = group.view(index)
+        axes: tuple[Axis, ...] = ()
+        if group.bases and not bare:
+            factors = iter(group.factors[index] if group.factors is not None else ())
+            seeds = iter(group.seeds[index] if group.seeds is not None else ())
+            axes = tuple(self._axis(kind, factors, seeds) for kind in group.kinds(index))
+        step = group.steps[index] if group.steps is not None else None
+        shape = group.shapes[index]
+        return CodedTensor(
+            content.values, shape, group.dtype, axes, view, group.kept is not None, step, content.offsets
+        )
+
+    def _axis(self, kind: str, factors: Iterator[int], seeds: Iterator[int]) -> Axis:
+        argument = KINDS[kind].argument
+        if argument == "factor":
+            group, index = self._index.factor(next(factors))
+            return Axis(kind, self._stored(group, index))
+        return Axis(kind, next(seeds)) if argument == "seed" else Axis(kind)
+
+    def _stored(self, group_index: int, index: int) -> CodedTensor:
+        group = self._groups[group_index]
+        tensor = self._coded(group, index, self._content(group_index, index))
+        tensor.check_values(finite=not group.names)
+        return tensor
+
+    def _content(self, group_index: int, index: int) -> Content:
+        """The values of one tensor: out of its group, or alone where that is large and they can be read alone."""
+        group = self._groups[group_index]
+        found = self._decoded.pop(group_index, None)
+        if found is None:
+            needed = values_bytes(group, self._tier)
+            if needed > REMEMBERED and group.tensors > 1 and CODERS[group.coder].plain:
+                return self._read_alone(group_index, index)
+            self._forget(needed)
+            found = values.decode(self._file, self._container, group_index, self._tier)
+        if group.tensors > 1:
+            self._decoded[group_index] = found
+        return found.of(index)
+
+    def _forget(self, needed: int) -> None:
+        """Let go of decoded groups, the oldest first, to make room."""
+        most = min(REMEMBERED, self._budget // 4)
+        while self._decoded and sum(each.nbytes for each in self._decoded.values()) + needed > most:
+            self._decoded.popitem(last=False)
+
+    def _read_alone(self, group_index: int, index: int) -> Content:
+        """The values of one tensor of a group that is not coded, once the checksums have matched."""
+        group = self._groups[group_index]
+        parts = {}
+        for tier, starts in self._bounds_of(group_index).items():
+            extent = self._container.extents.of(group_index, tier)
+            assert extent is not None
+            start, stop = int(starts[index]), int(starts[index + 1])
+            parts[tier] = values.read_part(self._file, extent, group, start, stop - start)
+        return assemble(group, index, self._tier, parts)
+
+    def _bounds_of(self, group_index: int) -> dict[int, NDArray[np.int64]]:
+        """Where in the segments of a group the values of each tensor begin; the checksums of these have matched."""
+        if self._bounds[0] != group_index:
+            group = self._groups[group_index]
+            for tier in values.used_tiers(group, self._tier):
+                extent = self._container.extents.of(group_index, tier)
+                assert extent is not None
+                SegmentReader(self._file, extent).check()
+            self._bounds = group_index, {tier: bounds(group, tier) for tier in values.used_tiers(group, self._tier)}
+        return self._bounds[1]
+
+    def _values_bytes(self, group: Group, index: int) -> int:
+        """Bytes that the values of a tensor take once decoded, with those of its group and of its factors."""
+        needed = values_bytes(group, self._tier)
+        for number in group.factors[index] if group.factors is not None else ():
+            place, row = self._index.factor(number)
+            factors = self._groups[place]
+            needed += values_bytes(factors, self._tier) + 4 * zigzag.element_count(factors.shapes[row])
+        return needed
+
+    def _afford(self, group: Group, index: int, held: int) -> None:
+        """Whether rebuilding one tensor can be afforded beside ``held`` bytes."""
+        needed = held + zigzag.element_count(group.shapes[index]) * DTYPES[group.dtype].itemsize
+        extent, view = group.extent(index, self._tier), group.view(index)
+        elements = group.steps is None and group.format is None and not group.bases and group.kept is None
+        if elements and extent == view:
+            self.afford(needed if group.tensors == 1 else needed + values_bytes(group, self._tier))
+            return
+        needed += self._values_bytes(group, index)
+        self.afford(needed)
+        corner = extent
+        if group.kept is not None:
+            corner = zigzag.box(view, extent[0])
+            needed += 4 * extent[0] + zigzag.working_memory(corner, extent[0])
+            self.afford(needed)
+        bases = [KINDS[kind].make(n, r, None) for kind, n, r in zip(group.kinds(index), view, corner, strict=True)]
+        self.afford(needed + working_memory(bases))
+
+
+def _check_shape(shape: Shape) -> None:
+    """See that NumPy can hold an array of a shape; where a length is 0, the product of the others counts for it."""
+    if math.prod(n for n in shape if n) >= 1 << 58:
+        raise FrzError("BUDGET", f"NumPy cannot hold shape {list(shape)}")

@@ -1,0 +1,106 @@
+"""The elements of plain tensors as numbers to store: as they are, in a number format, or as multiples of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.dtypes import DTYPES, FORMATS, REAL_DTYPES, cast
+from frformat.errors import EncodeError
+from frformat.format import quantization
+from frformat.spectral.rebuild import tiles
+
+Array = NDArray[Any]
+
+SAMPLE: Final = 1 << 12
+"""Elements that tell whether a look at all of them is worth it."""
+
+STEPPED: Final = 1 << 17
+"""In tensors of at most so many elements multiples of a step are looked for."""
+
+BLOCK: Final = 1 << 18
+"""Elements quantized at a time."""
+
+
+@dataclass(frozen=True)
+class Elements:
+    """Elements as a file stores them.
+
+    Attributes:
+        values: of the tensor's shape: its elements, numbers of a number format, or int32.
+        step: step code, if values are multiples of steps.
+        offsets: by axis what is added to it for each index.
+    """
+
+    values: Array
+    step: int | None = None
+    offsets: Mapping[int, NDArray[np.int32]] = field(default_factory=dict)
+
+
+def elements(array: Array, dtype: str, format: str, axis: int | None) -> Elements:
+    """The elements of ``array``, which is C-contiguous and of ``dtype``.
+
+    Args:
+        array: the tensor.
+        dtype: its type, a key of :data:`~frformat.dtypes.DTYPES`.
+        format: see :meth:`frformat.CodedTensor.of_array`.
+        axis: of which each index has a step, or None.
+
+    Raises:
+        EncodeError: they do not fit the format.
+    """
+    if format == "exact" or (format == "auto" and dtype not in REAL_DTYPES):
+        return Elements(array)
+    if format == "auto":
+        return _lossless(array, dtype)
+    quantization.check_format(format)
+    if dtype not in REAL_DTYPES or not np.isfinite(array).all():
+        raise EncodeError(f"elements of {dtype} that are not all finite floats are not stored as {format}")
+    if format in FORMATS:
+        return Elements(cast(array, format))
+    if array.ndim == 0 or axis is None:
+        numbers = quantization.quantized(cast(array.reshape(-1), "f32"), format)
+        return Elements(numbers.values.reshape(array.shape), numbers.step)
+    return _per_index(array, format, axis)
+
+
+def _lossless(array: Array, dtype: str) -> Elements:
+    """Floats in the narrowest way that loses nothing; as they are, if they are not finite."""
+    sample = array.reshape(-1)[:SAMPLE]
+    if array.size <= STEPPED and dtype in ("f32", "f64") and quantization.exact_in(array, "f32"):
+        single = array.reshape(-1).astype(np.float32)
+        if np.isfinite(single).all():
+            numbers = quantization.quantized(single, "auto")
+            if numbers.format != dtype:
+                return Elements(numbers.values.reshape(array.shape), numbers.step)
+        return Elements(array)
+    for name in FORMATS[: FORMATS.index(dtype)] if dtype in FORMATS[1:] else FORMATS if dtype == "f64" else ():
+        narrower = DTYPES[name].itemsize < array.itemsize
+        if narrower and all(quantization.exact_in(part, name) for part in (sample, array)) and np.isfinite(array).all():
+            return Elements(array.astype(DTYPES[name]))
+    return Elements(array)
+
+
+def _per_index(array: Array, format: str, axis: int) -> Elements:
+    """Multiples of steps, one for each index of an axis."""
+    bits, size = quantization.parse_format(format)
+    others = tuple(a for a in range(array.ndim) if a != axis)
+    largest = np.abs(array).max(axis=others, initial=0).astype(np.float64)
+    if size is not None:
+        codes = np.full(len(largest), quantization.step_code(size), np.int64)
+    else:
+        codes = np.array([quantization.code_for(float(each), bits) for each in largest], np.int64)
+    used = np.sort(codes[largest > 0])
+    code = int(used[len(used) // 2]) if used.size else 0
+    offsets = np.where(largest > 0, codes - code, 0)
+    sizes = quantization.steps(code + offsets)
+    values = np.empty(array.shape, np.int32)
+    for part in tiles(array.shape, BLOCK):
+        shape = [1] * array.ndim
+        shape[axis] = -1
+        values[part] = quantization.whole(array[part].astype(np.float64) / sizes[part[axis]].reshape(shape))
+    return Elements(values, code, {axis: offsets.astype(np.int32)} if offsets.any() else {})

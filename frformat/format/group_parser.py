@@ -1,0 +1,285 @@
+"""MessagePack → one group of the directory: its fields, each checked against those before it.
+
+What concerns the group as a whole is checked by :mod:`frformat.format.group_rules`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import numpy as np
+
+from frformat.dtypes import DTYPES, FORMATS
+from frformat.errors import FrzError
+from frformat.format import directory as d
+from frformat.format import limits
+from frformat.format.bases import KINDS, spread
+from frformat.format.coders import CODERS
+from frformat.format.directory import Corners, Group, Shape
+from frformat.format.ledger import Ledger
+from frformat.format.messagepack import Cursor, Fields, malformed, required
+from frformat.spectral.zigzag import element_count
+
+T = TypeVar("T")
+
+FORMAT_IDS: Final = tuple(name if name in FORMATS else "" for name in DTYPES)
+CONTROLS: Final = re.compile(rb"[\x00-\x1f\x7f]")
+
+
+@dataclass
+class Known:
+    """What is known of the file before a group.
+
+    Attributes:
+        tiers: how many tiers it has.
+        ledger: the memory that the directory may still take.
+        tensors: tensors, factors and aliases so far.
+        names: bytes of their names.
+        factors: of each factor its group and its index there.
+    """
+
+    tiers: int
+    ledger: Ledger
+    tensors: int = 0
+    names: int = 0
+    factors: list[tuple[Group, int]] = field(default_factory=list)
+
+    def count(self, more: int) -> None:
+        """See that there may be ``more`` tensors."""
+        self.tensors += more
+        if self.tensors > limits.TENSORS:
+            raise FrzError("LIMIT", f"more than {limits.TENSORS} tensors, factors and aliases")
+        self.ledger.spend(more * Ledger.TENSOR)
+
+    def check_name(self, name: bytes) -> str:
+        """A tensor's name from its UTF-8 bytes.
+
+        Raises:
+            FrzError: ``NAME`` or ``LIMIT``.
+        """
+        if not 1 <= len(name) <= limits.NAME_BYTES:
+            raise FrzError("NAME", f"a name has {len(name)} bytes, not 1 to {limits.NAME_BYTES}")
+        try:
+            text = name.decode()
+        except UnicodeDecodeError as error:
+            raise FrzError("NAME", f"the name {name!r} is not UTF-8") from error
+        if CONTROLS.search(name):
+            raise FrzError("NAME", "a name has control characters", tensor=text)
+        self.names += len(name)
+        if self.names > limits.NAMES_BYTES:
+            raise FrzError("LIMIT", f"names of more than {limits.NAMES_BYTES} bytes together", tensor=text)
+        return text
+
+
+class GroupParser:
+    """Reads one group map; the fields come in ascending order of their keys, so each can lean on those before it."""
+
+    def __init__(self, cursor: Cursor, what: str, known: Known) -> None:
+        self._cursor = cursor
+        self._what = what
+        self._known = known
+        self._found: dict[int, Any] = {}
+
+    def group(self) -> Group:
+        """The group; each of its fields is right for itself and for those before it."""
+        read: dict[int, Callable[[], object]] = {
+            d.DTYPE: lambda: self._cursor.identifier(tuple(DTYPES), "dtype"),
+            d.NAMES: self._names,
+            d.SHAPES: self._shapes,
+            d.VIEWS: self._views,
+            d.BASES: self._bases,
+            d.FACTORS: lambda: self._arguments("factor"),
+            d.SEEDS: lambda: self._arguments("seed"),
+            d.KEPT: self._kept,
+            d.CORNERS: self._corners,
+            d.PER_TIER: self._per_tier,
+            d.FORMAT: lambda: self._cursor.identifier(FORMAT_IDS, "format"),
+            d.STEPS: self._steps,
+            d.OFFSETS: self._offsets,
+            d.CODER: lambda: self._cursor.identifier(tuple(CODERS), "coder"),
+            d.SIZES: self._sizes,
+        }
+        self._known.ledger.spend(Ledger.GROUP)
+        fields = Fields(self._cursor, self._what)
+        while (key := fields.next()) is not None:
+            if key in read:
+                self._found[key] = read[key]()
+            else:
+                self._cursor.skip()
+        return Group(
+            self._field(d.DTYPE),
+            self._field(d.SHAPES),
+            self._field(d.CODER),
+            self._field(d.SIZES),
+            self._found.get(d.NAMES, ()),
+            self._found.get(d.VIEWS),
+            self._found.get(d.BASES, ()),
+            self._found.get(d.FACTORS),
+            self._found.get(d.SEEDS),
+            self._found.get(d.KEPT),
+            self._found.get(d.CORNERS),
+            d.PER_TIER in self._found,
+            self._found.get(d.FORMAT),
+            self._found.get(d.STEPS),
+            self._found.get(d.OFFSETS, 0),
+        )
+
+    def _field(self, key: int) -> Any:
+        return required(self._found.get(key), f"field {key}", self._what)
+
+    def _names(self) -> list[str]:
+        count = self._cursor.array("names")
+        if count == 0 or count % 2:
+            raise malformed(f"names of {self._what} are not pairs of a number and a string")
+        self._known.count(count // 2)
+        spent = self._known.names
+        out = []
+        previous = b""
+        for _ in range(count // 2):
+            shared = self._cursor.uint("a name's prefix")
+            rest = self._cursor.text("a name")
+            if shared > len(previous):
+                raise FrzError("NAME", f"a name repeats {shared} bytes of one that has {len(previous)}")
+            previous = previous[:shared] + rest
+            out.append(self._known.check_name(previous))
+        self._known.ledger.spend(self._known.names - spent)
+        return out
+
+    def _shapes(self) -> list[Shape]:
+        names = self._found.get(d.NAMES)
+        count = self._cursor.array("shapes", exact=None if names is None else len(names))
+        if count == 0:
+            raise malformed(f"shapes of {self._what} are empty")
+        if names is None:
+            self._known.count(count)
+        return [self._shape(index) for index in range(count)]
+
+    def _views(self) -> list[Shape | None]:
+        return self._per_tensor("views", self._view)
+
+    def _view(self, index: int) -> Shape | None:
+        if self._cursor.nil():
+            return None
+        self._known.ledger.spend(Ledger.SHAPE)
+        view, shape = self._shape(index), self._field(d.SHAPES)[index]
+        if element_count(view) != element_count(shape):
+            reason = f"view {list(view)} does not have the elements of shape {list(shape)}"
+            raise FrzError("SHAPE", reason, tensor=self._name(index))
+        return view
+
+    def _shape(self, index: int) -> Shape:
+        rank = self._cursor.array("a shape", limits.RANK)
+        shape = tuple([self._cursor.uint("an axis length", limits.AXIS) for _ in range(rank)])
+        if element_count(shape) > limits.ELEMENTS:
+            raise FrzError("LIMIT", f"shape {list(shape)} has more than 2^48 elements", tensor=self._name(index))
+        return shape
+
+    def _bases(self) -> tuple[str, ...]:
+        count = self._cursor.array("bases")
+        if not 1 <= count <= limits.RANK:
+            raise malformed(f"bases of {self._what} has {count} entries, not 1 to {limits.RANK}")
+        return tuple(self._cursor.identifier(tuple(KINDS), "basis") for _ in range(count))
+
+    def _arguments(self, argument: str) -> list[tuple[int, ...]]:
+        """What the axes of each tensor have beside their kind: numbers of factors, or seeds."""
+
+        def read(index: int) -> tuple[int, ...]:
+            wanted = sum(KINDS[kind].argument == argument for kind in self._kinds(index))
+            count = self._cursor.array(f"{argument}s of a tensor", exact=wanted)
+            self._known.ledger.spend(Ledger.SHAPE)
+            found = tuple(self._cursor.uint(f"a {argument}") for _ in range(count))
+            if argument == "factor" and any(number >= len(self._known.factors) for number in found):
+                reason = f"it uses factor {max(found)}, of which no group before it tells"
+                raise FrzError("SHAPE", reason, tensor=self._name(index))
+            return found
+
+        return self._per_tensor(f"{argument}s", read)
+
+    def _kept(self) -> Any:
+        counts = np.array([min(element_count(shape), limits.KEPT) for shape in self._field(d.SHAPES)], np.int64)
+        rows: list[Any] = []
+        for _ in range(self._cursor.array("kept", exact=self._known.tiers)):
+            count = self._cursor.array("kept", exact=len(counts))
+            rows.append(self._cursor.integers(count, "kept", limits.KEPT))
+            self._known.ledger.spend(rows[-1].nbytes)
+            self._refuse(rows[-1] > counts, "more entries of its core are kept than there are elements")
+            if len(rows) > 1:
+                self._refuse(rows[-1] < rows[-2], "a tier keeps fewer entries of its core than the one before it")
+        return np.stack(rows)
+
+    def _corners(self) -> Corners:
+        tensors = len(self._field(d.SHAPES))
+        views = [self._view_of(index) for index in range(tensors)]
+        starts = np.cumsum([0, *(len(view) + 1 for view in views)])[:-1]
+        bounds = np.array([cell for view in views for cell in (1, *view)], np.int64)
+        most = [KINDS[kind].most for index in range(tensors) for kind in self._kinds(index)]
+        cells: list[Any] = []
+        for _ in range(self._cursor.array("corners", exact=self._known.tiers)):
+            self._cursor.array("corners", exact=tensors)
+            row: list[int] = []
+            bound = iter(most)
+            for view in views:
+                rank = self._cursor.array("a corner", exact=len(view))
+                row += [1, *(self._cursor.uint("entries of a corner", next(bound)) for _ in range(rank))]
+            cells.append(np.array(row, np.min_scalar_type(max(row))))
+            self._known.ledger.spend(cells[-1].nbytes)
+            self._refuse(cells[-1] > bounds, "its corner is larger than its view", starts)
+            if len(cells) > 1:
+                self._refuse(cells[-1] < cells[-2], "a tier has a smaller corner than the one before it", starts)
+        return Corners(np.stack(cells), starts)
+
+    def _per_tier(self) -> int:
+        value = self._cursor.uint("per_tier", 1)
+        if value == 0:
+            raise malformed("per_tier is 0")
+        return value
+
+    def _steps(self) -> list[int]:
+        count = self._cursor.array("steps", exact=len(self._field(d.SHAPES)))
+        codes = self._cursor.integers(count, "a step code", signed=True)
+        low, high = limits.STEP_CODES[0], limits.STEP_CODES[-1]
+        for index in np.flatnonzero((codes < low) | (codes > high))[:1]:
+            reason = f"step code {codes[index]} is not within {low} … {high}"
+            raise FrzError("LIMIT", reason, tensor=self._name(int(index)))
+        out: list[int] = codes.tolist()
+        return out
+
+    def _offsets(self) -> int:
+        value = self._cursor.uint("offsets", limits.OFFSETS)
+        if value == 0:
+            raise malformed("offsets is 0")
+        return value
+
+    def _sizes(self) -> Any:
+        tiered = any(key in self._found for key in (d.KEPT, d.CORNERS, d.PER_TIER))
+        count = self._cursor.array("sizes", exact=self._known.tiers if tiered else 1)
+        sizes = self._cursor.integers(count, "a size", limits.SEGMENT_BYTES)
+        self._known.ledger.spend(sizes.nbytes + 8 * count)
+        return sizes
+
+    def _per_tensor(self, what: str, read: Callable[[int], T]) -> list[T]:
+        shapes = self._field(d.SHAPES)
+        self._cursor.array(what, exact=len(shapes))
+        return [read(index) for index in range(len(shapes))]
+
+    def _view_of(self, index: int) -> Shape:
+        views = self._found.get(d.VIEWS)
+        view: Shape | None = views[index] if views is not None else None
+        return self._found[d.SHAPES][index] if view is None else view
+
+    def _kinds(self, index: int) -> tuple[str, ...]:
+        return spread(self._found.get(d.BASES, ()), len(self._view_of(index)))
+
+    def _name(self, index: int) -> str | None:
+        names: Sequence[str] = self._found.get(d.NAMES, ())
+        return names[index] if index < len(names) else None
+
+    def _refuse(self, wrong: Any, reason: str, starts: Any = None) -> None:
+        """``SHAPE``, if anything is wrong; cells belong to the tensor that starts before them."""
+        if wrong.any():
+            place = int(np.argmax(wrong))
+            index = place if starts is None else int(np.searchsorted(starts, place, "right")) - 1
+            raise FrzError("SHAPE", reason, tensor=self._name(index))

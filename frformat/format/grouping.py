@@ -1,0 +1,192 @@
+"""Grouping: tensors become values to store, gathered with the tensors that are alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.errors import EncodeError, FrzError
+from frformat.format.bases import KINDS, compact
+from frformat.format.coders import Run
+from frformat.format.directory import Corners, Group, Shape
+from frformat.format.layout import new_runs, take_slabs
+from frformat.format.per_tier import PerTier
+from frformat.format.tensor import CodedTensor
+
+Array = NDArray[Any]
+Pieces = list[tuple[Run, Array]]
+Cut = int | float | tuple[int, ...]
+"""What a smaller tier has of a core: so many entries of the zigzag order, a share of them, or a corner."""
+
+
+class Likeness(NamedTuple):
+    """What tensors must have in common to share a group."""
+
+    factor: bool
+    dtype: str
+    value_type: str
+    bases: tuple[str, ...]
+    extent: str
+    stepped: bool
+    offsets: int
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A tensor on the way to a group.
+
+    Attributes:
+        name: its name; empty for a factor.
+        tensors: what it is: once, or for each tier.
+        extents: how much of its core each tier has, for :meth:`Group.extent`; of a core that is whole, once.
+        factors: the numbers of its factors.
+        likeness: see there.
+    """
+
+    name: str
+    tensors: Sequence[CodedTensor]
+    extents: Sequence[Shape]
+    factors: tuple[int, ...]
+    likeness: Likeness
+
+    @property
+    def first(self) -> CodedTensor:
+        """What it is, in tier 0 if it is different in each."""
+        return self.tensors[0]
+
+    @property
+    def count(self) -> int:
+        """How many entries of cores there are in all tiers."""
+        return sum(tensor.values.size for tensor in self.tensors)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of them."""
+        return sum(tensor.values.nbytes for tensor in self.tensors)
+
+    def pieces(self, tier: int) -> Pieces:
+        """The runs of the segment of a tier, with their values."""
+        per_tier = self.likeness.extent == PER_TIER
+        if tier >= len(self.extents) and not per_tier:
+            return []
+        tensor = self.tensors[tier] if per_tier else self.first
+        now = self.extents[0 if per_tier else tier]
+        before = self.extents[tier - 1] if tier and not per_tier else None
+        axes = tuple(tensor.offsets)
+        runs = new_runs(before, now, axes, ordered=tensor.ordered)
+        if tensor.ordered:
+            start = before[0] if before else 0
+            return [(run, tensor.values[start : now[0]]) for run in runs]
+        old = before if before is not None else (0,) * len(now)
+        new = iter([tensor.offsets[axis][old[axis] : now[axis]] for axis in axes if now[axis] > old[axis]])
+        entries = take_slabs(tensor.values, old, now) if now else tensor.values.reshape(-1)
+        return [(run, next(new) if run.offsets else entries) for run in runs]
+
+
+WHOLE, KEPT, CORNERS, PER_TIER = "whole", "kept", "corners", "per tier"
+"""How much of a core tiers have; see :class:`Group`."""
+
+
+def pending(
+    name: str,
+    tensor: CodedTensor | PerTier,
+    cuts: Sequence[Cut],
+    factors: tuple[int, ...] = (),
+    *,
+    factor: bool = False,
+) -> Pending:
+    """One tensor as values to store.
+
+    Args:
+        name: its name.
+        tensor: the tensor.
+        cuts: what the tiers before the last have of its core; see :func:`frformat.save_file`.
+        factors: the numbers of its factors.
+        factor: it is a factor itself.
+
+    Raises:
+        EncodeError: a value is not allowed, or a cut does not fit.
+    """
+    tensors = tensor.tensors if isinstance(tensor, PerTier) else [tensor]
+    for each in tensors:
+        try:
+            each.check_values(finite=factor)
+        except FrzError as error:
+            raise EncodeError(error.reason) from error
+    first = tensors[0]
+    extent, extents = _extents(tensor, first, cuts)
+    bits = sum(1 << axis for axis in first.offsets)
+    kinds = tuple(axis.kind for axis in first.axes)
+    likeness = Likeness(factor, first.dtype, first.value_type, compact(kinds), extent, first.step is not None, bits)
+    return Pending(name, tensors, extents, factors, likeness)
+
+
+def _extents(tensor: CodedTensor | PerTier, first: CodedTensor, cuts: Sequence[Cut]) -> tuple[str, list[Shape]]:
+    """How much of its core each tier has."""
+    if isinstance(tensor, PerTier):
+        if len(tensor.tensors) != len(cuts) + 1:
+            raise EncodeError(f"it has a value for each of {len(tensor.tensors)} tiers in a file of {len(cuts) + 1}")
+        return PER_TIER, [first.corner]
+    if first.ordered:
+        numbers = [cut for cut in cuts if not isinstance(cut, tuple)]
+        if len(numbers) < len(cuts):
+            raise EncodeError("a start of the zigzag order is cut by a number or a share, not by a corner")
+        return KEPT, [(k,) for k in kept_per_tier(len(first.values), numbers)]
+    corners = [cut for cut in cuts if isinstance(cut, tuple)]
+    if not corners and first.corner == first.meant:
+        return WHOLE, [first.corner]
+    if len(corners) not in (0, len(cuts)):
+        raise EncodeError("a corner for some tiers, and none for others")
+    extents = [*(tuple(cut) for cut in corners), first.corner] if corners else [first.corner] * (len(cuts) + 1)
+    for before, now in zip([(0,) * len(first.corner), *extents], extents, strict=False):
+        if len(now) != len(before):
+            raise EncodeError(f"corner {list(now)} of a core with {len(before)} axes")
+        if any(r < old for old, r in zip(before, now, strict=True)):
+            raise EncodeError(f"a tier has the corner {list(now)}, the one before it {list(before)}")
+    return CORNERS, extents
+
+
+def gather(parts: Sequence[Pending], coder: str, sizes: Sequence[int]) -> Group:
+    """The group of tensors that are alike, in order."""
+    likeness = parts[0].likeness
+    firsts = [part.first for part in parts]
+    tiers = [[part.extents[tier] for part in parts] for tier in range(len(parts[0].extents))]
+    seeds = [tuple(axis.argument for axis in each.axes if isinstance(axis.argument, int)) for each in firsts]
+    arguments = {KINDS[kind].argument for kind in likeness.bases}
+    views = [each.view for each in firsts]
+    exact = not likeness.stepped and likeness.value_type != likeness.dtype
+    return Group(
+        likeness.dtype,
+        [each.shape for each in firsts],
+        coder,
+        np.array(sizes, np.int64),
+        names=[part.name for part in parts] if not likeness.factor else (),
+        views=views if any(view is not None for view in views) else None,
+        bases=likeness.bases,
+        factors=[part.factors for part in parts] if "factor" in arguments else None,
+        seeds=seeds if "seed" in arguments else None,
+        kept=np.array([[k for (k,) in row] for row in tiers], np.int64) if likeness.extent == KEPT else None,
+        corners=Corners.of(tiers) if likeness.extent == CORNERS else None,
+        per_tier=likeness.extent == PER_TIER,
+        format=likeness.value_type if exact else None,
+        steps=[each.step for each in firsts if each.step is not None] if likeness.stepped else None,
+        offsets=likeness.offsets,
+    )
+
+
+def kept_per_tier(k: int, cuts: Sequence[int | float]) -> list[int]:
+    """What each tier keeps of ``k`` entries: never less than the one before, all of them in the last.
+
+    Args:
+        k: how many there are.
+        cuts: of each tier but the last: a number of entries, or a share below 1.
+    """
+    kept = [0]
+    for cut in cuts:
+        kept.append(max(kept[-1], min(cut, k) if isinstance(cut, int) else math.ceil(cut * k)))
+    return [*kept[1:], k]

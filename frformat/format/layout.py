@@ -1,0 +1,96 @@
+"""Which values of which tensor a segment holds, and where in the core they belong (specification, section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.format.coders import Run
+from frformat.format.directory import Group, Shape
+
+Array = NDArray[Any]
+Part = tuple[slice, ...]
+
+
+def slabs(before: Sequence[int], now: Sequence[int]) -> list[Part]:
+    """The entries of a corner that a smaller corner does not have, as parts of the larger one in the file's order.
+
+    Args:
+        before: the smaller corner; zeros for none.
+        now: the larger one, of the same rank, which is not 0.
+    """
+    found = []
+    for axis, (old, new) in enumerate(zip(before, now, strict=True)):
+        part = (*map(slice, now[:axis]), slice(old, new), *map(slice, before[axis + 1 :]))
+        if new > old and all(now[:axis]) and all(before[axis + 1 :]):
+            found.append(part)
+    return found
+
+
+def new_runs(before: Shape | None, now: Shape, offset_axes: Sequence[int], *, ordered: bool) -> list[Run]:
+    """The values that one tensor has in a segment; runs without values are left out.
+
+    Args:
+        before: extent of its core in the tier before (see :meth:`Group.extent`), None if everything is new.
+        now: the extent in this tier.
+        offset_axes: axes with step offsets.
+        ordered: the core is the start of the zigzag order.
+    """
+    if ordered:
+        count = now[0] - (before[0] if before else 0)
+        return [Run(False, ((count,),))] if count else []
+    if not now:  # of rank 0: one entry, which is there from the start
+        return [] if before is not None else [Run(False, ((),))]
+    old = before if before is not None else (0,) * len(now)
+    runs = [Run(True, ((now[axis] - old[axis],),)) for axis in offset_axes if now[axis] > old[axis]]
+    blocks = tuple(tuple(at.stop - (at.start or 0) for at in part) for part in slabs(old, now))
+    return [*runs, Run(False, blocks)] if blocks else runs
+
+
+class SegmentRuns:
+    """The runs of all tensors of a group in one tier; see :class:`frformat.format.coders.Runs`."""
+
+    def __init__(self, group: Group, tier: int) -> None:
+        self._group = group
+        self._tier = tier
+        self.total = int(group.values[tier])
+
+    def __iter__(self) -> Iterator[Run]:
+        for index in range(self._group.tensors):
+            yield from tensor_runs(self._group, index, self._tier)
+
+
+def tensor_runs(group: Group, index: int, tier: int) -> list[Run]:
+    """The values that one tensor has in the segment of a tier."""
+    before = group.extent(index, tier - 1) if tier and not group.per_tier else None
+    ordered = group.kept is not None
+    return new_runs(before, group.extent(index, tier), group.offset_axes(index), ordered=ordered)
+
+
+def split(runs: Sequence[Run], values: Array) -> Iterator[tuple[Run, Array]]:
+    """Each run with its part of ``values``."""
+    at = 0
+    for run in runs:
+        count = run.size
+        yield run, values[at : at + count]
+        at += count
+
+
+def put_slabs(core: Array, before: Sequence[int], now: Sequence[int], values: Array) -> None:
+    """Write the new entries of a corner to their places in a core that is at least as large."""
+    at = 0
+    for part in slabs(before, now):
+        block = core[part]
+        block[...] = values[at : at + block.size].reshape(block.shape)
+        at += block.size
+
+
+def take_slabs(core: Array, before: Sequence[int], now: Sequence[int]) -> Array:
+    """The new entries of a corner in the file's order: the inverse of :func:`put_slabs`."""
+    parts = [core[part].reshape(-1) for part in slabs(before, now)]
+    if len(parts) == 1:
+        return np.ascontiguousarray(parts[0])
+    return np.concatenate(parts) if parts else core.reshape(-1)[:0]

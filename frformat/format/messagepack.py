@@ -1,0 +1,295 @@
+"""MessagePack of unknown origin: first all of it is checked, then it is read value by value, each of an expected type.
+
+What is not asked for is never built, so that memory is bounded by what a directory says, not by how it says it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, TypeVar
+
+import msgpack
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.errors import FrzError
+from frformat.format import limits
+
+T = TypeVar("T")
+
+RUN: Final = 256
+"""Values that are checked, or integers that are read, with one search."""
+
+_UINT = rb"[\x00-\x7f]|\xcc.|\xcd..|\xce.{4}|\xcf.{8}"
+_INT = _UINT + rb"|[\xe0-\xff]|\xd0.|\xd1..|\xd2.{4}|\xd3.{8}"
+_TEXT = b"|".join(bytes([0xA0 | size]) + rb"[\x00-\x7f]{%d}" % size for size in range(32))
+_LEAF = _INT + rb"|[\x80\x90\xc0\xc2\xc3]|\xca.{4}|\xcb.{8}|" + _TEXT
+_SHORT = b"|".join(bytes([0x90 | size]) + rb"(?:%b){%d}" % (_UINT, size) for size in range(1, limits.RANK + 1))
+
+LEAVES: Final = re.compile(rb"(?:%b){%d}" % (_LEAF, RUN), re.DOTALL)
+LEAVES_AND_SHAPES: Final = re.compile(rb"(?:%b|%b){%d}" % (_LEAF, _SHORT, RUN), re.DOTALL)
+INTS: Final = re.compile(rb"(?:%b){%d}" % (_INT, RUN), re.DOTALL)
+PACKED_RUN: Final = b"\xdc" + RUN.to_bytes(2, "big")
+
+_FIXED: Final = {0xC0: 1, 0xC2: 1, 0xC3: 1, 0xCA: 5, 0xCB: 9, 0xCC: 2, 0xCD: 3, 0xCE: 5, 0xCF: 9, 0xD0: 2, 0xD1: 3,
+                 0xD2: 5, 0xD3: 9, 0xD4: 3, 0xD5: 4, 0xD6: 6, 0xD7: 10, 0xD8: 18}  # fmt: skip
+SIZES: Final = tuple(1 if first < 0x80 or first >= 0xE0 else _FIXED.get(first, 0) for first in range(256))
+"""Bytes of a value by its first byte; 0 where that does not tell."""
+
+_WIDTHS: Final = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xC7: 1, 0xC8: 2, 0xC9: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4, 0xDC: 2, 0xDD: 4,
+                  0xDE: 2, 0xDF: 4}  # fmt: skip
+"""Bytes of the count that follows such a first byte."""
+
+NIL: Final = 0xC0
+
+
+def kind(first: int) -> str:
+    """What the first byte of a value announces."""
+    if first <= 0x7F or first >= 0xE0 or 0xCC <= first <= 0xD3:
+        return "integer"
+    if first <= 0x8F or first in (0xDE, 0xDF):
+        return "map"
+    if first <= 0x9F or first in (0xDC, 0xDD):
+        return "array"
+    if first <= 0xBF or 0xD9 <= first <= 0xDB:
+        return "string"
+    if 0xC4 <= first <= 0xC6:
+        return "bin"
+    if 0xC7 <= first <= 0xC9 or 0xD4 <= first <= 0xD8:
+        return "extension"
+    return {0xC0: "nil", 0xC2: "boolean", 0xC3: "boolean", 0xCA: "float", 0xCB: "float"}.get(first, "reserved")
+
+
+def check(data: bytes) -> None:
+    """See that ``data`` is one well-formed value: types, counts, UTF-8, depth, and nothing after it.
+
+    Raises:
+        FrzError: ``DIRECTORY``.
+    """
+    end = skip(data, 0)
+    if end != len(data):
+        raise malformed(f"{len(data) - end} bytes follow it")
+
+
+def skip(data: bytes, start: int) -> int:
+    """Check the value at ``start``, which is in no container, without building it; returns the offset after it."""
+    at, left, size = start, 1, len(data)
+    outer: list[int] = []  # of each container around, how many values it still lacks
+    singly = 0  # so many are looked at one by one, after a search for a run of them failed
+    while True:
+        if not left:
+            if not outer:
+                return at
+            left = outer.pop()
+            continue
+        if singly:
+            singly -= 1
+        elif left >= RUN:
+            found = (LEAVES_AND_SHAPES if len(outer) < limits.DEPTH else LEAVES).match(data, at)
+            if found:
+                at = found.end()
+                left -= RUN
+                continue
+            singly = RUN
+        left -= 1
+        if at >= size:
+            raise malformed("it ends too early")
+        first = data[at]
+        width = SIZES[first]
+        if width:
+            at += width
+            if at > size:
+                raise malformed("it ends within a value")
+            continue
+        count, at, nested = _header(data, at)
+        if not nested:
+            continue
+        if len(outer) == limits.DEPTH:
+            raise malformed(f"values nest more than {limits.DEPTH} deep")
+        outer.append(left)
+        left = count
+
+
+def _header(data: bytes, at: int) -> tuple[int, int, bool]:
+    """Read the start of a container, or all of a value whose size its first byte does not tell.
+
+    Returns:
+        How many values a container has (two for each pair of a map), the offset after what was read, and whether it is
+        a container.
+    """
+    first = data[at]
+    what = kind(first)
+    if what == "reserved":
+        raise malformed(f"there is no MessagePack value of type 0x{first:02X}")
+    count, at = _count(data, at)
+    if what in ("array", "map"):
+        values = 2 * count if what == "map" else count
+        if values > len(data) - at:
+            raise malformed(
+                f"an {what} of {count} entries, more than the bytes left can hold".replace("an map", "a map")
+            )
+        return values, at, True
+    end = at + count + (what == "extension")
+    if end > len(data):
+        raise malformed(f"a value of {count} bytes, more than are left")
+    if what == "string":
+        try:
+            data[at:end].decode()
+        except UnicodeDecodeError as error:
+            raise malformed("a string is not UTF-8") from error
+    return 0, end, False
+
+
+def _count(data: bytes, at: int) -> tuple[int, int]:
+    """The count in the head of a value, and the offset after the head."""
+    first = data[at]
+    width = _WIDTHS.get(first)
+    if width is None:
+        return first & (0x1F if first >= 0xA0 else 0x0F), at + 1
+    if at + 1 + width > len(data):
+        raise malformed("it ends within a value")
+    return int.from_bytes(data[at + 1 : at + 1 + width], "big"), at + 1 + width
+
+
+class Cursor:
+    """A place in a document that :func:`check` has passed; each method reads the next value and moves behind it.
+
+    All raise :class:`~frformat.errors.FrzError`: ``DIRECTORY`` for a value of another type, ``LIMIT`` for a number that
+    is too large.
+
+    Attributes:
+        offset: where the next value starts.
+    """
+
+    def __init__(self, data: bytes, start: int = 0) -> None:
+        self._data = data
+        self.offset = start
+
+    def array(self, what: str, most: int | None = None, *, exact: int | None = None) -> int:
+        """How many values an array has, which follow: at most ``most``, or exactly ``exact``."""
+        count = self._container("array", what)
+        if exact is not None and count != exact:
+            raise malformed(f"{what} has {count} entries, not {exact}")
+        if most is not None and count > most:
+            raise FrzError("LIMIT", f"{what} has {count} entries, at most {most}")
+        return count
+
+    def map(self, what: str) -> int:
+        """How many pairs a map has, which follow."""
+        return self._container("map", what)
+
+    def integer(self, what: str) -> int:
+        """An integer of any sign."""
+        first = self._data[self.offset]
+        if first <= 0x7F:
+            self.offset += 1
+            return first
+        if kind(first) != "integer":
+            raise _other(first, "integer", what)
+        start, self.offset = self.offset + 1, self.offset + SIZES[first]
+        if first >= 0xE0:
+            return first - 0x100
+        return int.from_bytes(self._data[start : self.offset], "big", signed=first >= 0xD0)
+
+    def uint(self, what: str, most: int | None = None) -> int:
+        """An integer from 0 to ``most``."""
+        value = self.integer(what)
+        if value < 0:
+            raise malformed(f"{what} is negative")
+        if most is not None and value > most:
+            raise FrzError("LIMIT", f"{what} is {value}, at most {most}")
+        return value
+
+    def integers(self, count: int, what: str, most: int | None = None, *, signed: bool = False) -> NDArray[Any]:
+        """``count`` integers, from 0 to ``most`` or of any sign: array of a type that is as narrow as it can be."""
+        parts = []
+        while count >= RUN and (found := INTS.match(self._data, self.offset)):
+            values = msgpack.unpackb(PACKED_RUN + self._data[self.offset : found.end()])
+            parts.append(_narrow(values, what, most, signed))
+            self.offset = found.end()
+            count -= RUN
+        if count:
+            parts.append(_narrow([self.integer(what) for _ in range(count)], what, most, signed))
+        return np.concatenate(parts) if parts else np.empty(0, np.uint8)
+
+    def identifier(self, known: tuple[str, ...], what: str) -> str:
+        """The name that an id has in ``known``, else ``UNSUPPORTED``."""
+        value = self.uint(what)
+        if value >= len(known) or not known[value]:
+            raise FrzError("UNSUPPORTED", f"{what} {value} is not known to this version: upgrade")
+        return known[value]
+
+    def text(self, what: str) -> bytes:
+        """The UTF-8 of a string."""
+        first = self._data[self.offset]
+        if kind(first) != "string":
+            raise _other(first, "string", what)
+        count, start = _count(self._data, self.offset)
+        self.offset = start + count
+        return self._data[start : self.offset]
+
+    def nil(self) -> bool:
+        """Whether the next value is nil; read only if it is."""
+        found = self._data[self.offset] == NIL
+        self.offset += found
+        return found
+
+    def skip(self) -> None:
+        """Any value."""
+        self.offset = skip(self._data, self.offset)
+
+    def _container(self, wanted: str, what: str) -> int:
+        first = self._data[self.offset]
+        if kind(first) != wanted:
+            raise _other(first, wanted, what)
+        count, self.offset = _count(self._data, self.offset)
+        return count
+
+
+class Fields:
+    """The keys of a map, in ascending order; :meth:`next` must be followed by reading or skipping the value."""
+
+    def __init__(self, cursor: Cursor, what: str) -> None:
+        self._cursor = cursor
+        self._left = cursor.map(what)
+        self._what = what
+        self._previous = -1
+
+    def next(self) -> int | None:
+        """The next key, None after the last."""
+        if self._left == 0:
+            return None
+        self._left -= 1
+        key = self._cursor.uint(f"a key of {self._what}")
+        if key <= self._previous:
+            raise malformed(f"keys of {self._what} are not in ascending order")
+        self._previous = key
+        return key
+
+
+def required(value: T | None, field: str, what: str) -> T:
+    """``value``, which is None if its field was missing."""
+    if value is None:
+        raise malformed(f"{what} lacks {field}")
+    return value
+
+
+def malformed(what: str) -> FrzError:
+    """The error for a directory that is not of the schema."""
+    return FrzError("DIRECTORY", f"the directory is malformed: {what}")
+
+
+def _other(first: int, wanted: str, what: str) -> FrzError:
+    return malformed(f"{what} is of type {kind(first)}, not {wanted}")
+
+
+def _narrow(values: list[int], what: str, most: int | None, signed: bool) -> NDArray[Any]:
+    """Some integers, checked, in the narrowest type that holds them."""
+    low, high = min(values), max(values)
+    if low < 0 and not signed:
+        raise malformed(f"{what} is negative")
+    if most is not None and high > most:
+        raise FrzError("LIMIT", f"{what} is {high}, at most {most}")
+    if signed:
+        return np.array(values, np.int64 if low >= -(1 << 63) and high < 1 << 63 else object)
+    return np.array(values, np.min_scalar_type(high))

@@ -1,0 +1,109 @@
+"""How to write a file: the options of :func:`frformat.save_file`, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from frformat.errors import EncodeError
+from frformat.format import limits, quantization
+from frformat.format.coders import CODERS
+from frformat.format.grouping import Cut
+
+Tiers = Sequence[Cut] | Mapping[str, Sequence[Cut]]
+"""What the tiers before the last have of each core: a number of entries, a share below 1, or a corner; or by name."""
+
+Formats = str | Mapping[str, str]
+Progress = Callable[[str, int], None]
+
+COMPRESSIONS: Final[dict[str, tuple[str, ...]]] = {
+    "auto": tuple(CODERS),
+    "core": tuple(coder for coder in CODERS if coder != "zstd"),
+    "none": ("none",),
+    "deflate": ("none", "deflate"),
+    "zstd": ("none", "zstd"),
+    "adaptive": ("none", "adaptive"),
+    "static": ("none", "static"),
+    "fast": tuple(CODERS),
+}
+"""Which coders each word for ``compression`` chooses from; the smallest result wins."""
+
+FAST: Final = "fast"
+"""The word for files whose large tensors are read fast."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to write.
+
+    Attributes:
+        metadata: flat text.
+        aliases: further names for tensors.
+        formats: number format of spectra, for all or by name.
+        tiers: what smaller tiers have.
+        smaller: how many tiers there are before the last.
+        coders: names of the coders that may be used.
+        fast: large tensors have to be read fast.
+        progress: told of values that are done.
+    """
+
+    metadata: dict[str, str]
+    aliases: dict[str, str]
+    formats: Formats
+    tiers: Tiers
+    smaller: int
+    coders: tuple[str, ...]
+    fast: bool
+    progress: Progress
+
+    @classmethod
+    def of(
+        cls,
+        metadata: Mapping[str, str] | None,
+        aliases: Mapping[str, str] | None,
+        formats: Formats,
+        tiers: Tiers,
+        compression: str,
+        progress: Progress | None = None,
+    ) -> Options:
+        """The options of a call.
+
+        Raises:
+            EncodeError: one of them is not possible.
+        """
+        for key, text in (metadata or {}).items():
+            if not (isinstance(key, str) and isinstance(text, str) and key):
+                raise EncodeError(f"metadata {key!r}: {text!r} is not text under a key that is not empty")
+        by_name = tiers if isinstance(tiers, Mapping) else {"": tiers}
+        lengths = sorted({len(cuts) for cuts in by_name.values()}) or [0]
+        if len(lengths) > 1:
+            raise EncodeError(f"tiers: {lengths[0]} for one tensor and {lengths[-1]} for another; all need as many")
+        if lengths[0] >= limits.TIERS:
+            raise EncodeError(f"{lengths[0] + 1} tiers, at most {limits.TIERS}")
+        for cuts in by_name.values():
+            for cut in cuts:
+                _check_cut(cut)
+        for wanted in formats.values() if isinstance(formats, Mapping) else (formats,):
+            quantization.check_format(wanted)
+        if compression not in COMPRESSIONS:
+            raise EncodeError(f"compression {compression!r} is none of {', '.join(COMPRESSIONS)}")
+        told = progress or (lambda name, done: None)
+        coders, fast = COMPRESSIONS[compression], compression == FAST
+        return cls(dict(metadata or {}), dict(aliases or {}), formats, tiers, lengths[0], coders, fast, told)
+
+    def format(self, name: str) -> str:
+        """The number format of a spectrum."""
+        return self.formats if isinstance(self.formats, str) else self.formats.get(name, "auto")
+
+    def cuts(self, name: str) -> Sequence[Cut]:
+        """What the tiers before the last have of a core."""
+        return self.tiers.get(name, [1 << 62] * self.smaller) if isinstance(self.tiers, Mapping) else self.tiers
+
+
+def _check_cut(cut: Cut) -> None:
+    if isinstance(cut, tuple):
+        if not all(isinstance(r, int) and r >= 0 for r in cut):
+            raise EncodeError(f"tier {cut!r} is not a corner: numbers of entries on each axis")
+    elif not (cut >= 0 and (isinstance(cut, int) or cut < 1)):
+        raise EncodeError(f"tier {cut!r} is neither a number of coefficients nor a share below 1")

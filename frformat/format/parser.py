@@ -1,0 +1,112 @@
+"""MessagePack → directory, with every check that the directory alone allows (specification, sections 3 and 12).
+
+What :func:`parse` returns needs no further check but against the size of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from frformat.errors import FrzError
+from frformat.format import group_rules, limits, messagepack
+from frformat.format.directory import ALIASES, FEATURES, GROUPS, METADATA, TIERS, Directory, Group
+from frformat.format.group_parser import GroupParser, Known
+from frformat.format.ledger import Ledger
+from frformat.format.messagepack import Cursor, Fields, malformed, required
+
+
+def parse(data: bytes, budget: int = limits.MEMORY_BUDGET, spent: int = 0) -> Directory:
+    """The directory that ``data`` holds.
+
+    Args:
+        data: the directory, inflated.
+        budget: bytes that opening a file may take.
+        spent: those of them that are taken already.
+
+    Raises:
+        FrzError: ``DIRECTORY``, ``LIMIT``, ``FEATURE``, ``UNSUPPORTED``, ``NAME``, ``SHAPE`` or ``BUDGET``.
+    """
+    messagepack.check(data)
+    starts = _starts(data)
+    if FEATURES in starts:
+        _refuse_features(Cursor(data, starts[FEATURES]))
+    tiers = Cursor(data, starts[TIERS]).uint("tiers", limits.TIERS) if TIERS in starts else 1
+    if tiers == 0:
+        raise malformed("tiers is 0")
+    known = Known(tiers, Ledger(budget, spent))
+    groups = _groups(Cursor(data, required(starts.get(GROUPS), "groups", "it")), known)
+    aliases = _aliases(Cursor(data, starts[ALIASES]), known) if ALIASES in starts else []
+    metadata = _metadata(Cursor(data, starts[METADATA]), known) if METADATA in starts else {}
+    _check_names(groups, aliases)
+    return Directory(groups, metadata, dict(aliases), tiers)
+
+
+def _starts(data: bytes) -> dict[int, int]:
+    """Where each field of the directory map has its value."""
+    cursor = Cursor(data)
+    starts = {}
+    fields = Fields(cursor, "the directory")
+    while (key := fields.next()) is not None:
+        starts[key] = cursor.offset
+        cursor.skip()
+    return starts
+
+
+def _refuse_features(cursor: Cursor) -> None:
+    features = [cursor.text("a feature").decode() for _ in range(cursor.array("features", limits.FEATURES))]
+    if features:
+        names = ", ".join(map(repr, features))
+        raise FrzError("FEATURE", f"this file needs {names}, which this version does not know: upgrade")
+
+
+def _groups(cursor: Cursor, known: Known) -> list[Group]:
+    groups: list[Group] = []
+    for index in range(cursor.array("groups")):
+        what = f"group {index}"
+        group = GroupParser(cursor, what, known).group()
+        group_rules.check(group, what, known)
+        groups.append(group)
+        if not group.names:
+            known.factors += [(group, place) for place in range(group.tensors)]
+    return groups
+
+
+def _aliases(cursor: Cursor, known: Known) -> list[tuple[str, str]]:
+    aliases = []
+    for _ in range(cursor.array("aliases")):
+        cursor.array("an alias", exact=2)
+        known.count(1)
+        name, target = known.check_name(cursor.text("an alias")), cursor.text("an alias").decode()
+        known.ledger.spend(len(name) + len(target))
+        aliases.append((name, target))
+    return aliases
+
+
+def _metadata(cursor: Cursor, known: Known) -> dict[str, str]:
+    out = {}
+    previous = b""
+    for _ in range(cursor.map("metadata")):
+        key = cursor.text("a metadata key")
+        if key <= previous:
+            raise malformed("metadata keys are empty or not in ascending order")
+        text = cursor.text("metadata")
+        known.ledger.spend(2 * Ledger.SHAPE + len(key) + len(text))
+        out[key.decode()] = text.decode()
+        previous = key
+    return out
+
+
+def _check_names(groups: Sequence[Group], aliases: Sequence[tuple[str, str]]) -> None:
+    seen: set[str] = set()
+    for group in groups:
+        for name in group.names:
+            if name in seen:
+                raise FrzError("NAME", "this name occurs twice", tensor=name)
+            seen.add(name)
+    names = set()
+    for name, target in aliases:
+        if name in seen or name in names:
+            raise FrzError("NAME", "this name occurs twice", tensor=name)
+        names.add(name)
+        if target not in seen:
+            raise FrzError("NAME", f"it is an alias of {target!r}, which is not in the file", tensor=name)

@@ -1,0 +1,280 @@
+"""Reading: :func:`open` lists a file at once; its tensors are decoded when they are asked for."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import IO, Any
+
+from numpy.typing import NDArray
+
+from frformat.errors import FrzError
+from frformat.format import container, limits
+from frformat.format.container import Container
+from frformat.format.contents import Contents
+from frformat.format.index import Index
+from frformat.format.info import TensorInfo
+from frformat.format.quantization import step
+from frformat.format.tensor import CodedTensor
+from frformat.spectral.spectrum import Spectrum
+
+Array = NDArray[Any]
+StrPath = str | os.PathLike[str]
+
+
+class FrzFile:
+    """An open file. Use it as a context manager, or call :meth:`close`.
+
+    Iteration yields the names of all tensors in file order, aliases last; ``f[name]`` rebuilds one tensor as the tier
+    has it.
+
+    Attributes:
+        container: header, directory and extents.
+        metadata: the file's flat text.
+        tiers: how many tiers the whole file has.
+        tiers_present: how many of them are there.
+        tier: the tier at which tensors are decoded.
+    """
+
+    def __init__(self, file: IO[bytes], path: str | None, tier: int | None, memory_budget: int) -> None:
+        self._file = file
+        self._path = path
+        with self._located():
+            self.container: Container = container.read(file, memory_budget)
+            self.metadata: dict[str, str] = self.container.directory.metadata
+            self.tiers: int = self.container.directory.tiers
+            self.tiers_present: int = self.container.present
+            self.tier: int = self.tiers_present - 1 if tier is None else tier
+            if not 0 <= self.tier < self.tiers_present:
+                there = f"0 to {self.tiers_present - 1} are" if self.tiers_present > 1 else "only 0 is"
+                raise FrzError("TIER", f"tier {tier} of {self.tiers} is asked for, {there} present")
+        self._groups = self.container.directory.groups
+        self._index = Index(self.container.directory)
+        self._budget = memory_budget
+        self._contents = self._at(self.tier)
+
+    def __enter__(self) -> FrzFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._index.names()
+        yield from self.container.directory.aliases
+
+    def __len__(self) -> int:
+        return len(self._index) + len(self.container.directory.aliases)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._index or name in self.container.directory.aliases
+
+    def keys(self) -> list[str]:
+        """The names of all tensors, aliases last."""
+        return list(self)
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """Names that stand for another tensor of the file, with that tensor's name."""
+        return dict(self.container.directory.aliases)
+
+    def info(self, name: str) -> TensorInfo:
+        """What the directory says of a tensor; reads nothing.
+
+        Raises:
+            FrzError: ``NOT_FOUND``.
+        """
+        group_index, index = self._find(name)
+        return self._info(name, self.container.directory.aliases.get(name), group_index, index)
+
+    def factor_info(self, number: int) -> TensorInfo:
+        """What the directory says of a factor; its name is empty."""
+        return self._info("", None, *self._index.factor(number))
+
+    def _info(self, name: str, target: str | None, group_index: int, index: int) -> TensorInfo:
+        group = self._groups[group_index]
+        tiers = range(self.tiers)
+        return TensorInfo(
+            name,
+            target,
+            group.dtype,
+            group.shapes[index],
+            group.coder,
+            group_index,
+            index,
+            view=group.views[index] if group.views is not None else None,
+            bases=group.kinds(index),
+            factors=group.factors[index] if group.factors is not None else (),
+            seeds=group.seeds[index] if group.seeds is not None else (),
+            kept=() if group.kept is None else tuple(group.kept[:, index].tolist()),
+            corners=() if group.corners is None else tuple(group.corners.of_tensor(index, tier) for tier in tiers),
+            per_tier=group.per_tier,
+            format=group.format,
+            step=None if group.steps is None else step(group.steps[index]),
+            offsets=group.offset_axes(index),
+        )
+
+    @property
+    def factors(self) -> int:
+        """How many factors there are: the matrices that ``stored`` axes use."""
+        return self._index.factors
+
+    def factor(self, number: int) -> CodedTensor:
+        """A factor as the file stores it, at the open tier.
+
+        Raises:
+            FrzError: ``NOT_FOUND``, and as for a tensor.
+        """
+        if not 0 <= number < self.factors:
+            raise FrzError("NOT_FOUND", f"there is no factor {number}", path=self._path)
+        with self._located():
+            return self._contents.stored(*self._index.factor(number))
+
+    def __getitem__(self, name: str) -> Array:
+        """Rebuild one tensor: a fresh array of its shape and dtype.
+
+        Raises:
+            FrzError: ``NOT_FOUND``, ``BUDGET``, or that its segment is damaged or malformed.
+        """
+        group, index = self._find(name)
+        with self._located(name):
+            return self._contents.rebuilt(group, index)
+
+    def stored(self, name: str, *, tier: int | None = None) -> CodedTensor:
+        """A tensor as the file stores it; nothing is rebuilt.
+
+        Args:
+            name: its name.
+            tier: as it is at this tier; None for the open one.
+
+        Raises:
+            FrzError: ``TIER``, and as for rebuilding.
+        """
+        group, index = self._find(name)
+        with self._located(name):
+            if tier is not None and not 0 <= tier < self.tiers_present:
+                raise FrzError("TIER", f"tier {tier} is asked for, {self.tiers_present} are present")
+            contents = self._contents if tier in (None, self.tier) else self._at(tier)
+            return contents.stored(group, index)
+
+    def spectrum(self, name: str) -> Spectrum:
+        """The coefficients of a tensor that is stored as the first of its DCT, without rebuilding it.
+
+        Raises:
+            FrzError: ``NOT_FOUND``, also for any other tensor, and as for rebuilding.
+        """
+        if not self.info(name).spectral:
+            raise FrzError("NOT_FOUND", "it is not stored as a spectrum", path=self._path, tensor=name)
+        stored = self.stored(name)
+        with self._located(name):
+            stored.check_values(finite=True)
+        found = stored.spectrum()
+        assert found is not None
+        return found
+
+    def load(self) -> dict[str, Array]:
+        """Rebuild all tensors; aliases are the same array as their target.
+
+        Raises:
+            FrzError: as for one tensor; ``BUDGET`` counts all of them together.
+        """
+        out: dict[str, Array] = {}
+        with self._located():
+            self._contents.afford(self._index.nbytes())
+        held = 0
+        for group_index, group in enumerate(self._groups):
+            for index, name in enumerate(group.names):
+                with self._located(name):
+                    out[name] = self._contents.rebuilt(group_index, index, held)
+                held += out[name].nbytes
+        for name, target in self.container.directory.aliases.items():
+            out[name] = out[target]
+        return out
+
+    def verify(self) -> None:
+        """Read every segment that is present and check it whole: checksum, stream and values; rebuild nothing.
+
+        Raises:
+            FrzError: what is wrong.
+        """
+        for group_index, group in enumerate(self._groups):
+            for tier in range(self.tiers_present) if group.per_tier else (self.tiers_present - 1,):
+                with self._located():
+                    tensors = self._contents.verified(group_index, tier)
+                for index in range(group.tensors):
+                    with self._located(group.names[index] if group.names else None):
+                        next(tensors)
+
+    def _at(self, tier: int | None) -> Contents:
+        """The file's tensors at a tier."""
+        chosen = self.tier if tier is None else tier
+        return Contents(self._file, self.container, self._index, chosen, self._budget)
+
+    def _find(self, name: str) -> tuple[int, int]:
+        """Where a tensor is stored: group, and index in it."""
+        found = self._index.find(self.container.directory.aliases.get(name, name))
+        if found is None:
+            reason = "no tensor has this name; `frformat dump` lists them"
+            raise FrzError("NOT_FOUND", reason, path=self._path, tensor=name)
+        return found
+
+    @contextmanager
+    def _located(self, tensor: str | None = None) -> Iterator[None]:
+        """Add file and tensor to an error from below."""
+        try:
+            yield
+        except FrzError as error:
+            error.path = self._path
+            error.tensor = error.tensor if error.tensor is not None else tensor
+            raise
+
+
+def open(
+    source: StrPath | bytes | IO[bytes], *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET
+) -> FrzFile:
+    """Open a file and read its directory; tensors are decoded when asked for.
+
+    Args:
+        source: a path, the bytes of a file, or a seekable binary file (which closing the result closes).
+        tier: decode at this capacity tier and read nothing of the later ones; None for the largest that is present.
+        memory_budget: bytes that opening, or one request, may need for the directory, tensors and working memory.
+
+    Raises:
+        FrzError: the file is not valid, or does not hold the tier.
+        OSError: the file cannot be read.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return FrzFile(io.BytesIO(source), None, tier, memory_budget)
+    if isinstance(source, str | os.PathLike):
+        file = builtins.open(source, "rb")  # noqa: SIM115 — closed by the result
+        try:
+            return FrzFile(file, os.fspath(source), tier, memory_budget)
+        except BaseException:
+            file.close()
+            raise
+    return FrzFile(source, None, tier, memory_budget)
+
+
+def load_file(path: StrPath, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET) -> dict[str, Array]:
+    """All tensors of a file by name: arrays of their shape and dtype. Arguments and errors as :func:`open`."""
+    with open(path, tier=tier, memory_budget=memory_budget) as file:
+        return file.load()
+
+
+def load(data: bytes, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET) -> dict[str, Array]:
+    """All tensors of a file that is given as bytes. Arguments and errors as :func:`open`."""
+    with open(data, tier=tier, memory_budget=memory_budget) as file:
+        return file.load()
+
+
+__all__ = ["FrzFile", "load", "load_file", "open"]

@@ -1,0 +1,303 @@
+"""A tensor as a file stores it: a core and, for each axis, a basis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.dtypes import DTYPES, FORMATS, REAL_DTYPES, dtype_name
+from frformat.errors import EncodeError, FrzError
+from frformat.format import elements, quantization
+from frformat.format.bases import KINDS, PLAIN
+from frformat.format.directory import Shape
+from frformat.format.limits import STEP_CODES
+from frformat.spectral import zigzag
+from frformat.spectral.bases import Basis
+from frformat.spectral.rebuild import rebuild, tiles
+from frformat.spectral.spectrum import Spectrum
+
+Array = NDArray[Any]
+
+SPECTRAL: Final = "dct"
+"""The kind of all axes of a spectrum."""
+
+BLOCK: Final = 1 << 18
+"""Values looked at together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """Where the basis of an axis comes from.
+
+    Attributes:
+        kind: ``identity``, ``dct``, ``stored`` or ``seeded``.
+        argument: for ``stored`` a factor: a :class:`CodedTensor`, or a float32 array, of shape (R, length), whose row i
+            is the basis function number i. For ``seeded`` a seed of 64 bits. Else None.
+
+    Raises:
+        EncodeError: there is no such kind, or the argument does not fit it.
+    """
+
+    kind: str = PLAIN
+    argument: CodedTensor | Array | int | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise EncodeError(f"basis {self.kind!r} is none of {', '.join(KINDS)}")
+        wanted, given = KINDS[self.kind].argument, self.argument
+        if wanted == "factor" and isinstance(given, np.ndarray):
+            object.__setattr__(self, "argument", CodedTensor.of_array(given))
+        elif wanted == "factor" and not isinstance(given, CodedTensor):
+            raise EncodeError(f"an axis of {self.kind} needs a factor, not {given!r}")
+        elif wanted == "seed" and not (isinstance(given, int) and 0 <= given < 1 << 64):
+            raise EncodeError(f"an axis of {self.kind} needs a seed of 64 bits, not {given!r}")
+        elif wanted is None and given is not None:
+            raise EncodeError(f"an axis of {self.kind} takes no {given!r}")
+
+    def basis(self, length: int, count: int) -> Basis:
+        """The basis itself, with so many rows and columns."""
+        given = self.argument.canonical() if isinstance(self.argument, CodedTensor) else self.argument
+        return KINDS[self.kind].make(length, count, given)
+
+
+@dataclass(frozen=True, eq=False)
+class CodedTensor:
+    """A core, a basis for each axis, and how the values of the core are written.
+
+    Attributes:
+        values: the entries of the core: elements of the tensor's dtype, numbers of ``f16``, ``bf16`` or ``f32``, or
+            int32 multiples of steps. Their shape is the core's, or (k,) if they are ``ordered``.
+        shape: shape of the tensor.
+        dtype: element type of the tensor, a key of :data:`frformat.dtypes.DTYPES`.
+        axes: one for each axis of the view; if there are none, all are ``identity``.
+        view: shape of the same element count in which the core and the bases are meant; None for the tensor's own.
+        ordered: the values are the first k entries of the view in zigzag order; the others are 0.
+        step: step code, if values are multiples of steps.
+        offsets: by axis, int32 arrays: what is added to the step code for each index of the core.
+
+    Raises:
+        EncodeError: the parts do not fit together. Whether values are allowed is looked at when they are written.
+    """
+
+    values: Array
+    shape: Shape
+    dtype: str
+    axes: tuple[Axis, ...] = ()
+    view: Shape | None = None
+    ordered: bool = False
+    step: int | None = None
+    offsets: Mapping[int, NDArray[np.int32]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shape = tuple(map(int, self.shape))
+        view = None if self.view is None or tuple(self.view) == shape else tuple(map(int, self.view))
+        axes = tuple(self.axes) or (Axis(),) * len(shape if view is None else view)
+        offsets = {axis: np.asarray(found, np.int32) for axis, found in sorted(self.offsets.items())}
+        for name, value in (("shape", shape), ("view", view), ("axes", axes), ("offsets", offsets)):
+            object.__setattr__(self, name, value)
+        self._check_core()
+        self._check_type()
+        self._check_offsets()
+
+    @classmethod
+    def of_spectrum(cls, spectrum: Spectrum, format: str = "auto") -> CodedTensor:
+        """A spectrum with its coefficients in a number format, as for :func:`frformat.save_file`.
+
+        Raises:
+            EncodeError: there is no such format, or a coefficient does not fit it.
+        """
+        numbers = quantization.quantized(spectrum.coefficients, format)
+        axes = (Axis(SPECTRAL),) * len(spectrum.spectral_shape)
+        return cls(numbers.values, spectrum.shape, spectrum.dtype, axes, spectrum.view, True, numbers.step)
+
+    @classmethod
+    def of_array(cls, array: Array, format: str = "exact", *, axis: int | None = None) -> CodedTensor:
+        """A plain tensor.
+
+        Args:
+            array: of any dtype of the format.
+            format: ``exact`` keeps elements as they are. ``auto`` does so, too, in the narrowest way that loses
+                nothing. ``f32``, ``f16`` and ``bf16`` round floats to a number format, ``qN`` to integers of N bits
+                (2 to 32), ``step=S`` to multiples of the largest representable step that is at most S.
+            axis: with ``qN``, each index of this axis has a step of its own; None for one step.
+
+        Raises:
+            EncodeError: the dtype or the numbers do not fit the format.
+        """
+        dtype = dtype_name(array.dtype)
+        # C order and little-endian, without a copy where it is so already.
+        found = elements.elements(np.asarray(array, DTYPES[dtype], order="C"), dtype, format, axis)
+        return cls(found.values, array.shape, dtype, step=found.step, offsets=found.offsets)
+
+    @property
+    def meant(self) -> Shape:
+        """The shape in which the core and the bases are meant: the view, else the tensor's shape."""
+        return self.shape if self.view is None else self.view
+
+    @property
+    def value_type(self) -> str:
+        """Type of the values, a key of :data:`frformat.dtypes.DTYPES`."""
+        return dtype_name(self.values.dtype)
+
+    @property
+    def format(self) -> str | None:
+        """Number format of exact values, if it is not the dtype."""
+        return None if self.step is not None or self.value_type == self.dtype else self.value_type
+
+    @property
+    def kept(self) -> int | None:
+        """How many entries of the zigzag order there are, if they are ``ordered``."""
+        return len(self.values) if self.ordered else None
+
+    @cached_property
+    def corner(self) -> Shape:
+        """The smallest corner that contains the core."""
+        return zigzag.box(self.meant, len(self.values)) if self.ordered else tuple(self.values.shape)
+
+    @property
+    def exact(self) -> bool:
+        """Whether values are elements of the tensor, bit for bit."""
+        return self.step is None and self.format is None and all(KINDS[axis.kind].plain for axis in self.axes)
+
+    def canonical(self) -> Array:
+        """The values as numbers, shaped like ``values``: elements if that is what they are, else float32."""
+        if self.step is None:
+            return self.values if self.exact else self.values.astype(np.float32, copy=False)
+        out = np.empty(self.values.shape, np.float32)
+        for part in tiles(out.shape, BLOCK):
+            out[part] = self.numbers(part)
+        return out
+
+    def numbers(self, part: tuple[slice, ...]) -> Array:
+        """A part of :meth:`canonical`."""
+        if self.step is None:
+            return self.values[part] if self.exact else self.values[part].astype(np.float32, copy=False)
+        return quantization.dequantize(self.values[part], self._sizes(part))
+
+    def rebuild(self) -> Array:
+        """The tensor: array of ``shape`` and ``dtype``; it is ``values`` itself if those are all elements."""
+        if self.exact and not self.ordered and self.corner == self.meant:
+            return self.values.reshape(self.shape)
+        out = np.empty(self.shape, DTYPES[self.dtype])
+        bases = [axis.basis(n, r) for axis, n, r in zip(self.axes, self.meant, self.corner, strict=True)]
+        rebuild(self._scattered() if self.ordered else _Core(self), bases, out.reshape(self.meant))
+        return out
+
+    def spectrum(self) -> Spectrum | None:
+        """The same as a :class:`Spectrum`, if it is one: the first coefficients of a DCT along all axes."""
+        if not self.ordered or any(axis.kind != SPECTRAL for axis in self.axes) or self.dtype not in REAL_DTYPES:
+            return None
+        return Spectrum(self.canonical(), self.shape, self.view, self.dtype)
+
+    def check_values(self, *, finite: bool = False) -> None:
+        """See that all values are allowed.
+
+        Args:
+            finite: they must be finite numbers, such as those of a factor, even if they are elements of the tensor.
+
+        Raises:
+            FrzError: ``VALUE``.
+        """
+        if self.step is not None:
+            self._check_multiples(self.step)
+        elif self.dtype == "bool":
+            if self.values.size and self.values.view(np.uint8).max() > 1:
+                raise FrzError("VALUE", "an element of a bool tensor is neither 0 nor 1")
+        elif (finite or not self.exact) and not np.isfinite(self.values).all():
+            raise FrzError("VALUE", "a value is not finite; the file was made wrongly")
+
+    def _check_multiples(self, step: int) -> None:
+        """All sums of step code and offsets are step codes, and all multiples are finite; mostly the extremes tell."""
+        if 0 in self.corner:
+            return
+        low, high = (step + sum(int(end(each)) for each in self.offsets.values()) for end in (np.min, np.max))
+        if low not in STEP_CODES or high not in STEP_CODES:
+            code = low if low not in STEP_CODES else high
+            raise FrzError("VALUE", f"step code {code}, with offsets, is not within {STEP_CODES[0]} … {STEP_CODES[-1]}")
+        most = max(int(self.values.max(initial=0)), -int(self.values.min(initial=0)))
+        if most * quantization.step(high) < float(np.finfo(np.float32).max):
+            return
+        for part in tiles(self.values.shape, BLOCK):
+            if not np.isfinite(self.numbers(part)).all():
+                raise FrzError("VALUE", "a multiple of a step is beyond binary32; the file was made wrongly")
+
+    def _sizes(self, part: tuple[slice, ...]) -> float | NDArray[np.float64]:
+        """The step, or those of the entries of a part, as they broadcast."""
+        assert self.step is not None
+        if not self.offsets:
+            return quantization.step(self.step)
+        codes = np.full((1,) * self.values.ndim, self.step, np.int64)
+        for axis, found in self.offsets.items():
+            shape = [1] * self.values.ndim
+            shape[axis] = -1
+            codes = codes + found[part[axis]].astype(np.int64).reshape(shape)
+        return quantization.steps(codes)
+
+    def _scattered(self) -> Array:
+        """The box of ordered values."""
+        canonical = self.canonical()
+        if not self.exact:
+            return zigzag.scattered(canonical, self.corner)
+        core = np.zeros(zigzag.element_count(self.corner) * canonical.itemsize, np.uint8).view(canonical.dtype)
+        core[zigzag.places(self.corner, len(canonical))] = canonical
+        return core.reshape(self.corner)
+
+    def _check_core(self) -> None:
+        meant, held = self.meant, self.values.shape
+        count = zigzag.element_count(self.shape)
+        if zigzag.element_count(meant) != count:
+            raise EncodeError(f"view {list(meant)} does not have the {count} elements of shape {list(self.shape)}")
+        if len(self.axes) != len(meant):
+            raise EncodeError(f"bases for {len(self.axes)} axes in a shape of {len(meant)}")
+        if self.ordered and not all(KINDS[axis.kind].ordered for axis in self.axes):
+            raise EncodeError("a start of the zigzag order is of identity and dct axes only")
+        inside = len(held) == len(meant) and all(r <= n for r, n in zip(held, meant, strict=True))
+        if not (len(held) == 1 and held[0] <= count if self.ordered else inside):
+            what = f"(k,) with k at most {count}" if self.ordered else f"a corner of {list(meant)}"
+            raise EncodeError(f"a core of shape {held}, not {what}")
+        for axis, n, r in zip(self.axes, meant, self.corner, strict=True):
+            if r > KINDS[axis.kind].most:
+                raise EncodeError(f"a core of {r} entries on an axis of {axis.kind}, at most {KINDS[axis.kind].most}")
+            if isinstance(axis.argument, CodedTensor):
+                axis.argument._check_factor(n, r)
+
+    def _check_factor(self, length: int, rows: int) -> None:
+        plain = all(KINDS[axis.kind].plain for axis in self.axes) and self.view is None and not self.ordered
+        if not (plain and self.dtype == "f32" and len(self.shape) == 2):
+            raise EncodeError("a factor must be a plain matrix of f32")
+        if self.shape[1] != length or self.corner[1] != length or self.corner[0] < rows:
+            raise EncodeError(f"a factor of shape {list(self.corner)} for {rows} entries on an axis of {length}")
+
+    def _check_type(self) -> None:
+        plain = all(KINDS[axis.kind].plain for axis in self.axes)
+        if self.dtype not in DTYPES:
+            raise EncodeError(f"dtype {self.dtype} is none of {', '.join(DTYPES)}")
+        if not (plain and self.step is None and self.format is None) and self.dtype not in REAL_DTYPES:
+            raise EncodeError(f"dtype {self.dtype} is not computed from a core, only {', '.join(REAL_DTYPES)} are")
+        if self.step is not None and (self.values.dtype != np.int32 or self.step not in STEP_CODES):
+            raise EncodeError(f"values of {self.value_type} with step code {self.step}; multiples are int32")
+        if self.step is None and not (plain and self.format is None) and self.value_type not in FORMATS:
+            raise EncodeError(f"values of {self.value_type}; a number format is {', '.join(FORMATS)}")
+
+    def _check_offsets(self) -> None:
+        if self.offsets and (self.step is None or self.ordered):
+            raise EncodeError("step offsets are of corners of multiples of steps")
+        for axis, found in self.offsets.items():
+            if not 0 <= axis < len(self.corner) or found.shape != (self.corner[axis],):
+                raise EncodeError(f"axis {axis} has no step offsets of shape {found.shape}")
+
+
+class _Core:
+    """The canonical values of a corner, made as they are read."""
+
+    def __init__(self, tensor: CodedTensor) -> None:
+        self._tensor = tensor
+        self.shape = tensor.values.shape
+
+    def __getitem__(self, part: tuple[slice, ...]) -> Array:
+        return self._tensor.numbers(part)

@@ -1,0 +1,150 @@
+"""The decoded values of a group: out of its segments, and apart for each tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.dtypes import DTYPES
+from frformat.errors import FrzError
+from frformat.format.coders import CODERS, Decoder
+from frformat.format.container import Container, Extent, SegmentReader
+from frformat.format.directory import Group
+from frformat.format.layout import SegmentRuns, put_slabs, split, tensor_runs
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file says of one tensor at a tier.
+
+    Attributes:
+        values: the entries of its core, of the group's type of values: in zigzag order, or of the corner's shape.
+        offsets: for each axis that has them, the step offsets of its indices.
+    """
+
+    values: Array
+    offsets: dict[int, NDArray[np.int32]]
+
+
+class Values:
+    """The values of a group at a tier.
+
+    Args:
+        group: the group.
+        segments: for each tier that is used and has a segment, its values.
+        tier: the tier.
+    """
+
+    def __init__(self, group: Group, segments: dict[int, Array], tier: int) -> None:
+        self._group = group
+        self._tier = tier
+        self._segments = segments
+        self._bounds = {t: bounds(group, t) for t in segments}
+        self.nbytes = sum(values.nbytes for values in segments.values())
+
+    def of(self, index: int) -> Content:
+        """Those of one tensor; a view of the group's, if all of them are in one segment."""
+        if not (self._group.tiered or self._group.offsets) and self._segments:
+            [(_, values)] = self._parts(index)
+            return Content(values.reshape(self._group.view(index)), {})
+        return assemble(self._group, index, self._tier, dict(self._parts(index)))
+
+    def _parts(self, index: int) -> Iterator[tuple[int, Array]]:
+        for tier, values in self._segments.items():
+            at = self._bounds[tier]
+            yield tier, values[at[index] : at[index + 1]]
+
+
+def bounds(group: Group, tier: int) -> NDArray[np.int64]:
+    """Where in the segment of a tier the values of each tensor begin, and where those of the last one end."""
+    return np.concatenate(([0], np.cumsum(group.counts(tier))))
+
+
+def assemble(group: Group, index: int, tier: int, parts: dict[int, Array]) -> Content:
+    """The values of one tensor from those that it has in each tier that is used."""
+    extent = group.extent(index, tier)
+    nothing = np.empty(0, DTYPES[group.value_type])
+    if group.kept is not None:
+        found = [part for part in parts.values() if part.size]
+        return Content(found[0] if len(found) == 1 else np.concatenate([nothing, *found]), {})
+    tiers = [tier] if group.per_tier else [t for t in sorted(parts) if parts[t].size]
+    offsets: dict[int, list[Array]] = {axis: [] for axis in group.offset_axes(index)}
+    entries: list[tuple[int, Array]] = []
+    for t in tiers:
+        axes = _new_axes(group, index, t)
+        for run, values in split(tensor_runs(group, index, t), parts.get(t, nothing)):
+            if run.offsets:
+                offsets[axes.pop(0)].append(values)
+            else:
+                entries.append((t, values))
+    joined = {axis: np.concatenate([nothing, *found]) for axis, found in offsets.items()}
+    if len(entries) == 1 and entries[0][1].size == np.prod(extent, dtype=np.int64):
+        return Content(entries[0][1].reshape(extent), joined)
+    core = np.zeros(extent, nothing.dtype)
+    for t, values in entries:
+        before = group.extent(index, t - 1) if t and not group.per_tier else (0,) * len(extent)
+        put_slabs(core, before, group.extent(index, t), values)
+    return Content(core, joined)
+
+
+def _new_axes(group: Group, index: int, tier: int) -> list[int]:
+    """The axes that have new step offsets in a tier."""
+    now = group.extent(index, tier)
+    before = group.extent(index, tier - 1) if tier and not group.per_tier else (0,) * len(now)
+    return [axis for axis in group.offset_axes(index) if now[axis] > before[axis]]
+
+
+def values_bytes(group: Group, tier: int) -> int:
+    """Bytes that the values of a group take once decoded, in all segments that are used at ``tier``."""
+    return group.value_bytes * sum(int(group.values[t]) for t in used_tiers(group, tier))
+
+
+def used_tiers(group: Group, tier: int) -> list[int]:
+    """The tiers whose segments are used at a tier."""
+    last = min(tier, len(group.sizes) - 1)
+    tiers = range(last, last + 1) if group.per_tier else range(last + 1)
+    return [t for t in tiers if group.values[t]]
+
+
+def decode(file: IO[bytes], container: Container, index: int, tier: int) -> Values:
+    """All values of a group at a tier.
+
+    Raises:
+        FrzError: ``CHECKSUM`` or ``STREAM``.
+    """
+    group = container.directory.groups[index]
+    decoder = CODERS[group.coder].decoder(group.value_type, bool(group.offsets))
+    segments = {}
+    for t in used_tiers(group, tier):
+        extent = container.extents.of(index, t)
+        assert extent is not None
+        segments[t] = _segment(file, extent, decoder, SegmentRuns(group, t))
+    return Values(group, segments, tier)
+
+
+def _segment(file: IO[bytes], extent: Extent, decoder: Decoder, runs: SegmentRuns) -> Array:
+    """The values of one segment; handed out only if its checksum matches."""
+    stored = SegmentReader(file, extent)
+    try:
+        values = decoder.decode(stored, runs)
+    except FrzError:
+        stored.check()  # a damaged segment is reported as such, whatever its stream looks like
+        raise
+    stored.check()
+    return values
+
+
+def read_part(file: IO[bytes], extent: Extent, group: Group, start: int, count: int) -> Array:
+    """Some values of a segment by a plain coder, whose checksum has matched before."""
+    values = np.empty(count, DTYPES[group.value_type])
+    file.seek(extent.offset + start * group.value_bytes)
+    view: Any = values.view(np.uint8).data
+    if file.readinto(view) != values.nbytes:  # type: ignore[attr-defined]
+        raise FrzError("CHECKSUM", "the file has changed while it was open", offset=extent.offset)
+    return values

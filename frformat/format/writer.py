@@ -1,0 +1,195 @@
+"""Writing: tensors → groups → segments → a file that appears whole or not at all.
+
+Tensors are taken one at a time; large ones are coded at once into a temporary file and let go, small ones that are
+alike are gathered and coded when a group is full. The directory, which comes first in the file, is made last.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Mapping
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.errors import EncodeError, FrzError
+from frformat.format import container
+from frformat.format.atomic import replacing
+from frformat.format.directory import Directory, Group
+from frformat.format.factors import Factors
+from frformat.format.grouping import Pending, pending
+from frformat.format.options import Formats, Options, Progress, Tiers
+from frformat.format.per_tier import PerTier
+from frformat.format.spool import SHARED_VALUES, Spool
+from frformat.format.tensor import CodedTensor
+from frformat.spectral.spectrum import Spectrum
+
+Array = NDArray[Any]
+StrPath = str | os.PathLike[str]
+Tensor = Array | Spectrum | CodedTensor | PerTier
+Tensors = Mapping[str, Tensor]
+
+
+def save_file(
+    tensors: Tensors,
+    path: StrPath,
+    *,
+    metadata: Mapping[str, str] | None = None,
+    aliases: Mapping[str, str] | None = None,
+    format: Formats = "auto",
+    tiers: Tiers = (),
+    compression: str = "auto",
+    progress: Progress | None = None,
+) -> None:
+    """Write a file. It replaces an older one of that name only when it is whole.
+
+    Args:
+        tensors: by name: arrays, which are stored losslessly, :class:`Spectrum` objects, :class:`CodedTensor` objects
+            and :class:`PerTier` objects. Values are taken one at a time, so a mapping that loads them on demand keeps
+            memory small. If it is a ``dict``, names that share one object are stored once.
+        path: where to.
+        metadata: flat text for people and tools.
+        aliases: further names for tensors, ``{name: target}`` (tied weights).
+        format: number format of the coefficients of spectra, for all or by tensor name: ``auto`` (the narrowest of f16,
+            bf16, f32 and integers with a step that loses nothing), ``f32``, ``f16``, ``bf16``, ``qN`` (integers of N
+            bits, 2 to 32, a step for each tensor), or ``step=S`` (integers, the largest representable step that is at
+            most S).
+        tiers: what smaller tiers have of each core, ascending: of spectra an int is a number of coefficients, a float
+            below 1 a share; of other tensors a tuple is a corner. The whole is always the last tier. A mapping says so
+            by tensor name, as many for each; what it does not name is whole in every tier.
+        compression: ``auto`` (smallest), ``core`` (smallest that needs no zstd to read), ``fast`` (a few percent
+            larger, but large tensors are read several times faster), or a coder: ``none``, ``deflate``, ``zstd``,
+            ``adaptive``, ``static``. Integers are always coded by one of the last two. What does not get smaller is
+            stored as it is.
+        progress: called with a tensor's name and how many bytes of its values are done since it was last called.
+
+    Raises:
+        EncodeError: an input or option cannot be encoded.
+        OSError: the file cannot be written.
+    """
+    options = Options.of(metadata, aliases, format, tiers, compression, progress)
+    folder = os.path.dirname(os.path.realpath(path))
+    with replacing(path) as file, tempfile.TemporaryFile(dir=folder) as spool:
+        _Writer(options, spool).write(tensors, file)
+
+
+def save(
+    tensors: Tensors,
+    *,
+    metadata: Mapping[str, str] | None = None,
+    aliases: Mapping[str, str] | None = None,
+    format: Formats = "auto",
+    tiers: Tiers = (),
+    compression: str = "auto",
+) -> bytes:
+    """The bytes of a file. Arguments and errors as :func:`save_file`."""
+    file = io.BytesIO()
+    _Writer(Options.of(metadata, aliases, format, tiers, compression), io.BytesIO()).write(tensors, file)
+    return file.getvalue()
+
+
+class _Open:
+    """A group that is being gathered, until it has been coded."""
+
+    def __init__(self) -> None:
+        self.parts: list[Pending] = []
+        self.count = 0
+        self.coded: tuple[int, Group] | None = None
+
+
+class _Known(NamedTuple):
+    """What an object of a dict was stored as."""
+
+    value: object
+    name: str
+    options: tuple[object, ...]
+
+
+class _Writer:
+    def __init__(self, options: Options, spool: IO[bytes]) -> None:
+        self._options = options
+        self._spool = Spool(spool, options.coders, options.smaller + 1, fast=options.fast)
+        self._aliases = dict(options.aliases)
+        self._factors = Factors(options.smaller + 1)
+        self._groups: list[_Open] = []
+        self._open: dict[object, _Open] = {}
+        self._known: dict[int, _Known] = {}
+
+    def write(self, tensors: Tensors, file: IO[bytes]) -> None:
+        """Take all tensors, and write the file."""
+        for name in tensors:
+            if not isinstance(name, str):
+                raise EncodeError(f"a tensor's name must be a string, not {name!r}")
+            tensor = tensors[name]
+            # The values of a plain dict live on, so that an id means one object.
+            if type(tensors) is dict and self._is_tied(name, tensor):
+                continue
+            try:
+                self._add(name, tensor)
+            except EncodeError as error:
+                raise EncodeError(f"tensor {name!r}: {error}") from error
+            del tensor  # before the next one is loaded
+        for group in self._groups:
+            self._code(group)
+        factors = [self._spool.add(parts) for parts in self._factors.groups(SHARED_VALUES)]
+        coded = [*factors, *(group.coded for group in self._groups if group.coded is not None)]
+        coded = [(number, self._factors.numbered(held)) for number, held in coded]
+        groups = [held for _, held in coded]
+        contents = Directory(groups, self._options.metadata, self._aliases, self._options.smaller + 1)
+        file.write(_head(contents))
+        for tier in range(contents.tiers):
+            for number, held in coded:
+                self._spool.copy(number, held, tier, file)
+
+    def _is_tied(self, name: str, tensor: Tensor) -> bool:
+        """Whether a tensor is one that has been stored in the same way; it becomes an alias then."""
+        options = (self._options.format(name), tuple(self._options.cuts(name)))
+        known = self._known.setdefault(id(tensor), _Known(tensor, name, options))
+        if known.name == name or known.options != options:
+            return False
+        self._aliases.setdefault(name, known.name)
+        return True
+
+    def _add(self, name: str, tensor: Tensor) -> None:
+        """Code a large tensor, or gather a small one."""
+        if isinstance(tensor, Spectrum):
+            tensor = CodedTensor.of_spectrum(tensor, self._options.format(name))
+        elif not isinstance(tensor, CodedTensor | PerTier):
+            tensor = CodedTensor.of_array(np.asarray(tensor), "auto")
+        cuts = self._options.cuts(name)
+        part = pending(name, tensor, cuts, self._factors.numbers(tensor))
+        self._factors.use(part)
+        if part.count > SHARED_VALUES:
+            group = _Open()
+            self._groups.append(group)
+            group.coded = self._spool.add([part], lambda done: self._options.progress(name, done))
+            return
+        group = self._open.get(part.likeness) or _Open()
+        if group.count + part.count > SHARED_VALUES:
+            self._code(group)
+            group = _Open()
+        if not group.parts:
+            self._open[part.likeness] = group
+            self._groups.append(group)
+        group.parts.append(part)
+        group.count += part.count
+        self._options.progress(name, part.nbytes)
+
+    def _code(self, group: _Open) -> None:
+        if group.coded is None:
+            group.coded = self._spool.add(group.parts)
+            group.parts = []
+
+
+def _head(contents: Directory) -> bytes:
+    """What comes before the segments; names, limits and aliases are checked by the rules of readers."""
+    try:
+        return container.head(contents)
+    except UnicodeEncodeError as error:
+        raise EncodeError(f"{error.object!r} is not Unicode text, so it can be neither name nor metadata") from error
+    except FrzError as error:
+        where = f"tensor {error.tensor!r}: " if error.tensor is not None else ""
+        raise EncodeError(f"{where}{error.reason}") from error

@@ -1,0 +1,201 @@
+"""The error analysis: original weights, rebuilt weights and phone, side by side."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.parity.errors import ReportError
+from frformat.parity.facts import OTHERS, Apart, Comparison, InputFacts, LayerFacts, Summary
+from frformat.parity.inputs import Input
+from frformat.parity.measure import Classes, Distance, accuracy, apart, classes_of, dice, distance
+from frformat.parity.report import Output, Report, Sample, checksum
+
+Floats = NDArray[np.float32]
+Side = Callable[[Floats], tuple[Floats, Mapping[str, Floats], float]]
+"""Runs an input: its output, elements of each layer by name, and the time in ms."""
+
+PARTS: Final = 1e-3
+"""Two sides part at a layer if they are further apart than this share of its largest element."""
+
+Watch = Callable[[str, Floats, "Classes | None", "Classes | None", "Classes | None"], None]
+"""Told of each input: name, values, and the map of classes of the desktop, of the phone, and the true one."""
+
+
+def compare(
+    inputs: Iterable[Input],
+    rebuilt: Side,
+    phone: Report | None,
+    original: Side | None = None,
+    *,
+    tolerance: float = 1e-3,
+    watch: Watch = lambda *what: None,
+) -> Comparison:
+    """Run every input on the desktop and compare with what the phone tells.
+
+    Args:
+        inputs: the inputs; the phone may know more, but not less.
+        rebuilt: the model with the weights of the ``.frz`` file.
+        phone: its report.
+        original: the model with the weights before they were encoded.
+        tolerance: the largest difference of outputs between desktop and phone that counts as none.
+        watch: is told of each input.
+
+    Raises:
+        ReportError: an input is not in the report or not the same, or an output has another shape.
+        OSError: a file cannot be read.
+    """
+    sides, layers = _Sides(rebuilt, original, watch), _Layers()
+    found = []
+    for entry in inputs:
+        values = entry.values()
+        found.append(sides.compare(entry, values, _sample(phone, entry.name, values) if phone else None, layers))
+    return Comparison(
+        equal=all(row.error is None and _within(row.phone, tolerance) for row in found),
+        tolerance=tolerance,
+        summary=Summary(
+            _total([row.phone for row in found if row.phone]),
+            _total([row.original for row in found if row.original]),
+            _by_side([row.score for row in found], statistics.fmean),
+            _by_side([row.ms for row in found], statistics.median),
+        ),
+        inputs=found,
+        layers=list(layers.values()),
+        parts_at={side: layers.first_parted(side) for side in OTHERS},
+    )
+
+
+class _Layers(dict[str, LayerFacts]):
+    """What was found of each layer, by name, over the inputs so far."""
+
+    def note(self, side: str, gaps: Mapping[str, Distance]) -> None:
+        """Take in how far a side is from the rebuilt weights at one input."""
+        for name, gap in gaps.items():
+            known = self.setdefault(name, LayerFacts(name)).apart
+            known[side] = max(known.get(side, 0.0), gap.relative)
+
+    def first_parted(self, side: str) -> str | None:
+        """The first layer at which a side parts."""
+        return next((name for name, row in self.items() if row.apart.get(side, 0.0) > PARTS), None)
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """Who runs the inputs here, and who is told."""
+
+    rebuilt: Side
+    original: Side | None
+    watch: Watch
+
+    def compare(self, entry: Input, values: Floats, sample: Sample | None, layers: _Layers) -> InputFacts:
+        """One input, on all sides."""
+        output, parts, spent = self.rebuilt(values)
+        classes, ms = classes_of(output), {"rebuilt": spent}
+        maps = {"rebuilt": classes}
+        apart_phone = apart_original = None
+        if self.original is not None:
+            other, other_parts, ms["original"] = self.original(values)
+            maps["original"] = classes_of(other)
+            apart_original = _apart(distance(other, output), maps["original"], classes)
+            layers.note("original", {name: distance(other_parts[name], part) for name, part in parts.items()})
+        if sample is not None and sample.output is not None:
+            apart_phone, maps["phone"] = _phone(sample, sample.output, output, classes)
+            layers.note("phone", dict(_layer_gaps(sample, parts)))
+            if sample.times:
+                ms["phone"] = statistics.median(sample.times)
+        truth = None if classes is None else entry.classes(classes.shape)
+        self.watch(entry.name, values, classes, maps.get("phone"), truth)
+        error = None if sample is None else sample.error
+        return InputFacts(entry.name, values.shape, error, apart_phone, apart_original, ms, _scores(maps, truth))
+
+
+def _layer_gaps(sample: Sample, parts: Mapping[str, Floats]) -> Iterator[tuple[str, Distance]]:
+    """How far the layers of the phone are from those of the desktop, where both are known."""
+    for layer in sample.layers:
+        theirs = layer.array()
+        if theirs is not None and layer.name in parts and parts[layer.name].shape == theirs.shape:
+            yield layer.name, distance(parts[layer.name], theirs)
+
+
+def _scores(maps: Mapping[str, Classes | None], truth: Classes | None) -> dict[str, float]:
+    """The score of each side whose classes are known."""
+    if truth is None:
+        return {}
+    return {side: _score(kinds, truth) for side, kinds in maps.items() if kinds is not None}
+
+
+def _sample(phone: Report, name: str, values: Floats) -> Sample:
+    """What the phone tells of an input, if it is the same input."""
+    sample = phone.inputs.get(name)
+    if sample is None:
+        raise ReportError(f"{phone.path}: it does not tell of the input {name!r}")
+    if sample.shape != values.shape or sample.crc32 != checksum(values):
+        raise ReportError(
+            f"{phone.path}: its input {name!r}, {list(sample.shape)}, is not the one given here, {list(values.shape)}, "
+            "though they have one name; give the elements that the phone had"
+        )
+    return sample
+
+
+def _phone(sample: Sample, theirs: Output, output: Floats, classes: Classes | None) -> tuple[Apart, Classes | None]:
+    """The phone's output against the desktop's, as far as the report tells of it."""
+    if theirs.shape != output.shape:
+        raise ReportError(
+            f"input {sample.name!r}: the phone's output is {list(theirs.shape)}, not {list(output.shape)}"
+        )
+    values = theirs.array()
+    kinds = theirs.classes() if values is None else classes_of(values)
+    if kinds is not None and classes is not None and kinds.shape != classes.shape:
+        kinds = None  # a map along another axis
+    if values is None and theirs.crc32 == checksum(output):
+        values = output
+    return _apart(None if values is None else distance(output, values), classes, kinds), kinds
+
+
+def _apart(gap: Distance | None, a: Classes | None, b: Classes | None) -> Apart:
+    """How far two outputs are apart, by their elements and by their classes."""
+    return Apart(
+        largest=None if gap is None else gap.largest,
+        mean=None if gap is None else gap.mean,
+        relative=None if gap is None else gap.relative,
+        classes_apart=None if a is None or b is None else apart(a, b),
+        places=None if a is None or b is None else a.size,
+    )
+
+
+def _score(found: Classes, truth: Classes) -> float:
+    """Dice of maps, accuracy of single answers."""
+    return dice(found, truth) if found.ndim > 1 else accuracy(found, truth)
+
+
+def _total(pairs: list[Apart]) -> Apart | None:
+    """All inputs together."""
+    if not pairs:
+        return None
+    means = [pair.mean for pair in pairs if pair.mean is not None]
+    places = [pair.places for pair in pairs if pair.places is not None]
+    return Apart(
+        largest=max((pair.largest for pair in pairs if pair.largest is not None), default=None),
+        mean=statistics.fmean(means) if means else None,
+        relative=max((pair.relative for pair in pairs if pair.relative is not None), default=None),
+        classes_apart=sum(pair.classes_apart or 0 for pair in pairs) if places else None,
+        places=sum(places) if places else None,
+    )
+
+
+def _by_side(rows: list[dict[str, float]], how: Callable[[list[float]], float]) -> dict[str, float]:
+    """One number for each side from those of its inputs."""
+    sides = {side: [row[side] for row in rows if side in row] for row in rows for side in row}
+    return {side: how(numbers) for side, numbers in sides.items()}
+
+
+def _within(pair: Apart | None, tolerance: float) -> bool:
+    """Whether an input's outputs are near enough; if the phone tells no elements, whether the classes are the same."""
+    if pair is None:
+        return True
+    return pair.classes_apart == 0 if pair.largest is None else pair.largest <= tolerance

@@ -1,0 +1,72 @@
+"""The desktop's side: a model run by PyTorch, and, if asked for, a few elements of each of its layers."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from frformat.checkpoints.torch_tensors import to_torch
+from frformat.parity.errors import ReportError
+from frformat.runtimes.pytorch_mobile.copies import plain
+from frformat.runtimes.pytorch_mobile.probe import OUTPUT, Probe
+
+Floats = NDArray[np.float32]
+
+
+class Desktop:
+    """A model in evaluation mode.
+
+    Args:
+        model: any module that takes and returns one tensor; a copy of it is run.
+        probe: whether to tell of the layers.
+    """
+
+    def __init__(self, model: nn.Module, *, probe: bool = False) -> None:
+        self._model = copy.deepcopy(plain(model)).eval()
+        self._run = Probe(self._model) if probe else self._model
+
+    def __call__(self, values: Floats) -> tuple[Floats, dict[str, Floats], float]:
+        """Run one input.
+
+        Returns:
+            The output, elements of each layer by name, and the time of the run in ms.
+
+        Raises:
+            ReportError: the model fails, or does not return a tensor.
+        """
+        with torch.inference_mode():
+            start = time.perf_counter()
+            try:
+                found = self._run(torch.from_numpy(values))
+            except Exception as error:  # whatever the model raises
+                raise ReportError(f"the model cannot run on an input of shape {list(values.shape)}: {error}") from error
+            spent = 1000 * (time.perf_counter() - start)
+        layers = dict(found) if isinstance(found, Mapping) else {OUTPUT: found}
+        output = layers.pop(OUTPUT, None)
+        if not isinstance(output, Tensor):
+            raise ReportError(f"the model returns a {type(output).__name__}; what is compared is one tensor")
+        return _floats(output), {name: _floats(layer) for name, layer in layers.items()}, spent
+
+
+def take(model: nn.Module, weights: Mapping[str, Any]) -> None:
+    """Load arrays into a model, by names of its state dict.
+
+    Raises:
+        ReportError: they do not fit.
+    """
+    try:
+        model.load_state_dict({name: to_torch(array.copy()) for name, array in weights.items()})
+    except RuntimeError as error:
+        raise ReportError(" ".join(str(error).split())) from error
+
+
+def _floats(tensor: Tensor) -> Floats:
+    out: Floats = tensor.detach().to(torch.float32).contiguous().numpy()
+    return out

@@ -1,0 +1,159 @@
+"""Members of JSON objects of strangers, with their types checked and every error located."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from typing import Any, Final, NoReturn
+
+from frformat.parity.errors import ReportError
+
+DOCUMENT_BYTES: Final = 256 << 20
+DEPTH: Final = 16
+TEXT: Final = 1024
+RANK: Final = 8
+ELEMENTS: Final = 1 << 28
+INTEGER: Final = (1 << 53) - 1
+
+CHECKSUM: Final = re.compile("[0-9a-f]{8}")
+
+
+class Fields:
+    """An object of the document.
+
+    Methods take the name of a member and return its value, or None where it is absent or null and not ``required``.
+    They raise :class:`ReportError`.
+
+    Args:
+        value: what should be an object.
+        where: its place in the document, for errors.
+    """
+
+    def __init__(self, value: Any, where: str) -> None:
+        self.where = where
+        if not isinstance(value, dict):
+            self.refuse("", "is not an object")
+        self._members: dict[str, Any] = value
+
+    def refuse(self, name: str, fault: str) -> NoReturn:
+        """Raise an error that says where."""
+        raise ReportError(f"{'.'.join(part for part in (self.where, name) if part) or 'the document'} {fault}")
+
+    def value(self, name: str, required: bool = False) -> Any:
+        """A member of whatever type."""
+        found = self._members.get(name)
+        if found is None and required:
+            self.refuse(name, "is missing")
+        return found
+
+    def text(self, name: str, required: bool = False, limit: int = TEXT) -> str | None:
+        """A string."""
+        found = self.value(name, required)
+        if found is not None and not (isinstance(found, str) and len(found) <= limit):
+            self.refuse(name, f"is not a string of at most {limit:,} characters")
+        return found
+
+    def checksum(self, name: str) -> str:
+        """Eight hexadecimal digits."""
+        found = self.text(name, required=True)
+        if found is None or not CHECKSUM.fullmatch(found):
+            self.refuse(name, "is not a CRC-32 of eight lower-case hexadecimal digits")
+        return found
+
+    def integer(self, name: str, required: bool = False) -> int | None:
+        """A whole number that is not negative."""
+        found: int | None = self.value(name, required)
+        if found is not None and not _is_count(found):
+            self.refuse(name, "is not a whole number, 0 or greater")
+        return found
+
+    def number(self, name: str) -> float | None:
+        """A finite number."""
+        found = self.value(name)
+        if found is not None and not _is_number(found):
+            self.refuse(name, "is not a number")
+        return None if found is None else float(found)
+
+    def numbers(self, name: str) -> list[float]:
+        """An array of numbers; empty if absent."""
+        found = self.array(name)
+        if not all(map(_is_number, found)):
+            self.refuse(name, "holds what is not a number")
+        return [float(number) for number in found]
+
+    def array(self, name: str, required: bool = False, limit: int | None = None) -> list[Any]:
+        """An array; empty if absent."""
+        found = self.value(name, required)
+        if found is not None and not isinstance(found, list):
+            self.refuse(name, "is not an array")
+        if limit is not None and found is not None and len(found) > limit:
+            self.refuse(name, f"holds more than {limit:,} entries")
+        return found or []
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a tensor within the limits."""
+        found = self.array(name, required=True, limit=RANK)
+        if not all(map(_is_count, found)) or math.prod(found) > ELEMENTS:
+            self.refuse(name, f"is not a shape of at most {ELEMENTS:,} elements")
+        return tuple(found)
+
+    def object(self, name: str, required: bool = False) -> Fields | None:
+        """An object."""
+        found = self.value(name, required)
+        return None if found is None else Fields(found, f"{self.where}.{name}" if self.where else name)
+
+    def flat(self) -> dict[str, str | float]:
+        """All members that are short texts or numbers."""
+        return {
+            key: value
+            for key, value in self._members.items()
+            if (_is_number(value) or (isinstance(value, str) and len(value) <= TEXT)) and len(key) <= TEXT
+        }
+
+
+def parse(path: str) -> Fields:
+    """The document in a file.
+
+    Raises:
+        ReportError: it is too large, nested too deep, or not JSON.
+        OSError: it cannot be read.
+    """
+    if os.path.getsize(path) > DOCUMENT_BYTES:
+        raise ReportError(f"it is larger than {DOCUMENT_BYTES >> 20} MiB")
+    with open(path, "rb") as file:
+        data = file.read(DOCUMENT_BYTES + 1)
+    try:
+        document = json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
+    except (ValueError, RecursionError) as error:
+        raise ReportError(f"it is not a JSON document: {error}") from error
+    if _deeper(document, DEPTH):
+        raise ReportError(f"it is nested deeper than {DEPTH}")
+    return Fields(document, "")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        raise ValueError("an object has two members of one name")
+    return out
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _deeper(value: Any, depth: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    items = value.values() if isinstance(value, dict) else value
+    return depth == 0 or any(_deeper(item, depth - 1) for item in items)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= INTEGER
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300

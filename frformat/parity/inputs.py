@@ -1,0 +1,101 @@
+"""The inputs of a comparison, and what is known to be true of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.checkpoints.reading import said
+from frformat.parity.errors import ReportError
+from frformat.parity.fields import ELEMENTS
+from frformat.parity.measure import Classes
+from frformat.parity.npy import read_array
+
+EXTENSIONS: Final = (".npy", ".png", ".jpg", ".jpeg")
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file that is an input, and perhaps one that tells what should come out.
+
+    Attributes:
+        name: its name without extension.
+        path: ``.npy``, float32, as the model takes it; or a picture, which becomes RGB in 0 … 1.
+        truth: ``.npy``, integers: the class at each place; or a picture in which what is not black is class 1.
+    """
+
+    name: str
+    path: str
+    truth: str | None
+
+    def values(self) -> NDArray[np.float32]:
+        """The tensor that the model is given."""
+        if self.path.endswith(".npy"):
+            return read_array(self.path)
+        from frformat.parity import pictures
+
+        return pictures.tensor_of(pictures.read_pixels(self.path, "RGB"))
+
+    def classes(self, shape: tuple[int, ...]) -> Classes | None:
+        """The true class at each place of a map of ``shape``; None if it is not known."""
+        if self.truth is None:
+            return None
+        found = _integers(self.truth) if self.truth.endswith(".npy") else _mask(self.truth)
+        if found.size != np.prod(shape):
+            raise ReportError(f"{self.truth}: it tells of {list(found.shape)}, the output is a map of {list(shape)}")
+        return found.reshape(shape)
+
+
+def find_inputs(folder: str, truth: str | None = None) -> list[Input]:
+    """The inputs in a folder, in ascending order of their names.
+
+    Args:
+        folder: holds ``.npy`` files, pictures, or both.
+        truth: a folder with as many files, in the same order.
+
+    Raises:
+        ReportError: there are none, two of one name, or not as many truths.
+        OSError: a folder cannot be read.
+    """
+    files = list(_files(folder))
+    truths: list[str | None] = list(_files(truth)) if truth else [None] * len(files)
+    if not files:
+        raise ReportError(f"{folder}: there are no .npy files or pictures")
+    if len(truths) != len(files):
+        raise ReportError(f"{truth}: {len(truths)} files for {len(files)} inputs; each input needs one")
+    inputs = [
+        Input(os.path.splitext(os.path.basename(path))[0], path, about)
+        for path, about in zip(files, truths, strict=True)
+    ]
+    if len({entry.name for entry in inputs}) < len(inputs):
+        raise ReportError(f"{folder}: two inputs have one name but for the extension")
+    return inputs
+
+
+def _files(folder: str) -> Iterator[str]:
+    for name in sorted(os.listdir(folder)):
+        if name.lower().endswith(EXTENSIONS):
+            yield os.path.join(folder, name)
+
+
+def _mask(path: str) -> Classes:
+    from frformat.parity.pictures import read_pixels
+
+    return (read_pixels(path, "L") > 0).astype(np.int64)
+
+
+def _integers(path: str) -> NDArray[np.integer[Any]]:
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)  # mapped: no memory is taken for what is not there
+    except OSError:
+        raise
+    except Exception as error:  # whatever NumPy raises for a header that is none
+        raise ReportError(f"{path}: not a NumPy file: {said(error)}") from error
+    if not isinstance(found, np.ndarray) or found.dtype.kind not in "iu" or found.size > ELEMENTS:
+        raise ReportError(f"{path}: it does not hold integers")
+    return np.array(found)

@@ -1,0 +1,43 @@
+"""The phone's side: a report that is there, or one that is made now by a runner on this machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Final
+
+from frformat.parity.errors import ReportError
+from frformat.parity.report import Report, read_report
+
+LITE: Final = "lite"
+"""In place of a report or a runner: the lite interpreter of the PyTorch that is installed."""
+
+SECONDS: Final = 3600.0
+"""A runner that takes longer is stopped."""
+
+
+def run(where: str, skeleton: str, weights: str, inputs: str, output: str) -> Report:
+    """Run a model on files and read what the runner tells.
+
+    Args:
+        where: a runner (``.jar``), called as ``docs/parity-report.md`` says; or :data:`LITE`.
+        skeleton: the module.
+        weights: the ``.frz`` file.
+        inputs: a folder of ``.npy`` files.
+        output: the report to be written.
+
+    Raises:
+        ReportError: the runner fails, or its report is not valid.
+        OSError: a file cannot be read, or there is no Java.
+    """
+    arguments = ["report", skeleton, weights, inputs, "-o", output]
+    call = [sys.executable, "-m", "frformat.parity.lite"] if where == LITE else ["java", "-jar", where]
+    try:
+        done = subprocess.run([*call, *arguments], capture_output=True, text=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ReportError(f"{where} did not end within {SECONDS:.0f} s") from error
+    if done.returncode or not os.path.exists(output):
+        lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        raise ReportError(f"{where} ended with code {done.returncode}: {lines[-1] if lines else 'it says nothing'}")
+    return read_report(output)

@@ -1,0 +1,75 @@
+"""Copies of models whose weights are other tensors."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from frformat.runtimes.pytorch_mobile.errors import ExportError
+from frformat.torch import unregularize
+from frformat.torch.regularization import spectral_tensors
+
+DTYPES: Final = (
+    torch.bool,
+    torch.uint8,
+    torch.int8,
+    torch.int16,
+    torch.int32,
+    torch.int64,
+    torch.float16,
+    torch.bfloat16,
+    torch.float32,
+    torch.float64,
+)
+"""Element types of weights that every runtime knows and ``load_weights`` can be given."""
+
+
+def plain(model: nn.Module) -> nn.Module:
+    """The model itself, or a copy without parametrizations if it is trained with Frequency Regularization."""
+    return unregularize(copy.deepcopy(model)) if spectral_tensors(model) else model
+
+
+def state(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and persistent buffers by their names in the state dict.
+
+    Raises:
+        ExportError: one is not initialized, is no plain tensor, or of a dtype that runtimes do not know.
+    """
+    out = {}
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if not isinstance(tensor, Tensor):
+            raise ExportError(f"{name}: the model puts a {type(tensor).__name__} into its state dict, not a tensor")
+        if is_lazy(tensor):
+            raise ExportError(f"{name} is not initialized; run the model once")
+        if tensor.dtype not in DTYPES or tensor.layout != torch.strided or tensor.is_quantized:
+            kind = "" if tensor.layout == torch.strided else f", {tensor.layout}"
+            raise ExportError(f"{name} is of {tensor.dtype}{kind}; load_weights cannot be given such a tensor")
+        out[name] = tensor
+    return out
+
+
+def copied(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> nn.Module:
+    """A copy in evaluation mode with other weights, that need no gradient; what was shared is shared in the copy.
+
+    Args:
+        model: a module of :func:`plain`, or a TorchScript one.
+        replace: takes a weight of the model to that of the copy, of the same shape and dtype.
+    """
+    weights = state(model)
+    others: dict[int, Any] = {}
+    for tensor in weights.values():
+        if id(tensor) not in others:
+            other = replace(tensor.detach())
+            others[id(tensor)] = nn.Parameter(other, False) if isinstance(tensor, nn.Parameter) else other
+    if not isinstance(model, torch.jit.ScriptModule):
+        return copy.deepcopy(model, others).eval()
+    with torch.no_grad():
+        out = copy.deepcopy(model)
+        for name, tensor in out.state_dict(keep_vars=True).items():
+            tensor.requires_grad_(False).set_(others[id(weights[name])].detach())
+    return out.eval()

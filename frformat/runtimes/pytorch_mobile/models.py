@@ -1,0 +1,105 @@
+"""Models that a command line names."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from types import ModuleType
+from typing import Final
+
+from torch import nn
+
+from frformat.format import limits
+from frformat.runtimes.pytorch_mobile.errors import ExportError
+from frformat.torch import MismatchError, factorize, load_model, summary
+from frformat.torch.factorization import portable
+from frformat.torch.regularization.views import Example
+from frformat.train import models
+
+BUILT_IN: Final = {"unet": models.UNet, "lenet5": models.LeNet5, "resnet20": models.ResNet20}
+"""The reference networks by the names that the command line has for them."""
+
+
+def build(spec: str) -> nn.Module:
+    """The model that ``spec`` names.
+
+    Args:
+        spec: one of :data:`BUILT_IN`, or ``FILE.py:NAME`` or ``package.module:NAME``, where the name is that of a
+            module object or of what returns one when it is called without arguments. The file is run.
+
+    Raises:
+        ExportError: there is no such model.
+    """
+    if spec in BUILT_IN:
+        built: nn.Module = BUILT_IN[spec]()
+        return built
+    where, colon, name = spec.rpartition(":")
+    if not colon:
+        raise ExportError(f"{spec!r} is neither one of {', '.join(BUILT_IN)} nor of the form FILE.py:FACTORY")
+    try:
+        found = getattr(_module(where), name, None)
+        model = found if isinstance(found, nn.Module) or found is None else found()
+    except Exception as error:  # the user's code may raise anything
+        raise ExportError(f"{spec}: {type(error).__name__}: {error}") from error
+    if not isinstance(model, nn.Module):
+        what = f"{name} makes a {type(model).__name__}, not a torch.nn.Module" if found else f"there is no {name}"
+        raise ExportError(f"{spec}: {what}")
+    return model
+
+
+def give(model: nn.Module, weights: str, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET) -> None:
+    """Load an ``.frz`` file into a model.
+
+    Raises:
+        ExportError: it does not fit the model.
+        FrzError, OSError: it cannot be read.
+    """
+    try:
+        load_model(model, weights, tier=tier, memory_budget=memory_budget)
+    except MismatchError as error:
+        raise ExportError(" ".join(str(error).split())) from error
+
+
+def factored(model: nn.Module, weights: str, example: Example, *, tier: int | None = None) -> nn.Module:
+    """A model that runs on the coefficients of an ``.frz`` file, ready for ``export_mobile``.
+
+    Args:
+        model: left as it is.
+        weights: the file.
+        example: inputs of the size to choose for; only their shapes count.
+        tier: the capacity tier; None for the largest that is present.
+
+    Raises:
+        ExportError: the file does not fit the model, or the model cannot run on coefficients or not on the example.
+        FrzError, OSError: the file cannot be read.
+    """
+    try:
+        found = factorize(model, example, weights, tier=tier)
+        facts = summary(found)
+        if all(layer.modes is None for layer in facts.layers):
+            reasons = [f"{layer.name}: {layer.why}" for layer in facts.layers[:3]]
+            whys = "; ".join(reasons) or "the file holds no coefficients of its layers"
+            raise ExportError(f"no layer of {type(model).__name__} runs on coefficients ({whys}); export it whole")
+        if facts.fusion:
+            raise ExportError(f"{type(model).__name__} cannot be exported factored: {facts.fusion}; export it whole")
+        return portable(found)
+    except ExportError:
+        raise
+    except ValueError as error:  # MismatchError, too
+        raise ExportError(" ".join(str(error).split())) from error
+
+
+def _module(where: str) -> ModuleType:
+    if not where.endswith(".py"):
+        return importlib.import_module(where)
+    name = os.path.basename(where).removesuffix(".py")
+    spec = importlib.util.spec_from_file_location(name, where)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # TorchScript looks up the names that a class uses in its module
+    sys.path.insert(0, os.path.dirname(os.path.abspath(where)))  # as when Python runs the file
+    spec.loader.exec_module(module)
+    return module

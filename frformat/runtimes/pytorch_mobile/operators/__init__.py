@@ -1,0 +1,68 @@
+"""What the runtimes on phones can run: tables of operators and instructions, one text file for each release.
+
+:mod:`frformat.runtimes.pytorch_mobile.operators.derive` makes them from the published Android packages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Final
+
+from frformat.runtimes.pytorch_mobile.bytecode import Bytecode
+from frformat.runtimes.pytorch_mobile.errors import ExportError
+
+RUNTIMES: Final = {"1.12": "1.12.2.txt"}
+"""Files of the releases that models are exported for, the oldest first. Later ones run what older ones do."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A release of the lite interpreter.
+
+    Attributes:
+        name: its number.
+        bytecode: the oldest and the newest version of bytecode that it reads.
+        instructions: names of what its virtual machine knows.
+        operators: the least and the greatest number of arguments of each operator, ``aten::add.Tensor``.
+    """
+
+    name: str
+    bytecode: tuple[int, int]
+    instructions: frozenset[str]
+    operators: dict[str, tuple[int, int]]
+
+    @classmethod
+    @cache
+    def of(cls, name: str) -> Runtime:
+        """The release of that number.
+
+        Raises:
+            ExportError: it is not among :data:`RUNTIMES`.
+        """
+        if name not in RUNTIMES:
+            raise ExportError(f"there is no table of runtime {name!r}, only of {', '.join(RUNTIMES)}")
+        lines = (resources.files(__name__) / RUNTIMES[name]).read_text("utf-8").splitlines()
+        (_, low, high), (_, *instructions) = (line.split() for line in lines[1:3])
+        operators = {}
+        for line in lines[3:]:
+            base, *overloads = line.split(" ")
+            for overload, _, counts in (text.partition("/") for text in overloads):
+                least, _, most = counts.partition("-")
+                operators[f"{base}.{overload}" if overload else base] = int(least), int(most or least)
+        return cls(RUNTIMES[name].removesuffix(".txt"), (int(low), int(high)), frozenset(instructions), operators)
+
+    def obstacles(self, code: Bytecode) -> Iterator[tuple[str, str]]:
+        """What bytecode uses and this release lacks: the operator or instruction, and what about it."""
+        for operator, given in sorted(code.operators.items()):
+            if operator not in self.operators:
+                yield operator, "is not there"
+                continue
+            least, most = self.operators[operator]
+            if given is not None and not least <= given <= most:
+                takes = f"{most}" if least == most else f"{least} to {most}"
+                yield operator, f"takes {takes} arguments there, not {given}"
+        for instruction in sorted(code.instructions - self.instructions):
+            yield instruction, "is no instruction there"

@@ -1,0 +1,64 @@
+"""Models that also return a few elements of what each of their layers computes."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from frformat.runtimes.pytorch_mobile.errors import ExportError
+from frformat.runtimes.pytorch_mobile.quiet import quietly
+
+OUTPUT: Final = "output"
+
+
+class Probe(nn.Module):
+    """Returns the model's output as ``output``, and, by names that sort in the order in which they ran, its layers.
+
+    A layer is a module without modules of its own, each time that it runs; its name there is a number and its name in
+    the model: ``007 down1.conv``.
+
+    Args:
+        model: it must return one tensor.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, *inputs: Tensor) -> dict[str, Tensor]:
+        """Run the model on its inputs."""
+        found: dict[str, Tensor] = {}
+        hooks = [
+            module.register_forward_hook(lambda _, __, output, name=name: _note(found, name, output))
+            for name, module in self.model.named_modules()
+            if name and not any(True for _ in module.children())
+        ]
+        try:
+            output = self.model(*inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        if not isinstance(output, Tensor):
+            raise ExportError(f"the model returns a {type(output).__name__}; layers can be shown of one with a tensor")
+        return {OUTPUT: output, **found}
+
+
+def _note(found: dict[str, Tensor], name: str, output: object) -> None:
+    if isinstance(output, Tensor):
+        found[f"{len(found):03} {name}"] = _sampled()(output)
+
+
+@cache
+def _sampled() -> Any:
+    """:func:`sample` in TorchScript: tracing a model then keeps its sizes as they come instead of the example's."""
+    with quietly():
+        return torch.jit.script(sample)
+
+
+def sample(x: Tensor) -> Tensor:
+    """At most 1,024 elements at even distances, as a copy, since a later layer may write to ``x``."""
+    step = (x.numel() + 1023) // 1024
+    return x.flatten()[:: max(step, 1)].to(torch.float32, copy=True)

@@ -1,0 +1,72 @@
+"""Models → TorchScript."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+from torch import nn
+from torch.jit._trace import TracerWarning
+from torch.nn.utils.parametrize import is_parametrized
+
+from frformat.runtimes.pytorch_mobile.errors import ExportError
+from frformat.runtimes.pytorch_mobile.probe import Probe
+from frformat.runtimes.pytorch_mobile.quiet import quietly
+
+
+def scripted(
+    model: nn.Module, example: tuple[Any, ...] | None = None, probe: bool = False, trace: bool = False
+) -> tuple[torch.jit.ScriptModule, bool]:
+    """The model as TorchScript: scripted, or else, if there is an example, traced with it.
+
+    Args:
+        model: the module; one that is TorchScript already is returned as it is.
+        example: all its inputs.
+        probe: trace it as a :class:`Probe`, whose module ``model`` it then is.
+        trace: do not try to script it.
+
+    Returns:
+        The module, and whether it was traced.
+
+    Raises:
+        ExportError: neither is possible, and why.
+    """
+    if probe:
+        return _traced(Probe(model), example or ()), True
+    if trace:
+        return _traced(model, example or ()), True
+    if isinstance(model, torch.jit.ScriptModule):
+        return model, False
+    with quietly():
+        try:
+            if any(is_parametrized(module) for module in model.modules()):
+                raise ValueError("it has parametrizations; torch.nn.utils.parametrize.remove_parametrizations helps")
+            return torch.jit.script(model), False
+        except Exception as error:  # whatever the compiler or the model raises
+            if example is None:
+                raise ExportError(
+                    f"{type(model).__name__} cannot be scripted: {reason(error)}. Give an example input to trace it "
+                    "instead (what depends on the input's values is then fixed), or change the line for TorchScript"
+                ) from error
+    return _traced(model, example), True
+
+
+def _traced(model: nn.Module, example: tuple[Any, ...]) -> torch.jit.ScriptModule:
+    try:
+        with quietly(), torch.no_grad(), warnings.catch_warnings():
+            if isinstance(model, Probe):  # what the example fixes is the same on both sides that a probe compares
+                warnings.simplefilter("ignore", TracerWarning)
+            module = torch.jit.trace(model, example, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
+    except Exception as error:  # whatever the model raises
+        raise ExportError(f"{type(model).__name__} cannot be traced with the example: {reason(error)}") from error
+    assert isinstance(module, torch.jit.ScriptModule)
+    return module
+
+
+def reason(error: Exception) -> str:
+    """What an error of the compiler says, with the place in the source, on one line."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    what = next((line for line in lines if line), type(error).__name__).rstrip(":.")
+    places = [line.rstrip(":") for line in lines if line.startswith('File "')]
+    return f"{what} ({places[0]})" if places else what

@@ -1,0 +1,145 @@
+"""Models without weights: TorchScript modules that are given them when they run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from keyword import iskeyword
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch._jit_internal import FunctionModifiers
+
+from frformat.checkpoints.torch_tensors import aliases
+from frformat.runtimes.pytorch_mobile.copies import copied, state
+from frformat.runtimes.pytorch_mobile.errors import ExportError
+from frformat.runtimes.pytorch_mobile.quiet import quietly
+from frformat.runtimes.pytorch_mobile.scripting import scripted
+from frformat.runtimes.pytorch_mobile.weights import assign, missing, refuse  # noqa: F401 — TorchScript finds them by name
+from frformat.torch.lowrank.layers import spectra
+
+METHODS: Final = """
+def _own(self) -> Dict[str, Tensor]:
+    return {own}
+
+def load_weights(self, weights: Dict[str, Tensor]) -> None:
+    assign(self._own(), self._ties, self._loaded, self._spectra, weights)
+    self._ready = len(missing(self._own(), self._ties, self._loaded)) == 0
+
+def weights_missing(self) -> List[str]:
+    return missing(self._own(), self._ties, self._loaded)
+
+def coefficients_wanted(self) -> Dict[str, List[int]]:
+    return self._spectra
+"""
+
+GUARDED: Final = """
+def {name}(self{parameters}):
+    if not self._ready:
+        refuse(self.weights_missing())
+    out = self.model.{name}({arguments})
+    return {result}
+"""
+"""A method that calls that of the model, or refuses to as long as weights are missing."""
+
+RESERVED: Final = ("load_weights", "weights_missing", "coefficients_wanted", "_own")
+
+
+class Skeleton(nn.Module):
+    """Holds a scripted model and what it was given; its methods are compiled by :func:`skeleton`."""
+
+    def __init__(
+        self, model: torch.jit.ScriptModule, ties: dict[str, str], spectra: dict[str, list[int]], ready: bool
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self._ties = torch.jit.Attribute(ties, dict[str, str])
+        self._spectra = torch.jit.Attribute(spectra, dict[str, list[int]])
+        self._loaded = torch.jit.Attribute({}, dict[str, str])
+        self._ready = ready
+
+
+def skeleton(
+    model: nn.Module, example: tuple[Any, ...] | None = None, probe: bool = False, trace: bool = False
+) -> tuple[torch.jit.ScriptModule, bool]:
+    """A TorchScript module that is ``model`` in evaluation mode, without its parameters and persistent buffers.
+
+    Their names and shapes stay, but no memory: all those of one dtype share a single zero. Other buffers stay whole.
+
+    Args:
+        model: left as it is. One that is TorchScript already is taken as such.
+        example: inputs to trace the model with if it cannot be scripted.
+        probe: as for :func:`frformat.runtimes.pytorch_mobile.scripting.scripted`.
+        trace: likewise.
+
+    Returns:
+        The module, see :mod:`frformat.runtimes.pytorch_mobile` for its methods, and whether it was traced.
+
+    Raises:
+        ExportError: it cannot be scripted or traced, or has a weight of a dtype that runtimes do not know.
+    """
+    weights = state(model)
+    zeros: dict[torch.dtype, Tensor] = {}
+    empty = copied(model, lambda old: zeros.setdefault(old.dtype, torch.zeros((), dtype=old.dtype)).expand(old.shape))
+    inner, traced = scripted(empty, example, probe, trace)
+    entries = ", ".join(f"{_quoted(name)}: torch.jit._unwrap_optional({_place(name, probe)})" for name in weights)
+    with quietly():
+        fresh = type("Skeleton", (Skeleton,), {})  # else two skeletons of like models are one type to TorchScript
+        out = torch.jit.script(fresh(inner, aliases(weights), spectra(model), not weights))
+        out.define(METHODS.format(own=f"{{{entries}}}" if entries else "torch.jit.annotate(Dict[str, Tensor], {})"))
+        for name in _methods(model, inner):
+            out.define(_guarded(name, inner))
+    return out, traced
+
+
+def _methods(model: nn.Module, inner: torch.jit.ScriptModule) -> Iterator[str]:
+    """Names of the methods that a caller may want: ``forward`` and those with ``@torch.jit.export``."""
+    names = inner._c._method_names()
+    if "forward" not in names:
+        kind = type(model).__name__
+        raise ExportError(f"{kind} has no single forward method for TorchScript; wrap it into a module that calls it")
+    for name in names:
+        if name in RESERVED:
+            raise ExportError(f"the model has a method {name!r} of its own; rename it")
+        modifier = getattr(getattr(type(model), name, None), "_torchscript_modifier", None)
+        if name == "forward" or modifier is FunctionModifiers.EXPORT:
+            yield name
+
+
+def _guarded(name: str, inner: torch.jit.ScriptModule) -> str:
+    """Source of :data:`GUARDED` for a method of the model, with its parameters."""
+    parameters, arguments = "", []
+    schema = getattr(inner, name).schema
+    for argument in schema.arguments[1:]:
+        default = f" = {argument.default_value!r}" if argument.has_default_value() else ""
+        parameters += f", {argument.name}: {argument.type.annotation_str}{default}"
+        arguments.append(f"{argument.name}={argument.name}")
+    result = _contiguous("out", schema.returns[0].type)
+    return GUARDED.format(name=name, parameters=parameters, arguments=", ".join(arguments), result=result)
+
+
+def _contiguous(value: str, kind: Any) -> str:
+    """TorchScript for a result whose tensors are in row-major order: PyTorch Mobile hands out memory as it is."""
+    if isinstance(kind, torch.TensorType):
+        return f"{value}.contiguous()"
+    if isinstance(kind, torch.ListType) and isinstance(kind.getElementType(), torch.TensorType):
+        return f"[each.contiguous() for each in {value}]"
+    if isinstance(kind, torch.DictType) and isinstance(kind.getValueType(), torch.TensorType):
+        return f"{{key: {value}[key].contiguous() for key in {value}.keys()}}"
+    if isinstance(kind, torch.TupleType) and kind.annotation_str.startswith("Tuple["):  # not a named one
+        parts = [_contiguous(f"{value}[{index}]", part) for index, part in enumerate(kind.elements())]
+        return f"({', '.join(parts)},)"
+    return value
+
+
+def _place(name: str, probe: bool) -> str:
+    """TorchScript for a weight of the model by its name, of which parts may be numbers."""
+    out = "self.model.model" if probe else "self.model"
+    for part in name.split("."):
+        plain = part.isidentifier() and not iskeyword(part)
+        out = f"{out}.{part}" if plain else f"getattr({out}, {_quoted(part)})"
+    return out
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

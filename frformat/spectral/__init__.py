@@ -1,0 +1,1 @@
+"""The mathematics: zigzag order, DCT, spectra, and sparse tensors. No files."""

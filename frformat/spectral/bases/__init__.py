@@ -1,0 +1,10 @@
+"""The bases of axes, one file each: where the matrix comes from that a core is multiplied by along an axis."""
+
+from frformat.spectral.bases.base import Basis
+from frformat.spectral.bases.dct import Dct
+from frformat.spectral.bases.identity import Identity
+from frformat.spectral.bases.kronecker import Kronecker
+from frformat.spectral.bases.seeded import Seeded
+from frformat.spectral.bases.stored import Stored
+
+__all__ = ["Basis", "Dct", "Identity", "Kronecker", "Seeded", "Stored"]

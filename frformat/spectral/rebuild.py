@@ -1,0 +1,213 @@
+"""Rebuilding: a core is multiplied along each axis by a basis (specification, section 8).
+
+Axes with an ``identity`` basis cost nothing: they are batch axes for the others, and what is large is worked through
+along one of them. Of the others, all but one are contracted on small float64 arrays; the last contraction writes each
+element of the output once, in blocks that stay in the processor's cache.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.dtypes import rounded
+from frformat.spectral.bases import Basis, Identity, Kronecker
+from frformat.spectral.bases.base import TABLE
+from frformat.spectral.products import BLOCK, multiply
+
+Array = NDArray[Any]
+Part = tuple[slice, ...]
+
+CHUNK: Final = 1 << 18
+"""Elements of the output that are rebuilt together, as far as there is a batch axis to cut."""
+
+SMALL: Final = 64
+"""Adjacent axes of at most so many elements together are contracted as one."""
+
+
+class Core(Protocol):
+    """The canonical values of a core, of which a part is read at a time; a NumPy array is one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Entries on each axis."""
+
+    def __getitem__(self, part: Part, /) -> Array:
+        """The values of a corner-aligned part: an array of the part's shape."""
+
+
+def rebuild(core: Core, bases: Sequence[Basis], out: Array) -> None:
+    """Multiply a core by its bases.
+
+    Args:
+        core: its shape is the ``count`` of each basis.
+        bases: one for each axis.
+        out: C-contiguous array whose shape is the ``length`` of each basis; every element of it is written. If not all
+            bases select, it is of float16, bfloat16, float32 or float64.
+
+    The result is exact if all bases select, and the product rounded once if at most one term contributes to an element
+    and no cosine does. Otherwise it is within 1e-6 of the largest element of the float64 reference (or of the largest
+    sum of magnitudes, if a basis is not orthonormal), plus the rounding to the dtype.
+    """
+    if out.size == 0:
+        return
+    corner = tuple(slice(0, basis.count) if basis.selects else slice(None) for basis in bases)
+    target = out[corner] if bases else out
+    if target.size < out.size or 0 in core.shape:
+        out.reshape(-1).view(np.uint8)[:] = 0
+    if 0 in core.shape:
+        return
+    with np.errstate(over="ignore"):  # beyond the dtype's largest number lies infinity
+        if all(basis.selects for basis in bases):
+            for part in tiles(target.shape, BLOCK):
+                target[part] = core[part]
+        elif _is_product(bases):
+            _write_products(core, bases, target)
+        else:
+            _contract(core, [_cut(basis) for basis in bases], target)
+
+
+def working_memory(bases: Sequence[Basis]) -> int:
+    """Bytes that :func:`rebuild` takes at its peak beside the core and the output."""
+    if any(basis.count == 0 for basis in bases):
+        return 0
+    if all(basis.selects for basis in bases) or _is_product(bases):
+        return 8 * 4 * BLOCK + sum(basis.memory for basis in bases if not basis.selects)
+    lengths = [basis.count if basis.selects else basis.length for basis in bases]
+    axis, step = _chunks(bases, math.prod(lengths))
+    if axis is not None:
+        lengths[axis] = step
+    chunk = math.prod(lengths)
+    size = math.prod(length if i == axis else basis.count for i, (basis, length) in enumerate(zip(bases, lengths)))  # noqa: B905
+    steps = _order(_merged([_cut(basis) for basis in bases]))
+    peak = 2 * size  # what is multiplied, and a copy of it
+    for basis in steps[:-1]:
+        grown = size * basis.length // basis.count
+        peak = max(peak, 2 * size + grown)
+        size = grown
+    peak = max(peak, 2 * size)
+    whole = math.prod(basis.length for basis in bases)
+    apart = chunk if axis or math.prod(lengths) < whole else 0  # where the output is not contiguous
+    return 8 * (peak + apart + 2 * BLOCK) + max(basis.memory for basis in steps)
+
+
+def tiles(shape: Sequence[int], size: int) -> Iterator[Part]:
+    """Parts of about ``size`` elements that cover an array in row-major order."""
+    axis, inner = len(shape), 1
+    while axis and inner * shape[axis - 1] <= size:
+        axis -= 1
+        inner *= shape[axis]
+    whole = tuple(slice(0, n) for n in shape[axis:])
+    if not axis:
+        yield whole
+        return
+    n, step = shape[axis - 1], max(1, size // inner)
+    for index in np.ndindex(*shape[: axis - 1]):
+        single = tuple(slice(i, i + 1) for i in index)
+        for start in range(0, n, step):
+            yield (*single, slice(start, min(start + step, n)), *whole)
+
+
+def _is_product(bases: Sequence[Basis]) -> bool:
+    """Whether an element is a single product that is the same everywhere, bit for bit."""
+    return all(basis.selects or (basis.count == 1 and basis.exact) for basis in bases)
+
+
+def _write_products(core: Core, bases: Sequence[Basis], out: Array) -> None:
+    rank = len(bases)
+    for part in tiles(out.shape, BLOCK):
+        pairs = list(zip(bases, part, strict=True))
+        held = tuple(at if basis.selects else slice(0, 1) for basis, at in pairs)
+        product = core[held].astype(np.float64)
+        for axis, (basis, at) in enumerate(pairs):
+            if not basis.selects:
+                column = basis.rows(at.start, at.stop)
+                product = product * column.reshape((-1,) + (1,) * (rank - 1 - axis))
+        out[part] = rounded(product, out.dtype)
+
+
+def _cut(basis: Basis) -> Basis:
+    """The basis without elements of the axis that are zero."""
+    return Identity(basis.count, basis.count) if basis.selects else basis
+
+
+def _chunks(bases: Sequence[Basis], size: int) -> tuple[int | None, int]:
+    """The batch axis along which ``size`` elements are cut, if there is one, and how much of it is taken at a time."""
+    axis = max(range(len(bases)), key=lambda a: bases[a].selects * bases[a].count, default=0)
+    if bases[0].selects and bases[0].count * CHUNK >= size:
+        axis = 0  # so that chunks of the output are contiguous
+    if not bases[axis].selects or size <= CHUNK:
+        return None, 0
+    return axis, max(1, bases[axis].count * CHUNK // size)
+
+
+def _contract(core: Core, bases: list[Basis], out: Array) -> None:
+    """Chunk by chunk; no basis has more rows than columns if it selects."""
+    axis, step = _chunks(bases, out.size)
+    whole = tuple(slice(0, basis.count) for basis in bases)
+    if axis is None:
+        _contract_chunk(core[whole], bases, out)
+        return
+    for start in range(0, bases[axis].count, step):
+        at = slice(start, min(start + step, bases[axis].count))
+        bases[axis] = Identity(at.stop - start, at.stop - start)
+        chunk = (*whole[:axis], at, *whole[axis + 1 :])
+        _contract_chunk(core[chunk], bases, out[(slice(None),) * axis + (at,)])
+        bases[axis] = Identity(whole[axis].stop, whole[axis].stop)
+
+
+def _contract_chunk(core: Array, bases: Sequence[Basis], out: Array) -> None:
+    axes = _merged(bases)
+    if not out.flags.c_contiguous:
+        block = np.empty(out.shape, out.dtype)
+        _contract_chunk(core, bases, block)
+        out[...] = block
+        return
+    shape = [basis.count for basis in axes]
+    found = np.ascontiguousarray(core, np.float64)
+    *steps, last = _order(axes)
+    cancels = any(basis.cancels for basis in axes)
+    for basis in steps:
+        at = axes.index(basis)
+        source = found.reshape(math.prod(shape[:at]), basis.count, math.prod(shape[at + 1 :]))
+        shape[at] = basis.length
+        found = np.empty(shape)
+        multiply(basis, source, found.reshape(source.shape[0], basis.length, source.shape[2]), cancels)
+    at = axes.index(last)
+    source = found.reshape(math.prod(shape[:at]), last.count, math.prod(shape[at + 1 :]))
+    multiply(last, source, out.reshape(source.shape[0], last.length, source.shape[2]), cancels)
+
+
+def _merged(bases: Sequence[Basis]) -> list[Basis]:
+    """The same with fewer axes: adjacent batch axes are one, and so are adjacent small axes."""
+    axes: list[Basis] = []
+    for basis in bases:
+        if basis.changes_nothing:
+            continue
+        before = axes[-1] if axes else None
+        if before is not None and before.selects and basis.selects:
+            axes[-1] = Identity(before.length * basis.length, before.count * basis.count)
+        elif before is not None and before.length * basis.length <= SMALL:
+            axes[-1] = Kronecker(before, basis)
+        else:
+            axes.append(basis)
+    return axes
+
+
+def _order(axes: Sequence[Basis]) -> list[Basis]:
+    """The order of contraction: the axis with the smallest share of columns last, so that arrays stay small before it.
+
+    Where that is small anyway, the first axis is taken, so that whole rows of the output are written.
+    """
+    steps = sorted((basis for basis in axes if not basis.selects), key=lambda basis: basis.length / basis.count)
+    first = axes[0]
+    if not first.selects and 64 * first.count <= first.length:
+        steps = [*(basis for basis in steps if basis is not first), first]
+    return steps
+
+
+__all__ = ["TABLE", "Core", "rebuild", "tiles", "working_memory"]

@@ -1,0 +1,264 @@
+"""Zigzag order: multi-indices by ascending sum, ties in ascending lexicographic order (specification, section 5).
+
+Everything here is integer arithmetic whose cost grows with ``k``, or not even with that, and never with the tensor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+CACHED: Final = 4096
+"""Prefixes of at most so many indices are remembered: the layers of a network share few."""
+
+BLOCK: Final = 1 << 15
+"""Indices numbered at a time."""
+
+FILLED: Final = 8
+"""A box of at most so many times the entries of its prefix is sorted as a whole, which is faster than listing."""
+
+
+def prefix(shape: Sequence[int], k: int) -> NDArray[np.int64]:
+    """The first ``k`` multi-indices of ``shape`` in zigzag order.
+
+    Args:
+        shape: axis lengths (n0, n1, …), rank 0 and length 0 allowed.
+        k: how many, from 0 to the element count.
+
+    Returns:
+        int64 array of shape (k, rank); not to be written to.
+
+    Raises:
+        ValueError: ``k`` is negative or more than the element count.
+    """
+    _check(shape, k)
+    # An index i on one axis comes after the i smaller ones on that axis, so none of the first k reaches k.
+    clipped = tuple(min(n, k) for n in shape)
+    return _cached_prefix(clipped, k) if k <= CACHED else _prefix(clipped, k)
+
+
+def places(shape: Sequence[int], k: int) -> NDArray[np.int64]:
+    """The first ``k`` indices of the zigzag order of ``shape`` as places in row-major order: int64 array of shape (k,).
+
+    Not to be written to. Give the box of a prefix as ``shape`` to get the prefix's places in the box: the zigzag order
+    of a box is that of any larger shape, as far as the box goes.
+    """
+    _check(shape, k)
+    return _cached_places(tuple(shape), k) if k <= CACHED else _places(tuple(shape), k)
+
+
+def numbers(shape: Sequence[int]) -> NDArray[np.int64]:
+    """The number of every index in zigzag order, in row-major order of the indices: the inverse of :func:`places`."""
+    out = np.empty(element_count(shape), np.int64)
+    for block, found in _number_blocks(shape):
+        out.reshape(-1)[block] = found
+    return out
+
+
+def scattered(values: NDArray[np.floating], corner: Sequence[int]) -> NDArray[np.float64]:
+    """The box of a prefix: ``values`` in their places, zeros elsewhere, in float64.
+
+    Args:
+        values: array of shape (k,), in zigzag order.
+        corner: the box of the first ``k`` indices.
+    """
+    k, count = len(values), element_count(corner)
+    out = np.zeros(count)
+    if count > FILLED * k or k <= CACHED:
+        out[places(corner, k)] = values
+    else:
+        padded = np.append(np.asarray(values, np.float64), 0.0)
+        for block, found in _number_blocks(corner):
+            np.minimum(found, k, out=found)
+            out[block] = padded[found]
+    return out.reshape(corner)
+
+
+def working_memory(corner: Sequence[int], k: int) -> int:
+    """Bytes that :func:`scattered` takes at its peak, the box that it returns among them."""
+    count = element_count(corner)
+    if count > FILLED * k:
+        return 8 * (count + (3 * len(corner) + 2) * k)
+    later = element_count(corner[1:])
+    return 8 * (2 * count + 3 * later + 4 * (BLOCK + later if later < BLOCK else BLOCK))
+
+
+def _number_blocks(shape: Sequence[int]) -> Iterator[tuple[slice, NDArray[np.int64]]]:
+    """Blocks of row-major order, each with the numbers of its indices in zigzag order; small enough for the cache."""
+    if element_count(shape) == 0 or not shape:
+        yield slice(0, element_count(shape)), np.zeros(element_count(shape), np.int64)
+        return
+    # An index comes after those that have less on this axis and anything on the later ones, so far as sums allow it.
+    # `before[s]` is how many choices of the later axes have a sum of at most s, `sums` and `found` are of them.
+    sums, found, counts = (np.zeros(1, np.int64), np.zeros(1, np.int64), np.ones(1, np.int64))
+    for n in reversed(shape[1:]):
+        before = np.concatenate((np.cumsum(counts), np.full(n - 1, counts.sum())))
+        found = found - before[sums]
+        sums = (np.arange(n, dtype=np.int64)[:, None] + sums).reshape(-1)
+        found = (before[sums].reshape(n, -1) + found).reshape(-1)
+        counts = _exact(counts, n)
+    before = np.concatenate((np.cumsum(counts), np.full(shape[0] - 1, counts.sum())))
+    found = found - before[sums]
+    all_counts = _exact(counts, shape[0])
+    table = before + np.cumsum(all_counts) - all_counts
+    width = min(len(sums), BLOCK)
+    rows = max(1, BLOCK // len(sums))
+    for row in range(0, shape[0], rows):
+        index = np.arange(row, min(row + rows, shape[0]), dtype=np.int64)
+        for column in range(0, len(sums), width):
+            part = slice(column, min(column + width, len(sums)))
+            start = row * len(sums) + column
+            at = table[index[:, None] + sums[part]] + found[part]
+            yield slice(start, start + at.size), at.reshape(-1)
+
+
+def box(shape: Sequence[int], k: int) -> tuple[int, ...]:
+    """The smallest corner (r0, r1, …) that contains the first ``k`` indices; zeros if ``k`` is 0.
+
+    The cost does not depend on ``k``.
+    """
+    _check(shape, k)
+    return _box(tuple(min(n, k) for n in shape), k)
+
+
+def position(shape: Sequence[int], index: Sequence[int]) -> int:
+    """How many multi-indices of ``shape`` come before ``index`` in zigzag order."""
+    rest = sum(index)
+    before = _count(tuple(shape), rest - 1)
+    for axis, i in enumerate(index):
+        # The choices of the axes after this one that go with 0, 1, …, i − 1 here.
+        after = tuple(shape[axis + 1 :])
+        before += _count(after, rest) - _count(after, rest - i)
+        rest -= i
+    return before
+
+
+def element_count(shape: Sequence[int]) -> int:
+    """The product of the axis lengths, exactly."""
+    return math.prod(shape)
+
+
+def _check(shape: Sequence[int], k: int) -> None:
+    count = element_count(shape)
+    if not 0 <= k <= count:
+        raise ValueError(f"k = {k} is not within 0 … {count}, the element count of {tuple(shape)}")
+
+
+def _count(shape: tuple[int, ...], most: int) -> int:
+    """How many multi-indices of ``shape`` have a sum of at most ``most``, by inclusion and exclusion."""
+    rank = len(shape)
+
+    def of_axes(first: int, rest: int) -> int:
+        """With each of the axes from ``first`` on bounded or, with the other sign, beyond its bound."""
+        found = math.comb(rest + rank, rank)
+        for axis in range(first, rank):
+            if shape[axis] <= rest:
+                found -= of_axes(axis + 1, rest - shape[axis])
+        return found
+
+    return of_axes(0, most) if most >= 0 else 0
+
+
+@lru_cache(maxsize=4096)
+def _box(shape: tuple[int, ...], k: int) -> tuple[int, ...]:
+    if k == 0:
+        return (0,) * len(shape)
+    # The last index has the least sum up to which there are k indices.
+    high = 1
+    while _count(shape, high - 1) < k:
+        high *= 2
+    low = high // 2
+    while low < high - 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _count(shape, middle - 1) < k else (low, middle)
+    last = high - 1
+    rest = k - _count(shape, last - 1)
+    out = []
+    for axis, n in enumerate(shape):
+        # All of the sum on this axis comes last among the indices whose axes before are 0.
+        after = shape[axis:]
+        reached = n > last and _count(after, last) - _count(after, last - 1) <= rest
+        out.append(last + 1 if reached else min(n, last))
+    return tuple(max(r, 1) for r in out)
+
+
+@lru_cache(maxsize=64)
+def _cached_prefix(shape: tuple[int, ...], k: int) -> NDArray[np.int64]:
+    indices = _prefix(shape, k)
+    indices.flags.writeable = False
+    return indices
+
+
+@lru_cache(maxsize=64)
+def _cached_places(shape: tuple[int, ...], k: int) -> NDArray[np.int64]:
+    found = _places(shape, k)
+    found.flags.writeable = False
+    return found
+
+
+def _places(shape: tuple[int, ...], k: int) -> NDArray[np.int64]:
+    corner = box(shape, k)
+    if element_count(corner) > FILLED * k:
+        strides = [element_count(shape[axis + 1 :]) for axis in range(len(shape))]
+        return np.asarray(prefix(shape, k) @ np.array(strides, np.int64), np.int64)
+    order = numbers(corner)
+    inside = np.flatnonzero(order < k)
+    found = np.empty(k, np.int64)
+    found[order[inside]] = inside
+    return found if corner == shape else np.ravel_multi_index(np.unravel_index(found, corner), shape)
+
+
+def _exact(counts: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """How many choices sum to 0, 1, …, if there are ``counts`` of them without one more axis of length ``n``."""
+    sums = np.cumsum(np.concatenate((counts, np.zeros(n - 1, np.int64))))
+    sums[n:] -= sums[:-n].copy()
+    return sums
+
+
+def _prefix(shape: tuple[int, ...], k: int) -> NDArray[np.int64]:
+    out = np.zeros((k, len(shape)), np.int64)
+    axes = [axis for axis, n in enumerate(shape) if n > 1]
+    if k and axes:
+        out[:, axes] = _prefix_of_long([shape[axis] for axis in axes], k)
+    return out
+
+
+def _prefix_of_long(shape: list[int], k: int) -> NDArray[np.int64]:
+    """The prefix for k ≥ 1 and axes longer than 1, by ranges of sums that grow by an eighth.
+
+    A range is sorted as a whole by construction: it starts with its sums in order, and each axis splits every
+    partial index into all values that the axes after it can complete.
+    """
+    if len(shape) == 1:
+        return np.arange(k, dtype=np.int64)[:, None]
+    parts: list[NDArray[np.int64]] = []
+    found = total = 0
+    while found < k:
+        size = total // 8 + 1
+        part = _all_of_sums(shape, np.arange(total, total + size, dtype=np.int64))
+        parts.append(part[: k - found])
+        found += len(parts[-1])
+        total += size
+    return np.concatenate(parts)
+
+
+def _all_of_sums(shape: list[int], sums: NDArray[np.int64]) -> NDArray[np.int64]:
+    """All multi-indices whose sum is one of ``sums``, which are ascending."""
+    most = sum(shape) - len(shape)
+    rest = sums[sums <= most]
+    index = np.empty((len(rest), 0), np.int64)
+    tail = most
+    for n in shape:
+        tail -= n - 1
+        low = np.maximum(rest - tail, 0)
+        counts = np.minimum(rest, n - 1) - low + 1
+        starts = np.repeat(np.cumsum(counts) - counts, counts)
+        value = np.arange(len(starts), dtype=np.int64) - starts + np.repeat(low, counts)
+        index = np.column_stack((np.repeat(index, counts, axis=0), value))
+        rest = np.repeat(rest, counts) - value
+    return index

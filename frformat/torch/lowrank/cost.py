@@ -1,0 +1,210 @@
+"""What running a layer takes, rebuilt or on some of its factors: counts, and an estimate of the time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from torch import nn
+
+from frformat.torch.lowrank.factors import Factors, Modes
+
+THIN: Final = 16
+"""An operation on fewer channels takes about as long as on so many."""
+
+BYTE: Final = 4
+CALL: Final = 250_000
+"""Multiply-adds that a core does while it moves a byte, and while an operation is called (a few microseconds)."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What inference takes.
+
+    Attributes:
+        numbers: how many parameters are used: coefficients, and what is not regularized.
+        multiply_adds: of matrix products and convolutions, those of rebuilding weights and of making cores included.
+        bytes_moved: weights and values, each read or written once by each operation.
+        weight_bytes: of the parameters and tables that are resident between runs.
+        peak_bytes: most bytes of tensors that are in use at once: the resident ones, activations, and weights where
+            they are rebuilt; not what an operator takes for itself.
+    """
+
+    numbers: int
+    multiply_adds: int
+    bytes_moved: int
+    weight_bytes: int
+    peak_bytes: int
+
+    @classmethod
+    def of_layers(cls, costs: Iterable[Cost]) -> Cost:
+        """What several layers take, one after the other."""
+        costs = list(costs)
+        return cls(
+            sum(cost.numbers for cost in costs),
+            sum(cost.multiply_adds for cost in costs),
+            sum(cost.bytes_moved for cost in costs),
+            sum(cost.weight_bytes for cost in costs),
+            max((cost.peak_bytes for cost in costs), default=0),
+        )
+
+    @classmethod
+    def of_runs(cls, costs: Sequence[Cost]) -> Cost:
+        """What several runs of one layer take, one after the other; at least one."""
+        whole = cls.of_layers(costs)
+        return cls(costs[0].numbers, whole.multiply_adds, whole.bytes_moved, costs[0].weight_bytes, whole.peak_bytes)
+
+
+class Estimate(NamedTuple):
+    """What a layer takes.
+
+    Attributes:
+        cost: counts.
+        effort: how long it takes, in multiply-adds of a large matrix product.
+    """
+
+    cost: Cost
+    effort: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """One call of a layer in the example.
+
+    Attributes:
+        before: shape of the input.
+        after: shape of the output.
+    """
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What fusion makes of the values around a layer: thin ones never exist whole outside of a processor's cache.
+
+    Attributes:
+        thin_inputs: whether its inputs are.
+        thin_outputs: whether its outputs are.
+    """
+
+    thin_inputs: bool = False
+    thin_outputs: bool = False
+
+
+class Product(NamedTuple):
+    """Every pixel's channels times a matrix, or times one matrix for each place of a kernel.
+
+    Attributes:
+        pixels: at how many.
+        entering: channels of each group.
+        leaving: channels of each group.
+        groups: of channels, each with a matrix of its own.
+        taps: places of the kernel.
+        before: pixels of the input; None for as many.
+        after: pixels of the output; None for as many.
+    """
+
+    pixels: int
+    entering: int
+    leaving: int
+    groups: int = 1
+    taps: int = 1
+    before: int | None = None
+    after: int | None = None
+
+    @property
+    def multiply_adds(self) -> int:
+        """Counted exactly."""
+        return self.pixels * self.entering * self.leaving * self.groups * self.taps
+
+    @property
+    def work(self) -> int:
+        """Multiply-adds of a large product that takes as long."""
+        return self.pixels * max(self.entering, THIN) * max(self.leaving, THIN) * self.groups * self.taps
+
+    @property
+    def read(self) -> int:
+        """Elements of the input."""
+        return (self.pixels if self.before is None else self.before) * self.groups * self.entering
+
+    @property
+    def written(self) -> int:
+        """Elements of the output."""
+        return (self.pixels if self.after is None else self.after) * self.groups * self.leaving
+
+
+def products(layer: nn.Module, factors: Factors | None, modes: Modes, before: int, after: int) -> list[Product]:
+    """What a layer multiplies in one run: the basis of each mode that stays a factor, and the core between them.
+
+    Args:
+        layer: the plain layer, a linear one or a convolution.
+        factors: of its weight; None only without ``modes``.
+        modes: which bases stay factors; none for the layer with its rebuilt weight.
+        before: pixels of the input, those of all samples.
+        after: pixels of the output.
+    """
+    inputs, outputs, groups, taps = _extents(layer)
+    entering, leaving = inputs // groups, outputs // groups
+    into = factors.rank("into") if factors is not None and "into" in modes else entering
+    outward = factors.rank("out") if factors is not None and "out" in modes else leaving
+    inner = before if getattr(layer, "transposed", False) else after
+    found = [Product(inner, into, outward, groups, taps, before, after)]
+    if "into" in modes:
+        found.insert(0, Product(before, entering, into, groups))
+    if "out" in modes:
+        found.append(Product(after, outward, leaving, groups))
+    return found
+
+
+def estimate(
+    layer: nn.Module, factors: Factors | None, modes: Modes | None, run: Run, around: Surroundings, itemsize: int
+) -> Estimate:
+    """What one run takes.
+
+    Args:
+        layer: the plain layer.
+        factors: of its weight; None only with ``modes`` None.
+        modes: which bases are factors; None for the layer with its rebuilt weight.
+        run: its input and output.
+        around: whether these are thin.
+        itemsize: bytes of an element.
+    """
+    inputs, outputs, groups, taps = _extents(layer)
+    before, after = math.prod(run.before) // max(inputs, 1), math.prod(run.after) // max(outputs, 1)
+    steps = products(layer, factors, modes or (), before, after)
+    if modes is None or factors is None:
+        numbers = resident = weights = inputs * outputs // groups * taps
+        building, calls = 0, len(steps)
+    else:
+        core = next(step for step in steps if step.before is not None)
+        numbers, resident = factors.kept, factors.resident(modes)
+        weights = core.entering * core.leaving * taps * groups + sum(map(factors.elements, modes))
+        building, calls = factors.building(modes), len(steps) + 2 + len(factors.box)
+    first, last = steps[0], steps[-1]
+    unread = first.read if around.thin_inputs and first.taps == 1 else 0
+    unwritten = last.written if around.thin_outputs and "out" in (modes or ()) else 0
+    moved = weights + sum(step.read + step.written for step in steps) - unread - unwritten
+    most = max(
+        step.read + step.written - (unread if step is first else 0) - (unwritten if step is last else 0)
+        for step in steps
+    )
+    cost = Cost(
+        numbers,
+        building + sum(step.multiply_adds for step in steps),
+        moved * itemsize,
+        resident * itemsize,
+        (most + resident) * itemsize,
+    )
+    work = building + sum(step.work for step in steps)
+    return Estimate(cost, work + BYTE * cost.bytes_moved + CALL * calls)
+
+
+def _extents(layer: Any) -> tuple[int, int, int, int]:
+    """Channels that enter and that leave, groups, and places of the kernel."""
+    if isinstance(layer, nn.Linear):
+        return layer.in_features, layer.out_features, 1, 1
+    return layer.in_channels, layer.out_channels, layer.groups, math.prod(layer.kernel_size)

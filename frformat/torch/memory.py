@@ -1,0 +1,112 @@
+"""Writing to tensors that share memory with others, or with themselves; putting others in their place."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Write(NamedTuple):
+    """A tensor that is to be written to.
+
+    Attributes:
+        name: for errors.
+        tensor: where to.
+        value: reads what.
+    """
+
+    name: str
+    tensor: Tensor
+    value: Callable[[], Tensor]
+
+
+def write(tensor: Tensor, value: Tensor) -> None:
+    """Give a tensor, of any layout and strides, the elements of a dense one of its shape; it keeps dtype and device."""
+    if tensor.layout == torch.strided:
+        _once(tensor, tensor).copy_(_once(value, tensor))
+        return
+    other, trained = _sparse_like(value.to(tensor.device, tensor.dtype), tensor), tensor.requires_grad
+    tensor.requires_grad_(False).resize_as_sparse_(other).copy_(other).requires_grad_(trained)
+
+
+def conflicts(writes: Iterable[Write]) -> list[str]:
+    """Why tensors cannot all get their values, one line each: some share memory, and the values differ there.
+
+    Nothing is changed, and values are read only of such tensors.
+    """
+    by_storage: dict[int, list[Write]] = defaultdict(list)
+    for each in writes:
+        tensor = each.tensor
+        if tensor.layout == torch.strided and tensor.device.type != "meta" and tensor.numel():
+            by_storage[tensor.untyped_storage().data_ptr()].append(each)
+    faults = []
+    for group in by_storage.values():
+        if _overlap([each.tensor for each in group]):
+            faults += _contradictions(group)
+    return faults
+
+
+def replace(model: nn.Module, others: Mapping[int, Tensor]) -> None:
+    """Put other tensors in the places of parameters and buffers, given by their ids; tied ones stay tied."""
+    for module in list(model.modules()):
+        for name, own in [*module._parameters.items(), *module._buffers.items()]:
+            if own is not None and id(own) in others:
+                setattr(module, name, others[id(own)])
+
+
+def _once(tensor: Tensor, like: Tensor) -> Tensor:
+    """The part of a tensor of which another, expanded one has all elements, each once."""
+    for axis, stride in enumerate(like.stride()):
+        if stride == 0 and like.shape[axis] > 1:
+            tensor = tensor.narrow(axis, 0, 1)
+    return tensor
+
+
+def _sparse_like(value: Tensor, like: Tensor) -> Tensor:
+    """A dense tensor in the layout of a sparse one."""
+    if like.layout == torch.sparse_coo:
+        return value.to_sparse(like.sparse_dim())
+    block = like.values().shape[1:3] if like.layout in (torch.sparse_bsr, torch.sparse_bsc) else None
+    return value.to_sparse(layout=like.layout, blocksize=block, dense_dim=like.dense_dim() or None)
+
+
+def _overlap(tensors: Sequence[Tensor]) -> bool:
+    """Whether tensors of one storage may share memory, or one of them with itself."""
+    if any(torch._debug_has_internal_overlap(tensor) for tensor in tensors):
+        return True
+    spans = sorted(map(_span, tensors))
+    return any(start < end for (_, end), (start, _) in pairwise(spans))
+
+
+def _span(tensor: Tensor) -> tuple[int, int]:
+    """First byte in the storage, and the one after the last."""
+    start = int(tensor.storage_offset())
+    last = start + sum(int((n - 1) * stride) for n, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return start * tensor.element_size(), (last + 1) * tensor.element_size()
+
+
+def _contradictions(group: Sequence[Write]) -> list[str]:
+    """Try on a copy of the storage."""
+    copy = group[0].tensor.untyped_storage().clone()  # type: ignore[no-untyped-call]
+    views = []
+    for name, tensor, value in group:
+        view = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+        view.set_(copy, tensor.storage_offset(), tensor.shape, tensor.stride())
+        try:
+            write(view, value())
+        except RuntimeError:
+            return [f"{name}: elements share memory in the model, so that it cannot be written to"]
+        views.append(view)
+    wrong = [each.name for each, view in zip(group, views, strict=True) if not _same(view, each.value())]
+    shared = "shares memory in the model" if len(group) == 1 else "share memory in the model"
+    return [f"{', '.join(wrong)}: {shared}, but the file has values that differ there"] if wrong else []
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    other = other.to(one.device, one.dtype)
+    return bool(((one == other) | (one.isnan() & other.isnan())).all())

@@ -1,0 +1,63 @@
+"""All or nothing: a model that was changed half way is as it was before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
+
+from frformat.torch.regularization.parametrization import replace_data
+
+
+@contextmanager
+def undone_on_error(modules: Iterable[nn.Module], parameters: Iterable[Tensor]) -> Iterator[None]:
+    """Whatever is raised, leave modules with their classes and tensors, and parameters with their data and gradients.
+
+    Old data stays in memory until the end.
+
+    Args:
+        modules: those whose parameters are exchanged or parametrized.
+        parameters: those that get other data.
+    """
+    known = [_Module(module) for module in modules]
+    data = [(parameter, parameter.data, parameter.grad) for parameter in parameters]
+    try:
+        yield
+    except BaseException:
+        for each in known:
+            each.restore()
+        for parameter, tensor, gradient in data:
+            parameter.grad = None
+            replace_data(parameter, tensor)
+            parameter.grad = gradient
+        raise
+
+
+class _Module:
+    """What a module consists of."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module, self.kind = module, type(module)
+        # Only a parametrized module has a class of its own.
+        self.methods = dict(vars(self.kind)) if is_parametrized(module) else None
+        holders = [module, *([module.parametrizations] if is_parametrized(module) else [])]
+        tables = [table for each in holders for table in _tables(each)]  # type: ignore[arg-type]
+        self.tables = [(table, dict(table)) for table in tables]
+
+    def restore(self) -> None:
+        self.module.__class__ = self.kind
+        for table, before in self.tables:
+            table.clear()
+            table.update(before)
+        if self.methods is not None:
+            for name in vars(self.kind).keys() - self.methods.keys():
+                delattr(self.kind, name)
+            if "forward" in self.methods:
+                self.kind.forward = self.methods["forward"]
+
+
+def _tables(module: nn.Module) -> tuple[dict[str, Any], ...]:
+    return module._parameters, module._buffers, module._modules

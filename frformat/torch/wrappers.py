@@ -1,0 +1,72 @@
+"""Models inside wrappers, such as those of data parallelism and torch.compile: names as the plain model has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from torch import nn
+
+from frformat.checkpoints.wrappers import AMBIGUOUS, MARKERS
+
+KINDS: Final = (
+    "DataParallel",
+    "DistributedDataParallel",
+    "AveragedModel",
+    "DeepSpeedEngine",
+    "ModelEma",
+    "ModelEmaV2",
+    "ModelEmaV3",
+)
+"""Classes, by name, that keep the model as ``module``; a model's own ``module`` is a part like any other."""
+
+
+def plain_names(model: nn.Module, names: Iterable[str]) -> dict[str, str]:
+    """The names that a model's tensors have without the wrappers that are in it, wherever they are.
+
+    Args:
+        model: the wrapped model.
+        names: of tensors in its state dict.
+
+    Returns:
+        The plain name of each; what is the wrapper's own, such as the counter of an averaged model, has none.
+    """
+    found = {name: _plain_name(model, name) for name in names}
+    return {name: plain for name, plain in found.items() if plain is not None}
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model inside all wrappers that are around it."""
+    while (inner := _inner(model)) is not None:
+        model = getattr(model, inner)
+    return model
+
+
+def averages(model: nn.Module) -> list[nn.Module]:
+    """The averaged models in a model: wrappers that count what they are the mean of."""
+    return [module for module in model.modules() if _inner(module) and "n_averaged" in module._buffers]
+
+
+def _inner(module: nn.Module) -> str | None:
+    """The attribute in which a wrapper keeps the model; None if the module is no wrapper."""
+    marked = next((name for name in MARKERS if isinstance(module._modules.get(name), nn.Module)), None)
+    if marked is None and any(kind.__name__ in KINDS for kind in type(module).__mro__):
+        return AMBIGUOUS if isinstance(module._modules.get(AMBIGUOUS), nn.Module) else None
+    return marked
+
+
+def _plain_name(model: nn.Module, name: str) -> str | None:
+    plain: list[str] = []
+    parts = name.split(".")
+    module: nn.Module | None = model
+    while parts and module is not None:
+        inner, part = _inner(module), parts[0]
+        if inner is None:
+            module = module._modules.get(parts.pop(0))
+            plain.append(part)
+        elif part in module._parameters or part in module._buffers:
+            return None
+        else:  # some wrappers take themselves out of the state dict
+            module = module._modules[inner]
+            parts = parts[1:] if part == inner else parts
+    return ".".join([*plain, *parts])

@@ -1,0 +1,94 @@
+"""MNIST in its original form: gzipped IDX files, http://yann.lecun.com/exdb/mnist/ (also Fashion-MNIST and others)."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import struct
+from pathlib import Path
+from typing import Final, Literal
+
+import torch
+from torch import Tensor
+from torch.utils.data import TensorDataset
+
+from frformat.checkpoints.reading import said
+from frformat.train.data.errors import DataError
+from frformat.train.data.locate import locate
+
+ORIGIN: Final = (
+    "Put the four original .gz files there, for example from https://ossci-datasets.s3.amazonaws.com/mnist/."
+)
+FILES: Final = {"train": "train", "test": "t10k"}
+PIXELS: Final = (28, 28)
+CLASSES: Final = 10
+
+UNSIGNED_BYTE: Final = 8
+"""The third byte of an IDX file of bytes; the first two are 0, the fourth is the number of axes."""
+
+EXPANSION: Final = 1032
+"""No deflate stream becomes more than so many times longer, https://zlib.net/zlib_tech.html."""
+
+
+def load_mnist(split: Literal["train", "test"], folder: str | os.PathLike[str] | None = None) -> TensorDataset:
+    """The 60,000 images for training or the 10,000 for tests.
+
+    Args:
+        split: which.
+        folder: the folder that holds ``mnist/``, see :func:`frformat.train.data.locate.locate`.
+
+    Returns:
+        Images, uint8 (n, 1, 28, 28), and labels, int64 (n,).
+
+    Raises:
+        MissingDataError: a file is not there.
+        DataError: a file is damaged.
+    """
+    names = [f"{FILES[split]}-images-idx3-ubyte.gz", f"{FILES[split]}-labels-idx1-ubyte.gz"]
+    found = locate("mnist", names, origin=ORIGIN, folder=folder)
+    images, labels = _read(found / names[0], PIXELS), _read(found / names[1], ())
+    if len(images) != len(labels):
+        raise DataError(f"{found / names[0]} has {len(images)} images, but {names[1]} has {len(labels)} labels")
+    if labels.max() >= CLASSES:
+        raise DataError(f"{found / names[1]}: label {int(labels.max())} is none of the {CLASSES} digits")
+    return TensorDataset(images[:, None], labels.to(torch.int64))
+
+
+def _read(path: Path, item: tuple[int, ...]) -> Tensor:
+    """All items of a file, uint8 (n, …); ``item`` is the shape that each must have."""
+    try:
+        with gzip.open(path) as stream:
+            shape = _shape(path, stream, 1 + len(item))
+            if shape[0] == 0 or shape[1:] != item:
+                raise DataError(f"{path}: its header says {shape}, but items of shape {item} are needed")
+            size, limit = math.prod(shape), EXPANSION * path.stat().st_size
+            if size > limit:
+                raise DataError(
+                    f"{path}: its header says {size} bytes, but at most {limit} can be in a file this short"
+                )
+            data = stream.read(size)
+            if len(data) < size:
+                raise DataError(f"{path}: it ends after {len(data)} of the {size} bytes that its header says")
+            if stream.read(1):
+                raise DataError(f"{path}: it goes on after the {size} bytes that its header says")
+    except DataError:
+        raise
+    except Exception as error:  # whatever gzip raises for a damaged file
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise DataError(f"{path}: not a whole gzip file: {said(error)}") from error
+    return torch.frombuffer(bytearray(data), dtype=torch.uint8).view(shape)
+
+
+def _shape(path: Path, stream: gzip.GzipFile, axes: int) -> tuple[int, ...]:
+    """Read the header: the magic number, then the length of each axis, big-endian."""
+    header = stream.read(4 + 4 * axes)
+    magic = bytes([0, 0, UNSIGNED_BYTE, axes])
+    if header[:4] != magic:
+        raise DataError(
+            f"{path}: it starts with {header[:4].hex()}, not with {magic.hex()} as IDX files of its kind do"
+        )
+    if len(header) < 4 + 4 * axes:
+        raise DataError(f"{path}: its header ends after {len(header)} of {4 + 4 * axes} bytes")
+    return struct.unpack(f">{axes}I", header[4:])

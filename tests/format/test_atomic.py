@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from frformat.format.atomic import replacing
+
+
+def test_a_file_appears_whole(tmp_path: Path):
+    target = tmp_path / "file"
+    with replacing(target) as file:
+        file.write(b"new")
+        assert not target.exists()
+    assert target.read_bytes() == b"new"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_or_not_at_all(tmp_path: Path):
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+
+    def fail() -> None:
+        with replacing(target) as file:
+            file.write(b"new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert target.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_permissions_are_those_of_the_old_file_or_of_any_new_one(tmp_path: Path):
+    target = tmp_path / "file"
+    old = os.umask(0o027)
+    try:
+        with replacing(target):
+            pass
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+    target.chmod(0o604)
+    with replacing(target):
+        pass
+    assert stat.S_IMODE(target.stat().st_mode) == 0o604
+
+
+def test_links_are_followed(tmp_path: Path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder" / "file")
+    with replacing(tmp_path / "link") as file:
+        file.write(b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "folder" / "file").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("path", [".", "/dev/null"])
+def test_folders_and_devices_are_not_replaced(path: str):
+    with pytest.raises(OSError, match="exists and is not a file"), replacing(path):
+        pass
+
+
+def test_the_folder_must_exist(tmp_path: Path):
+    with pytest.raises(FileNotFoundError), replacing(tmp_path / "nowhere" / "file"):
+        pass
+
+
+def test_paths_can_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    with replacing("file") as file:
+        file.write(b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"

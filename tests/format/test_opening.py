@@ -1,0 +1,103 @@
+"""What opening may cost: memory within the budget, and limits that hold exactly."""
+
+from __future__ import annotations
+
+import tracemalloc
+import zlib
+from dataclasses import replace
+
+import msgpack
+import numpy as np
+import pytest
+
+import frformat
+from frformat import CodedTensor, FrzError
+from frformat.format import container, limits, packing, parser
+from frformat.format.directory import Corners, Directory, Group
+
+ONE = np.ones(1, np.int64)
+
+
+def group(names: list[str], **fields: object) -> Group:
+    """Bytes of one element each."""
+    return replace(Group("u8", [(1,)] * len(names), "none", ONE * len(names), names), **fields)
+
+
+HOSTILE = {
+    "names": Directory([group([f"{i:x}".rjust(900, "x") for i in range(3000)])]),
+    "short names": Directory([group([f"{i}" for i in range(60_000)])]),
+    "groups": Directory([group([f"{i}"]) for i in range(9000)]),
+    "shapes": Directory([group([f"{i}" for i in range(9000)], shapes=[(1,) * 8] * 9000)]),
+    "views": Directory([group([f"{i}" for i in range(9000)], views=[(1,) * 8] * 9000)]),
+    "kept": Directory(
+        [group([f"{i}" for i in range(3000)], kept=np.ones((256, 3000), np.int64), sizes=np.array([3000] + [0] * 255))],
+        tiers=256,
+    ),
+    "corners": Directory(
+        [
+            group(
+                [f"{i}" for i in range(1000)],
+                corners=Corners.of([[(1,)] * 1000] * 256),
+                sizes=np.array([1000] + [0] * 255),
+            )
+        ],
+        tiers=256,
+    ),
+    "aliases": Directory([group(["a"])], aliases={f"{i}": "a" for i in range(30_000)}),
+    "metadata": Directory([], metadata={f"{i}": "" for i in range(30_000)}),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_memory_is_counted_before_it_is_taken(name: str) -> None:
+    head = container.head(HOSTILE[name])
+    segments = b"".join(
+        bytes(int(size)) + zlib.crc32(bytes(int(size))).to_bytes(4, "little")
+        for tier in range(HOSTILE[name].tiers)
+        for each in HOSTILE[name].groups
+        for size in each.sizes[tier : tier + 1]
+        if size
+    )
+    data = head + segments
+    tracemalloc.start()
+    with frformat.open(data) as file:
+        kept, peak = tracemalloc.get_traced_memory()
+        assert len(file) == sum(each.tensors for each in HOSTILE[name].groups) + len(HOSTILE[name].aliases)
+    tracemalloc.stop()
+    with frformat.open(data, memory_budget=3 * peak + (1 << 20)):
+        pass
+    with pytest.raises(FrzError, match="BUDGET"):
+        frformat.open(data, memory_budget=kept * 3 // 4)
+
+
+class TestLimits:
+    def test_names_together(self) -> None:
+        names = [f"{i:05}".rjust(1024, "n") for i in range((1 << 16) - 1)] + ["x" * 1023]
+        directory = Directory([Group("u8", [(1,)] * len(names), "none", ONE * len(names), names)])
+        packed = packing.pack(directory)
+        assert len(parser.parse(packed).groups[0].names) == 1 << 16
+        with_alias = packing.pack(replace(directory, aliases={"y": names[0]}))
+        parser.parse(with_alias)  # exactly 2^26 bytes
+        with pytest.raises(FrzError, match="LIMIT: names of more than 67108864 bytes together"):
+            parser.parse(packing.pack(replace(directory, aliases={"yz": names[0]})))
+
+    def test_tensors_together(self) -> None:
+        half = limits.TENSORS // 2
+        factors: dict[int, object] = {0: 11, 2: [[0, 0]] * half, 13: 0, 14: [0]}
+        document = {2: [factors, factors]}
+        assert sum(each.tensors for each in parser.parse(msgpack.packb(document)).groups) == limits.TENSORS
+        document[2].append({**factors, 2: [[0, 0]]})
+        with pytest.raises(FrzError, match="LIMIT: more than 1048576 tensors"):
+            parser.parse(msgpack.packb(document))
+
+    def test_directory_bytes(self) -> None:
+        text = np.random.default_rng(0).integers(32, 127, limits.DIRECTORY_BYTES, np.uint8).tobytes().decode()
+        with pytest.raises(frformat.EncodeError, match="a directory of 67108"):
+            frformat.save({}, metadata={"m": text})
+
+    def test_values_for_stored_bytes(self) -> None:
+        # 2^12 values for each byte and 16 more; what would be beyond is not coded adaptively.
+        count = limits.coded_values(40)
+        tensor = CodedTensor(np.zeros(count, np.int32), (count,), "f32", step=0)
+        with frformat.open(frformat.save({"x": tensor})) as file:
+            assert not file["x"].any()

@@ -1,0 +1,95 @@
+"""What the README says works for those who install it: ``python -m tests.installed``.
+
+The wheel and the source distribution are built and each is installed into an environment of its own, where the
+commands of the README run as they are written, away from the checkout. ``--short`` installs the wheel only, and takes
+its dependencies from the environment that runs this: it fetches no more than what builds the package.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import venv
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+
+DIFFER: Final = "exit code 1"
+"""In the README's remark on a command that ends with 1."""
+
+
+def main(arguments: list[str]) -> int:
+    """Check everything; the first command that fails ends it."""
+    short = arguments == ["--short"]
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        built = _build(place / "dist", ["--wheel"] if short else ["--wheel", "--sdist"])
+        for archive in built:
+            home = place / archive.name.partition("-")[2]
+            _install(home / "venv", archive, short)
+            _readme(home)
+    return 0
+
+
+def commands() -> list[tuple[list[str], int]]:
+    """The README's ``frformat`` commands, as words, each with the exit code that it should have."""
+    found = []
+    for line in (ROOT / "README.md").read_text("utf-8").splitlines():
+        shown = re.fullmatch(r"    (frformat .*?)(?:\s+# (.*))?", line)
+        if shown:
+            found.append((shown[1].split(), int(DIFFER in (shown[2] or ""))))
+    return found
+
+
+def _build(folder: Path, kinds: list[str]) -> list[Path]:
+    """Build distributions in an isolated environment, as an installer does."""
+    builder = folder.with_name("builder")
+    python = _environment(builder)
+    _run([python, "-m", "pip", "install", "--quiet", "build"])
+    _run([python, "-m", "build", "--quiet", *kinds, "--outdir", folder, ROOT])
+    return sorted(folder.iterdir(), key=lambda path: path.suffix != ".whl")
+
+
+def _environment(folder: Path) -> Path:
+    venv.create(folder, with_pip=True)
+    return folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+
+
+def _install(folder: Path, archive: Path, short: bool) -> None:
+    python = _environment(folder)
+    if short:
+        _run([python, "-m", "pip", "install", "--quiet", "--no-deps", archive])
+        [packages] = folder.glob("[Ll]ib/**/site-packages")
+        # Behind its own packages, so that the frformat of the checkout, if it is installed there, does not count.
+        (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    else:
+        constraints = ROOT / "constraints.txt"
+        _run([python, "-m", "pip", "install", "--constraint", constraints, f"{archive}[train,plot]"])
+
+
+def _readme(home: Path) -> None:
+    """Run the README's commands where nothing of the checkout is but what they name."""
+    shutil.copytree(ROOT / "examples", home / "examples")
+    programs = home / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    environment["PATH"] = f"{programs}{os.pathsep}{environment['PATH']}"
+    _run([programs / "python", "-c", "import frformat; assert 'venv' in frformat.__file__, frformat.__file__"], home)
+    for words, code in commands():
+        _run([programs / words[0], *words[1:]], home, environment, code)
+
+
+def _run(command: list[str | Path], home: Path = ROOT, env: dict[str, str] | None = None, code: int = 0) -> None:
+    print("$", *command, flush=True)
+    done = subprocess.run(list(map(str, command)), cwd=home, env=env, check=False)
+    if done.returncode != code:
+        sys.exit(f"ended with {done.returncode}, not {code}: {' '.join(map(str, command))}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

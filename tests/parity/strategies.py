@@ -1,0 +1,33 @@
+"""Reports of made-up phones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from frformat.parity.report import FORMAT, VERSION, checksum
+from frformat.parity.writing import describe
+
+
+def document(outputs: dict[str, np.ndarray], inputs: dict[str, np.ndarray], **more: Any) -> dict[str, Any]:
+    """A whole report with the elements of all outputs in it."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "device": {"model": "Pixel <b>", "api_level": 34},
+        "runtime": {"name": "pytorch_android_lite", "version": "1.12.2", "threads": 4},
+        "model": {"skeleton": {"file": "m.ptl", "bytes": 3, "crc32": "00000000"}},
+        "load": {"total": 12.5},
+        "memory": {"peak": 5 << 20},
+        "inputs": [
+            {
+                "name": name,
+                "shape": list(inputs[name].shape),
+                "crc32": checksum(inputs[name]),
+                "ms": [3.0, 1.0, 2.0],
+                "output": describe(values, embed=True),
+            }
+            for name, values in outputs.items()
+        ],
+    } | more

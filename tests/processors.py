@@ -1,0 +1,62 @@
+"""The tests of what is computed, as other processors would run them: ``python -m tests.processors``.
+
+The libraries choose their code by what the processor can do, and let environment variables limit that. Every variant
+that this processor can play runs in a process of its own; arguments go to pytest.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from typing import Final
+
+VARIANTS: Final = {
+    "no vector instructions": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
+        "OPENBLAS_CORETYPE": "Prescott",
+    },
+    "AVX2": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "OPENBLAS_CORETYPE": "Haswell",
+    },
+    "AMD": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_CBWR": "COMPATIBLE",  # one order of sums for all makers
+        "OPENBLAS_CORETYPE": "Zen",
+    },
+    "AVX-512": {
+        "ATEN_CPU_CAPABILITY": "avx512",
+        "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX512",
+        "OPENBLAS_CORETYPE": "SkylakeX",
+    },
+}
+"""Environments that make PyTorch's kernels, oneDNN, MKL and NumPy's OpenBLAS take other code."""
+
+COMPUTED: Final = ("tests/spectral", "tests/encoding", "tests/torch", "tests/runtimes", "tests/train")
+
+
+def main(arguments: list[str]) -> int:
+    """Run all variants; the exit code is that of the first that fails."""
+    failed = {}
+    for name, environment in VARIANTS.items():
+        print(f"as on a processor with {name}" if name != "AMD" else "as on a processor of AMD", flush=True)
+        command = [sys.executable, "-m", "pytest", *(arguments or COMPUTED)]
+        with tempfile.TemporaryDirectory() as compiled:  # what torch.compile wrote for another processor is of no use
+            given = os.environ | environment | {"TORCHINDUCTOR_CACHE_DIR": compiled}
+            code = subprocess.run(command, env=given, check=False).returncode
+        if code:
+            failed[name] = code
+    print("failed: " + ", ".join(failed) if failed else "all passed")
+    return next(iter(failed.values()), 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

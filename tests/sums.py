@@ -1,0 +1,107 @@
+"""How far results may be apart that differ in nothing but the order of their sums.
+
+Libraries add in an order that depends on their version, the processor and how memory is aligned. A tolerance that was
+tried on one machine therefore holds on that machine; those here follow from the sums themselves. A sum of n terms is
+off by at most about √n units in the last place of the sum of their magnitudes (Higham and Mary, 2019: the worst case,
+n units, needs all rounding errors to have one sign).
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map
+
+from frformat.torch import unregularize
+
+SURE: Final = 4.0
+"""How many times √n units are allowed for."""
+
+DRAWS: Final = 3
+"""How often a network is disturbed."""
+
+aten = torch.ops.aten
+
+TERMS: Final[dict[Any, Any]] = {
+    aten.mm.default: lambda a, b: a.shape[-1],
+    aten.bmm.default: lambda a, b: a.shape[-1],
+    aten.addmm.default: lambda c, a, b: a.shape[-1] + 1,
+    aten.convolution.default: lambda x, w, *rest: w.numel() // (w.shape[1] if rest[4] else w.shape[0]) + 1,
+}
+"""Operators that sum products, each with how many terms a sum has, given the arguments."""
+
+
+def slack(terms: int, magnitude: float, dtype: torch.dtype = torch.float32) -> float:
+    """How far two sums of the same numbers may be apart.
+
+    Args:
+        terms: how many numbers are added.
+        magnitude: the sum of their magnitudes, or more.
+        dtype: in what they are added.
+    """
+    return SURE * math.sqrt(terms) * torch.finfo(dtype).eps * magnitude
+
+
+def same_sums(found: Tensor, expected: Tensor, terms: int) -> None:
+    """Same shape and type, and no element further apart than sums of so many terms may be.
+
+    The magnitudes of n terms of either sign come to about √n times the largest sum.
+    """
+    largest = float(expected.detach().abs().max()) if expected.numel() else 0.0
+    assert_same(found, expected, slack(terms, math.sqrt(terms) * largest, expected.dtype))
+
+
+def network_slack(model: nn.Module, *inputs: Tensor, dtype: torch.dtype = torch.float32) -> float:
+    """How far outputs of a network may be apart that was computed in ``dtype`` in two ways.
+
+    The network runs in float64, where the result of each operator is disturbed by as much as rounding may change it;
+    what that does to the outputs, times a safety factor of two, is the slack. Sums without cancellation and networks
+    that forgive errors get little of it, deep and sensitive ones more.
+    """
+    exact = unregularize(copy.deepcopy(model)).double().eval()
+    doubles = [x.double() if x.is_floating_point() else x for x in inputs]
+    with torch.no_grad(), torch.random.fork_rng():
+        torch.manual_seed(0)
+        expected = exact(*doubles)
+        apart = 0.0
+        for _ in range(DRAWS):
+            with _Disturbed(torch.finfo(dtype).eps):
+                found = exact(*doubles)
+            apart = max(apart, float((found - expected).abs().max()))
+    return 2 * apart
+
+
+def assert_same(found: Tensor, expected: Tensor, within: float) -> None:
+    """Same shape and type, and no element further apart than ``within``."""
+    torch.testing.assert_close(found, expected, rtol=0, atol=within)
+
+
+class _Disturbed(TorchDispatchMode):
+    """Adds noise to what operators return, as large as the rounding errors of their sums in another precision."""
+
+    def __init__(self, eps: float) -> None:
+        super().__init__()
+        self._eps = eps
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = function(*args, **(kwargs or {}))
+        if function in TERMS:
+            magnitude = function(*tree_map(_magnitude, args), **(kwargs or {}))
+            terms = TERMS[function](*args)
+        elif isinstance(out, Tensor) and not any(r.alias_info for r in function._schema.returns):
+            given = max((arg.numel() for arg in args if isinstance(arg, Tensor)), default=1)
+            magnitude, terms = out.abs(), max(1, given // max(out.numel(), 1))
+        else:
+            return out
+        if isinstance(out, Tensor) and out.is_floating_point():
+            out += (2 * torch.rand_like(out) - 1) * magnitude * (SURE * math.sqrt(terms) * self._eps)
+        return out
+
+
+def _magnitude(arg: Any) -> Any:
+    return arg.abs() if isinstance(arg, Tensor) else arg

@@ -1,0 +1,165 @@
+"""Networks of everyday life: regularized parts within regularized parts, weights that several use, other libraries."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from frformat import EncodeError
+from frformat.torch import (
+    MismatchError,
+    factorize,
+    factorize_tiers,
+    load_model,
+    regularize,
+    save_model,
+    summary,
+    unregularize,
+)
+from frformat.torch.factorization import Factored, portable
+from frformat.torch.regularization import make_tiers
+
+
+class Block(nn.Module):
+    """Has a regularized parameter of its own, and a regularized part."""
+
+    def __init__(self, depth: int = 1) -> None:
+        super().__init__()
+        self.mix = nn.Parameter(torch.randn(64, 64) / 8)
+        self.fc = nn.Linear(64, 64)
+        self.inner = Block(depth - 1) if depth else None
+
+    def forward(self, x):
+        x = F.relu(self.fc(x @ self.mix))
+        return x if self.inner is None else self.inner(x)
+
+
+class Shared(nn.Module):
+    """The weight of one layer is used by another, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = nn.Linear(64, 64)
+        self.two = nn.Linear(64, 64)
+
+    def forward(self, x):
+        return F.linear(self.two(self.one(x)), self.one.weight)
+
+
+def encoder(**options: Any) -> nn.Module:
+    return nn.TransformerEncoder(nn.TransformerEncoderLayer(64, 4, 256, **options), 2, enable_nested_tensor=False)
+
+
+def torchvision_model(name: str, *options: Any) -> nn.Module:
+    models = pytest.importorskip("torchvision.models", exc_type=ImportError)
+    return getattr(models, name)(*options)
+
+
+def timm_model(name: str, **options: Any) -> nn.Module:
+    return pytest.importorskip("timm", exc_type=ImportError).create_model(name, **options)
+
+
+CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], int]] = {
+    # the network, the shape of an input, and how many layers are factored at least
+    "nested": (lambda: Block(2), (900, 64), 3),
+    "sequence": (lambda: nn.Sequential(Block(), Block()), (900, 64), 4),
+    "shared weight": (Shared, (900, 64), 1),
+    "attention": (lambda: encoder(batch_first=False), (50, 4, 64), 4),
+    "attention, batch first": (lambda: encoder(batch_first=True), (4, 50, 64), 0),
+    "recurrent cell": (lambda: nn.RNNCell(64, 64), (9, 64), 0),
+    "ViT": (lambda: torchvision_model("VisionTransformer", 32, 16, 2, 4, 64, 128), (2, 3, 32, 32), 1),
+    "Swin": (lambda: torchvision_model("SwinTransformer", [4, 4], 32, [1, 1], [2, 2], [4, 4]), (2, 3, 64, 64), 2),
+    "ResNet": (lambda: torchvision_model("resnet18"), (1, 3, 64, 64), 9),
+    "timm ViT": (lambda: timm_model("vit_tiny_patch16_224", img_size=64, depth=2), (2, 3, 64, 64), 3),
+}
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES)
+def case(request: pytest.FixtureRequest) -> tuple[Callable[[], nn.Module], nn.Module, torch.Tensor, int]:
+    make, shape, least = request.param
+    model = make().eval()
+    for parameter in model.parameters():
+        if not parameter.any():
+            nn.init.normal_(parameter, std=0.1)  # heads that begin with zeros
+    return make, regularize(model, 90), torch.randn(shape), least
+
+
+def test_networks_of_everyday_life(case, tmp_path: Path):
+    make, model, x, least = case
+    with torch.no_grad():
+        expected = unregularize(copy.deepcopy(model))(x)
+        made = factorize(model, x)
+        factored = [layer.name for layer in summary(made).layers if layer.modes]
+        assert len(factored) >= least
+        slack = 1e-4 * float(expected.abs().max())
+        assert slack > 0
+        torch.testing.assert_close(made(x), expected, rtol=0, atol=slack)
+        torch.testing.assert_close(model(x), expected, rtol=0, atol=slack)  # is as it was
+
+        # What was factored is saved as spectra, which plain and factored models take.
+        save_model(made, tmp_path / "model.frz")
+        save_model(model, tmp_path / "same.frz")
+        plain = make().eval()
+        assert load_model(plain, tmp_path / "model.frz") == ([], [])
+        torch.testing.assert_close(plain(x), expected, rtol=0, atol=slack)
+        for parameter in made.parameters():
+            parameter.zero_()
+        assert load_model(made, tmp_path / "same.frz") == ([], [])
+        torch.testing.assert_close(made(x), expected, rtol=0, atol=slack)
+
+
+def test_a_weight_that_others_use_is_not_replaced():
+    made = factorize(regularize(Shared(), 20), torch.randn(900, 64))
+    assert isinstance(made.get_submodule("two"), Factored)
+    [one] = (layer for layer in summary(made).layers if layer.name == "one")
+    assert (one.modes, one.why) == (None, "its weight is used by others than the layer, too")
+
+
+def test_other_coefficients_than_those_it_was_made_for_are_refused(tmp_path: Path):
+    x = torch.randn(900, 64)
+    made = factorize(regularize(nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64)), 20), x)
+    save_model(regularize(nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64)), 30), tmp_path / "30.frz")
+    with pytest.raises(MismatchError, match=r"0.weight: 20 coefficients in shape \[64, 64\] in the model, 30 in shape"):
+        load_model(made, tmp_path / "30.frz")
+    save_model(nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64)), tmp_path / "plain.frz")
+    with pytest.raises(MismatchError, match=r"in the model, weights in the file; factorize\(\) anew"):
+        load_model(made, tmp_path / "plain.frz")
+
+
+def test_portable_models_are_saved_as_spectra(tmp_path: Path):
+    x = torch.randn(900, 64)
+    model = regularize(nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64)), 20)
+    save_model(portable(factorize(model, x)), tmp_path / "model.frz")
+    plain = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64))
+    load_model(plain, tmp_path / "model.frz")
+    torch.testing.assert_close(plain(x), model(x), rtol=1e-4, atol=1e-5)
+
+
+def test_one_model_for_each_tier_is_not_saved_as_one(tmp_path: Path):
+    model = regularize(nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64)), 20)
+    make_tiers(model, [5])
+    with pytest.raises(EncodeError, match="FactoredTiers holds a model for each tier; save the one that it was made"):
+        save_model(factorize_tiers(model, torch.randn(900, 64)), tmp_path / "model.frz")
+
+
+def test_what_looks_at_values_runs_as_it_is_if_it_can():
+    class Looking(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(64, 64)
+
+        def forward(self, x):
+            return self.fc(x) if x.sum() > 0 else self.fc(-x)
+
+    x = torch.rand(900, 64)
+    made = factorize(regularize(Looking(), 20), x)
+    assert summary(made).layers[0].modes
+    with pytest.raises(ValueError, match=r"Looking does not run on the example: .*make the model on the CPU if it"):
+        factorize(regularize(Looking(), 20).to("meta"), x)

@@ -1,0 +1,18 @@
+"""Data from outside the repository; tests that need it skip where it is absent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+DATA = Path(os.environ.get("FRFORMAT_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
+
+
+def data_file(name: str) -> Path:
+    """A file of the data folder, or skip the test."""
+    path = DATA / name
+    if not path.exists():
+        pytest.skip(f"{path} is absent: set FRFORMAT_DATA to a folder that holds {name}")
+    return path

@@ -1,0 +1,211 @@
+"""Bases: each kind, and several of them in one tensor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from tests.vectors.entries import Vector, valid
+from tests.vectors.frz import File, Group, Tensor, raw
+from tests.vectors.numbers import bf16, f16, f32, spectrum, weights
+
+SEED = 0xFEDCBA9876543210
+LAST_SEED = 2**64 - 1
+
+
+def factor(rows: int, length: int, seed: int = 1, **more: object) -> Tensor:
+    """A factor with values of f32."""
+    return Tensor("", (rows, length), weights("f32", rows * length, seed), **more)  # type: ignore[arg-type]
+
+
+def vectors() -> Iterator[Vector]:
+    yield from _ordered()
+    yield from _kernel()
+    yield from _stored()
+    yield from _seeded()
+    yield from _mixed()
+
+
+def _one(bases: Sequence[str], shape: Sequence[int], core: Sequence[int], fmt: str = "f32", **more: object) -> Group:
+    """A group of one tensor whose core is a corner; all of it in every tier."""
+    values = weights(fmt, math.prod(core))
+    tensor = Tensor("w", shape, values, corners=more.pop("corners", [core]), **more)  # type: ignore[arg-type]
+    stepped = fmt == "q"
+    return Group(
+        [tensor], "f32", bases, "" if fmt in ("f32", "q") else fmt, stepped, coder="adaptive" if stepped else "none"
+    )
+
+
+def _ordered() -> Iterator[Vector]:
+    """Starts of the zigzag order with other bases than dct."""
+    tensor = Tensor("w", (4, 5), weights("f32", 7), kept=(7,))
+    file = File([Group([tensor])])
+    yield valid("identity-kept", "the first elements in zigzag order, all others are +0: exact", file)
+    for dtype, values in (
+        ("i64", range(1, 8)),
+        ("bool", (1, 0, 1, 1, 0, 1, 1)),
+        ("f8_e8m0", range(1, 8)),
+        ("c64", range(7)),
+    ):
+        file = File([Group([Tensor("w", (4, 5), list(values), kept=(7,))], dtype)])
+        name = f"identity-kept-{dtype.replace('_', '-')}"
+        yield valid(name, f"the same of dtype {dtype}: all bits of the others are 0", file)
+    tensor = Tensor("w", (4, 5, 3), weights("f32", 21), kept=(21,))
+    file = File([Group([tensor], "f32", ["identity", "dct", "identity"])])
+    yield valid("identity-and-dct-kept", "a start of the zigzag order on identity and dct axes", file)
+    tensor = Tensor("w", (4, 6), weights("q", 9), view=(2, 12), kept=(9,), step=-20)
+    file = File([Group([tensor], "f32", ["dct", "identity"], stepped=True, coder="adaptive")])
+    yield valid("dct-and-identity-kept-steps", "the same the other way round, in a view, multiples of a step", file)
+
+
+def _kernel() -> Iterator[Vector]:
+    shape = (5, 4, 3, 3)
+    bases = ["identity", "identity", "dct"]
+    for fmt in ("f32", "f16", "q"):
+        tensor = Tensor("w", shape, weights(fmt, 180), step=-60)
+        group = Group([tensor], "f32", bases, "f16" if fmt == "f16" else "", fmt == "q")
+        group.coder = {"f32": "none", "f16": "adaptive", "q": "adaptive"}[fmt]
+        yield valid(f"kernel-dct-{fmt}", f"a convolution with a DCT of its kernels only, values {fmt}", File([group]))
+    yield valid("kernel-dct-corner", "2×2 of the 3×3 frequencies", File([_one(bases, shape, (5, 4, 2, 2))]))
+    yield valid(
+        "kernel-first",
+        "kernel axes before channels",
+        File([_one(["dct", "dct", "identity"], (3, 3, 5, 4), (3, 3, 5, 4))]),
+    )
+    yield valid(
+        "dct-between-identities",
+        "a dct axis between two others",
+        File([_one(["identity", "dct", "identity"], (4, 7, 5), (4, 3, 5))]),
+    )
+    yield valid(
+        "dct-corner", "a corner of a DCT, not a start of its zigzag order", File([_one(["dct"], (9, 8), (3, 4))])
+    )
+    yield valid(
+        "dct-whole",
+        "a whole DCT without kept and corners",
+        File([Group([Tensor("w", (5, 6), weights("f32", 30))], "f32", ["dct"])]),
+    )
+    tensors = [
+        Tensor("a", (3, 4), weights("f16", 12)),
+        Tensor("b", (2, 3, 5), weights("f16", 30, 2)),
+        Tensor("c", (7,), weights("f16", 7, 3)),
+    ]
+    about = "bases dct, identity: tensors of rank 1, 2 and 3 share them"
+    yield valid("bases-of-every-rank", about, File([Group(tensors, "f32", ["dct", "identity"], "f16")]))
+    tensors = [Tensor("x", (2, 3), weights("f32", 6)), Tensor("s", (), f32(3.0))]
+    eight = ["identity"] * 2 + ["dct", "dct", "identity", "dct", "dct", "dct"]
+    about = "entries of bases that have no meaning: all axes are identity, so the result is exact"
+    yield valid("bases-without-meaning", about, File([Group(tensors, "f32", eight)]))
+    long = _one(["identity", "dct"], (40, 700), (40, 6))
+    yield valid("dct-of-each-row", "six coefficients of each of 40 rows", File([long]))
+
+
+def _stored() -> Iterator[Vector]:
+    one = Group([factor(3, 6)])
+    svd = [Group([factor(2, 6), factor(2, 5, 2)]), _one(["stored"], (6, 5), (2, 2), factors=(0, 1))]
+    yield valid("stored-svd", "a matrix as a core and two factors, as a singular value decomposition has it", File(svd))
+    tucker = [
+        Group([factor(3, 8), factor(2, 6, 2)], coder="adaptive"),
+        _one(["stored", "stored", "identity"], (8, 6, 3, 3), (3, 2, 3, 3), factors=(0, 1)),
+    ]
+    yield valid("stored-tucker", "a convolution as a Tucker core and a factor for each side of channels", File(tucker))
+    mixed = [Group([factor(2, 5)]), _one(["identity", "stored", "dct"], (4, 5, 6), (4, 2, 3), factors=(0,))]
+    yield valid("stored-identity-dct", "a stored, an identity and a dct axis", File(mixed))
+    used = [one, _one(["identity", "stored"], (4, 6), (4, 2), factors=(0,))]
+    yield valid("stored-rows-unused", "a core uses two of a factor's three rows", File(used))
+    single = [one, _one(["stored", "identity"], (6, 4), (1, 4), factors=(0,))]
+    yield valid("stored-of-rank-1", "one row of a factor: each element is a product, rounded once", File(single))
+    shared = [
+        Group([factor(3, 6), factor(2, 4, 2)]),
+        Group(
+            [
+                Tensor("a", (6, 4), weights("f32", 6), corners=[(3, 2)], factors=(0, 1)),
+                Tensor("b", (4, 6), weights("f32", 4, 2), corners=[(2, 2)], factors=(1, 0)),
+                Tensor("c", (6, 6), weights("f32", 4, 3), corners=[(2, 2)], factors=(0, 0)),
+            ],
+            "f32",
+            ["stored"],
+        ),
+    ]
+    yield valid("stored-shared", "factors that several axes use", File(shared))
+    later = [
+        Group([factor(2, 6)]),
+        raw("x", "u8", (2,), (1, 2)),
+        Group([factor(2, 5, 2)], coder="deflate"),
+        _one(["stored"], (6, 5), (2, 2), factors=(0, 1)),
+    ]
+    yield valid("stored-in-two-groups", "factors are numbered through the groups of a file", File(later))
+    half = Group([Tensor("", (2, 6), weights("f16", 12))], format="f16", coder="adaptive")
+    steps = Group([Tensor("", (2, 5), weights("q", 10), step=-30, offsets={0: [0, 9]})], stepped=True, coder="adaptive")
+    core = _one(["stored"], (6, 5), (2, 2), "q", factors=(0, 1), step=-12, offsets={1: [0, -3]})
+    yield valid(
+        "stored-formats", "factors in f16 and as multiples of steps, and so is the core", File([half, steps, core])
+    )
+    for dtype in ("f16", "bf16", "f64"):
+        values = {"f16": f16, "bf16": bf16, "f64": f32}[dtype](1.5, -0.5, 2.0, 0.25)
+        group = Group([Tensor("w", (6, 6), values, corners=[(2, 2)], factors=(0, 0))], dtype, ["stored"])
+        group.format = "f32" if dtype == "f64" else ""
+        yield valid(f"stored-to-{dtype}", f"elements of dtype {dtype}", File([one, group]))
+    cancelling = [
+        Group([Tensor("", (2, 4), f32(1000.0, 1000.0, 1000.0, 1000.0, -1000.0, -999.0, -1001.0, -1000.5))]),
+        Group(
+            [Tensor("w", (4, 3), f32(1.0, 0.5, 0.25, 1.0, 0.5, 0.25), corners=[(2, 3)], factors=(0,))],
+            "f32",
+            ["stored", "identity"],
+        ),
+    ]
+    about = "terms that nearly cancel: the tolerance is that of their magnitudes"
+    yield valid("stored-cancelling", about, File(cancelling))
+    empty = [one, _one(["identity", "stored"], (4, 6), (4, 0), factors=(0,))]
+    yield valid("stored-no-entries", "a core without entries: all elements are +0", File(empty))
+    scalar = [Group([Tensor("", (1, 1), f32(-3.0))]), _one(["stored"], (1, 1), (1, 1), factors=(0, 0))]
+    yield valid("stored-of-one-element", "axes of length 1, whose basis is a number", File(scalar))
+
+
+def _seeded() -> Iterator[Vector]:
+    for name, seed in (("0", 0), ("1", 1), ("other", SEED), ("last", LAST_SEED), ("2e32", 2**32)):
+        group = _one(["seeded"], (4, 5), (1,), view=(20,), seeds=(seed,))
+        about = f"a tensor that is random as a whole, seed {seed}: numbers of Philox times a scale, exact"
+        yield valid(f"seeded-{name}", about, File([group]))
+    long = Tensor("w", (3000,), f32(0.01), corners=[(1,)], seeds=(SEED,))
+    yield valid("seeded-long", "3,000 pseudo-random numbers", File([Group([long], "f32", ["seeded"])]))
+    for dtype in ("f16", "bf16", "f64"):
+        tensor = Tensor("w", (200,), f32(0.1), corners=[(1,)], seeds=(SEED,))
+        file = File([Group([tensor], dtype, ["seeded"], "f32")])
+        yield valid(f"seeded-to-{dtype}", f"products that are rounded once to {dtype}", file)
+    for count in (2, 5):
+        group = _one(["seeded", "identity"], (7, 3), (count, 3), seeds=(SEED,))
+        yield valid(f"seeded-of-{count}", f"a basis of {count} pseudo-random functions of length 7", File([group]))
+    both = _one(["seeded"], (4, 6), (1, 1), seeds=(1, 2))
+    yield valid(
+        "seeded-on-two-axes", "a product of three numbers for each element, in the order of the formula", File([both])
+    )
+    zero = Group([Tensor("w", (6,), f32(-0.0), corners=[(1,)], seeds=(3,))], "f32", ["seeded"])
+    yield valid("seeded-times-zero", "a scale of −0: zeros of both signs", File([zero]))
+    group = Group(
+        [
+            Tensor("a", (5,), [7], corners=[(1,)], step=-50, seeds=(11,)),
+            Tensor("b", (3, 2), [-2, 5], corners=[(2,)], view=(6,), step=-20, offsets={0: [0, 4]}, seeds=(12,)),
+        ],
+        "f32",
+        ["seeded"],
+        stepped=True,
+        coder="adaptive",
+    )
+    group.tensors[0].offsets = {0: [1]}
+    yield valid("seeded-steps", "scales that are multiples of steps with offsets", File([group]))
+
+
+def _mixed() -> Iterator[Vector]:
+    groups = [
+        Group([factor(2, 4)]),
+        _one(["identity", "dct", "stored", "seeded"], (3, 5, 4, 6), (3, 2, 2, 2), factors=(0,), seeds=(SEED,)),
+    ]
+    yield valid("all-four-bases", "identity, dct, stored and seeded", File(groups))
+    groups = [Group([factor(2, 4)]), _one(["identity", "dct", "stored"], (6, 1, 4), (3, 1, 1), factors=(0,))]
+    about = "a nested channel axis, a dct axis of length 1 and one row of a factor: a product, +0 beyond the corner"
+    yield valid("product-beside-zeros", about, File(groups))
+    ranks = _one(["stored"] * 8, (2,) * 8, (1,) * 8, factors=(0,) * 8)
+    yield valid("stored-rank8", "eight stored axes", File([Group([factor(1, 2)]), ranks]))
+    spec = Group([Tensor("w", (4, 4), spectrum("f32", 4), view=(16,), corners=[(4,)], seeds=(5,))], "f32", ["seeded"])
+    yield valid("seeded-view", "a seeded basis in a view", File([spec]))

@@ -1,0 +1,84 @@
+"""Multiples of steps: step codes, rounding, and step offsets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from tests.vectors.entries import Vector, valid
+from tests.vectors.frz import File, Group, Tensor, spectral
+from tests.vectors.numbers import weights
+
+LEAST_STEP, LARGEST_STEP = -2016, 2031
+LARGEST = 2**31 - 1
+
+
+def vectors() -> Iterator[Vector]:
+    sixteen = [Tensor(f"s{code}", (1,), (1,), kept=(1,), step=code) for code in range(-17, 17)]
+    yield valid(
+        "steps-of-two-octaves",
+        "step codes −17 to 16, which need ⌊s / 16⌋ of negative s",
+        File([spectral(sixteen, "q")]),
+    )
+    ends = [
+        Tensor("least", (1,), (1,), kept=(1,), step=LEAST_STEP),
+        Tensor("largest", (1,), (-2,), kept=(1,), step=LARGEST_STEP),
+    ]
+    yield valid("steps-at-their-limits", "the least and the largest step", File([spectral(ends, "q")]))
+    ties = [
+        Tensor("down", (1,), (2**24 + 1,), kept=(1,)),
+        Tensor("up", (1,), (2**24 + 3,), kept=(1,)),
+        Tensor("long", (1,), (LARGEST,), kept=(1,), step=15),
+        Tensor("minus", (1,), (-LARGEST,), kept=(1,), step=-1),
+    ]
+    yield valid("steps-rounded-once", "q · step rounded to binary32, ties to even", File([spectral(ties, "q")]))
+    yield valid(
+        "steps-extremes",
+        "the largest integers, their neighbours, and every number of bits",
+        _plain((7, 9), [LARGEST, -LARGEST, LARGEST - 1, *(s * 2**b for b in range(30) for s in (1, -1))], -960),
+    )
+    for dtype in ("f16", "bf16", "f64"):
+        file = _plain((4, 5), weights("q", 20), -40, dtype=dtype)
+        yield valid(f"steps-to-{dtype}", f"a plain tensor of dtype {dtype} that is multiples of a step: exact", file)
+    yield from _offsets()
+
+
+def _offsets() -> Iterator[Vector]:
+    rows = {0: [0, -5, 31, 2]}
+    columns = {1: [3, 0, -17, 1, 8]}
+    kernel = {2: [0, 1, 2], 3: [-1, 0, -40]}
+    yield valid("offsets-of-rows", "a step for each row", _plain((4, 5), weights("q", 20), -40, rows))
+    yield valid("offsets-of-columns", "a step for each column", _plain((4, 5), weights("q", 20), -40, columns))
+    both = _plain((4, 5), weights("q", 20), -40, {**rows, **columns})
+    yield valid("offsets-of-both", "a step for each row and each column, which add up", both)
+    three = _plain((4, 2, 3, 3), weights("q", 72), -64, {**rows, **kernel})
+    yield valid("offsets-of-three-axes", "steps for output channels and places in the kernel of a convolution", three)
+    ends = _plain((2, 2), [1, 2, -3, 1], 7, {0: [LARGEST_STEP - 1007, LEAST_STEP - 7], 1: [0, 1000]})
+    yield valid("offsets-at-the-limits", "sums that are the least and the largest step code", ends)
+    cancel = _plain((2, 2), [5, 6, 7, 8], 0, {0: [LARGEST, LARGEST - 7], 1: [-LARGEST, -LARGEST + 3]})
+    yield valid("offsets-that-cancel", "offsets far beyond step codes, whose sums are none", cancel)
+    tensors = [
+        Tensor("a", (3, 2), weights("q", 6), step=-32, offsets={0: [1, 2, 3], 1: [0, -4]}),
+        Tensor("b", (4,), weights("q", 4, 2), step=-16, offsets={0: [5, 5, 5, 5]}),
+        Tensor("c", (), [9], step=3),
+        Tensor("d", (0, 3), (), offsets={1: [1, 2, 3]}),
+        Tensor("e", (2, 2), weights("q", 4, 3), view=(4, 1), offsets={0: [0, 8, 16, 24], 1: [-8]}),
+    ]
+    group = Group(tensors, "f32", stepped=True, coder="adaptive")
+    about = "a group with offsets of axes 0 and 1: tensors of every rank have those that they can have"
+    yield valid("offsets-of-a-group", about, File([group]))
+    kernel_dct = Tensor("w", (3, 2, 3, 3), weights("q", 54), step=-48, offsets={0: [0, 6, -6], 2: [0, 8, 16]})
+    group = Group([kernel_dct], "f32", ["identity", "identity", "dct"], stepped=True, coder="adaptive")
+    yield valid("offsets-with-dct", "step offsets of the entries of a core, not of the elements", File([group]))
+
+
+def _plain(
+    shape: Sequence[int],
+    values: Sequence[int],
+    step: int,
+    offsets: Mapping[int, Sequence[int]] | None = None,
+    dtype: str = "f32",
+) -> File:
+    assert len(values) == math.prod(shape)
+    tensor = Tensor("w", shape, values, step=step, offsets=offsets or {})
+    return File([Group([tensor], dtype, stepped=True, coder="adaptive")])
