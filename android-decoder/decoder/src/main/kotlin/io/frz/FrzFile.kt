@@ -86,7 +86,7 @@ public class FrzFile private constructor(private val container: Container, optio
         )
     }
 
-    /** Rebuilds the tensor called [name] in memory of its own, outside the heap. */
+    /** Rebuilds the tensor called [name] in memory of its own; see [FrzTensor.buffer]. */
     @Throws(IOException::class)
     public fun load(name: String): FrzTensor = container.lifetime.request(name) {
         val info = tensor(name)
