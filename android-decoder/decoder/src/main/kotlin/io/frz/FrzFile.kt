@@ -9,6 +9,7 @@ import io.frz.internal.quote
 import io.frz.internal.rebuild.Loader
 import io.frz.internal.storage.BufferSource
 import io.frz.internal.storage.FileSource
+import io.frz.internal.storage.MappedSource
 import io.frz.internal.storage.Source
 import io.frz.internal.storage.StreamSource
 import java.io.Closeable
@@ -16,6 +17,7 @@ import java.io.File
 import java.io.IOException
 import java.io.InputStream
 import java.nio.ByteBuffer
+import java.nio.channels.FileChannel
 import java.util.Collections
 
 /**
@@ -84,7 +86,7 @@ public class FrzFile private constructor(private val container: Container, optio
         )
     }
 
-    /** Rebuilds the tensor called [name] in memory of its own, outside the heap. */
+    /** Rebuilds the tensor called [name] in memory of its own; see [FrzTensor.buffer]. */
     @Throws(IOException::class)
     public fun load(name: String): FrzTensor = container.lifetime.request(name) {
         val info = tensor(name)
@@ -95,7 +97,7 @@ public class FrzFile private constructor(private val container: Container, optio
      * Rebuilds the tensor called [name] in [target], from its position on, and advances the position past it.
      * The elements are little-endian, whatever the order of the buffer. If this throws, what is there is undefined.
      *
-     * @throws IllegalArgumentException if fewer bytes remain in [target] than [TensorInfo.bytes]
+     * @throws IllegalArgumentException if [target] is read-only, or fewer bytes remain in it than [TensorInfo.bytes]
      */
     @Throws(IOException::class)
     public fun loadInto(name: String, target: ByteBuffer): Unit = container.lifetime.request(name) {
@@ -130,13 +132,14 @@ public class FrzFile private constructor(private val container: Container, optio
      * Rebuilds all tensors one after the other, in the order of the file, each in what [memory] gives for it, and hands
      * each to [visitor]. No memory but the caller's is taken for them.
      *
-     * @throws IllegalArgumentException if fewer bytes remain in a buffer than [TensorInfo.bytes]
+     * @throws IllegalArgumentException if a buffer is read-only, or fewer bytes remain in it than [TensorInfo.bytes]
      */
     @Throws(IOException::class)
-    public fun forEach(memory: TensorMemory, visitor: TensorVisitor): Unit = container.lifetime.request(null) { request ->
-        val allocate = { info: TensorInfo -> request.outside { memory.memory(info) }?.let { portion(it, info) } }
-        loader.forEach(0, request, allocate) { info, bytes -> visit(request, visitor, info, bytes) }
-    }
+    public fun forEach(memory: TensorMemory, visitor: TensorVisitor): Unit =
+        container.lifetime.request(null) { request ->
+            val allocate = { info: TensorInfo -> request.outside { memory.memory(info) }?.let { portion(it, info) } }
+            loader.forEach(0, request, allocate) { info, bytes -> visit(request, visitor, info, bytes) }
+        }
 
     /**
      * The core of the tensor called [name], without its bases: in zigzag order if [TensorInfo.kept] says so, else in
@@ -171,6 +174,7 @@ public class FrzFile private constructor(private val container: Container, optio
 
     /** The bytes of [target] that the tensor [info] is to fill. */
     private fun portion(target: ByteBuffer, info: TensorInfo): ByteBuffer {
+        require(!target.isReadOnly) { "the buffer for tensor ${quote(info.name)} is read-only" }
         require(target.remaining() >= info.bytes) {
             "tensor ${quote(info.name)} takes ${info.bytes} bytes and the buffer has room for ${target.remaining()}"
         }
@@ -207,6 +211,31 @@ public class FrzFile private constructor(private val container: Container, optio
         @Throws(IOException::class)
         public fun open(bytes: ByteBuffer, options: FrzOptions = FrzOptions.DEFAULT): FrzFile =
             open(BufferSource(bytes), options)
+
+        /**
+         * Opens a part of a file, [length] bytes from [offset] on, such as an asset that is stored uncompressed:
+         * `assets.openFd("model.frz").use { open(FileInputStream(it.fileDescriptor).channel, it.startOffset, it.length) }`.
+         *
+         * The part is mapped into memory, which takes none of the heap; [channel] may be closed when this returns. The
+         * file must not be cut while it is open here.
+         *
+         * @throws IllegalArgumentException if the channel's file has not so many bytes
+         */
+        @JvmStatic
+        @JvmOverloads
+        @Throws(IOException::class)
+        public fun open(
+            channel: FileChannel,
+            offset: Long,
+            length: Long,
+            options: FrzOptions = FrzOptions.DEFAULT
+        ): FrzFile {
+            val size = channel.size()
+            require(offset in 0..size && length in 0..size - offset) {
+                "the channel has $size bytes, not $length from byte $offset on"
+            }
+            return open(MappedSource(channel, offset, length), options)
+        }
 
         /** Opens a file in memory. It is not copied. */
         @JvmStatic

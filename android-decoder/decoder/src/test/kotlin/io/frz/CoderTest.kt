@@ -4,6 +4,7 @@ import com.github.luben.zstd.Zstd
 import com.github.luben.zstd.ZstdOutputStream
 import io.frz.FrzBuilder.Companion.CODER
 import io.frz.FrzBuilder.Companion.FORMAT
+import io.frz.FrzBuilder.Companion.STEPS
 import io.frz.FrzBuilder.Companion.deflate
 import io.frz.FrzBuilder.Companion.floats
 import io.frz.FrzBuilder.Companion.shorts
@@ -18,8 +19,16 @@ class CoderTest {
     private val random = Random(7)
     private val data = ByteArray(300_000) { (random.nextGaussian() * 5).toInt().toByte() }
 
-    private fun plain(coder: Coder, stored: ByteArray, count: Int = data.size, dtype: DType = DType.U8) = FrzBuilder()
-        .plain("w", dtype, listOf(count), stored, CODER to coder.id).build()
+    private fun plain(
+        coder: Coder,
+        stored: ByteArray,
+        count: Int = data.size,
+        dtype: DType = DType.U8,
+        shape: List<Int> = listOf(count)
+    ): ByteArray {
+        val steps = if (coder >= Coder.ADAPTIVE) arrayOf(STEPS to listOf(0)) else emptyArray()
+        return FrzBuilder().plain("w", dtype, shape, stored, CODER to coder.id, *steps).build()
+    }
 
     private fun load(file: ByteArray): ByteArray {
         val direct = FrzFile.open(file).load("w").buffer
@@ -111,5 +120,28 @@ class CoderTest {
         assertEquals(listOf(1.5f, -0f), core(DType.F32, floats(1.5f, -0f)))
         assertEquals(listOf(1.5f, -65504f, 5.9604645e-8f), core(DType.F16, shorts(0x3E00, 0xFBFF, 1)))
         assertEquals(listOf(1.5f, -9.18355e-41f), core(DType.BF16, shorts(0x3FC0, 0x8001)))
+    }
+
+    /** A corner of 2 · 2²⁰ integers that are zero, by coder `static`, without classes. */
+    private fun zeros(): ByteArray {
+        val lanes = 1 shl 7
+        val head = byteArrayOf(14, 0, 0, 1, 1, 3, 0xAF.toByte(), 0x99.toByte(), 0xE0.toByte())
+        val counts = ByteArray(2 * lanes) { (1 - it % 2).toByte() }
+        return head + counts + ByteArray(4 * lanes) { if (it % 4 == 0) 1 else 0 }
+    }
+
+    @Test
+    fun `what integers are decoded with is within the budget`() {
+        for ((coder, stored) in listOf(Coder.STATIC to zeros(), Coder.ADAPTIVE to ByteArray(40))) {
+            val bytes = plain(coder, stored, 2 shl 20, DType.F32, listOf(2, 1 shl 20))
+            val size = 4L * (2 shl 20)
+            fun open(bytesMore: Long) = FrzFile.open(bytes, FrzOptions.builder().memoryBudget(size + bytesMore).build())
+            val thrown = refused(ErrorCode.BUDGET) { open(1L shl 20).load("w") }
+            assertEquals("w", thrown.tensor)
+            refused(ErrorCode.BUDGET) { open(-size + (1L shl 20)).verify() }
+            open(20L shl 20).verify()
+        }
+        val zeros = load(plain(Coder.STATIC, zeros(), 2 shl 20, DType.F32, listOf(2, 1 shl 20)))
+        assertArrayEquals(ByteArray(8 shl 20), zeros)
     }
 }

@@ -147,6 +147,7 @@ class ConformanceTest {
 
     private companion object {
         /** By how much rounding to a dtype may change a weight, relative to it. */
-        val UNIT = mapOf(DType.F16 to Math.scalb(1.0, -11), DType.BF16 to Math.scalb(1.0, -8), DType.F32 to Math.scalb(1.0, -24), DType.F64 to Math.scalb(1.0, -53))
+        val UNIT = mapOf(DType.F16 to 11, DType.BF16 to 8, DType.F32 to 24, DType.F64 to 53)
+            .mapValues { (_, bits) -> Math.scalb(1.0, -bits) }
     }
 }

@@ -105,7 +105,8 @@ class DirectoryTest {
 
     @Test
     fun `metadata is a map of strings in order`() {
-        assertEquals(mapOf("a" to "", "ä" to "x"), FrzFile.open(top(METADATA, linkedMapOf("a" to "", "ä" to "x"))).metadata)
+        val metadata = linkedMapOf("a" to "", "ä" to "x")
+        assertEquals(metadata, FrzFile.open(top(METADATA, metadata)).metadata)
         refuses(
             ErrorCode.DIRECTORY,
             top(METADATA, linkedMapOf("b" to "", "a" to "")),
@@ -132,7 +133,9 @@ class DirectoryTest {
             top(ALIASES, listOf(listOf("v", "w"), listOf("u", "v"))),
             top(ALIASES, listOf(listOf("", "w")))
         )
-        refuses(ErrorCode.DIRECTORY, top(ALIASES, listOf(listOf("v"))), top(ALIASES, listOf("v")), top(ALIASES, listOf(listOf("v", 1))))
+        for (alias in listOf(listOf("v"), "v", listOf("v", 1))) {
+            refuses(ErrorCode.DIRECTORY, top(ALIASES, listOf(alias)))
+        }
     }
 
     @Test
@@ -277,7 +280,7 @@ class DirectoryTest {
         fun file(count: Int, last: String) = FrzBuilder().apply { deflated = true }.group(
             mapOf(
                 DTYPE to 1,
-                NAMES to List(count) { listOf(if (it == 0) 0 else 1020, (if (it == 0) prefix else "") + "%04x".format(it)) }
+                NAMES to List(count) { if (it == 0) listOf(0, prefix + "0000") else listOf(1020, "%04x".format(it)) }
                     .flatten(),
                 SHAPES to List(count) { listOf(0) },
                 CODER to 0,
@@ -292,8 +295,8 @@ class DirectoryTest {
 
     @Test
     fun `shapes are within limits`() {
-        fun shape(vararg axes: Any) =
-            FrzBuilder().spectrum("w", listOf(), floatArrayOf(), SHAPES to listOf(axes.toList()), SIZES to listOf(0)).build()
+        fun shape(vararg axes: Any) = FrzBuilder()
+            .spectrum("w", listOf(), floatArrayOf(), SHAPES to listOf(axes.toList()), SIZES to listOf(0)).build()
         assertEquals(0, FrzFile.open(shape(Int.MAX_VALUE, Int.MAX_VALUE, Int.MAX_VALUE, 0)).tensor("w").elements)
         assertEquals(1L shl 48, FrzFile.open(shape(1 shl 24, 1 shl 24)).tensor("w").elements)
         refuses(
@@ -352,7 +355,7 @@ class DirectoryTest {
             refuses(ErrorCode.SHAPE, spectrum(VIEWS to listOf(view)))
         }
         refuses(ErrorCode.LIMIT, spectrum(VIEWS to listOf(List(9) { 1 })), spectrum(VIEWS to listOf(listOf(1L shl 31))))
-        refuses(ErrorCode.DIRECTORY, spectrum(VIEWS to listOf(1)), spectrum(VIEWS to listOf(null, null)), spectrum(VIEWS to 1))
+        for (views in listOf(listOf(1), listOf(null, null), 1)) refuses(ErrorCode.DIRECTORY, spectrum(VIEWS to views))
     }
 
     @Test

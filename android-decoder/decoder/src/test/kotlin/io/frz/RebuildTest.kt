@@ -39,15 +39,21 @@ class RebuildTest {
         }
     }
 
+    private fun rebuilt(shape: List<Int>, coefficients: FloatArray, dtype: DType): FrzTensor {
+        val type = FrzBuilder.DTYPE to dtype.id
+        val format = FrzBuilder.FORMAT to DType.F32.id
+        return FrzFile.open(FrzBuilder().spectrum("w", shape, coefficients, type, format).build()).load("w")
+    }
+
     private fun check(shape: List<Int>, coefficients: FloatArray) {
         val expected = naive(shape, coefficients)
         val what = "$shape, ${coefficients.size} kept"
         val f32 = FrzFile.open(FrzBuilder().spectrum("w", shape, coefficients).build()).load("w")
         assertClose(expected, { f32.buffer.asFloatBuffer().get(it).toDouble() }, 5e-7, what)
-        val f64 = FrzFile.open(FrzBuilder().spectrum("w", shape, coefficients, FrzBuilder.DTYPE to DType.F64.id, NUMBERS).build()).load("w")
+        val f64 = rebuilt(shape, coefficients, DType.F64)
         assertClose(expected, { f64.buffer.asDoubleBuffer().get(it) }, 1e-13, what)
         for ((dtype, format) in listOf(DType.F16 to Float16.F16, DType.BF16 to Float16.BF16)) {
-            val half = FrzFile.open(FrzBuilder().spectrum("w", shape, coefficients, FrzBuilder.DTYPE to dtype.id, NUMBERS).build()).load("w")
+            val half = rebuilt(shape, coefficients, dtype)
             val exact = f64.buffer.asDoubleBuffer()
             val bits = half.buffer.asShortBuffer()
             for (i in expected.indices) assertEquals(format.round(exact.get(i)), bits.get(i), what)
@@ -142,8 +148,7 @@ class RebuildTest {
         for ((what, inputs) in cases) {
             for ((shape, kept) in inputs) {
                 val coefficients = FloatArray(kept) { random.nextGaussian().toFloat() }
-                val file = FrzFile.open(FrzBuilder().spectrum("w", shape, coefficients, FrzBuilder.DTYPE to DType.F64.id, NUMBERS).build())
-                val weights = file.load("w").buffer.asDoubleBuffer()
+                val weights = rebuilt(shape, coefficients, DType.F64).buffer.asDoubleBuffer()
                 assertClose(byAxes(shape, coefficients), weights::get, 1e-11, "$what: $shape, $kept kept")
             }
         }
@@ -165,7 +170,8 @@ class RebuildTest {
     @Test
     fun `a view is the shape of the spectrum`() {
         val kept = coefficients(9)
-        val viewed = FrzFile.open(FrzBuilder().spectrum("w", listOf(24), kept, FrzBuilder.VIEWS to listOf(listOf(2, 3, 4))).build())
+        val view = FrzBuilder.VIEWS to listOf(listOf(2, 3, 4))
+        val viewed = FrzFile.open(FrzBuilder().spectrum("w", listOf(24), kept, view).build())
         val shaped = FrzFile.open(FrzBuilder().spectrum("w", listOf(2, 3, 4), kept).build())
         assertEquals(listOf(24L), viewed.load("w").shape.toList())
         assertArrayEquals(shaped.load("w").floats(), viewed.load("w").floats())
@@ -184,7 +190,8 @@ class RebuildTest {
 
     @Test
     fun `tensors without elements or axes are rebuilt`() {
-        val builder = FrzBuilder().spectrum("none", listOf(0, 7), floatArrayOf()).spectrum("one", listOf(), floatArrayOf(3f))
+        val builder =
+            FrzBuilder().spectrum("none", listOf(0, 7), floatArrayOf()).spectrum("one", listOf(), floatArrayOf(3f))
         val file = FrzFile.open(builder.build())
         assertEquals(0, file.load("none").buffer.remaining())
         assertArrayEquals(floatArrayOf(3f), file.load("one").floats())
@@ -212,10 +219,5 @@ class RebuildTest {
             val weights = FrzFile.open(FrzBuilder().spectrum("w", listOf(128, 5), kept).build()).load("w").floats()
             expected.forEachIndexed { i, w -> assertEquals(w.toFloat(), weights[i], Math.ulp(w.toFloat()), "$scale") }
         }
-    }
-
-    private companion object {
-        /** Cores of f32, whatever the tensor is. */
-        val NUMBERS = FrzBuilder.FORMAT to DType.F32.id
     }
 }

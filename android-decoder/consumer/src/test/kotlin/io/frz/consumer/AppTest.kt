@@ -1,7 +1,7 @@
 package io.frz.consumer
 
 import android.content.Context
-import io.frz.Coding
+import io.frz.BasisKind
 import io.frz.ErrorCode
 import io.frz.FrzException
 import io.frz.FrzFile
@@ -49,11 +49,11 @@ class AppTest {
         val options = FrzOptions.builder().threads(2).memoryBudget(1L shl 28).build()
         FrzFile.open(File("../pytorch/src/test/resources/wide.frz"), options).use { file ->
             val loaded = file.loadAll()
-            assertEquals(file.model.map { it.name }, (loaded.keys - file.aliases.keys).toList())
+            assertEquals(file.tensors.map { it.name }, (loaded.keys - file.aliases.keys).toList())
             file.forEach(TensorMemory { ByteBuffer.allocateDirect(it.bytes.toInt()) }) { tensor ->
                 assertEquals(loaded.getValue(tensor.name).buffer, tensor.buffer)
             }
-            assertTrue(file.tensors.any { it.coding == Coding.DCT })
+            assertTrue(file.tensors.any { BasisKind.DCT in it.bases })
             val thrown = assertThrows(FrzException::class.java) { file.load("nothing") }
             assertEquals(ErrorCode.NOT_FOUND, thrown.code)
         }

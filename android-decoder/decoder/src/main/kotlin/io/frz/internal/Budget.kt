@@ -32,7 +32,7 @@ internal class Budget(val bytes: Long) {
             }
         }
 
-        /** Memory outside the heap, zeroed, in the order that `.frz` files and all Android devices use. */
+        /** A direct buffer, zeroed, in the order that `.frz` files and all Android devices use. */
         fun allocate(bytes: Long, tensor: String?): ByteBuffer {
             requireArray(bytes, "bytes", tensor)
             return allocating(bytes, tensor) {

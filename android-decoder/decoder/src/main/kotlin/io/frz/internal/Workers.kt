@@ -12,7 +12,7 @@ import java.util.concurrent.TimeUnit
  * The caller works itself until nothing is left to begin, so helpers that are busy, refused or never run cost speed and
  * nothing else.
  */
-internal class Workers(val count: Int, private val helpers: Executor = DAEMONS) {
+internal class Workers(val count: Int, private val helpers: Executor = SHARED) {
     /**
      * Runs [work] on parts of 0 until [size], each of at least [least], that together cover it. When this returns, all
      * of it is done; when it throws, one part has failed. Either way nobody works on it any more. Work has to ask
@@ -43,13 +43,14 @@ internal class Workers(val count: Int, private val helpers: Executor = DAEMONS) 
         false // The system has no thread to give.
     }
 
-    private companion object {
-        const val IDLE_SECONDS = 5L
+    companion object {
+        private const val IDLE_SECONDS = 5L
 
         /** Threads for all files of the process, which end when idle. */
-        val DAEMONS = ThreadPoolExecutor(0, Int.MAX_VALUE, IDLE_SECONDS, TimeUnit.SECONDS, SynchronousQueue()) { task ->
-            Thread(task, "frz-rebuild").apply { isDaemon = true }
-        }
+        val SHARED: Executor =
+            ThreadPoolExecutor(0, Int.MAX_VALUE, IDLE_SECONDS, TimeUnit.SECONDS, SynchronousQueue()) { task ->
+                Thread(task, "frz-rebuild").apply { isDaemon = true }
+            }
     }
 }
 

@@ -2,6 +2,7 @@ package io.frz.pytorch
 
 import android.content.Context
 import android.content.res.AssetManager
+import androidx.annotation.WorkerThread
 import io.frz.pytorch.internal.Cancellation
 import io.frz.pytorch.internal.Loader
 import java.io.File
@@ -31,6 +32,7 @@ public object FrzModule {
     @JvmStatic
     @JvmOverloads
     @Throws(IOException::class)
+    @WorkerThread
     public fun load(
         context: Context,
         skeleton: String,
@@ -42,6 +44,7 @@ public object FrzModule {
     @JvmStatic
     @JvmOverloads
     @Throws(IOException::class)
+    @WorkerThread
     public fun load(
         assets: AssetManager,
         cache: File,
@@ -54,6 +57,7 @@ public object FrzModule {
     @JvmStatic
     @JvmOverloads
     @Throws(IOException::class)
+    @WorkerThread
     public fun load(skeleton: File, weights: File, options: FrzModuleOptions = FrzModuleOptions.DEFAULT): Module =
         Loader(options, Cancellation.INTERRUPT).load(FrzPart.of(skeleton), FrzPart.of(weights), null)
 
@@ -66,6 +70,7 @@ public object FrzModule {
     @JvmStatic
     @JvmOverloads
     @Throws(IOException::class)
+    @WorkerThread
     public fun load(
         skeleton: FrzPart,
         weights: FrzPart,
@@ -81,6 +86,7 @@ public object FrzModule {
     @JvmStatic
     @JvmOverloads
     @Throws(IOException::class)
+    @WorkerThread
     public fun loadWeights(
         module: Module,
         weights: FrzPart,

@@ -1,17 +1,21 @@
 package io.frz.pytorch
 
 import android.content.Context
+import android.content.res.AssetFileDescriptor
 import android.content.res.AssetManager
 import io.frz.FrzFile
 import io.frz.FrzOptions
 import io.frz.pytorch.internal.AssetPart
 import io.frz.pytorch.internal.BufferPart
+import io.frz.pytorch.internal.ChannelPart
+import io.frz.pytorch.internal.DescriptorPart
 import io.frz.pytorch.internal.FilePart
 import io.frz.pytorch.internal.StreamPart
 import java.io.File
 import java.io.IOException
 import java.io.InputStream
 import java.nio.ByteBuffer
+import java.nio.channels.FileChannel
 
 /** Where a skeleton or an `.frz` file comes from. */
 public abstract class FrzPart internal constructor() {
@@ -61,6 +65,17 @@ public abstract class FrzPart internal constructor() {
         /** Bytes in memory. */
         @JvmStatic
         public fun of(bytes: ByteArray): FrzPart = BufferPart(ByteBuffer.wrap(bytes))
+
+        /**
+         * A part of a file, such as an asset that is stored uncompressed: it is mapped, not read, and [descriptor] is
+         * the caller's to close when loading has ended.
+         */
+        @JvmStatic
+        public fun of(descriptor: AssetFileDescriptor): FrzPart = DescriptorPart(descriptor)
+
+        /** [length] bytes from [offset] on of the file of [channel], the caller's to close. They are mapped. */
+        @JvmStatic
+        public fun of(channel: FileChannel, offset: Long, length: Long): FrzPart = ChannelPart(channel, offset, length)
 
         /**
          * What [stream] brings. It is closed when loading ends, however that is; the part serves one load, and another

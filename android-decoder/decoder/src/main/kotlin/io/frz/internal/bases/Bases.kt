@@ -28,7 +28,7 @@ internal interface BasisArguments {
 /** All kinds of bases. A new one is one more entry here. */
 internal object Bases {
     private val all: Map<BasisKind, BasisFamily> =
-        listOf(IdentityFamily, DctFamily, StoredFamily, SeededFamily).associateBy { it.kind }
+        listOf(Identity, Dct, Stored, Seeded).associateBy { it.kind }
 
     fun of(kind: BasisKind): BasisFamily = all.getValue(kind)
 }

@@ -3,7 +3,7 @@ package io.frz.internal.bases
 import io.frz.BasisKind
 
 /** `dct`: the first cosines of the axis's length. */
-internal object DctFamily : BasisFamily {
+internal object Dct : BasisFamily {
     override val kind = BasisKind.DCT
     override val hasZigzag = true
 

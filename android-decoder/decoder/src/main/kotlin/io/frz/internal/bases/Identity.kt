@@ -3,7 +3,7 @@ package io.frz.internal.bases
 import io.frz.BasisKind
 
 /** `identity`: nothing is to be computed. */
-internal object IdentityFamily : BasisFamily {
+internal object Identity : BasisFamily {
     override val kind = BasisKind.IDENTITY
     override val hasZigzag = true
 

@@ -4,7 +4,7 @@ import io.frz.BasisKind
 import io.frz.internal.Limits
 
 /** `seeded`: pseudo-random numbers, one sequence for all functions. */
-internal object SeededFamily : BasisFamily {
+internal object Seeded : BasisFamily {
     override val kind = BasisKind.SEEDED
     override val most = Limits.COLUMNS
 

@@ -4,7 +4,7 @@ import io.frz.BasisKind
 import io.frz.internal.Limits
 
 /** `stored`: the rows of a factor, which is a matrix in the file. */
-internal object StoredFamily : BasisFamily {
+internal object Stored : BasisFamily {
     override val kind = BasisKind.STORED
     override val most = Limits.COLUMNS
 

@@ -84,8 +84,8 @@ internal class AdaptiveDecoder(
         val terms = model.base + rows.value(0) + channels.value(channel) + positions.value(position)
         val e = terms + (model.weight.toLong() * around shr 12)
         val scale = ((e shr Scales.FRACTION_BITS) + Scales.ORIGIN).coerceIn(0L, Scales.LAST.toLong()).toInt()
-        val guess =
-            ((taps[0].toLong() * v1 + taps[1].toLong() * v2 + taps[2].toLong() * v3 + taps[3].toLong() * v4) shr 16).toInt()
+        val sum = taps[0].toLong() * v1 + taps[1].toLong() * v2 + taps[2].toLong() * v3 + taps[3].toLong() * v4
+        val guess = (sum shr 16).toInt()
         val value = decode(scale shr 1, guess)
         learn(value, scale, guess, v4)
         return value
@@ -93,7 +93,8 @@ internal class AdaptiveDecoder(
 
     private fun decode(zone: Int, guess: Int): Int {
         // How many of 512, 1024, 2048 and 4096 the guess reaches.
-        val level = minOf(Int.SIZE_BITS - Integer.numberOfLeadingZeros(Math.abs(guess) ushr 9), AdaptiveModel.LEVELS - 1)
+        val bitLength = Int.SIZE_BITS - Integer.numberOfLeadingZeros(Math.abs(guess) ushr 9)
+        val level = minOf(bitLength, AdaptiveModel.LEVELS - 1)
         val sure = level shr 1
         if (bits.bit(model.zero, zone * AdaptiveModel.SURENESSES + sure) == 0) return 0
         val differs = bits.bit(model.sign, level)
@@ -144,7 +145,7 @@ internal class AdaptiveDecoder(
 
     override fun finish(): Unit = bits.finish()
 
-    /** Parts of the scale that are learnt one by one: of a row, of each channel, or of each position; none if [size] is 0. */
+    /** Parts of the scale that are learned: of a row, each channel, or each position; none if [size] is 0. */
     private class Terms(size: Int) {
         private val values = IntArray(size)
         private val evidence = IntArray(size).also { it.fill(FIRST_EVIDENCE) }

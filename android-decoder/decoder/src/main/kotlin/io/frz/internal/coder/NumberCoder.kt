@@ -9,8 +9,7 @@ import io.frz.internal.saturatedSum
 internal abstract class NumberCoder : SegmentCoder {
     override fun takes(type: DType, areIntegers: Boolean): Boolean = areIntegers || FloatFormat.of(type) != null
 
-    override fun mostValues(stored: Long): Long =
-        saturatedProduct(MOST_PER_BYTE, saturatedSum(stored, DROPPED_BYTES))
+    override fun mostValues(stored: Long): Long = saturatedProduct(MOST_PER_BYTE, saturatedSum(stored, DROPPED_BYTES))
 
     override fun workingBytes(group: Group): Long {
         var most = 0L

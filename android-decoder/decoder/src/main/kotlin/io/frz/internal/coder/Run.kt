@@ -32,7 +32,11 @@ internal class Run(val axis: Int?, val blocks: List<Block>) {
 
         /** The shape of the entries of the corner [now] that first leave the one [before] on [axis]. */
         private fun slab(before: LongArray, now: LongArray, axis: Int) = LongArray(now.size) { j ->
-            if (j < axis) now[j] else if (j > axis) before[j] else now[j] - before[j]
+            when {
+                j < axis -> now[j]
+                j > axis -> before[j]
+                else -> now[j] - before[j]
+            }
         }
     }
 }

@@ -53,6 +53,9 @@ internal class SegmentPart(val segment: Segment, position: Long, val end: Long) 
         have = 0
     }
 
+    /** Throws if the request is to end. */
+    fun check(): Unit = segment.check()
+
     fun malformed(problem: String): FrzException = segment.malformed(problem)
 
     private fun fetch(): Boolean {

@@ -1,6 +1,6 @@
 package io.frz.internal.coder
 
-/** The values of [block] by the static coder, which come next in [bytes]; sections 10.5 and 10.7 of the specification. */
+/** The values of [block] by the static coder, next in [bytes]; sections 10.5 and 10.7 of the specification. */
 internal class StaticBlock(private val bytes: SegmentPart, private val block: Block) {
     private val tables = StaticTables(bytes, block)
 

@@ -48,6 +48,7 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
         } else {
             rows = classes(bytes, tables, block.rows, block.count)
             columns = columns(
+                bytes,
                 classes(bytes, tables, block.channels, block.count),
                 classes(bytes, tables, block.positions, block.count)
             )
@@ -68,7 +69,7 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
         return value
     }
 
-    /** The classes of [size] rows, channels or positions; they are stored if several of [count] values have the same. */
+    /** The classes of [size] rows, channels or positions, stored if several of [count] values have the same. */
     private fun classes(bytes: SegmentPart, tables: AdaptiveDecoder, size: Long, count: Long): ShortArray {
         Budget.requireArray(size, "classes", null)
         val classes = ShortArray(size.toInt())
@@ -76,6 +77,7 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
         tables.start(Block.line(size))
         val chunk = IntArray(minOf(classes.size, CHUNK))
         for (start in classes.indices step CHUNK) {
+            bytes.check()
             val count = minOf(CHUNK, classes.size - start)
             tables.read(chunk, 0, count)
             for (i in 0 until count) {
@@ -86,11 +88,18 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
         return classes
     }
 
-    private fun columns(channels: ShortArray, positions: ShortArray): ShortArray {
+    private fun columns(bytes: SegmentPart, channels: ShortArray, positions: ShortArray): ShortArray {
         Budget.requireArray(channels.size.toLong() * positions.size, "classes", null)
         val columns = ShortArray(channels.size * positions.size)
         var at = 0
-        for (channel in channels) for (position in positions) columns[at++] = (channel + position).toShort()
+        for (channel in channels) {
+            for (start in positions.indices step CHUNK) {
+                bytes.check()
+                for (k in start until minOf(start + CHUNK, positions.size)) {
+                    columns[at++] = (channel + positions[k]).toShort()
+                }
+            }
+        }
         return columns
     }
 
@@ -148,7 +157,13 @@ internal object Symbols {
     /** The magnitude of a symbol, or the least of them. */
     val magnitudes = IntArray(NONE + 1) { symbol ->
         val half = half(symbol)
-        if (symbol >= COUNT) 0 else if (half < 8) half else (2 + half % 2) shl bits[symbol]
+        if (symbol >= COUNT) {
+            0
+        } else if (half < 8) {
+            half
+        } else {
+            (2 + half % 2) shl bits[symbol]
+        }
     }
 
     /** The value of a symbol without bits. */

@@ -10,7 +10,6 @@ import java.nio.ByteBuffer
 
 /** One Zstandard frame of [count] values. The only class that touches the optional library. */
 internal class ZstdStream(private val segment: Segment, type: DType, count: Long) : ByteStream(type, count) {
-    private val context = ZstdDecompressCtx()
     private val input = ByteBuffer.allocateDirect(minOf(segment.size, Segment.CHUNK.toLong()).toInt())
     private val output = ByteBuffer.allocateDirect(chunkSize)
     private var position = 0L
@@ -23,6 +22,9 @@ internal class ZstdStream(private val segment: Segment, type: DType, count: Long
         start.flip()
         ZstdFrame.problem(start, saturatedProduct(count, type.bytes.toLong()))?.let { throw segment.malformed(it) }
     }
+
+    /** The last of all that is allocated, because nothing frees it but [close]. */
+    private val context = ZstdDecompressCtx()
 
     override fun read(target: ByteBuffer) {
         while (target.hasRemaining()) {

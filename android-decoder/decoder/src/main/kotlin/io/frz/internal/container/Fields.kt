@@ -26,8 +26,7 @@ internal class Fields(private val reader: MessageReader, private val what: Strin
         optional(key) ?: throw reader.fault(ErrorCode.DIRECTORY, "$what has no field $name")
 
     /** The error [code] in the value of [key], or where it should be. */
-    fun fault(key: Int, code: ErrorCode, problem: String): FrzException =
-        (optional(key) ?: reader).fault(code, problem)
+    fun fault(key: Int, code: ErrorCode, problem: String): FrzException = (optional(key) ?: reader).fault(code, problem)
 
     private companion object {
         /** Keys below this number have a meaning in some map. */

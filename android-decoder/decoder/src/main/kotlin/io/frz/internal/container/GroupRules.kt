@@ -39,11 +39,7 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
         if (BasisKind.SEEDED in axes.kinds != (axes.seeds != null)) {
             throw misplaced(GroupKeys.SEEDS, "seeds and bases do not go together")
         }
-        val ways = listOf(extents.kept != null, extents.hasCorners, extents.perTier).count { it }
-        if (ways > 1) throw misplaced(GroupKeys.PER_TIER, "a group has more than one of kept, corners and per_tier")
-        if (extents.kept != null && kinds.any { !it.hasZigzag }) {
-            throw misplaced(GroupKeys.KEPT, "cores of ${axes.kinds.map { it.label }} have no zigzag order")
-        }
+        checkWays()
         if (numbers.isStepped && numbers.format != null) {
             throw misplaced(GroupKeys.STEPS, "a group has both steps and a number format")
         }
@@ -52,9 +48,17 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
         }
     }
 
+    private fun checkWays() {
+        val ways = listOf(extents.kept != null, extents.hasCorners, extents.perTier).count { it }
+        if (ways > 1) throw misplaced(GroupKeys.PER_TIER, "a group has more than one of kept, corners and per_tier")
+        if (extents.kept != null && kinds.any { !it.hasZigzag }) {
+            throw misplaced(GroupKeys.KEPT, "cores of ${axes.kinds.map { it.label }} have no zigzag order")
+        }
+    }
+
     private fun checkDType() {
         val isPlain = axes.kinds.all { it == BasisKind.IDENTITY }
-        val isExact = numbers.format == null && !numbers.isStepped
+        val isExact = numbers.areElements
         val allowed = when {
             isPlain && isExact -> return
             isExact -> CORE_DTYPES
@@ -73,9 +77,11 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
         if (group.dtype != DType.F32 || (0 until shapes.size).any { shapes.length(it) != 2 }) {
             throw misplaced(GroupKeys.SHAPES, "a factor is not a matrix of f32")
         }
-        for (i in 0 until shapes.size) for (tier in tiersOf(extents)) {
-            if (extents.corner(i, tier, 1) != shapes.number(i, 1)) {
-                throw fields.fault(GroupKeys.CORNERS, ErrorCode.SHAPE, "a factor's corner lacks columns")
+        for (i in 0 until shapes.size) {
+            for (tier in tiersOf(extents)) {
+                if (extents.corner(i, tier, 1) != shapes.number(i, 1)) {
+                    throw fields.fault(GroupKeys.CORNERS, ErrorCode.SHAPE, "a factor's corner lacks columns")
+                }
             }
         }
     }
@@ -84,11 +90,13 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
     private fun checkCorners() {
         if (extents.hasCorners || kinds.all { it.most >= Limits.AXIS }) return
         val views = axes.views
-        for (i in 0 until views.size) for (j in 0 until views.length(i)) {
-            val most = Bases.of(axes.kind(j)).most
-            if (views.number(i, j) > most) {
-                val label = axes.kind(j).label
-                throw fields.fault(GroupKeys.SHAPES, ErrorCode.LIMIT, "a $label axis has more than $most entries")
+        for (i in 0 until views.size) {
+            for (j in 0 until views.length(i)) {
+                val most = Bases.of(axes.kind(j)).most
+                if (views.number(i, j) > most) {
+                    val label = axes.kind(j).label
+                    throw fields.fault(GroupKeys.SHAPES, ErrorCode.LIMIT, "a $label axis has more than $most entries")
+                }
             }
         }
     }

@@ -37,7 +37,7 @@ internal class Group(
 
     /** Whether values are elements of the tensors, bit for bit. */
     val isExact: Boolean
-        get() = !isFactors && numbers.format == null && !numbers.isStepped && axes.kinds.all { it == BasisKind.IDENTITY }
+        get() = !isFactors && numbers.areElements && axes.kinds.all { it == BasisKind.IDENTITY }
 
     /** The type of a value; integers are [DType.I32]. */
     val valueType: DType get() = if (numbers.isStepped) DType.I32 else numbers.format ?: dtype
@@ -96,6 +96,9 @@ internal class Numbers(
     val counts: LongArray
 ) {
     val isStepped: Boolean get() = steps != null
+
+    /** Whether they are of the dtype. */
+    val areElements: Boolean get() = format == null && !isStepped
 
     /** How many values the largest segment has. */
     val mostCount: Long get() = counts.fold(0L, ::maxOf)

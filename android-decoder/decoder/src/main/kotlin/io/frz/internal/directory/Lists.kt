@@ -3,7 +3,7 @@ package io.frz.internal.directory
 import io.frz.internal.Allowance
 import io.frz.internal.Limits
 
-/** Short lists of numbers, one for each tensor of a group: shapes, seeds … They lie in one array, one after the other. */
+/** Short lists of numbers, one for each tensor of a group: shapes, seeds … They lie one after the other. */
 internal class Lists private constructor(private val ends: IntArray, private val numbers: LongArray) {
     /** How many lists there are. */
     val size: Int get() = ends.size

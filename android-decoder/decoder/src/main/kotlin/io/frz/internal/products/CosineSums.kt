@@ -94,8 +94,10 @@ internal class CosineSums(private val length: Int, private val width: Int, priva
         }
 
         /** The memory of an instance, without the rows. */
-        fun workingBytes(length: Long, width: Int): Long =
-            Double.SIZE_BYTES * (3 * length + (MOST_ODD + 1L) * (width + MOST_ODD + 1))
+        fun workingBytes(length: Long, width: Int): Long {
+            val base = baseOf(length.toInt())
+            return Double.SIZE_BYTES * (3 * length + (base + 1L) * (width + padded(base)))
+        }
 
         private fun baseOf(length: Int): Int {
             var base = length

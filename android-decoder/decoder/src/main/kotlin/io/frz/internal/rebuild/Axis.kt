@@ -12,7 +12,7 @@ internal class Axis(val length: Int, val terms: Int, val basis: Basis?) {
     val isCut: Boolean get() = basis == null && terms < length
 
     companion object {
-        /** The same axes without those that change nothing: neighbours become one where the entries of both lie alike. */
+        /** The same axes without those that change nothing; neighbours become one where they can. */
         fun joined(axes: List<Axis>): List<Axis> {
             val joined = ArrayList<Axis>()
             for (axis in axes) {

@@ -15,8 +15,8 @@ import io.frz.internal.values.Zeros
 import java.nio.ByteBuffer
 
 /**
- * Tensors whose elements are sums: their cores are multiplied by one basis after the other. What the first axis keeps apart
- * is multiplied piece by piece, so that only the pieces at hand take memory, and stay in the cache.
+ * Tensors whose elements are sums: their cores are multiplied by one basis after the other. What the first axis keeps
+ * apart is multiplied piece by piece, so that only the pieces at hand take memory, and stay in the cache.
  *
  * @param axes at least one of them has a basis
  */
@@ -64,7 +64,11 @@ internal class Contraction(
     }
 
     /** Multiplies batches one after the other, in arrays that they share. */
-    private inner class Steps(private val core: FloatArray, private val target: ByteBuffer, private val request: Request) {
+    private inner class Steps(
+        private val core: FloatArray,
+        private val target: ByteBuffer,
+        private val request: Request
+    ) {
         private var values = DoubleArray(0)
         private var spare = DoubleArray(0)
 
@@ -124,7 +128,7 @@ internal class Contraction(
     }
 
     private companion object {
-        /** How many values are made at a time if pieces are small, and how many so that several are, if they are not. */
+        /** How many values are made at a time of small pieces, and at most of [LEAST_BATCH] pieces that are not. */
         const val VALUES = 1 shl 16
         const val MOST_VALUES = 1 shl 20
         const val LEAST_BATCH = 8

@@ -17,7 +17,8 @@ internal class Loader(private val container: Container, private val tensors: Lis
     private val groups = container.directory.groups
     private val budget = Budget(options.memoryBudget)
     private val contents = Contents(container, budget)
-    private val synthesis = Synthesis(container.directory.factors, contents, budget, Workers(options.threads))
+    private val workers = Workers(options.threads, options.helpers ?: Workers.SHARED)
+    private val synthesis = Synthesis(container.directory.factors, contents, budget, workers)
 
     /** Rebuilds one tensor in [target], or in memory of its own. */
     fun load(info: TensorInfo, target: ByteBuffer?, request: Request): ByteBuffer {
@@ -75,7 +76,7 @@ internal class Loader(private val container: Container, private val tensors: Lis
 
     /** The canonical values of tensor [i] of [group], little-endian, in memory of their own. */
     fun core(group: Group, i: Int, request: Request): ByteBuffer {
-        val bytes = contents.bytes(group, i)
+        val bytes = contents.footprint.core(group, i)
         contents.requireInstalled(group, i)
         budget.require(saturatedProduct(2, bytes), group.name(i))
         val core = contents.core(group, i, bytes, request)
@@ -88,7 +89,7 @@ internal class Loader(private val container: Container, private val tensors: Lis
     private fun prepare(group: Group, i: Int, reserved: Long) {
         contents.requireInstalled(group, i)
         for (factor in synthesis.factorsOf(group, i)) contents.requireInstalled(factor, 0)
-        val core = if (contents.isDirect(group, i)) 0 else contents.bytes(group, i)
+        val core = if (contents.isDirect(group, i)) 0 else contents.footprint.core(group, i)
         budget.require(saturatedSum(reserved, core), group.name(i))
     }
 }

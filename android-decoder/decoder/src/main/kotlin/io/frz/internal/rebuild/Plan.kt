@@ -1,15 +1,15 @@
 package io.frz.internal.rebuild
 
 import io.frz.internal.Budget
-import io.frz.internal.products.Method
 import io.frz.internal.products.AxisProduct
 import io.frz.internal.products.Grid
+import io.frz.internal.products.Method
 import io.frz.internal.saturatedProduct
 import io.frz.internal.saturatedSum
 
 /**
- * In which order [axes] are multiplied by their bases: those that grow the core least first, and last the one with which
- * all steps together take the least time, as it is streamed into the result.
+ * In which order [axes] are multiplied by their bases: those that grow the core least first, and last the one with
+ * which all steps together take the least time, as it is streamed into the result.
  *
  * @param batch how many such cores lie one after the other and are multiplied together
  */

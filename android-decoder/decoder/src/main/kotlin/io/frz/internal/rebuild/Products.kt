@@ -10,8 +10,8 @@ import io.frz.internal.values.Zeros
 import java.nio.ByteBuffer
 
 /**
- * Tensors of which each element is one product: of an entry of the core, and a number of each basis. They are multiplied
- * in the order of the axes in binary64, so that they are the same everywhere, bit for bit; section 8 of the
+ * Tensors of which each element is one product: of an entry of the core, and a number of each basis. It is made in the
+ * order of the axes in binary64, so that they are the same everywhere, bit for bit; section 8 of the
  * specification.
  *
  * @param axes those with a basis have one term
@@ -92,11 +92,12 @@ internal class Products(private val axes: List<Axis>, private val core: FloatArr
         private const val CHECKED = 64
 
         /** Whether all elements of tensors of [axes] are such products. */
-        fun make(axes: List<Axis>): Boolean =
-            axes.all { it.basis == null || it.terms == 1 && !it.basis.hasTransform }
+        fun make(axes: List<Axis>): Boolean = axes.all { axis ->
+            axis.basis == null || (axis.terms == 1 && !axis.basis.hasTransform)
+        }
 
         /** The memory that they take besides the core. */
         fun workingBytes(axes: List<Axis>): Long =
-            axes.dropLast(1).fold(0L) { sum, axis -> sum + if (axis.basis == null) 0 else Double.SIZE_BYTES * axis.length }
+            Double.SIZE_BYTES * axes.dropLast(1).fold(0L) { sum, axis -> sum + (axis.basis?.length ?: 0) }
     }
 }

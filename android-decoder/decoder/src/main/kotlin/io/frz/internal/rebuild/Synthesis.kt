@@ -32,7 +32,7 @@ internal class Synthesis(
         val view = group.axes.views[i]
         val kept = if (extents.kept == null) null else extents.kept(i, contents.tier)
         val box = if (kept == null) extents.corner(i, contents.tier) else Box(view).of(kept)
-        val arguments = Arguments(group, i, saturatedSum(held, contents.bytes(group, i)), request)
+        val arguments = Arguments(group, i, saturatedSum(held, contents.footprint.core(group, i)), request)
         val all = view.indices.map { j ->
             Axis(view[j].toInt(), box[j].toInt(), Bases.of(group.axes.kind(j)).basis(view[j].toInt(), arguments))
         }
@@ -59,7 +59,8 @@ internal class Synthesis(
 
     private inline fun contract(axes: List<Axis>, group: Group, i: Int, held: Long, work: (Contraction) -> Unit) {
         val contraction = Contraction(axes, group.dtype, group.name(i), workers)
-        val spectrum = if (group.extents.kept == null) 0 else axes.fold(Float.SIZE_BYTES.toLong()) { p, it -> p * it.terms }
+        val isSpectrum = group.extents.kept != null
+        val spectrum = if (isSpectrum) axes.fold(Float.SIZE_BYTES.toLong()) { bytes, axis -> bytes * axis.terms } else 0
         budget.require(saturatedSum(held, saturatedSum(spectrum, contraction.workingBytes)), group.name(i))
         work(contraction)
     }
@@ -79,7 +80,7 @@ internal class Synthesis(
             val factorGroup = factors.group(number)
             val index = number - factorGroup.first
             val factor = contents.core(factorGroup, index, held, request).floats()
-            held = saturatedSum(held, contents.bytes(factorGroup, index))
+            held = saturatedSum(held, contents.footprint.core(factorGroup, index))
             return factor
         }
 

@@ -40,9 +40,12 @@ internal class Segment(
         }
     }
 
-    /** Fills [target], up to [CHUNK] bytes, with those from [at] on, counted from the segment's start. */
+    /** Throws if the request is to end. */
+    fun check(): Unit = request.check()
+
+    /** Fills [target] with the bytes from [at] on, counted from the segment's start. */
     fun read(at: Long, target: ByteBuffer) {
-        request.check()
+        check()
         source.read(offset + at, target)
     }
 

@@ -8,6 +8,7 @@ import java.io.File
 import java.io.InputStream
 import java.io.RandomAccessFile
 import java.nio.ByteBuffer
+import java.nio.channels.FileChannel
 
 /** Where the bytes of a file come from. */
 internal interface Source : Closeable {
@@ -34,23 +35,68 @@ internal class BufferSource(buffer: ByteBuffer) : Source {
     override fun close() = Unit
 }
 
-/** A file on disk, read where and when a request needs it. */
+/**
+ * A file on disk, read where and when a request needs it. Not through a channel: the interrupt of one thread would
+ * close that for all.
+ */
 internal class FileSource(file: File) : Source {
-    private val channel = RandomAccessFile(file, "r").channel
-    private val bytes = channel.size()
+    private val file = RandomAccessFile(file, "r")
+    private val bytes = this.file.length()
+    private val chunk by lazy { ByteArray(CHUNK) }
 
     override fun size(limit: Long): Long = bytes
 
-    override fun read(position: Long, target: ByteBuffer) {
-        var at = position
+    override fun read(position: Long, target: ByteBuffer): Unit = synchronized(file) {
+        file.seek(position)
         while (target.hasRemaining()) {
-            val count = channel.read(target, at)
-            if (count < 0) throw endsEarly(at)
-            at += count
+            val count = if (target.hasArray()) readArray(target) else readChunk(target)
+            if (count < 0) throw endsEarly(file.filePointer)
         }
     }
 
-    override fun close(): Unit = channel.close()
+    private fun readArray(target: ByteBuffer): Int {
+        val count = file.read(target.array(), target.arrayOffset() + target.position(), target.remaining())
+        if (count > 0) target.position(target.position() + count)
+        return count
+    }
+
+    private fun readChunk(target: ByteBuffer): Int {
+        val count = file.read(chunk, 0, minOf(CHUNK, target.remaining()))
+        if (count > 0) target.put(chunk, 0, count)
+        return count
+    }
+
+    override fun close(): Unit = file.close()
+}
+
+/**
+ * A part of a file, [size] bytes from [offset] on, mapped into memory: the caller may close its channel, and no
+ * interrupt does so while it is read.
+ */
+internal class MappedSource(channel: FileChannel, offset: Long, private val size: Long) : Source {
+    private val windows = (0 until size step WINDOW).map { start ->
+        channel.map(FileChannel.MapMode.READ_ONLY, offset + start, minOf(WINDOW, size - start))
+    }
+
+    override fun size(limit: Long): Long = size
+
+    override fun read(position: Long, target: ByteBuffer) {
+        if (position + target.remaining() > size) throw endsEarly(size)
+        var at = position
+        while (target.hasRemaining()) {
+            val view = windows[(at / WINDOW).toInt()].duplicate()
+            view.position((at % WINDOW).toInt())
+            view.limit(view.position() + minOf(view.remaining(), target.remaining()))
+            at += view.remaining()
+            target.put(view)
+        }
+    }
+
+    override fun close() = Unit
+
+    private companion object {
+        const val WINDOW = 1L shl 30
+    }
 }
 
 /** A stream, kept in memory as far as it has been read: no further than a request needs, and [budget] allows. */
@@ -86,11 +132,9 @@ internal class StreamSource(private val stream: InputStream, private val budget:
     }
 
     override fun close() = Unit
-
-    private companion object {
-        const val CHUNK = 1 shl 16
-    }
 }
+
+private const val CHUNK = 1 shl 16
 
 private fun endsEarly(size: Long) =
     FrzException(ErrorCode.TRUNCATED, "the file ends early; get it again", offset = size)

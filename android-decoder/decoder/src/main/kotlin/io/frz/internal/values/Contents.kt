@@ -7,30 +7,18 @@ import io.frz.internal.coder.Coders
 import io.frz.internal.coder.ValueStream
 import io.frz.internal.container.Container
 import io.frz.internal.directory.Group
-import io.frz.internal.saturatedProduct
 import io.frz.internal.saturatedSum
 import java.nio.ByteBuffer
 
 /** What the segments of a file hold at one tier. Small groups are remembered, since more of them is likely wanted. */
 internal class Contents(private val container: Container, private val budget: Budget) {
     val tier: Int = container.tier
+    val footprint = Footprint(tier, container.directory.groups.size)
     private val remembered = Remembered(minOf(Remembered.MOST_BYTES, budget.bytes / Remembered.SHARE))
 
     /** Whether the elements of tensor [i] of [group] are the values of its core, at the places that these have. */
     fun isDirect(group: Group, i: Int): Boolean = !group.isFactors && group.extents.kept == null &&
         (0 until group.axes.views.length(i)).all { group.axes.kind(it) == BasisKind.IDENTITY }
-
-    /** The memory of the core of tensor [i] of [group]. */
-    fun bytes(group: Group, i: Int): Long {
-        val size = if (group.isExact) group.dtype.bytes else Float.SIZE_BYTES
-        return saturatedProduct(size.toLong(), group.extents.values(i, tier, 0))
-    }
-
-    /** The memory that reading [group] takes besides cores. */
-    fun workingBytes(group: Group): Long = (0 until group.size).fold(Coders.of(group.numbers.coder).workingBytes(group)) {
-            sum, i ->
-        saturatedSum(sum, StepCodes.bytes(group, i, tier))
-    }
 
     /** Makes sure that what decodes tensor [i] of [group] is there. */
     fun requireInstalled(group: Group, i: Int) = Coders.of(group.numbers.coder).requireInstalled(group.name(i))
@@ -39,7 +27,7 @@ internal class Contents(private val container: Container, private val budget: Bu
     fun isRemembered(group: Group, held: Long): Boolean = when {
         remembered[group] != null -> true
         group.size == 1 && isDirect(group, 0) -> false
-        else -> allBytes(group).let { it <= remembered.most && budget.allows(needed(group, it, held)) }
+        else -> footprint.cores(group).let { it <= remembered.most && budget.allows(needed(group, it, held)) }
     }
 
     /** The core of tensor [i] of [group], for a request that takes [held] bytes for other things. */
@@ -49,7 +37,7 @@ internal class Contents(private val container: Container, private val budget: Bu
     }
 
     private fun remembered(group: Group, held: Long, request: Request): Array<Core> =
-        remembered[group] ?: all(group, held, request).also { remembered.put(group, it, allBytes(group)) }
+        remembered[group] ?: all(group, held, request).also { remembered.put(group, it, footprint.cores(group)) }
 
     /**
      * Reads all tensors of [group] in order: those for which [target] gives memory for it, the others to check them.
@@ -64,8 +52,8 @@ internal class Contents(private val container: Container, private val budget: Bu
     ) {
         when {
             isRemembered(group, held) -> visit(group, remembered(group, held, request), target, visit)
-            group.usedTiers(tier).count() > 1 && group.size > 1 -> visit(group, all(group, held, request), target, visit)
-            else -> visitInOrder(group, held, request, target, visit)
+            group.size == 1 || group.usedTiers(tier).count() == 1 -> visitInOrder(group, held, request, target, visit)
+            else -> visit(group, all(group, held, request), target, visit)
         }
     }
 
@@ -80,7 +68,7 @@ internal class Contents(private val container: Container, private val budget: Bu
         if (memory != null) visit(i, core, memory)
     }
 
-    /** Reads a group of one tensor, or one segment; nothing is visited before its whole segment is known to be sound. */
+    /** Reads a group of one tensor, or one segment; nothing is visited before the segment is known to be sound. */
     private fun visitInOrder(
         group: Group,
         held: Long,
@@ -97,7 +85,7 @@ internal class Contents(private val container: Container, private val budget: Bu
         fun start(i: Int): Triple<ValueReader, Core?, ByteBuffer?> {
             val memory = target(i)
             val isDirect = memory == null || isDirect(group, i)
-            require(group, if (isDirect) 0 else bytes(group, i), held)
+            require(group, if (isDirect) 0 else footprint.core(group, i), held)
             if (isDirect) return Triple(reader(group, i, memory, scratch), null, memory)
             return CoreTarget(i, group, scratch).let { Triple(it.reader, it.core(), memory) }
         }
@@ -120,17 +108,15 @@ internal class Contents(private val container: Container, private val budget: Bu
 
     /** All cores of [group]. */
     fun all(group: Group, held: Long, request: Request): Array<Core> {
-        require(group, allBytes(group), held)
+        require(group, footprint.cores(group), held)
         val scratch = Scratch(request, group.numbers.mostCount)
         val targets = Array(group.size) { CoreTarget(it, group, scratch) }
         GroupReader(container, request).read(group) { targets[it].reader }
         return Array(group.size) { targets[it].core() }
     }
 
-    fun allBytes(group: Group): Long = (0 until group.size).fold(0L) { sum, i -> saturatedSum(sum, bytes(group, i)) }
-
     private fun only(group: Group, i: Int, held: Long, request: Request): Core {
-        require(group, bytes(group, i), held)
+        require(group, footprint.core(group, i), held)
         val scratch = Scratch(request, group.numbers.mostCount)
         val target = CoreTarget(i, group, scratch)
         read(group, request) { if (it == i) target.reader else PassingReader(group, it, scratch) }
@@ -163,7 +149,7 @@ internal class Contents(private val container: Container, private val budget: Bu
     }
 
     private fun needed(group: Group, bytes: Long, held: Long) =
-        saturatedSum(held, saturatedSum(bytes, workingBytes(group)))
+        saturatedSum(held, saturatedSum(bytes, footprint.working(group)))
 
     /** A reader of tensor [i], whose elements go to [memory] or nowhere. */
     private fun reader(group: Group, i: Int, memory: ByteBuffer?, scratch: Scratch): ValueReader {
@@ -191,7 +177,7 @@ internal class Contents(private val container: Container, private val budget: Bu
             } else {
                 Places.ofCorner(group, i, tier, extents.corner(i, tier))
             }
-            val bytes = bytes(group, i)
+            val bytes = footprint.core(group, i)
             if (group.isExact) {
                 Budget.requireArray(bytes, "bytes", name)
                 val elements = Budget.allocating(bytes, name) { ByteBuffer.allocate(bytes.toInt()) }

@@ -5,14 +5,14 @@ import java.nio.ByteBuffer
 
 /** Memory without a bit set. */
 internal object Zeros {
-    private val zeros = ByteArray(1 shl 16)
+    private val bytes = ByteArray(1 shl 16)
 
     /** Clears [memory] from its position to its limit. */
     fun fill(memory: ByteBuffer, request: Request) {
         val view = memory.duplicate()
         while (view.hasRemaining()) {
             request.check()
-            view.put(zeros, 0, minOf(zeros.size, view.remaining()))
+            view.put(bytes, 0, minOf(bytes.size, view.remaining()))
         }
     }
 }

@@ -35,7 +35,7 @@ internal class HandOver(
         requireMemory()
         if (options.verify) file.verify()
         val largest = shares.values.maxOfOrNull { it.bytes } ?: 0
-        WeightMemory.lend(maxOf(largest, minOf(total, BATCH))) { memory ->
+        WeightMemory.lend(maxOf(largest, minOf(total, BATCH)), options.scratch, cancellation) { memory ->
             val batch = Batch(memory)
             options.progress?.onProgress(0, total)
             for (share in shares.values) if (share.coefficients.isNotEmpty()) batch.addCoefficients(share)

@@ -1,4 +1,4 @@
-package io.frz.internal.scheduling
+package io.frz.scheduling.internal
 
 /** What is left to divide is at least this, whatever rounding says: no share is 0. */
 private const val CRUMB = 1.0 / (1L shl 53)

@@ -1,4 +1,4 @@
-package io.frz.internal.scheduling
+package io.frz.scheduling.internal
 
 /** Numbers lie between 1/LARGEST and LARGEST, accuracies between −LARGEST and LARGEST, so that nothing overflows. */
 private const val LARGEST = 1e15

@@ -1,4 +1,4 @@
-package io.frz.internal.scheduling
+package io.frz.scheduling.internal
 
 /**
  * Good tiers for many applications: the better end of two descents from [start], by what a change gains per byte that

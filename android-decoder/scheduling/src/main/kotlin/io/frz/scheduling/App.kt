@@ -1,9 +1,8 @@
 package io.frz.scheduling
 
-import io.frz.internal.quote
-import io.frz.internal.scheduling.checkMemory
-import io.frz.internal.scheduling.checkPositive
-import io.frz.internal.scheduling.checkScore
+import io.frz.scheduling.internal.checkMemory
+import io.frz.scheduling.internal.checkPositive
+import io.frz.scheduling.internal.checkScore
 import java.util.Collections
 
 /**
@@ -50,13 +49,13 @@ public class App @JvmOverloads constructor(
 
     init {
         require(name.isNotEmpty()) { "an application needs a name" }
-        require(Charsets.UTF_8.newEncoder().canEncode(name)) { "the name ${quote(name)} has a lone surrogate" }
+        require(Charsets.UTF_8.newEncoder().canEncode(name)) { "the name \"$name\" has a lone surrogate" }
         require(this.tiers.size in 1..MAX_TIERS) {
-            "application ${quote(name)} has ${this.tiers.size} tiers; it needs 1 to $MAX_TIERS"
+            "application \"$name\" has ${this.tiers.size} tiers; it needs 1 to $MAX_TIERS"
         }
-        checkScore("accuracy of application ${quote(name)}", accuracy)
-        checkPositive("latency of application ${quote(name)}", latency)
-        checkPositive("alpha of application ${quote(name)}", alpha)
+        checkScore("accuracy of application \"$name\"", accuracy)
+        checkPositive("latency of application \"$name\"", latency)
+        checkPositive("alpha of application \"$name\"", alpha)
     }
 
     override fun toString(): String = "$name, ${tiers.size} tiers"

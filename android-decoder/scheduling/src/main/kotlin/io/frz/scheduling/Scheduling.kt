@@ -2,12 +2,11 @@
 
 package io.frz.scheduling
 
-import io.frz.internal.quote
-import io.frz.internal.scheduling.Table
-import io.frz.internal.scheduling.byCodePoints
-import io.frz.internal.scheduling.exact
-import io.frz.internal.scheduling.greedy
-import io.frz.internal.scheduling.total
+import io.frz.scheduling.internal.Table
+import io.frz.scheduling.internal.byCodePoints
+import io.frz.scheduling.internal.exact
+import io.frz.scheduling.internal.greedy
+import io.frz.scheduling.internal.total
 import java.util.Collections
 
 /** The search is exact where the product of the numbers of tiers is at most this: eight applications of four tiers. */
@@ -61,7 +60,7 @@ private fun check(ordered: List<App>, budget: Budget) {
         "${ordered.size} applications are more than the $MAX_APPS that can be planned together"
     }
     ordered.zipWithNext { a, b ->
-        require(a.name != b.name) { "two applications have the name ${quote(a.name)}; give each its own" }
+        require(a.name != b.name) { "two applications have the name \"${a.name}\"; give each its own" }
     }
     val least = ordered.associateWith { app -> app.tiers.minOf { it.memory } }
     val needed = least.values.sum()

@@ -1,8 +1,7 @@
 package io.frz.scheduling
 
-import io.frz.internal.quote
-import io.frz.internal.scheduling.checkMemory
-import io.frz.internal.scheduling.checkPositive
+import io.frz.scheduling.internal.checkMemory
+import io.frz.scheduling.internal.checkPositive
 
 /**
  * What applications share.
@@ -33,7 +32,7 @@ public class InfeasibleBudgetException internal constructor(
     public val available: Long
 ) : IllegalArgumentException(
     "the applications need $needed bytes at their smallest tiers, the budget is $available: " +
-        "close ${unfit.joinToString { quote(it) }}, or give them smaller tiers"
+        "close ${unfit.joinToString("\", \"", "\"", "\"")}, or give them smaller tiers"
 ) {
     private companion object {
         const val serialVersionUID = 1L

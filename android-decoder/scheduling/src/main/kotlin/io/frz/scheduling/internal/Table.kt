@@ -1,4 +1,4 @@
-package io.frz.internal.scheduling
+package io.frz.scheduling.internal
 
 import io.frz.scheduling.App
 import io.frz.scheduling.Budget
