@@ -5,6 +5,7 @@ VENV := .venv
 CONSTRAINTS := constraints.txt
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+NATIVE := $(wildcard frformat/format/coders/compiled/*.[ch])
 JAR := android-decoder/cli/target/frz.jar
 MVN := mvn -B -q -f android-decoder/pom.xml
 JAVA_SOURCES := $(shell find android-decoder -name target -prune -o \( -name '*.kt' -o -name '*.java' -o -name pom.xml \) -print)
@@ -12,7 +13,7 @@ JAVA_SOURCES := $(shell find android-decoder -name target -prune -o \( -name '*.
 ABIS ?= arm64-v8a,x86_64
 APK := android-decoder/demo/target/frz-demo
 
-.PHONY: demo test test-python test-newest test-oldest test-processors test-install test-jvm test-android apk lint bench vectors clean
+.PHONY: demo test test-python test-newest test-oldest test-processors test-install test-jvm test-android apk fuzz-c lint bench vectors clean
 
 demo: $(READY) $(JAR) ## encode, inspect and rebuild a real model in Python and on the JVM, and compare
 	$(BIN)/python -m demo
@@ -46,6 +47,12 @@ apk: $(READY) ## the demo app, signed and checked; for other processors ABIS=arm
 	$(MVN) -Pandroid -Dabis=$(ABIS) -pl demo -am package -DskipTests
 	cat $(APK).txt
 
+fuzz-c: ## the compiled coders on random and damaged streams, with the sanitizers of GCC or Clang
+	mkdir -p build
+	$(CC) -std=c99 -O1 -g -Wall -Wextra -Wconversion -Werror -fsanitize=address,undefined -fno-sanitize-recover=all \
+	    -Ifrformat/format/coders/compiled -o build/fuzz tests/format/coders/fuzz.c $(filter-out %module.c,$(filter %.c,$(NATIVE)))
+	build/fuzz $(FUZZ)
+
 lint: $(READY) ## ruff, mypy --strict, import-linter; Kotlin is linted by `mvn verify`
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -60,10 +67,10 @@ vectors: $(READY) ## make spec/vectors and docs/scheduling-vectors.json anew
 	$(BIN)/python -m tests.scheduling.vectors
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info frformat/format/coders/compiled/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	$(MVN) clean
 
-$(READY): pyproject.toml $(CONSTRAINTS)
+$(READY): pyproject.toml setup.py $(NATIVE) $(CONSTRAINTS)
 	@echo "Installing Python packages into $(VENV). The first time this fetches 3.1 GB on Linux, 6 GB unpacked, since"
 	@echo "PyTorch from PyPI brings NVIDIA's libraries there; elsewhere it fetches 0.3 GB."
 	$(PYTHON) -m venv $(VENV)

@@ -112,9 +112,9 @@ def prune(seed: int, folder: str | None = None) -> Iterator[Stage]:
 def coded(weights: Mapping[str, Tensor]) -> int:
     """Bytes of a pruned network, coded in the way that makes it smallest.
 
-    One way is the file format itself, which codes the zeros, too. Others are, for each tensor, the distances between its
-    non-zeros, and their 8-bit values. A tensor is scanned by rows or by columns, and all distances and all values are
-    coded by the best of the format's coder for integers (its contexts for each tensor or for all), zstd, deflate and
+    One way is the file format itself, which codes the zeros, too. Others are, for each tensor, the distances between
+    its non-zeros, and their 8-bit values. A tensor is scanned by rows or by columns, and all distances and all values
+    are coded by the best of the format's coder for integers (its models for each tensor or for all), zstd, deflate and
     LZMA.
     """
     arrays = {name: tensor.detach().numpy() for name, tensor in weights.items()}
@@ -142,14 +142,14 @@ def _stream(runs: list[NDArray[np.int64]]) -> int:
     sizes = [len(lzma.compress(joined.tobytes(), lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1}]))]
     sizes += [_coded(coder, "i8", [joined.view(np.int8)]) for coder in ("deflate", "zstd")]
     typed = [run.astype(np.int32) for run in runs]
-    sizes += [sum(_coded("integer", "i32", [run]) for run in typed), _coded("integer", "i32", typed)]
+    sizes += [sum(_coded("adaptive", "i32", [run]) for run in typed), _coded("adaptive", "i32", typed)]
     return min(sizes)
 
 
 def _coded(coder: str, value_type: str, runs: list[NDArray[Any]]) -> int:
     """Bytes of runs as one segment."""
     out = io.BytesIO()
-    CODERS[coder].encoder(value_type).encode([(Run(False, (run.shape,)), run) for run in runs], out)
+    CODERS[coder].encoder(value_type, False).encode([(Run(False, (run.shape,)), run) for run in runs], out)
     return out.tell()
 
 

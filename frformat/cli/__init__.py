@@ -61,6 +61,16 @@ class Commands(click.Group):
         return code
 
 
+def _version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    """Show the version, and whether files are coded by compiled code, which is many times as fast."""
+    if wanted and not ctx.resilient_parsing:
+        from frformat.format.coders.engine import engine
+
+        compiled = "yes" if engine().compiled else "no"
+        click.echo(f"{ctx.info_name} {__version__}, format version 1, compiled coders: {compiled}")
+        ctx.exit()
+
+
 HELP: Final = """Neural networks as a few hundred DCT coefficients in one small file.
 
 \b
@@ -79,7 +89,7 @@ Try:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 fine, 1 there are differences (diff, compare), 2 an error, 130 interrupted.",
 )
-@click.version_option(__version__, message="%(prog)s %(version)s, format version 1")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Show the help where no command is given."""

@@ -1,4 +1,4 @@
-"""Text that the directory's DEFLATE stream may refer to before its start (specification, appendix A)."""
+"""Bytes that the directory's DEFLATE stream may refer to before its start (specification, appendix A)."""
 
 from typing import Final
 
@@ -10,5 +10,8 @@ DICTIONARY: Final = (
     b"classifier.head.features.blocks.0.stages.0.input_layernorm.LayerNorm.gamma.beta.norm1.norm2.norm."
     b"num_batches_trackedrunning_varrunning_meanshortcut.downsample.0.layer1.0.conv1.conv2.bn1.bn2."
     b"up1.up.down1.maxpool_conv.1.outc.inc.double_conv.0.conv.fc.0.bias0.weight"
+) + bytes.fromhex(
+    "9410030303 9410100303 9420100303 9420200303 9440200303 9440400303 94cc80400303 94cc80cc800303"
+    "94cd0100cc800303 94cd0100cd01000303 94cd0200cd01000303 94cd0200cd02000303 94cd0400cd02000303 94cd0400cd04000303"
 )
-"""Parts of names that layers commonly have, the most common last."""
+"""Parts of names that layers commonly have, and shapes of 3×3 convolutions."""

@@ -104,6 +104,6 @@ def _check_values(group: Group, what: str) -> None:
         raise malformed(f"{what} has a segment without values that is not empty")
     if coder.plain and (sizes != values * DTYPES[group.value_type].itemsize).any():
         raise malformed(f"{what} has a segment that is not as large as its values")
-    if coder.adaptive and (values > limits.VALUES_PER_BYTE * (sizes + limits.FREE_BYTES)).any():
+    if coder.bounded and (values > limits.VALUES_PER_BYTE * (sizes + limits.FREE_BYTES)).any():
         most = limits.VALUES_PER_BYTE
         raise FrzError("LIMIT", f"{what} has more than {most} coded values for each stored byte")

@@ -19,7 +19,7 @@ NAME_BYTES: Final = 1024
 DEPTH: Final = 16
 OFFSETS: Final = (1 << RANK) - 1
 STEP_CODES: Final = range(-2016, 2032)
-VALUES_PER_BYTE: Final = 1 << 12
+VALUES_PER_BYTE: Final = 1 << 16
 FREE_BYTES: Final = 16
 ZSTD_WINDOW_LOG: Final = 23
 
@@ -28,5 +28,10 @@ MEMORY_BUDGET: Final = 4 << 30
 
 
 def coded_values(stored: int) -> int:
-    """How many values an adaptively coded segment of ``stored`` bytes may hold."""
+    """How many values a segment of ``stored`` bytes by an entropy coder may hold."""
     return VALUES_PER_BYTE * (stored + FREE_BYTES)
+
+
+def least_bytes(values: int) -> int:
+    """How many bytes a segment of so many values by an entropy coder needs to have."""
+    return max(0, -(-values // VALUES_PER_BYTE) - FREE_BYTES)

@@ -23,9 +23,14 @@ COMPRESSIONS: Final[dict[str, tuple[str, ...]]] = {
     "none": ("none",),
     "deflate": ("none", "deflate"),
     "zstd": ("none", "zstd"),
-    "range": ("none", "range"),
+    "adaptive": ("none", "adaptive"),
+    "static": ("none", "static"),
+    "fast": tuple(CODERS),
 }
-"""Which coders of exact values each word for ``compression`` chooses from; the smallest result wins."""
+"""Which coders each word for ``compression`` chooses from; the smallest result wins."""
+
+FAST: Final = "fast"
+"""The word for files whose large tensors are read fast."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,8 @@ class Options:
         formats: number format of spectra, for all or by name.
         tiers: what smaller tiers have.
         smaller: how many tiers there are before the last.
-        coders: names of the coders of exact values that may be used.
+        coders: names of the coders that may be used.
+        fast: large tensors have to be read fast.
         progress: told of values that are done.
     """
 
@@ -48,6 +54,7 @@ class Options:
     tiers: Tiers
     smaller: int
     coders: tuple[str, ...]
+    fast: bool
     progress: Progress
 
     @classmethod
@@ -82,9 +89,8 @@ class Options:
         if compression not in COMPRESSIONS:
             raise EncodeError(f"compression {compression!r} is none of {', '.join(COMPRESSIONS)}")
         told = progress or (lambda name, done: None)
-        return cls(
-            dict(metadata or {}), dict(aliases or {}), formats, tiers, lengths[0], COMPRESSIONS[compression], told
-        )
+        coders, fast = COMPRESSIONS[compression], compression == FAST
+        return cls(dict(metadata or {}), dict(aliases or {}), formats, tiers, lengths[0], coders, fast, told)
 
     def format(self, name: str) -> str:
         """The number format of a spectrum."""

@@ -119,7 +119,7 @@ def decode(file: IO[bytes], container: Container, index: int, tier: int) -> Valu
         FrzError: ``CHECKSUM`` or ``STREAM``.
     """
     group = container.directory.groups[index]
-    decoder = CODERS[group.coder].decoder(group.value_type)
+    decoder = CODERS[group.coder].decoder(group.value_type, bool(group.offsets))
     segments = {}
     for t in used_tiers(group, tier):
         extent = container.extents.of(index, t)

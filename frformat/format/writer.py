@@ -60,8 +60,10 @@ def save_file(
         tiers: what smaller tiers have of each core, ascending: of spectra an int is a number of coefficients, a float
             below 1 a share; of other tensors a tuple is a corner. The whole is always the last tier. A mapping says so
             by tensor name, as many for each; what it does not name is whole in every tier.
-        compression: ``auto`` (smallest), ``core`` (smallest that needs no zstd to read), or a coder of exact values:
-            ``none``, ``deflate``, ``zstd``, ``range``. What does not get smaller is stored as it is.
+        compression: ``auto`` (smallest), ``core`` (smallest that needs no zstd to read), ``fast`` (a few percent
+            larger, but large tensors are read several times faster), or a coder: ``none``, ``deflate``, ``zstd``,
+            ``adaptive``, ``static``. Integers are always coded by one of the last two. What does not get smaller is
+            stored as it is.
         progress: called with a tensor's name and how many bytes of its values are done since it was last called.
 
     Raises:
@@ -109,7 +111,7 @@ class _Known(NamedTuple):
 class _Writer:
     def __init__(self, options: Options, spool: IO[bytes]) -> None:
         self._options = options
-        self._spool = Spool(spool, options.coders, options.smaller + 1)
+        self._spool = Spool(spool, options.coders, options.smaller + 1, fast=options.fast)
         self._aliases = dict(options.aliases)
         self._factors = Factors(options.smaller + 1)
         self._groups: list[_Open] = []

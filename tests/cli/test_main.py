@@ -14,7 +14,9 @@ import pytest
 
 import frformat as frz
 from frformat.cli import COMMANDS
+from frformat.format.coders.engine import engine
 from tests.cli.command import frformat, refused
+from tests.format.coders.segments import using
 
 FRFORMAT = [sys.executable, "-m", "frformat"]
 
@@ -39,8 +41,13 @@ def test_every_command_has_examples_and_exit_codes(name: str):
     assert frformat(name, "-h").out == out
 
 
-def test_version():
-    assert frformat("--version").out == f"frformat {frz.__version__}, format version 1\n"
+@pytest.mark.parametrize("pure", [True, False])
+def test_version(pure: bool):
+    with using(pure=pure):
+        compiled = "yes" if engine().compiled else "no"
+        expected = f"frformat {frz.__version__}, format version 1, compiled coders: {compiled}\n"
+        assert frformat("--version").out == expected
+    assert compiled == "no" or not pure
 
 
 @pytest.mark.parametrize(

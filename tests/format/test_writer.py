@@ -65,7 +65,7 @@ class TestIdentity:
     @given(
         strategies.tensors(),
         st.integers(0, 2),
-        st.sampled_from(["auto", "core", "none", "deflate", "zstd", "range"]),
+        st.sampled_from(["auto", "core", "fast", "none", "deflate", "zstd", "adaptive", "static"]),
         st.dictionaries(st.text(min_size=1, max_size=9), st.text(max_size=20), max_size=3),
         st.booleans(),
     )

@@ -15,9 +15,8 @@ def dictionary() -> bytes:
     """The dictionary of appendix A."""
     with open(SPECIFICATION, encoding="utf-8") as file:
         appendix = file.read().split("\n## Appendix A")[1]
-    found = re.search(r"```\n(.*?)```", appendix, re.DOTALL)
-    assert found
-    return found[1].replace("\n", "").encode("ascii")
+    text, shapes = re.findall(r"```\n(.*?)```", appendix, re.DOTALL)
+    return text.replace("\n", "").encode("ascii") + bytes.fromhex(shapes)
 
 
 DICTIONARY: Final = dictionary()

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from tests.vectors import meaning, msgpack, trace
+from tests.vectors import adaptive, meaning, msgpack, trace
 from tests.vectors.appendix import DICTIONARY, SPECIFICATION
 from tests.vectors.frz import FIELDS, GROUPS, METADATA, TIERS, front_coded
 from tests.vectors.msgpack import Map
@@ -19,7 +19,8 @@ from tests.vectors.numbers import BASES, CODERS, DTYPES, number
 from tests.vectors.valid.files import EXAMPLE
 
 HEADING: Final = "## 17 A file explained byte by byte"
-COLUMNS: Final = "| | context | range | code | p | bound | bit | new p |\n|---|---|---|---|---|---|---|---|"
+COLUMNS: Final = "| | counter | range | code | p | bound | bit | new p |\n|---|---|---|---|---|---|---|---|"
+VALUES: Final = "| | e | s | z | guess | q |\n|---|---|---|---|---|---|"
 Row = tuple[bytes, str]
 
 
@@ -104,7 +105,8 @@ def tier_rows(data: bytes, start: int, tier: int) -> list[Row]:
     rows = []
     for place, group in enumerate(EXAMPLE.groups):
         stored = group.segments(EXAMPLE.tiers)[tier]
-        [(_, numbers)] = group.runs(tier)
+        [block] = group.blocks(tier)
+        numbers = block.values
         what = f"{len(numbers)} integers by coder `{group.coder}`"
         if not group.stepped:
             what = f"{_listed([number(group.dtype, pattern) for pattern in numbers])} as `{group.dtype}`"
@@ -120,14 +122,24 @@ def tier_rows(data: bytes, start: int, tier: int) -> list[Row]:
 def decoded() -> list[tuple[list[int], trace.Decoder]]:
     """The integers of each tier, and how they were decoded."""
     group = EXAMPLE.groups[0]
-    contexts: dict[str, list[int]] = {}
+    model: adaptive.Model | None = None
     out = []
     for tier in range(EXAMPLE.tiers):
-        decoder = trace.Decoder(group.segments(EXAMPLE.tiers)[tier], contexts)
-        [(_, numbers)] = group.runs(tier)
-        out.append((decoder.run(len(numbers)), decoder))
-        assert out[-1][0] == numbers
+        data = group.segments(EXAMPLE.tiers)[tier]
+        if model is None:
+            model, data = adaptive.Model(data[0]), data[1:]
+        decoder = trace.Decoder(data)
+        [block] = group.blocks(tier)
+        out.append((decoder.block(model, block.shape), decoder))
+        assert out[-1][0] == block.values
     return out
+
+
+def value_rows(values: Sequence[trace.Value], first: int) -> Iterator[str]:
+    """Values as lines of a table."""
+    for line, value in enumerate(values, first):
+        cells = (value.level, value.scale, value.scale >> 1, value.guess, value.q)
+        yield f"| {line} | {' | '.join(f'{cell}'.replace('-', '−') for cell in cells)} |"
 
 
 def trace_rows(steps: list[trace.Step], first: int) -> Iterator[str]:
@@ -149,6 +161,7 @@ def section() -> str:
     crc = zlib.crc32(head[:-4])
     (tier0, one), (tier1, two) = decoded()
     count = len(one.steps)
+    scale = EXAMPLE.groups[0].segments(EXAMPLE.tiers)[0][0]
     core = meaning.core(EXAMPLE.groups[0], EXAMPLE.groups[0].tensors[0], 1)
     assert core.values is not None
     weight = meaning.reference(EXAMPLE, EXAMPLE.groups[0], EXAMPLE.groups[0].tensors[0], 1)[0][0]
@@ -194,29 +207,47 @@ def section() -> str:
         *table(tier_rows(second, len(head) + len(first), 1), len(head) + len(first)),
         "",
         *_wrapped(
-            f"**The integers of tier 0.** The range coder starts with *code* 0x{one.steps[0].code:08X}, the first "
-            "four stored bytes. Each line is one bit: the context that it uses, by its set and its place there, "
-            "or that it is direct; range and code before it; the number that *code* is compared with (*bound*, or"
-            " half of *range*); the bit; and the context's new p. Normalization takes place between the lines."
+            f"**The integers of tier 0.** The first stored byte is the scale S = {scale}, so `base` is "
+            f"({scale} − 80) · 8192 = {(scale - 80) * 8192}. The range coder starts with *code* "
+            f"0x{one.steps[0].code:08X}, the other stored bytes and a zero. A prefix of the zigzag order is one row of "
+            "one channel, so that only the row has a term. These are the values and what is known before each:"
+        ),
+        "",
+        *VALUES.splitlines(),
+        *value_rows(one.values, 1),
+        "",
+        *_wrapped(
+            "And these are the bits: the counter that each uses, or that it is direct; range and code before it; p "
+            "before "
+            "it; the number that *code* is compared with (*bound*, or half of *range*); the bit; and the counter's "
+            "new p. "
+            "Normalization takes place between the lines."
         ),
         "",
         *COLUMNS.splitlines(),
         *trace_rows(one.steps, 1),
         "",
         *_wrapped(
-            "The first integer has no neighbours, so it uses set 0. Six bits say that it has 5 bits; then come "
-            f"the sign, plus, and the mantissa 0100: 2^4 + 4 = {tier0[0]}. The second one follows a number of 5 "
-            "bits: its set is min(3, ⌊(5 + 0 + 1) / 2⌋) = 3. It has 2 bits, a minus and the mantissa 1: "
-            f"{_listed(tier0[1:2])}. The third one, in set min(3, ⌊(2 + 5 + 1) / 2⌋) = 3, has no bits: it is "
-            f"{tier0[2]}. The position is then {one.position}, not less than the {len(one.data)} stored bytes: the"
-            " stream is well-formed."
+            "The first integer is not 0; its sign does not differ from that of the guess, which counts as plus. Five "
+            "bits "
+            f"say that it has 5 bits; the next is 0, and three direct ones follow: 10100 is {tier0[0]}. It was more "
+            f"than "
+            "the scale let expect, so the scale of the second one is higher; that is a minus, 2 bits, and a 1: "
+            f"{_listed(tier0[1:2])}. The third one is {tier0[2]}. The position is then {one.position}, not less than "
+            f"the "
+            f"{len(one.data)} bytes of the range coder: the stream is well-formed."
         ),
         "",
         *_wrapped(
-            "**The integers of tier 1.** The coder starts anew, but the contexts go on: the p of the first line "
-            "is the last new p of `0.more[0]` above. Neighbours do not go on, so the first integer uses set 0, "
-            "and the second one, which follows a number of 1 bit, set 1."
+            "**The integers of tier 1.** The range coder starts anew, at the first byte, but the model goes on: the p "
+            "of "
+            "the first line is the last new p of `zero[51][0]` above. The row's term starts anew, so the first scale "
+            "is "
+            f"again {two.values[0].scale}. Now a guess is just below 0, and a sign that differs from it is a plus:"
         ),
+        "",
+        *VALUES.splitlines(),
+        *value_rows(two.values, 1 + len(one.values)),
         "",
         *COLUMNS.splitlines(),
         *trace_rows(two.steps, count + 1),

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.vectors import deflate, msgpack, rangecoder, zstd
+from tests.vectors import adaptive, blocks, deflate, msgpack, static, zstd
+from tests.vectors.blocks import Block
 from tests.vectors.msgpack import Map
 from tests.vectors.numbers import BASES, CODERS, DTYPES, FLOATS, store
 from tests.vectors.transform import Index
@@ -25,6 +26,9 @@ Shape = Sequence[int]
 Coder = Callable[[bytes], bytes]
 BYTE_CODERS: dict[str, Coder] = {"none": bytes, "deflate": deflate.fixed, "zstd": zstd.raw}
 """How coders that take bytes are applied; tests of the coders themselves bring their own streams."""
+
+ENTROPY = ("adaptive", "static")
+"""The coders that take integers."""
 
 
 def head(
@@ -145,13 +149,13 @@ class Group:
         given = self.bases or ("identity",)
         return [given[min(axis, len(given) - 1)] for axis in range(len(tensor.meant))]
 
-    def runs(self, tier: int) -> list[tuple[bool, list[int]]]:
-        """The runs of a tier's segment: whether they are of offsets, and their numbers."""
-        return [run for tensor in self.tensors for run in self._runs_of(tensor, tier) if run[1]]
+    def blocks(self, tier: int) -> list[Block]:
+        """The values of a tier's segment."""
+        return [block for tensor in self.tensors for block in self._blocks_of(tensor, tier) if block.values]
 
-    def _runs_of(self, tensor: Tensor, tier: int) -> Iterator[tuple[bool, list[int]]]:
+    def _blocks_of(self, tensor: Tensor, tier: int) -> Iterator[Block]:
         if tensor.kept is not None:
-            yield False, list(tensor.values[tensor.kept[tier - 1] if tier else 0 : tensor.kept[tier]])
+            yield _flat(False, tensor.values[tensor.kept[tier - 1] if tier else 0 : tensor.kept[tier]])
             return
         if tier and not self.tiered:
             return
@@ -160,28 +164,34 @@ class Group:
         count = math.prod(tensor.meant)
         for axis, offsets in sorted(tensor.offsets.items()):
             start = tier * now[axis] if self.per_tier else 0
-            yield True, list(offsets[start + before[axis] : start + now[axis]])
+            yield _flat(True, offsets[start + before[axis] : start + now[axis]])
         if self.per_tier:
-            yield False, list(tensor.values[tier * count : (tier + 1) * count])
+            yield Block(False, now, list(tensor.values[tier * count : (tier + 1) * count]))
         elif now:
             last = tensor.corners[-1] if tensor.corners is not None else now
-            yield False, [tensor.values[flat(index, last)] for index in new_entries(before, now)]
+            for shape, indices in slabs(before, now):
+                yield Block(False, shape, [tensor.values[flat(index, last)] for index in indices])
         else:
-            yield False, list(tensor.values) if tier == 0 else []
+            yield Block(False, (), list(tensor.values) if tier == 0 else [])
 
     def segments(self, tiers: int) -> list[bytes]:
         """The stored bytes in each tier that may have a segment."""
         if self.streams is not None:
             return [*self.streams]
-        every = [self.runs(tier) for tier in range(tiers if self.tiered else 1)]
+        every = [self.blocks(tier) for tier in range(tiers if self.tiered else 1)]
         if self.coder in BYTE_CODERS:
-            plain = [store(self.value_type, [n for _, run in runs for n in run]) for runs in every]
+            plain = [store(self.value_type, [n for block in found for n in block.values]) for found in every]
             return [BYTE_CODERS[self.coder](data) if data else b"" for data in plain]
         # Of a group that is anew in every tier, only one segment is decoded.
-        fresh: Callable[[], rangecoder.Model]
-        fresh = rangecoder.Integers if self.coder == "integer" else lambda: rangecoder.Floats(self.value_type)
-        models = [fresh() for _ in every] if self.per_tier else [fresh()] * len(every)
-        return [rangecoder.encode(runs, model) if runs else b"" for runs, model in zip(every, models, strict=True)]
+        encoders = [self.encoder() for _ in every] if self.per_tier else [self.encoder()] * len(every)
+        return [encode(found) if found else b"" for encode, found in zip(encoders, every, strict=True)]
+
+    def encoder(self) -> Callable[[Sequence[Block]], bytes]:
+        """What codes the group's segments, one after the other, by coder 3 or 4."""
+        integers = static.encode
+        if self.coder == "adaptive":
+            integers = adaptive.Models(self.offset_bits != 0, 16 if self.stepped else 4).encode
+        return integers if self.stepped else blocks.of_floats(self.value_type, integers)
 
     def tree(self, tiers: int) -> Map:
         """The group map."""
@@ -228,14 +238,18 @@ def flat(index: Index, shape: Shape) -> int:
     return place
 
 
-def new_entries(before: Shape, now: Shape) -> Iterator[Index]:
-    """The entries of a corner that a smaller one does not have, slab by slab (section 4)."""
+def slabs(before: Shape, now: Shape) -> Iterator[tuple[Shape, Iterator[Index]]]:
+    """The entries of a corner that a smaller one does not have, as slabs: shape and indices (section 4)."""
     for axis in range(len(now)):
         ranges = [range(r) for r in now[:axis]]
         ranges.append(range(before[axis], now[axis]))
         ranges += [range(r) for r in before[axis + 1 :]]
         if all(ranges):
-            yield from itertools.product(*ranges)
+            yield [len(each) for each in ranges], itertools.product(*ranges)
+
+
+def _flat(offsets: bool, values: Sequence[int]) -> Block:
+    return Block(offsets, (len(values),), list(values))
 
 
 def raw(name: str, dtype: str, shape: Shape, values: Sequence[int], coder: str = "none") -> Group:
@@ -253,7 +267,7 @@ def dct(
         fmt: number format of the coefficients, or ``q`` for integers with a step.
         shape: its shape.
         values: the coefficients.
-        coder: name of the coder; of integers it is ``integer``.
+        coder: name of the coder; of integers it is ``adaptive``, if nothing else is said.
         dtype: element type.
         more: attributes of the tensor.
     """
@@ -264,7 +278,7 @@ def dct(
 def spectral(tensors: Sequence[Tensor], fmt: str, coder: str = "none", dtype: str = "f32") -> Group:
     """A group of tensors of which the first coefficients of their DCT are kept."""
     if fmt == "q":
-        return Group(tensors, dtype, ["dct"], stepped=True, coder="integer")
+        return Group(tensors, dtype, ["dct"], stepped=True, coder=coder if coder in ENTROPY else ENTROPY[0])
     return Group(tensors, dtype, ["dct"], "" if fmt == dtype else fmt, coder=coder)
 
 
@@ -339,7 +353,7 @@ class File:
         out: list[list[bytes]] = [[] for _ in range(self.tiers)]
         for group in self.groups:
             for tier, data in enumerate(group.segments(self.tiers)):
-                if group.runs(tier):
+                if group.blocks(tier):
                     out[tier].append(segment(data))
         return out
 

@@ -11,7 +11,7 @@ DTYPES = (
     *("bool", "u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64"),
     *("f16", "bf16", "f32", "f64", "c64", "c128", "f8_e4m3", "f8_e5m2", "f8_e8m0"),
 )
-CODERS = ("none", "deflate", "zstd", "range", "integer")
+CODERS = ("none", "deflate", "zstd", "adaptive", "static")
 BASES = ("identity", "dct", "stored", "seeded")
 BYTES = {
     **dict.fromkeys(("bool", "u8", "i8", "f8_e4m3", "f8_e5m2", "f8_e8m0"), 1),
@@ -21,7 +21,7 @@ BYTES = {
     "c128": 16,
 }
 FLOATS = ("f16", "bf16", "f32")
-"""Number formats, and what coder 3 takes."""
+"""Number formats, and what coders 3 and 4 take."""
 
 DIGITS = {"f16": (10, -14, 15), "bf16": (7, -126, 127), "f32": (23, -126, 127), "f64": (52, -1022, 1023)}
 """Bits of the fraction, least and largest exponent of a normal number."""

@@ -1,4 +1,4 @@
-"""The range coder's writing side (specification, section 9), with one big integer for the whole stream.
+"""The range coder's writing side (specification, section 10.1), with one big integer for the whole stream.
 
 A stream is a number: it lies in [low, low + range) of the last step, and any number there, written with enough bytes,
 decodes to the same values. Which of them is taken is up to the caller.
@@ -6,12 +6,27 @@ decodes to the same values. Which of them is taken is up to the caller.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
-EXPONENT_BITS = {"f32": 8, "f16": 5, "bf16": 8}
-FRACTION_BITS = {"f32": 23, "f16": 10, "bf16": 7}
-Context = list[int]
+
+@dataclass
+class Counter:
+    """What is known of a bit.
+
+    Attributes:
+        p: probability of a 1 in parts of 2^-22.
+        n: how many bits it is worth.
+    """
+
+    p: int
+    n: int
+
+    def learn(self, b: int) -> None:
+        """Take a bit into account."""
+        rate = 131072 // (2 * self.n + 3)
+        self.p += ((2**22 - self.p) * rate >> 16) if b else -(self.p * rate >> 16)
+        self.n = min(self.n + 1, 255)
 
 
 @dataclass
@@ -30,19 +45,15 @@ class Stream:
     shifts: int = 0
     odd: tuple[int, int] | None = None
 
-    def bit(self, context: Context, b: int) -> None:
-        """Code ``b`` with the adaptive probability of ``context``, which is [p, n]."""
-        p, n = context
-        bound = (self.range >> 16) * p
-        rate = 65536 // (n + 2)
+    def bit(self, counter: Counter, b: int) -> None:
+        """Code ``b`` with the probability of ``counter``."""
+        bound = (self.range >> 16) * (counter.p >> 6 | 8)
         if b:
             self.range = bound
-            context[0] = p + (((65536 - p) * rate) >> 16)
         else:
             self.low += bound
             self.range -= bound
-            context[0] = p - ((p * rate) >> 16)
-        context[1] = min(n + 1, 254)
+        counter.learn(b)
         self._normalize()
 
     def direct(self, b: int) -> None:
@@ -95,71 +106,3 @@ def lowest(stream: Stream) -> int:
 def highest(stream: Stream) -> int:
     """The last number of the interval."""
     return stream.low + stream.range - 1
-
-
-@dataclass
-class Floats:
-    """The contexts of a group by coder 3.
-
-    Attributes:
-        fmt: type of the values.
-    """
-
-    fmt: str
-    _tree: dict[int, Context] = field(default_factory=dict)
-    _top: dict[int, Context] = field(default_factory=dict)
-
-    def put(self, stream: Stream, pattern: int) -> None:
-        """Code the bits of one float."""
-        width, m = EXPONENT_BITS[self.fmt], FRACTION_BITS[self.fmt]
-        exponent, fraction = pattern >> m & ((1 << width) - 1), pattern & ((1 << m) - 1)
-        node = 1
-        for shift in range(width - 1, -1, -1):
-            b = exponent >> shift & 1
-            stream.bit(self._tree.setdefault(node, [32768, 0]), b)
-            node = 2 * node + b
-        stream.direct(pattern >> (width + m))
-        stream.bit(self._top.setdefault(exponent, [32768, 0]), fraction >> (m - 1))
-        stream.number(fraction & ((1 << (m - 1)) - 1), m - 1)
-
-    def put_run(self, stream: Stream, numbers: Iterable[int], offsets: bool = False) -> None:
-        """Code the numbers of a run."""
-        for number in numbers:
-            self.put(stream, number)
-
-
-@dataclass
-class Integers:
-    """The contexts of a group by coder 4."""
-
-    _more: dict[tuple[bool, int, int], Context] = field(default_factory=dict)
-    _top: dict[tuple[bool, int, int], Context] = field(default_factory=dict)
-
-    def put_run(self, stream: Stream, numbers: Iterable[int], offsets: bool = False) -> None:
-        """Code the numbers of a run."""
-        c1 = c2 = 0
-        for q in numbers:
-            which = min(3, (c1 + c2 + 1) // 2)
-            c = abs(q).bit_length()
-            for i in range(min(c + 1, 31)):
-                stream.bit(self._more.setdefault((offsets, which, i), [32768, 0]), int(i < c))
-            if c:
-                stream.direct(int(q < 0))
-            if c > 1:
-                mantissa = abs(q) - (1 << (c - 1))
-                stream.bit(self._top.setdefault((offsets, which, c), [32768, 0]), mantissa >> (c - 2))
-                stream.number(mantissa & ((1 << (c - 2)) - 1), c - 2)
-            c1, c2 = c, c1
-
-
-Model = Floats | Integers
-Runs = Sequence[tuple[bool, Sequence[int]]]
-"""Of each run whether it is of offsets, and its numbers."""
-
-
-def encode(runs: Runs, model: Model) -> bytes:
-    """The segment of several runs."""
-    stream = Stream()
-    for offsets, run in runs:
-        model.put_run(stream, run, offsets)
-    return stream.finish()

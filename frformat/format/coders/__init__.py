@@ -7,14 +7,26 @@ from __future__ import annotations
 
 from typing import Final
 
-from frformat.format.coders.base import CHUNK, Coder, Decoder, Encoder, Readable, Run, Runs, Writable, byte_view
+from frformat.format.coders.adaptive import ADAPTIVE
+from frformat.format.coders.base import CHUNK, Array, Coder, Decoder, Encoder, Readable, Run, Runs, Writable, byte_view
 from frformat.format.coders.deflate import DEFLATE
-from frformat.format.coders.floats import RANGE
-from frformat.format.coders.integer import INTEGER
 from frformat.format.coders.none import NONE
+from frformat.format.coders.static import STATIC
 from frformat.format.coders.zstd import ZSTD
 
-CODERS: Final = {coder.name: coder for coder in (NONE, DEFLATE, ZSTD, RANGE, INTEGER)}
+CODERS: Final = {coder.name: coder for coder in (NONE, DEFLATE, ZSTD, ADAPTIVE, STATIC)}
 """By name, in the order of their ids."""
 
-__all__ = ["CHUNK", "CODERS", "Coder", "Decoder", "Encoder", "Readable", "Run", "Runs", "Writable", "byte_view"]
+__all__ = [
+    "CHUNK",
+    "CODERS",
+    "Array",
+    "Coder",
+    "Decoder",
+    "Encoder",
+    "Readable",
+    "Run",
+    "Runs",
+    "Writable",
+    "byte_view",
+]

@@ -62,7 +62,7 @@ class Run(NamedTuple):
 
 
 class Runs(Protocol):
-    """The values of a segment, tensor after tensor.
+    """The values of a segment, tensor after tensor; can be gone through more than once.
 
     Attributes:
         total: how many there are.
@@ -98,31 +98,46 @@ class Encoder(Protocol):
         """
 
 
+Make = Callable[[str, bool], Any]
+"""Makes a coder's decoder or encoder of one group, for a type of values, a key of :data:`~frformat.dtypes.DTYPES`, and
+whether there are step offsets among them."""
+
+
+def _no_memory(runs: Runs, stored: int) -> int:
+    return 0
+
+
 @dataclass(frozen=True)
 class Coder:
     """A way to code segments.
 
     Attributes:
         name: as the specification calls it.
-        decoder: made for a type of values, a key of :data:`~frformat.dtypes.DTYPES`.
-        encoder: likewise.
-        integers: it takes integers, for which there are steps, instead of exact values.
-        types: types of values that it takes; empty for all.
+        decoder: makes a :class:`Decoder`.
+        encoder: makes an :class:`Encoder`.
+        integers: it takes integers, for which there are steps.
+        types: types of exact values that it takes; None for all.
         plain: the stored bytes are the values, so that a part of them can be read.
-        adaptive: it learns from value to value, and from tier to tier; what it can make of a stored byte is bounded.
+        bounded: how many values it can make of a stored byte is limited by the format.
+        slow: it reads tens of millions of values a second at most.
+        tables: it stores tables for each tensor, which are not worth it for small ones.
+        memory: bytes that decoding takes beside the values, given these and how many bytes are stored.
     """
 
     name: str
-    decoder: Callable[[str], Decoder]
-    encoder: Callable[[str], Encoder]
+    decoder: Make
+    encoder: Make
     integers: bool = False
-    types: Sequence[str] = ()
+    types: Sequence[str] | None = None
     plain: bool = False
-    adaptive: bool = False
+    bounded: bool = False
+    slow: bool = False
+    tables: bool = False
+    memory: Callable[[Runs, int], int] = _no_memory
 
     def takes(self, value_type: str, *, integers: bool) -> bool:
         """Whether it codes values of a type, which are integers with steps or exact values."""
-        return self.integers == integers and (not self.types or value_type in self.types)
+        return self.integers if integers else self.types is None or value_type in self.types
 
 
 class Compressor(Protocol):

@@ -29,7 +29,7 @@ MakeCompressor = Callable[[int], Compressor]
 
 def byte_coder(name: str, fill: Fill, compressor: MakeCompressor, *, plain: bool = False) -> Coder:
     """The coder of exact values that ``fill`` and ``compressor`` make."""
-    return Coder(name, lambda kind: _Decoder(fill, kind), lambda _: _Encoder(compressor), plain=plain)
+    return Coder(name, lambda kind, _: _Decoder(fill, kind), lambda *_: _Encoder(compressor), plain=plain)
 
 
 class _Decoder:

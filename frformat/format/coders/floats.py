@@ -1,70 +1,318 @@
-"""Coder ``range``: floats by the adaptive range coder (specification, section 10.2).
+"""Floats as integers and mantissas (specification, section 9.2).
 
-The exponent is coded bit by bit down a binary tree of adaptive contexts, the first bit of the fraction has a context
-for each exponent, and what is left has probability one half.
+An integer is the sign and how far the exponent is below the largest one; the mantissas are stored as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from frformat.dtypes import DTYPES
-from frformat.format.coders.base import Array, Coder, Progress, Readable, Run, Runs, Writable
-from frformat.format.coders.rangecoder import BitDecoder, BitEncoder, contexts
+from frformat.format.coders.base import Array, Progress, Readable, Run, Runs, Writable
+from frformat.format.coders.integers import (
+    PIECE,
+    IntegerDecoder,
+    IntegerEncoder,
+    Integers,
+    cuts,
+    leb128,
+    malformed,
+    read_leb128,
+)
 
-WIDTHS: Final = {"f16": (5, 10), "bf16": (8, 7), "f32": (8, 23)}
-"""Bits of exponent and fraction."""
+SIZE_BYTES: Final = 7
+"""A size in LEB128 has at most so many."""
+
+GROUP: Final = 8
+"""So many mantissas' last bits fill whole bytes."""
 
 
-class _Model:
-    """The contexts of one group."""
+class Layout(NamedTuple):
+    """The fields of a float.
 
-    def __init__(self, value_type: str) -> None:
-        self.dtype = DTYPES[value_type]
-        self.bits = np.dtype(f"<u{self.dtype.itemsize}")
-        self.width, self.fraction = WIDTHS[value_type]
-        self.tree = contexts(1 << self.width)
-        self.top = contexts(1 << self.width)
+    Attributes:
+        bits: the unsigned integer type of its size.
+        width: bits of the exponent.
+        mantissa: bits of the mantissa.
+    """
+
+    bits: np.dtype[Any]
+    width: int
+    mantissa: int
 
 
-class _Encoder(_Model):
+LAYOUTS: Final = {
+    "f16": Layout(np.dtype("<u2"), 5, 10),
+    "bf16": Layout(np.dtype("<u2"), 8, 7),
+    "f32": Layout(np.dtype("<u4"), 8, 23),
+}
+
+
+class _Exponents:
+    """The integers of some floats."""
+
+    def __init__(self, patterns: Array, layout: Layout, reference: int) -> None:
+        self._patterns = patterns
+        self._layout = layout
+        self._reference = reference
+
+    def part(self, start: int, stop: int) -> Integers:
+        """See :class:`~frformat.format.coders.integers.Source`."""
+        patterns = self._patterns[start:stop].astype(np.int32)
+        _, width, mantissa = self._layout
+        found = patterns >> mantissa & ((1 << width) - 1)
+        np.subtract(self._reference + 1, found, out=found)
+        found *= patterns != 0
+        # All bits of a negative number: −x is (x ^ −1) − (−1).
+        negative = patterns << (31 - width - mantissa) >> 31
+        found ^= negative
+        found -= negative
+        return found
+
+
+class FloatEncoder:
+    """Codes floats by a coder of integers.
+
+    Args:
+        coder: the coder.
+        value_type: a key of :data:`LAYOUTS`.
+    """
+
+    def __init__(self, coder: IntegerEncoder, value_type: str) -> None:
+        self._coder = coder
+        self._layout = LAYOUTS[value_type]
+
     def encode(self, pieces: Iterable[tuple[Run, Array]], out: Writable, progress: Progress | None = None) -> None:
-        coder = BitEncoder()
-        width, fraction = self.width, self.fraction
-        for _, array in pieces:
-            for pattern in array.view(self.bits).tolist():
-                exponent = pattern >> fraction & ((1 << width) - 1)
-                node = 1
-                for shift in range(width - 1, -1, -1):
-                    b = exponent >> shift & 1
-                    coder.bit(self.tree[node], b)
-                    node = 2 * node + b
-                coder.direct(pattern >> (width + fraction), 1)
-                coder.bit(self.top[exponent], pattern >> (fraction - 1) & 1)
-                coder.direct(pattern, fraction - 1)
-            if progress:
-                progress(array.nbytes)
-        out.write(coder.finish())
+        """See :class:`~frformat.format.coders.base.Encoder`."""
+        layout, itemsize = self._layout, self._layout.bits.itemsize
+        found = [(run, array.reshape(-1).view(layout.bits)) for run, array in pieces]
+        arrays = [patterns for _, patterns in found]
+        reference, union = _survey(arrays, layout)
+        digits = layout.mantissa - ((union & -union).bit_length() - 1) if union else 0
+        sources = [(run, _Exponents(patterns, layout, reference)) for run, patterns in found]
+        integers = self._coder.integers(sources, lambda count: progress(count * itemsize) if progress else None)
+        out.write(bytes([reference, digits]) + leb128(len(integers)))
+        out.write(integers)
+        for plane in range(digits // 8):
+            for mantissas in self._mantissas(arrays, digits):
+                out.write((mantissas >> 8 * plane).astype(np.uint8).tobytes())
+        if digits % 8:
+            for data in _packed((part >> digits // 8 * 8 for part in self._mantissas(arrays, digits)), digits % 8):
+                out.write(data)
+
+    def _mantissas(self, arrays: Sequence[Array], digits: int) -> Iterator[Array]:
+        """The stored mantissas, in pieces."""
+        mask, shift = (1 << self._layout.mantissa) - 1, self._layout.mantissa - digits
+        for patterns in _gathered(arrays):
+            yield (patterns[patterns != 0] & mask) >> shift
 
 
-class _Decoder(_Model):
+def _survey(arrays: Sequence[Array], layout: Layout) -> tuple[int, int]:
+    """The largest exponent field, and all bits of mantissas that are set in a float."""
+    largest = union = 0
+    for patterns in arrays:
+        for start, stop in cuts(0, len(patterns)):
+            part = patterns[start:stop]
+            union |= int(np.bitwise_or.reduce(part))
+            largest = max(largest, int((part >> layout.mantissa & ((1 << layout.width) - 1)).max()))
+    return largest, union & ((1 << layout.mantissa) - 1)
+
+
+def _gathered(arrays: Sequence[Array]) -> Iterator[Array]:
+    """The values of arrays in pieces of a good size: of small arrays several together, of large ones a part."""
+    waiting: list[Array] = []
+    count = 0
+    for array in arrays:
+        if count + len(array) > PIECE and waiting:
+            yield np.concatenate(waiting)
+            waiting, count = [], 0
+        if len(array) > PIECE:
+            yield from (array[start:stop] for start, stop in cuts(0, len(array)))
+        else:
+            waiting.append(array)
+            count += len(array)
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def _packed(parts: Iterable[Array], bits: int) -> Iterator[bytes]:
+    """Numbers of so many bits without gaps, filled up to a whole byte."""
+    shifts = np.arange(0, bits * GROUP, bits, dtype=np.uint64)
+    left = np.zeros(0, np.uint64)
+    total = 0
+
+    def pack(numbers: NDArray[np.uint64]) -> bytes:
+        joined = np.bitwise_or.reduce(numbers.reshape(-1, GROUP) << shifts, axis=1)
+        stored: bytes = joined.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :bits].tobytes()
+        return stored
+
+    for part in parts:
+        numbers = np.concatenate([left, part.astype(np.uint64)])
+        total += len(part)
+        whole = len(numbers) // GROUP * GROUP
+        left = numbers[whole:]
+        yield pack(numbers[:whole])
+    last = pack(np.append(left, np.zeros(-len(left) % GROUP, np.uint64)))
+    yield last[: -(-len(left) * bits // 8)]
+
+
+class FloatDecoder:
+    """Decodes floats by a coder of integers.
+
+    Args:
+        coder: the coder.
+        value_type: a key of :data:`LAYOUTS`.
+    """
+
+    def __init__(self, coder: IntegerDecoder, value_type: str) -> None:
+        self._coder = coder
+        self._type = DTYPES[value_type]
+        self._layout = LAYOUTS[value_type]
+
     def decode(self, stored: Readable, runs: Runs) -> Array:
-        coder = BitDecoder(stored.rest())
-        width, fraction = self.width, self.fraction
-        out = np.empty(runs.total, self.bits)
-        for at in range(runs.total):
-            node = 1
-            for _ in range(width):
-                node = 2 * node + coder.bit(self.tree[node])
-            exponent = node - (1 << width)
-            high = coder.direct(1) << width | exponent
-            high = 2 * high + coder.bit(self.top[exponent])
-            out[at] = high << (fraction - 1) | coder.direct(fraction - 1)
-        coder.finish()
-        return out.view(self.dtype)
+        """See :class:`~frformat.format.coders.base.Decoder`."""
+        patterns = np.empty(runs.total, self._layout.bits)
+        head = stored.read(2)
+        if len(head) < 2 or head[1] > self._layout.mantissa:
+            raise malformed("it has no right head")
+        reference, digits = head
+        size = _read_size(stored)
+        data = stored.read(size)
+        if len(data) < size:
+            raise malformed("it ends before its integers do")
+        sink = _Signs(patterns, self._layout, reference)
+        self._coder.integers(memoryview(data), runs, sink)
+        del data
+        self._add_mantissas(stored, patterns, sink, digits)
+        if stored.read(1):
+            raise malformed("bytes are left after its mantissas")
+        return patterns.view(self._type)
+
+    def _add_mantissas(self, stored: Readable, patterns: Array, sink: _Signs, digits: int) -> None:
+        whole, bits = divmod(digits, 8)
+        low = self._layout.mantissa - digits
+        readers = [_Bytes(stored).take] * whole
+        if bits:
+            readers.append(_Packed(stored, bits, sink.count).take)
+        for plane, take in enumerate(readers):
+            for start, stop in cuts(0, len(patterns)):
+                mask = sink.mask(start, stop)
+                count = int(np.count_nonzero(mask))
+                numbers = take(count).astype(patterns.dtype) << (low + 8 * plane)
+                part = patterns[start:stop]
+                if count == len(part):
+                    part |= numbers
+                else:
+                    part[mask] |= numbers
 
 
-RANGE: Final[Coder] = Coder("range", _Decoder, _Encoder, types=tuple(WIDTHS), adaptive=True)
+def _read_size(stored: Readable) -> int:
+    data = bytearray()
+    while len(data) < SIZE_BYTES and (not data or data[-1] > 127):
+        data += stored.read(1) or b"\xff" * SIZE_BYTES  # which does not end
+    return read_leb128(memoryview(data))[0]
+
+
+class _Signs:
+    """Takes integers, and makes signs and exponents of them.
+
+    Attributes:
+        count: how many were not 0.
+    """
+
+    def __init__(self, patterns: Array, layout: Layout, reference: int) -> None:
+        self._patterns = patterns
+        self._layout = layout
+        self._reference = reference
+        self._scratch = np.empty(0, np.int32)
+        self._nonzero = np.zeros(len(patterns) // 8 + 1, np.uint8)
+        self.count = 0
+
+    def room(self, start: int, stop: int) -> Integers:
+        """See :class:`~frformat.format.coders.integers.Sink`."""
+        if len(self._scratch) < stop - start:
+            self._scratch = np.empty(stop - start, np.int32)
+        return self._scratch[: stop - start]
+
+    def filled(self, start: int, stop: int) -> None:
+        """See :class:`~frformat.format.coders.integers.Sink`.
+
+        Raises:
+            FrzError: ``STREAM``, an exponent does not fit the type.
+        """
+        found = self._scratch[: stop - start]
+        _, width, mantissa = self._layout
+        nonzero = found != 0
+        exponents = self._reference + 1 - np.abs(found)
+        exponents[~nonzero] = 0
+        if exponents.size and (exponents.min() < 0 or exponents.max() >> width):
+            raise malformed("an exponent does not fit the number format")
+        exponents |= (found < 0).astype(np.int32) << width
+        self._patterns[start:stop] = exponents
+        self._patterns[start:stop] <<= mantissa
+        self.count += int(np.count_nonzero(nonzero))
+        packed = np.packbits(np.append(np.zeros(start % 8, np.bool_), nonzero), bitorder="little")
+        self._nonzero[start // 8 : start // 8 + len(packed)] |= packed
+
+    def mask(self, start: int, stop: int) -> NDArray[np.bool_]:
+        """Which of some values are not 0; ``start`` is a multiple of 8."""
+        bits = np.unpackbits(self._nonzero[start // 8 : -(-stop // 8)], count=stop - start, bitorder="little")
+        return bits.view(np.bool_)
+
+
+class _Bytes:
+    """Mantissas' bytes."""
+
+    def __init__(self, stored: Readable) -> None:
+        self._stored = stored
+
+    def take(self, count: int) -> Array:
+        """The next ones."""
+        data = self._stored.read(count)
+        if len(data) < count:
+            raise malformed("it ends before its mantissas do")
+        return np.frombuffer(data, np.uint8)
+
+
+class _Packed:
+    """Mantissas' last bits, packed without gaps.
+
+    Args:
+        stored: gives the bytes.
+        bits: of each mantissa.
+        count: how many there are.
+    """
+
+    def __init__(self, stored: Readable, bits: int, count: int) -> None:
+        self._bytes = _Bytes(stored)
+        self._bits = bits
+        self._left = -(-count * bits // 8)
+        self._numbers = np.zeros(0, np.uint64)
+        self._count = count
+        self._shifts = np.arange(0, bits * GROUP, bits, dtype=np.uint64)
+
+    def take(self, count: int) -> Array:
+        """The next ones.
+
+        Raises:
+            FrzError: ``STREAM``, also if what fills the last byte is not zero.
+        """
+        bits = self._bits
+        groups = -(-(count - len(self._numbers)) // GROUP) if count > len(self._numbers) else 0
+        data = self._bytes.take(min(groups * bits, self._left))
+        self._left -= len(data)
+        words = np.zeros(groups * 8, np.uint8).reshape(groups, 8)
+        padded = np.zeros(groups * bits, np.uint8)
+        padded[: len(data)] = data
+        words[:, :bits] = padded.reshape(groups, bits)
+        unpacked = words.view("<u8") >> self._shifts & np.uint64((1 << bits) - 1)
+        numbers = np.concatenate([self._numbers, unpacked.reshape(-1)])
+        self._numbers = numbers[count:]
+        self._count -= count
+        if not self._count and self._numbers.any():
+            raise malformed("bits are set after its last mantissa")
+        return numbers[:count]

@@ -1,11 +1,19 @@
-"""Segments that are only in memory."""
+"""Segments that are only in memory, and the code that they are coded by."""
 
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from unittest import mock
 
-from frformat.format.coders import Run
+import numpy as np
+
+from frformat.format.coders import Coder, Run
+from frformat.format.coders.engine import engine
+
+Pieces = list[tuple[Run, np.ndarray]]
 
 
 class Stored(io.BytesIO):
@@ -25,3 +33,37 @@ class Listed:
 
     def __iter__(self) -> Iterator[Run]:
         return iter(self._runs)
+
+
+def encode(coder: Coder, value_type: str, segments: Sequence[Pieces], offsets: bool = False) -> list[bytes]:
+    """The stored bytes of the segments of a group."""
+    encoder = coder.encoder(value_type, offsets)
+    out = []
+    for pieces in segments:
+        buffer = io.BytesIO()
+        encoder.encode(pieces, buffer)
+        out.append(buffer.getvalue())
+    return out
+
+
+def decode(
+    coder: Coder, value_type: str, stored: Sequence[bytes], segments: Sequence[Sequence[Run]], offsets: bool = False
+) -> list[np.ndarray]:
+    """The values of each segment."""
+    decoder = coder.decoder(value_type, offsets)
+    return [decoder.decode(Stored(data), Listed(runs)) for data, runs in zip(stored, segments, strict=True)]
+
+
+def has_compiled_code() -> bool:
+    """Whether there is compiled code to compare with."""
+    with using(pure=False):
+        return engine().compiled
+
+
+@contextmanager
+def using(*, pure: bool) -> Iterator[None]:
+    """Code by Python and NumPy, or by compiled code if there is any."""
+    with mock.patch.dict(os.environ, {"FRFORMAT_PURE": "1" if pure else "0"}):
+        engine.cache_clear()
+        yield
+    engine.cache_clear()

@@ -10,6 +10,7 @@ from tests.vectors.faulty import (
     checksums,
     contradictions,
     cuts,
+    entropy,
     fields,
     header,
     limits,
@@ -32,6 +33,7 @@ def vectors() -> Iterator[Vector]:
         names,
         limits,
         streams,
+        entropy,
         bombs,
         requests,
     ):

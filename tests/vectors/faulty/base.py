@@ -22,7 +22,7 @@ STEPPED = File([frz.dct("w", "q", (3, 4), (9, -4, 2), view=(4, 3), step=-16)])
 """One spectrum ``w`` with a step and a view."""
 
 OFFSETS = File(
-    [Group([Tensor("w", (2, 3), (1, 2, 3, 4, 5, 6), offsets={1: (0, 1, 2)})], stepped=True, coder="integer")]
+    [Group([Tensor("w", (2, 3), (1, 2, 3, 4, 5, 6), offsets={1: (0, 1, 2)})], stepped=True, coder="adaptive")]
 )
 """One plain tensor ``w`` that is multiples of a step for each column."""
 

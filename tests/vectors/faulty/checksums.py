@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from tests.vectors import deflate, frz, zstd
 from tests.vectors.entries import Vector, faulty
 from tests.vectors.faulty.base import ANEW, DCT, NESTED, RAW, TIERED, TUCKER
-from tests.vectors.frz import File, Group, Tensor, dct, raw
+from tests.vectors.frz import ENTROPY, File, Group, Tensor, dct, raw
 from tests.vectors.msgpack import pack
 from tests.vectors.numbers import f32, spectrum
+from tests.vectors.valid.adaptive import of_no_bytes
 
 
 def vectors() -> Iterator[Vector]:
@@ -80,10 +81,8 @@ def _segments() -> Iterator[Vector]:
         load="w",
         sound=["x"],
     )
-    no_bytes = File([raw("x", "f16", (3,), (0x7E00,) * 3, "range")]).bytes()
-    yield faulty(
-        "crc-of-no-bytes", "the checksum of a segment of 0 bytes is not 0", _flip(no_bytes, -1), "CHECKSUM", load="x"
-    )
+    about = "the checksum of a segment of 0 bytes is not 0"
+    yield faulty("crc-of-no-bytes", about, _flip(of_no_bytes().bytes(), -1), "CHECKSUM", load="w")
     two = File([raw("x", "u8", (2,), (1, 2)), raw("y", "u8", (2,), (3, 4))])
     x, y = two.parts()[0]
     crossed = two.head() + x[:2] + y[2:] + y[:2] + x[2:]
@@ -100,11 +99,11 @@ def _streams() -> Iterator[Vector]:
         for place, offset in (("start", at), ("middle", at + len(stream) // 2), ("end", at + len(stream) - 1)):
             name, about = f"crc-{coder}-{place}", f"damage at the {place} of a {coder} stream"
             yield faulty(name, about, _flip(file.bytes(), offset, 0x15), "CHECKSUM", load="x")
-    for coder, fmt in (("range", "f16"), ("integer", "q")):
-        data = File([dct("w", fmt, (5, 5), spectrum(fmt, 12), coder)]).bytes()
-        yield faulty(
-            f"crc-{coder}", f"damage in a stream by coder {coder}", _flip(data, -7, 0x10), "CHECKSUM", load="w"
-        )
+    for coder in ENTROPY:
+        for fmt in ("f16", "q"):
+            data = File([dct("w", fmt, (5, 5), spectrum(fmt, 12), coder)]).bytes()
+            about = f"damage in a stream of {fmt} by coder {coder}"
+            yield faulty(f"crc-{coder}-{fmt}", about, _flip(data, -7, 0x10), "CHECKSUM", load="w")
     nan = File([dct("w", "f32", (2,), f32(1.0))]).bytes()
     yield faulty(
         "crc-and-value", "damage that would make a coefficient a NaN", _flip(nan, -5, 0x40), "CHECKSUM", load="w"

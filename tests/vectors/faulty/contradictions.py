@@ -24,7 +24,7 @@ from tests.vectors.faulty.base import (
     put,
     refused,
 )
-from tests.vectors.frz import FEATURES, GROUPS, File, Group, Tensor
+from tests.vectors.frz import ENTROPY, FEATURES, GROUPS, File, Group, Tensor
 from tests.vectors.numbers import CODERS, DTYPES, f32
 
 LARGE = ((2**31, "2^31"), (2**32, "2^32"), (2**63, "2^63"), (2**64 - 1, "2^64 − 1"))
@@ -101,9 +101,10 @@ def _types() -> Iterator[Vector]:
             group = Group([Tensor("x", (2,), (1, 2))], dtype, format="f16")
             yield faulty(f"format-to-{shown}", f"numbers in f16 of dtype {dtype}", File([group]).bytes(), "DIRECTORY")
         if dtype in ("bool", "u8", "u16", "i64", "f64", "c64", "f8_e5m2"):
-            group = Group([Tensor("x", (2,), (0, 1))], dtype, coder="range", streams=[b"\0\0"])
-            name = f"range-of-{shown}"
-            yield faulty(name, f"elements of {dtype} by coder range", File([group]).bytes(), "DIRECTORY")
+            for coder in ENTROPY:
+                group = Group([Tensor("x", (2,), (0, 1))], dtype, coder=coder, streams=[b"\0\0"])
+                about = f"elements of {dtype} by coder {coder}"
+                yield faulty(f"{coder}-of-{shown}", about, File([group]).bytes(), "DIRECTORY")
     group = Group([Tensor("w", (2,), (0, 1))], "f64", ["dct"])
     yield faulty("core-of-f64", "a core of a dct axis in f64", File([group]).bytes(), "DIRECTORY")
     group = Group([Tensor("w", (2,), (0, 1))], "f64", ["identity", "dct"])
@@ -112,12 +113,9 @@ def _types() -> Iterator[Vector]:
     group = Group([Tensor("x", (2,), (0, 1))], "i32", ["identity", "dct"])
     about = "dtype i32 and a dct entry that has no meaning for the tensor"
     yield faulty("dct-of-i32-beyond-rank", about, File([group]).bytes(), "DIRECTORY")
-    for coder in CODERS[:4]:
+    for coder in CODERS[:3]:
         edit = in_group(frz.CODER, CODERS.index(coder))
         yield refused(f"{coder}-of-integers", f"multiples of steps by coder {coder}", STEPPED, edit)
-    for file, what in ((RAW, "elements"), (DCT, "coefficients")):
-        about = f"exact {what} by coder integer"
-        yield refused(f"integer-of-{what}", about, file, in_group(frz.CODER, CODERS.index("integer")))
 
 
 def _together() -> Iterator[Vector]:
@@ -203,8 +201,7 @@ def _sizes() -> Iterator[Vector]:
         in_group(frz.SIZES, [8, 12]),
     )
     for coder in CODERS:
-        stepped = coder == "integer"
-        group = Group([Tensor("x", (0,))], "f32", stepped=stepped, coder=coder, streams=[b"\0"])
+        group = Group([Tensor("x", (0,))], "f32", coder=coder, streams=[b"\0"])
         about = f"a segment of 1 byte for no values by coder {coder}"
         yield faulty(f"size-without-values-{coder}", about, File([group]).bytes(), "DIRECTORY")
     idle = File([frz.dct("w", "f16", (3, 4), (1, 2), kept=(2, 2))], tiers=2)

@@ -10,9 +10,23 @@ from tests.vectors import deflate, frz, msgpack
 from tests.vectors.entries import Vector, faulty
 from tests.vectors.faulty.base import ANEW, NAMED, NESTED, OFFSETS, RAW, STEPPED, in_group, put, refused
 from tests.vectors.faulty.contradictions import LARGE
-from tests.vectors.frz import CODER, CORNERS, DTYPE, GROUPS, KEPT, KINDS, NAMES, SHAPES, SIZES, File, Group, Tensor
+from tests.vectors.frz import (
+    CODER,
+    CORNERS,
+    DTYPE,
+    ENTROPY,
+    GROUPS,
+    KEPT,
+    KINDS,
+    NAMES,
+    SHAPES,
+    SIZES,
+    File,
+    Group,
+    Tensor,
+)
 from tests.vectors.msgpack import Map, Raw, int64
-from tests.vectors.numbers import f32
+from tests.vectors.numbers import CODERS, DTYPES, f32
 
 AXIS = 2**31 - 1
 SEGMENT = 2**48
@@ -103,20 +117,17 @@ def _counts() -> Iterator[Vector]:
     features = [f"f{i}" for i in range(257)]
     about = "257 features: they are counted before they are read"
     yield _limit("features-257", about, NAMED, put(frz.FEATURES, features))
-    about = "65,537 values in 0 stored bytes by coder range"
-    none = File([Group([Tensor("x", (65537,), [0] * 65537)], "f16", coder="range", streams=[b""])])
-    yield faulty("limit-range-values-of-0-bytes", about, none.bytes(), "LIMIT")
-    for coder in ("range", "integer"):
-        count = 4096 * 19 + 1
-        tensor = Tensor("w", (count,), [0] * count)
-        many = Group([tensor], "f16", stepped=coder == "integer", coder=coder, streams=[b"\1\2\3"])
-        about = f"{count:,} values in 3 stored bytes by coder {coder}"
-        yield faulty(f"limit-{coder}-values", about, File([many]).bytes(), "LIMIT")
-    tensor = Tensor("w", (4096 * 19, 0), (), offsets={0: [0] * (4096 * 19)})
-    other = Tensor("v", (1, 1), [0], offsets={0: [0]})
-    many = Group([tensor, other], stepped=True, coder="integer", streams=[b"\1\2\3"])
+    for coder in ENTROPY:
+        for stepped in (True, False):
+            for stored in (b"", b"\1\2\3"):
+                count = 65536 * (len(stored) + 16) + 1
+                directory = _coded(coder, [(count,)], stored, stepped=stepped)
+                what = "integers" if stepped else "floats"
+                about = f"{count:,} {what} in {len(stored)} stored bytes by coder {coder}"
+                yield faulty(f"limit-{coder}-{what}-in-{len(stored)}-bytes", about, directory, "LIMIT")
     about = "offsets count as values, too"
-    yield faulty("limit-integer-values-offsets", about, File([many]).bytes(), "LIMIT")
+    shapes = [(65536 * 19, 0), (1, 1)]
+    yield faulty("limit-values-offsets", about, _coded("adaptive", shapes, b"\1\2\3", offsets=1), "LIMIT")
     for named in (True, False):
         directory, stream = _million(named=named)
         what = "tensors, all with names of their own" if named else "factors"
@@ -127,6 +138,18 @@ def _counts() -> Iterator[Vector]:
         about = "names of 2^26 + 1 bytes without front coding" + (", the last of an alias" if alias else "")
         name = "limit-names-with-alias" if alias else "limit-names-2e26-plus-1"
         yield faulty(name, about, frz.head(directory, deflated=stream), "LIMIT")
+
+
+def _coded(
+    coder: str, shapes: list[tuple[int, ...]], stored: bytes, *, stepped: bool = True, offsets: int = 0
+) -> bytes:
+    """A file of tensors that are said to be stored in a few bytes."""
+    names = frz.front_coded([f"{i}" for i in range(len(shapes))])
+    fields: list[tuple[int, Any]] = [(DTYPE, DTYPES.index("f16")), (NAMES, names), (SHAPES, shapes)]
+    fields += [(frz.STEPS, [0] * len(shapes))] if stepped else []
+    fields += [(frz.OFFSETS, offsets)] if offsets else []
+    fields += [(CODER, CODERS.index(coder)), (SIZES, [len(stored)])]
+    return frz.head(msgpack.pack(Map([(GROUPS, [Map(fields)])]))) + frz.segment(stored)
 
 
 def _million(*, named: bool) -> tuple[bytes, bytes]:

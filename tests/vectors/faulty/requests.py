@@ -43,14 +43,10 @@ def _booleans() -> Iterator[Vector]:
 def _not_finite() -> Iterator[Vector]:
     for fmt, bits in (("f32", f32), ("f16", f16), ("bf16", bf16)):
         for name, value in (("infinity", INFINITY), ("minus-infinity", -INFINITY), ("nan", NAN)):
-            coder = "range" if name == "nan" else "none"
+            coder = "adaptive" if name == "nan" else "none"
             file = File([dct("w", fmt, (3,), bits(1.0, value), coder)]).bytes()
             about = f"a coefficient in {fmt} that is {name.replace('-', ' ')}, by coder {coder}"
             yield faulty(f"value-{fmt}-{name}-{coder}", about, file, "VALUE", load="w")
-    no_bytes = File([dct("w", "f16", (3,), (0, 0, 0), "range")])
-    no_bytes.groups[0].streams = [b""]
-    about = "a stream of no bytes by coder range, which decodes to NaNs"
-    yield faulty("value-of-no-bytes", about, no_bytes.bytes(), "VALUE", load="w")
     tiers = File([dct("w", "f32", (3,), f32(1.0, 2.0, INFINITY), kept=(2, 3))], tiers=2).bytes()
     yield faulty("value-in-tier-1", "an infinity in tier 1", tiers, "VALUE", load="w")
     group = Group([Tensor("x", (2,), f16(1.0, NAN))], "f32", format="f16")
@@ -88,15 +84,15 @@ def _overflow() -> Iterator[Vector]:
         ("of-zero", {0: (0, 5000)}, "a step code of 5000 where all integers are 0"),
     ):
         values = (1, 2, 0, 0) if name == "of-zero" else (1, 2, 3, 4)
-        group = Group([Tensor("w", (2, 2), values, offsets=offsets)], stepped=True, coder="integer")
+        group = Group([Tensor("w", (2, 2), values, offsets=offsets)], stepped=True, coder="adaptive")
         yield faulty(f"step-{name}", f"{about}, with offsets", File([group]).bytes(), "VALUE", load="w")
     tensors = [
         Tensor("w", (2,), (1, 2), step=2000, offsets={0: (0, 40)}),
         Tensor("v", (2,), (1, 2), step=1900, offsets={0: (0, 40)}),
     ]
-    file = File([Group(tensors, stepped=True, coder="integer")]).bytes()
+    file = File([Group(tensors, stepped=True, coder="adaptive")]).bytes()
     about = "a step code of 2040 in one tensor of a group concerns no other"
     yield faulty("step-of-neighbour", about, file, "VALUE", load="w", sound=["v"])
     tensor = Tensor("w", (2, 2), (1, 2, 3, 4), corners=[(1, 2), (2, 2)], offsets={0: (0, 4000)})
-    file = File([Group([tensor], stepped=True, coder="integer")], tiers=2).bytes()
+    file = File([Group([tensor], stepped=True, coder="adaptive")], tiers=2).bytes()
     yield faulty("step-in-tier-1", "a step code of 4000 in tier 1", file, "VALUE", load="w")

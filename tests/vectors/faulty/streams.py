@@ -5,11 +5,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-from tests.vectors import deflate, frz, msgpack, rangecoder, zstd
+from tests.vectors import deflate, msgpack, zstd
 from tests.vectors.appendix import DICTIONARY
 from tests.vectors.entries import Vector, faulty
 from tests.vectors.faulty.base import RAW, stream, with_directory
-from tests.vectors.frz import File, Group, Tensor
 
 TEXT = bytes(100 + i % 5 for i in range(60))
 
@@ -60,7 +59,6 @@ def vectors() -> Iterator[Vector]:
     yield from _deflate_segments()
     yield from _deflated_directories()
     yield from _zstd()
-    yield from _range()
 
 
 def _deflate_segments() -> Iterator[Vector]:
@@ -133,40 +131,3 @@ def _zstd() -> Iterator[Vector]:
     damaged = checked[:-1] + bytes([checked[-1] ^ 1])
     about = "a zstd stream whose own checksum does not match"
     yield faulty("zstd-checksum", about, stream("zstd", 256, damaged), "STREAM", load="x")
-
-
-def _range() -> Iterator[Vector]:
-    floats = (0x4000, 0x4100, 0x3C00, 0x3C00, 0x4001)
-    integers = (5, -3, 0, 0, 1)
-    for coder, values in (("range", floats), ("integer", integers)):
-        model: rangecoder.Model = rangecoder.Floats("f16") if coder == "range" else rangecoder.Integers()
-        read = rangecoder.Stream()
-        model.put_run(read, values)
-        good = read.finish()
-        full = good.ljust(4 + read.shifts, b"\0")
-        for name, data, about in (
-            ("start", b"\xff\xff\xff\xff" + good, "begins with four bytes of 0xFF"),
-            ("byte-left", full + b"\1", "a byte is left after the last value"),
-            ("zero-left", full + b"\0", "a zero byte is left after the last value"),
-            ("many-left", full + bytes(100), "a hundred bytes are left after the last value"),
-        ):
-            file = _coded(coder, len(values), data)
-            yield faulty(f"{coder}-{name}", f"a stream by coder {coder}: {about}", file, "STREAM", load="x")
-    for coder in ("range", "integer"):
-        odd = rangecoder.Stream()
-        if coder == "range":
-            rangecoder.Floats("f16").put_run(odd, [0x03FF, 0x0001])
-        else:
-            rangecoder.Integers().put_run(odd, [1, 2, 3, 4, 5, -6, 7, 100])
-        assert odd.odd
-        number, size = odd.odd
-        beyond = _coded(coder, 8, number.to_bytes(size, "big"))
-        about = f"a stream by coder {coder}: a direct bit beyond the end of the odd range"
-        yield faulty(f"{coder}-direct-beyond", about, beyond, "STREAM", load="x")
-
-
-def _coded(coder: str, values: int, data: bytes) -> bytes:
-    """A file with one plain tensor ``x`` of f16 whose values are stored as ``data``."""
-    group = Group([Tensor("x", (values,))], "f16", stepped=coder == "integer", coder=coder, streams=[data])
-    directory = msgpack.pack(File([group]).tree())
-    return frz.head(directory) + frz.segment(data)

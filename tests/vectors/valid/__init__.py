@@ -6,16 +6,19 @@ from collections.abc import Iterator
 
 from tests.vectors.entries import Vector
 from tests.vectors.valid import (
+    adaptive,
     bases,
     coders,
     corners,
     directory,
     elements,
     files,
+    floats,
     formats,
     names,
     per_tier,
     shapes,
+    static,
     steps,
     tiers,
 )
@@ -23,5 +26,21 @@ from tests.vectors.valid import (
 
 def vectors() -> Iterator[Vector]:
     """All of them, in the order of ``vectors.json``."""
-    for module in (files, elements, formats, steps, shapes, bases, corners, coders, tiers, per_tier, names, directory):
+    for module in (
+        files,
+        elements,
+        formats,
+        steps,
+        shapes,
+        bases,
+        corners,
+        coders,
+        adaptive,
+        static,
+        floats,
+        tiers,
+        per_tier,
+        names,
+        directory,
+    ):
         yield from module.vectors()

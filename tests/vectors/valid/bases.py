@@ -32,7 +32,7 @@ def _one(bases: Sequence[str], shape: Sequence[int], core: Sequence[int], fmt: s
     tensor = Tensor("w", shape, values, corners=more.pop("corners", [core]), **more)  # type: ignore[arg-type]
     stepped = fmt == "q"
     return Group(
-        [tensor], "f32", bases, "" if fmt in ("f32", "q") else fmt, stepped, coder="integer" if stepped else "none"
+        [tensor], "f32", bases, "" if fmt in ("f32", "q") else fmt, stepped, coder="adaptive" if stepped else "none"
     )
 
 
@@ -54,7 +54,7 @@ def _ordered() -> Iterator[Vector]:
     file = File([Group([tensor], "f32", ["identity", "dct", "identity"])])
     yield valid("identity-and-dct-kept", "a start of the zigzag order on identity and dct axes", file)
     tensor = Tensor("w", (4, 6), weights("q", 9), view=(2, 12), kept=(9,), step=-20)
-    file = File([Group([tensor], "f32", ["dct", "identity"], stepped=True, coder="integer")])
+    file = File([Group([tensor], "f32", ["dct", "identity"], stepped=True, coder="adaptive")])
     yield valid("dct-and-identity-kept-steps", "the same the other way round, in a view, multiples of a step", file)
 
 
@@ -64,7 +64,7 @@ def _kernel() -> Iterator[Vector]:
     for fmt in ("f32", "f16", "q"):
         tensor = Tensor("w", shape, weights(fmt, 180), step=-60)
         group = Group([tensor], "f32", bases, "f16" if fmt == "f16" else "", fmt == "q")
-        group.coder = {"f32": "none", "f16": "range", "q": "integer"}[fmt]
+        group.coder = {"f32": "none", "f16": "adaptive", "q": "adaptive"}[fmt]
         yield valid(f"kernel-dct-{fmt}", f"a convolution with a DCT of its kernels only, values {fmt}", File([group]))
     yield valid("kernel-dct-corner", "2×2 of the 3×3 frequencies", File([_one(bases, shape, (5, 4, 2, 2))]))
     yield valid(
@@ -105,7 +105,7 @@ def _stored() -> Iterator[Vector]:
     svd = [Group([factor(2, 6), factor(2, 5, 2)]), _one(["stored"], (6, 5), (2, 2), factors=(0, 1))]
     yield valid("stored-svd", "a matrix as a core and two factors, as a singular value decomposition has it", File(svd))
     tucker = [
-        Group([factor(3, 8), factor(2, 6, 2)], coder="range"),
+        Group([factor(3, 8), factor(2, 6, 2)], coder="adaptive"),
         _one(["stored", "stored", "identity"], (8, 6, 3, 3), (3, 2, 3, 3), factors=(0, 1)),
     ]
     yield valid("stored-tucker", "a convolution as a Tucker core and a factor for each side of channels", File(tucker))
@@ -135,8 +135,8 @@ def _stored() -> Iterator[Vector]:
         _one(["stored"], (6, 5), (2, 2), factors=(0, 1)),
     ]
     yield valid("stored-in-two-groups", "factors are numbered through the groups of a file", File(later))
-    half = Group([Tensor("", (2, 6), weights("f16", 12))], format="f16", coder="range")
-    steps = Group([Tensor("", (2, 5), weights("q", 10), step=-30, offsets={0: [0, 9]})], stepped=True, coder="integer")
+    half = Group([Tensor("", (2, 6), weights("f16", 12))], format="f16", coder="adaptive")
+    steps = Group([Tensor("", (2, 5), weights("q", 10), step=-30, offsets={0: [0, 9]})], stepped=True, coder="adaptive")
     core = _one(["stored"], (6, 5), (2, 2), "q", factors=(0, 1), step=-12, offsets={1: [0, -3]})
     yield valid(
         "stored-formats", "factors in f16 and as multiples of steps, and so is the core", File([half, steps, core])
@@ -190,7 +190,7 @@ def _seeded() -> Iterator[Vector]:
         "f32",
         ["seeded"],
         stepped=True,
-        coder="integer",
+        coder="adaptive",
     )
     group.tensors[0].offsets = {0: [1]}
     yield valid("seeded-steps", "scales that are multiples of steps with offsets", File([group]))

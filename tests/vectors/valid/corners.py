@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from tests.vectors.entries import Vector, valid
-from tests.vectors.frz import File, Group, Tensor, raw
+from tests.vectors.frz import ENTROPY, File, Group, Tensor, raw
 from tests.vectors.numbers import CODERS, f32, noise, weights
 from tests.vectors.valid.bases import factor
 
@@ -39,13 +39,13 @@ def _each(name: str, about: str, file: File) -> Iterator[Vector]:
 
 def _tiers() -> Iterator[Vector]:
     channels = [(2, 1, 3, 3), (4, 3, 3, 3), (6, 4, 3, 3)]
+    about = "nested channels of a convolution in three tiers, slabs on two axes, by coder"
     for coder in CODERS:
-        if coder == "integer":
-            group = Group([nested("w", channels, "q", step=-40)], stepped=True, coder=coder)
-        else:
-            group = Group([nested("w", channels)], coder=coder)
-        about = f"nested channels of a convolution in three tiers, slabs on two axes, by coder {coder}"
-        yield from _each(f"corners-{coder}", about, File([group], tiers=3))
+        group = Group([nested("w", channels)], coder=coder)
+        yield from _each(f"corners-{coder}", f"{about} {coder}", File([group], tiers=3))
+    for coder in ENTROPY:
+        group = Group([nested("w", channels, "q", step=-40)], stepped=True, coder=coder)
+        yield from _each(f"corners-{coder}-steps", f"{about} {coder}, multiples of a step", File([group], tiers=3))
     about = "the same file cut after a tier"
     file = File([Group([nested("w", channels)])], tiers=3)
     for tier in (0, 1):
@@ -74,7 +74,7 @@ def _tiers() -> Iterator[Vector]:
     file = File([Group([kernel], "f32", ["identity", "identity", "dct"])], tiers=2)
     yield from _each("corners-kernel-dct", "channels and frequencies of a kernel grow together", file)
     dct = Tensor("w", (9, 8), weights("q", 20), corners=[(2, 2), (4, 5)], step=-30)
-    file = File([Group([dct], "f32", ["dct"], stepped=True, coder="integer")], tiers=2)
+    file = File([Group([dct], "f32", ["dct"], stepped=True, coder="adaptive")], tiers=2)
     yield from _each("corners-dct", "a corner of a DCT grows", file)
     view = Tensor("w", (4, 6), weights("f32", 12), view=(2, 12), corners=[(1, 3), (2, 6)])
     yield from _each("corners-view", "corners of a view", File([Group([view])], tiers=2))
@@ -89,13 +89,13 @@ def _offsets() -> Iterator[Vector]:
         step=-40,
         offsets={0: [0, 5, -5, 9], 1: [2, 0, -2]},
     )
-    file = File([Group([tensor], stepped=True, coder="integer")], tiers=3)
+    file = File([Group([tensor], stepped=True, coder="adaptive")], tiers=3)
     yield from _each("corners-offsets", "the offsets of new indices come before the entries of each tier", file)
     tensor = Tensor("w", (3, 2), weights("q", 6), corners=[(3, 0), (3, 2)], offsets={0: [1, 2, 3], 1: [0, 4]})
-    file = File([Group([tensor], stepped=True, coder="integer")], tiers=2)
+    file = File([Group([tensor], stepped=True, coder="adaptive")], tiers=2)
     yield from _each("corners-offsets-only", "a tier that has offsets and no entries", file)
     beyond = Tensor("w", (2, 2), (), corners=[(2, 0)], offsets={0: [5000, -5000]}, step=0)
-    file = File([Group([beyond], stepped=True, coder="integer")])
+    file = File([Group([beyond], stepped=True, coder="adaptive")])
     yield valid("corners-offsets-of-nothing", "offsets that no entry uses may be anything", file)
     runs = noise(40, 3)
     tensors = [
@@ -104,8 +104,11 @@ def _offsets() -> Iterator[Vector]:
     ]
     for tensor in tensors:
         tensor.step = -16
-    file = File([Group(tensors, stepped=True, coder="integer")], tiers=2)
-    yield from _each("integer-offsets-and-values", "offsets and values learn apart; both go on in the next tier", file)
+    file = File([Group(tensors, stepped=True, coder="adaptive")], tiers=2)
+    about = "offsets and values have a model each; both go on in the next tier"
+    yield from _each("adaptive-offsets-and-values", about, file)
+    file = File([Group(tensors, stepped=True, coder="static")], tiers=2)
+    yield from _each("static-offsets-and-values", "offsets and values are blocks in turn", file)
 
 
 def _factors() -> Iterator[Vector]:
@@ -127,8 +130,8 @@ def _factors() -> Iterator[Vector]:
     core = Tensor("w", (6, 4), weights("q", 12, 2), corners=[(1, 4), (3, 4)], factors=(0,), step=-20)
     file = File(
         [
-            Group(steps, stepped=True, coder="integer"),
-            Group([core], "f32", ["stored", "identity"], stepped=True, coder="integer"),
+            Group(steps, stepped=True, coder="adaptive"),
+            Group([core], "f32", ["stored", "identity"], stepped=True, coder="adaptive"),
         ],
         tiers=2,
     )

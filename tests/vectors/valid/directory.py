@@ -36,7 +36,7 @@ def _full(**more: Any) -> File:
         spectral(spectra, "q"),
         raw("fc.bias", "f32", (2,), spectrum("f32", 2)),
         Group([fc], "f32", ["stored", "seeded"], "f16"),
-        Group([mean], stepped=True, per_tier=True, coder="integer"),
+        Group([mean], stepped=True, per_tier=True, coder="adaptive"),
     ]
     return File(groups, {"license": "MIT", "source": "made up"}, [("tied", "fc.bias")], 2, [], **more)
 
@@ -110,7 +110,9 @@ def _deflated() -> Iterator[Vector]:
     file = File([raw(start, "u8", (), (1,))], deflate=_from_the_start)
     yield valid("dir-deflate-whole-dictionary", "a match that begins at the dictionary's first byte", file)
     about = "three tiers, cut after the first, with a deflated directory"
-    yield valid("dir-deflate-tiers-cut", about, File(three("range").groups, tiers=3, deflate=deflate.fixed), present=1)
+    yield valid(
+        "dir-deflate-tiers-cut", about, File(three("adaptive", "f16").groups, tiers=3, deflate=deflate.fixed), present=1
+    )
 
 
 def _mixed(data: bytes) -> bytes:

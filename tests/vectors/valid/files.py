@@ -37,7 +37,7 @@ def vectors() -> Iterator[Vector]:
     yield valid("empty-with-metadata", "no groups, but metadata", File(metadata={"note": "nothing here"}))
     several = [
         raw("bias", "f32", (3,), f32(0.5, -1.0, 2.0)),
-        dct("a.weight", "f16", (4, 4), spectrum("f16", 7), "range"),
+        dct("a.weight", "f16", (4, 4), spectrum("f16", 7), "adaptive"),
         raw("count", "i64", (), [-5]),
         spectral(
             [

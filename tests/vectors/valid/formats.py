@@ -11,7 +11,7 @@ from tests.vectors.numbers import FLOATS, bf16, f16, f32, spectrum
 
 def vectors() -> Iterator[Vector]:
     for fmt in FLOATS:
-        for coder in ("none", "deflate", "zstd", "range"):
+        for coder in ("none", "deflate", "zstd", "adaptive", "static"):
             file = File([dct("w", fmt, (6, 5), spectrum(fmt, 17), coder)])
             yield valid(f"dct-{fmt}-{coder}", f"coefficients in {fmt} by coder {coder}", file)
     file = File([dct("w", "q", (6, 5), spectrum("q", 17), step=-40)])
@@ -61,7 +61,7 @@ def _extremes() -> Iterator[Vector]:
     )
     extremes = f16(65504.0, -65504.0, -0.0, 2.0**-24, -(2.0**-14), 1.0)
     bf = bf16(2.0**126, -0.0, 2.0**-133, -(2.0**-126), 1.0)
-    for coder in ("none", "range"):
+    for coder in ("none", "adaptive", "static"):
         about = f"the largest and least of f16, subnormals, -0, by coder {coder}"
         yield valid(f"dct-f16-extremes-{coder}", about, File([dct("w", "f16", (3, 4), extremes, coder)]))
         about = f"large and subnormal numbers of bf16, -0, by coder {coder}"
@@ -82,10 +82,10 @@ def _narrower() -> Iterator[Vector]:
             fmt
         ]
         values = [*extremes, *spectrum(fmt, 6), 1 << (15 if fmt != "f32" else 31)]
-        for coder in ("none", "range") if (dtype, fmt) == ("f32", "f16") else ("none",):
+        for coder in ("none", "adaptive", "static") if (dtype, fmt) == ("f32", "f16") else ("none",):
             group = Group([Tensor("x", (3, 3), values)], dtype, format=fmt, coder=coder)
             about = f"a plain tensor of {dtype} whose elements are in {fmt}, by coder {coder}: exact, rounded once"
-            yield valid(f"plain-{dtype}-in-{fmt}" + ("-range" if coder == "range" else ""), about, File([group]))
+            yield valid(f"plain-{dtype}-in-{fmt}" + (f"-{coder}" if coder != "none" else ""), about, File([group]))
     halfway = f32(1 + 2**-11, 1 + 3 * 2**-11, 1 + 2**-11 + 2**-23, 65519.0, 65520.0, 2.0**-25, 3 * 2.0**-26)
     group = Group([Tensor("x", (7,), halfway)], "f16", format="f32")
     yield valid("plain-f16-from-f32-ties", "elements that are rounded to f16: ties to even, the ends", File([group]))

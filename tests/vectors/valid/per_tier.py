@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.vectors.entries import Vector, valid
-from tests.vectors.frz import File, Group, Tensor, dct, raw, spectral
+from tests.vectors.frz import ENTROPY, File, Group, Tensor, dct, raw, spectral
 from tests.vectors.numbers import BYTES, CODERS, f32, spectrum, weights
 
-WEIGHT = dct("w", "f16", (4, 4), spectrum("f16", 9), "range", kept=(2, 5, 9))
+WEIGHT = dct("w", "f16", (4, 4), spectrum("f16", 9), "adaptive", kept=(2, 5, 9))
 
 
 def vectors() -> Iterator[Vector]:
     for coder in CODERS:
         about = f"statistics of a layer for each of three tiers, by coder {coder}"
-        yield from _each_tier(f"per-tier-{coder}", about, statistics(coder))
+        yield from _each_tier(f"per-tier-{coder}", about, statistics(coder, "f32"))
+    for coder in ENTROPY:
+        about = f"the same as multiples of steps, by coder {coder}"
+        yield from _each_tier(f"per-tier-{coder}-steps", about, statistics(coder, "q"))
     for tier in (0, 1):
         about = f"a file of three tiers, cut after tier {tier}"
-        yield valid(f"per-tier-cut-after-{tier}", about, statistics("range"), present=tier + 1)
+        yield valid(f"per-tier-cut-after-{tier}", about, statistics("adaptive", "f32"), present=tier + 1)
     about = "cut after tier 1, opened at tier 0"
-    yield valid("per-tier-cut-opened-at-0", about, statistics("range"), tier=0, present=2)
+    yield valid("per-tier-cut-opened-at-0", about, statistics("adaptive", "f32"), tier=0, present=2)
     only = File([Group([Tensor("m", (2,), f32(1.0, 2.0, 3.0, 4.0, 5.0, 6.0))], per_tier=True)], tiers=3)
     for tier in (0, 1):
         about = f"tier {tier} is damaged, and tier {tier + 1} is opened, which does not use it"
@@ -40,13 +43,13 @@ def vectors() -> Iterator[Vector]:
     scalar = File([Group([Tensor("n", (), (7, 8, 9))], "i64", per_tier=True)], tiers=3)
     yield from _each_tier("per-tier-scalar", "a scalar", scalar)
     tensor = Tensor("m", (3,), weights("q", 6), step=-16, offsets={0: [0, 1, 2, 30, 31, 32]})
-    offsets = File([Group([tensor], stepped=True, per_tier=True, coder="integer")], tiers=2)
+    offsets = File([Group([tensor], stepped=True, per_tier=True, coder="adaptive")], tiers=2)
     yield from _each_tier("per-tier-offsets", "step offsets of each tier's own", offsets)
 
 
-def statistics(coder: str) -> File:
+def statistics(coder: str, fmt: str) -> File:
     """Two statistics in a group, beside a spectrum and a plain tensor."""
-    if coder == "integer":
+    if fmt == "q":
         tensors = [
             Tensor("n.var", (3,), weights("q", 9, 2), step=-20),
             Tensor("n.mean", (3,), weights("q", 9, 3), step=-24),

@@ -64,11 +64,11 @@ def _offsets() -> Iterator[Vector]:
         Tensor("d", (0, 3), (), offsets={1: [1, 2, 3]}),
         Tensor("e", (2, 2), weights("q", 4, 3), view=(4, 1), offsets={0: [0, 8, 16, 24], 1: [-8]}),
     ]
-    group = Group(tensors, "f32", stepped=True, coder="integer")
+    group = Group(tensors, "f32", stepped=True, coder="adaptive")
     about = "a group with offsets of axes 0 and 1: tensors of every rank have those that they can have"
     yield valid("offsets-of-a-group", about, File([group]))
     kernel_dct = Tensor("w", (3, 2, 3, 3), weights("q", 54), step=-48, offsets={0: [0, 6, -6], 2: [0, 8, 16]})
-    group = Group([kernel_dct], "f32", ["identity", "identity", "dct"], stepped=True, coder="integer")
+    group = Group([kernel_dct], "f32", ["identity", "identity", "dct"], stepped=True, coder="adaptive")
     yield valid("offsets-with-dct", "step offsets of the entries of a core, not of the elements", File([group]))
 
 
@@ -81,4 +81,4 @@ def _plain(
 ) -> File:
     assert len(values) == math.prod(shape)
     tensor = Tensor("w", shape, values, step=step, offsets=offsets or {})
-    return File([Group([tensor], dtype, stepped=True, coder="integer")])
+    return File([Group([tensor], dtype, stepped=True, coder="adaptive")])

@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.vectors.entries import Vector, valid
-from tests.vectors.frz import File, Tensor, dct, raw, spectral
+from tests.vectors.frz import ENTROPY, File, Tensor, dct, raw, spectral
 from tests.vectors.numbers import CODERS, spectrum
 
 
 def vectors() -> Iterator[Vector]:
-    for coder in CODERS:
-        file = three(coder)
-        yield valid(f"tiers-{coder}", f"three tiers by coder {coder}", file)
+    for coder, fmt in ((coder, fmt) for coder in CODERS for fmt in ("f16", "q") if fmt != "q" or coder in ENTROPY):
+        file = three(coder, fmt)
+        name = f"tiers-{coder}" + ("-steps" if fmt == "q" else "")
+        what = f"three tiers of {'integers' if fmt == 'q' else 'floats'} by coder {coder}"
+        yield valid(name, what, file)
         for tier in (0, 1):
-            about = f"three tiers by coder {coder}, opened at tier {tier}"
-            yield valid(f"tiers-{coder}-at-{tier}", about, file, tier=tier, of=f"tiers-{coder}")
-            yield valid(
-                f"tiers-{coder}-cut-after-{tier}", f"the same file cut after tier {tier}", file, present=tier + 1
-            )
-    file = three("integer")
+            yield valid(f"{name}-at-{tier}", f"{what}, opened at tier {tier}", file, tier=tier, of=name)
+            yield valid(f"{name}-cut-after-{tier}", f"the same file cut after tier {tier}", file, present=tier + 1)
+    file = three("adaptive", "q")
     yield valid("tiers-cut-opened-at-0", "a file cut after tier 1, opened at tier 0", file, tier=0, present=2)
     about = "tier 1 is damaged, and tier 0 is opened: what is not used is not reported"
-    yield valid("tiers-damaged-later", about, three("integer"), tier=0, damaged=1)
+    yield valid("tiers-damaged-later", about, file, tier=0, damaged=1)
     about = "tier 2 is damaged, and tier 1 is opened"
-    yield valid("tiers-damaged-last", about, three("none"), tier=1, damaged=2)
+    yield valid("tiers-damaged-last", about, three("none", "f16"), tier=1, damaged=2)
     yield from _nothing_new()
     yield from _mixed()
     many = File([dct("w", "q", (300,), spectrum("q", 256), kept=range(1, 257), step=-32)], tiers=256)
@@ -32,9 +31,8 @@ def vectors() -> Iterator[Vector]:
     yield valid("tiers-256-at-100", "the same, opened at tier 100", many, tier=100, of="tiers-256")
 
 
-def three(coder: str) -> File:
+def three(coder: str, fmt: str) -> File:
     """Two spectra of which tier 1 extends one and tier 2 both."""
-    fmt = "q" if coder == "integer" else "f16"
     tensors = [
         Tensor("a", (5, 6), spectrum(fmt, 24), kept=(6, 14, 24), step=-24),
         Tensor("b", (4, 4), spectrum(fmt, 9, 5), kept=(3, 3, 9), step=-16),
@@ -53,7 +51,7 @@ def _nothing_new() -> Iterator[Vector]:
         ("any", "no tier holds anything", (0, 0, 0)),
     ):
         used = values[: kept[-1]]
-        file = File([dct("w", "f16", shape, used, "range", kept=kept)], tiers=3)
+        file = File([dct("w", "f16", shape, used, "adaptive", kept=kept)], tiers=3)
         yield valid(f"tiers-nothing-in-{name}", about, file)
         if name == "middle":
             yield valid("tiers-cut-where-two-end", "cut where tiers 0 and 1 end: both are present", file, present=2)
@@ -69,7 +67,7 @@ def _nothing_new() -> Iterator[Vector]:
 def _mixed() -> Iterator[Vector]:
     file = File(
         [
-            dct("a.weight", "f16", (4, 4), spectrum("f16", 10), "range", kept=(4, 10)),
+            dct("a.weight", "f16", (4, 4), spectrum("f16", 10), "adaptive", kept=(4, 10)),
             raw("a.bias", "f32", (3,), spectrum("f32", 3)),
             dct("b.weight", "f32", (3, 3), spectrum("f32", 4), kept=(4, 4)),
             raw("b.count", "i64", (), (7,)),
@@ -81,17 +79,17 @@ def _mixed() -> Iterator[Vector]:
     only = File([raw("x", "u8", (2,), (1, 2))], tiers=4)
     yield valid("tiers-of-raw-only", "four tiers of a file that has plain tensors only: all are present", only)
     carried = [0] * 40 + [1, -1] * 20
-    about = "statistics learnt in one tier serve the next, neighbours do not go along"
-    yield valid("tiers-contexts-integer", about, File([dct("w", "q", (80,), carried, kept=(40, 60, 80))], tiers=3))
+    about = "what a model learns in one tier serves the next, terms and neighbours do not go along"
+    yield valid("tiers-models-steps", about, File([dct("w", "q", (80,), carried, kept=(40, 60, 80))], tiers=3))
     floats = [0x3C00] * 30 + [0x4200, 0xBC00] * 15
-    group = dct("w", "f16", (60,), floats, "range", kept=(30, 45, 60))
-    yield valid("tiers-contexts-range", "the same of floats", File([group], tiers=3))
+    group = dct("w", "f16", (60,), floats, "adaptive", kept=(30, 45, 60))
+    yield valid("tiers-models-floats", "the same of floats", File([group], tiers=3))
     late = [
         Tensor("a", (9,), carried[36:43], kept=(0, 3, 7)),
         Tensor("b", (9,), (5, 5, 5), kept=(0, 3, 3)),
     ]
     yield valid(
-        "tiers-contexts-start-late",
-        "contexts are in their initial state at the first segment, which is in tier 1",
+        "tiers-models-start-late",
+        "a model is in its initial state at the first segment, which is in tier 1, and has its scale there",
         File([spectral(late, "q")], tiers=3),
     )

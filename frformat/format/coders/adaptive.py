@@ -1,0 +1,123 @@
+"""Coder ``adaptive``: integers by a range coder that learns their scale (specification, sections 10.1 to 10.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from frformat.format import limits
+from frformat.format.coders.base import Coder, Run, Runs
+from frformat.format.coders.engine import engine
+from frformat.format.coders.entropy import entropy_coder
+from frformat.format.coders.integers import Block, Sink, Source, Told, blocks, cuts, malformed
+from frformat.format.coders.scales import SCALES, scale_of
+
+CONFIDENCE: Final = {False: 16, True: 4}
+"""How many bits the first estimates of counters are worth: for integers they are good, for exact values hardly."""
+
+TERM_BYTES: Final = 8
+OVER_BYTES: Final = 2
+
+
+class _Models:
+    """The models of a group: of entries of cores, and of step offsets if there are such."""
+
+    def __init__(self, exact: bool, offsets: bool) -> None:
+        self._confidence = CONFIDENCE[exact]
+        self.kinds = (False, True) if offsets else (False,)
+        self.of: dict[bool, Any] = {}
+
+    def start(self, scales: Sequence[int]) -> None:
+        """Bring them into their initial state."""
+        self.of = {
+            kind: engine().model(scale, self._confidence) for kind, scale in zip(self.kinds, scales, strict=True)
+        }
+
+
+class AdaptiveEncoder:
+    """Codes integers; see :class:`~frformat.format.coders.integers.IntegerEncoder`.
+
+    Args:
+        exact: they stand for exact values.
+        offsets: there are step offsets among them.
+    """
+
+    def __init__(self, exact: bool, offsets: bool) -> None:
+        self._models = _Models(exact, offsets)
+
+    def integers(self, pieces: Sequence[tuple[Run, Source]], told: Told) -> bytes:
+        """The stored bytes of one segment."""
+        head = b""
+        if not self._models.of:
+            scales = [_scale(pieces, kind) for kind in self._models.kinds]
+            self._models.start(scales)
+            head = bytes(scales)
+        made = engine()
+        writer = made.writer()
+        total = 0
+        for run, source in pieces:
+            model = self._models.of[run.offsets]
+            for at, block in blocks(run):
+                coded = made.block(model, *block)
+                for start, stop in cuts(at, at + block.size):
+                    writer.put(coded, source.part(start, stop))
+                    told(stop - start)
+            total += run.size
+        return head + writer.finish(limits.least_bytes(total) - len(head))
+
+
+class AdaptiveDecoder:
+    """Decodes them; arguments as of :class:`AdaptiveEncoder`."""
+
+    def __init__(self, exact: bool, offsets: bool) -> None:
+        self._models = _Models(exact, offsets)
+
+    def integers(self, data: memoryview, runs: Runs, sink: Sink) -> None:
+        """See :class:`~frformat.format.coders.integers.IntegerDecoder`."""
+        if not self._models.of:
+            count = len(self._models.kinds)
+            scales = data[:count]
+            if len(scales) < count or max(scales) >= SCALES:
+                raise malformed("it does not begin with a scale")
+            self._models.start(scales)
+            data = data[count:]
+        made = engine()
+        reader = made.reader(data)
+        base = 0
+        for run in runs:
+            model = self._models.of[run.offsets]
+            for at, block in blocks(run):
+                coded = made.block(model, *block)
+                for start, stop in cuts(base + at, base + at + block.size):
+                    if not reader.take(coded, sink.room(start, stop)):
+                        raise malformed("its bits are beyond their range")
+                    sink.filled(start, stop)
+            base += run.size
+        if not reader.finish():
+            raise malformed("bytes are left after its values")
+
+
+def _scale(pieces: Sequence[tuple[Run, Source]], offsets: bool) -> int:
+    """The scale of all values of a kind."""
+    total = count = 0
+    for run, source in pieces:
+        if run.offsets == offsets:
+            for start, stop in cuts(0, run.size):
+                total += int(np.abs(source.part(start, stop)).sum(dtype=np.int64))
+            count += run.size
+    return scale_of(total, count)
+
+
+def memory(runs: Runs) -> int:
+    """Bytes of the state of the block that has most: terms, and the row before."""
+    return max((_state(block) for run in runs for _, block in blocks(run)), default=0)
+
+
+def _state(block: Block) -> int:
+    terms = sum(n for n in (block.channels, block.positions) if 1 < n < block.size)
+    return TERM_BYTES * terms + (OVER_BYTES * block.columns if block.rows > 1 else 0)
+
+
+ADAPTIVE: Final[Coder] = entropy_coder("adaptive", AdaptiveEncoder, AdaptiveDecoder, memory, slow=True)

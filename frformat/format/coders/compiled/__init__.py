@@ -1,0 +1,88 @@
+"""The entropy coders in compiled code. Importing it fails where the package was installed without a C compiler."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.format.coders.compiled import _native
+from frformat.format.coders.integers import PIECE, Integers
+from frformat.format.coders.tables import Tables
+
+
+class Model:
+    """What the values of a group teach; see :class:`~frformat.format.coders.pure.Model`."""
+
+    def __init__(self, scale: int, confidence: int) -> None:
+        self.native: Final = _native.model(scale, confidence)
+
+
+class Block:
+    """Values that form rows, channels and positions; see :class:`~frformat.format.coders.pure.Block`."""
+
+    def __init__(self, model: Model, rows: int, channels: int, positions: int) -> None:
+        self.model: Final = model.native
+        self.native: Final = _native.block(rows, channels, positions)
+
+
+class Writer:
+    """Values to bytes; see :class:`~frformat.format.coders.pure.Writer`."""
+
+    def __init__(self) -> None:
+        self._native: Final = _native.writer()
+
+    def put(self, block: Block, values: Integers) -> None:
+        """Code the next values of a block."""
+        _native.put(self._native, block.model, block.native, np.ascontiguousarray(values, np.int32))
+
+    def finish(self, least: int) -> bytes:
+        """The shortest bytes that decode to what was coded, but not fewer than ``least``."""
+        return _native.finish(self._native, least)
+
+
+class Reader:
+    """Bytes to values; see :class:`~frformat.format.coders.pure.Reader`."""
+
+    def __init__(self, data: Any) -> None:
+        self._data: Final = memoryview(data)
+        self._native: Final = _native.reader(self._data)
+
+    def take(self, block: Block, out: Integers) -> bool:
+        """Decode the next values of a block into ``out``; False if the stream is malformed."""
+        return _native.take(self._native, block.model, block.native, self._data, out)
+
+    def finish(self) -> bool:
+        """Whether the stream was well-formed and has no more bytes."""
+        return _native.ended(self._native, self._data.nbytes)
+
+
+class Lanes:
+    """Codes the lanes of a block; see :class:`~frformat.format.coders.pure.Lanes`."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.at_once: Final = max(4, PIECE >> tables.lane)
+        axes = (np.ascontiguousarray(axis, np.int32) for axis in tables.axes)
+        self._native: Final = _native.lanes(
+            tuple(tables.block),
+            tables.lane,
+            tables.lag,
+            tables.reach,
+            tables.classes,
+            tables.symbols,
+            *axes,
+            np.ascontiguousarray(tables.frequency, np.uint16),
+        )
+
+    def encode(self, first: int, values: Integers) -> tuple[bytes, bytes]:
+        """Code some lanes from lane ``first``: the counts, and the words.
+
+        Raises:
+            OverflowError: a value has no frequency.
+        """
+        return _native.encode(self._native, first, np.ascontiguousarray(values, np.int32))
+
+    def decode(self, first: int, counts: NDArray[np.uint16], words: Any, out: Integers) -> bool:
+        """Decode some lanes from lane ``first`` into ``out``; False if their words are malformed."""
+        return _native.decode(self._native, first, np.ascontiguousarray(counts), words, out)

@@ -1,0 +1,379 @@
+/* The adaptive coder: a learned scale, adaptive counters, a binary range coder (specification, sections 10.1 to 10.4). */
+#include <stdlib.h>
+
+#include "coder.h"
+
+enum {
+    SCALES = 240,
+    ZONES = SCALES / 2,
+    CLASSES = 30, /* decisions on the number of bits, and on the bit below the first */
+    UNIT = 4096,  /* one, for residuals and guesses */
+    MOST = 3 * UNIT,
+    FIRST_EVIDENCE = 6 << 12,
+    MOST_EVIDENCE = 511 << 12,
+    MOST_TERM = 1 << 22,
+    MOST_WEIGHT = 1 << 20,
+    MOST_MAGNITUDE = 1 << 22
+};
+
+typedef uint32_t counter; /* 22 bits of probability, 8 bits that count */
+
+struct frz_model {
+    counter zero[ZONES][3], longer[ZONES][5][CLASSES], top[ZONES][CLASSES], sign[5];
+    int32_t base, weight, tap[4];
+    uint64_t gain[SCALES], ratio[SCALES];
+    uint32_t worth[SCALES], share[512], rate[256];
+};
+
+static int64_t asr(int64_t x, int n) { return x >= 0 ? x >> n : ~(~x >> n); }
+
+static int64_t clamp(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
+
+static uint64_t mean(int scale) {
+    static const uint64_t octave[8] = {68438, 74632, 81386, 88752, 96785, 105545, 115098, 125515};
+    return (octave[scale % 8] << (scale / 8 + 2)) >> 16;
+}
+
+static counter start(uint64_t p, unsigned n) {
+    return (counter)(p < 2048 ? 2048 : p > 65535 ? 65535 : p) << 14 | n;
+}
+
+frz_model *frz_model_new(int scale, unsigned confidence) {
+    frz_model *m = malloc(sizeof *m);
+    if (!m) return NULL;
+    for (int s = 0; s < SCALES; s++) {
+        const uint64_t mu = s ? mean(s) : 0;
+        m->gain[s] = (UINT64_C(1) << 44) / (UNIT + mu);
+        m->ratio[s] = (UINT64_C(1) << 44) / (UNIT / 4 + mu);
+        m->worth[s] = (uint32_t)(2 * UNIT * mu / (UNIT + mu));
+    }
+    for (unsigned n = 1; n < 512; n++) m->share[n] = 65536 / n;
+    for (unsigned n = 0; n < 256; n++) m->rate[n] = 131072 / (2 * n + 3);
+    for (int z = 0; z < ZONES; z++) {
+        const uint64_t mu = mean(2 * z + 1);
+        uint64_t t = (mu << 16) / (UNIT + mu);
+        for (int i = 0; i < 3; i++) m->zero[z][i] = start(t, confidence);
+        for (int c = 0; c < CLASSES; c++) {
+            for (int i = 0; i < 5; i++) m->longer[z][i][c] = start(t, confidence);
+            m->top[z][c] = start((t << 16) / (65536 + t), confidence);
+            t = t * t >> 16;
+        }
+    }
+    for (int i = 0; i < 5; i++) m->sign[i] = start(32768, 4);
+    m->base = (scale - 80) * 8192;
+    m->weight = m->tap[0] = m->tap[1] = m->tap[2] = m->tap[3] = 0;
+    return m;
+}
+
+void frz_model_free(frz_model *model) { free(model); }
+
+/* ---- the range coder, both ways ---- */
+
+struct frz_writer {
+    uint64_t low;
+    uint32_t range;
+    int full; /* there was no memory */
+    uint8_t *out;
+    size_t filled, capacity;
+};
+
+struct frz_reader {
+    uint32_t range, code;
+    int fault;
+    size_t position;
+};
+
+/* The state of either while values are coded. */
+typedef struct {
+    frz_writer *w;
+    uint64_t low;
+    uint32_t range, code;
+    int fault;
+    const uint8_t *data;
+    size_t position, size;
+} coder;
+
+static void push(frz_writer *w, uint64_t *low) {
+    if (*low >> 32) {
+        for (size_t at = w->filled; at > 0 && ++w->out[--at] == 0;) {}
+    }
+    if (w->filled == w->capacity) {
+        const size_t more = w->capacity < SIZE_MAX / 2 - 4096 ? 2 * w->capacity + 4096 : 0;
+        uint8_t *grown = more ? realloc(w->out, more) : NULL;
+        if (grown) w->out = grown, w->capacity = more;
+    }
+    if (w->filled < w->capacity) w->out[w->filled++] = (uint8_t)(*low >> 24);
+    else w->full = 1;
+    *low = (*low & 0xFFFFFF) << 8;
+}
+
+static inline void normalize(coder *c, const int reading) {
+    while (c->range < 1u << 24) {
+        c->range <<= 8;
+        if (reading) {
+            c->code <<= 8;
+            if (c->position < c->size) c->code |= c->data[c->position];
+            c->position++;
+        } else {
+            uint64_t low = c->low; /* so that the state itself can stay in registers */
+            push(c->w, &low);
+            c->low = low;
+        }
+    }
+}
+
+/* A bit by a counter. `reading` is a constant wherever this is inlined. */
+static inline int bit(coder *c, const uint32_t *rate, counter *state, int b, const int reading) {
+    uint32_t p = *state >> 8;
+    const uint32_t n = *state & 255, r = rate[n];
+    const uint32_t bound = (c->range >> 16) * (p >> 6 | 8);
+    if (reading) b = c->code < bound;
+    if (b) {
+        c->range = bound;
+        p += (uint32_t)((uint64_t)((1u << 22) - p) * r >> 16);
+    } else {
+        c->range -= bound;
+        if (reading) c->code -= bound;
+        else c->low += bound;
+        p -= (uint32_t)((uint64_t)p * r >> 16);
+    }
+    *state = p << 8 | (n + (n < 255));
+    normalize(c, reading);
+    return b;
+}
+
+/* The lowest `count` bits of x, each with a probability of one half. */
+static inline uint32_t direct(coder *c, uint32_t x, int count, const int reading) {
+    uint32_t y = 0;
+    for (int i = count - 1; i >= 0; i--) {
+        uint32_t b = x >> i & 1;
+        c->range >>= 1;
+        if (reading) {
+            b = c->code >= c->range;
+            if (b) c->code -= c->range;
+            if (c->code >= c->range) c->fault = 1;
+        } else if (b) {
+            c->low += c->range;
+        }
+        y = y << 1 | b;
+        normalize(c, reading);
+    }
+    return y;
+}
+
+/* ---- values ---- */
+
+typedef struct {
+    int32_t value;
+    uint32_t evidence;
+} term;
+
+struct frz_block {
+    frz_shape shape;
+    uint64_t left, channel, position;
+    term row;
+    term *channels, *positions; /* NULL where each would be used once */
+    int16_t *over;              /* the values of the row before; NULL if there is one row */
+    int64_t around, v1, v2, v3;
+};
+
+static term *terms(uint64_t count) {
+    term *t = count <= SIZE_MAX / sizeof *t ? malloc((size_t)count * sizeof *t) : NULL;
+    for (uint64_t i = 0; t && i < count; i++) t[i] = (term){0, FIRST_EVIDENCE};
+    return t;
+}
+
+frz_block *frz_block_new(frz_shape s) {
+    frz_block *b = calloc(1, sizeof *b);
+    if (!b) return NULL;
+    b->shape = s;
+    b->left = s.rows * s.channels * s.positions;
+    b->row.evidence = FIRST_EVIDENCE;
+    const uint64_t columns = s.channels * s.positions;
+    const int of_channels = s.channels > 1 && b->left > s.channels, of_positions = s.positions > 1 && b->left > s.positions;
+    if (of_channels) b->channels = terms(s.channels);
+    if (of_positions) b->positions = terms(s.positions);
+    if (s.rows > 1 && columns <= SIZE_MAX) b->over = calloc((size_t)columns + 1, sizeof *b->over);
+    if ((of_channels && !b->channels) || (of_positions && !b->positions) || (s.rows > 1 && !b->over)) {
+        frz_block_free(b);
+        return NULL;
+    }
+    return b;
+}
+
+void frz_block_free(frz_block *block) {
+    if (!block) return;
+    free(block->channels);
+    free(block->positions);
+    free(block->over);
+    free(block);
+}
+
+uint64_t frz_block_left(const frz_block *block) { return block->left; }
+
+static inline void learn(const frz_model *m, term *t, int64_t residual, uint32_t worth) {
+    const int64_t step = asr(residual * (int64_t)m->share[t->evidence >> 12] + 512, 10);
+    t->value = (int32_t)clamp(t->value + step, -MOST_TERM, MOST_TERM);
+    t->evidence += worth;
+    if (t->evidence > MOST_EVIDENCE) t->evidence = MOST_EVIDENCE;
+}
+
+static inline void adjust(int32_t *weight, int64_t product, int shift) {
+    *weight = (int32_t)clamp(*weight + asr(product + (1 << (shift - 1)), shift), -MOST_WEIGHT, MOST_WEIGHT);
+}
+
+static inline int length(uint32_t x) {
+#if defined(__GNUC__)
+    return x ? 32 - __builtin_clz(x) : 0;
+#else
+    int n = 0;
+    for (; x; x >>= 1) n++;
+    return n;
+#endif
+}
+
+/* A magnitude that is not 0. */
+static inline uint32_t nonzero(frz_model *m, coder *c, int zone, int agreement, uint32_t x, const int reading) {
+    counter *longer = m->longer[zone][agreement];
+    const int n = length(x);
+    int k = 0;
+    while (k < CLASSES && bit(c, m->rate, &longer[k], k + 1 < n, reading)) k++;
+    if (k == 0) return 1;
+    const int top = bit(c, m->rate, &m->top[zone][k - 1], n > 1 ? (int)(x >> (n - 2) & 1) : 0, reading);
+    return (uint32_t)(2 | top) << (k - 1) | direct(c, x, k - 1, reading);
+}
+
+/* How far the guess is from 0: 0 to 4. */
+static inline int level_of(int64_t guess) {
+    const int64_t size = guess < 0 ? -guess : guess;
+    return (size >= 512) + (size >= 1024) + (size >= 2048) + (size >= 4096);
+}
+
+static inline void next_value(frz_block *b) {
+    if (++b->position < b->shape.positions) return;
+    b->position = 0;
+    if (++b->channel < b->shape.channels) return;
+    b->channel = 0;
+    b->around = b->v1 = b->v2 = b->v3 = 0;
+    b->row = (term){0, FIRST_EVIDENCE};
+}
+
+/* Code the next values of a block: from `in`, or to `out`. */
+static inline void code(frz_model *m, frz_block *block, coder *c, const int32_t *in, int32_t *out, size_t count,
+                        const int reading) {
+    frz_block b = *block;
+    for (size_t at = 0; at < count; at++) {
+        term *channel = b.channels ? &b.channels[b.channel] : NULL;
+        term *position = b.positions ? &b.positions[b.position] : NULL;
+        int16_t *over = b.over ? &b.over[b.channel * b.shape.positions + b.position] : NULL;
+        const int64_t v4 = over ? *over : 0;
+        int64_t e = (int64_t)m->base + b.row.value + asr(m->weight * b.around, 12);
+        if (channel) e += channel->value;
+        if (position) e += position->value;
+        const int s = (int)clamp(asr(e, 13) + 80, 0, SCALES - 1), zone = s >> 1;
+        const int64_t guess = asr(m->tap[0] * b.v1 + m->tap[1] * b.v2 + m->tap[2] * b.v3 + m->tap[3] * v4, 16);
+        const int level = level_of(guess), sure = level >> 1;
+
+        uint32_t x = 0;
+        int negative = 0;
+        if (!reading) {
+            negative = in[at] < 0;
+            x = negative ? 0u - (uint32_t)in[at] : (uint32_t)in[at];
+        }
+        if (bit(c, m->rate, &m->zero[zone][sure], x != 0, reading)) {
+            const int differs = bit(c, m->rate, &m->sign[level], negative != (guess < 0), reading);
+            negative = differs != (guess < 0);
+            x = nonzero(m, c, zone, differs ? 2 + sure : 2 - sure, x, reading);
+        }
+        if (reading) out[at] = negative ? -(int32_t)x : (int32_t)x;
+
+        const uint64_t size = x < MOST_MAGNITUDE ? x : MOST_MAGNITUDE;
+        int64_t residual = (int64_t)((size + 1) * m->gain[s] >> 20);
+        residual = (residual < MOST + UNIT ? residual : MOST + UNIT) - UNIT;
+        if (s == SCALES - 1 && residual > 0) residual = 0;
+        const uint32_t worth = m->worth[s];
+        learn(m, &b.row, residual, worth);
+        if (channel) learn(m, channel, residual, worth);
+        if (position) learn(m, position, residual, worth);
+        adjust(&m->weight, residual * b.around, 16);
+        int64_t v = (int64_t)(size * m->ratio[s] >> 20);
+        v = v < MOST ? v : MOST;
+        if (negative) v = -v;
+        const int64_t miss = clamp(v - guess, -MOST, MOST);
+        adjust(&m->tap[0], miss * b.v1, 17);
+        adjust(&m->tap[1], miss * b.v2, 17);
+        adjust(&m->tap[2], miss * b.v3, 17);
+        adjust(&m->tap[3], miss * v4, 17);
+        b.around += asr(residual - b.around, 2);
+        b.v3 = b.v2;
+        b.v2 = b.v1;
+        b.v1 = v;
+        if (over) *over = (int16_t)v;
+        next_value(&b);
+    }
+    b.left -= count;
+    *block = b;
+}
+
+frz_writer *frz_writer_new(void) {
+    frz_writer *w = calloc(1, sizeof *w);
+    if (w) w->range = UINT32_MAX;
+    return w;
+}
+
+void frz_writer_free(frz_writer *writer) {
+    if (!writer) return;
+    free(writer->out);
+    free(writer);
+}
+
+frz_result frz_writer_put(frz_writer *w, frz_model *model, frz_block *block, const int32_t *values, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (values[i] == INT32_MIN) return FRZ_VALUE;
+    }
+    coder c = {.w = w, .low = w->low, .range = w->range};
+    code(model, block, &c, values, NULL, count, 0);
+    w->low = c.low;
+    w->range = c.range;
+    return w->full ? FRZ_MEMORY : FRZ_OK;
+}
+
+frz_result frz_writer_finish(frz_writer *w, size_t least, const uint8_t **data, size_t *size) {
+    uint64_t last = w->low;
+    for (int zeros = 32; zeros >= 0; zeros--) {
+        const uint64_t mask = (UINT64_C(1) << zeros) - 1;
+        last = (w->low + mask) & ~mask;
+        if (last < w->low + w->range) break;
+    }
+    w->low = last;
+    for (int i = 0; i < 4; i++) push(w, &w->low);
+    if (w->full) return FRZ_MEMORY;
+    while (w->filled > least && w->out[w->filled - 1] == 0) w->filled--;
+    *data = w->out;
+    *size = w->filled;
+    return FRZ_OK;
+}
+
+frz_reader *frz_reader_new(const uint8_t *data, size_t size) {
+    frz_reader *r = calloc(1, sizeof *r);
+    if (!r) return NULL;
+    r->range = UINT32_MAX;
+    for (; r->position < 4; r->position++) r->code = r->code << 8 | (r->position < size ? data[r->position] : 0u);
+    r->fault = r->code == UINT32_MAX;
+    return r;
+}
+
+void frz_reader_free(frz_reader *reader) { free(reader); }
+
+frz_result frz_reader_take(frz_reader *r, frz_model *model, frz_block *block, const uint8_t *data, size_t size,
+                           int32_t *values, size_t count) {
+    if (r->fault) return FRZ_STREAM;
+    coder c = {.range = r->range, .code = r->code, .data = data, .position = r->position, .size = size};
+    code(model, block, &c, NULL, values, count, 1);
+    *r = (frz_reader){c.range, c.code, c.fault, c.position};
+    return r->fault ? FRZ_STREAM : FRZ_OK;
+}
+
+frz_result frz_reader_finish(const frz_reader *reader, size_t size) {
+    return reader->fault || reader->position < size ? FRZ_STREAM : FRZ_OK;
+}

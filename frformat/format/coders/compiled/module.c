@@ -1,0 +1,328 @@
+/* Python's way to the coders. From Python 3.11 on in the limited API, so that one binary serves all versions.
+ *
+ * Objects are capsules. They may be used in any thread, but in one at a time: a capsule's context says that it is in use,
+ * for the lock of the interpreter is not held while values are coded.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdlib.h>
+
+#include "coder.h"
+
+static const char MODEL[] = "frformat.model", BLOCK[] = "frformat.block", WRITER[] = "frformat.writer",
+                  READER[] = "frformat.reader", LANES[] = "frformat.lanes";
+
+static void free_model(PyObject *capsule) { frz_model_free(PyCapsule_GetPointer(capsule, MODEL)); }
+static void free_block(PyObject *capsule) { frz_block_free(PyCapsule_GetPointer(capsule, BLOCK)); }
+static void free_writer(PyObject *capsule) { frz_writer_free(PyCapsule_GetPointer(capsule, WRITER)); }
+static void free_reader(PyObject *capsule) { frz_reader_free(PyCapsule_GetPointer(capsule, READER)); }
+static void free_lanes(PyObject *capsule) { frz_lanes_free(PyCapsule_GetPointer(capsule, LANES)); }
+
+static PyObject *new_object(void *made, const char *name, PyCapsule_Destructor release) {
+    return made ? PyCapsule_New(made, name, release) : PyErr_NoMemory();
+}
+
+static PyObject *value_error(const char *what) {
+    PyErr_SetString(PyExc_ValueError, what);
+    return NULL;
+}
+
+/* ---- objects in use ---- */
+
+typedef struct {
+    PyObject *capsule;
+    const char *name;
+    void *pointer;
+} object;
+
+static void give_back(const object *objects, int count) {
+    while (count-- > 0) PyCapsule_SetContext(objects[count].capsule, NULL);
+}
+
+/* Take objects for this thread; 0 with an exception if that cannot be. */
+static int take_objects(object *objects, int count) {
+    for (int i = 0; i < count; i++) {
+        object *o = &objects[i];
+        o->pointer = PyCapsule_GetPointer(o->capsule, o->name);
+        if (o->pointer && PyCapsule_GetContext(o->capsule)) {
+            o->pointer = NULL;
+            PyErr_SetString(PyExc_RuntimeError, "a coder is used by two threads at the same time");
+        }
+        if (!o->pointer || PyCapsule_SetContext(o->capsule, o)) {
+            give_back(objects, i);
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Check that a buffer has whole, aligned numbers; returns how many, or -1 with an exception. */
+static Py_ssize_t numbers(const Py_buffer *buffer, size_t size) {
+    if ((size_t)buffer->len % size || (uintptr_t)buffer->buf % size) {
+        value_error("a buffer is not of whole numbers");
+        return -1;
+    }
+    return buffer->len / (Py_ssize_t)size;
+}
+
+/* ---- adaptive ---- */
+
+static PyObject *model(PyObject *self, PyObject *args) {
+    (void)self;
+    int scale, confidence;
+    if (!PyArg_ParseTuple(args, "ii", &scale, &confidence)) return NULL;
+    if (scale < 0 || scale > 239 || confidence < 0 || confidence > 255) return value_error("no such model");
+    return new_object(frz_model_new(scale, (unsigned)confidence), MODEL, free_model);
+}
+
+/* 0 with an exception if a shape has too many values. */
+static int check_shape(frz_shape s) {
+    const uint64_t most = FRZ_VALUES;
+    const int sound = s.rows <= most && s.channels <= most && s.positions <= most &&
+                      (!s.channels || s.positions <= most / s.channels) &&
+                      (!s.rows || s.channels * s.positions <= most / s.rows);
+    if (!sound) value_error("a block has too many values");
+    return sound;
+}
+
+static PyObject *block(PyObject *self, PyObject *args) {
+    (void)self;
+    unsigned long long rows, channels, positions;
+    if (!PyArg_ParseTuple(args, "KKK", &rows, &channels, &positions)) return NULL;
+    const frz_shape shape = {rows, channels, positions};
+    return check_shape(shape) ? new_object(frz_block_new(shape), BLOCK, free_block) : NULL;
+}
+
+static PyObject *writer(PyObject *self, PyObject *none) {
+    (void)self, (void)none;
+    return new_object(frz_writer_new(), WRITER, free_writer);
+}
+
+static PyObject *reader(PyObject *self, PyObject *args) {
+    (void)self;
+    Py_buffer data;
+    if (!PyArg_ParseTuple(args, "y*", &data)) return NULL;
+    frz_reader *made = frz_reader_new(data.buf, (size_t)data.len);
+    PyBuffer_Release(&data);
+    return new_object(made, READER, free_reader);
+}
+
+static PyObject *put(PyObject *self, PyObject *args) {
+    (void)self;
+    object used[3] = {{NULL, WRITER, NULL}, {NULL, MODEL, NULL}, {NULL, BLOCK, NULL}};
+    Py_buffer values;
+    if (!PyArg_ParseTuple(args, "OOOy*", &used[0].capsule, &used[1].capsule, &used[2].capsule, &values)) return NULL;
+    PyObject *done = NULL;
+    const Py_ssize_t count = numbers(&values, sizeof(int32_t));
+    if (count >= 0 && take_objects(used, 3)) {
+        if ((uint64_t)count > frz_block_left(used[2].pointer)) {
+            value_error("more values than the block has");
+        } else {
+            frz_result result;
+            Py_BEGIN_ALLOW_THREADS
+            result = frz_writer_put(used[0].pointer, used[1].pointer, used[2].pointer, values.buf, (size_t)count);
+            Py_END_ALLOW_THREADS
+            if (result == FRZ_OK) done = Py_BuildValue("");
+            else if (result == FRZ_MEMORY) PyErr_NoMemory();
+            else PyErr_SetString(PyExc_OverflowError, "an integer is beyond the coder's range");
+        }
+        give_back(used, 3);
+    }
+    PyBuffer_Release(&values);
+    return done;
+}
+
+static PyObject *finish(PyObject *self, PyObject *args) {
+    (void)self;
+    object used = {NULL, WRITER, NULL};
+    Py_ssize_t least;
+    if (!PyArg_ParseTuple(args, "On", &used.capsule, &least) || !take_objects(&used, 1)) return NULL;
+    const uint8_t *data;
+    size_t size;
+    const frz_result result = frz_writer_finish(used.pointer, least > 0 ? (size_t)least : 0, &data, &size);
+    PyObject *done = result == FRZ_OK ? PyBytes_FromStringAndSize((const char *)data, (Py_ssize_t)size) : PyErr_NoMemory();
+    give_back(&used, 1);
+    return done;
+}
+
+static PyObject *take(PyObject *self, PyObject *args) {
+    (void)self;
+    object used[3] = {{NULL, READER, NULL}, {NULL, MODEL, NULL}, {NULL, BLOCK, NULL}};
+    Py_buffer data, out;
+    if (!PyArg_ParseTuple(args, "OOOy*w*", &used[0].capsule, &used[1].capsule, &used[2].capsule, &data, &out)) return NULL;
+    PyObject *done = NULL;
+    const Py_ssize_t count = numbers(&out, sizeof(int32_t));
+    if (count >= 0 && take_objects(used, 3)) {
+        if ((uint64_t)count > frz_block_left(used[2].pointer)) {
+            value_error("more values than the block has");
+        } else {
+            frz_result result;
+            Py_BEGIN_ALLOW_THREADS
+            result = frz_reader_take(used[0].pointer, used[1].pointer, used[2].pointer, data.buf, (size_t)data.len, out.buf,
+                                     (size_t)count);
+            Py_END_ALLOW_THREADS
+            done = PyBool_FromLong(result == FRZ_OK);
+        }
+        give_back(used, 3);
+    }
+    PyBuffer_Release(&data);
+    PyBuffer_Release(&out);
+    return done;
+}
+
+static PyObject *ended(PyObject *self, PyObject *args) {
+    (void)self;
+    object used = {NULL, READER, NULL};
+    Py_ssize_t size;
+    if (!PyArg_ParseTuple(args, "On", &used.capsule, &size) || !take_objects(&used, 1)) return NULL;
+    const frz_result result = frz_reader_finish(used.pointer, (size_t)size);
+    give_back(&used, 1);
+    return PyBool_FromLong(result == FRZ_OK);
+}
+
+/* ---- static ---- */
+
+/* A class for each of `count` places, or for none; 0 with an exception if it is neither. */
+static int axis(const Py_buffer *buffer, uint64_t count, const int32_t **classes) {
+    const Py_ssize_t found = numbers(buffer, sizeof(int32_t));
+    if (found < 0) return 0;
+    if (found && (uint64_t)found != count) return value_error("not a class for each") != NULL;
+    *classes = found ? buffer->buf : NULL;
+    return 1;
+}
+
+static int describe(frz_tables *t, const Py_buffer buffers[4]) {
+    if (!check_shape(t->shape) || !axis(&buffers[0], t->shape.rows, &t->row) ||
+        !axis(&buffers[1], t->shape.channels, &t->channel) || !axis(&buffers[2], t->shape.positions, &t->position)) {
+        return 0;
+    }
+    const Py_ssize_t found = numbers(&buffers[3], sizeof(uint16_t));
+    if (found < 0) return 0;
+    const int bounded = t->classes <= FRZ_CLASSES && t->reach <= FRZ_REACH && t->symbols <= FRZ_SYMBOLS;
+    if (!bounded || (size_t)found != (size_t)t->classes * (2 * t->reach + 1) * t->symbols) {
+        return value_error("not a frequency for each symbol of each table") != NULL;
+    }
+    t->frequency = buffers[3].buf;
+    return 1;
+}
+
+static PyObject *lanes(PyObject *self, PyObject *args) {
+    (void)self;
+    unsigned long long rows, channels, positions, lag;
+    unsigned lane, reach, classes, symbols;
+    Py_buffer given[4];
+    if (!PyArg_ParseTuple(args, "(KKK)IKIIIy*y*y*y*", &rows, &channels, &positions, &lane, &lag, &reach, &classes, &symbols,
+                          &given[0], &given[1], &given[2], &given[3])) {
+        return NULL;
+    }
+    frz_tables t = {.shape = {rows, channels, positions}, .lane = lane, .lag = lag};
+    t.reach = reach, t.classes = classes, t.symbols = symbols;
+    PyObject *done = NULL;
+    if (describe(&t, given)) {
+        frz_lanes *made;
+        const frz_result result = frz_lanes_new(&t, &made);
+        if (result == FRZ_OK) done = new_object(made, LANES, free_lanes);
+        else if (result == FRZ_MEMORY) PyErr_NoMemory();
+        else value_error("the tables of a block are not sound");
+    }
+    for (int i = 0; i < 4; i++) PyBuffer_Release(&given[i]);
+    return done;
+}
+
+/* 0 with an exception unless these are whole lanes, but for the block's last. */
+static int check_lanes(const frz_lanes *l, uint64_t first, Py_ssize_t count) {
+    const uint64_t left = frz_lanes_left(l, first), n = (uint64_t)count;
+    const int whole = n <= left && (n == left || frz_lanes_of(l, (size_t)count) != frz_lanes_of(l, (size_t)count + 1));
+    if (!whole) value_error("not the values of whole lanes");
+    return whole;
+}
+
+static PyObject *code_lanes(frz_lanes *l, uint64_t first, const int32_t *values, size_t count) {
+    const size_t number = frz_lanes_of(l, count), most = frz_lanes_room(l, count);
+    uint8_t *space = malloc(2 * number + most + 1), *counts = space;
+    if (!space) return PyErr_NoMemory();
+    uint8_t *words = space + 2 * number;
+    size_t start = 0;
+    frz_result result;
+    Py_BEGIN_ALLOW_THREADS
+    result = frz_lanes_encode(l, first, values, count, counts, words, &start);
+    Py_END_ALLOW_THREADS
+    PyObject *done = NULL;
+    if (result == FRZ_OK) {
+        done = Py_BuildValue("y#y#", (const char *)counts, (Py_ssize_t)(2 * number), (const char *)words + start,
+                             (Py_ssize_t)(most - start));
+    } else if (result == FRZ_MEMORY) {
+        PyErr_NoMemory();
+    } else {
+        PyErr_SetString(PyExc_OverflowError, "a value has no frequency in its table");
+    }
+    free(space);
+    return done;
+}
+
+static PyObject *encode(PyObject *self, PyObject *args) {
+    (void)self;
+    object used = {NULL, LANES, NULL};
+    unsigned long long first;
+    Py_buffer values;
+    if (!PyArg_ParseTuple(args, "OKy*", &used.capsule, &first, &values)) return NULL;
+    PyObject *done = NULL;
+    const Py_ssize_t count = numbers(&values, sizeof(int32_t));
+    if (count >= 0 && take_objects(&used, 1)) {
+        if (check_lanes(used.pointer, first, count)) done = code_lanes(used.pointer, first, values.buf, (size_t)count);
+        give_back(&used, 1);
+    }
+    PyBuffer_Release(&values);
+    return done;
+}
+
+static PyObject *decode(PyObject *self, PyObject *args) {
+    (void)self;
+    object used = {NULL, LANES, NULL};
+    unsigned long long first;
+    Py_buffer counts, words, out;
+    if (!PyArg_ParseTuple(args, "OKy*y*w*", &used.capsule, &first, &counts, &words, &out)) return NULL;
+    PyObject *done = NULL;
+    const Py_ssize_t count = numbers(&out, sizeof(int32_t));
+    if (count >= 0 && take_objects(&used, 1)) {
+        if ((size_t)counts.len != 2 * frz_lanes_of(used.pointer, (size_t)count)) {
+            value_error("not a count for each lane");
+        } else if (check_lanes(used.pointer, first, count)) {
+            frz_result result;
+            Py_BEGIN_ALLOW_THREADS
+            result = frz_lanes_decode(used.pointer, first, counts.buf, words.buf, (size_t)words.len, out.buf, (size_t)count);
+            Py_END_ALLOW_THREADS
+            done = result == FRZ_MEMORY ? PyErr_NoMemory() : PyBool_FromLong(result == FRZ_OK);
+        }
+        give_back(&used, 1);
+    }
+    PyBuffer_Release(&counts);
+    PyBuffer_Release(&words);
+    PyBuffer_Release(&out);
+    return done;
+}
+
+/* ---- the module ---- */
+
+static PyMethodDef methods[] = {
+    {"model", model, METH_VARARGS, "model(scale, confidence): a model in its initial state"},
+    {"block", block, METH_VARARGS, "block(rows, channels, positions): a block of values to be coded"},
+    {"writer", writer, METH_NOARGS, "writer(): starts a stream"},
+    {"put", put, METH_VARARGS, "put(writer, model, block, values): code the next values of a block"},
+    {"finish", finish, METH_VARARGS, "finish(writer, least): the stream, in at least so many bytes"},
+    {"reader", reader, METH_VARARGS, "reader(data): starts to read a stream"},
+    {"take", take, METH_VARARGS, "take(reader, model, block, data, out): decode the next values; False if malformed"},
+    {"ended", ended, METH_VARARGS, "ended(reader, size): whether the stream was well-formed and ends here"},
+    {"lanes", lanes, METH_VARARGS, "lanes(shape, lane, lag, reach, classes, symbols, row, channel, position, frequency)"},
+    {"encode", encode, METH_VARARGS, "encode(lanes, first, values): the counts and the words of some lanes"},
+    {"decode", decode, METH_VARARGS, "decode(lanes, first, counts, words, out): decode some lanes; False if malformed"},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef_Slot slots[] = {{0, NULL}};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_native", "The entropy coders, compiled.", 0, methods, slots, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__native(void) { return PyModuleDef_Init(&definition); }

@@ -1,0 +1,91 @@
+"""What makes a coder of integers, and of floats as integers and mantissas, of something that codes integers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import numpy as np
+
+from frformat.dtypes import FORMATS
+from frformat.format.coders.base import Array, Coder, Decoder, Encoder, Progress, Readable, Run, Runs, Writable
+from frformat.format.coders.floats import FloatDecoder, FloatEncoder
+from frformat.format.coders.integers import IntegerDecoder, IntegerEncoder, Integers, Plain
+
+INTEGERS: Final = "i32"
+"""The type of values that are integers."""
+
+LARGEST: Final = (1 << 31) - 1
+"""The largest magnitude of an integer."""
+
+
+def entropy_coder(
+    name: str,
+    encoder: Callable[[bool, bool], IntegerEncoder],
+    decoder: Callable[[bool, bool], IntegerDecoder],
+    memory: Callable[[Runs], int],
+    *,
+    slow: bool = False,
+    tables: bool = False,
+) -> Coder:
+    """The coder that codes integers by other ones.
+
+    Args:
+        name: its name.
+        encoder: made for whether the values are exact ones, and whether there are step offsets among them.
+        decoder: likewise.
+        memory: bytes that decoding integers takes beside them and the stored bytes.
+        slow: see :class:`~frformat.format.coders.base.Coder`.
+        tables: see there.
+    """
+
+    def make_encoder(value_type: str, offsets: bool) -> Encoder:
+        if value_type == INTEGERS:
+            return _Encoder(encoder(False, offsets))
+        return FloatEncoder(encoder(True, offsets), value_type)
+
+    def make_decoder(value_type: str, offsets: bool) -> Decoder:
+        if value_type == INTEGERS:
+            return _Decoder(decoder(False, offsets))
+        return FloatDecoder(decoder(True, offsets), value_type)
+
+    def total_memory(runs: Runs, stored: int) -> int:
+        return stored + runs.total // 8 + memory(runs)
+
+    return Coder(
+        name,
+        make_decoder,
+        make_encoder,
+        integers=True,
+        types=FORMATS,
+        bounded=True,
+        slow=slow,
+        tables=tables,
+        memory=total_memory,
+    )
+
+
+class _Encoder:
+    def __init__(self, coder: IntegerEncoder) -> None:
+        self._coder = coder
+
+    def encode(self, pieces: Iterable[tuple[Run, Array]], out: Writable, progress: Progress | None = None) -> None:
+        sources = [(run, Plain(_checked(array))) for run, array in pieces]
+        itemsize = np.dtype(np.int32).itemsize
+        out.write(self._coder.integers(sources, lambda count: progress(count * itemsize) if progress else None))
+
+
+def _checked(array: Array) -> Array:
+    if array.min(initial=0) < -LARGEST:
+        raise OverflowError(f"the integer {array.min()} cannot be coded: its magnitude is beyond 2^31 - 1")
+    return array
+
+
+class _Decoder:
+    def __init__(self, coder: IntegerDecoder) -> None:
+        self._coder = coder
+
+    def decode(self, stored: Readable, runs: Runs) -> Array:
+        values: Integers = np.empty(runs.total, np.int32)
+        self._coder.integers(memoryview(stored.rest()), runs, Plain(values))
+        return values

@@ -1,0 +1,307 @@
+"""The adaptive coder in plain Python (specification, sections 10.1 to 10.4)."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.format.coders.scales import MEANS, SCALES, mean
+
+Integers = NDArray[np.int32]
+
+ZONES: Final = SCALES // 2
+CLASSES: Final = 30
+"""Counters on how many bits a magnitude has, and on the bit below its first."""
+
+FIRST_EVIDENCE: Final = 6 << 12
+RATES: Final = tuple(131072 // (2 * n + 3) for n in range(256))
+
+# A model's counters in one list: those of `zero`, then `longer`, `top` and `sign`.
+LONGER: Final = ZONES * 3
+TOP: Final = LONGER + ZONES * 5 * CLASSES
+SIGN: Final = TOP + ZONES * CLASSES
+
+
+GAIN: Final = tuple((1 << 44) // (4096 + mu) for mu in MEANS)
+RATIO: Final = tuple((1 << 44) // (1024 + mu) for mu in MEANS)
+WORTH: Final = tuple(8192 * mu // (4096 + mu) for mu in MEANS)
+SHARE: Final = (0, *(65536 // n for n in range(1, 512)))
+
+
+def _probabilities() -> list[int]:
+    """What counters say at first: that magnitudes have the geometric distribution of their zone's mean."""
+    zero, longer, top = [], [], []
+    for zone in range(ZONES):
+        mu = mean(2 * zone + 1)
+        t = (mu << 16) // (4096 + mu)
+        zero += [t] * 3
+        powers = [t]
+        while len(powers) < CLASSES:
+            powers.append(powers[-1] ** 2 >> 16)
+        longer += powers * 5
+        top += [(power << 16) // (65536 + power) for power in powers]
+    return [min(max(p, 2048), 65535) << 6 for p in (*zero, *longer, *top, *[32768] * 5)]
+
+
+PROBABILITIES: Final = _probabilities()
+
+
+class Model:
+    """What the values of a group teach, from tensor to tensor and from tier to tier.
+
+    Args:
+        scale: that of the first segment's values, 0 to 239.
+        confidence: how many bits the first estimates of counters are worth.
+    """
+
+    def __init__(self, scale: int, confidence: int) -> None:
+        self.base = (scale - 80) << 13
+        self.weight = 0
+        self.taps = (0, 0, 0, 0)
+        self.p = PROBABILITIES.copy()
+        self.n = [confidence] * SIGN + [4] * 5
+
+
+class _Bits(Protocol):
+    """The range coder, to either side."""
+
+    def bit(self, model: Model, i: int, b: int) -> int:
+        """A bit with the probability of counter ``i``; ``b`` is what is written."""
+
+    def direct(self, value: int, bits: int) -> int:
+        """A number of so many bits; ``value`` is what is written."""
+
+
+class Block:
+    """Values that form rows, channels and positions, coded piece by piece.
+
+    Args:
+        model: learns from them.
+        rows: number of rows.
+        channels: … and of channels in each.
+        positions: … and of positions in each of these.
+    """
+
+    def __init__(self, model: Model, rows: int, channels: int, positions: int) -> None:
+        self._model = model
+        self._positions = positions
+        self._columns = channels * positions
+        # A term is its value and its evidence; one that a single value uses says nothing.
+        self._channel = [0, FIRST_EVIDENCE] * channels if channels > 1 and rows * positions > 1 else []
+        self._position = [0, FIRST_EVIDENCE] * positions if positions > 1 and rows * channels > 1 else []
+        self._over = [0] * self._columns if rows > 1 else []
+        self._column = 0
+        self._row = [0, FIRST_EVIDENCE]
+        self._around = (0, 0, 0, 0)
+
+    def code(self, bits: _Bits, values: list[int]) -> None:
+        """Code the next values in place."""
+        model, over, row, column = self._model, self._over, self._row, self._column
+        around, v1, v2, v3 = self._around
+        weight, (t0, t1, t2, t3) = model.weight, model.taps
+        for at, q in enumerate(values):
+            level = model.base + row[0] + ((weight * around) >> 12)
+            c = p = -1
+            if self._channel:
+                c = column // self._positions * 2
+                level += self._channel[c]
+            if self._position:
+                p = column % self._positions * 2
+                level += self._position[p]
+            s = (level >> 13) + 80
+            s = 0 if s < 0 else 239 if s > 239 else s
+            v4 = over[column] if over else 0
+            guess = (t0 * v1 + t1 * v2 + t2 * v3 + t3 * v4) >> 16
+            q = values[at] = _value(bits, model, s >> 1, guess, q)
+
+            m = min(abs(q), 1 << 22)
+            residual = min((m + 1) * GAIN[s] >> 20, 16384) - 4096
+            if s == 239 and residual > 0:
+                residual = 0
+            worth = WORTH[s]
+            _learn(row, 0, residual, worth)
+            if c >= 0:
+                _learn(self._channel, c, residual, worth)
+            if p >= 0:
+                _learn(self._position, p, residual, worth)
+            weight = _adjusted(weight, residual * around, 16)
+            v = min(m * RATIO[s] >> 20, 12288)
+            v = -v if q < 0 else v
+            miss = min(max(v - guess, -12288), 12288)
+            if miss:
+                t0, t1 = _adjusted(t0, miss * v1, 17), _adjusted(t1, miss * v2, 17)
+                t2, t3 = _adjusted(t2, miss * v3, 17), _adjusted(t3, miss * v4, 17)
+            around += (residual - around) >> 2
+            v1, v2, v3 = v, v1, v2
+            if over:
+                over[column] = v
+            column += 1
+            if column == self._columns:
+                column = around = v1 = v2 = v3 = 0
+                row[:] = 0, FIRST_EVIDENCE
+        self._column, self._around = column, (around, v1, v2, v3)
+        model.weight, model.taps = weight, (t0, t1, t2, t3)
+
+
+def _value(bits: _Bits, model: Model, zone: int, guess: int, q: int) -> int:
+    """One value; ``q`` is what is written."""
+    level = min((abs(guess) >> 9).bit_length(), 4)
+    sure = level >> 1
+    if not bits.bit(model, zone * 3 + sure, int(q != 0)):
+        return 0
+    differs = bits.bit(model, SIGN + level, int((q < 0) != (guess < 0)))
+    negative = bool(differs) != (guess < 0)
+    longer = LONGER + (zone * 5 + (2 + sure if differs else 2 - sure)) * CLASSES
+    x = abs(q)
+    size = x.bit_length()
+    k = 0
+    while k < CLASSES and bits.bit(model, longer + k, int(k + 1 < size)):
+        k += 1
+    y = 1
+    if k:
+        y = 2 + bits.bit(model, TOP + zone * CLASSES + k - 1, x >> max(size - 2, 0) & 1)
+        y = y << (k - 1) | bits.direct(x, k - 1)
+    return -y if negative else y
+
+
+def _learn(terms: list[int], at: int, residual: int, worth: int) -> None:
+    value = terms[at] + ((residual * SHARE[terms[at + 1] >> 12] + 512) >> 10)
+    terms[at] = min(max(value, -(1 << 22)), 1 << 22)
+    terms[at + 1] = min(terms[at + 1] + worth, 511 << 12)
+
+
+def _adjusted(weight: int, product: int, shift: int) -> int:
+    return min(max(weight + ((product + (1 << shift - 1)) >> shift), -(1 << 20)), 1 << 20)
+
+
+class Writer:
+    """Bits to bytes. ``low`` is an unbounded integer, so a carry needs no care until a byte is written."""
+
+    def __init__(self) -> None:
+        self._low = 0
+        self._range = 0xFFFFFFFF
+        self._out = bytearray()
+
+    def put(self, block: Block, values: Integers) -> None:
+        """Code the next values of a block."""
+        block.code(self, values.tolist())
+
+    def finish(self, least: int) -> bytes:
+        """The shortest bytes that decode to what was coded, but not fewer than ``least``."""
+        for zeros in range(32, -1, -1):
+            rounded = (self._low + (1 << zeros) - 1) >> zeros << zeros
+            if rounded < self._low + self._range:
+                break
+        self._low = rounded
+        for _ in range(4):
+            self._shift()
+        size = max(len(self._out.rstrip(b"\0")), least)
+        return bytes(self._out[:size])
+
+    def bit(self, model: Model, i: int, b: int) -> int:
+        """See :class:`_Bits`."""
+        p, n = model.p[i], model.n[i]
+        bound = (self._range >> 16) * (p >> 6 | 8)
+        if b:
+            self._range = bound
+            model.p[i] = p + ((((1 << 22) - p) * RATES[n]) >> 16)
+        else:
+            self._low += bound
+            self._range -= bound
+            model.p[i] = p - ((p * RATES[n]) >> 16)
+        if n < 255:
+            model.n[i] = n + 1
+        while self._range < 1 << 24:
+            self._shift()
+            self._range <<= 8
+        return b
+
+    def direct(self, value: int, bits: int) -> int:
+        """See :class:`_Bits`."""
+        for shift in range(bits - 1, -1, -1):
+            self._range >>= 1
+            if value >> shift & 1:
+                self._low += self._range
+            while self._range < 1 << 24:
+                self._shift()
+                self._range <<= 8
+        return value & ((1 << bits) - 1)
+
+    def _shift(self) -> None:
+        """Move the highest byte of ``low`` out, and what is above it into the bytes before."""
+        if self._low >> 32:
+            at = len(self._out) - 1
+            while self._out[at] == 0xFF:
+                self._out[at] = 0
+                at -= 1
+            self._out[at] += 1
+        self._out.append(self._low >> 24 & 0xFF)
+        self._low = (self._low & 0xFFFFFF) << 8
+
+
+class Reader:
+    """Bytes to bits.
+
+    Args:
+        data: the stored bytes.
+    """
+
+    def __init__(self, data: Any) -> None:
+        self._data = bytes(data)
+        self._position = 4
+        self._range = 0xFFFFFFFF
+        self._code = int.from_bytes(self._data[:4].ljust(4, b"\0"), "big")
+        self._sound = self._code < self._range
+
+    def take(self, block: Block, out: Integers) -> bool:
+        """Decode the next values of a block into ``out``; False if the stream is malformed."""
+        numbers = [0] * len(out)
+        if self._sound:
+            block.code(self, numbers)
+            out[:] = numbers
+        return self._sound
+
+    def finish(self) -> bool:
+        """Whether the stream was well-formed and has no more bytes."""
+        return self._sound and self._position >= len(self._data)
+
+    def bit(self, model: Model, i: int, b: int) -> int:
+        """See :class:`_Bits`."""
+        p, n = model.p[i], model.n[i]
+        bound = (self._range >> 16) * (p >> 6 | 8)
+        if self._code < bound:
+            self._range = bound
+            model.p[i] = p + ((((1 << 22) - p) * RATES[n]) >> 16)
+            b = 1
+        else:
+            self._code -= bound
+            self._range -= bound
+            model.p[i] = p - ((p * RATES[n]) >> 16)
+            b = 0
+        if n < 255:
+            model.n[i] = n + 1
+        while self._range < 1 << 24:
+            self._shift()
+        return b
+
+    def direct(self, value: int, bits: int) -> int:
+        """See :class:`_Bits`."""
+        value = 0
+        for _ in range(bits):
+            self._range >>= 1
+            value *= 2
+            if self._code >= self._range:
+                self._code -= self._range
+                value += 1
+                self._sound &= self._code < self._range
+            while self._range < 1 << 24:
+                self._shift()
+        return value
+
+    def _shift(self) -> None:
+        self._range <<= 8
+        next_byte = self._data[self._position] if self._position < len(self._data) else 0
+        self._code = (self._code << 8 | next_byte) & 0xFFFFFFFF
+        self._position += 1

@@ -1,0 +1,173 @@
+"""Tables of the static coder: what a block says before its lanes, and which table each value is coded by.
+
+See the specification, sections 10.5 and 10.6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.format.coders.integers import Block, Integers
+
+Array = NDArray[Any]
+
+PRECISION: Final = 12
+TOTAL: Final = 1 << PRECISION
+"""The sum of the frequencies of a table."""
+
+LANES: Final = range(8, 15)
+NEIGHBOURS: Final = range(4)
+REACHES: Final = range(1, 5)
+MOST_CLASSES: Final = 64
+MOST_SYMBOLS: Final = 127
+CLASS: Final = 4096
+"""Largest magnitude of a row's, a channel's or a position's class."""
+
+HALVES: Final = np.arange(MOST_SYMBOLS) + 1 >> 1
+BITS: Final = np.where(HALVES < 8, 0, (HALVES - 2 >> 1) - 1)
+"""How many extra bits each symbol has."""
+
+BASES: Final = np.where(HALVES < 8, HALVES, (2 + HALVES % 2) << BITS)
+"""The smallest magnitude of each symbol."""
+
+SIGNS: Final = np.where(np.arange(MOST_SYMBOLS) % 2, -1, 1)
+
+_SMALL: Final = 256
+_POWERS: Final = np.frexp(np.maximum(np.arange(_SMALL), 1))[1] - 1
+
+
+def _halves(magnitudes: Array, powers: Array) -> Array:
+    top = magnitudes >> np.maximum(powers - 1, 0) & 1
+    return np.where(magnitudes < 8, magnitudes, 2 * powers + 2 + top)
+
+
+_TABLE: Final = (2 * _halves(np.arange(_SMALL), _POWERS)).astype(np.uint8)
+
+
+def symbols_of(values: Integers) -> NDArray[np.uint8]:
+    """The symbol of each value."""
+    magnitudes = np.abs(values).reshape(-1)
+    found: NDArray[np.uint8] = _TABLE[np.minimum(magnitudes, _SMALL - 1)]
+    large = np.flatnonzero(magnitudes >= _SMALL)
+    if large.size:
+        size = magnitudes[large].astype(np.int64)
+        found[large] = 2 * _halves(size, np.frexp(size.astype(np.float64))[1] - 1)
+    found -= values.reshape(-1) < 0
+    return found.reshape(values.shape)
+
+
+def most_tables(values: int) -> int:
+    """How many tables a block of so many values may have."""
+    return 1 + values // 256
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What a block says before its lanes.
+
+    Attributes:
+        block: its rows, channels and positions.
+        lane: log2 of the values of a lane.
+        neighbour: which value helps: 0 none, 1 the one before, 2 that of the channel before, 3 of the row before.
+        reach: to how much its magnitude is cut; 0 without a neighbour.
+        classes: how many there are.
+        symbols: entries of a table.
+        axes: for rows, channels and positions the class of each; an empty array where all are 0.
+        frequency: uint16 array (classes · (2 reach + 1), symbols).
+    """
+
+    block: Block
+    lane: int
+    neighbour: int
+    reach: int
+    classes: int
+    symbols: int
+    axes: tuple[Integers, Integers, Integers]
+    frequency: NDArray[np.uint16]
+
+    @property
+    def lag(self) -> int:
+        """How many values before a value its neighbour stands."""
+        return lag(self.block, self.neighbour)
+
+    @property
+    def lanes(self) -> int:
+        """How many lanes the block has."""
+        return -(-self.block.size >> self.lane)
+
+
+def lag(block: Block, neighbour: int) -> int:
+    """How many values before a value its neighbour stands."""
+    return (0, 1, block.positions, block.columns)[neighbour]
+
+
+def stored_axes(block: Block, classes: int) -> tuple[int, int, int]:
+    """How many classes of rows, channels and positions are stored: none where each would say nothing."""
+    rows, channels, positions = (0 if classes == 1 or n in (1, block.size) else n for n in block)
+    return rows, channels, positions
+
+
+class Contexts:
+    """The number of the table of each value.
+
+    Args:
+        block: its rows, channels and positions.
+        axes: see :class:`Tables`.
+        classes: how many classes there are.
+        neighbour: see :class:`Tables`.
+        reach: see :class:`Tables`.
+    """
+
+    def __init__(
+        self, block: Block, axes: tuple[Integers, Integers, Integers], classes: int, neighbour: int, reach: int
+    ) -> None:
+        self._block = block
+        self._classes = classes
+        self._reach = reach
+        self._lag = lag(block, neighbour)
+        self._row, channel, position = (found.astype(np.int16) for found in axes)
+        self._column = np.zeros(0, np.int16)
+        if channel.size or position.size:
+            channel = channel if channel.size else np.zeros(block.channels, np.int16)
+            position = position if position.size else np.zeros(block.positions, np.int16)
+            self._column = (channel[:, None] + position).reshape(-1)
+
+    def totals(self, start: int, stop: int) -> Array:
+        """The sums of the classes of the values from ``start`` up to ``stop``, or one for all of them."""
+        columns = self._block.columns
+        row, at = divmod(start, columns)
+        last, end = divmod(stop - 1, columns)
+        if not self._row.size and not self._column.size:
+            return np.zeros(1, np.int16)
+        rows: Array = self._row if self._row.size else np.zeros(self._block.rows, np.int16)
+        column: Array = self._column if self._column.size else np.zeros(columns, np.int16)
+        if row == last:
+            return rows[row] + column[at : end + 1]
+        if columns > stop - start:
+            return np.concatenate([rows[row] + column[at:], rows[last] + column[: end + 1]])
+        return (rows[row : last + 1, None] + column).reshape(-1)[at : at + stop - start]
+
+    def classes(self, start: int, stop: int) -> Array:
+        """The classes of the values from ``start`` up to ``stop``, or one for all of them."""
+        found: Array = np.clip(self.totals(start, stop), 0, self._classes - 1)
+        return found
+
+    def of(self, lanes: Integers, start: int) -> NDArray[np.int32]:
+        """The tables of whole lanes.
+
+        Args:
+            lanes: values, array (lanes, values of a lane).
+            start: number of the first value.
+        """
+        found = np.zeros(lanes.shape, np.int32)
+        found.reshape(-1)[:] = self.classes(start, start + lanes.size)
+        if self._reach:
+            found *= 2 * self._reach + 1
+            found += self._reach
+            late = found[:, self._lag :]
+            late += np.clip(lanes[:, : late.shape[1]], -self._reach, self._reach)
+        return found

@@ -1,0 +1,32 @@
+"""The compiled entropy coders. All else about the package is in pyproject.toml.
+
+Without a C compiler the package installs all the same, and codes by Python and NumPy.
+"""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from pathlib import Path
+
+from setuptools import Extension, setup
+
+FOLDER = Path("frformat/format/coders/compiled")
+
+# One binary for all versions of Python from 3.11 on, where the limited API has buffers. Free-threaded Python has none.
+LIMITED = sys.version_info >= (3, 11) and not sysconfig.get_config_var("Py_GIL_DISABLED")
+
+setup(
+    ext_modules=[
+        Extension(
+            "frformat.format.coders.compiled._native",
+            [str(FOLDER / name) for name in ("module.c", "adaptive.c", "static.c")],
+            depends=[str(FOLDER / "coder.h")],
+            define_macros=[("Py_LIMITED_API", "0x030B0000")] if LIMITED else [],
+            py_limited_api=LIMITED,
+            extra_compile_args=[] if sys.platform == "win32" else ["-std=c99", "-O3"],
+            optional=True,
+        )
+    ],
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if LIMITED else {},
+)

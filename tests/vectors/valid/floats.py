@@ -1,0 +1,84 @@
+"""Exact values by coders 3 and 4: integers and mantissas (specification, section 9.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tests.vectors import adaptive, blocks, static
+from tests.vectors.blocks import Block, Split
+from tests.vectors.entries import Vector, valid
+from tests.vectors.frz import ENTROPY, File, Group, Tensor, raw
+from tests.vectors.numbers import FLOATS, bits, noise, spectrum, weights
+
+SPECIAL = {
+    "f32": [0x7F800000, 0xFF800000, 0x7FC00001, 0xFFFFFFFF, 0x80000000, 0, 1, 0x807FFFFF, 0x7F7FFFFF, 0x3F800000],
+    "f16": [0x7C00, 0xFC00, 0x7E01, 0xFFFF, 0x8000, 0, 1, 0x83FF, 0x7BFF, 0x3C00],
+    "bf16": [0x7F80, 0xFF80, 0x7FC1, 0xFFFF, 0x8000, 0, 1, 0x807F, 0x7F7F, 0x3F80],
+}
+"""Infinities, NaNs, zeros, subnormal numbers, the largest, and 1."""
+
+
+def vectors() -> Iterator[Vector]:
+    for coder in ENTROPY:
+        yield from _each(coder)
+    yield from _freedom()
+
+
+def _each(coder: str) -> Iterator[Vector]:
+    for fmt in FLOATS:
+        for name, about, values in (
+            ("plain", "numbers as those of a layer", weights(fmt, 60)),
+            ("spectrum", "numbers that shrink, with all bits of their mantissas", spectrum(fmt, 40)),
+            ("special", "infinities, NaNs, zeros of both signs, subnormal numbers", SPECIAL[fmt]),
+            ("zeros", "+0 only: no mantissas", [0] * 20),
+            ("ones", "1 and −1: mantissas of no bits", bits(fmt, *[1.0, -1.0, -1.0] * 9)),
+            ("any", "any bits", [n % (2**32 if fmt == "f32" else 2**16) for n in noise(77, 2**31 - 1, 7)]),
+        ):
+            file = File([raw("x", fmt, (len(values),), values, coder)])
+            yield valid(f"{coder}-{fmt}-{name}", f"{about}, elements of {fmt} by coder {coder}", file)
+    shape = (5, 4, 3, 3)
+    file = File([raw("x", "f32", shape, weights("f32", 180), coder)])
+    yield valid(f"{coder}-f32-kernels", f"kernels of a convolution by coder {coder}", file)
+    tensors = [Tensor("a", (3, 5), weights("f16", 15)), Tensor("b", (0,), ()), Tensor("c", (), [0xBC00])]
+    tensors.append(Tensor("d", (2, 2, 2), weights("f16", 8, 2)))
+    about = f"the mantissas of all tensors of a group follow the integers of all, by coder {coder}"
+    yield valid(f"{coder}-f16-of-a-group", about, File([Group(tensors, "f16", coder=coder)]))
+
+
+def _freedom() -> Iterator[Vector]:
+    values = [0x3F80, 0xBF00, 0x4040, 0, 0x3E80]
+    given = [Block(False, (5,), values)]
+    for name, about, reference, digits, least in (
+        ("reference-larger", "a reference that no value has", 250, 7, 1),
+        ("reference-largest", "the largest reference there is", 255, 7, 1),
+        ("digits-more", "more bits of mantissas than are needed", None, 7, 1),
+        ("size-long", "the size of the integers in seven bytes", None, None, 7),
+    ):
+        parts = blocks.split("bf16", given, reference, digits)
+        yield valid(f"floats-{name}", about, coded("bf16", values, parts, least))
+    digits_of = {"f32": (1, 7, 8, 9, 15, 16, 17, 22), "f16": (1, 7, 8, 9), "bf16": (1, 3, 6)}
+    for fmt, counts in digits_of.items():
+        m = blocks.MANTISSA_BITS[fmt]
+        for digits in counts:
+            numbers = [
+                (100 if fmt != "f16" else 15) << m | (2 * n + 1) % 2**digits << (m - digits) for n in range(-9, 10)
+            ]
+            parts = blocks.split(fmt, [Block(False, (19,), numbers)])
+            assert parts.digits == digits
+            about = f"mantissas of which {digits} bits are stored"
+            yield valid(f"floats-{fmt}-digits-{digits}", about, coded(fmt, numbers, parts))
+    two = [0x3C00, 0x3C00]
+    parts = blocks.split("f16", [Block(False, (2,), two)])
+    zero = parts._replace(blocks=[Block(False, (2,), [1, parts.reference + 1])])
+    about = "a +0 that has an integer other than 0, and a mantissa of no bits"
+    yield valid("floats-zero-with-exponent", about, coded("f16", [0x3C00, 0], zero))
+    parts = blocks.split("f16", [Block(False, (6,), weights("f16", 6))])
+    data = parts.segment(static.encode(parts.blocks))
+    group = Group([Tensor("x", (6,), weights("f16", 6))], "f16", coder="static", streams=[data])
+    yield valid("floats-static-segment", "a segment by coder static, put together from its parts", File([group]))
+
+
+def coded(fmt: str, values: Sequence[int], parts: Split, least: int = 1) -> File:
+    """A file with one plain tensor ``x`` by coder adaptive."""
+    data = parts.segment(adaptive.Models(False, 4).encode(parts.blocks), least)
+    return File([Group([Tensor("x", (len(values),), values)], fmt, coder="adaptive", streams=[data])])
