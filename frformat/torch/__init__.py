@@ -7,12 +7,15 @@
 
 >>> set_tier(model, 0)  # the smallest of the capacities that the model has in one
 
+>>> compress(model, "model.frz", images.split(64), metric=accuracy, max_drop=0.5)  # no training
+
 >>> factored = factorize(model, images[:1])  # runs on the coefficients, without rebuilt weights
 
 What goes with training, such as truncation schedules, is in :mod:`frformat.torch.regularization`.
 """
 
 from frformat.torch.capacity import each_tier, get_tier, set_tier, tier_count
+from frformat.torch.compression import Compressed, CompressionError, compress
 from frformat.torch.factorization import factorize, factorize_tiers, summary
 from frformat.torch.files import load_file, save_file
 from frformat.torch.loading import Difference
@@ -20,8 +23,11 @@ from frformat.torch.models import MismatchError, load_model, save_model
 from frformat.torch.regularization import regularize, unregularize
 
 __all__ = [
+    "Compressed",
+    "CompressionError",
     "Difference",
     "MismatchError",
+    "compress",
     "each_tier",
     "factorize",
     "factorize_tiers",

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-import torch
 from torch import Tensor, nn
 
 from frformat.format.atomic import replacing
 from frformat.torch.compression.contents import Contents
-from frformat.torch.compression.inputs import Batch, CompressionError, runs
+from frformat.torch.compression.inputs import CompressionError, runs
+from frformat.torch.compression.measuring import Metric, measure_of
 from frformat.torch.compression.outputs import Outputs
 from frformat.torch.compression.preparing import Bag, Told, copied, prepare, scale_of
-from frformat.torch.compression.quantizing import Integers, Weighed, quantize
+from frformat.torch.compression.quantizing import Weighed
 from frformat.torch.compression.reporting import LayerReport, layers
 from frformat.torch.compression.search import of_metric, of_size
+from frformat.torch.compression.trials import Point, Trial, Trials
 
 StrPath = str | os.PathLike[str]
-Metric = Callable[[nn.Module], float]
 
 QUALITY: Final = 6.0
 """If nothing is asked for."""
@@ -30,26 +29,8 @@ QUALITY: Final = 6.0
 FINEST, COARSEST, FIRST = 1e-7, 30.0, 0.03
 """Losses at whose scales a search ends, and at which it begins."""
 
-HELD: Final = 4
-"""One of so many batches measures where there is no metric."""
-
-
-@dataclass(frozen=True)
-class Point:
-    """One of the files that were tried.
-
-    Attributes:
-        scale: of all steps.
-        nbytes: of the file.
-        loss: how far outputs are from the original's on the calibration batches: the Kullback–Leibler divergence in
-            nats, or half the relative squared error; as expected from the weights if there are no batches.
-        metric: what the metric gave, or None.
-    """
-
-    scale: float
-    nbytes: int
-    loss: float
-    metric: float | None
+SHOWN: Final = 5
+"""At most so many names are listed in a note."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,8 +111,8 @@ def compress(
         size: the file has at most so many bytes, and not many less.
         bits: the same, in bits per parameter.
         quality: 1 (smallest) to 10; a step of 3 is ten times less loss. 6 if nothing is said.
-        outputs: ``logits`` of classes, along the last axis of outputs of rank 2 and 3, else along axis 1; ``values``; or
-            ``auto``: logits if the output is one matrix with at least two columns.
+        outputs: ``logits`` of classes, along the last axis of outputs of rank 2 and 3, else along axis 1; ``values``;
+            or ``auto``: logits if the output is one matrix with at least two columns.
         metadata: text for the file, beside what the search found.
         seed: of the random numbers with which outputs are differentiated.
         progress: called with what is being done, how much of it is done, and how much there is.
@@ -148,16 +129,58 @@ def compress(
     told = progress or (lambda what, done, total: None)
     work = copied(model)
     calls = runs(batches) if batches is not None else []
-    measure = _metric(metric, meant, work, calls, held=max_drop is not None)
-    calls = calls[: len(calls) - len(measure.held)]
+    measure = measure_of(metric, meant, work, calls, needed=max_drop is not None)
     before = measure(work)
-    weighed, contents = prepare(work, calls, meant, seed, told)
-    tries = _Tries(weighed, contents, meant, measure, told, dict(metadata or {}), before)
-    chosen = tries.search(goals)
-    result = tries.result(chosen)
+    weighed, contents = prepare(work.eval(), calls[: len(calls) - len(measure.held)], meant, seed, told)
+    trials = Trials(weighed, contents, meant, measure, before, dict(metadata or {}), told)
+    chosen = _search(trials, goals, contents, measure.name, before)
+    result = Compressed(
+        chosen.data,
+        None if isinstance(chosen.model, Bag) else chosen.model,
+        chosen.point,
+        sorted(trials.points, key=lambda point: point.nbytes),
+        measure.name,
+        before,
+        layers(contents, chosen.found, chosen.data),
+        _notes(weighed, contents),
+    )
     if path is not None:
         result.save(path)
     return result
+
+
+def _search(
+    trials: Trials, goals: Mapping[str, float | None], contents: Contents, metric: str, before: float | None
+) -> Trial:
+    """The model that the user asked for; the metric has a name, and a value for the original."""
+    count = contents.quantized
+    first, finest, coarsest = (scale_of(loss, count) for loss in (FIRST, FINEST, COARSEST))
+    size, bits, drop, quality = goals["size"], goals["bits"], goals["max_drop"], goals["quality"]
+    if size is not None or bits is not None:
+        most = int(size if size is not None else (bits or 0) * contents.elements / 8)
+        return of_size(trials.trial, trials.estimate, most, finest, coarsest)
+    if drop is None:
+        return trials.trial(scale_of(10 ** (-(QUALITY if quality is None else quality) / 3), count))
+    assert before is not None  # since there is a drop
+    least = before - drop
+    found = of_metric(trials.trial, lambda each: (each.point.metric or 0.0) >= least, first, finest, coarsest)
+    if found is None:
+        best = max(point.metric or 0.0 for point in trials.points)
+        raise CompressionError(
+            f"a drop of at most {drop:g} cannot be met: {metric} is {before:.6g}, and at best {best:.6g} after rounding"
+        )
+    return found
+
+
+def _notes(weighed: Weighed, contents: Contents) -> list[str]:
+    notes = []
+    if weighed.structure.folds:
+        number = len(weighed.structure.folds)
+        notes.append(f"batch normalization is part of the weights before it, {number} times: the file is for inference")
+    if contents.unseen and weighed.batches:
+        shown = ", ".join(contents.unseen[:SHOWN]) + (" …" if len(contents.unseen) > SHOWN else "")
+        notes.append(f"no layer was seen to use {shown} as its weights: 8 bits for each")
+    return notes
 
 
 def _check(goals: Mapping[str, float | None], model: object, batches: object, metric: object) -> None:
@@ -178,170 +201,3 @@ def _check(goals: Mapping[str, float | None], model: object, batches: object, me
         raise CompressionError("tensors alone cannot be run on batches or measured: give the model")
     if goals["max_drop"] is not None and metric is None and batches is None:
         raise CompressionError("max_drop needs a metric, or batches to measure agreement on")
-
-
-@dataclass
-class _Measure:
-    """The metric, checked."""
-
-    name: str = ""
-    metric: Metric | None = None
-    held: list[Batch] = field(default_factory=list)
-
-    def __call__(self, model: nn.Module) -> float | None:
-        if self.metric is None:
-            return None
-        try:
-            with torch.no_grad():
-                value = float(self.metric(model))
-        except CompressionError:
-            raise
-        except Exception as error:  # the user's code may raise anything
-            raise CompressionError(f"the metric fails: {type(error).__name__}: {' '.join(str(error).split())}") from error
-        if not math.isfinite(value):
-            raise CompressionError(f"the metric is {value}, not a finite number")
-        return value
-
-
-def _metric(metric: Metric | None, meant: Outputs, original: nn.Module, calls: list[Batch], *, held: bool) -> _Measure:
-    if metric is not None:
-        name = getattr(metric, "__name__", type(metric).__name__)
-        return _Measure("metric" if name == "<lambda>" else name, metric)
-    if not held:
-        return _Measure()
-    if len(calls) < 2:
-        raise CompressionError("max_drop without a metric needs at least two batches: some calibrate, others measure")
-    kept = calls[-max(1, len(calls) // HELD) :]
-    with torch.no_grad():
-        known = [call(original) for call in kept]
-
-    def agreement(model: nn.Module) -> float:
-        pairs = [meant.agreement(reference, call(model)) for reference, call in zip(known, kept, strict=True)]
-        return 100 * sum(same for same, _ in pairs) / sum(number for _, number in pairs)
-
-    return _Measure("agreement", agreement, kept)
-
-
-@dataclass(frozen=True, eq=False)
-class _Trial:
-    """A model at a scale."""
-
-    point: Point
-    found: Mapping[str, Integers]
-    model: nn.Module
-    data: bytes
-
-    @property
-    def nbytes(self) -> int:
-        """Of the file."""
-        return self.point.nbytes
-
-
-class _Tries:
-    """Makes files at different scales, and remembers how they turned out."""
-
-    def __init__(
-        self,
-        weighed: Weighed,
-        contents: Contents,
-        meant: Outputs,
-        measure: _Measure,
-        told: Told,
-        metadata: dict[str, str],
-        before: float | None,
-    ) -> None:
-        self._weighed, self._contents, self._meant = weighed, contents, meant
-        self._measure, self._told, self._metadata, self._before = measure, told, metadata, before
-        self._points: list[Point] = []
-        names = list(weighed.plans)
-        self._count = max(1, sum(weighed.original.get_parameter(name).numel() for name in names))
-
-    def search(self, goals: Mapping[str, float | None]) -> _Trial:
-        """The model that the user asked for."""
-        first, finest, coarsest = (scale_of(loss, self._count) for loss in (FIRST, FINEST, COARSEST))
-        size, drop = goals["size"], goals["max_drop"]
-        if goals["bits"] is not None:
-            size = goals["bits"] * self._contents.elements / 8
-        if size is not None:
-            return of_size(self.trial, int(size), first, finest, coarsest)
-        if drop is None:
-            quality = goals["quality"] if goals["quality"] is not None else QUALITY
-            return self.trial(scale_of(10 ** (-quality / 3), self._count))
-        assert self._before is not None
-        least = self._before - drop
-        found = of_metric(self.trial, lambda each: (each.point.metric or 0.0) >= least, first, finest, coarsest)
-        if found is None:
-            best = max(point.metric or 0.0 for point in self._points)
-            raise CompressionError(
-                f"a drop of at most {drop:g} cannot be met: {self._measure.name} is {self._before:.4g}, and at best "
-                f"{best:.4g} after rounding"
-            )
-        return found
-
-    def trial(self, scale: float) -> _Trial:
-        """Quantize the model at a scale, and measure it."""
-        model = copy.deepcopy(self._weighed.original)
-        number = len(self._points) + 1
-        known: dict[int, Any] = {}
-        losses: list[float] = []
-
-        def ended(run: int, output: Any) -> None:
-            other = known.pop(run ^ 1, None)
-            if other is None:
-                known[run] = output
-            else:
-                pair = (other, output) if run % 2 else (output, other)
-                losses.append(self._meant.distance(*pair))
-
-        layers = len(self._weighed.structure.sites)
-        found = quantize(
-            self._weighed, model, scale, told=lambda done: self._told(f"trial {number}", done, layers), ended=ended
-        )
-        loss = sum(losses) / len(losses) if losses else sum(each.cost for each in found.values())
-        if not math.isfinite(loss):
-            raise CompressionError("the outputs of the quantized model are not finite")
-        value = self._measure(model)
-        data = self._file(found, loss, value)
-        self._points.append(Point(scale, len(data), loss, value))
-        return _Trial(self._points[-1], found, model, data)
-
-    def result(self, chosen: _Trial) -> Compressed:
-        """What the user gets of a trial."""
-        return Compressed(
-            chosen.data,
-            None if isinstance(chosen.model, Bag) else chosen.model,
-            chosen.point,
-            sorted(self._points, key=lambda point: point.nbytes),
-            self._measure.name,
-            self._before,
-            layers(self._contents, chosen.found, chosen.data),
-            self._notes(),
-        )
-
-    def _file(self, found: Mapping[str, Integers], loss: float, value: float | None) -> bytes:
-        """The file, whose metadata tell its own size."""
-        told = {"compress.loss": f"{loss:.4g}"}
-        if value is not None:
-            told |= {
-                "compress.metric": self._measure.name,
-                "compress.metric.original": f"{self._before:.6g}",
-                "compress.metric.value": f"{value:.6g}",
-            }
-        data = self._contents.file(found, {**self._metadata, **told})
-        guess = len(data) + 20
-        for _ in range(8):
-            sized = self._contents.file(found, {**self._metadata, **told, "compress.bytes": str(guess)})
-            if len(sized) == guess:
-                return sized
-            guess = len(sized)
-        return data  # no number makes the directory as long as it says
-
-    def _notes(self) -> list[str]:
-        notes = []
-        folds = len(self._weighed.structure.folds)
-        if folds:
-            notes.append(f"{folds} batch normalizations are part of the weights before them: use the model in evaluation mode")
-        unseen = self._contents.unseen
-        if unseen and self._weighed.batches:
-            notes.append(f"no layer was seen to use {', '.join(unseen[:5])}{' …' if len(unseen) > 5 else ''}: 8 bits each")
-        return notes

@@ -40,6 +40,9 @@ class Contents:
         names: their names in the file.
         plans: of those that are quantized.
         biases: names of others that are, too.
+
+    Attributes:
+        quantized: how many elements those with plans have.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Contents:
         self._dtypes = {name: dtype_name(value.dtype) for name, value in tensors.items()}
         own = {name: value for name, value in tensors.items() if names.get(name) not in self._ties}
         self._elements = sum(value.numel() for value in own.values() if value.is_floating_point())
+        self.quantized = max(1, sum(tensors[name].numel() for name in plans))
         self._others: dict[str, Stored] = {}
         for name, value in state.items():
             if name in plans or name in biases or names.get(name) in self._ties or name not in names:
@@ -115,8 +119,9 @@ def coded_bytes(tensor: CodedTensor) -> int:
 
 
 def narrow(array: Array) -> Array | CodedTensor:
-    """A tensor that is not quantized with care: matrices of floats by 8 bits with a step for each row, vectors of floats
-    by 16 bits, all else as it is.
+    """A tensor that is not quantized with care.
+
+    Matrices of floats become integers of 8 bits with a step for each row, vectors floats of 16 bits; all else stays.
     """
     dtype = next((name for name in REAL_DTYPES if DTYPES[name] == array.dtype), None)
     if dtype is None or not np.isfinite(array).all():

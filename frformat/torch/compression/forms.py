@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
@@ -52,7 +50,8 @@ class Form:
     @property
     def outputs(self) -> int:
         """Rows of the matrix of one group."""
-        return self.matrix(np.empty(self.shape, np.bool_)).shape[1]
+        first, second, *_ = self.shape
+        return {"convolution": first // self.groups, "linear": first}.get(self.kind, second)
 
     @property
     def inputs(self) -> int:
@@ -71,15 +70,12 @@ class Form:
     def tensor(self, matrix: Array) -> Array:
         """What :meth:`matrix` was made of."""
         if self.kind in ("product", "embedding"):
-            return matrix[0].T
+            back: Array = matrix[0].T
+            return back
         if self.kind != "transposed":
             return matrix.reshape(self.shape)
         split = matrix.reshape(self.groups, self.shape[1], -1, *self.kernel)
         return split.swapaxes(1, 2).reshape(self.shape)
-
-    def bias(self, values: Array) -> Array:
-        """One value for each row of the matrices (groups, outputs), as a bias vector has them."""
-        return values.reshape(-1)
 
 
 @dataclass(frozen=True)
@@ -143,11 +139,14 @@ def rows(y: Tensor, form: Form) -> Tensor:
 
 def _as_convolution(x: Tensor, form: Form, geometry: Geometry) -> tuple[Tensor, Geometry]:
     """A transposed convolution is one of step 1 over inputs with zeros between them, with the kernel turned."""
-    stretched = x.new_zeros((*x.shape[:2], *((n - 1) * s + 1 for n, s in zip(x.shape[2:], geometry.stride, strict=True))))
-    stretched[(..., *(slice(None, None, s) for s in geometry.stride))] = x
+    stretched = x.new_zeros(
+        (*x.shape[:2], *((n - 1) * s + 1 for n, s in zip(x.shape[2:], geometry.stride, strict=True)))
+    )
+    every: list[Any] = [slice(None, None, s) for s in geometry.stride]
+    stretched[(..., *every)] = x
     reach = [d * (k - 1) for k, d in zip(form.kernel, geometry.dilation, strict=True)]
     padding = tuple(r - p for r, p in zip(reach, geometry.padding, strict=True))
     if min(padding) < 0:  # cut what the padding of the output cuts away
-        cut = tuple(slice(max(0, -p), stretched.shape[a + 2] - max(0, -p)) for a, p in enumerate(padding))
+        cut: list[Any] = [slice(max(0, -p), stretched.shape[a + 2] - max(0, -p)) for a, p in enumerate(padding)]
         stretched, padding = stretched[(..., *cut)], tuple(max(0, p) for p in padding)
     return stretched, Geometry(geometry.stride, padding, geometry.dilation)

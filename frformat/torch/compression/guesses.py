@@ -17,7 +17,7 @@ NEIGHBOURS: Final = 0.75
 
 
 class GuessedInputs:
-    """Moments of a layer's inputs that are alike in all channels; see :class:`frformat.torch.compression.moments.Inputs`.
+    """Moments of a layer's inputs, alike in all channels, in the place of those of :mod:`.moments`.
 
     Args:
         form: the layout of its weights.
@@ -27,10 +27,10 @@ class GuessedInputs:
         self.form = form
         positions = math.prod(form.kernel)
         self.blocks = form.inputs // positions
-        self._kernel = np.ones((1, 1))
+        self._kernel: Doubles = np.ones((1, 1))
         for n in form.kernel:
             distance = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
-            self._kernel = np.kron(self._kernel, NEIGHBOURS**distance)
+            self._kernel = np.kron(self._kernel, NEIGHBOURS**distance).astype(np.float64)
 
     @property
     def means(self) -> tuple[Doubles, Doubles]:
@@ -61,7 +61,7 @@ class GuessedOutputs:
         split = weights.reshape(*weights.shape[:2], -1, len(kernel))
         energy = np.einsum("gock,gocl,kl->go", split, split, kernel, optimize=True)
         floor = max(1e-2 * float(energy.mean()), 1e-30)
-        self._diagonal = 1 / (np.maximum(energy, floor) * energy.size)
+        self._diagonal: Doubles = 1 / (np.maximum(energy, floor) * energy.size)
 
     def second(self) -> Doubles:
         """The diagonal (groups, outputs)."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from frformat.torch.compression.forms import CHUNK, Form, Geometry, columns, rows
+from frformat.torch.compression.forms import CHUNK, Form, columns, rows
 from frformat.torch.compression.recording import Call, Recorder, Site
 
 Doubles = NDArray[np.float64]
@@ -147,7 +147,32 @@ def _parts(call: Call, form: Form) -> Iterable[slice]:
 def thinning(form: Form, positions: int) -> int:
     """Of so many columns, every how many along each axis are enough; see :func:`columns`."""
     most = min(MOST, ENOUGH * form.inputs)
-    return max(1, math.floor((positions / most) ** (1 / max(1, len(form.kernel)))))
+    return max(1, math.floor(math.pow(positions / most, 1 / max(1, len(form.kernel)))))
+
+
+class InputMoments(Protocol):
+    """What steps and rounding ask of the inputs of a layer."""
+
+    @property
+    def blocks(self) -> int:
+        """In how many blocks that ignore each other moments are given."""
+
+    @property
+    def means(self) -> tuple[Doubles, Doubles]:
+        """Of the inputs in both models: (groups, inputs)."""
+
+    def second(self, *, centred: bool) -> Doubles:
+        """Second moments, or covariances: (groups, blocks, n, n), or diagonals (groups, blocks, n)."""
+
+    def shift(self, *, centred: bool) -> Doubles | None:
+        """What the cross moments of both models have more; None if there is one model."""
+
+
+class OutputMoments(Protocol):
+    """What steps and rounding ask of the outputs of a layer."""
+
+    def second(self) -> Doubles:
+        """Second moments of gradients: (groups, outputs, outputs), or the diagonal (groups, outputs)."""
 
 
 @dataclass
@@ -159,8 +184,8 @@ class Statistics:
         outputs: of the gradients of its outputs.
     """
 
-    inputs: Inputs
-    outputs: Outputs
+    inputs: InputMoments
+    outputs: OutputMoments
 
 
 def statistics(
@@ -183,25 +208,25 @@ def statistics(
         told: called with the number of batches that are done.
     """
     draws = torch.Generator().manual_seed(seed)
-    found = {site: Statistics(Inputs(site.form, cross=False), Outputs(site.form)) for site in sites}
+    inputs = {site: Inputs(site.form, cross=False) for site in sites}
+    outputs = {site: Outputs(site.form) for site in sites}
 
     def after(call: Call, out: Tensor) -> Tensor:
-        if call.site not in found or not out.is_floating_point():
+        if call.site not in inputs or not out.is_floating_point():
             return out
-        each = found[call.site]
         thin = thinning(call.site.form, sites[call.site])
         with torch.no_grad():
-            each.inputs.add(call, None, thin, torch.randint(0, thin, (3,), generator=draws).tolist())
+            inputs[call.site].add(call, None, thin, torch.randint(0, thin, (3,), generator=draws).tolist())
         if not out.requires_grad:
             out = out.detach().requires_grad_()
-        out.register_hook(each.outputs.add)
+        out.register_hook(outputs[call.site].add)  # type: ignore[no-untyped-call]
         return out.clone()  # which may be changed in place
 
     for number, batch in enumerate(batches):
         with torch.enable_grad(), Recorder(model, after=after):
             value, samples = loss(batch(model), draws)
-        value.backward()
-        for each in found.values():
-            each.outputs.samples += samples
+        value.backward()  # type: ignore[no-untyped-call]
+        for each in outputs.values():
+            each.samples += samples
         told(number + 1)
-    return found
+    return {site: Statistics(inputs[site], outputs[site]) for site in sites}

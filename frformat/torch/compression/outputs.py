@@ -76,8 +76,10 @@ class Outputs:
         return total, samples
 
     def distance(self, reference: Any, out: Any) -> float:
-        """How far an output is from what it was: the Kullback–Leibler divergence of a decision, in nats; of values, half
-        their mean squared error over their variance.
+        """How far an output is from what it was.
+
+        That is the mean Kullback–Leibler divergence of decisions, in nats; of values half the mean squared error over
+        their variance.
         """
         before, after = self.logits(reference), self.logits(out)
         if before is not None and after is not None:
@@ -87,7 +89,7 @@ class Outputs:
         return sum(float(0.5 * (y - x).float().square().mean() * _unit(x)) for x, y in pairs)
 
     def agreement(self, reference: Any, out: Any) -> tuple[float, int]:
-        """How many decisions are what they were, or the explained share of values, times their number; and that number."""
+        """How many decisions are what they were, of how many; of values their number times the share explained."""
         before, after = self.logits(reference), self.logits(out)
         if before is not None and after is not None:
             return float((before.argmax(1) == after.argmax(1)).sum()), len(before)

@@ -18,9 +18,8 @@ from frformat.torch.compression.guesses import GuessedInputs, GuessedOutputs
 from frformat.torch.compression.inputs import Batch, CompressionError
 from frformat.torch.compression.moments import Statistics, statistics
 from frformat.torch.compression.outputs import Outputs
-from frformat.torch.compression.quantizing import Integers, Weighed
+from frformat.torch.compression.quantizing import Weighed, plainly
 from frformat.torch.compression.recording import Site
-from frformat.torch.compression.rounding import rounded
 from frformat.torch.compression.steps import Plan, ideal, in_basis, plan
 from frformat.torch.compression.structure import Structure, fold, structure
 from frformat.torch.regularization.state import spectral_state
@@ -70,7 +69,9 @@ def copied(model: nn.Module | Mapping[str, Any]) -> nn.Module:
         raise CompressionError(f"{type(model).__name__} cannot be copied: {type(error).__name__}: {error}") from error
 
 
-def prepare(model: nn.Module, batches: Sequence[Batch], outputs: Outputs, seed: int, told: Told) -> tuple[Weighed, Contents]:
+def prepare(
+    model: nn.Module, batches: Sequence[Batch], outputs: Outputs, seed: int, told: Told
+) -> tuple[Weighed, Contents]:
     """Weigh a model's parameters against each other; normalization is folded, in place.
 
     Args:
@@ -155,17 +156,7 @@ def _plan(weighed: Weighed, name: str, sites: Sequence[Site], scale: float) -> P
     candidates = [plan(whole, cosines, logarithms) for cosines, logarithms in wanted.items()]
     if len(candidates) == 1:
         return candidates[0]
-    bytes_of = {each: _bytes(each, name, weights, scale) for each in candidates}
-    return min(candidates, key=lambda each: bytes_of[each])
-
-
-def _bytes(candidate: Plan, name: str, weights: Doubles, scale: float) -> int:
-    """Bytes of a parameter that is rounded without feedback."""
-    form, code = candidate.form, candidate.code(scale)
-    entries = candidate.transform(form.matrix(weights))
-    q = rounded(entries, form.matrix(candidate.sizes(code)), None, None)
-    integers = Integers(form.tensor(q).astype(np.int32), code)
-    return coded_bytes(coded(candidate, integers, "f32"))
+    return min(candidates, key=lambda each: coded_bytes(coded(each, plainly(each, weights, scale), "f32")))
 
 
 def scale_of(loss: float, count: int) -> float:

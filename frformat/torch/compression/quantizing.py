@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -11,9 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from frformat.errors import EncodeError
 from frformat.format import quantization
+from frformat.torch.compression.inputs import CompressionError
 from frformat.torch.compression.lockstep import Run, together
-from frformat.torch.compression.moments import Inputs, Statistics, thinning
+from frformat.torch.compression.moments import InputMoments, Inputs, Statistics, thinning
 from frformat.torch.compression.recording import Call, Recorder, Site
 from frformat.torch.compression.rounding import feedback, rounded
 from frformat.torch.compression.steps import DAMPING, Plan, errors, nearest
@@ -119,7 +122,7 @@ def quantize(
         site = next(iter(there.values())).site
         if site in state.done:
             return
-        inputs = weighed.statistics[site].inputs
+        inputs: InputMoments = weighed.statistics[site].inputs
         if weighed.structure.calls[site] == 1:
             inputs = _gathered(site, there, weighed)
         _round(weighed, model, site, inputs, state.found, scale)
@@ -135,6 +138,46 @@ def quantize(
             state.done.add(site)
             told(len(state.done))
     return state.found
+
+
+@torch.no_grad()
+def roughly(weighed: Weighed, scale: float) -> dict[str, Integers]:
+    """What :func:`quantize` finds, but for the feedback: about as many bytes, without running the model."""
+    found = {}
+    for name, plan in weighed.plans.items():
+        weight = weighed.original.get_parameter(name).double().cpu().numpy()
+        found[name] = plainly(plan, weight, scale)
+    for site in weighed.structure.sites:
+        bias = weighed.adjustable(site)
+        if bias is not None and site.name in weighed.plans:
+            code = _bias_code(weighed, site, scale)
+            values = weighed.original.get_parameter(bias).double().cpu().numpy() / quantization.step(code)
+            found[bias] = Integers(_whole(values), code)
+    return found
+
+
+def plainly(plan: Plan, weight: Doubles, scale: float) -> Integers:
+    """A parameter rounded without feedback."""
+    form, code = plan.form, plan.code(scale)
+    return Integers(_whole(form.tensor(plan.transform(form.matrix(weight))) / plan.sizes(code)), code)
+
+
+def _whole(quotients: Doubles) -> NDArray[np.int32]:
+    """The nearest integers.
+
+    Raises:
+        CompressionError: one is beyond 32 bits.
+    """
+    try:
+        return quantization.whole(quotients)
+    except EncodeError as error:
+        raise CompressionError(str(error)) from error
+
+
+def _bias_code(weighed: Weighed, site: Site, scale: float) -> int:
+    """The step code of the bias of a layer."""
+    gradients = weighed.statistics[site].outputs.second()
+    return nearest(-0.5 * float(np.log2(errors(gradients).mean())) + math.log2(scale))
 
 
 def _gathered(site: Site, there: Mapping[int, Call], weighed: Weighed) -> Inputs:
@@ -153,7 +196,7 @@ def _round(
     weighed: Weighed,
     model: nn.Module,
     site: Site,
-    inputs: Inputs,
+    inputs: InputMoments,
     found: dict[str, Integers],
     scale: float,
 ) -> None:
@@ -172,7 +215,7 @@ def _round(
     moments = plan.moments(second)
     q = _blocks(entries, sizes, moments, down)
     after = plan.restore(q * sizes)
-    integers.values[site.rows] = form.tensor(q)
+    integers.values[site.rows] = _whole(form.tensor(q))
     weight[site.rows] = torch.from_numpy(form.tensor(after).astype(np.float32)).to(weight)
     integers.cost += _cost(entries - q * sizes, moments, gradients)
     if bias is None:
@@ -181,12 +224,11 @@ def _round(
     x, y = inputs.means
     drift = np.einsum("gok,gk->go", before, x) - np.einsum("gok,gk->go", after, y)
     wanted = own.double().cpu().numpy() + drift.reshape(-1)
-    level = -0.5 * np.log2(errors(gradients).mean())
-    code = nearest(level + np.log2(scale))
-    size = float(quantization.step(code))
+    code = _bias_code(weighed, site, scale)
+    size = quantization.step(code)
     grid = wanted.reshape(form.groups, -1, 1)
     q = rounded(grid, np.full(grid.shape, size), None, down)
-    found[bias] = Integers(q.reshape(-1).astype(np.int32), code)
+    found[bias] = Integers(_whole(q.reshape(-1).astype(np.float64)), code)
     own.copy_(torch.from_numpy(q.reshape(-1) * size))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import torch
@@ -15,7 +15,7 @@ from frformat.torch.compression.forms import Form, Geometry
 
 CONVOLUTIONS: Final = {torch.conv1d: 1, torch.conv2d: 2, torch.conv3d: 3}
 TRANSPOSED: Final = {torch.conv_transpose1d: 1, torch.conv_transpose2d: 2, torch.conv_transpose3d: 3}
-ASKED: Final = F.has_torch_function
+ASKED: Final = torch.overrides.has_torch_function
 PRODUCTS: Final = (torch.matmul, torch.mm, Tensor.matmul, Tensor.mm, Tensor.__matmul__)
 
 
@@ -54,7 +54,7 @@ class Call:
 
     site: Site
     input: Tensor
-    geometry: Geometry = Geometry()
+    geometry: Geometry = field(default_factory=Geometry)
     bias: str | None = None
 
 
@@ -97,12 +97,12 @@ class Recorder(TorchFunctionMode):
 
     def _inside(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Run a function that is made of layers so that these are seen, too."""
-        F.has_torch_function = lambda _: False  # else the function hands itself over to this mode again
+        vars(F)["has_torch_function"] = lambda _: False  # else the function hands itself over to this mode again
         try:
             with self:
                 return func(*args, **kwargs)
         finally:
-            F.has_torch_function = ASKED
+            vars(F)["has_torch_function"] = ASKED
 
 
 class _Known:
@@ -135,7 +135,7 @@ class _Known:
         if not isinstance(x, Tensor):
             return None
         site = self._site(weight, kind)
-        return site and Call(site, x, bias=self._whole(bias))
+        return None if site is None else Call(site, x, bias=self._whole(bias))
 
     def _convolution(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:
         names = ["input", "weight", "bias", "stride", "padding"]
@@ -165,9 +165,9 @@ class _Known:
             return None
         if weight.shape[1:] != own.shape[1:] or weight.stride() != own.stride():
             return None
-        offset = weight.storage_offset() - own.storage_offset()
-        start = offset // own.stride(0) if own.stride(0) else 0
-        if offset % own.stride(0) or start + len(weight) > len(own):
+        offset = int(weight.storage_offset()) - int(own.storage_offset())
+        start, rest = divmod(offset, max(own.stride(0), 1))
+        if rest or start + len(weight) > len(own):
             return None
         return Site(name, start, start + len(weight), Form(kind, tuple(weight.shape), groups))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -58,13 +59,13 @@ def layers(contents: Contents, found: Mapping[str, Integers], data: bytes) -> li
     for name, info in infos.items():
         size = sizes[info.group] * alone[name] / max(together[info.group], 1e-9)
         bits = 8 * size / max(info.elements, 1)
-        out.append(LayerReport(name, info.shape, _coding(info), bits, size / max(sum(sizes), 1e-9), costs.get(name, 0.0) / total))
+        share, loss = size / max(sum(sizes), 1e-9), costs.get(name, 0.0) / total
+        out.append(LayerReport(name, info.shape, _coding(info), float(bits), float(share), loss))
     return out
 
 
-def _alone(value: object) -> int:
-    tensor = value if isinstance(value, CodedTensor) else None
-    return coded_bytes(tensor) if tensor is not None else max(1, len(frformat.save({"tensor": value})) - 60)
+def _alone(value: Any) -> int:
+    return coded_bytes(value) if isinstance(value, CodedTensor) else max(1, len(frformat.save({"tensor": value})) - 60)
 
 
 def _coding(info: frformat.TensorInfo) -> str:

@@ -90,11 +90,11 @@ class _Tile:
         if self.u is None and self.v is None:
             self.q[:] = np.rint((self.x + self.moved) / self.sizes)
         elif self.v is None:
-            for j in range(width):
-                self._wave(np.arange(height), np.full(height, j))
+            for column in range(width):
+                self._wave(np.arange(height), np.full(height, column))
         elif self.u is None:
-            for i in range(height):
-                self._wave(np.full(width, i), np.arange(width))
+            for row in range(height):
+                self._wave(np.full(width, row), np.arange(width))
         else:
             # Entries of one antidiagonal do not move each other.
             for wave in range(height + width - 1):

@@ -18,6 +18,12 @@ TRIALS: Final = 10
 CLOSE: Final = 0.985
 """A file of at least so much of the size that was asked for is close enough."""
 
+AIM: Final = 0.994
+"""Of the size that was asked for, what is aimed at."""
+
+RESOLUTION: Final = 1 / 64
+"""Octaves of scales that are told apart: steps come in sixteenths."""
+
 FINE: Final = 2.0**0.16
 """Scales that differ by less are not told apart: by a metric's noise, and some percent of bytes."""
 
@@ -29,17 +35,23 @@ class Trial(Protocol):
     def nbytes(self) -> int:
         """Of the file."""
 
+    @property
+    def loss(self) -> float:
+        """How far outputs are from the original's."""
+
 
 T = TypeVar("T", bound=Trial)
 
 
-def of_size(trial: Callable[[float], T], size: int, start: float, finest: float, coarsest: float) -> T:
-    """The best model whose file has at most ``size`` bytes.
+def of_size(
+    trial: Callable[[float], T], estimate: Callable[[float], int], size: int, finest: float, coarsest: float
+) -> T:
+    """The best model whose file has at most ``size`` bytes, and not many less.
 
     Args:
-        trial: makes a file at a scale; with larger ones files are smaller.
+        trial: makes a file at a scale; with larger scales files are smaller.
+        estimate: tells about how many bytes that will be, in little time.
         size: in bytes.
-        start: the scale to begin with.
         finest: the smallest scale.
         coarsest: the largest.
 
@@ -47,39 +59,34 @@ def of_size(trial: Callable[[float], T], size: int, start: float, finest: float,
         CompressionError: no file is that small.
     """
     best: T | None = None
-    smaller: tuple[float, int] | None = None
-    larger: tuple[float, int] | None = None
-    scale, least = start, 0
+    aim = AIM * size
     for _ in range(TRIALS):
+        scale = _where(estimate, aim, finest, coarsest)
         found = trial(scale)
-        point = (math.log2(scale), found.nbytes)
         if found.nbytes <= size:
-            best = found if best is None or found.nbytes > best.nbytes else best
-            smaller = point
-            if found.nbytes >= CLOSE * size or scale <= finest:
+            best = found if best is None or found.loss < best.loss else best
+            if found.nbytes >= CLOSE * size or scale <= finest * 1.01:
                 break
-        else:
-            larger, least = point, found.nbytes
-            if scale >= coarsest:
-                break
-        scale = min(max(2 ** _between(smaller, larger, size), finest), coarsest)
+        elif scale >= coarsest / 1.01:
+            break
+        aim *= AIM * size / found.nbytes
     if best is None:
-        raise CompressionError(f"no file of {size:,} bytes holds this model: with the coarsest steps it takes {least:,}")
+        raise CompressionError(
+            f"no file of {size:,} bytes holds this model: with the coarsest steps it takes {found.nbytes:,}"
+        )
     return best
 
 
-def _between(smaller: tuple[float, int] | None, larger: tuple[float, int] | None, size: int) -> float:
-    """The logarithm of the scale to try next; points are such logarithms, with bytes."""
-    aim = 0.994 * size
-    if smaller is None or larger is None:
-        known = smaller or larger
-        assert known is not None
-        # Bytes fall about as the power −0.85 of the scale.
-        move = math.log2(max(known[1], 1) / aim) / 0.85
-        return known[0] + (max(move, 0.05) if larger else min(move, -0.05))
-    (x0, y0), (x1, y1) = smaller, larger
-    share = (math.log(aim) - math.log(y0)) / (math.log(y1) - math.log(y0))
-    return x0 + (x1 - x0) * min(max(share, 0.05), 0.95)
+def _where(estimate: Callable[[float], int], aim: float, finest: float, coarsest: float) -> float:
+    """The smallest scale, about, at which so many bytes are expected."""
+    low, high = math.log2(finest), math.log2(coarsest)
+    while high - low > RESOLUTION:
+        middle = (low + high) / 2
+        if estimate(2**middle) > aim:
+            low = middle
+        else:
+            high = middle
+    return float(2**high)
 
 
 def of_metric(

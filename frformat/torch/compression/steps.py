@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any, Final
 
 import numpy as np
@@ -106,8 +105,10 @@ def ideal(second: Doubles, gradients: Doubles, form: Form) -> Doubles:
 def spread(second: Doubles) -> Doubles:
     """For each input, 1 / √(what an error of 1 costs once all later ones have made up for it): (groups, blocks, n)."""
     if second.ndim == 3:
-        return 1 / np.sqrt(second + DAMPING * np.maximum(second.mean(-1, keepdims=True), 1e-30))
-    return np.diagonal(feedback(second, DAMPING), axis1=-2, axis2=-1)
+        shares: Doubles = 1 / np.sqrt(second + DAMPING * np.maximum(second.mean(-1, keepdims=True), 1e-30))
+        return shares
+    found: Doubles = np.diagonal(feedback(second, DAMPING), axis1=-2, axis2=-1)
+    return found
 
 
 def errors(gradients: Doubles) -> Doubles:
@@ -142,10 +143,13 @@ def in_basis(second: Doubles, form: Form) -> Doubles:
     split = second.reshape(groups, blocks, n // len(table), len(table), n)
     half = np.einsum("fk,gbckn->gbcfn", table, split, optimize=True).reshape(second.shape)
     split = half.reshape(groups, blocks, n, n // len(table), len(table))
-    return (split @ table.T).reshape(second.shape)
+    found: Doubles = (split @ table.T).reshape(second.shape)
+    return found
 
 
 def _kernel_table(form: Form) -> Doubles:
     """Row f holds the cosine number f, over all places of the kernel."""
-    tables = [dct.basis(n, n).T for n in form.kernel]
-    return reduce(np.kron, tables)
+    table: Doubles = np.ones((1, 1))
+    for n in form.kernel:
+        table = np.kron(table, dct.basis(n, n).T).astype(np.float64)
+    return table
