@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 HELP = """Encode a checkpoint: .pt, .safetensors, .npz, or .frz anew.
 
+This is the exact tool; `frformat compress` makes trained networks small within a limit of size or accuracy.
+
 Without --keep, --energy, --max-error and --format all is lossless: weights are stored as they are, and spectra, as
 Frequency Regularization leaves them, with all coefficients that are not zero. The first three apply to spectra and to
 float tensors of rank 2 or more; what would not get smaller stays as it is. --format alone rounds these tensors; qN

@@ -84,6 +84,7 @@ def compress(
     quality: float | None = None,
     outputs: str = "auto",
     metadata: Mapping[str, str] | None = None,
+    effort: int = 1,
     seed: int = 0,
     progress: Told | None = None,
 ) -> Compressed:
@@ -114,6 +115,7 @@ def compress(
         outputs: ``logits`` of classes, along the last axis of outputs of rank 2 and 3, else along axis 1; ``values``;
             or ``auto``: logits if the output is one matrix with at least two columns.
         metadata: text for the file, beside what the search found.
+        effort: with `size` or `bits`, of how many files of about that size the best is taken.
         seed: of the random numbers with which outputs are differentiated.
         progress: called with what is being done, how much of it is done, and how much there is.
 
@@ -125,6 +127,8 @@ def compress(
     """
     goals = {"max_drop": max_drop, "size": size, "bits": bits, "quality": quality}
     _check(goals, model, batches, metric)
+    if effort < 1:
+        raise CompressionError(f"effort {effort} is less than 1")
     meant = Outputs(outputs)
     told = progress or (lambda what, done, total: None)
     work = copied(model)
@@ -133,7 +137,7 @@ def compress(
     before = measure(work)
     weighed, contents = prepare(work.eval(), calls[: len(calls) - len(measure.held)], meant, seed, told)
     trials = Trials(weighed, contents, meant, measure, before, dict(metadata or {}), told)
-    chosen = _search(trials, goals, contents, measure.name, before)
+    chosen = _search(trials, goals, contents, measure.name, before, effort)
     result = Compressed(
         chosen.data,
         None if isinstance(chosen.model, Bag) else chosen.model,
@@ -150,7 +154,12 @@ def compress(
 
 
 def _search(
-    trials: Trials, goals: Mapping[str, float | None], contents: Contents, metric: str, before: float | None
+    trials: Trials,
+    goals: Mapping[str, float | None],
+    contents: Contents,
+    metric: str,
+    before: float | None,
+    effort: int,
 ) -> Trial:
     """The model that the user asked for; the metric has a name, and a value for the original."""
     count = contents.quantized
@@ -158,7 +167,7 @@ def _search(
     size, bits, drop, quality = goals["size"], goals["bits"], goals["max_drop"], goals["quality"]
     if size is not None or bits is not None:
         most = int(size if size is not None else (bits or 0) * contents.elements / 8)
-        return of_size(trials.trial, trials.estimate, most, finest, coarsest)
+        return of_size(trials.trial, trials.estimate, most, finest, coarsest, effort)
     if drop is None:
         return trials.trial(scale_of(10 ** (-(QUALITY if quality is None else quality) / 3), count))
     assert before is not None  # since there is a drop

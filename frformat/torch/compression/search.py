@@ -21,6 +21,9 @@ CLOSE: Final = 0.985
 AIM: Final = 0.994
 """Of the size that was asked for, what is aimed at."""
 
+CHANGE: Final = 0.004
+"""By how much the aim is changed for another file of the size."""
+
 RESOLUTION: Final = 1 / 64
 """Octaves of scales that are told apart: steps come in sixteenths."""
 
@@ -44,9 +47,17 @@ T = TypeVar("T", bound=Trial)
 
 
 def of_size(
-    trial: Callable[[float], T], estimate: Callable[[float], int], size: int, finest: float, coarsest: float
+    trial: Callable[[float], T],
+    estimate: Callable[[float], int],
+    size: int,
+    finest: float,
+    coarsest: float,
+    effort: int,
 ) -> T:
     """The best model whose file has at most ``size`` bytes, and not many less.
+
+    Whatever is rounded first pushes all that follows one way or the other, so that two files of nearly one size can
+    differ in loss by some percent.
 
     Args:
         trial: makes a file at a scale; with larger scales files are smaller.
@@ -54,22 +65,24 @@ def of_size(
         size: in bytes.
         finest: the smallest scale.
         coarsest: the largest.
+        effort: of how many files that are close to the size the one with the least loss is taken.
 
     Raises:
         CompressionError: no file is that small.
     """
     best: T | None = None
-    aim = AIM * size
-    for _ in range(TRIALS):
+    aim, close = AIM * size, 0
+    for _ in range(TRIALS + effort):
         scale = _where(estimate, aim, finest, coarsest)
         found = trial(scale)
         if found.nbytes <= size:
             best = found if best is None or found.loss < best.loss else best
-            if found.nbytes >= CLOSE * size or scale <= finest * 1.01:
+            close += found.nbytes >= CLOSE * size
+            if close >= effort or scale <= finest * 1.01:
                 break
         elif scale >= coarsest / 1.01:
             break
-        aim *= AIM * size / found.nbytes
+        aim *= (AIM - CHANGE * (close % 2)) * size / found.nbytes
     if best is None:
         raise CompressionError(
             f"no file of {size:,} bytes holds this model: with the coarsest steps it takes {found.nbytes:,}"
