@@ -225,7 +225,8 @@ def statistics(
     for number, batch in enumerate(batches):
         with torch.enable_grad(), Recorder(model, after=after):
             value, samples = loss(batch(model), draws)
-        value.backward()  # type: ignore[no-untyped-call]
+        if value.requires_grad:
+            value.backward()  # type: ignore[no-untyped-call]
         for each in outputs.values():
             each.samples += samples
         told(number + 1)

@@ -14,6 +14,9 @@ from frformat.torch.compression.inputs import CompressionError
 Meaning = Literal["auto", "logits", "values"]
 MEANINGS: Final = ("auto", "logits", "values")
 
+DOUBT: Final = 1e-3
+"""How much logits count as values, too: decisions that are certain would not depend on anything."""
+
 
 class Outputs:
     """What a model's outputs mean.
@@ -65,15 +68,19 @@ class Outputs:
         """
         samples = len(self.tensors(out)[0])
         logits = self.logits(out)
-        if logits is not None:
-            log = F.log_softmax(logits, 1)
-            drawn = torch.multinomial(log.detach().exp().cpu(), 1, generator=draws).to(log.device)
-            return log.gather(1, drawn).sum() * (samples / len(log)) ** 0.5, samples
+        if logits is None:
+            return self._values(out, draws, samples), samples
+        log = F.log_softmax(logits, 1)
+        drawn = torch.multinomial(log.detach().exp().cpu(), 1, generator=draws).to(log.device)
+        total = log.gather(1, drawn).sum() * (samples / len(log)) ** 0.5
+        return total + DOUBT**0.5 * self._values(out, draws, samples), samples
+
+    def _values(self, out: Any, draws: torch.Generator, samples: int) -> Tensor:
         total = torch.zeros(())
         for leaf in self.tensors(out):
             signs = torch.randint(0, 2, leaf.shape, generator=draws).to(leaf) * 2 - 1
             total = total.to(leaf) + (leaf * signs).sum() * (_unit(leaf.detach()) * samples / leaf.numel()) ** 0.5
-        return total, samples
+        return total
 
     def distance(self, reference: Any, out: Any) -> float:
         """How far an output is from what it was.

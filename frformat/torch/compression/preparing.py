@@ -86,7 +86,7 @@ def prepare(
     found = structure(model, lambda: outputs.tensors(batches[0](model)))
     if not found.sites and all(isinstance(value, Tensor) for value in state_of(model)[0].values()):
         raise CompressionError(
-            f"{type(model).__name__} was run, and no layer was seen to use a parameter as its weights: leave batches out"
+            f"{type(model).__name__} was run, and no layer used a parameter as its weights; leave batches out"
         )
     fold(model, found)
     sites = {site: found.positions[site] * len(batches) for site in found.sites}

@@ -207,7 +207,8 @@ def _round(
     before = form.matrix(weight[site.rows].double().cpu().numpy())
     bias = weighed.adjustable(site)
     second = inputs.second(centred=bias is not None)
-    target = before + _made_up(before, second, inputs.shift(centred=bias is not None), inputs.blocks)
+    usual = weighed.statistics[site].inputs.second(centred=bias is not None)
+    target = before + _made_up(before, second, inputs.shift(centred=bias is not None), usual)
     gradients = weighed.statistics[site].outputs.second()
     down = feedback(gradients, DOWN) if gradients.ndim == 3 and form.outputs > 1 else None
     sizes = form.matrix(plan.sizes(integers.code)[site.rows])
@@ -228,24 +229,31 @@ def _round(
     size = quantization.step(code)
     grid = wanted.reshape(form.groups, -1, 1)
     q = rounded(grid, np.full(grid.shape, size), None, down)
-    found[bias] = Integers(_whole(q.reshape(-1).astype(np.float64)), code)
+    found[bias] = Integers(_whole(q.reshape(-1)), code)
     own.copy_(torch.from_numpy(q.reshape(-1) * size))
 
 
-def _made_up(before: Doubles, second: Doubles, shift: Doubles | None, blocks: int) -> Doubles | float:
-    """What weights change by so that changed inputs give the outputs that they gave."""
+def _made_up(before: Doubles, second: Doubles, shift: Doubles | None, usual: Doubles) -> Doubles | float:
+    """What weights change by so that changed inputs give the outputs that they gave.
+
+    Args:
+        before: the weights, as matrices.
+        second: moments of the inputs.
+        shift: how much more the cross moments with the inputs of the original are.
+        usual: moments of the latter.
+    """
     if shift is None or second.ndim == 3:
         return 0.0
-    level = np.diagonal(second, axis1=-2, axis2=-1).mean(-1)[..., None, None]
-    damped = second + (TRUST * level + 1e-30) * np.eye(second.shape[-1])
+    level = np.diagonal(usual, axis1=-2, axis2=-1).mean(-1)[..., None, None]
+    damped = second + np.where(level > 0, TRUST * level, 1.0) * np.eye(second.shape[-1])
     groups, outputs, n = before.shape
-    split = before.reshape(groups, outputs, blocks, -1).swapaxes(1, 2) @ shift
+    split = before.reshape(groups, outputs, second.shape[1], -1).swapaxes(1, 2) @ shift
     change = np.linalg.solve(damped, split.swapaxes(-1, -2)).swapaxes(-1, -2)
     out: Doubles = change.swapaxes(1, 2).reshape(groups, outputs, n)
     return out
 
 
-def _blocks(target: Doubles, sizes: Doubles, moments: Doubles, down: Doubles | None) -> NDArray[np.int64]:
+def _blocks(target: Doubles, sizes: Doubles, moments: Doubles, down: Doubles | None) -> Doubles:
     """The integers, one block of inputs after the other."""
     if moments.ndim == 3:
         return rounded(target, sizes, None, down)

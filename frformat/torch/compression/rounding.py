@@ -7,7 +7,7 @@ all that are still to be rounded, along a row by way of H (GPTQ, Frantar et al. 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ def feedback(moments: Doubles, damping: float) -> Doubles:
     return np.ascontiguousarray(inverse[..., ::-1, ::-1])
 
 
-def rounded(target: Doubles, sizes: Doubles, across: Doubles | None, down: Doubles | None) -> NDArray[np.int64]:
+def rounded(target: Doubles, sizes: Doubles, across: Doubles | None, down: Doubles | None) -> Doubles:
     """Multiples of steps near some weights.
 
     Args:
@@ -50,12 +50,12 @@ def rounded(target: Doubles, sizes: Doubles, across: Doubles | None, down: Doubl
         down: the same for rows.
 
     Returns:
-        Integers.
+        Integers, as float64.
     """
     groups, height, width = target.shape
     target = target.copy()
     moved = np.zeros_like(target)
-    out = np.empty(target.shape, np.int64)
+    out = np.empty(target.shape)
     for left in range(0, width, TILE):
         cols = slice(left, min(left + TILE, width))
         missed = np.empty((groups, height, cols.stop - left))
@@ -80,11 +80,11 @@ class _Tile:
         self.x, self.moved, self.sizes = x, moved, sizes
         self.u = None if u is None else np.swapaxes(u, 1, 2).copy()
         self.v = None if v is None else np.swapaxes(v, 1, 2).copy()
-        self.q = np.empty(x.shape, np.int64)
+        self.q = np.empty(x.shape)
         self.missed = np.zeros(x.shape)
         self.spread = np.zeros((groups, width, height))
 
-    def round(self) -> tuple[Any, Doubles, Doubles]:
+    def round(self) -> tuple[Doubles, Doubles, Doubles]:
         """The integers; errors that move later columns, and such that move later rows, over their diagonals."""
         _, height, width = self.x.shape
         if self.u is None and self.v is None:

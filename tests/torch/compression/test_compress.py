@@ -167,9 +167,9 @@ def test_tensors_without_a_model(pictures: nn.Module, tmp_path: Path):
     found = compress(tensors, tmp_path / "a.frz", quality=8)
     back = load_file(tmp_path / "a.frz")
     assert found.model is None
-    assert list(back) == [layer.name for layer in found.layers] == list(tensors)
-    error = back["conv2.weight"] - pictures.conv2.weight
-    assert 0 < float(error.square().mean()) < 0.02 * float(pictures.conv2.weight.var())
+    assert set(back) == {layer.name for layer in found.layers} == set(tensors)
+    error = back["conv2.weight"] - pictures.conv2.weight.detach()
+    assert 0 < float(error.square().mean()) < 0.03 * float(pictures.conv2.weight.detach().var())
     assert back["bn1.num_batches_tracked"] == pictures.bn1.num_batches_tracked
 
 

@@ -38,8 +38,8 @@ def test_attention_and_tied_embeddings_are_seen():
 
 def test_every_kind_of_convolution_and_a_product_are_seen():
     found = seen(Sounds().eval(), torch.randn(3, 2, 24))
-    assert names(found) == ["down.weight", "up.weight", "mix"]  # `same` with an even kernel has no middle
-    assert [site.form.kind for site in found.sites] == ["convolution", "transposed", "product"]
+    assert names(found) == ["down.weight", "solid.weight", "up.weight", "mix"]
+    assert [site.form.kind for site in found.sites] == ["convolution", "convolution", "transposed", "product"]
 
 
 def test_outputs_stay_what_they_are_while_a_model_is_watched():
