@@ -23,7 +23,7 @@ WIDE: Final = 4096
 BLOCK: Final = 1024
 """About how many entries a block has."""
 
-ENOUGH: Final = 32
+ENOUGH: Final = 64
 """Columns for each input that tell its moments well enough."""
 
 MOST: Final = 1 << 17
