@@ -16,7 +16,7 @@ import click
 from frformat import __version__
 from frformat.cli import errors, streams
 
-COMMANDS: Final = ("encode", "decode", "dump", "verify", "diff", "train", "export-mobile", "compare")
+COMMANDS: Final = ("encode", "compress", "decode", "dump", "verify", "diff", "train", "export-mobile", "compare")
 """Each is the attribute of that name in the module of that name in this package, ``_`` for ``-``."""
 
 
@@ -75,6 +75,7 @@ HELP: Final = """Neural networks as a few hundred DCT coefficients in one small 
 \b
 Try:
   frformat encode model.pt -o model.frz
+  frformat compress model.pt -o small.frz
   frformat dump model.frz
   frformat verify model.frz
   frformat decode model.frz -o model.safetensors

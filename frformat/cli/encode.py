@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 HELP = """Encode a checkpoint: .pt, .safetensors, .npz, or .frz anew.
 
-IN is a file, a folder or an index of shards as Hugging Face has them, or - for standard input; OUT.frz can be - for
-standard output.
+This is the exact tool; `frformat compress` makes trained networks small within a limit of size or accuracy. IN is a
+file, a folder or an index of shards as Hugging Face has them, or - for standard input; OUT.frz can be - for standard
+output.
 
 Without --keep, --energy, --max-error and --format all is lossless: weights are stored as they are, and spectra, as
 Frequency Regularization leaves them, with all coefficients that are not zero. The first three apply to spectra and to

@@ -7,6 +7,8 @@
 
 >>> set_tier(model, 0)  # the smallest of the capacities that the model has in one
 
+>>> compress(model, "model.frz", images.split(64), metric=accuracy, max_drop=0.5)  # no training
+
 >>> factored = factorize(model, images[:1])  # runs on the coefficients, without rebuilt weights
 
 What goes with training, such as truncation schedules, is in :mod:`frformat.torch.regularization`; callbacks for other
@@ -14,6 +16,7 @@ libraries' trainers are in :mod:`frformat.torch.integrations`.
 """
 
 from frformat.torch.capacity import each_tier, get_tier, set_tier, tier_count
+from frformat.torch.compression import Compressed, CompressionError, compress
 from frformat.torch.factorization import factorize, factorize_tiers, summary
 from frformat.torch.files import load_file, save_file
 from frformat.torch.loading import Difference
@@ -21,8 +24,11 @@ from frformat.torch.models import MismatchError, load_model, save_model
 from frformat.torch.regularization import parameter_groups, regularize, unregularize
 
 __all__ = [
+    "Compressed",
+    "CompressionError",
     "Difference",
     "MismatchError",
+    "compress",
     "each_tier",
     "factorize",
     "factorize_tiers",

@@ -1,0 +1,141 @@
+"""``frformat compress`` on the published ResNet-20, against the ISO standard's coder.
+
+    python -m bench compress
+
+Calibration is on 512 training images, without labels, and their mirror images, chosen anew for each of three seeds; the
+accuracy is that of the weights that the file gives back, on the 10,000 test images. What is measured is kept in
+``bench/results/compress.json``, from which ``docs/compression.png`` is drawn; remove an entry to measure it again.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from bench import DATA, ROOT, Missing, Row
+from frformat.format.atomic import replacing
+from frformat.torch import compress, load_model
+from frformat.train.data import IMAGENET_PIXELS, load_cifar10
+from frformat.train.models import ResNet20
+
+RESULTS: Final = ROOT / "bench" / "results" / "compress.json"
+PICTURE: Final = ROOT / "docs" / "compression.png"
+
+DENSE: Final = 81.03
+SIZES: Final = {66_000: 80.7, 52_000: 80.2, 44_000: 79.5}
+"""Bytes of a file, and the accuracy that it should have."""
+
+BLIND: Final = {90_000: 80.5, 82_000: 80.1}
+"""The same without data: three quarters of what the standard's coder takes for that accuracy."""
+
+STANDARD: Final = ((87_000, 78.37), (112_000, 79.7), (128_800, 80.95), (159_900, 80.89))
+"""Bytes and accuracies of nncodec 2.1.3, dependent quantization, on the same network and images."""
+
+SEEDS: Final = (0, 1, 2)
+CALIBRATION: Final = 512
+EFFORT: Final = 3
+
+
+def run() -> Iterator[Row]:
+    """A row for each size, of the three seeds together."""
+    weights = DATA / "resnet_cifar10" / "resnet20-12fca82f.th"
+    if not weights.exists():
+        raise Missing(f"{weights} is absent: set FRFORMAT_DATA to a folder that holds it")
+    for size, aim in SIZES.items():
+        found = [measured(size, seed) for seed in SEEDS]
+        worst = min(each["accuracy"] for each in found)
+        figures = ", ".join(f"{each['accuracy']:.2f} %" for each in found)
+        biggest = max(each["bytes"] for each in found)
+        yield Row(f"ResNet-20, calibrated, ≤ {size:,} bytes", f"{biggest:,} B: {figures}", f"≥ {aim} %", worst >= aim)
+    for size, aim in BLIND.items():
+        each = measured(size, None)
+        figure = f"{each['bytes']:,} B: {each['accuracy']:.2f} %"
+        yield Row(f"ResNet-20, weights alone, ≤ {size:,} bytes", figure, f"≥ {aim} %", each["accuracy"] >= aim)
+    draw()
+
+
+def measured(size: int, seed: int | None) -> dict[str, Any]:
+    """One file of at most so many bytes: without a seed, without data."""
+    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    key = f"{size} {'weights' if seed is None else f'seed {seed}'}"
+    if key not in known:
+        options = {} if seed is None else {"batches": calibration(seed), "effort": EFFORT}
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.frz"
+            found = compress(network(), path, size=size, **options)
+            back = ResNet20()
+            load_model(back, path)
+        known[key] = {"bytes": found.nbytes, "accuracy": accuracy(back.eval()), "loss": round(found.point.loss, 5)}
+        with replacing(RESULTS) as file:
+            lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(known[name])}" for name in sorted(known))
+            file.write(f"{{\n{lines}\n}}\n".encode())
+    each: dict[str, Any] = known[key]
+    return each
+
+
+def network() -> nn.Module:
+    """The published network."""
+    path = DATA / "resnet_cifar10" / "resnet20-12fca82f.th"
+    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    model = ResNet20()
+    model.load_state_dict({name.removeprefix("module."): value for name, value in state.items()})
+    return model.eval()
+
+
+@cache
+def images(split: Any) -> tuple[Tensor, ...]:
+    """Bytes of pixels, and labels."""
+    return tuple(load_cifar10(split, DATA).tensors)
+
+
+def calibration(seed: int) -> list[Tensor]:
+    """Batches of training images and their mirror images."""
+    pixels = images("train")[0]
+    chosen = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(seed))[:CALIBRATION]
+    x = IMAGENET_PIXELS(pixels[chosen])
+    return list(torch.cat([x, x.flip(3)]).split(64))
+
+
+@torch.no_grad()
+def accuracy(model: nn.Module) -> float:
+    """On the test images, in percent."""
+    pixels, labels = images("test")
+    right = [
+        (model(IMAGENET_PIXELS(x)).argmax(1) == y).sum()
+        for x, y in zip(pixels.split(250), labels.split(250), strict=True)
+    ]
+    return 100 * float(torch.stack(right).sum()) / len(labels)
+
+
+def draw() -> None:
+    """Accuracy against bytes."""
+    from matplotlib.figure import Figure
+
+    known = json.loads(RESULTS.read_text())
+    figure = Figure(figsize=(7, 4.4), dpi=150, layout="constrained")
+    axes = figure.subplots()
+    for seed in SEEDS:
+        points = [known[f"{size} seed {seed}"] for size in SIZES]
+        x, y = ([each[key] for each in points] for key in ("bytes", "accuracy"))
+        axes.plot([n / 1000 for n in x], y, "o-", color="tab:blue", lw=1, label="512 images" if not seed else None)
+    points = [known[f"{size} weights"] for size in BLIND]
+    axes.plot(
+        [each["bytes"] / 1000 for each in points], [each["accuracy"] for each in points], "s-", color="tab:orange"
+    )
+    axes.lines[-1].set_label("weights alone")
+    axes.plot([n / 1000 for n, _ in STANDARD], [y for _, y in STANDARD], "^-", color="grey", label="nncodec 2.1.3")
+    axes.axhline(DENSE, color="black", lw=0.8, ls="--", label="1,079 kB of f32")
+    axes.set_xlabel("kB")
+    axes.set_ylabel("accuracy, %")
+    axes.set_title("ResNet-20, CIFAR-10 as JPEG, without training", fontsize=10)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    with replacing(PICTURE) as file:
+        figure.savefig(file, format="png")

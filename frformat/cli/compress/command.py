@@ -1,0 +1,170 @@
+"""``frformat compress``: a trained network as a small file, within a limit that the user sets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from frformat.cli import terminal
+from frformat.cli.options import ByteCount, json_option
+from frformat.cli.output import force_option, writing
+from frformat.errors import EncodeError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from frformat.checkpoints import Checkpoint
+    from frformat.cli.compress import data as inputs
+
+HELP = """Make a trained network small: quantize it, without training, as far as a limit allows.
+
+IN is a checkpoint: .pt, .safetensors, .npz or .frz. `frformat encode` stores one exactly; this command rounds its
+weights. With --model and --data it runs the network on a few hundred inputs, which need no labels, to find out how
+much each weight matters. Without them weights alone tell, and the file is about half as large again at equal accuracy.
+
+Say one of --max-drop, --size, --bits and --quality. Labelled inputs that do not calibrate measure the accuracy: never
+measure on data that a result is to be published on.
+
+\b
+--model is unet, lenet5 or resnet20, or FILE.py:NAME or package.module:NAME with the name of a torch.nn.Module or of
+what makes one; the file is run.
+--data is a folder of pictures, perhaps one folder a class, or an .npz file with x, inputs as the model takes them, and
+perhaps y, integers: their classes.
+
+\b
+Examples:
+  frformat compress model.pt -o model.frz --quality 6
+  frformat compress model.pt -o model.frz --model net.py:Net --data calibration.npz --size 100kB
+  frformat compress resnet20.th -o resnet20.frz --model resnet20 --data cifar/ --pixels imagenet --max-drop 0.5
+"""
+
+BATCH: Final = 64
+"""Inputs that run together."""
+
+
+@click.command(help=HELP, epilog="Exit codes: 0 fine, 2 an error; nothing is then written.")
+@click.argument("source", metavar="IN", type=click.Path())
+@click.option("-o", "--output", metavar="OUT.frz", type=click.Path(), required=True, help="The file to write.")
+@click.option("--max-drop", type=float, metavar="POINTS", help="Lose at most so much of the metric, in percent points.")
+@click.option("--size", type=ByteCount(), metavar="SIZE", help="The largest file, e.g. 100kB.")
+@click.option("--bits", type=float, metavar="BITS", help="The same, in bits for each parameter.")
+@click.option("--quality", type=float, metavar="1…10", help="3 more are ten times less loss.  [default: 6]")
+@click.option("--model", "architecture", metavar="SPEC", help="The network that IN holds the weights of; see above.")
+@click.option("--data", type=click.Path(), metavar="PATH", help="Typical inputs; see above.")
+@click.option("--metric", type=click.Choice(["accuracy", "agreement"]), help="[default: accuracy if there are labels]")
+@click.option("--calibrate", type=click.IntRange(min=2), default=512, show_default=True, help="Inputs that calibrate.")
+@click.option("--mirror", is_flag=True, help="Calibrate with mirror images, too.")
+@click.option(
+    "--pixels",
+    type=click.Choice(["unit", "grey", "imagenet", "mnist"]),
+    default="unit",
+    show_default=True,
+    help="What pixels become.",
+)
+@click.option("--outputs", type=click.Choice(["auto", "logits", "values"]), default="auto", help="What outputs are.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of inputs.")
+@click.option("--plot", type=click.Path(), metavar="OUT.png", help="Draw the curve of all that was tried.")
+@click.option("--entry", metavar="KEY", help="Which state dict of a PyTorch file that holds several.")
+@force_option
+@json_option
+def compress(
+    source: str,
+    output: str,
+    architecture: str | None,
+    data: str | None,
+    metric: str | None,
+    calibrate: int,
+    mirror: bool,
+    pixels: str,
+    plot: str | None,
+    entry: str | None,
+    force: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """See :data:`HELP`."""
+    if data is not None and architecture is None:
+        raise click.UsageError("--data needs --model, the network to run on it.", click.get_current_context())
+    if options["max_drop"] is not None and data is None:
+        raise click.UsageError("--max-drop needs --data to measure on.", click.get_current_context())
+    from frformat import checkpoints
+    from frformat.cli.compress import plotting, telling
+    from frformat.cli.compress.data import Inputs
+    from frformat.torch import compression
+
+    start = time.perf_counter()
+    if plot is not None:
+        plotting.check(plot)
+    drawing = writing(plot, force=True) if plot is not None else nullcontext()
+    with writing(output, force), drawing, checkpoints.load(source, entry=entry) as checkpoint:
+        if architecture is None:
+            network: Any = _tensors(checkpoint)
+        else:
+            network = _network(architecture, checkpoint, source)
+        if data is not None:
+            split = Inputs.read(data, pixels).split(calibrate, options["seed"])
+            options |= _uses(*split, metric, mirror, data, needed=options["max_drop"] is not None)
+        with terminal.progress() as bar:
+            result = compression.compress(
+                network, output, metadata=checkpoint.metadata, progress=_shown(bar), **options
+            )
+        if plot is not None:
+            plotting.save(result, plot)
+    telling.tell(result, source, output, time.perf_counter() - start, as_json=as_json)
+
+
+def _tensors(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What a checkpoint holds; names that are tied share a tensor."""
+    from frformat.checkpoints.torch_tensors import to_torch
+
+    found: dict[str, Any] = {}
+    for name, entry in checkpoint.entries.items():
+        found[name] = to_torch(entry.array().copy()) if entry.kind in ("dense", "coded") else checkpoint[name]
+    return found | {name: found[target] for name, target in checkpoint.aliases.items()}
+
+
+def _network(architecture: str, checkpoint: Checkpoint, source: str) -> nn.Module:
+    """The network with its weights."""
+    from frformat.checkpoints.torch_tensors import to_torch
+    from frformat.runtimes.pytorch_mobile import models
+
+    network = models.build(architecture)
+    state = {name: to_torch(each.array().copy()) for name, each in checkpoint.untied().items()}
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise EncodeError(f"{source} does not fit {architecture}: {' '.join(str(error).split())}") from error
+    return network
+
+
+def _uses(
+    chosen: inputs.Inputs, others: inputs.Inputs, metric: str | None, mirror: bool, path: str, *, needed: bool
+) -> dict[str, Any]:
+    """The batches that calibrate, and the metric of the other inputs."""
+    found: dict[str, Any] = {"batches": chosen.batches(BATCH, mirror=mirror)}
+    if metric == "accuracy" or (metric is None and chosen.labels is not None):
+        if chosen.labels is None:
+            raise EncodeError(f"{path}: accuracy needs labels: a folder for each class, or y in an .npz file")
+        if len(others):
+            found["metric"] = others.accuracy(BATCH)
+        elif needed or metric is not None:
+            raise EncodeError(f"{path}: all {len(chosen)} inputs calibrate, none is left to measure accuracy on")
+    return found
+
+
+def _shown(bar: Any) -> Callable[[str, int, int], None]:
+    """Progress as a bar for each thing that is done."""
+    tasks: dict[str, Any] = {}
+
+    def told(what: str, done: int, total: int) -> None:
+        if what not in tasks:
+            for old in tasks.values():
+                bar.update(old, visible=False)
+            tasks[what] = bar.add_task(what, total=total)
+        bar.update(tasks[what], completed=done)
+
+    return told

@@ -1,0 +1,132 @@
+"""Inputs for calibration and measuring, from pictures or arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from frformat.errors import EncodeError
+from frformat.train.data import pixels as kinds
+from frformat.train.data.errors import DataError
+from frformat.train.data.pixels import Pixels
+
+EXTENSIONS: Final = (".png", ".jpg", ".jpeg")
+
+PIXELS: Final[dict[str, tuple[str, Pixels]]] = {
+    "unit": ("RGB", kinds.UNIT_PIXELS),
+    "grey": ("L", kinds.UNIT_PIXELS),
+    "imagenet": ("RGB", kinds.IMAGENET_PIXELS),
+    "mnist": ("L", kinds.MNIST_PIXELS),
+}
+"""What the command line calls ways in which pixels become numbers: Pillow's mode, and the numbers."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Inputs of a model.
+
+    Attributes:
+        values: floats as the model takes them, or bytes of pixels.
+        labels: their classes, or None.
+        pixels: what bytes become, or None.
+    """
+
+    values: Tensor
+    labels: Tensor | None
+    pixels: Pixels | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @classmethod
+    def read(cls, path: str, pixels: str) -> Inputs:
+        """All inputs of a folder or an ``.npz`` file.
+
+        Args:
+            path: the folder, or the file.
+            pixels: a key of :data:`PIXELS`, for pictures.
+
+        Raises:
+            EncodeError: it holds none, or some that do not go together.
+            OSError: it cannot be read.
+        """
+        return _pictures(path, *PIXELS[pixels]) if os.path.isdir(path) else _arrays(path)
+
+    def split(self, count: int, seed: int) -> tuple[Inputs, Inputs]:
+        """So many inputs chosen at random, and all others."""
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        return self._some(order[:count]), self._some(order[count:])
+
+    def batches(self, size: int, *, mirror: bool = False) -> list[Tensor]:
+        """The inputs as the model takes them; with ``mirror``, also turned along their last axis."""
+        found = [part for part, _ in self._parts(size)]
+        return found + [part.flip(-1) for part in found] if mirror else found
+
+    def accuracy(self, size: int) -> Callable[[nn.Module], float]:
+        """A function that gives a model's accuracy on these inputs, in percent."""
+
+        def accuracy(model: nn.Module) -> float:
+            right = 0
+            for part, labels in self._parts(size):
+                logits = model(part)
+                if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(part):
+                    raise EncodeError("accuracy is of models that give a row of logits for each input")
+                right += int((logits.argmax(1) == labels).sum())
+            return 100 * right / len(self)
+
+        return accuracy
+
+    def _some(self, which: Tensor) -> Inputs:
+        return Inputs(self.values[which], None if self.labels is None else self.labels[which], self.pixels)
+
+    def _parts(self, size: int) -> Iterator[tuple[Tensor, Any]]:
+        for start in range(0, len(self), size):
+            part = self.values[start : start + size]
+            labels = None if self.labels is None else self.labels[start : start + size]
+            yield (part if self.pixels is None else self.pixels(part)), labels
+
+
+def _arrays(path: str) -> Inputs:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found: dict[str, NDArray[Any]] = {name: file[name] for name in ("x", "y") if name in file}
+    except (ValueError, EOFError, KeyError, TypeError, AttributeError) as error:
+        raise EncodeError(f"{path}: neither a folder nor a whole .npz file: {error}") from error
+    if "x" not in found or found["x"].ndim < 1 or not len(found["x"]):
+        raise EncodeError(f"{path}: it holds no inputs x")
+    x, y = found["x"], found.get("y")
+    if x.dtype.kind not in "fiu":
+        raise EncodeError(f"{path}: x is of {x.dtype}, not numbers")
+    if y is not None and (y.shape != (len(x),) or y.dtype.kind not in "iu"):
+        raise EncodeError(f"{path}: y is {y.dtype} of shape {list(y.shape)}, not a class for each of {len(x)} inputs")
+    values = torch.from_numpy(x.astype(np.float32) if x.dtype.kind == "f" else x.astype(np.int64))
+    return Inputs(values, None if y is None else torch.from_numpy(y.astype(np.int64)))
+
+
+def _pictures(folder: str, mode: Any, numbers: Pixels) -> Inputs:
+    from frformat.train.data import pictures
+
+    classes = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+    found: list[tuple[str, int]] = []
+    for number, name in enumerate(classes or [""]):
+        files = sorted(os.listdir(os.path.join(folder, name)))
+        found += [(os.path.join(folder, name, each), number) for each in files if each.lower().endswith(EXTENSIONS)]
+    if not found:
+        raise EncodeError(f"{folder}: it holds no pictures, {', '.join(EXTENSIONS)}")
+    try:
+        images = [pictures.read(path, mode, name=path) for path, _ in found]
+    except DataError as error:
+        raise EncodeError(str(error)) from error
+    odd = next((place for place, image in enumerate(images) if image.shape != images[0].shape), None)
+    if odd is not None:
+        sizes = ["×".join(map(str, images[place].shape[:0:-1])) for place in (0, odd)]
+        raise EncodeError(f"{found[odd][0]}: it has {sizes[1]} pixels, others {sizes[0]}; give all one size")
+    labels = torch.tensor([label for _, label in found]) if classes else None
+    return Inputs(torch.stack(images), labels, numbers)

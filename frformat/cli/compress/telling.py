@@ -1,0 +1,59 @@
+"""What ``compress`` tells of its work: plain data for ``--json``, and the text made from it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from typing import Any, Final
+
+from frformat.cli import columns, terminal
+from frformat.cli.columns import Row
+from frformat.cli.dump.listing import ratio
+from frformat.cli.terminal import clean, count, dims
+from frformat.torch.compression import Compressed, LayerReport
+
+TITLES: Final = ("tensor", "shape", "coding", "bits", "bytes", "loss")
+SHOWN: Final = 0.0005
+"""Tensors with less of the bytes and of the loss have no line of their own."""
+
+
+def tell(result: Compressed, source: str, output: str, seconds: float, *, as_json: bool) -> None:
+    """Print what became of a network: a line for each tensor that matters, the trials, and a summary."""
+    about = {
+        "file": output,
+        "input": {"file": source, "bytes": os.path.getsize(source)},
+        "bytes": result.nbytes,
+        "loss": result.point.loss,
+        "metric": {"name": result.metric, "original": result.original, "value": result.point.metric},
+        "seconds": seconds,
+        "notes": result.notes,
+        "curve": [asdict(point) for point in result.curve],
+        "tensors": [asdict(layer) for layer in result.layers],
+    }
+    if as_json:
+        terminal.print_json(about)
+        return
+    out = terminal.console()
+    for note in result.notes:
+        out.print(clean(note), style="dim", soft_wrap=True)
+    shown = [layer for layer in result.layers if max(layer.share, layer.loss) >= SHOWN]
+    rows = [_row(layer) for layer in shown]
+    columns.show(TITLES, rows, columns.measure(rows, len(TITLES)).widths, left=("coding",))
+    if len(shown) < len(result.layers):
+        rest = [layer for layer in result.layers if layer not in shown]
+        share = 100 * sum(layer.share for layer in rest)
+        out.print(f"{count(len(rest), 'further tensor')}: {share:.1f} % of the bytes", soft_wrap=True)
+    out.print(_summary(about), style="bold", soft_wrap=True)
+
+
+def _row(layer: LayerReport) -> Row:
+    loss = f"{100 * layer.loss:.1f} %" if layer.loss else ""
+    return [clean(layer.name), dims(layer.shape), layer.coding, f"{layer.bits:.2f}", f"{100 * layer.share:.1f} %", loss]
+
+
+def _summary(about: dict[str, Any]) -> str:
+    before, after, metric = about["input"]["bytes"], about["bytes"], about["metric"]
+    text = f"{clean(about['file'])}: {count(after, 'byte')}, {ratio(before / after)} smaller than the input"
+    if metric["value"] is not None:
+        text += f", {metric['name']} {metric['value']:.2f} instead of {metric['original']:.2f}"
+    return f"{text}, loss {about['loss']:.2g}, in {about['seconds']:.0f} s"

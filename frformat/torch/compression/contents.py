@@ -1,0 +1,147 @@
+"""What goes into the file: integers with steps for what was quantized, everything else narrowly."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+import frformat
+from frformat import Axis, CodedTensor
+from frformat.checkpoints.torch_tensors import aliases as tied
+from frformat.checkpoints.torch_tensors import dtype_name, to_numpy, to_torch
+from frformat.dtypes import DTYPES, REAL_DTYPES
+from frformat.errors import EncodeError
+from frformat.spectral.sparse import Sparse
+from frformat.torch.compression.quantizing import Integers
+from frformat.torch.compression.steps import Plan
+
+Array = NDArray[Any]
+Stored = Any
+
+SMALLEST: Final = 2.0**-14
+LARGEST: Final = 65504.0
+"""Of the normal numbers of binary16."""
+
+FORMAT: Final = "q8"
+"""Of weights that no layer was seen to use."""
+
+
+class Contents:
+    """The tensors of a compressed model.
+
+    Args:
+        state: the tensors, spectra and the like.
+        names: their names in the file.
+        plans: of those that are quantized.
+        biases: names of others that are, too.
+
+    Attributes:
+        quantized: how many elements those with plans have.
+    """
+
+    def __init__(
+        self,
+        state: Mapping[str, Stored],
+        names: Mapping[str, str],
+        plans: Mapping[str, Plan],
+        biases: Collection[str] = (),
+    ) -> None:
+        tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+        self._ties = {names[n]: names[t] for n, t in tied(tensors).items() if n in names and t in names}
+        self._names, self._plans = names, plans
+        self._dtypes = {name: dtype_name(value.dtype) for name, value in tensors.items()}
+        own = {name: value for name, value in tensors.items() if names.get(name) not in self._ties}
+        self._elements = sum(value.numel() for value in own.values() if value.is_floating_point())
+        self.quantized = max(1, sum(tensors[name].numel() for name in plans))
+        self._others: dict[str, Stored] = {}
+        for name, value in state.items():
+            if name in plans or name in biases or names.get(name) in self._ties or name not in names:
+                continue
+            self._others[name] = narrow(_array(name, value)) if isinstance(value, Tensor) else value
+
+    @property
+    def elements(self) -> int:
+        """How many elements the floating-point tensors have."""
+        return self._elements
+
+    @property
+    def unseen(self) -> list[str]:
+        """Names of tensors that were rounded to a few bits without knowing how they are used."""
+        return [name for name, each in self._others.items() if isinstance(each, CodedTensor) and each.offsets]
+
+    def file_name(self, name: str) -> str:
+        """The name that a tensor of the model has in the file."""
+        return self._names[name]
+
+    def give(self, state: Mapping[str, Stored]) -> None:
+        """Write what the file will hold of tensors that are not quantized with care into these tensors."""
+        for name, stored in self._others.items():
+            value = state[name]
+            if isinstance(stored, CodedTensor) and isinstance(value, Tensor) and value.layout == torch.strided:
+                value.copy_(to_torch(stored.rebuild()))
+
+    def tensors(self, found: Mapping[str, Integers]) -> dict[str, Stored]:
+        """All tensors by their names in the file, in the order of the state dict."""
+        out = {}
+        for name, plain in self._names.items():
+            if name in self._others:
+                out[plain] = self._others[name]
+            elif name in found:
+                out[plain] = self.coded(name, found[name])
+        return out
+
+    def coded(self, name: str, integers: Integers) -> CodedTensor:
+        """A quantized tensor."""
+        return coded(self._plans.get(name), integers, self._dtypes[name])
+
+    def file(self, found: Mapping[str, Integers], metadata: Mapping[str, str]) -> bytes:
+        """The bytes of the file."""
+        return frformat.save(self.tensors(found), metadata=metadata, aliases=self._ties)
+
+
+def coded(plan: Plan | None, integers: Integers, dtype: str) -> CodedTensor:
+    """Integers as the file stores them; a bias has no plan."""
+    shape = integers.values.shape
+    axes = tuple(Axis("dct" if plan and plan.cosines and axis > 1 else "identity") for axis in range(len(shape)))
+    return CodedTensor(integers.values, shape, dtype, axes, step=integers.code, offsets=plan.offsets if plan else {})
+
+
+def coded_bytes(tensor: CodedTensor) -> int:
+    """Bytes of a tensor's values in a file in which it is alone."""
+    with frformat.open(io.BytesIO(frformat.save({"tensor": tensor}))) as file:
+        return int(sum(group.sizes.sum() for group in file.container.directory.groups))
+
+
+def narrow(array: Array) -> Array | CodedTensor:
+    """A tensor that is not quantized with care.
+
+    Matrices of floats become integers of 8 bits with a step for each row, vectors floats of 16 bits; all else stays.
+    """
+    dtype = next((name for name in REAL_DTYPES if DTYPES[name] == array.dtype), None)
+    if dtype is None or not np.isfinite(array).all():
+        return array
+    try:
+        exact = CodedTensor.of_array(array, "auto")
+        if exact.step is not None or exact.value_type in ("f16", "bf16"):
+            return exact
+        if array.ndim > 1:
+            return CodedTensor.of_array(array, FORMAT, axis=0)
+        sizes = np.abs(array[array != 0])
+        fits = sizes.size == 0 or (sizes.min() >= SMALLEST and sizes.max() <= LARGEST)
+        return CodedTensor.of_array(array, "f16" if fits else "bf16")
+    except EncodeError:  # beyond what steps or sixteen bits hold
+        return array
+
+
+def _array(name: str, value: Tensor) -> Array:
+    try:
+        found = to_numpy(value)
+    except EncodeError as error:
+        raise EncodeError(f"tensor {name!r}: {error}") from error
+    return found.dense() if isinstance(found, Sparse) else found

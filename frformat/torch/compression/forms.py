@@ -1,0 +1,152 @@
+"""How a parameter multiplies its inputs: weights as matrices, inputs as columns, outputs as rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+Array = NDArray[Any]
+Kind = Literal["linear", "product", "convolution", "transposed", "embedding"]
+
+CHUNK: Final = 1 << 24
+"""Entries of the matrix of inputs that are made at a time."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """The layout of a weight tensor.
+
+    As matrices, the weights of a layer are (groups, outputs, inputs): entry j of a row is multiplied by entry j of
+    each column that :meth:`columns` makes of the layer's input.
+
+    Attributes:
+        kind: ``linear`` (outputs, inputs); ``product`` (inputs, outputs); ``convolution`` (outputs, inputs of a group,
+            kernel); ``transposed`` (inputs, outputs of a group, kernel); ``embedding`` (entries, outputs), whose
+            columns are unit vectors.
+        shape: of the tensor.
+        groups: of a convolution.
+    """
+
+    kind: Kind
+    shape: tuple[int, ...]
+    groups: int = 1
+
+    @property
+    def kernel(self) -> tuple[int, ...]:
+        """Lengths of the kernel axes, which are the tensor's axes from 2 on."""
+        return self.shape[2:]
+
+    @property
+    def sparse(self) -> bool:
+        """Whether columns are unit vectors, so that their second moments are a diagonal."""
+        return self.kind == "embedding"
+
+    @property
+    def outputs(self) -> int:
+        """Rows of the matrix of one group."""
+        first, second, *_ = self.shape
+        return {"convolution": first // self.groups, "linear": first}.get(self.kind, second)
+
+    @property
+    def inputs(self) -> int:
+        """Columns of the matrix of one group."""
+        return math.prod(self.shape) // (self.groups * self.outputs)
+
+    def matrix(self, tensor: Array) -> Array:
+        """A tensor of ``shape`` as matrices (groups, outputs, inputs)."""
+        if self.kind in ("product", "embedding"):
+            return tensor.T[None]
+        split = tensor.reshape(self.groups, -1, *self.shape[1:])
+        if self.kind == "transposed":
+            split = split.swapaxes(1, 2)
+        return split.reshape(self.groups, split.shape[1], -1)
+
+    def tensor(self, matrix: Array) -> Array:
+        """What :meth:`matrix` was made of."""
+        if self.kind in ("product", "embedding"):
+            back: Array = matrix[0].T
+            return back
+        if self.kind != "transposed":
+            return matrix.reshape(self.shape)
+        split = matrix.reshape(self.groups, self.shape[1], -1, *self.kernel)
+        return split.swapaxes(1, 2).reshape(self.shape)
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the kernel of a convolution is applied.
+
+    Attributes:
+        stride: for each kernel axis.
+        padding: for each kernel axis.
+        dilation: for each kernel axis.
+    """
+
+    stride: tuple[int, ...] = ()
+    padding: tuple[int, ...] = ()
+    dilation: tuple[int, ...] = ()
+
+
+def columns(x: Tensor, form: Form, geometry: Geometry, thin: int = 1, phase: Sequence[int] = ()) -> Tensor:
+    """The inputs of a layer as matrices.
+
+    Args:
+        x: what the layer was given.
+        form: the layout of its weights.
+        geometry: of a convolution.
+        thin: of the positions at which a kernel is applied, every so many along each axis are taken.
+        phase: at which to begin, for each axis.
+
+    Returns:
+        Shape (groups, inputs, n), float32.
+    """
+    if not form.kernel:
+        flat = x.reshape(-1, x.shape[-1])
+        return flat[sum(phase) % thin :: thin].float().T[None]
+    x = x if x.dim() == len(form.kernel) + 2 else x[None]
+    stride = geometry.stride
+    if form.kind == "transposed":
+        x, geometry = _as_convolution(x, form, geometry)
+        stride = (1,) * len(stride)
+    x = F.pad(x.float(), [p for p in reversed(geometry.padding) for _ in range(2)])
+    for axis, (k, step, gap) in enumerate(zip(form.kernel, stride, geometry.dilation, strict=True)):
+        begin = (phase[axis] if phase else 0) % thin
+        x = x.unfold(axis + 2, (k - 1) * gap + 1, step)
+        x = x[(..., slice(None, None, gap))]
+        x = x[(slice(None),) * (axis + 2) + (slice(begin if begin < x.shape[axis + 2] else 0, None, thin),)]
+    if form.kind == "transposed":
+        x = x.flip(tuple(range(-len(form.kernel), 0)))
+    d = len(form.kernel)
+    n, channels = x.shape[:2]
+    x = x.reshape(n, form.groups, channels // form.groups, *x.shape[2:])
+    order = (1, 2, *range(3 + d, 3 + 2 * d), 0, *range(3, 3 + d))
+    return x.permute(order).reshape(form.groups, form.inputs, -1)
+
+
+def rows(y: Tensor, form: Form) -> Tensor:
+    """The outputs of a layer, or their gradients, as matrices (groups, outputs, n), float32."""
+    if not form.kernel:
+        return y.reshape(-1, y.shape[-1]).float().T[None]
+    y = y if y.dim() == len(form.kernel) + 2 else y[None]
+    return y.float().transpose(0, 1).reshape(form.groups, form.outputs, -1)
+
+
+def _as_convolution(x: Tensor, form: Form, geometry: Geometry) -> tuple[Tensor, Geometry]:
+    """A transposed convolution is one of step 1 over inputs with zeros between them, with the kernel turned."""
+    stretched = x.new_zeros(
+        (*x.shape[:2], *((n - 1) * s + 1 for n, s in zip(x.shape[2:], geometry.stride, strict=True)))
+    )
+    every: list[Any] = [slice(None, None, s) for s in geometry.stride]
+    stretched[(..., *every)] = x
+    reach = [d * (k - 1) for k, d in zip(form.kernel, geometry.dilation, strict=True)]
+    padding = tuple(r - p for r, p in zip(reach, geometry.padding, strict=True))
+    if min(padding) < 0:  # cut what the padding of the output cuts away
+        cut: list[Any] = [slice(max(0, -p), stretched.shape[a + 2] - max(0, -p)) for a, p in enumerate(padding)]
+        stretched, padding = stretched[(..., *cut)], tuple(max(0, p) for p in padding)
+    return stretched, Geometry(geometry.stride, padding, geometry.dilation)

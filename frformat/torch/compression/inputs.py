@@ -1,0 +1,60 @@
+"""What a model is run on, and how it is told that it cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+
+from frformat.errors import EncodeError
+
+Batch = Callable[[nn.Module], Any]
+
+
+class CompressionError(EncodeError):
+    """What stands in the way of compressing a model, in one line; nothing was written, and the model is as it was."""
+
+
+def runs(batches: Iterable[Any]) -> list[Batch]:
+    """Functions that run a model on a batch each.
+
+    Args:
+        batches: of inputs: a tensor, a tuple or list of positional arguments, or a dict of keyword arguments.
+
+    Raises:
+        CompressionError: there are none, or something else.
+    """
+    if isinstance(batches, Tensor):
+        raise CompressionError("batches is one tensor: give a list of batches, such as images.split(64)")
+    found = []
+    for number, batch in enumerate(batches):
+        if not isinstance(batch, Tensor | tuple | list | dict):
+            raise CompressionError(
+                f"batch {number} is a {type(batch).__name__}, not a tensor, a tuple of arguments, or a dict of them"
+            )
+        found.append(_Run(batch, number))
+    if not found:
+        raise CompressionError("batches holds no batch")
+    return list(found)
+
+
+class _Run:
+    def __init__(self, batch: Any, number: int) -> None:
+        self._batch, self._number = batch, number
+
+    def __call__(self, model: nn.Module) -> Any:
+        device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+        batch = tree_map(lambda leaf: leaf.to(device) if isinstance(leaf, Tensor) else leaf, self._batch)
+        try:
+            if isinstance(batch, dict):
+                return model(**batch)
+            return model(batch) if isinstance(batch, Tensor) else model(*batch)
+        except Exception as error:  # the user's code may raise anything
+            shapes = tree_map(lambda leaf: list(leaf.shape) if isinstance(leaf, Tensor) else leaf, self._batch)
+            reason = " ".join(str(error).split())
+            raise CompressionError(
+                f"{type(model).__name__} fails on batch {self._number}, {shapes}: {type(error).__name__}: {reason}"
+            ) from error

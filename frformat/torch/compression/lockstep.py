@@ -1,0 +1,102 @@
+"""Several runs of a model that wait for one another at each layer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+class _Stopped(BaseException):
+    """Ends a run that is not needed any more."""
+
+
+class Run:
+    """A function that runs until it waits, and goes on when it is told to; never at the same time as its caller.
+
+    Args:
+        work: the function; it is given this object, to call :meth:`wait`.
+    """
+
+    def __init__(self, work: Callable[[Run], None]) -> None:
+        self.at: Any = None
+        self._go, self._paused = threading.Semaphore(0), threading.Semaphore(0)
+        self._stop = False
+        self._error: BaseException | None = None
+        self._done = False
+        self._thread = threading.Thread(target=self._main, args=(work,), daemon=True)
+        self._thread.start()
+
+    def wait(self, at: Any) -> None:
+        """Called by the function: pause, with something to be seen as :attr:`at`."""
+        self.at = at
+        self._paused.release()
+        self._go.acquire()
+        if self._stop:
+            raise _Stopped
+
+    def resume(self) -> bool:
+        """Let it run until it waits again.
+
+        Returns:
+            Whether it does; False at its end.
+
+        Raises:
+            Exception: what the function raised.
+        """
+        self.at = None
+        self._go.release()
+        self._paused.acquire()
+        if self._error is not None:
+            raise self._error
+        return not self._done
+
+    def stop(self) -> None:
+        """End it where it waits."""
+        if not self._done:
+            self._stop = True
+            self._go.release()
+            self._thread.join()
+
+    def _main(self, work: Callable[[Run], None]) -> None:
+        self._go.acquire()
+        try:
+            if not self._stop:
+                work(self)
+        except _Stopped:
+            pass
+        except BaseException as error:  # raised again where it is waited for
+            self._error = error
+        self._done = True
+        self._paused.release()
+
+
+def together(
+    works: Sequence[Callable[[Run], None]],
+    order: Callable[[Any], int],
+    meet: Callable[[dict[int, Any]], None],
+) -> None:
+    """Run functions in lockstep, one at a time.
+
+    Of all places at which they wait, the one that comes first is met: by all that wait there.
+
+    Args:
+        works: the functions.
+        order: tells of what one waits at whether it comes first: the smallest number does.
+        meet: called with what those wait at that are there, by their number, before they go on.
+
+    Raises:
+        Exception: what a function, or ``meet``, raised; all others have ended then.
+    """
+    runs = [Run(work) for work in works]
+    try:
+        waiting = [index for index, run in enumerate(runs) if run.resume()]
+        while waiting:
+            first = min(order(runs[index].at) for index in waiting)
+            there = [index for index in waiting if order(runs[index].at) == first]
+            meet({index: runs[index].at for index in there})
+            gone = [index for index in there if not runs[index].resume()]
+            waiting = [index for index in waiting if index not in gone]
+    finally:
+        for run in runs:
+            run.stop()

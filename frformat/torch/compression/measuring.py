@@ -1,0 +1,88 @@
+"""How good a model is: the user's metric, or how often it decides as it did."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import torch
+from torch import nn
+
+from frformat.torch.compression.inputs import Batch, CompressionError
+from frformat.torch.compression.outputs import Outputs
+
+Metric = Callable[[nn.Module], float]
+
+HELD: Final = 4
+"""One of so many batches measures where there is no metric."""
+
+
+@dataclass
+class Measure:
+    """A metric, checked each time.
+
+    Attributes:
+        name: what to call it; empty if there is none.
+        metric: the function, or None.
+        held: batches that it takes for itself.
+    """
+
+    name: str = ""
+    metric: Metric | None = None
+    held: list[Batch] = field(default_factory=list)
+
+    def __call__(self, model: nn.Module) -> float | None:
+        """What the metric gives for a model; None if there is none.
+
+        Raises:
+            CompressionError: it fails, or its value is not finite.
+        """
+        if self.metric is None:
+            return None
+        try:
+            with torch.no_grad():
+                value = float(self.metric(model))
+        except CompressionError:
+            raise
+        except Exception as error:  # the user's code may raise anything
+            raise CompressionError(
+                f"the metric fails: {type(error).__name__}: {' '.join(str(error).split())}"
+            ) from error
+        if not math.isfinite(value):
+            raise CompressionError(f"the metric is {value}, not a finite number")
+        return value
+
+
+def measure_of(
+    metric: Metric | None, meant: Outputs, original: nn.Module, calls: list[Batch], *, needed: bool
+) -> Measure:
+    """The metric that a search goes by.
+
+    Args:
+        metric: the user's, or None.
+        meant: what outputs mean.
+        original: the model that is to be compressed.
+        calls: all batches.
+        needed: without one of the user's, agreement with the original on some of the batches is measured.
+
+    Raises:
+        CompressionError: there are too few batches.
+    """
+    if metric is not None:
+        name = getattr(metric, "__name__", type(metric).__name__)
+        return Measure("metric" if name == "<lambda>" else name, metric)
+    if not needed:
+        return Measure()
+    if len(calls) < 2:
+        raise CompressionError("max_drop without a metric needs at least two batches: some calibrate, others measure")
+    kept = calls[-max(1, len(calls) // HELD) :]
+    with torch.no_grad():
+        known = [call(original) for call in kept]
+
+    def agreement(model: nn.Module) -> float:
+        pairs = [meant.agreement(reference, call(model)) for reference, call in zip(known, kept, strict=True)]
+        return 100 * sum(same for same, _ in pairs) / sum(number for _, number in pairs)
+
+    return Measure("agreement", agreement, kept)

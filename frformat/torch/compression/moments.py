@@ -1,0 +1,233 @@
+"""Second moments of what goes into layers, and of the gradients of what comes out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from frformat.torch.compression.forms import CHUNK, Form, columns, rows
+from frformat.torch.compression.recording import Call, Recorder, Site
+
+Doubles = NDArray[np.float64]
+
+WIDE: Final = 4096
+"""Inputs, or outputs, of more entries are looked at in blocks that ignore each other."""
+
+BLOCK: Final = 1024
+"""About how many entries a block has."""
+
+ENOUGH: Final = 64
+"""Columns for each input that tell its moments well enough."""
+
+MOST: Final = 1 << 17
+"""Columns at most."""
+
+
+class Inputs:
+    """Moments of the inputs of a layer, of two models side by side: as it was, and as it is with what has been rounded.
+
+    Of inputs x of the former and y of the latter, all given as columns: the second moments E[y yᵀ], the cross moments
+    E[x yᵀ], and both means.
+
+    Args:
+        form: the layout of the layer's weights.
+        cross: whether there are two models; else y is x.
+    """
+
+    def __init__(self, form: Form, *, cross: bool) -> None:
+        self.form, self.count = form, 0.0
+        self.blocks = _blocks(form)
+        size = form.inputs // self.blocks
+        shape = (form.groups, self.blocks, size) if form.sparse else (form.groups, self.blocks, size, size)
+        self._second = torch.zeros(shape, dtype=torch.float64)
+        self._cross = torch.zeros(shape, dtype=torch.float64) if cross and not form.sparse else None
+        self._means = torch.zeros(2, form.groups, form.inputs, dtype=torch.float64)
+
+    def add(self, y: Call, x: Call | None, thin: int, phase: Sequence[int]) -> None:
+        """Take in the inputs of a call, and of that of the other model."""
+        if self.form.sparse:
+            counts = torch.bincount(y.input.reshape(-1).cpu(), minlength=self.form.inputs).double()
+            self._second += counts.reshape(self._second.shape)
+            self._means += counts
+            self.count += float(counts.sum())
+            return
+        if x is not None and x.input.shape != y.input.shape:
+            x = None
+        for part in _parts(y, self.form):
+            own = self._columns(y, part, thin, phase)
+            other = own if x is None else self._columns(x, part, thin, phase)
+            self.count += own.shape[-1]
+            self._means[0] += other.sum(-1).double().reshape(self.form.groups, -1).cpu()
+            self._means[1] += own.sum(-1).double().reshape(self.form.groups, -1).cpu()
+            turned = own.transpose(-1, -2)
+            self._second += (own @ turned).double().cpu()
+            if self._cross is not None:
+                self._cross += (other @ turned).double().cpu()
+
+    def _columns(self, call: Call, part: slice, thin: int, phase: Sequence[int]) -> Tensor:
+        found = columns(call.input[part], self.form, call.geometry, thin, phase)
+        return found.reshape(self.form.groups, self.blocks, -1, found.shape[-1])
+
+    @property
+    def means(self) -> tuple[Doubles, Doubles]:
+        """Of x and of y: (groups, inputs)."""
+        x, y = (self._means / max(self.count, 1)).numpy()
+        return x, y
+
+    def second(self, *, centred: bool) -> Doubles:
+        """E[y yᵀ], or the covariance: (groups, blocks, n, n); for unit vectors their shares (groups, blocks, n)."""
+        found = (self._second / max(self.count, 1)).numpy()
+        return found - self._product(1) if centred and not self.form.sparse else found
+
+    def shift(self, *, centred: bool) -> Doubles | None:
+        """E[x yᵀ] − E[y yᵀ], or the difference of covariances; None if there is no second model."""
+        if self._cross is None:
+            return None
+        found = (self._cross / max(self.count, 1)).numpy()
+        return (found - self._product(0) if centred else found) - self.second(centred=centred)
+
+    def _product(self, which: int) -> Doubles:
+        shape = (self.form.groups, self.blocks, -1)
+        means = self.means
+        product: Doubles = means[which].reshape(shape)[..., :, None] * means[1].reshape(shape)[..., None, :]
+        return product
+
+
+class Outputs:
+    """Second moments of the gradients of a layer's outputs, summed over positions and averaged over samples.
+
+    Args:
+        form: the layout of the layer's weights.
+    """
+
+    def __init__(self, form: Form) -> None:
+        self.form, self.samples = form, 0
+        n = form.outputs
+        self.wide = n > WIDE
+        self._sums = torch.zeros((form.groups, n) if self.wide else (form.groups, n, n), dtype=torch.float64)
+
+    def add(self, gradient: Tensor) -> None:
+        """Take in the gradients of one backward pass."""
+        found = rows(gradient, self.form)
+        sums = found.square().sum(-1) if self.wide else found @ found.transpose(-1, -2)
+        self._sums += sums.double().cpu()
+
+    def second(self) -> Doubles:
+        """(groups, outputs, outputs), or the diagonal alone (groups, outputs)."""
+        return (self._sums / max(self.samples, 1)).numpy()
+
+
+def _blocks(form: Form) -> int:
+    """Into how many parts of equal size inputs are taken apart: whole channels each, if possible."""
+    n, positions = form.inputs, math.prod(form.kernel)
+    if n <= WIDE or form.sparse:
+        return 1
+    channels = n // positions
+    fitting = [b for b in range(1, channels + 1) if channels % b == 0 and n // b <= BLOCK]
+    return fitting[0] if fitting else channels
+
+
+def _parts(call: Call, form: Form) -> Iterable[slice]:
+    """Parts of a batch whose columns are not too many at once."""
+    n = len(call.input)
+    if call.input.dim() <= len(form.kernel) + 1 and form.kernel:
+        return [slice(None)]
+    each = max(1, call.input.numel() // max(n, 1)) * math.prod(form.kernel)
+    step = max(1, CHUNK // each)
+    return [slice(begin, begin + step) for begin in range(0, n, step)]
+
+
+def thinning(form: Form, positions: int) -> int:
+    """Of so many columns, every how many along each axis are enough; see :func:`columns`."""
+    most = min(MOST, ENOUGH * form.inputs)
+    return max(1, math.floor(math.pow(positions / most, 1 / max(1, len(form.kernel)))))
+
+
+class InputMoments(Protocol):
+    """What steps and rounding ask of the inputs of a layer."""
+
+    @property
+    def blocks(self) -> int:
+        """In how many blocks that ignore each other moments are given."""
+
+    @property
+    def means(self) -> tuple[Doubles, Doubles]:
+        """Of the inputs in both models: (groups, inputs)."""
+
+    def second(self, *, centred: bool) -> Doubles:
+        """Second moments, or covariances: (groups, blocks, n, n), or diagonals (groups, blocks, n)."""
+
+    def shift(self, *, centred: bool) -> Doubles | None:
+        """What the cross moments of both models have more; None if there is one model."""
+
+
+class OutputMoments(Protocol):
+    """What steps and rounding ask of the outputs of a layer."""
+
+    def second(self) -> Doubles:
+        """Second moments of gradients: (groups, outputs, outputs), or the diagonal (groups, outputs)."""
+
+
+@dataclass
+class Statistics:
+    """Of one layer of the model as it was.
+
+    Attributes:
+        inputs: of its inputs.
+        outputs: of the gradients of its outputs.
+    """
+
+    inputs: InputMoments
+    outputs: OutputMoments
+
+
+def statistics(
+    model: nn.Module,
+    batches: Sequence[Callable[[nn.Module], Any]],
+    sites: dict[Site, int],
+    loss: Callable[[Any, torch.Generator], tuple[Tensor, int]],
+    *,
+    seed: int,
+    told: Callable[[int], None],
+) -> dict[Site, Statistics]:
+    """Run a model forward and backward over all batches.
+
+    Args:
+        model: in evaluation mode.
+        batches: functions that run it on one batch each.
+        sites: which layers, and how many positions each is applied to in all batches.
+        loss: gives for an output, and random numbers, what is differentiated, and the number of samples.
+        seed: of the random numbers.
+        told: called with the number of batches that are done.
+    """
+    draws = torch.Generator().manual_seed(seed)
+    inputs = {site: Inputs(site.form, cross=False) for site in sites}
+    outputs = {site: Outputs(site.form) for site in sites}
+
+    def after(call: Call, out: Tensor) -> Tensor:
+        if call.site not in inputs or not out.is_floating_point():
+            return out
+        thin = thinning(call.site.form, sites[call.site])
+        with torch.no_grad():
+            inputs[call.site].add(call, None, thin, torch.randint(0, thin, (3,), generator=draws).tolist())
+        if not out.requires_grad:
+            out = out.detach().requires_grad_()
+        out.register_hook(outputs[call.site].add)  # type: ignore[no-untyped-call]
+        return out.clone()  # which may be changed in place
+
+    for number, batch in enumerate(batches):
+        with torch.enable_grad(), Recorder(model, after=after):
+            value, samples = loss(batch(model), draws)
+        if value.requires_grad:
+            value.backward()  # type: ignore[no-untyped-call]
+        for each in outputs.values():
+            each.samples += samples
+        told(number + 1)
+    return {site: Statistics(inputs[site], outputs[site]) for site in sites}

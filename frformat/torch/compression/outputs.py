@@ -1,0 +1,110 @@
+"""How far outputs are from what they were, and how a model's outputs depend on its layers."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils._pytree import tree_leaves
+
+from frformat.torch.compression.inputs import CompressionError
+
+Meaning = Literal["auto", "logits", "values"]
+MEANINGS: Final = ("auto", "logits", "values")
+
+DOUBT: Final = 1e-3
+"""How much logits count as values, too: decisions that are certain would not depend on anything."""
+
+
+class Outputs:
+    """What a model's outputs mean.
+
+    Args:
+        meaning: ``logits`` of classes: along the last axis of outputs of rank 2 and 3, else along axis 1. ``values``:
+            any numbers. ``auto``: logits if the outputs are one matrix with at least two columns.
+
+    Raises:
+        CompressionError: there is no such meaning.
+    """
+
+    def __init__(self, meaning: str) -> None:
+        if meaning not in MEANINGS:
+            raise CompressionError(f"outputs {meaning!r} is none of {', '.join(MEANINGS)}")
+        self._meaning = meaning
+
+    def tensors(self, out: Any) -> list[Tensor]:
+        """The floats of an output.
+
+        Raises:
+            CompressionError: there are none, or one is not finite.
+        """
+        found = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
+        if not found:
+            raise CompressionError(f"the model's output, a {type(out).__name__}, holds no floats")
+        if not all(bool(leaf.isfinite().all()) for leaf in found):
+            raise CompressionError("the model's outputs are not all finite")
+        return found
+
+    def logits(self, out: Any) -> Tensor | None:
+        """Logits as a matrix with a row for each decision; None if they are none."""
+        found = self.tensors(out)
+        first = found[0]
+        auto = len(found) == 1 and first.dim() == 2 and first.shape[1] > 1
+        if self._meaning == "values" or (self._meaning == "auto" and not auto):
+            return None
+        if first.dim() < 2:
+            raise CompressionError(f"outputs of shape {list(first.shape)} are no logits")
+        if first.dim() > 3:
+            first = first.movedim(1, -1)
+        return first.reshape(-1, first.shape[-1]).float()
+
+    def drawn(self, out: Any, draws: torch.Generator) -> tuple[Tensor, int]:
+        """Something random to differentiate: its gradients' second moments tell what :meth:`distance` will be.
+
+        Returns:
+            The sum over all samples, and how many these are.
+        """
+        samples = len(self.tensors(out)[0])
+        logits = self.logits(out)
+        if logits is None:
+            return self._values(out, draws, samples), samples
+        log = F.log_softmax(logits, 1)
+        drawn = torch.multinomial(log.detach().exp().cpu(), 1, generator=draws).to(log.device)
+        total = log.gather(1, drawn).sum() * (samples / len(log)) ** 0.5
+        return total + DOUBT**0.5 * self._values(out, draws, samples), samples
+
+    def _values(self, out: Any, draws: torch.Generator, samples: int) -> Tensor:
+        total = torch.zeros(())
+        for leaf in self.tensors(out):
+            signs = torch.randint(0, 2, leaf.shape, generator=draws).to(leaf) * 2 - 1
+            total = total.to(leaf) + (leaf * signs).sum() * (_unit(leaf.detach()) * samples / leaf.numel()) ** 0.5
+        return total
+
+    def distance(self, reference: Any, out: Any) -> float:
+        """How far an output is from what it was.
+
+        That is the mean Kullback–Leibler divergence of decisions, in nats; of values half the mean squared error over
+        their variance.
+        """
+        before, after = self.logits(reference), self.logits(out)
+        if before is not None and after is not None:
+            p, q = F.log_softmax(before, 1), F.log_softmax(after, 1)
+            return float((p.exp() * (p - q)).sum(1).mean())
+        pairs = zip(self.tensors(reference), self.tensors(out), strict=True)
+        return sum(float(0.5 * (y - x).float().square().mean() * _unit(x)) for x, y in pairs)
+
+    def agreement(self, reference: Any, out: Any) -> tuple[float, int]:
+        """How many decisions are what they were, of how many; of values their number times the share explained."""
+        before, after = self.logits(reference), self.logits(out)
+        if before is not None and after is not None:
+            return float((before.argmax(1) == after.argmax(1)).sum()), len(before)
+        samples = len(self.tensors(reference)[0])
+        return samples * max(0.0, 1 - 2 * self.distance(reference, out)), samples
+
+
+def _unit(values: Tensor) -> float:
+    """1 over the variance; 1 if that is 0."""
+    variance = float(values.float().var(correction=0))
+    return 1 / variance if variance > 0 else 1.0

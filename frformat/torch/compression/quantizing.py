@@ -1,0 +1,276 @@
+"""Quantizing a whole model: layer after layer, each for the inputs that it gets from those quantized before it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from frformat.errors import EncodeError
+from frformat.format import quantization
+from frformat.torch.compression.inputs import CompressionError
+from frformat.torch.compression.lockstep import Run, together
+from frformat.torch.compression.moments import InputMoments, Inputs, Statistics, thinning
+from frformat.torch.compression.recording import Call, Recorder, Site
+from frformat.torch.compression.rounding import feedback, rounded
+from frformat.torch.compression.steps import DAMPING, Plan, errors, nearest
+from frformat.torch.compression.structure import Structure
+
+Doubles = NDArray[np.float64]
+
+TRUST: Final = 0.03
+"""Added to the moments of inputs, as a share of their mean, where weights make up for changed inputs."""
+
+DOWN: Final = 0.1
+"""The same of gradients, where errors of one output move the weights of others."""
+
+
+@dataclass
+class Integers:
+    """A tensor as multiples of steps.
+
+    Attributes:
+        values: in the shape of the tensor.
+        code: its step code.
+        cost: what its errors add to the loss, as the moments tell.
+    """
+
+    values: NDArray[np.int32]
+    code: int
+    cost: float = 0.0
+
+
+@dataclass
+class Weighed:
+    """All that is known of a model before anything is rounded.
+
+    Attributes:
+        original: the model.
+        structure: its layers.
+        statistics: of each layer.
+        plans: of each parameter that is the weights of a layer.
+        batches: functions that run a model on one batch each.
+    """
+
+    original: nn.Module
+    structure: Structure
+    statistics: Mapping[Site, Statistics]
+    plans: Mapping[str, Plan]
+    batches: Sequence[Callable[[nn.Module], Any]] = ()
+
+    def adjustable(self, site: Site) -> str | None:
+        """The bias that can make up for a change of the mean output of a layer, by its name."""
+        bias = self.structure.biases.get(site)
+        alone = sum(each == bias for each in self.structure.biases.values()) == 1
+        return bias if alone and self.structure.calls[site] == 1 else None
+
+
+@dataclass
+class _State:
+    done: set[Site] = field(default_factory=set)
+    found: dict[str, Integers] = field(default_factory=dict)
+
+
+@torch.no_grad()
+def quantize(
+    weighed: Weighed,
+    model: nn.Module,
+    scale: float,
+    *,
+    told: Callable[[int], None] = lambda done: None,
+    ended: Callable[[int, Any], None] = lambda number, output: None,
+) -> dict[str, Integers]:
+    """Round the weights of a model in place, and the biases that go with them.
+
+    Args:
+        weighed: what is known of it.
+        model: a copy of the original.
+        scale: what all steps are multiplied by.
+        told: called with the number of layers that are done.
+        ended: called with the number of a run and its output: of the original on batch i for 2i, of the model for
+            2i + 1.
+
+    Returns:
+        What each parameter was rounded to.
+    """
+    order = {site: number for number, site in enumerate(weighed.structure.sites) if site.name in weighed.plans}
+    state = _State()
+    for site in order:
+        plan, shape = weighed.plans[site.name], tuple(model.get_parameter(site.name).shape)
+        state.found.setdefault(site.name, Integers(np.zeros(shape, np.int32), plan.code(scale)))
+
+    def work(number: int) -> Callable[[Run], None]:
+        def run(own: Run) -> None:
+            def before(call: Call) -> None:
+                if call.site in order and call.site not in state.done:
+                    own.wait(call)
+
+            which = model if number % 2 else weighed.original
+            with torch.no_grad(), Recorder(which, before=before):
+                output = weighed.batches[number // 2](which)
+            ended(number, output)
+
+        return run
+
+    def meet(there: dict[int, Call]) -> None:
+        site = next(iter(there.values())).site
+        if site in state.done:
+            return
+        inputs: InputMoments = weighed.statistics[site].inputs
+        if weighed.structure.calls[site] == 1:
+            inputs = _gathered(site, there, weighed)
+        _round(weighed, model, site, inputs, state.found, scale)
+        state.done.add(site)
+        told(len(state.done))
+
+    if weighed.batches:
+        works = [work(number) for number in range(2 * len(weighed.batches))]
+        together(works, lambda call: order[call.site], meet)
+    for site in order:
+        if site not in state.done:  # it was given no inputs
+            _round(weighed, model, site, weighed.statistics[site].inputs, state.found, scale)
+            state.done.add(site)
+            told(len(state.done))
+    return state.found
+
+
+@torch.no_grad()
+def roughly(weighed: Weighed, scale: float) -> dict[str, Integers]:
+    """What :func:`quantize` finds, but for the feedback: about as many bytes, without running the model."""
+    found = {}
+    for name, plan in weighed.plans.items():
+        weight = weighed.original.get_parameter(name).double().cpu().numpy()
+        found[name] = plainly(plan, weight, scale)
+    for site in weighed.structure.sites:
+        bias = weighed.adjustable(site)
+        if bias is not None and site.name in weighed.plans:
+            code = _bias_code(weighed, site, scale)
+            values = weighed.original.get_parameter(bias).double().cpu().numpy() / quantization.step(code)
+            found[bias] = Integers(_whole(values), code)
+    return found
+
+
+def plainly(plan: Plan, weight: Doubles, scale: float) -> Integers:
+    """A parameter rounded without feedback."""
+    form, code = plan.form, plan.code(scale)
+    return Integers(_whole(form.tensor(plan.transform(form.matrix(weight))) / plan.sizes(code)), code)
+
+
+def _whole(quotients: Doubles) -> NDArray[np.int32]:
+    """The nearest integers.
+
+    Raises:
+        CompressionError: one is beyond 32 bits.
+    """
+    try:
+        return quantization.whole(quotients)
+    except EncodeError as error:
+        raise CompressionError(str(error)) from error
+
+
+def _bias_code(weighed: Weighed, site: Site, scale: float) -> int:
+    """The step code of the bias of a layer."""
+    gradients = weighed.statistics[site].outputs.second()
+    return nearest(-0.5 * float(np.log2(errors(gradients).mean())) + math.log2(scale))
+
+
+def _gathered(site: Site, there: Mapping[int, Call], weighed: Weighed) -> Inputs:
+    """The moments of a layer's inputs in both models."""
+    inputs = Inputs(site.form, cross=True)
+    draws = torch.Generator().manual_seed(0)
+    thin = thinning(site.form, weighed.structure.positions[site] * len(weighed.batches))
+    for number in range(1, 2 * len(weighed.batches), 2):
+        phase = torch.randint(0, thin, (3,), generator=draws).tolist()
+        if number in there:
+            inputs.add(there[number], there.get(number - 1), thin, phase)
+    return inputs
+
+
+def _round(
+    weighed: Weighed,
+    model: nn.Module,
+    site: Site,
+    inputs: InputMoments,
+    found: dict[str, Integers],
+    scale: float,
+) -> None:
+    """Round the weights of one layer, and its bias."""
+    plan, form = weighed.plans[site.name], site.form
+    weight = model.get_parameter(site.name)
+    integers = found[site.name]
+    before = form.matrix(weight[site.rows].double().cpu().numpy())
+    bias = weighed.adjustable(site)
+    second = inputs.second(centred=bias is not None)
+    usual = weighed.statistics[site].inputs.second(centred=bias is not None)
+    target = before + _made_up(before, second, inputs.shift(centred=bias is not None), usual)
+    gradients = weighed.statistics[site].outputs.second()
+    down = feedback(gradients, DOWN) if gradients.ndim == 3 and form.outputs > 1 else None
+    sizes = form.matrix(plan.sizes(integers.code)[site.rows])
+    entries = plan.transform(target)
+    moments = plan.moments(second)
+    q = _blocks(entries, sizes, moments, down)
+    after = plan.restore(q * sizes)
+    integers.values[site.rows] = _whole(form.tensor(q))
+    weight[site.rows] = torch.from_numpy(form.tensor(after).astype(np.float32)).to(weight)
+    integers.cost += _cost(entries - q * sizes, moments, gradients)
+    if bias is None:
+        return
+    own = model.get_parameter(bias)
+    x, y = inputs.means
+    drift = np.einsum("gok,gk->go", before, x) - np.einsum("gok,gk->go", after, y)
+    wanted = own.double().cpu().numpy() + drift.reshape(-1)
+    code = _bias_code(weighed, site, scale)
+    size = quantization.step(code)
+    grid = wanted.reshape(form.groups, -1, 1)
+    q = rounded(grid, np.full(grid.shape, size), None, down)
+    found[bias] = Integers(_whole(q.reshape(-1)), code)
+    own.copy_(torch.from_numpy(q.reshape(-1) * size))
+
+
+def _made_up(before: Doubles, second: Doubles, shift: Doubles | None, usual: Doubles) -> Doubles | float:
+    """What weights change by so that changed inputs give the outputs that they gave.
+
+    Args:
+        before: the weights, as matrices.
+        second: moments of the inputs.
+        shift: how much more the cross moments with the inputs of the original are.
+        usual: moments of the latter.
+    """
+    if shift is None or second.ndim == 3:
+        return 0.0
+    level = np.diagonal(usual, axis1=-2, axis2=-1).mean(-1)[..., None, None]
+    damped = second + np.where(level > 0, TRUST * level, 1.0) * np.eye(second.shape[-1])
+    groups, outputs, n = before.shape
+    split = before.reshape(groups, outputs, second.shape[1], -1).swapaxes(1, 2) @ shift
+    change = np.linalg.solve(damped, split.swapaxes(-1, -2)).swapaxes(-1, -2)
+    out: Doubles = change.swapaxes(1, 2).reshape(groups, outputs, n)
+    return out
+
+
+def _blocks(target: Doubles, sizes: Doubles, moments: Doubles, down: Doubles | None) -> Doubles:
+    """The integers, one block of inputs after the other."""
+    if moments.ndim == 3:
+        return rounded(target, sizes, None, down)
+    parts = []
+    width = moments.shape[-1]
+    for number in range(moments.shape[1]):
+        part = slice(number * width, (number + 1) * width)
+        across = feedback(moments[:, number], DAMPING) if width > 1 else None
+        parts.append(rounded(target[:, :, part], sizes[:, :, part], across, down))
+    return np.concatenate(parts, axis=2)
+
+
+def _cost(error: Doubles, moments: Doubles, gradients: Doubles) -> float:
+    """Half of tr(G E H Eᵀ)."""
+    groups, outputs, _ = error.shape
+    split = error.reshape(groups, outputs, moments.shape[1], -1).swapaxes(1, 2)
+    seen = split @ moments if moments.ndim == 4 else split * moments[:, :, None]
+    if gradients.ndim == 3:
+        return 0.5 * float(np.einsum("gbok,gbpk,gop->", seen, split, gradients, optimize=True))
+    return 0.5 * float(np.einsum("gbok,gbok,go->", seen, split, gradients, optimize=True))

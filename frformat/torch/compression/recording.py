@@ -1,0 +1,192 @@
+"""Seeing a model's layers at work, whatever modules or functions they are written with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from frformat.torch.compression.forms import Form, Geometry
+
+CONVOLUTIONS: Final = {torch.conv1d: 1, torch.conv2d: 2, torch.conv3d: 3}
+TRANSPOSED: Final = {torch.conv_transpose1d: 1, torch.conv_transpose2d: 2, torch.conv_transpose3d: 3}
+ASKED: Final = torch.overrides.has_torch_function
+PRODUCTS: Final = (torch.matmul, torch.mm, Tensor.matmul, Tensor.mm, Tensor.__matmul__)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A parameter, or some of its rows, where a model uses it as the weights of a layer.
+
+    Attributes:
+        name: of the parameter.
+        start: first row.
+        stop: row after the last.
+        form: its layout; of the rows alone, if they are not all.
+    """
+
+    name: str
+    start: int
+    stop: int
+    form: Form
+
+    @property
+    def rows(self) -> slice:
+        """The rows."""
+        return slice(self.start, self.stop)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A layer about to run.
+
+    Attributes:
+        site: its weights.
+        input: what they are applied to.
+        geometry: of a convolution.
+        bias: name of its bias, or None.
+    """
+
+    site: Site
+    input: Tensor
+    geometry: Geometry = field(default_factory=Geometry)
+    bias: str | None = None
+
+
+class Recorder(TorchFunctionMode):
+    """Tells of each use of a parameter as a layer's weights, while it is entered.
+
+    Args:
+        model: whose parameters.
+        before: called with a layer about to run; it may change the weights.
+        after: called with a layer and its output, gives what takes the output's place.
+        other: called with any other function, its arguments and its result.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        before: Callable[[Call], None] | None = None,
+        after: Callable[[Call, Tensor], Tensor] | None = None,
+        other: Callable[[Any, Any, Any, Any], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self._known = _Known(model)
+        self._before, self._after, self._other = before, after, other
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """See :class:`TorchFunctionMode`."""
+        kwargs = kwargs or {}
+        if func is F.multi_head_attention_forward:
+            return self._inside(func, args, kwargs)
+        call = self._known.call(func, args, kwargs)
+        if call is not None and self._before is not None:
+            self._before(call)
+        out = func(*args, **kwargs)
+        if call is None:
+            if self._other is not None:
+                self._other(func, args, kwargs, out)
+            return out
+        return out if self._after is None else self._after(call, out)
+
+    def _inside(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Run a function that is made of layers so that these are seen, too."""
+        vars(F)["has_torch_function"] = lambda _: False  # else the function hands itself over to this mode again
+        try:
+            with self:
+                return func(*args, **kwargs)
+        finally:
+            vars(F)["has_torch_function"] = ASKED
+
+
+class _Known:
+    """Which parameter a tensor is, or is rows of."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._names: dict[int, tuple[str, nn.Parameter]] = {}
+        for name, parameter in model.named_parameters():
+            if parameter.is_floating_point() and parameter.layout == torch.strided and not parameter.is_meta:
+                self._names[parameter.untyped_storage().data_ptr()] = (name, parameter)
+
+    def call(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:
+        """The layer that a function runs, if it is one."""
+        if func in CONVOLUTIONS or func in TRANSPOSED:
+            return self._convolution(func, args, kwargs)
+        if func is F.linear:
+            return self._layer("linear", *_named(args, kwargs, "input", "weight", "bias"))
+        if func is F.embedding:
+            indices, weight = _named(args, kwargs, "input", "weight")
+            return self._layer("embedding", indices, weight)
+        if func in PRODUCTS:
+            first, second = _named(args, kwargs, "input", "mat2" if "mat2" in kwargs else "other")
+            return self._layer("product", first, second)
+        if func is torch.addmm:
+            bias, first, second = _named(args, kwargs, "input", "mat1", "mat2")
+            return self._layer("product", first, second, bias)
+        return None
+
+    def _layer(self, kind: Any, x: Any, weight: Any, bias: Any = None) -> Call | None:
+        if not isinstance(x, Tensor):
+            return None
+        site = self._site(weight, kind)
+        return None if site is None else Call(site, x, bias=self._whole(bias))
+
+    def _convolution(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:
+        names = ["input", "weight", "bias", "stride", "padding"]
+        names += ["dilation", "groups"] if func in CONVOLUTIONS else ["output_padding", "groups", "dilation"]
+        given = dict(zip(names, _named(args, kwargs, *names), strict=True))
+        kind: Any = "convolution" if func in CONVOLUTIONS else "transposed"
+        site = self._site(given["weight"], kind, given["groups"] or 1)
+        if site is None or (site.start, site.stop) != (0, len(given["weight"])):
+            return None
+        kernel, d = site.form.kernel, len(site.form.kernel)
+        dilation = _each(given["dilation"] or 1, d)
+        padding = given["padding"] or 0
+        if padding == "same":
+            if any(gap * (k - 1) % 2 for gap, k in zip(dilation, kernel, strict=True)):
+                return None  # more on one side than on the other
+            padding = tuple(gap * (k - 1) // 2 for gap, k in zip(dilation, kernel, strict=True))
+        padding = _each(0 if padding == "valid" else padding, d)
+        geometry = Geometry(_each(given["stride"] or 1, d), padding, dilation)
+        return Call(site, given["input"], geometry, self._whole(given["bias"]))
+
+    def _site(self, weight: Any, kind: Any, groups: int = 1) -> Site | None:
+        """The parameter, or the rows of one, that ``weight`` is."""
+        if not isinstance(weight, Tensor) or weight.dim() < 2 or weight.layout != torch.strided:
+            return None
+        name, own = self._names.get(weight.untyped_storage().data_ptr(), (None, None))
+        if name is None or own is None or weight.dtype != own.dtype or weight.numel() == 0:
+            return None
+        if weight.shape[1:] != own.shape[1:] or weight.stride() != own.stride():
+            return None
+        offset = int(weight.storage_offset()) - int(own.storage_offset())
+        start, rest = divmod(offset, max(own.stride(0), 1))
+        if rest or start + len(weight) > len(own):
+            return None
+        return Site(name, start, start + len(weight), Form(kind, tuple(weight.shape), groups))
+
+    def _whole(self, bias: Any) -> str | None:
+        """The name of the parameter that is this bias; None for a part of one."""
+        if not isinstance(bias, Tensor) or bias.dim() != 1:
+            return None
+        name, own = self._names.get(bias.untyped_storage().data_ptr(), (None, None))
+        return name if own is not None and own.shape == bias.shape else None
+
+
+def _named(args: tuple[Any, ...], kwargs: Mapping[str, Any], *names: str) -> list[Any]:
+    """Arguments of some names, given by place or by name; None where they are not."""
+    return [args[place] if place < len(args) else kwargs.get(name) for place, name in enumerate(names)]
+
+
+def _each(value: Any, axes: int) -> tuple[int, ...]:
+    """A number for each axis."""
+    if isinstance(value, int):
+        return (value,) * axes
+    given = tuple(map(int, value))
+    return given * axes if len(given) == 1 else given

@@ -1,0 +1,119 @@
+"""Rounding that lets later weights make up for the errors of earlier ones.
+
+The loss of changing a layer's weights by E is, to second order, that of tr(G E H Eᵀ), with H the second moments of its
+inputs and G those of the gradients of its outputs. Weights are rounded one after the other, and the error of each moves
+all that are still to be rounded, along a row by way of H (GPTQ, Frantar et al. 2023) and along a column by way of G.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Doubles = NDArray[np.float64]
+
+TILE: Final = 96
+"""Rows and columns of weights that are rounded together; their errors reach further weights all at once."""
+
+
+def feedback(moments: Doubles, damping: float) -> Doubles:
+    """How the error of an entry moves later ones.
+
+    Args:
+        moments: (…, n, n), symmetric and not negative.
+        damping: added to the diagonal, as a share of its mean.
+
+    Returns:
+        The upper triangle U with UᵀU the inverse of the damped moments. The error e of entry i, over U[i, i], moves
+        entry j > i by −e·U[i, j]; 1 / U[i, i]² is what e² costs once all later entries have moved.
+    """
+    diagonal = np.diagonal(moments, axis1=-2, axis2=-1)
+    level = diagonal.mean(-1)
+    level = np.where(level > 0, level, 1.0)
+    damped = moments + (damping * level)[..., None, None] * np.eye(moments.shape[-1])
+    # The inverse of a matrix's Cholesky factor with the order of its entries turned round, and turned back.
+    turned = np.linalg.cholesky(damped[..., ::-1, ::-1])
+    inverse = np.linalg.inv(turned)
+    return np.ascontiguousarray(inverse[..., ::-1, ::-1])
+
+
+def rounded(target: Doubles, sizes: Doubles, across: Doubles | None, down: Doubles | None) -> Doubles:
+    """Multiples of steps near some weights.
+
+    Args:
+        target: (groups, rows, columns).
+        sizes: the steps, of that shape.
+        across: what :func:`feedback` gives for columns: (groups, columns, columns); None where errors do not matter to
+            other columns.
+        down: the same for rows.
+
+    Returns:
+        Integers, as float64.
+    """
+    groups, height, width = target.shape
+    target = target.copy()
+    moved = np.zeros_like(target)
+    out = np.empty(target.shape)
+    for left in range(0, width, TILE):
+        cols = slice(left, min(left + TILE, width))
+        missed = np.empty((groups, height, cols.stop - left))
+        for top in range(0, height, TILE):
+            part = slice(top, min(top + TILE, height))
+            u = None if across is None else across[:, cols, cols]
+            v = None if down is None else down[:, part, part]
+            tile = _Tile(target[:, part, cols], moved[:, part, cols], sizes[:, part, cols], u, v)
+            out[:, part, cols], missed[:, part], spread = tile.round()
+            if down is not None and part.stop < height:
+                moved[:, part.stop :, cols] -= np.swapaxes(down[:, part, part.stop :], 1, 2) @ spread
+        if across is not None and cols.stop < width:
+            target[:, :, cols.stop :] -= missed @ across[:, cols, cols.stop :]
+    return out
+
+
+class _Tile:
+    """A part of the matrices: its weights, what rows above have moved them by, its steps, and its feedback."""
+
+    def __init__(self, x: Doubles, moved: Doubles, sizes: Doubles, u: Doubles | None, v: Doubles | None) -> None:
+        groups, height, width = x.shape
+        self.x, self.moved, self.sizes = x, moved, sizes
+        self.u = None if u is None else np.swapaxes(u, 1, 2).copy()
+        self.v = None if v is None else np.swapaxes(v, 1, 2).copy()
+        self.q = np.empty(x.shape)
+        self.missed = np.zeros(x.shape)
+        self.spread = np.zeros((groups, width, height))
+
+    def round(self) -> tuple[Doubles, Doubles, Doubles]:
+        """The integers; errors that move later columns, and such that move later rows, over their diagonals."""
+        _, height, width = self.x.shape
+        if self.u is None and self.v is None:
+            self.q[:] = np.rint((self.x + self.moved) / self.sizes)
+        elif self.v is None:
+            for column in range(width):
+                self._wave(np.arange(height), np.full(height, column))
+        elif self.u is None:
+            for row in range(height):
+                self._wave(np.full(width, row), np.arange(width))
+        else:
+            # Entries of one antidiagonal do not move each other.
+            for wave in range(height + width - 1):
+                i = np.arange(max(0, wave - width + 1), min(height, wave + 1))
+                self._wave(i, wave - i)
+        return self.q, self.missed, np.swapaxes(self.spread, 1, 2)
+
+    def _wave(self, i: NDArray[np.int64], j: NDArray[np.int64]) -> None:
+        """Round entries that do not move each other."""
+        x = self.x[:, i, j]
+        if self.u is not None:
+            x = x - np.einsum("gnk,gnk->gn", self.missed[:, i], self.u[:, j])
+        y = x + self.moved[:, i, j]
+        if self.v is not None:
+            y = y - np.einsum("gnk,gnk->gn", self.spread[:, j], self.v[:, i])
+        size = self.sizes[:, i, j]
+        q = np.rint(y / size)
+        self.q[:, i, j] = q
+        if self.u is not None:
+            self.missed[:, i, j] = (x - q * size) / self.u[:, j, j]
+        if self.v is not None:
+            self.spread[:, j, i] = (y - q * size) / self.v[:, i, i]

@@ -1,0 +1,141 @@
+"""Looking for the scale of all steps at which a file is as small, or a model as good, as it has to be.
+
+One number governs all tensors: steps are such that rounding errors cost the same everywhere, so at each scale bits are
+where they lower the loss most.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final, Protocol, TypeVar
+
+from frformat.torch.compression.inputs import CompressionError
+
+TRIALS: Final = 10
+"""At most so many are made."""
+
+CLOSE: Final = 0.985
+"""A file of at least so much of the size that was asked for is close enough."""
+
+AIM: Final = 0.994
+"""Of the size that was asked for, what is aimed at."""
+
+CHANGE: Final = 0.004
+"""By how much the aim is changed for another file of the size."""
+
+RESOLUTION: Final = 1 / 64
+"""Octaves of scales that are told apart: steps come in sixteenths."""
+
+FINE: Final = 2.0**0.16
+"""Scales that differ by less are not told apart: by a metric's noise, and some percent of bytes."""
+
+
+class Trial(Protocol):
+    """What is known of a model at a scale."""
+
+    @property
+    def nbytes(self) -> int:
+        """Of the file."""
+
+    @property
+    def loss(self) -> float:
+        """How far outputs are from the original's."""
+
+
+T = TypeVar("T", bound=Trial)
+
+
+def of_size(
+    trial: Callable[[float], T],
+    estimate: Callable[[float], int],
+    size: int,
+    finest: float,
+    coarsest: float,
+    effort: int,
+) -> T:
+    """The best model whose file has at most ``size`` bytes, and not many less.
+
+    Whatever is rounded first pushes all that follows one way or the other, so that two files of nearly one size can
+    differ in loss by some percent.
+
+    Args:
+        trial: makes a file at a scale; with larger scales files are smaller.
+        estimate: tells about how many bytes that will be, in little time.
+        size: in bytes.
+        finest: the smallest scale.
+        coarsest: the largest.
+        effort: of how many files that are close to the size the one with the least loss is taken.
+
+    Raises:
+        CompressionError: no file is that small.
+    """
+    best: T | None = None
+    aim, close = AIM * size, 0
+    for _ in range(TRIALS + effort):
+        scale = _where(estimate, aim, finest, coarsest)
+        found = trial(scale)
+        if found.nbytes <= size:
+            best = found if best is None or found.loss < best.loss else best
+            close += found.nbytes >= CLOSE * size
+            if close >= effort or scale <= finest * 1.01:
+                break
+        elif scale >= coarsest / 1.01:
+            break
+        aim *= (AIM - CHANGE * (close % 2)) * size / found.nbytes
+    if best is None:
+        raise CompressionError(
+            f"no file of {size:,} bytes holds this model: with the coarsest steps it takes {found.nbytes:,}"
+        )
+    return best
+
+
+def _where(estimate: Callable[[float], int], aim: float, finest: float, coarsest: float) -> float:
+    """The smallest scale, about, at which so many bytes are expected."""
+    low, high = math.log2(finest), math.log2(coarsest)
+    while high - low > RESOLUTION:
+        middle = (low + high) / 2
+        if estimate(2**middle) > aim:
+            low = middle
+        else:
+            high = middle
+    return float(2**high)
+
+
+def of_metric(
+    trial: Callable[[float], T], fits: Callable[[T], bool], start: float, finest: float, coarsest: float
+) -> T | None:
+    """The coarsest model that is good enough.
+
+    Args:
+        trial: makes a model at a scale.
+        fits: whether it is good enough.
+        start: the scale to begin with.
+        finest: the smallest scale.
+        coarsest: the largest.
+
+    Returns:
+        None if even that at the finest scale is not.
+    """
+    good: tuple[float, T] | None = None
+    bad: float | None = None
+    scale = start
+    for _ in range(TRIALS):
+        found = trial(scale)
+        if fits(found):
+            good = scale, found
+        else:
+            bad = scale
+        if good is not None and bad is not None:
+            if bad / good[0] < FINE:
+                break
+            scale = math.sqrt(good[0] * bad)
+        elif good is not None:
+            if scale >= coarsest:
+                break
+            scale = min(2 * scale, coarsest)
+        else:
+            if scale <= finest:
+                break
+            scale = max(scale / 2, finest)
+    return good and good[1]

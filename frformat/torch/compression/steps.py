@@ -1,0 +1,155 @@
+"""Steps: how coarsely each weight may be rounded, and in which basis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.format import quantization
+from frformat.spectral import dct
+from frformat.torch.compression.forms import Form
+from frformat.torch.compression.rounding import feedback
+
+Array = NDArray[Any]
+Doubles = NDArray[np.float64]
+
+DAMPING: Final = 0.01
+"""Of the second moments of inputs, as a share of their mean."""
+
+LEAST: Final = 0.02
+"""Of the mean weight of an output's errors, what any output's errors weigh at least."""
+
+UNIT: Final = 4
+"""Offsets are multiples of so many sixteenths of an octave, and so cost less."""
+
+ROUND: Final = 1 / 24
+"""What rounding with a step of 1 costs on average, where errors cost half their square."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How a weight tensor is quantized.
+
+    Attributes:
+        form: its layout.
+        cosines: whether it is rounded, and stored, in the DCT along its kernel axes.
+        level: logarithm, base 2, of its mean step at the scale 1.
+        offsets: by axis what is added to the step code for each index.
+    """
+
+    form: Form
+    cosines: bool
+    level: float
+    offsets: Mapping[int, NDArray[np.int32]]
+
+    def code(self, scale: float) -> int:
+        """The step code at a scale."""
+        return nearest(self.level + math.log2(scale))
+
+    def sizes(self, code: int) -> Doubles:
+        """The step of each entry, in the shape of the tensor."""
+        codes = np.full(self.form.shape, code, np.int64)
+        for axis, found in self.offsets.items():
+            codes += found.reshape([-1 if a == axis else 1 for a in range(codes.ndim)])
+        return quantization.steps(codes)
+
+    def transform(self, matrix: Array) -> Array:
+        """Weights as matrices, in the basis in which they are rounded."""
+        return across_kernel(matrix, self.form, inverse=False) if self.cosines else matrix
+
+    def restore(self, matrix: Array) -> Array:
+        """The inverse of :meth:`transform`."""
+        return across_kernel(matrix, self.form, inverse=True) if self.cosines else matrix
+
+    def moments(self, second: Doubles) -> Doubles:
+        """Second moments of inputs in that basis."""
+        return in_basis(second, self.form) if self.cosines else second
+
+
+def nearest(logarithm: float) -> int:
+    """The code of the step whose logarithm, base 2, is closest."""
+    low = math.floor(16 * logarithm) - 2
+    codes = np.arange(low, low + 5)
+    return int(codes[np.abs(np.log2(quantization.steps(codes)) - logarithm).argmin()])
+
+
+def plan(form: Form, cosines: bool, logarithms: Doubles) -> Plan:
+    """The steps of a tensor.
+
+    Args:
+        form: its layout.
+        cosines: whether they are of its DCT along the kernel axes.
+        logarithms: base 2, of the steps that each entry should have at the scale 1, in the shape of the tensor.
+    """
+    level, offsets = _sum_of_axes(logarithms)
+    return Plan(form, cosines, level, offsets)
+
+
+def ideal(second: Doubles, gradients: Doubles, form: Form) -> Doubles:
+    """Logarithms of the steps with which an entry's rounding error costs the same everywhere, as matrices.
+
+    Args:
+        second: moments of inputs: (groups, blocks, n, n), or their diagonals (groups, blocks, n).
+        gradients: moments of the outputs' gradients: (groups, outputs, outputs), or diagonals (groups, outputs).
+        form: the layout.
+    """
+    costs = 1 / np.square(spread(second)).reshape(form.groups, 1, form.inputs)
+    return -0.5 * np.log2(costs * errors(gradients)[:, :, None])
+
+
+def spread(second: Doubles) -> Doubles:
+    """For each input, 1 / √(what an error of 1 costs once all later ones have made up for it): (groups, blocks, n)."""
+    if second.ndim == 3:
+        shares: Doubles = 1 / np.sqrt(second + DAMPING * np.maximum(second.mean(-1, keepdims=True), 1e-30))
+        return shares
+    found: Doubles = np.diagonal(feedback(second, DAMPING), axis1=-2, axis2=-1)
+    return found
+
+
+def errors(gradients: Doubles) -> Doubles:
+    """What an error of 1 at each output costs: (groups, outputs)."""
+    diagonal = np.diagonal(gradients, axis1=-2, axis2=-1) if gradients.ndim == 3 else gradients
+    return diagonal + max(LEAST * float(diagonal.mean()), 1e-30)
+
+
+def _sum_of_axes(logarithms: Doubles) -> tuple[float, dict[int, NDArray[np.int32]]]:
+    """Logarithms as a level and, for each axis, an offset for each index, in sixteenths."""
+    level = float(logarithms.mean())
+    offsets = {}
+    for axis in range(logarithms.ndim):
+        others = tuple(a for a in range(logarithms.ndim) if a != axis)
+        steps = np.rint((logarithms.mean(others) - level) * 16 / UNIT).astype(np.int32) * UNIT
+        if steps.any():
+            offsets[axis] = steps
+    return level, offsets
+
+
+def across_kernel(matrix: Array, form: Form, *, inverse: bool) -> Array:
+    """Matrices (groups, outputs, inputs) in the DCT along the kernel axes, or back."""
+    table = _kernel_table(form)
+    split = matrix.reshape(*matrix.shape[:2], -1, len(table))
+    return (split @ (table if inverse else table.T)).reshape(matrix.shape)
+
+
+def in_basis(second: Doubles, form: Form) -> Doubles:
+    """Second moments of inputs in the DCT along the kernel axes."""
+    table = _kernel_table(form)
+    groups, blocks, n, _ = second.shape
+    split = second.reshape(groups, blocks, n // len(table), len(table), n)
+    half = np.einsum("fk,gbckn->gbcfn", table, split, optimize=True).reshape(second.shape)
+    split = half.reshape(groups, blocks, n, n // len(table), len(table))
+    found: Doubles = (split @ table.T).reshape(second.shape)
+    return found
+
+
+def _kernel_table(form: Form) -> Doubles:
+    """Row f holds the cosine number f, over all places of the kernel."""
+    table: Doubles = np.ones((1, 1))
+    for n in form.kernel:
+        table = np.kron(table, dct.basis(n, n).T).astype(np.float64)
+    return table

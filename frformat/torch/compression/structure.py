@@ -1,0 +1,131 @@
+"""What a model is made of, seen while it runs once: layers in their order, and normalization that follows them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils._pytree import tree_leaves
+
+from frformat.torch.compression.recording import Call, Recorder, Site
+
+MARK: Final = "_frz_made_by"
+"""Attribute of a tensor that a layer has made: its number, and how often others have used it."""
+
+DESCRIPTIONS: Final = (int, str, torch.Size, torch.dtype, torch.device, torch.layout)
+"""Functions that give such do not use a tensor's values."""
+
+BATCH_NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+@dataclass
+class Structure:
+    """The layers of a model.
+
+    Attributes:
+        sites: weights in the order in which they are first used.
+        calls: how often each is used.
+        biases: name of the bias of each, if it has one and always the same.
+        folds: for each site whose output goes into batch normalization, and nowhere else, the path of that module.
+        outputs: shape of the output of each.
+    """
+
+    sites: list[Site] = field(default_factory=list)
+    calls: Counter[Site] = field(default_factory=Counter)
+    biases: dict[Site, str | None] = field(default_factory=dict)
+    folds: dict[Site, str] = field(default_factory=dict)
+    positions: Counter[Site] = field(default_factory=Counter)
+
+
+class _Made:
+    """What a layer has made."""
+
+    def __init__(self, site: Site) -> None:
+        self.site, self.uses, self.norm = site, 0, ""
+
+
+@torch.no_grad()
+def structure(model: nn.Module, run: Any) -> Structure:
+    """Run a model once and see what it is made of.
+
+    Args:
+        model: in evaluation mode.
+        run: a function without arguments that runs it.
+    """
+    found = Structure()
+    norms = _norms(model)
+    made: list[_Made] = []
+
+    def after(call: Call, out: Tensor) -> Tensor:
+        use(None, (call.input,), {}, None)
+        site = call.site
+        if site not in found.calls:
+            found.sites.append(site)
+            found.biases[site] = call.bias
+        elif found.biases[site] != call.bias:
+            found.biases[site] = None
+        found.calls[site] += 1
+        found.positions[site] += out.numel() // site.form.outputs // site.form.groups
+        made.append(_Made(site))
+        setattr(out, MARK, made[-1])
+        return out
+
+    def use(func: Any, args: Any, kwargs: Any, out: Any) -> None:
+        if isinstance(out, DESCRIPTIONS):
+            return
+        for leaf in tree_leaves((args, kwargs)):
+            mark = getattr(leaf, MARK, None) if isinstance(leaf, Tensor) else None
+            if mark is not None:
+                mark.uses += 1
+                if func is F.batch_norm and leaf is args[0]:
+                    mark.norm = norms.get(id(args[1]), "")
+
+    with Recorder(model, after=after, other=use):
+        run()
+    counts = Counter(each.norm for each in made)
+    for each in made:
+        whole = (each.site.start, each.site.stop) == (0, len(model.get_parameter(each.site.name)))
+        if each.uses == 1 and each.norm and counts[each.norm] == 1 and found.calls[each.site] == 1 and whole:
+            found.folds[each.site] = each.norm
+    return found
+
+
+def _norms(model: nn.Module) -> dict[int, str]:
+    """Paths of batch normalization that can be folded, by the identity of their running means."""
+    found = {}
+    for path, module in model.named_modules():
+        plain = type(module) in BATCH_NORMS and module.track_running_stats and not module.training
+        if plain and module.affine and module.running_mean is not None:
+            found[id(module.running_mean)] = path
+    return found
+
+
+@torch.no_grad()
+def fold(model: nn.Module, found: Structure) -> None:
+    """Put batch normalization into the weights before it, in place; it stays as a module that only adds its bias.
+
+    Its running mean becomes 0, its running variance and its weight 1. In evaluation mode the model computes what it
+    did.
+    """
+    for site, path in found.folds.items():
+        norm: Any = model.get_submodule(path)
+        weight = model.get_parameter(site.name)
+        scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+        mean = norm.running_mean.double()
+        bias = found.biases[site]
+        if bias is not None:
+            mean = mean - model.get_parameter(bias).double()
+            model.get_parameter(bias).zero_()
+        norm.bias.copy_(norm.bias.double() - mean * scale)
+        # The module divides by the root of 1 + ε.
+        factors = (scale * (1 + norm.eps) ** 0.5).cpu().numpy().reshape(site.form.groups, -1, 1)
+        matrix = site.form.matrix(weight.double().cpu().numpy())
+        weight.copy_(torch.from_numpy(site.form.tensor(matrix * factors)))
+        norm.weight.fill_(1)
+        norm.running_mean.zero_()
+        norm.running_var.fill_(1)
+        found.biases[site] = f"{path}.bias"

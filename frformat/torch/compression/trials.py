@@ -1,0 +1,145 @@
+"""Files at different scales of all steps, and how they turned out."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from frformat.torch.compression.contents import Contents
+from frformat.torch.compression.inputs import CompressionError
+from frformat.torch.compression.measuring import Measure
+from frformat.torch.compression.outputs import Outputs
+from frformat.torch.compression.preparing import Told
+from frformat.torch.compression.quantizing import Integers, Weighed, quantize, roughly
+
+
+@dataclass(frozen=True)
+class Point:
+    """One of the files that were tried.
+
+    Attributes:
+        scale: of all steps.
+        nbytes: of the file.
+        loss: how far outputs are from the original's on the calibration batches: the Kullback–Leibler divergence in
+            nats, or half the relative squared error; as expected from the weights if there are no batches.
+        metric: what the metric gave, or None.
+    """
+
+    scale: float
+    nbytes: int
+    loss: float
+    metric: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A model at a scale.
+
+    Attributes:
+        point: how it turned out.
+        found: what its parameters were rounded to.
+        model: the model.
+        data: its file.
+    """
+
+    point: Point
+    found: Mapping[str, Integers]
+    model: nn.Module
+    data: bytes
+
+    @property
+    def nbytes(self) -> int:
+        """Of the file."""
+        return self.point.nbytes
+
+    @property
+    def loss(self) -> float:
+        """How far outputs are from the original's."""
+        return self.point.loss
+
+
+class Trials:
+    """Makes files at different scales, and remembers how they turned out.
+
+    Args:
+        weighed: what is known of the model.
+        contents: of its files.
+        meant: what its outputs mean.
+        measure: the metric.
+        before: what that gives for the original.
+        metadata: text for the files.
+        told: of progress.
+    """
+
+    def __init__(
+        self,
+        weighed: Weighed,
+        contents: Contents,
+        meant: Outputs,
+        measure: Measure,
+        before: float | None,
+        metadata: Mapping[str, str],
+        told: Told,
+    ) -> None:
+        self._weighed, self._contents, self._meant = weighed, contents, meant
+        self._measure, self._before, self._metadata, self._told = measure, before, metadata, told
+        self.points: list[Point] = []
+
+    def estimate(self, scale: float) -> int:
+        """About how many bytes a file has, found in little time."""
+        return len(self._contents.file(roughly(self._weighed, scale), self._metadata))
+
+    def trial(self, scale: float) -> Trial:
+        """Quantize the model at a scale, and measure it.
+
+        Raises:
+            CompressionError: its outputs, or the metric, are not finite.
+        """
+        model = copy.deepcopy(self._weighed.original)
+        number = len(self.points) + 1
+        known: dict[int, Any] = {}
+        losses: list[float] = []
+
+        def ended(run: int, output: Any) -> None:
+            other = known.pop(run ^ 1, None)
+            if other is None:
+                known[run] = output
+            else:
+                pair = (other, output) if run % 2 else (output, other)
+                losses.append(self._meant.distance(*pair))
+
+        layers = len(self._weighed.structure.sites)
+        found = quantize(
+            self._weighed, model, scale, told=lambda done: self._told(f"trial {number}", done, layers), ended=ended
+        )
+        loss = sum(losses) / len(losses) if losses else sum(each.cost for each in found.values())
+        if not math.isfinite(loss):
+            raise CompressionError("the outputs of the quantized model are not finite")
+        value = self._measure(model)
+        model.eval()
+        data = self._file(found, loss, value)
+        self.points.append(Point(scale, len(data), loss, value))
+        return Trial(self.points[-1], found, model, data)
+
+    def _file(self, found: Mapping[str, Integers], loss: float, value: float | None) -> bytes:
+        """The file, whose metadata tell its own size."""
+        told = {"compress.loss": f"{loss:.4g}"}
+        if value is not None:
+            told |= {
+                "compress.metric": self._measure.name,
+                "compress.metric.original": f"{self._before:.6g}",
+                "compress.metric.value": f"{value:.6g}",
+            }
+        data = self._contents.file(found, {**self._metadata, **told})
+        guess = len(data) + 20
+        for _ in range(8):
+            sized = self._contents.file(found, {**self._metadata, **told, "compress.bytes": str(guess)})
+            if len(sized) == guess:
+                return sized
+            guess = len(sized)
+        return data  # no number makes the directory as long as it says

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import frformat as frz
+from tests.cli.command import frformat, refused
+
+NET = """
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+class Net(nn.Module):
+    def __init__(self, size=6):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.head(F.relu(self.conv(x)).mean((2, 3)))
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A network that tells reddish, greenish and bluish squares apart, its weights, and such squares."""
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(NET)
+    weights = np.zeros((8, 3, 3, 3), np.float32)
+    weights[np.arange(3), np.arange(3)] = 1 / 9
+    rng = np.random.default_rng(0)
+    weights += rng.normal(0, 0.01, weights.shape).astype(np.float32)
+    head = np.eye(3, 8, dtype=np.float32) * 9 + rng.normal(0, 0.1, (3, 8)).astype(np.float32)
+    zeros = np.zeros(8, np.float32)
+    np.savez("net.npz", **{"conv.weight": weights, "conv.bias": zeros, "head.weight": head, "head.bias": zeros[:3]})
+    y = np.arange(90) % 3
+    x = rng.uniform(0, 0.5, (90, 3, 8, 8)).astype(np.float32)
+    x[np.arange(90), y] += 0.25
+    np.savez("data.npz", x=x, y=y)
+    for number in range(18):
+        Path("pictures", str(y[number])).mkdir(parents=True, exist_ok=True)
+        pixels = (255 * x[number]).astype(np.uint8).transpose(1, 2, 0)
+        Image.fromarray(pixels).save(Path("pictures", str(y[number]), f"{number}.png"))
+    return tmp_path
+
+
+def files() -> set[str]:
+    return {path.name for path in Path().iterdir()}
+
+
+def test_weights_alone():
+    outcome = frformat("compress", "net.npz", "-o", "net.frz", "--quality", "7")
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = outcome.out.splitlines()
+    assert lines[0].split() == ["tensor", "shape", "coding", "bits", "bytes", "loss"]
+    assert any(line.startswith("conv.weight  8×3×3×3  integers") for line in lines)
+    assert lines[-1].startswith(f"net.frz: {Path('net.frz').stat().st_size} bytes, ")
+    assert frz.load_file("net.frz")["conv.weight"].shape == (8, 3, 3, 3)
+
+
+def test_calibrated_to_a_drop_with_a_picture_and_json():
+    options = ["--model", "net.py:Net", "--data", "data.npz", "--calibrate", "40", "--max-drop", "4", "--plot", "a.svg"]
+    told = frformat("compress", "net.npz", "-o", "net.frz", *options, "--json").json
+    assert told["metric"]["name"] == "accuracy"
+    assert told["metric"]["original"] - told["metric"]["value"] <= 4
+    assert told["bytes"] == Path("net.frz").stat().st_size == told["curve"][0]["nbytes"] or len(told["curve"]) > 1
+    assert {tensor["name"] for tensor in told["tensors"]} == {"conv.weight", "conv.bias", "head.weight", "head.bias"}
+    assert Path("a.svg").read_text().startswith("<?xml")
+    with frz.open("net.frz") as file:
+        assert file.metadata["compress.bytes"] == str(told["bytes"])
+        assert file.metadata["compress.metric"] == "accuracy"
+
+
+def test_pictures_in_folders_have_labels():
+    options = ["--model", "net.py:Net", "--data", "pictures", "--calibrate", "9", "--mirror"]
+    told = frformat("compress", "net.npz", "-o", "net.frz", *options, "--json").json
+    assert told["metric"]["name"] == "accuracy"
+    assert told["metric"]["original"] > 60
+    told = frformat("compress", "net.npz", "-o", "b.frz", *options[:3], "pictures/0", *options[4:], "--json").json
+    assert told["metric"] == {"name": "", "original": None, "value": None}
+
+
+def test_size_and_bits():
+    options = ["--model", "net.py:Net", "--data", "data.npz"]
+    assert frformat("compress", "net.npz", "-o", "a.frz", *options, "--size", "0.3kB").code == 0
+    assert 250 < Path("a.frz").stat().st_size <= 300
+    assert frformat("compress", "net.npz", "-o", "b.frz", *options, "--bits", "9").code == 0
+    assert Path("b.frz").stat().st_size <= 9 * 251 / 8
+
+
+def test_the_same_checkpoint_in_torch():
+    with np.load("net.npz") as source:
+        torch.save({name: torch.from_numpy(source[name]) for name in source}, "net.pt")
+    options = ["--model", "net.py:Net", "--data", "data.npz", "--quality", "5"]
+    assert frformat("compress", "net.pt", "-o", "a.frz", *options).code == 0
+    assert frformat("compress", "net.npz", "-o", "b.frz", *options).code == 0
+    assert Path("a.frz").read_bytes() == Path("b.frz").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ("--data data.npz", "USAGE: --data needs --model"),
+        ("--max-drop 1", "USAGE: --max-drop needs --data"),
+        ("--size 10", "ENCODE: no file of 10 bytes"),
+        ("--size 900 --quality 4", "ENCODE: size and quality are given"),
+        ("--quality 0", "ENCODE: quality 0.0 is not within"),
+        ("--model net.py:Other", "ENCODE: net.py:Other: there is no Other"),
+        ("--model resnet20", "ENCODE: net.npz does not fit resnet20"),
+        ("--model net.py:Net --data nothing.npz", "nothing.npz: IO: No such file"),
+        ("--model net.py:Net --data net.npz", "ENCODE: net.npz: it holds no inputs x"),
+        ("--model net.py:Net --data net.py", "ENCODE: net.py: neither a folder nor a whole .npz file"),
+        ("--model net.py:Net --data empty", "ENCODE: empty: it holds no pictures"),
+        ("--model net.py:Net --data mixed", "it has 5×4 pixels, others 8×8; give all one size"),
+        ("--model net.py:Net --data broken", "no whole JPEG or PNG image"),
+        ("--model net.py:Net --data flat.npz", "Net fails on batch 0, [3, 5]: RuntimeError"),
+        ("--model net.py:Net --data labels.npz", "y is float64 of shape [3], not a class for each of 3 inputs"),
+        ("--model net.py:Net --data flat.npz --metric accuracy", "accuracy needs labels"),
+        ("--model net.py:Net --data data.npz --metric accuracy --max-drop 1", "all 90 inputs calibrate"),
+        ("--plot a.words", "a.words: .png, .svg and .pdf are pictures"),
+        ("--plot nowhere/a.png", "nowhere/a.png: IO: there is no folder nowhere"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_line(options: str, reason: str):
+    for name in ("empty", "mixed", "broken"):
+        Path(name).mkdir()
+    Image.new("RGB", (8, 8)).save("mixed/a.png")
+    Image.new("RGB", (5, 4)).save("mixed/b.png")
+    Path("broken/a.png").write_bytes(b"nothing")
+    np.savez("flat.npz", x=np.zeros((3, 5), np.float32))
+    np.savez("labels.npz", x=np.zeros((3, 5), np.float32), y=np.zeros(3))
+    before = files()
+    assert reason in refused("compress", "net.npz", "-o", "net.frz", *options.split())
+    assert files() - before <= {"__pycache__"}
+
+
+def test_a_file_that_is_there_stays_without_force():
+    Path("net.frz").write_text("mine")
+    assert "--force replaces it" in refused("compress", "net.npz", "-o", "net.frz")
+    assert Path("net.frz").read_text() == "mine"
+    assert frformat("compress", "net.npz", "-o", "net.frz", "--force").code == 0

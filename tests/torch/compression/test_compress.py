@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import copy
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import frformat
+from frformat import Spectrum
+from frformat.torch import CompressionError, compress, load_file, load_model, regularize
+from tests.torch.compression.models import Pictures, Sounds, Words, seasoned
+
+torch.manual_seed(0)
+IMAGES = torch.randn(96, 3, 12, 12).cumsum(2).cumsum(3) / 6
+SENTENCES = torch.randint(0, 30, (64, 7))
+SOUNDS = torch.randn(48, 2, 24).cumsum(2) / 3
+
+
+@pytest.fixture(scope="module")
+def pictures() -> nn.Module:
+    torch.manual_seed(1)
+    return seasoned(Pictures(), IMAGES)
+
+
+def batches(x: Tensor = IMAGES) -> list[Tensor]:
+    return list(x.split(16))
+
+
+def divergence(before: Tensor, after: Tensor) -> float:
+    p, q = before.log_softmax(1), after.log_softmax(1)
+    return float((p.exp() * (p - q)).sum(1).mean())
+
+
+def state(model: nn.Module) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def test_the_file_loads_into_the_same_architecture(pictures: nn.Module, tmp_path: Path):
+    found = compress(pictures, tmp_path / "a.frz", batches(), quality=7)
+    back = Pictures().eval()
+    load_model(back, tmp_path / "a.frz")
+    assert (tmp_path / "a.frz").read_bytes() == found.data
+    with torch.no_grad():
+        after, known, before = (model(IMAGES) for model in (back, found.model, pictures))
+    torch.testing.assert_close(after, known, atol=1e-4, rtol=1e-4)
+    assert divergence(before, after) == pytest.approx(found.point.loss, rel=1e-2)
+    assert found.point.loss < 0.05
+    assert found.nbytes < 0.3 * 4 * sum(p.numel() for p in pictures.parameters())
+
+
+def test_the_model_stays_as_it_is(pictures: nn.Module):
+    model = copy.deepcopy(pictures).train()
+    model.conv1.weight.requires_grad_(False)
+    before, generator = state(model), torch.get_rng_state()
+    compress(model, batches=batches(), quality=3)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), generator)
+    assert model.training
+    assert [p.requires_grad for p in model.parameters()][:2] == [False, True]
+    assert not any(p.grad is not None for p in model.parameters())
+
+
+def test_data_make_it_better_than_weights_alone(pictures: nn.Module):
+    blind = compress(pictures, quality=5)
+    size = blind.nbytes
+    seeing = compress(pictures, batches=batches(), size=size)
+    assert 0.95 * size <= seeing.nbytes <= size
+    with torch.no_grad():
+        before = pictures(IMAGES)
+        assert divergence(before, seeing.model(IMAGES)) < 0.6 * divergence(before, blind.model(IMAGES))
+
+
+def test_quality_and_size_and_bits(pictures: nn.Module):
+    points = [compress(pictures, batches=batches(), quality=q).point for q in (2, 5, 8)]
+    assert sorted(points, key=lambda point: point.nbytes) == points
+    assert points[0].loss > 3 * points[1].loss > 9 * points[2].loss
+    count = sum(value.numel() for value in pictures.state_dict().values() if value.is_floating_point())
+    found = compress(pictures, batches=batches(), bits=5)
+    assert 0.93 * 5 * count / 8 <= found.nbytes <= 5 * count / 8
+
+
+def test_it_is_deterministic(pictures: nn.Module):
+    first, second = (compress(pictures, batches=batches(), quality=4).data for _ in range(2))
+    assert first == second
+
+
+def test_max_drop_of_a_metric(pictures: nn.Module):
+    labels = pictures(IMAGES).argmax(1)
+
+    def accuracy(model: nn.Module) -> float:
+        assert not model.training
+        return 100 * float((model(IMAGES).argmax(1) == labels).float().mean())
+
+    found = compress(pictures, batches=batches(), metric=accuracy, max_drop=10)
+    assert (found.original, found.metric) == (100.0, "accuracy")
+    assert found.point.metric is not None
+    assert found.point.metric >= 90
+    assert any(point.metric is not None and point.metric < 90 for point in found.curve)
+    assert found.curve == sorted(found.curve, key=lambda point: point.nbytes)
+    with frformat.open(io.BytesIO(found.data)) as file:
+        assert file.metadata["compress.bytes"] == str(found.nbytes)
+        assert file.metadata["compress.metric"] == "accuracy"
+        assert float(file.metadata["compress.metric.value"]) == pytest.approx(found.point.metric, rel=1e-4)
+
+
+def test_max_drop_without_a_metric_holds_some_batches(pictures: nn.Module):
+    found = compress(pictures, batches=batches(), max_drop=15)
+    assert found.metric == "agreement"
+    assert found.original == 100
+    assert (found.point.metric or 0) >= 85
+
+
+@pytest.mark.parametrize(("kind", "x"), [(Words, SENTENCES), (Sounds, SOUNDS)])
+def test_every_kind_of_layer(kind: Any, x: Tensor, tmp_path: Path):
+    torch.manual_seed(2)
+    model = kind().eval()
+    found = compress(model, tmp_path / "a.frz", batches(x), quality=8, metadata={"license": "MIT"})
+    back = kind().eval()
+    load_model(back, tmp_path / "a.frz")
+    with torch.no_grad():
+        before, after = model(x), back(x)
+    assert float((after - before).square().mean()) < 0.02 * float(before.var())
+    assert {layer.name for layer in found.layers} == set(frformat.load_file(tmp_path / "a.frz"))
+    assert sum(layer.share for layer in found.layers) == pytest.approx(1)
+    assert sum(layer.loss for layer in found.layers) == pytest.approx(1)
+    with frformat.open(tmp_path / "a.frz") as file:
+        assert file.metadata["license"] == "MIT"
+
+
+def test_what_no_layer_uses_is_named():
+    found = compress(Sounds(), batches=batches(SOUNDS), quality=6)
+    assert any("gru.weight_ih_l0" in note for note in found.notes)
+
+
+def test_tied_weights_stay_tied(tmp_path: Path):
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words, self.head = nn.Embedding(30, 16), nn.Linear(16, 30, bias=False)
+            self.head.weight = self.words.weight
+
+        def forward(self, x: Tensor) -> Tensor:
+            logits: Tensor = self.head(self.words(x).mean(1))
+            return logits
+
+    for inputs in (batches(SENTENCES), None):
+        compress(Tied(), tmp_path / "a.frz", inputs)
+        with frformat.open(tmp_path / "a.frz") as file:
+            assert file.aliases == {"head.weight": "words.weight"}
+        load_model(Tied(), tmp_path / "a.frz")
+
+
+def test_batches_may_be_arguments_by_place_and_by_name(pictures: nn.Module):
+    ways = [batches(), [(x,) for x in batches()], ({"x": x} for x in batches())]
+    first, *others = (compress(pictures, batches=way, quality=4).data for way in ways)
+    assert others == [first, first]
+
+
+def test_tensors_without_a_model(pictures: nn.Module, tmp_path: Path):
+    tensors: dict[str, Any] = {**pictures.state_dict(), "spectrum": Spectrum(np.ones(3, np.float32), (4, 4))}
+    found = compress(tensors, tmp_path / "a.frz", quality=8)
+    back = load_file(tmp_path / "a.frz")
+    assert found.model is None
+    assert set(back) == {layer.name for layer in found.layers} == set(tensors)
+    error = back["conv2.weight"] - pictures.conv2.weight.detach()
+    assert 0 < float(error.square().mean()) < 0.03 * float(pictures.conv2.weight.detach().var())
+    assert back["bn1.num_batches_tracked"] == pictures.bn1.num_batches_tracked
+
+
+def test_half_precision_and_wrappers(pictures: nn.Module, tmp_path: Path):
+    model = nn.DataParallel(copy.deepcopy(pictures).to(torch.bfloat16))
+    compress(model, tmp_path / "a.frz", [x.bfloat16() for x in batches()], quality=6)
+    back = load_file(tmp_path / "a.frz")
+    assert back["conv1.weight"].dtype == torch.bfloat16
+    load_model(Pictures().to(torch.bfloat16), tmp_path / "a.frz")
+
+
+def test_spectra_stay_as_they_are(pictures: nn.Module, tmp_path: Path):
+    model = copy.deepcopy(pictures)
+    regularize(model, keep=10)
+    compress(model, tmp_path / "a.frz", batches(), quality=6)
+    with frformat.open(tmp_path / "a.frz") as file:
+        assert file.info("conv2.weight").spectral
+
+
+class Failing(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.layer(x)
+        if len(x) == 5:
+            raise KeyError("a defect\nof the model")
+        return out * math.nan if len(x) == 6 else out
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"batches": [torch.randn(5, 4)]}, r"Failing fails on batch 0, \[5, 4\]: KeyError: 'a defect\\nof the model'"),
+        ({"batches": [torch.randn(2, 4), torch.randn(2, 7)]}, r"batch 1, \[2, 7\]: RuntimeError: "),
+        ({"batches": [torch.randn(6, 4)]}, "outputs are not all finite"),
+        ({"batches": []}, "no batch"),
+        ({"batches": torch.randn(6, 4)}, "one tensor: give a list"),
+        ({"batches": ["words"]}, "batch 0 is a str"),
+        ({"metric": lambda model: math.nan}, "the metric is nan"),
+        ({"metric": lambda model: 1 / 0}, "the metric fails: ZeroDivisionError"),
+        ({"max_drop": -1, "metric": lambda model: 1.0}, "not a positive"),
+        ({"max_drop": 0.5}, "needs a metric, or batches"),
+        ({"max_drop": 0.5, "batches": [torch.randn(2, 4)]}, "at least two batches"),
+        ({"size": 1000, "quality": 3}, "size and quality are given"),
+        ({"size": 10}, "no file of 10 bytes"),
+        ({"quality": 11}, "not within 1 … 10"),
+        ({"bits": 0}, "not a positive number"),
+        ({"outputs": "words"}, "none of auto, logits, values"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(options: dict[str, Any], reason: str, tmp_path: Path):
+    model = Failing()
+    before = state(model)
+    with pytest.raises(CompressionError, match=reason) as told:
+        compress(model, tmp_path / "a.frz", **options)
+    assert "\n" not in str(told.value)
+    assert not list(tmp_path.iterdir())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_drop_that_cannot_be_met(tmp_path: Path):
+    model = Failing()
+    exact = model.layer.weight.detach().clone()
+
+    def metric(each: nn.Module) -> float:
+        return 100.0 * bool(torch.equal(each.layer.weight, exact))
+
+    with pytest.raises(CompressionError, match="a drop of at most 1 cannot be met: metric is 100, and at best 0"):
+        compress(model, tmp_path / "a.frz", [torch.randn(8, 4)], metric=metric, max_drop=1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_without_layers_and_something_else():
+    class Empty(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x
+
+    with pytest.raises(CompressionError, match="no layer used a parameter"):
+        compress(Empty(), batches=[torch.randn(2, 3)])
+    with pytest.raises(CompressionError, match="a list is neither"):
+        compress([], quality=3)
+    with pytest.raises(CompressionError, match="tensors alone cannot be run"):
+        compress({}, batches=[torch.randn(2, 3)])

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pytest
+
+from frformat.torch.compression import CompressionError
+from frformat.torch.compression.search import of_metric, of_size
+
+
+@dataclass
+class Trial:
+    nbytes: int
+    loss: float
+
+
+class Network:
+    """Files of 1,000 bytes and more, by a law that estimates miss by a factor."""
+
+    def __init__(self, off: float = 1.1) -> None:
+        self.tried: list[float] = []
+        self.off = off
+
+    def bytes(self, scale: float) -> float:
+        return 1000 + 20000 * math.log2(1 + 1 / scale)
+
+    def trial(self, scale: float) -> Trial:
+        self.tried.append(scale)
+        return Trial(int(self.bytes(scale)), scale**2)
+
+    def estimate(self, scale: float) -> int:
+        return int(self.off * self.bytes(scale) + 300)
+
+
+@pytest.mark.parametrize("off", [0.8, 1.0, 1.3])
+@pytest.mark.parametrize("size", [3000, 20000, 90000])
+def test_files_are_as_large_as_allowed(size: int, off: float):
+    network = Network(off)
+    found = of_size(network.trial, network.estimate, size, 1e-4, 1e3, 1)
+    assert 0.95 * size <= found.nbytes <= size
+    assert len(network.tried) <= 4
+
+
+def test_a_size_that_is_too_small_is_refused():
+    network = Network()
+    with pytest.raises(CompressionError, match=r"no file of 900 bytes .* coarsest steps it takes 1,0"):
+        of_size(network.trial, network.estimate, 900, 1e-4, 1e3, 1)
+
+
+def test_a_size_that_is_not_needed_gives_the_finest():
+    network = Network()
+    assert of_size(network.trial, network.estimate, 10**9, 1e-4, 1e3, 1).loss == pytest.approx(1e-8, rel=0.1)
+
+
+@pytest.mark.parametrize("limit", [0.003, 0.02, 0.5, 40.0])
+def test_the_coarsest_that_is_good_enough(limit: float):
+    network = Network()
+    found = of_metric(network.trial, lambda each: each.loss <= limit, 0.1, 1e-3, 100.0)
+    assert found is not None
+    assert 0.8 * limit <= found.loss <= limit
+
+
+def test_none_is_good_enough_or_all_are():
+    network = Network()
+    assert of_metric(network.trial, lambda each: False, 0.1, 1e-3, 100.0) is None
+    best = of_metric(network.trial, lambda each: True, 0.1, 1e-3, 30.0)
+    assert best is not None
+    assert best.loss == pytest.approx(900)
+
+
+def test_of_several_files_the_best_is_taken():
+    network = Network()
+    lucky = iter([1.0, 1.2, 0.5, 1.1])
+
+    def trial(scale: float) -> Trial:
+        found = network.trial(scale)
+        return Trial(found.nbytes, found.loss * next(lucky))
+
+    found = of_size(trial, network.estimate, 50000, 1e-4, 1e3, 3)
+    assert 48000 < found.nbytes <= 50000
+    assert found.loss < 0.6 * network.tried[-1] ** 2

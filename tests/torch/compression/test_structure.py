@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from frformat.torch.compression.recording import Call, Recorder
+from frformat.torch.compression.structure import Structure, fold, structure
+from tests.torch.compression.models import Pictures, Sounds, Words, seasoned
+
+
+def seen(model: nn.Module, *inputs: Tensor) -> Structure:
+    return structure(model, lambda: model(*inputs))
+
+
+def names(found: Structure) -> list[str]:
+    return [site.name for site in found.sites]
+
+
+def test_layers_are_seen_in_their_order():
+    found = seen(Pictures().eval(), torch.randn(2, 3, 12, 12))
+    assert names(found) == ["conv1.weight", "conv2.weight", "depth.weight", "head.weight"]
+    assert [found.biases[site] for site in found.sites] == [None, "conv2.bias", "depth.bias", "head.bias"]
+    assert [found.positions[site] for site in found.sites] == [288, 288, 72, 2]
+    assert [site.form.groups for site in found.sites] == [1, 2, 16, 1]
+
+
+def test_attention_and_tied_embeddings_are_seen():
+    found = seen(Words().eval(), torch.randint(0, 30, (4, 7)))
+    whole = ["words.weight", "encoder.self_attn.in_proj_weight", "encoder.self_attn.out_proj.weight"]
+    whole += ["encoder.linear1.weight", "encoder.linear2.weight"]
+    assert names(found)[:5] == whole
+    parts = [(site.start, site.stop) for site in found.sites if site.name == "cross.in_proj_weight"]
+    assert parts == [(0, 16), (16, 48)]
+    assert [site.form.kind for site in found.sites if site.name == "words.weight"] == ["embedding", "linear"]
+
+
+def test_every_kind_of_convolution_and_a_product_are_seen():
+    found = seen(Sounds().eval(), torch.randn(3, 2, 24))
+    assert names(found) == ["down.weight", "solid.weight", "up.weight", "mix"]
+    assert [site.form.kind for site in found.sites] == ["convolution", "convolution", "transposed", "product"]
+
+
+def test_outputs_stay_what_they_are_while_a_model_is_watched():
+    for model, x in ((Pictures(), torch.randn(2, 3, 12, 12)), (Words(), torch.randint(0, 30, (4, 7)))):
+        model.eval()
+        calls: list[Call] = []
+        with torch.no_grad():
+            expected = model(x)
+            with Recorder(model, before=calls.append):
+                torch.testing.assert_close(model(x), expected)
+        assert calls
+
+
+def test_normalization_is_folded_and_changes_nothing():
+    x = torch.randn(8, 3, 12, 12)
+    model = seasoned(Pictures(), x)
+    folded = copy.deepcopy(model)
+    found = seen(folded, x)
+    fold(folded, found)
+    assert list(found.folds.values()) == ["bn1", "bn2"]
+    for norm in (folded.bn1, folded.bn2):
+        assert torch.equal(norm.weight, torch.ones(16))
+        assert torch.equal(norm.running_var, torch.ones(16))
+        assert not norm.running_mean.any()
+    assert not folded.conv2.bias.any()
+    torch.testing.assert_close(folded(x), model(x), atol=1e-5, rtol=1e-4)
+
+
+class Twice(nn.Module):
+    """What must not be folded: outputs that others see, layers used twice, and statistics that are not kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen, self.shared, self.live = nn.Conv1d(2, 2, 1), nn.Conv1d(2, 2, 1), nn.Conv1d(2, 2, 1)
+        self.a, self.b, self.c = nn.BatchNorm1d(2), nn.BatchNorm1d(2), nn.BatchNorm1d(2)
+        self.d = nn.BatchNorm1d(2, track_running_stats=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.seen(x)
+        z = self.b(self.shared(self.a(y))) + self.c(self.shared(y))
+        return self.d(self.live(z))
+
+
+def test_what_others_see_is_not_folded():
+    assert not seen(Twice().eval(), torch.randn(3, 2, 5)).folds
