@@ -249,8 +249,7 @@ def _made_up(before: Doubles, second: Doubles, shift: Doubles | None, usual: Dou
     groups, outputs, n = before.shape
     split = before.reshape(groups, outputs, second.shape[1], -1).swapaxes(1, 2) @ shift
     change = np.linalg.solve(damped, split.swapaxes(-1, -2)).swapaxes(-1, -2)
-    out: Doubles = change.swapaxes(1, 2).reshape(groups, outputs, n)
-    return out
+    return np.asarray(change.swapaxes(1, 2).reshape(groups, outputs, n), np.float64)
 
 
 def _blocks(target: Doubles, sizes: Doubles, moments: Doubles, down: Doubles | None) -> Doubles:
