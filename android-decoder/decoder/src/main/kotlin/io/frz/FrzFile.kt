@@ -214,7 +214,12 @@ public class FrzFile private constructor(private val container: Container, optio
 
         /**
          * Opens a part of a file, [length] bytes from [offset] on, such as an asset that is stored uncompressed:
-         * `assets.openFd("model.frz").use { open(FileInputStream(it.fileDescriptor).channel, it.startOffset, it.length) }`.
+         *
+         * ```
+         * assets.openFd("model.frz").use {
+         *     open(FileInputStream(it.fileDescriptor).channel, it.startOffset, it.length)
+         * }
+         * ```
          *
          * The part is mapped into memory, which takes none of the heap; [channel] may be closed when this returns. The
          * file must not be cut while it is open here.
