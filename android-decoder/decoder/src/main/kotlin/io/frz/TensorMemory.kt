@@ -3,8 +3,8 @@ package io.frz
 import java.nio.ByteBuffer
 
 /**
- * Gives memory to rebuild tensors in; see [FrzFile.forEach]. On Android, where direct buffers count against the app's heap
- * limit, a mapped file does not.
+ * Gives memory to rebuild tensors in; see [FrzFile.forEach]. On Android, where direct buffers count against the app's
+ * heap limit, a mapped file does not.
  */
 public fun interface TensorMemory {
     /**

@@ -113,7 +113,7 @@ class BasesTest {
             axes(Triple(identity, 40, 40), Triple(stored, 300, 200)),
             axes(Triple(stored, 64, 9), Triple(stored, 48, 7), Triple(identity, 3, 3), Triple(identity, 3, 3)),
             axes(Triple(seeded, 100, 3), Triple(identity, 10, 10), Triple(seeded, 70, 2)),
-            axes(Triple(stored, 1, 3), Triple(dct, 1, 1), Triple(seeded, 1, 2), Triple(identity, 7, 7))
+            axes(Triple(stored, 2, 2), Triple(dct, 1, 1), Triple(seeded, 1, 1), Triple(identity, 7, 7))
         )
         for (axes in cases) {
             val core = core(axes)

@@ -68,7 +68,8 @@ class SourceTest {
         RandomAccessFile(path, "r").use {
             refused(ErrorCode.TRAILING) { FrzFile.open(it.channel, 13, bytes.size + 7L) }
             refused(ErrorCode.TRUNCATED) { FrzFile.open(it.channel, 13, 20) }
-            val places = listOf(-1L to 5L, 0L to -1L, 14L to bytes.size + 7L, Long.MAX_VALUE to 5L, 5L to Long.MAX_VALUE)
+            val most = Long.MAX_VALUE
+            val places = listOf(-1L to 5L, 0L to -1L, 14L to bytes.size + 7L, most to 5L, 5L to most)
             for ((offset, length) in places) {
                 assertThrows(IllegalArgumentException::class.java) { FrzFile.open(it.channel, offset, length) }
             }

@@ -4,8 +4,8 @@ import java.io.IOException
 import org.pytorch.Module
 
 /**
- * Is told how asynchronous loading ended, by exactly one call, on [FrzModuleOptions.callbacks]; if that executor takes no
- * more tasks, [onFailed] is called on the thread that found out.
+ * Is told how asynchronous loading ended, by exactly one call, on [FrzModuleOptions.callbacks]; if that executor takes
+ * no more tasks, [onFailed] is called on the thread that found out.
  */
 public interface FrzCallback {
     /** The module is ready and now belongs to the callee. */

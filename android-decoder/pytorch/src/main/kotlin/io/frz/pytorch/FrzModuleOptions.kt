@@ -81,9 +81,9 @@ public class FrzModuleOptions private constructor(builder: Builder) {
         }
 
         /**
-         * Rebuilds tensors in a file of [folder] that is mapped into memory, for models with tensors as large as what an
-         * app may take: without this they are rebuilt in a direct buffer, which Android counts against the app's heap
-         * limit. The file is never seen by others, and gone when loading has ended.
+         * Rebuilds tensors in a file of [folder] that is mapped into memory, for models with tensors as large as what
+         * an app may take: without this they are rebuilt in a direct buffer, which Android counts against the app's
+         * heap limit. The file is never seen by others, and gone when loading has ended.
          */
         public fun scratch(folder: File?): Builder = apply { scratch = folder }
 

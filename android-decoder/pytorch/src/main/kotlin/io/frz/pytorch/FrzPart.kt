@@ -73,7 +73,7 @@ public abstract class FrzPart internal constructor() {
         @JvmStatic
         public fun of(descriptor: AssetFileDescriptor): FrzPart = DescriptorPart(descriptor)
 
-        /** [length] bytes from [offset] on of the file of [channel], which is the caller's to close. They are mapped. */
+        /** [length] bytes from [offset] on of the file of [channel], the caller's to close. They are mapped. */
         @JvmStatic
         public fun of(channel: FileChannel, offset: Long, length: Long): FrzPart = ChannelPart(channel, offset, length)
 

@@ -39,8 +39,8 @@ internal class BufferSource(buffer: ByteBuffer) : Source {
 }
 
 /**
- * A file on disk, read where and when a request needs it. Not through a channel: the interrupt of one thread would close
- * that for all.
+ * A file on disk, read where and when a request needs it. Not through a channel: the interrupt of one thread would
+ * close that for all.
  */
 internal class FileSource(private val path: File) : Source {
     private val file = RandomAccessFile(path, "r")
@@ -79,8 +79,8 @@ internal class FileSource(private val path: File) : Source {
 }
 
 /**
- * A part of a file, [size] bytes from [offset] on, mapped into memory: the caller may close its channel, and no interrupt
- * does so while it is read.
+ * A part of a file, [size] bytes from [offset] on, mapped into memory: the caller may close its channel, and no
+ * interrupt does so while it is read.
  */
 internal class MappedSource(channel: FileChannel, offset: Long, private val size: Long) : Source {
     private val windows = (0 until size step WINDOW).map { start ->

@@ -27,10 +27,10 @@ import org.pytorch.Module
  * }
  * ```
  *
- * A module belongs to the coroutine that gets it. If that is cancelled first, loading ends within milliseconds, whatever
- * has been loaded is destroyed, and [CancellationException] is thrown, which is no [IOException]. Every other failure is
- * the [IOException] that [FrzModule] throws. Loading runs on [FrzModuleOptions.background], progress is told on
- * [FrzModuleOptions.callbacks]; the coroutine's own thread is never blocked.
+ * A module belongs to the coroutine that gets it. If that is cancelled first, loading ends within milliseconds,
+ * whatever has been loaded is destroyed, and [CancellationException] is thrown, which is no [IOException]. Every other
+ * failure is the [IOException] that [FrzModule] throws. Loading runs on [FrzModuleOptions.background], progress is
+ * told on [FrzModuleOptions.callbacks]; the coroutine's own thread is never blocked.
  */
 public object FrzCoroutines {
     /** Loads the assets [skeleton] and [weights] of an app. */
