@@ -152,6 +152,8 @@ def _least_width(table: Table) -> int:
 
 def as_json(value: Any) -> Any:
     """Plain data as JSON has it: dataclasses as objects, and see :func:`print_json`."""
+    if value is None or isinstance(value, str | int):
+        return value
     if is_dataclass(value):
         return {field.name: as_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):

@@ -50,7 +50,7 @@ class TensorReport:
         kept: how many coefficients are stored; None unless it is ``dct``.
         energy: share of the sum of squared weights that is left; None where nothing is lost.
         error: largest error of a rebuilt weight, relative to the largest weight; 0 where nothing is lost.
-        note: why a tensor is raw that should have been otherwise, or that it was rebuilt; else empty.
+        note: why a tensor is ``raw`` that should have been otherwise, or that it was rebuilt; else empty.
         digest: what :func:`digest` gives for what a reader will get; empty if that is the tensor of the input.
     """
 
