@@ -35,9 +35,8 @@ internal class Group(
     /** How many bytes tensor [i] takes when rebuilt. */
     fun bytes(i: Int): Long = saturatedProduct(elements[i], dtype.bytes.toLong())
 
-    /** Whether values are elements of the tensors, bit for bit. */
-    val isExact: Boolean
-        get() = !isFactors && numbers.areElements && axes.kinds.all { it == BasisKind.IDENTITY }
+    /** Whether the values of tensor [i] are its elements, bit for bit. */
+    fun isExact(i: Int): Boolean = !isFactors && numbers.areElements && axes.isIdentity(i)
 
     /** The type of a value; integers are [DType.I32]. */
     val valueType: DType get() = if (numbers.isStepped) DType.I32 else numbers.format ?: dtype
@@ -76,6 +75,9 @@ internal class Axes(
 
     /** The kinds of all axes of tensor [i]. */
     fun kinds(i: Int): List<BasisKind> = List(views.length(i), ::kind)
+
+    /** Whether all axes of tensor [i] are left as they are. */
+    fun isIdentity(i: Int): Boolean = (0 until views.length(i)).all { kind(it) == BasisKind.IDENTITY }
 }
 
 /**

@@ -1,6 +1,5 @@
 package io.frz.internal.values
 
-import io.frz.BasisKind
 import io.frz.internal.Budget
 import io.frz.internal.Request
 import io.frz.internal.coder.Coders
@@ -18,8 +17,7 @@ internal class Contents(private val container: Container, private val budget: Bu
     private val remembered = Remembered(minOf(Remembered.MOST_BYTES, budget.bytes / Remembered.SHARE))
 
     /** Whether the elements of tensor [i] of [group] are the values of its core, at the places that these have. */
-    fun isDirect(group: Group, i: Int): Boolean = !group.isFactors && group.extents.kept == null &&
-        (0 until group.axes.views.length(i)).all { group.axes.kind(it) == BasisKind.IDENTITY }
+    fun isDirect(group: Group, i: Int): Boolean = !group.isFactors && group.extents.kept == null && group.axes.isIdentity(i)
 
     /** Makes sure that what decodes tensor [i] of [group] is there. */
     fun requireInstalled(group: Group, i: Int) = Coders.of(group.numbers.coder).requireInstalled(group.name(i))
@@ -157,7 +155,7 @@ internal class Contents(private val container: Container, private val budget: Bu
             else -> Places.ofCorner(group, i, tier, group.axes.views[i])
         }
         if (memory != null && !places.areWhole(tier)) Zeros.fill(memory, scratch.request)
-        if (group.isExact) return ElementReader(group, i, places, memory, scratch)
+        if (group.isExact(i)) return ElementReader(group, i, places, memory, scratch)
         val sink = if (memory == null) NumberSink.NOWHERE else NumberSink.of(group.dtype, memory)
         return NumberReader(group, i, tier, places, sink, scratch)
     }
@@ -176,7 +174,7 @@ internal class Contents(private val container: Container, private val budget: Bu
                 Places.ofCorner(group, i, tier, extents.corner(i, tier))
             }
             val bytes = footprint.core(group, i)
-            if (group.isExact) {
+            if (group.isExact(i)) {
                 Budget.requireArray(bytes, "bytes", name)
                 val elements = Budget.allocating(bytes, name) { ByteBuffer.allocate(bytes.toInt()) }
                 core = Core(elements)

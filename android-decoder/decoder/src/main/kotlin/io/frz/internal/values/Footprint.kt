@@ -14,7 +14,7 @@ internal class Footprint(private val tier: Int, groups: Int) {
 
     /** That of the core of tensor [i] of [group]. */
     fun core(group: Group, i: Int): Long {
-        val size = if (group.isExact) group.dtype.bytes else Float.SIZE_BYTES
+        val size = if (group.isExact(i)) group.dtype.bytes else Float.SIZE_BYTES
         return saturatedProduct(size.toLong(), group.extents.values(i, tier, 0))
     }
 
