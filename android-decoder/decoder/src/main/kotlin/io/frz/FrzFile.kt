@@ -1,5 +1,6 @@
 package io.frz
 
+import androidx.annotation.WorkerThread
 import io.frz.internal.Budget
 import io.frz.internal.Lifetime
 import io.frz.internal.Request
@@ -35,7 +36,9 @@ import java.util.Collections
  * }
  * ```
  *
- * Instances may be used by several threads at once.
+ * Instances may be used by several threads at once. What is decoded belongs on threads that may wait. An interrupt of the
+ * thread ends its request with [java.io.InterruptedIOException], and [close] ends all of them with
+ * [IllegalStateException], as it does later ones; both within milliseconds. Errors of reading are [IOException]s.
  */
 public class FrzFile private constructor(private val container: Container, options: FrzOptions) : Closeable {
     private val directory = container.directory
@@ -86,7 +89,13 @@ public class FrzFile private constructor(private val container: Container, optio
         )
     }
 
-    /** Rebuilds the tensor called [name] in memory of its own; see [FrzTensor.buffer]. */
+    /**
+     * Rebuilds the tensor called [name] in memory of its own; see [FrzTensor.buffer].
+     *
+     * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
+     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     */
+    @WorkerThread
     @Throws(IOException::class)
     public fun load(name: String): FrzTensor = container.lifetime.request(name) {
         val info = tensor(name)
@@ -98,7 +107,10 @@ public class FrzFile private constructor(private val container: Container, optio
      * The elements are little-endian, whatever the order of the buffer. If this throws, what is there is undefined.
      *
      * @throws IllegalArgumentException if [target] is read-only, or fewer bytes remain in it than [TensorInfo.bytes]
+     * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
+     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
+    @WorkerThread
     @Throws(IOException::class)
     public fun loadInto(name: String, target: ByteBuffer): Unit = container.lifetime.request(name) {
         val info = tensor(name)
@@ -107,7 +119,13 @@ public class FrzFile private constructor(private val container: Container, optio
         target.position(memory.limit())
     }
 
-    /** Rebuilds all tensors. Aliases are among the keys and share the memory of what they stand for. */
+    /**
+     * Rebuilds all tensors. Aliases are among the keys and share the memory of what they stand for.
+     *
+     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
+     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     */
+    @WorkerThread
     @Throws(IOException::class)
     public fun loadAll(): Map<String, FrzTensor> = container.lifetime.request(null) { request ->
         val all = LinkedHashMap<String, FrzTensor>()
@@ -122,7 +140,11 @@ public class FrzFile private constructor(private val container: Container, optio
     /**
      * Rebuilds all tensors one after the other, in the order of the file, and hands each to [visitor]. All are rebuilt
      * in the same memory, so this takes no more of it than the largest tensor; copy what has to outlive the visit.
+     *
+     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
+     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
+    @WorkerThread
     @Throws(IOException::class)
     public fun forEach(visitor: TensorVisitor): Unit = container.lifetime.request(null) { request ->
         loader.forEach(request) { info, memory -> visit(request, visitor, info, memory) }
@@ -133,7 +155,10 @@ public class FrzFile private constructor(private val container: Container, optio
      * each to [visitor]. No memory but the caller's is taken for them.
      *
      * @throws IllegalArgumentException if a buffer is read-only, or fewer bytes remain in it than [TensorInfo.bytes]
+     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
+     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
+    @WorkerThread
     @Throws(IOException::class)
     public fun forEach(memory: TensorMemory, visitor: TensorVisitor): Unit =
         container.lifetime.request(null) { request ->
@@ -145,11 +170,21 @@ public class FrzFile private constructor(private val container: Container, optio
      * The core of the tensor called [name], without its bases: in zigzag order if [TensorInfo.kept] says so, else in
      * row-major order of the corner [TensorInfo.box], which is the shape of what this returns. Values are of type f32,
      * or of the tensor's own if they are its elements bit for bit.
+     *
+     * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
+     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
+    @WorkerThread
     @Throws(IOException::class)
     public fun core(name: String): FrzTensor = container.lifetime.request(name) { core(tensor(name), it) }
 
-    /** Factor [number] of the file, counted from 0: its first rows, which are those that the opened tier has. */
+    /**
+     * Factor [number] of the file, counted from 0: its first rows, which are those that the opened tier has.
+     *
+     * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
+     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     */
+    @WorkerThread
     @Throws(IOException::class)
     public fun factor(number: Int): FrzTensor = container.lifetime.request(null) {
         if (number !in factors.indices) {
@@ -164,7 +199,13 @@ public class FrzFile private constructor(private val container: Container, optio
         return FrzTensor(info.name, dtype, shape, loader.core(info.record, info.index, request))
     }
 
-    /** Decodes everything up to [tier] without rebuilding it, and throws at the first fault. */
+    /**
+     * Decodes everything up to [tier] without rebuilding it, and throws at the first fault.
+     *
+     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
+     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     */
+    @WorkerThread
     @Throws(IOException::class)
     public fun verify(): Unit = container.lifetime.request(null) { loader.verify(it) }
 
@@ -198,14 +239,23 @@ public class FrzFile private constructor(private val container: Container, optio
 
     private fun rebuilt(info: TensorInfo, memory: ByteBuffer) = FrzTensor(info.name, info.dtype, info.shape, memory)
 
+    /**
+     * Opens files. Each way throws [FrzException] with one of these: [ErrorCode.MAGIC], [ErrorCode.VERSION],
+     * [ErrorCode.HEADER], [ErrorCode.LIMIT], [ErrorCode.TRUNCATED], [ErrorCode.TRAILING], [ErrorCode.CHECKSUM],
+     * [ErrorCode.STREAM], [ErrorCode.DIRECTORY], [ErrorCode.FEATURE], [ErrorCode.UNSUPPORTED], [ErrorCode.NAME],
+     * [ErrorCode.SHAPE] and [ErrorCode.VALUE] for what is wrong with the file, [ErrorCode.TIER] and [ErrorCode.BUDGET]
+     * for what is asked of it.
+     */
     public companion object {
         /** Opens a file on disk, of which no more is read than requests need. */
+        @WorkerThread
         @JvmStatic
         @JvmOverloads
         @Throws(IOException::class)
         public fun open(file: File, options: FrzOptions = FrzOptions.DEFAULT): FrzFile = open(FileSource(file), options)
 
         /** Opens the bytes between position and limit of [bytes], such as a mapped file. They are not copied. */
+        @WorkerThread
         @JvmStatic
         @JvmOverloads
         @Throws(IOException::class)
@@ -216,8 +266,8 @@ public class FrzFile private constructor(private val container: Container, optio
          * Opens a part of a file, [length] bytes from [offset] on, such as an asset that is stored uncompressed:
          *
          * ```
-         * assets.openFd("model.frz").use {
-         *     open(FileInputStream(it.fileDescriptor).channel, it.startOffset, it.length)
+         * context.assets.openFd("model.frz").use {
+         *     FrzFile.open(FileInputStream(it.fileDescriptor).channel, it.startOffset, it.length)
          * }
          * ```
          *
@@ -226,6 +276,7 @@ public class FrzFile private constructor(private val container: Container, optio
          *
          * @throws IllegalArgumentException if the channel's file has not so many bytes
          */
+        @WorkerThread
         @JvmStatic
         @JvmOverloads
         @Throws(IOException::class)
@@ -243,6 +294,7 @@ public class FrzFile private constructor(private val container: Container, optio
         }
 
         /** Opens a file in memory. It is not copied. */
+        @WorkerThread
         @JvmStatic
         @JvmOverloads
         @Throws(IOException::class)
@@ -253,6 +305,7 @@ public class FrzFile private constructor(private val container: Container, optio
          * Opens the file that [stream] brings. It is read no further than [FrzOptions.tier] needs, is kept in memory as
          * far as it was read, and is the caller's to close when this returns.
          */
+        @WorkerThread
         @JvmStatic
         @JvmOverloads
         @Throws(IOException::class)

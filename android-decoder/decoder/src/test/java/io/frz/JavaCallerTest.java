@@ -70,6 +70,49 @@ class JavaCallerTest {
     }
 
     @Test
+    void listsCannotBeChanged() throws IOException {
+        FrzFile file = FrzFile.open(bytes);
+        TensorInfo info = file.tensor("conv.weight");
+        List<List<?>> lists = Arrays.asList(
+                file.getTensors(),
+                file.getFactors(),
+                file.getGroups(),
+                file.getGroups().get(0).getTensors(),
+                file.getGroups().get(0).getSizes(),
+                info.getBases(),
+                info.getFactors(),
+                info.getSeeds(),
+                info.getKeptByTier(),
+                info.getCorners(),
+                info.getOffsets());
+        for (List<?> list : lists) assertThrows(UnsupportedOperationException.class, () -> list.add(null));
+        for (Map<String, String> map : Arrays.asList(file.getAliases(), file.getMetadata())) {
+            assertThrows(UnsupportedOperationException.class, () -> map.put("a", "b"));
+        }
+        info.getShape()[0] = 0;
+        assertEquals(8, info.getShape()[0]);
+    }
+
+    @Test
+    void closedFilesSaySo() throws IOException {
+        FrzFile file = FrzFile.open(bytes);
+        file.close();
+        file.close();
+        List<org.junit.jupiter.api.function.Executable> requests = Arrays.asList(
+                () -> file.load("conv.weight"),
+                () -> file.loadInto("conv.weight", ByteBuffer.allocate(128)),
+                file::loadAll,
+                () -> file.forEach(tensor -> {}),
+                () -> file.forEach(asked -> null, tensor -> {}),
+                () -> file.core("conv.weight"),
+                () -> file.factor(0),
+                file::verify);
+        for (org.junit.jupiter.api.function.Executable request : requests) {
+            assertEquals("closed", assertThrows(IllegalStateException.class, request).getMessage());
+        }
+    }
+
+    @Test
     void failuresAreTyped() {
         FrzException thrown = assertThrows(FrzException.class, () -> FrzFile.open(new byte[] {1, 2, 3}));
         assertEquals(ErrorCode.MAGIC, thrown.getCode());

@@ -134,4 +134,43 @@ class SourceTest {
         val growth = residentBytes() - before
         assertTrue(growth < 100L shl 20, "$growth bytes")
     }
+
+    /** Many tensors that are stored together. */
+    private fun together(count: Int, size: Int): ByteArray {
+        val fields = mapOf(
+            FrzBuilder.DTYPE to DType.U8.id,
+            FrzBuilder.NAMES to List(count) { listOf(0, "$it") }.flatten(),
+            FrzBuilder.SHAPES to List(count) { listOf(size) },
+            FrzBuilder.CODER to Coder.NONE.id
+        )
+        return FrzBuilder().group(fields, ByteArray(count * size) { (it / size).toByte() }).build()
+    }
+
+    @Test
+    fun `tensors that are stored together are not read anew for each name`() {
+        for ((count, size) in listOf(200 to 1000, 20 to (1 shl 20))) {
+            val bytes = together(count, size)
+            val file = FrzFile.open(bytes)
+            file.load("0")
+            // What is damaged now is not read again, small groups not at all, large ones no further than needed.
+            bytes[bytes.size - 5]++
+            for (i in 0 until count - 1) assertEquals(i.toByte(), file.load("$i").buffer.get(size - 1))
+            refused(ErrorCode.CHECKSUM) { FrzFile.open(bytes).load("0") }
+        }
+    }
+
+    @Test
+    fun `a file that was written to meanwhile is checked again`() {
+        val bytes = together(20, 1 shl 20)
+        val path = File(folder, "together.frz").apply { writeBytes(bytes) }
+        FrzFile.open(path).use { file ->
+            file.load("0")
+            RandomAccessFile(path, "rw").use {
+                it.seek(bytes.size - 5L)
+                it.write(99)
+            }
+            path.setLastModified(path.lastModified() + 1000)
+            refused(ErrorCode.CHECKSUM) { file.load("0") }
+        }
+    }
 }

@@ -67,6 +67,7 @@ private fun check(ordered: List<App>, budget: Budget) {
     var left = needed
     val unfit = ordered.sortedByDescending { least.getValue(it) }.takeWhile { app ->
         (left > budget.memory).also { left -= least.getValue(app) }
-    }
-    if (unfit.isNotEmpty()) throw InfeasibleBudgetException(unfit.map { it.name }, needed, budget.memory)
+    }.map { it.name }
+    if (unfit.isEmpty()) return
+    throw InfeasibleBudgetException(Collections.unmodifiableList(unfit), needed, budget.memory)
 }

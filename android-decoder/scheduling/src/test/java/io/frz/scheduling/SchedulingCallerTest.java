@@ -25,6 +25,8 @@ class SchedulingCallerTest {
         assertEquals(plan.getTotal(), plan.getLargest());
         assertTrue(plan.isExact());
         assertFalse(plan.getChoices().isEmpty());
+        assertThrows(UnsupportedOperationException.class, () -> plan.getChoices().clear());
+        assertThrows(UnsupportedOperationException.class, () -> camera.getTiers().clear());
     }
 
     @Test
@@ -34,5 +36,6 @@ class SchedulingCallerTest {
                 InfeasibleBudgetException.class,
                 () -> Scheduling.chooseTiers(apps, new Budget(50_000), Objective.MIN_MAX_COST));
         assertEquals(Collections.singletonList("a"), thrown.getUnfit());
+        assertThrows(UnsupportedOperationException.class, () -> thrown.getUnfit().clear());
     }
 }

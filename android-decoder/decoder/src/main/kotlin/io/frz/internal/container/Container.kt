@@ -35,6 +35,9 @@ internal class Container private constructor(
         return Segment(source, request, offset, group.numbers.sizes[tier], group.name(0))
     }
 
+    /** What changes when somebody writes to the file. */
+    fun stamp(): Long = source.stamp()
+
     override fun close() {
         lifetime.end()
         source.close()

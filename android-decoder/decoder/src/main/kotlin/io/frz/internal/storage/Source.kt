@@ -17,6 +17,9 @@ internal interface Source : Closeable {
 
     /** Fills [target] with the bytes from [position] on. */
     fun read(position: Long, target: ByteBuffer)
+
+    /** What changes when somebody writes to what the bytes come from, as far as that can be known. */
+    fun stamp(): Long = 0
 }
 
 /** The bytes between position and limit of a buffer, which is neither copied nor changed. */
@@ -39,9 +42,9 @@ internal class BufferSource(buffer: ByteBuffer) : Source {
  * A file on disk, read where and when a request needs it. Not through a channel: the interrupt of one thread would
  * close that for all.
  */
-internal class FileSource(file: File) : Source {
-    private val file = RandomAccessFile(file, "r")
-    private val bytes = this.file.length()
+internal class FileSource(private val path: File) : Source {
+    private val file = RandomAccessFile(path, "r")
+    private val bytes = file.length()
     private val chunk by lazy { ByteArray(CHUNK) }
 
     override fun size(limit: Long): Long = bytes
@@ -53,6 +56,8 @@ internal class FileSource(file: File) : Source {
             if (count < 0) throw endsEarly(file.filePointer)
         }
     }
+
+    override fun stamp(): Long = path.lastModified() * STAMP + path.length()
 
     private fun readArray(target: ByteBuffer): Int {
         val count = file.read(target.array(), target.arrayOffset() + target.position(), target.remaining())
@@ -67,6 +72,10 @@ internal class FileSource(file: File) : Source {
     }
 
     override fun close(): Unit = file.close()
+
+    private companion object {
+        const val STAMP = 31
+    }
 }
 
 /**

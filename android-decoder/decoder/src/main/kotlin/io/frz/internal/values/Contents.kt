@@ -14,6 +14,7 @@ import java.nio.ByteBuffer
 internal class Contents(private val container: Container, private val budget: Budget) {
     val tier: Int = container.tier
     val footprint = Footprint(tier, container.directory.groups.size)
+    private val groups = GroupReader(container)
     private val remembered = Remembered(minOf(Remembered.MOST_BYTES, budget.bytes / Remembered.SHARE))
 
     /** Whether the elements of tensor [i] of [group] are the values of its core, at the places that these have. */
@@ -91,11 +92,11 @@ internal class Contents(private val container: Container, private val budget: Bu
         }
         if (group.size == 1) {
             val (reader, core, memory) = start(0)
-            read(group, request) { reader }
+            groups.readAll(group, request) { reader }
             done(0, reader, core, memory)
             return
         }
-        read(group, request) { i ->
+        groups.readAll(group, request) { i ->
             object : ValueReader() {
                 override fun read(stream: ValueStream, before: Int, tier: Int) {
                     val (reader, core, memory) = start(i)
@@ -111,7 +112,7 @@ internal class Contents(private val container: Container, private val budget: Bu
         require(group, footprint.cores(group), held)
         val scratch = Scratch(request, group.numbers.mostCount)
         val targets = Array(group.size) { CoreTarget(it, group, scratch) }
-        GroupReader(container, request).read(group) { targets[it].reader }
+        groups.readAll(group, request) { targets[it].reader }
         return Array(group.size) { targets[it].core() }
     }
 
@@ -119,7 +120,7 @@ internal class Contents(private val container: Container, private val budget: Bu
         require(group, footprint.core(group, i), held)
         val scratch = Scratch(request, group.numbers.mostCount)
         val target = CoreTarget(i, group, scratch)
-        read(group, request) { if (it == i) target.reader else PassingReader(group, it, scratch) }
+        groups.readUntil(i, group, request) { if (it == i) target.reader else PassingReader(group, it, scratch) }
         return target.core()
     }
 
@@ -128,7 +129,7 @@ internal class Contents(private val container: Container, private val budget: Bu
         require(group, 0, held)
         val scratch = Scratch(request, group.numbers.mostCount)
         val reader = reader(group, i, memory, scratch)
-        read(group, request) { if (it == i) reader else PassingReader(group, it, scratch) }
+        groups.readUntil(i, group, request) { if (it == i) reader else PassingReader(group, it, scratch) }
         Core.check(reader.problem(), group.name(i))
     }
 
@@ -137,12 +138,9 @@ internal class Contents(private val container: Container, private val budget: Bu
         require(group, 0, 0)
         val scratch = Scratch(request, group.numbers.mostCount)
         val readers = Array(group.size) { reader(group, it, null, scratch) }
-        read(group, request) { readers[it] }
+        groups.readAll(group, request) { readers[it] }
         for (i in 0 until group.size) Core.check(readers[i].problem(), group.name(i))
     }
-
-    private fun read(group: Group, request: Request, readers: (Int) -> ValueReader) =
-        GroupReader(container, request).read(group, readers)
 
     private fun require(group: Group, bytes: Long, held: Long) {
         budget.require(needed(group, bytes, held), group.name(0))

@@ -31,7 +31,7 @@ internal class ElementReader(
         val end = at + bytes.toInt()
         while (at < end) {
             scratch.request.check()
-            view.limit(minOf(end, at + Scratch.BYTES)).position(at)
+            view.limit(at + minOf(end - at, Scratch.BYTES)).position(at)
             stream.read(view)
             check(view, at, view.position())
             at = view.position()
