@@ -36,8 +36,8 @@ import java.util.Collections
  * }
  * ```
  *
- * Instances may be used by several threads at once. What is decoded belongs on threads that may wait. An interrupt of the
- * thread ends its request with [java.io.InterruptedIOException], and [close] ends all of them with
+ * Instances may be used by several threads at once. What is decoded belongs on threads that may wait. An interrupt of
+ * the thread ends its request with [java.io.InterruptedIOException], and [close] ends all of them with
  * [IllegalStateException], as it does later ones; both within milliseconds. Errors of reading are [IOException]s.
  */
 public class FrzFile private constructor(private val container: Container, options: FrzOptions) : Closeable {

@@ -1,6 +1,6 @@
 package io.frz.internal.container
 
-import org.msgpack.core.MessagePack
+import java.io.ByteArrayOutputStream
 
 /**
  * The bytes before the first one of a deflated directory, to which its DEFLATE stream may refer back: parts of names,
@@ -19,18 +19,29 @@ internal object PresetDictionary {
 
     val bytes: ByteArray = names + shapes()
 
-    /** Channels double from 16 to 1024, each number of them after half as many, or three, and after as many. */
-    private fun shapes(): ByteArray = MessagePack.newDefaultBufferPacker().use { packer ->
+    /** As MessagePack. Channels double from 16 to 1024; before them come half as many, at first 3, and then as many. */
+    private fun shapes(): ByteArray {
+        val shapes = ByteArrayOutputStream()
         var before = 3
         var channels = 16
         while (channels <= 1024) {
             for (inputs in intArrayOf(before, channels)) {
-                packer.packArrayHeader(4)
-                for (length in intArrayOf(channels, inputs, 3, 3)) packer.packInt(length)
+                shapes.write(ARRAY_OF_4)
+                for (length in intArrayOf(channels, inputs, 3, 3)) packed(length).let { shapes.write(it, 0, it.size) }
             }
             before = channels
             channels *= 2
         }
-        packer.toByteArray()
+        return shapes.toByteArray()
     }
+
+    private fun packed(length: Int): ByteArray = when {
+        length < 128 -> byteArrayOf(length.toByte())
+        length < 256 -> byteArrayOf(UINT8, length.toByte())
+        else -> byteArrayOf(UINT16, (length shr 8).toByte(), length.toByte())
+    }
+
+    private const val ARRAY_OF_4 = 0x94
+    private const val UINT8 = 0xCC.toByte()
+    private const val UINT16 = 0xCD.toByte()
 }
