@@ -27,8 +27,9 @@ LEAST: Final = 0.02
 UNIT: Final = 4
 """Offsets are multiples of so many sixteenths of an octave, and so cost less."""
 
-ROUND: Final = 1 / 24
-"""What rounding with a step of 1 costs on average, where errors cost half their square."""
+WORTH: Final = 3.0
+"""Bits for each entry that is not rounded to 0 that right steps save, for each squared octave by which they differ. It
+would be ln 2 if no entry were; where most are, steps matter for these, too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +93,7 @@ def plan(form: Form, cosines: bool, logarithms: Doubles, active: int) -> Plan:
     for axis in range(logarithms.ndim):
         others = tuple(a for a in range(logarithms.ndim) if a != axis)
         found = (logarithms.mean(others) - level) * 16 / UNIT
-        # Steps that are off by some octaves cost as many bits for each entry that is not 0 as that squared, times ln 2.
-        gain = math.log(2) * float(np.var(found * UNIT / 16)) * active
+        gain = WORTH * float(np.var(found * UNIT / 16)) * active
         price = len(found) * (1 + math.log2(1 + 4 * float(found.std())))
         if gain > price:
             offsets[axis] = np.rint(found).astype(np.int32) * UNIT
