@@ -258,10 +258,9 @@ def _made_up(before: Doubles, second: Doubles, shift: Doubles | None, usual: Dou
     level = np.diagonal(usual, axis1=-2, axis2=-1).mean(-1)[..., None, None]
     damped = second + np.where(level > 0, TRUST * level, 1.0) * np.eye(second.shape[-1])
     groups, outputs, n = before.shape
-    split = before.reshape(groups, outputs, second.shape[1], -1).swapaxes(1, 2) @ shift
-    change = np.linalg.solve(damped, split.swapaxes(-1, -2)).swapaxes(-1, -2)
-    out: Doubles = change.swapaxes(1, 2).reshape(groups, outputs, n)
-    return out
+    split: Doubles = before.reshape(groups, outputs, second.shape[1], -1).swapaxes(1, 2) @ shift
+    change: Doubles = np.asarray(np.linalg.solve(damped, split.swapaxes(-1, -2)), np.float64).swapaxes(-1, -2)
+    return change.swapaxes(1, 2).reshape(groups, outputs, n)
 
 
 def _blocks(target: Doubles, sizes: Doubles, moments: Doubles, down: Doubles | None) -> Doubles:
