@@ -76,7 +76,7 @@ class Outputs:
         # A random root of the Fisher information of the logits, diag(p) − p pᵀ.
         p = logits.detach().softmax(1)
         roots = p.sqrt() * _signs(p, draws)
-        roots = roots - p * (p.sqrt() * roots).sum(1, keepdim=True)
+        roots = roots - p * roots.sum(1, keepdim=True)
         total = (logits * roots).sum() * (samples / len(p)) ** 0.5
         return total + DOUBT**0.5 * self._values(out, draws, samples), samples
 
