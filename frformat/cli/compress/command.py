@@ -66,6 +66,13 @@ BATCH: Final = 64
     help="What pixels become.",
 )
 @click.option("--outputs", type=click.Choice(["auto", "logits", "values"]), default="auto", help="What outputs are.")
+@click.option(
+    "--effort",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="With --size or --bits, take the best of so many files.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of inputs.")
 @click.option("--plot", type=click.Path(), metavar="OUT.png", help="Draw the curve of all that was tried.")
 @click.option("--entry", metavar="KEY", help="Which state dict of a PyTorch file that holds several.")

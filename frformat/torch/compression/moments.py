@@ -50,8 +50,16 @@ class Inputs:
         self._cross = torch.zeros(shape, dtype=torch.float64) if cross and not form.sparse else None
         self._means = torch.zeros(2, form.groups, form.inputs, dtype=torch.float64)
 
-    def add(self, y: Call, x: Call | None, thin: int, phase: Sequence[int]) -> None:
-        """Take in the inputs of a call, and of that of the other model."""
+    def add(self, y: Call, x: Call | None, thin: int, phase: Sequence[int], importance: Tensor | None = None) -> None:
+        """Take in the inputs of a call, and of that of the other model.
+
+        Args:
+            y: of the model whose second moments are asked for.
+            x: of the other model.
+            thin: see :func:`columns`.
+            phase: see there.
+            importance: how much each sample counts, if the first axis of the input is that of samples.
+        """
         if self.form.sparse:
             counts = torch.bincount(y.input.reshape(-1).cpu(), minlength=self.form.inputs).double()
             self._second += counts.reshape(self._second.shape)
@@ -60,13 +68,18 @@ class Inputs:
             return
         if x is not None and x.input.shape != y.input.shape:
             x = None
+        if importance is not None and len(importance) != len(y.input):
+            importance = None
         for part in _parts(y, self.form):
             own = self._columns(y, part, thin, phase)
             other = own if x is None else self._columns(x, part, thin, phase)
-            self.count += own.shape[-1]
-            self._means[0] += other.sum(-1).double().reshape(self.form.groups, -1).cpu()
-            self._means[1] += own.sum(-1).double().reshape(self.form.groups, -1).cpu()
-            turned = own.transpose(-1, -2)
+            counts = own.new_ones(own.shape[-1])
+            if importance is not None:
+                counts = _per_column(importance[part].to(own), y.input[part], own.shape[-1], self.form, thin, phase)
+            self.count += float(counts.sum())
+            self._means[0] += (other @ counts).double().reshape(self.form.groups, -1).cpu()
+            self._means[1] += (own @ counts).double().reshape(self.form.groups, -1).cpu()
+            turned = (own * counts).transpose(-1, -2)
             self._second += (own @ turned).double().cpu()
             if self._cross is not None:
                 self._cross += (other @ turned).double().cpu()
@@ -122,6 +135,14 @@ class Outputs:
     def second(self) -> Doubles:
         """(groups, outputs, outputs), or the diagonal alone (groups, outputs)."""
         return (self._sums / max(self.samples, 1)).numpy()
+
+
+def _per_column(importance: Tensor, x: Tensor, count: int, form: Form, thin: int, phase: Sequence[int]) -> Tensor:
+    """The importance of the sample that each column is of."""
+    if form.kernel:
+        return importance.repeat_interleave(count // len(importance))
+    each = importance.repeat_interleave(x[..., 0].numel() // len(importance))
+    return each[sum(phase) % thin :: thin]
 
 
 def _blocks(form: Form) -> int:
@@ -194,6 +215,7 @@ def statistics(
     sites: dict[Site, int],
     loss: Callable[[Any, torch.Generator], tuple[Tensor, int]],
     *,
+    importance: Sequence[Tensor | None],
     seed: int,
     told: Callable[[int], None],
 ) -> dict[Site, Statistics]:
@@ -204,6 +226,7 @@ def statistics(
         batches: functions that run it on one batch each.
         sites: which layers, and how many positions each is applied to in all batches.
         loss: gives for an output, and random numbers, what is differentiated, and the number of samples.
+        importance: of the samples of each batch.
         seed: of the random numbers.
         told: called with the number of batches that are done.
     """
@@ -216,7 +239,8 @@ def statistics(
             return out
         thin = thinning(call.site.form, sites[call.site])
         with torch.no_grad():
-            inputs[call.site].add(call, None, thin, torch.randint(0, thin, (3,), generator=draws).tolist())
+            phase = torch.randint(0, thin, (3,), generator=draws).tolist()
+            inputs[call.site].add(call, None, thin, phase, importance[number])
         if not out.requires_grad:
             out = out.detach().requires_grad_()
         out.register_hook(outputs[call.site].add)  # type: ignore[no-untyped-call]

@@ -17,6 +17,9 @@ MEANINGS: Final = ("auto", "logits", "values")
 DOUBT: Final = 1e-3
 """How much logits count as values, too: decisions that are certain would not depend on anything."""
 
+CERTAIN: Final = 0.1
+"""How much the importance of a sample is at least; it is at most 1."""
+
 
 class Outputs:
     """What a model's outputs mean.
@@ -70,16 +73,29 @@ class Outputs:
         logits = self.logits(out)
         if logits is None:
             return self._values(out, draws, samples), samples
-        log = F.log_softmax(logits, 1)
-        drawn = torch.multinomial(log.detach().exp().cpu(), 1, generator=draws).to(log.device)
-        total = log.gather(1, drawn).sum() * (samples / len(log)) ** 0.5
+        # A random root of the Fisher information of the logits, diag(p) − p pᵀ.
+        p = logits.detach().softmax(1)
+        roots = p.sqrt() * _signs(p, draws)
+        roots = roots - p * roots.sum(1, keepdim=True)
+        total = (logits * roots).sum() * (samples / len(p)) ** 0.5
         return total + DOUBT**0.5 * self._values(out, draws, samples), samples
+
+    def importance(self, out: Any) -> Tensor | None:
+        """How much each sample can add to :meth:`distance`: by how uncertain its decisions are; None if all alike."""
+        logits = self.logits(out)
+        if logits is None:
+            return None
+        doubts = 1 - logits.detach().softmax(1).square().sum(1)
+        found = doubts.reshape(len(self.tensors(out)[0]), -1).mean(1)
+        return found + CERTAIN
 
     def _values(self, out: Any, draws: torch.Generator, samples: int) -> Tensor:
         total = torch.zeros(())
         for leaf in self.tensors(out):
-            signs = torch.randint(0, 2, leaf.shape, generator=draws).to(leaf) * 2 - 1
-            total = total.to(leaf) + (leaf * signs).sum() * (_unit(leaf.detach()) * samples / leaf.numel()) ** 0.5
+            total = (
+                total.to(leaf)
+                + (leaf * _signs(leaf, draws)).sum() * (_unit(leaf.detach()) * samples / leaf.numel()) ** 0.5
+            )
         return total
 
     def distance(self, reference: Any, out: Any) -> float:
@@ -102,6 +118,10 @@ class Outputs:
             return float((before.argmax(1) == after.argmax(1)).sum()), len(before)
         samples = len(self.tensors(reference)[0])
         return samples * max(0.0, 1 - 2 * self.distance(reference, out)), samples
+
+
+def _signs(values: Tensor, draws: torch.Generator) -> Tensor:
+    return torch.randint(0, 2, values.shape, generator=draws).to(values) * 2 - 1
 
 
 def _unit(values: Tensor) -> float:

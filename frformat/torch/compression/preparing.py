@@ -20,7 +20,7 @@ from frformat.torch.compression.moments import Statistics, statistics
 from frformat.torch.compression.outputs import Outputs
 from frformat.torch.compression.quantizing import Weighed, plainly
 from frformat.torch.compression.recording import Site
-from frformat.torch.compression.steps import Plan, ideal, in_basis, plan
+from frformat.torch.compression.steps import Plan, across_kernel, errors, ideal, in_basis, plan
 from frformat.torch.compression.structure import Structure, fold, structure
 from frformat.torch.regularization.state import spectral_state
 from frformat.torch.wrappers import plain_names, unwrapped
@@ -94,7 +94,10 @@ def prepare(
     def done(number: int) -> None:
         told("statistics", number, len(batches))
 
-    weighed = Weighed(model, found, statistics(model, batches, sites, outputs.drawn, seed=seed, told=done), {}, batches)
+    with torch.no_grad():
+        importance = [outputs.importance(batch(model)) for batch in batches]
+    known = statistics(model, batches, sites, outputs.drawn, importance=importance, seed=seed, told=done)
+    weighed = Weighed(model, found, known, {}, batches, importance)
     return _planned(weighed, {name: len(model.get_parameter(name)) for name in {site.name for site in found.sites}})
 
 
@@ -126,19 +129,29 @@ def _planned(weighed: Weighed, rows: Mapping[str, int]) -> tuple[Weighed, Conten
     scale = scale_of(REFERENCE, count)
     plans: dict[str, Plan] = {}
     state, names = state_of(weighed.original)
+    planned: list[Site] = []
     for name, sites in by_name.items():
-        covered = sum(site.stop - site.start for site in sites)
-        if covered < rows[name] or len({(site.start, site.stop) for site in sites}) < len(sites):
-            sites = [site for site in sites if site.stop - site.start == rows[name]][:1]
+        starts = sorted((site.start, site.stop) for site in sites)
+        if [stop for _, stop in starts] != [*(start for start, _ in starts[1:]), rows[name]] or starts[0][0]:
+            whole = [site for site in sites if site.stop - site.start == rows[name]]
+            sites = sorted(whole, key=lambda site: _weight(weighed.statistics[site]))[-1:]
         if sites:
             plans[name] = _plan(weighed, name, sites, scale)
+            planned += sites
     weighed.plans = plans
-    kept = {site for site in weighed.structure.sites if site.name in plans}
-    biases = {bias for site in kept if (bias := weighed.adjustable(site)) is not None}
+    weighed.sites = [site for site in weighed.structure.sites if site in planned]
+    biases = {bias for site in planned if (bias := weighed.adjustable(site)) is not None}
     contents = Contents(state, names, plans, biases)
     with torch.no_grad():
         contents.give(state)
     return weighed, contents
+
+
+def _weight(stats: Statistics) -> float:
+    """What errors of a layer's weights cost."""
+    second = stats.inputs.second(centred=False)
+    diagonal = second if second.ndim == 3 else np.diagonal(second, axis1=-2, axis2=-1)
+    return float(errors(stats.outputs.second()).mean() * diagonal.mean())
 
 
 def _plan(weighed: Weighed, name: str, sites: Sequence[Site], scale: float) -> Plan:
@@ -155,7 +168,11 @@ def _plan(weighed: Weighed, name: str, sites: Sequence[Site], scale: float) -> P
             if cosines:
                 second = in_basis(second, site.form)
             wanted[cosines][site.rows] = site.form.tensor(ideal(second, stats.outputs.second(), site.form))
-    candidates = [plan(whole, cosines, logarithms) for cosines, logarithms in wanted.items()]
+    candidates = []
+    for cosines, logarithms in wanted.items():
+        entries = across_kernel(whole.matrix(weights), whole, inverse=False) if cosines else whole.matrix(weights)
+        active = int((np.abs(whole.tensor(entries)) > scale * 2.0 ** (logarithms - 1)).sum())
+        candidates.append(plan(whole, cosines, logarithms, active))
     if len(candidates) == 1:
         return candidates[0]
     return min(candidates, key=lambda each: coded_bytes(coded(each, plainly(each, weights, scale), "f32")))

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from frformat.errors import EncodeError
 from frformat.format import quantization
@@ -26,6 +26,12 @@ Doubles = NDArray[np.float64]
 
 TRUST: Final = 0.03
 """Added to the moments of inputs, as a share of their mean, where weights make up for changed inputs."""
+
+PRUNED: Final = 0.5
+"""Tensors with a larger share of zeros have been pruned: their zeros stay."""
+
+NEVER: Final = 1e30
+"""A step that rounds all to zero."""
 
 DOWN: Final = 0.1
 """The same of gradients, where errors of one output move the weights of others."""
@@ -56,6 +62,8 @@ class Weighed:
         statistics: of each layer.
         plans: of each parameter that is the weights of a layer.
         batches: functions that run a model on one batch each.
+        importance: of the samples of each batch.
+        sites: those by whose statistics parameters are rounded, in the order of their use: all rows once.
     """
 
     original: nn.Module
@@ -63,18 +71,20 @@ class Weighed:
     statistics: Mapping[Site, Statistics]
     plans: Mapping[str, Plan]
     batches: Sequence[Callable[[nn.Module], Any]] = ()
+    importance: Sequence[Tensor | None] = ()
+    sites: list[Site] = field(default_factory=list)
 
     def adjustable(self, site: Site) -> str | None:
         """The bias that can make up for a change of the mean output of a layer, by its name."""
         bias = self.structure.biases.get(site)
         alone = sum(each == bias for each in self.structure.biases.values()) == 1
-        return bias if alone and self.structure.calls[site] == 1 else None
+        return bias if alone and self.alone(site) else None
 
-
-@dataclass
-class _State:
-    done: set[Site] = field(default_factory=set)
-    found: dict[str, Integers] = field(default_factory=dict)
+    def alone(self, site: Site) -> bool:
+        """Whether its parameter is used once."""
+        others = [each for each in self.structure.sites if each.name == site.name and each != site]
+        overlap = any(each.start < site.stop and site.start < each.stop for each in others)
+        return self.structure.calls[site] == 1 and not overlap
 
 
 @torch.no_grad()
@@ -99,16 +109,25 @@ def quantize(
     Returns:
         What each parameter was rounded to.
     """
-    order = {site: number for number, site in enumerate(weighed.structure.sites) if site.name in weighed.plans}
-    state = _State()
+    order = {site: number for number, site in enumerate(weighed.sites)}
+    done: set[Site] = set()
+    found: dict[str, Integers] = {}
+    for name, plan in weighed.plans.items():
+        found[name] = Integers(np.zeros(plan.form.shape, np.int32), plan.code(scale))
+
+    def finish(site: Site, inputs: InputMoments) -> None:
+        _round(weighed, model, site, inputs, found, scale)
+        done.add(site)
+        told(len(done))
+
     for site in order:
-        plan, shape = weighed.plans[site.name], tuple(model.get_parameter(site.name).shape)
-        state.found.setdefault(site.name, Integers(np.zeros(shape, np.int32), plan.code(scale)))
+        if not weighed.batches or not weighed.alone(site):  # what is used twice is rounded for the original's inputs
+            finish(site, weighed.statistics[site].inputs)
 
     def work(number: int) -> Callable[[Run], None]:
         def run(own: Run) -> None:
             def before(call: Call) -> None:
-                if call.site in order and call.site not in state.done:
+                if call.site in order and call.site not in done:
                     own.wait(call)
 
             which = model if number % 2 else weighed.original
@@ -120,24 +139,15 @@ def quantize(
 
     def meet(there: dict[int, Call]) -> None:
         site = next(iter(there.values())).site
-        if site in state.done:
-            return
-        inputs: InputMoments = weighed.statistics[site].inputs
-        if weighed.structure.calls[site] == 1:
-            inputs = _gathered(site, there, weighed)
-        _round(weighed, model, site, inputs, state.found, scale)
-        state.done.add(site)
-        told(len(state.done))
+        if site not in done:
+            finish(site, _gathered(site, there, weighed))
 
-    if weighed.batches:
-        works = [work(number) for number in range(2 * len(weighed.batches))]
-        together(works, lambda call: order[call.site], meet)
+    works = [work(number) for number in range(2 * len(weighed.batches))]
+    together(works, lambda call: order[call.site], meet)
     for site in order:
-        if site not in state.done:  # it was given no inputs
-            _round(weighed, model, site, weighed.statistics[site].inputs, state.found, scale)
-            state.done.add(site)
-            told(len(state.done))
-    return state.found
+        if site not in done:  # no batch has come there
+            finish(site, weighed.statistics[site].inputs)
+    return found
 
 
 @torch.no_grad()
@@ -147,9 +157,9 @@ def roughly(weighed: Weighed, scale: float) -> dict[str, Integers]:
     for name, plan in weighed.plans.items():
         weight = weighed.original.get_parameter(name).double().cpu().numpy()
         found[name] = plainly(plan, weight, scale)
-    for site in weighed.structure.sites:
+    for site in weighed.sites:
         bias = weighed.adjustable(site)
-        if bias is not None and site.name in weighed.plans:
+        if bias is not None:
             code = _bias_code(weighed, site, scale)
             values = weighed.original.get_parameter(bias).double().cpu().numpy() / quantization.step(code)
             found[bias] = Integers(_whole(values), code)
@@ -188,7 +198,7 @@ def _gathered(site: Site, there: Mapping[int, Call], weighed: Weighed) -> Inputs
     for number in range(1, 2 * len(weighed.batches), 2):
         phase = torch.randint(0, thin, (3,), generator=draws).tolist()
         if number in there:
-            inputs.add(there[number], there.get(number - 1), thin, phase)
+            inputs.add(there[number], there.get(number - 1), thin, phase, weighed.importance[number // 2])
     return inputs
 
 
@@ -214,7 +224,8 @@ def _round(
     sizes = form.matrix(plan.sizes(integers.code)[site.rows])
     entries = plan.transform(target)
     moments = plan.moments(second)
-    q = _blocks(entries, sizes, moments, down)
+    pruned = plan.transform(before) == 0
+    q = _blocks(entries, np.where(pruned, NEVER, sizes) if pruned.mean() > PRUNED else sizes, moments, down)
     after = plan.restore(q * sizes)
     integers.values[site.rows] = _whole(form.tensor(q))
     weight[site.rows] = torch.from_numpy(form.tensor(after).astype(np.float32)).to(weight)
@@ -247,9 +258,9 @@ def _made_up(before: Doubles, second: Doubles, shift: Doubles | None, usual: Dou
     level = np.diagonal(usual, axis1=-2, axis2=-1).mean(-1)[..., None, None]
     damped = second + np.where(level > 0, TRUST * level, 1.0) * np.eye(second.shape[-1])
     groups, outputs, n = before.shape
-    split = before.reshape(groups, outputs, second.shape[1], -1).swapaxes(1, 2) @ shift
-    change = np.linalg.solve(damped, split.swapaxes(-1, -2)).swapaxes(-1, -2)
-    return np.asarray(change.swapaxes(1, 2).reshape(groups, outputs, n), np.float64)
+    split: Doubles = before.reshape(groups, outputs, second.shape[1], -1).swapaxes(1, 2) @ shift
+    change: Doubles = np.asarray(np.linalg.solve(damped, split.swapaxes(-1, -2)), np.float64).swapaxes(-1, -2)
+    return change.swapaxes(1, 2).reshape(groups, outputs, n)
 
 
 def _blocks(target: Doubles, sizes: Doubles, moments: Doubles, down: Doubles | None) -> Doubles:
@@ -268,7 +279,7 @@ def _blocks(target: Doubles, sizes: Doubles, moments: Doubles, down: Doubles | N
 def _cost(error: Doubles, moments: Doubles, gradients: Doubles) -> float:
     """Half of tr(G E H Eᵀ)."""
     groups, outputs, _ = error.shape
-    split = error.reshape(groups, outputs, moments.shape[1], -1).swapaxes(1, 2)
+    split: Doubles = error.reshape(groups, outputs, moments.shape[1], -1).swapaxes(1, 2)
     seen = split @ moments if moments.ndim == 4 else split * moments[:, :, None]
     if gradients.ndim == 3:
         return 0.5 * float(np.einsum("gbok,gbpk,gop->", seen, split, gradients, optimize=True))

@@ -12,6 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from frformat.torch.compression.inputs import CompressionError
+
 Doubles = NDArray[np.float64]
 
 TILE: Final = 96
@@ -23,20 +25,29 @@ def feedback(moments: Doubles, damping: float) -> Doubles:
 
     Args:
         moments: (…, n, n), symmetric and not negative.
-        damping: added to the diagonal, as a share of its mean.
+        damping: added to the diagonal, as a share of its mean; more, where rounding errors of the moments need it.
 
     Returns:
         The upper triangle U with UᵀU the inverse of the damped moments. The error e of entry i, over U[i, i], moves
         entry j > i by −e·U[i, j]; 1 / U[i, i]² is what e² costs once all later entries have moved.
+
+    Raises:
+        CompressionError: the moments are not finite.
     """
     diagonal = np.diagonal(moments, axis1=-2, axis2=-1)
     level = diagonal.mean(-1)
     level = np.where(level > 0, level, 1.0)
-    damped = moments + (damping * level)[..., None, None] * np.eye(moments.shape[-1])
-    # The inverse of a matrix's Cholesky factor with the order of its entries turned round, and turned back.
-    turned = np.linalg.cholesky(damped[..., ::-1, ::-1])
-    inverse = np.linalg.inv(turned)
-    return np.ascontiguousarray(inverse[..., ::-1, ::-1])
+    if not np.isfinite(moments).all():
+        raise CompressionError("what a layer was given, or its gradient, is not finite")
+    while True:
+        damped = moments + (damping * level)[..., None, None] * np.eye(moments.shape[-1])
+        try:
+            # The inverse of a matrix's Cholesky factor with the order of its entries turned round, and turned back.
+            turned = np.linalg.cholesky(damped[..., ::-1, ::-1])
+        except np.linalg.LinAlgError:
+            damping = max(10 * damping, 1e-6)
+            continue
+        return np.ascontiguousarray(np.linalg.inv(turned)[..., ::-1, ::-1])
 
 
 def rounded(target: Doubles, sizes: Doubles, across: Doubles | None, down: Doubles | None) -> Doubles:

@@ -72,15 +72,19 @@ def of_size(
     """
     best: T | None = None
     aim, close = AIM * size, 0
+    tried: set[int] = set()
     for _ in range(TRIALS + effort):
         scale = _where(estimate, aim, finest, coarsest)
+        while round(math.log2(scale) / RESOLUTION) in tried:  # the estimate does not tell such files apart
+            scale *= 2**RESOLUTION
+        tried.add(round(math.log2(scale) / RESOLUTION))
         found = trial(scale)
         if found.nbytes <= size:
             best = found if best is None or found.loss < best.loss else best
             close += found.nbytes >= CLOSE * size
-            if close >= effort or scale <= finest * 1.01:
+            if close >= effort or scale <= 2**RESOLUTION * finest:
                 break
-        elif scale >= coarsest / 1.01:
+        elif scale >= coarsest / 2**RESOLUTION:
             break
         aim *= (AIM - CHANGE * (close % 2)) * size / found.nbytes
     if best is None:
@@ -92,14 +96,14 @@ def of_size(
 
 def _where(estimate: Callable[[float], int], aim: float, finest: float, coarsest: float) -> float:
     """The smallest scale, about, at which so many bytes are expected."""
-    low, high = math.log2(finest), math.log2(coarsest)
-    while high - low > RESOLUTION:
-        middle = (low + high) / 2
-        if estimate(2**middle) > aim:
+    low, high = math.floor(math.log2(finest) / RESOLUTION), math.ceil(math.log2(coarsest) / RESOLUTION)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if estimate(2.0 ** (middle * RESOLUTION)) > aim:
             low = middle
         else:
             high = middle
-    return float(2**high)
+    return float(2.0 ** (high * RESOLUTION))
 
 
 def of_metric(

@@ -27,8 +27,9 @@ LEAST: Final = 0.02
 UNIT: Final = 4
 """Offsets are multiples of so many sixteenths of an octave, and so cost less."""
 
-ROUND: Final = 1 / 24
-"""What rounding with a step of 1 costs on average, where errors cost half their square."""
+WORTH: Final = 3.0
+"""Bits for each entry that is not rounded to 0 that right steps save, for each squared octave by which they differ. It
+would be ln 2 if no entry were; where most are, steps matter for these, too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,15 +79,24 @@ def nearest(logarithm: float) -> int:
     return int(codes[np.abs(np.log2(quantization.steps(codes)) - logarithm).argmin()])
 
 
-def plan(form: Form, cosines: bool, logarithms: Doubles) -> Plan:
+def plan(form: Form, cosines: bool, logarithms: Doubles, active: int) -> Plan:
     """The steps of a tensor.
 
     Args:
         form: its layout.
         cosines: whether they are of its DCT along the kernel axes.
         logarithms: base 2, of the steps that each entry should have at the scale 1, in the shape of the tensor.
+        active: about how many entries are not rounded to 0. Where there are few, offsets cost more than they bring.
     """
-    level, offsets = _sum_of_axes(logarithms)
+    level = float(logarithms.mean())
+    offsets = {}
+    for axis in range(logarithms.ndim):
+        others = tuple(a for a in range(logarithms.ndim) if a != axis)
+        found = (logarithms.mean(others) - level) * 16 / UNIT
+        gain = WORTH * float(np.var(found * UNIT / 16)) * active
+        price = len(found) * (1 + math.log2(1 + 4 * float(found.std())))
+        if gain > price:
+            offsets[axis] = np.rint(found).astype(np.int32) * UNIT
     return Plan(form, cosines, level, offsets)
 
 
@@ -115,18 +125,6 @@ def errors(gradients: Doubles) -> Doubles:
     """What an error of 1 at each output costs: (groups, outputs)."""
     diagonal = np.diagonal(gradients, axis1=-2, axis2=-1) if gradients.ndim == 3 else gradients
     return diagonal + max(LEAST * float(diagonal.mean()), 1e-30)
-
-
-def _sum_of_axes(logarithms: Doubles) -> tuple[float, dict[int, NDArray[np.int32]]]:
-    """Logarithms as a level and, for each axis, an offset for each index, in sixteenths."""
-    level = float(logarithms.mean())
-    offsets = {}
-    for axis in range(logarithms.ndim):
-        others = tuple(a for a in range(logarithms.ndim) if a != axis)
-        steps = np.rint((logarithms.mean(others) - level) * 16 / UNIT).astype(np.int32) * UNIT
-        if steps.any():
-            offsets[axis] = steps
-    return level, offsets
 
 
 def across_kernel(matrix: Array, form: Form, *, inverse: bool) -> Array:

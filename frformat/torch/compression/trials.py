@@ -113,7 +113,7 @@ class Trials:
                 pair = (other, output) if run % 2 else (output, other)
                 losses.append(self._meant.distance(*pair))
 
-        layers = len(self._weighed.structure.sites)
+        layers = len(self._weighed.sites)
         found = quantize(
             self._weighed, model, scale, told=lambda done: self._told(f"trial {number}", done, layers), ended=ended
         )

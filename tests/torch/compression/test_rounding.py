@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from frformat.torch.compression import rounding
+from frformat.torch.compression import CompressionError, rounding
 from frformat.torch.compression.rounding import feedback, rounded
 
 RNG = np.random.default_rng(3)
@@ -46,6 +46,14 @@ def test_moments_that_say_nothing_give_no_feedback():
     u = feedback(np.zeros((1, 4, 4)), 0.01)
     assert np.isfinite(u).all()
     assert np.array_equal(u, np.diag(np.diagonal(u[0]))[None])
+
+
+def test_moments_may_be_off_by_rounding():
+    moments = np.ones((1, 3, 3)) - 0.2 * np.eye(3)
+    u = feedback(moments, 0.01)
+    assert np.isfinite(u).all()
+    with pytest.raises(CompressionError, match="not finite"):
+        feedback(moments * np.nan, 0.01)
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 9), (7, 1), (8, 11), (5, 5)])

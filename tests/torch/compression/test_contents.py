@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from frformat import CodedTensor
+from frformat.torch.compression.contents import coded_bytes, narrow
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("array", "limit"),
+    [
+        (RNG.standard_normal((20, 30)).astype(np.float32), 1 / 127),
+        (RNG.standard_normal(200).astype(np.float32), 1 / 511),
+        (RNG.uniform(0.5, 2, 200), 1 / 511),
+    ],
+)
+def test_floats_are_rounded_to_a_share_of_the_largest(array: np.ndarray, limit: float):
+    found = narrow(array)
+    assert isinstance(found, CodedTensor)
+    assert found.step is not None
+    assert 0 < np.abs(found.rebuild() - array).max() <= limit * np.abs(array).max()
+    assert coded_bytes(found) < 0.45 * 4 * array.size
+
+
+def test_variances_keep_their_relative_precision():
+    array = np.exp(RNG.uniform(-12, 3, 100)).astype(np.float32)
+    found = narrow(array)
+    assert isinstance(found, CodedTensor)
+    assert (np.abs(found.rebuild() / array - 1) < 2**-8).all()
+    huge = (array * np.float32(1e30)).astype(np.float32)
+    assert (np.abs(narrow(huge).rebuild() / huge - 1) < 2**-8).all()
+
+
+def test_what_is_exact_in_few_bits_stays_exact():
+    for array in (np.ones(5, np.float32), np.zeros((3, 4), np.float32), np.arange(9, dtype=np.float32) / 8):
+        assert np.array_equal(narrow(array).rebuild(), array)
+
+
+@pytest.mark.parametrize("array", [np.arange(5), np.array([True]), np.array([1.0, np.inf]), np.ones(3, np.complex64)])
+def test_the_rest_stays_as_it_is(array: np.ndarray):
+    assert narrow(array) is array

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from frformat.torch import CompressionError, compress
+from frformat.torch.compression import moments, preparing
+from frformat.torch.compression.forms import Form, Geometry, columns
+from frformat.torch.compression.moments import Inputs, thinning
+from frformat.torch.compression.moments import Outputs as Gradients
+from frformat.torch.compression.outputs import Outputs
+from frformat.torch.compression.recording import Call, Site
+
+FORM = Form("convolution", (6, 4, 3, 3))
+GEOMETRY = Geometry((1, 1), (1, 1), (1, 1))
+
+
+def call(x: torch.Tensor, form: Form = FORM, geometry: Geometry = GEOMETRY) -> Call:
+    return Call(Site("weight", 0, form.shape[0], form), x, geometry)
+
+
+def matrices(*inputs: torch.Tensor) -> np.ndarray:
+    return columns(torch.cat(inputs), FORM, GEOMETRY)[0].double().numpy()
+
+
+def test_moments_of_two_models():
+    x, y = torch.randn(6, 4, 5, 5) + 1, torch.randn(6, 4, 5, 5)
+    found = Inputs(FORM, cross=True)
+    for part in (slice(0, 2), slice(2, 6)):
+        found.add(call(y[part]), call(x[part]), 1, ())
+    a, b = matrices(x), matrices(y)
+    n = a.shape[1]
+    np.testing.assert_allclose(found.second(centred=False)[0, 0], b @ b.T / n, atol=1e-5)
+    np.testing.assert_allclose(found.second(centred=True)[0, 0], np.cov(b, bias=True), atol=1e-5)
+    np.testing.assert_allclose(found.shift(centred=False)[0, 0], (a - b) @ b.T / n, atol=1e-5)
+    expected = (a - a.mean(1, keepdims=True) - b + b.mean(1, keepdims=True)) @ (b - b.mean(1, keepdims=True)).T / n
+    np.testing.assert_allclose(found.shift(centred=True)[0, 0], expected, atol=1e-5)
+    np.testing.assert_allclose(found.means[0][0], a.mean(1), atol=1e-5)
+    np.testing.assert_allclose(found.means[1][0], b.mean(1), atol=1e-5)
+
+
+def test_samples_may_count_differently():
+    x = torch.randn(3, 4, 5, 5)
+    found = Inputs(FORM, cross=False)
+    found.add(call(x), None, 1, (), torch.tensor([1.0, 0.0, 3.0]))
+    b = matrices(x[:1], x[2:], x[2:], x[2:])
+    np.testing.assert_allclose(found.second(centred=True)[0, 0], np.cov(b, bias=True), atol=1e-5)
+    form = Form("linear", (2, 5))
+    x = torch.randn(3, 7, 5)
+    thin = Inputs(form, cross=False)
+    thin.add(call(x, form, Geometry()), None, 3, (1, 1), torch.tensor([1.0, 0.0, 3.0]))
+    chosen = x.reshape(21, 5)[2::3]
+    weights = torch.tensor([1.0, 0.0, 3.0]).repeat_interleave(7)[2::3]
+    expected = (chosen.T * weights) @ chosen / weights.sum()
+    np.testing.assert_allclose(thin.second(centred=False)[0, 0], expected, atol=1e-5)
+
+
+def test_many_inputs_are_taken_in_blocks(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(moments, "WIDE", 20)
+    monkeypatch.setattr(moments, "BLOCK", 18)
+    x = torch.randn(8, 4, 5, 5)
+    found = Inputs(FORM, cross=False)
+    found.add(call(x), None, 1, ())
+    second, b = found.second(centred=False), matrices(x)
+    assert second.shape == (1, 2, 18, 18)
+    whole = b @ b.T / b.shape[1]
+    np.testing.assert_allclose(second[0], [whole[:18, :18], whole[18:, 18:]], atol=1e-5)
+    model = nn.Sequential(nn.Conv2d(4, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(54, 30), nn.Linear(30, 3)).eval()
+    assert compress(model, batches=[x], quality=8).point.loss < 0.05
+
+
+def test_unit_vectors_have_a_diagonal():
+    found = Inputs(Form("embedding", (5, 3)), cross=True)
+    found.add(call(torch.tensor([[0, 1, 1], [4, 1, 0]]), Form("embedding", (5, 3)), Geometry()), None, 1, ())
+    np.testing.assert_allclose(found.second(centred=True), [[[2 / 6, 3 / 6, 0, 0, 1 / 6]]])
+    assert found.shift(centred=True) is None
+
+
+def test_gradients_are_summed_over_places_and_averaged_over_samples():
+    gradient = torch.randn(5, 6, 4, 4)
+    found = Gradients(FORM)
+    found.add(gradient)
+    found.samples = 5
+    np.testing.assert_allclose(found.second()[0], np.einsum("nohw,nphw->op", gradient, gradient) / 5, rtol=1e-4)
+
+
+def test_thinning_leaves_enough():
+    assert thinning(FORM, 100) == 1
+    thin = thinning(FORM, 10**8)
+    assert moments.ENOUGH * 36 <= 10**8 / thin**2 <= 2 * moments.ENOUGH * 36
+
+
+def test_what_is_differentiated_tells_the_divergence():
+    torch.manual_seed(3)
+    logits, meant = torch.randn(1, 4) * 2, Outputs("logits")
+    fisher, draws = torch.zeros(4, 4), torch.Generator().manual_seed(0)
+    for _ in range(4000):
+        leaf = logits.clone().requires_grad_()
+        value, samples = meant.drawn(leaf, draws)
+        assert samples == 1
+        (gradient,) = torch.autograd.grad(value, leaf)
+        fisher += gradient.T @ gradient / 4000
+    p = logits.softmax(1)[0]
+    torch.testing.assert_close(fisher, torch.diag(p) - torch.outer(p, p), atol=0.02, rtol=0.05)
+    change = 0.05 * torch.randn(1, 4)
+    expected = 0.5 * float(change @ (torch.diag(p) - torch.outer(p, p)) @ change.T)
+    assert meant.distance(logits, logits + change) == pytest.approx(expected, rel=0.1)
+
+
+def test_distances_of_values_and_shapes_of_logits():
+    meant, x = Outputs("values"), torch.randn(50, 3)
+    assert meant.distance(x, x + 0.1 * x.std(correction=0)) == pytest.approx(0.005, rel=1e-3)
+    assert meant.agreement(x, x)[0] == 50
+    assert meant.importance(x) is None
+    pictures, sentences = torch.randn(2, 5, 3, 3), torch.randn(2, 7, 5)
+    meant = Outputs("logits")
+    assert meant.logits(pictures).shape == (18, 5)
+    assert meant.logits(sentences).shape == (14, 5)
+    assert meant.importance(pictures).shape == (2,)
+    assert Outputs("auto").logits(pictures) is None
+    with pytest.raises(CompressionError, match="are no logits"):
+        meant.logits(torch.randn(4))
+    with pytest.raises(CompressionError, match="holds no floats"):
+        meant.tensors([torch.ones(3, dtype=torch.int64)])
+
+
+def test_the_expected_loss_is_about_the_loss():
+    torch.manual_seed(5)
+    x = torch.randn(256, 12)
+    model = nn.Sequential(nn.Linear(12, 40), nn.ReLU(), nn.Linear(40, 5)).eval()
+    found = compress(model, batches=list(x.split(64)), quality=7)
+    assert 0.3 * 10 ** (-7 / 3) < found.point.loss < 3 * 10 ** (-7 / 3)
+    assert preparing.scale_of(0.01, 100) == pytest.approx((24 * 0.01 / 100) ** 0.5)
+    assert F.log_softmax(found.model(x), 1).isfinite().all()
