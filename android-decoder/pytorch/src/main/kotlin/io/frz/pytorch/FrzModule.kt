@@ -116,8 +116,7 @@ public object FrzModule {
         cache: File,
         callback: FrzCallback,
         options: FrzModuleOptions = FrzModuleOptions.DEFAULT
-    ): FrzLoading =
-        FrzLoading.start(callback, options, listOf(skeleton, weights)) { it.load(skeleton, weights, cache) }
+    ): FrzLoading = FrzLoading.start(callback, options, listOf(skeleton, weights)) { it.load(skeleton, weights, cache) }
 
     /** The platform empties this folder when the app is updated, and with it the skeletons of earlier versions. */
     private fun cacheOf(context: Context) = File(context.codeCacheDir, "frz")
