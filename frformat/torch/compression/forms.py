@@ -93,14 +93,15 @@ class Geometry:
     dilation: tuple[int, ...] = ()
 
 
-def columns(x: Tensor, form: Form, geometry: Geometry, thin: int = 1, phase: Sequence[int] = ()) -> Tensor:
+def columns(x: Tensor, form: Form, geometry: Geometry, thin: Sequence[int] = (), phase: Sequence[int] = ()) -> Tensor:
     """The inputs of a layer as matrices.
 
     Args:
         x: what the layer was given.
         form: the layout of its weights.
         geometry: of a convolution.
-        thin: of the positions at which a kernel is applied, every so many along each axis are taken.
+        thin: of the positions at which a kernel is applied, or of all inputs where there is none, every so many along
+            each axis are taken; all, if nothing is said.
         phase: at which to begin, for each axis.
 
     Returns:
@@ -108,7 +109,7 @@ def columns(x: Tensor, form: Form, geometry: Geometry, thin: int = 1, phase: Seq
     """
     if not form.kernel:
         flat = x.reshape(-1, x.shape[-1])
-        return flat[sum(phase) % thin :: thin].float().T[None]
+        return flat[sum(phase) :: math.prod(thin)].float().T[None]
     x = x if x.dim() == len(form.kernel) + 2 else x[None]
     stride = geometry.stride
     if form.kind == "transposed":
@@ -116,10 +117,10 @@ def columns(x: Tensor, form: Form, geometry: Geometry, thin: int = 1, phase: Seq
         stride = (1,) * len(stride)
     x = F.pad(x.float(), [p for p in reversed(geometry.padding) for _ in range(2)])
     for axis, (k, step, gap) in enumerate(zip(form.kernel, stride, geometry.dilation, strict=True)):
-        begin = (phase[axis] if phase else 0) % thin
+        every, begin = (thin[axis], phase[axis]) if thin else (1, 0)
         x = x.unfold(axis + 2, (k - 1) * gap + 1, step)
         x = x[(..., slice(None, None, gap))]
-        x = x[(slice(None),) * (axis + 2) + (slice(begin if begin < x.shape[axis + 2] else 0, None, thin),)]
+        x = x[(slice(None),) * (axis + 2) + (slice(begin if begin < x.shape[axis + 2] else 0, None, every),)]
     if form.kind == "transposed":
         x = x.flip(tuple(range(-len(form.kernel), 0)))
     d = len(form.kernel)

@@ -50,7 +50,7 @@ class Inputs:
         self._cross = torch.zeros(shape, dtype=torch.float64) if cross and not form.sparse else None
         self._means = torch.zeros(2, form.groups, form.inputs, dtype=torch.float64)
 
-    def add(self, y: Call, x: Call | None, thin: int, phase: Sequence[int], importance: Tensor | None = None) -> None:
+    def add(self, y: Call, x: Call | None, thin: Sequence[int], phase: Sequence[int]) -> None:
         """Take in the inputs of a call, and of that of the other model.
 
         Args:
@@ -58,7 +58,6 @@ class Inputs:
             x: of the other model.
             thin: see :func:`columns`.
             phase: see there.
-            importance: how much each sample counts, if the first axis of the input is that of samples.
         """
         if self.form.sparse:
             counts = torch.bincount(y.input.reshape(-1).cpu(), minlength=self.form.inputs).double()
@@ -68,23 +67,18 @@ class Inputs:
             return
         if x is not None and x.input.shape != y.input.shape:
             x = None
-        if importance is not None and len(importance) != len(y.input):
-            importance = None
         for part in _parts(y, self.form):
             own = self._columns(y, part, thin, phase)
             other = own if x is None else self._columns(x, part, thin, phase)
-            counts = own.new_ones(own.shape[-1])
-            if importance is not None:
-                counts = _per_column(importance[part].to(own), y.input[part], own.shape[-1], self.form, thin, phase)
-            self.count += float(counts.sum())
-            self._means[0] += (other @ counts).double().reshape(self.form.groups, -1).cpu()
-            self._means[1] += (own @ counts).double().reshape(self.form.groups, -1).cpu()
-            turned = (own * counts).transpose(-1, -2)
+            self.count += own.shape[-1]
+            self._means[0] += other.sum(-1).double().reshape(self.form.groups, -1).cpu()
+            self._means[1] += own.sum(-1).double().reshape(self.form.groups, -1).cpu()
+            turned = own.transpose(-1, -2)
             self._second += (own @ turned).double().cpu()
             if self._cross is not None:
                 self._cross += (other @ turned).double().cpu()
 
-    def _columns(self, call: Call, part: slice, thin: int, phase: Sequence[int]) -> Tensor:
+    def _columns(self, call: Call, part: slice, thin: Sequence[int], phase: Sequence[int]) -> Tensor:
         found = columns(call.input[part], self.form, call.geometry, thin, phase)
         return found.reshape(self.form.groups, self.blocks, -1, found.shape[-1])
 
@@ -137,14 +131,6 @@ class Outputs:
         return (self._sums / max(self.samples, 1)).numpy()
 
 
-def _per_column(importance: Tensor, x: Tensor, count: int, form: Form, thin: int, phase: Sequence[int]) -> Tensor:
-    """The importance of the sample that each column is of."""
-    if form.kernel:
-        return importance.repeat_interleave(count // len(importance))
-    each = importance.repeat_interleave(x[..., 0].numel() // len(importance))
-    return each[sum(phase) % thin :: thin]
-
-
 def _blocks(form: Form) -> int:
     """Into how many parts of equal size inputs are taken apart: whole channels each, if possible."""
     n, positions = form.inputs, math.prod(form.kernel)
@@ -165,10 +151,18 @@ def _parts(call: Call, form: Form) -> Iterable[slice]:
     return [slice(begin, begin + step) for begin in range(0, n, step)]
 
 
-def thinning(form: Form, positions: int) -> int:
+def thinning(form: Form, positions: int) -> tuple[int, ...]:
     """Of so many columns, every how many along each axis are enough; see :func:`columns`."""
     most = min(MOST, ENOUGH * form.inputs)
-    return max(1, math.floor(math.pow(positions / most, 1 / max(1, len(form.kernel)))))
+    thin = [1] * max(1, len(form.kernel))
+    while positions > math.prod(thin) * 1.4 * most:
+        thin[thin.index(min(thin))] += 1
+    return tuple(thin)
+
+
+def phases(thin: Sequence[int], draws: torch.Generator) -> list[int]:
+    """Where to begin along each axis."""
+    return [int(torch.randint(0, each, (), generator=draws)) for each in thin]
 
 
 class InputMoments(Protocol):
@@ -215,7 +209,6 @@ def statistics(
     sites: dict[Site, int],
     loss: Callable[[Any, torch.Generator], tuple[Tensor, int]],
     *,
-    importance: Sequence[Tensor | None],
     seed: int,
     told: Callable[[int], None],
 ) -> dict[Site, Statistics]:
@@ -226,7 +219,6 @@ def statistics(
         batches: functions that run it on one batch each.
         sites: which layers, and how many positions each is applied to in all batches.
         loss: gives for an output, and random numbers, what is differentiated, and the number of samples.
-        importance: of the samples of each batch.
         seed: of the random numbers.
         told: called with the number of batches that are done.
     """
@@ -239,8 +231,7 @@ def statistics(
             return out
         thin = thinning(call.site.form, sites[call.site])
         with torch.no_grad():
-            phase = torch.randint(0, thin, (3,), generator=draws).tolist()
-            inputs[call.site].add(call, None, thin, phase, importance[number])
+            inputs[call.site].add(call, None, thin, phases(thin, draws))
         if not out.requires_grad:
             out = out.detach().requires_grad_()
         out.register_hook(outputs[call.site].add)  # type: ignore[no-untyped-call]

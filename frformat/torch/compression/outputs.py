@@ -17,9 +17,6 @@ MEANINGS: Final = ("auto", "logits", "values")
 DOUBT: Final = 1e-3
 """How much logits count as values, too: decisions that are certain would not depend on anything."""
 
-CERTAIN: Final = 0.1
-"""How much the importance of a sample is at least; it is at most 1."""
-
 
 class Outputs:
     """What a model's outputs mean.
@@ -79,15 +76,6 @@ class Outputs:
         roots = roots - p * roots.sum(1, keepdim=True)
         total = (logits * roots).sum() * (samples / len(p)) ** 0.5
         return total + DOUBT**0.5 * self._values(out, draws, samples), samples
-
-    def importance(self, out: Any) -> Tensor | None:
-        """How much each sample can add to :meth:`distance`: by how uncertain its decisions are; None if all alike."""
-        logits = self.logits(out)
-        if logits is None:
-            return None
-        doubts = 1 - logits.detach().softmax(1).square().sum(1)
-        found = doubts.reshape(len(self.tensors(out)[0]), -1).mean(1)
-        return found + CERTAIN
 
     def _values(self, out: Any, draws: torch.Generator, samples: int) -> Tensor:
         total = torch.zeros(())

@@ -94,10 +94,8 @@ def prepare(
     def done(number: int) -> None:
         told("statistics", number, len(batches))
 
-    with torch.no_grad():
-        importance = [outputs.importance(batch(model)) for batch in batches]
-    known = statistics(model, batches, sites, outputs.drawn, importance=importance, seed=seed, told=done)
-    weighed = Weighed(model, found, known, {}, batches, importance)
+    known = statistics(model, batches, sites, outputs.drawn, seed=seed, told=done)
+    weighed = Weighed(model, found, known, {}, batches)
     return _planned(weighed, {name: len(model.get_parameter(name)) for name in {site.name for site in found.sites}})
 
 

@@ -10,13 +10,13 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from frformat.errors import EncodeError
 from frformat.format import quantization
 from frformat.torch.compression.inputs import CompressionError
 from frformat.torch.compression.lockstep import Run, together
-from frformat.torch.compression.moments import InputMoments, Inputs, Statistics, thinning
+from frformat.torch.compression.moments import InputMoments, Inputs, Statistics, phases, thinning
 from frformat.torch.compression.recording import Call, Recorder, Site
 from frformat.torch.compression.rounding import feedback, rounded
 from frformat.torch.compression.steps import DAMPING, Plan, errors, nearest
@@ -62,7 +62,6 @@ class Weighed:
         statistics: of each layer.
         plans: of each parameter that is the weights of a layer.
         batches: functions that run a model on one batch each.
-        importance: of the samples of each batch.
         sites: those by whose statistics parameters are rounded, in the order of their use: all rows once.
     """
 
@@ -71,7 +70,6 @@ class Weighed:
     statistics: Mapping[Site, Statistics]
     plans: Mapping[str, Plan]
     batches: Sequence[Callable[[nn.Module], Any]] = ()
-    importance: Sequence[Tensor | None] = ()
     sites: list[Site] = field(default_factory=list)
 
     def adjustable(self, site: Site) -> str | None:
@@ -196,9 +194,9 @@ def _gathered(site: Site, there: Mapping[int, Call], weighed: Weighed) -> Inputs
     draws = torch.Generator().manual_seed(0)
     thin = thinning(site.form, weighed.structure.positions[site] * len(weighed.batches))
     for number in range(1, 2 * len(weighed.batches), 2):
-        phase = torch.randint(0, thin, (3,), generator=draws).tolist()
+        phase = phases(thin, draws)
         if number in there:
-            inputs.add(there[number], there.get(number - 1), thin, phase, weighed.importance[number // 2])
+            inputs.add(there[number], there.get(number - 1), thin, phase)
     return inputs
 
 

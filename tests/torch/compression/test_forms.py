@@ -71,6 +71,6 @@ def test_thinning_takes_some_of_the_columns():
     x, form = torch.randn(2, 3, 9, 9), Form("convolution", (4, 3, 3, 3))
     geometry = Geometry((1, 1), (1, 1), (1, 1))
     every = columns(x, form, geometry).reshape(1, 27, 2, 9, 9)
-    some = columns(x, form, geometry, 3, (1, 2))
+    some = columns(x, form, geometry, (3, 3), (1, 2))
     assert torch.equal(some.reshape(1, 27, 2, 3, 3), every[..., 1::3, 2::3])
-    assert columns(x[:, :, :1, :1], form, Geometry((1, 1), (1, 1), (1, 1)), 3, (2, 2)).shape[-1] == 2
+    assert columns(x[:, :, :1, :1], form, Geometry((1, 1), (1, 1), (1, 1)), (3, 2), (2, 1)).shape[-1] == 2
