@@ -23,7 +23,7 @@ Said = dict[str, str] | str
 """SHA-256 of the canonical values by tensor, or an error code."""
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """There is no Java, or the Kotlin decoder is not built."""
 
 
@@ -31,12 +31,12 @@ class Differential:
     """A Kotlin decoder that answers as long as this lives.
 
     Raises:
-        Unavailable: there is none.
+        UnavailableError: there is none.
     """
 
     def __init__(self) -> None:
         if not shutil.which("java") or not Path(JAR).exists():
-            raise Unavailable(f"needs Java and {JAR}")
+            raise UnavailableError(f"needs Java and {JAR}")
         folder = tempfile.TemporaryDirectory(prefix="fuzz-")
         self._file = Path(folder.name) / "input.frz"
         index = Path(folder.name) / "index.json"
@@ -45,11 +45,14 @@ class Differential:
         ]
         index.write_text(json.dumps({"budget": BUDGET, "valid": entries, "faulty": []}))
         self._ask = f"{index}\n"
-        self._java = subprocess.Popen(
+        java = subprocess.Popen(
             ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-jar", JAR, "parity", "-"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8",
         )  # fmt: skip
-        weakref.finalize(self, self._java.kill)
+        assert java.stdin
+        assert java.stdout
+        self._asking, self._answers = java.stdin, java.stdout
+        weakref.finalize(self, java.kill)
         weakref.finalize(self, folder.cleanup)
 
     def check(self, data: bytes) -> None:
@@ -59,11 +62,10 @@ class Differential:
             AssertionError: they disagree.
         """
         self._file.write_bytes(data)
-        assert self._java.stdin and self._java.stdout
-        self._java.stdin.write(self._ask)
-        self._java.stdin.flush()
+        self._asking.write(self._ask)
+        self._asking.flush()
         for tier in TIERS:
-            line = self._java.stdout.readline()
+            line = self._answers.readline()
             assert line, "the Kotlin decoder ended"
             theirs, ours = _theirs(json.loads(line)), _ours(data, tier)
             if not agree(ours, theirs):

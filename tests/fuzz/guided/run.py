@@ -43,7 +43,7 @@ def main() -> None:
 
         return target.make(bytes(data), random.Random(seed), change)[:longest]
 
-    folders = [str(folder) for folder in (target.corpus, seeds, *target.folders) if folder.is_dir()]
+    folders = [str(folder) for folder in (seeds,) if any(folder.iterdir())]
     flags = [option for option in options if option.startswith("-")]
     written = [option for option in options if not option.startswith("-")]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10

@@ -23,6 +23,7 @@ CORPUS: Final = Path(__file__).parent / "corpus"
 """Inputs that were found by fuzzing; those of the targets that read ``.frz`` files are in one folder."""
 
 VECTORS: Final = (Path(FOLDER) / "valid", Path(FOLDER) / "faulty")
+"""The seeds of targets that read ``.frz`` files."""
 
 
 class Target(NamedTuple):
@@ -31,24 +32,20 @@ class Target(NamedTuple):
     Attributes:
         read: reads an input; whatever it raises is a defect.
         make: a new input from one, a random generator, and the fuzzer's own way to change bytes.
-        seeds: inputs to begin with.
-        corpus: the folder of those that fuzzing found.
-        folders: where there are more.
+        seeds: inputs to begin with, beside those of folders.
     """
 
     read: Callable[[bytes], object]
     make: Callable[[bytes, random.Random, Change], bytes]
     seeds: Iterable[bytes]
-    corpus: Path
-    folders: tuple[Path, ...] = ()
 
 
 def _frz() -> Target:
-    return Target(read_frz, changed, (), CORPUS / "frz", VECTORS)
+    return Target(read_frz, changed, ())
 
 
 def _differential() -> Target:
-    return Target(Differential().check, changed, (), CORPUS / "frz", VECTORS)
+    return Target(Differential().check, changed, ())
 
 
 def _checkpoint(family: str) -> Target:
@@ -63,7 +60,7 @@ def _checkpoint(family: str) -> Target:
         outcome(kinds[0], path)
 
     make = partial(_damaged, [kind.mutate for kind in kinds])
-    return Target(read, make, {kind.whole for kind in kinds}, CORPUS / family)
+    return Target(read, make, {kind.whole for kind in kinds})
 
 
 TARGETS: Final[dict[str, Callable[[], Target]]] = {
@@ -74,6 +71,8 @@ TARGETS: Final[dict[str, Callable[[], Target]]] = {
     "pt": partial(_checkpoint, "pt"),
 }
 """Each is made in the process that runs it."""
+
+PYTHON: Final = tuple(TARGETS)
 
 
 def read_frz(data: bytes) -> None:
