@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Iterator
 from typing import Any, Final
@@ -30,10 +31,10 @@ def edit(chance: random.Random, tree: Any) -> None:
     if kind < 0.15:
         del node[at]
     elif kind < 0.3:
-        node.insert(chance.randrange(len(node) + 1), node[at])
+        node.insert(chance.randrange(len(node) + 1), copy.deepcopy(node[at]))
     else:
         key, value = node[at] if isinstance(node, Map) else (None, node[at])
-        new = chance.choice(BOUNDS if kind < 0.6 else OTHERS)
+        new = copy.deepcopy(chance.choice(BOUNDS if kind < 0.6 else OTHERS))
         if kind > 0.8 and type(value) is int and abs(value) < 2**63 - 1:
             new = value + chance.choice([-1, 1, 16])
         node[at] = (key, new) if isinstance(node, Map) else new

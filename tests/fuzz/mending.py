@@ -26,6 +26,9 @@ Places = list[tuple[list[Any], int]]
 LONGEST: Final = 1 << 16
 """Bytes of a directory that is inflated here."""
 
+DEEPEST: Final = 64
+"""How far a directory may be nested for its tree to be edited; the format allows less."""
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -148,18 +151,19 @@ def _tree(directory: bytes) -> Any:
     try:
         tree = msgpack.unpackb(directory, object_pairs_hook=Map, strict_map_key=False, unicode_errors="surrogateescape")
         return _packable(tree)
-    except (ValueError, TypeError, RecursionError, msgpack.UnpackException):
+    except (ValueError, TypeError, msgpack.UnpackException):
         return None
 
 
-def _packable(node: Any) -> Any:
+def _packable(node: Any, depth: int = 0) -> Any:
+    if depth > DEEPEST:
+        raise ValueError("nested too deeply")
     if isinstance(node, Map):
-        return Map((_packable(key), _packable(value)) for key, value in node)
+        return Map((_packable(key, depth + 1), _packable(value, depth + 1)) for key, value in node)
     if isinstance(node, list):
-        return [_packable(child) for child in node]
+        return [_packable(child, depth + 1) for child in node]
     if isinstance(node, str):
-        data = node.encode(errors="surrogateescape")
-        return node if node.isascii() else wire.text(data)
+        return node if node.isascii() else wire.text(node.encode(errors="surrogateescape"))
     if isinstance(node, msgpack.ExtType):
         return wire.ext(node.code, node.data)
     if isinstance(node, msgpack.Timestamp):
