@@ -1,9 +1,1 @@
 """Damaged files of other programs: reading one ends in data or in one typed error that names the file."""
-
-from typing import Final
-
-from tests.fuzz.checkpoints import checkpoint_kinds
-from tests.fuzz.kinds import Kind
-from tests.fuzz.others import other_kinds
-
-KINDS: Final[dict[str, Kind]] = checkpoint_kinds() | other_kinds()

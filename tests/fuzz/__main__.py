@@ -9,8 +9,8 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-from tests.fuzz import KINDS
 from tests.fuzz.kinds import made, run
+from tests.fuzz.registry import KINDS
 
 
 def main() -> int:

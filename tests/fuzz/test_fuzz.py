@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz import KINDS
 from tests.fuzz.kinds import made, outcome, run
+from tests.fuzz.registry import KINDS
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")

@@ -9,6 +9,7 @@ import io.frz.FrzFile
 import io.frz.FrzOptions
 import io.frz.TensorInfo
 import java.io.File
+import java.io.PrintWriter
 import java.nio.ByteBuffer
 import java.security.MessageDigest
 import picocli.CommandLine.Command
@@ -30,7 +31,10 @@ internal class Parity : Runnable {
     @Parameters(
         arity = "1..*",
         paramLabel = "FILE",
-        description = [".frz files, or the vectors.json of the specification"]
+        description = [
+            ".frz files, or the vectors.json of the specification;",
+            "- reads such names from standard input, one a line, and answers each at once"
+        ]
     )
     private lateinit var files: List<File>
 
@@ -46,13 +50,22 @@ internal class Parity : Runnable {
         val out = spec.commandLine().out
         folder?.mkdirs()
         for (file in files) {
-            on(file) {
-                for (entry in if (file.extension == "json") vectors(file) else listOf(Entry(file.path, file))) {
-                    out.println(GSON.toJson(describe(entry)))
+            if (file.path == "-") {
+                System.`in`.bufferedReader().forEachLine {
+                    answer(File(it), out)
+                    out.flush()
                 }
+            } else {
+                answer(file, out)
             }
         }
         out.flush()
+    }
+
+    private fun answer(file: File, out: PrintWriter) = on(file) {
+        for (entry in if (file.extension == "json") vectors(file) else listOf(Entry(file.path, file))) {
+            out.println(GSON.toJson(describe(entry)))
+        }
     }
 
     /** One file and what is asked of it: to decode the tensors [decoded] and rebuild [rebuilt], or all if null. */

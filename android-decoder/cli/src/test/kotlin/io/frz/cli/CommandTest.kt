@@ -132,6 +132,19 @@ class CommandTest {
     }
 
     @Test
+    fun `parity answers names from standard input`() {
+        val before = System.`in`
+        try {
+            System.setIn("$example\n$example\n".byteInputStream())
+            val result = frz("parity", "-")
+            assertEquals(0, result.code, result.err)
+            assertEquals(frz("parity", example, example).out, result.out)
+        } finally {
+            System.setIn(before)
+        }
+    }
+
+    @Test
     fun `parity describes all vectors`(@TempDir folder: File) {
         val list = json(File(vectors, "vectors.json").readText())
         val result = frz("parity", File(vectors, "vectors.json"), example, "--out", folder)
