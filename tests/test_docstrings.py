@@ -59,6 +59,7 @@ def _namespace() -> dict[str, Any]:
     optimizer = torch.optim.Adam(model.parameters())
     tiers = (Tier(0.9, 2e6, 40_000), Tier(0.95, 4e6, 90_000))
     return {
+        "accuracy": lambda model: 100 * float((model(images).argmax(1) == 0).float().mean()),
         "LeNet5": LeNet5,
         "TailTruncation": TailTruncation,
         "UNet": LeNet5,
