@@ -1,5 +1,7 @@
 package io.frz.pytorch.ktx
 
+import android.content.Context
+import android.content.res.AssetManager
 import io.frz.ErrorCode
 import io.frz.FrzException
 import io.frz.host.LiteRuntime
@@ -10,6 +12,7 @@ import io.frz.pytorch.FrzModuleOptions
 import io.frz.pytorch.FrzPart
 import java.io.ByteArrayInputStream
 import java.io.File
+import java.io.FileNotFoundException
 import java.io.IOException
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.Executor
@@ -35,9 +38,11 @@ import org.junit.jupiter.api.Assumptions.assumeTrue
 import org.junit.jupiter.api.BeforeAll
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
+import org.mockito.ArgumentMatchers.anyString
 import org.mockito.Mockito.mock
 import org.mockito.Mockito.never
 import org.mockito.Mockito.verify
+import org.mockito.Mockito.`when`
 import org.pytorch.Module
 
 /** Loading from coroutines. */
@@ -59,11 +64,22 @@ class FrzCoroutinesTest {
     }
 
     @Test
+    fun `assets come to the coroutine`() = runBlocking {
+        val assets = mock(AssetManager::class.java)
+        val context = mock(Context::class.java)
+        `when`(context.assets).thenReturn(assets)
+        `when`(context.codeCacheDir).thenReturn(cache)
+        `when`(assets.openFd(anyString())).thenThrow(FileNotFoundException("it is compressed"))
+        `when`(assets.open(anyString())).thenAnswer { call -> resource(call.getArgument(0)).inputStream() }
+        FrzCoroutines.load(context, "tiny.ptl", "tiny.frz").destroy()
+    }
+
+    @Test
     fun `failures are those of the library`() {
         val thrown = assertThrows(FrzException::class.java) { runBlocking { load(part("wide.ptl")) } }
         assertEquals(ErrorCode.MAGIC, thrown.code)
         val missing = assertThrows(FrzModuleException::class.java) {
-            runBlocking { load(FrzPart.of(File(cache, "nothing"))) }
+            runBlocking { FrzCoroutines.load(part("wide.ptl"), FrzPart.of(File(cache, "nothing")), cache) }
         }
         assertEquals(Kind.UNREADABLE, missing.kind)
     }
@@ -149,6 +165,8 @@ class FrzCoroutinesTest {
             LiteRuntime.start()
         }
 
-        fun part(name: String): FrzPart = FrzPart.of(File("../pytorch/src/test/resources/$name"))
+        fun resource(name: String) = File("../pytorch/src/test/resources/$name")
+
+        fun part(name: String): FrzPart = FrzPart.of(resource(name))
     }
 }
