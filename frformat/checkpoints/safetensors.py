@@ -53,7 +53,7 @@ def load(path: str) -> Checkpoint:
     """List the tensors of a file; they are mapped into memory when they are asked for."""
     try:
         header, start, size = _header(path)
-        metadata = _metadata(header.pop(METADATA, {}))
+        metadata = _metadata(header.pop(METADATA, None))
         entries = {}
         end = 0
         for name, (dtype, shape, begin, stop) in sorted(
@@ -124,6 +124,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _metadata(found: object) -> dict[str, str]:
+    if found is None:
+        return {}
     if not (isinstance(found, dict) and all(isinstance(text, str) for text in found.values())):
         raise EncodeError("its metadata is not a map of strings")
     return {key: text for key, text in found.items() if key}

@@ -36,6 +36,9 @@ BYTES: Final = {"auto": 4.0, "f32": 4.0, "f16": 2.0, "bf16": 2.0}
 WORTH: Final = 0.98
 """Weights are coded by their spectrum if that takes at most so much of what they take as they are, exactly."""
 
+SOUND: Final = 0.98
+"""Weights of which less of the energy is left hardly do what they were trained for."""
+
 SAMPLE: Final = 1 << 20
 """Bytes that are compressed to tell what a tensor takes in the file."""
 
@@ -112,7 +115,7 @@ def encode(
         compression=compression,
         progress=encoder.written,
     )
-    return Report(encoder.reports, [*checkpoint.notes, *encoder.notes])
+    return Report(encoder.reports, [*checkpoint.notes, *encoder.notes, *encoder.losses()])
 
 
 class _Encoder(Mapping[str, Stored]):
@@ -147,6 +150,23 @@ class _Encoder(Mapping[str, Stored]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def losses(self) -> list[str]:
+        """What a user should know of weights that have lost too much."""
+        poor = {
+            name: report.energy
+            for name, report in self.reports.items()
+            if report.coding == "dct" and report.energy is not None and report.energy < SOUND
+            if not self.decisions[name].spectral
+        }
+        if not poor:
+            return []
+        worst = min(poor, key=poor.__getitem__)
+        what = f"{len(poor)} of {len(self)} tensors keep less than {SOUND:.0%} of their energy"
+        advice = (
+            f"{worst} keeps {poor[worst]:.1%}; trained networks hardly survive that: use `frformat compress` for them"
+        )
+        return [f"warning: {what}; {advice}"]
 
     def written(self, name: str, done: int) -> None:
         """The writer's progress; what was computed was counted then, since that is what takes time."""

@@ -88,7 +88,7 @@ class Spectrum:
         if zigzag.element_count(shape) != weights.size:
             raise EncodeError(f"view {list(shape)} does not have the {weights.size} elements of {list(weights.shape)}")
         if dtype in REAL_DTYPES and not np.isfinite(weights).all():
-            raise EncodeError("a weight is not finite, so it has no spectrum; store the tensor as it is (raw)")
+            raise EncodeError("a weight is not finite, so it has no spectrum; store the tensor as it is (rule: raw)")
         k = min(k, weights.size)
         if dtype not in REAL_DTYPES or k == 0:
             return cls(np.empty(0, np.float32), weights.shape, view, dtype)

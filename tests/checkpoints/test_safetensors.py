@@ -168,3 +168,11 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(path: Path):
         assert target.read_bytes() == b"old"
         target.unlink()
     assert list(path.parent.iterdir()) == []
+
+
+def test_no_metadata_may_be_said_as_null(path: Path):
+    header = b'{"__metadata__":null,"x":{"dtype":"F8_E8M0","shape":[2],"data_offsets":[0,2]}}'
+    path.write_bytes(len(header).to_bytes(8, "little") + header + b"\x7f\x80")
+    with checkpoints.load(path) as found:
+        assert found.metadata == {}
+        assert found["x"].tolist() == [1.0, 2.0]

@@ -313,3 +313,11 @@ def test_what_is_told_of_the_inputs_tiers_is_left_out(tmp_path: Path):
     assert "one tier of 3" in report.notes[-1]
     with frz.load(tmp_path / "old.frz", tier=1) as source:
         assert source.entries["mean"].array().tolist() == [1] * 4
+
+
+def test_weights_that_lose_their_energy_are_warned_of(path: Path):
+    noise = np.random.default_rng(0).normal(size=(40, 40)).astype(np.float32)
+    with checkpoint({"noise": noise, "bias": np.ones(3, np.float32)}) as given:
+        report = encode(given, path, policy("*: keep=10%"))
+        assert any("1 of 2 tensors keep less than 98% of their energy; noise keeps" in note for note in report.notes)
+        assert not any("warning" in note for note in encode(given, path).notes)

@@ -17,7 +17,8 @@ internal class Contents(private val container: Container, private val budget: Bu
     private val remembered = Remembered(minOf(Remembered.MOST_BYTES, budget.bytes / Remembered.SHARE))
 
     /** Whether the elements of tensor [i] of [group] are the values of its core, at the places that these have. */
-    fun isDirect(group: Group, i: Int): Boolean = !group.isFactors && group.extents.kept == null && group.axes.isIdentity(i)
+    fun isDirect(group: Group, i: Int): Boolean =
+        !group.isFactors && group.extents.kept == null && group.axes.isIdentity(i)
 
     /** Makes sure that what decodes tensor [i] of [group] is there. */
     fun requireInstalled(group: Group, i: Int) = Coders.of(group.numbers.coder).requireInstalled(group.name(i))
