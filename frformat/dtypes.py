@@ -59,7 +59,7 @@ def dtype_name(dtype: np.dtype[Any]) -> str:
 
 
 def all_finite(values: Array) -> bool:
-    """Whether all elements are finite numbers. Signalling NaNs, which any bytes may hold, are no matter for a warning."""
+    """Whether all elements are finite numbers. Signalling NaNs are not, and raise no warning."""
     with np.errstate(invalid="ignore"):
         return bool(np.isfinite(values).all())
 
