@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import frformat
 from frformat.checkpoints import Checkpoint, Entry
-from frformat.dtypes import REAL_DTYPES, dtype_name
+from frformat.dtypes import REAL_DTYPES, all_finite, dtype_name
 from frformat.encoding.detection import spectra
 from frformat.encoding.policy import Decision, Policy
 from frformat.encoding.source import Coefficients, Source, Weights, blocks
@@ -226,7 +226,7 @@ def _plain(entry: Entry, fmt: str) -> tuple[Stored, TensorReport]:
         return array, TensorReport("raw")
     if entry.dtype not in REAL_DTYPES:
         return array, TensorReport("raw", note=f"{entry.dtype} is stored exactly, not as {fmt}")
-    if not np.isfinite(array).all():
+    if not all_finite(array):
         return array, TensorReport("raw", note=f"not all elements are finite, so they are not stored as {fmt}")
     coded = CodedTensor.of_array(array, fmt, axis=0 if array.ndim > 1 else None)
     energy, error = _lost(array, coded.rebuild())

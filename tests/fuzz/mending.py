@@ -39,6 +39,7 @@ class Parts:
         tree: the directory, with the pairs of maps as they come; None if it is no MessagePack.
         deflated: whether it is stored deflated.
         segments: what follows, cut as the directory says.
+        rest: what follows them, or all that follows a directory that says no sizes.
         sizes: for each segment the list of the tree in which its size is, and where.
     """
 
@@ -46,12 +47,13 @@ class Parts:
     tree: Any
     deflated: bool
     segments: tuple[bytes, ...]
+    rest: bytes
     sizes: Places
 
     def file(self) -> bytes:
         """The file, with right checksums and sizes."""
         head = frz.head(self.directory, deflated=pack_directory(self.directory) if self.deflated else None)
-        return head + b"".join(map(frz.segment, self.segments))
+        return head + b"".join(map(frz.segment, self.segments)) + self.rest
 
     def with_tree(self, pack: Callable[[Any], bytes] = wire.pack) -> Parts:
         """The same with the directory that the tree says."""
@@ -72,7 +74,14 @@ def apart(data: bytes) -> Parts | None:
     tree = _tree(directory)
     rest = data[18 + stored :]
     sizes = _sizes(tree, len(rest))
-    return Parts(directory, tree, deflated, tuple(_segments(rest, sizes)), sizes)
+    segments: list[bytes] = []
+    for held, tier in sizes:
+        if len(rest) < 4:
+            break
+        size = min(held[tier], len(rest) - 4)
+        segments.append(rest[:size])
+        rest = rest[size + 4 :]
+    return Parts(directory, tree, deflated, tuple(segments), rest, sizes)
 
 
 def changed(data: bytes, chance: random.Random, change: Change) -> bytes:
@@ -111,20 +120,6 @@ def _other_segment(parts: Parts, chance: random.Random, change: Change) -> Parts
         other = (other + bytes(len(segments[at])))[: len(segments[at])]
     segments[at] = other
     return replace(parts, segments=tuple(segments))
-
-
-def _segments(data: bytes, places: Places) -> list[bytes]:
-    """The segments by their sizes, as far as they are there; what is left is one more."""
-    out: list[bytes] = []
-    at = 0
-    for sizes, tier in places:
-        if at >= len(data):
-            break
-        out.append(data[at : min(at + sizes[tier], len(data) - 4)])
-        at += sizes[tier] + 4
-    if at < len(data):
-        out.append(data[at:])
-    return out
 
 
 def _sizes(tree: Any, total: int) -> Places:

@@ -8,7 +8,7 @@ import frformat
 from frformat import FrzError
 from tests.attacks.edits import with_other_bytes
 from tests.conformance.expected import FAULTY, VALID, bytes_of
-from tests.fuzz.mending import apart, changed
+from tests.fuzz.mending import LONGEST, apart, changed
 
 
 def test_sound_files_are_taken_apart_and_put_together():
@@ -16,7 +16,9 @@ def test_sound_files_are_taken_apart_and_put_together():
     for entry in VALID:
         data = bytes_of(entry)
         parts = apart(data)
-        assert parts is not None, entry["name"]
+        if parts is None:
+            assert int.from_bytes(data[10:14], "little") > LONGEST, entry["name"]
+            continue
         if not parts.deflated and "damaged" not in entry["name"]:
             assert parts.file() == data, entry["name"]
             whole += parts.tree is not None and parts.with_tree().file() == data

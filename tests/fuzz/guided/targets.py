@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -76,9 +77,11 @@ PYTHON: Final = tuple(TARGETS)
 
 
 def read_frz(data: bytes) -> None:
-    """Read all there is in a file. Raises what is no ``FrzError`` of one line."""
+    """Read all there is in a file. Raises what is no ``FrzError`` of one line, warnings too."""
     try:
-        decode(data, BUDGET)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            decode(data, BUDGET)
     except FrzError as error:
         if "\n" in str(error) or len(str(error)) > 1000:
             raise AssertionError(f"the error is not one line: {error!r}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:Duplicate name")
 
 
 @pytest.fixture(scope="module")
-def decoders() -> Differential:
+def decoders() -> Iterator[Differential]:
     try:
-        return Differential()
+        decoders = Differential()
     except UnavailableError as error:
         pytest.skip(str(error))
+    yield decoders
+    decoders.close()
 
 
 @pytest.mark.parametrize("name", ["frz", "safetensors", "npz", "pt"])
