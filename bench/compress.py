@@ -40,7 +40,7 @@ STANDARD: Final = ((87_000, 78.37), (112_000, 79.7), (128_800, 80.95), (159_900,
 
 SEEDS: Final = (0, 1, 2)
 CALIBRATION: Final = 512
-EFFORT: Final = 3
+EFFORT: Final = 2
 
 
 def run() -> Iterator[Row]:
@@ -63,7 +63,7 @@ def run() -> Iterator[Row]:
 
 def measured(size: int, seed: int | None) -> dict[str, Any]:
     """One file of at most so many bytes: without a seed, without data."""
-    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    known = results()
     key = f"{size} {'weights' if seed is None else f'seed {seed}'}"
     if key not in known:
         options = {} if seed is None else {"batches": calibration(seed), "effort": EFFORT}
@@ -72,12 +72,18 @@ def measured(size: int, seed: int | None) -> dict[str, Any]:
             found = compress(network(), path, size=size, **options)
             back = ResNet20()
             load_model(back, path)
-        known[key] = {"bytes": found.nbytes, "accuracy": accuracy(back.eval()), "loss": round(found.point.loss, 5)}
+        known = results() | {key: {"bytes": found.nbytes} | figures(back.eval())}
         with replacing(RESULTS) as file:
             lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(known[name])}" for name in sorted(known))
             file.write(f"{{\n{lines}\n}}\n".encode())
     each: dict[str, Any] = known[key]
     return each
+
+
+def results() -> dict[str, Any]:
+    """What has been measured."""
+    found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    return found
 
 
 def network() -> nn.Module:
@@ -104,21 +110,31 @@ def calibration(seed: int) -> list[Tensor]:
 
 
 @torch.no_grad()
-def accuracy(model: nn.Module) -> float:
-    """On the test images, in percent."""
-    pixels, labels = images("test")
-    right = [
-        (model(IMAGENET_PIXELS(x)).argmax(1) == y).sum()
-        for x, y in zip(pixels.split(250), labels.split(250), strict=True)
-    ]
-    return 100 * float(torch.stack(right).sum()) / len(labels)
+def logits(model: nn.Module) -> Tensor:
+    """Of the test images."""
+    return torch.cat([model(IMAGENET_PIXELS(x)) for x in images("test")[0].split(250)])
+
+
+@cache
+def reference() -> Tensor:
+    """Logits of the published network."""
+    return logits(network())
+
+
+def figures(model: nn.Module) -> dict[str, float]:
+    """Accuracy on the test images in percent, and the divergence from the published network, in nats."""
+    found = logits(model)
+    right = (found.argmax(1) == images("test")[1]).float().mean()
+    log, other = reference().log_softmax(1), found.log_softmax(1)
+    divergence = (log.exp() * (log - other)).sum(1).mean()
+    return {"accuracy": round(100 * float(right), 2), "divergence": round(float(divergence), 4)}
 
 
 def draw() -> None:
     """Accuracy against bytes."""
     from matplotlib.figure import Figure
 
-    known = json.loads(RESULTS.read_text())
+    known = results()
     figure = Figure(figsize=(7, 4.4), dpi=150, layout="constrained")
     axes = figure.subplots()
     for seed in SEEDS:
