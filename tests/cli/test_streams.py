@@ -46,11 +46,14 @@ def test_closed_streams_get_nothing_of_a_file_that_is_written(model: Path):
 def test_signals_leave_no_temporary_files(name: str, tmp_path: Path):
     np.savez(tmp_path / "large.npz", w=np.random.default_rng(0).standard_normal((6000, 1000)))
     command = [*FRFORMAT.split(), "encode", "large.npz", "-o", "out.frz", "--compression", "deflate"]
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored in what a script runs with &
+    # A script ignores SIGINT for what it runs with &, and nohup ignores SIGHUP: a child would ignore them, too.
+    defaults = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in defaults.items()}
     try:
         process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     with process:
         while len(list(tmp_path.iterdir())) == 1:
             assert process.poll() is None
