@@ -93,3 +93,7 @@ class DependencyError(ImportError):
         name, package = PACKAGES.get(module, (module or "a package", module))
         broken = "" if isinstance(error, ModuleNotFoundError) else f" ({error})"
         super().__init__(f"{what} needs {name}, pip install {package}{broken}", name=error.name)
+
+
+class ReportError(ValueError):
+    """A parity report that is not valid, or does not fit what it is compared with; and what to do."""

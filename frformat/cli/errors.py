@@ -11,8 +11,7 @@ import click
 
 from frformat.cli import streams
 from frformat.cli.terminal import clean, echo, print_json
-from frformat.errors import PACKAGES, DependencyError, EncodeError, FrzError, ReadError
-from frformat.parity.errors import ReportError
+from frformat.errors import PACKAGES, DependencyError, EncodeError, FrzError, ReadError, ReportError
 
 DIFFERENT: Final = 1
 """Exit code of ``diff`` and ``compare`` when there are differences."""

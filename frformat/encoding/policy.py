@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
-from typing import Final
 
 from frformat.checkpoints import Entry
 from frformat.encoding.detection import is_matrix
 from frformat.encoding.rules import Rule
 from frformat.encoding.selection import Everything, Selection
 from frformat.errors import EncodeError
-
-GIVEN: Final = ("sparse", "spectrum")
-"""Kinds of entries that are spectra unless something else is said."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.parity.errors import ReportError
+from frformat.errors import ReportError
 from frformat.parity.facts import OTHERS, Apart, Comparison, InputFacts, LayerFacts, Summary
 from frformat.parity.inputs import Input
 from frformat.parity.measure import Classes, Distance, accuracy, apart, classes_of, dice, distance

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frformat.checkpoints.reading import said
-from frformat.parity.errors import ReportError
+from frformat.errors import ReportError
 from frformat.parity.fields import ELEMENTS
 from frformat.parity.measure import Classes
 from frformat.parity.npy import read_array

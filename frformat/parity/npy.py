@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frformat.checkpoints.reading import said
-from frformat.parity.errors import ReportError
+from frformat.errors import ReportError
 from frformat.parity.fields import ELEMENTS, RANK
 
 HEADER_BYTES = 4096

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from frformat.checkpoints.reading import said
-from frformat.parity.errors import ReportError
+from frformat.errors import ReportError
 
 PIXELS: Final = 1 << 26
 WIDTH: Final = 320

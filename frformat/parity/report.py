@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.parity.errors import ReportError
+from frformat.errors import ReportError
 from frformat.parity.fields import ELEMENTS, Fields, parse
 from frformat.parity.npy import read_array
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from frformat import EncodeError, FrzError
-from frformat.parity.errors import ReportError
+from frformat.errors import ReportError
 from frformat.train.checkpoint import CheckpointError
 from frformat.train.data import DataError
 

@@ -19,17 +19,20 @@ internal fun sumRows(
     from: Int,
     count: Int
 ) {
-    sumStrip(sums, rows, row, weights, from, count)
-    for (term in STRIP until terms step STRIP) addStrip(sums, rows, row + term, weights, from + term, count)
+    eachOfStrip(rows, row, weights, from, count) { i, sum -> sums[i] = sum }
+    for (term in STRIP until terms step STRIP) {
+        eachOfStrip(rows, row + term, weights, from + term, count) { i, sum -> sums[i] += sum }
+    }
 }
 
-private fun sumStrip(
-    sums: DoubleArray,
+/** Weighs four rows, from [row] on, by [weights] from [from] on, and gives [put] the sum at each of [count] places. */
+private inline fun eachOfStrip(
     rows: Array<DoubleArray>,
     row: Int,
     weights: DoubleArray,
     from: Int,
-    count: Int
+    count: Int,
+    put: (i: Int, sum: Double) -> Unit
 ) {
     val r0 = rows[row]
     val r1 = rows[row + 1]
@@ -39,24 +42,5 @@ private fun sumStrip(
     val w1 = weights[from + 1]
     val w2 = weights[from + 2]
     val w3 = weights[from + 3]
-    for (i in 0 until count) sums[i] = w0 * r0[i] + w1 * r1[i] + w2 * r2[i] + w3 * r3[i]
-}
-
-private fun addStrip(
-    sums: DoubleArray,
-    rows: Array<DoubleArray>,
-    row: Int,
-    weights: DoubleArray,
-    from: Int,
-    count: Int
-) {
-    val r0 = rows[row]
-    val r1 = rows[row + 1]
-    val r2 = rows[row + 2]
-    val r3 = rows[row + 3]
-    val w0 = weights[from]
-    val w1 = weights[from + 1]
-    val w2 = weights[from + 2]
-    val w3 = weights[from + 3]
-    for (i in 0 until count) sums[i] += w0 * r0[i] + w1 * r1[i] + w2 * r2[i] + w3 * r3[i]
+    for (i in 0 until count) put(i, w0 * r0[i] + w1 * r1[i] + w2 * r2[i] + w3 * r3[i])
 }
