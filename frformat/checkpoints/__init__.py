@@ -120,7 +120,7 @@ def save(checkpoint: Checkpoint, path: StrPath, *, kind: str | None = None) -> l
 
 
 def writer_of(path: str) -> str:
-    """The name of the module that writes files with the extension of ``path``.
+    """Return the name of the module that writes files with the extension of ``path``.
 
     Raises:
         EncodeError: there is none.
@@ -147,7 +147,7 @@ def _load(kind: str, path: str, entry: str | None, trust_pickle: bool) -> Checkp
 
 
 def _reported(path: str, name: str, entry: Entry) -> Entry:
-    """The same entry; reading it ends in errors that name the file."""
+    """Return the same entry; reading it ends in errors that name the file."""
     return replace(entry, load=partial(_read, path, name, entry.load))
 
 
@@ -166,7 +166,7 @@ def _module(kind: str) -> FileFormat:
 
 
 def kind_of(path: str, name: str | None = None) -> str:
-    """The name of the module that reads this file, by its content; ``name`` as for :func:`load`.
+    """Return the name of the module that reads this file, by its content; ``name`` as for :func:`load`.
 
     Raises:
         ReadError: there is none.

@@ -52,7 +52,7 @@ class Entry:
         return self.elements * DTYPES[self.dtype].itemsize
 
     def array(self) -> Array:
-        """The tensor itself: little-endian array in C order, also of one that is sparse, a spectrum or coded."""
+        """Return the tensor itself: little-endian array in C order, also of one that is sparse, a spectrum or coded."""
         value = self.load()
         if isinstance(value, Sparse):
             value = value.dense()
@@ -105,5 +105,5 @@ class Checkpoint(Mapping[str, Array | Spectrum | CodedTensor]):
         return len(self.entries)
 
     def untied(self) -> dict[str, Entry]:
-        """Every tensor under each of its names, for formats that know no tied weights."""
+        """Return every tensor under each of its names, for formats that know no tied weights."""
         return self.entries | {name: self.entries[target] for name, target in self.aliases.items()}

@@ -32,7 +32,7 @@ def load(
 
 
 def of(file: FrzFile, *, spectral: bool) -> Checkpoint:
-    """An open file as a checkpoint, which closes it; ``spectral`` as for :func:`load`."""
+    """Return an open file as a checkpoint, which closes it; ``spectral`` as for :func:`load`."""
     entries = {}
     aliases = file.aliases
     for name in file:
@@ -51,7 +51,7 @@ def _read(file: FrzFile, name: str, kind: Kind) -> Array | Spectrum | CodedTenso
 
 
 def _kind(info: TensorInfo) -> Kind:
-    """How a tensor goes from file to file without a loss."""
+    """Return how a tensor goes from file to file without a loss."""
     if info.spectral:
         return "spectrum"
     return "dense" if info.plain and info.step is None else "coded"

@@ -86,7 +86,7 @@ def load(read: Callable[[], object]) -> tuple[object, list[str]]:
 
 
 def state_of(value: object) -> Mapping[Any, Any] | None:
-    """The state of an inert object: of a module its tensors by name, as its state dict has them; None without one."""
+    """Return the state of an inert object: of a module its tensors by name, as its state dict has them; None without one."""
     state = value.state if isinstance(value, Inert) else None
     if not isinstance(state, Mapping):
         return None
@@ -94,7 +94,7 @@ def state_of(value: object) -> Mapping[Any, Any] | None:
 
 
 def is_module(value: object) -> bool:
-    """Whether an inert object was a :class:`torch.nn.Module`."""
+    """Return whether an inert object was a :class:`torch.nn.Module`."""
     state = value.state if isinstance(value, Inert) else None
     return isinstance(state, Mapping) and all(
         isinstance(state.get(part), Mapping) for part in ("_parameters", "_buffers", "_modules")
@@ -102,7 +102,7 @@ def is_module(value: object) -> bool:
 
 
 def _tensors(state: Mapping[Any, Any]) -> Iterator[tuple[str, torch.Tensor]]:
-    """Parameters and persistent buffers of a module, then those of the modules in it."""
+    """Yield parameters and persistent buffers of a module, then those of the modules in it."""
     visits = 0
     stack: list[tuple[str, Mapping[Any, Any]]] = [("", state)]
     while stack:
@@ -134,5 +134,5 @@ class _List:
 
 
 def _inert(name: str, base: type) -> type:
-    """A class of its own for a name, which PyTorch's errors tell."""
+    """Return a class of its own for a name, which PyTorch's errors tell."""
     return type(f"Inert<{name}>", (base,), {})

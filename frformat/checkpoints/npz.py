@@ -58,7 +58,7 @@ def save(checkpoint: Checkpoint, path: str) -> list[str]:
 
 
 def _described(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[str, tuple[int, ...]]:
-    """Element type and shape of an ``.npy`` file."""
+    """Return element type and shape of an ``.npy`` file."""
     with archive.open(member) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that an array was written by an old Python
         dtype, shape = _header(file)

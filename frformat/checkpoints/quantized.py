@@ -27,14 +27,14 @@ class Quantized:
     tensor: torch.Tensor
 
     def floats(self) -> NDArray[np.float32]:
-        """The numbers that it stands for: (integer − zero point) · scale."""
+        """Return the numbers that it stands for: (integer − zero point) · scale."""
         found = torch_tensors.to_numpy(self.tensor.dequantize().to(torch.float32))
         assert isinstance(found, np.ndarray)
         return found
 
 
 def unpacked(state: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """A state dict with :class:`Quantized` tensors, those that layers pack together under the names of plain layers.
+    """Return a state dict with :class:`Quantized` tensors, those that layers pack together under the names of plain layers.
 
     Returns:
         The state dict, and what a user should know of it, one line each.
@@ -57,7 +57,7 @@ def unpacked(state: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def _is_packed(value: object) -> bool:
-    """Whether it is the weight and the bias of a layer."""
+    """Return whether it is the weight and the bias of a layer."""
     if not (isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], torch.Tensor)):
         return False
     return value[0].is_quantized and isinstance(value[1], torch.Tensor | None)

@@ -81,7 +81,7 @@ def said(error: BaseException, text: str | None = None) -> str:
 
 
 def on_disk(source: Source, name: str | None = None) -> File:
-    """A file that can be mapped and read more than once: a copy in the folder for temporary files, if need be.
+    """Return a file that can be mapped and read more than once: a copy in the folder for temporary files, if need be.
 
     Args:
         source: where the file comes from.

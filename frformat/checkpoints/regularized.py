@@ -52,7 +52,7 @@ class Facts:
 
     @classmethod
     def parse(cls, packed: object) -> Facts | None:
-        """The facts that a tensor has; None if it has none."""
+        """Return the facts that a tensor has; None if it has none."""
         if not (isinstance(packed, Tensor) and packed.dtype == torch.uint8 and packed.dim() == 1):
             return None
         try:
@@ -99,7 +99,7 @@ class Coefficients:
 
 
 def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """A state dict under the names of the plain model, with :class:`Coefficients` for each regularized tensor.
+    """Return a state dict under the names of the plain model, with :class:`Coefficients` for each regularized tensor.
 
     Args:
         named: tensors by name; one without regularized tensors is given back as it is.

@@ -99,7 +99,7 @@ def save(checkpoint: Checkpoint, path: str) -> list[str]:
 
 
 def _header(path: str) -> tuple[dict[str, Any], int, int]:
-    """The header, the offset of the first tensor and the size of the file."""
+    """Return the header, the offset of the first tensor and the size of the file."""
     with open(path, "rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
@@ -132,7 +132,7 @@ def _metadata(found: object) -> dict[str, str]:
 
 
 def _described(name: str, fields: object) -> tuple[str, tuple[int, ...], int, int]:
-    """Element type, shape, first byte and the byte after the last of one tensor."""
+    """Return element type, shape, first byte and the byte after the last of one tensor."""
     match fields:
         case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [begin, end]} if all(
             type(n) is int and 0 <= n < 1 << 63 for n in (*shape, begin, end)
@@ -144,7 +144,7 @@ def _described(name: str, fields: object) -> tuple[str, tuple[int, ...], int, in
 
 
 def _read(path: str, offset: int, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    """One tensor, mapped: its pages are read when they are used and dropped with the array."""
+    """Return one tensor, mapped: its pages are read when they are used and dropped with the array."""
     if element_count(shape) == 0:
         return np.empty(shape, DTYPES[dtype])
     array = np.memmap(path, DTYPES[dtype], "r", offset, shape)

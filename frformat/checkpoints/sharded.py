@@ -23,7 +23,7 @@ Load = Callable[[str], Checkpoint]
 
 
 def is_index(path: str) -> bool:
-    """Whether a path is that of an index of shards."""
+    """Return whether a path is that of an index of shards."""
     return path.endswith(".index.json")
 
 
@@ -51,7 +51,7 @@ def load(path: str, load_file: Load) -> Checkpoint:
 
 
 def _shards(index: str, load_file: Load) -> Checkpoint:
-    """The tensors of all shards in the order of the index; they stay open."""
+    """Return the tensors of all shards in the order of the index; they stay open."""
     where = _weight_map(index)
     folder = os.path.dirname(index)
     shards: dict[str, Checkpoint] = {}

@@ -45,13 +45,13 @@ class Found:
     weights: int
 
     def names(self) -> list[str]:
-        """Where its tensors are in the file."""
+        """Return where its tensors are in the file."""
         prefix = "" if self.key == WHOLE else f"{self.key}."
         return [prefix + name for name, value in self.tensors.items() if isinstance(value, torch.Tensor)]
 
 
 def choose(content: object, entry: str | None) -> tuple[Mapping[str, Any], list[str]]:
-    """The state dict that is meant, and what a user should know of the choice.
+    """Return the state dict that is meant, and what a user should know of the choice.
 
     It is the only one with tensors that could be weights: not scalars, and not of an optimizer or a random generator.
 
@@ -82,7 +82,7 @@ def choose(content: object, entry: str | None) -> tuple[Mapping[str, Any], list[
 
 
 def _state_dicts(content: object) -> Iterator[Found]:
-    """All dicts with tensors by name, each once, the outer ones first; a file may hold itself, or nest without end."""
+    """Yield all dicts with tensors by name, each once, the outer ones first; a file may hold itself, or nest without end."""
     seen: dict[int, object] = {}  # the objects live as long as their ids are used
     queue: list[tuple[str, object]] = [("", content)]
     for key, value in queue:
@@ -114,7 +114,7 @@ def _opened(value: object) -> object:
 
 
 def _is_weight(name: str, value: object) -> bool:
-    """Whether a tensor could be one of a network, not a metric, a counter or the state of a random generator."""
+    """Return whether a tensor could be one of a network, not a metric, a counter or the state of a random generator."""
     return isinstance(value, torch.Tensor) and value.dim() > 0 and "rng" not in name.lower()
 
 

@@ -45,7 +45,7 @@ _CARRIERS: Final = {"bf16": torch.int16, "f8_e4m3": torch.uint8, "f8_e5m2": torc
 
 
 def dtype_name(dtype: torch.dtype) -> str:
-    """The format's name for a PyTorch element type.
+    """Return the format's name for a PyTorch element type.
 
     Raises:
         EncodeError: the format has no such element type.
@@ -57,7 +57,7 @@ def dtype_name(dtype: torch.dtype) -> str:
 
 
 def to_numpy(tensor: Tensor) -> NDArray[Any] | Sparse:
-    """A tensor of any device and layout as an array, or as :class:`Sparse` if its layout is sparse.
+    """Return a tensor of any device and layout as an array, or as :class:`Sparse` if its layout is sparse.
 
     The array shares memory with a dense tensor on the CPU. A sharded tensor is gathered: all processes must call this.
 
@@ -94,7 +94,7 @@ def to_numpy(tensor: Tensor) -> NDArray[Any] | Sparse:
 
 
 def to_torch(value: NDArray[Any] | Sparse | Spectrum) -> Tensor:
-    """An array as a tensor on the CPU that shares its memory, a sparse tensor or a spectrum as a sparse one (COO).
+    """Return an array as a tensor on the CPU that shares its memory, a sparse tensor or a spectrum as a sparse one (COO).
 
     Args:
         value: array (writable, if the tensor is to be written to), :class:`Sparse` tensor, or :class:`Spectrum`, whose
@@ -115,7 +115,7 @@ def to_torch(value: NDArray[Any] | Sparse | Spectrum) -> Tensor:
 
 
 def aliases(tensors: Mapping[str, Any]) -> dict[str, str]:
-    """Names whose tensor is the very same memory as that of an earlier name: ``{name: earlier name}``.
+    """Return names whose tensor is the very same memory as that of an earlier name: ``{name: earlier name}``.
 
     Same means the same storage, offset, shape, strides and element type, or the same object. Views that overlap only in
     part, or see the same memory in another shape, are tensors of their own. An address tells nothing once its memory
@@ -136,7 +136,7 @@ def aliases(tensors: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _identity(tensor: object) -> tuple[object, ReferenceType[Any] | None]:
-    """A key that two tensors share only if they are the same memory seen in the same way; what tells if it exists."""
+    """Return a key that two tensors share only if they are the same memory seen in the same way; what tells if it exists."""
     if not isinstance(tensor, Tensor) or is_lazy(tensor) or tensor.is_nested or tensor.layout != torch.strided:
         return id(tensor), _weak(tensor)
     if tensor.device.type == "meta" or tensor.numel() == 0:
@@ -159,7 +159,7 @@ def _weak(value: object) -> ReferenceType[Any] | None:
 
 
 def _extent(tensor: Tensor) -> int:
-    """Bytes of its storage up to the end of its last element."""
+    """Return bytes of its storage up to the end of its last element."""
     if tensor.numel() == 0:
         return 0
     last = sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride(), strict=True))

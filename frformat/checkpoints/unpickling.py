@@ -27,7 +27,7 @@ SHOWN: Final = 5
 
 
 def unpickled(path: str, *, trusted: bool) -> tuple[object, list[str]]:
-    """The content of a file, its tensors mapped where the file allows it, and what a user should know of it.
+    """Return the content of a file, its tensors mapped where the file allows it, and what a user should know of it.
 
     Args:
         path: the file.

@@ -19,7 +19,7 @@ COUNTER: Final = "n_averaged"
 
 
 def plain_names(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
-    """The names of a checkpoint without what wrappers put in, however often and in whatever order.
+    """Return the names of a checkpoint without what wrappers put in, however often and in whatever order.
 
     Parts that only wrappers have are taken off anywhere in a name; ``module`` where all names begin with it, or beside
     such a part. Nothing is taken off if two names would then be one.
@@ -66,7 +66,7 @@ def _take_markers(parts: list[str], taken: dict[str, None]) -> None:
 
 
 def unwrapped(checkpoint: Checkpoint) -> Checkpoint:
-    """The same tensors under their plain names, noting what changed; without an averaged model's counter."""
+    """Return the same tensors under their plain names, noting what changed; without an averaged model's counter."""
     plain, notes = plain_names([*checkpoint.entries, *checkpoint.aliases])
     if not notes:
         return checkpoint

@@ -29,17 +29,17 @@ LEAST: Final = 16
 
 
 def is_matrix(entry: Entry) -> bool:
-    """Whether a tensor is the kind that is transformed unless a rule says otherwise: floats of rank 2 or more."""
+    """Return whether a tensor is the kind that is transformed unless a rule says otherwise: floats of rank 2 or more."""
     return entry.dtype in REAL_DTYPES and len(entry.shape) >= 2
 
 
 def is_sparse(entry: Entry) -> bool:
-    """Whether a tensor is a sparse one of floats, as the spectra that are published are."""
+    """Return whether a tensor is a sparse one of floats, as the spectra that are published are."""
     return entry.kind == "sparse" and entry.dtype in REAL_DTYPES and len(entry.shape) >= 1
 
 
 def spectra(entries: Mapping[str, Entry], said: bool | None) -> tuple[set[str], list[str]]:
-    """The tensors that are taken for spectra, and what a user should know of the choice, one line each.
+    """Return the tensors that are taken for spectra, and what a user should know of the choice, one line each.
 
     Args:
         entries: all tensors of a checkpoint.
@@ -64,7 +64,7 @@ def spectra(entries: Mapping[str, Entry], said: bool | None) -> tuple[set[str], 
 
 
 def detected_spectra(entries: Mapping[str, Entry]) -> dict[str, int]:
-    """The tensors that are spectra, each with the length of the zigzag prefix that holds its non-zero elements.
+    """Return the tensors that are spectra, each with the length of the zigzag prefix that holds its non-zero elements.
 
     Either all matrices are spectra or none is. Tensors of nothing but zeros tell nothing, nor do those whose non-zero
     elements fill whole rows, as those of an embedding may. The first matrix that is no spectrum ends the search; for
@@ -89,7 +89,7 @@ def detected_spectra(entries: Mapping[str, Entry]) -> dict[str, int]:
 
 
 def _sparse(entry: Entry) -> Sparse | None:
-    """A tensor by its non-zero elements; None if its last element, which spectra have as zero, is not."""
+    """Return a tensor by its non-zero elements; None if its last element, which spectra have as zero, is not."""
     value = entry.load()
     assert not isinstance(value, Spectrum | CodedTensor)
     if isinstance(value, Sparse):
@@ -98,7 +98,7 @@ def _sparse(entry: Entry) -> Sparse | None:
 
 
 def _fills_slices(sparse: Sparse) -> bool:
-    """Whether the elements are whole slices of the tensor along an axis, such as rows of a table."""
+    """Return whether the elements are whole slices of the tensor along an axis, such as rows of a table."""
     indices = indices_at(sparse.places, sparse.shape)
     elements = int(np.prod(sparse.shape))
     return any(

@@ -175,7 +175,7 @@ class _Encoder(Mapping[str, Stored]):
 
 
 def digest(stored: Stored) -> str:
-    """SHA-256 in hexadecimal of what a reader gets of a tensor, and of what it is."""
+    """Return SHA-256 in hexadecimal of what a reader gets of a tensor, and of what it is."""
     if isinstance(stored, CodedTensor):
         spectrum = stored.spectrum()
         stored = stored.rebuild() if spectrum is None else spectrum
@@ -187,7 +187,7 @@ def digest(stored: Stored) -> str:
 
 
 def _coded(entry: Entry, decision: Decision) -> tuple[Stored, TensorReport]:
-    """One tensor as it is to be stored."""
+    """Return one tensor as it is to be stored."""
     if decision.selection is None and not decision.spectral:
         return _plain(entry, decision.format)
     if entry.dtype not in REAL_DTYPES:
@@ -216,7 +216,7 @@ def _coded(entry: Entry, decision: Decision) -> tuple[Stored, TensorReport]:
 
 
 def _plain(entry: Entry, fmt: str) -> tuple[Stored, TensorReport]:
-    """A tensor without a transform: as it is, or in a number format."""
+    """Return a tensor without a transform: as it is, or in a number format."""
     if entry.kind == "coded" and fmt == "auto":
         value = entry.load()
         assert isinstance(value, CodedTensor)
@@ -234,7 +234,7 @@ def _plain(entry: Entry, fmt: str) -> tuple[Stored, TensorReport]:
 
 
 def _lost(array: Array, stored: Array) -> tuple[float, float]:
-    """The share of the energy that is left, and the largest error relative to the largest element."""
+    """Return the share of the energy that is left, and the largest error relative to the largest element."""
     energy = lost = largest = error = 0.0
     for a, b in zip(blocks(array), blocks(stored), strict=True):
         gap = a - b
@@ -244,14 +244,14 @@ def _lost(array: Array, stored: Array) -> tuple[float, float]:
 
 
 def _narrowed(values: Array) -> Array:
-    """Integers in as few bytes as hold them all."""
+    """Return integers in as few bytes as hold them all."""
     if values.dtype.kind != "i":
         return values
     return values.astype(np.min_scalar_type(-int(np.abs(values).max(initial=1))))
 
 
 def _source(entry: Entry, decision: Decision) -> Source:
-    """The tensor's coefficients: those it has, if it is a spectrum, else those of its weights."""
+    """Return the tensor's coefficients: those it has, if it is a spectrum, else those of its weights."""
     view = decision.view
     if not decision.spectral:
         return Weights(entry.array(), view)
@@ -273,13 +273,13 @@ def _as_stored(spectrum: Spectrum, fmt: str) -> Spectrum:
 
 
 def _stored_size(array: Array) -> int:
-    """About how many bytes an array takes in the file, judged by its start."""
+    """Return about how many bytes an array takes in the file, judged by its start."""
     sample = array.reshape(-1)[: SAMPLE // array.itemsize]
     return len(zlib.compress(sample.tobytes(), 1)) * array.size // max(sample.size, 1)
 
 
 def _energy(source: Source, spectrum: Spectrum, stored: Spectrum) -> float:
-    """The share of the tensor's energy that what is stored of it has, by Parseval."""
+    """Return the share of the tensor's energy that what is stored of it has, by Parseval."""
     if source.energy == 0:
         return 1.0
     kept = np.square(spectrum.coefficients, dtype=np.float64).sum()

@@ -55,12 +55,12 @@ class Rule:
             check_format(self.format)
 
     def matches(self, name: str) -> bool:
-        """Whether the rule is for the tensor of this name."""
+        """Return whether the rule is for the tensor of this name."""
         return fnmatchcase(name, self.pattern)
 
     @classmethod
     def parse(cls, text: str) -> Rule:
-        """The rule that ``text`` writes down.
+        """Return the rule that ``text`` writes down.
 
         Raises:
             EncodeError: it is none.

@@ -24,7 +24,7 @@ class Selection(Protocol):
     """A way to choose the length of the prefix."""
 
     def choose(self, source: Source, as_stored: AsStored, most: int) -> int | None:
-        """The number of coefficients to keep.
+        """Return the number of coefficients to keep.
 
         Args:
             source: the tensor.
@@ -105,7 +105,7 @@ class MaxError:
 
 
 def fewest_with_energy(source: Source, energy: float) -> int:
-    """The least number of leading coefficients whose squares sum to ``energy``; all if they never do.
+    """Return the least number of leading coefficients whose squares sum to ``energy``; all if they never do.
 
     Coefficients are computed in growing prefixes, so that a smooth tensor costs a small transform only.
     """

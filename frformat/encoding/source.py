@@ -39,10 +39,10 @@ class Source(Protocol):
         """Largest magnitude of a weight."""
 
     def spectrum(self, k: int) -> Spectrum:
-        """The first ``k`` coefficients."""
+        """Return the first ``k`` coefficients."""
 
     def error(self, stored: Spectrum) -> float:
-        """The largest error of a weight rebuilt from ``stored``, relative to the largest weight."""
+        """Return the largest error of a weight rebuilt from ``stored``, relative to the largest weight."""
 
 
 class Weights:
@@ -68,7 +68,7 @@ class Weights:
             self.largest = max(self.largest, float(np.abs(block).max()))
 
     def spectrum(self, k: int) -> Spectrum:
-        """The first ``k`` coefficients; transforms only if it never gave so many."""
+        """Return the first ``k`` coefficients; transforms only if it never gave so many."""
         if k > self._known.kept:
             self._known = Spectrum.of(self._array, k, self._view)
         return self._known.truncated(k)
@@ -95,7 +95,7 @@ class Coefficients:
         return _largest(self._spectrum)
 
     def spectrum(self, k: int) -> Spectrum:
-        """The first ``k`` coefficients."""
+        """Return the first ``k`` coefficients."""
         return self._spectrum.truncated(k)
 
     def error(self, stored: Spectrum) -> float:
@@ -113,7 +113,7 @@ def _largest(spectrum: Spectrum) -> float:
 
 
 def blocks(array: Array) -> Iterator[NDArray[np.float64]]:
-    """All elements in row-major order, in blocks of float64."""
+    """Yield all elements in row-major order, in blocks of float64."""
     flat = array.reshape(-1)
     for start in range(0, flat.size, BLOCK):
         yield flat[start : start + BLOCK].astype(np.float64)

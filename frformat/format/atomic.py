@@ -42,7 +42,7 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
 
 
 def _mode(path: str) -> int:
-    """The permissions of the file to be replaced, or those that a new one gets."""
+    """Return the permissions of the file to be replaced, or those that a new one gets."""
     try:
         return os.stat(path).st_mode & 0o7777
     except OSError:

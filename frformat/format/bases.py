@@ -57,12 +57,12 @@ PLAIN: Final = "identity"
 
 
 def spread(bases: Sequence[str], rank: int) -> tuple[str, ...]:
-    """The kind of each axis, from what a file says: the last entry holds for all further axes."""
+    """Return the kind of each axis, from what a file says: the last entry holds for all further axes."""
     return tuple(bases[min(axis, len(bases) - 1)] for axis in range(rank)) if bases else (PLAIN,) * rank
 
 
 def compact(kinds: Sequence[str]) -> tuple[str, ...]:
-    """The shortest way to say ``kinds``; empty if all are plain."""
+    """Return the shortest way to say ``kinds``; empty if all are plain."""
     size = len(kinds)
     while size > 1 and kinds[size - 1] == kinds[size - 2]:
         size -= 1

@@ -84,13 +84,13 @@ def _size(choice: Choice) -> int:
 
 
 def _is_beaten(arrays: Sequence[Array], size: float) -> bool:
-    """Whether no general compressor will make the values smaller than ``size``."""
+    """Return whether no general compressor will make the values smaller than ``size``."""
     data = b"".join(map(byte_view, arrays))
     return len(data) >= QUICK and GAIN * quick_size(data) > size
 
 
 def _preferred(able: list[Coder], some: list[Coder]) -> list[Coder]:
-    """Some of the coders, unless whoever asked for one of the others would get none that makes anything smaller."""
+    """Return some of the coders, unless whoever asked for one of the others would get none that makes anything smaller."""
     return able if all(coder.plain for coder in some) else some
 
 
@@ -103,7 +103,7 @@ def encoders(coder: Coder, likeness: Likeness, tiers: int) -> list[Encoder]:
 
 
 def _coded(coder: Coder, likeness: Likeness, tiers: Sequence[Pieces], told: Told | None) -> list[bytes]:
-    """The stored bytes of each tier."""
+    """Return the stored bytes of each tier."""
     out = []
     for encoder, pieces in zip(encoders(coder, likeness, len(tiers)), tiers, strict=True):
         buffer = io.BytesIO()
@@ -114,7 +114,7 @@ def _coded(coder: Coder, likeness: Likeness, tiers: Sequence[Pieces], told: Told
 
 
 def _sampled(able: Sequence[Coder], value_type: str, run: Run, values: Array) -> Coder:
-    """The coder that does best on the first megabyte; the plain one unless another saves something."""
+    """Return the coder that does best on the first megabyte; the plain one unless another saves something."""
     sample, shape = _sample(run, values)
     sizes: list[tuple[float, Coder]] = []
     for coder in sorted(able, key=lambda coder: not coder.integers):
@@ -130,7 +130,7 @@ def _sampled(able: Sequence[Coder], value_type: str, run: Run, values: Array) ->
 
 
 def _sample(run: Run, values: Array) -> tuple[Array, tuple[int, ...]]:
-    """The first megabyte of a tensor's values, or a little more to make whole rows, and their shape."""
+    """Return the first megabyte of a tensor's values, or a little more to make whole rows, and their shape."""
     most = max(1, CHUNK // values.itemsize)
     first, *rest = run.blocks[0] or (1,)
     row = run.size // first if len(run.blocks) == 1 else run.size

@@ -96,14 +96,14 @@ class Extents:
         self.ends = tuple(ends[1:])
 
     def of(self, group: int, tier: int) -> Extent | None:
-        """The segment of a group in a tier, if there is one."""
+        """Return the segment of a group in a tier, if there is one."""
         held = self._groups[group]
         if tier >= len(held.sizes) or not held.values[tier]:
             return None
         return Extent(tier, group, self._tiers[tier] + int(self._starts[group][tier]), held.size(tier))
 
     def present(self, tiers: int) -> Iterator[Extent]:
-        """The segments of the first tiers, in file order."""
+        """Yield the segments of the first tiers, in file order."""
         tiered = [index for index, group in enumerate(self._groups) if len(group.sizes) > 1]
         for tier in range(tiers):
             for index in tiered if tier else range(len(self._groups)):
@@ -171,7 +171,7 @@ def read(file: IO[bytes], budget: int = limits.MEMORY_BUDGET) -> Container:
 
 
 def read_header(head: bytes) -> Header:
-    """The header, from the first bytes of a file.
+    """Return the header, from the first bytes of a file.
 
     Raises:
         FrzError: ``MAGIC``, ``VERSION``, ``TRUNCATED``, ``HEADER`` or ``LIMIT``.
@@ -194,7 +194,7 @@ def read_header(head: bytes) -> Header:
 
 
 def head(contents: Directory) -> bytes:
-    """Header, directory and its CRC-32: the bytes of a file before its segments.
+    """Return header, directory and its CRC-32: the bytes of a file before its segments.
 
     Raises:
         FrzError: a reader would refuse the directory.
@@ -211,7 +211,7 @@ def head(contents: Directory) -> bytes:
 
 
 def framed_sizes(group: Group) -> NDArray[np.int64]:
-    """Bytes that a group takes in each tier with the checksum, 0 where it has no segment."""
+    """Return bytes that a group takes in each tier with the checksum, 0 where it has no segment."""
     framed: Any = np.where(group.values > 0, group.sizes.astype(np.int64) + CRC_BYTES, 0)
     return framed  # type: ignore[no-any-return]
 
@@ -254,7 +254,7 @@ class SegmentReader:
         return int(count)
 
     def rest(self) -> bytes:
-        """All bytes that are left, once the checksum has matched.
+        """Return all bytes that are left, once the checksum has matched.
 
         Raises:
             FrzError: ``CHECKSUM``.

@@ -64,7 +64,7 @@ class Contents:
             raise FrzError("BUDGET", reason)
 
     def rebuilt(self, group_index: int, index: int, held: int = 0) -> Array:
-        """A tensor; ``held`` bytes are taken by others of the same request.
+        """Return a tensor; ``held`` bytes are taken by others of the same request.
 
         Raises:
             FrzError: ``BUDGET``, ``CHECKSUM``, ``STREAM`` or ``VALUE``.
@@ -77,7 +77,7 @@ class Contents:
         return out if out.base is None or group.tensors == 1 else out.copy()
 
     def stored(self, group_index: int, index: int) -> CodedTensor:
-        """A tensor as the file stores it.
+        """Return a tensor as the file stores it.
 
         Raises:
             FrzError: ``BUDGET``, ``CHECKSUM``, ``STREAM`` or ``VALUE``.
@@ -103,7 +103,7 @@ class Contents:
         return check()
 
     def _coded(self, group: Group, index: int, content: Content, *, bare: bool = False) -> CodedTensor:
-        """The tensor that some values are of; ``bare`` leaves out the bases, which values do not depend on."""
+        """Return the tensor that some values are of; ``bare`` leaves out the bases, which values do not depend on."""
         view = group.view(index)
         axes: tuple[Axis, ...] = ()
         if group.bases and not bare:
@@ -130,7 +130,7 @@ class Contents:
         return tensor
 
     def _content(self, group_index: int, index: int) -> Content:
-        """The values of one tensor: out of its group, or alone where that is large and they can be read alone."""
+        """Return the values of one tensor: out of its group, or alone where that is large and they can be read alone."""
         group = self._groups[group_index]
         found = self._decoded.pop(group_index, None)
         if found is None:
@@ -150,7 +150,7 @@ class Contents:
             self._decoded.popitem(last=False)
 
     def _read_alone(self, group_index: int, index: int) -> Content:
-        """The values of one tensor of a group that is not coded, once the checksums have matched."""
+        """Return the values of one tensor of a group that is not coded, once the checksums have matched."""
         group = self._groups[group_index]
         parts = {}
         for tier, starts in self._bounds_of(group_index).items():
@@ -161,7 +161,7 @@ class Contents:
         return assemble(group, index, self._tier, parts)
 
     def _bounds_of(self, group_index: int) -> dict[int, NDArray[np.int64]]:
-        """Where in the segments of a group the values of each tensor begin; the checksums of these have matched."""
+        """Return where in the segments of a group the values of each tensor begin; the checksums of these have matched."""
         if self._bounds[0] != group_index:
             group = self._groups[group_index]
             for tier in values.used_tiers(group, self._tier):
@@ -172,7 +172,7 @@ class Contents:
         return self._bounds[1]
 
     def _values_bytes(self, group: Group, index: int) -> int:
-        """Bytes that the values of a tensor take once decoded, with those of its group and of its factors."""
+        """Return bytes that the values of a tensor take once decoded, with those of its group and of its factors."""
         needed = values_bytes(group, self._tier)
         for number in group.factors[index] if group.factors is not None else ():
             place, row = self._index.factor(number)

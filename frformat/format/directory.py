@@ -46,13 +46,13 @@ class Corners:
         return cls(cells, np.cumsum(ranks + 1) - ranks - 1)
 
     def of_tensor(self, index: int, tier: int) -> Shape:
-        """The corner of one tensor in one tier."""
+        """Return the corner of one tensor in one tier."""
         start = int(self.starts[index]) + 1
         stop = int(self.starts[index + 1]) if index + 1 < len(self.starts) else self.cells.shape[1]
         return tuple(self.cells[tier, start:stop].tolist())
 
     def counts(self, tiers: slice, offsets: int) -> NDArray[np.int64]:
-        """How many values each tensor has in some tiers and those before: array (tiers, tensors).
+        """Return how many values each tensor has in some tiers and those before: array (tiers, tensors).
 
         Args:
             tiers: which.
@@ -127,26 +127,26 @@ class Group:
         return DTYPES[self.value_type].itemsize
 
     def view(self, index: int) -> Shape:
-        """The shape in which the core and the bases of a tensor are meant."""
+        """Return the shape in which the core and the bases of a tensor are meant."""
         view = self.views[index] if self.views is not None else None
         return self.shapes[index] if view is None else view
 
     def kinds(self, index: int) -> tuple[str, ...]:
-        """The kind of basis of each axis of a tensor's view."""
+        """Return the kind of basis of each axis of a tensor's view."""
         return spread(self.bases, len(self.view(index)))
 
     def extent(self, index: int, tier: int) -> Shape:
-        """How much of the core of a tensor there is in a tier: the length of its prefix, or its corner."""
+        """Return how much of the core of a tensor there is in a tier: the length of its prefix, or its corner."""
         if self.kept is not None:
             return (int(self.kept[tier, index]),)
         return self.corners.of_tensor(index, tier) if self.corners is not None else self.view(index)
 
     def offset_axes(self, index: int) -> tuple[int, ...]:
-        """The axes of a tensor that have step offsets."""
+        """Return the axes of a tensor that have step offsets."""
         return tuple(axis for axis in range(len(self.view(index))) if self.offsets >> axis & 1)
 
     def counts(self, tier: int) -> NDArray[np.int64]:
-        """How many values each tensor has in the segment of ``tier``, offsets among them."""
+        """Return how many values each tensor has in the segment of ``tier``, offsets among them."""
         if tier and not self.tiered:
             return np.zeros(self.tensors, np.int64)
         if tier == 0 or self.per_tier:
@@ -166,11 +166,11 @@ class Group:
         return np.diff(totals, prepend=0.0)
 
     def size(self, tier: int) -> int:
-        """Stored bytes of the segment of ``tier``, without its CRC-32; 0 if there is none."""
+        """Return stored bytes of the segment of ``tier``, without its CRC-32; 0 if there is none."""
         return int(self.sizes[tier]) if tier < len(self.sizes) else 0
 
     def _totals(self, tiers: slice) -> NDArray[np.int64]:
-        """How many values each tensor has in some tiers and those before, or in one tier: (tiers, tensors)."""
+        """Return how many values each tensor has in some tiers and those before, or in one tier: (tiers, tensors)."""
         if self.kept is not None:
             return self.kept[tiers].astype(np.int64)
         if self.corners is not None:

@@ -42,7 +42,7 @@ class Elements:
 
 
 def elements(array: Array, dtype: str, format: str, axis: int | None) -> Elements:
-    """The elements of ``array``, which is C-contiguous and of ``dtype``.
+    """Return the elements of ``array``, which is C-contiguous and of ``dtype``.
 
     Args:
         array: the tensor.
@@ -86,7 +86,7 @@ def _lossless(array: Array, dtype: str) -> Elements:
 
 
 def _per_index(array: Array, format: str, axis: int) -> Elements:
-    """Multiples of steps, one for each index of an axis."""
+    """Return multiples of steps, one for each index of an axis."""
     bits, size = quantization.parse_format(format)
     others = tuple(a for a in range(array.ndim) if a != axis)
     largest = np.abs(array).max(axis=others, initial=0).astype(np.float64)

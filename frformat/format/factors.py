@@ -28,7 +28,7 @@ class Factors:
         self._numbers: dict[int, int] = {}
 
     def numbers(self, tensor: CodedTensor | PerTier) -> tuple[int, ...]:
-        """A number for each factor of a tensor, in the order of its axes; provisional, see :meth:`numbered`."""
+        """Return a number for each factor of a tensor, in the order of its axes; provisional, see :meth:`numbered`."""
         first = tensor.tensors[0] if isinstance(tensor, PerTier) else tensor
         found = []
         for axis in first.axes:
@@ -50,7 +50,7 @@ class Factors:
                 rows[tier] = max(rows[tier], extent[axis])
 
     def groups(self, most: int) -> list[list[Pending]]:
-        """All factors, gathered with those that are alike into groups of at most ``most`` values, or of one factor."""
+        """Return all factors, gathered with those that are alike into groups of at most ``most`` values, or of one factor."""
         gathered: list[list[Pending]] = []
         places: list[list[int]] = []
         counts: list[int] = []
@@ -76,7 +76,7 @@ class Factors:
         return gathered
 
     def numbered(self, group: Group) -> Group:
-        """A group with the numbers that its factors have in the file; after :meth:`groups`."""
+        """Return a group with the numbers that its factors have in the file; after :meth:`groups`."""
         if group.factors is None:
             return group
         factors: Sequence[tuple[int, ...]] = [tuple(self._numbers[place] for place in each) for each in group.factors]

@@ -55,7 +55,7 @@ class Known:
         self.ledger.spend(more * Ledger.TENSOR)
 
     def check_name(self, name: bytes) -> str:
-        """A tensor's name from its UTF-8 bytes.
+        """Return a tensor's name from its UTF-8 bytes.
 
         Raises:
             FrzError: ``NAME`` or ``LIMIT``.
@@ -84,7 +84,7 @@ class GroupParser:
         self._found: dict[int, Any] = {}
 
     def group(self) -> Group:
-        """The group; each of its fields is right for itself and for those before it."""
+        """Return the group; each of its fields is right for itself and for those before it."""
         read: dict[int, Callable[[], object]] = {
             d.DTYPE: lambda: self._cursor.identifier(tuple(DTYPES), "dtype"),
             d.NAMES: self._names,

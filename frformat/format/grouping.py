@@ -70,7 +70,7 @@ class Pending:
         return sum(tensor.values.nbytes for tensor in self.tensors)
 
     def pieces(self, tier: int) -> Pieces:
-        """The runs of the segment of a tier, with their values."""
+        """Return the runs of the segment of a tier, with their values."""
         per_tier = self.likeness.extent == PER_TIER
         if tier >= len(self.extents) and not per_tier:
             return []
@@ -100,7 +100,7 @@ def pending(
     *,
     factor: bool = False,
 ) -> Pending:
-    """One tensor as values to store.
+    """Return one tensor as values to store.
 
     Args:
         name: its name.
@@ -127,7 +127,7 @@ def pending(
 
 
 def _extents(tensor: CodedTensor | PerTier, first: CodedTensor, cuts: Sequence[Cut]) -> tuple[str, list[Shape]]:
-    """How much of its core each tier has."""
+    """Return how much of its core each tier has."""
     if isinstance(tensor, PerTier):
         if len(tensor.tensors) != len(cuts) + 1:
             raise EncodeError(f"it has a value for each of {len(tensor.tensors)} tiers in a file of {len(cuts) + 1}")
@@ -152,7 +152,7 @@ def _extents(tensor: CodedTensor | PerTier, first: CodedTensor, cuts: Sequence[C
 
 
 def gather(parts: Sequence[Pending], coder: str, sizes: Sequence[int]) -> Group:
-    """The group of tensors that are alike, in order."""
+    """Return the group of tensors that are alike, in order."""
     likeness = parts[0].likeness
     firsts = [part.first for part in parts]
     tiers = [[part.extents[tier] for part in parts] for tier in range(len(parts[0].extents))]

@@ -43,11 +43,11 @@ class Index:
         return name in self._places
 
     def names(self) -> Iterator[str]:
-        """All names, in file order."""
+        """Return all names, in file order."""
         return iter(self._places)
 
     def find(self, name: str) -> tuple[int, int] | None:
-        """The group of a tensor and its index there, if there is one of that name."""
+        """Return the group of a tensor and its index there, if there is one of that name."""
         place = self._places.get(name)
         if place is None:
             return None
@@ -55,12 +55,12 @@ class Index:
         return self._named[at], place - self._starts[at]
 
     def factor(self, number: int) -> tuple[int, int]:
-        """The group of a factor and its index there."""
+        """Return the group of a factor and its index there."""
         at = bisect_right(self._factor_starts, number) - 1
         return self._factor_groups[at], number - self._factor_starts[at]
 
     def nbytes(self) -> int:
-        """Bytes of all tensors, rebuilt."""
+        """Return bytes of all tensors, rebuilt."""
         return sum(
             sum(map(element_count, group.shapes)) * DTYPES[group.dtype].itemsize
             for group in self._groups

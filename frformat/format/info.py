@@ -74,12 +74,12 @@ class TensorInfo:
         return not self.kept and all(kind == PLAIN for kind in self.bases)
 
     def box(self, tier: int = -1) -> Shape:
-        """The smallest corner that contains the core in a tier of the file."""
+        """Return the smallest corner that contains the core in a tier of the file."""
         meant = self.view if self.view is not None else self.shape
         if self.kept:
             return zigzag.box(meant, self.kept[tier])
         return self.corners[tier] if self.corners else meant
 
     def numbers(self, tier: int = -1) -> int:
-        """How many entries the core has in a tier of the file."""
+        """Return how many entries the core has in a tier of the file."""
         return self.kept[tier] if self.kept else zigzag.element_count(self.box(tier))

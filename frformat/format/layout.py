@@ -16,7 +16,7 @@ Part = tuple[slice, ...]
 
 
 def slabs(before: Sequence[int], now: Sequence[int]) -> list[Part]:
-    """The entries of a corner that a smaller corner does not have, as parts of the larger one in the file's order.
+    """Return the entries of a corner that a smaller corner does not have, as parts of the larger one in the file's order.
 
     Args:
         before: the smaller corner; zeros for none.
@@ -31,7 +31,7 @@ def slabs(before: Sequence[int], now: Sequence[int]) -> list[Part]:
 
 
 def new_runs(before: Shape | None, now: Shape, offset_axes: Sequence[int], *, ordered: bool) -> list[Run]:
-    """The values that one tensor has in a segment; runs without values are left out.
+    """Return the values that one tensor has in a segment; runs without values are left out.
 
     Args:
         before: extent of its core in the tier before (see :meth:`Group.extent`), None if everything is new.
@@ -64,14 +64,14 @@ class SegmentRuns:
 
 
 def tensor_runs(group: Group, index: int, tier: int) -> list[Run]:
-    """The values that one tensor has in the segment of a tier."""
+    """Return the values that one tensor has in the segment of a tier."""
     before = group.extent(index, tier - 1) if tier and not group.per_tier else None
     ordered = group.kept is not None
     return new_runs(before, group.extent(index, tier), group.offset_axes(index), ordered=ordered)
 
 
 def split(runs: Sequence[Run], values: Array) -> Iterator[tuple[Run, Array]]:
-    """Each run with its part of ``values``."""
+    """Yield each run with its part of ``values``."""
     at = 0
     for run in runs:
         count = run.size
@@ -89,7 +89,7 @@ def put_slabs(core: Array, before: Sequence[int], now: Sequence[int], values: Ar
 
 
 def take_slabs(core: Array, before: Sequence[int], now: Sequence[int]) -> Array:
-    """The new entries of a corner in the file's order: the inverse of :func:`put_slabs`."""
+    """Return the new entries of a corner in the file's order: the inverse of :func:`put_slabs`."""
     parts = [core[part].reshape(-1) for part in slabs(before, now)]
     if len(parts) == 1:
         return np.ascontiguousarray(parts[0])

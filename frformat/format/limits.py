@@ -28,10 +28,10 @@ MEMORY_BUDGET: Final = 4 << 30
 
 
 def coded_values(stored: int) -> int:
-    """How many values a segment of ``stored`` bytes by an entropy coder may hold."""
+    """Return how many values a segment of ``stored`` bytes by an entropy coder may hold."""
     return VALUES_PER_BYTE * (stored + FREE_BYTES)
 
 
 def least_bytes(values: int) -> int:
-    """How many bytes a segment of so many values by an entropy coder needs to have."""
+    """Return how many bytes a segment of so many values by an entropy coder needs to have."""
     return max(0, -(-values // VALUES_PER_BYTE) - FREE_BYTES)

@@ -141,7 +141,7 @@ def _header(data: bytes, at: int) -> tuple[int, int, bool]:
 
 
 def _count(data: bytes, at: int) -> tuple[int, int]:
-    """The count in the head of a value, and the offset after the head."""
+    """Return the count in the head of a value, and the offset after the head."""
     first = data[at]
     width = _WIDTHS.get(first)
     if width is None:
@@ -166,7 +166,7 @@ class Cursor:
         self.offset = start
 
     def array(self, what: str, most: int | None = None, *, exact: int | None = None) -> int:
-        """How many values an array has, which follow: at most ``most``, or exactly ``exact``."""
+        """Return how many values an array has, which follow: at most ``most``, or exactly ``exact``."""
         count = self._container("array", what)
         if exact is not None and count != exact:
             raise malformed(f"{what} has {count} entries, not {exact}")
@@ -175,11 +175,11 @@ class Cursor:
         return count
 
     def map(self, what: str) -> int:
-        """How many pairs a map has, which follow."""
+        """Return how many pairs a map has, which follow."""
         return self._container("map", what)
 
     def integer(self, what: str) -> int:
-        """An integer of any sign."""
+        """Return an integer of any sign."""
         first = self._data[self.offset]
         if first <= 0x7F:
             self.offset += 1
@@ -192,7 +192,7 @@ class Cursor:
         return int.from_bytes(self._data[start : self.offset], "big", signed=first >= 0xD0)
 
     def uint(self, what: str, most: int | None = None) -> int:
-        """An integer from 0 to ``most``."""
+        """Return an integer from 0 to ``most``."""
         value = self.integer(what)
         if value < 0:
             raise malformed(f"{what} is negative")
@@ -213,14 +213,14 @@ class Cursor:
         return np.concatenate(parts) if parts else np.empty(0, np.uint8)
 
     def identifier(self, known: tuple[str, ...], what: str) -> str:
-        """The name that an id has in ``known``, else ``UNSUPPORTED``."""
+        """Return the name that an id has in ``known``, else ``UNSUPPORTED``."""
         value = self.uint(what)
         if value >= len(known) or not known[value]:
             raise FrzError("UNSUPPORTED", f"{what} {value} is not known to this version: upgrade")
         return known[value]
 
     def text(self, what: str) -> bytes:
-        """The UTF-8 of a string."""
+        """Return the UTF-8 of a string."""
         first = self._data[self.offset]
         if kind(first) != "string":
             raise _other(first, "string", what)
@@ -229,7 +229,7 @@ class Cursor:
         return self._data[start : self.offset]
 
     def nil(self) -> bool:
-        """Whether the next value is nil; read only if it is."""
+        """Return whether the next value is nil; read only if it is."""
         found = self._data[self.offset] == NIL
         self.offset += found
         return found
@@ -256,7 +256,7 @@ class Fields:
         self._previous = -1
 
     def next(self) -> int | None:
-        """The next key, None after the last."""
+        """Return the next key, None after the last."""
         if self._left == 0:
             return None
         self._left -= 1
@@ -275,7 +275,7 @@ def required(value: T | None, field: str, what: str) -> T:
 
 
 def malformed(what: str) -> FrzError:
-    """The error for a directory that is not of the schema."""
+    """Return the error for a directory that is not of the schema."""
     return FrzError("DIRECTORY", f"the directory is malformed: {what}")
 
 
@@ -284,7 +284,7 @@ def _other(first: int, wanted: str, what: str) -> FrzError:
 
 
 def _narrow(values: list[int], what: str, most: int | None, signed: bool) -> NDArray[Any]:
-    """Some integers, checked, in the narrowest type that holds them."""
+    """Return some integers, checked, in the narrowest type that holds them."""
     low, high = min(values), max(values)
     if low < 0 and not signed:
         raise malformed(f"{what} is negative")

@@ -67,7 +67,7 @@ class Options:
         compression: str,
         progress: Progress | None = None,
     ) -> Options:
-        """The options of a call.
+        """Return the options of a call.
 
         Raises:
             EncodeError: one of them is not possible.
@@ -93,7 +93,7 @@ class Options:
         return cls(dict(metadata or {}), dict(aliases or {}), formats, tiers, lengths[0], coders, fast, told)
 
     def format(self, name: str) -> str:
-        """The number format of a spectrum."""
+        """Return the number format of a spectrum."""
         return self.formats if isinstance(self.formats, str) else self.formats.get(name, "auto")
 
     def cuts(self, name: str) -> Sequence[Cut]:

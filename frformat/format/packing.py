@@ -19,7 +19,7 @@ _KIND_IDS: Final = {name: index for index, name in enumerate(KINDS)}
 
 
 def pack(directory: Directory) -> bytes:
-    """The directory in the shortest encoding of each value."""
+    """Return the directory in the shortest encoding of each value."""
     tree: dict[int, Any] = {}
     if directory.tiers != 1:
         tree[d.TIERS] = directory.tiers
@@ -61,7 +61,7 @@ def _corners(group: Group) -> list[list[d.Shape]] | None:
 
 
 def _front_coded(names: Iterable[str]) -> list[int | str]:
-    """Names, each as how many bytes it shares with the one before, whole characters, and the rest."""
+    """Return names, each as how many bytes it shares with the one before, whole characters, and the rest."""
     out: list[int | str] = []
     previous = ""
     for name in names:
@@ -72,7 +72,7 @@ def _front_coded(names: Iterable[str]) -> list[int | str]:
 
 
 def _common(first: str, second: str) -> int:
-    """How many characters two texts begin with alike."""
+    """Return how many characters two texts begin with alike."""
     most = min(len(first), len(second))
     if first[:most] == second[:most]:
         return most

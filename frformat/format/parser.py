@@ -16,7 +16,7 @@ from frformat.format.messagepack import Cursor, Fields, malformed, required
 
 
 def parse(data: bytes, budget: int = limits.MEMORY_BUDGET, spent: int = 0) -> Directory:
-    """The directory that ``data`` holds.
+    """Return the directory that ``data`` holds.
 
     Args:
         data: the directory, inflated.
@@ -42,7 +42,7 @@ def parse(data: bytes, budget: int = limits.MEMORY_BUDGET, spent: int = 0) -> Di
 
 
 def _starts(data: bytes) -> dict[int, int]:
-    """Where each field of the directory map has its value."""
+    """Return where each field of the directory map has its value."""
     cursor = Cursor(data)
     starts = {}
     fields = Fields(cursor, "the directory")

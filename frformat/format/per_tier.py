@@ -38,7 +38,7 @@ class PerTier:
 
 
 def _facts(tensor: CodedTensor) -> tuple[object, ...]:
-    """All but the values."""
+    """Return all but the values."""
     axes = tuple(
         (axis.kind, axis.argument if isinstance(axis.argument, int) else id(axis.argument)) for axis in tensor.axes
     )

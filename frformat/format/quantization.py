@@ -51,7 +51,7 @@ def steps(codes: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def step_code(wanted: float) -> int:
-    """The code of the largest step that is not above ``wanted``.
+    """Return the code of the largest step that is not above ``wanted``.
 
     Raises:
         EncodeError: no step is that small or that large.
@@ -70,13 +70,13 @@ def _code_below(wanted: float) -> int:
 
 
 def exact_in(numbers: Array, fmt: str) -> bool:
-    """Whether finite ``numbers`` of a float type survive a round trip through a number format bit for bit."""
+    """Return whether finite ``numbers`` of a float type survive a round trip through a number format bit for bit."""
     with np.errstate(over="ignore", invalid="ignore"):
         return _same(numbers.astype(DTYPES[fmt]).astype(numbers.dtype), numbers)
 
 
 def exact_step(numbers: Singles, bits: int) -> int | None:
-    """The code of the largest step of which finite float32 ``numbers`` are multiples, by integers of ``bits``.
+    """Return the code of the largest step of which finite float32 ``numbers`` are multiples, by integers of ``bits``.
 
     Returns:
         None if there is none, or nothing to tell it by.
@@ -95,13 +95,13 @@ def exact_step(numbers: Singles, bits: int) -> int | None:
 
 
 def _same(a: Array, b: Array) -> bool:
-    """Whether all values are equal bit for bit."""
+    """Return whether all values are equal bit for bit."""
     bits = np.dtype(f"u{a.dtype.itemsize}")
     return bool(np.array_equal(a.view(bits), b.view(bits)))
 
 
 def quantize(numbers: Array, code: int) -> NDArray[np.int32]:
-    """The nearest multiples of ``step(code)``, ties to even.
+    """Return the nearest multiples of ``step(code)``, ties to even.
 
     Raises:
         EncodeError: an integer would be beyond 32 bits.
@@ -110,7 +110,7 @@ def quantize(numbers: Array, code: int) -> NDArray[np.int32]:
 
 
 def whole(quotients: NDArray[np.float64]) -> NDArray[np.int32]:
-    """The nearest integers, ties to even.
+    """Return the nearest integers, ties to even.
 
     Raises:
         EncodeError: one would be beyond 32 bits.
@@ -187,7 +187,7 @@ def check_format(wanted: str) -> None:
 
 
 def code_for(largest: float, bits: int) -> int:
-    """The code of the smallest step with which integers of ``bits`` reach ``largest``; 0 if that is 0."""
+    """Return the code of the smallest step with which integers of ``bits`` reach ``largest``; 0 if that is 0."""
     if largest == 0:
         return 0
     least = largest / (2 ** (bits - 1) - 1)

@@ -80,7 +80,7 @@ class FrzFile:
         return name in self._index or name in self.container.directory.aliases
 
     def keys(self) -> list[str]:
-        """The names of all tensors, aliases last."""
+        """Return the names of all tensors, aliases last."""
         return list(self)
 
     @property
@@ -130,7 +130,7 @@ class FrzFile:
         return self._index.factors
 
     def factor(self, number: int) -> CodedTensor:
-        """A factor as the file stores it, at the open tier.
+        """Return a factor as the file stores it, at the open tier.
 
         Raises:
             FrzError: ``NOT_FOUND``, and as for a tensor.
@@ -151,7 +151,7 @@ class FrzFile:
             return self._contents.rebuilt(group, index)
 
     def stored(self, name: str, *, tier: int | None = None) -> CodedTensor:
-        """A tensor as the file stores it; nothing is rebuilt.
+        """Return a tensor as the file stores it; nothing is rebuilt.
 
         Args:
             name: its name.
@@ -168,7 +168,7 @@ class FrzFile:
             return contents.stored(group, index)
 
     def spectrum(self, name: str) -> Spectrum:
-        """The coefficients of a tensor that is stored as the first of its DCT, without rebuilding it.
+        """Return the coefficients of a tensor that is stored as the first of its DCT, without rebuilding it.
 
         Raises:
             FrzError: ``NOT_FOUND``, also for any other tensor, and as for rebuilding.
@@ -216,12 +216,12 @@ class FrzFile:
                         next(tensors)
 
     def _at(self, tier: int | None) -> Contents:
-        """The file's tensors at a tier."""
+        """Return the file's tensors at a tier."""
         chosen = self.tier if tier is None else tier
         return Contents(self._file, self.container, self._index, chosen, self._budget)
 
     def _find(self, name: str) -> tuple[int, int]:
-        """Where a tensor is stored: group, and index in it."""
+        """Return where a tensor is stored: group, and index in it."""
         found = self._index.find(self.container.directory.aliases.get(name, name))
         if found is None:
             reason = "no tensor has this name; `frformat dump` lists them"
@@ -266,13 +266,13 @@ def open(
 
 
 def load_file(path: StrPath, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET) -> dict[str, Array]:
-    """All tensors of a file by name: arrays of their shape and dtype. Arguments and errors as :func:`open`."""
+    """Return all tensors of a file by name: arrays of their shape and dtype. Arguments and errors as :func:`open`."""
     with open(path, tier=tier, memory_budget=memory_budget) as file:
         return file.load()
 
 
 def load(data: bytes, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET) -> dict[str, Array]:
-    """All tensors of a file that is given as bytes. Arguments and errors as :func:`open`."""
+    """Return all tensors of a file that is given as bytes. Arguments and errors as :func:`open`."""
     with open(data, tier=tier, memory_budget=memory_budget) as file:
         return file.load()
 

@@ -60,7 +60,7 @@ class Axis:
             raise EncodeError(f"an axis of {self.kind} takes no {given!r}")
 
     def basis(self, length: int, count: int) -> Basis:
-        """The basis itself, with so many rows and columns."""
+        """Return the basis itself, with so many rows and columns."""
         given = self.argument.canonical() if isinstance(self.argument, CodedTensor) else self.argument
         return KINDS[self.kind].make(length, count, given)
 
@@ -106,7 +106,7 @@ class CodedTensor:
 
     @classmethod
     def of_spectrum(cls, spectrum: Spectrum, format: str = "auto") -> CodedTensor:
-        """A spectrum with its coefficients in a number format, as for :func:`frformat.save_file`.
+        """Return a spectrum with its coefficients in a number format, as for :func:`frformat.save_file`.
 
         Raises:
             EncodeError: there is no such format, or a coefficient does not fit it.
@@ -117,7 +117,7 @@ class CodedTensor:
 
     @classmethod
     def of_array(cls, array: Array, format: str = "exact", *, axis: int | None = None) -> CodedTensor:
-        """A plain tensor.
+        """Return a plain tensor.
 
         Args:
             array: of any dtype of the format.
@@ -165,7 +165,7 @@ class CodedTensor:
         return self.step is None and self.format is None and all(KINDS[axis.kind].plain for axis in self.axes)
 
     def canonical(self) -> Array:
-        """The values as numbers, shaped like ``values``: elements if that is what they are, else float32."""
+        """Return the values as numbers, shaped like ``values``: elements if that is what they are, else float32."""
         if self.step is None:
             return self.values if self.exact else self.values.astype(np.float32, copy=False)
         out = np.empty(self.values.shape, np.float32)
@@ -174,13 +174,13 @@ class CodedTensor:
         return out
 
     def numbers(self, part: tuple[slice, ...]) -> Array:
-        """A part of :meth:`canonical`."""
+        """Return a part of :meth:`canonical`."""
         if self.step is None:
             return self.values[part] if self.exact else self.values[part].astype(np.float32, copy=False)
         return quantization.dequantize(self.values[part], self._sizes(part))
 
     def rebuild(self) -> Array:
-        """The tensor: array of ``shape`` and ``dtype``; it is ``values`` itself if those are all elements."""
+        """Return the tensor: array of ``shape`` and ``dtype``; it is ``values`` itself if those are all elements."""
         if self.exact and not self.ordered and self.corner == self.meant:
             return self.values.reshape(self.shape)
         out = np.empty(self.shape, DTYPES[self.dtype])
@@ -189,7 +189,7 @@ class CodedTensor:
         return out
 
     def spectrum(self) -> Spectrum | None:
-        """The same as a :class:`Spectrum`, if it is one: the first coefficients of a DCT along all axes."""
+        """Return the same as a :class:`Spectrum`, if it is one: the first coefficients of a DCT along all axes."""
         if not self.ordered or any(axis.kind != SPECTRAL for axis in self.axes) or self.dtype not in REAL_DTYPES:
             return None
         return Spectrum(self.canonical(), self.shape, self.view, self.dtype)
@@ -227,7 +227,7 @@ class CodedTensor:
                 raise FrzError("VALUE", "a multiple of a step is beyond binary32; the file was made wrongly")
 
     def _sizes(self, part: tuple[slice, ...]) -> float | NDArray[np.float64]:
-        """The step, or those of the entries of a part, as they broadcast."""
+        """Return the step, or those of the entries of a part, as they broadcast."""
         assert self.step is not None
         if not self.offsets:
             return quantization.step(self.step)
@@ -239,7 +239,7 @@ class CodedTensor:
         return quantization.steps(codes)
 
     def _scattered(self) -> Array:
-        """The box of ordered values."""
+        """Return the box of ordered values."""
         canonical = self.canonical()
         if not self.exact:
             return zigzag.scattered(canonical, self.corner)

@@ -23,7 +23,7 @@ def without_figures(metadata: Mapping[str, str], tiers: int) -> dict[str, str]:
 
 
 def as_metadata(figures: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Metadata that tell of each tier; all have the same figures, and no space in any."""
+    """Return metadata that tell of each tier; all have the same figures, and no space in any."""
     return {OF_EACH + name: " ".join(each[name] for each in figures) for name in figures[0]}
 
 

@@ -49,7 +49,7 @@ class Values:
         self.nbytes = sum(values.nbytes for values in segments.values())
 
     def of(self, index: int) -> Content:
-        """Those of one tensor; a view of the group's, if all of them are in one segment."""
+        """Return those of one tensor; a view of the group's, if all of them are in one segment."""
         if not (self._group.tiered or self._group.offsets) and self._segments:
             [(_, values)] = self._parts(index)
             return Content(values.reshape(self._group.view(index)), {})
@@ -62,12 +62,12 @@ class Values:
 
 
 def bounds(group: Group, tier: int) -> NDArray[np.int64]:
-    """Where in the segment of a tier the values of each tensor begin, and where those of the last one end."""
+    """Return where in the segment of a tier the values of each tensor begin, and where those of the last one end."""
     return np.concatenate(([0], np.cumsum(group.counts(tier))))
 
 
 def assemble(group: Group, index: int, tier: int, parts: dict[int, Array]) -> Content:
-    """The values of one tensor from those that it has in each tier that is used."""
+    """Return the values of one tensor from those that it has in each tier that is used."""
     extent = group.extent(index, tier)
     nothing = np.empty(0, DTYPES[group.value_type])
     if group.kept is not None:
@@ -94,26 +94,26 @@ def assemble(group: Group, index: int, tier: int, parts: dict[int, Array]) -> Co
 
 
 def _new_axes(group: Group, index: int, tier: int) -> list[int]:
-    """The axes that have new step offsets in a tier."""
+    """Return the axes that have new step offsets in a tier."""
     now = group.extent(index, tier)
     before = group.extent(index, tier - 1) if tier and not group.per_tier else (0,) * len(now)
     return [axis for axis in group.offset_axes(index) if now[axis] > before[axis]]
 
 
 def values_bytes(group: Group, tier: int) -> int:
-    """Bytes that the values of a group take once decoded, in all segments that are used at ``tier``."""
+    """Return bytes that the values of a group take once decoded, in all segments that are used at ``tier``."""
     return group.value_bytes * sum(int(group.values[t]) for t in used_tiers(group, tier))
 
 
 def used_tiers(group: Group, tier: int) -> list[int]:
-    """The tiers whose segments are used at a tier."""
+    """Return the tiers whose segments are used at a tier."""
     last = min(tier, len(group.sizes) - 1)
     tiers = range(last, last + 1) if group.per_tier else range(last + 1)
     return [t for t in tiers if group.values[t]]
 
 
 def decode(file: IO[bytes], container: Container, index: int, tier: int) -> Values:
-    """All values of a group at a tier.
+    """Return all values of a group at a tier.
 
     Raises:
         FrzError: ``CHECKSUM`` or ``STREAM``.
@@ -129,7 +129,7 @@ def decode(file: IO[bytes], container: Container, index: int, tier: int) -> Valu
 
 
 def _segment(file: IO[bytes], extent: Extent, decoder: Decoder, runs: SegmentRuns) -> Array:
-    """The values of one segment; handed out only if its checksum matches."""
+    """Return the values of one segment; handed out only if its checksum matches."""
     stored = SegmentReader(file, extent)
     try:
         values = decoder.decode(stored, runs)
@@ -141,7 +141,7 @@ def _segment(file: IO[bytes], extent: Extent, decoder: Decoder, runs: SegmentRun
 
 
 def read_part(file: IO[bytes], extent: Extent, group: Group, start: int, count: int) -> Array:
-    """Some values of a segment by a plain coder, whose checksum has matched before."""
+    """Return some values of a segment by a plain coder, whose checksum has matched before."""
     values = np.empty(count, DTYPES[group.value_type])
     file.seek(extent.offset + start * group.value_bytes)
     view: Any = values.view(np.uint8).data

@@ -85,7 +85,7 @@ def save(
     tiers: Tiers = (),
     compression: str = "auto",
 ) -> bytes:
-    """The bytes of a file. Arguments and errors as :func:`save_file`."""
+    """Return the bytes of a file. Arguments and errors as :func:`save_file`."""
     file = io.BytesIO()
     _Writer(Options.of(metadata, aliases, format, tiers, compression), io.BytesIO()).write(tensors, file)
     return file.getvalue()
@@ -145,7 +145,7 @@ class _Writer:
                 self._spool.copy(number, held, tier, file)
 
     def _is_tied(self, name: str, tensor: Tensor) -> bool:
-        """Whether a tensor is one that has been stored in the same way; it becomes an alias then."""
+        """Return whether a tensor is one that has been stored in the same way; it becomes an alias then."""
         options = (self._options.format(name), tuple(self._options.cuts(name)))
         known = self._known.setdefault(id(tensor), _Known(tensor, name, options))
         if known.name == name or known.options != options:

@@ -18,7 +18,7 @@ SHARDS = {
 
 
 def write(folder: Path, kind: str = "safetensors", **changes: object) -> Path:
-    """The shards and their index."""
+    """Return the shards and their index."""
     where = {}
     for name, arrays in SHARDS.items():
         shard = f"{name}.{kind}"

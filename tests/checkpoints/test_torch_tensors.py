@@ -16,7 +16,7 @@ from tests.strategies import arrays, spectra
 
 
 def bits(tensor: torch.Tensor) -> bytes:
-    """A tensor's elements as bytes, in row-major order."""
+    """Return a tensor's elements as bytes, in row-major order."""
     flat = torch.empty(tensor.numel(), dtype=tensor.dtype).copy_(tensor.reshape(-1))
     return flat.view(torch.uint8).numpy().tobytes()
 

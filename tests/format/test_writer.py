@@ -53,7 +53,7 @@ def same_coded(found: CodedTensor, original: CodedTensor) -> bool:
 
 
 def holds(file: FrzFile, name: str, tensor: Tensor) -> bool:
-    """Whether a file has a tensor as it was given."""
+    """Return whether a file has a tensor as it was given."""
     if isinstance(tensor, Spectrum):
         return same_spectrum(file.spectrum(name), tensor)
     if isinstance(tensor, CodedTensor):

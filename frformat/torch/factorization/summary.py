@@ -82,7 +82,7 @@ class Summary:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        """The table in a notebook."""
+        """Return the table in a notebook."""
         head, *rows = ("".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in self._rows())
         head = head.replace("<td>", "<th>").replace("</td>", "</th>")
         body = "".join(f"<tr>{row}</tr>" for row in rows)
@@ -153,7 +153,7 @@ def _costs(rebuilt: Cost | None, factored: Cost | None) -> tuple[str, str, str, 
 
 
 def _short(number: int) -> str:
-    """Three digits and a unit."""
+    """Return three digits and a unit."""
     value, units = float(number), ["", "k", "M", "G", "T"]
     while value >= 999.5 and len(units) > 1:
         value, units = value / 1000, units[1:]
