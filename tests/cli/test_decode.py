@@ -126,7 +126,7 @@ def test_a_damaged_file_is_one_line_and_leaves_nothing(folder: Path, output: str
     [
         (("missing.frz", "-o", "out.npz"), "missing.frz: IO: No such file or directory"),
         (("model.frz", "-o", "out.onnx"), "ENCODE: out.onnx: cannot write .onnx; take one of .safetensors, .npz"),
-        (("model.frz", "-o", "out.npz", "--tier", "5"), "model.frz: TIER: tier 5 of 2 is asked for"),
+        (("model.frz", "-o", "out.npz", "--tier", "5"), "model.frz: TIER: tier 5 of 2 was requested"),
         (("model.frz", "-o", "out.npz", "--memory-budget", "10KB"), "model.frz: BUDGET: this needs"),
         (
             ("model.frz", "-o", "out.npz", "--memory-budget", "1KB"),

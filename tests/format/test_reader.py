@@ -160,7 +160,7 @@ class TestErrors:
 
     @pytest.mark.parametrize("tier", [-1, 2])
     def test_tier(self, data: bytes, tier: int) -> None:
-        with pytest.raises(FrzError, match=r"TIER: tier -?\d of 2 is asked for, 0 to 1 are present"):
+        with pytest.raises(FrzError, match=r"TIER: tier -?\d of 2 was requested, 0 to 1 are present"):
             frformat.open(data, tier=tier)
         with frformat.open(data) as file, pytest.raises(FrzError, match="TIER"):
             file.stored("conv.weight", tier=tier)
