@@ -1,5 +1,4 @@
-"""Parse a directory from MessagePack, with every check that needs only the directory (specification, sections 3 and
-12).
+"""Parse a directory, with every check that needs only the directory (specification, sections 3 and 12).
 
 The result of :func:`parse` needs no further check except against the size of the file.
 """

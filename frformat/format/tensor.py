@@ -180,8 +180,7 @@ class CodedTensor:
         return quantization.dequantize(self.values[part], self._sizes(part))
 
     def rebuild(self) -> Array:
-        """Rebuild the tensor as an array of ``shape`` and ``dtype``; it is ``values`` itself if they are all
-        elements."""
+        """Rebuild the tensor as an array of ``shape`` and ``dtype``; it may be ``values`` itself."""
         if self.exact and not self.ordered and self.corner == self.meant:
             return self.values.reshape(self.shape)
         out = np.empty(self.shape, DTYPES[self.dtype])
@@ -213,8 +212,7 @@ class CodedTensor:
             raise FrzError("VALUE", "a value is not finite; the program that wrote the file is faulty")
 
     def _check_multiples(self, step: int) -> None:
-        """Check that step code plus offsets are step codes, and that all multiples are finite. Usually, extremes
-        suffice."""
+        """Check that sums of step code and offsets are step codes, and that all multiples are finite."""
         if 0 in self.corner:
             return
         low, high = (step + sum(int(end(each)) for each in self.offsets.values()) for end in (np.min, np.max))
