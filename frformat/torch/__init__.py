@@ -1,17 +1,17 @@
-"""The PyTorch side: models and state dicts ↔ files, and Frequency Regularization training.
+"""The PyTorch interface: store models and state dicts, and train with Frequency Regularization.
 
 >>> save_model(model, "model.frz")
 >>> load_model(model, "model.frz")
 
->>> regularize(network, keep=100, rules=["*.bias: keep=3"])  # then train as ever, and save
+>>> regularize(network, keep=100, rules=["*.bias: keep=3"])  # then train as usual, and save
 
->>> set_tier(model, 0)  # the smallest of the capacities that the model has in one
+>>> set_tier(model, 0)  # the smallest of the model's capacities
 
 >>> compress(model, "model.frz", images.split(64), metric=accuracy, max_drop=0.5)  # no training
 
 >>> factored = factorize(model, images[:1])  # runs on the coefficients, without rebuilt weights
 
-What goes with training, such as truncation schedules, is in :mod:`frformat.torch.regularization`; callbacks for other
+Training tools, such as truncation schedules, are in :mod:`frformat.torch.regularization`; callbacks for other
 libraries' trainers are in :mod:`frformat.torch.integrations`.
 """
 

@@ -1,4 +1,4 @@
-"""Running a network on its coefficients, without rebuilding its weights.
+"""Run a network on its coefficients, without rebuilding its weights.
 
 >>> factored = factorize(model, images[:1])
 >>> print(summary(factored))

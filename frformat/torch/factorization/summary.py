@@ -1,4 +1,4 @@
-"""What was factored, what not and why, and what each layer costs: data, and a table to print."""
+"""Summarize which layers were factored and why, and what each costs, as data and as a table."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ HEAD: Final = (
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One layer whose weight is given as coefficients.
+    """The outcome for one layer whose weight is given as coefficients.
 
     Attributes:
-        name: of the layer.
-        kind: of the layer, such as ``Conv2d``.
-        shape: of its weight.
-        kept: how many coefficients.
+        name: name of the layer.
+        kind: class of the layer, such as ``Conv2d``.
+        shape: shape of its weight.
+        kept: number of coefficients.
         box: the smallest corner that contains them.
-        modes: which bases stay factors, or None if the weight is rebuilt.
+        modes: the bases that stay factors, or None if the weight is rebuilt.
         why: the reason.
-        rebuilt: what all its runs in the example take with the rebuilt weight; None if there are none.
-        factored: what they take on the best factors; None if there are none.
+        rebuilt: cost of all its runs in the example with the rebuilt weight; None if there are none.
+        factored: cost of all its runs on the best factors; None if there are none.
     """
 
     name: str
@@ -54,18 +54,18 @@ class LayerSummary:
 
     @property
     def chosen(self) -> Cost | None:
-        """What they take now."""
+        """The cost of the chosen variant."""
         return self.rebuilt if self.modes is None else self.factored
 
 
 @dataclass(frozen=True, repr=False)
 class Summary:
-    """What :func:`frformat.torch.factorize` did.
+    """What :func:`frformat.torch.factorize` did to a model.
 
     Attributes:
-        layers: in the order of the model.
-        streams: how many times values of all channels exist only in blocks; 0 if nothing is fused.
-        fusion: why layers are not fused with what is between them, or an empty string.
+        layers: the layers, in model order.
+        streams: number of places where the full set of channels exists only in blocks; 0 if nothing is fused.
+        fusion: why layers are not fused with the operations between them, or an empty string.
     """
 
     layers: tuple[LayerSummary, ...]
@@ -82,7 +82,7 @@ class Summary:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        """Return the table in a notebook."""
+        """Return the table as HTML for notebooks."""
         head, *rows = ("".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in self._rows())
         head = head.replace("<td>", "<th>").replace("</td>", "</th>")
         body = "".join(f"<tr>{row}</tr>" for row in rows)
@@ -92,15 +92,15 @@ class Summary:
         return [HEAD, *(_row(layer) for layer in self.layers), _total(self.layers)]
 
     def _note(self) -> str:
-        fused = f"{self.streams} times all channels exist only in blocks" if not self.fusion else self.fusion
+        fused = f"in {self.streams} places all channels exist only in blocks" if not self.fusion else self.fusion
         return f"Costs are rebuilt → factored. Fusion: {fused}."
 
 
 def summary(model: nn.Module) -> Summary:
-    """What was done to a model that :func:`frformat.torch.factorize` made.
+    """Return what :func:`frformat.torch.factorize` did to a model.
 
     Raises:
-        ValueError: it did not make it.
+        ValueError: the model was not made by it.
     """
     found = getattr(model, "factorization", None)
     if not isinstance(found, Summary):
@@ -109,9 +109,9 @@ def summary(model: nn.Module) -> Summary:
 
 
 def attach(model: nn.Module, what: Summary) -> None:
-    """Let a model know what was done to it."""
+    """Attach a summary to a model."""
     model.factorization = what  # type: ignore[assignment]
-    if isinstance(model, fx.GraphModule):  # which copies only what it knows
+    if isinstance(model, fx.GraphModule):  # GraphModule copies only attributes that it knows
         model.meta["_user_preserved_attributes"] = {"factorization": what}
 
 
@@ -153,7 +153,7 @@ def _costs(rebuilt: Cost | None, factored: Cost | None) -> tuple[str, str, str, 
 
 
 def _short(number: int) -> str:
-    """Return three digits and a unit."""
+    """Format a number with three digits and a unit."""
     value, units = float(number), ["", "k", "M", "G", "T"]
     while value >= 999.5 and len(units) > 1:
         value, units = value / 1000, units[1:]

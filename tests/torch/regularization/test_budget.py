@@ -73,5 +73,5 @@ def test_sensitivity_is_about_the_loss():
 
 
 def test_too_little_for_all():
-    with pytest.raises(ValueError, match="a total of 2 is less than 3, the least of 3 tensors"):
+    with pytest.raises(ValueError, match="a total of 2 is less than 3, the minimum for 3 tensors"):
         allocate(regularize(Net()), 2)

@@ -77,7 +77,7 @@ def test_parameters_cannot_be_truncated() -> None:
     optimizer = EigenAdam(model.parameters())
     model(torch.randn(4, 20)).sum().backward()
     optimizer.step()
-    with pytest.raises(ValueError, match="cannot be cut"):
+    with pytest.raises(ValueError, match="cannot be truncated"):
         truncate(model, 10, optimizer)
 
 
