@@ -23,7 +23,7 @@ demo: $(READY) $(JAR) ## train, encode, inspect and rebuild a small network in P
 test: test-python test-jvm ## all tests, both languages
 
 test-python: $(READY) $(JAR)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal --durations 15
 
 test-newest: ## test-python with the newest release of every package, in a separate environment
 	$(MAKE) VENV=.venv-newest CONSTRAINTS= test-python
@@ -43,6 +43,7 @@ test-jvm:
 test-android: $(READY) ## test-jvm, plus the demo app's APK on the lite interpreter that phones use
 	$(BIN)/python android-decoder/demo/assets.py
 	$(MVN) -Pandroid -Dabis=$(ABIS) verify
+	cat $(APK).txt
 
 apk: $(READY) ## the demo app, signed and checked; ABIS=armeabi-v7a builds it for 32-bit phones
 	$(BIN)/python android-decoder/demo/assets.py
