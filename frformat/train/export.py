@@ -1,4 +1,4 @@
-"""From the trained model to its file, and the proof that the file gives back the same model."""
+"""Write the trained model to a file, and verify that the file gives back the same model."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from frformat.train.recipe import Recipe, batches
 from frformat.train.run import Run
 
 COMPARED: Final = 4
-"""Batches of test samples on which outputs are compared."""
+"""Number of batches of test samples on which outputs are compared."""
 
 SAMPLES: Final = 64
-"""Samples in each."""
+"""Number of samples in each of them."""
 
 PICTURE: Final = "picture.png"
 """What the model does, beside its file; see :meth:`frformat.train.Recipe.picture`."""

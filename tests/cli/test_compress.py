@@ -117,7 +117,7 @@ def test_the_same_checkpoint_in_torch():
         ("--model net.py:Net --data net.py", "ENCODE: net.py: neither a folder nor a whole .npz file"),
         ("--model net.py:Net --data empty", "ENCODE: empty: it holds no pictures"),
         ("--model net.py:Net --data mixed", "it has 5×4 pixels, others 8×8; give all one size"),
-        ("--model net.py:Net --data broken", "no whole JPEG or PNG image"),
+        ("--model net.py:Net --data broken", "not a complete JPEG or PNG image"),
         ("--model net.py:Net --data flat.npz", "Net fails on batch 0, [3, 5]: RuntimeError"),
         ("--model net.py:Net --data labels.npz", "y is float64 of shape [3], not a class for each of 3 inputs"),
         ("--model net.py:Net --data flat.npz --metric accuracy", "accuracy needs labels"),

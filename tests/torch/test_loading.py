@@ -210,7 +210,9 @@ def test_buffers_that_nobody_stored_must_exist(path: Path):
     save_model(model, path)
     with torch.device("meta"):
         skeleton = Memory(kept=False)
-    with pytest.raises(MismatchError, match="scale: on the meta device and not in any file; create these buffers on the"):
+    with pytest.raises(
+        MismatchError, match="scale: on the meta device and not in any file; create these buffers on the"
+    ):
         load_model(skeleton, path, assign=True)
 
 

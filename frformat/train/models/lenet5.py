@@ -1,4 +1,4 @@
-"""LeNet-5 as the literature on compression counts it: 20-50-500, 431,080 parameters.
+"""LeNet-5 as used in the literature on compression: 20-50-500, 431,080 parameters.
 
 The layers are those of Caffe's example, with a rectifier after each convolution:
 Y. LeCun et al., "Gradient-based learning applied to document recognition", Proc. IEEE 86(11), 1998, and
