@@ -1,4 +1,4 @@
-"""``frformat export-mobile``: a model becomes a file for PyTorch Mobile."""
+"""``frformat export-mobile``: export a model for PyTorch Mobile."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 HELP = """Write a skeleton: a model for PyTorch Mobile without its weights, which model.frz holds.
 
-MODEL is unet, lenet5 or resnet20, or FILE.py:NAME with the name of a torch.nn.Module or of what makes one; the file
-is run. The model must be one that TorchScript can compile, or, with --example, trace. Its operators are checked
-against those of the oldest runtime. The app calls the skeleton's load_weights with the tensors of model.frz;
-the module android-decoder/pytorch does both.
+MODEL is unet, lenet5 or resnet20, or FILE.py:NAME, where NAME is a torch.nn.Module or a function that returns one; the
+file is executed. TorchScript must be able to compile the model or, with --example, to trace it. Its operators are
+checked against those of the oldest runtime. The app passes the tensors of model.frz to the skeleton's load_weights;
+the library android-decoder/pytorch does this.
 
-With --factored the skeleton runs on the coefficients of --weights and its weights are never rebuilt: it loads at once
-and takes little memory. It is made for as many coefficients as there are in that file, or at its --tier, and for inputs
-about as large as --example.
+With --factored, the skeleton runs on the coefficients of --weights and never rebuilds its weights: it loads at once and
+takes little memory. It is made for exactly as many coefficients as that file has at its --tier, and for inputs about as
+large as --example.
 
 \b
 Examples:
@@ -36,22 +36,22 @@ Examples:
 """
 
 
-@click.command("export-mobile", help=HELP, epilog="Exit codes: 0 fine, 2 an error; the output is then left as it was.")
+@click.command("export-mobile", help=HELP, epilog="Exit codes: 0 success, 2 error; the output is unchanged then.")
 @click.argument("model")
 @click.option("-o", "--output", metavar="OUT.ptl", type=click.Path(), required=True, help="The skeleton to write.")
 @click.option("--weights", metavar="IN.frz", type=click.Path(), help="Check that this file fits the model.")
 @click.option("--factored", is_flag=True, help="Run on coefficients. Needs --weights and --example.")
 @tier_option
-@click.option("--complete", metavar="OUT.ptl", type=click.Path(), help="Write the model with these weights, too.")
+@click.option("--complete", metavar="OUT.ptl", type=click.Path(), help="Also write the model with these weights.")
 @click.option(
     "--example",
     "shapes",
     metavar="N,N,…",
     multiple=True,
-    help="Shape of an input, to trace with or choose factors for.",
+    help="Shape of an input, for tracing or choosing factors.",
 )
-@click.option("--probe", is_flag=True, help="Return the layers' outputs, too, for `frformat compare`. Needs --example.")
-@click.option("--runtime", metavar="RELEASE", default="1.12", show_default=True, help="The oldest runtime to run it.")
+@click.option("--probe", is_flag=True, help="Also return the layers' outputs, for `frformat compare`. Needs --example.")
+@click.option("--runtime", metavar="RELEASE", default="1.12", show_default=True, help="The oldest runtime to support.")
 @force_option
 @json_option
 def export_mobile(
@@ -70,7 +70,7 @@ def export_mobile(
     """See :data:`HELP`."""
     if weights is None and (complete is not None or tier is not None):
         raise click.UsageError(
-            "--complete needs --weights." if complete is not None else "--tier is one of --weights; name the file.",
+            "--complete needs --weights." if complete is not None else "--tier needs --weights.",
             click.get_current_context(),
         )
     if factored:
@@ -106,16 +106,16 @@ def export_mobile(
 
 
 def _check_factored(weights: str | None, shapes: tuple[str, ...], probe: bool) -> None:
-    """See that what --factored needs is there, and what excludes it is not."""
+    """Check that the options that --factored needs are given, and those that it excludes are not."""
     context = click.get_current_context()
     if weights is None or not shapes:
         raise click.UsageError("--factored needs --weights, and --example with the shape of an input.", context)
     if probe:
-        raise click.UsageError("A factored model has no outputs of layers to show; leave --probe out.", context)
+        raise click.UsageError("A factored model has no layer outputs; omit --probe.", context)
 
 
 def _shape(text: str) -> list[int]:
-    """``1,3,224,224`` as numbers."""
+    """Parse a shape such as ``1,3,224,224``."""
     try:
         shape = [int(part) for part in text.split(",")]
     except ValueError:

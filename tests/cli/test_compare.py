@@ -64,8 +64,8 @@ def test_other_weights_part_at_the_first_layer_that_has_them(files: Path, tmp_pa
     args = (*args, "--original", files / "model.frz", "--html", html)
     outcome = frformat(*args)
     assert (outcome.code, outcome.err) == (1, "")
-    assert "phone and desktop part at layer 002 fc1" in outcome.out
-    assert "original weights and desktop part at layer 002 fc1" in outcome.out
+    assert "phone and desktop diverge at layer 002 fc1" in outcome.out
+    assert "original weights and desktop diverge at layer 002 fc1" in outcome.out
     assert "phone and desktop differ on 2 inputs" in outcome.out
     assert "fc1.weight" in html.read_text()
     assert "--force" in refused(*args)
@@ -101,7 +101,7 @@ def test_misuse(files: Path, tmp_path: Path):
         (("--phone", "lite", "--tier", 0), "A runner uses all tiers"),
         (("--tolerance", "nan"), "not a number"),
         (("--truth", tmp_path / "none"), "No such file"),
-        (("--html", tmp_path / "none" / "x.html"), "there is no folder"),
+        (("--html", tmp_path / "none" / "x.html"), "does not exist"),
         (("--original", tmp_path / "none.pt"), "No such file"),
     ):
         assert fault in refused(*arguments(files, *more))

@@ -93,7 +93,7 @@ def test_spectra_come_back_as_they_were():
     frformat("encode", "model.frz", "-o", "same.frz", "--tiers", "9")
     assert Path("again.frz").read_bytes() == Path("same.frz").read_bytes()
     line = refused("decode", "model.frz", "-o", "out.npz", "--spectral")
-    assert line == "ENCODE: out.npz: --spectral writes sparse tensors, which only a .pt file can hold"
+    assert line == "ENCODE: out.npz: --spectral writes sparse tensors, which only .pt files can hold"
 
 
 def test_a_pipe_is_an_input():
@@ -106,7 +106,7 @@ def test_a_pipe_is_an_input():
 
 def test_nothing_is_replaced_unasked():
     Path("out.npz").write_bytes(b"precious")
-    assert refused("decode", "model.frz", "-o", "out.npz") == "out.npz: IO: it exists; --force replaces it"
+    assert refused("decode", "model.frz", "-o", "out.npz") == "out.npz: IO: it exists; use --force to replace it"
     assert Path("out.npz").read_bytes() == b"precious"
     assert frformat("decode", "model.frz", "-o", "out.npz", "--force").code == 0
 
@@ -133,8 +133,8 @@ def test_a_damaged_file_is_one_line_and_leaves_nothing(folder: Path, output: str
             "model.frz: BUDGET: opening takes more than the memory budget of 1,000 bytes",
         ),
         (("model.frz", "-o", "out.npz", "--memory-budget", "100B"), "model.frz: BUDGET: the directory has "),
-        (("model.frz", "-o", "out.pt", "--memory-budget", "100KB"), "model.frz: BUDGET: a .pt file is made in memory"),
-        (("model.frz", "-o", "nowhere/out.npz"), "nowhere/out.npz: IO: there is no folder nowhere"),
+        (("model.frz", "-o", "out.pt", "--memory-budget", "100KB"), "model.frz: BUDGET: a .pt file is built in memory"),
+        (("model.frz", "-o", "nowhere/out.npz"), "nowhere/out.npz: IO: folder nowhere does not exist"),
         (("model.frz",), "USAGE: Missing option '-o'"),
     ],
 )

@@ -113,10 +113,12 @@ def test_the_published_unet_in_two_commands():
 
 def test_options_without_effect_are_told():
     outcome = frformat("encode", "model.npz", "-o", "model.frz", "--format", "q8", "--tiers", "3")
-    assert outcome.out.startswith("--tiers is for spectra, and there are none: say --keep")
+    assert outcome.out.startswith("--tiers applies to spectra, but there are none: add --keep")
     np.savez("bias.npz", bias=NOISE[0], steps=np.array(7))
     outcome = frformat("encode", "bias.npz", "-o", "bias.frz", "--format", "q8")
-    assert outcome.out.startswith("--format is for spectra and for float tensors of rank 2 or more, and there are none")
+    assert outcome.out.startswith(
+        "--format applies to spectra and to float tensors of rank 2 or more, but there are none"
+    )
 
 
 def test_weights_are_rounded_without_a_transform():
@@ -153,7 +155,7 @@ def test_the_file_can_be_its_own_input():
 
 def test_nothing_is_replaced_unasked():
     Path("model.frz").write_bytes(b"precious")
-    assert refused("encode", "model.npz", "-o", "model.frz") == "model.frz: IO: it exists; --force replaces it"
+    assert refused("encode", "model.npz", "-o", "model.frz") == "model.frz: IO: it exists; use --force to replace it"
     assert Path("model.frz").read_bytes() == b"precious"
     assert frformat("encode", "model.npz", "-o", "model.frz", "--force").code == 0
 
@@ -236,9 +238,9 @@ def test_errors_are_json_if_asked_for():
     ("output", "line"),
     [
         ("out.npz", "ENCODE: out.npz: encode writes .frz files; `frformat decode` writes the other formats"),
-        ("nowhere/out.frz", "nowhere/out.frz: IO: there is no folder nowhere"),
-        (".", ".: IO: it exists; --force replaces it"),
-        ("/dev/null", "/dev/null: IO: it exists; --force replaces it"),
+        ("nowhere/out.frz", "nowhere/out.frz: IO: folder nowhere does not exist"),
+        (".", ".: IO: it exists; use --force to replace it"),
+        ("/dev/null", "/dev/null: IO: it exists; use --force to replace it"),
     ],
 )
 def test_bad_outputs_are_one_line(output: str, line: str):
@@ -247,7 +249,7 @@ def test_bad_outputs_are_one_line(output: str, line: str):
 
 @pytest.mark.parametrize("output", [".", "/dev/null"])
 def test_what_is_no_file_is_never_replaced(output: str):
-    line = f"{output}: IO: it is not a file that could be replaced"
+    line = f"{output}: IO: it is not a regular file, so it cannot be replaced"
     assert refused("encode", "model.npz", "-o", output, "--force") == line
 
 

@@ -133,16 +133,16 @@ def test_misuse(weights: Path, source: Path, tmp_path: Path):
         (("resnet20", "-o", out, "--weights", weights), "does not fit ResNet20"),
         (("lenet5", "-o", out, "--weights", tmp_path / "none.frz"), "No such file"),
         (("lenet5", "-o", out, "--complete", tmp_path / "c.ptl"), "--complete needs --weights"),
-        (("lenet5", "-o", out, "--tier", "0"), "--tier is one of --weights"),
+        (("lenet5", "-o", out, "--tier", "0"), "--tier needs --weights"),
         (("lenet5", "-o", out, "--factored", "--example", "1,1,28,28"), "--factored needs --weights"),
         (("lenet5", "-o", out, "--factored", "--weights", TRAINED), "--example with the shape"),
-        ((*FACTORED, "-o", out, "--example", "1,1,28,28", "--probe"), "leave --probe out"),
+        ((*FACTORED, "-o", out, "--example", "1,1,28,28", "--probe"), "omit --probe"),
         ((*FACTORED, "-o", out, "--example", "1,3,28,28"), "LeNet5 does not run on the example"),
         ((*FACTORED, "-o", out, "--example", "1,1,28,28", "--tier", "3"), "tier 3 of 1"),
         (("lenet5", "-o", out, "--example", "1,x"), "'1,x' is not a shape"),
         (("lenet5", "-o", out, "--runtime", "0.4"), "no table of runtime '0.4'"),
         (("lenet5", "-o", out, "--probe"), "give an example"),
-        (("lenet5", "-o", tmp_path / "none" / "m.ptl"), "there is no folder"),
+        (("lenet5", "-o", tmp_path / "none" / "m.ptl"), "does not exist"),
     ):
         assert fault in refused("export-mobile", *args)
     assert not out.exists()
