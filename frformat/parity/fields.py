@@ -1,4 +1,4 @@
-"""Members of JSON objects of strangers, with their types checked and every error located."""
+"""Read members of untrusted JSON objects, checking types and reporting the position of every error."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ CHECKSUM: Final = re.compile("[0-9a-f]{8}")
 class Fields:
     """An object of the document.
 
-    Methods take the name of a member and return its value, or None where it is absent or null and not ``required``.
-    They raise :class:`ReportError`.
+    Methods take the name of a member and return its value, or None if it is absent or null and not ``required``. They
+    raise :class:`ReportError`.
 
     Args:
-        value: what should be an object.
-        where: its place in the document, for errors.
+        value: the value, which should be an object.
+        where: its position in the document, for errors.
     """
 
     def __init__(self, value: Any, where: str) -> None:
@@ -38,11 +38,11 @@ class Fields:
         self._members: dict[str, Any] = value
 
     def refuse(self, name: str, fault: str) -> NoReturn:
-        """Raise an error that says where."""
+        """Raise an error with its position."""
         raise ReportError(f"{'.'.join(part for part in (self.where, name) if part) or 'the document'} {fault}")
 
     def value(self, name: str, required: bool = False) -> Any:
-        """Return a member of whatever type."""
+        """Return a member of any type."""
         found = self._members.get(name)
         if found is None and required:
             self.refuse(name, "is missing")
@@ -63,7 +63,7 @@ class Fields:
         return found
 
     def integer(self, name: str, required: bool = False) -> int | None:
-        """Return a whole number that is not negative."""
+        """Return a nonnegative integer."""
         found: int | None = self.value(name, required)
         if found is not None and not _is_count(found):
             self.refuse(name, "is not a whole number, 0 or greater")
@@ -80,7 +80,7 @@ class Fields:
         """Return an array of numbers; empty if absent."""
         found = self.array(name)
         if not all(map(_is_number, found)):
-            self.refuse(name, "holds what is not a number")
+            self.refuse(name, "contains something that is not a number")
         return [float(number) for number in found]
 
     def array(self, name: str, required: bool = False, limit: int | None = None) -> list[Any]:
@@ -105,7 +105,7 @@ class Fields:
         return None if found is None else Fields(found, f"{self.where}.{name}" if self.where else name)
 
     def flat(self) -> dict[str, str | float]:
-        """Return all members that are short texts or numbers."""
+        """Return all members that are short strings or numbers."""
         return {
             key: value
             for key, value in self._members.items()
@@ -114,7 +114,7 @@ class Fields:
 
 
 def parse(path: str) -> Fields:
-    """Return the document in a file.
+    """Parse the document in a file.
 
     Raises:
         ReportError: it is too large, nested too deep, or not JSON.
@@ -136,7 +136,7 @@ def parse(path: str) -> Fields:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     out = dict(pairs)
     if len(out) < len(pairs):
-        raise ValueError("an object has two members of one name")
+        raise ValueError("an object has two members with the same name")
     return out
 
 

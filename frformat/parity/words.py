@@ -1,4 +1,4 @@
-"""What a comparison found, as rows of text for tables on any medium."""
+"""Describe the results of a comparison as rows of text for tables on any medium."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SIDES: Final = {"original": "original weights", "rebuilt": "rebuilt weights", "p
 
 
 def verdict(facts: Facts) -> str:
-    """Return the result in one sentence."""
+    """Describe the result in one sentence."""
     found = facts.comparison
     total, count = found.summary.phone, len(found.inputs)
     inputs = f"{count:,} input{'' if count == 1 else 's'}"
     if facts.phone is None:
-        return f"{inputs} on the desktop; no phone was asked"
+        return f"{inputs} on the desktop; no phone was compared"
     failed = sum(row.error is not None for row in found.inputs)
     if failed:
         return f"the phone failed on {failed} of {inputs}"
@@ -32,7 +32,7 @@ def verdict(facts: Facts) -> str:
     if total and total.largest is not None:
         text += f": largest difference {number(total.largest)}, {number(found.tolerance)} allowed"
     if total and total.places:
-        text += f"; {classes(total)} get another class"
+        text += f"; {classes(total)} get a different class"
     return text
 
 
@@ -83,7 +83,7 @@ def input_rows(facts: Facts) -> Iterator[Row]:
 
 
 def layer_rows(facts: Facts) -> Iterator[Row]:
-    """Yield one row for each layer: differences as a share of its largest element."""
+    """Yield one row for each layer: differences relative to its largest element."""
     for row in facts.comparison.layers:
         yield row.name, number(row.apart.get("phone")), number(row.apart.get("original"))
 
@@ -96,7 +96,7 @@ def tensor_rows(facts: Facts) -> Iterator[Row]:
 
 
 def classes(apart: Apart) -> str:
-    """``12 of 613,760 (0.002 %)``; nothing if no classes are known."""
+    """Format class differences: ``12 of 613,760 (0.002 %)``; empty if no classes are known."""
     if not apart.places or apart.classes_apart is None:
         return ""
     share = 100 * apart.classes_apart / apart.places
@@ -104,7 +104,7 @@ def classes(apart: Apart) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return a number with so many digits that count; nothing for None."""
+    """Format a number with this many significant digits; empty for None."""
     if value is None:
         return ""
     return f"{value:,.0f}" if abs(value) >= 1000 and value < 1e15 else f"{value:.{digits}g}"

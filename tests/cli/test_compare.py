@@ -80,7 +80,7 @@ def test_the_lite_interpreter_here(files: Path):
 def test_the_desktop_alone(files: Path):
     outcome = frformat(*arguments(files, "--original", files / "model.frz"))
     assert outcome.code == 0
-    assert outcome.out.splitlines()[-1] == "2 inputs on the desktop; no phone was asked"
+    assert outcome.out.splitlines()[-1] == "2 inputs on the desktop; no phone was compared"
     assert "fc2.bias" in outcome.out
 
 
