@@ -13,7 +13,7 @@ from typing import IO, Any
 from numpy.typing import NDArray
 
 from frformat.errors import FrzError
-from frformat.format import container, limits, notebook
+from frformat.format import container, limits, tables
 from frformat.format.container import Container
 from frformat.format.contents import Contents
 from frformat.format.index import Index
@@ -86,7 +86,7 @@ class FrzFile:
 
     def _repr_html_(self) -> str:
         """The tensors as a table, in a notebook."""
-        return notebook.listing(map(self.info, self), len(self), repr(self)[1:-1])
+        return tables.listing(map(self.info, self), len(self), repr(self)[1:-1])
 
     def keys(self) -> list[str]:
         """The names of all tensors, aliases last."""
