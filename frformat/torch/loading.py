@@ -88,7 +88,7 @@ class Way:
         return self.dtype if self.dtype is not None and tensor.dtype.is_floating_point else tensor.dtype
 
     def device_for(self, tensor: Tensor) -> torch.device | str:
-        """Where a tensor of the model will be."""
+        """Return where a tensor of the model will be."""
         return self.device or ("cpu" if tensor.device.type == "meta" else tensor.device)
 
 
@@ -112,7 +112,7 @@ class Plan:
 
 
 def match(model: nn.Module, file: FrzFile, way: Way) -> Plan:
-    """Which tensor of the file goes where, names that only one side has, and what stands in the way of loading."""
+    """Return which tensor of the file goes where, names that only one side has, and what stands in the way of loading."""
     targets = _targets(model)
     names, plan = _names(targets, file)
     ties = aliases({name: target.tensor for name, target in targets.items()})
@@ -209,7 +209,7 @@ def _load_parts(held: ParametrizationList, values: list[Tensor], way: Way) -> No
 
 
 def _targets(model: nn.Module) -> dict[str, Target]:
-    """All that can be loaded, by its name in the plain model."""
+    """Return all that can be loaded, by its name in the plain model."""
     state = plain_state(model, keep_vars=True)
     modules = dict(model.named_modules(remove_duplicate=False))
     own = {id(tensor) for tensors in (model.parameters(), model.buffers()) for tensor in tensors}
@@ -226,7 +226,7 @@ def _targets(model: nn.Module) -> dict[str, Target]:
 
 
 def _names(targets: Iterable[str], file: FrzFile) -> tuple[dict[str, str], Plan]:
-    """The names in the file of what the model has; and those that only the file has, in a plan.
+    """Return the names in the file of what the model has; and those that only the file has, in a plan.
 
     Names that fit as they are come first. Then those that fit without what wrappers put into either.
     """
@@ -253,13 +253,13 @@ def _names(targets: Iterable[str], file: FrzFile) -> tuple[dict[str, str], Plan]
 
 
 def _reduced(name: str) -> str:
-    """A name without all parts that wrappers may have put in."""
+    """Return a name without all parts that wrappers may have put in."""
     *parts, last = name.split(".")
     return ".".join([*(part for part in parts if part not in (*MARKERS, AMBIGUOUS)), last])
 
 
 def _fault(info: TensorInfo, target: Target, way: Way, tier: int) -> str | None:
-    """Why a tensor of the file cannot go where it should."""
+    """Return why a tensor of the file cannot go where it should."""
     tensor: Any = target.tensor
     if target.held is not None:
         return None
@@ -286,7 +286,7 @@ def _fault(info: TensorInfo, target: Target, way: Way, tier: int) -> str | None:
 
 
 def _other_coefficients(info: TensorInfo, coded: Coded, kept: int, tier: int) -> str | None:
-    """Why the coefficients of a layer on factors cannot be taken from the file."""
+    """Return why the coefficients of a layer on factors cannot be taken from the file."""
     if info.spectral and (info.shape, info.view or info.shape, info.kept[tier]) == (*coded, kept):
         return None
     there = f"{info.kept[tier]:,} in shape {list(info.view or info.shape)}" if info.spectral else "weights"
@@ -294,7 +294,7 @@ def _other_coefficients(info: TensorInfo, coded: Coded, kept: int, tier: int) ->
 
 
 def _misfit(file: FrzFile, source: str, target: Target, fixed: bool) -> str | None:
-    """Why the coefficients of a regularized tensor cannot be taken from the file."""
+    """Return why the coefficients of a regularized tensor cannot be taken from the file."""
     if target.held is None:
         return None
     info, spectral = file.info(source), spectral_of(target.held)

@@ -160,7 +160,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def _difference(run: Run, first: nn.Module, second: nn.Module) -> tuple[float, float]:
-    """The largest difference of outputs for test samples, and the largest output."""
+    """Return the largest difference of outputs for test samples, and the largest output."""
     difference = scale = 0.0
     size = min(SAMPLES, run.recipe.settings.batch)
     for _, samples in zip(range(COMPARED), batches(run.data.test, size, run.workers), strict=False):
@@ -172,7 +172,7 @@ def _difference(run: Run, first: nn.Module, second: nn.Module) -> tuple[float, f
 
 
 def _tensor(outputs: object) -> torch.Tensor:
-    """The outputs of a model as one tensor."""
+    """Return the outputs of a model as one tensor."""
     if isinstance(outputs, torch.Tensor):
         return outputs
     assert isinstance(outputs, tuple)

@@ -34,7 +34,7 @@ def factorize(
     tier: int | None = None,
     memory_budget: int = limits.MEMORY_BUDGET,
 ) -> nn.Module:
-    """A model for inference that runs on coefficients: most weights are never rebuilt.
+    """Return a model for inference that runs on coefficients: most weights are never rebuilt.
 
     A convolution becomes 1×1 → small core → 1×1, a linear layer two or three thin products. Where factors would cost
     more than the rebuilt weight, that is used; :func:`summary` says which, why, and what each layer costs. With

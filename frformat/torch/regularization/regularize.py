@@ -148,7 +148,7 @@ def _register(candidate: Candidate, spectral: Spectral, trained: bool) -> None:
 
 
 def _norm(tensor: Tensor) -> Tensor:
-    """The root of the sum of squares, in float64, also where the squares are too small or too large for that."""
+    """Return the root of the sum of squares, in float64, also where the squares are too small or too large for that."""
     largest = tensor.abs().amax().double()
     relative: Tensor = torch.linalg.vector_norm(tensor.double() / largest)
     return relative * largest

@@ -20,7 +20,7 @@ from frformat.torch.wrappers import plain_names
 
 
 def spectra(model: nn.Module) -> dict[str, Spectrum]:
-    """The spectra of the regularized tensors, by their names in the plain model; tied ones by the first.
+    """Return the spectra of the regularized tensors, by their names in the plain model; tied ones by the first.
 
     Raises:
         EncodeError: a coefficient is not finite.
@@ -84,13 +84,13 @@ def set_format(model: nn.Module, format: str | Mapping[str, str | None] | None) 
 
 
 def formats(model: nn.Module) -> dict[str, str]:
-    """The number format of each tensor that was trained in one; goes into ``save_file`` as it is."""
+    """Return the number format of each tensor that was trained in one; goes into ``save_file`` as it is."""
     tensors = spectral_tensors(model).items()
     return {name: tensor.spectral.format for name, tensor in tensors if tensor.spectral.format is not None}
 
 
 def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum | PerTier]:
-    """The state dict of the plain model, with a spectrum for each regularized tensor.
+    """Return the state dict of the plain model, with a spectrum for each regularized tensor.
 
     Names that are tied share one spectrum; layers that run on factors have some, too. If other parametrizations follow
     the spectral one, what they make of the tensor is no longer a short spectrum: it is given as it is. Where each tier
