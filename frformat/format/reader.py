@@ -202,9 +202,10 @@ class FrzFile:
             self._contents.afford(self._index.nbytes())
         held = 0
         for group_index, group in enumerate(self._groups):
-            for index, name in enumerate(group.names):
+            tensors = self._contents.all_rebuilt(group_index, held)
+            for name in group.names:
                 with self._located(name):
-                    out[name] = self._contents.rebuilt(group_index, index, held)
+                    out[name] = next(tensors)
                 held += out[name].nbytes
         for name, target in self.container.directory.aliases.items():
             out[name] = out[target]
