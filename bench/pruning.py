@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 import frformat
 from frformat import CodedTensor
-from frformat.format.coders import CODERS, Run
+from frformat.format.coders import CODERS, Run, joined
 from frformat.format.quantization import quantized
 from frformat.torch.regularization.rounding import fake_quantize
 from frformat.train.data import MNIST_PIXELS, load_mnist
@@ -149,7 +149,7 @@ def _stream(runs: list[NDArray[np.int64]]) -> int:
 def _coded(coder: str, value_type: str, runs: list[NDArray[Any]]) -> int:
     """Return bytes of runs as one segment."""
     out = io.BytesIO()
-    CODERS[coder].encoder(value_type, False).encode([(Run(False, (run.shape,)), run) for run in runs], out)
+    CODERS[coder].encoder(value_type, False).encode(joined((Run(False, (run.shape,)), run) for run in runs), out)
     return out.tell()
 
 

@@ -30,7 +30,8 @@ class Facts:
     """A parametrization's description of itself.
 
     Attributes:
-        kind: ``spectral`` for coefficients of a tensor, ``statistics`` for a buffer that differs from tier to tier.
+        kind: ``spectral`` for coefficients of a tensor, ``statistics`` for a buffer that differs from tier to tier,
+            ``tucker`` for a core and factors.
         shape: shape of the tensor.
         view: shape in which the spectrum is taken; None means the tensor's own.
         format: number format that the coefficients were trained for.
@@ -61,7 +62,7 @@ class Facts:
             facts = cls(**{**found, **lengths})
         except (ValueError, TypeError, AttributeError, RecursionError):
             return None
-        known = facts.kind in ("spectral", "statistics") and isinstance(facts.format, str | None)
+        known = facts.kind in ("spectral", "statistics", "tucker") and isinstance(facts.format, str | None)
         return facts if known and isinstance(facts.tiers, int) and facts.tiers > 0 else None
 
 
@@ -108,7 +109,8 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         The tensors, and notes for the user, one line each.
 
     Raises:
-        EncodeError: other parametrizations, whose code is not in the state dict, change a tensor further.
+        EncodeError: other parametrizations, whose code is not in the state dict, change a tensor further, or a
+            tensor is in Tucker form.
     """
     found: dict[str, Any] = {}
     hidden: dict[str, str] = {}
@@ -116,10 +118,14 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     for name in named:
         match = FACTS.fullmatch(name)
         facts = Facts.parse(named[name]) if match else None
-        original = f"{match[1]}original" if match else ""
-        if match is None or facts is None or original not in named:
+        if match is None or facts is None:
             continue
+        original = f"{match[1]}original"
         path = match[1].removesuffix(f"parametrizations.{match[2]}.") + match[2]
+        if facts.kind == "tucker":
+            raise EncodeError(f"{path}: a core and Tucker factors; write the model by frformat.torch.save_model")
+        if original not in named:
+            continue
         if not facts.alone:
             raise EncodeError(
                 f"{path}: further parametrizations change this tensor, and a state dict does not contain their code; "

@@ -6,9 +6,10 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from frformat.format.coders import CHUNK, CODERS, Array, Coder, Encoder, Run, byte_view
+from frformat.format.coders import CHUNK, CODERS, Array, Coder, Encoder, byte_view
+from frformat.format.coders.batches import Batch, Block, Pieces
 from frformat.format.coders.zstd import quick_size
-from frformat.format.grouping import PER_TIER, Likeness, Pieces
+from frformat.format.grouping import PER_TIER, Likeness
 
 SMALL: Final = 1 << 16
 """Groups of at most this many values are coded with every coder that may do well."""
@@ -56,12 +57,12 @@ def choose(
         fast: a large group must be fast to read.
         told: called with the number of bytes of values that are done.
     """
-    sizes = [run.size for tier in tiers for run, _ in tier]
-    count = sum(sizes)
+    batches = [batch for tier in tiers for batch, _ in tier]
+    count, runs = sum(batch.size for batch in batches), sum(batch.runs for batch in batches)
     takes = [coder for coder in CODERS.values() if coder.takes(likeness.value_type, integers=likeness.stepped)]
     able = [coder for coder in takes if coder.name in names] or takes
     if count <= SMALL:
-        if count <= TABLES * len(sizes):
+        if count <= TABLES * runs:
             able = _preferred(able, [coder for coder in able if not coder.tables])
     elif fast or count > SLOW or not likeness.stepped:
         able = _preferred(able, [coder for coder in able if not coder.slow])
@@ -114,29 +115,28 @@ def _coded(coder: Coder, likeness: Likeness, tiers: Sequence[Pieces], told: Told
     return out
 
 
-def _sampled(able: Sequence[Coder], value_type: str, run: Run, values: Array) -> Coder:
+def _sampled(able: Sequence[Coder], value_type: str, batch: Batch, values: Array) -> Coder:
     """Return the coder that does best on the first megabyte, or the plain one if none saves anything."""
-    sample, shape = _sample(run, values)
+    sample = _sample(batch, values)
     sizes: list[tuple[float, Coder]] = []
     for coder in sorted(able, key=lambda coder: not coder.integers):
         # Deflate is far slower than zstd and rarely smaller: use it only if zstd is not allowed.
         if coder.name == "deflate" and any(other.name == "zstd" for other in able):
             continue
-        if sizes and coder.general and _is_beaten([sample], sizes[0][0]):
+        if sizes and coder.general and _is_beaten([array for _, array in sample], sizes[0][0]):
             continue
         buffer = io.BytesIO()
-        coder.encoder(value_type, False).encode([(Run(False, (shape,)), sample)], buffer)
+        coder.encoder(value_type, False).encode(sample, buffer)
         sizes.append((buffer.tell() if not coder.plain else WORTH * buffer.tell(), coder))
     return min(sizes, key=lambda pair: pair[0])[1]
 
 
-def _sample(run: Run, values: Array) -> tuple[Array, tuple[int, ...]]:
-    """Return the first megabyte of a tensor's values, extended to whole rows, and its shape."""
+def _sample(batch: Batch, values: Array) -> Pieces:
+    """Return the first megabyte of a tensor's values, extended to whole rows."""
     most = max(1, CHUNK // values.itemsize)
-    first, *rest = run.blocks[0] or (1,)
-    row = run.size // first if len(run.blocks) == 1 else run.size
-    if rest and row <= most:
-        rows = min(first, -(-most // row))
-        return values.reshape(-1)[: rows * row], (rows, *rest)
-    sample = values.reshape(-1)[:most]
-    return sample, (len(sample),)
+    block = batch.blocks[0]
+    if len(batch.blocks) == 1 and block.columns <= most:
+        block = block._replace(rows=min(block.rows, -(-most // block.columns)))
+    else:
+        block = Block(1, 1, min(most, batch.size))
+    return [(Batch(False, [block], 1, block.size), values[: block.size])]

@@ -117,6 +117,12 @@ class Group:
         return self.kept is not None or self.corners is not None or self.per_tier
 
     @property
+    def elements(self) -> bool:
+        """Whether the values of the only segment are the elements of all tensors, one after the other."""
+        exact = self.steps is None and self.format is None
+        return exact and not (self.tiered or self.bases or self.offsets)
+
+    @property
     def value_type(self) -> str:
         """Type of the values, a key of :data:`~frformat.dtypes.DTYPES`."""
         return "i32" if self.steps is not None else self.format or self.dtype

@@ -72,8 +72,8 @@ def _lossless(array: Array, dtype: str) -> Elements:
     """Store floats in the narrowest lossless form, or as they are if some are not finite."""
     sample = array.reshape(-1)[:SAMPLE]
     if array.size <= STEPPED and dtype in ("f32", "f64") and quantization.exact_in(array, "f32"):
-        single = array.reshape(-1).astype(np.float32)
-        if all_finite(single):
+        single = array.reshape(-1).astype(np.float32, copy=False)
+        if (dtype == "f64" or quantization.may_be_narrower(single)) and all_finite(single):
             numbers = quantization.quantized(single, "auto")
             if numbers.format != dtype:
                 return Elements(numbers.values.reshape(array.shape), numbers.step)

@@ -42,6 +42,8 @@ class Factors:
 
     def use(self, part: Pending) -> None:
         """Record the number of factor rows that a tensor needs in each tier."""
+        if not part.factors:
+            return
         axes = [a for a, axis in enumerate(part.first.axes) if isinstance(axis.argument, CodedTensor)]
         for axis, place in zip(axes, part.factors, strict=True):
             rows = self._rows[place]

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from frformat.errors import EncodeError, FrzError
 from frformat.format.bases import KINDS, compact
-from frformat.format.coders import Run
+from frformat.format.coders.runs import Run
 from frformat.format.directory import Corners, Group, Shape
 from frformat.format.layout import new_runs, take_slabs
 from frformat.format.per_tier import PerTier
 from frformat.format.tensor import CodedTensor
 
 Array = NDArray[Any]
-Pieces = list[tuple[Run, Array]]
 Cut = int | float | tuple[int, ...]
 """What a smaller tier has of a core: a number of zigzag entries, a share of them, or a corner."""
 
@@ -62,14 +61,14 @@ class Pending:
     @property
     def count(self) -> int:
         """Number of core entries in all tiers."""
-        return sum(tensor.values.size for tensor in self.tensors)
+        return sum([tensor.values.size for tensor in self.tensors])
 
     @property
     def nbytes(self) -> int:
         """Size of all core entries in bytes."""
-        return sum(tensor.values.nbytes for tensor in self.tensors)
+        return sum([tensor.values.nbytes for tensor in self.tensors])
 
-    def pieces(self, tier: int) -> Pieces:
+    def pieces(self, tier: int) -> list[tuple[Run, Array]]:
         """Return the runs of a tier's segment, with their values."""
         per_tier = self.likeness.extent == PER_TIER
         if tier >= len(self.extents) and not per_tier:
@@ -79,12 +78,14 @@ class Pending:
         before = self.extents[tier - 1] if tier and not per_tier else None
         axes = tuple(tensor.offsets)
         runs = new_runs(before, now, axes, ordered=tensor.ordered)
+        if before is None and not axes and now == tensor.values.shape:
+            return [(run, tensor.values) for run in runs]
         if tensor.ordered:
             start = before[0] if before else 0
             return [(run, tensor.values[start : now[0]]) for run in runs]
         old = before if before is not None else (0,) * len(now)
         new = iter([tensor.offsets[axis][old[axis] : now[axis]] for axis in axes if now[axis] > old[axis]])
-        entries = take_slabs(tensor.values, old, now) if now else tensor.values.reshape(-1)
+        entries = take_slabs(tensor.values, old, now) if now else tensor.values
         return [(run, next(new) if run.offsets else entries) for run in runs]
 
 
@@ -120,9 +121,9 @@ def pending(
             raise EncodeError(error.reason) from error
     first = tensors[0]
     extent, extents = _extents(tensor, first, cuts)
-    bits = sum(1 << axis for axis in first.offsets)
-    kinds = tuple(axis.kind for axis in first.axes)
-    likeness = Likeness(factor, first.dtype, first.value_type, compact(kinds), extent, first.step is not None, bits)
+    bits = sum([1 << axis for axis in first.offsets])
+    kinds = compact([axis.kind for axis in first.axes])
+    likeness = Likeness(factor, first.dtype, first.value_type, kinds, extent, first.step is not None, bits)
     return Pending(name, tensors, extents, factors, likeness)
 
 
@@ -138,12 +139,13 @@ def _extents(tensor: CodedTensor | PerTier, first: CodedTensor, cuts: Sequence[C
             raise EncodeError("a zigzag prefix is cut by a number or a share, not by a corner")
         return KEPT, [(k,) for k in kept_per_tier(len(first.values), numbers)]
     corners = [cut for cut in cuts if isinstance(cut, tuple)]
-    if not corners and first.corner == first.meant:
-        return WHOLE, [first.corner]
+    corner = first.corner
+    if not corners and corner == first.meant:
+        return WHOLE, [corner]
     if len(corners) not in (0, len(cuts)):
         raise EncodeError("some tiers have a corner, others do not")
-    extents = [*(tuple(cut) for cut in corners), first.corner] if corners else [first.corner] * (len(cuts) + 1)
-    for before, now in zip([(0,) * len(first.corner), *extents], extents, strict=False):
+    extents = [*(tuple(cut) for cut in corners), corner] if corners else [corner] * (len(cuts) + 1)
+    for before, now in zip([(0,) * len(corner), *extents], extents, strict=False):
         if len(now) != len(before):
             raise EncodeError(f"corner {list(now)} does not fit a core with {len(before)} axes")
         if any(r < old for old, r in zip(before, now, strict=True)):

@@ -42,8 +42,10 @@ def new_runs(before: Shape | None, now: Shape, offset_axes: Sequence[int], *, or
     if ordered:
         count = now[0] - (before[0] if before else 0)
         return [Run(False, ((count,),))] if count else []
+    if before is None and not offset_axes:
+        return [Run(False, (now,))] if 0 not in now else []
     if not now:  # rank 0: one entry, present from the first tier on
-        return [] if before is not None else [Run(False, ((),))]
+        return []
     old = before if before is not None else (0,) * len(now)
     runs = [Run(True, ((now[axis] - old[axis],),)) for axis in offset_axes if now[axis] > old[axis]]
     blocks = tuple(tuple(at.stop - (at.start or 0) for at in part) for part in slabs(old, now))
@@ -59,8 +61,9 @@ class SegmentRuns:
         self.total = int(group.values[tier])
 
     def __iter__(self) -> Iterator[Run]:
-        for index in range(self._group.tensors):
-            yield from tensor_runs(self._group, index, self._tier)
+        group, tier = self._group, self._tier
+        for index in range(group.tensors):
+            yield from tensor_runs(group, index, tier)
 
 
 def tensor_runs(group: Group, index: int, tier: int) -> list[Run]:

@@ -22,6 +22,9 @@ EXACT_BITS: Final = {"f16": 9, "bf16": 9, "f32": 16}
 than as exact floats. Half-precision numbers have 11 significant bits, so a few of them are multiples of something by
 chance."""
 
+ZEROS: Final = {"f16": 13, "bf16": 16}
+"""Number of trailing zero bits in a float32 that holds a number of the format."""
+
 LOOKED_AT: Final = 64
 """Size of the sample that shows which steps are worth trying on all numbers."""
 
@@ -72,8 +75,29 @@ def _code_below(wanted: float) -> int:
 
 def exact_in(numbers: Array, fmt: str) -> bool:
     """Return whether finite ``numbers`` of a float type survive a round trip through a number format bit for bit."""
+    if numbers.dtype == DTYPES[fmt]:
+        return True
     with np.errstate(over="ignore", invalid="ignore"):
         return _same(numbers.astype(DTYPES[fmt]).astype(numbers.dtype), numbers)
+
+
+def may_be_narrower(numbers: Singles) -> bool:
+    """Return whether float32 ``numbers`` have enough trailing zero bits for ``auto`` to choose another format."""
+    return _last_zeros(numbers) >= _zeros_of_multiples("f32")
+
+
+def _last_zeros(numbers: Singles) -> int:
+    """Return the number of trailing bits that are 0 in all numbers."""
+    union = int(np.bitwise_or.reduce(numbers.view(np.uint32), initial=0))
+    return (union & -union).bit_length() - 1 if union else 32
+
+
+def _zeros_of_multiples(format: str) -> int:
+    """Return the number of trailing zero bits in multiples of a step that replace floats of a format.
+
+    No step is subnormal, so a multiple has the bits of an integer, but for its sign, and the 5 bits of a step.
+    """
+    return 24 - (EXACT_BITS[format] - 1) - 5
 
 
 def exact_step(numbers: Singles, bits: int) -> int | None:
@@ -145,8 +169,9 @@ def quantized(numbers: Singles, wanted: str) -> Numbers:
         EncodeError: ``wanted`` is not a format, or a number does not fit it.
     """
     if wanted == "auto":
-        wanted = next((fmt for fmt in ("f16", "bf16") if exact_in(numbers, fmt)), "f32")
-        code = exact_step(numbers, EXACT_BITS[wanted])
+        zeros = _last_zeros(numbers)
+        wanted = next((fmt for fmt in ZEROS if zeros >= ZEROS[fmt] and exact_in(numbers, fmt)), "f32")
+        code = exact_step(numbers, EXACT_BITS[wanted]) if zeros >= _zeros_of_multiples(wanted) else None
         wanted = wanted if code is None else f"step={step(code)}"
     if wanted in FORMATS:
         return Numbers(cast(numbers, wanted), wanted)

@@ -13,7 +13,7 @@ from typing import IO, Any
 from numpy.typing import NDArray
 
 from frformat.errors import FrzError
-from frformat.format import container, limits, notebook
+from frformat.format import container, limits, tables
 from frformat.format.container import Container
 from frformat.format.contents import Contents
 from frformat.format.index import Index
@@ -86,7 +86,7 @@ class FrzFile:
 
     def _repr_html_(self) -> str:
         """The tensors as a table, in a notebook."""
-        return notebook.listing(map(self.info, self), len(self), repr(self)[1:-1])
+        return tables.listing(map(self.info, self), len(self), repr(self)[1:-1])
 
     def keys(self) -> list[str]:
         """Return the names of all tensors, aliases last."""
@@ -202,9 +202,10 @@ class FrzFile:
             self._contents.afford(self._index.nbytes())
         held = 0
         for group_index, group in enumerate(self._groups):
-            for index, name in enumerate(group.names):
+            tensors = self._contents.all_rebuilt(group_index, held)
+            for name in group.names:
                 with self._located(name):
-                    out[name] = self._contents.rebuilt(group_index, index, held)
+                    out[name] = next(tensors)
                 held += out[name].nbytes
         for name, target in self.container.directory.aliases.items():
             out[name] = out[target]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import IO, Final
 
 from frformat.format.choice import SMALL, choose, encoders
-from frformat.format.coders import CHUNK
+from frformat.format.coders import CHUNK, joined
 from frformat.format.container import CRC_BYTES, SegmentWriter
 from frformat.format.directory import Group
 from frformat.format.grouping import WHOLE, Pending, gather
@@ -45,7 +45,7 @@ class Spool:
         """
         likeness = parts[0].likeness
         tiers = self._tiers if likeness.extent != WHOLE else 1
-        pieces = [[piece for part in parts for piece in part.pieces(tier)] for tier in range(tiers)]
+        pieces = [joined(piece for part in parts for piece in part.pieces(tier)) for tier in range(tiers)]
         coder, done = choose(likeness, pieces, self._coders, fast=self._fast, told=progress)
         makers = encoders(coder, likeness, tiers)
         starts, sizes = [], []

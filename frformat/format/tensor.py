@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -65,6 +66,12 @@ class Axis:
         return KINDS[self.kind].make(length, count, given)
 
 
+@cache
+def _plain_axes(rank: int) -> tuple[Axis, ...]:
+    """Return the axes of a tensor that is stored element by element."""
+    return (Axis(),) * rank
+
+
 @dataclass(frozen=True, eq=False)
 class CodedTensor:
     """A core, a basis for each axis, and the way in which the core's values are written.
@@ -79,6 +86,8 @@ class CodedTensor:
         ordered: the values are the first k entries of the view in zigzag order; all others are 0.
         step: step code, if the values are multiples of steps.
         offsets: by axis, int32 arrays that are added to the step code for each index of the core.
+        value_type: type of the values, a key of :data:`frformat.dtypes.DTYPES`.
+        exact: whether the values are elements of the tensor, bit for bit.
 
     Raises:
         EncodeError: the parts do not fit together. The values themselves are checked when they are written.
@@ -92,16 +101,26 @@ class CodedTensor:
     ordered: bool = False
     step: int | None = None
     offsets: Mapping[int, NDArray[np.int32]] = field(default_factory=dict)
+    value_type: str = field(init=False)
+    exact: bool = field(init=False)
 
     def __post_init__(self) -> None:
         shape = tuple(map(int, self.shape))
         view = None if self.view is None or tuple(self.view) == shape else tuple(map(int, self.view))
-        axes = tuple(self.axes) or (Axis(),) * len(shape if view is None else view)
-        offsets = {axis: np.asarray(found, np.int32) for axis, found in sorted(self.offsets.items())}
-        for name, value in (("shape", shape), ("view", view), ("axes", axes), ("offsets", offsets)):
-            object.__setattr__(self, name, value)
+        value_type = dtype_name(self.values.dtype)
+        plain = not self.axes or all(KINDS[axis.kind].plain for axis in self.axes)
+        vars(self).update(
+            shape=shape,
+            view=view,
+            axes=tuple(self.axes) or _plain_axes(len(shape if view is None else view)),
+            offsets={axis: np.asarray(found, np.int32) for axis, found in sorted(self.offsets.items())},
+            value_type=value_type,
+            exact=plain and self.step is None and value_type == self.dtype,
+        )
         self._check_core()
-        self._check_type()
+        if not plain:
+            self._check_axes()
+        self._check_type(plain)
         self._check_offsets()
 
     @classmethod
@@ -140,11 +159,6 @@ class CodedTensor:
         return self.shape if self.view is None else self.view
 
     @property
-    def value_type(self) -> str:
-        """Type of the values, a key of :data:`frformat.dtypes.DTYPES`."""
-        return dtype_name(self.values.dtype)
-
-    @property
     def format(self) -> str | None:
         """Number format of exact values, if it is not the dtype."""
         return None if self.step is not None or self.value_type == self.dtype else self.value_type
@@ -154,15 +168,14 @@ class CodedTensor:
         """Length of the zigzag prefix, if the values are ``ordered``."""
         return len(self.values) if self.ordered else None
 
-    @cached_property
+    @property
     def corner(self) -> Shape:
         """The smallest corner that contains the core."""
-        return zigzag.box(self.meant, len(self.values)) if self.ordered else tuple(self.values.shape)
+        return self._box if self.ordered else self.values.shape
 
-    @property
-    def exact(self) -> bool:
-        """Whether the values are elements of the tensor, bit for bit."""
-        return self.step is None and self.format is None and all(KINDS[axis.kind].plain for axis in self.axes)
+    @cached_property
+    def _box(self) -> Shape:
+        return zigzag.box(self.meant, len(self.values))
 
     def canonical(self) -> Array:
         """Return the canonical values, shaped like ``values``: elements of the tensor, or else float32."""
@@ -252,17 +265,24 @@ class CodedTensor:
     def _check_core(self) -> None:
         meant, held = self.meant, self.values.shape
         count = zigzag.element_count(self.shape)
-        if zigzag.element_count(meant) != count:
+        if self.view is not None and zigzag.element_count(meant) != count:
             raise EncodeError(f"view {list(meant)} does not have the {count} elements of shape {list(self.shape)}")
         if len(self.axes) != len(meant):
             raise EncodeError(f"bases for {len(self.axes)} axes, but the shape has {len(meant)}")
-        if self.ordered and not all(KINDS[axis.kind].ordered for axis in self.axes):
-            raise EncodeError("a zigzag prefix needs identity and dct axes only")
-        inside = len(held) == len(meant) and all(r <= n for r, n in zip(held, meant, strict=True))
-        if not (len(held) == 1 and held[0] <= count if self.ordered else inside):
+        if self.ordered:
+            inside = len(held) == 1 and held[0] <= count
+        else:
+            inside = held == meant or (len(held) == len(meant) and all(map(operator.le, held, meant)))
+        if not inside:
             what = f"(k,) with k at most {count}" if self.ordered else f"a corner of {list(meant)}"
             raise EncodeError(f"the core has shape {held}, not {what}")
-        for axis, n, r in zip(self.axes, meant, self.corner, strict=True):
+
+    def _check_axes(self) -> None:
+        if self.ordered:
+            if not all(KINDS[axis.kind].ordered for axis in self.axes):
+                raise EncodeError("a zigzag prefix needs identity and dct axes only")
+            return
+        for axis, n, r in zip(self.axes, self.meant, self.corner, strict=True):
             if r > KINDS[axis.kind].most:
                 raise EncodeError(
                     f"the core has {r} entries on an axis of {axis.kind}; at most {KINDS[axis.kind].most} are possible"
@@ -279,8 +299,7 @@ class CodedTensor:
                 f"a factor of shape {list(self.corner)} does not fit {rows} entries on an axis of {length}"
             )
 
-    def _check_type(self) -> None:
-        plain = all(KINDS[axis.kind].plain for axis in self.axes)
+    def _check_type(self, plain: bool) -> None:
         if self.dtype not in DTYPES:
             raise EncodeError(f"dtype {self.dtype} is not one of {', '.join(DTYPES)}")
         if not (plain and self.step is None and self.format is None) and self.dtype not in REAL_DTYPES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import IO, Any
 
 import numpy as np
@@ -45,8 +46,11 @@ class Values:
         self._group = group
         self._tier = tier
         self._segments = segments
-        self._bounds = {t: bounds(group, t) for t in segments}
         self.nbytes = sum(values.nbytes for values in segments.values())
+
+    @cached_property
+    def _bounds(self) -> dict[int, NDArray[np.int64]]:
+        return {t: bounds(self._group, t) for t in self._segments}
 
     def of(self, index: int) -> Content:
         """Return the values of one tensor; a view of the group's if all of them are in one segment."""
@@ -54,6 +58,10 @@ class Values:
             [(_, values)] = self._parts(index)
             return Content(values.reshape(self._group.view(index)), {})
         return assemble(self._group, index, self._tier, dict(self._parts(index)))
+
+    def elements(self) -> Array:
+        """Those of all tensors, one after the other, if they are their elements."""
+        return next(iter(self._segments.values()), np.empty(0, DTYPES[self._group.dtype]))
 
     def _parts(self, index: int) -> Iterator[tuple[int, Array]]:
         for tier, values in self._segments.items():

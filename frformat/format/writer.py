@@ -163,20 +163,21 @@ class _Writer:
         cuts = self._options.cuts(name)
         part = pending(name, tensor, cuts, self._factors.numbers(tensor))
         self._factors.use(part)
-        if part.count > SHARED_VALUES:
+        count = part.count
+        if count > SHARED_VALUES:
             group = _Open()
             self._groups.append(group)
             group.coded = self._spool.add([part], lambda done: self._options.progress(name, done))
             return
         group = self._open.get(part.likeness) or _Open()
-        if group.count + part.count > SHARED_VALUES:
+        if group.count + count > SHARED_VALUES:
             self._code(group)
             group = _Open()
         if not group.parts:
             self._open[part.likeness] = group
             self._groups.append(group)
         group.parts.append(part)
-        group.count += part.count
+        group.count += count
         self._options.progress(name, part.nbytes)
 
     def _code(self, group: _Open) -> None:

@@ -19,7 +19,9 @@ from frformat.checkpoints import precision
 from frformat.checkpoints.torch_tensors import TORCH_DTYPES, aliases, to_torch
 from frformat.checkpoints.wrappers import AMBIGUOUS, COUNTER, MARKERS
 from frformat.torch import memory, wrappers
+from frformat.torch.lowrank import tucker_files
 from frformat.torch.lowrank.layers import Coded, coded
+from frformat.torch.lowrank.tucker import parts, tucker_tensors
 from frformat.torch.regularization.parametrization import EXTRA, resize, spectral_of
 from frformat.torch.regularization.spectral_tensor import places, spectral_tensors
 from frformat.torch.regularization.state import plain_state
@@ -49,6 +51,7 @@ class Target:
         own: whether it is a parameter or buffer, so that writing to it changes the model.
         extra: the module that takes it through ``set_extra_state``, if it is an extra state.
         coded: the tensor that its coefficients describe, if it is the parameter of a factored layer.
+        tucker: the object that holds its core and factors, if it is in Tucker form.
     """
 
     path: str
@@ -57,6 +60,7 @@ class Target:
     own: bool = True
     extra: nn.Module | None = None
     coded: Coded | None = None
+    tucker: ParametrizationList | None = None
 
     def read(self, file: FrzFile, source: str) -> Tensor:
         """Read the tensor of the file in the form that the target needs."""
@@ -139,7 +143,7 @@ def match(model: nn.Module, file: FrzFile, way: Way) -> Plan:
         plan.faults += memory.conflicts(
             memory.Write(target.path, target.tensor, partial(target.read, file, source))
             for source, target in plan.steps
-            if target.held is None and target.extra is None
+            if target.held is None and target.extra is None and target.tucker is None
         )
     return plan
 
@@ -147,24 +151,15 @@ def match(model: nn.Module, file: FrzFile, way: Way) -> Plan:
 @torch.no_grad()
 def load(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
     """Write the tensors of the file to their targets."""
-    smaller = {}
-    first_names = {id(each.parametrizations): name for name, each in spectral_tensors(model).items()}
+    _load_spectra(model, file, plan, way)
     for source, target in plan.steps:
-        held = target.held
-        if held is not None:
-            if held.original.is_meta:
-                held.to_empty(device=way.device_for(held.original))
-            resize(held, target.read(file, source).to(held.original.device))
-            if way.assign:
-                held.to(way.device_for(held.original), way.dtype_for(held.original))
-            smaller[first_names[id(held)]] = file.info(source).kept[: file.tier]
-    if smaller:
-        make_tiers(model, smaller)
+        if target.tucker is not None:
+            _load_parts(target.tucker, tucker_files.read(file, source), way)
     kept_apart = statistics(model)
     others: dict[int, Tensor] = {}
     extras: list[tuple[Any, Tensor]] = []
     for source, target in plan.steps:
-        if target.held is not None:
+        if target.held is not None or target.tucker is not None:
             continue
         value, held = target.read(file, source), kept_apart.get(target.path)
         if target.extra is not None:
@@ -187,6 +182,32 @@ def load(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
         average.get_buffer("n_averaged").clamp_(min=1)  # otherwise the next update would overwrite the loaded values
 
 
+def _load_spectra(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
+    """Write coefficients, whose numbers may change, and make their tiers."""
+    smaller = {}
+    first_names = {id(each.parametrizations): name for name, each in spectral_tensors(model).items()}
+    for source, target in plan.steps:
+        held = target.held
+        if held is not None:
+            if held.original.is_meta:
+                held.to_empty(device=way.device_for(held.original))
+            resize(held, target.read(file, source).to(held.original.device))
+            if way.assign:
+                held.to(way.device_for(held.original), way.dtype_for(held.original))
+            smaller[first_names[id(held)]] = file.info(source).kept[: file.tier]
+    if smaller:
+        make_tiers(model, smaller)
+
+
+def _load_parts(held: ParametrizationList, values: list[Tensor], way: Way) -> None:
+    """Write a core and its factors to their targets."""
+    if way.assign:
+        first = parts(held)[0]
+        held.to_empty(device=way.device_for(first)).to(way.dtype_for(first))
+    for part, value in zip(parts(held), values, strict=True):
+        part.copy_(value)
+
+
 def _targets(model: nn.Module) -> dict[str, Target]:
     """Return everything that can be loaded, by its name in the plain model."""
     state = plain_state(model, keep_vars=True)
@@ -200,6 +221,7 @@ def _targets(model: nn.Module) -> dict[str, Target]:
     found |= {name: Target(name, state[name], coded=each) for name, each in coded(model).items()}
     found |= {name: Target(name, held()) for name, held in statistics(model).items()}
     found |= {name: Target(name, held.original, held) for _, name, held in places(model)}
+    found |= {name: Target(name, held.original0, tucker=held) for name, held in tucker_tensors(model).items()}
     return {plain: found[name] for name, plain in wrappers.plain_names(model, found).items()}
 
 
@@ -241,6 +263,8 @@ def _fault(info: TensorInfo, target: Target, way: Way, tier: int) -> str | None:
     tensor: Any = target.tensor
     if target.held is not None:
         return None
+    if target.tucker is not None:
+        return tucker_files.misfit(info, target.tucker)
     if target.extra is not None and isinstance(tensor, Tensor):
         return None
     if not isinstance(tensor, Tensor):

@@ -18,6 +18,7 @@ from frformat.format.options import Progress, Tiers
 from frformat.torch.capacity import Tiered, get_tier, set_tier
 from frformat.torch.files import save_as_named
 from frformat.torch.loading import Difference, Way, load, match
+from frformat.torch.lowrank.tucker_files import tucker_state
 from frformat.torch.regularization.parametrization import EXTRA
 from frformat.torch.regularization.state import formats, spectral_state
 from frformat.torch.regularization.tiers import cuts, statistics
@@ -51,7 +52,9 @@ def save_model(
 
     For a model that :func:`frformat.torch.regularize` changed, the coefficients are written under the names of the
     plain model, in the number formats that they were trained for unless ``format`` says otherwise, and with the model's
-    tiers unless ``tiers`` says otherwise. If the model has running statistics for each tier, so has the file.
+    tiers unless ``tiers`` says otherwise. If the model has running statistics for each tier, so has the file. For a
+    model that :func:`frformat.torch.decompose` changed, cores and factors are written; ``format="q8"`` gives each slice
+    of a core's first axis, and each column of a factor, its own quantization step.
 
     Arguments and errors are those of :func:`frformat.torch.save_file`. State that a module keeps besides its tensors
     (``get_extra_state``) must be a tensor.
@@ -61,7 +64,7 @@ def save_model(
             f"{type(model).__name__} holds a model for each tier; save the original model, which has all tiers"
         )
     with _whole(model):
-        state: dict[str, Any] = spectral_state(model)
+        state: dict[str, Any] = {**spectral_state(model), **tucker_state(model, format)}
         if tiers:  # other tiers than the model's make its statistics useless
             largest = {name: held.original[-1] for name, held in statistics(model).items()}
             state = {name: largest.get(name, value) for name, value in state.items()}

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from frformat.format.coders.batches import Pieces
+from frformat.format.coders.runs import Runs
+
 Array = NDArray[Any]
-Shape = tuple[int, ...]
 Progress = Callable[[int], None]
 
 CHUNK: Final = 1 << 20
@@ -42,36 +43,6 @@ class Writable(Protocol):
         """Take all of ``data``."""
 
 
-class Run(NamedTuple):
-    """Values of one tensor in one segment that belong together.
-
-    Attributes:
-        offsets: they are step offsets, not entries of a core.
-        blocks: what they are, one after the other: row-major blocks of these shapes.
-    """
-
-    offsets: bool
-    blocks: tuple[Shape, ...]
-
-    @property
-    def size(self) -> int:
-        """How many values there are."""
-        return sum(map(math.prod, self.blocks))
-
-
-class Runs(Protocol):
-    """The values of a segment, tensor after tensor; can be gone through more than once.
-
-    Attributes:
-        total: how many there are.
-    """
-
-    total: int
-
-    def __iter__(self) -> Iterator[Run]:
-        """What they are."""
-
-
 class Decoder(Protocol):
     """Decodes the segments of one group, in the order of tiers."""
 
@@ -86,11 +57,11 @@ class Decoder(Protocol):
 class Encoder(Protocol):
     """Codes the segments of one group, in the order of tiers."""
 
-    def encode(self, pieces: Iterable[tuple[Run, Array]], out: Writable, progress: Progress | None = None) -> None:
+    def encode(self, pieces: Pieces, out: Writable, progress: Progress | None = None) -> None:
         """Code one segment.
 
         Args:
-            pieces: the runs, each with its values: C-contiguous arrays of the group's type of values.
+            pieces: what it holds, of the group's type of values.
             out: takes the stored bytes.
             progress: told the number of bytes of values that are done since it was last told.
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,11 @@ from frformat.format.coders.base import (
     Compressor,
     Progress,
     Readable,
-    Run,
-    Runs,
     Writable,
     byte_view,
 )
+from frformat.format.coders.batches import Pieces
+from frformat.format.coders.runs import Runs
 
 Fill = Callable[[Readable, memoryview], None]
 """Decodes a segment into exactly the memory that is given; raises ``STREAM``."""
@@ -77,7 +77,7 @@ class _Encoder:
     def __init__(self, compressor: MakeCompressor) -> None:
         self._compressor = compressor
 
-    def encode(self, pieces: Iterable[tuple[Run, Array]], out: Writable, progress: Progress | None = None) -> None:
+    def encode(self, pieces: Pieces, out: Writable, progress: Progress | None = None) -> None:
         arrays = [array for _, array in pieces]
         compressor = self._compressor(sum(array.nbytes for array in arrays))
         for array in arrays:

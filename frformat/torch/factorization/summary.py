@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from torch import fx, nn
-
-from frformat.format import notebook
+from frformat.format import tables
 from frformat.torch.lowrank.cost import Cost
 from frformat.torch.lowrank.factors import Modes
+from frformat.torch.lowrank.summaries import ModelSummary
 
 HEAD: Final = (
     "layer",
@@ -59,7 +58,7 @@ class LayerSummary:
 
 
 @dataclass(frozen=True, repr=False)
-class Summary:
+class Summary(ModelSummary):
     """What :func:`frformat.torch.factorize` did to a model.
 
     Attributes:
@@ -72,44 +71,14 @@ class Summary:
     streams: int = 0
     fusion: str = ""
 
-    def __str__(self) -> str:
-        rows = self._rows()
-        widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        lines.insert(1, "─" * max(map(len, lines)))
-        return "\n".join([*lines, self._note()])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        """Return the table as HTML for notebooks."""
-        return notebook.table(self._rows(), self._note())
-
-    def _rows(self) -> list[tuple[str, ...]]:
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return one row per layer, and a total."""
         return [HEAD, *(_row(layer) for layer in self.layers), _total(self.layers)]
 
-    def _note(self) -> str:
+    def note(self) -> str:
+        """Return a note on what was fused."""
         fused = f"in {self.streams} places all channels exist only in blocks" if not self.fusion else self.fusion
         return f"Costs are rebuilt → factored. Fusion: {fused}."
-
-
-def summary(model: nn.Module) -> Summary:
-    """Return what :func:`frformat.torch.factorize` did to a model.
-
-    Raises:
-        ValueError: the model was not made by it.
-    """
-    found = getattr(model, "factorization", None)
-    if not isinstance(found, Summary):
-        raise ValueError(f"{type(model).__name__} was not made by factorize()")
-    return found
-
-
-def attach(model: nn.Module, what: Summary) -> None:
-    """Attach a summary to a model."""
-    model.factorization = what  # type: ignore[assignment]
-    if isinstance(model, fx.GraphModule):  # GraphModule copies only attributes that it knows
-        model.meta["_user_preserved_attributes"] = {"factorization": what}
 
 
 def _row(layer: LayerSummary) -> tuple[str, ...]:
@@ -144,14 +113,6 @@ def _total(layers: tuple[LayerSummary, ...]) -> tuple[str, ...]:
 
 def _costs(rebuilt: Cost | None, factored: Cost | None) -> tuple[str, str, str, str]:
     def pair(name: str) -> str:
-        return " → ".join("–" if cost is None else _short(getattr(cost, name)) for cost in (rebuilt, factored))
+        return " → ".join("–" if cost is None else tables.short(getattr(cost, name)) for cost in (rebuilt, factored))
 
     return pair("multiply_adds"), pair("bytes_moved"), pair("peak_bytes"), pair("weight_bytes")
-
-
-def _short(number: int) -> str:
-    """Format a number with three digits and a unit."""
-    value, units = float(number), ["", "k", "M", "G", "T"]
-    while value >= 999.5 and len(units) > 1:
-        value, units = value / 1000, units[1:]
-    return f"{value:.3g}{units[0]}"

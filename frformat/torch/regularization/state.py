@@ -12,6 +12,7 @@ from frformat import PerTier, Spectrum
 from frformat.checkpoints.precision import overflow
 from frformat.checkpoints.torch_tensors import to_numpy
 from frformat.torch.lowrank.layers import coded
+from frformat.torch.lowrank.tucker import tucker_tensors
 from frformat.torch.regularization.rounding import check_format, check_values
 from frformat.torch.regularization.spectral_tensor import SpectralTensor, places, spectral_tensors, spectrum_of
 from frformat.torch.regularization.tiers import statistics
@@ -121,8 +122,8 @@ def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum | PerTier]:
 
 
 def plain_state(model: nn.Module, keep_vars: bool = False) -> dict[str, Tensor]:
-    """Return a model's state dict without coefficients and statistics of tiers."""
-    names = [name for _, name, _ in places(model)] + list(statistics(model))
+    """Return a model's state dict without coefficients, Tucker factors and statistics of tiers."""
+    names = [name for _, name, _ in places(model)] + list(statistics(model)) + list(tucker_tensors(model))
     parts = [name.rpartition(".") for name in names]
     held = [f"{path}.parametrizations.{attribute}.original".removeprefix(".") for path, _, attribute in parts]
     # Some wrappers appear in the names of modules, but not in those of the state dict.
