@@ -77,7 +77,7 @@ class Contents:
         return out if out.base is None or group.tensors == 1 else out.copy()
 
     def all_rebuilt(self, group_index: int, held: int = 0) -> Iterator[Array]:
-        """All tensors of a group in order, as :meth:`rebuilt`, but those of many small ones at once."""
+        """Yield all tensors of a group in order, as :meth:`rebuilt`, but those of many small ones at once."""
         group = self._groups[group_index]
         size = values_bytes(group, self._tier)
         if group.elements and group.tensors > 1 and size <= REMEMBERED:

@@ -85,7 +85,7 @@ class FrzFile:
         return f"<FrzFile {where}: {len(self):,} tensors{tiers}, {self.container.ends[self.tier]:,} bytes>"
 
     def _repr_html_(self) -> str:
-        """The tensors as a table, in a notebook."""
+        """Return the tensors as a table, in a notebook."""
         return tables.listing(map(self.info, self), len(self), repr(self)[1:-1])
 
     def keys(self) -> list[str]:

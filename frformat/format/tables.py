@@ -1,4 +1,4 @@
-"""Tables of text, as ``print`` and notebooks show them."""
+"""Format tables of text for ``print`` and notebooks."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Final
 from frformat.format.info import TensorInfo
 
 ROWS: Final = 100
-"""Rows that a notebook shows of a file."""
+"""Number of rows that a notebook shows for a file."""
 
 HEAD: Final = ("tensor", "shape", "dtype", "stored as", "values", "coder")
 
 
 def as_text(rows: Sequence[Sequence[str]], note: str) -> str:
-    """Columns under a heading, which is the first row; the note follows."""
+    """Format columns under a heading, which is the first row, followed by the note."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "─" * max(map(len, lines)))
@@ -24,7 +24,7 @@ def as_text(rows: Sequence[Sequence[str]], note: str) -> str:
 
 
 def as_html(rows: Iterable[Sequence[str]], note: str) -> str:
-    """The same as HTML, with all text escaped."""
+    """Format the table as HTML, with all text escaped."""
     head, *body = (tuple(html.escape(cell) for cell in row) for row in rows)
     heading = "".join(f"<th>{cell}</th>" for cell in head)
     lines = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in body)
@@ -32,7 +32,7 @@ def as_html(rows: Iterable[Sequence[str]], note: str) -> str:
 
 
 def short(number: float) -> str:
-    """Three digits and a unit: ``1.23M``."""
+    """Format a number with three digits and a unit: ``1.23M``."""
     value, units = float(number), ["", "k", "M", "G", "T"]
     while value >= 999.5 and len(units) > 1:
         value, units = value / 1000, units[1:]
@@ -40,12 +40,12 @@ def short(number: float) -> str:
 
 
 def listing(tensors: Iterable[TensorInfo], count: int, note: str) -> str:
-    """An HTML table of a file's first tensors.
+    """Return an HTML table of a file's first tensors.
 
     Args:
-        tensors: what the directory says of them.
-        count: how many there are.
-        note: follows the table.
+        tensors: their descriptions from the directory.
+        count: total number of tensors.
+        note: text after the table.
     """
     rows = [HEAD, *map(_row, islice(tensors, ROWS))]
     left = f"{count - ROWS:,} more tensors. " if count > ROWS else ""

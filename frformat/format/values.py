@@ -60,7 +60,7 @@ class Values:
         return assemble(self._group, index, self._tier, dict(self._parts(index)))
 
     def elements(self) -> Array:
-        """Those of all tensors, one after the other, if they are their elements."""
+        """Return those of all tensors, one after the other, if they are their elements."""
         return next(iter(self._segments.values()), np.empty(0, DTYPES[self._group.dtype]))
 
     def _parts(self, index: int) -> Iterator[tuple[int, Array]]:

@@ -1,4 +1,4 @@
-"""Coders of bytes: what makes one of a function that fills memory, and of a compressor."""
+"""Build byte coders from a function that fills memory, and a compressor."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from frformat.format.coders.batches import Pieces
 from frformat.format.coders.runs import Runs
 
 Fill = Callable[[Readable, memoryview], None]
-"""Decodes a segment into exactly the memory that is given; raises ``STREAM``."""
+"""Decodes a segment into exactly the given memory; raises ``STREAM``."""
 
 MakeCompressor = Callable[[int], Compressor]
-"""A compressor for so many bytes: as strong as it can be where that costs little time."""
+"""Makes a compressor for this many bytes: as strong as possible where that takes little time."""
 
 
 def byte_coder(name: str, fill: Fill, compressor: MakeCompressor, *, plain: bool = False) -> Coder:
-    """The coder of exact values that ``fill`` and ``compressor`` make."""
+    """Build a coder of exact values from ``fill`` and ``compressor``."""
     return Coder(name, lambda kind, _: _Decoder(fill, kind), lambda *_: _Encoder(compressor), plain=plain)
 
 
@@ -38,10 +38,10 @@ def decompress(decompressor: Any, feed: Callable[[], bytes], stored: Readable, o
     """Decompress one stream into exactly ``out``, a chunk at a time.
 
     Args:
-        decompressor: has ``decompress(data, max_length)``, ``eof`` and ``unused_data``, as those of zlib and zstd do.
-        feed: the bytes to give it next; none where it has some left, or at the end.
-        stored: what ``feed`` reads from.
-        out: takes the bytes.
+        decompressor: has ``decompress(data, max_length)``, ``eof`` and ``unused_data``, like those of zlib and zstd.
+        feed: returns the next bytes for it; none if it still has some, or at the end.
+        stored: the source that ``feed`` reads from.
+        out: destination of the bytes.
 
     Raises:
         FrzError: ``STREAM``: the stream is longer or shorter than ``out``, or something follows it.

@@ -1,4 +1,4 @@
-"""From a trained model to one whose weights are Tucker factors, and back."""
+"""Turn a trained model into one whose weights are Tucker factors, and back."""
 
 from __future__ import annotations
 
@@ -36,32 +36,33 @@ def decompose(
 ) -> Model:
     """Replace the weights of convolutions and linear layers by Tucker factors, in place (one-shot compression).
 
-    A convolution becomes 1×1 → small core → 1×1, a linear layer two thin products; layers run so wherever that takes
-    fewer multiply-adds. A layer whose factors would have as many parameters as its weight stays as it is. The result
-    has lost accuracy: fine-tune it as a whole, with the training that you have (the paper takes Adam or SGD at 1e-3).
+    A convolution becomes 1×1 → small core → 1×1, and a linear layer two thin products; layers run that way wherever it
+    takes fewer multiply-adds. A layer whose factors would have as many parameters as its weight stays unchanged. The
+    result is less accurate: fine-tune it as a whole with your own training (the paper uses Adam or SGD at 1e-3).
     :func:`frformat.torch.save_model` writes the factors.
 
-    The ranks of EVBMF take much of a compact network for noise: give ``weaken``, or a budget.
+    EVBMF treats much of a compact network as noise: pass ``weaken``, or a budget.
 
     >>> model = decompose(model, parameters=80_000, example=images[:1], batches=images.split(64))
     >>> print(summary(model))
 
     Args:
         model: a trained model with plain weights.
-        ranks: ``"vbmf"`` estimates them. A float is a share of each axis. A mapping names weights, each with a rank or
-            share for both axes of channels, or one for each: ``{"conv2.weight": (12, 8), "fc.weight": 0.25}``.
-        weaken: moves the ranks of EVBMF (0) towards full ones (1).
-        parameters: instead, the largest ranks, weakened alike, with which the model has at most so many parameters.
-        multiply_adds: instead, those with which decomposed layers take at most so many multiply-adds for the example.
-        example: an input, to count multiply-adds.
-        batches: inputs without labels, on which the statistics of batch normalization are measured again.
+        ranks: ``"vbmf"`` estimates them. A float is a share of each axis. A mapping gives, by the name of a weight, one
+            rank or share for both channel axes, or one for each: ``{"conv2.weight": (12, 8), "fc.weight": 0.25}``.
+        weaken: moves the ranks from those of EVBMF (0) towards full ranks (1).
+        parameters: instead, use the largest ranks, weakened alike, with at most this many parameters in the model.
+        multiply_adds: instead, use the largest ranks with at most this many multiply-adds in decomposed layers for the
+            example.
+        example: an input for counting multiply-adds.
+        batches: inputs without labels, on which to re-estimate the statistics of batch normalization.
 
     Returns:
         The model.
 
     Raises:
-        ValueError: ranks or a budget cannot be met, there is nothing to decompose, or the model does not run on the
-            example. Whatever is raised, the model is as it was.
+        ValueError: ranks or a budget cannot be satisfied, there is nothing to decompose, or the model does not run on
+            the example. Whatever is raised, the model is unchanged.
     """
     found, refused = selection.layers(model)
     if not found:
@@ -74,7 +75,7 @@ def decompose(
     chosen = selection.choose(found, ranks, weaken)
     forms = [layer.tucker(each) for layer, each in zip(found, chosen, strict=True)]
     if not any(forms):
-        raise ValueError("with these ranks factors would have as many parameters as the weights: take smaller ones")
+        raise ValueError("with these ranks, factors would have as many parameters as the weights: use smaller ranks")
     weights: list[Any] = [layer.module.weight for layer in found]
     with undone_on_error([layer.module for layer in found], weights):
         reports = [_decomposed(layer, form, runs) for layer, form in zip(found, forms, strict=True)]
@@ -85,7 +86,7 @@ def decompose(
 
 
 def recompose(model: Model) -> Model:
-    """Multiply factors out, in place: the model has plain weights again, those that its factors stand for.
+    """Multiply the factors out in place, so that the model has plain weights again.
 
     Returns:
         The model.
@@ -105,11 +106,11 @@ def _budgeted(
     parameters: int | None,
     work: int | None,
 ) -> float:
-    """How far to weaken for a budget."""
+    """Return how much to weaken the ranks to meet a budget."""
     if ranks != "vbmf" or weaken or (parameters is not None and work is not None):
-        raise ValueError("a budget chooses the ranks: give it without ranks, without weaken, and only one")
+        raise ValueError("a budget chooses the ranks: pass only one budget, without ranks and weaken")
     if work is not None and not runs:
-        raise ValueError("a budget of multiply-adds needs an example that reaches the layers")
+        raise ValueError("a budget of multiply-adds needs an example that runs the layers")
     fixed = sum(parameter.numel() for parameter in model.parameters()) - sum(math.prod(each.shape) for each in found)
 
     def cost(chosen: Sequence[Mapping[int, int]]) -> int:
@@ -125,7 +126,7 @@ def _budgeted(
 
 @torch.no_grad()
 def _decomposed(layer: Layer, form: Tucker | None, runs: Mapping[nn.Module, list[Run]]) -> Decomposed:
-    """Decompose one layer, or leave it."""
+    """Decompose one layer, or leave it unchanged."""
     module: Any = layer.module
     kind, full = type_before_parametrizations(module).__name__, math.prod(layer.shape)
     called = runs.get(module)
@@ -145,5 +146,5 @@ def _decomposed(layer: Layer, form: Tucker | None, runs: Mapping[nn.Module, list
 
 
 def _work(layer: Layer, form: Tucker | None, runs: Sequence[Run]) -> int:
-    """Multiply-adds of a layer's calls."""
+    """Return the multiply-adds of a layer's calls."""
     return multiply_adds(layer.module, layer.shape, layer.shape if form is None else form.core_shape, runs)

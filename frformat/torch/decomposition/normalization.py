@@ -1,4 +1,4 @@
-"""Running statistics of normalization layers, measured again after the weights before them have changed."""
+"""Re-estimate the running statistics of normalization layers after the preceding weights have changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 def reestimate(model: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
     """Replace running means and variances by those of some inputs, in place.
 
-    The model is in evaluation mode but for the layers that have such statistics; weights stay as they are.
+    Only layers with such statistics are in training mode meanwhile; weights do not change.
 
     Args:
         model: any module.
@@ -23,7 +23,7 @@ def reestimate(model: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
         The model.
 
     Raises:
-        ValueError: there is no batch; the statistics are as they were.
+        ValueError: there is no batch; the statistics are unchanged.
     """
     norms: list[Any] = [each for each in model.modules() if getattr(each, "running_mean", None) is not None]
     training = {module: module.training for module in model.modules()}
@@ -39,7 +39,7 @@ def reestimate(model: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
             model(batch)
             count += 1
         if not count:
-            raise ValueError("there is no batch to measure statistics on")
+            raise ValueError("there is no batch to estimate statistics from")
     except BaseException:
         for norm, _, buffers in before:
             for name, buffer in buffers.items():

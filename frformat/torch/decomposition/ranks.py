@@ -1,4 +1,4 @@
-"""Which layers can be decomposed, along which axes, and to which ranks."""
+"""Choose which layers to decompose, along which axes, and to which ranks."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from frformat.torch.lowrank.tucker import Tucker
 
 Rank = int | float
 Ranks = str | float | Mapping[str, Rank | Sequence[Rank]]
-"""``"vbmf"``; a share of each axis; or by the weight's name a rank for each of its axes (an int, or a share)."""
+"""``"vbmf"``; a share of each axis; or, by the weight's name, a rank for each of its axes (an int, or a share)."""
 
 DTYPES: Final = (torch.float32, torch.float64)
 
 BISECTIONS: Final = 40
-"""Halvings of the interval in which a budget's ranks are searched."""
+"""Number of bisections in the search for a budget's ranks."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Layer:
     """A layer whose weight can be decomposed.
 
     Attributes:
-        name: of its weight.
+        name: name of its weight.
         module: the layer.
-        axes: of the weight, along which there can be factors: those of the channels; of a matrix the first alone.
+        axes: axes of the weight that can have factors: the channel axes; for a matrix, only the first.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Layer:
         return tuple(weight.shape)
 
     def tucker(self, ranks: Mapping[int, int]) -> Tucker | None:
-        """The form with these ranks; a factor that saves nothing is left out, and None means that none saves."""
+        """Return the Tucker form with these ranks, without factors that save nothing; None if none of them does."""
         best: Tucker | None = None
         fewest = math.prod(self.shape)
         for axes in ((), *((axis,) for axis in self.axes), self.axes):
@@ -58,7 +58,7 @@ class Layer:
 
 
 def layers(model: nn.Module) -> tuple[list[Layer], dict[str, str]]:
-    """Layers that can be decomposed, and why other layers with weights cannot, by the name of the weight."""
+    """Return the layers that can be decomposed, and why other layers cannot, by the name of the weight."""
     uses = Counter(id(parameter) for _, parameter in model.named_parameters(remove_duplicate=False))
     found, refused = [], {}
     for path, module in model.named_modules():
@@ -75,33 +75,33 @@ def layers(model: nn.Module) -> tuple[list[Layer], dict[str, str]]:
 
 
 def choose(found: Sequence[Layer], ranks: Ranks, weaken: float) -> list[dict[int, int]]:
-    """The rank along each axis of each layer.
+    """Return the rank along each axis of each layer.
 
     Args:
         found: the layers.
-        ranks: see :data:`Ranks`; a layer that a mapping does not name keeps its full ranks.
-        weaken: how far to go from the ranks of EVBMF (0) towards full ones (1); below 0, towards rank 1.
+        ranks: see :data:`Ranks`; layers that a mapping does not name keep their full ranks.
+        weaken: how far to move from the ranks of EVBMF (0) towards full ranks (1); below 0, towards rank 1.
 
     Raises:
-        ValueError: a name or a rank is not possible.
+        ValueError: a name or a rank is not valid.
     """
     if isinstance(ranks, str):
         if ranks != "vbmf":
             raise ValueError(f"ranks={ranks!r} is neither 'vbmf', nor a share, nor ranks by name")
         return [weakened(layer, base, weaken) for layer, base in zip(found, map(estimated, found), strict=True)]
     if weaken:
-        raise ValueError("weaken is for ranks='vbmf'")
+        raise ValueError("weaken needs ranks='vbmf'")
     if not isinstance(ranks, Mapping):
         return [{axis: _rank(layer, axis, float(ranks)) for axis in layer.axes} for layer in found]
     unknown = ranks.keys() - {layer.name for layer in found}
     if unknown:
         there = ", ".join(layer.name for layer in found[:5])
-        raise ValueError(f"{sorted(unknown)[0]!r} is no weight that can be decomposed; there are {there} …")
+        raise ValueError(f"{sorted(unknown)[0]!r} is not a weight that can be decomposed; there are {there} …")
     return [_named(layer, ranks.get(layer.name, layer.shape[: len(layer.axes)])) for layer in found]
 
 
 def within(found: Sequence[Layer], cost: Callable[[Sequence[Mapping[int, int]]], int], budget: int) -> float:
-    """The largest ``weaken`` at which the ranks of EVBMF cost at most a budget.
+    """Return the largest ``weaken`` at which the ranks of EVBMF cost at most a budget.
 
     Raises:
         ValueError: even rank 1 costs more.
@@ -115,7 +115,7 @@ def within(found: Sequence[Layer], cost: Callable[[Sequence[Mapping[int, int]]],
         return 1.0
     low, high = -1.0, 1.0
     if at(low) > budget:
-        raise ValueError(f"a budget of {budget:,} is below the {at(low):,} that rank 1 everywhere takes")
+        raise ValueError(f"a budget of {budget:,} is less than the {at(low):,} that rank 1 everywhere needs")
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
         low, high = (middle, high) if at(middle) <= budget else (low, middle)
@@ -123,7 +123,7 @@ def within(found: Sequence[Layer], cost: Callable[[Sequence[Mapping[int, int]]],
 
 
 def estimated(layer: Layer) -> dict[int, int]:
-    """The ranks that EVBMF finds, at least 1."""
+    """Return the ranks that EVBMF estimates, at least 1."""
     weight: Any = layer.module.weight
     unfolded = (weight.detach().movedim(axis, 0).flatten(1) for axis in layer.axes)
     ranks = (evbmf(matrix.cpu().numpy()).rank for matrix in unfolded)
@@ -131,7 +131,7 @@ def estimated(layer: Layer) -> dict[int, int]:
 
 
 def weakened(layer: Layer, ranks: Mapping[int, int], weaken: float) -> dict[int, int]:
-    """Ranks between those given and the full ones, or rank 1 (J. Gusak et al., "MUSCO", 2019)."""
+    """Return ranks between those given and full ranks, or rank 1 (J. Gusak et al., "MUSCO", 2019)."""
     target = {axis: layer.shape[axis] if weaken >= 0 else 1 for axis in ranks}
     return {axis: round(rank + abs(weaken) * (target[axis] - rank)) for axis, rank in ranks.items()}
 
@@ -152,7 +152,7 @@ def _rank(layer: Layer, axis: int, given: Rank) -> int:
 
 
 def _problem(module: Any, uses: Mapping[int, int]) -> str | None:
-    """Why a layer cannot be decomposed."""
+    """Return why a layer cannot be decomposed."""
     if is_parametrized(module, "weight") or not isinstance(module.weight, nn.Parameter):
         return "its weight is parametrized"
     weight = module.weight
@@ -161,7 +161,7 @@ def _problem(module: Any, uses: Mapping[int, int]) -> str | None:
     if getattr(module, "groups", 1) != 1:
         return "its channels are in groups"
     if weight.dtype not in DTYPES or weight.device.type == "meta":
-        return f"its weight is of {weight.dtype} on {weight.device}"
+        return f"its weight has type {weight.dtype} and is on {weight.device}"
     if not weight.numel():
         return "its weight has no elements"
     return None if bool(torch.isfinite(weight).all()) else "a weight is not finite"

@@ -1,4 +1,4 @@
-"""What a decomposition did to each layer: data, and a table to print."""
+"""Report what a decomposition did to each layer, as data and as a table."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ HEAD = ("weight", "kind", "shape", "core", "parameters", "multiply-adds", "error
 
 @dataclass(frozen=True)
 class Decomposed:
-    """One layer.
+    """The outcome for one layer.
 
     Attributes:
-        name: of its weight.
-        kind: of the layer, such as ``Conv2d``.
-        shape: of the weight.
-        core: shape of the core; None if the weight stays as it is.
-        parameters: of the weight before and after.
-        multiply_adds: of all its calls in the example, before and after; None without an example.
-        error: Frobenius norm of what is lost, relative to that of the weight.
-        why: why the weight stays as it is, or an empty string.
+        name: name of its weight.
+        kind: class of the layer, such as ``Conv2d``.
+        shape: shape of the weight.
+        core: shape of the core; None if the weight is unchanged.
+        parameters: number of parameters before and after.
+        multiply_adds: multiply-adds of all its calls in the example, before and after; None without an example.
+        error: Frobenius norm of the lost part, relative to that of the weight.
+        why: why the weight is unchanged, or an empty string.
     """
 
     name: str
@@ -37,18 +37,18 @@ class Decomposed:
 
 @dataclass(frozen=True, repr=False)
 class Decomposition(ModelSummary):
-    """What :func:`frformat.torch.decompose` did.
+    """What :func:`frformat.torch.decompose` did to a model.
 
     Attributes:
-        layers: in the order of the model.
-        weaken: how far ranks were taken from those of EVBMF towards full ones.
+        layers: the layers, in model order.
+        weaken: how far ranks were moved from those of EVBMF towards full ranks.
     """
 
     layers: tuple[Decomposed, ...]
     weaken: float
 
     def rows(self) -> list[tuple[str, ...]]:
-        """A row for each layer, and for all."""
+        """Return one row per layer, and a total."""
         return [HEAD, *map(_row, self.layers), self._total()]
 
     def _total(self) -> tuple[str, ...]:
@@ -58,7 +58,7 @@ class Decomposition(ModelSummary):
         return "all", "", "", "", _change(parameters), _change(work), "", ""
 
     def note(self) -> str:
-        """How many layers changed."""
+        """Return a note with the number of decomposed layers."""
         done = sum(layer.core is not None for layer in self.layers)
         return f"{done} of {len(self.layers)} layers are decomposed, at weaken={self.weaken:.3g}. Fine-tune them next."
 

@@ -1,4 +1,4 @@
-"""The rank of a noisy matrix, by empirical variational Bayesian matrix factorization (EVBMF).
+"""Estimate the rank of a noisy matrix by empirical variational Bayesian matrix factorization (EVBMF).
 
 S. Nakajima, M. Sugiyama, S. D. Babacan, R. Tomioka, "Global analytic solution of fully-observed variational Bayesian
 matrix factorization", JMLR 14, 2013; the threshold and the objective for the noise variance are those of S. Nakajima,
@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
 
 GRID: Final = 200
-"""Noise variances that are tried before the best is refined: the objective has several minima."""
+"""Number of noise variances to try before refining the best one: the objective has several minima."""
 
 NEGLIGIBLE: Final = 1e-14
 """Squared singular values below this share of the largest are rounding errors."""
 
 
 class Evbmf(NamedTuple):
-    """What EVBMF finds.
+    """The result of EVBMF.
 
     Attributes:
-        rank: how many singular values exceed the threshold.
+        rank: number of singular values above the threshold.
         variance: estimated variance of the noise in each element.
         threshold: the largest singular value that noise explains.
     """
@@ -46,7 +46,7 @@ def evbmf(matrix: NDArray[Any]) -> Evbmf:
         matrix: of shape (L, M); which of the two is larger does not matter.
 
     Raises:
-        ValueError: it is no matrix, has no elements, or has one that is not finite.
+        ValueError: it is not a matrix, has no elements, or has elements that are not finite.
     """
     y = np.asarray(matrix, np.float64)
     if y.ndim != 2 or not y.size or not np.isfinite(y).all():
@@ -54,7 +54,7 @@ def evbmf(matrix: NDArray[Any]) -> Evbmf:
     if y.shape[0] > y.shape[1]:
         y = y.T
     rows, columns = y.shape
-    squares = np.clip(np.linalg.eigvalsh(y @ y.T)[::-1], 0, None)  # of the singular values, in descending order
+    squares = np.clip(np.linalg.eigvalsh(y @ y.T)[::-1], 0, None)  # squared singular values, in descending order
     if not squares[0]:
         return Evbmf(0, 0.0, 0.0)
     alpha = rows / columns
@@ -65,7 +65,7 @@ def evbmf(matrix: NDArray[Any]) -> Evbmf:
 
 
 def _edge(alpha: float) -> float:
-    """The smallest γ² / (M σ²) at which a component is kept; 2.5129 √α approximates the root near α = 1 only."""
+    """Return the smallest γ² / (M σ²) at which a component is kept; 2.5129 √α approximates the root near α = 1 only."""
 
     def phi(z: float) -> float:
         return float(np.log1p(z) / z - 0.5)
@@ -75,7 +75,7 @@ def _edge(alpha: float) -> float:
 
 
 def _noise(squares: NDArray[np.float64], columns: int, alpha: float, edge: float) -> float:
-    """The variance that minimizes the free energy."""
+    """Return the variance that minimizes the free energy."""
     rows = len(squares)
     safe = np.maximum(squares, squares[0] * NEGLIGIBLE)
 
@@ -86,7 +86,7 @@ def _noise(squares: NDArray[np.float64], columns: int, alpha: float, edge: float
         return float((x - np.log(x)).sum() + (np.log1p(tau) + alpha * np.log1p(tau / alpha) - tau).sum())
 
     highest = squares.sum() / (rows * columns)
-    most = min(int(np.ceil(rows / (1 + alpha))) - 1, rows - 1)  # components that there can be
+    most = min(int(np.ceil(rows / (1 + alpha))) - 1, rows - 1)  # largest possible number of components
     lowest = max(squares[most] / (columns * edge), squares[most:].mean() / columns, highest * 1e-12)
     grid = np.geomspace(min(lowest, highest), highest, GRID)
     energies = [energy(variance) for variance in grid]

@@ -1,4 +1,4 @@
-"""What a function did to a model's layers: the model carries it along, and it prints as a table."""
+"""Summaries of what a function did to a model's layers, attached to the model and printed as tables."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class ModelSummary(ABC):
 
     @abstractmethod
     def rows(self) -> list[tuple[str, ...]]:
-        """The table; the first row is the heading."""
+        """Return the table; the first row is the heading."""
 
     @abstractmethod
     def note(self) -> str:
-        """What is said below it."""
+        """Return the note below the table."""
 
     def __str__(self) -> str:
         return tables.as_text(self.rows(), self.note())
@@ -27,15 +27,15 @@ class ModelSummary(ABC):
         return str(self)
 
     def _repr_html_(self) -> str:
-        """The table in a notebook."""
+        """Return the table as HTML for notebooks."""
         return tables.as_html(self.rows(), self.note())
 
 
 def summary(model: nn.Module) -> ModelSummary:
-    """What was done to a model that :func:`frformat.torch.factorize` or :func:`frformat.torch.decompose` made.
+    """Return what :func:`frformat.torch.factorize` or :func:`frformat.torch.decompose` did to a model.
 
     Raises:
-        ValueError: neither made it.
+        ValueError: the model was made by neither.
     """
     found = getattr(model, "factorization", None)
     if not isinstance(found, ModelSummary):
@@ -44,7 +44,7 @@ def summary(model: nn.Module) -> ModelSummary:
 
 
 def attach(model: nn.Module, what: ModelSummary) -> None:
-    """Let a model carry what was done to it."""
+    """Attach a summary to a model."""
     model.factorization = what  # type: ignore[assignment]
-    if isinstance(model, fx.GraphModule):  # which copies only what it knows
+    if isinstance(model, fx.GraphModule):  # GraphModule copies only attributes that it knows
         model.meta["_user_preserved_attributes"] = {"factorization": what}

@@ -1,4 +1,4 @@
-"""The Tucker form of a weight: a small core times one trained factor along some of its axes."""
+"""The Tucker form of a weight: a small core, and one trained factor along some of its axes."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from frformat.torch.lowrank.cost import Run
 from frformat.torch.lowrank.products import Movement, convolve, multiply
 
 ITERATIONS: Final = 30
-"""Rounds of orthogonal iteration at most."""
+"""Maximum number of rounds of orthogonal iteration."""
 
 TOLERANCE: Final = 1e-7
-"""It ends when a round adds less than this share of the weight's energy to the core."""
+"""The iteration ends when a round adds less than this share of the weight's energy to the core."""
 
 
 class Tucker(nn.Module):
-    """For :func:`torch.nn.utils.parametrize.register_parametrization`: a weight as a core times a factor along axes.
+    """Represents a weight as a core times factors along some axes, as a parametrization of PyTorch.
 
-    The original parameters become the core and one factor of shape (n, r) for each axis that has one. All are trained.
+    The original parameters become the core, and a factor of shape (n, r) for each decomposed axis. All are trained.
 
     Attributes:
-        shape: of the weight.
-        ranks: by axis, in ascending order, the rank of its factor.
+        shape: shape of the weight.
+        ranks: the rank of the factor of each decomposed axis, in ascending axis order.
     """
 
     def __init__(self, shape: Sequence[int], ranks: Mapping[int, int]) -> None:
         """Prepare for weights of one shape.
 
         Raises:
-            ValueError: there is no such axis, or a rank is not from 1 to the axis's length.
+            ValueError: an axis does not exist, or a rank is not from 1 to the axis' length.
         """
         super().__init__()
         self.shape, self.ranks = tuple(shape), dict(sorted(ranks.items()))
@@ -51,47 +51,47 @@ class Tucker(nn.Module):
 
     @property
     def parameters_needed(self) -> int:
-        """How many numbers core and factors have."""
+        """Number of parameters of core and factors."""
         return math.prod(self.core_shape) + sum(self.shape[axis] * rank for axis, rank in self.ranks.items())
 
     def forward(self, core: Tensor, *factors: Tensor) -> Tensor:
-        """The weight: core (…, r, …), factors (n, r) → shape :attr:`shape`."""
+        """Return the weight of shape :attr:`shape` from the core (…, r, …) and factors (n, r)."""
         for axis, factor in zip(self.ranks, factors, strict=True):
             core = torch.tensordot(factor, core, dims=([1], [axis])).movedim(0, axis)
         return core
 
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, ...]:
-        """The core and the factors that come nearest to a weight of :attr:`shape`."""
+        """Return the core and factors that best approximate a weight of :attr:`shape`."""
         core, factors = partial_tucker(weight.detach(), self.ranks)
         return tuple(each.to(weight.dtype) for each in (core, *factors))
 
     def get_extra_state(self) -> Tensor:
-        """For state dicts, in which the parts alone would not tell what they are of."""
+        """Return the description for state dicts, where the parts alone would not identify the weight."""
         return Facts("tucker", self.shape).pack()
 
     def set_extra_state(self, state: object) -> None:
-        """Nothing: parts of other shapes do not load."""
+        """Do nothing: parts of other shapes do not load."""
 
     def extra_repr(self) -> str:
-        """Shape of weight and core."""
+        """Return the shapes of weight and core."""
         return f"{list(self.shape)}, core={list(self.core_shape)}"
 
 
 def partial_tucker(weight: Tensor, ranks: Mapping[int, int]) -> tuple[Tensor, list[Tensor]]:
-    """The Tucker decomposition along some axes, by higher-order orthogonal iteration (HOOI).
+    """Return the Tucker decomposition along some axes, by higher-order orthogonal iteration (HOOI).
 
-    Factors are orthonormal, and their columns are in the order of HOSVD: slice i of the core along an axis has at least
-    the energy of slice i + 1. So a corner of the core, with the first columns, is a smaller decomposition.
+    Factors are orthonormal, with columns in HOSVD order: slice i of the core along an axis has at least the energy of
+    slice i + 1. A corner of the core with the first columns is therefore a smaller decomposition.
 
     L. De Lathauwer, B. De Moor, J. Vandewalle, "On the best rank-1 and rank-(R1, …, RN) approximation of higher-order
     tensors", SIAM J. Matrix Anal. Appl. 21, 2000.
 
     Args:
-        weight: any shape.
-        ranks: by axis.
+        weight: weight of any shape.
+        ranks: ranks by axis.
 
     Returns:
-        The core, in float64, and for each axis of ``ranks``, in their order, a factor (n, r).
+        The core in float64, and a factor (n, r) for each axis of ``ranks``, in their order.
     """
     wide = weight.double()
     factors = {axis: _leading(wide, axis, rank) for axis, rank in ranks.items()}
@@ -110,13 +110,13 @@ def partial_tucker(weight: Tensor, ranks: Mapping[int, int]) -> tuple[Tensor, li
 
 
 def form_of(layer: Any) -> Any:
-    """What holds the weight of a layer in Tucker form alone: a ``ParametrizationList``; None if nothing does."""
+    """Return the ``ParametrizationList`` of a layer whose weight is in Tucker form and nothing else; otherwise None."""
     held = layer.parametrizations["weight"] if is_parametrized(layer, "weight") else None
     return held if held is not None and len(held) == 1 and isinstance(held[0], Tucker) else None
 
 
 def tucker_tensors(model: nn.Module) -> dict[str, ParametrizationList]:
-    """What holds the weights in Tucker form, by their names in the plain model."""
+    """Return the holders of weights in Tucker form, by their names in the plain model."""
     found = {}
     for path, layer in model.named_modules(remove_duplicate=False):
         held = form_of(layer)
@@ -126,22 +126,22 @@ def tucker_tensors(model: nn.Module) -> dict[str, ParametrizationList]:
 
 
 def parts(held: Any) -> list[Tensor]:
-    """The core and the factors that are trained."""
+    """Return the trained core and factors."""
     return [getattr(held, f"original{number}") for number in range(1 + len(held[0].ranks))]
 
 
 def install(layer: nn.Module) -> None:
-    """Let a layer with a weight in Tucker form run on its factors where that takes fewer multiply-adds.
+    """Make a layer with a weight in Tucker form run on its factors where that takes fewer multiply-adds.
 
-    Like :mod:`torch.nn.utils.parametrize` does for its properties, this changes the class that was made for this layer
-    alone, so that nothing is left when the parametrization is removed.
+    Like :mod:`torch.nn.utils.parametrize` for its properties, this modifies the class that was made for this layer
+    alone, so nothing is left behind when the parametrization is removed.
     """
     type(layer).forward = _forward(type_before_parametrizations(layer))
 
 
 @cache
 def _forward(plain: Any) -> Callable[..., Tensor]:
-    """The method for a kind of layer."""
+    """Return the forward method for a kind of layer."""
 
     def forward(layer: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         held = form_of(layer)
@@ -166,13 +166,13 @@ def _factored(layer: Any, x: Tensor, held: Any) -> Tensor:
 
 
 def multiply_adds(layer: nn.Module, shape: Sequence[int], core: Sequence[int], runs: Iterable[Run]) -> int:
-    """What some calls of a layer take whose weight, of a shape, has a core of another one: the better of both ways."""
+    """Return the multiply-adds of some calls of a layer, factored or rebuilt, whichever takes fewer."""
     pixels = [_pixels(layer, run.before) for run in runs]
     return sum(min(_work(layer, shape, each, *some) for each in (core, shape)) for some in pixels)
 
 
 def _pixels(layer: Any, shape: Sequence[int]) -> tuple[int, int]:
-    """Pixels of the input of a layer, and about how many its output has."""
+    """Return the number of input pixels of a layer, and approximately that of output pixels."""
     if isinstance(layer, nn.Linear):
         pixels = math.prod(shape[:-1])
         return pixels, pixels
@@ -181,7 +181,7 @@ def _pixels(layer: Any, shape: Sequence[int]) -> tuple[int, int]:
 
 
 def _work(layer: nn.Module, shape: Sequence[int], core: Sequence[int], before: int, after: int) -> int:
-    """Multiply-adds of one call; a core as long as the weight has no factor there."""
+    """Return the multiply-adds of one call; an axis on which the core is as long as the weight has no factor."""
     entering = 0 if getattr(layer, "transposed", False) else 1
     total = math.prod(core) * (after if entering else before)
     if core[entering] < shape[entering]:
@@ -192,7 +192,7 @@ def _work(layer: nn.Module, shape: Sequence[int], core: Sequence[int], before: i
 
 
 def _leading(tensor: Tensor, axis: int, rank: int) -> Tensor:
-    """The leading left singular vectors of an unfolding: (n, rank); signs are fixed by the largest entry."""
+    """Return the leading left singular vectors of an unfolding: (n, rank); signs are fixed by the largest entry."""
     unfolded = tensor.movedim(axis, 0).flatten(1)
     vectors = torch.linalg.eigh(unfolded @ unfolded.T).eigenvectors.flip(1)[:, :rank]
     largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
@@ -201,7 +201,7 @@ def _leading(tensor: Tensor, axis: int, rank: int) -> Tensor:
 
 
 def _projected(tensor: Tensor, factors: Mapping[int, Tensor]) -> Tensor:
-    """The coefficients of a tensor in orthonormal factors."""
+    """Return the coefficients of a tensor in orthonormal factors."""
     for axis, factor in factors.items():
         tensor = torch.tensordot(factor, tensor, dims=([0], [axis])).movedim(0, axis)
     return tensor

@@ -1,4 +1,4 @@
-"""Between weights in Tucker form and tensors with ``stored`` axes in files."""
+"""Convert between weights in Tucker form and tensors with ``stored`` axes in files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from frformat.torch.lowrank.tucker import parts, tucker_tensors
 
 
 def tucker_state(model: nn.Module, format: str | Mapping[str, str] = "auto") -> dict[str, CodedTensor]:
-    """The weights in Tucker form as files hold them, by their names in the plain model.
+    """Return the weights in Tucker form as files store them, by their names in the plain model.
 
     Args:
         model: any model.
@@ -58,20 +58,20 @@ def _numbers(tensor: Tensor, format: str) -> CodedTensor:
 
 
 def misfit(info: TensorInfo, held: Any) -> str | None:
-    """Why the core and factors of a weight cannot be taken from a file."""
+    """Return why the core and factors of a weight cannot be loaded from a file."""
     form = held[0]
     kinds = tuple("stored" if axis in form.ranks else "identity" for axis in range(len(form.shape)))
     there = f"{list(info.box())} with bases {', '.join(info.bases) or 'identity'}"
     if info.shape == form.shape and info.view is None and info.bases == kinds and info.box() == form.core_shape:
         return None
     return (
-        f"a core of {there} in the file, of {list(form.core_shape)} with bases {', '.join(kinds)} in the model: load "
+        f"the file has a core of {there}, the model one of {list(form.core_shape)} with bases {', '.join(kinds)}: load "
         "the file before decompose(), or decompose() to the ranks of the file"
     )
 
 
 def read(file: FrzFile, name: str) -> list[Tensor]:
-    """The core and the factors (n, r) of a tensor that fits.
+    """Return the core and the factors (n, r) of a tensor that fits.
 
     Raises:
         FrzError: the file is damaged.

@@ -184,7 +184,7 @@ def failing(images: torch.Tensor):
         ({"ranks": {"up.weight": 99}}, "up.weight: rank 99"),
         ({"ranks": {"up.weight": (3, 3, 3)}}, "3 ranks for 2 axes"),
         ({"ranks": 1.0}, "as many parameters"),
-        ({"ranks": 0.5, "weaken": 0.5}, "weaken is for"),
+        ({"ranks": 0.5, "weaken": 0.5}, "weaken needs ranks="),
         ({"ranks": 0.5, "parameters": 9_000}, "a budget chooses the ranks"),
         ({"parameters": 100}, "below the"),
         ({"multiply_adds": 1_000}, "needs an example"),
