@@ -91,7 +91,7 @@ class Doubled(nn.Module):
 def test_what_other_parametrizations_make_is_not_guessed(path: Path, write):
     model = regularize(Net(), 20)
     register_parametrization(model.fc1, "weight", Doubled())
-    with pytest.raises(EncodeError, match=r"fc1.weight: parametrizations that follow .*save_model$"):
+    with pytest.raises(EncodeError, match=r"fc1.weight: further parametrizations change .*save_model$"):
         write(model.state_dict(), path)
 
 

@@ -129,7 +129,7 @@ def test_other_coefficients_than_those_it_was_made_for_are_refused(tmp_path: Pat
     with pytest.raises(MismatchError, match=r"0.weight: 20 coefficients in shape \[64, 64\] in the model, 30 in shape"):
         load_model(made, tmp_path / "30.frz")
     save_model(nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64)), tmp_path / "plain.frz")
-    with pytest.raises(MismatchError, match=r"in the model, weights in the file; factorize\(\) anew"):
+    with pytest.raises(MismatchError, match=r"in the model, weights in the file; factorize\(\) again"):
         load_model(made, tmp_path / "plain.frz")
 
 
