@@ -53,21 +53,21 @@ def pack(data: bytes) -> bytes:
 
 
 def is_whole(data: bytes) -> bool | None:
-    """Whether the checksum matches; None if the file has none."""
+    """Return whether the checksum matches; None if the file has none."""
     if data[-DIGITS - len(MARK) : -DIGITS] != MARK:
         return None
     return data[-DIGITS:] == b"%08x" % zlib.crc32(data[:-DIGITS])
 
 
 def record(data: bytes, name: str) -> bytes:
-    """A file of an archive, by its name below the archive's only folder."""
+    """Return a file of an archive, by its name below the archive's only folder."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         folder = archive.namelist()[0].partition("/")[0]
         return archive.read(f"{folder}/{name}")
 
 
 def _class_names(pickled: bytes) -> dict[str, str]:
-    """New names for the classes of objects in a pickle: numbered in the order in which they appear."""
+    """Return new names for the classes of objects in a pickle: numbered in the order in which they appear."""
     names: dict[str, str] = {}
     for code, argument, _ in pickletools.genops(pickled):
         if code.name == "GLOBAL" and str(argument).startswith("__torch__.") and not str(argument).startswith(NATIVE):
@@ -77,7 +77,7 @@ def _class_names(pickled: bytes) -> dict[str, str]:
 
 
 def _renamed(pickled: bytes, names: dict[str, str]) -> bytes:
-    """A pickle with other class names, wherever they are in its texts."""
+    """Return a pickle with other class names, wherever they are in its texts."""
 
     def replace(found: re.Match[str]) -> str:
         head, tail = found[0], ""

@@ -28,7 +28,7 @@ class Bytecode:
 
     @classmethod
     def of(cls, data: bytes) -> Bytecode:
-        """The bytecode of a file that PyTorch wrote.
+        """Return the bytecode of a file that PyTorch wrote.
 
         Raises:
             ExportError: it has constants that are objects of a Python class, such as an enumeration, which lite

@@ -30,12 +30,12 @@ DTYPES: Final = (
 
 
 def plain(model: nn.Module) -> nn.Module:
-    """The model itself, or a copy without parametrizations if it is trained with Frequency Regularization."""
+    """Return the model itself, or a copy without parametrizations if it is trained with Frequency Regularization."""
     return unregularize(copy.deepcopy(model)) if spectral_tensors(model) else model
 
 
 def state(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters and persistent buffers by their names in the state dict.
+    """Return parameters and persistent buffers by their names in the state dict.
 
     Raises:
         ExportError: one is not initialized, is no plain tensor, or of a dtype that runtimes do not know.
@@ -54,7 +54,7 @@ def state(model: nn.Module) -> dict[str, Tensor]:
 
 
 def copied(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> nn.Module:
-    """A copy in evaluation mode with other weights, that need no gradient; what was shared is shared in the copy.
+    """Return a copy in evaluation mode with other weights, that need no gradient; what was shared is shared in the copy.
 
     Args:
         model: a module of :func:`plain`, or a TorchScript one.

@@ -133,7 +133,7 @@ def export_mobile(
 
 
 def _lite(module: torch.jit.ScriptModule, target: Runtime | None) -> bytes:
-    """A module as a lite interpreter of this release, or of any, reads it.
+    """Return a module as a lite interpreter of this release, or of any, reads it.
 
     Raises:
         ExportError: it is made of what lite interpreters do not know.
@@ -149,7 +149,7 @@ def _lite(module: torch.jit.ScriptModule, target: Runtime | None) -> bytes:
 
 
 def _is_lite(module: torch.jit.ScriptModule) -> bool:
-    """Whether lite interpreters know what a module is made of."""
+    """Return whether lite interpreters know what a module is made of."""
     try:
         _lite(module, None)
     except ExportError:
@@ -158,7 +158,7 @@ def _is_lite(module: torch.jit.ScriptModule) -> bool:
 
 
 def _backported(data: bytes, target: Runtime) -> bytes:
-    """The file in the newest version of bytecode that the runtime reads."""
+    """Return the file in the newest version of bytecode that the runtime reads."""
     if Bytecode.of(data).version <= target.bytecode[1]:
         return data
     return bytes(_backport_for_mobile_to_buffer(io.BytesIO(data), target.bytecode[1]))  # type: ignore[no-untyped-call]
@@ -174,7 +174,7 @@ def _check(code: Bytecode, target: Runtime, module: torch.jit.ScriptModule) -> N
 
 
 def _place(module: torch.jit.ScriptModule, operator: str) -> str:
-    """Where the model uses an operator, if that can be found: ``(File "model.py", line 3)``."""
+    """Return where the model uses an operator, if that can be found: ``(File "model.py", line 3)``."""
     for name in module._c._method_names():
         graph = getattr(module, name).inlined_graph  # it owns the nodes
         for node in graph.findAllNodes(operator.partition(".")[0]):

@@ -23,7 +23,7 @@ BUILT_IN: Final = {"unet": models.UNet, "lenet5": models.LeNet5, "resnet20": mod
 
 
 def build(spec: str) -> nn.Module:
-    """The model that ``spec`` names.
+    """Return the model that ``spec`` names.
 
     Args:
         spec: one of :data:`BUILT_IN`, or ``FILE.py:NAME`` or ``package.module:NAME``, where the name is that of a
@@ -63,7 +63,7 @@ def give(model: nn.Module, weights: str, *, tier: int | None = None, memory_budg
 
 
 def factored(model: nn.Module, weights: str, example: Example, *, tier: int | None = None) -> nn.Module:
-    """A model that runs on the coefficients of an ``.frz`` file, ready for ``export_mobile``.
+    """Return a model that runs on the coefficients of an ``.frz`` file, ready for ``export_mobile``.
 
     Args:
         model: left as it is.

@@ -18,7 +18,7 @@ from frformat.runtimes.pytorch_mobile.quiet import quietly
 def scripted(
     model: nn.Module, example: tuple[Any, ...] | None = None, probe: bool = False, trace: bool = False
 ) -> tuple[torch.jit.ScriptModule, bool]:
-    """The model as TorchScript: scripted, or else, if there is an example, traced with it.
+    """Return the model as TorchScript: scripted, or else, if there is an example, traced with it.
 
     Args:
         model: the module; one that is TorchScript already is returned as it is.

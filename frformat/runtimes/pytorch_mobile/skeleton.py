@@ -62,7 +62,7 @@ class Skeleton(nn.Module):
 def skeleton(
     model: nn.Module, example: tuple[Any, ...] | None = None, probe: bool = False, trace: bool = False
 ) -> tuple[torch.jit.ScriptModule, bool]:
-    """A TorchScript module that is ``model`` in evaluation mode, without its parameters and persistent buffers.
+    """Return a TorchScript module that is ``model`` in evaluation mode, without its parameters and persistent buffers.
 
     Their names and shapes stay, but no memory: all those of one dtype share a single zero. Other buffers stay whole.
 
@@ -93,7 +93,7 @@ def skeleton(
 
 
 def _methods(model: nn.Module, inner: torch.jit.ScriptModule) -> Iterator[str]:
-    """Names of the methods that a caller may want: ``forward`` and those with ``@torch.jit.export``."""
+    """Yield names of the methods that a caller may want: ``forward`` and those with ``@torch.jit.export``."""
     names = inner._c._method_names()
     if "forward" not in names:
         kind = type(model).__name__
@@ -119,7 +119,7 @@ def _guarded(name: str, inner: torch.jit.ScriptModule) -> str:
 
 
 def _contiguous(value: str, kind: Any) -> str:
-    """TorchScript for a result whose tensors are in row-major order: PyTorch Mobile hands out memory as it is."""
+    """Return TorchScript for a result whose tensors are in row-major order: PyTorch Mobile hands out memory as it is."""
     if isinstance(kind, torch.TensorType):
         return f"{value}.contiguous()"
     if isinstance(kind, torch.ListType) and isinstance(kind.getElementType(), torch.TensorType):
@@ -133,7 +133,7 @@ def _contiguous(value: str, kind: Any) -> str:
 
 
 def _place(name: str, probe: bool) -> str:
-    """TorchScript for a weight of the model by its name, of which parts may be numbers."""
+    """Return TorchScript for a weight of the model by its name, of which parts may be numbers."""
     out = "self.model.model" if probe else "self.model"
     for part in name.split("."):
         plain = part.isidentifier() and not iskeyword(part)

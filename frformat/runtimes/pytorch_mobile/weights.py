@@ -81,7 +81,7 @@ def _contradiction(
     loaded: dict[str, str],
     weights: dict[str, Tensor],
 ) -> str:
-    """Whether another name of the same tensor came with other elements, now or before, or an empty string."""
+    """Return whether another name of the same tensor came with other elements, now or before, or an empty string."""
     other, theirs = name, given
     if leading[first] != name:
         other, theirs = leading[first], weights[leading[first]]
@@ -94,7 +94,7 @@ def _contradiction(
 
 
 def missing(own: dict[str, Tensor], ties: dict[str, str], loaded: dict[str, str]) -> list[str]:
-    """Names, one for each tensor, that were not given yet."""
+    """Return names, one for each tensor, that were not given yet."""
     out: list[str] = []
     for name in own.keys():  # noqa: SIM118 — as above
         if ties.get(name, name) not in loaded:

@@ -37,7 +37,7 @@ class Runtime:
     @classmethod
     @cache
     def of(cls, name: str) -> Runtime:
-        """The release of that number.
+        """Return the release of that number.
 
         Raises:
             ExportError: it is not among :data:`RUNTIMES`.

@@ -32,7 +32,7 @@ CONSTANT: Final = r"k{}SupportedBytecodeVersion = (\w+?)L?;"
 
 
 def table(path: str) -> Iterator[str]:
-    """The lines of the table of an Android package (.aar)."""
+    """Yield the lines of the table of an Android package (.aar)."""
     with zipfile.ZipFile(path) as package:
         library = package.read(LIBRARY)
         header = package.read(HEADER).decode()
@@ -53,7 +53,7 @@ def table(path: str) -> Iterator[str]:
 
 
 def operators(library: bytes) -> dict[str, tuple[int, int]]:
-    """The least and the greatest number of arguments of each operator, by name and overload.
+    """Return the least and the greatest number of arguments of each operator, by name and overload.
 
     Of an operator that stands there twice, as it was in older files and as it is, the longer one counts.
     """
@@ -72,7 +72,7 @@ def operators(library: bytes) -> dict[str, tuple[int, int]]:
 
 
 def split(arguments: str) -> list[str]:
-    """The arguments of a schema: commas inside of brackets do not separate; ``*`` is no argument."""
+    """Return the arguments of a schema: commas inside of brackets do not separate; ``*`` is no argument."""
     parts, depth = [""], 0
     for character in arguments:
         depth += (character in "([") - (character in ")]")
