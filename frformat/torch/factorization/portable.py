@@ -13,14 +13,14 @@ from frformat.torch.lowrank.layers import CODED, Factored, coded
 
 
 def portable(model: nn.Module) -> nn.Module:
-    """A fused model that ``torch.jit.script``, ``torch.export`` and ``export_mobile`` take.
+    """A fused model that ``torch.jit.script``, ``torch.export`` and :func:`frformat.runtimes.export` take.
 
     Its parameters and persistent buffers are those of the model, by the same names and shapes: coefficients in zigzag
     order, as an ``.frz`` file has them, for factored layers, and rebuilt tensors for all else; a skeleton of it tells
     loaders which are which. Bases are computed from
     two numbers each, in about a millisecond per run, since storing them would take a hundred times as much.
 
-    >>> export_mobile(portable(factorize(UNet(), image, "unet.frz")), "unet.ptl")
+    >>> export(portable(factorize(UNet(), image, "unet.frz")), "unet.ptl")
 
     Args:
         model: made by :func:`frformat.torch.factorize`; it is left as it is, and its parameters are shared.

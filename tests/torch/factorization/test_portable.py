@@ -12,7 +12,7 @@ from torch import nn
 from torch.export import Dim
 from torch.jit.mobile import _load_for_lite_interpreter
 
-from frformat.runtimes.pytorch_mobile import export_mobile
+from frformat.runtimes import export
 from frformat.spectral import dct
 from frformat.torch import factorize, regularize, unregularize
 from frformat.torch.factorization import portable
@@ -49,10 +49,10 @@ def test_cosines(n, r):
 
 
 def test_the_lite_interpreter_takes_coefficients_by_name(model, fused, tmp_path):
-    export = export_mobile(portable(fused), tmp_path / "model.ptl")
-    assert export.runtime is not None
-    assert export.bytes < 15_000
-    assert set(export.coefficients) < set(export.tensors)
+    written = export(portable(fused), tmp_path / "model.ptl")
+    assert written.release is not None
+    assert written.bytes < 15_000
+    assert set(written.coefficients) < set(written.tensors)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         module = _load_for_lite_interpreter(io.BytesIO((tmp_path / "model.ptl").read_bytes()))

@@ -1,4 +1,4 @@
-"""``frformat export-mobile``: a model becomes a file for PyTorch Mobile."""
+"""``frformat export``: a model becomes a file for a runtime of phones."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from frformat.cli.output import force_option, writing
 from frformat.cli.terminal import clean, count, echo
 
 if TYPE_CHECKING:
-    from frformat.runtimes.pytorch_mobile import Export
+    from frformat.runtimes import Export
 
-HELP = """Write a skeleton: a model for PyTorch Mobile without its weights, which model.frz holds.
+HELP = """Write a skeleton: a model without its weights, which model.frz holds.
 
 MODEL is unet, lenet5 or resnet20, or FILE.py:NAME with the name of a torch.nn.Module or of what makes one; the file
-is run. The model must be one that TorchScript can compile, or, with --example, trace. Its operators are checked
-against those of the oldest runtime. The app calls the skeleton's load_weights with the tensors of model.frz;
-the module android-decoder/pytorch does both.
+is run. The extension chooses the runtime: .ptl is for PyTorch Mobile, whose operators are checked against those of the
+oldest release, and .pt for LibTorch, DJL and torch.jit.load. The model must be one that TorchScript can compile, or,
+with --example, trace. The app hands the weights of model.frz over; android-decoder/pytorch does both.
 
 With --factored the skeleton runs on the coefficients of --weights and its weights are never rebuilt: it loads at once
 and takes little memory. It is made for as many coefficients as there are in that file, or at its --tier, and for inputs
@@ -28,15 +28,14 @@ about as large as --example.
 
 \b
 Examples:
-  frformat export-mobile unet -o model.ptl
-  frformat export-mobile net.py:Net -o model.ptl --weights model.frz --complete complete.ptl
-  frformat export-mobile net.py:make_net -o model.ptl --example 1,3,224,224
-  frformat export-mobile unet -o model.ptl --factored --weights model.frz --example 1,3,640,959
-  frformat export-mobile unet -o model.pt        # the same for LibTorch, DJL and torch.jit.load
+  frformat export unet -o model.ptl
+  frformat export net.py:Net -o model.ptl --weights model.frz --complete complete.ptl
+  frformat export net.py:make_net -o model.ptl --example 1,3,224,224
+  frformat export unet -o model.ptl --factored --weights model.frz --example 1,3,640,959
 """
 
 
-@click.command("export-mobile", help=HELP, epilog="Exit codes: 0 fine, 2 an error; the output is then left as it was.")
+@click.command("export", help=HELP, epilog="Exit codes: 0 fine, 2 an error; the output is then left as it was.")
 @click.argument("model")
 @click.option("-o", "--output", metavar="OUT.ptl", type=click.Path(), required=True, help="The skeleton to write.")
 @click.option("--weights", metavar="IN.frz", type=click.Path(), help="Check that this file fits the model.")
@@ -51,10 +50,10 @@ Examples:
     help="Shape of an input, to trace with or choose factors for.",
 )
 @click.option("--probe", is_flag=True, help="Return the layers' outputs, too, for `frformat compare`. Needs --example.")
-@click.option("--runtime", metavar="RELEASE", default="1.12", show_default=True, help="The oldest runtime to run it.")
+@click.option("--release", metavar="RELEASE", help="The oldest release of the runtime that must run it.")
 @force_option
 @json_option
-def export_mobile(
+def export(
     model: str,
     output: str,
     weights: str | None,
@@ -63,7 +62,7 @@ def export_mobile(
     complete: str | None,
     shapes: tuple[str, ...],
     probe: bool,
-    runtime: str,
+    release: str | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -79,26 +78,21 @@ def export_mobile(
 
     import torch
 
-    from frformat.runtimes import pytorch_mobile
-    from frformat.runtimes.pytorch_mobile import models
+    from frformat import runtimes
+    from frformat.runtimes import models
 
+    options: dict[str, Any] = {"release": release, "probe": probe}
+    if sizes:
+        options["example"] = [torch.zeros(size) for size in sizes]
     with writing(output, force):
         net = models.build(model)
         if weights is not None:
             models.give(net, weights, tier=tier)
-        options: dict[str, Any] = {"runtime": runtime, "probe": probe}
-        if sizes:
-            options["example"] = [torch.zeros(size) for size in sizes]
-        if factored:
-            assert weights is not None
-            thin = models.factored(net, weights, options["example"], tier=tier)
-            written = pytorch_mobile.export_mobile(thin, output, runtime=runtime)
-        else:
-            written = pytorch_mobile.export_mobile(net, output, **options)
+        written = runtimes.export(net, output, factored=factored, weights=weights, tier=tier, **options)
     whole = None
     if complete is not None:
         with writing(complete, force):
-            whole = pytorch_mobile.export_mobile(net, complete, with_weights=True, **options)
+            whole = runtimes.export(net, complete, with_weights=True, **options)
     if as_json:
         terminal.print_json({"skeleton": vars(written), "complete": whole and vars(whole)})
     else:
@@ -127,7 +121,7 @@ def _shape(text: str) -> list[int]:
 
 def _show(written: Export, whole: Export | None, weights: str | None) -> None:
     of = f", {len(written.coefficients):,} as coefficients," if written.coefficients else ""
-    runs = f"PyTorch Mobile {written.runtime} and later" if written.runtime else "LibTorch, DJL and torch.jit.load"
+    runs = f"{written.runtime} {written.release} and later" if written.release else "LibTorch, DJL and torch.jit.load"
     how = ", traced" if written.traced else ""
     echo(
         clean(

@@ -12,7 +12,7 @@ from typing import Final
 from torch import nn
 
 from frformat.format import limits
-from frformat.runtimes.pytorch_mobile.errors import ExportError
+from frformat.runtimes.errors import ExportError
 from frformat.torch import MismatchError, factorize, load_model, summary
 from frformat.torch.factorization import portable
 from frformat.torch.regularization.views import Example
@@ -63,7 +63,7 @@ def give(model: nn.Module, weights: str, *, tier: int | None = None, memory_budg
 
 
 def factored(model: nn.Module, weights: str, example: Example, *, tier: int | None = None) -> nn.Module:
-    """A model that runs on the coefficients of an ``.frz`` file, ready for ``export_mobile``.
+    """A model that runs on the coefficients of an ``.frz`` file, ready for ``export``.
 
     Args:
         model: left as it is.
