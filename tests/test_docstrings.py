@@ -27,6 +27,7 @@ PACKAGE = Path(frformat.__file__).parent
 NEEDS_MORE = (
     "integrations/lightning.py",
     "integrations/transformers.py",
+    "runtimes/onnxruntime/__init__.py",
     "parity/__init__.py",
     "train/__init__.py",
     "train/data/__init__.py",

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 HELP = """Write a skeleton: a model without its weights, which model.frz holds.
 
 MODEL is unet, lenet5 or resnet20, or FILE.py:NAME with the name of a torch.nn.Module or of what makes one; the file
-is run. The extension chooses the runtime: .ptl is for PyTorch Mobile, whose operators are checked against those of the
-oldest release, and .pt for LibTorch, DJL and torch.jit.load. The model must be one that TorchScript can compile, or,
-with --example, trace. The app hands the weights of model.frz over; android-decoder/pytorch does both.
+is run. The extension chooses the runtime. .onnx is for ONNX Runtime: the model is traced with --example, and takes
+inputs of other sizes, too. .ptl is for PyTorch Mobile: the model must be one that TorchScript can compile, or, with
+--example, trace, and its operators are checked against those of the oldest release. .pt is for LibTorch, DJL and
+torch.jit.load. The app hands the weights of model.frz over; a library of android-decoder does that.
 
 With --factored the skeleton runs on the coefficients of --weights and its weights are never rebuilt: it loads at once
 and takes little memory. It is made for as many coefficients as there are in that file, or at its --tier, and for inputs
@@ -28,20 +29,20 @@ about as large as --example.
 
 \b
 Examples:
-  frformat export unet -o model.ptl
+  frformat export unet -o model.onnx
+  frformat export net.py:make_net -o model.onnx --example 1,3,224,224 --weights model.frz
   frformat export net.py:Net -o model.ptl --weights model.frz --complete complete.ptl
-  frformat export net.py:make_net -o model.ptl --example 1,3,224,224
-  frformat export unet -o model.ptl --factored --weights model.frz --example 1,3,640,959
+  frformat export unet -o model.onnx --factored --weights model.frz --example 1,3,640,959
 """
 
 
 @click.command("export", help=HELP, epilog="Exit codes: 0 fine, 2 an error; the output is then left as it was.")
 @click.argument("model")
-@click.option("-o", "--output", metavar="OUT.ptl", type=click.Path(), required=True, help="The skeleton to write.")
+@click.option("-o", "--output", metavar="OUT", type=click.Path(), required=True, help="The skeleton to write.")
 @click.option("--weights", metavar="IN.frz", type=click.Path(), help="Check that this file fits the model.")
 @click.option("--factored", is_flag=True, help="Run on coefficients. Needs --weights and --example.")
 @tier_option
-@click.option("--complete", metavar="OUT.ptl", type=click.Path(), help="Write the model with these weights, too.")
+@click.option("--complete", metavar="OUT", type=click.Path(), help="Write the model with these weights, too.")
 @click.option(
     "--example",
     "shapes",
@@ -49,8 +50,9 @@ Examples:
     multiple=True,
     help="Shape of an input, to trace with or choose factors for.",
 )
+@click.option("--fixed", is_flag=True, help="Fix the sizes of inputs to those of --example (ONNX Runtime).")
 @click.option("--probe", is_flag=True, help="Return the layers' outputs, too, for `frformat compare`. Needs --example.")
-@click.option("--release", metavar="RELEASE", help="The oldest release of the runtime that must run it.")
+@click.option("--release", metavar="RELEASE", help="The oldest release of PyTorch Mobile that must run it.")
 @force_option
 @json_option
 def export(
@@ -61,6 +63,7 @@ def export(
     tier: int | None,
     complete: str | None,
     shapes: tuple[str, ...],
+    fixed: bool,
     probe: bool,
     release: str | None,
     force: bool,
@@ -81,9 +84,15 @@ def export(
     from frformat import runtimes
     from frformat.runtimes import models
 
-    options: dict[str, Any] = {"release": release, "probe": probe}
-    if sizes:
-        options["example"] = [torch.zeros(size) for size in sizes]
+    options: dict[str, Any] = {}
+    if release is not None:
+        options["release"] = release
+    if probe:
+        options["probe"] = True
+    if fixed:
+        options["dynamic"] = False
+    if sizes or (model in models.EXAMPLES and output.endswith(".onnx")):
+        options["example"] = [torch.zeros(size) for size in sizes or [models.EXAMPLES[model]]]
     with writing(output, force):
         net = models.build(model)
         if weights is not None:

@@ -23,18 +23,22 @@ class _Runtime(NamedTuple):
     Attributes:
         extension: of its files.
         package: whose ``write`` makes them.
-        options: that it always gets.
+        options: that ``write`` takes besides what all take.
+        fixed: what it always gets.
     """
 
     extension: str
     package: str
-    options: dict[str, Any]
+    options: tuple[str, ...]
+    fixed: dict[str, Any]
 
 
 RUNTIMES: Final = {
-    "pytorch_mobile": _Runtime(".ptl", "pytorch_mobile", {}),
-    "torchscript": _Runtime(".pt", "pytorch_mobile", {"lite": False}),
+    "onnxruntime": _Runtime(".onnx", "onnxruntime", ("dynamic",), {}),
+    "pytorch_mobile": _Runtime(".ptl", "pytorch_mobile", ("release", "probe"), {}),
+    "torchscript": _Runtime(".pt", "pytorch_mobile", ("probe",), {"lite": False}),
 }
+"""The runtimes that models can be exported for."""
 
 
 def export(
@@ -57,16 +61,17 @@ def export(
         model: any module that the runtime's exporter takes, also one with Frequency Regularization, and what
             :func:`frformat.torch.factorization.portable` makes of a factored one.
         path: the file. It replaces an older one only when it is whole.
-        runtime: a key of :data:`RUNTIMES`; None to let the extension choose: ``.ptl`` is for the lite interpreter of
-            PyTorch Mobile and ``.pt`` for TorchScript (LibTorch, DJL, ``torch.jit.load``).
+        runtime: a key of :data:`RUNTIMES`; None to let the extension choose: ``.onnx`` is for ONNX Runtime, ``.ptl``
+            for the lite interpreter of PyTorch Mobile, and ``.pt`` for TorchScript (LibTorch, DJL, ``torch.jit.load``).
         factored: run on the coefficients of ``weights``, whose tensors are never rebuilt; needs ``example``, too, and
             is made for inputs about as large.
-        example: an input, or a sequence of all inputs.
+        example: an input, or a sequence of all inputs. ONNX Runtime needs one; what depends on its values is fixed.
         weights: an ``.frz`` file that must fit the model.
         tier: the capacity tier of that file; None for the largest that is present.
         with_weights: write the model with its own weights inside, to compare with.
-        options: what the runtime's exporter takes besides. ``release``, the oldest release that must run the file;
-            ``probe=True`` (PyTorch Mobile), to return the outputs of layers, too.
+        options: for ONNX Runtime ``dynamic=False``, to fix the sizes of inputs to those of the example. For PyTorch
+            Mobile ``release``, the oldest release that must run the file, and ``probe=True``, to return the outputs of
+            layers, too.
 
     Raises:
         ExportError: the runtime cannot run the model, or the weights do not fit it; the message says where and why.
@@ -76,7 +81,11 @@ def export(
     from frformat.runtimes import copies, models
 
     path = os.fspath(path)
-    chosen = _choose(path, runtime)
+    name = _choose(path, runtime)
+    chosen = RUNTIMES[name]
+    for option in options:
+        if option not in chosen.options:
+            raise ExportError(f"{name} has no option {option!r}; leave it out")
     writer = import_module(f"frformat.runtimes.{chosen.package}.writing")
     inputs = _inputs(example)
     if factored:
@@ -89,20 +98,18 @@ def export(
             misfit = copies.contract(model).misfit(file)
         if misfit:
             raise ExportError(f"{os.fspath(weights)}: the file does not fit {type(model).__name__}: {misfit}")
-    written: Export = writer.write(
-        model, path, example=inputs, with_weights=with_weights, **{**chosen.options, **options}
-    )
+    written: Export = writer.write(model, path, example=inputs, with_weights=with_weights, **chosen.fixed, **options)
     return written
 
 
-def _choose(path: str, runtime: str | None) -> _Runtime:
+def _choose(path: str, runtime: str | None) -> str:
     if runtime is not None:
         if runtime not in RUNTIMES:
             raise ExportError(f"there is no runtime {runtime!r}; choose one of {', '.join(RUNTIMES)}")
-        return RUNTIMES[runtime]
-    for each in RUNTIMES.values():
+        return runtime
+    for name, each in RUNTIMES.items():
         if path.endswith(each.extension):
-            return each
+            return name
     known = ", ".join(f"{each.extension} ({name})" for name, each in RUNTIMES.items())
     raise ExportError(f"{path}: no runtime is known by this extension; choose one of {known}")
 

@@ -21,6 +21,9 @@ from frformat.train import models
 BUILT_IN: Final = {"unet": models.UNet, "lenet5": models.LeNet5, "resnet20": models.ResNet20}
 """The reference networks by the names that the command line has for them."""
 
+EXAMPLES: Final = {"unet": [1, 3, 64, 96], "lenet5": [1, 1, 28, 28], "resnet20": [1, 3, 32, 32]}
+"""Shapes of inputs to trace them with."""
+
 
 def build(spec: str) -> nn.Module:
     """The model that ``spec`` names.

@@ -22,7 +22,7 @@ def test_the_extension_chooses(tmp_path: Path):
     assert export(net, tmp_path / "a.bin", runtime="pytorch_mobile").runtime == "PyTorch Mobile"
     with pytest.raises(ExportError, match="no runtime is known by this extension"):
         export(net, tmp_path / "b.bin")
-    with pytest.raises(ExportError, match="there is no runtime 'tflite'; choose one of pytorch_mobile"):
+    with pytest.raises(ExportError, match="there is no runtime 'tflite'; choose one of onnxruntime, pytorch_mobile"):
         export(net, tmp_path / "b.ptl", runtime="tflite")
     assert not (tmp_path / "b.ptl").exists()
 
