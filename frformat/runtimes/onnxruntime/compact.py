@@ -61,6 +61,8 @@ def strip(model: onnx.ModelProto, weights: Collection[str]) -> None:
     graph.name, model.producer_name = "frz", "frformat"
     model.ClearField("producer_version")
     _rename(graph, {*weights, *(each.name for each in [*graph.input, *graph.output])})
+    for function in model.functions:
+        _rename_function(function)
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
@@ -101,6 +103,19 @@ def _rename(graph: onnx.GraphProto, kept: set[str]) -> None:
     order = sorted((name for name in counts if name and name not in kept), key=lambda name: -counts[name])
     names = dict(zip(order, fresh, strict=False))
     _each_name(graph, lambda name: names.get(name, name))
+
+
+def _rename_function(function: onnx.FunctionProto) -> None:
+    import onnx
+
+    names = [*function.input], [*function.output]
+    graph = onnx.helper.make_graph(
+        function.node, "", *([onnx.ValueInfoProto(name=name) for name in each] for each in names)
+    )
+    _rename(graph, set())
+    for old, new in ((function.node, graph.node), (function.input, graph.input), (function.output, graph.output)):
+        del old[:]
+        old.extend([each.name for each in new] if old is not function.node else new)
 
 
 def _each_name(graph: onnx.GraphProto, change: Callable[[str], str]) -> None:

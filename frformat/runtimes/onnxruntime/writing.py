@@ -12,6 +12,8 @@ from frformat.runtimes.contract import Contract, Wanted
 from frformat.runtimes.copies import contract, copied, state
 from frformat.runtimes.errors import ExportError
 from frformat.runtimes.onnxruntime.compact import simplify, strip
+from frformat.runtimes.onnxruntime.functions import add_functions
+from frformat.runtimes.onnxruntime.operations import outline
 from frformat.runtimes.onnxruntime.skeleton import hollow
 from frformat.runtimes.written import Export
 from frformat.torch.lowrank.layers import coded
@@ -62,7 +64,9 @@ def write(
         """A tensor of one element that looks like a weight."""
         return zeros.setdefault(old.dtype, old.new_zeros((), device="cpu")).expand(old.shape)
 
-    graph, unused = traced(copied(model, (lambda weight: weight) if with_weights else empty), example, dynamic)
+    copy = copied(model, (lambda weight: weight) if with_weights else empty)
+    texts = outline(copy)
+    graph, unused = traced(copy, example, dynamic)
     plan = _plan(model, set(graph.graph.initializers), unused)
     _name_axes(graph)
     simplify(graph, plan.wanted)
@@ -73,6 +77,7 @@ def write(
             assert value.dtype is not None
             value.const_value = ir.ExternalTensor("", None, None, value.dtype, shape=value.const_value.shape, name=name)
     proto: onnx.ModelProto = ir.to_proto(graph)
+    add_functions(proto, texts)
     strip(proto, plan.wanted)
     data = proto.SerializeToString(deterministic=True) if with_weights else hollow(proto, plan)
     with replacing(path) as file:

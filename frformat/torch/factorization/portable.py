@@ -8,6 +8,7 @@ import warnings
 import torch
 from torch import fx, nn
 
+from frformat.torch.factorization.fusion.fuse import complete
 from frformat.torch.lowrank import algebra
 from frformat.torch.lowrank.layers import CODED, Factored, coded
 
@@ -68,6 +69,7 @@ def portable(model: nn.Module) -> nn.Module:
         node.replace_all_uses_with(table)
         graph.erase_node(node)
     out = _with_calls(model, graph)
+    complete(out, model)
     out.meta[CODED] = coded(model)
     return out
 

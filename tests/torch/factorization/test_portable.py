@@ -42,6 +42,15 @@ def test_bases_are_computed_and_nothing_but_coefficients_is_kept(model, fused):
     assert not any("table" in name or "into" in name for name, _ in made.named_buffers())
 
 
+def test_state_that_inference_does_without_is_kept(tmp_path):
+    model = nn.Sequential(nn.Conv2d(64, 256, 3), nn.BatchNorm2d(256), nn.ReLU(), nn.Conv2d(256, 64, 3)).eval()
+    fused = factorize(regularize(model, 33, factored=False), torch.rand(1, 64, 32, 32))
+    assert "1.num_batches_tracked" in fused.state_dict()
+    made = portable(fused)
+    assert set(made.state_dict()) == set(fused.state_dict())
+    assert "1.num_batches_tracked" in export(made, tmp_path / "model.ptl").tensors
+
+
 @pytest.mark.parametrize(("n", "r"), [(1, 1), (7, 7), (64, 5)])
 def test_cosines(n, r):
     torch.testing.assert_close(cosines(n, r, True), torch.from_numpy(dct.basis(n, r)), rtol=0, atol=1e-14)
