@@ -24,11 +24,11 @@ class Commands(click.Group):
     """The group of all commands. It imports one when it is used, and reports every error in the same way."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All commands, in the order in which a newcomer needs them."""
+        """Return all commands, in the order in which a newcomer needs them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, imported now."""
+        """Return the command of that name, imported now."""
         if cmd_name not in COMMANDS:
             return None
         command = getattr(import_module(f"frformat.cli.{cmd_name}"), cmd_name)

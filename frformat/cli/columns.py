@@ -90,7 +90,7 @@ def show(
 
 
 def _lines(row: Row, widths: Sequence[int], lefts: Sequence[bool]) -> Iterator[str]:
-    """A row as one line, or as several if its first cell is too long."""
+    """Yield a row as one line, or as several if its first cell is too long."""
     first, *more = _folded(row[0] or "", widths[0])
     cells = [_padded(first, widths[0], left=True)]
     cells += [_padded(cell or "", width, left) for cell, width, left in zip(row, widths, lefts, strict=True)][1:]
@@ -119,7 +119,7 @@ def _folded(text: str, width: int) -> list[str]:
 
 
 def _width(text: str) -> int:
-    """The terminal cells that a text takes."""
+    """Return the terminal cells that a text takes."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len

@@ -123,7 +123,7 @@ def _report(
     inputs: list[Input],
     layers: bool,
 ) -> Report:
-    """The report that is there, or one made now in a folder that vanishes with ``stack``."""
+    """Return the report that is there, or one made now in a folder that vanishes with ``stack``."""
     import numpy as np
     import torch
 
@@ -148,7 +148,7 @@ def _report(
 def _original(
     net: nn.Module, path: str, weights: str, memory_budget: int, probe: bool
 ) -> tuple[list[TensorFacts], Desktop]:
-    """The errors of each weight, and the model with the weights before encoding."""
+    """Return the errors of each weight, and the model with the weights before encoding."""
     import copy
 
     from frformat.cli.diff.sides import open_side
@@ -171,7 +171,7 @@ def _original(
 
 
 def _about() -> dict[str, str | int]:
-    """Versions and settings of the desktop."""
+    """Return versions and settings of the desktop."""
     import platform
 
     import torch

@@ -128,7 +128,7 @@ def _check_room(total: int, target: str, output: str) -> None:
 
 
 def _watched(checkpoint: Checkpoint, progress: Callable[[int], Any]) -> Checkpoint:
-    """The same checkpoint; ``progress`` is told the bytes of every tensor that is loaded."""
+    """Return the same checkpoint; ``progress`` is told the bytes of every tensor that is loaded."""
 
     def watched(entry: Entry) -> Entry:
         def load() -> Any:

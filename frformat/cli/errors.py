@@ -79,7 +79,7 @@ def facts(error: Exception) -> ErrorFacts:
 
 
 def line(error: Exception) -> str:
-    """An error as one line that is safe for a terminal. Raises what :func:`facts` raises."""
+    """Return an error as one line that is safe for a terminal. Raises what :func:`facts` raises."""
     told = facts(error)
     tensor = f"tensor {told.tensor!r}: " if told.tensor is not None else ""
     parts = (told.file, told.code, tensor + told.reason)

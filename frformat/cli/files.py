@@ -26,7 +26,7 @@ class InputFile:
 
 
 def source(path: str) -> IO[bytes]:
-    """A seekable binary file of what ``path`` names; what comes through a pipe is put into a temporary file first.
+    """Return a seekable binary file of what ``path`` names; what comes through a pipe is put into a temporary file first.
 
     Raises:
         OSError: it cannot be read.
@@ -47,7 +47,7 @@ def source(path: str) -> IO[bytes]:
 def open_frz(
     path: str, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET, name: str | None = None
 ) -> FrzFile:
-    """The file that ``path`` names, ``-`` included, its directory read; errors call it ``name``."""
+    """Return the file that ``path`` names, ``-`` included, its directory read; errors call it ``name``."""
     file = source(path)
     try:
         return FrzFile(file, name or path, tier, memory_budget)

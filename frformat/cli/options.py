@@ -25,7 +25,7 @@ class ByteCount(Converter):
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number of bytes that ``value`` stands for."""
+        """Return the number of bytes that ``value`` stands for."""
         if isinstance(value, int):
             return value
         found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", value.strip().lower())

@@ -99,7 +99,7 @@ def _rows(found: Encoded, names: list[str]) -> Iterator[Row]:
 
 
 def _row(tensor: TensorFacts, told: TensorReport) -> Row:
-    """The cells of :data:`COLUMNS`."""
+    """Return the cells of :data:`COLUMNS`."""
     return [
         clean(tensor.name),
         dims(tensor.shape),
@@ -114,7 +114,7 @@ def _row(tensor: TensorFacts, told: TensorReport) -> Row:
 
 
 def _percent(share: float) -> str:
-    """A share with two digits that count: ``0``, ``6e-06 %``, ``0.54 %``, ``95 %``."""
+    """Return a share with two digits that count: ``0``, ``6e-06 %``, ``0.54 %``, ``95 %``."""
     return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %" if share else "0"
 
 

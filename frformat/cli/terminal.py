@@ -34,19 +34,19 @@ def clean(text: str) -> str:
 
 
 def count(number: int, noun: str = "", plural: str = "") -> str:
-    """A whole number with separators and, if given, what it counts: ``1 byte``, ``4,524 bytes``."""
+    """Return a whole number with separators and, if given, what it counts: ``1 byte``, ``4,524 bytes``."""
     if not noun:
         return f"{number:,}"
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def dims(shape: Sequence[int]) -> str:
-    """A shape as text: ``64×3×3×3``; ``scalar`` for rank 0."""
+    """Return a shape as text: ``64×3×3×3``; ``scalar`` for rank 0."""
     return "×".join(map(str, shape)) or "scalar"
 
 
 def axes(numbers: Sequence[int]) -> str:
-    """Axes by number: ``axis 1``, ``axes 0, 1``."""
+    """Return axes by number: ``axis 1``, ``axes 0, 1``."""
     return f"{'axis' if len(numbers) == 1 else 'axes'} {', '.join(map(str, numbers))}"
 
 
@@ -59,7 +59,7 @@ def echo(text: str = "", *, nl: bool = True, err: bool = False) -> None:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console that takes no text for markup, and does not cut lines when they go to a file or a pipe."""
+    """Return a console that takes no text for markup, and does not cut lines when they go to a file or a pipe."""
     from frformat.cli.console import PlainConsole
 
     stream = sys.stderr if stderr else sys.stdout
@@ -67,7 +67,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def table(*columns: str, left: Sequence[str] = (), fold: str = "") -> Table:
-    """An empty table: columns are aligned to the right, but for those in ``left``; only ``fold`` may break lines."""
+    """Return an empty table: columns are aligned to the right, but for those in ``left``; only ``fold`` may break lines."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -139,7 +139,7 @@ def _print_array(items: Iterator[Any]) -> None:
 
 
 def _least_width(table: Table) -> int:
-    """Columns that a table takes when what may be folded is."""
+    """Return columns that a table takes when what may be folded is."""
     from rich.cells import cell_len
     from rich.measure import Measurement
 
@@ -151,7 +151,7 @@ def _least_width(table: Table) -> int:
 
 
 def as_json(value: Any) -> Any:
-    """Plain data as JSON has it: dataclasses as objects, and see :func:`print_json`."""
+    """Return plain data as JSON has it: dataclasses as objects, and see :func:`print_json`."""
     if value is None or isinstance(value, str | int):
         return value
     if is_dataclass(value):

@@ -58,7 +58,7 @@ OPTIONS: Final = {
 
 
 def setting_options(command: Any) -> Any:
-    """The options of :data:`OPTIONS`, each None where it is not given."""
+    """Return the options of :data:`OPTIONS`, each None where it is not given."""
     for name, (kind, metavar, help) in reversed(OPTIONS.items()):
         command = click.option(f"--{name.replace('_', '-')}", name, type=kind, metavar=metavar, help=help)(command)
     return command

@@ -67,7 +67,7 @@ class Bar:
 
 
 def find(name: str) -> type[Recipe]:
-    """The recipe of that name, or in that file.
+    """Return the recipe of that name, or in that file.
 
     Raises:
         UsageError: there is none.
@@ -122,7 +122,7 @@ def report(recipe: Recipe, outcome: Outcome, rows: list[Row], as_json: bool) -> 
 
 
 def _tiers(recipe: Recipe, outcome: Outcome) -> Table:
-    """A line for each tier."""
+    """Return a line for each tier."""
     columns = ("tier", "numbers", "ends at byte", recipe.metric, "decoded from the file", "multiply-adds", "memory")
     table = terminal.table(*columns)
     for number, tier in enumerate(outcome.tiers):

@@ -80,7 +80,7 @@ class _Layers(dict[str, LayerFacts]):
             known[side] = max(known.get(side, 0.0), gap.relative)
 
     def first_parted(self, side: str) -> str | None:
-        """The first layer at which a side parts."""
+        """Return the first layer at which a side parts."""
         return next((name for name, row in self.items() if row.apart.get(side, 0.0) > PARTS), None)
 
 
@@ -93,7 +93,7 @@ class _Sides:
     watch: Watch
 
     def compare(self, entry: Input, values: Floats, sample: Sample | None, layers: _Layers) -> InputFacts:
-        """One input, on all sides."""
+        """Return one input, on all sides."""
         output, parts, spent = self.rebuilt(values)
         classes, ms = classes_of(output), {"rebuilt": spent}
         maps = {"rebuilt": classes}
@@ -115,7 +115,7 @@ class _Sides:
 
 
 def _layer_gaps(sample: Sample, parts: Mapping[str, Floats]) -> Iterator[tuple[str, Distance]]:
-    """How far the layers of the phone are from those of the desktop, where both are known."""
+    """Yield how far the layers of the phone are from those of the desktop, where both are known."""
     for layer in sample.layers:
         theirs = layer.array()
         if theirs is not None and layer.name in parts and parts[layer.name].shape == theirs.shape:
@@ -123,7 +123,7 @@ def _layer_gaps(sample: Sample, parts: Mapping[str, Floats]) -> Iterator[tuple[s
 
 
 def _scores(maps: Mapping[str, Classes | None], truth: Classes | None) -> dict[str, float]:
-    """The score of each side whose classes are known."""
+    """Return the score of each side whose classes are known."""
     if truth is None:
         return {}
     return {side: _score(kinds, truth) for side, kinds in maps.items() if kinds is not None}
@@ -143,7 +143,7 @@ def _sample(phone: Report, name: str, values: Floats) -> Sample:
 
 
 def _phone(sample: Sample, theirs: Output, output: Floats, classes: Classes | None) -> tuple[Apart, Classes | None]:
-    """The phone's output against the desktop's, as far as the report tells of it."""
+    """Return the phone's output against the desktop's, as far as the report tells of it."""
     if theirs.shape != output.shape:
         raise ReportError(
             f"input {sample.name!r}: the phone's output is {list(theirs.shape)}, not {list(output.shape)}"
@@ -158,7 +158,7 @@ def _phone(sample: Sample, theirs: Output, output: Floats, classes: Classes | No
 
 
 def _apart(gap: Distance | None, a: Classes | None, b: Classes | None) -> Apart:
-    """How far two outputs are apart, by their elements and by their classes."""
+    """Return how far two outputs are apart, by their elements and by their classes."""
     return Apart(
         largest=None if gap is None else gap.largest,
         mean=None if gap is None else gap.mean,
@@ -169,12 +169,12 @@ def _apart(gap: Distance | None, a: Classes | None, b: Classes | None) -> Apart:
 
 
 def _score(found: Classes, truth: Classes) -> float:
-    """Dice of maps, accuracy of single answers."""
+    """Return Dice of maps, accuracy of single answers."""
     return dice(found, truth) if found.ndim > 1 else accuracy(found, truth)
 
 
 def _total(pairs: list[Apart]) -> Apart | None:
-    """All inputs together."""
+    """Return all inputs together."""
     if not pairs:
         return None
     means = [pair.mean for pair in pairs if pair.mean is not None]
@@ -189,13 +189,13 @@ def _total(pairs: list[Apart]) -> Apart | None:
 
 
 def _by_side(rows: list[dict[str, float]], how: Callable[[list[float]], float]) -> dict[str, float]:
-    """One number for each side from those of its inputs."""
+    """Return one number for each side from those of its inputs."""
     sides = {side: [row[side] for row in rows if side in row] for row in rows for side in row}
     return {side: how(numbers) for side, numbers in sides.items()}
 
 
 def _within(pair: Apart | None, tolerance: float) -> bool:
-    """Whether an input's outputs are near enough; if the phone tells no elements, whether the classes are the same."""
+    """Return whether an input's outputs are near enough; if the phone tells no elements, whether the classes are the same."""
     if pair is None:
         return True
     return pair.classes_apart == 0 if pair.largest is None else pair.largest <= tolerance

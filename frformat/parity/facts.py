@@ -159,7 +159,7 @@ class Facts:
 
 
 def _side(report: Report) -> dict[str, Any]:
-    """All of a report but for its inputs."""
+    """Return all of a report but for its inputs."""
     return {
         "about": report.about,
         "load": report.load,

@@ -34,7 +34,7 @@ class Input:
     truth: str | None
 
     def values(self) -> NDArray[np.float32]:
-        """The tensor that the model is given."""
+        """Return the tensor that the model is given."""
         if self.path.endswith(".npy"):
             return read_array(self.path)
         from frformat.parity import pictures
@@ -42,7 +42,7 @@ class Input:
         return pictures.tensor_of(pictures.read_pixels(self.path, "RGB"))
 
     def classes(self, shape: tuple[int, ...]) -> Classes | None:
-        """The true class at each place of a map of ``shape``; None if it is not known."""
+        """Return the true class at each place of a map of ``shape``; None if it is not known."""
         if self.truth is None:
             return None
         found = _integers(self.truth) if self.truth.endswith(".npy") else _mask(self.truth)
@@ -52,7 +52,7 @@ class Input:
 
 
 def find_inputs(folder: str, truth: str | None = None) -> list[Input]:
-    """The inputs in a folder, in ascending order of their names.
+    """Return the inputs in a folder, in ascending order of their names.
 
     Args:
         folder: holds ``.npy`` files, pictures, or both.

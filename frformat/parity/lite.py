@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> None:
 
 
 def load(skeleton: Path, weights: Path, times: dict[str, float]) -> Any:
-    """A module with its weights; ``times`` is told of each step, in ms."""
+    """Return a module with its weights; ``times`` is told of each step, in ms."""
     with timed(times, "total"), quietly():
         with timed(times, "skeleton"):
             module: Any = _load_for_lite_interpreter(os.fspath(skeleton))  # type: ignore[no-untyped-call]
@@ -79,7 +79,7 @@ def load(skeleton: Path, weights: Path, times: dict[str, float]) -> Any:
 
 
 def _coefficients(file: FrzFile, name: str, spectrum: list[int]) -> Any:
-    """The coefficients of a tensor whose spectrum has a shape."""
+    """Return the coefficients of a tensor whose spectrum has a shape."""
     info = file.info(name)
     stored = f"in a spectrum of {list(info.view or info.shape)}" if info.spectral else "without a spectrum"
     if stored != f"in a spectrum of {spectrum}":
@@ -108,7 +108,7 @@ def timed(times: dict[str, float], name: str) -> Iterator[None]:
 
 
 def _run(module: Any, path: Path, folder: Path, load: dict[str, float]) -> Json:
-    """The report's member for one input."""
+    """Return the report's member for one input."""
     values = read_array(os.fspath(path))
     facts: Json = {"name": path.stem, "shape": list(values.shape), "crc32": checksum(values)}
     times: dict[str, float] = {}

@@ -44,7 +44,7 @@ def distance(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> Dist
 
 
 def classes_of(values: NDArray[np.floating[Any]]) -> Classes | None:
-    """The class that wins at each place, the classes being axis 1; None if there is no such axis."""
+    """Return the class that wins at each place, the classes being axis 1; None if there is no such axis."""
     return values.argmax(1) if values.ndim >= 2 and values.shape[1] else None
 
 
@@ -54,12 +54,12 @@ def apart(a: Classes, b: Classes) -> int:
 
 
 def accuracy(found: Classes, truth: Classes) -> float:
-    """The share of places at which the right class wins."""
+    """Return the share of places at which the right class wins."""
     return 1 - apart(found, truth) / max(found.size, 1)
 
 
 def dice(found: Classes, truth: Classes) -> float:
-    """The mean over all classes but 0 that occur of 2·|A ∩ B| / (|A| + |B|); 1 if none occurs."""
+    """Return the mean over all classes but 0 that occur of 2·|A ∩ B| / (|A| + |B|); 1 if none occurs."""
     scores = []
     for kind in np.union1d(np.unique(found), np.unique(truth)):
         if kind:

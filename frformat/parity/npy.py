@@ -16,7 +16,7 @@ HEADER_BYTES = 4096
 
 
 def read_array(path: str, shape: tuple[int, ...] | None = None) -> NDArray[np.float32]:
-    """A float32 array from a ``.npy`` file.
+    """Return a float32 array from a ``.npy`` file.
 
     Args:
         path: the file.

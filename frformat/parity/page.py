@@ -47,7 +47,7 @@ PAGE: Final = """<!DOCTYPE html>
 
 
 def page(facts: Facts, pictures: dict[str, dict[str, str]]) -> str:
-    """The page.
+    """Return the page.
 
     Args:
         facts: what was found.

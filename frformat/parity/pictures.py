@@ -28,7 +28,7 @@ COLORS: Final = np.array(
 
 
 def read_pixels(path: str, mode: str) -> NDArray[np.uint8]:
-    """The pixels of a picture: uint8 (height, width) or (height, width, 3).
+    """Return the pixels of a picture: uint8 (height, width) or (height, width, 3).
 
     Args:
         path: a PNG or JPEG file.
@@ -51,12 +51,12 @@ def read_pixels(path: str, mode: str) -> NDArray[np.uint8]:
 
 
 def tensor_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """RGB pixels as an input (1, 3, height, width) in 0 … 1."""
+    """Return RGB pixels as an input (1, 3, height, width) in 0 … 1."""
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
 
 
 def input_uri(values: NDArray[np.float32]) -> str | None:
-    """The first picture of an input (n, 1 or 3, height, width) as a data URI; None if it is none."""
+    """Return the first picture of an input (n, 1 or 3, height, width) as a data URI; None if it is none."""
     if values.ndim != 4 or values.shape[1] not in (1, 3) or not values.size:
         return None
     picture = np.nan_to_num(values[0].transpose(1, 2, 0), posinf=0, neginf=0)
@@ -65,14 +65,14 @@ def input_uri(values: NDArray[np.float32]) -> str | None:
 
 
 def classes_uri(classes: NDArray[np.integer[Any]]) -> str | None:
-    """The first map of classes (n, height, width) in colors; None if it is none."""
+    """Return the first map of classes (n, height, width) in colors; None if it is none."""
     if classes.ndim != 3 or not classes.size:
         return None
     return uri(COLORS[np.where(classes[0] < len(COLORS), classes[0], 1 + classes[0] % (len(COLORS) - 1))])
 
 
 def difference_uri(a: NDArray[np.integer[Any]], b: NDArray[np.integer[Any]]) -> str | None:
-    """Where the first maps of two outputs differ, in red, over the first one in grey."""
+    """Return where the first maps of two outputs differ, in red, over the first one in grey."""
     if a.ndim != 3 or a.shape != b.shape or not a.size:
         return None
     grey = np.repeat((230 - 50 * np.minimum(a[0], 1))[:, :, None], 3, 2).astype(np.uint8)
@@ -84,7 +84,7 @@ def difference_uri(a: NDArray[np.integer[Any]], b: NDArray[np.integer[Any]]) -> 
 
 
 def uri(pixels: NDArray[np.uint8]) -> str:
-    """Pixels (height, width) or (height, width, 1 or 3) as a PNG data URI, made smaller where that is needed."""
+    """Return pixels (height, width) or (height, width, 1 or 3) as a PNG data URI, made smaller where that is needed."""
     image = Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
     return _encoded(image.resize(_fit(pixels.shape), Image.Resampling.NEAREST))
 

@@ -53,7 +53,7 @@ class Output:
         return None if self._read is None else self._read()
 
     def classes(self) -> NDArray[np.int32] | None:
-        """The class that wins at each place, if the report has the map: int32, without the axis of classes."""
+        """Return the class that wins at each place, if the report has the map: int32, without the axis of classes."""
         if self._runs is None:
             return None
         axis, runs = self._runs
@@ -100,7 +100,7 @@ class LoadedFile:
 
     @classmethod
     def of(cls, path: StrPath) -> LoadedFile:
-        """The file at a path, which is read."""
+        """Return the file at a path, which is read."""
         with open(path, "rb") as file:
             data = file.read()
         return cls(os.path.basename(path), len(data), f"{zlib.crc32(data):08x}")
@@ -227,7 +227,7 @@ def _runs(members: Fields, shape: tuple[int, ...]) -> tuple[int, list[int]]:
 
 
 def _values(members: Fields, folder: str, shape: tuple[int, ...], crc32: str) -> Callable[[], Floats]:
-    """A function that reads the elements; what can be checked without reading them is checked now."""
+    """Return a function that reads the elements; what can be checked without reading them is checked now."""
     encoding = members.text("encoding", required=True)
     if encoding == "npy":
         file = members.text("file", required=True) or ""
@@ -262,5 +262,5 @@ def _checked(members: Fields, values: Floats, crc32: str) -> Floats:
 
 
 def checksum(values: NDArray[Any]) -> str:
-    """CRC-32 of the elements of an array as little-endian float32 in row-major order."""
+    """Return CRC-32 of the elements of an array as little-endian float32 in row-major order."""
     return f"{zlib.crc32(np.ascontiguousarray(values, '<f4').tobytes()):08x}"

@@ -18,7 +18,7 @@ SIDES: Final = {"original": "original weights", "rebuilt": "rebuilt weights", "p
 
 
 def verdict(facts: Facts) -> str:
-    """The result in one sentence."""
+    """Return the result in one sentence."""
     found = facts.comparison
     total, count = found.summary.phone, len(found.inputs)
     inputs = f"{count:,} input{'' if count == 1 else 's'}"
@@ -37,7 +37,7 @@ def verdict(facts: Facts) -> str:
 
 
 def side_rows(facts: Facts) -> Iterator[Row]:
-    """Scores, times and memory of both sides."""
+    """Yield scores, times and memory of both sides."""
     score, spent = facts.comparison.summary.score, facts.comparison.summary.ms
     load, memory = (facts.phone.load, facts.phone.memory) if facts.phone else ({}, {})
     for side in ("original", "rebuilt"):
@@ -55,7 +55,7 @@ def side_rows(facts: Facts) -> Iterator[Row]:
 
 
 def about(facts: Facts) -> Iterator[Row]:
-    """Versions, device and files."""
+    """Yield versions, device and files."""
     for key, value in facts.about.items():
         yield f"desktop {key}", str(value)
     if facts.phone:
@@ -67,7 +67,7 @@ def about(facts: Facts) -> Iterator[Row]:
 
 
 def input_rows(facts: Facts) -> Iterator[Row]:
-    """One row for each input."""
+    """Yield one row for each input."""
     for row in facts.comparison.inputs:
         apart = row.phone or Apart(None, None, None, None, None)
         yield (
@@ -83,13 +83,13 @@ def input_rows(facts: Facts) -> Iterator[Row]:
 
 
 def layer_rows(facts: Facts) -> Iterator[Row]:
-    """One row for each layer: differences as a share of its largest element."""
+    """Yield one row for each layer: differences as a share of its largest element."""
     for row in facts.comparison.layers:
         yield row.name, number(row.apart.get("phone")), number(row.apart.get("original"))
 
 
 def tensor_rows(facts: Facts) -> Iterator[Row]:
-    """One row for each weight."""
+    """Yield one row for each weight."""
     for row in facts.tensors:
         shape = "×".join(map(str, row.shape)) or "scalar"
         yield row.name, shape, number(row.largest), number(row.relative)
@@ -104,7 +104,7 @@ def classes(apart: Apart) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number with so many digits that count; nothing for None."""
+    """Return a number with so many digits that count; nothing for None."""
     if value is None:
         return ""
     return f"{value:,.0f}" if abs(value) >= 1000 and value < 1e15 else f"{value:.{digits}g}"

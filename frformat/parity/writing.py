@@ -37,7 +37,7 @@ def describe(values: NDArray[Any], *, embed: bool = False) -> Json:
 
 
 def runs(classes: NDArray[np.integer[Any]]) -> list[int]:
-    """A map of classes as ``class, length, …``."""
+    """Return a map of classes as ``class, length, …``."""
     flat = classes.reshape(-1)
     starts = np.flatnonzero(np.r_[flat.size > 0, flat[1:] != flat[:-1]])
     return np.stack([flat[starts], np.diff(np.r_[starts, flat.size])], 1).reshape(-1).tolist()

@@ -14,7 +14,7 @@ from torch import nn
 from frformat.format import limits
 from frformat.runtimes.errors import ExportError
 from frformat.torch import MismatchError, factorize, load_model, summary
-from frformat.torch.factorization import portable
+from frformat.torch.factorization import Summary, portable
 from frformat.torch.regularization.views import Example
 from frformat.train import models
 
@@ -81,6 +81,7 @@ def factored(model: nn.Module, weights: str, example: Example, *, tier: int | No
     try:
         found = factorize(model, example, weights, tier=tier)
         facts = summary(found)
+        assert isinstance(facts, Summary)
         if all(layer.modes is None for layer in facts.layers):
             reasons = [f"{layer.name}: {layer.why}" for layer in facts.layers[:3]]
             whys = "; ".join(reasons) or "the file holds no coefficients of its layers"

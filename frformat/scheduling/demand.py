@@ -37,15 +37,15 @@ class Demand:
         self.root = math.sqrt(self.weight)
 
     def late(self, share: float) -> float:
-        """Seconds by which the latency goal is missed at a share above 0."""
+        """Return seconds by which the latency goal is missed at a share above 0."""
         return 0.0 if share >= self.enough else max(0.0, self.seconds / share - self.latency)
 
     def cost(self, share: float) -> float:
-        """The cost at a share above 0."""
+        """Return the cost at a share above 0."""
         return self.shortfall + self.alpha * self.late(share)
 
     def share_for(self, cost: float) -> float:
-        """The least share at which the cost is at most ``cost``; ``enough`` if there is none."""
+        """Return the least share at which the cost is at most ``cost``; ``enough`` if there is none."""
         if cost <= self.shortfall:
             return self.enough
         return min(self.enough, self.weight / (self.patience + (cost - self.shortfall)))
@@ -65,7 +65,7 @@ def demands(app: App, budget: Budget) -> list[Demand]:
 
 
 def ideal(app: App, tiers: Demands) -> Demand:
-    """A tier that is as good as the best one in every respect; there is seldom one."""
+    """Return a tier that is as good as the best one in every respect; there is seldom one."""
     return Demand(
         app,
         min(demand.shortfall for demand in tiers),
@@ -75,7 +75,7 @@ def ideal(app: App, tiers: Demands) -> Demand:
 
 
 def total(values: Iterable[float]) -> float:
-    """Plain sum from left to right; ``sum`` compensates for rounding from Python 3.12 on, Kotlin does not."""
+    """Return plain sum from left to right; ``sum`` compensates for rounding from Python 3.12 on, Kotlin does not."""
     result = 0.0
     for value in values:
         result += value

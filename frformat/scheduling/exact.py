@@ -7,7 +7,7 @@ from frformat.scheduling.table import Table
 
 
 def exact(table: Table, start: list[int]) -> list[int]:
-    """The tiers of least score, and of equal ones the lexicographically first.
+    """Return the tiers of least score, and of equal ones the lexicographically first.
 
     Branch and bound. Whatever tiers the applications that are still open take, the score is no better than with their
     ideal demands. A branch is cut only if it is worse by more than rounding can account for, so that the result is the
@@ -42,7 +42,7 @@ def exact(table: Table, start: list[int]) -> list[int]:
 
 
 def _hopeless(bound: Score, floor: float, best: Score, slack: float) -> bool:
-    """Whether no score of at least ``bound`` is as good as ``best``; ``floor`` is what no largest cost is below."""
+    """Return whether no score of at least ``bound`` is as good as ``best``; ``floor`` is what no largest cost is below."""
     if bound[0] > best[0] + slack:
         return True
     return len(bound) > 1 and floor >= best[0] and bound[1] > best[1] + slack

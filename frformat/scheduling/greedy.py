@@ -12,7 +12,7 @@ Rating = Callable[[Score, Score, int], Score]
 
 
 def greedy(table: Table, start: list[int]) -> list[int]:
-    """The better end of two descents: by what a change gains, and by what it gains per byte that it takes.
+    """Return the better end of two descents: by what a change gains, and by what it gains per byte that it takes.
 
     Args:
         table: what to choose from.

@@ -17,20 +17,20 @@ Scored = tuple[Score, list[float]]
 
 
 def total_cost(demands: Demands) -> Scored:
-    """The least sum of costs."""
+    """Return the least sum of costs."""
     shares = divide(demands, [0.0] * len(demands))
     return (_sum(demands, shares),), shares
 
 
 def largest_cost(demands: Demands) -> Scored:
-    """The least largest cost, and at that the least sum of costs."""
+    """Return the least largest cost, and at that the least sum of costs."""
     largest = least_largest(demands)
     shares = divide(demands, [demand.share_for(largest) for demand in demands])
     return (largest, _sum(demands, shares)), shares
 
 
 def least_largest(demands: Demands) -> float:
-    """The least cost that all can reach together.
+    """Return the least cost that all can reach together.
 
     It is the largest shortfall, or where that is out of reach the root of a function that from there on is decreasing
     and convex: Newton's steps come from the left and never pass it. They end when rounding allows no further one.

@@ -30,11 +30,11 @@ class Table:
         self._objective = objective
 
     def chosen(self, tiers: Sequence[int]) -> list[Demand]:
-        """The demands at these tiers."""
+        """Return the demands at these tiers."""
         return [row[tier] for row, tier in zip(self.rows, tiers, strict=True)]
 
     def smallest(self) -> list[int]:
-        """The tiers that take the least memory, of equal ones the first."""
+        """Return the tiers that take the least memory, of equal ones the first."""
         sizes = ([demand.memory for demand in row] for row in self.rows)
         return [memory.index(min(memory)) for memory in sizes]
 

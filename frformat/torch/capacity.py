@@ -54,7 +54,7 @@ def set_tier(model: nn.Module, tier: int | None) -> None:
 
 
 def get_tier(model: nn.Module) -> int:
-    """The capacity tier that a model works at.
+    """Return the capacity tier that a model works at.
 
     Raises:
         ValueError: its parts were set apart.
@@ -67,7 +67,7 @@ def get_tier(model: nn.Module) -> int:
 
 
 def tier_count(model: nn.Module) -> int:
-    """How many capacity tiers a model has; 1 for one that knows nothing of tiers."""
+    """Return how many capacity tiers a model has; 1 for one that knows nothing of tiers."""
     return _tiered(model)[1]
 
 

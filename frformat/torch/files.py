@@ -150,7 +150,7 @@ def load_file(
 
 
 def _with_spectra(tensors: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The state dict of a regularized model as that of the plain one, and number formats that were trained for."""
+    """Return the state dict of a regularized model as that of the plain one, and number formats that were trained for."""
     gathered, _ = gather(tensors)
     held = {name: value for name, value in gathered.items() if isinstance(value, Coefficients)}
     ties = tied({name: value.tensor for name, value in held.items()})
@@ -204,7 +204,7 @@ class _Arrays(Mapping[str, NDArray[Any] | Stored]):
                 raise EncodeError(f"spectral={spectral!r} is neither True nor a list of names of the given tensors")
 
     def aliases(self) -> dict[str, str]:
-        """Names that share a tensor with an earlier one."""
+        """Return names that share a tensor with an earlier one."""
         found = tied(self._tensors)
         if self._lasting:
             return found

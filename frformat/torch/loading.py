@@ -19,7 +19,9 @@ from frformat.checkpoints import precision
 from frformat.checkpoints.torch_tensors import TORCH_DTYPES, aliases, to_torch
 from frformat.checkpoints.wrappers import AMBIGUOUS, COUNTER, MARKERS
 from frformat.torch import memory, wrappers
+from frformat.torch.lowrank import tucker_files
 from frformat.torch.lowrank.layers import Coded, coded
+from frformat.torch.lowrank.tucker import parts, tucker_tensors
 from frformat.torch.regularization.parametrization import EXTRA, resize, spectral_of
 from frformat.torch.regularization.spectral_tensor import places, spectral_tensors
 from frformat.torch.regularization.state import plain_state
@@ -49,6 +51,7 @@ class Target:
         own: whether it is a parameter or buffer, so that writing to it changes the model.
         extra: the module that takes it by ``set_extra_state``, if it is such a state.
         coded: what its coefficients are of, if it is the parameter of a layer that runs on factors.
+        tucker: what holds its core and factors, if it is in Tucker form.
     """
 
     path: str
@@ -57,6 +60,7 @@ class Target:
     own: bool = True
     extra: nn.Module | None = None
     coded: Coded | None = None
+    tucker: ParametrizationList | None = None
 
     def read(self, file: FrzFile, source: str) -> Tensor:
         """What it gets of a tensor of the file."""
@@ -84,7 +88,7 @@ class Way:
         return self.dtype if self.dtype is not None and tensor.dtype.is_floating_point else tensor.dtype
 
     def device_for(self, tensor: Tensor) -> torch.device | str:
-        """Where a tensor of the model will be."""
+        """Return where a tensor of the model will be."""
         return self.device or ("cpu" if tensor.device.type == "meta" else tensor.device)
 
 
@@ -108,7 +112,7 @@ class Plan:
 
 
 def match(model: nn.Module, file: FrzFile, way: Way) -> Plan:
-    """Which tensor of the file goes where, names that only one side has, and what stands in the way of loading."""
+    """Return which tensor of the file goes where, names that only one side has, and what stands in the way of loading."""
     targets = _targets(model)
     names, plan = _names(targets, file)
     ties = aliases({name: target.tensor for name, target in targets.items()})
@@ -139,7 +143,7 @@ def match(model: nn.Module, file: FrzFile, way: Way) -> Plan:
         plan.faults += memory.conflicts(
             memory.Write(target.path, target.tensor, partial(target.read, file, source))
             for source, target in plan.steps
-            if target.held is None and target.extra is None
+            if target.held is None and target.extra is None and target.tucker is None
         )
     return plan
 
@@ -147,24 +151,15 @@ def match(model: nn.Module, file: FrzFile, way: Way) -> Plan:
 @torch.no_grad()
 def load(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
     """Write what the file holds to its places."""
-    smaller = {}
-    first_names = {id(each.parametrizations): name for name, each in spectral_tensors(model).items()}
+    _load_spectra(model, file, plan, way)
     for source, target in plan.steps:
-        held = target.held
-        if held is not None:
-            if held.original.is_meta:
-                held.to_empty(device=way.device_for(held.original))
-            resize(held, target.read(file, source).to(held.original.device))
-            if way.assign:
-                held.to(way.device_for(held.original), way.dtype_for(held.original))
-            smaller[first_names[id(held)]] = file.info(source).kept[: file.tier]
-    if smaller:
-        make_tiers(model, smaller)
+        if target.tucker is not None:
+            _load_parts(target.tucker, tucker_files.read(file, source), way)
     kept_apart = statistics(model)
     others: dict[int, Tensor] = {}
     extras: list[tuple[Any, Tensor]] = []
     for source, target in plan.steps:
-        if target.held is not None:
+        if target.held is not None or target.tucker is not None:
             continue
         value, held = target.read(file, source), kept_apart.get(target.path)
         if target.extra is not None:
@@ -187,8 +182,34 @@ def load(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
         average.get_buffer("n_averaged").clamp_(min=1)  # else the next update would overwrite what was loaded
 
 
+def _load_spectra(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
+    """Write coefficients, of which there may be other numbers than before, and make their tiers."""
+    smaller = {}
+    first_names = {id(each.parametrizations): name for name, each in spectral_tensors(model).items()}
+    for source, target in plan.steps:
+        held = target.held
+        if held is not None:
+            if held.original.is_meta:
+                held.to_empty(device=way.device_for(held.original))
+            resize(held, target.read(file, source).to(held.original.device))
+            if way.assign:
+                held.to(way.device_for(held.original), way.dtype_for(held.original))
+            smaller[first_names[id(held)]] = file.info(source).kept[: file.tier]
+    if smaller:
+        make_tiers(model, smaller)
+
+
+def _load_parts(held: ParametrizationList, values: list[Tensor], way: Way) -> None:
+    """Write a core and its factors to their places."""
+    if way.assign:
+        first = parts(held)[0]
+        held.to_empty(device=way.device_for(first)).to(way.dtype_for(first))
+    for part, value in zip(parts(held), values, strict=True):
+        part.copy_(value)
+
+
 def _targets(model: nn.Module) -> dict[str, Target]:
-    """All that can be loaded, by its name in the plain model."""
+    """Return all that can be loaded, by its name in the plain model."""
     state = plain_state(model, keep_vars=True)
     modules = dict(model.named_modules(remove_duplicate=False))
     own = {id(tensor) for tensors in (model.parameters(), model.buffers()) for tensor in tensors}
@@ -200,11 +221,12 @@ def _targets(model: nn.Module) -> dict[str, Target]:
     found |= {name: Target(name, state[name], coded=each) for name, each in coded(model).items()}
     found |= {name: Target(name, held()) for name, held in statistics(model).items()}
     found |= {name: Target(name, held.original, held) for _, name, held in places(model)}
+    found |= {name: Target(name, held.original0, tucker=held) for name, held in tucker_tensors(model).items()}
     return {plain: found[name] for name, plain in wrappers.plain_names(model, found).items()}
 
 
 def _names(targets: Iterable[str], file: FrzFile) -> tuple[dict[str, str], Plan]:
-    """The names in the file of what the model has; and those that only the file has, in a plan.
+    """Return the names in the file of what the model has; and those that only the file has, in a plan.
 
     Names that fit as they are come first. Then those that fit without what wrappers put into either.
     """
@@ -231,16 +253,18 @@ def _names(targets: Iterable[str], file: FrzFile) -> tuple[dict[str, str], Plan]
 
 
 def _reduced(name: str) -> str:
-    """A name without all parts that wrappers may have put in."""
+    """Return a name without all parts that wrappers may have put in."""
     *parts, last = name.split(".")
     return ".".join([*(part for part in parts if part not in (*MARKERS, AMBIGUOUS)), last])
 
 
 def _fault(info: TensorInfo, target: Target, way: Way, tier: int) -> str | None:
-    """Why a tensor of the file cannot go where it should."""
+    """Return why a tensor of the file cannot go where it should."""
     tensor: Any = target.tensor
     if target.held is not None:
         return None
+    if target.tucker is not None:
+        return tucker_files.misfit(info, target.tucker)
     if target.extra is not None and isinstance(tensor, Tensor):
         return None
     if not isinstance(tensor, Tensor):
@@ -262,7 +286,7 @@ def _fault(info: TensorInfo, target: Target, way: Way, tier: int) -> str | None:
 
 
 def _other_coefficients(info: TensorInfo, coded: Coded, kept: int, tier: int) -> str | None:
-    """Why the coefficients of a layer on factors cannot be taken from the file."""
+    """Return why the coefficients of a layer on factors cannot be taken from the file."""
     if info.spectral and (info.shape, info.view or info.shape, info.kept[tier]) == (*coded, kept):
         return None
     there = f"{info.kept[tier]:,} in shape {list(info.view or info.shape)}" if info.spectral else "weights"
@@ -270,7 +294,7 @@ def _other_coefficients(info: TensorInfo, coded: Coded, kept: int, tier: int) ->
 
 
 def _misfit(file: FrzFile, source: str, target: Target, fixed: bool) -> str | None:
-    """Why the coefficients of a regularized tensor cannot be taken from the file."""
+    """Return why the coefficients of a regularized tensor cannot be taken from the file."""
     if target.held is None:
         return None
     info, spectral = file.info(source), spectral_of(target.held)

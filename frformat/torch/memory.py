@@ -35,7 +35,7 @@ def write(tensor: Tensor, value: Tensor) -> None:
 
 
 def conflicts(writes: Iterable[Write]) -> list[str]:
-    """Why tensors cannot all get their values, one line each: some share memory, and the values differ there.
+    """Return why tensors cannot all get their values, one line each: some share memory, and the values differ there.
 
     Nothing is changed, and values are read only of such tensors.
     """
@@ -60,7 +60,7 @@ def replace(model: nn.Module, others: Mapping[int, Tensor]) -> None:
 
 
 def _once(tensor: Tensor, like: Tensor) -> Tensor:
-    """The part of a tensor of which another, expanded one has all elements, each once."""
+    """Return the part of a tensor of which another, expanded one has all elements, each once."""
     for axis, stride in enumerate(like.stride()):
         if stride == 0 and like.shape[axis] > 1:
             tensor = tensor.narrow(axis, 0, 1)
@@ -68,7 +68,7 @@ def _once(tensor: Tensor, like: Tensor) -> Tensor:
 
 
 def _sparse_like(value: Tensor, like: Tensor) -> Tensor:
-    """A dense tensor in the layout of a sparse one."""
+    """Return a dense tensor in the layout of a sparse one."""
     if like.layout == torch.sparse_coo:
         return value.to_sparse(like.sparse_dim())
     block = like.values().shape[1:3] if like.layout in (torch.sparse_bsr, torch.sparse_bsc) else None
@@ -76,7 +76,7 @@ def _sparse_like(value: Tensor, like: Tensor) -> Tensor:
 
 
 def _overlap(tensors: Sequence[Tensor]) -> bool:
-    """Whether tensors of one storage may share memory, or one of them with itself."""
+    """Return whether tensors of one storage may share memory, or one of them with itself."""
     if any(torch._debug_has_internal_overlap(tensor) for tensor in tensors):
         return True
     spans = sorted(map(_span, tensors))

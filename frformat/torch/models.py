@@ -18,6 +18,7 @@ from frformat.format.options import Progress, Tiers
 from frformat.torch.capacity import Tiered, get_tier, set_tier
 from frformat.torch.files import save_as_named
 from frformat.torch.loading import Difference, Way, load, match
+from frformat.torch.lowrank.tucker_files import tucker_state
 from frformat.torch.regularization.parametrization import EXTRA
 from frformat.torch.regularization.state import formats, spectral_state
 from frformat.torch.regularization.tiers import cuts, statistics
@@ -52,7 +53,8 @@ def save_model(
     Of a model that :func:`frformat.torch.regularize` changed, the coefficients are written under the names of the plain
     model, in the number formats that they were trained for unless ``format`` says otherwise, and with the tiers that
     the model has unless ``tiers`` says otherwise. Where the model has running statistics for each tier, so has the
-    file.
+    file. Of a model that :func:`frformat.torch.decompose` changed, cores and factors are written; ``format="q8"`` gives
+    each slice of a core's first axis, and each column of a factor, a quantization step of its own.
 
     Arguments and errors as :func:`frformat.torch.save_file`. State that a module keeps beside its tensors
     (``get_extra_state``) must be a tensor.
@@ -62,7 +64,7 @@ def save_model(
             f"{type(model).__name__} holds a model for each tier; save the one that it was made of, which has them all"
         )
     with _whole(model):
-        state: dict[str, Any] = spectral_state(model)
+        state: dict[str, Any] = {**spectral_state(model), **tucker_state(model, format)}
         if tiers:  # others than the model's, whose statistics are of no use then
             largest = {name: held.original[-1] for name, held in statistics(model).items()}
             state = {name: largest.get(name, value) for name, value in state.items()}

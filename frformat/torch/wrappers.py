@@ -22,7 +22,7 @@ KINDS: Final = (
 
 
 def plain_names(model: nn.Module, names: Iterable[str]) -> dict[str, str]:
-    """The names that a model's tensors have without the wrappers that are in it, wherever they are.
+    """Return the names that a model's tensors have without the wrappers that are in it, wherever they are.
 
     Args:
         model: the wrapped model.
@@ -36,19 +36,19 @@ def plain_names(model: nn.Module, names: Iterable[str]) -> dict[str, str]:
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """The model inside all wrappers that are around it."""
+    """Return the model inside all wrappers that are around it."""
     while (inner := _inner(model)) is not None:
         model = getattr(model, inner)
     return model
 
 
 def averages(model: nn.Module) -> list[nn.Module]:
-    """The averaged models in a model: wrappers that count what they are the mean of."""
+    """Return the averaged models in a model: wrappers that count what they are the mean of."""
     return [module for module in model.modules() if _inner(module) and "n_averaged" in module._buffers]
 
 
 def _inner(module: nn.Module) -> str | None:
-    """The attribute in which a wrapper keeps the model; None if the module is no wrapper."""
+    """Return the attribute in which a wrapper keeps the model; None if the module is no wrapper."""
     marked = next((name for name in MARKERS if isinstance(module._modules.get(name), nn.Module)), None)
     if marked is None and any(kind.__name__ in KINDS for kind in type(module).__mro__):
         return AMBIGUOUS if isinstance(module._modules.get(AMBIGUOUS), nn.Module) else None

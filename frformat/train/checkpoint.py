@@ -61,5 +61,5 @@ def load(path: Path, recipe: Recipe) -> Mapping[str, Any]:
 
 
 def _reason(error: Exception) -> str:
-    """The first line of what PyTorch says; further ones advise to run code from the file."""
+    """Return the first line of what PyTorch says; further ones advise to run code from the file."""
     return said(error, str(error).strip().partition("\n")[0])

@@ -33,12 +33,12 @@ class Classification(Recipe):
     channels_last: ClassVar[bool] = False
 
     def inputs(self, samples: Batch) -> Tensor:
-        """Normalized images."""
+        """Return normalized images."""
         images = self.pixels(samples[0])
         return images.to(memory_format=torch.channels_last) if self.channels_last else images
 
     def losses(self) -> Mapping[str, Loss]:
-        """Cross-entropy, with a teacher's opinion where there is one."""
+        """Return cross-entropy, with a teacher's opinion where there is one."""
         return {"": self.loss}
 
     def loss(self, model: nn.Module, batch: Batch, draws: Draws) -> Tensor:
@@ -47,7 +47,7 @@ class Classification(Recipe):
         return distilled(self, model(images), images, batch[1])
 
     def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
-        """Accuracy (a share) and cross-entropy."""
+        """Return accuracy (a share) and cross-entropy."""
 
         def score(batch: Batch) -> Mapping[str, Tensor]:
             logits, labels = model(self.inputs(batch)).float(), batch[1]
@@ -60,7 +60,7 @@ class Classification(Recipe):
 
 
 def distilled(recipe: Recipe, logits: Tensor, images: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy with the labels, and for a share of it with a teacher's softened outputs.
+    """Return cross-entropy with the labels, and for a share of it with a teacher's softened outputs.
 
     The teacher's part is T² times the Kullback-Leibler divergence at temperature T, after G. Hinton et al., "Distilling
     the knowledge in a neural network", 2015, so that gradients keep their size.

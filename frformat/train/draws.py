@@ -29,15 +29,15 @@ class Draws:
         torch.manual_seed(second + workers.rank)  # for layers that draw themselves, such as dropout
 
     def normal(self, *shape: int) -> Tensor:
-        """Standard normal numbers for each sample: (samples here, …), float32."""
+        """Return standard normal numbers for each sample: (samples here, …), float32."""
         return self._share(torch.randn(self._batch, *shape, generator=self._generator))
 
     def uniform(self, *shape: int) -> Tensor:
-        """Numbers from 0 to 1 for each sample: (samples here, …), float32."""
+        """Return numbers from 0 to 1 for each sample: (samples here, …), float32."""
         return self._share(torch.rand(self._batch, *shape, generator=self._generator))
 
     def number(self, below: int) -> int:
-        """A number from 0 on, the same in all processes."""
+        """Return a number from 0 on, the same in all processes."""
         return int(torch.randint(below, (), generator=self._generator))
 
     def _share(self, drawn: Tensor) -> Tensor:
@@ -45,11 +45,11 @@ class Draws:
 
 
 def order(seed: int, epoch: int, samples: int) -> Tensor:
-    """The order in which an epoch goes through the samples, int64 (samples,)."""
+    """Return the order in which an epoch goes through the samples, int64 (samples,)."""
     (word,) = _entropy(seed, ORDER, epoch, words=1)
     return torch.randperm(samples, generator=torch.Generator().manual_seed(word))
 
 
 def _entropy(*parts: int, words: int) -> list[int]:
-    """Numbers below 2^62 that have nothing to do with those of other parts."""
+    """Return numbers below 2^62 that have nothing to do with those of other parts."""
     return [int(word) >> 2 for word in np.random.SeedSequence(parts).generate_state(words, np.uint64)]

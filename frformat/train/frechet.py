@@ -32,7 +32,7 @@ class Moments:
 
 
 def moments(batches: Iterable[Tensor], workers: Workers) -> Moments:
-    """Mean and covariance of the features of images, the same in all processes.
+    """Return mean and covariance of the features of images, the same in all processes.
 
     Args:
         batches: this process's images, each float (n, 1, height, width).
@@ -51,7 +51,7 @@ def moments(batches: Iterable[Tensor], workers: Workers) -> Moments:
 
 
 def features(images: Tensor) -> Tensor:
-    """The first coefficients of grey images (n, 1, height, width): float64 (n, features)."""
+    """Return the first coefficients of grey images (n, 1, height, width): float64 (n, features)."""
     height, width = images.shape[2:]
     places = torch.from_numpy(zigzag.prefix((height, width), FEATURES).copy()).to(images.device)
     rows, columns = (

@@ -43,5 +43,5 @@ def write(path: Path, rows: Iterable[Row]) -> None:
 
 
 def read(path: Path) -> list[Row]:
-    """The rows of a file."""
+    """Return the rows of a file."""
     return [Row(**json.loads(line)) for line in path.read_text().splitlines()]

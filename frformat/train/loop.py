@@ -140,7 +140,7 @@ class _Loop:
 
 
 def _evaluated(run: Run, clock: _Clock) -> Row:
-    """The epoch that has just ended."""
+    """Return the epoch that has just ended."""
     recipe, result = run.recipe, run.result
     with evaluating(result):
         tiers = [recipe.evaluate(result, run.data.watched, run.workers) for _ in each_tier(recipe.exported(result))]

@@ -15,7 +15,7 @@ GAP = 2
 
 
 def tiled(images: Tensor, columns: int) -> Picture:
-    """Images side by side, row after row, with white lines between them.
+    """Return images side by side, row after row, with white lines between them.
 
     Args:
         images: float (n, 1 or 3, height, width) in 0 … 1; n ≥ 1.

@@ -44,7 +44,7 @@ class Data:
         return self.held_out or self.test
 
     def holding_out(self, share: float) -> Data:
-        """The same without the last ones of ``train``, which are to watch progress with."""
+        """Return the same without the last ones of ``train``, which are to watch progress with."""
         count = math.ceil(share * len(self.train))
         if count == 0:
             return self
@@ -90,7 +90,7 @@ class Recipe(ABC):
 
     @abstractmethod
     def data(self, folder: StrPath | None) -> Data:
-        """The samples.
+        """Return the samples.
 
         Args:
             folder: the folder of data sets, as for :mod:`frformat.train.data`.
@@ -102,7 +102,7 @@ class Recipe(ABC):
 
     @abstractmethod
     def model(self) -> nn.Module:
-        """The plain network, initialized by PyTorch's global generator."""
+        """Return the plain network, initialized by PyTorch's global generator."""
 
     @abstractmethod
     def losses(self) -> Mapping[str, Loss]:
@@ -120,11 +120,11 @@ class Recipe(ABC):
         """What the exported model is to be given for some samples."""
 
     def prepare(self, samples: Batch, draws: Draws) -> Batch:
-        """Samples as training sees them; for augmentation. They are on the device."""
+        """Return samples as training sees them; for augmentation. They are on the device."""
         return samples
 
     def exported(self, model: nn.Module) -> nn.Module:
-        """The part of the model that is of use after training, and goes into the file."""
+        """Return the part of the model that is of use after training, and goes into the file."""
         return model
 
     def picture(self, model: nn.Module, samples: TensorDataset) -> Picture | None:
@@ -145,7 +145,7 @@ def batches(dataset: TensorDataset, size: int, workers: Workers) -> Iterator[Bat
 def mean(
     dataset: TensorDataset, size: int, workers: Workers, score: Callable[[Batch], Mapping[str, Tensor]]
 ) -> dict[str, float]:
-    """Means over a set of what ``score`` gives for each sample, vectors by name; the same in all processes.
+    """Return means over a set of what ``score`` gives for each sample, vectors by name; the same in all processes.
 
     There must be at least as many samples as processes.
     """

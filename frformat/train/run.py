@@ -130,7 +130,7 @@ class Run:
         self._become_shorter(changed)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes, as tensors and plain numbers."""
+        """Return all that changes, as tensors and plain numbers."""
         return {
             "step": self.step,
             "losses": self.losses,
@@ -217,7 +217,7 @@ class _Step(nn.Module):
 
 
 def _optimizer(model: nn.Module, part: str, settings: Settings) -> torch.optim.Optimizer:
-    """The optimizer for a part of the model, with a learning rate for coefficients and one for all other parameters."""
+    """Return the optimizer for a part of the model, with a learning rate for coefficients and one for all other parameters."""
     coefficients = {id(tensor.coefficients) for tensor in fr.spectral_tensors(model).values()}
     groups: list[dict[str, Any]] = [
         {"params": [], "largest": settings.lr, "weight_decay": settings.weight_decay},
@@ -230,7 +230,7 @@ def _optimizer(model: nn.Module, part: str, settings: Settings) -> torch.optim.O
 
 
 def _formats(model: nn.Module, settings: Settings) -> dict[str, str]:
-    """The number format in which each tensor shall be stored, by name; none is trained for yet."""
+    """Return the number format in which each tensor shall be stored, by name; none is trained for yet."""
     tensors = fr.spectral_tensors(model)
     wanted = {name: tensor.spectral.format or settings.format for name, tensor in tensors.items()}
     fr.set_format(model, wanted)  # which sees that there are such formats
@@ -239,7 +239,7 @@ def _formats(model: nn.Module, settings: Settings) -> dict[str, str]:
 
 
 def _rate(progress: float, warmup: float) -> float:
-    """Share of the largest learning rate: up along a line from 0, then down as a cosine does, to 0 at the end."""
+    """Return share of the largest learning rate: up along a line from 0, then down as a cosine does, to 0 at the end."""
     if progress < warmup:
         return progress / warmup
     return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / max(1 - warmup, 1e-9)))

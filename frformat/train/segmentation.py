@@ -36,16 +36,16 @@ class Segmentation(Recipe):
     pixels: ClassVar[Pixels] = UNIT_PIXELS
 
     def inputs(self, samples: Batch) -> Tensor:
-        """Normalized images."""
+        """Return normalized images."""
         return self.pixels(samples[0])
 
     def prepare(self, samples: Batch, draws: Draws) -> Batch:
-        """A crop of each."""
+        """Return a crop of each."""
         images, masks = samples
         return random_crops(images, masks[:, None], self.crop, draws.uniform(5))
 
     def losses(self) -> Mapping[str, Loss]:
-        """Cross-entropy of all pixels, and 1 − Dice."""
+        """Return cross-entropy of all pixels, and 1 − Dice."""
         return {"": self.loss}
 
     def loss(self, model: nn.Module, batch: Batch, draws: Draws) -> Tensor:
@@ -56,7 +56,7 @@ class Segmentation(Recipe):
         return distilled(self, logits, images, masks) + (1 - overlap).mean()
 
     def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
-        """Mean Dice of class 1 and share of pixels with the right class; images one by one, whole."""
+        """Return mean Dice of class 1 and share of pixels with the right class; images one by one, whole."""
 
         def score(batch: Batch) -> Mapping[str, Tensor]:
             classes, masks = model(self.inputs(batch)).argmax(1), batch[1]
@@ -68,7 +68,7 @@ class Segmentation(Recipe):
         return mean(samples, 1, workers, score)
 
     def picture(self, model: nn.Module, samples: TensorDataset) -> Picture:
-        """Images, each with its mask and what the model makes of it."""
+        """Return images, each with its mask and what the model makes of it."""
         device = next(model.parameters()).device
         shown = []
         for image, mask in zip(*(tensor[:SHOWN] for tensor in samples.tensors), strict=True):
@@ -78,7 +78,7 @@ class Segmentation(Recipe):
 
 
 def dice(first: Tensor, second: Tensor) -> Tensor:
-    """Dice's coefficient 2|A∩B| / (|A|+|B|) of pictures of 0 … 1: (n, height, width) twice → (n,); 1 if both are 0."""
+    """Return Dice's coefficient 2|A∩B| / (|A|+|B|) of pictures of 0 … 1: (n, height, width) twice → (n,); 1 if both are 0."""
     shared, both = (first * second).sum((1, 2)), (first + second).sum((1, 2))
     return torch.where(both > 0, 2 * shared / both.clamp(min=1e-7), torch.ones_like(both))
 

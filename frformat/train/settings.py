@@ -112,7 +112,7 @@ class Settings:
         return plain
 
     def differences(self, other: Mapping[str, Any]) -> list[str]:
-        """Where settings that were stored by :meth:`as_dict` differ from these, in words."""
+        """Return where settings that were stored by :meth:`as_dict` differ from these, in words."""
         own = self.as_dict()
         names = [field.name for field in fields(self)]
         return [f"{name} was {other.get(name)!r}, not {own[name]!r}" for name in names if other.get(name) != own[name]]

@@ -20,7 +20,7 @@ PRUNINGS: Final = 100
 
 
 def plain_model(recipe: Recipe, weights: StrPath | None = None) -> nn.Module:
-    """The recipe's network, initialized with the seed of its settings, or with the weights of a ``.frz`` file.
+    """Return the recipe's network, initialized with the seed of its settings, or with the weights of a ``.frz`` file.
 
     Raises:
         MismatchError, FrzError, OSError: as :func:`frformat.torch.load_model`.
@@ -65,7 +65,7 @@ def regularized(recipe: Recipe, model: nn.Module, data: Data, trained: bool) -> 
 def schedule(
     recipe: Recipe, model: nn.Module, optimizer: torch.optim.Optimizer, goals: dict[str, int], updates: int
 ) -> fr.Schedule | None:
-    """The truncation that the settings ask for; None if there is nothing to do.
+    """Return the truncation that the settings ask for; None if there is nothing to do.
 
     Pruning is to be stepped after every :func:`pruning_period` updates, all else after each epoch.
 
@@ -99,7 +99,7 @@ def pruning_period(updates: int) -> int:
 
 
 def _whole(tensor: fr.SpectralTensor | None) -> str:
-    """Words of a rule that keeps all coefficients of a tensor, in the view and number format chosen for it."""
+    """Return words of a rule that keeps all coefficients of a tensor, in the view and number format chosen for it."""
     if tensor is None:
         return "raw"
     words = ["keep=100%"]

@@ -20,7 +20,7 @@ SMALLER: Final = 0.7
 
 
 def tiers_of_step(count: int, draws: Draws) -> list[int]:
-    """Which of ``count`` tiers learn in a step, the largest first.
+    """Return which of ``count`` tiers learn in a step, the largest first.
 
     With many tiers it is the sandwich rule of J. Yu and T. Huang, "Universally slimmable networks and improved training
     techniques", 2019.

@@ -38,7 +38,7 @@ class Workers:
         return batch.chunk(self.size)[self.rank] if self.size > 1 else batch
 
     def total(self, sums: Tensor) -> Tensor:
-        """The sum over all processes, the same in each; in place."""
+        """Return the sum over all processes, the same in each; in place."""
         if self.size > 1:
             distributed.all_reduce(sums)
         return sums

@@ -59,7 +59,7 @@ def test_metadata_and_types_survive_in_safetensors():
 
 def test_changes_are_told():
     outcome = frformat("decode", "model.frz", "-o", "out.npz")
-    assert outcome.out.splitlines()[0] == "bf16 is written as f32, exactly: .npz has no name for it"
+    assert outcome.out.splitlines()[0] == "bf16 was written as f32 without loss: .npz has no name for it"
 
 
 def test_json():
@@ -125,8 +125,8 @@ def test_a_damaged_file_is_one_line_and_leaves_nothing(folder: Path, output: str
     ("arguments", "line"),
     [
         (("missing.frz", "-o", "out.npz"), "missing.frz: IO: No such file or directory"),
-        (("model.frz", "-o", "out.onnx"), "ENCODE: out.onnx: cannot write .onnx; take one of .safetensors, .npz"),
-        (("model.frz", "-o", "out.npz", "--tier", "5"), "model.frz: TIER: tier 5 of 2 is asked for"),
+        (("model.frz", "-o", "out.onnx"), "ENCODE: out.onnx: cannot write .onnx; use one of .safetensors, .npz"),
+        (("model.frz", "-o", "out.npz", "--tier", "5"), "model.frz: TIER: tier 5 of 2 was requested"),
         (("model.frz", "-o", "out.npz", "--memory-budget", "10KB"), "model.frz: BUDGET: this needs"),
         (
             ("model.frz", "-o", "out.npz", "--memory-budget", "1KB"),

@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def phone(folder: Path, change: Any = lambda name, values: values, **more: Any) -> Any:
-    """A report whose outputs are those of the desktop, changed."""
+    """Return a report whose outputs are those of the desktop, changed."""
     inputs = {entry.name: entry.values() for entry in find_inputs(str(folder / "inputs"))}
     outputs = {name: change(name, desktop(values)[0]) for name, values in inputs.items()}
     facts = document(outputs, inputs, **more)

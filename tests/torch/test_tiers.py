@@ -36,7 +36,7 @@ def _reproducible():
 
 
 def tiered(keep=30, smaller=(0.2, 0.5), format=None) -> nn.Module:
-    """A model whose tiers have seen different things."""
+    """Return a model whose tiers have seen different things."""
     model = regularize(Net(), keep, rules=["*.bias: keep=3"], example=net_input())
     make_tiers(model, smaller)
     set_format(model, format)

@@ -135,7 +135,7 @@ def _tensors(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _network(architecture: str, checkpoint: Checkpoint, source: str) -> nn.Module:
-    """The network with its weights."""
+    """Return the network with its weights."""
     from frformat.checkpoints.torch_tensors import to_torch
     from frformat.runtimes import models
 
@@ -151,7 +151,7 @@ def _network(architecture: str, checkpoint: Checkpoint, source: str) -> nn.Modul
 def _uses(
     chosen: inputs.Inputs, others: inputs.Inputs, metric: str | None, mirror: bool, path: str, *, needed: bool
 ) -> dict[str, Any]:
-    """The batches that calibrate, and the metric of the other inputs."""
+    """Return the batches that calibrate, and the metric of the other inputs."""
     found: dict[str, Any] = {"batches": chosen.batches(BATCH, mirror=mirror)}
     if metric == "accuracy" or (metric is None and chosen.labels is not None):
         if chosen.labels is None:
@@ -164,7 +164,7 @@ def _uses(
 
 
 def _shown(bar: Any) -> Callable[[str, int, int], None]:
-    """Progress as a bar for each thing that is done."""
+    """Return progress as a bar for each thing that is done."""
     tasks: dict[str, Any] = {}
 
     def told(what: str, done: int, total: int) -> None:

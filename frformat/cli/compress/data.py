@@ -47,7 +47,7 @@ class Inputs:
 
     @classmethod
     def read(cls, path: str, pixels: str) -> Inputs:
-        """All inputs of a folder or an ``.npz`` file.
+        """Return all inputs of a folder or an ``.npz`` file.
 
         Args:
             path: the folder, or the file.
@@ -65,12 +65,12 @@ class Inputs:
         return self._some(order[:count]), self._some(order[count:])
 
     def batches(self, size: int, *, mirror: bool = False) -> list[Tensor]:
-        """The inputs as the model takes them; with ``mirror``, also turned along their last axis."""
+        """Return the inputs as the model takes them; with ``mirror``, also turned along their last axis."""
         found = [part for part, _ in self._parts(size)]
         return found + [part.flip(-1) for part in found] if mirror else found
 
     def accuracy(self, size: int) -> Callable[[nn.Module], float]:
-        """A function that gives a model's accuracy on these inputs, in percent."""
+        """Return a function that gives a model's accuracy on these inputs, in percent."""
 
         def accuracy(model: nn.Module) -> float:
             right = 0

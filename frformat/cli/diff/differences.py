@@ -71,7 +71,7 @@ def _same_spectrum(a: Spectrum, b: Spectrum) -> bool:
 
 
 def _largest_gap(part: NDArray[Any], other: NDArray[Any]) -> float:
-    """The largest difference of elements that are not equal."""
+    """Return the largest difference of elements that are not equal."""
     if part.dtype.kind in "iu":
         # In two's complement the difference of 64-bit integers is exact as an unsigned one.
         p, o = part.astype(np.uint64), other.astype(np.uint64)
@@ -81,5 +81,5 @@ def _largest_gap(part: NDArray[Any], other: NDArray[Any]) -> float:
 
 
 def _wide(part: NDArray[Any]) -> NDArray[Any]:
-    """Elements in a type that holds differences of any two of them: complex128 or float64."""
+    """Return elements in a type that holds differences of any two of them: complex128 or float64."""
     return part.astype(np.complex128 if part.dtype.kind == "c" else np.float64)

@@ -68,7 +68,7 @@ def _changes(tensor: TensorDiff) -> Iterator[str]:
 
 
 def _how(stored: Stored) -> tuple[str, str, str, str, str]:
-    """How a tensor is stored, in words, in the order of :data:`HOW`."""
+    """Return how a tensor is stored, in words, in the order of :data:`HOW`."""
     kept = "all" if stored.kept is None else count(stored.kept)
     view = "none" if stored.view is None else dims(stored.view)
     written = values(stored.dtype, stored.format, stored.step, stored.offsets)

@@ -85,11 +85,11 @@ class Side(AbstractContextManager["Side"], ABC):
 
     @abstractmethod
     def spectrum(self, name: str) -> Spectrum | None:
-        """The spectrum of a tensor that is stored as one, else None."""
+        """Return the spectrum of a tensor that is stored as one, else None."""
 
     @abstractmethod
     def array(self, name: str) -> Array:
-        """The tensor itself."""
+        """Return the tensor itself."""
 
 
 def open_side(path: str, memory_budget: int, entry: str | None = None, spectral: bool | None = None) -> Side:

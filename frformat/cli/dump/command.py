@@ -74,7 +74,7 @@ def dump(
 
 
 def _list(path: str, stats: bool, tier: int | None, memory_budget: int, as_json: bool) -> int:
-    """The file at a glance. Damage in a segment does not keep its directory from being listed."""
+    """Return the file at a glance. Damage in a segment does not keep its directory from being listed."""
     from frformat.cli.dump import listing
     from frformat.cli.dump.survey import Survey, checksum_facts
 
@@ -95,7 +95,7 @@ def _list(path: str, stats: bool, tier: int | None, memory_budget: int, as_json:
 
 
 def _tensor(path: str, name: str, tier: int | None, memory_budget: int, as_json: bool) -> int:
-    """One tensor: its line of the listing and its content."""
+    """Return one tensor: its line of the listing and its content."""
     from frformat.cli.dump import picture, tensor
     from frformat.cli.dump.survey import Survey
 
@@ -115,7 +115,7 @@ def _tensor(path: str, name: str, tier: int | None, memory_budget: int, as_json:
 
 
 def _bytes(path: str, memory_budget: int, as_json: bool) -> int:
-    """Every byte and its meaning, and what is wrong."""
+    """Return every byte and its meaning, and what is wrong."""
     from frformat.cli.dump import hexdump, layout
 
     with source(path) as file:
@@ -130,7 +130,7 @@ def _bytes(path: str, memory_budget: int, as_json: bool) -> int:
 
 
 def _plot(path: str, picture: str, tier: int | None, memory_budget: int, as_json: bool) -> int:
-    """The file as a picture."""
+    """Return the file as a picture."""
     from frformat.cli.dump import energy, plot
     from frformat.cli.dump.survey import Survey
 

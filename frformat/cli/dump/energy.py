@@ -47,11 +47,11 @@ class Energy:
             return self.cumulative / self.totals[:, None]
 
     def densities(self) -> Floats:
-        """Share of the tensor's energy per coefficient, between two edges: shape (tensors, n)."""
+        """Return share of the tensor's energy per coefficient, between two edges: shape (tensors, n)."""
         return np.diff(self.shares(), axis=1) / np.diff(self.edges)
 
     def together(self) -> Floats:
-        """The share of all energy that the first e0, e1, … coefficients of every tensor hold: shape (n + 1,)."""
+        """Return the share of all energy that the first e0, e1, … coefficients of every tensor hold: shape (n + 1,)."""
         filled = np.where(np.isnan(self.cumulative), self.totals[:, None], self.cumulative)
         total = float(self.totals.sum())
         return filled.sum(axis=0) / total if total > 0 else np.ones(len(self.edges))
@@ -80,7 +80,7 @@ def energy(file: FrzFile) -> Energy:
 
 
 def _spectra(file: FrzFile) -> Iterator[tuple[str, int]]:
-    """The names of all spectra, and what they keep."""
+    """Yield the names of all spectra, and what they keep."""
     for name in file:
         info = file.info(name)
         if info.spectral and info.alias_of is None:

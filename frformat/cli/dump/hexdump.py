@@ -40,7 +40,7 @@ def show(layout: Layout, file: IO[bytes], path: str) -> None:
 
 
 def as_json(layout: Layout, path: str) -> dict[str, Any]:
-    """The same as plain data; ``error`` is None for a file without fault."""
+    """Return the same as plain data; ``error`` is None for a file without fault."""
     fields = [asdict(field) for field in walk(layout.directory)] if layout.directory else []
     for field in fields:
         field["bytes"] = layout.directory[field["offset"] : field["offset"] + min(field["size"], WHOLE)].hex()
@@ -54,7 +54,7 @@ def as_json(layout: Layout, path: str) -> dict[str, Any]:
 
 
 def _range_lines(part: Range, file: IO[bytes], fault: bool) -> Iterator[str]:
-    """The lines of one range, the meaning on the first one."""
+    """Yield the lines of one range, the meaning on the first one."""
     meaning = click.style(clean(part.meaning), fg=COLORS[part.part])
     if fault:
         meaning += click.style(" ← the fault", fg="red", bold=True)

@@ -80,7 +80,7 @@ class Layout:
 
 
 def explain(file: IO[bytes], path: str, memory_budget: int = limits.MEMORY_BUDGET) -> Layout:
-    """The layout of a file and the first fault in it; of a file that is not large, also one in a segment's values.
+    """Return the layout of a file and the first fault in it; of a file that is not large, also one in a segment's values.
 
     Args:
         file: seekable and open for reading.
@@ -108,7 +108,7 @@ def explain(file: IO[bytes], path: str, memory_budget: int = limits.MEMORY_BUDGE
 
 
 def _add_header(layout: Layout, file: IO[bytes]) -> Header | None:
-    """The header's fields; None if they do not lead to a directory."""
+    """Return the header's fields; None if they do not lead to a directory."""
     head = _read(file, 0, HEADER_BYTES)
     flags = head[5] if len(head) > 5 else 0
     stored, length = (int.from_bytes(head[at : at + 4], "little") for at in (6, 10))
@@ -126,7 +126,7 @@ def _add_header(layout: Layout, file: IO[bytes]) -> Header | None:
 
 
 def _add_directory(layout: Layout, file: IO[bytes], header: Header) -> bool:
-    """The directory and its checksum; whether it tells where segments are."""
+    """Return the directory and its checksum; whether it tells where segments are."""
     layout.add("directory", header.stored, "directory" + (", deflated" if header.deflated else ""))
     before = _read(file, 0, layout.end)
     matches, verdict = _checksum(zlib.crc32(before), _read(file, layout.end, CRC_BYTES))
@@ -171,7 +171,7 @@ def _add_segments(layout: Layout, file: IO[bytes], path: str, contents: Director
 
 
 def _checksum(crc: int, stored: bytes) -> tuple[bool, str]:
-    """Whether a CRC-32 matches the stored one, and what to say of it."""
+    """Return whether a CRC-32 matches the stored one, and what to say of it."""
     if len(stored) < CRC_BYTES:
         return False, ""
     matches = crc == int.from_bytes(stored, "little")

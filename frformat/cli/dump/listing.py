@@ -69,7 +69,7 @@ def show(facts: Survey, checksums: Checksums) -> None:
 
 
 def values(dtype: str, format: str | None, step: float | None, offsets: Sequence[int] | None) -> str:
-    """How the values of a tensor are written: ``f16``, ``step 0.125``, or the dtype."""
+    """Return how the values of a tensor are written: ``f16``, ``step 0.125``, or the dtype."""
     if step is None:
         return format or dtype
     text = f"step {step:.4g}"
@@ -77,12 +77,12 @@ def values(dtype: str, format: str | None, step: float | None, offsets: Sequence
 
 
 def written(tensor: TensorFacts) -> str:
-    """How the values of a tensor are written, see :func:`values`."""
+    """Return how the values of a tensor are written, see :func:`values`."""
     return values(tensor.dtype, tensor.format, tensor.step, tensor.offsets)
 
 
 def bases(kinds: Sequence[str] | None) -> str:
-    """The bases of a tensor's axes: one word if all are the same; empty if there are none."""
+    """Return the bases of a tensor's axes: one word if all are the same; empty if there are none."""
     return " ".join(kinds if len(set(kinds)) > 1 else kinds[:1]) if kinds else ""
 
 
@@ -100,17 +100,17 @@ def kept(tensor: TensorFacts, tiers: Sequence[TierFacts]) -> str:
 
 
 def ratio(value: float) -> str:
-    """How many times smaller: ``81,111×``, ``1.07×``."""
+    """Return how many times smaller: ``81,111×``, ``1.07×``."""
     return f"{value:,.0f}×" if value >= 100 else f"{value:.3g}×"
 
 
 def bits(value: float | None) -> str:
-    """Bits per parameter: ``0.000393``, ``2.51``, ``32``; empty if there are no parameters."""
+    """Return bits per parameter: ``0.000393``, ``2.51``, ``32``; empty if there are no parameters."""
     return "" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def summary(lines: Sequence[tuple[str, str]]) -> Table:
-    """Labels and texts, two columns."""
+    """Return labels and texts, two columns."""
     from rich.table import Table
 
     grid = Table.grid(padding=(0, 2))
@@ -162,7 +162,7 @@ def _checksums(facts: Checksums) -> str:
 
 
 def _row(tensor: TensorFacts, tiers: Sequence[TierFacts]) -> Row:
-    """The cells of :data:`COLUMNS`."""
+    """Return the cells of :data:`COLUMNS`."""
     name, shape = clean(tensor.name), dims(tensor.shape)
     if tensor.alias_of is not None:
         return [f"{name} → {clean(tensor.alias_of)}", shape, *[None] * (len(COLUMNS) - 2)]
@@ -202,7 +202,7 @@ def _tiers(tiers: Sequence[TierFacts], chosen: int) -> Table:
 
 
 def _counted(facts: Survey, tiers: Sequence[TierFacts], totals: dict[str, int]) -> Iterator[Row]:
-    """All rows; what their numbers add up to is added to ``totals``."""
+    """Yield all rows; what their numbers add up to is added to ``totals``."""
     for tensor in facts.tensors():
         if tensor.alias_of is None:
             totals["numbers"] += tensor.numbers
@@ -237,7 +237,7 @@ def _table(titles: Sequence[str], rows: Callable[[], Iterator[Row]]) -> None:
 
 
 def _factor(factor: TensorFacts, tiers: Sequence[TierFacts]) -> Row:
-    """The cells of :data:`FACTOR_COLUMNS`."""
+    """Return the cells of :data:`FACTOR_COLUMNS`."""
     return [
         str(factor.factor),
         dims(factor.shape),
@@ -250,7 +250,7 @@ def _factor(factor: TensorFacts, tiers: Sequence[TierFacts]) -> Row:
 
 
 def _group(group: GroupFacts, tiers: int) -> Row:
-    """The cells of :data:`GROUP_COLUMNS`, with bytes of the first so many tiers before the last."""
+    """Return the cells of :data:`GROUP_COLUMNS`, with bytes of the first so many tiers before the last."""
     sizes = [*group.bytes_per_tier, *[0] * tiers][:tiers]
     return [
         str(group.group),

@@ -49,7 +49,7 @@ class Item:
 
 
 def read(data: bytes, start: int) -> Item:
-    """The item at ``start``.
+    """Return the item at ``start``.
 
     Raises:
         MalformedError: there is none.

@@ -55,7 +55,7 @@ class Row(NamedTuple):
 
 
 def rows(facts: Survey, energy: Energy) -> list[Row]:
-    """The measured spectra in file order, then the other tensors as one; without spectra the largest, then the rest."""
+    """Return the measured spectra in file order, then the other tensors as one; without spectra the largest, then the rest."""
     measured = set(energy.names)
     alone: list[Row] = []
     rest: list[Row] = []
@@ -189,7 +189,7 @@ def _tiers(ax: Axes, energy: Energy, kept: Kept) -> None:
 
 
 def _is_long(energy: Energy) -> bool:
-    """Whether spectra are so long that their places are sampled on a logarithmic scale."""
+    """Return whether spectra are so long that their places are sampled on a logarithmic scale."""
     return len(energy.edges) - 1 < int(energy.edges[-1])
 
 

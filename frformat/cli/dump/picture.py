@@ -50,7 +50,7 @@ def show(tensor: TensorFacts, content: SpectralContent | Numbers, tiers: Sequenc
 
 
 def bar(share: float, width: int = WIDTH) -> str:
-    """A bar of ``share`` (0 to 1) of ``width`` characters, to an eighth of a character."""
+    """Return a bar of ``share`` (0 to 1) of ``width`` characters, to an eighth of a character."""
     full, part = divmod(round(share * width * 8), 8)
     return "█" * full + EIGHTHS[part].strip()
 
@@ -97,7 +97,7 @@ def _value(value: Any) -> str:
 
 
 def _axes(axes: Sequence[AxisFacts]) -> Table:
-    """One line per axis of the view."""
+    """Return one line per axis of the view."""
     out = table("axis", "basis", "length", "entries", "", left=("basis", ""))
     for number, axis in enumerate(axes):
         argument = f"factor {axis.factor}" if axis.factor is not None else ""
@@ -107,7 +107,7 @@ def _axes(axes: Sequence[AxisFacts]) -> Table:
 
 
 def _coefficients(content: SpectralContent) -> Table:
-    """One line per coefficient: ``energy`` is the share that it and those before it hold."""
+    """Return one line per coefficient: ``energy`` is the share that it and those before it hold."""
     from rich.text import Text
 
     columns = (content.indices, content.coefficients, content.cumulative_energy)

@@ -51,7 +51,7 @@ class Survey:
         self._nonzero = self._counted() if stats else None
 
     def summary(self) -> FileFacts:
-        """The file as a whole."""
+        """Return the file as a whole."""
         contents, directory, tier = self._file.container, self._directory, self._file.tier
         header, used = contents.header, contents.ends[tier]
         weights = sum(sum(map(element_count, group.shapes)) for group in directory.groups if group.names)
@@ -77,7 +77,7 @@ class Survey:
         )
 
     def groups(self) -> Iterator[GroupFacts]:
-        """Each group."""
+        """Yield each group."""
         for index, group in enumerate(self._directory.groups):
             yield GroupFacts(
                 group=index,
@@ -93,7 +93,7 @@ class Survey:
             )
 
     def tensors(self, names: Iterable[str] | None = None) -> Iterator[TensorFacts]:
-        """Some tensors, or each, aliases last; with their share of the bytes of their group.
+        """Yield some tensors, or each, aliases last; with their share of the bytes of their group.
 
         Raises:
             FrzError: ``NOT_FOUND``.
@@ -105,7 +105,7 @@ class Survey:
             yield self._tensor(info, boxed=effort <= BOX_EFFORT)
 
     def factors(self) -> Iterator[TensorFacts]:
-        """Each factor."""
+        """Yield each factor."""
         for number in range(self._file.factors):
             yield self._tensor(self._file.factor_info(number), number)
 
@@ -114,7 +114,7 @@ class Survey:
         return {"groups": self.groups(), "factors": self.factors(), "tensors": self.tensors()}
 
     def tensor(self, name: str) -> TensorFacts:
-        """One tensor.
+        """Return one tensor.
 
         Raises:
             FrzError: ``NOT_FOUND``.
@@ -183,7 +183,7 @@ class Survey:
         return shares
 
     def _counted(self) -> NDArray[np.int64]:
-        """How many of the numbers of all tensors and factors are not 0."""
+        """Return how many of the numbers of all tensors and factors are not 0."""
         found = np.zeros(self._starts[-1], np.int64)
         for name in self._file:
             info = self._file.info(name)
@@ -196,7 +196,7 @@ class Survey:
 
 
 def checksum_facts(file: IO[bytes], contents: Container) -> tuple[Checksums, FrzError | None]:
-    """Whether the checksums of the segments that are present match; and the first error, if there is one."""
+    """Return whether the checksums of the segments that are present match; and the first error, if there is one."""
     error: FrzError | None = None
     checked = contents.size <= CHECKED_BYTES
     count = 0
@@ -229,5 +229,5 @@ def _group_shares(group: Group, tier: int) -> NDArray[np.float64] | float:
 
 
 def _bits(size: float, parameters: int) -> float | None:
-    """Bits for each of so many parameters; None if there are none."""
+    """Return bits for each of so many parameters; None if there are none."""
     return 8 * size / parameters if parameters else None

@@ -110,7 +110,7 @@ def tensor_content(file: FrzFile, name: str, most: int | None = None) -> Spectra
 
 
 def cumulative_energy(coefficients: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The share of the sum of squares that the first 1, 2, … coefficients hold; ones if all are 0."""
+    """Return the share of the sum of squares that the first 1, 2, … coefficients hold; ones if all are 0."""
     total = np.cumsum(np.asarray(coefficients, np.float64) ** 2)
     return total / total[-1] if total.size and total[-1] > 0 else np.ones_like(total)
 
@@ -177,7 +177,7 @@ def _numbers(parts: Iterator[Array], axes: list[AxisFacts] | None) -> Numbers:
 
 
 def _comparable(part: Array) -> Array:
-    """Values that have an order: integers as they are, magnitudes for complex numbers, else float64."""
+    """Return values that have an order: integers as they are, magnitudes for complex numbers, else float64."""
     if part.dtype.kind in "iu":
         return part
     with np.errstate(all="ignore"):
@@ -185,7 +185,7 @@ def _comparable(part: Array) -> Array:
 
 
 def _plain(value: Any) -> Any:
-    """An element as JSON has it: a complex number as its two parts."""
+    """Return an element as JSON has it: a complex number as its two parts."""
     if np.iscomplexobj(value):
         return [float(value.real), float(value.imag)]
     return value.item() if value.dtype.kind in "biuf" else float(value)

@@ -35,7 +35,7 @@ class Field:
 
 
 def walk(data: bytes) -> Iterator[Field]:
-    """All of ``data`` in order, without gap or overlap; the last field says so if it cannot be understood further."""
+    """Yield all of ``data`` in order, without gap or overlap; the last field says so if it cannot be understood further."""
     walker = _Walker(data)
     try:
         yield from walker.value(0, 0, ())
@@ -61,7 +61,7 @@ class _Walker:
         self._meanings = Meanings()
 
     def value(self, start: int, depth: int, path: Path) -> Iterator[Field]:
-        """The fields of the value at ``start``; the first one also has the bytes since ``done``, such as its key."""
+        """Yield the fields of the value at ``start``; the first one also has the bytes since ``done``, such as its key."""
         item = self._read(start)
         if len(path) >= limits.DEPTH and item.nested:
             raise _StopError(f"values nest more than {limits.DEPTH} deep")
@@ -81,7 +81,7 @@ class _Walker:
             yield from self.value(key.end, depth, (*path, key.value))
 
     def _array(self, array: msgpack.Item, depth: int, path: Path) -> Iterator[Field]:
-        """One field for an array of plain values, else one for its start and then those of its elements."""
+        """Yield one field for an array of plain values, else one for its start and then those of its elements."""
         if self._meanings.is_names(path):
             yield self._field(array.end, depth, self._meanings.of_array(path, array.value))
             yield from self._names(array.value, depth + 1, path)
@@ -100,7 +100,7 @@ class _Walker:
         yield self._field(end, depth, self._meanings.of_list(path, values, array.value))
 
     def _names(self, count: int, depth: int, path: Path) -> Iterator[Field]:
-        """Front-coded names: one field for each pair of a number and a string."""
+        """Yield front-coded names: one field for each pair of a number and a string."""
         for _ in range(count // 2):
             shared = self._read(self.done)
             rest = self._read(shared.end)

@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Final
 
 from frformat.format.coders.adaptive import ADAPTIVE
-from frformat.format.coders.base import CHUNK, Array, Coder, Decoder, Encoder, Readable, Run, Runs, Writable, byte_view
+from frformat.format.coders.base import CHUNK, Array, Coder, Decoder, Encoder, Readable, Writable, byte_view
+from frformat.format.coders.batches import joined
 from frformat.format.coders.deflate import DEFLATE
 from frformat.format.coders.none import NONE
+from frformat.format.coders.runs import Run, Runs
 from frformat.format.coders.static import STATIC
 from frformat.format.coders.zstd import ZSTD
 
@@ -29,4 +31,5 @@ __all__ = [
     "Runs",
     "Writable",
     "byte_view",
+    "joined",
 ]

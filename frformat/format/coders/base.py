@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.errors import FrzError
+from frformat.format.coders.batches import Pieces
+from frformat.format.coders.runs import Runs
 
 Array = NDArray[Any]
-Shape = tuple[int, ...]
 Progress = Callable[[int], None]
 
 CHUNK: Final = 1 << 20
@@ -44,36 +43,6 @@ class Writable(Protocol):
         """Take all of ``data``."""
 
 
-class Run(NamedTuple):
-    """Values of one tensor in one segment that belong together.
-
-    Attributes:
-        offsets: they are step offsets, not entries of a core.
-        blocks: what they are, one after the other: row-major blocks of these shapes.
-    """
-
-    offsets: bool
-    blocks: tuple[Shape, ...]
-
-    @property
-    def size(self) -> int:
-        """How many values there are."""
-        return sum(map(math.prod, self.blocks))
-
-
-class Runs(Protocol):
-    """The values of a segment, tensor after tensor; can be gone through more than once.
-
-    Attributes:
-        total: how many there are.
-    """
-
-    total: int
-
-    def __iter__(self) -> Iterator[Run]:
-        """What they are."""
-
-
 class Decoder(Protocol):
     """Decodes the segments of one group, in the order of tiers."""
 
@@ -88,11 +57,11 @@ class Decoder(Protocol):
 class Encoder(Protocol):
     """Codes the segments of one group, in the order of tiers."""
 
-    def encode(self, pieces: Iterable[tuple[Run, Array]], out: Writable, progress: Progress | None = None) -> None:
+    def encode(self, pieces: Pieces, out: Writable, progress: Progress | None = None) -> None:
         """Code one segment.
 
         Args:
-            pieces: the runs, each with its values: C-contiguous arrays of the group's type of values.
+            pieces: what it holds, of the group's type of values.
             out: takes the stored bytes.
             progress: told the number of bytes of values that are done since it was last told.
         """
@@ -158,19 +127,3 @@ class Compressor(Protocol):
 def byte_view(array: Array) -> memoryview:
     """The bytes of a C-contiguous array, without a copy."""
     return array.reshape(-1).view(np.uint8).data
-
-
-def append(part: bytes, out: memoryview, filled: int) -> int:
-    """Put the next part of a decoded stream into ``out``; returns how much of it is filled."""
-    if len(part) > len(out) - filled:
-        raise FrzError("STREAM", f"the stream holds more than the {len(out)} bytes of its values")
-    out[filled : filled + len(part)] = part
-    return filled + len(part)
-
-
-def check_end(eof: bool, left: bytes, filled: int, out: memoryview) -> None:
-    """Check that a stream ended, filled ``out``, and that nothing comes after it."""
-    if not eof or filled != len(out):
-        raise FrzError("STREAM", f"the stream ends after {filled} of the {len(out)} bytes of its values")
-    if left:
-        raise FrzError("STREAM", "bytes are left after the stream")

@@ -6,6 +6,7 @@ Both give the same bytes and the same values. With ``FRFORMAT_PURE=1`` in the en
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple, Protocol
@@ -13,19 +14,20 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from frformat.format.coders.batches import Block
 from frformat.format.coders.integers import Integers
 from frformat.format.coders.tables import Tables
 
 
-class Block(Protocol):
-    """Values that form rows, channels and positions, on their way through the adaptive coder."""
+class Blocks(Protocol):
+    """Values that form rows, channels and positions, on their way through the adaptive coder, block after block."""
 
 
 class Writer(Protocol):
     """Writes a stream of the adaptive coder."""
 
-    def put(self, block: Any, values: Integers) -> None:
-        """Code the next values of a block."""
+    def put(self, blocks: Any, values: Integers) -> None:
+        """Code the next values of blocks."""
 
     def finish(self, least: int) -> bytes:
         """The stream, in at least so many bytes."""
@@ -34,8 +36,8 @@ class Writer(Protocol):
 class Reader(Protocol):
     """Reads one."""
 
-    def take(self, block: Any, out: Integers) -> bool:
-        """Decode the next values of a block into ``out``; False if the stream is malformed."""
+    def take(self, blocks: Any, out: Integers) -> bool:
+        """Decode the next values of blocks into ``out``; False if the stream is malformed."""
 
     def finish(self) -> bool:
         """Whether the stream was well-formed and ends here."""
@@ -69,8 +71,8 @@ class Engine(Protocol):
     def model(self, scale: int, confidence: int) -> Any:
         """What a group teaches the adaptive coder."""
 
-    def block(self, model: Any, rows: int, channels: int, positions: int) -> Block:
-        """A block of values to be coded with a model."""
+    def blocks(self, model: Any, shapes: Sequence[Block]) -> Blocks:
+        """Blocks of values to be coded with a model."""
 
     def writer(self) -> Writer:
         """Starts a stream of the adaptive coder."""
@@ -85,7 +87,7 @@ class Engine(Protocol):
 class _Engine(NamedTuple):
     compiled: bool
     model: Any
-    block: Any
+    blocks: Any
     writer: Any
     reader: Any
     lanes: Any
@@ -98,7 +100,7 @@ def engine() -> Engine:
         with suppress(ImportError):
             from frformat.format.coders import compiled as fast
 
-            return _Engine(True, fast.Model, fast.Block, fast.Writer, fast.Reader, fast.Lanes)
+            return _Engine(True, fast.Model, fast.Blocks, fast.Writer, fast.Reader, fast.Lanes)
     from frformat.format.coders import pure as slow
 
-    return _Engine(False, slow.Model, slow.Block, slow.Writer, slow.Reader, slow.Lanes)
+    return _Engine(False, slow.Model, slow.Blocks, slow.Writer, slow.Reader, slow.Lanes)

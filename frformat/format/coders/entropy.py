@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 
 from frformat.dtypes import FORMATS
-from frformat.format.coders.base import Array, Coder, Decoder, Encoder, Progress, Readable, Run, Runs, Writable
+from frformat.format.coders.base import Array, Coder, Decoder, Encoder, Progress, Readable, Writable
+from frformat.format.coders.batches import Pieces
 from frformat.format.coders.floats import FloatDecoder, FloatEncoder
 from frformat.format.coders.integers import IntegerDecoder, IntegerEncoder, Integers, Plain
+from frformat.format.coders.runs import Runs
 
 INTEGERS: Final = "i32"
 """The type of values that are integers."""
@@ -69,8 +71,8 @@ class _Encoder:
     def __init__(self, coder: IntegerEncoder) -> None:
         self._coder = coder
 
-    def encode(self, pieces: Iterable[tuple[Run, Array]], out: Writable, progress: Progress | None = None) -> None:
-        sources = [(run, Plain(_checked(array))) for run, array in pieces]
+    def encode(self, pieces: Pieces, out: Writable, progress: Progress | None = None) -> None:
+        sources = [(batch, Plain(_checked(array))) for batch, array in pieces]
         itemsize = np.dtype(np.int32).itemsize
         out.write(self._coder.integers(sources, lambda count: progress(count * itemsize) if progress else None))
 

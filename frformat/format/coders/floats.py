@@ -5,16 +5,16 @@ An integer is the sign and how far the exponent is below the largest one; the ma
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from frformat.dtypes import DTYPES
-from frformat.format.coders.base import Array, Progress, Readable, Run, Runs, Writable
+from frformat.format.coders.base import Array, Progress, Readable, Writable
+from frformat.format.coders.batches import Pieces
 from frformat.format.coders.integers import (
-    PIECE,
     IntegerDecoder,
     IntegerEncoder,
     Integers,
@@ -24,6 +24,7 @@ from frformat.format.coders.integers import (
     read_leb128,
 )
 from frformat.format.coders.mantissas import Bytes, Packed, packed
+from frformat.format.coders.runs import Runs
 
 SIZE_BYTES: Final = 7
 """A size in LEB128 has at most so many."""
@@ -84,14 +85,14 @@ class FloatEncoder:
         self._coder = coder
         self._layout = LAYOUTS[value_type]
 
-    def encode(self, pieces: Iterable[tuple[Run, Array]], out: Writable, progress: Progress | None = None) -> None:
+    def encode(self, pieces: Pieces, out: Writable, progress: Progress | None = None) -> None:
         """See :class:`~frformat.format.coders.base.Encoder`."""
         layout, itemsize = self._layout, self._layout.bits.itemsize
-        found = [(run, array.reshape(-1).view(layout.bits)) for run, array in pieces]
+        found = [(batch, array.view(layout.bits)) for batch, array in pieces]
         arrays = [patterns for _, patterns in found]
         reference, union = _survey(arrays, layout)
         digits = layout.mantissa - ((union & -union).bit_length() - 1) if union else 0
-        sources = [(run, _Exponents(patterns, layout, reference)) for run, patterns in found]
+        sources = [(batch, _Exponents(patterns, layout, reference)) for batch, patterns in found]
         integers = self._coder.integers(sources, lambda count: progress(count * itemsize) if progress else None)
         out.write(bytes([reference, digits]) + leb128(len(integers)))
         out.write(integers)
@@ -105,8 +106,10 @@ class FloatEncoder:
     def _mantissas(self, arrays: Sequence[Array], digits: int) -> Iterator[Array]:
         """The stored mantissas, in pieces."""
         mask, shift = (1 << self._layout.mantissa) - 1, self._layout.mantissa - digits
-        for patterns in _gathered(arrays):
-            yield (patterns[patterns != 0] & mask) >> shift
+        for patterns in arrays:
+            for start, stop in cuts(0, len(patterns)):
+                part = patterns[start:stop]
+                yield (part[part != 0] & mask) >> shift
 
 
 def _survey(arrays: Sequence[Array], layout: Layout) -> tuple[int, int]:
@@ -118,23 +121,6 @@ def _survey(arrays: Sequence[Array], layout: Layout) -> tuple[int, int]:
             union |= int(np.bitwise_or.reduce(part))
             largest = max(largest, int((part >> layout.mantissa & ((1 << layout.width) - 1)).max()))
     return largest, union & ((1 << layout.mantissa) - 1)
-
-
-def _gathered(arrays: Sequence[Array]) -> Iterator[Array]:
-    """The values of arrays in pieces of a good size: of small arrays several together, of large ones a part."""
-    waiting: list[Array] = []
-    count = 0
-    for array in arrays:
-        if count + len(array) > PIECE and waiting:
-            yield np.concatenate(waiting)
-            waiting, count = [], 0
-        if len(array) > PIECE:
-            yield from (array[start:stop] for start, stop in cuts(0, len(array)))
-        else:
-            waiting.append(array)
-            count += len(array)
-    if waiting:
-        yield np.concatenate(waiting)
 
 
 class FloatDecoder:

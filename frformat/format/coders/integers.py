@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from frformat.errors import FrzError
-from frformat.format.coders.base import Run, Runs
+from frformat.format.coders.batches import PIECE, Batch
+from frformat.format.coders.runs import Runs
 
 Integers = NDArray[np.int32]
 Told = Callable[[int], None]
 """Is told how many values are done since it was last told."""
-
-PIECE: Final = 1 << 16
-"""So many values are coded between two looks at whether to go on."""
 
 
 class Source(Protocol):
@@ -54,13 +52,6 @@ class Plain:
         """See :class:`Sink`."""
 
 
-class IntegerEncoder(Protocol):
-    """Codes the integers of the segments of one group, in the order of tiers."""
-
-    def integers(self, pieces: Sequence[tuple[Run, Source]], told: Told) -> bytes:
-        """The stored bytes of one segment's integers."""
-
-
 class IntegerDecoder(Protocol):
     """Decodes them."""
 
@@ -72,47 +63,11 @@ class IntegerDecoder(Protocol):
         """
 
 
-class Block(NamedTuple):
-    """Values that the entropy coders see as one.
+class IntegerEncoder(Protocol):
+    """Codes the integers of the segments of one group, in the order of tiers."""
 
-    Attributes:
-        rows: length of the first axis.
-        channels: length of the second.
-        positions: the product of all further lengths. Below rank 2, all values are positions.
-    """
-
-    rows: int
-    channels: int
-    positions: int
-
-    @property
-    def columns(self) -> int:
-        """Values of a row."""
-        return self.channels * self.positions
-
-    @property
-    def size(self) -> int:
-        """Values of the block."""
-        return self.rows * self.columns
-
-
-def block(shape: tuple[int, ...]) -> Block:
-    """What the coders see of a block of any rank (specification, section 9.1)."""
-    if len(shape) < 2:
-        return Block(1, 1, shape[0] if shape else 1)
-    positions = 1
-    for length in shape[2:]:
-        positions *= length
-    return Block(shape[0], shape[1], positions)
-
-
-def blocks(run: Run) -> Iterator[tuple[int, Block]]:
-    """The blocks of a run, each with the number of its first value within the run."""
-    at = 0
-    for shape in run.blocks:
-        found = block(shape)
-        yield at, found
-        at += found.size
+    def integers(self, pieces: Sequence[tuple[Batch, Source]], told: Told) -> bytes:
+        """The stored bytes of one segment's integers."""
 
 
 def cuts(start: int, stop: int, size: int = PIECE) -> Iterator[tuple[int, int]]:

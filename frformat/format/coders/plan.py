@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.format.coders.integers import PIECE, Block, Integers, Source
+from frformat.format.coders.batches import PIECE, Block
+from frformat.format.coders.integers import Integers, Source
 from frformat.format.coders.tables import (
     CLASS,
     LANES,

@@ -10,23 +10,23 @@ from numpy.typing import NDArray
 
 from frformat.format.coders import tables
 from frformat.format.coders.adaptive import AdaptiveDecoder, AdaptiveEncoder
-from frformat.format.coders.base import Coder, Run, Runs
+from frformat.format.coders.base import Coder
+from frformat.format.coders.batches import Batch, Block, batches
 from frformat.format.coders.engine import engine
 from frformat.format.coders.entropy import entropy_coder
 from frformat.format.coders.integers import (
-    Block,
     Integers,
     Plain,
     Sink,
     Source,
     Told,
-    blocks,
     cuts,
     leb128,
     malformed,
     read_leb128,
 )
 from frformat.format.coders.plan import plan
+from frformat.format.coders.runs import Run, Runs
 from frformat.format.coders.tables import Tables
 
 HEAD_BYTES: Final = 5
@@ -38,11 +38,12 @@ COUNT: Final = np.dtype("<u2")
 class StaticEncoder:
     """Codes integers; see :class:`~frformat.format.coders.integers.IntegerEncoder`."""
 
-    def integers(self, pieces: Sequence[tuple[Run, Source]], told: Told) -> bytes:
+    def integers(self, pieces: Sequence[tuple[Batch, Source]], told: Told) -> bytes:
         """The stored bytes of one segment."""
         out = bytearray()
-        for run, source in pieces:
-            for at, block in blocks(run):
+        for batch, source in pieces:
+            at = 0
+            for block in batch.blocks:
                 chosen = plan(block, source, at)
                 out += head(chosen)
                 counts, words = bytearray(), bytearray()
@@ -54,6 +55,7 @@ class StaticEncoder:
                     told(stop - start)
                 out += counts
                 out += words
+                at += block.size
         return bytes(out)
 
 
@@ -63,10 +65,10 @@ class StaticDecoder:
     def integers(self, data: memoryview, runs: Runs, sink: Sink) -> None:
         """See :class:`~frformat.format.coders.integers.IntegerDecoder`."""
         base = 0
-        for run in runs:
-            for at, block in blocks(run):
-                data = _read_block(data, block, sink, base + at)
-            base += run.size
+        for batch in batches(runs):
+            for block in batch.blocks:
+                data = _read_block(data, block, sink, base)
+                base += block.size
         if len(data):
             raise malformed("bytes are left after its values")
 
@@ -88,7 +90,8 @@ def head(chosen: Tables) -> bytes:
     """What a block stores before its counts."""
     side = _Side(chosen.block, chosen.classes, chosen.reach, chosen.symbols)
     integers = np.concatenate([*chosen.axes, chosen.frequency.reshape(-1).astype(np.int32)])
-    stored = AdaptiveEncoder(False, False).integers([(side.run, Plain(integers))], lambda count: None)
+    [batch] = batches(side)
+    stored = AdaptiveEncoder(False, False).integers([(batch, Plain(integers))], lambda count: None)
     fields = (chosen.lane, chosen.neighbour, chosen.reach, chosen.classes, chosen.symbols)
     return bytes(fields) + leb128(len(stored)) + stored
 
@@ -150,7 +153,7 @@ def _read_block(data: memoryview, block: Block, sink: Sink, base: int) -> memory
 
 def memory(runs: Runs) -> int:
     """Bytes that the block takes that has most: classes, tables, and what comes with them."""
-    return max((_state(block) for run in runs for _, block in blocks(run)), default=0)
+    return max((_state(block) for batch in batches(runs) for block in batch.blocks), default=0)
 
 
 def _state(block: Block) -> int:

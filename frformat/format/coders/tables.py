@@ -11,7 +11,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.format.coders.integers import Block, Integers
+from frformat.format.coders.batches import Block
+from frformat.format.coders.integers import Integers
 
 Array = NDArray[Any]
 

@@ -49,7 +49,7 @@ class Candidate:
         return [] if self.factors is None else self.factors.choices()
 
     def make(self, modes: Modes) -> Factored:
-        """The layer on factors."""
+        """Return the layer on factors."""
         assert self.factors is not None
         given: Any = self.layer.bias
         bias = None if given is None else nn.Parameter(given.detach(), given.requires_grad)
@@ -95,7 +95,7 @@ class Candidate:
 def find_candidates(
     model: nn.Module, given: Mapping[nn.Module, Weight], runs: Mapping[nn.Module, list[Run] | str]
 ) -> Iterator[Candidate]:
-    """All layers with coefficients, in the order of the model."""
+    """Yield all layers with coefficients, in the order of the model."""
     for name, layer in model.named_modules():
         if layer not in given:
             continue

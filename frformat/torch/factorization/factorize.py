@@ -15,8 +15,9 @@ from frformat.torch.factorization.fusion import fuse as fuse_layers
 from frformat.torch.factorization.hooks import copied
 from frformat.torch.factorization.runs import find_runs, replaced
 from frformat.torch.factorization.sources import Weight, from_file, from_model, load_rest
-from frformat.torch.factorization.summary import LayerSummary, Summary, attach
+from frformat.torch.factorization.summary import LayerSummary, Summary
 from frformat.torch.lowrank.cost import Surroundings
+from frformat.torch.lowrank.summaries import attach
 from frformat.torch.regularization import spectral_tensors, unregularize
 from frformat.torch.regularization.views import Example
 
@@ -33,7 +34,7 @@ def factorize(
     tier: int | None = None,
     memory_budget: int = limits.MEMORY_BUDGET,
 ) -> nn.Module:
-    """A model for inference that runs on coefficients: most weights are never rebuilt.
+    """Return a model for inference that runs on coefficients: most weights are never rebuilt.
 
     A convolution becomes 1×1 → small core → 1×1, a linear layer two or three thin products. Where factors would cost
     more than the rebuilt weight, that is used; :func:`summary` says which, why, and what each layer costs. With

@@ -28,12 +28,12 @@ CALLED: Final = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_ba
 
 
 def is_watched(module: nn.Module) -> bool:
-    """Whether more happens when a module is called than what its class says: hooks, or a forward method of its own."""
+    """Return whether more happens when a module is called than what its class says: hooks, or a forward method of its own."""
     return "forward" in vars(module) or any(getattr(module, name) for name in CALLED)
 
 
 def copied(model: Model) -> Model:
-    """A copy of a model with the same hooks: those that are methods of its modules become those of the copies."""
+    """Return a copy of a model with the same hooks: those that are methods of its modules become those of the copies."""
     own = set(map(id, model.modules()))
     memo: dict[int, Any] = {}
     for module in model.modules():

@@ -14,7 +14,7 @@ from frformat.torch.lowrank.layers import CODED, Factored, coded
 
 
 def portable(model: nn.Module) -> nn.Module:
-    """A fused model that ``torch.jit.script``, ``torch.export`` and :func:`frformat.runtimes.export` take.
+    """Return a fused model that ``torch.jit.script``, ``torch.export`` and :func:`frformat.runtimes.export` take.
 
     Its parameters and persistent buffers are those of the model, by the same names and shapes: coefficients in zigzag
     order, as an ``.frz`` file has them, for factored layers, and rebuilt tensors for all else; a skeleton of it tells
@@ -79,7 +79,7 @@ def _is_factored(model: fx.GraphModule, node: fx.Node) -> bool:
 
 
 def _with_calls(model: fx.GraphModule, graph: fx.Graph) -> fx.GraphModule:
-    """The model of a graph, with methods of an interface in place of functions."""
+    """Return the model of a graph, with methods of an interface in place of functions."""
     with warnings.catch_warnings():  # TorchScript is no longer developed, but it is what phones run
         warnings.filterwarnings("ignore", r".*torch\.jit\..* is deprecated")
         from frformat.torch.factorization.operations import FUNCTIONS, Implementation, Portable

@@ -57,7 +57,7 @@ def find_runs(model: nn.Module, example: Example, layers: Iterable[nn.Module]) -
 
 
 def replaced(model: nn.Module, others: Mapping[nn.Module, nn.Module]) -> nn.Module:
-    """The model with others in place of some of its modules; or that other, if it is itself replaced."""
+    """Return the model with others in place of some of its modules; or that other, if it is itself replaced."""
     for module in list(model.modules()):
         for name, child in module._modules.items():
             if child is not None and child in others:
@@ -114,7 +114,7 @@ class _Watch:
         return {layer: found or "the example does not reach it" for layer, found in self._found.items()}
 
     def _stand_in(self, module: nn.Module) -> nn.Module:
-        """A module of the same class with plain tensors for those that it makes itself."""
+        """Return a module of the same class with plain tensors for those that it makes itself."""
         plain: Any = type_before_parametrizations(module)
         held: Any = module.parametrizations if is_parametrized(module) else {}
         kind = _noting(plain) if module in self._found else plain
@@ -153,7 +153,7 @@ class _Watch:
 
 @cache
 def _noting(kind: type[nn.Module]) -> type[nn.Module]:
-    """A kind of layer that notes its calls, and uses of its weight by others than itself."""
+    """Return a kind of layer that notes its calls, and uses of its weight by others than itself."""
     base: Any = kind
 
     class Noting(base):  # type: ignore[misc]

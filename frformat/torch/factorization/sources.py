@@ -32,7 +32,7 @@ class Weight:
 
 
 def from_model(model: nn.Module) -> dict[nn.Module, Weight]:
-    """The weights of a regularized model's layers, by module."""
+    """Return the weights of a regularized model's layers, by module."""
     found: dict[nn.Module, Weight] = {}
     tied: dict[int, nn.Parameter] = {}
     for module in model.modules():
@@ -49,7 +49,7 @@ def from_model(model: nn.Module) -> dict[nn.Module, Weight]:
 
 
 def from_file(model: nn.Module, file: FrzFile) -> dict[nn.Module, Weight]:
-    """The weights of a plain model's layers that a file holds as coefficients, by module.
+    """Return the weights of a plain model's layers that a file holds as coefficients, by module.
 
     Raises:
         MismatchError: a weight has another shape in the model.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from typing import Final
 
-from torch import fx, nn
-
+from frformat.format import tables
 from frformat.torch.lowrank.cost import Cost
 from frformat.torch.lowrank.factors import Modes
+from frformat.torch.lowrank.summaries import ModelSummary
 
 HEAD: Final = (
     "layer",
@@ -59,7 +58,7 @@ class LayerSummary:
 
 
 @dataclass(frozen=True, repr=False)
-class Summary:
+class Summary(ModelSummary):
     """What :func:`frformat.torch.factorize` did.
 
     Attributes:
@@ -72,47 +71,14 @@ class Summary:
     streams: int = 0
     fusion: str = ""
 
-    def __str__(self) -> str:
-        rows = self._rows()
-        widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        lines.insert(1, "─" * max(map(len, lines)))
-        return "\n".join([*lines, self._note()])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        """The table in a notebook."""
-        head, *rows = ("".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in self._rows())
-        head = head.replace("<td>", "<th>").replace("</td>", "</th>")
-        body = "".join(f"<tr>{row}</tr>" for row in rows)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{html.escape(self._note())}</p>"
-
-    def _rows(self) -> list[tuple[str, ...]]:
+    def rows(self) -> list[tuple[str, ...]]:
+        """A row for each layer, and for all."""
         return [HEAD, *(_row(layer) for layer in self.layers), _total(self.layers)]
 
-    def _note(self) -> str:
+    def note(self) -> str:
+        """What was fused."""
         fused = f"{self.streams} times all channels exist only in blocks" if not self.fusion else self.fusion
         return f"Costs are rebuilt → factored. Fusion: {fused}."
-
-
-def summary(model: nn.Module) -> Summary:
-    """What was done to a model that :func:`frformat.torch.factorize` made.
-
-    Raises:
-        ValueError: it did not make it.
-    """
-    found = getattr(model, "factorization", None)
-    if not isinstance(found, Summary):
-        raise ValueError(f"{type(model).__name__} was not made by factorize()")
-    return found
-
-
-def attach(model: nn.Module, what: Summary) -> None:
-    """Let a model know what was done to it."""
-    model.factorization = what  # type: ignore[assignment]
-    if isinstance(model, fx.GraphModule):  # which copies only what it knows
-        model.meta["_user_preserved_attributes"] = {"factorization": what}
 
 
 def _row(layer: LayerSummary) -> tuple[str, ...]:
@@ -147,14 +113,6 @@ def _total(layers: tuple[LayerSummary, ...]) -> tuple[str, ...]:
 
 def _costs(rebuilt: Cost | None, factored: Cost | None) -> tuple[str, str, str, str]:
     def pair(name: str) -> str:
-        return " → ".join("–" if cost is None else _short(getattr(cost, name)) for cost in (rebuilt, factored))
+        return " → ".join("–" if cost is None else tables.short(getattr(cost, name)) for cost in (rebuilt, factored))
 
     return pair("multiply_adds"), pair("bytes_moved"), pair("peak_bytes"), pair("weight_bytes")
-
-
-def _short(number: int) -> str:
-    """Three digits and a unit."""
-    value, units = float(number), ["", "k", "M", "G", "T"]
-    while value >= 999.5 and len(units) > 1:
-        value, units = value / 1000, units[1:]
-    return f"{value:.3g}{units[0]}"

@@ -63,7 +63,7 @@ class Truncation(Callback):  # type: ignore[misc]
         self.schedule.step(float(trainer.callback_metrics[self._monitor]))  # type: ignore[attr-defined]
 
     def state_dict(self) -> dict[str, Any]:
-        """The schedule's."""
+        """Return the schedule's."""
         return {} if self.schedule is None else self.schedule.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -93,7 +93,7 @@ def save_pretrained(model: nn.Module, folder: StrPath, **options: Any) -> None:
 
 
 def from_pretrained(kind: Any, folder: StrPath, **options: Any) -> Any:
-    """A model from a folder that :func:`save_pretrained` wrote, in evaluation mode.
+    """Return a model from a folder that :func:`save_pretrained` wrote, in evaluation mode.
 
     Args:
         kind: the class of the model, also one of Transformers' ``AutoModel…``.

@@ -30,7 +30,7 @@ class Geometry(NamedTuple):
 
 
 def core(coefficients: Tensor, places: Tensor, tables: list[Tensor], shape: list[int]) -> Tensor:
-    """The coefficients in their box, multiplied by the basis along the axes that are not left to be factors.
+    """Return the coefficients in their box, multiplied by the basis along the axes that are not left to be factors.
 
     Args:
         coefficients: (k,), in zigzag order.
@@ -72,7 +72,7 @@ def expand(box: Tensor, tables: list[Tensor]) -> Tensor:
 
 
 def cosines(n: int, r: int, double: bool) -> Tensor:
-    """The first ``r`` orthonormal DCT-II basis functions of length ``n``: (n, r), float64 or float32.
+    """Return the first ``r`` orthonormal DCT-II basis functions of length ``n``: (n, r), float64 or float32.
 
     Computed like :func:`frformat.spectral.dct.basis`, whose angles are reduced in integers.
     """
@@ -85,7 +85,7 @@ def cosines(n: int, r: int, double: bool) -> Tensor:
 
 
 def homogeneous(basis: Tensor, bias: Tensor | None) -> Tensor:
-    """A basis (n, r) with the bias (n,), or zeros, as one more column."""
+    """Return a basis (n, r) with the bias (n,), or zeros, as one more column."""
     column = basis.new_zeros([basis.shape[0]]) if bias is None else bias
     return torch.cat([basis, column.unsqueeze(1)], 1)
 
@@ -111,7 +111,7 @@ def multiply(x: Tensor, core: Tensor) -> Tensor:
 
 
 def _last(like: Tensor, n: int) -> Tensor:
-    """The last unit vector."""
+    """Return the last unit vector."""
     return torch.cat([like.new_zeros([n - 1]), like.new_ones([1])])
 
 
@@ -139,7 +139,7 @@ def apply_basis(x: Tensor, basis: Tensor, last: bool) -> Tensor:
 def batch_moments(
     z: Tensor, basis: Tensor, last: bool, chunk: int = CHUNK, center: int = CENTER
 ) -> tuple[Tensor, Tensor]:
-    """Mean and (biased) variance of every channel of ``basis @ z`` from the mean and covariance of ``z``: float64 (n,).
+    """Return mean and (biased) variance of every channel of ``basis @ z`` from the mean and covariance of ``z``: float64 (n,).
 
     Args:
         z: thin values, homogeneous.
@@ -165,14 +165,14 @@ def batch_moments(
 
 
 def is_recorded() -> bool:
-    """Whether operations are recorded for inputs of other sizes, so that loops over pixels would keep their length."""
+    """Return whether operations are recorded for inputs of other sizes, so that loops over pixels would keep their length."""
     if torch.jit.is_scripting():  # type: ignore[attr-defined]
         return False
     return torch.compiler.is_compiling() or torch._C._is_tracing()
 
 
 def _products(flat: Tensor, middle: Tensor) -> tuple[Tensor, Tensor]:
-    """Sums of the products of coefficients in float64, (r, r), with a mean taken off; and that mean.
+    """Return sums of the products of coefficients in float64, (r, r), with a mean taken off; and that mean.
 
     Nothing is taken off the last coefficient, which stays 1: its products are sums, and that with itself the count.
     """
@@ -184,7 +184,7 @@ def _products(flat: Tensor, middle: Tensor) -> tuple[Tensor, Tensor]:
 def normalize(
     basis: Tensor, mean: Tensor, variance: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
 ) -> Tensor:
-    """The basis of the channels after batch normalization with these statistics, and with its affine part if any."""
+    """Return the basis of the channels after batch normalization with these statistics, and with its affine part if any."""
     scale = torch.rsqrt(variance.double() + eps)
     if weight is not None:
         scale = scale * weight.double()

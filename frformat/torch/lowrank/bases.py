@@ -20,12 +20,12 @@ _PLACES: Final[WeakValueDictionary[tuple[object, ...], Tensor]] = WeakValueDicti
 
 
 def cosines(n: int, r: int) -> Tensor:
-    """The first ``r`` orthonormal DCT-II basis functions of length ``n``: float64 (n, r); not to be written to."""
+    """Return the first ``r`` orthonormal DCT-II basis functions of length ``n``: float64 (n, r); not to be written to."""
     return _small(n, r) if n * r <= SMALL else _made(n, r)
 
 
 def joint(lengths: Sequence[int], ranks: Sequence[int]) -> Tensor:
-    """The basis of several axes taken as one: float64 (Π lengths, Π ranks)."""
+    """Return the basis of several axes taken as one: float64 (Π lengths, Π ranks)."""
     table = torch.ones(1, 1, dtype=torch.float64)
     for n, r in zip(lengths, ranks, strict=True):
         table = torch.kron(table, cosines(n, r))
@@ -33,7 +33,7 @@ def joint(lengths: Sequence[int], ranks: Sequence[int]) -> Tensor:
 
 
 def places(lengths: Sequence[int], kept: int, strides: Sequence[int]) -> Tensor:
-    """Where in a flat box the first ``kept`` coefficients of a spectrum go: int64 (kept,); not to be written to.
+    """Return where in a flat box the first ``kept`` coefficients of a spectrum go: int64 (kept,); not to be written to.
 
     All spectra with the same places share one tensor for as long as any of them is in use.
 

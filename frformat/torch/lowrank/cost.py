@@ -204,7 +204,7 @@ def estimate(
 
 
 def _extents(layer: Any) -> tuple[int, int, int, int]:
-    """Channels that enter and that leave, groups, and places of the kernel."""
+    """Return channels that enter and that leave, groups, and places of the kernel."""
     if isinstance(layer, nn.Linear):
         return layer.in_features, layer.out_features, 1, 1
     return layer.in_channels, layer.out_channels, layer.groups, math.prod(layer.kernel_size)

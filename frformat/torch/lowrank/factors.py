@@ -50,7 +50,7 @@ class Axes:
 
     @classmethod
     def of(cls, shape: Sequence[int], view: Sequence[int] | None) -> Axes | None:
-        """The axes of a weight (n0, n1, …kernel); None if its first axis is joined with others."""
+        """Return the axes of a weight (n0, n1, …kernel); None if its first axis is joined with others."""
         lengths = tuple(view or shape)
         ends = [math.prod(lengths[:i]) for i in range(len(lengths) + 1)]
         if shape[0] not in ends:
@@ -80,51 +80,51 @@ class Factors:
 
     @classmethod
     def of(cls, shape: Sequence[int], axes: Axes, kept: int, transposed: bool) -> Factors:
-        """The factors of a weight whose spectrum has these axes and as many coefficients."""
+        """Return the factors of a weight whose spectrum has these axes and as many coefficients."""
         return cls(tuple(shape), axes, kept, zigzag.box(axes.lengths, kept), transposed)
 
     def axes_of(self, mode: Mode) -> range:
-        """The axes of the spectrum along channels."""
+        """Return the axes of the spectrum along channels."""
         if (mode == "into") == self.transposed:
             return range(self.axes.first)
         return range(self.axes.first, self.axes.second or self.axes.first)
 
     def length(self, mode: Mode) -> int:
-        """Extent of the weight along channels: those of all groups for its first axis, of one group for its second."""
+        """Return extent of the weight along channels: those of all groups for its first axis, of one group for its second."""
         return self.shape[0 if (mode == "into") == self.transposed else 1]
 
     def rank(self, mode: Mode) -> int:
-        """How many coefficients stand for them."""
+        """Return how many coefficients stand for them."""
         return math.prod([self.box[axis] for axis in self.axes_of(mode)])  # no generator, for torch.compile
 
     def has(self, mode: Mode) -> bool:
-        """Whether the axes along channels are apart from others and have fewer coefficients than channels."""
+        """Return whether the axes along channels are apart from others and have fewer coefficients than channels."""
         apart = self.axes.second is not None or (mode == "into") == self.transposed
         return apart and self.rank(mode) < self.length(mode)
 
     def basis(self, mode: Mode, like: Tensor) -> Tensor:
-        """The basis along channels: (channels, rank)."""
+        """Return the basis along channels: (channels, rank)."""
         axes = self.axes_of(mode)
         table = bases.joint([self.axes.lengths[axis] for axis in axes], [self.box[axis] for axis in axes])
         return table.to(like.device, like.dtype)
 
     def tables(self, modes: Modes, like: Tensor) -> list[Tensor]:
-        """The bases that the core is multiplied by, for :func:`~frformat.torch.lowrank.algebra.expand`."""
+        """Return the bases that the core is multiplied by, for :func:`~frformat.torch.lowrank.algebra.expand`."""
         left, axes = self._left(modes), enumerate(self._axes())
         tables = [torch.empty(0, r) if axis in left else bases.cosines(n, r) for axis, (n, r) in axes]
         return [table.to(like.device, like.dtype) for table in tables]
 
     def places(self) -> Tensor:
-        """Where in the flat box each coefficient goes: int64 (k,)."""
+        """Return where in the flat box each coefficient goes: int64 (k,)."""
         strides = [math.prod(self.box[axis + 1 :]) for axis in range(len(self.box))]
         return bases.places(self.axes.lengths, self.kept, strides)
 
     def elements(self, mode: Mode) -> int:
-        """Elements of the basis along channels."""
+        """Return elements of the basis along channels."""
         return self.length(mode) * self.rank(mode)
 
     def building(self, modes: Modes) -> int:
-        """Multiply-adds of making the core."""
+        """Return multiply-adds of making the core."""
         left = self._left(modes)
         cost, after = 0, 1
         for axis in reversed(range(len(self.box))):
@@ -134,20 +134,20 @@ class Factors:
         return cost
 
     def resident(self, modes: Modes) -> int:
-        """Elements that are resident between runs: coefficients, their places of 8 bytes each, tables and bases."""
+        """Return elements that are resident between runs: coefficients, their places of 8 bytes each, tables and bases."""
         left = self._left(modes)
         tables = sum(n * r for axis, (n, r) in enumerate(self._axes()) if axis not in left)
         return 3 * self.kept + tables + sum(map(self.elements, modes))
 
     def choices(self) -> list[Modes]:
-        """Every set of bases that can be factors, but for none."""
+        """Return every set of bases that can be factors, but for none."""
         there: list[Mode] = [mode for mode in ("into", "out") if self.has(mode)]
         return [(mode,) for mode in there] + ([tuple(there)] if len(there) == 2 else [])
 
     def _left(self, modes: Modes) -> set[int]:
-        """Axes whose bases stay factors."""
+        """Return axes whose bases stay factors."""
         return {axis for mode in modes for axis in self.axes_of(mode)}
 
     def _axes(self) -> Iterator[tuple[int, int]]:
-        """Length and rank of each axis."""
+        """Return length and rank of each axis."""
         return zip(self.axes.lengths, self.box, strict=True)

@@ -56,11 +56,11 @@ class Factored(nn.Module):
         self._tabulate()
 
     def core(self, shape: list[int]) -> Tensor:
-        """The core; ``shape`` has its bases' ranks, or channels where there is no basis."""
+        """Return the core; ``shape`` has its bases' ranks, or channels where there is no basis."""
         return algebra.core(self.weight, self.places, self.tables(), shape)
 
     def table_names(self) -> list[str]:
-        """Names of the buffers that :meth:`tables` returns."""
+        """Return names of the buffers that :meth:`tables` returns."""
         return [f"table{axis}" for axis in range(len(self.factors.box))]
 
     def tables(self) -> list[Tensor]:
@@ -68,7 +68,7 @@ class Factored(nn.Module):
         return [self.get_buffer(name) for name in self.table_names()]
 
     def width(self, mode: Mode) -> int:
-        """The core's extent along channels."""
+        """Return the core's extent along channels."""
         return self.factors.rank(mode) if mode in self.modes else self.factors.length(mode)
 
     def core_shape(self) -> list[int]:
@@ -96,7 +96,7 @@ class Factored(nn.Module):
 
 
 def coded(model: nn.Module) -> dict[str, Coded]:
-    """Parameters of factored layers, which are coefficients, by name, and what they are of."""
+    """Return parameters of factored layers, which are coefficients, by name, and what they are of."""
     found: dict[str, Coded] = {}
     for path, module in model.named_modules(remove_duplicate=False):
         if isinstance(module, Factored):
@@ -108,7 +108,7 @@ def coded(model: nn.Module) -> dict[str, Coded]:
 
 
 def spectra(model: nn.Module) -> dict[str, list[int]]:
-    """Parameters that are coefficients, by name, and the shape in which the spectrum of each is taken."""
+    """Return parameters that are coefficients, by name, and the shape in which the spectrum of each is taken."""
     return {name: list(each.lengths) for name, each in coded(model).items()}
 
 
@@ -150,13 +150,13 @@ class FactoredConvolution(Factored):
         return convolve(x, into, self._grouped_core(), out, self.bias, self.how)
 
     def _grouped_core(self) -> Tensor:
-        """All groups, one after the other; they share the core if the channels of each have a basis of their own."""
+        """Return all groups, one after the other; they share the core if the channels of each have a basis of their own."""
         core, groups = self.core(self.core_shape()), self.how.groups
         shared = ("into" if self.factors.transposed else "out") in self.modes
         return core.repeat([groups] + [1] * (core.dim() - 1)) if shared and groups > 1 else core
 
     def _by_group(self, basis: Tensor, apart: bool, rows: int) -> Tensor:
-        """The matrix of a grouped pointwise convolution: (groups · rows of each, columns).
+        """Return the matrix of a grouped pointwise convolution: (groups · rows of each, columns).
 
         Args:
             basis: (channels, rank) or its transpose.

@@ -54,7 +54,7 @@ class Movement(NamedTuple):
         return x if self.mode is None else F.pad(x, self.pad, self.mode)
 
     def __call__(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """The convolution, but for that padding."""
+        """Return the convolution, but for that padding."""
         stride, padding, dilation, transposed, output_padding = self.geometry
         if transposed:
             function = TRANSPOSED[len(self.kernel)]
@@ -65,7 +65,7 @@ class Movement(NamedTuple):
 def convolve(
     x: Tensor, into: Tensor | None, core: Tensor, out: Tensor | None, bias: Tensor | None, how: Movement
 ) -> Tensor:
-    """A convolution as 1×1 → core → 1×1.
+    """Return a convolution as 1×1 → core → 1×1.
 
     Args:
         x: (N, in channels, …), or without N.
@@ -85,7 +85,7 @@ def convolve(
 
 
 def multiply(x: Tensor, into: Tensor | None, core: Tensor, out: Tensor | None, bias: Tensor | None) -> Tensor:
-    """A linear layer as two or three thin products.
+    """Return a linear layer as two or three thin products.
 
     Args:
         x: (…, in features).

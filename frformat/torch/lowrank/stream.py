@@ -93,7 +93,7 @@ def activate(y: Tensor, name: str, limits: list[float]) -> Tensor:
 
 
 def _whole(z: Tensor, basis: Tensor, how: Pass) -> list[Tensor]:
-    """The same with all channels of all pixels in memory; differentiable."""
+    """Return the same with all channels of all pixels in memory; differentiable."""
     y = activate(apply_basis(z, basis, how.last), how.activation, how.limits)
     out: list[Tensor] = []
     for i, projection in enumerate(how.projections):
@@ -103,7 +103,7 @@ def _whole(z: Tensor, basis: Tensor, how: Pass) -> list[Tensor]:
 
 
 def pool(x: Tensor, window: list[int]) -> Tensor:
-    """The maxima over windows that lie side by side."""
+    """Return the maxima over windows that lie side by side."""
     if len(window) == 1:
         return F.max_pool1d(x, window)
     return F.max_pool2d(x, window) if len(window) == 2 else F.max_pool3d(x, window)
@@ -217,7 +217,7 @@ def _run_in_parallel(work: _Work, blocks: int) -> None:
 
 
 def _tile(pixels: Tensor, extent: list[int]) -> tuple[Tensor, list[int]]:
-    """Pixels (n0, n1, …, r) in windows, (windows, pixels of a window, r), and how many windows along each axis.
+    """Return pixels (n0, n1, …, r) in windows, (windows, pixels of a window, r), and how many windows along each axis.
 
     Beyond the last whole window are zeros.
     """
@@ -242,7 +242,7 @@ def _tile(pixels: Tensor, extent: list[int]) -> tuple[Tensor, list[int]]:
 
 
 def _untile(windows: Tensor, tiles: list[int], extent: list[int], size: list[int]) -> Tensor:
-    """The reverse of :func:`_tile`, but for the number of coefficients, which is that of ``windows``."""
+    """Return the reverse of :func:`_tile`, but for the number of coefficients, which is that of ``windows``."""
     rank, axes = windows.shape[-1], len(extent)
     order: list[int] = []
     whole: list[int] = []

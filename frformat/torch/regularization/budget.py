@@ -22,7 +22,7 @@ POINTS: Final = 256
 
 @torch.no_grad()
 def relative_energy(tensor: SpectralTensor) -> Tensor:
-    """Each coefficient's share of its tensor's energy: what is lost of the tensor, whatever its scale."""
+    """Return each coefficient's share of its tensor's energy: what is lost of the tensor, whatever its scale."""
     energy = tensor.coefficients.detach().double().square()
     return energy / energy.sum().clamp(min=torch.finfo(torch.float64).tiny)
 
@@ -43,7 +43,7 @@ def sensitivity(tensor: SpectralTensor) -> Tensor:
 
 
 def allocate(model: nn.Module, total: int, *, score: Score = relative_energy, least: int = 1) -> dict[str, int]:
-    """How many coefficients each regularized tensor should keep, so that together they are ``total``.
+    """Return how many coefficients each regularized tensor should keep, so that together they are ``total``.
 
     Coefficients go, again and again, to the tensor in which the next run of them scores most for each. That is best
     possible, by the method of Lagrange, up to the last run: runs are the edges of the concave hull of a tensor's score
@@ -78,7 +78,7 @@ def allocate(model: nn.Module, total: int, *, score: Score = relative_energy, le
 
 
 def _runs(scores: NDArray[np.float64]) -> list[tuple[float, int]]:
-    """The edges of the concave hull of the cumulative scores: mean score and number of coefficients, best first."""
+    """Return the edges of the concave hull of the cumulative scores: mean score and number of coefficients, best first."""
     n = len(scores)
     lengths = np.unique(np.geomspace(1, n, POINTS).astype(np.int64)) if n else np.empty(0, np.int64)
     heights = np.cumsum(scores)[lengths - 1]

@@ -45,7 +45,7 @@ class Candidate:
 
 
 def candidates(model: nn.Module) -> list[Candidate]:
-    """All parameters, tied ones once; of those that are parametrized, the tensor that users of the module see."""
+    """Return all parameters, tied ones once; of those that are parametrized, the tensor that users of the module see."""
     found: dict[int, Candidate] = {}
     for path, module in model.named_modules(remove_duplicate=False):
         if isinstance(module, nn.utils.parametrize.ParametrizationList):
@@ -103,7 +103,7 @@ def _amount(keep: object) -> int | float:
 
 
 def _rules_for(found: list[Candidate], rules: Rules) -> list[Rule | None]:
-    """The rule for each candidate, None where there is none."""
+    """Return the rule for each candidate, None where there is none."""
     if callable(rules):
         asked = [rules(candidate.names[0], candidate.parameter) for candidate in found]
         return [Rule.parse(f"*: {said}") if isinstance(said, str) else said for said in asked]
@@ -128,7 +128,7 @@ def _by_default(parameter: nn.Parameter) -> bool:
 
 
 def _problem(candidate: Candidate) -> str | None:
-    """Why a parameter cannot be regularized."""
+    """Return why a parameter cannot be regularized."""
     parameter = candidate.parameter
     if is_lazy(parameter):
         return "has no shape before the model has run once: run it"
@@ -145,7 +145,7 @@ def _problem(candidate: Candidate) -> str | None:
 
 
 def _problem_of(module: nn.Module, attribute: str) -> str | None:
-    """Why a module cannot have a parameter of its own regularized."""
+    """Return why a module cannot have a parameter of its own regularized."""
     kind = type(module).__name__
     if is_parametrized(module, attribute):
         by = type(module.parametrizations[attribute][0]).__name__.lstrip("_")  # type: ignore[index]
@@ -169,7 +169,7 @@ def _problem_of(module: nn.Module, attribute: str) -> str | None:
 
 
 def _excluding(candidate: Candidate) -> str:
-    """The rule that excludes a parameter, and those of its module that have the same problem."""
+    """Return the rule that excludes a parameter, and those of its module that have the same problem."""
     name = candidate.names[0]
     path, dot, attribute = name.rpartition(".")
     recurrent = any(isinstance(module, nn.RNNBase) for module, _ in candidate.owners)

@@ -123,7 +123,7 @@ class EigenAdam(Optimizer):
 
 
 def _blocks(gradient: Tensor) -> Tensor:
-    """A gradient (blocks, length), in float32 at least, the last block filled with zeros; one block if it is large."""
+    """Return a gradient (blocks, length), in float32 at least, the last block filled with zeros; one block if it is large."""
     count = math.ceil(gradient.numel() / BLOCK) if gradient.numel() <= LARGEST else 1
     length = math.ceil(gradient.numel() / count)
     dtype = torch.promote_types(gradient.dtype, torch.float32)
@@ -133,5 +133,5 @@ def _blocks(gradient: Tensor) -> Tensor:
 
 
 def _along(axes: Tensor, vectors: Tensor, power: int = 1) -> Tensor:
-    """Each vector (blocks, length) in its block's axes (blocks, length, length), given as columns."""
+    """Return each vector (blocks, length) in its block's axes (blocks, length, length), given as columns."""
     return (vectors[:, None, :] @ axes.pow(power))[:, 0, :]

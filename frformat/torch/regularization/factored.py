@@ -39,7 +39,7 @@ def install(module: nn.Module) -> None:
 
 @cache
 def _forward(plain: Any) -> Callable[..., Tensor]:
-    """The method for a kind of module."""
+    """Return the method for a kind of module."""
     factored = _FACTORED[plain]
 
     def forward(module: Any, *args: Any, **kwargs: Any) -> Tensor:
@@ -58,7 +58,7 @@ def _forward(plain: Any) -> Callable[..., Tensor]:
 
 
 def _pays(factored: Sequence[Product], dense: Sequence[Product], synthesis: Synthesis) -> bool:
-    """Whether products in factors are less work than those of the dense layer and the rebuilding of its weight."""
+    """Return whether products in factors are less work than those of the dense layer and the rebuilding of its weight."""
     rebuilding = math.prod(synthesis.shape) * min(synthesis.box[0], FFT_RANK)
     return MARGIN * _work(factored) < _work(dense) + rebuilding
 
@@ -68,7 +68,7 @@ def _work(steps: Sequence[Product]) -> int:
 
 
 def _along(axes: Iterable[tuple[int, int]], elements: int) -> list[Product]:
-    """The products that take axes of a tensor, one after the other, from one extent to another."""
+    """Return the products that take axes of a tensor, one after the other, from one extent to another."""
     steps = []
     for before, after in axes:
         steps.append(Product(elements // max(before, 1), min(before, FFT_RANK), min(after, FFT_RANK)))
@@ -120,7 +120,7 @@ def _linear(layer: nn.Linear, x: Tensor, spectral: Spectral, coefficients: Tenso
 
 
 def _is_exact(x: Tensor, coefficients: Tensor) -> bool:
-    """Whether inputs are of the coefficients' type and stay so: there is no FFT of bfloat16."""
+    """Return whether inputs are of the coefficients' type and stay so: there is no FFT of bfloat16."""
     return x.dtype == coefficients.dtype and not torch.is_autocast_enabled(x.device.type)
 
 

@@ -12,7 +12,7 @@ from frformat.torch.regularization.spectral_tensor import spectral_tensors
 def parameter_groups(
     model: nn.Module, *, weight_decay: float = 0.0, lr: float | None = None, plain_lr: float | None = None
 ) -> list[dict[str, Any]]:
-    """The trained parameters of a model in groups, as optimizers take them.
+    """Return the trained parameters of a model in groups, as optimizers take them.
 
     Weight decay is for tensors of rank 2 or more, not for biases and normalization. Rules that go by the rank of a
     parameter put coefficients into the wrong group, since these are vectors whatever they stand for.

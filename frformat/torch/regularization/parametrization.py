@@ -115,7 +115,7 @@ class Spectral(Tiered, nn.Module):
         return synthesis
 
     def smaller(self, cuts: Sequence[int | float]) -> list[Synthesis]:
-        """The maps of tiers that keep less, for :meth:`cut`."""
+        """Return the maps of tiers that keep less, for :meth:`cut`."""
         whole = self._whole
         counts = kept_per_tier(whole.kept, cuts)[:-1]
         place, dtype = whole.short_basis.device, whole.short_basis.dtype
@@ -134,7 +134,7 @@ class Spectral(Tiered, nn.Module):
                 synthesis.resize(count)
 
     def forward(self, coefficients: Tensor) -> Tensor:
-        """The tensor: all coefficients, shape (k,) → shape :attr:`shape`, in their dtype."""
+        """Return the tensor: all coefficients, shape (k,) → shape :attr:`shape`, in their dtype."""
         with _full_precision(coefficients):
             tensor: Tensor = self.synthesis(self._values(coefficients))
         return tensor.reshape(self.shape).to(coefficients.dtype)
@@ -150,7 +150,7 @@ class Spectral(Tiered, nn.Module):
             return self.synthesis.rest(self._values(coefficients))
 
     def right_inverse(self, tensor: Tensor) -> Tensor:
-        """The first ``k`` coefficients of a tensor of :attr:`shape`: shape (k,), in its dtype.
+        """Return the first ``k`` coefficients of a tensor of :attr:`shape`: shape (k,), in its dtype.
 
         Raises:
             ValueError: the tensor has another shape, or a coefficient is too large for its dtype.
@@ -162,7 +162,7 @@ class Spectral(Tiered, nn.Module):
         return coefficients.to(tensor.dtype)
 
     def analyze(self, tensor: Tensor) -> Tensor:
-        """The first ``k`` coefficients of a tensor of :attr:`shape`: shape (k,), in float32 or float64.
+        """Return the first ``k`` coefficients of a tensor of :attr:`shape`: shape (k,), in float32 or float64.
 
         Raises:
             ValueError: the tensor has another shape.
@@ -180,7 +180,7 @@ class Spectral(Tiered, nn.Module):
         """Nothing: what was loaded is known to fit, see :func:`watch_state`."""
 
     def extra_repr(self) -> str:
-        """Shape, view, count, tiers and number format."""
+        """Return shape, view, count, tiers and number format."""
         view = "" if self.view is None else f", view={list(self.view)}"
         cuts = f", cuts={list(self.cuts)}" if self.cuts else ""
         return f"{list(self.shape)}{view}, kept={self.kept}{cuts}" + (
@@ -188,7 +188,7 @@ class Spectral(Tiered, nn.Module):
         )
 
     def _values(self, coefficients: Tensor) -> Tensor:
-        """The tier's coefficients as they are multiplied: rounded if there is a format, in float32 or float64."""
+        """Return the tier's coefficients as they are multiplied: rounded if there is a format, in float32 or float64."""
         if self.format is not None:
             coefficients = fake_quantize(coefficients, self.format)
         synthesis = self.synthesis
@@ -220,7 +220,7 @@ def resize(parametrizations: ParametrizationList, coefficients: Tensor) -> None:
 
 
 def spectral_of(parametrizations: nn.Module) -> Spectral:
-    """The parametrization itself, of the list that holds it and its coefficients."""
+    """Return the parametrization itself, of the list that holds it and its coefficients."""
     spectral = parametrizations[0]  # type: ignore[index]
     assert isinstance(spectral, Spectral)
     return spectral

@@ -92,6 +92,6 @@ class SpectralPruning(Schedule):
 
 
 def _end(pruned: Tensor) -> int:
-    """Where the shortest prefix ends that has all others, at least 1."""
+    """Return where the shortest prefix ends that has all others, at least 1."""
     places = (~pruned).nonzero()
     return int(places[-1]) + 1 if len(places) else 1

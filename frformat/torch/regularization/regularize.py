@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.nn.utils.parametrize import is_parametrized, register_parametrization, remove_parametrizations
+from torch.nn.utils.parametrize import is_parametrized, register_parametrization
 
 from frformat.checkpoints.precision import overflow
 from frformat.torch.regularization import factored as factors
@@ -16,7 +16,7 @@ from frformat.torch.regularization.parametrization import Spectral, replace_data
 from frformat.torch.regularization.rounding import check_values
 from frformat.torch.regularization.spectral_tensor import places
 from frformat.torch.regularization.tiers import Statistics
-from frformat.torch.regularization.undo import undone_on_error
+from frformat.torch.regularization.undo import take_off, undone_on_error
 from frformat.torch.regularization.views import Example, find_views
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -106,10 +106,7 @@ def _expose(module: nn.Module, name: str) -> Tensor:
     """Take a parametrization away, and return what it held, which has become the module's own parameter or buffer."""
     attribute = name.rpartition(".")[2]
     if is_parametrized(module, attribute):  # not so if the module has several names
-        # Copies of a module share the class that PyTorch made for it and is about to change.
-        kind = type(module)
-        module.__class__ = type(kind.__name__, kind.__bases__, dict(vars(kind)))
-        remove_parametrizations(module, attribute, leave_parametrized=False)
+        take_off(module, attribute, keep=False)
     own = getattr(module, attribute)
     assert isinstance(own, Tensor)
     return own
@@ -151,7 +148,7 @@ def _register(candidate: Candidate, spectral: Spectral, trained: bool) -> None:
 
 
 def _norm(tensor: Tensor) -> Tensor:
-    """The root of the sum of squares, in float64, also where the squares are too small or too large for that."""
+    """Return the root of the sum of squares, in float64, also where the squares are too small or too large for that."""
     largest = tensor.abs().amax().double()
     relative: Tensor = torch.linalg.vector_norm(tensor.double() / largest)
     return relative * largest

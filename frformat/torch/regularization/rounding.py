@@ -56,7 +56,7 @@ def fake_quantize(coefficients: Tensor, format: str) -> Tensor:
 
 
 def as_stored(coefficients: Tensor, format: str) -> Tensor:
-    """The values of :func:`fake_quantize`, without a gradient."""
+    """Return the values of :func:`fake_quantize`, without a gradient."""
     single = coefficients.to(torch.float32)
     if format in ("auto", "f32"):
         stored = single
@@ -73,7 +73,7 @@ def as_stored(coefficients: Tensor, format: str) -> Tensor:
 
 
 def _step_for(largest: Tensor, bits: int) -> Tensor:
-    """The smallest step of the format with which ``bits`` bits reach ``largest``; float64, as is ``largest``.
+    """Return the smallest step of the format with which ``bits`` bits reach ``largest``; float64, as is ``largest``.
 
     Steps have five significant bits (16 per octave), so it is the quotient rounded up to as many.
     """

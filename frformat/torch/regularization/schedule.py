@@ -45,7 +45,7 @@ class Schedule(ABC):
         """Whether further steps change nothing."""
 
     def state_dict(self) -> dict[str, Any]:
-        """All but the model and the optimizers, which have state dicts of their own."""
+        """Return all but the model and the optimizers, which have state dicts of their own."""
         return {key: value for key, value in vars(self).items() if key not in self._not_in_state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

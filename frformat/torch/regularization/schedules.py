@@ -51,7 +51,7 @@ class _Unconditional(Schedule):
 
     @abstractmethod
     def length(self, name: str) -> int:
-        """How many coefficients a tensor has after ``last_step`` steps."""
+        """Return how many coefficients a tensor has after ``last_step`` steps."""
 
 
 class TailTruncation(_Unconditional):

@@ -68,12 +68,12 @@ class SpectralTensor:
 
     @torch.no_grad()
     def weights(self) -> Tensor:
-        """The tensor, rebuilt; without a gradient."""
+        """Return the tensor, rebuilt; without a gradient."""
         weights: Tensor = self.parametrizations()
         return weights
 
     def spectrum(self) -> Spectrum:
-        """The coefficients as the file format takes them, in float32 and not rounded to a number format.
+        """Return the coefficients as the file format takes them, in float32 and not rounded to a number format.
 
         If they are sharded, all machines must call this.
 
@@ -85,7 +85,7 @@ class SpectralTensor:
 
 
 def spectrum_of(name: str, coefficients: Any, shape: tuple[int, ...], view: tuple[int, ...] | None) -> Spectrum:
-    """Coefficients as the file format takes them, see :meth:`SpectralTensor.spectrum`."""
+    """Return coefficients as the file format takes them, see :meth:`SpectralTensor.spectrum`."""
     coefficients = coefficients.detach()
     if is_sharded(coefficients):
         coefficients = coefficients.full_tensor()
@@ -103,7 +103,7 @@ def spectrum_of(name: str, coefficients: Any, shape: tuple[int, ...], view: tupl
 
 
 def spectral_tensors(model: nn.Module) -> dict[str, SpectralTensor]:
-    """The regularized tensors of a model by name, in the order of its modules; tied ones once.
+    """Return the regularized tensors of a model by name, in the order of its modules; tied ones once.
 
     >>> {name: tensor.kept for name, tensor in spectral_tensors(model).items()}
     """
@@ -114,12 +114,12 @@ def spectral_tensors(model: nn.Module) -> dict[str, SpectralTensor]:
 
 
 def is_sharded(tensor: Tensor) -> bool:
-    """Whether a tensor is spread over machines (a DTensor, as :func:`torch.distributed.fsdp.fully_shard` makes it)."""
+    """Return whether a tensor is spread over machines (a DTensor, as :func:`torch.distributed.fsdp.fully_shard` makes it)."""
     return hasattr(tensor, "full_tensor")
 
 
 def places(model: nn.Module, kind: type[nn.Module] = Spectral) -> Iterator[tuple[nn.Module, str, ParametrizationList]]:
-    """Every place where a regularized tensor is used: the module, the tensor's full name, its parametrizations.
+    """Yield every place where a regularized tensor is used: the module, the tensor's full name, its parametrizations.
 
     Args:
         model: any module.

@@ -12,6 +12,7 @@ from frformat import PerTier, Spectrum
 from frformat.checkpoints.precision import overflow
 from frformat.checkpoints.torch_tensors import to_numpy
 from frformat.torch.lowrank.layers import coded
+from frformat.torch.lowrank.tucker import tucker_tensors
 from frformat.torch.regularization.rounding import check_format, check_values
 from frformat.torch.regularization.spectral_tensor import SpectralTensor, places, spectral_tensors, spectrum_of
 from frformat.torch.regularization.tiers import statistics
@@ -19,7 +20,7 @@ from frformat.torch.wrappers import plain_names
 
 
 def spectra(model: nn.Module) -> dict[str, Spectrum]:
-    """The spectra of the regularized tensors, by their names in the plain model; tied ones by the first.
+    """Return the spectra of the regularized tensors, by their names in the plain model; tied ones by the first.
 
     Raises:
         EncodeError: a coefficient is not finite.
@@ -83,13 +84,13 @@ def set_format(model: nn.Module, format: str | Mapping[str, str | None] | None) 
 
 
 def formats(model: nn.Module) -> dict[str, str]:
-    """The number format of each tensor that was trained in one; goes into ``save_file`` as it is."""
+    """Return the number format of each tensor that was trained in one; goes into ``save_file`` as it is."""
     tensors = spectral_tensors(model).items()
     return {name: tensor.spectral.format for name, tensor in tensors if tensor.spectral.format is not None}
 
 
 def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum | PerTier]:
-    """The state dict of the plain model, with a spectrum for each regularized tensor.
+    """Return the state dict of the plain model, with a spectrum for each regularized tensor.
 
     Names that are tied share one spectrum; layers that run on factors have some, too. If other parametrizations follow
     the spectral one, what they make of the tensor is no longer a short spectrum: it is given as it is. Where each tier
@@ -118,8 +119,8 @@ def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum | PerTier]:
 
 
 def plain_state(model: nn.Module, keep_vars: bool = False) -> dict[str, Tensor]:
-    """What a model's state dict holds beside coefficients and statistics of tiers."""
-    names = [name for _, name, _ in places(model)] + list(statistics(model))
+    """What a model's state dict holds beside coefficients, Tucker factors, and statistics of tiers."""
+    names = [name for _, name, _ in places(model)] + list(statistics(model)) + list(tucker_tensors(model))
     parts = [name.rpartition(".") for name in names]
     held = [f"{path}.parametrizations.{attribute}.original".removeprefix(".") for path, _, attribute in parts]
     # Some wrappers are in the names of modules, but not in those of the state dict.

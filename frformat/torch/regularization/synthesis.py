@@ -80,18 +80,18 @@ class Synthesis(nn.Module):
         return not self._wide
 
     def forward(self, coefficients: Tensor) -> Tensor:
-        """The tensor, in its spectral shape, of coefficients of shape (k,); computed in their dtype."""
+        """Return the tensor, in its spectral shape, of coefficients of shape (k,); computed in their dtype."""
         write = self._write_wide if self._wide else self._write_thin
         return write(self._lay(coefficients)).reshape(self.shape)
 
     def adjoint(self, tensor: Tensor) -> Tensor:
-        """The first ``k`` coefficients of a tensor of the spectral shape: shape (k,), in its dtype."""
+        """Return the first ``k`` coefficients of a tensor of the spectral shape: shape (k,), in its dtype."""
         with torch.enable_grad():
             coefficients = tensor.new_zeros(self.kept, requires_grad=True)
             return torch.autograd.grad(self(coefficients), coefficients, tensor)[0]
 
     def core(self, coefficients: Tensor, *, expanded: bool = True) -> Tensor:
-        """The box, expanded along the short axes unless not wanted: shape (r0, …, n or r of the short axes together).
+        """Return the box, expanded along the short axes unless not wanted: shape (r0, …, n or r of the short axes together).
 
         Its product with the basis of each other axis is the tensor.
         """
@@ -104,11 +104,11 @@ class Synthesis(nn.Module):
         return box.reshape(*self.box[: self.short], -1)
 
     def rest(self, coefficients: Tensor) -> Tensor:
-        """The tensor but for the product with the basis of the first axis, if the box is thin: (r0, elements / n0)."""
+        """Return the tensor but for the product with the basis of the first axis, if the box is thin: (r0, elements / n0)."""
         return expand(self._lay(coefficients), [self._left[0], *self._tables()[1:]]).reshape(self.box[0], -1)
 
     def basis(self, axis: int) -> Tensor:
-        """The basis of an axis before :attr:`short`, of shape (n, r), if the box is thin."""
+        """Return the basis of an axis before :attr:`short`, of shape (n, r), if the box is thin."""
         return self.get_buffer(f"basis{axis}")
 
     def expand(self, axis: int, tensor: Tensor) -> Tensor:
@@ -139,11 +139,11 @@ class Synthesis(nn.Module):
             self._tabulate(kept, self.short_basis.device, self.short_basis.dtype)
 
     def extra_repr(self) -> str:
-        """The box."""
+        """Return the box."""
         return f"box={list(self.box)}"
 
     def _lay(self, coefficients: Tensor) -> Tensor:
-        """The coefficients in their places in the box: shape (elements of the box,), zero elsewhere."""
+        """Return the coefficients in their places in the box: shape (elements of the box,), zero elsewhere."""
         if len(self.shape) == 1:
             return coefficients
         size = math.prod(self.box)
@@ -155,7 +155,7 @@ class Synthesis(nn.Module):
         return coefficients.new_empty(size).scatter_(0, self.places, coefficients)
 
     def _box_of(self, places: Tensor) -> tuple[int, ...]:
-        """The smallest corner that contains places in the present box."""
+        """Return the smallest corner that contains places in the present box."""
         strides = zip(self._strides, self.box, strict=True)
         return tuple(int((places // stride % r).max()) + 1 for stride, r in strides)
 
@@ -171,7 +171,7 @@ class Synthesis(nn.Module):
         return tensor @ self.short_basis.T if self.short_basis.numel() > 1 else tensor
 
     def _tables(self) -> list[Tensor]:
-        """The bases of a thin box, those of the short axes as one."""
+        """Return the bases of a thin box, those of the short axes as one."""
         return [*map(self.basis, range(self.short)), *self._short_tables()]
 
     def _short_tables(self) -> list[Tensor]:

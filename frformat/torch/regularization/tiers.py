@@ -44,11 +44,11 @@ class Statistics(Tiered, nn.Module):
         """Nothing: it says no more than the shape of the rows."""
 
     def forward(self, rows: Tensor) -> Tensor:
-        """One tier's."""
+        """Return one tier's."""
         return rows[self.tier]
 
     def right_inverse(self, row: Tensor) -> Tensor:
-        """The same for every tier."""
+        """Return the same for every tier."""
         return row.expand(self._tiers, *row.shape).contiguous()
 
 
@@ -102,7 +102,7 @@ def cuts(model: nn.Module) -> dict[str, list[int]]:
 
 
 def tier_sizes(model: nn.Module) -> list[dict[str, int]]:
-    """How many coefficients each regularized tensor has, by name, for each tier."""
+    """Return how many coefficients each regularized tensor has, by name, for each tier."""
     tensors = spectral_tensors(model)
     counts = {name: kept_per_tier(tensor.kept, tensor.spectral.cuts) for name, tensor in tensors.items()}
     return [{name: kept[tier] for name, kept in counts.items()} for tier in range(tier_count(model))]

@@ -28,7 +28,7 @@ NumPy asks for no huge pages."""
 
 
 def empty(shape: Sequence[int], like: Tensor) -> Tensor:
-    """An uninitialized tensor of the dtype and on the device of another.
+    """Return an uninitialized tensor of the dtype and on the device of another.
 
     NumPy asks the system for huge pages, PyTorch does not: to touch new memory for the first time then takes a third of
     the time, which for a large tensor is as much as the transform of an axis.
@@ -94,13 +94,13 @@ def dct(x: Tensor, r: int) -> Tensor:
 
 @torch.library.custom_op("frformat::permute", mutates_args=())
 def permute(x: Tensor, places: Tensor) -> Tensor:
-    """A vector (n,) whose elements go to other places, each of 0 … n − 1 once."""
+    """Return a vector (n,) whose elements go to other places, each of 0 … n − 1 once."""
     return empty(x.shape, x).scatter_(0, places, x)
 
 
 @torch.library.custom_op("frformat::permute_back", mutates_args=())
 def permute_back(x: Tensor, places: Tensor) -> Tensor:
-    """The inverse of :func:`permute`."""
+    """Return the inverse of :func:`permute`."""
     return torch.gather(x, 0, places, out=empty(x.shape, x))
 
 

@@ -55,7 +55,7 @@ def truncate(model: nn.Module, keep: Counts, optimizer: Optimizer | Iterable[Opt
 
 
 def check_truncatable(model: nn.Module) -> dict[str, SpectralTensor]:
-    """The model's regularized tensors, if they can become shorter.
+    """Return the model's regularized tensors, if they can become shorter.
 
     Raises:
         ValueError: they cannot, see :func:`truncate`.

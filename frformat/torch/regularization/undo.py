@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import is_parametrized
+from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 
 from frformat.torch.regularization.parametrization import replace_data
 
@@ -34,6 +34,19 @@ def undone_on_error(modules: Iterable[nn.Module], parameters: Iterable[Tensor]) 
             replace_data(parameter, tensor)
             parameter.grad = gradient
         raise
+
+
+def take_off(module: nn.Module, attribute: str, *, keep: bool) -> None:
+    """Remove a parametrization. Copies of the module, which share the class that PyTorch made for it, keep theirs.
+
+    Args:
+        module: has it.
+        attribute: what it makes.
+        keep: whether the attribute stays as it is, rather than becoming what the parametrization was given.
+    """
+    kind = type(module)
+    module.__class__ = type(kind.__name__, kind.__bases__, dict(vars(kind)))
+    remove_parametrizations(module, attribute, leave_parametrized=keep)
 
 
 class _Module:

@@ -41,7 +41,7 @@ MAX_BYTES: Final = 16 << 10
 
 
 def load_cifar10(split: Literal["train", "test"], folder: str | os.PathLike[str] | None = None) -> TensorDataset:
-    """The 50,000 images for training or the 10,000 for tests, class by class, in the order of their names.
+    """Return the 50,000 images for training or the 10,000 for tests, class by class, in the order of their names.
 
     Args:
         split: which.
@@ -65,7 +65,7 @@ def load_cifar10(split: Literal["train", "test"], folder: str | os.PathLike[str]
 
 
 def _read(path: Path, split: str) -> dict[str, bytes]:
-    """The files of an archive by name, ``split/class/file``, still compressed as JPEG."""
+    """Return the files of an archive by name, ``split/class/file``, still compressed as JPEG."""
     files: dict[str, bytes] = {}
     try:
         with tarfile.open(path, "r|xz") as archive:

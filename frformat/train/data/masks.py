@@ -61,7 +61,7 @@ class MaskFolder(Dataset[tuple[Tensor, Tensor]]):
 
 
 def load_carvana(folder: str | os.PathLike[str] | None = None) -> MaskFolder:
-    """Cars in front of a studio's wall, in colour; class 1 is the car.
+    """Return cars in front of a studio's wall, in colour; class 1 is the car.
 
     Args:
         folder: the folder that holds ``carvana/``, see :func:`frformat.train.data.locate.locate`.
@@ -75,7 +75,7 @@ def load_carvana(folder: str | os.PathLike[str] | None = None) -> MaskFolder:
 
 
 def load_isbi(folder: str | os.PathLike[str] | None = None) -> MaskFolder:
-    """The 30 labelled sections of a fly's nervous system of ISBI 2012, grey; class 0 is the membrane between cells.
+    """Return the 30 labelled sections of a fly's nervous system of ISBI 2012, grey; class 0 is the membrane between cells.
 
     Args:
         folder: the folder that holds ``isbi2012_membrane/``.
@@ -88,7 +88,7 @@ def load_isbi(folder: str | os.PathLike[str] | None = None) -> MaskFolder:
 
 
 def _numbered(folder: Path) -> dict[int, Path]:
-    """The files of a folder by number; hidden ones are no part of the set."""
+    """Return the files of a folder by number; hidden ones are no part of the set."""
     files: dict[int, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):

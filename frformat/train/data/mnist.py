@@ -32,7 +32,7 @@ EXPANSION: Final = 1032
 
 
 def load_mnist(split: Literal["train", "test"], folder: str | os.PathLike[str] | None = None) -> TensorDataset:
-    """The 60,000 images for training or the 10,000 for tests.
+    """Return the 60,000 images for training or the 10,000 for tests.
 
     Args:
         split: which.
@@ -56,7 +56,7 @@ def load_mnist(split: Literal["train", "test"], folder: str | os.PathLike[str] |
 
 
 def _read(path: Path, item: tuple[int, ...]) -> Tensor:
-    """All items of a file, uint8 (n, …); ``item`` is the shape that each must have."""
+    """Return all items of a file, uint8 (n, …); ``item`` is the shape that each must have."""
     try:
         with gzip.open(path) as stream:
             shape = _shape(path, stream, 1 + len(item))

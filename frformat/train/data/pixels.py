@@ -24,7 +24,7 @@ class Pixels:
     white: int = 255
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Float32 (…, channels, height, width) of integers of that shape, on their device.
+        """Return float32 (…, channels, height, width) of integers of that shape, on their device.
 
         Raises:
             ValueError: the images have another number of channels than the mean.

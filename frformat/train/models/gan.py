@@ -30,7 +30,7 @@ class Generator(nn.Module):
         self.up2 = nn.ConvTranspose2d(width, 1, 4, stride=2, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Images (n, 1, 28, 28) in 0 … 1 from latent numbers (n, latents), both float."""
+        """Return images (n, 1, 28, 28) in 0 … 1 from latent numbers (n, latents), both float."""
         x = self.fc(z).view(-1, 2 * self.width, 7, 7)
         x = F.relu(self.norm2(self.up1(F.relu(self.norm1(x)))))
         images: Tensor = self.up2(x).sigmoid()
@@ -51,7 +51,7 @@ class Discriminator(nn.Module):
         self.fc = nn.Linear(2 * width * 7 * 7, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n,) of images (n, 1, 28, 28) in 0 … 1, both float."""
+        """Return logits (n,) of images (n, 1, 28, 28) in 0 … 1, both float."""
         x = F.leaky_relu(self.conv1(2 * x - 1), 0.2)
         x = F.leaky_relu(self.conv2(x), 0.2)
         logits: Tensor = self.fc(x.flatten(1))

@@ -29,7 +29,7 @@ class LeNet5(nn.Module):
         self.fc2 = nn.Linear(500, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, classes) of images (n, 1, 28, 28), both float."""
+        """Return logits (n, classes) of images (n, 1, 28, 28), both float."""
         x = F.max_pool2d(F.relu(self.conv1(x)), 2)
         x = F.max_pool2d(F.relu(self.conv2(x)), 2)
         x = F.relu(self.fc1(x.flatten(1)))

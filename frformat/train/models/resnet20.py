@@ -33,7 +33,7 @@ class ResNet20(nn.Module):
                 nn.init.kaiming_normal_(module.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, classes) of images (n, 3, 32, 32), both float."""
+        """Return logits (n, classes) of images (n, 3, 32, 32), both float."""
         x = F.relu(self.bn1(self.conv1(x)))
         x = self.layer3(self.layer2(self.layer1(x)))
         logits: Tensor = self.linear(x.mean((2, 3)))

@@ -39,7 +39,7 @@ class UNet(nn.Module):
         self.outc = nn.Sequential(OrderedDict(conv=nn.Conv2d(width, classes, 1, bias=False)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, classes, height, width) of images (n, channels, height, width), both float.
+        """Return logits (n, classes, height, width) of images (n, channels, height, width), both float.
 
         Height and width are 32 pixels or more and need not be even.
         """

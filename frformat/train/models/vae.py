@@ -30,11 +30,11 @@ class VAE(nn.Module):
         self.output = nn.Linear(hidden, 28 * 28)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Reconstructions of images, both float (n, 1, 28, 28) in 0 … 1: how probable each pixel is white."""
+        """Return reconstructions of images, both float (n, 1, 28, 28) in 0 … 1: how probable each pixel is white."""
         return self.decode(self.encode(x)[0]).sigmoid()
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (n, 1, 28, 28) → mean and logarithm of the variance of their latent numbers, each (n, latents)."""
+        """Return images (n, 1, 28, 28) → mean and logarithm of the variance of their latent numbers, each (n, latents)."""
         x = F.relu(self.encoder(x.flatten(1)))
         return self.mean(x), self.log_variance(x)
 

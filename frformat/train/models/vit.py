@@ -50,7 +50,7 @@ class VisionTransformer(nn.Module):
         nn.init.normal_(self.position, std=0.02)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, classes) of images (n, channels, size, size), both float."""
+        """Return logits (n, classes) of images (n, channels, size, size), both float."""
         x = self.embed(x).permute(0, 2, 3, 1) + self.position
         x = self.norm(self.blocks(x.flatten(1, 2)))
         logits: Tensor = self.head(x.mean(1))

@@ -61,7 +61,7 @@ class GanOnMnist(OnMnist, Recipe):
         return GAN(LATENTS)
 
     def exported(self, model: nn.Module) -> nn.Module:
-        """The generator."""
+        """Return the generator."""
         assert isinstance(model, GAN)
         return model.generator
 
@@ -70,7 +70,7 @@ class GanOnMnist(OnMnist, Recipe):
         return latents(len(samples[0])).to(samples[0].device)
 
     def losses(self) -> Mapping[str, Loss]:
-        """The logistic loss of each, and the discriminator's penalty."""
+        """Return the logistic loss of each, and the discriminator's penalty."""
         return {"generator": self.generator_loss, "discriminator": self.discriminator_loss}
 
     def generator_loss(self, model: nn.Module, batch: Batch, draws: Draws) -> Tensor:
@@ -91,7 +91,7 @@ class GanOnMnist(OnMnist, Recipe):
         return F.softplus(-verdict).mean() + F.softplus(model.discriminator(made)).mean() + penalty
 
     def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
-        """The Fréchet distance between the samples and as many made images, see :mod:`frformat.train.frechet`."""
+        """Return the Fréchet distance between the samples and as many made images, see :mod:`frformat.train.frechet`."""
         latent = TensorDataset(latents(len(samples)))
         made = (model(batch) for (batch,) in batches(latent, EVALUATED, workers))
         real = (UNIT_PIXELS(batch[0]) for batch in batches(samples, EVALUATED, workers))

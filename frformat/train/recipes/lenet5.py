@@ -54,7 +54,7 @@ class LeNet5OnMnist(OnMnist, Classification):
         return LeNet5()
 
     def prepare(self, samples: Batch, draws: Draws) -> Batch:
-        """Images shifted at random, but for the last part of the run."""
+        """Return images shifted at random, but for the last part of the run."""
         if draws.progress >= SHIFTED_FOR:
             return samples
         images, labels = samples

@@ -18,7 +18,7 @@ MARGIN = 4
 
 
 def rules(*kept: int) -> tuple[str, ...]:
-    """How many coefficients each convolution has in the three layers; the first and the linear one stay as they are."""
+    """Return how many coefficients each convolution has in the three layers; the first and the linear one stay as they are."""
     layers = (f"layer{number}.*.conv?.weight: keep={count}" for number, count in enumerate(kept, 1))
     return (*layers, "conv1.weight: raw", "linear.*: raw")
 
@@ -60,13 +60,13 @@ class ResNet20OnCifar10(Classification):
         return ResNet20()
 
     def prepare(self, samples: Batch, draws: Draws) -> Batch:
-        """Images mirrored and shifted at random."""
+        """Return images mirrored and shifted at random."""
         images, labels = samples
         return shifted(images, MARGIN, draws.uniform(3)), labels
 
 
 def shifted(images: Tensor, margin: int, chance: Tensor) -> Tensor:
-    """Images (n, channels, height, width), each moved by up to ``margin`` pixels and perhaps mirrored, black around.
+    """Return images (n, channels, height, width), each moved by up to ``margin`` pixels and perhaps mirrored, black around.
 
     Args:
         images: of any dtype.

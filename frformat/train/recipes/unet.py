@@ -29,11 +29,11 @@ class UNetOnCarvana(Segmentation):
     passes = 20
 
     def data(self, folder: StrPath | None) -> Data:
-        """Images and masks; the last few are for tests."""
+        """Return images and masks; the last few are for tests."""
         return split(load_carvana(folder), self.tested, self.passes)
 
     def model(self) -> nn.Module:
-        """The UNet."""
+        """Return the UNet."""
         return UNet()
 
 
@@ -47,16 +47,16 @@ class UNetOnIsbi(UNetOnCarvana):
     passes = 5
 
     def data(self, folder: StrPath | None) -> Data:
-        """Images and masks; the last few are for tests."""
+        """Return images and masks; the last few are for tests."""
         return split(load_isbi(folder), self.tested, self.passes)
 
     def model(self) -> nn.Module:
-        """The UNet, for grey images."""
+        """Return the UNet, for grey images."""
         return UNet(channels=1)
 
 
 def split(folder: MaskFolder, tested: int, passes: int) -> Data:
-    """A folder of images as tensors in memory, the last ``tested`` for tests; an epoch passes the others several times.
+    """Return a folder of images as tensors in memory, the last ``tested`` for tests; an epoch passes the others several times.
 
     Raises:
         DataError: there are too few images, or they differ in size.

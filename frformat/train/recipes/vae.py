@@ -58,15 +58,15 @@ class VaeOnMnist(OnMnist, Recipe):
     )
 
     def model(self) -> nn.Module:
-        """The autoencoder."""
+        """Return the autoencoder."""
         return VAE()
 
     def inputs(self, samples: Batch) -> Tensor:
-        """Images in 0 … 1."""
+        """Return images in 0 … 1."""
         return UNIT_PIXELS(samples[0])
 
     def losses(self) -> Mapping[str, Loss]:
-        """The negative ELBO, with one draw of the latent numbers for each image."""
+        """Return the negative ELBO, with one draw of the latent numbers for each image."""
         return {"": self.loss}
 
     def loss(self, model: nn.Module, batch: Batch, draws: Draws) -> Tensor:
@@ -76,7 +76,7 @@ class VaeOnMnist(OnMnist, Recipe):
         return (reconstruction + divergence).mean()
 
     def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
-        """The negative ELBO and its parts, in nats per image. All batches get the same noise."""
+        """Return the negative ELBO and its parts, in nats per image. All batches get the same noise."""
         assert isinstance(model, VAE)
         noise = torch.randn(EVALUATED, model.latents, generator=torch.Generator().manual_seed(0)).to(workers.device)
 
@@ -88,7 +88,7 @@ class VaeOnMnist(OnMnist, Recipe):
         return mean(samples, EVALUATED, workers, score)
 
     def picture(self, model: nn.Module, samples: TensorDataset) -> Picture:
-        """Images, and below them what becomes of them."""
+        """Return images, and below them what becomes of them."""
         images = self.inputs(tuple(tensor[:SHOWN] for tensor in samples.tensors))
         device = next(model.parameters()).device
         return tiled(torch.cat([images, model(images.to(device)).cpu()]), SHOWN)

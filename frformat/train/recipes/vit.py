@@ -38,5 +38,5 @@ class VisionTransformerOnMnist(OnMnist, Classification):
     )
 
     def model(self) -> nn.Module:
-        """The transformer."""
+        """Return the transformer."""
         return VisionTransformer()

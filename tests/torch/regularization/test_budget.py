@@ -13,7 +13,7 @@ from tests.torch.regularization.models import Net, net_input
 
 
 def model_of(*coefficients: list[float]) -> nn.Module:
-    """A model of vectors with these spectra."""
+    """Return a model of vectors with these spectra."""
     model = nn.ParameterDict({f"v{i}": nn.Parameter(torch.zeros(len(c))) for i, c in enumerate(coefficients)})
     regularize(model, rules=["*: keep=100%"])
     for tensor, values in zip(spectral_tensors(model).values(), coefficients, strict=True):

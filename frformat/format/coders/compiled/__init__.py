@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from frformat.format.coders.batches import PIECE, Block
 from frformat.format.coders.compiled import _native
-from frformat.format.coders.integers import PIECE, Integers
+from frformat.format.coders.integers import Integers
 from frformat.format.coders.tables import Tables
 
 
@@ -19,12 +21,12 @@ class Model:
         self.native: Final = _native.model(scale, confidence)
 
 
-class Block:
-    """Values that form rows, channels and positions; see :class:`~frformat.format.coders.pure.Block`."""
+class Blocks:
+    """Values that form rows, channels and positions; see :class:`~frformat.format.coders.pure.Blocks`."""
 
-    def __init__(self, model: Model, rows: int, channels: int, positions: int) -> None:
+    def __init__(self, model: Model, shapes: Sequence[Block]) -> None:
         self.model: Final = model.native
-        self.native: Final = _native.block(rows, channels, positions)
+        self.native: Final = _native.blocks(np.array(shapes, np.uint64))
 
 
 class Writer:
@@ -33,9 +35,9 @@ class Writer:
     def __init__(self) -> None:
         self._native: Final = _native.writer()
 
-    def put(self, block: Block, values: Integers) -> None:
-        """Code the next values of a block."""
-        _native.put(self._native, block.model, block.native, np.ascontiguousarray(values, np.int32))
+    def put(self, blocks: Blocks, values: Integers) -> None:
+        """Code the next values of blocks."""
+        _native.put(self._native, blocks.model, blocks.native, np.ascontiguousarray(values, np.int32))
 
     def finish(self, least: int) -> bytes:
         """The shortest bytes that decode to what was coded, but not fewer than ``least``."""
@@ -49,9 +51,9 @@ class Reader:
         self._data: Final = memoryview(data)
         self._native: Final = _native.reader(self._data)
 
-    def take(self, block: Block, out: Integers) -> bool:
-        """Decode the next values of a block into ``out``; False if the stream is malformed."""
-        return _native.take(self._native, block.model, block.native, self._data, out)
+    def take(self, blocks: Blocks, out: Integers) -> bool:
+        """Decode the next values of blocks into ``out``; False if the stream is malformed."""
+        return _native.take(self._native, blocks.model, blocks.native, self._data, out)
 
     def finish(self) -> bool:
         """Whether the stream was well-formed and has no more bytes."""

@@ -26,7 +26,7 @@ typedef struct {
 /* ---- adaptive ---- */
 
 typedef struct frz_model frz_model;   /* what the values of a group teach */
-typedef struct frz_block frz_block;   /* a block on its way through the coder */
+typedef struct frz_blocks frz_blocks; /* blocks on their way through the coder, one after the other */
 typedef struct frz_writer frz_writer; /* bits to bytes */
 typedef struct frz_reader frz_reader; /* bytes to bits */
 
@@ -34,18 +34,18 @@ typedef struct frz_reader frz_reader; /* bytes to bits */
 frz_model *frz_model_new(int scale, unsigned confidence);
 void frz_model_free(frz_model *model);
 
-/* NULL without memory. */
-frz_block *frz_block_new(frz_shape shape);
-void frz_block_free(frz_block *block);
+/* Together they have at most FRZ_VALUES. NULL without memory. */
+frz_blocks *frz_blocks_new(const frz_shape *shapes, size_t count);
+void frz_blocks_free(frz_blocks *blocks);
 
-/* How many values of the block are still to come. No call may code more. */
-uint64_t frz_block_left(const frz_block *block);
+/* How many of their values are still to come. No call may code more. */
+uint64_t frz_blocks_left(const frz_blocks *blocks);
 
 frz_writer *frz_writer_new(void);
 void frz_writer_free(frz_writer *writer);
 
-/* Code the next values of a block: FRZ_OK, FRZ_MEMORY, or FRZ_VALUE for -2^31. */
-frz_result frz_writer_put(frz_writer *writer, frz_model *model, frz_block *block, const int32_t *values, size_t count);
+/* Code the next values of blocks: FRZ_OK, FRZ_MEMORY, or FRZ_VALUE for -2^31. */
+frz_result frz_writer_put(frz_writer *writer, frz_model *model, frz_blocks *blocks, const int32_t *values, size_t count);
 
 /* End the stream: the shortest bytes that decode to what was coded, but not fewer than `least`. They belong to the
  * writer, which takes no more values. FRZ_OK or FRZ_MEMORY. */
@@ -55,8 +55,8 @@ frz_result frz_writer_finish(frz_writer *writer, size_t least, const uint8_t **d
 frz_reader *frz_reader_new(const uint8_t *data, size_t size);
 void frz_reader_free(frz_reader *reader);
 
-/* Decode the next values of a block: FRZ_OK or FRZ_STREAM. */
-frz_result frz_reader_take(frz_reader *reader, frz_model *model, frz_block *block, const uint8_t *data, size_t size,
+/* Decode the next values of blocks: FRZ_OK, FRZ_STREAM or FRZ_MEMORY. */
+frz_result frz_reader_take(frz_reader *reader, frz_model *model, frz_blocks *blocks, const uint8_t *data, size_t size,
                            int32_t *values, size_t count);
 
 /* FRZ_STREAM if the stream was malformed, or bytes are left. */

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Protocol
 
+from frformat.format.coders.batches import Block
 from frformat.format.coders.scales import MEANS, SCALES, mean
 
 ZONES: Final = SCALES // 2
@@ -68,16 +70,35 @@ class Bits(Protocol):
         """A number of so many bits; ``value`` is what is written."""
 
 
-class Block:
-    """Values that form rows, channels and positions, coded piece by piece.
+class Blocks:
+    """Values that form rows, channels and positions, block after block, coded piece by piece.
 
     Args:
         model: learns from them.
-        rows: number of rows.
-        channels: … and of channels in each.
-        positions: … and of positions in each of these.
+        shapes: of each block.
     """
 
+    def __init__(self, model: Model, shapes: Sequence[Block]) -> None:
+        self._model = model
+        self._shapes = iter(shapes)
+        self._left = 0
+
+    def code(self, bits: Bits, values: list[int]) -> None:
+        """Code the next values in place."""
+        at = 0
+        while at < len(values):
+            while not self._left:
+                shape = next(self._shapes)
+                self._block, self._left = _Block(self._model, *shape), shape.size
+            stop = min(at + self._left, len(values))
+            part = values[at:stop]
+            self._block.code(bits, part)
+            values[at:stop] = part
+            self._left -= stop - at
+            at = stop
+
+
+class _Block:
     def __init__(self, model: Model, rows: int, channels: int, positions: int) -> None:
         self._model = model
         self._positions = positions

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.format.coders.pure.adaptive import Block, Model
+from frformat.format.coders.pure.adaptive import Blocks, Model
 
 Integers = NDArray[np.int32]
 
@@ -22,9 +22,9 @@ class Writer:
         self._range = 0xFFFFFFFF
         self._out = bytearray()
 
-    def put(self, block: Block, values: Integers) -> None:
-        """Code the next values of a block."""
-        block.code(self, values.tolist())
+    def put(self, blocks: Blocks, values: Integers) -> None:
+        """Code the next values of blocks."""
+        blocks.code(self, values.tolist())
 
     def finish(self, least: int) -> bytes:
         """The shortest bytes that decode to what was coded, but not fewer than ``least``."""
@@ -93,11 +93,11 @@ class Reader:
         self._code = int.from_bytes(self._data[:4].ljust(4, b"\0"), "big")
         self._sound = self._code < self._range
 
-    def take(self, block: Block, out: Integers) -> bool:
-        """Decode the next values of a block into ``out``; False if the stream is malformed."""
+    def take(self, blocks: Blocks, out: Integers) -> bool:
+        """Decode the next values of blocks into ``out``; False if the stream is malformed."""
         numbers = [0] * len(out)
         if self._sound:
-            block.code(self, numbers)
+            blocks.code(self, numbers)
             out[:] = numbers
         return self._sound
 

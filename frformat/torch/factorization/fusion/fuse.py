@@ -83,7 +83,7 @@ def fuse(model: nn.Module) -> Fusion:
 
 
 def _watched(modules: Mapping[str, nn.Module], leaves: Set[str]) -> str:
-    """Which part of the model must stay as it is since it has hooks; empty if all of those are called as before."""
+    """Return which part of the model must stay as it is since it has hooks; empty if all of those are called as before."""
     inside = tuple(f"{path}." for path in leaves)
     for path, module in modules.items():
         if path and path not in leaves and not path.startswith(inside) and is_watched(module):
@@ -115,7 +115,7 @@ class _Tracer(fx.Tracer):
 
 
 def _is_pointwise(layer: nn.Module | None) -> bool:
-    """Whether a layer multiplies the channels of each pixel by its weight, and does nothing else."""
+    """Return whether a layer multiplies the channels of each pixel by its weight, and does nothing else."""
     if layer is not None and is_watched(layer):
         return False
     if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d) and type(layer) in (nn.Conv1d, nn.Conv2d, nn.Conv3d):
@@ -205,7 +205,7 @@ class _Lowering:
         return x.project(self.builder, projection, last)
 
     def _pointwise(self, node: fx.Node, path: str, layer: Any) -> Value | None:
-        """A layer with a weight that is a projection."""
+        """Return a layer with a weight that is a projection."""
         x = self._input(node)
         if not isinstance(x, Value) or isinstance(x, Dense):
             return None

@@ -93,7 +93,7 @@ def operation(node: fx.Node, modules: Mapping[str, nn.Module]) -> Operation | No
 
 
 def in_place(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
-    """Whether a node may write to what it is given."""
+    """Return whether a node may write to what it is given."""
     if node.op == "call_module":
         return any(getattr(module, "inplace", False) for module in modules[str(node.target)].modules())
     if node.kwargs.get("inplace") or node.kwargs.get("out") is not None:

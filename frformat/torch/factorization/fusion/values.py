@@ -53,14 +53,14 @@ class Projection:
     start: int = 0
 
     def node(self, builder: Builder) -> fx.Node:
-        """Matrix (rank, channels)."""
+        """Return matrix (rank, channels)."""
         whole = builder.attribute(self.matrix)
         if self.basis:
             return builder.call(torch.t, builder.call(torch.narrow, whole, 0, self.start, self.channels))
         return builder.call(torch.narrow, builder.call(torch.flatten, whole, 1), 1, self.start, self.channels)
 
     def part(self, start: int, channels: int) -> Projection:
-        """The matrix for some of its channels."""
+        """Return the matrix for some of its channels."""
         return Projection(self.matrix, channels, self.basis, self.start + start)
 
 
@@ -72,7 +72,7 @@ class Value:
     """A tensor."""
 
     def dense(self, builder: Builder) -> fx.Node:
-        """The tensor itself."""
+        """Return the tensor itself."""
         raise NotImplementedError
 
     def project(self, builder: Builder, projection: Projection, last: bool) -> fx.Node:
@@ -80,7 +80,7 @@ class Value:
         return builder.call(apply_basis, self.dense(builder), projection.node(builder), last)
 
     def channels(self) -> int | None:
-        """How many channels it has, if known."""
+        """Return how many channels it has, if known."""
         return None
 
 
@@ -123,7 +123,7 @@ class Wide(Value):
         return self.made
 
     def expand(self, builder: Builder) -> fx.Node:
-        """A new tensor of all channels."""
+        """Return a new tensor of all channels."""
         builder.expanded.add(self.origin)
         return builder.call(apply_basis, self.z, self.basis, self.last)
 
@@ -150,7 +150,7 @@ class Stream:
     made: dict[bool, fx.Node] = field(default_factory=dict)
 
     def project(self, builder: Builder, projection: Projection, pooled: bool) -> fx.Node:
-        """One more result."""
+        """Return one more result."""
         if self.call is None:
             self.projections.append(projection.node(builder))
             self.pooled.append(pooled)
@@ -163,12 +163,12 @@ class Stream:
         return builder.call(operator.getitem, self.call, len(self.pooled) - 1)
 
     def _how(self) -> Any:
-        """The pass, with nodes for tensors."""
+        """Return the pass, with nodes for tensors."""
         limits, projections = list(self.activation.limits), cast(list[Tensor], self.projections)
         return Pass(self.activation.name, limits, projections, self.pooled, self.window, self.wide.last)
 
     def dense(self, builder: Builder, pooled: bool) -> fx.Node:
-        """All channels, in memory."""
+        """Return all channels, in memory."""
         if False not in self.made:
             wide = self.wide.expand(builder)
             self.made[False] = builder.call(activate, wide, self.activation.name, list(self.activation.limits))
