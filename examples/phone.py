@@ -7,7 +7,7 @@ from torch import nn
 from torch.jit.mobile import _load_for_lite_interpreter
 
 import frformat
-from frformat.runtimes.pytorch_mobile import export_mobile
+from frformat.runtimes import export
 from frformat.torch import save_model
 
 torch.manual_seed(0)
@@ -15,7 +15,7 @@ model = nn.Sequential(nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)
 model.eval()  # your trained network
 
 # An app ships two files: the skeleton, which is the network's code without weights, and the weights.
-export_mobile(model, "model.ptl")
+export(model, "model.ptl")
 save_model(model, "model.frz")
 print(f"model.ptl: {os.path.getsize('model.ptl'):,} bytes, model.frz: {os.path.getsize('model.frz'):,} bytes")
 

@@ -76,6 +76,10 @@ PACKAGES: Final = {
     "sklearn": ("scikit-learn", "scikit-learn"),
     "lightning": ("Lightning", "lightning"),
     "transformers": ("Transformers", "transformers"),
+    "onnx": ("ONNX", "onnx"),
+    "onnx_ir": ("ONNX IR", "onnxscript"),
+    "onnxscript": ("ONNX Script", "onnxscript"),
+    "onnxruntime": ("ONNX Runtime", "onnxruntime"),
 }
 """Optional packages: for each module, its name and what to pass to ``pip install``."""
 

@@ -70,7 +70,7 @@ def _install(folder: Path, archive: Path, short: bool) -> None:
         (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
     else:
         constraints = ROOT / "constraints.txt"
-        _run([python, "-m", "pip", "install", "--constraint", constraints, f"{archive}[train,plot]"])
+        _run([python, "-m", "pip", "install", "--constraint", constraints, f"{archive}[train,plot,onnx]"])
 
 
 def _readme(home: Path) -> None:

@@ -16,8 +16,8 @@ import click
 from frformat import __version__
 from frformat.cli import errors, streams
 
-COMMANDS: Final = ("encode", "compress", "decode", "dump", "verify", "diff", "train", "export-mobile", "compare")
-"""Each name stands for the attribute of that name in the module of that name, with ``_`` for ``-``."""
+COMMANDS: Final = ("encode", "compress", "decode", "dump", "verify", "diff", "train", "export", "compare")
+"""Each name stands for the attribute of that name in the module of that name."""
 
 
 class Commands(click.Group):
@@ -31,8 +31,7 @@ class Commands(click.Group):
         """Import and return the command of that name."""
         if cmd_name not in COMMANDS:
             return None
-        name = cmd_name.replace("-", "_")
-        command = getattr(import_module(f"frformat.cli.{name}"), name)
+        command = getattr(import_module(f"frformat.cli.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
 

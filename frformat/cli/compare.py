@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 HELP = """Compare what MODEL computes with the weights of MODEL.frz on this computer and on a phone.
 
-MODEL is as for `frformat export-mobile`. INPUTS is a folder of .npy files (float32, in the model's input shape) or
+MODEL is as for `frformat export`. INPUTS is a folder of .npy files (float32, in the model's input shape) or
 pictures (RGB in 0 … 1). --phone names a parity report from the demo app, a runner (.jar) that makes one now, or
 `lite`, the lite interpreter of the PyTorch that is installed here.
 
@@ -86,7 +86,7 @@ def compare(
     from frformat.parity.desktop import Desktop
     from frformat.parity.facts import Facts
     from frformat.parity.inputs import find_inputs
-    from frformat.runtimes.pytorch_mobile.models import build, give
+    from frformat.runtimes.models import build, give
 
     with contextlib.ExitStack() as stack:
         if html:
@@ -129,7 +129,7 @@ def _report(
 
     from frformat.parity.phone import LITE, run
     from frformat.parity.report import read_report
-    from frformat.runtimes.pytorch_mobile import export_mobile
+    from frformat.runtimes import export
 
     if not (phone == LITE or phone.endswith(".jar")):
         return read_report(phone)
@@ -141,7 +141,7 @@ def _report(
     if skeleton is None:
         skeleton = os.path.join(folder, "model.ptl")
         example = torch.from_numpy(inputs[0].values())
-        export_mobile(net, skeleton, example=example if layers else None, probe=layers)
+        export(net, skeleton, example=example if layers else None, probe=layers)
     return run(phone, skeleton, weights, given, os.path.join(folder, "report.json"))
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from frformat.checkpoints.torch_tensors import to_torch
 from frformat.errors import ReportError
-from frformat.runtimes.pytorch_mobile.copies import plain
+from frformat.runtimes.copies import plain
 from frformat.runtimes.pytorch_mobile.probe import OUTPUT, Probe
 
 Floats = NDArray[np.float32]

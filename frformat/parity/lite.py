@@ -65,7 +65,7 @@ def load(skeleton: Path, weights: Path, times: dict[str, float]) -> Any:
         try:
             wanted: dict[str, list[int]] = module.run_method("coefficients_wanted")
         except RuntimeError as error:
-            raise SystemExit(f"{skeleton} takes no weights; export a skeleton with `frformat export-mobile`") from error
+            raise SystemExit(f"{skeleton} takes no weights; export a skeleton with `frformat export`") from error
         with frformat.open(weights) as file:
             for name in file:
                 with timed(times, "decode"):

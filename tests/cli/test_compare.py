@@ -29,7 +29,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with torch.no_grad():
             np.save(folder / "truth" / f"x{index}.npy", model(x).argmax(1).numpy())
     skeleton, report = folder / "model.ptl", folder / "phone" / "report.json"
-    assert frformat("export-mobile", "lenet5", "-o", skeleton, "--example", "3,1,28,28", "--probe").code == 0
+    assert frformat("export", "lenet5", "-o", skeleton, "--example", "3,1,28,28", "--probe").code == 0
     runner = [sys.executable, "-W", "ignore", "-m", "frformat.parity.lite", "report"]
     subprocess.run([*runner, skeleton, folder / "model.frz", folder / "inputs", "-o", report], check=True)
     return folder

@@ -142,7 +142,7 @@ def _tensors(checkpoint: Checkpoint) -> dict[str, Any]:
 def _network(architecture: str, checkpoint: Checkpoint, source: str) -> nn.Module:
     """Return the network with its weights."""
     from frformat.checkpoints.torch_tensors import to_torch
-    from frformat.runtimes.pytorch_mobile import models
+    from frformat.runtimes import models
 
     network = models.build(architecture)
     state = {name: to_torch(each.array().copy()) for name, each in checkpoint.untied().items()}

@@ -1,9 +1,5 @@
 """Models → files for PyTorch Mobile.
 
->>> export_mobile(UNet(), "model.ptl")  # the skeleton: all but the weights, which are in model.frz
->>> export_mobile(trained, "complete.ptl", with_weights=True)
->>> export_mobile(portable(factorize(UNet(), image, "model.frz")), "model.ptl")  # runs on coefficients
-
 A **skeleton** is a TorchScript module that has the model's code and none of its parameters and persistent buffers.
 Who loads it on the phone decodes ``model.frz`` and hands the weights over: rebuilt, but for those of a **factored**
 network, which wants coefficients and never sees the tensors. This is what both sides rely on:
@@ -35,13 +31,6 @@ network, which wants coefficients and never sees the tensors. This is what both 
     they raise an error that starts with ``frz:``, says to call ``load_weights`` and names up to 20 of the missing
     weights.
 
-A ``.ptl`` skeleton is for the lite interpreter of PyTorch Mobile 1.12 and later. Runtimes do not check what they read,
-so the file ends with a checksum: if its last 18 bytes begin with ``frz:crc32:``, the other eight are the CRC-32 of all
-bytes before these eight, in lower-case hexadecimal digits. A loader should check it, and refuse a file in which it does
-not match. Skeletons of any other extension are ordinary TorchScript, without that checksum.
+A ``.ptl`` skeleton is for the lite interpreter of PyTorch Mobile 1.12 and later, and ends with a checksum, see
+:mod:`frformat.runtimes.seal`. Skeletons named ``.pt`` are ordinary TorchScript, without that checksum.
 """
-
-from frformat.runtimes.pytorch_mobile.errors import ExportError
-from frformat.runtimes.pytorch_mobile.export import Export, export_mobile
-
-__all__ = ["Export", "ExportError", "export_mobile"]

@@ -1,8 +1,6 @@
 """Lite-interpreter files, packed anew: smaller, the same bytes each time, and with a checksum of their own.
 
-A ``.ptl`` file is a ZIP archive. PyTorch's runtimes do not check its CRCs, so that a flipped bit becomes a wrong
-number or a crash. The last 18 bytes of a file that :func:`pack` writes, the archive's comment, are ``frz:crc32:``
-and, in eight hexadecimal digits, the CRC-32 of all bytes before these digits.
+A ``.ptl`` file is a ZIP archive, and its comment is the seal, see :mod:`frformat.runtimes.seal`.
 """
 
 from __future__ import annotations
@@ -14,11 +12,11 @@ import zipfile
 import zlib
 from typing import Final
 
+from frformat.runtimes.seal import DIGITS, MARK, sealed
+
 FOLDER: Final = "m"
 """The one folder that holds all else, as PyTorch wants it."""
 
-MARK: Final = b"frz:crc32:"
-DIGITS: Final = 8
 NEVER: Final = (1980, 1, 1, 0, 0, 0)
 QUALIFIED: Final = re.compile(r"__torch__[\w.]+")
 UNREAD: Final = (".data/serialization_id", "byteorder")
@@ -48,15 +46,7 @@ def pack(data: bytes) -> bytes:
             smaller = len(zlib.compress(content, 9)) < len(content)
             target.writestr(entry, content, zipfile.ZIP_DEFLATED if smaller else zipfile.ZIP_STORED, compresslevel=9)
         target.comment = MARK + b"0" * DIGITS
-    packed = out.getvalue()[:-DIGITS]
-    return packed + b"%08x" % zlib.crc32(packed)
-
-
-def is_whole(data: bytes) -> bool | None:
-    """Return whether the checksum matches; None if the file has none."""
-    if data[-DIGITS - len(MARK) : -DIGITS] != MARK:
-        return None
-    return data[-DIGITS:] == b"%08x" % zlib.crc32(data[:-DIGITS])
+    return sealed(out.getvalue()[:-DIGITS])
 
 
 def record(data: bytes, name: str) -> bytes:

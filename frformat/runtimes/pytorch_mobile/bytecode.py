@@ -7,8 +7,8 @@ import pickle
 from dataclasses import dataclass
 from typing import Any
 
+from frformat.runtimes.errors import ExportError
 from frformat.runtimes.pytorch_mobile.archive import NATIVE, record
-from frformat.runtimes.pytorch_mobile.errors import ExportError
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from frformat.runtimes.pytorch_mobile.errors import ExportError
+from frformat.runtimes.errors import ExportError
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 
 OUTPUT: Final = "output"

@@ -10,7 +10,7 @@ from torch import nn
 from torch.jit._trace import TracerWarning
 from torch.nn.utils.parametrize import is_parametrized
 
-from frformat.runtimes.pytorch_mobile.errors import ExportError
+from frformat.runtimes.errors import ExportError
 from frformat.runtimes.pytorch_mobile.probe import Probe
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch._jit_internal import FunctionModifiers
 
 from frformat.checkpoints.torch_tensors import aliases
-from frformat.runtimes.pytorch_mobile.copies import copied, state
-from frformat.runtimes.pytorch_mobile.errors import ExportError
+from frformat.runtimes.copies import copied, state
+from frformat.runtimes.errors import ExportError
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 from frformat.runtimes.pytorch_mobile.scripting import scripted
 from frformat.runtimes.pytorch_mobile.weights import assign, missing, refuse  # noqa: F401 — TorchScript finds them by name

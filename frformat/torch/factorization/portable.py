@@ -8,18 +8,19 @@ import warnings
 import torch
 from torch import fx, nn
 
+from frformat.torch.factorization.fusion.fuse import complete
 from frformat.torch.lowrank import algebra
 from frformat.torch.lowrank.layers import CODED, Factored, coded
 
 
 def portable(model: nn.Module) -> nn.Module:
-    """Return a fused model that ``torch.jit.script``, ``torch.export`` and ``export_mobile`` accept.
+    """Return a fused model that ``torch.jit.script``, ``torch.export`` and :func:`frformat.runtimes.export` take.
 
     Its parameters and persistent buffers have the model's names and shapes: coefficients in zigzag order for factored
     layers, as in an ``.frz`` file, and rebuilt tensors for everything else. A skeleton tells loaders which are which.
     Bases are computed in each run, which takes about a millisecond; storing them would take a hundred times the space.
 
-    >>> export_mobile(portable(factorize(UNet(), image, "unet.frz")), "unet.ptl")
+    >>> export(portable(factorize(UNet(), image, "unet.frz")), "unet.ptl")
 
     Args:
         model: made by :func:`frformat.torch.factorize`; it is left unchanged, and its parameters are shared.
@@ -67,6 +68,7 @@ def portable(model: nn.Module) -> nn.Module:
         node.replace_all_uses_with(table)
         graph.erase_node(node)
     out = _with_calls(model, graph)
+    complete(out, model)
     out.meta[CODED] = coded(model)
     return out
 

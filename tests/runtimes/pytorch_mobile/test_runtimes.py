@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from frformat.runtimes.pytorch_mobile import ExportError
+from frformat.runtimes import ExportError
 from frformat.runtimes.pytorch_mobile.bytecode import Bytecode
 from frformat.runtimes.pytorch_mobile.operators import RUNTIMES, Runtime, derive
 

@@ -11,8 +11,8 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
+from frformat.runtimes.errors import ExportError
 from frformat.runtimes.pytorch_mobile.bytecode import Bytecode
-from frformat.runtimes.pytorch_mobile.errors import ExportError
 
 RUNTIMES: Final = {"1.12": "1.12.2.txt"}
 """Files of the releases that models are exported for, the oldest first. Later ones run what older ones do."""

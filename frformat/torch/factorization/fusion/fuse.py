@@ -72,7 +72,7 @@ def fuse(model: nn.Module) -> Fusion:
     for path, module in modules.items():
         if isinstance(module, Factored):
             fused.set_submodule(path, module)
-    _complete(fused, model)
+    complete(fused, model)
     hand_over(model, fused)
     return Fusion(
         fused.eval(),
@@ -91,8 +91,8 @@ def _watched(modules: Mapping[str, nn.Module], leaves: Set[str]) -> str:
     return ""
 
 
-def _complete(fused: fx.GraphModule, model: nn.Module) -> None:
-    """Add the original model's unused state, such as batch counters, to the fused model."""
+def complete(fused: fx.GraphModule, model: nn.Module) -> None:
+    """Add the original model's unused state, such as batch counters, to a rewritten model."""
     there = fused.state_dict(keep_vars=True).keys()
     for name, tensor in model.state_dict(keep_vars=True).items():
         path, _, attribute = name.rpartition(".")

@@ -1,4 +1,4 @@
-"""``frformat export-mobile``: export a model for PyTorch Mobile."""
+"""``frformat export``: export a model for a runtime on phones."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ from frformat.cli.output import force_option, writing
 from frformat.cli.terminal import clean, count, echo
 
 if TYPE_CHECKING:
-    from frformat.runtimes.pytorch_mobile import Export
+    from frformat.runtimes import Export
 
-HELP = """Write a skeleton: a model for PyTorch Mobile without its weights, which model.frz holds.
+HELP = """Write a skeleton: a model without its weights, which model.frz holds.
 
 MODEL is unet, lenet5 or resnet20, or FILE.py:NAME, where NAME is a torch.nn.Module or a function that returns one; the
-file is executed. TorchScript must be able to compile the model or, with --example, to trace it. Its operators are
-checked against those of the oldest runtime. The app passes the tensors of model.frz to the skeleton's load_weights;
-the library android-decoder/pytorch does this.
+file is executed. The extension of the output chooses the runtime:
+
+\b
+  .onnx  ONNX Runtime. The model is traced with --example; inputs may have other sizes, too, unless --fixed is given.
+  .ptl   PyTorch Mobile. TorchScript must be able to compile the model or, with --example, to trace it. Its operators
+         are checked against those of the oldest release.
+  .pt    LibTorch, DJL and torch.jit.load.
+
+The app passes the tensors of model.frz to the skeleton; the libraries in android-decoder do this.
 
 With --factored, the skeleton runs on the coefficients of --weights and never rebuilds its weights: it loads at once and
 takes little memory. It is made for exactly as many coefficients as that file has at its --tier, and for inputs about as
@@ -28,21 +34,20 @@ large as --example.
 
 \b
 Examples:
-  frformat export-mobile unet -o model.ptl
-  frformat export-mobile net.py:Net -o model.ptl --weights model.frz --complete complete.ptl
-  frformat export-mobile net.py:make_net -o model.ptl --example 1,3,224,224
-  frformat export-mobile unet -o model.ptl --factored --weights model.frz --example 1,3,640,959
-  frformat export-mobile unet -o model.pt        # the same for LibTorch, DJL and torch.jit.load
+  frformat export unet -o model.onnx
+  frformat export net.py:make_net -o model.onnx --example 1,3,224,224 --weights model.frz
+  frformat export net.py:Net -o model.ptl --weights model.frz --complete complete.ptl
+  frformat export unet -o model.onnx --factored --weights model.frz --example 1,3,640,959
 """
 
 
-@click.command("export-mobile", help=HELP, epilog="Exit codes: 0 success, 2 error; the output is unchanged then.")
+@click.command("export", help=HELP, epilog="Exit codes: 0 success, 2 error; the output is unchanged then.")
 @click.argument("model")
-@click.option("-o", "--output", metavar="OUT.ptl", type=click.Path(), required=True, help="The skeleton to write.")
+@click.option("-o", "--output", metavar="OUT", type=click.Path(), required=True, help="The skeleton to write.")
 @click.option("--weights", metavar="IN.frz", type=click.Path(), help="Check that this file fits the model.")
 @click.option("--factored", is_flag=True, help="Run on coefficients. Needs --weights and --example.")
 @tier_option
-@click.option("--complete", metavar="OUT.ptl", type=click.Path(), help="Also write the model with these weights.")
+@click.option("--complete", metavar="OUT", type=click.Path(), help="Also write the model with these weights.")
 @click.option(
     "--example",
     "shapes",
@@ -50,11 +55,12 @@ Examples:
     multiple=True,
     help="Shape of an input, for tracing or choosing factors.",
 )
+@click.option("--fixed", is_flag=True, help="Allow only inputs of the size of --example (ONNX Runtime).")
 @click.option("--probe", is_flag=True, help="Also return the layers' outputs, for `frformat compare`. Needs --example.")
-@click.option("--runtime", metavar="RELEASE", default="1.12", show_default=True, help="The oldest runtime to support.")
+@click.option("--release", metavar="RELEASE", help="The oldest release of PyTorch Mobile to support.")
 @force_option
 @json_option
-def export_mobile(
+def export(
     model: str,
     output: str,
     weights: str | None,
@@ -62,8 +68,9 @@ def export_mobile(
     tier: int | None,
     complete: str | None,
     shapes: tuple[str, ...],
+    fixed: bool,
     probe: bool,
-    runtime: str,
+    release: str | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -79,26 +86,27 @@ def export_mobile(
 
     import torch
 
-    from frformat.runtimes import pytorch_mobile
-    from frformat.runtimes.pytorch_mobile import models
+    from frformat import runtimes
+    from frformat.runtimes import models
 
+    options: dict[str, Any] = {}
+    if release is not None:
+        options["release"] = release
+    if probe:
+        options["probe"] = True
+    if fixed:
+        options["dynamic"] = False
+    if sizes or (model in models.EXAMPLES and output.endswith(".onnx")):
+        options["example"] = [torch.zeros(size) for size in sizes or [models.EXAMPLES[model]]]
     with writing(output, force):
         net = models.build(model)
         if weights is not None:
             models.give(net, weights, tier=tier)
-        options: dict[str, Any] = {"runtime": runtime, "probe": probe}
-        if sizes:
-            options["example"] = [torch.zeros(size) for size in sizes]
-        if factored:
-            assert weights is not None
-            thin = models.factored(net, weights, options["example"], tier=tier)
-            written = pytorch_mobile.export_mobile(thin, output, runtime=runtime)
-        else:
-            written = pytorch_mobile.export_mobile(net, output, **options)
+        written = runtimes.export(net, output, factored=factored, weights=weights, tier=tier, **options)
     whole = None
     if complete is not None:
         with writing(complete, force):
-            whole = pytorch_mobile.export_mobile(net, complete, with_weights=True, **options)
+            whole = runtimes.export(net, complete, with_weights=True, **options)
     if as_json:
         terminal.print_json({"skeleton": vars(written), "complete": whole and vars(whole)})
     else:
@@ -127,7 +135,7 @@ def _shape(text: str) -> list[int]:
 
 def _show(written: Export, whole: Export | None, weights: str | None) -> None:
     of = f", {len(written.coefficients):,} as coefficients," if written.coefficients else ""
-    runs = f"PyTorch Mobile {written.runtime} and later" if written.runtime else "LibTorch, DJL and torch.jit.load"
+    runs = f"{written.runtime} {written.release} and later" if written.release else "LibTorch, DJL and torch.jit.load"
     how = ", traced" if written.traced else ""
     echo(
         clean(

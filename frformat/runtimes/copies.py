@@ -10,8 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from frformat.runtimes.pytorch_mobile.errors import ExportError
+from frformat.checkpoints.torch_tensors import aliases, dtype_name
+from frformat.runtimes.contract import Contract, Wanted
+from frformat.runtimes.errors import ExportError
 from frformat.torch import unregularize
+from frformat.torch.lowrank.layers import coded
 from frformat.torch.regularization import spectral_tensors
 
 DTYPES: Final = (
@@ -51,6 +54,22 @@ def state(model: nn.Module) -> dict[str, Tensor]:
             raise ExportError(f"{name} is of {tensor.dtype}{kind}; load_weights cannot be given such a tensor")
         out[name] = tensor
     return out
+
+
+def contract(model: nn.Module) -> Contract:
+    """What a skeleton of the model wants, if it does without none of its weights.
+
+    Raises:
+        ExportError: see :func:`state`.
+    """
+    weights, spectra = state(model), coded(model)
+    ties = aliases(weights)
+    wanted = {
+        name: Wanted(tuple(tensor.shape), dtype_name(tensor.dtype), spectra[name].lengths if name in spectra else None)
+        for name, tensor in weights.items()
+        if name not in ties
+    }
+    return Contract(wanted, ties)
 
 
 def copied(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> nn.Module:

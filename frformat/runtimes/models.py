@@ -12,7 +12,7 @@ from typing import Final
 from torch import nn
 
 from frformat.format import limits
-from frformat.runtimes.pytorch_mobile.errors import ExportError
+from frformat.runtimes.errors import ExportError
 from frformat.torch import MismatchError, factorize, load_model, summary
 from frformat.torch.factorization import Summary, portable
 from frformat.torch.regularization.views import Example
@@ -20,6 +20,9 @@ from frformat.train import models
 
 BUILT_IN: Final = {"unet": models.UNet, "lenet5": models.LeNet5, "resnet20": models.ResNet20}
 """The reference networks by the names that the command line has for them."""
+
+EXAMPLES: Final = {"unet": [1, 3, 64, 96], "lenet5": [1, 1, 28, 28], "resnet20": [1, 3, 32, 32]}
+"""Shapes of inputs to trace them with."""
 
 
 def build(spec: str) -> nn.Module:
@@ -63,7 +66,7 @@ def give(model: nn.Module, weights: str, *, tier: int | None = None, memory_budg
 
 
 def factored(model: nn.Module, weights: str, example: Example, *, tier: int | None = None) -> nn.Module:
-    """Return a model that runs on the coefficients of an ``.frz`` file, ready for ``export_mobile``.
+    """Return a model that runs on the coefficients of an ``.frz`` file, ready for ``export``.
 
     Args:
         model: left as it is.
