@@ -1,13 +1,14 @@
-"""Networks without weights for the runtimes of phones, one package each; the weights come from an ``.frz`` file.
+"""Export networks without weights for phone runtimes, one package per runtime; weights come from an ``.frz`` file.
 
->>> export(UNet(), "model.ptl")  # the skeleton: all but the weights, which are in model.frz
+>>> export(UNet(), "model.ptl")  # the skeleton: everything but the weights, which are in model.frz
 >>> export(trained, "complete.ptl", with_weights=True)
 >>> export(UNet(), "model.ptl", factored=True, example=image, weights="unet.frz")  # runs on coefficients
 
-The extension chooses the runtime. Whatever it is, a **skeleton** is the runtime's own file, whose weights have names,
-shapes and dtypes, but no elements. Who loads it decodes ``model.frz`` and hands the weights over: rebuilt, but for
-those of a **factored** network, which wants coefficients and never sees the tensors. What the two must agree in is in
-:mod:`frformat.runtimes.contract`; how a runtime is handed weights, each package says.
+The extension selects the runtime. In every case, a **skeleton** is a file in the runtime's own format whose weights
+have names, shapes and dtypes, but no elements. A loader decodes ``model.frz`` and hands the weights over: rebuilt ones,
+or, to a **factored** network, coefficients, so that the tensors themselves never exist.
+:mod:`frformat.runtimes.contract` defines what skeleton and file must agree on; each package defines how its runtime
+receives weights.
 """
 
 from frformat.runtimes.errors import ExportError, LoadError

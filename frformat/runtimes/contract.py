@@ -1,4 +1,4 @@
-"""Whether an ``.frz`` file has what a skeleton wants: said once, for all runtimes, for exporting and for loading."""
+"""Check that an ``.frz`` file has what a skeleton needs; shared by all runtimes, for exporting and for loading."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from frformat.dtypes import DTYPES
 from frformat.format.reader import FrzFile
 
 SHOWN: Final = 8
-"""At most so many faults of each kind are named."""
+"""Largest number of faults of each kind to list."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A weight that a skeleton must be given.
+    """A weight that a skeleton needs.
 
     Attributes:
-        shape: of the tensor, or (k,) if it is wanted as coefficients.
+        shape: shape of the tensor, or (k,) if coefficients are needed.
         dtype: element type, a key of :data:`frformat.dtypes.DTYPES`.
-        spectrum: the shape in which the spectrum is taken, if it is wanted as coefficients; else None.
+        spectrum: the shape in which the spectrum is taken, if coefficients are needed; else None.
     """
 
     shape: tuple[int, ...]
@@ -30,12 +30,12 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Contract:
-    """All that a skeleton wants of a file.
+    """Everything that a skeleton needs from a file.
 
     Attributes:
         wanted: weights by name, tied ones once.
-        ties: further names of weights, and the name in ``wanted``.
-        unused: names that the file may have because the model has them, but that the skeleton does without.
+        ties: further names of weights, each with its name in ``wanted``.
+        unused: names that the file may have because the model has them, although the skeleton does not need them.
     """
 
     wanted: Mapping[str, Wanted]
@@ -43,15 +43,15 @@ class Contract:
     unused: Collection[str] = ()
 
     def source(self, name: str, file: FrzFile) -> str | None:
-        """The name under which a file has a wanted weight; None if it has none."""
+        """Return the name under which a file has a needed weight; None if it does not have it."""
         return next((each for each in self.names(name) if each in file), None)
 
     def names(self, name: str) -> list[str]:
-        """All names of a wanted weight."""
+        """Return all names of a needed weight."""
         return [name, *(tie for tie, first in self.ties.items() if first == name)]
 
     def misfit(self, file: FrzFile) -> str:
-        """In what a file is not what the skeleton wants, on one line; empty if it fits."""
+        """Describe in one line how a file differs from what the skeleton needs; empty if it fits."""
         sources = {name: self.source(name, file) for name in self.wanted}
         known = {*self.wanted, *self.ties, *self.unused}
         faults = [
@@ -80,7 +80,7 @@ def _fault(wanted: Wanted, file: FrzFile, name: str) -> str:
     info = file.info(name)
     if wanted.spectrum is not None:
         if not info.spectral:
-            return f"coefficients of {list(wanted.spectrum)} wanted, stored without a spectrum; export again"
+            return f"the model needs coefficients of {list(wanted.spectrum)}, but none are stored; export again"
         spectrum, kept = info.view or info.shape, info.kept[file.tier]
         if spectrum != wanted.spectrum:
             return f"spectrum {list(spectrum)} in the file, {list(wanted.spectrum)} in the model; export again"

@@ -1,4 +1,4 @@
-"""Copies of models whose weights are other tensors."""
+"""Copy models with other tensors as weights."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ DTYPES: Final = (
     torch.float32,
     torch.float64,
 )
-"""Element types of weights that every runtime knows and ``load_weights`` can be given."""
+"""Element types of weights that every runtime and ``load_weights`` support."""
 
 
 def plain(model: nn.Module) -> nn.Module:
-    """Return the model itself, or a copy without parametrizations if it is trained with Frequency Regularization."""
+    """Return the model, or a copy without parametrizations if it is trained with Frequency Regularization."""
     return unregularize(copy.deepcopy(model)) if spectral_tensors(model) else model
 
 
@@ -41,7 +41,7 @@ def state(model: nn.Module) -> dict[str, Tensor]:
     """Return parameters and persistent buffers by their names in the state dict.
 
     Raises:
-        ExportError: one is not initialized, is no plain tensor, or of a dtype that runtimes do not know.
+        ExportError: one is not initialized, is not a plain tensor, or has a dtype that runtimes do not support.
     """
     out = {}
     for name, tensor in model.state_dict(keep_vars=True).items():
@@ -57,7 +57,7 @@ def state(model: nn.Module) -> dict[str, Tensor]:
 
 
 def contract(model: nn.Module) -> Contract:
-    """What a skeleton of the model wants, if it does without none of its weights.
+    """Return what a skeleton of the model needs if it uses all of its weights.
 
     Raises:
         ExportError: see :func:`state`.
@@ -73,11 +73,11 @@ def contract(model: nn.Module) -> Contract:
 
 
 def copied(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> nn.Module:
-    """Return a copy in evaluation mode with other weights, that need no gradient; what was shared is shared in the copy.
+    """Copy a model in evaluation mode with other weights, without gradients; shared weights stay shared.
 
     Args:
         model: a module of :func:`plain`, or a TorchScript one.
-        replace: takes a weight of the model to that of the copy, of the same shape and dtype.
+        replace: maps a weight of the model to that of the copy, of the same shape and dtype.
     """
     weights = state(model)
     others: dict[int, Any] = {}

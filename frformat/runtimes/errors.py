@@ -1,4 +1,4 @@
-"""What cannot be exported or loaded, and why."""
+"""Exceptions for models that cannot be exported or loaded."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from frformat.errors import EncodeError
 
 
 class ExportError(EncodeError):
-    """A model that cannot run on the phone as it is, and what to do about it."""
+    """Raised if a model cannot run on the phone as it is; the message says what to do."""
 
 
 KINDS: Final = ("SKELETON_DAMAGED", "SKELETON_UNSUPPORTED", "MISMATCH", "RUNTIME_FAILED")
-"""What can be wrong with a skeleton; loaders for Android use the same words."""
+"""The kinds of faults of a skeleton; the loaders for Android use the same names."""
 
 
 class LoadError(ValueError):
-    """A skeleton that does not become a running model, and what to do about it.
+    """Raised if a skeleton cannot be loaded; the message says what to do.
 
     Attributes:
         kind: one of :data:`KINDS`.

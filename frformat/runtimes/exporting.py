@@ -1,4 +1,4 @@
-"""Models → files for the runtimes of phones."""
+"""Export models to files for phone runtimes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ StrPath = str | os.PathLike[str]
 
 
 class _Runtime(NamedTuple):
-    """How a runtime is known.
+    """The properties of a runtime.
 
     Attributes:
-        extension: of its files.
-        package: whose ``write`` makes them.
-        options: that ``write`` takes besides what all take.
-        fixed: what it always gets.
+        extension: extension of its files.
+        package: the package whose ``write`` makes them.
+        options: options of ``write`` that are specific to this runtime.
+        fixed: arguments that are always passed.
     """
 
     extension: str
@@ -38,7 +38,7 @@ RUNTIMES: Final = {
     "pytorch_mobile": _Runtime(".ptl", "pytorch_mobile", ("release", "probe"), {}),
     "torchscript": _Runtime(".pt", "pytorch_mobile", ("probe",), {"lite": False}),
 }
-"""The runtimes that models can be exported for."""
+"""The supported runtimes."""
 
 
 def export(
@@ -55,23 +55,24 @@ def export(
 ) -> Export:
     """Write a model for a runtime: a skeleton without its weights, or complete.
 
-    The model, which stays as it is, is written in evaluation mode.
+    The model is written in evaluation mode and is not modified.
 
     Args:
-        model: any module that the runtime's exporter takes, also one with Frequency Regularization, and what
-            :func:`frformat.torch.factorization.portable` makes of a factored one.
-        path: the file. It replaces an older one only when it is whole.
-        runtime: a key of :data:`RUNTIMES`; None to let the extension choose: ``.onnx`` is for ONNX Runtime, ``.ptl``
-            for the lite interpreter of PyTorch Mobile, and ``.pt`` for TorchScript (LibTorch, DJL, ``torch.jit.load``).
-        factored: run on the coefficients of ``weights``, whose tensors are never rebuilt; needs ``example``, too, and
-            is made for inputs about as large.
-        example: an input, or a sequence of all inputs. ONNX Runtime needs one; what depends on its values is fixed.
+        model: any module that the runtime's exporter supports, including ones with Frequency Regularization and the
+            result of :func:`frformat.torch.factorization.portable`.
+        path: destination. An existing file is replaced only once the new one is complete.
+        runtime: a key of :data:`RUNTIMES`; None selects it by extension: ``.onnx`` for ONNX Runtime, ``.ptl`` for the
+            lite interpreter of PyTorch Mobile, and ``.pt`` for TorchScript (LibTorch, DJL, ``torch.jit.load``).
+        factored: run on the coefficients of ``weights``, whose tensors are never rebuilt. Needs ``example`` as well;
+            the result is meant for inputs of about that size.
+        example: an input, or a sequence of all inputs. ONNX Runtime needs one; decisions that depend on its values
+            become fixed.
         weights: an ``.frz`` file that must fit the model.
-        tier: the capacity tier of that file; None for the largest that is present.
-        with_weights: write the model with its own weights inside, to compare with.
-        options: for ONNX Runtime ``dynamic=False``, to fix the sizes of inputs to those of the example. For PyTorch
-            Mobile ``release``, the oldest release that must run the file, and ``probe=True``, to return the outputs of
-            layers, too.
+        tier: the capacity tier of that file; None means the largest that is present.
+        with_weights: include the model's own weights, for comparison.
+        options: for ONNX Runtime, ``dynamic=False`` fixes input sizes to those of the example. For PyTorch Mobile,
+            ``release`` is the oldest release that must run the file, and ``probe=True`` also returns the outputs of
+            layers.
 
     Raises:
         ExportError: the runtime cannot run the model, or the weights do not fit it; the message says where and why.
@@ -85,12 +86,12 @@ def export(
     chosen = RUNTIMES[name]
     for option in options:
         if option not in chosen.options:
-            raise ExportError(f"{name} has no option {option!r}; leave it out")
+            raise ExportError(f"{name} has no option {option!r}; omit it")
     writer = import_module(f"frformat.runtimes.{chosen.package}.writing")
     inputs = _inputs(example)
     if factored:
         if weights is None or inputs is None:
-            raise ExportError("a factored network is made from an .frz file and for an example input; give both")
+            raise ExportError("a factored network needs an .frz file and an example input; pass both")
         model = models.factored(model, os.fspath(weights), inputs, tier=tier)
     model = copies.plain(model)
     if weights is not None:

@@ -1,4 +1,4 @@
-"""What an export tells of itself."""
+"""The result of an export."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Export:
-    """What was written.
+    """A description of the written file.
 
     Attributes:
         path: the file.
         bytes: its size.
-        runtime: what runs it, such as ``PyTorch Mobile``.
-        release: the oldest release that does, such as ``1.12.2``; None if there is no limit.
+        runtime: the runtime, such as ``PyTorch Mobile``.
+        release: the oldest release that runs the file, such as ``1.12.2``; None if there is no limit.
         tensors: names of the model's parameters and persistent buffers.
         coefficients: names of those that are coefficients.
-        operators: operators that it uses, by name.
-        inputs: for ONNX Runtime, the shape of each input by name; an axis that may have any length has a name instead.
+        operators: names of the operators that it uses.
+        inputs: for ONNX Runtime, the shape of each input by name; an axis of any length has a name instead.
         bytecode: for PyTorch Mobile, the version of its bytecode.
         traced: whether the model was traced with the example because it cannot be compiled.
     """

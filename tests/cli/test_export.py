@@ -144,7 +144,7 @@ def test_misuse(weights: Path, source: Path, tmp_path: Path):
         (("lenet5", "-o", tmp_path / "m.tgz"), "no runtime is known by this extension; choose one of .onnx"),
         (("lenet5", "-o", tmp_path / "m.onnx", "--probe"), "onnxruntime has no option 'probe'"),
         (("lenet5", "-o", out, "--fixed"), "pytorch_mobile has no option 'dynamic'"),
-        (("lenet5", "-o", out, "--probe"), "give an example"),
+        (("lenet5", "-o", out, "--probe"), "pass an example"),
         (("lenet5", "-o", tmp_path / "none" / "m.ptl"), "does not exist"),
     ):
         assert fault in refused("export", *args)

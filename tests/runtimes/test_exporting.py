@@ -39,5 +39,5 @@ def test_factored(tmp_path: Path):
     example = torch.zeros(1, 1, 28, 28)
     written = export(LeNet5(), tmp_path / "a.ptl", factored=True, example=example, weights=TRAINED)
     assert written.coefficients == ["fc1.weight"]
-    with pytest.raises(ExportError, match="give both"):
+    with pytest.raises(ExportError, match="pass both"):
         export(LeNet5(), tmp_path / "b.ptl", factored=True, weights=TRAINED)

@@ -1,4 +1,4 @@
-"""Graphs as the exporter writes them → the same in a few kilobytes."""
+"""Shrink the exporter's graphs to a few kilobytes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
 MOST: Final = 64
-"""Constants of so many bytes are computed beforehand; larger ones would be longer than what computes them."""
+"""Constants of at most this many bytes are precomputed; larger ones would be longer than their computation."""
 
 NEUTRAL: Final = {"dilations": 1, "strides": 1, "pads": 0, "output_padding": 0}
 """Attributes whose default is this number for every axis."""
 
 
 def simplify(model: ir.Model, weights: Collection[str]) -> None:
-    """Compute what is constant, and the same only once; the weights are no constants, and stay as they are."""
+    """Precompute constants and merge common subexpressions; weights do not count as constants and stay unchanged."""
     import onnx_ir.passes.common as passes
     from onnxscript.optimizer import optimize_ir
 
@@ -43,11 +43,11 @@ def simplify(model: ir.Model, weights: Collection[str]) -> None:
 
 
 def strip(model: onnx.ModelProto, weights: Collection[str]) -> None:
-    """Remove what only people read, which is most of a file, and what goes without saying.
+    """Remove names for people and defaults, which make up most of a file.
 
     Args:
-        model: is changed; values between nodes get short names.
-        weights: initializers that keep theirs.
+        model: modified in place; values between nodes get short names.
+        weights: initializers that keep their names.
     """
     graph = model.graph
     for each in [*_nodes(graph), *graph.initializer, *graph.input, *graph.output, graph, model, *model.functions]:
@@ -66,7 +66,7 @@ def strip(model: onnx.ModelProto, weights: Collection[str]) -> None:
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """All nodes, those of inner graphs, too."""
+    """Yield all nodes, including those of inner graphs."""
     for node in graph.node:
         yield node
         for attribute in node.attribute:
@@ -75,7 +75,7 @@ def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 
 
 def _is_default(node: onnx.NodeProto, attribute: onnx.AttributeProto) -> bool:
-    """Whether an operator does the same without an attribute."""
+    """Return whether an attribute equals the operator's default."""
     import onnx
 
     if node.domain:
@@ -91,7 +91,7 @@ def _is_default(node: onnx.NodeProto, attribute: onnx.AttributeProto) -> bool:
 
 
 def _rename(graph: onnx.GraphProto, kept: set[str]) -> None:
-    """Give all values but some short names, those that are used most the shortest."""
+    """Give all values but some short names, the most frequent ones the shortest."""
     counts: dict[str, int] = {}
 
     def count(name: str) -> str:

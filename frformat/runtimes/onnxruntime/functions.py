@@ -1,6 +1,6 @@
-"""The functions of factored layers as functions of an ONNX file: said once there, and called by each layer.
+"""The operations of factored layers as functions in an ONNX file: defined once, and called by each layer.
 
-A plain export would put a copy wherever one is called, and hold all channels of all pixels at once.
+A plain export would copy them to each call, and would hold all channels of all pixels at once.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ cosines <n, r> () => (out) {
   out = Mul (wave, scale)
 }
 """
-"""The basis: angles are reduced in integers."""
+"""The DCT basis, with angles reduced in integers."""
 
 MOMENTS: Final = """
 moments{last} (z, basis) => (mean, variance) {{
@@ -142,7 +142,7 @@ norm{affine} <eps> (x{inputs}) => (out) {{
   out = Reshape (normal, size)
 }}
 """
-"""Batch normalization of (N, C, …) by the statistics of its input."""
+"""Batch normalization of (N, C, …) with the statistics of its input."""
 
 ACTIVATIONS: Final = {
     "relu": "a = Relu (y)",
@@ -162,16 +162,16 @@ ACTIVATIONS: Final = {
     "gelu_tanh": 'a = Gelu <approximate = "tanh"> (y)',
     "identity": "a = Identity (y)",
 }
-"""What an activation does to ``y``; see :func:`frformat.torch.lowrank.stream.activate`."""
+"""The ONNX text of each activation of ``y``; see :func:`frformat.torch.lowrank.stream.activate`."""
 
 
 def moments(last: bool) -> str:
-    """The text of :data:`MOMENTS`."""
+    """Return the text of :data:`MOMENTS`."""
     return MOMENTS.format(last="_last" if last else "", flat=FLAT_LAST if last else FLAT)
 
 
 def normalize(affine: bool) -> str:
-    """The text of :data:`NORMALIZE`."""
+    """Return the text of :data:`NORMALIZE`."""
     if not affine:
         scale, shift = "scale = Identity (plain)", "shift = Identity (shift2)"
         return NORMALIZE.format(affine="", inputs="", scale=scale, shift=shift)
@@ -181,7 +181,7 @@ def normalize(affine: bool) -> str:
 
 
 def norm(affine: bool) -> str:
-    """The text of :data:`NORM`."""
+    """Return the text of :data:`NORM`."""
     if not affine:
         return NORM.format(affine="", inputs="", scaled="normal = Div (centered, deviation)")
     scaled = """
@@ -195,7 +195,7 @@ def norm(affine: bool) -> str:
 
 
 def stream_name(how: Pass, axes: int) -> str:
-    """The name of a pass; it tells all that :func:`stream` depends on."""
+    """Return the name of a pass, which encodes everything that :func:`stream` depends on."""
     limits = "_".join(repr(float(limit)).replace(".", "p").replace("-", "m").replace("+", "") for limit in how.limits)
     kinds = "".join("m" if pooled else "e" for pooled in how.pooled)
     window = "x".join(map(str, how.window)) if any(how.pooled) else ""
@@ -204,11 +204,11 @@ def stream_name(how: Pass, axes: int) -> str:
 
 
 def stream(how: Pass, axes: int) -> str:
-    """``projection @ activation(basis @ z)`` for several projections, a block of pixels at a time; (N, r, …).
+    """Return the text of ``projection @ activation(basis @ z)`` for several projections, in blocks of pixels.
 
     Args:
         how: see :class:`Pass`.
-        axes: of pixels.
+        axes: number of pixel axes.
     """
     count = len(how.projections)
     inputs = ", ".join(f"p{i}" for i in range(count))
@@ -240,7 +240,7 @@ def _braced(head: str, lines: Sequence[str]) -> str:
 
 
 def _to_blocks(window: Sequence[int]) -> list[str]:
-    """(N, r, …) → ``zb4``, (blocks, pixels of a window, r, windows of a block), padded with zeros."""
+    """Return the text of (N, r, …) → ``zb4``, (blocks, pixels of a window, r, windows of a block), zero-padded."""
     axes = len(window)
     places = range(axes)
     order = [2 + 2 * i + 1 for i in places] + [1, 0] + [2 + 2 * i for i in places]
@@ -289,7 +289,7 @@ def _to_blocks(window: Sequence[int]) -> list[str]:
 
 
 def _from_blocks(i: int, pooled: bool, axes: int) -> list[str]:
-    """What a projection gave for each block → (N, r', …)."""
+    """Return the text that maps a projection's result for each block to (N, r', …)."""
     places = range(axes)
     tiles = ", ".join(f"T{j}" for j in places)
     starts = ", ".join(["i0"] * axes)
@@ -331,12 +331,12 @@ def _from_blocks(i: int, pooled: bool, axes: int) -> list[str]:
 
 
 def step(how: Pass, channels: int) -> int:
-    """Windows of a block."""
+    """Return the number of windows per block."""
     return max(1, BLOCK // (channels * (_product(how.window) if any(how.pooled) else 1)))
 
 
 def parsed(text: str, opset: int) -> onnx.FunctionProto:
-    """A function of :data:`DOMAIN` from its text."""
+    """Return a function of :data:`DOMAIN` from its text."""
     import onnx.parser
 
     return onnx.parser.parse_function(f'<domain: "{DOMAIN}", opset_import: ["": {opset}]>\n{text}')

@@ -1,4 +1,4 @@
-"""A skeleton and an ``.frz`` file → a session of ONNX Runtime."""
+"""Create an ONNX Runtime session from a skeleton and an ``.frz`` file."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ def session(
     options: SessionOptions | None = None,
     **rest: Any,
 ) -> InferenceSession:
-    """A session of ONNX Runtime that has the weights of an ``.frz`` file; needs no PyTorch.
+    """Create an ONNX Runtime session with the weights of an ``.frz`` file; does not need PyTorch.
 
-    Both sides are compared before a weight is decoded. ONNX Runtime copies the weights.
+    Skeleton and file are compared before any weight is decoded. ONNX Runtime copies the weights.
 
     Args:
         skeleton: a file that :func:`frformat.runtimes.export` wrote, or its bytes.
-        weights: the ``.frz`` file. Floating-point tensors of any precision become the skeleton's dtype, and integers
-            if no value changes.
-        tier: the capacity tier; None for the largest that is present.
+        weights: the ``.frz`` file. Floating-point tensors of any precision are converted to the skeleton's dtype, and
+            integers as well if no value changes.
+        tier: the capacity tier; None means the largest that is present.
         memory_budget: bytes that decoding a tensor may take.
-        options: of the session; they hold the weights afterwards, so they serve no other session.
-        rest: what ``onnxruntime.InferenceSession`` takes besides, such as ``providers``.
+        options: options of the session; they hold the weights afterwards, so do not reuse them for another session.
+        rest: further arguments of ``onnxruntime.InferenceSession``, such as ``providers``.
 
     Raises:
         LoadError: the skeleton is damaged, ONNX Runtime cannot run it, or the weights do not fit it.
@@ -71,12 +71,12 @@ def session(
     try:
         options.add_external_initializers(list(values), list(values.values()))
         return onnxruntime.InferenceSession(data, options, **rest)
-    except Exception as error:  # ONNX Runtime's errors share no class of their own
+    except Exception as error:  # ONNX Runtime's errors have no common base class
         unsupported = type(error).__name__ in ("InvalidGraph", "NotImplemented", "InvalidProtobuf")
         reason = " ".join(str(error).split())
         raise LoadError(
             "SKELETON_UNSUPPORTED" if unsupported else "RUNTIME_FAILED",
-            f"ONNX Runtime {onnxruntime.__version__} makes no session of this skeleton: {reason}",
+            f"ONNX Runtime {onnxruntime.__version__} cannot load this skeleton: {reason}",
         ) from error
 
 
@@ -86,7 +86,7 @@ def _read(path: StrPath) -> bytes:
 
 
 def _given(contract: Contract, name: str, file: FrzFile, path: StrPath) -> Array:
-    """What a skeleton is given by a name."""
+    """Return the value of a name for the skeleton."""
     want, found = contract.wanted[name], None
     for source in contract.names(name):
         if source not in file or (found is not None and file.aliases.get(source) is not None):

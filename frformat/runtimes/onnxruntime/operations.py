@@ -1,4 +1,4 @@
-"""What of a model becomes calls of functions in its ONNX file."""
+"""Replace parts of a model with calls of functions in its ONNX file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from frformat.torch.lowrank.stream import Pass, stream
 
 
 def outline(model: nn.Module) -> dict[str, str]:
-    """Let the model's factored layers, and normalizations by the statistics of their input, call functions.
+    """Make factored layers, and normalizations by the statistics of their input, call functions.
 
     Args:
-        model: is changed, so that only ``torch.onnx.export`` understands it.
+        model: modified in place such that only ``torch.onnx.export`` can run it.
 
     Returns:
-        Texts of the functions by name, which are complete when the model has been exported.
+        Texts of the functions by name, complete once the model has been exported.
     """
     texts: dict[str, str] = {}
     for module in list(model.modules()):
@@ -36,19 +36,19 @@ def outline(model: nn.Module) -> dict[str, str]:
 
 
 def _is_plain(norm: Any) -> bool:
-    """Whether a normalization has no statistics of its own, and both or neither of weight and bias."""
+    """Return whether a normalization has no running statistics, and both or neither of weight and bias."""
     return norm.running_mean is None and norm.running_var is None and (norm.weight is None) == (norm.bias is None)
 
 
 class Norm(nn.Module):
-    """Batch normalization by the statistics of its input."""
+    """Batch normalization with the statistics of its input."""
 
     def __init__(self, norm: Any, texts: dict[str, str]) -> None:
         super().__init__()
         self.weight, self.bias, self.eps, self.texts = norm.weight, norm.bias, norm.eps, texts
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, …) → the same."""
+        """Map (N, C, …) to the same shape."""
         affine = [] if self.weight is None else [self.weight, self.bias]
         name = "norm_affine" if affine else "norm"
         self.texts[name] = functions.norm(bool(affine))
@@ -58,7 +58,7 @@ class Norm(nn.Module):
 class Operations(nn.Module):
     """The methods of :class:`frformat.torch.factorization.operations.Operations`.
 
-    What is computed in float64 does without functions.
+    Computations in float64 do not use functions.
     """
 
     def __init__(self, texts: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""ONNX graphs → files whose weights are elsewhere, and back to what such a file wants."""
+"""Turn ONNX graphs into files whose weights are elsewhere, and find what such a file needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TIES: Final = "frz.ties"
 UNUSED: Final = "frz.unused"
 
 SEAL: Final = bytes([0xFA, 0xFF, 0x03, LENGTH]) + MARK
-"""Field 8191 of a message, which is unknown to ONNX: its tag, its length, and how it begins."""
+"""Field 8191 of a message, which ONNX ignores: its tag, its length, and its first bytes."""
 
 DTYPES: Final = {
     1: "f32",
@@ -34,15 +34,15 @@ DTYPES: Final = {
     13: "u64",
     16: "bf16",
 }
-"""The format's names of ONNX's element types that both have."""
+"""Names of the ONNX element types that the format also has."""
 
 
 def hollow(model: onnx.ModelProto, contract: Contract) -> bytes:
-    """A file without the elements of the weights that ``contract`` wants.
+    """Return a file without the elements of the weights that ``contract`` names.
 
     Args:
-        model: with its weights as initializers, of which only names, dtypes and shapes count; is changed.
-        contract: what to want.
+        model: the model with its weights as initializers, of which only names, dtypes and shapes matter; modified.
+        contract: the weights to need.
     """
     for tensor in model.graph.initializer:
         if tensor.name in contract.wanted:
@@ -61,10 +61,10 @@ def hollow(model: onnx.ModelProto, contract: Contract) -> bytes:
 
 
 def wanted(data: bytes) -> Contract:
-    """What a skeleton wants.
+    """Return what a skeleton needs.
 
     Raises:
-        LoadError: it is damaged, or no skeleton, or wants what no ``.frz`` file has.
+        LoadError: it is damaged, is not a skeleton, or needs something that no ``.frz`` file has.
         ModuleNotFoundError: the package ``onnx`` is not installed.
     """
     import onnx
@@ -74,18 +74,18 @@ def wanted(data: bytes) -> Contract:
     if not whole:
         what = "its bytes do not match their checksum" if whole is False else "it does not end like one"
         raise LoadError(
-            "SKELETON_DAMAGED", f"this is no whole skeleton: {what}; export it again with `frformat export`"
+            "SKELETON_DAMAGED", f"this is not an intact skeleton: {what}; export it again with `frformat export`"
         )
     try:
         model = onnx.ModelProto.FromString(data)
     except DecodeError as error:
-        raise LoadError("SKELETON_UNSUPPORTED", f"this is no ONNX model: {error}") from error
+        raise LoadError("SKELETON_UNSUPPORTED", f"this is not an ONNX model: {error}") from error
     found: dict[str, Wanted] = {}
     for tensor in model.graph.initializer:
         if tensor.data_location != tensor.EXTERNAL:
             continue
         if tensor.data_type not in DTYPES:
-            kind = f"{tensor.name} is of a dtype ({tensor.data_type}) that no .frz file has"
+            kind = f"{tensor.name} has a dtype ({tensor.data_type}) that .frz files do not support"
             raise LoadError("SKELETON_UNSUPPORTED", f"{kind}; export it again with `frformat export`")
         facts = {entry.key: entry.value for entry in tensor.external_data}
         spectrum = tuple(map(int, facts[SPECTRUM].split(","))) if SPECTRUM in facts else None

@@ -1,4 +1,4 @@
-"""Models → ONNX graphs."""
+"""Trace models as ONNX graphs."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
 OPSET: Final = 20
-"""The version of ONNX's operators: the newest that ONNX Runtime 1.20 has for all of them."""
+"""The version of ONNX's operators: the newest that ONNX Runtime 1.20 supports completely."""
 
 
 def traced(model: nn.Module, example: tuple[Any, ...], dynamic: bool) -> tuple[ir.Model, set[str]]:
-    """A model as an ONNX graph with its weights by their names.
+    """Trace a model as an ONNX graph with its weights by name.
 
     Args:
         model: in evaluation mode.
         example: all inputs.
-        dynamic: let every axis of an input have any length, where the model's own code does not fix it.
+        dynamic: allow any length for every input axis, unless the model's own code fixes it.
 
     Returns:
         The graph, and names of parameters and buffers that it does not use.
@@ -44,12 +44,12 @@ def traced(model: nn.Module, example: tuple[Any, ...], dynamic: bool) -> tuple[i
                 example,
                 dynamo=True,
                 opset_version=OPSET,
-                optimize=False,  # else normalizations are folded into other weights
+                optimize=False,  # otherwise normalizations would be folded into other weights
                 dynamic_shapes=shapes,
                 external_data=False,
                 verbose=False,
             )
-    except Exception as error:  # whatever the exporter or the model raises
+    except Exception as error:  # the exporter or the model may raise anything
         raise ExportError(f"{type(model).__name__} cannot be exported to ONNX: {_reason(error)}") from error
     assert program is not None
     assert program.exported_program is not None
@@ -60,7 +60,7 @@ def traced(model: nn.Module, example: tuple[Any, ...], dynamic: bool) -> tuple[i
 
 
 def _reason(error: BaseException) -> str:
-    """What the first cause says, on one line."""
+    """Return the message of the first cause, on one line."""
     while error.__cause__ is not None:
         error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -69,7 +69,7 @@ def _reason(error: BaseException) -> str:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without the exporter's warnings and logs, which are about its own internals."""
+    """Suppress the exporter's warnings and logs, which are about its internals."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""Models → files for ONNX Runtime."""
+"""Write models for ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def write(
         path: the file.
         example: all inputs.
         with_weights: write the model with its weights.
-        dynamic: let every axis of an input have any length that the model allows; False fixes those of the example.
+        dynamic: allow any length for every input axis that the model allows; False fixes the lengths of the example.
 
     Raises:
-        ExportError: the model cannot be exported, and why.
+        ExportError: the model cannot be exported; the message says why.
         DependencyError: the packages of the extra ``onnx`` are not installed.
         OSError: the file cannot be written.
     """
     if example is None:
-        raise ExportError("ONNX Runtime's graphs are traced; give an example input")
+        raise ExportError("ONNX Runtime needs a trace; pass an example input")
     try:
         import onnx_ir as ir
         import onnxscript  # noqa: F401 — PyTorch's exporter needs it
@@ -61,7 +61,7 @@ def write(
     zeros: dict[Any, Tensor] = {}
 
     def empty(old: Tensor) -> Tensor:
-        """A tensor of one element that looks like a weight."""
+        """Return a tensor with one element in memory that looks like a weight."""
         return zeros.setdefault(old.dtype, old.new_zeros((), device="cpu")).expand(old.shape)
 
     copy = copied(model, (lambda weight: weight) if with_weights else empty)
@@ -95,7 +95,7 @@ def write(
 
 
 def _plan(model: nn.Module, initializers: set[str], unused: set[str]) -> Contract:
-    """What the skeleton will want, by the names that the graph has of several for one tensor.
+    """Return what the skeleton will need, under those names of tied tensors that the graph has.
 
     Raises:
         ExportError: a weight is neither in the graph nor known to be unused, so that it may be part of a constant.
@@ -118,13 +118,13 @@ def _plan(model: nn.Module, initializers: set[str], unused: set[str]) -> Contrac
     if lost:
         raise ExportError(
             f"{type(model).__name__} cannot be exported without its weights: {', '.join(lost[:8])} would become "
-            "part of a constant; use the weight as it is in forward"
+            "part of a constant; use the weight unchanged in forward"
         )
     return Contract(wanted, ties, spare)
 
 
 def _name_axes(model: ir.Model) -> None:
-    """Name the axes of inputs that may have any length by input and axis, and outputs by their order."""
+    """Name input axes of any length by input and axis, and outputs by their order."""
     import onnx_ir as ir
 
     names: dict[str, str] = {}

@@ -1,6 +1,6 @@
-"""Lite-interpreter files, packed anew: smaller, the same bytes each time, and with a checksum of their own.
+"""Repack lite-interpreter files: smaller, reproducible, and with a checksum.
 
-A ``.ptl`` file is a ZIP archive, and its comment is the seal, see :mod:`frformat.runtimes.seal`.
+A ``.ptl`` file is a ZIP archive. Its comment is the seal, see :mod:`frformat.runtimes.seal`.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from typing import Final
 from frformat.runtimes.seal import DIGITS, MARK, sealed
 
 FOLDER: Final = "m"
-"""The one folder that holds all else, as PyTorch wants it."""
+"""The single folder that contains everything else, as PyTorch requires."""
 
 NEVER: Final = (1980, 1, 1, 0, 0, 0)
 QUALIFIED: Final = re.compile(r"__torch__[\w.]+")
 UNREAD: Final = (".data/serialization_id", "byteorder")
-"""Records that lite interpreters do not ask for: all of them are little-endian."""
+"""Records that lite interpreters do not read: all of them are little-endian."""
 
 NATIVE: Final = "__torch__.torch.classes."
-"""Classes of the runtime itself, whose names mean something to it."""
+"""Classes of the runtime itself, whose names must not change."""
 
 
 def pack(data: bytes) -> bytes:
-    """What a lite interpreter needs of an archive written by PyTorch, compressed where that is of use.
+    """Keep only what a lite interpreter needs of an archive written by PyTorch, compressed where that helps.
 
-    Source code and debug information go; the bytecode and the objects stay, in which classes are named anew, because
-    PyTorch names them by what else was scripted in the same process.
+    Source code and debug information are removed. Bytecode and objects stay, but their classes are renamed, because
+    PyTorch's names depend on what else was scripted in the same process.
     """
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(out, "w") as target:
@@ -50,14 +50,14 @@ def pack(data: bytes) -> bytes:
 
 
 def record(data: bytes, name: str) -> bytes:
-    """Return a file of an archive, by its name below the archive's only folder."""
+    """Return a file of an archive, by its path below the archive's only folder."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         folder = archive.namelist()[0].partition("/")[0]
         return archive.read(f"{folder}/{name}")
 
 
 def _class_names(pickled: bytes) -> dict[str, str]:
-    """Return new names for the classes of objects in a pickle: numbered in the order in which they appear."""
+    """Return new names for the classes of objects in a pickle, numbered in order of appearance."""
     names: dict[str, str] = {}
     for code, argument, _ in pickletools.genops(pickled):
         if code.name == "GLOBAL" and str(argument).startswith("__torch__.") and not str(argument).startswith(NATIVE):
@@ -67,7 +67,7 @@ def _class_names(pickled: bytes) -> dict[str, str]:
 
 
 def _renamed(pickled: bytes, names: dict[str, str]) -> bytes:
-    """Return a pickle with other class names, wherever they are in its texts."""
+    """Return a pickle with other class names wherever they occur in its strings."""
 
     def replace(found: re.Match[str]) -> str:
         head, tail = found[0], ""

@@ -1,4 +1,4 @@
-"""Models → files for PyTorch Mobile."""
+"""Write models for PyTorch Mobile."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from frformat.runtimes.pytorch_mobile.skeleton import skeleton
 from frformat.runtimes.written import Export
 from frformat.torch.lowrank.layers import spectra
 
-TRACE: Final = "Give an example input, by which it is traced instead"
-WRAP: Final = "Wrap the part of it that takes and returns tensors into a module of its own"
+TRACE: Final = "Pass an example input to trace it instead"
+WRAP: Final = "Wrap the part of it that takes and returns tensors in a module"
 
 
 def write(
@@ -43,20 +43,20 @@ def write(
         path: the file.
         example: all inputs; used to trace a model that cannot be scripted.
         with_weights: write the model with its weights and without ``load_weights``.
-        probe: return the outputs of layers, too; the model is then traced, and needs an example.
+        probe: also return the outputs of layers; the model is then traced, and needs an example.
         release: the oldest release of PyTorch Mobile that must run the file, one of
             :data:`frformat.runtimes.pytorch_mobile.operators.RUNTIMES`; 1.12 if None.
-        lite: for the lite interpreter, whose operators are checked against what the release has, or else the same
-            module in TorchScript for LibTorch, DJL and ``torch.jit.load``.
+        lite: write for the lite interpreter and check operators against the release, or else write the same module in
+            TorchScript for LibTorch, DJL and ``torch.jit.load``.
 
     Raises:
-        ExportError: the model cannot be scripted, has weights of an unknown dtype, or uses an operator that the release
-            lacks; the message says where.
+        ExportError: the model cannot be scripted, has weights of an unsupported dtype, or uses an operator that the
+            release lacks; the message says where.
         OSError: the file cannot be written.
     """
     inputs, target = example, Runtime.of(release or "1.12")
     if probe and inputs is None:
-        raise ExportError("a probe is traced; give an example input")
+        raise ExportError("a probe needs a trace; pass an example input")
 
     def make(trace: bool) -> tuple[torch.jit.ScriptModule, bool]:
         if with_weights:
@@ -98,10 +98,10 @@ def write(
 
 
 def _lite(module: torch.jit.ScriptModule, target: Runtime | None) -> bytes:
-    """Return a module as a lite interpreter of this release, or of any, reads it.
+    """Serialize a module for a lite interpreter of this release, or of any.
 
     Raises:
-        ExportError: it is made of what lite interpreters do not know.
+        ExportError: it contains something that lite interpreters do not support.
     """
     with quietly():
         try:
@@ -114,7 +114,7 @@ def _lite(module: torch.jit.ScriptModule, target: Runtime | None) -> bytes:
 
 
 def _is_lite(module: torch.jit.ScriptModule) -> bool:
-    """Return whether lite interpreters know what a module is made of."""
+    """Return whether lite interpreters support everything in a module."""
     try:
         _lite(module, None)
     except ExportError:
@@ -123,23 +123,23 @@ def _is_lite(module: torch.jit.ScriptModule) -> bool:
 
 
 def _backported(data: bytes, target: Runtime) -> bytes:
-    """Return the file in the newest version of bytecode that the runtime reads."""
+    """Convert the file to the newest bytecode version that the runtime reads."""
     if Bytecode.of(data).version <= target.bytecode[1]:
         return data
     return bytes(_backport_for_mobile_to_buffer(io.BytesIO(data), target.bytecode[1]))  # type: ignore[no-untyped-call]
 
 
 def _check(code: Bytecode, target: Runtime, module: torch.jit.ScriptModule) -> None:
-    """Refuse what the runtime cannot run, all of it in one error."""
+    """Raise one error that lists everything the runtime cannot run."""
     found = [f"{what} {fault}{_place(module, what)}" for what, fault in target.obstacles(code)]
     if found:
         raise ExportError(
-            f"PyTorch Mobile {target.name} cannot run this model: {'; '.join(found)}. Replace these lines by others"
+            f"PyTorch Mobile {target.name} cannot run this model: {'; '.join(found)}. Rewrite these lines"
         )
 
 
 def _place(module: torch.jit.ScriptModule, operator: str) -> str:
-    """Return where the model uses an operator, if that can be found: ``(File "model.py", line 3)``."""
+    """Return where the model uses an operator, if known: ``(File "model.py", line 3)``."""
     for name in module._c._method_names():
         graph = getattr(module, name).inlined_graph  # it owns the nodes
         for node in graph.findAllNodes(operator.partition(".")[0]):

@@ -64,7 +64,7 @@ def test_operators_that_the_runtime_lacks_are_named_with_their_place(tmp_path: P
     path.write_bytes(b"old")
     with pytest.raises(ExportError, match=r"1\.12\.2 cannot run") as caught:
         export(model, path)
-    assert "aten::scaled_dot_product_attention is not there (File" in str(caught.value)
+    assert "aten::scaled_dot_product_attention does not exist there (File" in str(caught.value)
     assert "test_export.py" in str(caught.value)
     assert path.read_bytes() == b"old"
     assert export(model, tmp_path / "model.pt").release is None
@@ -127,7 +127,7 @@ class Paired(nn.Module):
 @pytest.mark.parametrize(("kind", "name"), [(Enumerated, "Form"), (Paired, "Pair")])
 def test_classes_that_the_runtime_cannot_read_are_traced_away(tmp_path: Path, kind: type[nn.Module], name: str):
     model = kind()
-    with pytest.raises(ExportError, match=rf"cannot run {kind.__name__}: it computes .*\.{name}\. Give an example"):
+    with pytest.raises(ExportError, match=rf"cannot run {kind.__name__}: it computes .*\.{name}\. Pass an example"):
         exported(model, tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert export(model, tmp_path / "model.pt").traced is False
