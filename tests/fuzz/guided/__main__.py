@@ -85,7 +85,7 @@ def _fuzzed(target: str, seconds: int, folder: Path) -> Outcome:
             f"-artifact_prefix={folder}{os.sep}",
             f"-max_len={1 << 16 if target not in ('frz', 'differential', KOTLIN) else LONGEST}",
             "-print_final_stats=1",
-            "-timeout=30",  # by the clock; targets measure processor time
+            "-timeout=120",  # by the clock; targets measure processor time
         ]
         environment = os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": temporary}
         command = _command(target)
