@@ -15,7 +15,7 @@ JAVA_SOURCES := $(shell find android-decoder -name target -prune -o \( -name '*.
 ABIS ?= arm64-v8a,x86_64
 APK := android-decoder/demo/target/frz-demo
 
-.PHONY: demo test test-python test-newest test-oldest test-processors test-install test-jvm test-android apk fuzz fuzz-c lint docs bench vectors clean
+.PHONY: demo test test-python test-newest test-oldest test-processors test-install test-jvm test-android apk fuzz fuzz-c lint docs docs-kotlin bench vectors clean
 
 demo: $(READY) $(JAR) ## encode, inspect and rebuild a real model in Python and on the JVM, and compare
 	$(BIN)/python -m demo
@@ -71,6 +71,10 @@ lint: $(READY) ## ruff, mypy --strict, import-linter; Kotlin is linted by `mvn v
 
 docs: $(READY) ## the site, in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+docs-kotlin: ## the site with the reference of the Kotlin libraries
+	$(MVN) -pl decoder,scheduling,pytorch,pytorch-ktx -am compile dokka:dokka
+	$(MAKE) docs
 
 bench: $(READY) $(JAR) ## the README's table of measured numbers
 	$(BIN)/python -m bench
