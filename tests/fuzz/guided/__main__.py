@@ -121,7 +121,7 @@ def _command(target: str) -> list[str]:
 
 
 def _seeds(target: str, folder: Path, seconds: int) -> Path:
-    """The saved corpus, and as many of the vectors as can be read in a part of the time."""
+    """Return the saved corpus, and as many of the vectors as can be read in a part of the time."""
     family = target if target in ("safetensors", "npz", "pt") else "frz"
     for path in (CORPUS / family).glob("*"):
         shutil.copy(path, folder)
