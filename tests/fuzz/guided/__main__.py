@@ -116,6 +116,7 @@ def _command(target: str) -> list[str]:
         "java", "-Xmx512m", "-XX:+UseSerialGC", "-Xss1m", "-XX:+EnableDynamicAgentLoading", "-cp", classes,
         "com.code_intelligence.jazzer.Jazzer", "--target_class=io.frz.fuzz.DecoderFuzzer",
         "--instrumentation_includes=io.frz.**", "--custom_hook_includes=io.frz.**", "-rss_limit_mb=2048",
+        f"--reproducer_path={tempfile.gettempdir()}",
     ]  # fmt: skip
 
 
