@@ -149,6 +149,8 @@ class Group:
 
     def offset_axes(self, index: int) -> tuple[int, ...]:
         """The axes of a tensor that have step offsets."""
+        if not self.offsets:
+            return ()
         return tuple(axis for axis in range(len(self.view(index))) if self.offsets >> axis & 1)
 
     def counts(self, tier: int) -> NDArray[np.int64]:
