@@ -34,7 +34,7 @@ SHORTEST, TALLEST = 4.2, 14.0
 MARGIN, TOP, BOTTOM, RIGHT = 0.8, 2.3, 0.6, 0.6
 """Inches around the rows; the title and the strip of the file are in those at the top."""
 
-CURVES, HEAT, SIZES, GAP = 4.0, 4.2, 2.0, 0.25
+CURVES, HEAT, SIZES, GAP = 4.0, 4.2, 2.0, 0.3
 """Inches of the panels' widths, and between the last two."""
 
 LETTER: Final = 0.072
