@@ -14,7 +14,7 @@ import click
 from frformat.cli.dump import panels
 from frformat.cli.dump.energy import Energy
 from frformat.cli.dump.facts import FileFacts
-from frformat.cli.dump.listing import ratio
+from frformat.cli.dump.listing import compared
 from frformat.cli.dump.survey import Survey
 from frformat.cli.output import writing
 from frformat.cli.terminal import clean, count
@@ -99,7 +99,7 @@ def _title(figure: Figure, about: FileFacts, left: float, height: float) -> None
     tensors = count(about.tensor_count - about.alias_count, "tensor")
     parts = [count(about.bytes_used, "byte"), f"{count(about.weights, 'weight')} in {tensors}"]
     if about.weights:
-        parts.append(f"{ratio(about.ratio)} smaller than dense f32")
+        parts.append(compared(about.ratio, "dense f32"))
     name = clean(os.path.basename(about.file))
     figure.text(left, 1 - 0.3 / height, name, size=15, weight="bold", va="center", parse_math=False)
     figure.text(left, 1 - 0.58 / height, "   ·   ".join(parts), size=10.5, color=panels.MUTED, va="center")
