@@ -94,7 +94,8 @@ class MaxError:
             return source.error(as_stored(source.spectrum(k))) <= self.share
 
         # The largest error is at least the root mean square, which Parseval tells without rebuilding anything.
-        allowed = source.elements * (self.share * source.largest) ** 2
+        gap = self.share * source.largest
+        allowed = source.elements * gap * gap  # infinite, where a power would raise OverflowError
         low = fewest_with_energy(source, source.energy - allowed)
         return _fewest(good, low, min(most, source.count))
 

@@ -324,3 +324,12 @@ def test_weights_that_lose_their_energy_are_warned_of(path: Path):
         assert any("1 of 2 tensors keep less than 98% of their energy; noise keeps" in note for note in report.notes)
         for kept in (policy("*: format=q8"), None):
             assert not any("warning" in note for note in encode(given, path, kept).notes)
+
+
+@pytest.mark.parametrize("rule", ["max-error=0.01", "energy=0.99", "keep=10%"])
+def test_weights_beyond_float32_are_refused(rule: str, path: Path):
+    with (
+        checkpoint({"huge": np.full((64, 64), 1e200)}) as given,
+        pytest.raises(EncodeError, match=r"'huge': a value of .* is too large for f32"),
+    ):
+        encode(given, path, policy(f"*: {rule}"))
