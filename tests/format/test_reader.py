@@ -34,7 +34,7 @@ def data() -> bytes:
 
 
 def damaged(data: bytes, name: str, tier: int = 0) -> bytes:
-    """The same with an error in a segment of a tensor's group."""
+    """Return the same with an error in a segment of a tensor's group."""
     with frformat.open(data) as file:
         extent = file.container.extents.of(file.info(name).group, tier)
     assert extent is not None
@@ -160,7 +160,7 @@ class TestErrors:
 
     @pytest.mark.parametrize("tier", [-1, 2])
     def test_tier(self, data: bytes, tier: int) -> None:
-        with pytest.raises(FrzError, match=r"TIER: tier -?\d of 2 is asked for, 0 to 1 are present"):
+        with pytest.raises(FrzError, match=r"TIER: tier -?\d of 2 was requested, 0 to 1 are present"):
             frformat.open(data, tier=tier)
         with frformat.open(data) as file, pytest.raises(FrzError, match="TIER"):
             file.stored("conv.weight", tier=tier)
@@ -313,7 +313,7 @@ def _opens(data: bytes, budget: int) -> bool:
 
 
 def _counting(file: io.BytesIO) -> list[int]:
-    """Bytes of each read from now on."""
+    """Return bytes of each read from now on."""
     read: list[int] = []
     plain, into = file.read, file.readinto
 
@@ -328,3 +328,23 @@ def _counting(file: io.BytesIO) -> list[int]:
 
     file.read, file.readinto = counted, counted_into  # type: ignore[method-assign, assignment]
     return read
+
+
+def test_a_file_shows_itself(data: bytes) -> None:
+    with frformat.open(data, tier=0) as file:
+        assert repr(file) == f"<FrzFile bytes: 5 tensors, tier 0 of 2, {file.container.ends[0]:,} bytes>"
+        html = file._repr_html_()
+    rows = [row.split("<td>") for row in html.split("<tr>")[2:]]
+    assert [row[1].removesuffix("</td>") for row in rows] == [*file]
+    assert "64×32×3×3" in html
+    assert "alias of conv.weight" in html
+    assert "spectrum" in html
+
+
+def test_a_notebook_lists_the_first_tensors_and_escapes_names() -> None:
+    names = [f"<{number}>" for number in range(150)]
+    with frformat.open(frformat.save(dict.fromkeys(names, np.zeros(1, np.float32)))) as file:
+        html = file._repr_html_()
+    assert html.count("<tr>") == 101
+    assert "50 more tensors" in html
+    assert "<0>" not in html

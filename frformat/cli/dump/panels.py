@@ -1,4 +1,4 @@
-"""The parts of the picture that :mod:`frformat.cli.dump.plot` puts together."""
+"""The panels of the picture that :mod:`frformat.cli.dump.plot` assembles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 Kept = Sequence[tuple[int, ...]]
-"""Of each measured spectrum what the tiers before the open one keep."""
+"""What the tiers before the open one keep of each measured spectrum."""
 
 INK: Final = "#1f2933"
 MUTED: Final = "#616e7c"
@@ -27,7 +27,7 @@ BLUE: Final = "#2f6f9f"
 PARTS: Final = {"header": "#323f4b", "directory": "#7b8794", "checksums": "#cbd2d9"}
 
 ORDER: Final = "viridis"
-"""Colours of tensors from the first to the last, and of tiers."""
+"""Colours of tensors from first to last, and of tiers."""
 
 HEAT: Final = "magma"
 WIDEST: Final = 100
@@ -35,20 +35,20 @@ WIDEST: Final = 100
 darkest: so the map looks alike whether a tensor has a hundred coefficients or a million."""
 
 LARGEST: Final = 30
-"""Of a file without spectra the largest so many tensors are shown."""
+"""In a file without spectra, this many of the largest tensors are shown."""
 
 LABELLED: Final = 64
-"""Of at most so many rows each tells its bytes."""
+"""With at most this many rows, each row shows its bytes."""
 
 READABLE: Final = 96
-"""At most so many rows have their name beside them."""
+"""At most this many rows have their name beside them."""
 
 LONGEST: Final = 44
-"""Characters of a name; of longer ones the end is shown, which tells them apart."""
+"""Largest number of characters of a name; of longer ones the end is shown, which distinguishes them."""
 
 
 class Row(NamedTuple):
-    """One line of the picture's right side: a tensor, or several together."""
+    """One line on the right side of the picture: a tensor, or several together."""
 
     label: str
     size: int
@@ -56,7 +56,7 @@ class Row(NamedTuple):
 
 
 def rows(facts: Survey, energy: Energy) -> list[Row]:
-    """The measured spectra in file order, then the other tensors as one; without spectra the largest, then the rest."""
+    """Return the measured spectra in file order, then the rest as one row; without spectra, the largest tensors."""
     measured = set(energy.names)
     alone: list[Row] = []
     rest: list[Row] = []
@@ -75,7 +75,7 @@ def rows(facts: Survey, energy: Energy) -> list[Row]:
 
 
 def strip(ax: Axes, about: FileFacts) -> None:
-    """The whole file as one bar: header, directory, segments by tier, checksums."""
+    """Draw the whole file as one bar: header, directory, segments by tier, checksums."""
     from matplotlib import colormaps
 
     parts = [("header", 14, PARTS["header"]), ("directory", about.directory.stored, PARTS["directory"])]
@@ -97,7 +97,7 @@ def strip(ax: Axes, about: FileFacts) -> None:
 
 
 def curves(ax: Axes, energy: Energy, kept: Kept) -> None:
-    """For each tensor the share of its energy that its first coefficients hold, and that of all tensors together."""
+    """Draw, for each tensor and for all together, the share of the energy in the first coefficients."""
     from matplotlib import colormaps
 
     shares = 100 * energy.shares()
@@ -146,7 +146,7 @@ def heat(figure: Figure, ax: Axes, energy: Energy, kept: Kept, rows: Sequence[Ro
 
 
 def sizes(ax: Axes, rows: Sequence[Row], *, named: bool) -> None:
-    """The bytes of each row; ≈ where tensors share segments."""
+    """Draw the bytes of each row; ≈ where tensors share segments."""
     most = max((row.size for row in rows), default=0) or 1
     ax.barh(range(len(rows)), [row.size for row in rows], color=BLUE, height=0.72, linewidth=0)
     if len(rows) <= LABELLED:
@@ -166,7 +166,7 @@ def sizes(ax: Axes, rows: Sequence[Row], *, named: bool) -> None:
 
 
 def _key(figure: Figure, ax: Axes, mesh: AxesImage) -> None:
-    """What the map's colours stand for: a short bar above it."""
+    """Draw the colour scale of the map: a short bar above it."""
     place, inch = ax.get_position(), 1 / figure.get_figheight()
     key = figure.add_axes((place.x0 + 0.1 * place.width, place.y1 + 0.1 * inch, 0.4 * place.width, 0.1 * inch))
     bar = figure.colorbar(mesh, cax=key, orientation="horizontal", ticks=[])
@@ -177,7 +177,7 @@ def _key(figure: Figure, ax: Axes, mesh: AxesImage) -> None:
 
 
 def _labels(ax: Axes, rows: Sequence[Row]) -> None:
-    """The names at the left; of many rows, as many as can be read."""
+    """Draw the names at the left; if there are many rows, as many as are legible."""
     every = -(-len(rows) // READABLE)
     places = range(0, len(rows), every)
     ax.set_yticks(places, [rows[place].label for place in places], fontsize=8 if len(rows) <= LABELLED else 6.5)
@@ -186,7 +186,7 @@ def _labels(ax: Axes, rows: Sequence[Row]) -> None:
 
 
 def _tiers(ax: Axes, energy: Energy, kept: Kept) -> None:
-    """Lines through the map where one tier ends and the next begins."""
+    """Draw lines through the map at the boundaries between tiers."""
     rows = np.repeat(np.arange(len(energy.names) + 1) - 0.5, 2)[1:-1]
     for ends in zip(*kept, strict=True):
         places = np.interp(ends, energy.edges, np.arange(len(energy.edges))) - 0.5
@@ -194,7 +194,7 @@ def _tiers(ax: Axes, energy: Energy, kept: Kept) -> None:
 
 
 def _is_long(energy: Energy) -> bool:
-    """Whether spectra are so long that their places are sampled on a logarithmic scale."""
+    """Return whether spectra are so long that positions are sampled on a logarithmic scale."""
     return len(energy.edges) - 1 < int(energy.edges[-1])
 
 

@@ -1,6 +1,6 @@
-"""Coders: a segment's values ↔ its stored bytes (specification, sections 9 and 10). One file each.
+"""Coders convert between a segment's values and its stored bytes (specification, sections 9 and 10). One file each.
 
-Nothing else asks for a coder by its name; what differs between them are the fields of :class:`Coder`.
+Nothing else distinguishes coders by name; they differ in the fields of :class:`Coder`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from frformat.format.coders.static import STATIC
 from frformat.format.coders.zstd import ZSTD
 
 CODERS: Final = {coder.name: coder for coder in (NONE, DEFLATE, ZSTD, ADAPTIVE, STATIC)}
-"""By name, in the order of their ids."""
+"""Coders by name, in the order of their ids."""
 
 __all__ = [
     "CHUNK",

@@ -1,4 +1,4 @@
-"""Coder ``adaptive``: integers by a range coder that learns their scale (specification, sections 10.1 to 10.4)."""
+"""Coder ``adaptive``: a range coder that learns the scale of integers (specification, sections 10.1 to 10.4)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from frformat.format.coders.runs import Runs
 from frformat.format.coders.scales import SCALES, scale_of
 
 CONFIDENCE: Final = {False: 16, True: 4}
-"""How many bits the first estimates of counters are worth: for integers they are good, for exact values hardly."""
+"""Weight of the initial counter estimates, in bits: they are good for integers, but hardly for exact values."""
 
 TERM_BYTES: Final = 8
 OVER_BYTES: Final = 2
 
 
 class _Models:
-    """The models of a group: of entries of cores, and of step offsets if there are such."""
+    """The models of a group: one for core entries, and one for step offsets if there are any."""
 
     def __init__(self, exact: bool, offsets: bool) -> None:
         self._confidence = CONFIDENCE[exact]
@@ -32,7 +32,7 @@ class _Models:
         self.of: dict[bool, Any] = {}
 
     def start(self, scales: Sequence[int]) -> None:
-        """Bring them into their initial state."""
+        """Reset the models to their initial state."""
         self.of = {
             kind: engine().model(scale, self._confidence) for kind, scale in zip(self.kinds, scales, strict=True)
         }
@@ -42,15 +42,15 @@ class AdaptiveEncoder:
     """Codes integers; see :class:`~frformat.format.coders.integers.IntegerEncoder`.
 
     Args:
-        exact: they stand for exact values.
-        offsets: there are step offsets among them.
+        exact: the integers stand for exact values.
+        offsets: some of them are step offsets.
     """
 
     def __init__(self, exact: bool, offsets: bool) -> None:
         self._models = _Models(exact, offsets)
 
     def integers(self, pieces: Sequence[tuple[Batch, Source]], told: Told) -> bytes:
-        """The stored bytes of one segment."""
+        """Return the stored bytes of one segment."""
         head = b""
         if not self._models.of:
             scales = [_scale(pieces, kind) for kind in self._models.kinds]
@@ -68,7 +68,7 @@ class AdaptiveEncoder:
 
 
 class AdaptiveDecoder:
-    """Decodes them; arguments as of :class:`AdaptiveEncoder`."""
+    """Decodes integers; arguments as for :class:`AdaptiveEncoder`."""
 
     def __init__(self, exact: bool, offsets: bool) -> None:
         self._models = _Models(exact, offsets)
@@ -97,7 +97,7 @@ class AdaptiveDecoder:
 
 
 def _scale(pieces: Sequence[tuple[Batch, Source]], offsets: bool) -> int:
-    """The scale of all values of a kind."""
+    """Return the scale of all core entries, or of all offsets."""
     total = count = 0
     for batch, source in pieces:
         if batch.offsets == offsets:
@@ -108,7 +108,7 @@ def _scale(pieces: Sequence[tuple[Batch, Source]], offsets: bool) -> int:
 
 
 def memory(runs: Runs) -> int:
-    """Bytes of the state of the block that has most: terms, and the row before."""
+    """Return the size of the largest block state in bytes: its terms, and one row of values."""
     return max((_state(block) for batch in batches(runs) for block in batch.blocks), default=0)
 
 

@@ -1,6 +1,6 @@
-"""What an encoder is given, and entropy coders work with: runs that are small are coded together.
+"""The input of encoders and entropy coders: small runs are combined into batches.
 
-So a file of a million tensors of one element each takes hardly longer than one of a few large ones with as many.
+A file of a million tensors with one element each thus takes hardly longer than a file of a few large ones.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from frformat.format.coders.runs import Run
 Array = NDArray[Any]
 
 PIECE: Final = 1 << 16
-"""So many values are coded between two looks at whether to go on."""
+"""Number of values to code between checks whether to continue."""
 
 
 class Block(NamedTuple):
-    """Values that the entropy coders see as one.
+    """Values that the entropy coders treat as one block.
 
     Attributes:
         rows: length of the first axis.
-        channels: length of the second.
+        channels: length of the second axis.
         positions: the product of all further lengths. Below rank 2, all values are positions.
     """
 
@@ -35,17 +35,17 @@ class Block(NamedTuple):
 
     @property
     def columns(self) -> int:
-        """Values of a row."""
+        """Number of values per row."""
         return self.channels * self.positions
 
     @property
     def size(self) -> int:
-        """Values of the block."""
+        """Number of values of the block."""
         return self.rows * self.columns
 
 
 def block(shape: tuple[int, ...]) -> Block:
-    """What the coders see of a block of any rank (specification, section 9.1)."""
+    """Return the block for a shape of any rank (specification, section 9.1)."""
     if len(shape) < 2:
         return Block(1, 1, shape[0] if shape else 1)
     positions = 1
@@ -58,10 +58,10 @@ class Batch(NamedTuple):
     """Runs that are coded together: several small ones, or one.
 
     Attributes:
-        offsets: they are all step offsets, or all entries of cores.
+        offsets: whether they are all step offsets; otherwise, all are core entries.
         blocks: their blocks, one after the other.
-        runs: how many runs there are.
-        size: how many values.
+        runs: number of runs.
+        size: number of values.
     """
 
     offsets: bool
@@ -71,7 +71,7 @@ class Batch(NamedTuple):
 
 
 def batches(runs: Iterable[Run]) -> Iterator[Batch]:
-    """Runs of one kind after another, as many together as have the values of a piece."""
+    """Combine consecutive runs of one kind into batches of about one piece each."""
     kind, shapes, count, size = False, list[Block](), 0, 0
     for run in runs:
         more = [block(shape) for shape in run.blocks]
@@ -88,11 +88,11 @@ def batches(runs: Iterable[Run]) -> Iterator[Batch]:
 
 
 Pieces = Sequence[tuple[Batch, Array]]
-"""The batches of a segment, each with its values: a flat array."""
+"""The batches of a segment, each with its values in a flat array."""
 
 
 def joined(pieces: Iterable[tuple[Run, Array]]) -> Pieces:
-    """The batches of runs, which come with their values: C-contiguous arrays."""
+    """Combine runs and their values, which are C-contiguous arrays, into batches."""
     given = list(pieces)
     arrays = (array.reshape(-1) for _, array in given)
     found = []

@@ -1,12 +1,14 @@
-"""Coders of bytes: what makes one of a function that fills memory, and of a compressor."""
+"""Build byte coders from a function that fills memory, and a compressor."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from frformat.dtypes import DTYPES
+from frformat.errors import FrzError
 from frformat.format.coders.base import (
     CHUNK,
     Array,
@@ -21,15 +23,43 @@ from frformat.format.coders.batches import Pieces
 from frformat.format.coders.runs import Runs
 
 Fill = Callable[[Readable, memoryview], None]
-"""Decodes a segment into exactly the memory that is given; raises ``STREAM``."""
+"""Decodes a segment into exactly the given memory; raises ``STREAM``."""
 
 MakeCompressor = Callable[[int], Compressor]
-"""A compressor for so many bytes: as strong as it can be where that costs little time."""
+"""Makes a compressor for this many bytes: as strong as possible where that takes little time."""
 
 
 def byte_coder(name: str, fill: Fill, compressor: MakeCompressor, *, plain: bool = False) -> Coder:
-    """The coder of exact values that ``fill`` and ``compressor`` make."""
+    """Build a coder of exact values from ``fill`` and ``compressor``."""
     return Coder(name, lambda kind, _: _Decoder(fill, kind), lambda *_: _Encoder(compressor), plain=plain)
+
+
+def decompress(decompressor: Any, feed: Callable[[], bytes], stored: Readable, out: memoryview) -> None:
+    """Decompress one stream into exactly ``out``, a chunk at a time.
+
+    Args:
+        decompressor: has ``decompress(data, max_length)``, ``eof`` and ``unused_data``, like those of zlib and zstd.
+        feed: returns the next bytes for it; none if it still has some, or at the end.
+        stored: the source that ``feed`` reads from.
+        out: destination of the bytes.
+
+    Raises:
+        FrzError: ``STREAM``: the stream is longer or shorter than ``out``, or something follows it.
+    """
+    filled = 0
+    while not decompressor.eof:
+        data = feed()
+        part = decompressor.decompress(data, min(CHUNK, len(out) - filled) + 1)
+        if len(part) > len(out) - filled:
+            raise FrzError("STREAM", f"the stream holds more than the {len(out)} bytes of its values")
+        out[filled : filled + len(part)] = part
+        filled += len(part)
+        if not data and not part:
+            break
+    if not decompressor.eof or filled != len(out):
+        raise FrzError("STREAM", f"the stream ends after {filled} of the {len(out)} bytes of its values")
+    if decompressor.unused_data or stored.read(1):
+        raise FrzError("STREAM", "bytes are left after the stream")
 
 
 class _Decoder:

@@ -1,4 +1,4 @@
-"""Coder ``deflate``: a raw DEFLATE stream (RFC 1951), and the one that may hold the directory."""
+"""Coder ``deflate``: a raw DEFLATE stream (RFC 1951), also used for the directory."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import zlib
 from typing import Any, Final
 
 from frformat.errors import FrzError
-from frformat.format.coders.base import CHUNK, Coder, Readable, append, check_end
-from frformat.format.coders.bytewise import byte_coder
+from frformat.format.coders.base import CHUNK, Coder, Readable
+from frformat.format.coders.bytewise import byte_coder, decompress
 from frformat.format.dictionary import DICTIONARY
 
 
 def unpack_directory(data: bytes, length: int) -> bytes:
-    """The directory from its raw DEFLATE stream, which must hold ``length`` bytes.
+    """Return the directory from its raw DEFLATE stream, which must hold ``length`` bytes.
 
     Raises:
         FrzError: ``STREAM``.
@@ -28,7 +28,7 @@ def unpack_directory(data: bytes, length: int) -> bytes:
 
 
 def pack_directory(data: bytes) -> bytes:
-    """The directory ``data`` as the shortest raw DEFLATE stream that zlib finds."""
+    """Return the directory ``data`` as the shortest raw DEFLATE stream that zlib finds."""
     streams = []
     for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED, zlib.Z_FIXED):
         compressor = zlib.compressobj(9, zlib.DEFLATED, -15, 9, strategy, DICTIONARY)
@@ -38,18 +38,10 @@ def pack_directory(data: bytes) -> bytes:
 
 def _fill(stored: Readable, out: memoryview) -> None:
     decompressor = zlib.decompressobj(-15)
-    filled = 0
-    data = stored.read(CHUNK)
     try:
-        while not decompressor.eof:
-            part = decompressor.decompress(data, min(CHUNK, len(out) - filled) + 1)
-            filled = append(part, out, filled)
-            data = decompressor.unconsumed_tail or stored.read(CHUNK)
-            if not data and not part:
-                break
+        decompress(decompressor, lambda: decompressor.unconsumed_tail or stored.read(CHUNK), stored, out)
     except zlib.error as error:
         raise FrzError("STREAM", f"the deflate stream is malformed: {error}") from error
-    check_end(decompressor.eof, decompressor.unused_data or stored.read(1), filled, out)
 
 
 def _compressor(size: int) -> Any:

@@ -1,4 +1,4 @@
-"""What makes a coder of integers, and of floats as integers and mantissas, of something that codes integers."""
+"""Build coders of integers, and of floats as integers and mantissas, from an integer coder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from frformat.format.coders.integers import IntegerDecoder, IntegerEncoder, Inte
 from frformat.format.coders.runs import Runs
 
 INTEGERS: Final = "i32"
-"""The type of values that are integers."""
+"""The value type of integers."""
 
 LARGEST: Final = (1 << 31) - 1
 """The largest magnitude of an integer."""
@@ -30,13 +30,13 @@ def entropy_coder(
     slow: bool = False,
     tables: bool = False,
 ) -> Coder:
-    """The coder that codes integers by other ones.
+    """Build a coder from an integer encoder and decoder.
 
     Args:
         name: its name.
-        encoder: made for whether the values are exact ones, and whether there are step offsets among them.
-        decoder: likewise.
-        memory: bytes that decoding integers takes beside them and the stored bytes.
+        encoder: makes one, given whether the values are exact, and whether there are step offsets.
+        decoder: makes one, likewise.
+        memory: bytes that decoding integers needs besides them and the stored bytes.
         slow: see :class:`~frformat.format.coders.base.Coder`.
         tables: see there.
     """

@@ -1,6 +1,6 @@
 """Floats as integers and mantissas (specification, section 9.2).
 
-An integer is the sign and how far the exponent is below the largest one; the mantissas are stored as they are.
+The integer holds the sign, and how far the exponent is below the largest one. Mantissas are stored as they are.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from frformat.format.coders.mantissas import Bytes, Packed, packed
 from frformat.format.coders.runs import Runs
 
 SIZE_BYTES: Final = 7
-"""A size in LEB128 has at most so many."""
+"""Largest number of bytes of a size in LEB128."""
 
 
 class Layout(NamedTuple):
@@ -52,7 +52,7 @@ LAYOUTS: Final = {
 
 
 class _Exponents:
-    """The integers of some floats."""
+    """The integers that stand for some floats."""
 
     def __init__(self, patterns: Array, layout: Layout, reference: int) -> None:
         self._patterns = patterns
@@ -66,7 +66,7 @@ class _Exponents:
         found = patterns >> mantissa & ((1 << width) - 1)
         np.subtract(self._reference + 1, found, out=found)
         found *= patterns != 0
-        # All bits of a negative number: −x is (x ^ −1) − (−1).
+        # For a negative number, invert all bits: −x is (x ^ −1) − (−1).
         negative = patterns << (31 - width - mantissa) >> 31
         found ^= negative
         found -= negative
@@ -74,7 +74,7 @@ class _Exponents:
 
 
 class FloatEncoder:
-    """Codes floats by a coder of integers.
+    """Codes floats with an integer coder.
 
     Args:
         coder: the coder.
@@ -104,7 +104,7 @@ class FloatEncoder:
                 out.write(data)
 
     def _mantissas(self, arrays: Sequence[Array], digits: int) -> Iterator[Array]:
-        """The stored mantissas, in pieces."""
+        """Yield the stored mantissas, in pieces."""
         mask, shift = (1 << self._layout.mantissa) - 1, self._layout.mantissa - digits
         for patterns in arrays:
             for start, stop in cuts(0, len(patterns)):
@@ -113,7 +113,7 @@ class FloatEncoder:
 
 
 def _survey(arrays: Sequence[Array], layout: Layout) -> tuple[int, int]:
-    """The largest exponent field, and all bits of mantissas that are set in a float."""
+    """Return the largest exponent field, and all mantissa bits that are set in any float."""
     largest = union = 0
     for patterns in arrays:
         for start, stop in cuts(0, len(patterns)):
@@ -124,7 +124,7 @@ def _survey(arrays: Sequence[Array], layout: Layout) -> tuple[int, int]:
 
 
 class FloatDecoder:
-    """Decodes floats by a coder of integers.
+    """Decodes floats with an integer coder.
 
     Args:
         coder: the coder.
@@ -141,7 +141,7 @@ class FloatDecoder:
         patterns = np.empty(runs.total, self._layout.bits)
         head = stored.read(2)
         if len(head) < 2 or head[1] > self._layout.mantissa:
-            raise malformed("it has no right head")
+            raise malformed("its head is malformed")
         reference, digits = head
         size = _read_size(stored)
         data = stored.read(size)
@@ -176,15 +176,15 @@ class FloatDecoder:
 def _read_size(stored: Readable) -> int:
     data = bytearray()
     while len(data) < SIZE_BYTES and (not data or data[-1] > 127):
-        data += stored.read(1) or b"\xff" * SIZE_BYTES  # which does not end
+        data += stored.read(1) or b"\xff" * SIZE_BYTES  # never ends the number
     return read_leb128(memoryview(data))[0]
 
 
 class _Signs:
-    """Takes integers, and makes signs and exponents of them.
+    """Sink that turns integers into signs and exponents.
 
     Attributes:
-        count: how many were not 0.
+        count: number of nonzero integers.
     """
 
     def __init__(self, patterns: Array, layout: Layout, reference: int) -> None:
@@ -205,7 +205,7 @@ class _Signs:
         """See :class:`~frformat.format.coders.integers.Sink`.
 
         Raises:
-            FrzError: ``STREAM``, an exponent does not fit the type.
+            FrzError: ``STREAM`` if an exponent does not fit the type.
         """
         found = self._scratch[: stop - start]
         _, width, mantissa = self._layout
@@ -222,6 +222,6 @@ class _Signs:
         self._nonzero[start // 8 : start // 8 + len(packed)] |= packed
 
     def mask(self, start: int, stop: int) -> NDArray[np.bool_]:
-        """Which of some values are not 0; ``start`` is a multiple of 8."""
+        """Return which values are not 0; ``start`` is a multiple of 8."""
         bits = np.unpackbits(self._nonzero[start // 8 : -(-stop // 8)], count=stop - start, bitorder="little")
         return bits.view(np.bool_)

@@ -1,4 +1,4 @@
-"""What the entropy coders code: integers, which come from a source and go to a sink piece by piece."""
+"""The data of the entropy coders: integers that come from a source and go to a sink, piece by piece."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from frformat.format.coders.runs import Runs
 
 Integers = NDArray[np.int32]
 Told = Callable[[int], None]
-"""Is told how many values are done since it was last told."""
+"""Called with the number of values done since the last call."""
 
 
 class Source(Protocol):
     """Integers to be coded."""
 
     def part(self, start: int, stop: int) -> Integers:
-        """Some of them, as a C-contiguous array that is only read."""
+        """Return some of them as a C-contiguous array. It is not written to."""
 
 
 class Sink(Protocol):
-    """Where decoded integers go, in order."""
+    """Receives decoded integers, in order."""
 
     def room(self, start: int, stop: int) -> Integers:
-        """An array to be filled with the integers from ``start`` up to ``stop``."""
+        """Return an array to fill with the integers from ``start`` up to ``stop``."""
 
     def filled(self, start: int, stop: int) -> None:
-        """It has been filled."""
+        """Called when that array has been filled."""
 
 
 class Plain:
-    """Integers that are in an array, or go into one."""
+    """Integers in an array, as source or sink."""
 
     def __init__(self, array: Integers) -> None:
         self._array = array.reshape(-1)
@@ -53,7 +53,7 @@ class Plain:
 
 
 class IntegerDecoder(Protocol):
-    """Decodes them."""
+    """Decodes integers."""
 
     def integers(self, data: memoryview, runs: Runs, sink: Sink) -> None:
         """Decode one segment's integers, which are all of ``data``.
@@ -67,22 +67,22 @@ class IntegerEncoder(Protocol):
     """Codes the integers of the segments of one group, in the order of tiers."""
 
     def integers(self, pieces: Sequence[tuple[Batch, Source]], told: Told) -> bytes:
-        """The stored bytes of one segment's integers."""
+        """Return the stored bytes of one segment's integers."""
 
 
 def cuts(start: int, stop: int, size: int = PIECE) -> Iterator[tuple[int, int]]:
-    """Pieces of at most so many values."""
+    """Yield ranges of at most ``size`` values."""
     for at in range(start, stop, size):
         yield at, min(at + size, stop)
 
 
 def malformed(what: str) -> FrzError:
-    """The error of a stream that cannot be right."""
+    """Return the error for a malformed stream."""
     return FrzError("STREAM", f"a coded segment is malformed: {what}")
 
 
 def read_leb128(data: memoryview) -> tuple[int, int]:
-    """A number in LEB128, and how many bytes it takes.
+    """Parse a number in LEB128; return it and its size in bytes.
 
     Raises:
         FrzError: ``STREAM``.
@@ -96,7 +96,7 @@ def read_leb128(data: memoryview) -> tuple[int, int]:
 
 
 def leb128(number: int) -> bytes:
-    """A number in LEB128."""
+    """Encode a number in LEB128."""
     out = bytearray()
     while number > 127:
         out.append(number & 127 | 128)

@@ -1,4 +1,4 @@
-"""The values of a segment: which of them belong together."""
+"""The values of a segment, grouped into runs that belong together."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Run(NamedTuple):
     """Values of one tensor in one segment that belong together.
 
     Attributes:
-        offsets: they are step offsets, not entries of a core.
-        blocks: what they are, one after the other: row-major blocks of these shapes.
+        offsets: whether they are step offsets rather than core entries.
+        blocks: shapes of their row-major blocks, one after the other.
     """
 
     offsets: bool
@@ -22,18 +22,18 @@ class Run(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many values there are."""
+        """Number of values."""
         return sum(map(math.prod, self.blocks))
 
 
 class Runs(Protocol):
-    """The values of a segment, tensor after tensor; can be gone through more than once.
+    """The runs of a segment, tensor after tensor. Can be iterated more than once.
 
     Attributes:
-        total: how many there are.
+        total: number of values.
     """
 
     total: int
 
     def __iter__(self) -> Iterator[Run]:
-        """What they are."""
+        """Yield the runs."""

@@ -1,4 +1,4 @@
-"""Coder ``static``: integers by stored tables of frequencies, in lanes (specification, sections 10.5 to 10.7)."""
+"""Coder ``static``: integers coded by stored frequency tables, in lanes (specification, sections 10.5 to 10.7)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from frformat.format.coders.runs import Run, Runs
 from frformat.format.coders.tables import Tables
 
 HEAD_BYTES: Final = 5
-"""Bytes before the size of the tables."""
+"""Number of bytes before the size of the tables."""
 
 COUNT: Final = np.dtype("<u2")
 
@@ -39,7 +39,7 @@ class StaticEncoder:
     """Codes integers; see :class:`~frformat.format.coders.integers.IntegerEncoder`."""
 
     def integers(self, pieces: Sequence[tuple[Batch, Source]], told: Told) -> bytes:
-        """The stored bytes of one segment."""
+        """Return the stored bytes of one segment."""
         out = bytearray()
         for batch, source in pieces:
             at = 0
@@ -60,7 +60,7 @@ class StaticEncoder:
 
 
 class StaticDecoder:
-    """Decodes them."""
+    """Decodes integers; see :class:`~frformat.format.coders.integers.IntegerDecoder`."""
 
     def integers(self, data: memoryview, runs: Runs, sink: Sink) -> None:
         """See :class:`~frformat.format.coders.integers.IntegerDecoder`."""
@@ -74,7 +74,7 @@ class StaticDecoder:
 
 
 class _Side:
-    """The integers before the lanes of a block: see :class:`~frformat.format.coders.base.Runs`."""
+    """The runs of integers stored before a block's lanes; see :class:`~frformat.format.coders.runs.Runs`."""
 
     def __init__(self, block: Block, classes: int, reach: int, symbols: int) -> None:
         self.axes = tables.stored_axes(block, classes)
@@ -87,7 +87,7 @@ class _Side:
 
 
 def head(chosen: Tables) -> bytes:
-    """What a block stores before its counts."""
+    """Encode a block's data before its counts."""
     side = _Side(chosen.block, chosen.classes, chosen.reach, chosen.symbols)
     integers = np.concatenate([*chosen.axes, chosen.frequency.reshape(-1).astype(np.int32)])
     [batch] = batches(side)
@@ -97,7 +97,7 @@ def head(chosen: Tables) -> bytes:
 
 
 def read_head(data: memoryview, block: Block) -> tuple[Tables, int]:
-    """What a block stores before its counts, and how many bytes it takes.
+    """Parse a block's data before its counts; return it and its size in bytes.
 
     Raises:
         FrzError: ``STREAM``.
@@ -106,11 +106,11 @@ def read_head(data: memoryview, block: Block) -> tuple[Tables, int]:
         raise malformed("a block ends within its head")
     lane, neighbour, reach, classes, symbols = data[:HEAD_BYTES]
     if lane not in tables.LANES or not 1 <= symbols <= tables.MOST_SYMBOLS:
-        raise malformed("a block has lanes or symbols that there cannot be")
+        raise malformed("a block has an invalid number of lanes or symbols")
     if neighbour not in tables.NEIGHBOURS or reach not in (tables.REACHES if neighbour else (0,)):
-        raise malformed("a block has a neighbour that there cannot be")
+        raise malformed("a block has an invalid neighbour")
     if not 1 <= classes <= tables.MOST_CLASSES or classes * (2 * reach + 1) > tables.most_tables(block.size):
-        raise malformed("a block has more tables than it may")
+        raise malformed("a block has too many tables")
     size, bytes_of_size = read_leb128(data[HEAD_BYTES:])
     start = HEAD_BYTES + bytes_of_size
     if len(data) - start < size:
@@ -130,7 +130,7 @@ def read_head(data: memoryview, block: Block) -> tuple[Tables, int]:
 
 
 def _read_block(data: memoryview, block: Block, sink: Sink, base: int) -> memoryview:
-    """Decode one block whose first value has the number ``base``; returns the bytes after it."""
+    """Decode one block whose first value has index ``base``; return the bytes after it."""
     chosen, at = read_head(data, block)
     bytes_of_counts = COUNT.itemsize * chosen.lanes
     if len(data) - at < bytes_of_counts:
@@ -152,7 +152,7 @@ def _read_block(data: memoryview, block: Block, sink: Sink, base: int) -> memory
 
 
 def memory(runs: Runs) -> int:
-    """Bytes that the block takes that has most: classes, tables, and what comes with them."""
+    """Return the memory for the largest block in bytes: its classes, tables, and derived tables."""
     return max((_state(block) for batch in batches(runs) for block in batch.blocks), default=0)
 
 

@@ -1,14 +1,15 @@
-"""Coder ``zstd``: one Zstandard frame (RFC 8878) of a bounded window."""
+"""Coder ``zstd``: one Zstandard frame (RFC 8878) with a bounded window."""
 
 from __future__ import annotations
 
 import sys
+from itertools import chain
 from typing import Final
 
 from frformat.errors import FrzError
 from frformat.format import limits
-from frformat.format.coders.base import CHUNK, Coder, Compressor, Readable, append, check_end
-from frformat.format.coders.bytewise import byte_coder
+from frformat.format.coders.base import CHUNK, Coder, Compressor, Readable
+from frformat.format.coders.bytewise import byte_coder, decompress
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -18,23 +19,17 @@ else:
 
 def _fill(stored: Readable, out: memoryview) -> None:
     decompressor = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: limits.ZSTD_WINDOW_LOG})
-    filled = 0
-    data = stored.read(CHUNK)
+    first = stored.read(CHUNK)
+    chunks = chain([first], iter(lambda: stored.read(CHUNK), None))
     try:
-        _check_window(data)
-        while not decompressor.eof:
-            part = decompressor.decompress(data, min(CHUNK, len(out) - filled) + 1)
-            filled = append(part, out, filled)
-            data = stored.read(CHUNK) if decompressor.needs_input else b""
-            if not data and not part:
-                break
+        _check_window(first)
+        decompress(decompressor, lambda: next(chunks) if decompressor.needs_input else b"", stored, out)
     except zstd.ZstdError as error:
         raise FrzError("STREAM", f"the zstd stream is malformed: {error}") from error
-    check_end(decompressor.eof, decompressor.unused_data or stored.read(1), filled, out)
 
 
 def _check_window(data: bytes) -> None:
-    """The window that a frame declares (RFC 8878, section 3.1.1.1); the library lets pass what it can do without."""
+    """Check the window that a frame declares (RFC 8878, section 3.1.1.1). The library ignores unneeded windows."""
     if len(data) < 6:
         return
     if data[4] & 0x20:  # a single segment, whose window is its content
@@ -53,7 +48,7 @@ def _compressor(size: int) -> Compressor:
 
 
 def quick_size(data: bytes) -> int:
-    """How many bytes the quickest compression makes of some."""
+    """Return the size of some data at the fastest compression level."""
     return len(zstd.compress(data, 1))
 
 

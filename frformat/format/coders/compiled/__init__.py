@@ -1,4 +1,4 @@
-"""The entropy coders in compiled code. Importing it fails where the package was installed without a C compiler."""
+"""The entropy coders in compiled code. Importing this fails if the package was installed without a C compiler."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from frformat.format.coders.tables import Tables
 
 
 class Model:
-    """What the values of a group teach; see :class:`~frformat.format.coders.pure.Model`."""
+    """The adaptive state of a group; see :class:`~frformat.format.coders.pure.Model`."""
 
     def __init__(self, scale: int, confidence: int) -> None:
         self.native: Final = _native.model(scale, confidence)
 
 
 class Blocks:
-    """Values that form rows, channels and positions; see :class:`~frformat.format.coders.pure.Blocks`."""
+    """Values arranged in rows, channels and positions; see :class:`~frformat.format.coders.pure.Blocks`."""
 
     def __init__(self, model: Model, shapes: Sequence[Block]) -> None:
         self.model: Final = model.native
@@ -30,7 +30,7 @@ class Blocks:
 
 
 class Writer:
-    """Values to bytes; see :class:`~frformat.format.coders.pure.Writer`."""
+    """Encodes values; see :class:`~frformat.format.coders.pure.Writer`."""
 
     def __init__(self) -> None:
         self._native: Final = _native.writer()
@@ -40,12 +40,12 @@ class Writer:
         _native.put(self._native, blocks.model, blocks.native, np.ascontiguousarray(values, np.int32))
 
     def finish(self, least: int) -> bytes:
-        """The shortest bytes that decode to what was coded, but not fewer than ``least``."""
+        """Return the shortest bytes that decode to the coded values, but at least ``least`` of them."""
         return _native.finish(self._native, least)
 
 
 class Reader:
-    """Bytes to values; see :class:`~frformat.format.coders.pure.Reader`."""
+    """Decodes values; see :class:`~frformat.format.coders.pure.Reader`."""
 
     def __init__(self, data: Any) -> None:
         self._data: Final = memoryview(data)
@@ -56,7 +56,7 @@ class Reader:
         return _native.take(self._native, blocks.model, blocks.native, self._data, out)
 
     def finish(self) -> bool:
-        """Whether the stream was well-formed and has no more bytes."""
+        """Return whether the stream was well-formed and has no bytes left."""
         return _native.ended(self._native, self._data.nbytes)
 
 

@@ -6,8 +6,8 @@
 enum {
     SCALES = 240,
     ZONES = SCALES / 2,
-    CLASSES = 30, /* decisions on the number of bits, and on the bit below the first */
-    UNIT = 4096,  /* one, for residuals and guesses */
+    CLASSES = 30, /* counters for the number of bits, and for the bit below the first */
+    UNIT = 4096,  /* the value 1 of residuals and guesses */
     MOST = 3 * UNIT,
     FIRST_EVIDENCE = 6 << 12,
     MOST_EVIDENCE = 511 << 12,
@@ -16,7 +16,7 @@ enum {
     MOST_MAGNITUDE = 1 << 22
 };
 
-typedef uint32_t counter; /* 22 bits of probability, 8 bits that count */
+typedef uint32_t counter; /* 22 bits of probability, 8 bits of count */
 
 struct frz_model {
     counter zero[ZONES][3], longer[ZONES][5][CLASSES], top[ZONES][CLASSES], sign[5];
@@ -67,12 +67,12 @@ frz_model *frz_model_new(int scale, unsigned confidence) {
 
 void frz_model_free(frz_model *model) { free(model); }
 
-/* ---- the range coder, both ways ---- */
+/* ---- the range coder, in both directions ---- */
 
 struct frz_writer {
     uint64_t low;
     uint32_t range;
-    int full; /* there was no memory */
+    int full; /* out of memory */
     uint8_t *out;
     size_t filled, capacity;
 };
@@ -83,7 +83,7 @@ struct frz_reader {
     size_t position;
 };
 
-/* The state of either while values are coded. */
+/* The state of a writer or a reader while values are coded. */
 typedef struct {
     frz_writer *w;
     uint64_t low;
@@ -115,14 +115,14 @@ static inline void normalize(coder *c, const int reading) {
             if (c->position < c->size) c->code |= c->data[c->position];
             c->position++;
         } else {
-            uint64_t low = c->low; /* so that the state itself can stay in registers */
+            uint64_t low = c->low; /* a copy, so that the state can stay in registers */
             push(c->w, &low);
             c->low = low;
         }
     }
 }
 
-/* A bit by a counter. `reading` is a constant wherever this is inlined. */
+/* Code a bit with a counter. `reading` is constant wherever this is inlined. */
 static inline int bit(coder *c, const uint32_t *rate, counter *state, int b, const int reading) {
     uint32_t p = *state >> 8;
     const uint32_t n = *state & 255, r = rate[n];
@@ -142,7 +142,7 @@ static inline int bit(coder *c, const uint32_t *rate, counter *state, int b, con
     return b;
 }
 
-/* The lowest `count` bits of x, each with a probability of one half. */
+/* Code the lowest `count` bits of x, each with a probability of one half. */
 static inline uint32_t direct(coder *c, uint32_t x, int count, const int reading) {
     uint32_t y = 0;
     for (int i = count - 1; i >= 0; i--) {
@@ -168,13 +168,13 @@ typedef struct {
     uint32_t evidence;
 } term;
 
-/* One of the blocks, on its way through the coder. */
+/* A block that is being coded. */
 typedef struct {
     frz_shape shape;
     uint64_t left, channel, position;
     term row;
-    term *channels, *positions; /* NULL where each would be used once */
-    int16_t *over;              /* the values of the row before; NULL if there is one row */
+    term *channels, *positions; /* NULL if each would be used only once */
+    int16_t *over;              /* the values of the previous row; NULL if there is only one row */
     int64_t around, v1, v2, v3;
 } block;
 
@@ -200,7 +200,7 @@ static void end_block(block *b) {
     *b = (block){.left = 0};
 }
 
-/* 0 without memory. */
+/* Return 0 if out of memory. */
 static int start_block(block *b, frz_shape s) {
     end_block(b);
     b->shape = s;
@@ -259,7 +259,7 @@ static inline int length(uint32_t x) {
 #endif
 }
 
-/* A magnitude that is not 0. */
+/* Code a nonzero magnitude. */
 static inline uint32_t nonzero(frz_model *m, coder *c, int zone, int agreement, uint32_t x, const int reading) {
     counter *longer = m->longer[zone][agreement];
     const int n = length(x);
@@ -270,7 +270,7 @@ static inline uint32_t nonzero(frz_model *m, coder *c, int zone, int agreement, 
     return (uint32_t)(2 | top) << (k - 1) | direct(c, x, k - 1, reading);
 }
 
-/* How far the guess is from 0: 0 to 4. */
+/* Level of the guess by its distance from 0: 0 to 4. */
 static inline int level_of(int64_t guess) {
     const int64_t size = guess < 0 ? -guess : guess;
     return (size >= 512) + (size >= 1024) + (size >= 2048) + (size >= 4096);
@@ -341,7 +341,7 @@ static inline void code(frz_model *m, block *one, coder *c, const int32_t *in, i
     *one = b;
 }
 
-/* Code the next values of blocks; 0 without memory. */
+/* Code the next values of blocks; return 0 if out of memory. */
 static inline int code_blocks(frz_model *m, frz_blocks *b, coder *c, const int32_t *in, int32_t *out, size_t count,
                               const int reading) {
     for (size_t at = 0; at < count;) {

@@ -1,7 +1,7 @@
-/* Python's way to the coders. From Python 3.11 on in the limited API, so that one binary serves all versions.
+/* The Python module of the coders. From Python 3.11 on it uses the limited API, so that one binary serves all versions.
  *
- * Objects are capsules. They may be used in any thread, but in one at a time: a capsule's context says that it is in use,
- * for the lock of the interpreter is not held while values are coded.
+ * Objects are capsules. They may be used in any thread, but only in one at a time: a capsule's context marks it as in use,
+ * because the interpreter lock is released while values are coded.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -39,7 +39,7 @@ static void give_back(const object *objects, int count) {
     while (count-- > 0) PyCapsule_SetContext(objects[count].capsule, NULL);
 }
 
-/* Take objects for this thread; 0 with an exception if that cannot be. */
+/* Mark objects as in use by this thread; return 0 with an exception if that fails. */
 static int take_objects(object *objects, int count) {
     for (int i = 0; i < count; i++) {
         object *o = &objects[i];
@@ -56,7 +56,7 @@ static int take_objects(object *objects, int count) {
     return 1;
 }
 
-/* Check that a buffer has whole, aligned numbers; returns how many, or -1 with an exception. */
+/* Check that a buffer has complete, aligned numbers; return how many, or -1 with an exception. */
 static Py_ssize_t numbers(const Py_buffer *buffer, size_t size) {
     if ((size_t)buffer->len % size || (uintptr_t)buffer->buf % size) {
         value_error("a buffer is not of whole numbers");
@@ -75,7 +75,7 @@ static PyObject *model(PyObject *self, PyObject *args) {
     return new_object(frz_model_new(scale, (unsigned)confidence), MODEL, free_model);
 }
 
-/* 0 with an exception if a shape has too many values. */
+/* Return 0 with an exception if a shape has too many values. */
 static int check_shape(frz_shape s) {
     const uint64_t most = FRZ_VALUES;
     const int sound = s.rows <= most && s.channels <= most && s.positions <= most &&
@@ -85,7 +85,7 @@ static int check_shape(frz_shape s) {
     return sound;
 }
 
-/* 0 with an exception if blocks have too many values. */
+/* Return 0 with an exception if blocks have too many values. */
 static int check_shapes(const frz_shape *shapes, size_t count) {
     uint64_t left = FRZ_VALUES;
     for (size_t i = 0; i < count; i++) {
@@ -201,7 +201,7 @@ static PyObject *ended(PyObject *self, PyObject *args) {
 
 /* ---- static ---- */
 
-/* A class for each of `count` places, or for none; 0 with an exception if it is neither. */
+/* Get a class for each of `count` places, or for none; return 0 with an exception if it is neither. */
 static int axis(const Py_buffer *buffer, uint64_t count, const int32_t **classes) {
     const Py_ssize_t found = numbers(buffer, sizeof(int32_t));
     if (found < 0) return 0;
@@ -248,7 +248,7 @@ static PyObject *lanes(PyObject *self, PyObject *args) {
     return done;
 }
 
-/* 0 with an exception unless these are whole lanes, but for the block's last. */
+/* Return 0 with an exception unless all lanes but the block's last are complete. */
 static int check_lanes(const frz_lanes *l, uint64_t first, Py_ssize_t count) {
     const uint64_t left = frz_lanes_left(l, first), n = (uint64_t)count;
     const int whole = n <= left && (n == left || frz_lanes_of(l, (size_t)count) != frz_lanes_of(l, (size_t)count + 1));

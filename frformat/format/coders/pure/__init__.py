@@ -1,4 +1,4 @@
-"""The entropy coders without compiled code: the same bytes, more slowly; adaptive in Python, static in NumPy."""
+"""The entropy coders without compiled code: the same bytes, but slower; adaptive in Python, static in NumPy."""
 
 from frformat.format.coders.pure.adaptive import Blocks, Model
 from frformat.format.coders.pure.lanes import Lanes
