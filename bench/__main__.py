@@ -7,7 +7,7 @@ import sys
 
 from bench import Missing
 
-NAMES = ("size", "coder", "rebuild", "startup", "raw", "damage", "training", "scheduling", "factored")
+NAMES = ("size", "coder", "rebuild", "tensors", "startup", "raw", "damage", "training", "scheduling", "factored")
 
 
 def main(names: list[str]) -> int:

@@ -6,9 +6,12 @@ import pickle
 import re
 import warnings
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import torch
+from torch._weights_only_unpickler import Unpickler
 
 from frformat.checkpoints import inert
 from frformat.checkpoints.reading import said
@@ -21,6 +24,9 @@ ADVICE: Final = re.compile(
 
 NAMED: Final = re.compile(r"GLOBAL (\S+) (?:was not an allowed|whose module)")
 """The name of a piece of code in PyTorch's message."""
+
+LONGEST: Final = 1000
+"""Characters of what PyTorch says that are looked at; names of code are shorter."""
 
 SHOWN: Final = 5
 """Largest number of names of code to list in a note."""
@@ -61,9 +67,34 @@ def unpickled(path: str, *, trusted: bool) -> tuple[object, list[str]]:
 
 
 def _read(path: str, safely: bool) -> object:
-    return torch.load(path, map_location="cpu", weights_only=safely, mmap=zipfile.is_zipfile(path))
+    with _short_reasons():
+        return torch.load(path, map_location="cpu", weights_only=safely, mmap=zipfile.is_zipfile(path))
+
+
+@contextmanager
+def _short_reasons() -> Iterator[None]:
+    """Let PyTorch's reader for weights say no more than it can take.
+
+    A reason may have a name of the file in it, and PyTorch searches reasons in a time that grows with their square:
+    for a name of 5 kB 0.7 s, for one of 1 MB hours.
+    """
+    load = Unpickler.load
+
+    def short(self: Unpickler) -> object:
+        try:
+            return load(self)  # type: ignore[no-untyped-call]
+        except pickle.UnpicklingError as error:
+            raise pickle.UnpicklingError(str(error)[:LONGEST]) from None
+
+    Unpickler.load = short  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Unpickler.load = load  # type: ignore[method-assign]
 
 
 def _reason(error: Exception) -> str:
-    """Return PyTorch's message, without its advice to run code from the file."""
-    return said(error, ADVICE.sub("", str(error)).strip().partition("\n")[0])
+    """What PyTorch says, without its advice to run code from the file."""
+    text = str(error)
+    advice = ADVICE.match(text)
+    return said(error, text[advice.end() if advice else 0 :].strip().partition("\n")[0])

@@ -11,7 +11,7 @@ import frformat
 from frformat.cli import columns, terminal
 from frformat.cli.columns import Row
 from frformat.cli.dump.facts import FileFacts, TensorFacts
-from frformat.cli.dump.listing import bits, ratio, written
+from frformat.cli.dump.listing import bits, compared, written
 from frformat.cli.dump.survey import Survey
 from frformat.cli.files import InputFile
 from frformat.cli.terminal import clean, count, dims
@@ -120,7 +120,7 @@ def _percent(share: float) -> str:
 
 def _summary(found: Encoded, file: FileFacts) -> str:
     before = found.input.bytes
-    text = f"{clean(file.file)}: {count(file.bytes, 'byte')}, {ratio(before / file.bytes)} smaller than the input"
+    text = f"{clean(file.file)}: {count(file.bytes, 'byte')}, {compared(before / file.bytes, 'the input')}"
     if file.weights:
-        text += f", {ratio(file.ratio)} smaller than dense f32"
+        text += f", {compared(file.ratio, 'dense f32')}"
     return f"{text}, in {found.seconds:.1f} s"

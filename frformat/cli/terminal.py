@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import fields, is_dataclass
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,7 +30,9 @@ FOLDED = 24
 
 
 def clean(text: str) -> str:
-    """Return ``text`` on one line, with control, bidirectional and other unprintable characters escaped."""
+    """``text`` with control, bidirectional and other unprintable characters as escapes, on one line."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
@@ -150,12 +153,18 @@ def _least_width(table: Table) -> int:
     return natural - sum(max(0, width - FOLDED) for width in foldable)
 
 
+@cache
+def _members(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
 def as_json(value: Any) -> Any:
     """Convert to JSON values: dataclasses become objects, see :func:`print_json`."""
     if value is None or isinstance(value, str | int):
         return value
     if is_dataclass(value):
-        return {field.name: as_json(getattr(value, field.name)) for field in fields(value)}
+        kind: Any = type(value)
+        return {name: as_json(getattr(value, name)) for name in _members(kind)}
     if isinstance(value, dict):
         return {key: as_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -18,6 +18,7 @@ from frformat.checkpoints import Checkpoint, Entry
 from frformat.dtypes import REAL_DTYPES, all_finite, dtype_name
 from frformat.encoding.detection import spectra
 from frformat.encoding.policy import Decision, Policy
+from frformat.encoding.selection import energy_left
 from frformat.encoding.source import Coefficients, Source, Weights, blocks
 from frformat.errors import EncodeError
 from frformat.format.coders import byte_view
@@ -156,7 +157,7 @@ class _Encoder(Mapping[str, Stored]):
         poor = {
             name: report.energy
             for name, report in self.reports.items()
-            if report.coding == "dct" and report.energy is not None and report.energy < SOUND
+            if report.coding in ("dct", "rounded") and report.energy is not None and report.energy < SOUND
             if not self.decisions[name].spectral
         }
         if not poor:
@@ -204,14 +205,15 @@ def _coded(entry: Entry, decision: Decision) -> tuple[Stored, TensorReport]:
         most = min(most, math.ceil(limit / per_coefficient))
     k = decision.selection.choose(source, lambda spectrum: _as_stored(spectrum, fmt), most)
     if k is None:
-        return entry.array(), TensorReport("raw", note=f"more than {most:,} coefficients would save almost nothing")
+        note = f"{most:,} coefficients are not enough, and more would hardly be smaller"
+        return entry.array(), TensorReport("raw", note=note)
     spectrum = source.spectrum(k)
     coded = CodedTensor.of_spectrum(spectrum, fmt)
     stored = coded.spectrum()
     assert stored is not None
     if _stored_size(_narrowed(coded.values)) > limit:
-        return entry.array(), TensorReport("raw", note=f"{k:,} coefficients would save almost nothing")
-    energy, error = _energy(source, spectrum, stored), source.error(stored)
+        return entry.array(), TensorReport("raw", note=f"{k:,} coefficients would hardly be smaller")
+    energy, error = energy_left(source, spectrum, stored), source.error(stored)
     return spectrum, TensorReport("dct", k, energy, error, digest=digest(stored))
 
 
@@ -276,12 +278,3 @@ def _stored_size(array: Array) -> int:
     """Estimate the bytes that an array takes in the file from its start."""
     sample = array.reshape(-1)[: SAMPLE // array.itemsize]
     return len(zlib.compress(sample.tobytes(), 1)) * array.size // max(sample.size, 1)
-
-
-def _energy(source: Source, spectrum: Spectrum, stored: Spectrum) -> float:
-    """Return the share of the tensor's energy that its stored form has, by Parseval's theorem."""
-    if source.energy == 0:
-        return 1.0
-    kept = np.square(spectrum.coefficients, dtype=np.float64).sum()
-    lost = np.square(np.subtract(spectrum.coefficients, stored.coefficients, dtype=np.float64)).sum()
-    return float(min(kept / source.energy, 1.0) - lost / source.energy)

@@ -87,8 +87,9 @@ class Contents:
             if group.dtype != "bool" or found.view(np.uint8).max(initial=0) <= 1:
                 start = 0
                 for shape in group.shapes:
-                    _check_shape(shape)
                     stop = start + math.prod(shape)
+                    if start == stop:
+                        _check_shape(shape)
                     yield found[start:stop].reshape(shape).copy()
                     start = stop
                 return

@@ -148,7 +148,9 @@ class Group:
         return self.corners.of_tensor(index, tier) if self.corners is not None else self.view(index)
 
     def offset_axes(self, index: int) -> tuple[int, ...]:
-        """Return the axes of a tensor that have step offsets."""
+        """The axes of a tensor that have step offsets."""
+        if not self.offsets:
+            return ()
         return tuple(axis for axis in range(len(self.view(index))) if self.offsets >> axis & 1)
 
     def counts(self, tier: int) -> NDArray[np.int64]:

@@ -66,12 +66,12 @@ class TensorInfo:
     @property
     def spectral(self) -> bool:
         """Whether it is stored as a :class:`frformat.Spectrum`: the first coefficients of its DCT."""
-        return bool(self.kept) and self.dtype in REAL_DTYPES and all(kind == SPECTRAL for kind in self.bases)
+        return bool(self.kept) and self.dtype in REAL_DTYPES and set(self.bases) <= {SPECTRAL}
 
     @property
     def plain(self) -> bool:
-        """Whether its elements are stored one by one, exactly or quantized, without a basis."""
-        return not self.kept and all(kind == PLAIN for kind in self.bases)
+        """Whether its elements are stored as they are, or as numbers for each of them, without a basis."""
+        return not self.kept and set(self.bases) <= {PLAIN}
 
     def box(self, tier: int = -1) -> Shape:
         """Return the smallest corner that contains the core in a tier of the file."""

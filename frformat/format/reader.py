@@ -198,15 +198,17 @@ class FrzFile:
             FrzError: as for one tensor; ``BUDGET`` counts all of them together.
         """
         out: dict[str, Array] = {}
-        with self._located():
+        held, name = 0, None
+        try:
             self._contents.afford(self._index.nbytes())
-        held = 0
-        for group_index, group in enumerate(self._groups):
-            tensors = self._contents.all_rebuilt(group_index, held)
-            for name in group.names:
-                with self._located(name):
-                    out[name] = next(tensors)
-                held += out[name].nbytes
+            for group_index, group in enumerate(self._groups):
+                tensors = self._contents.all_rebuilt(group_index, held)
+                for name in group.names:
+                    out[name] = tensor = next(tensors)
+                    held += tensor.nbytes
+        except FrzError as error:
+            self._locate(error, name)
+            raise
         for name, target in self.container.directory.aliases.items():
             out[name] = out[target]
         return out
@@ -244,9 +246,12 @@ class FrzFile:
         try:
             yield
         except FrzError as error:
-            error.path = self._path
-            error.tensor = error.tensor if error.tensor is not None else tensor
+            self._locate(error, tensor)
             raise
+
+    def _locate(self, error: FrzError, tensor: str | None) -> None:
+        error.path = self._path
+        error.tensor = error.tensor if error.tensor is not None else tensor
 
 
 def open(

@@ -69,7 +69,9 @@ def scattered(values: NDArray[np.floating], corner: Sequence[int]) -> NDArray[np
     """
     k, count = len(values), element_count(corner)
     out = np.zeros(count)
-    if count > FILLED * k or k <= CACHED:
+    if count == max(corner, default=1):  # one axis at most is longer than 1
+        out[:k] = values
+    elif count > FILLED * k or k <= CACHED:
         out[places(corner, k)] = values
     else:
         padded = np.append(np.asarray(values, np.float64), 0.0)
@@ -82,6 +84,8 @@ def scattered(values: NDArray[np.floating], corner: Sequence[int]) -> NDArray[np
 def working_memory(corner: Sequence[int], k: int) -> int:
     """Return the peak memory of :func:`scattered` in bytes, including the box that it returns."""
     count = element_count(corner)
+    if count == max(corner, default=1):
+        return 8 * count
     if count > FILLED * k:
         return 8 * (count + (3 * len(corner) + 2) * k)
     later = element_count(corner[1:])

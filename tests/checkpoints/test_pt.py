@@ -8,6 +8,7 @@ import pickle
 import re
 import subprocess
 import sys
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -334,3 +335,22 @@ def test_loading_needs_no_module_for_models(tmp_path: Path):
     loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     assert {"torch", "frformat.checkpoints.pt"} <= loaded
     assert not [name for name in loaded if name.startswith(("frformat.torch", "frformat.encoding", "frformat.train"))]
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_long_name_of_code_takes_no_long_time(zipped: bool, tmp_path: Path):
+    """PyTorch alone takes 45 minutes for it."""
+    path = tmp_path / "x.pt"
+    torch.save({"a": torch.ones(2)}, path, _use_new_zipfile_serialization=True)
+    pickled = b"\x80\x02c" + b"9" * 300_000 + b"\nx\n."
+    if zipped:
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in members.items():
+                archive.writestr(name, pickled if name.endswith("data.pkl") else data)
+    else:
+        path.write_bytes(pickled)
+    with pytest.raises(EncodeError, match="cut or damaged") as caught:
+        checkpoints.load(path)
+    assert len(str(caught.value)) < 1000

@@ -10,6 +10,7 @@ import pytest
 import frformat as frz
 from frformat import PerTier, Spectrum
 from frformat.cli.dump import survey
+from frformat.cli.dump.listing import compared
 from tests.cli.command import frformat, refused
 from tests.cli.models import METADATA, NASTY, TENSORS, damaged, segment_offset, tier_ends, write_cores, write_model
 
@@ -20,6 +21,19 @@ TENSOR_KEYS = [
 ]  # fmt: skip
 
 FIGURES = {"accuracy": "0.9812", "digits": "9" * 5000, "e\x1b[31m": "\u202e1", "multiply_adds": "1234567"}
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [
+        (81111.1, "81,111× smaller than x"),
+        (1.074, "1.07× smaller than x"),
+        (1.0004, "as large as x"),
+        (0.719, "1.39× larger than x"),
+    ],
+)
+def test_a_size_is_smaller_or_larger(ratio: float, said: str):
+    assert compared(ratio, "x") == said
 
 
 def test_the_listing_tells_what_is_there(model: Path):

@@ -106,7 +106,8 @@ def test_energy(model: Path):
     np.testing.assert_allclose(found.cumulative[0], np.concatenate(([0], squares.cumsum())))
     np.testing.assert_allclose(found.totals[2], 5)
     assert np.isnan(found.cumulative[2, 21:]).all()
-    np.testing.assert_allclose(found.densities()[2, :20], 1 / 20)
+    np.testing.assert_allclose(found.concentration()[2, :20], 1)
+    assert np.isnan(found.concentration()[2, 20:]).all()
     np.testing.assert_allclose(found.together()[[0, -1]], [0, 1])
     assert [row.label for row in rows] == [*found.names, "3 other tensors"]
 
@@ -118,3 +119,6 @@ def test_energy_of_long_spectra_is_sampled():
     assert found.edges[[0, 1, -1]].tolist() == [0, 1, 10000]
     np.testing.assert_allclose(found.cumulative[0], found.edges)
     assert np.nanmax(found.cumulative[1]) == 100
+    # Of the last edge that a tensor reaches, too: the map of evenly spread energy has one colour.
+    concentration = found.concentration()
+    np.testing.assert_allclose(concentration[~np.isnan(concentration)], 1)

@@ -111,9 +111,9 @@ def test_views_are_taken(path: Path):
 @pytest.mark.parametrize(
     ("words", "note"),
     [
-        ("keep=100%", "2,000 coefficients would save almost nothing"),
-        ("energy=1", "(1,9..|2,000) coefficients would save almost nothing"),
-        ("max-error=1e-5", "more than 1,[78].. coefficients would save almost nothing"),
+        ("keep=100%", "2,000 coefficients would hardly be smaller"),
+        ("energy=1", "(1,9..|2,000) coefficients would hardly be smaller"),
+        ("max-error=1e-5", "1,[78].. coefficients are not enough, and more would hardly be smaller"),
     ],
 )
 def test_what_does_not_get_smaller_stays_raw_and_is_told(path: Path, words: str, note: str):
@@ -319,7 +319,17 @@ def test_weights_that_lose_their_energy_are_warned_of(path: Path):
     noise = np.random.default_rng(0).normal(size=(40, 40)).astype(np.float32)
     with checkpoint({"noise": noise, "bias": np.ones(3, np.float32)}) as given:
         report = encode(given, path, policy("*: keep=10%"))
-        assert any(
-            "1 of 2 tensors retain less than 98% of their energy; noise retains" in note for note in report.notes
-        )
-        assert not any("warning" in note for note in encode(given, path).notes)
+        assert any("1 of 2 tensors keep less than 98% of their energy; noise keeps" in note for note in report.notes)
+        report = encode(given, path, policy("*: format=q2"))
+        assert any("1 of 2 tensors keep less than 98% of their energy; noise keeps" in note for note in report.notes)
+        for kept in (policy("*: format=q8"), None):
+            assert not any("warning" in note for note in encode(given, path, kept).notes)
+
+
+@pytest.mark.parametrize("rule", ["max-error=0.01", "energy=0.99", "keep=10%"])
+def test_weights_beyond_float32_are_refused(rule: str, path: Path):
+    with (
+        checkpoint({"huge": np.full((64, 64), 1e200)}) as given,
+        pytest.raises(EncodeError, match=r"'huge': a value of .* is too large for f32"),
+    ):
+        encode(given, path, policy(f"*: {rule}"))

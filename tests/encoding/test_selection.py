@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from frformat import EncodeError, Spectrum
+from frformat import CodedTensor, EncodeError, Spectrum
 from frformat.encoding import Energy, Everything, Keep, MaxError
+from frformat.encoding.selection import energy_left
 from frformat.encoding.source import Coefficients, Source, Weights
 
 RNG = np.random.default_rng(5)
@@ -131,3 +134,17 @@ def test_all_float_types_are_weights(dtype: str):
     weights = Weights(NOISE.astype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype))
     assert weights.error(weights.spectrum(360)) < 0.01
     assert choose(Energy(0.5), weights) == pytest.approx(choose(Energy(0.5), Weights(NOISE)), abs=3)
+
+
+def test_energy_counts_what_the_number_format_loses():
+    source = Weights(NOISE)
+
+    def stored(bits: int) -> Callable[[Spectrum], Spectrum]:
+        return lambda spectrum: CodedTensor.of_spectrum(spectrum, f"q{bits}").spectrum() or spectrum
+
+    k = Energy(0.95).choose(source, stored(5), source.count)
+    assert k is not None
+    assert k > (choose(Energy(0.95), source) or 0)
+    spectrum = source.spectrum(k)
+    assert energy_left(source, spectrum, stored(5)(spectrum)) >= 0.95
+    assert Energy(0.99).choose(source, stored(3), source.count) is None, "no number of coefficients does it"

@@ -9,6 +9,7 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
+from tests.fuzz import SCRATCH
 from tests.fuzz.kinds import made, run
 from tests.fuzz.registry import KINDS
 
@@ -36,7 +37,7 @@ def main() -> int:
                 data = made(KINDS[kind], kind, options.seed, number)
                 (options.keep / f"{kind.replace(' ', '-')}-{number}").write_bytes(data)
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
         outcomes = run(KINDS, Path(folder), counts, options.seed, found)
     for outcome, count in sorted(outcomes.items()):
         print(f"{count:>8,}  {outcome}")

@@ -8,7 +8,6 @@ from tests.fuzz.kinds import made, outcome, run
 from tests.fuzz.registry import KINDS
 
 
-@pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize("name", KINDS)
 def test_damaged_files_end_in_data_or_in_one_error(name: str, tmp_path: Path):
     """`python -m tests.fuzz` reads more of them."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from frformat.cli import columns, terminal
 from frformat.cli.columns import Row
-from frformat.cli.dump.listing import ratio
+from frformat.cli.dump.listing import compared
 from frformat.cli.terminal import clean, count, dims
 from frformat.torch.compression import Compressed, LayerReport
 
@@ -53,7 +53,7 @@ def _row(layer: LayerReport) -> Row:
 
 def _summary(about: dict[str, Any]) -> str:
     before, after, metric = about["input"]["bytes"], about["bytes"], about["metric"]
-    text = f"{clean(about['file'])}: {count(after, 'byte')}, {ratio(before / after)} smaller than the input"
+    text = f"{clean(about['file'])}: {count(after, 'byte')}, {compared(before / after, 'the input')}"
     if metric["value"] is not None:
         text += f", {metric['name']} {metric['value']:.2f} instead of {metric['original']:.2f}"
     return f"{text}, loss {about['loss']:.2g}, in {about['seconds']:.0f} s"

@@ -25,15 +25,16 @@ class Energy:
     """The energy (sum of squares) of the spectra of a file.
 
     Attributes:
-        names: names of the tensors, in file order.
-        edges: int64 array of shape (n + 1,): numbers of coefficients 0 = e0 < e1 < … < en, where en is the largest
-            kept.
-        cumulative: float64 array of shape (tensors, n + 1): energy of the first e0, e1, … coefficients; NaN beyond the
-            tensor's last.
+        names: of the tensors, in file order.
+        edges: int64 array of shape (n + 1,): numbers of coefficients 0 = e0 < e1 < … < en, the most that is kept.
+        kept: int64 array of shape (tensors,): how many coefficients each has.
+        cumulative: float64 array of shape (tensors, n + 1): the energy of the first e0, e1, … coefficients; NaN beyond
+            those that a tensor has.
     """
 
     names: list[str]
     edges: NDArray[np.int64]
+    kept: NDArray[np.int64]
     cumulative: Floats
 
     @property
@@ -47,9 +48,11 @@ class Energy:
         with np.errstate(invalid="ignore"):
             return self.cumulative / self.totals[:, None]
 
-    def densities(self) -> Floats:
-        """Return the share of the tensor's energy per coefficient between two edges: shape (tensors, n)."""
-        return np.diff(self.shares(), axis=1) / np.diff(self.edges)
+    def concentration(self) -> Floats:
+        """The mean energy of the coefficients between two edges, over that of all of the tensor: shape (tensors, n)."""
+        kept = self.kept[:, None]
+        counts = np.diff(np.minimum(self.edges, kept), axis=1)
+        return np.diff(self.shares(), axis=1) / np.where(counts > 0, counts, np.nan) * kept
 
     def together(self) -> Floats:
         """Return the share of all energy that the first e0, e1, … coefficients of every tensor hold: shape (n + 1,)."""
@@ -77,7 +80,7 @@ def energy(file: FrzFile) -> Energy:
         # The first edge at or after the end closes the curve; later ones stay empty.
         inside = int(np.searchsorted(edges, k)) + 1
         row[:inside] = sums[np.minimum(edges[:inside], k)]
-    return Energy(names, edges, cumulative)
+    return Energy(names, edges, np.array([k for _, k in spectra], np.int64), cumulative)
 
 
 def _spectra(file: FrzFile) -> Iterator[tuple[str, int]]:

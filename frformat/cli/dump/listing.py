@@ -99,9 +99,12 @@ def kept(tensor: TensorFacts, tiers: Sequence[TierFacts]) -> str:
     return " ".join(cells if len(cells) <= SHOWN_TIERS else [*cells[: SHOWN_TIERS - 1], "…", cells[-1]])
 
 
-def ratio(value: float) -> str:
-    """Format a compression ratio: ``81,111×``, ``1.07×``."""
-    return f"{value:,.0f}×" if value >= 100 else f"{value:.3g}×"
+def compared(ratio: float, what: str) -> str:
+    """A size beside one that is ``ratio`` times as large: ``81,111× smaller than dense f32``, ``1.4× larger than``."""
+    if f"{ratio:.3g}" == "1":
+        return f"as large as {what}"
+    times, side = (ratio, "smaller") if ratio > 1 or not ratio else (1 / ratio, "larger")
+    return f"{times:,.0f}× {side} than {what}" if times >= 100 else f"{times:.3g}× {side} than {what}"
 
 
 def bits(value: float | None) -> str:
@@ -126,7 +129,7 @@ def _headline(about: FileFacts) -> str:
     size = part + count(about.bytes, "byte")
     text = f"{clean(about.file)}: {size} for {count(about.weights, 'weight')}"
     if about.weights:
-        text += f", {ratio(about.ratio)} smaller than dense f32"
+        text += f", {compared(about.ratio, 'dense f32')}"
     return text
 
 

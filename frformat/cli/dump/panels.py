@@ -30,8 +30,9 @@ ORDER: Final = "viridis"
 """Colours of tensors from first to last, and of tiers."""
 
 HEAT: Final = "magma"
-LEAST: Final = 1e-5
-"""The darkest colour stands for energy per coefficient below this share of the tensor's."""
+WIDEST: Final = 100
+"""A coefficient with so many times the mean energy of its tensor has the brightest colour, one with so little of it the
+darkest: so the map looks alike whether a tensor has a hundred coefficients or a million."""
 
 LARGEST: Final = 30
 """In a file without spectra, this many of the largest tensors are shown."""
@@ -124,19 +125,23 @@ def curves(ax: Axes, energy: Energy, kept: Kept) -> None:
 
 
 def heat(figure: Figure, ax: Axes, energy: Energy, kept: Kept, rows: Sequence[Row]) -> None:
-    """Draw the energy per coefficient of each tensor by its position in the order; white beyond the end."""
+    """For each tensor where its energy is along the order, against evenly spread energy; white beyond the end."""
     from matplotlib.colors import LogNorm
 
     image = np.full((len(rows), len(energy.edges) - 1), np.nan)
-    image[: len(energy.names)] = np.maximum(energy.densities(), LEAST)
-    mesh = ax.imshow(image, aspect="auto", cmap=HEAT, norm=LogNorm(LEAST, 1), interpolation="nearest")
+    image[: len(energy.names)] = np.maximum(energy.concentration(), 1 / WIDEST)
+    mesh = ax.imshow(image, aspect="auto", cmap=HEAT, norm=LogNorm(1 / WIDEST, WIDEST), interpolation="nearest")
     ax.set_xlabel("coefficient", color=INK)
     _tiers(ax, energy, kept)
     _labels(ax, rows)
     _frame(ax)
-    ticks = np.unique(np.linspace(0, image.shape[1] - 1, min(image.shape[1], 7)).astype(int))
+    ticks = np.unique(np.linspace(0, image.shape[1] - 1, min(image.shape[1], 6)).astype(int))
     ax.set_xticks(ticks, [count(int(energy.edges[tick])) for tick in ticks])
-    ax.set_title("share of the tensor's energy per coefficient", loc="left", fontsize=10, color=MUTED, pad=24)
+    for label in ax.get_xticklabels()[-1:]:  # beside it the next panel's axis begins
+        label.set_horizontalalignment("right")
+    ax.set_title(
+        "energy of a coefficient, against the mean of its tensor", loc="left", fontsize=10, color=MUTED, pad=24
+    )
     _key(figure, ax, mesh)
 
 
@@ -153,7 +158,7 @@ def sizes(ax: Axes, rows: Sequence[Row], *, named: bool) -> None:
     ax.grid(axis="x", color=FAINT, linewidth=0.8)
     ax.set_axisbelow(True)
     _frame(ax)
-    ax.locator_params(axis="x", nbins=4)
+    ax.locator_params(axis="x", nbins=4 if named else 2)
     if named:
         _labels(ax, rows)
     else:
@@ -167,7 +172,7 @@ def _key(figure: Figure, ax: Axes, mesh: AxesImage) -> None:
     bar = figure.colorbar(mesh, cax=key, orientation="horizontal", ticks=[])
     bar.outline.set_visible(False)
     key.minorticks_off()
-    for x, side, text in ((-0.03, "right", f"{100 * LEAST:g} %"), (1.03, "left", "100 %")):
+    for x, side, text in ((-0.03, "right", f"{1 / WIDEST:g} ×"), (1.03, "left", f"{WIDEST} ×")):
         key.text(x, 0.4, text, transform=key.transAxes, ha=side, va="center", fontsize=8, color=MUTED)
 
 

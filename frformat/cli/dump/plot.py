@@ -15,7 +15,7 @@ import click
 from frformat.cli.dump import panels
 from frformat.cli.dump.energy import Energy
 from frformat.cli.dump.facts import FileFacts
-from frformat.cli.dump.listing import ratio
+from frformat.cli.dump.listing import compared
 from frformat.cli.dump.survey import Survey
 from frformat.cli.output import writing
 from frformat.cli.terminal import clean, count
@@ -35,8 +35,8 @@ SHORTEST, TALLEST = 4.2, 14.0
 MARGIN, TOP, BOTTOM, RIGHT = 0.8, 2.3, 0.6, 0.6
 """Margins around the rows in inches; the top one contains the title and the bar of the file."""
 
-CURVES, HEAT, SIZES, GAP = 4.0, 4.2, 2.0, 0.25
-"""Widths of the panels, and the gap between the last two, in inches."""
+CURVES, HEAT, SIZES, GAP = 4.0, 4.2, 2.0, 0.3
+"""Inches of the panels' widths, and between the last two."""
 
 LETTER: Final = 0.072
 """Approximate width of a letter of a name in inches."""
@@ -100,7 +100,7 @@ def _title(figure: Figure, about: FileFacts, left: float, height: float) -> None
     tensors = count(about.tensor_count - about.alias_count, "tensor")
     parts = [count(about.bytes_used, "byte"), f"{count(about.weights, 'weight')} in {tensors}"]
     if about.weights:
-        parts.append(f"{ratio(about.ratio)} smaller than dense f32")
+        parts.append(compared(about.ratio, "dense f32"))
     name = clean(os.path.basename(about.file))
     figure.text(left, 1 - 0.3 / height, name, size=15, weight="bold", va="center", parse_math=False)
     figure.text(left, 1 - 0.58 / height, "   ·   ".join(parts), size=10.5, color=panels.MUTED, va="center")

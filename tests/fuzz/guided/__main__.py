@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.conformance.kotlin import JAR
+from tests.fuzz import SCRATCH
 from tests.fuzz.guided.targets import CORPUS, PYTHON, VECTORS
 from tests.vectors.appendix import ROOT
 
@@ -78,7 +79,7 @@ def _missing(target: str) -> str | None:
 
 def _fuzzed(target: str, seconds: int, folder: Path) -> Outcome:
     log = folder / "log.txt"
-    with tempfile.TemporaryDirectory() as temporary, log.open("wb") as file:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as temporary, log.open("wb") as file:
         corpora = [str(folder / "corpus"), str(_seeds(target, Path(temporary), seconds))]
         flags = [
             f"-max_total_time={seconds}",

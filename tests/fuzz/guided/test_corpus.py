@@ -10,8 +10,6 @@ import pytest
 from tests.fuzz.guided.differential import Differential, UnavailableError, agree
 from tests.fuzz.guided.targets import CORPUS, TARGETS
 
-pytestmark = pytest.mark.filterwarnings("ignore:Duplicate name")
-
 
 @pytest.fixture(scope="module")
 def decoders() -> Iterator[Differential]:
