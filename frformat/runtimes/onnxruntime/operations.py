@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from frformat.runtimes.onnxruntime import functions
+from frformat.runtimes.onnxruntime import functions, streams
 from frformat.torch.lowrank import algebra
 from frformat.torch.lowrank.stream import Pass, stream
 
@@ -112,14 +112,14 @@ class Operations(nn.Module):
         if z.dtype != torch.float32:
             return stream(z, basis, how)
         axes = z.dim() - 2
-        name = functions.stream_name(how, axes)
-        self.texts[name] = functions.stream(how, axes)
+        name = streams.stream_name(how, axes)
+        self.texts[name] = streams.stream(how, axes)
         shapes: list[Any] = []
         for projection, pooled in zip(how.projections, how.pooled, strict=True):
             size = [n // k for n, k in zip(z.shape[2:], how.window, strict=True)] if pooled else z.shape[2:]
             rank = projection.shape[0]
             shapes.append((*z.shape[:-1], rank) if how.last else (z.shape[0], rank, *size))
-        attributes = {} if how.last else {"step": [functions.step(how, basis.shape[0])]}
+        attributes = {} if how.last else {"step": [streams.step(how, basis.shape[0])]}
         return _calls(name, [z, basis, *how.projections], attributes, [z.dtype] * len(shapes), shapes)
 
 

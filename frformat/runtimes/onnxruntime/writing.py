@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import torch
 from torch import Tensor, nn
 
 from frformat.errors import DependencyError
@@ -50,6 +51,8 @@ def write(
     """
     if example is None:
         raise ExportError("ONNX Runtime needs a trace; pass an example input")
+    if not hasattr(torch.onnx, "ops"):
+        raise ExportError(f"exporting for ONNX Runtime needs PyTorch 2.8 or later, and this is {torch.__version__}")
     try:
         import onnx_ir as ir
         import onnxscript  # noqa: F401 — PyTorch's exporter needs it

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+pytest.importorskip("torch", minversion="2.8")
 pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")

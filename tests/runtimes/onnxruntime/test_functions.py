@@ -12,7 +12,7 @@ from torch import Tensor, nn
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-from frformat.runtimes.onnxruntime import functions  # noqa: E402
+from frformat.runtimes.onnxruntime import functions, streams  # noqa: E402
 from frformat.runtimes.onnxruntime.tracing import OPSET  # noqa: E402
 from frformat.torch.lowrank import algebra  # noqa: E402
 from frformat.torch.lowrank.stream import Pass, _whole  # noqa: E402
@@ -84,7 +84,7 @@ def test_norm(affine: bool, shape: tuple[int, ...]):
     same(found, nn.functional.batch_norm(x, None, None, *(weights or [None, None]), training=True), 1e-5)
 
 
-ACTIVATIONS = [(name, [0.1, 0.7]) for name in functions.ACTIVATIONS]
+ACTIVATIONS = [(name, [0.1, 0.7]) for name in streams.ACTIVATIONS]
 
 
 @pytest.mark.parametrize(("activation", "limits"), ACTIVATIONS)
@@ -92,7 +92,7 @@ def test_stream_of_every_activation(activation: str, limits: list[float]):
     projections = [torch.randn(3, 6)]
     how = Pass(activation, limits, projections, [False], [], False)
     z, basis = torch.randn(2, 4, 5, 7), torch.randn(6, 4)
-    (found,) = called(functions.stream(how, 2), [z, basis, *projections], step=[16])
+    (found,) = called(streams.stream(how, 2), [z, basis, *projections], step=[16])
     same(found, _whole(z, basis, how)[0])
 
 
@@ -113,7 +113,7 @@ def test_stream(window: list[int], pooled: list[bool], size: tuple[int, ...], st
     projections = [torch.randn(2 + i, 6) for i in range(len(pooled))]
     how = Pass("relu", [], projections, pooled, window, False)
     z, basis = torch.randn(2, 4, *size), torch.randn(6, 4)
-    found = called(functions.stream(how, len(size)), [z, basis, *projections], step=[step])
+    found = called(streams.stream(how, len(size)), [z, basis, *projections], step=[step])
     for each, expected in zip(found, _whole(z, basis, how), strict=True):
         same(each, expected)
 
@@ -122,7 +122,7 @@ def test_stream_of_channels_that_come_last():
     projections = [torch.randn(3, 6), torch.randn(2, 6)]
     how = Pass("gelu", [], projections, [False, False], [], True)
     z, basis = torch.randn(2, 5, 4), torch.randn(6, 4)
-    found = called(functions.stream(how, 1), [z, basis, *projections])
+    found = called(streams.stream(how, 1), [z, basis, *projections])
     for each, expected in zip(found, _whole(z, basis, how), strict=True):
         same(each, expected)
 
@@ -133,7 +133,7 @@ def test_names_tell_passes_apart():
         Pass("relu", [], [], pooled, window, False)
         for pooled, window in (([True], [2, 2]), ([True], [3, 2]), ([False], []))
     ]
-    names = {functions.stream_name(how, 2) for how in made} | {functions.stream_name(made[0], 1)}
+    names = {streams.stream_name(how, 2) for how in made} | {streams.stream_name(made[0], 1)}
     assert len(names) == 7
     assert all(name.replace("_", "").isalnum() for name in names)
-    assert np.log2(functions.step(made[-1], 64)) == 11
+    assert np.log2(streams.step(made[-1], 64)) == 11
