@@ -34,6 +34,17 @@ class Likeness(NamedTuple):
     extent: str
     stepped: bool
     offsets: int
+    delta: bool = False
+
+    @property
+    def integers(self) -> bool:
+        """Whether what is stored are integers; see :class:`Group`."""
+        return self.stepped or self.delta
+
+    @property
+    def stored_type(self) -> str:
+        """What is stored of a value; see :class:`Group`."""
+        return "i32" if self.integers else self.value_type
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,7 @@ class Pending:
         extents: how much of its core each tier has, for :meth:`Group.extent`; of a core that is whole, once.
         factors: the numbers of its factors.
         likeness: see there.
+        differences: of a tensor of a delta file what is stored in place of its values: one array for each run.
     """
 
     name: str
@@ -53,6 +65,7 @@ class Pending:
     extents: Sequence[Shape]
     factors: tuple[int, ...]
     likeness: Likeness
+    differences: Sequence[Array] | None = None
 
     @property
     def first(self) -> CodedTensor:
@@ -79,6 +92,8 @@ class Pending:
         before = self.extents[tier - 1] if tier and not per_tier else None
         axes = tuple(tensor.offsets)
         runs = new_runs(before, now, axes, ordered=tensor.ordered)
+        if self.differences is not None:
+            return list(zip(runs, self.differences, strict=True))
         if tensor.ordered:
             start = before[0] if before else 0
             return [(run, tensor.values[start : now[0]]) for run in runs]
@@ -176,6 +191,7 @@ def gather(parts: Sequence[Pending], coder: str, sizes: Sequence[int]) -> Group:
         format=likeness.value_type if exact else None,
         steps=[each.step for each in firsts if each.step is not None] if likeness.stepped else None,
         offsets=likeness.offsets,
+        delta=likeness.delta,
     )
 
 

@@ -55,6 +55,11 @@ class Values:
             return Content(values.reshape(self._group.view(index)), {})
         return assemble(self._group, index, self._tier, dict(self._parts(index)))
 
+    def flat(self, index: int) -> Array:
+        """Those of one tensor in the order of the file, if they are in one segment."""
+        found = [part for _, part in self._parts(index)]
+        return found[0] if found else np.empty(0, DTYPES[self._group.value_type])
+
     def _parts(self, index: int) -> Iterator[tuple[int, Array]]:
         for tier, values in self._segments.items():
             at = self._bounds[tier]
@@ -113,13 +118,13 @@ def used_tiers(group: Group, tier: int) -> list[int]:
 
 
 def decode(file: IO[bytes], container: Container, index: int, tier: int) -> Values:
-    """All values of a group at a tier.
+    """All values of a group at a tier, or its differences.
 
     Raises:
         FrzError: ``CHECKSUM`` or ``STREAM``.
     """
     group = container.directory.groups[index]
-    decoder = CODERS[group.coder].decoder(group.value_type, bool(group.offsets))
+    decoder = CODERS[group.coder].decoder(group.stored_type, bool(group.offsets))
     segments = {}
     for t in used_tiers(group, tier):
         extent = container.extents.of(index, t)

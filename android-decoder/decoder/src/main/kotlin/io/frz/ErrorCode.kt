@@ -48,6 +48,9 @@ public enum class ErrorCode {
     /** A value is not finite, a step is out of range, or a `bool` is neither 0 nor 1. */
     VALUE,
 
+    /** A delta file is opened with a base that is not its own, or a tensor of it is asked for without the base. */
+    BASE,
+
     /** The file does not hold the tier asked for. */
     TIER,
 

@@ -13,6 +13,7 @@ import io.frz.internal.storage.FileSource
 import io.frz.internal.storage.MappedSource
 import io.frz.internal.storage.Source
 import io.frz.internal.storage.StreamSource
+import io.frz.internal.values.Base
 import java.io.Closeable
 import java.io.File
 import java.io.IOException
@@ -40,7 +41,8 @@ import java.util.Collections
  * the thread ends its request with [java.io.InterruptedIOException], and [close] ends all of them with
  * [IllegalStateException], as it does later ones; both within milliseconds. Errors of reading are [IOException]s.
  */
-public class FrzFile private constructor(private val container: Container, options: FrzOptions) : Closeable {
+public class FrzFile private constructor(private val container: Container, base: FrzFile?, options: FrzOptions) :
+    Closeable {
     private val directory = container.directory
 
     /** What the file says about each of its tensors, in the order of the file. */
@@ -57,7 +59,7 @@ public class FrzFile private constructor(private val container: Container, optio
         }
     )
 
-    private val loader = Loader(container, tensors, options)
+    private val loader = Loader(container, tensors, base?.asBase(), options)
 
     /** Further names of tensors, such as those of tied weights, and the names that they stand for. */
     public val aliases: Map<String, String> = Collections.unmodifiableMap(directory.aliases())
@@ -209,6 +211,9 @@ public class FrzFile private constructor(private val container: Container, optio
     @Throws(IOException::class)
     public fun verify(): Unit = container.lifetime.request(null) { loader.verify(it) }
 
+    /** What a delta file sees of this file, if it is its base. */
+    private fun asBase() = Base(container) { name -> directory.find(name).let { if (it < 0) null else tensors[it] } }
+
     /** Lets go of the file on disk, if there is one. What has been loaded stays. */
     @Throws(IOException::class)
     override fun close(): Unit = container.close()
@@ -245,6 +250,11 @@ public class FrzFile private constructor(private val container: Container, optio
      * [ErrorCode.STREAM], [ErrorCode.DIRECTORY], [ErrorCode.FEATURE], [ErrorCode.UNSUPPORTED], [ErrorCode.NAME],
      * [ErrorCode.SHAPE] and [ErrorCode.VALUE] for what is wrong with the file, [ErrorCode.TIER] and [ErrorCode.BUDGET]
      * for what is asked of it.
+     *
+     * A delta file is the difference to another file, which is given as its base and has to stay open as long as it is
+     * used. A base that is not the right one is [ErrorCode.BASE]: it is read once as a whole, to compare checksums.
+     * Without a base, the file can be listed; asking for tensors that need it is [ErrorCode.BASE], too. Any other file
+     * needs no base, and ignores it.
      */
     public companion object {
         /** Opens a file on disk, of which no more is read than requests need. */
@@ -252,15 +262,15 @@ public class FrzFile private constructor(private val container: Container, optio
         @JvmStatic
         @JvmOverloads
         @Throws(IOException::class)
-        public fun open(file: File, options: FrzOptions = FrzOptions.DEFAULT): FrzFile = open(FileSource(file), options)
+        public fun open(file: File, options: FrzOptions = FrzOptions.DEFAULT, base: FrzFile? = null): FrzFile = open(FileSource(file), options, base)
 
         /** Opens the bytes between position and limit of [bytes], such as a mapped file. They are not copied. */
         @WorkerThread
         @JvmStatic
         @JvmOverloads
         @Throws(IOException::class)
-        public fun open(bytes: ByteBuffer, options: FrzOptions = FrzOptions.DEFAULT): FrzFile =
-            open(BufferSource(bytes), options)
+        public fun open(bytes: ByteBuffer, options: FrzOptions = FrzOptions.DEFAULT, base: FrzFile? = null): FrzFile =
+            open(BufferSource(bytes), options, base)
 
         /**
          * Opens a part of a file, [length] bytes from [offset] on, such as an asset that is stored uncompressed:
@@ -284,13 +294,14 @@ public class FrzFile private constructor(private val container: Container, optio
             channel: FileChannel,
             offset: Long,
             length: Long,
-            options: FrzOptions = FrzOptions.DEFAULT
+            options: FrzOptions = FrzOptions.DEFAULT,
+            base: FrzFile? = null
         ): FrzFile {
             val size = channel.size()
             require(offset in 0..size && length in 0..size - offset) {
                 "the channel has $size bytes, not $length from byte $offset on"
             }
-            return open(MappedSource(channel, offset, length), options)
+            return open(MappedSource(channel, offset, length), options, base)
         }
 
         /** Opens a file in memory. It is not copied. */
@@ -298,8 +309,8 @@ public class FrzFile private constructor(private val container: Container, optio
         @JvmStatic
         @JvmOverloads
         @Throws(IOException::class)
-        public fun open(bytes: ByteArray, options: FrzOptions = FrzOptions.DEFAULT): FrzFile =
-            open(ByteBuffer.wrap(bytes), options)
+        public fun open(bytes: ByteArray, options: FrzOptions = FrzOptions.DEFAULT, base: FrzFile? = null): FrzFile =
+            open(ByteBuffer.wrap(bytes), options, base)
 
         /**
          * Opens the file that [stream] brings. It is read no further than [FrzOptions.tier] needs, is kept in memory as
@@ -309,15 +320,18 @@ public class FrzFile private constructor(private val container: Container, optio
         @JvmStatic
         @JvmOverloads
         @Throws(IOException::class)
-        public fun open(stream: InputStream, options: FrzOptions = FrzOptions.DEFAULT): FrzFile =
-            open(StreamSource(stream, Budget(options.memoryBudget)), options)
+        public fun open(stream: InputStream, options: FrzOptions = FrzOptions.DEFAULT, base: FrzFile? = null): FrzFile =
+            open(StreamSource(stream, Budget(options.memoryBudget)), options, base)
 
-        private fun open(source: Source, options: FrzOptions): FrzFile {
+        private fun open(source: Source, options: FrzOptions, base: FrzFile?): FrzFile {
             val lifetime = Lifetime()
             var opened = false
             try {
                 return lifetime.request(null) { request ->
-                    FrzFile(Container.open(source, options, lifetime, request), options).also { opened = true }
+                    val container = Container.open(source, options, lifetime, request)
+                    val own = base?.takeIf { container.directory.base != null }
+                    own?.asBase()?.check(container, request)
+                    FrzFile(container, own, options).also { opened = true }
                 }
             } finally {
                 if (!opened) source.close()

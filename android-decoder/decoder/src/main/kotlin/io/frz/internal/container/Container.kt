@@ -13,12 +13,15 @@ import io.frz.internal.saturatedSum
 import io.frz.internal.storage.Segment
 import io.frz.internal.storage.Source
 import java.io.Closeable
+import java.nio.ByteBuffer
+import java.security.MessageDigest
 
 /**
  * A file taken apart: its directory, and where each segment lies.
  *
  * @property tiersPresent how many tiers the file holds, from the first
  * @property tier the tier to decode
+ * @param end the size of the complete file
  */
 internal class Container private constructor(
     private val source: Source,
@@ -26,13 +29,29 @@ internal class Container private constructor(
     val directory: Directory,
     private val offsets: List<LongArray>,
     val tiersPresent: Int,
-    val tier: Int
+    val tier: Int,
+    private val end: Long
 ) : Closeable {
     /** The segment of [group] in [tier], to be read for [request], or null where it has no values. */
     fun segment(group: Group, tier: Int, request: Request): Segment? {
         val offset = offsets[group.index].getOrElse(tier) { NONE }
         if (offset == NONE) return null
         return Segment(source, request, offset, group.numbers.sizes[tier], group.name(0))
+    }
+
+    /** The SHA-256 of the whole file, of which all tiers are there. */
+    fun digest(request: Request): ByteArray {
+        val digest = MessageDigest.getInstance("SHA-256")
+        val chunk = ByteBuffer.allocate(minOf(end, Segment.CHUNK.toLong()).toInt())
+        var at = 0L
+        while (at < end) {
+            request.check()
+            chunk.clear().limit(minOf(end - at, Segment.CHUNK.toLong()).toInt())
+            source.read(at, chunk)
+            digest.update(chunk.array(), 0, chunk.limit())
+            at += chunk.limit()
+        }
+        return digest.digest()
     }
 
     /** What changes when somebody writes to the file. */
@@ -64,7 +83,7 @@ internal class Container private constructor(
             if (wanted >= present && options.tier != null) {
                 throw FrzException(ErrorCode.TIER, "the file holds tiers 0 to ${present - 1}, not tier $wanted")
             }
-            return Container(source, lifetime, directory, offsets, present, minOf(wanted, present - 1))
+            return Container(source, lifetime, directory, offsets, present, minOf(wanted, present - 1), ends.last())
         }
 
         /** Fills in where each segment starts, and returns where each tier ends. */

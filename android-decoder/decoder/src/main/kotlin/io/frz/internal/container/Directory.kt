@@ -8,6 +8,7 @@ import io.frz.internal.directory.Group
  *
  * @property names those of all tensors, group by group, and then those of the aliases
  * @property factors all of them
+ * @property base of a delta file, the SHA-256 of its base
  * @property targets the number of the tensor that each alias stands for
  */
 internal class Directory(
@@ -16,7 +17,8 @@ internal class Directory(
     val names: Names,
     val factors: Factors,
     val targets: IntArray,
-    val tiers: Int
+    val tiers: Int,
+    val base: ByteArray?
 ) {
     /** How many tensors there are. */
     val tensors: Int = names.size - targets.size

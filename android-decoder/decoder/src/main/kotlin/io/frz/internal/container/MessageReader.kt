@@ -86,6 +86,14 @@ internal class MessageReader(
         string
     }
 
+    /** Binary data of exactly [size] bytes. */
+    fun binary(what: String, size: Int): ByteArray = expecting(what) {
+        if (it.nextFormat.valueType != ValueType.BINARY) throw fault(ErrorCode.DIRECTORY, "$what is not binary data")
+        val length = it.unpackBinaryHeader()
+        if (length != size) throw fault(ErrorCode.DIRECTORY, "$what has $length bytes, not $size")
+        it.readPayload(length)
+    }
+
     fun string(what: String): String = String(stringBytes(what), Charsets.UTF_8)
 
     /** Passes over one value and makes sure that it is well-formed, with all that it contains. */

@@ -88,6 +88,7 @@ internal class Axes(
  * @property offsets bits of the axes that have step offsets
  * @property sizes the stored bytes of each tier's segment
  * @property counts how many values each of these segments has
+ * @property isDelta whether what is stored are differences to the values of the base
  */
 internal class Numbers(
     val format: DType?,
@@ -95,9 +96,13 @@ internal class Numbers(
     val offsets: Int,
     val coder: Coder,
     val sizes: LongArray,
-    val counts: LongArray
+    val counts: LongArray,
+    val isDelta: Boolean
 ) {
     val isStepped: Boolean get() = steps != null
+
+    /** Whether what is stored are integers. */
+    val areIntegers: Boolean get() = isStepped || isDelta
 
     /** Whether they are of the dtype. */
     val areElements: Boolean get() = format == null && !isStepped

@@ -8,11 +8,14 @@ import io.frz.internal.directory.Group
 internal abstract class ValueReader {
     private var first: String? = null
 
+    /** Whether it looks at the values. */
+    open val looks: Boolean get() = true
+
     /** Takes those of the segment of [tier], which come next in [stream]; those that it adds to [before] are there. */
     abstract fun read(stream: ValueStream, before: Int, tier: Int)
 
     /** Takes note that a value is not allowed. The segment is read on, for the sake of other tensors. */
-    protected fun refuse(problem: String) {
+    fun refuse(problem: String) {
         if (first == null) first = problem
     }
 
@@ -23,6 +26,8 @@ internal abstract class ValueReader {
 /** Passes over the values of tensor [i] of [group]. */
 internal class PassingReader(private val group: Group, private val i: Int, private val scratch: Scratch) :
     ValueReader() {
+    override val looks: Boolean get() = false
+
     override fun read(stream: ValueStream, before: Int, tier: Int) {
         for (run in Run.of(group, i, tier)) {
             stream.start(run)
