@@ -7,7 +7,7 @@ import sys
 
 from bench import Missing
 
-NAMES = ("size", "coder", "rebuild", "startup", "raw", "damage", "training", "scheduling", "factored")
+NAMES = ("size", "coder", "rebuild", "startup", "raw", "damage", "training", "scheduling", "factored", "delta")
 
 
 def main(names: list[str]) -> int:

@@ -47,6 +47,7 @@ Examples:
   frformat encode model.safetensors -o model.frz --format q8
   frformat encode lenet.pt -o lenet.frz --rule 'fc1.weight: keep=300 view=500,50,4,4' --rule '*.bias: keep=3'
   frformat encode model.frz -o tiers.frz --tiers 10%,50%
+  frformat encode new.pt -o new.delta.frz --base old.frz --format q8
 """
 
 
@@ -75,6 +76,12 @@ Examples:
     show_default=True,
     help="core (no zstd), fast (to read), none, deflate, zstd, adaptive, static.",
 )
+@click.option(
+    "--base",
+    metavar="OLD.frz",
+    type=click.Path(),
+    help="Write a delta file: the difference to this older version, with whose steps --format qN then rounds.",
+)
 @click.option("--metadata", "-m", multiple=True, metavar="KEY=TEXT", help="Text to put into the file. Repeatable.")
 @click.option("--entry", metavar="KEY", help="Which state dict of a PyTorch file with several, e.g. net or ema.0.")
 @click.option("--keep-names", is_flag=True, help="Leave in the names what DataParallel, compile, FSDP … put there.")
@@ -97,6 +104,7 @@ def encode(
     spectral: bool | None,
     tiers: str,
     compression: str,
+    base: str | None,
     metadata: tuple[str, ...],
     entry: str | None,
     keep_names: bool,
@@ -115,7 +123,7 @@ def encode(
     policy = encoding.Policy([encoding.Rule.parse(rule) for rule in rules], default, spectral)
     if os.path.splitext(output)[1].lower() in checkpoints.EXTENSIONS:
         raise EncodeError(f"{output}: encode writes .frz files; `frformat decode` writes the other formats")
-    options = {"metadata": _metadata(metadata), "tiers": tier_cuts(tiers), "compression": compression}
+    options = {"metadata": _metadata(metadata), "tiers": tier_cuts(tiers), "compression": compression, "base": base}
     stream = sys.stdin.buffer if source == "-" else source
     how: dict[str, Any] = {"name": source, "entry": entry, "keep_names": keep_names, "trust_pickle": trust_pickle}
     with (
@@ -124,7 +132,7 @@ def encode(
     ):
         report = _run(checkpoint, target, policy, **options)
         if verifies:
-            encoding.verify(checkpoint, target, report)
+            encoding.verify(checkpoint, target, report, base=base)
         codings = {told.coding for told in report.tensors.values()}
         if tiers and "dct" not in codings:
             report.notes.append("--tiers is for spectra, and there are none: say --keep, --energy or --max-error")

@@ -15,7 +15,6 @@ from frformat.format.coders import Run
 from frformat.format.grouping import Pending
 from frformat.format.layout import split, tensor_runs
 from frformat.format.reader import FrzFile
-from frformat.format.tensor import CodedTensor
 
 Array = NDArray[Any]
 
@@ -55,12 +54,6 @@ class Base:
             return part
         arrays = [array for _, array in split(runs, found)]
         return replace(part, differences=arrays, likeness=part.likeness._replace(delta=True))
-
-    def coded(self, name: str) -> CodedTensor | None:
-        """The tensor of that name as the base stores it, if there is one and it consists of multiples of steps."""
-        if name not in self._file or self._file.info(name).step is None:
-            return None
-        return self._file.stored(name)
 
     def _values(self, name: str, value_type: str, stepped: bool, runs: list[Run]) -> Array | None:
         """The base's values, if there are such that differences can be had to."""

@@ -39,6 +39,7 @@ perhaps y, integers: their classes.
 Examples:
   frformat compress model.pt -o model.frz --quality 6
   frformat compress model.pt -o model.frz --model net.py:Net --data calibration.npz --size 100kB
+  frformat compress new.pt -o new.delta.frz --base model.frz
   frformat compress resnet20.th -o resnet20.frz --model resnet20 --data cifar/ --pixels imagenet --max-drop 0.5
 """
 
@@ -76,6 +77,9 @@ BATCH: Final = 64
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of inputs.")
 @click.option("--plot", type=click.Path(), metavar="OUT.png", help="Draw the curve of all that was tried.")
 @click.option("--entry", metavar="KEY", help="Which state dict of a PyTorch file that holds several.")
+@click.option(
+    "--base", type=click.Path(), metavar="OLD.frz", help="Write a delta file to this older version, with its steps."
+)
 @force_option
 @json_option
 def compress(

@@ -41,16 +41,18 @@ class Plan:
         cosines: whether it is rounded, and stored, in the DCT along its kernel axes.
         level: logarithm, base 2, of its mean step at the scale 1.
         offsets: by axis what is added to the step code for each index.
+        fixed: the step code at every scale, if it was chosen for an older version.
     """
 
     form: Form
     cosines: bool
     level: float
     offsets: Mapping[int, NDArray[np.int32]]
+    fixed: int | None = None
 
     def code(self, scale: float) -> int:
         """The step code at a scale."""
-        return nearest(self.level + math.log2(scale))
+        return nearest(self.level + math.log2(scale)) if self.fixed is None else self.fixed
 
     def sizes(self, code: int) -> Doubles:
         """The step of each entry, in the shape of the tensor."""

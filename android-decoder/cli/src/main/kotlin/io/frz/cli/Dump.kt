@@ -35,7 +35,7 @@ internal class Dump : Runnable {
     private lateinit var spec: CommandSpec
 
     override fun run() = on(file) {
-        opening.open(file).use {
+        opening.open(file) {
             val out = spec.commandLine().out
             if (json) out.println(GSON.toJson(describe(it))) else print(it, out)
         }
