@@ -81,6 +81,12 @@ class Engine(Protocol):
     def lanes(self, tables: Tables) -> Lanes:
         """What codes the lanes of a block of the static coder."""
 
+    def count(self, values: Integers, totals: Any, lane: int, lag: int, reach: int, classes: int) -> NDArray[np.uint32]:
+        """See :func:`frformat.format.coders.pure.planning.count`."""
+
+    def costs(self, counts: NDArray[np.uint32], classes: int, logs: NDArray[np.int64]) -> list[tuple[int, int, int]]:
+        """See :func:`frformat.format.coders.pure.planning.costs`."""
+
 
 class _Engine(NamedTuple):
     compiled: bool
@@ -89,6 +95,8 @@ class _Engine(NamedTuple):
     writer: Any
     reader: Any
     lanes: Any
+    count: Any
+    costs: Any
 
 
 @cache
@@ -98,7 +106,7 @@ def engine() -> Engine:
         with suppress(ImportError):
             from frformat.format.coders import compiled as fast
 
-            return _Engine(True, fast.Model, fast.Block, fast.Writer, fast.Reader, fast.Lanes)
+            return _Engine(True, fast.Model, fast.Block, fast.Writer, fast.Reader, fast.Lanes, fast.count, fast.costs)
     from frformat.format.coders import pure as slow
 
-    return _Engine(False, slow.Model, slow.Block, slow.Writer, slow.Reader, slow.Lanes)
+    return _Engine(False, slow.Model, slow.Block, slow.Writer, slow.Reader, slow.Lanes, slow.count, slow.costs)
