@@ -107,25 +107,31 @@ static PyObject *reader(PyObject *self, PyObject *args) {
     return new_object(made, READER, free_reader);
 }
 
+/* Take a writer or a reader, a model and a block for the values of a buffer; how many these are, or -1 with an exception. */
+static Py_ssize_t take_block(object *used, const Py_buffer *values) {
+    const Py_ssize_t count = numbers(values, sizeof(int32_t));
+    if (count < 0 || !take_objects(used, 3)) return -1;
+    if ((uint64_t)count <= frz_block_left(used[2].pointer)) return count;
+    give_back(used, 3);
+    value_error("more values than the block has");
+    return -1;
+}
+
 static PyObject *put(PyObject *self, PyObject *args) {
     (void)self;
     object used[3] = {{NULL, WRITER, NULL}, {NULL, MODEL, NULL}, {NULL, BLOCK, NULL}};
     Py_buffer values;
     if (!PyArg_ParseTuple(args, "OOOy*", &used[0].capsule, &used[1].capsule, &used[2].capsule, &values)) return NULL;
     PyObject *done = NULL;
-    const Py_ssize_t count = numbers(&values, sizeof(int32_t));
-    if (count >= 0 && take_objects(used, 3)) {
-        if ((uint64_t)count > frz_block_left(used[2].pointer)) {
-            value_error("more values than the block has");
-        } else {
-            frz_result result;
-            Py_BEGIN_ALLOW_THREADS
-            result = frz_writer_put(used[0].pointer, used[1].pointer, used[2].pointer, values.buf, (size_t)count);
-            Py_END_ALLOW_THREADS
-            if (result == FRZ_OK) done = Py_BuildValue("");
-            else if (result == FRZ_MEMORY) PyErr_NoMemory();
-            else PyErr_SetString(PyExc_OverflowError, "an integer is beyond the coder's range");
-        }
+    const Py_ssize_t count = take_block(used, &values);
+    if (count >= 0) {
+        frz_result result;
+        Py_BEGIN_ALLOW_THREADS
+        result = frz_writer_put(used[0].pointer, used[1].pointer, used[2].pointer, values.buf, (size_t)count);
+        Py_END_ALLOW_THREADS
+        if (result == FRZ_OK) done = Py_BuildValue("");
+        else if (result == FRZ_MEMORY) PyErr_NoMemory();
+        else PyErr_SetString(PyExc_OverflowError, "an integer is beyond the coder's range");
         give_back(used, 3);
     }
     PyBuffer_Release(&values);
@@ -151,18 +157,14 @@ static PyObject *take(PyObject *self, PyObject *args) {
     Py_buffer data, out;
     if (!PyArg_ParseTuple(args, "OOOy*w*", &used[0].capsule, &used[1].capsule, &used[2].capsule, &data, &out)) return NULL;
     PyObject *done = NULL;
-    const Py_ssize_t count = numbers(&out, sizeof(int32_t));
-    if (count >= 0 && take_objects(used, 3)) {
-        if ((uint64_t)count > frz_block_left(used[2].pointer)) {
-            value_error("more values than the block has");
-        } else {
-            frz_result result;
-            Py_BEGIN_ALLOW_THREADS
-            result = frz_reader_take(used[0].pointer, used[1].pointer, used[2].pointer, data.buf, (size_t)data.len, out.buf,
-                                     (size_t)count);
-            Py_END_ALLOW_THREADS
-            done = PyBool_FromLong(result == FRZ_OK);
-        }
+    const Py_ssize_t count = take_block(used, &out);
+    if (count >= 0) {
+        frz_result result;
+        Py_BEGIN_ALLOW_THREADS
+        result = frz_reader_take(used[0].pointer, used[1].pointer, used[2].pointer, data.buf, (size_t)data.len, out.buf,
+                                 (size_t)count);
+        Py_END_ALLOW_THREADS
+        done = PyBool_FromLong(result == FRZ_OK);
         give_back(used, 3);
     }
     PyBuffer_Release(&data);
