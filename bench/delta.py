@@ -19,7 +19,7 @@ from frformat.train.models import LeNet5
 
 State = dict[str, NDArray[np.float32]]
 
-EPOCHS: Final = 5
+EPOCHS: Final = 4
 BATCH: Final = 128
 RATE: Final = 0.05
 BITS: Final = range(2, 9)
