@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from frformat.dtypes import DTYPES, FORMATS
 from frformat.errors import FrzError
 from frformat.format.coders import CHUNK, Run
-from frformat.format.coders.integers import Block, block
+from frformat.format.coders.batches import Block, block
 from frformat.format.directory import Directory, Group
 from frformat.format.index import Index
 from frformat.format.layout import tensor_runs

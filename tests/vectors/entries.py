@@ -39,7 +39,7 @@ class Vector:
         return f"{self.folder}/{self.file}.frz"
 
     def as_json(self) -> Entry:
-        """The entry of ``vectors.json``."""
+        """Return the entry of ``vectors.json``."""
         digest = hashlib.sha256(self.data).hexdigest()
         about = {"about": self.entry["about"]}
         found = {"name": self.name, "file": self.path, **about, "bytes": len(self.data)}
@@ -63,7 +63,7 @@ def valid(
     damaged: int | None = None,
     base: bytes | None = None,
 ) -> Vector:
-    """A file that every reader decodes.
+    """Return a file that every reader decodes.
 
     Args:
         name: name of the vector.
@@ -107,7 +107,7 @@ def faulty(
     sound: list[str] | None = None,
     base: bytes | None = None,
 ) -> Vector:
-    """A file or request that every reader refuses.
+    """Return a file or request that every reader refuses.
 
     Args:
         name: name of the vector.
@@ -165,7 +165,7 @@ def factor_entry(file: File, group: Group, tensor: Tensor, tier: int) -> Entry:
 
 
 def _stored(file: File, group: Group, tensor: Tensor) -> Entry:
-    """How it is stored; fields that say nothing are left out."""
+    """Return how it is stored; fields that say nothing are left out."""
     entry: Entry = {}
     if tensor.kept is not None:
         entry["kept"] = list(tensor.kept)

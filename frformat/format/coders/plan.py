@@ -1,6 +1,6 @@
-"""What a writer of static blocks decides: classes, neighbour and frequencies. Any choice is valid; this one is small.
+"""Choose the classes, neighbour and frequencies of static blocks. Any choice is valid; this one gives few bytes.
 
-All of it is integer arithmetic, or floats whose result is the same on every machine, so that files are.
+Everything is integer arithmetic, or floats whose result is the same on every machine, so that files are reproducible.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from frformat.format.coders.batches import PIECE, Block
 from frformat.format.coders.engine import engine
-from frformat.format.coders.integers import PIECE, Block, Integers, Source, cuts
+from frformat.format.coders.integers import Integers, Source, cuts
 from frformat.format.coders.tables import (
     CLASS,
     LANES,
@@ -32,31 +33,31 @@ Array = NDArray[Any]
 Axes = tuple[Integers, Integers, Integers]
 
 RESOLUTIONS: Final = (1, 2)
-"""Classes to an octave."""
+"""Number of classes per octave."""
 
 SMOOTHING: Final = 0.3
 CAPPED: Final = 1 << 20
 
 SAMPLE_LANE: Final = 1 << 12
 SAMPLE: Final = 1 << 17
-"""Values that tell which choice is best."""
+"""Size of the sample that shows which choice is best."""
 
 OUTSIDE: Final = 2000
-"""One of so many values may lie below the lowest class that there is a table for, and one above the highest."""
+"""One in this many values may lie below the lowest class with a table, and one above the highest."""
 
 FRACTION: Final = 16
-"""Binary digits of logarithms."""
+"""Number of fractional bits of logarithms."""
 
 LOGS: Final = np.rint(np.log2(np.arange(1 << 12, 1 << 13) / (1 << 12)) * (1 << FRACTION)).astype(np.int64)
 
 
 def plan(block: Block, source: Source, base: int) -> Tables:
-    """What is best for a block.
+    """Choose the tables of a block.
 
     Args:
         block: its rows, channels and positions.
         source: its values.
-        base: number of its first value in the source.
+        base: index of its first value in the source.
     """
     factors = _factors(_sums(block, source, base))
     sample = _Sample(block, source, base)
@@ -100,15 +101,15 @@ class _Choice(NamedTuple):
 
 
 def _is_near(block: Block, neighbour: int) -> bool:
-    """Whether enough values have that neighbour in their lane, and it is no other one."""
-    # Where a step has a length of 1, it is the step before.
+    """Return whether enough values have this neighbour in their lane, and it differs from the others."""
+    # If an axis has length 1, its neighbour is the previous value of another axis.
     if (neighbour == 2 and block.positions == 1) or (neighbour == 3 and block.columns == 1):
         return False
     return 4 * lag(block, neighbour) <= 1 << LANES[-1] and lag(block, neighbour) < block.size
 
 
 def _tiles(block: Block) -> Iterator[tuple[slice, slice, slice, int, int]]:
-    """Pieces of a block in order that are boxes: rows, channels, positions, first and last value."""
+    """Yield box-shaped pieces of a block in order: rows, channels, positions, first and last value."""
     rows, channels, positions = block
     if block.columns <= PIECE:
         step = PIECE // block.columns
@@ -133,7 +134,7 @@ def _tiles(block: Block) -> Iterator[tuple[slice, slice, slice, int, int]]:
 
 
 def _sums(block: Block, source: Source, base: int) -> tuple[Array, Array, Array]:
-    """The sum of magnitudes in each row, each channel, and each position."""
+    """Return the sum of magnitudes in each row, each channel, and each position."""
     found = tuple(np.zeros(n, np.int64) for n in block)
     for rows, channels, positions, start, stop in _tiles(block):
         part = np.minimum(np.abs(source.part(base + start, base + stop)), CAPPED)
@@ -183,7 +184,7 @@ def _factors(sums: tuple[Array, Array, Array]) -> list[Array]:
 
 
 def _steps(factor: Array, resolution: int) -> Integers:
-    """The logarithm of each number to base 2 in parts of 1/resolution, rounded; exact comparisons alone."""
+    """Return rounded logarithms to base 2 in units of 1/resolution, using exact comparisons only."""
     mantissa, exponent = np.frexp(factor)
     # mantissa is in [1/2, 1); steps are at 2^((i + 1/2) / resolution).
     thresholds = [2.0 ** ((i + 0.5) / resolution - 1) for i in range(resolution)]
@@ -193,7 +194,7 @@ def _steps(factor: Array, resolution: int) -> Integers:
 
 
 class _Sample:
-    """Some lanes of a block, by which choices are compared."""
+    """Some lanes of a block, to compare choices on."""
 
     def __init__(self, block: Block, source: Source, base: int) -> None:
         lanes = -(-block.size // SAMPLE_LANE)
@@ -205,7 +206,7 @@ class _Sample:
         self._values = np.concatenate([source.part(base + start, base + stop) for start, stop in self._bounds])
 
     def totals(self, axes: Axes) -> Array:
-        """The sums of the classes of each value."""
+        """Return the sum of classes for each value."""
         contexts = Contexts(self._block, axes, 0, 0, 0)
         return np.concatenate([contexts.totals(*bound) for bound in self._bounds])
 
@@ -228,7 +229,7 @@ class _Sample:
 
 
 def _lane(block: Block, choice: _Choice) -> int:
-    """log2 of the values of a lane: long enough that counts and states cost little, and that most have a neighbour."""
+    """Return log2 of the lane length: long enough that overhead is small and most values have a neighbour."""
     lane = 12
     while lane < LANES[-1] and (choice.size << lane < 800 * block.size or 8 * lag(block, choice.neighbour) > 1 << lane):
         lane += 1
@@ -247,7 +248,7 @@ def _counts(block: Block, source: Source, base: int, lane: int, choice: _Choice)
 
 
 def frequencies(counts: Array) -> Array:
-    """Counts (tables, symbols) scaled to sums of 4096; what occurs keeps at least 1."""
+    """Scale counts (tables, symbols) to sums of 4096; symbols that occur keep at least 1."""
     totals = counts.sum(axis=1, keepdims=True)
     found = np.where(counts > 0, np.maximum(1, counts * TOTAL // np.maximum(totals, 1)), 0)
     rests = np.where(totals[:, 0] > 0, TOTAL - found.sum(axis=1), 0)
