@@ -120,10 +120,10 @@ def compress(
         quality: 1 (smallest) to 10; three steps up cut the loss to a tenth. 6 by default.
         outputs: ``logits`` of classes, along the last axis of outputs of rank 2 and 3, else along axis 1; ``values``;
             or ``auto``: logits if the output is one matrix with at least two columns.
-        metadata: text for the file, beside what the search found.
-        effort: with `size` or `bits`, of how many files of about that size the best is taken.
-        seed: of the random numbers with which outputs are differentiated.
-        progress: called with what is being done, how much of it is done, and how much there is.
+        metadata: text for the file, in addition to the search's results.
+        effort: with ``size`` or ``bits``, the number of files of about that size from which to take the best.
+        seed: seed of the random numbers for differentiating outputs.
+        progress: called with the current activity, the amount done, and the total amount.
         base: the file of an older version, which was compressed, too: the new file is the difference to it. It takes
             over the steps, so nothing is searched for, and none of the four goals may be given.
 

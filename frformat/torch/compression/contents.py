@@ -112,7 +112,7 @@ class Contents:
         self._plans, self._base = plans, base
 
     def file(self, found: Mapping[str, Integers], metadata: Mapping[str, str]) -> bytes:
-        """The bytes of the file."""
+        """Return the bytes of the file."""
         return frformat.save(self.tensors(found), metadata=metadata, aliases=self._ties, base=self._base)
 
 

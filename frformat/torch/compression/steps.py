@@ -38,10 +38,10 @@ class Plan:
 
     Attributes:
         form: its layout.
-        cosines: whether it is rounded, and stored, in the DCT along its kernel axes.
-        level: logarithm, base 2, of its mean step at the scale 1.
-        offsets: by axis what is added to the step code for each index.
-        fixed: the step code at every scale, if it was chosen for an older version.
+        cosines: whether it is rounded and stored in the DCT along its kernel axes.
+        level: base-2 logarithm of its mean step at scale 1.
+        offsets: by axis, the addition to the step code for each index.
+        fixed: the step code at every scale if it was chosen for an older version.
     """
 
     form: Form
@@ -51,7 +51,7 @@ class Plan:
     fixed: int | None = None
 
     def code(self, scale: float) -> int:
-        """The step code at a scale."""
+        """Return the step code at a scale."""
         return nearest(self.level + math.log2(scale)) if self.fixed is None else self.fixed
 
     def sizes(self, code: int) -> Doubles:
