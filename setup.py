@@ -20,7 +20,7 @@ setup(
     ext_modules=[
         Extension(
             "frformat.format.coders.compiled._native",
-            [str(FOLDER / name) for name in ("module.c", "adaptive.c", "static.c")],
+            [str(FOLDER / name) for name in ("module.c", "adaptive.c", "static.c", "planning.c")],
             depends=[str(FOLDER / "coder.h")],
             define_macros=[("Py_LIMITED_API", "0x030B0000")] if LIMITED else [],
             py_limited_api=LIMITED,

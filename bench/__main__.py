@@ -7,7 +7,19 @@ import sys
 
 from bench import Missing
 
-NAMES = ("size", "coder", "rebuild", "tensors", "startup", "raw", "damage", "training", "scheduling", "factored")
+NAMES = (
+    "size",
+    "coder",
+    "rebuild",
+    "tensors",
+    "startup",
+    "raw",
+    "damage",
+    "training",
+    "scheduling",
+    "factored",
+    "delta",
+)
 
 
 def main(names: list[str]) -> int:

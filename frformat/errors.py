@@ -6,7 +6,7 @@ from typing import Final
 
 CODES: Final = (
     "MAGIC", "VERSION", "HEADER", "LIMIT", "TRUNCATED", "CHECKSUM", "STREAM", "DIRECTORY", "FEATURE",
-    "UNSUPPORTED", "NAME", "SHAPE", "TRAILING", "TIER", "NOT_FOUND", "DEPENDENCY", "BUDGET", "VALUE",
+    "UNSUPPORTED", "NAME", "SHAPE", "TRAILING", "BASE", "TIER", "NOT_FOUND", "DEPENDENCY", "BUDGET", "VALUE",
 )  # fmt: skip
 """Every code that a reader can report, in the order in which section 12 checks them."""
 

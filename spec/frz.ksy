@@ -11,8 +11,8 @@ doc: |
 
   Kaitai Struct can describe the header, the directory and its checksum. Where the segments lie depends on the sizes in
   the directory, by the loop of section 4, so they form one opaque part here. Before it uses any bytes, a reader must
-  check
-  the CRC-32 of the directory and of each segment, which this description does not do.
+  check the CRC-32 of the directory and of each segment, which this description does not do. In a delta file (section
+  6.2), field 5 of the directory map is the SHA-256 of the base, a bin of 32 bytes.
 doc-ref: format.md
 seq:
   - id: magic

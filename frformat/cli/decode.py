@@ -14,7 +14,7 @@ import click
 
 from frformat.cli import terminal
 from frformat.cli.files import InputFile, open_frz
-from frformat.cli.options import json_option, memory_option, tier_option
+from frformat.cli.options import base_option, json_option, memory_option, tier_option
 from frformat.cli.output import force_option, messages_redirected, writing
 from frformat.cli.terminal import clean, count
 from frformat.errors import EncodeError, FrzError
@@ -32,6 +32,7 @@ Examples:
   frformat decode model.frz -o model.safetensors
   frformat decode model.frz -o small.npz --tier 0
   frformat decode unet.frz -o unet_fr.pt --spectral
+  frformat decode new.delta.frz --base old.frz -o new.safetensors
   cat model.frz | frformat decode - -o model.pt
 """
 
@@ -69,8 +70,9 @@ class Decoded:
     required=True,
     help=".safetensors, .npz, .pt or .pth; or - for standard output, with --to.",
 )
-@click.option("--to", type=click.Choice(["safetensors", "npz", "pt"]), help="Format to write.  [default: by extension]")
-@click.option("--spectral", is_flag=True, help="Write spectra instead of weights, as sparse tensors in a .pt file.")
+@click.option("--to", type=click.Choice(["safetensors", "npz", "pt"]), help="What to write.  [default: by the name]")
+@click.option("--spectral", is_flag=True, help="Write spectra, not weights: sparse tensors in a .pt file.")
+@base_option
 @tier_option
 @memory_option
 @force_option
@@ -80,6 +82,7 @@ def decode(
     output: str,
     to: str | None,
     spectral: bool,
+    base: str | None,
     tier: int | None,
     memory_budget: int,
     force: bool,
@@ -92,8 +95,8 @@ def decode(
     start = time.perf_counter()
     kind = to or checkpoints.writer_of(output)
     if spectral and kind != "pt":
-        raise EncodeError(f"{output}: --spectral writes sparse tensors, which only .pt files can hold")
-    with writing(output, force) as target, open_frz(source, tier, memory_budget) as file:
+        raise EncodeError(f"{output}: --spectral writes sparse tensors, which only a .pt file can hold")
+    with writing(output, force) as target, open_frz(source, tier, memory_budget, base=base) as file:
         total = sum(file.info(name).nbytes for name in file)
         if not spectral:
             if kind == "pt" and total > memory_budget:

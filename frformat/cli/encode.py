@@ -46,6 +46,7 @@ Examples:
   frformat encode model.safetensors -o model.frz --format q8
   frformat encode lenet.pt -o lenet.frz --rule 'fc1.weight: keep=300 view=500,50,4,4' --rule '*.bias: keep=3'
   frformat encode model.frz -o tiers.frz --tiers 10%,50%
+  frformat encode new.pt -o new.delta.frz --base old.frz --format q8
 """
 
 
@@ -74,6 +75,12 @@ Examples:
     show_default=True,
     help="core (no zstd), fast (to read), none, deflate, zstd, adaptive, static.",
 )
+@click.option(
+    "--base",
+    metavar="OLD.frz",
+    type=click.Path(),
+    help="Write a delta file: the difference to this older version, with whose steps --format qN then rounds.",
+)
 @click.option("--metadata", "-m", multiple=True, metavar="KEY=TEXT", help="Text to put into the file. Repeatable.")
 @click.option("--entry", metavar="KEY", help="The state dict to use of several in a PyTorch file, e.g. ema.0.")
 @click.option("--keep-names", is_flag=True, help="Keep the prefixes that DataParallel, compile, FSDP … add to names.")
@@ -96,6 +103,7 @@ def encode(
     spectral: bool | None,
     tiers: str,
     compression: str,
+    base: str | None,
     metadata: tuple[str, ...],
     entry: str | None,
     keep_names: bool,
@@ -113,8 +121,8 @@ def encode(
     default = encoding.Rule().saying(f"{key}={value}" for key, value in given.items() if value is not None)
     policy = encoding.Policy([encoding.Rule.parse(rule) for rule in rules], default, spectral)
     if os.path.splitext(output)[1].lower() in checkpoints.EXTENSIONS:
-        raise EncodeError(f"{output}: encode writes .frz files; use `frformat decode` for other formats")
-    options = {"metadata": _metadata(metadata), "tiers": tier_cuts(tiers), "compression": compression}
+        raise EncodeError(f"{output}: encode writes .frz files; `frformat decode` writes the other formats")
+    options = {"metadata": _metadata(metadata), "tiers": tier_cuts(tiers), "compression": compression, "base": base}
     stream = sys.stdin.buffer if source == "-" else source
     how: dict[str, Any] = {"name": source, "entry": entry, "keep_names": keep_names, "trust_pickle": trust_pickle}
     with (
@@ -123,7 +131,7 @@ def encode(
     ):
         report = _run(checkpoint, target, policy, **options)
         if verifies:
-            encoding.verify(checkpoint, target, report)
+            encoding.verify(checkpoint, target, report, base=base)
         codings = {told.coding for told in report.tensors.values()}
         if tiers and "dct" not in codings:
             report.notes.append("--tiers applies to spectra, but there are none: add --keep, --energy or --max-error")

@@ -45,12 +45,16 @@ def source(path: str) -> IO[bytes]:
 
 
 def open_frz(
-    path: str, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET, name: str | None = None
+    path: str,
+    tier: int | None = None,
+    memory_budget: int = limits.MEMORY_BUDGET,
+    name: str | None = None,
+    base: str | None = None,
 ) -> FrzFile:
     """Open the .frz file that ``path`` names, or standard input for ``-``; errors call it ``name``."""
     file = source(path)
     try:
-        return FrzFile(file, name or path, tier, memory_budget)
+        return FrzFile(file, name or path, tier, memory_budget, base)
     except BaseException:
         file.close()
         raise

@@ -40,6 +40,10 @@ tier_option = click.option(
     "--tier", type=click.IntRange(min=0), metavar="N", help="Use tiers 0 to N only. [default: all present tiers]"
 )
 
+base_option = click.option(
+    "--base", metavar="OLD.frz", type=click.Path(), help="The file that a delta file is the difference to."
+)
+
 spectral_option = click.option(
     "--spectral/--no-spectral",
     default=None,

@@ -9,7 +9,7 @@ import click
 
 from frformat.cli import errors
 from frformat.cli.files import open_frz
-from frformat.cli.options import json_option, memory_option
+from frformat.cli.options import base_option, json_option, memory_option
 from frformat.cli.terminal import clean, count, echo, print_json, progress
 from frformat.format.reader import FrzFile
 
@@ -19,6 +19,7 @@ HELP: Final = """Check each FILE completely: structure, checksums, streams and v
 Examples:
   frformat verify model.frz
   frformat verify --rebuild *.frz
+  frformat verify new.delta.frz --base old.frz
   frformat verify --json model.frz | jq '.[0].ok'
   curl -s https://example.org/model.frz | frformat verify -
 """
@@ -52,13 +53,14 @@ class Result:
 @click.command(help=HELP, epilog="Exit codes: 0 all files are intact, 2 at least one is not, or cannot be read.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @click.option("--rebuild", is_flag=True, help="Also rebuild every tensor, as decoding does.")
+@base_option
 @memory_option
 @json_option
-def verify(files: tuple[str, ...], rebuild: bool, memory_budget: int, as_json: bool) -> int:
-    """Check all files and report on each. Return the exit code."""
+def verify(files: tuple[str, ...], rebuild: bool, base: str | None, memory_budget: int, as_json: bool) -> int:
+    """Check all files and tell of each. Returns the exit code."""
     results = []
     for path in files:
-        result, error = _check(path, rebuild, memory_budget)
+        result, error = _check(path, rebuild, base, memory_budget)
         results.append(result)
         if as_json:
             continue
@@ -71,11 +73,11 @@ def verify(files: tuple[str, ...], rebuild: bool, memory_budget: int, as_json: b
     return 0 if all(result.ok for result in results) else errors.TROUBLE
 
 
-def _check(path: str, rebuild: bool, memory_budget: int) -> tuple[Result, Exception | None]:
-    """Return the result for one file, and the error if there is one."""
+def _check(path: str, rebuild: bool, base: str | None, memory_budget: int) -> tuple[Result, Exception | None]:
+    """What there is to tell of one file, and the error if there is one."""
     result = Result(path)
     try:
-        with open_frz(path, memory_budget=memory_budget) as file:
+        with open_frz(path, memory_budget=memory_budget, base=base) as file:
             result.bytes, result.tensors = file.container.size, len(file)
             result.tiers, result.tiers_present = file.tiers, file.tiers_present
             file.verify()

@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,12 +23,14 @@ from frformat.encoding.source import Coefficients, Source, Weights, blocks
 from frformat.errors import EncodeError
 from frformat.format.coders import byte_view
 from frformat.format.options import Progress
+from frformat.format.reader import FrzFile, opened
 from frformat.format.tensor import CodedTensor
 from frformat.spectral.sparse import Sparse
 from frformat.spectral.spectrum import Spectrum
 
 Array = NDArray[Any]
 Stored = Array | Spectrum | CodedTensor
+Older = Callable[[], CodedTensor | None]
 StrPath = str | os.PathLike[str]
 
 BYTES: Final = {"auto": 4.0, "f32": 4.0, "f16": 2.0, "bf16": 2.0}
@@ -88,6 +90,7 @@ def encode(
     tiers: Sequence[int | float] = (),
     compression: str = "auto",
     progress: Progress | None = None,
+    base: StrPath | None = None,
 ) -> Report:
     """Write a checkpoint to an ``.frz`` file. Tensors are read, decided on and coded one at a time.
 
@@ -99,31 +102,37 @@ def encode(
         metadata: additional metadata, placed before that of the checkpoint.
         tiers: see :func:`frformat.save_file`.
         compression: see :func:`frformat.save_file`.
-        progress: called with a tensor's name and the number of bytes of the dense tensor done since the last call.
+        progress: called with a tensor's name and how many bytes of the dense tensor are done since it was last called.
+        base: an older version of the file, of which only the difference is written; see :func:`frformat.save_file`.
+            Plain tensors in the format ``qN`` take the steps that they have there, if they do have steps.
 
     Raises:
-        EncodeError: a tensor, which is named, cannot be coded as requested, or an option cannot be satisfied.
+        FrzError: the base is not valid.
+        EncodeError: a tensor cannot be coded as asked, or an option cannot be met; the tensor is named.
         OSError: a file cannot be read or written.
     """
-    encoder = _Encoder(checkpoint, policy or Policy(), progress or (lambda name, done: None))
-    frformat.save_file(
-        encoder,
-        path,
-        metadata={**checkpoint.metadata, **(metadata or {})},
-        aliases=checkpoint.aliases,
-        format={name: decision.format for name, decision in encoder.decisions.items()},
-        tiers=tiers,
-        compression=compression,
-        progress=encoder.written,
-    )
+    with opened(base) as held:
+        encoder = _Encoder(checkpoint, policy or Policy(), progress or (lambda name, done: None), held)
+        frformat.save_file(
+            encoder,
+            path,
+            metadata={**checkpoint.metadata, **(metadata or {})},
+            aliases=checkpoint.aliases,
+            format={name: decision.format for name, decision in encoder.decisions.items()},
+            tiers=tiers,
+            compression=compression,
+            progress=encoder.written,
+            base=held,
+        )
     return Report(encoder.reports, [*checkpoint.notes, *encoder.notes, *encoder.losses()])
 
 
 class _Encoder(Mapping[str, Stored]):
     """The tensors of a checkpoint in the form to be stored. Looking one up decides on it and records the outcome."""
 
-    def __init__(self, checkpoint: Checkpoint, policy: Policy, progress: Progress) -> None:
+    def __init__(self, checkpoint: Checkpoint, policy: Policy, progress: Progress, base: FrzFile | None) -> None:
         self._entries = checkpoint.entries
+        self._base = base
         self._progress = progress
         self.reports: dict[str, TensorReport] = {}
         for rule in policy.rules:
@@ -139,12 +148,16 @@ class _Encoder(Mapping[str, Stored]):
     def __getitem__(self, name: str) -> Stored:
         entry = self._entries[name]
         try:
-            value, self.reports[name] = _coded(entry, self.decisions[name])
+            value, self.reports[name] = _coded(entry, self.decisions[name], lambda: self._older(name))
         except EncodeError as error:
             raise EncodeError(f"tensor {name!r}: {error}") from error
         if not isinstance(value, np.ndarray):
             self._progress(name, entry.nbytes)
         return value
+
+    def _older(self, name: str) -> CodedTensor | None:
+        """The tensor of that name in the base."""
+        return self._base.stored(name) if self._base is not None and name in self._base else None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
@@ -187,10 +200,10 @@ def digest(stored: Stored) -> str:
     return hashlib.sha256(what.encode() + byte_view(np.ascontiguousarray(numbers))).hexdigest()
 
 
-def _coded(entry: Entry, decision: Decision) -> tuple[Stored, TensorReport]:
-    """Return one tensor in the form to be stored, and the outcome."""
+def _coded(entry: Entry, decision: Decision, older: Older) -> tuple[Stored, TensorReport]:
+    """One tensor as it is to be stored; ``older`` gives that of the base."""
     if decision.selection is None and not decision.spectral:
-        return _plain(entry, decision.format)
+        return _plain(entry, decision.format, older)
     if entry.dtype not in REAL_DTYPES:
         return entry.array(), TensorReport("raw", note=f"{entry.dtype} has no spectrum")
     source = _source(entry, decision)
@@ -217,8 +230,8 @@ def _coded(entry: Entry, decision: Decision) -> tuple[Stored, TensorReport]:
     return spectrum, TensorReport("dct", k, energy, error, digest=digest(stored))
 
 
-def _plain(entry: Entry, fmt: str) -> tuple[Stored, TensorReport]:
-    """Return a tensor without a transform: unchanged, or in a number format."""
+def _plain(entry: Entry, fmt: str, older: Older) -> tuple[Stored, TensorReport]:
+    """A tensor without a transform: as it is, or in a number format."""
     if entry.kind == "coded" and fmt == "auto":
         value = entry.load()
         assert isinstance(value, CodedTensor)
@@ -230,7 +243,10 @@ def _plain(entry: Entry, fmt: str) -> tuple[Stored, TensorReport]:
         return array, TensorReport("raw", note=f"{entry.dtype} is stored exactly, not as {fmt}")
     if not all_finite(array):
         return array, TensorReport("raw", note=f"not all elements are finite, so they are not stored as {fmt}")
-    coded = CodedTensor.of_array(array, fmt, axis=0 if array.ndim > 1 else None)
+    before = older() if fmt.startswith("q") else None
+    coded = CodedTensor.like(array, before) if before is not None else None
+    if coded is None:
+        coded = CodedTensor.of_array(array, fmt, axis=0 if array.ndim > 1 else None)
     energy, error = _lost(array, coded.rebuild())
     return coded, TensorReport("rounded", None, energy, error, digest=digest(coded))
 

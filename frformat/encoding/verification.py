@@ -15,19 +15,20 @@ from frformat.format.coders import byte_view
 StrPath = str | os.PathLike[str]
 
 
-def verify(checkpoint: Checkpoint, path: StrPath, report: Report) -> None:
+def verify(checkpoint: Checkpoint, path: StrPath, report: Report, *, base: StrPath | None = None) -> None:
     """Check that a file holds what :func:`frformat.encoding.encode` reported, bit for bit.
 
     Args:
         checkpoint: the encoded checkpoint.
         path: the file.
-        report: the outcome of encoding.
+        report: what became of the tensors.
+        base: of a delta file, its base.
 
     Raises:
         FrzError: the file is damaged.
         EncodeError: it holds something else.
     """
-    with frformat.open(path) as file:
+    with frformat.open(path, base=base) as file:
         file.verify()
         if set(file) != set(report.tensors) | set(checkpoint.aliases) or file.aliases != checkpoint.aliases:
             raise EncodeError(f"{os.fspath(path)}: holds other names than those encoded")

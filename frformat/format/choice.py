@@ -59,16 +59,16 @@ def choose(
     """
     batches = [batch for tier in tiers for batch, _ in tier]
     count, runs = sum(batch.size for batch in batches), sum(batch.runs for batch in batches)
-    takes = [coder for coder in CODERS.values() if coder.takes(likeness.value_type, integers=likeness.stepped)]
+    takes = [coder for coder in CODERS.values() if coder.takes(likeness.stored_type, integers=likeness.integers)]
     able = [coder for coder in takes if coder.name in names] or takes
     if count <= SMALL:
         if count <= TABLES * runs:
             able = _preferred(able, [coder for coder in able if not coder.tables])
-    elif fast or count > SLOW or not likeness.stepped:
+    elif fast or count > SLOW or not likeness.integers:
         able = _preferred(able, [coder for coder in able if not coder.slow])
     if len(able) == 1:
         return Choice(able[0])
-    if count > SMALL and not likeness.stepped:
+    if count > SMALL and not likeness.integers:
         return Choice(_sampled(able, likeness.value_type, *next(piece for tier in tiers for piece in tier)))
     choices: list[Choice] = []
     arrays = [array for tier in tiers for _, array in tier]
@@ -100,8 +100,8 @@ def encoders(coder: Coder, likeness: Likeness, tiers: int) -> list[Encoder]:
     """Return the encoder of each tier: the same one for all tiers, or a fresh one for each tier of a per-tier group."""
     offsets = likeness.offsets != 0
     if likeness.extent == PER_TIER:
-        return [coder.encoder(likeness.value_type, offsets) for _ in range(tiers)]
-    return [coder.encoder(likeness.value_type, offsets)] * tiers
+        return [coder.encoder(likeness.stored_type, offsets) for _ in range(tiers)]
+    return [coder.encoder(likeness.stored_type, offsets)] * tiers
 
 
 def _coded(coder: Coder, likeness: Likeness, tiers: Sequence[Pieces], told: Told | None) -> list[bytes]:

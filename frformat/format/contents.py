@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, Any, Final
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from frformat.dtypes import DTYPES
 from frformat.errors import FrzError
-from frformat.format import values
+from frformat.format import delta, values
 from frformat.format.bases import KINDS
 from frformat.format.coders import CODERS
 from frformat.format.container import Container, SegmentReader
@@ -39,15 +39,25 @@ class Contents:
         index: finds its tensors.
         tier: the tier at which tensors are decoded.
         budget: bytes that a request may need.
+        base: of a delta file, what its base holds, if that is given.
     """
 
-    def __init__(self, file: IO[bytes], container: Container, index: Index, tier: int, budget: int) -> None:
+    def __init__(
+        self,
+        file: IO[bytes],
+        container: Container,
+        index: Index,
+        tier: int,
+        budget: int,
+        base: Contents | None = None,
+    ) -> None:
         self._file = file
         self._container = container
         self._groups = container.directory.groups
         self._index = index
         self._tier = tier
         self._budget = budget
+        self._base = base
         self._decoded: OrderedDict[int, Values] = OrderedDict()
         self._bounds: tuple[int, dict[int, NDArray[np.int64]]] = (-1, {})
 
@@ -63,6 +73,18 @@ class Contents:
             )
             raise FrzError("BUDGET", reason)
 
+    def require_base(self, groups: Iterable[Group]) -> None:
+        """See that the base is there, if one of ``groups`` needs it.
+
+        Raises:
+            FrzError: ``BASE``.
+        """
+        for group in groups:
+            if group.delta and self._base is None:
+                digest = (self._container.directory.base or b"").hex()
+                reason = f"this is the difference to a base, the file with the SHA-256 {digest}: give it, too"
+                raise FrzError("BASE", reason)
+
     def rebuilt(self, group_index: int, index: int, held: int = 0) -> Array:
         """Return a rebuilt tensor; ``held`` bytes are taken by other tensors of the same request.
 
@@ -70,6 +92,7 @@ class Contents:
             FrzError: ``BUDGET``, ``CHECKSUM``, ``STREAM`` or ``VALUE``.
         """
         group = self._groups[group_index]
+        self.require_base([group])
         self._afford(group, index, held)
         _check_shape(group.shapes[index])
         out = self._stored(group_index, index).rebuild()
@@ -81,8 +104,8 @@ class Contents:
         group = self._groups[group_index]
         size = values_bytes(group, self._tier)
         if group.elements and group.tensors > 1 and size <= REMEMBERED:
-            self.afford(held + 2 * size)
-            found = values.decode(self._file, self._container, group_index, self._tier).elements()
+            self.afford(held + size + self._needed(group, self._tier))
+            found = self._decode(group_index, self._tier).elements()
             # One that is not allowed is named by the way that takes them one by one.
             if group.dtype != "bool" or found.view(np.uint8).max(initial=0) <= 1:
                 start = 0
@@ -105,6 +128,7 @@ class Contents:
             FrzError: ``BUDGET``, ``CHECKSUM``, ``STREAM`` or ``VALUE``.
         """
         group = self._groups[group_index]
+        self.require_base([group])
         self.afford(self._values_bytes(group, index))
         _check_shape(group.shapes[index] if group.kept is None else ())
         return self._stored(group_index, index)
@@ -112,8 +136,9 @@ class Contents:
     def verified(self, group_index: int, tier: int) -> Iterator[None]:
         """Check a group at a tier: first its segments, then, with each iteration, the values of one tensor."""
         group = self._groups[group_index]
-        self.afford(values_bytes(group, tier))
-        found = values.decode(self._file, self._container, group_index, tier)
+        self.require_base([group])
+        self.afford(self._needed(group, tier))
+        found = self._decode(group_index, tier)
 
         def check() -> Iterator[None]:
             for index in range(group.tensors):
@@ -154,16 +179,44 @@ class Contents:
     def _content(self, group_index: int, index: int) -> Content:
         """Return the values of one tensor, from its decoded group or, if that is large, read alone where possible."""
         group = self._groups[group_index]
-        found = self._decoded.pop(group_index, None)
-        if found is None:
+        if group_index not in self._decoded:
             needed = values_bytes(group, self._tier)
             if needed > REMEMBERED and group.tensors > 1 and CODERS[group.coder].plain:
                 return self._read_alone(group_index, index)
-            self._forget(needed)
-            found = values.decode(self._file, self._container, group_index, self._tier)
+        return self._values(group_index).of(index)
+
+    def _values(self, group_index: int) -> Values:
+        """The values of a group, which are kept if it has others."""
+        group = self._groups[group_index]
+        found = self._decoded.pop(group_index, None)
+        if found is None:
+            self._forget(values_bytes(group, self._tier))
+            found = self._decode(group_index, self._tier)
         if group.tensors > 1:
             self._decoded[group_index] = found
-        return found.of(index)
+        return found
+
+    def _decode(self, group_index: int, tier: int) -> Values:
+        """The values of a group at a tier, out of its segments and of the base."""
+        group = self._groups[group_index]
+        found = values.decode(self._file, self._container, group_index, tier)
+        if self._base is None or not group.delta or not group.values[0]:
+            return found
+        parts = [
+            delta.add(found.flat(index), self._base.flat(name), group.value_type)
+            for index, name in enumerate(group.names)
+        ]
+        return Values(group, {0: parts[0] if len(parts) == 1 else np.concatenate(parts)}, tier)
+
+    def flat(self, name: str) -> Array:
+        """The values of a tensor that there is, in the order of the file."""
+        group_index, index = self._find(name)
+        return self._values(group_index).flat(index)
+
+    def _find(self, name: str) -> tuple[int, int]:
+        found = self._index.find(self._container.directory.aliases.get(name, name))
+        assert found is not None
+        return found
 
     def _forget(self, needed: int) -> None:
         """Drop decoded groups, oldest first, to make room."""
@@ -194,12 +247,21 @@ class Contents:
         return self._bounds[1]
 
     def _values_bytes(self, group: Group, index: int) -> int:
-        """Return the bytes that a tensor's decoded values take, including those of its group and its factors."""
-        needed = values_bytes(group, self._tier)
+        """Bytes that the values of a tensor take once decoded, with those of its group and of its factors."""
+        needed = self._needed(group, self._tier)
         for number in group.factors[index] if group.factors is not None else ():
             place, row = self._index.factor(number)
             factors = self._groups[place]
             needed += values_bytes(factors, self._tier) + 4 * zigzag.element_count(factors.shapes[row])
+        return needed
+
+    def _needed(self, group: Group, tier: int) -> int:
+        """Bytes that the values of a group take once decoded, with differences and the base's values."""
+        needed = values_bytes(group, tier)
+        if self._base is not None and group.delta:
+            places = {self._base._find(name)[0] for name in group.names}
+            needed += 4 * int(group.values[0])
+            needed += max(values_bytes(self._base._groups[place], 0) for place in places)
         return needed
 
     def _afford(self, group: Group, index: int, held: int) -> None:
@@ -208,7 +270,8 @@ class Contents:
         extent, view = group.extent(index, self._tier), group.view(index)
         elements = group.steps is None and group.format is None and not group.bases and group.kept is None
         if elements and extent == view:
-            self.afford(needed if group.tensors == 1 else needed + values_bytes(group, self._tier))
+            several = group.tensors > 1 or group.delta
+            self.afford(needed + self._needed(group, self._tier) if several else needed)
             return
         needed += self._values_bytes(group, index)
         self.afford(needed)

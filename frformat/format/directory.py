@@ -19,11 +19,12 @@ Integers = NDArray[Any]
 COUNTED: Final = 1 << 20
 """Number of tensors times tiers whose values are counted at a time."""
 
-# Keys of the directory's maps.
-FEATURES, TIERS, GROUPS, ALIASES, METADATA = range(5)
-DTYPE, NAMES, SHAPES, VIEWS, BASES, FACTORS, SEEDS, KEPT, CORNERS, PER_TIER, FORMAT, STEPS, OFFSETS, CODER, SIZES = (
-    range(15)
-)
+# Keys of the maps.
+FEATURES, TIERS, GROUPS, ALIASES, METADATA, BASE = range(6)
+(
+    DTYPE, NAMES, SHAPES, VIEWS, BASES, FACTORS, SEEDS, KEPT, CORNERS, PER_TIER, FORMAT, STEPS, OFFSETS, CODER, SIZES,
+    DELTA,
+) = range(16)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class Group:
         format: number format of exact values, if it is not the dtype.
         steps: step codes, if values are integers.
         offsets: bits of the axes that have step offsets.
+        delta: what is stored are differences to the values of the base.
     """
 
     dtype: str
@@ -105,6 +107,7 @@ class Group:
     format: str | None = None
     steps: Sequence[int] | None = None
     offsets: int = 0
+    delta: bool = False
 
     @property
     def tensors(self) -> int:
@@ -126,6 +129,16 @@ class Group:
     def value_type(self) -> str:
         """Type of the values, a key of :data:`~frformat.dtypes.DTYPES`."""
         return "i32" if self.steps is not None else self.format or self.dtype
+
+    @property
+    def integers(self) -> bool:
+        """Whether what is stored are integers: multiples of steps, or differences."""
+        return self.steps is not None or self.delta
+
+    @property
+    def stored_type(self) -> str:
+        """What is stored of a value: likewise."""
+        return "i32" if self.integers else self.value_type
 
     @property
     def value_bytes(self) -> int:
@@ -198,11 +211,13 @@ class Directory:
     Attributes:
         groups: the groups.
         metadata: flat text.
-        aliases: further names, each with the name of the tensor it stands for.
-        tiers: number of capacity tiers.
+        aliases: further names, each with the name of a tensor.
+        tiers: how many capacity tiers there are.
+        base: of a delta file, the SHA-256 of its base.
     """
 
     groups: Sequence[Group] = ()
     metadata: dict[str, str] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     tiers: int = 1
+    base: bytes | None = None

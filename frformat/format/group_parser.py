@@ -36,13 +36,15 @@ class Known:
     Attributes:
         tiers: number of tiers.
         ledger: the memory that the directory may still take.
-        tensors: number of tensors, factors and aliases so far.
-        names: size of their names in bytes.
-        factors: for each factor, its group and its index there.
+        delta: it is a delta file.
+        tensors: tensors, factors and aliases so far.
+        names: bytes of their names.
+        factors: of each factor its group and its index there.
     """
 
     tiers: int
     ledger: Ledger
+    delta: bool = False
     tensors: int = 0
     names: int = 0
     factors: list[tuple[Group, int]] = field(default_factory=list)
@@ -101,6 +103,7 @@ class GroupParser:
             d.OFFSETS: self._offsets,
             d.CODER: lambda: self._cursor.identifier(tuple(CODERS), "coder"),
             d.SIZES: self._sizes,
+            d.DELTA: self._delta,
         }
         self._known.ledger.spend(Ledger.GROUP)
         fields = Fields(self._cursor, self._what)
@@ -125,6 +128,7 @@ class GroupParser:
             self._found.get(d.FORMAT),
             self._found.get(d.STEPS),
             self._found.get(d.OFFSETS, 0),
+            d.DELTA in self._found,
         )
 
     def _field(self, key: int) -> Any:
@@ -258,6 +262,14 @@ class GroupParser:
         sizes = self._cursor.integers(count, "a size", limits.SEGMENT_BYTES)
         self._known.ledger.spend(sizes.nbytes + 8 * count)
         return sizes
+
+    def _delta(self) -> int:
+        value = self._cursor.uint("delta", 1)
+        if value == 0:
+            raise malformed("delta is 0")
+        if not self._known.delta:
+            raise malformed(f"{self._what} has differences in a file that is no delta file")
+        return value
 
     def _per_tensor(self, what: str, read: Callable[[int], T]) -> list[T]:
         shapes = self._field(d.SHAPES)

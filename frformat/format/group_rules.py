@@ -45,6 +45,8 @@ def _check_fields(group: Group, what: str) -> None:
         raise malformed(f"{what} has both format and steps")
     if group.offsets and (group.steps is None or group.kept is not None):
         raise malformed(f"{what} has offsets, which are of steps, and not beside kept")
+    if group.delta and not (group.names and DTYPES[group.value_type].itemsize <= limits.DIFFERING_BYTES):
+        raise malformed(f"{what} has differences of factors, or of values of {group.value_type}")
     plain = all(kind.plain for kind in kinds)
     exact = group.format is None and group.steps is None
     if not (plain and exact) and group.dtype not in REAL_DTYPES:
@@ -96,8 +98,8 @@ def _check_values(group: Group, what: str) -> None:
     if values.sum() > limits.GROUP_VALUES:
         raise FrzError("LIMIT", f"{what} has more than 2^48 values")
     coder = CODERS[group.coder]
-    if not coder.takes(group.value_type, integers=group.steps is not None):
-        kind = "integers" if group.steps is not None else f"exact values of {group.value_type}"
+    if not coder.takes(group.stored_type, integers=group.integers):
+        kind = "integers" if group.integers else f"exact values of {group.value_type}"
         raise malformed(f"{what} has {kind} by coder {group.coder}")
     sizes: Any = group.sizes.astype(np.float64)
     if (sizes[values == 0] != 0).any():

@@ -33,6 +33,17 @@ class Likeness(NamedTuple):
     extent: str
     stepped: bool
     offsets: int
+    delta: bool = False
+
+    @property
+    def integers(self) -> bool:
+        """Whether what is stored are integers; see :class:`Group`."""
+        return self.stepped or self.delta
+
+    @property
+    def stored_type(self) -> str:
+        """What is stored of a value; see :class:`Group`."""
+        return "i32" if self.integers else self.value_type
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,8 @@ class Pending:
         tensors: the tensor, once or for each tier.
         extents: the extent of its core in each tier, for :meth:`Group.extent`; one entry if the core is complete.
         factors: the numbers of its factors.
-        likeness: what it has in common with its group.
+        likeness: see there.
+        differences: of a tensor of a delta file what is stored in place of its values: one array for each run.
     """
 
     name: str
@@ -52,6 +64,7 @@ class Pending:
     extents: Sequence[Shape]
     factors: tuple[int, ...]
     likeness: Likeness
+    differences: Sequence[Array] | None = None
 
     @property
     def first(self) -> CodedTensor:
@@ -78,6 +91,8 @@ class Pending:
         before = self.extents[tier - 1] if tier and not per_tier else None
         axes = tuple(tensor.offsets)
         runs = new_runs(before, now, axes, ordered=tensor.ordered)
+        if self.differences is not None:
+            return list(zip(runs, self.differences, strict=True))
         if before is None and not axes and now == tensor.values.shape:
             return [(run, tensor.values) for run in runs]
         if tensor.ordered:
@@ -178,6 +193,7 @@ def gather(parts: Sequence[Pending], coder: str, sizes: Sequence[int]) -> Group:
         format=likeness.value_type if exact else None,
         steps=[each.step for each in firsts if each.step is not None] if likeness.stepped else None,
         offsets=likeness.offsets,
+        delta=likeness.delta,
     )
 
 

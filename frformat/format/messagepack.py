@@ -228,6 +228,14 @@ class Cursor:
         self.offset = start + count
         return self._data[start : self.offset]
 
+    def binary(self, what: str, size: int) -> bytes:
+        """Exactly ``size`` bytes of binary data."""
+        count = self._container("bin", what)
+        if count != size:
+            raise malformed(f"{what} has {count} bytes, not {size}")
+        start, self.offset = self.offset, self.offset + count
+        return self._data[start : self.offset]
+
     def nil(self) -> bool:
         """Return whether the next value is nil, and read it if so."""
         found = self._data[self.offset] == NIL

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgpack
 
 from frformat.dtypes import DTYPES
+from frformat.format import delta
 from frformat.format import directory as d
 from frformat.format.bases import KINDS
 from frformat.format.coders import CODERS
@@ -21,6 +22,8 @@ _KIND_IDS: Final = {name: index for index, name in enumerate(KINDS)}
 def pack(directory: Directory) -> bytes:
     """Encode the directory, each value in its shortest form."""
     tree: dict[int, Any] = {}
+    if directory.base is not None:
+        tree[d.FEATURES] = [delta.FEATURE]
     if directory.tiers != 1:
         tree[d.TIERS] = directory.tiers
     tree[d.GROUPS] = [_group(group) for group in directory.groups]
@@ -28,6 +31,8 @@ def pack(directory: Directory) -> bytes:
         tree[d.ALIASES] = [[name, target] for name, target in directory.aliases.items()]
     if directory.metadata:
         tree[d.METADATA] = dict(sorted(directory.metadata.items(), key=lambda item: item[0].encode()))
+    if directory.base is not None:
+        tree[d.BASE] = directory.base
     packed: bytes = msgpack.packb(tree)
     return packed
 
@@ -49,6 +54,7 @@ def _group(group: Group) -> dict[int, Any]:
         d.OFFSETS: group.offsets or None,
         d.CODER: _CODER_IDS[group.coder],
         d.SIZES: group.sizes.tolist(),
+        d.DELTA: 1 if group.delta else None,
     }
     return {key: value for key, value in fields.items() if value is not None}
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from frformat.errors import FrzError
-from frformat.format import group_rules, limits, messagepack
-from frformat.format.directory import ALIASES, FEATURES, GROUPS, METADATA, TIERS, Directory, Group
+from frformat.format import delta, group_rules, limits, messagepack
+from frformat.format.directory import ALIASES, BASE, FEATURES, GROUPS, METADATA, TIERS, Directory, Group
 from frformat.format.group_parser import GroupParser, Known
 from frformat.format.ledger import Ledger
 from frformat.format.messagepack import Cursor, Fields, malformed, required
@@ -28,17 +28,22 @@ def parse(data: bytes, budget: int = limits.MEMORY_BUDGET, spent: int = 0) -> Di
     """
     messagepack.check(data)
     starts = _starts(data)
-    if FEATURES in starts:
-        _refuse_features(Cursor(data, starts[FEATURES]))
+    features = _features(Cursor(data, starts[FEATURES])) if FEATURES in starts else []
+    is_delta = delta.FEATURE in features
     tiers = Cursor(data, starts[TIERS]).uint("tiers", limits.TIERS) if TIERS in starts else 1
     if tiers == 0:
         raise malformed("tiers is 0")
-    known = Known(tiers, Ledger(budget, spent))
+    if is_delta and tiers > 1:
+        raise malformed(f"a delta file has {tiers} tiers, not one")
+    known = Known(tiers, Ledger(budget, spent), is_delta)
     groups = _groups(Cursor(data, required(starts.get(GROUPS), "groups", "it")), known)
     aliases = _aliases(Cursor(data, starts[ALIASES]), known) if ALIASES in starts else []
     metadata = _metadata(Cursor(data, starts[METADATA]), known) if METADATA in starts else {}
+    if is_delta != (BASE in starts):
+        raise malformed("the feature delta and the field base do not go together")
+    base = Cursor(data, starts[BASE]).binary("base", limits.SHA256_BYTES) if is_delta else None
     _check_names(groups, aliases)
-    return Directory(groups, metadata, dict(aliases), tiers)
+    return Directory(groups, metadata, dict(aliases), tiers, base)
 
 
 def _starts(data: bytes) -> dict[int, int]:
@@ -52,11 +57,13 @@ def _starts(data: bytes) -> dict[int, int]:
     return starts
 
 
-def _refuse_features(cursor: Cursor) -> None:
+def _features(cursor: Cursor) -> list[str]:
     features = [cursor.text("a feature").decode() for _ in range(cursor.array("features", limits.FEATURES))]
-    if features:
-        names = ", ".join(map(repr, features))
+    unknown = [feature for feature in features if feature != delta.FEATURE]
+    if unknown:
+        names = ", ".join(map(repr, unknown))
         raise FrzError("FEATURE", f"this file needs {names}, which this version does not know: upgrade")
+    return features
 
 
 def _groups(cursor: Cursor, known: Known) -> list[Group]:

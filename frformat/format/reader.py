@@ -13,7 +13,7 @@ from typing import IO, Any
 from numpy.typing import NDArray
 
 from frformat.errors import FrzError
-from frformat.format import container, limits, tables
+from frformat.format import container, delta, limits, tables
 from frformat.format.container import Container
 from frformat.format.contents import Contents
 from frformat.format.index import Index
@@ -24,6 +24,7 @@ from frformat.spectral.spectrum import Spectrum
 
 Array = NDArray[Any]
 StrPath = str | os.PathLike[str]
+Source = StrPath | bytes | IO[bytes]
 
 
 class FrzFile:
@@ -38,9 +39,17 @@ class FrzFile:
         tiers: number of tiers in the complete file.
         tiers_present: number of tiers that are present.
         tier: the tier at which tensors are decoded.
+        contents: what its segments hold at that tier.
     """
 
-    def __init__(self, file: IO[bytes], path: str | None, tier: int | None, memory_budget: int) -> None:
+    def __init__(
+        self,
+        file: IO[bytes],
+        path: str | None,
+        tier: int | None,
+        memory_budget: int,
+        base: Source | FrzFile | None = None,
+    ) -> None:
         self._file = file
         self._path = path
         with self._located():
@@ -55,7 +64,9 @@ class FrzFile:
         self._groups = self.container.directory.groups
         self._index = Index(self.container.directory)
         self._budget = memory_budget
-        self._contents = self._at(self.tier)
+        self._own_base: FrzFile | None = None
+        self._base = self._based(base)
+        self.contents: Contents = self._at(self.tier)
 
     def __enter__(self) -> FrzFile:
         return self
@@ -68,6 +79,12 @@ class FrzFile:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+        if self._own_base is not None:
+            self._own_base.close()
+
+    def sha256(self) -> bytes:
+        """The SHA-256 of the whole file, by which a delta file names its base."""
+        return delta.sha256(self._file)
 
     def __iter__(self) -> Iterator[str]:
         yield from self._index.names()
@@ -147,7 +164,7 @@ class FrzFile:
         if not 0 <= number < self.factors:
             raise FrzError("NOT_FOUND", f"there is no factor {number}", path=self._path)
         with self._located():
-            return self._contents.stored(*self._index.factor(number))
+            return self.contents.stored(*self._index.factor(number))
 
     def __getitem__(self, name: str) -> Array:
         """Rebuild one tensor into a new array of its shape and dtype.
@@ -157,7 +174,7 @@ class FrzFile:
         """
         group, index = self._find(name)
         with self._located(name):
-            return self._contents.rebuilt(group, index)
+            return self.contents.rebuilt(group, index)
 
     def stored(self, name: str, *, tier: int | None = None) -> CodedTensor:
         """Return a tensor in its stored form, without rebuilding it.
@@ -172,8 +189,8 @@ class FrzFile:
         group, index = self._find(name)
         with self._located(name):
             if tier is not None and not 0 <= tier < self.tiers_present:
-                raise FrzError("TIER", f"tier {tier} was requested, {self.tiers_present} are present")
-            contents = self._contents if tier in (None, self.tier) else self._at(tier)
+                raise FrzError("TIER", f"tier {tier} is asked for, {self.tiers_present} are present")
+            contents = self.contents if tier in (None, self.tier) else self._at(tier)
             return contents.stored(group, index)
 
     def spectrum(self, name: str) -> Spectrum:
@@ -200,9 +217,10 @@ class FrzFile:
         out: dict[str, Array] = {}
         held, name = 0, None
         try:
-            self._contents.afford(self._index.nbytes())
+            self.contents.require_base(self._groups)
+            self.contents.afford(self._index.nbytes())
             for group_index, group in enumerate(self._groups):
-                tensors = self._contents.all_rebuilt(group_index, held)
+                tensors = self.contents.all_rebuilt(group_index, held)
                 for name in group.names:
                     out[name] = tensor = next(tensors)
                     held += tensor.nbytes
@@ -219,10 +237,12 @@ class FrzFile:
         Raises:
             FrzError: what is wrong.
         """
+        with self._located():
+            self.contents.require_base(self._groups)
         for group_index, group in enumerate(self._groups):
             for tier in range(self.tiers_present) if group.per_tier else (self.tiers_present - 1,):
                 with self._located():
-                    tensors = self._contents.verified(group_index, tier)
+                    tensors = self.contents.verified(group_index, tier)
                 for index in range(group.tensors):
                     with self._located(group.names[index] if group.names else None):
                         next(tensors)
@@ -230,7 +250,30 @@ class FrzFile:
     def _at(self, tier: int | None) -> Contents:
         """Return the file's tensors at a tier."""
         chosen = self.tier if tier is None else tier
-        return Contents(self._file, self.container, self._index, chosen, self._budget)
+        base = self._base.contents if self._base is not None else None
+        return Contents(self._file, self.container, self._index, chosen, self._budget, base)
+
+    def _based(self, given: Source | FrzFile | None) -> FrzFile | None:
+        """The base that is given, if the file needs one; it is seen to fit."""
+        directory = self.container.directory
+        if given is None or directory.base is None:
+            return None
+        with self._located():
+            base = given if isinstance(given, FrzFile) else self._opened(given)
+            try:
+                delta.check(directory, base.container.directory, base.sha256())
+            except BaseException:
+                if base is not given:
+                    base.close()
+                raise
+        self._own_base = base if base is not given else None
+        return base
+
+    def _opened(self, base: Source) -> FrzFile:
+        try:
+            return open(base, memory_budget=self._budget)
+        except FrzError as error:
+            raise FrzError("BASE", f"the base cannot be used: {error}") from error
 
     def _find(self, name: str) -> tuple[int, int]:
         """Return the group of a tensor and its index in it."""
@@ -255,40 +298,68 @@ class FrzFile:
 
 
 def open(
-    source: StrPath | bytes | IO[bytes], *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET
+    source: Source,
+    *,
+    tier: int | None = None,
+    memory_budget: int = limits.MEMORY_BUDGET,
+    base: Source | FrzFile | None = None,
 ) -> FrzFile:
     """Open a file and read its directory. Tensors are decoded on request.
 
     Args:
-        source: a path, the bytes of a file, or a seekable binary file (closed together with the result).
-        tier: decode at this capacity tier and read nothing of later ones; None means the largest that is present.
-        memory_budget: bytes that opening or one request may need for the directory, tensors and working memory.
+        source: a path, the bytes of a file, or a seekable binary file (which closing the result closes).
+        tier: decode at this capacity tier and read nothing of the later ones; None for the largest that is present.
+        memory_budget: bytes that opening, or one request, may need for the directory, tensors and working memory.
+        base: of a delta file, the file that it is the difference to, which has to stay open if it is an open one. It is
+            read once as a whole, to compare checksums. Any other file needs none, and ignores it.
 
     Raises:
-        FrzError: the file is not valid, or the tier is not present.
+        FrzError: the file is not valid, or does not hold the tier; ``BASE``, the base is another one.
         OSError: the file cannot be read.
     """
     if isinstance(source, bytes | bytearray | memoryview):
-        return FrzFile(io.BytesIO(source), None, tier, memory_budget)
+        return FrzFile(io.BytesIO(source), None, tier, memory_budget, base)
     if isinstance(source, str | os.PathLike):
         file = builtins.open(source, "rb")  # noqa: SIM115 — closed by the result
         try:
-            return FrzFile(file, os.fspath(source), tier, memory_budget)
+            return FrzFile(file, os.fspath(source), tier, memory_budget, base)
         except BaseException:
             file.close()
             raise
-    return FrzFile(source, None, tier, memory_budget)
+    return FrzFile(source, None, tier, memory_budget, base)
 
 
-def load_file(path: StrPath, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET) -> dict[str, Array]:
-    """Return all tensors of a file by name, as arrays. Arguments and errors are those of :func:`open`."""
-    with open(path, tier=tier, memory_budget=memory_budget) as file:
+@contextmanager
+def opened(source: Source | FrzFile | None) -> Iterator[FrzFile | None]:
+    """A file that may be open already, or be none; it is closed behind the block if it was opened for it."""
+    if source is None or isinstance(source, FrzFile):
+        yield source
+        return
+    with open(source) as file:
+        yield file
+
+
+def load_file(
+    path: StrPath,
+    *,
+    tier: int | None = None,
+    memory_budget: int = limits.MEMORY_BUDGET,
+    base: Source | FrzFile | None = None,
+) -> dict[str, Array]:
+    """All tensors of a file by name: arrays of their shape and dtype. Arguments and errors as :func:`open`."""
+    with open(path, tier=tier, memory_budget=memory_budget, base=base) as file:
         return file.load()
 
 
-def load(data: bytes, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET) -> dict[str, Array]:
-    """Return all tensors of a file given as bytes. Arguments and errors are those of :func:`open`."""
-    with open(data, tier=tier, memory_budget=memory_budget) as file:
+def load(
+    data: bytes,
+    *,
+    tier: int | None = None,
+    memory_budget: int = limits.MEMORY_BUDGET,
+    base: Source | FrzFile | None = None,
+) -> dict[str, Array]:
+    """All tensors of a file that is given as bytes. Arguments and errors as :func:`open`."""
+    with open(data, tier=tier, memory_budget=memory_budget, base=base) as file:
         return file.load()
 
 

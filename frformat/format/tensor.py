@@ -153,6 +153,29 @@ class CodedTensor:
         found = elements.elements(np.asarray(array, DTYPES[dtype], order="C"), dtype, format, axis)
         return cls(found.values, array.shape, dtype, step=found.step, offsets=found.offsets)
 
+    @classmethod
+    def like(cls, array: Array, other: CodedTensor) -> CodedTensor | None:
+        """A plain tensor with the steps of another one, such as an older version, so that they differ by little.
+
+        Args:
+            array: finite floats.
+            other: a plain tensor of multiples of steps, offsets among them.
+
+        Returns:
+            None if the other one has another shape or dtype, or no steps, or the array does not fit these.
+        """
+        whole = not other.ordered and other.corner == other.meant == other.shape
+        plain = whole and all(KINDS[axis.kind].plain for axis in other.axes)
+        if other.step is None or not plain or array.shape != other.shape or dtype_name(array.dtype) != other.dtype:
+            return None
+        values = np.empty(array.shape, np.int32)
+        try:
+            for part in tiles(values.shape, BLOCK):
+                values[part] = quantization.whole(array[part].astype(np.float64) / other._sizes(part))
+        except EncodeError:
+            return None
+        return cls(values, other.shape, other.dtype, step=other.step, offsets=other.offsets)
+
     @property
     def meant(self) -> Shape:
         """The shape that the core and the bases refer to: the view, or else the tensor's shape."""
@@ -225,14 +248,16 @@ class CodedTensor:
             raise FrzError("VALUE", "a value is not finite; the program that wrote the file is faulty")
 
     def _check_multiples(self, step: int) -> None:
-        """Check that sums of step code and offsets are step codes, and that all multiples are finite."""
+        """All sums of step code and offsets are step codes, and all multiples are finite; mostly the extremes tell."""
+        most = max(int(self.values.max(initial=0)), -int(self.values.min(initial=0)))
+        if max(most, *(-int(each.min(initial=0)) for each in self.offsets.values()), 0) > quantization.LARGEST:
+            raise FrzError("VALUE", "an integer is beyond 32 bits; the file was made wrongly")
         if 0 in self.corner:
             return
         low, high = (step + sum(int(end(each)) for each in self.offsets.values()) for end in (np.min, np.max))
         if low not in STEP_CODES or high not in STEP_CODES:
             code = low if low not in STEP_CODES else high
             raise FrzError("VALUE", f"step code {code}, with offsets, is not within {STEP_CODES[0]} … {STEP_CODES[-1]}")
-        most = max(int(self.values.max(initial=0)), -int(self.values.min(initial=0)))
         if most * quantization.step(high) < float(np.finfo(np.float32).max):
             return
         for part in tiles(self.values.shape, BLOCK):

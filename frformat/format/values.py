@@ -59,6 +59,11 @@ class Values:
             return Content(values.reshape(self._group.view(index)), {})
         return assemble(self._group, index, self._tier, dict(self._parts(index)))
 
+    def flat(self, index: int) -> Array:
+        """Those of one tensor in the order of the file, if they are in one segment."""
+        found = [part for _, part in self._parts(index)]
+        return found[0] if found else np.empty(0, DTYPES[self._group.value_type])
+
     def elements(self) -> Array:
         """Return those of all tensors, one after the other, if they are their elements."""
         return next(iter(self._segments.values()), np.empty(0, DTYPES[self._group.dtype]))
@@ -121,13 +126,13 @@ def used_tiers(group: Group, tier: int) -> list[int]:
 
 
 def decode(file: IO[bytes], container: Container, index: int, tier: int) -> Values:
-    """Return all values of a group at a tier.
+    """All values of a group at a tier, or its differences.
 
     Raises:
         FrzError: ``CHECKSUM`` or ``STREAM``.
     """
     group = container.directory.groups[index]
-    decoder = CODERS[group.coder].decoder(group.value_type, bool(group.offsets))
+    decoder = CODERS[group.coder].decoder(group.stored_type, bool(group.offsets))
     segments = {}
     for t in used_tiers(group, tier):
         extent = container.extents.of(index, t)

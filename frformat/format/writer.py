@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 from frformat.errors import EncodeError, FrzError
 from frformat.format import container
 from frformat.format.atomic import replacing
+from frformat.format.differences import Base
 from frformat.format.directory import Directory, Group
 from frformat.format.factors import Factors
 from frformat.format.grouping import Pending, pending
 from frformat.format.options import Formats, Options, Progress, Tiers
 from frformat.format.per_tier import PerTier
+from frformat.format.reader import FrzFile, Source, opened
 from frformat.format.spool import SHARED_VALUES, Spool
 from frformat.format.tensor import CodedTensor
 from frformat.spectral.spectrum import Spectrum
@@ -43,6 +45,7 @@ def save_file(
     tiers: Tiers = (),
     compression: str = "auto",
     progress: Progress | None = None,
+    base: Source | FrzFile | None = None,
 ) -> None:
     """Write a file. An existing file of that name is replaced only once the new one is complete.
 
@@ -53,28 +56,31 @@ def save_file(
         path: destination.
         metadata: flat text for people and tools.
         aliases: further names for tensors, ``{name: target}`` (tied weights).
-        format: number format of the coefficients of spectra, for all or by tensor name: ``auto`` (the narrowest
-            lossless one of f16, bf16, f32 and integers with a step), ``f32``, ``f16``, ``bf16``, ``qN`` (integers of N
-            bits, 2 to 32, with one step per tensor), or ``step=S`` (integers with the largest representable step that
-            is at most S).
-        tiers: what the smaller tiers have of each core, in ascending order. For spectra, an int is a number of
-            coefficients and a float below 1 a share; for other tensors, a tuple is a corner. The last tier always has
-            everything. A mapping gives this by tensor name, with the same number of tiers for each; tensors that it
-            does not name are complete in every tier.
-        compression: ``auto`` (smallest), ``core`` (smallest that can be read without zstd), ``fast`` (a few percent
-            larger, but large tensors are read several times as fast), or a coder: ``none``, ``deflate``, ``zstd``,
-            ``adaptive``, ``static``. Integers are always coded with one of the last two. Values that do not get smaller
-            are stored uncompressed.
-        progress: called with a tensor's name and the number of bytes of its values done since the last call.
+        format: number format of the coefficients of spectra, for all or by tensor name: ``auto`` (the narrowest of f16,
+            bf16, f32 and integers with a step that loses nothing), ``f32``, ``f16``, ``bf16``, ``qN`` (integers of N
+            bits, 2 to 32, a step for each tensor), or ``step=S`` (integers, the largest representable step that is at
+            most S).
+        tiers: what smaller tiers have of each core, ascending: of spectra an int is a number of coefficients, a float
+            below 1 a share; of other tensors a tuple is a corner. The whole is always the last tier. A mapping says so
+            by tensor name, as many for each; what it does not name is whole in every tier.
+        compression: ``auto`` (smallest), ``core`` (smallest that needs no zstd to read), ``fast`` (a few percent
+            larger, but large tensors are read several times faster), or a coder: ``none``, ``deflate``, ``zstd``,
+            ``adaptive``, ``static``. Integers are always coded by one of the last two. What does not get smaller is
+            stored as it is.
+        progress: called with a tensor's name and how many bytes of its values are done since it was last called.
+        base: an older version of the file, of one tier: only the difference to it is written, a *delta file*, which is
+            read with the base alone. Tensors that have not changed cost next to nothing. Of others it helps that they
+            have the same steps as in the base, see :meth:`CodedTensor.like`.
 
     Raises:
         EncodeError: an input or option cannot be encoded.
-        OSError: the file cannot be written.
+        FrzError: the base is not valid.
+        OSError: the file cannot be written, or the base not read.
     """
     options = Options.of(metadata, aliases, format, tiers, compression, progress)
     folder = os.path.dirname(os.path.realpath(path))
-    with replacing(path) as file, tempfile.TemporaryFile(dir=folder) as spool:
-        _Writer(options, spool).write(tensors, file)
+    with opened(base) as held, replacing(path) as file, tempfile.TemporaryFile(dir=folder) as spool:
+        _Writer(options, spool, held).write(tensors, file)
 
 
 def save(
@@ -85,10 +91,12 @@ def save(
     format: Formats = "auto",
     tiers: Tiers = (),
     compression: str = "auto",
+    base: Source | FrzFile | None = None,
 ) -> bytes:
     """Return the bytes of a file. Arguments and errors are those of :func:`save_file`."""
     file = io.BytesIO()
-    _Writer(Options.of(metadata, aliases, format, tiers, compression), io.BytesIO()).write(tensors, file)
+    with opened(base) as held:
+        _Writer(Options.of(metadata, aliases, format, tiers, compression), io.BytesIO(), held).write(tensors, file)
     return file.getvalue()
 
 
@@ -110,8 +118,11 @@ class _Known(NamedTuple):
 
 
 class _Writer:
-    def __init__(self, options: Options, spool: IO[bytes]) -> None:
+    def __init__(self, options: Options, spool: IO[bytes], base: FrzFile | None) -> None:
+        if base is not None and options.smaller:
+            raise EncodeError("a delta file has one tier: leave out the base or the tiers")
         self._options = options
+        self._base = Base(base) if base is not None else None
         self._spool = Spool(spool, options.coders, options.smaller + 1, fast=options.fast)
         self._aliases = dict(options.aliases)
         self._factors = Factors(options.smaller + 1)
@@ -139,7 +150,8 @@ class _Writer:
         coded = [*factors, *(group.coded for group in self._groups if group.coded is not None)]
         coded = [(number, self._factors.numbered(held)) for number, held in coded]
         groups = [held for _, held in coded]
-        contents = Directory(groups, self._options.metadata, self._aliases, self._options.smaller + 1)
+        digest = self._base.sha256 if self._base is not None and any(group.delta for group in groups) else None
+        contents = Directory(groups, self._options.metadata, self._aliases, self._options.smaller + 1, digest)
         file.write(_head(contents))
         for tier in range(contents.tiers):
             for number, held in coded:
@@ -163,6 +175,8 @@ class _Writer:
         cuts = self._options.cuts(name)
         part = pending(name, tensor, cuts, self._factors.numbers(tensor))
         self._factors.use(part)
+        if self._base is not None:
+            part = self._base.difference(part)
         count = part.count
         if count > SHARED_VALUES:
             group = _Open()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from frformat.cli.dump import layout, walk
+from frformat.format.reader import opened
 from tests.cli.command import Outcome, frformat
 
 VECTORS = Path(__file__).parents[2] / "spec" / "vectors"
@@ -33,9 +34,10 @@ def names(folder: str) -> list[Any]:
     return [pytest.param(vector, id=vector["name"]) for vector in INDEX[folder]]
 
 
-def tiles(path: Path) -> layout.Layout:
+def tiles(path: Path, base: Path | None = None) -> layout.Layout:
     data = path.read_bytes()
-    found = layout.explain(io.BytesIO(data), str(path))
+    with opened(base) as older:
+        found = layout.explain(io.BytesIO(data), str(path), base=older)
     edges = [(part.start, part.end) for part in found.ranges]
     assert [start for start, _ in edges] == [0, *(end for _, end in edges)][: len(edges)]
     assert not data or edges[-1][1] == len(data)
@@ -46,6 +48,7 @@ def tiles(path: Path) -> layout.Layout:
 @pytest.mark.parametrize("vector", names("valid"))
 def test_a_valid_file(vector: dict[str, Any]):
     path = VECTORS / vector["file"]
+    base = ["--base", VECTORS / vector["base"]] if "base" in vector else []
     whole = "damaged" not in vector["name"]  # some are damaged beyond the tier that is opened
     assert (printed("dump", path).code == 0) is whole
     found = printed("dump", path, "--json")
@@ -53,26 +56,27 @@ def test_a_valid_file(vector: dict[str, Any]):
     assert found.json["bytes"] == vector["bytes"]
     assert [t["name"] for t in found.json["tensors"] if t["alias_of"] is None] == [t["name"] for t in vector["tensors"]]
     assert (tiles(path).error is None) is whole
-    assert (printed("dump", path, "--bytes").code == 0) is whole
-    assert (printed("verify", path).code == 0) is whole
+    assert (printed("dump", path, "--bytes", *base).code == 0) is whole
+    assert (printed("verify", path, *base).code == 0) is whole
     assert printed("diff", path, path, "--json").code in (0, 2)
     for tensor in vector["tensors"][:2]:
-        assert printed("dump", path, tensor["name"]).code in (0, 2)
+        assert printed("dump", path, tensor["name"], *base).code in (0, 2)
 
 
 @pytest.mark.parametrize("vector", names("faulty"))
 def test_a_faulty_file(vector: dict[str, Any]):
     path = VECTORS / vector["file"]
     code = vector["code"]
-    listed = printed("dump", path, "--json")
-    found = tiles(path)
-    if code in REQUESTS:
+    base = ["--base", VECTORS / vector["base"]] if "base" in vector else []
+    listed = printed("dump", path, "--json", *base)
+    found = tiles(path, *map(Path, base[1:]))
+    if code in REQUESTS or (code == "BASE" and not base):
         return
     assert found.error is not None
     assert found.error.code == code
     if vector["at"] == "open":
         assert (listed.code, listed.json["error"]["code"]) == (2, code)
     else:
-        assert printed("verify", path, "--json").json[0]["error"]["code"] == code
+        assert printed("verify", path, "--json", *base).json[0]["error"]["code"] == code
     if len(found.directory) < LARGE:
-        assert printed("dump", path, "--bytes").code == 2
+        assert printed("dump", path, "--bytes", *base).code == 2

@@ -34,6 +34,11 @@ def path_of(entry: Entry) -> str:
     return os.path.join(FOLDER, entry["file"])
 
 
+def base_of(entry: Entry) -> str | None:
+    """Path of the entry's base, if it has one."""
+    return os.path.join(FOLDER, entry["base"]) if "base" in entry else None
+
+
 def bytes_of(entry: Entry) -> bytes:
     """Return bytes of the entry's file, which are those that the entry was made for."""
     with open(path_of(entry), "rb") as file:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import frformat
-from tests.conformance.expected import FAULTY, INDEX, VALID, Array, Entry, check_weights, path_of
+from tests.conformance.expected import FAULTY, INDEX, VALID, Array, Entry, base_of, check_weights, path_of
 from tests.conformance.kotlin import Kotlin
 from tests.vectors.appendix import FOLDER
 
@@ -36,7 +36,9 @@ def test_a_valid_file_is_read_alike(kotlin: Kotlin, entry: Entry) -> None:
     found = {tensor["name"]: tensor for tensor in answer["tensors"]}
     assert set(found) >= {tensor["name"] for tensor in entry["tensors"]}
     assert [factor["values"] for factor in answer["factors"]] == [each["values"] for each in entry.get("factors", [])]
-    with frformat.open(path_of(entry), tier=entry.get("tier"), memory_budget=INDEX["budget"]) as file:
+    with frformat.open(
+        path_of(entry), tier=entry.get("tier"), memory_budget=INDEX["budget"], base=base_of(entry)
+    ) as file:
         for tensor in entry["tensors"]:
             theirs = found[tensor["name"]]
             assert [theirs["dtype"], theirs["shape"]] == [tensor["dtype"], tensor["shape"]]

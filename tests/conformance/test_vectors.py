@@ -11,7 +11,7 @@ import frformat
 from frformat.errors import CODES, FrzError
 from frformat.format.quantization import step
 from frformat.format.tensor import Array
-from tests.conformance.expected import FAULTY, GENERATED, INDEX, VALID, Entry, bytes_of, check_weights, path_of
+from tests.conformance.expected import FAULTY, GENERATED, INDEX, VALID, Entry, base_of, bytes_of, check_weights, path_of
 from tests.vectors import realistic
 from tests.vectors.appendix import FOLDER
 from tests.vectors.output import contents
@@ -27,10 +27,15 @@ def _name(entry: Entry) -> str:
     return str(entry["name"])
 
 
+def _opened(entry: Entry, source: str | bytes) -> frformat.FrzFile:
+    budget = entry.get("budget", INDEX["budget"])
+    return frformat.open(source, tier=entry.get("tier"), memory_budget=budget, base=base_of(entry))
+
+
 @pytest.mark.parametrize("entry", VALID, ids=_name)
 def test_a_valid_file_is_read_as_the_index_says(entry: Entry) -> None:
     bytes_of(entry)
-    with frformat.open(path_of(entry), tier=entry.get("tier"), memory_budget=INDEX["budget"]) as file:
+    with _opened(entry, path_of(entry)) as file:
         _check_file(file, entry)
 
 
@@ -94,7 +99,7 @@ def _digest(array: Array) -> str:
 
 @pytest.mark.parametrize("entry", VALID, ids=_name)
 def test_loading_all_is_loading_each(entry: Entry) -> None:
-    with frformat.open(path_of(entry), tier=entry.get("tier"), memory_budget=INDEX["budget"]) as file:
+    with _opened(entry, path_of(entry)) as file:
         if sum(file.info(name).nbytes for name in file) > LARGEST or entry["name"] == "axis-of-0-beside-huge":
             pytest.skip("too large to rebuild as a whole, or with axes that NumPy does not take beside a 0")
         tensors = file.load()
@@ -106,12 +111,11 @@ def test_loading_all_is_loading_each(entry: Entry) -> None:
 @pytest.mark.parametrize("entry", FAULTY, ids=_name)
 def test_a_faulty_file_is_refused_with_its_code(entry: Entry) -> None:
     data = bytes_of(entry)
-    budget = entry.get("budget", INDEX["budget"])
     if entry["at"] == "open":
         with pytest.raises(FrzError) as caught:
-            frformat.open(data, tier=entry.get("tier"), memory_budget=budget)
+            _opened(entry, data)
     else:
-        with frformat.open(data, tier=entry.get("tier"), memory_budget=budget) as file:
+        with _opened(entry, data) as file:
             for name in entry.get("sound", []):
                 file[name]
             with pytest.raises(FrzError) as caught:

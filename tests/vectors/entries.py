@@ -23,6 +23,7 @@ class Vector:
         file: name of its file without the ending; several vectors may use one file.
         data: the bytes of the file.
         entry: the rest of the entry, in order.
+        base: the bytes of the file that is given as the base.
     """
 
     folder: str
@@ -30,13 +31,24 @@ class Vector:
     file: str
     data: bytes
     entry: Entry = field(default_factory=dict)
+    base: bytes | None = None
+
+    @property
+    def path(self) -> str:
+        """The path of its file."""
+        return f"{self.folder}/{self.file}.frz"
 
     def as_json(self) -> Entry:
         """Return the entry of ``vectors.json``."""
         digest = hashlib.sha256(self.data).hexdigest()
         about = {"about": self.entry["about"]}
-        found = {"name": self.name, "file": f"{self.folder}/{self.file}.frz", **about, "bytes": len(self.data)}
+        found = {"name": self.name, "file": self.path, **about, "bytes": len(self.data)}
         return {**found, "sha256": digest, **self.entry}
+
+
+def base_path(data: bytes) -> str:
+    """Where the bytes of a base are stored."""
+    return f"bases/{hashlib.sha256(data).hexdigest()[:16]}.frz"
 
 
 def valid(
@@ -49,6 +61,7 @@ def valid(
     of: str | None = None,
     rebuild: bool = True,
     damaged: int | None = None,
+    base: bytes | None = None,
 ) -> Vector:
     """Return a file that every reader decodes.
 
@@ -61,12 +74,15 @@ def valid(
         of: name of the vector whose file it uses, if it is not its own.
         rebuild: whether tensors are to be rebuilt; otherwise only the listing and values are compared.
         damaged: a tier, whose last segment is damaged and must not be looked at.
+        base: the bytes of the file that is given as the base.
     """
     there = file.tiers if present is None else present
     used = there - 1 if tier is None else tier
     entry: Entry = {"about": about}
     if tier is not None:
         entry["tier"] = tier
+    if base is not None:
+        entry["base"] = base_path(base)
     entry |= {"zstd": any(g.coder == "zstd" for g in file.groups), "tiers": file.tiers, "tiersPresent": there}
     entry["metadata"] = file.metadata or {}
     entry["aliases"] = dict(file.aliases or ())
@@ -76,7 +92,7 @@ def valid(
     data = bytearray(file.bytes(present))
     if damaged is not None:
         data[len(file.bytes(damaged + 1)) - 5] ^= 1
-    return Vector("valid", name, of or name, bytes(data), entry)
+    return Vector("valid", name, of or name, bytes(data), entry, base)
 
 
 def faulty(
@@ -89,6 +105,7 @@ def faulty(
     tier: int | None = None,
     budget: int | None = None,
     sound: list[str] | None = None,
+    base: bytes | None = None,
 ) -> Vector:
     """Return a file or request that every reader refuses.
 
@@ -101,8 +118,11 @@ def faulty(
         tier: the tier to open at; None for the last that is present.
         budget: the memory budget; None for the one that all vectors have.
         sound: tensors that are decoded all the same.
+        base: the bytes of the file that is given as the base.
     """
     entry: Entry = {"about": about}
+    if base is not None:
+        entry["base"] = base_path(base)
     if tier is not None:
         entry["tier"] = tier
     if budget is not None:
@@ -112,7 +132,7 @@ def faulty(
         entry["tensor"] = load
     if sound is not None:
         entry["sound"] = sound
-    return Vector("faulty", name, name, data, {**entry, "code": code})
+    return Vector("faulty", name, name, data, {**entry, "code": code}, base)
 
 
 def tensor_entry(file: File, group: Group, tensor: Tensor, tier: int, rebuild: bool) -> Entry:

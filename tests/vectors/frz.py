@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 import zlib
@@ -11,17 +12,16 @@ from typing import Any
 
 from tests.vectors import adaptive, blocks, deflate, msgpack, static, zstd
 from tests.vectors.blocks import Block
-from tests.vectors.msgpack import Map
-from tests.vectors.numbers import BASES, CODERS, DTYPES, FLOATS, store
+from tests.vectors.msgpack import Bin, Map
+from tests.vectors.numbers import BASES, CODERS, DTYPES, FLOATS, difference, store
 from tests.vectors.transform import Index
 
 MAGIC = b"\x89FRZ"
-FEATURES, TIERS, GROUPS, ALIASES, METADATA = range(5)
-(DTYPE, NAMES, SHAPES, VIEWS, KINDS, FACTORS, SEEDS, KEPT, CORNERS, PER_TIER, FORMAT, STEPS, OFFSETS, CODER, SIZES) = (
-    range(15)
-)
+FEATURES, TIERS, GROUPS, ALIASES, METADATA, BASE = range(6)
+(DTYPE, NAMES, SHAPES, VIEWS, KINDS, FACTORS, SEEDS, KEPT, CORNERS, PER_TIER, FORMAT, STEPS, OFFSETS, CODER, SIZES,
+ DELTA) = range(16)  # fmt: skip
 FIELDS = ("dtype", "names", "shapes", "views", "bases", "factors", "seeds", "kept", "corners", "per_tier", "format",
-          "steps", "offsets", "coder", "sizes")  # fmt: skip
+          "steps", "offsets", "coder", "sizes", "delta")  # fmt: skip
 Shape = Sequence[int]
 Coder = Callable[[bytes], bytes]
 BYTE_CODERS: dict[str, Coder] = {"none": bytes, "deflate": deflate.fixed, "zstd": zstd.raw}
@@ -84,6 +84,7 @@ class Tensor:
         offsets: by axis, the step offsets of its indices; with ``per_tier`` of all tiers.
         factors: numbers of factors.
         seeds: seeds.
+        base: in a delta group, the base's tensor of that name.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Tensor:
     offsets: Mapping[int, Sequence[int]] = field(default_factory=dict)
     factors: Sequence[int] = ()
     seeds: Sequence[int] = ()
+    base: Tensor | None = None
 
     @property
     def meant(self) -> Shape:
@@ -117,6 +119,7 @@ class Group:
         coder: name of the coder.
         streams: finished segments, instead of coding the values.
         extra: further pairs of the group map.
+        delta: differences are stored.
     """
 
     tensors: Sequence[Tensor]
@@ -128,6 +131,7 @@ class Group:
     coder: str = "none"
     streams: Sequence[bytes] | None = None
     extra: Sequence[tuple[Any, Any]] = ()
+    delta: bool = False
 
     @property
     def value_type(self) -> str:
@@ -152,6 +156,18 @@ class Group:
     def blocks(self, tier: int) -> list[Block]:
         """Return the values of a tier's segment."""
         return [block for tensor in self.tensors for block in self._blocks_of(tensor, tier) if block.values]
+
+    def stored_blocks(self, tier: int) -> list[Block]:
+        """The same as they are stored: in a delta group as differences."""
+        found = self.blocks(tier)
+        if not self.delta:
+            return found
+        kind = "" if self.stepped else self.value_type
+        bases = [b for t in self.tensors if t.base for b in self._blocks_of(t.base, 0) if b.values]
+        return [
+            block._replace(values=[difference(kind, v, u) for v, u in zip(block.values, base.values, strict=True)])
+            for block, base in zip(found, bases, strict=True)
+        ]
 
     def _blocks_of(self, tensor: Tensor, tier: int) -> Iterator[Block]:
         if tensor.kept is not None:
@@ -178,8 +194,8 @@ class Group:
         """Return the stored bytes in each tier that may have a segment."""
         if self.streams is not None:
             return [*self.streams]
-        every = [self.blocks(tier) for tier in range(tiers if self.tiered else 1)]
-        if self.coder in BYTE_CODERS:
+        every = [self.stored_blocks(tier) for tier in range(tiers if self.tiered else 1)]
+        if self.coder in BYTE_CODERS and not self.delta:
             plain = [store(self.value_type, [n for block in found for n in block.values]) for found in every]
             return [BYTE_CODERS[self.coder](data) if data else b"" for data in plain]
         # In a group that every tier stores again, only one segment is decoded.
@@ -190,8 +206,8 @@ class Group:
         """Return the coder of the group's segments, one after the other, for coder 3 or 4."""
         integers = static.encode
         if self.coder == "adaptive":
-            integers = adaptive.Models(self.offset_bits != 0, 16 if self.stepped else 4).encode
-        return integers if self.stepped else blocks.of_floats(self.value_type, integers)
+            integers = adaptive.Models(self.offset_bits != 0, 16 if self.stepped or self.delta else 4).encode
+        return integers if self.stepped or self.delta else blocks.of_floats(self.value_type, integers)
 
     def tree(self, tiers: int) -> Map:
         """Return the group map."""
@@ -222,6 +238,8 @@ class Group:
             fields[OFFSETS] = self.offset_bits
         fields[CODER] = CODERS.index(self.coder)
         fields[SIZES] = [len(data) for data in self.segments(tiers)]
+        if self.delta:
+            fields[DELTA] = 1
         return Map([*fields.items(), *self.extra])
 
 
@@ -308,6 +326,7 @@ class File:
         extra: further pairs of the directory map.
         pack: makes bytes of the directory.
         deflate: makes the directory's stream; None stores it plain.
+        base: the bytes of the base, which makes it a delta file.
     """
 
     groups: Sequence[Group] = ()
@@ -318,6 +337,7 @@ class File:
     extra: Sequence[tuple[Any, Any]] = ()
     pack: Callable[[Any], bytes] = msgpack.pack
     deflate: Coder | None = None
+    base: bytes | None = None
 
     @property
     def factors(self) -> list[tuple[Group, Tensor]]:
@@ -327,8 +347,9 @@ class File:
     def tree(self) -> Map:
         """Return the directory map."""
         tree = Map()
-        if self.features is not None:
-            tree.append((FEATURES, list(self.features)))
+        features = ["delta"] if self.features is None and self.base is not None else self.features
+        if features is not None:
+            tree.append((FEATURES, list(features)))
         if self.tiers != 1:
             tree.append((TIERS, self.tiers))
         tree.append((GROUPS, [group.tree(self.tiers) for group in self.groups]))
@@ -336,6 +357,8 @@ class File:
             tree.append((ALIASES, [list(pair) for pair in self.aliases]))
         if self.metadata is not None:
             tree.append((METADATA, Map(self.metadata.items())))
+        if self.base is not None:
+            tree.append((BASE, Bin(hashlib.sha256(self.base).digest())))
         tree.extend(self.extra)
         return tree
 

@@ -33,6 +33,21 @@ def store(fmt: str, numbers: Sequence[int]) -> bytes:
     return b"".join((n & ((1 << 8 * size) - 1)).to_bytes(size, "little") for n in numbers)
 
 
+def difference(fmt: str, value: int, base: int) -> int:
+    """What leads from a value of the base to another one, nearest to 0; ``fmt`` is empty for multiples of steps."""
+    bits = 8 * BYTES[fmt] if fmt else 32
+    found = (_code(fmt, bits, value) - _code(fmt, bits, base)) % (1 << bits)
+    assert found != 1 << 31, "there is no such difference"
+    return found - (1 << bits) if found >> (bits - 1) else found
+
+
+def _code(fmt: str, bits: int, value: int) -> int:
+    """The code of a value (section 6.2)."""
+    code = value % (1 << bits)
+    half = 1 << (bits - 1)
+    return half + (half - 1 - code % half) if fmt in FLOATS and code >= half else code
+
+
 def f32(*values: float) -> list[int]:
     """Return the bits of values in binary32."""
     return [struct.unpack("<I", struct.pack("<f", value))[0] for value in values]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tests.vectors import faulty, realistic, valid
-from tests.vectors.entries import Entry, Vector
+from tests.vectors.entries import Entry, Vector, base_path
 
 INDEX: Final = "vectors.json"
 BUDGET: Final = 1 << 30
@@ -22,6 +22,9 @@ def contents() -> dict[str, bytes]:
         name = f"{vector.folder}/{vector.file}.frz"
         if files.setdefault(name, vector.data) != vector.data:
             raise ValueError(f"two vectors give {name} different bytes")
+    for vector in good + bad:
+        if vector.base is not None:
+            files[base_path(vector.base)] = vector.base
     names = [vector.name for vector in good + bad]
     if len(set(names)) != len(names):
         raise ValueError("two vectors have the same name")

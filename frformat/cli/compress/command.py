@@ -40,6 +40,7 @@ optionally y, their classes as integers.
 Examples:
   frformat compress model.pt -o model.frz --quality 6
   frformat compress model.pt -o model.frz --model net.py:Net --data calibration.npz --size 100kB
+  frformat compress new.pt -o new.delta.frz --base model.frz
   frformat compress resnet20.th -o resnet20.frz --model resnet20 --data cifar/ --pixels imagenet --max-drop 0.5
 """
 
@@ -78,9 +79,12 @@ BATCH: Final = 64
     show_default=True,
     help="With --size or --bits, try this many files and keep the best.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed for the choice of inputs.")
-@click.option("--plot", type=click.Path(), metavar="OUT.png", help="Plot all trials: size against quality.")
-@click.option("--entry", metavar="KEY", help="The state dict to use if a PyTorch file holds several.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of inputs.")
+@click.option("--plot", type=click.Path(), metavar="OUT.png", help="Draw the curve of all that was tried.")
+@click.option("--entry", metavar="KEY", help="Which state dict of a PyTorch file that holds several.")
+@click.option(
+    "--base", type=click.Path(), metavar="OLD.frz", help="Write a delta file to this older version, with its steps."
+)
 @force_option
 @json_option
 def compress(

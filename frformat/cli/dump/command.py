@@ -8,10 +8,10 @@ import click
 
 from frformat.cli import errors
 from frformat.cli.files import open_frz, source
-from frformat.cli.options import json_option, memory_option, tier_option
+from frformat.cli.options import base_option, json_option, memory_option, tier_option
 from frformat.cli.terminal import clean, echo, print_json
 from frformat.errors import FrzError
-from frformat.format.reader import FrzFile
+from frformat.format.reader import FrzFile, opened
 
 LISTED_BYTES: Final = 512
 """Approximate memory for a coefficient, its index and its energy on their way to JSON, in bytes."""
@@ -36,9 +36,14 @@ Examples:
 )
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.argument("name", required=False)
-@click.option("--plot", metavar="OUT.png", type=click.Path(), help="Plot energy and bytes (needs matplotlib).")
-@click.option("--bytes", "as_bytes", is_flag=True, help="Explain every byte of the file; works on damaged files, too.")
-@click.option("--stats", is_flag=True, help="Also count the nonzero values of each tensor, which decodes the file.")
+@click.option(
+    "--plot", metavar="OUT.png", type=click.Path(), help="Draw where energy and bytes are (needs matplotlib)."
+)
+@click.option(
+    "--bytes", "as_bytes", is_flag=True, help="Explain every byte of the file, as far as a damaged one allows."
+)
+@click.option("--stats", is_flag=True, help="Count the numbers of each tensor that are not 0, too: decodes the file.")
+@base_option
 @tier_option
 @memory_option
 @json_option
@@ -48,6 +53,7 @@ def dump(
     plot: str | None,
     as_bytes: bool,
     stats: bool,
+    base: str | None,
     tier: int | None,
     memory_budget: int,
     as_json: bool,
@@ -61,23 +67,23 @@ def dump(
     if as_bytes and tier is not None:
         raise click.UsageError("--bytes explains all tiers: omit --tier.", context)
     if as_bytes:
-        return _bytes(file, memory_budget, as_json)
+        return _bytes(file, base, memory_budget, as_json)
     if plot is not None:
-        return _plot(file, plot, tier, memory_budget, as_json)
+        return _plot(file, base, plot, tier, memory_budget, as_json)
     if name is not None:
-        return _tensor(file, name, tier, memory_budget, as_json)
-    return _list(file, stats, tier, memory_budget, as_json)
+        return _tensor(file, base, name, tier, memory_budget, as_json)
+    return _list(file, base, stats, tier, memory_budget, as_json)
 
 
-def _list(path: str, stats: bool, tier: int | None, memory_budget: int, as_json: bool) -> int:
-    """Show the file at a glance. A damaged segment does not prevent listing the directory."""
+def _list(path: str, base: str | None, stats: bool, tier: int | None, memory_budget: int, as_json: bool) -> int:
+    """The file at a glance. Damage in a segment does not keep its directory from being listed."""
     from frformat.cli.dump import listing
     from frformat.cli.dump.survey import Survey, checksum_facts
 
-    with source(path) as file:
-        opened = FrzFile(file, path, tier, memory_budget)
-        facts = Survey(opened, path, stats=stats)
-        checksums, error = checksum_facts(file, opened.container)
+    with source(path) as file, opened(base) as older:
+        found = FrzFile(file, path, tier, memory_budget, older)
+        facts = Survey(found, path, stats=stats)
+        checksums, error = checksum_facts(file, found.container)
         if error is not None:
             error.path = path
         if as_json:
@@ -90,12 +96,12 @@ def _list(path: str, stats: bool, tier: int | None, memory_budget: int, as_json:
     return errors.TROUBLE if as_json else errors.report(error, as_json)
 
 
-def _tensor(path: str, name: str, tier: int | None, memory_budget: int, as_json: bool) -> int:
-    """Show one tensor: its line of the listing, and its content."""
+def _tensor(path: str, base: str | None, name: str, tier: int | None, memory_budget: int, as_json: bool) -> int:
+    """One tensor: its line of the listing and its content."""
     from frformat.cli.dump import picture, tensor
     from frformat.cli.dump.survey import Survey
 
-    with open_frz(path, tier, memory_budget) as file:
+    with open_frz(path, tier, memory_budget, base=base) as file:
         info = file.info(name)
         if as_json and info.spectral and info.kept[file.tier] * LISTED_BYTES > memory_budget:
             reason = (
@@ -112,12 +118,12 @@ def _tensor(path: str, name: str, tier: int | None, memory_budget: int, as_json:
     return 0
 
 
-def _bytes(path: str, memory_budget: int, as_json: bool) -> int:
-    """Show every byte and its meaning, and report faults."""
+def _bytes(path: str, base: str | None, memory_budget: int, as_json: bool) -> int:
+    """Every byte and its meaning, and what is wrong."""
     from frformat.cli.dump import hexdump, layout
 
-    with source(path) as file:
-        found = layout.explain(file, path, memory_budget)
+    with source(path) as file, opened(base) as older:
+        found = layout.explain(file, path, memory_budget, older)
         if as_json:
             print_json(hexdump.as_json(found, path))
         else:
@@ -127,12 +133,12 @@ def _bytes(path: str, memory_budget: int, as_json: bool) -> int:
     return errors.TROUBLE if as_json else errors.report(found.error, as_json)
 
 
-def _plot(path: str, picture: str, tier: int | None, memory_budget: int, as_json: bool) -> int:
-    """Draw the file as a picture."""
+def _plot(path: str, base: str | None, picture: str, tier: int | None, memory_budget: int, as_json: bool) -> int:
+    """The file as a picture."""
     from frformat.cli.dump import energy, plot
     from frformat.cli.dump.survey import Survey
 
-    with open_frz(path, tier, memory_budget) as file:
+    with open_frz(path, tier, memory_budget, base=base) as file:
         plot.save(Survey(file, path), energy.energy(file), picture)
     if as_json:
         print_json({"file": path, "plot": picture})

@@ -79,18 +79,21 @@ class Layout:
         self.add("unread", self.size - self.end, meaning)
 
 
-def explain(file: IO[bytes], path: str, memory_budget: int = limits.MEMORY_BUDGET) -> Layout:
-    """Return the layout of a file and its first fault; in files that are not large, also a fault in a segment's values.
+def explain(
+    file: IO[bytes], path: str, memory_budget: int = limits.MEMORY_BUDGET, base: FrzFile | None = None
+) -> Layout:
+    """The layout of a file and the first fault in it; of a file that is not large, also one in a segment's values.
 
     Args:
         file: seekable and open for reading.
         path: its name in the error.
         memory_budget: see :func:`frformat.open`.
+        base: see :func:`frformat.open`; without it, the values of a delta file are not looked at.
     """
     layout = Layout(file.seek(0, os.SEEK_END))
     opened = None
     try:
-        opened = FrzFile(file, path, None, memory_budget)
+        opened = FrzFile(file, path, None, memory_budget, base)
     except FrzError as error:
         layout.error = error
     header = _add_header(layout, file)
@@ -102,8 +105,8 @@ def explain(file: IO[bytes], path: str, memory_budget: int = limits.MEMORY_BUDGE
         try:
             opened.verify()
         except FrzError as error:
-            # Exceeding the memory budget is not a fault of the file.
-            layout.error = None if error.code == "BUDGET" else error
+            # What a request may cost is no fault of the file.
+            layout.error = None if error.code == "BUDGET" or (error.code == "BASE" and base is None) else error
     return layout
 
 

@@ -23,6 +23,7 @@ TOP: Final[dict[Any, str]] = {
     d.GROUPS: "groups",
     d.ALIASES: "aliases",
     d.METADATA: "metadata",
+    d.BASE: "base",
 }
 GROUP: Final[dict[Any, str]] = {
     d.DTYPE: "dtype",
@@ -40,6 +41,7 @@ GROUP: Final[dict[Any, str]] = {
     d.OFFSETS: "offsets",
     d.CODER: "coder",
     d.SIZES: "sizes",
+    d.DELTA: "delta",
 }
 IDS: Final[dict[int, Sequence[str]]] = {
     d.DTYPE: tuple(DTYPES),

@@ -83,6 +83,12 @@ class Engine(Protocol):
     def lanes(self, tables: Tables) -> Lanes:
         """Create the coder of a static block's lanes."""
 
+    def count(self, values: Integers, totals: Any, lane: int, lag: int, reach: int, classes: int) -> NDArray[np.uint32]:
+        """See :func:`frformat.format.coders.pure.planning.count`."""
+
+    def costs(self, counts: NDArray[np.uint32], classes: int, logs: NDArray[np.int64]) -> list[tuple[int, int, int]]:
+        """See :func:`frformat.format.coders.pure.planning.costs`."""
+
 
 class _Engine(NamedTuple):
     compiled: bool
@@ -91,6 +97,8 @@ class _Engine(NamedTuple):
     writer: Any
     reader: Any
     lanes: Any
+    count: Any
+    costs: Any
 
 
 @cache
@@ -100,7 +108,7 @@ def engine() -> Engine:
         with suppress(ImportError):
             from frformat.format.coders import compiled as fast
 
-            return _Engine(True, fast.Model, fast.Blocks, fast.Writer, fast.Reader, fast.Lanes)
+            return _Engine(True, fast.Model, fast.Blocks, fast.Writer, fast.Reader, fast.Lanes, fast.count, fast.costs)
     from frformat.format.coders import pure as slow
 
-    return _Engine(False, slow.Model, slow.Blocks, slow.Writer, slow.Reader, slow.Lanes)
+    return _Engine(False, slow.Model, slow.Blocks, slow.Writer, slow.Reader, slow.Lanes, slow.count, slow.costs)

@@ -5,15 +5,15 @@ Everything is integer arithmetic, or floats whose result is the same on every ma
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from frformat.format.coders.batches import PIECE, Block
-from frformat.format.coders.integers import Integers, Source
+from frformat.format.coders.engine import engine
+from frformat.format.coders.integers import Integers, Source, cuts
 from frformat.format.coders.tables import (
     CLASS,
     LANES,
@@ -21,12 +21,12 @@ from frformat.format.coders.tables import (
     NEIGHBOURS,
     REACHES,
     TOTAL,
+    WIDTH,
     Contexts,
     Tables,
     lag,
     most_tables,
     stored_axes,
-    symbols_of,
 )
 
 Array = NDArray[Any]
@@ -35,7 +35,6 @@ Axes = tuple[Integers, Integers, Integers]
 RESOLUTIONS: Final = (1, 2)
 """Number of classes per octave."""
 
-ROUNDS: Final = 3
 SMOOTHING: Final = 0.3
 CAPPED: Final = 1 << 20
 
@@ -60,35 +59,45 @@ def plan(block: Block, source: Source, base: int) -> Tables:
         source: its values.
         base: index of its first value in the source.
     """
-    sums = _sums(block, source, base)
+    factors = _factors(_sums(block, source, base))
     sample = _Sample(block, source, base)
-    best: _Choice | None = None
+    near = [neighbour for neighbour in NEIGHBOURS[1:] if _is_near(block, neighbour)]
+    choices: list[_Choice] = []
     for resolution in RESOLUTIONS:
-        axes, classes = _classes(block, sums, resolution, sample)
-        for neighbour in NEIGHBOURS:
-            if not neighbour or _is_near(block, neighbour):
-                for choice in sample.choices(axes, classes, neighbour):
-                    if best is None or choice.size < best.size:
-                        best = choice
-        if classes == 1:
+        plain = _classes(block, factors, resolution, sample)
+        choices += [plain, *(choice for neighbour in near for choice in sample.choices(plain, neighbour))]
+        if plain.classes == 1:
             break
-    assert best is not None
-    contexts = Contexts(block, best.axes, best.classes, best.neighbour, best.reach)
+    best = min(choices, key=_Choice.by_size)
     lane = _lane(block, best)
-    counts = _counts(block, source, base, contexts, lane, best)
+    counts = _counts(block, source, base, lane, best)
     symbols = int(np.flatnonzero(counts.any(axis=0))[-1]) + 1
     frequency = frequencies(counts[:, :symbols]).astype(np.uint16)
     return Tables(block, lane, best.neighbour, best.reach, best.classes, symbols, best.axes, frequency)
 
 
 class _Choice(NamedTuple):
-    """A way to code a block, and the approximate number of bytes."""
+    """A way to code a block.
+
+    Attributes:
+        axes: see :class:`Tables`.
+        classes: how many there are.
+        totals: the sum of the classes of each value of the sample; empty if all are of class 0.
+        neighbour: see :class:`Tables`.
+        reach: see :class:`Tables`.
+        size: about how many bytes the block takes.
+    """
 
     axes: Axes
     classes: int
-    neighbour: int
-    reach: int
-    size: int
+    totals: Array
+    neighbour: int = 0
+    reach: int = 0
+    size: int = 0
+
+    def by_size(self) -> int:
+        """What choices are compared by."""
+        return self.size
 
 
 def _is_near(block: Block, neighbour: int) -> bool:
@@ -137,37 +146,40 @@ def _sums(block: Block, source: Source, base: int) -> tuple[Array, Array, Array]
     return found  # type: ignore[return-value]
 
 
-def _classes(block: Block, sums: tuple[Array, Array, Array], resolution: int, sample: _Sample) -> tuple[Axes, int]:
-    """Return the class of each row, channel and position, and the number of classes."""
-    none = np.zeros(0, np.int32)
-    factors = _factors(sums)
+def _classes(block: Block, factors: Sequence[Array], resolution: int, sample: _Sample) -> _Choice:
+    """Classes for each row, channel and position, so many to an octave, and no neighbour."""
+    none, one = np.zeros(0, np.int32), np.zeros(0, np.int16)
     used = stored_axes(block, 2)
     steps = [_steps(factor, resolution) if count else none for factor, count in zip(factors, used, strict=True)]
     axes = (steps[0], steps[1], steps[2])
     if not any(used):
-        return axes, 1
-    # Classes of the sample if their number were unlimited.
-    found = np.sort(sample.totals(axes))
+        return next(sample.choices(_Choice(axes, 1, one), 0))
+    # The classes of the sample, as if there were any number of them.
+    found = sample.totals(axes)
     outside = len(found) // OUTSIDE
-    low, high = int(found[outside]), int(found[-1 - outside])
+    ends = np.partition(found, (outside, len(found) - 1 - outside))
+    low, high = int(ends[outside]), int(ends[-1 - outside])
     most = min(MOST_CLASSES // 2 * resolution, most_tables(block.size))
     classes = max(1, min(most, high - low + 1))
     if classes == 1:
-        return (none, none, none), 1
-    # The whole shift goes to one of the existing axes.
+        return next(sample.choices(_Choice((none, none, none), 1, one), 0))
+    # All of the shift goes to one of the axes that there are.
     at = next(place for place, count in enumerate(used) if count)
     shifted = [np.clip(step - (low if place == at else 0), -CLASS, CLASS) for place, step in enumerate(steps)]
-    return (shifted[0], shifted[1], shifted[2]), classes
+    chosen = _Choice((shifted[0], shifted[1], shifted[2]), classes, found - np.int16(low))
+    return next(sample.choices(chosen, 0))
 
 
 def _factors(sums: tuple[Array, Array, Array]) -> list[Array]:
-    """Return a factor for each row, channel and position such that their products fit the mean magnitudes."""
-    wanted = [axis + SMOOTHING for axis in sums]
-    found = [np.ones(len(axis)) for axis in sums]
-    for _ in range(ROUNDS):
-        for place in range(3):
-            others = [math.fsum(found[other]) for other in range(3) if other != place]
-            found[place] = wanted[place] / (others[0] * others[1] + SMOOTHING)
+    """A factor for each row, channel and position: their products fit mean magnitudes."""
+    total = int(sums[0].sum())
+    lengths: list[float] = [len(axis) for axis in sums]  # what the factors of an axis sum to
+    found = []
+    for place, axis in enumerate(sums):
+        first, second = (lengths[other] for other in range(3) if other != place)
+        scale = first * second + SMOOTHING
+        lengths[place] = (total + SMOOTHING * len(axis)) / scale
+        found.append((axis + SMOOTHING) / scale)
     return found
 
 
@@ -189,58 +201,31 @@ class _Sample:
         count = min(lanes, SAMPLE // SAMPLE_LANE)
         chosen = [i * (lanes - 1) // max(count - 1, 1) for i in range(count)]
         self._block = block
-        self._bounds = [(lane * SAMPLE_LANE, min((lane + 1) * SAMPLE_LANE, block.size)) for lane in chosen]
-        self._parts = [source.part(base + start, base + stop) for start, stop in self._bounds]
-        self._symbols = np.concatenate([symbols_of(part) for part in self._parts]).astype(np.int64)
-        self._count = int(self._symbols.max()) + 1
+        bounds = [(lane * SAMPLE_LANE, min((lane + 1) * SAMPLE_LANE, block.size)) for lane in chosen]
+        self._bounds = [(0, block.size)] if count == lanes else bounds
+        self._values = np.concatenate([source.part(base + start, base + stop) for start, stop in self._bounds])
 
     def totals(self, axes: Axes) -> Array:
         """Return the sum of classes for each value."""
         contexts = Contexts(self._block, axes, 0, 0, 0)
-        return np.concatenate([np.broadcast_to(contexts.totals(*bound), bound[1] - bound[0]) for bound in self._bounds])
+        return np.concatenate([contexts.totals(*bound) for bound in self._bounds])
 
-    def choices(self, axes: Axes, classes: int, neighbour: int) -> Iterator[_Choice]:
-        """Yield the best choice for each reach, given classes and a neighbour."""
-        reaches = [r for r in REACHES if classes * (2 * r + 1) <= most_tables(self._block.size)] if neighbour else [0]
+    def choices(self, chosen: _Choice, neighbour: int) -> Iterator[_Choice]:
+        """What a choice of classes can do with a neighbour, for each reach."""
+        classes, most = chosen.classes, most_tables(self._block.size)
+        reaches = [r for r in REACHES if classes * (2 * r + 1) <= most] if neighbour else [0]
         if not reaches:
             return
-        widest = reaches[-1]
-        contexts = Contexts(self._block, axes, classes, neighbour, widest)
-        found = [
-            contexts.of(part.reshape(1, -1), start).reshape(-1)
-            for part, (start, _) in zip(self._parts, self._bounds, strict=True)
-        ]
-        seen = _histogram(np.concatenate(found), self._symbols, classes * (2 * widest + 1), self._count)
-        cube = seen.reshape(classes, 2 * widest + 1, self._count)
-        for reach in reversed(reaches):
-            if reach < cube.shape[1] // 2:
-                cut = cube[:, 1:-1].copy()
-                cut[:, 0] += cube[:, 0]
-                cut[:, -1] += cube[:, -1]
-                cube = cut
-            yield _Choice(axes, classes, neighbour, reach, self._size(cube.reshape(-1, self._count)))
+        lagging = lag(self._block, neighbour)
+        seen = engine().count(self._values, chosen.totals, SAMPLE_LANE, lagging, reaches[-1], classes)
+        for reach, cost in zip(reversed(reaches), engine().costs(seen, classes, LOGS), strict=True):
+            yield chosen._replace(neighbour=neighbour, reach=reach, size=self._size(*cost))
 
-    def _size(self, seen: Array) -> int:
-        """Estimate the bytes of the block from the counts of the sample."""
-        totals = seen.sum(axis=1)
-        bits = int((totals * _log2(totals)).sum() - (seen * _log2(seen)).sum())
-        used = int(np.count_nonzero(seen))
-        # Counts of a sample fit the sample better than the rest, by 1 / (2 ln 2) bits per count.
-        bits += (used - int(np.count_nonzero(totals))) * 47274
-        return bits * self._block.size // (len(self._symbols) << FRACTION + 3) + used
-
-
-def _histogram(tables: Array, symbols: Array, height: int, width: int) -> Array:
-    return np.bincount(tables * width + symbols, minlength=height * width).reshape(height, width)
-
-
-def _log2(numbers: Array) -> Array:
-    """Return logarithms to base 2 in units of 2^-16, and 0 for 0, from a table of the first 12 mantissa bits."""
-    exponent = np.frexp(numbers.astype(np.float64))[1].astype(np.int64) - 1
-    shift = exponent - 12
-    mantissa = np.where(shift >= 0, numbers >> np.maximum(shift, 0), numbers << np.maximum(-shift, 0))
-    found = (exponent << FRACTION) + LOGS[np.clip(mantissa - (1 << 12), 0, len(LOGS) - 1)]
-    return np.where(numbers > 0, found, 0)
+    def _size(self, bits: int, used: int, tables: int) -> int:
+        """About how many bytes the block takes, if the sample takes so many parts of a bit."""
+        # Counts of a sample fit it better than they fit the rest, by 1 / (2 ln 2) bits each.
+        bits += (used - tables) * 47274
+        return bits * self._block.size // (len(self._values) << FRACTION + 3) + used
 
 
 def _lane(block: Block, choice: _Choice) -> int:
@@ -251,19 +236,14 @@ def _lane(block: Block, choice: _Choice) -> int:
     return lane
 
 
-def _counts(block: Block, source: Source, base: int, contexts: Contexts, lane: int, choice: _Choice) -> Array:
-    """Count how often each symbol occurs in each table."""
-    tables = choice.classes * (2 * choice.reach + 1)
-    found = np.zeros((tables, 128), np.int64)
-    length = 1 << lane
-    for start in range(0, block.size, max(PIECE, length)):
-        stop = min(start + max(PIECE, length), block.size)
+def _counts(block: Block, source: Source, base: int, lane: int, choice: _Choice) -> Array:
+    """How often each symbol occurs in each table."""
+    contexts = Contexts(block, choice.axes, choice.classes, choice.neighbour, choice.reach)
+    found = np.zeros((choice.classes * (2 * choice.reach + 1), WIDTH), np.int64)
+    for start, stop in cuts(0, block.size, max(PIECE, 1 << lane)):
+        totals = contexts.totals(start, stop) if choice.classes > 1 else np.zeros(0, np.int16)
         part = source.part(base + start, base + stop)
-        whole = len(part) // length * length
-        for some, first in ((part[:whole].reshape(-1, length), start), (part[whole:].reshape(1, -1), start + whole)):
-            if some.size:
-                symbols = symbols_of(some).reshape(-1)
-                found += _histogram(contexts.of(some, first).reshape(-1), symbols, tables, 128)
+        found += engine().count(part, totals, 1 << lane, lag(block, choice.neighbour), choice.reach, choice.classes)
     return found
 
 
@@ -271,12 +251,13 @@ def frequencies(counts: Array) -> Array:
     """Scale counts (tables, symbols) to sums of 4096; symbols that occur keep at least 1."""
     totals = counts.sum(axis=1, keepdims=True)
     found = np.where(counts > 0, np.maximum(1, counts * TOTAL // np.maximum(totals, 1)), 0)
-    for table in np.flatnonzero(totals[:, 0]):
-        row = found[table]
-        rest = TOTAL - int(row.sum())
+    rests = np.where(totals[:, 0] > 0, TOTAL - found.sum(axis=1), 0)
+    found[np.arange(len(found)), found.argmax(axis=1)] += np.maximum(rests, 0)
+    for table in np.flatnonzero(rests < 0):
+        row, rest = found[table], -int(rests[table])
         while rest:
             largest = int(row.argmax())
-            change = rest if rest > 0 else -min(-rest, max(1, int(row[largest]) // 2))
-            row[largest] += change
+            change = min(rest, max(1, int(row[largest]) // 2))
+            row[largest] -= change
             rest -= change
     return found

@@ -25,6 +25,9 @@ NEIGHBOURS: Final = range(4)
 REACHES: Final = range(1, 5)
 MOST_CLASSES: Final = 64
 MOST_SYMBOLS: Final = 127
+WIDTH: Final = 128
+"""Entries of a row of counts, one for each symbol."""
+
 CLASS: Final = 4096
 """Largest magnitude of the class of a row, a channel or a position."""
 

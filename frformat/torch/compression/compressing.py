@@ -11,6 +11,8 @@ from typing import Any, Final
 from torch import Tensor, nn
 
 from frformat.format.atomic import replacing
+from frformat.format.reader import opened
+from frformat.torch.compression import versions
 from frformat.torch.compression.contents import Contents
 from frformat.torch.compression.inputs import CompressionError, runs
 from frformat.torch.compression.measuring import Metric, measure_of
@@ -87,6 +89,7 @@ def compress(
     effort: int = 1,
     seed: int = 0,
     progress: Told | None = None,
+    base: StrPath | None = None,
 ) -> Compressed:
     """Compress a trained network to a small file, without training it.
 
@@ -121,6 +124,8 @@ def compress(
         effort: with ``size`` or ``bits``, the number of files of about that size from which to take the best.
         seed: seed of the random numbers for differentiating outputs.
         progress: called with the current activity, the amount done, and the total amount.
+        base: the file of an older version, which was compressed, too: the new file is the difference to it. It takes
+            over the steps, so nothing is searched for, and none of the four goals may be given.
 
     Raises:
         CompressionError: the model fails on a batch, the metric is not a finite number, the limit cannot be reached, or
@@ -130,6 +135,8 @@ def compress(
     """
     goals = {"max_drop": max_drop, "size": size, "bits": bits, "quality": quality}
     _check(goals, model, batches, metric)
+    if base is not None:
+        versions.check(goals)
     if effort < 1:
         raise CompressionError(f"effort {effort} is less than 1")
     meant = Outputs(outputs)
@@ -139,8 +146,11 @@ def compress(
     measure = measure_of(metric, meant, work, calls, needed=max_drop is not None)
     before = measure(work)
     weighed, contents = prepare(work.eval(), calls[: len(calls) - len(measure.held)], meant, seed, told)
-    trials = Trials(weighed, contents, meant, measure, before, dict(metadata or {}), told)
-    chosen = _search(trials, goals, contents, measure.name, before, effort)
+    with opened(base) as older:
+        if older is not None:
+            versions.follow(weighed, contents, older)
+        trials = Trials(weighed, contents, meant, measure, before, dict(metadata or {}), told)
+        chosen = _search(trials, goals, contents, measure.name, before, effort)
     result = Compressed(
         chosen.data,
         None if isinstance(chosen.model, Bag) else chosen.model,

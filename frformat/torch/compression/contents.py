@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import frformat
-from frformat import Axis, CodedTensor
+from frformat import Axis, CodedTensor, FrzFile
 from frformat.checkpoints.torch_tensors import aliases as tied
 from frformat.checkpoints.torch_tensors import dtype_name, to_numpy, to_torch
 from frformat.dtypes import DTYPES, REAL_DTYPES
@@ -61,6 +61,7 @@ class Contents:
         tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
         self._ties = {names[n]: names[t] for n, t in tied(tensors).items() if n in names and t in names}
         self._names, self._plans = names, plans
+        self._base: FrzFile | None = None
         self._dtypes = {name: dtype_name(value.dtype) for name, value in tensors.items()}
         own = {name: value for name, value in tensors.items() if names.get(name) not in self._ties}
         self._elements = sum(value.numel() for value in own.values() if value.is_floating_point())
@@ -106,9 +107,13 @@ class Contents:
         """Return a quantized tensor."""
         return coded(self._plans.get(name), integers, self._dtypes[name])
 
+    def follow(self, plans: Mapping[str, Plan], base: FrzFile) -> None:
+        """Take other plans, and write the difference to an older file from now on."""
+        self._plans, self._base = plans, base
+
     def file(self, found: Mapping[str, Integers], metadata: Mapping[str, str]) -> bytes:
         """Return the bytes of the file."""
-        return frformat.save(self.tensors(found), metadata=metadata, aliases=self._ties)
+        return frformat.save(self.tensors(found), metadata=metadata, aliases=self._ties, base=self._base)
 
 
 def coded(plan: Plan | None, integers: Integers, dtype: str) -> CodedTensor:

@@ -41,16 +41,18 @@ class Plan:
         cosines: whether it is rounded and stored in the DCT along its kernel axes.
         level: base-2 logarithm of its mean step at scale 1.
         offsets: by axis, the addition to the step code for each index.
+        fixed: the step code at every scale if it was chosen for an older version.
     """
 
     form: Form
     cosines: bool
     level: float
     offsets: Mapping[int, NDArray[np.int32]]
+    fixed: int | None = None
 
     def code(self, scale: float) -> int:
         """Return the step code at a scale."""
-        return nearest(self.level + math.log2(scale))
+        return nearest(self.level + math.log2(scale)) if self.fixed is None else self.fixed
 
     def sizes(self, code: int) -> Doubles:
         """Return the step of each entry, in the shape of the tensor."""

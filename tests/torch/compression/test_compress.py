@@ -255,3 +255,21 @@ def test_a_model_without_layers_and_something_else():
         compress([], quality=3)
     with pytest.raises(CompressionError, match="tensors alone cannot be run"):
         compress({}, batches=[torch.randn(2, 3)])
+
+
+def test_a_later_version_is_the_difference_to_an_older_one(pictures: nn.Module, tmp_path: Path):
+    compress(pictures, tmp_path / "old.frz", batches(), quality=7)
+    later = copy.deepcopy(pictures)
+    torch.manual_seed(2)
+    with torch.no_grad():
+        for parameter in later.parameters():
+            parameter += parameter.std() * torch.randn(parameter.shape) / 200
+    found = compress(later, tmp_path / "new.frz", batches(), base=tmp_path / "old.frz")
+    assert found.nbytes < 0.75 * (tmp_path / "old.frz").stat().st_size
+    tensors = frformat.load_file(tmp_path / "new.frz", base=tmp_path / "old.frz")
+    assert found.model is not None
+    wanted = found.model.state_dict()
+    assert all(np.allclose(array, wanted[name], atol=1e-6) for name, array in tensors.items() if name in wanted)
+    assert found.point.loss < 0.05
+    with pytest.raises(CompressionError, match="all steps are those of the base"):
+        compress(later, None, batches(), base=tmp_path / "old.frz", quality=5)

@@ -10,6 +10,7 @@ from tests.vectors.faulty import (
     checksums,
     contradictions,
     cuts,
+    delta,
     entropy,
     fields,
     header,
@@ -36,5 +37,6 @@ def vectors() -> Iterator[Vector]:
         entropy,
         bombs,
         requests,
+        delta,
     ):
         yield from module.vectors()

@@ -10,6 +10,7 @@ from tests.vectors.valid import (
     bases,
     coders,
     corners,
+    delta,
     directory,
     elements,
     files,
@@ -42,5 +43,6 @@ def vectors() -> Iterator[Vector]:
         per_tier,
         names,
         directory,
+        delta,
     ):
         yield from module.vectors()

@@ -61,10 +61,10 @@ def _with_size(one: Raw) -> Callable[[Map], bytes]:
 def _ignored() -> Iterator[Vector]:
     every = msgpack.every_type()
     yield valid(
-        "ignored-keys", "keys of later versions in both kinds of maps", _ignoring([(5, 1), (U64, 2)], [(15, 3)])
+        "ignored-keys", "keys of later versions in both kinds of maps", _ignoring([(6, 1), (U64, 2)], [(16, 3)])
     )
     about = "values of every type under an ignored key of the directory map"
-    yield valid("ignored-values", about, _ignoring([(5, every)]))
+    yield valid("ignored-values", about, _ignoring([(6, every)]))
     yield valid("ignored-values-in-group", "the same under an ignored key of a group", _ignoring([], [(16, every)]))
     keys: list[Any] = [None, True, -1, 0.5, "b", "a", "a", Bin(b"x"), [1], Map([(1, 2)]), 3, 3, 1, ext(1, b"x")]
     about = "an ignored map with keys of every type, unsorted and repeated"

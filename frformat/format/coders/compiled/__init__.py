@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from frformat.format.coders.batches import PIECE, Block
 from frformat.format.coders.compiled import _native
 from frformat.format.coders.integers import Integers
-from frformat.format.coders.tables import Tables
+from frformat.format.coders.tables import WIDTH, Tables
+
+Array = NDArray[Any]
 
 
 class Model:
@@ -88,3 +90,18 @@ class Lanes:
     def decode(self, first: int, counts: NDArray[np.uint16], words: Any, out: Integers) -> bool:
         """Decode some lanes from lane ``first`` into ``out``; False if their words are malformed."""
         return _native.decode(self._native, first, np.ascontiguousarray(counts), words, out)
+
+
+def count(values: Integers, totals: Array, lane: int, lag: int, reach: int, classes: int) -> NDArray[np.uint32]:
+    """See :func:`frformat.format.coders.pure.planning.count`."""
+    out = np.zeros((classes * (2 * reach + 1), WIDTH), np.uint32)
+    _native.count(np.ascontiguousarray(values, np.int32), np.ascontiguousarray(totals), lane, lag, reach, classes, out)
+    return out
+
+
+def costs(counts: NDArray[np.uint32], classes: int, logs: NDArray[np.int64]) -> list[tuple[int, int, int]]:
+    """See :func:`frformat.format.coders.pure.planning.costs`."""
+    rest = counts.copy()
+    widest = len(counts) // classes // 2
+    reaches = range(widest, 0, -1) if widest else (0,)
+    return [_native.cost(rest[: classes * (2 * reach + 1)], reach, classes, logs) for reach in reaches]

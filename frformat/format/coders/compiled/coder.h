@@ -98,4 +98,27 @@ frz_result frz_lanes_encode(frz_lanes *lanes, uint64_t first, const int32_t *val
 frz_result frz_lanes_decode(frz_lanes *lanes, uint64_t first, const uint8_t *counts, const uint8_t *words, size_t size,
                             int32_t *values, size_t count);
 
+/* ---- planning static blocks ---- */
+
+enum { FRZ_WIDTH = 128, FRZ_LOGS = 1 << 12 }; /* entries of a row of counts: a symbol each; of a table of logarithms */
+
+typedef struct {
+    size_t lane, lag;        /* values of a lane; how many values before a value its neighbour stands */
+    unsigned reach, classes; /* tables are classes * (2 * reach + 1) */
+} frz_contexts;
+
+/* Count the symbols of some values in each table. `totals` are the sums of their classes, NULL if all are 0. */
+void frz_count(const int32_t *values, const int16_t *totals, size_t count, const frz_contexts *contexts, uint32_t *counts);
+
+typedef struct {
+    int64_t bits; /* in parts of 2^-16 */
+    size_t used, tables;
+} frz_cost;
+
+/* About what the values take that were counted. `logs` are 4096 logarithms of mantissas. */
+frz_cost frz_cost_of(const uint32_t *counts, size_t tables, const int64_t *logs);
+
+/* Make counts those of a reach that is less by 1, in place. */
+void frz_narrow(uint32_t *counts, size_t classes, unsigned reach);
+
 #endif

@@ -126,25 +126,31 @@ static PyObject *reader(PyObject *self, PyObject *args) {
     return new_object(made, READER, free_reader);
 }
 
+/* Take a writer or a reader, a model and blocks for the values of a buffer; how many these are, or -1 with an exception. */
+static Py_ssize_t take_block(object *used, const Py_buffer *values) {
+    const Py_ssize_t count = numbers(values, sizeof(int32_t));
+    if (count < 0 || !take_objects(used, 3)) return -1;
+    if ((uint64_t)count <= frz_blocks_left(used[2].pointer)) return count;
+    give_back(used, 3);
+    value_error("more values than the blocks have");
+    return -1;
+}
+
 static PyObject *put(PyObject *self, PyObject *args) {
     (void)self;
     object used[3] = {{NULL, WRITER, NULL}, {NULL, MODEL, NULL}, {NULL, BLOCKS, NULL}};
     Py_buffer values;
     if (!PyArg_ParseTuple(args, "OOOy*", &used[0].capsule, &used[1].capsule, &used[2].capsule, &values)) return NULL;
     PyObject *done = NULL;
-    const Py_ssize_t count = numbers(&values, sizeof(int32_t));
-    if (count >= 0 && take_objects(used, 3)) {
-        if ((uint64_t)count > frz_blocks_left(used[2].pointer)) {
-            value_error("more values than the blocks have");
-        } else {
-            frz_result result;
-            Py_BEGIN_ALLOW_THREADS
-            result = frz_writer_put(used[0].pointer, used[1].pointer, used[2].pointer, values.buf, (size_t)count);
-            Py_END_ALLOW_THREADS
-            if (result == FRZ_OK) done = Py_BuildValue("");
-            else if (result == FRZ_MEMORY) PyErr_NoMemory();
-            else PyErr_SetString(PyExc_OverflowError, "an integer is beyond the coder's range");
-        }
+    const Py_ssize_t count = take_block(used, &values);
+    if (count >= 0) {
+        frz_result result;
+        Py_BEGIN_ALLOW_THREADS
+        result = frz_writer_put(used[0].pointer, used[1].pointer, used[2].pointer, values.buf, (size_t)count);
+        Py_END_ALLOW_THREADS
+        if (result == FRZ_OK) done = Py_BuildValue("");
+        else if (result == FRZ_MEMORY) PyErr_NoMemory();
+        else PyErr_SetString(PyExc_OverflowError, "an integer is beyond the coder's range");
         give_back(used, 3);
     }
     PyBuffer_Release(&values);
@@ -170,18 +176,14 @@ static PyObject *take(PyObject *self, PyObject *args) {
     Py_buffer data, out;
     if (!PyArg_ParseTuple(args, "OOOy*w*", &used[0].capsule, &used[1].capsule, &used[2].capsule, &data, &out)) return NULL;
     PyObject *done = NULL;
-    const Py_ssize_t count = numbers(&out, sizeof(int32_t));
-    if (count >= 0 && take_objects(used, 3)) {
-        if ((uint64_t)count > frz_blocks_left(used[2].pointer)) {
-            value_error("more values than the blocks have");
-        } else {
-            frz_result result;
-            Py_BEGIN_ALLOW_THREADS
-            result = frz_reader_take(used[0].pointer, used[1].pointer, used[2].pointer, data.buf, (size_t)data.len, out.buf,
-                                     (size_t)count);
-            Py_END_ALLOW_THREADS
-            done = result == FRZ_MEMORY ? PyErr_NoMemory() : PyBool_FromLong(result == FRZ_OK);
-        }
+    const Py_ssize_t count = take_block(used, &out);
+    if (count >= 0) {
+        frz_result result;
+        Py_BEGIN_ALLOW_THREADS
+        result = frz_reader_take(used[0].pointer, used[1].pointer, used[2].pointer, data.buf, (size_t)data.len, out.buf,
+                                 (size_t)count);
+        Py_END_ALLOW_THREADS
+        done = result == FRZ_MEMORY ? PyErr_NoMemory() : PyBool_FromLong(result == FRZ_OK);
         give_back(used, 3);
     }
     PyBuffer_Release(&data);
@@ -321,6 +323,53 @@ static PyObject *decode(PyObject *self, PyObject *args) {
     return done;
 }
 
+/* ---- planning static blocks ---- */
+
+static PyObject *count(PyObject *self, PyObject *args) {
+    (void)self;
+    unsigned long long lane, lag;
+    unsigned reach, classes;
+    Py_buffer values, totals, out;
+    if (!PyArg_ParseTuple(args, "y*y*KKIIw*", &values, &totals, &lane, &lag, &reach, &classes, &out)) return NULL;
+    const frz_contexts c = {.lane = (size_t)lane, .lag = (size_t)lag, .reach = reach, .classes = classes};
+    const Py_ssize_t n = numbers(&values, sizeof(int32_t)), sums = numbers(&totals, sizeof(int16_t)),
+                     room = numbers(&out, sizeof(uint32_t));
+    const int bounded = lane && classes && classes <= FRZ_CLASSES && reach <= FRZ_REACH;
+    const int fits = bounded && n >= 0 && (sums == n || sums == 0) &&
+                     room == (Py_ssize_t)classes * (2 * (Py_ssize_t)reach + 1) * FRZ_WIDTH;
+    if (fits) {
+        Py_BEGIN_ALLOW_THREADS
+        frz_count(values.buf, sums ? totals.buf : NULL, (size_t)n, &c, out.buf);
+        Py_END_ALLOW_THREADS
+    } else if (!PyErr_Occurred()) {
+        value_error("no values, classes and room for counts that go together");
+    }
+    PyBuffer_Release(&values);
+    PyBuffer_Release(&totals);
+    PyBuffer_Release(&out);
+    return fits ? Py_NewRef(Py_None) : NULL;
+}
+
+static PyObject *cost(PyObject *self, PyObject *args) {
+    (void)self;
+    unsigned reach, classes;
+    Py_buffer counts, logs;
+    if (!PyArg_ParseTuple(args, "w*IIy*", &counts, &reach, &classes, &logs)) return NULL;
+    const Py_ssize_t tables = (Py_ssize_t)classes * (2 * (Py_ssize_t)reach + 1);
+    PyObject *done = NULL;
+    if (classes > FRZ_CLASSES || reach > FRZ_REACH || numbers(&counts, sizeof(uint32_t)) != tables * FRZ_WIDTH ||
+        numbers(&logs, sizeof(int64_t)) != FRZ_LOGS) {
+        if (!PyErr_Occurred()) value_error("not the counts of so many tables, and logarithms");
+    } else {
+        const frz_cost found = frz_cost_of(counts.buf, (size_t)tables, logs.buf);
+        if (reach > 1) frz_narrow(counts.buf, classes, reach);
+        done = Py_BuildValue("Lnn", (long long)found.bits, (Py_ssize_t)found.used, (Py_ssize_t)found.tables);
+    }
+    PyBuffer_Release(&counts);
+    PyBuffer_Release(&logs);
+    return done;
+}
+
 /* ---- the module ---- */
 
 static PyMethodDef methods[] = {
@@ -335,6 +384,8 @@ static PyMethodDef methods[] = {
     {"lanes", lanes, METH_VARARGS, "lanes(shape, lane, lag, reach, classes, symbols, row, channel, position, frequency)"},
     {"encode", encode, METH_VARARGS, "encode(lanes, first, values): the counts and the words of some lanes"},
     {"decode", decode, METH_VARARGS, "decode(lanes, first, counts, words, out): decode some lanes; False if malformed"},
+    {"count", count, METH_VARARGS, "count(values, totals, lane, lag, reach, classes, out): count symbols in tables"},
+    {"cost", cost, METH_VARARGS, "cost(counts, reach, classes, logs): bits, frequencies, tables; narrows counts by 1"},
     {NULL, NULL, 0, NULL},
 };
 

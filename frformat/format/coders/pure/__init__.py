@@ -2,6 +2,7 @@
 
 from frformat.format.coders.pure.adaptive import Blocks, Model
 from frformat.format.coders.pure.lanes import Lanes
+from frformat.format.coders.pure.planning import costs, count
 from frformat.format.coders.pure.rangecoder import Reader, Writer
 
-__all__ = ["Blocks", "Lanes", "Model", "Reader", "Writer"]
+__all__ = ["Blocks", "Lanes", "Model", "Reader", "Writer", "costs", "count"]

@@ -48,6 +48,9 @@ public enum class ErrorCode {
     /** A value is not finite, a step is out of range, or a `bool` is neither 0 nor 1. */
     VALUE,
 
+    /** A delta file was opened with the wrong base, or a tensor that needs the base was requested without one. */
+    BASE,
+
     /** The file does not contain the requested tier. */
     TIER,
 

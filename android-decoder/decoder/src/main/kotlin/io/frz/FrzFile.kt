@@ -13,6 +13,7 @@ import io.frz.internal.storage.FileSource
 import io.frz.internal.storage.MappedSource
 import io.frz.internal.storage.Source
 import io.frz.internal.storage.StreamSource
+import io.frz.internal.values.Base
 import java.io.Closeable
 import java.io.File
 import java.io.IOException
@@ -40,7 +41,8 @@ import java.util.Collections
  * [java.io.InterruptedIOException]; [close] ends all current and later requests with [IllegalStateException]. Both take
  * effect within milliseconds. Read errors are [IOException]s.
  */
-public class FrzFile private constructor(private val container: Container, options: FrzOptions) : Closeable {
+public class FrzFile private constructor(private val container: Container, base: FrzFile?, options: FrzOptions) :
+    Closeable {
     private val directory = container.directory
 
     /** What the file says about each of its tensors, in the order of the file. */
@@ -57,7 +59,7 @@ public class FrzFile private constructor(private val container: Container, optio
         }
     )
 
-    private val loader = Loader(container, tensors, options)
+    private val loader = Loader(container, tensors, base?.asBase(), options)
 
     /** Aliases, such as the names of tied weights, mapped to the names of the tensors they stand for. */
     public val aliases: Map<String, String> = Collections.unmodifiableMap(directory.aliases())
@@ -209,6 +211,9 @@ public class FrzFile private constructor(private val container: Container, optio
     @Throws(IOException::class)
     public fun verify(): Unit = container.lifetime.request(null) { loader.verify(it) }
 
+    /** This file as the base of a delta file. */
+    private fun asBase() = Base(container) { name -> directory.find(name).let { if (it < 0) null else tensors[it] } }
+
     /** Closes the file. Tensors that have been loaded remain valid. */
     @Throws(IOException::class)
     override fun close(): Unit = container.close()
@@ -245,6 +250,11 @@ public class FrzFile private constructor(private val container: Container, optio
      * [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.DIRECTORY], [ErrorCode.FEATURE], [ErrorCode.UNSUPPORTED],
      * [ErrorCode.NAME], [ErrorCode.SHAPE] and [ErrorCode.VALUE] for what is wrong with the file, [ErrorCode.TIER] and
      * [ErrorCode.BUDGET] for what is asked of it.
+     *
+     * A delta file holds the difference to another file, its base. Pass the open base, and keep it open as long as the
+     * delta file is in use. The whole base is read once to compare checksums; a wrong one is [ErrorCode.BASE]. Without a
+     * base a delta file can be listed, but requesting tensors that need it is [ErrorCode.BASE], too. All other files
+     * ignore the base.
      */
     public companion object {
         /** Opens a file on disk. Requests read only the parts they need. */
@@ -252,15 +262,15 @@ public class FrzFile private constructor(private val container: Container, optio
         @JvmStatic
         @JvmOverloads
         @Throws(IOException::class)
-        public fun open(file: File, options: FrzOptions = FrzOptions.DEFAULT): FrzFile = open(FileSource(file), options)
+        public fun open(file: File, options: FrzOptions = FrzOptions.DEFAULT, base: FrzFile? = null): FrzFile = open(FileSource(file), options, base)
 
         /** Opens the bytes between the position and limit of [bytes], such as a mapped file, without copying them. */
         @WorkerThread
         @JvmStatic
         @JvmOverloads
         @Throws(IOException::class)
-        public fun open(bytes: ByteBuffer, options: FrzOptions = FrzOptions.DEFAULT): FrzFile =
-            open(BufferSource(bytes), options)
+        public fun open(bytes: ByteBuffer, options: FrzOptions = FrzOptions.DEFAULT, base: FrzFile? = null): FrzFile =
+            open(BufferSource(bytes), options, base)
 
         /**
          * Opens part of a file, [length] bytes starting at [offset], such as an asset that is stored uncompressed:
@@ -284,13 +294,14 @@ public class FrzFile private constructor(private val container: Container, optio
             channel: FileChannel,
             offset: Long,
             length: Long,
-            options: FrzOptions = FrzOptions.DEFAULT
+            options: FrzOptions = FrzOptions.DEFAULT,
+            base: FrzFile? = null
         ): FrzFile {
             val size = channel.size()
             require(offset in 0..size && length in 0..size - offset) {
                 "the channel has $size bytes, not $length from byte $offset on"
             }
-            return open(MappedSource(channel, offset, length), options)
+            return open(MappedSource(channel, offset, length), options, base)
         }
 
         /** Opens a file held in memory, without copying it. */
@@ -298,8 +309,8 @@ public class FrzFile private constructor(private val container: Container, optio
         @JvmStatic
         @JvmOverloads
         @Throws(IOException::class)
-        public fun open(bytes: ByteArray, options: FrzOptions = FrzOptions.DEFAULT): FrzFile =
-            open(ByteBuffer.wrap(bytes), options)
+        public fun open(bytes: ByteArray, options: FrzOptions = FrzOptions.DEFAULT, base: FrzFile? = null): FrzFile =
+            open(ByteBuffer.wrap(bytes), options, base)
 
         /**
          * Opens a file from [stream]. The stream is read only as far as [FrzOptions.tier] needs, and what has been read
@@ -309,15 +320,18 @@ public class FrzFile private constructor(private val container: Container, optio
         @JvmStatic
         @JvmOverloads
         @Throws(IOException::class)
-        public fun open(stream: InputStream, options: FrzOptions = FrzOptions.DEFAULT): FrzFile =
-            open(StreamSource(stream, Budget(options.memoryBudget)), options)
+        public fun open(stream: InputStream, options: FrzOptions = FrzOptions.DEFAULT, base: FrzFile? = null): FrzFile =
+            open(StreamSource(stream, Budget(options.memoryBudget)), options, base)
 
-        private fun open(source: Source, options: FrzOptions): FrzFile {
+        private fun open(source: Source, options: FrzOptions, base: FrzFile?): FrzFile {
             val lifetime = Lifetime()
             var opened = false
             try {
                 return lifetime.request(null) { request ->
-                    FrzFile(Container.open(source, options, lifetime, request), options).also { opened = true }
+                    val container = Container.open(source, options, lifetime, request)
+                    val own = base?.takeIf { container.directory.base != null }
+                    own?.asBase()?.check(container, request)
+                    FrzFile(container, own, options).also { opened = true }
                 }
             } finally {
                 if (!opened) source.close()

@@ -28,7 +28,8 @@ class ConformanceTest {
         entry["tier"]?.let { options.tier(it.asInt) }
         assertEquals(entry["bytes"].asInt, bytes.size)
         assertEquals(entry["sha256"].asString, sha256(ByteBuffer.wrap(bytes)))
-        return FrzFile.open(bytes, options.build())
+        val base = entry["base"]?.let { FrzFile.open(File(folder, it.asString), options.build()) }
+        return FrzFile.open(bytes, options.build(), base)
     }
 
     @TestFactory

@@ -34,7 +34,7 @@ internal class Decode : Runnable {
             )
         }
         on(file) {
-            opening.open(file).use { Safetensors(it).write(target) }
+            opening.open(file) { Safetensors(it).write(target) }
         }
     }
 }

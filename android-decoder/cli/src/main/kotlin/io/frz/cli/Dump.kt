@@ -29,7 +29,7 @@ internal class Dump : Runnable {
     private lateinit var opening: Opening
 
     override fun run() = on(file) {
-        opening.open(file).use {
+        opening.open(file) {
             val out = printing.out
             if (printing.json) out.println(GSON.toJson(describe(it))) else print(it, out)
         }

@@ -23,6 +23,9 @@ internal class Opening {
     )
     private var memoryBudget: Long? = null
 
+    @Option(names = ["--base"], paramLabel = "OLD", description = ["the file that a delta file is the difference to"])
+    private var base: File? = null
+
     @Spec(Spec.Target.MIXEE)
     private lateinit var spec: CommandSpec
 
@@ -37,5 +40,9 @@ internal class Opening {
         }
     }
 
-    fun open(file: File): FrzFile = FrzFile.open(file, options)
+    /** Opens [file] for [work]. */
+    fun <T> open(file: File, work: (FrzFile) -> T): T {
+        val older = base ?: return FrzFile.open(file, options).use(work)
+        return on(older) { FrzFile.open(older, options) }.use { FrzFile.open(file, options, it).use(work) }
+    }
 }

@@ -73,6 +73,7 @@ internal class Parity : Runnable {
         val name: String,
         val file: File,
         val options: FrzOptions = FrzOptions.DEFAULT,
+        val base: File? = null,
         val decoded: Set<String>? = null,
         val rebuilt: Set<String>? = null
     )
@@ -88,14 +89,21 @@ internal class Parity : Runnable {
             val asked = entry["tensor"]?.let { setOf(it.asString) }
             val decoded = names { !it["values"].isJsonNull } ?: asked?.let { emptySet() }
             val rebuilt = names { it.has("elements") || it["weights"]?.isJsonNull == false } ?: asked
-            Entry(entry["name"].asString, file, options.build(), decoded, rebuilt)
+            val base = entry["base"]?.let { File(list.absoluteFile.parentFile, it.asString) }
+            Entry(entry["name"].asString, file, options.build(), base, decoded, rebuilt)
         }
     }
 
     private fun describe(entry: Entry) = JsonObject().apply {
         addProperty("name", entry.name)
         try {
-            FrzFile.open(entry.file, entry.options).use { describe(it, entry) }
+            if (entry.base == null) {
+                FrzFile.open(entry.file, entry.options).use { describe(it, entry) }
+            } else {
+                FrzFile.open(entry.base, entry.options).use { base ->
+                    FrzFile.open(entry.file, entry.options, base).use { describe(it, entry) }
+                }
+            }
         } catch (e: FrzException) {
             addProperty("code", e.code.name)
             addProperty("message", e.message)

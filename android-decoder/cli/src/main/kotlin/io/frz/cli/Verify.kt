@@ -40,7 +40,7 @@ internal class Verify : Callable<Int> {
     }
 
     /** Decodes the requested tiers of [file] and describes its content. */
-    private fun verified(file: File): String = opening.open(file).use { frz ->
+    private fun verified(file: File): String = opening.open(file) { frz ->
         frz.verify()
         val others = if (opening.options.tier == null) 0 until frz.tier else IntRange.EMPTY
         for (tier in others) {

@@ -19,6 +19,10 @@ internal object Limits {
     const val NAME_BYTES = 1024
     const val NAMES_BYTES = 1L shl 26
     const val NESTING = 16
+    const val DIGEST_BYTES = 32
+
+    /** The values that have differences take no more than this. */
+    const val DIFFERING_BYTES = 4
     const val OFFSETS = 255L
     const val STEP_MIN = -2016L
     const val STEP_MAX = 2031L

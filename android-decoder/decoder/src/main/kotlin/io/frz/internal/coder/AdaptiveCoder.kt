@@ -10,7 +10,7 @@ internal object AdaptiveCoder : NumberCoder() {
     override fun workingBytes(block: Block): Long = AdaptiveDecoder.workingBytes(block)
 
     override fun integers(group: Group): (SegmentPart) -> IntegerDecoder {
-        val entries = AdaptiveModel(group.numbers.isStepped)
+        val entries = AdaptiveModel(group.numbers.areIntegers)
         val offsets = if (group.numbers.offsets == 0) null else AdaptiveModel(isOfIntegers = true)
         return { bytes -> AdaptiveDecoder(bytes, entries, offsets) }
     }

@@ -6,7 +6,7 @@ package io.frz.internal.coder
  *
  * @property areOffsets whether they are step offsets, not entries of a core
  */
-internal class Block(val rows: Long, val channels: Long, val positions: Long, val areOffsets: Boolean) {
+internal data class Block(val rows: Long, val channels: Long, val positions: Long, val areOffsets: Boolean) {
     /** The number of values in a row. */
     val columns: Long = channels * positions
 

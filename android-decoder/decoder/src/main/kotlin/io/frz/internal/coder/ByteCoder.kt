@@ -33,11 +33,15 @@ internal abstract class ByteStream(private val type: DType, count: Long) : Value
     }
 
     private fun numbers(target: IntArray, from: Int, count: Int) {
-        if (type.bytes == Int.SIZE_BYTES) {
-            chunk.asIntBuffer().get(target, from, count)
-        } else {
-            val shorts = chunk.asShortBuffer()
-            for (i in 0 until count) target[from + i] = shorts.get(i).toInt() and 0xFFFF
+        when (type.bytes) {
+            Int.SIZE_BYTES -> chunk.asIntBuffer().get(target, from, count)
+
+            Short.SIZE_BYTES -> {
+                val shorts = chunk.asShortBuffer()
+                for (i in 0 until count) target[from + i] = shorts.get(i).toInt() and 0xFFFF
+            }
+
+            else -> for (i in 0 until count) target[from + i] = chunk.get(i).toInt() and 0xFF
         }
     }
 }

@@ -27,7 +27,7 @@ internal abstract class NumberCoder : SegmentCoder {
     override fun decoder(group: Group): SegmentDecoder {
         val integers = integers(group)
         val type = group.valueType
-        val format = if (group.numbers.isStepped) null else FloatFormat.of(type)
+        val format = if (group.numbers.areIntegers) null else FloatFormat.of(type)
         return SegmentDecoder { segment, count ->
             val bytes = SegmentPart(segment, 0, segment.size)
             if (format == null) {

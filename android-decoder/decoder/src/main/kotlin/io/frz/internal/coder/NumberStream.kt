@@ -21,11 +21,15 @@ internal abstract class NumberStream(private val type: DType, count: Long) : Val
     }
 
     private fun put(target: ByteBuffer, count: Int) {
-        if (type.bytes == Int.SIZE_BYTES) {
-            target.asIntBuffer().put(numbers, 0, count)
-        } else {
-            for (i in 0 until count) shorts[i] = numbers[i].toShort()
-            target.asShortBuffer().put(shorts, 0, count)
+        when (type.bytes) {
+            Int.SIZE_BYTES -> target.asIntBuffer().put(numbers, 0, count)
+
+            Short.SIZE_BYTES -> {
+                for (i in 0 until count) shorts[i] = numbers[i].toShort()
+                target.asShortBuffer().put(shorts, 0, count)
+            }
+
+            else -> for (i in 0 until count) target.put(i, numbers[i].toByte())
         }
     }
 }

@@ -13,12 +13,15 @@ import io.frz.internal.saturatedSum
 import io.frz.internal.storage.Segment
 import io.frz.internal.storage.Source
 import java.io.Closeable
+import java.nio.ByteBuffer
+import java.security.MessageDigest
 
 /**
  * The structure of a file: its directory and the location of each segment.
  *
  * @property tiersPresent the number of tiers in the file, counted from the first
  * @property tier the tier to decode
+ * @param end the size of the complete file
  */
 internal class Container private constructor(
     private val source: Source,
@@ -26,13 +29,29 @@ internal class Container private constructor(
     val directory: Directory,
     private val offsets: List<LongArray>,
     val tiersPresent: Int,
-    val tier: Int
+    val tier: Int,
+    private val end: Long
 ) : Closeable {
     /** The segment of [group] in [tier], to be read for [request]; null if it has no values. */
     fun segment(group: Group, tier: Int, request: Request): Segment? {
         val offset = offsets[group.index].getOrElse(tier) { NONE }
         if (offset == NONE) return null
         return Segment(source, request, offset, group.numbers.sizes[tier], group.name(0))
+    }
+
+    /** The SHA-256 of the whole file, all of whose tiers are present. */
+    fun digest(request: Request): ByteArray {
+        val digest = MessageDigest.getInstance("SHA-256")
+        val chunk = ByteBuffer.allocate(minOf(end, Segment.CHUNK.toLong()).toInt())
+        var at = 0L
+        while (at < end) {
+            request.check()
+            chunk.clear().limit(minOf(end - at, Segment.CHUNK.toLong()).toInt())
+            source.read(at, chunk)
+            digest.update(chunk.array(), 0, chunk.limit())
+            at += chunk.limit()
+        }
+        return digest.digest()
     }
 
     /** A stamp that changes when the file is modified. */
@@ -64,7 +83,7 @@ internal class Container private constructor(
             if (wanted >= present && options.tier != null) {
                 throw FrzException(ErrorCode.TIER, "the file holds tiers 0 to ${present - 1}, not tier $wanted")
             }
-            return Container(source, lifetime, directory, offsets, present, minOf(wanted, present - 1))
+            return Container(source, lifetime, directory, offsets, present, minOf(wanted, present - 1), ends.last())
         }
 
         /** Fills in the start of each segment, and returns the end of each tier. */

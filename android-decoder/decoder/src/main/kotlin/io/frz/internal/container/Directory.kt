@@ -8,6 +8,7 @@ import io.frz.internal.directory.Group
  *
  * @property names the names of all tensors, group by group, followed by those of the aliases
  * @property factors all factors
+ * @property base the SHA-256 of a delta file's base
  * @property targets for each alias, the number of its tensor
  */
 internal class Directory(
@@ -16,7 +17,8 @@ internal class Directory(
     val names: Names,
     val factors: Factors,
     val targets: IntArray,
-    val tiers: Int
+    val tiers: Int,
+    val base: ByteArray?
 ) {
     /** The number of tensors. */
     val tensors: Int = names.size - targets.size

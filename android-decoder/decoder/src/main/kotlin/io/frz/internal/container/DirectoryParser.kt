@@ -15,22 +15,33 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
         if (reader.position != bytes.size) throw reader.fault(ErrorCode.DIRECTORY, "bytes follow the directory's map")
 
         val fields = Fields(MessageReader(bytes, allowance), "the directory")
-        fields.optional(FEATURES)?.let { refuseFeatures(it) }
+        val isDelta = DELTA in fields.optional(FEATURES)?.let { features(it) }.orEmpty()
         val tiers = fields.optional(TIERS)?.atLeastOne("tiers", Limits.TIERS.toLong())?.toInt() ?: 1
-        val known = Known(tiers, allowance)
+        if (isDelta && tiers > 1) {
+            throw fields.fault(TIERS, ErrorCode.DIRECTORY, "a delta file has $tiers tiers, not one")
+        }
+        val known = Known(tiers, isDelta, allowance)
         val groups = groups(fields.required(GROUPS, "groups"), known)
         val targets = fields.optional(ALIASES)?.let { targets(it, known) } ?: IntArray(0)
         val metadata = fields.optional(METADATA)?.let { metadata(it) }.orEmpty()
-        return Directory(groups, metadata, known.names, known.factors, targets, tiers)
+        val base = fields.optional(BASE)?.let { base(it, isDelta) }
+        if (isDelta) fields.required(BASE, "base")
+        return Directory(groups, metadata, known.names, known.factors, targets, tiers, base)
     }
 
-    private fun refuseFeatures(reader: MessageReader) {
+    private fun base(reader: MessageReader, isDelta: Boolean): ByteArray {
+        if (!isDelta) throw reader.fault(ErrorCode.DIRECTORY, "a base in a file without the feature $DELTA")
+        return reader.binary("base", Limits.DIGEST_BYTES)
+    }
+
+    private fun features(reader: MessageReader): List<String> {
         val count = reader.array("features")
         if (count > Limits.FEATURES) throw reader.fault(ErrorCode.LIMIT, "$count features are beyond the limit")
         val features = List(count) { reader.string("a feature") }
-        features.firstOrNull()?.let {
+        features.firstOrNull { it != DELTA }?.let {
             throw reader.fault(ErrorCode.FEATURE, "the file requires ${quote(it)}; use a newer decoder")
         }
+        return features
     }
 
     private fun groups(reader: MessageReader, known: Known): List<Group> {
@@ -97,6 +108,10 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
         const val GROUPS = 2
         const val ALIASES = 3
         const val METADATA = 4
+        const val BASE = 5
+
+        /** The feature of a delta file. */
+        const val DELTA = "delta"
 
         /** The memory of a group, without the data of its tensors. */
         const val GROUP_BYTES = 512L

@@ -28,6 +28,7 @@ internal object GroupKeys {
     const val OFFSETS = 12
     const val CODER = 13
     const val SIZES = 14
+    const val DELTA = 15
 }
 
 /**
@@ -86,7 +87,9 @@ internal class GroupParser(reader: MessageReader, private val known: Known) {
         val offsets = fields.optional(GroupKeys.OFFSETS)?.atLeastOne("offsets", Limits.OFFSETS)?.toInt() ?: 0
         val coder = fields.required(GroupKeys.CODER, "coder").id("a coder", CODERS)
         val sizes = sizes(extents.isTiered)
-        return Numbers(format, steps, offsets, coder, sizes, counts(extents, elements, offsets, sizes.size))
+        val counts = counts(extents, elements, offsets, sizes.size)
+        val isDelta = fields.optional(GroupKeys.DELTA)?.let { delta(it) } ?: false
+        return Numbers(format, steps, offsets, coder, sizes, counts, isDelta)
     }
 
     private fun steps(reader: MessageReader, count: Int): IntArray {
@@ -99,6 +102,12 @@ internal class GroupParser(reader: MessageReader, private val known: Known) {
             }
             code.toInt()
         }
+    }
+
+    private fun delta(reader: MessageReader): Boolean {
+        reader.atLeastOne("delta", 1)
+        if (!known.isDelta) throw reader.fault(ErrorCode.DIRECTORY, "differences in a file that is no delta file")
+        return true
     }
 
     private fun sizes(isTiered: Boolean): LongArray {

@@ -24,6 +24,7 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
     fun check() {
         checkFields()
         checkDType()
+        checkDelta()
         if (group.isFactors) checkFactors()
         checkCorners()
         if (axes.factors != null) checkUse(axes.factors)
@@ -66,6 +67,13 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
         }
         if (group.dtype !in allowed) {
             throw misplaced(GroupKeys.DTYPE, "tensors of dtype ${group.dtype.label} are not computed from such cores")
+        }
+    }
+
+    private fun checkDelta() {
+        if (!numbers.isDelta) return
+        if (group.isFactors || group.valueType.bytes > Limits.DIFFERING_BYTES) {
+            throw misplaced(GroupKeys.DELTA, "factors, or values of ${group.valueType.label}, have no differences")
         }
     }
 
@@ -134,8 +142,8 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
     }
 
     private fun checkCoder() {
-        if (!Coders.of(numbers.coder).takes(group.valueType, numbers.isStepped)) {
-            val values = if (numbers.isStepped) "integers" else group.valueType.label
+        if (!Coders.of(numbers.coder).takes(group.valueType, numbers.areIntegers)) {
+            val values = if (numbers.areIntegers) "integers" else group.valueType.label
             throw misplaced(GroupKeys.CODER, "coder ${numbers.coder.label} does not take $values")
         }
     }

@@ -86,6 +86,14 @@ internal class MessageReader(
         string
     }
 
+    /** Binary data of exactly [size] bytes. */
+    fun binary(what: String, size: Int): ByteArray = expecting(what) {
+        if (it.nextFormat.valueType != ValueType.BINARY) throw fault(ErrorCode.DIRECTORY, "$what is not binary data")
+        val length = it.unpackBinaryHeader()
+        if (length != size) throw fault(ErrorCode.DIRECTORY, "$what has $length bytes, not $size")
+        it.readPayload(length)
+    }
+
     fun string(what: String): String = String(stringBytes(what), Charsets.UTF_8)
 
     /** Skips one value, checking that it and everything inside it is well-formed. */

@@ -88,6 +88,7 @@ internal class Axes(
  * @property offsets a bit mask of the axes that have step offsets
  * @property sizes the stored size of each tier's segment
  * @property counts the number of values in each of these segments
+ * @property isDelta whether the segments hold differences from the values of the base
  */
 internal class Numbers(
     val format: DType?,
@@ -95,9 +96,13 @@ internal class Numbers(
     val offsets: Int,
     val coder: Coder,
     val sizes: LongArray,
-    val counts: LongArray
+    val counts: LongArray,
+    val isDelta: Boolean
 ) {
     val isStepped: Boolean get() = steps != null
+
+    /** Whether the segments hold integers. */
+    val areIntegers: Boolean get() = isStepped || isDelta
 
     /** Whether values are stored in the dtype itself. */
     val areElements: Boolean get() = format == null && !isStepped

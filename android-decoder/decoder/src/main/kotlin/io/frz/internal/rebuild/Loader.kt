@@ -9,14 +9,20 @@ import io.frz.internal.container.Container
 import io.frz.internal.directory.Group
 import io.frz.internal.saturatedProduct
 import io.frz.internal.saturatedSum
+import io.frz.internal.values.Base
 import io.frz.internal.values.Contents
 import java.nio.ByteBuffer
 
 /** Carries out requests for the [tensors] of a file: checks their needs first, then decodes groups. */
-internal class Loader(private val container: Container, private val tensors: List<TensorInfo>, options: FrzOptions) {
+internal class Loader(
+    private val container: Container,
+    private val tensors: List<TensorInfo>,
+    base: Base?,
+    options: FrzOptions
+) {
     private val groups = container.directory.groups
     private val budget = Budget(options.memoryBudget)
-    private val contents = Contents(container, budget)
+    private val contents = Contents(container, base, budget)
     private val workers = Workers(options.threads, options.helpers ?: Workers.SHARED)
     private val synthesis = Synthesis(container.directory.factors, contents, budget, workers)
 
@@ -70,7 +76,7 @@ internal class Loader(private val container: Container, private val tensors: Lis
 
     /** Decodes everything without rebuilding it. */
     fun verify(request: Request) {
-        for (group in groups) contents.requireInstalled(group, 0)
+        for (group in groups) for (i in 0 until group.size) contents.requireInstalled(group, i)
         for (group in groups) contents.check(group, request)
     }
 

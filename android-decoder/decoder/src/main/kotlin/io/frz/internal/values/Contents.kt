@@ -1,5 +1,7 @@
 package io.frz.internal.values
 
+import io.frz.ErrorCode
+import io.frz.FrzException
 import io.frz.internal.Budget
 import io.frz.internal.Request
 import io.frz.internal.coder.Coders
@@ -10,18 +12,26 @@ import io.frz.internal.saturatedSum
 import java.nio.ByteBuffer
 
 /** The decoded content of a file at one tier. Small groups are cached, since requests often need several tensors. */
-internal class Contents(private val container: Container, private val budget: Budget) {
+internal class Contents(private val container: Container, private val base: Base?, private val budget: Budget) {
     val tier: Int = container.tier
     val footprint = Footprint(tier, container.directory.groups.size)
-    private val groups = GroupReader(container)
+    private val groups = GroupReader(container, base)
     private val remembered = Remembered(minOf(Remembered.MOST_BYTES, budget.bytes / Remembered.SHARE))
 
     /** Whether the elements of tensor [i] of [group] are just the values of its core. */
     fun isDirect(group: Group, i: Int): Boolean =
         !group.isFactors && group.extents.kept == null && group.axes.isIdentity(i)
 
-    /** Checks that the library that decodes tensor [i] of [group] is installed. */
-    fun requireInstalled(group: Group, i: Int) = Coders.of(group.numbers.coder).requireInstalled(group.name(i))
+    /** Checks that the library that decodes tensor [i] of [group] is installed, and that its base is open. */
+    fun requireInstalled(group: Group, i: Int) {
+        val name = group.name(i)
+        Coders.of(group.numbers.coder).requireInstalled(name)
+        if (!group.numbers.isDelta) return
+        if (base == null) {
+            throw FrzException(ErrorCode.BASE, "this is the difference to a base; open the file with that one", name)
+        }
+        base.requireInstalled(name.orEmpty())
+    }
 
     /** Whether [group] is cached, or will be if decoded by a request that already holds [held] bytes. */
     fun isRemembered(group: Group, held: Long): Boolean = when {
@@ -145,7 +155,9 @@ internal class Contents(private val container: Container, private val budget: Bu
     }
 
     private fun needed(group: Group, bytes: Long, held: Long) =
-        saturatedSum(held, saturatedSum(bytes, footprint.working(group)))
+        saturatedSum(saturatedSum(held, baseBytes(group)), saturatedSum(bytes, footprint.working(group)))
+
+    private fun baseBytes(group: Group): Long = if (base == null || !group.numbers.isDelta) 0 else base.bytes(group)
 
     /** A reader of tensor [i] that writes its elements to [memory] or, if that is null, only checks them. */
     private fun reader(group: Group, i: Int, memory: ByteBuffer?, scratch: Scratch): ValueReader {

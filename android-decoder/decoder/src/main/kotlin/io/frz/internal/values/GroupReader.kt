@@ -2,12 +2,14 @@ package io.frz.internal.values
 
 import io.frz.internal.Request
 import io.frz.internal.coder.Coders
+import io.frz.internal.coder.DeltaStream
+import io.frz.internal.coder.ValueStream
 import io.frz.internal.container.Container
 import io.frz.internal.directory.Group
 import java.util.concurrent.atomic.AtomicReferenceArray
 
-/** Reads groups at the tier of a [container]. */
-internal class GroupReader(private val container: Container) {
+/** Reads groups at the tier of a [container]; a delta file has a [base]. */
+internal class GroupReader(private val container: Container, private val base: Base?) {
     /** For each group that has been read completely and found sound, the file's stamp before reading. */
     private val sound = AtomicReferenceArray<Long>(container.directory.groups.size)
 
@@ -35,11 +37,28 @@ internal class GroupReader(private val container: Container) {
             container.segment(group, tier, request)?.let { segment ->
                 if (!isSound) segment.verify()
                 decoder.open(segment, group.numbers.count(tier)).use { stream ->
-                    for (i in 0..end) readers(i).read(stream, before, tier)
+                    for (i in 0..end) read(group, i, readers(i), stream, before, tier, request)
                     if (end == group.size - 1) stream.finish()
                 }
             }
             before = tier
         }
+    }
+
+    /** Lets [reader] take the values of tensor [i] of [group] from [stream], with those of the base if need be. */
+    private fun read(
+        group: Group,
+        i: Int,
+        reader: ValueReader,
+        stream: ValueStream,
+        before: Int,
+        tier: Int,
+        request: Request
+    ) {
+        if (!group.numbers.isDelta || !reader.looks) return reader.read(stream, before, tier)
+        val values = checkNotNull(base).values(checkNotNull(group.name(i)), request)
+        val sums = DeltaStream(stream, values, group.valueType, group.numbers.isStepped)
+        reader.read(sums, before, tier)
+        if (sums.isBeyond) reader.refuse("an integer is beyond those that there are")
     }
 }

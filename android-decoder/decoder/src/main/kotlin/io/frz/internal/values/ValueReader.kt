@@ -8,11 +8,14 @@ import io.frz.internal.directory.Group
 internal abstract class ValueReader {
     private var first: String? = null
 
+    /** Whether it needs the values. */
+    open val looks: Boolean get() = true
+
     /** Reads from [stream] the values that the segment of [tier] adds to those of [before]. */
     abstract fun read(stream: ValueStream, before: Int, tier: Int)
 
     /** Records an invalid value. Reading continues, for the sake of the other tensors. */
-    protected fun refuse(problem: String) {
+    fun refuse(problem: String) {
         if (first == null) first = problem
     }
 
@@ -23,6 +26,8 @@ internal abstract class ValueReader {
 /** Skips the values of tensor [i] of [group]. */
 internal class PassingReader(private val group: Group, private val i: Int, private val scratch: Scratch) :
     ValueReader() {
+    override val looks: Boolean get() = false
+
     override fun read(stream: ValueStream, before: Int, tier: Int) {
         for (run in Run.of(group, i, tier)) {
             stream.start(run)

@@ -1,0 +1,41 @@
+package io.frz.internal.coder
+
+import io.frz.DType
+
+/**
+ * The values of one tensor: what its [differences] lead to from the values of the base, all of [base]; integers, or the
+ * bits of [type]. Section 6.2 of the specification.
+ */
+internal class DeltaStream(
+    private val differences: ValueStream,
+    private val base: IntArray,
+    type: DType,
+    private val areMultiples: Boolean
+) : NumberStream(type, base.size.toLong()) {
+    private val unused = Int.SIZE_BITS - Byte.SIZE_BITS * type.bytes
+    private val turned = if (areMultiples || FloatFormat.of(type) == null) 0 else Int.MAX_VALUE ushr unused
+    private var at = 0
+
+    /** Whether a multiple of a step was none that there is. */
+    var isBeyond = false
+        private set
+
+    override fun start(run: Run) = differences.start(run)
+
+    override fun read(target: IntArray, from: Int, count: Int) {
+        differences.read(target, from, count)
+        for (i in from until from + count) {
+            val sum = turn(signed(turn(signed(base[at++])) + target[i]))
+            if (areMultiples && sum == Int.MIN_VALUE) isBeyond = true
+            target[i] = sum shl unused ushr unused
+        }
+    }
+
+    /** The bits of a value as an integer that has its highest bit for a sign. */
+    private fun signed(value: Int): Int = value shl unused shr unused
+
+    /** Turns the order of negative floats around. */
+    private fun turn(value: Int): Int = if (value < 0) value xor turned else value
+
+    override fun finish() = Unit
+}

@@ -1,0 +1,108 @@
+package io.frz.internal.values
+
+import io.frz.ErrorCode
+import io.frz.FrzException
+import io.frz.TensorInfo
+import io.frz.internal.Budget
+import io.frz.internal.Request
+import io.frz.internal.coder.Coders
+import io.frz.internal.coder.Run
+import io.frz.internal.coder.ValueStream
+import io.frz.internal.container.Container
+import io.frz.internal.directory.Group
+import io.frz.internal.saturatedProduct
+import io.frz.internal.saturatedSum
+import java.util.concurrent.ConcurrentHashMap
+
+/**
+ * The file that a delta file is the difference to.
+ *
+ * @param tensor what it says of the tensor of a name, or null
+ */
+internal class Base(private val container: Container, private val tensor: (name: String) -> TensorInfo?) {
+    private val groups = GroupReader(container, null)
+    private val needed = ConcurrentHashMap<Group, Long>()
+
+    /** The values of the group that was read last, if it has several tensors. */
+    @Volatile
+    private var last: Pair<Group, List<IntArray>>? = null
+
+    /** Throws if this is not what the groups of the delta file [other] need. */
+    fun check(other: Container, request: Request) {
+        val directory = container.directory
+        if (directory.tiers != 1 || directory.base != null) {
+            throw misfit("a base has one tier and is no delta file itself")
+        }
+        if (!container.digest(request).contentEquals(other.directory.base)) {
+            throw misfit("the base is not the file that this is the difference to; give that one")
+        }
+        for (group in other.directory.groups) {
+            if (group.numbers.isDelta) for (i in 0 until group.size) check(group, i)
+        }
+    }
+
+    private fun check(group: Group, i: Int) {
+        val name = group.name(i)
+        val info = tensor(name.orEmpty()) ?: throw misfit("the base has no tensor of this name", name)
+        val held = info.record
+        val isSame = group.valueType == held.valueType && group.numbers.isStepped == held.numbers.isStepped
+        if (!isSame || blocks(group, i) != blocks(held, info.index)) {
+            throw misfit("the base has other values under this name", name)
+        }
+    }
+
+    private fun blocks(group: Group, i: Int) = Run.of(group, i, 0).flatMap { it.blocks }
+
+    /** Makes sure that what decodes the values of tensor [name] is there. */
+    fun requireInstalled(name: String) = Coders.of(place(name).record.numbers.coder).requireInstalled(name)
+
+    /** The memory that decoding what the tensors of [group] differ from takes. */
+    fun bytes(group: Group): Long = needed.getOrPut(group) {
+        (0 until group.size).map { place(group.name(it).orEmpty()).record }.distinct().maxOf { held ->
+            val values = saturatedProduct(Int.SIZE_BYTES.toLong(), held.numbers.count(0))
+            saturatedSum(values, Coders.of(held.numbers.coder).workingBytes(held))
+        }
+    }
+
+    /** The values of tensor [name] as integers, or as the bits of floats. */
+    fun values(name: String, request: Request): IntArray {
+        container.lifetime.requireOpen()
+        val info = place(name)
+        val group = info.record
+        last?.let { (of, values) -> if (of === group) return values[info.index] }
+        val readers = List(group.size) { RawReader(group, it, request) }
+        groups.readAll(group, request) { readers[it] }
+        val values = readers.map { it.values }
+        last = if (group.size > 1) group to values else null
+        return values[info.index]
+    }
+
+    private fun place(name: String): TensorInfo = checkNotNull(tensor(name))
+
+    private fun misfit(problem: String, name: String? = null) = FrzException(ErrorCode.BASE, problem, name)
+}
+
+/** Reads all values of tensor [i] of [group], a group of one tier, as they are stored. */
+private class RawReader(private val group: Group, private val i: Int, private val request: Request) : ValueReader() {
+    val values: IntArray
+
+    init {
+        val count = Run.of(group, i, 0).sumOf { it.count }
+        Budget.requireArray(count, "values", group.name(i))
+        values = Budget.allocating(Int.SIZE_BYTES * count, group.name(i)) { IntArray(count.toInt()) }
+    }
+
+    override fun read(stream: ValueStream, before: Int, tier: Int) {
+        var at = 0
+        for (run in Run.of(group, i, tier)) {
+            stream.start(run)
+            val end = at + run.count.toInt()
+            while (at < end) {
+                request.check()
+                val count = minOf(end - at, Scratch.NUMBERS)
+                stream.read(values, at, count)
+                at += count
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+"""Delta files: values as differences to those of a base."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from tests.vectors.entries import Vector, valid
+from tests.vectors.frz import File, Group, Tensor, raw
+from tests.vectors.numbers import BYTES, FLOATS, bf16, f16, f32, noise, spectrum, weights
+
+LARGEST = 2**31 - 1
+EXACT = tuple(name for name, size in BYTES.items() if size <= 4)
+"""The types of exact values that have differences."""
+
+
+def vectors() -> Iterator[Vector]:
+    yield from _steps()
+    yield from _exact()
+    yield from _layouts()
+    yield from _beside()
+
+
+def delta(pairs: Sequence[tuple[Tensor, Tensor]], coder: str = "adaptive", **more: object) -> Group:
+    """A group of tensors, each with that of the base."""
+    tensors = [replace(tensor, base=base) for tensor, base in pairs]
+    return Group(tensors, coder=coder, delta=True, **more)  # type: ignore[arg-type]
+
+
+def pair(name: str, about: str, old: Sequence[Group], new: Sequence[Group], **more: object) -> Iterator[Vector]:
+    """A base, and a delta file to it."""
+    base = File(old).bytes()
+    yield valid(name, about, File(new, base=base, **more), base=base)  # type: ignore[arg-type]
+
+
+def _stepped(tensors: Sequence[Tensor], **more: object) -> Group:
+    return Group(tensors, stepped=True, coder="adaptive", **more)  # type: ignore[arg-type]
+
+
+def _steps() -> Iterator[Vector]:
+    offsets = {0: [0, -5, 31, 2], 2: [1, 0, -1]}
+    old = Tensor("w", (4, 2, 3, 3), weights("q", 72), step=-64, offsets=offsets)
+    new = Tensor("w", (4, 2, 3, 3), [q + n for q, n in zip(old.values, noise(72, 1), strict=True)], step=-64,
+                 offsets={0: [0, -5, 30, 2], 2: [1, 0, -1]})  # fmt: skip
+    yield from pair(
+        "delta-steps", "multiples of steps, and their offsets", [_stepped([old])], [delta([(new, old)], stepped=True)]
+    )
+    other = replace(new, step=-50)
+    about = "another step and another dtype: differences are of integers"
+    yield from pair("delta-step", about, [_stepped([old])], [delta([(other, old)], stepped=True, dtype="f16")])
+    ends = Tensor("w", (5,), [LARGEST, -LARGEST, LARGEST, 0, 7], step=-1000)
+    wrapped = replace(ends, values=[-LARGEST, LARGEST, 0, -LARGEST, 7])
+    about = "differences that wrap around in 32 bits"
+    yield from pair("delta-steps-wrapped", about, [_stepped([ends])], [delta([(wrapped, ends)], stepped=True)])
+    kept = Tensor("w", (6, 6), spectrum("q", 12), kept=[12], step=-32)
+    later = replace(kept, values=[q + n for q, n in zip(kept.values, noise(12, 2), strict=True)])
+    about = "the first coefficients of a DCT"
+    yield from pair(
+        "delta-spectrum", about, [_stepped([kept], bases=["dct"])],
+        [delta([(later, kept)], stepped=True, bases=["dct"])],
+    )  # fmt: skip
+    long = Tensor("w", (40, 16), weights("q", 640), step=-64)
+    longer = replace(long, values=[q + n for q, n in zip(long.values, noise(640, 1, 5), strict=True)])
+    about = "differences by coder static"
+    yield from pair("delta-static", about, [_stepped([long])], [delta([(longer, long)], "static", stepped=True)])
+    about = "differences that are all 0"
+    yield from pair("delta-same", about, [_stepped([long])], [delta([(long, long)], stepped=True)])
+
+
+def _exact() -> Iterator[Vector]:
+    for kind in EXACT:
+        size = 8 * BYTES[kind]
+        half = 1 << (size - 1)
+        if kind == "bool":
+            old, new = [0, 1, 0, 1, 1], [1, 0, 0, 1, 0]
+        else:
+            old = [0, half, half - 1, 2 * half - 1, half, 1, half + 1, 5, 0]
+            new = [half, 0, half, half - 1, half + 1, 2 * half - 1, 3, 5, 0]
+            if size == 32:  # no difference is −2^31
+                new[0:5] = [7, half + 2, half + 9, 2, 1]
+        base = Tensor("x", (len(old),), old)
+        about = f"elements of {kind}, with differences that wrap around"
+        group = delta([(replace(base, values=new), base)], dtype=kind)
+        yield from pair(f"delta-{kind.replace('_', '-')}", about, [Group([base], kind)], [group])
+    for kind, bits in zip(FLOATS, (f16, bf16, f32), strict=True):
+        old = bits(1.0, -1.0, 0.5, 0.0, -0.0, 2.0, -0.25)
+        new = [u ^ 1 for u in bits(1.0, -1.0, -0.5, -0.0, 0.0, float("inf"), -0.5)]
+        base = Tensor("x", (7,), old)
+        group = delta([(replace(base, values=new), base)], "static", dtype=kind)
+        yield from pair(f"delta-{kind}-near", f"neighbours of {kind}, by coder static", [Group([base], kind)], [group])
+    base = Tensor("w", (3, 4), f16(4.0, -1.0, 0.5), kept=[3])
+    new = replace(base, values=f16(4.5, -1.0, 0.25))
+    old = Group([base], "f32", ["dct"], "f16")
+    about = "coefficients in a number format"
+    yield from pair("delta-format", about, [old], [delta([(new, base)], dtype="f32", bases=["dct"], format="f16")])
+    about = "values of a number format here, elements in the base"
+    plain = Tensor("x", (3,), f16(4.0, -1.0, 0.5))
+    group = delta([(replace(plain, values=f16(4.5, 1.0, 0.5)), plain)], dtype="f64", format="f16")
+    yield from pair("delta-format-of-elements", about, [Group([plain], "f16")], [group])
+
+
+def _layouts() -> Iterator[Vector]:
+    olds = [Tensor(name, (3, 2), noise(6, 100, n), step=-32) for n, name in enumerate("abcd")]
+    news = [replace(old, values=[q + n for n, q in enumerate(old.values)]) for old in olds]
+    about = "tensors in another order and in other groups than in the base"
+    groups = [delta([(news[i], olds[i]) for i in chosen], stepped=True) for chosen in ((3, 1), (0,), (2,))]
+    yield from pair("delta-order", about, [_stepped(olds[:3]), _stepped(olds[3:])], groups)
+    matrix = Tensor("w", (2, 3), f32(1.0, 2.0, 3.0, 4.0, 5.0, 6.0))
+    seen = Tensor("w", (6,), f32(1.0, 2.5, 3.0, 4.0, 5.0, 6.0), view=(2, 3, 1))
+    about = "another shape with the same blocks, and a base by coder deflate"
+    yield from pair("delta-view", about, [Group([matrix], coder="deflate")], [delta([(seen, matrix)])])
+    cut = Tensor("w", (4, 3), noise(4, 9), corners=[(2, 2)])
+    grown = Tensor("w", (2, 2), noise(4, 9, 2))
+    about = "a corner in the base, which is the whole core here"
+    yield from pair("delta-corner", about, [_stepped([cut])], [delta([(grown, cut)], stepped=True)])
+    small = [Tensor("scalar", (), f32(2.0)), Tensor("none", (0, 3), ()), Tensor("row", (2,), f32(1.0, -1.0))]
+    later = [replace(small[0], values=f32(2.5)), small[1], replace(small[2], values=f32(1.0, -1.5))]
+    about = "tensors of rank 0, and of no elements"
+    pairs = list(zip(later, small, strict=True))
+    yield from pair("delta-small", about, [Group(small)], [delta(pairs)])
+    about = "a group of differences without a value"
+    yield from pair("delta-empty", about, [Group(small)], [delta([(small[1], small[1])])])
+    anew = Tensor("m", (2,), f32(1.0, 2.0))
+    about = "a tensor that every tier has anew, in files of one tier"
+    old = Group([anew], per_tier=True)
+    yield from pair("delta-per-tier", about, [old], [delta([(replace(anew, values=f32(1.0, 2.25)), anew)])])
+
+
+def _beside() -> Iterator[Vector]:
+    old = [raw("x", "f32", (2,), f32(1.0, 2.0)), raw("gone", "u8", (), (1,))]
+    x, tied = old[0].tensors[0], Tensor("tied", (2,), f32(1.0, 2.5))
+    base = File(old, {"v": "1"}, [("tied", "x")]).bytes()
+    groups = [delta([(tied, x)]), raw("new", "u8", (3,), (1, 2, 3))]
+    file = File(groups, {"v": "2"}, [("x", "new")], base=base)
+    about = (
+        "a tensor whose name is an alias in the base, a new one, an alias where the base has a tensor, other metadata"
+    )
+    yield valid("delta-beside", about, file, base=base)
+    file = File([raw("new", "u8", (3,), (1, 2, 3))], base=base)
+    yield valid("delta-of-nothing", "a delta file without differences, read without its base", file)
+    about = "a file that is no delta file ignores a base"
+    yield valid("delta-ignored", about, File([raw("x", "u8", (), (4,))]), base=base)
