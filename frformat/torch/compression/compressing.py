@@ -96,6 +96,9 @@ def compress(
     stays, with nothing left to do but to add its bias. So the file loads into the same architecture by
     :func:`frformat.torch.load_model`, to be used in evaluation mode.
 
+    Two copies of the model are made, and each is run on all batches at once, layer by layer: memory holds what the
+    forward pass of all batches needs at one layer, twice.
+
     >>> compress(model, "model.frz", images.split(64), metric=accuracy, max_drop=0.5)
 
     Say at most one of ``max_drop``, ``size``, ``bits`` and ``quality``.

@@ -48,6 +48,7 @@ class Contents:
         biases: names of others that are, too.
 
     Attributes:
+        plans: see above.
         quantized: how many elements those with plans have.
     """
 
@@ -60,7 +61,7 @@ class Contents:
     ) -> None:
         tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
         self._ties = {names[n]: names[t] for n, t in tied(tensors).items() if n in names and t in names}
-        self._names, self._plans = names, plans
+        self._names, self.plans = names, plans
         self._dtypes = {name: dtype_name(value.dtype) for name, value in tensors.items()}
         own = {name: value for name, value in tensors.items() if names.get(name) not in self._ties}
         self._elements = sum(value.numel() for value in own.values() if value.is_floating_point())
@@ -104,7 +105,7 @@ class Contents:
 
     def coded(self, name: str, integers: Integers) -> CodedTensor:
         """A quantized tensor."""
-        return coded(self._plans.get(name), integers, self._dtypes[name])
+        return coded(self.plans.get(name), integers, self._dtypes[name])
 
     def file(self, found: Mapping[str, Integers], metadata: Mapping[str, str]) -> bytes:
         """The bytes of the file."""

@@ -33,6 +33,11 @@ class GuessedInputs:
             self._kernel = np.kron(self._kernel, NEIGHBOURS**distance).astype(np.float64)
 
     @property
+    def coherence(self) -> float:
+        """Not known."""
+        return 0.0
+
+    @property
     def means(self) -> tuple[Doubles, Doubles]:
         """None are known."""
         zeros = np.zeros((self.form.groups, self.form.inputs))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from frformat.checkpoints.torch_tensors import aliases as tied
+from frformat.torch.compression.balancing import balanced
 from frformat.torch.compression.contents import Contents, coded, coded_bytes
 from frformat.torch.compression.forms import Form
 from frformat.torch.compression.guesses import GuessedInputs, GuessedOutputs
@@ -96,7 +97,15 @@ def prepare(
 
     known = statistics(model, batches, sites, outputs.drawn, seed=seed, told=done)
     weighed = Weighed(model, found, known, {}, batches)
-    return _planned(weighed, {name: len(model.get_parameter(name)) for name in {site.name for site in found.sites}})
+    rows = {name: len(model.get_parameter(name)) for name in {site.name for site in found.sites}}
+    weighed, contents = _planned(weighed, rows)
+    if not weighed.plans:
+        return weighed, contents
+    scale = scale_of(REFERENCE, contents.quantized)
+    plans = balanced(weighed, scale, outputs.distance, lambda done: told("sensitivities", done, len(weighed.plans)))
+    weighed.plans = plans
+    contents.plans = plans
+    return weighed, contents
 
 
 def _guessed(model: nn.Module) -> tuple[Weighed, Contents]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from frformat.errors import EncodeError
 from frformat.format import quantization
@@ -149,6 +149,25 @@ def quantize(
 
 
 @torch.no_grad()
+def rounded_alone(weighed: Weighed, model: nn.Module, name: str, scale: float) -> tuple[Integers, dict[str, Tensor]]:
+    """Round one parameter of a model in place, for the inputs of the original.
+
+    Returns:
+        What it was rounded to, and what the biases were that were changed with it.
+    """
+    plan = weighed.plans[name]
+    found = {name: Integers(np.zeros(plan.form.shape, np.int32), plan.code(scale))}
+    biases: dict[str, Tensor] = {}
+    for site in weighed.sites:
+        if site.name == name:
+            bias = weighed.adjustable(site)
+            if bias is not None:
+                biases[bias] = model.get_parameter(bias).clone()
+            _round(weighed, model, site, weighed.statistics[site].inputs, found, scale)
+    return found[name], biases
+
+
+@torch.no_grad()
 def roughly(weighed: Weighed, scale: float) -> dict[str, Integers]:
     """What :func:`quantize` finds, but for the feedback: about as many bytes, without running the model."""
     found = {}
@@ -190,7 +209,7 @@ def _bias_code(weighed: Weighed, site: Site, scale: float) -> int:
 
 def _gathered(site: Site, there: Mapping[int, Call], weighed: Weighed) -> Inputs:
     """The moments of a layer's inputs in both models."""
-    inputs = Inputs(site.form, cross=True)
+    inputs = Inputs(site.form, cross=True, coherence=weighed.statistics[site].inputs.coherence)
     draws = torch.Generator().manual_seed(0)
     thin = thinning(site.form, weighed.structure.positions[site] * len(weighed.batches))
     for number in range(1, 2 * len(weighed.batches), 2):
