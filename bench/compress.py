@@ -40,7 +40,7 @@ STANDARD: Final = ((87_000, 78.37), (112_000, 79.7), (128_800, 80.95), (159_900,
 
 SEEDS: Final = (0, 1, 2)
 CALIBRATION: Final = 512
-EFFORT: Final = 2
+EFFORT: Final = 4
 
 
 def run() -> Iterator[Row]:

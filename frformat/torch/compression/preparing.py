@@ -29,8 +29,8 @@ from frformat.torch.wrappers import plain_names, unwrapped
 Doubles = NDArray[np.float64]
 Told = Callable[[str, int, int], None]
 
-REFERENCE: Final = 0.05
-"""The loss at whose scale bases are compared."""
+REFERENCE: Final = 0.1
+"""The loss at whose scale bases are compared, and what each parameter costs is measured."""
 
 LEAST: Final = 64
 """Parameters with fewer elements that no layer was seen to use stay as they are."""

@@ -209,7 +209,7 @@ def _bias_code(weighed: Weighed, site: Site, scale: float) -> int:
 
 def _gathered(site: Site, there: Mapping[int, Call], weighed: Weighed) -> Inputs:
     """The moments of a layer's inputs in both models."""
-    inputs = Inputs(site.form, cross=True, coherence=weighed.statistics[site].inputs.coherence)
+    inputs = Inputs(site.form, cross=True)
     draws = torch.Generator().manual_seed(0)
     thin = thinning(site.form, weighed.structure.positions[site] * len(weighed.batches))
     for number in range(1, 2 * len(weighed.batches), 2):

@@ -15,10 +15,10 @@ from frformat.torch.compression.inputs import CompressionError
 TRIALS: Final = 10
 """At most so many are made."""
 
-CLOSE: Final = 0.985
+CLOSE: Final = 0.99
 """A file of at least so much of the size that was asked for is close enough."""
 
-AIM: Final = 0.994
+AIM: Final = 0.996
 """Of the size that was asked for, what is aimed at."""
 
 CHANGE: Final = 0.004
