@@ -6,7 +6,6 @@ add up instead, and the loss is several times what moments tell.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,9 +13,9 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import nn
 
-from frformat.torch.compression.quantizing import Integers, Weighed, rounded_alone
+from frformat.torch.compression.quantizing import Integers, Weighed, alone
 from frformat.torch.compression.steps import Plan
 
 PASSES: Final = 5
@@ -38,19 +37,16 @@ def balanced(
         distance: how far outputs are from what they were.
         told: called with the number of parameters that are done.
     """
-    model = copy.deepcopy(weighed.original)
     few = weighed.batches[: max(1, round(PASSES * len(weighed.batches) / len(weighed.plans)))]
-    known = [batch(model) for batch in few]
+    known = [batch(weighed.original) for batch in few]
+
+    def loss(model: nn.Module) -> float:
+        return float(np.mean([distance(out, batch(model)) for out, batch in zip(known, few, strict=True)]))
+
     found = {}
     for number, (name, plan) in enumerate(weighed.plans.items()):
-        weight = model.get_parameter(name)
-        before: Tensor = weight.clone()
-        integers, changed = rounded_alone(weighed, model, name, scale)
-        loss = float(np.mean([distance(out, batch(model)) for out, batch in zip(known, few, strict=True)]))
-        weight.copy_(before)
-        for bias, values in changed.items():
-            model.get_parameter(bias).copy_(values)
-        found[name] = replace(plan, level=plan.level - 0.5 * math.log2(_ratio(loss, integers)))
+        integers, measured = alone(weighed, name, scale, loss)
+        found[name] = replace(plan, level=plan.level - 0.5 * math.log2(_ratio(measured, integers)))
         told(number + 1)
     return found
 

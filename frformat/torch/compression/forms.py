@@ -108,9 +108,8 @@ def columns(x: Tensor, form: Form, geometry: Geometry, thin: Sequence[int] = (),
         Shape (groups, inputs, n), float32.
     """
     if not form.kernel:
-        places = x.reshape(len(x), -1, x.shape[-1]) if x.dim() > 2 else x.reshape(1, -1, x.shape[-1])
-        begin = sum(phase) if sum(phase) < places.shape[1] else 0
-        return places[:, begin :: math.prod(thin)].reshape(-1, x.shape[-1]).float().T[None]
+        flat = x.reshape(-1, x.shape[-1])
+        return flat[sum(phase) :: math.prod(thin)].float().T[None]
     x = x if x.dim() == len(form.kernel) + 2 else x[None]
     stride = geometry.stride
     if form.kind == "transposed":

@@ -33,11 +33,6 @@ class GuessedInputs:
             self._kernel = np.kron(self._kernel, NEIGHBOURS**distance).astype(np.float64)
 
     @property
-    def coherence(self) -> float:
-        """Not known."""
-        return 0.0
-
-    @property
     def means(self) -> tuple[Doubles, Doubles]:
         """None are known."""
         zeros = np.zeros((self.form.groups, self.form.inputs))
@@ -70,4 +65,8 @@ class GuessedOutputs:
 
     def second(self) -> Doubles:
         """The diagonal (groups, outputs)."""
+        return self._diagonal
+
+    def of_bias(self) -> Doubles:
+        """The same."""
         return self._diagonal

@@ -26,6 +26,9 @@ BLOCK: Final = 1024
 ENOUGH: Final = 64
 """Columns for each input that tell its moments well enough."""
 
+CHEAP: Final = 1 << 16
+"""So many columns are taken in any case, where there are as many."""
+
 MOST: Final = 1 << 17
 """Columns at most."""
 
@@ -36,25 +39,19 @@ class Inputs:
     Of inputs x of the former and y of the latter, all given as columns: the second moments E[y yᵀ], the cross moments
     E[x yᵀ], and both means.
 
-    A layer that is applied at many places of a sample does not err at each of them for itself where the loss depends on
-    a mean over places. With a coherence above 0, moments are partly those of a sample's mean input, as many times as it
-    has places.
-
     Args:
         form: the layout of the layer's weights.
         cross: whether there are two models; else y is x.
-        coherence: correlation of the gradients at two places of a sample.
     """
 
-    def __init__(self, form: Form, *, cross: bool, coherence: float = 0.0) -> None:
-        self.form, self.coherence, self.count = form, coherence, 0.0
+    def __init__(self, form: Form, *, cross: bool) -> None:
+        self.form, self.count = form, 0.0
         self.blocks = _blocks(form)
         size = form.inputs // self.blocks
         shape = (form.groups, self.blocks, size) if form.sparse else (form.groups, self.blocks, size, size)
-        self._second = [torch.zeros(shape, dtype=torch.float64) for _ in range(2)]
-        self._cross = [torch.zeros(shape, dtype=torch.float64) for _ in range(2 * (cross and not form.sparse))]
-        self._means = torch.zeros(2, 2, form.groups, form.inputs, dtype=torch.float64)
-        self._samples, self._places = 0, 0.0
+        self._second = torch.zeros(shape, dtype=torch.float64)
+        self._cross = torch.zeros(shape, dtype=torch.float64) if cross and not form.sparse else None
+        self._means = torch.zeros(2, form.groups, form.inputs, dtype=torch.float64)
 
     def add(self, y: Call, x: Call | None, thin: Sequence[int], phase: Sequence[int]) -> None:
         """Take in the inputs of a call, and of that of the other model.
@@ -67,8 +64,8 @@ class Inputs:
         """
         if self.form.sparse:
             counts = torch.bincount(y.input.reshape(-1).cpu(), minlength=self.form.inputs).double()
-            self._second[0] += counts.reshape(self._second[0].shape)
-            self._means[0] += counts
+            self._second += counts.reshape(self._second.shape)
+            self._means += counts
             self.count += float(counts.sum())
             return
         if x is not None and x.input.shape != y.input.shape:
@@ -77,20 +74,12 @@ class Inputs:
             own = self._columns(y, part, thin, phase)
             other = own if x is None else self._columns(x, part, thin, phase)
             self.count += own.shape[-1]
-            self._take(0, own, other)
-            samples = _samples(y, self.form, part)
-            self._samples += samples
-            self._places += own.shape[-1] * math.prod(thin)
-            pooled = [each.reshape(*each.shape[:-1], samples, -1).mean(-1) for each in (own, other)]
-            self._take(1, *pooled)
-
-    def _take(self, which: int, own: Tensor, other: Tensor) -> None:
-        for place, each in enumerate((other, own)):
-            self._means[which, place] += each.sum(-1).double().reshape(self.form.groups, -1).cpu()
-        turned = own.transpose(-1, -2)
-        self._second[which] += (own @ turned).double().cpu()
-        if self._cross:
-            self._cross[which] += (other @ turned).double().cpu()
+            self._means[0] += other.sum(-1).double().reshape(self.form.groups, -1).cpu()
+            self._means[1] += own.sum(-1).double().reshape(self.form.groups, -1).cpu()
+            turned = own.transpose(-1, -2)
+            self._second += (own @ turned).double().cpu()
+            if self._cross is not None:
+                self._cross += (other @ turned).double().cpu()
 
     def _columns(self, call: Call, part: slice, thin: Sequence[int], phase: Sequence[int]) -> Tensor:
         found = columns(call.input[part], self.form, call.geometry, thin, phase)
@@ -99,32 +88,26 @@ class Inputs:
     @property
     def means(self) -> tuple[Doubles, Doubles]:
         """Of x and of y: (groups, inputs)."""
-        x, y = (self._means[0] / max(self.count, 1)).numpy()
+        x, y = (self._means / max(self.count, 1)).numpy()
         return x, y
 
     def second(self, *, centred: bool) -> Doubles:
         """E[y yᵀ], or the covariance: (groups, blocks, n, n); for unit vectors their shares (groups, blocks, n)."""
-        if self.form.sparse:
-            return (self._second[0] / max(self.count, 1)).numpy()
-        return self._mixed(self._second, 1, centred=centred)
+        found = (self._second / max(self.count, 1)).numpy()
+        return found - self._product(1) if centred and not self.form.sparse else found
 
     def shift(self, *, centred: bool) -> Doubles | None:
         """E[x yᵀ] − E[y yᵀ], or the difference of covariances; None if there is no second model."""
-        if not self._cross:
+        if self._cross is None:
             return None
-        return self._mixed(self._cross, 0, centred=centred) - self.second(centred=centred)
+        found = (self._cross / max(self.count, 1)).numpy()
+        return (found - self._product(0) if centred else found) - self.second(centred=centred)
 
-    def _mixed(self, sums: Sequence[Tensor], which: int, *, centred: bool) -> Doubles:
-        """Moments of places and of samples together; ``which`` tells whose mean belongs to them."""
-        found: list[Doubles] = []
-        for kind, count in enumerate((self.count, self._samples)):
-            moments = (sums[kind] / max(count, 1)).numpy()
-            if centred:
-                means = (self._means[kind] / max(count, 1)).numpy().reshape(2, self.form.groups, self.blocks, -1)
-                moments = moments - means[which][..., :, None] * means[1][..., None, :]
-            found.append(moments)
-        places = self._places / max(self._samples, 1)
-        return found[0] if places <= 1 else (1 - self.coherence) * found[0] + self.coherence * places * found[1]
+    def _product(self, which: int) -> Doubles:
+        shape = (self.form.groups, self.blocks, -1)
+        means = self.means
+        product: Doubles = means[which].reshape(shape)[..., :, None] * means[1].reshape(shape)[..., None, :]
+        return product
 
 
 class Outputs:
@@ -139,39 +122,23 @@ class Outputs:
         n = form.outputs
         self.wide = n > WIDE
         self._sums = torch.zeros((form.groups, n) if self.wide else (form.groups, n, n), dtype=torch.float64)
-        self._energy = torch.zeros(2, dtype=torch.float64)
-        self._places = 1.0
+        self._added = torch.zeros(form.groups, n, dtype=torch.float64)
 
     def add(self, gradient: Tensor) -> None:
         """Take in the gradients of one backward pass."""
         found = rows(gradient, self.form)
         sums = found.square().sum(-1) if self.wide else found @ found.transpose(-1, -2)
         self._sums += sums.double().cpu()
-        if gradient.dim() > (2 if not self.form.kernel else len(self.form.kernel) + 1):
-            placed = found.reshape(*found.shape[:-1], len(gradient), -1)
-            self._places = float(placed.shape[-1])
-            energies = torch.stack([placed.square().sum(), placed.sum(-1).square().sum()])
-            self._energy += energies.double().cpu()
+        samples = len(gradient) if gradient.dim() > (len(self.form.kernel) + 1 if self.form.kernel else 1) else 1
+        self._added += found.reshape(*found.shape[:-1], samples, -1).sum(-1).square().sum(-1).double().cpu()
 
     def second(self) -> Doubles:
         """(groups, outputs, outputs), or the diagonal alone (groups, outputs)."""
         return (self._sums / max(self.samples, 1)).numpy()
 
-    @property
-    def coherence(self) -> float:
-        """Correlation of the gradients at two places of a sample, as far as it is positive."""
-        apart, together = map(float, self._energy)
-        if self._places <= 1 or not apart:
-            return 0.0
-        return min(max((together / apart - 1) / (self._places - 1), 0.0), 1.0)
-
-
-def _samples(call: Call, form: Form, part: slice) -> int:
-    """How many samples, each with all its places, a part of a batch has."""
-    axes = call.input.dim() - (len(form.kernel) + 1 if form.kernel else 2)
-    if axes < 1:
-        return 1 if form.kernel else len(call.input[part])
-    return len(call.input[part])
+    def of_bias(self) -> Doubles:
+        """Mean squares of gradients that were added up over the positions of a sample: (groups, outputs)."""
+        return (self._added / max(self.samples, 1)).numpy()
 
 
 def _blocks(form: Form) -> int:
@@ -196,7 +163,7 @@ def _parts(call: Call, form: Form) -> Iterable[slice]:
 
 def thinning(form: Form, positions: int) -> tuple[int, ...]:
     """Of so many columns, every how many along each axis are enough; see :func:`columns`."""
-    most = min(MOST, ENOUGH * form.inputs)
+    most = min(MOST, max(CHEAP, ENOUGH * form.inputs))
     thin = [1] * max(1, len(form.kernel))
     while positions > math.prod(thin) * 1.4 * most:
         thin[thin.index(min(thin))] += 1
@@ -216,10 +183,6 @@ class InputMoments(Protocol):
         """In how many blocks that ignore each other moments are given."""
 
     @property
-    def coherence(self) -> float:
-        """Correlation of the gradients at two places of a sample."""
-
-    @property
     def means(self) -> tuple[Doubles, Doubles]:
         """Of the inputs in both models: (groups, inputs)."""
 
@@ -235,6 +198,9 @@ class OutputMoments(Protocol):
 
     def second(self) -> Doubles:
         """Second moments of gradients: (groups, outputs, outputs), or the diagonal (groups, outputs)."""
+
+    def of_bias(self) -> Doubles:
+        """Mean squares of the gradients of a bias: (groups, outputs)."""
 
 
 @dataclass
@@ -292,6 +258,4 @@ def statistics(
         for each in outputs.values():
             each.samples += samples
         told(number + 1)
-    for site in sites:
-        inputs[site].coherence = outputs[site].coherence
     return {site: Statistics(inputs[site], outputs[site]) for site in sites}

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from frformat.errors import EncodeError
 from frformat.format import quantization
@@ -149,22 +149,31 @@ def quantize(
 
 
 @torch.no_grad()
-def rounded_alone(weighed: Weighed, model: nn.Module, name: str, scale: float) -> tuple[Integers, dict[str, Tensor]]:
-    """Round one parameter of a model in place, for the inputs of the original.
+def alone(
+    weighed: Weighed, name: str, scale: float, measure: Callable[[nn.Module], float] = lambda model: 0.0
+) -> tuple[Integers, float]:
+    """Round one parameter of the original, for its own inputs, measure it, and put it back.
+
+    Args:
+        weighed: what is known of the model.
+        name: of the parameter.
+        scale: what its steps are multiplied by.
+        measure: called with the model.
 
     Returns:
-        What it was rounded to, and what the biases were that were changed with it.
+        What the parameter was rounded to, and what was measured.
     """
-    plan = weighed.plans[name]
+    model, plan = weighed.original, weighed.plans[name]
+    sites = [site for site in weighed.sites if site.name == name]
+    changed = [name, *(bias for site in sites if (bias := weighed.adjustable(site)) is not None)]
+    before = [model.get_parameter(each).clone() for each in changed]
     found = {name: Integers(np.zeros(plan.form.shape, np.int32), plan.code(scale))}
-    biases: dict[str, Tensor] = {}
-    for site in weighed.sites:
-        if site.name == name:
-            bias = weighed.adjustable(site)
-            if bias is not None:
-                biases[bias] = model.get_parameter(bias).clone()
-            _round(weighed, model, site, weighed.statistics[site].inputs, found, scale)
-    return found[name], biases
+    for site in sites:
+        _round(weighed, model, site, weighed.statistics[site].inputs, found, scale)
+    measured = measure(model)
+    for each, values in zip(changed, before, strict=True):
+        model.get_parameter(each).copy_(values)
+    return found[name], measured
 
 
 @torch.no_grad()
@@ -203,8 +212,8 @@ def _whole(quotients: Doubles) -> NDArray[np.int32]:
 
 def _bias_code(weighed: Weighed, site: Site, scale: float) -> int:
     """The step code of the bias of a layer."""
-    gradients = weighed.statistics[site].outputs.second()
-    return nearest(-0.5 * float(np.log2(errors(gradients).mean())) + math.log2(scale))
+    costs = errors(weighed.statistics[site].outputs.of_bias())
+    return nearest(-0.5 * float(np.log2(costs.mean())) + math.log2(scale))
 
 
 def _gathered(site: Site, there: Mapping[int, Call], weighed: Weighed) -> Inputs:
