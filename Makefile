@@ -7,13 +7,15 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NATIVE := $(wildcard frformat/format/coders/compiled/*.[ch])
 JAR := android-decoder/cli/target/frz.jar
+FUZZED := android-decoder/fuzz/target/classpath.txt
+SECONDS ?= 60
 MVN := mvn -B -q -f android-decoder/pom.xml
 JAVA_SOURCES := $(shell find android-decoder -name target -prune -o \( -name '*.kt' -o -name '*.java' -o -name pom.xml \) -print)
 
 ABIS ?= arm64-v8a,x86_64
 APK := android-decoder/demo/target/frz-demo
 
-.PHONY: demo test test-python test-newest test-oldest test-processors test-install test-jvm test-android apk fuzz-c lint bench vectors clean
+.PHONY: demo test test-python test-newest test-oldest test-processors test-install test-jvm test-android apk fuzz fuzz-c lint docs bench vectors clean
 
 demo: $(READY) $(JAR) ## encode, inspect and rebuild a real model in Python and on the JVM, and compare
 	$(BIN)/python -m demo
@@ -47,6 +49,14 @@ apk: $(READY) ## the demo app, signed and checked; for other processors ABIS=arm
 	$(MVN) -Pandroid -Dabis=$(ABIS) -pl demo -am package -DskipTests
 	cat $(APK).txt
 
+fuzz: $(READY) $(JAR) $(FUZZED) ## coverage-guided fuzzing of both decoders and of all readers of checkpoints, SECONDS=60 each
+	$(BIN)/python -c "import atheris" 2> /dev/null || $(BIN)/pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --group fuzz
+	$(BIN)/python -m tests.fuzz.guided --seconds $(SECONDS) $(TARGETS)
+
+$(FUZZED): $(JAVA_SOURCES)
+	$(MVN) -Pfuzz -pl fuzz -am package -DskipTests
+	touch $@
+
 fuzz-c: ## the compiled coders on random and damaged streams, with the sanitizers of GCC or Clang
 	mkdir -p build
 	$(CC) -std=c99 -O1 -g -Wall -Wextra -Wconversion -Werror -fsanitize=address,undefined -fno-sanitize-recover=all \
@@ -58,6 +68,9 @@ lint: $(READY) ## ruff, mypy --strict, import-linter; Kotlin is linted by `mvn v
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(READY) ## the site, in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 bench: $(READY) $(JAR) ## the README's table of measured numbers
 	$(BIN)/python -m bench

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,10 +17,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench import DATA, Missing, Row
+import frformat
+from bench import DATA, Missing, Row, jar
 from frformat.format.coders import CODERS, Run
 from frformat.format.coders.engine import engine
 from frformat.format.coders.zstd import zstd
+from frformat.format.tensor import CodedTensor
 
 Integers = NDArray[np.int32]
 
@@ -30,7 +34,7 @@ STEPS: Final = 2
 def run() -> list[Row]:
     """Sizes on the weights of a trained ResNet-20, and speeds on kernels of a network a hundred times as large."""
     weights, kernels = _resnet(), [_kernels()]
-    return [*_sizes(weights), *_standard(weights), *_speeds(kernels), *_fallback(kernels)]
+    return [*_sizes(weights), *_standard(weights), *_speeds(kernels), *_fallback(kernels), *_jvm(kernels[0])]
 
 
 def _resnet() -> list[Integers]:
@@ -113,6 +117,21 @@ def _fallback(arrays: list[Integers]) -> Iterator[Row]:
         speeds = " and ".join(f"{count / seconds / 1e6:.2f}" for seconds in pure[1:])
         figure = f"{gains[0]:.1f} × and {gains[1]:.1f} × as fast ({speeds} M values/s without it)"
         yield Row(f"{name}: compiled code, encoding and decoding", figure, "> 1 ×", min(gains) > 1)
+
+
+def _jvm(kernels: Integers) -> Iterator[Row]:
+    """Decoding and storing as float32 by the decoder for Android, in one thread."""
+    tensor = CodedTensor(kernels, kernels.shape, "f32", step=-128)
+    times = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("adaptive", "static"):
+            path = os.path.join(folder, f"{name}.frz")
+            frformat.save_file({"kernels": tensor}, path, compression=name)
+            command = ["java", "-jar", jar(), "bench", path, "--json", "--warm-up", "5", "--runs", "9"]
+            times[name] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["rebuild_ms"]
+            yield Row(f"JVM, {name}: load them", f"{kernels.size / times[name] / 1e3:.1f} M values/s", "", True)
+    faster = times["adaptive"] / times["static"]
+    yield Row("JVM, static: loading against adaptive", f"{faster:.1f} × as fast", "≥ 3 ×", faster >= 3)
 
 
 @contextlib.contextmanager

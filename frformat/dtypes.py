@@ -58,6 +58,12 @@ def dtype_name(dtype: np.dtype[Any]) -> str:
     return name
 
 
+def all_finite(values: Array) -> bool:
+    """Whether all elements are finite numbers. Signalling NaNs are not, and raise no warning."""
+    with np.errstate(invalid="ignore"):
+        return bool(np.isfinite(values).all())
+
+
 def cast(values: Array, name: str) -> Array:
     """Finite real ``values`` in another of :data:`REAL_DTYPES`.
 
@@ -71,7 +77,7 @@ def cast(values: Array, name: str) -> Array:
         found = values.astype(wanted)
     if values.dtype.itemsize < wanted.itemsize or values.size == 0:
         return found
-    if not np.isfinite(found).all():
+    if not all_finite(found):
         largest = np.abs(values.astype(np.float64)).max()
         raise EncodeError(f"a value of {largest:g} is too large for {name}; scale the tensor, or store it as it is")
     wide = values.astype(np.float64)

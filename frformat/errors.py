@@ -44,11 +44,38 @@ class EncodeError(ValueError):
     """An input or an option that cannot be encoded, and what to do about it."""
 
 
+LONGEST_REASON: Final = 400
+"""At most so many characters say what is wrong with a file of another program."""
+
+
+class ReadError(EncodeError):
+    """A checkpoint of another program that cannot be read, and why.
+
+    Attributes:
+        reason: what is wrong and what to do, one line.
+        path: the file.
+        tensor: the tensor concerned, if it is one.
+    """
+
+    def __init__(self, reason: str, *, path: str, tensor: str | None = None) -> None:
+        reason = " ".join(reason.split())  # names in it may be anything
+        reason = reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]} …"
+        super().__init__(reason)
+        self.reason = reason
+        self.path = path
+        self.tensor = tensor
+
+    def __str__(self) -> str:
+        return f"{self.path}: " + (f"tensor {self.tensor!r}: " if self.tensor is not None else "") + self.reason
+
+
 PACKAGES: Final = {
     "torch": ("PyTorch", "torch"),
     "matplotlib": ("matplotlib", "matplotlib"),
     "PIL": ("Pillow", "pillow"),
     "sklearn": ("scikit-learn", "scikit-learn"),
+    "lightning": ("Lightning", "lightning"),
+    "transformers": ("Transformers", "transformers"),
 }
 """Packages that only some of frformat needs: for each module its name, and what pip calls it."""
 
@@ -66,3 +93,7 @@ class DependencyError(ImportError):
         name, package = PACKAGES.get(module, (module or "a package", module))
         broken = "" if isinstance(error, ModuleNotFoundError) else f" ({error})"
         super().__init__(f"{what} needs {name}, pip install {package}{broken}", name=error.name)
+
+
+class ReportError(ValueError):
+    """A parity report that is not valid, or does not fit what it is compared with; and what to do."""

@@ -1,17 +1,24 @@
 """Checkpoints of other formats: ``load`` one to be encoded, ``save`` what was decoded.
 
->>> frformat.save_file(load("model.safetensors"), "model.frz")
->>> save(load("model.frz"), "model.npz")
+>>> with load("model.safetensors") as checkpoint:
+...     frformat.save_file(checkpoint, "model.frz")
+>>> with load("model.frz") as checkpoint:
+...     save(checkpoint, "model.npz")
 """
 
 from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from typing import Final, Protocol, cast
 
-from frformat.checkpoints.checkpoint import Checkpoint, Entry
+from frformat.checkpoints import sharded
+from frformat.checkpoints.checkpoint import Checkpoint, Entry, Value
+from frformat.checkpoints.reading import File, Source, on_disk, reported, said
 from frformat.checkpoints.wrappers import unwrapped
 from frformat.errors import EncodeError
 
@@ -23,12 +30,7 @@ class FileFormat(Protocol):
 
     @staticmethod
     def load(path: str) -> Checkpoint:
-        """List a file's tensors.
-
-        Raises:
-            EncodeError: the file is damaged, or holds what cannot be encoded.
-            OSError: it cannot be read.
-        """
+        """List a file's tensors. Whatever this and reading them raise, :func:`load` makes it name the file."""
 
     @staticmethod
     def save(checkpoint: Checkpoint, path: str) -> list[str]:
@@ -52,38 +54,58 @@ EXTENSIONS: Final = {
 """Modules of this package by the extension of the files they write."""
 
 
-def load(path: StrPath, *, entry: str | None = None, keep_names: bool = False) -> Checkpoint:
+def load(
+    source: Source,
+    *,
+    entry: str | None = None,
+    keep_names: bool = False,
+    trust_pickle: bool = False,
+    name: str | None = None,
+) -> Checkpoint:
     """List the tensors of an ``.frz``, ``.safetensors``, ``.npz`` or PyTorch file; its first bytes tell what it is.
 
     Args:
-        path: the file.
+        source: a path, the bytes of a file, or an open binary file. What is not a file on the disk is copied to one for
+            as long as the checkpoint is used. A folder of Hugging Face, or an index of shards, is one checkpoint.
         entry: for a PyTorch file that holds several state dicts, which one.
         keep_names: leave names as they are. Otherwise what wrappers such as torch.compile, DataParallel and FSDP put
             into them is taken off, which is noted; see :func:`frformat.checkpoints.wrappers.plain_names`.
+        trust_pickle: run the code that a PyTorch file names, which may do anything. Mostly there is no need to: what
+            needs code is replaced, and the tensors of whole modules are found without it.
+        name: what errors call the source; None for its own name.
 
     Raises:
-        EncodeError: the file is none of these, is damaged, or holds what cannot be encoded.
+        ReadError: the file is none of these, is damaged, or holds what cannot be encoded. Reading a tensor later raises
+            it, too.
         FrzError: an ``.frz`` file is not valid.
+        DependencyError: it needs a package that is not installed.
         OSError: the file cannot be read.
     """
-    path = os.fspath(path)
-    kind = _sniff(path)
-    if kind == "pt":
-        from frformat.checkpoints import pt
+    file = on_disk(source, name)
+    try:
+        with reported(file.name):
+            kind = _kind(file.path)
+            found = _load(kind, file.path, entry, trust_pickle)
+    except BaseException:
+        file.close()
+        raise
+    if kind != "frz":
+        found = found if keep_names else unwrapped(found)
+        found = replace(found, entries={each: _reported(file.name, each, e) for each, e in found.entries.items()})
+    size = found.size or os.path.getsize(file.path)
+    return replace(found, size=size, close=partial(_close, found.close, file))
 
-        found = pt.load(path, entry=entry)
-    elif entry is not None:
-        raise EncodeError(f"{path}: only a PyTorch file has entries to choose from")
-    else:
-        found = _module(kind).load(path)
-    return found if keep_names or kind == "frz" else unwrapped(found)
 
-
-def save(checkpoint: Checkpoint, path: StrPath) -> list[str]:
+def save(checkpoint: Checkpoint, path: StrPath, *, kind: str | None = None) -> list[str]:
     """Write a checkpoint in the format that the extension of ``path`` names.
 
     Tensors are read one at a time (a ``.pt`` file is collected in memory first: PyTorch writes it in one go). What was
     at ``path`` is replaced when the new file is whole.
+
+    Args:
+        checkpoint: the tensors.
+        path: where to.
+        kind: the format, whatever the extension is: one of the values of :data:`EXTENSIONS`.
 
     Returns:
         What a user should know of how tensors were changed, one line each.
@@ -94,7 +116,7 @@ def save(checkpoint: Checkpoint, path: StrPath) -> list[str]:
         OSError: the file cannot be written.
     """
     path = os.fspath(path)
-    return _module(writer_of(path)).save(checkpoint, path)
+    return _module(kind or writer_of(path)).save(checkpoint, path)
 
 
 def writer_of(path: str) -> str:
@@ -111,12 +133,52 @@ def writer_of(path: str) -> str:
     return EXTENSIONS[extension]
 
 
+def _load(kind: str, path: str, entry: str | None, trust_pickle: bool) -> Checkpoint:
+    if kind == "pt":
+        from frformat.checkpoints import pt
+
+        return pt.load(path, entry=entry, trust_pickle=trust_pickle)
+    if kind == "sharded":
+        # Names are those of all shards together.
+        return sharded.load(path, partial(load, entry=entry, trust_pickle=trust_pickle, keep_names=True))
+    if entry is not None:
+        raise EncodeError("only a PyTorch file has entries to choose from")
+    return _module(kind).load(path)
+
+
+def _reported(path: str, name: str, entry: Entry) -> Entry:
+    """The same entry; reading it ends in errors that name the file."""
+    return replace(entry, load=partial(_read, path, name, entry.load))
+
+
+def _read(path: str, name: str, load: Callable[[], Value]) -> Value:
+    with reported(path, name):
+        return load()
+
+
+def _close(close: Callable[[], None], file: File) -> None:
+    close()
+    file.close()
+
+
 def _module(kind: str) -> FileFormat:
     return cast(FileFormat, import_module(f"{__name__}.{kind}"))
 
 
-def _sniff(path: str) -> str:
-    """The name of the module that reads this file, by its content."""
+def kind_of(path: str, name: str | None = None) -> str:
+    """The name of the module that reads this file, by its content; ``name`` as for :func:`load`.
+
+    Raises:
+        ReadError: there is none.
+        OSError: the file cannot be read.
+    """
+    with reported(name or path):
+        return _kind(path)
+
+
+def _kind(path: str) -> str:
+    if os.path.isdir(path) or sharded.is_index(path):
+        return "sharded"
     with open(path, "rb") as file:
         head = file.read(9)
     if head.startswith(b"\x89FRZ"):
@@ -124,23 +186,26 @@ def _sniff(path: str) -> str:
     if head[8:] == b"{":  # after the length of the header, which can look like anything
         return "safetensors"
     if head.startswith(b"PK\x03\x04"):
-        return _sniff_zip(path)
+        return _kind_of_zip(path)
     if head.startswith(b"\x80"):  # a pickle, as PyTorch wrote before version 1.6
         return "pt"
-    raise EncodeError(f"{path}: neither .frz, .safetensors, .npz nor a PyTorch file, or damaged at its start")
+    raise EncodeError("neither .frz, .safetensors, .npz nor a PyTorch file, or damaged at its start")
 
 
-def _sniff_zip(path: str) -> str:
+def _kind_of_zip(path: str) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except zipfile.BadZipFile as error:
-        raise EncodeError(f"{path}: a zip archive (.npz or PyTorch file) that is damaged: {error}") from error
+    except Exception as error:
+        raise EncodeError(f"a zip archive (.npz or PyTorch file) that is damaged: {said(error)}") from error
     if any(name.endswith(".pkl") for name in names):
         return "pt"
     if all(name.endswith(".npy") for name in names):
         return "npz"
-    raise EncodeError(f"{path}: a zip archive, but neither .npz nor a PyTorch file")
+    raise EncodeError("a zip archive, but neither .npz nor a PyTorch file")
 
 
-__all__ = ["Checkpoint", "Entry", "load", "save", "writer_of"]
+__all__ = ["Checkpoint", "Entry", "kind_of", "load", "save", "writer_of"]
+
+
+__all__ = ["Checkpoint", "Entry", "kind_of", "load", "save", "writer_of"]

@@ -19,6 +19,9 @@ from frformat.spectral.zigzag import element_count
 Array = NDArray[Any]
 Kind = Literal["dense", "sparse", "spectrum", "coded"]
 
+Value = Array | Sparse | Spectrum | CodedTensor
+"""What reading a tensor gives."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -34,7 +37,7 @@ class Entry:
 
     dtype: str
     shape: tuple[int, ...]
-    load: Callable[[], Array | Sparse | Spectrum | CodedTensor]
+    load: Callable[[], Value]
     kind: Kind = "dense"
     format: str = "auto"
 
@@ -64,13 +67,15 @@ class Entry:
 class Checkpoint(Mapping[str, Array | Spectrum | CodedTensor]):
     """The tensors of a file. As a mapping it can be given to :func:`frformat.save_file` as it is.
 
-    Use it as a context manager, since some kinds keep their file open.
+    Looking a sparse tensor up gives the dense one, since nothing says that it is a spectrum. Use it as a context
+    manager, since some kinds keep their file open.
 
     Attributes:
         entries: every tensor by name.
         aliases: further names for tensors, ``{name: target}`` (tied weights).
         metadata: flat text of the file.
         notes: what a user should know of how the file was understood, one line each.
+        size: bytes of the file.
         close: closes the file.
     """
 
@@ -78,6 +83,7 @@ class Checkpoint(Mapping[str, Array | Spectrum | CodedTensor]):
     aliases: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    size: int = 0
     close: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Checkpoint:
@@ -90,7 +96,7 @@ class Checkpoint(Mapping[str, Array | Spectrum | CodedTensor]):
 
     def __getitem__(self, name: str) -> Array | Spectrum | CodedTensor:
         value = self.entries[name].load()
-        return value.spectrum() if isinstance(value, Sparse) else value
+        return value.dense() if isinstance(value, Sparse) else value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)

@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import IO, Final
 
 from numpy.lib import format as npy
 
 from frformat.checkpoints.checkpoint import Array, Checkpoint, Entry
+from frformat.checkpoints.reading import said
 from frformat.dtypes import DTYPES, dtype_name
 from frformat.errors import EncodeError
 from frformat.format.atomic import replacing
+from frformat.spectral.zigzag import element_count
 
-WIDER: Final = ("bf16", "f8_e4m3", "f8_e5m2")
+WIDER: Final = ("bf16", "f8_e4m3", "f8_e5m2", "f8_e8m0")
 """Element types that NumPy's files cannot name; float32 holds their values exactly."""
 
 
 def load(path: str) -> Checkpoint:
-    """List the arrays of an archive."""
-    with _reported(path):
-        archive = zipfile.ZipFile(path)
+    """List the arrays of an archive, which stays open."""
+    archive = zipfile.ZipFile(path)
     entries: dict[str, Entry] = {}
-    with archive:
-        for member in archive.namelist():
-            with _reported(f"{path}: {member}"):
-                name = member.removesuffix(".npy")
+    try:
+        for member in archive.infolist():
+            name = member.filename.removesuffix(".npy")
+            try:
                 if name in entries:
                     raise EncodeError("a second array of this name")
-                with archive.open(member) as file:
-                    entries[name] = Entry(*_described(file), partial(_read, path, member))
-    return Checkpoint(entries)
+                entries[name] = Entry(*_described(archive, member), partial(_read, archive, member))
+            except Exception as error:  # whatever NumPy and zipfile raise
+                raise EncodeError(f"{member.filename}: {said(error)}") from error
+    except BaseException:
+        archive.close()
+        raise
+    return Checkpoint(entries, close=archive.close)
 
 
 def save(checkpoint: Checkpoint, path: str) -> list[str]:
@@ -54,8 +57,19 @@ def save(checkpoint: Checkpoint, path: str) -> list[str]:
     return [f"{dtype} is written as f32, exactly: .npz has no name for it" for dtype in sorted(widened)]
 
 
-def _described(file: IO[bytes]) -> tuple[str, tuple[int, ...]]:
+def _described(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[str, tuple[int, ...]]:
     """Element type and shape of an ``.npy`` file."""
+    with archive.open(member) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that an array was written by an old Python
+        dtype, shape = _header(file)
+        start = file.tell()
+    nbytes = element_count(shape) * DTYPES[dtype].itemsize
+    if start + nbytes != member.file_size:
+        raise EncodeError(f"{dtype} {list(shape)} takes {nbytes} bytes, but there are {member.file_size - start}")
+    return dtype, shape
+
+
+def _header(file: IO[bytes]) -> tuple[str, tuple[int, ...]]:
     version = npy.read_magic(file)
     if version not in ((1, 0), (2, 0)):
         raise EncodeError(f"an array file of version {version[0]}.{version[1]}, which no plain array needs")
@@ -66,16 +80,8 @@ def _described(file: IO[bytes]) -> tuple[str, tuple[int, ...]]:
     return dtype_name(dtype), shape
 
 
-def _read(path: str, member: str) -> Array:
-    with _reported(f"{path}: {member}"), zipfile.ZipFile(path) as archive, archive.open(member) as file:
+def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
+    with archive.open(member) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         array: Array = npy.read_array(file, allow_pickle=False)
         return array
-
-
-@contextmanager
-def _reported(where: str) -> Iterator[None]:
-    """Turn what the libraries raise into an error that says where."""
-    try:
-        yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
-        raise EncodeError(f"{where}: {error}") from error

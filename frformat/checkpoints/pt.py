@@ -1,12 +1,8 @@
-"""PyTorch files: state dicts written by ``torch.save``. Nothing in them is ever run as code."""
+"""PyTorch files: state dicts written by ``torch.save``. Nothing in them is run as code unless that is asked for."""
 
 from __future__ import annotations
 
-import pickle
-import re
-import warnings
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final, Literal
 
@@ -18,38 +14,40 @@ from frformat.format.tensor import CodedTensor
 try:
     import torch
 
+    from frformat.checkpoints import state_dicts
     from frformat.checkpoints import torch_tensors as tensors
+    from frformat.checkpoints.quantized import Quantized, unpacked
     from frformat.checkpoints.regularized import Coefficients, gather
+    from frformat.checkpoints.unpickling import unpickled
 except ImportError as error:
     raise DependencyError("a PyTorch file", error) from error
 
-PREFERRED: Final = ("state_dict", "model_state_dict", "model", "state.run.average", "state.run.model")
-"""Where trainers keep the weights, if a file holds several state dicts; ``frformat train`` in the last two."""
+SHOWN: Final = 12
+"""At most so many names are told of what is left out."""
+
+Tensor = torch.Tensor | Coefficients | Quantized
 
 
-def load(path: str, *, entry: str | None = None) -> Checkpoint:
+def load(path: str, *, entry: str | None = None, trust_pickle: bool = False) -> Checkpoint:
     """List the tensors of a file.
 
-    A state dict within a dict (``{'state_dict': …, 'epoch': …}``) is found; regularized tensors are read as spectra.
-    Both are noted.
+    A state dict within dicts and lists (``{'state_dict': …, 'epoch': …}``) is found; regularized tensors are read as
+    spectra. Both are noted.
 
     Args:
         path: the file.
-        entry: which of several state dicts, by its path of keys joined with dots, such as ``ema.model``.
+        entry: which of several state dicts, by its path of keys joined with dots, such as ``ema.model``; ``.`` for the
+            outermost one.
+        trust_pickle: run the code that the file names, which may do anything.
 
     Raises:
-        EncodeError: the file is damaged, needs code to be loaded, or holds no state dict or several.
+        EncodeError: the file needs code to be loaded, or holds no state dict or several.
     """
-    content = _load(path)
-    state, notes = _state_dict(content, entry, path)
-    left = [f"{name} ({type(value).__name__})" for name, value in state.items() if not isinstance(value, torch.Tensor)]
-    if left:
-        notes.append(f"left out, since not tensors: {', '.join(left)}")
-    named = {name: tensor for name, tensor in state.items() if isinstance(tensor, torch.Tensor)}
-    try:
-        found, gathered = gather(named)
-    except EncodeError as error:
-        raise EncodeError(f"{path}: {error}") from error
+    content, notes = unpickled(path, trusted=trust_pickle)
+    state, chosen = state_dicts.choose(content, entry)
+    state, quantized = unpacked(state)
+    found, gathered = gather({name: value for name, value in state.items() if isinstance(value, Tensor)})
+    notes += [*chosen, *_left_out(state), *quantized, *gathered]
     aliases = tensors.aliases({name: _memory(value) for name, value in found.items()})
     entries = {}
     for name, value in found.items():
@@ -57,8 +55,8 @@ def load(path: str, *, entry: str | None = None) -> Checkpoint:
             try:
                 entries[name] = _entry(value)
             except EncodeError as error:
-                raise EncodeError(f"{path}: tensor {name!r}: {error}") from error
-    return Checkpoint(entries, aliases, notes=[*notes, *gathered])
+                raise EncodeError(f"tensor {name!r}: {error}") from error
+    return Checkpoint(entries, aliases, notes=notes)
 
 
 def save(checkpoint: Checkpoint, path: str) -> list[str]:
@@ -78,60 +76,21 @@ def _tensor(entry: Entry) -> torch.Tensor:
     return tensors.to_torch(value.rebuild() if isinstance(value, CodedTensor) else value)
 
 
-def _memory(value: torch.Tensor | Coefficients) -> torch.Tensor:
-    return value.tensor if isinstance(value, Coefficients) else value
+def _memory(value: Tensor) -> torch.Tensor:
+    return value if isinstance(value, torch.Tensor) else value.tensor
 
 
-def _entry(value: torch.Tensor | Coefficients) -> Entry:
+def _entry(value: Tensor) -> Entry:
     if isinstance(value, Coefficients):
         return Entry(value.dtype, value.facts.shape, value.spectrum, "spectrum", value.facts.format or "auto")
+    if isinstance(value, Quantized):
+        return Entry("f32", tuple(value.tensor.shape), value.floats)
     kind: Literal["dense", "sparse"] = "dense" if value.layout == torch.strided else "sparse"
     return Entry(tensors.dtype_name(value.dtype), tuple(value.shape), partial(tensors.to_numpy, value), kind)
 
 
-def _load(path: str) -> object:
-    """The content of a file, its tensors mapped where the file allows it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that sparse tensors are validated, and the like
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-        except pickle.UnpicklingError as error:
-            found = re.search(r"GLOBAL (\S+) was not an allowed", str(error))
-            needs = f"code of {found[1]} to be loaded" if found else "more than tensors to be loaded"
-            raise EncodeError(
-                f"{path}: needs {needs}, and no code from a file is ever run; save model.state_dict() instead"
-            ) from error
-        except (RuntimeError, ValueError, KeyError, EOFError) as error:
-            if "TorchScript" in str(error):
-                raise EncodeError(f"{path}: a TorchScript archive; save model.state_dict() with torch.save") from error
-            said = str(error).partition("\n")[0] or type(error).__name__
-            raise EncodeError(f"{path}: cut or damaged, says PyTorch: {said}") from error
-
-
-def _state_dict(content: object, entry: str | None, path: str) -> tuple[Mapping[str, Any], list[str]]:
-    """The state dict that is meant, and notes on the choice."""
-    found = dict(_state_dicts(content, ""))
-    if not found:
-        raise EncodeError(f"{path}: holds no tensors by name; save model.state_dict() with torch.save")
-    listed = ", ".join(repr(key) for key in found)
-    if entry is not None:
-        if entry not in found:
-            raise EncodeError(f"{path}: has no entry {entry!r} with tensors, but {listed}")
-        return found[entry], []
-    if len(found) == 1:
-        [key] = found
-    else:
-        key = next((key for key in PREFERRED if key in found), "")
-        if key not in found:
-            raise EncodeError(f"{path}: holds several state dicts; choose one with --entry: {listed}")
-    return found[key], [f"took the entry {key!r} of the file"] if key else []
-
-
-def _state_dicts(content: object, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """All dicts with tensors by name within ``content``, each with its path of keys."""
-    if not (isinstance(content, Mapping) and all(isinstance(name, str) for name in content)):
-        return
-    if any(isinstance(value, torch.Tensor) for value in content.values()):
-        yield key, content
-    for name, value in content.items():
-        yield from _state_dicts(value, f"{key}.{name}" if key else name)
+def _left_out(state: Mapping[str, Any]) -> list[str]:
+    """What is no tensor, in a line."""
+    left = [f"{name} ({type(value).__name__})" for name, value in state.items() if not isinstance(value, Tensor)]
+    more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
+    return [f"left out, since not tensors: {', '.join(left[:SHOWN])}{more}"] if left else []

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frformat.checkpoints.checkpoint import Checkpoint, Entry
+from frformat.checkpoints.reading import said
 from frformat.dtypes import DTYPES
 from frformat.errors import EncodeError
 from frformat.format import coders
@@ -38,6 +39,7 @@ NAMES: Final = {
     "C64": "c64",
     "F8_E4M3": "f8_e4m3",
     "F8_E5M2": "f8_e5m2",
+    "F8_E8M0": "f8_e8m0",
 }
 """Element types: this format's names and ours."""
 
@@ -51,7 +53,7 @@ def load(path: str) -> Checkpoint:
     """List the tensors of a file; they are mapped into memory when they are asked for."""
     try:
         header, start, size = _header(path)
-        metadata = _metadata(header.pop(METADATA, {}))
+        metadata = _metadata(header.pop(METADATA, None))
         entries = {}
         end = 0
         for name, (dtype, shape, begin, stop) in sorted(
@@ -61,12 +63,12 @@ def load(path: str) -> Checkpoint:
                 raise EncodeError(
                     f"tensor {name!r}: bytes {begin} to {stop} do not suit {dtype} {list(shape)} at {end}"
                 )
-            entries[name] = Entry(dtype, shape, partial(_read, path, start + begin, dtype, shape, name))
+            entries[name] = Entry(dtype, shape, partial(_read, path, start + begin, dtype, shape))
             end = stop
         if start + end != size:
             raise EncodeError(f"it should have {start + end} bytes and has {size}: it was cut or damaged")
     except EncodeError as error:
-        raise EncodeError(f"{path}: not a valid safetensors file: {error}") from error
+        raise EncodeError(f"not a valid safetensors file: {error}") from error
     return Checkpoint(entries, metadata=metadata)
 
 
@@ -107,8 +109,8 @@ def _header(path: str) -> tuple[dict[str, Any], int, int]:
         packed = file.read(length)
     try:
         header = json.loads(packed.decode(), object_pairs_hook=_unique)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise EncodeError(f"its header is not JSON: {error}") from error
+    except (ValueError, RecursionError) as error:  # a ValueError, too, for numbers of thousands of digits
+        raise EncodeError(f"its header is not JSON: {said(error)}") from error
     if not isinstance(header, dict):
         raise EncodeError("its header is not a JSON object")
     return header, 8 + length, size
@@ -122,6 +124,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _metadata(found: object) -> dict[str, str]:
+    if found is None:
+        return {}
     if not (isinstance(found, dict) and all(isinstance(text, str) for text in found.values())):
         raise EncodeError("its metadata is not a map of strings")
     return {key: text for key, text in found.items() if key}
@@ -131,7 +135,7 @@ def _described(name: str, fields: object) -> tuple[str, tuple[int, ...], int, in
     """Element type, shape, first byte and the byte after the last of one tensor."""
     match fields:
         case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [begin, end]} if all(
-            type(n) is int and n >= 0 for n in (*shape, begin, end)
+            type(n) is int and 0 <= n < 1 << 63 for n in (*shape, begin, end)
         ):
             if dtype not in NAMES:
                 raise EncodeError(f"tensor {name!r}: element type {dtype} is none of {', '.join(NAMES)}")
@@ -139,11 +143,11 @@ def _described(name: str, fields: object) -> tuple[str, tuple[int, ...], int, in
     raise EncodeError(f"tensor {name!r}: its description is malformed")
 
 
-def _read(path: str, offset: int, dtype: str, shape: tuple[int, ...], name: str) -> NDArray[Any]:
+def _read(path: str, offset: int, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
     """One tensor, mapped: its pages are read when they are used and dropped with the array."""
     if element_count(shape) == 0:
         return np.empty(shape, DTYPES[dtype])
     array = np.memmap(path, DTYPES[dtype], "r", offset, shape)
     if dtype == "bool" and array.view(np.uint8).max() > 1:
-        raise EncodeError(f"{path}: tensor {name!r}: an element of a bool tensor is neither 0 nor 1")
+        raise EncodeError("an element of a bool tensor is neither 0 nor 1")
     return array

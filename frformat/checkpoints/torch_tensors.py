@@ -36,10 +36,11 @@ TORCH_DTYPES: Final[dict[str, torch.dtype]] = {
     "c128": torch.complex128,
     "f8_e4m3": torch.float8_e4m3fn,
     "f8_e5m2": torch.float8_e5m2,
+    **({"f8_e8m0": torch.float8_e8m0fnu} if hasattr(torch, "float8_e8m0fnu") else {}),  # from PyTorch 2.7
 }
 """PyTorch's element types by the format's names, in the order of :data:`frformat.dtypes.DTYPES`."""
 
-_CARRIERS: Final = {"bf16": torch.int16, "f8_e4m3": torch.uint8, "f8_e5m2": torch.uint8}
+_CARRIERS: Final = {"bf16": torch.int16, "f8_e4m3": torch.uint8, "f8_e5m2": torch.uint8, "f8_e8m0": torch.uint8}
 """NumPy's element types from ``ml_dtypes`` are none that PyTorch shares memory with: their bits travel as integers."""
 
 

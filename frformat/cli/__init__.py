@@ -6,7 +6,6 @@ line of text, or JSON, and an exit code.
 
 from __future__ import annotations
 
-import io
 import itertools
 import sys
 from importlib import import_module
@@ -15,7 +14,7 @@ from typing import Any, Final
 import click
 
 from frformat import __version__
-from frformat.cli import errors
+from frformat.cli import errors, streams
 
 COMMANDS: Final = ("encode", "compress", "decode", "dump", "verify", "diff", "train", "export-mobile", "compare")
 """Each is the attribute of that name in the module of that name in this package, ``_`` for ``-``."""
@@ -40,15 +39,15 @@ class Commands(click.Group):
     def main(self, args: Any = None, prog_name: str | None = None, *rest: Any, **options: Any) -> Any:
         """Run a command line and leave with its exit code."""
         args = sys.argv[1:] if args is None else list(args)
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):  # what a terminal cannot show is no reason to fail
-                stream.reconfigure(errors="backslashreplace")
+        streams.prepare()
         options["standalone_mode"] = False
         try:
-            sys.exit(super().main(args, "frformat", *rest, **options))
+            code = super().main(args, "frformat", *rest, **options)
+            sys.stdout.flush()
         except Exception as error:
             as_json = "--json" in itertools.takewhile(lambda arg: arg != "--", args)
-            sys.exit(errors.report(error, as_json))
+            code = errors.report(error, as_json)
+        sys.exit(code)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a reader that goes away (``| head``) ends it without a word."""
@@ -56,8 +55,8 @@ class Commands(click.Group):
             code = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            errors.silence_output()
-            return errors.BROKEN_PIPE
+            streams.silence()
+            return streams.BROKEN_PIPE
         return code
 
 

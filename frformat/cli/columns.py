@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from frformat.cli.terminal import FOLDED, LINES, UNBOUNDED
+from frformat.cli.terminal import FOLDED, LINES, UNBOUNDED, echo
 
 Row = Sequence[str | None]
 """The cells of a line; None where a column does not concern it."""
@@ -86,7 +86,7 @@ def show(
 
     left_over = lines()
     while some := list(islice(left_over, LINES)):
-        click.echo("\n".join(some))
+        echo("\n".join(some))
 
 
 def _lines(row: Row, widths: Sequence[int], lefts: Sequence[bool]) -> Iterator[str]:

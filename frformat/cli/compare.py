@@ -14,13 +14,15 @@ import click
 from frformat.cli import errors, terminal
 from frformat.cli.options import json_option, memory_option, tier_option
 from frformat.cli.output import force_option, writing
-from frformat.cli.terminal import clean, print_json
+from frformat.cli.terminal import clean, echo, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import nn
 
+    from frformat.parity.desktop import Desktop
+    from frformat.parity.facts import Facts, TensorFacts
     from frformat.parity.inputs import Input
     from frformat.parity.report import Report
 
@@ -82,6 +84,7 @@ def compare(
 
     from frformat.parity import comparison
     from frformat.parity.desktop import Desktop
+    from frformat.parity.facts import Facts
     from frformat.parity.inputs import find_inputs
     from frformat.runtimes.pytorch_mobile.models import build, give
 
@@ -101,14 +104,14 @@ def compare(
         found = comparison.compare(
             inputs, rebuilt, report, first, tolerance=tolerance, watch=_shown(pictures) if html else _unseen
         )
-        facts = _facts(found, model, spent, report) | {"tensors": tensors}
+        facts = Facts(model, _about(), {"total": spent}, report, found, tensors)
         if html:
             _write_page(html, facts, pictures)
     if as_json:
-        print_json(facts)
+        print_json(facts.as_json())
     else:
         _show(facts)
-    return 0 if facts["equal"] else errors.DIFFERENT
+    return 0 if found.equal else errors.DIFFERENT
 
 
 def _report(
@@ -144,42 +147,37 @@ def _report(
 
 def _original(
     net: nn.Module, path: str, weights: str, memory_budget: int, probe: bool
-) -> tuple[list[dict[str, Any]], Any]:
+) -> tuple[list[TensorFacts], Desktop]:
     """The errors of each weight, and the model with the weights before encoding."""
     import copy
 
     from frformat.cli.diff.sides import open_side
     from frformat.parity.desktop import Desktop, take
+    from frformat.parity.facts import TensorFacts
     from frformat.parity.measure import distance
 
     with open_side(path, memory_budget) as before, open_side(weights, memory_budget) as after:
+        for note in before.notes:
+            echo(clean(f"{path}: {note}"), err=True)
         tensors, arrays = [], {}
         for name, kind in before.kinds.items():
             arrays[name] = before.array(name)
             if name in after.kinds and kind.shape == after.kinds[name].shape:
                 gap = distance(arrays[name], after.array(name))
-                row = {"name": name, "shape": list(kind.shape), "largest": gap.largest, "relative": gap.relative}
-                tensors.append(row)
+                tensors.append(TensorFacts(name, kind.shape, gap.largest, gap.relative))
     other = copy.deepcopy(net)
     take(other, arrays)
     return tensors, Desktop(other, probe=probe)
 
 
-def _facts(found: dict[str, Any], model: str, spent: float, report: Report | None) -> dict[str, Any]:
-    """All that ``--json`` prints, but for the weights."""
+def _about() -> dict[str, str | int]:
+    """Versions and settings of the desktop."""
     import platform
 
     import torch
 
-    about = {"torch": torch.__version__, "system": f"{platform.system()} {platform.machine()}"}
-    desktop = {"about": about | {"threads": torch.get_num_threads()}, "load": {"total": spent}}
-    keys = ("about", "load", "memory", "skeleton", "weights")
-    return {
-        "model": model,
-        "desktop": desktop,
-        "phone": {key: getattr(report, key) for key in keys} if report else None,
-        **found,
-    }
+    system = f"{platform.system()} {platform.machine()}"
+    return {"torch": torch.__version__, "system": system, "threads": torch.get_num_threads()}
 
 
 def _unseen(*what: object) -> None:
@@ -206,7 +204,7 @@ def _shown(pictures: dict[str, dict[str, str]]) -> Any:
     return watch
 
 
-def _write_page(path: str, facts: dict[str, Any], pictures: dict[str, dict[str, str]]) -> None:
+def _write_page(path: str, facts: Facts, pictures: dict[str, dict[str, str]]) -> None:
     from frformat.format.atomic import replacing
     from frformat.parity.page import page
 
@@ -214,7 +212,7 @@ def _write_page(path: str, facts: dict[str, Any], pictures: dict[str, dict[str, 
         file.write(page(facts, pictures).encode())
 
 
-def _show(facts: dict[str, Any]) -> None:
+def _show(facts: Facts) -> None:
     """Tables of what there is, and the verdict."""
     from frformat.parity import words
 
@@ -232,7 +230,7 @@ def _show(facts: dict[str, Any]) -> None:
         if table.row_count:
             terminal.show(table)
             out.print()
-    for side, layer in facts["parts_at"].items():
+    for side, layer in facts.comparison.parts_at.items():
         if layer:
             out.print(clean(f"{words.SIDES[side]} and desktop part at layer {layer}"), soft_wrap=True)
     out.print(clean(words.verdict(facts)), style="bold", soft_wrap=True)

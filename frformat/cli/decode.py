@@ -7,15 +7,15 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from frformat.cli import terminal
-from frformat.cli.files import open_frz
+from frformat.cli.files import InputFile, open_frz
 from frformat.cli.options import json_option, memory_option, tier_option
-from frformat.cli.output import force_option, writing
+from frformat.cli.output import force_option, telling, writing
 from frformat.cli.terminal import clean, count
 from frformat.errors import EncodeError, FrzError
 
@@ -36,54 +36,93 @@ Examples:
 """
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """What ``--json`` says.
+
+    Attributes:
+        input: the file that was read.
+        file: the one that was written.
+        bytes: its size.
+        tensor_count: how many tensors it has.
+        tier: the one that was decoded.
+        seconds: how long it took.
+        notes: what a user should know, one line each.
+    """
+
+    input: InputFile
+    file: str
+    bytes: int
+    tensor_count: int
+    tier: int
+    seconds: float
+    notes: list[str]
+
+
 @click.command(help=HELP, epilog="Exit codes: 0 fine, 2 an error; the output is then as it was before.")
 @click.argument("source", metavar="FILE", type=click.Path(allow_dash=True))
-@click.option("-o", "--output", metavar="OUT", type=click.Path(), required=True, help=".safetensors, .npz, .pt or .pth")
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    type=click.Path(allow_dash=True),
+    required=True,
+    help=".safetensors, .npz, .pt or .pth; - for standard output, with --to.",
+)
+@click.option("--to", type=click.Choice(["safetensors", "npz", "pt"]), help="What to write.  [default: by the name]")
 @click.option("--spectral", is_flag=True, help="Write spectra, not weights: sparse tensors in a .pt file.")
 @tier_option
 @memory_option
 @force_option
 @json_option
 def decode(
-    source: str, output: str, spectral: bool, tier: int | None, memory_budget: int, force: bool, as_json: bool
+    source: str,
+    output: str,
+    to: str | None,
+    spectral: bool,
+    tier: int | None,
+    memory_budget: int,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """See :data:`HELP`."""
     from frformat import checkpoints
     from frformat.checkpoints import frz
 
     start = time.perf_counter()
-    kind = checkpoints.writer_of(output)
+    kind = to or checkpoints.writer_of(output)
     if spectral and kind != "pt":
         raise EncodeError(f"{output}: --spectral writes sparse tensors, which only a .pt file can hold")
-    with writing(output, force), open_frz(source, tier, memory_budget) as file:
+    with writing(output, force) as target, open_frz(source, tier, memory_budget) as file:
         total = sum(file.info(name).nbytes for name in file)
         if not spectral:
             if kind == "pt" and total > memory_budget:
                 reason = f"a .pt file is made in memory, which takes {total:,} bytes, of {memory_budget:,} allowed"
                 raise FrzError("BUDGET", reason, path=source)
-            _check_room(total, output)
+            _check_room(total, target, output)
         with terminal.progress() as bar:
             task = bar.add_task("decoding", total=total)
             checkpoint = _watched(frz.of(file, spectral=spectral), lambda done: bar.update(task, advance=done))
-            notes = checkpoints.save(checkpoint, output)
-        facts = {
-            "input": {"file": source, "bytes": file.container.size},
-            "file": output,
-            "bytes": os.path.getsize(output),
-            "tensor_count": len(file),
-            "tier": file.tier,
-            "seconds": time.perf_counter() - start,
-            "notes": notes,
-        }
-    if as_json:
-        terminal.print_json(facts)
-    else:
-        _show(facts)
+            notes = checkpoints.save(checkpoint, target, kind=kind)
+        facts = Decoded(
+            input=InputFile(source, file.container.size),
+            file=output,
+            bytes=os.path.getsize(target),
+            tensor_count=len(file),
+            tier=file.tier,
+            seconds=time.perf_counter() - start,
+            notes=notes,
+        )
+    with telling(output):
+        if as_json:
+            terminal.print_json(facts)
+        else:
+            _show(facts)
 
 
-def _check_room(total: int, output: str) -> None:
+def _check_room(total: int, target: str, output: str) -> None:
     """Refuse what would not fit on the disk, before anything is rebuilt: a few bytes may describe terabytes."""
-    free = shutil.disk_usage(os.path.dirname(output) or ".").free
+    free = shutil.disk_usage(os.path.dirname(target) or ".").free
     if total > free:
         raise OSError(errno.ENOSPC, f"the tensors take {total:,} bytes, and the disk has {free:,} left", output)
 
@@ -102,10 +141,10 @@ def _watched(checkpoint: Checkpoint, progress: Callable[[int], Any]) -> Checkpoi
     return replace(checkpoint, entries={name: watched(entry) for name, entry in checkpoint.entries.items()})
 
 
-def _show(facts: dict[str, Any]) -> None:
+def _show(facts: Decoded) -> None:
     out = terminal.console()
-    for note in facts["notes"]:
+    for note in facts.notes:
         out.print(clean(note), style="dim", soft_wrap=True)
-    text = f"{clean(facts['file'])}: {count(facts['tensor_count'], 'tensor')}, {count(facts['bytes'], 'byte')}"
-    text += f" from {count(facts['input']['bytes'])}, in {facts['seconds']:.1f} s"
+    text = f"{clean(facts.file)}: {count(facts.tensor_count, 'tensor')}, {count(facts.bytes, 'byte')}"
+    text += f" from {count(facts.input.bytes)}, in {facts.seconds:.1f} s"
     out.print(text, style="bold", soft_wrap=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from frformat.cli import terminal
-from frformat.cli.options import json_option, tier_cuts
-from frformat.cli.output import force_option, writing
+from frformat.cli.files import InputFile
+from frformat.cli.options import json_option, spectral_option, tier_cuts
+from frformat.cli.output import force_option, telling, writing
 from frformat.errors import EncodeError
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
 HELP = """Encode a checkpoint: .pt, .safetensors, .npz, or .frz anew.
 
-This is the exact tool; `frformat compress` makes trained networks small within a limit of size or accuracy.
+This is the exact tool; `frformat compress` makes trained networks small within a limit of size or accuracy. IN is a
+file, a folder or an index of shards as Hugging Face has them, or - for standard input; OUT.frz can be - for standard
+output.
 
 Without --keep, --energy, --max-error and --format all is lossless: weights are stored as they are, and spectra, as
 Frequency Regularization leaves them, with all coefficients that are not zero. The first three apply to spectra and to
@@ -49,8 +53,10 @@ Examples:
 @click.command(
     help=HELP, epilog="Exit codes: 0 fine, 2 an error; no new output is then left, unless --verify finds it wrong."
 )
-@click.argument("source", metavar="IN", type=click.Path())
-@click.option("-o", "--output", metavar="OUT.frz", type=click.Path(), required=True, help="The file to write.")
+@click.argument("source", metavar="IN", type=click.Path(allow_dash=True))
+@click.option(
+    "-o", "--output", metavar="OUT.frz", type=click.Path(allow_dash=True), required=True, help="The file to write."
+)
 @click.option("--keep", metavar="N|N%", help="Keep the first N coefficients, or a share of the weights.")
 @click.option("--energy", metavar="SHARE", help="Keep as few as hold this share of the squared weights, e.g. 0.999.")
 @click.option(
@@ -60,20 +66,23 @@ Examples:
 @click.option(
     "--format", metavar="FORMAT", default="auto", show_default=True, help="Numbers: f32, f16, bf16, qN, step=S."
 )
-@click.option(
-    "--spectral/--no-spectral", default=None, help="The input is, or is not, in the DCT domain.  [default: detect it]"
-)
+@spectral_option
 @click.option("--tiers", metavar="N,N%,…", default="", help="What smaller tiers of the file keep of each spectrum.")
 @click.option(
     "--compression",
     metavar="HOW",
     default="auto",
     show_default=True,
-    help="core (no zstd), none, deflate, zstd, range.",
+    help="core (no zstd), fast (to read), none, deflate, zstd, adaptive, static.",
 )
 @click.option("--metadata", "-m", multiple=True, metavar="KEY=TEXT", help="Text to put into the file. Repeatable.")
-@click.option("--entry", metavar="KEY", help="Which state dict of a PyTorch file that holds several.")
+@click.option("--entry", metavar="KEY", help="Which state dict of a PyTorch file with several, e.g. net or ema.0.")
 @click.option("--keep-names", is_flag=True, help="Leave in the names what DataParallel, compile, FSDP … put there.")
+@click.option(
+    "--trust-pickle",
+    is_flag=True,
+    help="Run code that a PyTorch file names, to load modules that cannot be read without it. It may do anything.",
+)
 @click.option("--verify", "verifies", is_flag=True, help="Read the new file back and compare.")
 @force_option
 @json_option
@@ -91,6 +100,7 @@ def encode(
     metadata: tuple[str, ...],
     entry: str | None,
     keep_names: bool,
+    trust_pickle: bool,
     verifies: bool,
     force: bool,
     as_json: bool,
@@ -106,16 +116,27 @@ def encode(
     if os.path.splitext(output)[1].lower() in checkpoints.EXTENSIONS:
         raise EncodeError(f"{output}: encode writes .frz files; `frformat decode` writes the other formats")
     options = {"metadata": _metadata(metadata), "tiers": tier_cuts(tiers), "compression": compression}
-    with writing(output, force), checkpoints.load(source, entry=entry, keep_names=keep_names) as checkpoint:
-        report = _run(checkpoint, output, policy, **options)
+    stream = sys.stdin.buffer if source == "-" else source
+    how: dict[str, Any] = {"name": source, "entry": entry, "keep_names": keep_names, "trust_pickle": trust_pickle}
+    with (
+        writing(output, force) as target,
+        checkpoints.load(stream, **how) as checkpoint,
+    ):
+        report = _run(checkpoint, target, policy, **options)
         if verifies:
-            encoding.verify(checkpoint, output, report)
-    codings = {told.coding for told in report.tensors.values()}
-    if tiers and "dct" not in codings:
-        report.notes.append("--tiers is for spectra, and there are none: say --keep, --energy or --max-error")
-    if format != "auto" and codings <= {"raw", "kept"}:
-        report.notes.append("--format is for spectra and for float tensors of rank 2 or more, and there are none")
-    reports.tell(report, source, output, time.perf_counter() - start, as_json=as_json)
+            encoding.verify(checkpoint, target, report)
+        codings = {told.coding for told in report.tensors.values()}
+        if tiers and "dct" not in codings:
+            report.notes.append("--tiers is for spectra, and there are none: say --keep, --energy or --max-error")
+        if format != "auto" and codings <= {"raw", "kept"}:
+            report.notes.append("--format is for spectra and for float tensors of rank 2 or more, and there are none")
+        read = InputFile(source, checkpoint.size)
+        found = reports.encoded(report, read, target, output, time.perf_counter() - start)
+    with telling(output):
+        if as_json:
+            found.print_json()
+        else:
+            reports.show(found)
 
 
 def _run(checkpoint: Checkpoint, output: str, policy: Policy, **options: Any) -> Report:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import click
 
-from frformat.cli.terminal import clean, print_json
-from frformat.errors import PACKAGES, DependencyError, EncodeError, FrzError
-from frformat.parity.errors import ReportError
+from frformat.cli import streams
+from frformat.cli.terminal import clean, echo, print_json
+from frformat.errors import PACKAGES, DependencyError, EncodeError, FrzError, ReadError, ReportError
 
 DIFFERENT: Final = 1
 """Exit code of ``diff`` and ``compare`` when there are differences."""
@@ -21,20 +22,31 @@ TROUBLE: Final = 2
 INTERRUPTED: Final = 130
 """Exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
 
-BROKEN_PIPE: Final = 141
-"""Exit code when the reader of the output went away: 128 + SIGPIPE."""
-
 CAUGHT: Final = (FrzError, EncodeError, ReportError, DependencyError, OSError, MemoryError)
 """What a command may raise, beside click's own errors; anything else is a defect of frformat."""
 
 
-def as_dict(error: Exception) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ErrorFacts:
     """What ``--json`` says of an error.
 
-    Returns:
-        ``code`` (one of the format's, or ``ENCODE``, ``REPORT``, ``DEPENDENCY``, ``IO``, ``MEMORY``, ``USAGE``),
-        ``reason``, ``file``, ``tensor`` and ``offset`` (in bytes, in the file), the last three None where they do not
-        apply.
+    Attributes:
+        code: one of the format's, or ``READ``, ``ENCODE``, ``REPORT``, ``DEPENDENCY``, ``IO``, ``MEMORY``, ``USAGE``.
+        reason: what is wrong, and what to do.
+        file: where, or None.
+        tensor: where, or None.
+        offset: where in the file, in bytes, or None.
+    """
+
+    code: str
+    reason: str
+    file: str | None = None
+    tensor: str | None = None
+    offset: int | None = None
+
+
+def facts(error: Exception) -> ErrorFacts:
+    """What there is to tell of an error.
 
     Raises:
         Exception: ``error`` itself, if it is neither one of :data:`CAUGHT` nor one of click's.
@@ -42,6 +54,8 @@ def as_dict(error: Exception) -> dict[str, Any]:
     file, tensor, offset = None, None, None
     if isinstance(error, FrzError):
         code, reason, file, tensor, offset = error.code, error.reason, error.path, error.tensor, error.offset
+    elif isinstance(error, ReadError):
+        code, reason, file, tensor = "READ", error.reason, error.path, error.tensor
     elif isinstance(error, EncodeError):
         code, reason = "ENCODE", str(error)
     elif isinstance(error, ReportError):
@@ -61,28 +75,30 @@ def as_dict(error: Exception) -> dict[str, Any]:
         code, reason = "USAGE", error.format_message().rstrip(".") + help
     else:
         raise error
-    return {"code": code, "reason": reason, "file": file, "tensor": tensor, "offset": offset}
+    return ErrorFacts(code, reason, file, tensor, offset)
 
 
 def line(error: Exception) -> str:
-    """An error as one line that is safe for a terminal. Raises what :func:`as_dict` raises."""
-    facts = as_dict(error)
-    parts = (facts["file"], facts["code"], facts["reason"])
+    """An error as one line that is safe for a terminal. Raises what :func:`facts` raises."""
+    told = facts(error)
+    tensor = f"tensor {told.tensor!r}: " if told.tensor is not None else ""
+    parts = (told.file, told.code, tensor + told.reason)
     text = str(error) if isinstance(error, FrzError) else ": ".join(part for part in parts if part)
     return clean(f"frformat: {text}")
 
 
 def report(error: Exception, as_json: bool) -> int:
-    """Tell the user of an error and return the exit code. Raises what :func:`as_dict` raises."""
+    """Tell the user of an error and return the exit code. Raises what :func:`facts` raises."""
     if isinstance(error, click.Abort):
         return INTERRUPTED
-    if as_json:
-        print_json({"error": as_dict(error)})
-    else:
-        click.echo(line(error), err=True)
+    try:
+        if as_json:
+            print_json({"error": facts(error)})
+        else:
+            echo(line(error), err=True)
+        sys.stdout.flush()
+    except OSError:  # nobody can be told, or what the error is about is the output itself
+        streams.silence()
+        if as_json:
+            echo(line(error), err=True)
     return TROUBLE
-
-
-def silence_output() -> None:
-    """Send what stdout still buffers nowhere, so that Python does not complain of a broken pipe when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,7 +10,7 @@ import click
 from frformat.cli import terminal
 from frformat.cli.options import json_option, tier_option
 from frformat.cli.output import force_option, writing
-from frformat.cli.terminal import clean, count
+from frformat.cli.terminal import clean, count, echo
 
 if TYPE_CHECKING:
     from frformat.runtimes.pytorch_mobile import Export
@@ -129,7 +129,7 @@ def _show(written: Export, whole: Export | None, weights: str | None) -> None:
     of = f", {len(written.coefficients):,} as coefficients," if written.coefficients else ""
     runs = f"PyTorch Mobile {written.runtime} and later" if written.runtime else "LibTorch, DJL and torch.jit.load"
     how = ", traced" if written.traced else ""
-    click.echo(
+    echo(
         clean(
             f"{written.path}: {count(written.bytes, 'byte')}, a skeleton of {count(len(written.tensors), 'tensor')}"
             f"{of} for {runs}{how}"
@@ -138,6 +138,6 @@ def _show(written: Export, whole: Export | None, weights: str | None) -> None:
     if weights is not None:
         size = os.path.getsize(weights)
         total = count(written.bytes + size, "byte")
-        click.echo(clean(f"{weights}: {count(size, 'byte')}, fits the model; together {total}"))
+        echo(clean(f"{weights}: {count(size, 'byte')}, fits the model; together {total}"))
     if whole is not None:
-        click.echo(clean(f"{whole.path}: {count(whole.bytes, 'byte')}, with weights"))
+        echo(clean(f"{whole.path}: {count(whole.bytes, 'byte')}, with weights"))

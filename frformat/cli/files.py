@@ -5,10 +5,24 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from dataclasses import dataclass
 from typing import IO
 
 from frformat.format import limits
 from frformat.format.reader import FrzFile
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file that was read.
+
+    Attributes:
+        file: its path.
+        bytes: its size.
+    """
+
+    file: str
+    bytes: int
 
 
 def source(path: str) -> IO[bytes]:
@@ -30,11 +44,13 @@ def source(path: str) -> IO[bytes]:
         raise
 
 
-def open_frz(path: str, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET) -> FrzFile:
-    """The file that ``path`` names, ``-`` included, its directory read; see :func:`frformat.open`."""
+def open_frz(
+    path: str, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET, name: str | None = None
+) -> FrzFile:
+    """The file that ``path`` names, ``-`` included, its directory read; errors call it ``name``."""
     file = source(path)
     try:
-        return FrzFile(file, path, tier, memory_budget)
+        return FrzFile(file, name or path, tier, memory_budget)
     except BaseException:
         file.close()
         raise

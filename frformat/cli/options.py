@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -13,7 +13,13 @@ UNITS: Final = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 <
 """Bytes of each unit, in lower case."""
 
 
-class ByteCount(click.ParamType[int]):
+if TYPE_CHECKING:
+    Converter = click.ParamType[int]
+else:
+    Converter = click.ParamType  # which takes no type before click 8.4
+
+
+class ByteCount(Converter):
     """A number of bytes with an optional unit: ``500MB``, ``1.5GiB``, ``65536``."""
 
     name = "size"
@@ -32,6 +38,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 
 tier_option = click.option(
     "--tier", type=click.IntRange(min=0), metavar="N", help="Use tiers 0 to N only. [default: all that are present]"
+)
+
+spectral_option = click.option(
+    "--spectral/--no-spectral",
+    default=None,
+    help="Matrices of the input are, or are not, in the DCT domain.  [default: if all of them look like it]",
 )
 
 memory_option = click.option(

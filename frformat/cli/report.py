@@ -1,19 +1,21 @@
-"""What ``encode`` tells of its work: plain data for ``--json``, and the text made from it."""
+"""What ``encode`` tells of its work: facts for ``--json``, and the text made from them."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import frformat
 from frformat.cli import columns, terminal
 from frformat.cli.columns import Row
-from frformat.cli.dump.facts import Facts
-from frformat.cli.dump.listing import bits, ratio, values
+from frformat.cli.dump.facts import FileFacts, TensorFacts
+from frformat.cli.dump.listing import bits, ratio, written
+from frformat.cli.dump.survey import Survey
+from frformat.cli.files import InputFile
 from frformat.cli.terminal import clean, count, dims
-from frformat.encoding import Report
+from frformat.encoding import Report, TensorReport
 
 COLUMNS: Final = ("tensor", "shape", "view", "kept", "values", "energy", "error", "bytes", "bits")
 
@@ -21,68 +23,93 @@ SAID: Final = {"raw": "stored exactly", "kept": "stored as the input has them"}
 """What is said of tensors that have no line of their own, by their coding."""
 
 
-def tell(report: Report, source: str, output: str, seconds: float, *, as_json: bool) -> None:
-    """Print what became of a file.
+@dataclass(frozen=True)
+class Encoded:
+    """What an encoder did.
 
-    As JSON that is what ``dump --json`` says of the new file, and what only the encoder knows: ``input`` with its path
-    and bytes, ``seconds``, ``notes``; and for each tensor its ``coding``, ``energy``, ``error`` and ``note`` (see
-    :class:`frformat.encoding.TensorReport`). As text: the notes, a line for each tensor that is not stored exactly, and
-    a summary.
+    Attributes:
+        input: the file that was read.
+        seconds: how long it took.
+        notes: what a user should know, one line each.
+        file: what the new file holds.
+        told: what only the encoder knows of each tensor, by name, in the order of the input.
+        aliases: further names of the new file, with those of their tensors.
     """
-    with frformat.open(output) as file:
-        facts = Facts(file, output)
-        given = {"file": source, "bytes": os.path.getsize(source)}
-        about = {"input": given, "seconds": seconds, "notes": report.notes} | facts.summary()
-        if as_json:
-            tensors = _tensors(facts, report, [*report.tensors, *file.aliases])
-            lists = {"groups": facts.groups(), "factors": facts.factors(), "tensors": tensors}
-            terminal.print_json(about | lists)
-        else:
-            _show(facts, report, about)
+
+    input: InputFile
+    seconds: float
+    notes: list[str]
+    file: Survey
+    told: dict[str, TensorReport]
+    aliases: dict[str, str]
+
+    def print_json(self) -> None:
+        """What ``dump --json`` says of the new file, and what only the encoder knows."""
+        about = {"input": self.input, "seconds": self.seconds, "notes": self.notes}
+        terminal.print_json(about, self.file.summary(), self.file.lists() | {"tensors": self._tensors()})
+
+    def _tensors(self) -> Iterator[dict[str, Any]]:
+        names = [*self.told, *self.aliases]
+        for name, tensor in zip(names, self.file.tensors(names), strict=True):
+            told = self.told[self.aliases.get(name, name)]
+            more = {"coding": told.coding, "energy": told.energy, "error": told.error, "note": told.note}
+            yield terminal.as_json(tensor) | more
 
 
-def _tensors(facts: Facts, report: Report, names: list[str]) -> Iterator[dict[str, Any]]:
-    """What is known of each of some tensors."""
-    for name in names:
-        tensor = facts.tensor(name)
-        told = report.tensors[tensor["alias_of"] or name]
-        yield tensor | {"coding": told.coding, "energy": told.energy, "error": told.error, "note": told.note}
+def encoded(report: Report, given: InputFile, path: str, output: str, seconds: float) -> Encoded:
+    """What an encoder did, and what is in the new file.
+
+    Args:
+        report: what the encoder tells.
+        given: the file that was encoded.
+        path: where the new one is now; it is not read after this.
+        output: what it is called.
+        seconds: how long it took.
+    """
+    with frformat.open(path) as file:
+        return Encoded(given, seconds, report.notes, Survey(file, output), report.tensors, file.aliases)
 
 
-def _show(facts: Facts, report: Report, about: dict[str, Any]) -> None:
+def show(found: Encoded) -> None:
+    """Print notes, a line for each tensor that is not stored exactly, and a summary."""
     out = terminal.console()
-    for note in report.notes:
+    for note in found.notes:
         out.print(clean(note), style="dim", soft_wrap=True)
-    apart = [name for name, told in report.tensors.items() if told.coding not in SAID]
+    apart = [name for name, told in found.told.items() if told.coding not in SAID]
     if apart:
-        widths = columns.measure(map(_row, _tensors(facts, report, apart)), len(COLUMNS)).widths
+        widths = columns.measure(_rows(found, apart), len(COLUMNS)).widths
         used = [place for place, width in enumerate(widths) if width]
-        rows = ([row[place] for place in used] for row in map(_row, _tensors(facts, report, apart)))
+        rows = ([row[place] for place in used] for row in _rows(found, apart))
         columns.show([COLUMNS[place] for place in used], rows, [widths[place] for place in used])
-    for name, told in report.tensors.items():
+    for name, told in found.told.items():
         if told.note and told.coding in SAID:
             out.print(f"{clean(name)} stays as it is: {told.note}", soft_wrap=True)
     numbers, sizes = Counter[str](), Counter[str]()
-    for tensor in _tensors(facts, report, [name for name, told in report.tensors.items() if told.coding in SAID]):
-        numbers[tensor["coding"]] += 1
-        sizes[tensor["coding"]] += tensor["bytes"]
+    for tensor in found.file.tensors([name for name, told in found.told.items() if told.coding in SAID]):
+        coding = found.told[tensor.name].coding
+        numbers[coding] += 1
+        sizes[coding] += tensor.bytes
     for coding, number in numbers.items():
         out.print(f"{count(number, 'tensor')} {SAID[coding]}, {count(sizes[coding], 'byte')}", soft_wrap=True)
-    out.print(_summary(about), style="bold", soft_wrap=True)
+    out.print(_summary(found, found.file.summary()), style="bold", soft_wrap=True)
 
 
-def _row(tensor: dict[str, Any]) -> Row:
+def _rows(found: Encoded, names: list[str]) -> Iterator[Row]:
+    return (_row(tensor, found.told[tensor.name]) for tensor in found.file.tensors(names))
+
+
+def _row(tensor: TensorFacts, told: TensorReport) -> Row:
     """The cells of :data:`COLUMNS`."""
     return [
-        clean(tensor["name"]),
-        dims(tensor["shape"]),
-        dims(tensor["view"]) if tensor["view"] else "",
-        count(tensor["numbers"]) if tensor["kept"] else "",
-        values(tensor),
-        f"{100 * tensor['energy']:.2f} %",
-        _percent(tensor["error"]),
-        count(tensor["bytes"]),
-        bits(tensor["bits_per_parameter"]),
+        clean(tensor.name),
+        dims(tensor.shape),
+        dims(tensor.view) if tensor.view else "",
+        count(tensor.numbers) if tensor.kept else "",
+        written(tensor),
+        "" if told.energy is None else f"{100 * told.energy:.2f} %",
+        _percent(told.error),
+        count(tensor.bytes),
+        bits(tensor.bits_per_parameter),
     ]
 
 
@@ -91,9 +118,9 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %" if share else "0"
 
 
-def _summary(facts: dict[str, Any]) -> str:
-    before, after = facts["input"]["bytes"], facts["bytes"]
-    text = f"{clean(facts['file'])}: {count(after, 'byte')}, {ratio(before / after)} smaller than the input"
-    if facts["weights"]:
-        text += f", {ratio(facts['ratio'])} smaller than dense f32"
-    return f"{text}, in {facts['seconds']:.1f} s"
+def _summary(found: Encoded, file: FileFacts) -> str:
+    before = found.input.bytes
+    text = f"{clean(file.file)}: {count(file.bytes, 'byte')}, {ratio(before / file.bytes)} smaller than the input"
+    if file.weights:
+        text += f", {ratio(file.ratio)} smaller than dense f32"
+    return f"{text}, in {found.seconds:.1f} s"

@@ -6,6 +6,8 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import fields, is_dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -48,6 +50,14 @@ def axes(numbers: Sequence[int]) -> str:
     return f"{'axis' if len(numbers) == 1 else 'axes'} {', '.join(map(str, numbers))}"
 
 
+def echo(text: str = "", *, nl: bool = True, err: bool = False) -> None:
+    """Print a text, without styles where no terminal takes them.
+
+    The encoding of the stream holds, which Click would replace if it is ASCII: what it lacks becomes an escape.
+    """
+    click.echo(text, nl=nl, file=sys.stderr if err else sys.stdout)
+
+
 def console(*, stderr: bool = False) -> Console:
     """A console that takes no text for markup, and does not cut lines when they go to a file or a pipe."""
     from frformat.cli.console import PlainConsole
@@ -78,41 +88,54 @@ def show(table: Table) -> None:
     screen.print(table)
 
 
-def progress() -> Progress:
+@contextmanager
+def progress() -> Iterator[Progress]:
     """A progress bar on stderr, shown only where a person looks and gone when it is done."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(True), TimeRemainingColumn())
     screen = console(stderr=True)
-    return Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
+    bars = Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
+    with bars if screen.is_terminal else nullcontext():
+        yield bars
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Any, *more: Any) -> None:
     """Print one JSON document, in ASCII; numbers that JSON lacks become the strings NaN, Infinity and -Infinity.
 
-    An iterator in a dictionary becomes an array with an element on each line; it is never held as a whole.
+    Args:
+        value: plain data, dataclasses among them. An iterator that is a member of a dictionary becomes an array with an
+            element on each line; it is never held as a whole.
+        more: dataclasses or dicts whose members are to be added to those of ``value``.
     """
-    if not isinstance(value, dict) or not any(isinstance(item, Iterator) for item in value.values()):
-        click.echo(json.dumps(_finite(value), indent=2, allow_nan=False))
-        return
+    document = as_json(value)
+    for part in more:
+        document |= as_json(part)
+    if isinstance(document, dict) and any(isinstance(item, Iterator) for item in document.values()):
+        _print_members(document)
+    else:
+        echo(json.dumps(document, indent=2, allow_nan=False))
+
+
+def _print_members(document: dict[str, Any]) -> None:
     before = "{\n"
-    for key, item in value.items():
-        click.echo(f"{before}  {json.dumps(key)}: ", nl=False)
+    for key, item in document.items():
+        echo(f"{before}  {json.dumps(key)}: ", nl=False)
         if isinstance(item, Iterator):
             _print_array(item)
         else:
-            click.echo(json.dumps(_finite(item), indent=2, allow_nan=False).replace("\n", "\n  "), nl=False)
+            echo(json.dumps(item, indent=2, allow_nan=False).replace("\n", "\n  "), nl=False)
         before = ",\n"
-    click.echo("\n}")
+    echo("\n}")
 
 
 def _print_array(items: Iterator[Any]) -> None:
     before = "["
     while some := list(islice(items, LINES)):
-        lines = ",\n    ".join(json.dumps(_finite(item), allow_nan=False) for item in some)
-        click.echo(f"{before}\n    {lines}", nl=False)
+        lines = ",\n    ".join(json.dumps(as_json(item), allow_nan=False) for item in some)
+        echo(f"{before}\n    {lines}", nl=False)
         before = ","
-    click.echo("[]" if before == "[" else "\n  ]", nl=False)
+    echo("[]" if before == "[" else "\n  ]", nl=False)
 
 
 def _least_width(table: Table) -> int:
@@ -127,11 +150,16 @@ def _least_width(table: Table) -> int:
     return natural - sum(max(0, width - FOLDED) for width in foldable)
 
 
-def _finite(value: Any) -> Any:
+def as_json(value: Any) -> Any:
+    """Plain data as JSON has it: dataclasses as objects, and see :func:`print_json`."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if is_dataclass(value):
+        return {field.name: as_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: as_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [as_json(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,21 +64,22 @@ def setting_options(command: Any) -> Any:
     return command
 
 
-def list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> None:
-    """Print the recipes and leave."""
-    if not wanted or context.resilient_parsing:
-        return
+def list_recipes(*, as_json: bool) -> None:
+    """Print the recipes."""
     from frformat.train import RECIPES
 
+    if as_json:
+        facts = {n: {"summary": r.summary, "epochs": r.defaults.epochs, "metric": r.metric} for n, r in RECIPES.items()}
+        terminal.print_json(facts)
+        return
     table = terminal.table("recipe", "what", "epochs", left=("recipe", "what"))
     for name, recipe in RECIPES.items():
         table.add_row(name, recipe.summary, str(recipe.defaults.epochs))
     terminal.show(table)
-    context.exit()
 
 
 @click.command(help=HELP, epilog="Exit codes: 0 fine, 2 an error; 130 interrupted: --resume goes on.")
-@click.argument("name", metavar="RECIPE")
+@click.argument("name", metavar="RECIPE", required=False)
 @click.option("-o", "--output", metavar="DIR", type=click.Path(), help="Folder of the run.  [default: runs/RECIPE]")
 @click.option("--data", metavar="DIR", type=click.Path(), help="Folder of data sets.  [default: $FRFORMAT_DATA]")
 @click.option("--keep", metavar="N|N%", help="Coefficients of each tensor, or their share.")
@@ -94,12 +96,10 @@ def list_recipes(context: click.Context, _: click.Parameter, wanted: bool) -> No
 @click.option(
     "--checkpoint-every", type=float, default=60, show_default=True, metavar="SECONDS", help="Time between checkpoints."
 )
-@click.option(
-    "--list", "listed", is_flag=True, is_eager=True, expose_value=False, callback=list_recipes, help="List the recipes."
-)
+@click.option("--list", "listed", is_flag=True, help="List the recipes.")
 @json_option
 def train(
-    name: str,
+    name: str | None,
     output: str | None,
     data: str | None,
     keep: str | None,
@@ -113,10 +113,16 @@ def train(
     resume: bool,
     force: bool,
     checkpoint_every: float,
+    listed: bool,
     as_json: bool,
     **changes: Any,
 ) -> None:
     """See :data:`HELP`."""
+    if listed:
+        list_recipes(as_json=as_json)
+        return
+    if name is None:
+        raise click.UsageError("Missing argument 'RECIPE'; --list shows all.", click.get_current_context())
     import torch
 
     from frformat import train as training
@@ -170,9 +176,11 @@ def _check(folder: str, resume: bool, force: bool) -> None:
 
     if resume and force:
         raise click.UsageError("--resume and --force exclude each other.", click.get_current_context())
+    if resume and not os.path.isdir(folder):
+        raise FileNotFoundError(errno.ENOENT, "there is no run to go on with; leave --resume out to begin one", folder)
     path = os.path.join(folder, CHECKPOINT)
     if os.path.exists(path) and not (resume or force):
-        raise FileExistsError(17, "it is a run's; --resume goes on with that, --force begins anew", path)
+        raise FileExistsError(errno.EEXIST, "it is a run's; --resume goes on with that, --force begins anew", path)
 
 
 def _keep(text: str) -> int | float:

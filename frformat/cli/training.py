@@ -14,7 +14,8 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from frformat.cli import terminal
-from frformat.cli.dump import energy, facts, plot
+from frformat.cli.dump import energy, plot
+from frformat.cli.dump.survey import Survey
 from frformat.cli.files import open_frz
 from frformat.train import RECIPES, Outcome, Recipe, Row, plots
 from frformat.train.run import Run
@@ -41,7 +42,7 @@ class Bar:
         self._screen = terminal.console(stderr=True)
         self._bar = Progress(*columns, console=self._screen, transient=True, disable=not self._screen.is_terminal)
         self._task = self._bar.add_task(recipe.name)
-        self._shown = shown
+        self._shown = shown and self._screen.is_terminal
 
     def __enter__(self) -> Bar:
         if self._shown:
@@ -49,7 +50,8 @@ class Bar:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self._bar.stop()
+        if self._shown:
+            self._bar.stop()
 
     def step(self, run: Run) -> None:
         """Move on."""
@@ -98,7 +100,7 @@ def report(recipe: Recipe, outcome: Outcome, rows: list[Row], as_json: bool) -> 
     folder = Path(outcome.path).parent
     plots.save(rows, recipe.metric, f"{recipe.name}: {outcome.numbers:,} numbers", folder / COURSE)
     with open_frz(outcome.path) as file:
-        plot.save(facts.Facts(file, outcome.path), energy.energy(file), str(folder / SPECTRA))
+        plot.save(Survey(file, outcome.path), energy.energy(file), str(folder / SPECTRA))
     if as_json:
         terminal.print_json({**asdict(outcome), "recipe": recipe.name, "settings": recipe.settings.as_dict()})
         return
@@ -106,11 +108,11 @@ def report(recipe: Recipe, outcome: Outcome, rows: list[Row], as_json: bool) -> 
     for name, value in outcome.figures.items():
         table.add_row(name, f"{value:.4f}", f"{outcome.decoded[name]:.4f}")
     terminal.show(table)
-    click.echo()
+    terminal.echo()
     if outcome.tiers:
         terminal.show(_tiers(recipe, outcome))
-        click.echo()
-    click.echo(
+        terminal.echo()
+    terminal.echo(
         terminal.clean(
             f"{outcome.path}: {terminal.count(outcome.nbytes, 'byte')}, {outcome.numbers:,} numbers for "
             f"{outcome.weights:,} weights. Outputs differ from the trained model's by at most {outcome.difference:.1e} "

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import click
 
 from frformat.cli import errors
 from frformat.cli.files import open_frz
 from frformat.cli.options import json_option, memory_option
-from frformat.cli.terminal import clean, count, print_json, progress
+from frformat.cli.terminal import clean, count, echo, print_json, progress
 from frformat.format.reader import FrzFile
 
 HELP: Final = """Check each FILE whole: structure, checksums, streams and values.
@@ -21,6 +22,31 @@ Examples:
   frformat verify --json model.frz | jq '.[0].ok'
   curl -s https://example.org/model.frz | frformat verify -
 """
+
+
+@dataclass
+class Result:
+    """What ``--json`` says of a file; counts are None where they cannot be had.
+
+    Attributes:
+        file: its path.
+        ok: whether it is whole.
+        rebuilt: whether every tensor was rebuilt.
+        error: what is wrong, or None.
+        bytes: its size.
+        tensors: how many names there are.
+        tiers: how many there should be.
+        tiers_present: how many there are.
+    """
+
+    file: str
+    ok: bool = False
+    rebuilt: bool = False
+    error: errors.ErrorFacts | None = None
+    bytes: int | None = None
+    tensors: int | None = None
+    tiers: int | None = None
+    tiers_present: int | None = None
 
 
 @click.command(help=HELP, epilog="Exit codes: 0 all files are whole, 2 at least one is not or cannot be read.")
@@ -37,28 +63,29 @@ def verify(files: tuple[str, ...], rebuild: bool, memory_budget: int, as_json: b
         if as_json:
             continue
         if error is None:
-            click.echo(_line(result))
+            echo(_line(result))
         else:
             errors.report(error, as_json)
     if as_json:
         print_json(results)
-    return 0 if all(result["ok"] for result in results) else errors.TROUBLE
+    return 0 if all(result.ok for result in results) else errors.TROUBLE
 
 
-def _check(path: str, rebuild: bool, memory_budget: int) -> tuple[dict[str, Any], Exception | None]:
-    """What ``--json`` says of one file, and the error if there is one."""
-    result = {"file": path, "ok": False, "rebuilt": False, "error": None}
-    result |= dict.fromkeys(("bytes", "tensors", "tiers", "tiers_present"))
+def _check(path: str, rebuild: bool, memory_budget: int) -> tuple[Result, Exception | None]:
+    """What there is to tell of one file, and the error if there is one."""
+    result = Result(path)
     try:
         with open_frz(path, memory_budget=memory_budget) as file:
-            result |= {"bytes": file.container.size, "tensors": len(file)}
-            result |= {"tiers": file.tiers, "tiers_present": file.tiers_present}
+            result.bytes, result.tensors = file.container.size, len(file)
+            result.tiers, result.tiers_present = file.tiers, file.tiers_present
             file.verify()
             if rebuild:
                 _rebuild(file, path)
     except errors.CAUGHT as error:
-        return result | {"error": errors.as_dict(error)}, error
-    return result | {"ok": True, "rebuilt": rebuild}, None
+        result.error = errors.facts(error)
+        return result, error
+    result.ok, result.rebuilt = True, rebuild
+    return result, None
 
 
 def _rebuild(file: FrzFile, path: str) -> None:
@@ -72,8 +99,8 @@ def _rebuild(file: FrzFile, path: str) -> None:
             bars.update(task, advance=info.nbytes)
 
 
-def _line(result: dict[str, Any]) -> str:
-    present, tiers = result["tiers_present"], result["tiers"]
+def _line(result: Result) -> str:
+    present, tiers = result.tiers_present or 0, result.tiers
     some = "" if present == tiers else f" of {tiers}, the rest is cut off"
-    parts = [count(result["bytes"], "byte"), count(result["tensors"], "tensor"), f"{count(present, 'tier')}{some}"]
-    return clean(f"{result['file']}: ok, {', '.join(parts)}")
+    parts = [count(result.bytes or 0, "byte"), count(result.tensors or 0, "tensor"), f"{count(present, 'tier')}{some}"]
+    return clean(f"{result.file}: ok, {', '.join(parts)}")

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 import frformat
 from frformat.checkpoints import Checkpoint, Entry
-from frformat.dtypes import REAL_DTYPES, dtype_name
-from frformat.encoding.detection import dense_spectra
+from frformat.dtypes import REAL_DTYPES, all_finite, dtype_name
+from frformat.encoding.detection import spectra
 from frformat.encoding.policy import Decision, Policy
 from frformat.encoding.source import Coefficients, Source, Weights, blocks
 from frformat.errors import EncodeError
@@ -36,6 +36,9 @@ BYTES: Final = {"auto": 4.0, "f32": 4.0, "f16": 2.0, "bf16": 2.0}
 WORTH: Final = 0.98
 """Weights are coded by their spectrum if that takes at most so much of what they take as they are, exactly."""
 
+SOUND: Final = 0.98
+"""Weights of which less of the energy is left hardly do what they were trained for."""
+
 SAMPLE: Final = 1 << 20
 """Bytes that are compressed to tell what a tensor takes in the file."""
 
@@ -50,7 +53,7 @@ class TensorReport:
         kept: how many coefficients are stored; None unless it is ``dct``.
         energy: share of the sum of squared weights that is left; None where nothing is lost.
         error: largest error of a rebuilt weight, relative to the largest weight; 0 where nothing is lost.
-        note: why a tensor is raw that should have been otherwise, or that it was rebuilt; else empty.
+        note: why a tensor is ``raw`` that should have been otherwise, or that it was rebuilt; else empty.
         digest: what :func:`digest` gives for what a reader will get; empty if that is the tensor of the input.
     """
 
@@ -112,7 +115,7 @@ def encode(
         compression=compression,
         progress=encoder.written,
     )
-    return Report(encoder.reports, [*checkpoint.notes, *encoder.notes])
+    return Report(encoder.reports, [*checkpoint.notes, *encoder.notes, *encoder.losses()])
 
 
 class _Encoder(Mapping[str, Stored]):
@@ -122,17 +125,14 @@ class _Encoder(Mapping[str, Stored]):
         self._entries = checkpoint.entries
         self._progress = progress
         self.reports: dict[str, TensorReport] = {}
-        self.notes: list[str] = []
         for rule in policy.rules:
             if not any(rule.matches(name) for name in checkpoint):
                 names = ", ".join(list(checkpoint)[:3])
                 raise EncodeError(f"the rule for {rule.pattern!r} matches no tensor; the names are {names} …")
-        detected: dict[str, int] = {}
-        if policy.spectral is None:
-            detected = dense_spectra(self._entries)
-            self._tell(detected)
+        spectral, notes = spectra(self._entries, policy.spectral)
+        self.notes = notes
         self.decisions: dict[str, Decision] = {
-            name: policy.decide(name, entry, detected.keys()) for name, entry in self._entries.items()
+            name: policy.decide(name, entry, spectral) for name, entry in self._entries.items()
         }
 
     def __getitem__(self, name: str) -> Stored:
@@ -151,24 +151,27 @@ class _Encoder(Mapping[str, Stored]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def losses(self) -> list[str]:
+        """What a user should know of weights that have lost too much."""
+        poor = {
+            name: report.energy
+            for name, report in self.reports.items()
+            if report.coding == "dct" and report.energy is not None and report.energy < SOUND
+            if not self.decisions[name].spectral
+        }
+        if not poor:
+            return []
+        worst = min(poor, key=poor.__getitem__)
+        what = f"{len(poor)} of {len(self)} tensors keep less than {SOUND:.0%} of their energy"
+        advice = (
+            f"{worst} keeps {poor[worst]:.1%}; trained networks hardly survive that: use `frformat compress` for them"
+        )
+        return [f"warning: {what}; {advice}"]
+
     def written(self, name: str, done: int) -> None:
         """The writer's progress; what was computed was counted then, since that is what takes time."""
         if self.reports[name].coding == "raw":
             self._progress(name, done)
-
-    def _tell(self, detected: Mapping[str, int]) -> None:
-        sparse = sum(entry.kind == "sparse" for entry in self._entries.values())
-        if sparse:
-            self._note(sparse, "they are sparse")
-        if detected:
-            most = f"{max(detected.values()):,}"
-            self._note(
-                len(detected), f"all that is not zero in them lies in the first {most} places of the zigzag order"
-            )
-
-    def _note(self, count: int, reason: str) -> None:
-        what = f"taken for DCT spectra, since {reason}: {count} of {len(self)} tensors"
-        self.notes.append(f"{what}; if they are weights, say --no-spectral")
 
 
 def digest(stored: Stored) -> str:
@@ -223,7 +226,7 @@ def _plain(entry: Entry, fmt: str) -> tuple[Stored, TensorReport]:
         return array, TensorReport("raw")
     if entry.dtype not in REAL_DTYPES:
         return array, TensorReport("raw", note=f"{entry.dtype} is stored exactly, not as {fmt}")
-    if not np.isfinite(array).all():
+    if not all_finite(array):
         return array, TensorReport("raw", note=f"not all elements are finite, so they are not stored as {fmt}")
     coded = CodedTensor.of_array(array, fmt, axis=0 if array.ndim > 1 else None)
     energy, error = _lost(array, coded.rebuild())

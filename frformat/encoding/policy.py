@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
-from typing import Final
 
 from frformat.checkpoints import Entry
 from frformat.encoding.detection import is_matrix
 from frformat.encoding.rules import Rule
 from frformat.encoding.selection import Everything, Selection
 from frformat.errors import EncodeError
-
-GIVEN: Final = ("sparse", "spectrum")
-"""Kinds of entries that are spectra unless something else is said."""
 
 
 @dataclass(frozen=True)
@@ -41,26 +37,26 @@ class Policy:
         rules: for tensors by name; the first that matches wins.
         default: for spectra and for matrices (floats of rank 2 or more) that no rule matches, and for what rules leave
             open.
-        spectral: whether matrices are spectra already; None to detect it. Sparse tensors are, unless this is False.
+        spectral: whether matrices and sparse tensors are spectra already; None to detect it, which is noted.
     """
 
     rules: Sequence[Rule] = ()
     default: Rule = field(default_factory=Rule)
     spectral: bool | None = None
 
-    def decide(self, name: str, entry: Entry, detected: Set[str]) -> Decision:
+    def decide(self, name: str, entry: Entry, spectra: Set[str]) -> Decision:
         """What becomes of one tensor.
 
         Args:
             name: its name.
             entry: the tensor.
-            detected: names of the dense tensors that turned out to be spectra.
+            spectra: names of the tensors that are taken for spectra unless a rule says otherwise.
 
         Raises:
             EncodeError: a rule says how a tensor's spectrum is taken, but nothing says how much of it is kept.
         """
         said = next((rule for rule in self.rules if rule.matches(name)), Rule(name))
-        spectral = said.spectral or self._is_spectrum(entry, name in detected)
+        spectral = name in spectra or said.spectral
         if said.raw:
             return Decision(spectral)
         selection = said.selection
@@ -70,9 +66,3 @@ class Policy:
             raise EncodeError(f"tensor {name!r}: its rule does not say what to keep: add keep, energy or max-error")
         wanted = said.format or (self.default.format if selection or is_matrix(entry) else None) or "auto"
         return Decision(spectral, selection, said.view, entry.format if wanted == "auto" else wanted)
-
-    def _is_spectrum(self, entry: Entry, detected: bool) -> bool:
-        """Whether a tensor that no rule calls so is in the DCT domain."""
-        if self.spectral is None:
-            return entry.kind in GIVEN or detected
-        return self.spectral and (entry.kind in GIVEN or is_matrix(entry))

@@ -7,9 +7,10 @@ A rule is a pattern for names and words that say how those tensors are coded::
     head.*: raw
 
 ``raw`` stores weights as they are. ``keep=N``, ``keep=N%``, ``energy=SHARE`` and ``max-error=SHARE`` keep the start of
-their spectrum. ``spectral`` says that the numbers in the input are a spectrum already. ``view=…`` and ``format=…`` say
-how the spectrum is taken and written. Patterns have ``*``, ``?`` and ``[…]`` as in shells. The first rule whose
-pattern matches wins; what it leaves open is as the command line says for all tensors.
+their spectrum. ``spectral`` says that the numbers in the input are a spectrum already. ``view=…`` says how the spectrum
+is taken, and ``format=…`` how it is written, or, if nothing says what to keep, how the weights are. Patterns have
+``*``, ``?`` and ``[…]`` as in shells. The first rule whose pattern matches wins; what it leaves open is as the command
+line says for all tensors.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class Rule:
         spectral: the numbers are a spectrum, not weights.
         selection: how much of the spectrum is kept.
         view: shape in which the spectrum is taken.
-        format: number format of the coefficients, as for :func:`frformat.save_file`.
+        format: number format of the coefficients, or of weights that are not transformed, as for
+            :func:`frformat.save_file`.
     """
 
     pattern: str = "*"

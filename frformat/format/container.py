@@ -159,7 +159,7 @@ def read(file: IO[bytes], budget: int = limits.MEMORY_BUDGET) -> Container:
             "CHECKSUM", "the header or directory is damaged: get the file again", offset=header.end - CRC_BYTES
         )
     data = unpack_directory(stored, header.length) if header.deflated else stored
-    directory = parser.parse(data, budget - _directory_bytes(header))
+    directory = parser.parse(data, budget, _directory_bytes(header))
     extents = Extents(directory, header.end)
     ends = extents.ends
     if size > ends[-1]:

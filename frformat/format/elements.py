@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.dtypes import DTYPES, FORMATS, REAL_DTYPES, cast
+from frformat.dtypes import DTYPES, FORMATS, REAL_DTYPES, all_finite, cast
 from frformat.errors import EncodeError
 from frformat.format import quantization
 from frformat.spectral.rebuild import tiles
@@ -58,7 +58,7 @@ def elements(array: Array, dtype: str, format: str, axis: int | None) -> Element
     if format == "auto":
         return _lossless(array, dtype)
     quantization.check_format(format)
-    if dtype not in REAL_DTYPES or not np.isfinite(array).all():
+    if dtype not in REAL_DTYPES or not all_finite(array):
         raise EncodeError(f"elements of {dtype} that are not all finite floats are not stored as {format}")
     if format in FORMATS:
         return Elements(cast(array, format))
@@ -73,14 +73,14 @@ def _lossless(array: Array, dtype: str) -> Elements:
     sample = array.reshape(-1)[:SAMPLE]
     if array.size <= STEPPED and dtype in ("f32", "f64") and quantization.exact_in(array, "f32"):
         single = array.reshape(-1).astype(np.float32)
-        if np.isfinite(single).all():
+        if all_finite(single):
             numbers = quantization.quantized(single, "auto")
             if numbers.format != dtype:
                 return Elements(numbers.values.reshape(array.shape), numbers.step)
         return Elements(array)
     for name in FORMATS[: FORMATS.index(dtype)] if dtype in FORMATS[1:] else FORMATS if dtype == "f64" else ():
         narrower = DTYPES[name].itemsize < array.itemsize
-        if narrower and all(quantization.exact_in(part, name) for part in (sample, array)) and np.isfinite(array).all():
+        if narrower and all(quantization.exact_in(part, name) for part in (sample, array)) and all_finite(array):
             return Elements(array.astype(DTYPES[name]))
     return Elements(array)
 

@@ -140,10 +140,9 @@ class GroupParser:
         previous = b""
         for _ in range(count // 2):
             shared = self._cursor.uint("a name's prefix")
-            rest = self._cursor.text("a name")
             if shared > len(previous):
                 raise FrzError("NAME", f"a name repeats {shared} bytes of one that has {len(previous)}")
-            previous = previous[:shared] + rest
+            previous = previous[:shared] + self._cursor.text("a name")
             out.append(self._known.check_name(previous))
         self._known.ledger.spend(self._known.names - spent)
         return out

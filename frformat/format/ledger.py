@@ -12,6 +12,7 @@ class Ledger:
 
     Args:
         budget: bytes.
+        spent: those of them that are taken already.
     """
 
     TENSOR: Final = 320
@@ -23,9 +24,9 @@ class Ledger:
     SHAPE: Final = 128
     """Bytes of one more short list of a tensor, or of a text beside its characters."""
 
-    def __init__(self, budget: int) -> None:
+    def __init__(self, budget: int, spent: int = 0) -> None:
         self._budget = budget
-        self._spent = 0
+        self._spent = spent
 
     def spend(self, nbytes: int) -> None:
         """Count some bytes.

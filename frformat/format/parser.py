@@ -15,12 +15,13 @@ from frformat.format.ledger import Ledger
 from frformat.format.messagepack import Cursor, Fields, malformed, required
 
 
-def parse(data: bytes, budget: int = limits.MEMORY_BUDGET) -> Directory:
+def parse(data: bytes, budget: int = limits.MEMORY_BUDGET, spent: int = 0) -> Directory:
     """The directory that ``data`` holds.
 
     Args:
         data: the directory, inflated.
-        budget: bytes that what is made of it may take.
+        budget: bytes that opening a file may take.
+        spent: those of them that are taken already.
 
     Raises:
         FrzError: ``DIRECTORY``, ``LIMIT``, ``FEATURE``, ``UNSUPPORTED``, ``NAME``, ``SHAPE`` or ``BUDGET``.
@@ -32,7 +33,7 @@ def parse(data: bytes, budget: int = limits.MEMORY_BUDGET) -> Directory:
     tiers = Cursor(data, starts[TIERS]).uint("tiers", limits.TIERS) if TIERS in starts else 1
     if tiers == 0:
         raise malformed("tiers is 0")
-    known = Known(tiers, Ledger(budget))
+    known = Known(tiers, Ledger(budget, spent))
     groups = _groups(Cursor(data, required(starts.get(GROUPS), "groups", "it")), known)
     aliases = _aliases(Cursor(data, starts[ALIASES]), known) if ALIASES in starts else []
     metadata = _metadata(Cursor(data, starts[METADATA]), known) if METADATA in starts else {}

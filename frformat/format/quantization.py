@@ -89,7 +89,7 @@ def exact_step(numbers: Singles, bits: int) -> int | None:
     codes = codes[(codes >= STEP_CODES[0]) & (codes <= STEP_CODES[-1])]
     sample = numbers[numbers != 0][:LOOKED_AT]
     sizes = steps(codes).reshape(-1, 1)
-    fits = ((np.rint(sample / sizes) * sizes).astype(np.float32) == sample).all(1)
+    fits = (dequantize(np.rint(sample / sizes), sizes) == sample).all(1)
     likely = map(int, codes[fits])
     return next((code for code in likely if _same(dequantize(quantize(numbers, code), step(code)), numbers)), None)
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.dtypes import DTYPES, FORMATS, REAL_DTYPES, dtype_name
+from frformat.dtypes import DTYPES, FORMATS, REAL_DTYPES, all_finite, dtype_name
 from frformat.errors import EncodeError, FrzError
 from frformat.format import elements, quantization
 from frformat.format.bases import KINDS, PLAIN
@@ -208,7 +208,7 @@ class CodedTensor:
         elif self.dtype == "bool":
             if self.values.size and self.values.view(np.uint8).max() > 1:
                 raise FrzError("VALUE", "an element of a bool tensor is neither 0 nor 1")
-        elif (finite or not self.exact) and not np.isfinite(self.values).all():
+        elif (finite or not self.exact) and not all_finite(self.values):
             raise FrzError("VALUE", "a value is not finite; the file was made wrongly")
 
     def _check_multiples(self, step: int) -> None:
@@ -223,7 +223,7 @@ class CodedTensor:
         if most * quantization.step(high) < float(np.finfo(np.float32).max):
             return
         for part in tiles(self.values.shape, BLOCK):
-            if not np.isfinite(self.numbers(part)).all():
+            if not all_finite(self.numbers(part)):
                 raise FrzError("VALUE", "a multiple of a step is beyond binary32; the file was made wrongly")
 
     def _sizes(self, part: tuple[slice, ...]) -> float | NDArray[np.float64]:

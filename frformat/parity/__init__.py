@@ -7,7 +7,7 @@
 Nothing here imports PyTorch but :mod:`frformat.parity.desktop` and :mod:`frformat.parity.lite`.
 """
 
-from frformat.parity.errors import ReportError
+from frformat.errors import ReportError
 from frformat.parity.report import Output, Report, Sample, read_report
 
 __all__ = ["Output", "Report", "ReportError", "Sample", "read_report"]

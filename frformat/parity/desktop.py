@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from frformat.checkpoints.torch_tensors import to_torch
-from frformat.parity.errors import ReportError
+from frformat.errors import ReportError
 from frformat.runtimes.pytorch_mobile.copies import plain
 from frformat.runtimes.pytorch_mobile.probe import OUTPUT, Probe
 

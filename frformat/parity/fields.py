@@ -8,7 +8,7 @@ import os
 import re
 from typing import Any, Final, NoReturn
 
-from frformat.parity.errors import ReportError
+from frformat.errors import ReportError
 
 DOCUMENT_BYTES: Final = 256 << 20
 DEPTH: Final = 16

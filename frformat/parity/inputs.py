@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.parity.errors import ReportError
+from frformat.checkpoints.reading import said
+from frformat.errors import ReportError
 from frformat.parity.fields import ELEMENTS
 from frformat.parity.measure import Classes
 from frformat.parity.npy import read_array
@@ -91,8 +92,10 @@ def _mask(path: str) -> Classes:
 def _integers(path: str) -> NDArray[np.integer[Any]]:
     try:
         found = np.load(path, mmap_mode="r", allow_pickle=False)  # mapped: no memory is taken for what is not there
-    except (ValueError, EOFError) as error:
-        raise ReportError(f"{path}: not a NumPy file: {error}") from error
+    except OSError:
+        raise
+    except Exception as error:  # whatever NumPy raises for a header that is none
+        raise ReportError(f"{path}: not a NumPy file: {said(error)}") from error
     if not isinstance(found, np.ndarray) or found.dtype.kind not in "iu" or found.size > ELEMENTS:
         raise ReportError(f"{path}: it does not hold integers")
     return np.array(found)

@@ -27,7 +27,8 @@ from frformat import FrzFile
 from frformat.checkpoints.torch_tensors import to_torch
 from frformat.parity import writing
 from frformat.parity.npy import read_array
-from frformat.parity.report import checksum
+from frformat.parity.report import LoadedFile, checksum
+from frformat.parity.writing import Json
 from frformat.runtimes.pytorch_mobile.probe import OUTPUT
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 
@@ -40,20 +41,20 @@ def main(arguments: list[str]) -> None:
         parser.add_argument(name, type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args(arguments)
-    facts: dict[str, Any] = {
-        "producer": {"name": "frformat.parity.lite", "version": frformat.__version__},
-        "device": {"os": platform.system(), "abi": platform.machine(), "cores": os.cpu_count()},
-        "runtime": {"name": "lite interpreter", "version": torch.__version__, "threads": torch.get_num_threads()},
-        "model": {"skeleton": writing.file_facts(given.skeleton), "weights": writing.file_facts(given.weights)},
-        "load": {},
-        "memory": {"before": resident("VmRSS")},
-    }
-    module = load(given.skeleton, given.weights, facts["load"])
-    facts["memory"]["loaded"] = resident("VmRSS")
-    paths = sorted(given.inputs.glob("*.npy"))
-    facts["inputs"] = [_run(module, path, given.output.parent, facts["load"]) for path in paths]
-    facts["memory"]["peak"] = resident("VmHWM")
-    writing.write_report(str(given.output), facts)
+    before, times = resident("VmRSS"), dict[str, float]()
+    module = load(given.skeleton, given.weights, times)
+    loaded = resident("VmRSS")
+    inputs = [_run(module, path, given.output.parent, times) for path in sorted(given.inputs.glob("*.npy"))]
+    writing.write_report(
+        given.output,
+        producer={"name": "frformat.parity.lite", "version": frformat.__version__},
+        device={"os": platform.system(), "abi": platform.machine(), "cores": os.cpu_count()},
+        runtime={"name": "lite interpreter", "version": torch.__version__, "threads": torch.get_num_threads()},
+        model={"skeleton": vars(LoadedFile.of(given.skeleton)), "weights": vars(LoadedFile.of(given.weights))},
+        load=times,
+        memory={"before": before, "loaded": loaded, "peak": resident("VmHWM")},
+        inputs=inputs,
+    )
 
 
 def load(skeleton: Path, weights: Path, times: dict[str, float]) -> Any:
@@ -106,9 +107,10 @@ def timed(times: dict[str, float], name: str) -> Iterator[None]:
     times[name] = times.get(name, 0.0) + 1000 * (time.perf_counter() - start)
 
 
-def _run(module: Any, path: Path, folder: Path, load: dict[str, float]) -> dict[str, Any]:
+def _run(module: Any, path: Path, folder: Path, load: dict[str, float]) -> Json:
+    """The report's member for one input."""
     values = read_array(os.fspath(path))
-    facts: dict[str, Any] = {"name": path.stem, "shape": list(values.shape), "crc32": checksum(values)}
+    facts: Json = {"name": path.stem, "shape": list(values.shape), "crc32": checksum(values)}
     times: dict[str, float] = {}
     try:
         with torch.inference_mode():

@@ -8,7 +8,8 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.parity.errors import ReportError
+from frformat.checkpoints.reading import said
+from frformat.errors import ReportError
 from frformat.parity.fields import ELEMENTS, RANK
 
 HEADER_BYTES = 4096
@@ -30,8 +31,8 @@ def read_array(path: str, shape: tuple[int, ...] | None = None) -> NDArray[np.fl
             version = np.lib.format.read_magic(file)
             read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
             found, fortran, dtype = read(file, max_header_size=HEADER_BYTES)
-        except (ValueError, KeyError, EOFError) as error:
-            raise ReportError(f"{path}: not a NumPy file of version 1 or 2: {error}") from error
+        except Exception as error:  # whatever NumPy raises for a header that is none
+            raise ReportError(f"{path}: not a NumPy file of version 1 or 2: {said(error)}") from error
         if fortran or dtype != np.dtype("<f4"):
             order = "Fortran" if fortran else "C"
             raise ReportError(f"{path}: it holds {dtype} in {order} order, not float32 in C order")

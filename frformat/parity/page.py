@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any, Final
+from typing import Final
 
+from frformat.parity.facts import Facts
 from frformat.parity.words import (
     INPUT_COLUMNS,
     LAYER_COLUMNS,
@@ -45,29 +46,30 @@ PAGE: Final = """<!DOCTYPE html>
 """
 
 
-def page(facts: dict[str, Any], pictures: dict[str, dict[str, str]]) -> str:
+def page(facts: Facts, pictures: dict[str, dict[str, str]]) -> str:
     """The page.
 
     Args:
-        facts: what ``frformat compare --json`` prints.
+        facts: what was found.
         pictures: for each input the captions and data URIs of its pictures.
     """
-    parted = {facts["parts_at"][side] for side in ("phone", "original")}
+    found = facts.comparison
+    parted = set(found.parts_at.values())
     sections = [
         _section("Sides", _table(("", "desktop", "phone"), side_rows(facts))),
         _section("Where", _table(("", ""), about(facts))),
         _section("Inputs", _table(INPUT_COLUMNS, input_rows(facts))),
         _section(
             "Layers, in the order in which they are computed",
-            _table(LAYER_COLUMNS, layer_rows(facts), [row["name"] in parted for row in facts["layers"]]),
+            _table(LAYER_COLUMNS, layer_rows(facts), [row.name in parted for row in found.layers]),
         ),
         _section("Weights: original against rebuilt", _table(TENSOR_COLUMNS, tensor_rows(facts))),
         _section("Pictures", "".join(_card(name, shown) for name, shown in list(pictures.items())[:PICTURES])),
     ]
     return PAGE.format(
-        title=escape(f"{facts['model']}: phone and desktop" if facts["phone"] else f"{facts['model']}: desktop"),
+        title=escape(f"{facts.model}: phone and desktop" if facts.phone else f"{facts.model}: desktop"),
         style=STYLE,
-        grade="good" if facts["equal"] else "bad",
+        grade="good" if found.equal else "bad",
         verdict=escape(verdict(facts)),
         sections="\n".join(section for section in sections if section),
     )

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Final
 
-from frformat.parity.errors import ReportError
+from frformat.errors import ReportError
 from frformat.parity.report import Report, read_report
 
 LITE: Final = "lite"

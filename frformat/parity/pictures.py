@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from frformat.parity.errors import ReportError
+from frformat.checkpoints.reading import said
+from frformat.errors import ReportError
 
 PIXELS: Final = 1 << 26
 WIDTH: Final = 320
@@ -43,10 +44,10 @@ def read_pixels(path: str, mode: str) -> NDArray[np.uint8]:
             if image.width * image.height > PIXELS:
                 raise ReportError(f"{path}: it has more than {PIXELS:,} pixels")
             return np.asarray(image.convert(mode))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            if isinstance(error, ReportError):
-                raise
-            raise ReportError(f"{path}: not a PNG or JPEG picture: {error}") from error
+        except ReportError:
+            raise
+        except Exception as error:  # whatever Pillow raises for a damaged file
+            raise ReportError(f"{path}: not a PNG or JPEG picture: {said(error)}") from error
 
 
 def tensor_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

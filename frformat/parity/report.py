@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.parity.errors import ReportError
+from frformat.errors import ReportError
 from frformat.parity.fields import ELEMENTS, Fields, parse
 from frformat.parity.npy import read_array
 
@@ -23,6 +23,7 @@ FORMAT: Final = "frz-parity-report"
 VERSION: Final = 1
 
 Floats = NDArray[np.float32]
+StrPath = str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,28 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class LoadedFile:
+    """A file as it was loaded.
+
+    Attributes:
+        file: its name without folders.
+        bytes: its size.
+        crc32: checksum of all of it.
+    """
+
+    file: str
+    bytes: int
+    crc32: str
+
+    @classmethod
+    def of(cls, path: StrPath) -> LoadedFile:
+        """The file at a path, which is read."""
+        with open(path, "rb") as file:
+            data = file.read()
+        return cls(os.path.basename(path), len(data), f"{zlib.crc32(data):08x}")
+
+
+@dataclass(frozen=True)
 class Report:
     """A run on a phone or elsewhere.
 
@@ -92,8 +115,8 @@ class Report:
         about: texts and numbers of ``producer``, ``device`` and ``runtime``, by names such as ``device.model``.
         load: times of loading, in ms, by the names of the specification.
         memory: resident bytes, likewise.
-        skeleton: ``file``, ``bytes`` and ``crc32`` of the module.
-        weights: the same of the ``.frz`` file; empty if there was none.
+        skeleton: the module.
+        weights: the ``.frz`` file, or None.
         inputs: what became of each input, by its name.
     """
 
@@ -101,8 +124,8 @@ class Report:
     about: dict[str, str | float]
     load: dict[str, float]
     memory: dict[str, float]
-    skeleton: dict[str, Any]
-    weights: dict[str, Any]
+    skeleton: LoadedFile
+    weights: LoadedFile | None
     inputs: dict[str, Sample]
 
 
@@ -137,13 +160,14 @@ def _report(document: Fields, path: str) -> Report:
     model = document.object("model", required=True)
     assert model is not None
     skeleton, weights = model.object("skeleton", required=True), model.object("weights")
+    assert skeleton is not None
     return Report(
         path,
         about,
         _numbers(document.object("load")),
         _numbers(document.object("memory")),
         _file(skeleton),
-        _file(weights),
+        None if weights is None else _file(weights),
         samples,
     )
 
@@ -152,10 +176,9 @@ def _numbers(members: Fields | None) -> dict[str, float]:
     return {k: float(v) for k, v in members.flat().items() if not isinstance(v, str)} if members else {}
 
 
-def _file(members: Fields | None) -> dict[str, Any]:
-    if members is None:
-        return {}
-    return {"file": members.text("file"), "bytes": members.integer("bytes"), "crc32": members.checksum("crc32")}
+def _file(members: Fields) -> LoadedFile:
+    file, size = members.text("file", required=True), members.integer("bytes", required=True)
+    return LoadedFile(file or "", size or 0, members.checksum("crc32"))
 
 
 def _sample(members: Fields, folder: str) -> Sample:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import zlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from frformat.format.atomic import replacing
-from frformat.parity.report import FORMAT, VERSION, checksum
+from frformat.parity.report import FORMAT, VERSION, StrPath, checksum
+
+Json = dict[str, Any]
+"""An object of the document."""
 
 
-def describe(values: NDArray[Any], *, embed: bool = False) -> dict[str, Any]:
+def describe(values: NDArray[Any], *, embed: bool = False) -> Json:
     """What a report says of an output.
 
     Args:
@@ -24,7 +25,7 @@ def describe(values: NDArray[Any], *, embed: bool = False) -> dict[str, Any]:
     """
     values = np.asarray(values, np.float32, order="C")
     finite = values[np.isfinite(values)]
-    out: dict[str, Any] = {"shape": list(values.shape), "crc32": checksum(values)}
+    out: Json = {"shape": list(values.shape), "crc32": checksum(values)}
     if finite.size:
         out |= {"min": float(finite.min()), "max": float(finite.max()), "mean": float(finite.mean(dtype=np.float64))}
     out["nonfinite"] = values.size - finite.size
@@ -42,14 +43,7 @@ def runs(classes: NDArray[np.integer[Any]]) -> list[int]:
     return np.stack([flat[starts], np.diff(np.r_[starts, flat.size])], 1).reshape(-1).tolist()
 
 
-def file_facts(path: str) -> dict[str, Any]:
-    """What a report says of a file that was loaded."""
-    with open(path, "rb") as file:
-        data = file.read()
-    return {"file": os.path.basename(path), "bytes": len(data), "crc32": f"{zlib.crc32(data):08x}"}
-
-
-def write_report(path: str, facts: dict[str, Any]) -> None:
-    """Write a report of these members; format and version are added."""
+def write_report(path: StrPath, **members: Any) -> None:
+    """Write a report of these members, which are as the specification has them; format and version are added."""
     with replacing(path) as file:
-        file.write(json.dumps({"format": FORMAT, "version": VERSION, **facts}, indent=1, allow_nan=False).encode())
+        file.write(json.dumps({"format": FORMAT, "version": VERSION, **members}, indent=1, allow_nan=False).encode())

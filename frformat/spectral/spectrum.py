@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.dtypes import DTYPES, REAL_DTYPES, cast, dtype_name
+from frformat.dtypes import DTYPES, REAL_DTYPES, all_finite, cast, dtype_name
 from frformat.errors import EncodeError
 from frformat.spectral import dct, zigzag
 from frformat.spectral.bases import Dct
@@ -87,8 +87,8 @@ class Spectrum:
         shape = weights.shape if view is None else view
         if zigzag.element_count(shape) != weights.size:
             raise EncodeError(f"view {list(shape)} does not have the {weights.size} elements of {list(weights.shape)}")
-        if dtype in REAL_DTYPES and not np.isfinite(weights).all():
-            raise EncodeError("a weight is not finite, so it has no spectrum; store the tensor as it is (raw)")
+        if dtype in REAL_DTYPES and not all_finite(weights):
+            raise EncodeError("a weight is not finite, so it has no spectrum; store the tensor as it is (rule: raw)")
         k = min(k, weights.size)
         if dtype not in REAL_DTYPES or k == 0:
             return cls(np.empty(0, np.float32), weights.shape, view, dtype)
@@ -99,6 +99,6 @@ class Spectrum:
 
 def _single(values: NDArray[Any]) -> NDArray[np.float32]:
     """Finite ``values`` as float32."""
-    if values.dtype.kind not in "iufV" or not np.isfinite(values.astype(np.float64)).all():
+    if values.dtype.kind not in "iufV" or not all_finite(values):
         raise EncodeError("a coefficient is not a finite number; store the tensor as it is (raw)")
     return np.ascontiguousarray(cast(values.astype(np.float64) if values.dtype.kind in "iu" else values, "f32"))

@@ -3,7 +3,7 @@
 >>> save_model(model, "model.frz")
 >>> load_model(model, "model.frz")
 
->>> regularize(model, keep=100, rules=["*.bias: keep=3"])  # then train as ever, and save
+>>> regularize(network, keep=100, rules=["*.bias: keep=3"])  # then train as ever, and save
 
 >>> set_tier(model, 0)  # the smallest of the capacities that the model has in one
 
@@ -11,7 +11,8 @@
 
 >>> factored = factorize(model, images[:1])  # runs on the coefficients, without rebuilt weights
 
-What goes with training, such as truncation schedules, is in :mod:`frformat.torch.regularization`.
+What goes with training, such as truncation schedules, is in :mod:`frformat.torch.regularization`; callbacks for other
+libraries' trainers are in :mod:`frformat.torch.integrations`.
 """
 
 from frformat.torch.capacity import each_tier, get_tier, set_tier, tier_count
@@ -20,7 +21,7 @@ from frformat.torch.factorization import factorize, factorize_tiers, summary
 from frformat.torch.files import load_file, save_file
 from frformat.torch.loading import Difference
 from frformat.torch.models import MismatchError, load_model, save_model
-from frformat.torch.regularization import regularize, unregularize
+from frformat.torch.regularization import parameter_groups, regularize, unregularize
 
 __all__ = [
     "Compressed",
@@ -34,6 +35,7 @@ __all__ = [
     "get_tier",
     "load_file",
     "load_model",
+    "parameter_groups",
     "regularize",
     "save_file",
     "save_model",

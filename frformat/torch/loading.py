@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList
 
@@ -112,13 +113,14 @@ def match(model: nn.Module, file: FrzFile, way: Way) -> Plan:
     names, plan = _names(targets, file)
     ties = aliases({name: target.tensor for name, target in targets.items()})
     sources: dict[str, str] = {}
+    fixed = any(isinstance(module, DistributedDataParallel) for module in model.modules())
     for name, target in targets.items():
         if name not in names:
             continue
         own = names[name]
         fault = (
             _fault(file.info(own), target, way, file.tier)
-            or _misfit(file, own, target)
+            or _misfit(file, own, target, fixed)
             or _loss(file, own, target, way, plan)
         )
         if fault:
@@ -267,7 +269,7 @@ def _other_coefficients(info: TensorInfo, coded: Coded, kept: int, tier: int) ->
     return f"{kept:,} coefficients in shape {list(coded.lengths)} in the model, {there} in the file; factorize() anew"
 
 
-def _misfit(file: FrzFile, source: str, target: Target) -> str | None:
+def _misfit(file: FrzFile, source: str, target: Target, fixed: bool) -> str | None:
     """Why the coefficients of a regularized tensor cannot be taken from the file."""
     if target.held is None:
         return None
@@ -279,6 +281,11 @@ def _misfit(file: FrzFile, source: str, target: Target) -> str | None:
         return f"a spectrum in shape {stored} in the file, {wanted} in the model"
     if 0 in info.kept[: file.tier + 1]:
         return f"no coefficient at tier {info.kept.index(0)} of the file"
+    if fixed and info.kept[file.tier] != spectral.kept:
+        return (
+            f"{info.kept[file.tier]:,} coefficients in the file, {spectral.kept:,} in the model, and "
+            "DistributedDataParallel cannot follow: load the file into its .module, then wrap that anew"
+        )
     return None
 
 

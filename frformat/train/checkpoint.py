@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import io
 import os
-import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
+from frformat.checkpoints.reading import said
 from frformat.format.atomic import replacing
 from frformat.train.recipe import Recipe
 
 VERSION: Final = 1
+
+PARTS: Final = ("recipe", "settings", "state")
 
 
 class CheckpointError(ValueError):
@@ -41,11 +44,12 @@ def load(path: Path, recipe: Recipe) -> Mapping[str, Any]:
     """
     content = path.read_bytes()
     try:
-        whole = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (RuntimeError, OSError, pickle.UnpicklingError, EOFError, KeyError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise CheckpointError(f"{os.fspath(path)}: not a whole checkpoint: {reason}") from error
-    if not isinstance(whole, dict) or whole.get("version") != VERSION:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles that PyTorch has not written
+            whole = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever PyTorch raises for a damaged file
+        raise CheckpointError(f"{os.fspath(path)}: not a whole checkpoint: {_reason(error)}") from error
+    if not isinstance(whole, dict) or whole.get("version") != VERSION or not whole.keys() >= {*PARTS}:
         raise CheckpointError(f"{os.fspath(path)}: not a checkpoint of this version of frformat")
     differences = recipe.settings.differences(whole["settings"])
     if whole["recipe"] != recipe.name:
@@ -54,3 +58,8 @@ def load(path: Path, recipe: Recipe) -> Mapping[str, Any]:
         raise CheckpointError(f"{os.fspath(path)} is of another run: {'; '.join(differences)}")
     state: Mapping[str, Any] = whole["state"]
     return state
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what PyTorch says; further ones advise to run code from the file."""
+    return said(error, str(error).strip().partition("\n")[0])

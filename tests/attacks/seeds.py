@@ -35,7 +35,7 @@ NAMES: Final = (
     "aliases",
     "names-combining",
 )
-BUDGET: Final = 1 << 20
+BUDGET: Final = 1 << 22
 """Memory that reading a damaged file may ask for: little, so that no example takes long."""
 
 

@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from frformat import FrzError
+from tests.attacks.edits import places
 from tests.attacks.seeds import BUDGET, SEEDS, Seed, decode
 from tests.conformance.expected import FAULTY, VALID, bytes_of
 from tests.vectors import msgpack as wire
@@ -88,20 +89,11 @@ def test_edited_trees(data: st.DataObject, seed: Seed) -> None:
     """A directory stays MessagePack, but its parts are exchanged, taken out, doubled or replaced."""
     tree = msgpack.unpackb(seed.directory, object_pairs_hook=Map, strict_map_key=False)
     for _ in range(data.draw(st.integers(1, 3))):
-        places = list(_places(tree))
-        if places:
-            _edit(data, *data.draw(st.sampled_from(places)))
+        found = list(places(tree))
+        if found:
+            _edit(data, *data.draw(st.sampled_from(found)))
     pack = data.draw(st.sampled_from([wire.pack, wire.pack_widest]))
     survives(seed.rebuilt(directory=pack(tree)))
-
-
-def _places(node: Any) -> Any:
-    """Every entry of every array, and every pair of every map."""
-    for at in range(len(node)):
-        yield node, at
-        child = node[at][1] if isinstance(node, Map) else node[at]
-        if isinstance(child, list) and child:
-            yield from _places(child)
 
 
 def _edit(data: st.DataObject, node: Any, at: int) -> None:

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import io
+import os
 import subprocess
 import sys
+import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +39,10 @@ def test_frz_files_are_checkpoints_of_spectra(path: Path, tmp_path: Path):
 def test_or_of_weights(path: Path):
     with frz.load(path, spectral=False, tier=0) as found:
         np.testing.assert_array_equal(found["w"], SPECTRUM.truncated(1).weights())
-    with frz.load(path, spectral=False, memory_budget=100) as found, pytest.raises(FrzError, match="BUDGET"):
-        found["w"]
+    with frz.load(path, spectral=False, memory_budget=7000) as found:
+        assert found["b"].tolist() == [0, 1, 2]
+        with pytest.raises(FrzError, match="BUDGET: this needs"):
+            found["w"]
 
 
 @pytest.mark.parametrize("suffix", ["npz", "safetensors", "pt"])
@@ -114,3 +120,40 @@ except ImportError as error:
 """
     out = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True, text=True)
     assert out.stdout == "a PyTorch file needs PyTorch, pip install torch\n"
+
+
+@pytest.mark.parametrize("suffix", ["npz", "safetensors", "pt", "frz"])
+def test_bytes_and_open_files_are_sources(path: Path, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with frz.load(path, spectral=False) as found:
+        if suffix != "frz":
+            checkpoints.save(found, path.with_suffix(f".{suffix}"))
+    data = path.with_suffix(f".{suffix}").read_bytes()
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    for source in (data, bytearray(data), io.BytesIO(data)):
+        with checkpoints.load(source) as found:
+            assert len(list(folder.iterdir())) == 1
+            assert found.size == len(data)
+            for name, entry in found.entries.items():
+                assert entry.array().tolist() == frformat.load_file(path)[name].tolist()
+        assert list(folder.iterdir()) == []
+    with pytest.raises(EncodeError, match=r"^what it is called: neither"):
+        checkpoints.load(b"nothing", name="what it is called")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_pipe_is_a_source(tmp_path: Path):
+    np.savez(tmp_path / "a.npz", a=np.ones(2))
+    os.mkfifo(tmp_path / "fifo")
+    writer = threading.Thread(target=lambda: (tmp_path / "fifo").write_bytes((tmp_path / "a.npz").read_bytes()))
+    writer.start()
+    with checkpoints.load(tmp_path / "fifo") as found:
+        assert found["a"].tolist() == [1, 1]
+    writer.join()
+
+
+def test_another_kind_than_the_name_says_can_be_written(path: Path, tmp_path: Path):
+    with checkpoints.load(path) as found:
+        checkpoints.save(found, tmp_path / "x", kind="npz")
+    assert set(np.load(tmp_path / "x")) == {"w", "b", "tied"}

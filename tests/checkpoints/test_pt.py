@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import argparse
+import datetime
+import enum
+import os
 import pickle
+import re
 import subprocess
 import sys
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +20,7 @@ from torch import nn
 
 from frformat import EncodeError, Spectrum, checkpoints
 from frformat.checkpoints import Checkpoint, Entry
+from frformat.errors import ReadError
 from tests.checkpoints.test_safetensors import checkpoint
 from tests.checkpoints.test_torch_tensors import bits
 from tests.torch.test_torch_files import state_dicts
@@ -55,6 +62,11 @@ def test_files_of_before_version_1_6_are_read(path: Path):
     assert checkpoints.load(path)["a"].tolist() == [1, 1, 1]
 
 
+EXTRA = "left out, since not tensors: n._extra_state (dict)"
+
+OPTIMIZER = {"state": {0: {"exp_avg": torch.ones(1)}}, "param_groups": [{"lr": torch.ones(1)}]}
+
+
 @pytest.mark.parametrize(
     ("content", "notes"),
     [
@@ -64,8 +76,16 @@ def test_files_of_before_version_1_6_are_read(path: Path):
         ({"state_dict": {"w": torch.ones(1)}, "epoch": 3}, ["took the entry 'state_dict' of the file"]),
         ({"anything": {"w": torch.ones(1)}}, ["took the entry 'anything' of the file"]),
         ({"a": {"b": {"w": torch.ones(1)}}}, ["took the entry 'a.b' of the file"]),
-        ({"best": torch.ones(1), "state_dict": {"w": torch.ones(1)}}, ["took the entry 'state_dict' of the file"]),
-        ({"ema": {"w": torch.zeros(1)}, "model": {"w": torch.ones(1)}}, ["took the entry 'model' of the file"]),
+        (
+            {"acc": torch.tensor(0.5), "net": {"w": torch.ones(1)}, "log": {"best": torch.tensor(0.9)}},
+            ["took the entry 'net' of the file", "left out what is no network: acc, log.best"],
+        ),
+        (
+            {"net": {"w": torch.ones(1)}, "optimizer": OPTIMIZER, "rng_state": torch.get_rng_state()},
+            ["took the entry 'net' of the file", "left out what is no network: rng_state"],
+        ),
+        ([{"epoch": 3}, {"w": torch.ones(1)}], ["took the entry '1' of the file"]),
+        ({"w": torch.ones(1), "n._extra_state": {"v": torch.ones(2)}}, [EXTRA]),
         ({"module.w": torch.ones(1)}, ["took module. out of the names, which wrappers put there"]),
         ({"_orig_mod.w": torch.ones(1)}, ["took _orig_mod. out of the names, which wrappers put there"]),
         (
@@ -90,39 +110,166 @@ def test_a_prefix_of_some_names_stays(path: Path):
     assert set(checkpoints.load(path)) == {"module.w", "v"}
 
 
-def test_one_of_several_state_dicts_can_be_chosen(path: Path):
-    torch.save({"ema": {"w": torch.zeros(1)}, "net": {"w": torch.ones(1)}, "optimizer": {"state": {0: 1}}}, path)
-    with pytest.raises(EncodeError, match=r"holds several state dicts; choose one with --entry: 'ema', 'net'"):
+WEIGHTS, OTHERS = {"w": torch.ones(2)}, {"w": torch.zeros(2)}
+
+
+@pytest.mark.parametrize(
+    ("content", "entry", "listed"),
+    [
+        ({"ema": OTHERS, "net": WEIGHTS, "optimizer": OPTIMIZER}, "net", "'ema' (1 tensor), 'net' (1 tensor)"),
+        ({"ema": OTHERS, "model": WEIGHTS}, "model", "'ema' (1 tensor), 'model' (1 tensor)"),
+        ({"net": WEIGHTS, "scores": torch.zeros(3)}, "net", "'.' (1 tensor), 'net' (1 tensor)"),
+        ({"net": OTHERS, **WEIGHTS}, ".", "'.' (1 tensor), 'net' (1 tensor)"),
+        ([WEIGHTS, OTHERS], "0", "'0' (1 tensor), '1' (1 tensor)"),
+        ({"a": [{"b": (OTHERS, {"c": WEIGHTS})}]}, "a.0.b.1.c", "'a.0.b.0' (1 tensor), 'a.0.b.1.c' (1 tensor)"),
+    ],
+)
+def test_of_several_state_dicts_one_must_be_chosen(path: Path, content: object, entry: str, listed: str):
+    torch.save(content, path)
+    with pytest.raises(EncodeError, match=re.escape(f"holds several state dicts; choose one with --entry: {listed}")):
         checkpoints.load(path)
-    assert checkpoints.load(path, entry="ema")["w"].tolist() == [0]
-    with pytest.raises(EncodeError, match=r"has no entry 'emo' with tensors, but 'ema', 'net'"):
+    assert checkpoints.load(path, entry=entry)["w"].tolist() == [1, 1]
+    with pytest.raises(EncodeError, match=re.escape(f"has no entry 'emo' with tensors, but {listed}")):
         checkpoints.load(path, entry="emo")
 
 
-@pytest.mark.parametrize("content", [[torch.ones(1)], torch.ones(1), {}, {"a": 1}, {0: torch.ones(1)}])
-def test_files_without_tensors_by_name_are_refused(path: Path, content: object):
+def test_a_file_may_hold_itself_and_a_dict_many_times(path: Path):
+    content: dict[str, object] = {"net": WEIGHTS, "again": WEIGHTS}
+    content["all"] = content["list"] = [content]
+    for _ in range(60):
+        content = {"left": content, "right": content}
     torch.save(content, path)
-    with pytest.raises(EncodeError, match="holds no tensors by name"):
+    assert checkpoints.load(path)["w"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ([torch.ones(1)], "a list of them"),
+        (torch.ones(1), "one tensor"),
+        ({}, r"something else \(dict\)"),
+        ({"a": 1}, r"something else \(dict\)"),
+        ({0: torch.ones(1)}, "tensors by numbers"),
+        (3, r"something else \(int\)"),
+    ],
+)
+def test_files_without_tensors_by_name_are_refused(path: Path, content: object, what: str):
+    torch.save(content, path)
+    with pytest.raises(EncodeError, match=f"holds no tensors by name, but {what}; save"):
         checkpoints.load(path)
+
+
+def explode(reason: str) -> None:
+    raise AssertionError(reason)
 
 
 class Bomb:
     """Pickled code that would run when it is loaded."""
 
+    def __init__(self, function: object) -> None:
+        self.function = function
+
     def __reduce__(self):
-        return pytest.fail, ("code of a file was run",)
+        return self.function, ("code of a file was run",)
 
 
 def test_code_is_never_run(path: Path):
-    for content, what in ((Bomb(), "_pytest"), (nn.Linear(2, 2), r"torch.nn.modules.linear.Linear")):
-        torch.save(content, path)
-        with pytest.raises(
-            EncodeError, match=rf"needs code of {what}.* to be loaded, and no code from a file is ever run"
-        ):
-            checkpoints.load(path)
-    path.write_bytes(pickle.dumps({"w": 1}, protocol=4))
-    with pytest.raises(EncodeError, match="needs more than tensors to be loaded"):
+    torch.save({"w": torch.ones(1), "log": Bomb(explode)}, path)
+    assert checkpoints.load(path)["w"].tolist() == [1]
+    torch.save({"w": torch.ones(1), "log": Bomb(os.system)}, path)
+    with pytest.raises(ReadError, match=r"needs code of posix.system to be loaded, and no code from a file is run"):
         checkpoints.load(path)
+    path.write_bytes(pickle.dumps({"w": 1}, protocol=4))
+    with pytest.raises(EncodeError, match="cut or damaged, or holds more than tensors: Unsupported operand"):
+        checkpoints.load(path)
+
+
+def test_tensors_are_not_lost_with_the_code_that_makes_them(path: Path):
+    torch.save({"w": torch.ones(3), "v": torch.ones(2)}, path, _use_new_zipfile_serialization=False)
+    path.write_bytes(path.read_bytes().replace(b"_rebuild_tensor_v2", b"_rebuild_tensor_v7"))
+    with pytest.raises(ReadError, match=r"a tensor is made by code of torch._utils._rebuild_tensor_v7, or the file is"):
+        checkpoints.load(path)
+
+
+class Settings(dict):
+    """As trainers keep them."""
+
+
+class Words(list):
+    pass
+
+
+class Level(enum.Enum):
+    HIGH = 1
+
+
+def test_what_needs_code_is_replaced(path: Path):
+    args = argparse.Namespace(lr=0.1, folder=Path("runs"), best=np.float64(0.9), when=datetime.date(2026, 1, 2))
+    others = {"settings": Settings(a=1), "words": Words("ab"), "level": Level.HIGH, "seen": np.arange(3), "args": args}
+    torch.save({"state_dict": {"w": torch.ones(2)}, **others}, path)
+    found = checkpoints.load(path)
+    assert (list(found), found["w"].tolist()) == (["w"], [1, 1])
+    assert found.notes[0].startswith("read without the code that it names: ")
+    assert found.notes[0].endswith(" and 5 more")
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList([nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)), nn.LSTM(3, 4)])
+        self.head = nn.Linear(4, 5)
+        self.tied = nn.Linear(4, 5, bias=False)
+        self.tied.weight = self.head.weight
+        self.activation = torch.tanh
+        self.register_buffer("scratch", torch.ones(3), persistent=False)
+        self.register_buffer("steps", torch.tensor(7))
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+@pytest.mark.parametrize("wrap", [lambda net: net, lambda net: {"epoch": 3, "model": net}, nn.DataParallel])
+def test_whole_modules_are_read_with_and_without_their_code(path: Path, trusted: bool, wrap: Any):
+    net = Net()
+    torch.save(wrap(net), path)
+    found = checkpoints.load(path, trust_pickle=trusted)
+    expected = net.state_dict()
+    assert [*found.entries, *found.aliases] == [name for name in expected if name != "tied.weight"] + ["tied.weight"]
+    assert found.aliases == {"tied.weight": "head.weight"}
+    for name, entry in found.entries.items():
+        np.testing.assert_array_equal(entry.array(), expected[name].numpy())
+
+
+def test_modules_without_end_are_refused(path: Path):
+    net = nn.Sequential(nn.Linear(1, 1))
+    for _ in range(60):
+        net = nn.Sequential(net, net)
+    torch.save(net, path)
+    with pytest.raises(ReadError, match="its modules hold each other, or are more than"):
+        checkpoints.load(path)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
+def test_quantized_modules_are_the_floats_that_they_stand_for(path: Path):
+    plain = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 2, bias=False))
+    try:
+        net = torch.ao.quantization.quantize_dynamic(plain, {nn.Linear}, dtype=torch.qint8)
+    except (RuntimeError, AttributeError) as error:
+        pytest.skip(f"PyTorch does not quantize here: {error}")
+    torch.save(net.state_dict(), path)
+    found = checkpoints.load(path)
+    assert "2 quantized tensors are read as the float32 numbers that they stand for" in found.notes
+    assert {"0.weight", "0.bias", "2.weight"} <= set(found)
+    np.testing.assert_array_equal(found["0.weight"], net[0].weight().dequantize().numpy())
+    np.testing.assert_array_equal(found["0.bias"], plain[0].bias.detach().numpy())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
+def test_quantized_tensors_are_floats(path: Path):
+    scales, points = torch.tensor([0.5, 0.25]), torch.tensor([1, 0])
+    channels = torch.quantize_per_channel(torch.randn(2, 3), scales, points, 0, torch.qint8)
+    torch.save({"a": torch.quantize_per_tensor(torch.randn(4), 0.1, 3, torch.quint8), "b": channels}, path)
+    found = checkpoints.load(path)
+    np.testing.assert_array_equal(found["b"], channels.dequantize().numpy())
+    assert {entry.dtype for entry in found.entries.values()} == {"f32"}
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -144,8 +291,8 @@ def test_truncated_files_are_refused(path: Path, as_zip: bool):
 
 
 def test_dtypes_without_counterpart_are_refused_by_name(path: Path):
-    torch.save({"w": torch.zeros(2, dtype=torch.uint8).view(torch.float8_e8m0fnu)}, path)
-    with pytest.raises(EncodeError, match=r"file.pt: tensor 'w': dtype torch.float8_e8m0fnu has no counterpart"):
+    torch.save({"w": torch.zeros(2, dtype=torch.uint8).view(torch.float8_e4m3fnuz)}, path)
+    with pytest.raises(EncodeError, match=r"file.pt: tensor 'w': dtype torch.float8_e4m3fnuz has no counterpart"):
         checkpoints.load(path)
 
 
@@ -166,7 +313,7 @@ def test_the_published_unet_is_a_checkpoint_of_spectra():
     found = checkpoints.load(data_file("unet_fr/unet_fr.pt"))
     assert len(found) == 23
     assert {entry.kind for entry in found.entries.values()} == {"sparse"}
-    assert {found[name].kept for name in found} == {33}
+    assert {entry.load().kept() for entry in found.entries.values()} == {33}
 
 
 def test_a_published_resnet_is_found_in_its_trainer_s_file():

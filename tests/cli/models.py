@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import frformat as frz
-from frformat import Spectrum
+from frformat import Axis, CodedTensor, Spectrum
 
 NASTY = "w\u202e[bold]ß名前"
 """A name that a terminal or rich could take for more than text."""
@@ -24,9 +24,20 @@ METADATA = {"license": "MIT", "n\x1b[31m": "two\nlines \u202e[bold]x[/bold]"}
 
 
 def write_model(path: Path, **options: object) -> Path:
-    """A file with spectra, a view, raw tensors, an alias, metadata and three tiers."""
+    """A file with spectra, a view, plain tensors, an alias, metadata and three tiers."""
     options = {"metadata": METADATA, "aliases": {"tied": "conv.weight"}, "format": "f16", "tiers": [5, 12]} | options
     frz.save_file(TENSORS, path, **options)  # type: ignore[arg-type]
+    return path
+
+
+def write_cores(path: Path) -> Path:
+    """A file with stored and seeded axes, a factor with step offsets, and the first channels of a tensor."""
+    factor = CodedTensor.of_array(np.diag(2.0 ** np.arange(8)).astype(np.float32)[:6], "q8", axis=0)
+    axes = (Axis("stored", factor), Axis("seeded", 7), Axis())
+    core = CodedTensor(np.array([[[3, 0, -1]] * 4] * 6, np.int32), (8, 9, 3), "f32", axes, step=-48)
+    channels = CodedTensor(np.ones((3, 2), np.float16), (5, 2), "f32")
+    tensors = {"core": core, "channels": channels, "plain": np.ones((2, 2), np.float32)}
+    frz.save_file(tensors, path, compression="none")
     return path
 
 
@@ -39,7 +50,7 @@ def tier_ends(path: Path) -> tuple[int, ...]:
 def segment_offset(path: Path) -> int:
     """The offset of the first byte of the first segment."""
     with frz.open(path) as file:
-        return file.container.extents[0].offset
+        return next(file.container.extents.present(1)).offset
 
 
 def damaged(path: Path, offset: int) -> Path:

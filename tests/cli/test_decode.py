@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 
 import frformat as frz
-from frformat import Spectrum
+from frformat import PerTier, Spectrum, checkpoints
 from tests.cli.command import frformat, refused
 from tests.train.data import data_file
 
@@ -75,21 +75,21 @@ def test_a_tier_is_a_smaller_model():
 
 
 def test_what_each_tier_has_for_itself_comes_back():
-    rows = np.arange(6, dtype=np.float32).reshape(2, 3)
-    frz.save_file(TENSORS | {"m": np.full(3, 9, np.float32), "m@tiers": rows}, "rows.frz", tiers=[3, 9])
-    for tier, expected in enumerate([*rows.tolist(), [9] * 3]):
-        frformat("decode", "rows.frz", "-o", f"{tier}.npz", "--tier", str(tier))
+    means = np.arange(9, dtype=np.float32).reshape(3, 3)
+    frz.save_file(TENSORS | {"m": PerTier(list(means))}, "tiers.frz", tiers=[3, 9])
+    for tier, expected in enumerate(means):
+        frformat("decode", "tiers.frz", "-o", f"{tier}.npz", "--tier", str(tier))
         found = read(f"{tier}.npz")
         assert set(found) == {"w", "half", "steps", "m"}
-        assert found["m"].tolist() == expected
-    frformat("decode", "rows.frz", "-o", "rows.safetensors")
-    assert frformat("diff", "rows.frz", "rows.safetensors").code == 0
+        assert found["m"].tolist() == expected.tolist()
+    frformat("decode", "tiers.frz", "-o", "tiers.safetensors")
+    assert frformat("diff", "tiers.frz", "tiers.safetensors").code == 0
 
 
 def test_spectra_come_back_as_they_were():
     assert frformat("decode", "model.frz", "-o", "out.pt", "--spectral").code == 0
     assert torch.load("out.pt", weights_only=True)["w"].layout == torch.sparse_coo
-    frformat("encode", "out.pt", "-o", "again.frz", "--tiers", "9", "-m", "licence=MIT")
+    frformat("encode", "out.pt", "-o", "again.frz", "--rule", "w: spectral", "--tiers", "9", "-m", "licence=MIT")
     frformat("encode", "model.frz", "-o", "same.frz", "--tiers", "9")
     assert Path("again.frz").read_bytes() == Path("same.frz").read_bytes()
     line = refused("decode", "model.frz", "-o", "out.npz", "--spectral")
@@ -127,7 +127,12 @@ def test_a_damaged_file_is_one_line_and_leaves_nothing(folder: Path, output: str
         (("missing.frz", "-o", "out.npz"), "missing.frz: IO: No such file or directory"),
         (("model.frz", "-o", "out.onnx"), "ENCODE: out.onnx: cannot write .onnx; take one of .safetensors, .npz"),
         (("model.frz", "-o", "out.npz", "--tier", "5"), "model.frz: TIER: tier 5 of 2 is asked for"),
-        (("model.frz", "-o", "out.npz", "--memory-budget", "1KB"), "model.frz: BUDGET: this needs"),
+        (("model.frz", "-o", "out.npz", "--memory-budget", "10KB"), "model.frz: BUDGET: this needs"),
+        (
+            ("model.frz", "-o", "out.npz", "--memory-budget", "1KB"),
+            "model.frz: BUDGET: opening takes more than the memory budget of 1,000 bytes",
+        ),
+        (("model.frz", "-o", "out.npz", "--memory-budget", "100B"), "model.frz: BUDGET: the directory has "),
         (("model.frz", "-o", "out.pt", "--memory-budget", "100KB"), "model.frz: BUDGET: a .pt file is made in memory"),
         (("model.frz", "-o", "nowhere/out.npz"), "nowhere/out.npz: IO: there is no folder nowhere"),
         (("model.frz",), "USAGE: Missing option '-o'"),
@@ -161,3 +166,16 @@ def test_the_published_unet_survives_its_way_through_the_file():
     after = torch.load("unet.pt", weights_only=True)
     assert list(before) == list(after)
     assert all(torch.equal(tensor.to_dense(), after[name].to_dense()) for name, tensor in before.items())
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "npz", "pt"])
+def test_standard_output(kind: str):
+    frformat("decode", "model.frz", "-o", f"out.{kind}")
+    command = [sys.executable, "-m", "frformat", "decode", "model.frz", "-o", "-", "--to", kind]
+    done = subprocess.run(command, capture_output=True, check=True)
+    with checkpoints.load(done.stdout) as piped, checkpoints.load(f"out.{kind}") as written:
+        assert {name: value.tobytes() for name, value in piped.items()} == {
+            name: value.tobytes() for name, value in written.items()
+        }
+    assert b"-: 4 tensors, " in done.stderr
+    assert "cannot write a file without extension" in refused("decode", "model.frz", "-o", "-")

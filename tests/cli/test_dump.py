@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 import frformat as frz
-from frformat import Spectrum
-from frformat.cli.dump import facts
+from frformat import PerTier, Spectrum
+from frformat.cli.dump import survey
 from tests.cli.command import frformat, refused
-from tests.cli.models import METADATA, NASTY, TENSORS, damaged, segment_offset, tier_ends, write_model
+from tests.cli.models import METADATA, NASTY, TENSORS, damaged, segment_offset, tier_ends, write_cores, write_model
 
-TENSOR_KEYS = {
-    "name", "alias_of", "coding", "dtype", "shape", "view", "box", "kept", "format", "step", "coder", "group", "bytes",
-    "bytes_exact", "rows_of",
-}  # fmt: skip
+TENSOR_KEYS = [
+    "name", "factor", "alias_of", "kind", "dtype", "shape", "view", "bases", "factors", "seeds", "kept", "corners",
+    "box", "per_tier", "numbers", "format", "step", "offsets", "coder", "group", "bytes", "bytes_exact",
+    "bits_per_parameter", "nonzero",
+]  # fmt: skip
 
 FIGURES = {"accuracy": "0.9812", "digits": "9" * 5000, "e\x1b[31m": "\u202e1", "multiply_adds": "1234567"}
 
@@ -28,11 +29,11 @@ def test_the_listing_tells_what_is_there(model: Path):
     assert out.startswith(f"{model}: {size:,} bytes for 37,670 weights, {ratio}\n")
     assert " segments match" in out
     lines = {line.split()[0]: line.split() for line in out.splitlines() if line.strip()}
-    assert lines["conv.weight"][1:7] == ["64×32×3×3", "4×4×3×3", "5", "12", "33", "f16"]
-    assert lines["fc.weight"][1:4] == ["10×80", "10×5×4×4", "3×3×4×4"]
+    assert lines["conv.weight"][1:8] == ["64×32×3×3", "dct", "4×4×3×3", "5", "12", "33", "f16"]
+    assert lines["fc.weight"][1:5] == ["10×80", "10×5×4×4", "dct", "3×3×4×4"]
     assert lines["tied"][1:] == ["→", "conv.weight", "64×32×3×3"]
     assert lines["in"][:3] == ["in", "all", "37,670"]
-    exact, shared = lines["steps"][-1], lines["conv.weight"][-1]
+    exact, shared = lines["steps"][-2], lines["conv.weight"][-2]
     assert exact.isdecimal()
     assert shared.startswith("≈")
 
@@ -50,7 +51,7 @@ def test_what_all_tensors_share_is_told_once(tmp_path: Path):
     tensors = {f"w{i}": Spectrum(np.ones(3, np.float32), (4, 4)) for i in range(3)}
     frz.save_file(tensors, tmp_path / "x.frz", format="f16")
     out = frformat("dump", tmp_path / "x.frz").out
-    assert "each tensor  values f16, dtype f32, coder " in out
+    assert "each tensor  bases dct, values f16, dtype f32, coder " in out
     assert out.count("f16") == 2  # there, and in the line of the group
     assert "tier" not in out
 
@@ -71,24 +72,59 @@ def test_json(model: Path):
     assert [tier["end"] for tier in found["tiers"]] == list(tier_ends(model))
     assert [tensor["name"] for tensor in found["tensors"]].count("tied") == 1
     assert {tensor["name"] for tensor in found["tensors"]} == {*TENSORS, "tied"}
-    assert all(set(tensor) == TENSOR_KEYS for tensor in found["tensors"])
+    assert all(list(tensor) == TENSOR_KEYS for tensor in found["tensors"])
     conv = next(tensor for tensor in found["tensors"] if tensor["name"] == "conv.weight")
     assert conv["shape"] == [64, 32, 3, 3]
     assert conv["kept"] == [5, 12, 33]
+    assert (conv["kind"], conv["bases"], conv["numbers"]) == ("spectrum", ["dct"] * 4, 33)
     assert conv["bytes_exact"] is False
+    assert conv["nonzero"] is None
 
 
-def test_rows_of_smaller_tiers_are_listed_and_are_no_weights(tmp_path: Path):
-    tensors = {"w": Spectrum(np.ones(3), (4, 4)), "m": np.ones(5, np.float32), "m@tiers": np.ones((1, 5), np.float32)}
-    frz.save_file(tensors, tmp_path / "x.frz", tiers=[1], aliases={"tied": "m"})
+def test_what_each_tier_has_anew(tmp_path: Path):
+    means = [np.full(5, tier, np.float32) for tier in range(2)]
+    tensors = {"w": Spectrum(np.ones(3), (4, 4)), "mean": PerTier(means)}
+    frz.save_file(tensors, tmp_path / "x.frz", tiers=[1], aliases={"tied": "mean"})
     out = frformat("dump", tmp_path / "x.frz").out
     assert " bytes for 21 weights, " in out
-    assert "2 and 1 of rows of smaller tiers and 1 alias, 84 bytes as dense f32" in out
+    assert "2, 1 alias, 84 bytes as dense f32" in out
+    assert "anew in each" in out
     found = frformat("dump", tmp_path / "x.frz", "--json").json
-    assert {tensor["name"]: tensor["rows_of"] for tensor in found["tensors"]} == {
-        "w": None, "m": None, "m@tiers": "m", "tied": None,
+    assert {tensor["name"]: tensor["per_tier"] for tensor in found["tensors"]} == {
+        "w": False, "mean": True, "tied": True,
     }  # fmt: skip
     assert found["weights"] == 21
+    assert "per tier: anew in each" in frformat("dump", tmp_path / "x.frz", "mean").out
+
+
+def test_cores_factors_and_seeds_are_listed(tmp_path: Path):
+    path = write_cores(tmp_path / "x.frz")
+    out = frformat("dump", path, "--stats").out
+    lines = {line.split()[0]: line.split() for line in out.splitlines() if line.strip()}
+    assert "3, 1 factor, " in out
+    assert lines["core"][1:8] == ["8×9×3", "stored", "seeded", "identity", "6×4×3", "48", "step"]
+    assert lines["channels"][1:4] == ["5×2", "3×2", "6"]
+    factor = out.splitlines()[next(i for i, line in enumerate(out.splitlines()) if line.startswith("factor")) + 2]
+    assert factor.split()[:3] == ["0", "6×8", "6"]
+    assert "offsets on axis 0" in factor
+    found = frformat("dump", path, "--json").json
+    told = {tensor["name"]: tensor for tensor in found["tensors"]}
+    assert told["core"]["bases"] == ["stored", "seeded", "identity"]
+    assert (told["core"]["factors"], told["core"]["seeds"]) == ([0], [7])
+    assert (told["core"]["kind"], told["channels"]["kind"], told["plain"]["kind"]) == ("computed", "plain", "plain")
+    assert told["core"]["corners"] == [[6, 4, 3]]
+    assert [(factor["factor"], factor["name"], factor["shape"]) for factor in found["factors"]] == [(0, "", [6, 8])]
+    assert [group["factors"] for group in found["groups"]].count(True) == 1
+
+
+def test_numbers_that_are_not_zero_are_counted(tmp_path: Path):
+    path = write_cores(tmp_path / "x.frz")
+    found = frformat("dump", path, "--stats", "--json").json
+    assert {tensor["name"]: tensor["nonzero"] for tensor in found["tensors"]} == {
+        "core": 48, "channels": 6, "plain": 4,
+    }  # fmt: skip
+    assert [factor["nonzero"] for factor in found["factors"]] == [6]
+    assert "--stats is for the listing" in refused("dump", path, "plain", "--stats")
 
 
 @pytest.mark.parametrize("tier", [0, 1, 2])
@@ -98,7 +134,9 @@ def test_bytes_add_up(model: Path, tier: int):
     assert found["directory"]["framed"] + sum(group["bytes"] for group in found["groups"]) == found["bytes_used"]
     for group in found["groups"]:
         assert sum(group["bytes_per_tier"]) == group["bytes"]
-        shares = [tensor["bytes"] for tensor in found["tensors"] if tensor["group"] == group["group"]]
+        tensors = [tensor for tensor in found["tensors"] if tensor["group"] == group["group"]]
+        assert all(tensor["bytes"] == 0 for tensor in tensors if tensor["alias_of"])
+        shares = [tensor["bytes"] for tensor in tensors]
         assert sum(shares) == pytest.approx(group["bytes"], abs=len(shares))
 
 
@@ -162,7 +200,7 @@ def test_a_damaged_segment_is_told_after_the_listing(model: Path):
 
 
 def test_a_large_file_is_not_read_through(model: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(facts, "CHECKED_BYTES", 10)
+    monkeypatch.setattr(survey, "CHECKED_BYTES", 10)
     path = damaged(model, segment_offset(model) + 1)
     outcome = frformat("dump", path)
     assert outcome.code == 0
@@ -183,11 +221,12 @@ def test_a_truncated_file(model: Path):
     assert "TRUNCATED: the file ends within a tier" in refused("dump", model)
 
 
-def test_a_huge_prefix_is_listed_without_being_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_boxes_of_many_tensors_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = write_model(tmp_path / "x.frz")
-    monkeypatch.setattr(facts, "BOXED_VALUES", 20)
+    monkeypatch.setattr(survey, "BOX_EFFORT", 32)
     found = frformat("dump", path, "--json").json
-    assert {tensor["name"]: tensor["box"] for tensor in found["tensors"]}["conv.weight"] is None
+    boxes = {tensor["name"]: tensor["box"] for tensor in found["tensors"]}
+    assert (boxes["conv.weight"], boxes["conv2.weight"], boxes["fc.weight"]) == ([4, 4, 3, 3], [4, 4, 3, 3], None)
     assert frformat("dump", path).code == 0
 
 

@@ -17,7 +17,7 @@ from frformat.cli.dump import layout, walk
 from frformat.cli.dump.msgpack import Item, MalformedError, read
 from frformat.format import container
 from tests.cli.command import frformat
-from tests.cli.models import TENSORS, damaged, segment_offset, tier_ends
+from tests.cli.models import TENSORS, damaged, segment_offset, tier_ends, write_cores
 
 
 def explained(data: bytes) -> layout.Layout:
@@ -47,7 +47,7 @@ def test_a_whole_file(model: Path):
     assert [part.part for part in found.ranges[:7]] == ["header"] * 5 + ["directory", "checksum"]
     assert {part.part for part in found.ranges[7:]} == {"segment", "checksum"}
     with frz.open(model) as file:
-        extents = [(e.tier, e.group, e.offset, e.offset + e.size) for e in file.container.extents if e.size]
+        extents = [(e.tier, e.group, e.offset, e.offset + e.size) for e in file.container.extents.present(3)]
     segments = [(p.tier, p.group, p.start, p.end) for p in found.ranges if p.part == "segment"]
     assert segments == extents
     assert all("matches" in part.meaning for part in found.ranges if part.part == "checksum")
@@ -98,8 +98,8 @@ def test_a_directory_that_is_no_messagepack(model: Path):
         (b"\x81\x00\x90\x00", "bytes after the directory's map"),
         (b"\x81\x63" + b"\x91" * 20 + b"\x00", "values nest more than 16 deep"),
         (b"\x81\x90\x00", "a key is neither a number nor text"),
-        (b"\x81\x00\x91\x81\x02\x92\xa1x\x00", "a name is not a number and a string"),
-        (b"\x81\x00\x91\x81\x02\x91\x00", "a name lacks its string"),
+        (b"\x81\x02\x91\x81\x01\x92\xa1x\x00", "a name is not a number and a string"),
+        (b"\x81\x02\x91\x81\x01\x91\x00", "a name lacks its string"),
         (b"", "not MessagePack: an item needs 1 bytes more than there are"),
     ]:
         found = with_directory(directory)
@@ -112,7 +112,7 @@ def test_a_directory_that_is_no_messagepack(model: Path):
 def test_the_meaning_of_every_field(model: Path):
     out = frformat("dump", model, "--bytes").out
     for text in (
-        "coding: 1, dct", "dtype: 11, f32", "format: 1, f16", "name 0: conv.weight", "shape of conv.weight: 64×32×3×3",
+        "bases: 1, dct", "dtype: 11, f32", "format: 9, f16", "name 0: conv.weight", "shape of conv.weight: 64×32×3×3",
         "kept in tier 1: 12, 12, 12", "view of conv.weight: its own shape", "view of fc.weight: 10×5×4×4",
         "alias tied of conv.weight", "metadata license: MIT", "tiers: 3", "directory, deflated",
         r"metadata n\x1b[31m: two\nlines \u202e[bold]x[/bold]",
@@ -121,14 +121,24 @@ def test_the_meaning_of_every_field(model: Path):
     assert out.isprintable() or "\x1b" not in out
 
 
+def test_the_meaning_of_cores_and_factors(tmp_path: Path):
+    out = frformat("dump", write_cores(tmp_path / "x.frz"), "--bytes").out
+    for text in (
+        "shapes: 1, of factors, since there are no names", "shape of factor 0: 6×8", "offsets: 1, on axis 0",
+        "bases: 2, stored, 3, seeded, 0, identity", "factors of core: 0", "seeds of core: 7", "corner of core: 6×4×3",
+        "corner of channels: 3×2", "corners in tier 0: 1", "steps: 0.125",
+    ):  # fmt: skip
+        assert f"{text}\n" in out, text
+
+
 def test_steps_and_fields_from_the_future():
-    group = {0: 1, 1: 11, 2: [0, "w"], 3: [[4]], 4: 99, 5: [1], 6: 3, 7: [[2]], 8: [-48, 0, "x", 9999], 77: {"a": 1.5}}
-    told = meanings(msgpack.packb({0: [group], 3: ["warp"], 50: [1, [2]], "k": b"\x00"}))
-    assert told[:3] == ["directory: map of 4", "groups: 1", "group 0: 10 fields"]
+    group = {0: 11, 1: [0, "w"], 2: [[4]], 4: [0, 9], 11: [-48, 0, "x", 9999], 13: 99, 14: [1], 77: {"a": 1.5}}
+    told = meanings(msgpack.packb({0: ["warp"], 2: [group], 50: [1, [2]], "k": b"\x00"}))
+    assert told[:4] == ["directory: map of 4", "features: warp", "groups: 1", "group 0: 8 fields"]
     assert "steps: 0.125, 1, code x, code 9999" in told
     assert "coder: 99, which is not known" in told
     assert "key 77, ignored: map of 1" in told
-    assert "features: warp" in told
+    assert any(text.startswith("bases: ") and "9" in text for text in told)
     assert "key 50, ignored: 2" in told
     assert any(text.startswith("key k, ignored: ") for text in told)
 
@@ -166,7 +176,7 @@ def test_damage_is_shown_where_it_is(model: Path):
 
 def test_a_fault_behind_checksums_is_found(tmp_path: Path):
     data = bytearray(frz.save({"x": frz.load(frz.save({"x": TENSORS["conv.weight"]}))["x"] > 0}, compression="none"))
-    start = frz.open(bytes(data)).container.extents[0].offset
+    start = frz.open(bytes(data)).container.header.end
     data[start] = 2
     data[-4:] = container.zlib.crc32(data[start:-4]).to_bytes(4, "little")
     found = explained(bytes(data))

@@ -13,9 +13,9 @@ import frformat as frz
 from frformat import Spectrum
 from frformat.cli.dump import panels
 from frformat.cli.dump.energy import STEPS, energy
-from frformat.cli.dump.facts import file_facts
+from frformat.cli.dump.survey import Survey
 from tests.cli.command import frformat, refused
-from tests.cli.models import TENSORS, damaged, segment_offset
+from tests.cli.models import TENSORS, damaged, segment_offset, write_cores
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -45,7 +45,7 @@ def test_a_picture_is_drawn(model: Path, tmp_path: Path):
     [
         {},
         {"w": np.ones(3)},
-        {f"raw{i}": np.ones((i + 1, 3)) for i in range(40)},
+        {f"plain{i}": np.ones((i + 1, 3)) for i in range(40)},
         {"none": ones(0, 3, 3)},
         {"void": ones(0, 0, 3), "w": ones(1, 3)},
         {"zero": Spectrum(np.zeros(3, np.float32), (3, 3)), "w": ones(2, 3, 3)},
@@ -53,13 +53,22 @@ def test_a_picture_is_drawn(model: Path, tmp_path: Path):
         {f"encoder.layer{i}.weight": ones(5 + 9 * i % 200, 40, 40) for i in range(150)},
         {"long": ones(40000, 300, 300), "short": ones(3, 300)},
     ],
-    ids=["empty", "raw", "many-raw", "nothing-kept", "void", "zero", "odd-names", "many", "long"],
+    ids=["empty", "plain", "many-plain", "nothing-kept", "void", "zero", "odd-names", "many", "long"],
 )
 def test_any_file_can_be_drawn(tensors: dict[str, Spectrum | np.ndarray], tmp_path: Path):
     frz.save_file(tensors, tmp_path / "x.frz", compression="deflate")
     outcome = frformat("dump", tmp_path / "x.frz", "--plot", tmp_path / "x.png")
     assert (outcome.code, outcome.err) == (0, "")
     size_of(tmp_path / "x.png")
+
+
+def test_cores_are_drawn_by_their_bytes(tmp_path: Path):
+    path = write_cores(tmp_path / "x.frz")
+    assert frformat("dump", path, "--plot", tmp_path / "x.png").code == 0
+    size_of(tmp_path / "x.png")
+    with frz.open(path) as file:
+        rows = panels.rows(Survey(file, "x"), energy(file))
+    assert {row.label for row in rows} == {"core", "channels", "plain"}
 
 
 def test_other_types_of_picture(model: Path, tmp_path: Path):
@@ -90,7 +99,7 @@ def test_without_matplotlib(model: Path, monkeypatch: pytest.MonkeyPatch):
 def test_energy(model: Path):
     with frz.open(model) as file:
         found = energy(file)
-        rows = panels.rows(file_facts(file, "x"), found)
+        rows = panels.rows(Survey(file, "x"), found)
     assert found.names == [name for name, tensor in TENSORS.items() if isinstance(tensor, Spectrum)]
     assert found.edges.tolist() == list(range(34))
     squares = np.arange(1.0, 34) ** 2
@@ -99,7 +108,7 @@ def test_energy(model: Path):
     assert np.isnan(found.cumulative[2, 21:]).all()
     np.testing.assert_allclose(found.densities()[2, :20], 1 / 20)
     np.testing.assert_allclose(found.together()[[0, -1]], [0, 1])
-    assert [row.label for row in rows] == [*found.names, "3 raw tensors"]
+    assert [row.label for row in rows] == [*found.names, "3 other tensors"]
 
 
 def test_energy_of_long_spectra_is_sampled():

@@ -14,7 +14,7 @@ from frformat.cli.dump import tensor
 from frformat.cli.dump.picture import SHOWN, WIDTH, bar
 from frformat.spectral import zigzag
 from tests.cli.command import frformat, refused
-from tests.cli.models import NASTY, TENSORS
+from tests.cli.models import NASTY, TENSORS, write_cores
 
 
 def raw(tmp_path: Path, array: np.ndarray) -> tuple[dict[str, object], str]:
@@ -54,7 +54,9 @@ def test_a_spectrum_as_json(model: Path):
 def test_an_alias_and_a_tier(model: Path):
     out = frformat("dump", model, "tied", "--tier", "0").out
     assert out.startswith("tied → conv.weight\n")
-    assert "5 coefficients (per tier: 5 12 33)" in out
+    assert "kept     5 coefficients, 5 not 0 (per tier: 5 12 33)" in out
+    stored = next(line for line in out.splitlines() if line.startswith("stored"))
+    assert stored.rstrip().endswith("group 0")  # bytes are those of the tensor that it stands for
     assert len(frformat("dump", model, "tied", "--tier", "1", "--json").json["coefficients"]) == 12
 
 
@@ -135,6 +137,25 @@ def test_a_large_array_is_taken_in_parts(tmp_path: Path, monkeypatch: pytest.Mon
     assert found["max"] == array.max()
     assert found["mean"] == pytest.approx(array.mean())
     assert out.rstrip().endswith("…")
+
+
+def test_a_core_and_its_axes(tmp_path: Path):
+    path = write_cores(tmp_path / "x.frz")
+    lines = frformat("dump", path, "core").out.splitlines()
+    axes = [line.split() for line in lines if line.strip()[:1].isdigit()]
+    assert axes == [["0", "stored", "8", "6", "factor", "0"], ["1", "seeded", "9", "4", "seed", "7"],
+                    ["2", "identity", "3", "3"]]  # fmt: skip
+    found = frformat("dump", path, "core", "--json").json
+    assert (found["kind"], found["numbers"], found["nonzero"]) == ("computed", 72, 48)
+    assert (found["min"], found["max"], found["mean"]) == (-0.125, 0.375, pytest.approx(1 / 12))
+    assert (found["first"][:3], found["more"]) == ([0.375, 0, -0.125], True)
+    assert found["axes"][1] == {"basis": "seeded", "length": 9, "entries": 4, "factor": None, "seed": 7}
+
+
+def test_of_the_first_channels_the_whole_tensor_is_shown(tmp_path: Path):
+    found = frformat("dump", write_cores(tmp_path / "x.frz"), "channels", "--json").json
+    assert (found["axes"], found["numbers"], found["nonzero"], found["min"]) == (None, 6, 6, 0)
+    assert found["first"] == [1, 1, 1, 1, 1, 1, 0, 0, 0, 0]
 
 
 def test_no_such_tensor(model: Path):

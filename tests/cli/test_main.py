@@ -168,9 +168,11 @@ def test_standard_input_and_pipes(model: Path, tmp_path: Path):
 
 
 def test_output_that_knows_ascii_only(model: Path):
-    done = start("dump", model, env=os.environ | {"PYTHONIOENCODING": "ascii"})
-    assert done.returncode == 0
-    assert r"64\xd732\xd73\xd73" in done.stdout
+    for options in ([], ["--bytes"]):
+        done = start("dump", model, *options, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+        assert done.returncode == 0
+        assert done.stdout.isascii()
+        assert r"64\xd732\xd73\xd73" in done.stdout
 
 
 @pytest.mark.parametrize(

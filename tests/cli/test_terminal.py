@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 
 import click
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from frformat.cli import errors, terminal
+from frformat.cli.files import InputFile
 from frformat.cli.options import ByteCount
 from frformat.errors import EncodeError, FrzError
 
@@ -41,6 +43,18 @@ def test_json_has_no_numbers_that_json_lacks(capsys: pytest.CaptureFixture[str])
     out = capsys.readouterr().out
     assert out.isascii()
     assert json.loads(out) == {"a": ["NaN", ["Infinity", "-Infinity"]], "\u202e": 1}
+
+
+def test_json_of_dataclasses_and_of_iterators(capsys: pytest.CaptureFixture[str]):
+    facts = InputFile("x.pt", 7)
+    parts = ({"count": 2, "input": facts}, {"items": iter([facts, {"nan": math.nan}]), "none": iter([])})
+    terminal.print_json(facts, *parts)
+    out = capsys.readouterr().out
+    told = {"file": "x.pt", "bytes": 7}
+    assert json.loads(out) == told | {"count": 2, "input": told, "items": [told, {"nan": "NaN"}], "none": []}
+    assert '    {"file": "x.pt", "bytes": 7},\n' in out  # an element of an iterator is a line
+    terminal.print_json(facts)
+    assert json.loads(capsys.readouterr().out) == told
 
 
 def test_tables_take_no_markup_and_cut_nothing(capsys: pytest.CaptureFixture[str]):
@@ -92,11 +106,11 @@ def test_what_is_no_size(text: str):
 )
 def test_errors_are_one_line(error: Exception, line: str):
     assert errors.line(error) == line
-    facts = errors.as_dict(error)
-    assert set(facts) == {"code", "reason", "file", "tensor", "offset"}
-    assert facts["reason"]
+    facts = errors.facts(error)
+    assert set(vars(facts)) == {"code", "reason", "file", "tensor", "offset"}
+    assert facts.reason
 
 
 def test_a_defect_stays_an_exception():
     with pytest.raises(KeyError):
-        errors.as_dict(KeyError("x"))
+        errors.facts(KeyError("x"))

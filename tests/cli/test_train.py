@@ -59,6 +59,18 @@ def test_what_was_done_is_not_done_again(tmp_path: Path):
     assert frformat(*arguments, "--force", "--seed", "3").json["settings"]["seed"] == 3
 
 
+def test_the_list_of_recipes_as_json():
+    outcome = frformat("train", "--list", "--json")
+    assert outcome.json["digits"]["epochs"] == 60
+
+
+def test_a_run_that_is_not_there_is_not_resumed(tmp_path: Path):
+    outcome = frformat("train", "digits", "--resume", "-o", str(tmp_path / "nowhere"))
+    assert outcome.code == 2
+    assert "there is no run to go on with" in outcome.err
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_the_list_of_recipes():
     outcome = frformat("train", "--list")
     assert outcome.code == 0

@@ -10,13 +10,13 @@ import hashlib
 import json
 import os
 import random
-from typing import Any
 
 import msgpack
 import pytest
 
 import frformat
 from frformat import FrzError
+from tests.attacks.edits import edit, with_other_bytes
 from tests.attacks.seeds import Seed, read
 from tests.conformance.expected import VALID
 from tests.conformance.kotlin import Kotlin
@@ -25,12 +25,6 @@ from tests.vectors.msgpack import Map
 
 COUNT = 20_000 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 400
 BUDGET = 1 << 22
-BOUNDS = [n + d for n in (1, 16, 128, 256, 2**16, 2**31, 2**32, 2**48, 2**63) for d in (-1, 0, 1)] + [
-    2**64 - 1,
-    -1,
-    -2017,
-]
-OTHERS: list[Any] = [None, True, "", "a", "ab", 1.0, [], [0], [None], Map(), Map([(0, 1)]), wire.text(b"\xff")]
 
 
 @pytest.fixture(scope="module")
@@ -88,40 +82,8 @@ def _mutant(chance: random.Random, seed: Seed) -> bytes:
     kind = chance.random()
     if kind < 0.6 and not seed.flags and not seed.name.startswith("ignored"):
         tree = msgpack.unpackb(seed.directory, object_pairs_hook=Map, strict_map_key=False)
-        _edit(chance, tree)
+        edit(chance, tree)
         return seed.rebuilt(directory=chance.choice([wire.pack, wire.pack_widest])(tree))
     if kind < 0.75 or not any(seed.segments):
-        return seed.rebuilt(directory=_with_other_bytes(chance, seed.directory))
-    return seed.rebuilt(segments=tuple(_with_other_bytes(chance, part) for part in seed.segments))
-
-
-def _with_other_bytes(chance: random.Random, data: bytes) -> bytes:
-    out = bytearray(data)
-    for _ in range(chance.randint(1, 3) if data else 0):
-        at = chance.randrange(len(out))
-        out[at] = chance.choice([chance.randrange(256), out[at] ^ 1 << chance.randrange(8)])
-    return bytes(out)
-
-
-def _edit(chance: random.Random, tree: Any) -> None:
-    """Change one entry of one array or map."""
-    node, at = chance.choice([*_places(tree)])
-    kind = chance.random()
-    if kind < 0.15:
-        del node[at]
-    elif kind < 0.3:
-        node.insert(chance.randrange(len(node) + 1), node[at])
-    else:
-        key, value = node[at] if isinstance(node, Map) else (None, node[at])
-        new = chance.choice(BOUNDS if kind < 0.6 else OTHERS)
-        if kind > 0.8 and type(value) is int and abs(value) < 2**63 - 1:
-            new = value + chance.choice([-1, 1, 16])
-        node[at] = (key, new) if isinstance(node, Map) else new
-
-
-def _places(node: Any) -> Any:
-    for at in range(len(node)):
-        yield node, at
-        child = node[at][1] if isinstance(node, Map) else node[at]
-        if isinstance(child, list):
-            yield from _places(child)
+        return seed.rebuilt(directory=with_other_bytes(chance, seed.directory))
+    return seed.rebuilt(segments=tuple(with_other_bytes(chance, part) for part in seed.segments))

@@ -44,7 +44,7 @@ def test_a_valid_file_is_read_alike(kotlin: Kotlin, entry: Entry) -> None:
                 assert theirs["values"] == tensor["values"]
             if "elements" in tensor:
                 assert theirs["elements"] == tensor["elements"]
-            elif tensor["weights"] is not None:
+            elif tensor.get("weights") is not None:
                 weights = kotlin.elements(theirs)
                 check_weights(weights, tensor["dtype"], tensor["weights"])
                 _check_alike(weights, file[tensor["name"]].reshape(-1), tensor)

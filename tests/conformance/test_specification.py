@@ -78,7 +78,7 @@ def test_the_limits() -> None:
     powers = {
         "directory": limits.DIRECTORY_BYTES,
         "elements of a tensor": limits.ELEMENTS,
-        "corner of a": limits.COLUMNS,
+        "corner on a": limits.COLUMNS,
         "values of a group": limits.GROUP_VALUES,
         "stored size of a segment": limits.SEGMENT_BYTES,
         "size of a whole file": limits.FILE_BYTES,

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from frformat import Spectrum
-from frformat.encoding.detection import dense_spectra
+from frformat.checkpoints import Entry
+from frformat.encoding.detection import detected_spectra, spectra
 from frformat.spectral.sparse import Sparse
 from tests.checkpoints.test_safetensors import checkpoint
 
@@ -23,8 +26,45 @@ def weights(*shape: int) -> np.ndarray:
 def test_spectra_are_found():
     tensors = {"a": spectral(64, 32, 3, 3), "b": spectral(40, 30, dtype="f2"), "small": spectral(2, 64, 1, 1)}
     others = {"bias": weights(64), "steps": np.array(3), "zero": np.zeros((5, 5)), "none": np.zeros((0, 5))}
-    found = dense_spectra(checkpoint(tensors | others).entries)
+    found = detected_spectra(checkpoint(tensors | others).entries)
     assert found == {"a": 33, "b": 33, "small": 33}
+
+
+def rows(used: object, *shape: int) -> np.ndarray:
+    table = np.zeros(shape, np.float32)
+    table[used] = weights(*table[used].shape)
+    return table
+
+
+def sparse(tensors: dict[str, np.ndarray]) -> dict[str, Entry]:
+    return {name: Entry("f32", value.shape, partial(Sparse.of, value), "sparse") for name, value in tensors.items()}
+
+
+def test_sparse_spectra_are_found_also_of_vectors():
+    tensors = {"a": spectral(64, 32, 3, 3), "bias": spectral(64, k=3), "b": spectral(500, 2)}
+    assert detected_spectra(sparse(tensors)) == {"a": 33, "bias": 3, "b": 33}
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        rows(range(20), 1000, 2),
+        rows(range(20), 1000, 64),
+        rows(range(90), 3000, 4),
+        rows([0, 1, 3, 4], 1000, 1),
+        rows((slice(8), slice(8)), 100, 100),
+        rows(([0], [0]), 100, 100),
+        rows(RNG.integers(0, 1000, 30), 1000, 8),
+    ],
+)
+def test_sparse_weights_are_no_spectra(table: np.ndarray):
+    """Tables of which few rows are used, masked channels, and pruned matrices."""
+    assert detected_spectra(sparse({"table": table})) == {}
+    assert detected_spectra(checkpoint({"table": table}).entries) == {}
+    assert spectra(sparse({"table": table}), None) == (
+        set(),
+        ["sparse, and taken for weights: 1 of 1 tensors; if they are DCT spectra, say --spectral"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -37,13 +77,13 @@ def test_spectra_are_found():
     ],
 )
 def test_one_matrix_of_weights_makes_all_weights(other: np.ndarray):
-    assert dense_spectra(checkpoint({"a": spectral(64, 32, 3, 3), "b": other}).entries) == {}
+    assert detected_spectra(checkpoint({"a": spectral(64, 32, 3, 3), "b": other}).entries) == {}
 
 
 def test_short_spectra_of_small_tensors_alone_are_no_evidence():
-    assert dense_spectra(checkpoint({"small": spectral(8, 10)}).entries) == {}
+    assert detected_spectra(checkpoint({"small": spectral(8, 10)}).entries) == {}
 
 
 def test_nothing_is_found_where_there_is_nothing():
-    assert dense_spectra({}) == {}
-    assert dense_spectra(checkpoint({"bias": weights(3), "zero": np.zeros((4, 4))}).entries) == {}
+    assert detected_spectra({}) == {}
+    assert detected_spectra(checkpoint({"bias": weights(3), "zero": np.zeros((4, 4))}).entries) == {}

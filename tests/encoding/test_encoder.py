@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import frformat
-from frformat import EncodeError, Spectrum, checkpoints
+from frformat import CodedTensor, EncodeError, PerTier, Spectrum, TensorInfo, checkpoints
 from frformat.checkpoints import Checkpoint, Entry, frz
 from frformat.encoding import Energy, Keep, MaxError, Policy, Rule, encode, verify
 from frformat.spectral.sparse import Sparse
@@ -37,13 +37,18 @@ def sparse(*tensors: Sparse) -> Checkpoint:
     return Checkpoint({f"t{i}": Entry(t.dtype, t.shape, lambda t=t: t, "sparse") for i, t in enumerate(tensors)})
 
 
+def kept(info: TensorInfo) -> tuple[tuple[int, ...], str]:
+    """What a spectrum keeps, and how."""
+    return info.kept, "steps" if info.step is not None else info.format or info.dtype
+
+
 @given(tensors(), st.dictionaries(names, st.text(max_size=5)))
 def test_without_a_policy_all_is_lossless(path: Path, given_tensors: dict, metadata: dict[str, str]):
-    kinds = {True: "spectrum", False: "dense"}
     entries = {}
     for name, value in given_tensors.items():
-        dtype = value.dtype if isinstance(value, Spectrum) else frformat.dtypes.dtype_name(value.dtype)
-        entries[name] = Entry(dtype, value.shape, lambda value=value: value, kinds[isinstance(value, Spectrum)])
+        kind = {Spectrum: "spectrum", CodedTensor: "coded"}.get(type(value), "dense")
+        dtype = frformat.dtypes.dtype_name(value.dtype) if kind == "dense" else value.dtype
+        entries[name] = Entry(dtype, value.shape, lambda value=value: value, kind)
     source = Checkpoint(entries, metadata=metadata)
     report = encode(source, path, Policy(spectral=None))
     verify(source, path, report)
@@ -51,12 +56,17 @@ def test_without_a_policy_all_is_lossless(path: Path, given_tensors: dict, metad
         assert file.metadata == metadata
         assert set(file) == set(report.tensors) == set(given_tensors)
         for name, value in given_tensors.items():
-            stored = file.stored(name)
             if isinstance(value, Spectrum):
-                assert (stored.shape, stored.view, stored.dtype) == (value.shape, value.view, value.dtype)
-                assert stored.coefficients.tobytes() == value.coefficients.tobytes()
+                found = file.spectrum(name)
+                assert (found.shape, found.view, found.dtype) == (value.shape, value.view, value.dtype)
+                assert found.coefficients.tobytes() == value.coefficients.tobytes()
+            elif isinstance(value, CodedTensor):
+                found = file.stored(name)
+                assert (found.shape, found.view, found.dtype) == (value.shape, value.view, value.dtype)
+                assert found.canonical().tobytes() == value.canonical().tobytes()
+                assert found.rebuild().tobytes() == value.rebuild().tobytes()
             else:
-                assert stored.tobytes() == value.tobytes()
+                assert file[name].tobytes() == value.tobytes()
             assert report.tensors[name].error == 0
 
 
@@ -81,10 +91,10 @@ def test_the_first_matching_rule_wins_and_leaves_the_rest_to_the_default(path: P
     rules = policy("a.*: keep=20", "b.*: format=q8", "*.bias: keep=1", default=Rule(selection=Keep(30), format="f32"))
     encode(source, path, rules)
     with frformat.open(path) as file:
-        told = {name: (file.info(name).kept, file.info(name).format) for name in source}
+        told = {name: kept(file.info(name)) for name in source}
     assert told == {
         "a.weight": ((20,), "f32"),
-        "b.weight": ((30,), "i8"),
+        "b.weight": ((30,), "steps"),
         "c.weight": ((30,), "f32"),
         "a.bias": ((20,), "f32"),
     }
@@ -122,7 +132,7 @@ def test_raw_is_compared_as_it_is_compressed(path: Path):
 def test_max_error_holds_for_what_is_read(path: Path):
     encode(checkpoint({"w": NOISE}), path, policy("*: max-error=30% format=q8"))
     with frformat.open(path) as file:
-        assert file.info("w").coding == "dct"
+        assert file.info("w").spectral
         assert np.abs(file["w"] - NOISE).max() <= 0.3 * np.abs(NOISE).max()
 
 
@@ -137,16 +147,17 @@ def test_reports_tell_what_quantization_costs(path: Path):
     assert exact.energy > coarse.energy
 
 
-def test_sparse_tensors_are_spectra_unless_said_otherwise(path: Path):
-    tensor = Sparse.of_spectrum(Spectrum(np.arange(1, 9, dtype=np.float32), (30, 20)))
+def test_sparse_tensors_are_spectra_where_they_look_like_it(path: Path):
+    tensor = Sparse.of_spectrum(Spectrum(np.arange(1, 19, dtype=np.float32), (30, 20)))
     source = sparse(tensor)
     report = encode(source, path)
     assert report.notes == [
-        "taken for DCT spectra, since they are sparse: 1 of 1 tensors; if they are weights, say --no-spectral"
+        "taken for DCT spectra, since all that is not zero in them fills the first 18 places of the zigzag order: "
+        "1 of 1 tensors; if they are weights, say --no-spectral"
     ]
     verify(source, path, report)
     with frformat.open(path) as file:
-        assert file.spectrum("t0").coefficients.tolist() == list(range(1, 9))
+        assert file.spectrum("t0").coefficients.tolist() == list(range(1, 19))
     encode(source, path, Policy(spectral=False))
     np.testing.assert_array_equal(frformat.load_file(path)["t0"], tensor.dense())
     encode(source, path, Policy(spectral=False, default=Rule(selection=Keep(3))))
@@ -157,7 +168,7 @@ def test_sparse_tensors_are_spectra_unless_said_otherwise(path: Path):
 def test_raw_spectra_are_rebuilt_since_a_file_gives_weights(path: Path):
     spectrum = Spectrum(np.arange(1, 9, dtype=np.float32), (30, 20))
     source = sparse(Sparse.of_spectrum(spectrum))
-    report = encode(source, path, policy("*: raw"))
+    report = encode(source, path, policy("*: raw", spectral=True))
     assert report.tensors["t0"].note == "rebuilt from its spectrum"
     verify(source, path, report)
     np.testing.assert_array_equal(frformat.load_file(path)["t0"], spectrum.weights())
@@ -166,13 +177,18 @@ def test_raw_spectra_are_rebuilt_since_a_file_gives_weights(path: Path):
 def test_spectra_can_be_cut_further(path: Path):
     tensor = Sparse.of_spectrum(Spectrum(np.arange(9, 0, -1, dtype=np.float32), (30, 20)))
     for selection, kept in ((Keep(4), 4), (Keep(0.005), 3), (Energy(0.6), 3), (MaxError(1.0), 0)):
-        told = encode(sparse(tensor), path, Policy(default=Rule(selection=selection))).tensors["t0"]
-        assert told.kept == kept
+        told = encode(sparse(tensor), path, Policy(default=Rule(selection=selection), spectral=True))
+        assert told.tensors["t0"].kept == kept
 
 
-def test_scattered_sparse_tensors_are_refused_by_name(path: Path):
+def test_scattered_sparse_tensors_are_weights(path: Path):
+    source = sparse(Sparse(np.array([0, 599]), np.ones(2, np.float32), (30, 20)))
+    report = encode(source, path)
+    assert report.notes == ["sparse, and taken for weights: 1 of 1 tensors; if they are DCT spectra, say --spectral"]
+    verify(source, path, report)
+    assert np.flatnonzero(frformat.load_file(path)["t0"]).tolist() == [0, 599]
     with pytest.raises(EncodeError, match=r"tensor 't0': 2 elements .* these are weights, not a spectrum"):
-        encode(sparse(Sparse(np.array([0, 599]), np.ones(2, np.float32), (30, 20))), path)
+        encode(source, path, Policy(spectral=True))
 
 
 def test_dense_spectra_are_detected_or_declared(path: Path):
@@ -181,7 +197,7 @@ def test_dense_spectra_are_detected_or_declared(path: Path):
     source = checkpoint({"w": dense, "bias": BIAS})
     report = encode(source, path)
     assert report.notes == [
-        "taken for DCT spectra, since all that is not zero in them lies in the first 33 places of the zigzag order: "
+        "taken for DCT spectra, since all that is not zero in them fills the first 33 places of the zigzag order: "
         "1 of 2 tensors; if they are weights, say --no-spectral"
     ]
     detected = path.read_bytes()
@@ -211,7 +227,7 @@ def test_frz_files_are_encoded_anew(path: Path, tmp_path: Path):
         with pytest.raises(EncodeError, match=r"its spectrum was taken in shape \[2000\], not \[50, 40\]"):
             encode(source, tmp_path / "no.frz", policy("w: view=50,40"))
     with frformat.open(tmp_path / "new.frz") as file:
-        assert (file.info("w").kept, file.info("w").format, file.aliases) == ((10, 40), "i8", {"tied": "w"})
+        assert (kept(file.info("w")), file.aliases) == (((10, 40), "steps"), {"tied": "w"})
         assert file.metadata == {"a": "1", "b": "3"}
     assert not (tmp_path / "no.frz").exists()
 
@@ -220,10 +236,9 @@ def test_frz_files_are_encoded_anew(path: Path, tmp_path: Path):
     ("tensor", "rule", "reason"),
     [
         (np.array([[1, np.nan]], np.float32), "*: keep=1", "a weight is not finite"),
-        (np.array([[1, np.inf]], np.float32), "*: spectral", "not finite"),
+        (np.array([[1, np.inf]], np.float32), "*: spectral", "not a finite number"),
         (NOISE, "*: keep=5 view=3,3", r"view \[3, 3\] does not have the 2000 elements"),
         (NOISE, "*: view=2000", "its rule does not say what to keep: add keep, energy or max-error"),
-        (BIAS, "*: format=q8", "its rule does not say what to keep"),
         (1e30 * NOISE, "*: keep=5 format=f16", "too large for f16"),
         (np.eye(50), "*: spectral", "these are weights, not a spectrum"),
     ],
@@ -285,8 +300,8 @@ def test_the_published_unet(path: Path, fmt: str, least: int, most: int):
 
 def test_what_is_told_of_the_inputs_tiers_is_left_out(tmp_path: Path):
     old = {"license": "MIT", "tiers.accuracy": "0.9 0.95 0.97", "tiers.note": "x"}
-    rows = np.arange(8, dtype=np.float32).reshape(2, 4)
-    tensors = {"w": Spectrum(np.ones(9, np.float32), (3, 4)), "mean": np.ones(4, np.float32), "mean@tiers": rows}
+    means = [np.full(4, tier, np.float32) for tier in range(3)]
+    tensors = {"w": Spectrum(np.ones(9, np.float32), (3, 4)), "mean": PerTier(means)}
     frformat.save_file(tensors, tmp_path / "old.frz", metadata=old, tiers=[2, 5])
     with checkpoints.load(tmp_path / "old.frz") as source:
         report = encode(source, tmp_path / "new.frz", metadata={"tiers.accuracy": "0.8 0.9"}, tiers=[3])
@@ -294,7 +309,15 @@ def test_what_is_told_of_the_inputs_tiers_is_left_out(tmp_path: Path):
     with frformat.open(tmp_path / "new.frz") as file:
         assert file.metadata == {"license": "MIT", "tiers.accuracy": "0.8 0.9", "tiers.note": "x"}
         assert sorted(file) == ["mean", "w"]
-        assert file["mean"].tolist() == [1] * 4
+        assert file["mean"].tolist() == [2] * 4
     assert "one tier of 3" in report.notes[-1]
     with frz.load(tmp_path / "old.frz", tier=1) as source:
-        assert source.entries["mean"].array().tolist() == rows[1].tolist()
+        assert source.entries["mean"].array().tolist() == [1] * 4
+
+
+def test_weights_that_lose_their_energy_are_warned_of(path: Path):
+    noise = np.random.default_rng(0).normal(size=(40, 40)).astype(np.float32)
+    with checkpoint({"noise": noise, "bias": np.ones(3, np.float32)}) as given:
+        report = encode(given, path, policy("*: keep=10%"))
+        assert any("1 of 2 tensors keep less than 98% of their energy; noise keeps" in note for note in report.notes)
+        assert not any("warning" in note for note in encode(given, path).notes)

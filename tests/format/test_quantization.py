@@ -118,3 +118,12 @@ class TestQuantized:
 
     def test_small_numbers_beside_large_ones_may_be_lost(self) -> None:
         assert quantized(np.array([1.0, 1e-20], np.float32), "f16").values.tolist() == [1, 0]
+
+
+def test_the_largest_numbers_have_a_step_or_none_without_a_warning() -> None:
+    """Multiples of a step that is tried may be beyond float32."""
+    largest = np.finfo(np.float32).max
+    for low in range(1, 40):
+        numbers = np.array([largest, largest * (1 - low / 50), largest / 3], np.float32)
+        code = quantization.exact_step(numbers, 8)
+        assert code is None or STEP_CODES[0] <= code <= STEP_CODES[-1]

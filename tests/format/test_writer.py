@@ -103,7 +103,7 @@ class TestIdentity:
     def test_is_deterministic(self, tensors: dict[str, Tensor]) -> None:
         assert frformat.save(tensors) == frformat.save(dict(tensors))
 
-    @pytest.mark.parametrize("compression", ["auto", "core", "none", "deflate", "zstd"])
+    @pytest.mark.parametrize("compression", ["auto", "core", "fast", "none", "deflate", "zstd"])
     def test_large_tensors_are_streamed(self, compression: str) -> None:
         tensors: dict[str, Tensor] = {
             "noise": np.random.default_rng(0).standard_normal(400_000).astype(np.float32),

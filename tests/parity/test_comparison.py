@@ -13,6 +13,7 @@ from PIL import Image
 
 from frformat.parity import ReportError, read_report
 from frformat.parity.comparison import compare
+from frformat.parity.facts import Apart, Comparison, Facts
 from frformat.parity.inputs import Input, find_inputs
 from frformat.parity.page import page
 from frformat.parity.report import checksum
@@ -45,7 +46,7 @@ def phone(folder: Path, change: Any = lambda name, values: values, **more: Any) 
     return facts
 
 
-def compared(folder: Path, facts: Any = None, **options: Any) -> dict[str, Any]:
+def compared(folder: Path, facts: Any = None, **options: Any) -> Comparison:
     if facts is not None:
         (folder / "report.json").write_text(json.dumps(facts))
     inputs = find_inputs(str(folder / "inputs"), options.pop("truth", None))
@@ -55,10 +56,10 @@ def compared(folder: Path, facts: Any = None, **options: Any) -> dict[str, Any]:
 def test_equal_sides(folder: Path):
     phone(folder)
     found = compared(folder)
-    assert found["equal"]
-    assert found["summary"]["phone"] == {"largest": 0, "mean": 0, "relative": 0, "classes_apart": 0, "places": 60}
-    assert found["summary"]["ms"] == {"rebuilt": 7, "phone": 2}
-    assert found["inputs"][1]["ms"] == {"rebuilt": 7, "phone": 2}
+    assert found.equal
+    assert found.summary.phone == Apart(largest=0, mean=0, relative=0, classes_apart=0, places=60)
+    assert found.summary.ms == {"rebuilt": 7, "phone": 2}
+    assert found.inputs[1].ms == {"rebuilt": 7, "phone": 2}
 
 
 def test_a_difference_is_found_where_it_is(folder: Path):
@@ -70,10 +71,10 @@ def test_a_difference_is_found_where_it_is(folder: Path):
 
     phone(folder, change)
     found = compared(folder)
-    assert not found["equal"]
-    assert [row["phone"]["classes_apart"] for row in found["inputs"]] == [0, 1, 0]
-    assert [row["phone"]["largest"] > 0 for row in found["inputs"]] == [False, True, False]
-    assert compared(folder, tolerance=100.0)["equal"]
+    assert not found.equal
+    assert [row.phone.classes_apart for row in found.inputs] == [0, 1, 0]
+    assert [row.phone.largest > 0 for row in found.inputs] == [False, True, False]
+    assert compared(folder, tolerance=100.0).equal
 
 
 def test_scores_of_all_sides(folder: Path):
@@ -82,8 +83,8 @@ def test_scores_of_all_sides(folder: Path):
     for entry in find_inputs(str(folder / "inputs")):
         np.save(folder / "truth" / f"{entry.name}.npy", desktop(entry.values())[0].argmax(1))
     found = compared(folder, truth=str(folder / "truth"), original=desktop)
-    assert found["summary"]["score"] == {"rebuilt": 1, "original": 1, "phone": 0}
-    assert found["summary"]["original"]["largest"] == 0
+    assert found.summary.score == {"rebuilt": 1, "original": 1, "phone": 0}
+    assert found.summary.original.largest == 0
 
 
 def test_the_first_layer_where_sides_part(folder: Path):
@@ -94,8 +95,8 @@ def test_the_first_layer_where_sides_part(folder: Path):
         parts["002 unknown"] = parts["000 first"]
         row["layers"] = [{"name": name} | describe(part, embed=True) for name, part in parts.items()]
     found = compared(folder, facts)
-    assert [row["name"] for row in found["layers"]] == ["000 first", "001 second"]
-    assert found["parts_at"] == {"phone": "001 second", "original": None}
+    assert [row.name for row in found.layers] == ["000 first", "001 second"]
+    assert found.parts_at == {"phone": "001 second", "original": None}
 
 
 def test_a_report_without_elements_tells_of_classes(folder: Path):
@@ -103,21 +104,20 @@ def test_a_report_without_elements_tells_of_classes(folder: Path):
     for row in facts["inputs"]:
         del row["output"]["values"]
     found = compared(folder, facts)
-    assert found["equal"]
-    assert found["summary"]["phone"] == {
-        "largest": None, "mean": None, "relative": None, "classes_apart": 0, "places": 60
-    }  # fmt: skip
+    assert found.equal
+    assert found.summary.phone == Apart(largest=None, mean=None, relative=None, classes_apart=0, places=60)
     facts["inputs"][0]["output"]["classes"]["runs"] = [0, 20]
-    assert not compared(folder, facts)["equal"]
+    assert not compared(folder, facts).equal
 
 
 def test_a_phone_that_failed_on_an_input(folder: Path):
     facts = phone(folder)
     facts["inputs"][2] = {key: facts["inputs"][2][key] for key in ("name", "shape", "crc32")} | {"error": "no <memory>"}
     found = compared(folder, facts)
-    assert not found["equal"]
-    assert found["inputs"][2]["error"] == "no <memory>"
-    assert "failed on 1 of 3 inputs" in verdict({**found, "phone": {"about": {}}})
+    assert not found.equal
+    assert found.inputs[2].error == "no <memory>"
+    report = read_report(str(folder / "report.json"))
+    assert "failed on 1 of 3 inputs" in verdict(Facts("net", {}, {}, report, found))
 
 
 def test_reports_of_other_inputs(folder: Path):
@@ -158,9 +158,8 @@ def test_the_page_is_whole_and_needs_nothing(folder: Path):
     pictures: dict[str, dict[str, str]] = {}
     found = compared(folder, watch=_shown(pictures))
     report = read_report(str(folder / "report.json"))
-    sides = {key: getattr(report, key) for key in ("about", "load", "memory", "skeleton", "weights")}
-    facts = {"model": "<b>net", "desktop": {"about": {"torch": "2"}, "load": {"total": 1.0}}, "phone": sides}
-    text = page(facts | found | {"tensors": []}, pictures | {"<b>'\"": {"input": 'data:image/png;base64,"><b>'}})
+    facts = Facts("<b>net", {"torch": "2"}, {"total": 1.0}, report, found)
+    text = page(facts, pictures | {"<b>'\"": {"input": 'data:image/png;base64,"><b>'}})
     checker = Checker()
     checker.feed(text)
     assert checker.open == []

@@ -115,6 +115,8 @@ FAULTS: dict[str, tuple[str, Any]] = {
     "runs of truths": ("inputs.0.output.classes.runs", [0.5, 8]),
     "min": ("inputs.0.output.min", "low"),
     "skeleton": ("model.skeleton", {"file": "x"}),
+    "skeleton without a size": ("model.skeleton.bytes", None),
+    "skeleton without a name": ("model.skeleton.file", None),
     "negative bytes": ("model.skeleton.bytes", -1),
 }
 

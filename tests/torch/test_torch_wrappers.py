@@ -12,7 +12,7 @@ from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoi
 from torch.optim.swa_utils import AveragedModel
 
 import frformat
-from frformat.torch import load_model, regularize, save_file, save_model
+from frformat.torch import MismatchError, load_model, regularize, save_file, save_model
 from frformat.torch.regularization import make_tiers
 from frformat.torch.wrappers import unwrapped
 from tests.torch.regularization.models import Net
@@ -101,16 +101,24 @@ def test_wrapped_regularized_models_are_saved_as_spectra(tmp_path: Path, wrap: C
     path = tmp_path / "model.frz"
     save_model(wrap(model), path)
     with frformat.open(path) as file:
-        assert {name for name in file if file.info(name).coding == "dct"} == {f"{name}.weight" for name in expected}
+        assert {name for name in file if file.info(name).spectral} == {f"{name}.weight" for name in expected}
         assert file.info("fc1.weight").kept == (5, 20)
-        assert file.info("fc1.weight").format == "i8"
-    again = wrap(regularize(Net(), 9))
+        assert file.info("fc1.weight").step is not None
+    again = wrap(regularize(Net(), 20))
     load_model(again, path)
     save_model(again, tmp_path / "again.frz")
     plain = Net()
     load_model(plain, tmp_path / "again.frz")
     for name, weight in expected.items():
         torch.testing.assert_close(getattr(plain, name).weight.detach(), weight, atol=1e-5, rtol=0)
+
+
+def test_parallel_models_cannot_take_over_other_lengths(tmp_path: Path):
+    save_model(regularize(Net(), 20), tmp_path / "model.frz")
+    model = nn.parallel.DistributedDataParallel(regularize(Net(), 9))
+    with pytest.raises(MismatchError, match=r"20 coefficients in the file, 9 in the model, and Distributed.* \.module"):
+        load_model(model, tmp_path / "model.frz")
+    load_model(model.module, tmp_path / "model.frz")
 
 
 class Module(nn.Module):

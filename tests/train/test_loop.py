@@ -91,7 +91,7 @@ def test_it_learns_and_the_file_is_the_model(way, tmp_path):
     assert listener.steps[0] == 0
     assert listener.rows[-1].losses[""] < listener.rows[0].losses[""]
     with frformat.open(outcome.path) as file:
-        kept = {name: file.spectrum(name).kept for name in file if file.info(name).coding == "dct"}
+        kept = {name: file.spectrum(name).kept for name in file if file.info(name).spectral}
     ends = listener.rows[-1].kept
     assert kept == ends or (way == "prune" and all(kept[name] >= ends[name] for name in ends))
 

@@ -210,7 +210,8 @@ def section() -> str:
             f"**The integers of tier 0.** The first stored byte is the scale S = {scale}, so `base` is "
             f"({scale} − 80) · 8192 = {(scale - 80) * 8192}. The range coder starts with *code* "
             f"0x{one.steps[0].code:08X}, the other stored bytes and a zero. A prefix of the zigzag order is one row of "
-            "one channel, so that only the row has a term. These are the values and what is known before each:"
+            "one channel; the terms of its positions are used once each, and so change nothing. These are the "
+            "values and what is known before each:"
         ),
         "",
         *VALUES.splitlines(),
@@ -230,9 +231,9 @@ def section() -> str:
         *_wrapped(
             "The first integer is not 0; its sign does not differ from that of the guess, which counts as plus. Five "
             "bits "
-            f"say that it has 5 bits; the next is 0, and three direct ones follow: 10100 is {tier0[0]}. It was more "
+            f"say that it has 5 bits; the next is 0, and three direct ones follow: 10100 is {tier0[0]}. It was larger "
             f"than "
-            "the scale let expect, so the scale of the second one is higher; that is a minus, 2 bits, and a 1: "
+            "the scale suggested, so the scale of the second one is higher; that is a minus, 2 bits, and a 1: "
             f"{_listed(tier0[1:2])}. The third one is {tier0[2]}. The position is then {one.position}, not less than "
             f"the "
             f"{len(one.data)} bytes of the range coder: the stream is well-formed."

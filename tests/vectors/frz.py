@@ -162,7 +162,7 @@ class Group:
         now = corner(tensor, tier)
         before = corner(tensor, tier - 1) if tier and not self.per_tier else (0,) * len(now)
         count = math.prod(tensor.meant)
-        for axis, offsets in sorted(tensor.offsets.items()):
+        for axis, offsets in sorted((axis, offsets) for axis, offsets in tensor.offsets.items() if axis < len(now)):
             start = tier * now[axis] if self.per_tier else 0
             yield _flat(True, offsets[start + before[axis] : start + now[axis]])
         if self.per_tier:

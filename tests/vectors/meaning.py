@@ -54,14 +54,14 @@ def _canonical(
     if group.stepped:
         codes = [tensor.step + _offset(group, tensor, tier, shape, index) for index in indices]
         return [multiple(q, code) for q, code in zip(stored, codes, strict=True)]
-    if group.format or set(group.bases) - {"identity"} or not tensor.name:
+    if group.format or set(group.kinds(tensor)) - {"identity"} or not tensor.name:
         return [number(group.value_type, pattern) for pattern in stored]
     return None
 
 
 def _offset(group: Group, tensor: Tensor, tier: int, shape: Sequence[int], index: Index) -> int:
-    start = {axis: tier * shape[axis] if group.per_tier else 0 for axis in tensor.offsets}
-    return sum(offsets[start[axis] + index[axis]] for axis, offsets in tensor.offsets.items())
+    start = {axis: tier * shape[axis] if group.per_tier else 0 for axis in tensor.offsets if axis < len(shape)}
+    return sum(offsets[start[axis] + index[axis]] for axis, offsets in tensor.offsets.items() if axis < len(index))
 
 
 def canonical_bytes(group: Group, found: Core) -> bytes:

@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from frformat.cli import errors
-from frformat.cli.options import json_option, memory_option
+from frformat.cli.options import json_option, memory_option, spectral_option
 from frformat.cli.terminal import print_json, progress
 
 HELP: Final = """Compare the tensors of files A and B.
@@ -36,9 +36,13 @@ Examples:
     metavar="X",
     help="Weights are equal if they differ by at most X times the tensor's largest weight in A.",
 )
+@click.option("--entry", metavar="KEY", help="Which state dict of PyTorch files that hold several.")
+@spectral_option
 @memory_option
 @json_option
-def diff(a: str, b: str, tolerance: float, memory_budget: int, as_json: bool) -> int:
+def diff(
+    a: str, b: str, tolerance: float, entry: str | None, spectral: bool | None, memory_budget: int, as_json: bool
+) -> int:
     """Compare two files. Returns the exit code."""
     from frformat.cli.diff.comparison import compare
     from frformat.cli.diff.listing import show
@@ -48,11 +52,15 @@ def diff(a: str, b: str, tolerance: float, memory_budget: int, as_json: bool) ->
         raise click.BadParameter("not a number", click.get_current_context(), param_hint="--tolerance")
     if a == b == "-":
         raise click.UsageError("Only one of the files can be standard input.", click.get_current_context())
-    with open_side(a, memory_budget) as first, open_side(b, memory_budget) as second, progress() as bars:
+    with (
+        open_side(a, memory_budget, entry, spectral) as first,
+        open_side(b, memory_budget, entry, spectral) as second,
+        progress() as bars,
+    ):
         task = bars.add_task("comparing", total=sum(kind.nbytes for kind in first.kinds.values()))
         found = compare(first, second, tolerance, lambda nbytes: bars.update(task, advance=nbytes))
     if as_json:
-        print_json(found)
+        print_json(found.as_json())
     else:
         show(found)
-    return 0 if found["equal"] else errors.DIFFERENT
+    return 0 if found.equal else errors.DIFFERENT

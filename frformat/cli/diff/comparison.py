@@ -1,15 +1,74 @@
-"""Two files compared, as the plain data that ``diff --json`` prints and the listing is made from."""
+"""Two files compared, as ``diff --json`` prints it and the listing is made from it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+from frformat.cli import terminal
 from frformat.cli.diff.differences import difference
-from frformat.cli.diff.sides import Side
+from frformat.cli.diff.sides import Side, Stored
 
 
-def compare(a: Side, b: Side, tolerance: float, progress: Callable[[int], None]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class TensorDiff:
+    """A tensor that both files have; pairs are of the first and the second.
+
+    Attributes:
+        name: its name.
+        dtype: its element types.
+        shape: its shapes.
+        stored: how ``.frz`` files store it.
+        absolute: the largest difference of weights; None if the shapes differ.
+        relative: that as a share of the largest weight in the first file; None likewise.
+        equal: whether dtypes and shapes are, and weights within the tolerance.
+    """
+
+    name: str
+    dtype: tuple[str, str]
+    shape: tuple[tuple[int, ...], tuple[int, ...]]
+    stored: tuple[Stored | None, Stored | None]
+    absolute: float | None
+    relative: float | None
+    equal: bool
+
+
+@dataclass(frozen=True)
+class FileDiff:
+    """Two files; pairs are of the first and the second.
+
+    Attributes:
+        files: their paths.
+        bytes: their sizes.
+        notes: what a user should know of how they were understood.
+        tolerance: the largest difference of weights that counts as none, as a share of the tensor's largest.
+        equal: whether both have the same tensors within the tolerance.
+        only_in_a: names of tensors.
+        only_in_b: names of tensors.
+        tensors: those that both have.
+        metadata: the entries that differ; None where a file has none.
+    """
+
+    files: tuple[str, str]
+    bytes: tuple[int, int]
+    notes: tuple[list[str], list[str]]
+    tolerance: float
+    equal: bool
+    only_in_a: list[str]
+    only_in_b: list[str]
+    tensors: list[TensorDiff]
+    metadata: dict[str, tuple[str | None, str | None]]
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        found: dict[str, Any] = terminal.as_json(self)
+        for tensor in found["tensors"]:
+            tensor["stored"] = [stored or {} for stored in tensor["stored"]]
+        return found
+
+
+def compare(a: Side, b: Side, tolerance: float, progress: Callable[[int], None]) -> FileDiff:
     """Compare names, shapes, element types and weights; tell also of what is stored in another way.
 
     Args:
@@ -17,12 +76,6 @@ def compare(a: Side, b: Side, tolerance: float, progress: Callable[[int], None])
         b: the second one.
         tolerance: largest difference of weights that counts as none, as a share of the first tensor's largest weight.
         progress: told the bytes of tensors compared since it was last told.
-
-    Returns:
-        ``equal``: whether both have the same tensors within the tolerance. ``only_in_a`` and ``only_in_b``: names.
-        ``tensors``: for each name in both ``dtype``, ``shape`` and ``stored``, each as a pair; ``absolute`` and
-        ``relative``, the largest differences (None if the shapes differ); and ``equal``. ``metadata``: the entries that
-        differ, each as a pair. ``files``, ``bytes`` and ``notes``: pairs, too.
     """
     tensors = []
     for name in a.kinds:
@@ -33,29 +86,29 @@ def compare(a: Side, b: Side, tolerance: float, progress: Callable[[int], None])
     only_in_b = [name for name in b.kinds if name not in a.kinds]
     keys = sorted(a.metadata.keys() | b.metadata.keys())
     metadata = {key: (a.metadata.get(key), b.metadata.get(key)) for key in keys}
-    return {
-        "files": (a.path, b.path),
-        "bytes": (a.size, b.size),
-        "notes": (a.notes, b.notes),
-        "tolerance": tolerance,
-        "equal": not only_in_a and not only_in_b and all(tensor["equal"] for tensor in tensors),
-        "only_in_a": only_in_a,
-        "only_in_b": only_in_b,
-        "tensors": tensors,
-        "metadata": {key: pair for key, pair in metadata.items() if pair[0] != pair[1]},
-    }
+    return FileDiff(
+        files=(a.path, b.path),
+        bytes=(a.size, b.size),
+        notes=(a.notes, b.notes),
+        tolerance=tolerance,
+        equal=not only_in_a and not only_in_b and all(tensor.equal for tensor in tensors),
+        only_in_a=only_in_a,
+        only_in_b=only_in_b,
+        tensors=tensors,
+        metadata={key: pair for key, pair in metadata.items() if pair[0] != pair[1]},
+    )
 
 
-def _tensor(a: Side, b: Side, name: str, tolerance: float) -> dict[str, Any]:
+def _tensor(a: Side, b: Side, name: str, tolerance: float) -> TensorDiff:
     x, y = a.kinds[name], b.kinds[name]
     found = difference(a, b, name) if x.shape == y.shape else None
     within = found is not None and (found.absolute == 0 or found.relative <= tolerance)
-    return {
-        "name": name,
-        "dtype": (x.dtype, y.dtype),
-        "shape": (x.shape, y.shape),
-        "stored": (x.stored, y.stored),
-        "absolute": None if found is None else found.absolute,
-        "relative": None if found is None else found.relative,
-        "equal": within and x.dtype == y.dtype,
-    }
+    return TensorDiff(
+        name=name,
+        dtype=(x.dtype, y.dtype),
+        shape=(x.shape, y.shape),
+        stored=(x.stored, y.stored),
+        absolute=None if found is None else found.absolute,
+        relative=None if found is None else found.relative,
+        equal=within and x.dtype == y.dtype,
+    )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 from frformat.cli import terminal
+from frformat.cli.diff.comparison import FileDiff, TensorDiff
+from frformat.cli.diff.sides import Stored
 from frformat.cli.dump.listing import bases, values
 from frformat.cli.terminal import clean, count, dims, table
 
@@ -13,10 +15,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-def show(found: dict[str, Any]) -> None:
+HOW: Final = ("bases", "values", "kept", "view", "coder")
+"""What may differ in how a tensor is stored."""
+
+
+def show(found: FileDiff) -> None:
     """Print what :func:`frformat.cli.diff.comparison.compare` found."""
     screen = terminal.console()
-    for sign, path, size, notes in zip("-+", found["files"], found["bytes"], found["notes"], strict=True):
+    for sign, path, size, notes in zip("-+", found.files, found.bytes, found.notes, strict=True):
         screen.print(f"{sign} {clean(path)}: {count(size, 'byte')}", style="bold", soft_wrap=True)
         for note in notes:
             screen.print(f"  {clean(note)}", style="dim", soft_wrap=True)
@@ -24,7 +30,7 @@ def show(found: dict[str, Any]) -> None:
     if lines.row_count:
         screen.print()
         terminal.show(lines)
-    for key, pair in found["metadata"].items():
+    for key, pair in found.metadata.items():
         for sign, text in zip("-+", pair, strict=True):
             if text is not None:
                 screen.print(f"{sign} metadata {clean(key)}: {clean(text)}", soft_wrap=True)
@@ -32,60 +38,50 @@ def show(found: dict[str, Any]) -> None:
     screen.print(_verdict(found), style="bold", soft_wrap=True)
 
 
-def _tensors(found: dict[str, Any]) -> Table:
+def _tensors(found: FileDiff) -> Table:
     out = table("tensor", "difference", "largest", "relative", left=("tensor", "difference"), fold="tensor")
-    for tensor in found["tensors"]:
+    for tensor in found.tensors:
         changes = list(_changes(tensor))
-        if tensor["equal"] and not changes:
+        if tensor.equal and not changes:
             continue
-        differs = tensor["absolute"] is not None and tensor["absolute"] > 0
-        numbers = [f"{tensor[key]:.3g}" if differs else "" for key in ("absolute", "relative")]
-        style = None if tensor["equal"] else "red"
-        out.add_row(clean(tensor["name"]), "; ".join(changes) or "weights", *numbers, style=style)
-    for name in found["only_in_a"]:
+        numbers = [f"{number:.3g}" if tensor.absolute else "" for number in (tensor.absolute, tensor.relative)]
+        style = None if tensor.equal else "red"
+        out.add_row(clean(tensor.name), "; ".join(changes) or "weights", *numbers, style=style)
+    for name in found.only_in_a:
         out.add_row(clean(name), "only in the first", "", "", style="red")
-    for name in found["only_in_b"]:
+    for name in found.only_in_b:
         out.add_row(clean(name), "only in the second", "", "", style="red")
     return out
 
 
-def _changes(tensor: dict[str, Any]) -> Iterator[str]:
+def _changes(tensor: TensorDiff) -> Iterator[str]:
     """What differs beside the weights."""
-    if tensor["shape"][0] != tensor["shape"][1]:
-        yield f"shape {' → '.join(map(dims, tensor['shape']))}"
-    if tensor["dtype"][0] != tensor["dtype"][1]:
-        yield f"dtype {' → '.join(tensor['dtype'])}"
-    if all(tensor["stored"]):
-        of_each = (("bases", _bases), ("values", values), ("kept", _kept), ("view", _view), ("coder", _coder))
-        for label, of in of_each:
-            before, after = map(of, tensor["stored"])
-            if before != after:
-                yield f"{label} {before} → {after}"
+    if tensor.shape[0] != tensor.shape[1]:
+        yield f"shape {' → '.join(map(dims, tensor.shape))}"
+    if tensor.dtype[0] != tensor.dtype[1]:
+        yield f"dtype {' → '.join(tensor.dtype)}"
+    before, after = tensor.stored
+    if before is not None and after is not None:
+        for label, told, other in zip(HOW, _how(before), _how(after), strict=True):
+            if told != other:
+                yield f"{label} {told} → {other}"
 
 
-def _bases(stored: dict[str, Any]) -> str:
-    return bases(stored["bases"]) or "none"
+def _how(stored: Stored) -> tuple[str, str, str, str, str]:
+    """How a tensor is stored, in words, in the order of :data:`HOW`."""
+    kept = "all" if stored.kept is None else count(stored.kept)
+    view = "none" if stored.view is None else dims(stored.view)
+    written = values(stored.dtype, stored.format, stored.step, stored.offsets)
+    return bases(stored.bases) or "none", written, kept, view, stored.coder
 
 
-def _kept(stored: dict[str, Any]) -> str:
-    return "all" if stored["kept"] is None else count(stored["kept"])
-
-
-def _view(stored: dict[str, Any]) -> str:
-    return "none" if stored["view"] is None else dims(stored["view"])
-
-
-def _coder(stored: dict[str, Any]) -> str:
-    return str(stored["coder"])
-
-
-def _verdict(found: dict[str, Any]) -> str:
-    within = f" within {found['tolerance']:g} of the largest weight" if found["tolerance"] else ""
-    total = len(found["tensors"])
-    if found["equal"]:
+def _verdict(found: FileDiff) -> str:
+    within = f" within {found.tolerance:g} of the largest weight" if found.tolerance else ""
+    total = len(found.tensors)
+    if found.equal:
         return f"equal: {count(total, 'tensor')}{within}"
-    different = sum(not tensor["equal"] for tensor in found["tensors"])
+    different = sum(not tensor.equal for tensor in found.tensors)
     parts = [f"{count(different)} of {count(total, 'tensor')} that both have{within}"] if different else []
-    alone = len(found["only_in_a"]) + len(found["only_in_b"])
+    alone = len(found.only_in_a) + len(found.only_in_b)
     parts += [f"{count(alone)} that only one has"] if alone else []
     return f"different: {', '.join(parts)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,17 +11,42 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from frformat.cli.files import open_frz
-from frformat.errors import FrzError
-from frformat.format.container import MAGIC
+from frformat.errors import EncodeError, FrzError
 from frformat.format.info import TensorInfo
-from frformat.format.reader import FrzFile
 from frformat.format.tensor import CodedTensor
+from frformat.spectral.sparse import Sparse
 from frformat.spectral.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from frformat.checkpoints import Checkpoint
+    from frformat.checkpoints.reading import File
 
 Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How an ``.frz`` file stores a tensor, by the names that the listing has for it.
+
+    Attributes:
+        bases: of the axes of a core, or None for elements.
+        kept: numbers of the core, or None for all of them.
+        dtype: of the tensor.
+        format: number format that differs from the dtype, or None.
+        step: of integers, or None.
+        offsets: axes whose slices have steps of their own, or None.
+        view: shape of the product, or None for that of the tensor.
+        coder: of its group.
+    """
+
+    bases: tuple[str, ...] | None
+    kept: int | None
+    dtype: str
+    format: str | None
+    step: float | None
+    offsets: tuple[int, ...] | None
+    view: tuple[int, ...] | None
+    coder: str
 
 
 @dataclass(frozen=True)
@@ -32,13 +57,13 @@ class Kind:
         dtype: element type, a key of :data:`frformat.dtypes.DTYPES`.
         shape: shape.
         nbytes: bytes of the tensor itself.
-        stored: how an ``.frz`` file stores it, by the names that the listing has for it; empty for other files.
+        stored: how an ``.frz`` file stores it; None for other files.
     """
 
     dtype: str
     shape: tuple[int, ...]
     nbytes: int
-    stored: dict[str, Any]
+    stored: Stored | None
 
 
 class Side(AbstractContextManager["Side"], ABC):
@@ -67,25 +92,34 @@ class Side(AbstractContextManager["Side"], ABC):
         """The tensor itself."""
 
 
-def open_side(path: str, memory_budget: int) -> Side:
-    """Open an ``.frz`` file, ``-`` for one on standard input, or any checkpoint that can be encoded.
+def open_side(path: str, memory_budget: int, entry: str | None = None, spectral: bool | None = None) -> Side:
+    """Open an ``.frz`` file or any checkpoint that can be encoded, ``-`` for one on standard input.
+
+    Args:
+        path: the file.
+        memory_budget: bytes that a tensor may take.
+        entry: for a PyTorch file that holds several state dicts, which one.
+        spectral: whether matrices of another file than ``.frz`` are spectra; None to detect it, which is noted.
 
     Raises:
         FrzError: an ``.frz`` file is not valid.
         EncodeError: another file is of no known kind, or damaged.
         OSError: it cannot be read.
     """
-    if path == "-" or path.endswith(".frz"):
-        return _FrzSide(path, memory_budget)
-    with open(path, "rb") as file:
-        is_frz = file.read(len(MAGIC)) == MAGIC
-    return _FrzSide(path, memory_budget) if is_frz else _CheckpointSide(path, memory_budget)
+    from frformat import checkpoints
+    from frformat.checkpoints.reading import on_disk
+
+    file = on_disk(sys.stdin.buffer if path == "-" else path, path)
+    if path.endswith(".frz") or checkpoints.kind_of(file.path, path) == "frz":
+        return _FrzSide(file, memory_budget)
+    return _CheckpointSide(file, memory_budget, entry, spectral)
 
 
 class _FrzSide(Side):
-    def __init__(self, path: str, memory_budget: int) -> None:
-        self._file: FrzFile = open_frz(path, memory_budget=memory_budget)
-        self.path = path
+    def __init__(self, given: File, memory_budget: int) -> None:
+        self._given = given
+        self._file = open_frz(given.path, memory_budget=memory_budget, name=given.name)
+        self.path = given.name
         self.size = self._file.container.size
         self.metadata = self._file.metadata
         self.notes = []
@@ -96,6 +130,7 @@ class _FrzSide(Side):
 
     def __exit__(self, *error: object) -> None:
         self._file.close()
+        self._given.close()
 
     def spectrum(self, name: str) -> Spectrum | None:
         return self._file.spectrum(name) if self._file.info(name).spectral else None
@@ -105,24 +140,38 @@ class _FrzSide(Side):
 
 
 class _CheckpointSide(Side):
-    def __init__(self, path: str, memory_budget: int) -> None:
+    def __init__(self, given: File, memory_budget: int, entry: str | None, spectral: bool | None) -> None:
         from frformat import checkpoints
+        from frformat.encoding import detection
 
-        self._checkpoint: Checkpoint = checkpoints.load(path)
+        self._given = given
+        entry = entry if checkpoints.kind_of(given.path) in ("pt", "sharded") else None
+        self._checkpoint: Checkpoint = checkpoints.load(given.path, entry=entry, name=given.name)
         self._budget = memory_budget
-        self.path = path
-        self.size = os.path.getsize(path)
+        self.path = given.name
+        self.size = self._checkpoint.size
         self.metadata = self._checkpoint.metadata
-        self.notes = self._checkpoint.notes
         self._entries = self._checkpoint.untied()
-        self.kinds = {name: Kind(e.dtype, e.shape, e.nbytes, {}) for name, e in self._entries.items()}
+        self._spectra, notes = detection.spectra(self._entries, spectral)
+        self.notes = [*self._checkpoint.notes, *notes]
+        self.kinds = {name: Kind(e.dtype, e.shape, e.nbytes, None) for name, e in self._entries.items()}
 
     def __exit__(self, *error: object) -> None:
         self._checkpoint.close()
+        self._given.close()
 
     def spectrum(self, name: str) -> Spectrum | None:
-        value = self._value(name)
-        return value if isinstance(value, Spectrum) else None
+        if name not in self._spectra:
+            return None
+        value = self._entries[name].load()
+        if isinstance(value, Spectrum):
+            return value
+        if isinstance(value, CodedTensor):
+            value = value.rebuild()
+        try:
+            return (value if isinstance(value, Sparse) else Sparse.of(value)).spectrum()
+        except EncodeError as error:
+            raise EncodeError(f"{self.path}: tensor {name!r}: {error}") from error
 
     def array(self, name: str) -> Array:
         nbytes = self.kinds[name].nbytes
@@ -131,23 +180,20 @@ class _CheckpointSide(Side):
                 f"this needs {nbytes:,} bytes, the memory budget is {self._budget:,}; raise it if you trust the file"
             )
             raise FrzError("BUDGET", reason, path=self.path, tensor=name)
-        value = self._value(name)
-        if isinstance(value, CodedTensor):
-            return value.rebuild()
-        return value.weights() if isinstance(value, Spectrum) else value
-
-    def _value(self, name: str) -> Array | Spectrum | CodedTensor:
-        return self._checkpoint[self._checkpoint.aliases.get(name, name)]
+        spectrum = self.spectrum(name)
+        if spectrum is not None:
+            return spectrum.weights()
+        return self._entries[name].array()
 
 
-def _stored(info: TensorInfo, tier: int) -> dict[str, Any]:
-    return {
-        "bases": None if info.plain else info.bases,
-        "kept": info.numbers(tier) if info.kept or info.corners else None,
-        "dtype": info.dtype,
-        "format": info.format,
-        "step": info.step,
-        "offsets": info.offsets or None,
-        "view": info.view,
-        "coder": info.coder,
-    }
+def _stored(info: TensorInfo, tier: int) -> Stored:
+    return Stored(
+        bases=None if info.plain else info.bases,
+        kept=info.numbers(tier) if info.kept or info.corners else None,
+        dtype=info.dtype,
+        format=info.format,
+        step=info.step,
+        offsets=info.offsets or None,
+        view=info.view,
+        coder=info.coder,
+    )

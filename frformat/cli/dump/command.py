@@ -9,7 +9,7 @@ import click
 from frformat.cli import errors
 from frformat.cli.files import open_frz, source
 from frformat.cli.options import json_option, memory_option, tier_option
-from frformat.cli.terminal import clean, print_json
+from frformat.cli.terminal import clean, echo, print_json
 from frformat.errors import FrzError
 from frformat.format.reader import FrzFile
 
@@ -76,18 +76,17 @@ def dump(
 def _list(path: str, stats: bool, tier: int | None, memory_budget: int, as_json: bool) -> int:
     """The file at a glance. Damage in a segment does not keep its directory from being listed."""
     from frformat.cli.dump import listing
-    from frformat.cli.dump.facts import Facts, checksum_facts
+    from frformat.cli.dump.survey import Survey, checksum_facts
 
     with source(path) as file:
         opened = FrzFile(file, path, tier, memory_budget)
-        facts = Facts(opened, path, stats=stats)
+        facts = Survey(opened, path, stats=stats)
         checksums, error = checksum_facts(file, opened.container)
         if error is not None:
             error.path = path
         if as_json:
-            told = {"checksums": checksums, "error": None if error is None else errors.as_dict(error)}
-            lists = {"groups": facts.groups(), "factors": facts.factors(), "tensors": facts.tensors()}
-            print_json(facts.summary() | told | lists)
+            told = {"checksums": checksums, "error": None if error is None else errors.facts(error)}
+            print_json(facts.summary(), told, facts.lists())
         else:
             listing.show(facts, checksums)
     if error is None:
@@ -98,20 +97,20 @@ def _list(path: str, stats: bool, tier: int | None, memory_budget: int, as_json:
 def _tensor(path: str, name: str, tier: int | None, memory_budget: int, as_json: bool) -> int:
     """One tensor: its line of the listing and its content."""
     from frformat.cli.dump import picture, tensor
-    from frformat.cli.dump.facts import Facts
+    from frformat.cli.dump.survey import Survey
 
     with open_frz(path, tier, memory_budget) as file:
         info = file.info(name)
         if as_json and info.spectral and info.kept[file.tier] * LISTED_BYTES > memory_budget:
             reason = f"{info.kept[file.tier]:,} coefficients are too many to list in {memory_budget:,} bytes of memory"
             raise FrzError("BUDGET", reason, path=path, tensor=name)
-        facts = Facts(file, path)
-        found = facts.tensor(name) | tensor.tensor_facts(file, name, None if as_json else picture.SHOWN)
-        tiers = facts.summary()["tiers"]
+        facts = Survey(file, path)
+        listed, tiers = facts.tensor(name), facts.summary().tiers
+        content = tensor.tensor_content(file, name, None if as_json else picture.SHOWN)
     if as_json:
-        print_json(found)
+        print_json(listed, content)
     else:
-        picture.show(found, tiers)
+        picture.show(listed, content, tiers)
     return 0
 
 
@@ -133,12 +132,12 @@ def _bytes(path: str, memory_budget: int, as_json: bool) -> int:
 def _plot(path: str, picture: str, tier: int | None, memory_budget: int, as_json: bool) -> int:
     """The file as a picture."""
     from frformat.cli.dump import energy, plot
-    from frformat.cli.dump.facts import Facts
+    from frformat.cli.dump.survey import Survey
 
     with open_frz(path, tier, memory_budget) as file:
-        plot.save(Facts(file, path), energy.energy(file), picture)
+        plot.save(Survey(file, path), energy.energy(file), picture)
     if as_json:
         print_json({"file": path, "plot": picture})
     else:
-        click.echo(clean(f"{picture}: drawn"))
+        echo(clean(f"{picture}: drawn"))
     return 0

@@ -1,246 +1,200 @@
-"""What a file holds, as the plain data that ``dump --json`` prints and the listing is made from."""
+"""What a file holds, as ``dump --json`` prints it and the listing is made from it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cached_property
-from itertools import accumulate
-from typing import IO, Any, Final
+from dataclasses import dataclass
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from frformat.errors import FrzError
-from frformat.format import container
-from frformat.format.container import CRC_BYTES, Container, SegmentReader, framed_sizes
-from frformat.format.directory import Group
-from frformat.format.info import TensorInfo
-from frformat.format.reader import FrzFile
-from frformat.format.tiers import figures
-from frformat.spectral.zigzag import element_count
-
-CHECKED_BYTES: Final = 1 << 26
-"""Files of at most so many bytes are also read through, to check the checksums of their segments."""
-
-BOX_EFFORT: Final = 1 << 17
-"""Boxes are told until finding them has taken so many steps, of which each takes 2 to the power of its rank."""
-
-DENSE_BYTES: Final = 4
-"""Bytes of a weight that is stored plainly, as f32."""
-
-ONLY_OF_TENSORS: Final = {"name", "alias_of", "kind", "view", "bases", "factors", "seeds", "box", "bits_per_parameter"}
-"""Facts that are the same of all factors, or do not concern them."""
+from frformat.format.directory import Shape
 
 
-class Facts:
-    """All that the directory tells, and what else is found without rebuilding a tensor.
+@dataclass(frozen=True)
+class DirectoryFacts:
+    """The directory's bytes.
 
-    Args:
-        file: the file, open at the tier to be told of.
-        path: what to call it.
-        stats: also count the numbers that are not 0, for which all segments are decoded.
-
-    Raises:
-        FrzError: a segment is damaged, or counting needs too much memory.
+    Attributes:
+        stored: in the file.
+        inflated: as they are read.
+        framed: stored, with the header and the checksum.
+        deflated: whether it is compressed.
     """
 
-    def __init__(self, file: FrzFile, path: str, *, stats: bool = False) -> None:
-        self._file = file
-        self._path = path
-        self._directory = file.container.directory
-        tensors = [group.tensors for group in self._directory.groups]
-        self._starts = [0, *accumulate(tensors)]
-        self._nonzero = self._counted() if stats else None
-
-    def summary(self) -> dict[str, Any]:
-        """Sizes in bytes, counts, tiers and metadata."""
-        contents, directory, tier = self._file.container, self._directory, self._file.tier
-        used = contents.ends[tier]
-        weights = sum(sum(map(element_count, group.shapes)) for group in directory.groups if group.names)
-        per_tier = self._per_tier()
-        return {
-            "file": self._path,
-            "bytes": contents.size,
-            "bytes_used": used,
-            "version": container.VERSION,
-            "tensor_count": len(self._file),
-            "alias_count": len(directory.aliases),
-            "factor_count": self._file.factors,
-            "weights": weights,
-            "dense_f32_bytes": DENSE_BYTES * weights,
-            "ratio": DENSE_BYTES * weights / used,
-            "bits_per_parameter": _bits(used, weights),
-            "numbers": per_tier[tier]["numbers"],
-            "segment_bytes": used - contents.header.end,
-            "directory": {
-                "stored": contents.header.stored,
-                "inflated": contents.header.length,
-                "framed": container.HEADER_BYTES + contents.header.stored + CRC_BYTES,
-                "deflated": contents.header.deflated,
-            },
-            "tier": tier,
-            "tiers": per_tier,
-            "metadata": directory.metadata,
-        }
-
-    def groups(self) -> Iterator[dict[str, Any]]:
-        """Each group: its bytes are those of its segments up to the open tier, with their checksums."""
-        for index, group in enumerate(self._directory.groups):
-            yield {
-                "group": index,
-                "factors": not group.names,
-                "bases": group.bases or None,
-                "dtype": group.dtype,
-                "format": group.format,
-                "stepped": group.steps is not None,
-                "coder": group.coder,
-                "tensors": group.tensors,
-                "bytes": _group_bytes(group, self._file.tier),
-                "bytes_per_tier": framed_sizes(group)[: self._file.tier + 1].tolist(),
-            }
-
-    def tensors(self) -> Iterator[dict[str, Any]]:
-        """Each tensor, with its share of the bytes of its group; aliases last."""
-        effort = 0
-        for name in self._file:
-            info = self._file.info(name)
-            effort += 1 << len(info.view or info.shape) if info.kept else 0
-            yield self._tensor(info, boxed=effort <= BOX_EFFORT)
-
-    def factors(self) -> Iterator[dict[str, Any]]:
-        """Each factor."""
-        for number in range(self._file.factors):
-            info = self._file.factor_info(number)
-            told = self._tensor(info, boxed=False)
-            yield {"factor": number} | {key: fact for key, fact in told.items() if key not in ONLY_OF_TENSORS}
-
-    def tensor(self, name: str) -> dict[str, Any]:
-        """One tensor.
-
-        Raises:
-            FrzError: ``NOT_FOUND``.
-        """
-        return self._tensor(self._file.info(name), boxed=True)
-
-    def everything(self) -> dict[str, Any]:
-        """The summary with lists of groups, factors and tensors."""
-        lists = {"groups": self.groups(), "factors": self.factors(), "tensors": self.tensors()}
-        return self.summary() | {key: list(items) for key, items in lists.items()}
-
-    def _tensor(self, info: TensorInfo, *, boxed: bool) -> dict[str, Any]:
-        tier = self._file.tier
-        row = self._starts[info.group] + info.index
-        size = float(self._shares[row])
-        found = {
-            "name": info.name,
-            "alias_of": info.alias_of,
-            "kind": "spectrum" if info.spectral else "plain" if info.plain else "computed",
-            "dtype": info.dtype,
-            "shape": info.shape,
-            "view": info.view,
-            "bases": None if info.plain else info.bases,
-            "factors": info.factors or None,
-            "seeds": info.seeds or None,
-            "kept": info.kept or None,
-            "corners": info.corners or None,
-            "box": info.box(tier) if info.kept and boxed else None,
-            "per_tier": info.per_tier,
-            "numbers": info.numbers(tier),
-            "format": info.format,
-            "step": info.step,
-            "offsets": info.offsets or None,
-            "coder": info.coder,
-            "group": info.group,
-            "bytes": round(size),
-            "bytes_exact": self._directory.groups[info.group].tensors == 1 or info.alias_of is not None,
-            "bits_per_parameter": _bits(size, info.elements),
-        }
-        return found if self._nonzero is None else found | {"nonzero": int(self._nonzero[row])}
-
-    def _per_tier(self) -> list[dict[str, Any]]:
-        """What there is up to the end of each tier, in it, and what metadata tell of it."""
-        contents, tiers = self._file.container, self._directory.tiers
-        numbers, segments = [0] * tiers, [0] * tiers
-        for group in self._directory.groups:
-            for tier, count in enumerate(group.values.tolist()):
-                numbers[tier] += int(count)
-                segments[tier] += count > 0
-        starts = [contents.header.end, *contents.ends]
-        return [
-            {
-                "tier": tier,
-                "end": contents.ends[tier],
-                "bytes": contents.ends[tier] - starts[tier],
-                "segments": segments[tier],
-                "numbers": count,
-                "present": tier < contents.present,
-                "figures": told,
-            }
-            for tier, (count, told) in enumerate(
-                zip(accumulate(numbers), figures(self._directory.metadata, tiers), strict=True)
-            )
-        ]
-
-    @cached_property
-    def _shares(self) -> NDArray[np.float64]:
-        """Of all tensors and factors the bytes of their group, by their share of the values in each segment."""
-        shares = np.empty(self._starts[-1])
-        for start, group in zip(self._starts, self._directory.groups, strict=False):
-            shares[start : start + group.tensors] = _group_shares(group, self._file.tier)
-        return shares
-
-    def _counted(self) -> NDArray[np.int64]:
-        """How many of the numbers of all tensors and factors are not 0."""
-        found = np.zeros(self._starts[-1], np.int64)
-        for name in self._file:
-            info = self._file.info(name)
-            if info.alias_of is None and info.elements:
-                found[self._starts[info.group] + info.index] = np.count_nonzero(self._file.stored(name).values)
-        for number in range(self._file.factors):
-            info = self._file.factor_info(number)
-            found[self._starts[info.group] + info.index] = np.count_nonzero(self._file.factor(number).values)
-        return found
+    stored: int
+    inflated: int
+    framed: int
+    deflated: bool
 
 
-def checksum_facts(file: IO[bytes], contents: Container) -> tuple[dict[str, Any], FrzError | None]:
-    """Whether the checksums of the segments that are present match.
+@dataclass(frozen=True)
+class TierFacts:
+    """A tier.
 
-    Returns:
-        ``directory`` and ``segments``, each ``ok``, ``damaged`` or ``unchecked`` (a large file), and how many segments
-        there are; then the first error, if there is one.
+    Attributes:
+        tier: its number, from 0.
+        end: bytes of a file that is cut after it.
+        bytes: of its segments, with their checksums.
+        segments: how many it has.
+        numbers: values that are stored up to its end.
+        present: whether the file has it.
+        figures: what metadata tell of it, by name.
     """
-    error: FrzError | None = None
-    checked = contents.size <= CHECKED_BYTES
-    count = 0
-    for extent in contents.extents.present(contents.present):
-        count += 1
-        if checked and error is None:
-            try:
-                SegmentReader(file, extent).check()
-            except FrzError as found:
-                error = found
-    verdict = "damaged" if error is not None else "ok" if checked else "unchecked"
-    return {"directory": "ok", "segments": verdict, "segment_count": count}, error
+
+    tier: int
+    end: int
+    bytes: int
+    segments: int
+    numbers: int
+    present: bool
+    figures: dict[str, str]
 
 
-def _group_bytes(group: Group, tier: int) -> int:
-    return int(framed_sizes(group)[: tier + 1].sum())
+@dataclass(frozen=True)
+class FileFacts:
+    """The file as a whole.
+
+    Attributes:
+        file: what it is called.
+        bytes: its size.
+        bytes_used: up to the end of the open tier: the framed directory, and all groups.
+        version: of the format.
+        tensor_count: names, aliases among them.
+        alias_count: aliases.
+        factor_count: factors.
+        weights: elements of the tensors.
+        dense_f32_bytes: what they would take.
+        ratio: how many times as many that is as ``bytes_used``.
+        bits_per_parameter: ``bytes_used`` as bits for each weight; None if there are none.
+        numbers: values that are stored up to the open tier.
+        segment_bytes: of all groups up to the open tier.
+        directory: its bytes.
+        tier: the open one.
+        tiers: all, also those that the file lacks.
+        metadata: flat text.
+    """
+
+    file: str
+    bytes: int
+    bytes_used: int
+    version: int
+    tensor_count: int
+    alias_count: int
+    factor_count: int
+    weights: int
+    dense_f32_bytes: int
+    ratio: float
+    bits_per_parameter: float | None
+    numbers: int
+    segment_bytes: int
+    directory: DirectoryFacts
+    tier: int
+    tiers: list[TierFacts]
+    metadata: dict[str, str]
 
 
-def _group_shares(group: Group, tier: int) -> NDArray[np.float64] | float:
-    if group.tensors == 1:
-        return float(_group_bytes(group, tier))
-    sizes, values = framed_sizes(group)[: tier + 1], group.values[: tier + 1]
-    per_value = np.divide(sizes, values, out=np.zeros(len(sizes)), where=values > 0)
-    if group.per_tier:
-        every: NDArray[np.float64] = group.counts(0) * np.float64(per_value.sum())
-        return every
-    shares = np.zeros(group.tensors)
-    for at in np.flatnonzero(per_value).tolist():
-        shares += group.counts(at) * per_value[at]
-    return shares
+@dataclass(frozen=True)
+class GroupFacts:
+    """A group of tensors that share segments.
+
+    Attributes:
+        group: its number, from 0.
+        factors: whether it has factors instead of tensors.
+        bases: kinds of the axes of its tensors, of which the last holds for all further ones; None if all are plain.
+        dtype: of its tensors.
+        format: number format of exact values, if not the dtype.
+        stepped: whether values are integers times steps.
+        coder: of its segments.
+        tensors: how many.
+        bytes: of its segments up to the open tier, with their checksums.
+        bytes_per_tier: likewise.
+    """
+
+    group: int
+    factors: bool
+    bases: tuple[str, ...] | None
+    dtype: str
+    format: str | None
+    stepped: bool
+    coder: str
+    tensors: int
+    bytes: int
+    bytes_per_tier: list[int]
 
 
-def _bits(size: float, parameters: int) -> float | None:
-    """Bits for each of so many parameters; None if there are none."""
-    return 8 * size / parameters if parameters else None
+Kind = Literal["spectrum", "plain", "computed"]
+"""What a tensor is stored as: the first coefficients of its DCT, its elements, or a core with other bases."""
+
+
+@dataclass(frozen=True)
+class TensorFacts:
+    """What the directory tells of a tensor, or of a factor.
+
+    Attributes:
+        name: its name; empty for a factor.
+        factor: the number of a factor, from 0; None for a tensor.
+        alias_of: the name under which it is stored, or None if that is this one.
+        kind: what it is stored as.
+        dtype: its element type.
+        shape: its shape.
+        view: shape in which the core and the bases are meant, if not its own.
+        bases: the kind of each axis of the view; None if all are plain.
+        factors: numbers of the factors that ``stored`` axes use, or None.
+        seeds: those of ``seeded`` axes, or None.
+        kept: for each tier the entries of the zigzag order that the core has; None if it is a corner.
+        corners: for each tier the corner; None if the core is as large as the view, or a start of the zigzag order.
+        box: smallest corner that contains the core at the open tier; None if it is a corner, or for factors and after
+            many tensors, since finding it takes time that the size of a file does not bound.
+        per_tier: whether each tier has it anew.
+        numbers: values of the core at the open tier.
+        format: number format of exact values, if not the dtype.
+        step: of the values, if they are integers times steps; offsets may change it.
+        offsets: the axes that have step offsets, or None.
+        coder: of its group.
+        group: its number.
+        bytes: of the file that are its own, or about its share if others share its segments; 0 for an alias.
+        bytes_exact: which of the two.
+        bits_per_parameter: ``bytes`` as bits for each element; None if there are none.
+        nonzero: values that are not 0; None if they were not counted.
+    """
+
+    name: str
+    factor: int | None
+    alias_of: str | None
+    kind: Kind
+    dtype: str
+    shape: Shape
+    view: Shape | None
+    bases: tuple[str, ...] | None
+    factors: tuple[int, ...] | None
+    seeds: tuple[int, ...] | None
+    kept: tuple[int, ...] | None
+    corners: tuple[Shape, ...] | None
+    box: Shape | None
+    per_tier: bool
+    numbers: int
+    format: str | None
+    step: float | None
+    offsets: tuple[int, ...] | None
+    coder: str
+    group: int
+    bytes: int
+    bytes_exact: bool
+    bits_per_parameter: float | None
+    nonzero: int | None
+
+
+State = Literal["ok", "damaged", "unchecked"]
+
+
+@dataclass(frozen=True)
+class Checksums:
+    """Whether checksums match; those of a large file's segments are not checked.
+
+    Attributes:
+        directory: that of the directory, without which there would be no facts.
+        segments: those of the segments that are present.
+        segment_count: how many these are.
+    """
+
+    directory: State
+    segments: State
+    segment_count: int

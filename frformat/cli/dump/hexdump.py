@@ -11,7 +11,7 @@ import click
 from frformat.cli import errors
 from frformat.cli.dump.layout import Layout, Range
 from frformat.cli.dump.walk import Field, walk
-from frformat.cli.terminal import clean, count
+from frformat.cli.terminal import clean, count, echo
 
 LINE: Final = 16
 """Bytes on a line."""
@@ -27,16 +27,16 @@ COLORS: Final = {"header": "cyan", "directory": "green", "checksum": "yellow", "
 
 def show(layout: Layout, file: IO[bytes], path: str) -> None:
     """Print every range of the file and every field of the inflated directory."""
-    click.echo(click.style(f"{clean(path)}: {count(layout.size, 'byte')}", bold=True) + "\n")
+    echo(click.style(f"{clean(path)}: {count(layout.size, 'byte')}", bold=True) + "\n")
     fault = layout.error.offset if layout.error is not None else None
     for part in layout.ranges:
         here = fault is not None and part.start <= fault < part.end
         for line in _range_lines(part, file, here):
-            click.echo(line)
+            echo(line)
     if layout.directory:
-        click.echo("\n" + click.style(f"directory, inflated: {count(len(layout.directory), 'byte')}", bold=True) + "\n")
+        echo("\n" + click.style(f"directory, inflated: {count(len(layout.directory), 'byte')}", bold=True) + "\n")
         for field in walk(layout.directory):
-            click.echo(_field_line(field, layout.directory))
+            echo(_field_line(field, layout.directory))
 
 
 def as_json(layout: Layout, path: str) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def as_json(layout: Layout, path: str) -> dict[str, Any]:
         "bytes": layout.size,
         "ranges": [asdict(part) for part in layout.ranges],
         "directory": fields,
-        "error": None if layout.error is None else errors.as_dict(layout.error),
+        "error": None if layout.error is None else errors.facts(layout.error),
     }
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Final
 
-from frformat.cli.dump.facts import CHECKED_BYTES
+from frformat.cli.dump.survey import CHECKED_BYTES
 from frformat.cli.terminal import count
 from frformat.errors import FrzError
 from frformat.format import coders, container, limits, parser

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from frformat.cli import columns, terminal
 from frformat.cli.columns import Row
-from frformat.cli.dump.facts import Facts
+from frformat.cli.dump.facts import Checksums, FileFacts, GroupFacts, TensorFacts, TierFacts
+from frformat.cli.dump.survey import Survey
 from frformat.cli.terminal import clean, count, dims, table
 from frformat.format.tiers import without_figures
 
@@ -33,46 +34,51 @@ SHOWN_TIERS: Final = 4
 """A line tells what so many tiers keep; of more, the first and the last ones."""
 
 
-def show(facts: Facts, checksums: dict[str, Any]) -> None:
+def show(facts: Survey, checksums: Checksums) -> None:
     """Print a file.
 
     Args:
         facts: what its directory tells.
-        checksums: what :func:`frformat.cli.dump.facts.checksum_facts` found.
+        checksums: whether those of its segments match.
     """
     about = facts.summary()
-    tiers = about["tiers"]
+    tiers = about.tiers
     totals = {"numbers": 0, "nonzero": 0}
     measured = columns.measure(_counted(facts, tiers, totals), len(COLUMNS))
-    texts = dict(zip(COLUMNS, measured.common, strict=True)) if about["tensor_count"] > 1 else {}
+    texts = dict(zip(COLUMNS, measured.common, strict=True)) if about.tensor_count > 1 else {}
     common = {name: text for name in COMMON if (text := texts.get(name))}
     out = terminal.console()
     out.print(_headline(about), style="bold", soft_wrap=True)
     out.print()
     out.print(summary([*_facts(about, checksums), *_common(common)]))
-    if len(tiers) > 1 or tiers[0]["figures"]:
+    if len(tiers) > 1 or tiers[0].figures:
         out.print()
-        terminal.show(_tiers(tiers, about["tier"]))
+        terminal.show(_tiers(tiers, about.tier))
     if measured.rows:
         out.print()
         widths = dict(zip(COLUMNS, measured.widths, strict=True))
         _tensors(facts, about, totals, {name: width for name, width in widths.items() if width and name not in common})
-    if about["factor_count"]:
+    if about.factor_count:
         out.print()
         _table(FACTOR_COLUMNS, lambda: (_factor(factor, tiers) for factor in facts.factors()))
     shared = tuple(f"tier {tier}" for tier in range(len(tiers))) if 1 < len(tiers) <= SHOWN_TIERS else ()
-    if any(group["tensors"] > 1 for group in facts.groups()):
+    if any(group.tensors > 1 for group in facts.groups()):
         out.print()
         titles = (*GROUP_COLUMNS[:-1], *shared, GROUP_COLUMNS[-1])
-        _table(titles, lambda: (_group(group, len(shared)) for group in facts.groups() if group["tensors"] > 1))
+        _table(titles, lambda: (_group(group, len(shared)) for group in facts.groups() if group.tensors > 1))
 
 
-def values(tensor: dict[str, Any]) -> str:
+def values(dtype: str, format: str | None, step: float | None, offsets: Sequence[int] | None) -> str:
     """How the values of a tensor are written: ``f16``, ``step 0.125``, or the dtype."""
-    if tensor["step"] is None:
-        return str(tensor["format"] or tensor["dtype"])
-    text, axes = f"step {tensor['step']:.4g}", tensor["offsets"]
-    return f"{text}, offsets on {terminal.axes(axes)}" if axes else text
+    if step is None:
+        return format or dtype
+    text = f"step {step:.4g}"
+    return f"{text}, offsets on {terminal.axes(offsets)}" if offsets else text
+
+
+def written(tensor: TensorFacts) -> str:
+    """How the values of a tensor are written, see :func:`values`."""
+    return values(tensor.dtype, tensor.format, tensor.step, tensor.offsets)
 
 
 def bases(kinds: Sequence[str] | None) -> str:
@@ -80,16 +86,16 @@ def bases(kinds: Sequence[str] | None) -> str:
     return " ".join(kinds if len(set(kinds)) > 1 else kinds[:1]) if kinds else ""
 
 
-def kept(tensor: dict[str, Any], tiers: Sequence[dict[str, Any]]) -> str:
+def kept(tensor: TensorFacts, tiers: Sequence[TierFacts]) -> str:
     """What each tier has of a core, those that are absent in brackets; empty if it is whole in all."""
-    if tensor["per_tier"]:
+    if tensor.per_tier:
         return "anew in each"
-    if tensor["kept"] is None and tensor["corners"] is None:
+    cells = [count(k) for k in tensor.kept or ()] + [dims(corner) for corner in tensor.corners or ()]
+    if not cells:
         return ""
-    cells = [count(k) for k in tensor["kept"]] if tensor["kept"] else [dims(corner) for corner in tensor["corners"]]
     if len(set(cells)) == 1:
         return cells[0]
-    cells = [cell if row["present"] else f"({cell})" for cell, row in zip(cells, tiers, strict=True)]
+    cells = [cell if row.present else f"({cell})" for cell, row in zip(cells, tiers, strict=True)]
     return " ".join(cells if len(cells) <= SHOWN_TIERS else [*cells[: SHOWN_TIERS - 1], "…", cells[-1]])
 
 
@@ -115,28 +121,28 @@ def summary(lines: Sequence[tuple[str, str]]) -> Table:
     return grid
 
 
-def _headline(about: dict[str, Any]) -> str:
-    part = f"{count(about['bytes_used'])} of " if about["bytes_used"] != about["bytes"] else ""
-    size = part + count(about["bytes"], "byte")
-    text = f"{clean(about['file'])}: {size} for {count(about['weights'], 'weight')}"
-    if about["weights"]:
-        text += f", {ratio(about['ratio'])} smaller than dense f32"
+def _headline(about: FileFacts) -> str:
+    part = f"{count(about.bytes_used)} of " if about.bytes_used != about.bytes else ""
+    size = part + count(about.bytes, "byte")
+    text = f"{clean(about.file)}: {size} for {count(about.weights, 'weight')}"
+    if about.weights:
+        text += f", {ratio(about.ratio)} smaller than dense f32"
     return text
 
 
-def _facts(about: dict[str, Any], checksums: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    aliases = about["alias_count"]
+def _facts(about: FileFacts, checksums: Checksums) -> Iterator[tuple[str, str]]:
+    aliases = about.alias_count
     also = f", {count(aliases, 'alias', 'aliases')}" if aliases else ""
-    also += f", {count(about['factor_count'], 'factor')}" if about["factor_count"] else ""
-    dense = count(about["dense_f32_bytes"], "byte")
-    yield "tensors", f"{count(about['tensor_count'] - aliases)}{also}, {dense} as dense f32"
-    each = f", {bits(about['bits_per_parameter'])} bits per parameter" if about["weights"] else ""
-    yield "stored", count(about["numbers"], "number") + each
-    directory = about["directory"]
-    inflated = f", {count(directory['inflated'])} inflated" if directory["deflated"] else ""
-    yield "directory", f"{count(directory['stored'], 'byte')}{inflated}, {count(directory['framed'])} with its frame"
+    also += f", {count(about.factor_count, 'factor')}" if about.factor_count else ""
+    dense = count(about.dense_f32_bytes, "byte")
+    yield "tensors", f"{count(about.tensor_count - aliases)}{also}, {dense} as dense f32"
+    each = f", {bits(about.bits_per_parameter)} bits per parameter" if about.weights else ""
+    yield "stored", count(about.numbers, "number") + each
+    directory = about.directory
+    inflated = f", {count(directory.inflated)} inflated" if directory.deflated else ""
+    yield "directory", f"{count(directory.stored, 'byte')}{inflated}, {count(directory.framed)} with its frame"
     yield "checksums", _checksums(checksums)
-    told = without_figures(about["metadata"], len(about["tiers"]))
+    told = without_figures(about.metadata, len(about.tiers))
     for index, (key, text) in enumerate(told.items()):
         yield "metadata" if index == 0 else "", f"{clean(key)}: {clean(text)}"
 
@@ -146,63 +152,67 @@ def _common(common: dict[str, str]) -> Iterator[tuple[str, str]]:
         yield "each tensor", ", ".join(f"{name} {text}" for name, text in common.items())
 
 
-def _checksums(facts: dict[str, Any]) -> str:
-    segments = count(facts["segment_count"], "segment")
-    if facts["segments"] == "unchecked":
+def _checksums(facts: Checksums) -> str:
+    segments = count(facts.segment_count, "segment")
+    if facts.segments == "unchecked":
         return f"directory matches; {segments} not read, check with `frformat verify`"
-    if facts["segments"] == "damaged":
+    if facts.segments == "damaged":
         return f"directory matches; DAMAGE in {segments}, see `frformat dump --bytes`"
     return f"directory and {segments} match"
 
 
-def _row(tensor: dict[str, Any], tiers: Sequence[dict[str, Any]]) -> Row:
+def _row(tensor: TensorFacts, tiers: Sequence[TierFacts]) -> Row:
     """The cells of :data:`COLUMNS`."""
-    name, shape = clean(tensor["name"]), dims(tensor["shape"])
-    if tensor["alias_of"] is not None:
-        return [f"{name} → {clean(tensor['alias_of'])}", shape, *[None] * (len(COLUMNS) - 2)]
-    shared = not tensor["bytes_exact"]
+    name, shape = clean(tensor.name), dims(tensor.shape)
+    if tensor.alias_of is not None:
+        return [f"{name} → {clean(tensor.alias_of)}", shape, *[None] * (len(COLUMNS) - 2)]
+    shared = not tensor.bytes_exact
     return [
         name,
         shape,
-        "" if tensor["view"] is None else dims(tensor["view"]),
-        bases(tensor["bases"]),
-        "" if tensor["box"] is None else dims(tensor["box"]),
+        "" if tensor.view is None else dims(tensor.view),
+        bases(tensor.bases),
+        "" if tensor.box is None else dims(tensor.box),
         kept(tensor, tiers),
-        count(tensor["nonzero"]) if "nonzero" in tensor else "",
-        values(tensor),
-        tensor["dtype"],
-        tensor["coder"],
-        str(tensor["group"]) if shared else "",
-        f"{'≈' if shared else ''}{count(tensor['bytes'])}",
-        bits(tensor["bits_per_parameter"]),
+        _nonzero(tensor),
+        written(tensor),
+        tensor.dtype,
+        tensor.coder,
+        str(tensor.group) if shared else "",
+        f"{'≈' if shared else ''}{count(tensor.bytes)}",
+        bits(tensor.bits_per_parameter),
     ]
 
 
-def _tiers(tiers: Sequence[dict[str, Any]], chosen: int) -> Table:
+def _nonzero(tensor: TensorFacts) -> str:
+    return "" if tensor.nonzero is None else count(tensor.nonzero)
+
+
+def _tiers(tiers: Sequence[TierFacts], chosen: int) -> Table:
     """What each tier has and takes, and what metadata tell of it, such as its accuracy."""
-    names = list(dict.fromkeys(name for row in tiers for name in row["figures"]))
+    names = list(dict.fromkeys(name for row in tiers for name in row.figures))
     out = table("tier", "numbers", "ends at byte", *map(clean, names), "", left=("",))
     for row in tiers:
-        state = "" if row["present"] else "absent: the file was cut before it"
-        mark = "←" if len(tiers) > 1 and row["tier"] == chosen else state
-        figures = [clean(row["figures"].get(name, "")) for name in names]
+        state = "" if row.present else "absent: the file was cut before it"
+        mark = "←" if len(tiers) > 1 and row.tier == chosen else state
+        figures = [clean(row.figures.get(name, "")) for name in names]
         figures = [count(int(text)) if NUMBER.fullmatch(text) else text for text in figures]
-        out.add_row(str(row["tier"]), count(row["numbers"]), count(row["end"]), *figures, mark)
+        out.add_row(str(row.tier), count(row.numbers), count(row.end), *figures, mark)
     return out
 
 
-def _counted(facts: Facts, tiers: Sequence[dict[str, Any]], totals: dict[str, int]) -> Iterator[Row]:
+def _counted(facts: Survey, tiers: Sequence[TierFacts], totals: dict[str, int]) -> Iterator[Row]:
     """All rows; what their numbers add up to is added to ``totals``."""
     for tensor in facts.tensors():
-        if tensor["alias_of"] is None:
-            totals["numbers"] += tensor["numbers"]
-            totals["nonzero"] += tensor.get("nonzero", 0)
+        if tensor.alias_of is None:
+            totals["numbers"] += tensor.numbers
+            totals["nonzero"] += tensor.nonzero or 0
         yield _row(tensor, tiers)
 
 
-def _tensors(facts: Facts, about: dict[str, Any], totals: dict[str, int], widths: dict[str, int]) -> None:
+def _tensors(facts: Survey, about: FileFacts, totals: dict[str, int], widths: dict[str, int]) -> None:
     """One line per tensor, then what they are in all."""
-    size, weights = about["segment_bytes"], about["weights"]
+    size, weights = about.segment_bytes, about.weights
     total = {
         "tensor": "in all",
         "shape": count(weights),
@@ -212,8 +222,8 @@ def _tensors(facts: Facts, about: dict[str, Any], totals: dict[str, int], widths
         "bits": bits(8 * size / weights if weights else None),
     }
     places = [COLUMNS.index(name) for name in widths]
-    rows = (_row(tensor, about["tiers"]) for tensor in facts.tensors())
-    titles = ["kept per tier" if name == "kept" and len(about["tiers"]) > 1 else name for name in widths]
+    rows = (_row(tensor, about.tiers) for tensor in facts.tensors())
+    titles = ["kept per tier" if name == "kept" and len(about.tiers) > 1 else name for name in widths]
     chosen = ([row[place] for place in places] for row in rows)
     columns.show(titles, chosen, [*widths.values()], left=LEFT, total=[total.get(name, "") for name in widths])
 
@@ -226,29 +236,29 @@ def _table(titles: Sequence[str], rows: Callable[[], Iterator[Row]]) -> None:
     columns.show([titles[place] for place in used], chosen, [widths[place] for place in used], left=LEFT)
 
 
-def _factor(factor: dict[str, Any], tiers: Sequence[dict[str, Any]]) -> Row:
+def _factor(factor: TensorFacts, tiers: Sequence[TierFacts]) -> Row:
     """The cells of :data:`FACTOR_COLUMNS`."""
     return [
-        str(factor["factor"]),
-        dims(factor["shape"]),
+        str(factor.factor),
+        dims(factor.shape),
         kept(factor, tiers),
-        count(factor["nonzero"]) if "nonzero" in factor else "",
-        values(factor),
-        factor["coder"],
-        ("" if factor["bytes_exact"] else "≈") + count(factor["bytes"]),
+        _nonzero(factor),
+        written(factor),
+        factor.coder,
+        ("" if factor.bytes_exact else "≈") + count(factor.bytes),
     ]
 
 
-def _group(group: dict[str, Any], tiers: int) -> Row:
+def _group(group: GroupFacts, tiers: int) -> Row:
     """The cells of :data:`GROUP_COLUMNS`, with bytes of the first so many tiers before the last."""
-    sizes = [*group["bytes_per_tier"], *[0] * tiers][:tiers]
+    sizes = [*group.bytes_per_tier, *[0] * tiers][:tiers]
     return [
-        str(group["group"]),
-        count(group["tensors"], "factor") if group["factors"] else count(group["tensors"]),
-        bases(group["bases"]),
-        "steps" if group["stepped"] else group["format"] or group["dtype"],
-        group["dtype"],
-        group["coder"],
+        str(group.group),
+        count(group.tensors, "factor") if group.factors else count(group.tensors),
+        bases(group.bases),
+        "steps" if group.stepped else group.format or group.dtype,
+        group.dtype,
+        group.coder,
         *map(count, sizes),
-        count(group["bytes"]),
+        count(group.bytes),
     ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from frformat.cli.dump.energy import Energy
-from frformat.cli.dump.facts import Facts
+from frformat.cli.dump.facts import FileFacts
+from frformat.cli.dump.survey import Survey
 from frformat.cli.terminal import clean, count
 
 if TYPE_CHECKING:
@@ -53,14 +54,14 @@ class Row(NamedTuple):
     exact: bool
 
 
-def rows(facts: Facts, energy: Energy) -> list[Row]:
+def rows(facts: Survey, energy: Energy) -> list[Row]:
     """The measured spectra in file order, then the other tensors as one; without spectra the largest, then the rest."""
     measured = set(energy.names)
     alone: list[Row] = []
     rest: list[Row] = []
     for tensor in facts.tensors():
-        if tensor["alias_of"] is None:
-            row = Row(tensor["name"], tensor["bytes"], tensor["bytes_exact"])
+        if tensor.alias_of is None:
+            row = Row(tensor.name, tensor.bytes, tensor.bytes_exact)
             (alone if row.label in measured else rest).append(row)
     if not measured:
         rest.sort(key=lambda row: -row.size)
@@ -72,17 +73,17 @@ def rows(facts: Facts, energy: Energy) -> list[Row]:
     return out
 
 
-def strip(ax: Axes, about: dict[str, Any]) -> None:
+def strip(ax: Axes, about: FileFacts) -> None:
     """The whole file as one bar: header, directory, segments by tier, checksums."""
     from matplotlib import colormaps
 
-    parts = [("header", 14, PARTS["header"]), ("directory", about["directory"]["stored"], PARTS["directory"])]
-    tiers = about["tiers"][: about["tier"] + 1]
+    parts = [("header", 14, PARTS["header"]), ("directory", about.directory.stored, PARTS["directory"])]
+    tiers = about.tiers[: about.tier + 1]
     shades = colormaps[ORDER](np.linspace(0.35, 0.8, len(tiers)))
     for row, shade in zip(tiers, shades, strict=True):
-        name = f"tier {row['tier']}" if len(about["tiers"]) > 1 else "segments"
-        parts.append((name, row["bytes"] - 4 * row["segments"], shade))
-    parts.append(("checksums", 4 * (1 + sum(row["segments"] for row in tiers)), PARTS["checksums"]))
+        name = f"tier {row.tier}" if len(about.tiers) > 1 else "segments"
+        parts.append((name, row.bytes - 4 * row.segments, shade))
+    parts.append(("checksums", 4 * (1 + sum(row.segments for row in tiers)), PARTS["checksums"]))
     left = 0
     for name, size, color in parts:
         ax.barh(0, size, left=left, color=color, label=f"{name}  {count(size)}", linewidth=0)

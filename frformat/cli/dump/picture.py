@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from frformat.cli import terminal
-from frformat.cli.dump.listing import bases, bits, kept, summary, values
+from frformat.cli.dump.facts import TensorFacts, TierFacts
+from frformat.cli.dump.listing import bases, bits, kept, summary, written
+from frformat.cli.dump.tensor import AxisFacts, Numbers, SpectralContent
 from frformat.cli.terminal import clean, count, dims, table
 
 if TYPE_CHECKING:
@@ -22,27 +24,29 @@ WIDTH: Final = 24
 EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
 
-def show(tensor: dict[str, Any], tiers: list[dict[str, Any]]) -> None:
+def show(tensor: TensorFacts, content: SpectralContent | Numbers, tiers: Sequence[TierFacts]) -> None:
     """Print one tensor.
 
     Args:
-        tensor: what the directory tells of it, and :func:`frformat.cli.dump.tensor.tensor_facts`.
+        tensor: what the directory tells of it.
+        content: what is in it.
         tiers: those of the file.
     """
     screen = terminal.console()
-    title = clean(tensor["name"]) + (f" → {clean(tensor['alias_of'])}" if tensor["alias_of"] is not None else "")
+    title = clean(tensor.name) + (f" → {clean(tensor.alias_of)}" if tensor.alias_of is not None else "")
     screen.print(title, style="bold", soft_wrap=True)
     screen.print()
-    content = _spectrum(tensor) if tensor["kind"] == "spectrum" else _numbers(tensor)
-    screen.print(summary([*_directory(tensor, tiers), *content]))
-    if tensor["kind"] == "computed":
+    more = _spectral(content) if isinstance(content, SpectralContent) else _numbers(tensor, content)
+    screen.print(summary([*_directory(tensor, content.nonzero, tiers), *more]))
+    if isinstance(content, Numbers):
+        if content.axes is not None:
+            screen.print()
+            terminal.show(_axes(content.axes))
+    elif content.coefficients:
         screen.print()
-        terminal.show(_axes(tensor["axes"]))
-    if tensor["kind"] == "spectrum" and tensor["coefficients"]:
-        screen.print()
-        terminal.show(_coefficients(tensor))
-        if tensor["numbers"] > SHOWN:
-            screen.print(f"… {count(tensor['numbers'] - SHOWN)} more; --json has all of them")
+        terminal.show(_coefficients(content))
+        if tensor.numbers > SHOWN:
+            screen.print(f"… {count(tensor.numbers - SHOWN)} more; --json has all of them")
 
 
 def bar(share: float, width: int = WIDTH) -> str:
@@ -51,38 +55,39 @@ def bar(share: float, width: int = WIDTH) -> str:
     return "█" * full + EIGHTHS[part].strip()
 
 
-def _directory(tensor: dict[str, Any], tiers: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    yield "shape", dims(tensor["shape"])
-    if tensor["view"] is not None:
-        yield "view", dims(tensor["view"])
-    yield "dtype", tensor["dtype"]
-    if tensor["bases"]:
-        yield "bases", bases(tensor["bases"])
-    about = "" if tensor["bytes_exact"] else "about "
-    size = f"{about}{count(tensor['bytes'], 'byte')}"
-    if tensor["bits_per_parameter"] is not None:
-        size += f", {bits(tensor['bits_per_parameter'])} bits per parameter"
-    yield "stored", f"{values(tensor)}, coder {tensor['coder']}, group {tensor['group']}, {size}"
-    what = count(tensor["numbers"], "coefficient" if tensor["kind"] == "spectrum" else "number")
+def _directory(tensor: TensorFacts, nonzero: int, tiers: Sequence[TierFacts]) -> Iterator[tuple[str, str]]:
+    yield "shape", dims(tensor.shape)
+    if tensor.view is not None:
+        yield "view", dims(tensor.view)
+    yield "dtype", tensor.dtype
+    if tensor.bases:
+        yield "bases", bases(tensor.bases)
+    stored = f"{written(tensor)}, coder {tensor.coder}, group {tensor.group}"
+    if tensor.alias_of is None:
+        stored += f", {'' if tensor.bytes_exact else 'about '}{count(tensor.bytes, 'byte')}"
+        if tensor.bits_per_parameter is not None:
+            stored += f", {bits(tensor.bits_per_parameter)} bits per parameter"
+    yield "stored", stored
+    what = count(tensor.numbers, "coefficient" if tensor.kind == "spectrum" else "number")
     each = kept(tensor, tiers) if len(tiers) > 1 else ""
-    yield "kept", f"{what}, {count(tensor['nonzero'])} not 0" + (f" (per tier: {each})" if each else "")
-    if tensor["box"] is not None:
-        yield "box", dims(tensor["box"])
+    yield "kept", f"{what}, {count(nonzero)} not 0" + (f" (per tier: {each})" if each else "")
+    if tensor.box is not None:
+        yield "box", dims(tensor.box)
 
 
-def _spectrum(tensor: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "weights", f"root mean square {tensor['rms']:.6g}"
+def _spectral(content: SpectralContent) -> Iterator[tuple[str, str]]:
+    yield "weights", f"root mean square {content.rms:.6g}"
 
 
-def _numbers(tensor: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    of = "magnitude " if tensor["kind"] == "plain" and tensor["dtype"] in ("c64", "c128") else ""
-    if tensor["min"] is not None:
-        yield "range", f"{of}{_value(tensor['min'])} … {_value(tensor['max'])}, mean {_value(tensor['mean'])}"
-    if tensor["not_finite"]:
-        yield "not finite", count(tensor["not_finite"], "value")
-    if tensor["first"]:
-        more = " …" if tensor["more"] else ""
-        yield "values" if tensor["kind"] == "plain" else "core", " ".join(map(_value, tensor["first"])) + more
+def _numbers(tensor: TensorFacts, content: Numbers) -> Iterator[tuple[str, str]]:
+    of = "magnitude " if tensor.kind == "plain" and tensor.dtype in ("c64", "c128") else ""
+    if content.min is not None:
+        yield "range", f"{of}{_value(content.min)} … {_value(content.max)}, mean {_value(content.mean)}"
+    if content.not_finite:
+        yield "not finite", count(content.not_finite, "value")
+    if content.first:
+        more = " …" if content.more else ""
+        yield "values" if tensor.kind == "plain" else "core", " ".join(map(_value, content.first)) + more
 
 
 def _value(value: Any) -> str:
@@ -91,22 +96,22 @@ def _value(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _axes(axes: list[dict[str, Any]]) -> Table:
+def _axes(axes: Sequence[AxisFacts]) -> Table:
     """One line per axis of the view."""
     out = table("axis", "basis", "length", "entries", "", left=("basis", ""))
     for number, axis in enumerate(axes):
-        argument = f"factor {axis['factor']}" if axis["factor"] is not None else ""
-        argument += f"seed {axis['seed']}" if axis["seed"] is not None else ""
-        out.add_row(str(number), axis["basis"], count(axis["length"]), count(axis["entries"]), argument)
+        argument = f"factor {axis.factor}" if axis.factor is not None else ""
+        argument += f"seed {axis.seed}" if axis.seed is not None else ""
+        out.add_row(str(number), axis.basis, count(axis.length), count(axis.entries), argument)
     return out
 
 
-def _coefficients(tensor: dict[str, Any]) -> Table:
+def _coefficients(content: SpectralContent) -> Table:
     """One line per coefficient: ``energy`` is the share that it and those before it hold."""
     from rich.text import Text
 
-    columns = (tensor["indices"], tensor["coefficients"], tensor["cumulative_energy"])
-    largest = max(map(abs, tensor["coefficients"])) or 1.0
+    columns = (content.indices, content.coefficients, content.cumulative_energy)
+    largest = max(map(abs, content.coefficients)) or 1.0
     out = table("#", "index", "coefficient", "energy", "magnitude", left=("index", "magnitude"))
     for number, (index, value, energy) in enumerate(islice(zip(*columns, strict=True), SHOWN)):
         bar_style = "red" if value < 0 else "green"

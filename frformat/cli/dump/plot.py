@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from frformat.cli.dump import panels
 from frformat.cli.dump.energy import Energy
-from frformat.cli.dump.facts import Facts
+from frformat.cli.dump.facts import FileFacts
 from frformat.cli.dump.listing import ratio
+from frformat.cli.dump.survey import Survey
 from frformat.cli.output import writing
 from frformat.cli.terminal import clean, count
 from frformat.errors import DependencyError
@@ -40,7 +41,7 @@ LETTER: Final = 0.072
 """Inches of a letter of a name, about."""
 
 
-def save(facts: Facts, energy: Energy, path: str) -> None:
+def save(facts: Survey, energy: Energy, path: str) -> None:
     """Draw a file and write the picture, in the format that the extension of ``path`` names.
 
     Args:
@@ -68,10 +69,10 @@ def save(facts: Facts, energy: Energy, path: str) -> None:
             figure.savefig(file, format=kind)
 
 
-def _draw(figure: Figure, facts: Facts, energy: Energy) -> None:
+def _draw(figure: Figure, facts: Survey, energy: Energy) -> None:
     """Put the panels in place; all lengths are inches."""
     about, rows = facts.summary(), panels.rows(facts, energy)
-    kept = [facts.tensor(name)["kept"][: about["tier"]] for name in energy.names]
+    kept = [(facts.tensor(name).kept or ())[: about.tier] for name in energy.names]
     names = LETTER * max((len(row.label) for row in rows), default=0) + 0.2
     bare = not energy.names
     left = names if bare and rows else MARGIN
@@ -94,11 +95,11 @@ def _draw(figure: Figure, facts: Facts, energy: Energy) -> None:
         panels.sizes(area(left + sum(widths[:4]), SIZES, BOTTOM, tall), rows, named=False)
 
 
-def _title(figure: Figure, about: dict[str, Any], left: float, height: float) -> None:
-    tensors = count(about["tensor_count"] - about["alias_count"], "tensor")
-    parts = [count(about["bytes_used"], "byte"), f"{count(about['weights'], 'weight')} in {tensors}"]
-    if about["weights"]:
-        parts.append(f"{ratio(about['ratio'])} smaller than dense f32")
-    name = clean(os.path.basename(about["file"]))
+def _title(figure: Figure, about: FileFacts, left: float, height: float) -> None:
+    tensors = count(about.tensor_count - about.alias_count, "tensor")
+    parts = [count(about.bytes_used, "byte"), f"{count(about.weights, 'weight')} in {tensors}"]
+    if about.weights:
+        parts.append(f"{ratio(about.ratio)} smaller than dense f32")
+    name = clean(os.path.basename(about.file))
     figure.text(left, 1 - 0.3 / height, name, size=15, weight="bold", va="center", parse_math=False)
     figure.text(left, 1 - 0.58 / height, "   ·   ".join(parts), size=10.5, color=panels.MUTED, va="center")

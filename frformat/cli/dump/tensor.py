@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -24,35 +25,88 @@ FIRST: Final = 16
 """How many numbers are shown if they are no spectrum."""
 
 
-def tensor_facts(file: FrzFile, name: str, most: int | None = None) -> dict[str, Any]:
-    """The content of one tensor as plain data, to add to what the directory tells of it.
+@dataclass(frozen=True)
+class SpectralContent:
+    """The content of a spectrum.
+
+    Attributes:
+        nonzero: coefficients that are not 0.
+        rms: root mean square of the weights.
+        indices: of each that is listed, in zigzag order.
+        coefficients: those that are listed.
+        cumulative_energy: of each that is listed, the share of the sum of squares that it and those before it have.
+    """
+
+    nonzero: int
+    rms: float
+    indices: list[list[int]]
+    coefficients: list[float]
+    cumulative_energy: list[float]
+
+
+@dataclass(frozen=True)
+class AxisFacts:
+    """An axis of a core.
+
+    Attributes:
+        basis: its kind.
+        length: of the axis of the view.
+        entries: of the core.
+        factor: the number of the factor that has a ``stored`` basis, or None.
+        seed: that of a ``seeded`` basis, or None.
+    """
+
+    basis: str
+    length: int
+    entries: int
+    factor: int | None
+    seed: int | None
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The content of a tensor that is no spectrum: its elements, or the canonical values of its core.
+
+    Attributes:
+        axes: of the core; None for elements.
+        nonzero: numbers that are not 0.
+        min: the least finite one, of magnitudes if complex; None if there is none, like the following.
+        max: the greatest one.
+        mean: their mean.
+        not_finite: how many others there are.
+        first: the first ones; a complex one as its two parts.
+        more: whether there are more.
+    """
+
+    axes: list[AxisFacts] | None
+    nonzero: int
+    min: Any
+    max: Any
+    mean: float | None
+    not_finite: int
+    first: list[Any]
+    more: bool
+
+
+def tensor_content(file: FrzFile, name: str, most: int | None = None) -> SpectralContent | Numbers:
+    """What is in one tensor.
 
     Args:
         file: the file.
         name: of the tensor.
         most: list only so many coefficients.
 
-    Returns:
-        ``nonzero``, how many numbers of its core are not 0.
-        For a spectrum: of each coefficient its ``indices`` (in zigzag order), ``coefficients`` and
-        ``cumulative_energy`` (share of the sum of squares that it and those before it have, 0 to 1); and ``rms``, the
-        root mean square of the weights.
-        For any other: ``min``, ``max`` and ``mean`` of the finite numbers (of magnitudes if complex; None if there are
-        none), ``not_finite``, how many are not, the ``first`` ones, and whether there are ``more``. The numbers are the
-        elements of a plain tensor, and the canonical values of the core of a computed one, of which ``axes`` tells the
-        bases, too.
-
     Raises:
         FrzError: ``NOT_FOUND``, ``BUDGET``, or that its segment is damaged.
     """
     info = file.info(name)
     if info.spectral:
-        return _spectrum_facts(file.spectrum(name), most)
+        return _spectral(file.spectrum(name), most)
     if info.plain:
-        return _number_facts(_flat_parts(file[name]))
+        return _numbers(_flat_parts(file[name]), None)
     stored = file.stored(name)
     parts = (stored.numbers(part).reshape(-1) for part in tiles(stored.values.shape, CHUNK))
-    return {"axes": list(_axes(info, file.tier)), **_number_facts(parts)}
+    return _numbers(parts, list(_axes(info, file.tier)))
 
 
 def cumulative_energy(coefficients: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -61,32 +115,31 @@ def cumulative_energy(coefficients: NDArray[np.float32]) -> NDArray[np.float64]:
     return total / total[-1] if total.size and total[-1] > 0 else np.ones_like(total)
 
 
-def _spectrum_facts(spectrum: Spectrum, most: int | None) -> dict[str, Any]:
+def _spectral(spectrum: Spectrum, most: int | None) -> SpectralContent:
     elements = zigzag.element_count(spectrum.shape)
     norm = float(np.linalg.norm(np.asarray(spectrum.coefficients, np.float64)))
     listed = spectrum.kept if most is None else min(most, spectrum.kept)
-    return {
-        "nonzero": int(np.count_nonzero(spectrum.coefficients)),
-        "rms": norm / elements**0.5 if elements else 0.0,
-        "indices": zigzag.prefix(spectrum.spectral_shape, listed).tolist(),
-        "coefficients": spectrum.coefficients[:listed].tolist(),
-        "cumulative_energy": cumulative_energy(spectrum.coefficients)[:listed].tolist(),
-    }
+    return SpectralContent(
+        nonzero=int(np.count_nonzero(spectrum.coefficients)),
+        rms=norm / elements**0.5 if elements else 0.0,
+        indices=zigzag.prefix(spectrum.spectral_shape, listed).tolist(),
+        coefficients=spectrum.coefficients[:listed].tolist(),
+        cumulative_energy=cumulative_energy(spectrum.coefficients)[:listed].tolist(),
+    )
 
 
-def _axes(info: TensorInfo, tier: int) -> Iterator[dict[str, Any]]:
-    """For each axis its basis, length, entries of the core, and the number of its factor or its seed."""
+def _axes(info: TensorInfo, tier: int) -> Iterator[AxisFacts]:
     lengths = info.view if info.view is not None else info.shape
     factors, seeds = iter(info.factors), iter(info.seeds)
     for kind, length, entries in zip(info.bases, lengths, info.box(tier), strict=True):
         argument = KINDS[kind].argument
-        yield {
-            "basis": kind,
-            "length": length,
-            "entries": entries,
-            "factor": next(factors) if argument == "factor" else None,
-            "seed": next(seeds) if argument == "seed" else None,
-        }
+        yield AxisFacts(
+            basis=kind,
+            length=length,
+            entries=entries,
+            factor=next(factors) if argument == "factor" else None,
+            seed=next(seeds) if argument == "seed" else None,
+        )
 
 
 def _flat_parts(array: Array) -> Iterator[Array]:
@@ -95,7 +148,7 @@ def _flat_parts(array: Array) -> Iterator[Array]:
         yield flat[start : start + CHUNK]
 
 
-def _number_facts(parts: Iterator[Array]) -> dict[str, Any]:
+def _numbers(parts: Iterator[Array], axes: list[AxisFacts] | None) -> Numbers:
     least, most = [], []
     first: list[Any] = []
     total, finite, count, nonzero = 0.0, 0, 0, 0
@@ -111,15 +164,16 @@ def _number_facts(parts: Iterator[Array]) -> dict[str, Any]:
             with np.errstate(over="ignore"):
                 total += float(ordered.sum(dtype=np.float64))
             finite += ordered.size
-    return {
-        "nonzero": nonzero,
-        "min": min(least).item() if finite else None,
-        "max": max(most).item() if finite else None,
-        "mean": total / finite if finite else None,
-        "not_finite": count - finite,
-        "first": first,
-        "more": count > len(first),
-    }
+    return Numbers(
+        axes=axes,
+        nonzero=nonzero,
+        min=min(least).item() if finite else None,
+        max=max(most).item() if finite else None,
+        mean=total / finite if finite else None,
+        not_finite=count - finite,
+        first=first,
+        more=count > len(first),
+    )
 
 
 def _comparable(part: Array) -> Array:

@@ -135,6 +135,11 @@ class Coder:
     tables: bool = False
     memory: Callable[[Runs, int], int] = _no_memory
 
+    @property
+    def general(self) -> bool:
+        """It compresses bytes, of whatever they are."""
+        return not self.integers and not self.plain
+
     def takes(self, value_type: str, *, integers: bool) -> bool:
         """Whether it codes values of a type, which are integers with steps or exact values."""
         return self.integers if integers else self.types is None or value_type in self.types

@@ -23,12 +23,10 @@ from frformat.format.coders.integers import (
     malformed,
     read_leb128,
 )
+from frformat.format.coders.mantissas import Bytes, Packed, packed
 
 SIZE_BYTES: Final = 7
 """A size in LEB128 has at most so many."""
-
-GROUP: Final = 8
-"""So many mantissas' last bits fill whole bytes."""
 
 
 class Layout(NamedTuple):
@@ -101,7 +99,7 @@ class FloatEncoder:
             for mantissas in self._mantissas(arrays, digits):
                 out.write((mantissas >> 8 * plane).astype(np.uint8).tobytes())
         if digits % 8:
-            for data in _packed((part >> digits // 8 * 8 for part in self._mantissas(arrays, digits)), digits % 8):
+            for data in packed((part >> digits // 8 * 8 for part in self._mantissas(arrays, digits)), digits % 8):
                 out.write(data)
 
     def _mantissas(self, arrays: Sequence[Array], digits: int) -> Iterator[Array]:
@@ -139,27 +137,6 @@ def _gathered(arrays: Sequence[Array]) -> Iterator[Array]:
         yield np.concatenate(waiting)
 
 
-def _packed(parts: Iterable[Array], bits: int) -> Iterator[bytes]:
-    """Numbers of so many bits without gaps, filled up to a whole byte."""
-    shifts = np.arange(0, bits * GROUP, bits, dtype=np.uint64)
-    left = np.zeros(0, np.uint64)
-    total = 0
-
-    def pack(numbers: NDArray[np.uint64]) -> bytes:
-        joined = np.bitwise_or.reduce(numbers.reshape(-1, GROUP) << shifts, axis=1)
-        stored: bytes = joined.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :bits].tobytes()
-        return stored
-
-    for part in parts:
-        numbers = np.concatenate([left, part.astype(np.uint64)])
-        total += len(part)
-        whole = len(numbers) // GROUP * GROUP
-        left = numbers[whole:]
-        yield pack(numbers[:whole])
-    last = pack(np.append(left, np.zeros(-len(left) % GROUP, np.uint64)))
-    yield last[: -(-len(left) * bits // 8)]
-
-
 class FloatDecoder:
     """Decodes floats by a coder of integers.
 
@@ -195,9 +172,9 @@ class FloatDecoder:
     def _add_mantissas(self, stored: Readable, patterns: Array, sink: _Signs, digits: int) -> None:
         whole, bits = divmod(digits, 8)
         low = self._layout.mantissa - digits
-        readers = [_Bytes(stored).take] * whole
+        readers = [Bytes(stored).take] * whole
         if bits:
-            readers.append(_Packed(stored, bits, sink.count).take)
+            readers.append(Packed(stored, bits, sink.count).take)
         for plane, take in enumerate(readers):
             for start, stop in cuts(0, len(patterns)):
                 mask = sink.mask(start, stop)
@@ -262,57 +239,3 @@ class _Signs:
         """Which of some values are not 0; ``start`` is a multiple of 8."""
         bits = np.unpackbits(self._nonzero[start // 8 : -(-stop // 8)], count=stop - start, bitorder="little")
         return bits.view(np.bool_)
-
-
-class _Bytes:
-    """Mantissas' bytes."""
-
-    def __init__(self, stored: Readable) -> None:
-        self._stored = stored
-
-    def take(self, count: int) -> Array:
-        """The next ones."""
-        data = self._stored.read(count)
-        if len(data) < count:
-            raise malformed("it ends before its mantissas do")
-        return np.frombuffer(data, np.uint8)
-
-
-class _Packed:
-    """Mantissas' last bits, packed without gaps.
-
-    Args:
-        stored: gives the bytes.
-        bits: of each mantissa.
-        count: how many there are.
-    """
-
-    def __init__(self, stored: Readable, bits: int, count: int) -> None:
-        self._bytes = _Bytes(stored)
-        self._bits = bits
-        self._left = -(-count * bits // 8)
-        self._numbers = np.zeros(0, np.uint64)
-        self._count = count
-        self._shifts = np.arange(0, bits * GROUP, bits, dtype=np.uint64)
-
-    def take(self, count: int) -> Array:
-        """The next ones.
-
-        Raises:
-            FrzError: ``STREAM``, also if what fills the last byte is not zero.
-        """
-        bits = self._bits
-        groups = -(-(count - len(self._numbers)) // GROUP) if count > len(self._numbers) else 0
-        data = self._bytes.take(min(groups * bits, self._left))
-        self._left -= len(data)
-        words = np.zeros(groups * 8, np.uint8).reshape(groups, 8)
-        padded = np.zeros(groups * bits, np.uint8)
-        padded[: len(data)] = data
-        words[:, :bits] = padded.reshape(groups, bits)
-        unpacked = words.view("<u8") >> self._shifts & np.uint64((1 << bits) - 1)
-        numbers = np.concatenate([self._numbers, unpacked.reshape(-1)])
-        self._numbers = numbers[count:]
-        self._count -= count
-        if not self._count and self._numbers.any():
-            raise malformed("bits are set after its last mantissa")
-        return numbers[:count]

@@ -143,10 +143,11 @@ class Contexts:
         last, end = divmod(stop - 1, columns)
         if not self._row.size and not self._column.size:
             return np.zeros(1, np.int16)
-        rows: Array = self._row if self._row.size else np.zeros(self._block.rows, np.int16)
-        column: Array = self._column if self._column.size else np.zeros(columns, np.int16)
+        rows = self._row if self._row.size else np.zeros(self._block.rows, np.int16)
+        column = self._column if self._column.size else np.zeros(columns, np.int16)
         if row == last:
-            return rows[row] + column[at : end + 1]
+            part: Array = rows[row] + column[at : end + 1]
+            return part
         if columns > stop - start:
             return np.concatenate([rows[row] + column[at:], rows[last] + column[: end + 1]])
         return (rows[row : last + 1, None] + column).reshape(-1)[at : at + stop - start]

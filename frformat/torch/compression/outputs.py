@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -11,7 +11,6 @@ from torch.utils._pytree import tree_leaves
 
 from frformat.torch.compression.inputs import CompressionError
 
-Meaning = Literal["auto", "logits", "values"]
 MEANINGS: Final = ("auto", "logits", "values")
 
 DOUBT: Final = 1e-3

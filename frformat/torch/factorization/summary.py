@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
+from typing import Final
 
 from torch import fx, nn
 
 from frformat.torch.lowrank.cost import Cost
 from frformat.torch.lowrank.factors import Modes
+
+HEAD: Final = (
+    "layer",
+    "kind",
+    "weight",
+    "k",
+    "box",
+    "runs on",
+    "multiply-adds",
+    "bytes moved",
+    "peak",
+    "weights",
+    "why",
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +58,7 @@ class LayerSummary:
         return self.rebuilt if self.modes is None else self.factored
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Summary:
     """What :func:`frformat.torch.factorize` did.
 
@@ -57,13 +73,27 @@ class Summary:
     fusion: str = ""
 
     def __str__(self) -> str:
-        head = ("layer", "kind", "weight", "k", "box", "runs on", "multiply-adds", "bytes moved", "peak", "weights", "")
-        rows = [head, *(_row(layer) for layer in self.layers), _total(self.layers)]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+        rows = self._rows()
+        widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         lines.insert(1, "─" * max(map(len, lines)))
+        return "\n".join([*lines, self._note()])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """The table in a notebook."""
+        head, *rows = ("".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in self._rows())
+        head = head.replace("<td>", "<th>").replace("</td>", "</th>")
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{html.escape(self._note())}</p>"
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [HEAD, *(_row(layer) for layer in self.layers), _total(self.layers)]
+
+    def _note(self) -> str:
         fused = f"{self.streams} times all channels exist only in blocks" if not self.fusion else self.fusion
-        return "\n".join([*lines, f"Costs are rebuilt → factored. Fusion: {fused}."])
+        return f"Costs are rebuilt → factored. Fusion: {fused}."
 
 
 def summary(model: nn.Module) -> Summary:

@@ -149,18 +149,36 @@ def batch_moments(
         center: pixels whose mean is taken off beforehand, so that squares do not dwarf the covariance.
     """
     flat = (z if last else z.movedim(1, -1)).reshape(-1, z.shape[-1 if last else 1])
-    count, rank = flat.shape[0], flat.shape[1]
-    middle = flat[:center].mean(0).double()
-    middle[-1] = 0  # the last coefficient stays 1, so that its products are sums
-    products = torch.zeros([rank, rank], dtype=torch.float64, device=z.device)
-    for start in range(0, count, chunk):
-        part = flat[start : start + chunk].double() - middle
-        products = products + part.t() @ part
-    off = products[:, -1:] / count
-    covariance = products / count - off @ off.t()
+    if is_recorded():
+        products, middle = _products(flat, flat.mean(0).double())
+    else:
+        middle = flat[:center].mean(0).double()
+        products, middle = _products(flat[:chunk], middle)
+        for start in range(chunk, flat.shape[0], chunk):
+            products = products + _products(flat[start : start + chunk], middle)[0]
+    products = products / products[-1, -1]
+    off = products[:, -1:]
+    covariance = products - off @ off.t()
     wide = basis.double()
     mean = (wide @ (middle + off.squeeze(1)).unsqueeze(1)).squeeze(1)
     return mean, ((wide @ covariance) * wide).sum(1).clamp(min=0)
+
+
+def is_recorded() -> bool:
+    """Whether operations are recorded for inputs of other sizes, so that loops over pixels would keep their length."""
+    if torch.jit.is_scripting():  # type: ignore[attr-defined]
+        return False
+    return torch.compiler.is_compiling() or torch._C._is_tracing()
+
+
+def _products(flat: Tensor, middle: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums of the products of coefficients in float64, (r, r), with a mean taken off; and that mean.
+
+    Nothing is taken off the last coefficient, which stays 1: its products are sums, and that with itself the count.
+    """
+    middle = torch.cat([middle[:-1], torch.zeros_like(middle[:1])])
+    part = flat.double() - middle
+    return part.t() @ part, middle
 
 
 def normalize(

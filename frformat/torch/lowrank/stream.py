@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from frformat.torch.lowrank.algebra import apply_basis
+from frformat.torch.lowrank.algebra import apply_basis, is_recorded
 from frformat.torch.lowrank.threads import in_parallel
 
 BLOCK: Final = 1 << 17
@@ -41,7 +41,7 @@ class Pass(NamedTuple):
 def stream(z: Tensor, basis: Tensor, how: Pass, block: int = BLOCK) -> list[Tensor]:
     """``projection @ activation(basis @ z)`` for several projections at once, of the channels or of their maxima.
 
-    Where a gradient is wanted, and where the call is traced by a compiler, all channels are made at once.
+    Where a gradient is wanted, and where the call is recorded by a compiler or tracer, all channels are made at once.
 
     Args:
         z: thin values: (…, r) if channels are the last axis, else (N, r, …).
@@ -55,9 +55,7 @@ def stream(z: Tensor, basis: Tensor, how: Pass, block: int = BLOCK) -> list[Tens
     whole = z.requires_grad or basis.requires_grad
     for projection in how.projections:
         whole = whole or projection.requires_grad
-    whole = whole and torch.is_grad_enabled()
-    if not torch.jit.is_scripting():  # type: ignore[attr-defined]
-        whole = whole or torch.compiler.is_compiling()
+    whole = (whole and torch.is_grad_enabled()) or is_recorded()
     return _whole(z, basis, how) if whole else _blocks(z, basis, how, block)
 
 

@@ -7,6 +7,7 @@
 
 from frformat.torch.regularization.budget import allocate, relative_energy, sensitivity
 from frformat.torch.regularization.eigen_adam import EigenAdam
+from frformat.torch.regularization.groups import parameter_groups
 from frformat.torch.regularization.guarded import GuardedTruncation
 from frformat.torch.regularization.parametrization import Spectral
 from frformat.torch.regularization.pruning import SpectralPruning
@@ -32,6 +33,7 @@ __all__ = [
     "formats",
     "load_spectra",
     "make_tiers",
+    "parameter_groups",
     "regularize",
     "relative_energy",
     "sensitivity",

@@ -15,7 +15,7 @@ from frformat.torch.regularization.choices import Candidate, Rules, candidates, 
 from frformat.torch.regularization.parametrization import Spectral, replace_data, watch_state
 from frformat.torch.regularization.rounding import check_values
 from frformat.torch.regularization.spectral_tensor import places
-from frformat.torch.regularization.tiers import statistics_places
+from frformat.torch.regularization.tiers import Statistics
 from frformat.torch.regularization.undo import undone_on_error
 from frformat.torch.regularization.views import Example, find_views
 
@@ -91,7 +91,7 @@ def unregularize(model: Model) -> Model:
     found = list(places(model))
     with torch.no_grad():
         plain = {id(held): (held.original, held()) for _, _, held in found}
-        averages = [(module, name, held().clone()) for module, name, held in statistics_places(model)]
+        averages = [(module, name, held().clone()) for module, name, held in places(model, Statistics)]
     for module, name, _ in found:
         _expose(module, name)
     for parameter, tensor in plain.values():

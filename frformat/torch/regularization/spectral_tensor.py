@@ -118,10 +118,15 @@ def is_sharded(tensor: Tensor) -> bool:
     return hasattr(tensor, "full_tensor")
 
 
-def places(model: nn.Module) -> Iterator[tuple[nn.Module, str, ParametrizationList]]:
-    """Every place where a regularized tensor is used: the module, the tensor's full name, its parametrizations."""
+def places(model: nn.Module, kind: type[nn.Module] = Spectral) -> Iterator[tuple[nn.Module, str, ParametrizationList]]:
+    """Every place where a regularized tensor is used: the module, the tensor's full name, its parametrizations.
+
+    Args:
+        model: any module.
+        kind: of the first parametrization, for tensors that are not regularized.
+    """
     for path, module in model.named_modules(remove_duplicate=False):
         if is_parametrized(module):
             for attribute, parametrizations in module.parametrizations.items():
-                if isinstance(parametrizations[0], Spectral):
+                if isinstance(parametrizations[0], kind):
                     yield module, f"{path}.{attribute}" if path else attribute, parametrizations

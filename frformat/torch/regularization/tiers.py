@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import ParametrizationList, is_parametrized, register_parametrization
+from torch.nn.utils.parametrize import ParametrizationList, register_parametrization
 
 from frformat.checkpoints.regularized import Facts
 from frformat.format.grouping import kept_per_tier
 from frformat.torch.capacity import Tiered, set_tier, tier_count
-from frformat.torch.regularization.spectral_tensor import spectral_tensors
+from frformat.torch.regularization.spectral_tensor import places, spectral_tensors
 
 Cuts = Sequence[int | float] | Mapping[str, Sequence[int | float]]
 """What smaller tiers keep, ascending: an int is a number of coefficients, a float below 1 a share; or by name."""
@@ -110,16 +110,7 @@ def tier_sizes(model: nn.Module) -> list[dict[str, int]]:
 
 def statistics(model: nn.Module) -> dict[str, ParametrizationList]:
     """What holds the buffers that each tier has for itself, by their names in the plain model."""
-    return {name: held for _, name, held in statistics_places(model)}
-
-
-def statistics_places(model: nn.Module) -> Iterator[tuple[nn.Module, str, ParametrizationList]]:
-    """Every place of such a buffer: the module, the buffer's full name, what holds it."""
-    for path, module in model.named_modules(remove_duplicate=False):
-        if is_parametrized(module):
-            for attribute, held in module.parametrizations.items():
-                if isinstance(held[0], Statistics):
-                    yield module, f"{path}.{attribute}" if path else attribute, held
+    return {name: held for _, name, held in places(model, Statistics)}
 
 
 @torch.no_grad()

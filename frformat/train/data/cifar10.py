@@ -8,7 +8,6 @@ runs when it is read.
 from __future__ import annotations
 
 import io
-import lzma
 import os
 import tarfile
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Final, Literal
 import torch
 from torch.utils.data import TensorDataset
 
+from frformat.checkpoints.reading import said
 from frformat.train.data import pictures
 from frformat.train.data.errors import DataError
 from frformat.train.data.locate import locate
@@ -78,8 +78,10 @@ def _read(path: Path, split: str) -> dict[str, bytes]:
                 content = archive.extractfile(member)
                 assert content is not None  # it is a regular file
                 files[member.name] = content.read()
-    except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
-        raise DataError(f"{path}: not a whole .tar.xz archive: {error}") from error
+    except (DataError, OSError):
+        raise
+    except Exception as error:  # whatever tarfile and lzma raise for a damaged file
+        raise DataError(f"{path}: not a whole .tar.xz archive: {said(error)}") from error
     if not files:
         raise DataError(f"{path}: it holds no images")
     return files

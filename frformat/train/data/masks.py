@@ -78,11 +78,10 @@ def load_isbi(folder: str | os.PathLike[str] | None = None) -> MaskFolder:
     """The 30 labelled sections of a fly's nervous system of ISBI 2012, grey; class 0 is the membrane between cells.
 
     Args:
-        folder: the folder that holds ``isbi2012_membrane/``, see :func:`frformat.train.data.locate.locate`.
+        folder: the folder that holds ``isbi2012_membrane/``.
 
     Raises:
-        MissingDataError: it is not there.
-        DataError: images and masks do not belong together.
+        MissingDataError, DataError: as for :func:`load_carvana`.
     """
     found = locate("isbi2012_membrane", ["train/image", "train/label"], origin=ISBI_ORIGIN, folder=folder)
     return MaskFolder(found / "train" / "image", found / "train" / "label", "L")

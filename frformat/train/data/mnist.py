@@ -6,7 +6,6 @@ import gzip
 import math
 import os
 import struct
-import zlib
 from pathlib import Path
 from typing import Final, Literal
 
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
+from frformat.checkpoints.reading import said
 from frformat.train.data.errors import DataError
 from frformat.train.data.locate import locate
 
@@ -72,8 +72,12 @@ def _read(path: Path, item: tuple[int, ...]) -> Tensor:
                 raise DataError(f"{path}: it ends after {len(data)} of the {size} bytes that its header says")
             if stream.read(1):
                 raise DataError(f"{path}: it goes on after the {size} bytes that its header says")
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: not a whole gzip file: {error}") from error
+    except DataError:
+        raise
+    except Exception as error:  # whatever gzip raises for a damaged file
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise DataError(f"{path}: not a whole gzip file: {said(error)}") from error
     return torch.frombuffer(bytearray(data), dtype=torch.uint8).view(shape)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import struct
-import zlib
 from typing import IO, Final, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from frformat.checkpoints.reading import said
 from frformat.errors import DependencyError
 from frformat.train.data.errors import DataError
 
@@ -27,11 +26,6 @@ FORMATS: Final = ("JPEG", "PNG")
 
 MODES: Final = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
 """Pillow's names of the kinds of pixels with at most eight bits a channel, which lose nothing by becoming bytes."""
-
-BROKEN: Final = (
-    OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError,
-)  # fmt: skip
-"""What Pillow raises for damaged files."""
 
 
 def read(
@@ -61,8 +55,8 @@ def read(
             pixels = np.array(image.convert(mode))
     except DataError:
         raise
-    except BROKEN as error:
-        raise DataError(f"{name}: no whole JPEG or PNG image: {error}") from error
+    except Exception as error:  # whatever Pillow raises for a damaged file
+        raise DataError(f"{name}: no whole JPEG or PNG image: {said(error)}") from error
     return torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).movedim(-1, 0)
 
 

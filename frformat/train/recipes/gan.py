@@ -11,11 +11,12 @@ from torch.nn import functional as F
 from torch.utils.data import TensorDataset
 
 from frformat.train import frechet
-from frformat.train.data import UNIT_PIXELS, load_mnist
+from frformat.train.data import UNIT_PIXELS
 from frformat.train.draws import Draws
 from frformat.train.models import GAN
 from frformat.train.pictures import Picture, tiled
-from frformat.train.recipe import Batch, Data, Loss, Recipe, StrPath, batches
+from frformat.train.recipe import Batch, Loss, Recipe, batches
+from frformat.train.recipes.mnist import OnMnist
 from frformat.train.settings import Settings
 from frformat.train.workers import Workers
 
@@ -32,7 +33,7 @@ SHOWN: Final = 10
 """Images in a row and in a column of the picture."""
 
 
-class GanOnMnist(Recipe):
+class GanOnMnist(OnMnist, Recipe):
     """The generator is regularized and goes into the file; the discriminator is neither.
 
     Both minimize the logistic loss (I. Goodfellow et al., 2014, the generator's in its non-saturating form). The
@@ -54,10 +55,6 @@ class GanOnMnist(Recipe):
         format="q8",
         average_from=0.5,
     )
-
-    def data(self, folder: StrPath | None) -> Data:
-        """MNIST."""
-        return Data(load_mnist("train", folder), load_mnist("test", folder))
 
     def model(self) -> nn.Module:
         """Both networks."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from frformat.train.classification import Classification
-from frformat.train.data import MNIST_PIXELS, load_mnist
+from frformat.train.data import MNIST_PIXELS
 from frformat.train.draws import Draws
 from frformat.train.models import LeNet5
-from frformat.train.recipe import Batch, Data, StrPath
+from frformat.train.recipe import Batch
+from frformat.train.recipes.mnist import OnMnist
 from frformat.train.recipes.resnet20 import shifted
 from frformat.train.settings import Settings
 
@@ -20,7 +20,7 @@ SHIFTED_FOR = 0.75
 """Share of the run in which they are. After it the model sees them centred, as the test images are."""
 
 
-class LeNet5OnMnist(Classification):
+class LeNet5OnMnist(OnMnist, Classification):
     """776 numbers instead of 431,080, biases included, in less than 1,000 bytes.
 
     The first layer has one input channel, so its 20 filters of 5×5 pixels are viewed as (20, 25): with fewer axes, the
@@ -31,6 +31,7 @@ class LeNet5OnMnist(Classification):
     name = "lenet5"
     summary = "LeNet-5 on MNIST: 776 numbers of 431,080"
     pixels = MNIST_PIXELS
+    channels_last = True
     defaults = Settings(
         epochs=30,
         batch=128,
@@ -48,17 +49,9 @@ class LeNet5OnMnist(Classification):
         quantize_from=0.6,
     )
 
-    def data(self, folder: StrPath | None) -> Data:
-        """MNIST."""
-        return Data(load_mnist("train", folder), load_mnist("test", folder))
-
     def model(self) -> nn.Module:
         """LeNet-5."""
         return LeNet5()
-
-    def inputs(self, samples: Batch) -> Tensor:
-        """Normalized images, in the order in memory that makes small convolutions fast."""
-        return super().inputs(samples).to(memory_format=torch.channels_last)
 
     def prepare(self, samples: Batch, draws: Draws) -> Batch:
         """Images shifted at random, but for the last part of the run."""

@@ -38,6 +38,7 @@ class ResNet20OnCifar10(Classification):
     name = "resnet20"
     summary = "ResNet-20 on CIFAR-10: a twentieth of 269,722 numbers"
     pixels = IMAGENET_PIXELS
+    channels_last = True
     defaults = Settings(
         epochs=60,
         batch=128,
@@ -57,10 +58,6 @@ class ResNet20OnCifar10(Classification):
     def model(self) -> nn.Module:
         """ResNet-20."""
         return ResNet20()
-
-    def inputs(self, samples: Batch) -> Tensor:
-        """Normalized images, in the order in memory that makes small convolutions fast."""
-        return super().inputs(samples).contiguous(memory_format=torch.channels_last)
 
     def prepare(self, samples: Batch, draws: Draws) -> Batch:
         """Images mirrored and shifted at random."""

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import TensorDataset
 
-from frformat.train.data import UNIT_PIXELS, load_mnist
+from frformat.train.data import UNIT_PIXELS
 from frformat.train.draws import Draws
 from frformat.train.models import VAE
 from frformat.train.pictures import Picture, tiled
-from frformat.train.recipe import Batch, Data, Loss, Recipe, StrPath, mean
+from frformat.train.recipe import Batch, Loss, Recipe, mean
+from frformat.train.recipes.mnist import OnMnist
 from frformat.train.settings import Settings
 from frformat.train.workers import Workers
 
@@ -25,7 +26,7 @@ SHOWN: Final = 10
 """Images in a row of the picture."""
 
 
-class VaeOnMnist(Recipe):
+class VaeOnMnist(OnMnist, Recipe):
     """In the layers next to the pixels, rows and columns are axes of their own, and the hidden units are seen as 20×20.
 
     Of 6,000 coefficients in the shape (28, 28, 400), the units would get 33 patterns to combine; so they get 186.
@@ -55,10 +56,6 @@ class VaeOnMnist(Recipe):
         ),
         format="q8",
     )
-
-    def data(self, folder: StrPath | None) -> Data:
-        """MNIST."""
-        return Data(load_mnist("train", folder), load_mnist("test", folder))
 
     def model(self) -> nn.Module:
         """The autoencoder."""

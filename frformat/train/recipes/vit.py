@@ -5,13 +5,13 @@ from __future__ import annotations
 from torch import nn
 
 from frformat.train.classification import Classification
-from frformat.train.data import MNIST_PIXELS, load_mnist
+from frformat.train.data import MNIST_PIXELS
 from frformat.train.models import VisionTransformer
-from frformat.train.recipe import Data, StrPath
+from frformat.train.recipes.mnist import OnMnist
 from frformat.train.settings import Settings
 
 
-class VisionTransformerOnMnist(Classification):
+class VisionTransformerOnMnist(OnMnist, Classification):
     """All of it is regularized: attention, layers, position embedding and biases.
 
     Weights of attention are seen with query, key and value, heads, and what belongs to a head as axes of their own.
@@ -36,10 +36,6 @@ class VisionTransformerOnMnist(Classification):
         ),
         format="q8",
     )
-
-    def data(self, folder: StrPath | None) -> Data:
-        """MNIST."""
-        return Data(load_mnist("train", folder), load_mnist("test", folder))
 
     def model(self) -> nn.Module:
         """The transformer."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import threading
+import tracemalloc
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -204,6 +206,27 @@ class TestBoth:
             coder.encoder("i32", False).encode([piece(np.zeros(1000, np.int32))], _Nowhere(), stop)
 
 
+@pytest.mark.parametrize("value_type", ["i32", "f32"])
+@pytest.mark.parametrize("coder", BOTH, ids=lambda coder: coder.name)
+@compiled
+def test_memory_beside_the_values_is_what_is_stored_and_little_more(coder: Coder, value_type: str) -> None:
+    values = np.random.default_rng(0).standard_normal((1500, 1000)).astype(np.float32)
+    values = np.rint(values).astype(np.int32) if value_type == "i32" else values
+    tracemalloc.start()
+    try:
+        [stored] = encode(coder, value_type, [[piece(values)]])
+        encoding = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        [found] = decode(coder, value_type, [stored], [[piece(values)[0]]])
+        decoding = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.tobytes() == values.tobytes()
+    little = 6 << 20
+    assert encoding <= 3 * len(stored) + little
+    assert decoding <= values.nbytes + 3 * len(stored) + little
+
+
 class _Nowhere:
     def write(self, data: object) -> None:
         pass
@@ -235,3 +258,19 @@ class TestCompiled:
             for scale, confidence in ((240, 16), (-1, 16), (80, 256), (80, -1)):
                 with pytest.raises(ValueError, match="no such model"):
                     engine.engine().model(scale, confidence)
+
+    def test_one_coder_in_two_threads(self) -> None:
+        with using(pure=False):
+            made = engine.engine()
+            writer, values = made.writer(), np.ones(3_000_000, np.int32)
+            block = made.block(made.model(80, 16), 1, 1, len(values))
+            thread = threading.Thread(target=writer.put, args=(block, values))
+            refused = 0
+            thread.start()
+            while thread.is_alive():
+                try:
+                    writer.put(block, values[:0])
+                except RuntimeError:
+                    refused += 1
+            thread.join()
+        assert refused

@@ -204,3 +204,13 @@ class Part(nn.Module):
 
     def forward(self, x):
         return self.fc2(self.fc1(x))
+
+
+def test_a_summary_is_a_table_everywhere():
+    made = summary(factorize(regularize(nn.Sequential(nn.Linear(64, 64)), 20), torch.randn(900, 64)))
+    assert repr(made) == str(made)
+    assert "why" in str(made).splitlines()[0]
+    html = made._repr_html_()
+    assert html.count("<tr>") == 3
+    assert "<th>layer</th>" in html
+    assert "&lt;" in type(made)(made.layers, fusion="a < b")._repr_html_()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import warnings
 
 import pytest
 import torch
 from torch import nn
+from torch.export import Dim
 from torch.jit.mobile import _load_for_lite_interpreter
 
 from frformat.runtimes.pytorch_mobile import export_mobile
 from frformat.spectral import dct
-from frformat.torch import factorize, regularize
+from frformat.torch import factorize, regularize, unregularize
 from frformat.torch.factorization import portable
+from frformat.torch.lowrank import algebra
 from frformat.torch.lowrank.algebra import cosines
 from frformat.train.models import UNet
 from tests.sums import assert_same, network_slack
@@ -74,6 +77,31 @@ def test_torch_export(model, fused):
         warnings.simplefilter("ignore")
         exported = torch.export.export(fused, (x,)).module()
         assert_same(exported(x), fused(x), network_slack(model, x))
+
+
+def exported(model, x):
+    return torch.export.export(model, (x,), dynamic_shapes=({2: Dim.AUTO, 3: Dim.AUTO},), strict=False).module()
+
+
+RECORDERS = {
+    "export": exported,
+    "export, portable": lambda fused, x: exported(portable(fused), x),
+    "trace": lambda fused, x: torch.jit.trace(fused, (x,), check_trace=False),
+    "trace, portable": lambda fused, x: torch.jit.trace(portable(fused), (x,), check_trace=False),
+    "script": lambda fused, x: torch.jit.script(portable(fused)),
+    "compile": lambda fused, x: torch.compile(fused, backend="aot_eager", dynamic=True, fullgraph=True),
+}
+
+
+@pytest.mark.parametrize("record", RECORDERS.values(), ids=RECORDERS)
+def test_what_is_recorded_at_one_size_is_right_at_others(model, fused, record):
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        recorded = record(fused, torch.rand(1, 3, 32, 48))
+        for size in ((32, 48), (32, 32), (200, 208)):  # the last has more pixels than are summed at a time
+            assert 32 * 48 < algebra.CHUNK < 200 * 208
+            x = torch.rand(1, 3, *size)
+            assert_same(recorded(x), unregularize(copy.deepcopy(model))(x), network_slack(model, x))
 
 
 def test_models_that_are_not_fused_are_refused():

@@ -218,7 +218,7 @@ def large() -> nn.Module:
         *((partial(named, name), 9, (), f"{name} has a name by which PyTorch cannot") for name in RESERVED),
         (lambda: holder(torch.full((512, 512), 200.0).half()), 1.0, (), r"weight: values up to 1.02e\+05 are beyond"),
         (lambda: nn.Linear(4, 6), 9, ["weight: keep=9 format=q40"], "q40"),
-        (large, 1.0, ["weight: keep=9 format=f16"], "weight: a coefficient of 102400 is too large for f16"),
+        (large, 1.0, ["weight: keep=9 format=f16"], "weight: a value of 102400 is too large for f16"),
         (lambda: holder(torch.full((2, 2), math.nan)), 1.0, (), "weight: a weight is not finite"),
     ],
 )  # fmt: skip

@@ -37,7 +37,7 @@ def course(recipe: Recipe, folder: Path) -> tuple[Outcome, list[Row]]:
     rows = history.read(folder / HISTORY)
     assert outcome.figures.keys() == outcome.decoded.keys() == rows[-1].figures.keys()
     with frformat.open(outcome.path) as file:
-        spectra = {name: file.spectrum(name) for name in file if file.info(name).coding == "dct"}
+        spectra = {name: file.spectrum(name) for name in file if file.info(name).spectral}
         raw = sum(file[name].size for name in file if name not in spectra)
     assert {name: spectrum.kept for name, spectrum in spectra.items()} == rows[-1].kept
     assert sum(len(spectrum.coefficients) for spectrum in spectra.values()) + raw == outcome.numbers

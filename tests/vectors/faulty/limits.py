@@ -215,6 +215,9 @@ def _sums() -> Iterator[Vector]:
     deflated = File([frz.raw("x", "u8", (4,), (1, 2, 3, 4), "deflate")])
     about = "a segment as large as it may be, in a file of a few bytes"
     yield refused("size-2e48", about, deflated, in_group(SIZES, [SEGMENT]), "TRUNCATED")
+    coded = File([Group([Tensor("x", (4,), (1, 2, 3, 4))], stepped=True, coder="adaptive")])
+    about = "the same by the adaptive coder: 2^16 · (2^48 + 16) values would be allowed, a product beyond 63 bits"
+    yield refused("size-2e48-adaptive", about, coded, in_group(SIZES, [SEGMENT]), "TRUNCATED")
     for count, code, text in ((1, "DIRECTORY", "2e52"), (2, "LIMIT", "2e53"), (4096, "LIMIT", "2e64")):
         names = [part for a in range(64) for b in range(64) for part in _pair(a, b)][: 2 * count]
         fields = [(DTYPE, 14), (NAMES, names), (SHAPES, [(2**24, 2**24)] * count), (CODER, 0), (SIZES, [0])]

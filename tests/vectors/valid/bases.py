@@ -12,6 +12,12 @@ from tests.vectors.numbers import bf16, f16, f32, spectrum, weights
 SEED = 0xFEDCBA9876543210
 LAST_SEED = 2**64 - 1
 
+PRODUCT = (0.9034701585769653, 0.0940122976899147, -0.7434992790222168, -0.9217253923416138)
+"""A product of which multiplication from right to left, or in pairs, gives another number of binary64."""
+
+ONCE = {"f16": (1.7646484375, 0.5813503265380859), "bf16": (1.3515625, 1.2456647157669067)}
+"""Products of two numbers of binary32, by the dtype that they are rounded to."""
+
 
 def factor(rows: int, length: int, seed: int = 1, **more: object) -> Tensor:
     """A factor with values of f32."""
@@ -96,6 +102,9 @@ def _kernel() -> Iterator[Vector]:
     eight = ["identity"] * 2 + ["dct", "dct", "identity", "dct", "dct", "dct"]
     about = "entries of bases that have no meaning: all axes are identity, so the result is exact"
     yield valid("bases-without-meaning", about, File([Group(tensors, "f32", eight)]))
+    bits = Group([Tensor("x", (4,), [0x7E01, 0xFC00, 0x8000, 0x0001])], "f16", ["identity", "dct"])
+    about = "a dct that no axis has: the elements are stored bit for bit, a NaN and an infinity among them"
+    yield valid("bases-without-meaning-bits", about, File([bits]))
     long = _one(["identity", "dct"], (40, 700), (40, 6))
     yield valid("dct-of-each-row", "six coefficients of each of 40 rows", File([long]))
 
@@ -115,6 +124,7 @@ def _stored() -> Iterator[Vector]:
     yield valid("stored-rows-unused", "a core uses two of a factor's three rows", File(used))
     single = [one, _one(["stored", "identity"], (6, 4), (1, 4), factors=(0,))]
     yield valid("stored-of-rank-1", "one row of a factor: each element is a product, rounded once", File(single))
+    yield from _products()
     shared = [
         Group([factor(3, 6), factor(2, 4, 2)]),
         Group(
@@ -160,6 +170,20 @@ def _stored() -> Iterator[Vector]:
     yield valid("stored-no-entries", "a core without entries: all elements are +0", File(empty))
     scalar = [Group([Tensor("", (1, 1), f32(-3.0))]), _one(["stored"], (1, 1), (1, 1), factors=(0, 0))]
     yield valid("stored-of-one-element", "axes of length 1, whose basis is a number", File(scalar))
+
+
+def _products() -> Iterator[Vector]:
+    """Elements that are one product each: the order of multiplications, and a single rounding, can be told."""
+    factors = [Tensor("", (1, 1), f32(value)) for value in PRODUCT[1:]]
+    core = Tensor("w", (1, 1, 1), f32(PRODUCT[0]), corners=[(1, 1, 1)], factors=(0, 1, 2))
+    file = File([Group(factors), Group([core], "f64", ["stored"], "f32")])
+    yield valid("stored-order-of-products", "three multiplications, from left to right", file)
+    for dtype, values in ONCE.items():
+        one, other = (f32(value) for value in values)
+        core = Tensor("w", (1, 1), one, corners=[(1, 1)], factors=(0,))
+        group = Group([core], dtype, ["stored", "identity"], "f32")
+        about = f"a product so near a tie that rounding to binary32 first gives another {dtype}"
+        yield valid(f"stored-rounded-once-to-{dtype}", about, File([Group([Tensor("", (1, 1), other)]), group]))
 
 
 def _seeded() -> Iterator[Vector]:

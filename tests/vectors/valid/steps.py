@@ -56,6 +56,9 @@ def _offsets() -> Iterator[Vector]:
     ends = _plain((2, 2), [1, 2, -3, 1], 7, {0: [LARGEST_STEP - 1007, LEAST_STEP - 7], 1: [0, 1000]})
     yield valid("offsets-at-the-limits", "sums that are the least and the largest step code", ends)
     cancel = _plain((2, 2), [5, 6, 7, 8], 0, {0: [LARGEST, LARGEST - 7], 1: [-LARGEST, -LARGEST + 3]})
+    unused = Tensor("x", (4,), [5, -6, 7, 0], step=-32, offsets={1: [], 7: []})
+    about = "bits of offsets that no axis has: there are no offsets, but their model has a scale"
+    yield valid("offsets-without-meaning", about, File([Group([unused], stepped=True, coder="adaptive")]))
     yield valid("offsets-that-cancel", "offsets far beyond step codes, whose sums are none", cancel)
     tensors = [
         Tensor("a", (3, 2), weights("q", 6), step=-32, offsets={0: [1, 2, 3], 1: [0, -4]}),

@@ -24,5 +24,6 @@ public enum class DType(public val id: Int, public val label: String, public val
     C64(13, "c64", 8),
     C128(14, "c128", 16),
     F8_E4M3(15, "f8_e4m3", 1),
-    F8_E5M2(16, "f8_e5m2", 1)
+    F8_E5M2(16, "f8_e5m2", 1),
+    F8_E8M0(17, "f8_e8m0", 1)
 }

@@ -36,16 +36,16 @@ public enum class ErrorCode {
     /** The file requires a feature that this decoder does not know. */
     FEATURE,
 
-    /** The file uses a coding, dtype, number format or coder that this decoder does not know. */
+    /** The file uses a dtype, number format, basis or coder that this decoder does not know. */
     UNSUPPORTED,
 
     /** A name is empty, too long, not allowed or not unique, or an alias has no target. */
     NAME,
 
-    /** A view or a kept count contradicts a shape. */
+    /** A view, a core or a factor contradicts a shape. */
     SHAPE,
 
-    /** A coefficient is not finite, or a `bool` is not 0 or 1. */
+    /** A value is not finite, a step is out of range, or a `bool` is neither 0 nor 1. */
     VALUE,
 
     /** The file does not hold the tier asked for. */

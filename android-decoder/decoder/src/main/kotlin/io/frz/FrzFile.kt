@@ -1,26 +1,33 @@
 package io.frz
 
+import androidx.annotation.WorkerThread
 import io.frz.internal.Budget
-import io.frz.internal.Loader
-import io.frz.internal.Model
-import io.frz.internal.container.BufferSource
+import io.frz.internal.Lifetime
+import io.frz.internal.Request
 import io.frz.internal.container.Container
-import io.frz.internal.container.FileSource
-import io.frz.internal.container.Source
-import io.frz.internal.container.StreamSource
+import io.frz.internal.directory.Group
 import io.frz.internal.quote
+import io.frz.internal.rebuild.Loader
+import io.frz.internal.storage.BufferSource
+import io.frz.internal.storage.FileSource
+import io.frz.internal.storage.MappedSource
+import io.frz.internal.storage.Source
+import io.frz.internal.storage.StreamSource
 import java.io.Closeable
 import java.io.File
 import java.io.IOException
 import java.io.InputStream
 import java.nio.ByteBuffer
+import java.nio.channels.FileChannel
+import java.util.Collections
 
 /**
  * An open `.frz` file: says what is inside without decoding it, and rebuilds the tensors that are asked for.
  *
  * A damaged file is never decoded: what does not match its checksum, or the format, is an [FrzException] that names the
  * tensor or the byte, whatever the bytes are. Memory is declared before it is taken: a request that needs more than
- * [FrzOptions.memoryBudget] is refused with [ErrorCode.BUDGET].
+ * [FrzOptions.memoryBudget] is refused with [ErrorCode.BUDGET], and so is opening a file with a list of tensors that
+ * long.
  *
  * ```
  * FrzFile.open(File("model.frz")).use { file ->
@@ -29,38 +36,37 @@ import java.nio.ByteBuffer
  * }
  * ```
  *
- * Instances may be used by several threads at once.
+ * Instances may be used by several threads at once. What is decoded belongs on threads that may wait. An interrupt of
+ * the thread ends its request with [java.io.InterruptedIOException], and [close] ends all of them with
+ * [IllegalStateException], as it does later ones; both within milliseconds. Errors of reading are [IOException]s.
  */
 public class FrzFile private constructor(private val container: Container, options: FrzOptions) : Closeable {
-    /** How the tensors are stored together, in the order of the file. */
-    public val groups: List<GroupInfo> = container.directory.groups.map { group ->
-        GroupInfo(group, group.names.indices.map { TensorInfo(group, it, container.tier) })
-    }
+    private val directory = container.directory
 
     /** What the file says about each of its tensors, in the order of the file. */
-    public val tensors: List<TensorInfo> = groups.flatMap { it.tensors }
+    public val tensors: List<TensorInfo> = infos(directory.tensors) { !it.isFactors }
 
-    private val atTier = Model(tensors, container.directory.tiers, container.tier)
-    private val loader = Loader(container, groups, atTier, options)
-    private val byName: Map<String, TensorInfo>
+    /** The same of its factors: matrices that [BasisKind.STORED] axes of tensors use. */
+    public val factors: List<TensorInfo> = infos(directory.factors.size) { it.isFactors }
 
-    /** The tensors of the model, in the order of the file: all [tensors] but those that hold [rows]. */
-    public val model: List<TensorInfo> get() = atTier.tensors
+    /** How the tensors and factors are stored together, in the order of the file. */
+    public val groups: List<GroupInfo> = Collections.unmodifiableList(
+        directory.groups.map { group ->
+            val all = if (group.isFactors) factors else tensors
+            GroupInfo(group, all.subList(group.first, group.first + group.size))
+        }
+    )
 
-    /**
-     * Raw tensors that smaller tiers have otherwise, such as running statistics, and the tensors whose rows are theirs.
-     * At a smaller tier, whatever loads the former gives its row; the latter are loaded by their own names only.
-     */
-    public val rows: Map<String, String> = atTier.rows.mapValues { it.value.name }
+    private val loader = Loader(container, tensors, options)
 
     /** Further names of tensors, such as those of tied weights, and the names that they stand for. */
-    public val aliases: Map<String, String> = container.directory.aliases
+    public val aliases: Map<String, String> = Collections.unmodifiableMap(directory.aliases())
 
     /** Texts about the model: licence, source, accuracy … Nothing in them changes how the file is decoded. */
-    public val metadata: Map<String, String> = container.directory.metadata
+    public val metadata: Map<String, String> = Collections.unmodifiableMap(directory.metadata)
 
     /** How many capacity levels the complete file has. */
-    public val tiers: Int get() = container.directory.tiers
+    public val tiers: Int get() = directory.tiers
 
     /** How many of them are here, from the first; fewer than [tiers] if the file was cut after one. */
     public val tiersPresent: Int get() = container.tiersPresent
@@ -68,93 +74,140 @@ public class FrzFile private constructor(private val container: Container, optio
     /** The capacity level that is decoded. */
     public val tier: Int get() = container.tier
 
-    init {
-        byName = tensors.associateByTo(HashMap()) { it.name }
-        aliases.forEach { (name, target) -> byName[name] = byName.getValue(target) }
-    }
-
     /** Whether [name] is a tensor of the file, or an alias of one. */
-    public operator fun contains(name: String): Boolean = name in byName
+    public operator fun contains(name: String): Boolean = directory.find(name) >= 0
 
     /** What the file says about the tensor called [name]; [ErrorCode.NOT_FOUND] if there is none. */
     @Throws(FrzException::class)
-    public fun tensor(name: String): TensorInfo = byName[name] ?: throw FrzException(
-        ErrorCode.NOT_FOUND,
-        "the file holds ${tensors.size} tensors, but none of this name",
-        name
-    )
+    public fun tensor(name: String): TensorInfo {
+        val number = directory.find(name)
+        if (number >= 0) return tensors[number]
+        throw FrzException(
+            ErrorCode.NOT_FOUND,
+            "the file holds ${tensors.size} tensors, but none of this name",
+            name
+        )
+    }
 
-    /** Rebuilds the tensor called [name] in memory of its own, outside the heap. */
+    /**
+     * Rebuilds the tensor called [name] in memory of its own; see [FrzTensor.buffer].
+     *
+     * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
+     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     */
+    @WorkerThread
     @Throws(IOException::class)
-    public fun load(name: String): FrzTensor {
+    public fun load(name: String): FrzTensor = container.lifetime.request(name) {
         val info = tensor(name)
-        return FrzTensor(name, info.dtype, info.shape, loader.load(info, null))
+        FrzTensor(name, info.dtype, info.shape, loader.load(info, null, it))
     }
 
     /**
      * Rebuilds the tensor called [name] in [target], from its position on, and advances the position past it.
      * The elements are little-endian, whatever the order of the buffer. If this throws, what is there is undefined.
      *
-     * @throws IllegalArgumentException if fewer bytes remain in [target] than [TensorInfo.bytes]
+     * @throws IllegalArgumentException if [target] is read-only, or fewer bytes remain in it than [TensorInfo.bytes]
+     * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
+     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
+    @WorkerThread
     @Throws(IOException::class)
-    public fun loadInto(name: String, target: ByteBuffer) {
+    public fun loadInto(name: String, target: ByteBuffer): Unit = container.lifetime.request(name) {
         val info = tensor(name)
         val memory = portion(target, info)
-        loader.load(info, memory)
+        loader.load(info, memory, it)
         target.position(memory.limit())
     }
 
-    /** Rebuilds all of the [model]. Aliases are among the keys and share the memory of what they stand for. */
+    /**
+     * Rebuilds all tensors. Aliases are among the keys and share the memory of what they stand for.
+     *
+     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
+     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     */
+    @WorkerThread
     @Throws(IOException::class)
-    public fun loadAll(): Map<String, FrzTensor> {
-        val loaded = HashMap<String, FrzTensor>()
-        loader.loadAll { info, memory -> loaded[info.name] = rebuilt(info, memory) }
-        val all = model.associateTo(LinkedHashMap()) { it.name to loaded.getValue(it.name) }
+    public fun loadAll(): Map<String, FrzTensor> = container.lifetime.request(null) { request ->
+        val all = LinkedHashMap<String, FrzTensor>()
+        loader.loadAll(request) { info, memory -> all[info.name] = rebuilt(info, memory) }
         for ((alias, name) in aliases) {
-            val target = loaded[name] ?: continue
+            val target = all.getValue(name)
             all[alias] = FrzTensor(alias, target.dtype, target.shape, target.buffer)
         }
-        return all
+        all
     }
 
     /**
-     * Rebuilds the tensors of the [model] one after the other, in the order in which the file holds what the tier has
-     * of them, and hands each to [visitor]. All are rebuilt in the same memory, so this takes no more of it than the
-     * largest tensor; copy what has to outlive the visit.
-     */
-    @Throws(IOException::class)
-    public fun forEach(visitor: TensorVisitor) {
-        loader.forEach { info, memory -> visitor.visit(rebuilt(info, memory.slice())) }
-    }
-
-    /**
-     * Rebuilds the tensors of the [model] one after the other, in the same order, each in what [memory] gives for it,
-     * and hands each to [visitor]. No memory but the caller's is taken for them.
+     * Rebuilds all tensors one after the other, in the order of the file, and hands each to [visitor]. All are rebuilt
+     * in the same memory, so this takes no more of it than the largest tensor; copy what has to outlive the visit.
      *
-     * @throws IllegalArgumentException if fewer bytes remain in a buffer than [TensorInfo.bytes]
+     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
+     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
+    @WorkerThread
     @Throws(IOException::class)
-    public fun forEach(memory: TensorMemory, visitor: TensorVisitor) {
-        val allocate = { info: TensorInfo -> memory.memory(info)?.let { portion(it, info) } }
-        loader.forEach(0, allocate) { info, bytes -> visitor.visit(rebuilt(info, bytes.slice())) }
+    public fun forEach(visitor: TensorVisitor): Unit = container.lifetime.request(null) { request ->
+        loader.forEach(request) { info, memory -> visit(request, visitor, info, memory) }
     }
 
     /**
-     * The canonical coefficients of the tensor called [name]: the kept ones of its spectrum, in zigzag order.
+     * Rebuilds all tensors one after the other, in the order of the file, each in what [memory] gives for it, and hands
+     * each to [visitor]. No memory but the caller's is taken for them.
      *
-     * @throws IllegalArgumentException if the tensor is not stored by them, see [TensorInfo.coding]
+     * @throws IllegalArgumentException if a buffer is read-only, or fewer bytes remain in it than [TensorInfo.bytes]
+     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
+     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
+    @WorkerThread
     @Throws(IOException::class)
-    public fun coefficients(name: String): FloatArray {
-        val info = tensor(name)
-        require(info.coding == Coding.DCT) { "tensor ${quote(name)} is stored as ${info.coding.label}, not as dct" }
-        return loader.coefficients(info)
+    public fun forEach(memory: TensorMemory, visitor: TensorVisitor): Unit =
+        container.lifetime.request(null) { request ->
+            val allocate = { info: TensorInfo -> request.outside { memory.memory(info) }?.let { portion(it, info) } }
+            loader.forEach(0, request, allocate) { info, bytes -> visit(request, visitor, info, bytes) }
+        }
+
+    /**
+     * The core of the tensor called [name], without its bases: in zigzag order if [TensorInfo.kept] says so, else in
+     * row-major order of the corner [TensorInfo.box], which is the shape of what this returns. Values are of type f32,
+     * or of the tensor's own if they are its elements bit for bit.
+     *
+     * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
+     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     */
+    @WorkerThread
+    @Throws(IOException::class)
+    public fun core(name: String): FrzTensor = container.lifetime.request(name) { core(tensor(name), it) }
+
+    /**
+     * Factor [number] of the file, counted from 0: its first rows, which are those that the opened tier has.
+     *
+     * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
+     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     */
+    @WorkerThread
+    @Throws(IOException::class)
+    public fun factor(number: Int): FrzTensor = container.lifetime.request(null) {
+        if (number !in factors.indices) {
+            throw FrzException(ErrorCode.NOT_FOUND, "the file holds ${factors.size} factors, but no factor $number")
+        }
+        core(factors[number], it)
     }
 
-    /** Decodes everything up to [tier] without rebuilding it, and throws at the first fault. */
+    private fun core(info: TensorInfo, request: Request): FrzTensor {
+        val dtype = if (info.record.isExact(info.index)) info.dtype else DType.F32
+        val shape = info.kept?.let { longArrayOf(it.toLong()) } ?: info.box
+        return FrzTensor(info.name, dtype, shape, loader.core(info.record, info.index, request))
+    }
+
+    /**
+     * Decodes everything up to [tier] without rebuilding it, and throws at the first fault.
+     *
+     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
+     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     */
+    @WorkerThread
     @Throws(IOException::class)
-    public fun verify(): Unit = loader.verify()
+    public fun verify(): Unit = container.lifetime.request(null) { loader.verify(it) }
 
     /** Lets go of the file on disk, if there is one. What has been loaded stays. */
     @Throws(IOException::class)
@@ -162,6 +215,7 @@ public class FrzFile private constructor(private val container: Container, optio
 
     /** The bytes of [target] that the tensor [info] is to fill. */
     private fun portion(target: ByteBuffer, info: TensorInfo): ByteBuffer {
+        require(!target.isReadOnly) { "the buffer for tensor ${quote(info.name)} is read-only" }
         require(target.remaining() >= info.bytes) {
             "tensor ${quote(info.name)} takes ${info.bytes} bytes and the buffer has room for ${target.remaining()}"
         }
@@ -170,23 +224,77 @@ public class FrzFile private constructor(private val container: Container, optio
         return memory
     }
 
+    private fun visit(request: Request, visitor: TensorVisitor, info: TensorInfo, memory: ByteBuffer) {
+        val tensor = rebuilt(info, memory.slice())
+        request.outside { visitor.visit(tensor) }
+    }
+
+    private fun infos(count: Int, wanted: (Group) -> Boolean): List<TensorInfo> {
+        val infos = ArrayList<TensorInfo>(count)
+        for (group in directory.groups) {
+            if (wanted(group)) repeat(group.size) { infos.add(TensorInfo(group, it, tiers, tier)) }
+        }
+        return Collections.unmodifiableList(infos)
+    }
+
     private fun rebuilt(info: TensorInfo, memory: ByteBuffer) = FrzTensor(info.name, info.dtype, info.shape, memory)
 
+    /**
+     * Opens files. Each way throws [FrzException] with one of these: [ErrorCode.MAGIC], [ErrorCode.VERSION],
+     * [ErrorCode.HEADER], [ErrorCode.LIMIT], [ErrorCode.TRUNCATED], [ErrorCode.TRAILING], [ErrorCode.CHECKSUM],
+     * [ErrorCode.STREAM], [ErrorCode.DIRECTORY], [ErrorCode.FEATURE], [ErrorCode.UNSUPPORTED], [ErrorCode.NAME],
+     * [ErrorCode.SHAPE] and [ErrorCode.VALUE] for what is wrong with the file, [ErrorCode.TIER] and [ErrorCode.BUDGET]
+     * for what is asked of it.
+     */
     public companion object {
         /** Opens a file on disk, of which no more is read than requests need. */
+        @WorkerThread
         @JvmStatic
         @JvmOverloads
         @Throws(IOException::class)
         public fun open(file: File, options: FrzOptions = FrzOptions.DEFAULT): FrzFile = open(FileSource(file), options)
 
         /** Opens the bytes between position and limit of [bytes], such as a mapped file. They are not copied. */
+        @WorkerThread
         @JvmStatic
         @JvmOverloads
         @Throws(IOException::class)
         public fun open(bytes: ByteBuffer, options: FrzOptions = FrzOptions.DEFAULT): FrzFile =
             open(BufferSource(bytes), options)
 
+        /**
+         * Opens a part of a file, [length] bytes from [offset] on, such as an asset that is stored uncompressed:
+         *
+         * ```
+         * context.assets.openFd("model.frz").use {
+         *     FrzFile.open(FileInputStream(it.fileDescriptor).channel, it.startOffset, it.length)
+         * }
+         * ```
+         *
+         * The part is mapped into memory, which takes none of the heap; [channel] may be closed when this returns. The
+         * file must not be cut while it is open here.
+         *
+         * @throws IllegalArgumentException if the channel's file has not so many bytes
+         */
+        @WorkerThread
+        @JvmStatic
+        @JvmOverloads
+        @Throws(IOException::class)
+        public fun open(
+            channel: FileChannel,
+            offset: Long,
+            length: Long,
+            options: FrzOptions = FrzOptions.DEFAULT
+        ): FrzFile {
+            val size = channel.size()
+            require(offset in 0..size && length in 0..size - offset) {
+                "the channel has $size bytes, not $length from byte $offset on"
+            }
+            return open(MappedSource(channel, offset, length), options)
+        }
+
         /** Opens a file in memory. It is not copied. */
+        @WorkerThread
         @JvmStatic
         @JvmOverloads
         @Throws(IOException::class)
@@ -197,6 +305,7 @@ public class FrzFile private constructor(private val container: Container, optio
          * Opens the file that [stream] brings. It is read no further than [FrzOptions.tier] needs, is kept in memory as
          * far as it was read, and is the caller's to close when this returns.
          */
+        @WorkerThread
         @JvmStatic
         @JvmOverloads
         @Throws(IOException::class)
@@ -204,9 +313,12 @@ public class FrzFile private constructor(private val container: Container, optio
             open(StreamSource(stream, Budget(options.memoryBudget)), options)
 
         private fun open(source: Source, options: FrzOptions): FrzFile {
+            val lifetime = Lifetime()
             var opened = false
             try {
-                return Budget.parsing { FrzFile(Container.open(source, options), options) }.also { opened = true }
+                return lifetime.request(null) { request ->
+                    FrzFile(Container.open(source, options, lifetime, request), options).also { opened = true }
+                }
             } finally {
                 if (!opened) source.close()
             }

@@ -1,21 +1,27 @@
 package io.frz
 
+import java.util.concurrent.Executor
+
 /**
  * How to open a file. Immutable: one instance may serve any number of files and threads.
  *
- * @property memoryBudget the bytes that one request may take, for what it returns and what it works with together
+ * @property memoryBudget the bytes that one request may take, for what it returns and what it works with together;
+ *   opening a file is such a request, of which 1 MiB for the list of its tensors is always allowed
  * @property threads how many threads may rebuild a tensor together
+ * @property helpers where threads beside the caller's come from, or null for those that all files share
  * @property tier the capacity level to decode, or null for the highest that the file holds
  */
 public class FrzOptions private constructor(builder: Builder) {
     public val memoryBudget: Long = builder.memoryBudget
     public val threads: Int = builder.threads
+    public val helpers: Executor? = builder.helpers
     public val tier: Int? = builder.tier
 
     /** A builder that starts from these options. */
     public fun newBuilder(): Builder = Builder().also {
         it.memoryBudget = memoryBudget
         it.threads = threads
+        it.helpers = helpers
         it.tier = tier
     }
 
@@ -23,11 +29,12 @@ public class FrzOptions private constructor(builder: Builder) {
     public class Builder {
         internal var memoryBudget: Long = Runtime.getRuntime().maxMemory()
         internal var threads: Int = 1
+        internal var helpers: Executor? = null
         internal var tier: Int? = null
 
         /**
-         * Refuses requests that need more than [bytes] with [ErrorCode.BUDGET], before any of it is allocated.
-         * Without this, a request may take what the virtual machine may take.
+         * Refuses requests that need more than [bytes] with [ErrorCode.BUDGET], before any of it is allocated; opening
+         * a file is one, too. Without this, a request may take what the virtual machine may take.
          */
         public fun memoryBudget(bytes: Long): Builder = apply {
             require(bytes >= 0) { "a memory budget is not negative: $bytes" }
@@ -39,6 +46,13 @@ public class FrzOptions private constructor(builder: Builder) {
             require(count in 1..MAX_THREADS) { "threads are 1 to $MAX_THREADS: $count" }
             threads = count
         }
+
+        /**
+         * Takes the threads beside the caller's from [executor], such as the app's own; without this, from one set of
+         * daemon threads that all files share and that ends when idle. An executor that is busy, refuses, or never runs
+         * a task costs speed and nothing else.
+         */
+        public fun helpers(executor: Executor?): Builder = apply { helpers = executor }
 
         /** Decodes the model of capacity level [index], 0 being the smallest, and reads nothing beyond it. */
         public fun tier(index: Int): Builder = apply {

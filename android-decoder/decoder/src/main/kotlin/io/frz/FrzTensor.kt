@@ -23,8 +23,9 @@ public class FrzTensor internal constructor(
     public val shape: LongArray get() = axes.clone()
 
     /**
-     * The elements, little-endian, which is the native order of all Android devices and nearly all others. Memory is
-     * outside the heap. Each call gives a new view of it, at position 0.
+     * The elements, little-endian, which is the native order of all Android devices and nearly all others. Each call
+     * gives a new view of the same memory, at position 0: the caller's, or a direct buffer. Android counts direct
+     * buffers against the app's heap limit; other virtual machines have them outside the heap.
      */
     public val buffer: ByteBuffer get() = elements.duplicate().order(ByteOrder.LITTLE_ENDIAN)
 

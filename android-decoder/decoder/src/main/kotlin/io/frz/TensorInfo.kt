@@ -1,72 +1,97 @@
 package io.frz
 
-import io.frz.internal.container.Group
-import io.frz.internal.dct.Zigzag
+import io.frz.internal.directory.Group
+import io.frz.internal.values.stepSize
+import io.frz.internal.zigzag.Box
+import java.util.Collections
 
-/** What a file says about one tensor; known without decoding it. */
+/**
+ * What a file says about one tensor; known without decoding it. A tensor is a small core, multiplied along each axis of
+ * its view by a basis.
+ */
 public class TensorInfo internal constructor(
     internal val record: Group,
     internal val index: Int,
+    private val tiers: Int,
     private val tier: Int
 ) {
-    /** The tensor's name, unique in the file. */
-    public val name: String get() = record.names[index]
+    /** The tensor's name, unique in the file; empty for a factor. */
+    public val name: String get() = record.name(index).orEmpty()
 
     /** The type of its elements. */
     public val dtype: DType get() = record.dtype
 
     /** Its axis lengths, none for a scalar. Each call gives a new array. */
-    public val shape: LongArray get() = record.shapes[index].clone()
+    public val shape: LongArray get() = record.shape(index)
 
     /** How many elements it has. */
     public val elements: Long get() = record.elements[index]
 
     /** How many bytes it takes when rebuilt. */
-    public val bytes: Long get() = elements * dtype.bytes
+    public val bytes: Long get() = record.bytes(index)
 
-    /** How it is stored. */
-    public val coding: Coding get() = record.coding
+    /** The shape in which core and bases are meant, or null if that is [shape]. Each call gives a new array. */
+    public val view: LongArray? get() = record.axes.givenView(index)
 
-    /** How the bytes of its group are compressed. */
-    public val coder: Coder get() = record.coder
+    /** What each axis of the view is multiplied by. */
+    public val bases: List<BasisKind> get() = Collections.unmodifiableList(record.axes.kinds(index))
 
-    /** How its coefficients are written; null unless [coding] is [Coding.DCT]. */
-    public val format: NumberFormat? get() = record.format
+    /** For each axis that is [BasisKind.STORED], in order, its number in [FrzFile.factors]. */
+    public val factors: List<Int>
+        get() = Collections.unmodifiableList(record.axes.factors?.get(index)?.map { it.toInt() }.orEmpty())
 
-    /** The step that its integer coefficients are multiples of, or null. */
-    public val step: Double? get() = record.steps?.let { io.frz.internal.coding.stepSize(it[index]) }
+    /** For each axis that is [BasisKind.SEEDED], in order, the 64 bits of its seed. */
+    public val seeds: List<Long> get() = Collections.unmodifiableList(record.axes.seeds?.get(index)?.asList().orEmpty())
 
-    /** The shape in which its spectrum is taken, or null if that is [shape]. Each call gives a new array. */
-    public val view: LongArray? get() = record.views?.get(index)?.clone()
+    /**
+     * How many entries of its core the opened tier has, in zigzag order; null if the core is a corner of the view.
+     */
+    public val kept: Int? get() = record.extents.run { if (kept == null) null else kept(index, tier) }
 
-    /** How many coefficients the opened tier holds; 0 unless [coding] is [Coding.DCT]. */
-    public val kept: Int get() = record.kept(tier, index)
-
-    /** How many coefficients each tier of the file holds together with those before it; empty unless they are `dct`. */
+    /** The same for each tier of the file; empty if the core is a corner. */
     public val keptByTier: List<Int>
-        get() = if (coding == Coding.DCT) record.kept.map { it[index] } else emptyList()
+        get() = record.extents.run { if (kept == null) emptyList() else byTier { kept(index, it) } }
 
-    /** The corner of the spectrum that contains the kept coefficients, or null. Each call gives a new array. */
-    public val box: LongArray?
-        get() = if (coding == Coding.DCT) Zigzag.box(record.spectrumShape(index), kept) else null
+    /** For each tier of the file the corner of the view that the core is; empty if the file gives none. */
+    public val corners: List<LongArray>
+        get() = record.extents.run { if (hasCorners) byTier { corner(index, it) } else emptyList() }
+
+    /** The smallest corner of the view that contains the core of the opened tier. Each call gives a new array. */
+    public val box: LongArray
+        get() = kept?.let { Box(record.axes.views[index]).of(it) } ?: record.extents.corner(index, tier)
+
+    /** Whether every tier of the file has a tensor of its own by this name. */
+    public val perTier: Boolean get() = record.extents.perTier
+
+    /** The number format of the core's values, or null if that is [dtype], or if they are multiples of steps. */
+    public val format: DType? get() = record.numbers.format
+
+    /** The step that the core's values are multiples of, before offsets change it; or null. */
+    public val step: Double? get() = record.numbers.steps?.let { stepSize(it[index]) }
+
+    /** The axes that have offsets of the step for each of their indices. */
+    public val offsets: List<Int>
+        get() = Collections.unmodifiableList(record.axes.kinds(index).indices.filter { record.numbers.hasOffsets(it) })
+
+    /** How its values are coded. */
+    public val coder: Coder get() = record.numbers.coder
 
     /** The position in [FrzFile.groups] of the group it is stored in. */
     public val group: Int get() = record.index
 
-    override fun toString(): String = "$name ${dtype.label} ${shape.joinToString(",", "(", ")")}"
+    private fun <T> byTier(of: (tier: Int) -> T): List<T> = Collections.unmodifiableList(List(tiers, of))
+
+    override fun toString(): String = "$name ${dtype.label} ${shape.joinToString(",", "(", ")")}".trim()
 }
 
-/** Tensors that are stored together: one stream of bytes for each tier. */
+/** Tensors, or factors, that are stored together: one stream of bytes for each tier. */
 public class GroupInfo internal constructor(internal val record: Group, public val tensors: List<TensorInfo>) {
-    /** How its tensors are stored. */
-    public val coding: Coding get() = record.coding
+    /** How its values are coded. */
+    public val coder: Coder get() = record.numbers.coder
 
-    /** How its bytes are compressed. */
-    public val coder: Coder get() = record.coder
-
-    /** The stored bytes of each tier, without checksums. */
-    public val sizes: List<Long> get() = record.sizes.toList()
+    /** The stored bytes of each tier, or of the first alone if it has all; without checksums. */
+    public val sizes: List<Long> get() = Collections.unmodifiableList(record.numbers.sizes.asList())
 
     /** The stored bytes of all tiers, without checksums. */
-    public val storedBytes: Long get() = record.sizes.sum()
+    public val storedBytes: Long get() = record.numbers.sizes.sum()
 }

@@ -2,7 +2,10 @@ package io.frz
 
 import java.nio.ByteBuffer
 
-/** Gives memory to rebuild tensors in; see [FrzFile.forEach]. */
+/**
+ * Gives memory to rebuild tensors in; see [FrzFile.forEach]. On Android, where direct buffers count against the app's
+ * heap limit, a mapped file does not.
+ */
 public fun interface TensorMemory {
     /**
      * Memory for the tensor [info], which is rebuilt from the position of the buffer on, little-endian. At least

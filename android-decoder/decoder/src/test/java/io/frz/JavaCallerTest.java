@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The API as Java code sees it. */
 class JavaCallerTest {
     private final byte[] bytes =
-            new FrzBuilder().dct("conv.weight", Arrays.asList(8, 4), new float[] {8f, 1f}).build();
+            new FrzBuilder().spectrum("conv.weight", Arrays.asList(8, 4), new float[] {8f, 1f}).build();
 
     @Test
     void opensEverySource(@TempDir Path folder) throws IOException {
@@ -46,8 +46,8 @@ class JavaCallerTest {
             assertEquals(DType.F32, info.getDtype());
             assertArrayEquals(new long[] {8, 4}, info.getShape());
             assertNull(info.getView());
-            assertEquals(2, info.getKept());
-            assertEquals("dct", info.getCoding().getLabel());
+            assertEquals(Integer.valueOf(2), info.getKept());
+            assertEquals("dct", info.getBases().get(0).getLabel());
 
             FrzTensor tensor = file.load("conv.weight");
             FloatBuffer weights = tensor.getBuffer().asFloatBuffer();
@@ -61,11 +61,54 @@ class JavaCallerTest {
             file.forEach(visited -> names.add(visited.getName()));
             assertEquals(file.loadAll().keySet(), new java.util.HashSet<>(names));
 
-            float[] coefficients = file.coefficients("conv.weight");
-            assertArrayEquals(new float[] {8f, 1f}, coefficients);
+            FloatBuffer core = file.core("conv.weight").getBuffer().asFloatBuffer();
+            assertEquals(FloatBuffer.wrap(new float[] {8f, 1f}), core);
             Map<String, String> metadata = file.getMetadata();
             assertEquals(0, metadata.size());
             file.verify();
+        }
+    }
+
+    @Test
+    void listsCannotBeChanged() throws IOException {
+        FrzFile file = FrzFile.open(bytes);
+        TensorInfo info = file.tensor("conv.weight");
+        List<List<?>> lists = Arrays.asList(
+                file.getTensors(),
+                file.getFactors(),
+                file.getGroups(),
+                file.getGroups().get(0).getTensors(),
+                file.getGroups().get(0).getSizes(),
+                info.getBases(),
+                info.getFactors(),
+                info.getSeeds(),
+                info.getKeptByTier(),
+                info.getCorners(),
+                info.getOffsets());
+        for (List<?> list : lists) assertThrows(UnsupportedOperationException.class, () -> list.add(null));
+        for (Map<String, String> map : Arrays.asList(file.getAliases(), file.getMetadata())) {
+            assertThrows(UnsupportedOperationException.class, () -> map.put("a", "b"));
+        }
+        info.getShape()[0] = 0;
+        assertEquals(8, info.getShape()[0]);
+    }
+
+    @Test
+    void closedFilesSaySo() throws IOException {
+        FrzFile file = FrzFile.open(bytes);
+        file.close();
+        file.close();
+        List<org.junit.jupiter.api.function.Executable> requests = Arrays.asList(
+                () -> file.load("conv.weight"),
+                () -> file.loadInto("conv.weight", ByteBuffer.allocate(128)),
+                file::loadAll,
+                () -> file.forEach(tensor -> {}),
+                () -> file.forEach(asked -> null, tensor -> {}),
+                () -> file.core("conv.weight"),
+                () -> file.factor(0),
+                file::verify);
+        for (org.junit.jupiter.api.function.Executable request : requests) {
+            assertEquals("closed", assertThrows(IllegalStateException.class, request).getMessage());
         }
     }
 

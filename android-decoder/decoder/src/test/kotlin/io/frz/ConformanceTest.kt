@@ -5,10 +5,9 @@ import com.google.gson.JsonElement
 import com.google.gson.JsonObject
 import com.google.gson.JsonParser
 import io.frz.internal.Float16
-import io.frz.internal.coding.stepSize
+import io.frz.internal.values.stepSize
 import java.io.File
 import java.nio.ByteBuffer
-import java.nio.ByteOrder
 import java.security.MessageDigest
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
@@ -24,55 +23,45 @@ class ConformanceTest {
     private fun entries(kind: String): List<JsonObject> =
         vectors.getAsJsonArray(kind).map { it.asJsonObject }.also { check(it.isNotEmpty()) { "no $kind vectors" } }
 
-    private fun open(entry: JsonObject): FrzFile {
+    private fun open(entry: JsonObject, bytes: ByteArray = File(folder, entry["file"].asString).readBytes()): FrzFile {
         val options = FrzOptions.builder().memoryBudget((entry["budget"] ?: vectors["budget"]).asLong)
         entry["tier"]?.let { options.tier(it.asInt) }
-        val bytes = File(folder, entry["file"].asString).readBytes()
+        assertEquals(entry["bytes"].asInt, bytes.size)
         assertEquals(entry["sha256"].asString, sha256(ByteBuffer.wrap(bytes)))
         return FrzFile.open(bytes, options.build())
     }
 
     @TestFactory
-    fun valid(): List<DynamicTest> = entries("valid").map { entry ->
-        dynamicTest(entry["name"].asString) {
-            val file = open(entry)
-            assertEquals(entry["tiers"].asInt, file.tiers)
-            assertEquals(entry["tiersPresent"].asInt, file.tiersPresent)
-            assertEquals(strings(entry["metadata"]), file.metadata)
-            assertEquals(strings(entry["aliases"]).toList(), file.aliases.toList())
-            assertEquals(entry["rows"]?.let { strings(it).toList() }.orEmpty(), file.rows.toList())
-            val expected = entry.getAsJsonArray("tensors").map { it.asJsonObject }
-            assertEquals(expected.map { it["name"].asString }, file.tensors.map { it.name })
-            file.tensors.zip(expected).forEach { (info, tensor) ->
-                assertListed(info, tensor)
-                if (info.coding == Coding.RAW) assertElements(file, info, tensor) else assertWeights(file, info, tensor)
-            }
-        }
-    }
+    fun valid(): List<DynamicTest> = entries("valid").map { dynamicTest(it["name"].asString) { check(open(it), it) } }
 
     @TestFactory
-    fun `all tensors are those of the model`(): List<DynamicTest> =
-        entries("valid").filter { it["name"].asString.startsWith("rows-") }.map { entry ->
-            dynamicTest(entry["name"].asString) {
-                val file = open(entry)
-                val rows = entry["rows"]?.let { strings(it).values }.orEmpty()
-                val tensors = entry.getAsJsonArray("tensors").map { it.asJsonObject["name"].asString } - rows.toSet()
-                val aliases = strings(entry["aliases"]).filterValues { it !in rows }.keys
-                assertEquals(tensors, file.model.map { it.name })
-                val all = file.loadAll()
-                assertEquals(tensors + aliases, all.keys.toList())
-                for ((name, tensor) in all) {
-                    assertEquals(file.load(name).buffer, tensor.buffer, name)
-                    assertEquals(file.tensor(name).shape.toList(), tensor.shape.toList())
-                }
-                val seen = HashSet<String>()
-                file.forEach { tensor ->
-                    assertEquals(all.getValue(tensor.name).buffer, tensor.buffer, tensor.name)
-                    assertTrue(seen.add(tensor.name))
-                }
-                assertEquals(tensors.toSet(), seen)
-            }
+    fun generated(): List<DynamicTest> = entries("generated").map { entry ->
+        dynamicTest(entry["name"].asString) { check(open(entry, Realistic.file()), entry) }
+    }
+
+    private fun check(file: FrzFile, entry: JsonObject) {
+        assertEquals(entry["tiers"].asInt, file.tiers)
+        assertEquals(entry["tiersPresent"].asInt, file.tiersPresent)
+        assertEquals(strings(entry["metadata"]), file.metadata)
+        assertEquals(strings(entry["aliases"]).toList(), file.aliases.toList())
+        val factors = entry.getAsJsonArray("factors")?.map { it.asJsonObject }.orEmpty()
+        assertEquals(factors.size, file.factors.size)
+        factors.forEachIndexed { number, factor ->
+            assertListed(file.factors[number], factor)
+            assertEquals(factor["values"].asString, sha256(file.factor(number).buffer))
         }
+        val tensors = entry.getAsJsonArray("tensors").map { it.asJsonObject }
+        assertEquals(tensors.map { it["name"].asString }, file.tensors.map { it.name })
+        file.tensors.zip(tensors).forEach { (info, tensor) ->
+            assertListed(info, tensor)
+            if (!tensor["values"].isJsonNull) {
+                assertEquals(tensor["values"].asString, sha256(file.core(info.name).buffer))
+            }
+            tensor["elements"]?.let { assertEquals(it.asString, sha256(file.load(info.name).buffer)) }
+            tensor["weights"]?.takeUnless { it.isJsonNull }?.let { assertWeights(file, info, it.asJsonObject) }
+        }
+        for ((alias, name) in file.aliases) assertEquals(file.tensor(name), file.tensor(alias))
+    }
 
     @TestFactory
     fun faulty(): List<DynamicTest> = entries("faulty").map { entry ->
@@ -82,37 +71,37 @@ class ConformanceTest {
                 refused(code) { open(entry) }
             } else {
                 val file = open(entry)
+                val sound = entry.getAsJsonArray("sound")?.map { it.asString }.orEmpty()
+                sound.forEach { file.load(it) }
                 refused(code) { file.load(entry["tensor"].asString) }
+                sound.forEach { file.load(it) }
             }
         }
     }
 
     private fun assertListed(info: TensorInfo, tensor: JsonObject) {
-        assertEquals(tensor["coding"].asString, info.coding.label)
-        assertEquals(tensor["dtype"].asString, info.dtype.label)
+        assertEquals(tensor["name"]?.asString.orEmpty(), info.name)
+        assertEquals(tensor["dtype"]?.asString ?: "f32", info.dtype.label)
         assertEquals(longs(tensor["shape"]), info.shape.toList())
+        assertEquals(tensor["view"]?.let { longs(it) }, info.view?.toList())
+        val rank = (tensor["view"] ?: tensor["shape"]).asJsonArray.size()
+        val bases = tensor.getAsJsonArray("bases")?.map { it.asString }
+        assertEquals(bases ?: List(rank) { "identity" }, info.bases.map { it.label })
+        assertEquals(tensor["factors"]?.let { longs(it) }.orEmpty(), info.factors.map { it.toLong() })
+        val seeds = tensor.getAsJsonArray("seeds")?.map { it.asString }
+        assertEquals(seeds.orEmpty(), info.seeds.map { java.lang.Long.toUnsignedString(it) })
+        assertEquals(tensor["kept"]?.let { longs(it) }.orEmpty(), info.keptByTier.map { it.toLong() })
+        val corners = tensor.getAsJsonArray("corners")?.map { longs(it) }
+        assertEquals(corners.orEmpty(), info.corners.map { it.toList() })
+        assertEquals(tensor["perTier"]?.asBoolean ?: false, info.perTier)
+        assertEquals(tensor["format"]?.asString, info.format?.label)
+        assertEquals(tensor["step"]?.let { stepSize(it.asInt) }, info.step)
+        assertEquals(tensor["offsets"]?.let { longs(it) }.orEmpty(), info.offsets.map { it.toLong() })
         assertEquals(tensor["coder"].asString, info.coder.label)
-        if (info.coding == Coding.RAW) return
-        assertEquals(tensor["format"].asString, info.format?.label)
-        assertEquals(tensor["step"].takeUnless { it.isJsonNull }?.let { stepSize(it.asInt) }, info.step)
-        assertEquals(tensor["view"].takeUnless { it.isJsonNull }?.let { longs(it) }, info.view?.toList())
-        assertEquals(longs(tensor["kept"]).map { it.toInt() }, info.keptByTier)
     }
 
-    private fun assertElements(file: FrzFile, info: TensorInfo, tensor: JsonObject) {
-        if (tensor["elements"].isJsonNull) return
-        assertEquals(tensor["elements"].asString, sha256(file.load(info.name).buffer))
-    }
-
-    private fun assertWeights(file: FrzFile, info: TensorInfo, tensor: JsonObject) {
-        val coefficients = file.coefficients(info.name)
-        val bytes = ByteBuffer.allocate(4 * coefficients.size).order(ByteOrder.LITTLE_ENDIAN)
-        bytes.asFloatBuffer().put(coefficients)
-        assertEquals(tensor["coefficients"].asString, sha256(bytes))
-        if (tensor["weights"].isJsonNull) return
-
-        val weights = tensor["weights"].asJsonObject
-        val tolerance = 1e-6 * weights["max"].asDouble + Math.scalb(1.0, -126)
+    private fun assertWeights(file: FrzFile, info: TensorInfo, weights: JsonObject) {
+        val tolerance = 1e-6 * (weights["scale"] ?: weights["max"]).asDouble + Math.scalb(1.0, -126)
         val elements = file.load(info.name).buffer
         for (pair in weights.getAsJsonArray("sample")) {
             val (index, weight) = (pair as JsonArray).let { it[0].asInt to it[1].asDouble }
@@ -120,6 +109,14 @@ class ConformanceTest {
             val low = rounded(info.dtype, weight - tolerance)
             val high = rounded(info.dtype, weight + tolerance)
             assertTrue(actual in low..high, "${info.name}[$index] is $actual, not $weight")
+        }
+        val count = info.elements.toInt()
+        val all = DoubleArray(count) { element(info.dtype, elements, it) }
+        if (all.none { it.isInfinite() }) {
+            val most = weights["max"].asDouble
+            val each = tolerance + UNIT.getValue(info.dtype) * most + Math.scalb(1.0, -25)
+            assertEquals(weights["sum"].asDouble, all.sum(), each * maxOf(1, count))
+            assertEquals(most, all.maxOfOrNull { Math.abs(it) } ?: 0.0, each)
         }
         if (weights["max"].asDouble == 0.0) {
             while (elements.hasRemaining()) assertEquals(0, elements.get().toInt() and 0x7F)
@@ -129,15 +126,15 @@ class ConformanceTest {
     private fun element(dtype: DType, elements: ByteBuffer, index: Int): Double = when (dtype) {
         DType.F64 -> elements.getDouble(8 * index)
         DType.F32 -> elements.getFloat(4 * index).toDouble()
-        DType.F16 -> Float16.F16.value(elements.getShort(2 * index)).toDouble()
-        else -> Float16.BF16.value(elements.getShort(2 * index)).toDouble()
+        DType.F16 -> Float16.F16.value(elements.getShort(2 * index).toInt()).toDouble()
+        else -> Float16.BF16.value(elements.getShort(2 * index).toInt()).toDouble()
     }
 
     private fun rounded(dtype: DType, value: Double): Double = when (dtype) {
         DType.F64 -> value
         DType.F32 -> value.toFloat().toDouble()
-        DType.F16 -> Float16.F16.run { value(round(value)) }.toDouble()
-        else -> Float16.BF16.run { value(round(value)) }.toDouble()
+        DType.F16 -> Float16.F16.run { value(round(value).toInt()) }.toDouble()
+        else -> Float16.BF16.run { value(round(value).toInt()) }.toDouble()
     }
 
     private fun strings(map: JsonElement): Map<String, String> =
@@ -147,4 +144,10 @@ class ConformanceTest {
 
     private fun sha256(bytes: ByteBuffer): String =
         MessageDigest.getInstance("SHA-256").apply { update(bytes) }.digest().joinToString("") { "%02x".format(it) }
+
+    private companion object {
+        /** By how much rounding to a dtype may change a weight, relative to it. */
+        val UNIT = mapOf(DType.F16 to 11, DType.BF16 to 8, DType.F32 to 24, DType.F64 to 53)
+            .mapValues { (_, bits) -> Math.scalb(1.0, -bits) }
+    }
 }

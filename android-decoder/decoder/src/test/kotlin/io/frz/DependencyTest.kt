@@ -27,10 +27,11 @@ class DependencyTest {
 
     @Test
     fun `a file with zstd opens without it, and says what to add`() {
+        val packed = Zstd.compress(byteArrayOf(1, 2, 3))
         val file = open(
             FrzBuilder()
-                .raw("plain", DType.U8, listOf(3), byteArrayOf(1, 2, 3))
-                .raw("packed", DType.U8, listOf(3), Zstd.compress(byteArrayOf(1, 2, 3)), 4 to 2)
+                .plain("plain", DType.U8, listOf(3), byteArrayOf(1, 2, 3))
+                .plain("packed", DType.U8, listOf(3), packed, FrzBuilder.CODER to Coder.ZSTD.id)
                 .build()
         )
         assertEquals("plain u8 (3)", file.load("plain").toString())

@@ -1,5 +1,25 @@
 package io.frz
 
+import io.frz.FrzBuilder.Companion.ALIASES
+import io.frz.FrzBuilder.Companion.BASES
+import io.frz.FrzBuilder.Companion.CODER
+import io.frz.FrzBuilder.Companion.CORNERS
+import io.frz.FrzBuilder.Companion.DTYPE
+import io.frz.FrzBuilder.Companion.FACTORS
+import io.frz.FrzBuilder.Companion.FEATURES
+import io.frz.FrzBuilder.Companion.FORMAT
+import io.frz.FrzBuilder.Companion.GROUPS
+import io.frz.FrzBuilder.Companion.KEPT
+import io.frz.FrzBuilder.Companion.METADATA
+import io.frz.FrzBuilder.Companion.NAMES
+import io.frz.FrzBuilder.Companion.OFFSETS
+import io.frz.FrzBuilder.Companion.PER_TIER
+import io.frz.FrzBuilder.Companion.SEEDS
+import io.frz.FrzBuilder.Companion.SHAPES
+import io.frz.FrzBuilder.Companion.SIZES
+import io.frz.FrzBuilder.Companion.STEPS
+import io.frz.FrzBuilder.Companion.TIERS
+import io.frz.FrzBuilder.Companion.VIEWS
 import io.frz.FrzBuilder.Companion.pack
 import java.math.BigInteger
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -10,21 +30,21 @@ import org.junit.jupiter.api.Test
 class DirectoryTest {
     private val huge = BigInteger.ONE.shiftLeft(64) - BigInteger.ONE
 
-    private fun dct(vararg extra: Pair<Int, Any?>) =
-        FrzBuilder().dct("w", listOf(2, 3), floatArrayOf(1f, 2f), *extra).build()
+    private fun spectrum(vararg extra: Pair<Int, Any?>) =
+        FrzBuilder().spectrum("w", listOf(2, 3), floatArrayOf(1f, 2f), *extra).build()
 
-    private fun raw(vararg extra: Pair<Int, Any?>) =
-        FrzBuilder().raw("w", DType.U8, listOf(3), byteArrayOf(1, 2, 3), *extra).build()
+    private fun plain(vararg extra: Pair<Int, Any?>) =
+        FrzBuilder().plain("w", DType.U8, listOf(3), byteArrayOf(1, 2, 3), *extra).build()
 
     private fun top(key: Int, value: Any?) =
-        FrzBuilder().dct("w", listOf(2, 3), floatArrayOf(1f, 2f)).with(key, value).build()
+        FrzBuilder().spectrum("w", listOf(2, 3), floatArrayOf(1f, 2f)).with(key, value).build()
 
     private fun refuses(code: ErrorCode, vararg files: ByteArray) = files.forEach { refused(code) { FrzFile.open(it) } }
 
     @Test
     fun `the directory is one map`() {
         fun file(directory: ByteArray) = FrzBuilder().build(directory)
-        val sound = pack(mapOf(0 to emptyList<Any>()))
+        val sound = pack(mapOf(GROUPS to emptyList<Any>()))
         assertEquals(0, FrzFile.open(file(sound)).tensors.size)
         refuses(
             ErrorCode.DIRECTORY,
@@ -34,11 +54,11 @@ class DirectoryTest {
             file(pack(emptyList<Any>())),
             file(pack(emptyMap<Int, Any>())),
             file(pack(mapOf("0" to emptyList<Any>()))),
-            file(pack(mapOf(-1 to 0, 0 to emptyList<Any>()))),
-            file(pack(linkedMapOf(3 to emptyList<Any>(), 0 to emptyList<Any>()))),
-            file(pack(Verbatim(0x82, 0x00, 0x90, 0x00, 0x90))),
-            file(pack(Verbatim(0x81, 0x00, 0xC1))),
-            file(pack(Verbatim(0x81, 0x00, 0xDD, 0xFF, 0xFF, 0xFF, 0xFF))),
+            file(pack(mapOf(-1 to 0, GROUPS to emptyList<Any>()))),
+            file(pack(linkedMapOf(METADATA to emptyMap<Any, Any>(), GROUPS to emptyList<Any>()))),
+            file(pack(Verbatim(0x82, 0x02, 0x90, 0x02, 0x90))),
+            file(pack(Verbatim(0x81, 0x02, 0xC1))),
+            file(pack(Verbatim(0x81, 0x02, 0xDD, 0xFF, 0xFF, 0xFF, 0xFF))),
             file(pack(Verbatim(0xDF, 0xFF, 0xFF, 0xFF, 0xFF)))
         )
     }
@@ -50,7 +70,7 @@ class DirectoryTest {
         val unknown = listOf(1.5, true, null, byteArrayOf(1), huge, -5L, "ö", mapOf("a" to listOf(1)), extension)
         for (value in unknown) {
             assertEquals(1, FrzFile.open(top(99, value)).tensors.size)
-            assertEquals(1, FrzFile.open(dct(99 to value)).tensors.size)
+            assertEquals(1, FrzFile.open(spectrum(99 to value)).tensors.size)
         }
         assertEquals(1, FrzFile.open(top(99, nested.first())).tensors.size)
         refuses(
@@ -69,99 +89,171 @@ class DirectoryTest {
     fun `integers may be written in any of their encodings`() {
         val unsigned = Verbatim(0xCF, 0, 0, 0, 0, 0, 0, 0, 11)
         val signed = Verbatim(0xD3, 0, 0, 0, 0, 0, 0, 0, 1)
-        assertEquals(DType.F32, FrzFile.open(dct(1 to unsigned, 0 to signed)).tensor("w").dtype)
-        refuses(ErrorCode.DIRECTORY, dct(1 to 11.0), dct(1 to true), dct(1 to "11"), dct(1 to -1), dct(1 to null))
+        assertEquals(DType.F32, FrzFile.open(spectrum(DTYPE to unsigned, BASES to listOf(signed))).tensor("w").dtype)
+        for (wrong in listOf(11.0, true, "11", -1, null)) refuses(ErrorCode.DIRECTORY, spectrum(DTYPE to wrong))
     }
 
     @Test
     fun `features are refused before groups are looked at`() {
-        assertEquals(1, FrzFile.open(top(3, emptyList<Any>())).tensors.size)
-        val file = FrzBuilder().with(0, "?").with(3, listOf("x\u0007y")).build()
+        assertEquals(1, FrzFile.open(top(FEATURES, emptyList<Any>())).tensors.size)
+        val file = FrzBuilder().with(GROUPS, "?").with(FEATURES, listOf("x\u0007y")).build()
         val thrown = refused(ErrorCode.FEATURE) { FrzFile.open(file) }
         assertTrue("x\\u0007y" in thrown.message!!, thrown.message)
-        refuses(ErrorCode.LIMIT, top(3, List(257) { "f" }))
-        refuses(ErrorCode.DIRECTORY, top(3, listOf(1)), top(3, "f"))
+        refuses(ErrorCode.LIMIT, top(FEATURES, List(257) { "f" }))
+        refuses(ErrorCode.DIRECTORY, top(FEATURES, listOf(1)), top(FEATURES, "f"))
     }
 
     @Test
     fun `metadata is a map of strings in order`() {
-        assertEquals(mapOf("a" to "", "ä" to "x"), FrzFile.open(top(1, linkedMapOf("a" to "", "ä" to "x"))).metadata)
+        val metadata = linkedMapOf("a" to "", "ä" to "x")
+        assertEquals(metadata, FrzFile.open(top(METADATA, metadata)).metadata)
         refuses(
             ErrorCode.DIRECTORY,
-            top(1, linkedMapOf("b" to "", "a" to "")),
-            top(1, linkedMapOf("ä" to "", "a" to "")),
-            top(1, mapOf("" to "x")),
-            top(1, mapOf("a" to 1)),
-            top(1, mapOf(1 to "a")),
-            top(1, listOf("a", "b")),
-            top(1, Verbatim(0x82, 0xA1, 0x61, 0xA0, 0xA1, 0x61, 0xA0))
+            top(METADATA, linkedMapOf("b" to "", "a" to "")),
+            top(METADATA, linkedMapOf("ä" to "", "a" to "")),
+            top(METADATA, mapOf("" to "x")),
+            top(METADATA, mapOf("a" to 1)),
+            top(METADATA, mapOf(1 to "a")),
+            top(METADATA, listOf("a", "b")),
+            top(METADATA, Verbatim(0x82, 0xA1, 0x61, 0xA0, 0xA1, 0x61, 0xA0))
         )
     }
 
     @Test
     fun `aliases name tensors`() {
-        val file = FrzFile.open(top(2, listOf(listOf("v", "w"))))
+        val file = FrzFile.open(top(ALIASES, listOf(listOf("v", "w"))))
         assertEquals(mapOf("v" to "w"), file.aliases)
         assertEquals("w", file.tensor("v").name)
         assertTrue("v" in file && "w" in file && "u" !in file)
         refuses(
             ErrorCode.NAME,
-            top(2, listOf(listOf("v", "u"))),
-            top(2, listOf(listOf("w", "w"))),
-            top(2, listOf(listOf("v", "w"), listOf("v", "w"))),
-            top(2, listOf(listOf("v", "w"), listOf("u", "v"))),
-            top(2, listOf(listOf("", "w")))
+            top(ALIASES, listOf(listOf("v", "u"))),
+            top(ALIASES, listOf(listOf("w", "w"))),
+            top(ALIASES, listOf(listOf("v", "w"), listOf("v", "w"))),
+            top(ALIASES, listOf(listOf("v", "w"), listOf("u", "v"))),
+            top(ALIASES, listOf(listOf("", "w")))
         )
-        refuses(ErrorCode.DIRECTORY, top(2, listOf(listOf("v"))), top(2, listOf("v")), top(2, listOf(listOf("v", 1))))
+        for (alias in listOf(listOf("v"), "v", listOf("v", 1))) {
+            refuses(ErrorCode.DIRECTORY, top(ALIASES, listOf(alias)))
+        }
     }
 
     @Test
     fun `tiers are 1 to 256`() {
-        assertEquals(1, FrzFile.open(top(4, 1)).tiers)
-        refuses(ErrorCode.DIRECTORY, top(4, 0), top(4, -1), top(4, 2), top(4, "1"))
-        refuses(ErrorCode.LIMIT, top(4, 257), top(4, huge))
+        assertEquals(1, FrzFile.open(top(TIERS, 1)).tiers)
+        refuses(ErrorCode.DIRECTORY, top(TIERS, 0), top(TIERS, -1), top(TIERS, 2), top(TIERS, "1"))
+        refuses(ErrorCode.LIMIT, top(TIERS, 257), top(TIERS, huge))
     }
 
     @Test
     fun `ids that are not known are unsupported`() {
-        refuses(ErrorCode.UNSUPPORTED, dct(0 to 2), dct(1 to 17), dct(4 to 5), dct(6 to 6), raw(0 to 7), raw(1 to huge))
+        for (key in listOf(DTYPE, FORMAT, CODER)) {
+            for (id in listOf(18, huge)) refuses(ErrorCode.UNSUPPORTED, spectrum(key to id))
+        }
+        refuses(ErrorCode.UNSUPPORTED, spectrum(BASES to listOf(1, 4)), spectrum(FORMAT to DType.I32.id))
     }
 
     @Test
-    fun `required fields are there and others are not`() {
-        for (key in listOf(0, 1, 2, 3, 4, 6, 7)) {
-            val fields = mapOf(
-                0 to 1,
-                1 to 11,
-                2 to listOf(0, "w"),
-                3 to listOf(listOf(1)),
-                4 to 0,
-                6 to 0,
-                7 to listOf(listOf(1))
-            )
+    fun `required fields are there`() {
+        val fields = FrzBuilder.tensor("w", DType.F32, listOf(1))
+        assertEquals(1, FrzFile.open(FrzBuilder().group(fields, FrzBuilder.floats(1f)).build()).tensors.size)
+        for (key in fields.keys) {
             refuses(ErrorCode.DIRECTORY, FrzBuilder().group(fields - key, FrzBuilder.floats(1f)).build())
         }
-        val misplaced = listOf(6 to 0, 7 to listOf(listOf(1)), 8 to listOf(0), 9 to listOf(null))
-        misplaced.forEach { refuses(ErrorCode.DIRECTORY, raw(it)) }
-        refuses(ErrorCode.DIRECTORY, dct(8 to listOf(0)), dct(6 to 3, 5 to listOf(2)))
-        refuses(ErrorCode.DIRECTORY, FrzBuilder().with(0, listOf(1)).build())
+        refuses(ErrorCode.DIRECTORY, FrzBuilder().with(GROUPS, listOf(1)).build())
     }
 
     @Test
-    fun `dct takes floats and the range coder no wide types`() {
-        refuses(ErrorCode.DIRECTORY, dct(1 to DType.I32.id), dct(1 to DType.BOOL.id), raw(4 to 3), raw(4 to 4))
+    fun `fields that exclude each other are not together`() {
+        val kept = listOf(listOf(2))
+        refuses(
+            ErrorCode.DIRECTORY,
+            spectrum(CORNERS to listOf(listOf(listOf(1, 2)))),
+            spectrum(PER_TIER to 1),
+            spectrum(FORMAT to DType.F16.id, STEPS to listOf(0)),
+            spectrum(OFFSETS to 1),
+            spectrum(STEPS to listOf(0), OFFSETS to 1, CODER to Coder.ADAPTIVE.id),
+            spectrum(FACTORS to listOf(listOf(0))),
+            spectrum(SEEDS to listOf(listOf(0))),
+            spectrum(BASES to listOf(3), SEEDS to listOf(listOf(0, 0)), KEPT to kept),
+            spectrum(PER_TIER to 0),
+            spectrum(OFFSETS to 0)
+        )
+        refuses(ErrorCode.LIMIT, spectrum(PER_TIER to 2), spectrum(OFFSETS to 256))
+    }
+
+    @Test
+    fun `only floats are computed, and coders take what they are for`() {
+        refuses(
+            ErrorCode.DIRECTORY,
+            spectrum(DTYPE to DType.I32.id),
+            spectrum(DTYPE to DType.F64.id),
+            plain(FORMAT to DType.F16.id),
+            plain(CODER to Coder.ADAPTIVE.id),
+            plain(CODER to Coder.STATIC.id),
+            spectrum(STEPS to listOf(0))
+        )
+        val wide = spectrum(DTYPE to DType.F64.id, FORMAT to DType.F32.id)
+        assertEquals(DType.F64, FrzFile.open(wide).tensor("w").dtype)
+    }
+
+    @Test
+    fun `factors are matrices that tensors can use`() {
+        fun file(factor: Map<Int, Any?>, vararg extra: Pair<Int, Any?>): ByteArray {
+            val sound = mapOf(DTYPE to 11, SHAPES to listOf(listOf(2, 3)), CODER to 0)
+            val use = arrayOf(BASES to listOf(2), FACTORS to listOf(listOf(0)), CORNERS to listOf(listOf(listOf(2))))
+            return FrzBuilder().group(sound + factor, ByteArray(24))
+                .plain("w", DType.F32, listOf(3), ByteArray(8), *use, *extra).build()
+        }
+        val sound = FrzFile.open(file(emptyMap()))
+        assertEquals(listOf(1, 1, 2), listOf(sound.factors.size, sound.tensors.size, sound.groups.size))
+        assertEquals(listOf(0), sound.tensor("w").factors)
+        assertEquals(listOf("", "w"), sound.groups.map { it.tensors.single().name })
+        refuses(
+            ErrorCode.DIRECTORY,
+            file(mapOf(DTYPE to DType.F16.id, SIZES to listOf(12))),
+            file(mapOf(SHAPES to listOf(listOf(6)))),
+            file(mapOf(BASES to listOf(0))),
+            file(mapOf(VIEWS to listOf(null))),
+            file(emptyMap(), FACTORS to listOf(listOf(0, 0))),
+            file(emptyMap(), FACTORS to emptyList<Any>())
+        )
+        refuses(
+            ErrorCode.SHAPE,
+            file(mapOf(SHAPES to listOf(listOf(3, 2)))),
+            file(mapOf(SHAPES to listOf(listOf(1, 6)))),
+            file(mapOf(CORNERS to listOf(listOf(listOf(2, 2))))),
+            file(emptyMap(), FACTORS to listOf(listOf(1))),
+            file(emptyMap(), FACTORS to listOf(listOf(huge)))
+        )
+    }
+
+    @Test
+    fun `seeds have 64 bits`() {
+        fun seed(seed: Any?, corner: Int = 1) = FrzBuilder().plain(
+            "w",
+            DType.F32,
+            listOf(1 shl 15),
+            ByteArray(4),
+            BASES to listOf(3),
+            SEEDS to listOf(listOf(seed)),
+            CORNERS to listOf(listOf(listOf(corner)))
+        ).build()
+        assertEquals(listOf(-1L), FrzFile.open(seed(huge)).tensor("w").seeds)
+        assertEquals(listOf(5L), FrzFile.open(seed(5)).tensor("w").seeds)
+        refuses(ErrorCode.DIRECTORY, seed(-1), seed("5"), seed(null))
+        refuses(ErrorCode.LIMIT, seed(0, (1 shl 14) + 1))
     }
 
     @Test
     fun `names are front-coded, allowed and unique`() {
         fun names(vararg names: Any?) = FrzBuilder().group(
             mapOf(
-                0 to 0,
-                1 to 1,
-                2 to names.toList(),
-                3 to List(names.size / 2) { listOf(0) },
-                4 to 0,
-                5 to listOf(0)
+                DTYPE to 1,
+                NAMES to names.toList(),
+                SHAPES to List(names.size / 2) { listOf(0) },
+                CODER to 0,
+                SIZES to listOf(0)
             )
         ).build()
         val file = FrzFile.open(names(0, "a.weight", 2, "bias", 2, "ß", 4, ".0"))
@@ -183,9 +275,28 @@ class DirectoryTest {
     }
 
     @Test
+    fun `names together are within limits`() {
+        val prefix = "x".repeat(1020)
+        fun file(count: Int, last: String) = FrzBuilder().apply { deflated = true }.group(
+            mapOf(
+                DTYPE to 1,
+                NAMES to List(count) { if (it == 0) listOf(0, prefix + "0000") else listOf(1020, "%04x".format(it)) }
+                    .flatten(),
+                SHAPES to List(count) { listOf(0) },
+                CODER to 0,
+                SIZES to listOf(0)
+            )
+        ).with(ALIASES, listOf(listOf(last, prefix + "0000"))).build()
+        val most = FrzFile.open(file((1 shl 16) - 1, "y".repeat(1024)))
+        assertEquals(1 shl 16, most.tensors.size + most.aliases.size)
+        assertTrue(prefix + "fffe" in most && prefix + "ffff" !in most)
+        refuses(ErrorCode.LIMIT, file(1 shl 16, "y"))
+    }
+
+    @Test
     fun `shapes are within limits`() {
-        fun shape(vararg axes: Any) =
-            FrzBuilder().dct("w", listOf(), floatArrayOf(), 3 to listOf(axes.toList()), 5 to listOf(0)).build()
+        fun shape(vararg axes: Any) = FrzBuilder()
+            .spectrum("w", listOf(), floatArrayOf(), SHAPES to listOf(axes.toList()), SIZES to listOf(0)).build()
         assertEquals(0, FrzFile.open(shape(Int.MAX_VALUE, Int.MAX_VALUE, Int.MAX_VALUE, 0)).tensor("w").elements)
         assertEquals(1L shl 48, FrzFile.open(shape(1 shl 24, 1 shl 24)).tensor("w").elements)
         refuses(
@@ -196,50 +307,93 @@ class DirectoryTest {
             shape(Int.MAX_VALUE, Int.MAX_VALUE, Int.MAX_VALUE, Int.MAX_VALUE),
             shape(1, 1, 1, 1, 1, 1, 1, 1, 1)
         )
-        refuses(ErrorCode.DIRECTORY, shape(-1), shape("1"), dct(3 to listOf(listOf(2, 3), listOf(1))), dct(3 to 1))
+        refuses(ErrorCode.DIRECTORY, shape(-1), shape("1"), spectrum(SHAPES to listOf(listOf(2, 3), listOf(1))))
+        refuses(ErrorCode.DIRECTORY, spectrum(SHAPES to 1), spectrum(SHAPES to emptyList<Any>()))
     }
 
     @Test
     fun `kept counts agree with shapes and tiers`() {
-        refuses(ErrorCode.SHAPE, dct(7 to listOf(listOf(7))), dct(3 to listOf(listOf(1))), dct(3 to listOf(listOf(0))))
-        refuses(ErrorCode.LIMIT, dct(7 to listOf(listOf(1L shl 31))), dct(7 to listOf(listOf(huge))))
-        refuses(ErrorCode.DIRECTORY, dct(7 to listOf(2)), dct(7 to listOf(listOf(1, 1))), dct(7 to emptyList<Any>()))
+        fun kept(vararg tiers: Any?) = spectrum(KEPT to tiers.toList())
+        refuses(ErrorCode.SHAPE, kept(listOf(7)))
+        refuses(ErrorCode.SHAPE, spectrum(SHAPES to listOf(listOf(1))), spectrum(SHAPES to listOf(listOf(0))))
+        refuses(ErrorCode.LIMIT, kept(listOf(1L shl 31)), kept(listOf(huge)))
+        refuses(ErrorCode.DIRECTORY, kept(2), kept(listOf(1, 1)), kept())
+        val two = arrayOf(KEPT to listOf(listOf(1), listOf(0)), SIZES to listOf(4, 0))
         refuses(
             ErrorCode.SHAPE,
-            FrzBuilder().dct("w", listOf(4), floatArrayOf(1f), 7 to listOf(listOf(1), listOf(0)), 5 to listOf(4, 0))
-                .with(4, 2).build()
+            FrzBuilder().spectrum("w", listOf(4), floatArrayOf(1f), *two).with(TIERS, 2).build()
         )
     }
 
     @Test
+    fun `corners agree with views and tiers`() {
+        fun corners(vararg tiers: Any?) = FrzBuilder().with(TIERS, 2).plain(
+            "w",
+            DType.U8,
+            listOf(6),
+            ByteArray(6),
+            VIEWS to listOf(listOf(2, 3)),
+            CORNERS to tiers.toList(),
+            SIZES to listOf(6, 0)
+        ).build()
+        val sound = FrzFile.open(corners(listOf(listOf(2, 3)), listOf(listOf(2, 3)))).tensor("w")
+        assertEquals(listOf(listOf(2L, 3L), listOf(2L, 3L)), sound.corners.map { it.toList() })
+        refuses(
+            ErrorCode.SHAPE,
+            corners(listOf(listOf(3, 2)), listOf(listOf(3, 2))),
+            corners(listOf(listOf(2, 3)), listOf(listOf(2, 2)))
+        )
+        refuses(ErrorCode.LIMIT, corners(listOf(listOf(2, 1L shl 31)), listOf(listOf(2, 3))))
+        refuses(ErrorCode.DIRECTORY, corners(listOf(listOf(2, 3))), corners(listOf(listOf(6)), listOf(listOf(6))))
+    }
+
+    @Test
     fun `views have as many elements as shapes`() {
-        assertEquals(listOf(3L, 2L), FrzFile.open(dct(9 to listOf(listOf(3, 2)))).tensor("w").view!!.toList())
-        assertEquals(null, FrzFile.open(dct(9 to listOf(null))).tensor("w").view)
-        for (view in listOf(listOf(3, 3), listOf(0), listOf())) refuses(ErrorCode.SHAPE, dct(9 to listOf(view)))
-        refuses(ErrorCode.LIMIT, dct(9 to listOf(List(9) { 1 })), dct(9 to listOf(listOf(1L shl 31))))
-        refuses(ErrorCode.DIRECTORY, dct(9 to listOf(1)), dct(9 to listOf(null, null)), dct(9 to 1))
+        assertEquals(listOf(3L, 2L), FrzFile.open(spectrum(VIEWS to listOf(listOf(3, 2)))).tensor("w").view!!.toList())
+        assertEquals(null, FrzFile.open(spectrum(VIEWS to listOf(null))).tensor("w").view)
+        for (view in listOf(listOf(3, 3), listOf(0), listOf())) {
+            refuses(ErrorCode.SHAPE, spectrum(VIEWS to listOf(view)))
+        }
+        refuses(ErrorCode.LIMIT, spectrum(VIEWS to listOf(List(9) { 1 })), spectrum(VIEWS to listOf(listOf(1L shl 31))))
+        for (views in listOf(listOf(1), listOf(null, null), 1)) refuses(ErrorCode.DIRECTORY, spectrum(VIEWS to views))
     }
 
     @Test
     fun `steps are within limits`() {
-        fun step(code: Any) = dct(6 to 4, 5 to listOf(4), 8 to listOf(code))
+        fun step(code: Any) = FrzBuilder()
+            .spectrum("w", listOf(2), floatArrayOf(), STEPS to listOf(code), CODER to Coder.ADAPTIVE.id).build()
         for ((code, step) in listOf(0 to 1.0, -48 to 0.125, 8 to 1.5, 2031 to 31.0 * Math.pow(2.0, 122.0))) {
-            val file = FrzBuilder().dct("w", listOf(2), floatArrayOf(), 6 to 4, 8 to listOf(code)).build()
-            assertEquals(step, FrzFile.open(file).tensor("w").step)
+            assertEquals(step, FrzFile.open(step(code)).tensor("w").step)
         }
         refuses(ErrorCode.LIMIT, step(-2017), step(2032), step(huge), step(Long.MIN_VALUE))
-        refuses(ErrorCode.DIRECTORY, step(0.5), dct(6 to 4, 5 to listOf(4), 8 to emptyList<Any>()))
+        refuses(ErrorCode.DIRECTORY, step(0.5), spectrum(STEPS to emptyList<Any>(), CODER to Coder.ADAPTIVE.id))
     }
 
     @Test
     fun `sizes agree with what is stored`() {
-        refuses(ErrorCode.DIRECTORY, dct(5 to listOf(7)), dct(5 to listOf(8, 0)), dct(5 to 8), raw(5 to listOf(2)))
-        refuses(ErrorCode.DIRECTORY, dct(7 to listOf(listOf(0))), raw(3 to listOf(listOf(0))))
-        refuses(ErrorCode.LIMIT, dct(4 to 1, 5 to listOf((1L shl 48) + 1)), dct(4 to 1, 5 to listOf(huge)))
-        refuses(ErrorCode.TRUNCATED, dct(4 to 1, 5 to listOf(1L shl 48)))
-        val most = 1024 * (8 + 16)
-        fun range(count: Int) = dct(4 to 3, 3 to listOf(listOf(most + 1)), 7 to listOf(listOf(count)))
-        assertEquals(most, FrzFile.open(range(most)).tensor("w").kept)
-        refuses(ErrorCode.LIMIT, range(most + 1))
+        fun sizes(vararg sizes: Any) = spectrum(SIZES to sizes.toList(), CODER to Coder.DEFLATE.id)
+        refuses(ErrorCode.DIRECTORY, spectrum(SIZES to listOf(7)), sizes(8, 0), spectrum(SIZES to 8))
+        refuses(ErrorCode.DIRECTORY, plain(SIZES to listOf(2)), plain(SHAPES to listOf(listOf(0))))
+        refuses(ErrorCode.DIRECTORY, spectrum(KEPT to listOf(listOf(0))))
+        refuses(ErrorCode.LIMIT, sizes((1L shl 48) + 1), sizes(huge))
+        refuses(ErrorCode.TRUNCATED, sizes(1L shl 48))
+        val most = 65536 * (8 + 16)
+        fun coded(count: Int) = spectrum(
+            SHAPES to listOf(listOf(most + 1)),
+            KEPT to listOf(listOf(count)),
+            CODER to Coder.STATIC.id
+        )
+        assertEquals(most, FrzFile.open(coded(most)).tensor("w").kept)
+        refuses(ErrorCode.LIMIT, coded(most + 1))
+    }
+
+    @Test
+    fun `a whole file is within its limit`() {
+        val names = List(256) { "$it" }
+        val builder = FrzBuilder()
+        for (name in names) {
+            builder.plain(name, DType.U8, listOf(1), ByteArray(0), CODER to 1, SIZES to listOf(1L shl 48))
+        }
+        refuses(ErrorCode.LIMIT, builder.build())
     }
 }

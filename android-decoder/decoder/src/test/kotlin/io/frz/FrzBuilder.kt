@@ -18,29 +18,31 @@ class FrzBuilder {
 
     /** Adds a group with the fields of [group] and a segment for each tier; null where there is none. */
     fun group(group: Map<Int, Any?>, vararg segments: ByteArray?): FrzBuilder = apply {
-        groups.add(mapOf(5 to segments.map { it?.size ?: 0 }) + group)
+        groups.add(mapOf(SIZES to segments.map { it?.size ?: 0 }) + group)
         this.segments.add(segments.toList())
     }
 
-    /** Adds a `dct` group of one tensor that keeps [coefficients], as f32 and not coded. */
-    fun dct(name: String, shape: List<Int>, coefficients: FloatArray, vararg extra: Pair<Int, Any?>): FrzBuilder {
-        val fields = mapOf(0 to 1, 1 to DType.F32.id, 2 to listOf(0, name), 3 to listOf(shape), 4 to 0)
-        val dct = mapOf(6 to 0, 7 to listOf(listOf(coefficients.size))) + extra
-        return group(fields + dct, if (coefficients.isEmpty()) null else floats(*coefficients))
-    }
-
-    /** Adds a `raw` group of one tensor whose elements are [bytes], not coded. */
-    fun raw(name: String, dtype: DType, shape: List<Int>, bytes: ByteArray, vararg extra: Pair<Int, Any?>): FrzBuilder =
+    /** Adds a group of one tensor that keeps [coefficients] of its DCT, as f32 and not coded. */
+    fun spectrum(name: String, shape: List<Int>, coefficients: FloatArray, vararg extra: Pair<Int, Any?>): FrzBuilder =
         group(
-            mapOf(0 to 0, 1 to dtype.id, 2 to listOf(0, name), 3 to listOf(shape), 4 to 0) + extra,
-            bytes.takeIf { it.isNotEmpty() }
+            tensor(name, DType.F32, shape) + mapOf(BASES to DCT, KEPT to listOf(listOf(coefficients.size))) + extra,
+            if (coefficients.isEmpty()) null else floats(*coefficients)
         )
+
+    /** Adds a group of one tensor whose elements are [bytes], not coded. */
+    fun plain(
+        name: String,
+        dtype: DType,
+        shape: List<Int>,
+        bytes: ByteArray,
+        vararg extra: Pair<Int, Any?>
+    ): FrzBuilder = group(tensor(name, dtype, shape) + extra, bytes.takeIf { it.isNotEmpty() })
 
     fun with(key: Int, value: Any?): FrzBuilder = apply { directory[key] = value }
 
     /** The directory's bytes. */
     fun directoryBytes(): ByteArray {
-        directory.putIfAbsent(0, groups.map { it.toSortedMap() })
+        directory.putIfAbsent(GROUPS, groups.map { it.toSortedMap() })
         return pack(directory)
     }
 
@@ -58,6 +60,37 @@ class FrzBuilder {
     }
 
     companion object {
+        // Keys of the directory …
+        const val FEATURES = 0
+        const val TIERS = 1
+        const val GROUPS = 2
+        const val ALIASES = 3
+        const val METADATA = 4
+
+        // … and of its groups.
+        const val DTYPE = 0
+        const val NAMES = 1
+        const val SHAPES = 2
+        const val VIEWS = 3
+        const val BASES = 4
+        const val FACTORS = 5
+        const val SEEDS = 6
+        const val KEPT = 7
+        const val CORNERS = 8
+        const val PER_TIER = 9
+        const val FORMAT = 10
+        const val STEPS = 11
+        const val OFFSETS = 12
+        const val CODER = 13
+        const val SIZES = 14
+
+        /** Bases that are `dct` on every axis. */
+        val DCT = listOf(BasisKind.DCT.id)
+
+        /** The fields that a group of one tensor always has, but for the sizes. */
+        fun tensor(name: String, dtype: DType, shape: List<Int>): Map<Int, Any?> =
+            mapOf(DTYPE to dtype.id, NAMES to listOf(0, name), SHAPES to listOf(shape), CODER to Coder.NONE.id)
+
         fun pack(value: Any?): ByteArray = MessagePack.newDefaultBufferPacker().also { pack(it, value) }.toByteArray()
 
         private fun pack(packer: MessageBufferPacker, value: Any?) {

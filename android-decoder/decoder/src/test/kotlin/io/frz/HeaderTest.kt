@@ -6,7 +6,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
 
 class HeaderTest {
-    private val sound = FrzBuilder().dct("w", listOf(4, 4), floatArrayOf(1f, 2f)).build()
+    private val sound = FrzBuilder().spectrum("w", listOf(4, 4), floatArrayOf(1f, 2f)).build()
 
     private fun with(offset: Int, vararg bytes: Int) = sound.clone().also {
         bytes.forEachIndexed { i, byte -> it[offset + i] = byte.toByte() }
@@ -44,8 +44,8 @@ class HeaderTest {
 
     @Test
     fun `a deflated directory is read with the preset dictionary`() {
-        val builder = FrzBuilder().dct("conv1.weight", listOf(4, 4), floatArrayOf(1f, 2f))
-        builder.with(1, mapOf("license" to "MIT"))
+        val builder = FrzBuilder().spectrum("conv1.weight", listOf(4, 4), floatArrayOf(1f, 2f))
+        builder.with(FrzBuilder.METADATA, mapOf("license" to "MIT"))
         builder.deflated = true
         val file = FrzFile.open(builder.build())
         assertEquals(listOf("conv1.weight"), file.tensors.map { it.name })
@@ -54,7 +54,7 @@ class HeaderTest {
 
     @Test
     fun `a deflated directory is one stream of the declared length`() {
-        val directory = FrzBuilder().dct("conv1.weight", listOf(4, 4), floatArrayOf(1f)).directoryBytes()
+        val directory = FrzBuilder().spectrum("conv1.weight", listOf(4, 4), floatArrayOf(1f)).directoryBytes()
         val deflated = FrzBuilder.deflate(directory)
         fun file(stored: ByteArray, length: Int): ByteArray {
             val head = ByteBuffer.allocate(14 + stored.size).order(ByteOrder.LITTLE_ENDIAN)

@@ -1,11 +1,19 @@
 package io.frz
 
+import io.frz.FrzBuilder.Companion.ALIASES
+import io.frz.FrzBuilder.Companion.BASES
+import io.frz.FrzBuilder.Companion.CODER
+import io.frz.FrzBuilder.Companion.DCT
+import io.frz.FrzBuilder.Companion.DTYPE
+import io.frz.FrzBuilder.Companion.KEPT
+import io.frz.FrzBuilder.Companion.METADATA
+import io.frz.FrzBuilder.Companion.NAMES
+import io.frz.FrzBuilder.Companion.SHAPES
 import java.io.ByteArrayInputStream
 import java.io.File
 import java.io.FileNotFoundException
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
-import java.nio.channels.ClosedChannelException
 import java.time.Duration
 import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -18,20 +26,19 @@ import org.junit.jupiter.api.io.TempDir
 /** What a program asks of an open file. */
 class RequestTest {
     private val bytes = FrzBuilder()
-        .dct("conv", listOf(8, 4), floatArrayOf(8f, 1f, 2f))
-        .raw("step", DType.I64, listOf(), ByteArray(8) { (it + 1).toByte() })
+        .spectrum("conv", listOf(8, 4), floatArrayOf(8f, 1f, 2f))
+        .plain("step", DType.I64, listOf(), ByteArray(8) { (it + 1).toByte() })
         .group(
             mapOf(
-                0 to 0,
-                1 to 11,
-                2 to listOf(0, "b.0", 2, "1", 2, "2"),
-                3 to listOf(listOf(2), listOf(0), listOf(1)),
-                4 to 0
+                DTYPE to 11,
+                NAMES to listOf(0, "b.0", 2, "1", 2, "2"),
+                SHAPES to listOf(listOf(2), listOf(0), listOf(1)),
+                CODER to 0
             ),
             FrzBuilder.floats(1f, 2f, 3f)
         )
-        .with(1, mapOf("license" to "MIT"))
-        .with(2, listOf(listOf("tied", "conv")))
+        .with(METADATA, mapOf("license" to "MIT"))
+        .with(ALIASES, listOf(listOf("tied", "conv")))
         .build()
 
     private fun budget(bytes: Long) = FrzOptions.builder().memoryBudget(bytes).build()
@@ -46,14 +53,14 @@ class RequestTest {
         val conv = file.tensor("conv")
         assertEquals("conv f32 (8,4)", conv.toString())
         assertEquals(listOf(32L, 128L), listOf(conv.elements, conv.bytes))
-        assertEquals(listOf(2L, 2L), conv.box!!.toList())
-        assertEquals(NumberFormat.F32, conv.format)
-        assertEquals(null, conv.step)
+        assertEquals(listOf(BasisKind.DCT, BasisKind.DCT), conv.bases)
+        assertEquals(listOf(2L, 2L), conv.box.toList())
+        assertEquals(3, conv.kept)
+        assertEquals(listOf<Any?>(null, null, null), conv.run { listOf(format, view, step) })
         val step = file.tensor("step")
-        assertEquals(Coding.RAW, step.coding)
         assertEquals(Coder.NONE, step.coder)
-        assertEquals(listOf<Any?>(null, null, null, 0), step.run { listOf(format, box, view, kept) })
-        assertEquals(emptyList<Int>(), step.keptByTier)
+        assertEquals(listOf<Any?>(null, null, null), step.run { listOf(format, view, kept) })
+        assertEquals(listOf(emptyList<Any>(), emptyList<Any>()), step.run { listOf(keptByTier, corners) })
         assertEquals(2, file.tensor("b.2").group)
         refused(ErrorCode.CHECKSUM) { file.verify() }
         assertEquals(32, file.load("conv").floats().size)
@@ -79,7 +86,10 @@ class RequestTest {
             file.close()
         }
         assertEquals(3, direct.position())
-        assertThrows(ClosedChannelException::class.java) { files.first().load("step") }
+        for (file in files) {
+            val thrown = assertThrows(IllegalStateException::class.java) { file.load("step") }
+            assertEquals("closed", thrown.message)
+        }
         assertThrows(FileNotFoundException::class.java) { FrzFile.open(File(folder, "none.frz")) }
         path.writeBytes(bytes.copyOf(7))
         refused(ErrorCode.TRUNCATED) { FrzFile.open(path) }
@@ -174,11 +184,19 @@ class RequestTest {
         val thrown = refused(ErrorCode.NOT_FOUND) { file.load("conv\n") }
         val expected = "NOT_FOUND: the file holds 5 tensors, but none of this name (tensor \"conv\\u000a\")"
         assertEquals(expected, thrown.message)
-        refused(ErrorCode.NOT_FOUND) { file.coefficients("x") }
-        assertThrows(IllegalArgumentException::class.java) { file.coefficients("step") }
-        val coefficients = file.coefficients("tied")
-        coefficients[0] = 0f
-        assertArrayEquals(floatArrayOf(8f, 1f, 2f), file.coefficients("conv"))
+        refused(ErrorCode.NOT_FOUND) { file.core("x") }
+        for (number in listOf(-1, 0)) refused(ErrorCode.NOT_FOUND) { file.factor(number) }
+    }
+
+    @Test
+    fun `cores are given without their bases`() {
+        val file = FrzFile.open(bytes)
+        val core = file.core("tied")
+        assertEquals("conv f32 (3)", core.toString())
+        core.buffer.putFloat(0, 0f)
+        assertArrayEquals(floatArrayOf(8f, 1f, 2f), file.core("conv").floats())
+        assertEquals("step i64 ()", file.core("step").toString())
+        assertArrayEquals(file.load("b.2").floats(), file.core("b.2").floats())
     }
 
     @Test
@@ -189,16 +207,14 @@ class RequestTest {
         refused(ErrorCode.BUDGET) { FrzFile.open(bytes, budget(147)).loadAll() }
         assertEquals(6, FrzFile.open(bytes, budget(1000)).loadAll().size)
         refused(ErrorCode.BUDGET) { FrzFile.open(bytes, budget(127)).forEach { } }
-        refused(ErrorCode.BUDGET) { FrzFile.open(bytes, budget(11)).verify() }
-        refused(ErrorCode.BUDGET) { FrzFile.open(bytes, budget(20)).coefficients("conv") }
+        refused(ErrorCode.BUDGET) { FrzFile.open(bytes, budget(20)).core("conv") }
         refused(ErrorCode.BUDGET) { FrzFile.open(ByteArrayInputStream(bytes), budget(100)) }
-        FrzFile.open(bytes, budget(12)).verify()
+        FrzFile.open(bytes, budget(0)).verify()
         FrzFile.open(bytes, budget(0)).tensors.forEach { it.box }
     }
 
     @Test
     fun `bombs are listed and refused`() {
-        val zeros = RangeEncoder.encode(NumberFormat.I8, false, listOf(listOf(IntArray(1))))
         val shapes = listOf(
             listOf(1 shl 24, 1 shl 24),
             listOf(1 shl 16, 1 shl 15),
@@ -206,22 +222,10 @@ class RequestTest {
             listOf(Int.MAX_VALUE)
         )
         for (shape in shapes) {
-            val file = FrzBuilder().group(
-                mapOf(
-                    0 to 1,
-                    1 to 11,
-                    2 to listOf(0, "w"),
-                    3 to listOf(shape),
-                    4 to 3,
-                    6 to 3,
-                    7 to listOf(listOf(1)),
-                    8 to listOf(0)
-                ),
-                zeros.single()
-            ).build()
+            val file = FrzBuilder().spectrum("w", shape, floatArrayOf(1f)).build()
             assertTrue(file.size < 200)
             val frz = FrzFile.open(file, budget(Long.MAX_VALUE))
-            assertEquals(1, frz.coefficients("w").size)
+            assertArrayEquals(floatArrayOf(1f), frz.core("w").floats())
             frz.verify()
             refused(ErrorCode.BUDGET) { frz.load("w") }
             refused(ErrorCode.BUDGET) { frz.loadAll() }
@@ -229,9 +233,9 @@ class RequestTest {
             refused(ErrorCode.BUDGET) { FrzFile.open(file).load("w") }
         }
         val deflated = FrzBuilder.deflate(ByteArray(1000))
-        val raw = FrzBuilder().raw("w", DType.C128, listOf(1 shl 30, 1 shl 18), deflated, 4 to 1).build()
-        refused(ErrorCode.BUDGET) { FrzFile.open(raw, budget(Long.MAX_VALUE)).load("w") }
-        refused(ErrorCode.STREAM) { FrzFile.open(raw).verify() }
+        val plain = FrzBuilder().plain("w", DType.C128, listOf(1 shl 30, 1 shl 18), deflated, CODER to 1).build()
+        refused(ErrorCode.BUDGET) { FrzFile.open(plain, budget(Long.MAX_VALUE)).load("w") }
+        refused(ErrorCode.STREAM) { FrzFile.open(plain).verify() }
     }
 
     @Test
@@ -239,13 +243,12 @@ class RequestTest {
         val count = 50_000
         val bytes = FrzBuilder().group(
             mapOf(
-                0 to 1,
-                1 to 11,
-                2 to List(count) { listOf(0, "$it") }.flatten(),
-                3 to List(count) { listOf(3) },
-                4 to 0,
-                6 to 0,
-                7 to listOf(List(count) { 1 })
+                DTYPE to 11,
+                NAMES to List(count) { listOf(0, "$it") }.flatten(),
+                SHAPES to List(count) { listOf(3) },
+                BASES to DCT,
+                KEPT to listOf(List(count) { 1 }),
+                CODER to 0
             ),
             FrzBuilder.floats(*FloatArray(count) { it.toFloat() })
         ).build()
@@ -253,7 +256,7 @@ class RequestTest {
             val file = FrzFile.open(bytes)
             assertEquals(count, file.loadAll().size)
             file.verify()
-            assertEquals(49_999f, file.coefficients("49999").single())
+            for (i in 0 until count) assertEquals(i.toFloat(), file.core("$i").floats().single())
         }
     }
 

@@ -1,5 +1,13 @@
 package io.frz
 
+import io.frz.FrzBuilder.Companion.BASES
+import io.frz.FrzBuilder.Companion.CODER
+import io.frz.FrzBuilder.Companion.DCT
+import io.frz.FrzBuilder.Companion.DTYPE
+import io.frz.FrzBuilder.Companion.KEPT
+import io.frz.FrzBuilder.Companion.NAMES
+import io.frz.FrzBuilder.Companion.SHAPES
+import io.frz.FrzBuilder.Companion.TIERS
 import io.frz.FrzBuilder.Companion.floats
 import java.io.ByteArrayInputStream
 import java.io.InputStream
@@ -8,25 +16,24 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
 
 class TierTest {
-    /** Two tensors in one group over four tiers, of which the third adds nothing, and a raw group. */
+    /** Two tensors in one group over four tiers, of which the third adds nothing, and a plain group. */
     private val bytes = FrzBuilder()
         .group(
             mapOf(
-                0 to 1,
-                1 to 11,
-                2 to listOf(0, "a", 0, "b"),
-                3 to listOf(listOf(4), listOf(2, 3)),
-                4 to 0,
-                6 to 0,
-                7 to listOf(listOf(1, 2), listOf(3, 2), listOf(3, 2), listOf(4, 6))
+                DTYPE to 11,
+                NAMES to listOf(0, "a", 0, "b"),
+                SHAPES to listOf(listOf(4), listOf(2, 3)),
+                BASES to DCT,
+                KEPT to listOf(listOf(1, 2), listOf(3, 2), listOf(3, 2), listOf(4, 6)),
+                CODER to 0
             ),
             floats(1f, 10f, 11f),
             floats(2f, 3f),
             null,
             floats(4f, 12f, 13f, 14f, 15f)
         )
-        .raw("r", DType.U8, listOf(2), byteArrayOf(7, 8))
-        .with(4, 4)
+        .plain("r", DType.U8, listOf(2), byteArrayOf(7, 8))
+        .with(TIERS, 4)
         .build()
 
     private val ends = listOf(bytes.size - 36, bytes.size - 24, bytes.size - 24, bytes.size)
@@ -42,12 +49,12 @@ class TierTest {
             assertEquals(4, file.tiersPresent)
             assertEquals(listOf(1, 3, 3, 4), file.tensor("a").keptByTier)
             assertEquals(expected[tier].size, file.tensor("a").kept)
-            assertEquals(expected[tier], file.coefficients("a").toList())
+            assertEquals(expected[tier], file.core("a").floats().toList())
             assertEquals(listOf(7, 8), file.load("r").buffer.let { listOf(it.get(0).toInt(), it.get(1).toInt()) })
         }
         val whole = FrzFile.open(bytes)
         assertEquals(3, whole.tier)
-        assertArrayEquals(floatArrayOf(10f, 11f, 12f, 13f, 14f, 15f), whole.coefficients("b"))
+        assertArrayEquals(floatArrayOf(10f, 11f, 12f, 13f, 14f, 15f), whole.core("b").floats())
     }
 
     @Test
@@ -83,7 +90,7 @@ class TierTest {
         }
         val file = FrzFile.open(counting, at(1))
         assertEquals(ends[1], read)
-        assertEquals(listOf(1f, 2f, 3f), file.coefficients("a").toList())
+        assertEquals(listOf(1f, 2f, 3f), file.core("a").floats().toList())
         assertEquals(3, file.tiersPresent)
         assertEquals(4, FrzFile.open(ByteArrayInputStream(bytes)).tiersPresent)
         refused(ErrorCode.TRAILING) { FrzFile.open(ByteArrayInputStream(bytes + 0)) }

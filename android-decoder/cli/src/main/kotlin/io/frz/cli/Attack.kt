@@ -56,10 +56,13 @@ internal class Attack : Callable<Int> {
         return if (accepted == 0) 0 else 1
     }
 
-    /** Decodes all of [bytes] and says how many tiers they hold. */
-    private fun decode(bytes: ByteArray): Int = FrzFile.open(bytes, FrzOptions.DEFAULT).use {
-        it.verify()
-        it.tiersPresent
+    /** Decodes every tier of [bytes] and says how many they hold. */
+    private fun decode(bytes: ByteArray): Int {
+        val tiers = FrzFile.open(bytes).use { it.tiersPresent }
+        for (tier in 0 until tiers) {
+            FrzFile.open(bytes, FrzOptions.builder().tier(tier).build()).use { it.verify() }
+        }
+        return tiers
     }
 
     private fun flipped(bytes: ByteArray, bit: Int) = bytes.clone().also {

@@ -48,7 +48,7 @@ internal class Bench : Runnable {
     override fun run() {
         val bytes = on(file) { file.readBytes() }
         on(file) {
-            val sizes = FrzFile.open(bytes, opening.options).use { frz -> frz.model.map { it.bytes.toInt() } }
+            val sizes = FrzFile.open(bytes, opening.options).use { frz -> frz.tensors.map { it.bytes.toInt() } }
             val fills = DoubleArray(runs)
             val loads = DoubleArray(runs)
             for (run in -warmUp until runs) {

@@ -3,7 +3,7 @@ package io.frz.cli
 import com.google.gson.GsonBuilder
 import com.google.gson.JsonArray
 import com.google.gson.JsonObject
-import io.frz.Coding
+import io.frz.BasisKind
 import io.frz.FrzFile
 import io.frz.TensorInfo
 import java.io.File
@@ -43,34 +43,52 @@ internal class Dump : Runnable {
 
     private fun print(frz: FrzFile, out: PrintWriter) {
         val bytes = file.length()
-        val weights = frz.model.sumOf { it.elements.toDouble() }
-        val dense = frz.model.sumOf { it.bytes.toDouble() }
+        val elements = frz.tensors.sumOf { it.elements.toDouble() }
+        val dense = frz.tensors.sumOf { it.bytes.toDouble() }
         out.println(
-            "$file: ${grouped(bytes)} bytes for ${grouped(weights)} elements, ${ratio(dense, bytes)} of them dense"
+            "$file: ${grouped(bytes)} bytes for ${grouped(elements)} elements, ${ratio(dense, bytes)} of them dense"
         )
         out.println("tier ${frz.tier} of ${frz.tiersPresent} present, ${frz.tiers} in the complete file")
         frz.metadata.forEach { (key, value) -> out.println("metadata ${printable(key)}: ${printable(value)}") }
+        var factors = 0
         frz.groups.forEachIndexed { index, group ->
             out.println()
-            out.println(
-                "group $index: ${group.coding.label}, ${group.coder.label}, ${grouped(group.storedBytes)} bytes"
-            )
-            print(HEADINGS, group.tensors.map { row(it) }, out)
+            out.println("group $index: ${group.coder.label}, ${grouped(group.storedBytes)} bytes")
+            print(HEADINGS, group.tensors.map { row(it, it.name.ifEmpty { "factor ${factors++}" }) }, out)
         }
-        if (frz.rows.isNotEmpty() || frz.aliases.isNotEmpty()) out.println()
-        frz.rows.forEach { (name, rows) -> out.println("rows ${printable(rows)} of ${printable(name)}") }
+        if (frz.aliases.isNotEmpty()) out.println()
         frz.aliases.forEach { (name, target) -> out.println("alias ${printable(name)} of ${printable(target)}") }
     }
 
-    private fun row(info: TensorInfo) = listOf(
-        printable(info.name),
+    private fun row(info: TensorInfo, name: String) = listOf(
+        printable(name),
         info.dtype.label,
         axes(info.shape),
         info.view?.let { axes(it) } ?: "",
-        info.box?.let { axes(it) } ?: "",
-        if (info.coding == Coding.DCT) info.keptByTier.joinToString(" ") else "",
-        info.format?.label.orEmpty() + (info.step?.let { " × $it" } ?: "")
+        if (info.bases.any { it != BasisKind.IDENTITY }) bases(info) else "",
+        if (info.isWhole) "" else axes(info.box),
+        if (info.perTier) "one per tier" else info.keptByTier.joinToString(" "),
+        values(info)
     )
+
+    private val TensorInfo.isWhole get() = kept == null && box.contentEquals(view ?: shape)
+
+    private fun bases(info: TensorInfo): String {
+        val factors = info.factors.iterator()
+        val seeds = info.seeds.iterator()
+        return info.bases.joinToString(" ") { basis ->
+            when (basis) {
+                BasisKind.STORED -> "${basis.label}:${factors.next()}"
+                BasisKind.SEEDED -> "${basis.label}:${java.lang.Long.toUnsignedString(seeds.next())}"
+                else -> basis.label
+            }
+        }
+    }
+
+    private fun values(info: TensorInfo): String {
+        val step = info.step ?: return info.format?.label.orEmpty()
+        return "× $step" + if (info.offsets.isEmpty()) "" else info.offsets.joinToString(",", " offsets ")
+    }
 
     private fun print(headings: List<String>, rows: List<List<String>>, out: PrintWriter) {
         val columns = headings.indices.filter { column -> rows.any { it[column].isNotEmpty() } }
@@ -91,24 +109,28 @@ internal class Dump : Runnable {
         addProperty("tier", frz.tier)
         add("metadata", JsonObject().apply { frz.metadata.forEach { (key, value) -> addProperty(key, value) } })
         add("aliases", JsonObject().apply { frz.aliases.forEach { (name, target) -> addProperty(name, target) } })
-        add("rows", JsonObject().apply { frz.rows.forEach { (name, rows) -> addProperty(name, rows) } })
         add("groups", JsonArray().apply { frz.groups.forEach { group -> add(GSON.toJsonTree(group.sizes)) } })
+        add("factors", JsonArray().apply { frz.factors.forEach { add(describe(it)) } })
         add("tensors", JsonArray().apply { frz.tensors.forEach { add(describe(it)) } })
     }
 
     private fun describe(info: TensorInfo) = JsonObject().apply {
-        addProperty("name", info.name)
+        if (info.name.isNotEmpty()) addProperty("name", info.name)
         addProperty("dtype", info.dtype.label)
         add("shape", GSON.toJsonTree(info.shape))
-        addProperty("group", info.group)
-        addProperty("coding", info.coding.label)
-        addProperty("coder", info.coder.label)
-        if (info.coding != Coding.DCT) return@apply
         info.view?.let { add("view", GSON.toJsonTree(it)) }
+        add("bases", GSON.toJsonTree(info.bases.map { it.label }))
+        if (info.factors.isNotEmpty()) add("factors", GSON.toJsonTree(info.factors))
+        if (info.seeds.isNotEmpty()) add("seeds", GSON.toJsonTree(info.seeds.map(java.lang.Long::toUnsignedString)))
+        if (info.keptByTier.isNotEmpty()) add("kept", GSON.toJsonTree(info.keptByTier))
+        if (info.corners.isNotEmpty()) add("corners", GSON.toJsonTree(info.corners))
+        if (info.perTier) addProperty("per_tier", true)
         add("box", GSON.toJsonTree(info.box))
-        add("kept", GSON.toJsonTree(info.keptByTier))
-        addProperty("format", info.format?.label)
+        info.format?.let { addProperty("format", it.label) }
         info.step?.let { addProperty("step", it) }
+        if (info.offsets.isNotEmpty()) add("offsets", GSON.toJsonTree(info.offsets))
+        addProperty("coder", info.coder.label)
+        addProperty("group", info.group)
     }
 
     private companion object {
@@ -119,7 +141,7 @@ internal class Dump : Runnable {
             CharCategory.LINE_SEPARATOR,
             CharCategory.PARAGRAPH_SEPARATOR
         )
-        val HEADINGS = listOf("name", "dtype", "shape", "view", "box", "kept", "format")
+        val HEADINGS = listOf("name", "dtype", "shape", "view", "bases", "core", "kept", "values")
 
         fun axes(shape: LongArray) = if (shape.isEmpty()) "scalar" else shape.joinToString("×")
 

@@ -4,14 +4,13 @@ import com.google.gson.Gson
 import com.google.gson.JsonArray
 import com.google.gson.JsonObject
 import com.google.gson.JsonParser
-import io.frz.Coding
 import io.frz.FrzException
 import io.frz.FrzFile
 import io.frz.FrzOptions
 import io.frz.TensorInfo
 import java.io.File
+import java.io.PrintWriter
 import java.nio.ByteBuffer
-import java.nio.ByteOrder
 import java.security.MessageDigest
 import picocli.CommandLine.Command
 import picocli.CommandLine.Model.CommandSpec
@@ -24,7 +23,7 @@ import picocli.CommandLine.Spec
     description = [
         "Says what this decoder makes of files, for comparison with another one.",
         "Prints one JSON object a line: the file's name and its error code, or for each tensor the SHA-256 of its" +
-            " canonical coefficients and of its elements, both little-endian."
+            " canonical values and of its elements, both little-endian."
     ],
     mixinStandardHelpOptions = true
 )
@@ -32,7 +31,10 @@ internal class Parity : Runnable {
     @Parameters(
         arity = "1..*",
         paramLabel = "FILE",
-        description = [".frz files, or the vectors.json of the specification"]
+        description = [
+            ".frz files, or the vectors.json of the specification;",
+            "- reads such names from standard input, one a line, and answers each at once"
+        ]
     )
     private lateinit var files: List<File>
 
@@ -48,21 +50,31 @@ internal class Parity : Runnable {
         val out = spec.commandLine().out
         folder?.mkdirs()
         for (file in files) {
-            on(file) {
-                for (entry in if (file.extension == "json") vectors(file) else listOf(Entry(file.path, file))) {
-                    out.println(GSON.toJson(describe(entry)))
+            if (file.path == "-") {
+                System.`in`.bufferedReader().forEachLine {
+                    answer(File(it), out)
+                    out.flush()
                 }
+            } else {
+                answer(file, out)
             }
         }
         out.flush()
     }
 
-    /** One file and what is asked of it: [loaded] are the tensors to rebuild, or null for all. */
+    private fun answer(file: File, out: PrintWriter) = on(file) {
+        for (entry in if (file.extension == "json") vectors(file) else listOf(Entry(file.path, file))) {
+            out.println(GSON.toJson(describe(entry)))
+        }
+    }
+
+    /** One file and what is asked of it: to decode the tensors [decoded] and rebuild [rebuilt], or all if null. */
     private class Entry(
         val name: String,
         val file: File,
         val options: FrzOptions = FrzOptions.DEFAULT,
-        val loaded: List<String>? = null
+        val decoded: Set<String>? = null,
+        val rebuilt: Set<String>? = null
     )
 
     private fun vectors(list: File): List<Entry> {
@@ -71,38 +83,47 @@ internal class Parity : Runnable {
             val options = FrzOptions.builder().memoryBudget((entry["budget"] ?: vectors["budget"]).asLong)
             entry["tier"]?.let { options.tier(it.asInt) }
             val file = File(list.absoluteFile.parentFile, entry["file"].asString)
-            Entry(entry["name"].asString, file, options.build(), loaded(entry))
+            val tensors = entry.getAsJsonArray("tensors")?.map { it.asJsonObject }
+            fun names(wanted: (JsonObject) -> Boolean) = tensors?.filter(wanted)?.map { it["name"].asString }?.toSet()
+            val asked = entry["tensor"]?.let { setOf(it.asString) }
+            val decoded = names { !it["values"].isJsonNull } ?: asked?.let { emptySet() }
+            val rebuilt = names { it.has("elements") || it["weights"]?.isJsonNull == false } ?: asked
+            Entry(entry["name"].asString, file, options.build(), decoded, rebuilt)
         }
-    }
-
-    private fun loaded(entry: JsonObject): List<String>? {
-        val tensors = entry.getAsJsonArray("tensors") ?: return entry["tensor"]?.let { listOf(it.asString) }
-        return tensors.map { it.asJsonObject }
-            .filterNot { (it["weights"] ?: it["elements"]).isJsonNull }
-            .map { it["name"].asString }
     }
 
     private fun describe(entry: Entry) = JsonObject().apply {
         addProperty("name", entry.name)
         try {
-            add("tensors", FrzFile.open(entry.file, entry.options).use { tensors(it, entry.loaded) })
+            FrzFile.open(entry.file, entry.options).use { describe(it, entry) }
         } catch (e: FrzException) {
             addProperty("code", e.code.name)
             addProperty("message", e.message)
         }
     }
 
-    private fun tensors(frz: FrzFile, loaded: List<String>?) = JsonArray().apply {
-        val names = loaded?.map { frz.tensor(it).name }
-        for (info in frz.tensors) add(describe(frz, info, names == null || info.name in names))
+    private fun JsonObject.describe(frz: FrzFile, entry: Entry) {
+        val rebuilt = entry.rebuilt?.map { frz.tensor(it).name }
+        val tensors = JsonArray()
+        for (info in frz.tensors) {
+            val decode = entry.decoded == null || info.name in entry.decoded
+            tensors.add(describe(frz, info, decode, rebuilt == null || info.name in rebuilt))
+        }
+        add("tensors", tensors)
+        add("factors", JsonArray().apply { frz.factors.indices.forEach { add(describe(frz, it)) } })
     }
 
-    private fun describe(frz: FrzFile, info: TensorInfo, load: Boolean) = JsonObject().apply {
+    private fun describe(frz: FrzFile, factor: Int) = JsonObject().apply {
+        add("shape", GSON.toJsonTree(frz.factors[factor].shape))
+        addProperty("values", sha256(frz.factor(factor).buffer))
+    }
+
+    private fun describe(frz: FrzFile, info: TensorInfo, decode: Boolean, rebuild: Boolean) = JsonObject().apply {
         addProperty("name", info.name)
         addProperty("dtype", info.dtype.label)
         add("shape", GSON.toJsonTree(info.shape))
-        if (info.coding == Coding.DCT) addProperty("coefficients", sha256(bytes(frz.coefficients(info.name))))
-        if (!load) return@apply
+        if (decode) addProperty("values", sha256(frz.core(info.name).buffer))
+        if (!rebuild) return@apply
         val elements = frz.load(info.name).buffer
         addProperty("elements", sha256(elements.duplicate()))
         folder?.let { addProperty("file", write(elements, it)) }
@@ -112,12 +133,6 @@ internal class Parity : Runnable {
         val name = "%05d.bin".format(written++)
         File(folder, name).outputStream().channel.use { while (elements.hasRemaining()) it.write(elements) }
         return name
-    }
-
-    private fun bytes(coefficients: FloatArray): ByteBuffer {
-        val bytes = ByteBuffer.allocate(Float.SIZE_BYTES * coefficients.size).order(ByteOrder.LITTLE_ENDIAN)
-        bytes.asFloatBuffer().put(coefficients)
-        return bytes
     }
 
     private fun sha256(bytes: ByteBuffer) =

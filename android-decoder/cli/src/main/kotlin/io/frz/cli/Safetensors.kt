@@ -14,7 +14,7 @@ import java.nio.file.Files
 import java.nio.file.StandardCopyOption
 import java.nio.file.StandardOpenOption
 
-/** Writes the model that a file holds as one .safetensors file; aliases become copies, since that format has none. */
+/** Writes the tensors that a file holds as one .safetensors file; aliases become copies, since that format has none. */
 internal class Safetensors(private val frz: FrzFile) {
     private val offsets = LinkedHashMap<String, Long>()
     private val aliasesOf = frz.aliases.entries.groupBy({ it.value }, { it.key })
@@ -30,7 +30,7 @@ internal class Safetensors(private val frz: FrzFile) {
                 }
             )
         }
-        for (info in frz.model) {
+        for (info in frz.tensors) {
             add(info.name, info)
             aliasesOf[info.name].orEmpty().forEach { add(it, info) }
         }
@@ -99,7 +99,8 @@ internal class Safetensors(private val frz: FrzFile) {
             DType.F64 to "F64",
             DType.C64 to "C64",
             DType.F8_E4M3 to "F8_E4M3",
-            DType.F8_E5M2 to "F8_E5M2"
+            DType.F8_E5M2 to "F8_E5M2",
+            DType.F8_E8M0 to "F8_E8M0"
         )
     }
 }

@@ -1,5 +1,6 @@
 package io.frz.cli
 
+import io.frz.FrzFile
 import java.io.File
 import java.util.concurrent.Callable
 import picocli.CommandLine.Command
@@ -29,18 +30,22 @@ internal class Verify : Callable<Int> {
         var faulty = 0
         for (file in files) {
             try {
-                val summary = on(file) {
-                    opening.open(file).use {
-                        it.verify()
-                        "${it.tensors.size} tensors, tier ${it.tier} of ${it.tiersPresent} present"
-                    }
-                }
-                out.println("$file: sound, $summary")
+                out.println("$file: sound, ${on(file) { verified(file) }}")
             } catch (e: Failure) {
                 err.println("frz: ${e.message}")
                 faulty++
             }
         }
         return if (faulty == 0) 0 else 2
+    }
+
+    /** Decodes each tier of [file] that was asked for, and says what it holds. */
+    private fun verified(file: File): String = opening.open(file).use { frz ->
+        frz.verify()
+        val others = if (opening.options.tier == null) 0 until frz.tier else IntRange.EMPTY
+        for (tier in others) {
+            FrzFile.open(file, opening.options.newBuilder().tier(tier).build()).use { it.verify() }
+        }
+        "${frz.tensors.size} tensors, tier ${frz.tier} of ${frz.tiersPresent} present"
     }
 }

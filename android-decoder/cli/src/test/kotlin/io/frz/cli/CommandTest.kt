@@ -35,12 +35,13 @@ class CommandTest {
         val text = frz("dump", example)
         assertEquals(0, text.code)
         assertTrue("metadata license: MIT" in text.out, text.out)
-        assertTrue(Regex("conv.weight +f32 +2×2×3×3 +2×2×2×2 +5 +i8 × 0.125").containsMatchIn(text.out), text.out)
+        val line = Regex("conv1.weight +f32 +2×2×3×3 +dct dct dct dct +2×2×2×2 +3 5 +× 0.125")
+        assertTrue(line.containsMatchIn(text.out), text.out)
         val report = json(frz("dump", example, "--json").out)
         assertEquals(example.length(), report["bytes"].asLong)
         val tensor = report.getAsJsonArray("tensors")[0].asJsonObject
         assertEquals("[2,2,3,3]", tensor["shape"].toString())
-        assertEquals("[5]", tensor["kept"].toString())
+        assertEquals("[3,5]", tensor["kept"].toString())
         assertEquals(0.125, tensor["step"].asDouble)
     }
 
@@ -61,8 +62,9 @@ class CommandTest {
         assertEquals(0, length % 8)
         val header = json(String(bytes.array(), 8, length))
         assertEquals("""{"license":"MIT"}""", header["__metadata__"].toString())
-        assertEquals("""{"dtype":"F32","shape":[2,2,3,3],"data_offsets":[0,144]}""", header["conv.weight"].toString())
-        assertEquals("""{"dtype":"U16","shape":[2],"data_offsets":[144,148]}""", header["steps"].toString())
+        assertEquals("""{"dtype":"F32","shape":[2,2,3,3],"data_offsets":[0,144]}""", header["conv1.weight"].toString())
+        val mean = header["bn1.running_mean"].toString()
+        assertEquals("""{"dtype":"F16","shape":[2],"data_offsets":[144,148]}""", mean)
         assertEquals(8 + length + 148, bytes.limit())
         assertEquals(0.38178678f, bytes.getFloat(8 + length), 1e-7f)
         assertEquals(listOf(written), folder.listFiles()!!.toList())
@@ -85,20 +87,16 @@ class CommandTest {
     }
 
     @Test
-    fun `rows of smaller tiers are listed and take their places`(@TempDir folder: File) {
-        val rows = File(vectors, "valid/rows-none.frz")
-        val listing = frz("dump", rows).out
-        assertTrue("rows n.mean@tiers of n.mean" in listing, listing)
-        assertEquals("n.var@tiers", json(frz("dump", "--json", rows).out).getAsJsonObject("rows")["n.var"].asString)
-        for ((tier, count) in listOf(7L, 8L, 9L).withIndex()) {
+    fun `tensors that each tier has for itself are those of the tier`(@TempDir folder: File) {
+        assertTrue(Regex("bn1.running_mean +f16 +2 .* one per tier").containsMatchIn(frz("dump", example).out))
+        val means = listOf(0x3800 to 0xBE00, 0x3400 to 0xBC00) // 0.5 and −1.5, 0.25 and −1
+        for ((tier, mean) in means.withIndex()) {
             val written = File(folder, "$tier.safetensors")
-            assertEquals(0, frz("decode", rows, "-o", written, "--tier", tier).code)
+            assertEquals(0, frz("decode", example, "-o", written, "--tier", tier).code)
             val bytes = ByteBuffer.wrap(written.readBytes()).order(ByteOrder.LITTLE_ENDIAN)
-            val length = bytes.getLong(0).toInt()
-            val header = json(String(bytes.array(), 8, length))
-            assertEquals(setOf("n.mean", "n.bias", "w", "n.var", "n.count"), header.keySet())
-            val start = header.getAsJsonObject("n.count").getAsJsonArray("data_offsets")[0].asInt
-            assertEquals(count, bytes.getLong(8 + length + start))
+            val start = 8 + bytes.getLong(0).toInt() + 144
+            assertEquals(mean.first, bytes.getShort(start).toInt() and 0xFFFF)
+            assertEquals(mean.second, bytes.getShort(start + 2).toInt() and 0xFFFF)
         }
     }
 
@@ -126,11 +124,24 @@ class CommandTest {
     fun `attack finds every damage refused`() {
         val result = frz("attack", example)
         assertEquals(0, result.code)
-        val total = 9 * example.length()
+        val total = 9 * example.length() - 1 // One cut is after a tier.
         assertTrue("$total of $total damaged files refused, 0 decoded" in result.out, result.out)
-        val tiers = File(vectors, "valid").listFiles()!!.filter { it.name.startsWith("tiers-range") }
+        val tiers = File(vectors, "valid").listFiles()!!.filter { it.name.startsWith("tiers-adaptive") }
         assertTrue(tiers.isNotEmpty())
         for (file in tiers) assertEquals(0, frz("attack", file).code, file.name)
+    }
+
+    @Test
+    fun `parity answers names from standard input`() {
+        val before = System.`in`
+        try {
+            System.setIn("$example\n$example\n".byteInputStream())
+            val result = frz("parity", "-")
+            assertEquals(0, result.code, result.err)
+            assertEquals(frz("parity", example, example).out, result.out)
+        } finally {
+            System.setIn(before)
+        }
     }
 
     @Test
@@ -151,7 +162,7 @@ class CommandTest {
     }
 
     private fun hashes(entry: JsonObject) = entry.getAsJsonArray("tensors").map { it.asJsonObject }
-        .mapNotNull { it["coefficients"] ?: it["elements"] }.filterNot { it.isJsonNull }
+        .mapNotNull { it["values"] }.filterNot { it.isJsonNull }
 
     @Test
     fun `wrong usage is explained`() {

@@ -6,7 +6,10 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /** The memory that one request may take; asked before anything is allocated. */
-internal class Budget(private val bytes: Long) {
+internal class Budget(val bytes: Long) {
+    /** Whether a request may take [needed] bytes. */
+    fun allows(needed: Long): Boolean = needed <= bytes
+
     /** Refuses a request that needs [needed] bytes for [tensor], if that is more than there is. */
     fun require(needed: Long, tensor: String?) {
         if (needed > bytes) {
@@ -29,7 +32,7 @@ internal class Budget(private val bytes: Long) {
             }
         }
 
-        /** Memory outside the heap, zeroed, in the order that `.frz` files and all Android devices use. */
+        /** A direct buffer, zeroed, in the order that `.frz` files and all Android devices use. */
         fun allocate(bytes: Long, tensor: String?): ByteBuffer {
             requireArray(bytes, "bytes", tensor)
             return allocating(bytes, tensor) {
@@ -37,19 +40,23 @@ internal class Budget(private val bytes: Long) {
             }
         }
 
-        /** Runs [parse]; a directory that this machine cannot hold is a [ErrorCode.BUDGET] too. */
-        inline fun <T> parsing(parse: () -> T): T = allocating(Limits.DIRECTORY_BYTES, null, parse)
-
         /** Runs [allocate], which takes about [bytes] bytes; a machine that has not so many is a [ErrorCode.BUDGET]. */
         inline fun <T> allocating(bytes: Long, tensor: String?, allocate: () -> T): T = try {
             allocate()
         } catch (e: OutOfMemoryError) {
-            throw FrzException(
-                ErrorCode.BUDGET,
-                "this machine has no $bytes bytes of memory left; free some, or ask for less at a time",
-                tensor,
-                cause = e
-            )
+            throw refusal("this machine has no $bytes bytes of memory left", tensor, e)
         }
+
+        /** That memory ran out, wherever that was; says so even if there is none left to say it with. */
+        fun exhausted(tensor: String?, cause: OutOfMemoryError): FrzException = try {
+            refusal("this machine has no memory left for the request", tensor, cause)
+        } catch (_: OutOfMemoryError) {
+            EXHAUSTED
+        }
+
+        fun refusal(problem: String, tensor: String?, cause: OutOfMemoryError?) =
+            FrzException(ErrorCode.BUDGET, "$problem; free some, or ask for less at a time", tensor, cause = cause)
+
+        private val EXHAUSTED = refusal("this machine has no memory left for the request", null, null)
     }
 }

@@ -1,5 +1,12 @@
 package io.frz.internal
 
+private const val DOUBLE_MANTISSA_BITS = 52
+private const val DOUBLE_MANTISSA = (1L shl DOUBLE_MANTISSA_BITS) - 1
+private const val DOUBLE_BIAS = 1023
+private const val FLOAT_BIAS = 127
+private const val FLOAT_MANTISSA_BITS = 23
+private const val FLOAT_INFINITY = 0xFF shl FLOAT_MANTISSA_BITS
+
 /** A floating-point format of 16 bits, of which [mantissaBits] are the mantissa. */
 internal enum class Float16(private val mantissaBits: Int) {
     F16(10),
@@ -9,6 +16,7 @@ internal enum class Float16(private val mantissaBits: Int) {
     private val exponentBits = 15 - mantissaBits
     private val bias = (1 shl (exponentBits - 1)) - 1
     private val infinity = ((1 shl exponentBits) - 1) shl mantissaBits
+    private val scale = Math.scalb(1f, FLOAT_BIAS - bias)
 
     /** The bits of the number nearest to [value], of two equally near ones the even one. */
     fun round(value: Double): Short {
@@ -30,24 +38,17 @@ internal enum class Float16(private val mantissaBits: Int) {
     }
 
     /** The number that [bits] stand for; every one of them is exact in binary32. */
-    fun value(bits: Short): Float {
-        val all = bits.toInt()
-        val sign = all and 0x8000 shl 16
-        val exponent = all and 0x7FFF ushr mantissaBits
-        val mantissa = all and (1 shl mantissaBits) - 1
-        val isSpecial = exponent == (1 shl exponentBits) - 1
-        if (exponent == 0) {
-            val magnitude = Math.scalb(mantissa.toDouble(), 1 - bias - mantissaBits).toFloat()
-            return if (sign == 0) magnitude else -magnitude
-        }
-        val floatExponent = if (isSpecial) 0xFF else exponent - bias + FLOAT_BIAS
-        return java.lang.Float.intBitsToFloat(sign or (floatExponent shl 23) or (mantissa shl (23 - mantissaBits)))
+    fun value(bits: Int): Float {
+        val sign = bits and 0x8000 shl 16
+        val magnitude = bits and 0x7FFF shl (FLOAT_MANTISSA_BITS - mantissaBits)
+        if (bits and infinity == infinity) return java.lang.Float.intBitsToFloat(sign or FLOAT_INFINITY or magnitude)
+        // Shifting leaves the exponent too small; a product corrects it, for subnormal numbers too.
+        val value = java.lang.Float.intBitsToFloat(magnitude) * scale
+        return java.lang.Float.intBitsToFloat(sign or java.lang.Float.floatToRawIntBits(value))
     }
 
-    private companion object {
-        const val DOUBLE_MANTISSA_BITS = 52
-        const val DOUBLE_MANTISSA = (1L shl DOUBLE_MANTISSA_BITS) - 1
-        const val DOUBLE_BIAS = 1023
-        const val FLOAT_BIAS = 127
+    /** Sets [count] of [out] from [to] on to the numbers of [bits] from [from] on. */
+    fun values(bits: IntArray, from: Int, count: Int, out: FloatArray, to: Int) {
+        for (k in 0 until count) out[to + k] = value(bits[from + k])
     }
 }

@@ -9,9 +9,9 @@ class Float16Test {
     fun `all numbers come back as they were`() {
         for (format in Float16.values()) {
             for (bits in 0..0xFFFF) {
-                val value = format.value(bits.toShort())
+                val value = format.value(bits)
                 if (value.isNaN()) {
-                    assertEquals(true, format.value(format.round(Double.NaN)).isNaN())
+                    assertEquals(true, format.value(format.round(Double.NaN).toInt()).isNaN())
                 } else {
                     assertEquals(bits.toShort(), format.round(value.toDouble()), "$format $bits")
                 }
@@ -25,8 +25,8 @@ class Float16Test {
         for (format in Float16.values()) {
             val infinity = format.round(Double.POSITIVE_INFINITY).toInt()
             for (bits in 0 until infinity - 1) {
-                val low = format.value(bits.toShort()).toDouble()
-                val high = format.value((bits + 1).toShort()).toDouble()
+                val low = format.value(bits).toDouble()
+                val high = format.value(bits + 1).toDouble()
                 val even = if (bits % 2 == 0) bits else bits + 1
                 val middle = (low + high) / 2
                 assertEquals(even.toShort(), format.round(middle))

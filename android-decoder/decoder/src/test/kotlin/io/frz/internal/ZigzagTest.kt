@@ -1,16 +1,27 @@
 package io.frz.internal
 
-import io.frz.internal.dct.Zigzag
+import io.frz.internal.zigzag.Box
+import io.frz.internal.zigzag.Zigzag
 import java.util.Random
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
 
 class ZigzagTest {
+    /** The first [count] indices, each found again from its place in the whole of [shape]. */
     private fun indices(shape: LongArray, count: Int): List<List<Long>> {
+        val strides = IntArray(shape.size)
+        var volume = 1
+        for (axis in shape.indices.reversed()) {
+            strides[axis] = volume
+            volume *= shape[axis].toInt()
+        }
         val out = ArrayList<List<Long>>()
-        Zigzag.forEach(shape, count) { position, index ->
+        Zigzag.walk(shape, count, strides) { position, length, offset, step ->
             assertEquals(out.size, position)
-            out.add(index.toList())
+            for (i in 0 until length) {
+                val place = offset + i * step
+                out.add(shape.indices.map { axis -> place / strides[axis] % shape[axis] })
+            }
         }
         return out
     }
@@ -35,20 +46,45 @@ class ZigzagTest {
             val shape = LongArray(random.nextInt(6)) { 1L + random.nextInt(4) }
             val expected = sorted(shape)
             assertEquals(expected, indices(shape, expected.size), shape.joinToString())
-            val count = random.nextInt(expected.size + 1)
-            val prefix = expected.take(count)
-            val box = shape.indices.map { axis -> prefix.maxOfOrNull { it[axis] + 1 } ?: 0 }
-            assertEquals(box, Zigzag.box(shape, count).toList())
+            for (count in 0..expected.size) {
+                val prefix = expected.take(count)
+                assertEquals(prefix, indices(shape, count))
+                val box = shape.indices.map { axis -> prefix.maxOfOrNull { it[axis] + 1 } ?: 0 }
+                assertEquals(box, Box(shape).of(count).toList(), "$count of ${shape.joinToString()}")
+            }
         }
     }
 
     @Test
-    fun `the cost does not grow with the shape`() {
+    fun `the box of a prefix is that of its indices, also where they are many`() {
+        val shapes = listOf(
+            longArrayOf(10, 10, 10, 10, 10, 10, 10, 10),
+            longArrayOf(2, 3, 500, 2, 700),
+            longArrayOf(1000, 1, 3, 3),
+            longArrayOf(3, 3, 512, 512),
+            longArrayOf(7, 40_000)
+        )
+        for (shape in shapes) {
+            for (count in listOf(999, 20_000, 40_001)) {
+                val indices = indices(shape, minOf(count, shape.fold(1L, Long::times).toInt()))
+                val box = shape.indices.map { axis -> indices.maxOf { it[axis] + 1 } }
+                assertEquals(box, Box(shape).of(indices.size).toList(), "$count of ${shape.joinToString()}")
+            }
+        }
+    }
+
+    @Test
+    fun `the box of a prefix takes no longer where that is long`() {
         val most = Int.MAX_VALUE.toLong()
-        assertEquals(listOf<Long>(0, 0, 1), indices(longArrayOf(most, most, most), 2).last())
-        assertEquals(listOf<Long>(0, 99_999), indices(longArrayOf(1, most), 100_000).last())
-        assertEquals(listOf<Long>(1, 99_999), indices(longArrayOf(2, most), 200_001).last())
-        assertEquals(emptyList<Long>(), indices(longArrayOf(), 1).single())
-        assertEquals(listOf<Long>(0, 0), Zigzag.box(longArrayOf(0, 5), 0).toList())
+        fun box(count: Int, vararg shape: Long) = Box(shape).of(count).toList()
+        assertEquals(listOf(most), box(Int.MAX_VALUE, most))
+        assertEquals(listOf(1, most), box(Int.MAX_VALUE, 1, most))
+        assertEquals(listOf<Long>(2, 1_000_000), box(1_999_999, 2, most))
+        assertEquals(listOf<Long>(2, 1_000_001), box(2_000_000, 2, most))
+        assertEquals(listOf<Long>(65_535, 65_535), box(65_535 * 32_768, most, most))
+        assertEquals(listOf<Long>(65_535, 65_536), box(65_535 * 32_768 + 1, most, most))
+        assertEquals(listOf<Long>(0, 0), box(0, 0, 5))
+        assertEquals(emptyList<Long>(), Box(longArrayOf()).of(1).toList())
+        assertEquals(listOf<Long>(1, 1), Box(longArrayOf(1, 1)).of(1).toList())
     }
 }

@@ -57,7 +57,7 @@ constructor(
         val options = FrzOptions.builder().threads(THREADS)
         level?.let { options.tier(it) }
         context.assets.open(info.weights).use { FrzFile.open(it, options.build()) }.use { file ->
-            weightsBytes = file.model.sumOf { it.bytes }
+            weightsBytes = file.tensors.sumOf { it.bytes }
             tier = file.tier
             tiers = file.tiersPresent
             decodeTime = milliseconds { file.forEach { } }

@@ -48,7 +48,7 @@ internal class Bench : Runnable {
         val example = NdArray.read(input)
         val engine = opening.engine
         val (weights, largest) = FrzFile.open(opening.weights).use { frz ->
-            val bytes = frz.model.map { it.elements * Float.SIZE_BYTES }
+            val bytes = frz.tensors.map { it.elements * Float.SIZE_BYTES }
             bytes.sum() to bytes.max()
         }
         val ours = ArrayList<Run>()

@@ -54,7 +54,7 @@ internal class DjlEngine : Engine {
                 val info = frz.tensor(name)
                 val stored = info.view ?: info.shape
                 if (!spectrum.contentEquals(stored)) throw Failure("$name has a spectrum of ${stored.asList()}")
-                model.hand(name, frz.coefficients(name))
+                model.hand(frz.core(name), listOf(name))
             }
             val memory = TensorMemory { info ->
                 if (wanted.keys.containsAll(names(info.name))) null else ByteBuffer.allocateDirect(info.bytes.toInt())
@@ -81,11 +81,6 @@ internal class DjlEngine : Engine {
             IValueUtils.runMethod(block, "coefficients_wanted").use { result ->
                 result.toIValueMap().mapValues { it.value.toLongArray() }
             }
-
-        /** Gives [coefficients] to the model as the weight called [name]. */
-        fun hand(name: String, coefficients: FloatArray) {
-            manager.newSubManager().use { scope -> hand(scope.create(coefficients) as PtNDArray, listOf(name)) }
-        }
 
         /** Gives [tensor] to the model under each of its [names]. */
         fun hand(tensor: FrzTensor, names: List<String>) {

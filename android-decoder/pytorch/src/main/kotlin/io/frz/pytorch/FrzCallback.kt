@@ -3,7 +3,10 @@ package io.frz.pytorch
 import java.io.IOException
 import org.pytorch.Module
 
-/** Is told how asynchronous loading ended, by exactly one call, on [FrzModuleOptions.callbacks]. */
+/**
+ * Is told how asynchronous loading ended, by exactly one call, on [FrzModuleOptions.callbacks]; if that executor takes
+ * no more tasks, [onFailed] is called on the thread that found out.
+ */
 public interface FrzCallback {
     /** The module is ready and now belongs to the callee. */
     public fun onLoaded(module: Module)

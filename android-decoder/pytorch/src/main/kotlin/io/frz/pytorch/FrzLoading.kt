@@ -4,50 +4,124 @@ import io.frz.pytorch.FrzModuleException.Kind
 import io.frz.pytorch.internal.Cancellation
 import io.frz.pytorch.internal.Loader
 import java.io.IOException
-import java.util.concurrent.Callable
-import java.util.concurrent.CancellationException
-import java.util.concurrent.ExecutionException
-import java.util.concurrent.Future
-import java.util.concurrent.FutureTask
-import java.util.concurrent.TimeUnit
+import java.util.concurrent.RejectedExecutionException
 import org.pytorch.Module
 
 /**
- * A module that is being loaded: a [Future] of it.
+ * A module that is being loaded.
  *
- * [cancel] makes loading end at the next tensor; a module that was complete by then is destroyed, and the callback gets
- * [FrzModuleException.Kind.CANCELLED]. [get] throws what the callback gets, wrapped in an [ExecutionException].
+ * The module belongs to the callback once [FrzCallback.onLoaded] is called with it, and to nobody else before: if
+ * loading is cancelled or fails, or the executor for callbacks takes no more tasks, it is destroyed, and
+ * [FrzCallback.onFailed] is called instead.
  */
 public class FrzLoading private constructor(
     private val callback: FrzCallback,
     private val options: FrzModuleOptions,
-    load: (Loader) -> Module
-) : Future<Module> {
-    private val loading = Callable { load(Loader(onCallbacks(), Cancellation(::isCancelled))) }
+    private val parts: List<FrzPart>,
+    private val load: (Loader) -> Module
+) {
+    private enum class State { QUEUED, LOADING, LOADED, DELIVERED, FAILED, CANCELLED }
 
-    private val task = object : FutureTask<Module>(loading) {
-        override fun set(module: Module) {
-            super.set(module)
-            if (isCancelled) module.destroy()
+    private val lock = Any()
+    private var state = State.QUEUED
+    private var thread: Thread? = null
+    private var module: Module? = null
+
+    /** Whether loading was cancelled before a module was delivered. */
+    public val isCancelled: Boolean get() = synchronized(lock) { state == State.CANCELLED }
+
+    /** Whether the callback has been given its module, or will be or has been told that there is none. */
+    public val isDone: Boolean get() = synchronized(lock) { state >= State.DELIVERED }
+
+    /**
+     * Cancels loading, at once for what waits in memory and within milliseconds for what is being rebuilt. The callback
+     * is told [FrzModuleException.Kind.CANCELLED].
+     *
+     * @return whether this call did it: then [FrzCallback.onLoaded] is never called; false if it has been, or loading
+     *   has ended otherwise
+     */
+    public fun cancel(): Boolean = end(State.CANCELLED) { Cancellation.failure(null) }
+
+    /** Ends what is not over yet: frees what has been loaded so far, and tells the [failure]. */
+    private fun end(last: State, failure: () -> IOException): Boolean {
+        val unused: Module?
+        val wasQueued: Boolean
+        synchronized(lock) {
+            if (state >= State.DELIVERED) return false
+            wasQueued = state == State.QUEUED
+            state = last
+            unused = module
+            module = null
+            thread?.interrupt()
         }
-
-        override fun done() = this@FrzLoading.done()
+        unused?.destroy()
+        if (wasQueued) FrzPart.close(parts)
+        tell(failure())
+        return true
     }
 
-    /** Makes loading end at the next tensor; false if it has ended. */
-    public fun cancel(): Boolean = cancel(true)
+    private fun run() {
+        synchronized(lock) {
+            if (state != State.QUEUED) return
+            state = State.LOADING
+            thread = Thread.currentThread()
+        }
+        val result = try {
+            load(Loader(onCallbacks(), Cancellation(::isCancelled)))
+        } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
+            release()
+            end(State.FAILED) { failureOf(e) }
+            return
+        }
+        release()
+        deliver(result)
+    }
 
-    override fun cancel(mayInterruptIfRunning: Boolean): Boolean = task.cancel(mayInterruptIfRunning)
+    /** Lets nobody interrupt this thread any more. */
+    private fun release() = synchronized(lock) {
+        thread = null
+        if (state == State.CANCELLED) Thread.interrupted()
+    }
 
-    override fun isCancelled(): Boolean = task.isCancelled
+    private fun deliver(result: Module) {
+        val isWanted = synchronized(lock) {
+            (state == State.LOADING).also {
+                if (it) {
+                    module = result
+                    state = State.LOADED
+                }
+            }
+        }
+        if (!isWanted) return result.destroy()
+        try {
+            options.callbacks.execute { take()?.let(callback::onLoaded) }
+        } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
+            // Either the executor takes no tasks, or it has run the callback at once and this is the app's own failure.
+            if (!end(State.FAILED) { refused(e) }) throw e
+        }
+    }
 
-    override fun isDone(): Boolean = task.isDone
+    /** The module, for the callback, unless loading was cancelled meanwhile. */
+    private fun take(): Module? = synchronized(lock) {
+        val taken = module
+        module = null
+        if (taken != null) state = State.DELIVERED
+        taken
+    }
 
-    @Throws(InterruptedException::class, ExecutionException::class)
-    override fun get(): Module = task.get()
-
-    @Throws(InterruptedException::class, ExecutionException::class, java.util.concurrent.TimeoutException::class)
-    override fun get(timeout: Long, unit: TimeUnit): Module = task.get(timeout, unit)
+    private fun tell(failure: IOException) {
+        var isTold = false
+        val call = {
+            isTold = true
+            callback.onFailed(failure)
+        }
+        try {
+            options.callbacks.execute(call)
+        } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
+            if (isTold) throw e
+            call()
+        }
+    }
 
     private fun onCallbacks(): FrzModuleOptions {
         val listener = options.progress ?: return options
@@ -56,22 +130,30 @@ public class FrzLoading private constructor(
         }.build()
     }
 
-    private fun done() {
-        val failure: IOException? = try {
-            task.get()
-            null
-        } catch (e: CancellationException) {
-            Cancellation.failure(e)
-        } catch (e: ExecutionException) {
-            e.cause as? IOException ?: FrzModuleException(Kind.RUNTIME_FAILED, "loading failed: ${e.cause}", e.cause)
-        }
-        options.callbacks.execute {
-            if (failure == null) callback.onLoaded(task.get()) else callback.onFailed(failure)
-        }
-    }
-
     internal companion object {
-        fun start(callback: FrzCallback, options: FrzModuleOptions, load: (Loader) -> Module): FrzLoading =
-            FrzLoading(callback, options, load).also { options.background.execute(it.task) }
+        /** Starts to [load] from [parts]. */
+        fun start(
+            callback: FrzCallback,
+            options: FrzModuleOptions,
+            parts: List<FrzPart>,
+            load: (Loader) -> Module
+        ): FrzLoading {
+            val loading = FrzLoading(callback, options, parts, load)
+            try {
+                options.background.execute(loading::run)
+            } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
+                if (!loading.end(State.FAILED) { refused(e) }) throw e
+            }
+            return loading
+        }
+
+        private fun failureOf(thrown: Throwable): IOException = when (thrown) {
+            is IOException -> thrown
+            is RejectedExecutionException -> refused(thrown)
+            else -> FrzModuleException(Kind.RUNTIME_FAILED, "loading failed: $thrown", thrown)
+        }
+
+        private fun refused(cause: Throwable) =
+            FrzModuleException(Kind.CANCELLED, "loading was cancelled: an executor takes no more tasks", cause)
     }
 }

@@ -2,6 +2,7 @@ package io.frz.pytorch
 
 import android.content.Context
 import android.content.res.AssetManager
+import androidx.annotation.WorkerThread
 import io.frz.pytorch.internal.Cancellation
 import io.frz.pytorch.internal.Loader
 import java.io.File
@@ -31,6 +32,7 @@ public object FrzModule {
     @JvmStatic
     @JvmOverloads
     @Throws(IOException::class)
+    @WorkerThread
     public fun load(
         context: Context,
         skeleton: String,
@@ -42,6 +44,7 @@ public object FrzModule {
     @JvmStatic
     @JvmOverloads
     @Throws(IOException::class)
+    @WorkerThread
     public fun load(
         assets: AssetManager,
         cache: File,
@@ -54,6 +57,7 @@ public object FrzModule {
     @JvmStatic
     @JvmOverloads
     @Throws(IOException::class)
+    @WorkerThread
     public fun load(skeleton: File, weights: File, options: FrzModuleOptions = FrzModuleOptions.DEFAULT): Module =
         Loader(options, Cancellation.INTERRUPT).load(FrzPart.of(skeleton), FrzPart.of(weights), null)
 
@@ -66,6 +70,7 @@ public object FrzModule {
     @JvmStatic
     @JvmOverloads
     @Throws(IOException::class)
+    @WorkerThread
     public fun load(
         skeleton: FrzPart,
         weights: FrzPart,
@@ -81,6 +86,7 @@ public object FrzModule {
     @JvmStatic
     @JvmOverloads
     @Throws(IOException::class)
+    @WorkerThread
     public fun loadWeights(
         module: Module,
         weights: FrzPart,
@@ -97,10 +103,8 @@ public object FrzModule {
         callback: FrzCallback,
         options: FrzModuleOptions = FrzModuleOptions.DEFAULT
     ): FrzLoading {
-        val assets = context.assets
-        return FrzLoading.start(callback, options) { loader ->
-            loader.load(FrzPart.asset(assets, skeleton), FrzPart.asset(assets, weights), cacheOf(context))
-        }
+        val parts = listOf(FrzPart.asset(context, skeleton), FrzPart.asset(context, weights))
+        return FrzLoading.start(callback, options, parts) { it.load(parts[0], parts[1], cacheOf(context)) }
     }
 
     /** Starts to load two parts as [load] does, and tells [callback] how it ended. */
@@ -112,7 +116,7 @@ public object FrzModule {
         cache: File,
         callback: FrzCallback,
         options: FrzModuleOptions = FrzModuleOptions.DEFAULT
-    ): FrzLoading = FrzLoading.start(callback, options) { loader -> loader.load(skeleton, weights, cache) }
+    ): FrzLoading = FrzLoading.start(callback, options, listOf(skeleton, weights)) { it.load(skeleton, weights, cache) }
 
     /** The platform empties this folder when the app is updated, and with it the skeletons of earlier versions. */
     private fun cacheOf(context: Context) = File(context.codeCacheDir, "frz")

@@ -2,13 +2,16 @@ package io.frz.pytorch
 
 import io.frz.FrzOptions
 import io.frz.pytorch.internal.MainThread
+import java.io.File
 import java.util.concurrent.Executor
 
 /**
  * How to load a module. Immutable: one instance may serve any number of modules and threads.
  *
  * @property threads how many threads may rebuild a tensor together
+ * @property helpers where threads beside the loading one come from, or null for those that all loads share
  * @property memoryBudget the bytes that loading may take, for the weights and what rebuilds them together, or null
+ * @property scratch the folder in which a file serves as memory while tensors are rebuilt, or null
  * @property tier the capacity level to load, or null for the highest that the file holds
  * @property verify whether all weights are decoded once before the first is handed over
  * @property progress is told how far loading has come, or null
@@ -17,7 +20,9 @@ import java.util.concurrent.Executor
  */
 public class FrzModuleOptions private constructor(builder: Builder) {
     public val threads: Int = builder.threads
+    public val helpers: Executor? = builder.helpers
     public val memoryBudget: Long? = builder.memoryBudget
+    public val scratch: File? = builder.scratch
     public val tier: Int? = builder.tier
     public val verify: Boolean = builder.verify
     public val progress: FrzProgress? = builder.progress
@@ -27,7 +32,9 @@ public class FrzModuleOptions private constructor(builder: Builder) {
     /** A builder that starts from these options. */
     public fun newBuilder(): Builder = Builder().also {
         it.threads = threads
+        it.helpers = helpers
         it.memoryBudget = memoryBudget
+        it.scratch = scratch
         it.tier = tier
         it.verify = verify
         it.progress = progress
@@ -37,7 +44,7 @@ public class FrzModuleOptions private constructor(builder: Builder) {
 
     /** What of this concerns the decoder. */
     internal fun decoding(): FrzOptions {
-        val builder = FrzOptions.builder().threads(threads)
+        val builder = FrzOptions.builder().threads(threads).helpers(helpers)
         memoryBudget?.let { builder.memoryBudget(it) }
         tier?.let { builder.tier(it) }
         return builder.build()
@@ -46,7 +53,9 @@ public class FrzModuleOptions private constructor(builder: Builder) {
     /** Collects options; every setter returns the builder itself. */
     public class Builder {
         internal var threads: Int = 1
+        internal var helpers: Executor? = null
         internal var memoryBudget: Long? = null
+        internal var scratch: File? = null
         internal var tier: Int? = null
         internal var verify: Boolean = false
         internal var progress: FrzProgress? = null
@@ -59,6 +68,9 @@ public class FrzModuleOptions private constructor(builder: Builder) {
             threads = count
         }
 
+        /** Takes the threads beside the loading one from [executor]; without this, from some that all loads share. */
+        public fun helpers(executor: Executor?): Builder = apply { helpers = executor }
+
         /**
          * Refuses weights that take more than [bytes], together with what rebuilds them, before any of it is allocated;
          * the error is [io.frz.ErrorCode.BUDGET]. Without this, rebuilding may take what the virtual machine may take.
@@ -67,6 +79,13 @@ public class FrzModuleOptions private constructor(builder: Builder) {
             FrzOptions.builder().memoryBudget(bytes)
             memoryBudget = bytes
         }
+
+        /**
+         * Rebuilds tensors in a file of [folder] that is mapped into memory, for models with tensors as large as what
+         * an app may take: without this they are rebuilt in a direct buffer, which Android counts against the app's
+         * heap limit. The file is never seen by others, and gone when loading has ended.
+         */
+        public fun scratch(folder: File?): Builder = apply { scratch = folder }
 
         /** Loads the model of capacity level [index], 0 being the smallest, and reads nothing beyond it. */
         public fun tier(index: Int): Builder = apply {

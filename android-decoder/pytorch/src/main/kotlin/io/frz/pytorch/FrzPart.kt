@@ -1,17 +1,21 @@
 package io.frz.pytorch
 
 import android.content.Context
+import android.content.res.AssetFileDescriptor
 import android.content.res.AssetManager
 import io.frz.FrzFile
 import io.frz.FrzOptions
 import io.frz.pytorch.internal.AssetPart
 import io.frz.pytorch.internal.BufferPart
+import io.frz.pytorch.internal.ChannelPart
+import io.frz.pytorch.internal.DescriptorPart
 import io.frz.pytorch.internal.FilePart
 import io.frz.pytorch.internal.StreamPart
 import java.io.File
 import java.io.IOException
 import java.io.InputStream
 import java.nio.ByteBuffer
+import java.nio.channels.FileChannel
 
 /** Where a skeleton or an `.frz` file comes from. */
 public abstract class FrzPart internal constructor() {
@@ -31,6 +35,17 @@ public abstract class FrzPart internal constructor() {
     internal open fun close(): Unit = Unit
 
     public companion object {
+        /** Lets go of all [parts]. That one cannot be closed is nothing that the loading of a module depends on. */
+        internal fun close(parts: List<FrzPart>) {
+            for (part in parts) {
+                try {
+                    part.close()
+                } catch (@Suppress("TooGenericExceptionCaught") _: Exception) {
+                    // Its bytes have been read, or are not wanted.
+                }
+            }
+        }
+
         /** The asset [name] of an app. One that is stored uncompressed in the APK is mapped, not read. */
         @JvmStatic
         public fun asset(context: Context, name: String): FrzPart = asset(context.assets, name)
@@ -51,7 +66,21 @@ public abstract class FrzPart internal constructor() {
         @JvmStatic
         public fun of(bytes: ByteArray): FrzPart = BufferPart(ByteBuffer.wrap(bytes))
 
-        /** What [stream] brings, once. It is closed when it has been read. */
+        /**
+         * A part of a file, such as an asset that is stored uncompressed: it is mapped, not read, and [descriptor] is
+         * the caller's to close when loading has ended.
+         */
+        @JvmStatic
+        public fun of(descriptor: AssetFileDescriptor): FrzPart = DescriptorPart(descriptor)
+
+        /** [length] bytes from [offset] on of the file of [channel], the caller's to close. They are mapped. */
+        @JvmStatic
+        public fun of(channel: FileChannel, offset: Long, length: Long): FrzPart = ChannelPart(channel, offset, length)
+
+        /**
+         * What [stream] brings. It is closed when loading ends, however that is; the part serves one load, and another
+         * one fails with [FrzModuleException.Kind.UNREADABLE].
+         */
         @JvmStatic
         public fun of(stream: InputStream): FrzPart = StreamPart(stream)
     }

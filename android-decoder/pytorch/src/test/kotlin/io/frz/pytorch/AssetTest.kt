@@ -36,17 +36,39 @@ class AssetTest : OnRuntime() {
         `when`(assets.openFd(anyString())).thenThrow(FileNotFoundException("it is compressed"))
     }
 
-    /** Makes [name] an asset that lies uncompressed within an APK. */
-    private fun store(name: String) {
+    /** What Android opens of the asset [name] if it lies uncompressed within an APK. */
+    private fun descriptor(name: String, isLengthKnown: Boolean = true): AssetFileDescriptor {
         val content = resource(name).readBytes()
-        val apk = File(folder, "base.apk").apply { writeBytes(ByteArray(13) + content + ByteArray(7)) }
-        val opened = apk.inputStream().apply { channel.position(13) }
+        val behind = ByteArray(if (isLengthKnown) 7 else 0)
+        val apk = File(folder, "$name.apk").apply { writeBytes(ByteArray(13) + content + behind) }
         val descriptor = mock(AssetFileDescriptor::class.java)
         `when`(descriptor.startOffset).thenReturn(13L)
-        `when`(descriptor.declaredLength).thenReturn(content.size.toLong())
-        `when`(descriptor.createInputStream()).thenReturn(mock(AssetFileDescriptor.AutoCloseInputStream::class.java))
-        `when`(descriptor.createInputStream().channel).thenReturn(opened.channel)
-        org.mockito.Mockito.doReturn(descriptor).`when`(assets).openFd(name)
+        `when`(descriptor.declaredLength).thenReturn(if (isLengthKnown) content.size.toLong() else -1)
+        `when`(descriptor.fileDescriptor).thenReturn(apk.inputStream().fd)
+        return descriptor
+    }
+
+    /** Makes [name] an asset that lies uncompressed within an APK. */
+    private fun store(name: String) {
+        org.mockito.Mockito.doReturn(descriptor(name)).`when`(assets).openFd(name)
+    }
+
+    @Test
+    fun `what Android has opened is mapped, and stays open`() {
+        for (isLengthKnown in listOf(true, false)) {
+            val weights = descriptor("tiny.frz", isLengthKnown)
+            val skeleton = FrzPart.of(descriptor("tiny.ptl", isLengthKnown))
+            repeat(2) { check(FrzModule.load(skeleton, FrzPart.of(weights), File(folder, "cache"))) }
+            org.mockito.Mockito.verify(weights, org.mockito.Mockito.never()).close()
+        }
+    }
+
+    @Test
+    fun `a part of a channel is mapped`() {
+        val files = listOf("tiny.ptl", "tiny.frz").map { resource(it).inputStream().channel }
+        val parts = files.map { FrzPart.of(it, 0, it.size()) }
+        check(FrzModule.load(parts[0], parts[1], File(folder, "cache")))
+        files.forEach { assertTrue(it.isOpen) }
     }
 
     @Test

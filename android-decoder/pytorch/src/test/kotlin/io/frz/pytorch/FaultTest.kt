@@ -80,7 +80,7 @@ class FaultTest : OnRuntime() {
             "first.weight has coefficients [50], the model wants [200]" to ("wide.frz" to low),
             "second.weight in a spectrum of [512, 1024], the file stores it in one of [1024, 512]" to
                 ("turned.frz" to FrzModuleOptions.DEFAULT),
-            "first.weight in a spectrum of [1024, 1024], the file stores it as raw" to
+            "first.weight in a spectrum of [1024, 1024], the file stores it without one" to
                 ("plain.frz" to FrzModuleOptions.DEFAULT),
             "left over" to ("other.frz" to FrzModuleOptions.DEFAULT)
         )

@@ -93,7 +93,7 @@ class FrzModuleTest : OnRuntime() {
         fun options(budget: Long) = FrzModuleOptions.builder().memoryBudget(budget)
         val seen = ArrayList<Pair<Long, Long>>()
         val skeleton = resource("wide.factored.ptl")
-        val watched = options(1 shl 14).verify(true).progress { done, total -> seen.add(done to total) }.build()
+        val watched = options(1 shl 17).verify(true).progress { done, total -> seen.add(done to total) }.build()
         val factored = FrzModule.load(skeleton, resource("wide.frz"), watched)
         assertEquals(listOf(0L, coefficients + biases), seen.map { it.first })
         assertEquals(setOf(coefficients + biases), seen.map { it.second }.toSet())
@@ -195,5 +195,21 @@ class FrzModuleTest : OnRuntime() {
         }
         assertTrue(Thread.interrupted())
         assertEquals(Kind.CANCELLED, midway.kind)
+    }
+
+    @Test
+    fun `tensors are rebuilt in a file if that is wanted`(@TempDir cache: File) {
+        val scratch = File(cache, "scratch")
+        val options = FrzModuleOptions.builder().scratch(scratch).build()
+        val module = FrzModule.load(part("wide.ptl"), part("wide.frz"), cache, options)
+        val plain = FrzModule.load(part("wide.ptl"), part("wide.frz"), cache)
+        assertArrayEquals(wideOutputOf(plain), wideOutputOf(module))
+        listOf(plain, module).forEach(Module::destroy)
+        assertEquals(0, scratch.list()!!.size)
+        val inTheWay = FrzModuleOptions.builder().scratch(resource("tiny.frz")).build()
+        val thrown = assertThrows(FrzModuleException::class.java) {
+            FrzModule.load(part("wide.ptl"), part("wide.frz"), cache, inTheWay)
+        }
+        assertEquals(FrzModuleException.Kind.CACHE, thrown.kind)
     }
 }

@@ -7,8 +7,10 @@ import java.nio.ByteOrder
 internal object ZstdFrame {
     /** The most bytes that a frame's header has. */
     const val HEADER_SIZE = 18
+
+    /** The largest window that a frame may need. */
+    const val MOST_WINDOW = 1L shl 23
     private const val MAGIC = 0xFD2FB528.toInt()
-    private const val MOST_WINDOW = 1L shl 23
 
     /** What is wrong with the frame that starts with the bytes of [start] and should hold [length] bytes, or null. */
     fun problem(start: ByteBuffer, length: Long): String? {

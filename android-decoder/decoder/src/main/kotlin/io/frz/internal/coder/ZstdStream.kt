@@ -3,14 +3,15 @@ package io.frz.internal.coder
 import com.github.luben.zstd.Zstd
 import com.github.luben.zstd.ZstdDecompressCtx
 import com.github.luben.zstd.ZstdException
-import io.frz.internal.container.Segment
+import io.frz.DType
+import io.frz.internal.saturatedProduct
+import io.frz.internal.storage.Segment
 import java.nio.ByteBuffer
 
-/** Coder `zstd`: one Zstandard frame of [length] bytes. The only class that touches the optional library. */
-internal class ZstdStream(private val segment: Segment, length: Long) : ValueStream {
-    private val context = ZstdDecompressCtx()
+/** One Zstandard frame of [count] values. The only class that touches the optional library. */
+internal class ZstdStream(private val segment: Segment, type: DType, count: Long) : ByteStream(type, count) {
     private val input = ByteBuffer.allocateDirect(minOf(segment.size, Segment.CHUNK.toLong()).toInt())
-    private val output = ByteBuffer.allocateDirect(minOf(length, Segment.CHUNK.toLong()).toInt())
+    private val output = ByteBuffer.allocateDirect(chunkSize)
     private var position = 0L
     private var finished = false
 
@@ -19,8 +20,11 @@ internal class ZstdStream(private val segment: Segment, length: Long) : ValueStr
         val start = ByteBuffer.allocate(minOf(segment.size, ZstdFrame.HEADER_SIZE.toLong()).toInt())
         segment.read(0, start)
         start.flip()
-        ZstdFrame.problem(start, length)?.let { throw segment.malformed(it) }
+        ZstdFrame.problem(start, saturatedProduct(count, type.bytes.toLong()))?.let { throw segment.malformed(it) }
     }
+
+    /** The last of all that is allocated, because nothing frees it but [close]. */
+    private val context = ZstdDecompressCtx()
 
     override fun read(target: ByteBuffer) {
         while (target.hasRemaining()) {

@@ -3,7 +3,15 @@ package io.frz.internal.container
 import io.frz.ErrorCode
 import io.frz.FrzException
 import io.frz.FrzOptions
+import io.frz.internal.Allowance
+import io.frz.internal.Budget
+import io.frz.internal.Lifetime
+import io.frz.internal.Limits
+import io.frz.internal.Request
+import io.frz.internal.directory.Group
 import io.frz.internal.saturatedSum
+import io.frz.internal.storage.Segment
+import io.frz.internal.storage.Source
 import java.io.Closeable
 
 /**
@@ -14,28 +22,40 @@ import java.io.Closeable
  */
 internal class Container private constructor(
     private val source: Source,
+    val lifetime: Lifetime,
     val directory: Directory,
     private val offsets: List<LongArray>,
     val tiersPresent: Int,
     val tier: Int
 ) : Closeable {
-    /** The segment of [group] in [tier], or null where it has no values. */
-    fun segment(group: Group, tier: Int): Segment? {
+    /** The segment of [group] in [tier], to be read for [request], or null where it has no values. */
+    fun segment(group: Group, tier: Int, request: Request): Segment? {
         val offset = offsets[group.index].getOrElse(tier) { NONE }
-        return if (offset == NONE) null else Segment(source, offset, group.sizes[tier], group.names.first())
+        if (offset == NONE) return null
+        return Segment(source, request, offset, group.numbers.sizes[tier], group.name(0))
     }
 
-    override fun close(): Unit = source.close()
+    /** What changes when somebody writes to the file. */
+    fun stamp(): Long = source.stamp()
+
+    override fun close() {
+        lifetime.end()
+        source.close()
+    }
 
     companion object {
         private const val NONE = -1L
 
         /** Reads header and directory of [source] and finds the tiers that are there. */
-        fun open(source: Source, options: FrzOptions): Container {
+        fun open(source: Source, options: FrzOptions, lifetime: Lifetime, request: Request): Container {
+            val allowance = Allowance(Budget(options.memoryBudget), request)
             val header = Header.read(source)
-            val directory = DirectoryParser(header.directory(source)).parse()
-            val offsets = directory.groups.map { LongArray(it.sizes.size) { NONE } }
+            val directory = DirectoryParser(header.directory(source, allowance), allowance).parse()
+            val offsets = directory.groups.map { LongArray(it.numbers.sizes.size) { NONE } }
             val ends = layOut(directory, header.end, offsets)
+            if (ends.last() > Limits.FILE_BYTES) {
+                throw FrzException(ErrorCode.LIMIT, "the whole file would be larger than ${Limits.FILE_BYTES} bytes")
+            }
 
             val last = directory.tiers - 1
             val wanted = options.tier ?: last
@@ -44,17 +64,18 @@ internal class Container private constructor(
             if (wanted >= present && options.tier != null) {
                 throw FrzException(ErrorCode.TIER, "the file holds tiers 0 to ${present - 1}, not tier $wanted")
             }
-            return Container(source, directory, offsets, present, minOf(wanted, present - 1))
+            return Container(source, lifetime, directory, offsets, present, minOf(wanted, present - 1))
         }
 
         /** Fills in where each segment starts, and returns where each tier ends. */
         private fun layOut(directory: Directory, start: Long, offsets: List<LongArray>): LongArray {
             var at = start
+            val ofAllTiers = directory.groups.filter { it.extents.isTiered }
             return LongArray(directory.tiers) { tier ->
-                for (group in directory.groups) {
-                    if (group.values(tier) == 0L) continue
+                for (group in if (tier == 0) directory.groups else ofAllTiers) {
+                    if (group.numbers.count(tier) == 0L) continue
                     offsets[group.index][tier] = at
-                    at = saturatedSum(at, group.sizes[tier] + Segment.CHECKSUM_SIZE)
+                    at = saturatedSum(at, group.numbers.sizes[tier] + Segment.CHECKSUM_SIZE)
                 }
                 at
             }

@@ -1,25 +1,27 @@
 package io.frz.internal.container
 
 import io.frz.ErrorCode
+import io.frz.internal.Allowance
 import io.frz.internal.Limits
+import io.frz.internal.directory.Group
 import io.frz.internal.quote
 
 /** Reads the directory: section 3 of the specification, top to bottom. */
-internal class DirectoryParser(private val bytes: ByteArray) {
-    private val names = Names()
+internal class DirectoryParser(private val bytes: ByteArray, private val allowance: Allowance) {
 
     fun parse(): Directory {
-        val reader = MessageReader(bytes)
+        val reader = MessageReader(bytes, allowance)
         reader.check()
         if (reader.position != bytes.size) throw reader.fault(ErrorCode.DIRECTORY, "bytes follow the directory's map")
 
-        val fields = Fields(MessageReader(bytes), "the directory")
+        val fields = Fields(MessageReader(bytes, allowance), "the directory")
         fields.optional(FEATURES)?.let { refuseFeatures(it) }
-        val tiers = fields.optional(TIERS)?.let { tiers(it) } ?: 1
-        val groups = groups(fields.required(GROUPS, "groups"), tiers)
+        val tiers = fields.optional(TIERS)?.atLeastOne("tiers", Limits.TIERS.toLong())?.toInt() ?: 1
+        val known = Known(tiers, allowance)
+        val groups = groups(fields.required(GROUPS, "groups"), known)
+        val targets = fields.optional(ALIASES)?.let { targets(it, known) } ?: IntArray(0)
         val metadata = fields.optional(METADATA)?.let { metadata(it) }.orEmpty()
-        val aliases = fields.optional(ALIASES)?.let { aliases(it) }.orEmpty()
-        return Directory(groups, metadata, aliases, tiers)
+        return Directory(groups, metadata, known.names, known.factors, targets, tiers)
     }
 
     private fun refuseFeatures(reader: MessageReader) {
@@ -31,17 +33,14 @@ internal class DirectoryParser(private val bytes: ByteArray) {
         }
     }
 
-    private fun tiers(reader: MessageReader): Int {
-        val tiers = reader.uint("tiers", Limits.TIERS.toLong()).toInt()
-        if (tiers == 0) throw reader.fault(ErrorCode.DIRECTORY, "tiers are 0")
-        return tiers
-    }
-
-    private fun groups(reader: MessageReader, tiers: Int): List<Group> {
+    private fun groups(reader: MessageReader, known: Known): List<Group> {
         val count = reader.array("groups")
         val groups = ArrayList<Group>()
         repeat(count) { index ->
-            groups.add(GroupParser(reader.at(reader.position), names, tiers).parse(index))
+            allowance.take(GROUP_BYTES)
+            val group = GroupParser(reader.at(reader.position), known).parse(index)
+            groups.add(group)
+            if (group.isFactors) known.factors.add(group)
             reader.skip()
         }
         return groups
@@ -55,25 +54,34 @@ internal class DirectoryParser(private val bytes: ByteArray) {
             if (compareUnsigned(key, last) <= 0) {
                 throw reader.fault(ErrorCode.DIRECTORY, "metadata keys are empty or not in ascending order")
             }
-            metadata[String(key, Charsets.UTF_8)] = reader.string("a metadata value")
+            val value = reader.stringBytes("a metadata value")
+            allowance.take(STRINGS_BYTES + Char.SIZE_BYTES * (key.size + value.size.toLong()))
+            metadata[String(key, Charsets.UTF_8)] = String(value, Charsets.UTF_8)
             last = key
         }
         return metadata
     }
 
-    private fun aliases(reader: MessageReader): Map<String, String> {
-        val aliases = LinkedHashMap<String, String>()
-        repeat(reader.array("aliases")) {
+    /** Takes the names of the aliases, and returns which tensors they stand for. */
+    private fun targets(reader: MessageReader, known: Known): IntArray {
+        val count = reader.array("aliases")
+        val names = known.names
+        val tensors = names.size
+        known.count(count, reader)
+        allowance.take(ALIAS_BYTES * count)
+        return IntArray(count) {
             reader.array("an alias", 2)
             val position = reader.position
             val name = reader.stringBytes("an alias")
             val target = reader.string("a target")
-            if (!names.isTensor(target)) {
+            val number = names.find(target)
+            if (number !in 0 until tensors) {
                 throw reader.at(position).fault(ErrorCode.NAME, "an alias of ${quote(target)}, which is no tensor")
             }
-            aliases[names.add(name, reader.at(position), isTensor = false)] = target
+            allowance.take(2L * Char.SIZE_BYTES * name.size)
+            names.add(0, name, reader.at(position))
+            number
         }
-        return aliases
     }
 
     private fun compareUnsigned(a: ByteArray, b: ByteArray): Int {
@@ -84,10 +92,19 @@ internal class DirectoryParser(private val bytes: ByteArray) {
     }
 
     private companion object {
-        const val GROUPS = 0
-        const val METADATA = 1
-        const val ALIASES = 2
-        const val FEATURES = 3
-        const val TIERS = 4
+        const val FEATURES = 0
+        const val TIERS = 1
+        const val GROUPS = 2
+        const val ALIASES = 3
+        const val METADATA = 4
+
+        /** What a group takes, beside what it says of its tensors. */
+        const val GROUP_BYTES = 512L
+
+        /** What an entry of a map takes, and two strings without their characters. */
+        const val STRINGS_BYTES = 160L
+
+        /** What an alias takes, beside its name: a number, and an entry of the map of all. */
+        const val ALIAS_BYTES = STRINGS_BYTES + Int.SIZE_BYTES
     }
 }

@@ -1,10 +1,11 @@
 package io.frz.internal.container
 
 import io.frz.ErrorCode
+import io.frz.FrzException
 
 /** The fields of one of the directory's maps: where the value of each key starts. Unknown keys are passed over. */
 internal class Fields(private val reader: MessageReader, private val what: String) {
-    private val positions = HashMap<Long, Int>()
+    private val positions = IntArray(KNOWN) { ABSENT }
 
     init {
         var last = -1L
@@ -12,20 +13,24 @@ internal class Fields(private val reader: MessageReader, private val what: Strin
             val key = reader.uint("a key of $what")
             if (key <= last) throw reader.fault(ErrorCode.DIRECTORY, "the keys of $what are not in ascending order")
             last = key
-            positions[key] = reader.position
+            if (key < KNOWN) positions[key.toInt()] = reader.position
             reader.skip()
         }
     }
 
     /** A reader for the value of [key], or null. */
-    fun optional(key: Int): MessageReader? = positions[key.toLong()]?.let { reader.at(it) }
+    fun optional(key: Int): MessageReader? = positions[key].let { if (it == ABSENT) null else reader.at(it) }
 
     /** A reader for the value of [key], called [name]. */
     fun required(key: Int, name: String): MessageReader =
         optional(key) ?: throw reader.fault(ErrorCode.DIRECTORY, "$what has no field $name")
 
-    /** Refuses [key], called [name]. */
-    fun absent(key: Int, name: String) {
-        optional(key)?.let { throw it.fault(ErrorCode.DIRECTORY, "$name has no place in this group") }
+    /** The error [code] in the value of [key], or where it should be. */
+    fun fault(key: Int, code: ErrorCode, problem: String): FrzException = (optional(key) ?: reader).fault(code, problem)
+
+    private companion object {
+        /** Keys below this number have a meaning in some map. */
+        const val KNOWN = 16
+        const val ABSENT = -1
     }
 }

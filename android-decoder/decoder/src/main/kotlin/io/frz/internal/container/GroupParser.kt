@@ -1,116 +1,97 @@
 package io.frz.internal.container
 
 import io.frz.Coder
-import io.frz.Coding
 import io.frz.DType
 import io.frz.ErrorCode
-import io.frz.NumberFormat
 import io.frz.internal.Limits
-import io.frz.internal.coder.rangeFormat
-import io.frz.internal.saturatedProduct
+import io.frz.internal.directory.Extents
+import io.frz.internal.directory.Group
+import io.frz.internal.directory.Lists
+import io.frz.internal.directory.NameRange
+import io.frz.internal.directory.Numbers
+import io.frz.internal.saturatedSum
 
-/** Reads one group map of the directory, and holds what it says against the shapes of its tensors. */
-internal class GroupParser(reader: MessageReader, private val taken: Names, private val tiers: Int) {
+/** The keys of a group map. */
+internal object GroupKeys {
+    const val DTYPE = 0
+    const val NAMES = 1
+    const val SHAPES = 2
+    const val VIEWS = 3
+    const val BASES = 4
+    const val FACTORS = 5
+    const val SEEDS = 6
+    const val KEPT = 7
+    const val CORNERS = 8
+    const val PER_TIER = 9
+    const val FORMAT = 10
+    const val STEPS = 11
+    const val OFFSETS = 12
+    const val CODER = 13
+    const val SIZES = 14
+}
+
+/**
+ * Reads one group map of the directory: its fields, each checked against those before it. What concerns the group as a
+ * whole is left to [GroupRules].
+ */
+internal class GroupParser(reader: MessageReader, private val known: Known) {
     private val fields = Fields(reader, "a group")
-    private val coding = id(CODING, "a coding", Coding.values()) { it.id }
-    private val isDct = coding == Coding.DCT
+    private val allowance = known.allowance
 
     fun parse(index: Int): Group {
-        val dtype = dtype()
-        val names = taken.addAll(fields.required(NAMES, "names"))
-        val shapeReader = fields.required(SHAPES, "shapes")
-        shapeReader.array("shapes", names.size)
-        val elements = LongArray(names.size)
-        val shapes = List(names.size) { i ->
-            shape(shapeReader, "a shape").also { elements[i] = count(it, shapeReader) }
+        val dtype = fields.required(GroupKeys.DTYPE, "dtype").id("a dtype", DTYPES)
+        val names = fields.optional(GroupKeys.NAMES)?.let { names(it) }
+        val first = names?.first ?: known.factors.size
+        val shapeReader = fields.required(GroupKeys.SHAPES, "shapes")
+        val elements = LongArray(count(shapeReader, names))
+        val shapes = Lists.Builder(elements.size, allowance)
+        for (i in elements.indices) {
+            val shape = shapeReader.shape("a shape")
+            elements[i] = shapeReader.elements(shape)
+            shapes.add(shape)
         }
-        val coder = coder(dtype)
-        val format = if (isDct) id(FORMAT, "a number format", NumberFormat.values()) { it.id } else null
-        val group = Group(
-            index = index,
-            coding = coding,
-            dtype = dtype,
-            coder = coder,
-            names = names,
-            shapes = shapes,
-            elements = elements,
-            sizes = sizes(),
-            format = format,
-            kept = if (isDct) kept(elements) else emptyList(),
-            steps = if (format != null && format.isInteger) steps(names.size) else null,
-            views = if (isDct) fields.optional(VIEWS)?.let { views(it, elements) } else null
-        )
-        refuseMisplaced(group)
-        checkSizes(group)
+        val axes = AxesParser(fields, known).parse(shapes.build(), elements)
+        val extents = ExtentsParser(fields, known).parse(axes, elements)
+        val group = Group(index, dtype, names, first, elements, axes, extents, numbers(extents, elements))
+        GroupRules(group, fields, known.factors).check()
         return group
     }
 
-    private fun <T> id(key: Int, what: String, known: Array<T>, idOf: (T) -> Int): T {
-        val reader = fields.required(key, what)
-        val position = reader.position
-        val id = reader.uint(what)
-        return known.firstOrNull { idOf(it).toLong() == id } ?: throw reader.at(position)
-            .fault(ErrorCode.UNSUPPORTED, "$what has the unknown id $id; use a newer decoder")
-    }
-
-    private fun dtype(): DType {
-        val dtype = id(DTYPE, "a dtype", DType.values()) { it.id }
-        if (isDct && dtype !in DCT_DTYPES) {
-            throw fields.required(DTYPE, "a dtype").fault(ErrorCode.DIRECTORY, "a dct group is of dtype ${dtype.label}")
+    /** The front-coded names of the tensors. */
+    private fun names(reader: MessageReader): NameRange {
+        val count = reader.array("names")
+        if (count == 0 || count % 2 != 0) {
+            throw reader.fault(ErrorCode.DIRECTORY, "names are not a prefix length and a string each")
         }
-        return dtype
+        known.count(count / 2, reader)
+        return known.names.addAll(count / 2, reader)
     }
 
-    private fun coder(dtype: DType): Coder {
-        val coder = id(CODER, "a coder", Coder.values()) { it.id }
-        if (coder.isRange && !isDct && rangeFormat(dtype) == null) {
-            throw fields.required(CODER, "a coder")
-                .fault(ErrorCode.DIRECTORY, "the range coder does not take ${dtype.label}")
+    /** How many tensors there are. */
+    private fun count(reader: MessageReader, names: NameRange?): Int {
+        val count = reader.array("shapes")
+        if (count == 0) throw reader.fault(ErrorCode.DIRECTORY, "shapes are empty")
+        if (names == null) {
+            known.count(count, reader)
+        } else if (names.size != count) {
+            throw reader.fault(ErrorCode.DIRECTORY, "there are $count shapes for ${names.size} names")
         }
-        return coder
+        allowance.take(Long.SIZE_BYTES * count.toLong())
+        return count
     }
 
-    private fun shape(reader: MessageReader, what: String): LongArray {
-        val rank = reader.array(what)
-        if (rank > Limits.RANK) throw reader.fault(ErrorCode.LIMIT, "$what has $rank axes, more than ${Limits.RANK}")
-        return LongArray(rank) { reader.uint("an axis length", Limits.AXIS) }
+    private fun numbers(extents: Extents, elements: LongArray): Numbers {
+        val format = fields.optional(GroupKeys.FORMAT)?.id("a number format", FORMATS)
+        val steps = fields.optional(GroupKeys.STEPS)?.let { steps(it, elements.size) }
+        val offsets = fields.optional(GroupKeys.OFFSETS)?.atLeastOne("offsets", Limits.OFFSETS)?.toInt() ?: 0
+        val coder = fields.required(GroupKeys.CODER, "coder").id("a coder", CODERS)
+        val sizes = sizes(extents.isTiered)
+        return Numbers(format, steps, offsets, coder, sizes, counts(extents, elements, offsets, sizes.size))
     }
 
-    private fun count(shape: LongArray, reader: MessageReader): Long {
-        if (0L in shape) return 0
-        return shape.fold(1L) { product, axis ->
-            if (product > Limits.ELEMENTS / axis) throw reader.fault(ErrorCode.LIMIT, "a tensor has too many elements")
-            product * axis
-        }
-    }
-
-    private fun sizes(): LongArray {
-        val reader = fields.required(SIZES, "sizes")
-        val count = if (isDct) tiers else 1
-        reader.array("sizes", count)
-        return LongArray(count) { reader.uint("a segment's size", Limits.SEGMENT_BYTES) }
-    }
-
-    private fun kept(elements: LongArray): List<IntArray> {
-        val reader = fields.required(KEPT, "kept")
-        reader.array("kept", tiers)
-        var last = IntArray(elements.size)
-        return List(tiers) {
-            reader.array("kept of a tier", elements.size)
-            val kept = IntArray(elements.size) { i ->
-                val k = reader.uint("a kept count", Limits.KEPT).toInt()
-                if (k < last[i]) throw reader.fault(ErrorCode.SHAPE, "a tier keeps fewer coefficients than that before")
-                if (k > elements[i]) throw reader.fault(ErrorCode.SHAPE, "$k kept coefficients of ${elements[i]}")
-                k
-            }
-            last = kept
-            kept
-        }
-    }
-
-    private fun steps(count: Int): IntArray {
-        val reader = fields.required(STEPS, "steps")
+    private fun steps(reader: MessageReader, count: Int): IntArray {
         reader.array("steps", count)
+        allowance.take(Int.SIZE_BYTES * count.toLong())
         return IntArray(count) {
             val code = reader.int("a step code")
             if (code !in Limits.STEP_MIN..Limits.STEP_MAX) {
@@ -120,63 +101,27 @@ internal class GroupParser(reader: MessageReader, private val taken: Names, priv
         }
     }
 
-    private fun views(reader: MessageReader, elements: LongArray): List<LongArray?> {
-        reader.array("views", elements.size)
-        return List(elements.size) { i ->
-            if (reader.isNil()) {
-                reader.skip()
-                null
-            } else {
-                view(reader, elements[i])
-            }
-        }
+    private fun sizes(isTiered: Boolean): LongArray {
+        val reader = fields.required(GroupKeys.SIZES, "sizes")
+        val count = if (isTiered) known.tiers else 1
+        reader.array("sizes", count)
+        allowance.take(3L * Long.SIZE_BYTES * count)
+        return LongArray(count) { reader.uint("a segment's size", Limits.SEGMENT_BYTES) }
     }
 
-    private fun view(reader: MessageReader, elements: Long): LongArray {
-        val view = shape(reader, "a view")
-        if (count(view, reader) != elements) {
-            throw reader.fault(ErrorCode.SHAPE, "a view has another number of elements than its tensor, $elements")
-        }
-        return view
-    }
-
-    private fun refuseMisplaced(group: Group) {
-        if (group.steps == null) fields.absent(STEPS, "steps")
-        if (isDct) return
-        fields.absent(FORMAT, "a number format")
-        fields.absent(KEPT, "kept")
-        fields.absent(VIEWS, "views")
-    }
-
-    private fun checkSizes(group: Group) {
-        val reader = fields.required(SIZES, "sizes")
-        group.sizes.forEachIndexed { tier, size ->
-            val values = group.values(tier)
-            if (values == 0L && size != 0L) {
-                throw reader.fault(ErrorCode.DIRECTORY, "a segment of $size bytes has no values")
-            }
-            if (group.coder == Coder.NONE && size != saturatedProduct(values, group.valueBytes.toLong())) {
-                throw reader.fault(ErrorCode.DIRECTORY, "$values values that are not coded are not $size bytes")
-            }
-            if (group.coder.isRange && values > Limits.rangeValues(size)) {
-                throw reader.fault(ErrorCode.LIMIT, "a segment of $size bytes claims $values values")
-            }
-        }
+    /** How many values each of [tiers] segments has. */
+    private fun counts(extents: Extents, elements: LongArray, offsets: Int, tiers: Int): LongArray {
+        fun upTo(tier: Int) =
+            elements.indices.fold(0L) { sum, i -> saturatedSum(sum, extents.values(i, tier, offsets)) }
+        if (extents.perTier) return upTo(0).let { count -> LongArray(tiers) { count } }
+        var before = 0L
+        return LongArray(tiers) { tier -> upTo(tier).let { count -> (count - before).also { before = count } } }
     }
 
     private companion object {
-        const val CODING = 0
-        const val DTYPE = 1
-        const val NAMES = 2
-        const val SHAPES = 3
-        const val CODER = 4
-        const val SIZES = 5
-        const val FORMAT = 6
-        const val KEPT = 7
-        const val STEPS = 8
-        const val VIEWS = 9
-        val DCT_DTYPES = setOf(DType.F16, DType.BF16, DType.F32, DType.F64)
+        val DTYPES = DType.values().sortedBy { it.id }
+        val NUMBER_FORMATS = setOf(DType.F16, DType.BF16, DType.F32)
+        val FORMATS = DTYPES.map { dtype -> dtype.takeIf { it in NUMBER_FORMATS } }
+        val CODERS = Coder.values().sortedBy { it.id }
     }
 }
-
-private val Coder.isRange: Boolean get() = this == Coder.RANGE || this == Coder.RANGE_CONTEXT

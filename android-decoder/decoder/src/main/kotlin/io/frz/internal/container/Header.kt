@@ -2,7 +2,10 @@ package io.frz.internal.container
 
 import io.frz.ErrorCode
 import io.frz.FrzException
+import io.frz.internal.Allowance
 import io.frz.internal.Limits
+import io.frz.internal.storage.Segment
+import io.frz.internal.storage.Source
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.util.zip.CRC32
@@ -21,7 +24,7 @@ internal class Header private constructor(val deflated: Boolean, val stored: Int
     val end: Long get() = SIZE + stored + Segment.CHECKSUM_SIZE.toLong()
 
     /** The directory's MessagePack, its checksum verified. */
-    fun directory(source: Source): ByteArray {
+    fun directory(source: Source, allowance: Allowance): ByteArray {
         if (source.size(end) < end) {
             throw FrzException(
                 ErrorCode.TRUNCATED,
@@ -29,28 +32,41 @@ internal class Header private constructor(val deflated: Boolean, val stored: Int
                 offset = source.size(end)
             )
         }
+        allowance.take(end)
         val bytes = ByteArray(end.toInt())
-        source.read(0, ByteBuffer.wrap(bytes))
-        val checksum = CRC32().apply { update(bytes, 0, SIZE + stored) }.value
-        if (checksum != uint(ByteBuffer.wrap(bytes), SIZE + stored)) {
+        val checksum = CRC32()
+        for (at in bytes.indices step Segment.CHUNK) {
+            allowance.check()
+            val count = minOf(Segment.CHUNK, bytes.size - at)
+            source.read(at.toLong(), ByteBuffer.wrap(bytes, at, count))
+            checksum.update(bytes, at, minOf(count, maxOf(0, SIZE + stored - at)))
+        }
+        if (checksum.value != uint(ByteBuffer.wrap(bytes), SIZE + stored)) {
             throw FrzException(
                 ErrorCode.CHECKSUM,
                 "the directory does not match its checksum: the file is damaged; get it again",
                 offset = SIZE.toLong()
             )
         }
-        return if (deflated) inflate(bytes) else bytes.copyOfRange(SIZE, SIZE + stored)
+        if (deflated && length > (stored + 1L) * MOST_INFLATION) throw malformed(null)
+        allowance.take(length.toLong())
+        return if (deflated) inflate(bytes, allowance) else bytes.copyOfRange(SIZE, SIZE + stored)
     }
 
-    private fun inflate(file: ByteArray): ByteArray {
+    private fun inflate(file: ByteArray, allowance: Allowance): ByteArray {
         val inflater = Inflater(true)
         try {
-            if (length > (stored + 1L) * MOST_INFLATION) throw malformed(null)
             val bytes = ByteArray(length)
             inflater.setDictionary(PresetDictionary.bytes)
             inflater.setInput(file, SIZE, stored)
-            val count = inflater.inflate(bytes)
-            if (count < length || inflater.inflate(ByteArray(1)) > 0) throw malformed(null)
+            var count = 0
+            while (count < length) {
+                allowance.check()
+                val more = inflater.inflate(bytes, count, minOf(Segment.CHUNK, length - count))
+                if (more == 0) throw malformed(null)
+                count += more
+            }
+            if (inflater.inflate(ByteArray(1)) > 0) throw malformed(null)
             if (!inflater.finished() || inflater.remaining > 0) throw malformed(null)
             return bytes
         } catch (e: DataFormatException) {

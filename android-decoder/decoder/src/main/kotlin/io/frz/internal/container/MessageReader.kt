@@ -2,10 +2,9 @@ package io.frz.internal.container
 
 import io.frz.ErrorCode
 import io.frz.FrzException
+import io.frz.internal.Allowance
 import io.frz.internal.Limits
 import java.math.BigInteger
-import java.nio.ByteBuffer
-import java.nio.charset.CharacterCodingException
 import org.msgpack.core.MessageFormat
 import org.msgpack.core.MessagePack
 import org.msgpack.core.MessagePackException
@@ -13,14 +12,18 @@ import org.msgpack.core.MessageUnpacker
 import org.msgpack.value.ValueType
 
 /** Reads MessagePack values one by one, from a position in a directory; what is not as expected is `DIRECTORY`. */
-internal class MessageReader(private val bytes: ByteArray, private val start: Int = 0) {
+internal class MessageReader(
+    private val bytes: ByteArray,
+    private val allowance: Allowance,
+    private val start: Int = 0
+) {
     private val unpacker: MessageUnpacker = MessagePack.newDefaultUnpacker(bytes, start, bytes.size - start)
 
     /** Where the next value starts. */
     val position: Int get() = start + unpacker.totalReadBytes.toInt()
 
     /** A reader of its own for the value at [position]. */
-    fun at(position: Int): MessageReader = MessageReader(bytes, position)
+    fun at(position: Int): MessageReader = MessageReader(bytes, allowance, position)
 
     /** The error [code] at the next value. */
     fun fault(code: ErrorCode, problem: String, cause: Throwable? = null): FrzException =
@@ -50,6 +53,11 @@ internal class MessageReader(private val bytes: ByteArray, private val start: In
         if (it.nextFormat == MessageFormat.UINT64) it.unpackBigInteger().min(LARGEST).toLong() else it.unpackLong()
     }
 
+    /** An integer ≥ 0 of up to 64 bits, as those bits. */
+    fun uint64(what: String): Long = expecting(what) {
+        if (it.nextFormat == MessageFormat.UINT64) it.unpackBigInteger().toLong() else uint(what)
+    }
+
     /** The length of an array that starts here. */
     fun array(what: String): Int = expecting(what) {
         if (it.nextFormat.valueType != ValueType.ARRAY) throw fault(ErrorCode.DIRECTORY, "$what is not an array")
@@ -74,7 +82,7 @@ internal class MessageReader(private val bytes: ByteArray, private val start: In
         val length = it.unpackRawStringHeader()
         requireRoom(length.toLong(), what)
         val string = it.readPayload(length)
-        if (utf8(string) == null) throw fault(ErrorCode.DIRECTORY, "$what is not UTF-8")
+        if (!isUtf8(string)) throw fault(ErrorCode.DIRECTORY, "$what is not UTF-8")
         string
     }
 
@@ -110,19 +118,13 @@ internal class MessageReader(private val bytes: ByteArray, private val start: In
     }
 
     private inline fun <T> expecting(what: String, read: (MessageUnpacker) -> T): T = try {
+        allowance.step()
         read(unpacker)
     } catch (e: MessagePackException) {
         throw fault(ErrorCode.DIRECTORY, "$what is expected and not there", e)
     }
 
-    companion object {
-        private val LARGEST = BigInteger.valueOf(Long.MAX_VALUE)
-
-        /** [bytes] as text, or null if they are not UTF-8. */
-        fun utf8(bytes: ByteArray): String? = try {
-            Charsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString()
-        } catch (_: CharacterCodingException) {
-            null
-        }
+    private companion object {
+        val LARGEST: BigInteger = BigInteger.valueOf(Long.MAX_VALUE)
     }
 }

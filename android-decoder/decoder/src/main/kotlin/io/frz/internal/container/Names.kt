@@ -1,58 +1,65 @@
 package io.frz.internal.container
 
 import io.frz.ErrorCode
+import io.frz.internal.Allowance
 import io.frz.internal.Limits
+import io.frz.internal.directory.NameRange
 import io.frz.internal.quote
 
-/** All names of a file: each allowed, and none twice. */
-internal class Names {
-    private val all = HashMap<String, Boolean>()
+/**
+ * All names of a file, each allowed and none twice. They are numbered in the order in which they come: first those of
+ * the tensors, then those of the aliases. Only their bytes are kept; strings are made when they are asked for.
+ */
+internal class Names(private val allowance: Allowance) {
+    private val bytes = NameBytes(allowance)
+    private val table = NameTable(bytes, allowance)
 
-    /** Whether [name] is that of a tensor, not of an alias. */
-    fun isTensor(name: String): Boolean = all[name] == true
+    /** How many there are. */
+    val size: Int get() = bytes.size
 
-    /** Takes a name that [reader] has found. */
-    fun add(bytes: ByteArray, reader: MessageReader, isTensor: Boolean): String {
-        val name = allowed(bytes, reader)
-        if (all.put(name, isTensor) != null) throw reader.fault(ErrorCode.NAME, "the name ${quote(name)} is used twice")
-        if (all.size > Limits.TENSORS) {
-            throw reader.fault(ErrorCode.LIMIT, "tensors and aliases are beyond the limit of ${Limits.TENSORS}")
-        }
-        return name
+    operator fun get(number: Int): String = bytes[number]
+
+    /** The number of [name], or -1. */
+    fun find(name: String): Int {
+        val wanted = name.toByteArray(Charsets.UTF_8)
+        if (wanted.size > Limits.NAME_BYTES) return -1
+        val number = table.find(wanted)
+        return if (number >= 0 && bytes[number] == name) number else -1 // A string may not be the text of its bytes.
     }
 
-    /** The front-coded names of a group. */
-    fun addAll(reader: MessageReader): List<String> {
-        val count = reader.array("names")
-        if (count == 0 || count % 2 != 0) {
-            throw reader.fault(ErrorCode.DIRECTORY, "names are not a prefix length and a string each")
+    /** Takes a name that [reader] has found: the first [prefix] bytes of the one before, and [rest]. */
+    fun add(prefix: Int, rest: ByteArray, reader: MessageReader) {
+        checkLength(prefix + rest.size.toLong(), reader)
+        bytes.add(prefix, rest)
+        bytes.problem()?.let { throw reader.fault(ErrorCode.NAME, it) }
+        if (!table.add(size - 1)) {
+            throw reader.fault(ErrorCode.NAME, "the name ${quote(bytes[size - 1])} is used twice")
         }
-        val names = ArrayList<String>()
-        var last = ByteArray(0)
-        repeat(count / 2) {
+    }
+
+    /** The front-coded names of a group, [count] of them, which follow at [reader]. */
+    fun addAll(count: Int, reader: MessageReader): NameRange {
+        val first = size
+        var last = 0
+        repeat(count) {
             val prefix = reader.uint("a prefix length")
-            if (prefix > last.size) {
+            if (prefix > last) {
                 throw reader.fault(ErrorCode.NAME, "a prefix of $prefix bytes is longer than the name before")
             }
-            last = last.copyOf(prefix.toInt()) + reader.stringBytes("a name")
-            names.add(add(last, reader, isTensor = true))
+            val rest = reader.stringBytes("a name")
+            add(prefix.toInt(), rest, reader)
+            last = prefix.toInt() + rest.size
         }
-        return names
+        return NameRange(::get, first, count)
     }
 
-    private fun allowed(bytes: ByteArray, reader: MessageReader): String {
-        val name = MessageReader.utf8(bytes)
-        val problem = when {
-            bytes.isEmpty() -> "a name is empty"
-            bytes.size > Limits.NAME_BYTES -> "a name is longer than ${Limits.NAME_BYTES} bytes"
-            name == null -> "a name is not UTF-8"
-            name.any { it.code < ' '.code || it.code == DELETE } -> "the name ${quote(name)} has control characters"
-            else -> return name
+    private fun checkLength(length: Long, reader: MessageReader) {
+        if (length == 0L) throw reader.fault(ErrorCode.NAME, "a name is empty")
+        if (length > Limits.NAME_BYTES) {
+            throw reader.fault(ErrorCode.NAME, "a name is longer than ${Limits.NAME_BYTES} bytes")
         }
-        throw reader.fault(ErrorCode.NAME, problem)
-    }
-
-    private companion object {
-        const val DELETE = 0x7F
+        if (bytes.total + length > Limits.NAMES_BYTES) {
+            throw reader.fault(ErrorCode.LIMIT, "all names together are longer than ${Limits.NAMES_BYTES} bytes")
+        }
     }
 }

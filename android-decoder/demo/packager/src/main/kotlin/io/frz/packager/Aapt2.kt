@@ -22,6 +22,8 @@ internal class Aapt2(private val folder: File) {
         run(
             "link", "-I", framework.path, "--manifest", app.manifest.path,
             "-A", app.assets.path, *STORED.flatMap { listOf("-0", it) }.toTypedArray(),
+            // Else those of the framework, which has no more than the resources of an old one.
+            "--compile-sdk-version-code", COMPILE_SDK, "--compile-sdk-version-name", COMPILE_SDK_NAME,
             "--java", java.path, "-o", File(output, BASE).path, compiled.path
         )
     }
@@ -57,6 +59,9 @@ internal class Aapt2(private val folder: File) {
     companion object {
         /** The file of linked resources and assets. */
         const val BASE = "base.apk"
+
+        private const val COMPILE_SDK = "36"
+        private const val COMPILE_SDK_NAME = "16"
 
         /** Endings of assets that an app maps into memory. */
         val STORED = listOf(".frz", ".ptl")

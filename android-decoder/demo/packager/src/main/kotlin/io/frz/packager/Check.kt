@@ -59,6 +59,7 @@ internal fun badging(badging: String, expected: Expected): String {
     }
     same("package", only("package: name='([^']*)'"), expected.name)
     same("least Android", only("(?:minSdkVersion|sdkVersion):'([^']*)'"), "${expected.minSdk}")
+    same("platform it is compiled for", only("compileSdkVersion='([^']*)'"), only("targetSdkVersion:'([^']*)'"))
     same("activity", only("launchable-activity: name='([^']*)'"), expected.activity)
     val abis = Regex("'([^']*)'").findAll(only("native-code:(.*)")).map { it.groupValues[1] }.toSet()
     same("processors", abis, expected.abis)

@@ -19,7 +19,7 @@ class CheckTest {
 
     private val expected = Expected("io.frz.demo", "io.frz.demo.MainActivity", MIN_SDK, setOf("arm64-v8a"))
     private val badging = """
-        package: name='io.frz.demo' versionCode='1' versionName='0.1.0'
+        package: name='io.frz.demo' versionCode='1' versionName='0.1.0' compileSdkVersion='36' compileSdkVersionCodename='16'
         minSdkVersion:'21'
         targetSdkVersion:'36'
         launchable-activity: name='io.frz.demo.MainActivity'  label='' icon=''
@@ -35,6 +35,8 @@ class CheckTest {
     @Test
     fun `badging that is not is refused, and says where`() {
         refused("least Android") { badging(badging.replace("'21'", "'24'"), expected) }
+        refused("compileSdkVersion") { badging(badging.replace(Regex(" compileSdk[^ \n]*"), ""), expected) }
+        refused("platform") { badging(badging.replace("compileSdkVersion='36'", "compileSdkVersion='35'"), expected) }
         refused("processors") { badging(badging.replace("arm64-v8a", "x86"), expected) }
         refused("launchable") { badging(badging.replace("launchable-activity", "activity"), expected) }
         refused("package") { badging(badging.replace("io.frz.demo'", "io.frz.other'"), expected) }

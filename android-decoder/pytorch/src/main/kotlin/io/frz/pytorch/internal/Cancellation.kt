@@ -3,11 +3,14 @@ package io.frz.pytorch.internal
 import io.frz.pytorch.FrzModuleException
 import io.frz.pytorch.FrzModuleException.Kind
 
-/** Asked between tensors whether to go on. */
+/** Says whether to go on. */
 internal class Cancellation(private val cancelled: () -> Boolean) {
-    /** Throws if loading is cancelled. */
+    /** Whether loading is cancelled. */
+    val isCancelled: Boolean get() = cancelled()
+
+    /** Throws if it is. */
     fun check() {
-        if (cancelled()) throw failure(null)
+        if (isCancelled) throw failure(null)
     }
 
     companion object {

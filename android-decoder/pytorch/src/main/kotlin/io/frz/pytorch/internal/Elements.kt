@@ -69,16 +69,18 @@ internal enum class Elements(val bytes: Int) {
          * element is never written before the ones that it overwrites have been read.
          */
         fun widen(dtype: DType, memory: ByteBuffer) {
-            val from = memory.order(ByteOrder.LITTLE_ENDIAN).capacity() / 2
-            fun each(convert: (Short) -> Int) {
-                for (i in 0 until from / 2) memory.putInt(4 * i, convert(memory.getShort(from + 2 * i)))
-            }
+            memory.order(ByteOrder.LITTLE_ENDIAN)
             when (dtype) {
-                DType.I16 -> each { it.toInt() }
-                DType.BF16 -> each { it.toInt() shl 16 }
-                DType.F16 -> each(::floatOfHalf)
+                DType.I16 -> widen(memory) { it.toInt() }
+                DType.BF16 -> widen(memory) { it.toInt() shl 16 }
+                DType.F16 -> widen(memory) { floatOfHalf(it) }
                 else -> Unit
             }
+        }
+
+        private inline fun widen(memory: ByteBuffer, convert: (Short) -> Int) {
+            val from = memory.capacity() / 2
+            for (i in 0 until from / 2) memory.putInt(4 * i, convert(memory.getShort(from + 2 * i)))
         }
     }
 }

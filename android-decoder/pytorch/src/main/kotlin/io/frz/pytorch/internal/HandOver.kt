@@ -35,7 +35,7 @@ internal class HandOver(
         requireMemory()
         if (options.verify) file.verify()
         val largest = shares.values.maxOfOrNull { it.bytes } ?: 0
-        WeightMemory.lend(maxOf(largest, minOf(total, BATCH))) { memory ->
+        WeightMemory.lend(maxOf(largest, minOf(total, BATCH)), options.scratch, cancellation) { memory ->
             val batch = Batch(memory)
             options.progress?.onProgress(0, total)
             for (share in shares.values) if (share.coefficients.isNotEmpty()) batch.addCoefficients(share)
@@ -98,9 +98,9 @@ internal class HandOver(
         /** Adds the coefficients of [share], (k,). */
         fun addCoefficients(share: Share) {
             val values = room(share.coefficientBytes).asFloatBuffer()
-            values.put(file.coefficients(share.info.name)).rewind()
-            val shape = longArrayOf(share.info.kept.toLong())
-            put(share.coefficients, Tensor.fromBlob(values, shape), share.coefficientBytes)
+            val core = file.core(share.info.name)
+            values.put(core.buffer.asFloatBuffer()).rewind()
+            put(share.coefficients, Tensor.fromBlob(values, core.shape), share.coefficientBytes)
         }
 
         /** [size] bytes of memory; what is there is handed over first if there is no room beside it. */

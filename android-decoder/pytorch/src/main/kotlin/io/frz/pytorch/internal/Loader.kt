@@ -8,7 +8,6 @@ import io.frz.pytorch.FrzModuleOptions
 import io.frz.pytorch.FrzPart
 import java.io.File
 import java.io.IOException
-import java.nio.channels.ClosedByInterruptException
 import org.pytorch.Module
 
 /** Skeleton → module → weights: starts the one and hands it the other. */
@@ -22,15 +21,14 @@ internal class Loader(private val options: FrzModuleOptions, private val cancell
             complete(Native.start(file)) { handOver(it, frz) }
         }
     } finally {
-        skeleton.close()
-        weights.close()
+        FrzPart.close(listOf(skeleton, weights))
     }
 
     /** Replaces the weights of [module]. */
     fun loadWeights(module: Module, weights: FrzPart): Unit = try {
         opened(weights) { handOver(module, it) }
     } finally {
-        weights.close()
+        FrzPart.close(listOf(weights))
     }
 
     /** The file of a skeleton that the runtime may be trusted with. */
@@ -40,8 +38,18 @@ internal class Loader(private val options: FrzModuleOptions, private val cancell
         return skeleton.file ?: SkeletonCache(checkNotNull(cache)).file(bytes)
     }
 
-    private inline fun <T> opened(weights: FrzPart, use: (FrzFile) -> T): T =
-        reading("the weights") { weights.open(options.decoding()).use(use) }
+    private inline fun <T> opened(weights: FrzPart, use: (FrzFile) -> T): T = reading("the weights") {
+        val file = weights.open(options.decoding())
+        try {
+            use(file)
+        } finally {
+            try {
+                file.close()
+            } catch (_: IOException) {
+                // Nothing is read from it any more.
+            }
+        }
+    }
 
     private fun handOver(module: Module, frz: FrzFile) = HandOver(module, frz, options, cancellation).run()
 
@@ -63,9 +71,8 @@ internal class Loader(private val options: FrzModuleOptions, private val cancell
         throw e
     } catch (e: FrzModuleException) {
         throw e
-    } catch (e: ClosedByInterruptException) {
-        throw Cancellation.failure(e)
     } catch (e: IOException) {
+        if (cancellation.isCancelled) throw Cancellation.failure(e)
         throw FrzModuleException(Kind.UNREADABLE, "$what cannot be read: ${e.message ?: e}", e)
     }
 }

@@ -1,14 +1,19 @@
 package io.frz.pytorch.internal
 
+import android.content.res.AssetFileDescriptor
 import android.content.res.AssetManager
 import io.frz.FrzFile
 import io.frz.FrzOptions
+import io.frz.pytorch.FrzModuleException
 import io.frz.pytorch.FrzPart
 import java.io.File
+import java.io.FileInputStream
 import java.io.FileNotFoundException
+import java.io.IOException
 import java.io.InputStream
 import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
+import java.util.concurrent.atomic.AtomicBoolean
 
 /** A file on disk, of whose weights no more is read than is needed. */
 internal class FilePart(override val file: File) : FrzPart() {
@@ -28,26 +33,64 @@ internal class BufferPart(bytes: ByteBuffer) : FrzPart() {
 
 /** A stream, which is read once. */
 internal class StreamPart(private val stream: InputStream) : FrzPart() {
-    override fun read(): ByteArray = stream.readBytes()
+    private val used = AtomicBoolean()
 
-    override fun open(options: FrzOptions): FrzFile = FrzFile.open(stream, options)
+    override fun read(): ByteArray = unused().readBytes()
+
+    override fun open(options: FrzOptions): FrzFile = FrzFile.open(unused(), options)
+
+    private fun unused(): InputStream {
+        if (used.compareAndSet(false, true)) return stream
+        throw FrzModuleException(
+            FrzModuleException.Kind.UNREADABLE,
+            "a part made of a stream serves one load, and this one has been used; make another of a new stream"
+        )
+    }
 
     override fun close(): Unit = stream.close()
+}
+
+/** A part of the file of a channel, which is mapped. */
+internal class ChannelPart(private val channel: FileChannel, private val offset: Long, private val length: Long) :
+    FrzPart() {
+    override fun read(): ByteArray {
+        if (length > MOST_BYTES) throw IOException("$length bytes are too many for a skeleton")
+        val bytes = ByteArray(length.toInt())
+        channel.map(FileChannel.MapMode.READ_ONLY, offset, length).get(bytes)
+        return bytes
+    }
+
+    override fun open(options: FrzOptions): FrzFile = FrzFile.open(channel, offset, length, options)
+
+    private companion object {
+        const val MOST_BYTES = Int.MAX_VALUE - 8L
+    }
+}
+
+/** A part of a file that Android has opened. */
+internal class DescriptorPart(private val descriptor: AssetFileDescriptor) : FrzPart() {
+    override fun read(): ByteArray = part().read()
+
+    override fun open(options: FrzOptions): FrzFile = part().open(options)
+
+    private fun part(): ChannelPart {
+        val channel = FileInputStream(descriptor.fileDescriptor).channel
+        val isKnown = descriptor.declaredLength != AssetFileDescriptor.UNKNOWN_LENGTH
+        val length = if (isKnown) descriptor.declaredLength else channel.size() - descriptor.startOffset
+        return ChannelPart(channel, descriptor.startOffset, length)
+    }
 }
 
 /** An asset: mapped if the APK holds it uncompressed, else unpacked into memory. */
 internal class AssetPart(private val assets: AssetManager, private val name: String) : FrzPart() {
     override fun read(): ByteArray = assets.open(name).use { it.readBytes() }
 
-    override fun open(options: FrzOptions): FrzFile = FrzFile.open(map() ?: ByteBuffer.wrap(read()), options)
-
-    private fun map(): ByteBuffer? = try {
-        assets.openFd(name).use { fd ->
-            fd.createInputStream().use { stream ->
-                stream.channel.map(FileChannel.MapMode.READ_ONLY, fd.startOffset, fd.declaredLength)
-            }
+    override fun open(options: FrzOptions): FrzFile {
+        val descriptor = try {
+            assets.openFd(name)
+        } catch (_: FileNotFoundException) {
+            return FrzFile.open(read(), options) // Compressed. One that is not there at all fails when it is read.
         }
-    } catch (_: FileNotFoundException) {
-        null // Compressed. One that is not there at all fails when it is read.
+        return descriptor.use { DescriptorPart(it).open(options) }
     }
 }

@@ -1,6 +1,6 @@
 package io.frz.pytorch.internal
 
-import io.frz.Coding
+import io.frz.BasisKind
 import io.frz.FrzFile
 import io.frz.TensorInfo
 import io.frz.pytorch.FrzModuleException
@@ -21,7 +21,7 @@ internal class Share private constructor(
     val rebuiltBytes: Long = if (rebuilt.isEmpty()) 0 else Elements.bytes(info)
 
     /** The size of its coefficients in the runtime; 0 if they are not wanted. */
-    val coefficientBytes: Long = if (coefficients.isEmpty()) 0 else info.kept * Float.SIZE_BYTES.toLong()
+    val coefficientBytes: Long = if (coefficients.isEmpty()) 0 else (info.kept ?: 0) * Float.SIZE_BYTES.toLong()
 
     /** The memory to prepare it in. */
     val bytes: Long = maxOf(rebuiltBytes, coefficientBytes)
@@ -31,7 +31,7 @@ internal class Share private constructor(
         fun of(file: FrzFile, wanted: Map<String, List<Long>>): List<Share> {
             wanted.forEach { (name, spectrum) -> if (name in file) check(file.tensor(name), name, spectrum) }
             val aliases = file.aliases.entries.groupBy({ it.value }, { it.key })
-            return file.model.map { info ->
+            return file.tensors.map { info ->
                 val names = listOf(info.name) + aliases[info.name].orEmpty()
                 val (coefficients, rebuilt) = names.partition { it in wanted }
                 Share(info, rebuilt, coefficients)
@@ -40,11 +40,12 @@ internal class Share private constructor(
 
         private fun check(info: TensorInfo, name: String, spectrum: List<Long>) {
             val stored = (info.view ?: info.shape).asList()
-            if (info.coding == Coding.DCT && stored == spectrum) return
+            val isSpectrum = info.kept != null && info.bases.all { it == BasisKind.DCT }
+            if (isSpectrum && stored == spectrum) return
             throw FrzModuleException(
                 Kind.MISMATCH,
                 "the skeleton wants the coefficients of $name in a spectrum of $spectrum, the file stores it " +
-                    (if (info.coding == Coding.DCT) "in one of $stored" else "as ${info.coding.label}") +
+                    (if (isSpectrum) "in one of $stored" else "without one") +
                     "; export the skeleton again with this file"
             )
         }

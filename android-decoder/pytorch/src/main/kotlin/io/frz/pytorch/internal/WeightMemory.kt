@@ -2,9 +2,14 @@ package io.frz.pytorch.internal
 
 import io.frz.ErrorCode
 import io.frz.FrzException
+import io.frz.pytorch.FrzModuleException
+import java.io.File
+import java.io.IOException
+import java.io.RandomAccessFile
 import java.lang.ref.WeakReference
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
+import java.nio.channels.FileChannel
 
 /**
  * Direct memory to rebuild tensors in. The latest is kept for the next module as long as the garbage collector does not
@@ -13,8 +18,9 @@ import java.nio.ByteOrder
 internal object WeightMemory {
     private var spare: WeakReference<ByteBuffer>? = null
 
-    /** Lends at least [size] bytes to [use]. */
-    fun <T> lend(size: Long, use: (ByteBuffer) -> T): T {
+    /** Lends at least [size] bytes to [use], those of a file in the folder [scratch] if there is one. */
+    fun <T> lend(size: Long, scratch: File?, cancellation: Cancellation, use: (ByteBuffer) -> T): T {
+        if (scratch != null) return use(map(size, scratch, cancellation))
         val memory = take(size) ?: allocate(size)
         try {
             return use(memory)
@@ -44,6 +50,42 @@ internal object WeightMemory {
             throw tooLarge(size, e)
         }
     }
+
+    private fun map(size: Long, folder: File, cancellation: Cancellation): ByteBuffer {
+        if (size > Int.MAX_VALUE) throw tooLarge(size, null)
+        try {
+            if (!folder.isDirectory && !folder.mkdirs() && !folder.isDirectory) throw IOException("it is no folder")
+            val file = File.createTempFile("weights-", ".scratch", folder)
+            try {
+                return RandomAccessFile(file, "rw").use {
+                    fill(it, size, cancellation)
+                    it.channel.map(FileChannel.MapMode.READ_WRITE, 0, size).order(ByteOrder.nativeOrder())
+                }
+            } finally {
+                file.delete()
+            }
+        } catch (e: IOException) {
+            if (cancellation.isCancelled) throw Cancellation.failure(e)
+            throw FrzModuleException(
+                FrzModuleException.Kind.CACHE,
+                "no file of $size bytes can be made in $folder (${e.message}); free some room, or name another folder",
+                e
+            )
+        }
+    }
+
+    /** Writes the file rather than only making it longer, so that a full disk is an error here and no crash later. */
+    private fun fill(file: RandomAccessFile, size: Long, cancellation: Cancellation) {
+        val zeros = ByteArray(minOf(size, CHUNK).toInt())
+        var left = size
+        while (left > 0) {
+            cancellation.check()
+            file.write(zeros, 0, minOf(left, CHUNK).toInt())
+            left -= CHUNK
+        }
+    }
+
+    private const val CHUNK = 1L shl 16
 
     private fun tooLarge(size: Long, cause: Throwable?) =
         FrzException(ErrorCode.BUDGET, "this machine has no $size bytes of memory left for a tensor", cause = cause)

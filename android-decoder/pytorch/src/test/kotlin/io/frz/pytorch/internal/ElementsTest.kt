@@ -1,10 +1,12 @@
 package io.frz.pytorch.internal
 
 import io.frz.DType
+import java.lang.management.ManagementFactory
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import kotlin.math.pow
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
 /** 16-bit elements in place of 32-bit ones. */
@@ -52,5 +54,19 @@ class ElementsTest {
     fun `all short integers keep their value`() {
         val integers = widened(DType.I16)
         for (i in all.indices) assertEquals(all[i].toInt(), integers[i])
+    }
+
+    @Test
+    fun `widening leaves no garbage`() {
+        val threads = ManagementFactory.getThreadMXBean() as com.sun.management.ThreadMXBean
+        fun allocated() = threads.getThreadAllocatedBytes(Thread.currentThread().id)
+        val memory = ByteBuffer.allocateDirect(4 * 100_000)
+        for (dtype in listOf(DType.I16, DType.F16, DType.BF16)) {
+            Elements.widen(dtype, memory)
+            val before = allocated()
+            Elements.widen(dtype, memory)
+            val garbage = allocated() - before
+            assertTrue(garbage < 10_000, "$dtype: $garbage bytes for 100,000 elements")
+        }
     }
 }

@@ -1,0 +1,77 @@
+package io.frz.internal
+
+import java.io.InterruptedIOException
+
+/**
+ * One request of a caller, while it is carried out by the caller's thread and its helpers.
+ *
+ * @param file what the request is about
+ */
+internal class Request(private val file: Lifetime) {
+    private val caller = Thread.currentThread()
+
+    /** Whether the caller was interrupted while it waited for its helpers. */
+    @Volatile
+    var isInterrupted = false
+        private set
+
+    /** Whether code of the caller is running. */
+    var isOutside = false
+        private set
+
+    /**
+     * Throws if the request is to end: the file has been closed, or the caller interrupted. To be asked at least every
+     * few milliseconds, by every thread that works on the request.
+     */
+    fun check() {
+        file.requireOpen()
+        if (isInterrupted || caller.isInterrupted) throw InterruptedIOException("the thread was interrupted")
+    }
+
+    /** Takes note of an interrupt that the caller's thread has forgotten. */
+    fun interrupt() {
+        isInterrupted = true
+    }
+
+    /** Runs code of the caller, whose failures are its own. */
+    fun <T> outside(work: () -> T): T {
+        isOutside = true
+        return work().also { isOutside = false }
+    }
+}
+
+/** Whether a file is open. */
+internal open class Lifetime {
+    @Volatile
+    private var isOpen = true
+
+    /** Ends it. */
+    fun end() {
+        isOpen = false
+    }
+
+    open fun requireOpen() {
+        check(isOpen) { CLOSED }
+    }
+
+    /**
+     * Runs [work], a request for [tensor] or for several. A lack of memory in it is [io.frz.ErrorCode.BUDGET],
+     * whatever comes of a file that is closed meanwhile an [IllegalStateException], and an interrupt an
+     * [InterruptedIOException].
+     */
+    inline fun <T> request(tensor: String?, work: (Request) -> T): T {
+        var request: Request? = null
+        try {
+            return work(Request(this).also { request = it }.also { it.check() }).also { requireOpen() }
+        } catch (e: OutOfMemoryError) {
+            throw if (request?.isOutside == true) e else Budget.exhausted(tensor, e)
+        } catch (e: java.io.IOException) {
+            if (request?.isOutside != true) requireOpen()
+            throw e
+        }
+    }
+
+    companion object {
+        const val CLOSED = "closed"
+    }
+}

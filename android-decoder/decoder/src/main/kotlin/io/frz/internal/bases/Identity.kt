@@ -1,0 +1,11 @@
+package io.frz.internal.bases
+
+import io.frz.BasisKind
+
+/** `identity`: nothing is to be computed. */
+internal object Identity : BasisFamily {
+    override val kind = BasisKind.IDENTITY
+    override val hasZigzag = true
+
+    override fun basis(length: Int, arguments: BasisArguments): Basis? = null
+}

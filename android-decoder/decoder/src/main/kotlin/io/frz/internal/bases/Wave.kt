@@ -1,0 +1,49 @@
+package io.frz.internal.bases
+
+/** Cosines and sines of π·phase / 2[length] for whole phases, of which 4[length] are a turn. */
+internal class Wave(private val length: Int) {
+    private val turn = 4L * length
+    private val unit = Math.PI / (2.0 * length)
+
+    fun cosine(phase: Long): Double = Math.cos(unit * (phase % turn))
+
+    fun sine(phase: Long): Double = Math.sin(unit * (phase % turn))
+
+    /** [amplitude] · cosine([start] + i·[step]) for each i of 0 until [count], in [out] from [to] on. */
+    fun cosines(start: Long, step: Long, count: Int, amplitude: Double, out: DoubleArray, to: Int) =
+        visit(start, step, count, amplitude) { i, cosine, _ -> out[to + i] = cosine }
+
+    /** [amplitude] · sine([start] + i·[step]) for each i of 0 until [count], in [out] from [to] on. */
+    fun sines(start: Long, step: Long, count: Int, amplitude: Double, out: DoubleArray, to: Int) =
+        visit(start, step, count, amplitude) { i, _, sine -> out[to + i] = sine }
+
+    /** Each point is turned from the one before, which is quick, but never far from one that was not. */
+    private inline fun visit(
+        start: Long,
+        step: Long,
+        count: Int,
+        amplitude: Double,
+        point: (i: Int, cosine: Double, sine: Double) -> Unit
+    ) {
+        val stepCosine = cosine(step)
+        val stepSine = sine(step)
+        val reduced = step % turn
+        var phase = start % turn
+        for (first in 0 until count step RUN) {
+            var cosine = amplitude * cosine(phase)
+            var sine = amplitude * sine(phase)
+            for (i in first until minOf(first + RUN, count)) {
+                point(i, cosine, sine)
+                val next = cosine * stepCosine - sine * stepSine
+                sine = cosine * stepSine + sine * stepCosine
+                cosine = next
+            }
+            phase = (phase + RUN * reduced) % turn
+        }
+    }
+
+    private companion object {
+        /** How many points are turned from one another, each at the cost of a rounding error. */
+        const val RUN = 32
+    }
+}

@@ -1,0 +1,78 @@
+package io.frz.internal.coder
+
+/**
+ * What the values of a group teach about those that follow, from tensor to tensor; section 10.3 of the specification.
+ *
+ * @param isOfIntegers whether they are integers as such, not those of floats
+ */
+internal class AdaptiveModel(isOfIntegers: Boolean) {
+    private val first = if (isOfIntegers) Counters.OF_INTEGERS else Counters.OF_FLOATS
+
+    /** Whether values are zero, for each zone and how sure the sign is. */
+    val zero: IntArray = first.zero.clone()
+
+    /** Whether they have more bits, for each zone and how the sign agrees. */
+    val longer: IntArray = first.longer.clone()
+
+    /** The bit below the first, for each zone and number of bits. */
+    val top: IntArray = first.top.clone()
+
+    /** Whether signs are other than guessed, for each level of the guess. */
+    val sign = IntArray(LEVELS) { BitDecoder.counter(32768, 4) }
+
+    /** The scale that a group starts with, in units of its terms. */
+    var base = 0
+        private set
+
+    /** Whether the group's first segment has begun. */
+    var isStarted = false
+        private set
+
+    var weight = 0
+    val taps = IntArray(TAPS)
+
+    /** Takes the scale that the first of the group's segments, [bytes], begins with. */
+    fun start(bytes: SegmentPart) {
+        if (isStarted) return
+        val scale = bytes.next()
+        if (scale > Scales.LAST) throw bytes.malformed("a stream begins with the scale $scale")
+        base = (scale - Scales.ORIGIN) shl Scales.FRACTION_BITS
+        isStarted = true
+    }
+
+    /** The counters of a new model, each as if it had seen [bits] bits of a geometric distribution. */
+    private class Counters(bits: Int) {
+        val zero = IntArray(ZONES * SURENESSES)
+        val longer = IntArray(ZONES * AGREEMENTS * LENGTHS)
+        val top = IntArray(ZONES * LENGTHS)
+
+        init {
+            for (zone in 0 until ZONES) {
+                val mean = Scales.mean(2 * zone + 1)
+                var t = 65536 * mean / (4096 + mean)
+                zero.fill(BitDecoder.counter(t, bits), zone * SURENESSES, (zone + 1) * SURENESSES)
+                for (length in 0 until LENGTHS) {
+                    for (agreement in 0 until AGREEMENTS) {
+                        longer[(zone * AGREEMENTS + agreement) * LENGTHS + length] = BitDecoder.counter(t, bits)
+                    }
+                    top[zone * LENGTHS + length] = BitDecoder.counter(65536 * t / (65536 + t), bits)
+                    t = t * t shr 16
+                }
+            }
+        }
+
+        companion object {
+            val OF_INTEGERS = Counters(16)
+            val OF_FLOATS = Counters(4)
+        }
+    }
+
+    companion object {
+        const val ZONES = 120
+        const val SURENESSES = 3
+        const val AGREEMENTS = 5
+        const val LENGTHS = 30
+        const val LEVELS = 5
+        const val TAPS = 4
+    }
+}

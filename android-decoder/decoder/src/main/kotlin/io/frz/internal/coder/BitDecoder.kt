@@ -1,0 +1,77 @@
+package io.frz.internal.coder
+
+/**
+ * A binary range decoder; section 10.1 of the specification, step by step.
+ *
+ * A counter is one Int: p in its upper 22 bits, and n, the number of bits seen, in its lower 8.
+ */
+internal class BitDecoder(private val bytes: SegmentPart) {
+    private var range = 0xFFFFFFFFL
+    private var code = 0L
+
+    init {
+        repeat(4) { code = code shl 8 or bytes.orZero().toLong() }
+        if (code >= range) throw malformed()
+    }
+
+    /** A bit of the counter at [index] of [counters], which learns from it. */
+    fun bit(counters: IntArray, index: Int): Int {
+        val counter = counters[index]
+        val p = counter ushr COUNT_BITS
+        val n = counter and MOST_COUNT
+        val bound = (range ushr 16) * (p ushr 6 or 8)
+        val bit: Int
+        val learned: Int
+        if (code < bound) {
+            range = bound
+            bit = 1
+            learned = p + ((CERTAIN - p) * RATES[n] ushr 16).toInt()
+        } else {
+            code -= bound
+            range -= bound
+            bit = 0
+            learned = p - (p * RATES[n] ushr 16).toInt()
+        }
+        counters[index] = learned shl COUNT_BITS or minOf(n + 1, MOST_COUNT)
+        normalize()
+        return bit
+    }
+
+    /** A bit of probability one half. */
+    fun direct(): Int {
+        range = range ushr 1
+        var bit = 0
+        if (code >= range) {
+            code -= range
+            bit = 1
+            if (code >= range) throw malformed()
+        }
+        normalize()
+        return bit
+    }
+
+    /** Makes sure that all bytes have been used. */
+    fun finish() {
+        if (bytes.position < bytes.end) throw bytes.malformed("a stream goes on after its last value")
+    }
+
+    private fun normalize() {
+        while (range < LEAST_RANGE) {
+            range = range shl 8
+            code = code shl 8 or bytes.orZero().toLong()
+        }
+    }
+
+    private fun malformed() = bytes.malformed("an adaptively coded stream is malformed")
+
+    companion object {
+        private const val COUNT_BITS = 8
+        private const val MOST_COUNT = 0xFF
+        private const val CERTAIN = 1L shl 22
+        private const val LEAST_RANGE = 1L shl 24
+        private val RATES = LongArray(MOST_COUNT + 1) { 131072L / (2 * it + 3) }
+
+        /** A counter of the probability [p], in units of 2⁻¹⁶, as if it had seen [n] bits. */
+        fun counter(p: Long, n: Int): Int = (p.coerceIn(2048L, 65535L).toInt() shl 6 + COUNT_BITS) or n
+    }
+}

@@ -1,0 +1,33 @@
+package io.frz.internal.coder
+
+/**
+ * Values that the number coders see together, in row-major order: so many [rows] of [channels] of [positions]; section
+ * 9.1 of the specification.
+ *
+ * @property areOffsets whether they are step offsets, not entries of a core
+ */
+internal class Block(val rows: Long, val channels: Long, val positions: Long, val areOffsets: Boolean) {
+    /** The values of a row. */
+    val columns: Long = channels * positions
+
+    /** How many values there are. */
+    val count: Long = rows * columns
+
+    /** Whether channels differ. */
+    val hasChannels: Boolean get() = channels > 1
+
+    /** Whether positions come again, so that it is of use to tell them apart. */
+    val hasPositions: Boolean get() = positions > 1 && (rows > 1 || channels > 1)
+
+    companion object {
+        /** [count] values without rows and channels. */
+        fun line(count: Long, areOffsets: Boolean = false) = Block(1, 1, count, areOffsets)
+
+        /** Entries of a core that fill a box of [shape]. */
+        fun of(shape: LongArray): Block = when (shape.size) {
+            0 -> line(1)
+            1 -> line(shape[0])
+            else -> Block(shape[0], shape[1], shape.drop(2).fold(1L, Long::times), areOffsets = false)
+        }
+    }
+}

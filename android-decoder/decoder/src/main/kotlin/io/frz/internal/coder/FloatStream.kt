@@ -1,0 +1,101 @@
+package io.frz.internal.coder
+
+import io.frz.DType
+
+/** How a float of 16 or 32 bits is put together: a sign, [exponentBits], and [mantissaBits]. */
+internal class FloatFormat private constructor(val exponentBits: Int, val mantissaBits: Int) {
+    companion object {
+        private val F16 = FloatFormat(5, 10)
+        private val BF16 = FloatFormat(8, 7)
+        private val F32 = FloatFormat(8, 23)
+
+        fun of(type: DType): FloatFormat? = when (type) {
+            DType.F16 -> F16
+            DType.BF16 -> BF16
+            DType.F32 -> F32
+            else -> null
+        }
+    }
+}
+
+/**
+ * Floats of a [format], as integers that stand for sign and exponent, and mantissas behind them; section 9.2 of the
+ * specification.
+ */
+internal class FloatStream(
+    private val bytes: SegmentPart,
+    integers: (bytes: SegmentPart) -> IntegerDecoder,
+    private val format: FloatFormat,
+    type: DType,
+    count: Long
+) : NumberStream(type, count) {
+    private val reference = bytes.next()
+    private val integers: BlockReader
+    private val mantissas: Mantissas
+
+    init {
+        val kept = bytes.next()
+        if (kept > format.mantissaBits) throw bytes.malformed("floats keep $kept bits of their mantissas")
+        this.integers = BlockReader(integers(bytes.part(bytes.leb128())))
+        mantissas = Mantissas(bytes, kept, format.mantissaBits - kept)
+    }
+
+    override fun start(run: Run) = integers.start(run)
+
+    override fun read(target: IntArray, from: Int, count: Int) {
+        integers.read(target, from, count)
+        for (i in from until from + count) if (target[i] != 0) target[i] = float(target[i])
+    }
+
+    private fun float(integer: Int): Int {
+        val exponent = reference + 1 - Math.abs(integer.toLong())
+        if (exponent < 0 || exponent >= 1 shl format.exponentBits) {
+            throw bytes.malformed("the exponent of a float does not fit")
+        }
+        val sign = if (integer < 0) 1 else 0
+        return (sign shl format.exponentBits or exponent.toInt()) shl format.mantissaBits or mantissas.next()
+    }
+
+    override fun finish() {
+        integers.finish()
+        mantissas.finish()
+    }
+}
+
+/**
+ * The mantissas at the end of [bytes], of which the [kept] highest bits are stored, and [dropped] are not: planes of
+ * whole bytes, and then the bits that are left.
+ */
+private class Mantissas(private val bytes: SegmentPart, private val kept: Int, private val dropped: Int) {
+    private val all = bytes.end - bytes.position
+    private val bits = kept % Byte.SIZE_BITS
+
+    /** How many there are, which planes tell. */
+    private val count = if (kept < Byte.SIZE_BITS) 0 else all * Byte.SIZE_BITS / kept
+    private val planes = Array(kept / Byte.SIZE_BITS) { bytes.part(minOf(count, bytes.end - bytes.position)) }
+    private val rest = bytes.part(bytes.end - bytes.position)
+    private var buffer = 0
+    private var buffered = 0
+    private var used = 0L
+
+    /** The next mantissa. */
+    fun next(): Int {
+        used++
+        var mantissa = 0
+        for (plane in planes.indices) mantissa = mantissa or (planes[plane].next() shl Byte.SIZE_BITS * plane)
+        while (buffered < bits) {
+            buffer = buffer or (rest.next() shl buffered)
+            buffered += Byte.SIZE_BITS
+        }
+        mantissa = mantissa or ((buffer and (1 shl bits) - 1) shl Byte.SIZE_BITS * planes.size)
+        buffer = buffer ushr bits
+        buffered -= bits
+        return mantissa shl dropped
+    }
+
+    /** Makes sure that all stored bits have been used, and those that fill the last byte are 0. */
+    fun finish() {
+        val isComplete = planes.all { it.position == it.end } && rest.position == rest.end
+        if (!isComplete || buffer != 0) throw bytes.malformed("the mantissas of floats are not as many as the floats")
+    }
+}

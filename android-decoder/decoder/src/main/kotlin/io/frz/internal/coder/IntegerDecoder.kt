@@ -1,0 +1,44 @@
+package io.frz.internal.coder
+
+/** Decodes the integers of a segment, or of a part of one, block by block. */
+internal interface IntegerDecoder {
+    /** Says that the values of [block] follow; those of the one before have all been read. */
+    fun start(block: Block)
+
+    /** Gives the next [count] integers of the block to [target] from [from] on. */
+    fun read(target: IntArray, from: Int, count: Int)
+
+    /** Says that no integer is wanted any more; the bytes must be at their end. */
+    fun finish()
+}
+
+/** Reads integers without regard to where a block ends. */
+internal class BlockReader(private val integers: IntegerDecoder) {
+    private var blocks = emptyList<Block>()
+    private var next = 0
+    private var left = 0L
+
+    /** Says that the values of [run] follow. */
+    fun start(run: Run) {
+        blocks = run.blocks
+        next = 0
+        left = 0
+    }
+
+    fun read(target: IntArray, from: Int, count: Int) {
+        var done = 0
+        while (done < count) {
+            if (left == 0L) {
+                val block = blocks[next++]
+                integers.start(block)
+                left = block.count
+            }
+            val part = minOf(left, (count - done).toLong()).toInt()
+            integers.read(target, from + done, part)
+            done += part
+            left -= part
+        }
+    }
+
+    fun finish(): Unit = integers.finish()
+}

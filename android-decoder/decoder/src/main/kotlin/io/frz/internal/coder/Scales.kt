@@ -1,0 +1,27 @@
+package io.frz.internal.coder
+
+/** Scales: eighths of octaves of a magnitude; section 10.2 of the specification. */
+internal object Scales {
+    const val LAST = 239
+
+    /** The scale of the magnitude that terms of 0 stand for. */
+    const val ORIGIN = 80
+
+    /** The bits of a term below those of a scale. */
+    const val FRACTION_BITS = 13
+    private val octave = longArrayOf(68438, 74632, 81386, 88752, 96785, 105545, 115098, 125515)
+
+    /** For each scale, what a magnitude is multiplied by to be one of deviations. */
+    val gains = LongArray(LAST + 1) { (1L shl 44) / (4096 + magnitude(it)) }
+
+    /** For each scale, what a value is multiplied by to be one of predictions. */
+    val ratios = LongArray(LAST + 1) { (1L shl 44) / (1024 + magnitude(it)) }
+
+    /** For each scale, how much a value tells. */
+    val worths = IntArray(LAST + 1) { (8192 * magnitude(it) / (4096 + magnitude(it))).toInt() }
+
+    /** The mean magnitude at a [scale], in units of 1/4096. */
+    fun mean(scale: Int): Long = (octave[scale and 7] shl (scale shr 3) + 2) shr 16
+
+    private fun magnitude(scale: Int): Long = if (scale == 0) 0 else mean(scale)
+}

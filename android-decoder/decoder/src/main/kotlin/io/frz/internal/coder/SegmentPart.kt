@@ -1,0 +1,76 @@
+package io.frz.internal.coder
+
+import io.frz.FrzException
+import io.frz.internal.storage.Segment
+import java.nio.ByteBuffer
+
+/** The bytes of [segment] from [position] until [end], one after the other. Reads ahead no further than there. */
+internal class SegmentPart(val segment: Segment, position: Long, val end: Long) {
+    private val chunk = ByteArray(minOf(end - position, Segment.CHUNK.toLong()).toInt())
+    private var fetched = position
+    private var used = 0
+    private var have = 0
+
+    /** Where the next byte is. */
+    val position: Long get() = fetched - (have - used)
+
+    /** The next byte; 0 behind the last, which [next] counts all the same. */
+    fun orZero(): Int = if (used < have || fetch()) chunk[used++].toInt() and 0xFF else 0
+
+    /** The next byte. */
+    fun next(): Int {
+        if (used == have && !fetch()) throw segment.malformed("a stream ends early")
+        return chunk[used++].toInt() and 0xFF
+    }
+
+    /** An unsigned number of up to 49 bits, of which each byte has seven. */
+    fun leb128(): Long {
+        var number = 0L
+        for (i in 0 until MOST_DIGITS) {
+            val byte = next()
+            number = number or ((byte and DIGIT).toLong() shl DIGIT_BITS * i)
+            if (byte <= DIGIT) return number
+        }
+        throw segment.malformed("a length in a stream does not end")
+    }
+
+    /** The next [size] bytes as a part of their own; this one goes on behind them. */
+    fun part(size: Long): SegmentPart {
+        val start = position
+        if (size > end - start) throw segment.malformed("a part of a stream is longer than the stream")
+        fetched = start + size
+        used = 0
+        have = 0
+        return SegmentPart(segment, start, start + size)
+    }
+
+    /** Fills the first [size] bytes of [target] with the next ones. */
+    fun read(target: ByteArray, size: Int) {
+        val start = position
+        segment.read(start, ByteBuffer.wrap(target, 0, size))
+        fetched = start + size
+        used = 0
+        have = 0
+    }
+
+    /** Throws if the request is to end. */
+    fun check(): Unit = segment.check()
+
+    fun malformed(problem: String): FrzException = segment.malformed(problem)
+
+    private fun fetch(): Boolean {
+        val count = minOf(chunk.size.toLong(), end - fetched).toInt()
+        if (count == 0) return false
+        segment.read(fetched, ByteBuffer.wrap(chunk, 0, count))
+        fetched += count
+        used = 0
+        have = count
+        return true
+    }
+
+    private companion object {
+        const val MOST_DIGITS = 7
+        const val DIGIT_BITS = 7
+        const val DIGIT = 0x7F
+    }
+}

@@ -1,0 +1,28 @@
+package io.frz.internal.coder
+
+import io.frz.Coder
+import io.frz.internal.directory.Group
+
+/** Coder `static`: tables that are stored, and lanes that are decoded each for itself; fast, for large tensors. */
+internal object StaticCoder : NumberCoder() {
+    override val coder = Coder.STATIC
+
+    override fun workingBytes(block: Block): Long = StaticBlock.workingBytes(block)
+
+    override fun integers(group: Group): (SegmentPart) -> IntegerDecoder = { bytes -> StaticDecoder(bytes) }
+}
+
+/** The integers of [bytes]: blocks, one after the other. */
+private class StaticDecoder(private val bytes: SegmentPart) : IntegerDecoder {
+    private var block: StaticBlock? = null
+
+    override fun start(block: Block) {
+        this.block = StaticBlock(bytes, block)
+    }
+
+    override fun read(target: IntArray, from: Int, count: Int) = checkNotNull(block).read(target, from, count)
+
+    override fun finish() {
+        if (bytes.position < bytes.end) throw bytes.malformed("a stream goes on after its last value")
+    }
+}

@@ -1,0 +1,173 @@
+package io.frz.internal.coder
+
+import io.frz.internal.Budget
+
+/**
+ * The head of a block of the static coder and its tables: which class a value is of, and what the numbers that its lane
+ * decodes stand for there; section 10.5 of the specification.
+ */
+internal class StaticTables(bytes: SegmentPart, block: Block) {
+    /** How many values a lane has. */
+    val lane: Int
+
+    /** How many values before it the neighbour of a value is. */
+    val lag: Long
+
+    /** The most that a neighbour counts; 0 if it does not. */
+    val reach: Int
+
+    /** The last class. */
+    val last: Int
+
+    /** The classes of rows and of columns, whose sum is that of a value; one of each if all values are of class 0. */
+    val rows: ShortArray
+    val columns: ShortArray
+
+    /** For each class and neighbour, what each of 4096 slots stands for: symbol, frequency less 1, slot less start. */
+    val slots: IntArray
+
+    init {
+        val laneBits = field(bytes, "lane", 8, 14)
+        lane = 1 shl laneBits
+        val neighbour = field(bytes, "neighbour", 0, 3)
+        lag = when (neighbour) {
+            1 -> 1
+            2 -> block.positions
+            else -> block.columns
+        }
+        reach = if (neighbour == 0) field(bytes, "reach", 0, 0) else field(bytes, "reach", 1, 4)
+        val classes = field(bytes, "classes", 1, 64)
+        last = classes - 1
+        val symbols = field(bytes, "symbols", 1, Symbols.COUNT)
+        val near = 2 * reach + 1
+        if (classes * near > mostTables(block)) throw bytes.malformed("a block has too many tables")
+        val tables = AdaptiveDecoder(bytes.part(bytes.leb128()), AdaptiveModel(isOfIntegers = true))
+        if (classes == 1 || isLine(block)) {
+            rows = ShortArray(1)
+            columns = ShortArray(1)
+        } else {
+            rows = classes(bytes, tables, block.rows, block.count)
+            columns = columns(
+                bytes,
+                classes(bytes, tables, block.channels, block.count),
+                classes(bytes, tables, block.positions, block.count)
+            )
+        }
+        tables.start(Block(classes.toLong(), near.toLong(), symbols.toLong(), areOffsets = false))
+        slots = IntArray(classes * near shl SLOT_BITS)
+        val frequencies = IntArray(symbols)
+        for (table in 0 until classes * near) {
+            tables.read(frequencies, 0, symbols)
+            fill(bytes, table shl SLOT_BITS, frequencies)
+        }
+        tables.finish()
+    }
+
+    private fun field(bytes: SegmentPart, what: String, least: Int, most: Int): Int {
+        val value = bytes.next()
+        if (value !in least..most) throw bytes.malformed("$what of a block is $value, not $least to $most")
+        return value
+    }
+
+    /** The classes of [size] rows, channels or positions, stored if several of [count] values have the same. */
+    private fun classes(bytes: SegmentPart, tables: AdaptiveDecoder, size: Long, count: Long): ShortArray {
+        Budget.requireArray(size, "classes", null)
+        val classes = ShortArray(size.toInt())
+        if (size == 1L || size == count) return classes
+        tables.start(Block.line(size))
+        val chunk = IntArray(minOf(classes.size, CHUNK))
+        for (start in classes.indices step CHUNK) {
+            bytes.check()
+            val count = minOf(CHUNK, classes.size - start)
+            tables.read(chunk, 0, count)
+            for (i in 0 until count) {
+                if (chunk[i] !in -MOST_CLASS..MOST_CLASS) throw bytes.malformed("a class is ${chunk[i]}")
+                classes[start + i] = chunk[i].toShort()
+            }
+        }
+        return classes
+    }
+
+    private fun columns(bytes: SegmentPart, channels: ShortArray, positions: ShortArray): ShortArray {
+        Budget.requireArray(channels.size.toLong() * positions.size, "classes", null)
+        val columns = ShortArray(channels.size * positions.size)
+        var at = 0
+        for (channel in channels) {
+            for (start in positions.indices step CHUNK) {
+                bytes.check()
+                for (k in start until minOf(start + CHUNK, positions.size)) {
+                    columns[at++] = (channel + positions[k]).toShort()
+                }
+            }
+        }
+        return columns
+    }
+
+    /** Enters the slots of one table, from [first] on. */
+    private fun fill(bytes: SegmentPart, first: Int, frequencies: IntArray) {
+        var at = first
+        val end = first + SLOTS
+        frequencies.forEachIndexed { symbol, frequency ->
+            if (frequency < 0 || frequency > end - at) throw bytes.malformed("frequencies of a table are not 4096")
+            val entry = symbol shl 2 * SLOT_BITS or (frequency - 1 shl SLOT_BITS)
+            for (i in 0 until frequency) slots[at++] = entry or i
+        }
+        if (at == first) {
+            slots.fill(Symbols.NONE shl 2 * SLOT_BITS, first, end)
+        } else if (at < end) {
+            throw bytes.malformed("frequencies of a table are not 4096")
+        }
+    }
+
+    companion object {
+        const val SLOT_BITS = 12
+        const val SLOTS = 1 shl SLOT_BITS
+        private const val MOST_CLASS = 4096
+        private const val MOST_TABLES = 64 * 9L
+        private const val VALUES_PER_TABLE = 256
+        private const val CHUNK = 1 shl 12
+
+        private fun isLine(block: Block) = block.count == maxOf(block.rows, block.channels, block.positions)
+
+        /** How many tables [block] may have. */
+        private fun mostTables(block: Block): Long = minOf(MOST_TABLES, 1 + block.count / VALUES_PER_TABLE)
+
+        /** The memory of the tables of [block]. */
+        fun workingBytes(block: Block): Long {
+            val classes = if (isLine(block)) 0 else block.rows + block.channels + block.positions + block.columns
+            return Short.SIZE_BYTES * classes + Int.SIZE_BYTES * mostTables(block) * SLOTS
+        }
+    }
+}
+
+/** What symbols stand for: a sign, and a magnitude or several that bits behind the symbol tell apart; section 10.6. */
+internal object Symbols {
+    /** How many there are. */
+    const val COUNT = 127
+
+    /** The symbol of a table that is not used. */
+    const val NONE = 255
+
+    /** Symbols from this one on have bits behind them. */
+    const val FIRST_LONG = 15
+
+    /** How many bits follow a symbol. */
+    val bits = IntArray(NONE + 1) { symbol -> if (half(symbol) < 8) 0 else (half(symbol) - 2) / 2 - 1 }
+
+    /** The magnitude of a symbol, or the least of them. */
+    val magnitudes = IntArray(NONE + 1) { symbol ->
+        val half = half(symbol)
+        if (symbol >= COUNT) {
+            0
+        } else if (half < 8) {
+            half
+        } else {
+            (2 + half % 2) shl bits[symbol]
+        }
+    }
+
+    /** The value of a symbol without bits. */
+    val values = IntArray(NONE + 1) { if (it % 2 == 1) -magnitudes[it] else magnitudes[it] }
+
+    private fun half(symbol: Int) = (symbol + 1) / 2
+}

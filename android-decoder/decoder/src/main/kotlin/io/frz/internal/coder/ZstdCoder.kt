@@ -1,0 +1,33 @@
+package io.frz.internal.coder
+
+import io.frz.Coder
+import io.frz.ErrorCode
+import io.frz.FrzException
+import io.frz.internal.directory.Group
+import io.frz.internal.saturatedProduct
+
+/** Coder `zstd`: the bytes of the values as one Zstandard frame, for which a library is needed. */
+internal object ZstdCoder : ByteCoder() {
+    override val coder = Coder.ZSTD
+
+    /** A window, which is no longer than what it is of. */
+    override fun workingBytes(group: Group): Long =
+        minOf(ZstdFrame.MOST_WINDOW, saturatedProduct(group.numbers.mostCount, group.valueType.bytes.toLong()))
+
+    override fun requireInstalled(tensor: String?) {
+        try {
+            ZstdStream.load()
+        } catch (e: LinkageError) {
+            throw FrzException(
+                ErrorCode.DEPENDENCY,
+                "zstd is needed and absent; add com.github.luben:zstd-jni (@aar on Android) to the app",
+                tensor,
+                cause = e
+            )
+        }
+    }
+
+    override fun decoder(group: Group) = SegmentDecoder { segment, count ->
+        ZstdStream(segment, group.valueType, count)
+    }
+}

@@ -1,0 +1,34 @@
+package io.frz.internal.container
+
+import io.frz.ErrorCode
+import io.frz.internal.Limits
+import io.frz.internal.elementCount
+
+/** An id of one of the [meanings], which are in the order of their ids; null where there is none. */
+internal fun <T : Any> MessageReader.id(what: String, meanings: List<T?>): T {
+    val position = position
+    val id = uint(what)
+    return (if (id < meanings.size) meanings[id.toInt()] else null)
+        ?: throw at(position).fault(ErrorCode.UNSUPPORTED, "$what has the unknown id $id; use a newer decoder")
+}
+
+/** An integer ≥ 1 that is at most [limit]. */
+internal fun MessageReader.atLeastOne(what: String, limit: Long): Long {
+    val value = uint(what, limit)
+    if (value == 0L) throw fault(ErrorCode.DIRECTORY, "$what is 0")
+    return value
+}
+
+/** The axis lengths of a shape or view. */
+internal fun MessageReader.shape(what: String): LongArray {
+    val rank = array(what)
+    if (rank > Limits.RANK) throw fault(ErrorCode.LIMIT, "$what has $rank axes, more than ${Limits.RANK}")
+    return LongArray(rank) { uint("an axis length", Limits.AXIS) }
+}
+
+/** How many elements a tensor of [shape] has, which has just been read. */
+internal fun MessageReader.elements(shape: LongArray): Long {
+    val count = elementCount(shape)
+    if (count > Limits.ELEMENTS) throw fault(ErrorCode.LIMIT, "a tensor has more than ${Limits.ELEMENTS} elements")
+    return count
+}

@@ -1,0 +1,166 @@
+package io.frz.internal.container
+
+import io.frz.BasisKind
+import io.frz.DType
+import io.frz.ErrorCode
+import io.frz.FrzException
+import io.frz.internal.Limits
+import io.frz.internal.bases.Bases
+import io.frz.internal.coder.Coders
+import io.frz.internal.directory.Extents
+import io.frz.internal.directory.Factors
+import io.frz.internal.directory.Group
+import io.frz.internal.directory.Lists
+import io.frz.internal.saturatedProduct
+import io.frz.internal.saturatedSum
+
+/** What must hold of a group as a whole, once all of its [fields] have been read. */
+internal class GroupRules(private val group: Group, private val fields: Fields, private val factors: Factors) {
+    private val axes = group.axes
+    private val extents = group.extents
+    private val numbers = group.numbers
+    private val kinds = axes.kinds.map { Bases.of(it) }
+
+    fun check() {
+        checkFields()
+        checkDType()
+        if (group.isFactors) checkFactors()
+        checkCorners()
+        if (axes.factors != null) checkUse(axes.factors)
+        checkCount()
+        checkCoder()
+        checkSizes()
+    }
+
+    private fun checkFields() {
+        if (BasisKind.STORED in axes.kinds != (axes.factors != null)) {
+            throw misplaced(GroupKeys.FACTORS, "factors and bases do not go together")
+        }
+        if (BasisKind.SEEDED in axes.kinds != (axes.seeds != null)) {
+            throw misplaced(GroupKeys.SEEDS, "seeds and bases do not go together")
+        }
+        checkWays()
+        if (numbers.isStepped && numbers.format != null) {
+            throw misplaced(GroupKeys.STEPS, "a group has both steps and a number format")
+        }
+        if (numbers.offsets != 0 && (!numbers.isStepped || extents.kept != null)) {
+            throw misplaced(GroupKeys.OFFSETS, "offsets are not of steps, or beside kept")
+        }
+    }
+
+    private fun checkWays() {
+        val ways = listOf(extents.kept != null, extents.hasCorners, extents.perTier).count { it }
+        if (ways > 1) throw misplaced(GroupKeys.PER_TIER, "a group has more than one of kept, corners and per_tier")
+        if (extents.kept != null && kinds.any { !it.hasZigzag }) {
+            throw misplaced(GroupKeys.KEPT, "cores of ${axes.kinds.map { it.label }} have no zigzag order")
+        }
+    }
+
+    private fun checkDType() {
+        val isPlain = axes.kinds.all { it == BasisKind.IDENTITY }
+        val isExact = numbers.areElements
+        val allowed = when {
+            isPlain && isExact -> return
+            isExact -> CORE_DTYPES
+            else -> REAL_DTYPES
+        }
+        if (group.dtype !in allowed) {
+            throw misplaced(GroupKeys.DTYPE, "tensors of dtype ${group.dtype.label} are not computed from such cores")
+        }
+    }
+
+    private fun checkFactors() {
+        for (key in intArrayOf(GroupKeys.VIEWS, GroupKeys.BASES, GroupKeys.KEPT)) {
+            if (fields.optional(key) != null) throw misplaced(key, "factors have no views, bases or kept")
+        }
+        val shapes = axes.shapes
+        if (group.dtype != DType.F32 || (0 until shapes.size).any { shapes.length(it) != 2 }) {
+            throw misplaced(GroupKeys.SHAPES, "a factor is not a matrix of f32")
+        }
+        for (i in 0 until shapes.size) {
+            for (tier in tiersOf(extents)) {
+                if (extents.corner(i, tier, 1) != shapes.number(i, 1)) {
+                    throw fields.fault(GroupKeys.CORNERS, ErrorCode.SHAPE, "a factor's corner lacks columns")
+                }
+            }
+        }
+    }
+
+    /** What corners that the file does not give must obey, too. */
+    private fun checkCorners() {
+        if (extents.hasCorners || kinds.all { it.most >= Limits.AXIS }) return
+        val views = axes.views
+        for (i in 0 until views.size) {
+            for (j in 0 until views.length(i)) {
+                val most = Bases.of(axes.kind(j)).most
+                if (views.number(i, j) > most) {
+                    val label = axes.kind(j).label
+                    throw fields.fault(GroupKeys.SHAPES, ErrorCode.LIMIT, "a $label axis has more than $most entries")
+                }
+            }
+        }
+    }
+
+    /** The factors that the tensors use are as long as their axes, and have a row for each entry of the core. */
+    private fun checkUse(used: Lists) {
+        for (i in 0 until used.size) {
+            var next = 0
+            for (j in 0 until axes.views.length(i)) {
+                if (axes.kind(j) == BasisKind.STORED) checkUse(i, j, used.number(i, next++).toInt())
+            }
+        }
+    }
+
+    private fun checkUse(i: Int, j: Int, number: Int) {
+        val factor = factors.group(number)
+        val index = number - factor.first
+        if (factor.axes.shapes.number(index, 1) != axes.views.number(i, j)) {
+            throw fields.fault(GroupKeys.FACTORS, ErrorCode.SHAPE, "factor $number is not of the length of its axis")
+        }
+        for (tier in tiersOf(extents)) {
+            if (extents.corner(i, tier, j) > factor.extents.corner(index, tier, 0)) {
+                throw fields.fault(GroupKeys.FACTORS, ErrorCode.SHAPE, "factor $number has too few rows in tier $tier")
+            }
+        }
+    }
+
+    /** The tiers that tell all of a comparison with what never falls from tier to tier. */
+    private fun tiersOf(extents: Extents): IntRange = if (extents.hasCorners) numbers.sizes.indices else 0..0
+
+    private fun checkCount() {
+        if (numbers.counts.fold(0L, ::saturatedSum) > Limits.GROUP_VALUES) {
+            throw fields.fault(GroupKeys.SHAPES, ErrorCode.LIMIT, "a group has more than ${Limits.GROUP_VALUES} values")
+        }
+    }
+
+    private fun checkCoder() {
+        if (!Coders.of(numbers.coder).takes(group.valueType, numbers.isStepped)) {
+            val values = if (numbers.isStepped) "integers" else group.valueType.label
+            throw misplaced(GroupKeys.CODER, "coder ${numbers.coder.label} does not take $values")
+        }
+    }
+
+    private fun checkSizes() {
+        val coder = Coders.of(numbers.coder)
+        numbers.sizes.forEachIndexed { tier, size ->
+            val count = numbers.counts[tier]
+            if (count == 0L && size != 0L) {
+                throw misplaced(GroupKeys.SIZES, "a segment of $size bytes has no values")
+            }
+            val uncoded = saturatedProduct(count, group.valueType.bytes.toLong())
+            if (!coder.isCompressed && size != uncoded) {
+                throw misplaced(GroupKeys.SIZES, "$count values that are not coded are not $size bytes")
+            }
+            if (count > coder.mostValues(size)) {
+                throw fields.fault(GroupKeys.SIZES, ErrorCode.LIMIT, "a segment of $size bytes claims $count values")
+            }
+        }
+    }
+
+    private fun misplaced(key: Int, problem: String): FrzException = fields.fault(key, ErrorCode.DIRECTORY, problem)
+
+    private companion object {
+        val CORE_DTYPES = setOf(DType.F16, DType.BF16, DType.F32)
+        val REAL_DTYPES = CORE_DTYPES + DType.F64
+    }
+}

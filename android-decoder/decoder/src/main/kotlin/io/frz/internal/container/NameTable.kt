@@ -1,0 +1,143 @@
+package io.frz.internal.container
+
+import io.frz.internal.Allowance
+import io.frz.internal.Limits
+import java.util.Random
+
+/** The bytes of names, in chunks one after the other. */
+internal class NameBytes(private val allowance: Allowance) {
+    private val chunks = ArrayList<ByteArray>()
+    private var starts = IntArray(FEW)
+    private var lengths = ShortArray(FEW)
+    private var used = CHUNK
+
+    /** How many names there are. */
+    var size = 0
+        private set
+
+    /** How many bytes they have together. */
+    var total = 0L
+        private set
+
+    operator fun get(number: Int): String = String(chunk(number), offset(number), length(number), Charsets.UTF_8)
+
+    /** The array that holds name [number], from [offset] on. */
+    fun chunk(number: Int): ByteArray = chunks[starts[number] / CHUNK]
+
+    fun offset(number: Int): Int = starts[number] % CHUNK
+
+    fun length(number: Int): Int = lengths[number].toInt()
+
+    /** Adds the first [prefix] bytes of the last name and [rest], no more than a name may have. */
+    fun add(prefix: Int, rest: ByteArray) {
+        val length = prefix + rest.size
+        if (used + length > CHUNK) {
+            allowance.take(CHUNK.toLong())
+            chunks.add(ByteArray(CHUNK))
+            used = 0
+        }
+        if (size == starts.size) {
+            allowance.take((Int.SIZE_BYTES + Short.SIZE_BYTES) * 2L * size)
+            starts = starts.copyOf(2 * size)
+            lengths = lengths.copyOf(2 * size)
+        }
+        val chunk = chunks.last()
+        if (prefix > 0) System.arraycopy(chunk(size - 1), offset(size - 1), chunk, used, prefix)
+        System.arraycopy(rest, 0, chunk, used + prefix, rest.size)
+        starts[size] = (chunks.size - 1) * CHUNK + used
+        lengths[size++] = length.toShort()
+        used += length
+        total += length
+    }
+
+    /** What is not allowed about the last name, or null. */
+    fun problem(): String? {
+        val chunk = chunk(size - 1)
+        val start = offset(size - 1)
+        val end = start + length(size - 1)
+        return when {
+            !isUtf8(chunk, start, end) -> "a name is not UTF-8"
+            hasControls(chunk, start, end) -> "a name has control characters"
+            else -> null
+        }
+    }
+
+    private fun hasControls(bytes: ByteArray, from: Int, to: Int): Boolean {
+        for (i in from until to) if (bytes[i] in 0 until SPACE || bytes[i] == DELETE) return true
+        return false
+    }
+
+    private companion object {
+        const val CHUNK = 64 * Limits.NAME_BYTES
+        const val FEW = 16
+        const val SPACE = 0x20
+        const val DELETE: Byte = 0x7F
+    }
+}
+
+/**
+ * Finds names by their bytes. The hash is a polynomial over a prime field at a point that nobody knows beforehand, so
+ * that no file can be made whose names fall together.
+ */
+internal class NameTable(private val names: NameBytes, private val allowance: Allowance) {
+    private val point = 256L + Random().nextInt(Int.MAX_VALUE - 256)
+    private var slots = IntArray(FEW)
+
+    /** Takes in name [number], the next one; false if there is one like it. */
+    fun add(number: Int): Boolean {
+        if (2 * (number + 1) > slots.size) grow(number)
+        val slot = slot(names.chunk(number), names.offset(number), names.length(number))
+        if (slots[slot] != 0) return false
+        slots[slot] = number + 1
+        return true
+    }
+
+    /** The number of the name that is [bytes], or -1. */
+    fun find(bytes: ByteArray): Int = slots[slot(bytes, 0, bytes.size)] - 1
+
+    private fun grow(count: Int) {
+        allowance.take(2L * Int.SIZE_BYTES * slots.size)
+        slots = IntArray(2 * slots.size)
+        for (i in 0 until count) slots[slot(names.chunk(i), names.offset(i), names.length(i))] = i + 1
+    }
+
+    /** Where the name of these bytes is, or the empty slot where it would be. */
+    private fun slot(bytes: ByteArray, from: Int, length: Int): Int {
+        var slot = (hash(bytes, from, length) * SPREAD ushr Int.SIZE_BITS).toInt() and (slots.size - 1)
+        while (slots[slot] != 0 && !holds(slots[slot] - 1, bytes, from, length)) slot = (slot + 1) and (slots.size - 1)
+        return slot
+    }
+
+    /** The value of the polynomial whose coefficients are the bytes, [DIGIT] together. */
+    private fun hash(bytes: ByteArray, from: Int, length: Int): Long {
+        var hash = 0L
+        var at = from
+        while (at < from + length) {
+            val end = minOf(at + DIGIT, from + length)
+            var digit = 0
+            while (at < end) digit = (digit shl Byte.SIZE_BITS) or (bytes[at++].toInt() and 0xFF)
+            hash = hash * point + digit
+            hash = (hash and PRIME) + (hash ushr PRIME_BITS)
+            if (hash >= PRIME) hash -= PRIME
+        }
+        return hash
+    }
+
+    private fun holds(number: Int, bytes: ByteArray, from: Int, length: Int): Boolean {
+        if (names.length(number) != length) return false
+        val chunk = names.chunk(number)
+        val start = names.offset(number)
+        for (i in 0 until length) if (chunk[start + i] != bytes[from + i]) return false
+        return true
+    }
+
+    private companion object {
+        const val FEW = 32
+        const val DIGIT = 3
+        const val PRIME_BITS = 31
+        const val PRIME = (1L shl PRIME_BITS) - 1
+
+        /** The golden ratio in 64 bits, which spreads neighbouring numbers. */
+        const val SPREAD = -0x61c8864680b583ebL
+    }
+}

@@ -1,0 +1,42 @@
+package io.frz.internal.container
+
+/** Whether [bytes] are UTF-8 from [from] until [to]: no overlong form, no surrogate, nothing beyond U+10FFFF. */
+internal fun isUtf8(bytes: ByteArray, from: Int = 0, to: Int = bytes.size): Boolean {
+    var at = from
+    while (at < to) {
+        if (bytes[at] < 0) {
+            val more = followers(bytes[at].toInt())
+            if (more < 0 || more > to - at - 1 || !follow(bytes, at, more)) return false
+            at += more
+        }
+        at++
+    }
+    return true
+}
+
+/** Whether the [more] bytes behind the lead byte at [lead] are what may follow it. */
+private fun follow(bytes: ByteArray, lead: Int, more: Int): Boolean {
+    val second = bytes[lead + 1].toInt() and 0xFF
+    if (second < leastSecond(bytes[lead].toInt()) || second > mostSecond(bytes[lead].toInt())) return false
+    return (2..more).all { bytes[lead + it].toInt() and 0xC0 == 0x80 }
+}
+
+/** How many bytes follow a [lead] byte that is not ASCII; negative if none can. */
+private fun followers(lead: Int): Int = when (lead and 0xFF) {
+    in 0xC2..0xDF -> 1
+    in 0xE0..0xEF -> 2
+    in 0xF0..0xF4 -> 3
+    else -> -1
+}
+
+private fun leastSecond(lead: Int): Int = when (lead and 0xFF) {
+    0xE0 -> 0xA0
+    0xF0 -> 0x90
+    else -> 0x80
+}
+
+private fun mostSecond(lead: Int): Int = when (lead and 0xFF) {
+    0xED -> 0x9F
+    0xF4 -> 0x8F
+    else -> 0xBF
+}

@@ -1,0 +1,22 @@
+package io.frz.internal.directory
+
+/** The factors of a file, numbered in the order of their groups. */
+internal class Factors {
+    private val groups = ArrayList<Group>()
+
+    /** How many there are. */
+    var size = 0
+        private set
+
+    /** Takes in the factors of [group], which come next. */
+    fun add(group: Group) {
+        groups.add(group)
+        size += group.size
+    }
+
+    /** The group of factor [number], in which it is the tensor `number - first`. */
+    fun group(number: Int): Group {
+        val at = groups.binarySearchBy(number) { it.first }
+        return groups[if (at >= 0) at else -at - 2]
+    }
+}

@@ -1,0 +1,71 @@
+package io.frz.internal.products
+
+import io.frz.internal.Request
+import io.frz.internal.Workers
+import io.frz.internal.bases.Wave
+
+/**
+ * A [product] of few terms and few, long lines. In a block of points, function k of the basis is a sum of the cosine
+ * and the sine of k times the distance from the first point; these are the same for every block, so that only their
+ * weights are made anew for each.
+ */
+internal class BlockProduct(
+    private val product: AxisProduct,
+    private val source: DoubleArray,
+    private val target: Destination,
+    private val request: Request
+) {
+    private val terms = product.terms
+    private val length = product.length
+    private val inner = product.inner
+    private val basis = product.basis
+    private val wave = Wave(length)
+    private val size = minOf(Panel.LENGTH / inner, length / BLOCKS)
+    private val waves = Array(2 * terms) { row ->
+        val values = DoubleArray(size)
+        if (row < terms) {
+            wave.cosines(0, 2L * row, size, 1.0, values, 0)
+        } else {
+            wave.sines(0, 2L * (row - terms), size, 1.0, values, 0)
+        }
+        values
+    }
+
+    /** Makes all blocks, shared among [workers]. */
+    fun run(workers: Workers) {
+        val blocks = (length + size - 1) / size
+        workers.split(blocks, AxisProduct.leastPart(size.toLong() * product.lines), request) { from, to ->
+            val panel = target.panel(2 * terms, size, size * inner)
+            for (row in waves.indices) panel.load(row, waves[row], 0, size)
+            val turns = Array(2) { DoubleArray(terms) }
+            val weights = DoubleArray(padded(2 * terms))
+            for (block in from until to) {
+                request.check()
+                val first = block * size
+                wave.cosines(0, 2L * first + 1, terms, 1.0, turns[0], 0)
+                wave.sines(0, 2L * first + 1, terms, 1.0, turns[1], 0)
+                for (a in 0 until product.outer) write(panel, a, first, turns, weights)
+            }
+        }
+    }
+
+    private fun write(panel: Panel, a: Int, first: Int, turns: Array<DoubleArray>, weights: DoubleArray) {
+        val count = minOf(size, length - first)
+        val at = (a * length + first) * inner
+        for (b in 0 until inner) {
+            for (k in 0 until terms) {
+                val value = source[(a * terms + k) * inner + b] * basis.bound(k)
+                weights[k] = value * turns[0][k]
+                weights[terms + k] = -value * turns[1][k]
+            }
+            panel.combine(weights, 0, count)
+            if (inner == 1) panel.write(count, at) else panel.stage(count, b, inner)
+        }
+        if (inner > 1) panel.writeStage(count * inner, at)
+    }
+
+    private companion object {
+        /** How many blocks a line has at least. */
+        const val BLOCKS = 8
+    }
+}

@@ -1,0 +1,80 @@
+package io.frz.internal.products
+
+import io.frz.internal.Request
+
+/** A [product] of few terms, made as it is defined. Instances are for one thread. */
+internal class DirectProduct(
+    private val product: AxisProduct,
+    private val source: DoubleArray,
+    private val target: Destination,
+    private val request: Request
+) {
+    private val outer = product.outer
+    private val terms = product.terms
+    private val length = product.length
+    private val inner = product.inner
+    private val basis = product.basis
+
+    /** Each row of the result is a sum of rows of the source, the weights being the basis at a point from..to. */
+    fun combineRows(from: Int, to: Int) {
+        val panel = target.panel(terms, Panel.cached(terms, inner), inner)
+        val width = padded(terms)
+        val batch = maxOf(1, BATCH_WEIGHTS / width)
+        val weights = DoubleArray(minOf(batch, to - from) * width)
+        for (first in from until to step batch) {
+            val points = first until minOf(first + batch, to)
+            for (point in points) basis.atPoint(point, terms, weights, (point - first) * width)
+            for (a in 0 until outer) {
+                for (start in 0 until inner step panel.length) {
+                    request.check()
+                    val count = minOf(panel.length, inner - start)
+                    for (k in 0 until terms) panel.load(k, source, (a * terms + k) * inner + start, count)
+                    for (point in points) {
+                        panel.combine(weights, (point - first) * width, count)
+                        panel.write(count, (a * length + point) * inner + start)
+                    }
+                }
+            }
+        }
+    }
+
+    /** Each line of the result is a sum of basis functions, the weights being a line of the source from..to. */
+    fun combineFunctions(from: Int, to: Int) {
+        val step = minOf(Panel.cached(terms, length), Panel.LENGTH / inner)
+        val panel = target.panel(terms, step, step * inner)
+        val weights = DoubleArray(padded(terms))
+        val function = DoubleArray(step)
+        for (start in 0 until length step step) {
+            val count = minOf(step, length - start)
+            for (k in 0 until terms) {
+                basis.function(k, start, count, function)
+                panel.load(k, function, 0, count)
+            }
+            for (a in from until to) {
+                if ((a - from) % CHECKED == 0) request.check()
+                val at = (a * length + start) * inner
+                for (b in 0 until inner) {
+                    for (k in 0 until terms) weights[k] = source[(a * terms + k) * inner + b]
+                    panel.combine(weights, 0, count)
+                    if (inner == 1) panel.write(count, at) else panel.stage(count, b, inner)
+                }
+                if (inner > 1) panel.writeStage(count * inner, at)
+            }
+        }
+    }
+
+    companion object {
+        private const val BATCH_WEIGHTS = 1 shl 16
+
+        /** After how many lines a request is asked whether it goes on. */
+        private const val CHECKED = 64
+
+        /** The memory that sums for [product] take: a panel's, and that of weights. */
+        fun workingBytes(product: AxisProduct): Long {
+            val width = padded(product.terms).toLong()
+            val points = minOf(maxOf(1, BATCH_WEIGHTS / width), product.length.toLong())
+            return Double.SIZE_BYTES * width *
+                (points + Panel.cached(product.terms, maxOf(product.length, product.inner)))
+        }
+    }
+}

@@ -1,0 +1,67 @@
+package io.frz.internal.products
+
+import io.frz.internal.Request
+
+/**
+ * The points at which an axis of [length] is computed from its first [terms] coefficients: its own ones, if cosine sums
+ * of that length are quick and few more than are needed, or else a grid from which the [Kernel] makes them.
+ */
+internal class Grid(private val length: Int, private val terms: Int, request: Request) {
+    /** How many points there are. */
+    val size: Int = sizeOf(length, terms).toInt()
+
+    /** Whether they are the axis's own. */
+    val isWhole: Boolean = size == length
+
+    /** What each coefficient is multiplied by before its cosines are summed. */
+    val factors = DoubleArray(terms) { k ->
+        if (k % CHECKED == 0) request.check()
+        val amplitude = Math.sqrt((if (k == 0) 1.0 else 2.0) / length)
+        if (isWhole) amplitude else amplitude / Kernel.transform(Math.PI * k / size)
+    }
+
+    /**
+     * Where the [count] points of the axis from [first] on lie: the first of the [Kernel.TAPS] points of the grid
+     * around each in [taps], where 0 is [MARGIN] points before its start; and their places in [places].
+     */
+    fun locate(first: Int, count: Int, taps: IntArray, places: DoubleArray) {
+        val unit = 2L * length
+        val position = size * (2L * first + 1) - length
+        var cell = Math.floorDiv(position, unit)
+        var rest = position - cell * unit
+        for (i in 0 until count) {
+            taps[i] = (cell + 1).toInt()
+            places[i] = (2 * rest - unit) / unit.toDouble()
+            rest += 2L * size
+            while (rest >= unit) {
+                rest -= unit
+                cell++
+            }
+        }
+    }
+
+    /** The point of the grid that has the value of [point], which may be up to [MARGIN] beyond its ends. */
+    fun mirrored(point: Int): Int = if (point < 0) {
+        -1 - point
+    } else if (point >= size) {
+        2 * size - 1 - point
+    } else {
+        point
+    }
+
+    companion object {
+        /** How far beyond its ends a grid is needed. */
+        const val MARGIN = Kernel.TAPS / 2
+
+        /** How much longer than needed a sum may be if that saves the kernel. */
+        private const val WHOLE = 4
+
+        /** After how many factors the request is asked whether it goes on. */
+        private const val CHECKED = 1 shl 16
+
+        fun sizeOf(length: Int, terms: Int): Long {
+            val least = CosineSums.quickLength(Kernel.OVERSAMPLING * terms.toLong())
+            return if (CosineSums.isQuick(length) && length <= WHOLE * least) length.toLong() else least
+        }
+    }
+}

@@ -1,0 +1,67 @@
+package io.frz.internal.products
+
+/** How an axis is multiplied by its basis. */
+internal enum class Method {
+    /** Rows of the source are summed, weighted by the basis at a point. */
+    ROWS,
+
+    /** Basis functions are summed, weighted by a line of the source. */
+    FUNCTIONS,
+
+    /** The same for few, long lines: block by block, in each of which the functions are sums of the same two. */
+    BLOCKS,
+
+    /** Fast transforms of many lines at once. */
+    SIDE_BY_SIDE,
+
+    /** Fast transforms of one long line after the other. */
+    ONE_BY_ONE
+    ;
+
+    companion object {
+        /** The most terms that are worth a sum of products. */
+        const val MOST_TERMS = 64
+
+        /** Shorter lines than this are not worth blocks. */
+        private const val LEAST_LENGTH = 512
+
+        /** The method for [lines] lines of [terms] terms and [length] points, [inner] of them side by side. */
+        fun of(lines: Long, terms: Int, length: Int, inner: Long, hasTransform: Boolean): Method = when {
+            !hasTransform -> if (inner >= AxisProduct.LEAST_ROW) ROWS else FUNCTIONS
+            terms > MOST_TERMS -> transform(lines, terms, length, inner)
+            inner >= AxisProduct.LEAST_ROW -> ROWS
+            length <= MOST_TERMS && lines >= MOST_TERMS -> SIDE_BY_SIDE
+            lines >= terms || length < LEAST_LENGTH -> FUNCTIONS
+            else -> BLOCKS
+        }
+
+        private fun transform(lines: Long, terms: Int, length: Int, inner: Long): Method {
+            val isDivisible = Grid.sizeOf(length, terms) % OneByOne.LANES == 0L
+            return if (isDivisible &&
+                SideBySide.widthOf(lines, terms, length, inner) < SideBySide.LEAST_WIDTH
+            ) {
+                ONE_BY_ONE
+            } else {
+                SIDE_BY_SIDE
+            }
+        }
+
+        /** About how many nanoseconds one value of the result takes. */
+        fun cost(lines: Long, terms: Int, length: Int, inner: Long, hasTransform: Boolean): Double {
+            val method = of(lines, terms, length, inner, hasTransform)
+            val size = Grid.sizeOf(length, terms).toDouble()
+            val steps = Math.log(size) / Math.log(2.0)
+            val isWhole = size == length.toDouble()
+            return when (method) {
+                ROWS -> 1 + TERM * terms + BASIS * terms / lines
+                FUNCTIONS -> (if (inner > 1) 3 else 1) + TERM * terms + BASIS * terms / lines
+                BLOCKS -> 2 + 2 * TERM * terms
+                SIDE_BY_SIDE -> size / length * (0.4 * steps + 2) + (if (isWhole) 2 else 4)
+                ONE_BY_ONE -> size / length * (0.7 * steps + 6) + (if (isWhole) 2 else 10)
+            }
+        }
+
+        private const val TERM = 0.15
+        private const val BASIS = 4.0
+    }
+}

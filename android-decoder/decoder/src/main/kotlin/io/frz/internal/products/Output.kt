@@ -1,0 +1,78 @@
+package io.frz.internal.products
+
+import io.frz.DType
+import io.frz.internal.Float16
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.nio.DoubleBuffer
+import java.nio.FloatBuffer
+import java.nio.ShortBuffer
+
+/** Where rebuilt values go, rounded once. Instances are for one thread; several may write to the same memory. */
+internal interface Output {
+    /** Writes the first [count] of [values], at most [Panel.LENGTH], to the elements from [at] on. */
+    fun put(values: DoubleArray, count: Int, at: Int)
+
+    /** Writes them to every [stride]th element from [at] on. */
+    fun put(values: DoubleArray, count: Int, at: Int, stride: Int)
+
+    companion object {
+        /** Writes elements of [dtype] to the memory of [target]. */
+        fun of(dtype: DType, target: ByteBuffer): Output {
+            val bytes = target.slice().order(ByteOrder.LITTLE_ENDIAN)
+            return when (dtype) {
+                DType.F64 -> DoubleOutput(bytes.asDoubleBuffer())
+                DType.F32 -> FloatOutput(bytes.asFloatBuffer())
+                DType.F16 -> Float16Output(bytes.asShortBuffer(), Float16.F16)
+                else -> Float16Output(bytes.asShortBuffer(), Float16.BF16)
+            }
+        }
+    }
+}
+
+internal class ArrayOutput(private val target: DoubleArray) : Output {
+    override fun put(values: DoubleArray, count: Int, at: Int) = System.arraycopy(values, 0, target, at, count)
+
+    override fun put(values: DoubleArray, count: Int, at: Int, stride: Int) {
+        for (i in 0 until count) target[at + i * stride] = values[i]
+    }
+}
+
+private class DoubleOutput(private val target: DoubleBuffer) : Output {
+    override fun put(values: DoubleArray, count: Int, at: Int) {
+        target.position(at)
+        target.put(values, 0, count)
+    }
+
+    override fun put(values: DoubleArray, count: Int, at: Int, stride: Int) {
+        for (i in 0 until count) target.put(at + i * stride, values[i])
+    }
+}
+
+private class FloatOutput(private val target: FloatBuffer) : Output {
+    private val rounded = FloatArray(Panel.LENGTH)
+
+    override fun put(values: DoubleArray, count: Int, at: Int) {
+        for (i in 0 until count) rounded[i] = values[i].toFloat()
+        target.position(at)
+        target.put(rounded, 0, count)
+    }
+
+    override fun put(values: DoubleArray, count: Int, at: Int, stride: Int) {
+        for (i in 0 until count) target.put(at + i * stride, values[i].toFloat())
+    }
+}
+
+private class Float16Output(private val target: ShortBuffer, private val format: Float16) : Output {
+    private val rounded = ShortArray(Panel.LENGTH)
+
+    override fun put(values: DoubleArray, count: Int, at: Int) {
+        for (i in 0 until count) rounded[i] = format.round(values[i])
+        target.position(at)
+        target.put(rounded, 0, count)
+    }
+
+    override fun put(values: DoubleArray, count: Int, at: Int, stride: Int) {
+        for (i in 0 until count) target.put(at + i * stride, format.round(values[i]))
+    }
+}

@@ -1,0 +1,128 @@
+package io.frz.internal.products
+
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+
+/**
+ * Rows short enough for the processor's nearest cache, and weighted sums of them, written as fast as memory takes them:
+ * plain loops, and one bulk copy into the target. Weights come in arrays padded with zeros to a multiple of [STRIP].
+ * Instances are for one thread.
+ *
+ * @param terms how many rows are summed
+ * @property length how many values of a row are used at a time
+ * @param longest how many values are written at once at most
+ */
+internal abstract class Panel(terms: Int, val length: Int, longest: Int) {
+    /** The number of rows: as many as terms, rounded up to whole strips. */
+    protected val rows: Int = padded(terms)
+
+    /** How many values the stage holds. */
+    protected val staged: Int = minOf(LENGTH, longest)
+
+    /** Sets the first [count] values of row [term] to those of [source] from [from] on. */
+    abstract fun load(term: Int, source: DoubleArray, from: Int, count: Int)
+
+    /** Sums the first [count] values of all rows, each row with its weight of those from [from] on. */
+    abstract fun combine(weights: DoubleArray, from: Int, count: Int)
+
+    /** Writes the [count] sums to the elements from [at] on. */
+    abstract fun write(count: Int, at: Int)
+
+    /** Puts the [count] sums at every [stride]th place of the stage, from [offset] on. */
+    abstract fun stage(count: Int, offset: Int, stride: Int)
+
+    /** Writes the first [count] values of the stage to the elements from [at] on. */
+    abstract fun writeStage(count: Int, at: Int)
+
+    companion object {
+        /** The most values that are written at a time. */
+        const val LENGTH = 1024
+
+        private const val LEAST_LENGTH = 64
+        private const val CACHED_VALUES = 4096
+
+        /** How many values of each of [terms] rows fit the cache, of [longest] that are there. */
+        fun cached(terms: Int, longest: Int): Int =
+            (CACHED_VALUES / terms).coerceIn(LEAST_LENGTH, LENGTH).coerceAtMost(longest)
+    }
+}
+
+/** Sums in binary64. */
+internal class DoublePanel(private val terms: Int, length: Int, longest: Int, private val output: Output) :
+    Panel(terms, length, longest) {
+    private val values = Array(rows) { DoubleArray(length) }
+    private val sums = DoubleArray(length)
+    private val stage = DoubleArray(staged)
+
+    override fun load(term: Int, source: DoubleArray, from: Int, count: Int) =
+        System.arraycopy(source, from, values[term], 0, count)
+
+    override fun combine(weights: DoubleArray, from: Int, count: Int) =
+        sumRows(sums, values, 0, terms, weights, from, count)
+
+    override fun write(count: Int, at: Int) = output.put(sums, count, at)
+
+    override fun stage(count: Int, offset: Int, stride: Int) {
+        for (i in 0 until count) stage[offset + i * stride] = sums[i]
+    }
+
+    override fun writeStage(count: Int, at: Int) = output.put(stage, count, at)
+}
+
+/** Sums in binary32, for where [FloatBound] allows it: one or two strips. */
+internal class FloatPanel(terms: Int, length: Int, longest: Int, target: ByteBuffer) : Panel(terms, length, longest) {
+    private val target = target.slice().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
+    private val values = Array(rows) { FloatArray(length) }
+    private val sums = FloatArray(length)
+    private val stage = FloatArray(staged)
+
+    override fun load(term: Int, source: DoubleArray, from: Int, count: Int) {
+        val row = values[term]
+        for (i in 0 until count) row[i] = source[from + i].toFloat()
+    }
+
+    override fun combine(weights: DoubleArray, from: Int, count: Int) {
+        sumStrip(weights, from, count)
+        if (rows > STRIP) addStrip(weights, from + STRIP, count)
+    }
+
+    private fun sumStrip(weights: DoubleArray, from: Int, count: Int) {
+        val sums = sums
+        val r0 = values[0]
+        val r1 = values[1]
+        val r2 = values[2]
+        val r3 = values[3]
+        val w0 = weights[from].toFloat()
+        val w1 = weights[from + 1].toFloat()
+        val w2 = weights[from + 2].toFloat()
+        val w3 = weights[from + 3].toFloat()
+        for (i in 0 until count) sums[i] = w0 * r0[i] + w1 * r1[i] + w2 * r2[i] + w3 * r3[i]
+    }
+
+    private fun addStrip(weights: DoubleArray, from: Int, count: Int) {
+        val sums = sums
+        val r0 = values[STRIP]
+        val r1 = values[STRIP + 1]
+        val r2 = values[STRIP + 2]
+        val r3 = values[STRIP + 3]
+        val w0 = weights[from].toFloat()
+        val w1 = weights[from + 1].toFloat()
+        val w2 = weights[from + 2].toFloat()
+        val w3 = weights[from + 3].toFloat()
+        for (i in 0 until count) sums[i] += w0 * r0[i] + w1 * r1[i] + w2 * r2[i] + w3 * r3[i]
+    }
+
+    override fun write(count: Int, at: Int) {
+        target.position(at)
+        target.put(sums, 0, count)
+    }
+
+    override fun stage(count: Int, offset: Int, stride: Int) {
+        for (i in 0 until count) stage[offset + i * stride] = sums[i]
+    }
+
+    override fun writeStage(count: Int, at: Int) {
+        target.position(at)
+        target.put(stage, 0, count)
+    }
+}

@@ -1,0 +1,46 @@
+package io.frz.internal.products
+
+/** How many rows are summed in one pass. */
+internal const val STRIP = 4
+
+/** [terms], rounded up to whole strips. */
+internal fun padded(terms: Int): Int = (terms + STRIP - 1) / STRIP * STRIP
+
+// All time of a rebuild is spent in loops such as these: plain arrays at one index, which virtual machines turn into
+// vector instructions.
+
+/** Sets the first [count] of [sums] to those of [terms] rows from [row] on, each with its weight from [from] on. */
+internal fun sumRows(
+    sums: DoubleArray,
+    rows: Array<DoubleArray>,
+    row: Int,
+    terms: Int,
+    weights: DoubleArray,
+    from: Int,
+    count: Int
+) {
+    eachOfStrip(rows, row, weights, from, count) { i, sum -> sums[i] = sum }
+    for (term in STRIP until terms step STRIP) {
+        eachOfStrip(rows, row + term, weights, from + term, count) { i, sum -> sums[i] += sum }
+    }
+}
+
+/** Weighs four rows, from [row] on, by [weights] from [from] on, and gives [put] the sum at each of [count] places. */
+private inline fun eachOfStrip(
+    rows: Array<DoubleArray>,
+    row: Int,
+    weights: DoubleArray,
+    from: Int,
+    count: Int,
+    put: (i: Int, sum: Double) -> Unit
+) {
+    val r0 = rows[row]
+    val r1 = rows[row + 1]
+    val r2 = rows[row + 2]
+    val r3 = rows[row + 3]
+    val w0 = weights[from]
+    val w1 = weights[from + 1]
+    val w2 = weights[from + 2]
+    val w3 = weights[from + 3]
+    for (i in 0 until count) put(i, w0 * r0[i] + w1 * r1[i] + w2 * r2[i] + w3 * r3[i])
+}

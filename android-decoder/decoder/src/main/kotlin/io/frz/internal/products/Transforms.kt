@@ -1,0 +1,56 @@
+package io.frz.internal.products
+
+import io.frz.internal.Request
+import io.frz.internal.Workers
+import io.frz.internal.saturatedProduct
+
+/** The fast transforms of all lines of a [product], shared among threads. */
+internal class Transforms(
+    private val product: AxisProduct,
+    private val source: DoubleArray,
+    private val target: Destination,
+    private val request: Request
+) {
+    private val grid = Grid(product.length, product.terms, request)
+
+    /** One line after the other: each thread has lines of its own, or else its share of the points of each. */
+    fun oneByOne(workers: Workers) {
+        if (product.lines < workers.count) return sharedLines(workers)
+        workers.split(product.lines, AxisProduct.leastPart(product.length), request) { from, to ->
+            val transform = OneByOne(product, grid, source, request)
+            val points = LinePoints(product, grid, target.output(), request)
+            for (line in from until to) points.write(transform.transform(line), line, 0, product.length)
+        }
+    }
+
+    private fun sharedLines(workers: Workers) {
+        val transform = OneByOne(product, grid, source, request)
+        for (line in 0 until product.lines) {
+            val values = transform.transform(line)
+            workers.split(product.length, AxisProduct.leastPart(1), request) { from, to ->
+                LinePoints(product, grid, target.output(), request).write(values, line, from, to)
+            }
+        }
+    }
+
+    /** As many lines at a time as fit: some of one outer index where rows are long, else those of several. */
+    fun sideBySide(workers: Workers) {
+        val width = SideBySide.widthOf(product)
+        val perBatch = if (product.inner >= AxisProduct.LEAST_ROW) product.inner else product.lines
+        val parts = (perBatch + width - 1) / width
+        val batches = product.lines / perBatch
+        workers.split(batches * parts, AxisProduct.leastPart(width * product.length.toLong()), request) { from, to ->
+            val transform = SideBySide(product, grid, width, target.output(), request)
+            for (part in from until to) {
+                val start = part % parts * width
+                transform.run(source, part / parts * perBatch + start, minOf(width, perBatch - start))
+            }
+        }
+    }
+
+    companion object {
+        /** The memory that transforms take that need [each] bytes on each of [threads] threads. */
+        fun workingBytes(product: AxisProduct, each: Long, threads: Int): Long =
+            saturatedProduct(threads.toLong(), each) + Double.SIZE_BYTES * product.terms.toLong()
+    }
+}

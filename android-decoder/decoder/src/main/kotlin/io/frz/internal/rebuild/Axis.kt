@@ -1,0 +1,30 @@
+package io.frz.internal.rebuild
+
+import io.frz.internal.bases.Basis
+
+/**
+ * An axis of a tensor, along which [terms] entries of its core become [length] elements.
+ *
+ * @property basis null if each entry is an element, the first the first
+ */
+internal class Axis(val length: Int, val terms: Int, val basis: Basis?) {
+    /** Whether there are elements that have no entry. */
+    val isCut: Boolean get() = basis == null && terms < length
+
+    companion object {
+        /** The same axes without those that change nothing; neighbours become one where they can. */
+        fun joined(axes: List<Axis>): List<Axis> {
+            val joined = ArrayList<Axis>()
+            for (axis in axes) {
+                val last = joined.lastOrNull()
+                if (axis.basis == null && axis.length == 1) continue
+                if (last != null && last.basis == null && axis.basis == null && !axis.isCut) {
+                    joined[joined.size - 1] = Axis(last.length * axis.length, last.terms * axis.length, null)
+                } else {
+                    joined.add(axis)
+                }
+            }
+            return joined
+        }
+    }
+}

@@ -1,0 +1,140 @@
+package io.frz.internal.rebuild
+
+import io.frz.DType
+import io.frz.internal.Budget
+import io.frz.internal.Request
+import io.frz.internal.Workers
+import io.frz.internal.products.ArrayDestination
+import io.frz.internal.products.AxisProduct
+import io.frz.internal.products.FloatBound
+import io.frz.internal.products.MemoryDestination
+import io.frz.internal.products.Output
+import io.frz.internal.products.Panel
+import io.frz.internal.saturatedProduct
+import io.frz.internal.values.Zeros
+import java.nio.ByteBuffer
+
+/**
+ * Tensors whose elements are sums: their cores are multiplied by one basis after the other. What the first axis keeps
+ * apart is multiplied piece by piece, so that only the pieces at hand take memory, and stay in the cache.
+ *
+ * @param axes at least one of them has a basis
+ */
+internal class Contraction(
+    axes: List<Axis>,
+    private val dtype: DType,
+    private val tensor: String?,
+    private val workers: Workers
+) {
+    private val pieces = axes.first().run { if (basis == null) terms else 1 }
+    private val axes = if (axes.first().basis == null) axes.drop(1) else axes
+    private val lines = Lines.of(this.axes)
+    private val hasRest = axes.first().isCut || !lines.areAll
+
+    /** The entries and the elements of a piece. */
+    private val entries = this.axes.fold(1) { product, axis -> product * axis.terms }
+    private val elements = this.axes.fold(1) { product, axis -> product * axis.length }
+
+    /** How many pieces are multiplied at a time, and whether threads share them, not the work on each. */
+    private val batch = minOf(pieces, maxOf(1, VALUES / elements, minOf(LEAST_BATCH, MOST_VALUES / elements)))
+    private val isShared = batch < pieces && batch.toLong() * elements < SHARED_VALUES
+    private val inner = if (isShared) Workers(1) else workers
+    private val plan = Plan(batch, this.axes, tensor, inner.count)
+
+    /** The memory that is needed besides core and result. */
+    val workingBytes: Long
+        get() {
+            val result = if (lines.areAll) 0 else Double.SIZE_BYTES * saturatedProduct(batch.toLong(), lines.values)
+            return saturatedProduct(if (isShared) workers.count.toLong() else 1, plan.workingBytes + result)
+        }
+
+    /** Fills [target] from its position to its limit with the weights of [core], a corner in row-major order. */
+    fun into(core: FloatArray, target: ByteBuffer, request: Request) {
+        if (hasRest) Zeros.fill(target, request)
+        val batches = (pieces + batch - 1) / batch
+        Budget.allocating(workingBytes, tensor) {
+            if (isShared) {
+                workers.split(batches, SHARED_VALUES / (batch * elements), request) { from, to ->
+                    Steps(core, target, request).run { for (number in from until to) make(number) }
+                }
+            } else {
+                Steps(core, target, request).run { for (number in 0 until batches) make(number) }
+            }
+        }
+    }
+
+    /** Multiplies batches one after the other, in arrays that they share. */
+    private inner class Steps(
+        private val core: FloatArray,
+        private val target: ByteBuffer,
+        private val request: Request
+    ) {
+        private var values = DoubleArray(0)
+        private var spare = DoubleArray(0)
+
+        fun make(number: Int) {
+            request.check()
+            val first = number * batch
+            val count = minOf(batch, pieces - first)
+            val plan = if (count == batch) plan else Plan(count, axes, tensor, inner.count)
+            load(first * entries, count * entries)
+            for (product in plan.products.dropLast(1)) expand(product)
+            val last = plan.products.last()
+            val memory = memory(first, count)
+            if (lines.areAll) {
+                val isFloat = dtype == DType.F32 && FloatBound.allows(last, values, request)
+                last.multiply(values, MemoryDestination(dtype, memory, isFloat), inner, request)
+            } else {
+                expand(last)
+                copy(count, Output.of(dtype, memory))
+            }
+        }
+
+        private fun load(from: Int, count: Int) {
+            if (values.size < count) values = DoubleArray(count)
+            for (start in 0 until count step CHUNK) {
+                request.check()
+                for (i in start until minOf(count, start + CHUNK)) values[i] = core[from + i].toDouble()
+            }
+        }
+
+        private fun expand(product: AxisProduct) {
+            val size = product.lines * product.length
+            val result = if (spare.size >= size) spare else DoubleArray(size)
+            product.multiply(values, ArrayDestination(result), inner, request)
+            spare = values
+            values = result
+        }
+
+        private fun memory(first: Int, count: Int): ByteBuffer {
+            val memory = target.duplicate()
+            val start = memory.position() + first * elements * dtype.bytes
+            memory.limit(start + count * elements * dtype.bytes).position(start)
+            return memory
+        }
+
+        /** Puts the values where they belong in pieces that are longer. */
+        private fun copy(count: Int, output: Output) {
+            val chunk = DoubleArray(Panel.LENGTH)
+            for (number in 0 until count * lines.count) {
+                val to = number / lines.count * elements + lines.start(number % lines.count)
+                for (start in 0 until lines.length step chunk.size) {
+                    val part = minOf(chunk.size, lines.length - start)
+                    System.arraycopy(values, number * lines.length + start, chunk, 0, part)
+                    output.put(chunk, part, to + start)
+                }
+            }
+        }
+    }
+
+    private companion object {
+        /** How many values are made at a time of small pieces, and at most of [LEAST_BATCH] pieces that are not. */
+        const val VALUES = 1 shl 16
+        const val MOST_VALUES = 1 shl 20
+        const val LEAST_BATCH = 8
+
+        /** Work on fewer values than these is not worth being shared. */
+        const val SHARED_VALUES = 1 shl 17
+        const val CHUNK = 1 shl 16
+    }
+}

@@ -1,0 +1,95 @@
+package io.frz.internal.rebuild
+
+import io.frz.FrzOptions
+import io.frz.TensorInfo
+import io.frz.internal.Budget
+import io.frz.internal.Request
+import io.frz.internal.Workers
+import io.frz.internal.container.Container
+import io.frz.internal.directory.Group
+import io.frz.internal.saturatedProduct
+import io.frz.internal.saturatedSum
+import io.frz.internal.values.Contents
+import java.nio.ByteBuffer
+
+/** Carries out requests for the [tensors] of a file: what is needed is made sure of first, then groups are decoded. */
+internal class Loader(private val container: Container, private val tensors: List<TensorInfo>, options: FrzOptions) {
+    private val groups = container.directory.groups
+    private val budget = Budget(options.memoryBudget)
+    private val contents = Contents(container, budget)
+    private val workers = Workers(options.threads, options.helpers ?: Workers.SHARED)
+    private val synthesis = Synthesis(container.directory.factors, contents, budget, workers)
+
+    /** Rebuilds one tensor in [target], or in memory of its own. */
+    fun load(info: TensorInfo, target: ByteBuffer?, request: Request): ByteBuffer {
+        val group = info.record
+        val i = info.index
+        val reserved = if (target == null) info.bytes else 0
+        prepare(group, i, reserved)
+        val memory = target ?: Budget.allocate(info.bytes, info.name)
+        if (contents.isRemembered(group, reserved) || !contents.isDirect(group, i)) {
+            val core = contents.core(group, i, reserved, request)
+            synthesis.rebuild(group, i, core, memory, reserved, request)
+        } else {
+            contents.elements(group, i, memory, reserved, request)
+        }
+        return memory
+    }
+
+    /** Rebuilds all tensors in memory of their own, and calls [deliver] with each tensor and its memory. */
+    fun loadAll(request: Request, deliver: (info: TensorInfo, memory: ByteBuffer) -> Unit) {
+        val reserved = tensors.fold(0L) { sum, info -> saturatedSum(sum, info.bytes) }
+        forEach(reserved, request, { Budget.allocate(it.bytes, it.name) }, deliver)
+    }
+
+    /** Rebuilds tensors one after the other in the same memory; calls [deliver] while each is there. */
+    fun forEach(request: Request, deliver: (info: TensorInfo, memory: ByteBuffer) -> Unit) {
+        val largest = tensors.maxOfOrNull { it.bytes } ?: 0
+        val memory by lazy { Budget.allocate(largest, null) }
+        forEach(largest, request, { info -> memory.apply { clear().limit(info.bytes.toInt()) } }, deliver)
+    }
+
+    /** Rebuilds tensors in what [allocate] gives, if any, of [reserved] bytes; hands each to [deliver]. */
+    fun forEach(
+        reserved: Long,
+        request: Request,
+        allocate: (info: TensorInfo) -> ByteBuffer?,
+        deliver: (info: TensorInfo, memory: ByteBuffer) -> Unit
+    ) {
+        for (info in tensors) prepare(info.record, info.index, reserved)
+        for (group in groups) {
+            if (group.isFactors) continue
+            contents.visit(group, reserved, request, { i -> allocate(info(group, i)) }) { i, core, memory ->
+                if (core != null) synthesis.rebuild(group, i, core, memory, reserved, request)
+                deliver(info(group, i), memory)
+            }
+        }
+    }
+
+    private fun info(group: Group, i: Int) = tensors[group.first + i]
+
+    /** Decodes everything without rebuilding it. */
+    fun verify(request: Request) {
+        for (group in groups) contents.requireInstalled(group, 0)
+        for (group in groups) contents.check(group, request)
+    }
+
+    /** The canonical values of tensor [i] of [group], little-endian, in memory of their own. */
+    fun core(group: Group, i: Int, request: Request): ByteBuffer {
+        val bytes = contents.footprint.core(group, i)
+        contents.requireInstalled(group, i)
+        budget.require(saturatedProduct(2, bytes), group.name(i))
+        val core = contents.core(group, i, bytes, request)
+        val memory = Budget.allocate(bytes, group.name(i))
+        if (core.isExact) memory.put(core.elements()).rewind() else memory.asFloatBuffer().put(core.floats())
+        return memory
+    }
+
+    /** Makes sure that tensor [i] of [group] can be rebuilt, as far as that is known before it is decoded. */
+    private fun prepare(group: Group, i: Int, reserved: Long) {
+        contents.requireInstalled(group, i)
+        for (factor in synthesis.factorsOf(group, i)) contents.requireInstalled(factor, 0)
+        val core = if (contents.isDirect(group, i)) 0 else contents.footprint.core(group, i)
+        budget.require(saturatedSum(reserved, core), group.name(i))
+    }
+}

@@ -1,0 +1,69 @@
+package io.frz.internal.rebuild
+
+import io.frz.internal.Budget
+import io.frz.internal.products.AxisProduct
+import io.frz.internal.products.Grid
+import io.frz.internal.products.Method
+import io.frz.internal.saturatedProduct
+import io.frz.internal.saturatedSum
+
+/**
+ * In which order [axes] are multiplied by their bases: those that grow the core least first, and last the one with
+ * which all steps together take the least time, as it is streamed into the result.
+ *
+ * @param batch how many such cores lie one after the other and are multiplied together
+ */
+internal class Plan(private val batch: Int, private val axes: List<Axis>, private val tensor: String?, threads: Int) {
+    /** The steps, the last of which gives the weights. */
+    val products: List<AxisProduct>
+
+    /** The memory that all steps need, besides the result. */
+    val workingBytes: Long
+
+    init {
+        val sizes = LongArray(axes.size) { axes[it].terms.toLong() }
+        val order = bestOrder()
+        var needed = 0L
+        products = order.mapIndexed { step, j ->
+            val basis = checkNotNull(axes[j].basis)
+            val outer = saturatedProduct(batch.toLong(), volume(sizes, 0, j))
+            val inner = volume(sizes, j + 1, sizes.size)
+            val lines = saturatedProduct(outer, inner)
+            val inputs = saturatedProduct(lines, sizes[j])
+            val outputs = saturatedProduct(lines, axes[j].length.toLong())
+            Budget.requireArray(maxOf(inputs, outputs), "values", tensor)
+            if (basis.hasTransform) Budget.requireArray(Grid.sizeOf(basis.length, axes[j].terms), "values", tensor)
+            val product = AxisProduct(outer.toInt(), axes[j].terms, basis, inner.toInt())
+            val kept = if (step < order.size - 1) outputs else 0
+            needed = maxOf(needed, saturatedSum(Double.SIZE_BYTES * (inputs + kept), product.workingBytes(threads)))
+            sizes[j] = axes[j].length.toLong()
+            product
+        }
+        workingBytes = needed
+    }
+
+    private fun bestOrder(): List<Int> {
+        val byGrowth = axes.indices.filter { axes[it].basis != null }
+            .sortedBy { axes[it].length.toDouble() / axes[it].terms }
+        return byGrowth.map { last -> byGrowth - last + last }.minByOrNull(::cost).orEmpty()
+    }
+
+    /** About how long the steps take in this [order]. */
+    private fun cost(order: List<Int>): Double {
+        val sizes = LongArray(axes.size) { axes[it].terms.toLong() }
+        var cost = 0.0
+        for (j in order) {
+            val axis = axes[j]
+            val inner = volume(sizes, j + 1, sizes.size)
+            val lines = saturatedProduct(batch.toLong(), saturatedProduct(volume(sizes, 0, j), inner))
+            val hasTransform = checkNotNull(axis.basis).hasTransform
+            cost += lines.toDouble() * axis.length *
+                Method.cost(lines, axis.terms, axis.length, inner, hasTransform)
+            sizes[j] = axis.length.toLong()
+        }
+        return cost
+    }
+
+    private fun volume(sizes: LongArray, from: Int, to: Int): Long =
+        (from until to).fold(1L) { product, j -> saturatedProduct(product, sizes[j]) }
+}

@@ -1,0 +1,62 @@
+package io.frz.internal.storage
+
+import io.frz.ErrorCode
+import io.frz.FrzException
+import io.frz.internal.Request
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.util.zip.CRC32
+
+/** The stored bytes of one group in one tier, [size] of them from [offset] on, and their CRC-32 behind them. */
+internal class Segment(
+    private val source: Source,
+    private val request: Request,
+    val offset: Long,
+    val size: Long,
+    private val tensor: String?
+) {
+    /** Reads all of it and compares the checksum; nothing of it is decoded before. */
+    fun verify() {
+        val checksum = CRC32()
+        val chunk = ByteBuffer.allocate(minOf(size, CHUNK.toLong()).toInt())
+        var at = 0L
+        while (at < size) {
+            request.check()
+            chunk.clear()
+            chunk.limit(minOf(size - at, CHUNK.toLong()).toInt())
+            read(at, chunk)
+            checksum.update(chunk.array(), 0, chunk.limit())
+            at += chunk.limit()
+        }
+        val stored = ByteBuffer.allocate(CHECKSUM_SIZE).order(ByteOrder.LITTLE_ENDIAN)
+        source.read(offset + size, stored)
+        if (checksum.value != stored.getInt(0).toLong() and 0xFFFFFFFFL) {
+            throw FrzException(
+                ErrorCode.CHECKSUM,
+                "a segment does not match its checksum: the file is damaged; get it again",
+                tensor,
+                offset
+            )
+        }
+    }
+
+    /** Throws if the request is to end. */
+    fun check(): Unit = request.check()
+
+    /** Fills [target] with the bytes from [at] on, counted from the segment's start. */
+    fun read(at: Long, target: ByteBuffer) {
+        check()
+        source.read(offset + at, target)
+    }
+
+    /** A malformed stream: [problem] says how. */
+    fun malformed(problem: String, cause: Throwable? = null): FrzException =
+        FrzException(ErrorCode.STREAM, problem, tensor, offset, cause)
+
+    companion object {
+        const val CHECKSUM_SIZE = 4
+
+        /** How much of a segment is in memory while it is read. */
+        const val CHUNK = 1 shl 16
+    }
+}

@@ -1,0 +1,149 @@
+package io.frz.internal.storage
+
+import io.frz.ErrorCode
+import io.frz.FrzException
+import io.frz.internal.Budget
+import java.io.Closeable
+import java.io.File
+import java.io.InputStream
+import java.io.RandomAccessFile
+import java.nio.ByteBuffer
+import java.nio.channels.FileChannel
+
+/** Where the bytes of a file come from. */
+internal interface Source : Closeable {
+    /** How many bytes there are; a source that cannot know counts no further than [limit]. */
+    fun size(limit: Long): Long
+
+    /** Fills [target] with the bytes from [position] on. */
+    fun read(position: Long, target: ByteBuffer)
+
+    /** What changes when somebody writes to what the bytes come from, as far as that can be known. */
+    fun stamp(): Long = 0
+}
+
+/** The bytes between position and limit of a buffer, which is neither copied nor changed. */
+internal class BufferSource(buffer: ByteBuffer) : Source {
+    private val bytes = buffer.slice()
+
+    override fun size(limit: Long): Long = bytes.capacity().toLong()
+
+    override fun read(position: Long, target: ByteBuffer) {
+        if (position + target.remaining() > bytes.capacity()) throw endsEarly(bytes.capacity().toLong())
+        val view = bytes.duplicate()
+        view.position(position.toInt()).limit(position.toInt() + target.remaining())
+        target.put(view)
+    }
+
+    override fun close() = Unit
+}
+
+/**
+ * A file on disk, read where and when a request needs it. Not through a channel: the interrupt of one thread would
+ * close that for all.
+ */
+internal class FileSource(private val path: File) : Source {
+    private val file = RandomAccessFile(path, "r")
+    private val bytes = file.length()
+    private val chunk by lazy { ByteArray(CHUNK) }
+
+    override fun size(limit: Long): Long = bytes
+
+    override fun read(position: Long, target: ByteBuffer): Unit = synchronized(file) {
+        file.seek(position)
+        while (target.hasRemaining()) {
+            val count = if (target.hasArray()) readArray(target) else readChunk(target)
+            if (count < 0) throw endsEarly(file.filePointer)
+        }
+    }
+
+    override fun stamp(): Long = path.lastModified() * STAMP + path.length()
+
+    private fun readArray(target: ByteBuffer): Int {
+        val count = file.read(target.array(), target.arrayOffset() + target.position(), target.remaining())
+        if (count > 0) target.position(target.position() + count)
+        return count
+    }
+
+    private fun readChunk(target: ByteBuffer): Int {
+        val count = file.read(chunk, 0, minOf(CHUNK, target.remaining()))
+        if (count > 0) target.put(chunk, 0, count)
+        return count
+    }
+
+    override fun close(): Unit = file.close()
+
+    private companion object {
+        const val STAMP = 31
+    }
+}
+
+/**
+ * A part of a file, [size] bytes from [offset] on, mapped into memory: the caller may close its channel, and no
+ * interrupt does so while it is read.
+ */
+internal class MappedSource(channel: FileChannel, offset: Long, private val size: Long) : Source {
+    private val windows = (0 until size step WINDOW).map { start ->
+        channel.map(FileChannel.MapMode.READ_ONLY, offset + start, minOf(WINDOW, size - start))
+    }
+
+    override fun size(limit: Long): Long = size
+
+    override fun read(position: Long, target: ByteBuffer) {
+        if (position + target.remaining() > size) throw endsEarly(size)
+        var at = position
+        while (target.hasRemaining()) {
+            val view = windows[(at / WINDOW).toInt()].duplicate()
+            view.position((at % WINDOW).toInt())
+            view.limit(view.position() + minOf(view.remaining(), target.remaining()))
+            at += view.remaining()
+            target.put(view)
+        }
+    }
+
+    override fun close() = Unit
+
+    private companion object {
+        const val WINDOW = 1L shl 30
+    }
+}
+
+/** A stream, kept in memory as far as it has been read: no further than a request needs, and [budget] allows. */
+internal class StreamSource(private val stream: InputStream, private val budget: Budget) : Source {
+    private val chunks = ArrayList<ByteArray>()
+    private var bytes = 0L
+    private var ended = false
+
+    @Synchronized
+    override fun size(limit: Long): Long {
+        while (bytes < limit && !ended) {
+            val used = (bytes % CHUNK).toInt()
+            if (used == 0) {
+                budget.require(bytes + CHUNK, null)
+                chunks.add(ByteArray(CHUNK))
+            }
+            val count = stream.read(chunks.last(), used, minOf(CHUNK - used.toLong(), limit - bytes).toInt())
+            if (count < 0) ended = true else bytes += count
+        }
+        return bytes
+    }
+
+    @Synchronized
+    override fun read(position: Long, target: ByteBuffer) {
+        if (size(position + target.remaining()) < position + target.remaining()) throw endsEarly(bytes)
+        var at = position
+        while (target.hasRemaining()) {
+            val offset = (at % CHUNK).toInt()
+            val count = minOf(CHUNK - offset, target.remaining())
+            target.put(chunks[(at / CHUNK).toInt()], offset, count)
+            at += count
+        }
+    }
+
+    override fun close() = Unit
+}
+
+private const val CHUNK = 1 shl 16
+
+private fun endsEarly(size: Long) =
+    FrzException(ErrorCode.TRUNCATED, "the file ends early; get it again", offset = size)

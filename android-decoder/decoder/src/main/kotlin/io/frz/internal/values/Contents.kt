@@ -1,0 +1,194 @@
+package io.frz.internal.values
+
+import io.frz.internal.Budget
+import io.frz.internal.Request
+import io.frz.internal.coder.Coders
+import io.frz.internal.coder.ValueStream
+import io.frz.internal.container.Container
+import io.frz.internal.directory.Group
+import io.frz.internal.saturatedSum
+import java.nio.ByteBuffer
+
+/** What the segments of a file hold at one tier. Small groups are remembered, since more of them is likely wanted. */
+internal class Contents(private val container: Container, private val budget: Budget) {
+    val tier: Int = container.tier
+    val footprint = Footprint(tier, container.directory.groups.size)
+    private val groups = GroupReader(container)
+    private val remembered = Remembered(minOf(Remembered.MOST_BYTES, budget.bytes / Remembered.SHARE))
+
+    /** Whether the elements of tensor [i] of [group] are the values of its core, at the places that these have. */
+    fun isDirect(group: Group, i: Int): Boolean =
+        !group.isFactors && group.extents.kept == null && group.axes.isIdentity(i)
+
+    /** Makes sure that what decodes tensor [i] of [group] is there. */
+    fun requireInstalled(group: Group, i: Int) = Coders.of(group.numbers.coder).requireInstalled(group.name(i))
+
+    /** Whether [group] is remembered, or will be if it is decoded by a request that takes [held] bytes else. */
+    fun isRemembered(group: Group, held: Long): Boolean = when {
+        remembered[group] != null -> true
+        group.size == 1 && isDirect(group, 0) -> false
+        else -> footprint.cores(group).let { it <= remembered.most && budget.allows(needed(group, it, held)) }
+    }
+
+    /** The core of tensor [i] of [group], for a request that takes [held] bytes for other things. */
+    fun core(group: Group, i: Int, held: Long, request: Request): Core {
+        val core = if (isRemembered(group, held)) remembered(group, held, request)[i] else only(group, i, held, request)
+        return core.checked(group.name(i))
+    }
+
+    private fun remembered(group: Group, held: Long, request: Request): Array<Core> =
+        remembered[group] ?: all(group, held, request).also { remembered.put(group, it, footprint.cores(group)) }
+
+    /**
+     * Reads all tensors of [group] in order: those for which [target] gives memory for it, the others to check them.
+     * Then [visit] is called with the memory, and with the core unless the memory is filled with the elements.
+     */
+    fun visit(
+        group: Group,
+        held: Long,
+        request: Request,
+        target: (i: Int) -> ByteBuffer?,
+        visit: (i: Int, core: Core?, memory: ByteBuffer) -> Unit
+    ) {
+        when {
+            isRemembered(group, held) -> visit(group, remembered(group, held, request), target, visit)
+            group.size == 1 || group.usedTiers(tier).count() == 1 -> visitInOrder(group, held, request, target, visit)
+            else -> visit(group, all(group, held, request), target, visit)
+        }
+    }
+
+    private fun visit(
+        group: Group,
+        cores: Array<Core>,
+        target: (i: Int) -> ByteBuffer?,
+        visit: (i: Int, core: Core?, memory: ByteBuffer) -> Unit
+    ) = cores.forEachIndexed { i, core ->
+        val memory = target(i)
+        core.checked(group.name(i))
+        if (memory != null) visit(i, core, memory)
+    }
+
+    /** Reads a group of one tensor, or one segment; nothing is visited before the segment is known to be sound. */
+    private fun visitInOrder(
+        group: Group,
+        held: Long,
+        request: Request,
+        target: (i: Int) -> ByteBuffer?,
+        visit: (i: Int, core: Core?, memory: ByteBuffer) -> Unit
+    ) {
+        if (group.size > 1) check(group, request)
+        val scratch = Scratch(request, group.numbers.mostCount)
+        fun done(i: Int, reader: ValueReader, core: Core?, memory: ByteBuffer?) {
+            Core.check(reader.problem(), group.name(i))
+            if (memory != null) visit(i, core, memory)
+        }
+        fun start(i: Int): Triple<ValueReader, Core?, ByteBuffer?> {
+            val memory = target(i)
+            val isDirect = memory == null || isDirect(group, i)
+            require(group, if (isDirect) 0 else footprint.core(group, i), held)
+            if (isDirect) return Triple(reader(group, i, memory, scratch), null, memory)
+            return CoreTarget(i, group, scratch).let { Triple(it.reader, it.core(), memory) }
+        }
+        if (group.size == 1) {
+            val (reader, core, memory) = start(0)
+            groups.readAll(group, request) { reader }
+            done(0, reader, core, memory)
+            return
+        }
+        groups.readAll(group, request) { i ->
+            object : ValueReader() {
+                override fun read(stream: ValueStream, before: Int, tier: Int) {
+                    val (reader, core, memory) = start(i)
+                    reader.read(stream, before, tier)
+                    done(i, reader, core, memory)
+                }
+            }
+        }
+    }
+
+    /** All cores of [group]. */
+    fun all(group: Group, held: Long, request: Request): Array<Core> {
+        require(group, footprint.cores(group), held)
+        val scratch = Scratch(request, group.numbers.mostCount)
+        val targets = Array(group.size) { CoreTarget(it, group, scratch) }
+        groups.readAll(group, request) { targets[it].reader }
+        return Array(group.size) { targets[it].core() }
+    }
+
+    private fun only(group: Group, i: Int, held: Long, request: Request): Core {
+        require(group, footprint.core(group, i), held)
+        val scratch = Scratch(request, group.numbers.mostCount)
+        val target = CoreTarget(i, group, scratch)
+        groups.readUntil(i, group, request) { if (it == i) target.reader else PassingReader(group, it, scratch) }
+        return target.core()
+    }
+
+    /** Reads the elements of tensor [i] of [group], whose core [isDirect], into [memory]. */
+    fun elements(group: Group, i: Int, memory: ByteBuffer, held: Long, request: Request) {
+        require(group, 0, held)
+        val scratch = Scratch(request, group.numbers.mostCount)
+        val reader = reader(group, i, memory, scratch)
+        groups.readUntil(i, group, request) { if (it == i) reader else PassingReader(group, it, scratch) }
+        Core.check(reader.problem(), group.name(i))
+    }
+
+    /** Reads all of [group] only to check it. */
+    fun check(group: Group, request: Request) {
+        require(group, 0, 0)
+        val scratch = Scratch(request, group.numbers.mostCount)
+        val readers = Array(group.size) { reader(group, it, null, scratch) }
+        groups.readAll(group, request) { readers[it] }
+        for (i in 0 until group.size) Core.check(readers[i].problem(), group.name(i))
+    }
+
+    private fun require(group: Group, bytes: Long, held: Long) {
+        budget.require(needed(group, bytes, held), group.name(0))
+    }
+
+    private fun needed(group: Group, bytes: Long, held: Long) =
+        saturatedSum(held, saturatedSum(bytes, footprint.working(group)))
+
+    /** A reader of tensor [i], whose elements go to [memory] or nowhere. */
+    private fun reader(group: Group, i: Int, memory: ByteBuffer?, scratch: Scratch): ValueReader {
+        val places = when {
+            group.extents.kept != null -> Places.ofPrefix { group.extents.kept(i, it) }
+            memory == null -> Places.ofCorner(group, i, tier, group.extents.corner(i, tier))
+            else -> Places.ofCorner(group, i, tier, group.axes.views[i])
+        }
+        if (memory != null && !places.areWhole(tier)) Zeros.fill(memory, scratch.request)
+        if (group.isExact(i)) return ElementReader(group, i, places, memory, scratch)
+        val sink = if (memory == null) NumberSink.NOWHERE else NumberSink.of(group.dtype, memory)
+        return NumberReader(group, i, tier, places, sink, scratch)
+    }
+
+    /** The core of tensor [i], while it is read. */
+    private inner class CoreTarget(i: Int, group: Group, scratch: Scratch) {
+        private val core: Core
+        val reader: ValueReader
+
+        init {
+            val extents = group.extents
+            val name = group.name(i)
+            val places = if (extents.kept != null) {
+                Places.ofPrefix { extents.kept(i, it) }
+            } else {
+                Places.ofCorner(group, i, tier, extents.corner(i, tier))
+            }
+            val bytes = footprint.core(group, i)
+            if (group.isExact(i)) {
+                Budget.requireArray(bytes, "bytes", name)
+                val elements = Budget.allocating(bytes, name) { ByteBuffer.allocate(bytes.toInt()) }
+                core = Core(elements)
+                reader = ElementReader(group, i, places, elements, scratch)
+            } else {
+                val count = bytes / Float.SIZE_BYTES
+                Budget.requireArray(count, "values", name)
+                val floats = Budget.allocating(bytes, name) { FloatArray(count.toInt()) }
+                core = Core(floats)
+                reader = NumberReader(group, i, tier, places, NumberSink.of(floats), scratch)
+            }
+        }
+
+        fun core(): Core = core.apply { problem = reader.problem() }
+    }
+}

@@ -1,0 +1,36 @@
+package io.frz.internal.values
+
+import io.frz.ErrorCode
+import io.frz.FrzException
+import java.nio.ByteBuffer
+
+/**
+ * The canonical values of a core or factor: in zigzag order if it is a prefix of that, else in row-major order of its
+ * corner. They are [floats] or, where they are elements of the tensor bit for bit, [elements].
+ */
+internal class Core private constructor(private val floats: FloatArray?, private val elements: ByteBuffer?) {
+    constructor(floats: FloatArray) : this(floats, null)
+
+    constructor(elements: ByteBuffer) : this(null, elements)
+
+    /** Whether values are elements. */
+    val isExact: Boolean get() = elements != null
+
+    /** Why it cannot be used: a value that is not allowed; or null. */
+    var problem: String? = null
+
+    fun floats(): FloatArray = checkNotNull(floats)
+
+    /** The bytes of the elements, little-endian. */
+    fun elements(): ByteBuffer = checkNotNull(elements).duplicate()
+
+    /** Itself, if all values are allowed; they are those of [tensor]. */
+    fun checked(tensor: String?): Core = apply { check(problem, tensor) }
+
+    companion object {
+        /** Throws if there is a [problem] with a value of [tensor]. */
+        fun check(problem: String?, tensor: String?) {
+            if (problem != null) throw FrzException(ErrorCode.VALUE, problem, tensor)
+        }
+    }
+}

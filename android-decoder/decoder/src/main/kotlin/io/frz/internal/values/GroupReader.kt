@@ -1,0 +1,45 @@
+package io.frz.internal.values
+
+import io.frz.internal.Request
+import io.frz.internal.coder.Coders
+import io.frz.internal.container.Container
+import io.frz.internal.directory.Group
+import java.util.concurrent.atomic.AtomicReferenceArray
+
+/** Reads groups at the tier of a [container]. */
+internal class GroupReader(private val container: Container) {
+    /** For each group that has been read as a whole and found to be sound, the stamp of the file before that. */
+    private val sound = AtomicReferenceArray<Long>(container.directory.groups.size)
+
+    /** Reads all segments of [group] that the tier uses: first the checksum of each, then its values. */
+    fun readAll(group: Group, request: Request, readers: (i: Int) -> ValueReader) {
+        val stamp = container.stamp()
+        read(group, request, group.size - 1, isSound = false, readers)
+        sound[group.index] = stamp
+    }
+
+    /** The same as far as tensor [last] needs, if the rest of the group has been read before. */
+    fun readUntil(last: Int, group: Group, request: Request, readers: (i: Int) -> ValueReader) =
+        if (sound[group.index] == container.stamp()) {
+            read(group, request, last, isSound = true, readers)
+        } else {
+            readAll(group, request, readers)
+        }
+
+    private fun read(group: Group, request: Request, last: Int, isSound: Boolean, readers: (i: Int) -> ValueReader) {
+        val decoder = Coders.of(group.numbers.coder).decoder(group)
+        val tiers = group.usedTiers(container.tier)
+        var before = Places.NONE
+        for (tier in tiers) {
+            val end = if (tier == tiers.last) last else group.size - 1
+            container.segment(group, tier, request)?.let { segment ->
+                if (!isSound) segment.verify()
+                decoder.open(segment, group.numbers.count(tier)).use { stream ->
+                    for (i in 0..end) readers(i).read(stream, before, tier)
+                    if (end == group.size - 1) stream.finish()
+                }
+            }
+            before = tier
+        }
+    }
+}

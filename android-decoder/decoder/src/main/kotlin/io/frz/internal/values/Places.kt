@@ -1,0 +1,94 @@
+package io.frz.internal.values
+
+import io.frz.internal.directory.Group
+
+/**
+ * Where the entries of a core belong in memory that holds its corner, or all of its tensor, in row-major order.
+ *
+ * Axes are joined where entries lie side by side all the same: what is called an axis here may be several of the view.
+ *
+ * @param lengths of the axes of the core, as a function of the tier; [lengths] of tier −1 are zeros
+ * @param stored lengths of the axes of the memory
+ * @property heads for each axis, that of the view at which it begins
+ */
+internal class Places private constructor(
+    private val lengths: (tier: Int) -> LongArray,
+    private val stored: LongArray,
+    val heads: IntArray
+) {
+    private val rank = stored.size
+
+    /** Whether the entries up to [tier] are all of the memory. */
+    fun areWhole(tier: Int): Boolean = lengths(tier).contentEquals(stored)
+
+    private val strides = LongArray(rank).also {
+        var stride = 1L
+        for (axis in rank - 1 downTo 0) {
+            it[axis] = stride
+            stride *= stored[axis]
+        }
+    }
+
+    /** Sees the new entries of a tier, line by line. */
+    fun interface Visitor {
+        /** The next [count] entries begin at [index] of the core, and belong at [place] of the memory and behind it. */
+        fun visit(index: LongArray, place: Long, count: Long)
+    }
+
+    /** Visits the entries that [tier] has and [before] has not, in the order of the file. */
+    fun visit(before: Int, tier: Int, visitor: Visitor) {
+        val old = lengths(before)
+        val new = lengths(tier)
+        for (axis in 0 until rank) {
+            val from = LongArray(rank) { if (it == axis) old[it] else 0 }
+            val to = LongArray(rank) { if (it > axis) old[it] else new[it] }
+            if ((0 until rank).all { from[it] < to[it] }) visitLines(from, to, visitor)
+        }
+    }
+
+    private fun visitLines(from: LongArray, to: LongArray, visitor: Visitor) {
+        val last = rank - 1
+        val index = from.clone()
+        while (true) {
+            var place = 0L
+            for (axis in 0 until rank) place += index[axis] * strides[axis]
+            visitor.visit(index, place, to[last] - from[last])
+            var axis = last - 1
+            while (axis >= 0 && ++index[axis] == to[axis]) {
+                index[axis] = from[axis]
+                axis--
+            }
+            if (axis < 0) return
+        }
+    }
+
+    companion object {
+        /** The tier before the first. */
+        const val NONE = -1
+
+        /** The entries of a core of [kept] ones for each tier, one after the other. */
+        fun ofPrefix(kept: (tier: Int) -> Int): Places =
+            Places({ longArrayOf(if (it == NONE) 0 else kept(it).toLong()) }, longArrayOf(0), intArrayOf(0))
+
+        /** The corner of tensor [i] of [group] at [tier] and before, in memory of the shape [stored]. */
+        fun ofCorner(group: Group, i: Int, tier: Int, stored: LongArray): Places {
+            val extents = group.extents
+            val first = group.usedTiers(tier).first
+            val rank = stored.size
+            val heads = (0 until rank).filter { axis ->
+                val isWhole = extents.corner(i, first, axis) == stored[axis]
+                axis == 0 || !isWhole || group.numbers.hasOffsets(axis) || group.numbers.hasOffsets(axis - 1)
+            }
+            fun joined(of: (Int) -> Long) = LongArray(heads.size) { part ->
+                val end = if (part + 1 < heads.size) heads[part + 1] else rank
+                (heads[part] until end).fold(1L) { product, axis -> product * of(axis) }
+            }
+            if (rank == 0) return Places({ longArrayOf(if (it == NONE) 0 else 1) }, longArrayOf(1), intArrayOf(0))
+            return Places(
+                { if (it == NONE) LongArray(heads.size) else joined { axis -> extents.corner(i, it, axis) } },
+                joined { stored[it] },
+                heads.toIntArray()
+            )
+        }
+    }
+}

@@ -1,0 +1,39 @@
+package io.frz.internal.values
+
+import io.frz.internal.Request
+import io.frz.internal.coder.ValueStream
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+
+/** Memory that the readers of a group share, one after the other, during a [request]. */
+internal class Scratch(val request: Request, most: Long) {
+    private val size = minOf(most, NUMBERS.toLong()).toInt()
+
+    /** Values as they are stored. */
+    val numbers: IntArray by lazy { IntArray(size) }
+
+    /** The same as numbers of binary32. */
+    val floats: FloatArray by lazy { FloatArray(size) }
+
+    private val unwanted by lazy { ByteBuffer.allocate(BYTES).order(ByteOrder.LITTLE_ENDIAN) }
+
+    /** Decodes [count] values of [size] bytes that nobody wants; [visit] sees them. */
+    fun pass(stream: ValueStream, count: Long, size: Int, visit: (chunk: ByteBuffer) -> Unit = {}) {
+        var left = count * size
+        while (left > 0) {
+            request.check()
+            unwanted.clear().limit(minOf(left, BYTES.toLong()).toInt())
+            stream.read(unwanted)
+            visit(unwanted)
+            left -= unwanted.position()
+        }
+    }
+
+    companion object {
+        /** How many values are read at a time. */
+        const val NUMBERS = 1 shl 14
+
+        /** How many bytes are read at a time. */
+        const val BYTES = 1 shl 16
+    }
+}

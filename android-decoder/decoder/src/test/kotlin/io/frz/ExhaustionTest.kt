@@ -1,0 +1,106 @@
+package io.frz
+
+import java.io.File
+import java.nio.ByteBuffer
+import java.util.Random
+import java.util.TreeMap
+import java.util.concurrent.TimeUnit
+import java.util.zip.CRC32
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertThrows
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
+
+/** Memory that is gone while a request is carried out. */
+class ExhaustionTest {
+    private fun run(main: Class<*>, vararg arguments: String): String {
+        val java = File(System.getProperty("java.home"), "bin/java").path
+        val command = listOf(java, "-XX:+UseSerialGC", "-Xmx32m", "-XX:TieredStopAtLevel=1", "-cp") +
+            System.getProperty("java.class.path") + main.name + arguments
+        val process = ProcessBuilder(command).redirectErrorStream(true).start()
+        val output = process.inputStream.bufferedReader().readText()
+        assertTrue(process.waitFor(1, TimeUnit.MINUTES))
+        assertEquals(0, process.exitValue(), output)
+        return output
+    }
+
+    @Test
+    fun `a nearly full heap never gives wrong weights, and no other error than one of the format`() {
+        for (threads in listOf("1", "4")) {
+            val outcomes = run(NearlyFullHeap::class.java, threads).trim()
+            val counts = Regex("(\\w+)=(\\d+)").findAll(outcomes).associate { it.groupValues[1] to it.groupValues[2] }
+            assertEquals(setOf("BUDGET", "right"), counts.keys, outcomes)
+            assertEquals(120, counts.values.sumOf { it.toInt() })
+        }
+    }
+
+    @Test
+    fun `what the caller's own code throws is not touched`(@TempDir folder: File) {
+        val path = File(folder, "m.frz")
+        path.writeBytes(FrzBuilder().spectrum("w", listOf(4), floatArrayOf(1f)).build())
+        FrzFile.open(path).use { file ->
+            for (failure in listOf(OutOfMemoryError("of the visitor"), IllegalStateException("of the visitor"))) {
+                val visited = assertThrows(failure.javaClass) { file.forEach { throw failure } }
+                assertEquals("of the visitor", visited.message)
+                val asked = assertThrows(failure.javaClass) { file.forEach({ throw failure }) { } }
+                assertEquals("of the visitor", asked.message)
+            }
+            file.forEach { }
+        }
+    }
+}
+
+/** Loads a tensor again and again on a heap that is full but for a little, and counts what happens. */
+object NearlyFullHeap {
+    private const val ROUNDS = 120
+    private val side = 1024
+    private val target = ByteBuffer.allocateDirect(4 * side * side)
+
+    @JvmStatic
+    fun main(arguments: Array<String>) {
+        val random = Random(1)
+        val coefficients = FloatArray(3000) { random.nextGaussian().toFloat() }
+        val bytes = FrzBuilder().spectrum("w", listOf(side, side), coefficients).build()
+        val options = FrzOptions.builder().threads(arguments[0].toInt()).memoryBudget(64L shl 20).build()
+        val file = FrzFile.open(bytes, options)
+        file.loadInto("w", target)
+        val right = checksum()
+        val outcomes = TreeMap<String, Int>()
+        for (round in 0 until ROUNDS) outcomes.merge(outcome(file, right, round), 1, Int::plus)
+        println(outcomes)
+    }
+
+    private fun outcome(file: FrzFile, right: Long, free: Int): String {
+        while (target.hasRemaining()) target.put(0)
+        target.clear()
+        val hog = full()
+        repeat(minOf(free, hog.size)) { hog.removeAt(hog.size - 1) }
+        return try {
+            file.loadInto("w", target)
+            if (checksum() == right) "right" else "wrong"
+        } catch (e: FrzException) {
+            e.code.name
+        } catch (e: Throwable) {
+            e.javaClass.simpleName
+        } finally {
+            hog.clear()
+        }
+    }
+
+    private fun full(): ArrayList<ByteArray> {
+        val hog = ArrayList<ByteArray>(1 shl 12)
+        try {
+            while (true) hog.add(ByteArray(1 shl 14))
+        } catch (_: OutOfMemoryError) {
+            return hog
+        }
+    }
+
+    private fun checksum(): Long {
+        target.flip()
+        val checksum = CRC32().apply { update(target.duplicate()) }.value
+        target.clear()
+        return checksum
+    }
+}

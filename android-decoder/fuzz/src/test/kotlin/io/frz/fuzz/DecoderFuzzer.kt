@@ -1,0 +1,53 @@
+package io.frz.fuzz
+
+import io.frz.FrzException
+import io.frz.FrzFile
+import io.frz.FrzOptions
+import java.lang.management.ManagementFactory
+
+/** What Jazzer runs: opens a file, lists it, and loads all there is. Nothing but an [FrzException] may come of it. */
+object DecoderFuzzer {
+    private const val SECONDS = 2
+    private const val BUDGET = 1L shl 22
+    private val threads = ManagementFactory.getThreadMXBean()
+
+    /** Reads [input] after it was mended. Processor time is limited, not time, since others may use the machine. */
+    @JvmStatic
+    fun fuzzerTestOneInput(input: ByteArray) {
+        val data = mended(input)
+        val began = threads.currentThreadCpuTime
+        for (tier in arrayOf(null, 0)) {
+            try {
+                read(data, tier)
+            } catch (e: FrzException) {
+                val message = e.message!!
+                check('\n' !in message && message.length < 1000) { "the message is not one line: $message" }
+            }
+        }
+        val took = (threads.currentThreadCpuTime - began) / 1e9
+        check(took < SECONDS) { "took $took s of processor time" }
+    }
+
+    private fun read(data: ByteArray, tier: Int?) {
+        val options = FrzOptions.builder().memoryBudget(BUDGET)
+        tier?.let { options.tier(it) }
+        FrzFile.open(data, options.build()).use { file ->
+            var failed: FrzException? = null
+            fun attempt(work: () -> Unit) = try {
+                work()
+            } catch (e: FrzException) {
+                failed = e
+            }
+            file.groups.forEach { it.toString() }
+            for (info in file.tensors) {
+                info.toString()
+                attempt { file.core(info.name) }
+                attempt { file.load(info.name) }
+            }
+            for (factor in file.factors.indices) attempt { file.factor(factor) }
+            failed?.let { throw it }
+            file.verify()
+            file.loadAll()
+        }
+    }
+}

@@ -1,0 +1,66 @@
+package io.frz.scheduling
+
+import io.frz.scheduling.internal.checkMemory
+import io.frz.scheduling.internal.checkPositive
+import io.frz.scheduling.internal.checkScore
+import java.util.Collections
+
+/**
+ * What a model costs and gives at one tier.
+ *
+ * @property accuracy any score of which more is better, in the unit of the application's goal
+ * @property compute the work of one inference, in units of which [Budget.speed] counts how many the device does in a
+ *   second: multiply-adds, or the measured seconds on the whole device with a speed of 1
+ * @property memory the bytes that the model takes while it is loaded
+ * @throws IllegalArgumentException if a number is out of its range
+ */
+public class Tier(public val accuracy: Double, public val compute: Double, public val memory: Long) {
+    init {
+        checkScore("accuracy", accuracy)
+        checkPositive("compute", compute)
+        checkMemory(memory)
+    }
+
+    override fun toString(): String = "accuracy $accuracy, compute $compute, $memory bytes"
+}
+
+/**
+ * An application: a model's tiers, and what its user wants of it.
+ *
+ * Its cost at a tier and a share u of the device is `accuracy − tier.accuracy + alpha · max(0, l/u − latency)`, where l
+ * is the seconds that the tier takes on the whole device. More accuracy than wanted lowers the cost further, more speed
+ * than wanted does not.
+ *
+ * @property name unique among the applications
+ * @property accuracy the least accuracy that is wanted
+ * @property latency the most seconds between two frames that are wanted: 1/30 for 30 frames a second
+ * @property alpha how much accuracy a second of lateness is worth
+ * @throws IllegalArgumentException if the name is empty, there are no tiers or over 256, or a number is out of range
+ */
+public class App @JvmOverloads constructor(
+    public val name: String,
+    tiers: List<Tier>,
+    public val accuracy: Double,
+    public val latency: Double,
+    public val alpha: Double = 1.0
+) {
+    /** The tiers, in any order, usually from the smallest to the largest. */
+    public val tiers: List<Tier> = Collections.unmodifiableList(ArrayList(tiers))
+
+    init {
+        require(name.isNotEmpty()) { "an application needs a name" }
+        require(Charsets.UTF_8.newEncoder().canEncode(name)) { "the name \"$name\" has a lone surrogate" }
+        require(this.tiers.size in 1..MAX_TIERS) {
+            "application \"$name\" has ${this.tiers.size} tiers; it needs 1 to $MAX_TIERS"
+        }
+        checkScore("accuracy of application \"$name\"", accuracy)
+        checkPositive("latency of application \"$name\"", latency)
+        checkPositive("alpha of application \"$name\"", alpha)
+    }
+
+    override fun toString(): String = "$name, ${tiers.size} tiers"
+
+    private companion object {
+        const val MAX_TIERS = 256
+    }
+}

@@ -1,0 +1,40 @@
+package io.frz.scheduling
+
+import io.frz.scheduling.internal.checkMemory
+import io.frz.scheduling.internal.checkPositive
+
+/**
+ * What applications share.
+ *
+ * @property memory the bytes for all loaded models together
+ * @property speed the compute per second of the whole device, in the unit of [Tier.compute]
+ * @throws IllegalArgumentException if a number is out of its range
+ */
+public class Budget @JvmOverloads constructor(public val memory: Long, public val speed: Double = 1.0) {
+    init {
+        checkMemory(memory)
+        checkPositive("speed", speed)
+    }
+
+    override fun toString(): String = "$memory bytes, speed $speed"
+}
+
+/**
+ * Not all applications fit the memory, not even at their smallest tiers.
+ *
+ * @property unfit names of applications to close: without them the others fit, and no smaller number would do
+ * @property needed the bytes that all applications take at their smallest tiers
+ * @property available the bytes of the budget
+ */
+public class InfeasibleBudgetException internal constructor(
+    public val unfit: List<String>,
+    public val needed: Long,
+    public val available: Long
+) : IllegalArgumentException(
+    "the applications need $needed bytes at their smallest tiers, the budget is $available: " +
+        "close ${unfit.joinToString("\", \"", "\"", "\"")}, or give them smaller tiers"
+) {
+    private companion object {
+        const val serialVersionUID = 1L
+    }
+}

@@ -1,0 +1,62 @@
+package io.frz.scheduling.internal
+
+import kotlin.math.abs
+
+/**
+ * The tiers of least score, and of equal ones the lexicographically first: every combination is tried but for those
+ * that cannot win. [start] are tiers that fit the memory; the better they are, the fewer are tried.
+ *
+ * Whatever tiers the applications that are still open take, the score is no better than with their ideal demands. A
+ * branch is cut only if it is worse by more than rounding can account for.
+ */
+internal fun exact(table: Table, start: IntArray): IntArray {
+    val search = Search(table, start)
+    search.descend(0, table.memory - table.ideals.sumOf { it.memory })
+    return search.best
+}
+
+private class Search(private val table: Table, start: IntArray) {
+    var best = start
+    private var bestScore = table.score(table.chosen(start))
+    private val slack = rounding(table)
+    private val demands = table.ideals.toMutableList()
+    private val tiers = start.copyOf()
+    private val undecided = table.rows.indices.filter { table.rows[it].size > 1 }
+
+    fun descend(depth: Int, memory: Long) {
+        if (depth == undecided.size) return finish()
+        val app = undecided[depth]
+        for (demand in table.rows[app]) {
+            val left = memory - (demand.memory - table.ideals[app].memory)
+            demands[app] = demand
+            tiers[app] = demand.tier
+            if (left >= 0 && !isHopeless()) descend(depth + 1, left)
+        }
+        demands[app] = table.ideals[app]
+    }
+
+    private fun finish() {
+        val score = table.score(demands)
+        val isFirst = score.isEqualTo(bestScore) && precedes(tiers, best)
+        if (isFirst || score.isLessThan(bestScore)) {
+            best = tiers.copyOf()
+            bestScore = score
+        }
+    }
+
+    /** Whether no score that can still be reached is as good as the best one. No largest cost is below a shortfall. */
+    private fun isHopeless(): Boolean {
+        val bound = table.score(demands)
+        val tied = demands.any { it.shortfall >= bestScore.first } && bound.second > bestScore.second + slack
+        return tied || bound.first > bestScore.first + slack
+    }
+}
+
+/** More than the rounding error of any score: a small part of the largest numbers that are added up. */
+private fun rounding(table: Table): Double =
+    1e-10 * table.rows.sumOf { row -> row.maxOf { abs(it.shortfall) + it.patience + table.rows.size * it.weight } }
+
+private fun precedes(a: IntArray, b: IntArray): Boolean {
+    val at = a.indices.firstOrNull { a[it] != b[it] } ?: return false
+    return a[at] < b[at]
+}

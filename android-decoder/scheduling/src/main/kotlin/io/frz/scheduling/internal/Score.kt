@@ -1,0 +1,54 @@
+package io.frz.scheduling.internal
+
+import io.frz.scheduling.Objective
+
+/**
+ * What chosen tiers are worth: [first] is minimized, then [second].
+ *
+ * @property shares at which they are
+ */
+internal class Score(val first: Double, val second: Double, val shares: DoubleArray) {
+    fun isLessThan(other: Score): Boolean = isLess(first, second, other.first, other.second)
+
+    fun isEqualTo(other: Score): Boolean = first == other.first && second == other.second
+}
+
+/** Compares pairs as numbers: zeros are equal whatever their sign. */
+internal fun isLess(first: Double, second: Double, otherFirst: Double, otherSecond: Double): Boolean =
+    first < otherFirst || (first == otherFirst && second < otherSecond)
+
+/** The best score that [demands], one for each application, can reach. */
+internal fun score(demands: List<Demand>, objective: Objective): Score {
+    if (objective == Objective.MIN_TOTAL_COST) {
+        val shares = divide(demands, DoubleArray(demands.size))
+        return Score(sumOfCosts(demands, shares), 0.0, shares)
+    }
+    val largest = leastLargest(demands)
+    val shares = divide(demands, DoubleArray(demands.size) { demands[it].shareFor(largest) })
+    return Score(largest, sumOfCosts(demands, shares), shares)
+}
+
+private fun sumOfCosts(demands: List<Demand>, shares: DoubleArray): Double =
+    total(shares.size) { demands[it].cost(shares[it]) }
+
+/**
+ * The least cost that all can reach together.
+ *
+ * It is the largest shortfall, or where that is out of reach the root of a function that from there on is decreasing
+ * and convex: Newton's steps come from the left and never pass it. They end when rounding allows no further one.
+ */
+private fun leastLargest(demands: List<Demand>): Double {
+    var cost = demands.maxOf { it.shortfall }
+    while (true) {
+        var needed = 0.0
+        var slope = 0.0
+        for (demand in demands) {
+            val share = demand.shareFor(cost)
+            needed += share
+            slope += share * share / demand.weight
+        }
+        val next = if (needed <= 1.0) cost else cost + (needed - 1.0) / slope
+        if (next <= cost) return cost
+        cost = next
+    }
+}

@@ -1,0 +1,36 @@
+package io.frz.scheduling.internal
+
+/** What is left to divide is at least this, whatever rounding says: no share is 0. */
+private const val CRUMB = 1.0 / (1L shl 53)
+
+/**
+ * The shares of least total cost that are at least [least] and at most enough.
+ *
+ * The cost of an application at share u is a constant plus weight/u, until u is enough. Setting the derivatives of
+ * late applications equal makes their shares proportional to √weight. Bounds are met by the variable fixing of Bitran
+ * and Hax (Management Science 27(4), 1981): each round fixes a share, or several, at a bound it has at the optimum.
+ */
+internal fun divide(demands: List<Demand>, least: DoubleArray): DoubleArray {
+    val shares = DoubleArray(demands.size) { demands[it].enough }
+    if (total(shares.size) { shares[it] } <= 1.0) return shares
+    val needed = total(least.size) { least[it] }
+    val lower = if (needed > 1.0) DoubleArray(least.size) { least[it] / needed } else least
+    var free = demands.indices.toList()
+    var rest = 1.0
+    while (free.isNotEmpty()) {
+        val level = rest / total(free.size) { demands[free[it]].root }
+        free.forEach { shares[it] = demands[it].root * level }
+        val (below, others) = free.partition { shares[it] < lower[it] }
+        val above = others.filter { shares[it] > demands[it].enough }
+        val short = total(below.size) { lower[below[it]] - shares[below[it]] }
+        val excess = total(above.size) { shares[above[it]] - demands[above[it]].enough }
+        if (short == 0.0 && excess == 0.0) break
+        val fixed = if (excess >= short) above else below
+        for (i in fixed) {
+            shares[i] = if (excess >= short) demands[i].enough else lower[i]
+            rest = maxOf(rest - shares[i], CRUMB)
+        }
+        free = free - fixed.toSet()
+    }
+    return shares
+}

@@ -1,0 +1,63 @@
+"""Quantized tensors of PyTorch, as the floats that they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from frformat.checkpoints import torch_tensors
+
+PACKED: Final = "_packed_params"
+"""The last parts of the name under which a quantized layer keeps its weight and bias together."""
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A quantized tensor.
+
+    Attributes:
+        tensor: the tensor itself.
+    """
+
+    tensor: torch.Tensor
+
+    def floats(self) -> NDArray[np.float32]:
+        """The numbers that it stands for: (integer − zero point) · scale."""
+        found = torch_tensors.to_numpy(self.tensor.dequantize().to(torch.float32))
+        assert isinstance(found, np.ndarray)
+        return found
+
+
+def unpacked(state: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """A state dict with :class:`Quantized` tensors, those that layers pack together under the names of plain layers.
+
+    Returns:
+        The state dict, and what a user should know of it, one line each.
+    """
+    found: dict[str, Any] = {}
+    for name, value in state.items():
+        layer = name.removesuffix(f".{PACKED}").removesuffix(f".{PACKED}").removesuffix(PACKED)
+        if isinstance(value, torch.Tensor) and value.is_quantized:
+            found[name] = Quantized(value)
+        elif layer != name and _is_packed(value):
+            prefix = f"{layer}." if layer else ""
+            found[f"{prefix}weight"] = Quantized(value[0])
+            if value[1] is not None:
+                found[f"{prefix}bias"] = value[1]
+        elif not name.endswith(f"{PACKED}.dtype"):
+            found[name] = value
+    count = sum(isinstance(value, Quantized) for value in found.values())
+    notes = [f"{count} quantized tensors are read as the float32 numbers that they stand for"] if count else []
+    return found, notes
+
+
+def _is_packed(value: object) -> bool:
+    """Whether it is the weight and the bias of a layer."""
+    if not (isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], torch.Tensor)):
+        return False
+    return value[0].is_quantized and isinstance(value[1], torch.Tensor | None)

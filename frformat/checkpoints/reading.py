@@ -1,0 +1,117 @@
+"""Where checkpoints come from, and what is said of those that cannot be read."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+import tempfile
+import weakref
+from collections.abc import Iterator
+from pickle import UnpicklingError
+from typing import IO, Final
+
+from frformat.errors import DependencyError, EncodeError, FrzError, ReadError
+
+StrPath = str | os.PathLike[str]
+Source = StrPath | bytes | bytearray | memoryview | IO[bytes]
+"""A path, the bytes of a file, or an open one."""
+
+SPEAKING: Final = (ValueError, RuntimeError, EOFError, UnpicklingError)
+"""Errors whose message says enough without their name."""
+
+
+class File:
+    """A file on the disk that can be read from anywhere, at any time.
+
+    Args:
+        path: where it is.
+        name: what it is called in errors.
+        temporary: remove it when it is closed, or no longer used.
+    """
+
+    def __init__(self, path: str, name: str, *, temporary: bool = False) -> None:
+        self.path = path
+        self.name = name
+        self._remove = weakref.finalize(self, _unlink, path) if temporary else None
+
+    def close(self) -> None:
+        """Remove it, if it is a copy."""
+        if self._remove is not None:
+            self._remove()
+
+
+@contextlib.contextmanager
+def reported(path: str, tensor: str | None = None) -> Iterator[None]:
+    """Turn whatever reading a file raises into one typed error that names the file.
+
+    Libraries raise anything on damaged files, from KeyError to RecursionError, so all is caught.
+
+    Raises:
+        ReadError: the file is damaged, or holds what cannot be encoded.
+        OSError: it cannot be read at all.
+    """
+    try:
+        yield
+    except (ReadError, DependencyError):
+        raise
+    except FrzError as error:
+        error.path = path
+        raise
+    except EncodeError as error:
+        raise ReadError(str(error), path=path, tensor=tensor) from error
+    except MemoryError as error:
+        reason = "it needs more memory than there is, and may be damaged"
+        raise ReadError(reason, path=path, tensor=tensor) from error
+    except OSError as error:
+        if error.errno in (None, errno.EINVAL):  # an offset that is none
+            raise ReadError(f"cut or damaged: {said(error)}", path=path, tensor=tensor) from error
+        error.filename = path if error.filename is None else error.filename
+        raise
+    except Exception as error:
+        raise ReadError(f"cut or damaged: {said(error)}", path=path, tensor=tensor) from error
+
+
+def said(error: BaseException, text: str | None = None) -> str:
+    """What an error says, or ``text`` of it, on one line."""
+    text = " ".join((str(error) if text is None else text).split()).strip("'\"") or type(error).__name__
+    return text if isinstance(error, SPEAKING) else f"{type(error).__name__}: {text}"
+
+
+def on_disk(source: Source, name: str | None = None) -> File:
+    """A file that can be mapped and read more than once: a copy in the folder for temporary files, if need be.
+
+    Args:
+        source: where the file comes from.
+        name: what errors call it; None for its own name.
+
+    Raises:
+        OSError: the source cannot be read.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _copied(source, name or "bytes in memory")
+    if not isinstance(source, str | os.PathLike):
+        return _copied(source, name or str(getattr(source, "name", "a stream")))
+    path = os.fspath(source)
+    if stat.S_ISREG(os.stat(path).st_mode) or os.path.isdir(path):
+        return File(path, name or path)
+    with open(path, "rb") as stream:  # a pipe or a device
+        return _copied(stream, name or path)
+
+
+def _copied(source: bytes | bytearray | memoryview | IO[bytes], name: str) -> File:
+    handle, path = tempfile.mkstemp(prefix="frformat-")
+    copy = File(path, name, temporary=True)
+    with os.fdopen(handle, "wb") as file:
+        if isinstance(source, bytes | bytearray | memoryview):
+            file.write(source)
+        else:
+            shutil.copyfileobj(source, file)
+    return copy
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)

@@ -1,0 +1,100 @@
+"""Folders of Hugging Face: one checkpoint, or the shards that an index names, as one."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any, Final
+
+from frformat.checkpoints.checkpoint import Checkpoint
+from frformat.checkpoints.reading import said
+from frformat.errors import EncodeError
+
+WHOLE: Final = ("model.safetensors", "pytorch_model.bin")
+INDEXES: Final = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+"""What such a folder holds; what comes first is taken first."""
+
+INDEX_BYTES: Final = 256 << 20
+"""The longest index that is read: ten million names."""
+
+Load = Callable[[str], Checkpoint]
+
+
+def is_index(path: str) -> bool:
+    """Whether a path is that of an index of shards."""
+    return path.endswith(".index.json")
+
+
+def load(path: str, load_file: Load) -> Checkpoint:
+    """List the tensors of a folder, or of the shards of an index.
+
+    Args:
+        path: of the folder or of the index.
+        load_file: lists those of one file.
+
+    Raises:
+        EncodeError: there is no checkpoint in the folder, the index is none, or a tensor is in none of the shards.
+    """
+    if is_index(path):
+        return _shards(path, load_file)
+    there = set(os.listdir(path))
+    found = [name for pair in zip(WHOLE, INDEXES, strict=True) for name in pair if name in there]
+    if not found:
+        raise EncodeError(f"a folder without any of {', '.join((*WHOLE, *INDEXES))}")
+    chosen = os.path.join(path, found[0])
+    checkpoint = _shards(chosen, load_file) if is_index(chosen) else load_file(chosen)
+    left = f", not {', '.join(found[1:])}" if found[1:] else ""
+    checkpoint.notes.insert(0, f"took {found[0]} of the folder{left}")
+    return checkpoint
+
+
+def _shards(index: str, load_file: Load) -> Checkpoint:
+    """The tensors of all shards in the order of the index; they stay open."""
+    where = _weight_map(index)
+    folder = os.path.dirname(index)
+    shards: dict[str, Checkpoint] = {}
+    with ExitStack() as stack:
+        for name in dict.fromkeys(where.values()):
+            shards[name] = load_file(os.path.join(folder, name))
+            stack.callback(shards[name].close)
+        size = os.path.getsize(index) + sum(shard.size for shard in shards.values())
+        merged = Checkpoint({}, size=size, close=stack.pop_all().close)
+    try:
+        for name, shard in where.items():
+            found = shards[shard]
+            if name not in found.entries and name not in found.aliases:
+                raise EncodeError(f"{shard} lacks tensor {name!r}, which the index says is there")
+        for shard, found in shards.items():
+            extra = [name for name in (*found.entries, *found.aliases) if where.get(name) != shard]
+            if extra:
+                raise EncodeError(f"{shard} holds {extra[0]!r}, which the index does not say")
+            merged.aliases.update(found.aliases)
+            merged.metadata.update(found.metadata)
+            merged.notes.extend(f"{shard}: {note}" for note in found.notes)
+        for name, shard in where.items():
+            if name in shards[shard].entries:
+                merged.entries[name] = shards[shard].entries[name]
+    except BaseException:
+        merged.close()
+        raise
+    return merged
+
+
+def _weight_map(index: str) -> dict[str, str]:
+    """For each tensor the name of its shard, a file beside the index."""
+    if os.path.getsize(index) > INDEX_BYTES:
+        raise EncodeError(f"an index of more than {INDEX_BYTES:,} bytes")
+    try:
+        with open(index, encoding="utf-8") as file:
+            content: Any = json.load(file)
+    except (ValueError, RecursionError) as error:
+        raise EncodeError(f"an index that is not JSON: {said(error)}") from error
+    where = content.get("weight_map") if isinstance(content, dict) else None
+    if not (isinstance(where, dict) and where and all(isinstance(name, str) for name in where.values())):
+        raise EncodeError("an index without a weight_map that tells of each tensor in which file it is")
+    for name in set(where.values()):
+        if name in ("", ".", "..") or any(sign in name for sign in "/\\\0"):
+            raise EncodeError(f"{name!r} is no file beside the index")
+    return where

@@ -1,0 +1,56 @@
+"""Standard streams and signals: what a shell or a system may do with a command."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Final
+
+BROKEN_PIPE: Final = 141
+"""Exit code when the reader of the output went away: 128 + SIGPIPE."""
+
+ENDING: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals that end a command, after it has removed what it left half done; the exit code is 128 + their number."""
+
+
+def prepare() -> None:
+    """Make the streams fit to be written to, and signals end the command in order.
+
+    What a terminal cannot show is no reason to fail. A stream that is closed (``>&-``) goes nowhere: its number would
+    otherwise be that of the next file that is opened.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:
+            handle = os.open(os.devnull, os.O_RDWR)
+            if handle != number:
+                os.dup2(handle, number)
+                os.close(handle)
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8"))  # noqa: SIM115
+        elif number and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    if threading.current_thread() is threading.main_thread():
+        for number in ENDING:
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, _end)
+
+
+def silence() -> None:
+    """Send what standard output still buffers nowhere, so that Python does not complain of it when it ends."""
+    try:
+        number = sys.stdout.fileno()
+    except (OSError, ValueError):  # a stream in memory
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    """Leave through every ``finally``, which is what removes temporary files."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)

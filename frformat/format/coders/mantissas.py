@@ -1,0 +1,90 @@
+"""Mantissas of floats as they are stored: planes of bytes, and the last bits packed (specification, section 9.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.format.coders.base import Array, Readable
+from frformat.format.coders.integers import malformed
+
+GROUP: Final = 8
+"""So many mantissas' last bits fill whole bytes."""
+
+
+def packed(parts: Iterable[Array], bits: int) -> Iterator[bytes]:
+    """Numbers of so many bits without gaps, filled up to a whole byte."""
+    shifts = np.arange(0, bits * GROUP, bits, dtype=np.uint64)
+    left = np.zeros(0, np.uint64)
+    total = 0
+
+    def pack(numbers: NDArray[np.uint64]) -> bytes:
+        joined = np.bitwise_or.reduce(numbers.reshape(-1, GROUP) << shifts, axis=1)
+        stored: bytes = joined.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :bits].tobytes()
+        return stored
+
+    for part in parts:
+        numbers = np.concatenate([left, part.astype(np.uint64)])
+        total += len(part)
+        whole = len(numbers) // GROUP * GROUP
+        left = numbers[whole:]
+        yield pack(numbers[:whole])
+    last = pack(np.append(left, np.zeros(-len(left) % GROUP, np.uint64)))
+    yield last[: -(-len(left) * bits // 8)]
+
+
+class Bytes:
+    """Mantissas' bytes."""
+
+    def __init__(self, stored: Readable) -> None:
+        self._stored = stored
+
+    def take(self, count: int) -> Array:
+        """The next ones."""
+        data = self._stored.read(count)
+        if len(data) < count:
+            raise malformed("it ends before its mantissas do")
+        return np.frombuffer(data, np.uint8)
+
+
+class Packed:
+    """Mantissas' last bits, packed without gaps.
+
+    Args:
+        stored: gives the bytes.
+        bits: of each mantissa.
+        count: how many there are.
+    """
+
+    def __init__(self, stored: Readable, bits: int, count: int) -> None:
+        self._bytes = Bytes(stored)
+        self._bits = bits
+        self._left = -(-count * bits // 8)
+        self._numbers = np.zeros(0, np.uint64)
+        self._count = count
+        self._shifts = np.arange(0, bits * GROUP, bits, dtype=np.uint64)
+
+    def take(self, count: int) -> Array:
+        """The next ones.
+
+        Raises:
+            FrzError: ``STREAM``, also if what fills the last byte is not zero.
+        """
+        bits = self._bits
+        groups = -(-(count - len(self._numbers)) // GROUP) if count > len(self._numbers) else 0
+        data = self._bytes.take(min(groups * bits, self._left))
+        self._left -= len(data)
+        words = np.zeros(groups * 8, np.uint8).reshape(groups, 8)
+        padded = np.zeros(groups * bits, np.uint8)
+        padded[: len(data)] = data
+        words[:, :bits] = padded.reshape(groups, bits)
+        unpacked = words.view("<u8") >> self._shifts & np.uint64((1 << bits) - 1)
+        numbers = np.concatenate([self._numbers, unpacked.reshape(-1)])
+        self._numbers = numbers[count:]
+        self._count -= count
+        if not self._count and self._numbers.any():
+            raise malformed("bits are set after its last mantissa")
+        return numbers[:count]

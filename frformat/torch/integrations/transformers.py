@@ -1,0 +1,113 @@
+"""Hugging Face Transformers: truncation schedules as a callback of its trainer; models in folders.
+
+>>> trainer = Trainer(model, args, callbacks=[Truncation(lambda m, o: TailTruncation(m, o, by=0.02, minimum=33))], …)
+>>> save_pretrained(model, "folder")
+>>> model = from_pretrained(BertForSequenceClassification, "folder")
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from torch import nn
+from torch.optim import Optimizer
+
+from frformat.errors import DependencyError
+from frformat.torch.models import load_model, save_model
+from frformat.torch.regularization import GuardedTruncation, Schedule
+
+try:
+    from transformers import PretrainedConfig, TrainerCallback
+except ImportError as error:
+    raise DependencyError("what connects to Transformers", error) from error
+
+StrPath = str | os.PathLike[str]
+Make = Callable[[nn.Module, Sequence[Optimizer]], Schedule]
+"""Makes a schedule for a model and the optimizers that train it."""
+
+WEIGHTS: Final = "model.frz"
+
+
+class Truncation(TrainerCallback):  # type: ignore[misc]
+    """Steps a truncation schedule after each epoch, or after each evaluation if it is guarded by a metric.
+
+    Args:
+        make: makes the schedule, of the model and its optimizers, when training begins.
+        monitor: for :class:`GuardedTruncation`, the name of a metric of the evaluation, such as ``eval_accuracy``.
+
+    Attributes:
+        schedule: the schedule, once training has begun.
+    """
+
+    def __init__(self, make: Make, *, monitor: str | None = None) -> None:
+        self.schedule: Schedule | None = None
+        self._make, self._monitor = make, monitor
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        """Make the schedule."""
+        if args.world_size > 1:
+            raise ValueError("parameters cannot become shorter while several processes train: use one, or start small")
+        optimizer = given["optimizer"]
+        self.schedule = self._make(given["model"], [getattr(optimizer, "optimizer", optimizer)])
+        if isinstance(self.schedule, GuardedTruncation) != (self._monitor is not None):
+            raise ValueError("GuardedTruncation needs the name of a metric, monitor=…, and the others take none")
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        """Step it, unless it waits for a metric."""
+        if self._monitor is None and self.schedule is not None:
+            self.schedule.step()  # type: ignore[attr-defined]
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        """Step it, if it waits for a metric."""
+        metrics: Mapping[str, float] = given.get("metrics") or {}
+        if self._monitor is None or self.schedule is None:
+            return
+        if self._monitor not in metrics:
+            raise ValueError(f"no metric {self._monitor!r} was computed; there are {', '.join(metrics) or 'none'}")
+        self.schedule.step(metrics[self._monitor])  # type: ignore[attr-defined]
+
+
+def save_pretrained(model: nn.Module, folder: StrPath, **options: Any) -> None:
+    """Write a model to a folder: ``model.frz``, and its configuration as Transformers has it.
+
+    Args:
+        model: a model of Transformers, regularized or not.
+        folder: is made if it is not there.
+        options: of :func:`frformat.torch.save_model`.
+
+    Raises:
+        ValueError: the model has no configuration.
+        EncodeError, OSError: as for :func:`frformat.torch.save_model`.
+    """
+    config = getattr(model, "config", None)
+    if not isinstance(config, PretrainedConfig):
+        raise ValueError(
+            f"{type(model).__name__} has no configuration of Transformers; save_model() writes its weights"
+        )
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    config.save_pretrained(folder)
+    save_model(model, Path(folder) / WEIGHTS, **options)
+
+
+def from_pretrained(kind: Any, folder: StrPath, **options: Any) -> Any:
+    """A model from a folder that :func:`save_pretrained` wrote, in evaluation mode.
+
+    Args:
+        kind: the class of the model, also one of Transformers' ``AutoModel…``.
+        folder: the folder.
+        options: of :func:`frformat.torch.load_model`.
+
+    Raises:
+        MismatchError, FrzError, OSError: as for :func:`frformat.torch.load_model`.
+    """
+    if hasattr(kind, "from_config"):
+        from transformers import AutoConfig
+
+        model = kind.from_config(AutoConfig.from_pretrained(folder))
+    else:
+        model = kind(kind.config_class.from_pretrained(folder))
+    load_model(model, Path(folder) / WEIGHTS, **options)
+    return model.eval()

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FRFORMAT = f"{sys.executable} -m frformat"
+
+pytestmark = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "told"),
+    [
+        ("dump {} >/dev/full", 2, "frformat: IO: No space left on device\n"),
+        ("verify --json {} >/dev/full", 2, "frformat: IO: No space left on device\n"),
+        ("--help >/dev/full", 2, "frformat: IO: No space left on device\n"),
+        ("dump none --json >/dev/full", 2, "frformat: none: IO: No such file or directory\n"),
+        ("dump none 2>/dev/full", 2, ""),
+        ("dump {} >&-", 0, ""),
+        ("dump --json {} >&-", 0, ""),
+        ("dump none >&- <&-", 2, "frformat: none: IO: No such file or directory\n"),
+        ("dump none 2>&-", 2, ""),
+        ("--version >&- 2>&- <&-", 0, ""),
+    ],
+)
+def test_streams_that_are_full_or_closed(command: str, code: int, told: str, model: Path):
+    line = f"{FRFORMAT} {command.format(model)}"
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, told)
+
+
+def test_closed_streams_get_nothing_of_a_file_that_is_written(model: Path):
+    line = f"{FRFORMAT} encode {model} -o {model}2 <&- >&- 2>&-"
+    assert subprocess.run(line, shell=True, check=False).returncode == 0
+    assert subprocess.run(f"{FRFORMAT} verify {model}2", shell=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_signals_leave_no_temporary_files(name: str, tmp_path: Path):
+    np.savez(tmp_path / "large.npz", w=np.random.default_rng(0).standard_normal((6000, 1000)))
+    command = [*FRFORMAT.split(), "encode", "large.npz", "-o", "out.frz", "--compression", "deflate"]
+    # A script ignores SIGINT for what it runs with &, and nohup ignores SIGHUP: a child would ignore them, too.
+    defaults = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in defaults.items()}
+    try:
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    with process:
+        while len(list(tmp_path.iterdir())) == 1:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(getattr(signal, name))
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err.strip()) == (128 + getattr(signal, name), b"")
+    assert [path.name for path in tmp_path.iterdir()] == ["large.npz"]

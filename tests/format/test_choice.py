@@ -1,0 +1,72 @@
+"""Which coder the writer takes, and that whoever waits is told of each value once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import frformat
+from frformat import CodedTensor
+from frformat.format import choice
+
+SMALL, LARGE = (100, 40), (choice.SMALL // 64 + 1, 64)
+rng = np.random.default_rng(0)
+
+
+def steps(shape: tuple[int, ...]) -> CodedTensor:
+    return CodedTensor(np.rint(3 * rng.standard_normal(shape)).astype(np.int32), shape, "f32", step=-64)
+
+
+def floats(shape: tuple[int, ...]) -> np.ndarray:
+    return rng.standard_normal(shape).astype(np.float32)
+
+
+def coder_of(tensor: CodedTensor | np.ndarray, compression: str) -> str:
+    with frformat.open(frformat.save({"x": tensor}, compression=compression)) as file:
+        return file.info("x").coder
+
+
+@pytest.mark.parametrize("make", [steps, floats])
+@pytest.mark.parametrize("shape", [SMALL, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize("coder", ["adaptive", "static"])
+def test_a_coder_that_is_asked_for_is_taken(coder: str, shape: tuple[int, ...], make) -> None:
+    assert coder_of(make(shape), coder) == coder
+
+
+def test_integers_take_the_fewest_bytes() -> None:
+    assert coder_of(steps(SMALL), "auto") == coder_of(steps(LARGE), "auto") == "adaptive"
+    # Rows that come in fours: tables by the value one row before say so, a guess hardly does.
+    rows = np.repeat(rng.integers(-3, 4, (LARGE[0] // 4, 1, 64)), 4, axis=1).reshape(-1, 64).astype(np.int32)
+    sizes = {
+        name: len(frformat.save({"x": CodedTensor(rows, rows.shape, "f32", step=0)}, compression=name))
+        for name in ("adaptive", "static", "auto")
+    }
+    assert sizes["auto"] == min(sizes.values())
+
+
+def test_large_integers_are_read_fast_where_asked_or_where_it_would_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert coder_of(steps(LARGE), "fast") == "static"
+    assert coder_of(steps(SMALL), "fast") == "adaptive"
+    monkeypatch.setattr(choice, "SLOW", choice.SMALL)
+    assert coder_of(steps(LARGE), "auto") == "static"
+
+
+def test_floats_whose_exponents_cost_little_are_coded_by_these() -> None:
+    assert coder_of(floats(SMALL), "auto") == "adaptive"
+    assert coder_of(floats(LARGE), "auto") == coder_of(floats(LARGE), "core") == "static"
+
+
+def test_what_does_not_get_smaller_is_stored_as_it_is() -> None:
+    noise = rng.integers(0, 256, (LARGE[0], 256), np.uint8)
+    assert coder_of(noise, "auto") == coder_of(noise[:20], "auto") == "none"
+
+
+@pytest.mark.parametrize("compression", ["auto", "fast", "adaptive", "static", "none"])
+@pytest.mark.parametrize("shape", [SMALL, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize("make", [steps, floats])
+def test_every_value_is_told_once(compression: str, shape: tuple[int, ...], make, tmp_path) -> None:
+    told: list[int] = []
+    frformat.save_file(
+        {"x": make(shape)}, tmp_path / "x.frz", compression=compression, progress=lambda name, done: told.append(done)
+    )
+    assert sum(told) == 4 * np.prod(shape)

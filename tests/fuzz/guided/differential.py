@@ -1,0 +1,114 @@
+"""Both decoders on one input after the other: the same verdict, the same code, the same bits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+import frformat
+from frformat import FrzError
+from tests.attacks.seeds import BUDGET
+from tests.conformance.kotlin import JAR
+
+TIERS: Final = (None, 0)
+"""What each input is opened at; None is the highest tier."""
+
+TOGETHER: Final = (
+    frozenset(("DIRECTORY", "LIMIT", "FEATURE", "UNSUPPORTED", "NAME", "SHAPE", "VALUE")),
+    frozenset(("CHECKSUM", "STREAM", "VALUE")),
+)
+"""Codes of faults in fields, and in segments: of several faults a reader may report any (specification, section 12)."""
+
+Said = dict[str, str] | str
+"""SHA-256 of the canonical values by tensor, or an error code."""
+
+
+class UnavailableError(Exception):
+    """There is no Java, or the Kotlin decoder is not built."""
+
+
+class Differential:
+    """A Kotlin decoder that answers until this is closed, and the Python decoder beside it.
+
+    Raises:
+        UnavailableError: there is none.
+    """
+
+    def __init__(self) -> None:
+        if not shutil.which("java") or not Path(JAR).exists():
+            raise UnavailableError(f"needs Java and {JAR}")
+        self._folder = tempfile.TemporaryDirectory(prefix="fuzz-")
+        self._file = Path(self._folder.name) / "input.frz"
+        index = Path(self._folder.name) / "index.json"
+        entries = [
+            {"name": str(tier), "file": self._file.name} | ({} if tier is None else {"tier": tier}) for tier in TIERS
+        ]
+        index.write_text(json.dumps({"budget": BUDGET, "valid": entries, "faulty": []}))
+        self._ask = f"{index}\n"
+        self._java = java = subprocess.Popen(
+            ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-jar", JAR, "parity", "-"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8",
+        )  # fmt: skip
+        assert java.stdin
+        assert java.stdout
+        self._asking, self._answers = java.stdin, java.stdout
+
+    def close(self) -> None:
+        """End it."""
+        self._asking.close()
+        self._java.wait()
+        self._answers.close()
+        self._folder.cleanup()
+
+    def check(self, data: bytes) -> None:
+        """Compare the decoders.
+
+        Raises:
+            AssertionError: they disagree.
+        """
+        self._file.write_bytes(data)
+        self._asking.write(self._ask)
+        self._asking.flush()
+        for tier in TIERS:
+            line = self._answers.readline()
+            assert line, "the Kotlin decoder ended"
+            theirs, ours = _theirs(json.loads(line)), _ours(data, tier)
+            if not agree(ours, theirs):
+                raise AssertionError(f"at tier {tier} Python says {ours} and Kotlin {theirs}")
+
+
+def agree(ours: Said, theirs: Said) -> bool:
+    """Whether two answers are the same. What fits a budget depends on how a decoder works.
+
+    Kotlin lists the rows of smaller tiers as tensors, too.
+    """
+    if "BUDGET" in (ours, theirs):
+        return True
+    if isinstance(ours, str) and isinstance(theirs, str):
+        return ours == theirs or any(ours in codes and theirs in codes for codes in TOGETHER)
+    if isinstance(ours, str) or isinstance(theirs, str):
+        return False
+    return ours.items() <= theirs.items()
+
+
+def _theirs(answer: dict[str, Any]) -> Said:
+    return answer.get("code") or {tensor["name"]: tensor["values"] for tensor in answer["tensors"]}
+
+
+def _ours(data: bytes, tier: int | None) -> Said:
+    out = {}
+    try:
+        with frformat.open(data, tier=tier, memory_budget=BUDGET) as file:
+            for name in file:
+                if name not in file.aliases:
+                    stored = file.stored(name).canonical()
+                    file[name]
+                    out[name] = hashlib.sha256(stored.tobytes()).hexdigest()
+    except FrzError as error:
+        return error.code
+    return out

@@ -1,0 +1,101 @@
+"""The examples in docstrings run. What they take for granted, such as a trained model, is the small one below."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import frformat  # noqa: E402
+from frformat import checkpoints  # noqa: E402
+from frformat.runtimes.pytorch_mobile import export_mobile  # noqa: E402
+from frformat.scheduling import App, Tier  # noqa: E402
+from frformat.torch import each_tier, factorize, load_model, regularize, save_model, set_tier, summary  # noqa: E402
+from frformat.torch.factorization import portable  # noqa: E402
+from frformat.torch.regularization import TailTruncation, make_tiers  # noqa: E402
+from frformat.train.models import LeNet5  # noqa: E402
+
+PACKAGE = Path(frformat.__file__).parent
+NEEDS_MORE = (
+    "integrations/lightning.py",
+    "integrations/transformers.py",
+    "parity/__init__.py",
+    "train/__init__.py",
+    "train/data/__init__.py",
+)
+"""Their examples need a library, a phone's report or data that not everybody has, or a while."""
+
+
+def _docstrings() -> Iterator[tuple[str, str]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            text = ast.get_docstring(node) if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)) else None
+            if text and ">>>" in text and not str(path).replace("\\", "/").endswith(NEEDS_MORE):
+                yield f"{module}:{getattr(node, 'name', '')}".rstrip(":"), text
+
+
+DOCSTRINGS = dict(_docstrings())
+
+
+def _namespace() -> dict[str, Any]:
+    """What examples take for granted; UNet is LeNet-5 here."""
+    torch.manual_seed(0)
+    images = torch.randn(4, 1, 28, 28)
+    model = regularize(LeNet5(), 60)
+    make_tiers(model, [20, 40])
+    for name in ("model.frz", "unet.frz"):
+        save_model(model, name)
+    with checkpoints.load("model.frz") as checkpoint:
+        for name in ("model.pt", "model.safetensors"):
+            checkpoints.save(checkpoint, name)
+    optimizer = torch.optim.Adam(model.parameters())
+    tiers = (Tier(0.9, 2e6, 40_000), Tier(0.95, 4e6, 90_000))
+    return {
+        "accuracy": lambda model: 100 * float((model(images).argmax(1) == 0).float().mean()),
+        "LeNet5": LeNet5,
+        "TailTruncation": TailTruncation,
+        "UNet": LeNet5,
+        "bias": np.zeros(4, np.float32),
+        "checkpoints": checkpoints,
+        "each_tier": each_tier,
+        "evaluate": lambda model: float(model(images).sum().detach()),
+        "export_mobile": export_mobile,
+        "factorize": factorize,
+        "frformat": frformat,
+        "image": images[:1],
+        "images": images,
+        "load_model": load_model,
+        "model": model,
+        "network": LeNet5(),
+        "nn": torch.nn,
+        "optimizer": optimizer,
+        "other": App("other", tiers, accuracy=0.9, latency=1 / 10),
+        "portable": portable,
+        "register_parametrization": torch.nn.utils.parametrize.register_parametrization,
+        "regularize": regularize,
+        "set_tier": set_tier,
+        "summary": summary,
+        "torch": torch,
+        "train": lambda model, optimizer: None,
+        "trained": LeNet5(),
+        "weights": np.ones((8, 4, 3, 3), np.float32),
+    }
+
+
+@pytest.mark.parametrize("name", DOCSTRINGS)
+def test_the_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module(name.partition(":")[0])
+    names = _namespace() | {key: value for key, value in vars(module).items() if not key.startswith("__")}
+    for example in doctest.DocTestParser().get_examples(DOCSTRINGS[name]):
+        source = example.source.replace('device="cuda"', 'device="cpu"')
+        exec(compile(source, f"<docstring of {name}>", "exec"), names)
