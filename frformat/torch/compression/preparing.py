@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from frformat.checkpoints.torch_tensors import aliases as tied
-from frformat.torch.compression.balancing import balanced
 from frformat.torch.compression.contents import Contents
 from frformat.torch.compression.forms import Form
 from frformat.torch.compression.guesses import GuessedInputs, GuessedOutputs
 from frformat.torch.compression.inputs import Batch, CompressionError
 from frformat.torch.compression.moments import Statistics, statistics
 from frformat.torch.compression.outputs import Outputs
-from frformat.torch.compression.planning import REFERENCE, planned, scale_of
+from frformat.torch.compression.planning import planned
 from frformat.torch.compression.quantizing import Weighed
 from frformat.torch.compression.recording import Site
 from frformat.torch.compression.state import state_of
@@ -59,14 +58,7 @@ def prepare(
     known = statistics(model, batches, sites, outputs.drawn, seed=seed, told=done)
     weighed = Weighed(model, found, known, {}, batches)
     rows = {name: len(model.get_parameter(name)) for name in {site.name for site in found.sites}}
-    weighed, contents = planned(weighed, rows)
-    if not weighed.plans:
-        return weighed, contents
-    scale = scale_of(REFERENCE, contents.quantized)
-    plans = balanced(weighed, scale, outputs.distance, lambda done: told("sensitivities", done, len(weighed.plans)))
-    weighed.plans = plans
-    contents.plans = plans
-    return weighed, contents
+    return planned(weighed, rows)
 
 
 def _guessed(model: nn.Module) -> tuple[Weighed, Contents]:
