@@ -1,4 +1,4 @@
-# The README's commands. Everything they need is fetched into .venv and the local Maven repository.
+# The README's commands. They install everything they need into .venv and the local Maven repository.
 
 PYTHON ?= python3
 VENV := .venv
@@ -17,21 +17,21 @@ APK := android-decoder/demo/target/frz-demo
 
 .PHONY: demo test test-python test-newest test-oldest test-processors test-install test-jvm test-android apk fuzz fuzz-c lint docs bench vectors clean
 
-demo: $(READY) $(JAR) ## encode, inspect and rebuild a real model in Python and on the JVM, and compare
+demo: $(READY) $(JAR) ## train, encode, inspect and rebuild a small network in Python and on the JVM, and compare
 	$(BIN)/python -m demo
 
 test: test-python test-jvm ## all tests, both languages
 
 test-python: $(READY) $(JAR)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal --durations 15
 
-test-newest: ## test-python with the newest release of every package, in an environment of its own
+test-newest: ## test-python with the newest release of every package, in a separate environment
 	$(MAKE) VENV=.venv-newest CONSTRAINTS= test-python
 
 test-oldest: ## test-python with the oldest releases that pyproject.toml allows; needs Python 3.11 or 3.10
 	$(MAKE) VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt test-python
 
-test-processors: $(READY) ## the numeric tests with the code that libraries have for other processors
+test-processors: $(READY) ## the numeric tests with the code paths that libraries use on other processors
 	$(BIN)/python -m tests.processors
 
 test-install: $(READY) ## build wheel and sdist, install each into an empty environment, run the README's commands there
@@ -40,16 +40,17 @@ test-install: $(READY) ## build wheel and sdist, install each into an empty envi
 test-jvm:
 	$(MVN) verify
 
-test-android: $(READY) ## test-jvm, and the demo app started from its APK on the lite interpreter that phones run
+test-android: $(READY) ## test-jvm, plus the demo app's APK on the lite interpreter that phones use
 	$(BIN)/python android-decoder/demo/assets.py
 	$(MVN) -Pandroid -Dabis=$(ABIS) verify
+	cat $(APK).txt
 
-apk: $(READY) ## the demo app, signed and checked; for other processors ABIS=armeabi-v7a
+apk: $(READY) ## the demo app, signed and checked; ABIS=armeabi-v7a builds it for 32-bit phones
 	$(BIN)/python android-decoder/demo/assets.py
 	$(MVN) -Pandroid -Dabis=$(ABIS) -pl demo -am package -DskipTests
 	cat $(APK).txt
 
-fuzz: $(READY) $(JAR) $(FUZZED) ## coverage-guided fuzzing of both decoders and of all readers of checkpoints, SECONDS=60 each
+fuzz: $(READY) $(JAR) $(FUZZED) ## coverage-guided fuzzing of both decoders and all checkpoint readers, SECONDS=60 each
 	$(BIN)/python -c "import atheris" 2> /dev/null || $(BIN)/pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --group fuzz
 	$(BIN)/python -m tests.fuzz.guided --seconds $(SECONDS) $(TARGETS)
 
@@ -57,7 +58,7 @@ $(FUZZED): $(JAVA_SOURCES)
 	$(MVN) -Pfuzz -pl fuzz -am package -DskipTests
 	touch $@
 
-fuzz-c: ## the compiled coders on random and damaged streams, with the sanitizers of GCC or Clang
+fuzz-c: ## the compiled coders on random and damaged streams, under the sanitizers of GCC or Clang
 	mkdir -p build
 	$(CC) -std=c99 -O1 -g -Wall -Wextra -Wconversion -Werror -fsanitize=address,undefined -fno-sanitize-recover=all \
 	    -Ifrformat/format/coders/compiled -o build/fuzz tests/format/coders/fuzz.c $(filter-out %module.c,$(filter %.c,$(NATIVE)))
@@ -69,13 +70,13 @@ lint: $(READY) ## ruff, mypy --strict, import-linter; Kotlin is linted by `mvn v
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: $(READY) ## the site, in build/site
+docs: $(READY) ## build the documentation site in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-bench: $(READY) $(JAR) ## the README's table of measured numbers
+bench: $(READY) $(JAR) ## run the benchmarks behind docs/benchmarks.md
 	$(BIN)/python -m bench
 
-vectors: $(READY) ## make spec/vectors and docs/scheduling-vectors.json anew
+vectors: $(READY) ## regenerate spec/vectors and docs/scheduling-vectors.json
 	$(BIN)/python -m tests.vectors
 	$(BIN)/python -m tests.scheduling.vectors
 
@@ -84,14 +85,14 @@ clean:
 	$(MVN) clean
 
 $(READY): pyproject.toml setup.py $(NATIVE) $(CONSTRAINTS)
-	@echo "Installing Python packages into $(VENV). The first time this fetches 3.1 GB on Linux, 6 GB unpacked, since"
-	@echo "PyTorch from PyPI brings NVIDIA's libraries there; elsewhere it fetches 0.3 GB."
+	@echo "Installing Python packages into $(VENV). On Linux the first run downloads 3.1 GB (6 GB unpacked), because"
+	@echo "PyTorch from PyPI includes NVIDIA's libraries there; on other systems it downloads 0.3 GB."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/pip install $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable ".[train,plot]" --group dev
 	touch $@
 
 $(JAR): $(JAVA_SOURCES)
-	@echo "Building the Kotlin decoder. The first time Maven fetches 0.3 GB."
+	@echo "Building the Kotlin decoder. The first run downloads 0.3 GB through Maven."
 	$(MVN) -pl cli -am package -DskipTests
 	touch $@

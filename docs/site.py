@@ -1,7 +1,8 @@
-"""Pages of the site that live elsewhere in the repository: the README, the specification and the like.
+"""Add pages to the site that live elsewhere in the repository: the README, the specification and others.
 
-MkDocs loads this file as a hook. Links of these pages are relative to where they are in the repository. On the site
-they lead to the page of the same file; where there is none, their text is left.
+MkDocs loads this file as a hook. In the repository, links on these pages are relative to the file. On the site they
+lead to the page made
+from the linked file; a link to a file without a page becomes plain text.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ PAGES: Final = {
     "contributing.md": "CONTRIBUTING.md",
     "changelog.md": "CHANGELOG.md",
 }
-"""Pages of the site, and the files of the repository that they are made from."""
+"""Maps each page of the site to the repository file that it is made from."""
 
 LINK: Final = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|#)([^)#]*)(#[^)]*)?\)")
 
@@ -37,13 +38,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: object, config: MkDocsConfig, files: Files) -> str:
-    """Let pages in ``docs/`` link to files of the repository."""
+    """Rewrite links from pages in ``docs/`` to files of the repository."""
     source = page.file.src_uri  # type: ignore[attr-defined]
     return markdown if source in PAGES else _relinked(markdown, source, f"docs/{source}", files)
 
 
 def _relinked(text: str, page: str, source: str, files: Files) -> str:
-    """A page's text with its links as the site has them."""
+    """Return a page's text with its links rewritten for the site."""
     places = {f"docs/{file.src_uri}": file.src_uri for file in files} | {of: there for there, of in PAGES.items()}
 
     def link(match: re.Match[str]) -> str:

@@ -6,12 +6,13 @@ meta:
   ks-version: '0.10'
   endian: le
 doc: |
-  The container of an `.frz` file: named tensors of a neural network, each stored as a small core that is multiplied by a
-  basis along every axis. `format.md` is the normative text; section numbers below are its.
+  The container of an `.frz` file: the named tensors of a neural network, each stored as a small core that is multiplied
+  along every axis by a basis. `format.md` is the normative text; section numbers below refer to it.
 
-  What Kaitai Struct can say is the header, the directory and its checksum. Where the segments lie behind them follows
-  from sizes in the directory by the loop of section 4, so they are one opaque piece here. A reader must compare both
-  CRC-32 with the bytes, which this description does not do, before it uses any of them.
+  Kaitai Struct can describe the header, the directory and its checksum. Where the segments lie depends on the sizes in
+  the directory, by the loop of section 4, so they form one opaque part here. Before it uses any bytes, a reader must
+  check
+  the CRC-32 of the directory and of each segment, which this description does not do.
 doc-ref: format.md
 seq:
   - id: magic
@@ -20,7 +21,7 @@ seq:
   - id: version
     type: u1
     valid: 1
-    doc: Changes when an old reader could not skip what is new.
+    doc: Changes if old readers could not skip what is new.
   - id: flags
     type: flags
     size: 1
@@ -28,24 +29,24 @@ seq:
     type: u4
     valid:
       max: max_directory
-    doc: Bytes of the directory as stored.
+    doc: Size of the stored directory in bytes.
   - id: len_inflated
     type: u4
     valid:
       expr: _ <= max_directory and (flags.is_deflated or _ == len_directory)
-    doc: Bytes of the directory when inflated.
+    doc: Size of the inflated directory in bytes.
   - id: directory
     type: directory
     size: len_directory
-    doc: What the file says of itself.
+    doc: Describes the content of the file.
   - id: crc_directory
     type: u4
-    doc: CRC-32 of all bytes before it, from offset 0.
+    doc: CRC-32 of all preceding bytes, from offset 0.
   - id: segments
     size-eos: true
     doc: |
-      Tier after tier, and in each tier group after group in the directory's order: the stored bytes of the group's segment,
-      if it has values in that tier, and their CRC-32. The file may end after any tier.
+      In each tier, for each group in directory order: the stored bytes of the group's segment and their CRC-32, if the
+      group has values in that tier. The file may end after any tier.
 instances:
   max_directory:
     value: 0x400_0000
@@ -70,13 +71,13 @@ types:
       - id: deflated
         size-eos: true
         if: _root.flags.is_deflated
-        doc: The same as one raw DEFLATE stream with the preset dictionary of appendix A.
+        doc: The same map as one raw DEFLATE stream with the preset dictionary of appendix A.
   value:
-    doc: A MessagePack value. All its numbers are big-endian.
+    doc: A MessagePack value. All its multi-byte numbers are big-endian.
     seq:
       - id: tag
         type: u1
-        doc: The type, and small integers and counts within it.
+        doc: Encodes the type, and small integers and counts.
       - id: uint
         type:
           switch-on: tag
@@ -120,7 +121,7 @@ types:
             0xde: u2be
             0xdf: u4be
         if: (tag >= 0xc4 and tag <= 0xc9) or tag >= 0xd9 and tag <= 0xdf
-        doc: Bytes of a string, a bin or an extension, entries of an array, pairs of a map.
+        doc: Length of a string, bin or extension in bytes, or the number of array entries or map pairs.
       - id: ext_type
         type: s1
         if: is_ext
@@ -159,7 +160,7 @@ types:
           : (tag & 0xe0) == 0xa0 ? tag & 0x1f
           : tag < 0xc0 ? tag & 0x0f
           : len_long
-        doc: What len_long says, or the tag itself.
+        doc: The value of len_long, or the count encoded in the tag.
       len_text:
         value: count
       len_bytes:

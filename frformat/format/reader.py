@@ -13,7 +13,7 @@ from typing import IO, Any
 from numpy.typing import NDArray
 
 from frformat.errors import FrzError
-from frformat.format import container, limits
+from frformat.format import container, limits, notebook
 from frformat.format.container import Container
 from frformat.format.contents import Contents
 from frformat.format.index import Index
@@ -78,6 +78,15 @@ class FrzFile:
 
     def __contains__(self, name: object) -> bool:
         return name in self._index or name in self.container.directory.aliases
+
+    def __repr__(self) -> str:
+        where = "bytes" if self._path is None else self._path
+        tiers = f", tier {self.tier} of {self.tiers}" if self.tiers > 1 else ""
+        return f"<FrzFile {where}: {len(self):,} tensors{tiers}, {self.container.ends[self.tier]:,} bytes>"
+
+    def _repr_html_(self) -> str:
+        """The tensors as a table, in a notebook."""
+        return notebook.listing(map(self.info, self), len(self), repr(self)[1:-1])
 
     def keys(self) -> list[str]:
         """The names of all tensors, aliases last."""

@@ -32,51 +32,50 @@ PICTURE: Final = "picture.png"
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a run came to.
+class Quality:
+    """How good the file is.
 
     Attributes:
-        path: the file.
-        nbytes: its size.
-        weights: how many weights the plain model has.
-        numbers: how many numbers the file stands for: coefficients, and what is not regularized.
-        figures: figures of merit of the trained model on the test samples.
+        nbytes: its size; of a tier, up to the tier's end.
+        figures: metrics of the trained model on the test samples.
         decoded: those of a plain model with the weights that the file gives back.
         difference: the largest difference between the two models' outputs, over some test samples.
         scale: the largest output, for comparison.
-        tiers: each tier, the smallest first; empty if there is only one. What is said above is said of the largest.
     """
 
-    path: str
     nbytes: int
-    weights: int
-    numbers: int
     figures: dict[str, float]
     decoded: dict[str, float]
     difference: float
     scale: float
-    tiers: tuple[TierOutcome, ...] = ()
 
 
 @dataclass(frozen=True)
-class TierOutcome:
-    """What a run came to at one tier.
+class TierOutcome(Quality):
+    """One tier of a run's file.
 
     Attributes:
-        nbytes: of the file up to the end of the tier.
         costs: of an inference with one sample.
-        figures: as for :class:`Outcome`, like the following.
-        decoded: …
-        difference: …
-        scale: …
     """
 
-    nbytes: int
     costs: Cost
-    figures: dict[str, float]
-    decoded: dict[str, float]
-    difference: float
-    scale: float
+
+
+@dataclass(frozen=True)
+class Outcome(Quality):
+    """The file of a run; its quality is that of the largest tier.
+
+    Attributes:
+        path: the file.
+        weights: how many weights the plain model has.
+        numbers: how many numbers the file stands for: coefficients, and what is not regularized.
+        tiers: each tier, the smallest first; empty if there is only one.
+    """
+
+    path: str
+    weights: int
+    numbers: int
+    tiers: tuple[TierOutcome, ...] = ()
 
 
 def export(run: Run, path: Path) -> Outcome:
@@ -109,17 +108,17 @@ def export(run: Run, path: Path) -> Outcome:
             load_model(recipe.exported(again), path, tier=tier)
             decoded = recipe.evaluate(again, run.data.test, workers)
             compared = _difference(run, part, recipe.exported(again))
-            tiers.append(TierOutcome(ends[tier], prices[tier], figures[tier], decoded, *compared))
+            tiers.append(TierOutcome(ends[tier], figures[tier], decoded, *compared, prices[tier]))
     weights, last = sum(parameter.numel() for parameter in recipe.exported(again).parameters()), tiers[-1]
     return Outcome(
-        str(path),
         last.nbytes,
-        weights,
-        run.numbers,
         last.figures,
         last.decoded,
         last.difference,
         last.scale,
+        str(path),
+        weights,
+        run.numbers,
         tuple(tiers) if len(tiers) > 1 else (),
     )
 

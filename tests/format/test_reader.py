@@ -328,3 +328,23 @@ def _counting(file: io.BytesIO) -> list[int]:
 
     file.read, file.readinto = counted, counted_into  # type: ignore[method-assign, assignment]
     return read
+
+
+def test_a_file_shows_itself(data: bytes) -> None:
+    with frformat.open(data, tier=0) as file:
+        assert repr(file) == f"<FrzFile bytes: 5 tensors, tier 0 of 2, {file.container.ends[0]:,} bytes>"
+        html = file._repr_html_()
+    rows = [row.split("<td>") for row in html.split("<tr>")[2:]]
+    assert [row[1].removesuffix("</td>") for row in rows] == [*file]
+    assert "64×32×3×3" in html
+    assert "alias of conv.weight" in html
+    assert "spectrum" in html
+
+
+def test_a_notebook_lists_the_first_tensors_and_escapes_names() -> None:
+    names = [f"<{number}>" for number in range(150)]
+    with frformat.open(frformat.save(dict.fromkeys(names, np.zeros(1, np.float32)))) as file:
+        html = file._repr_html_()
+    assert html.count("<tr>") == 101
+    assert "50 more tensors" in html
+    assert "<0>" not in html

@@ -1,6 +1,6 @@
-"""Section 17 of the specification: a file explained byte by byte, made from the file itself.
+"""Write section 17 of the specification, a file explained byte by byte, from the file itself.
 
-``python -m tests.vectors.example`` prints it, ``… --write`` puts it into ``spec/format.md``.
+``python -m tests.vectors.example`` prints it; ``… --write`` updates ``spec/format.md``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Row = tuple[bytes, str]
 
 
 def hexdump(data: bytes) -> Iterator[str]:
-    """Sixteen bytes a line, with their offset."""
+    """Yield sixteen bytes per line, preceded by their offset."""
     for at in range(0, len(data), 16):
         yield f"{at:04x}  {data[at : at + 16].hex(' ')}"
 
@@ -87,7 +87,7 @@ def _field(group: int, key: int, value: Any) -> Iterator[Row]:
         "shapes": lambda: f"shapes: one, ({', '.join(map(str, value[0]))})",
         "bases": lambda: f"bases: {value[0]}, `{BASES[value[0]]}`, for every axis",
         "kept": lambda: f"kept: of the one tensor {value[0][0]} coefficients in tier 0, and {value[1][0]} in tier 1",
-        "per_tier": lambda: "per_tier: each tier has the tensor anew",
+        "per_tier": lambda: "per_tier: each tier stores the tensor again",
         "steps": lambda: f"steps: code −{-value[0]}, so a step of (16 + 0) · 2^(−3 − 4) = 0.125",
         "coder": lambda: f"coder {value}: `{CODERS[value]}`",
         "sizes": lambda: f"sizes: {value[0]} bytes in tier 0, {value[1]} in tier 1",
@@ -170,8 +170,7 @@ def section() -> str:
         "",
         *_wrapped(
             "[`vectors/valid/example.frz`](vectors/valid/example.frz) holds, in two tiers, the spectrum of a "
-            "convolution's 36 weights and two running means that each tier has for itself, and one line of "
-            "metadata:"
+            "convolution's 36 weights, two running means that differ from tier to tier, and one line of metadata:"
         ),
         "",
         "```",
@@ -192,7 +191,7 @@ def section() -> str:
             14,
         ),
         "",
-        f"Inflated it has {len(inflated)} bytes; their offsets count from its own start:",
+        f"The inflated directory has {len(inflated)} bytes. Offsets below are relative to its start:",
         "",
         *table(directory_rows(), 0),
         "",
@@ -209,42 +208,35 @@ def section() -> str:
         *_wrapped(
             f"**The integers of tier 0.** The first stored byte is the scale S = {scale}, so `base` is "
             f"({scale} − 80) · 8192 = {(scale - 80) * 8192}. The range coder starts with *code* "
-            f"0x{one.steps[0].code:08X}, the other stored bytes and a zero. A prefix of the zigzag order is one row of "
-            "one channel; the terms of its positions are used once each, and so change nothing. These are the "
-            "values and what is known before each:"
+            f"0x{one.steps[0].code:08X}: the other stored bytes and a zero. A prefix of the zigzag order is one row of "
+            "one channel; the terms of its positions are used once each and therefore have no effect. These are "
+            "the values, and the state before each:"
         ),
         "",
         *VALUES.splitlines(),
         *value_rows(one.values, 1),
         "",
         *_wrapped(
-            "And these are the bits: the counter that each uses, or that it is direct; range and code before it; p "
-            "before "
-            "it; the number that *code* is compared with (*bound*, or half of *range*); the bit; and the counter's "
-            "new p. "
-            "Normalization takes place between the lines."
+            "These are the decoded bits. Each line gives the counter that the bit uses, or `direct`; range, code and p "
+            "before the bit; the number that *code* is compared with (*bound*, or half of *range*); the bit; and the "
+            "counter's p after it. Normalization takes place between the lines."
         ),
         "",
         *COLUMNS.splitlines(),
         *trace_rows(one.steps, 1),
         "",
         *_wrapped(
-            "The first integer is not 0; its sign does not differ from that of the guess, which counts as plus. Five "
-            "bits "
-            f"say that it has 5 bits; the next is 0, and three direct ones follow: 10100 is {tier0[0]}. It was larger "
-            f"than "
-            "the scale suggested, so the scale of the second one is higher; that is a minus, 2 bits, and a 1: "
-            f"{_listed(tier0[1:2])}. The third one is {tier0[2]}. The position is then {one.position}, not less than "
-            f"the "
-            f"{len(one.data)} bytes of the range coder: the stream is well-formed."
+            "The first integer is not 0. Its sign does not differ from that of the guess (a guess of 0 is positive). "
+            f"The next five bits say that it has 5 bits. A 0 and three direct bits follow: 10100 is {tier0[0]}. "
+            "The integer was larger than its scale suggested, so the second one has a larger scale. That one is "
+            f"negative, has 2 bits, and ends in a 1: {_listed(tier0[1:2])}. The third one is {tier0[2]}. The position "
+            f"is then {one.position}, not less than the {len(one.data)} bytes of the range coder: the stream is valid."
         ),
         "",
         *_wrapped(
-            "**The integers of tier 1.** The range coder starts anew, at the first byte, but the model goes on: the p "
-            "of "
-            "the first line is the last new p of `zero[51][0]` above. The row's term starts anew, so the first scale "
-            "is "
-            f"again {two.values[0].scale}. Now a guess is just below 0, and a sign that differs from it is a plus:"
+            "**The integers of tier 1.** The range coder restarts at the first byte, but the model continues: p in "
+            "the first line equals the last new p of `zero[51][0]` above. The row's term restarts, so the first scale "
+            f"is again {two.values[0].scale}. The second guess is just below 0, so a sign that differs from it is plus:"
         ),
         "",
         *VALUES.splitlines(),
@@ -253,11 +245,11 @@ def section() -> str:
         *COLUMNS.splitlines(),
         *trace_rows(two.steps, count + 1),
         "",
-        f"They are {_listed(tier1)}.",
+        f"The two integers are {_listed(tier1)}.",
         "",
         *_wrapped(
             f"**The weights.** At tier 1, with the step of 0.125, the canonical values are {_listed(core.values)}."
-            f" In zigzag order they stand at {', '.join(map(_index, core.indices[:-1]))} and "
+            f" In zigzag order, their indices are {', '.join(map(_index, core.indices[:-1]))} and "
             f"{_index(core.indices[-1])}; the box is ({', '.join(map(str, core.shape))}). The first weight is"
         ),
         "",
@@ -265,7 +257,7 @@ def section() -> str:
         "                 + 2 · 0.125 · √(2/2 · 1/2 · 1/3 · 1/3) · cos(π/4)",
         f"               = 0.4166666… − 0.0765465… + 0.0416666… = {str(weight)[:9]}…",
         "",
-        "`vectors.json` has the others.",
+        "`vectors.json` lists the other weights.",
         "",
     ]
     return "\n".join(lines)

@@ -10,8 +10,6 @@ from typing import Any, Final, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.errors import FrzError
-
 Array = NDArray[Any]
 Shape = tuple[int, ...]
 Progress = Callable[[int], None]
@@ -158,19 +156,3 @@ class Compressor(Protocol):
 def byte_view(array: Array) -> memoryview:
     """The bytes of a C-contiguous array, without a copy."""
     return array.reshape(-1).view(np.uint8).data
-
-
-def append(part: bytes, out: memoryview, filled: int) -> int:
-    """Put the next part of a decoded stream into ``out``; returns how much of it is filled."""
-    if len(part) > len(out) - filled:
-        raise FrzError("STREAM", f"the stream holds more than the {len(out)} bytes of its values")
-    out[filled : filled + len(part)] = part
-    return filled + len(part)
-
-
-def check_end(eof: bool, left: bytes, filled: int, out: memoryview) -> None:
-    """Check that a stream ended, filled ``out``, and that nothing comes after it."""
-    if not eof or filled != len(out):
-        raise FrzError("STREAM", f"the stream ends after {filled} of the {len(out)} bytes of its values")
-    if left:
-        raise FrzError("STREAM", "bytes are left after the stream")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
 from frformat.dtypes import DTYPES
+from frformat.errors import FrzError
 from frformat.format.coders.base import (
     CHUNK,
     Array,
@@ -30,6 +32,34 @@ MakeCompressor = Callable[[int], Compressor]
 def byte_coder(name: str, fill: Fill, compressor: MakeCompressor, *, plain: bool = False) -> Coder:
     """The coder of exact values that ``fill`` and ``compressor`` make."""
     return Coder(name, lambda kind, _: _Decoder(fill, kind), lambda *_: _Encoder(compressor), plain=plain)
+
+
+def decompress(decompressor: Any, feed: Callable[[], bytes], stored: Readable, out: memoryview) -> None:
+    """Decompress one stream into exactly ``out``, a chunk at a time.
+
+    Args:
+        decompressor: has ``decompress(data, max_length)``, ``eof`` and ``unused_data``, as those of zlib and zstd do.
+        feed: the bytes to give it next; none where it has some left, or at the end.
+        stored: what ``feed`` reads from.
+        out: takes the bytes.
+
+    Raises:
+        FrzError: ``STREAM``: the stream is longer or shorter than ``out``, or something follows it.
+    """
+    filled = 0
+    while not decompressor.eof:
+        data = feed()
+        part = decompressor.decompress(data, min(CHUNK, len(out) - filled) + 1)
+        if len(part) > len(out) - filled:
+            raise FrzError("STREAM", f"the stream holds more than the {len(out)} bytes of its values")
+        out[filled : filled + len(part)] = part
+        filled += len(part)
+        if not data and not part:
+            break
+    if not decompressor.eof or filled != len(out):
+        raise FrzError("STREAM", f"the stream ends after {filled} of the {len(out)} bytes of its values")
+    if decompressor.unused_data or stored.read(1):
+        raise FrzError("STREAM", "bytes are left after the stream")
 
 
 class _Decoder:

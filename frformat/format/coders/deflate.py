@@ -6,8 +6,8 @@ import zlib
 from typing import Any, Final
 
 from frformat.errors import FrzError
-from frformat.format.coders.base import CHUNK, Coder, Readable, append, check_end
-from frformat.format.coders.bytewise import byte_coder
+from frformat.format.coders.base import CHUNK, Coder, Readable
+from frformat.format.coders.bytewise import byte_coder, decompress
 from frformat.format.dictionary import DICTIONARY
 
 
@@ -38,18 +38,10 @@ def pack_directory(data: bytes) -> bytes:
 
 def _fill(stored: Readable, out: memoryview) -> None:
     decompressor = zlib.decompressobj(-15)
-    filled = 0
-    data = stored.read(CHUNK)
     try:
-        while not decompressor.eof:
-            part = decompressor.decompress(data, min(CHUNK, len(out) - filled) + 1)
-            filled = append(part, out, filled)
-            data = decompressor.unconsumed_tail or stored.read(CHUNK)
-            if not data and not part:
-                break
+        decompress(decompressor, lambda: decompressor.unconsumed_tail or stored.read(CHUNK), stored, out)
     except zlib.error as error:
         raise FrzError("STREAM", f"the deflate stream is malformed: {error}") from error
-    check_end(decompressor.eof, decompressor.unused_data or stored.read(1), filled, out)
 
 
 def _compressor(size: int) -> Any:

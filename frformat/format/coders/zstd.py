@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from itertools import chain
 from typing import Final
 
 from frformat.errors import FrzError
 from frformat.format import limits
-from frformat.format.coders.base import CHUNK, Coder, Compressor, Readable, append, check_end
-from frformat.format.coders.bytewise import byte_coder
+from frformat.format.coders.base import CHUNK, Coder, Compressor, Readable
+from frformat.format.coders.bytewise import byte_coder, decompress
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -18,19 +19,13 @@ else:
 
 def _fill(stored: Readable, out: memoryview) -> None:
     decompressor = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: limits.ZSTD_WINDOW_LOG})
-    filled = 0
-    data = stored.read(CHUNK)
+    first = stored.read(CHUNK)
+    chunks = chain([first], iter(lambda: stored.read(CHUNK), None))
     try:
-        _check_window(data)
-        while not decompressor.eof:
-            part = decompressor.decompress(data, min(CHUNK, len(out) - filled) + 1)
-            filled = append(part, out, filled)
-            data = stored.read(CHUNK) if decompressor.needs_input else b""
-            if not data and not part:
-                break
+        _check_window(first)
+        decompress(decompressor, lambda: next(chunks) if decompressor.needs_input else b"", stored, out)
     except zstd.ZstdError as error:
         raise FrzError("STREAM", f"the zstd stream is malformed: {error}") from error
-    check_end(decompressor.eof, decompressor.unused_data or stored.read(1), filled, out)
 
 
 def _check_window(data: bytes) -> None:

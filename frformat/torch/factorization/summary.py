@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from typing import Final
 
 from torch import fx, nn
 
+from frformat.format import notebook
 from frformat.torch.lowrank.cost import Cost
 from frformat.torch.lowrank.factors import Modes
 
@@ -83,10 +83,7 @@ class Summary:
 
     def _repr_html_(self) -> str:
         """The table in a notebook."""
-        head, *rows = ("".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in self._rows())
-        head = head.replace("<td>", "<th>").replace("</td>", "</th>")
-        body = "".join(f"<tr>{row}</tr>" for row in rows)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{html.escape(self._note())}</p>"
+        return notebook.table(self._rows(), self._note())
 
     def _rows(self) -> list[tuple[str, ...]]:
         return [HEAD, *(_row(layer) for layer in self.layers), _total(self.layers)]
