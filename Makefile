@@ -89,7 +89,7 @@ $(READY): pyproject.toml setup.py $(NATIVE) $(CONSTRAINTS)
 	@echo "PyTorch from PyPI includes NVIDIA's libraries there; on other systems it downloads 0.3 GB."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/pip install $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable ".[train,plot]" --group dev
+	$(BIN)/pip install $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable ".[train,plot,onnx]" --group dev
 	touch $@
 
 $(JAR): $(JAVA_SOURCES)

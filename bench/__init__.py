@@ -33,7 +33,7 @@ class Missing(Exception):  # noqa: N818 — not a failure, a reason to skip
 
 
 def unet_path() -> Path:
-    """The FR authors' published UNet."""
+    """Return the FR authors' published UNet."""
     path = DATA / "unet_fr" / "unet_fr.pt"
     if not path.exists():
         raise Missing(f"{path} is absent: set FRFORMAT_DATA to a folder that holds unet_fr/unet_fr.pt")
@@ -41,7 +41,7 @@ def unet_path() -> Path:
 
 
 def jar() -> Path:
-    """The JVM decoder's command."""
+    """Return the JVM decoder's command."""
     if not JAR.exists():
         raise Missing("the JVM decoder is not built: run `make demo` or `mvn -f android-decoder/pom.xml package`")
     return JAR

@@ -94,7 +94,7 @@ def main(words: Sequence[str]) -> None:
 
 
 def jobs() -> Iterable[tuple[str, Callable[[], list[Point]]]]:
-    """All runs by name."""
+    """Yield all runs by name."""
     for numbers in COUNTS:
         for seed in SEEDS.get(numbers, (0,)):
             for format in (None, ROUNDED):
@@ -130,7 +130,7 @@ def pruning(seed: int) -> list[Point]:
 
 
 def admm() -> list[Point]:
-    """The LeNet-5 that others pruned by ADMM, as they published it and rounded to 8 bits."""
+    """Return the LeNet-5 that others pruned by ADMM, as they published it and rounded to 8 bits."""
     state = torch.load(DATA / "lenet_pruned" / "admm_mnist_cnn.pt", map_location="cpu", weights_only=True)
     model, test = LeNet5(), load_mnist("test", str(DATA)).tensors
     model.load_state_dict(state)
@@ -176,7 +176,7 @@ def plot(points: Sequence[Point]) -> None:
 
 
 def _rekept(rule: str, keep: dict[str, int]) -> str:
-    """The rule with another number of coefficients, if it is for one of these tensors."""
+    """Return the rule with another number of coefficients, if it is for one of these tensors."""
     name, _, words = rule.partition(":")
     kept = [f"keep={keep[name]}" if name in keep and word.startswith("keep=") else word for word in words.split()]
     return f"{name}: {' '.join(kept)}"

@@ -32,7 +32,7 @@ STEPS: Final = 2
 
 
 def run() -> list[Row]:
-    """Sizes on the weights of a trained ResNet-20, and speeds on kernels of a network a hundred times as large."""
+    """Return sizes on the weights of a trained ResNet-20, and speeds on kernels of a network a hundred times as large."""
     weights, kernels = _resnet(), [_kernels()]
     return [*_sizes(weights), *_standard(weights), *_speeds(kernels), *_fallback(kernels), *_jvm(kernels[0])]
 
@@ -152,7 +152,7 @@ class _Runs:
 
 
 def _coded(name: str, arrays: list[Integers]) -> tuple[int, float, float]:
-    """Bytes, and seconds to encode and to decode."""
+    """Return bytes, and seconds to encode and to decode."""
     runs, out = _Runs([Run(False, (array.shape,)) for array in arrays]), io.BytesIO()
     _, encoding = _timed(lambda: CODERS[name].encoder("i32", False).encode(zip(runs, arrays, strict=True), out))
     stored = _Stored(out.getvalue())

@@ -44,7 +44,7 @@ EFFORT: Final = 2
 
 
 def run() -> Iterator[Row]:
-    """A row for each size, of the three seeds together."""
+    """Yield a row for each size, of the three seeds together."""
     weights = DATA / "resnet_cifar10" / "resnet20-12fca82f.th"
     if not weights.exists():
         raise Missing(f"{weights} is absent: set FRFORMAT_DATA to a folder that holds it")
@@ -62,7 +62,7 @@ def run() -> Iterator[Row]:
 
 
 def measured(size: int, seed: int | None) -> dict[str, Any]:
-    """One file of at most so many bytes: without a seed, without data."""
+    """Return one file of at most so many bytes: without a seed, without data."""
     known = results()
     key = _key(size, seed)
     if key not in known:
@@ -91,7 +91,7 @@ def results() -> dict[str, Any]:
 
 
 def network() -> nn.Module:
-    """The published network."""
+    """Return the published network."""
     path = DATA / "resnet_cifar10" / "resnet20-12fca82f.th"
     state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
     model = ResNet20()
@@ -101,12 +101,12 @@ def network() -> nn.Module:
 
 @cache
 def images(split: Any) -> tuple[Tensor, ...]:
-    """Bytes of pixels, and labels."""
+    """Return bytes of pixels, and labels."""
     return tuple(load_cifar10(split, DATA).tensors)
 
 
 def calibration(seed: int) -> list[Tensor]:
-    """Batches of training images and their mirror images."""
+    """Return batches of training images and their mirror images."""
     pixels = images("train")[0]
     chosen = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(seed))[:CALIBRATION]
     x = IMAGENET_PIXELS(pixels[chosen])
@@ -121,12 +121,12 @@ def logits(model: nn.Module) -> Tensor:
 
 @cache
 def reference() -> Tensor:
-    """Logits of the published network."""
+    """Return logits of the published network."""
     return logits(network())
 
 
 def figures(model: nn.Module) -> dict[str, float]:
-    """Accuracy on the test images in percent, and the divergence from the published network, in nats."""
+    """Return accuracy on the test images in percent, and the divergence from the published network, in nats."""
     found = logits(model)
     right = (found.argmax(1) == images("test")[1]).float().mean()
     log, other = reference().log_softmax(1), found.log_softmax(1)

@@ -14,7 +14,7 @@ from bench.unet import spectra
 
 
 def run() -> list[Row]:
-    """How many damaged files are refused with a typed error."""
+    """Return how many damaged files are refused with a typed error."""
     data = frformat.save(spectra())
     count = 9 * len(data)
     refused = sum(_refuses(damaged) for damaged in _damaged(data))

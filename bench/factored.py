@@ -173,12 +173,12 @@ def _load(kind: str, path: str, width: int, x: Tensor) -> nn.Module:
 
 def _export(path: Path) -> Row:
     """For the lite interpreter, together with the coefficients."""
-    from frformat.runtimes.pytorch_mobile import export_mobile
+    from frformat.runtimes import export
 
     with torch.device("meta"):
         skeleton = UNet()
     factored = factorize(skeleton, torch.empty(1, 3, 640, 959, device="meta"), path)
-    size = export_mobile(portable(factored), path.with_suffix(".ptl")).bytes
+    size = export(portable(factored), path.with_suffix(".ptl")).bytes
     together = size + path.stat().st_size
     figure = f"{size:,} + {path.stat().st_size:,} = {together:,} bytes"
     return Row("… factored skeleton.ptl and model.frz", figure, "≤ 20 kB", together <= 20_000)

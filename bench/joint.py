@@ -153,7 +153,7 @@ def main(words: list[str]) -> None:
 
 
 def _runs(case: Case, seed: int) -> dict[Path, Recipe]:
-    """The joint run, and one for each tier alone, each with its folder."""
+    """Return the joint run, and one for each tier alone, each with its folder."""
     settings = replace(case.settings, seed=seed)
     joint = case.recipe(settings)
     model = setup.plain_model(joint)
@@ -231,7 +231,7 @@ def _measured(case: Case) -> Json:
 
 @torch.no_grad()
 def _scores(case: Case, seed: int) -> tuple[list[float], list[float]]:
-    """The score of each tier, and that of each model that was trained alone, as the files give them back."""
+    """Return the score of each tier, and that of each model that was trained alone, as the files give them back."""
     (folder, joint), *alone = _runs(case, seed).items()
     model = _decoded(joint, folder)
     return [_score(joint, model) for _ in each_tier(model)], [
@@ -244,14 +244,14 @@ def _score(recipe: Recipe, model: nn.Module) -> float:
 
 
 def _decoded(recipe: Recipe, folder: Path) -> nn.Module:
-    """The model of a run's file, with its tiers."""
+    """Return the model of a run's file, with its tiers."""
     model = recipe.exported(Run(recipe, recipe.data(None), Workers()).model).eval()
     load_model(model, _file(folder))
     return model
 
 
 def _switch(model: nn.Module) -> float:
-    """Milliseconds from one tier to another: the median over many times of the slowest pair."""
+    """Return milliseconds from one tier to another: the median over many times of the slowest pair."""
     slowest = 0.0
     for first, second in permutations(range(len(tier_sizes(model))), 2):
         times = []

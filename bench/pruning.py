@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 import frformat
 from frformat import CodedTensor
-from frformat.format.coders import CODERS, Run
+from frformat.format.coders import CODERS, Run, joined
 from frformat.format.quantization import quantized
 from frformat.torch.regularization.rounding import fake_quantize
 from frformat.train.data import MNIST_PIXELS, load_mnist
@@ -110,7 +110,7 @@ def prune(seed: int, folder: str | None = None) -> Iterator[Stage]:
 
 
 def coded(weights: Mapping[str, Tensor]) -> int:
-    """Bytes of a pruned network, coded in the way that makes it smallest.
+    """Return bytes of a pruned network, coded in the way that makes it smallest.
 
     One way is the file format itself, which codes the zeros, too. Others are, for each tensor, the distances between
     its non-zeros, and their 8-bit values. A tensor is scanned by rows or by columns, and all distances and all values
@@ -126,7 +126,7 @@ def coded(weights: Mapping[str, Tensor]) -> int:
 
 
 def _scans(array: NDArray[np.float32]) -> list[NDArray[np.int64]]:
-    """Distances by rows, distances by columns, values (by rows: their order matters little)."""
+    """Return distances by rows, distances by columns, values (by rows: their order matters little)."""
     stored = quantized(array.reshape(-1), FORMAT).values
     matrix = stored.reshape(len(array), -1)
     gaps = [np.diff(np.flatnonzero(scan), prepend=-1) - 1 for scan in (matrix, np.ascontiguousarray(matrix.T))]
@@ -147,15 +147,15 @@ def _stream(runs: list[NDArray[np.int64]]) -> int:
 
 
 def _coded(coder: str, value_type: str, runs: list[NDArray[Any]]) -> int:
-    """Bytes of runs as one segment."""
+    """Return bytes of runs as one segment."""
     out = io.BytesIO()
-    CODERS[coder].encoder(value_type, False).encode([(Run(False, (run.shape,)), run) for run in runs], out)
+    CODERS[coder].encoder(value_type, False).encode(joined((Run(False, (run.shape,)), run) for run in runs), out)
     return out.tell()
 
 
 @torch.no_grad()
 def _masks(state: Mapping[str, Tensor], masks: Mapping[str, Tensor], numbers: int) -> dict[str, Tensor]:
-    """Masks of the weights with the highest scores: w² over the sum of all w² in the layer that are not smaller."""
+    """Return masks of the weights with the highest scores: w² over the sum of all w² in the layer that are not smaller."""
     scores: dict[str, Tensor] = {}
     for layer in dict.fromkeys(name.partition(".")[0] for name in state):
         names = [f"{layer}.weight", f"{layer}.bias"]
@@ -169,7 +169,7 @@ def _masks(state: Mapping[str, Tensor], masks: Mapping[str, Tensor], numbers: in
 
 
 def _used(state: Mapping[str, Tensor], masks: Mapping[str, Tensor], rounded: bool) -> dict[str, Tensor]:
-    """The weights that the network runs on."""
+    """Return the weights that the network runs on."""
     used = {name: weights * masks[name] for name, weights in state.items()}
     return {name: fake_quantize(weights, FORMAT) for name, weights in used.items()} if rounded else used
 

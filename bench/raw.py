@@ -68,7 +68,7 @@ def run() -> list[Row]:
 
 
 def _weights(path: Path, tensors: int, size: int = BYTES) -> Path:
-    """A checkpoint of ``size`` bytes of normal float32 numbers in ``tensors`` equal parts."""
+    """Return a checkpoint of ``size`` bytes of normal float32 numbers in ``tensors`` equal parts."""
     rng = np.random.default_rng(3)
     shape = (tensors, size // tensors // 4 // 1000, 1000) if size > 4096 else (tensors, 32, 32)
     save_file({f"layer{i}.weight": rng.standard_normal(shape[1:], np.float32) for i in range(tensors)}, path)
@@ -102,7 +102,7 @@ def _decompress(source: Path, output: Path) -> None:
 
 
 def _paired(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
-    """Median seconds of each, run in turn."""
+    """Return median seconds of each, run in turn."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(RUNS):
         for task, spent in zip((first, second), times, strict=True):
@@ -113,13 +113,13 @@ def _paired(first: Callable[[], object], second: Callable[[], object]) -> tuple[
 
 
 def _peaks(source: Path) -> tuple[int, int]:
-    """Peak resident bytes of ``frformat encode`` and of ``frformat decode``; mapped pages of files count."""
+    """Return peak resident bytes of ``frformat encode`` and of ``frformat decode``; mapped pages of files count."""
     packed, back = source.with_suffix(".frz"), source.with_suffix(".back.safetensors")
     return _peak("encode", source, packed), _peak("decode", packed, back)
 
 
 def _peak(command: str, source: Path, output: Path) -> int:
-    """Peak resident bytes of one command, as its own process tells at its end."""
+    """Return peak resident bytes of one command, as its own process tells at its end."""
     program = [sys.executable, "-c", PROBE, command, source, "-o", output, "--force"]
     told = subprocess.run(program, check=True, capture_output=True, text=True).stderr
     return int(told.split()[-1]) << 10

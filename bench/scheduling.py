@@ -56,7 +56,7 @@ def run() -> list[Row]:
 
 
 def _profiles() -> dict[str, Json]:
-    """Models by name."""
+    """Return models by name."""
     if not PROFILES.exists():
         raise Missing(f"{PROFILES} is absent: run `python -m bench.joint`")
     return {model["name"]: model for model in json.loads(PROFILES.read_text())["models"]}
@@ -108,7 +108,7 @@ def _gap(objective: Objective) -> Row:
 
 
 def _tables(profile: Json, objective: Objective) -> Iterator[Table]:
-    """Two to eight applications, with enough memory and with half of it."""
+    """Yield two to eight applications, with enough memory and with half of it."""
     tiers = tuple(Tier(row["accuracy"], row["multiply_adds"], row["peak_bytes"]) for row in profile["tiers"])
     device = budget(profile)
     for count in range(2, 9):

@@ -83,7 +83,7 @@ def visits(seed: int) -> list[Visit]:
 
 
 def budget(profile: Json) -> Budget:
-    """A device that does the mean work if a frame takes the geometric mean of the smallest and the largest tier."""
+    """Return a device that does the mean work if a frame takes the geometric mean of the smallest and the largest tier."""
     smallest, largest = profile["tiers"][0], profile["tiers"][-1]
     frame = math.sqrt(smallest["multiply_adds"] * largest["multiply_adds"])
     return Budget(ROOM * largest["peak_bytes"], CONCURRENT * sum(RATES) / len(RATES) * frame)
@@ -119,7 +119,7 @@ def simulate(profile: Json, schedule: Scheduler, rows: Sequence[Json], patience:
 
 
 def _spans(all_visits: Sequence[Visit]) -> Iterator[tuple[float, float, list[Visit]]]:
-    """The times between two events at which applications run, and these."""
+    """Yield the times between two events at which applications run, and these."""
     times = sorted({time for visit in all_visits for time in (visit.start, visit.end)})
     for start, end in itertools.pairwise(times):
         running = [visit for visit in all_visits if visit.start <= start < visit.end]
@@ -128,7 +128,7 @@ def _spans(all_visits: Sequence[Visit]) -> Iterator[tuple[float, float, list[Vis
 
 
 def _fitting(apps: list[App], device: Budget, schedule: Scheduler) -> Plan:
-    """A plan; applications that do not fit wait, and get no frames."""
+    """Return a plan; applications that do not fit wait, and get no frames."""
     try:
         return schedule(apps, device)
     except InfeasibleBudget as error:

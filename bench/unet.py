@@ -21,7 +21,7 @@ from frformat.train.models import UNet
 
 @lru_cache(maxsize=1)
 def spectra() -> dict[str, Spectrum]:
-    """The checkpoint's 23 tensors as spectra."""
+    """Return the checkpoint's 23 tensors as spectra."""
     out = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch says that it checks sparse tensors
@@ -34,7 +34,7 @@ def spectra() -> dict[str, Spectrum]:
 
 
 def carvana() -> MaskFolder:
-    """The ten images with their masks."""
+    """Return the ten images with their masks."""
     try:
         return load_carvana(DATA)
     except MissingDataError as error:
@@ -42,7 +42,7 @@ def carvana() -> MaskFolder:
 
 
 def mean_dice(weights: Mapping[str, NDArray[Any]]) -> float:
-    """Mean Dice of the network with ``weights`` on the ten images."""
+    """Return mean Dice of the network with ``weights`` on the ten images."""
     network = UNet()
     network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     return dice(network, ((UNIT_PIXELS(image[None]), truth.bool()) for image, truth in carvana()))
@@ -50,7 +50,7 @@ def mean_dice(weights: Mapping[str, NDArray[Any]]) -> float:
 
 @torch.inference_mode()
 def dice(network: nn.Module, pairs: Iterable[tuple[Tensor, Tensor]]) -> float:
-    """Mean Dice of a network on images (1, channels, height, width) with masks (height, width), bool."""
+    """Return mean Dice of a network on images (1, channels, height, width) with masks (height, width), bool."""
     scores = []
     for image, truth in pairs:
         mask = network(image)[0].argmax(0).bool()

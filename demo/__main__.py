@@ -91,7 +91,7 @@ def _compare(name: str) -> Result:
 
 
 def _difference(a: np.ndarray, b: np.ndarray) -> float:
-    """The largest difference as a share of the largest weight."""
+    """Return the largest difference as a share of the largest weight."""
     return float(np.abs(a - b).max() / np.abs(a).max())
 
 

@@ -60,7 +60,7 @@ def train(epochs: int = 400) -> dict[str, Spectrum]:
 
 
 def accuracy(weights: dict[str, np.ndarray]) -> float:
-    """Share of the test half that a network with ``weights`` gets right."""
+    """Return share of the test half that a network with ``weights`` gets right."""
     images, labels = load_digits("test").tensors
     logits = _network(DIGITS_PIXELS(images), [torch.from_numpy(weights[name]) for name in LAYERS])
     return float((logits.argmax(1) == labels).float().mean())

@@ -1,4 +1,4 @@
-"""frformat: neural networks as a few hundred numbers in one small file.
+"""frformat: store the weights of neural networks in very small files.
 
 >>> save_file({"conv.weight": Spectrum.of(weights, 33), "bias": bias}, "model.frz")
 >>> load_file("model.frz")["conv.weight"]

@@ -1,4 +1,4 @@
-"""``python -m frformat``: the command line."""
+"""Run the command line as ``python -m frformat``."""
 
 from frformat.cli import main
 

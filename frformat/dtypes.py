@@ -1,4 +1,4 @@
-"""Element types (specification, section 3), and casts that do not lose what matters."""
+"""Element types (specification, section 3), and casts that refuse to lose information silently."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ DTYPES: Final[dict[str, np.dtype[Any]]] = {
 """Element types by name, in the order of their ids."""
 
 REAL_DTYPES: Final = ("f16", "bf16", "f32", "f64")
-"""Element types of tensors whose values are computed: rebuilt with bases, or multiples of steps."""
+"""Element types of tensors whose values are computed: rebuilt from bases, or multiplied by quantization steps."""
 
 FORMATS: Final = ("f16", "bf16", "f32")
-"""Number formats in which exact values can be stored whatever the element type."""
+"""Number formats in which exact values can be stored, whatever the element type."""
 
 UNITS: Final = {"f16": 2.0**-11, "bf16": 2.0**-8, "f32": 2.0**-24, "f64": 2.0**-53}
-"""Largest relative error of rounding a number within a type's range."""
+"""Largest relative error of rounding a number that lies within a type's range."""
 
 _NAMES: Final = {dtype: name for name, dtype in DTYPES.items()}
 
 
 def dtype_name(dtype: np.dtype[Any]) -> str:
-    """The format's name for a NumPy dtype.
+    """Return the format's name for a NumPy dtype.
 
     Raises:
         EncodeError: the format has no such element type.
@@ -59,16 +59,16 @@ def dtype_name(dtype: np.dtype[Any]) -> str:
 
 
 def all_finite(values: Array) -> bool:
-    """Whether all elements are finite numbers. Signalling NaNs are not, and raise no warning."""
+    """Return whether all elements are finite. Signalling NaNs count as not finite and raise no warning."""
     with np.errstate(invalid="ignore"):
         return bool(np.isfinite(values).all())
 
 
 def cast(values: Array, name: str) -> Array:
-    """Finite real ``values`` in another of :data:`REAL_DTYPES`.
+    """Cast finite real ``values`` to another of :data:`REAL_DTYPES`.
 
     Raises:
-        EncodeError: a value is too large for the type, or the largest is so small that its digits are lost.
+        EncodeError: a value is too large for the type, or all values are so small that the type loses their digits.
     """
     wanted = DTYPES[name]
     if values.dtype == wanted:
@@ -79,22 +79,20 @@ def cast(values: Array, name: str) -> Array:
         return found
     if not all_finite(found):
         largest = np.abs(values.astype(np.float64)).max()
-        raise EncodeError(f"a value of {largest:g} is too large for {name}; scale the tensor, or store it as it is")
+        raise EncodeError(f"a value of {largest:g} is too large for {name}; scale the tensor, or keep its dtype")
     wide = values.astype(np.float64)
     largest, error = float(np.abs(wide).max()), float(np.abs(wide - found.astype(np.float64)).max())
     if error > 2 * UNITS[name] * largest:
-        raise EncodeError(
-            f"values of up to {largest:g} are too small for {name}; scale the tensor, or store it as it is"
-        )
+        raise EncodeError(f"values of up to {largest:g} are too small for {name}; scale the tensor, or keep its dtype")
     return found
 
 
 def rounded(values: NDArray[np.float64], dtype: np.dtype[Any]) -> Array:
-    """Float64 ``values`` rounded once to another real type; a cast to bfloat16 would round to float32 on the way."""
+    """Round float64 ``values`` once to another real type; a plain cast to bfloat16 would round twice, via float32."""
     if dtype != DTYPES["bf16"]:
         return values.astype(dtype)
     near = values.astype(np.float32)
-    # Round to odd: cut off, and set the last bit if anything was, so that the second rounding sees it.
+    # Round to odd: truncate, and set the last bit if any bit was lost, so that the second rounding sees it.
     bits = near.view(np.uint32)
     bits -= (np.abs(near.astype(np.float64)) > np.abs(values)).astype(np.uint32)
     bits |= (near.astype(np.float64) != values).astype(np.uint32)

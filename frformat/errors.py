@@ -1,4 +1,4 @@
-"""Errors. Each carries the code that section 12 of the specification gives it."""
+"""Exceptions. Each :class:`FrzError` carries an error code from section 12 of the specification."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ CODES: Final = (
     "MAGIC", "VERSION", "HEADER", "LIMIT", "TRUNCATED", "CHECKSUM", "STREAM", "DIRECTORY", "FEATURE",
     "UNSUPPORTED", "NAME", "SHAPE", "TRAILING", "TIER", "NOT_FOUND", "DEPENDENCY", "BUDGET", "VALUE",
 )  # fmt: skip
-"""Every code a reader can report, in the order in which section 12 checks them."""
+"""Every code that a reader can report, in the order in which section 12 checks them."""
 
 
 class FrzError(Exception):
-    """A file that cannot be decoded as asked, and why.
+    """Raised if a file cannot be decoded as requested.
 
     Attributes:
         code: one of :data:`CODES`.
-        reason: what is wrong and what to do, one line.
-        path: the file, if there is one.
-        tensor: the tensor concerned, if it is one.
-        offset: the byte offset in the file at which the fault was seen, if it has one.
+        reason: what is wrong and what to do, in one line.
+        path: the file, if any.
+        tensor: the tensor concerned, if any.
+        offset: the byte offset in the file at which the fault was detected, if any.
     """
 
     def __init__(
@@ -41,24 +41,24 @@ class FrzError(Exception):
 
 
 class EncodeError(ValueError):
-    """An input or an option that cannot be encoded, and what to do about it."""
+    """Raised if an input or an option cannot be encoded; the message says what to do."""
 
 
 LONGEST_REASON: Final = 400
-"""At most so many characters say what is wrong with a file of another program."""
+"""Longest reason, in characters, of an error in another program's file."""
 
 
 class ReadError(EncodeError):
-    """A checkpoint of another program that cannot be read, and why.
+    """Raised if another program's checkpoint cannot be read.
 
     Attributes:
-        reason: what is wrong and what to do, one line.
+        reason: what is wrong and what to do, in one line.
         path: the file.
-        tensor: the tensor concerned, if it is one.
+        tensor: the tensor concerned, if any.
     """
 
     def __init__(self, reason: str, *, path: str, tensor: str | None = None) -> None:
-        reason = " ".join(reason.split())  # names in it may be anything
+        reason = " ".join(reason.split())  # names in it may contain any characters
         reason = reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]} …"
         super().__init__(reason)
         self.reason = reason
@@ -76,16 +76,20 @@ PACKAGES: Final = {
     "sklearn": ("scikit-learn", "scikit-learn"),
     "lightning": ("Lightning", "lightning"),
     "transformers": ("Transformers", "transformers"),
+    "onnx": ("ONNX", "onnx"),
+    "onnx_ir": ("ONNX IR", "onnxscript"),
+    "onnxscript": ("ONNX Script", "onnxscript"),
+    "onnxruntime": ("ONNX Runtime", "onnxruntime"),
 }
-"""Packages that only some of frformat needs: for each module its name, and what pip calls it."""
+"""Optional packages: for each module, its name and what to pass to ``pip install``."""
 
 
 class DependencyError(ImportError):
-    """A package that is needed, but not installed or broken, and how to install it.
+    """Raised if an optional package is missing or broken; the message says how to install it.
 
     Args:
-        what: what needs it, such as ``PyTorch files``.
-        error: what the attempt to import it raised.
+        what: the feature that needs it, such as ``PyTorch files``.
+        error: the exception raised by importing it.
     """
 
     def __init__(self, what: str, error: ImportError) -> None:
@@ -96,4 +100,4 @@ class DependencyError(ImportError):
 
 
 class ReportError(ValueError):
-    """A parity report that is not valid, or does not fit what it is compared with; and what to do."""
+    """Raised if a parity report is invalid or does not match what it is compared with."""

@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
 
 
 def commands() -> list[tuple[list[str], int]]:
-    """The README's ``frformat`` commands, as words, each with the exit code that it should have."""
+    """Return the README's ``frformat`` commands, as words, each with the exit code that it should have."""
     found = []
     for line in (ROOT / "README.md").read_text("utf-8").splitlines():
         shown = re.fullmatch(r"    (frformat .*?)(?:\s+# (.*))?", line)
@@ -70,7 +70,7 @@ def _install(folder: Path, archive: Path, short: bool) -> None:
         (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
     else:
         constraints = ROOT / "constraints.txt"
-        _run([python, "-m", "pip", "install", "--constraint", constraints, f"{archive}[train,plot]"])
+        _run([python, "-m", "pip", "install", "--constraint", constraints, f"{archive}[train,plot,onnx]"])
 
 
 def _readme(home: Path) -> None:

@@ -24,14 +24,14 @@ seeds = st.integers(0, 2**64 - 1)
 
 @st.composite
 def arrays(draw: st.DrawFn) -> np.ndarray:
-    """Any dtype of the format, any bytes (but 0 and 1 for bool)."""
+    """Return any dtype of the format, any bytes (but 0 and 1 for bool)."""
     dtype = DTYPES[draw(st.sampled_from(list(DTYPES)))]
     return draw(elements(dtype, draw(shapes)))
 
 
 @st.composite
 def elements(draw: st.DrawFn, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
-    """An array of any bytes."""
+    """Return an array of any bytes."""
     if dtype == np.bool_:
         return draw(hnp.arrays(np.bool_, shape))
     size = math.prod(shape) * dtype.itemsize
@@ -41,7 +41,7 @@ def elements(draw: st.DrawFn, dtype: np.dtype, shape: tuple[int, ...]) -> np.nda
 
 @st.composite
 def spectra(draw: st.DrawFn) -> Spectrum:
-    """Any shape and view, any number of coefficients from none to all."""
+    """Return any shape and view, any number of coefficients from none to all."""
     shape = draw(shapes)
     count = math.prod(shape)
     k = draw(st.integers(0, count))
@@ -52,7 +52,7 @@ def spectra(draw: st.DrawFn) -> Spectrum:
 
 @st.composite
 def factors(draw: st.DrawFn, length: int, rows: int) -> CodedTensor:
-    """A matrix for a ``stored`` axis: exact, or multiples of steps with or without offsets."""
+    """Return a matrix for a ``stored`` axis: exact, or multiples of steps with or without offsets."""
     more = draw(st.integers(0, 2))
     array = draw(hnp.arrays(np.float32, (rows + more, length), elements=finite))
     format = draw(st.sampled_from(["exact", "f32", "q8", "q6"]))
@@ -62,7 +62,7 @@ def factors(draw: st.DrawFn, length: int, rows: int) -> CodedTensor:
 
 @st.composite
 def axes(draw: st.DrawFn, length: int, rows: int, ordered: bool) -> Axis:
-    """A basis for an axis of ``length`` whose core has ``rows`` entries."""
+    """Return a basis for an axis of ``length`` whose core has ``rows`` entries."""
     kind = draw(st.sampled_from(["identity", "dct"] if ordered else ["identity", "dct", "stored", "seeded"]))
     if kind == "stored":
         return Axis(kind, draw(factors(length, rows)))
@@ -71,7 +71,7 @@ def axes(draw: st.DrawFn, length: int, rows: int, ordered: bool) -> Axis:
 
 @st.composite
 def numbers(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[np.ndarray, int | None]:
-    """Values of a core: exact in a number format, or multiples of a step and its code."""
+    """Return values of a core: exact in a number format, or multiples of a step and its code."""
     if draw(st.booleans()):
         values = draw(
             hnp.arrays(np.int32, shape, elements=st.integers(-100, 100) | st.integers(-(2**31) + 1, 2**31 - 1))
@@ -83,7 +83,7 @@ def numbers(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[np.ndarray, int | 
 
 @st.composite
 def coded(draw: st.DrawFn, *, whole: bool = False) -> CodedTensor:
-    """A tensor of any bases: a corner, the start of the zigzag order, or all of it."""
+    """Return a tensor of any bases: a corner, the start of the zigzag order, or all of it."""
     shape = draw(st.lists(st.integers(0, 4), max_size=4).map(tuple))
     count = math.prod(shape)
     view = draw(st.sampled_from([None, (count,), (1, count, 1)]))
@@ -105,7 +105,7 @@ def coded(draw: st.DrawFn, *, whole: bool = False) -> CodedTensor:
 
 @st.composite
 def per_tier(draw: st.DrawFn, tiers: int) -> PerTier:
-    """A tensor that each tier has anew: elements of any dtype, or multiples of steps."""
+    """Return a tensor that each tier has anew: elements of any dtype, or multiples of steps."""
     first = draw(arrays()) if draw(st.booleans()) else draw(coded(whole=True))
     if isinstance(first, np.ndarray):
         others = [draw(elements(first.dtype, first.shape)) for _ in range(tiers - 1)]

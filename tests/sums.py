@@ -37,7 +37,7 @@ TERMS: Final[dict[Any, Any]] = {
 
 
 def slack(terms: int, magnitude: float, dtype: torch.dtype = torch.float32) -> float:
-    """How far two sums of the same numbers may be apart.
+    """Return how far two sums of the same numbers may be apart.
 
     Args:
         terms: how many numbers are added.
@@ -57,7 +57,7 @@ def same_sums(found: Tensor, expected: Tensor, terms: int) -> None:
 
 
 def network_slack(model: nn.Module, *inputs: Tensor, dtype: torch.dtype = torch.float32) -> float:
-    """How far outputs of a network may be apart that was computed in ``dtype`` in two ways.
+    """Return how far outputs of a network may be apart that was computed in ``dtype`` in two ways.
 
     The network runs in float64, where the result of each operator is disturbed by as much as rounding may change it;
     what that does to the outputs, times a safety factor of two, is the slack. Sums without cancellation and networks

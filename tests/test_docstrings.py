@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 
 import frformat  # noqa: E402
 from frformat import checkpoints  # noqa: E402
-from frformat.runtimes.pytorch_mobile import export_mobile  # noqa: E402
+from frformat.runtimes import export  # noqa: E402
 from frformat.scheduling import App, Tier  # noqa: E402
 from frformat.torch import each_tier, factorize, load_model, regularize, save_model, set_tier, summary  # noqa: E402
 from frformat.torch.factorization import portable  # noqa: E402
@@ -27,6 +27,7 @@ PACKAGE = Path(frformat.__file__).parent
 NEEDS_MORE = (
     "integrations/lightning.py",
     "integrations/transformers.py",
+    "runtimes/onnxruntime/__init__.py",
     "parity/__init__.py",
     "train/__init__.py",
     "train/data/__init__.py",
@@ -68,7 +69,7 @@ def _namespace() -> dict[str, Any]:
         "checkpoints": checkpoints,
         "each_tier": each_tier,
         "evaluate": lambda model: float(model(images).sum().detach()),
-        "export_mobile": export_mobile,
+        "export": export,
         "factorize": factorize,
         "frformat": frformat,
         "image": images[:1],

@@ -35,7 +35,7 @@ from torch import Tensor, nn
 
 import frformat
 from frformat.format.atomic import replacing
-from frformat.runtimes.pytorch_mobile import export_mobile
+from frformat.runtimes import export
 from frformat.torch import load_model
 from frformat.train.data import MNIST_PIXELS, UNIT_PIXELS, Pixels, load_digits
 from frformat.train.models import LeNet5, UNet
@@ -127,7 +127,7 @@ def make(network: Network, output: Path) -> dict[str, object] | None:
         return None
     model = network.model().eval()
     load_model(model, weights)
-    export_mobile(model, assets / f"{network.name}.ptl")
+    export(model, assets / f"{network.name}.ptl")
     inputs.mkdir()
     tensors, pictures = {}, []
     for name, picture in network.pictures():

@@ -1,4 +1,4 @@
-"""Checkpoints of other formats: ``load`` one to be encoded, ``save`` what was decoded.
+"""Checkpoints in other formats: ``load`` one to encode it, ``save`` the tensors of a decoded file.
 
 >>> with load("model.safetensors") as checkpoint:
 ...     frformat.save_file(checkpoint, "model.frz")
@@ -26,18 +26,18 @@ StrPath = str | os.PathLike[str]
 
 
 class FileFormat(Protocol):
-    """What a format's module provides; that of ``.frz`` itself only reads."""
+    """The interface of a format's module. The module of ``.frz`` itself only reads."""
 
     @staticmethod
     def load(path: str) -> Checkpoint:
-        """List a file's tensors. Whatever this and reading them raise, :func:`load` makes it name the file."""
+        """List a file's tensors. :func:`load` adds the file's name to every error from here, also to later ones."""
 
     @staticmethod
     def save(checkpoint: Checkpoint, path: str) -> list[str]:
-        """Write a file, which appears whole or not at all.
+        """Write a file atomically.
 
         Returns:
-            What a user should know of how tensors were changed, one line each.
+            Notes for the user on how tensors were changed, one line each.
 
         Raises:
             EncodeError: the format cannot hold a tensor.
@@ -62,23 +62,24 @@ def load(
     trust_pickle: bool = False,
     name: str | None = None,
 ) -> Checkpoint:
-    """List the tensors of an ``.frz``, ``.safetensors``, ``.npz`` or PyTorch file; its first bytes tell what it is.
+    """List the tensors of an ``.frz``, ``.safetensors``, ``.npz`` or PyTorch file, as its first bytes tell.
 
     Args:
-        source: a path, the bytes of a file, or an open binary file. What is not a file on the disk is copied to one for
-            as long as the checkpoint is used. A folder of Hugging Face, or an index of shards, is one checkpoint.
-        entry: for a PyTorch file that holds several state dicts, which one.
-        keep_names: leave names as they are. Otherwise what wrappers such as torch.compile, DataParallel and FSDP put
-            into them is taken off, which is noted; see :func:`frformat.checkpoints.wrappers.plain_names`.
-        trust_pickle: run the code that a PyTorch file names, which may do anything. Mostly there is no need to: what
-            needs code is replaced, and the tensors of whole modules are found without it.
-        name: what errors call the source; None for its own name.
+        source: a path, the bytes of a file, or an open binary file. Anything but a file on disk is copied to a
+            temporary file that lasts as long as the checkpoint is used. A Hugging Face folder or an index of shards
+            counts as one checkpoint.
+        entry: which state dict to take from a PyTorch file that holds several.
+        keep_names: leave names unchanged. Otherwise, prefixes from wrappers such as torch.compile, DataParallel and
+            FSDP are removed and noted; see :func:`frformat.checkpoints.wrappers.plain_names`.
+        trust_pickle: run the code that a PyTorch file refers to, which may do anything. This is rarely necessary:
+            objects that need code are replaced, and the tensors of whole modules are found without it.
+        name: name of the source in errors; None means its own name.
 
     Raises:
-        ReadError: the file is none of these, is damaged, or holds what cannot be encoded. Reading a tensor later raises
-            it, too.
+        ReadError: the file has none of these formats, is damaged, or holds something that cannot be encoded. Reading a
+            tensor later can also raise it.
         FrzError: an ``.frz`` file is not valid.
-        DependencyError: it needs a package that is not installed.
+        DependencyError: a required package is not installed.
         OSError: the file cannot be read.
     """
     file = on_disk(source, name)
@@ -99,19 +100,19 @@ def load(
 def save(checkpoint: Checkpoint, path: StrPath, *, kind: str | None = None) -> list[str]:
     """Write a checkpoint in the format that the extension of ``path`` names.
 
-    Tensors are read one at a time (a ``.pt`` file is collected in memory first: PyTorch writes it in one go). What was
-    at ``path`` is replaced when the new file is whole.
+    Tensors are read one at a time, except that a ``.pt`` file is collected in memory first, because PyTorch writes it
+    in one go. An existing file at ``path`` is replaced once the new one is complete.
 
     Args:
         checkpoint: the tensors.
-        path: where to.
-        kind: the format, whatever the extension is: one of the values of :data:`EXTENSIONS`.
+        path: destination.
+        kind: the format, regardless of the extension: one of the values of :data:`EXTENSIONS`.
 
     Returns:
-        What a user should know of how tensors were changed, one line each.
+        Notes for the user on how tensors were changed, one line each.
 
     Raises:
-        EncodeError: the extension is not known, or the format cannot hold a tensor.
+        EncodeError: the extension is unknown, or the format cannot hold a tensor.
         FrzError: a tensor cannot be decoded.
         OSError: the file cannot be written.
     """
@@ -120,15 +121,15 @@ def save(checkpoint: Checkpoint, path: StrPath, *, kind: str | None = None) -> l
 
 
 def writer_of(path: str) -> str:
-    """The name of the module that writes files with the extension of ``path``.
+    """Return the name of the module that writes files with the extension of ``path``.
 
     Raises:
-        EncodeError: there is none.
+        EncodeError: the extension is unknown.
     """
     extension = os.path.splitext(path)[1].lower()
     if extension not in EXTENSIONS:
         raise EncodeError(
-            f"{path}: cannot write {extension or 'a file without extension'}; take one of {', '.join(EXTENSIONS)}"
+            f"{path}: cannot write {extension or 'a file without extension'}; use one of {', '.join(EXTENSIONS)}"
         )
     return EXTENSIONS[extension]
 
@@ -139,15 +140,15 @@ def _load(kind: str, path: str, entry: str | None, trust_pickle: bool) -> Checkp
 
         return pt.load(path, entry=entry, trust_pickle=trust_pickle)
     if kind == "sharded":
-        # Names are those of all shards together.
+        # Names are checked across all shards.
         return sharded.load(path, partial(load, entry=entry, trust_pickle=trust_pickle, keep_names=True))
     if entry is not None:
-        raise EncodeError("only a PyTorch file has entries to choose from")
+        raise EncodeError("only PyTorch files have entries to choose from")
     return _module(kind).load(path)
 
 
 def _reported(path: str, name: str, entry: Entry) -> Entry:
-    """The same entry; reading it ends in errors that name the file."""
+    """Return the entry such that errors of reading it name the file."""
     return replace(entry, load=partial(_read, path, name, entry.load))
 
 
@@ -166,10 +167,10 @@ def _module(kind: str) -> FileFormat:
 
 
 def kind_of(path: str, name: str | None = None) -> str:
-    """The name of the module that reads this file, by its content; ``name`` as for :func:`load`.
+    """Return the name of the module that reads this file, judging by its content; ``name`` as for :func:`load`.
 
     Raises:
-        ReadError: there is none.
+        ReadError: no module reads it.
         OSError: the file cannot be read.
     """
     with reported(name or path):
@@ -183,13 +184,13 @@ def _kind(path: str) -> str:
         head = file.read(9)
     if head.startswith(b"\x89FRZ"):
         return "frz"
-    if head[8:] == b"{":  # after the length of the header, which can look like anything
+    if head[8:] == b"{":  # the header's length before it can be any bytes
         return "safetensors"
     if head.startswith(b"PK\x03\x04"):
         return _kind_of_zip(path)
     if head.startswith(b"\x80"):  # a pickle, as PyTorch wrote before version 1.6
         return "pt"
-    raise EncodeError("neither .frz, .safetensors, .npz nor a PyTorch file, or damaged at its start")
+    raise EncodeError("not an .frz, .safetensors, .npz or PyTorch file, or its start is damaged")
 
 
 def _kind_of_zip(path: str) -> str:
@@ -197,12 +198,12 @@ def _kind_of_zip(path: str) -> str:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except Exception as error:
-        raise EncodeError(f"a zip archive (.npz or PyTorch file) that is damaged: {said(error)}") from error
+        raise EncodeError(f"a damaged zip archive (.npz or PyTorch file): {said(error)}") from error
     if any(name.endswith(".pkl") for name in names):
         return "pt"
     if all(name.endswith(".npy") for name in names):
         return "npz"
-    raise EncodeError("a zip archive, but neither .npz nor a PyTorch file")
+    raise EncodeError("a zip archive, but neither an .npz nor a PyTorch file")
 
 
 __all__ = ["Checkpoint", "Entry", "kind_of", "load", "save", "writer_of"]

@@ -1,4 +1,4 @@
-"""What all checkpoint files have in common: named tensors that are read one at a time, when they are asked for."""
+"""The common form of all checkpoint files: named tensors that are read one at a time, on request."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ Array = NDArray[Any]
 Kind = Literal["dense", "sparse", "spectrum", "coded"]
 
 Value = Array | Sparse | Spectrum | CodedTensor
-"""What reading a tensor gives."""
+"""The possible results of reading a tensor."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One tensor of a checkpoint, not read yet.
+    """One tensor of a checkpoint that has not been read yet.
 
     Attributes:
         dtype: element type, a key of :data:`frformat.dtypes.DTYPES`.
-        shape: shape.
-        load: reads it: an array, a :class:`Sparse` tensor, the :class:`Spectrum` of one, or a :class:`CodedTensor`.
-        kind: what ``load`` gives: ``dense``, ``sparse``, ``spectrum`` or ``coded``.
-        format: number format that coefficients were trained for; ``auto`` if there is none.
+        shape: its shape.
+        load: reads it and returns an array, a :class:`Sparse` tensor, a :class:`Spectrum` or a :class:`CodedTensor`.
+        kind: what ``load`` returns: ``dense``, ``sparse``, ``spectrum`` or ``coded``.
+        format: number format that the coefficients were trained for, else ``auto``.
     """
 
     dtype: str
@@ -48,11 +48,11 @@ class Entry:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the dense tensor."""
+        """Size of the dense tensor in bytes."""
         return self.elements * DTYPES[self.dtype].itemsize
 
     def array(self) -> Array:
-        """The tensor itself: little-endian array in C order, also of one that is sparse, a spectrum or coded."""
+        """Read the tensor as a dense little-endian array in C order, whatever its kind."""
         value = self.load()
         if isinstance(value, Sparse):
             value = value.dense()
@@ -65,17 +65,17 @@ class Entry:
 
 @dataclass(frozen=True)
 class Checkpoint(Mapping[str, Array | Spectrum | CodedTensor]):
-    """The tensors of a file. As a mapping it can be given to :func:`frformat.save_file` as it is.
+    """The tensors of a file, as a mapping that can be passed directly to :func:`frformat.save_file`.
 
-    Looking a sparse tensor up gives the dense one, since nothing says that it is a spectrum. Use it as a context
-    manager, since some kinds keep their file open.
+    Looking up a sparse tensor gives a dense one, because nothing says that it is a spectrum. Use a checkpoint as a
+    context manager: some kinds keep their file open.
 
     Attributes:
         entries: every tensor by name.
         aliases: further names for tensors, ``{name: target}`` (tied weights).
         metadata: flat text of the file.
-        notes: what a user should know of how the file was understood, one line each.
-        size: bytes of the file.
+        notes: what the user should know about how the file was interpreted, one line each.
+        size: size of the file in bytes.
         close: closes the file.
     """
 
@@ -105,5 +105,5 @@ class Checkpoint(Mapping[str, Array | Spectrum | CodedTensor]):
         return len(self.entries)
 
     def untied(self) -> dict[str, Entry]:
-        """Every tensor under each of its names, for formats that know no tied weights."""
+        """Return every tensor under each of its names, for formats without tied weights."""
         return self.entries | {name: self.entries[target] for name, target in self.aliases.items()}

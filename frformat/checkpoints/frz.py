@@ -1,4 +1,4 @@
-"""The ``.frz`` format itself, as a checkpoint: to be decoded into another one, or encoded anew with other options."""
+"""The ``.frz`` format itself as a checkpoint, to convert it to another format or encode it with other options."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def load(
         path: the file.
         tier: see :func:`frformat.open`.
         memory_budget: see :func:`frformat.open`.
-        spectral: give spectra as such, and other tensors that are computed as the file stores them, not rebuilt.
+        spectral: return spectra as such, and other computed tensors in their stored form, not rebuilt.
 
     Raises:
-        FrzError: the file is not valid, or does not hold the tier.
+        FrzError: the file is not valid, or the tier is not present.
     """
     return of(frformat.open(path, tier=tier, memory_budget=memory_budget), spectral=spectral)
 
 
 def of(file: FrzFile, *, spectral: bool) -> Checkpoint:
-    """An open file as a checkpoint, which closes it; ``spectral`` as for :func:`load`."""
+    """Turn an open file into a checkpoint that closes it; ``spectral`` as for :func:`load`."""
     entries = {}
     aliases = file.aliases
     for name in file:
@@ -40,7 +40,7 @@ def of(file: FrzFile, *, spectral: bool) -> Checkpoint:
             info = file.info(name)
             kind = _kind(info) if spectral else "dense"
             entries[name] = Entry(info.dtype, info.shape, partial(_read, file, name, kind), kind)
-    notes = [f"one tier of {file.tiers} was read, and the file's figures of each were not"] if file.tiers > 1 else []
+    notes = [f"one of {file.tiers} tiers was read; the metrics of the tiers were dropped"] if file.tiers > 1 else []
     return Checkpoint(entries, aliases, without_figures(file.metadata, file.tiers), notes, close=file.close)
 
 
@@ -51,7 +51,7 @@ def _read(file: FrzFile, name: str, kind: Kind) -> Array | Spectrum | CodedTenso
 
 
 def _kind(info: TensorInfo) -> Kind:
-    """How a tensor goes from file to file without a loss."""
+    """Return the kind of entry that carries a tensor from file to file without loss."""
     if info.spectral:
         return "spectrum"
     return "dense" if info.plain and info.step is None else "coded"

@@ -1,8 +1,8 @@
-"""PyTorch files that name code: read without it, with something inert in the place of every object that needs it.
+"""Read PyTorch files that refer to code without running it, with inert placeholders for the objects that need it.
 
-Files of everyday life hold an ``argparse.Namespace``, a path, a number of NumPy's, or a whole module beside or around
-the tensors. PyTorch's reader for weights refuses all of these; here they are replaced, and nothing named in the file is
-imported or called. Of a module's state the tensors are found where :class:`torch.nn.Module` keeps them.
+Everyday files hold an ``argparse.Namespace``, a path, a NumPy number, or a whole module beside or around the tensors.
+PyTorch's weights-only reader refuses all of these. Here they are replaced, and nothing that the file refers to is
+imported or called. The tensors of a module are found where :class:`torch.nn.Module` keeps them in its state.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ import torch
 from frformat.errors import EncodeError
 
 TRIES: Final = 400
-"""How often a file is read at most; each time one more name is known."""
+"""Maximum number of attempts to read a file; each attempt knows one more name."""
 
 MODULES: Final = 1 << 18
-"""A module with more modules in it is none."""
+"""Largest number of modules nested in a module; beyond this, the object is not a module."""
 
 TENSORS: Final = (torch.Tensor, torch.storage.TypedStorage, torch.UntypedStorage)
-"""What tensors are made of: where unknown code takes it, a tensor would be lost without the code."""
+"""The building blocks of tensors: if unknown code takes one of them, a tensor would be lost without that code."""
 
 UNKNOWN: Final = re.compile(r"GLOBAL (\S+) was not an allowed global")
-"""What PyTorch says of a name that it does not know."""
+"""PyTorch's message for a name that it does not know."""
 
 NO_OBJECT: Final = re.compile(r"Can only (SETITEM|SETITEMS|append|extend) .* but got <class '[^']*\.Inert<(.+)>'>")
-"""What it says where an object has entries; only real dicts and lists may have some."""
+"""Its message if an object has entries; only real dicts and lists may have some."""
 
 
 class Inert:
-    """Stands for an object of which only the class's name and the state are known.
+    """Stands for an object of which only the class name and the state are known.
 
     Attributes:
-        state: what the object would have been given; None if nothing.
+        state: the state that the object would have received; None if there is none.
     """
 
     state: object = None
 
     def __new__(cls, *args: object, **options: object) -> Inert:
-        """Takes any arguments but those that tensors are made of, and does nothing with them."""
+        """Accept any arguments except the building blocks of tensors, and ignore them."""
         if any(isinstance(arg, TENSORS) for arg in args):
             raise EncodeError(f"a tensor is made by code of {cls.__name__[6:-1]}, or the file is damaged")
         return super().__new__(cls)
@@ -56,13 +56,13 @@ class Inert:
 
 
 def load(read: Callable[[], object]) -> tuple[object, list[str]]:
-    """What a file holds.
+    """Load the content of a file.
 
     Args:
-        read: loads the file by PyTorch's reader for weights.
+        read: loads the file with PyTorch's weights-only reader.
 
     Returns:
-        The content, and the names of what was replaced.
+        The content, and the names of the objects that were replaced.
 
     Raises:
         UnpicklingError: PyTorch refuses the file for another reason.
@@ -75,18 +75,18 @@ def load(read: Callable[[], object]) -> tuple[object, list[str]]:
         except pickle.UnpicklingError as error:
             unknown, entries = UNKNOWN.search(str(error)), NO_OBJECT.search(str(error))
             name = unknown[1] if unknown else ""
-            name = name if "." in name else f"builtins.{name}"  # of which PyTorch does not tell the module
+            name = name if "." in name else f"builtins.{name}"  # PyTorch omits the module of built-ins
             if unknown and name not in kinds:
                 kinds[name] = _inert(name, Inert)
             elif entries and entries[2] in kinds:
                 kinds[entries[2]] = _inert(entries[2], _List if entries[1] in ("append", "extend") else _Dict)
             else:
                 raise
-    raise pickle.UnpicklingError(f"more than {TRIES} names of code")
+    raise pickle.UnpicklingError(f"it refers to more than {TRIES} names of code")
 
 
 def state_of(value: object) -> Mapping[Any, Any] | None:
-    """The state of an inert object: of a module its tensors by name, as its state dict has them; None without one."""
+    """Return an inert object's state, or None if it has none; for a module, its tensors by name as in a state dict."""
     state = value.state if isinstance(value, Inert) else None
     if not isinstance(state, Mapping):
         return None
@@ -94,7 +94,7 @@ def state_of(value: object) -> Mapping[Any, Any] | None:
 
 
 def is_module(value: object) -> bool:
-    """Whether an inert object was a :class:`torch.nn.Module`."""
+    """Return whether an inert object was a :class:`torch.nn.Module`."""
     state = value.state if isinstance(value, Inert) else None
     return isinstance(state, Mapping) and all(
         isinstance(state.get(part), Mapping) for part in ("_parameters", "_buffers", "_modules")
@@ -102,13 +102,13 @@ def is_module(value: object) -> bool:
 
 
 def _tensors(state: Mapping[Any, Any]) -> Iterator[tuple[str, torch.Tensor]]:
-    """Parameters and persistent buffers of a module, then those of the modules in it."""
+    """Yield the parameters and persistent buffers of a module, then those of its submodules."""
     visits = 0
     stack: list[tuple[str, Mapping[Any, Any]]] = [("", state)]
     while stack:
         visits += 1
         if visits > MODULES:
-            raise EncodeError(f"its modules hold each other, or are more than {MODULES:,}")
+            raise EncodeError(f"its modules contain each other, or there are more than {MODULES:,}")
         prefix, state = stack.pop()
         passing = state.get("_non_persistent_buffers_set") or ()
         for part in ("_parameters", "_buffers"):
@@ -120,19 +120,19 @@ def _tensors(state: Mapping[Any, Any]) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 class _Dict:
-    """Gives a real dict, which may have entries and attributes."""
+    """Creates a real dict, which may have entries and attributes."""
 
     def __new__(cls, *args: object) -> Any:
         return OrderedDict()
 
 
 class _List:
-    """Gives a real list."""
+    """Creates a real list."""
 
     def __new__(cls, *args: object) -> Any:
         return []
 
 
 def _inert(name: str, base: type) -> type:
-    """A class of its own for a name, which PyTorch's errors tell."""
+    """Create a placeholder class for a name, which PyTorch's errors mention."""
     return type(f"Inert<{name}>", (base,), {})

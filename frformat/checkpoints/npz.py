@@ -17,11 +17,11 @@ from frformat.format.atomic import replacing
 from frformat.spectral.zigzag import element_count
 
 WIDER: Final = ("bf16", "f8_e4m3", "f8_e5m2", "f8_e8m0")
-"""Element types that NumPy's files cannot name; float32 holds their values exactly."""
+"""Element types that NumPy's files have no name for; float32 holds their values exactly."""
 
 
 def load(path: str) -> Checkpoint:
-    """List the arrays of an archive, which stays open."""
+    """List the arrays of an archive. The archive stays open."""
     archive = zipfile.ZipFile(path)
     entries: dict[str, Entry] = {}
     try:
@@ -31,7 +31,7 @@ def load(path: str) -> Checkpoint:
                 if name in entries:
                     raise EncodeError("a second array of this name")
                 entries[name] = Entry(*_described(archive, member), partial(_read, archive, member))
-            except Exception as error:  # whatever NumPy and zipfile raise
+            except Exception as error:  # NumPy and zipfile raise many kinds
                 raise EncodeError(f"{member.filename}: {said(error)}") from error
     except BaseException:
         archive.close()
@@ -40,7 +40,7 @@ def load(path: str) -> Checkpoint:
 
 
 def save(checkpoint: Checkpoint, path: str) -> list[str]:
-    """Write an archive without compression. Tied weights are written under each of their names.
+    """Write an uncompressed archive. Tied weights are written under each of their names.
 
     Bfloat16 and 8-bit floats are widened to float32.
     """
@@ -51,28 +51,28 @@ def save(checkpoint: Checkpoint, path: str) -> list[str]:
             if entry.dtype in WIDER:
                 array = array.astype(DTYPES["f32"])
                 widened.add(entry.dtype)
-            # ZipInfo has a constant date, so that the same tensors give the same file.
+            # ZipInfo has a constant date, so the same tensors give the same file.
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
                 npy.write_array(file, array, allow_pickle=False)
-    return [f"{dtype} is written as f32, exactly: .npz has no name for it" for dtype in sorted(widened)]
+    return [f"{dtype} was written as f32 without loss: .npz has no name for it" for dtype in sorted(widened)]
 
 
 def _described(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[str, tuple[int, ...]]:
-    """Element type and shape of an ``.npy`` file."""
+    """Return the element type and the shape of an ``.npy`` file."""
     with archive.open(member) as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that an array was written by an old Python
+        warnings.simplefilter("ignore")  # warnings about arrays written by an old Python
         dtype, shape = _header(file)
         start = file.tell()
     nbytes = element_count(shape) * DTYPES[dtype].itemsize
     if start + nbytes != member.file_size:
-        raise EncodeError(f"{dtype} {list(shape)} takes {nbytes} bytes, but there are {member.file_size - start}")
+        raise EncodeError(f"{dtype} {list(shape)} needs {nbytes} bytes, but {member.file_size - start} are present")
     return dtype, shape
 
 
 def _header(file: IO[bytes]) -> tuple[str, tuple[int, ...]]:
     version = npy.read_magic(file)
     if version not in ((1, 0), (2, 0)):
-        raise EncodeError(f"an array file of version {version[0]}.{version[1]}, which no plain array needs")
+        raise EncodeError(f"array file version {version[0]}.{version[1]} is not supported; plain arrays never need it")
     read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = read_header(file)
     if dtype.kind == "V":

@@ -1,4 +1,4 @@
-"""What is lost when values are cast to a narrower type, beyond digits."""
+"""Detect casts to a narrower type that lose more than digits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 @torch.no_grad()
 def overflow(tensor: Tensor, dtype: torch.dtype) -> str | None:
-    """Which values of a tensor become infinite in another floating type, in words; None if none do."""
+    """Describe the values of a tensor that become infinite in another floating type; None if none do."""
     if not is_narrower(dtype, tensor.dtype) or not tensor.numel():
         return None
     large = tensor.isfinite() & tensor.to(dtype).isfinite().logical_not()
@@ -17,7 +17,7 @@ def overflow(tensor: Tensor, dtype: torch.dtype) -> str | None:
 
 @torch.no_grad()
 def vanishing(tensor: Tensor, dtype: torch.dtype) -> str | None:
-    """Whether another floating type takes half a tensor's energy by making its values zeros, in words; None if not."""
+    """Describe the values that become zeros in another floating type, if those hold over half the energy; else None."""
     if not is_narrower(dtype, tensor.dtype) or not tensor.numel():
         return None
     largest = _largest(tensor)
@@ -29,7 +29,7 @@ def vanishing(tensor: Tensor, dtype: torch.dtype) -> str | None:
 
 
 def is_narrower(target: torch.dtype, source: torch.dtype) -> bool:
-    """Whether a floating type lacks finite values, large or small, that another has."""
+    """Return whether a floating type lacks finite values, large or small, that another one has."""
     if source == target or not (source.is_floating_point and target.is_floating_point):
         return False
     one, other = torch.finfo(source), torch.finfo(target)

@@ -1,4 +1,4 @@
-"""PyTorch files: state dicts written by ``torch.save``. Nothing in them is run as code unless that is asked for."""
+"""PyTorch files: state dicts written by ``torch.save``. Their content is never run as code unless requested."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ except ImportError as error:
     raise DependencyError("a PyTorch file", error) from error
 
 SHOWN: Final = 12
-"""At most so many names are told of what is left out."""
+"""Largest number of omitted entries to name in a note."""
 
 Tensor = torch.Tensor | Coefficients | Quantized
 
@@ -31,17 +31,17 @@ Tensor = torch.Tensor | Coefficients | Quantized
 def load(path: str, *, entry: str | None = None, trust_pickle: bool = False) -> Checkpoint:
     """List the tensors of a file.
 
-    A state dict within dicts and lists (``{'state_dict': …, 'epoch': …}``) is found; regularized tensors are read as
-    spectra. Both are noted.
+    State dicts nested in dicts and lists (``{'state_dict': …, 'epoch': …}``) are found, and regularized tensors are
+    read as spectra. A note mentions both.
 
     Args:
         path: the file.
-        entry: which of several state dicts, by its path of keys joined with dots, such as ``ema.model``; ``.`` for the
-            outermost one.
-        trust_pickle: run the code that the file names, which may do anything.
+        entry: which of several state dicts to take, as its path of keys joined with dots, such as ``ema.model``; ``.``
+            is the outermost one.
+        trust_pickle: run the code that the file refers to, which may do anything.
 
     Raises:
-        EncodeError: the file needs code to be loaded, or holds no state dict or several.
+        EncodeError: the file cannot be loaded without running code, or holds no state dict, or several.
     """
     content, notes = unpickled(path, trusted=trust_pickle)
     state, chosen = state_dicts.choose(content, entry)
@@ -60,9 +60,9 @@ def load(path: str, *, entry: str | None = None, trust_pickle: bool = False) -> 
 
 
 def save(checkpoint: Checkpoint, path: str) -> list[str]:
-    """Write a state dict; tied weights stay tied. All tensors are in memory once, since PyTorch takes them together.
+    """Write a state dict; tied weights stay tied. PyTorch needs all tensors in memory at once.
 
-    Spectra become sparse float32 tensors, as Frequency Regularization publishes them.
+    Spectra become sparse float32 tensors, the form in which Frequency Regularization publishes them.
     """
     state = {name: _tensor(entry) for name, entry in checkpoint.entries.items()}
     state |= {name: state[target] for name, target in checkpoint.aliases.items()}
@@ -90,7 +90,7 @@ def _entry(value: Tensor) -> Entry:
 
 
 def _left_out(state: Mapping[str, Any]) -> list[str]:
-    """What is no tensor, in a line."""
+    """Return a note on the entries that are not tensors, or none."""
     left = [f"{name} ({type(value).__name__})" for name, value in state.items() if not isinstance(value, Tensor)]
     more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
-    return [f"left out, since not tensors: {', '.join(left[:SHOWN])}{more}"] if left else []
+    return [f"left out because they are not tensors: {', '.join(left[:SHOWN])}{more}"] if left else []

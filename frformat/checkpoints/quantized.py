@@ -1,4 +1,4 @@
-"""Quantized tensors of PyTorch, as the floats that they stand for."""
+"""PyTorch's quantized tensors, read as floats."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ class Quantized:
     tensor: torch.Tensor
 
     def floats(self) -> NDArray[np.float32]:
-        """The numbers that it stands for: (integer − zero point) · scale."""
+        """Return the dequantized values: (integer − zero point) · scale."""
         found = torch_tensors.to_numpy(self.tensor.dequantize().to(torch.float32))
         assert isinstance(found, np.ndarray)
         return found
 
 
 def unpacked(state: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """A state dict with :class:`Quantized` tensors, those that layers pack together under the names of plain layers.
+    """Wrap quantized tensors in :class:`Quantized`; weights packed by layers get the names that plain layers use.
 
     Returns:
-        The state dict, and what a user should know of it, one line each.
+        The state dict, and notes for the user, one line each.
     """
     found: dict[str, Any] = {}
     for name, value in state.items():
@@ -52,12 +52,12 @@ def unpacked(state: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         elif not name.endswith(f"{PACKED}.dtype"):
             found[name] = value
     count = sum(isinstance(value, Quantized) for value in found.values())
-    notes = [f"{count} quantized tensors are read as the float32 numbers that they stand for"] if count else []
+    notes = [f"{count} quantized tensors are read as float32"] if count else []
     return found, notes
 
 
 def _is_packed(value: object) -> bool:
-    """Whether it is the weight and the bias of a layer."""
+    """Return whether a value holds the weight and the bias of a layer."""
     if not (isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], torch.Tensor)):
         return False
     return value[0].is_quantized and isinstance(value[1], torch.Tensor | None)

@@ -1,4 +1,4 @@
-"""Where checkpoints come from, and what is said of those that cannot be read."""
+"""Open the sources of checkpoints, and report those that cannot be read."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from frformat.errors import DependencyError, EncodeError, FrzError, ReadError
 
 StrPath = str | os.PathLike[str]
 Source = StrPath | bytes | bytearray | memoryview | IO[bytes]
-"""A path, the bytes of a file, or an open one."""
+"""A path, the bytes of a file, or an open file."""
 
 SPEAKING: Final = (ValueError, RuntimeError, EOFError, UnpicklingError)
-"""Errors whose message says enough without their name."""
+"""Errors whose message is clear without the name of the exception."""
 
 
 class File:
-    """A file on the disk that can be read from anywhere, at any time.
+    """A file on disk that can be read anywhere and at any time.
 
     Args:
-        path: where it is.
-        name: what it is called in errors.
-        temporary: remove it when it is closed, or no longer used.
+        path: its path.
+        name: its name in errors.
+        temporary: remove the file when it is closed or no longer used.
     """
 
     def __init__(self, path: str, name: str, *, temporary: bool = False) -> None:
@@ -38,20 +38,20 @@ class File:
         self._remove = weakref.finalize(self, _unlink, path) if temporary else None
 
     def close(self) -> None:
-        """Remove it, if it is a copy."""
+        """Remove the file if it is temporary."""
         if self._remove is not None:
             self._remove()
 
 
 @contextlib.contextmanager
 def reported(path: str, tensor: str | None = None) -> Iterator[None]:
-    """Turn whatever reading a file raises into one typed error that names the file.
+    """Turn every exception that reading a file raises into one typed error that names the file.
 
-    Libraries raise anything on damaged files, from KeyError to RecursionError, so all is caught.
+    Libraries raise anything on damaged files, from KeyError to RecursionError, so all exceptions are caught.
 
     Raises:
-        ReadError: the file is damaged, or holds what cannot be encoded.
-        OSError: it cannot be read at all.
+        ReadError: the file is damaged, or holds something that cannot be encoded.
+        OSError: the file cannot be read at all.
     """
     try:
         yield
@@ -63,29 +63,29 @@ def reported(path: str, tensor: str | None = None) -> Iterator[None]:
     except EncodeError as error:
         raise ReadError(str(error), path=path, tensor=tensor) from error
     except MemoryError as error:
-        reason = "it needs more memory than there is, and may be damaged"
+        reason = "it needs more memory than is available, and may be damaged"
         raise ReadError(reason, path=path, tensor=tensor) from error
     except OSError as error:
-        if error.errno in (None, errno.EINVAL):  # an offset that is none
-            raise ReadError(f"cut or damaged: {said(error)}", path=path, tensor=tensor) from error
+        if error.errno in (None, errno.EINVAL):  # an invalid offset
+            raise ReadError(f"truncated or damaged: {said(error)}", path=path, tensor=tensor) from error
         error.filename = path if error.filename is None else error.filename
         raise
     except Exception as error:
-        raise ReadError(f"cut or damaged: {said(error)}", path=path, tensor=tensor) from error
+        raise ReadError(f"truncated or damaged: {said(error)}", path=path, tensor=tensor) from error
 
 
 def said(error: BaseException, text: str | None = None) -> str:
-    """What an error says, or ``text`` of it, on one line."""
+    """Return an error's message, or ``text`` instead, on one line."""
     text = " ".join((str(error) if text is None else text).split()).strip("'\"") or type(error).__name__
     return text if isinstance(error, SPEAKING) else f"{type(error).__name__}: {text}"
 
 
 def on_disk(source: Source, name: str | None = None) -> File:
-    """A file that can be mapped and read more than once: a copy in the folder for temporary files, if need be.
+    """Return a file that can be mapped and read repeatedly: a temporary copy, if necessary.
 
     Args:
-        source: where the file comes from.
-        name: what errors call it; None for its own name.
+        source: where to read from.
+        name: its name in errors; None means its own name.
 
     Raises:
         OSError: the source cannot be read.
@@ -97,7 +97,7 @@ def on_disk(source: Source, name: str | None = None) -> File:
     path = os.fspath(source)
     if stat.S_ISREG(os.stat(path).st_mode) or os.path.isdir(path):
         return File(path, name or path)
-    with open(path, "rb") as stream:  # a pipe or a device
+    with open(path, "rb") as stream:  # pipe or device
         return _copied(stream, name or path)
 
 

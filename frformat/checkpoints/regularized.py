@@ -1,7 +1,7 @@
-"""Regularized tensors in state dicts: a parametrization says in its extra state of what tensor it has the coefficients.
+"""Regularized tensors in state dicts. The extra state of a parametrization describes the tensor it regularizes.
 
-PyTorch stores the tensor ``fc.weight`` as ``fc.parametrizations.weight.original``, a vector of coefficients, and what
-:class:`Facts` packs, a short JSON text as uint8 elements, as ``fc.parametrizations.weight.0._extra_state``.
+PyTorch stores the tensor ``fc.weight`` as ``fc.parametrizations.weight.original``, a vector of coefficients, and the
+result of :meth:`Facts.pack`, a short JSON text as uint8 elements, as ``fc.parametrizations.weight.0._extra_state``.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ from frformat.errors import EncodeError
 from frformat.spectral.spectrum import Spectrum
 
 FACTS: Final = re.compile(r"((?:.*\.)?parametrizations\.([^.]+)\.)0\._extra_state")
-"""Names of facts; the groups are what the names of all that belongs to the tensor begin with, and the attribute."""
+"""Names of extra states; the groups match the prefix of all names that belong to the tensor, and the attribute."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a parametrization says of itself.
+    """A parametrization's description of itself.
 
     Attributes:
-        kind: ``spectral`` for coefficients of a tensor, ``statistics`` for a buffer that each tier has for itself.
-        shape: of the tensor.
-        view: in which the spectrum is taken; None for its own shape.
+        kind: ``spectral`` for coefficients of a tensor, ``statistics`` for a buffer that differs from tier to tier,
+            ``tucker`` for a core and factors.
+        shape: shape of the tensor.
+        view: shape in which the spectrum is taken; None means the tensor's own.
         format: number format that the coefficients were trained for.
-        tiers: how many there are.
+        tiers: number of tiers.
         alone: whether no other parametrization changes the tensor further.
     """
 
@@ -46,13 +47,13 @@ class Facts:
     alone: bool = True
 
     def pack(self) -> Tensor:
-        """As a tensor, which every format of checkpoints can hold."""
+        """Encode as a tensor, which every checkpoint format can hold."""
         text = json.dumps({key: value for key, value in asdict(self).items() if value is not None})
         return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
 
     @classmethod
     def parse(cls, packed: object) -> Facts | None:
-        """The facts that a tensor has; None if it has none."""
+        """Parse the facts from a tensor; None if it holds none."""
         if not (isinstance(packed, Tensor) and packed.dtype == torch.uint8 and packed.dim() == 1):
             return None
         try:
@@ -61,7 +62,7 @@ class Facts:
             facts = cls(**{**found, **lengths})
         except (ValueError, TypeError, AttributeError, RecursionError):
             return None
-        known = facts.kind in ("spectral", "statistics") and isinstance(facts.format, str | None)
+        known = facts.kind in ("spectral", "statistics", "tucker") and isinstance(facts.format, str | None)
         return facts if known and isinstance(facts.tiers, int) and facts.tiers > 0 else None
 
 
@@ -71,7 +72,7 @@ class Coefficients:
 
     Attributes:
         tensor: its coefficients, (k,).
-        facts: what they are of.
+        facts: the description of the tensor.
     """
 
     tensor: Tensor
@@ -83,10 +84,10 @@ class Coefficients:
         return torch_tensors.dtype_name(self.tensor.dtype)
 
     def spectrum(self) -> Spectrum:
-        """As files have them.
+        """Return the spectrum in the form that files store.
 
         Raises:
-            EncodeError: they are damaged, not finite, or beyond float32.
+            EncodeError: the coefficients are damaged, not finite, or exceed float32.
         """
         if self.tensor.dim() != 1:
             raise EncodeError(f"coefficients of shape {list(self.tensor.shape)} are not a vector; the file is damaged")
@@ -99,16 +100,17 @@ class Coefficients:
 
 
 def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """A state dict under the names of the plain model, with :class:`Coefficients` for each regularized tensor.
+    """Return the state dict under the plain model's names, with :class:`Coefficients` for each regularized tensor.
 
     Args:
-        named: tensors by name; one without regularized tensors is given back as it is.
+        named: tensors by name; returned unchanged if there are no regularized ones.
 
     Returns:
-        The tensors, and what a user should know, one line each.
+        The tensors, and notes for the user, one line each.
 
     Raises:
-        EncodeError: a tensor is changed further by other parametrizations, whose code is not in a state dict.
+        EncodeError: other parametrizations, whose code is not in the state dict, change a tensor further, or a
+            tensor is in Tucker form.
     """
     found: dict[str, Any] = {}
     hidden: dict[str, str] = {}
@@ -116,14 +118,18 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     for name in named:
         match = FACTS.fullmatch(name)
         facts = Facts.parse(named[name]) if match else None
-        original = f"{match[1]}original" if match else ""
-        if match is None or facts is None or original not in named:
+        if match is None or facts is None:
             continue
+        original = f"{match[1]}original"
         path = match[1].removesuffix(f"parametrizations.{match[2]}.") + match[2]
+        if facts.kind == "tucker":
+            raise EncodeError(f"{path}: a core and Tucker factors; write the model by frformat.torch.save_model")
+        if original not in named:
+            continue
         if not facts.alone:
             raise EncodeError(
-                f"{path}: parametrizations that follow that of its coefficients are not in a state dict; "
-                "write the model by frformat.torch.save_model"
+                f"{path}: further parametrizations change this tensor, and a state dict does not contain their code; "
+                "write the model with frformat.torch.save_model"
             )
         hidden |= {original: path, name: ""}
         tiers = max(tiers, facts.tiers)
@@ -134,10 +140,10 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     plain = {}
     for name in named:
         path = hidden.get(name, name)
-        if path:  # the facts themselves have none
+        if path:  # None for the facts themselves
             plain[path] = found[path] if name in hidden else named[name]
     spectra = sum(isinstance(value, Coefficients) for value in found.values())
-    notes = [f"{spectra} tensors are regularized, and read as spectra"]
+    notes = [f"{spectra} tensors are regularized and were read as spectra"]
     if tiers > 1:
         notes.append(f"the largest of {tiers} tiers was read; frformat.torch.save_model writes all of them")
     return plain, notes

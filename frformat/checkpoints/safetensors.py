@@ -1,7 +1,7 @@
 """The safetensors format: a JSON header, then the tensors' bytes.
 
-Read and written here and not by the ``safetensors`` package, whose NumPy side knows no 8-bit floats, copies every
-tensor it reads, and writes only what is in memory all at once. The header is checked as strictly as the package does.
+The ``safetensors`` package is not used: its NumPy interface does not support 8-bit floats, copies every tensor it
+reads, and writes only tensors that are all in memory. The header is checked as strictly as that package does.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ NAMES: Final = {
     "F8_E5M2": "f8_e5m2",
     "F8_E8M0": "f8_e8m0",
 }
-"""Element types: this format's names and ours."""
+"""Element types: safetensors' names and ours."""
 
 HEADER_BYTES: Final = 100_000_000
 """The longest header that the safetensors package accepts."""
@@ -50,7 +50,7 @@ METADATA: Final = "__metadata__"
 
 
 def load(path: str) -> Checkpoint:
-    """List the tensors of a file; they are mapped into memory when they are asked for."""
+    """List the tensors of a file. Each is mapped into memory on request."""
     try:
         header, start, size = _header(path)
         metadata = _metadata(header.pop(METADATA, None))
@@ -61,12 +61,12 @@ def load(path: str) -> Checkpoint:
         ):
             if begin != end or stop - begin != element_count(shape) * DTYPES[dtype].itemsize:
                 raise EncodeError(
-                    f"tensor {name!r}: bytes {begin} to {stop} do not suit {dtype} {list(shape)} at {end}"
+                    f"tensor {name!r}: bytes {begin} to {stop} do not match {dtype} {list(shape)} at {end}"
                 )
             entries[name] = Entry(dtype, shape, partial(_read, path, start + begin, dtype, shape))
             end = stop
         if start + end != size:
-            raise EncodeError(f"it should have {start + end} bytes and has {size}: it was cut or damaged")
+            raise EncodeError(f"it should have {start + end} bytes and has {size}: it is truncated or damaged")
     except EncodeError as error:
         raise EncodeError(f"not a valid safetensors file: {error}") from error
     return Checkpoint(entries, metadata=metadata)
@@ -77,15 +77,15 @@ def save(checkpoint: Checkpoint, path: str) -> list[str]:
     names = {dtype: name for name, dtype in NAMES.items()}
     header: dict[str, Any] = {METADATA: checkpoint.metadata} if checkpoint.metadata else {}
     entries = checkpoint.entries | {name: checkpoint.entries[target] for name, target in checkpoint.aliases.items()}
-    # The widest elements first, as the package has it: every tensor is aligned to its element size.
+    # The widest elements come first, as in that package: every tensor is aligned to its element size.
     order = sorted(entries, key=lambda name: -DTYPES[entries[name].dtype].itemsize)
     offset = 0
     for name in order:
         entry = entries[name]
         if entry.dtype not in names:
-            raise EncodeError(f"tensor {name!r}: safetensors has no {entry.dtype}; write .npz or .pt")
+            raise EncodeError(f"tensor {name!r}: safetensors does not support {entry.dtype}; write .npz or .pt")
         if name == METADATA:
-            raise EncodeError(f"safetensors cannot hold a tensor of the name {METADATA}; write .npz or .pt")
+            raise EncodeError(f"safetensors cannot hold a tensor named {METADATA}; write .npz or .pt")
         shape = list(entry.shape)
         header[name] = {"dtype": names[entry.dtype], "shape": shape, "data_offsets": [offset, offset + entry.nbytes]}
         offset += entry.nbytes
@@ -99,17 +99,17 @@ def save(checkpoint: Checkpoint, path: str) -> list[str]:
 
 
 def _header(path: str) -> tuple[dict[str, Any], int, int]:
-    """The header, the offset of the first tensor and the size of the file."""
+    """Return the header, the offset of the first tensor and the size of the file."""
     with open(path, "rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         length = int.from_bytes(file.read(8), "little")
         if length > min(HEADER_BYTES, size - 8):
-            raise EncodeError(f"its header has {length} bytes, the file {size}: it was cut or damaged")
+            raise EncodeError(f"its header has {length} bytes, but the file only {size}: it is truncated or damaged")
         packed = file.read(length)
     try:
         header = json.loads(packed.decode(), object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:  # a ValueError, too, for numbers of thousands of digits
+    except (ValueError, RecursionError) as error:  # numbers with thousands of digits also raise ValueError
         raise EncodeError(f"its header is not JSON: {said(error)}") from error
     if not isinstance(header, dict):
         raise EncodeError("its header is not a JSON object")
@@ -132,19 +132,19 @@ def _metadata(found: object) -> dict[str, str]:
 
 
 def _described(name: str, fields: object) -> tuple[str, tuple[int, ...], int, int]:
-    """Element type, shape, first byte and the byte after the last of one tensor."""
+    """Return the element type, shape, first byte and end of one tensor."""
     match fields:
         case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [begin, end]} if all(
             type(n) is int and 0 <= n < 1 << 63 for n in (*shape, begin, end)
         ):
             if dtype not in NAMES:
-                raise EncodeError(f"tensor {name!r}: element type {dtype} is none of {', '.join(NAMES)}")
+                raise EncodeError(f"tensor {name!r}: element type {dtype} is not one of {', '.join(NAMES)}")
             return NAMES[dtype], tuple(shape), begin, end
     raise EncodeError(f"tensor {name!r}: its description is malformed")
 
 
 def _read(path: str, offset: int, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    """One tensor, mapped: its pages are read when they are used and dropped with the array."""
+    """Map one tensor: its pages are read when they are used, and dropped together with the array."""
     if element_count(shape) == 0:
         return np.empty(shape, DTYPES[dtype])
     array = np.memmap(path, DTYPES[dtype], "r", offset, shape)

@@ -1,4 +1,4 @@
-"""Folders of Hugging Face: one checkpoint, or the shards that an index names, as one."""
+"""Hugging Face folders: one checkpoint, or the shards named by an index, read as one."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from frformat.errors import EncodeError
 
 WHOLE: Final = ("model.safetensors", "pytorch_model.bin")
 INDEXES: Final = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
-"""What such a folder holds; what comes first is taken first."""
+"""The files to look for in such a folder, in order of preference."""
 
 INDEX_BYTES: Final = 256 << 20
-"""The longest index that is read: ten million names."""
+"""The longest index that is read: enough for ten million names."""
 
 Load = Callable[[str], Checkpoint]
 
 
 def is_index(path: str) -> bool:
-    """Whether a path is that of an index of shards."""
+    """Return whether a path points to an index of shards."""
     return path.endswith(".index.json")
 
 
 def load(path: str, load_file: Load) -> Checkpoint:
-    """List the tensors of a folder, or of the shards of an index.
+    """List the tensors of a folder, or of an index's shards.
 
     Args:
-        path: of the folder or of the index.
-        load_file: lists those of one file.
+        path: path of the folder or the index.
+        load_file: lists the tensors of one file.
 
     Raises:
-        EncodeError: there is no checkpoint in the folder, the index is none, or a tensor is in none of the shards.
+        EncodeError: the folder holds no checkpoint, the index is invalid, or a tensor is missing from the shards.
     """
     if is_index(path):
         return _shards(path, load_file)
     there = set(os.listdir(path))
     found = [name for pair in zip(WHOLE, INDEXES, strict=True) for name in pair if name in there]
     if not found:
-        raise EncodeError(f"a folder without any of {', '.join((*WHOLE, *INDEXES))}")
+        raise EncodeError(f"the folder holds none of {', '.join((*WHOLE, *INDEXES))}")
     chosen = os.path.join(path, found[0])
     checkpoint = _shards(chosen, load_file) if is_index(chosen) else load_file(chosen)
     left = f", not {', '.join(found[1:])}" if found[1:] else ""
@@ -51,7 +51,7 @@ def load(path: str, load_file: Load) -> Checkpoint:
 
 
 def _shards(index: str, load_file: Load) -> Checkpoint:
-    """The tensors of all shards in the order of the index; they stay open."""
+    """Return the tensors of all shards in index order. The shards stay open."""
     where = _weight_map(index)
     folder = os.path.dirname(index)
     shards: dict[str, Checkpoint] = {}
@@ -69,7 +69,7 @@ def _shards(index: str, load_file: Load) -> Checkpoint:
         for shard, found in shards.items():
             extra = [name for name in (*found.entries, *found.aliases) if where.get(name) != shard]
             if extra:
-                raise EncodeError(f"{shard} holds {extra[0]!r}, which the index does not say")
+                raise EncodeError(f"{shard} holds {extra[0]!r}, which the index does not list")
             merged.aliases.update(found.aliases)
             merged.metadata.update(found.metadata)
             merged.notes.extend(f"{shard}: {note}" for note in found.notes)
@@ -83,18 +83,18 @@ def _shards(index: str, load_file: Load) -> Checkpoint:
 
 
 def _weight_map(index: str) -> dict[str, str]:
-    """For each tensor the name of its shard, a file beside the index."""
+    """Return the name of each tensor's shard, a file next to the index."""
     if os.path.getsize(index) > INDEX_BYTES:
-        raise EncodeError(f"an index of more than {INDEX_BYTES:,} bytes")
+        raise EncodeError(f"the index has more than {INDEX_BYTES:,} bytes")
     try:
         with open(index, encoding="utf-8") as file:
             content: Any = json.load(file)
     except (ValueError, RecursionError) as error:
-        raise EncodeError(f"an index that is not JSON: {said(error)}") from error
+        raise EncodeError(f"the index is not JSON: {said(error)}") from error
     where = content.get("weight_map") if isinstance(content, dict) else None
     if not (isinstance(where, dict) and where and all(isinstance(name, str) for name in where.values())):
-        raise EncodeError("an index without a weight_map that tells of each tensor in which file it is")
+        raise EncodeError("the index has no weight_map that names the file of each tensor")
     for name in set(where.values()):
         if name in ("", ".", "..") or any(sign in name for sign in "/\\\0"):
-            raise EncodeError(f"{name!r} is no file beside the index")
+            raise EncodeError(f"{name!r} is not a file next to the index")
     return where

@@ -1,4 +1,4 @@
-"""The state dict that is meant, among all that a PyTorch file holds."""
+"""Find the intended state dict among everything that a PyTorch file holds."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from frformat.checkpoints import inert
 from frformat.errors import EncodeError
 
 WHOLE: Final = "."
-"""How the outermost dict of a file is called where one is to be chosen."""
+"""Name of a file's outermost dict where one has to be chosen."""
 
 RUN: Final = ("state.run.average", "state.run.model")
-"""The weights in a checkpoint of ``frformat train``, which says which ones count: their average if there is one."""
+"""Where ``frformat train`` checkpoints keep the weights that count: the average if there is one."""
 
 HOLDERS: Final = (Mapping, list, tuple, torch.nn.Module, inert.Inert)
-"""What may hold a state dict."""
+"""Types that may hold a state dict."""
 
 SHOWN: Final = 12
-"""At most so many state dicts are listed in an error."""
+"""Largest number of state dicts to list in an error."""
 
 OPTIMIZER: Final = {"state", "param_groups"}
-"""Keys by which the state of an optimizer is told: what is in it are no weights."""
+"""Keys that identify an optimizer's state, whose tensors are not weights."""
 
 OWN_STATE: Final = "_extra_state"
-"""The last part of the name of what a module adds to its state dict; it may be a dict of tensors."""
+"""The last part of the name of a module's extra state, which may be a dict of tensors."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Found:
 
     Attributes:
         key: its path of keys in the file, joined with dots; :data:`WHOLE` for the outermost one.
-        tensors: what it holds, whatever it is.
-        weights: how many of these are tensors that could be weights.
+        tensors: its content, of any type.
+        weights: how many of its entries are tensors that could be weights.
     """
 
     key: str
@@ -45,22 +45,23 @@ class Found:
     weights: int
 
     def names(self) -> list[str]:
-        """Where its tensors are in the file."""
+        """Return the names of its tensors in the file."""
         prefix = "" if self.key == WHOLE else f"{self.key}."
         return [prefix + name for name, value in self.tensors.items() if isinstance(value, torch.Tensor)]
 
 
 def choose(content: object, entry: str | None) -> tuple[Mapping[str, Any], list[str]]:
-    """The state dict that is meant, and what a user should know of the choice.
+    """Return the intended state dict, and notes for the user on the choice.
 
-    It is the only one with tensors that could be weights: not scalars, and not of an optimizer or a random generator.
+    It is the only one with tensors that could be weights, that is, other than scalars and the states of optimizers and
+    random generators.
 
     Args:
-        content: what the file holds: dicts, lists and whatever else, in one another.
-        entry: the key of the one that is wanted, as in the error that lists them; None if there is but one.
+        content: the content of the file: nested dicts, lists and other objects.
+        entry: the key of the wanted state dict, as listed in the error; None if there is only one.
 
     Raises:
-        EncodeError: there is none, or none of that key; or several could be meant, which are listed.
+        EncodeError: there is none, or none with that key; or there are several candidates, which are listed.
     """
     found = list(_state_dicts(content))
     if not found:
@@ -74,15 +75,15 @@ def choose(content: object, entry: str | None) -> tuple[Mapping[str, Any], list[
     own = sorted((each for each in meant if each.key in RUN), key=lambda each: RUN.index(each.key))
     meant = own[:1] or meant
     if len(meant) > 1:
-        raise EncodeError(f"holds several state dicts; choose one with --entry: {_listed(meant)}")
+        raise EncodeError(f"holds several state dicts; select one with --entry: {_listed(meant)}")
     notes = [f"took the entry {meant[0].key!r} of the file"] if meant[0].key != WHOLE else []
     others = [name for each in found if each not in (meant[0], *own) for name in each.names()]
-    notes += [f"left out what is no network: {_shortened(others)}"] if others else []
+    notes += [f"left out other entries: {_shortened(others)}"] if others else []
     return meant[0].tensors, notes
 
 
 def _state_dicts(content: object) -> Iterator[Found]:
-    """All dicts with tensors by name, each once, the outer ones first; a file may hold itself, or nest without end."""
+    """Yield every dict with tensors by name once, outer ones first. A file may contain itself, or nest without end."""
     seen: dict[int, object] = {}  # the objects live as long as their ids are used
     queue: list[tuple[str, object]] = [("", content)]
     for key, value in queue:
@@ -107,14 +108,14 @@ def _state_dicts(content: object) -> Iterator[Found]:
 
 
 def _opened(value: object) -> object:
-    """What an object holds: of a module its state dict, of one that is inert its state."""
+    """Return the content of an object: a module's state dict, or an inert object's state."""
     if isinstance(value, torch.nn.Module):
         return value.state_dict()
     return inert.state_of(value) if isinstance(value, inert.Inert) else value
 
 
 def _is_weight(name: str, value: object) -> bool:
-    """Whether a tensor could be one of a network, not a metric, a counter or the state of a random generator."""
+    """Return whether a tensor could be a weight, not a metric, a counter or the state of a random generator."""
     return isinstance(value, torch.Tensor) and value.dim() > 0 and "rng" not in name.lower()
 
 
@@ -128,11 +129,11 @@ def _shortened(texts: list[str]) -> str:
 
 
 def _instead(content: object) -> str:
-    """What a file without a state dict holds."""
+    """Describe the content of a file without a state dict."""
     if isinstance(content, torch.Tensor):
         return ", but one tensor"
     if isinstance(content, list | tuple) and any(isinstance(each, torch.Tensor) for each in content):
-        return ", but a list of them"
+        return ", but a list of tensors"
     if isinstance(content, Mapping) and any(isinstance(each, torch.Tensor) for each in content.values()):
-        return ", but tensors by numbers"
+        return ", but tensors under numbers"
     return f", but something else ({type(content).__name__})"

@@ -1,4 +1,4 @@
-"""PyTorch tensors ↔ arrays, spectra and sparse tensors, without copies where memory can be shared."""
+"""Convert between PyTorch tensors and arrays, spectra and sparse tensors, sharing memory where possible."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ TORCH_DTYPES: Final[dict[str, torch.dtype]] = {
 """PyTorch's element types by the format's names, in the order of :data:`frformat.dtypes.DTYPES`."""
 
 _CARRIERS: Final = {"bf16": torch.int16, "f8_e4m3": torch.uint8, "f8_e5m2": torch.uint8, "f8_e8m0": torch.uint8}
-"""NumPy's element types from ``ml_dtypes`` are none that PyTorch shares memory with: their bits travel as integers."""
+"""PyTorch does not share memory with NumPy's element types from ``ml_dtypes``: their bits are passed as integers."""
 
 
 def dtype_name(dtype: torch.dtype) -> str:
-    """The format's name for a PyTorch element type.
+    """Return the format's name for a PyTorch element type.
 
     Raises:
         EncodeError: the format has no such element type.
@@ -57,16 +57,16 @@ def dtype_name(dtype: torch.dtype) -> str:
 
 
 def to_numpy(tensor: Tensor) -> NDArray[Any] | Sparse:
-    """A tensor of any device and layout as an array, or as :class:`Sparse` if its layout is sparse.
+    """Convert a tensor of any device and layout to an array, or to :class:`Sparse` if its layout is sparse.
 
     The array shares memory with a dense tensor on the CPU. A sharded tensor is gathered: all processes must call this.
 
     Raises:
-        EncodeError: the element type has no counterpart in the format, there are no elements (a meta tensor, a
-            parameter of a lazy module, memory that was freed), or the kind of tensor is not an array of elements.
+        EncodeError: the format lacks the element type, there are no elements (a meta tensor, a parameter of a lazy
+            module, freed memory), or this kind of tensor is not an array of elements.
     """
     if is_lazy(tensor):
-        raise EncodeError("a parameter that is not initialized has no elements to store; run the model once")
+        raise EncodeError("an uninitialized parameter has no elements to store; run the model once")
     name = dtype_name(tensor.dtype)
     if tensor.device.type == "meta":
         raise EncodeError("a tensor on the meta device has no elements to store; load the weights first")
@@ -88,17 +88,17 @@ def to_numpy(tensor: Tensor) -> NDArray[Any] | Sparse:
             return bits.view(DTYPES[name])
         array: NDArray[Any] = tensor.numpy()
         return array
-    except (RuntimeError, TypeError) as error:  # NotImplementedError, too
+    except (RuntimeError, TypeError) as error:  # includes NotImplementedError
         reason = str(error).partition("\n")[0]
         raise EncodeError(f"a {type(tensor).__name__} cannot be read as an array: {reason}") from error
 
 
 def to_torch(value: NDArray[Any] | Sparse | Spectrum) -> Tensor:
-    """An array as a tensor on the CPU that shares its memory, a sparse tensor or a spectrum as a sparse one (COO).
+    """Convert an array to a CPU tensor that shares its memory, or a sparse tensor or spectrum to a sparse one (COO).
 
     Args:
-        value: array (writable, if the tensor is to be written to), :class:`Sparse` tensor, or :class:`Spectrum`, whose
-            coefficients become float32 elements.
+        value: an array (writable if the tensor will be written to), a :class:`Sparse` tensor, or a :class:`Spectrum`,
+            whose coefficients become float32 elements.
     """
     if isinstance(value, Spectrum):
         value = Sparse.of_spectrum(value)
@@ -115,12 +115,12 @@ def to_torch(value: NDArray[Any] | Sparse | Spectrum) -> Tensor:
 
 
 def aliases(tensors: Mapping[str, Any]) -> dict[str, str]:
-    """Names whose tensor is the very same memory as that of an earlier name: ``{name: earlier name}``.
+    """Return names whose tensor is exactly the memory of an earlier name's tensor: ``{name: earlier name}``.
 
-    Same means the same storage, offset, shape, strides and element type, or the same object. Views that overlap only in
-    part, or see the same memory in another shape, are tensors of their own. An address tells nothing once its memory
-    was freed, so two tensors are compared only while both exist: those of a mapping that makes them on access are
-    never taken for each other.
+    This means the same storage, offset, shape, strides and element type, or the same object. Views that overlap only
+    partly, or that see the same memory in another shape, are separate tensors. An address means nothing once its memory
+    has been freed, so two tensors are compared only while both exist. Tensors that a mapping creates on access are
+    therefore never mistaken for each other.
     """
     first: dict[object, tuple[str, ReferenceType[Any]]] = {}
     out = {}
@@ -136,7 +136,7 @@ def aliases(tensors: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _identity(tensor: object) -> tuple[object, ReferenceType[Any] | None]:
-    """A key that two tensors share only if they are the same memory seen in the same way; what tells if it exists."""
+    """Return a key that only tensors with the same view of the same memory share, and a weak reference."""
     if not isinstance(tensor, Tensor) or is_lazy(tensor) or tensor.is_nested or tensor.layout != torch.strided:
         return id(tensor), _weak(tensor)
     if tensor.device.type == "meta" or tensor.numel() == 0:
@@ -144,7 +144,7 @@ def _identity(tensor: object) -> tuple[object, ReferenceType[Any] | None]:
     try:
         storage = tensor.untyped_storage()
         place = tensor.device, storage.data_ptr(), tensor.storage_offset()
-    except (RuntimeError, NotImplementedError):  # a subclass that has no memory of its own
+    except (RuntimeError, NotImplementedError):  # a subclass without memory of its own
         return id(tensor), _weak(tensor)
     return (*place, (tuple(tensor.shape), tensor.stride(), tensor.dtype, tensor.is_conj(), tensor.is_neg())), ref(
         storage
@@ -154,12 +154,12 @@ def _identity(tensor: object) -> tuple[object, ReferenceType[Any] | None]:
 def _weak(value: object) -> ReferenceType[Any] | None:
     try:
         return ref(value)
-    except TypeError:  # a number, say
+    except TypeError:  # for example, a number
         return None
 
 
 def _extent(tensor: Tensor) -> int:
-    """Bytes of its storage up to the end of its last element."""
+    """Return the bytes of a tensor's storage up to the end of its last element."""
     if tensor.numel() == 0:
         return 0
     last = sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride(), strict=True))
@@ -173,7 +173,7 @@ def _sparse(tensor: Tensor) -> Sparse:
     values = np.asarray(to_numpy(tensor.values()))
     shape = tuple(tensor.shape)
     if tensor.numel() > np.iinfo(np.int64).max // 8:
-        raise EncodeError(f"a sparse tensor of shape {list(shape)} has more elements than memory can hold")
+        raise EncodeError(f"a sparse tensor of shape {list(shape)} has too many elements for memory")
     places = np.ravel_multi_index(tuple(tensor.indices().numpy()), shape) if shape else np.zeros(len(values), np.int64)
     present = values != 0
     return Sparse(np.asarray(places, np.int64)[present], values[present], shape)

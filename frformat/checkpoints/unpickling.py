@@ -1,4 +1,4 @@
-"""What a PyTorch file holds, whatever it takes to find out without running code from it."""
+"""Read the content of a PyTorch file without running code from it."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from frformat.errors import EncodeError
 ADVICE: Final = re.compile(
     r".*(?:Please file an issue with the following so that we can make|WeightsUnpickler error: )", re.DOTALL
 )
-"""What PyTorch puts before the reason for which it refuses a pickle."""
+"""The text that PyTorch puts before its reason for refusing a pickle."""
 
 NAMED: Final = re.compile(r"GLOBAL (\S+) (?:was not an allowed|whose module)")
-"""A name of code in what PyTorch says."""
+"""The name of a piece of code in PyTorch's message."""
 
 SHOWN: Final = 5
-"""At most so many names of code are told."""
+"""Largest number of names of code to list in a note."""
 
 
 def unpickled(path: str, *, trusted: bool) -> tuple[object, list[str]]:
-    """The content of a file, its tensors mapped where the file allows it, and what a user should know of it.
+    """Return the content of a file, with its tensors mapped where the file allows it, and notes for the user.
 
     Args:
         path: the file.
-        trusted: whether code that the file names may be run, as for a whole module.
+        trusted: whether code that the file refers to may be run, as whole modules require.
 
     Raises:
         EncodeError: it cannot be read without running code, or holds TorchScript.
         Exception: whatever PyTorch raises for a damaged file.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that sparse tensors are validated, and the like
+        warnings.simplefilter("ignore")  # for example, that sparse tensors are validated
         try:
             if trusted:
                 return _read(path, False), []
@@ -46,15 +46,17 @@ def unpickled(path: str, *, trusted: bool) -> tuple[object, list[str]]:
         except pickle.UnpicklingError as error:
             found = NAMED.search(str(error))
             if not found:
-                raise EncodeError(f"cut or damaged, or holds more than tensors: {_reason(error)}") from error
-            advice = "no code from a file is run unasked; save model.state_dict() instead"
-            raise EncodeError(f"needs code of {found[1]} to be loaded, and {advice}") from error
+                raise EncodeError(f"truncated or damaged, or holds more than tensors: {_reason(error)}") from error
+            advice = "code from a file is never run unless requested; save model.state_dict() instead"
+            raise EncodeError(f"needs the code of {found[1]} to be loaded, and {advice}") from error
         except RuntimeError as error:
             if "TorchScript" in str(error):
                 raise EncodeError("a TorchScript archive; save model.state_dict() with torch.save") from error
-            raise EncodeError(f"cut or damaged, says PyTorch: {_reason(error)}") from error
+            raise EncodeError(f"truncated or damaged, according to PyTorch: {_reason(error)}") from error
     more = f" and {len(replaced) - SHOWN} more" if len(replaced) > SHOWN else ""
-    notes = [f"read without the code that it names: {', '.join(replaced[:SHOWN])}{more}"] if replaced else []
+    notes = (
+        [f"read without running the code that it refers to: {', '.join(replaced[:SHOWN])}{more}"] if replaced else []
+    )
     return content, notes
 
 
@@ -63,5 +65,5 @@ def _read(path: str, safely: bool) -> object:
 
 
 def _reason(error: Exception) -> str:
-    """What PyTorch says, without its advice to run code from the file."""
+    """Return PyTorch's message, without its advice to run code from the file."""
     return said(error, ADVICE.sub("", str(error)).strip().partition("\n")[0])

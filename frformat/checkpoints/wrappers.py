@@ -1,4 +1,4 @@
-"""Names as the plain model has them, without what wrappers put in: torch.compile, data parallelism, checkpointing."""
+"""Remove what wrappers add to names: torch.compile, data parallelism, checkpointing."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Final
 from frformat.checkpoints.checkpoint import Checkpoint
 
 MARKERS: Final = ("_orig_mod", "_fsdp_wrapped_module", "_fpw_module", "_checkpoint_wrapped_module", "_forward_module")
-"""Parts of names that only wrappers have, wherever they are in a name."""
+"""Parts of names that only wrappers use, wherever they are in a name."""
 
 AMBIGUOUS: Final = "module"
-"""What DataParallel, DistributedDataParallel and averaged models call the model; others may mean something by it."""
+"""The name that DataParallel, DistributedDataParallel and averaged models give the model; others may use it, too."""
 
 COUNTER: Final = "n_averaged"
-"""How many models an averaged one is the mean of: the wrapper's own, not the model's."""
+"""How many models an averaged model is the mean of; it belongs to the wrapper, not to the model."""
 
 
 def plain_names(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
-    """The names of a checkpoint without what wrappers put in, however often and in whatever order.
+    """Return the names of a checkpoint without what wrappers added, however often and in whatever order.
 
-    Parts that only wrappers have are taken off anywhere in a name; ``module`` where all names begin with it, or beside
-    such a part. Nothing is taken off if two names would then be one.
+    Parts that only wrappers use are removed anywhere in a name; ``module`` is removed where all names begin with it, or
+    next to such a part. Nothing is removed if two names would become the same.
 
     Args:
-        names: of all tensors.
+        names: the names of all tensors.
 
     Returns:
-        The plain name of each, without the counter of an averaged model if there is one; and what a user should know,
+        The plain name of each tensor, without the counter of an averaged model if there is one; and notes for the user,
         one line each.
     """
     plain = {name: name.split(".") for name in names}
@@ -47,11 +47,11 @@ def plain_names(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     if not taken or len(set(found.values())) < len(found):
         return {name: name for name in plain}, []
     prefixes = ", ".join(f"{part}." for part in taken)
-    return found, [f"took {prefixes} out of the names, which wrappers put there"]
+    return found, [f"removed {prefixes} from the names, which wrappers had added"]
 
 
 def _take_markers(parts: list[str], taken: dict[str, None]) -> None:
-    """Take runs of wrappers' parts out of a name: marks of wrappers, and ``module`` where it is beside one."""
+    """Remove wrappers' parts from a name: their markers, and ``module`` next to one."""
     wrapping = [part in (*MARKERS, AMBIGUOUS) for part in parts[:-1]]
     start = 0
     while start < len(wrapping):
@@ -66,12 +66,12 @@ def _take_markers(parts: list[str], taken: dict[str, None]) -> None:
 
 
 def unwrapped(checkpoint: Checkpoint) -> Checkpoint:
-    """The same tensors under their plain names, noting what changed; without an averaged model's counter."""
+    """Return the tensors under their plain names, note the changes, and omit an averaged model's counter."""
     plain, notes = plain_names([*checkpoint.entries, *checkpoint.aliases])
     if not notes:
         return checkpoint
     left_out = [name for name in checkpoint.entries if name not in plain]
-    notes += [f"left out {', '.join(left_out)}, which an averaged model counts with"] if left_out else []
+    notes += [f"left out {', '.join(left_out)}, the counter of an averaged model"] if left_out else []
     entries = {plain[name]: entry for name, entry in checkpoint.entries.items() if name in plain}
     aliases = {plain[name]: plain[target] for name, target in checkpoint.aliases.items()}
     return replace(checkpoint, entries=entries, aliases=aliases, notes=[*checkpoint.notes, *notes])

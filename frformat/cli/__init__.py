@@ -1,6 +1,6 @@
-"""The command ``frformat``: one file, or package, per command, loaded only when it is asked for.
+"""The ``frformat`` command: one file or package per subcommand, imported only when it is used.
 
-A command returns its exit code (None is 0) and raises what goes wrong; :mod:`frformat.cli.errors` turns that into one
+A subcommand returns its exit code (None means 0) and raises errors; :mod:`frformat.cli.errors` turns an error into one
 line of text, or JSON, and an exit code.
 """
 
@@ -16,28 +16,27 @@ import click
 from frformat import __version__
 from frformat.cli import errors, streams
 
-COMMANDS: Final = ("encode", "compress", "decode", "dump", "verify", "diff", "train", "export-mobile", "compare")
-"""Each is the attribute of that name in the module of that name in this package, ``_`` for ``-``."""
+COMMANDS: Final = ("encode", "compress", "decode", "dump", "verify", "diff", "train", "export", "compare")
+"""Each name stands for the attribute of that name in the module of that name."""
 
 
 class Commands(click.Group):
-    """The group of all commands. It imports one when it is used, and reports every error in the same way."""
+    """The group of all commands. It imports a command when it is used, and reports all errors alike."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All commands, in the order in which a newcomer needs them."""
+        """Return all commands, in the order in which a newcomer needs them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, imported now."""
+        """Import and return the command of that name."""
         if cmd_name not in COMMANDS:
             return None
-        name = cmd_name.replace("-", "_")
-        command = getattr(import_module(f"frformat.cli.{name}"), name)
+        command = getattr(import_module(f"frformat.cli.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
 
     def main(self, args: Any = None, prog_name: str | None = None, *rest: Any, **options: Any) -> Any:
-        """Run a command line and leave with its exit code."""
+        """Run a command line and exit with its exit code."""
         args = sys.argv[1:] if args is None else list(args)
         streams.prepare()
         options["standalone_mode"] = False
@@ -50,7 +49,7 @@ class Commands(click.Group):
         sys.exit(code)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a reader that goes away (``| head``) ends it without a word."""
+        """Run the command; if the reader of its output goes away (``| head``), end silently."""
         try:
             code = super().invoke(ctx)
             sys.stdout.flush()
@@ -61,7 +60,7 @@ class Commands(click.Group):
 
 
 def _version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
-    """Show the version, and whether files are coded by compiled code, which is many times as fast."""
+    """Show the version, and whether the compiled coders, which are much faster, are in use."""
     if wanted and not ctx.resilient_parsing:
         from frformat.format.coders.engine import engine
 
@@ -70,7 +69,7 @@ def _version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> No
         ctx.exit()
 
 
-HELP: Final = """Neural networks as a few hundred DCT coefficients in one small file.
+HELP: Final = """Compress neural networks, and store them in very small files.
 
 \b
 Try:
@@ -87,11 +86,11 @@ Try:
     help=HELP,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 fine, 1 there are differences (diff, compare), 2 an error, 130 interrupted.",
+    epilog="Exit codes: 0 success, 1 differences found (diff, compare), 2 error, 130 interrupted.",
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Show the help where no command is given."""
+    """Show the help if no command is given."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

@@ -1,4 +1,4 @@
-"""Tables of any length: rows are made once to measure them and once to print them, and none is kept."""
+"""Print tables of any length: rows are produced once for measuring and once for printing, and never stored."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import click
 from frformat.cli.terminal import FOLDED, LINES, UNBOUNDED, echo
 
 Row = Sequence[str | None]
-"""The cells of a line; None where a column does not concern it."""
+"""The cells of a line; None where a column does not apply."""
 
 GAP: Final = "  "
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What the rows of a table have in common.
+    """The measurements of a table's rows.
 
     Attributes:
-        rows: how many there are.
-        widths: terminal cells that each column takes; 0 if it is empty.
-        common: the text that a column has in all rows that it concerns, or None if there is no such text.
+        rows: number of rows.
+        widths: width of each column in terminal cells; 0 if it is empty.
+        common: the text that a column has in all rows to which it applies, or None if there is no such text.
     """
 
     rows: int
@@ -35,7 +35,7 @@ class Measured:
 
 
 def measure(rows: Iterable[Row], columns: int) -> Measured:
-    """Go through all rows of so many cells once."""
+    """Measure all rows, each with this many cells."""
     count = 0
     widths = [0] * columns
     first: list[str | None] = [None] * columns
@@ -57,13 +57,14 @@ def measure(rows: Iterable[Row], columns: int) -> Measured:
 def show(
     titles: Sequence[str], rows: Iterable[Row], widths: Sequence[int], *, left: Sequence[str] = (), total: Row = ()
 ) -> None:
-    """Print a table; its first column is folded where a terminal is too narrow.
+    """Print a table; its first column is folded if the terminal is too narrow.
 
     Args:
-        titles: of the columns; those in ``left`` and the first are aligned to the left, the others to the right.
+        titles: titles of the columns; the first column and those in ``left`` are left-aligned, the others
+            right-aligned.
         rows: the rows.
-        widths: what :func:`measure` found of them.
-        left: see there.
+        widths: as found by :func:`measure`.
+        left: see ``titles``.
         total: a last line, set apart.
     """
     heads = [row for row in (titles, total) if row]
@@ -90,7 +91,7 @@ def show(
 
 
 def _lines(row: Row, widths: Sequence[int], lefts: Sequence[bool]) -> Iterator[str]:
-    """A row as one line, or as several if its first cell is too long."""
+    """Yield a row as one line, or as several if its first cell is too long."""
     first, *more = _folded(row[0] or "", widths[0])
     cells = [_padded(first, widths[0], left=True)]
     cells += [_padded(cell or "", width, left) for cell, width, left in zip(row, widths, lefts, strict=True)][1:]
@@ -104,7 +105,7 @@ def _padded(cell: str, width: int, left: bool) -> str:
 
 
 def _folded(text: str, width: int) -> list[str]:
-    """``text`` in parts of at most ``width`` terminal cells."""
+    """Split ``text`` into parts of at most ``width`` terminal cells."""
     if _width(text) <= width:
         return [text]
     parts, used = [""], 0
@@ -119,7 +120,7 @@ def _folded(text: str, width: int) -> list[str]:
 
 
 def _width(text: str) -> int:
-    """The terminal cells that a text takes."""
+    """Return the width of a text in terminal cells."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len

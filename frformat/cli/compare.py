@@ -1,4 +1,4 @@
-"""``frformat compare``: whether a phone computes what the desktop does."""
+"""``frformat compare``: check that a phone computes what the desktop computes."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from frformat.parity.inputs import Input
     from frformat.parity.report import Report
 
-HELP = """Compare what MODEL computes with the weights of MODEL.frz here and on a phone.
+HELP = """Compare what MODEL computes with the weights of MODEL.frz on this computer and on a phone.
 
-MODEL is as for `frformat export-mobile`. INPUTS is a folder of .npy files (float32, as the model takes them) or
-pictures (RGB in 0 … 1). The phone is a parity report that the demo app has written, a runner (.jar) that makes one
-now, or `lite`, the lite interpreter of the PyTorch that is installed here.
+MODEL is as for `frformat export`. INPUTS is a folder of .npy files (float32, in the model's input shape) or
+pictures (RGB in 0 … 1). --phone names a parity report from the demo app, a runner (.jar) that makes one now, or
+`lite`, the lite interpreter of the PyTorch that is installed here.
 
 \b
 Examples:
@@ -40,19 +40,19 @@ Examples:
 """
 
 
-@click.command(help=HELP, epilog="Exit codes: 0 phone and desktop agree, 1 they differ, 2 an error.")
+@click.command(help=HELP, epilog="Exit codes: 0 phone and desktop agree, 1 they differ, 2 error.")
 @click.argument("model")
 @click.argument("weights", metavar="MODEL.frz", type=click.Path())
 @click.argument("folder", metavar="INPUTS", type=click.Path())
 @click.option("--phone", metavar="WHERE", help="A report (.json), a runner (.jar), or 'lite'.")
-@click.option("--skeleton", metavar="MODEL.ptl", type=click.Path(), help="What a runner runs. [default: make it]")
-@click.option("--original", metavar="FILE", type=click.Path(), help="The weights before encoding, to compare with.")
-@click.option("--truth", metavar="FOLDER", type=click.Path(), help="The right classes, for Dice or accuracy.")
-@click.option("--layers", is_flag=True, help="Look into the layers, too; of a runner, with a skeleton made for that.")
+@click.option("--skeleton", metavar="MODEL.ptl", type=click.Path(), help="The skeleton to run. [default: export one]")
+@click.option("--original", metavar="FILE", type=click.Path(), help="Also compare with the weights before encoding.")
+@click.option("--truth", metavar="FOLDER", type=click.Path(), help="The true classes, for Dice or accuracy.")
+@click.option("--layers", is_flag=True, help="Also compare layers; a runner then uses a skeleton made for this.")
 @click.option(
     "--tolerance", type=click.FloatRange(min=0), default=1e-3, show_default=True, help="Largest difference of outputs."
 )
-@click.option("--html", metavar="OUT.html", type=click.Path(), help="Write a page with pictures, too.")
+@click.option("--html", metavar="OUT.html", type=click.Path(), help="Also write a page with pictures.")
 @tier_option
 @memory_option
 @force_option
@@ -73,20 +73,20 @@ def compare(
     force: bool,
     as_json: bool,
 ) -> int:
-    """Compare, and return the exit code."""
+    """Compare phone and desktop, and return the exit code."""
     context = click.get_current_context()
     if math.isnan(tolerance):
         raise click.BadParameter("not a number", context, param_hint="--tolerance")
     if skeleton and layers:
-        raise click.UsageError("--layers needs a skeleton made for that; leave --skeleton out.", context)
+        raise click.UsageError("--layers exports its own skeleton; omit --skeleton.", context)
     if tier is not None and phone and not phone.endswith(".json"):
-        raise click.UsageError("A runner uses all tiers; leave --tier out.", context)
+        raise click.UsageError("A runner uses all tiers; omit --tier.", context)
 
     from frformat.parity import comparison
     from frformat.parity.desktop import Desktop
     from frformat.parity.facts import Facts
     from frformat.parity.inputs import find_inputs
-    from frformat.runtimes.pytorch_mobile.models import build, give
+    from frformat.runtimes.models import build, give
 
     with contextlib.ExitStack() as stack:
         if html:
@@ -123,13 +123,13 @@ def _report(
     inputs: list[Input],
     layers: bool,
 ) -> Report:
-    """The report that is there, or one made now in a folder that vanishes with ``stack``."""
+    """Return the given report, or one made now in a temporary folder that lives as long as ``stack``."""
     import numpy as np
     import torch
 
     from frformat.parity.phone import LITE, run
     from frformat.parity.report import read_report
-    from frformat.runtimes.pytorch_mobile import export_mobile
+    from frformat.runtimes import export
 
     if not (phone == LITE or phone.endswith(".jar")):
         return read_report(phone)
@@ -141,14 +141,14 @@ def _report(
     if skeleton is None:
         skeleton = os.path.join(folder, "model.ptl")
         example = torch.from_numpy(inputs[0].values())
-        export_mobile(net, skeleton, example=example if layers else None, probe=layers)
+        export(net, skeleton, example=example if layers else None, probe=layers)
     return run(phone, skeleton, weights, given, os.path.join(folder, "report.json"))
 
 
 def _original(
     net: nn.Module, path: str, weights: str, memory_budget: int, probe: bool
 ) -> tuple[list[TensorFacts], Desktop]:
-    """The errors of each weight, and the model with the weights before encoding."""
+    """Return the errors of each weight, and the model with the weights before encoding."""
     import copy
 
     from frformat.cli.diff.sides import open_side
@@ -171,7 +171,7 @@ def _original(
 
 
 def _about() -> dict[str, str | int]:
-    """Versions and settings of the desktop."""
+    """Return versions and settings of the desktop."""
     import platform
 
     import torch
@@ -185,7 +185,7 @@ def _unseen(*what: object) -> None:
 
 
 def _shown(pictures: dict[str, dict[str, str]]) -> Any:
-    """Collects the pictures of the first inputs."""
+    """Return a callback that collects the pictures of the first inputs."""
     from frformat.parity import pictures as draw
     from frformat.parity.page import PICTURES
 
@@ -213,7 +213,7 @@ def _write_page(path: str, facts: Facts, pictures: dict[str, dict[str, str]]) ->
 
 
 def _show(facts: Facts) -> None:
-    """Tables of what there is, and the verdict."""
+    """Print tables of the results, and the verdict."""
     from frformat.parity import words
 
     out = terminal.console()
@@ -232,5 +232,5 @@ def _show(facts: Facts) -> None:
             out.print()
     for side, layer in facts.comparison.parts_at.items():
         if layer:
-            out.print(clean(f"{words.SIDES[side]} and desktop part at layer {layer}"), soft_wrap=True)
+            out.print(clean(f"{words.SIDES[side]} and desktop diverge at layer {layer}"), soft_wrap=True)
     out.print(clean(words.verdict(facts)), style="bold", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""``frformat decode``: ``.frz`` files become checkpoints of other formats."""
+"""``frformat decode``: convert ``.frz`` files to checkpoints in other formats."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import click
 from frformat.cli import terminal
 from frformat.cli.files import InputFile, open_frz
 from frformat.cli.options import json_option, memory_option, tier_option
-from frformat.cli.output import force_option, telling, writing
+from frformat.cli.output import force_option, messages_redirected, writing
 from frformat.cli.terminal import clean, count
 from frformat.errors import EncodeError, FrzError
 
@@ -38,16 +38,16 @@ Examples:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What ``--json`` says.
+    """The output of ``--json``.
 
     Attributes:
         input: the file that was read.
-        file: the one that was written.
+        file: the file that was written.
         bytes: its size.
-        tensor_count: how many tensors it has.
-        tier: the one that was decoded.
-        seconds: how long it took.
-        notes: what a user should know, one line each.
+        tensor_count: number of tensors in it.
+        tier: the tier that was decoded.
+        seconds: time taken.
+        notes: notes for the user, one line each.
     """
 
     input: InputFile
@@ -59,7 +59,7 @@ class Decoded:
     notes: list[str]
 
 
-@click.command(help=HELP, epilog="Exit codes: 0 fine, 2 an error; the output is then as it was before.")
+@click.command(help=HELP, epilog="Exit codes: 0 success, 2 error; the output is unchanged then.")
 @click.argument("source", metavar="FILE", type=click.Path(allow_dash=True))
 @click.option(
     "-o",
@@ -67,10 +67,10 @@ class Decoded:
     metavar="OUT",
     type=click.Path(allow_dash=True),
     required=True,
-    help=".safetensors, .npz, .pt or .pth; - for standard output, with --to.",
+    help=".safetensors, .npz, .pt or .pth; or - for standard output, with --to.",
 )
-@click.option("--to", type=click.Choice(["safetensors", "npz", "pt"]), help="What to write.  [default: by the name]")
-@click.option("--spectral", is_flag=True, help="Write spectra, not weights: sparse tensors in a .pt file.")
+@click.option("--to", type=click.Choice(["safetensors", "npz", "pt"]), help="Format to write.  [default: by extension]")
+@click.option("--spectral", is_flag=True, help="Write spectra instead of weights, as sparse tensors in a .pt file.")
 @tier_option
 @memory_option
 @force_option
@@ -92,12 +92,12 @@ def decode(
     start = time.perf_counter()
     kind = to or checkpoints.writer_of(output)
     if spectral and kind != "pt":
-        raise EncodeError(f"{output}: --spectral writes sparse tensors, which only a .pt file can hold")
+        raise EncodeError(f"{output}: --spectral writes sparse tensors, which only .pt files can hold")
     with writing(output, force) as target, open_frz(source, tier, memory_budget) as file:
         total = sum(file.info(name).nbytes for name in file)
         if not spectral:
             if kind == "pt" and total > memory_budget:
-                reason = f"a .pt file is made in memory, which takes {total:,} bytes, of {memory_budget:,} allowed"
+                reason = f"a .pt file is built in memory and needs {total:,} of {memory_budget:,} allowed bytes"
                 raise FrzError("BUDGET", reason, path=source)
             _check_room(total, target, output)
         with terminal.progress() as bar:
@@ -113,7 +113,7 @@ def decode(
             seconds=time.perf_counter() - start,
             notes=notes,
         )
-    with telling(output):
+    with messages_redirected(output):
         if as_json:
             terminal.print_json(facts)
         else:
@@ -121,14 +121,14 @@ def decode(
 
 
 def _check_room(total: int, target: str, output: str) -> None:
-    """Refuse what would not fit on the disk, before anything is rebuilt: a few bytes may describe terabytes."""
+    """Raise if the output would not fit on the disk, before rebuilding anything: a few bytes may describe terabytes."""
     free = shutil.disk_usage(os.path.dirname(target) or ".").free
     if total > free:
-        raise OSError(errno.ENOSPC, f"the tensors take {total:,} bytes, and the disk has {free:,} left", output)
+        raise OSError(errno.ENOSPC, f"the tensors take {total:,} bytes, but the disk has only {free:,} left", output)
 
 
 def _watched(checkpoint: Checkpoint, progress: Callable[[int], Any]) -> Checkpoint:
-    """The same checkpoint; ``progress`` is told the bytes of every tensor that is loaded."""
+    """Return the checkpoint such that ``progress`` is called with the size of every tensor that is loaded."""
 
     def watched(entry: Entry) -> Entry:
         def load() -> Any:

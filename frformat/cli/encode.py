@@ -1,4 +1,4 @@
-"""``frformat encode``: checkpoints of other formats become ``.frz`` files."""
+"""``frformat encode``: convert checkpoints to ``.frz`` files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 from frformat.cli import terminal
 from frformat.cli.files import InputFile
 from frformat.cli.options import json_option, spectral_option, tier_cuts
-from frformat.cli.output import force_option, telling, writing
+from frformat.cli.output import force_option, messages_redirected, writing
 from frformat.errors import EncodeError
 
 if TYPE_CHECKING:
@@ -20,24 +20,23 @@ if TYPE_CHECKING:
     from frformat.encoding import Policy, Report
 
 
-HELP = """Encode a checkpoint: .pt, .safetensors, .npz, or .frz anew.
+HELP = """Encode a checkpoint: .pt, .safetensors, .npz, or an existing .frz file.
 
-This is the exact tool; `frformat compress` makes trained networks small within a limit of size or accuracy. IN is a
-file, a folder or an index of shards as Hugging Face has them, or - for standard input; OUT.frz can be - for standard
-output.
+This is the exact tool; `frformat compress` makes trained networks small within a limit on size or accuracy. IN is a
+file, a Hugging Face folder, an index of shards, or - for standard input. OUT.frz can be - for standard output.
 
-Without --keep, --energy, --max-error and --format all is lossless: weights are stored as they are, and spectra, as
-Frequency Regularization leaves them, with all coefficients that are not zero. The first three apply to spectra and to
-float tensors of rank 2 or more; what would not get smaller stays as it is. --format alone rounds these tensors; qN
-does so with a step for each index of their first axis.
+Without --keep, --energy, --max-error and --format, encoding is lossless: weights are stored as they are, and spectra
+from Frequency Regularization with all nonzero coefficients. The first three apply to spectra and to float tensors of
+rank 2 or more; tensors that would not get smaller are stored as they are. --format alone rounds these tensors; qN
+uses one quantization step for each index of their first axis.
 
 \b
 A rule is 'PATTERN: WORDS'; the first that matches a name wins. Words:
   raw                                    store the weights as they are
-  keep=N, keep=N%, energy=S, max-error=S what to keep of its spectrum
+  keep=N, keep=N%, energy=S, max-error=S how much of the spectrum to keep
   view=N,N,…                             shape in which the spectrum is taken
   format=F                               number format
-  spectral                               its numbers are a spectrum already
+  spectral                               the tensor is already a spectrum
 
 \b
 Examples:
@@ -51,23 +50,23 @@ Examples:
 
 
 @click.command(
-    help=HELP, epilog="Exit codes: 0 fine, 2 an error; no new output is then left, unless --verify finds it wrong."
+    help=HELP, epilog="Exit codes: 0 success, 2 error; a new output then remains only if --verify finds it wrong."
 )
 @click.argument("source", metavar="IN", type=click.Path(allow_dash=True))
 @click.option(
     "-o", "--output", metavar="OUT.frz", type=click.Path(allow_dash=True), required=True, help="The file to write."
 )
-@click.option("--keep", metavar="N|N%", help="Keep the first N coefficients, or a share of the weights.")
-@click.option("--energy", metavar="SHARE", help="Keep as few as hold this share of the squared weights, e.g. 0.999.")
+@click.option("--keep", metavar="N|N%", help="Keep the first N coefficients, or N% of them.")
+@click.option("--energy", metavar="SHARE", help="Keep the fewest with this share of the energy, e.g. 0.999.")
 @click.option(
-    "--max-error", metavar="SHARE", help="Keep as few as rebuild each weight to this share of the tensor's largest."
+    "--max-error", metavar="SHARE", help="Keep the fewest with errors below this share of the largest weight."
 )
 @click.option("--rule", "rules", multiple=True, metavar="RULE", help="Treat some tensors differently; see above.")
 @click.option(
-    "--format", metavar="FORMAT", default="auto", show_default=True, help="Numbers: f32, f16, bf16, qN, step=S."
+    "--format", metavar="FORMAT", default="auto", show_default=True, help="Number format: f32, f16, bf16, qN, step=S."
 )
 @spectral_option
-@click.option("--tiers", metavar="N,N%,…", default="", help="What smaller tiers of the file keep of each spectrum.")
+@click.option("--tiers", metavar="N,N%,…", default="", help="What the smaller tiers keep of each spectrum.")
 @click.option(
     "--compression",
     metavar="HOW",
@@ -76,12 +75,12 @@ Examples:
     help="core (no zstd), fast (to read), none, deflate, zstd, adaptive, static.",
 )
 @click.option("--metadata", "-m", multiple=True, metavar="KEY=TEXT", help="Text to put into the file. Repeatable.")
-@click.option("--entry", metavar="KEY", help="Which state dict of a PyTorch file with several, e.g. net or ema.0.")
-@click.option("--keep-names", is_flag=True, help="Leave in the names what DataParallel, compile, FSDP … put there.")
+@click.option("--entry", metavar="KEY", help="The state dict to use of several in a PyTorch file, e.g. ema.0.")
+@click.option("--keep-names", is_flag=True, help="Keep the prefixes that DataParallel, compile, FSDP … add to names.")
 @click.option(
     "--trust-pickle",
     is_flag=True,
-    help="Run code that a PyTorch file names, to load modules that cannot be read without it. It may do anything.",
+    help="Run the code that a PyTorch file refers to, which may do anything.",
 )
 @click.option("--verify", "verifies", is_flag=True, help="Read the new file back and compare.")
 @force_option
@@ -114,7 +113,7 @@ def encode(
     default = encoding.Rule().saying(f"{key}={value}" for key, value in given.items() if value is not None)
     policy = encoding.Policy([encoding.Rule.parse(rule) for rule in rules], default, spectral)
     if os.path.splitext(output)[1].lower() in checkpoints.EXTENSIONS:
-        raise EncodeError(f"{output}: encode writes .frz files; `frformat decode` writes the other formats")
+        raise EncodeError(f"{output}: encode writes .frz files; use `frformat decode` for other formats")
     options = {"metadata": _metadata(metadata), "tiers": tier_cuts(tiers), "compression": compression}
     stream = sys.stdin.buffer if source == "-" else source
     how: dict[str, Any] = {"name": source, "entry": entry, "keep_names": keep_names, "trust_pickle": trust_pickle}
@@ -127,12 +126,14 @@ def encode(
             encoding.verify(checkpoint, target, report)
         codings = {told.coding for told in report.tensors.values()}
         if tiers and "dct" not in codings:
-            report.notes.append("--tiers is for spectra, and there are none: say --keep, --energy or --max-error")
+            report.notes.append("--tiers applies to spectra, but there are none: add --keep, --energy or --max-error")
         if format != "auto" and codings <= {"raw", "kept"}:
-            report.notes.append("--format is for spectra and for float tensors of rank 2 or more, and there are none")
+            report.notes.append(
+                "--format applies to spectra and to float tensors of rank 2 or more, but there are none"
+            )
         read = InputFile(source, checkpoint.size)
         found = reports.encoded(report, read, target, output, time.perf_counter() - start)
-    with telling(output):
+    with messages_redirected(output):
         if as_json:
             found.print_json()
         else:
@@ -140,7 +141,7 @@ def encode(
 
 
 def _run(checkpoint: Checkpoint, output: str, policy: Policy, **options: Any) -> Report:
-    """Encode behind a progress bar."""
+    """Encode with a progress bar."""
     from frformat import encoding
 
     with terminal.progress() as bar:
@@ -151,7 +152,7 @@ def _run(checkpoint: Checkpoint, output: str, policy: Policy, **options: Any) ->
 
 
 def _metadata(pairs: tuple[str, ...]) -> dict[str, str]:
-    """``KEY=TEXT`` options as a map."""
+    """Parse ``KEY=TEXT`` options."""
     found = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")

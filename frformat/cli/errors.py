@@ -1,4 +1,4 @@
-"""How errors become text and exit codes: one line on stderr, or with ``--json`` an object on stdout, no traceback."""
+"""Turn errors into text and exit codes: one line on stderr, or with ``--json`` an object on stdout; no traceback."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from frformat.cli.terminal import clean, echo, print_json
 from frformat.errors import PACKAGES, DependencyError, EncodeError, FrzError, ReadError, ReportError
 
 DIFFERENT: Final = 1
-"""Exit code of ``diff`` and ``compare`` when there are differences."""
+"""Exit code of ``diff`` and ``compare`` if there are differences."""
 
 TROUBLE: Final = 2
-"""Exit code of every error."""
+"""Exit code of all errors."""
 
 INTERRUPTED: Final = 130
-"""Exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
+"""Exit code after Ctrl-C: 128 + SIGINT, as in shells."""
 
 CAUGHT: Final = (FrzError, EncodeError, ReportError, DependencyError, OSError, MemoryError)
-"""What a command may raise, beside click's own errors; anything else is a defect of frformat."""
+"""What a command may raise, besides click's own errors; anything else is a defect of frformat."""
 
 
 @dataclass(frozen=True)
 class ErrorFacts:
-    """What ``--json`` says of an error.
+    """The ``--json`` output for an error.
 
     Attributes:
         code: one of the format's, or ``READ``, ``ENCODE``, ``REPORT``, ``DEPENDENCY``, ``IO``, ``MEMORY``, ``USAGE``.
         reason: what is wrong, and what to do.
-        file: where, or None.
-        tensor: where, or None.
-        offset: where in the file, in bytes, or None.
+        file: the file concerned, or None.
+        tensor: the tensor concerned, or None.
+        offset: the byte offset in the file, or None.
     """
 
     code: str
@@ -46,7 +46,7 @@ class ErrorFacts:
 
 
 def facts(error: Exception) -> ErrorFacts:
-    """What there is to tell of an error.
+    """Return the description of an error.
 
     Raises:
         Exception: ``error`` itself, if it is neither one of :data:`CAUGHT` nor one of click's.
@@ -68,7 +68,7 @@ def facts(error: Exception) -> ErrorFacts:
         code, reason = "IO", error.strerror or str(error)
         file = None if error.filename is None else os.fsdecode(error.filename)
     elif isinstance(error, MemoryError):
-        code, reason = "MEMORY", "there is not enough memory; a smaller --memory-budget says so before it is taken"
+        code, reason = "MEMORY", "there is not enough memory; a smaller --memory-budget detects this in advance"
     elif isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         help = f". Try '{context.command_path} --help'." if context else ""
@@ -79,7 +79,7 @@ def facts(error: Exception) -> ErrorFacts:
 
 
 def line(error: Exception) -> str:
-    """An error as one line that is safe for a terminal. Raises what :func:`facts` raises."""
+    """Format an error as one line that is safe for a terminal. Raises what :func:`facts` raises."""
     told = facts(error)
     tensor = f"tensor {told.tensor!r}: " if told.tensor is not None else ""
     parts = (told.file, told.code, tensor + told.reason)
@@ -88,7 +88,7 @@ def line(error: Exception) -> str:
 
 
 def report(error: Exception, as_json: bool) -> int:
-    """Tell the user of an error and return the exit code. Raises what :func:`facts` raises."""
+    """Report an error to the user and return the exit code. Raises what :func:`facts` raises."""
     if isinstance(error, click.Abort):
         return INTERRUPTED
     try:
@@ -97,7 +97,7 @@ def report(error: Exception, as_json: bool) -> int:
         else:
             echo(line(error), err=True)
         sys.stdout.flush()
-    except OSError:  # nobody can be told, or what the error is about is the output itself
+    except OSError:  # there is no way to report it, or the output itself failed
         streams.silence()
         if as_json:
             echo(line(error), err=True)

@@ -1,4 +1,4 @@
-"""Files named on the command line: paths, pipes and ``-`` for standard input."""
+"""Open files named on the command line: paths, pipes and ``-`` for standard input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from frformat.format.reader import FrzFile
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file that was read.
+    """An input file.
 
     Attributes:
         file: its path.
@@ -26,7 +26,7 @@ class InputFile:
 
 
 def source(path: str) -> IO[bytes]:
-    """A seekable binary file of what ``path`` names; what comes through a pipe is put into a temporary file first.
+    """Open ``path`` as a seekable binary file; data from a pipe goes into a temporary file first.
 
     Raises:
         OSError: it cannot be read.
@@ -47,7 +47,7 @@ def source(path: str) -> IO[bytes]:
 def open_frz(
     path: str, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET, name: str | None = None
 ) -> FrzFile:
-    """The file that ``path`` names, ``-`` included, its directory read; errors call it ``name``."""
+    """Open the .frz file that ``path`` names, or standard input for ``-``; errors call it ``name``."""
     file = source(path)
     try:
         return FrzFile(file, name or path, tier, memory_budget)

@@ -16,7 +16,7 @@ UNITS: Final = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 <
 if TYPE_CHECKING:
     Converter = click.ParamType[int]
 else:
-    Converter = click.ParamType  # which takes no type before click 8.4
+    Converter = click.ParamType  # not generic before click 8.4
 
 
 class ByteCount(Converter):
@@ -25,7 +25,7 @@ class ByteCount(Converter):
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number of bytes that ``value`` stands for."""
+        """Parse the number of bytes."""
         if isinstance(value, int):
             return value
         found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", value.strip().lower())
@@ -34,16 +34,16 @@ class ByteCount(Converter):
         return int(float(found[1]) * UNITS[found[2]])
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines, errors too.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, also for errors.")
 
 tier_option = click.option(
-    "--tier", type=click.IntRange(min=0), metavar="N", help="Use tiers 0 to N only. [default: all that are present]"
+    "--tier", type=click.IntRange(min=0), metavar="N", help="Use tiers 0 to N only. [default: all present tiers]"
 )
 
 spectral_option = click.option(
     "--spectral/--no-spectral",
     default=None,
-    help="Matrices of the input are, or are not, in the DCT domain.  [default: if all of them look like it]",
+    help="Whether matrices of the input are DCT spectra.  [default: if all look like it]",
 )
 
 memory_option = click.option(
@@ -52,12 +52,12 @@ memory_option = click.option(
     default="4GiB",
     show_default=True,
     metavar="SIZE",
-    help="Refuse what needs more memory than this for tensors, e.g. 8GiB.",
+    help="Largest memory to use for tensors, e.g. 8GiB.",
 )
 
 
 def tier_cuts(text: str) -> list[int | float]:
-    """``10,50%`` as numbers and shares of coefficients."""
+    """Parse tiers such as ``10,50%``: numbers and shares of coefficients."""
     cuts: list[int | float] = []
     for part in filter(None, text.split(",")):
         try:

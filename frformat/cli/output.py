@@ -1,4 +1,4 @@
-"""Files that commands write: never over another one unasked, and named in every error."""
+"""Write output files: never over an existing one unless requested, and named in every error."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ force_option = click.option("--force", is_flag=True, help="Replace the output fi
 
 
 STDOUT: Final = "-"
-"""As an output: standard output, which then gets nothing else."""
+"""As an output, this means standard output, which then receives nothing else."""
 
 
 @contextmanager
 def writing(path: str, force: bool) -> Iterator[str]:
-    """Check that ``path`` may be written before any work is done; put its name into errors that have none.
+    """Check that ``path`` may be written before any work is done, and add its name to errors that have none.
 
     Yields:
-        Where to write: ``path``, or a file that becomes standard output when all went well.
+        The path to write to: ``path``, or a file that is copied to standard output if all goes well.
 
     Raises:
-        OSError: the file exists and ``force`` is not given, it is no file, or its folder is missing or not writable.
+        OSError: the file exists and ``force`` is not set, it is not a file, or its folder is missing or not writable.
     """
     if path == STDOUT:
         with tempfile.TemporaryDirectory(prefix="frformat-") as place:
@@ -39,11 +39,11 @@ def writing(path: str, force: bool) -> Iterator[str]:
         return
     folder = os.path.dirname(path) or "."
     if os.path.lexists(path) and not force:
-        raise FileExistsError(errno.EEXIST, "it exists; --force replaces it", path)
+        raise FileExistsError(errno.EEXIST, "it exists; use --force to replace it", path)
     if os.path.exists(path) and not os.path.isfile(path):
-        raise OSError(errno.EINVAL, "it is not a file that could be replaced", path)
+        raise OSError(errno.EINVAL, "it is not a regular file, so it cannot be replaced", path)
     if not os.path.isdir(folder):
-        raise FileNotFoundError(errno.ENOENT, f"there is no folder {folder}", path)
+        raise FileNotFoundError(errno.ENOENT, f"folder {folder} does not exist", path)
     if not os.access(folder, os.W_OK):
         raise PermissionError(errno.EACCES, f"the folder {folder} is not writable", path)
     try:
@@ -54,6 +54,6 @@ def writing(path: str, force: bool) -> Iterator[str]:
         raise
 
 
-def telling(path: str) -> AbstractContextManager[object]:
-    """What is told of an output on standard output goes to standard error."""
+def messages_redirected(path: str) -> AbstractContextManager[object]:
+    """Redirect messages to standard error if the output goes to standard output."""
     return redirect_stdout(sys.stderr) if path == STDOUT else nullcontext()

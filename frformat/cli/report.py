@@ -1,4 +1,4 @@
-"""What ``encode`` tells of its work: facts for ``--json``, and the text made from them."""
+"""Report the result of ``encode``, as JSON or as text."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from frformat.encoding import Report, TensorReport
 COLUMNS: Final = ("tensor", "shape", "view", "kept", "values", "energy", "error", "bytes", "bits")
 
 SAID: Final = {"raw": "stored exactly", "kept": "stored as the input has them"}
-"""What is said of tensors that have no line of their own, by their coding."""
+"""Descriptions of tensors that get no line of their own, by their coding."""
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """What an encoder did.
+    """The result of encoding.
 
     Attributes:
         input: the file that was read.
-        seconds: how long it took.
-        notes: what a user should know, one line each.
-        file: what the new file holds.
-        told: what only the encoder knows of each tensor, by name, in the order of the input.
-        aliases: further names of the new file, with those of their tensors.
+        seconds: time taken.
+        notes: notes for the user, one line each.
+        file: the description of the new file.
+        told: what only the encoder knows of each tensor, by name, in input order.
+        aliases: further names in the new file, with the names of their tensors.
     """
 
     input: InputFile
@@ -44,7 +44,7 @@ class Encoded:
     aliases: dict[str, str]
 
     def print_json(self) -> None:
-        """What ``dump --json`` says of the new file, and what only the encoder knows."""
+        """Print what ``dump --json`` prints for the new file, and what only the encoder knows."""
         about = {"input": self.input, "seconds": self.seconds, "notes": self.notes}
         terminal.print_json(about, self.file.summary(), self.file.lists() | {"tensors": self._tensors()})
 
@@ -57,14 +57,14 @@ class Encoded:
 
 
 def encoded(report: Report, given: InputFile, path: str, output: str, seconds: float) -> Encoded:
-    """What an encoder did, and what is in the new file.
+    """Describe what an encoder did, and the new file.
 
     Args:
-        report: what the encoder tells.
-        given: the file that was encoded.
-        path: where the new one is now; it is not read after this.
-        output: what it is called.
-        seconds: how long it took.
+        report: the encoder's report.
+        given: the input file.
+        path: where the new file is now; it is not read afterwards.
+        output: its name.
+        seconds: time taken.
     """
     with frformat.open(path) as file:
         return Encoded(given, seconds, report.notes, Survey(file, output), report.tensors, file.aliases)
@@ -99,7 +99,7 @@ def _rows(found: Encoded, names: list[str]) -> Iterator[Row]:
 
 
 def _row(tensor: TensorFacts, told: TensorReport) -> Row:
-    """The cells of :data:`COLUMNS`."""
+    """Return the cells of :data:`COLUMNS`."""
     return [
         clean(tensor.name),
         dims(tensor.shape),
@@ -114,7 +114,7 @@ def _row(tensor: TensorFacts, told: TensorReport) -> Row:
 
 
 def _percent(share: float) -> str:
-    """A share with two digits that count: ``0``, ``6e-06 %``, ``0.54 %``, ``95 %``."""
+    """Format a share with two significant digits: ``0``, ``6e-06 %``, ``0.54 %``, ``95 %``."""
     return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %" if share else "0"
 
 

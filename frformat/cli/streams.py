@@ -1,4 +1,4 @@
-"""Standard streams and signals: what a shell or a system may do with a command."""
+"""Prepare standard streams and signals for whatever a shell or a system may do with a command."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from types import FrameType
 from typing import Final
 
 BROKEN_PIPE: Final = 141
-"""Exit code when the reader of the output went away: 128 + SIGPIPE."""
+"""Exit code if the reader of the output went away: 128 + SIGPIPE."""
 
 ENDING: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""Signals that end a command, after it has removed what it left half done; the exit code is 128 + their number."""
+"""Signals that end a command after it has removed temporary files; the exit code is 128 + the signal number."""
 
 
 def prepare() -> None:
-    """Make the streams fit to be written to, and signals end the command in order.
+    """Make the streams writable, and make signals end the command cleanly.
 
-    What a terminal cannot show is no reason to fail. A stream that is closed (``>&-``) goes nowhere: its number would
-    otherwise be that of the next file that is opened.
+    Characters that a terminal cannot show must not cause an error. A closed stream (``>&-``) is replaced by a sink:
+    otherwise, its number would go to the next file that is opened.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         stream = getattr(sys, name)
@@ -40,7 +40,7 @@ def prepare() -> None:
 
 
 def silence() -> None:
-    """Send what standard output still buffers nowhere, so that Python does not complain of it when it ends."""
+    """Discard what standard output still buffers, so that Python does not complain about it at exit."""
     try:
         number = sys.stdout.fileno()
     except (OSError, ValueError):  # a stream in memory
@@ -51,6 +51,6 @@ def silence() -> None:
 
 
 def _end(number: int, _: FrameType | None) -> None:
-    """Leave through every ``finally``, which is what removes temporary files."""
+    """Leave through every ``finally`` block, which removes temporary files."""
     signal.signal(number, signal.SIG_IGN)
     sys.exit(128 + number)

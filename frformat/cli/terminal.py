@@ -1,4 +1,4 @@
-"""What goes to the terminal: text of strangers made harmless, numbers made readable, tables, and JSON."""
+"""Terminal output: untrusted text made harmless, readable numbers, tables, and JSON."""
 
 from __future__ import annotations
 
@@ -19,47 +19,47 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 UNBOUNDED = 1 << 14
-"""Columns of output that no person sees directly: tables are neither cut nor folded in a pipe."""
+"""Width of output that is not shown in a terminal: tables in a pipe are neither cut nor folded."""
 
 LINES = 1000
-"""Lines that are printed together, if there are many."""
+"""Number of lines that are printed together."""
 
 FOLDED = 24
-"""Least width of a column that may be folded."""
+"""Smallest width of a column that may be folded."""
 
 
 def clean(text: str) -> str:
-    """``text`` with control, bidirectional and other unprintable characters as escapes, on one line."""
+    """Return ``text`` on one line, with control, bidirectional and other unprintable characters escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def count(number: int, noun: str = "", plural: str = "") -> str:
-    """A whole number with separators and, if given, what it counts: ``1 byte``, ``4,524 bytes``."""
+    """Format a whole number with separators and, if given, its unit: ``1 byte``, ``4,524 bytes``."""
     if not noun:
         return f"{number:,}"
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def dims(shape: Sequence[int]) -> str:
-    """A shape as text: ``64×3×3×3``; ``scalar`` for rank 0."""
+    """Format a shape: ``64×3×3×3``; ``scalar`` for rank 0."""
     return "×".join(map(str, shape)) or "scalar"
 
 
 def axes(numbers: Sequence[int]) -> str:
-    """Axes by number: ``axis 1``, ``axes 0, 1``."""
+    """Format axes by number: ``axis 1``, ``axes 0, 1``."""
     return f"{'axis' if len(numbers) == 1 else 'axes'} {', '.join(map(str, numbers))}"
 
 
 def echo(text: str = "", *, nl: bool = True, err: bool = False) -> None:
-    """Print a text, without styles where no terminal takes them.
+    """Print a text, without styles if the output is not a terminal.
 
-    The encoding of the stream holds, which Click would replace if it is ASCII: what it lacks becomes an escape.
+    The stream's encoding is kept, which Click would replace if it is ASCII; unsupported characters become escapes.
     """
     click.echo(text, nl=nl, file=sys.stderr if err else sys.stdout)
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console that takes no text for markup, and does not cut lines when they go to a file or a pipe."""
+    """Return a console that does not interpret markup, and does not cut lines that go to a file or a pipe."""
     from frformat.cli.console import PlainConsole
 
     stream = sys.stderr if stderr else sys.stdout
@@ -67,7 +67,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def table(*columns: str, left: Sequence[str] = (), fold: str = "") -> Table:
-    """An empty table: columns are aligned to the right, but for those in ``left``; only ``fold`` may break lines."""
+    """Return an empty table. Columns are right-aligned, except those in ``left``; only ``fold`` may break lines."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -81,7 +81,7 @@ def table(*columns: str, left: Sequence[str] = (), fold: str = "") -> Table:
 
 
 def show(table: Table) -> None:
-    """Print a table; a terminal that is too narrow for it gets lines that are too long, not cells that are cut."""
+    """Print a table; if the terminal is too narrow for it, lines get too long instead of losing content."""
     screen = console()
     if screen.is_terminal:
         screen.width = max(screen.width, _least_width(table))
@@ -90,7 +90,7 @@ def show(table: Table) -> None:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A progress bar on stderr, shown only where a person looks and gone when it is done."""
+    """Show a progress bar on stderr, only in a terminal, and remove it at the end."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(True), TimeRemainingColumn())
@@ -101,12 +101,12 @@ def progress() -> Iterator[Progress]:
 
 
 def print_json(value: Any, *more: Any) -> None:
-    """Print one JSON document, in ASCII; numbers that JSON lacks become the strings NaN, Infinity and -Infinity.
+    """Print one JSON document in ASCII; numbers that JSON lacks become the strings NaN, Infinity and -Infinity.
 
     Args:
-        value: plain data, dataclasses among them. An iterator that is a member of a dictionary becomes an array with an
-            element on each line; it is never held as a whole.
-        more: dataclasses or dicts whose members are to be added to those of ``value``.
+        value: plain data or dataclasses. An iterator that is a member of a dictionary becomes an array with one element
+            per line, and is never held in memory as a whole.
+        more: dataclasses or dicts whose members are added to those of ``value``.
     """
     document = as_json(value)
     for part in more:
@@ -139,7 +139,7 @@ def _print_array(items: Iterator[Any]) -> None:
 
 
 def _least_width(table: Table) -> int:
-    """Columns that a table takes when what may be folded is."""
+    """Return the width of a table when its foldable column is folded."""
     from rich.cells import cell_len
     from rich.measure import Measurement
 
@@ -151,7 +151,7 @@ def _least_width(table: Table) -> int:
 
 
 def as_json(value: Any) -> Any:
-    """Plain data as JSON has it: dataclasses as objects, and see :func:`print_json`."""
+    """Convert to JSON values: dataclasses become objects, see :func:`print_json`."""
     if value is None or isinstance(value, str | int):
         return value
     if is_dataclass(value):

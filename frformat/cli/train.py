@@ -1,4 +1,4 @@
-"""``frformat train``: networks by recipe, from the data to the ``.frz`` file."""
+"""``frformat train``: train networks by recipe, from data to an ``.frz`` file."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from frformat.cli import terminal
 from frformat.cli.options import json_option, tier_cuts
 from frformat.errors import EncodeError
 
-HELP: Final = """Train a network by a recipe, within the first DCT coefficients of its weights.
+HELP: Final = """Train a network by a recipe, on the first DCT coefficients of its weights.
 
-RECIPE is one of those that --list shows, or FILE.py with a class of your own that is a frformat.train.Recipe
-(FILE.py:NAME if there are several). What is left out of the options below is as the recipe has it.
+RECIPE is one of those that --list shows, or FILE.py with your own subclass of frformat.train.Recipe (FILE.py:NAME if
+there are several). Options that are not given keep the recipe's values.
 
-All files go to one folder: model.frz, checkpoint.pt, history.jsonl (one line for each epoch) and pictures of both.
---resume goes on after whatever ended a run and comes to the same weights.
+All files go to one folder: model.frz, checkpoint.pt, history.jsonl (one line per epoch) and plots of both.
+--resume continues an interrupted run and reaches the same weights.
 
 \b
 Examples:
@@ -35,30 +35,30 @@ Examples:
 """
 
 OPTIONS: Final = {
-    # name of the setting: (what it is, how help calls its value, help)
+    # name of the setting: (type, metavar, help)
     "epochs": (int, "N", "Epochs."),
-    "batch": (int, "N", "Samples in a step, on all machines together."),
-    "seed": (int, "N", "Of all randomness."),
+    "batch": (int, "N", "Samples per step, on all machines together."),
+    "seed": (int, "N", "Seed of all randomness."),
     "optimizer": (str, "NAME", "adamw or eigen."),
     "lr": (float, "RATE", "Largest learning rate of coefficients."),
-    "plain_lr": (float, "RATE", "Largest learning rate of what is not regularized."),
+    "plain_lr": (float, "RATE", "Largest learning rate of parameters that are not regularized."),
     "warmup": (float, "SHARE", "Share of the run in which learning rates rise."),
     "weight_decay": (float, "RATE", "Decoupled weight decay."),
-    "schedule": (str, "NAME", "How coefficients become fewer: start, tail, geometric, guarded, budget, prune."),
-    "truncate_for": (float, "SHARE", "Share of the run in which they do."),
+    "schedule": (str, "NAME", "How coefficients are dropped: start, tail, geometric, guarded, budget, prune."),
+    "truncate_for": (float, "SHARE", "Share of the run in which they are dropped."),
     "tolerance": (float, "T", "By how much the metric may fall (guarded)."),
-    "holdout": (float, "SHARE", "Share of the training samples to watch progress with."),
-    "format": (str, "FORMAT", "Numbers to train for: q8, step=0.1, f16, …"),
-    "quantize_from": (float, "SHARE", "Share of the run after which they are rounded."),
+    "holdout": (float, "SHARE", "Share of the training samples to use as a validation set."),
+    "format": (str, "FORMAT", "Number format to train for: q8, step=0.1, f16, …"),
+    "quantize_from": (float, "SHARE", "Share of the run after which coefficients are rounded."),
     "average_from": (float, "SHARE", "Share of the run after which weights are averaged."),
-    "distill": (float, "SHARE", "Share of the loss that follows --teacher."),
+    "distill": (float, "SHARE", "Share of the loss that compares with --teacher."),
     "temperature": (float, "T", "Temperature of distillation."),
-    "precision": (str, "NAME", "Of the forward pass: f32, bf16, f16."),
+    "precision": (str, "NAME", "Precision of the forward pass: f32, bf16, f16."),
 }
 
 
 def setting_options(command: Any) -> Any:
-    """The options of :data:`OPTIONS`, each None where it is not given."""
+    """Add the options of :data:`OPTIONS`, each None if it is not given."""
     for name, (kind, metavar, help) in reversed(OPTIONS.items()):
         command = click.option(f"--{name.replace('_', '-')}", name, type=kind, metavar=metavar, help=help)(command)
     return command
@@ -78,21 +78,23 @@ def list_recipes(*, as_json: bool) -> None:
     terminal.show(table)
 
 
-@click.command(help=HELP, epilog="Exit codes: 0 fine, 2 an error; 130 interrupted: --resume goes on.")
+@click.command(help=HELP, epilog="Exit codes: 0 success, 2 error, 130 interrupted (continue with --resume).")
 @click.argument("name", metavar="RECIPE", required=False)
 @click.option("-o", "--output", metavar="DIR", type=click.Path(), help="Folder of the run.  [default: runs/RECIPE]")
 @click.option("--data", metavar="DIR", type=click.Path(), help="Folder of data sets.  [default: $FRFORMAT_DATA]")
 @click.option("--keep", metavar="N|N%", help="Coefficients of each tensor, or their share.")
 @click.option("--rule", "rules", multiple=True, metavar="RULE", help="Replace the recipe's rules; as for encode.")
-@click.option("--tiers", metavar="N,N%,…", help="Train smaller tiers, too, that keep so much of each tensor.")
+@click.option("--tiers", metavar="N,N%,…", help="Also train smaller tiers, which keep this much of each tensor.")
 @click.option("--dense", is_flag=True, help="Train the plain model: a reference, or a teacher.")
 @setting_options
 @click.option("--teacher", metavar="FILE.frz", type=click.Path(), help="A trained model to learn from.")
-@click.option("--from", "weights", metavar="FILE.frz", type=click.Path(), help="Weights to begin with.")
-@click.option("--device", metavar="NAME", help="Such as cpu or cuda:1.  [default: a GPU if there is one]")
-@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Of the CPU; 1 makes runs equal bit for bit.")
-@click.option("--resume", is_flag=True, help="Go on where the run in the folder was broken off.")
-@click.option("--force", is_flag=True, help="Begin anew in a folder that holds a run.")
+@click.option("--from", "weights", metavar="FILE.frz", type=click.Path(), help="Initial weights.")
+@click.option("--device", metavar="NAME", help="Device, such as cpu or cuda:1.  [default: a GPU if there is one]")
+@click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads; 1 makes runs reproducible bit for bit."
+)
+@click.option("--resume", is_flag=True, help="Continue the interrupted run in the folder.")
+@click.option("--force", is_flag=True, help="Start over in a folder that holds a run.")
 @click.option(
     "--checkpoint-every", type=float, default=60, show_default=True, metavar="SECONDS", help="Time between checkpoints."
 )
@@ -161,7 +163,7 @@ def train(
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Settings that cannot be met, data and checkpoints that do not fit: what the user can change, not a defect."""
+    """Report unusable settings, data and checkpoints as user errors, not as defects."""
     try:
         yield
     except EncodeError:
@@ -171,20 +173,20 @@ def told() -> Iterator[None]:
 
 
 def _check(folder: str, resume: bool, force: bool) -> None:
-    """See that no run is overwritten unasked."""
+    """Check that no run is overwritten unless requested."""
     from frformat.train.loop import CHECKPOINT
 
     if resume and force:
         raise click.UsageError("--resume and --force exclude each other.", click.get_current_context())
     if resume and not os.path.isdir(folder):
-        raise FileNotFoundError(errno.ENOENT, "there is no run to go on with; leave --resume out to begin one", folder)
+        raise FileNotFoundError(errno.ENOENT, "there is no run to continue; omit --resume to start one", folder)
     path = os.path.join(folder, CHECKPOINT)
     if os.path.exists(path) and not (resume or force):
-        raise FileExistsError(errno.EEXIST, "it is a run's; --resume goes on with that, --force begins anew", path)
+        raise FileExistsError(errno.EEXIST, "it belongs to a run; --resume continues it, --force starts over", path)
 
 
 def _keep(text: str) -> int | float:
-    """``100`` or ``5%`` as a number or a share of coefficients."""
+    """Parse ``100`` or ``5%``: a number or a share of coefficients."""
     try:
         return float(text[:-1]) / 100 if text.endswith("%") else int(text)
     except ValueError as error:

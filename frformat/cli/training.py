@@ -1,4 +1,4 @@
-"""What ``frformat train`` shows, and how it finds recipes."""
+"""The output of ``frformat train``, and its search for recipes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SPECTRA: Final = "spectra.png"
 
 
 class Bar:
-    """A progress bar on stderr where a person looks, a line for each epoch elsewhere."""
+    """Shows a progress bar on stderr in a terminal, or else one line per epoch."""
 
     def __init__(self, recipe: Recipe, shown: bool) -> None:
         self.recipe = recipe
@@ -54,11 +54,11 @@ class Bar:
             self._bar.stop()
 
     def step(self, run: Run) -> None:
-        """Move on."""
+        """Advance the bar."""
         self._bar.update(self._task, completed=run.step, total=run.steps)
 
     def epoch(self, row: Row) -> None:
-        """Tell of an epoch."""
+        """Report an epoch."""
         self.rows.append(row)
         values = {**{f"{part} loss".strip(): loss for part, loss in row.losses.items()}, **row.figures}
         words = [f"{name} {value:.4f}" for name, value in values.items()]
@@ -67,16 +67,18 @@ class Bar:
 
 
 def find(name: str) -> type[Recipe]:
-    """The recipe of that name, or in that file.
+    """Return the recipe of that name, or in that file.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such recipe.
     """
     if name in RECIPES:
         return RECIPES[name]
     path, _, wanted = name.partition(":")
     if not path.endswith(".py"):
-        raise click.BadParameter(f"{name!r} is none of {', '.join(RECIPES)}, and no FILE.py.", param_hint="RECIPE")
+        raise click.BadParameter(
+            f"{name!r} is not one of {', '.join(RECIPES)}, and not a FILE.py.", param_hint="RECIPE"
+        )
     if not os.path.isfile(path):
         raise FileNotFoundError(2, "there is no such file", path)
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
@@ -96,7 +98,7 @@ def find(name: str) -> type[Recipe]:
 
 
 def report(recipe: Recipe, outcome: Outcome, rows: list[Row], as_json: bool) -> None:
-    """Draw the pictures and print what came out."""
+    """Draw the plots and print the outcome."""
     folder = Path(outcome.path).parent
     plots.save(rows, recipe.metric, f"{recipe.name}: {outcome.numbers:,} numbers", folder / COURSE)
     with open_frz(outcome.path) as file:
@@ -122,7 +124,7 @@ def report(recipe: Recipe, outcome: Outcome, rows: list[Row], as_json: bool) -> 
 
 
 def _tiers(recipe: Recipe, outcome: Outcome) -> Table:
-    """A line for each tier."""
+    """Return a line for each tier."""
     columns = ("tier", "numbers", "ends at byte", recipe.metric, "decoded from the file", "multiply-adds", "memory")
     table = terminal.table(*columns)
     for number, tier in enumerate(outcome.tiers):

@@ -1,4 +1,4 @@
-"""``frformat verify``: whether files are whole."""
+"""``frformat verify``: check that files are intact."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from frformat.cli.options import json_option, memory_option
 from frformat.cli.terminal import clean, count, echo, print_json, progress
 from frformat.format.reader import FrzFile
 
-HELP: Final = """Check each FILE whole: structure, checksums, streams and values.
+HELP: Final = """Check each FILE completely: structure, checksums, streams and values.
 
 \b
 Examples:
@@ -26,17 +26,17 @@ Examples:
 
 @dataclass
 class Result:
-    """What ``--json`` says of a file; counts are None where they cannot be had.
+    """The ``--json`` output for a file; counts are None if they are unknown.
 
     Attributes:
         file: its path.
-        ok: whether it is whole.
+        ok: whether it is intact.
         rebuilt: whether every tensor was rebuilt.
         error: what is wrong, or None.
         bytes: its size.
-        tensors: how many names there are.
-        tiers: how many there should be.
-        tiers_present: how many there are.
+        tensors: number of names.
+        tiers: number of tiers in the complete file.
+        tiers_present: number of tiers that are present.
     """
 
     file: str
@@ -49,13 +49,13 @@ class Result:
     tiers_present: int | None = None
 
 
-@click.command(help=HELP, epilog="Exit codes: 0 all files are whole, 2 at least one is not or cannot be read.")
+@click.command(help=HELP, epilog="Exit codes: 0 all files are intact, 2 at least one is not, or cannot be read.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @click.option("--rebuild", is_flag=True, help="Also rebuild every tensor, as decoding does.")
 @memory_option
 @json_option
 def verify(files: tuple[str, ...], rebuild: bool, memory_budget: int, as_json: bool) -> int:
-    """Check all files and tell of each. Returns the exit code."""
+    """Check all files and report on each. Return the exit code."""
     results = []
     for path in files:
         result, error = _check(path, rebuild, memory_budget)
@@ -72,7 +72,7 @@ def verify(files: tuple[str, ...], rebuild: bool, memory_budget: int, as_json: b
 
 
 def _check(path: str, rebuild: bool, memory_budget: int) -> tuple[Result, Exception | None]:
-    """What there is to tell of one file, and the error if there is one."""
+    """Return the result for one file, and the error if there is one."""
     result = Result(path)
     try:
         with open_frz(path, memory_budget=memory_budget) as file:

@@ -1,4 +1,4 @@
-"""Encoding: between a checkpoint and :func:`frformat.save_file` stands a policy of what to keep of each tensor.
+"""Encode checkpoints: a policy decides what to keep of each tensor before :func:`frformat.save_file` writes it.
 
 >>> policy = Policy([Rule.parse("fc1.weight: keep=300 view=500,50,4,4")], default=Rule(selection=Energy(0.999)))
 >>> encode(checkpoints.load("model.pt"), "model.frz", policy)

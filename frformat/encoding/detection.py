@@ -1,8 +1,8 @@
-"""Which tensors of a checkpoint are spectra, not weights, as Frequency Regularization publishes them.
+"""Detect which tensors of a checkpoint are spectra, as Frequency Regularization publishes them, and not weights.
 
-Nothing in such a file says so, and a mistake would ruin a network. So the evidence must be one that weights do not
-give, sparse ones included: all matrices of the file are zero but for the start of their zigzag order, and there hardly
-any element is zero. Where it is weaker, ``--spectral`` has to say so.
+Nothing in such a file says so, and a mistake would ruin a network. The evidence must therefore be something that
+weights, including sparse ones, do not show: all matrices of the file are zero except for a zigzag prefix, and in that
+prefix hardly any element is zero. If the evidence is weaker, the user has to pass ``--spectral``.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from frformat.spectral.sparse import Sparse, indices_at
 from frformat.spectral.spectrum import Spectrum
 
 SHARE: Final = 16
-"""Spectra together keep at most a sixteenth of their elements, and each at most half of them."""
+"""Together, spectra keep at most a sixteenth of their elements; each keeps at most half."""
 
 FILLED: Final = 7 / 8
-"""Of the places up to its last coefficient, so many of a spectrum are not zero."""
+"""Smallest share of nonzero elements in the prefix of a spectrum."""
 
 LEAST: Final = 16
-"""So many coefficients are evidence; fewer may be chance."""
+"""This many coefficients are evidence; fewer may be chance."""
 
 
 def is_matrix(entry: Entry) -> bool:
-    """Whether a tensor is the kind that is transformed unless a rule says otherwise: floats of rank 2 or more."""
+    """Return whether a tensor is transformed unless a rule says otherwise: floats of rank 2 or more."""
     return entry.dtype in REAL_DTYPES and len(entry.shape) >= 2
 
 
 def is_sparse(entry: Entry) -> bool:
-    """Whether a tensor is a sparse one of floats, as the spectra that are published are."""
+    """Return whether a tensor is a sparse tensor of floats, the form of published spectra."""
     return entry.kind == "sparse" and entry.dtype in REAL_DTYPES and len(entry.shape) >= 1
 
 
 def spectra(entries: Mapping[str, Entry], said: bool | None) -> tuple[set[str], list[str]]:
-    """The tensors that are taken for spectra, and what a user should know of the choice, one line each.
+    """Return the tensors that are treated as spectra, and notes for the user on the choice, one line each.
 
     Args:
         entries: all tensors of a checkpoint.
-        said: True for matrices and sparse tensors, False for none; None to look for evidence. Spectra of ``.frz`` files
-            are spectra unless this is False.
+        said: True treats matrices and sparse tensors as spectra, False none; None looks for evidence. Spectra of
+            ``.frz`` files are spectra unless this is False.
     """
     if said is False:
         return set(), []
@@ -53,22 +53,22 @@ def spectra(entries: Mapping[str, Entry], said: bool | None) -> tuple[set[str], 
         return given | {name for name, entry in entries.items() if is_matrix(entry) or is_sparse(entry)}, []
     found, notes = detected_spectra(entries), []
     if found:
-        reason = f"all that is not zero in them fills the first {max(found.values()):,} places of the zigzag order"
-        what = f"taken for DCT spectra, since {reason}: {len(found)} of {len(entries)} tensors"
-        notes.append(f"{what}; if they are weights, say --no-spectral")
+        reason = f"their nonzero elements fill the first {max(found.values()):,} places of the zigzag order"
+        what = f"treated {len(found)} of {len(entries)} tensors as DCT spectra: {reason}"
+        notes.append(f"{what}; if they are weights, use --no-spectral")
     sparse = sum(is_sparse(entry) and name not in found for name, entry in entries.items())
     if sparse:
-        what = f"sparse, and taken for weights: {sparse} of {len(entries)} tensors"
-        notes.append(f"{what}; if they are DCT spectra, say --spectral")
+        what = f"treated {sparse} sparse tensors of {len(entries)} as weights"
+        notes.append(f"{what}; if they are DCT spectra, use --spectral")
     return given | found.keys(), notes
 
 
 def detected_spectra(entries: Mapping[str, Entry]) -> dict[str, int]:
-    """The tensors that are spectra, each with the length of the zigzag prefix that holds its non-zero elements.
+    """Return the tensors that are spectra, each with the length of the zigzag prefix that holds its nonzero elements.
 
-    Either all matrices are spectra or none is. Tensors of nothing but zeros tell nothing, nor do those whose non-zero
-    elements fill whole rows, as those of an embedding may. The first matrix that is no spectrum ends the search; for
-    dense weights that takes a look at one element.
+    Either all matrices are spectra or none is. Tensors that are all zero are no evidence either way, nor are those
+    whose nonzero elements fill whole rows, as in an embedding. The first matrix that is not a spectrum ends the search;
+    for dense weights, one element suffices to see that.
     """
     found = {}
     elements = told = 0
@@ -89,16 +89,16 @@ def detected_spectra(entries: Mapping[str, Entry]) -> dict[str, int]:
 
 
 def _sparse(entry: Entry) -> Sparse | None:
-    """A tensor by its non-zero elements; None if its last element, which spectra have as zero, is not."""
+    """Return a tensor as its nonzero elements; None if its last element, which is zero in spectra, is not zero."""
     value = entry.load()
     assert not isinstance(value, Spectrum | CodedTensor)
     if isinstance(value, Sparse):
         return value
-    return None if value.flat[-1] != 0 else Sparse.of(value)  # the last in zigzag order, too
+    return None if value.flat[-1] != 0 else Sparse.of(value)  # it is also the last in zigzag order
 
 
 def _fills_slices(sparse: Sparse) -> bool:
-    """Whether the elements are whole slices of the tensor along an axis, such as rows of a table."""
+    """Return whether the elements form whole slices of the tensor along an axis, such as rows of a table."""
     indices = indices_at(sparse.places, sparse.shape)
     elements = int(np.prod(sparse.shape))
     return any(

@@ -1,4 +1,4 @@
-"""From a checkpoint to a file, one tensor at a time."""
+"""Encode a checkpoint to a file, one tensor at a time."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ Stored = Array | Spectrum | CodedTensor
 StrPath = str | os.PathLike[str]
 
 BYTES: Final = {"auto": 4.0, "f32": 4.0, "f16": 2.0, "bf16": 2.0}
-"""What a coefficient takes in each number format, about; for ``qN`` it is N/8, for steps at least 1."""
+"""Approximate bytes per coefficient in each number format; N/8 for ``qN``, at least 1 for steps."""
 
 WORTH: Final = 0.98
-"""Weights are coded by their spectrum if that takes at most so much of what they take as they are, exactly."""
+"""Weights are stored as a spectrum if that takes at most this share of their exact size."""
 
 SOUND: Final = 0.98
-"""Weights of which less of the energy is left hardly do what they were trained for."""
+"""Weights that retain less than this share of their energy hardly work any more."""
 
 SAMPLE: Final = 1 << 20
-"""Bytes that are compressed to tell what a tensor takes in the file."""
+"""Number of bytes to compress in order to estimate a tensor's size in the file."""
 
 
 @dataclass(frozen=True)
 class TensorReport:
-    """What became of one tensor.
+    """The outcome for one tensor.
 
     Attributes:
         coding: ``raw``, elements as they are; ``dct``, the first coefficients of a DCT; ``rounded``, elements in a
-            number format or as multiples of steps; or ``kept``, as an ``.frz`` file had it.
-        kept: how many coefficients are stored; None unless it is ``dct``.
-        energy: share of the sum of squared weights that is left; None where nothing is lost.
-        error: largest error of a rebuilt weight, relative to the largest weight; 0 where nothing is lost.
-        note: why a tensor is ``raw`` that should have been otherwise, or that it was rebuilt; else empty.
-        digest: what :func:`digest` gives for what a reader will get; empty if that is the tensor of the input.
+            number format or as multiples of steps; or ``kept``, unchanged from an ``.frz`` file.
+        kept: number of coefficients stored; None unless it is ``dct``.
+        energy: share of the sum of squared weights that is left; None if nothing is lost.
+        error: largest error of a rebuilt weight, relative to the largest weight; 0 if nothing is lost.
+        note: why a tensor is ``raw`` although the policy wanted otherwise, or that it was rebuilt; else empty.
+        digest: :func:`digest` of what a reader will get; empty if that is the input tensor itself.
     """
 
     coding: str
@@ -67,11 +67,11 @@ class TensorReport:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a checkpoint.
+    """The outcome for a checkpoint.
 
     Attributes:
-        tensors: what became of each tensor.
-        notes: what a user should know of how the checkpoint was understood, one line each.
+        tensors: the outcome for each tensor.
+        notes: what the user should know about how the checkpoint was interpreted, one line each.
     """
 
     tensors: dict[str, TensorReport]
@@ -92,16 +92,16 @@ def encode(
 
     Args:
         checkpoint: the tensors; its metadata and tied names go into the file.
-        path: where to; an older file is replaced when the new one is whole.
-        policy: what is done with which tensor. Without one all is lossless: weights are stored as they are, spectra
-            keep all they have.
-        metadata: more metadata; it goes before that of the checkpoint.
+        path: destination; an existing file is replaced once the new one is complete.
+        policy: how to store each tensor. Without a policy, everything is lossless: weights are stored as they are, and
+            spectra keep all coefficients.
+        metadata: additional metadata, placed before that of the checkpoint.
         tiers: see :func:`frformat.save_file`.
         compression: see :func:`frformat.save_file`.
-        progress: called with a tensor's name and how many bytes of the dense tensor are done since it was last called.
+        progress: called with a tensor's name and the number of bytes of the dense tensor done since the last call.
 
     Raises:
-        EncodeError: a tensor cannot be coded as asked, or an option cannot be met; the tensor is named.
+        EncodeError: a tensor, which is named, cannot be coded as requested, or an option cannot be satisfied.
         OSError: a file cannot be read or written.
     """
     encoder = _Encoder(checkpoint, policy or Policy(), progress or (lambda name, done: None))
@@ -119,7 +119,7 @@ def encode(
 
 
 class _Encoder(Mapping[str, Stored]):
-    """The tensors of a checkpoint as they are to be stored; looking one up decides on it and reports."""
+    """The tensors of a checkpoint in the form to be stored. Looking one up decides on it and records the outcome."""
 
     def __init__(self, checkpoint: Checkpoint, policy: Policy, progress: Progress) -> None:
         self._entries = checkpoint.entries
@@ -152,7 +152,7 @@ class _Encoder(Mapping[str, Stored]):
         return len(self._entries)
 
     def losses(self) -> list[str]:
-        """What a user should know of weights that have lost too much."""
+        """Return warnings about weights that have lost too much."""
         poor = {
             name: report.energy
             for name, report in self.reports.items()
@@ -162,20 +162,20 @@ class _Encoder(Mapping[str, Stored]):
         if not poor:
             return []
         worst = min(poor, key=poor.__getitem__)
-        what = f"{len(poor)} of {len(self)} tensors keep less than {SOUND:.0%} of their energy"
+        what = f"{len(poor)} of {len(self)} tensors retain less than {SOUND:.0%} of their energy"
         advice = (
-            f"{worst} keeps {poor[worst]:.1%}; trained networks hardly survive that: use `frformat compress` for them"
+            f"{worst} retains {poor[worst]:.1%}; trained networks rarely survive that: use `frformat compress` instead"
         )
         return [f"warning: {what}; {advice}"]
 
     def written(self, name: str, done: int) -> None:
-        """The writer's progress; what was computed was counted then, since that is what takes time."""
+        """Report the writer's progress, except for computed tensors: computing them took the time and was reported."""
         if self.reports[name].coding == "raw":
             self._progress(name, done)
 
 
 def digest(stored: Stored) -> str:
-    """SHA-256 in hexadecimal of what a reader gets of a tensor, and of what it is."""
+    """Return the SHA-256 in hexadecimal of a tensor's type, shape and values as a reader will get them."""
     if isinstance(stored, CodedTensor):
         spectrum = stored.spectrum()
         stored = stored.rebuild() if spectrum is None else spectrum
@@ -187,7 +187,7 @@ def digest(stored: Stored) -> str:
 
 
 def _coded(entry: Entry, decision: Decision) -> tuple[Stored, TensorReport]:
-    """One tensor as it is to be stored."""
+    """Return one tensor in the form to be stored, and the outcome."""
     if decision.selection is None and not decision.spectral:
         return _plain(entry, decision.format)
     if entry.dtype not in REAL_DTYPES:
@@ -204,19 +204,19 @@ def _coded(entry: Entry, decision: Decision) -> tuple[Stored, TensorReport]:
         most = min(most, math.ceil(limit / per_coefficient))
     k = decision.selection.choose(source, lambda spectrum: _as_stored(spectrum, fmt), most)
     if k is None:
-        return entry.array(), TensorReport("raw", note=f"more than {most:,} coefficients would hardly be smaller")
+        return entry.array(), TensorReport("raw", note=f"more than {most:,} coefficients would save almost nothing")
     spectrum = source.spectrum(k)
     coded = CodedTensor.of_spectrum(spectrum, fmt)
     stored = coded.spectrum()
     assert stored is not None
     if _stored_size(_narrowed(coded.values)) > limit:
-        return entry.array(), TensorReport("raw", note=f"{k:,} coefficients would hardly be smaller")
+        return entry.array(), TensorReport("raw", note=f"{k:,} coefficients would save almost nothing")
     energy, error = _energy(source, spectrum, stored), source.error(stored)
     return spectrum, TensorReport("dct", k, energy, error, digest=digest(stored))
 
 
 def _plain(entry: Entry, fmt: str) -> tuple[Stored, TensorReport]:
-    """A tensor without a transform: as it is, or in a number format."""
+    """Return a tensor without a transform: unchanged, or in a number format."""
     if entry.kind == "coded" and fmt == "auto":
         value = entry.load()
         assert isinstance(value, CodedTensor)
@@ -234,7 +234,7 @@ def _plain(entry: Entry, fmt: str) -> tuple[Stored, TensorReport]:
 
 
 def _lost(array: Array, stored: Array) -> tuple[float, float]:
-    """The share of the energy that is left, and the largest error relative to the largest element."""
+    """Return the share of the energy that is left, and the largest error relative to the largest element."""
     energy = lost = largest = error = 0.0
     for a, b in zip(blocks(array), blocks(stored), strict=True):
         gap = a - b
@@ -244,14 +244,14 @@ def _lost(array: Array, stored: Array) -> tuple[float, float]:
 
 
 def _narrowed(values: Array) -> Array:
-    """Integers in as few bytes as hold them all."""
+    """Return integers in the narrowest type that holds them all."""
     if values.dtype.kind != "i":
         return values
     return values.astype(np.min_scalar_type(-int(np.abs(values).max(initial=1))))
 
 
 def _source(entry: Entry, decision: Decision) -> Source:
-    """The tensor's coefficients: those it has, if it is a spectrum, else those of its weights."""
+    """Return the source of a tensor's coefficients: the tensor itself if it is a spectrum, else its weights."""
     view = decision.view
     if not decision.spectral:
         return Weights(entry.array(), view)
@@ -266,20 +266,20 @@ def _source(entry: Entry, decision: Decision) -> Source:
 
 
 def _as_stored(spectrum: Spectrum, fmt: str) -> Spectrum:
-    """What a reader will get of a spectrum that is stored in a number format."""
+    """Return the spectrum that a reader gets after storing it in a number format."""
     stored = CodedTensor.of_spectrum(spectrum, fmt).spectrum()
     assert stored is not None
     return stored
 
 
 def _stored_size(array: Array) -> int:
-    """About how many bytes an array takes in the file, judged by its start."""
+    """Estimate the bytes that an array takes in the file from its start."""
     sample = array.reshape(-1)[: SAMPLE // array.itemsize]
     return len(zlib.compress(sample.tobytes(), 1)) * array.size // max(sample.size, 1)
 
 
 def _energy(source: Source, spectrum: Spectrum, stored: Spectrum) -> float:
-    """The share of the tensor's energy that what is stored of it has, by Parseval."""
+    """Return the share of the tensor's energy that its stored form has, by Parseval's theorem."""
     if source.energy == 0:
         return 1.0
     kept = np.square(spectrum.coefficients, dtype=np.float64).sum()

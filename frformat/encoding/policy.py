@@ -1,4 +1,4 @@
-"""What is done with which tensor of a checkpoint."""
+"""Decide how to store each tensor of a checkpoint."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from frformat.errors import EncodeError
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of one tensor.
+    """How to store one tensor.
 
     Attributes:
-        spectral: whether its numbers are a spectrum, not weights.
-        selection: how much of the spectrum is kept; None if the weights are stored plainly.
-        view: shape in which the spectrum is taken; None for the tensor's own.
-        format: number format of the coefficients, or of plain weights, which ``auto`` leaves as they are.
+        spectral: whether its elements are a spectrum, not weights.
+        selection: how much of the spectrum to keep; None stores the weights without a transform.
+        view: shape in which the spectrum is taken; None means the tensor's own.
+        format: number format of the coefficients or of plain weights; ``auto`` leaves plain weights unchanged.
     """
 
     spectral: bool
@@ -31,13 +31,13 @@ class Decision:
 
 @dataclass(frozen=True)
 class Policy:
-    """How a checkpoint is coded.
+    """How to store a checkpoint.
 
     Attributes:
-        rules: for tensors by name; the first that matches wins.
-        default: for spectra and for matrices (floats of rank 2 or more) that no rule matches, and for what rules leave
-            open.
-        spectral: whether matrices and sparse tensors are spectra already; None to detect it, which is noted.
+        rules: rules for tensors by name; the first that matches applies.
+        default: for spectra and matrices (floats of rank 2 or more) that no rule matches, and for whatever the matching
+            rule leaves open.
+        spectral: whether matrices and sparse tensors already are spectra; None detects it and adds a note.
     """
 
     rules: Sequence[Rule] = ()
@@ -45,15 +45,15 @@ class Policy:
     spectral: bool | None = None
 
     def decide(self, name: str, entry: Entry, spectra: Set[str]) -> Decision:
-        """What becomes of one tensor.
+        """Decide how to store one tensor.
 
         Args:
             name: its name.
             entry: the tensor.
-            spectra: names of the tensors that are taken for spectra unless a rule says otherwise.
+            spectra: names of the tensors that are treated as spectra unless a rule says otherwise.
 
         Raises:
-            EncodeError: a rule says how a tensor's spectrum is taken, but nothing says how much of it is kept.
+            EncodeError: a rule says how to take a tensor's spectrum, but nothing says how much of it to keep.
         """
         said = next((rule for rule in self.rules if rule.matches(name)), Rule(name))
         spectral = name in spectra or said.spectral
@@ -63,6 +63,6 @@ class Policy:
         if selection is None and (spectral or is_matrix(entry)):
             selection = self.default.selection or (Everything() if spectral else None)
         if selection is None and said.view:
-            raise EncodeError(f"tensor {name!r}: its rule does not say what to keep: add keep, energy or max-error")
+            raise EncodeError(f"tensor {name!r}: its rule does not say how much to keep: add keep, energy or max-error")
         wanted = said.format or (self.default.format if selection or is_matrix(entry) else None) or "auto"
         return Decision(spectral, selection, said.view, entry.format if wanted == "auto" else wanted)

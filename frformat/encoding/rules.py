@@ -1,16 +1,16 @@
-"""What to do with which tensor: rules that people write.
+"""Rules that users write to say how tensors are stored.
 
-A rule is a pattern for names and words that say how those tensors are coded::
+A rule is a pattern for names, followed by words that say how to code the matching tensors::
 
     fc1.weight: keep=300 view=500,50,4,4 format=q8
     *.weight: energy=0.999
     head.*: raw
 
-``raw`` stores weights as they are. ``keep=N``, ``keep=N%``, ``energy=SHARE`` and ``max-error=SHARE`` keep the start of
-their spectrum. ``spectral`` says that the numbers in the input are a spectrum already. ``view=…`` says how the spectrum
-is taken, and ``format=…`` how it is written, or, if nothing says what to keep, how the weights are. Patterns have
-``*``, ``?`` and ``[…]`` as in shells. The first rule whose pattern matches wins; what it leaves open is as the command
-line says for all tensors.
+``raw`` stores weights as they are. ``keep=N``, ``keep=N%``, ``energy=SHARE`` and ``max-error=SHARE`` keep a prefix of
+their spectrum. ``spectral`` declares that the input already is a spectrum. ``view=…`` sets the shape in which the
+spectrum is taken. ``format=…`` sets the number format of the coefficients or, if nothing says how much to keep, of the
+weights. Patterns use ``*``, ``?`` and ``[…]`` as in shells. The first rule whose pattern matches applies; whatever it
+leaves open follows the command line's options for all tensors.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ WORDS: Final = "raw, spectral, keep=N, keep=N%, energy=SHARE, max-error=SHARE, v
 
 @dataclass(frozen=True)
 class Rule:
-    """How the tensors are coded whose names match a pattern; None is: not said.
+    """How to code the tensors whose names match a pattern. None means unspecified.
 
     Attributes:
-        pattern: for names, with ``*``, ``?`` and ``[…]``.
-        raw: store as it is.
-        spectral: the numbers are a spectrum, not weights.
-        selection: how much of the spectrum is kept.
+        pattern: pattern for names, with ``*``, ``?`` and ``[…]``.
+        raw: store the tensor as it is.
+        spectral: the elements are a spectrum, not weights.
+        selection: how much of the spectrum to keep.
         view: shape in which the spectrum is taken.
         format: number format of the coefficients, or of weights that are not transformed, as for
             :func:`frformat.save_file`.
@@ -50,20 +50,20 @@ class Rule:
 
     def __post_init__(self) -> None:
         if self.raw and (self.spectral or self.selection or self.view or self.format):
-            raise EncodeError("raw stands alone: a tensor stored as it is has no spectrum")
+            raise EncodeError("raw excludes all other words: a tensor stored as it is has no spectrum")
         if self.format is not None:
             check_format(self.format)
 
     def matches(self, name: str) -> bool:
-        """Whether the rule is for the tensor of this name."""
+        """Return whether the rule applies to the tensor of this name."""
         return fnmatchcase(name, self.pattern)
 
     @classmethod
     def parse(cls, text: str) -> Rule:
-        """The rule that ``text`` writes down.
+        """Parse a rule.
 
         Raises:
-            EncodeError: it is none.
+            EncodeError: ``text`` is not a rule.
         """
         pattern, colon, words = text.rpartition(":")
         if not (colon and pattern.strip() and words.strip()):
@@ -74,10 +74,10 @@ class Rule:
             raise EncodeError(f"rule {text!r}: {error}") from error
 
     def saying(self, words: Iterable[str]) -> Rule:
-        """This rule with some more words.
+        """Return this rule with further words.
 
         Raises:
-            EncodeError: one is not known, or they contradict each other.
+            EncodeError: a word is unknown, or words contradict each other.
         """
         rule = self
         for word in words:
@@ -101,14 +101,14 @@ class Rule:
                 return replace(self, view=parse_shape(value))
             case "format":
                 return replace(self, format=value)
-        raise EncodeError(f"{word!r} is none of {WORDS}")
+        raise EncodeError(f"{word!r} is not one of {WORDS}")
 
 
 def parse_shape(text: str) -> tuple[int, ...]:
-    """``500,50,4,4``.
+    """Parse a shape such as ``500,50,4,4``.
 
     Raises:
-        EncodeError: ``text`` is no such list.
+        EncodeError: ``text`` is not such a list.
     """
     parts = text.split(",")
     if not all(part.isdecimal() and part.isascii() for part in parts):

@@ -1,4 +1,4 @@
-"""How many coefficients of a tensor to keep."""
+"""Choose how many coefficients of a tensor to keep."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from frformat.errors import EncodeError
 from frformat.spectral.spectrum import Spectrum
 
 AsStored = Callable[[Spectrum], Spectrum]
-"""What a reader will get of a spectrum: the same, in the number format of the file."""
+"""Maps a spectrum to what a reader will get: the same in the number format of the file."""
 
 FLOAT32 = 2.0**-23
-"""By so much the energy of coefficients may be off, since they are float32."""
+"""Relative error of the energy of coefficients, since they are float32."""
 
 
 class Selection(Protocol):
     """A way to choose the length of the prefix."""
 
     def choose(self, source: Source, as_stored: AsStored, most: int) -> int | None:
-        """The number of coefficients to keep.
+        """Return the number of coefficients to keep.
 
         Args:
             source: the tensor.
             as_stored: applies the number format.
-            most: more coefficients than this are not worth a search: the tensor is as small without a transform.
+            most: do not search beyond this many coefficients: the tensor is as small without a transform.
 
         Returns:
-            The number, from 0 to the element count, or None if what is asked for takes more than ``most``.
+            The number, from 0 to the element count, or None if more than ``most`` are needed.
         """
 
 
 @dataclass(frozen=True)
 class Everything:
-    """All that are given."""
+    """Keeps all coefficients."""
 
     def choose(self, source: Source, as_stored: AsStored, most: int) -> int | None:
         """See :class:`Selection`."""
@@ -47,7 +47,7 @@ class Everything:
 
 @dataclass(frozen=True)
 class Keep:
-    """A number of coefficients (int, at least 1) or a share of the element count (float, above 0, up to 1)."""
+    """Keeps a number of coefficients (int, at least 1) or a share of the element count (float, above 0, at most 1)."""
 
     amount: int | float
 
@@ -59,7 +59,7 @@ class Keep:
 
 @dataclass(frozen=True)
 class Energy:
-    """The fewest coefficients that hold ``share`` of the sum of the squared weights (0 to 1)."""
+    """Keeps the fewest coefficients that hold ``share`` of the sum of squared weights (0 to 1)."""
 
     share: float
 
@@ -70,10 +70,10 @@ class Energy:
 
 @dataclass(frozen=True)
 class MaxError:
-    """The fewest coefficients from which no weight is rebuilt with an error above ``share`` of the largest weight.
+    """Keeps the fewest coefficients such that no rebuilt weight is off by more than ``share`` of the largest weight.
 
-    The error is that of the real rebuilt weights, number format included. The number is found by bisection, to within
-    1/64 of the fewest.
+    The error is that of the actual rebuilt weights, including the number format. The number of coefficients is found by
+    bisection, to within 1/64 of the minimum.
     """
 
     share: float
@@ -84,7 +84,7 @@ class MaxError:
         def good(k: int) -> bool:
             return source.error(as_stored(source.spectrum(k))) <= self.share
 
-        # The largest error is at least the root mean square, which Parseval tells without rebuilding anything.
+        # The largest error is at least the root mean square error, which Parseval's theorem gives without rebuilding.
         allowed = source.elements * (self.share * source.largest) ** 2
         low = fewest_with_energy(source, source.energy - allowed)
         if low > most:
@@ -105,9 +105,9 @@ class MaxError:
 
 
 def fewest_with_energy(source: Source, energy: float) -> int:
-    """The least number of leading coefficients whose squares sum to ``energy``; all if they never do.
+    """Return the smallest number of leading coefficients whose squares sum to ``energy``; all if they never do.
 
-    Coefficients are computed in growing prefixes, so that a smooth tensor costs a small transform only.
+    Coefficients are computed in growing prefixes, so a smooth tensor takes only a small transform.
     """
     wanted = energy * (1 - FLOAT32)
     k = 0
@@ -121,7 +121,7 @@ def fewest_with_energy(source: Source, energy: float) -> int:
 
 
 def parse_keep(text: str) -> Keep:
-    """``300`` or ``10%``.
+    """Parse ``300`` or ``10%``.
 
     Raises:
         EncodeError: ``text`` is neither.
@@ -134,7 +134,7 @@ def parse_keep(text: str) -> Keep:
 
 
 def parse_share(text: str, what: str) -> float:
-    """``0.999`` or ``99.9%``: a number above 0, up to 1.
+    """Parse a share such as ``0.999`` or ``99.9%``: above 0, at most 1.
 
     Raises:
         EncodeError: ``text`` is neither.
@@ -144,5 +144,5 @@ def parse_share(text: str, what: str) -> float:
     except ValueError:
         share = math.nan
     if not 0 < share <= 1:
-        raise EncodeError(f"{what}={text} is not a share such as 0.999 or 99.9%, above 0 and up to 1")
+        raise EncodeError(f"{what}={text} is not a share such as 0.999 or 99.9%, above 0 and at most 1")
     return share

@@ -1,4 +1,4 @@
-"""A tensor whose coefficients are computed as far as they are asked for."""
+"""Compute a tensor's coefficients on demand."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from frformat.spectral.zigzag import element_count
 Array = NDArray[Any]
 
 BLOCK = 1 << 20
-"""Elements compared at a time."""
+"""Number of elements compared at a time."""
 
 
 class Source(Protocol):
-    """What selections ask of a tensor."""
+    """What selections need to know about a tensor."""
 
     @property
     def elements(self) -> int:
@@ -28,29 +28,29 @@ class Source(Protocol):
 
     @property
     def count(self) -> int:
-        """How many coefficients there are to choose from."""
+        """Number of coefficients to choose from."""
 
     @property
     def energy(self) -> float:
-        """Sum of the squared weights, which is that of the squared coefficients."""
+        """Sum of the squared weights, which equals that of the squared coefficients."""
 
     @property
     def largest(self) -> float:
         """Largest magnitude of a weight."""
 
     def spectrum(self, k: int) -> Spectrum:
-        """The first ``k`` coefficients."""
+        """Return the first ``k`` coefficients."""
 
     def error(self, stored: Spectrum) -> float:
-        """The largest error of a weight rebuilt from ``stored``, relative to the largest weight."""
+        """Return the largest error of a weight rebuilt from ``stored``, relative to the largest weight."""
 
 
 class Weights:
-    """Weights that are to be transformed.
+    """Weights to be transformed.
 
     Args:
         array: array of one of :data:`frformat.dtypes.REAL_DTYPES`.
-        view: shape in which the spectrum is taken; None for the tensor's own.
+        view: shape in which the spectrum is taken; None means the tensor's own.
 
     Raises:
         EncodeError: a weight is not finite, or the view does not fit.
@@ -61,14 +61,14 @@ class Weights:
         self._view = view
         self._known = Spectrum.of(array, 0, view)
         self.elements = self.count = array.size
-        # One pass over the weights for both figures.
+        # One pass over the weights for both values.
         self.energy, self.largest = 0.0, 0.0
         for block in blocks(array):
             self.energy += float(np.vdot(block, block))
             self.largest = max(self.largest, float(np.abs(block).max()))
 
     def spectrum(self, k: int) -> Spectrum:
-        """The first ``k`` coefficients; transforms only if it never gave so many."""
+        """Return the first ``k`` coefficients; transforms only if it has not computed as many before."""
         if k > self._known.kept:
             self._known = Spectrum.of(self._array, k, self._view)
         return self._known.truncated(k)
@@ -81,7 +81,7 @@ class Weights:
 
 
 class Coefficients:
-    """A spectrum that is given."""
+    """A given spectrum."""
 
     def __init__(self, spectrum: Spectrum) -> None:
         self._spectrum = spectrum
@@ -95,11 +95,11 @@ class Coefficients:
         return _largest(self._spectrum)
 
     def spectrum(self, k: int) -> Spectrum:
-        """The first ``k`` coefficients."""
+        """Return the first ``k`` coefficients."""
         return self._spectrum.truncated(k)
 
     def error(self, stored: Spectrum) -> float:
-        """See :class:`Source`. The transform is linear: the error is what the difference of the spectra rebuilds."""
+        """See :class:`Source`. The transform is linear: the error is the rebuilt difference of the spectra."""
         difference = self._spectrum.coefficients.copy()
         difference[: stored.kept] -= stored.coefficients
         if not difference.any():
@@ -113,7 +113,7 @@ def _largest(spectrum: Spectrum) -> float:
 
 
 def blocks(array: Array) -> Iterator[NDArray[np.float64]]:
-    """All elements in row-major order, in blocks of float64."""
+    """Yield all elements in row-major order, in blocks of float64."""
     flat = array.reshape(-1)
     for start in range(0, flat.size, BLOCK):
         yield flat[start : start + BLOCK].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Reading back what was encoded."""
+"""Read an encoded file back, and compare."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def verify(checkpoint: Checkpoint, path: StrPath, report: Report) -> None:
     """Check that a file holds what :func:`frformat.encoding.encode` reported, bit for bit.
 
     Args:
-        checkpoint: what was encoded.
+        checkpoint: the encoded checkpoint.
         path: the file.
-        report: what became of the tensors.
+        report: the outcome of encoding.
 
     Raises:
         FrzError: the file is damaged.
@@ -30,11 +30,11 @@ def verify(checkpoint: Checkpoint, path: StrPath, report: Report) -> None:
     with frformat.open(path) as file:
         file.verify()
         if set(file) != set(report.tensors) | set(checkpoint.aliases) or file.aliases != checkpoint.aliases:
-            raise EncodeError(f"{os.fspath(path)}: holds other names than were encoded")
+            raise EncodeError(f"{os.fspath(path)}: holds other names than those encoded")
         for name, tensor in report.tensors.items():
             if tensor.digest:
                 same = digest(file.stored(name)) == tensor.digest
             else:
                 same = np.array_equal(byte_view(checkpoint.entries[name].array()), byte_view(file[name]))
             if not same:
-                raise EncodeError(f"{os.fspath(path)}: tensor {name!r}: reads back other than it was encoded")
+                raise EncodeError(f"{os.fspath(path)}: tensor {name!r}: does not read back as it was encoded")

@@ -1,1 +1,1 @@
-"""The file format: bytes ↔ tensors, as ``spec/format.md`` has it. :mod:`frformat` is its public face."""
+"""Read and write the bytes of the format (``spec/format.md``). :mod:`frformat` is the public interface."""

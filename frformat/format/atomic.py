@@ -1,4 +1,4 @@
-"""Writing a file so that it appears whole or not at all."""
+"""Write a file atomically: it appears as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ StrPath = str | os.PathLike[str]
 
 @contextmanager
 def replacing(path: StrPath) -> Iterator[IO[bytes]]:
-    """A binary file that takes the place of ``path`` when the block ends without an error, and vanishes otherwise.
+    """Yield a binary file that replaces ``path`` if the block ends without an error, and is deleted otherwise.
 
-    It is written beside ``path``, so that the last step is one rename. A symbolic link is followed; permissions of a
-    file that is replaced are kept.
+    The file is written next to ``path``, so that the last step is one rename. Symbolic links are followed, and the
+    permissions of a replaced file are kept.
 
     Raises:
-        OSError: the folder cannot be written to, or ``path`` is something else than a file (a folder, a device).
+        OSError: the folder is not writable, or ``path`` is something other than a file (a folder, a device).
     """
     path = os.path.realpath(path)
     if os.path.exists(path) and not os.path.isfile(path):
@@ -42,7 +42,7 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
 
 
 def _mode(path: str) -> int:
-    """The permissions of the file to be replaced, or those that a new one gets."""
+    """Return the permissions of the file to be replaced, or those that a new file gets."""
     try:
         return os.stat(path).st_mode & 0o7777
     except OSError:

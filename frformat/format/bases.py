@@ -1,6 +1,6 @@
-"""The kinds of bases that an axis can have, in the order of their ids, and what a file says of each.
+"""The kinds of basis that an axis can have, in the order of their ids, and the rules for each in a file.
 
-What a basis computes is in :mod:`frformat.spectral.bases`, one file each; nothing else asks for a kind by its name.
+:mod:`frformat.spectral.bases` computes them, one file per kind. Nothing else distinguishes kinds by name.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ class Kind:
     """A kind of basis.
 
     Attributes:
-        name: as the specification calls it.
-        make: (length, entries of the core, argument) → the basis.
-        argument: what the file gives for an axis beside its kind: the number of a factor, a seed, or nothing.
-        ordered: whether a core can be the start of the zigzag order.
-        most: largest number of entries of a core on the axis.
-        plain: whether a tensor all of whose axes are of this kind can have any element type.
+        name: its name in the specification.
+        make: function (length, number of core entries, argument) → basis.
+        argument: what the file stores for an axis besides its kind: the number of a factor, a seed, or nothing.
+        ordered: whether a core can be a zigzag prefix.
+        most: largest number of core entries on the axis.
+        plain: whether a tensor whose axes are all of this kind can have any element type.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Kind:
 
 
 def _stored(length: int, count: int, factor: Any) -> Basis:
-    """With a stand-in that takes no memory if the factor is None."""
+    """Return the basis of a factor; a factor of None gives a stand-in that takes no memory."""
     return Stored(np.broadcast_to(np.float32(0), (count, length)) if factor is None else factor, count)
 
 
@@ -50,19 +50,19 @@ KINDS: Final = {
         Kind("seeded", lambda length, count, seed: Seeded(seed or 0, length, count), "seed", most=limits.COLUMNS),
     )
 }
-"""By name, in the order of their ids."""
+"""Kinds by name, in the order of their ids."""
 
 PLAIN: Final = "identity"
-"""The kind of axes of which a file says nothing."""
+"""The kind of an axis if the file does not specify one."""
 
 
 def spread(bases: Sequence[str], rank: int) -> tuple[str, ...]:
-    """The kind of each axis, from what a file says: the last entry holds for all further axes."""
+    """Return the kind of each axis. The last entry in the file also applies to all further axes."""
     return tuple(bases[min(axis, len(bases) - 1)] for axis in range(rank)) if bases else (PLAIN,) * rank
 
 
 def compact(kinds: Sequence[str]) -> tuple[str, ...]:
-    """The shortest way to say ``kinds``; empty if all are plain."""
+    """Return the shortest list that stands for ``kinds``; empty if all are plain."""
     size = len(kinds)
     while size > 1 and kinds[size - 1] == kinds[size - 2]:
         size -= 1

@@ -1,4 +1,4 @@
-"""Which coder a group is stored by: the one that makes it smallest, as far as that can be told in good time."""
+"""Choose the coder of a group: the one that makes it smallest, as far as that can be found out quickly."""
 
 from __future__ import annotations
 
@@ -6,27 +6,29 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from frformat.format.coders import CHUNK, CODERS, Array, Coder, Encoder, Run, byte_view
+from frformat.format.coders import CHUNK, CODERS, Array, Coder, Encoder, byte_view
+from frformat.format.coders.batches import Batch, Block, Pieces
 from frformat.format.coders.zstd import quick_size
-from frformat.format.grouping import PER_TIER, Likeness, Pieces
+from frformat.format.grouping import PER_TIER, Likeness
 
 SMALL: Final = 1 << 16
-"""Groups of up to so many values are coded by every coder that may do well."""
+"""Groups of at most this many values are coded with every coder that may do well."""
 
 TABLES: Final = 1 << 13
-"""Tables may be worth their bytes for tensors that have so many values on average."""
+"""Tables may be worth their bytes for tensors with at least this many values on average."""
 
 SLOW: Final = 1 << 25
-"""Beyond so many values, a slow coder would take some two seconds to read a group."""
+"""With more values than this, a slow coder would take about two seconds to read a group."""
 
 QUICK: Final = 1 << 14
-"""Of so many bytes and more, the general compressors first show at their lowest level whether they may win …"""
+"""From this many bytes on, the general-purpose compressors first run at their lowest level, to see if they may win …"""
 
 GAIN: Final = 0.95
-"""… which they do if the highest level would, at so much of the lowest's size; of weights it is hardly below 1."""
+"""… which is possible if the highest level shrinks the lowest level's output to this share; for weights it hardly
+does."""
 
 WORTH: Final = 0.98
-"""Large exact values are compressed if a sample of them gets smaller than so much of itself."""
+"""Large exact values are compressed if a sample shrinks to less than this share of its size."""
 
 Told = Callable[[int], None]
 
@@ -36,7 +38,7 @@ class Choice(NamedTuple):
 
     Attributes:
         coder: the coder.
-        done: the stored bytes of each tier, if they have been made.
+        done: the stored bytes of each tier, if they have been computed.
     """
 
     coder: Coder
@@ -49,18 +51,18 @@ def choose(
     """Choose the coder of a group.
 
     Args:
-        likeness: what its tensors have in common.
-        tiers: for each tier the runs of its segment, with their values.
-        names: the coders that may be used; if none of them takes integers, all may be used for these.
-        fast: a large group has to be read fast.
-        told: is told how many bytes of values are done.
+        likeness: what the group's tensors have in common.
+        tiers: for each tier, the runs of its segment with their values.
+        names: the coders that may be used. If none of them accepts integers, all may be used for integers.
+        fast: a large group must be fast to read.
+        told: called with the number of bytes of values that are done.
     """
-    sizes = [run.size for tier in tiers for run, _ in tier]
-    count = sum(sizes)
+    batches = [batch for tier in tiers for batch, _ in tier]
+    count, runs = sum(batch.size for batch in batches), sum(batch.runs for batch in batches)
     takes = [coder for coder in CODERS.values() if coder.takes(likeness.value_type, integers=likeness.stepped)]
     able = [coder for coder in takes if coder.name in names] or takes
     if count <= SMALL:
-        if count <= TABLES * len(sizes):
+        if count <= TABLES * runs:
             able = _preferred(able, [coder for coder in able if not coder.tables])
     elif fast or count > SLOW or not likeness.stepped:
         able = _preferred(able, [coder for coder in able if not coder.slow])
@@ -74,8 +76,8 @@ def choose(
         if choices and coder.general and _is_beaten(arrays, min(map(_size, choices))):
             continue
         choices.append(Choice(coder, _coded(coder, likeness, tiers, told)))
-        told = None  # once is enough
-    # Of equals the one that is read faster.
+        told = None  # report progress only once
+    # Among equals, take the one that is faster to read.
     return min(choices, key=lambda choice: (_size(choice), choice.coder.slow, choice.coder.integers))
 
 
@@ -84,18 +86,18 @@ def _size(choice: Choice) -> int:
 
 
 def _is_beaten(arrays: Sequence[Array], size: float) -> bool:
-    """Whether no general compressor will make the values smaller than ``size``."""
+    """Return whether no general-purpose compressor can make the values smaller than ``size``."""
     data = b"".join(map(byte_view, arrays))
     return len(data) >= QUICK and GAIN * quick_size(data) > size
 
 
 def _preferred(able: list[Coder], some: list[Coder]) -> list[Coder]:
-    """Some of the coders, unless whoever asked for one of the others would get none that makes anything smaller."""
+    """Return some of the coders, unless the caller allowed only others that could make anything smaller."""
     return able if all(coder.plain for coder in some) else some
 
 
 def encoders(coder: Coder, likeness: Likeness, tiers: int) -> list[Encoder]:
-    """What codes each tier: one encoder goes on, but of a group that every tier has anew each begins anew."""
+    """Return the encoder of each tier: the same one for all tiers, or a fresh one for each tier of a per-tier group."""
     offsets = likeness.offsets != 0
     if likeness.extent == PER_TIER:
         return [coder.encoder(likeness.value_type, offsets) for _ in range(tiers)]
@@ -103,7 +105,7 @@ def encoders(coder: Coder, likeness: Likeness, tiers: int) -> list[Encoder]:
 
 
 def _coded(coder: Coder, likeness: Likeness, tiers: Sequence[Pieces], told: Told | None) -> list[bytes]:
-    """The stored bytes of each tier."""
+    """Return the stored bytes of each tier."""
     out = []
     for encoder, pieces in zip(encoders(coder, likeness, len(tiers)), tiers, strict=True):
         buffer = io.BytesIO()
@@ -113,29 +115,28 @@ def _coded(coder: Coder, likeness: Likeness, tiers: Sequence[Pieces], told: Told
     return out
 
 
-def _sampled(able: Sequence[Coder], value_type: str, run: Run, values: Array) -> Coder:
-    """The coder that does best on the first megabyte; the plain one unless another saves something."""
-    sample, shape = _sample(run, values)
+def _sampled(able: Sequence[Coder], value_type: str, batch: Batch, values: Array) -> Coder:
+    """Return the coder that does best on the first megabyte, or the plain one if none saves anything."""
+    sample = _sample(batch, values)
     sizes: list[tuple[float, Coder]] = []
     for coder in sorted(able, key=lambda coder: not coder.integers):
-        # Deflate is far slower and hardly ever smaller than zstd: take it only where zstd may not be used.
+        # Deflate is far slower than zstd and rarely smaller: use it only if zstd is not allowed.
         if coder.name == "deflate" and any(other.name == "zstd" for other in able):
             continue
-        if sizes and coder.general and _is_beaten([sample], sizes[0][0]):
+        if sizes and coder.general and _is_beaten([array for _, array in sample], sizes[0][0]):
             continue
         buffer = io.BytesIO()
-        coder.encoder(value_type, False).encode([(Run(False, (shape,)), sample)], buffer)
+        coder.encoder(value_type, False).encode(sample, buffer)
         sizes.append((buffer.tell() if not coder.plain else WORTH * buffer.tell(), coder))
     return min(sizes, key=lambda pair: pair[0])[1]
 
 
-def _sample(run: Run, values: Array) -> tuple[Array, tuple[int, ...]]:
-    """The first megabyte of a tensor's values, or a little more to make whole rows, and their shape."""
+def _sample(batch: Batch, values: Array) -> Pieces:
+    """Return the first megabyte of a tensor's values, extended to whole rows."""
     most = max(1, CHUNK // values.itemsize)
-    first, *rest = run.blocks[0] or (1,)
-    row = run.size // first if len(run.blocks) == 1 else run.size
-    if rest and row <= most:
-        rows = min(first, -(-most // row))
-        return values.reshape(-1)[: rows * row], (rows, *rest)
-    sample = values.reshape(-1)[:most]
-    return sample, (len(sample),)
+    block = batch.blocks[0]
+    if len(batch.blocks) == 1 and block.columns <= most:
+        block = block._replace(rows=min(block.rows, -(-most // block.columns)))
+    else:
+        block = Block(1, 1, min(most, batch.size))
+    return [(Batch(False, [block], 1, block.size), values[: block.size])]

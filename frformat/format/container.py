@@ -1,7 +1,7 @@
-"""The container: a file's bytes ↔ its directory and segments (specification, sections 2 and 4).
+"""The container: convert between a file's bytes and its directory and segments (specification, sections 2 and 4).
 
-All extents follow from the sizes in the directory. No byte of the directory is used before its checksum has matched,
-and what is decoded from a segment is handed out only after the segment's has.
+The position of every part follows from the sizes in the directory. No byte of the directory is used before its checksum
+has matched, and decoded values are handed out only after their segment's checksum has matched.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ CRC_BYTES: Final = 4
 
 @dataclass(frozen=True)
 class Header:
-    """The fixed start of a file.
+    """The fixed-size start of a file.
 
     Attributes:
-        flags: bit 0 says that the directory is deflated.
-        stored: bytes of the directory as stored.
-        length: bytes of the directory when inflated.
+        flags: bit 0 means that the directory is deflated.
+        stored: size of the stored directory in bytes.
+        length: size of the inflated directory in bytes.
     """
 
     flags: int
@@ -44,7 +44,7 @@ class Header:
 
     @property
     def deflated(self) -> bool:
-        """Whether the directory is."""
+        """Whether the directory is deflated."""
         return bool(self.flags & DEFLATED)
 
     @property
@@ -55,7 +55,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Extent:
-    """Where a segment lies: tier, index of its group, offset of its first byte and its size without the CRC-32."""
+    """The position of a segment: tier, index of its group, offset of its first byte, and size without the CRC-32."""
 
     tier: int
     group: int
@@ -64,17 +64,17 @@ class Extent:
 
 
 class Extents:
-    """Where all segments of a file lie, also those that were cut off.
+    """The positions of all segments of a file, including any that have been cut off.
 
     Args:
         directory: what the file holds.
         start: offset of the first segment.
 
     Attributes:
-        ends: offset after each tier.
+        ends: the offset after each tier.
 
     Raises:
-        FrzError: ``LIMIT``, the file is too large.
+        FrzError: ``LIMIT`` if the file is too large.
     """
 
     def __init__(self, directory: Directory, start: int) -> None:
@@ -96,14 +96,14 @@ class Extents:
         self.ends = tuple(ends[1:])
 
     def of(self, group: int, tier: int) -> Extent | None:
-        """The segment of a group in a tier, if there is one."""
+        """Return the segment of a group in a tier, if there is one."""
         held = self._groups[group]
         if tier >= len(held.sizes) or not held.values[tier]:
             return None
         return Extent(tier, group, self._tiers[tier] + int(self._starts[group][tier]), held.size(tier))
 
     def present(self, tiers: int) -> Iterator[Extent]:
-        """The segments of the first tiers, in file order."""
+        """Yield the segments of the first tiers, in file order."""
         tiered = [index for index, group in enumerate(self._groups) if len(group.sizes) > 1]
         for tier in range(tiers):
             for index in tiered if tier else range(len(self._groups)):
@@ -114,14 +114,14 @@ class Extents:
 
 @dataclass(frozen=True)
 class Container:
-    """What opening a file yields: everything but the content of segments.
+    """Everything in a file except the content of its segments.
 
     Attributes:
-        directory: what the file says of itself.
-        header: the header's fields.
-        extents: where segments lie.
-        size: bytes of the file.
-        present: how many tiers are there.
+        directory: the parsed directory.
+        header: the parsed header.
+        extents: the positions of the segments.
+        size: size of the file in bytes.
+        present: number of tiers that are present.
     """
 
     directory: Directory
@@ -132,7 +132,7 @@ class Container:
 
     @property
     def ends(self) -> tuple[int, ...]:
-        """Offset after each tier, also of tiers that are not present."""
+        """The offset after each tier, including tiers that are not present."""
         return self.extents.ends
 
 
@@ -141,7 +141,7 @@ def read(file: IO[bytes], budget: int = limits.MEMORY_BUDGET) -> Container:
 
     Args:
         file: seekable and open for reading.
-        budget: bytes that the directory and what is made of it may take.
+        budget: bytes that the directory and its parsed form may take.
 
     Raises:
         FrzError: any code of stages 1 to 7 of section 12 of the specification.
@@ -165,13 +165,13 @@ def read(file: IO[bytes], budget: int = limits.MEMORY_BUDGET) -> Container:
     if size > ends[-1]:
         raise FrzError("TRAILING", f"{size - ends[-1]} bytes follow the last segment", offset=ends[-1])
     if size not in ends:
-        raise FrzError("TRUNCATED", f"the file ends within a tier; whole it has {ends[-1]} bytes", offset=size)
+        raise FrzError("TRUNCATED", f"the file ends within a tier; the complete file has {ends[-1]} bytes", offset=size)
     present = max(tier for tier, at in enumerate(ends) if at == size) + 1
     return Container(directory, header, extents, size, present)
 
 
 def read_header(head: bytes) -> Header:
-    """The header, from the first bytes of a file.
+    """Parse the header from the first bytes of a file.
 
     Raises:
         FrzError: ``MAGIC``, ``VERSION``, ``TRUNCATED``, ``HEADER`` or ``LIMIT``.
@@ -194,7 +194,7 @@ def read_header(head: bytes) -> Header:
 
 
 def head(contents: Directory) -> bytes:
-    """Header, directory and its CRC-32: the bytes of a file before its segments.
+    """Return the bytes of a file before its segments: header, directory and CRC-32.
 
     Raises:
         FrzError: a reader would refuse the directory.
@@ -211,7 +211,7 @@ def head(contents: Directory) -> bytes:
 
 
 def framed_sizes(group: Group) -> NDArray[np.int64]:
-    """Bytes that a group takes in each tier with the checksum, 0 where it has no segment."""
+    """Return the bytes that a group takes in each tier, including the checksum; 0 where it has no segment."""
     framed: Any = np.where(group.values > 0, group.sizes.astype(np.int64) + CRC_BYTES, 0)
     return framed  # type: ignore[no-any-return]
 
@@ -232,7 +232,7 @@ def _u32(value: int) -> bytes:
 
 
 class SegmentReader:
-    """The stored bytes of one segment, read in order; checks the CRC-32 that follows them."""
+    """Reads the stored bytes of one segment in order, and checks the CRC-32 that follows them."""
 
     def __init__(self, file: IO[bytes], extent: Extent) -> None:
         self._file = file
@@ -242,19 +242,19 @@ class SegmentReader:
         file.seek(extent.offset)
 
     def read(self, size: int) -> bytes:
-        """At most ``size`` bytes; none at the end of the segment."""
+        """Return at most ``size`` bytes; none at the end of the segment."""
         data = self._file.read(min(size, self._left))
         self._account(data)
         return data
 
     def readinto(self, buffer: memoryview) -> int:
-        """Fill ``buffer`` or what the segment has left for it."""
+        """Fill ``buffer`` as far as the segment's bytes go."""
         count = self._file.readinto(buffer[: self._left])  # type: ignore[attr-defined]
         self._account(buffer[:count])
         return int(count)
 
     def rest(self) -> bytes:
-        """All bytes that are left, once the checksum has matched.
+        """Return all remaining bytes, once the checksum has matched.
 
         Raises:
             FrzError: ``CHECKSUM``.
@@ -264,7 +264,7 @@ class SegmentReader:
         return data
 
     def check(self) -> None:
-        """Read what is left and compare checksums; once is enough.
+        """Read the remaining bytes and compare checksums. Further calls have no effect.
 
         Raises:
             FrzError: ``CHECKSUM``.
@@ -283,7 +283,7 @@ class SegmentReader:
 
 
 class SegmentWriter:
-    """Collects the stored bytes of one segment in a file and appends their CRC-32."""
+    """Writes the stored bytes of one segment to a file and appends their CRC-32."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -297,5 +297,5 @@ class SegmentWriter:
         self._crc = zlib.crc32(data, self._crc)
 
     def close(self) -> None:
-        """Append the checksum; the file stays open."""
+        """Append the checksum. The file stays open."""
         self._file.write(_u32(self._crc))

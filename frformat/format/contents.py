@@ -1,4 +1,4 @@
-"""The tensors of an open file: decoded, kept for a while, and rebuilt, all within a memory budget."""
+"""Decode, cache and rebuild the tensors of an open file, within a memory budget."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from frformat.spectral.rebuild import working_memory
 Array = NDArray[Any]
 
 REMEMBERED: Final = 1 << 24
-"""Bytes of decoded groups that are kept, since others of their tensors are likely to be asked for; the last group is
-kept whatever its size, as far as the budget goes."""
+"""Size of the cache of decoded groups in bytes, since other tensors of a group are likely to be requested next. The
+last group is kept whatever its size, if the budget allows it."""
 
 
 class Contents:
-    """What the segments of a file hold.
+    """The content of a file's segments.
 
     Args:
         file: the file.
-        container: what opening it yielded.
-        index: where its tensors are.
+        container: the result of opening it.
+        index: finds its tensors.
         tier: the tier at which tensors are decoded.
         budget: bytes that a request may need.
     """
@@ -52,7 +52,7 @@ class Contents:
         self._bounds: tuple[int, dict[int, NDArray[np.int64]]] = (-1, {})
 
     def afford(self, needed: int) -> None:
-        """See that a request does not need too much.
+        """Check that a request does not need too much memory.
 
         Raises:
             FrzError: ``BUDGET``.
@@ -64,7 +64,7 @@ class Contents:
             raise FrzError("BUDGET", reason)
 
     def rebuilt(self, group_index: int, index: int, held: int = 0) -> Array:
-        """A tensor; ``held`` bytes are taken by others of the same request.
+        """Return a rebuilt tensor; ``held`` bytes are taken by other tensors of the same request.
 
         Raises:
             FrzError: ``BUDGET``, ``CHECKSUM``, ``STREAM`` or ``VALUE``.
@@ -73,11 +73,32 @@ class Contents:
         self._afford(group, index, held)
         _check_shape(group.shapes[index])
         out = self._stored(group_index, index).rebuild()
-        # Not a view of what other tensors are in, too.
+        # The result must not be a view of memory that holds other tensors, too.
         return out if out.base is None or group.tensors == 1 else out.copy()
 
+    def all_rebuilt(self, group_index: int, held: int = 0) -> Iterator[Array]:
+        """Yield all tensors of a group in order, as :meth:`rebuilt`, but those of many small ones at once."""
+        group = self._groups[group_index]
+        size = values_bytes(group, self._tier)
+        if group.elements and group.tensors > 1 and size <= REMEMBERED:
+            self.afford(held + 2 * size)
+            found = values.decode(self._file, self._container, group_index, self._tier).elements()
+            # One that is not allowed is named by the way that takes them one by one.
+            if group.dtype != "bool" or found.view(np.uint8).max(initial=0) <= 1:
+                start = 0
+                for shape in group.shapes:
+                    _check_shape(shape)
+                    stop = start + math.prod(shape)
+                    yield found[start:stop].reshape(shape).copy()
+                    start = stop
+                return
+        for index in range(group.tensors):
+            tensor = self.rebuilt(group_index, index, held)
+            held += tensor.nbytes
+            yield tensor
+
     def stored(self, group_index: int, index: int) -> CodedTensor:
-        """A tensor as the file stores it.
+        """Return a tensor as the file stores it.
 
         Raises:
             FrzError: ``BUDGET``, ``CHECKSUM``, ``STREAM`` or ``VALUE``.
@@ -88,7 +109,7 @@ class Contents:
         return self._stored(group_index, index)
 
     def verified(self, group_index: int, tier: int) -> Iterator[None]:
-        """Check a group at a tier: its segments at once, then the values of a tensor with each step."""
+        """Check a group at a tier: first its segments, then, with each iteration, the values of one tensor."""
         group = self._groups[group_index]
         self.afford(values_bytes(group, tier))
         found = values.decode(self._file, self._container, group_index, tier)
@@ -103,7 +124,7 @@ class Contents:
         return check()
 
     def _coded(self, group: Group, index: int, content: Content, *, bare: bool = False) -> CodedTensor:
-        """The tensor that some values are of; ``bare`` leaves out the bases, which values do not depend on."""
+        """Return the tensor with the given values; ``bare`` omits the bases, which the values do not depend on."""
         view = group.view(index)
         axes: tuple[Axis, ...] = ()
         if group.bases and not bare:
@@ -130,7 +151,7 @@ class Contents:
         return tensor
 
     def _content(self, group_index: int, index: int) -> Content:
-        """The values of one tensor: out of its group, or alone where that is large and they can be read alone."""
+        """Return the values of one tensor, from its decoded group or, if that is large, read alone where possible."""
         group = self._groups[group_index]
         found = self._decoded.pop(group_index, None)
         if found is None:
@@ -144,13 +165,13 @@ class Contents:
         return found.of(index)
 
     def _forget(self, needed: int) -> None:
-        """Let go of decoded groups, the oldest first, to make room."""
+        """Drop decoded groups, oldest first, to make room."""
         most = min(REMEMBERED, self._budget // 4)
         while self._decoded and sum(each.nbytes for each in self._decoded.values()) + needed > most:
             self._decoded.popitem(last=False)
 
     def _read_alone(self, group_index: int, index: int) -> Content:
-        """The values of one tensor of a group that is not coded, once the checksums have matched."""
+        """Return the values of one tensor of an uncoded group, once the checksums have matched."""
         group = self._groups[group_index]
         parts = {}
         for tier, starts in self._bounds_of(group_index).items():
@@ -161,7 +182,7 @@ class Contents:
         return assemble(group, index, self._tier, parts)
 
     def _bounds_of(self, group_index: int) -> dict[int, NDArray[np.int64]]:
-        """Where in the segments of a group the values of each tensor begin; the checksums of these have matched."""
+        """Return where each tensor's values begin in the segments of a group, once their checksums have matched."""
         if self._bounds[0] != group_index:
             group = self._groups[group_index]
             for tier in values.used_tiers(group, self._tier):
@@ -172,7 +193,7 @@ class Contents:
         return self._bounds[1]
 
     def _values_bytes(self, group: Group, index: int) -> int:
-        """Bytes that the values of a tensor take once decoded, with those of its group and of its factors."""
+        """Return the bytes that a tensor's decoded values take, including those of its group and its factors."""
         needed = values_bytes(group, self._tier)
         for number in group.factors[index] if group.factors is not None else ():
             place, row = self._index.factor(number)
@@ -181,7 +202,7 @@ class Contents:
         return needed
 
     def _afford(self, group: Group, index: int, held: int) -> None:
-        """Whether rebuilding one tensor can be afforded beside ``held`` bytes."""
+        """Check that the budget allows rebuilding one tensor while ``held`` bytes are taken."""
         needed = held + zigzag.element_count(group.shapes[index]) * DTYPES[group.dtype].itemsize
         extent, view = group.extent(index, self._tier), group.view(index)
         elements = group.steps is None and group.format is None and not group.bases and group.kept is None
@@ -200,6 +221,6 @@ class Contents:
 
 
 def _check_shape(shape: Shape) -> None:
-    """See that NumPy can hold an array of a shape; where a length is 0, the product of the others counts for it."""
+    """Check that NumPy can hold an array of this shape. If a length is 0, the product of the others still counts."""
     if math.prod(n for n in shape if n) >= 1 << 58:
         raise FrzError("BUDGET", f"NumPy cannot hold shape {list(shape)}")

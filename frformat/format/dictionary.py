@@ -1,4 +1,4 @@
-"""Bytes that the directory's DEFLATE stream may refer to before its start (specification, appendix A)."""
+"""The preset dictionary of the directory's DEFLATE stream (specification, appendix A)."""
 
 from typing import Final
 
@@ -14,4 +14,4 @@ DICTIONARY: Final = (
     "9410030303 9410100303 9420100303 9420200303 9440200303 9440400303 94cc80400303 94cc80cc800303"
     "94cd0100cc800303 94cd0100cd01000303 94cd0200cd01000303 94cd0200cd02000303 94cd0400cd02000303 94cd0400cd04000303"
 )
-"""Parts of names that layers commonly have, and shapes of 3×3 convolutions."""
+"""Common parts of the names of layers, and shapes of 3×3 convolutions."""

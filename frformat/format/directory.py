@@ -1,4 +1,4 @@
-"""The directory: what a file holds (specification, section 3)."""
+"""The directory: a description of everything in a file (specification, section 3)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Shape = tuple[int, ...]
 Integers = NDArray[Any]
 
 COUNTED: Final = 1 << 20
-"""Tensors and tiers whose values are counted together."""
+"""Number of tensors times tiers whose values are counted at a time."""
 
-# Keys of the maps.
+# Keys of the directory's maps.
 FEATURES, TIERS, GROUPS, ALIASES, METADATA = range(5)
 DTYPE, NAMES, SHAPES, VIEWS, BASES, FACTORS, SEEDS, KEPT, CORNERS, PER_TIER, FORMAT, STEPS, OFFSETS, CODER, SIZES = (
     range(15)
@@ -28,11 +28,11 @@ DTYPE, NAMES, SHAPES, VIEWS, BASES, FACTORS, SEEDS, KEPT, CORNERS, PER_TIER, FOR
 
 @dataclass(frozen=True)
 class Corners:
-    """For each tier and tensor, the entries of its core on each axis.
+    """The number of core entries on each axis, for each tier and tensor.
 
     Attributes:
-        cells: integer array of shape (tiers, …): for each tensor the number 1, then its entries on each axis.
-        starts: where the cells of each tensor begin.
+        cells: integer array of shape (tiers, …): for each tensor a 1, then its entries on each axis.
+        starts: the position where the cells of each tensor begin.
     """
 
     cells: Integers
@@ -40,23 +40,23 @@ class Corners:
 
     @classmethod
     def of(cls, tiers: Sequence[Sequence[Shape]]) -> Corners:
-        """From the corner of each tensor in each tier."""
+        """Build it from the corner of each tensor in each tier."""
         cells = np.array([[cell for corner in row for cell in (1, *corner)] for row in tiers], np.int64)
         ranks = np.array([len(corner) for corner in tiers[0]], np.int64)
         return cls(cells, np.cumsum(ranks + 1) - ranks - 1)
 
     def of_tensor(self, index: int, tier: int) -> Shape:
-        """The corner of one tensor in one tier."""
+        """Return the corner of one tensor in one tier."""
         start = int(self.starts[index]) + 1
         stop = int(self.starts[index + 1]) if index + 1 < len(self.starts) else self.cells.shape[1]
         return tuple(self.cells[tier, start:stop].tolist())
 
     def counts(self, tiers: slice, offsets: int) -> NDArray[np.int64]:
-        """How many values each tensor has in some tiers and those before: array (tiers, tensors).
+        """Return the number of values of each tensor in these and all earlier tiers: array (tiers, tensors).
 
         Args:
-            tiers: which.
-            offsets: bits of the axes that have step offsets, which are values, too.
+            tiers: the tiers.
+            offsets: bits of the axes that have step offsets; these are values, too.
         """
         cells = self.cells[tiers].astype(np.int64)
         counts = np.multiply.reduceat(cells, self.starts, axis=1)
@@ -74,17 +74,17 @@ class Group:
 
     Attributes:
         dtype: element type of the tensors, a key of :data:`~frformat.dtypes.DTYPES`.
-        shapes: one for each tensor, as are the entries of the following, if they are there.
-        coder: how segments are coded, a key of :data:`~frformat.format.coders.CODERS`.
+        shapes: one for each tensor, as are the entries of the fields below, if present.
+        coder: the coder of the segments, a key of :data:`~frformat.format.coders.CODERS`.
         sizes: stored bytes of the segment in each tier, or in tier 0 alone: integer array.
         names: empty for factors.
-        views: the shapes in which cores and bases are meant, or None for the tensor's own.
-        bases: kinds of bases, as the file has them; the last is that of all further axes.
-        factors: for each ``stored`` axis the number of a factor.
-        seeds: for each ``seeded`` axis its seed.
-        kept: how many entries of the zigzag order each core has in each tier: integer array (tiers, tensors).
+        views: the shapes that cores and bases refer to; None means the tensor's own.
+        bases: kinds of basis, as in the file; the last one applies to all further axes.
+        factors: the number of a factor for each ``stored`` axis.
+        seeds: a seed for each ``seeded`` axis.
+        kept: length of each core's zigzag prefix in each tier: integer array (tiers, tensors).
         corners: the corner of each core in each tier.
-        per_tier: every tier has the tensors anew.
+        per_tier: every tier stores the tensors again.
         format: number format of exact values, if it is not the dtype.
         steps: step codes, if values are integers.
         offsets: bits of the axes that have step offsets.
@@ -108,45 +108,51 @@ class Group:
 
     @property
     def tensors(self) -> int:
-        """How many tensors there are."""
+        """Number of tensors."""
         return len(self.shapes)
 
     @property
     def tiered(self) -> bool:
-        """Whether there may be a segment in every tier."""
+        """Whether every tier may have a segment."""
         return self.kept is not None or self.corners is not None or self.per_tier
 
     @property
+    def elements(self) -> bool:
+        """Whether the values of the only segment are the elements of all tensors, one after the other."""
+        exact = self.steps is None and self.format is None
+        return exact and not (self.tiered or self.bases or self.offsets)
+
+    @property
     def value_type(self) -> str:
-        """What values are: a key of :data:`~frformat.dtypes.DTYPES`."""
+        """Type of the values, a key of :data:`~frformat.dtypes.DTYPES`."""
         return "i32" if self.steps is not None else self.format or self.dtype
 
     @property
     def value_bytes(self) -> int:
-        """Bytes of a value once it is decoded."""
+        """Size of a decoded value in bytes."""
         return DTYPES[self.value_type].itemsize
 
     def view(self, index: int) -> Shape:
-        """The shape in which the core and the bases of a tensor are meant."""
+        """Return the shape that the core and the bases of a tensor refer to."""
         view = self.views[index] if self.views is not None else None
         return self.shapes[index] if view is None else view
 
     def kinds(self, index: int) -> tuple[str, ...]:
-        """The kind of basis of each axis of a tensor's view."""
+        """Return the kind of basis of each axis of a tensor's view."""
         return spread(self.bases, len(self.view(index)))
 
     def extent(self, index: int, tier: int) -> Shape:
-        """How much of the core of a tensor there is in a tier: the length of its prefix, or its corner."""
+        """Return the extent of a tensor's core in a tier: the length of its prefix, or its corner."""
         if self.kept is not None:
             return (int(self.kept[tier, index]),)
         return self.corners.of_tensor(index, tier) if self.corners is not None else self.view(index)
 
     def offset_axes(self, index: int) -> tuple[int, ...]:
-        """The axes of a tensor that have step offsets."""
+        """Return the axes of a tensor that have step offsets."""
         return tuple(axis for axis in range(len(self.view(index))) if self.offsets >> axis & 1)
 
     def counts(self, tier: int) -> NDArray[np.int64]:
-        """How many values each tensor has in the segment of ``tier``, offsets among them."""
+        """Return the number of values, including offsets, that each tensor has in the segment of ``tier``."""
         if tier and not self.tiered:
             return np.zeros(self.tensors, np.int64)
         if tier == 0 or self.per_tier:
@@ -156,7 +162,7 @@ class Group:
 
     @cached_property
     def values(self) -> NDArray[np.float64]:
-        """How many values there are in the segment of each tier that has an entry in ``sizes``; exact up to 2^53."""
+        """Number of values in the segment of each tier that has an entry in ``sizes``; exact up to 2^53."""
         tiers = len(self.sizes)
         step = max(1, COUNTED // self.tensors)
         rows = [self._totals(slice(at, at + step)).sum(axis=1, dtype=np.float64) for at in range(0, tiers, step)]
@@ -166,11 +172,11 @@ class Group:
         return np.diff(totals, prepend=0.0)
 
     def size(self, tier: int) -> int:
-        """Stored bytes of the segment of ``tier``, without its CRC-32; 0 if there is none."""
+        """Return the stored size of the segment of ``tier`` without its CRC-32; 0 if there is none."""
         return int(self.sizes[tier]) if tier < len(self.sizes) else 0
 
     def _totals(self, tiers: slice) -> NDArray[np.int64]:
-        """How many values each tensor has in some tiers and those before, or in one tier: (tiers, tensors)."""
+        """Return the values of each tensor in all tiers up to each of these, or in a single tier: (tiers, tensors)."""
         if self.kept is not None:
             return self.kept[tiers].astype(np.int64)
         if self.corners is not None:
@@ -179,19 +185,19 @@ class Group:
 
     @cached_property
     def _views(self) -> Corners:
-        """The views as corners: of a group whose cores are whole in every tier."""
+        """The views as corners, for groups whose cores are complete in every tier."""
         return Corners.of([[self.view(index) for index in range(self.tensors)]])
 
 
 @dataclass(frozen=True)
 class Directory:
-    """What a file holds.
+    """A description of everything in a file.
 
     Attributes:
         groups: the groups.
         metadata: flat text.
-        aliases: further names, each with the name of a tensor.
-        tiers: how many capacity tiers there are.
+        aliases: further names, each with the name of the tensor it stands for.
+        tiers: number of capacity tiers.
     """
 
     groups: Sequence[Group] = ()

@@ -1,4 +1,4 @@
-"""The elements of plain tensors as numbers to store: as they are, in a number format, or as multiples of steps."""
+"""Choose how to store the elements of plain tensors: as they are, in a number format, or as multiples of steps."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from frformat.spectral.rebuild import tiles
 Array = NDArray[Any]
 
 SAMPLE: Final = 1 << 12
-"""Elements that tell whether a look at all of them is worth it."""
+"""Size of the sample that shows whether it is worth examining all elements."""
 
 STEPPED: Final = 1 << 17
-"""In tensors of at most so many elements multiples of a step are looked for."""
+"""Multiples of a step are searched for only in tensors with at most this many elements."""
 
 BLOCK: Final = 1 << 18
-"""Elements quantized at a time."""
+"""Number of elements that are quantized at a time."""
 
 
 @dataclass(frozen=True)
 class Elements:
-    """Elements as a file stores them.
+    """Elements in the form in which a file stores them.
 
     Attributes:
-        values: of the tensor's shape: its elements, numbers of a number format, or int32.
-        step: step code, if values are multiples of steps.
-        offsets: by axis what is added to it for each index.
+        values: array of the tensor's shape: its elements, numbers of a number format, or int32.
+        step: step code, if the values are multiples of steps.
+        offsets: by axis, the step offset of each index.
     """
 
     values: Array
@@ -42,16 +42,16 @@ class Elements:
 
 
 def elements(array: Array, dtype: str, format: str, axis: int | None) -> Elements:
-    """The elements of ``array``, which is C-contiguous and of ``dtype``.
+    """Convert a C-contiguous ``array`` of type ``dtype`` to the form in which it is stored.
 
     Args:
         array: the tensor.
         dtype: its type, a key of :data:`~frformat.dtypes.DTYPES`.
         format: see :meth:`frformat.CodedTensor.of_array`.
-        axis: of which each index has a step, or None.
+        axis: the axis each of whose indices has its own step, or None.
 
     Raises:
-        EncodeError: they do not fit the format.
+        EncodeError: the elements do not fit the format.
     """
     if format == "exact" or (format == "auto" and dtype not in REAL_DTYPES):
         return Elements(array)
@@ -69,11 +69,11 @@ def elements(array: Array, dtype: str, format: str, axis: int | None) -> Element
 
 
 def _lossless(array: Array, dtype: str) -> Elements:
-    """Floats in the narrowest way that loses nothing; as they are, if they are not finite."""
+    """Store floats in the narrowest lossless form, or as they are if some are not finite."""
     sample = array.reshape(-1)[:SAMPLE]
     if array.size <= STEPPED and dtype in ("f32", "f64") and quantization.exact_in(array, "f32"):
-        single = array.reshape(-1).astype(np.float32)
-        if all_finite(single):
+        single = array.reshape(-1).astype(np.float32, copy=False)
+        if (dtype == "f64" or quantization.may_be_narrower(single)) and all_finite(single):
             numbers = quantization.quantized(single, "auto")
             if numbers.format != dtype:
                 return Elements(numbers.values.reshape(array.shape), numbers.step)
@@ -86,7 +86,7 @@ def _lossless(array: Array, dtype: str) -> Elements:
 
 
 def _per_index(array: Array, format: str, axis: int) -> Elements:
-    """Multiples of steps, one for each index of an axis."""
+    """Quantize with one step for each index of an axis."""
     bits, size = quantization.parse_format(format)
     others = tuple(a for a in range(array.ndim) if a != axis)
     largest = np.abs(array).max(axis=others, initial=0).astype(np.float64)

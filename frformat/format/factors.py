@@ -1,4 +1,4 @@
-"""The factors of a file that is being written: each is stored once, before the tensors that use it."""
+"""The factors of a file that is being written. Each is stored once, before the tensors that use it."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from frformat.format.tensor import CodedTensor
 
 
 class Factors:
-    """What the ``stored`` axes of tensors use.
+    """Collects the factors that the ``stored`` axes of tensors use.
 
     Args:
-        tiers: how many tiers the file has.
+        tiers: number of tiers in the file.
     """
 
     def __init__(self, tiers: int) -> None:
         self._tiers = tiers
-        self._factors: list[CodedTensor] = []  # keeps them alive, so that an id means one object
+        self._factors: list[CodedTensor] = []  # keeps the factors alive, so that ids stay unique
         self._places: dict[int, int] = {}
         self._rows: list[list[int]] = []
         self._numbers: dict[int, int] = {}
 
     def numbers(self, tensor: CodedTensor | PerTier) -> tuple[int, ...]:
-        """A number for each factor of a tensor, in the order of its axes; provisional, see :meth:`numbered`."""
+        """Return a number for each factor of a tensor, in axis order; provisional, see :meth:`numbered`."""
         first = tensor.tensors[0] if isinstance(tensor, PerTier) else tensor
         found = []
         for axis in first.axes:
@@ -41,7 +41,9 @@ class Factors:
         return tuple(found)
 
     def use(self, part: Pending) -> None:
-        """Note how many rows of its factors a tensor needs in each tier."""
+        """Record the number of factor rows that a tensor needs in each tier."""
+        if not part.factors:
+            return
         axes = [a for a, axis in enumerate(part.first.axes) if isinstance(axis.argument, CodedTensor)]
         for axis, place in zip(axes, part.factors, strict=True):
             rows = self._rows[place]
@@ -50,7 +52,7 @@ class Factors:
                 rows[tier] = max(rows[tier], extent[axis])
 
     def groups(self, most: int) -> list[list[Pending]]:
-        """All factors, gathered with those that are alike into groups of at most ``most`` values, or of one factor."""
+        """Gather similar factors into groups of at most ``most`` values, or of a single factor."""
         gathered: list[list[Pending]] = []
         places: list[list[int]] = []
         counts: list[int] = []
@@ -76,7 +78,7 @@ class Factors:
         return gathered
 
     def numbered(self, group: Group) -> Group:
-        """A group with the numbers that its factors have in the file; after :meth:`groups`."""
+        """Return a group with the final factor numbers. Call it after :meth:`groups`."""
         if group.factors is None:
             return group
         factors: Sequence[tuple[int, ...]] = [tuple(self._numbers[place] for place in each) for each in group.factors]

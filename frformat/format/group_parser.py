@@ -1,6 +1,6 @@
-"""MessagePack → one group of the directory: its fields, each checked against those before it.
+"""Parse one group of the directory from MessagePack. Each field is checked against those before it.
 
-What concerns the group as a whole is checked by :mod:`frformat.format.group_rules`.
+:mod:`frformat.format.group_rules` checks the group as a whole.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ CONTROLS: Final = re.compile(rb"[\x00-\x1f\x7f]")
 
 @dataclass
 class Known:
-    """What is known of the file before a group.
+    """What is known about the file before a group is parsed.
 
     Attributes:
-        tiers: how many tiers it has.
+        tiers: number of tiers.
         ledger: the memory that the directory may still take.
-        tensors: tensors, factors and aliases so far.
-        names: bytes of their names.
-        factors: of each factor its group and its index there.
+        tensors: number of tensors, factors and aliases so far.
+        names: size of their names in bytes.
+        factors: for each factor, its group and its index there.
     """
 
     tiers: int
@@ -48,14 +48,14 @@ class Known:
     factors: list[tuple[Group, int]] = field(default_factory=list)
 
     def count(self, more: int) -> None:
-        """See that there may be ``more`` tensors."""
+        """Check that there may be ``more`` tensors."""
         self.tensors += more
         if self.tensors > limits.TENSORS:
             raise FrzError("LIMIT", f"more than {limits.TENSORS} tensors, factors and aliases")
         self.ledger.spend(more * Ledger.TENSOR)
 
     def check_name(self, name: bytes) -> str:
-        """A tensor's name from its UTF-8 bytes.
+        """Decode and check a tensor's name.
 
         Raises:
             FrzError: ``NAME`` or ``LIMIT``.
@@ -75,7 +75,7 @@ class Known:
 
 
 class GroupParser:
-    """Reads one group map; the fields come in ascending order of their keys, so each can lean on those before it."""
+    """Parses one group map. Fields come in ascending key order, so each can rely on those before it."""
 
     def __init__(self, cursor: Cursor, what: str, known: Known) -> None:
         self._cursor = cursor
@@ -84,7 +84,7 @@ class GroupParser:
         self._found: dict[int, Any] = {}
 
     def group(self) -> Group:
-        """The group; each of its fields is right for itself and for those before it."""
+        """Return the group. Each of its fields is valid by itself and with those before it."""
         read: dict[int, Callable[[], object]] = {
             d.DTYPE: lambda: self._cursor.identifier(tuple(DTYPES), "dtype"),
             d.NAMES: self._names,
@@ -183,7 +183,7 @@ class GroupParser:
         return tuple(self._cursor.identifier(tuple(KINDS), "basis") for _ in range(count))
 
     def _arguments(self, argument: str) -> list[tuple[int, ...]]:
-        """What the axes of each tensor have beside their kind: numbers of factors, or seeds."""
+        """Return what the axes of each tensor refer to: numbers of factors, or seeds."""
 
         def read(index: int) -> tuple[int, ...]:
             wanted = sum(KINDS[kind].argument == argument for kind in self._kinds(index))
@@ -191,7 +191,7 @@ class GroupParser:
             self._known.ledger.spend(Ledger.SHAPE)
             found = tuple(self._cursor.uint(f"a {argument}") for _ in range(count))
             if argument == "factor" and any(number >= len(self._known.factors) for number in found):
-                reason = f"it uses factor {max(found)}, of which no group before it tells"
+                reason = f"it uses factor {max(found)}, which no earlier group defines"
                 raise FrzError("SHAPE", reason, tensor=self._name(index))
             return found
 
@@ -277,7 +277,7 @@ class GroupParser:
         return names[index] if index < len(names) else None
 
     def _refuse(self, wrong: Any, reason: str, starts: Any = None) -> None:
-        """``SHAPE``, if anything is wrong; cells belong to the tensor that starts before them."""
+        """Raise ``SHAPE`` if anything is wrong; each cell belongs to the tensor with the last start before it."""
         if wrong.any():
             place = int(np.argmax(wrong))
             index = place if starts is None else int(np.searchsorted(starts, place, "right")) - 1

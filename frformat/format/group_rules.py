@@ -1,4 +1,4 @@
-"""What must hold of a group of the directory as a whole (specification, sections 3, 7.3, 9 and 11)."""
+"""Rules for a group of the directory as a whole (specification, sections 3, 7.3, 9 and 11)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from frformat.format.messagepack import malformed
 
 
 def check(group: Group, what: str, known: Known) -> None:
-    """See that the fields of a group go together.
+    """Check that the fields of a group are consistent.
 
     Raises:
         FrzError: ``DIRECTORY``, ``LIMIT`` or ``SHAPE``.
@@ -32,7 +32,7 @@ def check(group: Group, what: str, known: Known) -> None:
 
 
 def _check_fields(group: Group, what: str) -> None:
-    """Which fields are there, and which dtypes go with them."""
+    """Check which fields are present, and which dtypes they allow."""
     kinds = [KINDS[kind] for kind in group.bases or (PLAIN,)]
     for argument, given in (("factor", group.factors), ("seed", group.seeds)):
         if any(kind.argument == argument for kind in kinds) != (given is not None):
@@ -54,7 +54,7 @@ def _check_fields(group: Group, what: str) -> None:
 
 
 def _check_factors(group: Group, what: str) -> None:
-    """A group of factors."""
+    """Check a group of factors."""
     if group.views is not None or group.bases or group.kept is not None:
         raise malformed(f"{what} has factors with views, bases or kept")
     if group.dtype != "f32" or any(len(shape) != 2 for shape in group.shapes):
@@ -66,7 +66,7 @@ def _check_factors(group: Group, what: str) -> None:
 
 
 def _check_columns(group: Group) -> None:
-    """Cores that are as large as the view, against the limit of some bases; corners were checked one by one."""
+    """Check cores as large as the view against the limit of some bases; corners were checked one by one."""
     if group.corners is not None or all(KINDS[kind].most >= limits.AXIS for kind in group.bases):
         return
     for index in range(group.tensors):
@@ -76,7 +76,7 @@ def _check_columns(group: Group) -> None:
 
 
 def _check_use(group: Group, known: Known) -> None:
-    """Each factor has the length of its axis, and a row for each entry of the core in every tier."""
+    """Check that each factor is as long as its axis and has a row for each core entry in every tier."""
     assert group.factors is not None
     for index, numbers in enumerate(group.factors):
         axes = [a for a, kind in enumerate(group.kinds(index)) if KINDS[kind].argument == "factor"]
@@ -91,7 +91,7 @@ def _check_use(group: Group, known: Known) -> None:
 
 
 def _check_values(group: Group, what: str) -> None:
-    """The number of values against limits, the coder and the sizes."""
+    """Check the number of values against the limits, the coder and the sizes."""
     values = group.values
     if values.sum() > limits.GROUP_VALUES:
         raise FrzError("LIMIT", f"{what} has more than 2^48 values")

@@ -1,4 +1,4 @@
-"""Grouping: tensors become values to store, gathered with the tensors that are alike."""
+"""Turn tensors into values to store, and gather similar tensors into groups."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 
 from frformat.errors import EncodeError, FrzError
 from frformat.format.bases import KINDS, compact
-from frformat.format.coders import Run
+from frformat.format.coders.runs import Run
 from frformat.format.directory import Corners, Group, Shape
 from frformat.format.layout import new_runs, take_slabs
 from frformat.format.per_tier import PerTier
 from frformat.format.tensor import CodedTensor
 
 Array = NDArray[Any]
-Pieces = list[tuple[Run, Array]]
 Cut = int | float | tuple[int, ...]
-"""What a smaller tier has of a core: so many entries of the zigzag order, a share of them, or a corner."""
+"""What a smaller tier has of a core: a number of zigzag entries, a share of them, or a corner."""
 
 
 class Likeness(NamedTuple):
@@ -38,14 +37,14 @@ class Likeness(NamedTuple):
 
 @dataclass(frozen=True)
 class Pending:
-    """A tensor on the way to a group.
+    """A tensor that waits to be put into a group.
 
     Attributes:
         name: its name; empty for a factor.
-        tensors: what it is: once, or for each tier.
-        extents: how much of its core each tier has, for :meth:`Group.extent`; of a core that is whole, once.
+        tensors: the tensor, once or for each tier.
+        extents: the extent of its core in each tier, for :meth:`Group.extent`; one entry if the core is complete.
         factors: the numbers of its factors.
-        likeness: see there.
+        likeness: what it has in common with its group.
     """
 
     name: str
@@ -56,21 +55,21 @@ class Pending:
 
     @property
     def first(self) -> CodedTensor:
-        """What it is, in tier 0 if it is different in each."""
+        """The tensor, or its version in tier 0 if it differs from tier to tier."""
         return self.tensors[0]
 
     @property
     def count(self) -> int:
-        """How many entries of cores there are in all tiers."""
-        return sum(tensor.values.size for tensor in self.tensors)
+        """Number of core entries in all tiers."""
+        return sum([tensor.values.size for tensor in self.tensors])
 
     @property
     def nbytes(self) -> int:
-        """Bytes of them."""
-        return sum(tensor.values.nbytes for tensor in self.tensors)
+        """Size of all core entries in bytes."""
+        return sum([tensor.values.nbytes for tensor in self.tensors])
 
-    def pieces(self, tier: int) -> Pieces:
-        """The runs of the segment of a tier, with their values."""
+    def pieces(self, tier: int) -> list[tuple[Run, Array]]:
+        """Return the runs of a tier's segment, with their values."""
         per_tier = self.likeness.extent == PER_TIER
         if tier >= len(self.extents) and not per_tier:
             return []
@@ -79,17 +78,19 @@ class Pending:
         before = self.extents[tier - 1] if tier and not per_tier else None
         axes = tuple(tensor.offsets)
         runs = new_runs(before, now, axes, ordered=tensor.ordered)
+        if before is None and not axes and now == tensor.values.shape:
+            return [(run, tensor.values) for run in runs]
         if tensor.ordered:
             start = before[0] if before else 0
             return [(run, tensor.values[start : now[0]]) for run in runs]
         old = before if before is not None else (0,) * len(now)
         new = iter([tensor.offsets[axis][old[axis] : now[axis]] for axis in axes if now[axis] > old[axis]])
-        entries = take_slabs(tensor.values, old, now) if now else tensor.values.reshape(-1)
+        entries = take_slabs(tensor.values, old, now) if now else tensor.values
         return [(run, next(new) if run.offsets else entries) for run in runs]
 
 
 WHOLE, KEPT, CORNERS, PER_TIER = "whole", "kept", "corners", "per tier"
-"""How much of a core tiers have; see :class:`Group`."""
+"""The fields of a :class:`Group` that describe how much of a core each tier has."""
 
 
 def pending(
@@ -100,14 +101,14 @@ def pending(
     *,
     factor: bool = False,
 ) -> Pending:
-    """One tensor as values to store.
+    """Prepare one tensor for storing.
 
     Args:
         name: its name.
         tensor: the tensor.
         cuts: what the tiers before the last have of its core; see :func:`frformat.save_file`.
         factors: the numbers of its factors.
-        factor: it is a factor itself.
+        factor: whether it is itself a factor.
 
     Raises:
         EncodeError: a value is not allowed, or a cut does not fit.
@@ -120,39 +121,40 @@ def pending(
             raise EncodeError(error.reason) from error
     first = tensors[0]
     extent, extents = _extents(tensor, first, cuts)
-    bits = sum(1 << axis for axis in first.offsets)
-    kinds = tuple(axis.kind for axis in first.axes)
-    likeness = Likeness(factor, first.dtype, first.value_type, compact(kinds), extent, first.step is not None, bits)
+    bits = sum([1 << axis for axis in first.offsets])
+    kinds = compact([axis.kind for axis in first.axes])
+    likeness = Likeness(factor, first.dtype, first.value_type, kinds, extent, first.step is not None, bits)
     return Pending(name, tensors, extents, factors, likeness)
 
 
 def _extents(tensor: CodedTensor | PerTier, first: CodedTensor, cuts: Sequence[Cut]) -> tuple[str, list[Shape]]:
-    """How much of its core each tier has."""
+    """Return the extent of its core in each tier."""
     if isinstance(tensor, PerTier):
         if len(tensor.tensors) != len(cuts) + 1:
-            raise EncodeError(f"it has a value for each of {len(tensor.tensors)} tiers in a file of {len(cuts) + 1}")
+            raise EncodeError(f"it has values for {len(tensor.tensors)} tiers, but the file has {len(cuts) + 1}")
         return PER_TIER, [first.corner]
     if first.ordered:
         numbers = [cut for cut in cuts if not isinstance(cut, tuple)]
         if len(numbers) < len(cuts):
-            raise EncodeError("a start of the zigzag order is cut by a number or a share, not by a corner")
+            raise EncodeError("a zigzag prefix is cut by a number or a share, not by a corner")
         return KEPT, [(k,) for k in kept_per_tier(len(first.values), numbers)]
     corners = [cut for cut in cuts if isinstance(cut, tuple)]
-    if not corners and first.corner == first.meant:
-        return WHOLE, [first.corner]
+    corner = first.corner
+    if not corners and corner == first.meant:
+        return WHOLE, [corner]
     if len(corners) not in (0, len(cuts)):
-        raise EncodeError("a corner for some tiers, and none for others")
-    extents = [*(tuple(cut) for cut in corners), first.corner] if corners else [first.corner] * (len(cuts) + 1)
-    for before, now in zip([(0,) * len(first.corner), *extents], extents, strict=False):
+        raise EncodeError("some tiers have a corner, others do not")
+    extents = [*(tuple(cut) for cut in corners), corner] if corners else [corner] * (len(cuts) + 1)
+    for before, now in zip([(0,) * len(corner), *extents], extents, strict=False):
         if len(now) != len(before):
-            raise EncodeError(f"corner {list(now)} of a core with {len(before)} axes")
+            raise EncodeError(f"corner {list(now)} does not fit a core with {len(before)} axes")
         if any(r < old for old, r in zip(before, now, strict=True)):
-            raise EncodeError(f"a tier has the corner {list(now)}, the one before it {list(before)}")
+            raise EncodeError(f"corner {list(now)} of a tier does not contain that of the tier before, {list(before)}")
     return CORNERS, extents
 
 
 def gather(parts: Sequence[Pending], coder: str, sizes: Sequence[int]) -> Group:
-    """The group of tensors that are alike, in order."""
+    """Combine similar tensors, in order, into a group."""
     likeness = parts[0].likeness
     firsts = [part.first for part in parts]
     tiers = [[part.extents[tier] for part in parts] for tier in range(len(parts[0].extents))]
@@ -180,11 +182,11 @@ def gather(parts: Sequence[Pending], coder: str, sizes: Sequence[int]) -> Group:
 
 
 def kept_per_tier(k: int, cuts: Sequence[int | float]) -> list[int]:
-    """What each tier keeps of ``k`` entries: never less than the one before, all of them in the last.
+    """Return how many of ``k`` entries each tier keeps: at least as many as the tier before, and all in the last one.
 
     Args:
-        k: how many there are.
-        cuts: of each tier but the last: a number of entries, or a share below 1.
+        k: number of entries.
+        cuts: for each tier but the last, a number of entries, or a share below 1.
     """
     kept = [0]
     for cut in cuts:

@@ -1,4 +1,4 @@
-"""Where the tensors and factors of a directory are."""
+"""Find the tensors and factors of a directory."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from frformat.spectral.zigzag import element_count
 
 
 class Index:
-    """Finds tensors by name, and factors by number; takes little memory for each.
+    """Finds tensors by name and factors by number, using little memory for each.
 
     Attributes:
-        factors: how many factors there are.
+        factors: number of factors.
     """
 
     def __init__(self, directory: Directory) -> None:
         self._groups = directory.groups
         self._places: dict[str, int] = {}
-        self._starts: list[int] = []  # of each group with names, how many tensors come before
+        self._starts: list[int] = []  # for each group with names, the number of tensors before it
         self._named: list[int] = []
         self._factor_starts: list[int] = []
         self._factor_groups: list[int] = []
@@ -43,11 +43,11 @@ class Index:
         return name in self._places
 
     def names(self) -> Iterator[str]:
-        """All names, in file order."""
+        """Return all names, in file order."""
         return iter(self._places)
 
     def find(self, name: str) -> tuple[int, int] | None:
-        """The group of a tensor and its index there, if there is one of that name."""
+        """Return the group of a tensor and its index in it, or None if no tensor has this name."""
         place = self._places.get(name)
         if place is None:
             return None
@@ -55,12 +55,12 @@ class Index:
         return self._named[at], place - self._starts[at]
 
     def factor(self, number: int) -> tuple[int, int]:
-        """The group of a factor and its index there."""
+        """Return the group of a factor and its index in it."""
         at = bisect_right(self._factor_starts, number) - 1
         return self._factor_groups[at], number - self._factor_starts[at]
 
     def nbytes(self) -> int:
-        """Bytes of all tensors, rebuilt."""
+        """Return the total size of all rebuilt tensors in bytes."""
         return sum(
             sum(map(element_count, group.shapes)) * DTYPES[group.dtype].itemsize
             for group in self._groups

@@ -1,4 +1,4 @@
-"""What a directory says of one tensor."""
+"""Describe one tensor, as far as the directory does."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from frformat.spectral import zigzag
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """What the directory says of one tensor.
+    """The directory's description of one tensor.
 
     Attributes:
         name: its name.
-        alias_of: the name of the tensor it is tied to, or None.
+        alias_of: the name of the tensor that it is tied to, or None.
         dtype: element type, a key of :data:`frformat.dtypes.DTYPES`.
-        shape: shape.
-        coder: how its group's segments are coded.
+        shape: its shape.
+        coder: the coder of its group's segments.
         group: index of its group; tensors of a group share their segments.
-        index: its own in the group.
-        view: shape in which the core and the bases are meant, if not the tensor's own.
+        index: its index in the group.
+        view: the shape that the core and the bases refer to, if it is not the tensor's own.
         bases: the kind of basis of each axis of the view.
-        factors: the numbers of the factors that ``stored`` axes use, in the order of these axes.
-        seeds: the seeds of ``seeded`` axes, likewise.
-        kept: for each tier of the file how many entries of the zigzag order the core has; empty if it is a corner.
-        corners: for each tier the corner; empty if the core is as large as the view, or a start of the zigzag order.
-        per_tier: every tier has a tensor of its own.
-        format: number format of exact values, if not the dtype.
-        step: step of the tensor, if values are integers; offsets may change it.
+        factors: the numbers of the factors that its ``stored`` axes use, in axis order.
+        seeds: the seeds of its ``seeded`` axes, in axis order.
+        kept: for each tier of the file, the length of the zigzag prefix; empty if the core is a corner.
+        corners: for each tier, the corner; empty if the core is as large as the view, or a zigzag prefix.
+        per_tier: every tier stores its own version of the tensor.
+        format: number format of exact values, if it is not the dtype.
+        step: the tensor's step, if values are integers; offsets may change it.
         offsets: the axes that have step offsets.
     """
 
@@ -60,7 +60,7 @@ class TensorInfo:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the rebuilt tensor."""
+        """Size of the rebuilt tensor in bytes."""
         return self.elements * DTYPES[self.dtype].itemsize
 
     @property
@@ -70,16 +70,16 @@ class TensorInfo:
 
     @property
     def plain(self) -> bool:
-        """Whether its elements are stored as they are, or as numbers for each of them, without a basis."""
+        """Whether its elements are stored one by one, exactly or quantized, without a basis."""
         return not self.kept and all(kind == PLAIN for kind in self.bases)
 
     def box(self, tier: int = -1) -> Shape:
-        """The smallest corner that contains the core in a tier of the file."""
+        """Return the smallest corner that contains the core in a tier of the file."""
         meant = self.view if self.view is not None else self.shape
         if self.kept:
             return zigzag.box(meant, self.kept[tier])
         return self.corners[tier] if self.corners else meant
 
     def numbers(self, tier: int = -1) -> int:
-        """How many entries the core has in a tier of the file."""
+        """Return the number of core entries in a tier of the file."""
         return self.kept[tier] if self.kept else zigzag.element_count(self.box(tier))

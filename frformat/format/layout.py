@@ -1,4 +1,4 @@
-"""Which values of which tensor a segment holds, and where in the core they belong (specification, section 4)."""
+"""Which values of which tensor a segment holds, and where they belong in the core (specification, section 4)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Part = tuple[slice, ...]
 
 
 def slabs(before: Sequence[int], now: Sequence[int]) -> list[Part]:
-    """The entries of a corner that a smaller corner does not have, as parts of the larger one in the file's order.
+    """Return the entries of a corner that are not in a smaller corner, as parts of the larger one in file order.
 
     Args:
-        before: the smaller corner; zeros for none.
-        now: the larger one, of the same rank, which is not 0.
+        before: the smaller corner; zeros if there is none.
+        now: the larger one, of the same rank, which must not be 0.
     """
     found = []
     for axis, (old, new) in enumerate(zip(before, now, strict=True)):
@@ -31,19 +31,21 @@ def slabs(before: Sequence[int], now: Sequence[int]) -> list[Part]:
 
 
 def new_runs(before: Shape | None, now: Shape, offset_axes: Sequence[int], *, ordered: bool) -> list[Run]:
-    """The values that one tensor has in a segment; runs without values are left out.
+    """Return the values that one tensor has in a segment; runs without values are omitted.
 
     Args:
-        before: extent of its core in the tier before (see :meth:`Group.extent`), None if everything is new.
-        now: the extent in this tier.
+        before: extent of its core in the tier before (see :meth:`Group.extent`), or None if everything is new.
+        now: its extent in this tier.
         offset_axes: axes with step offsets.
-        ordered: the core is the start of the zigzag order.
+        ordered: the core is a zigzag prefix.
     """
     if ordered:
         count = now[0] - (before[0] if before else 0)
         return [Run(False, ((count,),))] if count else []
-    if not now:  # of rank 0: one entry, which is there from the start
-        return [] if before is not None else [Run(False, ((),))]
+    if before is None and not offset_axes:
+        return [Run(False, (now,))] if 0 not in now else []
+    if not now:  # rank 0: one entry, present from the first tier on
+        return []
     old = before if before is not None else (0,) * len(now)
     runs = [Run(True, ((now[axis] - old[axis],),)) for axis in offset_axes if now[axis] > old[axis]]
     blocks = tuple(tuple(at.stop - (at.start or 0) for at in part) for part in slabs(old, now))
@@ -59,19 +61,20 @@ class SegmentRuns:
         self.total = int(group.values[tier])
 
     def __iter__(self) -> Iterator[Run]:
-        for index in range(self._group.tensors):
-            yield from tensor_runs(self._group, index, self._tier)
+        group, tier = self._group, self._tier
+        for index in range(group.tensors):
+            yield from tensor_runs(group, index, tier)
 
 
 def tensor_runs(group: Group, index: int, tier: int) -> list[Run]:
-    """The values that one tensor has in the segment of a tier."""
+    """Return the runs of one tensor in the segment of a tier."""
     before = group.extent(index, tier - 1) if tier and not group.per_tier else None
     ordered = group.kept is not None
     return new_runs(before, group.extent(index, tier), group.offset_axes(index), ordered=ordered)
 
 
 def split(runs: Sequence[Run], values: Array) -> Iterator[tuple[Run, Array]]:
-    """Each run with its part of ``values``."""
+    """Yield each run with its part of ``values``."""
     at = 0
     for run in runs:
         count = run.size
@@ -80,7 +83,7 @@ def split(runs: Sequence[Run], values: Array) -> Iterator[tuple[Run, Array]]:
 
 
 def put_slabs(core: Array, before: Sequence[int], now: Sequence[int], values: Array) -> None:
-    """Write the new entries of a corner to their places in a core that is at least as large."""
+    """Write the new entries of a corner to their positions in a core that is at least as large."""
     at = 0
     for part in slabs(before, now):
         block = core[part]
@@ -89,7 +92,7 @@ def put_slabs(core: Array, before: Sequence[int], now: Sequence[int], values: Ar
 
 
 def take_slabs(core: Array, before: Sequence[int], now: Sequence[int]) -> Array:
-    """The new entries of a corner in the file's order: the inverse of :func:`put_slabs`."""
+    """Return the new entries of a corner in file order: the inverse of :func:`put_slabs`."""
     parts = [core[part].reshape(-1) for part in slabs(before, now)]
     if len(parts) == 1:
         return np.ascontiguousarray(parts[0])

@@ -1,4 +1,4 @@
-"""The memory that opening a file takes, counted before it is taken."""
+"""Account for the memory that opening a file takes, before it is allocated."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from frformat.errors import FrzError
 
 
 class Ledger:
-    """What is left of a memory budget.
+    """The rest of a memory budget.
 
     Args:
-        budget: bytes.
-        spent: those of them that are taken already.
+        budget: the budget in bytes.
+        spent: bytes of it that are already taken.
     """
 
     TENSOR: Final = 320
-    """Bytes that a tensor takes once parsed: name, shape, and their places in lists and dictionaries."""
+    """Bytes that a parsed tensor takes: its name, its shape, and its entries in lists and dictionaries."""
 
     GROUP: Final = 2048
-    """Bytes that a group takes beside its tensors."""
+    """Bytes that a group takes besides its tensors."""
 
     SHAPE: Final = 128
-    """Bytes of one more short list of a tensor, or of a text beside its characters."""
+    """Bytes that another short list of a tensor takes, or a text besides its characters."""
 
     def __init__(self, budget: int, spent: int = 0) -> None:
         self._budget = budget
         self._spent = spent
 
     def spend(self, nbytes: int) -> None:
-        """Count some bytes.
+        """Record that some bytes will be taken.
 
         Raises:
             FrzError: ``BUDGET``.

@@ -24,14 +24,14 @@ FREE_BYTES: Final = 16
 ZSTD_WINDOW_LOG: Final = 23
 
 MEMORY_BUDGET: Final = 4 << 30
-"""Bytes that a request may need if the caller names no budget (not part of the format)."""
+"""Bytes that a request may need if the caller sets no budget (not part of the format)."""
 
 
 def coded_values(stored: int) -> int:
-    """How many values a segment of ``stored`` bytes by an entropy coder may hold."""
+    """Return the largest number of values that an entropy coder may store in ``stored`` bytes."""
     return VALUES_PER_BYTE * (stored + FREE_BYTES)
 
 
 def least_bytes(values: int) -> int:
-    """How many bytes a segment of so many values by an entropy coder needs to have."""
+    """Return the smallest size in bytes of an entropy-coded segment of this many values."""
     return max(0, -(-values // VALUES_PER_BYTE) - FREE_BYTES)

@@ -1,6 +1,6 @@
-"""MessagePack of unknown origin: first all of it is checked, then it is read value by value, each of an expected type.
+"""MessagePack from untrusted sources: check all of it first, then read it value by value, each of an expected type.
 
-What is not asked for is never built, so that memory is bounded by what a directory says, not by how it says it.
+Values that are not needed are never built, so memory depends on what a directory describes, not on how it is encoded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from frformat.format import limits
 T = TypeVar("T")
 
 RUN: Final = 256
-"""Values that are checked, or integers that are read, with one search."""
+"""Number of values that one search checks, or integers that it reads."""
 
 _UINT = rb"[\x00-\x7f]|\xcc.|\xcd..|\xce.{4}|\xcf.{8}"
 _INT = _UINT + rb"|[\xe0-\xff]|\xd0.|\xd1..|\xd2.{4}|\xd3.{8}"
@@ -34,17 +34,17 @@ PACKED_RUN: Final = b"\xdc" + RUN.to_bytes(2, "big")
 _FIXED: Final = {0xC0: 1, 0xC2: 1, 0xC3: 1, 0xCA: 5, 0xCB: 9, 0xCC: 2, 0xCD: 3, 0xCE: 5, 0xCF: 9, 0xD0: 2, 0xD1: 3,
                  0xD2: 5, 0xD3: 9, 0xD4: 3, 0xD5: 4, 0xD6: 6, 0xD7: 10, 0xD8: 18}  # fmt: skip
 SIZES: Final = tuple(1 if first < 0x80 or first >= 0xE0 else _FIXED.get(first, 0) for first in range(256))
-"""Bytes of a value by its first byte; 0 where that does not tell."""
+"""Size of a value by its first byte; 0 if the first byte does not determine it."""
 
 _WIDTHS: Final = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xC7: 1, 0xC8: 2, 0xC9: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4, 0xDC: 2, 0xDD: 4,
                   0xDE: 2, 0xDF: 4}  # fmt: skip
-"""Bytes of the count that follows such a first byte."""
+"""Size of the count that follows such a first byte."""
 
 NIL: Final = 0xC0
 
 
 def kind(first: int) -> str:
-    """What the first byte of a value announces."""
+    """Return the kind of value that a first byte announces."""
     if first <= 0x7F or first >= 0xE0 or 0xCC <= first <= 0xD3:
         return "integer"
     if first <= 0x8F or first in (0xDE, 0xDF):
@@ -61,7 +61,7 @@ def kind(first: int) -> str:
 
 
 def check(data: bytes) -> None:
-    """See that ``data`` is one well-formed value: types, counts, UTF-8, depth, and nothing after it.
+    """Check that ``data`` is one well-formed value: types, counts, UTF-8, depth, and nothing after it.
 
     Raises:
         FrzError: ``DIRECTORY``.
@@ -72,10 +72,10 @@ def check(data: bytes) -> None:
 
 
 def skip(data: bytes, start: int) -> int:
-    """Check the value at ``start``, which is in no container, without building it; returns the offset after it."""
+    """Check the top-level value at ``start`` without building it, and return the offset after it."""
     at, left, size = start, 1, len(data)
-    outer: list[int] = []  # of each container around, how many values it still lacks
-    singly = 0  # so many are looked at one by one, after a search for a run of them failed
+    outer: list[int] = []  # for each enclosing container, the number of values still missing
+    singly = 0  # values to examine one by one after a search for a run failed
     while True:
         if not left:
             if not outer:
@@ -111,16 +111,16 @@ def skip(data: bytes, start: int) -> int:
 
 
 def _header(data: bytes, at: int) -> tuple[int, int, bool]:
-    """Read the start of a container, or all of a value whose size its first byte does not tell.
+    """Read the start of a container, or all of a value whose first byte does not determine its size.
 
     Returns:
-        How many values a container has (two for each pair of a map), the offset after what was read, and whether it is
-        a container.
+        The number of values in a container (two for each pair of a map), the offset after the bytes read, and whether
+        it is a container.
     """
     first = data[at]
     what = kind(first)
     if what == "reserved":
-        raise malformed(f"there is no MessagePack value of type 0x{first:02X}")
+        raise malformed(f"type 0x{first:02X} does not exist in MessagePack")
     count, at = _count(data, at)
     if what in ("array", "map"):
         values = 2 * count if what == "map" else count
@@ -141,7 +141,7 @@ def _header(data: bytes, at: int) -> tuple[int, int, bool]:
 
 
 def _count(data: bytes, at: int) -> tuple[int, int]:
-    """The count in the head of a value, and the offset after the head."""
+    """Return the count in the head of a value, and the offset after the head."""
     first = data[at]
     width = _WIDTHS.get(first)
     if width is None:
@@ -152,10 +152,10 @@ def _count(data: bytes, at: int) -> tuple[int, int]:
 
 
 class Cursor:
-    """A place in a document that :func:`check` has passed; each method reads the next value and moves behind it.
+    """A position in a document that :func:`check` has passed. Each method reads the next value and advances.
 
-    All raise :class:`~frformat.errors.FrzError`: ``DIRECTORY`` for a value of another type, ``LIMIT`` for a number that
-    is too large.
+    All methods raise :class:`~frformat.errors.FrzError`: ``DIRECTORY`` for a value of another type, ``LIMIT`` for a
+    number that is too large.
 
     Attributes:
         offset: where the next value starts.
@@ -166,7 +166,7 @@ class Cursor:
         self.offset = start
 
     def array(self, what: str, most: int | None = None, *, exact: int | None = None) -> int:
-        """How many values an array has, which follow: at most ``most``, or exactly ``exact``."""
+        """Read an array's header and return its length: at most ``most``, or exactly ``exact``."""
         count = self._container("array", what)
         if exact is not None and count != exact:
             raise malformed(f"{what} has {count} entries, not {exact}")
@@ -175,11 +175,11 @@ class Cursor:
         return count
 
     def map(self, what: str) -> int:
-        """How many pairs a map has, which follow."""
+        """Read a map's header and return its number of pairs."""
         return self._container("map", what)
 
     def integer(self, what: str) -> int:
-        """An integer of any sign."""
+        """Read an integer of any sign."""
         first = self._data[self.offset]
         if first <= 0x7F:
             self.offset += 1
@@ -192,7 +192,7 @@ class Cursor:
         return int.from_bytes(self._data[start : self.offset], "big", signed=first >= 0xD0)
 
     def uint(self, what: str, most: int | None = None) -> int:
-        """An integer from 0 to ``most``."""
+        """Read an integer from 0 to ``most``."""
         value = self.integer(what)
         if value < 0:
             raise malformed(f"{what} is negative")
@@ -201,7 +201,7 @@ class Cursor:
         return value
 
     def integers(self, count: int, what: str, most: int | None = None, *, signed: bool = False) -> NDArray[Any]:
-        """``count`` integers, from 0 to ``most`` or of any sign: array of a type that is as narrow as it can be."""
+        """Read ``count`` integers, from 0 to ``most`` or of any sign, into an array of the narrowest type."""
         parts = []
         while count >= RUN and (found := INTS.match(self._data, self.offset)):
             values = msgpack.unpackb(PACKED_RUN + self._data[self.offset : found.end()])
@@ -213,14 +213,14 @@ class Cursor:
         return np.concatenate(parts) if parts else np.empty(0, np.uint8)
 
     def identifier(self, known: tuple[str, ...], what: str) -> str:
-        """The name that an id has in ``known``, else ``UNSUPPORTED``."""
+        """Read an id and return its name in ``known``, or raise ``UNSUPPORTED``."""
         value = self.uint(what)
         if value >= len(known) or not known[value]:
             raise FrzError("UNSUPPORTED", f"{what} {value} is not known to this version: upgrade")
         return known[value]
 
     def text(self, what: str) -> bytes:
-        """The UTF-8 of a string."""
+        """Read a string and return its UTF-8."""
         first = self._data[self.offset]
         if kind(first) != "string":
             raise _other(first, "string", what)
@@ -229,13 +229,13 @@ class Cursor:
         return self._data[start : self.offset]
 
     def nil(self) -> bool:
-        """Whether the next value is nil; read only if it is."""
+        """Return whether the next value is nil, and read it if so."""
         found = self._data[self.offset] == NIL
         self.offset += found
         return found
 
     def skip(self) -> None:
-        """Any value."""
+        """Skip any value."""
         self.offset = skip(self._data, self.offset)
 
     def _container(self, wanted: str, what: str) -> int:
@@ -247,7 +247,7 @@ class Cursor:
 
 
 class Fields:
-    """The keys of a map, in ascending order; :meth:`next` must be followed by reading or skipping the value."""
+    """Reads the keys of a map in ascending order. After :meth:`next`, read or skip the value."""
 
     def __init__(self, cursor: Cursor, what: str) -> None:
         self._cursor = cursor
@@ -256,7 +256,7 @@ class Fields:
         self._previous = -1
 
     def next(self) -> int | None:
-        """The next key, None after the last."""
+        """Return the next key, or None after the last one."""
         if self._left == 0:
             return None
         self._left -= 1
@@ -268,14 +268,14 @@ class Fields:
 
 
 def required(value: T | None, field: str, what: str) -> T:
-    """``value``, which is None if its field was missing."""
+    """Return ``value``, or raise if it is None because its field was missing."""
     if value is None:
         raise malformed(f"{what} lacks {field}")
     return value
 
 
 def malformed(what: str) -> FrzError:
-    """The error for a directory that is not of the schema."""
+    """Return the error for a directory that violates the schema."""
     return FrzError("DIRECTORY", f"the directory is malformed: {what}")
 
 
@@ -284,7 +284,7 @@ def _other(first: int, wanted: str, what: str) -> FrzError:
 
 
 def _narrow(values: list[int], what: str, most: int | None, signed: bool) -> NDArray[Any]:
-    """Some integers, checked, in the narrowest type that holds them."""
+    """Check some integers and return them in the narrowest type that holds them."""
     low, high = min(values), max(values)
     if low < 0 and not signed:
         raise malformed(f"{what} is negative")

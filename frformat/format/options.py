@@ -1,4 +1,4 @@
-"""How to write a file: the options of :func:`frformat.save_file`, checked."""
+"""The options of :func:`frformat.save_file`, checked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from frformat.format.coders import CODERS
 from frformat.format.grouping import Cut
 
 Tiers = Sequence[Cut] | Mapping[str, Sequence[Cut]]
-"""What the tiers before the last have of each core: a number of entries, a share below 1, or a corner; or by name."""
+"""What the tiers before the last have of each core: a number of entries, a share below 1, or a corner; or all by
+name."""
 
 Formats = str | Mapping[str, str]
 Progress = Callable[[str, int], None]
@@ -27,25 +28,25 @@ COMPRESSIONS: Final[dict[str, tuple[str, ...]]] = {
     "static": ("none", "static"),
     "fast": tuple(CODERS),
 }
-"""Which coders each word for ``compression`` chooses from; the smallest result wins."""
+"""The coders that each value of ``compression`` chooses from; the smallest result wins."""
 
 FAST: Final = "fast"
-"""The word for files whose large tensors are read fast."""
+"""The value of ``compression`` for files whose large tensors must be fast to read."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to write.
+    """Options for writing a file.
 
     Attributes:
         metadata: flat text.
         aliases: further names for tensors.
         formats: number format of spectra, for all or by name.
-        tiers: what smaller tiers have.
-        smaller: how many tiers there are before the last.
+        tiers: what the smaller tiers have.
+        smaller: number of tiers before the last.
         coders: names of the coders that may be used.
-        fast: large tensors have to be read fast.
-        progress: told of values that are done.
+        fast: large tensors must be fast to read.
+        progress: called with the number of bytes of values that are done.
     """
 
     metadata: dict[str, str]
@@ -67,37 +68,39 @@ class Options:
         compression: str,
         progress: Progress | None = None,
     ) -> Options:
-        """The options of a call.
+        """Check the options of a call.
 
         Raises:
-            EncodeError: one of them is not possible.
+            EncodeError: an option is not possible.
         """
         for key, text in (metadata or {}).items():
             if not (isinstance(key, str) and isinstance(text, str) and key):
-                raise EncodeError(f"metadata {key!r}: {text!r} is not text under a key that is not empty")
+                raise EncodeError(f"metadata {key!r}: {text!r} is not text under a nonempty key")
         by_name = tiers if isinstance(tiers, Mapping) else {"": tiers}
         lengths = sorted({len(cuts) for cuts in by_name.values()}) or [0]
         if len(lengths) > 1:
-            raise EncodeError(f"tiers: {lengths[0]} for one tensor and {lengths[-1]} for another; all need as many")
+            raise EncodeError(
+                f"tiers: {lengths[0]} for one tensor and {lengths[-1]} for another; all tensors need the same number"
+            )
         if lengths[0] >= limits.TIERS:
-            raise EncodeError(f"{lengths[0] + 1} tiers, at most {limits.TIERS}")
+            raise EncodeError(f"{lengths[0] + 1} tiers are too many; at most {limits.TIERS} are possible")
         for cuts in by_name.values():
             for cut in cuts:
                 _check_cut(cut)
         for wanted in formats.values() if isinstance(formats, Mapping) else (formats,):
             quantization.check_format(wanted)
         if compression not in COMPRESSIONS:
-            raise EncodeError(f"compression {compression!r} is none of {', '.join(COMPRESSIONS)}")
+            raise EncodeError(f"compression {compression!r} is not one of {', '.join(COMPRESSIONS)}")
         told = progress or (lambda name, done: None)
         coders, fast = COMPRESSIONS[compression], compression == FAST
         return cls(dict(metadata or {}), dict(aliases or {}), formats, tiers, lengths[0], coders, fast, told)
 
     def format(self, name: str) -> str:
-        """The number format of a spectrum."""
+        """Return the number format of a spectrum."""
         return self.formats if isinstance(self.formats, str) else self.formats.get(name, "auto")
 
     def cuts(self, name: str) -> Sequence[Cut]:
-        """What the tiers before the last have of a core."""
+        """Return what the tiers before the last have of a core."""
         return self.tiers.get(name, [1 << 62] * self.smaller) if isinstance(self.tiers, Mapping) else self.tiers
 
 

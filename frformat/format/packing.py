@@ -1,4 +1,4 @@
-"""Directory → MessagePack (specification, section 3)."""
+"""Encode a directory as MessagePack (specification, section 3)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KIND_IDS: Final = {name: index for index, name in enumerate(KINDS)}
 
 
 def pack(directory: Directory) -> bytes:
-    """The directory in the shortest encoding of each value."""
+    """Encode the directory, each value in its shortest form."""
     tree: dict[int, Any] = {}
     if directory.tiers != 1:
         tree[d.TIERS] = directory.tiers
@@ -61,7 +61,7 @@ def _corners(group: Group) -> list[list[d.Shape]] | None:
 
 
 def _front_coded(names: Iterable[str]) -> list[int | str]:
-    """Names, each as how many bytes it shares with the one before, whole characters, and the rest."""
+    """Yield each name as the number of bytes it shares with the previous one, in whole characters, and the rest."""
     out: list[int | str] = []
     previous = ""
     for name in names:
@@ -72,7 +72,7 @@ def _front_coded(names: Iterable[str]) -> list[int | str]:
 
 
 def _common(first: str, second: str) -> int:
-    """How many characters two texts begin with alike."""
+    """Return the number of leading characters that two texts share."""
     most = min(len(first), len(second))
     if first[:most] == second[:most]:
         return most

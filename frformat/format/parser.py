@@ -1,6 +1,6 @@
-"""MessagePack → directory, with every check that the directory alone allows (specification, sections 3 and 12).
+"""Parse a directory, with every check that needs only the directory (specification, sections 3 and 12).
 
-What :func:`parse` returns needs no further check but against the size of the file.
+The result of :func:`parse` needs no further check except against the size of the file.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from frformat.format.messagepack import Cursor, Fields, malformed, required
 
 
 def parse(data: bytes, budget: int = limits.MEMORY_BUDGET, spent: int = 0) -> Directory:
-    """The directory that ``data`` holds.
+    """Parse the directory.
 
     Args:
-        data: the directory, inflated.
+        data: the inflated directory.
         budget: bytes that opening a file may take.
-        spent: those of them that are taken already.
+        spent: bytes of the budget that are already taken.
 
     Raises:
         FrzError: ``DIRECTORY``, ``LIMIT``, ``FEATURE``, ``UNSUPPORTED``, ``NAME``, ``SHAPE`` or ``BUDGET``.
@@ -42,7 +42,7 @@ def parse(data: bytes, budget: int = limits.MEMORY_BUDGET, spent: int = 0) -> Di
 
 
 def _starts(data: bytes) -> dict[int, int]:
-    """Where each field of the directory map has its value."""
+    """Return the offset of each field's value in the directory map."""
     cursor = Cursor(data)
     starts = {}
     fields = Fields(cursor, "the directory")

@@ -1,4 +1,4 @@
-"""Tensors that every capacity tier stores anew."""
+"""Tensors that differ from tier to tier."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from frformat.format.tensor import CodedTensor
 
 
 class PerTier:
-    """A tensor that every tier of a file has for itself, such as the running statistics of a normalization.
+    """A tensor of which every tier has its own version, such as the running statistics of batch normalization.
 
     Args:
-        tensors: what each tier has, from the smallest: arrays or :class:`CodedTensor` objects that differ in nothing
-            but their values.
+        tensors: the version of each tier, smallest tier first: arrays or :class:`CodedTensor` objects that differ only
+            in their values.
 
     Raises:
-        EncodeError: they differ in more.
+        EncodeError: they differ in more than their values.
     """
 
     def __init__(self, tensors: Sequence[NDArray[Any] | CodedTensor]) -> None:
@@ -28,9 +28,9 @@ class PerTier:
             each if isinstance(each, CodedTensor) else CodedTensor.of_array(np.asarray(each)) for each in tensors
         ]
         if not self.tensors:
-            raise EncodeError("a tensor of no tier")
+            raise EncodeError("a PerTier needs at least one tensor")
         if any(each.ordered or each.corner != each.meant for each in self.tensors):
-            raise EncodeError("what each tier stores anew must have a whole core")
+            raise EncodeError("a tensor that every tier stores again must have a complete core")
         first = _facts(self.tensors[0])
         for tier, each in enumerate(self.tensors):
             if _facts(each) != first:
@@ -38,7 +38,7 @@ class PerTier:
 
 
 def _facts(tensor: CodedTensor) -> tuple[object, ...]:
-    """All but the values."""
+    """Return everything that must agree between tiers: all but the values."""
     axes = tuple(
         (axis.kind, axis.argument if isinstance(axis.argument, int) else id(axis.argument)) for axis in tensor.axes
     )

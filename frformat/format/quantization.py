@@ -1,4 +1,4 @@
-"""Numbers to store: exact ones in a number format, or integers with a step (specification, section 6)."""
+"""Store numbers exactly in a number format, or as integers with a step (specification, section 6)."""
 
 from __future__ import annotations
 
@@ -15,18 +15,22 @@ Array = NDArray[Any]
 Singles = NDArray[np.float32]
 
 LARGEST: Final = (1 << 31) - 1
-"""Largest magnitude of an integer."""
+"""Largest magnitude of a stored integer."""
 
 EXACT_BITS: Final = {"f16": 9, "bf16": 9, "f32": 16}
-"""Numbers that are multiples of a step, by integers of so many bits, are stored as these rather than as floats that are
-exact, too. A few of half precision, with its 11 significant bits, are multiples of something by chance."""
+"""If numbers are multiples of a step and the integers have at most this many bits, they are stored as integers rather
+than as exact floats. Half-precision numbers have 11 significant bits, so a few of them are multiples of something by
+chance."""
+
+ZEROS: Final = {"f16": 13, "bf16": 16}
+"""Number of trailing zero bits in a float32 that holds a number of the format."""
 
 LOOKED_AT: Final = 64
-"""Numbers that tell which steps are worth a try on all."""
+"""Size of the sample that shows which steps are worth trying on all numbers."""
 
 
 class Numbers(NamedTuple):
-    """Real numbers as a file stores them.
+    """Real numbers in the form in which a file stores them.
 
     Attributes:
         values: array of a number format's type, or int32 if there is a step.
@@ -40,18 +44,18 @@ class Numbers(NamedTuple):
 
 
 def step(code: int) -> float:
-    """What a step code stands for: 16 steps per octave, 1 for code 0."""
+    """Return the step for a step code: 16 steps per octave, 1 for code 0."""
     return float(np.ldexp(16 + code % 16, code // 16 - 4))
 
 
 def steps(codes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """What each of some step codes stands for."""
+    """Return the steps for some step codes."""
     found: NDArray[np.float64] = np.ldexp(16.0 + codes % 16, codes // 16 - 4)
     return found
 
 
 def step_code(wanted: float) -> int:
-    """The code of the largest step that is not above ``wanted``.
+    """Return the code of the largest step that is at most ``wanted``.
 
     Raises:
         EncodeError: no step is that small or that large.
@@ -70,16 +74,37 @@ def _code_below(wanted: float) -> int:
 
 
 def exact_in(numbers: Array, fmt: str) -> bool:
-    """Whether finite ``numbers`` of a float type survive a round trip through a number format bit for bit."""
+    """Return whether finite ``numbers`` of a float type survive a round trip through a number format bit for bit."""
+    if numbers.dtype == DTYPES[fmt]:
+        return True
     with np.errstate(over="ignore", invalid="ignore"):
         return _same(numbers.astype(DTYPES[fmt]).astype(numbers.dtype), numbers)
 
 
+def may_be_narrower(numbers: Singles) -> bool:
+    """Return whether float32 ``numbers`` have enough trailing zero bits for ``auto`` to choose another format."""
+    return _last_zeros(numbers) >= _zeros_of_multiples("f32")
+
+
+def _last_zeros(numbers: Singles) -> int:
+    """Return the number of trailing bits that are 0 in all numbers."""
+    union = int(np.bitwise_or.reduce(numbers.view(np.uint32), initial=0))
+    return (union & -union).bit_length() - 1 if union else 32
+
+
+def _zeros_of_multiples(format: str) -> int:
+    """Return the number of trailing zero bits in multiples of a step that replace floats of a format.
+
+    No step is subnormal, so a multiple has the bits of an integer, but for its sign, and the 5 bits of a step.
+    """
+    return 24 - (EXACT_BITS[format] - 1) - 5
+
+
 def exact_step(numbers: Singles, bits: int) -> int | None:
-    """The code of the largest step of which finite float32 ``numbers`` are multiples, by integers of ``bits``.
+    """Return the code of the largest step that divides finite float32 ``numbers`` with quotients of at most ``bits``.
 
     Returns:
-        None if there is none, or nothing to tell it by.
+        None if there is no such step, or not enough to determine one.
     """
     largest = float(np.abs(numbers).max(initial=0.0))
     if largest == 0:
@@ -95,35 +120,35 @@ def exact_step(numbers: Singles, bits: int) -> int | None:
 
 
 def _same(a: Array, b: Array) -> bool:
-    """Whether all values are equal bit for bit."""
+    """Return whether all values are equal, bit for bit."""
     bits = np.dtype(f"u{a.dtype.itemsize}")
     return bool(np.array_equal(a.view(bits), b.view(bits)))
 
 
 def quantize(numbers: Array, code: int) -> NDArray[np.int32]:
-    """The nearest multiples of ``step(code)``, ties to even.
+    """Return the quotients of the nearest multiples of ``step(code)``, ties to even.
 
     Raises:
-        EncodeError: an integer would be beyond 32 bits.
+        EncodeError: a quotient exceeds 32 bits.
     """
     return whole(np.asarray(numbers, np.float64) / step(code))
 
 
 def whole(quotients: NDArray[np.float64]) -> NDArray[np.int32]:
-    """The nearest integers, ties to even.
+    """Return the nearest integers, ties to even.
 
     Raises:
-        EncodeError: one would be beyond 32 bits.
+        EncodeError: an integer exceeds 32 bits.
     """
     rounded = np.rint(quotients)
     largest = float(np.abs(rounded).max(initial=0.0))
     if not largest <= LARGEST:
-        raise EncodeError(f"quantized values reach {largest:g}, beyond 32 bits: take a larger step")
+        raise EncodeError(f"quantized values reach {largest:g}, beyond 32 bits: use a larger step")
     return rounded.astype(np.int32)
 
 
 def dequantize(values: Array, size: float | NDArray[np.float64]) -> Singles:
-    """Q · step, computed in float64 and rounded once to float32.
+    """Return integer · step, computed in float64 and rounded once to float32.
 
     Args:
         values: integers.
@@ -134,18 +159,19 @@ def dequantize(values: Array, size: float | NDArray[np.float64]) -> Singles:
 
 
 def quantized(numbers: Singles, wanted: str) -> Numbers:
-    """``numbers`` in the number format that ``wanted`` names.
+    """Convert ``numbers`` to the number format that ``wanted`` names.
 
     Args:
         numbers: finite float32 array.
         wanted: ``auto``, ``f32``, ``f16``, ``bf16``, ``qN`` or ``step=S``, as for :func:`frformat.save_file`.
 
     Raises:
-        EncodeError: ``wanted`` is no format, or a number does not fit it.
+        EncodeError: ``wanted`` is not a format, or a number does not fit it.
     """
     if wanted == "auto":
-        wanted = next((fmt for fmt in ("f16", "bf16") if exact_in(numbers, fmt)), "f32")
-        code = exact_step(numbers, EXACT_BITS[wanted])
+        zeros = _last_zeros(numbers)
+        wanted = next((fmt for fmt in ZEROS if zeros >= ZEROS[fmt] and exact_in(numbers, fmt)), "f32")
+        code = exact_step(numbers, EXACT_BITS[wanted]) if zeros >= _zeros_of_multiples(wanted) else None
         wanted = wanted if code is None else f"step={step(code)}"
     if wanted in FORMATS:
         return Numbers(cast(numbers, wanted), wanted)
@@ -160,10 +186,10 @@ def quantized(numbers: Singles, wanted: str) -> Numbers:
 
 
 def parse_format(wanted: str) -> tuple[int, float | None]:
-    """What ``qN`` or ``step=S`` says: (N, None) or (0, S).
+    """Parse ``qN`` or ``step=S``: (N, None) or (0, S).
 
     Raises:
-        EncodeError: it is neither.
+        EncodeError: ``wanted`` is neither.
     """
     if wanted.startswith("step="):
         try:
@@ -172,22 +198,22 @@ def parse_format(wanted: str) -> tuple[int, float | None]:
             raise EncodeError(f"format {wanted!r}: {error}") from error
         return 0, float(wanted[5:])
     if not (wanted[:1] == "q" and wanted[1:].isdecimal() and 2 <= int(wanted[1:]) <= 32):
-        raise EncodeError(f"format {wanted!r} is none of auto, f32, f16, bf16, q2 … q32, step=S")
+        raise EncodeError(f"format {wanted!r} is not one of auto, f32, f16, bf16, q2 … q32, step=S")
     return int(wanted[1:]), None
 
 
 def check_format(wanted: str) -> None:
-    """See that there is such a number format.
+    """Check that a number format exists.
 
     Raises:
-        EncodeError: there is none.
+        EncodeError: it does not exist.
     """
     if wanted != "auto" and wanted not in FORMATS:
         parse_format(wanted)
 
 
 def code_for(largest: float, bits: int) -> int:
-    """The code of the smallest step with which integers of ``bits`` reach ``largest``; 0 if that is 0."""
+    """Return the code of the smallest step with which integers of ``bits`` reach ``largest``; 0 if ``largest`` is 0."""
     if largest == 0:
         return 0
     least = largest / (2 ** (bits - 1) - 1)

@@ -1,4 +1,4 @@
-"""Reading: :func:`open` lists a file at once; its tensors are decoded when they are asked for."""
+"""Read files: :func:`open` reads the directory at once; tensors are decoded on request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import IO, Any
 from numpy.typing import NDArray
 
 from frformat.errors import FrzError
-from frformat.format import container, limits, notebook
+from frformat.format import container, limits, tables
 from frformat.format.container import Container
 from frformat.format.contents import Contents
 from frformat.format.index import Index
@@ -29,14 +29,14 @@ StrPath = str | os.PathLike[str]
 class FrzFile:
     """An open file. Use it as a context manager, or call :meth:`close`.
 
-    Iteration yields the names of all tensors in file order, aliases last; ``f[name]`` rebuilds one tensor as the tier
-    has it.
+    Iteration yields the names of all tensors in file order, aliases last. ``f[name]`` rebuilds one tensor at the open
+    tier.
 
     Attributes:
         container: header, directory and extents.
         metadata: the file's flat text.
-        tiers: how many tiers the whole file has.
-        tiers_present: how many of them are there.
+        tiers: number of tiers in the complete file.
+        tiers_present: number of tiers that are present.
         tier: the tier at which tensors are decoded.
     """
 
@@ -51,7 +51,7 @@ class FrzFile:
             self.tier: int = self.tiers_present - 1 if tier is None else tier
             if not 0 <= self.tier < self.tiers_present:
                 there = f"0 to {self.tiers_present - 1} are" if self.tiers_present > 1 else "only 0 is"
-                raise FrzError("TIER", f"tier {tier} of {self.tiers} is asked for, {there} present")
+                raise FrzError("TIER", f"tier {tier} of {self.tiers} was requested, {there} present")
         self._groups = self.container.directory.groups
         self._index = Index(self.container.directory)
         self._budget = memory_budget
@@ -85,20 +85,20 @@ class FrzFile:
         return f"<FrzFile {where}: {len(self):,} tensors{tiers}, {self.container.ends[self.tier]:,} bytes>"
 
     def _repr_html_(self) -> str:
-        """The tensors as a table, in a notebook."""
-        return notebook.listing(map(self.info, self), len(self), repr(self)[1:-1])
+        """Return the tensors as a table, in a notebook."""
+        return tables.listing(map(self.info, self), len(self), repr(self)[1:-1])
 
     def keys(self) -> list[str]:
-        """The names of all tensors, aliases last."""
+        """Return the names of all tensors, aliases last."""
         return list(self)
 
     @property
     def aliases(self) -> dict[str, str]:
-        """Names that stand for another tensor of the file, with that tensor's name."""
+        """Names that stand for another tensor of the file, each with that tensor's name."""
         return dict(self.container.directory.aliases)
 
     def info(self, name: str) -> TensorInfo:
-        """What the directory says of a tensor; reads nothing.
+        """Return the directory's description of a tensor, without reading its segments.
 
         Raises:
             FrzError: ``NOT_FOUND``.
@@ -107,7 +107,7 @@ class FrzFile:
         return self._info(name, self.container.directory.aliases.get(name), group_index, index)
 
     def factor_info(self, number: int) -> TensorInfo:
-        """What the directory says of a factor; its name is empty."""
+        """Return the directory's description of a factor; its name is empty."""
         return self._info("", None, *self._index.factor(number))
 
     def _info(self, name: str, target: str | None, group_index: int, index: int) -> TensorInfo:
@@ -135,11 +135,11 @@ class FrzFile:
 
     @property
     def factors(self) -> int:
-        """How many factors there are: the matrices that ``stored`` axes use."""
+        """Number of factors, the matrices that ``stored`` axes use."""
         return self._index.factors
 
     def factor(self, number: int) -> CodedTensor:
-        """A factor as the file stores it, at the open tier.
+        """Return a factor as the file stores it, at the open tier.
 
         Raises:
             FrzError: ``NOT_FOUND``, and as for a tensor.
@@ -150,37 +150,37 @@ class FrzFile:
             return self._contents.stored(*self._index.factor(number))
 
     def __getitem__(self, name: str) -> Array:
-        """Rebuild one tensor: a fresh array of its shape and dtype.
+        """Rebuild one tensor into a new array of its shape and dtype.
 
         Raises:
-            FrzError: ``NOT_FOUND``, ``BUDGET``, or that its segment is damaged or malformed.
+            FrzError: ``NOT_FOUND`` or ``BUDGET``, or its segment is damaged or malformed.
         """
         group, index = self._find(name)
         with self._located(name):
             return self._contents.rebuilt(group, index)
 
     def stored(self, name: str, *, tier: int | None = None) -> CodedTensor:
-        """A tensor as the file stores it; nothing is rebuilt.
+        """Return a tensor in its stored form, without rebuilding it.
 
         Args:
             name: its name.
-            tier: as it is at this tier; None for the open one.
+            tier: return it as of this tier; None means the open tier.
 
         Raises:
-            FrzError: ``TIER``, and as for rebuilding.
+            FrzError: ``TIER``, and the errors of rebuilding.
         """
         group, index = self._find(name)
         with self._located(name):
             if tier is not None and not 0 <= tier < self.tiers_present:
-                raise FrzError("TIER", f"tier {tier} is asked for, {self.tiers_present} are present")
+                raise FrzError("TIER", f"tier {tier} was requested, {self.tiers_present} are present")
             contents = self._contents if tier in (None, self.tier) else self._at(tier)
             return contents.stored(group, index)
 
     def spectrum(self, name: str) -> Spectrum:
-        """The coefficients of a tensor that is stored as the first of its DCT, without rebuilding it.
+        """Return the coefficients of a tensor stored as a DCT zigzag prefix, without rebuilding it.
 
         Raises:
-            FrzError: ``NOT_FOUND``, also for any other tensor, and as for rebuilding.
+            FrzError: ``NOT_FOUND``, also if the tensor is stored otherwise, and the errors of rebuilding.
         """
         if not self.info(name).spectral:
             raise FrzError("NOT_FOUND", "it is not stored as a spectrum", path=self._path, tensor=name)
@@ -202,16 +202,17 @@ class FrzFile:
             self._contents.afford(self._index.nbytes())
         held = 0
         for group_index, group in enumerate(self._groups):
-            for index, name in enumerate(group.names):
+            tensors = self._contents.all_rebuilt(group_index, held)
+            for name in group.names:
                 with self._located(name):
-                    out[name] = self._contents.rebuilt(group_index, index, held)
+                    out[name] = next(tensors)
                 held += out[name].nbytes
         for name, target in self.container.directory.aliases.items():
             out[name] = out[target]
         return out
 
     def verify(self) -> None:
-        """Read every segment that is present and check it whole: checksum, stream and values; rebuild nothing.
+        """Check the checksum, stream and values of every segment that is present, without rebuilding any tensor.
 
         Raises:
             FrzError: what is wrong.
@@ -225,12 +226,12 @@ class FrzFile:
                         next(tensors)
 
     def _at(self, tier: int | None) -> Contents:
-        """The file's tensors at a tier."""
+        """Return the file's tensors at a tier."""
         chosen = self.tier if tier is None else tier
         return Contents(self._file, self.container, self._index, chosen, self._budget)
 
     def _find(self, name: str) -> tuple[int, int]:
-        """Where a tensor is stored: group, and index in it."""
+        """Return the group of a tensor and its index in it."""
         found = self._index.find(self.container.directory.aliases.get(name, name))
         if found is None:
             reason = "no tensor has this name; `frformat dump` lists them"
@@ -239,7 +240,7 @@ class FrzFile:
 
     @contextmanager
     def _located(self, tensor: str | None = None) -> Iterator[None]:
-        """Add file and tensor to an error from below."""
+        """Add the file and the tensor to errors raised in the block."""
         try:
             yield
         except FrzError as error:
@@ -251,15 +252,15 @@ class FrzFile:
 def open(
     source: StrPath | bytes | IO[bytes], *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET
 ) -> FrzFile:
-    """Open a file and read its directory; tensors are decoded when asked for.
+    """Open a file and read its directory. Tensors are decoded on request.
 
     Args:
-        source: a path, the bytes of a file, or a seekable binary file (which closing the result closes).
-        tier: decode at this capacity tier and read nothing of the later ones; None for the largest that is present.
-        memory_budget: bytes that opening, or one request, may need for the directory, tensors and working memory.
+        source: a path, the bytes of a file, or a seekable binary file (closed together with the result).
+        tier: decode at this capacity tier and read nothing of later ones; None means the largest that is present.
+        memory_budget: bytes that opening or one request may need for the directory, tensors and working memory.
 
     Raises:
-        FrzError: the file is not valid, or does not hold the tier.
+        FrzError: the file is not valid, or the tier is not present.
         OSError: the file cannot be read.
     """
     if isinstance(source, bytes | bytearray | memoryview):
@@ -275,13 +276,13 @@ def open(
 
 
 def load_file(path: StrPath, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET) -> dict[str, Array]:
-    """All tensors of a file by name: arrays of their shape and dtype. Arguments and errors as :func:`open`."""
+    """Return all tensors of a file by name, as arrays. Arguments and errors are those of :func:`open`."""
     with open(path, tier=tier, memory_budget=memory_budget) as file:
         return file.load()
 
 
 def load(data: bytes, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET) -> dict[str, Array]:
-    """All tensors of a file that is given as bytes. Arguments and errors as :func:`open`."""
+    """Return all tensors of a file given as bytes. Arguments and errors are those of :func:`open`."""
     with open(data, tier=tier, memory_budget=memory_budget) as file:
         return file.load()
 

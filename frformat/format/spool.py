@@ -1,4 +1,4 @@
-"""Segments on their way into a file: coded one after the other, and put in the file's order at the end."""
+"""Code segments one after the other into a temporary file, and copy them in file order at the end."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from collections.abc import Callable, Sequence
 from typing import IO, Final
 
 from frformat.format.choice import SMALL, choose, encoders
-from frformat.format.coders import CHUNK
+from frformat.format.coders import CHUNK, joined
 from frformat.format.container import CRC_BYTES, SegmentWriter
 from frformat.format.directory import Group
 from frformat.format.grouping import WHOLE, Pending, gather
 
 SHARED_VALUES: Final = SMALL
-"""A group has at most so many values, unless one tensor has more: so no tensor costs much more than itself to read."""
+"""Largest number of values of a group, unless a single tensor has more: no tensor costs much more to read than
+itself."""
 
 
 class Spool:
     """Coded segments in a temporary file.
 
     Args:
-        file: empty, and open for reading and writing.
+        file: an empty file, open for reading and writing.
         coders: names of the coders that may be used.
-        tiers: how many tiers the file has.
-        fast: large groups have to be read fast.
+        tiers: number of tiers in the file.
+        fast: large groups must be fast to read.
     """
 
     def __init__(self, file: IO[bytes], coders: Sequence[str], tiers: int, *, fast: bool = False) -> None:
@@ -37,14 +38,14 @@ class Spool:
 
         Args:
             parts: the tensors.
-            progress: told how many bytes of values are done since it was last told.
+            progress: called with the number of bytes of values done since the last call.
 
         Returns:
-            The number to ask :meth:`copy` by, and the group.
+            The number to pass to :meth:`copy`, and the group.
         """
         likeness = parts[0].likeness
         tiers = self._tiers if likeness.extent != WHOLE else 1
-        pieces = [[piece for part in parts for piece in part.pieces(tier)] for tier in range(tiers)]
+        pieces = [joined(piece for part in parts for piece in part.pieces(tier)) for tier in range(tiers)]
         coder, done = choose(likeness, pieces, self._coders, fast=self._fast, told=progress)
         makers = encoders(coder, likeness, tiers)
         starts, sizes = [], []
@@ -62,7 +63,7 @@ class Spool:
         return len(self._starts) - 1, gather(parts, coder.name, sizes)
 
     def copy(self, number: int, group: Group, tier: int, file: IO[bytes]) -> None:
-        """Append the segment of a tier, with its checksum, if there is one."""
+        """Append the segment of a tier, if there is one, with its checksum."""
         if tier >= len(group.sizes) or not group.values[tier]:
             return
         self._file.seek(self._starts[number][tier])

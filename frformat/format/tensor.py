@@ -1,10 +1,11 @@
-"""A tensor as a file stores it: a core and, for each axis, a basis."""
+"""A tensor in its stored form: a core and a basis for each axis."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -27,20 +28,20 @@ SPECTRAL: Final = "dct"
 """The kind of all axes of a spectrum."""
 
 BLOCK: Final = 1 << 18
-"""Values looked at together."""
+"""Number of values that are examined at a time."""
 
 
 @dataclass(frozen=True, eq=False)
 class Axis:
-    """Where the basis of an axis comes from.
+    """The basis of one axis.
 
     Attributes:
         kind: ``identity``, ``dct``, ``stored`` or ``seeded``.
-        argument: for ``stored`` a factor: a :class:`CodedTensor`, or a float32 array, of shape (R, length), whose row i
-            is the basis function number i. For ``seeded`` a seed of 64 bits. Else None.
+        argument: for ``stored``, a factor: a :class:`CodedTensor` or a float32 array of shape (R, length) whose row i
+            is basis function i. For ``seeded``, a 64-bit seed. Otherwise None.
 
     Raises:
-        EncodeError: there is no such kind, or the argument does not fit it.
+        EncodeError: the kind does not exist, or the argument does not fit it.
     """
 
     kind: str = PLAIN
@@ -48,7 +49,7 @@ class Axis:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise EncodeError(f"basis {self.kind!r} is none of {', '.join(KINDS)}")
+            raise EncodeError(f"basis {self.kind!r} is not one of {', '.join(KINDS)}")
         wanted, given = KINDS[self.kind].argument, self.argument
         if wanted == "factor" and isinstance(given, np.ndarray):
             object.__setattr__(self, "argument", CodedTensor.of_array(given))
@@ -57,31 +58,39 @@ class Axis:
         elif wanted == "seed" and not (isinstance(given, int) and 0 <= given < 1 << 64):
             raise EncodeError(f"an axis of {self.kind} needs a seed of 64 bits, not {given!r}")
         elif wanted is None and given is not None:
-            raise EncodeError(f"an axis of {self.kind} takes no {given!r}")
+            raise EncodeError(f"an axis of {self.kind} takes no argument, but got {given!r}")
 
     def basis(self, length: int, count: int) -> Basis:
-        """The basis itself, with so many rows and columns."""
+        """Return the basis with this many rows and columns."""
         given = self.argument.canonical() if isinstance(self.argument, CodedTensor) else self.argument
         return KINDS[self.kind].make(length, count, given)
 
 
+@cache
+def _plain_axes(rank: int) -> tuple[Axis, ...]:
+    """Return the axes of a tensor that is stored element by element."""
+    return (Axis(),) * rank
+
+
 @dataclass(frozen=True, eq=False)
 class CodedTensor:
-    """A core, a basis for each axis, and how the values of the core are written.
+    """A core, a basis for each axis, and the way in which the core's values are written.
 
     Attributes:
         values: the entries of the core: elements of the tensor's dtype, numbers of ``f16``, ``bf16`` or ``f32``, or
-            int32 multiples of steps. Their shape is the core's, or (k,) if they are ``ordered``.
+            int32 multiples of steps. Their shape is that of the core, or (k,) if they are ``ordered``.
         shape: shape of the tensor.
         dtype: element type of the tensor, a key of :data:`frformat.dtypes.DTYPES`.
-        axes: one for each axis of the view; if there are none, all are ``identity``.
-        view: shape of the same element count in which the core and the bases are meant; None for the tensor's own.
-        ordered: the values are the first k entries of the view in zigzag order; the others are 0.
-        step: step code, if values are multiples of steps.
-        offsets: by axis, int32 arrays: what is added to the step code for each index of the core.
+        axes: one for each axis of the view; if empty, all are ``identity``.
+        view: shape with the same element count that the core and the bases refer to; None means the tensor's own.
+        ordered: the values are the first k entries of the view in zigzag order; all others are 0.
+        step: step code, if the values are multiples of steps.
+        offsets: by axis, int32 arrays that are added to the step code for each index of the core.
+        value_type: type of the values, a key of :data:`frformat.dtypes.DTYPES`.
+        exact: whether the values are elements of the tensor, bit for bit.
 
     Raises:
-        EncodeError: the parts do not fit together. Whether values are allowed is looked at when they are written.
+        EncodeError: the parts do not fit together. The values themselves are checked when they are written.
     """
 
     values: Array
@@ -92,24 +101,34 @@ class CodedTensor:
     ordered: bool = False
     step: int | None = None
     offsets: Mapping[int, NDArray[np.int32]] = field(default_factory=dict)
+    value_type: str = field(init=False)
+    exact: bool = field(init=False)
 
     def __post_init__(self) -> None:
         shape = tuple(map(int, self.shape))
         view = None if self.view is None or tuple(self.view) == shape else tuple(map(int, self.view))
-        axes = tuple(self.axes) or (Axis(),) * len(shape if view is None else view)
-        offsets = {axis: np.asarray(found, np.int32) for axis, found in sorted(self.offsets.items())}
-        for name, value in (("shape", shape), ("view", view), ("axes", axes), ("offsets", offsets)):
-            object.__setattr__(self, name, value)
+        value_type = dtype_name(self.values.dtype)
+        plain = not self.axes or all(KINDS[axis.kind].plain for axis in self.axes)
+        vars(self).update(
+            shape=shape,
+            view=view,
+            axes=tuple(self.axes) or _plain_axes(len(shape if view is None else view)),
+            offsets={axis: np.asarray(found, np.int32) for axis, found in sorted(self.offsets.items())},
+            value_type=value_type,
+            exact=plain and self.step is None and value_type == self.dtype,
+        )
         self._check_core()
-        self._check_type()
+        if not plain:
+            self._check_axes()
+        self._check_type(plain)
         self._check_offsets()
 
     @classmethod
     def of_spectrum(cls, spectrum: Spectrum, format: str = "auto") -> CodedTensor:
-        """A spectrum with its coefficients in a number format, as for :func:`frformat.save_file`.
+        """Return a spectrum with its coefficients in a number format, as for :func:`frformat.save_file`.
 
         Raises:
-            EncodeError: there is no such format, or a coefficient does not fit it.
+            EncodeError: the format does not exist, or a coefficient does not fit it.
         """
         numbers = quantization.quantized(spectrum.coefficients, format)
         axes = (Axis(SPECTRAL),) * len(spectrum.spectral_shape)
@@ -117,32 +136,27 @@ class CodedTensor:
 
     @classmethod
     def of_array(cls, array: Array, format: str = "exact", *, axis: int | None = None) -> CodedTensor:
-        """A plain tensor.
+        """Return a plain tensor.
 
         Args:
-            array: of any dtype of the format.
-            format: ``exact`` keeps elements as they are. ``auto`` does so, too, in the narrowest way that loses
-                nothing. ``f32``, ``f16`` and ``bf16`` round floats to a number format, ``qN`` to integers of N bits
-                (2 to 32), ``step=S`` to multiples of the largest representable step that is at most S.
-            axis: with ``qN``, each index of this axis has a step of its own; None for one step.
+            array: an array of any dtype of the format.
+            format: ``exact`` keeps the elements as they are; ``auto`` also does, in the narrowest lossless form.
+                ``f32``, ``f16`` and ``bf16`` round floats to a number format, ``qN`` to integers of N bits (2 to 32),
+                and ``step=S`` to multiples of the largest representable step that is at most S.
+            axis: with ``qN``, gives each index of this axis its own step; None means one step.
 
         Raises:
             EncodeError: the dtype or the numbers do not fit the format.
         """
         dtype = dtype_name(array.dtype)
-        # C order and little-endian, without a copy where it is so already.
+        # C order and little-endian, without copying if the array already is.
         found = elements.elements(np.asarray(array, DTYPES[dtype], order="C"), dtype, format, axis)
         return cls(found.values, array.shape, dtype, step=found.step, offsets=found.offsets)
 
     @property
     def meant(self) -> Shape:
-        """The shape in which the core and the bases are meant: the view, else the tensor's shape."""
+        """The shape that the core and the bases refer to: the view, or else the tensor's shape."""
         return self.shape if self.view is None else self.view
-
-    @property
-    def value_type(self) -> str:
-        """Type of the values, a key of :data:`frformat.dtypes.DTYPES`."""
-        return dtype_name(self.values.dtype)
 
     @property
     def format(self) -> str | None:
@@ -151,21 +165,20 @@ class CodedTensor:
 
     @property
     def kept(self) -> int | None:
-        """How many entries of the zigzag order there are, if they are ``ordered``."""
+        """Length of the zigzag prefix, if the values are ``ordered``."""
         return len(self.values) if self.ordered else None
 
-    @cached_property
+    @property
     def corner(self) -> Shape:
         """The smallest corner that contains the core."""
-        return zigzag.box(self.meant, len(self.values)) if self.ordered else tuple(self.values.shape)
+        return self._box if self.ordered else self.values.shape
 
-    @property
-    def exact(self) -> bool:
-        """Whether values are elements of the tensor, bit for bit."""
-        return self.step is None and self.format is None and all(KINDS[axis.kind].plain for axis in self.axes)
+    @cached_property
+    def _box(self) -> Shape:
+        return zigzag.box(self.meant, len(self.values))
 
     def canonical(self) -> Array:
-        """The values as numbers, shaped like ``values``: elements if that is what they are, else float32."""
+        """Return the canonical values, shaped like ``values``: elements of the tensor, or else float32."""
         if self.step is None:
             return self.values if self.exact else self.values.astype(np.float32, copy=False)
         out = np.empty(self.values.shape, np.float32)
@@ -174,13 +187,13 @@ class CodedTensor:
         return out
 
     def numbers(self, part: tuple[slice, ...]) -> Array:
-        """A part of :meth:`canonical`."""
+        """Return a part of :meth:`canonical`."""
         if self.step is None:
             return self.values[part] if self.exact else self.values[part].astype(np.float32, copy=False)
         return quantization.dequantize(self.values[part], self._sizes(part))
 
     def rebuild(self) -> Array:
-        """The tensor: array of ``shape`` and ``dtype``; it is ``values`` itself if those are all elements."""
+        """Rebuild the tensor as an array of ``shape`` and ``dtype``; it may be ``values`` itself."""
         if self.exact and not self.ordered and self.corner == self.meant:
             return self.values.reshape(self.shape)
         out = np.empty(self.shape, DTYPES[self.dtype])
@@ -189,16 +202,16 @@ class CodedTensor:
         return out
 
     def spectrum(self) -> Spectrum | None:
-        """The same as a :class:`Spectrum`, if it is one: the first coefficients of a DCT along all axes."""
+        """Return the tensor as a :class:`Spectrum` if it is one: a zigzag prefix with a DCT along all axes."""
         if not self.ordered or any(axis.kind != SPECTRAL for axis in self.axes) or self.dtype not in REAL_DTYPES:
             return None
         return Spectrum(self.canonical(), self.shape, self.view, self.dtype)
 
     def check_values(self, *, finite: bool = False) -> None:
-        """See that all values are allowed.
+        """Check that all values are allowed.
 
         Args:
-            finite: they must be finite numbers, such as those of a factor, even if they are elements of the tensor.
+            finite: whether values must be finite even if they are elements of the tensor, as in a factor.
 
         Raises:
             FrzError: ``VALUE``.
@@ -209,10 +222,10 @@ class CodedTensor:
             if self.values.size and self.values.view(np.uint8).max() > 1:
                 raise FrzError("VALUE", "an element of a bool tensor is neither 0 nor 1")
         elif (finite or not self.exact) and not all_finite(self.values):
-            raise FrzError("VALUE", "a value is not finite; the file was made wrongly")
+            raise FrzError("VALUE", "a value is not finite; the program that wrote the file is faulty")
 
     def _check_multiples(self, step: int) -> None:
-        """All sums of step code and offsets are step codes, and all multiples are finite; mostly the extremes tell."""
+        """Check that sums of step code and offsets are step codes, and that all multiples are finite."""
         if 0 in self.corner:
             return
         low, high = (step + sum(int(end(each)) for each in self.offsets.values()) for end in (np.min, np.max))
@@ -224,10 +237,12 @@ class CodedTensor:
             return
         for part in tiles(self.values.shape, BLOCK):
             if not all_finite(self.numbers(part)):
-                raise FrzError("VALUE", "a multiple of a step is beyond binary32; the file was made wrongly")
+                raise FrzError(
+                    "VALUE", "a multiple of a step exceeds binary32; the program that wrote the file is faulty"
+                )
 
     def _sizes(self, part: tuple[slice, ...]) -> float | NDArray[np.float64]:
-        """The step, or those of the entries of a part, as they broadcast."""
+        """Return the step, or the steps of a part's entries in a shape that broadcasts."""
         assert self.step is not None
         if not self.offsets:
             return quantization.step(self.step)
@@ -239,7 +254,7 @@ class CodedTensor:
         return quantization.steps(codes)
 
     def _scattered(self) -> Array:
-        """The box of ordered values."""
+        """Return the box of ordered values."""
         canonical = self.canonical()
         if not self.exact:
             return zigzag.scattered(canonical, self.corner)
@@ -250,19 +265,28 @@ class CodedTensor:
     def _check_core(self) -> None:
         meant, held = self.meant, self.values.shape
         count = zigzag.element_count(self.shape)
-        if zigzag.element_count(meant) != count:
+        if self.view is not None and zigzag.element_count(meant) != count:
             raise EncodeError(f"view {list(meant)} does not have the {count} elements of shape {list(self.shape)}")
         if len(self.axes) != len(meant):
-            raise EncodeError(f"bases for {len(self.axes)} axes in a shape of {len(meant)}")
-        if self.ordered and not all(KINDS[axis.kind].ordered for axis in self.axes):
-            raise EncodeError("a start of the zigzag order is of identity and dct axes only")
-        inside = len(held) == len(meant) and all(r <= n for r, n in zip(held, meant, strict=True))
-        if not (len(held) == 1 and held[0] <= count if self.ordered else inside):
+            raise EncodeError(f"bases for {len(self.axes)} axes, but the shape has {len(meant)}")
+        if self.ordered:
+            inside = len(held) == 1 and held[0] <= count
+        else:
+            inside = held == meant or (len(held) == len(meant) and all(map(operator.le, held, meant)))
+        if not inside:
             what = f"(k,) with k at most {count}" if self.ordered else f"a corner of {list(meant)}"
-            raise EncodeError(f"a core of shape {held}, not {what}")
-        for axis, n, r in zip(self.axes, meant, self.corner, strict=True):
+            raise EncodeError(f"the core has shape {held}, not {what}")
+
+    def _check_axes(self) -> None:
+        if self.ordered:
+            if not all(KINDS[axis.kind].ordered for axis in self.axes):
+                raise EncodeError("a zigzag prefix needs identity and dct axes only")
+            return
+        for axis, n, r in zip(self.axes, self.meant, self.corner, strict=True):
             if r > KINDS[axis.kind].most:
-                raise EncodeError(f"a core of {r} entries on an axis of {axis.kind}, at most {KINDS[axis.kind].most}")
+                raise EncodeError(
+                    f"the core has {r} entries on an axis of {axis.kind}; at most {KINDS[axis.kind].most} are possible"
+                )
             if isinstance(axis.argument, CodedTensor):
                 axis.argument._check_factor(n, r)
 
@@ -271,29 +295,32 @@ class CodedTensor:
         if not (plain and self.dtype == "f32" and len(self.shape) == 2):
             raise EncodeError("a factor must be a plain matrix of f32")
         if self.shape[1] != length or self.corner[1] != length or self.corner[0] < rows:
-            raise EncodeError(f"a factor of shape {list(self.corner)} for {rows} entries on an axis of {length}")
+            raise EncodeError(
+                f"a factor of shape {list(self.corner)} does not fit {rows} entries on an axis of {length}"
+            )
 
-    def _check_type(self) -> None:
-        plain = all(KINDS[axis.kind].plain for axis in self.axes)
+    def _check_type(self, plain: bool) -> None:
         if self.dtype not in DTYPES:
-            raise EncodeError(f"dtype {self.dtype} is none of {', '.join(DTYPES)}")
+            raise EncodeError(f"dtype {self.dtype} is not one of {', '.join(DTYPES)}")
         if not (plain and self.step is None and self.format is None) and self.dtype not in REAL_DTYPES:
-            raise EncodeError(f"dtype {self.dtype} is not computed from a core, only {', '.join(REAL_DTYPES)} are")
+            raise EncodeError(f"dtype {self.dtype} cannot be computed from a core, only {', '.join(REAL_DTYPES)} can")
         if self.step is not None and (self.values.dtype != np.int32 or self.step not in STEP_CODES):
-            raise EncodeError(f"values of {self.value_type} with step code {self.step}; multiples are int32")
+            raise EncodeError(
+                f"values of {self.value_type} cannot have step code {self.step}; multiples of steps are int32"
+            )
         if self.step is None and not (plain and self.format is None) and self.value_type not in FORMATS:
-            raise EncodeError(f"values of {self.value_type}; a number format is {', '.join(FORMATS)}")
+            raise EncodeError(f"values of {self.value_type} are not in a number format: {', '.join(FORMATS)}")
 
     def _check_offsets(self) -> None:
         if self.offsets and (self.step is None or self.ordered):
-            raise EncodeError("step offsets are of corners of multiples of steps")
+            raise EncodeError("step offsets need a corner of multiples of steps")
         for axis, found in self.offsets.items():
             if not 0 <= axis < len(self.corner) or found.shape != (self.corner[axis],):
-                raise EncodeError(f"axis {axis} has no step offsets of shape {found.shape}")
+                raise EncodeError(f"step offsets of axis {axis} cannot have shape {found.shape}")
 
 
 class _Core:
-    """The canonical values of a corner, made as they are read."""
+    """The canonical values of a corner, computed as they are read."""
 
     def __init__(self, tensor: CodedTensor) -> None:
         self._tensor = tensor

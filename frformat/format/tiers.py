@@ -1,6 +1,6 @@
-"""What metadata tell of tiers: by convention, ``tiers.accuracy`` is a figure of each tier that is called ``accuracy``.
+"""Metrics of tiers in metadata: by convention, ``tiers.accuracy`` holds the metric ``accuracy`` of each tier.
 
-The first tier's comes first, and there is a space between two (specification, section 4).
+Values are separated by single spaces, tier 0 first (specification, section 4).
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ OF_EACH: Final = "tiers."
 
 
 def figures(metadata: Mapping[str, str], tiers: int) -> list[dict[str, str]]:
-    """What metadata tell of each of so many tiers: figures by name."""
+    """Return the metrics of each tier by name, from a file's metadata."""
     told = {key.removeprefix(OF_EACH): text.split(" ") for key, text in metadata.items() if _fits(key, text, tiers)}
     return [{name: row[tier] for name, row in told.items()} for tier in range(tiers)]
 
 
 def without_figures(metadata: Mapping[str, str], tiers: int) -> dict[str, str]:
-    """What metadata tell of other things."""
+    """Return the metadata that are not metrics of tiers."""
     return {key: text for key, text in metadata.items() if not _fits(key, text, tiers)}
 
 
 def as_metadata(figures: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Metadata that tell of each tier; all have the same figures, and no space in any."""
+    """Return metadata with the metrics of each tier. All tiers must have the same metrics, without spaces."""
     return {OF_EACH + name: " ".join(each[name] for each in figures) for name in figures[0]}
 
 

@@ -1,9 +1,10 @@
-"""The decoded values of a group: out of its segments, and apart for each tensor."""
+"""Decode the values of a group from its segments, and separate them by tensor."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import IO, Any
 
 import numpy as np
@@ -21,11 +22,11 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Content:
-    """What a file says of one tensor at a tier.
+    """The decoded values of one tensor at a tier.
 
     Attributes:
-        values: the entries of its core, of the group's type of values: in zigzag order, or of the corner's shape.
-        offsets: for each axis that has them, the step offsets of its indices.
+        values: the core entries, in the group's value type: in zigzag order, or in the shape of the corner.
+        offsets: the step offsets of each axis that has them.
     """
 
     values: Array
@@ -37,7 +38,7 @@ class Values:
 
     Args:
         group: the group.
-        segments: for each tier that is used and has a segment, its values.
+        segments: the values of each segment that is used, by tier.
         tier: the tier.
     """
 
@@ -45,15 +46,22 @@ class Values:
         self._group = group
         self._tier = tier
         self._segments = segments
-        self._bounds = {t: bounds(group, t) for t in segments}
         self.nbytes = sum(values.nbytes for values in segments.values())
 
+    @cached_property
+    def _bounds(self) -> dict[int, NDArray[np.int64]]:
+        return {t: bounds(self._group, t) for t in self._segments}
+
     def of(self, index: int) -> Content:
-        """Those of one tensor; a view of the group's, if all of them are in one segment."""
+        """Return the values of one tensor; a view of the group's if all of them are in one segment."""
         if not (self._group.tiered or self._group.offsets) and self._segments:
             [(_, values)] = self._parts(index)
             return Content(values.reshape(self._group.view(index)), {})
         return assemble(self._group, index, self._tier, dict(self._parts(index)))
+
+    def elements(self) -> Array:
+        """Return those of all tensors, one after the other, if they are their elements."""
+        return next(iter(self._segments.values()), np.empty(0, DTYPES[self._group.dtype]))
 
     def _parts(self, index: int) -> Iterator[tuple[int, Array]]:
         for tier, values in self._segments.items():
@@ -62,12 +70,12 @@ class Values:
 
 
 def bounds(group: Group, tier: int) -> NDArray[np.int64]:
-    """Where in the segment of a tier the values of each tensor begin, and where those of the last one end."""
+    """Return where each tensor's values begin in the segment of a tier, and where the last one's end."""
     return np.concatenate(([0], np.cumsum(group.counts(tier))))
 
 
 def assemble(group: Group, index: int, tier: int, parts: dict[int, Array]) -> Content:
-    """The values of one tensor from those that it has in each tier that is used."""
+    """Combine the values that one tensor has in each used tier."""
     extent = group.extent(index, tier)
     nothing = np.empty(0, DTYPES[group.value_type])
     if group.kept is not None:
@@ -94,26 +102,26 @@ def assemble(group: Group, index: int, tier: int, parts: dict[int, Array]) -> Co
 
 
 def _new_axes(group: Group, index: int, tier: int) -> list[int]:
-    """The axes that have new step offsets in a tier."""
+    """Return the axes that have new step offsets in a tier."""
     now = group.extent(index, tier)
     before = group.extent(index, tier - 1) if tier and not group.per_tier else (0,) * len(now)
     return [axis for axis in group.offset_axes(index) if now[axis] > before[axis]]
 
 
 def values_bytes(group: Group, tier: int) -> int:
-    """Bytes that the values of a group take once decoded, in all segments that are used at ``tier``."""
+    """Return the size in bytes of a group's decoded values in all segments that are used at ``tier``."""
     return group.value_bytes * sum(int(group.values[t]) for t in used_tiers(group, tier))
 
 
 def used_tiers(group: Group, tier: int) -> list[int]:
-    """The tiers whose segments are used at a tier."""
+    """Return the tiers whose segments are used at a tier."""
     last = min(tier, len(group.sizes) - 1)
     tiers = range(last, last + 1) if group.per_tier else range(last + 1)
     return [t for t in tiers if group.values[t]]
 
 
 def decode(file: IO[bytes], container: Container, index: int, tier: int) -> Values:
-    """All values of a group at a tier.
+    """Return all values of a group at a tier.
 
     Raises:
         FrzError: ``CHECKSUM`` or ``STREAM``.
@@ -129,19 +137,19 @@ def decode(file: IO[bytes], container: Container, index: int, tier: int) -> Valu
 
 
 def _segment(file: IO[bytes], extent: Extent, decoder: Decoder, runs: SegmentRuns) -> Array:
-    """The values of one segment; handed out only if its checksum matches."""
+    """Return the values of one segment, but only if its checksum matches."""
     stored = SegmentReader(file, extent)
     try:
         values = decoder.decode(stored, runs)
     except FrzError:
-        stored.check()  # a damaged segment is reported as such, whatever its stream looks like
+        stored.check()  # report damage as such, whatever error the stream gave
         raise
     stored.check()
     return values
 
 
 def read_part(file: IO[bytes], extent: Extent, group: Group, start: int, count: int) -> Array:
-    """Some values of a segment by a plain coder, whose checksum has matched before."""
+    """Return some values of an uncoded segment whose checksum has already matched."""
     values = np.empty(count, DTYPES[group.value_type])
     file.seek(extent.offset + start * group.value_bytes)
     view: Any = values.view(np.uint8).data

@@ -1,7 +1,7 @@
-"""Writing: tensors → groups → segments → a file that appears whole or not at all.
+"""Write files: gather tensors into groups, code them into segments, and write the file atomically.
 
-Tensors are taken one at a time; large ones are coded at once into a temporary file and let go, small ones that are
-alike are gathered and coded when a group is full. The directory, which comes first in the file, is made last.
+Tensors are processed one at a time. Large ones are coded into a temporary file right away and released. Small ones are
+gathered with similar ones and coded when their group is full. The directory comes first in the file, but is made last.
 """
 
 from __future__ import annotations
@@ -44,27 +44,28 @@ def save_file(
     compression: str = "auto",
     progress: Progress | None = None,
 ) -> None:
-    """Write a file. It replaces an older one of that name only when it is whole.
+    """Write a file. An existing file of that name is replaced only once the new one is complete.
 
     Args:
         tensors: by name: arrays, which are stored losslessly, :class:`Spectrum` objects, :class:`CodedTensor` objects
-            and :class:`PerTier` objects. Values are taken one at a time, so a mapping that loads them on demand keeps
-            memory small. If it is a ``dict``, names that share one object are stored once.
-        path: where to.
+            and :class:`PerTier` objects. Values are read one at a time, so a mapping that loads them on demand keeps
+            memory small. In a ``dict``, names that share one object are stored once.
+        path: destination.
         metadata: flat text for people and tools.
         aliases: further names for tensors, ``{name: target}`` (tied weights).
-        format: number format of the coefficients of spectra, for all or by tensor name: ``auto`` (the narrowest of f16,
-            bf16, f32 and integers with a step that loses nothing), ``f32``, ``f16``, ``bf16``, ``qN`` (integers of N
-            bits, 2 to 32, a step for each tensor), or ``step=S`` (integers, the largest representable step that is at
-            most S).
-        tiers: what smaller tiers have of each core, ascending: of spectra an int is a number of coefficients, a float
-            below 1 a share; of other tensors a tuple is a corner. The whole is always the last tier. A mapping says so
-            by tensor name, as many for each; what it does not name is whole in every tier.
-        compression: ``auto`` (smallest), ``core`` (smallest that needs no zstd to read), ``fast`` (a few percent
-            larger, but large tensors are read several times faster), or a coder: ``none``, ``deflate``, ``zstd``,
-            ``adaptive``, ``static``. Integers are always coded by one of the last two. What does not get smaller is
-            stored as it is.
-        progress: called with a tensor's name and how many bytes of its values are done since it was last called.
+        format: number format of the coefficients of spectra, for all or by tensor name: ``auto`` (the narrowest
+            lossless one of f16, bf16, f32 and integers with a step), ``f32``, ``f16``, ``bf16``, ``qN`` (integers of N
+            bits, 2 to 32, with one step per tensor), or ``step=S`` (integers with the largest representable step that
+            is at most S).
+        tiers: what the smaller tiers have of each core, in ascending order. For spectra, an int is a number of
+            coefficients and a float below 1 a share; for other tensors, a tuple is a corner. The last tier always has
+            everything. A mapping gives this by tensor name, with the same number of tiers for each; tensors that it
+            does not name are complete in every tier.
+        compression: ``auto`` (smallest), ``core`` (smallest that can be read without zstd), ``fast`` (a few percent
+            larger, but large tensors are read several times as fast), or a coder: ``none``, ``deflate``, ``zstd``,
+            ``adaptive``, ``static``. Integers are always coded with one of the last two. Values that do not get smaller
+            are stored uncompressed.
+        progress: called with a tensor's name and the number of bytes of its values done since the last call.
 
     Raises:
         EncodeError: an input or option cannot be encoded.
@@ -85,14 +86,14 @@ def save(
     tiers: Tiers = (),
     compression: str = "auto",
 ) -> bytes:
-    """The bytes of a file. Arguments and errors as :func:`save_file`."""
+    """Return the bytes of a file. Arguments and errors are those of :func:`save_file`."""
     file = io.BytesIO()
     _Writer(Options.of(metadata, aliases, format, tiers, compression), io.BytesIO()).write(tensors, file)
     return file.getvalue()
 
 
 class _Open:
-    """A group that is being gathered, until it has been coded."""
+    """A group that is still being gathered and has not been coded."""
 
     def __init__(self) -> None:
         self.parts: list[Pending] = []
@@ -101,7 +102,7 @@ class _Open:
 
 
 class _Known(NamedTuple):
-    """What an object of a dict was stored as."""
+    """How an object of a dict was stored."""
 
     value: object
     name: str
@@ -119,12 +120,12 @@ class _Writer:
         self._known: dict[int, _Known] = {}
 
     def write(self, tensors: Tensors, file: IO[bytes]) -> None:
-        """Take all tensors, and write the file."""
+        """Process all tensors, and write the file."""
         for name in tensors:
             if not isinstance(name, str):
                 raise EncodeError(f"a tensor's name must be a string, not {name!r}")
             tensor = tensors[name]
-            # The values of a plain dict live on, so that an id means one object.
+            # A plain dict keeps its values alive, so ids stay unique.
             if type(tensors) is dict and self._is_tied(name, tensor):
                 continue
             try:
@@ -145,7 +146,7 @@ class _Writer:
                 self._spool.copy(number, held, tier, file)
 
     def _is_tied(self, name: str, tensor: Tensor) -> bool:
-        """Whether a tensor is one that has been stored in the same way; it becomes an alias then."""
+        """Return whether the same object has been stored in the same way; if so, record an alias."""
         options = (self._options.format(name), tuple(self._options.cuts(name)))
         known = self._known.setdefault(id(tensor), _Known(tensor, name, options))
         if known.name == name or known.options != options:
@@ -162,20 +163,21 @@ class _Writer:
         cuts = self._options.cuts(name)
         part = pending(name, tensor, cuts, self._factors.numbers(tensor))
         self._factors.use(part)
-        if part.count > SHARED_VALUES:
+        count = part.count
+        if count > SHARED_VALUES:
             group = _Open()
             self._groups.append(group)
             group.coded = self._spool.add([part], lambda done: self._options.progress(name, done))
             return
         group = self._open.get(part.likeness) or _Open()
-        if group.count + part.count > SHARED_VALUES:
+        if group.count + count > SHARED_VALUES:
             self._code(group)
             group = _Open()
         if not group.parts:
             self._open[part.likeness] = group
             self._groups.append(group)
         group.parts.append(part)
-        group.count += part.count
+        group.count += count
         self._options.progress(name, part.nbytes)
 
     def _code(self, group: _Open) -> None:
@@ -185,11 +187,11 @@ class _Writer:
 
 
 def _head(contents: Directory) -> bytes:
-    """What comes before the segments; names, limits and aliases are checked by the rules of readers."""
+    """Return the bytes before the segments. Names, limits and aliases are checked by the reader's rules."""
     try:
         return container.head(contents)
     except UnicodeEncodeError as error:
-        raise EncodeError(f"{error.object!r} is not Unicode text, so it can be neither name nor metadata") from error
+        raise EncodeError(f"{error.object!r} is not valid Unicode, so it can be neither a name nor metadata") from error
     except FrzError as error:
         where = f"tensor {error.tensor!r}: " if error.tensor is not None else ""
         raise EncodeError(f"{where}{error.reason}") from error

@@ -1,10 +1,10 @@
-"""Whether a phone computes what the desktop does: the same inputs on both, and what came out.
+"""Check that a phone computes what the desktop computes: run the same inputs on both, and compare the outputs.
 
->>> report = read_report("report.json")  # what the phone tells, see docs/parity-report.md
+>>> report = read_report("report.json")  # the phone's report, see docs/parity-report.md
 >>> for sample in report.inputs:
 ...     measure(desktop[sample.name], sample.output.array()).largest
 
-Nothing here imports PyTorch but :mod:`frformat.parity.desktop` and :mod:`frformat.parity.lite`.
+Only :mod:`frformat.parity.desktop` and :mod:`frformat.parity.lite` import PyTorch.
 """
 
 from frformat.errors import ReportError

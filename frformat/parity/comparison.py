@@ -1,4 +1,4 @@
-"""The error analysis: original weights, rebuilt weights and phone, side by side."""
+"""Analyse errors: compare original weights, rebuilt weights and the phone."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from frformat.parity.report import Output, Report, Sample, checksum
 
 Floats = NDArray[np.float32]
 Side = Callable[[Floats], tuple[Floats, Mapping[str, Floats], float]]
-"""Runs an input: its output, elements of each layer by name, and the time in ms."""
+"""Runs an input and returns its output, elements of each layer by name, and the time in ms."""
 
 PARTS: Final = 1e-3
-"""Two sides part at a layer if they are further apart than this share of its largest element."""
+"""Two sides diverge at a layer if they differ by more than this share of its largest element."""
 
 Watch = Callable[[str, Floats, "Classes | None", "Classes | None", "Classes | None"], None]
-"""Told of each input: name, values, and the map of classes of the desktop, of the phone, and the true one."""
+"""Called for each input with its name, its values, and the class maps of the desktop, of the phone and of the truth."""
 
 
 def compare(
@@ -36,18 +36,18 @@ def compare(
     tolerance: float = 1e-3,
     watch: Watch = lambda *what: None,
 ) -> Comparison:
-    """Run every input on the desktop and compare with what the phone tells.
+    """Run every input on the desktop, and compare with the phone's report.
 
     Args:
-        inputs: the inputs; the phone may know more, but not less.
+        inputs: the inputs; the phone's report must contain all of them.
         rebuilt: the model with the weights of the ``.frz`` file.
-        phone: its report.
-        original: the model with the weights before they were encoded.
-        tolerance: the largest difference of outputs between desktop and phone that counts as none.
-        watch: is told of each input.
+        phone: the phone's report.
+        original: the model with the weights before encoding.
+        tolerance: the largest difference between outputs of desktop and phone to accept.
+        watch: callback for each input.
 
     Raises:
-        ReportError: an input is not in the report or not the same, or an output has another shape.
+        ReportError: an input is missing from the report or differs, or an output has another shape.
         OSError: a file cannot be read.
     """
     sides, layers = _Sides(rebuilt, original, watch), _Layers()
@@ -71,29 +71,29 @@ def compare(
 
 
 class _Layers(dict[str, LayerFacts]):
-    """What was found of each layer, by name, over the inputs so far."""
+    """The results for each layer by name, over the inputs so far."""
 
     def note(self, side: str, gaps: Mapping[str, Distance]) -> None:
-        """Take in how far a side is from the rebuilt weights at one input."""
+        """Record the differences between a side and the rebuilt weights for one input."""
         for name, gap in gaps.items():
             known = self.setdefault(name, LayerFacts(name)).apart
             known[side] = max(known.get(side, 0.0), gap.relative)
 
     def first_parted(self, side: str) -> str | None:
-        """The first layer at which a side parts."""
+        """Return the first layer at which a side diverges."""
         return next((name for name, row in self.items() if row.apart.get(side, 0.0) > PARTS), None)
 
 
 @dataclass(frozen=True)
 class _Sides:
-    """Who runs the inputs here, and who is told."""
+    """The models that run the inputs here, and the callback."""
 
     rebuilt: Side
     original: Side | None
     watch: Watch
 
     def compare(self, entry: Input, values: Floats, sample: Sample | None, layers: _Layers) -> InputFacts:
-        """One input, on all sides."""
+        """Compare one input on all sides."""
         output, parts, spent = self.rebuilt(values)
         classes, ms = classes_of(output), {"rebuilt": spent}
         maps = {"rebuilt": classes}
@@ -115,7 +115,7 @@ class _Sides:
 
 
 def _layer_gaps(sample: Sample, parts: Mapping[str, Floats]) -> Iterator[tuple[str, Distance]]:
-    """How far the layers of the phone are from those of the desktop, where both are known."""
+    """Yield the differences between the layers of phone and desktop, where both are known."""
     for layer in sample.layers:
         theirs = layer.array()
         if theirs is not None and layer.name in parts and parts[layer.name].shape == theirs.shape:
@@ -123,27 +123,27 @@ def _layer_gaps(sample: Sample, parts: Mapping[str, Floats]) -> Iterator[tuple[s
 
 
 def _scores(maps: Mapping[str, Classes | None], truth: Classes | None) -> dict[str, float]:
-    """The score of each side whose classes are known."""
+    """Return the score of each side whose classes are known."""
     if truth is None:
         return {}
     return {side: _score(kinds, truth) for side, kinds in maps.items() if kinds is not None}
 
 
 def _sample(phone: Report, name: str, values: Floats) -> Sample:
-    """What the phone tells of an input, if it is the same input."""
+    """Return the phone's results for an input, after checking that it is the same input."""
     sample = phone.inputs.get(name)
     if sample is None:
-        raise ReportError(f"{phone.path}: it does not tell of the input {name!r}")
+        raise ReportError(f"{phone.path}: it does not contain the input {name!r}")
     if sample.shape != values.shape or sample.crc32 != checksum(values):
         raise ReportError(
-            f"{phone.path}: its input {name!r}, {list(sample.shape)}, is not the one given here, {list(values.shape)}, "
-            "though they have one name; give the elements that the phone had"
+            f"{phone.path}: its input {name!r}, {list(sample.shape)}, differs from the one given here, "
+            f"{list(values.shape)}, although they have the same name; use the inputs that the phone had"
         )
     return sample
 
 
 def _phone(sample: Sample, theirs: Output, output: Floats, classes: Classes | None) -> tuple[Apart, Classes | None]:
-    """The phone's output against the desktop's, as far as the report tells of it."""
+    """Compare the phone's output with the desktop's, as far as the report goes."""
     if theirs.shape != output.shape:
         raise ReportError(
             f"input {sample.name!r}: the phone's output is {list(theirs.shape)}, not {list(output.shape)}"
@@ -158,7 +158,7 @@ def _phone(sample: Sample, theirs: Output, output: Floats, classes: Classes | No
 
 
 def _apart(gap: Distance | None, a: Classes | None, b: Classes | None) -> Apart:
-    """How far two outputs are apart, by their elements and by their classes."""
+    """Compare two outputs by their elements and by their classes."""
     return Apart(
         largest=None if gap is None else gap.largest,
         mean=None if gap is None else gap.mean,
@@ -169,12 +169,12 @@ def _apart(gap: Distance | None, a: Classes | None, b: Classes | None) -> Apart:
 
 
 def _score(found: Classes, truth: Classes) -> float:
-    """Dice of maps, accuracy of single answers."""
+    """Return Dice for maps, accuracy for single answers."""
     return dice(found, truth) if found.ndim > 1 else accuracy(found, truth)
 
 
 def _total(pairs: list[Apart]) -> Apart | None:
-    """All inputs together."""
+    """Combine all inputs."""
     if not pairs:
         return None
     means = [pair.mean for pair in pairs if pair.mean is not None]
@@ -189,13 +189,13 @@ def _total(pairs: list[Apart]) -> Apart | None:
 
 
 def _by_side(rows: list[dict[str, float]], how: Callable[[list[float]], float]) -> dict[str, float]:
-    """One number for each side from those of its inputs."""
+    """Combine the numbers of all inputs into one number for each side."""
     sides = {side: [row[side] for row in rows if side in row] for row in rows for side in row}
     return {side: how(numbers) for side, numbers in sides.items()}
 
 
 def _within(pair: Apart | None, tolerance: float) -> bool:
-    """Whether an input's outputs are near enough; if the phone tells no elements, whether the classes are the same."""
+    """Return whether outputs agree within the tolerance or, if the report has no elements, whether classes agree."""
     if pair is None:
         return True
     return pair.classes_apart == 0 if pair.largest is None else pair.largest <= tolerance

@@ -1,4 +1,4 @@
-"""The desktop's side: a model run by PyTorch, and, if asked for, a few elements of each of its layers."""
+"""Run a model on the desktop with PyTorch and, on request, record a few elements of each layer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from frformat.checkpoints.torch_tensors import to_torch
 from frformat.errors import ReportError
-from frformat.runtimes.pytorch_mobile.copies import plain
+from frformat.runtimes.copies import plain
 from frformat.runtimes.pytorch_mobile.probe import OUTPUT, Probe
 
 Floats = NDArray[np.float32]
@@ -25,7 +25,7 @@ class Desktop:
 
     Args:
         model: any module that takes and returns one tensor; a copy of it is run.
-        probe: whether to tell of the layers.
+        probe: whether to record layers.
     """
 
     def __init__(self, model: nn.Module, *, probe: bool = False) -> None:
@@ -45,13 +45,15 @@ class Desktop:
             start = time.perf_counter()
             try:
                 found = self._run(torch.from_numpy(values))
-            except Exception as error:  # whatever the model raises
+            except Exception as error:  # the model may raise anything
                 raise ReportError(f"the model cannot run on an input of shape {list(values.shape)}: {error}") from error
             spent = 1000 * (time.perf_counter() - start)
         layers = dict(found) if isinstance(found, Mapping) else {OUTPUT: found}
         output = layers.pop(OUTPUT, None)
         if not isinstance(output, Tensor):
-            raise ReportError(f"the model returns a {type(output).__name__}; what is compared is one tensor")
+            raise ReportError(
+                f"the model returns a {type(output).__name__}; only models that return one tensor can be compared"
+            )
         return _floats(output), {name: _floats(layer) for name, layer in layers.items()}, spent
 
 

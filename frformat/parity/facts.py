@@ -1,7 +1,7 @@
-"""What a comparison finds, as ``compare --json`` prints it and tables and pages are made from it.
+"""The results of a comparison; ``compare --json`` prints them, and tables and pages are made from them.
 
 A side is ``rebuilt`` (the weights of the ``.frz`` file on the desktop), ``phone`` (the same on the phone), or
-``original`` (the weights before they were encoded, on the desktop). The first is what the others are compared with.
+``original`` (the weights before encoding, on the desktop). The other sides are compared with ``rebuilt``.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ OTHERS: Final = ("phone", "original")
 
 @dataclass(frozen=True)
 class Apart:
-    """How far two outputs are apart, or those of several inputs; None for what is not known.
+    """The difference between two outputs, or between those of several inputs; None where it is unknown.
 
     Attributes:
         largest: the largest difference.
         mean: the mean difference.
-        relative: the largest difference as a share of the largest element.
-        classes_apart: at how many places another class wins.
-        places: of how many.
+        relative: the largest difference relative to the largest element.
+        classes_apart: number of places at which a different class wins.
+        places: total number of places.
     """
 
     largest: float | None
@@ -39,13 +39,13 @@ class InputFacts:
     """One input on all sides.
 
     Attributes:
-        name: of the input.
-        shape: of the input.
+        name: name of the input.
+        shape: shape of the input.
         error: why the phone has no output, or None.
-        phone: how far its output is from the desktop's; None if there is none.
-        original: how far the output of the original weights is from that of the rebuilt ones; None if it is not asked.
-        ms: of a run, by side.
-        score: Dice or accuracy by side, where the truth is known.
+        phone: difference between the phone's output and the desktop's; None if there is none.
+        original: difference between the outputs of original and rebuilt weights; None if not requested.
+        ms: running time, by side.
+        score: Dice or accuracy by side, if the truth is known.
     """
 
     name: str
@@ -62,8 +62,8 @@ class LayerFacts:
     """A layer over all inputs.
 
     Attributes:
-        name: of the layer.
-        apart: of each other side that is known, the largest difference as a share of the layer's largest element.
+        name: name of the layer.
+        apart: for each other known side, the largest difference relative to the layer's largest element.
     """
 
     name: str
@@ -72,13 +72,13 @@ class LayerFacts:
 
 @dataclass(frozen=True)
 class TensorFacts:
-    """A weight, rebuilt against original.
+    """A weight, rebuilt compared with original.
 
     Attributes:
-        name: of the tensor.
-        shape: of the tensor.
+        name: name of the tensor.
+        shape: shape of the tensor.
         largest: the largest difference.
-        relative: that as a share of the largest original weight.
+        relative: the same relative to the largest original weight.
     """
 
     name: str
@@ -92,10 +92,10 @@ class Summary:
     """All inputs together.
 
     Attributes:
-        phone: how far its outputs are from the desktop's.
-        original: how far those of the original weights are from those of the rebuilt ones.
-        score: mean, by side.
-        ms: median, by side.
+        phone: difference between its outputs and the desktop's.
+        original: difference between the outputs of original and rebuilt weights.
+        score: mean score, by side.
+        ms: median running time, by side.
     """
 
     phone: Apart | None
@@ -106,15 +106,15 @@ class Summary:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All sides side by side.
+    """The comparison of all sides.
 
     Attributes:
         equal: whether the phone ran every input and stays within the tolerance.
-        tolerance: the largest difference of outputs between desktop and phone that counts as none.
+        tolerance: the largest accepted difference between outputs of desktop and phone.
         summary: all inputs together.
         inputs: each of them.
         layers: in the order in which they are computed.
-        parts_at: of each other side the first layer at which it parts from the rebuilt weights, or None.
+        parts_at: for each other side, the first layer at which it diverges from the rebuilt weights, or None.
     """
 
     equal: bool
@@ -127,14 +127,14 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Facts:
-    """A comparison, and of what.
+    """A comparison, with a description of what was compared.
 
     Attributes:
         model: its name.
         about: versions and settings of the desktop, by name.
         load: times of loading on the desktop, in ms, by the names of a report.
-        phone: its report, or None if no phone was asked.
-        comparison: what was found.
+        phone: the phone's report, or None if there is no phone.
+        comparison: the result.
         tensors: the weights, if the original ones were given.
     """
 
@@ -146,7 +146,7 @@ class Facts:
     tensors: list[TensorFacts] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
+        """Return the output of ``--json``."""
         found = asdict(self.comparison)
         found["layers"] = [{"name": row.name, **row.apart} for row in self.comparison.layers]
         return {
@@ -159,7 +159,7 @@ class Facts:
 
 
 def _side(report: Report) -> dict[str, Any]:
-    """All of a report but for its inputs."""
+    """Return everything in a report except its inputs."""
     return {
         "about": report.about,
         "load": report.load,

@@ -1,4 +1,4 @@
-"""Members of JSON objects of strangers, with their types checked and every error located."""
+"""Read members of untrusted JSON objects, checking types and reporting the position of every error."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ CHECKSUM: Final = re.compile("[0-9a-f]{8}")
 class Fields:
     """An object of the document.
 
-    Methods take the name of a member and return its value, or None where it is absent or null and not ``required``.
-    They raise :class:`ReportError`.
+    Methods take the name of a member and return its value, or None if it is absent or null and not ``required``. They
+    raise :class:`ReportError`.
 
     Args:
-        value: what should be an object.
-        where: its place in the document, for errors.
+        value: the value, which should be an object.
+        where: its position in the document, for errors.
     """
 
     def __init__(self, value: Any, where: str) -> None:
@@ -38,53 +38,53 @@ class Fields:
         self._members: dict[str, Any] = value
 
     def refuse(self, name: str, fault: str) -> NoReturn:
-        """Raise an error that says where."""
+        """Raise an error with its position."""
         raise ReportError(f"{'.'.join(part for part in (self.where, name) if part) or 'the document'} {fault}")
 
     def value(self, name: str, required: bool = False) -> Any:
-        """A member of whatever type."""
+        """Return a member of any type."""
         found = self._members.get(name)
         if found is None and required:
             self.refuse(name, "is missing")
         return found
 
     def text(self, name: str, required: bool = False, limit: int = TEXT) -> str | None:
-        """A string."""
+        """Return a string."""
         found = self.value(name, required)
         if found is not None and not (isinstance(found, str) and len(found) <= limit):
             self.refuse(name, f"is not a string of at most {limit:,} characters")
         return found
 
     def checksum(self, name: str) -> str:
-        """Eight hexadecimal digits."""
+        """Return eight hexadecimal digits."""
         found = self.text(name, required=True)
         if found is None or not CHECKSUM.fullmatch(found):
             self.refuse(name, "is not a CRC-32 of eight lower-case hexadecimal digits")
         return found
 
     def integer(self, name: str, required: bool = False) -> int | None:
-        """A whole number that is not negative."""
+        """Return a nonnegative integer."""
         found: int | None = self.value(name, required)
         if found is not None and not _is_count(found):
             self.refuse(name, "is not a whole number, 0 or greater")
         return found
 
     def number(self, name: str) -> float | None:
-        """A finite number."""
+        """Return a finite number."""
         found = self.value(name)
         if found is not None and not _is_number(found):
             self.refuse(name, "is not a number")
         return None if found is None else float(found)
 
     def numbers(self, name: str) -> list[float]:
-        """An array of numbers; empty if absent."""
+        """Return an array of numbers; empty if absent."""
         found = self.array(name)
         if not all(map(_is_number, found)):
-            self.refuse(name, "holds what is not a number")
+            self.refuse(name, "contains something that is not a number")
         return [float(number) for number in found]
 
     def array(self, name: str, required: bool = False, limit: int | None = None) -> list[Any]:
-        """An array; empty if absent."""
+        """Return an array; empty if absent."""
         found = self.value(name, required)
         if found is not None and not isinstance(found, list):
             self.refuse(name, "is not an array")
@@ -93,19 +93,19 @@ class Fields:
         return found or []
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a tensor within the limits."""
+        """Return the shape of a tensor within the limits."""
         found = self.array(name, required=True, limit=RANK)
         if not all(map(_is_count, found)) or math.prod(found) > ELEMENTS:
             self.refuse(name, f"is not a shape of at most {ELEMENTS:,} elements")
         return tuple(found)
 
     def object(self, name: str, required: bool = False) -> Fields | None:
-        """An object."""
+        """Return an object."""
         found = self.value(name, required)
         return None if found is None else Fields(found, f"{self.where}.{name}" if self.where else name)
 
     def flat(self) -> dict[str, str | float]:
-        """All members that are short texts or numbers."""
+        """Return all members that are short strings or numbers."""
         return {
             key: value
             for key, value in self._members.items()
@@ -114,7 +114,7 @@ class Fields:
 
 
 def parse(path: str) -> Fields:
-    """The document in a file.
+    """Parse the document in a file.
 
     Raises:
         ReportError: it is too large, nested too deep, or not JSON.
@@ -136,7 +136,7 @@ def parse(path: str) -> Fields:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     out = dict(pairs)
     if len(out) < len(pairs):
-        raise ValueError("an object has two members of one name")
+        raise ValueError("an object has two members with the same name")
     return out
 
 

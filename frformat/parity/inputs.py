@@ -1,4 +1,4 @@
-"""The inputs of a comparison, and what is known to be true of them."""
+"""Find the inputs of a comparison, and their true classes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ EXTENSIONS: Final = (".npy", ".png", ".jpg", ".jpeg")
 
 @dataclass(frozen=True)
 class Input:
-    """A file that is an input, and perhaps one that tells what should come out.
+    """A file with an input, and optionally one with the true output.
 
     Attributes:
         name: its name without extension.
-        path: ``.npy``, float32, as the model takes it; or a picture, which becomes RGB in 0 … 1.
-        truth: ``.npy``, integers: the class at each place; or a picture in which what is not black is class 1.
+        path: ``.npy``, float32, in the model's input format; or a picture, which becomes RGB in 0 … 1.
+        truth: ``.npy``, integers: the class at each place; or a picture in which everything that is not black is class
+            1.
     """
 
     name: str
@@ -34,7 +35,7 @@ class Input:
     truth: str | None
 
     def values(self) -> NDArray[np.float32]:
-        """The tensor that the model is given."""
+        """Return the model's input tensor."""
         if self.path.endswith(".npy"):
             return read_array(self.path)
         from frformat.parity import pictures
@@ -42,24 +43,26 @@ class Input:
         return pictures.tensor_of(pictures.read_pixels(self.path, "RGB"))
 
     def classes(self, shape: tuple[int, ...]) -> Classes | None:
-        """The true class at each place of a map of ``shape``; None if it is not known."""
+        """Return the true class at each place of a map of ``shape``; None if it is not known."""
         if self.truth is None:
             return None
         found = _integers(self.truth) if self.truth.endswith(".npy") else _mask(self.truth)
         if found.size != np.prod(shape):
-            raise ReportError(f"{self.truth}: it tells of {list(found.shape)}, the output is a map of {list(shape)}")
+            raise ReportError(
+                f"{self.truth}: it has shape {list(found.shape)}, but the output is a map of {list(shape)}"
+            )
         return found.reshape(shape)
 
 
 def find_inputs(folder: str, truth: str | None = None) -> list[Input]:
-    """The inputs in a folder, in ascending order of their names.
+    """Return the inputs in a folder, in ascending order of their names.
 
     Args:
-        folder: holds ``.npy`` files, pictures, or both.
+        folder: folder with ``.npy`` files, pictures, or both.
         truth: a folder with as many files, in the same order.
 
     Raises:
-        ReportError: there are none, two of one name, or not as many truths.
+        ReportError: there are no inputs, two have the same name, or the number of true outputs differs.
         OSError: a folder cannot be read.
     """
     files = list(_files(folder))
@@ -73,7 +76,7 @@ def find_inputs(folder: str, truth: str | None = None) -> list[Input]:
         for path, about in zip(files, truths, strict=True)
     ]
     if len({entry.name for entry in inputs}) < len(inputs):
-        raise ReportError(f"{folder}: two inputs have one name but for the extension")
+        raise ReportError(f"{folder}: two inputs have the same name except for the extension")
     return inputs
 
 

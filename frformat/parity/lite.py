@@ -1,8 +1,8 @@
-"""A runner that makes parity reports with the lite interpreter of the installed PyTorch.
+"""Make parity reports with the lite interpreter of the installed PyTorch.
 
     python -m frformat.parity.lite report SKELETON.ptl MODEL.frz INPUTS -o REPORT.json
 
-It does what an app does: it decodes a tensor, or its coefficients, hands it over, and frees it.
+Like an app, this runner decodes each tensor, or its coefficients, hands it over, and frees it.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ def main(arguments: list[str]) -> None:
 
 
 def load(skeleton: Path, weights: Path, times: dict[str, float]) -> Any:
-    """A module with its weights; ``times`` is told of each step, in ms."""
+    """Load a module and its weights; the time of each step in ms is added to ``times``."""
     with timed(times, "total"), quietly():
         with timed(times, "skeleton"):
             module: Any = _load_for_lite_interpreter(os.fspath(skeleton))  # type: ignore[no-untyped-call]
         try:
             wanted: dict[str, list[int]] = module.run_method("coefficients_wanted")
         except RuntimeError as error:
-            raise SystemExit(f"{skeleton} takes no weights; export a skeleton with `frformat export-mobile`") from error
+            raise SystemExit(f"{skeleton} takes no weights; export a skeleton with `frformat export`") from error
         with frformat.open(weights) as file:
             for name in file:
                 with timed(times, "decode"):
@@ -79,19 +79,19 @@ def load(skeleton: Path, weights: Path, times: dict[str, float]) -> Any:
 
 
 def _coefficients(file: FrzFile, name: str, spectrum: list[int]) -> Any:
-    """The coefficients of a tensor whose spectrum has a shape."""
+    """Return the coefficients of a tensor, after checking the shape of its spectrum."""
     info = file.info(name)
     stored = f"in a spectrum of {list(info.view or info.shape)}" if info.spectral else "without a spectrum"
     if stored != f"in a spectrum of {spectrum}":
         raise SystemExit(
-            f"the skeleton wants the coefficients of {name} in a spectrum of {spectrum}, the file stores it {stored}; "
+            f"the skeleton wants the coefficients of {name} in a spectrum of {spectrum}; the file stores it {stored}; "
             "export the skeleton again with this file"
         )
     return file.spectrum(name).coefficients
 
 
 def resident(what: str) -> int:
-    """Resident bytes of this process, now (``VmRSS``) or at most (``VmHWM``), where Linux tells."""
+    """Return the resident bytes of this process, current (``VmRSS``) or peak (``VmHWM``); on Linux only."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
@@ -108,7 +108,7 @@ def timed(times: dict[str, float], name: str) -> Iterator[None]:
 
 
 def _run(module: Any, path: Path, folder: Path, load: dict[str, float]) -> Json:
-    """The report's member for one input."""
+    """Return the report's member for one input."""
     values = read_array(os.fspath(path))
     facts: Json = {"name": path.stem, "shape": list(values.shape), "crc32": checksum(values)}
     times: dict[str, float] = {}

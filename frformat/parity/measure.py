@@ -1,4 +1,4 @@
-"""How far two outputs are apart, in numbers."""
+"""Measure how far two outputs differ."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Classes = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class Distance:
-    """Between the elements of two arrays of one shape.
+    """The difference between the elements of two arrays of one shape.
 
     Attributes:
-        largest: the largest difference; infinite where only one of two elements is finite or NaN.
+        largest: the largest difference; infinite if only one of two elements is finite or NaN.
         mean: the mean difference.
         scale: the largest magnitude in the first array.
     """
@@ -27,7 +27,7 @@ class Distance:
 
     @property
     def relative(self) -> float:
-        """``largest`` as a share of ``scale``."""
+        """``largest`` relative to ``scale``."""
         return 0.0 if self.largest == 0 else self.largest / self.scale if self.scale else float("inf")
 
 
@@ -44,22 +44,22 @@ def distance(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> Dist
 
 
 def classes_of(values: NDArray[np.floating[Any]]) -> Classes | None:
-    """The class that wins at each place, the classes being axis 1; None if there is no such axis."""
+    """Return the winning class at each place, with classes along axis 1; None if there is no such axis."""
     return values.argmax(1) if values.ndim >= 2 and values.shape[1] else None
 
 
 def apart(a: Classes, b: Classes) -> int:
-    """At how many places two maps of classes differ."""
+    """Count the places at which two class maps differ."""
     return int(np.count_nonzero(a != b))
 
 
 def accuracy(found: Classes, truth: Classes) -> float:
-    """The share of places at which the right class wins."""
+    """Return the share of places at which the right class wins."""
     return 1 - apart(found, truth) / max(found.size, 1)
 
 
 def dice(found: Classes, truth: Classes) -> float:
-    """The mean over all classes but 0 that occur of 2·|A ∩ B| / (|A| + |B|); 1 if none occurs."""
+    """Return the mean of 2·|A ∩ B| / (|A| + |B|) over all classes but 0 that occur; 1 if none occurs."""
     scores = []
     for kind in np.union1d(np.unique(found), np.unique(truth)):
         if kind:

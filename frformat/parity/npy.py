@@ -1,4 +1,4 @@
-"""NumPy files of strangers: what the header claims is checked before anything is read."""
+"""Read untrusted NumPy files: the header is checked before any data is read."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ HEADER_BYTES = 4096
 
 
 def read_array(path: str, shape: tuple[int, ...] | None = None) -> NDArray[np.float32]:
-    """A float32 array from a ``.npy`` file.
+    """Read a float32 array from a ``.npy`` file.
 
     Args:
         path: the file.
-        shape: the shape that it must have; None for any.
+        shape: the required shape; None allows any.
 
     Raises:
-        ReportError: it is not a NumPy file of float32 in C order, of that shape, or not whole.
+        ReportError: it is not a NumPy file of float32 in C order with that shape, or it is truncated.
         OSError: it cannot be read.
     """
     with open(path, "rb") as file:
@@ -31,7 +31,7 @@ def read_array(path: str, shape: tuple[int, ...] | None = None) -> NDArray[np.fl
             version = np.lib.format.read_magic(file)
             read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
             found, fortran, dtype = read(file, max_header_size=HEADER_BYTES)
-        except Exception as error:  # whatever NumPy raises for a header that is none
+        except Exception as error:  # NumPy may raise anything for a bad header
             raise ReportError(f"{path}: not a NumPy file of version 1 or 2: {said(error)}") from error
         if fortran or dtype != np.dtype("<f4"):
             order = "Fortran" if fortran else "C"

@@ -1,4 +1,4 @@
-"""The comparison as one HTML page, with pictures inside, that needs no network."""
+"""Show a comparison as one HTML page with embedded pictures that works offline."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from frformat.parity.words import (
 )
 
 PICTURES: Final = 24
-"""Inputs whose pictures are shown."""
+"""Number of inputs whose pictures are shown."""
 
 STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --good: #15803d; --bad: #b91c1c }
@@ -47,11 +47,11 @@ PAGE: Final = """<!DOCTYPE html>
 
 
 def page(facts: Facts, pictures: dict[str, dict[str, str]]) -> str:
-    """The page.
+    """Return the page.
 
     Args:
-        facts: what was found.
-        pictures: for each input the captions and data URIs of its pictures.
+        facts: the results.
+        pictures: for each input, the captions and data URIs of its pictures.
     """
     found = facts.comparison
     parted = set(found.parts_at.values())

@@ -1,4 +1,4 @@
-"""The phone's side: a report that is there, or one that is made now by a runner on this machine."""
+"""Get the phone's report: an existing one, or one that a runner on this machine makes now."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from frformat.errors import ReportError
 from frformat.parity.report import Report, read_report
 
 LITE: Final = "lite"
-"""In place of a report or a runner: the lite interpreter of the PyTorch that is installed."""
+"""Stands for the lite interpreter of the installed PyTorch, instead of a report or a runner."""
 
 SECONDS: Final = 3600.0
-"""A runner that takes longer is stopped."""
+"""Time limit for a runner in seconds."""
 
 
 def run(where: str, skeleton: str, weights: str, inputs: str, output: str) -> Report:
-    """Run a model on files and read what the runner tells.
+    """Run a model on files, and read the runner's report.
 
     Args:
-        where: a runner (``.jar``), called as ``docs/parity-report.md`` says; or :data:`LITE`.
+        where: a runner (``.jar``), called as ``docs/parity-report.md`` defines; or :data:`LITE`.
         skeleton: the module.
         weights: the ``.frz`` file.
         inputs: a folder of ``.npy`` files.
-        output: the report to be written.
+        output: the report to write.
 
     Raises:
         ReportError: the runner fails, or its report is not valid.
@@ -39,5 +39,5 @@ def run(where: str, skeleton: str, weights: str, inputs: str, output: str) -> Re
         raise ReportError(f"{where} did not end within {SECONDS:.0f} s") from error
     if done.returncode or not os.path.exists(output):
         lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        raise ReportError(f"{where} ended with code {done.returncode}: {lines[-1] if lines else 'it says nothing'}")
+        raise ReportError(f"{where} ended with code {done.returncode}: {lines[-1] if lines else 'it printed nothing'}")
     return read_report(output)

@@ -1,4 +1,4 @@
-"""Pictures: files that are inputs, and arrays that are shown."""
+"""Read pictures as inputs, and show arrays as pictures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from frformat.errors import ReportError
 
 PIXELS: Final = 1 << 26
 WIDTH: Final = 320
-"""Pixels that a picture in a report is wide at most."""
+"""Largest width of a picture in a report, in pixels."""
 
 COLORS: Final = np.array(
     [
@@ -24,18 +24,18 @@ COLORS: Final = np.array(
     ],
     np.uint8,
 )  # fmt: skip
-"""Of the classes; those beyond use them again, but for the first."""
+"""Colours of the classes; further classes repeat them, except the first."""
 
 
 def read_pixels(path: str, mode: str) -> NDArray[np.uint8]:
-    """The pixels of a picture: uint8 (height, width) or (height, width, 3).
+    """Return the pixels of a picture: uint8 (height, width) or (height, width, 3).
 
     Args:
         path: a PNG or JPEG file.
         mode: ``RGB`` or ``L``.
 
     Raises:
-        ReportError: it is no picture, or too large.
+        ReportError: it is not a picture, or too large.
         OSError: it cannot be read.
     """
     with open(path, "rb") as file:
@@ -46,17 +46,17 @@ def read_pixels(path: str, mode: str) -> NDArray[np.uint8]:
             return np.asarray(image.convert(mode))
         except ReportError:
             raise
-        except Exception as error:  # whatever Pillow raises for a damaged file
+        except Exception as error:  # Pillow may raise anything for a damaged file
             raise ReportError(f"{path}: not a PNG or JPEG picture: {said(error)}") from error
 
 
 def tensor_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """RGB pixels as an input (1, 3, height, width) in 0 … 1."""
+    """Convert RGB pixels to an input (1, 3, height, width) in 0 … 1."""
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
 
 
 def input_uri(values: NDArray[np.float32]) -> str | None:
-    """The first picture of an input (n, 1 or 3, height, width) as a data URI; None if it is none."""
+    """Return the first picture of an input (n, 1 or 3, height, width) as a data URI; None if it is not a picture."""
     if values.ndim != 4 or values.shape[1] not in (1, 3) or not values.size:
         return None
     picture = np.nan_to_num(values[0].transpose(1, 2, 0), posinf=0, neginf=0)
@@ -65,14 +65,14 @@ def input_uri(values: NDArray[np.float32]) -> str | None:
 
 
 def classes_uri(classes: NDArray[np.integer[Any]]) -> str | None:
-    """The first map of classes (n, height, width) in colors; None if it is none."""
+    """Return the first class map of (n, height, width) in colours; None if it is not a map."""
     if classes.ndim != 3 or not classes.size:
         return None
     return uri(COLORS[np.where(classes[0] < len(COLORS), classes[0], 1 + classes[0] % (len(COLORS) - 1))])
 
 
 def difference_uri(a: NDArray[np.integer[Any]], b: NDArray[np.integer[Any]]) -> str | None:
-    """Where the first maps of two outputs differ, in red, over the first one in grey."""
+    """Show where the first maps of two outputs differ, in red, over the first map in grey."""
     if a.ndim != 3 or a.shape != b.shape or not a.size:
         return None
     grey = np.repeat((230 - 50 * np.minimum(a[0], 1))[:, :, None], 3, 2).astype(np.uint8)
@@ -84,7 +84,7 @@ def difference_uri(a: NDArray[np.integer[Any]], b: NDArray[np.integer[Any]]) -> 
 
 
 def uri(pixels: NDArray[np.uint8]) -> str:
-    """Pixels (height, width) or (height, width, 1 or 3) as a PNG data URI, made smaller where that is needed."""
+    """Return pixels (height, width) or (height, width, 1 or 3) as a PNG data URI, scaled down if necessary."""
     image = Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
     return _encoded(image.resize(_fit(pixels.shape), Image.Resampling.NEAREST))
 

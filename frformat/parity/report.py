@@ -1,4 +1,4 @@
-"""Parity reports, as ``docs/parity-report.md`` describes them, read without trust."""
+"""Read untrusted parity reports (``docs/parity-report.md``)."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Output:
     Attributes:
         shape: its shape.
         crc32: checksum of its elements.
-        summary: ``min``, ``max``, ``mean`` and ``nonfinite``, those that are known.
-        name: of the layer.
+        summary: ``min``, ``max``, ``mean`` and ``nonfinite``, as far as known.
+        name: name of the layer.
     """
 
     shape: tuple[int, ...]
@@ -45,15 +45,15 @@ class Output:
     _runs: tuple[int, list[int]] | None = None
 
     def array(self) -> Floats | None:
-        """Its elements, if the report has them.
+        """Return its elements, if the report has them.
 
         Raises:
-            ReportError: what it refers to is not there, of another shape, or does not match the checksum.
+            ReportError: the file is missing, its shape differs, or the values do not match the checksum.
         """
         return None if self._read is None else self._read()
 
     def classes(self) -> NDArray[np.int32] | None:
-        """The class that wins at each place, if the report has the map: int32, without the axis of classes."""
+        """Return the winning class at each place, if the report has the map: int32, without the class axis."""
         if self._runs is None:
             return None
         axis, runs = self._runs
@@ -63,15 +63,15 @@ class Output:
 
 @dataclass(frozen=True)
 class Sample:
-    """What became of one input.
+    """The results for one input.
 
     Attributes:
-        name: of the input.
-        shape: of the input.
+        name: name of the input.
+        shape: shape of the input.
         crc32: checksum of its elements.
-        times: of each run, in ms.
-        output: what came out; None if there is an error.
-        layers: outputs of layers in the order in which they are computed.
+        times: time of each run, in ms.
+        output: the output; None if there is an error.
+        layers: outputs of layers, in the order in which they are computed.
         error: why there is no output.
     """
 
@@ -91,7 +91,7 @@ class LoadedFile:
     Attributes:
         file: its name without folders.
         bytes: its size.
-        crc32: checksum of all of it.
+        crc32: checksum of the whole file.
     """
 
     file: str
@@ -100,7 +100,7 @@ class LoadedFile:
 
     @classmethod
     def of(cls, path: StrPath) -> LoadedFile:
-        """The file at a path, which is read."""
+        """Describe the file at a path, which is read."""
         with open(path, "rb") as file:
             data = file.read()
         return cls(os.path.basename(path), len(data), f"{zlib.crc32(data):08x}")
@@ -108,16 +108,16 @@ class LoadedFile:
 
 @dataclass(frozen=True)
 class Report:
-    """A run on a phone or elsewhere.
+    """The record of a run on a phone or elsewhere.
 
     Attributes:
         path: the document.
-        about: texts and numbers of ``producer``, ``device`` and ``runtime``, by names such as ``device.model``.
-        load: times of loading, in ms, by the names of the specification.
-        memory: resident bytes, likewise.
+        about: strings and numbers of ``producer``, ``device`` and ``runtime``, under names such as ``device.model``.
+        load: loading times in ms, under the names of the specification.
+        memory: resident bytes, under the names of the specification.
         skeleton: the module.
         weights: the ``.frz`` file, or None.
-        inputs: what became of each input, by its name.
+        inputs: the results for each input, by its name.
     """
 
     path: str
@@ -130,10 +130,10 @@ class Report:
 
 
 def read_report(path: str) -> Report:
-    """Read a report. Files with values beside it are read when they are asked for.
+    """Read a report. Files with values next to it are read on demand.
 
     Raises:
-        ReportError: it is no valid report.
+        ReportError: it is not a valid report.
         OSError: it cannot be read.
     """
     try:
@@ -144,7 +144,7 @@ def read_report(path: str) -> Report:
 
 def _report(document: Fields, path: str) -> Report:
     if document.value("format") != FORMAT:
-        document.refuse("format", f"is not {FORMAT!r}: this is no parity report")
+        document.refuse("format", f"is not {FORMAT!r}: this is not a parity report")
     if document.value("version") != VERSION:
         document.refuse("version", f"is not {VERSION}; a newer frformat may read it")
     about: dict[str, str | float] = {}
@@ -155,7 +155,7 @@ def _report(document: Fields, path: str) -> Report:
     for index, value in enumerate(document.array("inputs", required=True, limit=INPUTS)):
         sample = _sample(Fields(value, f"inputs[{index}]"), os.path.dirname(path))
         if sample.name in samples:
-            document.refuse(f"inputs[{index}].name", "is that of another input, too")
+            document.refuse(f"inputs[{index}].name", "is also the name of another input")
         samples[sample.name] = sample
     model = document.object("model", required=True)
     assert model is not None
@@ -219,20 +219,20 @@ def _runs(members: Fields, shape: tuple[int, ...]) -> tuple[int, list[int]]:
     if axis >= len(shape):
         members.refuse("axis", f"is {axis}, the output has rank {len(shape)}")
     if len(runs) % 2 or not all(isinstance(n, int) and 0 <= n <= ELEMENTS for n in runs):
-        members.refuse("runs", "is not an array of classes and lengths in turn")
+        members.refuse("runs", "is not an array of alternating classes and lengths")
     places = math.prod(shape[:axis] + shape[axis + 1 :])
     if sum(runs[1::2]) != places or 0 in runs[1::2] or any(kind >= shape[axis] for kind in runs[::2]):
-        members.refuse("runs", f"does not tell of {places:,} places and {shape[axis]} classes")
+        members.refuse("runs", f"does not describe {places:,} places and {shape[axis]} classes")
     return axis, runs
 
 
 def _values(members: Fields, folder: str, shape: tuple[int, ...], crc32: str) -> Callable[[], Floats]:
-    """A function that reads the elements; what can be checked without reading them is checked now."""
+    """Return a function that reads the elements; everything that can be checked without reading them is checked now."""
     encoding = members.text("encoding", required=True)
     if encoding == "npy":
         file = members.text("file", required=True) or ""
         if file in ("", ".", "..") or any(sign in file for sign in "/\\\0"):
-            members.refuse("file", "is not the name of a file beside the report")
+            members.refuse("file", "is not the name of a file next to the report")
         path = os.path.join(folder, file)
         return lambda: _checked(members, read_array(path, shape), crc32)
     if encoding not in ("base64-f32", "base64-f16"):
@@ -262,5 +262,5 @@ def _checked(members: Fields, values: Floats, crc32: str) -> Floats:
 
 
 def checksum(values: NDArray[Any]) -> str:
-    """CRC-32 of the elements of an array as little-endian float32 in row-major order."""
+    """Return the CRC-32 of the elements of an array as little-endian float32 in row-major order."""
     return f"{zlib.crc32(np.ascontiguousarray(values, '<f4').tobytes()):08x}"

@@ -1,4 +1,4 @@
-"""What a comparison found, as rows of text for tables on any medium."""
+"""Describe the results of a comparison as rows of text for tables on any medium."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SIDES: Final = {"original": "original weights", "rebuilt": "rebuilt weights", "p
 
 
 def verdict(facts: Facts) -> str:
-    """The result in one sentence."""
+    """Describe the result in one sentence."""
     found = facts.comparison
     total, count = found.summary.phone, len(found.inputs)
     inputs = f"{count:,} input{'' if count == 1 else 's'}"
     if facts.phone is None:
-        return f"{inputs} on the desktop; no phone was asked"
+        return f"{inputs} on the desktop; no phone was compared"
     failed = sum(row.error is not None for row in found.inputs)
     if failed:
         return f"the phone failed on {failed} of {inputs}"
@@ -32,12 +32,12 @@ def verdict(facts: Facts) -> str:
     if total and total.largest is not None:
         text += f": largest difference {number(total.largest)}, {number(found.tolerance)} allowed"
     if total and total.places:
-        text += f"; {classes(total)} get another class"
+        text += f"; {classes(total)} get a different class"
     return text
 
 
 def side_rows(facts: Facts) -> Iterator[Row]:
-    """Scores, times and memory of both sides."""
+    """Yield scores, times and memory of both sides."""
     score, spent = facts.comparison.summary.score, facts.comparison.summary.ms
     load, memory = (facts.phone.load, facts.phone.memory) if facts.phone else ({}, {})
     for side in ("original", "rebuilt"):
@@ -55,7 +55,7 @@ def side_rows(facts: Facts) -> Iterator[Row]:
 
 
 def about(facts: Facts) -> Iterator[Row]:
-    """Versions, device and files."""
+    """Yield versions, device and files."""
     for key, value in facts.about.items():
         yield f"desktop {key}", str(value)
     if facts.phone:
@@ -67,7 +67,7 @@ def about(facts: Facts) -> Iterator[Row]:
 
 
 def input_rows(facts: Facts) -> Iterator[Row]:
-    """One row for each input."""
+    """Yield one row for each input."""
     for row in facts.comparison.inputs:
         apart = row.phone or Apart(None, None, None, None, None)
         yield (
@@ -83,20 +83,20 @@ def input_rows(facts: Facts) -> Iterator[Row]:
 
 
 def layer_rows(facts: Facts) -> Iterator[Row]:
-    """One row for each layer: differences as a share of its largest element."""
+    """Yield one row for each layer: differences relative to its largest element."""
     for row in facts.comparison.layers:
         yield row.name, number(row.apart.get("phone")), number(row.apart.get("original"))
 
 
 def tensor_rows(facts: Facts) -> Iterator[Row]:
-    """One row for each weight."""
+    """Yield one row for each weight."""
     for row in facts.tensors:
         shape = "×".join(map(str, row.shape)) or "scalar"
         yield row.name, shape, number(row.largest), number(row.relative)
 
 
 def classes(apart: Apart) -> str:
-    """``12 of 613,760 (0.002 %)``; nothing if no classes are known."""
+    """Format class differences: ``12 of 613,760 (0.002 %)``; empty if no classes are known."""
     if not apart.places or apart.classes_apart is None:
         return ""
     share = 100 * apart.classes_apart / apart.places
@@ -104,7 +104,7 @@ def classes(apart: Apart) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number with so many digits that count; nothing for None."""
+    """Format a number with this many significant digits; empty for None."""
     if value is None:
         return ""
     return f"{value:,.0f}" if abs(value) >= 1000 and value < 1e15 else f"{value:.{digits}g}"

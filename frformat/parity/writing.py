@@ -1,4 +1,4 @@
-"""Writing parity reports."""
+"""Write parity reports."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Json = dict[str, Any]
 
 
 def describe(values: NDArray[Any], *, embed: bool = False) -> Json:
-    """What a report says of an output.
+    """Describe an output for a report.
 
     Args:
         values: its elements, which are converted to float32.
-        embed: put the elements themselves into the report.
+        embed: include the elements in the report.
     """
     values = np.asarray(values, np.float32, order="C")
     finite = values[np.isfinite(values)]
@@ -37,13 +37,13 @@ def describe(values: NDArray[Any], *, embed: bool = False) -> Json:
 
 
 def runs(classes: NDArray[np.integer[Any]]) -> list[int]:
-    """A map of classes as ``class, length, …``."""
+    """Encode a class map as ``class, length, …``."""
     flat = classes.reshape(-1)
     starts = np.flatnonzero(np.r_[flat.size > 0, flat[1:] != flat[:-1]])
     return np.stack([flat[starts], np.diff(np.r_[starts, flat.size])], 1).reshape(-1).tolist()
 
 
 def write_report(path: StrPath, **members: Any) -> None:
-    """Write a report of these members, which are as the specification has them; format and version are added."""
+    """Write a report with these members, in the form that the specification defines; format and version are added."""
     with replacing(path) as file:
         file.write(json.dumps({"format": FORMAT, "version": VERSION, **members}, indent=1, allow_nan=False).encode())

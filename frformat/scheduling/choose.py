@@ -1,4 +1,4 @@
-"""``choose_tiers``: from applications and a budget to a plan."""
+"""Choose tiers and shares for applications under a budget."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from frformat.scheduling.problem import APPS, App, Budget, InfeasibleBudget, Obj
 from frformat.scheduling.table import Table
 
 EXACT_COMBINATIONS: Final = 1 << 16
-"""The search is exact where the product of the numbers of tiers is at most this: eight applications of four tiers."""
+"""The search is exact if the numbers of tiers multiply to at most this: for example, eight applications of four
+tiers."""
 
 
 def choose_tiers(apps: Iterable[App], budget: Budget, objective: Objective | str = Objective.MIN_TOTAL_COST) -> Plan:
     """Choose a tier and a share of the device's compute for each application, at the least cost.
 
-    The choice depends on what is asked alone, never on the order of the applications. Shares are real numbers and the
-    best for the chosen tiers. Tiers are the best of all for up to :data:`EXACT_COMBINATIONS` combinations; beyond that
-    a greedy search chooses them.
+    The result depends only on the problem, never on the order of the applications. Shares are real numbers, and optimal
+    for the chosen tiers. Tiers are optimal for up to :data:`EXACT_COMBINATIONS` combinations; beyond that, a greedy
+    search chooses them.
 
     Args:
-        apps: the applications that run; none gives an empty plan.
-        budget: what they share.
-        objective: what is minimized, an :class:`Objective` or its value.
+        apps: the running applications; without any, the plan is empty.
+        budget: the resources that they share.
+        objective: what to minimize, an :class:`Objective` or its value.
 
     Raises:
-        InfeasibleBudget: they do not all fit the memory, not even at their smallest tiers; says which to close.
+        InfeasibleBudget: they do not all fit the memory, even at their smallest tiers; the error says which to close.
         ValueError: two applications have the same name, there are more than 4,096, or the objective is unknown.
     """
     given = tuple(apps)
@@ -64,7 +65,7 @@ def _objective(objective: Objective | str) -> Objective:
 
 
 def _check(ordered: Sequence[App], budget: Budget) -> None:
-    """Refuse what no plan exists for."""
+    """Raise if no plan can exist."""
     if len(ordered) > APPS:
         raise ValueError(f"{len(ordered)} applications are more than the {APPS} that can be planned together")
     for app, following in itertools.pairwise(ordered):

@@ -1,4 +1,4 @@
-"""What a tier asks of the device, derived once for every pair of an application and a tier."""
+"""The demand of a tier on the device, derived once for every pair of an application and a tier."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from frformat.scheduling.problem import App, Budget
 
 
 class Demand:
-    """One application at one tier; all numbers are binary64 and each is computed in one way only.
+    """One application at one tier. All numbers are binary64, and each is computed in only one way.
 
     Args:
-        app: gives the goals.
-        shortfall: the accuracy that is missing from the goal; negative where there is more.
-        seconds: of an inference on the whole device.
+        app: the application, which has the goals.
+        shortfall: how far the accuracy is below the goal; negative if it is above.
+        seconds: time of one inference on the whole device.
         memory: bytes.
 
     Attributes:
         enough: the share from which on the latency goal is met; may exceed 1.
-        weight: alpha · seconds, by which 1/share is priced.
-        root: √weight; shares of late applications are in its proportion.
+        weight: alpha · seconds, the cost per 1/share.
+        root: √weight; late applications get shares in proportion to it.
     """
 
     __slots__ = ("alpha", "enough", "latency", "memory", "patience", "root", "seconds", "shortfall", "weight")
@@ -37,26 +37,26 @@ class Demand:
         self.root = math.sqrt(self.weight)
 
     def late(self, share: float) -> float:
-        """Seconds by which the latency goal is missed at a share above 0."""
+        """Return the seconds by which the latency goal is missed at a share above 0."""
         return 0.0 if share >= self.enough else max(0.0, self.seconds / share - self.latency)
 
     def cost(self, share: float) -> float:
-        """The cost at a share above 0."""
+        """Return the cost at a share above 0."""
         return self.shortfall + self.alpha * self.late(share)
 
     def share_for(self, cost: float) -> float:
-        """The least share at which the cost is at most ``cost``; ``enough`` if there is none."""
+        """Return the smallest share at which the cost is at most ``cost``; ``enough`` if there is none."""
         if cost <= self.shortfall:
             return self.enough
         return min(self.enough, self.weight / (self.patience + (cost - self.shortfall)))
 
 
 Demands = Sequence[Demand]
-"""One for each application: a tier has been chosen for all."""
+"""One demand for each application, whose tier has been chosen."""
 
 
 def demands(app: App, budget: Budget) -> list[Demand]:
-    """What an application asks at each tier."""
+    """Return an application's demand at each tier."""
     accuracy, speed = float(app.accuracy), float(budget.speed)
     return [
         Demand(app, accuracy - float(tier.accuracy), float(tier.compute) / speed, int(tier.memory))
@@ -65,7 +65,7 @@ def demands(app: App, budget: Budget) -> list[Demand]:
 
 
 def ideal(app: App, tiers: Demands) -> Demand:
-    """A tier that is as good as the best one in every respect; there is seldom one."""
+    """Return a demand as good as the best tier in every respect; such a tier rarely exists."""
     return Demand(
         app,
         min(demand.shortfall for demand in tiers),
@@ -75,7 +75,7 @@ def ideal(app: App, tiers: Demands) -> Demand:
 
 
 def total(values: Iterable[float]) -> float:
-    """Plain sum from left to right; ``sum`` compensates for rounding from Python 3.12 on, Kotlin does not."""
+    """Return the plain sum from left to right. ``sum`` compensates rounding since Python 3.12; Kotlin does not."""
     result = 0.0
     for value in values:
         result += value

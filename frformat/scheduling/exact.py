@@ -1,4 +1,4 @@
-"""The best tiers of all: every combination is tried but for those that cannot win."""
+"""Find the optimal tiers: try every combination except those that cannot win."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from frformat.scheduling.table import Table
 
 
 def exact(table: Table, start: list[int]) -> list[int]:
-    """The tiers of least score, and of equal ones the lexicographically first.
+    """Return the tiers with the lowest score; among equals, the lexicographically first.
 
-    Branch and bound. Whatever tiers the applications that are still open take, the score is no better than with their
-    ideal demands. A branch is cut only if it is worse by more than rounding can account for, so that the result is the
-    one that trying all combinations gives.
+    This is branch and bound. Whatever tiers the undecided applications take, the score is no better than with their
+    ideal demands. A branch is cut only if it is worse by more than rounding can explain, so the result equals that of
+    trying all combinations.
 
     Args:
-        table: what to choose from.
-        start: tiers that fit the memory; the better they are, the more is cut.
+        table: the demands to choose from.
+        start: tiers that fit the memory; the better they are, the more branches are cut.
     """
     slack = _rounding(table)
     best = (table.score(table.chosen(start)), start)
@@ -42,14 +42,14 @@ def exact(table: Table, start: list[int]) -> list[int]:
 
 
 def _hopeless(bound: Score, floor: float, best: Score, slack: float) -> bool:
-    """Whether no score of at least ``bound`` is as good as ``best``; ``floor`` is what no largest cost is below."""
+    """Return whether no score of at least ``bound`` can equal ``best``; ``floor`` bounds the largest cost."""
     if bound[0] > best[0] + slack:
         return True
     return len(bound) > 1 and floor >= best[0] and bound[1] > best[1] + slack
 
 
 def _rounding(table: Table) -> float:
-    """More than the rounding error of any score: a small part of the largest numbers that are added up."""
+    """Return a bound on the rounding error of any score: a small fraction of the largest numbers in the sums."""
     apps = len(table.rows)
     largest = [max(abs(d.shortfall) + d.patience + apps * d.weight for d in row) for row in table.rows]
     return 1e-10 * sum(largest)

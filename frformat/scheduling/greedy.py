@@ -1,4 +1,4 @@
-"""Good tiers for many applications: from the smallest tiers on, the best single change again and again."""
+"""Find good tiers for many applications: start from the smallest tiers and repeatedly make the best single change."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from frformat.scheduling.objectives import Score
 from frformat.scheduling.table import Table
 
 Rating = Callable[[Score, Score, int], Score]
-"""How good a change is: the score before, the score after, the bytes it takes."""
+"""Rates a change by the score before, the score after, and the bytes it takes."""
 
 
 def greedy(table: Table, start: list[int]) -> list[int]:
-    """The better end of two descents: by what a change gains, and by what it gains per byte that it takes.
+    """Return the better result of two descents: by the gain of a change, and by its gain per byte.
 
     Args:
-        table: what to choose from.
+        table: the demands to choose from.
         start: tiers that fit the memory.
     """
     ends = [_descend(table, start, rating) for rating in (_gain_per_byte, _gain)]
@@ -23,7 +23,7 @@ def greedy(table: Table, start: list[int]) -> list[int]:
 
 
 def _descend(table: Table, start: list[int], rating: Rating) -> list[int]:
-    """Change one application's tier at a time, always where the rating is highest, until no change gains."""
+    """Change one application's tier at a time, always with the highest rating, until no change gains anything."""
     tiers, demands = list(start), table.chosen(start)
     score = table.score(demands)
     while True:

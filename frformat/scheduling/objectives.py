@@ -1,4 +1,4 @@
-"""The two objectives: the best score that chosen tiers can reach, and at which shares."""
+"""The two objectives: the best score that chosen tiers can reach, and the shares that reach it."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ from frformat.scheduling.problem import Objective
 from frformat.scheduling.shares import divide
 
 Score = tuple[float, ...]
-"""What is minimized first, and so on."""
+"""A score: its first number is minimized first, then the second."""
 
 Scored = tuple[Score, list[float]]
 """The best score of chosen tiers, and the shares that reach it."""
 
 
 def total_cost(demands: Demands) -> Scored:
-    """The least sum of costs."""
+    """Return the smallest sum of costs."""
     shares = divide(demands, [0.0] * len(demands))
     return (_sum(demands, shares),), shares
 
 
 def largest_cost(demands: Demands) -> Scored:
-    """The least largest cost, and at that the least sum of costs."""
+    """Return the smallest largest cost and, given that, the smallest sum of costs."""
     largest = least_largest(demands)
     shares = divide(demands, [demand.share_for(largest) for demand in demands])
     return (largest, _sum(demands, shares)), shares
 
 
 def least_largest(demands: Demands) -> float:
-    """The least cost that all can reach together.
+    """Return the lowest cost that no application needs to exceed.
 
-    It is the largest shortfall, or where that is out of reach the root of a function that from there on is decreasing
-    and convex: Newton's steps come from the left and never pass it. They end when rounding allows no further one.
+    It is the largest shortfall or, if that is out of reach, the root of a function that decreases and is convex from
+    there on. Newton's steps approach the root from the left and never pass it; they end when rounding allows no further
+    one.
     """
     cost = max(demand.shortfall for demand in demands)
     while True:

@@ -1,4 +1,4 @@
-"""What is answered: a tier and a share for each application."""
+"""The result: a tier and a share for each application."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Choice:
-    """What one application gets.
+    """The tier and share of one application.
 
     Attributes:
         app: its name.
-        tier: index in its tiers.
-        share: part of the device's compute, above 0 and at most 1.
-        latency: seconds between two of its frames at that share.
+        tier: index of its tier.
+        share: share of the device's compute, above 0 and at most 1.
+        latency: seconds between two of its frames with that share.
         cost: its cost.
     """
 
@@ -26,13 +26,13 @@ class Choice:
 
 @dataclass(frozen=True)
 class Plan:
-    """A tier and a share for each application. The shares add up to at most 1; what is left is not needed.
+    """A tier and a share for each application. Shares add up to at most 1; the rest is not needed.
 
     Attributes:
         choices: one for each application, in the order in which they were given.
         total: sum of all costs.
         largest: the largest cost.
-        exact: whether no other plan is better; else it comes from the greedy search.
+        exact: whether no other plan is better; otherwise the plan comes from the greedy search.
     """
 
     choices: tuple[Choice, ...]
@@ -41,7 +41,7 @@ class Plan:
     exact: bool
 
     def __getitem__(self, app: str) -> Choice:
-        """The choice for an application; KeyError if there is none of that name."""
+        """Return the choice for an application. Raises KeyError if there is none of that name."""
         for choice in self.choices:
             if choice.app == app:
                 return choice

@@ -1,4 +1,4 @@
-"""What is asked: applications with their tiers and goals, a budget, and an objective."""
+"""The input: applications with their tiers and goals, a budget, and an objective."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ LARGEST: Final = 1e15
 
 MEMORY: Final = 1 << 50
 APPS: Final = 4096
-"""So many numbers of MEMORY bytes add up within 64 bits."""
+"""This many numbers of up to MEMORY bytes add up within 64 bits."""
 
 TIERS: Final = 256
 
 
 class Objective(str, Enum):
-    """What is minimized; both are the paper's."""
+    """What to minimize; both objectives are the paper's."""
 
     MIN_TOTAL_COST = "min-total-cost"
-    """The sum of all costs: most good in all, though one application may pay for the others."""
+    """The sum of all costs: the best in total, though one application may pay for the others."""
     MIN_MAX_COST = "min-max-cost"
-    """The largest cost, then the sum: nobody is left behind."""
+    """The largest cost, then the sum: no application is left behind."""
 
 
 @dataclass(frozen=True)
 class Tier:
-    """What a model costs and gives at one tier.
+    """The accuracy and the cost of a model at one tier.
 
     Attributes:
-        accuracy: any score of which more is better, in the unit of the application's goal (0.98, or 98 for per cent).
-        compute: work of one inference, in units of which ``Budget.speed`` counts how many the device does in a second:
-            multiply-adds, or the measured seconds on the whole device with the default speed of 1.
-        memory: bytes the model takes while it is loaded.
+        accuracy: any score for which higher is better, in the unit of the application's goal (0.98, or 98 for percent).
+        compute: compute of one inference in the unit of ``Budget.speed``, such as multiply-adds; or the measured
+            seconds on the whole device, with the default speed of 1.
+        memory: bytes that the model takes while loaded.
 
     Raises:
         ValueError: a number is out of its range.
@@ -53,18 +53,18 @@ class Tier:
 
 @dataclass(frozen=True)
 class App:
-    """An application: a model's tiers, and what its user wants of it.
+    """An application: a model's tiers, and the goals of its user.
 
     Its cost at a tier and a share u of the device is ``accuracy − tier.accuracy + alpha · max(0, l/u − latency)``,
-    where l is the seconds that the tier takes on the whole device. More accuracy than wanted lowers the cost further,
-    more speed than wanted does not.
+    where l is the time in seconds that the tier takes on the whole device. More accuracy than wanted lowers the cost
+    further; more speed than wanted does not.
 
     Attributes:
         name: unique among the applications.
         tiers: in any order, usually from the smallest to the largest.
-        accuracy: the least accuracy that is wanted.
-        latency: the most seconds between two frames that are wanted: 1/30 for 30 frames a second.
-        alpha: how much accuracy a second of lateness is worth.
+        accuracy: the minimum accuracy wanted.
+        latency: the maximum time wanted between two frames, in seconds: 1/30 for 30 frames per second.
+        alpha: the accuracy that one second of lateness is worth.
 
     Raises:
         ValueError: the name is empty, there are no tiers or too many, or a number is out of its range.
@@ -91,7 +91,7 @@ class App:
 
 @dataclass(frozen=True)
 class Budget:
-    """What the applications share.
+    """The resources that the applications share.
 
     Attributes:
         memory: bytes for all loaded models together.
@@ -110,12 +110,12 @@ class Budget:
 
 
 class InfeasibleBudget(ValueError):  # noqa: N818 — named for what it is about
-    """Not all applications fit the memory, not even at their smallest tiers.
+    """Raised if the applications do not all fit the memory, even at their smallest tiers.
 
     Attributes:
-        unfit: names of applications to close: without them the others fit, and no smaller number would do.
+        unfit: names of applications to close: without them the others fit, and no fewer would do.
         needed: bytes that all applications take at their smallest tiers.
-        available: bytes of the budget.
+        available: the budget in bytes.
     """
 
     def __init__(self, unfit: tuple[str, ...], needed: int, available: int) -> None:
@@ -128,19 +128,19 @@ class InfeasibleBudget(ValueError):  # noqa: N818 — named for what it is about
 
 
 def check_score(what: str, value: float) -> None:
-    """A finite number of either sign."""
+    """Check a finite number of either sign."""
     if not _is_number(value) or not -LARGEST <= value <= LARGEST:
         raise ValueError(f"{what} must be a number from {-LARGEST:g} to {LARGEST:g}, not {value!r}")
 
 
 def check_positive(what: str, value: float) -> None:
-    """A number that is neither tiny nor huge."""
+    """Check a positive number that is neither tiny nor huge."""
     if not _is_number(value) or not 1 / LARGEST <= value <= LARGEST:
         raise ValueError(f"{what} must be a number from {1 / LARGEST:g} to {LARGEST:g}, not {value!r}")
 
 
 def check_memory(value: int) -> None:
-    """A number of bytes."""
+    """Check a number of bytes."""
     if not isinstance(value, Integral) or isinstance(value, bool) or not 0 <= value <= MEMORY:
         raise ValueError(f"memory must be a whole number of bytes from 0 to {MEMORY}, not {value!r}")
 

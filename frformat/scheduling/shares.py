@@ -1,9 +1,9 @@
-"""How applications whose tiers are chosen best divide the device: a convex problem with a closed form.
+"""Divide the device among applications with given tiers: a convex problem with a closed form.
 
 The cost of an application at share u is a constant plus weight/u, until u is ``enough``. Setting the derivatives of
-late applications equal makes their shares proportional to √weight. Bounds are met by the variable fixing of
-G. R. Bitran and A. C. Hax, "Disaggregation and resource allocation using convex knapsack problems with bounded
-variables", Management Science 27(4), 1981: each round fixes a share, or several, at a bound that it has at the optimum.
+late applications equal makes their shares proportional to √weight. Bounds are met by the variable fixing of G. R.
+Bitran and A. C. Hax, "Disaggregation and resource allocation using convex knapsack problems with bounded variables",
+Management Science 27(4), 1981: each round fixes one or more shares at a bound that they have at the optimum.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Final
 from frformat.scheduling.demand import Demands, total
 
 CRUMB: Final = 2.0**-53
-"""What is left to divide is at least this, whatever rounding says: no share is 0."""
+"""Lower bound of the rest to divide, whatever rounding does, so that no share is 0."""
 
 
 def divide(demands: Demands, least: Sequence[float]) -> list[float]:
-    """The shares of least total cost that are at least ``least`` and at most ``enough``.
+    """Return the shares of lowest total cost that are at least ``least`` and at most ``enough``.
 
     Args:
         demands: one for each application.
-        least: a lower bound of each share, at most its ``enough``; scaled down if rounding made the sum exceed 1.
+        least: a lower bound for each share, at most its ``enough``; scaled down if the sum exceeds 1 by rounding.
 
     Returns:
-        Shares that add up to at most 1, but for rounding.
+        Shares that add up to at most 1, except for rounding.
     """
     shares = [demand.enough for demand in demands]
     if total(shares) <= 1.0:

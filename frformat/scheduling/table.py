@@ -1,4 +1,4 @@
-"""The table that both searches choose from: a row for each application, in it a demand for each tier."""
+"""The table that both searches use: a row for each application, with a demand for each tier."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from frformat.scheduling.problem import App, Budget, Objective
 
 
 class Table:
-    """A problem in the form in which it is searched.
+    """A problem prepared for searching.
 
     Args:
-        apps: in the order of their names.
-        budget: what they share.
-        objective: what is minimized.
+        apps: the applications, sorted by name.
+        budget: the resources that they share.
+        objective: what to minimize.
 
     Attributes:
-        rows: for each application its demand at each tier.
-        ideals: for each application a demand that is as good as its best in every respect.
-        memory: bytes for all.
+        rows: for each application, its demand at each tier.
+        ideals: for each application, a demand as good as its best tier in every respect.
+        memory: bytes for all applications together.
     """
 
     def __init__(self, apps: Sequence[App], budget: Budget, objective: Objective) -> None:
@@ -30,18 +30,18 @@ class Table:
         self._objective = objective
 
     def chosen(self, tiers: Sequence[int]) -> list[Demand]:
-        """The demands at these tiers."""
+        """Return the demands at these tiers."""
         return [row[tier] for row, tier in zip(self.rows, tiers, strict=True)]
 
     def smallest(self) -> list[int]:
-        """The tiers that take the least memory, of equal ones the first."""
+        """Return the tiers that take the least memory; among equals, the first."""
         sizes = ([demand.memory for demand in row] for row in self.rows)
         return [memory.index(min(memory)) for memory in sizes]
 
     def scored(self, chosen: Demands) -> Scored:
-        """What a choice of demands, one for each application, is worth, and at which shares."""
+        """Return the score of one demand for each application, and the shares that reach it."""
         return SCORE[self._objective](chosen)
 
     def score(self, chosen: Demands) -> Score:
-        """What it is worth."""
+        """Return the score of one demand for each application."""
         return self.scored(chosen)[0]

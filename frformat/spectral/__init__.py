@@ -1,1 +1,1 @@
-"""The mathematics: zigzag order, DCT, spectra, and sparse tensors. No files."""
+"""Mathematics without files: zigzag order, the DCT, spectra, bases and sparse tensors."""

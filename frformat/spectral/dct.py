@@ -1,7 +1,7 @@
-"""The orthonormal DCT-II: its basis functions, and the transform of long lines both ways without them.
+"""The orthonormal DCT-II: its basis functions, and transforms of long lines in both directions.
 
-The inverse of a long line has two ways. Where few of the frequencies are there, the line is smooth: it is evaluated at
-the nodes of Chebyshev polynomials in short blocks, and interpolated. Otherwise it is one FFT.
+There are two ways to invert a long line. If only low frequencies are present, the line is smooth: it is evaluated at
+Chebyshev nodes in short blocks and interpolated between them. Otherwise it takes one FFT.
 """
 
 from __future__ import annotations
@@ -17,71 +17,71 @@ Array = NDArray[Any]
 Floats = NDArray[np.float64]
 
 BLOCK: Final = 1 << 16
-"""Elements of lines made at a time."""
+"""Number of line elements that are computed at a time."""
 
 ONE_THREAD: Final = 1 << 18
-"""OpenBLAS shares a product of more multiply-adds among threads, which costs more than it gains where the inner
-dimension is small."""
+"""OpenBLAS splits a product of more multiply-adds among threads, which costs more than it gains if the inner dimension
+is small."""
 
 THIN_RANK: Final = 32
 THIN_SHARE: Final = 4
-"""Up to THIN_RANK coefficients of an axis that is THIN_SHARE times as long, a product with the basis is faster than an
-FFT: 1.5 to 25 times."""
+"""With at most THIN_RANK coefficients on an axis at least THIN_SHARE times as long, a product with the basis is 1.5 to
+25 times as fast as an FFT."""
 
 NODES: Final = 32
 PHASE: Final = 8.0
-"""Within a block of a smooth line, the highest frequency turns by so many radians to either side of its middle; so many
-nodes then interpolate it to 1e-14."""
+"""Within a block of a smooth line, the highest frequency turns by this many radians to either side of the middle; this
+many nodes then interpolate it to within 1e-14."""
 
 WIDEST: Final = 1 << 13
-"""Elements of such a block, at most."""
+"""Largest number of elements in such a block."""
 
 MULTIPLY: Final = 0.1
 COSINE: Final = 20.0
 BUTTERFLY: Final = 1.0
 LARGE_PRIME: Final = 8.0
-"""Relative costs: a multiply-add, a sine and cosine, an element of an FFT times log2 n; and by how much more an FFT
-costs if n has a large prime factor."""
+"""Relative costs: of a multiply-add, of a sine and cosine, of one FFT element times log2 n, and the factor by which a
+large prime factor of n raises the cost of an FFT."""
 
 
 def basis(n: int, r: int) -> Floats:
-    """The first ``r`` basis functions of length ``n``: float64 array of shape (n, r)."""
+    """Return the first ``r`` basis functions of length ``n``: a float64 array of shape (n, r)."""
     return rows(n, r, 0, n)
 
 
 def rows(n: int, r: int, start: int, stop: int) -> Floats:
-    """The rows ``start`` … ``stop − 1`` of :func:`basis`."""
+    """Return the rows ``start`` … ``stop − 1`` of :func:`basis`."""
     return _angles(n, np.arange(start, stop, dtype=np.int64), r)[0] * scale(n, r)
 
 
 def scale(n: int, r: int) -> Floats:
-    """The factors that make the first ``r`` cosines of length ``n`` orthonormal: shape (r,)."""
+    """Return the factors that make the first ``r`` cosines of length ``n`` orthonormal: shape (r,)."""
     factors = np.full(r, math.sqrt(2 / n))
     factors[:1] = math.sqrt(1 / n)
     return factors
 
 
 def forward(weights: Array, box: Sequence[int] | None = None) -> Floats:
-    """The transform of ``weights`` along every axis, in float64.
+    """Transform ``weights`` along every axis, in float64.
 
     Args:
         weights: array of any rank and real dtype.
-        box: keep only this corner of the spectrum; the whole of it if None.
+        box: corner of the spectrum to keep; None keeps all of it.
     """
     spectrum = np.asarray(weights, np.float64)
     box = spectrum.shape if box is None else box
-    # The axis that shrinks most goes first, so that those after it have less to do.
+    # The axis that shrinks most goes first, which leaves less work for the others.
     for axis in sorted(range(spectrum.ndim), key=lambda a: box[a] / max(spectrum.shape[a], 1)):
         spectrum = _forward_axis(spectrum, axis, box[axis])
     return np.ascontiguousarray(spectrum)
 
 
 def inverse_lines(lines: Floats, out: Array) -> None:
-    """The inverse of lines of leading coefficients, without making their basis.
+    """Compute lines from their leading coefficients without computing the basis.
 
     Args:
         lines: shape (m, r).
-        out: shape (m, n), of any strides and float dtype; every element of it is written.
+        out: shape (m, n), of any strides and float dtype; every element is overwritten.
     """
     m, n = out.shape
     if _is_smooth(n, lines.shape[1]):
@@ -93,7 +93,7 @@ def inverse_lines(lines: Floats, out: Array) -> None:
 
 
 def lines_memory(n: int, r: int) -> int:
-    """Bytes that :func:`inverse_lines` takes at its peak."""
+    """Return the peak memory of :func:`inverse_lines` in bytes."""
     if _is_smooth(n, r):
         width, count = _blocks(n, r)
         return 8 * (6 * count * r + 6 * NODES * r + count * NODES + 3 * NODES * width + BLOCK)
@@ -101,20 +101,20 @@ def lines_memory(n: int, r: int) -> int:
 
 
 def _angles(n: int, x: NDArray[np.int64], r: int) -> tuple[Floats, Floats]:
-    """Cosine and sine of π(2x + 1)i / 2n; the angle is reduced in integers, so that long axes lose no digits."""
+    """Return cosine and sine of π(2x + 1)i / 2n. Angles are reduced in integers, so long axes lose no precision."""
     turns = (2 * x[:, None] + 1) * np.arange(r, dtype=np.int64) % (4 * n)
     angle = turns * (math.pi / (2 * n))
     return np.cos(angle), np.sin(angle)
 
 
 def _blocks(n: int, r: int) -> tuple[int, int]:
-    """Width of the blocks in which a line is interpolated, and how many there are."""
+    """Return the width and the number of the blocks in which a line is interpolated."""
     width = max(1, min(n, WIDEST, int(2 * n * PHASE / (math.pi * max(r, 1)))))
     return width, -(-n // width)
 
 
 def _is_smooth(n: int, r: int) -> bool:
-    """Whether interpolating costs less than an FFT."""
+    """Return whether interpolating costs less than an FFT."""
     width, count = _blocks(n, r)
     if width < 2 * NODES:
         return False
@@ -130,9 +130,9 @@ def _has_large_prime(n: int) -> bool:
 
 
 def _fft_memory(n: int) -> int:
-    """Numbers of 8 bytes that an FFT of length ``n`` takes at its peak: many if ``n`` has a large prime factor.
+    """Return the peak memory of an FFT of length ``n``, in numbers of 8 bytes.
 
-    Such an FFT is a convolution of more than twice the length (Bluestein 1970).
+    If ``n`` has a large prime factor, the FFT is a convolution of more than twice the length (Bluestein 1970).
     """
     return (22 if _has_large_prime(n) else 6) * n
 
@@ -140,7 +140,7 @@ def _fft_memory(n: int) -> int:
 def _interpolate(lines: Floats, out: Array) -> None:
     n, r = out.shape[1], lines.shape[1]
     width, count = _blocks(n, r)
-    # Block b begins at x = width · b. Nodes are relative to its middle, in units of half its width.
+    # Block b begins at x = width · b. Node positions are relative to its middle, in units of half its width.
     angle = math.pi * (np.arange(NODES) + 0.5) / NODES
     turn = np.arange(r) * (math.pi / n)
     aside = turn[:, None] * (0.5 * (width - 1) + 0.5 * width * np.cos(angle))
@@ -156,7 +156,7 @@ def _interpolate(lines: Floats, out: Array) -> None:
 
 
 def _multiply(left: Floats, right: Floats, out: Array) -> None:
-    """``left @ right`` in pieces that stay in the cache."""
+    """Compute ``left @ right`` in pieces that fit the cache."""
     columns, rows = (BLOCK // NODES, ONE_THREAD // BLOCK)
     for at in range(0, out.shape[1], columns):
         part = np.ascontiguousarray(right[:, at : at + columns])
@@ -165,7 +165,7 @@ def _multiply(left: Floats, right: Floats, out: Array) -> None:
 
 
 def _interpolation(angle: Floats, places: Floats) -> Floats:
-    """The matrix (nodes, places) from values at the Chebyshev nodes cos(angle) to those of their polynomial."""
+    """Return the matrix (nodes, places) that maps values at the Chebyshev nodes cos(angle) to their polynomial's."""
     orders = np.arange(len(angle))
     coefficients = np.cos(np.outer(angle, orders)) * (2 / len(angle))
     coefficients[:, 0] /= 2
@@ -174,15 +174,15 @@ def _interpolation(angle: Floats, places: Floats) -> Floats:
 
 
 def _by_fft(lines: Floats, n: int) -> Floats:
-    """All of some lines."""
-    from scipy import fft  # takes longer to import than most files take to read, which rarely need it
+    """Compute some lines completely."""
+    from scipy import fft  # importing it takes longer than reading most files, which rarely need it
 
     found: Floats = fft.idct(lines, n=n, norm="ortho")
     return found
 
 
 def _forward_axis(x: Floats, axis: int, r: int) -> Floats:
-    """The first ``r`` coefficients of ``x`` along ``axis``."""
+    """Return the first ``r`` coefficients of ``x`` along ``axis``."""
     n = x.shape[axis]
     if n <= 1:
         return x

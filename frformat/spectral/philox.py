@@ -14,16 +14,16 @@ MASK: Final = np.uint64(0xFFFFFFFF)
 HALF: Final = np.uint64(32)
 
 COUNTERS: Final = 1 << 12
-"""Counters that go through the rounds together: their state fits a second-level cache."""
+"""Number of counters that go through the rounds together: their state fits a second-level cache."""
 
 
 def words(seed: int, counters: NDArray[np.uint64], scratch: NDArray[np.uint64] | None = None) -> NDArray[np.uint64]:
-    """The four words of each counter: array of shape (4, len(counters)), a view of ``scratch``.
+    """Return the four words of each counter: an array of shape (4, len(counters)), a view of ``scratch``.
 
     Args:
-        seed: 64 bits.
-        counters: the low 64 bits of the counters; the others are 0.
-        scratch: array of shape (6, n) with n at least ``len(counters)``; made if it is not given.
+        seed: a 64-bit integer.
+        counters: the low 64 bits of the counters; the high bits are 0.
+        scratch: array of shape (6, n), n ≥ ``len(counters)``; allocated if not given.
     """
     scratch = np.empty((6, len(counters)), np.uint64) if scratch is None else scratch[:, : len(counters)]
     c0, c1, c2, c3, p, q = scratch
@@ -47,7 +47,7 @@ def words(seed: int, counters: NDArray[np.uint64], scratch: NDArray[np.uint64] |
 
 
 def uniform(seed: int, start: int, count: int) -> NDArray[np.float64]:
-    """Elements number ``start`` … ``start + count − 1`` of a seed's sequence: within (−1, 1), exact in float32."""
+    """Return elements ``start`` … ``start + count − 1`` of a seed's sequence: in (−1, 1), exact in float32."""
     out = np.empty(count)
     scratch = np.empty((6, min(COUNTERS, count // 4 + 2)), np.uint64)
     done = 0
@@ -62,15 +62,15 @@ def uniform(seed: int, start: int, count: int) -> NDArray[np.float64]:
 
 
 def table(seed: int, length: int, count: int, start: int, stop: int) -> NDArray[np.float64]:
-    """Some elements of each of ``count`` lines of ``length`` that a sequence is cut into.
+    """Split a sequence into ``count`` lines of ``length``, and return some elements of each.
 
     Returns:
-        float64 array of shape (stop − start, count): row x has the elements number i · length + start + x.
+        A float64 array of shape (stop − start, count); row x holds the elements i · length + start + x.
     """
     if start == 0 and stop == length:
         return uniform(seed, 0, count * length).reshape(count, length).T
     first = np.arange(count, dtype=np.int64) * length + start
-    width = (stop - start + 6) // 4  # counters that hold the elements of a line wherever it begins
+    width = (stop - start + 6) // 4  # enough counters for a line, wherever it begins
     counters = ((first >> 2)[:, None] + np.arange(width, dtype=np.int64)).astype(np.uint64).reshape(-1)
     out = np.empty((len(counters), 4))
     for at in range(0, len(counters), COUNTERS):
@@ -80,7 +80,7 @@ def table(seed: int, length: int, count: int, start: int, stop: int) -> NDArray[
 
 
 def _uniform(found: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """Words, which are changed, as numbers within (−1, 1)."""
+    """Convert words to numbers in (−1, 1), overwriting the words."""
     found >>= np.uint64(9)
     values = found.astype(np.float64)
     values *= 2.0**-22

@@ -1,4 +1,4 @@
-"""Products of an array with a basis along one axis, in blocks, in the cheapest precision that is certain to suffice."""
+"""Multiply an array by a basis along one axis, in blocks, in the cheapest precision that is certain to suffice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Array = NDArray[Any]
 Floats = NDArray[np.float64]
 
 BLOCK: Final = 1 << 16
-"""Elements of output written at a time: 256 KiB of float32, which fits a second-level cache."""
+"""Number of output elements written at a time: 256 KiB of float32, which fits a second-level cache."""
 
 ONE_THREAD: Final = 1 << 18
 SMALL_RANK: Final = 64
@@ -21,17 +21,17 @@ SMALL_RANK: Final = 64
 the rank is small; blocks are kept below that."""
 
 ALLOWED: Final = 9e-7
-"""Error of binary32 sums that is accepted, relative to the largest element; the specification allows 1e-6 in all."""
+"""Accepted error of float32 sums, relative to the largest element; the specification allows 1e-6 in total."""
 
 
 def multiply(basis: Basis, source: Floats, out: Array, cancels: bool) -> None:
-    """out[a, x, b] = Σ_i U[x, i] · source[a, i, b].
+    """Compute out[a, x, b] = Σ_i U[x, i] · source[a, i, b].
 
     Args:
         basis: U.
         source: C-contiguous array of shape (before, count, after).
         out: C-contiguous array of shape (before, length, after), of a float dtype.
-        cancels: the result is measured by the sums of magnitudes, not by its largest element.
+        cancels: measure the error relative to the sums of magnitudes, not to the largest element.
     """
     if basis.by_lines:
         _by_lines(basis, source, out)
@@ -55,7 +55,7 @@ def _by_lines(basis: Basis, source: Floats, out: Array) -> None:
 
 
 def _rows(basis: Basis, source: Array, out: Array, size: int) -> None:
-    """Rows of the output are products with the transposed basis."""
+    """Compute the output row by row as products with the transposed basis."""
     most = max(1, min(size, basis.length, TABLE // basis.count or 1))
     for start in range(0, basis.length, most):
         rows = basis.rows(start, min(start + most, basis.length)).astype(source.dtype, copy=False)
@@ -85,10 +85,11 @@ def _product(left: Array, right: Array, out: Array) -> None:
 
 
 def _single_suffices(basis: Basis, source: Floats, cancels: bool) -> bool:
-    """Whether float32 sums are certain to be within ``ALLOWED``.
+    """Return whether float32 sums are certain to be within ``ALLOWED``.
 
-    A sum of r products of rounded factors is off by at most (r + 2) · 2⁻²⁴ · Σ|U·t|. Unless that is what counts, the
-    largest element is at least the largest in a few rows of the output, first and last among them, where cosines peak.
+    A sum of r products of rounded factors is off by at most (r + 2) · 2⁻²⁴ · Σ|U·t|. If the error is not measured
+    relative to that sum, the largest element is at least the largest in a few rows of the output, including the first
+    and the last, where cosines peak.
     """
     unit = (basis.count + 2) * 2.0**-24
     if cancels or basis.length < 4 * basis.count:

@@ -1,8 +1,8 @@
-"""Rebuilding: a core is multiplied along each axis by a basis (specification, section 8).
+"""Rebuild tensors: multiply a core along each axis by a basis (specification, section 8).
 
-Axes with an ``identity`` basis cost nothing: they are batch axes for the others, and what is large is worked through
-along one of them. Of the others, all but one are contracted on small float64 arrays; the last contraction writes each
-element of the output once, in blocks that stay in the processor's cache.
+Axes with an ``identity`` basis cost nothing: they are batch axes for the others, and large tensors are processed in
+chunks along one of them. All other axes but one are contracted on small float64 arrays. The last contraction writes
+each element of the output once, in blocks that stay in the processor's cache.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ Array = NDArray[Any]
 Part = tuple[slice, ...]
 
 CHUNK: Final = 1 << 18
-"""Elements of the output that are rebuilt together, as far as there is a batch axis to cut."""
+"""Number of output elements that are rebuilt together, if there is a batch axis to split."""
 
 SMALL: Final = 64
-"""Adjacent axes of at most so many elements together are contracted as one."""
+"""Adjacent axes with at most this many elements together are contracted as one."""
 
 
 class Core(Protocol):
-    """The canonical values of a core, of which a part is read at a time; a NumPy array is one."""
+    """The canonical values of a core, read in parts. A NumPy array is one."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Entries on each axis."""
+        """Number of entries on each axis."""
 
     def __getitem__(self, part: Part, /) -> Array:
-        """The values of a corner-aligned part: an array of the part's shape."""
+        """Return the values of a corner-aligned part as an array of the part's shape."""
 
 
 def rebuild(core: Core, bases: Sequence[Basis], out: Array) -> None:
@@ -46,12 +46,12 @@ def rebuild(core: Core, bases: Sequence[Basis], out: Array) -> None:
     Args:
         core: its shape is the ``count`` of each basis.
         bases: one for each axis.
-        out: C-contiguous array whose shape is the ``length`` of each basis; every element of it is written. If not all
-            bases select, it is of float16, bfloat16, float32 or float64.
+        out: C-contiguous array whose shape is the ``length`` of each basis; every element is overwritten. Its dtype is
+            float16, bfloat16, float32 or float64, unless all bases select.
 
-    The result is exact if all bases select, and the product rounded once if at most one term contributes to an element
-    and no cosine does. Otherwise it is within 1e-6 of the largest element of the float64 reference (or of the largest
-    sum of magnitudes, if a basis is not orthonormal), plus the rounding to the dtype.
+    If all bases select, the result is exact. If at most one term contributes to an element and no cosine does, it is
+    the product rounded once. Otherwise it is within 1e-6 of the largest element of the float64 reference (or of the
+    largest sum of magnitudes, if a basis is not orthonormal), plus the rounding to the dtype.
     """
     if out.size == 0:
         return
@@ -61,7 +61,7 @@ def rebuild(core: Core, bases: Sequence[Basis], out: Array) -> None:
         out.reshape(-1).view(np.uint8)[:] = 0
     if 0 in core.shape:
         return
-    with np.errstate(over="ignore"):  # beyond the dtype's largest number lies infinity
+    with np.errstate(over="ignore"):  # numbers beyond the dtype's range become infinity
         if all(basis.selects for basis in bases):
             for part in tiles(target.shape, BLOCK):
                 target[part] = core[part]
@@ -72,7 +72,7 @@ def rebuild(core: Core, bases: Sequence[Basis], out: Array) -> None:
 
 
 def working_memory(bases: Sequence[Basis]) -> int:
-    """Bytes that :func:`rebuild` takes at its peak beside the core and the output."""
+    """Return the peak memory of :func:`rebuild` in bytes, besides the core and the output."""
     if any(basis.count == 0 for basis in bases):
         return 0
     if all(basis.selects for basis in bases) or _is_product(bases):
@@ -84,19 +84,19 @@ def working_memory(bases: Sequence[Basis]) -> int:
     chunk = math.prod(lengths)
     size = math.prod(length if i == axis else basis.count for i, (basis, length) in enumerate(zip(bases, lengths)))  # noqa: B905
     steps = _order(_merged([_cut(basis) for basis in bases]))
-    peak = 2 * size  # what is multiplied, and a copy of it
+    peak = 2 * size  # the operand and a copy of it
     for basis in steps[:-1]:
         grown = size * basis.length // basis.count
         peak = max(peak, 2 * size + grown)
         size = grown
     peak = max(peak, 2 * size)
     whole = math.prod(basis.length for basis in bases)
-    apart = chunk if axis or math.prod(lengths) < whole else 0  # where the output is not contiguous
+    apart = chunk if axis or math.prod(lengths) < whole else 0  # a buffer if the output is not contiguous
     return 8 * (peak + apart + 2 * BLOCK) + max(basis.memory for basis in steps)
 
 
 def tiles(shape: Sequence[int], size: int) -> Iterator[Part]:
-    """Parts of about ``size`` elements that cover an array in row-major order."""
+    """Yield parts of about ``size`` elements that cover an array in row-major order."""
     axis, inner = len(shape), 1
     while axis and inner * shape[axis - 1] <= size:
         axis -= 1
@@ -113,7 +113,7 @@ def tiles(shape: Sequence[int], size: int) -> Iterator[Part]:
 
 
 def _is_product(bases: Sequence[Basis]) -> bool:
-    """Whether an element is a single product that is the same everywhere, bit for bit."""
+    """Return whether each element is a single product that is the same on every machine, bit for bit."""
     return all(basis.selects or (basis.count == 1 and basis.exact) for basis in bases)
 
 
@@ -131,12 +131,12 @@ def _write_products(core: Core, bases: Sequence[Basis], out: Array) -> None:
 
 
 def _cut(basis: Basis) -> Basis:
-    """The basis without elements of the axis that are zero."""
+    """Return the basis without the axis elements that are zero."""
     return Identity(basis.count, basis.count) if basis.selects else basis
 
 
 def _chunks(bases: Sequence[Basis], size: int) -> tuple[int | None, int]:
-    """The batch axis along which ``size`` elements are cut, if there is one, and how much of it is taken at a time."""
+    """Return the batch axis to split into chunks of ``size`` elements, if any, and the extent of a chunk on it."""
     axis = max(range(len(bases)), key=lambda a: bases[a].selects * bases[a].count, default=0)
     if bases[0].selects and bases[0].count * CHUNK >= size:
         axis = 0  # so that chunks of the output are contiguous
@@ -146,7 +146,7 @@ def _chunks(bases: Sequence[Basis], size: int) -> tuple[int | None, int]:
 
 
 def _contract(core: Core, bases: list[Basis], out: Array) -> None:
-    """Chunk by chunk; no basis has more rows than columns if it selects."""
+    """Contract chunk by chunk. A basis that selects must not have more rows than columns."""
     axis, step = _chunks(bases, out.size)
     whole = tuple(slice(0, basis.count) for basis in bases)
     if axis is None:
@@ -183,7 +183,7 @@ def _contract_chunk(core: Array, bases: Sequence[Basis], out: Array) -> None:
 
 
 def _merged(bases: Sequence[Basis]) -> list[Basis]:
-    """The same with fewer axes: adjacent batch axes are one, and so are adjacent small axes."""
+    """Merge adjacent batch axes into one, and adjacent small axes into one."""
     axes: list[Basis] = []
     for basis in bases:
         if basis.changes_nothing:
@@ -199,9 +199,10 @@ def _merged(bases: Sequence[Basis]) -> list[Basis]:
 
 
 def _order(axes: Sequence[Basis]) -> list[Basis]:
-    """The order of contraction: the axis with the smallest share of columns last, so that arrays stay small before it.
+    """Return the order of contraction: the axis with the smallest share of columns goes last.
 
-    Where that is small anyway, the first axis is taken, so that whole rows of the output are written.
+    This keeps arrays small until then. If they are small anyway, the first axis goes last, so that whole rows of the
+    output are written.
     """
     steps = sorted((basis for basis in axes if not basis.selects), key=lambda basis: basis.length / basis.count)
     first = axes[0]

@@ -1,4 +1,4 @@
-"""Tensors given by their elements that are not zero: the form in which Frequency Regularization publishes spectra."""
+"""Tensors given by their nonzero elements, the form in which Frequency Regularization publishes spectra."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from frformat.spectral.spectrum import Spectrum
 
 @dataclass(frozen=True, eq=False)
 class Sparse:
-    """The elements of a tensor that are not zero.
+    """The nonzero elements of a tensor.
 
     Attributes:
-        places: where they are in row-major order: int64 array of shape (n,), ascending.
-        values: what they are: array of shape (n,) and the tensor's element type, without zeros.
+        places: their positions in row-major order: int64 array of shape (n,), ascending.
+        values: array of shape (n,) in the tensor's element type, without zeros.
         shape: shape of the tensor.
     """
 
@@ -31,14 +31,14 @@ class Sparse:
 
     @classmethod
     def of(cls, array: NDArray[Any]) -> Sparse:
-        """The elements of a dense ``array`` that are not zero."""
+        """Collect the nonzero elements of a dense ``array``."""
         flat = array.reshape(-1)
         places = np.flatnonzero(flat)
         return cls(places, flat[places], array.shape)
 
     @classmethod
     def of_spectrum(cls, spectrum: Spectrum) -> Sparse:
-        """The coefficients of ``spectrum`` in float32, each in its place in the tensor's shape."""
+        """Return the coefficients of ``spectrum`` in float32, each at its position in the tensor's shape."""
         places = zigzag.places(spectrum.spectral_shape, spectrum.kept)
         order = np.argsort(places)
         order = order[spectrum.coefficients[order] != 0]
@@ -50,42 +50,43 @@ class Sparse:
         return dtype_name(self.values.dtype)
 
     def dense(self) -> NDArray[Any]:
-        """The tensor itself."""
+        """Return the dense tensor."""
         out = np.zeros(zigzag.element_count(self.shape), self.values.dtype)
         out[self.places] = self.values
         return out.reshape(self.shape)
 
     def kept(self, view: Sequence[int] | None = None) -> int:
-        """The length of the shortest zigzag prefix that contains every element; ``view`` as for :meth:`spectrum`."""
+        """Return the length of the shortest zigzag prefix with every element; ``view`` as for :meth:`spectrum`."""
         if len(self.places) == 0:
             return 0
         shape = self.shape if view is None else view
         indices = indices_at(self.places, shape)
-        # Places are ascending, so the last one of the largest sum is the last one in zigzag order.
+        # Places are ascending, so the last one with the largest index sum is the last one in zigzag order.
         sums = indices.sum(axis=1)
         last = int(np.flatnonzero(sums == sums.max())[-1])
         return zigzag.position(shape, indices[last].tolist()) + 1
 
     def spectrum(self, view: Sequence[int] | None = None) -> Spectrum:
-        """The spectrum whose coefficients are the elements: those of the shortest zigzag prefix that holds them all.
+        """Treat the elements as coefficients: return the shortest zigzag prefix that contains them all.
 
         Args:
-            view: shape of the same element count in which the spectrum is taken; None for the tensor's own.
+            view: shape with the same element count in which the spectrum is taken; None uses the tensor's own.
 
         Raises:
-            EncodeError: the view does not fit, the elements are not finite real floats, or they are scattered: the
-                prefix would have more than eight coefficients for each and 64, which no spectrum has.
+            EncodeError: the view does not fit, the elements are not finite real floats, or they are scattered.
+                Scattered means that the prefix would be longer than 8n + 64 for n elements, which does not happen to
+                spectra.
         """
         shape = self.shape if view is None else tuple(view)
         if zigzag.element_count(shape) != zigzag.element_count(self.shape):
             raise EncodeError(f"view {list(shape)} does not have the element count of shape {list(self.shape)}")
         if self.dtype not in REAL_DTYPES:
-            raise EncodeError(f"a spectrum is of {', '.join(REAL_DTYPES)}, not of {self.dtype}")
+            raise EncodeError(f"a spectrum has one of the dtypes {', '.join(REAL_DTYPES)}, not of {self.dtype}")
         k = self.kept(view)
         if k > 8 * len(self.places) + 64:
             raise EncodeError(
                 f"{len(self.places):,} elements of shape {list(self.shape)} are not zero, but the zigzag prefix that "
-                f"holds them has {k:,} coefficients: these are weights, not a spectrum"
+                f"contains them has {k:,} coefficients: these are weights, not a spectrum"
             )
         order = zigzag.places(shape, k)
         coefficients = np.zeros(k, self.values.dtype)
@@ -95,7 +96,7 @@ class Sparse:
 
 
 def indices_at(places: NDArray[np.int64], shape: Sequence[int]) -> NDArray[np.int64]:
-    """The multi-indices of ``places`` in the row-major order of ``shape``: int64 array of shape (n, rank)."""
+    """Return the multi-indices of ``places`` in row-major order of ``shape``: int64 array of shape (n, rank)."""
     if len(shape) == 0:
         return np.empty((len(places), 0), np.int64)
     return np.stack(np.unravel_index(places, tuple(shape)), axis=1)

@@ -1,4 +1,4 @@
-"""A tensor as the first coefficients of its DCT: what Frequency Regularization leaves of it."""
+"""A tensor represented by the first coefficients of its DCT, as Frequency Regularization trains it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Spectrum:
     Attributes:
         coefficients: finite float32 array of shape (k,).
         shape: shape of the tensor.
-        view: shape of the same element count in which the spectrum is taken; None for the tensor's own.
+        view: shape with the same element count in which the spectrum is taken; None means the tensor's own.
         dtype: element type of the rebuilt weights: ``f16``, ``bf16``, ``f32`` or ``f64``.
 
     Raises:
-        EncodeError: the parts do not fit together, or a coefficient does not fit float32.
+        EncodeError: the parts do not match, or a coefficient does not fit float32.
     """
 
     coefficients: NDArray[np.float32]
@@ -42,20 +42,22 @@ class Spectrum:
             object.__setattr__(self, "view", view if view != self.shape else None)
         count = zigzag.element_count(self.shape)
         if self.dtype not in REAL_DTYPES:
-            raise EncodeError(f"dtype {self.dtype} has no spectrum, only {', '.join(REAL_DTYPES)} have; store it raw")
+            raise EncodeError(f"dtype {self.dtype} has no spectrum, only {', '.join(REAL_DTYPES)} do; store it raw")
         if self.view is not None and zigzag.element_count(self.view) != count:
             raise EncodeError(f"view {list(self.view)} does not have the {count} elements of shape {list(self.shape)}")
         if self.coefficients.ndim != 1 or len(self.coefficients) > count:
-            raise EncodeError(f"coefficients of shape {self.coefficients.shape}, not (k,) with k at most {count}")
+            raise EncodeError(
+                f"coefficients must have shape (k,) with k at most {count}, not {self.coefficients.shape}"
+            )
 
     @property
     def kept(self) -> int:
-        """How many coefficients there are, ``k``."""
+        """Number of coefficients, ``k``."""
         return len(self.coefficients)
 
     @property
     def spectral_shape(self) -> tuple[int, ...]:
-        """The shape in which the spectrum is taken: the view, else the tensor's shape."""
+        """The shape in which the spectrum is taken: the view, or else the tensor's shape."""
         return self.view if self.view is not None else self.shape
 
     @property
@@ -64,7 +66,7 @@ class Spectrum:
         return zigzag.box(self.spectral_shape, self.kept)
 
     def weights(self) -> NDArray[Any]:
-        """Rebuild the tensor: array of ``shape`` and ``dtype``."""
+        """Rebuild the tensor as an array of ``shape`` and ``dtype``."""
         out = np.empty(self.shape, DTYPES[self.dtype])
         box = self.box
         bases = [Dct(n, r) for n, r in zip(self.spectral_shape, box, strict=True)]
@@ -72,23 +74,23 @@ class Spectrum:
         return out
 
     def truncated(self, k: int) -> Spectrum:
-        """The same spectrum with at most its first ``k`` coefficients."""
+        """Return the spectrum with at most its first ``k`` coefficients."""
         return Spectrum(self.coefficients[:k], self.shape, self.view, self.dtype)
 
     @classmethod
     def of(cls, weights: NDArray[Any], k: int, view: tuple[int, ...] | None = None) -> Spectrum:
-        """The first ``k`` coefficients of ``weights`` (of all of them, if it has fewer elements).
+        """Compute the first ``k`` coefficients of ``weights``, or all of them if there are fewer.
 
         Raises:
             EncodeError: the dtype has no spectrum, a weight is not finite, the view does not fit, or the coefficients
-                are so large or so small that float32 does not hold them.
+                are too large or too small for float32.
         """
         dtype = dtype_name(weights.dtype)
         shape = weights.shape if view is None else view
         if zigzag.element_count(shape) != weights.size:
             raise EncodeError(f"view {list(shape)} does not have the {weights.size} elements of {list(weights.shape)}")
         if dtype in REAL_DTYPES and not all_finite(weights):
-            raise EncodeError("a weight is not finite, so it has no spectrum; store the tensor as it is (rule: raw)")
+            raise EncodeError("a weight is not finite, so the tensor has no spectrum; store it as it is (rule: raw)")
         k = min(k, weights.size)
         if dtype not in REAL_DTYPES or k == 0:
             return cls(np.empty(0, np.float32), weights.shape, view, dtype)
@@ -98,7 +100,7 @@ class Spectrum:
 
 
 def _single(values: NDArray[Any]) -> NDArray[np.float32]:
-    """Finite ``values`` as float32."""
+    """Return finite ``values`` as float32."""
     if values.dtype.kind not in "iufV" or not all_finite(values):
         raise EncodeError("a coefficient is not a finite number; store the tensor as it is (raw)")
     return np.ascontiguousarray(cast(values.astype(np.float64) if values.dtype.kind in "iu" else values, "f32"))

@@ -1,6 +1,6 @@
 """Zigzag order: multi-indices by ascending sum, ties in ascending lexicographic order (specification, section 5).
 
-Everything here is integer arithmetic whose cost grows with ``k``, or not even with that, and never with the tensor.
+Everything here is integer arithmetic. Its cost grows with ``k`` at most, never with the size of the tensor.
 """
 
 from __future__ import annotations
@@ -14,46 +14,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 CACHED: Final = 4096
-"""Prefixes of at most so many indices are remembered: the layers of a network share few."""
+"""Prefixes of at most this many indices are cached: the layers of a network share few shapes."""
 
 BLOCK: Final = 1 << 15
-"""Indices numbered at a time."""
+"""Number of indices that are numbered at a time."""
 
 FILLED: Final = 8
-"""A box of at most so many times the entries of its prefix is sorted as a whole, which is faster than listing."""
+"""If a box has at most this many times as many entries as its prefix, sorting the whole box is faster than listing."""
 
 
 def prefix(shape: Sequence[int], k: int) -> NDArray[np.int64]:
-    """The first ``k`` multi-indices of ``shape`` in zigzag order.
+    """Return the first ``k`` multi-indices of ``shape`` in zigzag order.
 
     Args:
-        shape: axis lengths (n0, n1, …), rank 0 and length 0 allowed.
-        k: how many, from 0 to the element count.
+        shape: axis lengths (n0, n1, …); rank 0 and length 0 are allowed.
+        k: number of indices, from 0 to the element count.
 
     Returns:
-        int64 array of shape (k, rank); not to be written to.
+        An int64 array of shape (k, rank); do not write to it.
 
     Raises:
         ValueError: ``k`` is negative or more than the element count.
     """
     _check(shape, k)
-    # An index i on one axis comes after the i smaller ones on that axis, so none of the first k reaches k.
+    # Index i on an axis comes after the i smaller indices on that axis, so none of the first k indices reaches k.
     clipped = tuple(min(n, k) for n in shape)
     return _cached_prefix(clipped, k) if k <= CACHED else _prefix(clipped, k)
 
 
 def places(shape: Sequence[int], k: int) -> NDArray[np.int64]:
-    """The first ``k`` indices of the zigzag order of ``shape`` as places in row-major order: int64 array of shape (k,).
+    """Return the first ``k`` indices in zigzag order as positions in row-major order: int64 array of shape (k,).
 
-    Not to be written to. Give the box of a prefix as ``shape`` to get the prefix's places in the box: the zigzag order
-    of a box is that of any larger shape, as far as the box goes.
+    Do not write to it. Pass the box of a prefix as ``shape`` to get positions within that box: within the box, its
+    zigzag order is the same as that of any larger shape.
     """
     _check(shape, k)
     return _cached_places(tuple(shape), k) if k <= CACHED else _places(tuple(shape), k)
 
 
 def numbers(shape: Sequence[int]) -> NDArray[np.int64]:
-    """The number of every index in zigzag order, in row-major order of the indices: the inverse of :func:`places`."""
+    """Return the zigzag number of every index, in row-major order of the indices: the inverse of :func:`places`."""
     out = np.empty(element_count(shape), np.int64)
     for block, found in _number_blocks(shape):
         out.reshape(-1)[block] = found
@@ -61,7 +61,7 @@ def numbers(shape: Sequence[int]) -> NDArray[np.int64]:
 
 
 def scattered(values: NDArray[np.floating], corner: Sequence[int]) -> NDArray[np.float64]:
-    """The box of a prefix: ``values`` in their places, zeros elsewhere, in float64.
+    """Return the box of a prefix in float64: ``values`` at their positions, zeros elsewhere.
 
     Args:
         values: array of shape (k,), in zigzag order.
@@ -80,7 +80,7 @@ def scattered(values: NDArray[np.floating], corner: Sequence[int]) -> NDArray[np
 
 
 def working_memory(corner: Sequence[int], k: int) -> int:
-    """Bytes that :func:`scattered` takes at its peak, the box that it returns among them."""
+    """Return the peak memory of :func:`scattered` in bytes, including the box that it returns."""
     count = element_count(corner)
     if count > FILLED * k:
         return 8 * (count + (3 * len(corner) + 2) * k)
@@ -89,12 +89,12 @@ def working_memory(corner: Sequence[int], k: int) -> int:
 
 
 def _number_blocks(shape: Sequence[int]) -> Iterator[tuple[slice, NDArray[np.int64]]]:
-    """Blocks of row-major order, each with the numbers of its indices in zigzag order; small enough for the cache."""
+    """Yield cache-sized blocks of row-major order, each with the zigzag numbers of its indices."""
     if element_count(shape) == 0 or not shape:
         yield slice(0, element_count(shape)), np.zeros(element_count(shape), np.int64)
         return
-    # An index comes after those that have less on this axis and anything on the later ones, so far as sums allow it.
-    # `before[s]` is how many choices of the later axes have a sum of at most s, `sums` and `found` are of them.
+    # Before an index come those that are smaller on this axis, with anything on later axes that the sums allow.
+    # `before[s]` is the number of choices on the later axes whose sum is at most s; `sums` and `found` refer to those.
     sums, found, counts = (np.zeros(1, np.int64), np.zeros(1, np.int64), np.ones(1, np.int64))
     for n in reversed(shape[1:]):
         before = np.concatenate((np.cumsum(counts), np.full(n - 1, counts.sum())))
@@ -118,7 +118,7 @@ def _number_blocks(shape: Sequence[int]) -> Iterator[tuple[slice, NDArray[np.int
 
 
 def box(shape: Sequence[int], k: int) -> tuple[int, ...]:
-    """The smallest corner (r0, r1, …) that contains the first ``k`` indices; zeros if ``k`` is 0.
+    """Return the smallest corner (r0, r1, …) that contains the first ``k`` indices; zeros if ``k`` is 0.
 
     The cost does not depend on ``k``.
     """
@@ -127,11 +127,11 @@ def box(shape: Sequence[int], k: int) -> tuple[int, ...]:
 
 
 def position(shape: Sequence[int], index: Sequence[int]) -> int:
-    """How many multi-indices of ``shape`` come before ``index`` in zigzag order."""
+    """Return the number of multi-indices of ``shape`` that come before ``index`` in zigzag order."""
     rest = sum(index)
     before = _count(tuple(shape), rest - 1)
     for axis, i in enumerate(index):
-        # The choices of the axes after this one that go with 0, 1, …, i − 1 here.
+        # Number of choices on the later axes that go with 0, 1, …, i − 1 on this axis.
         after = tuple(shape[axis + 1 :])
         before += _count(after, rest) - _count(after, rest - i)
         rest -= i
@@ -139,7 +139,7 @@ def position(shape: Sequence[int], index: Sequence[int]) -> int:
 
 
 def element_count(shape: Sequence[int]) -> int:
-    """The product of the axis lengths, exactly."""
+    """Return the exact product of the axis lengths."""
     return math.prod(shape)
 
 
@@ -150,11 +150,11 @@ def _check(shape: Sequence[int], k: int) -> None:
 
 
 def _count(shape: tuple[int, ...], most: int) -> int:
-    """How many multi-indices of ``shape`` have a sum of at most ``most``, by inclusion and exclusion."""
+    """Count the multi-indices of ``shape`` whose sum is at most ``most``, by inclusion and exclusion."""
     rank = len(shape)
 
     def of_axes(first: int, rest: int) -> int:
-        """With each of the axes from ``first`` on bounded or, with the other sign, beyond its bound."""
+        """Count with each axis from ``first`` on either bounded or, with the opposite sign, beyond its bound."""
         found = math.comb(rest + rank, rank)
         for axis in range(first, rank):
             if shape[axis] <= rest:
@@ -168,7 +168,7 @@ def _count(shape: tuple[int, ...], most: int) -> int:
 def _box(shape: tuple[int, ...], k: int) -> tuple[int, ...]:
     if k == 0:
         return (0,) * len(shape)
-    # The last index has the least sum up to which there are k indices.
+    # The last index has the smallest sum up to which there are at least k indices.
     high = 1
     while _count(shape, high - 1) < k:
         high *= 2
@@ -180,7 +180,7 @@ def _box(shape: tuple[int, ...], k: int) -> tuple[int, ...]:
     rest = k - _count(shape, last - 1)
     out = []
     for axis, n in enumerate(shape):
-        # All of the sum on this axis comes last among the indices whose axes before are 0.
+        # Among the indices whose earlier axes are 0, the one with the whole sum on this axis comes last.
         after = shape[axis:]
         reached = n > last and _count(after, last) - _count(after, last - 1) <= rest
         out.append(last + 1 if reached else min(n, last))
@@ -214,7 +214,7 @@ def _places(shape: tuple[int, ...], k: int) -> NDArray[np.int64]:
 
 
 def _exact(counts: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    """How many choices sum to 0, 1, …, if there are ``counts`` of them without one more axis of length ``n``."""
+    """Count the choices that sum to 0, 1, …, given ``counts`` for one axis (of length ``n``) fewer."""
     sums = np.cumsum(np.concatenate((counts, np.zeros(n - 1, np.int64))))
     sums[n:] -= sums[:-n].copy()
     return sums
@@ -229,10 +229,10 @@ def _prefix(shape: tuple[int, ...], k: int) -> NDArray[np.int64]:
 
 
 def _prefix_of_long(shape: list[int], k: int) -> NDArray[np.int64]:
-    """The prefix for k ≥ 1 and axes longer than 1, by ranges of sums that grow by an eighth.
+    """Return the prefix for k ≥ 1 and axes longer than 1, by ranges of sums that grow by an eighth.
 
-    A range is sorted as a whole by construction: it starts with its sums in order, and each axis splits every
-    partial index into all values that the axes after it can complete.
+    Each range comes out sorted by construction: it starts with its sums in order, and each axis splits every partial
+    index into all values that the later axes can complete.
     """
     if len(shape) == 1:
         return np.arange(k, dtype=np.int64)[:, None]
@@ -248,7 +248,7 @@ def _prefix_of_long(shape: list[int], k: int) -> NDArray[np.int64]:
 
 
 def _all_of_sums(shape: list[int], sums: NDArray[np.int64]) -> NDArray[np.int64]:
-    """All multi-indices whose sum is one of ``sums``, which are ascending."""
+    """Return all multi-indices whose sum is one of ``sums``, which are ascending."""
     most = sum(shape) - len(shape)
     rest = sums[sums <= most]
     index = np.empty((len(rest), 0), np.int64)

@@ -1,25 +1,29 @@
-"""The PyTorch side: models and state dicts ↔ files, and Frequency Regularization training.
+"""The PyTorch interface: store models and state dicts, and train with Frequency Regularization.
 
 >>> save_model(model, "model.frz")
 >>> load_model(model, "model.frz")
 
->>> regularize(network, keep=100, rules=["*.bias: keep=3"])  # then train as ever, and save
+>>> regularize(network, keep=100, rules=["*.bias: keep=3"])  # then train as usual, and save
 
->>> set_tier(model, 0)  # the smallest of the capacities that the model has in one
+>>> set_tier(model, 0)  # the smallest of the model's capacities
 
 >>> compress(model, "model.frz", images.split(64), metric=accuracy, max_drop=0.5)  # no training
 
+>>> model = decompose(model, parameters=80_000)  # Tucker factors; fine-tune, then save
+
 >>> factored = factorize(model, images[:1])  # runs on the coefficients, without rebuilt weights
 
-What goes with training, such as truncation schedules, is in :mod:`frformat.torch.regularization`; callbacks for other
+Training tools, such as truncation schedules, are in :mod:`frformat.torch.regularization`; callbacks for other
 libraries' trainers are in :mod:`frformat.torch.integrations`.
 """
 
 from frformat.torch.capacity import each_tier, get_tier, set_tier, tier_count
 from frformat.torch.compression import Compressed, CompressionError, compress
-from frformat.torch.factorization import factorize, factorize_tiers, summary
+from frformat.torch.decomposition import decompose, recompose
+from frformat.torch.factorization import factorize, factorize_tiers
 from frformat.torch.files import load_file, save_file
 from frformat.torch.loading import Difference
+from frformat.torch.lowrank.summaries import summary
 from frformat.torch.models import MismatchError, load_model, save_model
 from frformat.torch.regularization import parameter_groups, regularize, unregularize
 
@@ -29,6 +33,7 @@ __all__ = [
     "Difference",
     "MismatchError",
     "compress",
+    "decompose",
     "each_tier",
     "factorize",
     "factorize_tiers",
@@ -36,6 +41,7 @@ __all__ = [
     "load_file",
     "load_model",
     "parameter_groups",
+    "recompose",
     "regularize",
     "save_file",
     "save_model",

@@ -1,4 +1,4 @@
-"""Which of its capacity tiers a model works at: one loaded model, from which nothing is copied to switch."""
+"""Switch a loaded model between its capacity tiers, without copying anything."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import nn
 class Tiered:
     """A part of a model, such as a parametrization or a layer, that can work at several capacities.
 
-    What it needs for each is made beforehand, and the numbers of a smaller tier are the first ones of a larger tier, so
-    that setting :attr:`tier` is all there is to do.
+    Everything it needs for each tier is prepared in advance, and the parameters of a smaller tier are the first ones of
+    a larger tier, so setting :attr:`tier` is all it takes to switch.
 
     Attributes:
-        tier: the one it works at, from 0, the smallest.
-        apart: whether it holds a model of its own for each.
+        tier: the tier in use; 0 is the smallest.
+        apart: whether it holds a separate model for each tier.
     """
 
     tier: int
@@ -23,41 +23,41 @@ class Tiered:
 
     @property
     def tiers(self) -> int:
-        """How many there are."""
+        """Number of tiers."""
         raise NotImplementedError
 
 
 def set_tier(model: nn.Module, tier: int | None) -> None:
-    """Let a model work at a capacity tier from now on; it takes microseconds.
+    """Switch a model to a capacity tier. This takes microseconds.
 
     >>> load_model(regularize(UNet()), "model.frz")
     >>> set_tier(model, 0)  # the smallest
     >>> set_tier(model, None)  # the largest
 
-    What is set is state of the model: parts of it that run in other threads see it, too.
+    The tier is state of the model: parts of it that run in other threads also see the change.
 
     Args:
-        model: with tiers, see :func:`frformat.torch.regularization.make_tiers` and :func:`frformat.torch.load_model`.
-            Any other has one.
-        tier: from 0, the smallest; None for the largest.
+        model: a model with tiers, see :func:`frformat.torch.regularization.make_tiers` and
+            :func:`frformat.torch.load_model`. Any other model has one tier.
+        tier: the tier; 0 is the smallest, None the largest.
 
     Raises:
-        ValueError: there is no such tier. The model is as it was.
+        ValueError: the tier does not exist. The model is unchanged.
     """
     parts, count = _tiered(model)
     chosen = count - 1 if tier is None else tier
     if not 0 <= chosen < count:
         there = f"0 to {count - 1}" if count > 1 else "only 0"
-        raise ValueError(f"tier {tier} is asked for; {type(model).__name__} has {there}")
+        raise ValueError(f"tier {tier} was requested; {type(model).__name__} has {there}")
     for part in parts:
         part.tier = chosen
 
 
 def get_tier(model: nn.Module) -> int:
-    """The capacity tier that a model works at.
+    """Return the capacity tier that a model works at.
 
     Raises:
-        ValueError: its parts were set apart.
+        ValueError: parts of the model were set to different tiers.
     """
     parts, _ = _tiered(model)
     found = {part.tier for part in parts} or {0}
@@ -67,12 +67,12 @@ def get_tier(model: nn.Module) -> int:
 
 
 def tier_count(model: nn.Module) -> int:
-    """How many capacity tiers a model has; 1 for one that knows nothing of tiers."""
+    """Return the number of capacity tiers of a model; 1 for a model without tiers."""
     return _tiered(model)[1]
 
 
 def each_tier(model: nn.Module) -> Iterator[int]:
-    """Let a model work at each of its tiers in turn, from the smallest; it is left at the one that it worked at before.
+    """Switch a model to each of its tiers in turn, smallest first, then back to the tier it was at.
 
     >>> accuracies = [evaluate(model) for tier in each_tier(model)]
     """

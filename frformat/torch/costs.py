@@ -1,4 +1,4 @@
-"""What a model costs to run, at the tier that it works at: measured, not estimated."""
+"""Measure what a model costs to run at its current tier."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from frformat.torch.regularization.tiers import tier_sizes
 
 @torch.no_grad()
 def costs(model: nn.Module, inputs: Tensor) -> Cost:
-    """Run a model twice, in evaluation mode, and see what it takes.
+    """Run a model twice in evaluation mode, and measure the cost.
 
     Args:
         model: any module.
-        inputs: what it is given; a batch of one tells the costs of a phone.
+        inputs: the model's input; a batch of one gives the costs on a phone.
     """
     training = model.training
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    model.eval().requires_grad_(False)  # the counter would watch gradients that are not to be
+    model.eval().requires_grad_(False)  # otherwise the counter would also count gradients
     try:
         with FlopCounterMode(display=False) as counter:
             model(inputs)
@@ -49,12 +49,12 @@ def costs(model: nn.Module, inputs: Tensor) -> Cost:
 
 
 class _Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Watches the tensors that operators read and make.
+    """Observes the tensors that operators read and create.
 
     Attributes:
-        moved: bytes of what they read and of what they make, each time; views are free.
-        held: bytes in use of what they made.
-        most: most bytes that were in use at once.
+        moved: bytes read and written by all operators; views are free.
+        held: bytes in use of the tensors that they created.
+        most: peak of the bytes in use.
     """
 
     def __init__(self, known: Iterable[Tensor]) -> None:
@@ -92,6 +92,6 @@ def _tensors(tree: Any) -> list[Tensor]:
 
 
 def _is_view(func: Any) -> bool:
-    """Whether an operator gives what it is given in another shape: its result is an alias that it does not write to."""
+    """Return whether an operator only returns its input in another shape, as an alias that it does not write to."""
     aliases = [result.alias_info for result in func._schema.returns]
     return bool(aliases) and all(alias is not None and not alias.is_write for alias in aliases)

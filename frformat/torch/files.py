@@ -1,4 +1,4 @@
-"""State dicts ↔ files."""
+"""Save state dicts to files, and load them."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from frformat.spectral.spectrum import Spectrum
 StrPath = str | os.PathLike[str]
 
 Stored = Spectrum | CodedTensor | PerTier
-"""What is stored as it is."""
+"""Types that are stored as they are."""
 
 LASTING: Final = (dict, OrderedDict)
-"""Mappings whose tensors exist as long as they do; others may make them on access."""
+"""Mappings whose tensors live as long as they do; others may create tensors on access."""
 
 
 def save_file(
@@ -47,34 +47,34 @@ def save_file(
     compression: str = "auto",
     progress: Progress | None = None,
 ) -> None:
-    """Write a state dict to a file. It replaces an older one of that name only when it is whole.
+    """Write a state dict to a file. An existing file of that name is replaced only once the new one is complete.
 
-    Tensors of any dtype, device, layout and strides are stored losslessly, one copied to the CPU at a time; sparse ones
-    as the dense tensors that they stand for. Names that share a tensor are stored once and tied again by
-    :func:`load_file`; views that overlap only in part are stored one by one. A mapping other than a dict may make its
-    tensors on access.
+    Tensors of any dtype, device, layout and strides are stored losslessly, and copied to the CPU one at a time. Sparse
+    tensors are stored as the dense tensors that they represent. Names that share a tensor are stored once and tied
+    again by :func:`load_file`; views that overlap only partly are stored separately. A mapping other than a dict may
+    create its tensors on access.
 
     Args:
-        tensors: tensors by name, such as ``model.state_dict()``; among them may be :class:`frformat.Spectrum`,
+        tensors: tensors by name, such as ``model.state_dict()``, which may include :class:`frformat.Spectrum`,
             :class:`frformat.CodedTensor` and :class:`frformat.PerTier` objects.
-        path: where to.
+        path: destination.
         spectral: which sparse tensors are DCT spectra, as the authors of Frequency Regularization publish them: all of
-            them, or those of these names. Nothing is taken for a spectrum unasked.
-        metadata: see :func:`frformat.save_file`, as for the following.
-        aliases: further names, beside those that share a tensor.
+            them, or those with these names. No tensor is treated as a spectrum unless requested.
+        metadata: see :func:`frformat.save_file`, also for the arguments below.
+        aliases: further names, besides those that share a tensor.
         format: number format of coefficients.
-        tiers: what smaller tiers keep of each spectrum.
-        compression: which coders to choose from.
-        progress: called with a tensor's name and how many of its bytes are done.
+        tiers: what the smaller tiers keep of each spectrum.
+        compression: the coders to choose from.
+        progress: called with a tensor's name and the number of its bytes done.
 
     Raises:
-        EncodeError: an entry is no tensor, a dtype has no counterpart in the format, what was said to be a spectrum is
-            none, or an option cannot be met.
+        EncodeError: an entry is not a tensor, a dtype has no counterpart in the format, a tensor declared to be a
+            spectrum is not one, or an option cannot be satisfied.
         OSError: the file cannot be written.
 
     Warns:
-        UserWarning: wrappers such as DataParallel or torch.compile left their marks in the names (``module.``,
-            ``_orig_mod.``): these are taken out.
+        UserWarning: wrappers such as DataParallel or torch.compile left prefixes in the names (``module.``,
+            ``_orig_mod.``), which are removed.
     """
     _check_names(tensors)
     names, notes = plain_names(tensors)
@@ -106,7 +106,7 @@ def save_as_named(
     aliases: Mapping[str, str] | None = None,
     **options: Any,
 ) -> None:
-    """Like :func:`save_file`, but with the very names that are given."""
+    """Save tensors like :func:`save_file`, but with the names exactly as given."""
     arrays = _Arrays(tensors, spectral)
     all_aliases = {**arrays.aliases(), **(aliases or {})}
     arrays.leave_out(all_aliases)
@@ -121,17 +121,17 @@ def load_file(
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
 ) -> dict[str, Tensor]:
-    """Load all tensors of a model; names that were tied share one tensor again.
+    """Load all tensors of a model. Names that were tied share one tensor again.
 
     Args:
         path: the file.
-        tier: decode at this capacity tier; None for the largest that is present.
+        tier: decode at this capacity tier; None means the largest that is present.
         memory_budget: bytes that the tensors and working memory may take.
-        device: where the tensors go, one after the other.
-        dtype: of floating-point tensors; None for those of the file.
+        device: device to move the tensors to, one after the other.
+        dtype: type of floating-point tensors; None keeps that of the file.
 
     Raises:
-        FrzError: the file is not valid, does not hold the tier, or needs more memory than allowed.
+        FrzError: the file is not valid, the tier is not present, or it needs more memory than allowed.
         ValueError: values are too large for ``dtype``.
         OSError: the file cannot be read.
     """
@@ -150,7 +150,7 @@ def load_file(
 
 
 def _with_spectra(tensors: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The state dict of a regularized model as that of the plain one, and number formats that were trained for."""
+    """Return a regularized model's state dict in the plain model's form, and the formats that were trained for."""
     gathered, _ = gather(tensors)
     held = {name: value for name, value in gathered.items() if isinstance(value, Coefficients)}
     ties = tied({name: value.tensor for name, value in held.items()})
@@ -165,10 +165,10 @@ def _with_spectra(tensors: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
 
 
 def _check_names(tensors: object) -> None:
-    """See that what is to be stored has names."""
+    """Check that the tensors to be stored have names."""
     if not isinstance(tensors, Mapping):
         raise EncodeError(
-            f"a {type(tensors).__name__} is no state dict: give tensors by name; of several state dicts one at a time"
+            f"a {type(tensors).__name__} is not a state dict: pass tensors by name, one state dict at a time"
         )
     for name in tensors:
         if not isinstance(name, str):
@@ -176,7 +176,7 @@ def _check_names(tensors: object) -> None:
 
 
 class _Renamed(Mapping[str, Tensor | Stored]):
-    """The same tensors under other names."""
+    """A view of tensors under other names."""
 
     def __init__(self, tensors: Mapping[str, Tensor | Stored], names: Mapping[str, str]) -> None:
         self._tensors, self._own = tensors, {plain: name for name, plain in names.items()}
@@ -192,7 +192,7 @@ class _Renamed(Mapping[str, Tensor | Stored]):
 
 
 class _Arrays(Mapping[str, NDArray[Any] | Stored]):
-    """What :func:`frformat.save_file` takes, converted one tensor at a time."""
+    """The input of :func:`frformat.save_file`, converted one tensor at a time."""
 
     def __init__(self, tensors: Mapping[str, Tensor | Stored], spectral: bool | Collection[str]) -> None:
         self._tensors, self._spectral = tensors, spectral
@@ -201,18 +201,18 @@ class _Arrays(Mapping[str, NDArray[Any] | Stored]):
         if not isinstance(spectral, bool):
             missing = [name for name in spectral if name not in tensors]
             if isinstance(spectral, str) or missing:
-                raise EncodeError(f"spectral={spectral!r} is neither True nor a list of names of the given tensors")
+                raise EncodeError(f"spectral={spectral!r} is neither True nor a list of names of given tensors")
 
     def aliases(self) -> dict[str, str]:
-        """Names that share a tensor with an earlier one."""
+        """Return names that share a tensor with an earlier one."""
         found = tied(self._tensors)
         if self._lasting:
             return found
-        # One buffer may be filled anew for each access: then its content tells.
+        # A mapping may refill one buffer for each access: then only the content can tell.
         return {name: target for name, target in found.items() if self._same(name, target)}
 
     def leave_out(self, names: Collection[str]) -> None:
-        """Give no tensors of these names any more."""
+        """Omit the tensors of these names from now on."""
         self._names = [name for name in self._names if name not in names]
 
     def __getitem__(self, name: str) -> NDArray[Any] | Stored:
@@ -221,7 +221,7 @@ class _Arrays(Mapping[str, NDArray[Any] | Stored]):
             return value
         if not isinstance(value, Tensor):
             raise EncodeError(
-                f"entry {name!r} is of type {type(value).__name__}; take out what is no tensor or Spectrum"
+                f"entry {name!r} is of type {type(value).__name__}; remove everything that is not a tensor or Spectrum"
             )
         spectral = self._spectral if isinstance(self._spectral, bool) else name in self._spectral
         try:
@@ -229,14 +229,14 @@ class _Arrays(Mapping[str, NDArray[Any] | Stored]):
             if isinstance(array, Sparse):
                 return array.spectrum() if spectral else array.dense()
             if spectral and not isinstance(self._spectral, bool):
-                raise EncodeError("a dense tensor; give what is a spectrum as a Spectrum or a sparse tensor")
+                raise EncodeError("a dense tensor cannot be a spectrum; pass a Spectrum or a sparse tensor")
             return array if self._lasting else array.copy()
         except EncodeError as error:
             raise EncodeError(f"tensor {name!r}: {error}") from error
         except MemoryError as error:
             shape = list(value.shape)
             raise EncodeError(
-                f"tensor {name!r}: sparse, and the dense one of shape {shape} needs too much memory"
+                f"tensor {name!r}: it is sparse, and a dense tensor of shape {shape} needs too much memory"
             ) from error
 
     def __iter__(self) -> Iterator[str]:

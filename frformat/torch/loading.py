@@ -1,4 +1,4 @@
-"""Which tensor of a file goes where in a module, and putting it there."""
+"""Match the tensors of a file with those of a module, and load them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from frformat.checkpoints import precision
 from frformat.checkpoints.torch_tensors import TORCH_DTYPES, aliases, to_torch
 from frformat.checkpoints.wrappers import AMBIGUOUS, COUNTER, MARKERS
 from frformat.torch import memory, wrappers
+from frformat.torch.lowrank import tucker_files
 from frformat.torch.lowrank.layers import Coded, coded
+from frformat.torch.lowrank.tucker import parts, tucker_tensors
 from frformat.torch.regularization.parametrization import EXTRA, resize, spectral_of
 from frformat.torch.regularization.spectral_tensor import places, spectral_tensors
 from frformat.torch.regularization.state import plain_state
@@ -27,10 +29,10 @@ from frformat.torch.regularization.tiers import make_tiers, statistics
 
 
 class Difference(NamedTuple):
-    """Names that a file and a model do not share.
+    """Names that only one of a file and a model has.
 
     Attributes:
-        missing: names of the model that the file does not hold; their tensors are left as they were.
+        missing: names in the model that the file does not have; their tensors are left unchanged.
         unexpected: names of the file that the model does not have; they are not read.
     """
 
@@ -40,15 +42,16 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True)
 class Target:
-    """Where a tensor of the file goes.
+    """The destination of a tensor of the file.
 
     Attributes:
         path: its name in the model.
-        tensor: as the model's users see it, or its coefficients; anything, if it is no tensor.
-        held: what holds its coefficients, if it is regularized.
+        tensor: the tensor as the model's users see it, or its coefficients; any object, if it is not a tensor.
+        held: the object that holds its coefficients, if it is regularized.
         own: whether it is a parameter or buffer, so that writing to it changes the model.
-        extra: the module that takes it by ``set_extra_state``, if it is such a state.
-        coded: what its coefficients are of, if it is the parameter of a layer that runs on factors.
+        extra: the module that takes it through ``set_extra_state``, if it is an extra state.
+        coded: the tensor that its coefficients describe, if it is the parameter of a factored layer.
+        tucker: the object that holds its core and factors, if it is in Tucker form.
     """
 
     path: str
@@ -57,9 +60,10 @@ class Target:
     own: bool = True
     extra: nn.Module | None = None
     coded: Coded | None = None
+    tucker: ParametrizationList | None = None
 
     def read(self, file: FrzFile, source: str) -> Tensor:
-        """What it gets of a tensor of the file."""
+        """Read the tensor of the file in the form that the target needs."""
         if self.held is None and self.coded is None:
             return to_torch(file[source])
         return to_torch(file.spectrum(source).coefficients)
@@ -67,12 +71,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Way:
-    """How tensors are taken over.
+    """How tensors are transferred to the model.
 
     Attributes:
-        assign: put them in the places of the model's, instead of copying them.
-        device: where they go then; None for where the model's are.
-        dtype: of floating-point ones; None for those of the model.
+        assign: replace the model's tensors instead of copying into them.
+        device: with ``assign``, the device; None means the model's.
+        dtype: the type of floating-point tensors; None means the model's.
     """
 
     assign: bool = False
@@ -80,24 +84,24 @@ class Way:
     dtype: torch.dtype | None = None
 
     def dtype_for(self, tensor: Tensor) -> torch.dtype:
-        """What a tensor of the model will be of."""
+        """Return the type that a tensor of the model will have."""
         return self.dtype if self.dtype is not None and tensor.dtype.is_floating_point else tensor.dtype
 
     def device_for(self, tensor: Tensor) -> torch.device | str:
-        """Where a tensor of the model will be."""
+        """Return the device that a tensor of the model will be on."""
         return self.device or ("cpu" if tensor.device.type == "meta" else tensor.device)
 
 
 @dataclass
 class Plan:
-    """What is to be done.
+    """The result of matching a file with a model.
 
     Attributes:
-        steps: tensors of the file, by their names there, and where each goes.
+        steps: tensors of the file by their names there, and the target of each.
         missing: see :class:`Difference`.
         unexpected: see :class:`Difference`.
-        faults: what stands in the way, one line each.
-        notes: what a user should know, one line each.
+        faults: obstacles to loading, one line each.
+        notes: what the user should know, one line each.
     """
 
     steps: list[tuple[str, Target]] = field(default_factory=list)
@@ -108,7 +112,7 @@ class Plan:
 
 
 def match(model: nn.Module, file: FrzFile, way: Way) -> Plan:
-    """Which tensor of the file goes where, names that only one side has, and what stands in the way of loading."""
+    """Match the tensors of a file with those of a model; find unmatched names and obstacles to loading."""
     targets = _targets(model)
     names, plan = _names(targets, file)
     ties = aliases({name: target.tensor for name, target in targets.items()})
@@ -139,32 +143,23 @@ def match(model: nn.Module, file: FrzFile, way: Way) -> Plan:
         plan.faults += memory.conflicts(
             memory.Write(target.path, target.tensor, partial(target.read, file, source))
             for source, target in plan.steps
-            if target.held is None and target.extra is None
+            if target.held is None and target.extra is None and target.tucker is None
         )
     return plan
 
 
 @torch.no_grad()
 def load(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
-    """Write what the file holds to its places."""
-    smaller = {}
-    first_names = {id(each.parametrizations): name for name, each in spectral_tensors(model).items()}
+    """Write the tensors of the file to their targets."""
+    _load_spectra(model, file, plan, way)
     for source, target in plan.steps:
-        held = target.held
-        if held is not None:
-            if held.original.is_meta:
-                held.to_empty(device=way.device_for(held.original))
-            resize(held, target.read(file, source).to(held.original.device))
-            if way.assign:
-                held.to(way.device_for(held.original), way.dtype_for(held.original))
-            smaller[first_names[id(held)]] = file.info(source).kept[: file.tier]
-    if smaller:
-        make_tiers(model, smaller)
+        if target.tucker is not None:
+            _load_parts(target.tucker, tucker_files.read(file, source), way)
     kept_apart = statistics(model)
     others: dict[int, Tensor] = {}
     extras: list[tuple[Any, Tensor]] = []
     for source, target in plan.steps:
-        if target.held is not None:
+        if target.held is not None or target.tucker is not None:
             continue
         value, held = target.read(file, source), kept_apart.get(target.path)
         if target.extra is not None:
@@ -184,11 +179,37 @@ def load(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
     for module, value in extras:
         module.set_extra_state(value)
     for average in wrappers.averages(model):
-        average.get_buffer("n_averaged").clamp_(min=1)  # else the next update would overwrite what was loaded
+        average.get_buffer("n_averaged").clamp_(min=1)  # otherwise the next update would overwrite the loaded values
+
+
+def _load_spectra(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
+    """Write coefficients, whose numbers may change, and make their tiers."""
+    smaller = {}
+    first_names = {id(each.parametrizations): name for name, each in spectral_tensors(model).items()}
+    for source, target in plan.steps:
+        held = target.held
+        if held is not None:
+            if held.original.is_meta:
+                held.to_empty(device=way.device_for(held.original))
+            resize(held, target.read(file, source).to(held.original.device))
+            if way.assign:
+                held.to(way.device_for(held.original), way.dtype_for(held.original))
+            smaller[first_names[id(held)]] = file.info(source).kept[: file.tier]
+    if smaller:
+        make_tiers(model, smaller)
+
+
+def _load_parts(held: ParametrizationList, values: list[Tensor], way: Way) -> None:
+    """Write a core and its factors to their targets."""
+    if way.assign:
+        first = parts(held)[0]
+        held.to_empty(device=way.device_for(first)).to(way.dtype_for(first))
+    for part, value in zip(parts(held), values, strict=True):
+        part.copy_(value)
 
 
 def _targets(model: nn.Module) -> dict[str, Target]:
-    """All that can be loaded, by its name in the plain model."""
+    """Return everything that can be loaded, by its name in the plain model."""
     state = plain_state(model, keep_vars=True)
     modules = dict(model.named_modules(remove_duplicate=False))
     own = {id(tensor) for tensors in (model.parameters(), model.buffers()) for tensor in tensors}
@@ -200,13 +221,14 @@ def _targets(model: nn.Module) -> dict[str, Target]:
     found |= {name: Target(name, state[name], coded=each) for name, each in coded(model).items()}
     found |= {name: Target(name, held()) for name, held in statistics(model).items()}
     found |= {name: Target(name, held.original, held) for _, name, held in places(model)}
+    found |= {name: Target(name, held.original0, tucker=held) for name, held in tucker_tensors(model).items()}
     return {plain: found[name] for name, plain in wrappers.plain_names(model, found).items()}
 
 
 def _names(targets: Iterable[str], file: FrzFile) -> tuple[dict[str, str], Plan]:
-    """The names in the file of what the model has; and those that only the file has, in a plan.
+    """Match the model's names with those in the file; the plan lists names that only the file has.
 
-    Names that fit as they are come first. Then those that fit without what wrappers put into either.
+    Names that match exactly come first, then those that match after removing what wrappers added to either.
     """
     plan = Plan()
     targets = list(targets)
@@ -225,28 +247,30 @@ def _names(targets: Iterable[str], file: FrzFile) -> tuple[dict[str, str], Plan]
         else:
             plan.unexpected.append(name)
     if renamed:
-        plan.notes.append("names of the file are read without what wrappers put in, such as module. or _orig_mod.")
+        plan.notes.append("names in the file are read without the prefixes of wrappers, such as module. or _orig_mod.")
         plan.unexpected = [name for name in plan.unexpected if name.rpartition(".")[2] != COUNTER]
     return names, plan
 
 
 def _reduced(name: str) -> str:
-    """A name without all parts that wrappers may have put in."""
+    """Return a name without all parts that wrappers may have added."""
     *parts, last = name.split(".")
     return ".".join([*(part for part in parts if part not in (*MARKERS, AMBIGUOUS)), last])
 
 
 def _fault(info: TensorInfo, target: Target, way: Way, tier: int) -> str | None:
-    """Why a tensor of the file cannot go where it should."""
+    """Return why a tensor of the file cannot be loaded into its target."""
     tensor: Any = target.tensor
     if target.held is not None:
         return None
+    if target.tucker is not None:
+        return tucker_files.misfit(info, target.tucker)
     if target.extra is not None and isinstance(tensor, Tensor):
         return None
     if not isinstance(tensor, Tensor):
         return f"a tensor in the file, but a {type(tensor).__name__} in the model"
     if not target.own:
-        return "the model makes this entry of its state dict anew; load it with model.load_state_dict(load_file(…))"
+        return "the model computes this entry of its state dict; load it with model.load_state_dict(load_file(…))"
     if is_lazy(tensor):
         return "not initialized in the model; run it once"
     if tensor.device.type == "meta" and not way.assign:
@@ -262,15 +286,15 @@ def _fault(info: TensorInfo, target: Target, way: Way, tier: int) -> str | None:
 
 
 def _other_coefficients(info: TensorInfo, coded: Coded, kept: int, tier: int) -> str | None:
-    """Why the coefficients of a layer on factors cannot be taken from the file."""
+    """Return why a factored layer cannot take its coefficients from the file."""
     if info.spectral and (info.shape, info.view or info.shape, info.kept[tier]) == (*coded, kept):
         return None
     there = f"{info.kept[tier]:,} in shape {list(info.view or info.shape)}" if info.spectral else "weights"
-    return f"{kept:,} coefficients in shape {list(coded.lengths)} in the model, {there} in the file; factorize() anew"
+    return f"{kept:,} coefficients in shape {list(coded.lengths)} in the model, {there} in the file; factorize() again"
 
 
 def _misfit(file: FrzFile, source: str, target: Target, fixed: bool) -> str | None:
-    """Why the coefficients of a regularized tensor cannot be taken from the file."""
+    """Return why a regularized tensor cannot take its coefficients from the file."""
     if target.held is None:
         return None
     info, spectral = file.info(source), spectral_of(target.held)
@@ -284,13 +308,13 @@ def _misfit(file: FrzFile, source: str, target: Target, fixed: bool) -> str | No
     if fixed and info.kept[file.tier] != spectral.kept:
         return (
             f"{info.kept[file.tier]:,} coefficients in the file, {spectral.kept:,} in the model, and "
-            "DistributedDataParallel cannot follow: load the file into its .module, then wrap that anew"
+            "DistributedDataParallel cannot follow: load the file into its .module, then wrap it again"
         )
     return None
 
 
 def _loss(file: FrzFile, source: str, target: Target, way: Way, plan: Plan) -> str | None:
-    """What matters of a tensor that the model's type cannot hold; what is only worth a note goes into the plan."""
+    """Return what the model's type would lose of a tensor, if it matters; minor losses become notes in the plan."""
     if target.extra is not None:
         return None
     spectral = target.held is not None or target.coded is not None
@@ -307,8 +331,10 @@ def _loss(file: FrzFile, source: str, target: Target, way: Way, plan: Plan) -> s
 
 
 def _left_on_meta(model: nn.Module, plan: Plan) -> list[str]:
-    """Buffers that would have no elements after loading, since they are in no file."""
+    """Report buffers that would have no elements after loading because no file stores them."""
     made = {id(b) for _, target in plan.steps if target.held is not None for b in target.held.buffers()}
     stored = {id(tensor) for tensor in model.state_dict(keep_vars=True).values()} | made
     lost = [name for name, buffer in model.named_buffers() if buffer.is_meta and id(buffer) not in stored]
-    return [f"{', '.join(lost)}: on the meta device and not in any file; make these buffers on the CPU"] if lost else []
+    return (
+        [f"{', '.join(lost)}: on the meta device and not in any file; create these buffers on the CPU"] if lost else []
+    )

@@ -1,4 +1,4 @@
-"""Writing to tensors that share memory with others, or with themselves; putting others in their place."""
+"""Write to tensors that share memory with others or with themselves, and replace tensors of a model."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 
 class Write(NamedTuple):
-    """A tensor that is to be written to.
+    """A tensor to be written to.
 
     Attributes:
-        name: for errors.
-        tensor: where to.
-        value: reads what.
+        name: its name, for errors.
+        tensor: the destination.
+        value: reads the value.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Write(NamedTuple):
 
 
 def write(tensor: Tensor, value: Tensor) -> None:
-    """Give a tensor, of any layout and strides, the elements of a dense one of its shape; it keeps dtype and device."""
+    """Copy a dense tensor into one of the same shape and any layout and strides, which keeps its dtype and device."""
     if tensor.layout == torch.strided:
         _once(tensor, tensor).copy_(_once(value, tensor))
         return
@@ -35,9 +35,9 @@ def write(tensor: Tensor, value: Tensor) -> None:
 
 
 def conflicts(writes: Iterable[Write]) -> list[str]:
-    """Why tensors cannot all get their values, one line each: some share memory, and the values differ there.
+    """Return why tensors cannot all get their values, one line each: some share memory but their values differ.
 
-    Nothing is changed, and values are read only of such tensors.
+    Nothing is changed. Values are read only for tensors that share memory.
     """
     by_storage: dict[int, list[Write]] = defaultdict(list)
     for each in writes:
@@ -52,7 +52,7 @@ def conflicts(writes: Iterable[Write]) -> list[str]:
 
 
 def replace(model: nn.Module, others: Mapping[int, Tensor]) -> None:
-    """Put other tensors in the places of parameters and buffers, given by their ids; tied ones stay tied."""
+    """Replace parameters and buffers, given by their ids; tied ones stay tied."""
     for module in list(model.modules()):
         for name, own in [*module._parameters.items(), *module._buffers.items()]:
             if own is not None and id(own) in others:
@@ -60,7 +60,7 @@ def replace(model: nn.Module, others: Mapping[int, Tensor]) -> None:
 
 
 def _once(tensor: Tensor, like: Tensor) -> Tensor:
-    """The part of a tensor of which another, expanded one has all elements, each once."""
+    """Return the part of a tensor that contains each element of an expanded one exactly once."""
     for axis, stride in enumerate(like.stride()):
         if stride == 0 and like.shape[axis] > 1:
             tensor = tensor.narrow(axis, 0, 1)
@@ -68,7 +68,7 @@ def _once(tensor: Tensor, like: Tensor) -> Tensor:
 
 
 def _sparse_like(value: Tensor, like: Tensor) -> Tensor:
-    """A dense tensor in the layout of a sparse one."""
+    """Convert a dense tensor to the layout of a sparse one."""
     if like.layout == torch.sparse_coo:
         return value.to_sparse(like.sparse_dim())
     block = like.values().shape[1:3] if like.layout in (torch.sparse_bsr, torch.sparse_bsc) else None
@@ -76,7 +76,7 @@ def _sparse_like(value: Tensor, like: Tensor) -> Tensor:
 
 
 def _overlap(tensors: Sequence[Tensor]) -> bool:
-    """Whether tensors of one storage may share memory, or one of them with itself."""
+    """Return whether tensors of one storage may share memory with one another, or one of them with itself."""
     if any(torch._debug_has_internal_overlap(tensor) for tensor in tensors):
         return True
     spans = sorted(map(_span, tensors))
@@ -84,14 +84,14 @@ def _overlap(tensors: Sequence[Tensor]) -> bool:
 
 
 def _span(tensor: Tensor) -> tuple[int, int]:
-    """First byte in the storage, and the one after the last."""
+    """Return the first byte in the storage, and the one after the last."""
     start = int(tensor.storage_offset())
     last = start + sum(int((n - 1) * stride) for n, stride in zip(tensor.shape, tensor.stride(), strict=True))
     return start * tensor.element_size(), (last + 1) * tensor.element_size()
 
 
 def _contradictions(group: Sequence[Write]) -> list[str]:
-    """Try on a copy of the storage."""
+    """Try the writes on a copy of the storage, and return what differs."""
     copy = group[0].tensor.untyped_storage().clone()  # type: ignore[no-untyped-call]
     views = []
     for name, tensor, value in group:
@@ -100,7 +100,7 @@ def _contradictions(group: Sequence[Write]) -> list[str]:
         try:
             write(view, value())
         except RuntimeError:
-            return [f"{name}: elements share memory in the model, so that it cannot be written to"]
+            return [f"{name}: its elements share memory in the model, so it cannot be written to"]
         views.append(view)
     wrong = [each.name for each, view in zip(group, views, strict=True) if not _same(view, each.value())]
     shared = "shares memory in the model" if len(group) == 1 else "share memory in the model"

@@ -1,4 +1,4 @@
-"""Modules ↔ files, in place."""
+"""Save modules to files, and load files into modules in place."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from frformat.format.options import Progress, Tiers
 from frformat.torch.capacity import Tiered, get_tier, set_tier
 from frformat.torch.files import save_as_named
 from frformat.torch.loading import Difference, Way, load, match
+from frformat.torch.lowrank.tucker_files import tucker_state
 from frformat.torch.regularization.parametrization import EXTRA
 from frformat.torch.regularization.state import formats, spectral_state
 from frformat.torch.regularization.tiers import cuts, statistics
 from frformat.torch.wrappers import plain_names
 
 SHOWN: Final = 20
-"""At most so many names are listed in an error."""
+"""Largest number of names to list in an error."""
 
 StrPath = str | os.PathLike[str]
 
 
 class MismatchError(ValueError):
-    """A file and a model that do not fit together; the message lists every name concerned, with both shapes."""
+    """Raised if a file and a model do not match; the message lists every name concerned, with both shapes."""
 
 
 def save_model(
@@ -44,33 +45,34 @@ def save_model(
     compression: str = "auto",
     progress: Progress | None = None,
 ) -> None:
-    """Write a model's parameters and persistent buffers, losslessly; tied ones once.
+    """Write a model's parameters and persistent buffers losslessly; tied ones once.
 
-    Names are those of the plain model, also inside torch.compile, data parallelism, averaging or checkpointing; what
-    such wrappers count for themselves is not written. If the model is sharded, all processes must call this.
+    Names are those of the plain model, even inside torch.compile, data parallelism, averaging or checkpointing; the
+    wrappers' own counters are not written. If the model is sharded, all processes must call this.
 
-    Of a model that :func:`frformat.torch.regularize` changed, the coefficients are written under the names of the plain
-    model, in the number formats that they were trained for unless ``format`` says otherwise, and with the tiers that
-    the model has unless ``tiers`` says otherwise. Where the model has running statistics for each tier, so has the
-    file.
+    For a model that :func:`frformat.torch.regularize` changed, the coefficients are written under the names of the
+    plain model, in the number formats that they were trained for unless ``format`` says otherwise, and with the model's
+    tiers unless ``tiers`` says otherwise. If the model has running statistics for each tier, so has the file. For a
+    model that :func:`frformat.torch.decompose` changed, cores and factors are written; ``format="q8"`` gives each slice
+    of a core's first axis, and each column of a factor, its own quantization step.
 
-    Arguments and errors as :func:`frformat.torch.save_file`. State that a module keeps beside its tensors
+    Arguments and errors are those of :func:`frformat.torch.save_file`. State that a module keeps besides its tensors
     (``get_extra_state``) must be a tensor.
     """
     if any(isinstance(module, Tiered) and module.apart for module in model.modules()):
         raise EncodeError(
-            f"{type(model).__name__} holds a model for each tier; save the one that it was made of, which has them all"
+            f"{type(model).__name__} holds a model for each tier; save the original model, which has all tiers"
         )
     with _whole(model):
-        state: dict[str, Any] = spectral_state(model)
-        if tiers:  # others than the model's, whose statistics are of no use then
+        state: dict[str, Any] = {**spectral_state(model), **tucker_state(model, format)}
+        if tiers:  # other tiers than the model's make its statistics useless
             largest = {name: held.original[-1] for name, held in statistics(model).items()}
             state = {name: largest.get(name, value) for name, value in state.items()}
         for name, value in state.items():
             if name.rpartition(".")[2] == EXTRA and not isinstance(value, Tensor):
                 raise EncodeError(
-                    f"{name}: the model keeps a {type(value).__name__} beside its tensors, and a file holds tensors: "
-                    "let get_extra_state() return one, or save_file() the state dict without it"
+                    f"{name}: the model keeps a {type(value).__name__} besides its tensors, but files hold tensors: "
+                    "let get_extra_state() return one, or call save_file() on the state dict without it"
                 )
         names = plain_names(model, state)
         save_as_named(
@@ -99,11 +101,11 @@ def load_model(
     """Load a file into a model's parameters and buffers, in place: they keep their device and dtype.
 
     Names, shapes and dtypes are all checked before the first tensor is written to, and tensors are decoded one at a
-    time. A tensor of the model with several names (tied weights) is loaded if the file holds one of them. Wrappers in
-    the model, such as that of torch.compile, and names that such have left in the file, make no difference.
+    time. A tensor with several names in the model (tied weights) is loaded if the file has one of them. Wrappers in
+    the model, such as that of torch.compile, and the prefixes that they left in the file's names, do not matter.
 
-    A model that :func:`frformat.torch.regularize` changed takes over coefficients, how many there are, and the tiers of
-    the file, up to the one that is asked for; :func:`frformat.torch.set_tier` then switches between them.
+    A model that :func:`frformat.torch.regularize` changed takes the file's coefficients, their number, and its tiers up
+    to the requested one; :func:`frformat.torch.set_tier` then switches between them.
 
     >>> with torch.device("meta"):
     ...     model = UNet()  # no weights in memory
@@ -112,29 +114,29 @@ def load_model(
     Args:
         model: the module.
         path: the file.
-        strict: whether missing and unexpected names are errors; other shapes always are.
-        tier: decode at this capacity tier; None for the largest that is present.
+        strict: whether missing and unexpected names are errors; different shapes always are.
+        tier: decode at this capacity tier; None means the largest that is present.
         memory_budget: bytes that one tensor and its working memory may take.
-        assign: put tensors of the file in the places of the model's parameters and buffers instead of copying them, as
-            is needed for a model on the meta device. Make optimizers after that.
-        device: with ``assign``, where tensors go; None for where those of the model are, the CPU instead of meta.
-        dtype: with ``assign``, the type of floating-point tensors; None for that of the model's.
+        assign: replace the model's parameters and buffers with the file's tensors instead of copying into them, as
+            models on the meta device need. Create optimizers afterwards.
+        device: with ``assign``, the device of the tensors; None means that of the model's tensors, or the CPU for meta.
+        dtype: with ``assign``, the type of floating-point tensors; None means that of the model's tensors.
 
     Returns:
         Missing and unexpected names, both empty if ``strict``.
 
     Raises:
-        MismatchError: the file and the model do not fit together, or values are too large for the model's type; the
-            model is as it was.
-        ValueError: device or dtype without ``assign``.
-        FrzError: the file is not valid, does not hold the tier, or needs more memory than allowed.
+        MismatchError: the file and the model do not match, or values are too large for the model's type; the model is
+            unchanged.
+        ValueError: ``device`` or ``dtype`` was given without ``assign``.
+        FrzError: the file is not valid, the tier is not present, or it needs more memory than allowed.
         OSError: the file cannot be read.
 
     Warns:
-        UserWarning: names were read without what wrappers put in, or small values become zeros in the model's type.
+        UserWarning: wrappers' prefixes were removed from names, or small values become zeros in the model's type.
     """
     if not assign and (device is not None or dtype is not None):
-        raise ValueError("device and dtype are for assign=True; without it tensors keep those of the model")
+        raise ValueError("device and dtype need assign=True; otherwise tensors keep those of the model")
     way = Way(assign, device, dtype)
     with frformat.open(path, tier=tier, memory_budget=memory_budget) as file:
         plan = match(model, file, way)
@@ -152,7 +154,7 @@ def load_model(
 
 @contextmanager
 def _whole(model: nn.Module) -> Iterator[None]:
-    """The model at its largest tier, for a while."""
+    """Switch the model to its largest tier within the block."""
     before = get_tier(model)
     set_tier(model, None)
     try:

@@ -1,4 +1,4 @@
-"""Models inside wrappers, such as those of data parallelism and torch.compile: names as the plain model has them."""
+"""Find the plain names of models inside wrappers, such as those of data parallelism and torch.compile."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ KINDS: Final = (
     "ModelEmaV2",
     "ModelEmaV3",
 )
-"""Classes, by name, that keep the model as ``module``; a model's own ``module`` is a part like any other."""
+"""Classes, by name, that keep the model as ``module``. In other classes, ``module`` is an ordinary submodule."""
 
 
 def plain_names(model: nn.Module, names: Iterable[str]) -> dict[str, str]:
-    """The names that a model's tensors have without the wrappers that are in it, wherever they are.
+    """Return the names of a model's tensors without the parts of any wrappers in it.
 
     Args:
         model: the wrapped model.
-        names: of tensors in its state dict.
+        names: names of tensors in its state dict.
 
     Returns:
-        The plain name of each; what is the wrapper's own, such as the counter of an averaged model, has none.
+        The plain name of each; a wrapper's own tensors, such as the counter of an averaged model, have none.
     """
     found = {name: _plain_name(model, name) for name in names}
     return {name: plain for name, plain in found.items() if plain is not None}
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """The model inside all wrappers that are around it."""
+    """Return the model inside all of its outer wrappers."""
     while (inner := _inner(model)) is not None:
         model = getattr(model, inner)
     return model
 
 
 def averages(model: nn.Module) -> list[nn.Module]:
-    """The averaged models in a model: wrappers that count what they are the mean of."""
+    """Return the averaged models in a model: wrappers with a counter of averaged models."""
     return [module for module in model.modules() if _inner(module) and "n_averaged" in module._buffers]
 
 
 def _inner(module: nn.Module) -> str | None:
-    """The attribute in which a wrapper keeps the model; None if the module is no wrapper."""
+    """Return the attribute in which a wrapper keeps its model; None if the module is not a wrapper."""
     marked = next((name for name in MARKERS if isinstance(module._modules.get(name), nn.Module)), None)
     if marked is None and any(kind.__name__ in KINDS for kind in type(module).__mro__):
         return AMBIGUOUS if isinstance(module._modules.get(AMBIGUOUS), nn.Module) else None
@@ -66,7 +66,7 @@ def _plain_name(model: nn.Module, name: str) -> str | None:
             plain.append(part)
         elif part in module._parameters or part in module._buffers:
             return None
-        else:  # some wrappers take themselves out of the state dict
+        else:  # some wrappers remove themselves from the state dict
             module = module._modules[inner]
             parts = parts[1:] if part == inner else parts
     return ".".join([*plain, *parts])

@@ -1,10 +1,10 @@
-"""Training by recipe: a network, its data and what was found to work, from the first step to the ``.frz`` file.
+"""Train by recipe: a network, its data and settings that work, from the first step to the ``.frz`` file.
 
 >>> outcome = train(RECIPES["digits"](), "runs/digits")
 >>> outcome.nbytes, outcome.figures["accuracy"]
 
-``frformat train digits`` does the same. To train models of one's own, :func:`frformat.torch.regularize` needs none of
-this; for the loop with its checkpoints, write a :class:`Recipe`.
+``frformat train digits`` does the same. To train your own models, :func:`frformat.torch.regularize` is enough; to use
+this loop with its checkpoints, write a :class:`Recipe`.
 """
 
 from frformat.train.checkpoint import CheckpointError

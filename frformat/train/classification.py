@@ -1,4 +1,4 @@
-"""Recipes whose model gives each image one of several classes."""
+"""Base class of recipes whose model assigns each image to one of several classes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from frformat.train.recipe import Batch, Loss, Recipe, mean
 from frformat.train.workers import Workers
 
 EVALUATED: int = 1000
-"""Samples at once when there are no gradients."""
+"""Number of samples at a time when there are no gradients."""
 
 
 class Classification(Recipe):
-    """Samples are images, uint8 (n, channels, height, width), and labels, int64 (n,); the model gives logits.
+    """Samples are images, uint8 (n, channels, height, width), and labels, int64 (n,). The model returns logits.
 
     Attributes:
-        pixels: how the model wants to see images.
-        channels_last: whether their channels are last in memory, which makes small convolutions fast.
+        pixels: how images are normalized for the model.
+        channels_last: whether channels are last in memory, which speeds up small convolutions.
     """
 
     metric = "accuracy"
@@ -33,12 +33,12 @@ class Classification(Recipe):
     channels_last: ClassVar[bool] = False
 
     def inputs(self, samples: Batch) -> Tensor:
-        """Normalized images."""
+        """Return normalized images."""
         images = self.pixels(samples[0])
         return images.to(memory_format=torch.channels_last) if self.channels_last else images
 
     def losses(self) -> Mapping[str, Loss]:
-        """Cross-entropy, with a teacher's opinion where there is one."""
+        """Return cross-entropy, combined with a teacher's outputs if there is one."""
         return {"": self.loss}
 
     def loss(self, model: nn.Module, batch: Batch, draws: Draws) -> Tensor:
@@ -47,7 +47,7 @@ class Classification(Recipe):
         return distilled(self, model(images), images, batch[1])
 
     def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
-        """Accuracy (a share) and cross-entropy."""
+        """Return accuracy (a share) and cross-entropy."""
 
         def score(batch: Batch) -> Mapping[str, Tensor]:
             logits, labels = model(self.inputs(batch)).float(), batch[1]
@@ -60,15 +60,15 @@ class Classification(Recipe):
 
 
 def distilled(recipe: Recipe, logits: Tensor, images: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy with the labels, and for a share of it with a teacher's softened outputs.
+    """Return cross-entropy with the labels and, with a share of it, with a teacher's softened outputs.
 
-    The teacher's part is T² times the Kullback-Leibler divergence at temperature T, after G. Hinton et al., "Distilling
-    the knowledge in a neural network", 2015, so that gradients keep their size.
+    The teacher's term is T² times the Kullback-Leibler divergence at temperature T, after G. Hinton et al., "Distilling
+    the knowledge in a neural network", 2015, so that gradients keep their magnitude.
 
     Args:
-        recipe: its settings and teacher are used.
+        recipe: provides the settings and the teacher.
         logits: (n, classes, …).
-        images: what the model was given.
+        images: the input of the model.
         labels: int64 (n, …).
     """
     hard = F.cross_entropy(logits, labels)

@@ -1,4 +1,4 @@
-"""Randomness that depends on nothing but the seed and the step: a resumed run draws what an unbroken one would."""
+"""Randomness that depends only on the seed and the step, so that a resumed run draws what an unbroken one would."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Draws:
     """The random numbers of one step. Each process draws for the whole batch and takes its part.
 
     Attributes:
-        progress: the share of the run that is over.
+        progress: the completed share of the run.
     """
 
     def __init__(self, seed: int, step: int, batch: int, workers: Workers, progress: float = 0.0) -> None:
@@ -26,18 +26,18 @@ class Draws:
         first, second = _entropy(seed, STEP, step, words=2)
         self._generator = torch.Generator().manual_seed(first)
         self._batch, self._workers = batch, workers
-        torch.manual_seed(second + workers.rank)  # for layers that draw themselves, such as dropout
+        torch.manual_seed(second + workers.rank)  # for layers with their own randomness, such as dropout
 
     def normal(self, *shape: int) -> Tensor:
-        """Standard normal numbers for each sample: (samples here, …), float32."""
+        """Return standard normal numbers for each sample: (samples here, …), float32."""
         return self._share(torch.randn(self._batch, *shape, generator=self._generator))
 
     def uniform(self, *shape: int) -> Tensor:
-        """Numbers from 0 to 1 for each sample: (samples here, …), float32."""
+        """Return numbers from 0 to 1 for each sample: (samples here, …), float32."""
         return self._share(torch.rand(self._batch, *shape, generator=self._generator))
 
     def number(self, below: int) -> int:
-        """A number from 0 on, the same in all processes."""
+        """Return an integer from 0 to ``below`` − 1, the same in all processes."""
         return int(torch.randint(below, (), generator=self._generator))
 
     def _share(self, drawn: Tensor) -> Tensor:
@@ -45,11 +45,11 @@ class Draws:
 
 
 def order(seed: int, epoch: int, samples: int) -> Tensor:
-    """The order in which an epoch goes through the samples, int64 (samples,)."""
+    """Return the order of the samples in an epoch, int64 (samples,)."""
     (word,) = _entropy(seed, ORDER, epoch, words=1)
     return torch.randperm(samples, generator=torch.Generator().manual_seed(word))
 
 
 def _entropy(*parts: int, words: int) -> list[int]:
-    """Numbers below 2^62 that have nothing to do with those of other parts."""
+    """Return numbers below 2^62 that are independent of those for other parts."""
     return [int(word) >> 2 for word in np.random.SeedSequence(parts).generate_state(words, np.uint64)]

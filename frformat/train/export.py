@@ -1,4 +1,4 @@
-"""From the trained model to its file, and the proof that the file gives back the same model."""
+"""Write the trained model to a file, and verify that the file gives back the same model."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from frformat.train.recipe import Recipe, batches
 from frformat.train.run import Run
 
 COMPARED: Final = 4
-"""Batches of test samples on which outputs are compared."""
+"""Number of batches of test samples on which outputs are compared."""
 
 SAMPLES: Final = 64
-"""Samples in each."""
+"""Number of samples in each of them."""
 
 PICTURE: Final = "picture.png"
 """What the model does, beside its file; see :meth:`frformat.train.Recipe.picture`."""
@@ -160,7 +160,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def _difference(run: Run, first: nn.Module, second: nn.Module) -> tuple[float, float]:
-    """The largest difference of outputs for test samples, and the largest output."""
+    """Return the largest difference of outputs for test samples, and the largest output."""
     difference = scale = 0.0
     size = min(SAMPLES, run.recipe.settings.batch)
     for _, samples in zip(range(COMPARED), batches(run.data.test, size, run.workers), strict=False):
@@ -172,7 +172,7 @@ def _difference(run: Run, first: nn.Module, second: nn.Module) -> tuple[float, f
 
 
 def _tensor(outputs: object) -> torch.Tensor:
-    """The outputs of a model as one tensor."""
+    """Return the outputs of a model as one tensor."""
     if isinstance(outputs, torch.Tensor):
         return outputs
     assert isinstance(outputs, tuple)

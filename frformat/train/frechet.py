@@ -1,11 +1,11 @@
-"""How far made images are from real ones: the Fréchet distance between their low frequencies.
+"""The distance between generated and real images: the Fréchet distance between their low frequencies.
 
 M. Heusel et al., "GANs trained by a two time-scale update rule converge to a local Nash equilibrium", 2017, compare two
 sets of images by the distance between normal distributions with their means and covariances. Their features come from a
-trained network. Ours need none: the first coefficients in zigzag order of an image's orthonormal two-dimensional DCT.
-The distance then has a unit: squared brightness, summed over an image.
+trained network. These features need none: they are the first coefficients, in zigzag order, of an image's orthonormal
+two-dimensional DCT. The distance then has a unit: squared brightness, summed over an image.
 
-Of MNIST's test images, 10,000 of its training images are at 0.19, and an image that is always the mean is at 31.6.
+Measured against MNIST's test images, 10,000 training images are at 0.19, and copies of the mean image are at 31.6.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Moments:
 
 
 def moments(batches: Iterable[Tensor], workers: Workers) -> Moments:
-    """Mean and covariance of the features of images, the same in all processes.
+    """Return the mean and covariance of the features of images, the same in all processes.
 
     Args:
         batches: this process's images, each float (n, 1, height, width).
-        workers: the processes, which hold two images or more together.
+        workers: the processes, which together hold at least two images.
     """
     sums = torch.zeros(1 + FEATURES + FEATURES**2, dtype=torch.float64, device=workers.device)
     for images in batches:
@@ -51,7 +51,7 @@ def moments(batches: Iterable[Tensor], workers: Workers) -> Moments:
 
 
 def features(images: Tensor) -> Tensor:
-    """The first coefficients of grey images (n, 1, height, width): float64 (n, features)."""
+    """Return the first coefficients of grey images (n, 1, height, width): float64 (n, features)."""
     height, width = images.shape[2:]
     places = torch.from_numpy(zigzag.prefix((height, width), FEATURES).copy()).to(images.device)
     rows, columns = (
@@ -63,7 +63,7 @@ def features(images: Tensor) -> Tensor:
 
 
 def distance(first: Moments, second: Moments) -> float:
-    """|m₁ − m₂|² + tr(C₁ + C₂ − 2 (C₁ C₂)^½)."""
+    """Return |m₁ − m₂|² + tr(C₁ + C₂ − 2 (C₁ C₂)^½)."""
     root = _root(first.covariance)
     shared = torch.linalg.eigvalsh(root @ second.covariance @ root).clamp(min=0).sqrt().sum()
     apart = (first.mean - second.mean).square().sum()

@@ -1,4 +1,4 @@
-"""What is noted after each epoch, in memory and as a file with one JSON object a line."""
+"""Record the metrics of each epoch, in memory and as a file with one JSON object per line."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from frformat.format.atomic import replacing
 
 @dataclass(frozen=True)
 class Row:
-    """An epoch.
+    """The record of one epoch.
 
     Attributes:
         epoch: its number, from 1.
-        step: how many steps have been taken.
+        step: number of steps taken so far.
         losses: mean loss of the epoch, by the part of the model.
-        figures: figures of merit on the test samples.
-        numbers: how many numbers the model is made of.
-        kept: how many coefficients each regularized tensor has that are not zero.
-        seconds: of work so far, evaluation included, over all times that the run was resumed.
-        tiers: figures of each tier, the smallest first; empty if there is only one. ``figures`` are the largest's.
+        figures: metrics on the validation samples, or on the test samples if there are none.
+        numbers: number of parameters of the model.
+        kept: number of nonzero coefficients of each regularized tensor.
+        seconds: total working time so far, including evaluation and all resumed parts of the run.
+        tiers: metrics of each tier, smallest first; empty if there is only one. ``figures`` are those of the largest.
     """
 
     epoch: int
@@ -36,12 +36,12 @@ class Row:
 
 
 def write(path: Path, rows: Iterable[Row]) -> None:
-    """Replace the file by one that holds these rows."""
+    """Replace the file by one with these rows."""
     with replacing(path) as file:
         for row in rows:
             file.write(json.dumps(asdict(row)).encode() + b"\n")
 
 
 def read(path: Path) -> list[Row]:
-    """The rows of a file."""
+    """Return the rows of a file."""
     return [Row(**json.loads(line)) for line in path.read_text().splitlines()]

@@ -1,4 +1,4 @@
-"""The training loop: epochs, evaluation, checkpoints, and the file in the end."""
+"""The training loop: epochs, evaluation, checkpoints, and the file at the end."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ MODEL: Final = "model.frz"
 
 
 class Watcher(Protocol):
-    """Someone who is told how a run goes on, in the first process."""
+    """Callback that is notified of a run's progress, in the first process."""
 
     def step(self, run: Run) -> None:
-        """A step was taken, or the run begins, perhaps where it was broken off."""
+        """Called after each step, and at the start of the run or of its resumption."""
 
     def epoch(self, row: Row) -> None:
-        """An epoch was evaluated, now or before the run was broken off."""
+        """Called for each evaluated epoch, including those before a resumption."""
 
 
 def train(
@@ -44,24 +44,24 @@ def train(
 ) -> Outcome:
     """Train a recipe's model and write it to ``model.frz``.
 
-    Whatever ends the process, the same call with ``resume`` goes on from the last checkpoint and gets to the same
+    Whatever ends the process, the same call with ``resume`` continues from the last checkpoint and reaches the same
     weights (bit for bit on one thread of the same CPU).
 
     Args:
         recipe: what to train, and the settings.
-        output: the folder for all files of the run; made if it is not there.
+        output: the folder for all files of the run; created if necessary.
         folder: the folder of data sets, see :mod:`frformat.train.data`.
-        weights: a ``.frz`` file with the weights to begin with.
-        teacher: a ``.frz`` file with the plain model's weights to learn from, for ``distill``.
-        workers: the processes that train together, see :func:`frformat.train.workers.joined`; None for this alone.
-        resume: go on where the run in that folder was broken off, if there is one; else begin anew.
-        checkpoint_every: seconds between checkpoints; there is also one after each epoch.
-        watcher: whom to tell.
+        weights: a ``.frz`` file with initial weights.
+        teacher: a ``.frz`` file with the plain weights of a teacher, for ``distill``.
+        workers: the process group, see :func:`frformat.train.workers.joined`; None means this process alone.
+        resume: continue an interrupted run in that folder, if there is one; otherwise start from scratch.
+        checkpoint_every: seconds between checkpoints; each epoch also ends with one.
+        watcher: callback to notify.
 
     Raises:
         MissingDataError, DataError: the data are missing or damaged.
-        CheckpointError: the run to be resumed is another one.
-        ValueError: the settings cannot be met.
+        CheckpointError: the run to be resumed is a different one.
+        ValueError: the settings cannot be satisfied.
         OSError: a file cannot be read or written.
     """
     place, workers = Path(output), workers or Workers()
@@ -73,21 +73,21 @@ def train(
     loop = _Loop(Run(recipe, data, workers, weights), place, watcher if workers.first else None)
     if resume and (place / CHECKPOINT).exists():
         loop.resume()
-    workers.wait()  # nobody reads a checkpoint that another replaces
+    workers.wait()  # no process may read a checkpoint while another replaces it
     place.mkdir(parents=True, exist_ok=True)
     loop.go(checkpoint_every)
     return export(loop.run, place / MODEL)
 
 
 class _Loop:
-    """A run, what has been noted of it, and its files but for the last.
+    """A run, its history, and all of its files except the result.
 
     Attributes:
         run: the run.
         place: the folder of its files.
-        watcher: is told of it.
+        watcher: the callback.
         rows: one for each epoch.
-        clock: of the time that it takes.
+        clock: measures the working time.
     """
 
     def __init__(self, run: Run, place: Path, watcher: Watcher | None) -> None:
@@ -96,14 +96,14 @@ class _Loop:
         self.clock = _Clock(0.0)
 
     def resume(self) -> None:
-        """Go on where the last checkpoint was made."""
+        """Continue from the last checkpoint."""
         state = checkpoint.load(self.place / CHECKPOINT, self.run.recipe)
         self.run.load_state_dict(state["run"])
         self.rows = [Row(**row) for row in state["rows"]]
         self.clock = _Clock(state["seconds"])
 
     def go(self, checkpoint_every: float) -> None:
-        """Take all steps that are left."""
+        """Take all remaining steps."""
         run, watcher = self.run, self.watcher
         if watcher:
             for row in self.rows:
@@ -119,10 +119,10 @@ class _Loop:
                 self._save()
 
     def _end_epoch(self) -> None:
-        """Evaluate, truncate, and tell."""
+        """Evaluate, truncate, and notify the callback."""
         run, row = self.run, _evaluated(self.run, self.clock)
         self.rows.append(row)
-        if run.step < run.steps:  # what is cut after the last step would never be trained
+        if run.step < run.steps:  # after a truncation in the last step there would be no training
             run.truncate(row.figures[run.recipe.metric])
         if run.workers.first:
             history.write(self.place / HISTORY, self.rows)
@@ -131,7 +131,7 @@ class _Loop:
         self._save()
 
     def _save(self) -> None:
-        """Make a checkpoint."""
+        """Write a checkpoint."""
         if self.run.workers.first:
             rows = [asdict(row) for row in self.rows]
             state = {"run": self.run.state_dict(), "rows": rows, "seconds": self.clock.seconds}
@@ -140,7 +140,7 @@ class _Loop:
 
 
 def _evaluated(run: Run, clock: _Clock) -> Row:
-    """The epoch that has just ended."""
+    """Return the record of the epoch that has just ended."""
     recipe, result = run.recipe, run.result
     with evaluating(result):
         tiers = [recipe.evaluate(result, run.data.watched, run.workers) for _ in each_tier(recipe.exported(result))]
@@ -152,7 +152,7 @@ def _evaluated(run: Run, clock: _Clock) -> Row:
 
 
 class _Clock:
-    """Seconds of work, over all times that a run was resumed."""
+    """Measures working time in seconds, including all resumed parts of a run."""
 
     def __init__(self, before: float) -> None:
         self._start = time.monotonic() - before

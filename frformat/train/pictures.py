@@ -1,4 +1,4 @@
-"""Pictures for people to look at."""
+"""Arrange images in pictures for viewing."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Picture = NDArray[np.uint8]
-"""Shape (height, width) in grey or (height, width, 3) in colour, as Pillow and Matplotlib take it."""
+"""Array of shape (height, width) in grey or (height, width, 3) in colour, for Pillow and Matplotlib."""
 
 GAP = 2
-"""Pixels between images."""
+"""Number of pixels between images."""
 
 
 def tiled(images: Tensor, columns: int) -> Picture:
-    """Images side by side, row after row, with white lines between them.
+    """Arrange images in rows, with white lines between them.
 
     Args:
         images: float (n, 1 or 3, height, width) in 0 … 1; n ≥ 1.
-        columns: images in a row.
+        columns: number of images per row.
     """
     n, channels, height, width = images.shape
     columns = min(n, columns)

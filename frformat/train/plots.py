@@ -1,4 +1,4 @@
-"""The course of a run as a picture: figures of merit and how many coefficients are kept, over the epochs."""
+"""Plot the course of a run: metrics and the number of coefficients over the epochs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def save(rows: Sequence[Row], metric: str, title: str, path: Path) -> None:
-    """Draw the epochs and write the picture, in the format that the extension of ``path`` names.
+    """Plot the epochs, in the format that the extension of ``path`` names.
 
     Args:
         rows: the epochs.
-        metric: the figure that counts.
-        title: above all.
-        path: of the picture.
+        metric: the metric that counts.
+        title: title of the picture.
+        path: path of the picture.
 
     Raises:
         ImportError: matplotlib is missing.

@@ -1,4 +1,4 @@
-"""What a recipe is: a network, its data, what it should learn and how well it did."""
+"""The interface of a recipe: a network, its data, its losses and its metrics."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from frformat.train.workers import Workers
 StrPath = str | os.PathLike[str]
 Batch = tuple[Tensor, ...]
 Loss = Callable[[nn.Module, Batch, Draws], Tensor]
-"""Of a model, this process's samples of a batch and the step's randomness: a scalar, the mean over the samples."""
+"""Function of a model, this process's samples of a batch and the step's randomness that returns the mean loss, a
+scalar."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class Data:
     """Samples: tensors of bytes and labels, whose first axis is the sample.
 
     Attributes:
-        train: to train with.
-        test: to test the result with.
-        held_out: of ``train``, to watch progress with.
+        train: training samples.
+        test: test samples, used on the result only.
+        held_out: validation samples split from ``train``.
     """
 
     train: TensorDataset
@@ -40,11 +41,11 @@ class Data:
 
     @property
     def watched(self) -> TensorDataset:
-        """Samples to watch progress with: those that were held out, else those of ``test``."""
+        """The samples that progress is measured on: the validation samples if there are any, else ``test``."""
         return self.held_out or self.test
 
     def holding_out(self, share: float) -> Data:
-        """The same without the last ones of ``train``, which are to watch progress with."""
+        """Split the last samples of ``train`` off as validation samples."""
         count = math.ceil(share * len(self.train))
         if count == 0:
             return self
@@ -60,12 +61,12 @@ class Recipe(ABC):
     Attributes:
         name: the word after ``frformat train``.
         summary: one line for the list of recipes.
-        defaults: settings that were found to work.
-        metric: which of the figures of :meth:`evaluate` counts.
-        maximize: whether more of it is better.
-        distills: whether the losses follow :attr:`teacher` where the settings ask for it.
-        settings: those of this run.
-        teacher: a trained model to compare with (knowledge distillation), in evaluation mode.
+        defaults: settings that work well.
+        metric: the name of the metric from :meth:`evaluate` that counts.
+        maximize: whether a higher value is better.
+        distills: whether the losses use :attr:`teacher` if the settings ask for it.
+        settings: the settings of this run.
+        teacher: a trained model to learn from (knowledge distillation), in evaluation mode.
     """
 
     name: ClassVar[str]
@@ -76,67 +77,65 @@ class Recipe(ABC):
     distills: ClassVar[bool] = False
 
     def __init__(self, settings: Settings | None = None) -> None:
-        """Take settings, or else :attr:`defaults`.
+        """Use these settings, or else :attr:`defaults`.
 
         Raises:
-            ValueError: they ask for a teacher, whom this recipe would not follow.
+            ValueError: they ask for a teacher, which this recipe does not support.
         """
         self.settings = settings or self.defaults
         if self.settings.distill and not self.distills:
-            raise ValueError(
-                f"distill={self.settings.distill}: there is nothing to learn from a teacher in {self.name}"
-            )
+            raise ValueError(f"distill={self.settings.distill}: recipe {self.name} does not support a teacher")
         self.teacher: nn.Module | None = None
 
     @abstractmethod
     def data(self, folder: StrPath | None) -> Data:
-        """The samples.
+        """Return the samples.
 
         Args:
             folder: the folder of data sets, as for :mod:`frformat.train.data`.
 
         Raises:
-            MissingDataError: they are not there.
+            MissingDataError: the data set is missing.
             DataError: a file is damaged.
         """
 
     @abstractmethod
     def model(self) -> nn.Module:
-        """The plain network, initialized by PyTorch's global generator."""
+        """Return the plain network, initialized by PyTorch's global generator."""
 
     @abstractmethod
     def losses(self) -> Mapping[str, Loss]:
-        """What to minimize, by the name of the part of the model that does; the name ``""`` is the whole model."""
+        """Return the losses by the name of the part of the model that minimizes them; ``""`` is the whole model."""
 
     @abstractmethod
     def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
-        """Figures of merit on samples that the model was not trained with, the same in all processes.
+        """Return metrics on samples that the model was not trained on, the same in all processes.
 
-        One of them is :attr:`metric`. The model is in evaluation mode and there are no gradients.
+        One of them is :attr:`metric`. The model is in evaluation mode, without gradients.
         """
 
     @abstractmethod
     def inputs(self, samples: Batch) -> Tensor:
-        """What the exported model is to be given for some samples."""
+        """Return the exported model's input for some samples."""
 
     def prepare(self, samples: Batch, draws: Draws) -> Batch:
-        """Samples as training sees them; for augmentation. They are on the device."""
+        """Augment samples for training. They are on the device."""
         return samples
 
     def exported(self, model: nn.Module) -> nn.Module:
-        """The part of the model that is of use after training, and goes into the file."""
+        """Return the part of the model that is used after training and goes into the file."""
         return model
 
     def picture(self, model: nn.Module, samples: TensorDataset) -> Picture | None:
-        """What a model does, for people to look at; None if there is nothing to see.
+        """Return a picture of the model's results; None if there is nothing to show.
 
-        The model is in evaluation mode and there are no gradients.
+        The model is in evaluation mode, without gradients.
         """
         return None
 
 
 def batches(dataset: TensorDataset, size: int, workers: Workers) -> Iterator[Batch]:
-    """This process's samples of a set, every so many in order, ``size`` at a time, on the device."""
+    """Yield this process's samples of a set in order, ``size`` at a time, on the device."""
     own = [tensor[workers.rank :: workers.size] for tensor in dataset.tensors]
     for start in range(0, len(own[0]), size):
         yield tuple(tensor[start : start + size].to(workers.device) for tensor in own)
@@ -145,7 +144,7 @@ def batches(dataset: TensorDataset, size: int, workers: Workers) -> Iterator[Bat
 def mean(
     dataset: TensorDataset, size: int, workers: Workers, score: Callable[[Batch], Mapping[str, Tensor]]
 ) -> dict[str, float]:
-    """Means over a set of what ``score`` gives for each sample, vectors by name; the same in all processes.
+    """Return the means over a set of the per-sample vectors from ``score``, by name; the same in all processes.
 
     There must be at least as many samples as processes.
     """

@@ -1,4 +1,4 @@
-"""A training run: all that changes from step to step, and the step."""
+"""A training run: everything that changes from step to step, and the step itself."""
 
 from __future__ import annotations
 
@@ -26,36 +26,36 @@ AUTOCAST = {"bf16": torch.bfloat16, "f16": torch.float16}
 
 
 class Run:
-    """A model on its way, of which :meth:`state_dict` holds all there is.
+    """A model in training; :meth:`state_dict` holds its complete state.
 
     Attributes:
         recipe: what is trained, and its settings.
-        data: the samples; those for training are on the device.
-        workers: this process among those that train the model.
+        data: the samples; training samples are on the device.
+        workers: this process in the process group.
         model: the model.
-        step: how many steps have been taken.
-        epoch_steps: steps of an epoch; samples that do not fill a batch are left out, others in each epoch.
+        step: number of steps taken.
+        epoch_steps: steps per epoch; samples that do not fill a batch are left out, different ones in each epoch.
         losses: sums of this process's losses since the epoch began, float64 scalars, by the part of the model.
     """
 
     def __init__(self, recipe: Recipe, data: Data, workers: Workers, weights: StrPath | None = None) -> None:
-        """Set up.
+        """Initialize the run.
 
         Args:
             recipe: what to train.
             data: its samples.
-            workers: the processes.
-            weights: a ``.frz`` file to begin with.
+            workers: the process group.
+            weights: a ``.frz`` file with initial weights.
 
         Raises:
-            ValueError: the settings cannot be met.
+            ValueError: the settings cannot be satisfied.
         """
         settings = recipe.settings
         data = data.holding_out(settings.holdout)
         samples = len(data.train)
         if settings.batch > samples or settings.batch % workers.size:
             raise ValueError(
-                f"batch={settings.batch}: {samples} samples are there, and {workers.size} processes to share a batch"
+                f"batch={settings.batch}: there are {samples} samples, and {workers.size} processes share a batch"
             )
         self.recipe, self.workers = recipe, workers
         self.data = replace(data, train=TensorDataset(*(t.to(workers.device) for t in data.train.tensors)))
@@ -78,24 +78,24 @@ class Run:
 
     @property
     def steps(self) -> int:
-        """How many steps there are in all."""
+        """Total number of steps."""
         return self.epoch_steps * self.recipe.settings.epochs
 
     @property
     def result(self) -> nn.Module:
-        """The model that counts: the average, once there is one."""
+        """The model that counts: the average, once it exists."""
         return self.model if self._average is None else self._average.module
 
     @property
     def numbers(self) -> int:
-        """Of how many numbers the exported model is made: coefficients but for zeros, and what is not regularized."""
+        """Number of parameters of the exported model: nonzero coefficients, and parameters that are not regularized."""
         part = self.recipe.exported(self.model)
         zeros = sum(tensor.kept - tensor.numbers for tensor in fr.spectral_tensors(part).values())
         return sum(parameter.numel() for parameter in part.parameters()) - zeros
 
     @property
     def kept(self) -> dict[str, int]:
-        """How many coefficients but for zeros each regularized tensor has, by its name in the exported model."""
+        """Number of nonzero coefficients of each regularized tensor, by its name in the exported model."""
         return {name: t.numbers for name, t in fr.spectral_tensors(self.recipe.exported(self.model)).items()}
 
     def advance(self) -> None:
@@ -122,7 +122,7 @@ class Run:
             self._average.update_parameters(self.model)
 
     def truncate(self, metric: float) -> None:
-        """What the schedule asks for at the end of an epoch with this metric."""
+        """Truncate as the schedule demands at the end of an epoch with this metric."""
         schedule = self._schedule
         if schedule is None or isinstance(schedule, fr.SpectralPruning):
             return
@@ -130,7 +130,7 @@ class Run:
         self._become_shorter(changed)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes, as tensors and plain numbers."""
+        """Return the complete state, as tensors and plain numbers."""
         return {
             "step": self.step,
             "losses": self.losses,
@@ -142,7 +142,7 @@ class Run:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where a run with the same settings was."""
+        """Continue from the state of a run with the same settings."""
         self.step = state["step"]
         self.losses = {part: loss.to(self.workers.device) for part, loss in state["losses"].items()}
         self.model.load_state_dict(state["model"])
@@ -160,20 +160,20 @@ class Run:
         self._enter(max(0, self.step - 1) / self.steps)  # as the last step left it
 
     def _become_shorter(self, changed: bool) -> None:
-        """Go on after parameters have perhaps become shorter."""
+        """React to parameters that may have become shorter."""
         if changed:
-            self._average = None  # of models of another size
+            self._average = None  # it averaged models of another size
             self._wrap()
 
     def _wrap(self) -> None:
-        """Make gradients those of all processes; to be done anew when parameters change their size."""
+        """Average gradients over all processes. Repeat this when parameters change their size."""
         step: nn.Module = _Step(self.model, self.recipe.losses())
         if self.workers.size > 1:
             step = DistributedDataParallel(step, find_unused_parameters=len(self._optimizers) > 1)
         self._forward = step
 
     def _enter(self, progress: float) -> None:
-        """Set what depends on the share of the run that is over: learning rates, rounding, averaging."""
+        """Set everything that depends on the completed share of the run: learning rates, rounding, averaging."""
         settings = self.recipe.settings
         for optimizer in self._optimizers.values():
             for group in optimizer.param_groups:
@@ -189,7 +189,7 @@ class Run:
     def _descend(
         self, part: str, optimizer: torch.optim.Optimizer, batch: Batch, draws: Draws, tiers: Sequence[int]
     ) -> Tensor:
-        """Minimize the loss of one part of the model by one step of its optimizer; returns the mean over the tiers."""
+        """Take one optimizer step on the loss of one part of the model; return the mean over the tiers."""
         precision = AUTOCAST.get(self.recipe.settings.precision)
         self.model.zero_grad()
         losses = []
@@ -206,7 +206,7 @@ class Run:
 
 
 class _Step(nn.Module):
-    """The losses as a module's forward method, which is where DistributedDataParallel steps in."""
+    """The losses as a module's forward method, which DistributedDataParallel hooks into."""
 
     def __init__(self, model: nn.Module, losses: Mapping[str, Loss]) -> None:
         super().__init__()
@@ -217,7 +217,7 @@ class _Step(nn.Module):
 
 
 def _optimizer(model: nn.Module, part: str, settings: Settings) -> torch.optim.Optimizer:
-    """The optimizer for a part of the model, with a learning rate for coefficients and one for all other parameters."""
+    """Return the optimizer for a part of the model, with separate learning rates for coefficients and others."""
     coefficients = {id(tensor.coefficients) for tensor in fr.spectral_tensors(model).values()}
     groups: list[dict[str, Any]] = [
         {"params": [], "largest": settings.lr, "weight_decay": settings.weight_decay},
@@ -230,16 +230,16 @@ def _optimizer(model: nn.Module, part: str, settings: Settings) -> torch.optim.O
 
 
 def _formats(model: nn.Module, settings: Settings) -> dict[str, str]:
-    """The number format in which each tensor shall be stored, by name; none is trained for yet."""
+    """Return the number format to store each tensor in, by name. None is used for training yet."""
     tensors = fr.spectral_tensors(model)
     wanted = {name: tensor.spectral.format or settings.format for name, tensor in tensors.items()}
-    fr.set_format(model, wanted)  # which sees that there are such formats
+    fr.set_format(model, wanted)  # checks that the formats exist
     fr.set_format(model, None)
     return {name: format for name, format in wanted.items() if format is not None}
 
 
 def _rate(progress: float, warmup: float) -> float:
-    """Share of the largest learning rate: up along a line from 0, then down as a cosine does, to 0 at the end."""
+    """Return the share of the largest learning rate: a linear rise from 0, then a cosine that falls to 0 at the end."""
     if progress < warmup:
         return progress / warmup
     return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / max(1 - warmup, 1e-9)))

@@ -1,4 +1,4 @@
-"""Recipes whose model gives each pixel one of two classes."""
+"""Base class of recipes whose model assigns each pixel to one of two classes."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from frformat.train.recipe import Batch, Loss, Recipe, mean
 from frformat.train.workers import Workers
 
 SHOWN: Final = 2
-"""Images in the picture."""
+"""Number of images in the picture."""
 
 
 class Segmentation(Recipe):
     """Samples are images, uint8 (n, channels, height, width), and classes of pixels, uint8 (n, height, width).
 
-    Training sees square crops at random places, mirrored and turned at random.
+    Training uses square crops at random places, mirrored and rotated at random.
 
     Attributes:
         crop: height and width of a crop.
-        pixels: how the model wants to see images.
+        pixels: how images are normalized for the model.
     """
 
     metric = "dice"
@@ -36,16 +36,16 @@ class Segmentation(Recipe):
     pixels: ClassVar[Pixels] = UNIT_PIXELS
 
     def inputs(self, samples: Batch) -> Tensor:
-        """Normalized images."""
+        """Return normalized images."""
         return self.pixels(samples[0])
 
     def prepare(self, samples: Batch, draws: Draws) -> Batch:
-        """A crop of each."""
+        """Return a random crop of each sample."""
         images, masks = samples
         return random_crops(images, masks[:, None], self.crop, draws.uniform(5))
 
     def losses(self) -> Mapping[str, Loss]:
-        """Cross-entropy of all pixels, and 1 − Dice."""
+        """Return cross-entropy of all pixels, and 1 − Dice."""
         return {"": self.loss}
 
     def loss(self, model: nn.Module, batch: Batch, draws: Draws) -> Tensor:
@@ -56,7 +56,7 @@ class Segmentation(Recipe):
         return distilled(self, logits, images, masks) + (1 - overlap).mean()
 
     def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
-        """Mean Dice of class 1 and share of pixels with the right class; images one by one, whole."""
+        """Return the mean Dice of class 1 and the share of correct pixels, on whole images one by one."""
 
         def score(batch: Batch) -> Mapping[str, Tensor]:
             classes, masks = model(self.inputs(batch)).argmax(1), batch[1]
@@ -68,7 +68,7 @@ class Segmentation(Recipe):
         return mean(samples, 1, workers, score)
 
     def picture(self, model: nn.Module, samples: TensorDataset) -> Picture:
-        """Images, each with its mask and what the model makes of it."""
+        """Return images, each with its mask and the model's result."""
         device = next(model.parameters()).device
         shown = []
         for image, mask in zip(*(tensor[:SHOWN] for tensor in samples.tensors), strict=True):
@@ -78,18 +78,18 @@ class Segmentation(Recipe):
 
 
 def dice(first: Tensor, second: Tensor) -> Tensor:
-    """Dice's coefficient 2|A∩B| / (|A|+|B|) of pictures of 0 … 1: (n, height, width) twice → (n,); 1 if both are 0."""
+    """Return Dice's coefficient 2|A∩B| / (|A|+|B|) of pairs of pictures (n, height, width): (n,); 1 if both are 0."""
     shared, both = (first * second).sum((1, 2)), (first + second).sum((1, 2))
     return torch.where(both > 0, 2 * shared / both.clamp(min=1e-7), torch.ones_like(both))
 
 
 def random_crops(images: Tensor, masks: Tensor, size: int, chance: Tensor) -> Batch:
-    """Squares at random places, mirrored and turned by quarters.
+    """Cut squares at random places, mirrored and rotated by quarter turns.
 
     Args:
         images: (n, channels, height, width).
         masks: (n, 1, height, width).
-        size: of a square, in pixels.
+        size: side of a square, in pixels.
         chance: (n, 5), numbers from 0 to 1: place (2), mirror (2), exchange of rows and columns.
 
     Raises:

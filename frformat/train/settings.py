@@ -1,4 +1,4 @@
-"""What decides the outcome of a training run."""
+"""The settings that determine the outcome of a training run."""
 
 from __future__ import annotations
 
@@ -18,39 +18,42 @@ OPTIMIZERS: Final = ("adamw", "eigen")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Two runs with equal settings, data, device and number of threads give equal weights, broken off or not.
+    """Runs with equal settings, data, device and number of threads give equal weights, whether interrupted or not.
 
     Attributes:
-        epochs: how often the training set is gone through.
-        batch: samples in a step, on all machines together.
-        optimizer: ``adamw``, or ``eigen`` for :class:`frformat.torch.regularization.EigenAdam`: fewer epochs, not with
-            coefficients that become fewer.
+        epochs: number of passes over the training set.
+        batch: number of samples per step, in all processes together.
+        optimizer: ``adamw``, or ``eigen`` for :class:`frformat.torch.regularization.EigenAdam`, which needs fewer
+            epochs but does not support a decreasing number of coefficients.
         lr: largest learning rate of coefficients. They are larger than weights, see
             :func:`frformat.torch.regularize`.
-        plain_lr: … of parameters that are not regularized, and of all in a dense run.
-        warmup: share of the run in which the learning rates rise from 0; they then fall to 0 as a cosine does.
+        plain_lr: largest learning rate of parameters that are not regularized, and of all parameters in a dense run.
+        warmup: share of the run in which the learning rates rise from 0; they then fall to 0 along a cosine.
         weight_decay: decoupled (AdamW).
-        seed: of all randomness.
-        keep: how many coefficients of each tensor, as for :func:`frformat.torch.regularize`.
-        rules: … but for these; also views and what stays raw.
-        schedule: how coefficients become fewer. ``start``: few from the first step. The others begin with all and end
-            with what ``keep`` and ``rules`` say: ``tail`` by as many each epoch, ``geometric`` by the same share,
-            ``guarded`` while the metric holds, ``budget`` with the same total, spent where it matters, ``prune`` with
-            the largest of each tensor instead of the first ones; the others are zero.
-        truncate_for: share of the run in which a schedule does its work (not ``start`` and ``guarded``).
-        tolerance: by how much the metric may fall (only ``guarded``).
-        holdout: share of the training samples, the last ones, that figures after each epoch are of instead of those of
-            the test samples; ``guarded`` needs some, so that nothing is chosen by the test samples.
-        format: number format to which coefficients are rounded while training, so that the file loses nothing.
-        quantize_from: share of the run after which they are.
-        average_from: share of the run after which weights are averaged over the steps, or None; the average counts.
+        seed: seed of all randomness.
+        keep: number of coefficients per tensor, as for :func:`frformat.torch.regularize`.
+        rules: exceptions from ``keep``, by name; also views, and which tensors stay raw.
+        schedule: how the number of coefficients decreases. ``start`` has few from the first step. The others begin with
+            all and end with what ``keep`` and ``rules`` say: ``tail`` drops the same number each epoch, ``geometric``
+            the same share, ``guarded`` drops some while the metric holds, ``budget`` distributes the same total where
+            it matters, and ``prune`` keeps the largest of each tensor instead of the first ones and sets the others to
+            zero.
+        truncate_for: share of the run during which a schedule is active (not for ``start`` and ``guarded``).
+        tolerance: by how much the metric may fall (only for ``guarded``).
+        holdout: share of the training samples, the last ones, to use as a validation set: metrics after each epoch are
+            computed on it instead of the test samples. ``guarded`` needs one, so that no choice depends on test
+            samples.
+        format: number format to which coefficients are rounded during training, so that the file loses nothing.
+        quantize_from: share of the run after which they are rounded.
+        average_from: share of the run after which weights are averaged over the steps, or None. The average is the
+            result.
         distill: share of the loss that compares with a teacher's outputs instead of the labels; needs a teacher. The
-            largest tier is that of the smaller ones.
-        temperature: by which teacher's and model's logits are divided for that.
-        tiers: what smaller tiers keep of each tensor, ascending: an int is a number of coefficients, a float below 1 a
-            share. All tiers are trained together and go into one file.
+            largest tier is the teacher of the smaller ones.
+        temperature: the divisor of the teacher's and the model's logits for that comparison.
+        tiers: what the smaller tiers keep of each tensor, ascending: an int is a number of coefficients, a float below
+            1 a share. All tiers are trained together and stored in one file.
         dense: train the plain model, as a reference or a teacher.
-        precision: of the forward pass, by autocast.
+        precision: precision of the forward pass, through autocast.
     """
 
     epochs: int
@@ -84,35 +87,35 @@ class Settings:
         _one_of(self, "optimizer", OPTIMIZERS)
         _one_of(self, "precision", PRECISIONS)
         if self.optimizer == "eigen" and self.schedule != "start":
-            raise ValueError(f"optimizer eigen cannot go on with fewer coefficients, as schedule {self.schedule} wants")
+            raise ValueError(
+                f"optimizer eigen does not support fewer coefficients, which schedule {self.schedule} needs"
+            )
         if self.schedule == "prune":
             self._check_pruning()
         elif self.schedule != "start" and self.epochs < 2:
-            raise ValueError(
-                f"schedule {self.schedule} cuts after epochs, but not after the last: epochs must be 2 or more"
-            )
+            raise ValueError(f"schedule {self.schedule} truncates between epochs: epochs must be 2 or more")
         if self.schedule == "guarded" and not self.holdout:
-            raise ValueError("schedule guarded needs a holdout, such as 0.1: samples by which it sees that all is well")
+            raise ValueError("schedule guarded needs a validation set: set holdout, for example to 0.1")
         if self.tiers and self.dense:
-            raise ValueError("tiers are prefixes of coefficients, and a dense model has none")
+            raise ValueError("tiers are prefixes of coefficients, but a dense model has none")
 
     def _check_pruning(self) -> None:
-        """See that nothing else wants what schedule prune takes away."""
+        """Check that no other setting conflicts with schedule prune."""
         if self.average_from is not None and self.average_from < self.truncate_for:
             raise ValueError(
                 f"average_from={self.average_from}: an average over steps before truncate_for={self.truncate_for} of "
-                "the run has what schedule prune takes away"
+                "the run contains coefficients that schedule prune removes"
             )
         if self.tiers:
-            raise ValueError("schedule prune picks coefficients from everywhere, but tiers are prefixes of them")
+            raise ValueError("schedule prune keeps coefficients anywhere, but tiers are prefixes")
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return the settings as JSON values."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return plain
 
     def differences(self, other: Mapping[str, Any]) -> list[str]:
-        """Where settings that were stored by :meth:`as_dict` differ from these, in words."""
+        """Describe where settings stored by :meth:`as_dict` differ from these."""
         own = self.as_dict()
         names = [field.name for field in fields(self)]
         return [f"{name} was {other.get(name)!r}, not {own[name]!r}" for name in names if other.get(name) != own[name]]

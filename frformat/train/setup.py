@@ -1,4 +1,4 @@
-"""From a recipe to the model that is trained, and the number of coefficients that it shall have in the end."""
+"""Prepare the model of a recipe for training, and find the final number of coefficients."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from frformat.torch import load_model
 from frformat.train.recipe import Data, Recipe, StrPath
 
 SAMPLE = 2
-"""Samples with which the model is run once, to find views."""
+"""Number of samples with which the model is run once to find views."""
 
 PRUNINGS: Final = 100
-"""In a run that pruned to its end, coefficients would be pruned about so many times."""
+"""Approximate number of times that coefficients are pruned in a run that prunes until its end."""
 
 
 def plain_model(recipe: Recipe, weights: StrPath | None = None) -> nn.Module:
-    """The recipe's network, initialized with the seed of its settings, or with the weights of a ``.frz`` file.
+    """Return the recipe's network, initialized from the seed in its settings or from an ``.frz`` file.
 
     Raises:
         MismatchError, FrzError, OSError: as :func:`frformat.torch.load_model`.
@@ -33,16 +33,16 @@ def plain_model(recipe: Recipe, weights: StrPath | None = None) -> nn.Module:
 
 
 def regularized(recipe: Recipe, model: nn.Module, data: Data, trained: bool) -> dict[str, int]:
-    """Regularize what is exported of a model as the settings say, in place.
+    """Regularize the exported part of a model in place, as the settings say.
 
     Args:
         recipe: what to train.
         model: its plain network.
-        data: samples, of which a few are run through the network.
-        trained: whether the model is.
+        data: samples; a few of them are run through the network.
+        trained: whether the model is trained.
 
     Returns:
-        The number of coefficients that each tensor shall have in the end, by its name in the exported model.
+        The final number of coefficients of each tensor, by its name in the exported model.
 
     Raises:
         ValueError: as :func:`frformat.torch.regularize`.
@@ -65,16 +65,16 @@ def regularized(recipe: Recipe, model: nn.Module, data: Data, trained: bool) -> 
 def schedule(
     recipe: Recipe, model: nn.Module, optimizer: torch.optim.Optimizer, goals: dict[str, int], updates: int
 ) -> fr.Schedule | None:
-    """The truncation that the settings ask for; None if there is nothing to do.
+    """Return the truncation schedule that the settings ask for; None if there is none.
 
-    Pruning is to be stepped after every :func:`pruning_period` updates, all else after each epoch.
+    Step a pruning schedule after every :func:`pruning_period` updates, and all others after each epoch.
 
     Args:
-        recipe: its settings are used.
+        recipe: provides the settings.
         model: a model that :func:`regularized` has prepared.
-        optimizer: of its coefficients.
-        goals: what :func:`regularized` returned.
-        updates: how many there are in the run.
+        optimizer: the optimizer of its coefficients.
+        goals: the result of :func:`regularized`.
+        updates: number of updates in the run.
     """
     settings, part = recipe.settings, recipe.exported(model)
     steps = min(max(1, round(settings.epochs * settings.truncate_for)), settings.epochs - 1)
@@ -94,12 +94,12 @@ def schedule(
 
 
 def pruning_period(updates: int) -> int:
-    """After how many updates each coefficients are pruned, in a run of so many."""
+    """Return the number of updates between prunings, in a run with this many updates."""
     return max(1, updates // PRUNINGS)
 
 
 def _whole(tensor: fr.SpectralTensor | None) -> str:
-    """Words of a rule that keeps all coefficients of a tensor, in the view and number format chosen for it."""
+    """Return the words of a rule that keeps all coefficients of a tensor, in its chosen view and number format."""
     if tensor is None:
         return "raw"
     words = ["keep=100%"]

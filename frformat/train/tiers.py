@@ -1,4 +1,4 @@
-"""Joint training of a model's tiers: several learn in each step, the smaller ones from the largest."""
+"""Train the tiers of a model jointly: several learn in each step, the smaller ones from the largest."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from frformat.train.draws import Draws
 from frformat.train.recipe import Recipe
 
 ALL: Final = 4
-"""Up to this many tiers, all learn in every step; of more, the largest, the smallest, and one drawn from the rest."""
+"""With at most this many tiers, all learn in every step; otherwise the largest, the smallest and a random one do."""
 
 SMALLER: Final = 0.7
-"""A tier's loss counts so many times that of the next smaller one, which has fewer coefficients to itself."""
+"""Weight of a tier's loss relative to the next smaller one, which has fewer coefficients of its own."""
 
 
 def tiers_of_step(count: int, draws: Draws) -> list[int]:
-    """Which of ``count`` tiers learn in a step, the largest first.
+    """Return which of ``count`` tiers learn in a step, largest first.
 
-    With many tiers it is the sandwich rule of J. Yu and T. Huang, "Universally slimmable networks and improved training
-    techniques", 2019.
+    With many tiers this is the sandwich rule of J. Yu and T. Huang, "Universally slimmable networks and improved
+    training techniques", 2019.
     """
     if count <= ALL:
         return [*reversed(range(count))]
@@ -31,20 +31,20 @@ def tiers_of_step(count: int, draws: Draws) -> list[int]:
 
 
 def lessons(recipe: Recipe, model: nn.Module, tiers: Sequence[int]) -> Iterator[float]:
-    """Let a model work at one tier after the other; each but the first has the outputs of the first for its teacher.
+    """Switch a model through the tiers; each but the first has the outputs of the first as its teacher.
 
-    So a step learns soft targets for the samples at hand and needs no pass of a teacher (inplace distillation). How
-    much they count is the setting ``distill``. In the end the model works at its largest tier.
+    A step thus learns soft targets for its samples without a separate pass of a teacher (inplace distillation). The
+    setting ``distill`` says how much they count. Finally, the model is back at its largest tier.
 
     Args:
-        recipe: its teacher is exchanged.
+        recipe: its teacher is replaced.
         model: what is trained.
         tiers: see :func:`tiers_of_step`.
 
     Yields:
         The weight of the tier's loss; together they are 1.
     """
-    if len(tiers) == 1:  # nothing to set, and nobody to hear
+    if len(tiers) == 1:  # no tier to set, and no teacher
         yield 1.0
         return
     total = sum(SMALLER**tier for tier in tiers)
@@ -63,12 +63,12 @@ def lessons(recipe: Recipe, model: nn.Module, tiers: Sequence[int]) -> Iterator[
 
 
 class _Heard(nn.Module):
-    """A teacher that says what another model just said."""
+    """A teacher that repeats the outputs of another model."""
 
     said: Tensor
 
     def listen(self, model: nn.Module, inputs: object, outputs: Any) -> None:
-        """A forward hook."""
+        """Record outputs, as a forward hook."""
         if isinstance(outputs, torch.Tensor):
             self.said = outputs.detach()
 

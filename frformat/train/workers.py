@@ -1,4 +1,4 @@
-"""The processes that train one model together, as ``torchrun`` starts them; most often there is one."""
+"""The process group that trains one model, as started by ``torchrun``; usually it is a single process."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ CPU: Final = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Workers:
-    """This process among all.
+    """This process in its process group.
 
     Attributes:
-        rank: its number; 0 also writes files and talks to the user.
-        size: how many there are.
-        device: where it computes.
+        rank: its number; process 0 also writes files and reports to the user.
+        size: number of processes.
+        device: the device it computes on.
     """
 
     rank: int = 0
@@ -30,34 +30,34 @@ class Workers:
 
     @property
     def first(self) -> bool:
-        """Whether this process writes files and talks to the user."""
+        """Whether this process writes files and reports to the user."""
         return self.rank == 0
 
     def share(self, batch: Tensor) -> Tensor:
-        """This process's part of something that is drawn for a whole batch."""
+        """Return this process's part of values that are drawn for a whole batch."""
         return batch.chunk(self.size)[self.rank] if self.size > 1 else batch
 
     def total(self, sums: Tensor) -> Tensor:
-        """The sum over all processes, the same in each; in place."""
+        """Sum over all processes, in place; the result is the same in each."""
         if self.size > 1:
             distributed.all_reduce(sums)
         return sums
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Wait until all processes are here."""
         if self.size > 1:
             distributed.barrier()
 
 
 @contextmanager
 def joined(device: str | None = None) -> Iterator[Workers]:
-    """Take one's place among the processes that ``torchrun`` started, or be the only one.
+    """Join the process group that ``torchrun`` started, or form one alone.
 
     Args:
         device: such as ``cpu`` or ``cuda:1``; None for a GPU if there is one.
 
     Raises:
-        ValueError: there is no such device.
+        ValueError: the device does not exist.
     """
     rank, size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     place = _device(device, int(os.environ.get("LOCAL_RANK", 0)))
@@ -67,7 +67,7 @@ def joined(device: str | None = None) -> Iterator[Workers]:
     distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
     try:
         yield Workers(rank, size, place)
-        distributed.barrier()  # nobody leaves while another still listens
+        distributed.barrier()  # no process leaves while another still waits for it
     finally:
         distributed.destroy_process_group()
 

@@ -41,7 +41,7 @@ def edit(chance: random.Random, tree: Any) -> None:
 
 
 def places(node: Any) -> Iterator[tuple[Any, int]]:
-    """Every entry of every array, and every pair of every map."""
+    """Yield every entry of every array, and every pair of every map."""
     for at in range(len(node)):
         yield node, at
         child = node[at][1] if isinstance(node, Map) else node[at]
@@ -50,7 +50,7 @@ def places(node: Any) -> Iterator[tuple[Any, int]]:
 
 
 def with_other_bytes(chance: random.Random, data: bytes) -> bytes:
-    """Up to three bytes are changed."""
+    """Return up to three bytes are changed."""
     out = bytearray(data)
     for _ in range(chance.randint(1, 3) if data else 0):
         at = chance.randrange(len(out))

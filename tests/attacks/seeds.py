@@ -64,7 +64,7 @@ class Seed:
     def rebuilt(
         self, directory: bytes | None = None, segments: tuple[bytes, ...] | None = None, **header: int
     ) -> bytes:
-        """The file with other parts and right checksums; ``header`` overrides ``flags``, ``stored`` and ``length``."""
+        """Return the file with other parts and right checksums; ``header`` overrides ``flags``, ``stored`` and ``length``."""
         directory = self.directory if directory is None else directory
         length = self.length if self.flags else len(directory)
         head = frz.head(directory, **{"flags": self.flags, "stored": len(directory), "length": length, **header})
@@ -72,7 +72,7 @@ class Seed:
 
 
 def read(name: str) -> Seed:
-    """The seed of a valid vector."""
+    """Return the seed of a valid vector."""
     with open(os.path.join(FOLDER, "valid", f"{name}.frz"), "rb") as file:
         data = file.read()
     found = container.read(BytesIO(data))
@@ -107,5 +107,5 @@ def decode(data: bytes, budget: int = BUDGET) -> None:
 
 
 def crc(data: bytes) -> bytes:
-    """CRC-32 as it stands in a file."""
+    """Return CRC-32 as it stands in a file."""
     return zlib.crc32(data).to_bytes(4, "little")

@@ -66,7 +66,7 @@ def test_spectra_are_rebuilt_where_a_format_has_no_sparse_tensors(path: Path):
 
 @pytest.mark.parametrize("name", ["file.onnx", "file", "file.frz"])
 def test_other_extensions_cannot_be_written(tmp_path: Path, name: str):
-    with pytest.raises(EncodeError, match=r"cannot write .*; take one of .safetensors, .npz, .pt, .pth"):
+    with pytest.raises(EncodeError, match=r"cannot write .*; use one of .safetensors, .npz, .pt, .pth"):
         checkpoints.save(checkpoint({}), tmp_path / name)
 
 
@@ -74,12 +74,12 @@ def test_other_extensions_cannot_be_written(tmp_path: Path, name: str):
 def test_other_files_cannot_be_read(tmp_path: Path, data: bytes):
     path = tmp_path / "file.bin"
     path.write_bytes(data)
-    with pytest.raises(EncodeError, match=r"file.bin: neither .frz, .safetensors, .npz nor a PyTorch file"):
+    with pytest.raises(EncodeError, match=r"file.bin: not an .frz, .safetensors, .npz or PyTorch file"):
         checkpoints.load(path)
 
 
 def test_entries_are_for_pytorch_files(path: Path):
-    with pytest.raises(EncodeError, match="only a PyTorch file has entries"):
+    with pytest.raises(EncodeError, match="only PyTorch files have entries"):
         checkpoints.load(path, entry="model")
 
 
@@ -94,7 +94,7 @@ def test_other_archives_are_refused(tmp_path: Path):
 
     with zipfile.ZipFile(tmp_path / "file.zip", "w") as archive:
         archive.writestr("readme.txt", "text")
-    with pytest.raises(EncodeError, match=r"a zip archive, but neither .npz nor a PyTorch file"):
+    with pytest.raises(EncodeError, match=r"a zip archive, but neither an .npz nor a PyTorch file"):
         checkpoints.load(tmp_path / "file.zip")
 
 
@@ -138,7 +138,7 @@ def test_bytes_and_open_files_are_sources(path: Path, suffix: str, tmp_path: Pat
             for name, entry in found.entries.items():
                 assert entry.array().tolist() == frformat.load_file(path)[name].tolist()
         assert list(folder.iterdir()) == []
-    with pytest.raises(EncodeError, match=r"^what it is called: neither"):
+    with pytest.raises(EncodeError, match=r"^what it is called: not an .frz"):
         checkpoints.load(b"nothing", name="what it is called")
     assert list(folder.iterdir()) == []
 

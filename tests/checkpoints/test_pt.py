@@ -62,7 +62,7 @@ def test_files_of_before_version_1_6_are_read(path: Path):
     assert checkpoints.load(path)["a"].tolist() == [1, 1, 1]
 
 
-EXTRA = "left out, since not tensors: n._extra_state (dict)"
+EXTRA = "left out because they are not tensors: n._extra_state (dict)"
 
 OPTIMIZER = {"state": {0: {"exp_avg": torch.ones(1)}}, "param_groups": [{"lr": torch.ones(1)}]}
 
@@ -72,27 +72,27 @@ OPTIMIZER = {"state": {0: {"exp_avg": torch.ones(1)}}, "param_groups": [{"lr": t
     [
         ({"w": torch.ones(1)}, []),
         (OrderedDict(w=torch.ones(1)), []),
-        ({"w": torch.ones(1), "epoch": 3}, ["left out, since not tensors: epoch (int)"]),
+        ({"w": torch.ones(1), "epoch": 3}, ["left out because they are not tensors: epoch (int)"]),
         ({"state_dict": {"w": torch.ones(1)}, "epoch": 3}, ["took the entry 'state_dict' of the file"]),
         ({"anything": {"w": torch.ones(1)}}, ["took the entry 'anything' of the file"]),
         ({"a": {"b": {"w": torch.ones(1)}}}, ["took the entry 'a.b' of the file"]),
         (
             {"acc": torch.tensor(0.5), "net": {"w": torch.ones(1)}, "log": {"best": torch.tensor(0.9)}},
-            ["took the entry 'net' of the file", "left out what is no network: acc, log.best"],
+            ["took the entry 'net' of the file", "left out other entries: acc, log.best"],
         ),
         (
             {"net": {"w": torch.ones(1)}, "optimizer": OPTIMIZER, "rng_state": torch.get_rng_state()},
-            ["took the entry 'net' of the file", "left out what is no network: rng_state"],
+            ["took the entry 'net' of the file", "left out other entries: rng_state"],
         ),
         ([{"epoch": 3}, {"w": torch.ones(1)}], ["took the entry '1' of the file"]),
         ({"w": torch.ones(1), "n._extra_state": {"v": torch.ones(2)}}, [EXTRA]),
-        ({"module.w": torch.ones(1)}, ["took module. out of the names, which wrappers put there"]),
-        ({"_orig_mod.w": torch.ones(1)}, ["took _orig_mod. out of the names, which wrappers put there"]),
+        ({"module.w": torch.ones(1)}, ["removed module. from the names, which wrappers had added"]),
+        ({"_orig_mod.w": torch.ones(1)}, ["removed _orig_mod. from the names, which wrappers had added"]),
         (
             {"model": {"module._orig_mod.w": torch.ones(1)}},
             [
                 "took the entry 'model' of the file",
-                "took module., _orig_mod. out of the names, which wrappers put there",
+                "removed module., _orig_mod. from the names, which wrappers had added",
             ],
         ),
     ],
@@ -126,7 +126,7 @@ WEIGHTS, OTHERS = {"w": torch.ones(2)}, {"w": torch.zeros(2)}
 )
 def test_of_several_state_dicts_one_must_be_chosen(path: Path, content: object, entry: str, listed: str):
     torch.save(content, path)
-    with pytest.raises(EncodeError, match=re.escape(f"holds several state dicts; choose one with --entry: {listed}")):
+    with pytest.raises(EncodeError, match=re.escape(f"holds several state dicts; select one with --entry: {listed}")):
         checkpoints.load(path)
     assert checkpoints.load(path, entry=entry)["w"].tolist() == [1, 1]
     with pytest.raises(EncodeError, match=re.escape(f"has no entry 'emo' with tensors, but {listed}")):
@@ -145,11 +145,11 @@ def test_a_file_may_hold_itself_and_a_dict_many_times(path: Path):
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        ([torch.ones(1)], "a list of them"),
+        ([torch.ones(1)], "a list of tensors"),
         (torch.ones(1), "one tensor"),
         ({}, r"something else \(dict\)"),
         ({"a": 1}, r"something else \(dict\)"),
-        ({0: torch.ones(1)}, "tensors by numbers"),
+        ({0: torch.ones(1)}, "tensors under numbers"),
         (3, r"something else \(int\)"),
     ],
 )
@@ -177,10 +177,12 @@ def test_code_is_never_run(path: Path):
     torch.save({"w": torch.ones(1), "log": Bomb(explode)}, path)
     assert checkpoints.load(path)["w"].tolist() == [1]
     torch.save({"w": torch.ones(1), "log": Bomb(os.system)}, path)
-    with pytest.raises(ReadError, match=r"needs code of posix.system to be loaded, and no code from a file is run"):
+    with pytest.raises(
+        ReadError, match=r"needs the code of posix.system to be loaded, and code from a file is never run"
+    ):
         checkpoints.load(path)
     path.write_bytes(pickle.dumps({"w": 1}, protocol=4))
-    with pytest.raises(EncodeError, match="cut or damaged, or holds more than tensors: Unsupported operand"):
+    with pytest.raises(EncodeError, match="truncated or damaged, or holds more than tensors: Unsupported operand"):
         checkpoints.load(path)
 
 
@@ -209,7 +211,7 @@ def test_what_needs_code_is_replaced(path: Path):
     torch.save({"state_dict": {"w": torch.ones(2)}, **others}, path)
     found = checkpoints.load(path)
     assert (list(found), found["w"].tolist()) == (["w"], [1, 1])
-    assert found.notes[0].startswith("read without the code that it names: ")
+    assert found.notes[0].startswith("read without running the code that it refers to: ")
     assert found.notes[0].endswith(" and 5 more")
 
 
@@ -243,7 +245,7 @@ def test_modules_without_end_are_refused(path: Path):
     for _ in range(60):
         net = nn.Sequential(net, net)
     torch.save(net, path)
-    with pytest.raises(ReadError, match="its modules hold each other, or are more than"):
+    with pytest.raises(ReadError, match="its modules contain each other, or there are more than"):
         checkpoints.load(path)
 
 
@@ -256,7 +258,7 @@ def test_quantized_modules_are_the_floats_that_they_stand_for(path: Path):
         pytest.skip(f"PyTorch does not quantize here: {error}")
     torch.save(net.state_dict(), path)
     found = checkpoints.load(path)
-    assert "2 quantized tensors are read as the float32 numbers that they stand for" in found.notes
+    assert "2 quantized tensors are read as float32" in found.notes
     assert {"0.weight", "0.bias", "2.weight"} <= set(found)
     np.testing.assert_array_equal(found["0.weight"], net[0].weight().dequantize().numpy())
     np.testing.assert_array_equal(found["0.bias"], plain[0].bias.detach().numpy())
@@ -320,7 +322,7 @@ def test_a_published_resnet_is_found_in_its_trainer_s_file():
     found = checkpoints.load(data_file("resnet_cifar10/resnet20-12fca82f.th"))
     assert found.notes == [
         "took the entry 'state_dict' of the file",
-        "took module. out of the names, which wrappers put there",
+        "removed module. from the names, which wrappers had added",
     ]
     assert found["conv1.weight"].shape == (16, 3, 3, 3)
 

@@ -18,7 +18,7 @@ SHARDS = {
 
 
 def write(folder: Path, kind: str = "safetensors", **changes: object) -> Path:
-    """The shards and their index."""
+    """Return the shards and their index."""
     where = {}
     for name, arrays in SHARDS.items():
         shard = f"{name}.{kind}"
@@ -51,17 +51,17 @@ def test_a_folder_with_one_file(tmp_path: Path):
     assert found["w"].tolist() == [1, 1]
     assert found.notes == [
         "took model.safetensors of the folder, not pytorch_model.bin",
-        "took module. out of the names, which wrappers put there",
+        "removed module. from the names, which wrappers had added",
     ]
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"weight_map": {}}, "an index without a weight_map"),
-        ({"weight_map": {"a": 1}}, "an index without a weight_map"),
-        ({"weight_map": {"a": "../secret"}}, "'../secret' is no file beside the index"),
-        ({"weight_map": {"a": ".."}}, "is no file beside the index"),
+        ({"weight_map": {}}, "the index has no weight_map"),
+        ({"weight_map": {"a": 1}}, "the index has no weight_map"),
+        ({"weight_map": {"a": "../secret"}}, "'../secret' is not a file next to the index"),
+        ({"weight_map": {"a": ".."}}, "is not a file next to the index"),
         ({"weight_map": {"c": "model-00001-of-00002.safetensors"}}, "lacks tensor 'c', which the index says is there"),
         ({"weight_map": {"a.weight": "model-00001-of-00002.safetensors"}}, "holds 'a.bias', which the index does not"),
     ],
@@ -82,7 +82,7 @@ def test_what_is_missing_or_damaged_is_named(tmp_path: Path):
         checkpoints.load(tmp_path)
     assert caught.value.filename == str(shard)
     index.write_text("{")
-    with pytest.raises(ReadError, match="an index that is not JSON"):
+    with pytest.raises(ReadError, match="the index is not JSON"):
         checkpoints.load(index)
-    with pytest.raises(ReadError, match=r"a folder without any of model.safetensors"):
+    with pytest.raises(ReadError, match=r"the folder holds none of model.safetensors"):
         checkpoints.load(tmp_path / "..")

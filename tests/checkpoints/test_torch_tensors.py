@@ -16,7 +16,7 @@ from tests.strategies import arrays, spectra
 
 
 def bits(tensor: torch.Tensor) -> bytes:
-    """A tensor's elements as bytes, in row-major order."""
+    """Return a tensor's elements as bytes, in row-major order."""
     flat = torch.empty(tensor.numel(), dtype=tensor.dtype).copy_(tensor.reshape(-1))
     return flat.view(torch.uint8).numpy().tobytes()
 
@@ -175,7 +175,7 @@ def test_tensors_that_are_no_arrays_are_refused_in_one_line():
         with pytest.raises(EncodeError, match=r"a nested tensor .* pad it$"):
             to_numpy(torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=layout))
     sparse = torch.sparse_coo_tensor([[1], [1]], [1.0], (1 << 31, 1 << 31), check_invariants=True)
-    with pytest.raises(EncodeError, match="more elements than memory can hold"):
+    with pytest.raises(EncodeError, match="too many elements for memory"):
         to_numpy(sparse)
     if torch.backends.mkldnn.is_available():
         assert to_numpy(torch.ones(2, 3).to_mkldnn()).tolist() == [[1, 1, 1], [1, 1, 1]]

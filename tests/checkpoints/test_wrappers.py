@@ -54,7 +54,7 @@ def test_other_names_stay(names: list[str]):
 
 def test_the_note_says_what_was_taken_out():
     _, [note] = plain_names(["module.net._orig_mod.a", "module.b"])
-    assert note == "took _orig_mod., module. out of the names, which wrappers put there"
+    assert note == "removed _orig_mod., module. from the names, which wrappers had added"
 
 
 def test_a_checkpoint_without_wrappers():
@@ -63,8 +63,8 @@ def test_a_checkpoint_without_wrappers():
     assert (list(found), found.aliases) == (["a"], {"b": "a"})
     assert found.notes == [
         "first",
-        "took module. out of the names, which wrappers put there",
-        "left out n_averaged, which an averaged model counts with",
+        "removed module. from the names, which wrappers had added",
+        "left out n_averaged, the counter of an averaged model",
     ]
 
 

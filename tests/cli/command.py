@@ -39,7 +39,7 @@ def frformat(*args: str | os.PathLike[str]) -> Outcome:
 
 
 def refused(*args: str | os.PathLike[str]) -> str:
-    """The one line that a command which must fail says."""
+    """Return the one line that a command which must fail says."""
     outcome = frformat(*args)
     assert outcome.code == 2, outcome
     assert outcome.out == ""

@@ -24,14 +24,14 @@ METADATA = {"license": "MIT", "n\x1b[31m": "two\nlines \u202e[bold]x[/bold]"}
 
 
 def write_model(path: Path, **options: object) -> Path:
-    """A file with spectra, a view, plain tensors, an alias, metadata and three tiers."""
+    """Return a file with spectra, a view, plain tensors, an alias, metadata and three tiers."""
     options = {"metadata": METADATA, "aliases": {"tied": "conv.weight"}, "format": "f16", "tiers": [5, 12]} | options
     frz.save_file(TENSORS, path, **options)  # type: ignore[arg-type]
     return path
 
 
 def write_cores(path: Path) -> Path:
-    """A file with stored and seeded axes, a factor with step offsets, and the first channels of a tensor."""
+    """Return a file with stored and seeded axes, a factor with step offsets, and the first channels of a tensor."""
     factor = CodedTensor.of_array(np.diag(2.0 ** np.arange(8)).astype(np.float32)[:6], "q8", axis=0)
     axes = (Axis("stored", factor), Axis("seeded", 7), Axis())
     core = CodedTensor(np.array([[[3, 0, -1]] * 4] * 6, np.int32), (8, 9, 3), "f32", axes, step=-48)
@@ -42,19 +42,19 @@ def write_cores(path: Path) -> Path:
 
 
 def tier_ends(path: Path) -> tuple[int, ...]:
-    """The offset after each tier of a file."""
+    """Return the offset after each tier of a file."""
     with frz.open(path) as file:
         return file.container.ends
 
 
 def segment_offset(path: Path) -> int:
-    """The offset of the first byte of the first segment."""
+    """Return the offset of the first byte of the first segment."""
     with frz.open(path) as file:
         return next(file.container.extents.present(1)).offset
 
 
 def damaged(path: Path, offset: int) -> Path:
-    """A copy with one bit of the byte at ``offset`` turned over."""
+    """Return a copy with one bit of the byte at ``offset`` turned over."""
     data = bytearray(path.read_bytes())
     data[offset] ^= 1
     out = path.with_name(f"damaged-{offset}.frz")

@@ -29,7 +29,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with torch.no_grad():
             np.save(folder / "truth" / f"x{index}.npy", model(x).argmax(1).numpy())
     skeleton, report = folder / "model.ptl", folder / "phone" / "report.json"
-    assert frformat("export-mobile", "lenet5", "-o", skeleton, "--example", "3,1,28,28", "--probe").code == 0
+    assert frformat("export", "lenet5", "-o", skeleton, "--example", "3,1,28,28", "--probe").code == 0
     runner = [sys.executable, "-W", "ignore", "-m", "frformat.parity.lite", "report"]
     subprocess.run([*runner, skeleton, folder / "model.frz", folder / "inputs", "-o", report], check=True)
     return folder
@@ -64,8 +64,8 @@ def test_other_weights_part_at_the_first_layer_that_has_them(files: Path, tmp_pa
     args = (*args, "--original", files / "model.frz", "--html", html)
     outcome = frformat(*args)
     assert (outcome.code, outcome.err) == (1, "")
-    assert "phone and desktop part at layer 002 fc1" in outcome.out
-    assert "original weights and desktop part at layer 002 fc1" in outcome.out
+    assert "phone and desktop diverge at layer 002 fc1" in outcome.out
+    assert "original weights and desktop diverge at layer 002 fc1" in outcome.out
     assert "phone and desktop differ on 2 inputs" in outcome.out
     assert "fc1.weight" in html.read_text()
     assert "--force" in refused(*args)
@@ -80,7 +80,7 @@ def test_the_lite_interpreter_here(files: Path):
 def test_the_desktop_alone(files: Path):
     outcome = frformat(*arguments(files, "--original", files / "model.frz"))
     assert outcome.code == 0
-    assert outcome.out.splitlines()[-1] == "2 inputs on the desktop; no phone was asked"
+    assert outcome.out.splitlines()[-1] == "2 inputs on the desktop; no phone was compared"
     assert "fc2.bias" in outcome.out
 
 
@@ -101,7 +101,7 @@ def test_misuse(files: Path, tmp_path: Path):
         (("--phone", "lite", "--tier", 0), "A runner uses all tiers"),
         (("--tolerance", "nan"), "not a number"),
         (("--truth", tmp_path / "none"), "No such file"),
-        (("--html", tmp_path / "none" / "x.html"), "there is no folder"),
+        (("--html", tmp_path / "none" / "x.html"), "does not exist"),
         (("--original", tmp_path / "none.pt"), "No such file"),
     ):
         assert fault in refused(*arguments(files, *more))

@@ -59,7 +59,7 @@ def test_metadata_and_types_survive_in_safetensors():
 
 def test_changes_are_told():
     outcome = frformat("decode", "model.frz", "-o", "out.npz")
-    assert outcome.out.splitlines()[0] == "bf16 is written as f32, exactly: .npz has no name for it"
+    assert outcome.out.splitlines()[0] == "bf16 was written as f32 without loss: .npz has no name for it"
 
 
 def test_json():
@@ -93,7 +93,7 @@ def test_spectra_come_back_as_they_were():
     frformat("encode", "model.frz", "-o", "same.frz", "--tiers", "9")
     assert Path("again.frz").read_bytes() == Path("same.frz").read_bytes()
     line = refused("decode", "model.frz", "-o", "out.npz", "--spectral")
-    assert line == "ENCODE: out.npz: --spectral writes sparse tensors, which only a .pt file can hold"
+    assert line == "ENCODE: out.npz: --spectral writes sparse tensors, which only .pt files can hold"
 
 
 def test_a_pipe_is_an_input():
@@ -106,7 +106,7 @@ def test_a_pipe_is_an_input():
 
 def test_nothing_is_replaced_unasked():
     Path("out.npz").write_bytes(b"precious")
-    assert refused("decode", "model.frz", "-o", "out.npz") == "out.npz: IO: it exists; --force replaces it"
+    assert refused("decode", "model.frz", "-o", "out.npz") == "out.npz: IO: it exists; use --force to replace it"
     assert Path("out.npz").read_bytes() == b"precious"
     assert frformat("decode", "model.frz", "-o", "out.npz", "--force").code == 0
 
@@ -125,16 +125,16 @@ def test_a_damaged_file_is_one_line_and_leaves_nothing(folder: Path, output: str
     ("arguments", "line"),
     [
         (("missing.frz", "-o", "out.npz"), "missing.frz: IO: No such file or directory"),
-        (("model.frz", "-o", "out.onnx"), "ENCODE: out.onnx: cannot write .onnx; take one of .safetensors, .npz"),
-        (("model.frz", "-o", "out.npz", "--tier", "5"), "model.frz: TIER: tier 5 of 2 is asked for"),
+        (("model.frz", "-o", "out.onnx"), "ENCODE: out.onnx: cannot write .onnx; use one of .safetensors, .npz"),
+        (("model.frz", "-o", "out.npz", "--tier", "5"), "model.frz: TIER: tier 5 of 2 was requested"),
         (("model.frz", "-o", "out.npz", "--memory-budget", "10KB"), "model.frz: BUDGET: this needs"),
         (
             ("model.frz", "-o", "out.npz", "--memory-budget", "1KB"),
             "model.frz: BUDGET: opening takes more than the memory budget of 1,000 bytes",
         ),
         (("model.frz", "-o", "out.npz", "--memory-budget", "100B"), "model.frz: BUDGET: the directory has "),
-        (("model.frz", "-o", "out.pt", "--memory-budget", "100KB"), "model.frz: BUDGET: a .pt file is made in memory"),
-        (("model.frz", "-o", "nowhere/out.npz"), "nowhere/out.npz: IO: there is no folder nowhere"),
+        (("model.frz", "-o", "out.pt", "--memory-budget", "100KB"), "model.frz: BUDGET: a .pt file is built in memory"),
+        (("model.frz", "-o", "nowhere/out.npz"), "nowhere/out.npz: IO: folder nowhere does not exist"),
         (("model.frz",), "USAGE: Missing option '-o'"),
     ],
 )

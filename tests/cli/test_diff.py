@@ -18,7 +18,7 @@ from tests.cli.models import NASTY, TENSORS, damaged, segment_offset, write_mode
 
 
 def pair(tmp_path: Path, a: dict[str, object], b: dict[str, object], **options: object) -> list[str]:
-    """Two files, as arguments."""
+    """Return two files, as arguments."""
     for name, tensors in (("a.frz", a), ("b.frz", b)):
         frz.save_file(tensors, tmp_path / name, **options)  # type: ignore[arg-type]
     return [str(tmp_path / "a.frz"), str(tmp_path / "b.frz")]
@@ -101,7 +101,7 @@ def test_other_checkpoints(model: Path, tmp_path: Path):
         assert (outcome.code, outcome.err) == (1, "")
         assert r"only in the first" in outcome.out
         assert "different: 1 that only one has" in outcome.out
-    assert "took module. out of the names, which wrappers put there" in outcome.out
+    assert "removed module. from the names, which wrappers had added" in outcome.out
     assert frformat("diff", tmp_path / "x.npz", tmp_path / "x.pt").code == 0
     line = refused("diff", tmp_path / "x.npz", tmp_path / "x.pt", "--memory-budget", "1kB")
     assert line.startswith(f"{tmp_path / 'x.npz'}: BUDGET: ")
@@ -118,7 +118,7 @@ def test_trouble(model: Path, tmp_path: Path):
     assert refused("diff", model, bad).startswith(f"{bad}: CHECKSUM: ")
     assert refused("diff", "none", model) == "none: IO: No such file or directory"
     (tmp_path / "text").write_text("hello")
-    assert refused("diff", model, tmp_path / "text").startswith(f"{tmp_path / 'text'}: READ: neither ")
+    assert refused("diff", model, tmp_path / "text").startswith(f"{tmp_path / 'text'}: READ: not an .frz")
     (tmp_path / "text.frz").write_text("hello")
     assert "MAGIC" in refused("diff", model, tmp_path / "text.frz")
     assert "Only one of the files" in refused("diff", "-", "-")
@@ -186,7 +186,7 @@ def test_every_tensor_of_the_fixture_is_compared(model: Path):
 def test_one_of_several_state_dicts(tmp_path: Path):
     torch.save({"net": {"w": torch.ones(2)}, "ema": {"w": torch.zeros(2)}}, tmp_path / "a.pt")
     frz.save_file({"w": np.zeros(2, np.float32)}, tmp_path / "b.frz")
-    assert "choose one with --entry: 'net' (1 tensor), 'ema' (1 tensor)" in refused(
+    assert "select one with --entry: 'net' (1 tensor), 'ema' (1 tensor)" in refused(
         "diff", tmp_path / "a.pt", tmp_path / "b.frz"
     )
     assert frformat("diff", tmp_path / "a.pt", tmp_path / "b.frz", "--entry", "ema").code == 0

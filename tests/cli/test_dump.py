@@ -88,13 +88,13 @@ def test_what_each_tier_has_anew(tmp_path: Path):
     out = frformat("dump", tmp_path / "x.frz").out
     assert " bytes for 21 weights, " in out
     assert "2, 1 alias, 84 bytes as dense f32" in out
-    assert "anew in each" in out
+    assert "separate in each" in out
     found = frformat("dump", tmp_path / "x.frz", "--json").json
     assert {tensor["name"]: tensor["per_tier"] for tensor in found["tensors"]} == {
         "w": False, "mean": True, "tied": True,
     }  # fmt: skip
     assert found["weights"] == 21
-    assert "per tier: anew in each" in frformat("dump", tmp_path / "x.frz", "mean").out
+    assert "per tier: separate in each" in frformat("dump", tmp_path / "x.frz", "mean").out
 
 
 def test_cores_factors_and_seeds_are_listed(tmp_path: Path):
@@ -238,7 +238,7 @@ def test_views_of_a_file_exclude_each_other(model: Path, args: list[str]):
 
 
 def test_bytes_has_no_tier(model: Path):
-    assert "leave --tier out" in refused("dump", model, "--bytes", "--tier", "0")
+    assert "omit --tier" in refused("dump", model, "--bytes", "--tier", "0")
 
 
 def test_names_are_text(model: Path):

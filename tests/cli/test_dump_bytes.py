@@ -21,7 +21,7 @@ from tests.cli.models import TENSORS, damaged, segment_offset, tier_ends, write_
 
 
 def explained(data: bytes) -> layout.Layout:
-    """The layout of ``data``, whose ranges and fields must tile it."""
+    """Return the layout of ``data``, whose ranges and fields must tile it."""
     found = layout.explain(io.BytesIO(data), "x.frz")
     at = 0
     for part in found.ranges:

@@ -52,7 +52,7 @@ def test_a_table_tells_what_became_of_each_matrix():
     assert row[1] == "64×32×3×3"
     assert int(row[2]) <= 33
     assert "noise stays as it is: " in outcome.out
-    assert " coefficients would hardly be smaller\n" in outcome.out
+    assert " coefficients would save almost nothing\n" in outcome.out
     assert "3 tensors stored exactly" in outcome.out
 
 
@@ -103,7 +103,9 @@ def test_all_formats_give_the_same_file(suffix: str):
 def test_the_published_unet_in_two_commands():
     source = data_file("unet_fr/unet_fr.pt")
     outcome = frformat("encode", source, "-o", "unet.frz", "--verify")
-    assert outcome.out.startswith("taken for DCT spectra, since all that is not zero in them fills the first 33 places")
+    assert outcome.out.startswith(
+        "treated 1 of 2 tensors as DCT spectra: their nonzero elements fill the first 33 places"
+    )
     assert os.path.getsize("unet.frz") <= 1650
     assert frformat("encode", source, "-o", "small.frz", "--format", "step=0.1875").code == 0
     assert os.path.getsize("small.frz") <= 980
@@ -111,10 +113,12 @@ def test_the_published_unet_in_two_commands():
 
 def test_options_without_effect_are_told():
     outcome = frformat("encode", "model.npz", "-o", "model.frz", "--format", "q8", "--tiers", "3")
-    assert outcome.out.startswith("--tiers is for spectra, and there are none: say --keep")
+    assert outcome.out.startswith("--tiers applies to spectra, but there are none: add --keep")
     np.savez("bias.npz", bias=NOISE[0], steps=np.array(7))
     outcome = frformat("encode", "bias.npz", "-o", "bias.frz", "--format", "q8")
-    assert outcome.out.startswith("--format is for spectra and for float tensors of rank 2 or more, and there are none")
+    assert outcome.out.startswith(
+        "--format applies to spectra and to float tensors of rank 2 or more, but there are none"
+    )
 
 
 def test_weights_are_rounded_without_a_transform():
@@ -151,7 +155,7 @@ def test_the_file_can_be_its_own_input():
 
 def test_nothing_is_replaced_unasked():
     Path("model.frz").write_bytes(b"precious")
-    assert refused("encode", "model.npz", "-o", "model.frz") == "model.frz: IO: it exists; --force replaces it"
+    assert refused("encode", "model.npz", "-o", "model.frz") == "model.frz: IO: it exists; use --force to replace it"
     assert Path("model.frz").read_bytes() == b"precious"
     assert frformat("encode", "model.npz", "-o", "model.frz", "--force").code == 0
 
@@ -166,12 +170,12 @@ def test_nothing_is_replaced_unasked():
         (("--keep", "1", "--energy", "1"), "ENCODE: keep, energy and max-error exclude each other"),
         (("--rule", "fc: keep=1"), "ENCODE: the rule for 'fc' matches no tensor; the names are smooth, noise, bias …"),
         (("--rule", "keep=1"), "ENCODE: rule 'keep=1' is not of the form 'PATTERN: WORDS'"),
-        (("--format", "q99"), "ENCODE: format 'q99' is none of"),
-        (("--compression", "lzma"), "ENCODE: compression 'lzma' is none of"),
+        (("--format", "q99"), "ENCODE: format 'q99' is not one of"),
+        (("--compression", "lzma"), "ENCODE: compression 'lzma' is not one of"),
         (("--tiers", "10,x"), "ENCODE: tier 'x' is neither"),
         (("--tiers", "150%"), "ENCODE: tier 1.5 is neither"),
         (("-m", "licence"), "ENCODE: metadata 'licence' is not of the form KEY=TEXT"),
-        (("--entry", "model"), "model.npz: READ: only a PyTorch file has entries"),
+        (("--entry", "model"), "model.npz: READ: only PyTorch files have entries"),
         (("--keep",), "USAGE: Option '--keep' requires an argument"),
     ],
 )
@@ -201,13 +205,15 @@ def bad_inputs() -> dict[str, str]:
     torch.save({"module.w": torch.ones(1)}, "whole.pt")
     return {
         "missing.pt": "missing.pt: IO: No such file or directory",
-        ".": ".: READ: a folder without any of model.safetensors",
-        bad("magic.frz", b"not a checkpoint"): "magic.frz: READ: neither .frz, .safetensors, .npz nor a PyTorch file",
-        bad("empty.pt", b""): "empty.pt: READ: neither",
+        ".": ".: READ: the folder holds none of model.safetensors",
+        bad("magic.frz", b"not a checkpoint"): "magic.frz: READ: not an .frz, .safetensors, .npz or PyTorch file",
+        bad("empty.pt", b""): "empty.pt: READ: not an .frz",
         bad("cut.safetensors", whole[:-1]): "cut.safetensors: READ: not a valid safetensors file: it should have",
-        bad("cut.pt", Path("whole.pt").read_bytes()[:-30]): "cut.pt: READ: a zip archive (.npz or PyTorch file)",
+        bad(
+            "cut.pt", Path("whole.pt").read_bytes()[:-30]
+        ): "cut.pt: READ: a damaged zip archive (.npz or PyTorch file)",
         bad("cut.frz", b"\x89FRZ\x01\x00"): "cut.frz: TRUNCATED: the file ends within its header",
-        "code.pt": "code.pt: READ: needs code of posix.system to be loaded, and no code from a file is run unasked",
+        "code.pt": "code.pt: READ: needs the code of posix.system to be loaded, and code from a file is never run unless requested",
         "half.pt": "half.pt: READ: tensor 'v': dtype torch.complex32 has no counterpart",
         "nan.npz": "ENCODE: tensor 'w': a weight is not finite",
         "control.npz": "ENCODE: ",
@@ -231,10 +237,10 @@ def test_errors_are_json_if_asked_for():
 @pytest.mark.parametrize(
     ("output", "line"),
     [
-        ("out.npz", "ENCODE: out.npz: encode writes .frz files; `frformat decode` writes the other formats"),
-        ("nowhere/out.frz", "nowhere/out.frz: IO: there is no folder nowhere"),
-        (".", ".: IO: it exists; --force replaces it"),
-        ("/dev/null", "/dev/null: IO: it exists; --force replaces it"),
+        ("out.npz", "ENCODE: out.npz: encode writes .frz files; use `frformat decode` for other formats"),
+        ("nowhere/out.frz", "nowhere/out.frz: IO: folder nowhere does not exist"),
+        (".", ".: IO: it exists; use --force to replace it"),
+        ("/dev/null", "/dev/null: IO: it exists; use --force to replace it"),
     ],
 )
 def test_bad_outputs_are_one_line(output: str, line: str):
@@ -243,7 +249,7 @@ def test_bad_outputs_are_one_line(output: str, line: str):
 
 @pytest.mark.parametrize("output", [".", "/dev/null"])
 def test_what_is_no_file_is_never_replaced(output: str):
-    line = f"{output}: IO: it is not a file that could be replaced"
+    line = f"{output}: IO: it is not a regular file, so it cannot be replaced"
     assert refused("encode", "model.npz", "-o", output, "--force") == line
 
 
@@ -289,4 +295,4 @@ def test_standard_input_and_output():
     assert told["file"] == "-"
     nothing = subprocess.run(command[:-1], input=b"x", capture_output=True, check=False)
     assert (nothing.returncode, nothing.stdout) == (2, b"")
-    assert nothing.stderr.startswith(b"frformat: -: READ: neither")
+    assert nothing.stderr.startswith(b"frformat: -: READ: not an .frz")

@@ -180,7 +180,7 @@ def test_output_that_knows_ascii_only(model: Path):
     [
         "train digits",
         "train --list",
-        "export-mobile lenet5 -o x.ptl",
+        "export lenet5 -o x.ptl",
         "compare lenet5 x.frz .",
         "decode model.frz -o x.pt",
     ],

@@ -67,7 +67,7 @@ def test_the_list_of_recipes_as_json():
 def test_a_run_that_is_not_there_is_not_resumed(tmp_path: Path):
     outcome = frformat("train", "digits", "--resume", "-o", str(tmp_path / "nowhere"))
     assert outcome.code == 2
-    assert "there is no run to go on with" in outcome.err
+    assert "there is no run to continue" in outcome.err
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -80,7 +80,7 @@ def test_the_list_of_recipes():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nothing"], "is none of digits, lenet5"),
+        (["nothing"], "is not one of digits, lenet5"),
         (["nothing.py"], "there is no such file"),
         ([str(FOLDER / "tiny.py")], "name one as"),
         ([str(FOLDER / "tiny.py:Huge")], "Tiny, NoNorm"),
@@ -94,7 +94,7 @@ def test_the_list_of_recipes():
         ([TINY, "--distill", "0.5"], "no teacher"),
         ([TINY, "--teacher", "none.frz", "--distill", "0.5"], "none.frz"),
         ([TINY, "--resume", "--force"], "exclude each other"),
-        (["mnist-by-hand.txt"], "and no FILE.py"),
+        (["mnist-by-hand.txt"], "and not a FILE.py"),
         (["lenet5", "--data", "/nowhere"], "the data set mnist needs"),
     ],
 )

@@ -22,7 +22,7 @@ LARGE = 1 << 20
 
 
 def printed(*args: str | Path) -> Outcome:
-    """The outcome of a command, all of whose text is fit for a terminal."""
+    """Return the outcome of a command, all of whose text is fit for a terminal."""
     outcome = frformat(*args)
     assert all(char.isprintable() or char == "\n" for char in outcome.out + outcome.err), args
     assert outcome.err.count("\n") == (outcome.code == 2 and "--json" not in args), (args, outcome.err)

@@ -18,7 +18,7 @@ Entry = dict[str, Any]
 
 
 def read_index() -> dict[str, Any]:
-    """The whole of ``vectors.json``."""
+    """Return the whole of ``vectors.json``."""
     with open(os.path.join(FOLDER, "vectors.json"), encoding="ascii") as file:
         return json.load(file)
 
@@ -35,7 +35,7 @@ def path_of(entry: Entry) -> str:
 
 
 def bytes_of(entry: Entry) -> bytes:
-    """Bytes of the entry's file, which are those that the entry was made for."""
+    """Return bytes of the entry's file, which are those that the entry was made for."""
     with open(path_of(entry), "rb") as file:
         data = file.read()
     assert len(data) == entry["bytes"]

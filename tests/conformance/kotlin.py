@@ -42,5 +42,5 @@ class Kotlin:
         self._folder = folder or ""
 
     def elements(self, tensor: Entry) -> Array:
-        """The elements of a rebuilt tensor."""
+        """Return the elements of a rebuilt tensor."""
         return np.fromfile(os.path.join(self._folder, tensor["file"]), DTYPES[tensor["dtype"]])

@@ -111,9 +111,9 @@ def test_views_are_taken(path: Path):
 @pytest.mark.parametrize(
     ("words", "note"),
     [
-        ("keep=100%", "2,000 coefficients would hardly be smaller"),
-        ("energy=1", "(1,9..|2,000) coefficients would hardly be smaller"),
-        ("max-error=1e-5", "more than 1,[78].. coefficients would hardly be smaller"),
+        ("keep=100%", "2,000 coefficients would save almost nothing"),
+        ("energy=1", "(1,9..|2,000) coefficients would save almost nothing"),
+        ("max-error=1e-5", "more than 1,[78].. coefficients would save almost nothing"),
     ],
 )
 def test_what_does_not_get_smaller_stays_raw_and_is_told(path: Path, words: str, note: str):
@@ -126,7 +126,7 @@ def test_what_does_not_get_smaller_stays_raw_and_is_told(path: Path, words: str,
 def test_raw_is_compared_as_it_is_compressed(path: Path):
     pruned = np.where(RNG.random((100, 100)) < 0.01, 1, 0).astype(np.float32)
     told = encode(checkpoint({"w": pruned}), path, policy("*: keep=20%")).tensors["w"]
-    assert told.note == "2,000 coefficients would hardly be smaller"
+    assert told.note == "2,000 coefficients would save almost nothing"
 
 
 def test_max_error_holds_for_what_is_read(path: Path):
@@ -152,8 +152,8 @@ def test_sparse_tensors_are_spectra_where_they_look_like_it(path: Path):
     source = sparse(tensor)
     report = encode(source, path)
     assert report.notes == [
-        "taken for DCT spectra, since all that is not zero in them fills the first 18 places of the zigzag order: "
-        "1 of 1 tensors; if they are weights, say --no-spectral"
+        "treated 1 of 1 tensors as DCT spectra: their nonzero elements fill the first 18 places of the zigzag order; "
+        "if they are weights, use --no-spectral"
     ]
     verify(source, path, report)
     with frformat.open(path) as file:
@@ -184,7 +184,7 @@ def test_spectra_can_be_cut_further(path: Path):
 def test_scattered_sparse_tensors_are_weights(path: Path):
     source = sparse(Sparse(np.array([0, 599]), np.ones(2, np.float32), (30, 20)))
     report = encode(source, path)
-    assert report.notes == ["sparse, and taken for weights: 1 of 1 tensors; if they are DCT spectra, say --spectral"]
+    assert report.notes == ["treated 1 sparse tensors of 1 as weights; if they are DCT spectra, use --spectral"]
     verify(source, path, report)
     assert np.flatnonzero(frformat.load_file(path)["t0"]).tolist() == [0, 599]
     with pytest.raises(EncodeError, match=r"tensor 't0': 2 elements .* these are weights, not a spectrum"):
@@ -197,8 +197,8 @@ def test_dense_spectra_are_detected_or_declared(path: Path):
     source = checkpoint({"w": dense, "bias": BIAS})
     report = encode(source, path)
     assert report.notes == [
-        "taken for DCT spectra, since all that is not zero in them fills the first 33 places of the zigzag order: "
-        "1 of 2 tensors; if they are weights, say --no-spectral"
+        "treated 1 of 2 tensors as DCT spectra: their nonzero elements fill the first 33 places of the zigzag order; "
+        "if they are weights, use --no-spectral"
     ]
     detected = path.read_bytes()
     encode(source, path, Policy(spectral=True))
@@ -238,7 +238,7 @@ def test_frz_files_are_encoded_anew(path: Path, tmp_path: Path):
         (np.array([[1, np.nan]], np.float32), "*: keep=1", "a weight is not finite"),
         (np.array([[1, np.inf]], np.float32), "*: spectral", "not a finite number"),
         (NOISE, "*: keep=5 view=3,3", r"view \[3, 3\] does not have the 2000 elements"),
-        (NOISE, "*: view=2000", "its rule does not say what to keep: add keep, energy or max-error"),
+        (NOISE, "*: view=2000", "its rule does not say how much to keep: add keep, energy or max-error"),
         (1e30 * NOISE, "*: keep=5 format=f16", "too large for f16"),
         (np.eye(50), "*: spectral", "these are weights, not a spectrum"),
     ],
@@ -310,7 +310,7 @@ def test_what_is_told_of_the_inputs_tiers_is_left_out(tmp_path: Path):
         assert file.metadata == {"license": "MIT", "tiers.accuracy": "0.8 0.9", "tiers.note": "x"}
         assert sorted(file) == ["mean", "w"]
         assert file["mean"].tolist() == [2] * 4
-    assert "one tier of 3" in report.notes[-1]
+    assert "one of 3 tiers" in report.notes[-1]
     with frz.load(tmp_path / "old.frz", tier=1) as source:
         assert source.entries["mean"].array().tolist() == [1] * 4
 
@@ -319,5 +319,7 @@ def test_weights_that_lose_their_energy_are_warned_of(path: Path):
     noise = np.random.default_rng(0).normal(size=(40, 40)).astype(np.float32)
     with checkpoint({"noise": noise, "bias": np.ones(3, np.float32)}) as given:
         report = encode(given, path, policy("*: keep=10%"))
-        assert any("1 of 2 tensors keep less than 98% of their energy; noise keeps" in note for note in report.notes)
+        assert any(
+            "1 of 2 tensors retain less than 98% of their energy; noise retains" in note for note in report.notes
+        )
         assert not any("warning" in note for note in encode(given, path).notes)

@@ -20,10 +20,10 @@ def test_verification_finds_what_differs(tmp_path: Path):
     report = encode(source, path, Policy([Rule.parse("w: keep=9")]))
     verify(source, path, report)
     other = checkpoint({"w": SMOOTH, "b": BIAS + 1})
-    with pytest.raises(EncodeError, match="tensor 'b': reads back other"):
+    with pytest.raises(EncodeError, match="tensor 'b': does not read back"):
         verify(other, path, report)
     wrong = dataclasses.replace(report.tensors["w"], digest="")
-    with pytest.raises(EncodeError, match="tensor 'w': reads back other"):
+    with pytest.raises(EncodeError, match="tensor 'w': does not read back"):
         verify(source, path, dataclasses.replace(report, tensors=report.tensors | {"w": wrong}))
     with pytest.raises(EncodeError, match="holds other names"):
         verify(dataclasses.replace(source, aliases={"x": "w"}), path, report)

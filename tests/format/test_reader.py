@@ -34,7 +34,7 @@ def data() -> bytes:
 
 
 def damaged(data: bytes, name: str, tier: int = 0) -> bytes:
-    """The same with an error in a segment of a tensor's group."""
+    """Return the same with an error in a segment of a tensor's group."""
     with frformat.open(data) as file:
         extent = file.container.extents.of(file.info(name).group, tier)
     assert extent is not None
@@ -160,7 +160,7 @@ class TestErrors:
 
     @pytest.mark.parametrize("tier", [-1, 2])
     def test_tier(self, data: bytes, tier: int) -> None:
-        with pytest.raises(FrzError, match=r"TIER: tier -?\d of 2 is asked for, 0 to 1 are present"):
+        with pytest.raises(FrzError, match=r"TIER: tier -?\d of 2 was requested, 0 to 1 are present"):
             frformat.open(data, tier=tier)
         with frformat.open(data) as file, pytest.raises(FrzError, match="TIER"):
             file.stored("conv.weight", tier=tier)
@@ -313,7 +313,7 @@ def _opens(data: bytes, budget: int) -> bool:
 
 
 def _counting(file: io.BytesIO) -> list[int]:
-    """Bytes of each read from now on."""
+    """Return bytes of each read from now on."""
     read: list[int] = []
     plain, into = file.read, file.readinto
 

@@ -14,7 +14,7 @@ FACTOR = np.random.default_rng(0).standard_normal((3, 5)).astype(np.float32)
 
 
 def canonical(tensor: CodedTensor) -> np.ndarray:
-    """The canonical values of the specification, one by one."""
+    """Return the canonical values of the specification, one by one."""
     if tensor.step is None:
         return tensor.values if tensor.exact else tensor.values.astype(np.float32)
     out = np.empty(tensor.values.shape, np.float32)
@@ -25,7 +25,7 @@ def canonical(tensor: CodedTensor) -> np.ndarray:
 
 
 def naive(tensor: CodedTensor) -> tuple[np.ndarray, np.ndarray]:
-    """The tensor in float64 by the formula of section 8, and the sums of the magnitudes of its terms."""
+    """Return the tensor in float64 by the formula of section 8, and the sums of the magnitudes of its terms."""
     values = canonical(tensor).astype(np.float64)
     if 0 in tensor.shape:
         return np.zeros(tensor.shape), np.zeros(tensor.shape)
@@ -124,13 +124,13 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("kind", "argument", "message"),
         [
-            ("fft", None, "basis 'fft' is none of identity, dct, stored, seeded"),
+            ("fft", None, "basis 'fft' is not one of identity, dct, stored, seeded"),
             ("stored", None, "needs a factor"),
             ("stored", 7, "needs a factor"),
             ("seeded", None, "needs a seed"),
             ("seeded", -1, "needs a seed of 64 bits"),
             ("seeded", 1 << 64, "needs a seed of 64 bits"),
-            ("dct", 3, "takes no 3"),
+            ("dct", 3, "takes no argument, but got 3"),
             ("identity", FACTOR, "takes no"),
         ],
     )
@@ -141,29 +141,44 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("values", "shape", "options", "message"),
         [
-            (np.ones(3, np.float32), (2, 2), {}, r"core of shape \(3,\), not a corner"),
+            (np.ones(3, np.float32), (2, 2), {}, r"core has shape \(3,\), not a corner"),
             (np.ones((3, 2), np.float32), (2, 2), {}, "not a corner of"),
             (np.ones(5, np.float32), (2, 2), {"ordered": True}, "k at most 4"),
             (np.ones((2, 2), np.float32), (2, 2), {"ordered": True}, "k at most 4"),
             (np.ones(4, np.float32), (2, 2), {"view": (5,)}, "view"),
-            (np.ones((2, 2), np.float32), (2, 2), {"axes": (Axis(),)}, "bases for 1 axes in a shape of 2"),
+            (np.ones((2, 2), np.float32), (2, 2), {"axes": (Axis(),)}, "bases for 1 axes, but the shape has 2"),
             (
                 np.ones(2, np.float32),
                 (4,),
                 {"axes": (Axis("seeded", 1),), "ordered": True},
                 "identity and dct axes only",
             ),
-            (np.ones(4, np.float32), (5,), {"axes": (Axis("stored", FACTOR),)}, "for 4 entries on an axis of 5"),
+            (
+                np.ones(4, np.float32),
+                (5,),
+                {"axes": (Axis("stored", FACTOR),)},
+                "does not fit 4 entries on an axis of 5",
+            ),
             (np.ones(3, np.float32), (4,), {"axes": (Axis("stored", FACTOR),)}, "on an axis of 4"),
             (np.ones(20_000, np.float32), (20_000,), {"axes": (Axis("seeded", 1),)}, "at most 16384"),
-            (np.ones(2, np.float32), (2,), {"step": 0}, "multiples are int32"),
+            (np.ones(2, np.float32), (2,), {"step": 0}, "multiples of steps are int32"),
             (np.ones(2, np.int32), (2,), {"step": 2032}, "step code 2032"),
             (np.ones(2, np.int32), (2,), {}, "values of i32"),
             (np.ones(2), (2,), {}, "values of f64"),
-            (np.ones(2, np.float32), (2,), {"offsets": {0: np.zeros(2)}}, "offsets are of corners of multiples"),
-            (np.ones(2, np.int32), (2,), {"step": 0, "offsets": {0: np.zeros(3)}}, "axis 0 has no step offsets"),
-            (np.ones(2, np.int32), (2,), {"step": 0, "offsets": {1: np.zeros(2)}}, "axis 1 has no step offsets"),
-            (np.ones(2, np.int32), (2,), {"step": 0, "ordered": True, "offsets": {0: np.zeros(2)}}, "corners"),
+            (np.ones(2, np.float32), (2,), {"offsets": {0: np.zeros(2)}}, "offsets need a corner of multiples"),
+            (
+                np.ones(2, np.int32),
+                (2,),
+                {"step": 0, "offsets": {0: np.zeros(3)}},
+                "step offsets of axis 0 cannot have",
+            ),
+            (
+                np.ones(2, np.int32),
+                (2,),
+                {"step": 0, "offsets": {1: np.zeros(2)}},
+                "step offsets of axis 1 cannot have",
+            ),
+            (np.ones(2, np.int32), (2,), {"step": 0, "ordered": True, "offsets": {0: np.zeros(2)}}, "need a corner"),
         ],
     )
     def test_parts_that_do_not_fit(self, values: np.ndarray, shape: tuple, options: dict, message: str) -> None:
@@ -253,5 +268,5 @@ class TestPerTier:
         ],
     )
     def test_refuses_what_differs_in_more_than_values(self, tensors: list) -> None:
-        with pytest.raises(EncodeError, match=r"no tier|whole core|in more than its values"):
+        with pytest.raises(EncodeError, match=r"at least one tensor|complete core|in more than its values"):
             PerTier(tensors)

@@ -53,7 +53,7 @@ def same_coded(found: CodedTensor, original: CodedTensor) -> bool:
 
 
 def holds(file: FrzFile, name: str, tensor: Tensor) -> bool:
-    """Whether a file has a tensor as it was given."""
+    """Return whether a file has a tensor as it was given."""
     if isinstance(tensor, Spectrum):
         return same_spectrum(file.spectrum(name), tensor)
     if isinstance(tensor, CodedTensor):
@@ -215,11 +215,15 @@ class TestTiers:
         ("tensor", "cuts", "message"),
         [
             (Spectrum([1.0], (3, 4)), [(1, 1)], "cut by a number or a share, not by a corner"),
-            (np.ones((3, 4)), [(1,)], r"corner \[1\] of a core with 2 axes"),
-            (np.ones((3, 4)), [(1, 5)], r"a tier has the corner \[3, 4\], the one before it \[1, 5\]"),
-            (np.ones((3, 4)), [(2, 2), (1, 3)], r"a tier has the corner \[1, 3\]"),
-            (np.ones((3, 4)), [(2, 2), 7], "a corner for some tiers, and none for others"),
-            (PerTier([np.ones(3)] * 3), [5], "a value for each of 3 tiers in a file of 2"),
+            (np.ones((3, 4)), [(1,)], r"corner \[1\] does not fit a core with 2 axes"),
+            (
+                np.ones((3, 4)),
+                [(1, 5)],
+                r"corner \[3, 4\] of a tier does not contain that of the tier before, \[1, 5\]",
+            ),
+            (np.ones((3, 4)), [(2, 2), (1, 3)], r"corner \[1, 3\] of a tier"),
+            (np.ones((3, 4)), [(2, 2), 7], "some tiers have a corner, others do not"),
+            (PerTier([np.ones(3)] * 3), [5], "values for 3 tiers, but the file has 2"),
         ],
     )
     def test_refuses_cuts_that_do_not_fit(self, tensor: Any, cuts: list, message: str) -> None:
@@ -313,11 +317,11 @@ class TestRefusals:
             frformat.save({"x": np.ones((1,) * 9)})
 
     def test_compression(self) -> None:
-        with pytest.raises(EncodeError, match="'lzma' is none of auto"):
+        with pytest.raises(EncodeError, match="'lzma' is not one of auto"):
             frformat.save({}, compression="lzma")
 
     def test_formats(self) -> None:
-        with pytest.raises(EncodeError, match="format 'q99' is none of auto"):
+        with pytest.raises(EncodeError, match="format 'q99' is not one of auto"):
             frformat.save({}, format={"x": "q99"})
 
 

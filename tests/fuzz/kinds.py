@@ -63,7 +63,7 @@ def run(kinds: Mapping[str, Kind], folder: Path, counts: Mapping[str, int], seed
 
 
 def made(kind: Kind, name: str, seed: int, number: int) -> bytes:
-    """A damaged file."""
+    """Return a damaged file."""
     return kind.mutate(kind.whole, random.Random(f"{name} {seed} {number}"))
 
 

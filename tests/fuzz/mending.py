@@ -51,17 +51,17 @@ class Parts:
     sizes: Places
 
     def file(self) -> bytes:
-        """The file, with right checksums and sizes."""
+        """Return the file, with right checksums and sizes."""
         head = frz.head(self.directory, deflated=pack_directory(self.directory) if self.deflated else None)
         return head + b"".join(map(frz.segment, self.segments)) + self.rest
 
     def with_tree(self, pack: Callable[[Any], bytes] = wire.pack) -> Parts:
-        """The same with the directory that the tree says."""
+        """Return the same with the directory that the tree says."""
         return replace(self, directory=pack(self.tree))
 
 
 def apart(data: bytes) -> Parts | None:
-    """The parts of a file; None if it has no directory that could be taken out of it."""
+    """Return the parts of a file; None if it has no directory that could be taken out of it."""
     if len(data) < 18 or data[:4] != frz.MAGIC:
         return None
     deflated, stored, length = bool(data[5]), *(int.from_bytes(data[at : at + 4], "little") for at in (6, 10))
@@ -85,7 +85,7 @@ def apart(data: bytes) -> Parts | None:
 
 
 def changed(data: bytes, chance: random.Random, change: Change) -> bytes:
-    """A file like ``data`` with another directory or other segments, mended.
+    """Return a file like ``data`` with another directory or other segments, mended.
 
     Args:
         data: a file, sound or not.
@@ -108,7 +108,7 @@ def changed(data: bytes, chance: random.Random, change: Change) -> bytes:
 
 
 def _other_segment(parts: Parts, chance: random.Random, change: Change) -> Parts:
-    """One segment is changed. Mostly the directory says its new size, otherwise it keeps the old one."""
+    """Return one segment is changed. Mostly the directory says its new size, otherwise it keeps the old one."""
     segments = list(parts.segments)
     at = chance.choice([i for i, segment in enumerate(segments) if segment])
     other = change(segments[at])
@@ -123,7 +123,7 @@ def _other_segment(parts: Parts, chance: random.Random, change: Change) -> Parts
 
 
 def _sizes(tree: Any, total: int) -> Places:
-    """Where the directory says the sizes of segments, in the order of the file.
+    """Return where the directory says the sizes of segments, in the order of the file.
 
     A size of zero is that of a segment, or of none. If they fill the ``total`` bytes, all are segments.
     """

@@ -21,7 +21,7 @@ from tests.fuzz.mutations import damaged
 
 
 def other_kinds() -> dict[str, Kind]:
-    """One small file of each kind."""
+    """Return one small file of each kind."""
     rng = np.random.default_rng(0)
     image = Image.fromarray(rng.integers(0, 256, (12, 9, 3)).astype(np.uint8))
     inputs = saved(lambda file: np.save(file, rng.standard_normal((1, 3, 4)).astype(np.float32)))
@@ -40,7 +40,7 @@ def other_kinds() -> dict[str, Kind]:
 
 
 def _as(path: Path, suffix: str) -> Path:
-    """The same file under a name that tells its kind; the new name begins with the old one."""
+    """Return the same file under a name that tells its kind; the new name begins with the old one."""
     other = path.with_name(path.name + suffix)
     other.write_bytes(path.read_bytes())
     return other

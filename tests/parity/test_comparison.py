@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def phone(folder: Path, change: Any = lambda name, values: values, **more: Any) -> Any:
-    """A report whose outputs are those of the desktop, changed."""
+    """Return a report whose outputs are those of the desktop, changed."""
     inputs = {entry.name: entry.values() for entry in find_inputs(str(folder / "inputs"))}
     outputs = {name: change(name, desktop(values)[0]) for name, values in inputs.items()}
     facts = document(outputs, inputs, **more)
@@ -125,7 +125,7 @@ def test_reports_of_other_inputs(folder: Path):
     facts["inputs"][0]["crc32"] = "00000000"
     with pytest.raises(ReportError, match=r"'a'.*not the one given here"):
         compared(folder, facts)
-    with pytest.raises(ReportError, match="does not tell of the input 'a'"):
+    with pytest.raises(ReportError, match="does not contain the input 'a'"):
         compared(folder, facts | {"inputs": facts["inputs"][1:]})
     facts = phone(folder, lambda name, values: values[:, :1])
     with pytest.raises(ReportError, match="output is"):

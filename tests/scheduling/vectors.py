@@ -24,7 +24,7 @@ Score = tuple[float, ...]
 
 
 def contents() -> bytes:
-    """The file, one vector a line."""
+    """Return the file, one vector a line."""
     plans, infeasible = list(_plans()), list(_infeasible())
     lines = [",\n".join(json.dumps(entry, allow_nan=False) for entry in entries) for entries in (plans, infeasible)]
     return f'{{\n"version": 1,\n"plans": [\n{lines[0]}\n],\n"infeasible": [\n{lines[1]}\n]\n}}\n'.encode("ascii")
@@ -51,7 +51,7 @@ class Demand:
 
 
 def plan(apps: list[Json], budget: Json, objective: str) -> Json:
-    """The answer, section 5."""
+    """Return the answer, section 5."""
     order = sorted(range(len(apps)), key=lambda i: apps[i]["name"].encode())
     rows = [[Demand(apps[i], tier, budget) for tier in apps[i]["tiers"]] for i in order]
     score = {"min-total-cost": _total, "min-max-cost": _largest}[objective]
@@ -164,7 +164,7 @@ WIDE: Final = [(0.8, 0.004, 50), (0.97, 0.1, 900)]
 
 
 def _problems() -> Iterator[tuple[str, str, list[Json], Json]]:
-    """Names, what they test, applications and budgets."""
+    """Yield names, what they test, applications and budgets."""
     camera, voice = _app("camera", SMALL, 0.95, 0.05), _app("voice", WIDE, 0.9, 0.2, 0.5)
     third, budget = _app("text", SMALL, 0.9, 0.02, 4.0), {"memory": 2000, "speed": 1.0}
     yield "none", "no application", [], budget

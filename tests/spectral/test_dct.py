@@ -14,7 +14,7 @@ from frformat.spectral import dct
 
 
 def matrix(n: int, r: int) -> np.ndarray:
-    """The definition of the specification."""
+    """Return the definition of the specification."""
     x, i = np.arange(n)[:, None], np.arange(r)[None, :]
     return np.cos(math.pi * (2 * x + 1) * i / (2 * n)) * np.where(i == 0, math.sqrt(1 / n), math.sqrt(2 / n))
 

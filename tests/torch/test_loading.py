@@ -194,7 +194,7 @@ def test_device_and_type_of_what_is_assigned_can_be_chosen(path: Path):
     kinds = {name: tensor.dtype for name, tensor in model.state_dict().items()}
     assert kinds.pop("norm.num_batches_tracked") == torch.int64
     assert set(kinds.values()) == {torch.float64}
-    with pytest.raises(ValueError, match="device and dtype are for assign=True"):
+    with pytest.raises(ValueError, match="device and dtype need assign=True"):
         load_model(model, path, dtype=torch.float16)
 
 
@@ -210,7 +210,9 @@ def test_buffers_that_nobody_stored_must_exist(path: Path):
     save_model(model, path)
     with torch.device("meta"):
         skeleton = Memory(kept=False)
-    with pytest.raises(MismatchError, match="scale: on the meta device and not in any file; make these buffers on the"):
+    with pytest.raises(
+        MismatchError, match="scale: on the meta device and not in any file; create these buffers on the"
+    ):
         load_model(skeleton, path, assign=True)
 
 

@@ -91,7 +91,7 @@ class Doubled(nn.Module):
 def test_what_other_parametrizations_make_is_not_guessed(path: Path, write):
     model = regularize(Net(), 20)
     register_parametrization(model.fc1, "weight", Doubled())
-    with pytest.raises(EncodeError, match=r"fc1.weight: parametrizations that follow .*save_model$"):
+    with pytest.raises(EncodeError, match=r"fc1.weight: further parametrizations change .*save_model$"):
         write(model.state_dict(), path)
 
 
@@ -119,7 +119,9 @@ def test_the_checkpoint_of_a_run_is_what_it_exports(tmp_path: Path, average: flo
 
 def test_a_state_dict_of_another_shape_or_type_is_refused():
     model = regularize(nn.Linear(8, 12), 9)
-    with pytest.raises(RuntimeError, match=r"weight: a spectrum in shape \[12, 8\], not in shape \[12, 2, 4\] as"):
+    with pytest.raises(
+        RuntimeError, match=r"weight: a spectrum in shape \[12, 8\], but the model has shape \[12, 2, 4\]"
+    ):
         regularize(nn.Linear(8, 12), rules=["weight: keep=9 view=12,2,4"]).load_state_dict(model.state_dict())
     model.parametrizations.weight.original.data[0] = 1e5
     with pytest.raises(RuntimeError, match=r"weight: values up to 1e\+05 are beyond torch.float16"):

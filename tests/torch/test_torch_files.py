@@ -150,14 +150,14 @@ def test_what_is_said_to_be_a_spectrum_must_be_one(path: Path):
     with pytest.raises(EncodeError, match="tensor 'w': a dense tensor"):
         save_file({"w": torch.ones(2, 2)}, path, spectral=["w"])
     for spectral in ("w", ["v"]):
-        with pytest.raises(EncodeError, match="is neither True nor a list of names of the given tensors"):
+        with pytest.raises(EncodeError, match="is neither True nor a list of names of given tensors"):
             save_file({"w": tensor}, path, spectral=spectral)
 
 
 def test_marks_of_wrappers_are_taken_out_of_names_and_that_is_said(path: Path):
     state = {f"_orig_mod.module.{name}": torch.ones(2, 2) for name in ("a", "b")}
     state["_orig_mod.module.c"] = torch.sparse_coo_tensor([[0], [0]], [1.0], (4, 4), check_invariants=True)
-    with pytest.warns(UserWarning, match=r"took _orig_mod., module. out of the names"):
+    with pytest.warns(UserWarning, match=r"removed _orig_mod., module. from the names"):
         save_file(state, path, spectral=["_orig_mod.module.c"], format={"_orig_mod.module.c": "f32"})
     with frformat.open(path) as file:
         assert list(file) == ["a", "b", "c"]
@@ -170,8 +170,8 @@ def test_marks_of_wrappers_are_taken_out_of_names_and_that_is_said(path: Path):
     [
         ({0: torch.ones(1), "a": torch.ones(1)}, "a tensor's name must be a string, not 0 of type int"),
         ({None: torch.ones(1)}, "not None of type NoneType"),
-        ([{"a": torch.ones(1)}], "a list is no state dict: give tensors by name"),
-        (({"a": torch.ones(1)},), "a tuple is no state dict"),
+        ([{"a": torch.ones(1)}], "a list is not a state dict: pass tensors by name"),
+        (({"a": torch.ones(1)},), "a tuple is not a state dict"),
     ],
 )
 def test_what_has_no_names_is_refused(path: Path, state: object, message: str):

@@ -88,7 +88,7 @@ def test_names_that_wrappers_left_in_a_file_make_no_difference(tmp_path: Path, w
     if list(state) == NAMES:
         load_model(plain, path)
     else:
-        with pytest.warns(UserWarning, match="read without what wrappers put in"):
+        with pytest.warns(UserWarning, match="read without the prefixes of wrappers"):
             load_model(plain, path)
     assert all(torch.equal(plain.state_dict()[name], expected[name]) for name in NAMES)
 

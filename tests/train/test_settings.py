@@ -21,7 +21,7 @@ from frformat.train import RECIPES, Settings
         ({"optimizer": "eigen", "schedule": "tail", "epochs": 2}, "fewer coefficients"),
         ({"schedule": "guarded", "epochs": 2}, "needs a holdout"),
         ({"schedule": "tail"}, "epochs must be 2 or more"),
-        ({"schedule": "prune", "average_from": 0.4}, "what schedule prune takes away"),
+        ({"schedule": "prune", "average_from": 0.4}, "that schedule prune removes"),
         ({"schedule": "prune", "tiers": (5,)}, "tiers are prefixes"),
         ({"seed": -1}, "must not be negative"),
     ],

@@ -153,7 +153,7 @@ def _value(stream: Stream, model: Model, z: int, guess: int, q: int) -> None:
 
 
 def scale(values: Sequence[int]) -> int:
-    """The S that writers take."""
+    """Return the S that writers take."""
     if not values:
         return 0
     return max((s for s in range(1, 240) if mean(s) * len(values) <= 4096 * sum(map(abs, values))), default=0)
@@ -173,7 +173,7 @@ class Models:
         self.of: dict[bool, Model] = {}
 
     def start(self, blocks: Sequence[Block]) -> bytes:
-        """The bytes before those of the range coder, and models in their initial state, if they have not begun."""
+        """Return the bytes before those of the range coder, and models in their initial state, if they have not begun."""
         if self.of:
             return b""
         for kind in self.kinds:
@@ -186,7 +186,7 @@ class Models:
             put(stream, self.of[block.offsets], block.shape, block.values)
 
     def encode(self, blocks: Sequence[Block]) -> bytes:
-        """A segment of integers."""
+        """Return a segment of integers."""
         head, stream = self.start(blocks), Stream()
         self.put(stream, blocks)
         count = sum(len(block.values) for block in blocks)

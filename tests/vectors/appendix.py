@@ -12,7 +12,7 @@ SPECIFICATION: Final = os.path.join(ROOT, "spec", "format.md")
 
 
 def dictionary() -> bytes:
-    """The dictionary of appendix A."""
+    """Return the dictionary of appendix A."""
     with open(SPECIFICATION, encoding="utf-8") as file:
         appendix = file.read().split("\n## Appendix A")[1]
     text, shapes = re.findall(r"```\n(.*?)```", appendix, re.DOTALL)

@@ -25,14 +25,14 @@ class Block(NamedTuple):
 
 
 def axes(shape: Sequence[int]) -> tuple[int, int, int]:
-    """Rows, channels, positions."""
+    """Return rows, channels, positions."""
     if len(shape) < 2:
         return 1, 1, math.prod(shape)
     return shape[0], shape[1], math.prod(shape[2:])
 
 
 def leb128(number: int, least: int = 1) -> bytes:
-    """A number in LEB128, in at least so many bytes."""
+    """Return a number in LEB128, in at least so many bytes."""
     out = bytearray()
     while number > 127 or len(out) + 1 < least:
         out.append(number & 127 | 128)
@@ -56,7 +56,7 @@ class Split(NamedTuple):
     mantissas: bytes
 
     def segment(self, integers: bytes, least: int = 1) -> bytes:
-        """The segment, given the coded integers; their size takes ``least`` bytes or more."""
+        """Return the segment, given the coded integers; their size takes ``least`` bytes or more."""
         return bytes([self.reference, self.digits]) + leb128(len(integers), least) + integers + self.mantissas
 
 
@@ -85,7 +85,7 @@ def split(fmt: str, blocks: Sequence[Block], reference: int | None = None, digit
 
 
 def integer(u: int, width: int, m: int, reference: int) -> int:
-    """The integer of a float."""
+    """Return the integer of a float."""
     if u == 0:
         return 0
     size = reference + 1 - (u >> m & ((1 << width) - 1))

@@ -38,12 +38,12 @@ class Bits:
             self._count -= 8
 
     def bytes(self) -> bytes:
-        """All bits, the last byte filled up with zeros."""
+        """Return all bits, the last byte filled up with zeros."""
         return bytes(self._out) + (bytes([self._value]) if self._count else b"")
 
 
 def stored(data: bytes, block: int = 65535) -> bytes:
-    """Blocks without compression."""
+    """Return blocks without compression."""
     out = b""
     for start in range(0, max(len(data), 1), block):
         part = data[start : start + block]
@@ -53,17 +53,17 @@ def stored(data: bytes, block: int = 65535) -> bytes:
 
 
 def fixed(data: bytes, dictionary: bytes = b"") -> bytes:
-    """One block of the fixed code, with matches that may reach into ``dictionary``."""
+    """Return one block of the fixed code, with matches that may reach into ``dictionary``."""
     return blocks([tokens(data, dictionary)], dynamic=False)
 
 
 def dynamic(data: bytes, dictionary: bytes = b"") -> bytes:
-    """One block of a code made for it."""
+    """Return one block of a code made for it."""
     return blocks([tokens(data, dictionary)], dynamic=True)
 
 
 def blocks(parts: Sequence[Sequence[Token]], *, dynamic: bool, final: bool = True) -> bytes:
-    """One block for each sequence of tokens; ``final`` marks the last of them as the end of the stream."""
+    """Return one block for each sequence of tokens; ``final`` marks the last of them as the end of the stream."""
     bits = Bits()
     for i, part in enumerate(parts):
         bits.put(int(final and i == len(parts) - 1), 1)
@@ -111,7 +111,7 @@ def repeats(data: bytes, distance: int) -> list[Token]:
 
 
 def _common(text: bytes, first: int, second: int) -> int:
-    """How many bytes, up to 258, are the same from both places on."""
+    """Return how many bytes, up to 258, are the same from both places on."""
     most = min(258, len(text) - second)
     if text[first : first + most] == text[second : second + most]:
         return most
@@ -119,7 +119,7 @@ def _common(text: bytes, first: int, second: int) -> int:
 
 
 def bomb(size: int) -> bytes:
-    """A stream of ``size`` zero bytes, about 1030 times smaller."""
+    """Return a stream of ``size`` zero bytes, about 1030 times smaller."""
     return blocks([[0] + [(258, 1)] * ((size - 1) // 258) + [0] * ((size - 1) % 258)], dynamic=True)
 
 
@@ -134,7 +134,7 @@ def _symbols(token: Token) -> list[tuple[int, int, int]]:
 
 
 def _code_lengths(symbols: Iterable[int], alphabet: int) -> list[int]:
-    """Lengths of a Huffman code for what occurs; never fewer than two symbols, so that the code is complete."""
+    """Return lengths of a Huffman code for what occurs; never fewer than two symbols, so that the code is complete."""
     counts = Counter(symbols)
     for filler in (0, 1):
         if len(counts) < 2 and filler not in counts:
@@ -165,7 +165,7 @@ def _put_code_lengths(bits: Bits, literals: Sequence[int], distances: Sequence[i
 
 
 def _codes(lengths: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """Canonical codes, (bits in the order they are put, count) by symbol."""
+    """Return canonical codes, (bits in the order they are put, count) by symbol."""
     out = {}
     code = 0
     for width in range(1, 16):

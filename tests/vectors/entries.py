@@ -32,7 +32,7 @@ class Vector:
     entry: Entry = field(default_factory=dict)
 
     def as_json(self) -> Entry:
-        """The entry of ``vectors.json``."""
+        """Return the entry of ``vectors.json``."""
         digest = hashlib.sha256(self.data).hexdigest()
         about = {"about": self.entry["about"]}
         found = {"name": self.name, "file": f"{self.folder}/{self.file}.frz", **about, "bytes": len(self.data)}
@@ -50,7 +50,7 @@ def valid(
     rebuild: bool = True,
     damaged: int | None = None,
 ) -> Vector:
-    """A file that every reader decodes.
+    """Return a file that every reader decodes.
 
     Args:
         name: name of the vector.
@@ -90,7 +90,7 @@ def faulty(
     budget: int | None = None,
     sound: list[str] | None = None,
 ) -> Vector:
-    """A file or request that every reader refuses.
+    """Return a file or request that every reader refuses.
 
     Args:
         name: name of the vector.
@@ -145,7 +145,7 @@ def factor_entry(file: File, group: Group, tensor: Tensor, tier: int) -> Entry:
 
 
 def _stored(file: File, group: Group, tensor: Tensor) -> Entry:
-    """How it is stored; fields that say nothing are left out."""
+    """Return how it is stored; fields that say nothing are left out."""
     entry: Entry = {}
     if tensor.kept is not None:
         entry["kept"] = list(tensor.kept)

@@ -31,7 +31,7 @@ def hexdump(data: bytes) -> Iterator[str]:
 
 
 def table(rows: list[Row], start: int) -> Iterator[str]:
-    """Rows of offset, bytes and meaning."""
+    """Yield rows of offset, bytes and meaning."""
     yield "| offset | bytes | |"
     yield "|---|---|---|"
     for data, text in rows:
@@ -40,7 +40,7 @@ def table(rows: list[Row], start: int) -> Iterator[str]:
 
 
 def header_rows(data: bytes) -> list[Row]:
-    """The fourteen bytes at the start."""
+    """Return the fourteen bytes at the start."""
     stored, length = (int.from_bytes(data[at : at + 4], "little") for at in (6, 10))
     return [
         (data[:4], "magic"),
@@ -52,7 +52,7 @@ def header_rows(data: bytes) -> list[Row]:
 
 
 def directory_rows() -> list[Row]:
-    """The inflated directory."""
+    """Return the inflated directory."""
     tree = EXAMPLE.tree()
     rows: list[Row] = [(_head(tree), f"a map of {len(tree)} pairs")]
     for key, value in tree:
@@ -96,12 +96,12 @@ def _field(group: int, key: int, value: Any) -> Iterator[Row]:
 
 
 def _head(value: Any) -> bytes:
-    """The first byte of a map or an array."""
+    """Return the first byte of a map or an array."""
     return bytes([(0x80 if isinstance(value, Map) else 0x90) | len(value)])
 
 
 def tier_rows(data: bytes, start: int, tier: int) -> list[Row]:
-    """The segments of a tier, with their checksums."""
+    """Return the segments of a tier, with their checksums."""
     rows = []
     for place, group in enumerate(EXAMPLE.groups):
         stored = group.segments(EXAMPLE.tiers)[tier]
@@ -120,7 +120,7 @@ def tier_rows(data: bytes, start: int, tier: int) -> list[Row]:
 
 
 def decoded() -> list[tuple[list[int], trace.Decoder]]:
-    """The integers of each tier, and how they were decoded."""
+    """Return the integers of each tier, and how they were decoded."""
     group = EXAMPLE.groups[0]
     model: adaptive.Model | None = None
     out = []
@@ -136,7 +136,7 @@ def decoded() -> list[tuple[list[int], trace.Decoder]]:
 
 
 def value_rows(values: Sequence[trace.Value], first: int) -> Iterator[str]:
-    """Values as lines of a table."""
+    """Yield values as lines of a table."""
     for line, value in enumerate(values, first):
         cells = (value.level, value.scale, value.scale >> 1, value.guess, value.q)
         yield f"| {line} | {' | '.join(f'{cell}'.replace('-', '−') for cell in cells)} |"
@@ -152,7 +152,7 @@ def trace_rows(steps: list[trace.Step], first: int) -> Iterator[str]:
 
 
 def section() -> str:
-    """All of section 17."""
+    """Return all of section 17."""
     data = EXAMPLE.bytes()
     head, inflated = EXAMPLE.head(), EXAMPLE.directory()
     stored = head[14:-4]
@@ -277,13 +277,13 @@ def _index(index: tuple[int, ...]) -> str:
 
 
 def specification() -> str:
-    """The whole text as it stands."""
+    """Return the whole text as it stands."""
     with open(SPECIFICATION, encoding="utf-8") as file:
         return file.read()
 
 
 def written(text: str) -> str:
-    """The section as the specification has it."""
+    """Return the section as the specification has it."""
     start = text.index(f"\n{HEADING}\n") + 1
     return text[start : text.index("\n## ", start) + 1]
 

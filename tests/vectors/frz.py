@@ -41,7 +41,7 @@ def head(
     stored: int | None = None,
     length: int | None = None,
 ) -> bytes:
-    """Header, directory and CRC-32. What is not given is right.
+    """Return header, directory and CRC-32. What is not given is right.
 
     Args:
         directory: the directory.
@@ -60,7 +60,7 @@ def head(
 
 
 def segment(data: bytes) -> bytes:
-    """A segment and its CRC-32."""
+    """Return a segment and its CRC-32."""
     return data + _u32(zlib.crc32(data))
 
 
@@ -145,12 +145,12 @@ class Group:
         return sum({1 << axis for t in self.tensors for axis in t.offsets})
 
     def kinds(self, tensor: Tensor) -> list[str]:
-        """The basis of each axis of a tensor."""
+        """Return the basis of each axis of a tensor."""
         given = self.bases or ("identity",)
         return [given[min(axis, len(given) - 1)] for axis in range(len(tensor.meant))]
 
     def blocks(self, tier: int) -> list[Block]:
-        """The values of a tier's segment."""
+        """Return the values of a tier's segment."""
         return [block for tensor in self.tensors for block in self._blocks_of(tensor, tier) if block.values]
 
     def _blocks_of(self, tensor: Tensor, tier: int) -> Iterator[Block]:
@@ -175,7 +175,7 @@ class Group:
             yield Block(False, (), list(tensor.values) if tier == 0 else [])
 
     def segments(self, tiers: int) -> list[bytes]:
-        """The stored bytes in each tier that may have a segment."""
+        """Return the stored bytes in each tier that may have a segment."""
         if self.streams is not None:
             return [*self.streams]
         every = [self.blocks(tier) for tier in range(tiers if self.tiered else 1)]
@@ -194,7 +194,7 @@ class Group:
         return integers if self.stepped else blocks.of_floats(self.value_type, integers)
 
     def tree(self, tiers: int) -> Map:
-        """The group map."""
+        """Return the group map."""
         ts = self.tensors
         fields: dict[Any, Any] = {DTYPE: DTYPES.index(self.dtype)}
         if any(t.name for t in ts):
@@ -226,12 +226,12 @@ class Group:
 
 
 def corner(tensor: Tensor, tier: int) -> Shape:
-    """The corner of a tensor that has no ``kept``."""
+    """Return the corner of a tensor that has no ``kept``."""
     return tensor.meant if tensor.corners is None else tensor.corners[tier]
 
 
 def flat(index: Index, shape: Shape) -> int:
-    """The place of an index in row-major order."""
+    """Return the place of an index in row-major order."""
     place = 0
     for i, n in zip(index, shape, strict=True):
         place = place * n + i
@@ -239,7 +239,7 @@ def flat(index: Index, shape: Shape) -> int:
 
 
 def slabs(before: Shape, now: Shape) -> Iterator[tuple[Shape, Iterator[Index]]]:
-    """The entries of a corner that a smaller one does not have, as slabs: shape and indices (section 4)."""
+    """Yield the entries of a corner that a smaller one does not have, as slabs: shape and indices (section 4)."""
     for axis in range(len(now)):
         ranges = [range(r) for r in now[:axis]]
         ranges.append(range(before[axis], now[axis]))
@@ -253,14 +253,14 @@ def _flat(offsets: bool, values: Sequence[int]) -> Block:
 
 
 def raw(name: str, dtype: str, shape: Shape, values: Sequence[int], coder: str = "none") -> Group:
-    """A group of one plain tensor."""
+    """Return a group of one plain tensor."""
     return Group([Tensor(name, shape, values)], dtype, coder=coder)
 
 
 def dct(
     name: str, fmt: str, shape: Shape, values: Sequence[int], coder: str = "none", dtype: str = "f32", **more: Any
 ) -> Group:
-    """A group of one tensor of which the first coefficients of its DCT are kept, in tier 0 unless ``more`` says so.
+    """Return a group of one tensor of which the first coefficients of its DCT are kept, in tier 0 unless ``more`` says so.
 
     Args:
         name: its name.
@@ -276,14 +276,14 @@ def dct(
 
 
 def spectral(tensors: Sequence[Tensor], fmt: str, coder: str = "none", dtype: str = "f32") -> Group:
-    """A group of tensors of which the first coefficients of their DCT are kept."""
+    """Return a group of tensors of which the first coefficients of their DCT are kept."""
     if fmt == "q":
         return Group(tensors, dtype, ["dct"], stepped=True, coder=coder if coder in ENTROPY else ENTROPY[0])
     return Group(tensors, dtype, ["dct"], "" if fmt == dtype else fmt, coder=coder)
 
 
 def front_coded(names: Sequence[str]) -> list[Any]:
-    """Names as the directory has them, each sharing whole characters with the one before."""
+    """Return names as the directory has them, each sharing whole characters with the one before."""
     out: list[Any] = []
     before = ""
     for name in names:
@@ -325,7 +325,7 @@ class File:
         return [(group, tensor) for group in self.groups for tensor in group.tensors if not tensor.name]
 
     def tree(self) -> Map:
-        """The directory map."""
+        """Return the directory map."""
         tree = Map()
         if self.features is not None:
             tree.append((FEATURES, list(self.features)))
@@ -340,11 +340,11 @@ class File:
         return tree
 
     def directory(self) -> bytes:
-        """The directory, inflated."""
+        """Return the directory, inflated."""
         return self.pack(self.tree())
 
     def head(self) -> bytes:
-        """The bytes before the segments."""
+        """Return the bytes before the segments."""
         directory = self.directory()
         return head(directory, deflated=self.deflate(directory) if self.deflate else None)
 
@@ -358,7 +358,7 @@ class File:
         return out
 
     def bytes(self, tiers: int | None = None) -> bytes:
-        """The file, cut after ``tiers`` tiers."""
+        """Return the file, cut after ``tiers`` tiers."""
         return self.head() + b"".join(b"".join(part) for part in self.parts()[:tiers])
 
 

@@ -33,7 +33,7 @@ class Core:
 
 
 def core(group: Group, tensor: Tensor, tier: int) -> Core:
-    """The core of ``tensor``, which is one of ``group``, at ``tier``."""
+    """Return the core of ``tensor``, which is one of ``group``, at ``tier``."""
     if tensor.kept is not None:
         k = tensor.kept[tier]
         indices = transform.zigzag(tensor.meant, k)
@@ -65,14 +65,14 @@ def _offset(group: Group, tensor: Tensor, tier: int, shape: Sequence[int], index
 
 
 def canonical_bytes(group: Group, found: Core) -> bytes:
-    """The canonical values as ``vectors.json`` has them: elements as they are, or numbers in binary32."""
+    """Return the canonical values as ``vectors.json`` has them: elements as they are, or numbers in binary32."""
     if found.values is None:
         return store(group.dtype, found.stored)
     return store("f32", [rounded("f32", value) if value == value else 0 for value in found.values])
 
 
 def exact_elements(file: File, group: Group, tensor: Tensor, tier: int) -> bytes | None:
-    """The bytes of a tensor, if section 8 determines them; else None."""
+    """Return the bytes of a tensor, if section 8 determines them; else None."""
     found, kinds = core(group, tensor, tier), group.kinds(tensor)
     out = [0] * math.prod(tensor.meant)
     if all(kind == "identity" for kind in kinds):
@@ -102,7 +102,7 @@ def _element(group: Group, found: Core, place: int) -> int:
 
 
 def bases(file: File, group: Group, tensor: Tensor, tier: int) -> list[Column]:
-    """The basis of each axis."""
+    """Return the basis of each axis."""
     factors, seeds = iter(tensor.factors), iter(tensor.seeds)
     return [
         _column(file, kind, n, factors, seeds, tier) for kind, n in zip(group.kinds(tensor), tensor.meant, strict=True)
@@ -123,7 +123,7 @@ def _column(file: File, kind: str, n: int, factors: object, seeds: object, tier:
 
 
 def reference(file: File, group: Group, tensor: Tensor, tier: int) -> tuple[list[Decimal], Decimal]:
-    """The numbers W of section 8 in row-major order, and what δ is relative to."""
+    """Return the numbers W of section 8 in row-major order, and what δ is relative to."""
     found = core(group, tensor, tier)
     assert found.values is not None
     entries = dict(zip(found.indices, found.values, strict=True))

@@ -15,7 +15,7 @@ class Map(list[tuple[Any, Any]]):
     """A map as its pairs, in any order and with any duplicates."""
 
     def get(self, key: Any) -> Any:
-        """The value of ``key``, which is there."""
+        """Return the value of ``key``, which is there."""
         return next(value for known, value in self if known == key)
 
     def set(self, key: Any, value: Any) -> None:
@@ -69,27 +69,27 @@ def pack_widest(value: Any) -> bytes:
 
 
 def text(data: bytes) -> Raw:
-    """A string of ``data``, which need not be UTF-8."""
+    """Return a string of ``data``, which need not be UTF-8."""
     return Raw((bytes([0xA0 | len(data)]) if len(data) < 32 else _sized(len(data), b"\xd9\xda\xdb")) + data)
 
 
 def text32(data: bytes) -> Raw:
-    """A string with a 32-bit length."""
+    """Return a string with a 32-bit length."""
     return Raw(b"\xdb" + _u32(len(data)) + data)
 
 
 def uint64(value: int) -> Raw:
-    """An integer as uint 64."""
+    """Return an integer as uint 64."""
     return Raw(b"\xcf" + struct.pack(">Q", value))
 
 
 def int64(value: int) -> Raw:
-    """An integer as int 64, also one that is not negative."""
+    """Return an integer as int 64, also one that is not negative."""
     return Raw(b"\xd3" + struct.pack(">q", value))
 
 
 def integers(value: int) -> list[Raw]:
-    """A non-negative integer below 128 in all its encodings."""
+    """Return a non-negative integer below 128 in all its encodings."""
     formats = (
         (b"\xcc", "B"),
         (b"\xcd", "H"),
@@ -104,7 +104,7 @@ def integers(value: int) -> list[Raw]:
 
 
 def ext(kind: int, data: bytes, head: bytes | None = None) -> Raw:
-    """An extension value; ``head`` overrides the bytes before the type."""
+    """Return an extension value; ``head`` overrides the bytes before the type."""
     fixed = {1: b"\xd4", 2: b"\xd5", 4: b"\xd6", 8: b"\xd7", 16: b"\xd8"}
     before = head if head is not None else fixed.get(len(data)) or _sized(len(data), b"\xc7\xc8\xc9")
     return Raw(before + struct.pack(">b", kind) + data)
@@ -116,7 +116,7 @@ def nested(depth: int, innermost: Any = 0) -> Any:
 
 
 def every_type() -> list[Any]:
-    """One or more values of every MessagePack type, among them all integer widths, ends and extension sizes."""
+    """Return one or more values of every MessagePack type, among them all integer widths, ends and extension sizes."""
     lengths: Iterable[int] = (1, 2, 4, 8, 16, 3, 300, 70000)
     numbers = (
         0,
@@ -160,13 +160,13 @@ def _integer(value: int) -> bytes:
 
 
 def _sized(count: int, heads: bytes) -> bytes:
-    """Head and count where the smallest count has 8 bits."""
+    """Return head and count where the smallest count has 8 bits."""
     index = 0 if count < 1 << 8 else 1 if count < 1 << 16 else 2
     return heads[index : index + 1] + count.to_bytes(1 << index, "big")
 
 
 def _count(count: int, fixed: int, heads: bytes) -> bytes:
-    """Head and count where small counts are part of the head."""
+    """Return head and count where small counts are part of the head."""
     if count < 16:
         return bytes([fixed | count])
     index = 0 if count < 1 << 16 else 1

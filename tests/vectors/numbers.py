@@ -28,33 +28,33 @@ DIGITS = {"f16": (10, -14, 15), "bf16": (7, -126, 127), "f32": (23, -126, 127), 
 
 
 def store(fmt: str, numbers: Sequence[int]) -> bytes:
-    """Integers, or the bits of floats, little-endian."""
+    """Return integers, or the bits of floats, little-endian."""
     size = BYTES[fmt]
     return b"".join((n & ((1 << 8 * size) - 1)).to_bytes(size, "little") for n in numbers)
 
 
 def f32(*values: float) -> list[int]:
-    """The bits of values in binary32."""
+    """Return the bits of values in binary32."""
     return [struct.unpack("<I", struct.pack("<f", value))[0] for value in values]
 
 
 def f16(*values: float) -> list[int]:
-    """The bits of values in binary16."""
+    """Return the bits of values in binary16."""
     return [struct.unpack("<H", struct.pack("<e", value))[0] for value in values]
 
 
 def bf16(*values: float) -> list[int]:
-    """The bits of values that are exact in bfloat16."""
+    """Return the bits of values that are exact in bfloat16."""
     return [bits >> 16 for bits in f32(*values)]
 
 
 def bits(fmt: str, *values: float) -> list[int]:
-    """The stored numbers of values that are exact in ``fmt``."""
+    """Return the stored numbers of values that are exact in ``fmt``."""
     return {"f32": f32, "f16": f16, "bf16": bf16}[fmt](*values)
 
 
 def number(fmt: str, pattern: int) -> float:
-    """The value of the bits of a float."""
+    """Return the value of the bits of a float."""
     if fmt == "f16":
         return float(struct.unpack("<e", pattern.to_bytes(2, "little"))[0])
     if fmt == "f64":
@@ -64,7 +64,7 @@ def number(fmt: str, pattern: int) -> float:
 
 
 def rounded(fmt: str, value: float) -> int:
-    """The bits of the number of a float type that is nearest to a finite value, ties to even; overflow to infinity."""
+    """Return the bits of the number of a float type that is nearest to a finite value, ties to even; overflow to infinity."""
     fraction, least, most = DIGITS[fmt]
     sign = int(struct.pack(">d", value)[0] >> 7)
     exact = abs(Fraction(value))
@@ -78,7 +78,7 @@ def rounded(fmt: str, value: float) -> int:
 
 
 def step(code: int) -> float:
-    """The step that a step code stands for."""
+    """Return the step that a step code stands for."""
     return (16 + code % 16) * 2.0 ** (code // 16 - 4)
 
 
@@ -88,7 +88,7 @@ def multiple(q: int, code: int) -> float:
 
 
 def noise(count: int, most: int = 1000, seed: int = 1) -> list[int]:
-    """Integers within −most … most from a linear congruential generator."""
+    """Return integers within −most … most from a linear congruential generator."""
     state = seed * 2654435761 + 12345
     out = []
     for _ in range(count):
@@ -98,14 +98,14 @@ def noise(count: int, most: int = 1000, seed: int = 1) -> list[int]:
 
 
 def spectrum(fmt: str, count: int, seed: int = 1) -> list[int]:
-    """Stored numbers of ``fmt`` that shrink along the order as a spectrum's do; ``q`` are integers."""
+    """Return stored numbers of ``fmt`` that shrink along the order as a spectrum's do; ``q`` are integers."""
     if fmt == "q":
         return [n // (1 + i // 2) for i, n in enumerate(noise(count, 300, seed))]
     return bits(fmt, *(n / 64 / 2 ** (i // 4) for i, n in enumerate(noise(count, 255, seed))))
 
 
 def weights(fmt: str, count: int, seed: int = 1) -> list[int]:
-    """Stored numbers of ``fmt`` as those of a layer are; ``q`` are integers, many of them 0."""
+    """Return stored numbers of ``fmt`` as those of a layer are; ``q`` are integers, many of them 0."""
     raw = noise(count, 1 << 20, seed)
     if fmt == "q":
         return [int(n / (1 << 17)) ** 3 // 16 for n in raw]

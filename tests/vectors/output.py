@@ -15,7 +15,7 @@ BUDGET: Final = 1 << 30
 
 
 def contents() -> dict[str, bytes]:
-    """Bytes by path within ``spec/vectors``."""
+    """Return bytes by path within ``spec/vectors``."""
     good, bad = list(valid.vectors()), list(faulty.vectors())
     files: dict[str, bytes] = {}
     for vector in good + bad:

@@ -6,7 +6,7 @@ M = 2**32
 
 
 def block(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The four words of a counter; the specification's counters end with two zeros."""
+    """Return the four words of a counter; the specification's counters end with two zeros."""
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(10):
@@ -23,5 +23,5 @@ def word(seed: int, m: int) -> int:
 
 
 def u(seed: int, m: int) -> float:
-    """Element number ``m`` of a seed's sequence."""
+    """Return element number ``m`` of a seed's sequence."""
     return (2 * (word(seed, m) >> 9) + 1 - 2**23) / 2**23

@@ -70,7 +70,7 @@ class Stream:
             self.direct(value >> shift & 1)
 
     def finish(self, pick: Callable[[Stream], int] | None = None, *, strip: bool = True) -> bytes:
-        """The bytes of the number that ``pick`` takes, by default the one that ends in most zeros.
+        """Return the bytes of the number that ``pick`` takes, by default the one that ends in most zeros.
 
         Args:
             pick: chooses a number of the interval.
@@ -89,7 +89,7 @@ class Stream:
 
 
 def roundest(stream: Stream) -> int:
-    """The number of the interval with the most zero bits at its end."""
+    """Return the number of the interval with the most zero bits at its end."""
     zeros = stream.range.bit_length()
     while True:
         number = -(-stream.low >> zeros) << zeros
@@ -99,10 +99,10 @@ def roundest(stream: Stream) -> int:
 
 
 def lowest(stream: Stream) -> int:
-    """The first number of the interval."""
+    """Return the first number of the interval."""
     return stream.low
 
 
 def highest(stream: Stream) -> int:
-    """The last number of the interval."""
+    """Return the last number of the interval."""
     return stream.low + stream.range - 1

@@ -27,7 +27,7 @@ SAMPLE: Final = 64
 
 
 def words(seed: int, count: int) -> NDArray[np.uint64]:
-    """The first words of a seed (section 7.4)."""
+    """Return the first words of a seed (section 7.4)."""
     c0 = np.arange(-(-count // 4), dtype=np.uint64)
     c1, c2, c3 = (np.zeros_like(c0) for _ in range(3))
     k0, k1 = seed % 2**32, seed >> 32
@@ -46,19 +46,19 @@ def uniform(seed: int, count: int) -> NDArray[np.float64]:
 
 
 def embedding() -> NDArray[np.float32]:
-    """The plain tensor."""
+    """Return the plain tensor."""
     return uniform(1, math.prod(EMBEDDING)).astype("<f4")
 
 
 def kernels() -> NDArray[np.float16]:
-    """The core of the convolution."""
+    """Return the core of the convolution."""
     numbers = (words(2, math.prod(CONVOLUTION)) & np.uint64(2047)).astype(np.int64) - 1024
     return (numbers / 1024).astype("<f2")
 
 
 @lru_cache(maxsize=1)
 def file() -> bytes:
-    """The bytes of the file."""
+    """Return the bytes of the file."""
     plain, core = embedding().tobytes(), kernels().tobytes()
     scale = store("f32", f32(SCALE))
     groups = [
@@ -99,7 +99,7 @@ def _digest(array: NDArray[Any]) -> str:
 
 
 def _weights() -> dict[str, Any]:
-    """The reference of the convolution: the sample as precisely as ever, the largest and the sum in binary64."""
+    """Return the reference of the convolution: the sample as precisely as ever, the largest and the sum in binary64."""
     core = kernels().astype(np.float64).reshape(-1, 3, 3)
     column = transform.cosines(3)
     u = np.array([[float(value) for value in column(i)] for i in range(3)])  # u[i, x]

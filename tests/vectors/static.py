@@ -61,7 +61,7 @@ class Coded:
     extra: list[int] = field(default_factory=list)
 
     def bytes(self) -> bytes:
-        """The block."""
+        """Return the block."""
         tables = adaptive.Models(False).encode(self.side) if self.tables is None else self.tables
         counts = [len(words) - 1 for words in self.lanes] if self.counts is None else self.counts
         words = [word for lane in self.lanes for word in lane] + self.extra
@@ -97,7 +97,7 @@ def contexts(plan: Plan, shape: Sequence[int], values: Sequence[int]) -> Iterato
 
 
 def frequencies(seen: Counter[int], symbols: int) -> list[int]:
-    """Frequencies that sum to 4096: each what it must be at least, and the rest for what occurs most."""
+    """Return frequencies that sum to 4096: each what it must be at least, and the rest for what occurs most."""
     if not seen:
         return [0] * symbols
     total = sum(seen.values())
@@ -108,7 +108,7 @@ def frequencies(seen: Counter[int], symbols: int) -> list[int]:
 
 
 def code(plan: Plan, shape: Sequence[int], values: Sequence[int], symbols: int | None = None) -> Coded:
-    """A block."""
+    """Return a block."""
     coded = [symbol_of(q) for q in values]
     symbols = max(symbol for symbol, _, _ in coded) + 1 if symbols is None else symbols
     near_count = 2 * plan.reach + 1
@@ -131,7 +131,7 @@ def code(plan: Plan, shape: Sequence[int], values: Sequence[int], symbols: int |
 
 
 def _lane(values: Sequence[tuple[tuple[int, int, int], list[int]]]) -> list[int]:
-    """The words of a lane."""
+    """Return the words of a lane."""
     x, words = START, []
 
     def emit_if(needed: bool) -> None:
@@ -152,5 +152,5 @@ def _lane(values: Sequence[tuple[tuple[int, int, int], list[int]]]) -> list[int]
 
 
 def encode(blocks: Sequence[Block], plan: Plan = PLAIN) -> bytes:
-    """A segment of integers, every block by the same plan; if that has classes, all blocks are alike."""
+    """Return a segment of integers, every block by the same plan; if that has classes, all blocks are alike."""
     return b"".join(code(replace(plan), block.shape, block.values).bytes() for block in blocks)

@@ -24,7 +24,7 @@ Column = Callable[[int], Sequence[Decimal]]
 
 
 def zigzag(shape: Sequence[int], k: int) -> list[Index]:
-    """The first ``k`` multi-indices: all of a corner that is large enough, sorted by sum and then by themselves."""
+    """Return the first ``k`` multi-indices: all of a corner that is large enough, sorted by sum and then by themselves."""
     reach = 1
     while math.prod(min(n, reach) for n in shape) < k or _below(shape, reach) < k:
         reach += 1
@@ -33,7 +33,7 @@ def zigzag(shape: Sequence[int], k: int) -> list[Index]:
 
 
 def _below(shape: Sequence[int], reach: int) -> int:
-    """How many multi-indices have a sum below ``reach``; the corner of that size holds all of them."""
+    """Return how many multi-indices have a sum below ``reach``; the corner of that size holds all of them."""
     counts = [1] + [0] * (reach - 1)
     for n in shape:
         counts = [sum(counts[max(0, total - n + 1) : total + 1]) for total in range(reach)]
@@ -41,7 +41,7 @@ def _below(shape: Sequence[int], reach: int) -> int:
 
 
 def weights(core: Mapping[Index, float], lengths: Sequence[int], columns: Sequence[Column]) -> list[Decimal]:
-    """All elements in row-major order of the tensor that a core and its bases are.
+    """Return all elements in row-major order of the tensor that a core and its bases are.
 
     Args:
         core: its entries.
@@ -68,7 +68,7 @@ def identity(n: int) -> Column:
 
 
 def cosines(n: int) -> Column:
-    """The orthonormal DCT-II."""
+    """Return the orthonormal DCT-II."""
     return functools.lru_cache(maxsize=None)(lambda i: _cosines(n, i))
 
 
@@ -108,7 +108,7 @@ def _cosine(table: Sequence[Decimal], n: int, m: int) -> Decimal:
 
 
 def sample(count: int) -> list[int]:
-    """Indices of the weights to write down: all of a small tensor, else first, last and some between."""
+    """Return indices of the weights to write down: all of a small tensor, else first, last and some between."""
     if count <= SAMPLE:
         return list(range(count))
     spread = {0, count - 1}

@@ -25,7 +25,7 @@ def frame(
     dictionary: int = 0,
     reserved: bool = False,
 ) -> bytes:
-    """A frame of finished blocks.
+    """Return a frame of finished blocks.
 
     Args:
         *parts: the blocks.
@@ -44,7 +44,7 @@ def frame(
 
 
 def block(data: bytes, *, last: bool = True, kind: int = RAW, size: int | None = None) -> bytes:
-    """A block; ``size`` is how often the byte of a run-length block is repeated."""
+    """Return a block; ``size`` is how often the byte of a run-length block is repeated."""
     return (last | kind << 1 | (len(data) if size is None else size) << 3).to_bytes(3, "little") + data
 
 
@@ -55,7 +55,7 @@ def raw(data: bytes) -> bytes:
 
 
 def run(byte: int, count: int, *, content: int | None = None, single: bool = False) -> bytes:
-    """One byte ``count`` times, in run-length blocks of at most 128 KiB."""
+    """Return one byte ``count`` times, in run-length blocks of at most 128 KiB."""
     most = 128 << 10
     sizes = [most] * ((count - 1) // most) + [(count - 1) % most + 1]
     parts = [block(bytes([byte]), last=i == len(sizes) - 1, kind=RLE, size=n) for i, n in enumerate(sizes)]
@@ -63,10 +63,10 @@ def run(byte: int, count: int, *, content: int | None = None, single: bool = Fal
 
 
 def skippable(data: bytes) -> bytes:
-    """A skippable frame."""
+    """Return a skippable frame."""
     return SKIPPABLE + len(data).to_bytes(4, "little") + data
 
 
 def checked() -> bytes:
-    """The frame that a library compressed, with its checksum."""
+    """Return the frame that a library compressed, with its checksum."""
     return base64.b64decode(COMPRESSED)

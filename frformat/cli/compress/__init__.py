@@ -1,4 +1,4 @@
-"""What ``frformat compress`` runs models on, does, and tells."""
+"""The parts of ``frformat compress``: its command line, its data and its output."""
 
 from frformat.cli.compress.command import compress
 

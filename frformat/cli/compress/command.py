@@ -1,4 +1,4 @@
-"""``frformat compress``: a trained network as a small file, within a limit that the user sets."""
+"""``frformat compress``: compress a trained network within a limit that the user sets."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ if TYPE_CHECKING:
     from frformat.checkpoints import Checkpoint
     from frformat.cli.compress import data as inputs
 
-HELP = """Make a trained network small: quantize it, without training, as far as a limit allows.
+HELP = """Make a trained network small: quantize it as far as a limit allows, without training.
 
 IN is a checkpoint: .pt, .safetensors, .npz or .frz. `frformat encode` stores one exactly; this command rounds its
-weights. With --model and --data it runs the network on a few hundred inputs, which need no labels, to find out how
-much each weight matters. Without them weights alone tell, and the file is about half as large again at equal accuracy.
+weights. With --model and --data, it runs the network on a few hundred inputs, which need no labels, to find out how
+much each weight matters. Without them it uses the weights alone; at equal accuracy, the file is then about half as
+large again.
 
-Say one of --max-drop, --size, --bits and --quality. Labelled inputs that do not calibrate measure the accuracy: never
-measure on data that a result is to be published on.
+Give one of --max-drop, --size, --bits and --quality. Accuracy is measured on labelled inputs that are not used for
+calibration. Do not use data that you publish results on.
 
 \b
---model is unet, lenet5 or resnet20, or FILE.py:NAME or package.module:NAME with the name of a torch.nn.Module or of
-what makes one; the file is run.
---data is a folder of pictures, perhaps one folder a class, or an .npz file with x, inputs as the model takes them, and
-perhaps y, integers: their classes.
+--model is unet, lenet5 or resnet20, or FILE.py:NAME or package.module:NAME, where NAME is a torch.nn.Module or a
+function that returns one; the file is executed.
+--data is a folder of pictures, optionally with one subfolder per class, or an .npz file with x, the model's inputs, and
+optionally y, their classes as integers.
 
 \b
 Examples:
@@ -43,39 +44,43 @@ Examples:
 """
 
 BATCH: Final = 64
-"""Inputs that run together."""
+"""Number of inputs in a batch."""
 
 
-@click.command(help=HELP, epilog="Exit codes: 0 fine, 2 an error; nothing is then written.")
+@click.command(help=HELP, epilog="Exit codes: 0 success, 2 error; nothing is written then.")
 @click.argument("source", metavar="IN", type=click.Path())
 @click.option("-o", "--output", metavar="OUT.frz", type=click.Path(), required=True, help="The file to write.")
-@click.option("--max-drop", type=float, metavar="POINTS", help="Lose at most so much of the metric, in percent points.")
+@click.option("--max-drop", type=float, metavar="POINTS", help="Largest loss of the metric, in percentage points.")
 @click.option("--size", type=ByteCount(), metavar="SIZE", help="The largest file, e.g. 100kB.")
-@click.option("--bits", type=float, metavar="BITS", help="The same, in bits for each parameter.")
-@click.option("--quality", type=float, metavar="1…10", help="3 more are ten times less loss.  [default: 6]")
-@click.option("--model", "architecture", metavar="SPEC", help="The network that IN holds the weights of; see above.")
+@click.option("--bits", type=float, metavar="BITS", help="The largest file, in bits per parameter.")
+@click.option("--quality", type=float, metavar="1…10", help="3 steps up cut the loss to a tenth.  [default: 6]")
+@click.option("--model", "architecture", metavar="SPEC", help="The architecture of the network; see above.")
 @click.option("--data", type=click.Path(), metavar="PATH", help="Typical inputs; see above.")
 @click.option("--metric", type=click.Choice(["accuracy", "agreement"]), help="[default: accuracy if there are labels]")
-@click.option("--calibrate", type=click.IntRange(min=2), default=512, show_default=True, help="Inputs that calibrate.")
-@click.option("--mirror", is_flag=True, help="Calibrate with mirror images, too.")
+@click.option(
+    "--calibrate", type=click.IntRange(min=2), default=512, show_default=True, help="Number of calibration inputs."
+)
+@click.option("--mirror", is_flag=True, help="Also calibrate with mirror images.")
 @click.option(
     "--pixels",
     type=click.Choice(["unit", "grey", "imagenet", "mnist"]),
     default="unit",
     show_default=True,
-    help="What pixels become.",
+    help="Normalization of pixels.",
 )
-@click.option("--outputs", type=click.Choice(["auto", "logits", "values"]), default="auto", help="What outputs are.")
+@click.option(
+    "--outputs", type=click.Choice(["auto", "logits", "values"]), default="auto", help="Kind of the model's outputs."
+)
 @click.option(
     "--effort",
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="With --size or --bits, take the best of so many files.",
+    help="With --size or --bits, try this many files and keep the best.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of inputs.")
-@click.option("--plot", type=click.Path(), metavar="OUT.png", help="Draw the curve of all that was tried.")
-@click.option("--entry", metavar="KEY", help="Which state dict of a PyTorch file that holds several.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed for the choice of inputs.")
+@click.option("--plot", type=click.Path(), metavar="OUT.png", help="Plot all trials: size against quality.")
+@click.option("--entry", metavar="KEY", help="The state dict to use if a PyTorch file holds several.")
 @force_option
 @json_option
 def compress(
@@ -99,7 +104,7 @@ def compress(
     if options["max_drop"] is not None and data is None:
         raise click.UsageError("--max-drop needs --data to measure on.", click.get_current_context())
     from frformat import checkpoints
-    from frformat.cli.compress import plotting, telling
+    from frformat.cli.compress import plotting, report
     from frformat.cli.compress.data import Inputs
     from frformat.torch import compression
 
@@ -121,11 +126,11 @@ def compress(
             )
         if plot is not None:
             plotting.save(result, plot)
-    telling.tell(result, source, output, time.perf_counter() - start, as_json=as_json)
+    report.show(result, source, output, time.perf_counter() - start, as_json=as_json)
 
 
 def _tensors(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What a checkpoint holds; names that are tied share a tensor."""
+    """Return the tensors of a checkpoint; tied names share a tensor."""
     from frformat.checkpoints.torch_tensors import to_torch
 
     found: dict[str, Any] = {}
@@ -135,9 +140,9 @@ def _tensors(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _network(architecture: str, checkpoint: Checkpoint, source: str) -> nn.Module:
-    """The network with its weights."""
+    """Return the network with its weights."""
     from frformat.checkpoints.torch_tensors import to_torch
-    from frformat.runtimes.pytorch_mobile import models
+    from frformat.runtimes import models
 
     network = models.build(architecture)
     state = {name: to_torch(each.array().copy()) for name, each in checkpoint.untied().items()}
@@ -151,7 +156,7 @@ def _network(architecture: str, checkpoint: Checkpoint, source: str) -> nn.Modul
 def _uses(
     chosen: inputs.Inputs, others: inputs.Inputs, metric: str | None, mirror: bool, path: str, *, needed: bool
 ) -> dict[str, Any]:
-    """The batches that calibrate, and the metric of the other inputs."""
+    """Return the calibration batches, and the metric on the other inputs."""
     found: dict[str, Any] = {"batches": chosen.batches(BATCH, mirror=mirror)}
     if metric == "accuracy" or (metric is None and chosen.labels is not None):
         if chosen.labels is None:
@@ -159,12 +164,14 @@ def _uses(
         if len(others):
             found["metric"] = others.accuracy(BATCH)
         elif needed or metric is not None:
-            raise EncodeError(f"{path}: all {len(chosen)} inputs calibrate, none is left to measure accuracy on")
+            raise EncodeError(
+                f"{path}: all {len(chosen)} inputs are used for calibration; none is left to measure accuracy on"
+            )
     return found
 
 
 def _shown(bar: Any) -> Callable[[str, int, int], None]:
-    """Progress as a bar for each thing that is done."""
+    """Return a callback that shows progress as one bar per step."""
     tasks: dict[str, Any] = {}
 
     def told(what: str, done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""Inputs for calibration and measuring, from pictures or arrays."""
+"""Read inputs for calibration and measuring from pictures or arrays."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PIXELS: Final[dict[str, tuple[str, Pixels]]] = {
     "imagenet": ("RGB", kinds.IMAGENET_PIXELS),
     "mnist": ("L", kinds.MNIST_PIXELS),
 }
-"""What the command line calls ways in which pixels become numbers: Pillow's mode, and the numbers."""
+"""Names of the normalizations on the command line: Pillow's mode, and the normalization."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Inputs:
     """Inputs of a model.
 
     Attributes:
-        values: floats as the model takes them, or bytes of pixels.
+        values: floats in the model's input format, or bytes of pixels.
         labels: their classes, or None.
-        pixels: what bytes become, or None.
+        pixels: normalization of bytes, or None.
     """
 
     values: Tensor
@@ -47,37 +47,37 @@ class Inputs:
 
     @classmethod
     def read(cls, path: str, pixels: str) -> Inputs:
-        """All inputs of a folder or an ``.npz`` file.
+        """Read all inputs of a folder or an ``.npz`` file.
 
         Args:
             path: the folder, or the file.
             pixels: a key of :data:`PIXELS`, for pictures.
 
         Raises:
-            EncodeError: it holds none, or some that do not go together.
+            EncodeError: there are no inputs, or they are inconsistent.
             OSError: it cannot be read.
         """
         return _pictures(path, *PIXELS[pixels]) if os.path.isdir(path) else _arrays(path)
 
     def split(self, count: int, seed: int) -> tuple[Inputs, Inputs]:
-        """So many inputs chosen at random, and all others."""
+        """Choose this many inputs at random; return them and the others."""
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         return self._some(order[:count]), self._some(order[count:])
 
     def batches(self, size: int, *, mirror: bool = False) -> list[Tensor]:
-        """The inputs as the model takes them; with ``mirror``, also turned along their last axis."""
+        """Return batches in the model's input format; with ``mirror``, also reversed along the last axis."""
         found = [part for part, _ in self._parts(size)]
         return found + [part.flip(-1) for part in found] if mirror else found
 
     def accuracy(self, size: int) -> Callable[[nn.Module], float]:
-        """A function that gives a model's accuracy on these inputs, in percent."""
+        """Return a function that measures a model's accuracy on these inputs, in percent."""
 
         def accuracy(model: nn.Module) -> float:
             right = 0
             for part, labels in self._parts(size):
                 logits = model(part)
                 if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(part):
-                    raise EncodeError("accuracy is of models that give a row of logits for each input")
+                    raise EncodeError("accuracy needs a model that returns one row of logits per input")
                 right += int((logits.argmax(1) == labels).sum())
             return 100 * right / len(self)
 
@@ -98,12 +98,12 @@ def _arrays(path: str) -> Inputs:
         with np.load(path, allow_pickle=False) as file:
             found: dict[str, NDArray[Any]] = {name: file[name] for name in ("x", "y") if name in file}
     except (ValueError, EOFError, KeyError, TypeError, AttributeError) as error:
-        raise EncodeError(f"{path}: neither a folder nor a whole .npz file: {error}") from error
+        raise EncodeError(f"{path}: neither a folder nor a complete .npz file: {error}") from error
     if "x" not in found or found["x"].ndim < 1 or not len(found["x"]):
         raise EncodeError(f"{path}: it holds no inputs x")
     x, y = found["x"], found.get("y")
     if x.dtype.kind not in "fiu":
-        raise EncodeError(f"{path}: x is of {x.dtype}, not numbers")
+        raise EncodeError(f"{path}: x has type {x.dtype}, not numbers")
     if y is not None and (y.shape != (len(x),) or y.dtype.kind not in "iu"):
         raise EncodeError(f"{path}: y is {y.dtype} of shape {list(y.shape)}, not a class for each of {len(x)} inputs")
     values = torch.from_numpy(x.astype(np.float32) if x.dtype.kind == "f" else x.astype(np.int64))
@@ -127,6 +127,6 @@ def _pictures(folder: str, mode: Any, numbers: Pixels) -> Inputs:
     odd = next((place for place, image in enumerate(images) if image.shape != images[0].shape), None)
     if odd is not None:
         sizes = ["×".join(map(str, images[place].shape[:0:-1])) for place in (0, odd)]
-        raise EncodeError(f"{found[odd][0]}: it has {sizes[1]} pixels, others {sizes[0]}; give all one size")
+        raise EncodeError(f"{found[odd][0]}: it has {sizes[1]} pixels, others {sizes[0]}; all must have the same size")
     labels = torch.tensor([label for _, label in found]) if classes else None
     return Inputs(torch.stack(images), labels, numbers)

@@ -1,4 +1,4 @@
-"""The picture of ``frformat compress --plot``: what each size costs."""
+"""Draw the plot of ``frformat compress --plot``: quality against size."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 def check(path: str) -> Figure:
-    """See that a picture of this kind can be drawn, before any work is done.
+    """Check that this kind of picture can be drawn, before any work is done.
 
     Args:
-        path: of the picture; its extension names the format.
+        path: path of the picture; its extension names the format.
 
     Returns:
         An empty figure.
 
     Raises:
         DependencyError: matplotlib is missing.
-        BadParameter: matplotlib does not write such files.
+        BadParameter: matplotlib does not support the format.
     """
     try:
         from matplotlib.figure import Figure
@@ -34,16 +34,16 @@ def check(path: str) -> Figure:
         raise DependencyError("drawing", error) from error
     figure = Figure(figsize=(6.5, 4.2), dpi=150, layout="constrained")
     if _kind(path) not in figure.canvas.get_supported_filetypes():
-        raise click.BadParameter(f"{path}: .png, .svg and .pdf are pictures that can be drawn.", param_hint="--plot")
+        raise click.BadParameter(f"{path}: use .png, .svg or .pdf.", param_hint="--plot")
     return figure
 
 
 def save(result: Compressed, path: str) -> None:
-    """Draw the metric, or the loss, of all that was tried against bytes.
+    """Plot the metric, or the loss, of all trials against bytes.
 
     Args:
-        result: with the curve.
-        path: of the picture.
+        result: the result, which includes the curve.
+        path: path of the picture.
 
     Raises:
         OSError: the picture cannot be written.

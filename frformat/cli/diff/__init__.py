@@ -1,4 +1,4 @@
-"""What ``frformat diff`` finds out and shows: two files side by side, tensor by tensor."""
+"""The parts of ``frformat diff``: compare two files tensor by tensor, and show the differences."""
 
 from frformat.cli.diff.command import diff
 

@@ -1,4 +1,4 @@
-"""``frformat diff``: in what two files differ."""
+"""``frformat diff``: show how two files differ."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from frformat.cli.terminal import print_json, progress
 
 HELP: Final = """Compare the tensors of files A and B.
 
-They can be .frz, .safetensors, .npz and PyTorch files. They are equal if they have the same names, and of
-each tensor the same shape, element type and weights, those of the last tier. How they are stored, their metadata and
-their sizes may differ and are told, too.
+The files can be .frz, .safetensors, .npz and PyTorch files. They are equal if they have the same names and, for each
+tensor, the same shape, element type and weights, at the last tier. Differences in how tensors are stored, in metadata
+and in size are also shown, but do not count.
 
 \b
 Examples:
@@ -25,7 +25,7 @@ Examples:
 """
 
 
-@click.command(help=HELP, epilog="Exit codes: 0 the files are equal, 1 they differ, 2 an error.")
+@click.command(help=HELP, epilog="Exit codes: 0 the files are equal, 1 they differ, 2 error.")
 @click.argument("a", type=click.Path(allow_dash=True))
 @click.argument("b", type=click.Path(allow_dash=True))
 @click.option(
@@ -36,14 +36,14 @@ Examples:
     metavar="X",
     help="Weights are equal if they differ by at most X times the tensor's largest weight in A.",
 )
-@click.option("--entry", metavar="KEY", help="Which state dict of PyTorch files that hold several.")
+@click.option("--entry", metavar="KEY", help="The state dict to use if a PyTorch file holds several.")
 @spectral_option
 @memory_option
 @json_option
 def diff(
     a: str, b: str, tolerance: float, entry: str | None, spectral: bool | None, memory_budget: int, as_json: bool
 ) -> int:
-    """Compare two files. Returns the exit code."""
+    """Compare two files and return the exit code."""
     from frformat.cli.diff.comparison import compare
     from frformat.cli.diff.listing import show
     from frformat.cli.diff.sides import open_side

@@ -1,4 +1,4 @@
-"""Two files compared, as ``diff --json`` prints it and the listing is made from it."""
+"""Compare two files; ``diff --json`` prints the result, and the listing is made from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from frformat.cli.diff.sides import Side, Stored
 
 @dataclass(frozen=True)
 class TensorDiff:
-    """A tensor that both files have; pairs are of the first and the second.
+    """A tensor that both files have; pairs are (first file, second file).
 
     Attributes:
         name: its name.
@@ -21,8 +21,8 @@ class TensorDiff:
         shape: its shapes.
         stored: how ``.frz`` files store it.
         absolute: the largest difference of weights; None if the shapes differ.
-        relative: that as a share of the largest weight in the first file; None likewise.
-        equal: whether dtypes and shapes are, and weights within the tolerance.
+        relative: the same relative to the largest weight in the first file; None if the shapes differ.
+        equal: whether dtypes and shapes are equal, and weights are equal within the tolerance.
     """
 
     name: str
@@ -36,18 +36,18 @@ class TensorDiff:
 
 @dataclass(frozen=True)
 class FileDiff:
-    """Two files; pairs are of the first and the second.
+    """The result for two files; pairs are (first file, second file).
 
     Attributes:
         files: their paths.
         bytes: their sizes.
-        notes: what a user should know of how they were understood.
-        tolerance: the largest difference of weights that counts as none, as a share of the tensor's largest.
+        notes: what the user should know about how the files were interpreted.
+        tolerance: the largest difference of weights that is ignored, relative to the tensor's largest weight.
         equal: whether both have the same tensors within the tolerance.
         only_in_a: names of tensors.
         only_in_b: names of tensors.
-        tensors: those that both have.
-        metadata: the entries that differ; None where a file has none.
+        tensors: the tensors that both have.
+        metadata: the entries that differ; None where a file does not have one.
     """
 
     files: tuple[str, str]
@@ -61,7 +61,7 @@ class FileDiff:
     metadata: dict[str, tuple[str | None, str | None]]
 
     def as_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
+        """Return the output of ``--json``."""
         found: dict[str, Any] = terminal.as_json(self)
         for tensor in found["tensors"]:
             tensor["stored"] = [stored or {} for stored in tensor["stored"]]
@@ -69,13 +69,13 @@ class FileDiff:
 
 
 def compare(a: Side, b: Side, tolerance: float, progress: Callable[[int], None]) -> FileDiff:
-    """Compare names, shapes, element types and weights; tell also of what is stored in another way.
+    """Compare names, shapes, element types and weights, and how the tensors are stored.
 
     Args:
         a: the first file.
-        b: the second one.
-        tolerance: largest difference of weights that counts as none, as a share of the first tensor's largest weight.
-        progress: told the bytes of tensors compared since it was last told.
+        b: the second file.
+        tolerance: the largest difference of weights to ignore, relative to the largest weight in the first file.
+        progress: called with the bytes of tensors compared since the last call.
     """
     tensors = []
     for name in a.kinds:

@@ -1,4 +1,4 @@
-"""How two tensors differ, in numbers."""
+"""Measure how far two tensors differ."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from frformat.cli.diff.sides import Side
 from frformat.spectral.spectrum import Spectrum
 
 CHUNK: Final = 1 << 20
-"""Elements compared together, so that little memory is needed beside the two tensors."""
+"""Number of elements compared at a time, so that little memory is needed besides the two tensors."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far two tensors of one shape are apart.
+    """The difference of two tensors of one shape.
 
     Attributes:
-        absolute: the largest difference of two elements; infinite where one is not finite and the other differs.
+        absolute: the largest difference of two elements; infinite if one is not finite and the other differs.
         largest: the largest finite magnitude in the first tensor.
     """
 
@@ -29,14 +29,14 @@ class Difference:
 
     @property
     def relative(self) -> float:
-        """``absolute`` as a share of ``largest``."""
+        """``absolute`` relative to ``largest``."""
         if self.absolute == 0:
             return 0.0
         return self.absolute / self.largest if self.largest else float("inf")
 
 
 def difference(a: Side, b: Side, name: str) -> Difference:
-    """Compare a tensor that both files have, with the same shape; spectra that are equal are not rebuilt.
+    """Compare a tensor that both files have with the same shape; equal spectra are not rebuilt.
 
     Raises:
         FrzError, EncodeError, OSError: it cannot be read, or needs more memory than the budget.
@@ -48,7 +48,7 @@ def difference(a: Side, b: Side, name: str) -> Difference:
 
 
 def arrays_apart(a: NDArray[Any], b: NDArray[Any]) -> Difference:
-    """Compare two arrays of one shape, of whatever element types; NaN equals NaN, and 0 equals −0."""
+    """Compare two arrays of one shape, of any element types; NaN equals NaN, and 0 equals −0."""
     x, y = a.reshape(-1), b.reshape(-1)
     absolute = largest = 0.0
     with np.errstate(all="ignore"):
@@ -71,9 +71,9 @@ def _same_spectrum(a: Spectrum, b: Spectrum) -> bool:
 
 
 def _largest_gap(part: NDArray[Any], other: NDArray[Any]) -> float:
-    """The largest difference of elements that are not equal."""
+    """Return the largest difference of unequal elements."""
     if part.dtype.kind in "iu":
-        # In two's complement the difference of 64-bit integers is exact as an unsigned one.
+        # In two's complement, the difference of 64-bit integers is exact as an unsigned integer.
         p, o = part.astype(np.uint64), other.astype(np.uint64)
         return float(np.where(part > other, p - o, o - p).max())
     gaps = np.abs(_wide(part) - _wide(other))
@@ -81,5 +81,5 @@ def _largest_gap(part: NDArray[Any], other: NDArray[Any]) -> float:
 
 
 def _wide(part: NDArray[Any]) -> NDArray[Any]:
-    """Elements in a type that holds differences of any two of them: complex128 or float64."""
+    """Return elements in a type that holds the difference of any two of them: complex128 or float64."""
     return part.astype(np.complex128 if part.dtype.kind == "c" else np.float64)

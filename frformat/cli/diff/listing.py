@@ -1,4 +1,4 @@
-"""How ``frformat diff`` shows two files: a line for each tensor in which they differ, and a summary."""
+"""Show the result of ``frformat diff``: a line for each tensor that differs, and a summary."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 HOW: Final = ("bases", "values", "kept", "view", "coder")
-"""What may differ in how a tensor is stored."""
+"""The aspects in which the storage of a tensor may differ."""
 
 
 def show(found: FileDiff) -> None:
-    """Print what :func:`frformat.cli.diff.comparison.compare` found."""
+    """Print the result of :func:`frformat.cli.diff.comparison.compare`."""
     screen = terminal.console()
     for sign, path, size, notes in zip("-+", found.files, found.bytes, found.notes, strict=True):
         screen.print(f"{sign} {clean(path)}: {count(size, 'byte')}", style="bold", soft_wrap=True)
@@ -55,7 +55,7 @@ def _tensors(found: FileDiff) -> Table:
 
 
 def _changes(tensor: TensorDiff) -> Iterator[str]:
-    """What differs beside the weights."""
+    """Yield the differences other than those of the weights."""
     if tensor.shape[0] != tensor.shape[1]:
         yield f"shape {' → '.join(map(dims, tensor.shape))}"
     if tensor.dtype[0] != tensor.dtype[1]:
@@ -68,7 +68,7 @@ def _changes(tensor: TensorDiff) -> Iterator[str]:
 
 
 def _how(stored: Stored) -> tuple[str, str, str, str, str]:
-    """How a tensor is stored, in words, in the order of :data:`HOW`."""
+    """Describe how a tensor is stored, in the order of :data:`HOW`."""
     kept = "all" if stored.kept is None else count(stored.kept)
     view = "none" if stored.view is None else dims(stored.view)
     written = values(stored.dtype, stored.format, stored.step, stored.offsets)

@@ -1,4 +1,4 @@
-"""One of the two files to compare: an ``.frz`` file or another checkpoint, seen in the same way."""
+"""One of the two files to compare: a common view of ``.frz`` files and other checkpoints."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Stored:
-    """How an ``.frz`` file stores a tensor, by the names that the listing has for it.
+    """How an ``.frz`` file stores a tensor, in the terms of the listing.
 
     Attributes:
-        bases: of the axes of a core, or None for elements.
-        kept: numbers of the core, or None for all of them.
-        dtype: of the tensor.
+        bases: bases of the axes, or None for elements.
+        kept: number of core entries, or None for all of them.
+        dtype: type of the tensor.
         format: number format that differs from the dtype, or None.
-        step: of integers, or None.
-        offsets: axes whose slices have steps of their own, or None.
-        view: shape of the product, or None for that of the tensor.
-        coder: of its group.
+        step: step of integers, or None.
+        offsets: axes whose slices have their own steps, or None.
+        view: shape that the core refers to, or None for that of the tensor.
+        coder: coder of its group.
     """
 
     bases: tuple[str, ...] | None
@@ -51,12 +51,12 @@ class Stored:
 
 @dataclass(frozen=True)
 class Kind:
-    """What is known of a tensor before it is read.
+    """The properties of a tensor that are known before it is read.
 
     Attributes:
         dtype: element type, a key of :data:`frformat.dtypes.DTYPES`.
         shape: shape.
-        nbytes: bytes of the tensor itself.
+        nbytes: size of the tensor in bytes.
         stored: how an ``.frz`` file stores it; None for other files.
     """
 
@@ -71,9 +71,9 @@ class Side(AbstractContextManager["Side"], ABC):
 
     Attributes:
         path: the file.
-        size: its bytes.
+        size: its size in bytes.
         metadata: its flat text.
-        notes: what a user should know of how the file was understood, one line each.
+        notes: what the user should know about how the file was interpreted, one line each.
         kinds: its tensors by name, tied ones under each of their names.
     """
 
@@ -85,25 +85,25 @@ class Side(AbstractContextManager["Side"], ABC):
 
     @abstractmethod
     def spectrum(self, name: str) -> Spectrum | None:
-        """The spectrum of a tensor that is stored as one, else None."""
+        """Return the spectrum of a tensor that is stored as one, else None."""
 
     @abstractmethod
     def array(self, name: str) -> Array:
-        """The tensor itself."""
+        """Return the tensor."""
 
 
 def open_side(path: str, memory_budget: int, entry: str | None = None, spectral: bool | None = None) -> Side:
-    """Open an ``.frz`` file or any checkpoint that can be encoded, ``-`` for one on standard input.
+    """Open an ``.frz`` file or any checkpoint that can be encoded; ``-`` is standard input.
 
     Args:
         path: the file.
         memory_budget: bytes that a tensor may take.
-        entry: for a PyTorch file that holds several state dicts, which one.
-        spectral: whether matrices of another file than ``.frz`` are spectra; None to detect it, which is noted.
+        entry: which state dict to take from a PyTorch file that holds several.
+        spectral: whether matrices of files other than ``.frz`` are spectra; None detects it and adds a note.
 
     Raises:
         FrzError: an ``.frz`` file is not valid.
-        EncodeError: another file is of no known kind, or damaged.
+        EncodeError: another file is of unknown kind, or damaged.
         OSError: it cannot be read.
     """
     from frformat import checkpoints

@@ -1,4 +1,4 @@
-"""What ``frformat dump`` finds out and shows: the listing, one spectrum, every byte, a picture."""
+"""The parts of ``frformat dump``: the listing, one tensor, every byte, and a picture."""
 
 from frformat.cli.dump.command import dump
 

@@ -1,4 +1,4 @@
-"""``frformat dump``: what is in a file."""
+"""``frformat dump``: show the content of a file."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from frformat.errors import FrzError
 from frformat.format.reader import FrzFile
 
 LISTED_BYTES: Final = 512
-"""About what a coefficient, its index and its energy take in memory on their way to JSON."""
+"""Approximate memory for a coefficient, its index and its energy on their way to JSON, in bytes."""
 
 HELP: Final = """Show what is in FILE, or the spectrum of its tensor NAME.
 
 \b
 Examples:
   frformat dump model.frz                    the file at a glance
-  frformat dump model.frz --stats            and how many numbers are not 0
+  frformat dump model.frz --stats            also count nonzero values
   frformat dump model.frz conv1.weight       one tensor, coefficient by coefficient
-  frformat dump model.frz --plot model.png   the same as a picture
+  frformat dump model.frz --plot model.png   energy and bytes as a picture
   frformat dump model.frz --bytes            every byte and its meaning
   frformat dump model.frz --json | jq .ratio
   cat model.frz | frformat dump -            from a pipe
@@ -32,17 +32,13 @@ Examples:
 
 @click.command(
     help=HELP,
-    epilog="Exit codes: 0 fine, 2 the file is damaged, is no .frz file, or does not hold what was asked for.",
+    epilog="Exit codes: 0 success, 2 the file is damaged, is not an .frz file, or lacks what was requested.",
 )
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.argument("name", required=False)
-@click.option(
-    "--plot", metavar="OUT.png", type=click.Path(), help="Draw where energy and bytes are (needs matplotlib)."
-)
-@click.option(
-    "--bytes", "as_bytes", is_flag=True, help="Explain every byte of the file, as far as a damaged one allows."
-)
-@click.option("--stats", is_flag=True, help="Count the numbers of each tensor that are not 0, too: decodes the file.")
+@click.option("--plot", metavar="OUT.png", type=click.Path(), help="Plot energy and bytes (needs matplotlib).")
+@click.option("--bytes", "as_bytes", is_flag=True, help="Explain every byte of the file; works on damaged files, too.")
+@click.option("--stats", is_flag=True, help="Also count the nonzero values of each tensor, which decodes the file.")
 @tier_option
 @memory_option
 @json_option
@@ -56,14 +52,14 @@ def dump(
     memory_budget: int,
     as_json: bool,
 ) -> int:
-    """Show a file, a tensor, every byte, or a picture. Returns the exit code."""
+    """Show a file, a tensor, every byte, or a picture. Return the exit code."""
     context = click.get_current_context()
     if sum((name is not None, plot is not None, as_bytes)) > 1:
         raise click.UsageError("NAME, --plot and --bytes exclude each other.", context)
     if stats and (name is not None or plot is not None or as_bytes):
         raise click.UsageError("--stats is for the listing of a whole file.", context)
     if as_bytes and tier is not None:
-        raise click.UsageError("--bytes explains all tiers: leave --tier out.", context)
+        raise click.UsageError("--bytes explains all tiers: omit --tier.", context)
     if as_bytes:
         return _bytes(file, memory_budget, as_json)
     if plot is not None:
@@ -74,7 +70,7 @@ def dump(
 
 
 def _list(path: str, stats: bool, tier: int | None, memory_budget: int, as_json: bool) -> int:
-    """The file at a glance. Damage in a segment does not keep its directory from being listed."""
+    """Show the file at a glance. A damaged segment does not prevent listing the directory."""
     from frformat.cli.dump import listing
     from frformat.cli.dump.survey import Survey, checksum_facts
 
@@ -95,14 +91,16 @@ def _list(path: str, stats: bool, tier: int | None, memory_budget: int, as_json:
 
 
 def _tensor(path: str, name: str, tier: int | None, memory_budget: int, as_json: bool) -> int:
-    """One tensor: its line of the listing and its content."""
+    """Show one tensor: its line of the listing, and its content."""
     from frformat.cli.dump import picture, tensor
     from frformat.cli.dump.survey import Survey
 
     with open_frz(path, tier, memory_budget) as file:
         info = file.info(name)
         if as_json and info.spectral and info.kept[file.tier] * LISTED_BYTES > memory_budget:
-            reason = f"{info.kept[file.tier]:,} coefficients are too many to list in {memory_budget:,} bytes of memory"
+            reason = (
+                f"{info.kept[file.tier]:,} coefficients are too many to list with {memory_budget:,} bytes of memory"
+            )
             raise FrzError("BUDGET", reason, path=path, tensor=name)
         facts = Survey(file, path)
         listed, tiers = facts.tensor(name), facts.summary().tiers
@@ -115,7 +113,7 @@ def _tensor(path: str, name: str, tier: int | None, memory_budget: int, as_json:
 
 
 def _bytes(path: str, memory_budget: int, as_json: bool) -> int:
-    """Every byte and its meaning, and what is wrong."""
+    """Show every byte and its meaning, and report faults."""
     from frformat.cli.dump import hexdump, layout
 
     with source(path) as file:
@@ -130,7 +128,7 @@ def _bytes(path: str, memory_budget: int, as_json: bool) -> int:
 
 
 def _plot(path: str, picture: str, tier: int | None, memory_budget: int, as_json: bool) -> int:
-    """The file as a picture."""
+    """Draw the file as a picture."""
     from frformat.cli.dump import energy, plot
     from frformat.cli.dump.survey import Survey
 

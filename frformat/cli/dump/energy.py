@@ -1,4 +1,4 @@
-"""Where the energy of spectra lies along the zigzag order, in few enough numbers to draw any file."""
+"""Measure how the energy of spectra is distributed along the zigzag order, in few enough numbers to plot any file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from frformat.format.reader import FrzFile
 Floats = NDArray[np.float64]
 
 MEASURED: Final = 1 << 11
-"""At most so many spectra are measured, those that keep most."""
+"""Largest number of spectra to measure: those with the most coefficients."""
 
 STEPS: Final = 64
 """Positions at which long spectra are sampled, evenly on a logarithmic scale."""
@@ -25,10 +25,11 @@ class Energy:
     """The energy (sum of squares) of the spectra of a file.
 
     Attributes:
-        names: of the tensors, in file order.
-        edges: int64 array of shape (n + 1,): numbers of coefficients 0 = e0 < e1 < … < en, the most that is kept.
-        cumulative: float64 array of shape (tensors, n + 1): the energy of the first e0, e1, … coefficients; NaN beyond
-            those that a tensor has.
+        names: names of the tensors, in file order.
+        edges: int64 array of shape (n + 1,): numbers of coefficients 0 = e0 < e1 < … < en, where en is the largest
+            kept.
+        cumulative: float64 array of shape (tensors, n + 1): energy of the first e0, e1, … coefficients; NaN beyond the
+            tensor's last.
     """
 
     names: list[str]
@@ -42,16 +43,16 @@ class Energy:
         return totals
 
     def shares(self) -> Floats:
-        """``cumulative`` as a share of the tensor's energy, 0 to 1; of a tensor that is all 0, NaN."""
+        """``cumulative`` relative to the tensor's energy, 0 to 1; NaN for a tensor that is all 0."""
         with np.errstate(invalid="ignore"):
             return self.cumulative / self.totals[:, None]
 
     def densities(self) -> Floats:
-        """Share of the tensor's energy per coefficient, between two edges: shape (tensors, n)."""
+        """Return the share of the tensor's energy per coefficient between two edges: shape (tensors, n)."""
         return np.diff(self.shares(), axis=1) / np.diff(self.edges)
 
     def together(self) -> Floats:
-        """The share of all energy that the first e0, e1, … coefficients of every tensor hold: shape (n + 1,)."""
+        """Return the share of all energy that the first e0, e1, … coefficients of every tensor hold: shape (n + 1,)."""
         filled = np.where(np.isnan(self.cumulative), self.totals[:, None], self.cumulative)
         total = float(self.totals.sum())
         return filled.sum(axis=0) / total if total > 0 else np.ones(len(self.edges))
@@ -73,14 +74,14 @@ def energy(file: FrzFile) -> Energy:
     for row, (name, k) in zip(cumulative, spectra, strict=True):
         squares = np.asarray(file.spectrum(name).coefficients, np.float64) ** 2
         sums = np.concatenate(([0.0], np.cumsum(squares)))
-        # The first edge at or after the end closes the curve; those beyond stay empty.
+        # The first edge at or after the end closes the curve; later ones stay empty.
         inside = int(np.searchsorted(edges, k)) + 1
         row[:inside] = sums[np.minimum(edges[:inside], k)]
     return Energy(names, edges, cumulative)
 
 
 def _spectra(file: FrzFile) -> Iterator[tuple[str, int]]:
-    """The names of all spectra, and what they keep."""
+    """Yield the names of all spectra, and their numbers of coefficients."""
     for name in file:
         info = file.info(name)
         if info.spectral and info.alias_of is None:

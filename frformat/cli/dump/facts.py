@@ -1,4 +1,4 @@
-"""What a file holds, as ``dump --json`` prints it and the listing is made from it."""
+"""The description of a file; ``dump --json`` prints it, and the listing is made from it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from frformat.format.directory import Shape
 
 @dataclass(frozen=True)
 class DirectoryFacts:
-    """The directory's bytes.
+    """The size of the directory.
 
     Attributes:
-        stored: in the file.
-        inflated: as they are read.
-        framed: stored, with the header and the checksum.
+        stored: bytes in the file.
+        inflated: bytes after inflating.
+        framed: stored bytes, plus header and checksum.
         deflated: whether it is compressed.
     """
 
@@ -31,12 +31,12 @@ class TierFacts:
 
     Attributes:
         tier: its number, from 0.
-        end: bytes of a file that is cut after it.
-        bytes: of its segments, with their checksums.
-        segments: how many it has.
-        numbers: values that are stored up to its end.
+        end: size of a file that is cut after it, in bytes.
+        bytes: size of its segments, including checksums.
+        segments: number of segments.
+        numbers: number of values stored up to its end.
         present: whether the file has it.
-        figures: what metadata tell of it, by name.
+        figures: its metrics from the metadata, by name.
     """
 
     tier: int
@@ -53,22 +53,22 @@ class FileFacts:
     """The file as a whole.
 
     Attributes:
-        file: what it is called.
+        file: its name.
         bytes: its size.
-        bytes_used: up to the end of the open tier: the framed directory, and all groups.
-        version: of the format.
-        tensor_count: names, aliases among them.
-        alias_count: aliases.
-        factor_count: factors.
-        weights: elements of the tensors.
-        dense_f32_bytes: what they would take.
-        ratio: how many times as many that is as ``bytes_used``.
-        bits_per_parameter: ``bytes_used`` as bits for each weight; None if there are none.
-        numbers: values that are stored up to the open tier.
-        segment_bytes: of all groups up to the open tier.
-        directory: its bytes.
-        tier: the open one.
-        tiers: all, also those that the file lacks.
+        bytes_used: size up to the end of the open tier: the framed directory, and all groups.
+        version: format version.
+        tensor_count: number of names, including aliases.
+        alias_count: number of aliases.
+        factor_count: number of factors.
+        weights: number of elements of all tensors.
+        dense_f32_bytes: their size as f32.
+        ratio: that size divided by ``bytes_used``.
+        bits_per_parameter: ``bytes_used`` in bits per weight; None if there are no weights.
+        numbers: number of values stored up to the open tier.
+        segment_bytes: size of all groups up to the open tier.
+        directory: the size of the directory.
+        tier: the open tier.
+        tiers: all tiers, including those that the file lacks.
         metadata: flat text.
     """
 
@@ -97,15 +97,15 @@ class GroupFacts:
 
     Attributes:
         group: its number, from 0.
-        factors: whether it has factors instead of tensors.
-        bases: kinds of the axes of its tensors, of which the last holds for all further ones; None if all are plain.
-        dtype: of its tensors.
+        factors: whether it contains factors instead of tensors.
+        bases: kinds of the axes of its tensors, the last one for all further axes; None if all are plain.
+        dtype: type of its tensors.
         format: number format of exact values, if not the dtype.
         stepped: whether values are integers times steps.
-        coder: of its segments.
-        tensors: how many.
-        bytes: of its segments up to the open tier, with their checksums.
-        bytes_per_tier: likewise.
+        coder: coder of its segments.
+        tensors: number of tensors.
+        bytes: size of its segments up to the open tier, including checksums.
+        bytes_per_tier: the same for each tier.
     """
 
     group: int
@@ -121,39 +121,39 @@ class GroupFacts:
 
 
 Kind = Literal["spectrum", "plain", "computed"]
-"""What a tensor is stored as: the first coefficients of its DCT, its elements, or a core with other bases."""
+"""How a tensor is stored: as the first coefficients of its DCT, as its elements, or as a core with other bases."""
 
 
 @dataclass(frozen=True)
 class TensorFacts:
-    """What the directory tells of a tensor, or of a factor.
+    """The directory's description of a tensor, or of a factor.
 
     Attributes:
         name: its name; empty for a factor.
         factor: the number of a factor, from 0; None for a tensor.
-        alias_of: the name under which it is stored, or None if that is this one.
-        kind: what it is stored as.
+        alias_of: the name under which it is stored, or None if it is this one.
+        kind: how it is stored.
         dtype: its element type.
         shape: its shape.
-        view: shape in which the core and the bases are meant, if not its own.
+        view: shape that the core and the bases refer to, if not its own.
         bases: the kind of each axis of the view; None if all are plain.
         factors: numbers of the factors that ``stored`` axes use, or None.
-        seeds: those of ``seeded`` axes, or None.
-        kept: for each tier the entries of the zigzag order that the core has; None if it is a corner.
-        corners: for each tier the corner; None if the core is as large as the view, or a start of the zigzag order.
-        box: smallest corner that contains the core at the open tier; None if it is a corner, or for factors and after
-            many tensors, since finding it takes time that the size of a file does not bound.
-        per_tier: whether each tier has it anew.
-        numbers: values of the core at the open tier.
+        seeds: seeds of ``seeded`` axes, or None.
+        kept: for each tier, the length of the zigzag prefix; None if the core is a corner.
+        corners: for each tier, the corner; None if the core is as large as the view, or a zigzag prefix.
+        box: smallest corner that contains the core at the open tier; None if the core is a corner, for factors, and
+            after many tensors, since the time to find it is not bounded by the size of the file.
+        per_tier: whether each tier has its own version.
+        numbers: number of core entries at the open tier.
         format: number format of exact values, if not the dtype.
-        step: of the values, if they are integers times steps; offsets may change it.
+        step: step of the values, if they are integers times steps; offsets may change it.
         offsets: the axes that have step offsets, or None.
-        coder: of its group.
-        group: its number.
-        bytes: of the file that are its own, or about its share if others share its segments; 0 for an alias.
-        bytes_exact: which of the two.
-        bits_per_parameter: ``bytes`` as bits for each element; None if there are none.
-        nonzero: values that are not 0; None if they were not counted.
+        coder: coder of its group.
+        group: number of its group.
+        bytes: its bytes in the file, or its approximate share if it shares segments; 0 for an alias.
+        bytes_exact: whether ``bytes`` is exact.
+        bits_per_parameter: ``bytes`` in bits per element; None if there are no elements.
+        nonzero: number of nonzero values; None if they were not counted.
     """
 
     name: str
@@ -187,12 +187,12 @@ State = Literal["ok", "damaged", "unchecked"]
 
 @dataclass(frozen=True)
 class Checksums:
-    """Whether checksums match; those of a large file's segments are not checked.
+    """Whether checksums match; those of the segments of large files are not checked.
 
     Attributes:
-        directory: that of the directory, without which there would be no facts.
-        segments: those of the segments that are present.
-        segment_count: how many these are.
+        directory: whether that of the directory matches; if not, there is no description.
+        segments: whether those of all present segments match.
+        segment_count: number of present segments.
     """
 
     directory: State

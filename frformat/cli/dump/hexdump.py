@@ -1,4 +1,4 @@
-"""How ``frformat dump --bytes`` shows a file: offset, bytes, meaning; first those of the file, then the directory's."""
+"""Show a file for ``frformat dump --bytes``: offset, bytes, meaning; first the file, then its inflated directory."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from frformat.cli.dump.walk import Field, walk
 from frformat.cli.terminal import clean, count, echo
 
 LINE: Final = 16
-"""Bytes on a line."""
+"""Number of bytes on a line."""
 
 WHOLE: Final = 4 * LINE
-"""A range of at most so many bytes is shown whole; of a longer one, its first lines and its last."""
+"""Ranges of at most this many bytes are shown in full; of longer ones, the first and the last lines."""
 
 COLUMN: Final = 3 * LINE - 1
-"""Characters that a line's bytes take."""
+"""Width of a line's bytes in characters."""
 
 COLORS: Final = {"header": "cyan", "directory": "green", "checksum": "yellow", "segment": "blue", "unread": "red"}
 
@@ -40,7 +40,7 @@ def show(layout: Layout, file: IO[bytes], path: str) -> None:
 
 
 def as_json(layout: Layout, path: str) -> dict[str, Any]:
-    """The same as plain data; ``error`` is None for a file without fault."""
+    """Return the same as plain data; ``error`` is None for a file without faults."""
     fields = [asdict(field) for field in walk(layout.directory)] if layout.directory else []
     for field in fields:
         field["bytes"] = layout.directory[field["offset"] : field["offset"] + min(field["size"], WHOLE)].hex()
@@ -54,7 +54,7 @@ def as_json(layout: Layout, path: str) -> dict[str, Any]:
 
 
 def _range_lines(part: Range, file: IO[bytes], fault: bool) -> Iterator[str]:
-    """The lines of one range, the meaning on the first one."""
+    """Yield the lines of one range, with the meaning on the first one."""
     meaning = click.style(clean(part.meaning), fg=COLORS[part.part])
     if fault:
         meaning += click.style(" ← the fault", fg="red", bold=True)

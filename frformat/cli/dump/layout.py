@@ -1,4 +1,4 @@
-"""Every byte of a file and its meaning, also of one that is damaged: as far as checksums and lengths allow."""
+"""Find the meaning of every byte of a file, even a damaged one, as far as checksums and lengths allow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from frformat.format.directory import Directory
 from frformat.format.reader import FrzFile
 
 SHOWN: Final = 1 << 17
-"""Ranges that are made."""
+"""Largest number of ranges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class Range:
         start: offset of the first byte.
         end: offset after the last one.
         part: ``header``, ``directory``, ``checksum``, ``segment`` or ``unread``.
-        meaning: what they are.
-        tier: of a segment and its checksum.
-        group: of a segment and its checksum.
+        meaning: what the bytes are.
+        tier: tier of a segment or its checksum.
+        group: group of a segment or its checksum.
     """
 
     start: int
@@ -45,13 +45,13 @@ class Range:
 
 @dataclass
 class Layout:
-    """All of a file.
+    """The layout of a whole file.
 
     Attributes:
         size: bytes of the file.
-        ranges: these tile the file: each starts where the one before ends, and none is empty.
-        directory: the inflated directory, for :func:`~frformat.cli.dump.walk.walk`; empty if it cannot be had.
-        error: what is wrong with the file, if anything.
+        ranges: cover the file without gaps or overlaps; none is empty.
+        directory: the inflated directory, for :func:`~frformat.cli.dump.walk.walk`; empty if it cannot be read.
+        error: the file's fault, if any.
     """
 
     size: int
@@ -61,13 +61,13 @@ class Layout:
 
     @property
     def end(self) -> int:
-        """The offset up to which ranges have been made."""
+        """The offset up to which ranges have been added."""
         return self.ranges[-1].end if self.ranges else 0
 
     def add(
         self, part: str, size: int, what: str, saying: str = "", tier: int | None = None, group: int | None = None
     ) -> None:
-        """Add a range of ``size`` bytes, or of those that the file has left; ``saying`` holds of a whole one."""
+        """Add a range of ``size`` bytes, or of what the file has left; ``saying`` applies to a complete range."""
         left = self.size - self.end
         if left < size:
             saying = f": {count(left)} of {count(size, 'byte')}, the file ends early"
@@ -75,16 +75,16 @@ class Layout:
             self.ranges.append(Range(self.end, self.end + min(size, left), part, what + saying, tier, group))
 
     def add_rest(self, meaning: str) -> None:
-        """Add what is left of the file."""
+        """Add the rest of the file."""
         self.add("unread", self.size - self.end, meaning)
 
 
 def explain(file: IO[bytes], path: str, memory_budget: int = limits.MEMORY_BUDGET) -> Layout:
-    """The layout of a file and the first fault in it; of a file that is not large, also one in a segment's values.
+    """Return the layout of a file and its first fault; in files that are not large, also a fault in a segment's values.
 
     Args:
         file: seekable and open for reading.
-        path: what to call it in the error.
+        path: its name in the error.
         memory_budget: see :func:`frformat.open`.
     """
     layout = Layout(file.seek(0, os.SEEK_END))
@@ -95,20 +95,20 @@ def explain(file: IO[bytes], path: str, memory_budget: int = limits.MEMORY_BUDGE
         layout.error = error
     header = _add_header(layout, file)
     if header is not None and _add_directory(layout, file, header):
-        # What opening found, or cannot have found only because the file's length is wrong.
+        # The fault that opening found, or could not find only because the file's length is wrong.
         contents = opened.container.directory if opened is not None else parser.parse(layout.directory)
         _add_segments(layout, file, path, contents)
     if opened is not None and layout.error is None and layout.size <= CHECKED_BYTES:
         try:
             opened.verify()
         except FrzError as error:
-            # What a request may cost is no fault of the file.
+            # Exceeding the memory budget is not a fault of the file.
             layout.error = None if error.code == "BUDGET" else error
     return layout
 
 
 def _add_header(layout: Layout, file: IO[bytes]) -> Header | None:
-    """The header's fields; None if they do not lead to a directory."""
+    """Add the header and return it; None if it does not lead to a directory."""
     head = _read(file, 0, HEADER_BYTES)
     flags = head[5] if len(head) > 5 else 0
     stored, length = (int.from_bytes(head[at : at + 4], "little") for at in (6, 10))
@@ -126,7 +126,7 @@ def _add_header(layout: Layout, file: IO[bytes]) -> Header | None:
 
 
 def _add_directory(layout: Layout, file: IO[bytes], header: Header) -> bool:
-    """The directory and its checksum; whether it tells where segments are."""
+    """Add the directory and its checksum; return whether it shows where segments are."""
     layout.add("directory", header.stored, "directory" + (", deflated" if header.deflated else ""))
     before = _read(file, 0, layout.end)
     matches, verdict = _checksum(zlib.crc32(before), _read(file, layout.end, CRC_BYTES))
@@ -135,7 +135,7 @@ def _add_directory(layout: Layout, file: IO[bytes], header: Header) -> bool:
         layout.add_rest("not looked at, since the directory must not be used")
         return False
     stored = before[HEADER_BYTES:]
-    with suppress(FrzError):  # of which opening the file has told
+    with suppress(FrzError):  # already reported by opening the file
         layout.directory = deflate.unpack_directory(stored, header.length) if header.deflated else stored
     if layout.error is None or layout.error.code in ("TRUNCATED", "TRAILING"):
         return True
@@ -144,7 +144,7 @@ def _add_directory(layout: Layout, file: IO[bytes], header: Header) -> bool:
 
 
 def _add_segments(layout: Layout, file: IO[bytes], path: str, contents: Directory) -> None:
-    """The segments of all tiers with their checksums, as far as the file goes, and what follows the last one."""
+    """Add the segments of all tiers with their checksums, as far as the file goes, and the bytes after the last one."""
     segments = Extents(contents, layout.end).present(contents.tiers)
     for tier, index in ((segment.tier, segment.group) for segment in segments):
         if layout.end == layout.size:
@@ -171,7 +171,7 @@ def _add_segments(layout: Layout, file: IO[bytes], path: str, contents: Director
 
 
 def _checksum(crc: int, stored: bytes) -> tuple[bool, str]:
-    """Whether a CRC-32 matches the stored one, and what to say of it."""
+    """Return whether a CRC-32 matches the stored one, and a text that says so."""
     if len(stored) < CRC_BYTES:
         return False, ""
     matches = crc == int.from_bytes(stored, "little")

@@ -1,4 +1,4 @@
-"""The listing that ``frformat dump FILE`` prints: the file at a glance, then one line per tensor."""
+"""Print the listing of ``frformat dump FILE``: the file at a glance, then one line per tensor."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ COLUMNS: Final = (
     "tensor", "shape", "view", "bases", "box", "kept", "non-zero", "values", "dtype", "coder", "group", "bytes", "bits",
 )  # fmt: skip
 COMMON: Final = ("bases", "values", "dtype", "coder", "group")
-"""Columns that say the same of every tensor in most files, and are then told once."""
+"""Columns that are the same for every tensor in most files, and are then shown once."""
 FACTOR_COLUMNS: Final = ("factor", "shape", "kept", "non-zero", "values", "coder", "bytes")
 GROUP_COLUMNS: Final = ("group", "tensors", "bases", "values", "dtype", "coder", "bytes")
 
 LEFT: Final = ("bases", "values", "dtype", "coder")
-"""Columns of text."""
+"""Columns with text."""
 
 NUMBER: Final = re.compile("[1-9][0-9]{,17}")
-"""Figures that are shown with separators."""
+"""Columns with numbers that get thousands separators."""
 
 SHOWN_TIERS: Final = 4
-"""A line tells what so many tiers keep; of more, the first and the last ones."""
+"""A line shows what this many tiers keep; if there are more, the first and the last ones."""
 
 
 def show(facts: Survey, checksums: Checksums) -> None:
     """Print a file.
 
     Args:
-        facts: what its directory tells.
-        checksums: whether those of its segments match.
+        facts: the description of the file.
+        checksums: whether the checksums of its segments match.
     """
     about = facts.summary()
     tiers = about.tiers
@@ -69,7 +69,7 @@ def show(facts: Survey, checksums: Checksums) -> None:
 
 
 def values(dtype: str, format: str | None, step: float | None, offsets: Sequence[int] | None) -> str:
-    """How the values of a tensor are written: ``f16``, ``step 0.125``, or the dtype."""
+    """Describe how values are written: ``f16``, ``step 0.125``, or the dtype."""
     if step is None:
         return format or dtype
     text = f"step {step:.4g}"
@@ -77,19 +77,19 @@ def values(dtype: str, format: str | None, step: float | None, offsets: Sequence
 
 
 def written(tensor: TensorFacts) -> str:
-    """How the values of a tensor are written, see :func:`values`."""
+    """Describe how the values of a tensor are written, see :func:`values`."""
     return values(tensor.dtype, tensor.format, tensor.step, tensor.offsets)
 
 
 def bases(kinds: Sequence[str] | None) -> str:
-    """The bases of a tensor's axes: one word if all are the same; empty if there are none."""
+    """Describe the bases of a tensor's axes: one word if all are the same; empty if there are none."""
     return " ".join(kinds if len(set(kinds)) > 1 else kinds[:1]) if kinds else ""
 
 
 def kept(tensor: TensorFacts, tiers: Sequence[TierFacts]) -> str:
-    """What each tier has of a core, those that are absent in brackets; empty if it is whole in all."""
+    """Describe what each tier has of a core, absent tiers in brackets; empty if it is complete in all of them."""
     if tensor.per_tier:
-        return "anew in each"
+        return "separate in each"
     cells = [count(k) for k in tensor.kept or ()] + [dims(corner) for corner in tensor.corners or ()]
     if not cells:
         return ""
@@ -100,17 +100,17 @@ def kept(tensor: TensorFacts, tiers: Sequence[TierFacts]) -> str:
 
 
 def ratio(value: float) -> str:
-    """How many times smaller: ``81,111×``, ``1.07×``."""
+    """Format a compression ratio: ``81,111×``, ``1.07×``."""
     return f"{value:,.0f}×" if value >= 100 else f"{value:.3g}×"
 
 
 def bits(value: float | None) -> str:
-    """Bits per parameter: ``0.000393``, ``2.51``, ``32``; empty if there are no parameters."""
+    """Format bits per parameter: ``0.000393``, ``2.51``, ``32``; empty if there are no parameters."""
     return "" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def summary(lines: Sequence[tuple[str, str]]) -> Table:
-    """Labels and texts, two columns."""
+    """Return a table of labels and texts."""
     from rich.table import Table
 
     grid = Table.grid(padding=(0, 2))
@@ -162,7 +162,7 @@ def _checksums(facts: Checksums) -> str:
 
 
 def _row(tensor: TensorFacts, tiers: Sequence[TierFacts]) -> Row:
-    """The cells of :data:`COLUMNS`."""
+    """Return the cells of :data:`COLUMNS`."""
     name, shape = clean(tensor.name), dims(tensor.shape)
     if tensor.alias_of is not None:
         return [f"{name} → {clean(tensor.alias_of)}", shape, *[None] * (len(COLUMNS) - 2)]
@@ -189,7 +189,7 @@ def _nonzero(tensor: TensorFacts) -> str:
 
 
 def _tiers(tiers: Sequence[TierFacts], chosen: int) -> Table:
-    """What each tier has and takes, and what metadata tell of it, such as its accuracy."""
+    """Return a table of what each tier has and takes, and of its metrics from the metadata."""
     names = list(dict.fromkeys(name for row in tiers for name in row.figures))
     out = table("tier", "numbers", "ends at byte", *map(clean, names), "", left=("",))
     for row in tiers:
@@ -202,7 +202,7 @@ def _tiers(tiers: Sequence[TierFacts], chosen: int) -> Table:
 
 
 def _counted(facts: Survey, tiers: Sequence[TierFacts], totals: dict[str, int]) -> Iterator[Row]:
-    """All rows; what their numbers add up to is added to ``totals``."""
+    """Yield all rows, and add their numbers up in ``totals``."""
     for tensor in facts.tensors():
         if tensor.alias_of is None:
             totals["numbers"] += tensor.numbers
@@ -211,7 +211,7 @@ def _counted(facts: Survey, tiers: Sequence[TierFacts], totals: dict[str, int]) 
 
 
 def _tensors(facts: Survey, about: FileFacts, totals: dict[str, int], widths: dict[str, int]) -> None:
-    """One line per tensor, then what they are in all."""
+    """Print one line per tensor, then the totals."""
     size, weights = about.segment_bytes, about.weights
     total = {
         "tensor": "in all",
@@ -229,7 +229,7 @@ def _tensors(facts: Survey, about: FileFacts, totals: dict[str, int], widths: di
 
 
 def _table(titles: Sequence[str], rows: Callable[[], Iterator[Row]]) -> None:
-    """A table without the columns that are empty."""
+    """Print a table without its empty columns."""
     widths = columns.measure(rows(), len(titles)).widths
     used = [place for place, width in enumerate(widths) if width]
     chosen = ([row[place] for place in used] for row in rows())
@@ -237,7 +237,7 @@ def _table(titles: Sequence[str], rows: Callable[[], Iterator[Row]]) -> None:
 
 
 def _factor(factor: TensorFacts, tiers: Sequence[TierFacts]) -> Row:
-    """The cells of :data:`FACTOR_COLUMNS`."""
+    """Return the cells of :data:`FACTOR_COLUMNS`."""
     return [
         str(factor.factor),
         dims(factor.shape),
@@ -250,7 +250,7 @@ def _factor(factor: TensorFacts, tiers: Sequence[TierFacts]) -> Row:
 
 
 def _group(group: GroupFacts, tiers: int) -> Row:
-    """The cells of :data:`GROUP_COLUMNS`, with bytes of the first so many tiers before the last."""
+    """Return the cells of :data:`GROUP_COLUMNS`, with the bytes of the first ``tiers`` tiers before the last."""
     sizes = [*group.bytes_per_tier, *[0] * tiers][:tiers]
     return [
         str(group.group),

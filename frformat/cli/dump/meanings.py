@@ -1,4 +1,4 @@
-"""What each value of the directory means, by where it stands (specification, section 3)."""
+"""Explain each value of the directory by its position (specification, section 3)."""
 
 from __future__ import annotations
 
@@ -47,20 +47,20 @@ IDS: Final[dict[int, Sequence[str]]] = {
     d.FORMAT: FORMAT_IDS,
     d.CODER: tuple(CODERS),
 }
-"""Names of the ids in the fields of a group that have them."""
+"""Names of the ids in those fields of a group that have them."""
 
 OF_TENSORS: Final[dict[int, str]] = {d.SHAPES: "shape", d.VIEWS: "view", d.FACTORS: "factors", d.SEEDS: "seeds"}
-"""Fields of a group with a list for each tensor, and what such a list is."""
+"""Fields of a group with a list for each tensor, and what such a list contains."""
 
 DIMS: Final = (d.SHAPES, d.VIEWS)
 """Those of them that are shapes."""
 
 LONGEST: Final = 120
-"""Characters of a text that are told."""
+"""Largest number of characters of a text to show."""
 
 
 class Meanings:
-    """Texts for values in file order; remembers the names of a group, to tell which tensor a later value is of."""
+    """Explains values in file order; remembers the names of a group, to name the tensor of a later value."""
 
     def __init__(self) -> None:
         self._names: list[str] = []
@@ -69,11 +69,11 @@ class Meanings:
         self._next_factor = 0
 
     def is_names(self, path: Path) -> bool:
-        """Whether the array at ``path`` has front-coded names."""
+        """Return whether the array at ``path`` has front-coded names."""
         return _is_group_field(path) and path[2] == d.NAMES
 
     def of_map(self, path: Path, size: int) -> str:
-        """The start of a map."""
+        """Explain the start of a map."""
         if _is_group(path):
             self._names, self._last = [], b""
             self._factors = self._next_factor
@@ -81,7 +81,7 @@ class Meanings:
         return f"{_label(path)}: map of {count(size)}"
 
     def of_array(self, path: Path, size: int) -> str:
-        """The start of an array whose elements follow as fields of their own."""
+        """Explain the start of an array whose elements follow as separate fields."""
         if self.is_names(path):
             return f"names: {count(size // 2)}, each a number of bytes of the one before, and the rest"
         if _is_group_field(path) and path[2] == d.SHAPES and not self._names:
@@ -90,13 +90,13 @@ class Meanings:
         return f"{_label(path)}: {count(size)}"
 
     def of_name(self, path: Path, shared: int, rest: bytes) -> str:
-        """One front-coded name."""
+        """Explain one front-coded name."""
         self._last = self._last[: max(shared, 0)] + rest
         self._names.append(_text(self._last))
         return f"name {len(self._names) - 1}: {self._names[-1]}"
 
     def of_list(self, path: Path, values: Sequence[Any], size: int) -> str:
-        """A whole array of plain values, of which the first ones are given."""
+        """Explain a whole array of plain values, given the first ones."""
         more = ", …" if size > len(values) else ""
         listed = (", ".join(map(_text, values)) or "none") + more
         if len(path) == 4 and _is_group_field(path[:3]) and path[2] in OF_TENSORS:
@@ -113,7 +113,7 @@ class Meanings:
         return f"{_label(path)}: {listed}"
 
     def of_value(self, path: Path, value: Any) -> str:
-        """A value that is neither array nor map."""
+        """Explain a value that is neither an array nor a map."""
         if _is_group_field(path) and path[2] in IDS and isinstance(value, int):
             return f"{_label(path)}: {value}, {_id(path[2], value)}"
         if _is_group_field(path) and path[2] == d.OFFSETS and isinstance(value, int) and 1 <= value <= OFFSETS:
@@ -160,6 +160,6 @@ def _step(code: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    """A value as text that is short enough for a line."""
+    """Format a value as text that is short enough for a line."""
     text = value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"

@@ -1,4 +1,4 @@
-"""MessagePack one item at a time, with the place of each: what a decoder that yields values does not tell."""
+"""Read MessagePack one item at a time, with the position of each, which ordinary decoders do not give."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FIXED: Final[dict[int, tuple[str, str]]] = {
     0xCC: ("int", ">B"), 0xCD: ("int", ">H"), 0xCE: ("int", ">I"), 0xCF: ("int", ">Q"),
     0xD0: ("int", ">b"), 0xD1: ("int", ">h"), 0xD2: ("int", ">i"), 0xD3: ("int", ">q"),
 }  # fmt: skip
-"""Items of one number: kind and how it is written."""
+"""Items of one number: kind and encoding."""
 
 SIZED: Final[dict[int, tuple[str, int]]] = {
     0xC4: ("bin", 1), 0xC5: ("bin", 2), 0xC6: ("bin", 4),
@@ -19,22 +19,23 @@ SIZED: Final[dict[int, tuple[str, int]]] = {
     0xD9: ("str", 1), 0xDA: ("str", 2), 0xDB: ("str", 4),
     0xDC: ("array", 2), 0xDD: ("array", 4), 0xDE: ("map", 2), 0xDF: ("map", 4),
 }  # fmt: skip
-"""Items that start with a length: kind and bytes of the length."""
+"""Items that start with a length: kind and number of bytes of the length."""
 
 SIMPLE: Final[dict[int, tuple[str, Any]]] = {0xC0: ("nil", None), 0xC2: ("bool", False), 0xC3: ("bool", True)}
 
 
 class MalformedError(Exception):
-    """Bytes that are not MessagePack; the text says why."""
+    """Raised on bytes that are not MessagePack; the text says why."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One item, or of an array or map what comes before its elements.
+    """One item; for an array or map, only the part before its elements.
 
     Attributes:
         kind: ``int``, ``float``, ``bool``, ``nil``, ``str``, ``bin``, ``ext``, ``array`` or ``map``.
-        value: its value; bytes for ``str``, ``bin`` and ``ext``; how many elements or pairs for ``array`` and ``map``.
+        value: its value; bytes for ``str``, ``bin`` and ``ext``; the number of elements or pairs for ``array`` and
+            ``map``.
         end: the offset after it.
     """
 
@@ -49,10 +50,10 @@ class Item:
 
 
 def read(data: bytes, start: int) -> Item:
-    """The item at ``start``.
+    """Return the item at ``start``.
 
     Raises:
-        MalformedError: there is none.
+        MalformedError: there is no valid item.
     """
     first = _take(data, start, 1)[0]
     if first < 0x80 or first >= 0xE0:

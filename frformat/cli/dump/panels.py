@@ -1,4 +1,4 @@
-"""The parts of the picture that :mod:`frformat.cli.dump.plot` puts together."""
+"""The panels of the picture that :mod:`frformat.cli.dump.plot` assembles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 Kept = Sequence[tuple[int, ...]]
-"""Of each measured spectrum what the tiers before the open one keep."""
+"""What the tiers before the open one keep of each measured spectrum."""
 
 INK: Final = "#1f2933"
 MUTED: Final = "#616e7c"
@@ -27,27 +27,27 @@ BLUE: Final = "#2f6f9f"
 PARTS: Final = {"header": "#323f4b", "directory": "#7b8794", "checksums": "#cbd2d9"}
 
 ORDER: Final = "viridis"
-"""Colours of tensors from the first to the last, and of tiers."""
+"""Colours of tensors from first to last, and of tiers."""
 
 HEAT: Final = "magma"
 LEAST: Final = 1e-5
-"""Energy per coefficient below this share of the tensor's has the darkest colour."""
+"""The darkest colour stands for energy per coefficient below this share of the tensor's."""
 
 LARGEST: Final = 30
-"""Of a file without spectra the largest so many tensors are shown."""
+"""In a file without spectra, this many of the largest tensors are shown."""
 
 LABELLED: Final = 64
-"""Of at most so many rows each tells its bytes."""
+"""With at most this many rows, each row shows its bytes."""
 
 READABLE: Final = 96
-"""At most so many rows have their name beside them."""
+"""At most this many rows have their name beside them."""
 
 LONGEST: Final = 44
-"""Characters of a name; of longer ones the end is shown, which tells them apart."""
+"""Largest number of characters of a name; of longer ones the end is shown, which distinguishes them."""
 
 
 class Row(NamedTuple):
-    """One line of the picture's right side: a tensor, or several together."""
+    """One line on the right side of the picture: a tensor, or several together."""
 
     label: str
     size: int
@@ -55,7 +55,7 @@ class Row(NamedTuple):
 
 
 def rows(facts: Survey, energy: Energy) -> list[Row]:
-    """The measured spectra in file order, then the other tensors as one; without spectra the largest, then the rest."""
+    """Return the measured spectra in file order, then the rest as one row; without spectra, the largest tensors."""
     measured = set(energy.names)
     alone: list[Row] = []
     rest: list[Row] = []
@@ -74,7 +74,7 @@ def rows(facts: Survey, energy: Energy) -> list[Row]:
 
 
 def strip(ax: Axes, about: FileFacts) -> None:
-    """The whole file as one bar: header, directory, segments by tier, checksums."""
+    """Draw the whole file as one bar: header, directory, segments by tier, checksums."""
     from matplotlib import colormaps
 
     parts = [("header", 14, PARTS["header"]), ("directory", about.directory.stored, PARTS["directory"])]
@@ -96,7 +96,7 @@ def strip(ax: Axes, about: FileFacts) -> None:
 
 
 def curves(ax: Axes, energy: Energy, kept: Kept) -> None:
-    """For each tensor the share of its energy that its first coefficients hold, and that of all tensors together."""
+    """Draw, for each tensor and for all together, the share of the energy in the first coefficients."""
     from matplotlib import colormaps
 
     shares = 100 * energy.shares()
@@ -124,7 +124,7 @@ def curves(ax: Axes, energy: Energy, kept: Kept) -> None:
 
 
 def heat(figure: Figure, ax: Axes, energy: Energy, kept: Kept, rows: Sequence[Row]) -> None:
-    """For each tensor how much of its energy a coefficient holds, by its place in the order; white beyond the end."""
+    """Draw the energy per coefficient of each tensor by its position in the order; white beyond the end."""
     from matplotlib.colors import LogNorm
 
     image = np.full((len(rows), len(energy.edges) - 1), np.nan)
@@ -141,7 +141,7 @@ def heat(figure: Figure, ax: Axes, energy: Energy, kept: Kept, rows: Sequence[Ro
 
 
 def sizes(ax: Axes, rows: Sequence[Row], *, named: bool) -> None:
-    """The bytes of each row; ≈ where tensors share segments."""
+    """Draw the bytes of each row; ≈ where tensors share segments."""
     most = max((row.size for row in rows), default=0) or 1
     ax.barh(range(len(rows)), [row.size for row in rows], color=BLUE, height=0.72, linewidth=0)
     if len(rows) <= LABELLED:
@@ -161,7 +161,7 @@ def sizes(ax: Axes, rows: Sequence[Row], *, named: bool) -> None:
 
 
 def _key(figure: Figure, ax: Axes, mesh: AxesImage) -> None:
-    """What the map's colours stand for: a short bar above it."""
+    """Draw the colour scale of the map: a short bar above it."""
     place, inch = ax.get_position(), 1 / figure.get_figheight()
     key = figure.add_axes((place.x0 + 0.1 * place.width, place.y1 + 0.1 * inch, 0.4 * place.width, 0.1 * inch))
     bar = figure.colorbar(mesh, cax=key, orientation="horizontal", ticks=[])
@@ -172,7 +172,7 @@ def _key(figure: Figure, ax: Axes, mesh: AxesImage) -> None:
 
 
 def _labels(ax: Axes, rows: Sequence[Row]) -> None:
-    """The names at the left; of many rows, as many as can be read."""
+    """Draw the names at the left; if there are many rows, as many as are legible."""
     every = -(-len(rows) // READABLE)
     places = range(0, len(rows), every)
     ax.set_yticks(places, [rows[place].label for place in places], fontsize=8 if len(rows) <= LABELLED else 6.5)
@@ -181,7 +181,7 @@ def _labels(ax: Axes, rows: Sequence[Row]) -> None:
 
 
 def _tiers(ax: Axes, energy: Energy, kept: Kept) -> None:
-    """Lines through the map where one tier ends and the next begins."""
+    """Draw lines through the map at the boundaries between tiers."""
     rows = np.repeat(np.arange(len(energy.names) + 1) - 0.5, 2)[1:-1]
     for ends in zip(*kept, strict=True):
         places = np.interp(ends, energy.edges, np.arange(len(energy.edges))) - 0.5
@@ -189,7 +189,7 @@ def _tiers(ax: Axes, energy: Energy, kept: Kept) -> None:
 
 
 def _is_long(energy: Energy) -> bool:
-    """Whether spectra are so long that their places are sampled on a logarithmic scale."""
+    """Return whether spectra are so long that positions are sampled on a logarithmic scale."""
     return len(energy.edges) - 1 < int(energy.edges[-1])
 
 

@@ -1,4 +1,4 @@
-"""How ``frformat dump FILE NAME`` shows one tensor: facts, then coefficients with bars, axes, or first values."""
+"""Show one tensor for ``frformat dump FILE NAME``: facts, then coefficients with bars, axes, or the first values."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 SHOWN: Final = 64
-"""How many coefficients are printed; ``--json`` has all."""
+"""Number of coefficients to print; ``--json`` has all of them."""
 
 WIDTH: Final = 24
-"""Characters of the longest bar."""
+"""Width of the longest bar in characters."""
 
 EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
@@ -28,9 +28,9 @@ def show(tensor: TensorFacts, content: SpectralContent | Numbers, tiers: Sequenc
     """Print one tensor.
 
     Args:
-        tensor: what the directory tells of it.
-        content: what is in it.
-        tiers: those of the file.
+        tensor: its description from the directory.
+        content: its content.
+        tiers: the tiers of the file.
     """
     screen = terminal.console()
     title = clean(tensor.name) + (f" → {clean(tensor.alias_of)}" if tensor.alias_of is not None else "")
@@ -50,7 +50,7 @@ def show(tensor: TensorFacts, content: SpectralContent | Numbers, tiers: Sequenc
 
 
 def bar(share: float, width: int = WIDTH) -> str:
-    """A bar of ``share`` (0 to 1) of ``width`` characters, to an eighth of a character."""
+    """Return a bar for ``share`` (0 to 1) of ``width`` characters, to an eighth of a character."""
     full, part = divmod(round(share * width * 8), 8)
     return "█" * full + EIGHTHS[part].strip()
 
@@ -97,7 +97,7 @@ def _value(value: Any) -> str:
 
 
 def _axes(axes: Sequence[AxisFacts]) -> Table:
-    """One line per axis of the view."""
+    """Return one line per axis of the view."""
     out = table("axis", "basis", "length", "entries", "", left=("basis", ""))
     for number, axis in enumerate(axes):
         argument = f"factor {axis.factor}" if axis.factor is not None else ""
@@ -107,7 +107,7 @@ def _axes(axes: Sequence[AxisFacts]) -> Table:
 
 
 def _coefficients(content: SpectralContent) -> Table:
-    """One line per coefficient: ``energy`` is the share that it and those before it hold."""
+    """Return one line per coefficient; ``energy`` is the share of all coefficients up to this one."""
     from rich.text import Text
 
     columns = (content.indices, content.coefficients, content.cumulative_energy)

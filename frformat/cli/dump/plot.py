@@ -1,6 +1,7 @@
-"""The picture of ``frformat dump --plot``: where the bytes go, and where the energy is along the zigzag order.
+"""The picture of ``frformat dump --plot``: how bytes are spent, and how energy is distributed along the zigzag order.
 
-Text of strangers is drawn as it is: it is never read as TeX, and characters that fonts lack are boxes.
+Text from untrusted files is drawn literally: it is never parsed as TeX, and characters missing from the fonts become
+boxes.
 """
 
 from __future__ import annotations
@@ -26,32 +27,32 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ROW: Final = 0.21
-"""Inches for a row of the right side, as long as there are few."""
+"""Height of a row on the right side in inches, if there are few rows."""
 
 SHORTEST, TALLEST = 4.2, 14.0
-"""Inches of all rows, at least and at most."""
+"""Smallest and largest height of all rows together, in inches."""
 
 MARGIN, TOP, BOTTOM, RIGHT = 0.8, 2.3, 0.6, 0.6
-"""Inches around the rows; the title and the strip of the file are in those at the top."""
+"""Margins around the rows in inches; the top one contains the title and the bar of the file."""
 
 CURVES, HEAT, SIZES, GAP = 4.0, 4.2, 2.0, 0.25
-"""Inches of the panels' widths, and between the last two."""
+"""Widths of the panels, and the gap between the last two, in inches."""
 
 LETTER: Final = 0.072
-"""Inches of a letter of a name, about."""
+"""Approximate width of a letter of a name in inches."""
 
 
 def save(facts: Survey, energy: Energy, path: str) -> None:
-    """Draw a file and write the picture, in the format that the extension of ``path`` names.
+    """Draw a file, in the format that the extension of ``path`` names.
 
     Args:
-        facts: what its directory tells.
-        energy: where the energy of its spectra is.
-        path: of the picture, such as ``model.png`` or ``model.svg``.
+        facts: the description of the file.
+        energy: the distribution of the energy of its spectra.
+        path: path of the picture, such as ``model.png`` or ``model.svg``.
 
     Raises:
         DependencyError: matplotlib is missing.
-        BadParameter: matplotlib does not write such files.
+        BadParameter: matplotlib does not support the format.
         OSError: the picture cannot be written.
     """
     try:
@@ -61,16 +62,16 @@ def save(facts: Survey, energy: Energy, path: str) -> None:
     figure = Figure(dpi=150)
     kind = os.path.splitext(path)[1][1:].lower()
     if kind not in figure.canvas.get_supported_filetypes():
-        raise click.BadParameter(f"{path}: .png, .svg and .pdf are pictures that can be drawn.", param_hint="--plot")
+        raise click.BadParameter(f"{path}: use .png, .svg or .pdf.", param_hint="--plot")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of characters that the font lacks
+        warnings.simplefilter("ignore")  # warnings about characters that the font lacks
         _draw(figure, facts, energy)
         with writing(path, force=True), replacing(path) as file:
             figure.savefig(file, format=kind)
 
 
 def _draw(figure: Figure, facts: Survey, energy: Energy) -> None:
-    """Put the panels in place; all lengths are inches."""
+    """Place the panels; all lengths are in inches."""
     about, rows = facts.summary(), panels.rows(facts, energy)
     kept = [(facts.tensor(name).kept or ())[: about.tier] for name in energy.names]
     names = LETTER * max((len(row.label) for row in rows), default=0) + 0.2

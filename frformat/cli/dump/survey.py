@@ -1,4 +1,4 @@
-"""What a file holds without rebuilding a tensor: one pass over its directory for each list, none of which is held."""
+"""Describe a file without rebuilding tensors: one pass over its directory for each list, and no list in memory."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from frformat.format.tiers import figures
 from frformat.spectral.zigzag import element_count
 
 CHECKED_BYTES: Final = 1 << 26
-"""Files of at most so many bytes are also read through, to check the checksums of their segments."""
+"""Files of at most this many bytes are read in full, to check the checksums of their segments."""
 
 BOX_EFFORT: Final = 1 << 17
-"""Boxes are told until finding them has taken so many steps, of which each takes 2 to the power of its rank."""
+"""Boxes are computed until this many steps have been spent, each of which takes 2 to the power of its rank."""
 
 DENSE_BYTES: Final = 4
-"""Bytes of a weight that is stored plainly, as f32."""
+"""Size of a plainly stored weight as f32, in bytes."""
 
 
 class Survey:
-    """All that the directory tells, and what else is found without rebuilding a tensor.
+    """Everything in the directory, and whatever else can be found without rebuilding a tensor.
 
     Args:
-        file: the file, open at the tier to be told of.
-        path: what to call it.
-        stats: also count the numbers that are not 0, for which all segments are decoded.
+        file: the file, open at the tier to describe.
+        path: its name in the output.
+        stats: also count nonzero values, which decodes all segments.
 
     Raises:
         FrzError: a segment is damaged, or counting needs too much memory.
@@ -51,7 +51,7 @@ class Survey:
         self._nonzero = self._counted() if stats else None
 
     def summary(self) -> FileFacts:
-        """The file as a whole."""
+        """Return the description of the file as a whole."""
         contents, directory, tier = self._file.container, self._directory, self._file.tier
         header, used = contents.header, contents.ends[tier]
         weights = sum(sum(map(element_count, group.shapes)) for group in directory.groups if group.names)
@@ -77,7 +77,7 @@ class Survey:
         )
 
     def groups(self) -> Iterator[GroupFacts]:
-        """Each group."""
+        """Yield each group."""
         for index, group in enumerate(self._directory.groups):
             yield GroupFacts(
                 group=index,
@@ -93,7 +93,7 @@ class Survey:
             )
 
     def tensors(self, names: Iterable[str] | None = None) -> Iterator[TensorFacts]:
-        """Some tensors, or each, aliases last; with their share of the bytes of their group.
+        """Yield some tensors, or all, aliases last, with their shares of their groups' bytes.
 
         Raises:
             FrzError: ``NOT_FOUND``.
@@ -105,16 +105,16 @@ class Survey:
             yield self._tensor(info, boxed=effort <= BOX_EFFORT)
 
     def factors(self) -> Iterator[TensorFacts]:
-        """Each factor."""
+        """Yield each factor."""
         for number in range(self._file.factors):
             yield self._tensor(self._file.factor_info(number), number)
 
     def lists(self) -> dict[str, Iterator[GroupFacts] | Iterator[TensorFacts]]:
-        """Groups, factors and tensors, each made when it is asked for, so that a long list takes no memory."""
+        """Return groups, factors and tensors as iterators, so that long lists take no memory."""
         return {"groups": self.groups(), "factors": self.factors(), "tensors": self.tensors()}
 
     def tensor(self, name: str) -> TensorFacts:
-        """One tensor.
+        """Return one tensor.
 
         Raises:
             FrzError: ``NOT_FOUND``.
@@ -176,14 +176,14 @@ class Survey:
 
     @cached_property
     def _shares(self) -> NDArray[np.float64]:
-        """Of all tensors and factors the bytes of their group, by their share of the values in each segment."""
+        """Each tensor's and factor's bytes of its group, by its share of the values in each segment."""
         shares = np.empty(self._starts[-1])
         for start, group in zip(self._starts, self._directory.groups, strict=False):
             shares[start : start + group.tensors] = _group_shares(group, self._file.tier)
         return shares
 
     def _counted(self) -> NDArray[np.int64]:
-        """How many of the numbers of all tensors and factors are not 0."""
+        """Return the number of nonzero values of each tensor and factor."""
         found = np.zeros(self._starts[-1], np.int64)
         for name in self._file:
             info = self._file.info(name)
@@ -196,7 +196,7 @@ class Survey:
 
 
 def checksum_facts(file: IO[bytes], contents: Container) -> tuple[Checksums, FrzError | None]:
-    """Whether the checksums of the segments that are present match; and the first error, if there is one."""
+    """Return whether the checksums of all present segments match, and the first error, if there is one."""
     error: FrzError | None = None
     checked = contents.size <= CHECKED_BYTES
     count = 0
@@ -229,5 +229,5 @@ def _group_shares(group: Group, tier: int) -> NDArray[np.float64] | float:
 
 
 def _bits(size: float, parameters: int) -> float | None:
-    """Bits for each of so many parameters; None if there are none."""
+    """Return the bits per parameter; None if there are no parameters."""
     return 8 * size / parameters if parameters else None

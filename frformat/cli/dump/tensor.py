@@ -1,4 +1,4 @@
-"""What ``frformat dump FILE NAME`` finds out about one tensor: its spectrum, its core, or the range of its elements."""
+"""Describe one tensor for ``frformat dump FILE NAME``: its spectrum, its core, or the range of its elements."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from frformat.spectral.spectrum import Spectrum
 Array = NDArray[Any]
 
 CHUNK: Final = 1 << 20
-"""Numbers looked at together, so that a large tensor is not held twice."""
+"""Number of values examined at a time, so that a large tensor is not held twice."""
 
 FIRST: Final = 16
-"""How many numbers are shown if they are no spectrum."""
+"""Number of values to show if they are not a spectrum."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class SpectralContent:
     """The content of a spectrum.
 
     Attributes:
-        nonzero: coefficients that are not 0.
+        nonzero: number of nonzero coefficients.
         rms: root mean square of the weights.
-        indices: of each that is listed, in zigzag order.
-        coefficients: those that are listed.
-        cumulative_energy: of each that is listed, the share of the sum of squares that it and those before it have.
+        indices: index of each listed coefficient, in zigzag order.
+        coefficients: the listed coefficients.
+        cumulative_energy: for each listed coefficient, the share of the sum of squares up to it.
     """
 
     nonzero: int
@@ -49,11 +49,11 @@ class AxisFacts:
     """An axis of a core.
 
     Attributes:
-        basis: its kind.
-        length: of the axis of the view.
-        entries: of the core.
-        factor: the number of the factor that has a ``stored`` basis, or None.
-        seed: that of a ``seeded`` basis, or None.
+        basis: kind of its basis.
+        length: length of the view's axis.
+        entries: number of core entries.
+        factor: number of the factor of a ``stored`` basis, or None.
+        seed: seed of a ``seeded`` basis, or None.
     """
 
     basis: str
@@ -65,16 +65,16 @@ class AxisFacts:
 
 @dataclass(frozen=True)
 class Numbers:
-    """The content of a tensor that is no spectrum: its elements, or the canonical values of its core.
+    """The content of a tensor that is not a spectrum: its elements, or the canonical values of its core.
 
     Attributes:
-        axes: of the core; None for elements.
-        nonzero: numbers that are not 0.
-        min: the least finite one, of magnitudes if complex; None if there is none, like the following.
-        max: the greatest one.
+        axes: axes of the core; None for elements.
+        nonzero: number of nonzero values.
+        min: the smallest finite value, or magnitude if complex; None if there is none, as for ``max`` and ``mean``.
+        max: the largest one.
         mean: their mean.
-        not_finite: how many others there are.
-        first: the first ones; a complex one as its two parts.
+        not_finite: number of values that are not finite.
+        first: the first values; a complex one as its two parts.
         more: whether there are more.
     """
 
@@ -89,15 +89,15 @@ class Numbers:
 
 
 def tensor_content(file: FrzFile, name: str, most: int | None = None) -> SpectralContent | Numbers:
-    """What is in one tensor.
+    """Describe the content of one tensor.
 
     Args:
         file: the file.
-        name: of the tensor.
-        most: list only so many coefficients.
+        name: name of the tensor.
+        most: list at most this many coefficients.
 
     Raises:
-        FrzError: ``NOT_FOUND``, ``BUDGET``, or that its segment is damaged.
+        FrzError: ``NOT_FOUND`` or ``BUDGET``, or its segment is damaged.
     """
     info = file.info(name)
     if info.spectral:
@@ -110,7 +110,7 @@ def tensor_content(file: FrzFile, name: str, most: int | None = None) -> Spectra
 
 
 def cumulative_energy(coefficients: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The share of the sum of squares that the first 1, 2, … coefficients hold; ones if all are 0."""
+    """Return the share of the sum of squares that the first 1, 2, … coefficients hold; ones if all are 0."""
     total = np.cumsum(np.asarray(coefficients, np.float64) ** 2)
     return total / total[-1] if total.size and total[-1] > 0 else np.ones_like(total)
 
@@ -177,7 +177,7 @@ def _numbers(parts: Iterator[Array], axes: list[AxisFacts] | None) -> Numbers:
 
 
 def _comparable(part: Array) -> Array:
-    """Values that have an order: integers as they are, magnitudes for complex numbers, else float64."""
+    """Return comparable values: integers unchanged, magnitudes for complex numbers, else float64."""
     if part.dtype.kind in "iu":
         return part
     with np.errstate(all="ignore"):
@@ -185,7 +185,7 @@ def _comparable(part: Array) -> Array:
 
 
 def _plain(value: Any) -> Any:
-    """An element as JSON has it: a complex number as its two parts."""
+    """Convert an element to a JSON value: a complex number becomes its two parts."""
     if np.iscomplexobj(value):
         return [float(value.real), float(value.imag)]
     return value.item() if value.dtype.kind in "biuf" else float(value)

@@ -1,4 +1,4 @@
-"""The inflated directory, field by field: what its bytes are and mean, also where they are not what they should be."""
+"""Explain the inflated directory field by field, even where it is malformed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from frformat.cli.dump.meanings import Meanings, Path
 from frformat.format import limits
 
 WALKED: Final = 1 << 18
-"""Bytes of a directory that are explained; what follows them is one field."""
+"""Number of directory bytes to explain; the rest becomes one field."""
 
 SHOWN: Final = 12
-"""Elements of an array that are told."""
+"""Number of array elements to show."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Field:
     """Some bytes of the inflated directory.
 
     Attributes:
-        offset: of the first one.
-        size: how many.
-        depth: how deep in the structure.
-        meaning: what they say.
+        offset: offset of the first byte.
+        size: number of bytes.
+        depth: nesting depth.
+        meaning: what the bytes say.
     """
 
     offset: int
@@ -35,7 +35,7 @@ class Field:
 
 
 def walk(data: bytes) -> Iterator[Field]:
-    """All of ``data`` in order, without gap or overlap; the last field says so if it cannot be understood further."""
+    """Yield all of ``data`` in order, without gaps or overlaps; if explaining has to stop, the last field says why."""
     walker = _Walker(data)
     try:
         yield from walker.value(0, 0, ())
@@ -49,11 +49,11 @@ def walk(data: bytes) -> Iterator[Field]:
 
 
 class _StopError(Exception):
-    """Where explaining ends, though bytes are left; the text says why."""
+    """Raised where explaining stops although bytes are left; the text says why."""
 
 
 class _Walker:
-    """Goes through one directory. ``done`` is the offset up to which fields have been made."""
+    """Walks through one directory. ``done`` is the offset up to which fields have been yielded."""
 
     def __init__(self, data: bytes) -> None:
         self.done = 0
@@ -61,7 +61,7 @@ class _Walker:
         self._meanings = Meanings()
 
     def value(self, start: int, depth: int, path: Path) -> Iterator[Field]:
-        """The fields of the value at ``start``; the first one also has the bytes since ``done``, such as its key."""
+        """Yield the fields of the value at ``start``; the first also covers the bytes since ``done``, such as a key."""
         item = self._read(start)
         if len(path) >= limits.DEPTH and item.nested:
             raise _StopError(f"values nest more than {limits.DEPTH} deep")
@@ -81,7 +81,7 @@ class _Walker:
             yield from self.value(key.end, depth, (*path, key.value))
 
     def _array(self, array: msgpack.Item, depth: int, path: Path) -> Iterator[Field]:
-        """One field for an array of plain values, else one for its start and then those of its elements."""
+        """Yield one field for an array of plain values, or else one for its start and those of its elements."""
         if self._meanings.is_names(path):
             yield self._field(array.end, depth, self._meanings.of_array(path, array.value))
             yield from self._names(array.value, depth + 1, path)
@@ -100,7 +100,7 @@ class _Walker:
         yield self._field(end, depth, self._meanings.of_list(path, values, array.value))
 
     def _names(self, count: int, depth: int, path: Path) -> Iterator[Field]:
-        """Front-coded names: one field for each pair of a number and a string."""
+        """Yield front-coded names: one field for each pair of a number and a string."""
         for _ in range(count // 2):
             shared = self._read(self.done)
             rest = self._read(shared.end)

@@ -1,6 +1,6 @@
-"""Coders: a segment's values ↔ its stored bytes (specification, sections 9 and 10). One file each.
+"""Coders convert between a segment's values and its stored bytes (specification, sections 9 and 10). One file each.
 
-Nothing else asks for a coder by its name; what differs between them are the fields of :class:`Coder`.
+Nothing else distinguishes coders by name; they differ in the fields of :class:`Coder`.
 """
 
 from __future__ import annotations
@@ -8,14 +8,16 @@ from __future__ import annotations
 from typing import Final
 
 from frformat.format.coders.adaptive import ADAPTIVE
-from frformat.format.coders.base import CHUNK, Array, Coder, Decoder, Encoder, Readable, Run, Runs, Writable, byte_view
+from frformat.format.coders.base import CHUNK, Array, Coder, Decoder, Encoder, Readable, Writable, byte_view
+from frformat.format.coders.batches import joined
 from frformat.format.coders.deflate import DEFLATE
 from frformat.format.coders.none import NONE
+from frformat.format.coders.runs import Run, Runs
 from frformat.format.coders.static import STATIC
 from frformat.format.coders.zstd import ZSTD
 
 CODERS: Final = {coder.name: coder for coder in (NONE, DEFLATE, ZSTD, ADAPTIVE, STATIC)}
-"""By name, in the order of their ids."""
+"""Coders by name, in the order of their ids."""
 
 __all__ = [
     "CHUNK",
@@ -29,4 +31,5 @@ __all__ = [
     "Runs",
     "Writable",
     "byte_view",
+    "joined",
 ]

@@ -1,4 +1,4 @@
-"""Coder ``adaptive``: integers by a range coder that learns their scale (specification, sections 10.1 to 10.4)."""
+"""Coder ``adaptive``: a range coder that learns the scale of integers (specification, sections 10.1 to 10.4)."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from typing import Any, Final
 import numpy as np
 
 from frformat.format import limits
-from frformat.format.coders.base import Coder, Run, Runs
+from frformat.format.coders.base import Coder
+from frformat.format.coders.batches import Batch, Block, batches
 from frformat.format.coders.engine import engine
 from frformat.format.coders.entropy import entropy_coder
-from frformat.format.coders.integers import Block, Sink, Source, Told, blocks, cuts, malformed
+from frformat.format.coders.integers import Sink, Source, Told, cuts, malformed
+from frformat.format.coders.runs import Runs
 from frformat.format.coders.scales import SCALES, scale_of
 
 CONFIDENCE: Final = {False: 16, True: 4}
-"""How many bits the first estimates of counters are worth: for integers they are good, for exact values hardly."""
+"""Weight of the initial counter estimates, in bits: they are good for integers, but hardly for exact values."""
 
 TERM_BYTES: Final = 8
 OVER_BYTES: Final = 2
 
 
 class _Models:
-    """The models of a group: of entries of cores, and of step offsets if there are such."""
+    """The models of a group: one for core entries, and one for step offsets if there are any."""
 
     def __init__(self, exact: bool, offsets: bool) -> None:
         self._confidence = CONFIDENCE[exact]
@@ -30,7 +32,7 @@ class _Models:
         self.of: dict[bool, Any] = {}
 
     def start(self, scales: Sequence[int]) -> None:
-        """Bring them into their initial state."""
+        """Reset the models to their initial state."""
         self.of = {
             kind: engine().model(scale, self._confidence) for kind, scale in zip(self.kinds, scales, strict=True)
         }
@@ -40,15 +42,15 @@ class AdaptiveEncoder:
     """Codes integers; see :class:`~frformat.format.coders.integers.IntegerEncoder`.
 
     Args:
-        exact: they stand for exact values.
-        offsets: there are step offsets among them.
+        exact: the integers stand for exact values.
+        offsets: some of them are step offsets.
     """
 
     def __init__(self, exact: bool, offsets: bool) -> None:
         self._models = _Models(exact, offsets)
 
-    def integers(self, pieces: Sequence[tuple[Run, Source]], told: Told) -> bytes:
-        """The stored bytes of one segment."""
+    def integers(self, pieces: Sequence[tuple[Batch, Source]], told: Told) -> bytes:
+        """Return the stored bytes of one segment."""
         head = b""
         if not self._models.of:
             scales = [_scale(pieces, kind) for kind in self._models.kinds]
@@ -56,20 +58,17 @@ class AdaptiveEncoder:
             head = bytes(scales)
         made = engine()
         writer = made.writer()
-        total = 0
-        for run, source in pieces:
-            model = self._models.of[run.offsets]
-            for at, block in blocks(run):
-                coded = made.block(model, *block)
-                for start, stop in cuts(at, at + block.size):
-                    writer.put(coded, source.part(start, stop))
-                    told(stop - start)
-            total += run.size
+        for batch, source in pieces:
+            blocks = made.blocks(self._models.of[batch.offsets], batch.blocks)
+            for start, stop in cuts(0, batch.size):
+                writer.put(blocks, source.part(start, stop))
+                told(stop - start)
+        total = sum(batch.size for batch, _ in pieces)
         return head + writer.finish(limits.least_bytes(total) - len(head))
 
 
 class AdaptiveDecoder:
-    """Decodes them; arguments as of :class:`AdaptiveEncoder`."""
+    """Decodes integers; arguments as for :class:`AdaptiveEncoder`."""
 
     def __init__(self, exact: bool, offsets: bool) -> None:
         self._models = _Models(exact, offsets)
@@ -86,33 +85,31 @@ class AdaptiveDecoder:
         made = engine()
         reader = made.reader(data)
         base = 0
-        for run in runs:
-            model = self._models.of[run.offsets]
-            for at, block in blocks(run):
-                coded = made.block(model, *block)
-                for start, stop in cuts(base + at, base + at + block.size):
-                    if not reader.take(coded, sink.room(start, stop)):
-                        raise malformed("its bits are beyond their range")
-                    sink.filled(start, stop)
-            base += run.size
+        for batch in batches(runs):
+            blocks = made.blocks(self._models.of[batch.offsets], batch.blocks)
+            for start, stop in cuts(base, base + batch.size):
+                if not reader.take(blocks, sink.room(start, stop)):
+                    raise malformed("its bits are beyond their range")
+                sink.filled(start, stop)
+            base += batch.size
         if not reader.finish():
             raise malformed("bytes are left after its values")
 
 
-def _scale(pieces: Sequence[tuple[Run, Source]], offsets: bool) -> int:
-    """The scale of all values of a kind."""
+def _scale(pieces: Sequence[tuple[Batch, Source]], offsets: bool) -> int:
+    """Return the scale of all core entries, or of all offsets."""
     total = count = 0
-    for run, source in pieces:
-        if run.offsets == offsets:
-            for start, stop in cuts(0, run.size):
+    for batch, source in pieces:
+        if batch.offsets == offsets:
+            for start, stop in cuts(0, batch.size):
                 total += int(np.abs(source.part(start, stop)).sum(dtype=np.int64))
-            count += run.size
+            count += batch.size
     return scale_of(total, count)
 
 
 def memory(runs: Runs) -> int:
-    """Bytes of the state of the block that has most: terms, and the row before."""
-    return max((_state(block) for run in runs for _, block in blocks(run)), default=0)
+    """Return the size of the largest block state in bytes: its terms, and one row of values."""
+    return max((_state(block) for batch in batches(runs) for block in batch.blocks), default=0)
 
 
 def _state(block: Block) -> int:

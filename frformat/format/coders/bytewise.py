@@ -1,8 +1,8 @@
-"""Coders of bytes: what makes one of a function that fills memory, and of a compressor."""
+"""Build byte coders from a function that fills memory, and a compressor."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,21 +16,21 @@ from frformat.format.coders.base import (
     Compressor,
     Progress,
     Readable,
-    Run,
-    Runs,
     Writable,
     byte_view,
 )
+from frformat.format.coders.batches import Pieces
+from frformat.format.coders.runs import Runs
 
 Fill = Callable[[Readable, memoryview], None]
-"""Decodes a segment into exactly the memory that is given; raises ``STREAM``."""
+"""Decodes a segment into exactly the given memory; raises ``STREAM``."""
 
 MakeCompressor = Callable[[int], Compressor]
-"""A compressor for so many bytes: as strong as it can be where that costs little time."""
+"""Makes a compressor for this many bytes: as strong as possible where that takes little time."""
 
 
 def byte_coder(name: str, fill: Fill, compressor: MakeCompressor, *, plain: bool = False) -> Coder:
-    """The coder of exact values that ``fill`` and ``compressor`` make."""
+    """Build a coder of exact values from ``fill`` and ``compressor``."""
     return Coder(name, lambda kind, _: _Decoder(fill, kind), lambda *_: _Encoder(compressor), plain=plain)
 
 
@@ -38,10 +38,10 @@ def decompress(decompressor: Any, feed: Callable[[], bytes], stored: Readable, o
     """Decompress one stream into exactly ``out``, a chunk at a time.
 
     Args:
-        decompressor: has ``decompress(data, max_length)``, ``eof`` and ``unused_data``, as those of zlib and zstd do.
-        feed: the bytes to give it next; none where it has some left, or at the end.
-        stored: what ``feed`` reads from.
-        out: takes the bytes.
+        decompressor: has ``decompress(data, max_length)``, ``eof`` and ``unused_data``, like those of zlib and zstd.
+        feed: returns the next bytes for it; none if it still has some, or at the end.
+        stored: the source that ``feed`` reads from.
+        out: destination of the bytes.
 
     Raises:
         FrzError: ``STREAM``: the stream is longer or shorter than ``out``, or something follows it.
@@ -77,7 +77,7 @@ class _Encoder:
     def __init__(self, compressor: MakeCompressor) -> None:
         self._compressor = compressor
 
-    def encode(self, pieces: Iterable[tuple[Run, Array]], out: Writable, progress: Progress | None = None) -> None:
+    def encode(self, pieces: Pieces, out: Writable, progress: Progress | None = None) -> None:
         arrays = [array for _, array in pieces]
         compressor = self._compressor(sum(array.nbytes for array in arrays))
         for array in arrays:

@@ -1,4 +1,4 @@
-"""Coder ``deflate``: a raw DEFLATE stream (RFC 1951), and the one that may hold the directory."""
+"""Coder ``deflate``: a raw DEFLATE stream (RFC 1951), also used for the directory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from frformat.format.dictionary import DICTIONARY
 
 
 def unpack_directory(data: bytes, length: int) -> bytes:
-    """The directory from its raw DEFLATE stream, which must hold ``length`` bytes.
+    """Return the directory from its raw DEFLATE stream, which must hold ``length`` bytes.
 
     Raises:
         FrzError: ``STREAM``.
@@ -28,7 +28,7 @@ def unpack_directory(data: bytes, length: int) -> bytes:
 
 
 def pack_directory(data: bytes) -> bytes:
-    """The directory ``data`` as the shortest raw DEFLATE stream that zlib finds."""
+    """Return the directory ``data`` as the shortest raw DEFLATE stream that zlib finds."""
     streams = []
     for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED, zlib.Z_FIXED):
         compressor = zlib.compressobj(9, zlib.DEFLATED, -15, 9, strategy, DICTIONARY)

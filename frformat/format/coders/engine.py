@@ -1,11 +1,12 @@
-"""Which code does the work of the entropy coders: compiled code, or Python and NumPy where there is none.
+"""Select the implementation of the entropy coders: compiled code, or Python and NumPy if there is none.
 
-Both give the same bytes and the same values. With ``FRFORMAT_PURE=1`` in the environment compiled code is not used.
+Both give the same bytes and the same values. ``FRFORMAT_PURE=1`` in the environment disables the compiled code.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple, Protocol
@@ -13,39 +14,40 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from frformat.format.coders.batches import Block
 from frformat.format.coders.integers import Integers
 from frformat.format.coders.tables import Tables
 
 
-class Block(Protocol):
-    """Values that form rows, channels and positions, on their way through the adaptive coder."""
+class Blocks(Protocol):
+    """Values arranged in rows, channels and positions, coded block after block by the adaptive coder."""
 
 
 class Writer(Protocol):
     """Writes a stream of the adaptive coder."""
 
-    def put(self, block: Any, values: Integers) -> None:
-        """Code the next values of a block."""
+    def put(self, blocks: Any, values: Integers) -> None:
+        """Code the next values of blocks."""
 
     def finish(self, least: int) -> bytes:
-        """The stream, in at least so many bytes."""
+        """Return the stream, with at least ``least`` bytes."""
 
 
 class Reader(Protocol):
-    """Reads one."""
+    """Reads a stream of the adaptive coder."""
 
-    def take(self, block: Any, out: Integers) -> bool:
-        """Decode the next values of a block into ``out``; False if the stream is malformed."""
+    def take(self, blocks: Any, out: Integers) -> bool:
+        """Decode the next values of blocks into ``out``; False if the stream is malformed."""
 
     def finish(self) -> bool:
-        """Whether the stream was well-formed and ends here."""
+        """Return whether the stream was well-formed and ends here."""
 
 
 class Lanes(Protocol):
     """Codes the lanes of a block of the static coder.
 
     Attributes:
-        at_once: so many lanes are best coded by one call.
+        at_once: number of lanes that one call should code.
     """
 
     @property
@@ -53,39 +55,39 @@ class Lanes(Protocol):
         """See above."""
 
     def encode(self, first: int, values: Integers) -> tuple[bytes, bytes]:
-        """The counts and the words of some lanes."""
+        """Return the counts and the words of some lanes."""
 
     def decode(self, first: int, counts: NDArray[np.uint16], words: Any, out: Integers) -> bool:
         """Decode some lanes into ``out``; False if they are malformed."""
 
 
 class Engine(Protocol):
-    """What does the work."""
+    """The interface of an implementation."""
 
     @property
     def compiled(self) -> bool:
-        """It is compiled code."""
+        """Whether it is compiled code."""
 
     def model(self, scale: int, confidence: int) -> Any:
-        """What a group teaches the adaptive coder."""
+        """Create the adaptive state of a group."""
 
-    def block(self, model: Any, rows: int, channels: int, positions: int) -> Block:
-        """A block of values to be coded with a model."""
+    def blocks(self, model: Any, shapes: Sequence[Block]) -> Blocks:
+        """Create blocks of values to be coded with a model."""
 
     def writer(self) -> Writer:
-        """Starts a stream of the adaptive coder."""
+        """Start a stream of the adaptive coder."""
 
     def reader(self, data: Any) -> Reader:
-        """Starts to read one."""
+        """Start to read a stream of the adaptive coder."""
 
     def lanes(self, tables: Tables) -> Lanes:
-        """What codes the lanes of a block of the static coder."""
+        """Create the coder of a static block's lanes."""
 
 
 class _Engine(NamedTuple):
     compiled: bool
     model: Any
-    block: Any
+    blocks: Any
     writer: Any
     reader: Any
     lanes: Any
@@ -93,12 +95,12 @@ class _Engine(NamedTuple):
 
 @cache
 def engine() -> Engine:
-    """The code in use."""
+    """Return the implementation in use."""
     if os.environ.get("FRFORMAT_PURE") != "1":
         with suppress(ImportError):
             from frformat.format.coders import compiled as fast
 
-            return _Engine(True, fast.Model, fast.Block, fast.Writer, fast.Reader, fast.Lanes)
+            return _Engine(True, fast.Model, fast.Blocks, fast.Writer, fast.Reader, fast.Lanes)
     from frformat.format.coders import pure as slow
 
-    return _Engine(False, slow.Model, slow.Block, slow.Writer, slow.Reader, slow.Lanes)
+    return _Engine(False, slow.Model, slow.Blocks, slow.Writer, slow.Reader, slow.Lanes)

@@ -1,19 +1,21 @@
-"""What makes a coder of integers, and of floats as integers and mantissas, of something that codes integers."""
+"""Build coders of integers, and of floats as integers and mantissas, from an integer coder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 
 from frformat.dtypes import FORMATS
-from frformat.format.coders.base import Array, Coder, Decoder, Encoder, Progress, Readable, Run, Runs, Writable
+from frformat.format.coders.base import Array, Coder, Decoder, Encoder, Progress, Readable, Writable
+from frformat.format.coders.batches import Pieces
 from frformat.format.coders.floats import FloatDecoder, FloatEncoder
 from frformat.format.coders.integers import IntegerDecoder, IntegerEncoder, Integers, Plain
+from frformat.format.coders.runs import Runs
 
 INTEGERS: Final = "i32"
-"""The type of values that are integers."""
+"""The value type of integers."""
 
 LARGEST: Final = (1 << 31) - 1
 """The largest magnitude of an integer."""
@@ -28,13 +30,13 @@ def entropy_coder(
     slow: bool = False,
     tables: bool = False,
 ) -> Coder:
-    """The coder that codes integers by other ones.
+    """Build a coder from an integer encoder and decoder.
 
     Args:
         name: its name.
-        encoder: made for whether the values are exact ones, and whether there are step offsets among them.
-        decoder: likewise.
-        memory: bytes that decoding integers takes beside them and the stored bytes.
+        encoder: makes one, given whether the values are exact, and whether there are step offsets.
+        decoder: makes one, likewise.
+        memory: bytes that decoding integers needs besides them and the stored bytes.
         slow: see :class:`~frformat.format.coders.base.Coder`.
         tables: see there.
     """
@@ -69,8 +71,8 @@ class _Encoder:
     def __init__(self, coder: IntegerEncoder) -> None:
         self._coder = coder
 
-    def encode(self, pieces: Iterable[tuple[Run, Array]], out: Writable, progress: Progress | None = None) -> None:
-        sources = [(run, Plain(_checked(array))) for run, array in pieces]
+    def encode(self, pieces: Pieces, out: Writable, progress: Progress | None = None) -> None:
+        sources = [(batch, Plain(_checked(array))) for batch, array in pieces]
         itemsize = np.dtype(np.int32).itemsize
         out.write(self._coder.integers(sources, lambda count: progress(count * itemsize) if progress else None))
 

@@ -1,20 +1,20 @@
 """Floats as integers and mantissas (specification, section 9.2).
 
-An integer is the sign and how far the exponent is below the largest one; the mantissas are stored as they are.
+The integer holds the sign, and how far the exponent is below the largest one. Mantissas are stored as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from frformat.dtypes import DTYPES
-from frformat.format.coders.base import Array, Progress, Readable, Run, Runs, Writable
+from frformat.format.coders.base import Array, Progress, Readable, Writable
+from frformat.format.coders.batches import Pieces
 from frformat.format.coders.integers import (
-    PIECE,
     IntegerDecoder,
     IntegerEncoder,
     Integers,
@@ -24,9 +24,10 @@ from frformat.format.coders.integers import (
     read_leb128,
 )
 from frformat.format.coders.mantissas import Bytes, Packed, packed
+from frformat.format.coders.runs import Runs
 
 SIZE_BYTES: Final = 7
-"""A size in LEB128 has at most so many."""
+"""Largest number of bytes of a size in LEB128."""
 
 
 class Layout(NamedTuple):
@@ -51,7 +52,7 @@ LAYOUTS: Final = {
 
 
 class _Exponents:
-    """The integers of some floats."""
+    """The integers that stand for some floats."""
 
     def __init__(self, patterns: Array, layout: Layout, reference: int) -> None:
         self._patterns = patterns
@@ -65,7 +66,7 @@ class _Exponents:
         found = patterns >> mantissa & ((1 << width) - 1)
         np.subtract(self._reference + 1, found, out=found)
         found *= patterns != 0
-        # All bits of a negative number: −x is (x ^ −1) − (−1).
+        # For a negative number, invert all bits: −x is (x ^ −1) − (−1).
         negative = patterns << (31 - width - mantissa) >> 31
         found ^= negative
         found -= negative
@@ -73,7 +74,7 @@ class _Exponents:
 
 
 class FloatEncoder:
-    """Codes floats by a coder of integers.
+    """Codes floats with an integer coder.
 
     Args:
         coder: the coder.
@@ -84,14 +85,14 @@ class FloatEncoder:
         self._coder = coder
         self._layout = LAYOUTS[value_type]
 
-    def encode(self, pieces: Iterable[tuple[Run, Array]], out: Writable, progress: Progress | None = None) -> None:
+    def encode(self, pieces: Pieces, out: Writable, progress: Progress | None = None) -> None:
         """See :class:`~frformat.format.coders.base.Encoder`."""
         layout, itemsize = self._layout, self._layout.bits.itemsize
-        found = [(run, array.reshape(-1).view(layout.bits)) for run, array in pieces]
+        found = [(batch, array.view(layout.bits)) for batch, array in pieces]
         arrays = [patterns for _, patterns in found]
         reference, union = _survey(arrays, layout)
         digits = layout.mantissa - ((union & -union).bit_length() - 1) if union else 0
-        sources = [(run, _Exponents(patterns, layout, reference)) for run, patterns in found]
+        sources = [(batch, _Exponents(patterns, layout, reference)) for batch, patterns in found]
         integers = self._coder.integers(sources, lambda count: progress(count * itemsize) if progress else None)
         out.write(bytes([reference, digits]) + leb128(len(integers)))
         out.write(integers)
@@ -103,14 +104,16 @@ class FloatEncoder:
                 out.write(data)
 
     def _mantissas(self, arrays: Sequence[Array], digits: int) -> Iterator[Array]:
-        """The stored mantissas, in pieces."""
+        """Yield the stored mantissas, in pieces."""
         mask, shift = (1 << self._layout.mantissa) - 1, self._layout.mantissa - digits
-        for patterns in _gathered(arrays):
-            yield (patterns[patterns != 0] & mask) >> shift
+        for patterns in arrays:
+            for start, stop in cuts(0, len(patterns)):
+                part = patterns[start:stop]
+                yield (part[part != 0] & mask) >> shift
 
 
 def _survey(arrays: Sequence[Array], layout: Layout) -> tuple[int, int]:
-    """The largest exponent field, and all bits of mantissas that are set in a float."""
+    """Return the largest exponent field, and all mantissa bits that are set in any float."""
     largest = union = 0
     for patterns in arrays:
         for start, stop in cuts(0, len(patterns)):
@@ -120,25 +123,8 @@ def _survey(arrays: Sequence[Array], layout: Layout) -> tuple[int, int]:
     return largest, union & ((1 << layout.mantissa) - 1)
 
 
-def _gathered(arrays: Sequence[Array]) -> Iterator[Array]:
-    """The values of arrays in pieces of a good size: of small arrays several together, of large ones a part."""
-    waiting: list[Array] = []
-    count = 0
-    for array in arrays:
-        if count + len(array) > PIECE and waiting:
-            yield np.concatenate(waiting)
-            waiting, count = [], 0
-        if len(array) > PIECE:
-            yield from (array[start:stop] for start, stop in cuts(0, len(array)))
-        else:
-            waiting.append(array)
-            count += len(array)
-    if waiting:
-        yield np.concatenate(waiting)
-
-
 class FloatDecoder:
-    """Decodes floats by a coder of integers.
+    """Decodes floats with an integer coder.
 
     Args:
         coder: the coder.
@@ -155,7 +141,7 @@ class FloatDecoder:
         patterns = np.empty(runs.total, self._layout.bits)
         head = stored.read(2)
         if len(head) < 2 or head[1] > self._layout.mantissa:
-            raise malformed("it has no right head")
+            raise malformed("its head is malformed")
         reference, digits = head
         size = _read_size(stored)
         data = stored.read(size)
@@ -190,15 +176,15 @@ class FloatDecoder:
 def _read_size(stored: Readable) -> int:
     data = bytearray()
     while len(data) < SIZE_BYTES and (not data or data[-1] > 127):
-        data += stored.read(1) or b"\xff" * SIZE_BYTES  # which does not end
+        data += stored.read(1) or b"\xff" * SIZE_BYTES  # never ends the number
     return read_leb128(memoryview(data))[0]
 
 
 class _Signs:
-    """Takes integers, and makes signs and exponents of them.
+    """Sink that turns integers into signs and exponents.
 
     Attributes:
-        count: how many were not 0.
+        count: number of nonzero integers.
     """
 
     def __init__(self, patterns: Array, layout: Layout, reference: int) -> None:
@@ -219,7 +205,7 @@ class _Signs:
         """See :class:`~frformat.format.coders.integers.Sink`.
 
         Raises:
-            FrzError: ``STREAM``, an exponent does not fit the type.
+            FrzError: ``STREAM`` if an exponent does not fit the type.
         """
         found = self._scratch[: stop - start]
         _, width, mantissa = self._layout
@@ -236,6 +222,6 @@ class _Signs:
         self._nonzero[start // 8 : start // 8 + len(packed)] |= packed
 
     def mask(self, start: int, stop: int) -> NDArray[np.bool_]:
-        """Which of some values are not 0; ``start`` is a multiple of 8."""
+        """Return which values are not 0; ``start`` is a multiple of 8."""
         bits = np.unpackbits(self._nonzero[start // 8 : -(-stop // 8)], count=stop - start, bitorder="little")
         return bits.view(np.bool_)

@@ -1,4 +1,4 @@
-"""Mantissas of floats as they are stored: planes of bytes, and the last bits packed (specification, section 9.2)."""
+"""Stored mantissas of floats: planes of whole bytes, then the remaining bits packed (specification, section 9.2)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from frformat.format.coders.base import Array, Readable
 from frformat.format.coders.integers import malformed
 
 GROUP: Final = 8
-"""So many mantissas' last bits fill whole bytes."""
+"""The remaining bits of this many mantissas fill whole bytes."""
 
 
 def packed(parts: Iterable[Array], bits: int) -> Iterator[bytes]:
-    """Numbers of so many bits without gaps, filled up to a whole byte."""
+    """Pack numbers of ``bits`` bits without gaps, padded to a whole byte."""
     shifts = np.arange(0, bits * GROUP, bits, dtype=np.uint64)
     left = np.zeros(0, np.uint64)
     total = 0
@@ -37,13 +37,13 @@ def packed(parts: Iterable[Array], bits: int) -> Iterator[bytes]:
 
 
 class Bytes:
-    """Mantissas' bytes."""
+    """Whole bytes of mantissas."""
 
     def __init__(self, stored: Readable) -> None:
         self._stored = stored
 
     def take(self, count: int) -> Array:
-        """The next ones."""
+        """Return the next bytes."""
         data = self._stored.read(count)
         if len(data) < count:
             raise malformed("it ends before its mantissas do")
@@ -51,12 +51,12 @@ class Bytes:
 
 
 class Packed:
-    """Mantissas' last bits, packed without gaps.
+    """Remaining bits of mantissas, packed without gaps.
 
     Args:
-        stored: gives the bytes.
-        bits: of each mantissa.
-        count: how many there are.
+        stored: source of the bytes.
+        bits: number of bits of each mantissa.
+        count: number of mantissas.
     """
 
     def __init__(self, stored: Readable, bits: int, count: int) -> None:
@@ -68,10 +68,10 @@ class Packed:
         self._shifts = np.arange(0, bits * GROUP, bits, dtype=np.uint64)
 
     def take(self, count: int) -> Array:
-        """The next ones.
+        """Return the next values.
 
         Raises:
-            FrzError: ``STREAM``, also if what fills the last byte is not zero.
+            FrzError: ``STREAM``, also if the padding of the last byte is not zero.
         """
         bits = self._bits
         groups = -(-(count - len(self._numbers)) // GROUP) if count > len(self._numbers) else 0

@@ -1,6 +1,6 @@
-"""What a writer of static blocks decides: classes, neighbour and frequencies. Any choice is valid; this one is small.
+"""Choose the classes, neighbour and frequencies of static blocks. Any choice is valid; this one gives few bytes.
 
-All of it is integer arithmetic, or floats whose result is the same on every machine, so that files are.
+Everything is integer arithmetic, or floats whose result is the same on every machine, so that files are reproducible.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.format.coders.integers import PIECE, Block, Integers, Source
+from frformat.format.coders.batches import PIECE, Block
+from frformat.format.coders.integers import Integers, Source
 from frformat.format.coders.tables import (
     CLASS,
     LANES,
@@ -32,7 +33,7 @@ Array = NDArray[Any]
 Axes = tuple[Integers, Integers, Integers]
 
 RESOLUTIONS: Final = (1, 2)
-"""Classes to an octave."""
+"""Number of classes per octave."""
 
 ROUNDS: Final = 3
 SMOOTHING: Final = 0.3
@@ -40,24 +41,24 @@ CAPPED: Final = 1 << 20
 
 SAMPLE_LANE: Final = 1 << 12
 SAMPLE: Final = 1 << 17
-"""Values that tell which choice is best."""
+"""Size of the sample that shows which choice is best."""
 
 OUTSIDE: Final = 2000
-"""One of so many values may lie below the lowest class that there is a table for, and one above the highest."""
+"""One in this many values may lie below the lowest class with a table, and one above the highest."""
 
 FRACTION: Final = 16
-"""Binary digits of logarithms."""
+"""Number of fractional bits of logarithms."""
 
 LOGS: Final = np.rint(np.log2(np.arange(1 << 12, 1 << 13) / (1 << 12)) * (1 << FRACTION)).astype(np.int64)
 
 
 def plan(block: Block, source: Source, base: int) -> Tables:
-    """What is best for a block.
+    """Choose the tables of a block.
 
     Args:
         block: its rows, channels and positions.
         source: its values.
-        base: number of its first value in the source.
+        base: index of its first value in the source.
     """
     sums = _sums(block, source, base)
     sample = _Sample(block, source, base)
@@ -81,7 +82,7 @@ def plan(block: Block, source: Source, base: int) -> Tables:
 
 
 class _Choice(NamedTuple):
-    """A way to code a block, and about how many bytes it takes."""
+    """A way to code a block, and the approximate number of bytes."""
 
     axes: Axes
     classes: int
@@ -91,15 +92,15 @@ class _Choice(NamedTuple):
 
 
 def _is_near(block: Block, neighbour: int) -> bool:
-    """Whether enough values have that neighbour in their lane, and it is no other one."""
-    # Where a step has a length of 1, it is the step before.
+    """Return whether enough values have this neighbour in their lane, and it differs from the others."""
+    # If an axis has length 1, its neighbour is the previous value of another axis.
     if (neighbour == 2 and block.positions == 1) or (neighbour == 3 and block.columns == 1):
         return False
     return 4 * lag(block, neighbour) <= 1 << LANES[-1] and lag(block, neighbour) < block.size
 
 
 def _tiles(block: Block) -> Iterator[tuple[slice, slice, slice, int, int]]:
-    """Pieces of a block in order that are boxes: rows, channels, positions, first and last value."""
+    """Yield box-shaped pieces of a block in order: rows, channels, positions, first and last value."""
     rows, channels, positions = block
     if block.columns <= PIECE:
         step = PIECE // block.columns
@@ -124,7 +125,7 @@ def _tiles(block: Block) -> Iterator[tuple[slice, slice, slice, int, int]]:
 
 
 def _sums(block: Block, source: Source, base: int) -> tuple[Array, Array, Array]:
-    """The sum of magnitudes in each row, each channel, and each position."""
+    """Return the sum of magnitudes in each row, each channel, and each position."""
     found = tuple(np.zeros(n, np.int64) for n in block)
     for rows, channels, positions, start, stop in _tiles(block):
         part = np.minimum(np.abs(source.part(base + start, base + stop)), CAPPED)
@@ -137,7 +138,7 @@ def _sums(block: Block, source: Source, base: int) -> tuple[Array, Array, Array]
 
 
 def _classes(block: Block, sums: tuple[Array, Array, Array], resolution: int, sample: _Sample) -> tuple[Axes, int]:
-    """The class of each row, channel and position, and how many classes there are."""
+    """Return the class of each row, channel and position, and the number of classes."""
     none = np.zeros(0, np.int32)
     factors = _factors(sums)
     used = stored_axes(block, 2)
@@ -145,7 +146,7 @@ def _classes(block: Block, sums: tuple[Array, Array, Array], resolution: int, sa
     axes = (steps[0], steps[1], steps[2])
     if not any(used):
         return axes, 1
-    # The classes of the sample, as if there were any number of them.
+    # Classes of the sample if their number were unlimited.
     found = np.sort(sample.totals(axes))
     outside = len(found) // OUTSIDE
     low, high = int(found[outside]), int(found[-1 - outside])
@@ -153,14 +154,14 @@ def _classes(block: Block, sums: tuple[Array, Array, Array], resolution: int, sa
     classes = max(1, min(most, high - low + 1))
     if classes == 1:
         return (none, none, none), 1
-    # All of the shift goes to one of the axes that there are.
+    # The whole shift goes to one of the existing axes.
     at = next(place for place, count in enumerate(used) if count)
     shifted = [np.clip(step - (low if place == at else 0), -CLASS, CLASS) for place, step in enumerate(steps)]
     return (shifted[0], shifted[1], shifted[2]), classes
 
 
 def _factors(sums: tuple[Array, Array, Array]) -> list[Array]:
-    """A factor for each row, channel and position: their products fit mean magnitudes."""
+    """Return a factor for each row, channel and position such that their products fit the mean magnitudes."""
     wanted = [axis + SMOOTHING for axis in sums]
     found = [np.ones(len(axis)) for axis in sums]
     for _ in range(ROUNDS):
@@ -171,7 +172,7 @@ def _factors(sums: tuple[Array, Array, Array]) -> list[Array]:
 
 
 def _steps(factor: Array, resolution: int) -> Integers:
-    """The logarithm of each number to base 2 in parts of 1/resolution, rounded; exact comparisons alone."""
+    """Return rounded logarithms to base 2 in units of 1/resolution, using exact comparisons only."""
     mantissa, exponent = np.frexp(factor)
     # mantissa is in [1/2, 1); steps are at 2^((i + 1/2) / resolution).
     thresholds = [2.0 ** ((i + 0.5) / resolution - 1) for i in range(resolution)]
@@ -181,7 +182,7 @@ def _steps(factor: Array, resolution: int) -> Integers:
 
 
 class _Sample:
-    """Some lanes of a block, by which choices are compared."""
+    """Some lanes of a block, to compare choices on."""
 
     def __init__(self, block: Block, source: Source, base: int) -> None:
         lanes = -(-block.size // SAMPLE_LANE)
@@ -194,12 +195,12 @@ class _Sample:
         self._count = int(self._symbols.max()) + 1
 
     def totals(self, axes: Axes) -> Array:
-        """The sums of the classes of each value."""
+        """Return the sum of classes for each value."""
         contexts = Contexts(self._block, axes, 0, 0, 0)
         return np.concatenate([np.broadcast_to(contexts.totals(*bound), bound[1] - bound[0]) for bound in self._bounds])
 
     def choices(self, axes: Axes, classes: int, neighbour: int) -> Iterator[_Choice]:
-        """What the classes and a neighbour can do, for each reach."""
+        """Yield the best choice for each reach, given classes and a neighbour."""
         reaches = [r for r in REACHES if classes * (2 * r + 1) <= most_tables(self._block.size)] if neighbour else [0]
         if not reaches:
             return
@@ -220,11 +221,11 @@ class _Sample:
             yield _Choice(axes, classes, neighbour, reach, self._size(cube.reshape(-1, self._count)))
 
     def _size(self, seen: Array) -> int:
-        """About how many bytes the block takes, from the counts of the sample."""
+        """Estimate the bytes of the block from the counts of the sample."""
         totals = seen.sum(axis=1)
         bits = int((totals * _log2(totals)).sum() - (seen * _log2(seen)).sum())
         used = int(np.count_nonzero(seen))
-        # Counts of a sample fit it better than they fit the rest, by 1 / (2 ln 2) bits each.
+        # Counts of a sample fit the sample better than the rest, by 1 / (2 ln 2) bits per count.
         bits += (used - int(np.count_nonzero(totals))) * 47274
         return bits * self._block.size // (len(self._symbols) << FRACTION + 3) + used
 
@@ -234,7 +235,7 @@ def _histogram(tables: Array, symbols: Array, height: int, width: int) -> Array:
 
 
 def _log2(numbers: Array) -> Array:
-    """Logarithms to base 2 in parts of 2^-16, 0 for 0: by a table of mantissas' first 12 bits."""
+    """Return logarithms to base 2 in units of 2^-16, and 0 for 0, from a table of the first 12 mantissa bits."""
     exponent = np.frexp(numbers.astype(np.float64))[1].astype(np.int64) - 1
     shift = exponent - 12
     mantissa = np.where(shift >= 0, numbers >> np.maximum(shift, 0), numbers << np.maximum(-shift, 0))
@@ -243,7 +244,7 @@ def _log2(numbers: Array) -> Array:
 
 
 def _lane(block: Block, choice: _Choice) -> int:
-    """log2 of the values of a lane: long enough that counts and states cost little, and that most have a neighbour."""
+    """Return log2 of the lane length: long enough that overhead is small and most values have a neighbour."""
     lane = 12
     while lane < LANES[-1] and (choice.size << lane < 800 * block.size or 8 * lag(block, choice.neighbour) > 1 << lane):
         lane += 1
@@ -251,7 +252,7 @@ def _lane(block: Block, choice: _Choice) -> int:
 
 
 def _counts(block: Block, source: Source, base: int, contexts: Contexts, lane: int, choice: _Choice) -> Array:
-    """How often each symbol occurs in each table."""
+    """Count how often each symbol occurs in each table."""
     tables = choice.classes * (2 * choice.reach + 1)
     found = np.zeros((tables, 128), np.int64)
     length = 1 << lane
@@ -267,7 +268,7 @@ def _counts(block: Block, source: Source, base: int, contexts: Contexts, lane: i
 
 
 def frequencies(counts: Array) -> Array:
-    """Counts (tables, symbols) scaled to sums of 4096; what occurs keeps at least 1."""
+    """Scale counts (tables, symbols) to sums of 4096; symbols that occur keep at least 1."""
     totals = counts.sum(axis=1, keepdims=True)
     found = np.where(counts > 0, np.maximum(1, counts * TOTAL // np.maximum(totals, 1)), 0)
     for table in np.flatnonzero(totals[:, 0]):

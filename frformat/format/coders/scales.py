@@ -1,4 +1,4 @@
-"""Scales of the adaptive coder: mean magnitudes, eight to an octave (specification, section 10.2)."""
+"""Scales of the adaptive coder: mean magnitudes, eight per octave (specification, section 10.2)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ OCTAVE: Final = (68438, 74632, 81386, 88752, 96785, 105545, 115098, 125515)
 
 
 def mean(scale: int) -> int:
-    """The mean magnitude that a scale stands for, times 4096."""
+    """Return the mean magnitude of a scale, times 4096."""
     return OCTAVE[scale % 8] << (scale // 8 + 2) >> 16
 
 
 MEANS: Final = (0, *map(mean, range(1, SCALES)))
-"""The same of all scales, but 0 for scale 0."""
+"""The mean magnitudes of all scales, except that scale 0 has 0."""
 
 
 def scale_of(total: int, count: int) -> int:
-    """The scale of ``count`` integers whose magnitudes sum to ``total``."""
+    """Return the scale of ``count`` integers whose magnitudes sum to ``total``."""
     return bisect_right(MEANS, 4096 * total // max(count, 1)) - 1

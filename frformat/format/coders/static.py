@@ -1,4 +1,4 @@
-"""Coder ``static``: integers by stored tables of frequencies, in lanes (specification, sections 10.5 to 10.7)."""
+"""Coder ``static``: integers coded by stored frequency tables, in lanes (specification, sections 10.5 to 10.7)."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from numpy.typing import NDArray
 
 from frformat.format.coders import tables
 from frformat.format.coders.adaptive import AdaptiveDecoder, AdaptiveEncoder
-from frformat.format.coders.base import Coder, Run, Runs
+from frformat.format.coders.base import Coder
+from frformat.format.coders.batches import Batch, Block, batches
 from frformat.format.coders.engine import engine
 from frformat.format.coders.entropy import entropy_coder
 from frformat.format.coders.integers import (
-    Block,
     Integers,
     Plain,
     Sink,
     Source,
     Told,
-    blocks,
     cuts,
     leb128,
     malformed,
     read_leb128,
 )
 from frformat.format.coders.plan import plan
+from frformat.format.coders.runs import Run, Runs
 from frformat.format.coders.tables import Tables
 
 HEAD_BYTES: Final = 5
-"""Bytes before the size of the tables."""
+"""Number of bytes before the size of the tables."""
 
 COUNT: Final = np.dtype("<u2")
 
@@ -38,11 +38,12 @@ COUNT: Final = np.dtype("<u2")
 class StaticEncoder:
     """Codes integers; see :class:`~frformat.format.coders.integers.IntegerEncoder`."""
 
-    def integers(self, pieces: Sequence[tuple[Run, Source]], told: Told) -> bytes:
-        """The stored bytes of one segment."""
+    def integers(self, pieces: Sequence[tuple[Batch, Source]], told: Told) -> bytes:
+        """Return the stored bytes of one segment."""
         out = bytearray()
-        for run, source in pieces:
-            for at, block in blocks(run):
+        for batch, source in pieces:
+            at = 0
+            for block in batch.blocks:
                 chosen = plan(block, source, at)
                 out += head(chosen)
                 counts, words = bytearray(), bytearray()
@@ -54,25 +55,26 @@ class StaticEncoder:
                     told(stop - start)
                 out += counts
                 out += words
+                at += block.size
         return bytes(out)
 
 
 class StaticDecoder:
-    """Decodes them."""
+    """Decodes integers; see :class:`~frformat.format.coders.integers.IntegerDecoder`."""
 
     def integers(self, data: memoryview, runs: Runs, sink: Sink) -> None:
         """See :class:`~frformat.format.coders.integers.IntegerDecoder`."""
         base = 0
-        for run in runs:
-            for at, block in blocks(run):
-                data = _read_block(data, block, sink, base + at)
-            base += run.size
+        for batch in batches(runs):
+            for block in batch.blocks:
+                data = _read_block(data, block, sink, base)
+                base += block.size
         if len(data):
             raise malformed("bytes are left after its values")
 
 
 class _Side:
-    """The integers before the lanes of a block: see :class:`~frformat.format.coders.base.Runs`."""
+    """The runs of integers stored before a block's lanes; see :class:`~frformat.format.coders.runs.Runs`."""
 
     def __init__(self, block: Block, classes: int, reach: int, symbols: int) -> None:
         self.axes = tables.stored_axes(block, classes)
@@ -85,16 +87,17 @@ class _Side:
 
 
 def head(chosen: Tables) -> bytes:
-    """What a block stores before its counts."""
+    """Encode a block's data before its counts."""
     side = _Side(chosen.block, chosen.classes, chosen.reach, chosen.symbols)
     integers = np.concatenate([*chosen.axes, chosen.frequency.reshape(-1).astype(np.int32)])
-    stored = AdaptiveEncoder(False, False).integers([(side.run, Plain(integers))], lambda count: None)
+    [batch] = batches(side)
+    stored = AdaptiveEncoder(False, False).integers([(batch, Plain(integers))], lambda count: None)
     fields = (chosen.lane, chosen.neighbour, chosen.reach, chosen.classes, chosen.symbols)
     return bytes(fields) + leb128(len(stored)) + stored
 
 
 def read_head(data: memoryview, block: Block) -> tuple[Tables, int]:
-    """What a block stores before its counts, and how many bytes it takes.
+    """Parse a block's data before its counts; return it and its size in bytes.
 
     Raises:
         FrzError: ``STREAM``.
@@ -103,11 +106,11 @@ def read_head(data: memoryview, block: Block) -> tuple[Tables, int]:
         raise malformed("a block ends within its head")
     lane, neighbour, reach, classes, symbols = data[:HEAD_BYTES]
     if lane not in tables.LANES or not 1 <= symbols <= tables.MOST_SYMBOLS:
-        raise malformed("a block has lanes or symbols that there cannot be")
+        raise malformed("a block has an invalid number of lanes or symbols")
     if neighbour not in tables.NEIGHBOURS or reach not in (tables.REACHES if neighbour else (0,)):
-        raise malformed("a block has a neighbour that there cannot be")
+        raise malformed("a block has an invalid neighbour")
     if not 1 <= classes <= tables.MOST_CLASSES or classes * (2 * reach + 1) > tables.most_tables(block.size):
-        raise malformed("a block has more tables than it may")
+        raise malformed("a block has too many tables")
     size, bytes_of_size = read_leb128(data[HEAD_BYTES:])
     start = HEAD_BYTES + bytes_of_size
     if len(data) - start < size:
@@ -127,7 +130,7 @@ def read_head(data: memoryview, block: Block) -> tuple[Tables, int]:
 
 
 def _read_block(data: memoryview, block: Block, sink: Sink, base: int) -> memoryview:
-    """Decode one block whose first value has the number ``base``; returns the bytes after it."""
+    """Decode one block whose first value has index ``base``; return the bytes after it."""
     chosen, at = read_head(data, block)
     bytes_of_counts = COUNT.itemsize * chosen.lanes
     if len(data) - at < bytes_of_counts:
@@ -149,8 +152,8 @@ def _read_block(data: memoryview, block: Block, sink: Sink, base: int) -> memory
 
 
 def memory(runs: Runs) -> int:
-    """Bytes that the block takes that has most: classes, tables, and what comes with them."""
-    return max((_state(block) for run in runs for _, block in blocks(run)), default=0)
+    """Return the memory for the largest block in bytes: its classes, tables, and derived tables."""
+    return max((_state(block) for batch in batches(runs) for block in batch.blocks), default=0)
 
 
 def _state(block: Block) -> int:

@@ -1,4 +1,4 @@
-"""Tables of the static coder: what a block says before its lanes, and which table each value is coded by.
+"""Tables of the static coder: a block's data before its lanes, and the table that codes each value.
 
 See the specification, sections 10.5 and 10.6.
 """
@@ -11,7 +11,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.format.coders.integers import Block, Integers
+from frformat.format.coders.batches import Block
+from frformat.format.coders.integers import Integers
 
 Array = NDArray[Any]
 
@@ -25,11 +26,11 @@ REACHES: Final = range(1, 5)
 MOST_CLASSES: Final = 64
 MOST_SYMBOLS: Final = 127
 CLASS: Final = 4096
-"""Largest magnitude of a row's, a channel's or a position's class."""
+"""Largest magnitude of the class of a row, a channel or a position."""
 
 HALVES: Final = np.arange(MOST_SYMBOLS) + 1 >> 1
 BITS: Final = np.where(HALVES < 8, 0, (HALVES - 2 >> 1) - 1)
-"""How many extra bits each symbol has."""
+"""Number of extra bits of each symbol."""
 
 BASES: Final = np.where(HALVES < 8, HALVES, (2 + HALVES % 2) << BITS)
 """The smallest magnitude of each symbol."""
@@ -49,7 +50,7 @@ _TABLE: Final = (2 * _halves(np.arange(_SMALL), _POWERS)).astype(np.uint8)
 
 
 def symbols_of(values: Integers) -> NDArray[np.uint8]:
-    """The symbol of each value."""
+    """Return the symbol of each value."""
     magnitudes = np.abs(values).reshape(-1)
     found: NDArray[np.uint8] = _TABLE[np.minimum(magnitudes, _SMALL - 1)]
     large = np.flatnonzero(magnitudes >= _SMALL)
@@ -61,22 +62,22 @@ def symbols_of(values: Integers) -> NDArray[np.uint8]:
 
 
 def most_tables(values: int) -> int:
-    """How many tables a block of so many values may have."""
+    """Return the largest number of tables of a block with this many values."""
     return 1 + values // 256
 
 
 @dataclass(frozen=True)
 class Tables:
-    """What a block says before its lanes.
+    """A block's data before its lanes.
 
     Attributes:
         block: its rows, channels and positions.
         lane: log2 of the values of a lane.
-        neighbour: which value helps: 0 none, 1 the one before, 2 that of the channel before, 3 of the row before.
-        reach: to how much its magnitude is cut; 0 without a neighbour.
-        classes: how many there are.
-        symbols: entries of a table.
-        axes: for rows, channels and positions the class of each; an empty array where all are 0.
+        neighbour: the neighbour used: 0 none, 1 the previous value, 2 the value one channel before, 3 one row before.
+        reach: the neighbour is clamped to this magnitude; 0 without a neighbour.
+        classes: number of classes.
+        symbols: number of entries of a table.
+        axes: the classes of rows, channels and positions; an empty array means that all are 0.
         frequency: uint16 array (classes · (2 reach + 1), symbols).
     """
 
@@ -91,33 +92,33 @@ class Tables:
 
     @property
     def lag(self) -> int:
-        """How many values before a value its neighbour stands."""
+        """Distance from a value back to its neighbour."""
         return lag(self.block, self.neighbour)
 
     @property
     def lanes(self) -> int:
-        """How many lanes the block has."""
+        """Number of lanes of the block."""
         return -(-self.block.size >> self.lane)
 
 
 def lag(block: Block, neighbour: int) -> int:
-    """How many values before a value its neighbour stands."""
+    """Return the distance from a value back to its neighbour."""
     return (0, 1, block.positions, block.columns)[neighbour]
 
 
 def stored_axes(block: Block, classes: int) -> tuple[int, int, int]:
-    """How many classes of rows, channels and positions are stored: none where each would say nothing."""
+    """Return how many classes of rows, channels and positions are stored: none where they would have no effect."""
     rows, channels, positions = (0 if classes == 1 or n in (1, block.size) else n for n in block)
     return rows, channels, positions
 
 
 class Contexts:
-    """The number of the table of each value.
+    """Finds the table of each value.
 
     Args:
         block: its rows, channels and positions.
         axes: see :class:`Tables`.
-        classes: how many classes there are.
+        classes: number of classes.
         neighbour: see :class:`Tables`.
         reach: see :class:`Tables`.
     """
@@ -137,7 +138,7 @@ class Contexts:
             self._column = (channel[:, None] + position).reshape(-1)
 
     def totals(self, start: int, stop: int) -> Array:
-        """The sums of the classes of the values from ``start`` up to ``stop``, or one for all of them."""
+        """Return the sums of the classes of the values ``start`` … ``stop`` − 1, or a single one for all of them."""
         columns = self._block.columns
         row, at = divmod(start, columns)
         last, end = divmod(stop - 1, columns)
@@ -153,16 +154,16 @@ class Contexts:
         return (rows[row : last + 1, None] + column).reshape(-1)[at : at + stop - start]
 
     def classes(self, start: int, stop: int) -> Array:
-        """The classes of the values from ``start`` up to ``stop``, or one for all of them."""
+        """Return the classes of the values ``start`` … ``stop`` − 1, or a single one for all of them."""
         found: Array = np.clip(self.totals(start, stop), 0, self._classes - 1)
         return found
 
     def of(self, lanes: Integers, start: int) -> NDArray[np.int32]:
-        """The tables of whole lanes.
+        """Return the tables of whole lanes.
 
         Args:
             lanes: values, array (lanes, values of a lane).
-            start: number of the first value.
+            start: index of the first value.
         """
         found = np.zeros(lanes.shape, np.int32)
         found.reshape(-1)[:] = self.classes(start, start + lanes.size)

@@ -1,4 +1,4 @@
-"""Coder ``zstd``: one Zstandard frame (RFC 8878) of a bounded window."""
+"""Coder ``zstd``: one Zstandard frame (RFC 8878) with a bounded window."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _fill(stored: Readable, out: memoryview) -> None:
 
 
 def _check_window(data: bytes) -> None:
-    """The window that a frame declares (RFC 8878, section 3.1.1.1); the library lets pass what it can do without."""
+    """Check the window that a frame declares (RFC 8878, section 3.1.1.1). The library ignores unneeded windows."""
     if len(data) < 6:
         return
     if data[4] & 0x20:  # a single segment, whose window is its content
@@ -48,7 +48,7 @@ def _compressor(size: int) -> Compressor:
 
 
 def quick_size(data: bytes) -> int:
-    """How many bytes the quickest compression makes of some."""
+    """Return the size of some data at the fastest compression level."""
     return len(zstd.compress(data, 1))
 
 

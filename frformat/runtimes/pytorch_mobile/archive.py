@@ -1,8 +1,6 @@
-"""Lite-interpreter files, packed anew: smaller, the same bytes each time, and with a checksum of their own.
+"""Repack lite-interpreter files: smaller, reproducible, and with a checksum.
 
-A ``.ptl`` file is a ZIP archive. PyTorch's runtimes do not check its CRCs, so that a flipped bit becomes a wrong
-number or a crash. The last 18 bytes of a file that :func:`pack` writes, the archive's comment, are ``frz:crc32:``
-and, in eight hexadecimal digits, the CRC-32 of all bytes before these digits.
+A ``.ptl`` file is a ZIP archive. Its comment is the seal, see :mod:`frformat.runtimes.seal`.
 """
 
 from __future__ import annotations
@@ -14,25 +12,25 @@ import zipfile
 import zlib
 from typing import Final
 
-FOLDER: Final = "m"
-"""The one folder that holds all else, as PyTorch wants it."""
+from frformat.runtimes.seal import DIGITS, MARK, sealed
 
-MARK: Final = b"frz:crc32:"
-DIGITS: Final = 8
+FOLDER: Final = "m"
+"""The single folder that contains everything else, as PyTorch requires."""
+
 NEVER: Final = (1980, 1, 1, 0, 0, 0)
 QUALIFIED: Final = re.compile(r"__torch__[\w.]+")
 UNREAD: Final = (".data/serialization_id", "byteorder")
-"""Records that lite interpreters do not ask for: all of them are little-endian."""
+"""Records that lite interpreters do not read: all of them are little-endian."""
 
 NATIVE: Final = "__torch__.torch.classes."
-"""Classes of the runtime itself, whose names mean something to it."""
+"""Classes of the runtime itself, whose names must not change."""
 
 
 def pack(data: bytes) -> bytes:
-    """What a lite interpreter needs of an archive written by PyTorch, compressed where that is of use.
+    """Keep only what a lite interpreter needs of an archive written by PyTorch, compressed where that helps.
 
-    Source code and debug information go; the bytecode and the objects stay, in which classes are named anew, because
-    PyTorch names them by what else was scripted in the same process.
+    Source code and debug information are removed. Bytecode and objects stay, but their classes are renamed, because
+    PyTorch's names depend on what else was scripted in the same process.
     """
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(out, "w") as target:
@@ -48,26 +46,18 @@ def pack(data: bytes) -> bytes:
             smaller = len(zlib.compress(content, 9)) < len(content)
             target.writestr(entry, content, zipfile.ZIP_DEFLATED if smaller else zipfile.ZIP_STORED, compresslevel=9)
         target.comment = MARK + b"0" * DIGITS
-    packed = out.getvalue()[:-DIGITS]
-    return packed + b"%08x" % zlib.crc32(packed)
-
-
-def is_whole(data: bytes) -> bool | None:
-    """Whether the checksum matches; None if the file has none."""
-    if data[-DIGITS - len(MARK) : -DIGITS] != MARK:
-        return None
-    return data[-DIGITS:] == b"%08x" % zlib.crc32(data[:-DIGITS])
+    return sealed(out.getvalue()[:-DIGITS])
 
 
 def record(data: bytes, name: str) -> bytes:
-    """A file of an archive, by its name below the archive's only folder."""
+    """Return a file of an archive, by its path below the archive's only folder."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         folder = archive.namelist()[0].partition("/")[0]
         return archive.read(f"{folder}/{name}")
 
 
 def _class_names(pickled: bytes) -> dict[str, str]:
-    """New names for the classes of objects in a pickle: numbered in the order in which they appear."""
+    """Return new names for the classes of objects in a pickle, numbered in order of appearance."""
     names: dict[str, str] = {}
     for code, argument, _ in pickletools.genops(pickled):
         if code.name == "GLOBAL" and str(argument).startswith("__torch__.") and not str(argument).startswith(NATIVE):
@@ -77,7 +67,7 @@ def _class_names(pickled: bytes) -> dict[str, str]:
 
 
 def _renamed(pickled: bytes, names: dict[str, str]) -> bytes:
-    """A pickle with other class names, wherever they are in its texts."""
+    """Return a pickle with other class names wherever they occur in its strings."""
 
     def replace(found: re.Match[str]) -> str:
         head, tail = found[0], ""

@@ -1,4 +1,4 @@
-"""What the bytecode of a lite-interpreter file asks of a runtime."""
+"""Find what the bytecode of a lite-interpreter file requires of a runtime."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import pickle
 from dataclasses import dataclass
 from typing import Any
 
+from frformat.runtimes.errors import ExportError
 from frformat.runtimes.pytorch_mobile.archive import NATIVE, record
-from frformat.runtimes.pytorch_mobile.errors import ExportError
 
 
 @dataclass(frozen=True)
 class Bytecode:
-    """The parts of ``bytecode.pkl`` that tell runtimes apart.
+    """The requirements in ``bytecode.pkl`` that differ between runtimes.
 
     Attributes:
-        version: of the bytecode.
-        operators: for each operator, ``aten::add.Tensor``, the greatest number of arguments that it is given; None
-            where the file does not tell.
+        version: version of the bytecode.
+        operators: for each operator, such as ``aten::add.Tensor``, the largest number of arguments passed to it; None
+            if the file does not say.
         instructions: names of the virtual machine's instructions.
     """
 
@@ -28,7 +28,7 @@ class Bytecode:
 
     @classmethod
     def of(cls, data: bytes) -> Bytecode:
-        """The bytecode of a file that PyTorch wrote.
+        """Parse the bytecode of a file that PyTorch wrote.
 
         Raises:
             ExportError: it has constants that are objects of a Python class, such as an enumeration, which lite
@@ -47,7 +47,7 @@ class Bytecode:
 
 
 class _Plain(pickle.Unpickler):
-    """Reads tuples, numbers and text; of constant tensors it makes nothing."""
+    """Reads tuples, numbers and strings; skips constant tensors."""
 
     def find_class(self, module: str, name: str) -> Any:
         where = f"{module}.{name}"

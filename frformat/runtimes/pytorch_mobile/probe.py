@@ -1,4 +1,4 @@
-"""Models that also return a few elements of what each of their layers computes."""
+"""Models that also return a few elements of each layer's output."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from frformat.runtimes.pytorch_mobile.errors import ExportError
+from frformat.runtimes.errors import ExportError
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 
 OUTPUT: Final = "output"
 
 
 class Probe(nn.Module):
-    """Returns the model's output as ``output``, and, by names that sort in the order in which they ran, its layers.
+    """Returns the model's output as ``output``, and its layers under names that sort in the order in which they ran.
 
-    A layer is a module without modules of its own, each time that it runs; its name there is a number and its name in
-    the model: ``007 down1.conv``.
+    A layer is a module without submodules, each time it runs. Its name is a number followed by its name in the model:
+    ``007 down1.conv``.
 
     Args:
         model: it must return one tensor.
@@ -42,7 +42,9 @@ class Probe(nn.Module):
             for hook in hooks:
                 hook.remove()
         if not isinstance(output, Tensor):
-            raise ExportError(f"the model returns a {type(output).__name__}; layers can be shown of one with a tensor")
+            raise ExportError(
+                f"the model returns a {type(output).__name__}; a probe needs a model that returns one tensor"
+            )
         return {OUTPUT: output, **found}
 
 
@@ -53,12 +55,12 @@ def _note(found: dict[str, Tensor], name: str, output: object) -> None:
 
 @cache
 def _sampled() -> Any:
-    """:func:`sample` in TorchScript: tracing a model then keeps its sizes as they come instead of the example's."""
+    """Return :func:`sample` in TorchScript, so that tracing a model does not fix its sizes to the example's."""
     with quietly():
         return torch.jit.script(sample)
 
 
 def sample(x: Tensor) -> Tensor:
-    """At most 1,024 elements at even distances, as a copy, since a later layer may write to ``x``."""
+    """Return at most 1,024 evenly spaced elements, as a copy, since a later layer may write to ``x``."""
     step = (x.numel() + 1023) // 1024
     return x.flatten()[:: max(step, 1)].to(torch.float32, copy=True)

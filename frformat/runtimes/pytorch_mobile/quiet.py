@@ -1,4 +1,4 @@
-"""Warnings that say nothing new."""
+"""Suppress warnings that are not news."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Without the warnings that TorchScript and its lite interpreter are no longer developed: phones run them."""
+    """Suppress the warnings that TorchScript and its lite interpreter are deprecated: phones run them."""
     with warnings.catch_warnings():
         for what in (r".*torch\.jit\..* is deprecated", "Lite Interpreter is deprecated"):
             for category in (DeprecationWarning, FutureWarning):

@@ -1,4 +1,4 @@
-"""Models → TorchScript."""
+"""Convert models to TorchScript."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 from torch.jit._trace import TracerWarning
 from torch.nn.utils.parametrize import is_parametrized
 
-from frformat.runtimes.pytorch_mobile.errors import ExportError
+from frformat.runtimes.errors import ExportError
 from frformat.runtimes.pytorch_mobile.probe import Probe
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 
@@ -18,19 +18,19 @@ from frformat.runtimes.pytorch_mobile.quiet import quietly
 def scripted(
     model: nn.Module, example: tuple[Any, ...] | None = None, probe: bool = False, trace: bool = False
 ) -> tuple[torch.jit.ScriptModule, bool]:
-    """The model as TorchScript: scripted, or else, if there is an example, traced with it.
+    """Convert a model to TorchScript: script it, or else trace it if there is an example.
 
     Args:
-        model: the module; one that is TorchScript already is returned as it is.
+        model: the module; TorchScript modules are returned unchanged.
         example: all its inputs.
-        probe: trace it as a :class:`Probe`, whose module ``model`` it then is.
+        probe: trace it as a :class:`Probe`, whose ``model`` it becomes.
         trace: do not try to script it.
 
     Returns:
         The module, and whether it was traced.
 
     Raises:
-        ExportError: neither is possible, and why.
+        ExportError: neither is possible; the message says why.
     """
     if probe:
         return _traced(Probe(model), example or ()), True
@@ -43,11 +43,11 @@ def scripted(
             if any(is_parametrized(module) for module in model.modules()):
                 raise ValueError("it has parametrizations; torch.nn.utils.parametrize.remove_parametrizations helps")
             return torch.jit.script(model), False
-        except Exception as error:  # whatever the compiler or the model raises
+        except Exception as error:  # the compiler or the model may raise anything
             if example is None:
                 raise ExportError(
-                    f"{type(model).__name__} cannot be scripted: {reason(error)}. Give an example input to trace it "
-                    "instead (what depends on the input's values is then fixed), or change the line for TorchScript"
+                    f"{type(model).__name__} cannot be scripted: {reason(error)}. Pass an example input to trace it "
+                    "instead (decisions that depend on its values become fixed), or rewrite the line for TorchScript"
                 ) from error
     return _traced(model, example), True
 
@@ -55,10 +55,10 @@ def scripted(
 def _traced(model: nn.Module, example: tuple[Any, ...]) -> torch.jit.ScriptModule:
     try:
         with quietly(), torch.no_grad(), warnings.catch_warnings():
-            if isinstance(model, Probe):  # what the example fixes is the same on both sides that a probe compares
+            if isinstance(model, Probe):  # the example fixes the same decisions on both sides of a comparison
                 warnings.simplefilter("ignore", TracerWarning)
             module = torch.jit.trace(model, example, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
-    except Exception as error:  # whatever the model raises
+    except Exception as error:  # the model may raise anything
         raise ExportError(f"{type(model).__name__} cannot be traced with the example: {reason(error)}") from error
     assert isinstance(module, torch.jit.ScriptModule)
     return module

@@ -1,4 +1,4 @@
-"""Models without weights: TorchScript modules that are given them when they run."""
+"""Create models without weights: TorchScript modules that receive them at run time."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch._jit_internal import FunctionModifiers
 
 from frformat.checkpoints.torch_tensors import aliases
-from frformat.runtimes.pytorch_mobile.copies import copied, state
-from frformat.runtimes.pytorch_mobile.errors import ExportError
+from frformat.runtimes.copies import copied, state
+from frformat.runtimes.errors import ExportError
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 from frformat.runtimes.pytorch_mobile.scripting import scripted
 from frformat.runtimes.pytorch_mobile.weights import assign, missing, refuse  # noqa: F401 — TorchScript finds them by name
@@ -40,13 +40,13 @@ def {name}(self{parameters}):
     out = self.model.{name}({arguments})
     return {result}
 """
-"""A method that calls that of the model, or refuses to as long as weights are missing."""
+"""A method that calls the model's method, or refuses while weights are missing."""
 
 RESERVED: Final = ("load_weights", "weights_missing", "coefficients_wanted", "_own")
 
 
 class Skeleton(nn.Module):
-    """Holds a scripted model and what it was given; its methods are compiled by :func:`skeleton`."""
+    """Holds a scripted model and its weights; :func:`skeleton` compiles its methods."""
 
     def __init__(
         self, model: torch.jit.ScriptModule, ties: dict[str, str], spectra: dict[str, list[int]], ready: bool
@@ -62,21 +62,21 @@ class Skeleton(nn.Module):
 def skeleton(
     model: nn.Module, example: tuple[Any, ...] | None = None, probe: bool = False, trace: bool = False
 ) -> tuple[torch.jit.ScriptModule, bool]:
-    """A TorchScript module that is ``model`` in evaluation mode, without its parameters and persistent buffers.
+    """Return a TorchScript module that is ``model`` in evaluation mode, without its parameters and persistent buffers.
 
-    Their names and shapes stay, but no memory: all those of one dtype share a single zero. Other buffers stay whole.
+    Their names and shapes stay, but take no memory: all of one dtype share a single zero. Other buffers are kept.
 
     Args:
-        model: left as it is. One that is TorchScript already is taken as such.
+        model: left unchanged. A TorchScript module is used directly.
         example: inputs to trace the model with if it cannot be scripted.
         probe: as for :func:`frformat.runtimes.pytorch_mobile.scripting.scripted`.
         trace: likewise.
 
     Returns:
-        The module, see :mod:`frformat.runtimes.pytorch_mobile` for its methods, and whether it was traced.
+        The module (:mod:`frformat.runtimes.pytorch_mobile` documents its methods), and whether it was traced.
 
     Raises:
-        ExportError: it cannot be scripted or traced, or has a weight of a dtype that runtimes do not know.
+        ExportError: it cannot be scripted or traced, or has a weight whose dtype runtimes do not support.
     """
     weights = state(model)
     zeros: dict[torch.dtype, Tensor] = {}
@@ -84,7 +84,7 @@ def skeleton(
     inner, traced = scripted(empty, example, probe, trace)
     entries = ", ".join(f"{_quoted(name)}: torch.jit._unwrap_optional({_place(name, probe)})" for name in weights)
     with quietly():
-        fresh = type("Skeleton", (Skeleton,), {})  # else two skeletons of like models are one type to TorchScript
+        fresh = type("Skeleton", (Skeleton,), {})  # otherwise TorchScript would treat two similar skeletons as one type
         out = torch.jit.script(fresh(inner, aliases(weights), spectra(model), not weights))
         out.define(METHODS.format(own=f"{{{entries}}}" if entries else "torch.jit.annotate(Dict[str, Tensor], {})"))
         for name in _methods(model, inner):
@@ -93,21 +93,21 @@ def skeleton(
 
 
 def _methods(model: nn.Module, inner: torch.jit.ScriptModule) -> Iterator[str]:
-    """Names of the methods that a caller may want: ``forward`` and those with ``@torch.jit.export``."""
+    """Yield the names of the methods that a caller may want: ``forward``, and those with ``@torch.jit.export``."""
     names = inner._c._method_names()
     if "forward" not in names:
         kind = type(model).__name__
-        raise ExportError(f"{kind} has no single forward method for TorchScript; wrap it into a module that calls it")
+        raise ExportError(f"{kind} has no single forward method for TorchScript; wrap it in a module that calls one")
     for name in names:
         if name in RESERVED:
-            raise ExportError(f"the model has a method {name!r} of its own; rename it")
+            raise ExportError(f"the model has its own method {name!r}; rename it")
         modifier = getattr(getattr(type(model), name, None), "_torchscript_modifier", None)
         if name == "forward" or modifier is FunctionModifiers.EXPORT:
             yield name
 
 
 def _guarded(name: str, inner: torch.jit.ScriptModule) -> str:
-    """Source of :data:`GUARDED` for a method of the model, with its parameters."""
+    """Return the source of :data:`GUARDED` for a method of the model, with its parameters."""
     parameters, arguments = "", []
     schema = getattr(inner, name).schema
     for argument in schema.arguments[1:]:
@@ -119,21 +119,21 @@ def _guarded(name: str, inner: torch.jit.ScriptModule) -> str:
 
 
 def _contiguous(value: str, kind: Any) -> str:
-    """TorchScript for a result whose tensors are in row-major order: PyTorch Mobile hands out memory as it is."""
+    """Return TorchScript that makes a result's tensors row-major, because PyTorch Mobile exposes memory as it is."""
     if isinstance(kind, torch.TensorType):
         return f"{value}.contiguous()"
     if isinstance(kind, torch.ListType) and isinstance(kind.getElementType(), torch.TensorType):
         return f"[each.contiguous() for each in {value}]"
     if isinstance(kind, torch.DictType) and isinstance(kind.getValueType(), torch.TensorType):
         return f"{{key: {value}[key].contiguous() for key in {value}.keys()}}"
-    if isinstance(kind, torch.TupleType) and kind.annotation_str.startswith("Tuple["):  # not a named one
+    if isinstance(kind, torch.TupleType) and kind.annotation_str.startswith("Tuple["):  # not a named tuple
         parts = [_contiguous(f"{value}[{index}]", part) for index, part in enumerate(kind.elements())]
         return f"({', '.join(parts)},)"
     return value
 
 
 def _place(name: str, probe: bool) -> str:
-    """TorchScript for a weight of the model by its name, of which parts may be numbers."""
+    """Return TorchScript that accesses a weight by name; parts of the name may be numbers."""
     out = "self.model.model" if probe else "self.model"
     for part in name.split("."):
         plain = part.isidentifier() and not iskeyword(part)

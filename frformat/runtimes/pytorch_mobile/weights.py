@@ -1,8 +1,8 @@
-"""The part of a skeleton that runs on the phone. TorchScript compiles these functions, so they use what it knows.
+"""The part of a skeleton that runs on the phone. These functions use only what TorchScript supports.
 
-``own`` holds the model's parameters and persistent buffers by name, those with several names under each of them;
-``ties`` leads from every further name of a tensor to its first one. ``loaded`` tells for each first name under which
-of its names the tensor was given. ``spectra`` has the names of weights that are coefficients.
+``own`` holds the model's parameters and persistent buffers by name, under all of their names. ``ties`` maps every
+further name of a tensor to its first one. ``loaded`` maps each first name to the name under which the tensor was
+passed. ``spectra`` has the names of weights that are coefficients.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def assign(
     """Copy some or all weights into the model, or none of them if one does not fit.
 
     Raises:
-        RuntimeError: weights that the model does not have, or of another shape or kind; one error names them all.
+        RuntimeError: weights are unknown to the model, or have another shape or kind; one error names them all.
     """
     leading = _leading(ties, loaded, weights)
     faults: list[str] = []
@@ -50,7 +50,7 @@ def assign(
 
 
 def _leading(ties: dict[str, str], loaded: dict[str, str], weights: dict[str, Tensor]) -> dict[str, str]:
-    """By the first name of each tensor that is given, the name that counts: the one it has been loaded by, if any."""
+    """Map the first name of each passed tensor to the name that counts: the one it has been loaded by, if any."""
     leading: dict[str, str] = {}
     for name in weights.keys():  # noqa: SIM118 — TorchScript cannot iterate over the dict itself
         first = ties.get(name, name)
@@ -60,7 +60,7 @@ def _leading(ties: dict[str, str], loaded: dict[str, str], weights: dict[str, Te
 
 
 def _misfit(name: str, given: Tensor, mine: Tensor, spectral: bool) -> str:
-    """In what a weight is not like the model's, or an empty string."""
+    """Describe how a weight differs from the model's; empty if it does not."""
     fault = ""
     if given.shape != mine.shape:
         fault = f"{name} has {'coefficients' if spectral else 'shape'} {given.shape}, the model wants {mine.shape}"
@@ -81,7 +81,7 @@ def _contradiction(
     loaded: dict[str, str],
     weights: dict[str, Tensor],
 ) -> str:
-    """Whether another name of the same tensor came with other elements, now or before, or an empty string."""
+    """Describe whether another name of the same tensor came with other elements, now or before; empty if not."""
     other, theirs = name, given
     if leading[first] != name:
         other, theirs = leading[first], weights[leading[first]]
@@ -94,7 +94,7 @@ def _contradiction(
 
 
 def missing(own: dict[str, Tensor], ties: dict[str, str], loaded: dict[str, str]) -> list[str]:
-    """Names, one for each tensor, that were not given yet."""
+    """Return the names, one per tensor, that have not been passed yet."""
     out: list[str] = []
     for name in own.keys():  # noqa: SIM118 — as above
         if ties.get(name, name) not in loaded:
@@ -103,6 +103,6 @@ def missing(own: dict[str, Tensor], ties: dict[str, str], loaded: dict[str, str]
 
 
 def refuse(names: list[str]) -> None:
-    """Say that the model cannot run yet, and which weights are missing."""
+    """Raise an error that says which weights are missing."""
     shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
     raise RuntimeError("frz: this model has no weights yet, call load_weights first; missing: " + shown)

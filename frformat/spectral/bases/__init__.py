@@ -1,4 +1,4 @@
-"""The bases of axes, one file each: where the matrix comes from that a core is multiplied by along an axis."""
+"""The kinds of basis, one per file. A basis is the matrix that a core is multiplied by along one axis."""
 
 from frformat.spectral.bases.base import Basis
 from frformat.spectral.bases.dct import Dct

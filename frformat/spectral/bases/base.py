@@ -1,4 +1,4 @@
-"""What rebuilding asks of a basis."""
+"""The interface of a basis."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ Array = NDArray[Any]
 Floats = NDArray[np.float64]
 
 TABLE: Final = 1 << 18
-"""Entries of a basis that are made together."""
+"""Number of basis entries that are computed at a time."""
 
 
 class Basis(ABC):
-    """A matrix U of ``length`` rows and ``count`` columns; column i is the basis function number i.
+    """A matrix U of ``length`` rows and ``count`` columns; column i is basis function i.
 
     Attributes:
-        length: elements of the axis.
-        count: entries of the core on it.
-        selects: U has ones where row and column agree and zeros elsewhere: nothing is to be computed.
-        exact: products by a single column are the same on every machine, bit for bit.
-        cancels: its columns are not orthonormal, so terms can be large where their sum is small.
+        length: number of elements on the axis.
+        count: number of core entries on the axis.
+        selects: U has ones where row and column agree and zeros elsewhere, so nothing has to be computed.
+        exact: products with a single column are the same on every machine, bit for bit.
+        cancels: the columns are not orthonormal, so large terms can cancel to a small sum.
         by_lines: :meth:`expand` costs less than products with :meth:`rows`.
     """
 
@@ -42,18 +42,18 @@ class Basis(ABC):
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether U is the number 1."""
+        """Whether U is the 1×1 matrix with the entry 1."""
         return False
 
     @abstractmethod
     def rows(self, start: int, stop: int) -> Floats:
-        """Some rows: float64 array of shape (stop − start, count), not to be written to."""
+        """Return rows of U as a float64 array of shape (stop − start, count); do not write to it."""
 
     def expand(self, lines: Floats, out: Array) -> None:
-        """Multiply lines (m, count) by the transposed matrix, if :attr:`by_lines`: ``out`` has shape (m, length)."""
+        """Multiply lines of shape (m, count) by Uᵀ into ``out`` of shape (m, length). Requires :attr:`by_lines`."""
         raise NotImplementedError
 
     @property
     def memory(self) -> int:
-        """Bytes of working memory that using it takes."""
+        """Return the working memory that the basis takes, in bytes."""
         return 8 * min(3 * self.length * self.count, 3 * TABLE + self.count)

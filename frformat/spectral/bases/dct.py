@@ -1,4 +1,4 @@
-"""``dct``: the first cosines of the orthonormal DCT-II, which are computed and never stored."""
+"""``dct``: the first cosines of the orthonormal DCT-II, computed and never stored."""
 
 from __future__ import annotations
 

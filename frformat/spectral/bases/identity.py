@@ -8,7 +8,7 @@ from frformat.spectral.bases.base import Basis, Floats
 
 
 class Identity(Basis):
-    """Ones on the diagonal; elements of the axis beyond ``count`` are zero."""
+    """Ones on the diagonal; elements of the axis from ``count`` on are zero."""
 
     selects = True
 

@@ -1,4 +1,4 @@
-"""Two adjacent axes as one: products with small bases are faster when several are made at a time."""
+"""Merge two adjacent axes into one: contracting several small bases at once is faster."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from frformat.spectral.bases.base import Basis, Floats
 
 
 class Kronecker(Basis):
-    """The Kronecker product of two small bases, for two axes of a row-major array that are taken for one."""
+    """The Kronecker product of two small bases, for two axes of a row-major array that are treated as one."""
 
     def __init__(self, first: Basis, second: Basis) -> None:
         super().__init__(first.length * second.length, first.count * second.count)

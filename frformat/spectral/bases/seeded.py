@@ -1,4 +1,4 @@
-"""``seeded``: pseudo-random numbers that a seed of 64 bits determines."""
+"""``seeded``: pseudo-random numbers generated from a 64-bit seed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from frformat.spectral.bases.base import TABLE, Basis, Floats
 
 
 class Seeded(Basis):
-    """Numbers uniform in (−1, 1): U[x, i] is number i · length + x of the seed's sequence.
+    """Numbers uniform in (−1, 1): U[x, i] is element i · length + x of the seed's sequence.
 
     Args:
         seed: 64 bits.
-        length: elements of the axis.
-        count: entries of the core on it.
+        length: number of elements on the axis.
+        count: number of core entries on the axis.
     """
 
     cancels = True

@@ -1,4 +1,4 @@
-"""``stored``: a matrix that is in the file, such as a factor of Tucker's or of a singular value decomposition."""
+"""``stored``: a matrix stored in the file, such as a factor of a Tucker or singular value decomposition."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Stored(Basis):
     """A given matrix.
 
     Args:
-        factor: float32 array of shape (R, length), R ≥ ``count``: row i is the basis function number i.
-        count: how many of them are used.
+        factor: float32 array of shape (R, length), R ≥ ``count``: row i is basis function i.
+        count: number of basis functions to use.
     """
 
     cancels = True

@@ -1,10 +1,10 @@
-"""Trained networks as small files: every weight rounded as coarsely as what it does allows.
+"""Compress trained networks: every weight is rounded as coarsely as its effect on the outputs allows.
 
-* ``recording`` sees layers at work, ``structure`` what a model is made of, and folds normalization;
-* ``moments`` gathers what goes into layers, and how outputs depend on them; ``guesses`` stands in without data;
-* ``steps`` says how coarse is right, and in which basis; ``rounding`` rounds; ``quantizing`` does so layer after layer,
-  with runs of the model in ``lockstep``;
-* ``search`` finds the scale that the user's limit asks for; ``compressing`` is the whole.
+* ``recording`` observes layers at work; ``structure`` finds a model's layers, and folds normalization;
+* ``moments`` gathers statistics of layers' inputs and of output gradients; ``guesses`` replaces them without data;
+* ``steps`` chooses quantization steps and bases; ``rounding`` rounds; ``quantizing`` does so layer after layer, with
+  runs of the model in ``lockstep``;
+* ``search`` finds the scale that meets the user's limit; ``compressing`` puts everything together.
 """
 
 from frformat.torch.compression.compressing import Compressed, compress

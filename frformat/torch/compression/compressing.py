@@ -1,4 +1,4 @@
-"""One call from a trained network to a small file."""
+"""Compress a trained network in one call."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from frformat.torch.compression.trials import Point, Trial, Trials
 StrPath = str | os.PathLike[str]
 
 QUALITY: Final = 6.0
-"""If nothing is asked for."""
+"""The quality if the user sets no limit."""
 
 FINEST, COARSEST, FIRST = 1e-7, 30.0, 0.03
-"""Losses at whose scales a search ends, and at which it begins."""
+"""The losses whose scales bound a search, and the loss at which it begins."""
 
 SHOWN: Final = 5
-"""At most so many names are listed in a note."""
+"""Largest number of names to list in a note."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +41,13 @@ class Compressed:
 
     Attributes:
         data: the bytes of the file.
-        model: a module with the weights that the file holds; None if tensors were given instead of a model.
-        point: its place on the curve.
-        curve: all that were tried, from the smallest file to the largest.
-        metric: the name of the metric; empty if none was measured.
-        original: what the metric gives for the model as it was, or None.
-        layers: what became of each tensor, in the order of the file.
-        notes: what a user should know, one line each.
+        model: a module with the file's weights; None if tensors were given instead of a model.
+        point: its point on the curve.
+        curve: all trials, from the smallest file to the largest.
+        metric: name of the metric; empty if none was measured.
+        original: the metric of the original model, or None.
+        layers: the outcome for each tensor, in file order.
+        notes: what the user should know, one line each.
     """
 
     data: bytes
@@ -61,14 +61,14 @@ class Compressed:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the file."""
+        """Size of the file in bytes."""
         return len(self.data)
 
     def save(self, path: StrPath) -> None:
-        """Write the file; it replaces an older one of that name only when it is whole.
+        """Write the file. An existing file of that name is replaced only once the new one is complete.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         with replacing(path) as file:
             file.write(self.data)
@@ -90,43 +90,43 @@ def compress(
     seed: int = 0,
     progress: Told | None = None,
 ) -> Compressed:
-    """Make a trained network a small file, without training it.
+    """Compress a trained network to a small file, without training it.
 
-    A few hundred typical inputs, without labels, tell how much each weight matters; then all weights are rounded, layer
-    after layer, so that later ones make up for the errors of earlier ones. Without inputs the weights alone tell, and
-    the file is larger for the same accuracy. Batch normalization behind a layer becomes part of its weights; the module
-    stays, with nothing left to do but to add its bias. So the file loads into the same architecture by
-    :func:`frformat.torch.load_model`, to be used in evaluation mode.
+    A few hundred typical inputs, without labels, show how much each weight matters. All weights are then rounded, layer
+    after layer, such that later ones compensate for the errors of earlier ones. Without inputs, only the weights are
+    used, and the file is larger at equal accuracy. Batch normalization after a layer is folded into its weights; the
+    module remains and only adds its bias. The file therefore loads into the same architecture with
+    :func:`frformat.torch.load_model`, for use in evaluation mode.
 
-    Two copies of the model are made, and each is run on all batches at once, layer by layer: memory holds what the
-    forward pass of all batches needs at one layer, twice.
+    Two copies of the model are made, and each runs on all batches at once, layer by layer: memory holds twice what the
+    forward pass of all batches needs at one layer.
 
     >>> compress(model, "model.frz", images.split(64), metric=accuracy, max_drop=0.5)
 
-    Say at most one of ``max_drop``, ``size``, ``bits`` and ``quality``.
+    Pass at most one of ``max_drop``, ``size``, ``bits`` and ``quality``.
 
     Args:
-        model: the network, on any device, which stays as it is; or tensors by name, if there is no model to run.
-        path: where to write; None to write nothing.
-        batches: inputs as the model takes them: each a tensor, a tuple of arguments, or a dict of keyword arguments.
-            Data to test with must not be among them.
-        metric: gives a figure of merit of a model in evaluation mode, the higher the better, such as accuracy in
-            percent. If there is none, `max_drop` is about the share of decisions, or of the variance of values, that
-            stays as it was, in percent, on one in four batches, which then do not calibrate.
-        max_drop: how much of the metric may be lost.
-        size: the file has at most so many bytes, and not many less.
+        model: the network, on any device, which is not modified; or tensors by name, if there is no model to run.
+        path: destination; None writes no file.
+        batches: inputs for the model: each a tensor, a tuple of arguments, or a dict of keyword arguments. They must
+            not include test data.
+        metric: function that returns a metric of a model in evaluation mode; higher is better, for example accuracy in
+            percent. Without it, ``max_drop`` refers to the percentage of decisions that stay the same (for values, of
+            the variance that is explained), measured on one in four batches, which are then not used for calibration.
+        max_drop: largest loss of the metric.
+        size: largest size of the file in bytes; the file gets close to it.
         bits: the same, in bits per parameter.
-        quality: 1 (smallest) to 10; a step of 3 is ten times less loss. 6 if nothing is said.
+        quality: 1 (smallest) to 10; three steps up cut the loss to a tenth. 6 by default.
         outputs: ``logits`` of classes, along the last axis of outputs of rank 2 and 3, else along axis 1; ``values``;
             or ``auto``: logits if the output is one matrix with at least two columns.
-        metadata: text for the file, beside what the search found.
-        effort: with `size` or `bits`, of how many files of about that size the best is taken.
-        seed: of the random numbers with which outputs are differentiated.
-        progress: called with what is being done, how much of it is done, and how much there is.
+        metadata: text for the file, in addition to the search's results.
+        effort: with ``size`` or ``bits``, the number of files of about that size from which to take the best.
+        seed: seed of the random numbers for differentiating outputs.
+        progress: called with the current activity, the amount done, and the total amount.
 
     Raises:
-        CompressionError: the model fails on a batch, the metric is not a finite number, what is asked for cannot be
-            reached, or options contradict each other. Nothing is written.
+        CompressionError: the model fails on a batch, the metric is not a finite number, the limit cannot be reached, or
+            options contradict each other. Nothing is written.
         EncodeError: a tensor has no counterpart in the format.
         OSError: the file cannot be written.
     """
@@ -166,7 +166,7 @@ def _search(
     before: float | None,
     effort: int,
 ) -> Trial:
-    """The model that the user asked for; the metric has a name, and a value for the original."""
+    """Find the model that meets the user's limit; the metric has a name, and a value for the original."""
     count = contents.quantized
     first, finest, coarsest = (scale_of(loss, count) for loss in (FIRST, FINEST, COARSEST))
     size, bits, drop, quality = goals["size"], goals["bits"], goals["max_drop"], goals["quality"]

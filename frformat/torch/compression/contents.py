@@ -1,4 +1,4 @@
-"""What goes into the file: integers with steps for what was quantized, everything else narrowly."""
+"""The content of the file: integers with steps for quantized tensors, and narrow types for everything else."""
 
 from __future__ import annotations
 
@@ -26,30 +26,29 @@ Stored = Any
 
 SMALLEST: Final = 2.0**-14
 LARGEST: Final = 65504.0
-"""Of the normal numbers of binary16."""
+"""Smallest and largest normal numbers of binary16."""
 
 FORMAT: Final = "q8"
-"""Of weights that no layer was seen to use."""
+"""Number format of weights that no layer was seen to use."""
 
 VECTOR_FORMAT: Final = "q10"
-"""Of vectors whose elements do not differ too much."""
+"""Number format of vectors whose elements differ little in magnitude."""
 
 RANGE: Final = 10
-"""By how much they may."""
+"""Largest ratio of magnitudes for which they count as differing little."""
 
 
 class Contents:
     """The tensors of a compressed model.
 
     Args:
-        state: the tensors, spectra and the like.
+        state: tensors and spectra.
         names: their names in the file.
-        plans: of those that are quantized.
-        biases: names of others that are, too.
+        plans: plans of the quantized ones.
+        biases: names of biases that are also quantized.
 
     Attributes:
-        plans: see above.
-        quantized: how many elements those with plans have.
+        quantized: number of elements of the tensors with plans.
     """
 
     def __init__(
@@ -61,7 +60,7 @@ class Contents:
     ) -> None:
         tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
         self._ties = {names[n]: names[t] for n, t in tied(tensors).items() if n in names and t in names}
-        self._names, self.plans = names, plans
+        self._names, self._plans = names, plans
         self._dtypes = {name: dtype_name(value.dtype) for name, value in tensors.items()}
         own = {name: value for name, value in tensors.items() if names.get(name) not in self._ties}
         self._elements = sum(value.numel() for value in own.values() if value.is_floating_point())
@@ -74,7 +73,7 @@ class Contents:
 
     @property
     def elements(self) -> int:
-        """How many elements the floating-point tensors have."""
+        """Number of elements of the floating-point tensors."""
         return self._elements
 
     @property
@@ -83,18 +82,18 @@ class Contents:
         return [name for name, each in self._others.items() if isinstance(each, CodedTensor) and each.offsets]
 
     def file_name(self, name: str) -> str:
-        """The name that a tensor of the model has in the file."""
+        """Return the name of one of the model's tensors in the file."""
         return self._names[name]
 
     def give(self, state: Mapping[str, Stored]) -> None:
-        """Write what the file will hold of tensors that are not quantized with care into these tensors."""
+        """Copy the file's values of tensors without plans into these tensors."""
         for name, stored in self._others.items():
             value = state[name]
             if isinstance(stored, CodedTensor) and isinstance(value, Tensor) and value.layout == torch.strided:
                 value.copy_(to_torch(stored.rebuild()))
 
     def tensors(self, found: Mapping[str, Integers]) -> dict[str, Stored]:
-        """All tensors by their names in the file, in the order of the state dict."""
+        """Return all tensors by their names in the file, in the order of the state dict."""
         out = {}
         for name, plain in self._names.items():
             if name in self._others:
@@ -104,32 +103,32 @@ class Contents:
         return out
 
     def coded(self, name: str, integers: Integers) -> CodedTensor:
-        """A quantized tensor."""
-        return coded(self.plans.get(name), integers, self._dtypes[name])
+        """Return a quantized tensor."""
+        return coded(self._plans.get(name), integers, self._dtypes[name])
 
     def file(self, found: Mapping[str, Integers], metadata: Mapping[str, str]) -> bytes:
-        """The bytes of the file."""
+        """Return the bytes of the file."""
         return frformat.save(self.tensors(found), metadata=metadata, aliases=self._ties)
 
 
 def coded(plan: Plan | None, integers: Integers, dtype: str) -> CodedTensor:
-    """Integers as the file stores them; a bias has no plan."""
+    """Return integers in the form that the file stores; a bias has no plan."""
     shape = integers.values.shape
     axes = tuple(Axis("dct" if plan and plan.cosines and axis > 1 else "identity") for axis in range(len(shape)))
     return CodedTensor(integers.values, shape, dtype, axes, step=integers.code, offsets=plan.offsets if plan else {})
 
 
 def coded_bytes(tensor: CodedTensor) -> int:
-    """Bytes of a tensor's values in a file in which it is alone."""
+    """Return the size in bytes of a tensor's values in a file that contains nothing else."""
     with frformat.open(io.BytesIO(frformat.save({"tensor": tensor}))) as file:
         return int(sum(group.sizes.sum() for group in file.container.directory.groups))
 
 
 def narrow(array: Array) -> Array | CodedTensor:
-    """A tensor that is not quantized with care.
+    """Return a tensor without a plan in a narrow form.
 
-    Matrices of floats become integers of 8 bits with a step for each row. Vectors become integers of 10 bits, if these
-    tell their elements well, else floats of 16 bits. All else stays.
+    Matrices of floats become 8-bit integers with one step per row. Vectors become 10-bit integers if these represent
+    their elements well, and otherwise 16-bit floats. Everything else is unchanged.
     """
     dtype = next((name for name in REAL_DTYPES if DTYPES[name] == array.dtype), None)
     if dtype is None or not np.isfinite(array).all():
@@ -145,12 +144,12 @@ def narrow(array: Array) -> Array | CodedTensor:
             return CodedTensor.of_array(array, VECTOR_FORMAT)
         fits = sizes.size == 0 or (sizes.min() >= SMALLEST and sizes.max() <= LARGEST)
         return CodedTensor.of_array(array, "f16" if fits else "bf16")
-    except EncodeError:  # beyond what steps or sixteen bits hold
+    except EncodeError:  # beyond the range of steps or sixteen bits
         return array
 
 
 def _even(sizes: NDArray[np.float64], array: Array) -> bool:
-    """Whether one step suits all elements: for figures of one sign, such as variances, each counts for itself."""
+    """Return whether one step suits all elements; it does not for values of one sign, such as variances."""
     if array.min() >= 0 or array.max() <= 0:
         return bool(sizes.max() < RANGE * sizes.min())
     return bool(sizes.max() < RANGE * np.sqrt(np.square(sizes).mean()))

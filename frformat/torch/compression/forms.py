@@ -1,4 +1,4 @@
-"""How a parameter multiplies its inputs: weights as matrices, inputs as columns, outputs as rows."""
+"""How a parameter multiplies its inputs, with weights as matrices, inputs as columns and outputs as rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Array = NDArray[Any]
 Kind = Literal["linear", "product", "convolution", "transposed", "embedding"]
 
 CHUNK: Final = 1 << 24
-"""Entries of the matrix of inputs that are made at a time."""
+"""Number of entries of the input matrix to compute at a time."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Form:
         kind: ``linear`` (outputs, inputs); ``product`` (inputs, outputs); ``convolution`` (outputs, inputs of a group,
             kernel); ``transposed`` (inputs, outputs of a group, kernel); ``embedding`` (entries, outputs), whose
             columns are unit vectors.
-        shape: of the tensor.
-        groups: of a convolution.
+        shape: shape of the tensor.
+        groups: number of groups of a convolution.
     """
 
     kind: Kind
@@ -49,17 +49,17 @@ class Form:
 
     @property
     def outputs(self) -> int:
-        """Rows of the matrix of one group."""
+        """Number of rows of one group's matrix."""
         first, second, *_ = self.shape
         return {"convolution": first // self.groups, "linear": first}.get(self.kind, second)
 
     @property
     def inputs(self) -> int:
-        """Columns of the matrix of one group."""
+        """Number of columns of one group's matrix."""
         return math.prod(self.shape) // (self.groups * self.outputs)
 
     def matrix(self, tensor: Array) -> Array:
-        """A tensor of ``shape`` as matrices (groups, outputs, inputs)."""
+        """Return a tensor of ``shape`` as matrices (groups, outputs, inputs)."""
         if self.kind in ("product", "embedding"):
             return tensor.T[None]
         split = tensor.reshape(self.groups, -1, *self.shape[1:])
@@ -68,7 +68,7 @@ class Form:
         return split.reshape(self.groups, split.shape[1], -1)
 
     def tensor(self, matrix: Array) -> Array:
-        """What :meth:`matrix` was made of."""
+        """Invert :meth:`matrix`."""
         if self.kind in ("product", "embedding"):
             back: Array = matrix[0].T
             return back
@@ -80,7 +80,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where the kernel of a convolution is applied.
+    """The positions at which a convolution applies its kernel.
 
     Attributes:
         stride: for each kernel axis.
@@ -94,15 +94,15 @@ class Geometry:
 
 
 def columns(x: Tensor, form: Form, geometry: Geometry, thin: Sequence[int] = (), phase: Sequence[int] = ()) -> Tensor:
-    """The inputs of a layer as matrices.
+    """Return the inputs of a layer as matrices.
 
     Args:
-        x: what the layer was given.
+        x: the input of the layer.
         form: the layout of its weights.
-        geometry: of a convolution.
-        thin: of the positions at which a kernel is applied, or of all inputs where there is none, every so many along
-            each axis are taken; all, if nothing is said.
-        phase: at which to begin, for each axis.
+        geometry: geometry of a convolution.
+        thin: take only every n-th of the kernel's positions, or of the inputs if there is no kernel, along each axis;
+            all of them by default.
+        phase: the first position to take along each axis.
 
     Returns:
         Shape (groups, inputs, n), float32.
@@ -131,7 +131,7 @@ def columns(x: Tensor, form: Form, geometry: Geometry, thin: Sequence[int] = (),
 
 
 def rows(y: Tensor, form: Form) -> Tensor:
-    """The outputs of a layer, or their gradients, as matrices (groups, outputs, n), float32."""
+    """Return the outputs of a layer, or their gradients, as matrices (groups, outputs, n), float32."""
     if not form.kernel:
         return y.reshape(-1, y.shape[-1]).float().T[None]
     y = y if y.dim() == len(form.kernel) + 2 else y[None]
@@ -139,7 +139,7 @@ def rows(y: Tensor, form: Form) -> Tensor:
 
 
 def _as_convolution(x: Tensor, form: Form, geometry: Geometry) -> tuple[Tensor, Geometry]:
-    """A transposed convolution is one of step 1 over inputs with zeros between them, with the kernel turned."""
+    """Convert a transposed convolution to one of stride 1 over inputs with zeros in between, with a flipped kernel."""
     stretched = x.new_zeros(
         (*x.shape[:2], *((n - 1) * s + 1 for n, s in zip(x.shape[2:], geometry.stride, strict=True)))
     )
@@ -147,7 +147,7 @@ def _as_convolution(x: Tensor, form: Form, geometry: Geometry) -> tuple[Tensor, 
     stretched[(..., *every)] = x
     reach = [d * (k - 1) for k, d in zip(form.kernel, geometry.dilation, strict=True)]
     padding = tuple(r - p for r, p in zip(reach, geometry.padding, strict=True))
-    if min(padding) < 0:  # cut what the padding of the output cuts away
+    if min(padding) < 0:  # crop what the padding of the output removes
         cut: list[Any] = [slice(max(0, -p), stretched.shape[a + 2] - max(0, -p)) for a, p in enumerate(padding)]
         stretched, padding = stretched[(..., *cut)], tuple(max(0, p) for p in padding)
     return stretched, Geometry(geometry.stride, padding, geometry.dilation)

@@ -1,4 +1,4 @@
-"""What weights alone tell, where a model cannot be run."""
+"""Guess statistics from the weights alone, if a model cannot be run."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from frformat.torch.compression.forms import Form
 Doubles = NDArray[np.float64]
 
 NEIGHBOURS: Final = 0.75
-"""Correlation of inputs at neighbouring places of a kernel."""
+"""Assumed correlation of inputs at neighbouring kernel positions."""
 
 
 class GuessedInputs:
-    """Moments of a layer's inputs, alike in all channels, in the place of those of :mod:`.moments`.
+    """Assumed moments of a layer's inputs, equal in all channels, as a substitute for those of :mod:`.moments`.
 
     Args:
         form: the layout of its weights.
@@ -34,26 +34,26 @@ class GuessedInputs:
 
     @property
     def means(self) -> tuple[Doubles, Doubles]:
-        """None are known."""
+        """Return zeros: means are unknown."""
         zeros = np.zeros((self.form.groups, self.form.inputs))
         return zeros, zeros
 
     def second(self, *, centred: bool) -> Doubles:
-        """(groups, blocks, n, n) with a block for each channel."""
+        """Return moments (groups, blocks, n, n), with one block per channel."""
         shape = (self.form.groups, self.blocks, *self._kernel.shape)
         return np.broadcast_to(self._kernel, shape).copy()
 
     def shift(self, *, centred: bool) -> None:
-        """There is no second model."""
+        """Return None: there is no second model."""
 
 
 class GuessedOutputs:
-    """Moments of output gradients with which noise counts by its share of an output, and all layers alike.
+    """Assumed moments of output gradients, such that noise counts relative to an output and all layers are equal.
 
     Args:
-        weights: of the layer, as matrices (groups, outputs, inputs).
+        weights: weights of the layer, as matrices (groups, outputs, inputs).
         form: their layout.
-        inputs: the moments of the inputs.
+        inputs: moments of the inputs.
     """
 
     def __init__(self, weights: Doubles, form: Form, inputs: GuessedInputs) -> None:
@@ -64,7 +64,7 @@ class GuessedOutputs:
         self._diagonal: Doubles = 1 / (np.maximum(energy, floor) * energy.size)
 
     def second(self) -> Doubles:
-        """The diagonal (groups, outputs)."""
+        """Return the diagonal (groups, outputs)."""
         return self._diagonal
 
     def of_bias(self) -> Doubles:

@@ -1,4 +1,4 @@
-"""What a model is run on, and how it is told that it cannot be."""
+"""Run a model on batches, and report failures."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ Batch = Callable[[nn.Module], Any]
 
 
 class CompressionError(EncodeError):
-    """What stands in the way of compressing a model, in one line; nothing was written, and the model is as it was."""
+    """Raised if a model cannot be compressed. Nothing has been written, and the model is unchanged."""
 
 
 def runs(batches: Iterable[Any]) -> list[Batch]:
-    """Functions that run a model on a batch each.
+    """Return functions that run a model on one batch each.
 
     Args:
-        batches: of inputs: a tensor, a tuple or list of positional arguments, or a dict of keyword arguments.
+        batches: inputs: each a tensor, a tuple or list of positional arguments, or a dict of keyword arguments.
 
     Raises:
-        CompressionError: there are none, or something else.
+        CompressionError: there are none, or they have another type.
     """
     if isinstance(batches, Tensor):
-        raise CompressionError("batches is one tensor: give a list of batches, such as images.split(64)")
+        raise CompressionError("batches is one tensor: pass a list of batches, such as images.split(64)")
     found = []
     for number, batch in enumerate(batches):
         if not isinstance(batch, Tensor | tuple | list | dict):
@@ -37,7 +37,7 @@ def runs(batches: Iterable[Any]) -> list[Batch]:
             )
         found.append(_Run(batch, number))
     if not found:
-        raise CompressionError("batches holds no batch")
+        raise CompressionError("batches is empty")
     return list(found)
 
 

@@ -1,4 +1,4 @@
-"""Several runs of a model that wait for one another at each layer."""
+"""Run a model several times in lockstep: the runs wait for one another at each layer."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 
 class _Stopped(BaseException):
-    """Ends a run that is not needed any more."""
+    """Raised in a run that is no longer needed, to end it."""
 
 
 class Run:
-    """A function that runs until it waits, and goes on when it is told to; never at the same time as its caller.
+    """A function that runs in a thread until it waits, and resumes on request; never concurrently with its caller.
 
     Args:
-        work: the function; it is given this object, to call :meth:`wait`.
+        work: the function; it receives this object, to call :meth:`wait`.
     """
 
     def __init__(self, work: Callable[[Run], None]) -> None:
@@ -28,7 +28,7 @@ class Run:
         self._thread.start()
 
     def wait(self, at: Any) -> None:
-        """Called by the function: pause, with something to be seen as :attr:`at`."""
+        """Pause the function that calls this, with :attr:`at` set for the caller to see."""
         self.at = at
         self._paused.release()
         self._go.acquire()
@@ -36,10 +36,10 @@ class Run:
             raise _Stopped
 
     def resume(self) -> bool:
-        """Let it run until it waits again.
+        """Let the function run until it waits again.
 
         Returns:
-            Whether it does; False at its end.
+            Whether it waits; False if it has ended.
 
         Raises:
             Exception: what the function raised.
@@ -52,7 +52,7 @@ class Run:
         return not self._done
 
     def stop(self) -> None:
-        """End it where it waits."""
+        """End the function where it waits."""
         if not self._done:
             self._stop = True
             self._go.release()
@@ -65,7 +65,7 @@ class Run:
                 work(self)
         except _Stopped:
             pass
-        except BaseException as error:  # raised again where it is waited for
+        except BaseException as error:  # raised again in the caller
             self._error = error
         self._done = True
         self._paused.release()
@@ -78,15 +78,15 @@ def together(
 ) -> None:
     """Run functions in lockstep, one at a time.
 
-    Of all places at which they wait, the one that comes first is met: by all that wait there.
+    Of all positions at which they wait, the first one in order is met by all functions that wait there.
 
     Args:
         works: the functions.
-        order: tells of what one waits at whether it comes first: the smallest number does.
-        meet: called with what those wait at that are there, by their number, before they go on.
+        order: returns the rank of a position; the smallest comes first.
+        meet: called with the positions of the functions that meet, by their number, before they resume.
 
     Raises:
-        Exception: what a function, or ``meet``, raised; all others have ended then.
+        Exception: what a function, or ``meet``, raised; all others have ended by then.
     """
     runs = [Run(work) for work in works]
     try:

@@ -1,4 +1,4 @@
-"""How good a model is: the user's metric, or how often it decides as it did."""
+"""Measure how good a model is: by the user's metric, or by its agreement with the original."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from frformat.torch.compression.outputs import Outputs
 Metric = Callable[[nn.Module], float]
 
 HELD: Final = 4
-"""One of so many batches measures where there is no metric."""
+"""Without a metric, one batch in this many is used for measuring."""
 
 
 @dataclass
 class Measure:
-    """A metric, checked each time.
+    """A metric whose results are checked.
 
     Attributes:
-        name: what to call it; empty if there is none.
+        name: name of the metric; empty if there is none.
         metric: the function, or None.
-        held: batches that it takes for itself.
+        held: batches reserved for it.
     """
 
     name: str = ""
@@ -34,7 +34,7 @@ class Measure:
     held: list[Batch] = field(default_factory=list)
 
     def __call__(self, model: nn.Module) -> float | None:
-        """What the metric gives for a model; None if there is none.
+        """Return the metric of a model; None if there is none.
 
         Raises:
             CompressionError: it fails, or its value is not finite.
@@ -58,14 +58,14 @@ class Measure:
 def measure_of(
     metric: Metric | None, meant: Outputs, original: nn.Module, calls: list[Batch], *, needed: bool
 ) -> Measure:
-    """The metric that a search goes by.
+    """Return the metric for a search.
 
     Args:
-        metric: the user's, or None.
-        meant: what outputs mean.
-        original: the model that is to be compressed.
+        metric: the user's metric, or None.
+        meant: the meaning of outputs.
+        original: the model to compress.
         calls: all batches.
-        needed: without one of the user's, agreement with the original on some of the batches is measured.
+        needed: whether to measure agreement with the original on some batches if the user gives no metric.
 
     Raises:
         CompressionError: there are too few batches.

@@ -1,4 +1,4 @@
-"""Second moments of what goes into layers, and of the gradients of what comes out."""
+"""Second moments of layers' inputs, and of the gradients of their outputs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from frformat.torch.compression.recording import Call, Recorder, Site
 Doubles = NDArray[np.float64]
 
 WIDE: Final = 4096
-"""Inputs, or outputs, of more entries are looked at in blocks that ignore each other."""
+"""Inputs or outputs with more entries than this are split into independent blocks."""
 
 BLOCK: Final = 1024
-"""About how many entries a block has."""
+"""Approximate number of entries per block."""
 
 ENOUGH: Final = 64
 """Columns for each input that tell its moments well enough."""
@@ -34,14 +34,14 @@ MOST: Final = 1 << 17
 
 
 class Inputs:
-    """Moments of the inputs of a layer, of two models side by side: as it was, and as it is with what has been rounded.
+    """Moments of the inputs of a layer, in two models side by side: the original, and the partly rounded one.
 
-    Of inputs x of the former and y of the latter, all given as columns: the second moments E[y yᵀ], the cross moments
+    For inputs x of the original and y of the other, both as columns: the second moments E[y yᵀ], the cross moments
     E[x yᵀ], and both means.
 
     Args:
         form: the layout of the layer's weights.
-        cross: whether there are two models; else y is x.
+        cross: whether there are two models; otherwise y is x.
     """
 
     def __init__(self, form: Form, *, cross: bool) -> None:
@@ -54,13 +54,13 @@ class Inputs:
         self._means = torch.zeros(2, form.groups, form.inputs, dtype=torch.float64)
 
     def add(self, y: Call, x: Call | None, thin: Sequence[int], phase: Sequence[int]) -> None:
-        """Take in the inputs of a call, and of that of the other model.
+        """Add the inputs of a call in each model.
 
         Args:
-            y: of the model whose second moments are asked for.
-            x: of the other model.
+            y: the call in the model whose second moments are wanted.
+            x: the call in the other model.
             thin: see :func:`columns`.
-            phase: see there.
+            phase: see :func:`columns`.
         """
         if self.form.sparse:
             counts = torch.bincount(y.input.reshape(-1).cpu(), minlength=self.form.inputs).double()
@@ -87,17 +87,17 @@ class Inputs:
 
     @property
     def means(self) -> tuple[Doubles, Doubles]:
-        """Of x and of y: (groups, inputs)."""
+        """Return the means of x and of y: (groups, inputs)."""
         x, y = (self._means / max(self.count, 1)).numpy()
         return x, y
 
     def second(self, *, centred: bool) -> Doubles:
-        """E[y yᵀ], or the covariance: (groups, blocks, n, n); for unit vectors their shares (groups, blocks, n)."""
+        """Return E[y yᵀ], or the covariance: (groups, blocks, n, n); for unit vectors, shares (groups, blocks, n)."""
         found = (self._second / max(self.count, 1)).numpy()
         return found - self._product(1) if centred and not self.form.sparse else found
 
     def shift(self, *, centred: bool) -> Doubles | None:
-        """E[x yᵀ] − E[y yᵀ], or the difference of covariances; None if there is no second model."""
+        """Return E[x yᵀ] − E[y yᵀ], or the difference of covariances; None if there is no second model."""
         if self._cross is None:
             return None
         found = (self._cross / max(self.count, 1)).numpy()
@@ -142,7 +142,7 @@ class Outputs:
 
 
 def _blocks(form: Form) -> int:
-    """Into how many parts of equal size inputs are taken apart: whole channels each, if possible."""
+    """Return the number of equal blocks of inputs, with whole channels if possible."""
     n, positions = form.inputs, math.prod(form.kernel)
     if n <= WIDE or form.sparse:
         return 1
@@ -152,7 +152,7 @@ def _blocks(form: Form) -> int:
 
 
 def _parts(call: Call, form: Form) -> Iterable[slice]:
-    """Parts of a batch whose columns are not too many at once."""
+    """Yield parts of a batch that do not have too many columns at once."""
     n = len(call.input)
     if call.input.dim() <= len(form.kernel) + 1 and form.kernel:
         return [slice(None)]
@@ -162,7 +162,7 @@ def _parts(call: Call, form: Form) -> Iterable[slice]:
 
 
 def thinning(form: Form, positions: int) -> tuple[int, ...]:
-    """Of so many columns, every how many along each axis are enough; see :func:`columns`."""
+    """Return the spacing along each axis at which so many columns suffice; see :func:`columns`."""
     most = min(MOST, max(CHEAP, ENOUGH * form.inputs))
     thin = [1] * max(1, len(form.kernel))
     while positions > math.prod(thin) * 1.4 * most:
@@ -171,33 +171,33 @@ def thinning(form: Form, positions: int) -> tuple[int, ...]:
 
 
 def phases(thin: Sequence[int], draws: torch.Generator) -> list[int]:
-    """Where to begin along each axis."""
+    """Draw a random starting position along each axis."""
     return [int(torch.randint(0, each, (), generator=draws)) for each in thin]
 
 
 class InputMoments(Protocol):
-    """What steps and rounding ask of the inputs of a layer."""
+    """The statistics of a layer's inputs that steps and rounding use."""
 
     @property
     def blocks(self) -> int:
-        """In how many blocks that ignore each other moments are given."""
+        """Number of independent blocks."""
 
     @property
     def means(self) -> tuple[Doubles, Doubles]:
-        """Of the inputs in both models: (groups, inputs)."""
+        """Return the means of the inputs in both models: (groups, inputs)."""
 
     def second(self, *, centred: bool) -> Doubles:
-        """Second moments, or covariances: (groups, blocks, n, n), or diagonals (groups, blocks, n)."""
+        """Return second moments, or covariances: (groups, blocks, n, n), or diagonals (groups, blocks, n)."""
 
     def shift(self, *, centred: bool) -> Doubles | None:
-        """What the cross moments of both models have more; None if there is one model."""
+        """Return the cross moments minus the second moments; None if there is only one model."""
 
 
 class OutputMoments(Protocol):
-    """What steps and rounding ask of the outputs of a layer."""
+    """The statistics of a layer's outputs that steps and rounding use."""
 
     def second(self) -> Doubles:
-        """Second moments of gradients: (groups, outputs, outputs), or the diagonal (groups, outputs)."""
+        """Return second moments of gradients: (groups, outputs, outputs), or the diagonal (groups, outputs)."""
 
     def of_bias(self) -> Doubles:
         """Mean squares of the gradients of a bias: (groups, outputs)."""
@@ -205,11 +205,11 @@ class OutputMoments(Protocol):
 
 @dataclass
 class Statistics:
-    """Of one layer of the model as it was.
+    """The statistics of one layer of the original model.
 
     Attributes:
-        inputs: of its inputs.
-        outputs: of the gradients of its outputs.
+        inputs: moments of its inputs.
+        outputs: moments of the gradients of its outputs.
     """
 
     inputs: InputMoments
@@ -225,15 +225,16 @@ def statistics(
     seed: int,
     told: Callable[[int], None],
 ) -> dict[Site, Statistics]:
-    """Run a model forward and backward over all batches.
+    """Run a model forward and backward over all batches, and gather statistics.
 
     Args:
         model: in evaluation mode.
         batches: functions that run it on one batch each.
-        sites: which layers, and how many positions each is applied to in all batches.
-        loss: gives for an output, and random numbers, what is differentiated, and the number of samples.
-        seed: of the random numbers.
-        told: called with the number of batches that are done.
+        sites: the layers, and the number of positions that each is applied to in all batches.
+        loss: function of an output and random numbers that returns the value to differentiate and the number of
+            samples.
+        seed: seed of the random numbers.
+        told: called with the number of batches done.
     """
     draws = torch.Generator().manual_seed(seed)
     inputs = {site: Inputs(site.form, cross=False) for site in sites}
@@ -248,7 +249,7 @@ def statistics(
         if not out.requires_grad:
             out = out.detach().requires_grad_()
         out.register_hook(outputs[call.site].add)  # type: ignore[no-untyped-call]
-        return out.clone()  # which may be changed in place
+        return out.clone()  # a copy, since it may be changed in place
 
     for number, batch in enumerate(batches):
         with torch.enable_grad(), Recorder(model, after=after):

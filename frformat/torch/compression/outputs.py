@@ -1,4 +1,4 @@
-"""How far outputs are from what they were, and how a model's outputs depend on its layers."""
+"""Measure how far outputs change, and how a model's outputs depend on its layers."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from frformat.torch.compression.inputs import CompressionError
 MEANINGS: Final = ("auto", "logits", "values")
 
 DOUBT: Final = 1e-3
-"""How much logits count as values, too: decisions that are certain would not depend on anything."""
+"""Weight of logits as plain values: completely certain decisions would not depend on anything."""
 
 
 class Outputs:
-    """What a model's outputs mean.
+    """The meaning of a model's outputs.
 
     Args:
         meaning: ``logits`` of classes: along the last axis of outputs of rank 2 and 3, else along axis 1. ``values``:
             any numbers. ``auto``: logits if the outputs are one matrix with at least two columns.
 
     Raises:
-        CompressionError: there is no such meaning.
+        CompressionError: the meaning does not exist.
     """
 
     def __init__(self, meaning: str) -> None:
         if meaning not in MEANINGS:
-            raise CompressionError(f"outputs {meaning!r} is none of {', '.join(MEANINGS)}")
+            raise CompressionError(f"outputs {meaning!r} is not one of {', '.join(MEANINGS)}")
         self._meaning = meaning
 
     def tensors(self, out: Any) -> list[Tensor]:
-        """The floats of an output.
+        """Return the floats of an output.
 
         Raises:
             CompressionError: there are none, or one is not finite.
@@ -47,23 +47,23 @@ class Outputs:
         return found
 
     def logits(self, out: Any) -> Tensor | None:
-        """Logits as a matrix with a row for each decision; None if they are none."""
+        """Return logits as a matrix with one row per decision; None if the outputs are values."""
         found = self.tensors(out)
         first = found[0]
         auto = len(found) == 1 and first.dim() == 2 and first.shape[1] > 1
         if self._meaning == "values" or (self._meaning == "auto" and not auto):
             return None
         if first.dim() < 2:
-            raise CompressionError(f"outputs of shape {list(first.shape)} are no logits")
+            raise CompressionError(f"outputs of shape {list(first.shape)} are not logits")
         if first.dim() > 3:
             first = first.movedim(1, -1)
         return first.reshape(-1, first.shape[-1]).float()
 
     def drawn(self, out: Any, draws: torch.Generator) -> tuple[Tensor, int]:
-        """Something random to differentiate: its gradients' second moments tell what :meth:`distance` will be.
+        """Return a random value to differentiate; its gradients' second moments predict :meth:`distance`.
 
         Returns:
-            The sum over all samples, and how many these are.
+            The sum over all samples, and the number of samples.
         """
         samples = len(self.tensors(out)[0])
         logits = self.logits(out)
@@ -86,10 +86,10 @@ class Outputs:
         return total
 
     def distance(self, reference: Any, out: Any) -> float:
-        """How far an output is from what it was.
+        """Return how far an output is from the original one.
 
-        That is the mean Kullback–Leibler divergence of decisions, in nats; of values half the mean squared error over
-        their variance.
+        For decisions, this is the mean Kullback–Leibler divergence in nats; for values, half the mean squared error
+        divided by their variance.
         """
         before, after = self.logits(reference), self.logits(out)
         if before is not None and after is not None:
@@ -99,7 +99,7 @@ class Outputs:
         return sum(float(0.5 * (y - x).float().square().mean() * _unit(x)) for x, y in pairs)
 
     def agreement(self, reference: Any, out: Any) -> tuple[float, int]:
-        """How many decisions are what they were, of how many; of values their number times the share explained."""
+        """Return how many decisions agree, and their number; for values, the share explained counts instead."""
         before, after = self.logits(reference), self.logits(out)
         if before is not None and after is not None:
             return float((before.argmax(1) == after.argmax(1)).sum()), len(before)
@@ -112,6 +112,6 @@ def _signs(values: Tensor, draws: torch.Generator) -> Tensor:
 
 
 def _unit(values: Tensor) -> float:
-    """1 over the variance; 1 if that is 0."""
+    """Return 1 over the variance, or 1 if that is 0."""
     variance = float(values.float().var(correction=0))
     return 1 / variance if variance > 0 else 1.0

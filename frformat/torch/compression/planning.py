@@ -98,7 +98,7 @@ def _plan(weighed: Weighed, name: str, sites: Sequence[Site], scale: float) -> P
 
 def _price(weighed: Weighed, name: str, scale: float) -> float:
     """What rounding a parameter by its plan costs, bytes and loss together."""
-    integers, _ = alone(weighed, name, scale)
+    integers = alone(weighed, name, scale)
     return integers.cost + BYTE * scale**2 * coded_bytes(coded(weighed.plans[name], integers, "f32"))
 
 

@@ -1,4 +1,4 @@
-"""Quantizing a whole model: layer after layer, each for the inputs that it gets from those quantized before it."""
+"""Quantize a whole model, layer after layer, each for the inputs that it gets from the quantized layers before it."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from frformat.torch.compression.structure import Structure
 Doubles = NDArray[np.float64]
 
 TRUST: Final = 0.03
-"""Added to the moments of inputs, as a share of their mean, where weights make up for changed inputs."""
+"""Damping of input moments, relative to their mean, where weights compensate for changed inputs."""
 
 PRUNED: Final = 0.5
-"""Tensors with a larger share of zeros have been pruned: their zeros stay."""
+"""Tensors with a larger share of zeros than this have been pruned: their zeros stay zero."""
 
 NEVER: Final = 1e30
-"""A step that rounds all to zero."""
+"""A step that rounds everything to zero."""
 
 DOWN: Final = 0.1
-"""The same of gradients, where errors of one output move the weights of others."""
+"""Damping of gradient moments, where errors of one output move the weights of others."""
 
 
 @dataclass
 class Integers:
-    """A tensor as multiples of steps.
+    """A tensor as integer multiples of steps.
 
     Attributes:
-        values: in the shape of the tensor.
+        values: integers in the shape of the tensor.
         code: its step code.
-        cost: what its errors add to the loss, as the moments tell.
+        cost: the expected loss from its rounding errors, according to the moments.
     """
 
     values: NDArray[np.int32]
@@ -54,15 +54,15 @@ class Integers:
 
 @dataclass
 class Weighed:
-    """All that is known of a model before anything is rounded.
+    """The model's statistics and plans, known before anything is rounded.
 
     Attributes:
         original: the model.
         structure: its layers.
-        statistics: of each layer.
-        plans: of each parameter that is the weights of a layer.
+        statistics: statistics of each layer.
+        plans: the plan of each parameter that serves as a layer's weights.
         batches: functions that run a model on one batch each.
-        sites: those by whose statistics parameters are rounded, in the order of their use: all rows once.
+        sites: the sites whose statistics decide on rounding, in order of use: together, they cover all rows once.
     """
 
     original: nn.Module
@@ -73,13 +73,13 @@ class Weighed:
     sites: list[Site] = field(default_factory=list)
 
     def adjustable(self, site: Site) -> str | None:
-        """The bias that can make up for a change of the mean output of a layer, by its name."""
+        """Return the name of the bias that can compensate for a change of a layer's mean output."""
         bias = self.structure.biases.get(site)
         alone = sum(each == bias for each in self.structure.biases.values()) == 1
         return bias if alone and self.alone(site) else None
 
     def alone(self, site: Site) -> bool:
-        """Whether its parameter is used once."""
+        """Return whether its parameter is used only once."""
         others = [each for each in self.structure.sites if each.name == site.name and each != site]
         overlap = any(each.start < site.stop and site.start < each.stop for each in others)
         return self.structure.calls[site] == 1 and not overlap
@@ -94,18 +94,17 @@ def quantize(
     told: Callable[[int], None] = lambda done: None,
     ended: Callable[[int, Any], None] = lambda number, output: None,
 ) -> dict[str, Integers]:
-    """Round the weights of a model in place, and the biases that go with them.
+    """Round the weights of a model in place, and their biases.
 
     Args:
-        weighed: what is known of it.
+        weighed: its statistics and plans.
         model: a copy of the original.
-        scale: what all steps are multiplied by.
-        told: called with the number of layers that are done.
-        ended: called with the number of a run and its output: of the original on batch i for 2i, of the model for
-            2i + 1.
+        scale: factor for all steps.
+        told: called with the number of layers done.
+        ended: called with the number of a run and its output: 2i for the original on batch i, 2i + 1 for the model.
 
     Returns:
-        What each parameter was rounded to.
+        The integers of each parameter.
     """
     order = {site: number for number, site in enumerate(weighed.sites)}
     done: set[Site] = set()
@@ -119,7 +118,9 @@ def quantize(
         told(len(done))
 
     for site in order:
-        if not weighed.batches or not weighed.alone(site):  # what is used twice is rounded for the original's inputs
+        if not weighed.batches or not weighed.alone(
+            site
+        ):  # parameters that are used twice are rounded for the original's inputs
             finish(site, weighed.statistics[site].inputs)
 
     def work(number: int) -> Callable[[Run], None]:
@@ -143,25 +144,22 @@ def quantize(
     works = [work(number) for number in range(2 * len(weighed.batches))]
     together(works, lambda call: order[call.site], meet)
     for site in order:
-        if site not in done:  # no batch has come there
+        if site not in done:  # no batch has reached it
             finish(site, weighed.statistics[site].inputs)
     return found
 
 
 @torch.no_grad()
-def alone(
-    weighed: Weighed, name: str, scale: float, measure: Callable[[nn.Module], float] = lambda model: 0.0
-) -> tuple[Integers, float]:
-    """Round one parameter of the original, for its own inputs, measure it, and put it back.
+def alone(weighed: Weighed, name: str, scale: float) -> Integers:
+    """Round one parameter of the original for its own inputs, and restore it.
 
     Args:
         weighed: what is known of the model.
-        name: of the parameter.
-        scale: what its steps are multiplied by.
-        measure: called with the model.
+        name: name of the parameter.
+        scale: factor of its steps.
 
     Returns:
-        What the parameter was rounded to, and what was measured.
+        The rounded parameter.
     """
     model, plan = weighed.original, weighed.plans[name]
     sites = [site for site in weighed.sites if site.name == name]
@@ -170,15 +168,14 @@ def alone(
     found = {name: Integers(np.zeros(plan.form.shape, np.int32), plan.code(scale))}
     for site in sites:
         _round(weighed, model, site, weighed.statistics[site].inputs, found, scale)
-    measured = measure(model)
     for each, values in zip(changed, before, strict=True):
         model.get_parameter(each).copy_(values)
-    return found[name], measured
+    return found[name]
 
 
 @torch.no_grad()
 def roughly(weighed: Weighed, scale: float) -> dict[str, Integers]:
-    """What :func:`quantize` finds, but for the feedback: about as many bytes, without running the model."""
+    """Estimate the result of :func:`quantize` without feedback: about as many bytes, without running the model."""
     found = {}
     for name, plan in weighed.plans.items():
         weight = weighed.original.get_parameter(name).double().cpu().numpy()
@@ -193,13 +190,13 @@ def roughly(weighed: Weighed, scale: float) -> dict[str, Integers]:
 
 
 def plainly(plan: Plan, weight: Doubles, scale: float) -> Integers:
-    """A parameter rounded without feedback."""
+    """Round a parameter without feedback."""
     form, code = plan.form, plan.code(scale)
     return Integers(_whole(form.tensor(plan.transform(form.matrix(weight))) / plan.sizes(code)), code)
 
 
 def _whole(quotients: Doubles) -> NDArray[np.int32]:
-    """The nearest integers.
+    """Return the nearest integers.
 
     Raises:
         CompressionError: one is beyond 32 bits.
@@ -211,13 +208,13 @@ def _whole(quotients: Doubles) -> NDArray[np.int32]:
 
 
 def _bias_code(weighed: Weighed, site: Site, scale: float) -> int:
-    """The step code of the bias of a layer."""
+    """Return the step code of the bias of a layer."""
     costs = errors(weighed.statistics[site].outputs.of_bias())
     return nearest(-0.5 * float(np.log2(costs.mean())) + math.log2(scale))
 
 
 def _gathered(site: Site, there: Mapping[int, Call], weighed: Weighed) -> Inputs:
-    """The moments of a layer's inputs in both models."""
+    """Return the moments of a layer's inputs in both models."""
     inputs = Inputs(site.form, cross=True)
     draws = torch.Generator().manual_seed(0)
     thin = thinning(site.form, weighed.structure.positions[site] * len(weighed.batches))
@@ -271,13 +268,13 @@ def _round(
 
 
 def _made_up(before: Doubles, second: Doubles, shift: Doubles | None, usual: Doubles) -> Doubles | float:
-    """What weights change by so that changed inputs give the outputs that they gave.
+    """Return the change of weights that makes changed inputs give the original outputs.
 
     Args:
         before: the weights, as matrices.
         second: moments of the inputs.
-        shift: how much more the cross moments with the inputs of the original are.
-        usual: moments of the latter.
+        shift: the cross moments with the original's inputs, minus ``second``.
+        usual: moments of the original's inputs.
     """
     if shift is None or second.ndim == 3:
         return 0.0
@@ -290,7 +287,7 @@ def _made_up(before: Doubles, second: Doubles, shift: Doubles | None, usual: Dou
 
 
 def _blocks(target: Doubles, sizes: Doubles, moments: Doubles, down: Doubles | None) -> Doubles:
-    """The integers, one block of inputs after the other."""
+    """Return the integers, one block of inputs after the other."""
     if moments.ndim == 3:
         return rounded(target, sizes, None, down)
     parts = []
@@ -303,7 +300,7 @@ def _blocks(target: Doubles, sizes: Doubles, moments: Doubles, down: Doubles | N
 
 
 def _cost(error: Doubles, moments: Doubles, gradients: Doubles) -> float:
-    """Half of tr(G E H Eᵀ)."""
+    """Return half of tr(G E H Eᵀ)."""
     groups, outputs, _ = error.shape
     split: Doubles = error.reshape(groups, outputs, moments.shape[1], -1).swapaxes(1, 2)
     seen = split @ moments if moments.ndim == 4 else split * moments[:, :, None]

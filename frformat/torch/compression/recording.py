@@ -1,4 +1,4 @@
-"""Seeing a model's layers at work, whatever modules or functions they are written with."""
+"""Observe a model's layers at work, whatever modules or functions they are written with."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ PRODUCTS: Final = (torch.matmul, torch.mm, Tensor.matmul, Tensor.mm, Tensor.__ma
 
 @dataclass(frozen=True)
 class Site:
-    """A parameter, or some of its rows, where a model uses it as the weights of a layer.
+    """A parameter, or some of its rows, that a model uses as the weights of a layer.
 
     Attributes:
-        name: of the parameter.
+        name: name of the parameter.
         start: first row.
         stop: row after the last.
-        form: its layout; of the rows alone, if they are not all.
+        form: its layout, or that of these rows.
     """
 
     name: str
@@ -43,12 +43,12 @@ class Site:
 
 @dataclass(frozen=True)
 class Call:
-    """A layer about to run.
+    """A layer that is about to run.
 
     Attributes:
         site: its weights.
-        input: what they are applied to.
-        geometry: of a convolution.
+        input: its input.
+        geometry: geometry of a convolution.
         bias: name of its bias, or None.
     """
 
@@ -59,12 +59,12 @@ class Call:
 
 
 class Recorder(TorchFunctionMode):
-    """Tells of each use of a parameter as a layer's weights, while it is entered.
+    """While entered, reports each use of a parameter as a layer's weights.
 
     Args:
-        model: whose parameters.
-        before: called with a layer about to run; it may change the weights.
-        after: called with a layer and its output, gives what takes the output's place.
+        model: the model that has the parameters.
+        before: called with a layer that is about to run; it may change the weights.
+        after: called with a layer and its output; returns a replacement for the output.
         other: called with any other function, its arguments and its result.
     """
 
@@ -96,8 +96,8 @@ class Recorder(TorchFunctionMode):
         return out if self._after is None else self._after(call, out)
 
     def _inside(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """Run a function that is made of layers so that these are seen, too."""
-        vars(F)["has_torch_function"] = lambda _: False  # else the function hands itself over to this mode again
+        """Run a function that consists of layers such that these are observed, too."""
+        vars(F)["has_torch_function"] = lambda _: False  # otherwise the function would call this mode again
         try:
             with self:
                 return func(*args, **kwargs)
@@ -106,7 +106,7 @@ class Recorder(TorchFunctionMode):
 
 
 class _Known:
-    """Which parameter a tensor is, or is rows of."""
+    """Finds the parameter that a tensor is, or contains rows of."""
 
     def __init__(self, model: nn.Module) -> None:
         self._names: dict[int, tuple[str, nn.Parameter]] = {}
@@ -115,7 +115,7 @@ class _Known:
                 self._names[parameter.untyped_storage().data_ptr()] = (name, parameter)
 
     def call(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:
-        """The layer that a function runs, if it is one."""
+        """Return the layer that a function call runs, if it is one."""
         if func in CONVOLUTIONS or func in TRANSPOSED:
             return self._convolution(func, args, kwargs)
         if func is F.linear:
@@ -150,14 +150,14 @@ class _Known:
         padding = given["padding"] or 0
         if padding == "same":
             if any(gap * (k - 1) % 2 for gap, k in zip(dilation, kernel, strict=True)):
-                return None  # more on one side than on the other
+                return None  # asymmetric padding
             padding = tuple(gap * (k - 1) // 2 for gap, k in zip(dilation, kernel, strict=True))
         padding = _each(0 if padding == "valid" else padding, d)
         geometry = Geometry(_each(given["stride"] or 1, d), padding, dilation)
         return Call(site, given["input"], geometry, self._whole(given["bias"]))
 
     def _site(self, weight: Any, kind: Any, groups: int = 1) -> Site | None:
-        """The parameter, or the rows of one, that ``weight`` is."""
+        """Return the parameter, or rows of one, that ``weight`` is."""
         if not isinstance(weight, Tensor) or weight.dim() < 2 or weight.layout != torch.strided:
             return None
         name, own = self._names.get(weight.untyped_storage().data_ptr(), (None, None))
@@ -172,7 +172,7 @@ class _Known:
         return Site(name, start, start + len(weight), Form(kind, tuple(weight.shape), groups))
 
     def _whole(self, bias: Any) -> str | None:
-        """The name of the parameter that is this bias; None for a part of one."""
+        """Return the name of the parameter that is this bias; None if it is only a part of one."""
         if not isinstance(bias, Tensor) or bias.dim() != 1:
             return None
         name, own = self._names.get(bias.untyped_storage().data_ptr(), (None, None))
@@ -180,12 +180,12 @@ class _Known:
 
 
 def _named(args: tuple[Any, ...], kwargs: Mapping[str, Any], *names: str) -> list[Any]:
-    """Arguments of some names, given by place or by name; None where they are not."""
+    """Return the named arguments, whether given by position or by name; None for missing ones."""
     return [args[place] if place < len(args) else kwargs.get(name) for place, name in enumerate(names)]
 
 
 def _each(value: Any, axes: int) -> tuple[int, ...]:
-    """A number for each axis."""
+    """Return one number per axis."""
     if isinstance(value, int):
         return (value,) * axes
     given = tuple(map(int, value))

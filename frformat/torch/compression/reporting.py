@@ -1,4 +1,4 @@
-"""What became of each tensor."""
+"""Report the outcome for each tensor."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from frformat.torch.compression.quantizing import Integers
 
 @dataclass(frozen=True)
 class LayerReport:
-    """One tensor of the file.
+    """The outcome for one tensor of the file.
 
     Attributes:
         name: its name.
         shape: its shape.
-        coding: ``integers``, ``integers, dct`` (of the DCT along the kernel axes), a number format, ``spectrum``, or
+        coding: ``integers``, ``integers, dct`` (with a DCT along the kernel axes), a number format, ``spectrum``, or
             ``exact``.
-        bits: per element.
-        share: of the bytes of all tensors.
-        loss: its share of the loss that rounding is expected to cost; 0 for what is rounded without a choice.
+        bits: bits per element.
+        share: share of the bytes of all tensors.
+        loss: its share of the expected loss from rounding; 0 for tensors that are rounded without a choice.
     """
 
     name: str
@@ -38,12 +38,12 @@ class LayerReport:
 
 
 def layers(contents: Contents, found: Mapping[str, Integers], data: bytes) -> list[LayerReport]:
-    """What became of each tensor.
+    """Return the outcome for each tensor.
 
     Args:
         contents: the tensors.
         found: what they were rounded to.
-        data: the file. The bytes of tensors that are coded together are shared out by what each takes alone.
+        data: the file. Bytes of tensors that are coded together are divided in proportion to their separate sizes.
     """
     stored = contents.tensors(found)
     costs = {contents.file_name(name): max(each.cost, 0.0) for name, each in found.items()}

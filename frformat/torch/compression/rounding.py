@@ -1,8 +1,8 @@
-"""Rounding that lets later weights make up for the errors of earlier ones.
+"""Round weights such that later ones compensate for the errors of earlier ones.
 
-The loss of changing a layer's weights by E is, to second order, that of tr(G E H Eᵀ), with H the second moments of its
-inputs and G those of the gradients of its outputs. Weights are rounded one after the other, and the error of each moves
-all that are still to be rounded, along a row by way of H (GPTQ, Frantar et al. 2023) and along a column by way of G.
+To second order, changing a layer's weights by E costs tr(G E H Eᵀ), where H are the second moments of its inputs and G
+those of its output gradients. Weights are rounded one after the other. The error of each moves all that are still to be
+rounded, along a row according to H (GPTQ, Frantar et al. 2023) and along a column according to G.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from frformat.torch.compression.inputs import CompressionError
 Doubles = NDArray[np.float64]
 
 TILE: Final = 96
-"""Rows and columns of weights that are rounded together; their errors reach further weights all at once."""
+"""Number of rows and columns of weights that are rounded together; their errors move further weights all at once."""
 
 RATE: Final = 0.03
 """Shares of a step by which an entry has to be closer to the larger integer to become that: smaller ones take fewer
@@ -25,11 +25,11 @@ bits."""
 
 
 def feedback(moments: Doubles, damping: float) -> Doubles:
-    """How the error of an entry moves later ones.
+    """Return how the error of an entry moves later entries.
 
     Args:
-        moments: (…, n, n), symmetric and not negative.
-        damping: added to the diagonal, as a share of its mean; more, where rounding errors of the moments need it.
+        moments: (…, n, n), symmetric and positive semidefinite.
+        damping: added to the diagonal, relative to its mean; increased if rounding errors of the moments require it.
 
     Returns:
         The upper triangle U with UᵀU the inverse of the damped moments. The error e of entry i, over U[i, i], moves
@@ -42,11 +42,11 @@ def feedback(moments: Doubles, damping: float) -> Doubles:
     level = diagonal.mean(-1)
     level = np.where(level > 0, level, 1.0)
     if not np.isfinite(moments).all():
-        raise CompressionError("what a layer was given, or its gradient, is not finite")
+        raise CompressionError("the input of a layer, or its gradient, is not finite")
     while True:
         damped = moments + (damping * level)[..., None, None] * np.eye(moments.shape[-1])
         try:
-            # The inverse of a matrix's Cholesky factor with the order of its entries turned round, and turned back.
+            # The Cholesky factor of the inverse, computed with the entries in reverse order.
             turned = np.linalg.cholesky(damped[..., ::-1, ::-1])
         except np.linalg.LinAlgError:
             damping = max(10 * damping, 1e-6)
@@ -55,14 +55,13 @@ def feedback(moments: Doubles, damping: float) -> Doubles:
 
 
 def rounded(target: Doubles, sizes: Doubles, across: Doubles | None, down: Doubles | None) -> Doubles:
-    """Multiples of steps near some weights.
+    """Round weights to multiples of steps, with feedback.
 
     Args:
         target: (groups, rows, columns).
-        sizes: the steps, of that shape.
-        across: what :func:`feedback` gives for columns: (groups, columns, columns); None where errors do not matter to
-            other columns.
-        down: the same for rows.
+        sizes: the steps, in the same shape.
+        across: :func:`feedback` for columns: (groups, columns, columns); None if errors do not affect other columns.
+        down: :func:`feedback` for rows.
 
     Returns:
         Integers, as float64.
@@ -88,7 +87,7 @@ def rounded(target: Doubles, sizes: Doubles, across: Doubles | None, down: Doubl
 
 
 class _Tile:
-    """A part of the matrices: its weights, what rows above have moved them by, its steps, and its feedback."""
+    """A part of the matrices: its weights, how rows above have moved them, its steps, and its feedback."""
 
     def __init__(self, x: Doubles, moved: Doubles, sizes: Doubles, u: Doubles | None, v: Doubles | None) -> None:
         groups, height, width = x.shape
@@ -100,7 +99,7 @@ class _Tile:
         self.spread = np.zeros((groups, width, height))
 
     def round(self) -> tuple[Doubles, Doubles, Doubles]:
-        """The integers; errors that move later columns, and such that move later rows, over their diagonals."""
+        """Return the integers; errors that move later columns, and such that move later rows, over their diagonals."""
         _, height, width = self.x.shape
         if self.u is None and self.v is None:
             self.q[:] = _cheap((self.x + self.moved) / self.sizes)

@@ -1,4 +1,4 @@
-"""Steps: how coarsely each weight may be rounded, and in which basis."""
+"""Choose quantization steps, that is how coarsely to round each weight, and in which basis."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ Array = NDArray[Any]
 Doubles = NDArray[np.float64]
 
 DAMPING: Final = 0.01
-"""Of the second moments of inputs, as a share of their mean."""
+"""Damping of the second moments of inputs, relative to their mean."""
 
 LEAST: Final = 0.02
-"""Of the mean weight of an output's errors, what any output's errors weigh at least."""
+"""Smallest weight of an output's errors, relative to the mean weight of all outputs."""
 
 UNIT: Final = 4
-"""Offsets are multiples of so many sixteenths of an octave, and so cost less."""
+"""Offsets are multiples of this many sixteenths of an octave, which makes them cheaper."""
 
 WORTH: Final = 3.0
-"""Bits for each entry that is not rounded to 0 that right steps save, for each squared octave by which they differ. It
-would be ln 2 if no entry were; where most are, steps matter for these, too."""
+"""Bits per nonzero entry saved by the right steps, per squared octave of difference. It would be ln 2 if all entries
+were nonzero; where most are zero, steps matter for these, too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +38,9 @@ class Plan:
 
     Attributes:
         form: its layout.
-        cosines: whether it is rounded, and stored, in the DCT along its kernel axes.
-        level: logarithm, base 2, of its mean step at the scale 1.
-        offsets: by axis what is added to the step code for each index.
+        cosines: whether it is rounded and stored in the DCT along its kernel axes.
+        level: base-2 logarithm of its mean step at scale 1.
+        offsets: by axis, the addition to the step code for each index.
     """
 
     form: Form
@@ -49,44 +49,44 @@ class Plan:
     offsets: Mapping[int, NDArray[np.int32]]
 
     def code(self, scale: float) -> int:
-        """The step code at a scale."""
+        """Return the step code at a scale."""
         return nearest(self.level + math.log2(scale))
 
     def sizes(self, code: int) -> Doubles:
-        """The step of each entry, in the shape of the tensor."""
+        """Return the step of each entry, in the shape of the tensor."""
         codes = np.full(self.form.shape, code, np.int64)
         for axis, found in self.offsets.items():
             codes += found.reshape([-1 if a == axis else 1 for a in range(codes.ndim)])
         return quantization.steps(codes)
 
     def transform(self, matrix: Array) -> Array:
-        """Weights as matrices, in the basis in which they are rounded."""
+        """Return weights as matrices, in the basis in which they are rounded."""
         return across_kernel(matrix, self.form, inverse=False) if self.cosines else matrix
 
     def restore(self, matrix: Array) -> Array:
-        """The inverse of :meth:`transform`."""
+        """Return the inverse of :meth:`transform`."""
         return across_kernel(matrix, self.form, inverse=True) if self.cosines else matrix
 
     def moments(self, second: Doubles) -> Doubles:
-        """Second moments of inputs in that basis."""
+        """Return second moments of inputs in the basis of rounding."""
         return in_basis(second, self.form) if self.cosines else second
 
 
 def nearest(logarithm: float) -> int:
-    """The code of the step whose logarithm, base 2, is closest."""
+    """Return the code of the step with the closest base-2 logarithm."""
     low = math.floor(16 * logarithm) - 2
     codes = np.arange(low, low + 5)
     return int(codes[np.abs(np.log2(quantization.steps(codes)) - logarithm).argmin()])
 
 
 def plan(form: Form, cosines: bool, logarithms: Doubles, active: int) -> Plan:
-    """The steps of a tensor.
+    """Choose the step code and offsets of a tensor.
 
     Args:
         form: its layout.
-        cosines: whether they are of its DCT along the kernel axes.
-        logarithms: base 2, of the steps that each entry should have at the scale 1, in the shape of the tensor.
-        active: about how many entries are not rounded to 0. Where there are few, offsets cost more than they bring.
+        cosines: whether to use its DCT along the kernel axes.
+        logarithms: base-2 logarithms of the ideal step of each entry at scale 1, in the shape of the tensor.
+        active: approximate number of nonzero entries. If there are few, offsets cost more than they save.
     """
     level = float(logarithms.mean())
     offsets = {}
@@ -101,7 +101,7 @@ def plan(form: Form, cosines: bool, logarithms: Doubles, active: int) -> Plan:
 
 
 def ideal(second: Doubles, gradients: Doubles, form: Form) -> Doubles:
-    """Logarithms of the steps with which an entry's rounding error costs the same everywhere, as matrices.
+    """Return logarithms of the steps at which all rounding errors cost the same, as matrices.
 
     Args:
         second: moments of inputs: (groups, blocks, n, n), or their diagonals (groups, blocks, n).
@@ -113,7 +113,7 @@ def ideal(second: Doubles, gradients: Doubles, form: Form) -> Doubles:
 
 
 def spread(second: Doubles) -> Doubles:
-    """For each input, 1 / √(what an error of 1 costs once all later ones have made up for it): (groups, blocks, n)."""
+    """Return 1 / √(cost of an error of 1 once all later entries have compensated) per input: (groups, blocks, n)."""
     if second.ndim == 3:
         shares: Doubles = 1 / np.sqrt(second + DAMPING * np.maximum(second.mean(-1, keepdims=True), 1e-30))
         return shares
@@ -122,20 +122,20 @@ def spread(second: Doubles) -> Doubles:
 
 
 def errors(gradients: Doubles) -> Doubles:
-    """What an error of 1 at each output costs: (groups, outputs)."""
+    """Return the cost of an error of 1 at each output: (groups, outputs)."""
     diagonal = np.diagonal(gradients, axis1=-2, axis2=-1) if gradients.ndim == 3 else gradients
     return diagonal + max(LEAST * float(diagonal.mean()), 1e-30)
 
 
 def across_kernel(matrix: Array, form: Form, *, inverse: bool) -> Array:
-    """Matrices (groups, outputs, inputs) in the DCT along the kernel axes, or back."""
+    """Transform matrices (groups, outputs, inputs) to or from the DCT along the kernel axes."""
     table = _kernel_table(form)
     split = matrix.reshape(*matrix.shape[:2], -1, len(table))
     return (split @ (table if inverse else table.T)).reshape(matrix.shape)
 
 
 def in_basis(second: Doubles, form: Form) -> Doubles:
-    """Second moments of inputs in the DCT along the kernel axes."""
+    """Transform second moments of inputs to the DCT along the kernel axes."""
     table = _kernel_table(form)
     groups, blocks, n, _ = second.shape
     split = second.reshape(groups, blocks, n // len(table), len(table), n)
@@ -146,7 +146,7 @@ def in_basis(second: Doubles, form: Form) -> Doubles:
 
 
 def _kernel_table(form: Form) -> Doubles:
-    """Row f holds the cosine number f, over all places of the kernel."""
+    """Return a matrix whose row f is cosine f, over all kernel positions."""
     table: Doubles = np.ones((1, 1))
     for n in form.kernel:
         table = np.kron(table, dct.basis(n, n).T).astype(np.float64)

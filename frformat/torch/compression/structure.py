@@ -1,4 +1,4 @@
-"""What a model is made of, seen while it runs once: layers in their order, and normalization that follows them."""
+"""Find the layers of a model in the order in which they run, and the normalization after them, in one run."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from torch.utils._pytree import tree_leaves
 from frformat.torch.compression.recording import Call, Recorder, Site
 
 MARK: Final = "_frz_made_by"
-"""Attribute of a tensor that a layer has made: its number, and how often others have used it."""
+"""Attribute of a layer's output tensor: the layer's number, and how often the tensor has been used."""
 
 DESCRIPTIONS: Final = (int, str, torch.Size, torch.dtype, torch.device, torch.layout)
-"""Functions that give such do not use a tensor's values."""
+"""Functions with results of these types do not use a tensor's values."""
 
 BATCH_NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -27,11 +27,11 @@ class Structure:
     """The layers of a model.
 
     Attributes:
-        sites: weights in the order in which they are first used.
-        calls: how often each is used.
-        biases: name of the bias of each, if it has one and always the same.
-        folds: for each site whose output goes into batch normalization, and nowhere else, the path of that module.
-        outputs: shape of the output of each.
+        sites: weights in the order of their first use.
+        calls: number of uses of each.
+        biases: name of the bias of each, if it always has the same one.
+        folds: for each site whose output is used only by batch normalization, the path of that module.
+        outputs: output shape of each.
     """
 
     sites: list[Site] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Structure:
 
 
 class _Made:
-    """What a layer has made."""
+    """The origin of a tensor: the layer that made it."""
 
     def __init__(self, site: Site) -> None:
         self.site, self.uses, self.norm = site, 0, ""
@@ -50,7 +50,7 @@ class _Made:
 
 @torch.no_grad()
 def structure(model: nn.Module, run: Any) -> Structure:
-    """Run a model once and see what it is made of.
+    """Run a model once to find its structure.
 
     Args:
         model: in evaluation mode.
@@ -95,7 +95,7 @@ def structure(model: nn.Module, run: Any) -> Structure:
 
 
 def _norms(model: nn.Module) -> dict[int, str]:
-    """Paths of batch normalization that can be folded, by the identity of their running means."""
+    """Return the paths of batch normalization that can be folded, by the identity of their running means."""
     found = {}
     for path, module in model.named_modules():
         plain = type(module) in BATCH_NORMS and module.track_running_stats and not module.training
@@ -106,10 +106,10 @@ def _norms(model: nn.Module) -> dict[int, str]:
 
 @torch.no_grad()
 def fold(model: nn.Module, found: Structure) -> None:
-    """Put batch normalization into the weights before it, in place; it stays as a module that only adds its bias.
+    """Fold batch normalization into the preceding weights, in place. The module remains and only adds its bias.
 
-    Its running mean becomes 0, its running variance and its weight 1. In evaluation mode the model computes what it
-    did.
+    Its running mean becomes 0, and its running variance and its weight become 1. In evaluation mode, the model computes
+    the same outputs as before.
     """
     for site, path in found.folds.items():
         norm: Any = model.get_submodule(path)

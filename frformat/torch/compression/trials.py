@@ -1,4 +1,4 @@
-"""Files at different scales of all steps, and how they turned out."""
+"""Make files at different scales of all steps, and record the results."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Point:
     """One of the files that were tried.
 
     Attributes:
-        scale: of all steps.
-        nbytes: of the file.
-        loss: how far outputs are from the original's on the calibration batches: the Kullback–Leibler divergence in
-            nats, or half the relative squared error; as expected from the weights if there are no batches.
-        metric: what the metric gave, or None.
+        scale: scale of all steps.
+        nbytes: size of the file.
+        loss: distance of outputs from the original's on the calibration batches: the Kullback–Leibler divergence in
+            nats, or half the relative squared error; without batches, the loss expected from the weights.
+        metric: the metric, or None.
     """
 
     scale: float
@@ -38,10 +38,10 @@ class Point:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A model at a scale.
+    """A model at one scale.
 
     Attributes:
-        point: how it turned out.
+        point: the result.
         found: what its parameters were rounded to.
         model: the model.
         data: its file.
@@ -54,26 +54,26 @@ class Trial:
 
     @property
     def nbytes(self) -> int:
-        """Of the file."""
+        """Size of the file in bytes."""
         return self.point.nbytes
 
     @property
     def loss(self) -> float:
-        """How far outputs are from the original's."""
+        """Distance of the outputs from the original's."""
         return self.point.loss
 
 
 class Trials:
-    """Makes files at different scales, and remembers how they turned out.
+    """Makes files at different scales, and records the results.
 
     Args:
-        weighed: what is known of the model.
-        contents: of its files.
-        meant: what its outputs mean.
+        weighed: the model's statistics and plans.
+        contents: the content of its files.
+        meant: the meaning of its outputs.
         measure: the metric.
-        before: what that gives for the original.
+        before: the metric of the original.
         metadata: text for the files.
-        told: of progress.
+        told: progress callback.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Trials:
         self.points: list[Point] = []
 
     def estimate(self, scale: float) -> int:
-        """About how many bytes a file has, found in little time."""
+        """Estimate the size of a file in bytes, quickly."""
         return len(self._contents.file(roughly(self._weighed, scale), self._metadata))
 
     def trial(self, scale: float) -> Trial:
@@ -127,7 +127,7 @@ class Trials:
         return Trial(self.points[-1], found, model, data)
 
     def _file(self, found: Mapping[str, Integers], loss: float, value: float | None) -> bytes:
-        """The file, whose metadata tell its own size."""
+        """Return the file, whose metadata contain its own size."""
         told = {"compress.loss": f"{loss:.4g}"}
         if value is not None:
             told |= {
@@ -142,4 +142,4 @@ class Trials:
             if len(sized) == guess:
                 return sized
             guess = len(sized)
-        return data  # no number makes the directory as long as it says
+        return data  # no size is consistent with itself

@@ -1,4 +1,4 @@
-"""Layers whose weights are given as coefficients, and what may become of them."""
+"""Layers whose weights are given as coefficients, and the choice of what to replace them with."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ DTYPES: Final = (torch.float32, torch.float64)
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A layer.
+    """A layer whose weight is given as coefficients.
 
     Attributes:
-        name: its path.
+        name: path of the layer.
         layer: the plain or regularized layer.
         weight: its weight.
-        runs: its calls in the example, all of them possible on factors.
-        factors: of the weight, or None if there are none.
+        runs: its calls in the example, all of which factors can handle.
+        factors: the factors of its weight, or None if there are none.
         problem: why there are none, or an empty string.
     """
 
@@ -45,11 +45,11 @@ class Candidate:
 
     @property
     def options(self) -> list[Modes]:
-        """Which bases may be factors; the last option has all."""
+        """Return the sets of bases that may stay factors; the last one contains all of them."""
         return [] if self.factors is None else self.factors.choices()
 
     def make(self, modes: Modes) -> Factored:
-        """The layer on factors."""
+        """Return the factored layer."""
         assert self.factors is not None
         given: Any = self.layer.bias
         bias = None if given is None else nn.Parameter(given.detach(), given.requires_grad)
@@ -59,18 +59,18 @@ class Candidate:
             made: Factored = FactoredLinear(weight, bias, self.factors, modes)
         else:
             made = FactoredConvolution(self.layer, weight, bias, self.factors, modes)  # type: ignore[arg-type]
-            ranks &= {len(self.weight.shape)}  # else it is called without a batch
+            ranks &= {len(self.weight.shape)}  # otherwise it is called without a batch
         made.rank = ranks.pop() if len(ranks) == 1 else None
-        for name, value in vars(self.layer).items():  # such as in_features, which others may ask for
+        for name, value in vars(self.layer).items():  # such as in_features, which other code may use
             if not name.startswith("_") and not hasattr(made, name):
                 setattr(made, name, value)
         return made.eval()
 
     def choose(self, around: Surroundings, prefer: Preference) -> LayerSummary:
-        """Decide by cost."""
+        """Choose the cheapest option."""
 
         def total(modes: Modes | None) -> tuple[Cost, tuple[float, float]]:
-            """What all runs take, and what counts of it."""
+            """Return the cost of all runs, and the part of it that decides."""
             size = self.weight.coefficients.element_size()
             runs = [estimate(self.layer, self.factors, modes, run, around, size) for run in self.runs]
             cost, effort = Cost.of_runs([run.cost for run in runs]), sum(run.effort for run in runs)
@@ -95,7 +95,7 @@ class Candidate:
 def find_candidates(
     model: nn.Module, given: Mapping[nn.Module, Weight], runs: Mapping[nn.Module, list[Run] | str]
 ) -> Iterator[Candidate]:
-    """All layers with coefficients, in the order of the model."""
+    """Yield all layers with coefficients, in model order."""
     for name, layer in model.named_modules():
         if layer not in given:
             continue
@@ -103,13 +103,13 @@ def find_candidates(
         kind = type_before_parametrizations(layer)
         factors, problem = None, ""
         if kind not in KINDS:
-            problem = f"no factors are known of {kind.__name__}"
+            problem = f"{kind.__name__} has no factored form"
         elif is_watched(layer):
-            problem = "it has hooks, or a forward method of its own"
+            problem = "it has hooks, or its own forward method"
         elif isinstance(calls, str):
             problem = calls
         elif weight.coefficients.dtype not in DTYPES:
-            problem = f"factors are for float32 and float64, not {weight.coefficients.dtype}"
+            problem = f"factors need float32 or float64, not {weight.coefficients.dtype}"
         elif not len(weight.coefficients):
             problem = "there are no coefficients"
         elif (axes := Axes.of(weight.shape, weight.view)) is None:
@@ -117,6 +117,6 @@ def find_candidates(
         else:
             transposed = bool(getattr(layer, "transposed", False))
             factors = Factors.of(weight.shape, axes, len(weight.coefficients), transposed)
-            problem = "" if factors.choices() else "no axis of channels has fewer coefficients than channels"
+            problem = "" if factors.choices() else "no channel axis has fewer coefficients than channels"
         whole = calls if isinstance(calls, list) and kind in KINDS else []
         yield Candidate(name, layer, weight, whole, factors, problem)

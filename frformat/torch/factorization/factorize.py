@@ -1,4 +1,4 @@
-"""From a model and its coefficients to a model that runs on them."""
+"""Turn a model and its coefficients into a model that runs on them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from frformat.torch.factorization.fusion import fuse as fuse_layers
 from frformat.torch.factorization.hooks import copied
 from frformat.torch.factorization.runs import find_runs, replaced
 from frformat.torch.factorization.sources import Weight, from_file, from_model, load_rest
-from frformat.torch.factorization.summary import LayerSummary, Summary, attach
+from frformat.torch.factorization.summary import LayerSummary, Summary
 from frformat.torch.lowrank.cost import Surroundings
+from frformat.torch.lowrank.summaries import attach
 from frformat.torch.regularization import spectral_tensors, unregularize
 from frformat.torch.regularization.views import Example
 
@@ -33,13 +34,13 @@ def factorize(
     tier: int | None = None,
     memory_budget: int = limits.MEMORY_BUDGET,
 ) -> nn.Module:
-    """A model for inference that runs on coefficients: most weights are never rebuilt.
+    """Return an inference model that runs on coefficients and never rebuilds most of its weights.
 
-    A convolution becomes 1×1 → small core → 1×1, a linear layer two or three thin products. Where factors would cost
-    more than the rebuilt weight, that is used; :func:`summary` says which, why, and what each layer costs. With
-    ``fuse``, values between layers stay thin (see :mod:`frformat.torch.lowrank.algebra`): batch normalization is
-    folded into bases, and all channels exist only for a block of pixels at a time, on their way through an activation
-    and a pooling.
+    A convolution becomes 1×1 → small core → 1×1, a linear layer two or three thin products. A layer for which factors
+    would cost more uses its rebuilt weight; :func:`summary` shows what was chosen and why, and what each layer costs.
+    With ``fuse``, values stay thin between layers (see :mod:`frformat.torch.lowrank.algebra`): batch normalization is
+    folded into bases, and the full set of channels exists only for one block of pixels at a time, on its way through an
+    activation and a pooling.
 
     >>> factored = factorize(model, images[:1])                     # of a model that regularize() changed
     >>> with torch.device("meta"):
@@ -47,30 +48,30 @@ def factorize(
     >>> factored = factorize(skeleton, images[:1], "unet.frz")
     >>> print(summary(factored))
 
-    The model given is left as it is. Hooks, and forward methods of single modules, go on working in the result: layers
-    that have such are not replaced, and models of whose parts some have are not fused.
+    The given model is left unchanged. Hooks, and forward methods of individual modules, keep working in the result:
+    layers with such additions are not replaced, and models with such modules are not fused.
 
-    The result is in evaluation mode, keeps the names of parameters and buffers, and holds the coefficients of a
-    factored layer as its ``weight``, of shape (k,): ``load_state_dict`` and :func:`frformat.torch.load_model` take
-    others, and :func:`frformat.torch.save_model` writes them as what they are.
-    Without ``fuse`` the result is the model with other layers and can be trained further; a fused one is for inference:
-    normalization is as in evaluation mode for good, ``train()`` changes nothing.
+    The result is in evaluation mode and keeps the names of parameters and buffers. A factored layer's ``weight`` holds
+    its coefficients, shape (k,). ``load_state_dict`` and :func:`frformat.torch.load_model` accept other coefficients,
+    and :func:`frformat.torch.save_model` writes them as a spectrum. Without ``fuse``, the result is the model with some
+    layers exchanged, and can be trained further. A fused model is for inference only: its normalization stays in
+    evaluation mode, and ``train()`` has no effect.
 
     Args:
-        model: one that :func:`frformat.torch.regularize` changed; or, with ``weights``, a plain one, best made on the
-            meta device so that it takes no memory.
-        example: an input (a tensor, a sequence of positional or a mapping of keyword inputs) of the size to choose for.
-            Nothing is computed with it; other sizes run as well.
-        weights: an ``.frz`` file with the coefficients and all else of a plain model's state dict.
-        fuse: whether layers are fused with what is between them, if the model can be traced by :mod:`torch.fx`.
-        prefer: what to choose for: the shortest run, or the fewest bytes resident.
-        tier: the capacity tier to read from the file; None for the largest that is present.
+        model: a model that :func:`frformat.torch.regularize` changed; or, with ``weights``, a plain one, best created
+            on the meta device so that it takes no memory.
+        example: an input (a tensor, a sequence of positional or a mapping of keyword inputs) of the size to optimize
+            for. It is not used in any computation; other sizes work as well.
+        weights: an ``.frz`` file with the coefficients and everything else in a plain model's state dict.
+        fuse: whether to fuse layers with the operations between them, if :mod:`torch.fx` can trace the model.
+        prefer: optimize for the shortest run (``speed``), or for the fewest resident bytes (``memory``).
+        tier: the capacity tier to read from the file; None means the largest that is present.
         memory_budget: bytes that one tensor of the file and its working memory may take.
 
     Raises:
-        ValueError: the model is neither regularized nor is there a file, or it does not run on the example.
-        MismatchError: the file and the model do not fit together.
-        FrzError: the file is not valid, or does not hold the tier.
+        ValueError: the model is not regularized and no file is given, or it does not run on the example.
+        MismatchError: the file and the model do not match.
+        FrzError: the file is not valid, or the tier is not present.
         OSError: the file cannot be read.
     """
     if prefer not in ("speed", "memory"):
@@ -80,7 +81,7 @@ def factorize(
         given = from_model(net)
         if not spectral_tensors(net):
             raise ValueError(
-                f"{type(model).__name__} has no regularized tensor: regularize() it, or name an .frz file as weights"
+                f"{type(model).__name__} has no regularized tensor: call regularize(), or pass an .frz file as weights"
             )
         net, layers = _factor(net, example, given, fuse, prefer)
     else:
@@ -95,10 +96,10 @@ def factorize(
 def _factor(
     net: nn.Module, example: Example, given: Mapping[nn.Module, Weight], fuse: bool, prefer: Preference
 ) -> tuple[nn.Module, list[LayerSummary]]:
-    """Replace layers by factored ones where that pays, in place; say what was done."""
+    """Replace layers in place by factored ones where that saves cost, and return a summary."""
     candidates = list(find_candidates(net, given, find_runs(net, example, given)))
     around = dict.fromkeys((each.name for each in candidates), Surroundings())
-    if fuse:  # what is thin if every layer is on all its factors
+    if fuse:  # find which values are thin if every layer uses all its factors
         best = {each.layer: each.make(each.options[-1]) for each in candidates if each.options}
         net = replaced(net, best)
         fusion = fuse_layers(net)

@@ -1,4 +1,4 @@
-"""Hooks, and forward methods of single modules: what users add to a model, and what must not get lost."""
+"""Preserve hooks and forward methods that users add to individual modules."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ HOOKS: Final = (
     "_backward_pre_hooks",
     "_is_full_backward_hook",
 )
-"""Attributes of modules that have to do with hooks which are called when a model runs."""
+"""Attributes of modules that hold, or belong to, hooks called when a model runs."""
 
 CALLED: Final = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-"""Those that hold the hooks."""
+"""The attributes that hold the hooks."""
 
 
 def is_watched(module: nn.Module) -> bool:
-    """Whether more happens when a module is called than what its class says: hooks, or a forward method of its own."""
+    """Return whether calling a module does more than its class says: hooks, or its own forward method."""
     return "forward" in vars(module) or any(getattr(module, name) for name in CALLED)
 
 
 def copied(model: Model) -> Model:
-    """A copy of a model with the same hooks: those that are methods of its modules become those of the copies."""
+    """Copy a model with its hooks. Hooks that are methods of its modules become methods of the copies."""
     own = set(map(id, model.modules()))
     memo: dict[int, Any] = {}
     for module in model.modules():
@@ -41,19 +41,19 @@ def copied(model: Model) -> Model:
             for hook in getattr(module, name).values():
                 bound = getattr(hook, "__self__", hook)
                 if id(bound) not in own:
-                    memo[id(bound)] = bound  # a collector, say, that somebody will read
+                    memo[id(bound)] = bound  # for example, a collector that the user will read
     return copy.deepcopy(model, memo)
 
 
 def hand_over(source: nn.Module, target: nn.Module) -> None:
-    """Give a module the hooks of another."""
+    """Move a module's hooks to another module."""
     for name in HOOKS:
         setattr(target, name, copy.copy(getattr(source, name)))
 
 
 @contextmanager
 def without_hooks(model: nn.Module) -> Iterator[None]:
-    """Run a model unseen, for a while."""
+    """Disable a model's hooks within the block."""
     kept = [(module, name, getattr(module, name)) for module in model.modules() for name in CALLED]
     for module, name, hooks in kept:
         setattr(module, name, type(hooks)())

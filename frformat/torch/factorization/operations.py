@@ -1,9 +1,9 @@
 # mypy: disable-error-code="empty-body"
 # fmt: off — TorchScript wants each body on a line of its own
-"""The functions of factored layers as methods of one module, behind a TorchScript interface.
+"""The operations of factored layers as methods of one module, behind a TorchScript interface.
 
-TorchScript puts a copy of a function wherever it is called, which would make an exported network twenty times as large
-as it need be; methods of an interface are called.
+TorchScript inlines functions wherever they are called, which would make an exported network about twenty times larger
+than necessary. Methods of an interface are called instead.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from frformat.torch.lowrank.stream import Pass, stream
 
 @torch.jit.interface
 class Operations(nn.Module):
-    """What an exported network calls; see :mod:`frformat.torch.lowrank.algebra` and :func:`stream`."""
+    """The operations that exported networks call; see :mod:`frformat.torch.lowrank.algebra` and :func:`stream`."""
 
     def cosines(self, n: int, r: int, double: bool) -> Tensor:  # noqa: D102
         pass
@@ -55,7 +55,7 @@ class Operations(nn.Module):
 
 
 class Implementation(nn.Module):
-    """The functions."""
+    """Implements :class:`Operations`."""
 
     @torch.jit.export
     def cosines(self, n: int, r: int, double: bool) -> Tensor:  # noqa: D102
@@ -101,14 +101,14 @@ class Implementation(nn.Module):
 
 
 FUNCTIONS = {getattr(algebra, name, stream): name for name in vars(Implementation) if not name.startswith("_")}
-"""Names of the methods by function."""
+"""Maps functions to names of methods."""
 
 
 class Portable(fx.GraphModule):
-    """A graph that calls them."""
+    """A graph that calls :class:`Operations`."""
 
     __annotations__ = {"_operations": Operations}
-    __jit_ignored_attributes__ = ("_code", "_lineno_map", "meta")  # else a file would hold the source, too
+    __jit_ignored_attributes__ = ("_code", "_lineno_map", "meta")  # otherwise the file would also hold the source
 
     def __init__(self, root: Any, graph: fx.Graph, class_name: str = "Portable") -> None:
-        super().__init__(root, graph, class_name)  # TorchScript reads this method's source, and warns of the other's
+        super().__init__(root, graph, class_name)  # TorchScript reads this source, and warns about the inherited one

@@ -1,4 +1,4 @@
-"""A fused model for export: bases are made when it runs, so that a file holds nothing but code."""
+"""Make fused models exportable: bases are computed at run time, so that a file contains only code."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ import warnings
 import torch
 from torch import fx, nn
 
+from frformat.torch.factorization.fusion.fuse import complete
 from frformat.torch.lowrank import algebra
 from frformat.torch.lowrank.layers import CODED, Factored, coded
 
 
 def portable(model: nn.Module) -> nn.Module:
-    """A fused model that ``torch.jit.script``, ``torch.export`` and ``export_mobile`` take.
+    """Return a fused model that ``torch.jit.script``, ``torch.export`` and :func:`frformat.runtimes.export` take.
 
-    Its parameters and persistent buffers are those of the model, by the same names and shapes: coefficients in zigzag
-    order, as an ``.frz`` file has them, for factored layers, and rebuilt tensors for all else; a skeleton of it tells
-    loaders which are which. Bases are computed from
-    two numbers each, in about a millisecond per run, since storing them would take a hundred times as much.
+    Its parameters and persistent buffers have the model's names and shapes: coefficients in zigzag order for factored
+    layers, as in an ``.frz`` file, and rebuilt tensors for everything else. A skeleton tells loaders which are which.
+    Bases are computed in each run, which takes about a millisecond; storing them would take a hundred times the space.
 
-    >>> export_mobile(portable(factorize(UNet(), image, "unet.frz")), "unet.ptl")
+    >>> export(portable(factorize(UNet(), image, "unet.frz")), "unet.ptl")
 
     Args:
-        model: made by :func:`frformat.torch.factorize`; it is left as it is, and its parameters are shared.
+        model: made by :func:`frformat.torch.factorize`; it is left unchanged, and its parameters are shared.
 
     Raises:
-        ValueError: its layers were not fused, or some of them cannot be.
+        ValueError: its layers are not fused, or some of them cannot be exported.
     """
     if not isinstance(model, fx.GraphModule):
         raise ValueError(
-            f"{type(model).__name__} is not fused, summary(model).fusion says why; only fused models export"
+            f"{type(model).__name__} is not fused (summary(model).fusion says why); only fused models can be exported"
         )
     alone = [node.target for node in model.graph.nodes if node.op == "call_module" and _is_factored(model, node)]
     if alone:
         raise ValueError(
             f"{', '.join(map(str, alone))} cannot be exported on coefficients: convolutions with groups, and layers "
-            "whose inputs vary in their number of axes, only run here"
+            "whose number of input axes varies, run only in Python"
         )
     graph = copy.deepcopy(model.graph)
     *_, last_input = (node for node in graph.nodes if node.op == "placeholder")
@@ -49,7 +49,7 @@ def portable(model: nn.Module) -> nn.Module:
         return made[n, r]
 
     for node in list(graph.nodes):
-        node.type = None if node.type in (torch.Tensor, "Tensor") else node.type  # None is a tensor to TorchScript
+        node.type = None if node.type in (torch.Tensor, "Tensor") else node.type  # TorchScript takes None for a tensor
         path, _, name = str(node.target).rpartition(".")
         layer = model.get_submodule(path) if node.op == "get_attr" else None
         if not isinstance(layer, Factored) or name in ("weight", "bias", "places"):
@@ -68,6 +68,7 @@ def portable(model: nn.Module) -> nn.Module:
         node.replace_all_uses_with(table)
         graph.erase_node(node)
     out = _with_calls(model, graph)
+    complete(out, model)
     out.meta[CODED] = coded(model)
     return out
 
@@ -77,8 +78,8 @@ def _is_factored(model: fx.GraphModule, node: fx.Node) -> bool:
 
 
 def _with_calls(model: fx.GraphModule, graph: fx.Graph) -> fx.GraphModule:
-    """The model of a graph, with methods of an interface in place of functions."""
-    with warnings.catch_warnings():  # TorchScript is no longer developed, but it is what phones run
+    """Build a model from a graph, with methods of an interface in place of functions."""
+    with warnings.catch_warnings():  # TorchScript is deprecated, but phones run it
         warnings.filterwarnings("ignore", r".*torch\.jit\..* is deprecated")
         from frformat.torch.factorization.operations import FUNCTIONS, Implementation, Portable
     first = next(iter(graph.nodes))

@@ -1,4 +1,4 @@
-"""What a model's layers are given and give, found without computing anything."""
+"""Find the input and output shapes of a model's layers without computing anything."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from frformat.torch.regularization import Spectral
 from frformat.torch.regularization.views import Example
 
 INSIDE = "_runs_now"
-"""How many calls of a stand-in's forward method are under way."""
+"""Number of calls to a stand-in's forward method that are in progress."""
 
 
 def find_runs(model: nn.Module, example: Example, layers: Iterable[nn.Module]) -> dict[nn.Module, list[Run] | str]:
     """Run a model on the meta device, where tensors have shapes but no elements.
 
-    Where that is not possible, it is run as it is. Its hooks are called only if it does not run without them.
+    If that is not possible, the model is run as it is. Its hooks are called only if it does not run without them.
 
     Args:
         model: any module, in evaluation mode.
@@ -34,7 +34,7 @@ def find_runs(model: nn.Module, example: Example, layers: Iterable[nn.Module]) -
         layers: modules of it.
 
     Returns:
-        The calls of each layer, or why it must not be replaced.
+        The calls of each layer, or the reason why it must not be replaced.
 
     Raises:
         ValueError: the model does not run on the example.
@@ -50,14 +50,14 @@ def find_runs(model: nn.Module, example: Example, layers: Iterable[nn.Module]) -
             with watch, nullcontext() if seen else without_hooks(watch.model):
                 watch.run(example)
             return watch.runs()
-        except Exception as error:  # whatever it does with this example, or with elements that are not there
+        except Exception as error:  # the model may fail in any way, for example for lack of elements
             problems.append(error)
-    kind, advice = type(model).__name__, "" if elements else "; make the model on the CPU if it looks at values"
+    kind, advice = type(model).__name__, "" if elements else "; create the model on the CPU if it reads values"
     raise ValueError(f"{kind} does not run on the example: {problems[-1]}{advice}") from problems[-1]
 
 
 def replaced(model: nn.Module, others: Mapping[nn.Module, nn.Module]) -> nn.Module:
-    """The model with others in place of some of its modules; or that other, if it is itself replaced."""
+    """Replace some modules of a model; returns the replacement if the model itself is replaced."""
     for module in list(model.modules()):
         for name, child in module._modules.items():
             if child is not None and child in others:
@@ -66,10 +66,10 @@ def replaced(model: nn.Module, others: Mapping[nn.Module, nn.Module]) -> nn.Modu
 
 
 class _Watch:
-    """Stand-ins for layers and for all that is parametrized, which note how they are used; in the model for a while.
+    """Temporarily puts stand-ins for layers and parametrized modules into a model, and records how they are used.
 
     Attributes:
-        model: the model with them.
+        model: the model with the stand-ins.
     """
 
     def __init__(self, model: nn.Module, layers: Iterable[nn.Module], meta: bool) -> None:
@@ -77,7 +77,7 @@ class _Watch:
         self._found: dict[nn.Module, list[Run] | str] = {layer: [] for layer in layers}
         parametrized = [module for module in model.modules() if is_parametrized(module)]
         self._stand_ins = {module: self._stand_in(module) for module in {**self._found, **dict.fromkeys(parametrized)}}
-        for each in self._stand_ins.values():  # whose parts may have some, too
+        for each in self._stand_ins.values():  # their submodules may need stand-ins, too
             each._modules = {name: self._stand_ins.get(child, child) for name, child in each._modules.items()}  # type: ignore[arg-type]
         self.model = self._stand_ins.get(model, model)
         self._places = [
@@ -111,10 +111,10 @@ class _Watch:
 
     def runs(self) -> dict[nn.Module, list[Run] | str]:
         """See :func:`find_runs`."""
-        return {layer: found or "the example does not reach it" for layer, found in self._found.items()}
+        return {layer: found or "the example does not run it" for layer, found in self._found.items()}
 
     def _stand_in(self, module: nn.Module) -> nn.Module:
-        """A module of the same class with plain tensors for those that it makes itself."""
+        """Return a module of the same class with plain tensors in place of computed ones."""
         plain: Any = type_before_parametrizations(module)
         held: Any = module.parametrizations if is_parametrized(module) else {}
         kind = _noting(plain) if module in self._found else plain
@@ -129,7 +129,7 @@ class _Watch:
         return stand_in
 
     def _plain(self, module: nn.Module, name: str, spectral: object) -> nn.Parameter:
-        """What a parametrization makes."""
+        """Return what a parametrization computes, as a plain parameter."""
         if self._meta and isinstance(spectral, Spectral):
             return nn.Parameter(torch.empty(spectral.shape, device="meta"), False)
         return nn.Parameter(getattr(module, name).detach(), False)
@@ -138,7 +138,7 @@ class _Watch:
         def note(args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
             runs = self._found[layer]
             if len(args) != 1 or kwargs:
-                self._found[layer] = "it is called with more than its input"
+                self._found[layer] = "it is called with further arguments besides its input"
             elif isinstance(runs, list):
                 runs.append(Run(tuple(args[0].shape), tuple(output.shape)))
 
@@ -146,14 +146,14 @@ class _Watch:
 
     def _denier(self, layer: nn.Module) -> Callable[[], None]:
         def deny() -> None:
-            self._found[layer] = "its weight is used by others than the layer, too"
+            self._found[layer] = "its weight is also used outside the layer"
 
         return deny
 
 
 @cache
 def _noting(kind: type[nn.Module]) -> type[nn.Module]:
-    """A kind of layer that notes its calls, and uses of its weight by others than itself."""
+    """Return a subclass of a layer's class that records calls, and uses of its weight outside the layer."""
     base: Any = kind
 
     class Noting(base):  # type: ignore[misc]

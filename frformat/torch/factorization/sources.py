@@ -1,4 +1,4 @@
-"""Where coefficients come from: a regularized model, or a file for a plain one."""
+"""Take coefficients from a regularized model, or from a file for a plain model."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from frformat.torch.regularization import Spectral
 
 @dataclass(frozen=True)
 class Weight:
-    """A weight that is given as coefficients.
+    """A weight given as coefficients.
 
     Attributes:
-        shape: of the tensor.
+        shape: shape of the tensor.
         view: shape in which the spectrum is taken, or None.
-        coefficients: (k,), in the type that the layer computes in; one object for tied weights.
+        coefficients: shape (k,), in the layer's computing type; tied weights share one object.
     """
 
     shape: tuple[int, ...]
@@ -32,7 +32,7 @@ class Weight:
 
 
 def from_model(model: nn.Module) -> dict[nn.Module, Weight]:
-    """The weights of a regularized model's layers, by module."""
+    """Return the weights of a regularized model's layers, by module."""
     found: dict[nn.Module, Weight] = {}
     tied: dict[int, nn.Parameter] = {}
     for module in model.modules():
@@ -49,10 +49,10 @@ def from_model(model: nn.Module) -> dict[nn.Module, Weight]:
 
 
 def from_file(model: nn.Module, file: FrzFile) -> dict[nn.Module, Weight]:
-    """The weights of a plain model's layers that a file holds as coefficients, by module.
+    """Return the weights, by module, of a plain model's layers that a file stores as coefficients.
 
     Raises:
-        MismatchError: a weight has another shape in the model.
+        MismatchError: a weight has a different shape in the model.
         FrzError: the file is damaged.
     """
     found: dict[nn.Module, Weight] = {}
@@ -75,7 +75,7 @@ def from_file(model: nn.Module, file: FrzFile) -> dict[nn.Module, Weight]:
 
 
 def load_rest(model: nn.Module, file: FrzFile) -> None:
-    """Take over the tensors of a file that are not coefficients of factored layers, rebuilt, whatever device is theirs.
+    """Load all other tensors of a file, rebuilt, onto the devices of the model's tensors.
 
     Raises:
         MismatchError: names or shapes differ, or a buffer that is not stored is on the meta device.
@@ -104,11 +104,11 @@ def load_rest(model: nn.Module, file: FrzFile) -> None:
     model.load_state_dict(tensors, strict=False, assign=True)
     lost = [name for name, buffer in model.named_buffers() if buffer.device.type == "meta"]
     if lost:
-        raise MismatchError(f"on the meta device, and not in the file: {', '.join(lost)}; make these on the CPU")
+        raise MismatchError(f"on the meta device and not in the file: {', '.join(lost)}; create these on the CPU")
 
 
 def _like(own: Tensor, stored: Tensor, name: str) -> Tensor:
-    """What a file holds, as what the model has: a parameter or a buffer, of its type, and on its device."""
+    """Return a stored tensor as a parameter or buffer like the model's own, with its type and device."""
     if stored.shape != own.shape:
         raise MismatchError(f"{name}: shape {list(stored.shape)} in the file, {list(own.shape)} in the model")
     moved = stored.to("cpu" if own.device.type == "meta" else own.device, own.dtype)

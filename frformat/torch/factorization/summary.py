@@ -1,15 +1,14 @@
-"""What was factored, what not and why, and what each layer costs: data, and a table to print."""
+"""Summarize which layers were factored and why, and what each costs, as data and as a table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
-from torch import fx, nn
-
-from frformat.format import notebook
+from frformat.format import tables
 from frformat.torch.lowrank.cost import Cost
 from frformat.torch.lowrank.factors import Modes
+from frformat.torch.lowrank.summaries import ModelSummary
 
 HEAD: Final = (
     "layer",
@@ -28,18 +27,18 @@ HEAD: Final = (
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One layer whose weight is given as coefficients.
+    """The outcome for one layer whose weight is given as coefficients.
 
     Attributes:
-        name: of the layer.
-        kind: of the layer, such as ``Conv2d``.
-        shape: of its weight.
-        kept: how many coefficients.
+        name: name of the layer.
+        kind: class of the layer, such as ``Conv2d``.
+        shape: shape of its weight.
+        kept: number of coefficients.
         box: the smallest corner that contains them.
-        modes: which bases stay factors, or None if the weight is rebuilt.
+        modes: the bases that stay factors, or None if the weight is rebuilt.
         why: the reason.
-        rebuilt: what all its runs in the example take with the rebuilt weight; None if there are none.
-        factored: what they take on the best factors; None if there are none.
+        rebuilt: cost of all its runs in the example with the rebuilt weight; None if there are none.
+        factored: cost of all its runs on the best factors; None if there are none.
     """
 
     name: str
@@ -54,62 +53,32 @@ class LayerSummary:
 
     @property
     def chosen(self) -> Cost | None:
-        """What they take now."""
+        """The cost of the chosen variant."""
         return self.rebuilt if self.modes is None else self.factored
 
 
 @dataclass(frozen=True, repr=False)
-class Summary:
-    """What :func:`frformat.torch.factorize` did.
+class Summary(ModelSummary):
+    """What :func:`frformat.torch.factorize` did to a model.
 
     Attributes:
-        layers: in the order of the model.
-        streams: how many times values of all channels exist only in blocks; 0 if nothing is fused.
-        fusion: why layers are not fused with what is between them, or an empty string.
+        layers: the layers, in model order.
+        streams: number of places where the full set of channels exists only in blocks; 0 if nothing is fused.
+        fusion: why layers are not fused with the operations between them, or an empty string.
     """
 
     layers: tuple[LayerSummary, ...]
     streams: int = 0
     fusion: str = ""
 
-    def __str__(self) -> str:
-        rows = self._rows()
-        widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        lines.insert(1, "─" * max(map(len, lines)))
-        return "\n".join([*lines, self._note()])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        """The table in a notebook."""
-        return notebook.table(self._rows(), self._note())
-
-    def _rows(self) -> list[tuple[str, ...]]:
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return one row per layer, and a total."""
         return [HEAD, *(_row(layer) for layer in self.layers), _total(self.layers)]
 
-    def _note(self) -> str:
-        fused = f"{self.streams} times all channels exist only in blocks" if not self.fusion else self.fusion
+    def note(self) -> str:
+        """Return a note on what was fused."""
+        fused = f"in {self.streams} places all channels exist only in blocks" if not self.fusion else self.fusion
         return f"Costs are rebuilt → factored. Fusion: {fused}."
-
-
-def summary(model: nn.Module) -> Summary:
-    """What was done to a model that :func:`frformat.torch.factorize` made.
-
-    Raises:
-        ValueError: it did not make it.
-    """
-    found = getattr(model, "factorization", None)
-    if not isinstance(found, Summary):
-        raise ValueError(f"{type(model).__name__} was not made by factorize()")
-    return found
-
-
-def attach(model: nn.Module, what: Summary) -> None:
-    """Let a model know what was done to it."""
-    model.factorization = what  # type: ignore[assignment]
-    if isinstance(model, fx.GraphModule):  # which copies only what it knows
-        model.meta["_user_preserved_attributes"] = {"factorization": what}
 
 
 def _row(layer: LayerSummary) -> tuple[str, ...]:
@@ -144,14 +113,6 @@ def _total(layers: tuple[LayerSummary, ...]) -> tuple[str, ...]:
 
 def _costs(rebuilt: Cost | None, factored: Cost | None) -> tuple[str, str, str, str]:
     def pair(name: str) -> str:
-        return " → ".join("–" if cost is None else _short(getattr(cost, name)) for cost in (rebuilt, factored))
+        return " → ".join("–" if cost is None else tables.short(getattr(cost, name)) for cost in (rebuilt, factored))
 
     return pair("multiply_adds"), pair("bytes_moved"), pair("peak_bytes"), pair("weight_bytes")
-
-
-def _short(number: int) -> str:
-    """Three digits and a unit."""
-    value, units = float(number), ["", "k", "M", "G", "T"]
-    while value >= 999.5 and len(units) > 1:
-        value, units = value / 1000, units[1:]
-    return f"{value:.3g}{units[0]}"

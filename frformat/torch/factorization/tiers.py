@@ -1,4 +1,4 @@
-"""One factored model for each capacity tier; all of them on the same coefficients."""
+"""One factored model for each capacity tier, all sharing the same coefficients."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ StrPath = str | os.PathLike[str]
 
 
 class FactoredTiers(Tiered, nn.Module):
-    """Factored models of which :func:`frformat.torch.set_tier` chooses the one that runs.
+    """Factored models, one of which :func:`frformat.torch.set_tier` selects.
 
     Attributes:
-        models: of each tier, the smallest first.
+        models: the model of each tier, smallest first.
     """
 
     apart = True
@@ -36,32 +36,32 @@ class FactoredTiers(Tiered, nn.Module):
 
     @property
     def tiers(self) -> int:
-        """How many there are."""
+        """Number of tiers."""
         return len(self.models)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the tier's model makes of it."""
+        """Run the model of the current tier."""
         return self.models[self.tier](*args, **kwargs)
 
 
 def factorize_tiers(
     model: nn.Module, example: Example, weights: StrPath | None = None, **options: Any
 ) -> FactoredTiers:
-    """Like :func:`factorize`, with all tiers of a model or a file, from which :func:`frformat.torch.set_tier` chooses.
+    """Factorize all tiers of a model or a file; :func:`frformat.torch.set_tier` selects one.
 
-    What is factored is decided for each tier, and all that it takes is made now, so that a change copies nothing. The
-    coefficients of a smaller tier are the first ones of the largest tier's, in the same memory; only of weights that it
-    is faster to rebuild does each tier have its own.
+    The layers to factor are chosen for each tier, and everything is prepared now, so that switching copies nothing. The
+    coefficients of a smaller tier are the first ones of the largest tier, in the same memory. Only weights that are
+    faster to rebuild exist separately for each tier.
 
     >>> factored = factorize_tiers(UNet(), images[:1], "unet.frz")
     >>> set_tier(factored, 0)
 
     Args:
-        model: as for :func:`factorize`, with tiers (see :func:`frformat.torch.regularization.make_tiers`), or plain if
-            there is a file.
+        model: as for :func:`factorize`: one with tiers (see :func:`frformat.torch.regularization.make_tiers`), or a
+            plain one if there is a file.
         example: as for :func:`factorize`.
-        weights: a file; all tiers that are present are taken.
-        options: further ones of :func:`factorize`, but ``tier``.
+        weights: a file; all tiers that are present are used.
+        options: further options of :func:`factorize`, except ``tier``.
 
     Raises:
         ValueError, MismatchError, FrzError, OSError: as for :func:`factorize`.
@@ -76,7 +76,7 @@ def factorize_tiers(
 
 @torch.no_grad()
 def _share(smaller: nn.Module, whole: nn.Module) -> None:
-    """Let tensors of a model be those of another, or the first part of them, where their elements are the same."""
+    """Make tensors of a model share memory with those of another, or their first part, where elements are equal."""
     tensors = dict(whole.named_parameters()) | dict(whole.named_buffers())
     for name, tensor in [*smaller.named_parameters(), *smaller.named_buffers()]:
         other = tensors.get(name)

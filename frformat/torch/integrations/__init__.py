@@ -1,1 +1,1 @@
-"""Thin connections to trainers and model hubs; each module needs the library that it is named after."""
+"""Integrations with trainers and model hubs. Each module needs the library that it is named after."""

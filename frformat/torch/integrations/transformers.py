@@ -1,4 +1,4 @@
-"""Hugging Face Transformers: truncation schedules as a callback of its trainer; models in folders.
+"""Hugging Face Transformers: truncation schedules as a trainer callback, and models in folders.
 
 >>> trainer = Trainer(model, args, callbacks=[Truncation(lambda m, o: TailTruncation(m, o, by=0.02, minimum=33))], …)
 >>> save_pretrained(model, "folder")
@@ -22,21 +22,21 @@ from frformat.torch.regularization import GuardedTruncation, Schedule
 try:
     from transformers import PretrainedConfig, TrainerCallback
 except ImportError as error:
-    raise DependencyError("what connects to Transformers", error) from error
+    raise DependencyError("the integration with Transformers", error) from error
 
 StrPath = str | os.PathLike[str]
 Make = Callable[[nn.Module, Sequence[Optimizer]], Schedule]
-"""Makes a schedule for a model and the optimizers that train it."""
+"""Creates a schedule for a model and the optimizers that train it."""
 
 WEIGHTS: Final = "model.frz"
 
 
 class Truncation(TrainerCallback):  # type: ignore[misc]
-    """Steps a truncation schedule after each epoch, or after each evaluation if it is guarded by a metric.
+    """Steps a truncation schedule after each epoch, or after each evaluation if a metric guards it.
 
     Args:
-        make: makes the schedule, of the model and its optimizers, when training begins.
-        monitor: for :class:`GuardedTruncation`, the name of a metric of the evaluation, such as ``eval_accuracy``.
+        make: creates the schedule from the model and its optimizers when training begins.
+        monitor: for :class:`GuardedTruncation`, the name of an evaluation metric, such as ``eval_accuracy``.
 
     Attributes:
         schedule: the schedule, once training has begun.
@@ -47,21 +47,23 @@ class Truncation(TrainerCallback):  # type: ignore[misc]
         self._make, self._monitor = make, monitor
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Make the schedule."""
+        """Create the schedule."""
         if args.world_size > 1:
-            raise ValueError("parameters cannot become shorter while several processes train: use one, or start small")
+            raise ValueError(
+                "parameters cannot shrink while several processes train: use one process, or fewer coefficients"
+            )
         optimizer = given["optimizer"]
         self.schedule = self._make(given["model"], [getattr(optimizer, "optimizer", optimizer)])
         if isinstance(self.schedule, GuardedTruncation) != (self._monitor is not None):
-            raise ValueError("GuardedTruncation needs the name of a metric, monitor=…, and the others take none")
+            raise ValueError("GuardedTruncation needs monitor=…, the name of a metric; other schedules take none")
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Step it, unless it waits for a metric."""
+        """Step the schedule, unless it waits for a metric."""
         if self._monitor is None and self.schedule is not None:
             self.schedule.step()  # type: ignore[attr-defined]
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Step it, if it waits for a metric."""
+        """Step the schedule, if it waits for a metric."""
         metrics: Mapping[str, float] = given.get("metrics") or {}
         if self._monitor is None or self.schedule is None:
             return
@@ -71,12 +73,12 @@ class Truncation(TrainerCallback):  # type: ignore[misc]
 
 
 def save_pretrained(model: nn.Module, folder: StrPath, **options: Any) -> None:
-    """Write a model to a folder: ``model.frz``, and its configuration as Transformers has it.
+    """Write a model to a folder: ``model.frz``, and its Transformers configuration.
 
     Args:
-        model: a model of Transformers, regularized or not.
-        folder: is made if it is not there.
-        options: of :func:`frformat.torch.save_model`.
+        model: a Transformers model, regularized or not.
+        folder: created if it does not exist.
+        options: options of :func:`frformat.torch.save_model`.
 
     Raises:
         ValueError: the model has no configuration.
@@ -84,21 +86,19 @@ def save_pretrained(model: nn.Module, folder: StrPath, **options: Any) -> None:
     """
     config = getattr(model, "config", None)
     if not isinstance(config, PretrainedConfig):
-        raise ValueError(
-            f"{type(model).__name__} has no configuration of Transformers; save_model() writes its weights"
-        )
+        raise ValueError(f"{type(model).__name__} has no Transformers configuration; save_model() writes its weights")
     Path(folder).mkdir(parents=True, exist_ok=True)
     config.save_pretrained(folder)
     save_model(model, Path(folder) / WEIGHTS, **options)
 
 
 def from_pretrained(kind: Any, folder: StrPath, **options: Any) -> Any:
-    """A model from a folder that :func:`save_pretrained` wrote, in evaluation mode.
+    """Load a model from a folder that :func:`save_pretrained` wrote, in evaluation mode.
 
     Args:
-        kind: the class of the model, also one of Transformers' ``AutoModel…``.
+        kind: the class of the model; Transformers' ``AutoModel…`` classes also work.
         folder: the folder.
-        options: of :func:`frformat.torch.load_model`.
+        options: options of :func:`frformat.torch.load_model`.
 
     Raises:
         MismatchError, FrzError, OSError: as for :func:`frformat.torch.load_model`.

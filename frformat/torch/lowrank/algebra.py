@@ -1,11 +1,11 @@
-# Without postponed annotations: TorchScript does not understand those of a NamedTuple.
-"""What factored layers compute, as plain functions: they run in eager mode, in TorchScript and under ``torch.export``.
+# No postponed annotations: TorchScript does not understand them in a NamedTuple.
+"""The computation of factored layers as plain functions for eager mode, TorchScript and ``torch.export``.
 
-The weight of a layer is core × ``out`` × ``into``: its box, and a basis with one column for each coefficient along the
-channels that leave and those that enter. Between layers, values are *thin*: a few coefficients ``z`` for each pixel
-that stand for the channels ``basis @ z``. The last coefficient is always 1 (homogeneous coordinates), so a layer's bias
-and a normalization's shift are columns of the basis, zero padding and averages of the channels are those of ``z``, and
-nothing needs a special case.
+The weight of a layer is core × ``out`` × ``into``: its box, and one basis each for the output and the input channels,
+with one column per coefficient. Between layers, values are *thin*: each pixel has a few coefficients ``z`` that stand
+for the channels ``basis @ z``. The last coefficient is always 1 (homogeneous coordinates). A layer's bias and a
+normalization's shift are therefore columns of the basis, zero padding and averages of the channels are those of ``z``,
+and nothing needs a special case.
 """
 
 import math
@@ -16,11 +16,11 @@ from torch import Tensor
 
 CHUNK: Final = 1 << 15
 CENTER: Final = 1 << 10
-"""See :func:`batch_moments`. TorchScript knows no constants but those that are defaults."""
+"""See :func:`batch_moments`. TorchScript knows constants only as default values."""
 
 
 class Geometry(NamedTuple):
-    """How a convolution without groups moves over its input, as :func:`torch.convolution` wants it."""
+    """How a convolution without groups moves over its input, as :func:`torch.convolution` expects it."""
 
     stride: list[int]
     padding: list[int]
@@ -30,13 +30,13 @@ class Geometry(NamedTuple):
 
 
 def core(coefficients: Tensor, places: Tensor, tables: list[Tensor], shape: list[int]) -> Tensor:
-    """The coefficients in their box, multiplied by the basis along the axes that are not left to be factors.
+    """Return the coefficients in their box, multiplied by the bases of the axes that do not stay factors.
 
     Args:
         coefficients: (k,), in zigzag order.
-        places: (k,), int64: where in the flat box each goes.
+        places: (k,), int64: the position of each in the flat box.
         tables: as for :func:`expand`.
-        shape: of the result.
+        shape: shape of the result.
     """
     count = 1
     for table in tables:
@@ -46,14 +46,14 @@ def core(coefficients: Tensor, places: Tensor, tables: list[Tensor], shape: list
 
 
 def expand(box: Tensor, tables: list[Tensor]) -> Tensor:
-    """Multiply a box by a basis along its axes, the last one first.
+    """Multiply a box by a basis along each axis, last axis first.
 
     Args:
-        box: its elements, of any shape.
-        tables: of each axis the basis, (n, r); or (0, r) to leave the axis as it is.
+        box: its elements, in any shape.
+        tables: the basis of each axis, (n, r); or (0, r) to leave the axis unchanged.
 
     Returns:
-        The elements in order; their shape is one of several that fit.
+        The elements in order; their shape is unspecified.
     """
     after = 1
     for i in range(len(tables) - 1, -1, -1):
@@ -72,9 +72,9 @@ def expand(box: Tensor, tables: list[Tensor]) -> Tensor:
 
 
 def cosines(n: int, r: int, double: bool) -> Tensor:
-    """The first ``r`` orthonormal DCT-II basis functions of length ``n``: (n, r), float64 or float32.
+    """Return the first ``r`` orthonormal DCT-II basis functions of length ``n``: (n, r), float64 or float32.
 
-    Computed like :func:`frformat.spectral.dct.basis`, whose angles are reduced in integers.
+    Computed like :func:`frformat.spectral.dct.basis`, with angles reduced in integers.
     """
     x, i = torch.arange(n).unsqueeze(1), torch.arange(r)
     angles = ((2 * x + 1) * i).remainder(max(4 * n, 1)).double() * (math.pi / max(2 * n, 1))
@@ -85,16 +85,16 @@ def cosines(n: int, r: int, double: bool) -> Tensor:
 
 
 def homogeneous(basis: Tensor, bias: Tensor | None) -> Tensor:
-    """A basis (n, r) with the bias (n,), or zeros, as one more column."""
+    """Append the bias (n,), or zeros, to a basis (n, r) as one more column."""
     column = basis.new_zeros([basis.shape[0]]) if bias is None else bias
     return torch.cat([basis, column.unsqueeze(1)], 1)
 
 
 def convolve(x: Tensor, core: Tensor, how: Geometry) -> Tensor:
-    """Convolve thin values (N, r, …) with a core; give each pixel one more coefficient, which is 1."""
+    """Convolve thin values (N, r, …) with a core, and append a coefficient of 1 to each pixel."""
     axis = 1 if how.transposed else 0
     core = torch.cat([core, torch.zeros_like(core.narrow(axis, 0, 1))], axis)
-    if core.dim() == 4:  # several times as fast for so few channels
+    if core.dim() == 4:  # several times as fast with so few channels
         core = core.contiguous(memory_format=torch.channels_last)
     if core.dim() == 5:
         core = core.contiguous(memory_format=torch.channels_last_3d)
@@ -105,24 +105,24 @@ def convolve(x: Tensor, core: Tensor, how: Geometry) -> Tensor:
 
 
 def multiply(x: Tensor, core: Tensor) -> Tensor:
-    """Multiply thin values (…, r) by the core of a linear layer; give each one more coefficient, which is 1."""
+    """Multiply thin values (…, r) by the core of a linear layer, and append a coefficient of 1 to each."""
     core = torch.cat([core, torch.zeros_like(core[:1])])
     return torch.nn.functional.linear(x, core, _last(core, core.shape[0]))
 
 
 def _last(like: Tensor, n: int) -> Tensor:
-    """The last unit vector."""
+    """Return the last unit vector."""
     return torch.cat([like.new_zeros([n - 1]), like.new_ones([1])])
 
 
 def with_one(z: Tensor, last: bool) -> Tensor:
-    """Thin values with one more coefficient, which is 1; for those whose last is so no more, such as padded ones."""
+    """Append a coefficient of 1 to thin values whose last coefficient is no longer 1, for example after padding."""
     axis = z.dim() - 1 if last else 1
     return torch.cat([z, torch.ones_like(z.narrow(axis, 0, 1))], axis)
 
 
 def apply_basis(x: Tensor, basis: Tensor, last: bool) -> Tensor:
-    """Multiply channels by a matrix (n, r): from thin values to all channels, or, with its transpose, back.
+    """Multiply channels by a matrix (n, r): thin values to all channels or, with the transpose, back.
 
     Args:
         x: (…, r) if ``last``, else (N, r, …).
@@ -139,14 +139,14 @@ def apply_basis(x: Tensor, basis: Tensor, last: bool) -> Tensor:
 def batch_moments(
     z: Tensor, basis: Tensor, last: bool, chunk: int = CHUNK, center: int = CENTER
 ) -> tuple[Tensor, Tensor]:
-    """Mean and (biased) variance of every channel of ``basis @ z`` from the mean and covariance of ``z``: float64 (n,).
+    """Return mean and (biased) variance of every channel of ``basis @ z``, from the moments of ``z``: float64 (n,).
 
     Args:
-        z: thin values, homogeneous.
+        z: homogeneous thin values.
         basis: (n, r).
         last: whether channels are the last axis.
-        chunk: pixels that are converted to float64 at a time.
-        center: pixels whose mean is taken off beforehand, so that squares do not dwarf the covariance.
+        chunk: number of pixels converted to float64 at a time.
+        center: number of pixels whose mean is subtracted first, so that squares do not dwarf the covariance.
     """
     flat = (z if last else z.movedim(1, -1)).reshape(-1, z.shape[-1 if last else 1])
     if is_recorded():
@@ -165,16 +165,16 @@ def batch_moments(
 
 
 def is_recorded() -> bool:
-    """Whether operations are recorded for inputs of other sizes, so that loops over pixels would keep their length."""
+    """Return whether operations are being recorded for other input sizes, which would fix the length of pixel loops."""
     if torch.jit.is_scripting():  # type: ignore[attr-defined]
         return False
     return torch.compiler.is_compiling() or torch._C._is_tracing()
 
 
 def _products(flat: Tensor, middle: Tensor) -> tuple[Tensor, Tensor]:
-    """Sums of the products of coefficients in float64, (r, r), with a mean taken off; and that mean.
+    """Return sums of products of coefficients in float64, (r, r), after subtracting a mean; and that mean.
 
-    Nothing is taken off the last coefficient, which stays 1: its products are sums, and that with itself the count.
+    Nothing is subtracted from the last coefficient, which stays 1: its products are sums, and its square is the count.
     """
     middle = torch.cat([middle[:-1], torch.zeros_like(middle[:1])])
     part = flat.double() - middle
@@ -184,7 +184,7 @@ def _products(flat: Tensor, middle: Tensor) -> tuple[Tensor, Tensor]:
 def normalize(
     basis: Tensor, mean: Tensor, variance: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
 ) -> Tensor:
-    """The basis of the channels after batch normalization with these statistics, and with its affine part if any."""
+    """Return the basis of the channels after batch normalization with these statistics and its affine part, if any."""
     scale = torch.rsqrt(variance.double() + eps)
     if weight is not None:
         scale = scale * weight.double()

@@ -1,4 +1,4 @@
-"""The tables of a spectrum, made once and shared: its bases, and where in their box its coefficients go."""
+"""The tables of a spectrum, computed once and shared: its bases, and the positions of its coefficients in their box."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from torch import Tensor
 from frformat.spectral import dct, zigzag
 
 SMALL: Final = 1 << 16
-"""Elements of a basis up to which it is kept for the next layer that has it."""
+"""Largest number of elements of a basis that is cached for other layers."""
 
 _PLACES: Final[WeakValueDictionary[tuple[object, ...], Tensor]] = WeakValueDictionary()
 
 
 def cosines(n: int, r: int) -> Tensor:
-    """The first ``r`` orthonormal DCT-II basis functions of length ``n``: float64 (n, r); not to be written to."""
+    """Return the first ``r`` orthonormal DCT-II basis functions of length ``n``: float64 (n, r). Do not write to it."""
     return _small(n, r) if n * r <= SMALL else _made(n, r)
 
 
 def joint(lengths: Sequence[int], ranks: Sequence[int]) -> Tensor:
-    """The basis of several axes taken as one: float64 (Π lengths, Π ranks)."""
+    """Return the basis of several axes treated as one: float64 (Π lengths, Π ranks)."""
     table = torch.ones(1, 1, dtype=torch.float64)
     for n, r in zip(lengths, ranks, strict=True):
         table = torch.kron(table, cosines(n, r))
@@ -33,21 +33,21 @@ def joint(lengths: Sequence[int], ranks: Sequence[int]) -> Tensor:
 
 
 def places(lengths: Sequence[int], kept: int, strides: Sequence[int]) -> Tensor:
-    """Where in a flat box the first ``kept`` coefficients of a spectrum go: int64 (kept,); not to be written to.
+    """Return the positions of the first ``kept`` coefficients in a flat box: int64 (kept,). Do not write to it.
 
-    All spectra with the same places share one tensor for as long as any of them is in use.
+    All spectra with the same positions share one tensor as long as any of them is in use.
 
     Args:
         lengths: shape in which the spectrum is taken.
-        kept: how many coefficients.
-        strides: of the box's axes.
+        kept: number of coefficients.
+        strides: strides of the box's axes.
     """
-    lengths = tuple(min(n, kept) for n in lengths)  # all that counts of an axis
+    lengths = tuple(min(n, kept) for n in lengths)  # a longer axis makes no difference
     key = (lengths, kept, tuple(strides))
     found = _PLACES.get(key)
     if found is None:
         flat = zigzag.prefix(lengths, kept) @ np.array(strides, np.int64)
-        with torch.inference_mode(False):  # else training could not share it
+        with torch.inference_mode(False):  # otherwise training could not share it
             found = _PLACES[key] = torch.from_numpy(flat)
     return found
 

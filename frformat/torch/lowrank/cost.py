@@ -1,4 +1,4 @@
-"""What running a layer takes, rebuilt or on some of its factors: counts, and an estimate of the time."""
+"""The cost of running a layer, rebuilt or on some of its factors: counts, and an estimate of the time."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from torch import nn
 from frformat.torch.lowrank.factors import Factors, Modes
 
 THIN: Final = 16
-"""An operation on fewer channels takes about as long as on so many."""
+"""An operation on fewer channels takes about as long as one on this many."""
 
 BYTE: Final = 4
 CALL: Final = 250_000
-"""Multiply-adds that a core does while it moves a byte, and while an operation is called (a few microseconds)."""
+"""Multiply-adds of a core in the time of moving one byte, and in the time of calling an operation (a few
+microseconds)."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What inference takes.
+    """The cost of inference.
 
     Attributes:
-        numbers: how many parameters are used: coefficients, and what is not regularized.
-        multiply_adds: of matrix products and convolutions, those of rebuilding weights and of making cores included.
-        bytes_moved: weights and values, each read or written once by each operation.
-        weight_bytes: of the parameters and tables that are resident between runs.
-        peak_bytes: most bytes of tensors that are in use at once: the resident ones, activations, and weights where
-            they are rebuilt; not what an operator takes for itself.
+        numbers: number of parameters used: coefficients, and parameters that are not regularized.
+        multiply_adds: of matrix products and convolutions, including rebuilding weights and computing cores.
+        bytes_moved: weights and values, each counted once for each operation that reads or writes it.
+        weight_bytes: size of the parameters and tables that are resident between runs.
+        peak_bytes: peak size of all tensors in use: resident ones, activations, and rebuilt weights, but not the
+            internal buffers of operators.
     """
 
     numbers: int
@@ -40,7 +41,7 @@ class Cost:
 
     @classmethod
     def of_layers(cls, costs: Iterable[Cost]) -> Cost:
-        """What several layers take, one after the other."""
+        """Return the cost of several layers that run one after the other."""
         costs = list(costs)
         return cls(
             sum(cost.numbers for cost in costs),
@@ -52,17 +53,17 @@ class Cost:
 
     @classmethod
     def of_runs(cls, costs: Sequence[Cost]) -> Cost:
-        """What several runs of one layer take, one after the other; at least one."""
+        """Return the cost of one or more runs of one layer, one after the other."""
         whole = cls.of_layers(costs)
         return cls(costs[0].numbers, whole.multiply_adds, whole.bytes_moved, costs[0].weight_bytes, whole.peak_bytes)
 
 
 class Estimate(NamedTuple):
-    """What a layer takes.
+    """The estimated cost of a layer.
 
     Attributes:
         cost: counts.
-        effort: how long it takes, in multiply-adds of a large matrix product.
+        effort: the time it takes, in multiply-adds of a large matrix product.
     """
 
     cost: Cost
@@ -84,11 +85,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What fusion makes of the values around a layer: thin ones never exist whole outside of a processor's cache.
+    """How fusion affects the values around a layer: thin values never exist as a whole outside the processor's cache.
 
     Attributes:
-        thin_inputs: whether its inputs are.
-        thin_outputs: whether its outputs are.
+        thin_inputs: whether its inputs are thin.
+        thin_outputs: whether its outputs are thin.
     """
 
     thin_inputs: bool = False
@@ -96,16 +97,16 @@ class Surroundings:
 
 
 class Product(NamedTuple):
-    """Every pixel's channels times a matrix, or times one matrix for each place of a kernel.
+    """The product of every pixel's channels with a matrix, or with one matrix for each kernel position.
 
     Attributes:
-        pixels: at how many.
-        entering: channels of each group.
-        leaving: channels of each group.
-        groups: of channels, each with a matrix of its own.
-        taps: places of the kernel.
-        before: pixels of the input; None for as many.
-        after: pixels of the output; None for as many.
+        pixels: number of pixels.
+        entering: input channels of each group.
+        leaving: output channels of each group.
+        groups: groups of channels, each with its own matrix.
+        taps: number of kernel positions.
+        before: pixels of the input; None means ``pixels``.
+        after: pixels of the output; None means ``pixels``.
     """
 
     pixels: int
@@ -118,34 +119,34 @@ class Product(NamedTuple):
 
     @property
     def multiply_adds(self) -> int:
-        """Counted exactly."""
+        """The exact count."""
         return self.pixels * self.entering * self.leaving * self.groups * self.taps
 
     @property
     def work(self) -> int:
-        """Multiply-adds of a large product that takes as long."""
+        """Multiply-adds of a large product that would take as long."""
         return self.pixels * max(self.entering, THIN) * max(self.leaving, THIN) * self.groups * self.taps
 
     @property
     def read(self) -> int:
-        """Elements of the input."""
+        """Number of input elements."""
         return (self.pixels if self.before is None else self.before) * self.groups * self.entering
 
     @property
     def written(self) -> int:
-        """Elements of the output."""
+        """Number of output elements."""
         return (self.pixels if self.after is None else self.after) * self.groups * self.leaving
 
 
 def products(layer: nn.Module, factors: Factors | None, modes: Modes, before: int, after: int) -> list[Product]:
-    """What a layer multiplies in one run: the basis of each mode that stays a factor, and the core between them.
+    """Return the products of a layer in one run: the basis of each mode that stays a factor, and the core between them.
 
     Args:
         layer: the plain layer, a linear one or a convolution.
-        factors: of its weight; None only without ``modes``.
-        modes: which bases stay factors; none for the layer with its rebuilt weight.
-        before: pixels of the input, those of all samples.
-        after: pixels of the output.
+        factors: the factors of its weight; None only without ``modes``.
+        modes: the bases that stay factors; none for the layer with its rebuilt weight.
+        before: pixels of the input, summed over all samples.
+        after: pixels of the output, summed over all samples.
     """
     inputs, outputs, groups, taps = _extents(layer)
     entering, leaving = inputs // groups, outputs // groups
@@ -163,15 +164,15 @@ def products(layer: nn.Module, factors: Factors | None, modes: Modes, before: in
 def estimate(
     layer: nn.Module, factors: Factors | None, modes: Modes | None, run: Run, around: Surroundings, itemsize: int
 ) -> Estimate:
-    """What one run takes.
+    """Estimate the cost of one run.
 
     Args:
         layer: the plain layer.
-        factors: of its weight; None only with ``modes`` None.
-        modes: which bases are factors; None for the layer with its rebuilt weight.
+        factors: the factors of its weight; None only with ``modes`` None.
+        modes: the bases that stay factors; None for the layer with its rebuilt weight.
         run: its input and output.
         around: whether these are thin.
-        itemsize: bytes of an element.
+        itemsize: size of an element in bytes.
     """
     inputs, outputs, groups, taps = _extents(layer)
     before, after = math.prod(run.before) // max(inputs, 1), math.prod(run.after) // max(outputs, 1)
@@ -204,7 +205,7 @@ def estimate(
 
 
 def _extents(layer: Any) -> tuple[int, int, int, int]:
-    """Channels that enter and that leave, groups, and places of the kernel."""
+    """Return the input channels, output channels, groups and kernel positions of a layer."""
     if isinstance(layer, nn.Linear):
         return layer.in_features, layer.out_features, 1, 1
     return layer.in_channels, layer.out_channels, layer.groups, math.prod(layer.kernel_size)

@@ -1,4 +1,4 @@
-"""A layer's weight as its factors: how the axes of its spectrum belong to the channels and the kernel."""
+"""The factors of a layer's weight: which axes of its spectrum belong to the channels, and which to the kernel."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from frformat.spectral import zigzag
 from frformat.torch.lowrank import bases
 
 Mode = Literal["into", "out"]
-"""The channels that enter a layer, or those that leave it."""
+"""The input channels of a layer (``into``) or its output channels (``out``)."""
 
 Modes = tuple[Mode, ...]
-"""Along which the bases stay factors; the core is multiplied by the others."""
+"""The modes whose bases stay factors; the core is multiplied by the others."""
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
 KINDS: Final[tuple[type[nn.Module], ...]] = (
@@ -29,19 +29,19 @@ KINDS: Final[tuple[type[nn.Module], ...]] = (
     nn.ConvTranspose3d,
     nn.Linear,
 )
-"""Layers that have factors; subclasses may do anything with their weights."""
+"""Layers that have a factored form. Subclasses do not count, since they may use their weights differently."""
 
 
 @dataclass(frozen=True)
 class Axes:
-    """Which axes of a spectrum belong to the first axis of the weight, which to the second, and which to the rest.
+    """Assigns the axes of a spectrum to the weight's first axis, to its second axis, and to the rest.
 
     A view may split an axis of the weight into several, and the kernel's axes may be joined with the second.
 
     Attributes:
-        lengths: the shape in which the spectrum is taken.
+        lengths: shape in which the spectrum is taken.
         first: number of axes that make up the weight's first axis.
-        second: number of axes up to which they make up the second, or None if that is joined with the kernel.
+        second: index of the axis after those that make up the second one; None if that is joined with the kernel.
     """
 
     lengths: tuple[int, ...]
@@ -50,7 +50,7 @@ class Axes:
 
     @classmethod
     def of(cls, shape: Sequence[int], view: Sequence[int] | None) -> Axes | None:
-        """The axes of a weight (n0, n1, …kernel); None if its first axis is joined with others."""
+        """Return the axes of a weight (n0, n1, …kernel); None if its first axis is joined with others."""
         lengths = tuple(view or shape)
         ends = [math.prod(lengths[:i]) for i in range(len(lengths) + 1)]
         if shape[0] not in ends:
@@ -65,11 +65,11 @@ class Factors:
     """The factors of a weight.
 
     Attributes:
-        shape: of the weight.
+        shape: shape of the weight.
         axes: the axes of its spectrum.
-        kept: how many coefficients.
+        kept: number of coefficients.
         box: the smallest corner that contains them.
-        transposed: whether the weight's first axis is that of the channels that enter.
+        transposed: whether the weight's first axis is that of the input channels.
     """
 
     shape: tuple[int, ...]
@@ -80,51 +80,53 @@ class Factors:
 
     @classmethod
     def of(cls, shape: Sequence[int], axes: Axes, kept: int, transposed: bool) -> Factors:
-        """The factors of a weight whose spectrum has these axes and as many coefficients."""
+        """Return the factors of a weight whose spectrum has these axes and this many coefficients."""
         return cls(tuple(shape), axes, kept, zigzag.box(axes.lengths, kept), transposed)
 
     def axes_of(self, mode: Mode) -> range:
-        """The axes of the spectrum along channels."""
+        """Return the axes of the spectrum along the channels of a mode."""
         if (mode == "into") == self.transposed:
             return range(self.axes.first)
         return range(self.axes.first, self.axes.second or self.axes.first)
 
     def length(self, mode: Mode) -> int:
-        """Extent of the weight along channels: those of all groups for its first axis, of one group for its second."""
+        """Return the extent along channels: of all groups on the first axis, of one group on the second."""
         return self.shape[0 if (mode == "into") == self.transposed else 1]
 
     def rank(self, mode: Mode) -> int:
-        """How many coefficients stand for them."""
-        return math.prod([self.box[axis] for axis in self.axes_of(mode)])  # no generator, for torch.compile
+        """Return the number of coefficients that stand for these channels."""
+        return math.prod(
+            [self.box[axis] for axis in self.axes_of(mode)]
+        )  # a list, since torch.compile does not take generators
 
     def has(self, mode: Mode) -> bool:
-        """Whether the axes along channels are apart from others and have fewer coefficients than channels."""
+        """Return whether the channel axes are separate from others and have fewer coefficients than channels."""
         apart = self.axes.second is not None or (mode == "into") == self.transposed
         return apart and self.rank(mode) < self.length(mode)
 
     def basis(self, mode: Mode, like: Tensor) -> Tensor:
-        """The basis along channels: (channels, rank)."""
+        """Return the basis along channels, shape (channels, rank)."""
         axes = self.axes_of(mode)
         table = bases.joint([self.axes.lengths[axis] for axis in axes], [self.box[axis] for axis in axes])
         return table.to(like.device, like.dtype)
 
     def tables(self, modes: Modes, like: Tensor) -> list[Tensor]:
-        """The bases that the core is multiplied by, for :func:`~frformat.torch.lowrank.algebra.expand`."""
+        """Return the bases that the core is multiplied by, for :func:`~frformat.torch.lowrank.algebra.expand`."""
         left, axes = self._left(modes), enumerate(self._axes())
         tables = [torch.empty(0, r) if axis in left else bases.cosines(n, r) for axis, (n, r) in axes]
         return [table.to(like.device, like.dtype) for table in tables]
 
     def places(self) -> Tensor:
-        """Where in the flat box each coefficient goes: int64 (k,)."""
+        """Return the position of each coefficient in the flat box: int64 (k,)."""
         strides = [math.prod(self.box[axis + 1 :]) for axis in range(len(self.box))]
         return bases.places(self.axes.lengths, self.kept, strides)
 
     def elements(self, mode: Mode) -> int:
-        """Elements of the basis along channels."""
+        """Return the number of elements of the basis along channels."""
         return self.length(mode) * self.rank(mode)
 
     def building(self, modes: Modes) -> int:
-        """Multiply-adds of making the core."""
+        """Return the multiply-adds of computing the core."""
         left = self._left(modes)
         cost, after = 0, 1
         for axis in reversed(range(len(self.box))):
@@ -134,20 +136,20 @@ class Factors:
         return cost
 
     def resident(self, modes: Modes) -> int:
-        """Elements that are resident between runs: coefficients, their places of 8 bytes each, tables and bases."""
+        """Return the number of elements resident between runs: coefficients, their positions, tables and bases."""
         left = self._left(modes)
         tables = sum(n * r for axis, (n, r) in enumerate(self._axes()) if axis not in left)
         return 3 * self.kept + tables + sum(map(self.elements, modes))
 
     def choices(self) -> list[Modes]:
-        """Every set of bases that can be factors, but for none."""
+        """Return every nonempty set of bases that can be factors."""
         there: list[Mode] = [mode for mode in ("into", "out") if self.has(mode)]
         return [(mode,) for mode in there] + ([tuple(there)] if len(there) == 2 else [])
 
     def _left(self, modes: Modes) -> set[int]:
-        """Axes whose bases stay factors."""
+        """Return the axes whose bases stay factors."""
         return {axis for mode in modes for axis in self.axes_of(mode)}
 
     def _axes(self) -> Iterator[tuple[int, int]]:
-        """Length and rank of each axis."""
+        """Yield length and rank of each axis."""
         return zip(self.axes.lengths, self.box, strict=True)

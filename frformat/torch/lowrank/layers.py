@@ -1,4 +1,4 @@
-"""Layers that run on factors. They know nothing of each other; gradients flow to inputs, coefficients and biases."""
+"""Layers that run on factors, independently of each other. Gradients flow to inputs, coefficients and biases."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from frformat.torch.lowrank.factors import Convolution, Factors, Mode, Modes
 from frformat.torch.lowrank.products import Movement, convolve, multiply
 
 CODED: Final = "coded"
-"""Where the metadata of a graph has what :func:`coded` tells of it."""
+"""Key in a graph's metadata under which the result of :func:`coded` is stored."""
 
 
 class Coded(NamedTuple):
-    """What the coefficients in a parameter are of.
+    """The tensor that a parameter's coefficients describe.
 
     Attributes:
-        shape: of the tensor.
+        shape: shape of the tensor.
         lengths: shape in which its spectrum is taken.
     """
 
@@ -29,16 +29,16 @@ class Coded(NamedTuple):
 
 
 class Factored(nn.Module):
-    """A layer whose parameter ``weight`` is a vector of coefficients, in zigzag order, by the plain weight's name.
+    """A layer whose parameter ``weight``, named like the plain weight, is a vector of coefficients in zigzag order.
 
     Attributes:
         weight: coefficients, (k,).
         bias: as in the plain layer, or None.
         factors: what the coefficients stand for.
-        modes: which bases are factors.
-        into: basis (channels, rank) along the channels that enter, or None if the core is multiplied by it.
-        out: that along the channels that leave.
-        rank: number of axes of its inputs, the batch's included, or None if that varies or there is no batch.
+        modes: the bases that stay factors.
+        into: basis (channels, rank) of the input channels, or None if the core is multiplied by it.
+        out: basis of the output channels, likewise.
+        rank: number of axes of its inputs, including the batch, or None if that varies or there is no batch.
     """
 
     weight: nn.Parameter
@@ -56,27 +56,27 @@ class Factored(nn.Module):
         self._tabulate()
 
     def core(self, shape: list[int]) -> Tensor:
-        """The core; ``shape`` has its bases' ranks, or channels where there is no basis."""
+        """Return the core; ``shape`` has a basis' rank on its axis, or channels where there is no basis."""
         return algebra.core(self.weight, self.places, self.tables(), shape)
 
     def table_names(self) -> list[str]:
-        """Names of the buffers that :meth:`tables` returns."""
+        """Return the names of the buffers that :meth:`tables` returns."""
         return [f"table{axis}" for axis in range(len(self.factors.box))]
 
     def tables(self) -> list[Tensor]:
-        """For :func:`algebra.core`."""
+        """Return the tables for :func:`algebra.core`."""
         return [self.get_buffer(name) for name in self.table_names()]
 
     def width(self, mode: Mode) -> int:
-        """The core's extent along channels."""
+        """Return the core's extent along channels."""
         return self.factors.rank(mode) if mode in self.modes else self.factors.length(mode)
 
     def core_shape(self) -> list[int]:
-        """Of the core, whose axes are those of the plain weight."""
+        """Return the shape of the core, whose axes are those of the plain weight."""
         raise NotImplementedError
 
     def extra_repr(self) -> str:
-        """What the coefficients stand for and what stays factored."""
+        """Describe what the coefficients stand for and which bases stay factors."""
         lengths, box = list(self.factors.axes.lengths), list(self.factors.box)
         return f"{lengths}, kept={self.factors.kept}, box={box}, factors={'+'.join(self.modes)}"
 
@@ -89,26 +89,26 @@ class Factored(nn.Module):
             self.register_buffer(name, table, persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Factored:
-        """Follow the module to a device or type; the bases are made anew, not rounded and widened."""
+        """Follow the module to a device or type; bases are computed again, not cast."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self._tabulate()
         return self
 
 
 def coded(model: nn.Module) -> dict[str, Coded]:
-    """Parameters of factored layers, which are coefficients, by name, and what they are of."""
+    """Return the parameters of factored layers, which are coefficients, by name, and the tensors they describe."""
     found: dict[str, Coded] = {}
     for path, module in model.named_modules(remove_duplicate=False):
         if isinstance(module, Factored):
             found[f"{path}.weight" if path else "weight"] = Coded(module.factors.shape, module.factors.axes.lengths)
-        elif isinstance(module, fx.GraphModule):  # a portable one has no factored layers left
+        elif isinstance(module, fx.GraphModule):  # a portable model has no factored layers left
             noted: dict[str, Coded] = module.meta.get(CODED, {})
             found |= {f"{path}.{name}" if path else name: each for name, each in noted.items()}
     return found
 
 
 def spectra(model: nn.Module) -> dict[str, list[int]]:
-    """Parameters that are coefficients, by name, and the shape in which the spectrum of each is taken."""
+    """Return the parameters that are coefficients, by name, and the shape in which each spectrum is taken."""
     return {name: list(each.lengths) for name, each in coded(model).items()}
 
 
@@ -116,11 +116,11 @@ class FactoredLinear(Factored):
     """:class:`torch.nn.Linear` on factors."""
 
     def core_shape(self) -> list[int]:
-        """(out, into)."""
+        """Return the shape (out, into)."""
         return [self.width("out"), self.width("into")]
 
     def forward(self, x: Tensor) -> Tensor:
-        """(…, in features) → (…, out features)."""
+        """Map (…, in features) to (…, out features)."""
         return multiply(x, self.into, self.core(self.core_shape()), self.out, self.bias)
 
 
@@ -128,7 +128,7 @@ class FactoredConvolution(Factored):
     """A convolution or transposed convolution along any number of axes, on factors.
 
     Attributes:
-        how: it moves over its input.
+        how: how it moves over its input.
     """
 
     def __init__(
@@ -138,29 +138,29 @@ class FactoredConvolution(Factored):
         self.how = Movement.of(layer)
 
     def core_shape(self) -> list[int]:
-        """(out, into, …kernel), or (into, out, …kernel) if transposed."""
+        """Return the shape (out, into, …kernel), or (into, out, …kernel) if transposed."""
         first, second = self.width("out"), self.width("into")
         return [second, first, *self.how.kernel] if self.factors.transposed else [first, second, *self.how.kernel]
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in channels, …) → (N, out channels, …), both also without N."""
+        """Map (N, in channels, …) to (N, out channels, …); N may be missing."""
         transposed = self.factors.transposed
         into = None if self.into is None else self._by_group(self.into.t(), transposed, 1)
         out = None if self.out is None else self._by_group(self.out, not transposed, 0)
         return convolve(x, into, self._grouped_core(), out, self.bias, self.how)
 
     def _grouped_core(self) -> Tensor:
-        """All groups, one after the other; they share the core if the channels of each have a basis of their own."""
+        """Return the cores of all groups; they are the same if each group has its own channel basis."""
         core, groups = self.core(self.core_shape()), self.how.groups
         shared = ("into" if self.factors.transposed else "out") in self.modes
         return core.repeat([groups] + [1] * (core.dim() - 1)) if shared and groups > 1 else core
 
     def _by_group(self, basis: Tensor, apart: bool, rows: int) -> Tensor:
-        """The matrix of a grouped pointwise convolution: (groups · rows of each, columns).
+        """Return the matrix of a grouped pointwise convolution: (groups · rows per group, columns).
 
         Args:
             basis: (channels, rank) or its transpose.
-            apart: whether each group has channels of its own in ``basis``, or all have the same.
+            apart: whether each group has its own channels in ``basis``, or all groups have the same.
             rows: the axis of ``basis`` along channels.
         """
         groups = self.how.groups

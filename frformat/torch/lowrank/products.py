@@ -1,4 +1,4 @@
-"""What a layer on factors multiplies: its inputs by a basis, by the core, and by another basis."""
+"""Multiply the inputs of a factored layer by a basis, by the core, and by another basis."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ TRANSPOSED: Final[dict[int, Callable[..., Tensor]]] = {
     2: F.conv_transpose2d,
     3: F.conv_transpose3d,
 }
-"""By number of axes. Unlike :func:`torch.convolution`, these run in half precision under autocast."""
+"""Convolutions by number of axes. Unlike :func:`torch.convolution`, these run in half precision under autocast."""
 
 
 class Movement(NamedTuple):
     """How a convolution of any kind moves over its input.
 
     Attributes:
-        kernel: extents.
-        groups: of channels.
+        kernel: extents of the kernel.
+        groups: number of groups.
         geometry: what the convolution itself does.
-        mode: of padding before it, as :func:`torch.nn.functional.pad` calls it, or None if the convolution pads.
-        pad: for that function.
+        mode: mode of the padding before it, as for :func:`torch.nn.functional.pad`, or None if the convolution pads.
+        pad: padding for that function.
     """
 
     kernel: Sequence[int]
@@ -39,7 +39,7 @@ class Movement(NamedTuple):
 
     @classmethod
     def of(cls, layer: Convolution) -> Movement:
-        """That of a layer."""
+        """Return the movement of a layer."""
         if layer.padding_mode == "zeros" and not isinstance(layer.padding, str):
             mode, pad, padding = None, [], list(layer.padding)
         else:
@@ -50,11 +50,11 @@ class Movement(NamedTuple):
         return cls(layer.kernel_size, layer.groups, geometry, mode, pad)
 
     def padded(self, x: Tensor) -> Tensor:
-        """With the padding that the convolution itself does not do."""
+        """Apply the padding that the convolution itself does not do."""
         return x if self.mode is None else F.pad(x, self.pad, self.mode)
 
     def __call__(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """The convolution, but for that padding."""
+        """Return the convolution, without that padding."""
         stride, padding, dilation, transposed, output_padding = self.geometry
         if transposed:
             function = TRANSPOSED[len(self.kernel)]
@@ -65,18 +65,18 @@ class Movement(NamedTuple):
 def convolve(
     x: Tensor, into: Tensor | None, core: Tensor, out: Tensor | None, bias: Tensor | None, how: Movement
 ) -> Tensor:
-    """A convolution as 1×1 → core → 1×1.
+    """Compute a convolution as 1×1 → core → 1×1.
 
     Args:
-        x: (N, in channels, …), or without N.
+        x: (N, in channels, …); N may be missing.
         into: (groups · rank, in channels of a group), or None if the core takes all channels.
-        core: as the plain layer's weight, with ranks for channels where there is a basis.
+        core: shaped like the plain layer's weight, with ranks instead of channels where there is a basis.
         out: (out channels, rank), or None if the core gives all channels.
-        bias: of the layer.
-        how: the plain layer moves.
+        bias: bias of the layer.
+        how: how the plain layer moves.
 
     Returns:
-        (N, out channels, …), or without N.
+        (N, out channels, …), without N if ``x`` has none.
     """
     if into is not None:
         x = _pointwise(x, into, None, how)
@@ -85,14 +85,14 @@ def convolve(
 
 
 def multiply(x: Tensor, into: Tensor | None, core: Tensor, out: Tensor | None, bias: Tensor | None) -> Tensor:
-    """A linear layer as two or three thin products.
+    """Compute a linear layer as two or three thin products.
 
     Args:
         x: (…, in features).
         into: (in features, rank), or None if the core takes all features.
         core: (out features or rank, in features or rank).
         out: (out features, rank), or None if the core gives all features.
-        bias: of the layer.
+        bias: bias of the layer.
     """
     if into is not None:
         x = x @ into

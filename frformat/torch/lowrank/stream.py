@@ -1,8 +1,8 @@
-# ruff: noqa: RUF005, B905, PERF401 — TorchScript knows no unpacking, no strict and no generators; and it does not
-# understand postponed annotations of a NamedTuple.
-"""From thin values to all channels, through an activation, and back to thin values, a block of pixels at a time.
+# ruff: noqa: RUF005, B905, PERF401 — TorchScript has no unpacking, no strict and no generators, and does not understand
+# postponed annotations of a NamedTuple.
+"""Pass thin values through an activation: expand them to all channels and project back, a block of pixels at a time.
 
-The channels of one block fit into a processor's second-level cache, and no others exist at that time.
+The channels of one block fit into a processor's second-level cache, and only one block's channels exist at a time.
 """
 
 from typing import Final, NamedTuple
@@ -15,7 +15,7 @@ from frformat.torch.lowrank.algebra import apply_basis, is_recorded
 from frformat.torch.lowrank.threads import in_parallel
 
 BLOCK: Final = 1 << 17
-"""Elements of a block: 512 KiB of float32."""
+"""Number of elements in a block: 512 KiB of float32."""
 
 
 class Pass(NamedTuple):
@@ -25,9 +25,9 @@ class Pass(NamedTuple):
         activation: see :func:`activate`.
         limits: see :func:`activate`.
         projections: matrices (r', n) from all channels to thin values, one for each result.
-        pooled: of each, whether it is one of the maxima over every ``window``.
-        window: extent of the windows along each axis of pixels; they lie side by side.
-        last: whether channels are the last axis; nothing is pooled then.
+        pooled: for each, whether it takes the maxima over every ``window``.
+        window: extent of the windows along each pixel axis; they are adjacent.
+        last: whether channels are the last axis; pooling is not possible then.
     """
 
     activation: str
@@ -39,15 +39,15 @@ class Pass(NamedTuple):
 
 
 def stream(z: Tensor, basis: Tensor, how: Pass, block: int = BLOCK) -> list[Tensor]:
-    """``projection @ activation(basis @ z)`` for several projections at once, of the channels or of their maxima.
+    """Compute ``projection @ activation(basis @ z)`` for several projections, of the channels or of their maxima.
 
-    Where a gradient is wanted, and where the call is recorded by a compiler or tracer, all channels are made at once.
+    If a gradient is needed, or a compiler or tracer records the call, all channels are computed at once.
 
     Args:
         z: thin values: (…, r) if channels are the last axis, else (N, r, …).
         basis: (n, r).
         how: activation, pooling and projections.
-        block: elements of a block.
+        block: number of elements in a block.
 
     Returns:
         For each projection, thin values (…, r') or (N, r', …), the latter with channels last in memory.
@@ -64,8 +64,8 @@ def activate(y: Tensor, name: str, limits: list[float]) -> Tensor:
 
     Args:
         y: any values.
-        name: of the activation, as PyTorch's function.
-        limits: its two parameters, where it has such: those of ``hardtanh``, the (first) one of ``leaky_relu`` and
+        name: the activation, named like PyTorch's function.
+        limits: its two parameters, if it has any: those of ``hardtanh``, or the (first) one of ``leaky_relu`` and
             ``elu``.
     """
     if name == "relu":
@@ -93,7 +93,7 @@ def activate(y: Tensor, name: str, limits: list[float]) -> Tensor:
 
 
 def _whole(z: Tensor, basis: Tensor, how: Pass) -> list[Tensor]:
-    """The same with all channels of all pixels in memory; differentiable."""
+    """Compute the same with all channels of all pixels in memory; differentiable."""
     y = activate(apply_basis(z, basis, how.last), how.activation, how.limits)
     out: list[Tensor] = []
     for i, projection in enumerate(how.projections):
@@ -103,14 +103,14 @@ def _whole(z: Tensor, basis: Tensor, how: Pass) -> list[Tensor]:
 
 
 def pool(x: Tensor, window: list[int]) -> Tensor:
-    """The maxima over windows that lie side by side."""
+    """Return the maxima over adjacent windows."""
     if len(window) == 1:
         return F.max_pool1d(x, window)
     return F.max_pool2d(x, window) if len(window) == 2 else F.max_pool3d(x, window)
 
 
 class _Work(NamedTuple):
-    """What blocks are made of, and where their results go.
+    """The input of the blocks, and the destination of their results.
 
     Attributes:
         coarse: (windows, pixels of a window, r).
@@ -119,9 +119,9 @@ class _Work(NamedTuple):
         limits: see :func:`activate`.
         to_all: projections of all pixels: (r', n), or no rows.
         to_maxima: projections of the maxima: (r", n), or no rows.
-        out: is written, (windows, pixels of a window, r').
-        maxima: is written, (windows, r").
-        step: windows of a block.
+        out: destination, (windows, pixels of a window, r').
+        maxima: destination, (windows, r").
+        step: number of windows in a block.
     """
 
     coarse: Tensor
@@ -138,7 +138,7 @@ class _Work(NamedTuple):
 def _blocks(z: Tensor, basis: Tensor, how: Pass, block: int) -> list[Tensor]:
     pixels = z if how.last else z.movedim(1, -1)
     size = list(pixels.shape)
-    extent = [1] * (len(size) - 1)  # of windows along every axis but the last; single pixels if nothing is pooled
+    extent = [1] * (len(size) - 1)  # windows along every axis but the last; single pixels without pooling
     plain: list[Tensor] = [basis.new_empty([0, basis.shape[0]])]
     few: list[Tensor] = [basis.new_empty([0, basis.shape[0]])]
     for i, projection in enumerate(how.projections):
@@ -149,7 +149,7 @@ def _blocks(z: Tensor, basis: Tensor, how: Pass, block: int) -> list[Tensor]:
             plain.append(projection)
     to_all, to_maxima = torch.cat(plain), torch.cat(few)
 
-    # Pixels are put in the order of windows, so that maxima are taken of a few contiguous rows.
+    # Pixels are reordered by window, so that maxima are taken over a few contiguous rows.
     phases = 1
     for n in extent:
         phases *= n
@@ -185,7 +185,7 @@ def _blocks(z: Tensor, basis: Tensor, how: Pass, block: int) -> list[Tensor]:
 
 
 def _run(work: _Work, first: int, end: int) -> None:
-    """Blocks ``first`` … ``end`` − 1."""
+    """Compute blocks ``first`` … ``end`` − 1."""
     basis, step = work.basis, work.step
     n, phases = basis.shape[0], work.coarse.shape[1]
     memory = work.coarse.new_empty([n * phases * step])
@@ -208,7 +208,7 @@ def _run(work: _Work, first: int, end: int) -> None:
 
 @torch.jit.unused
 def _run_in_parallel(work: _Work, blocks: int) -> None:
-    """All blocks."""
+    """Compute all blocks."""
 
     def some(first: int, end: int) -> None:
         _run(work, first, end)
@@ -217,9 +217,9 @@ def _run_in_parallel(work: _Work, blocks: int) -> None:
 
 
 def _tile(pixels: Tensor, extent: list[int]) -> tuple[Tensor, list[int]]:
-    """Pixels (n0, n1, …, r) in windows, (windows, pixels of a window, r), and how many windows along each axis.
+    """Reorder pixels (n0, n1, …, r) into windows; return them and the number of windows along each axis.
 
-    Beyond the last whole window are zeros.
+    The shape is (windows, pixels of a window, r). Beyond the last complete window are zeros.
     """
     tiles: list[int] = []
     pad = [0, 0]
@@ -242,7 +242,7 @@ def _tile(pixels: Tensor, extent: list[int]) -> tuple[Tensor, list[int]]:
 
 
 def _untile(windows: Tensor, tiles: list[int], extent: list[int], size: list[int]) -> Tensor:
-    """The reverse of :func:`_tile`, but for the number of coefficients, which is that of ``windows``."""
+    """Invert :func:`_tile`, except that the number of coefficients is that of ``windows``."""
     rank, axes = windows.shape[-1], len(extent)
     order: list[int] = []
     whole: list[int] = []

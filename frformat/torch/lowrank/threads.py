@@ -1,7 +1,7 @@
-"""Blocks in parallel: each on one thread, so that it stays in that core's cache and no operation waits for another.
+"""Run blocks in parallel, each on one thread, so that it stays in that core's cache and no operation waits for another.
 
-PyTorch's own threads share each operation, which takes longer than the operation itself where that is short, and much
-longer where another process keeps one of them waiting.
+PyTorch's own threads split each operation. That takes longer than a short operation itself, and much longer if another
+process delays one of the threads.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 import torch
 
 PARTS: Final = 4
-"""Parts for each thread: one that is kept waiting takes fewer."""
+"""Parts per thread: a thread that is delayed takes fewer."""
 
 _POOLS: Final[dict[int, ThreadPoolExecutor]] = {}
 _LOCK: Final = Lock()
@@ -35,7 +35,7 @@ def in_parallel(count: int, work: Callable[[int, int], None]) -> None:
 
     def some() -> None:
         with torch.inference_mode(inference), torch.no_grad():
-            while (first := next(todo)) < count:  # a step of a counter is atomic
+            while (first := next(todo)) < count:  # advancing a counter is atomic
                 work(first, min(first + part, count))
 
     for future in [_pool(threads).submit(some) for _ in range(threads)]:
@@ -48,7 +48,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
             total, started = torch.get_num_threads(), Barrier(threads + 1)
 
             def start() -> None:
-                torch.set_num_threads(1)  # of this thread; and of threads yet to start, which is undone below
+                torch.set_num_threads(1)  # also affects threads that start later, which is undone below
                 started.wait()
 
             pool = ThreadPoolExecutor(threads, "frformat", start)

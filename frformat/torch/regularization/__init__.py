@@ -1,4 +1,4 @@
-"""Frequency Regularization: training models as the first coefficients of their weights' DCT.
+"""Frequency Regularization: train models whose weights are given by the first coefficients of their DCT.
 
 >>> model = regularize(model, keep=100, rules=["*.bias: keep=3"], example=images[:1])
 >>> optimizer = torch.optim.Adam(model.parameters(), 0.02)

@@ -1,4 +1,4 @@
-"""Spending a total number of coefficients where they matter."""
+"""Distribute a total number of coefficients over the tensors where they matter most."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from torch import Tensor, nn
 from frformat.torch.regularization.spectral_tensor import SpectralTensor, spectral_tensors
 
 Score = Callable[[SpectralTensor], Tensor]
-"""How much each coefficient of a tensor matters: a tensor of shape (k,), not negative, comparable between tensors."""
+"""How much each coefficient of a tensor matters: a nonnegative tensor of shape (k,), comparable between tensors."""
 
 POINTS: Final = 256
-"""Prefix lengths at which a tensor's score is looked at, at most."""
+"""Maximum number of prefix lengths at which a tensor's score is evaluated."""
 
 
 @torch.no_grad()
 def relative_energy(tensor: SpectralTensor) -> Tensor:
-    """Each coefficient's share of its tensor's energy: what is lost of the tensor, whatever its scale."""
+    """Return each coefficient's share of its tensor's energy: the relative loss without it."""
     energy = tensor.coefficients.detach().double().square()
     return energy / energy.sum().clamp(min=torch.finfo(torch.float64).tiny)
 
 
 @torch.no_grad()
 def sensitivity(tensor: SpectralTensor) -> Tensor:
-    """(c · ∂loss/∂c)²: how much the loss changes, to first order, without the coefficient (Molchanov et al. 2017).
+    """Return (c · ∂loss/∂c)²: the first-order change of the loss without the coefficient (Molchanov et al. 2017).
 
-    Takes the gradients of the last backward pass; the more samples that was over, the better.
+    Uses the gradients of the last backward pass; the more samples it covered, the better.
 
     Raises:
         ValueError: there is no gradient.
@@ -43,29 +43,31 @@ def sensitivity(tensor: SpectralTensor) -> Tensor:
 
 
 def allocate(model: nn.Module, total: int, *, score: Score = relative_energy, least: int = 1) -> dict[str, int]:
-    """How many coefficients each regularized tensor should keep, so that together they are ``total``.
+    """Return how many coefficients each regularized tensor should keep for a total of ``total``.
 
-    Coefficients go, again and again, to the tensor in which the next run of them scores most for each. That is best
-    possible, by the method of Lagrange, up to the last run: runs are the edges of the concave hull of a tensor's score
-    over the length of its prefix, so that what comes later in a tensor never scores more than what comes before.
+    Coefficients go, again and again, to the tensor whose next run of coefficients has the highest mean score. By the
+    method of Lagrange multipliers this is optimal up to the last run: the runs are the edges of the concave hull of a
+    tensor's score over its prefix length, so later runs of a tensor never score higher than earlier ones.
 
     Args:
         model: a regularized model.
-        total: how many coefficients, of all regularized tensors together; if they have fewer, all.
-        score: what to compare.
-        least: how many each tensor keeps at least (if it has as many).
+        total: number of coefficients of all regularized tensors together; if they have fewer, they keep all.
+        score: the score to compare.
+        least: minimum number for each tensor (or all, if it has fewer).
 
     Returns:
-        Numbers by tensor name, as :func:`truncate` and the schedules take them.
+        The numbers by tensor name, in the form that :func:`truncate` and the schedules take.
 
     Raises:
-        ValueError: ``total`` is less than the least of all tensors together.
+        ValueError: ``total`` is less than the minima of all tensors together.
     """
     tensors = spectral_tensors(model)
     kept = {name: min(least, tensor.kept) for name, tensor in tensors.items()}
     left = total - sum(kept.values())
     if left < 0:
-        raise ValueError(f"a total of {total:,} is less than {sum(kept.values()):,}, the least of {len(kept)} tensors")
+        raise ValueError(
+            f"a total of {total:,} is less than {sum(kept.values()):,}, the minimum for {len(kept)} tensors"
+        )
     runs = [
         (gain, name, length)
         for name, tensor in tensors.items()
@@ -78,7 +80,7 @@ def allocate(model: nn.Module, total: int, *, score: Score = relative_energy, le
 
 
 def _runs(scores: NDArray[np.float64]) -> list[tuple[float, int]]:
-    """The edges of the concave hull of the cumulative scores: mean score and number of coefficients, best first."""
+    """Return the edges of the cumulative scores' concave hull: mean score and number of coefficients, best first."""
     n = len(scores)
     lengths = np.unique(np.geomspace(1, n, POINTS).astype(np.int64)) if n else np.empty(0, np.int64)
     heights = np.cumsum(scores)[lengths - 1]

@@ -1,4 +1,4 @@
-"""What becomes of which parameter: rules that people write, views that were found, and what cannot be done."""
+"""Decide how each parameter is regularized: rules that users write, detected views, and unsupported cases."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ Rules = Iterable[str | Rule] | Callable[[str, nn.Parameter], str | Rule | None]
 
 DTYPES: Final = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 SHOWN: Final = 5
-"""At most so many names are listed in an error."""
+"""Largest number of names to list in an error."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A parameter and where it is used.
+    """A parameter and the places where it is used.
 
     Attributes:
         parameter: the parameter.
@@ -45,7 +45,7 @@ class Candidate:
 
 
 def candidates(model: nn.Module) -> list[Candidate]:
-    """All parameters, tied ones once; of those that are parametrized, the tensor that users of the module see."""
+    """Return all parameters, tied ones once; for parametrized ones, the tensor that users of the module see."""
     found: dict[int, Candidate] = {}
     for path, module in model.named_modules(remove_duplicate=False):
         if isinstance(module, nn.utils.parametrize.ParametrizationList):
@@ -57,7 +57,9 @@ def candidates(model: nn.Module) -> list[Candidate]:
             name = f"{path}.{attribute}" if path else attribute
             known = found.get(id(parameter), Candidate(parameter, (), ()))
             again = any(owner is module and name == attribute for owner, name in known.owners)
-            owners = known.owners if again else (*known.owners, (module, attribute))  # a module may have several paths
+            owners = (
+                known.owners if again else (*known.owners, (module, attribute))
+            )  # the same module may be reached by several paths
             found[id(parameter)] = replace(known, names=(*known.names, name), owners=owners)
     return list(found.values())
 
@@ -65,10 +67,10 @@ def candidates(model: nn.Module) -> list[Candidate]:
 def choose(
     found: Iterable[Candidate], keep: int | float, rules: Rules, views: Mapping[str, Axes]
 ) -> list[tuple[Candidate, Spectral]]:
-    """What is regularized, each with its parametrization. Nothing is changed yet.
+    """Choose the parameters to regularize, each with its parametrization. Nothing is changed yet.
 
     Raises:
-        ValueError: a rule matches nothing, or cannot be met.
+        ValueError: a rule matches nothing, or cannot be satisfied.
     """
     found = list(found)
     default = Keep(_amount(keep))
@@ -78,20 +80,22 @@ def choose(
             continue
         name, problem, rule = candidate.names[0], _problem(candidate), rule or Rule()
         if problem:
-            raise ValueError(f"{name} {problem}; exclude it by the rule {_excluding(candidate)!r}")
+            raise ValueError(f"{name} {problem}; exclude it with the rule {_excluding(candidate)!r}")
         view = rule.view or next((views[known] for known in candidate.names if known in views), None)
         chosen.append((candidate, _spectral(candidate, replace(rule, view=view), default)))
     if not chosen and any(_is_regularized(candidate) for candidate in found):
         raise ValueError(
-            "the model is regularized already: truncate() keeps fewer coefficients, unregularize() makes plain weights"
+            "the model is already regularized: call truncate() to shorten spectra, unregularize() for plain weights"
         )
     if not chosen:
-        raise ValueError("no parameter is regularized: by default those are that are trained, float and of rank ≥ 2")
+        raise ValueError(
+            "no parameter would be regularized: by default, only trained floating-point parameters of rank ≥ 2 are"
+        )
     return chosen
 
 
 def _amount(keep: object) -> int | float:
-    """``keep``, if it is possible."""
+    """Return ``keep`` if it is valid."""
     if isinstance(keep, Integral) and not isinstance(keep, bool) and int(keep) >= 1:
         return int(keep)
     if isinstance(keep, Real) and not isinstance(keep, Integral) and 0 < float(keep) <= 1:
@@ -103,7 +107,7 @@ def _amount(keep: object) -> int | float:
 
 
 def _rules_for(found: list[Candidate], rules: Rules) -> list[Rule | None]:
-    """The rule for each candidate, None where there is none."""
+    """Return the rule for each candidate, or None if no rule matches."""
     if callable(rules):
         asked = [rules(candidate.names[0], candidate.parameter) for candidate in found]
         return [Rule.parse(f"*: {said}") if isinstance(said, str) else said for said in asked]
@@ -122,22 +126,22 @@ def _rules_for(found: list[Candidate], rules: Rules) -> list[Rule | None]:
 
 
 def _by_default(parameter: nn.Parameter) -> bool:
-    """What is regularized without a rule: trained floats of rank 2 or more, as the encoder does it."""
+    """Return whether a parameter is regularized by default: trained floats of rank 2 or more, as in the encoder."""
     matrix = is_lazy(parameter) or (parameter.dim() >= 2 and parameter.numel() > 0)
     return parameter.requires_grad and parameter.dtype in DTYPES and matrix
 
 
 def _problem(candidate: Candidate) -> str | None:
-    """Why a parameter cannot be regularized."""
+    """Return why a parameter cannot be regularized."""
     parameter = candidate.parameter
     if is_lazy(parameter):
-        return "has no shape before the model has run once: run it"
+        return "has no shape until the model has run once: run it"
     if parameter.dtype not in DTYPES:
-        return f"is of {parameter.dtype}, and only float16, bfloat16, float32 and float64 have a spectrum"
+        return f"is of type {parameter.dtype}; only float16, bfloat16, float32 and float64 have a spectrum"
     if parameter.numel() == 0:
         return f"has no elements: shape {list(parameter.shape)}"
     if parameter.layout != torch.strided or parameter.device.type == "meta":
-        return f"is on device {parameter.device} in layout {parameter.layout}; it must have its elements at hand"
+        return f"is on device {parameter.device} in layout {parameter.layout}, where its elements are not available"
     if hasattr(parameter, "full_tensor"):
         return "is sharded; regularize the model before fully_shard(model)"
     problems = (_problem_of(module, attribute) for module, attribute in candidate.owners)
@@ -145,31 +149,31 @@ def _problem(candidate: Candidate) -> str | None:
 
 
 def _problem_of(module: nn.Module, attribute: str) -> str | None:
-    """Why a module cannot have a parameter of its own regularized."""
+    """Return why a module's own parameter cannot be regularized."""
     kind = type(module).__name__
     if is_parametrized(module, attribute):
         by = type(module.parametrizations[attribute][0]).__name__.lstrip("_")  # type: ignore[index]
         if by == Spectral.__name__:
-            return "is regularized already: truncate() keeps fewer coefficients, unregularize() makes a plain tensor"
-        return f"is what another parametrization, {by}, makes of other parameters, which cannot be regularized instead"
+            return "is already regularized: truncate() keeps fewer coefficients, unregularize() restores a plain tensor"
+        return f"is computed from other parameters by another parametrization, {by}, and those cannot be regularized"
     if isinstance(module, torch.jit.ScriptModule):
-        return "belongs to a TorchScript module, which cannot be changed any more: script after regularizing"
+        return "belongs to a TorchScript module, which can no longer be changed: regularize first, then script"
     if hasattr(nn.ModuleDict, attribute):
-        return f"has a name by which PyTorch cannot parametrize it, {attribute!r}: rename it in {kind}"
+        return f"has a name that PyTorch cannot parametrize, {attribute!r}: rename it in {kind}"
     if isinstance(module, nn.RNNBase):
-        return f"belongs to a layer of class {kind}, whose kernel takes its parameters past any parametrization"
+        return f"belongs to a layer of class {kind}, whose kernel bypasses parametrizations"
     if isinstance(module, nn.Embedding | nn.EmbeddingBag):
         if module.sparse or module.max_norm is not None:
-            return "has sparse gradients or a max_norm, which change single rows, but a coefficient is in all rows"
+            return "has sparse gradients or a max_norm, which change single rows, but a coefficient affects all rows"
         if module.padding_idx is not None:
             return (
-                f"keeps row {module.padding_idx} for padding, which must not change, but a coefficient is in all rows"
+                f"keeps row {module.padding_idx} for padding, which must not change, but a coefficient affects all rows"
             )
     return None
 
 
 def _excluding(candidate: Candidate) -> str:
-    """The rule that excludes a parameter, and those of its module that have the same problem."""
+    """Return the rule that excludes a parameter and those of its module with the same problem."""
     name = candidate.names[0]
     path, dot, attribute = name.rpartition(".")
     recurrent = any(isinstance(module, nn.RNNBase) for module, _ in candidate.owners)
@@ -190,7 +194,7 @@ def _spectral(candidate: Candidate, rule: Rule, default: Selection) -> Spectral:
     selection = rule.selection or default
     count = parameter.numel()
     if rule.spectral:
-        raise ValueError(f"{name} is given as weights; the rule for {rule.pattern!r} says that it is a spectrum")
+        raise ValueError(f"{name} consists of weights, but the rule for {rule.pattern!r} says that it is a spectrum")
     if rule.pattern in candidate.names and isinstance(selection, Keep) and selection.amount > count:
         raise ValueError(f"{name}: keep={selection.amount:,}, but shape {list(parameter.shape)} has {count:,} elements")
     try:
@@ -210,7 +214,7 @@ def _spectral(candidate: Candidate, rule: Rule, default: Selection) -> Spectral:
 
 
 def _as_stored(spectrum: Spectrum, format: str | None) -> Spectrum:
-    """What a reader will get of a spectrum."""
+    """Return the spectrum that a reader would get."""
     if format is None or spectrum.kept == 0:
         return spectrum
     return replace(spectrum, coefficients=as_stored(torch.from_numpy(spectrum.coefficients), format).numpy())

@@ -1,4 +1,4 @@
-"""Adam along the principal axes of the gradients: affordable, since regularized tensors are short vectors."""
+"""Adam along the principal axes of the gradients, which is affordable because regularized tensors are short vectors."""
 
 from __future__ import annotations
 
@@ -11,25 +11,27 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 BLOCK: Final = 384
-"""A longer vector is cut into equal blocks of at most so many coefficients, each with axes of its own."""
+"""Longer vectors are split into equal blocks of at most this many coefficients, each with its own axes."""
 
 LARGEST: Final = 1 << 14
-"""Parameters of more elements are left to plain Adam."""
+"""Parameters with more elements use plain Adam."""
 
 HORIZON: Final = 500
-"""Over about so many steps gradients are looked back on."""
+"""Gradients are averaged over about this many steps."""
 
 
 class EigenAdam(Optimizer):
     """Adam (Kingma and Ba 2015) in the eigenbasis of the gradients' second moments.
 
-    Each coefficient acts on a whole tensor, so that their gradients are strongly correlated, and a step size for each
-    alone, which is what Adam finds, is a poor fit. Of a few hundred coefficients the full matrix of second moments
-    costs next to nothing: it is averaged over the steps, its eigenvectors are computed anew every now and then, and
-    Adam runs in these axes. So does SOAP (Vyas et al. 2024), with factors where this has the matrix itself.
+    Each coefficient acts on a whole tensor, so the gradients are strongly correlated, and a separate step size for each
+    coefficient, as in Adam, fits poorly. For a few hundred coefficients, the full matrix of second moments costs next
+    to
+    nothing: it is averaged over the steps, its eigenvectors are recomputed every now and then, and Adam runs along
+        these
+    axes. SOAP (Vyas et al. 2024) does the same with factors instead of the full matrix.
 
-    As for Adam, coefficients want larger learning rates than weights, see :func:`regularize`. Cannot go on with
-    parameters that were truncated.
+    As with Adam, coefficients need larger learning rates than weights, see :func:`regularize`. The optimizer cannot
+    continue with parameters that have been truncated.
     """
 
     def __init__(
@@ -42,19 +44,19 @@ class EigenAdam(Optimizer):
         weight_decay: float = 0.0,
         every: int = 50,
     ) -> None:
-        """Set up.
+        """Initialize the optimizer.
 
         Args:
             params: parameters, or groups of them.
             lr: learning rate.
             betas: decay of the first and the second moments, the latter along the axes.
-            eps: of the largest root of a second moment, added to each: along axes in which next to nothing has been
-                seen, what is seen is rounding.
+            eps: relative to the largest root of a second moment, added to each root: along axes where gradients almost
+                vanish, they consist of rounding errors.
             weight_decay: decoupled, as in AdamW.
-            every: steps between new axes; at first there are more.
+            every: steps between updates of the axes; at first they are more frequent.
 
         Raises:
-            ValueError: a number is not possible.
+            ValueError: an argument is out of range.
         """
         if not (lr >= 0 and eps > 0 and weight_decay >= 0 and all(0 <= b < 1 for b in betas) and every >= 1):
             raise ValueError(
@@ -72,10 +74,10 @@ class EigenAdam(Optimizer):
         """Update all parameters that have a gradient.
 
         Args:
-            closure: computes the loss and the gradients anew.
+            closure: recomputes the loss and the gradients.
 
         Returns:
-            The closure's loss.
+            The loss from the closure.
         """
         loss = None
         if closure is not None:
@@ -106,7 +108,7 @@ class EigenAdam(Optimizer):
             if step % group["every"] == 0 or (step < group["every"] and step & (step - 1) == 0):
                 before, axes = axes, torch.linalg.eigh(moments.double())[1].to(gradient.dtype)
                 state["axes"] = axes
-                # As if what was seen along the old axes had been uncorrelated.
+                # As if the gradients along the old axes had been uncorrelated.
                 state["square"] = _along(before.mT @ axes, state["square"], 2)
         state["mean"].lerp_(gradient, 1 - beta1)
         mean = state["mean"] / (1 - beta1**step)
@@ -123,7 +125,7 @@ class EigenAdam(Optimizer):
 
 
 def _blocks(gradient: Tensor) -> Tensor:
-    """A gradient (blocks, length), in float32 at least, the last block filled with zeros; one block if it is large."""
+    """Split a gradient into padded blocks (blocks, length), at least float32; large ones stay whole."""
     count = math.ceil(gradient.numel() / BLOCK) if gradient.numel() <= LARGEST else 1
     length = math.ceil(gradient.numel() / count)
     dtype = torch.promote_types(gradient.dtype, torch.float32)
@@ -133,5 +135,5 @@ def _blocks(gradient: Tensor) -> Tensor:
 
 
 def _along(axes: Tensor, vectors: Tensor, power: int = 1) -> Tensor:
-    """Each vector (blocks, length) in its block's axes (blocks, length, length), given as columns."""
+    """Transform each vector (blocks, length) to its block's axes (blocks, length, length), given as columns."""
     return (vectors[:, None, :] @ axes.pow(power))[:, 0, :]

@@ -1,7 +1,7 @@
 """Layers that run on the box: a convolution becomes 1×1 → small core → 1×1, a linear layer two thin products.
 
-Neither the weights nor their gradient are made then, which is what makes truncated training faster than plain training.
-A layer decides at each call, by the size of its input; where factors would cost more, the tensor is rebuilt as usual.
+Neither the weights nor their gradient are computed then, which makes truncated training faster than plain training. A
+layer decides at each call, by the size of its input; if factors would cost more, the tensor is rebuilt as usual.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from frformat.torch.regularization.parametrization import Spectral
 from frformat.torch.regularization.synthesis import FFT_RANK, Synthesis
 
 MARGIN: Final = 1.5
-"""Multiply-adds in factors take about so many times as long as in a dense layer (measured)."""
+"""Multiply-adds in factors take about this many times as long as in a dense layer (measured)."""
 
 
 def install(module: nn.Module) -> None:
-    """Let a module with a regularized ``weight`` run on factors where that pays; other kinds of modules are left alone.
+    """Make a module with a regularized ``weight`` run on factors where that pays off. Other modules are left unchanged.
 
-    Like :mod:`torch.nn.utils.parametrize` does for its properties, this changes the class that was made for this module
-    alone, so that nothing is left when the parametrization is removed.
+    Like :mod:`torch.nn.utils.parametrize` for its properties, this modifies the class that was made for this module
+    alone, so nothing is left behind when the parametrization is removed.
     """
     plain: Any = type_before_parametrizations(module)
     if plain in _FACTORED:
@@ -39,7 +39,7 @@ def install(module: nn.Module) -> None:
 
 @cache
 def _forward(plain: Any) -> Callable[..., Tensor]:
-    """The method for a kind of module."""
+    """Return the forward method for a kind of module."""
     factored = _FACTORED[plain]
 
     def forward(module: Any, *args: Any, **kwargs: Any) -> Tensor:
@@ -58,7 +58,7 @@ def _forward(plain: Any) -> Callable[..., Tensor]:
 
 
 def _pays(factored: Sequence[Product], dense: Sequence[Product], synthesis: Synthesis) -> bool:
-    """Whether products in factors are less work than those of the dense layer and the rebuilding of its weight."""
+    """Return whether products in factors are less work than the dense layer's and rebuilding its weight."""
     rebuilding = math.prod(synthesis.shape) * min(synthesis.box[0], FFT_RANK)
     return MARGIN * _work(factored) < _work(dense) + rebuilding
 
@@ -68,7 +68,7 @@ def _work(steps: Sequence[Product]) -> int:
 
 
 def _along(axes: Iterable[tuple[int, int]], elements: int) -> list[Product]:
-    """The products that take axes of a tensor, one after the other, from one extent to another."""
+    """Return the products that map axes of a tensor, one after the other, from one extent to another."""
     steps = []
     for before, after in axes:
         steps.append(Product(elements // max(before, 1), min(before, FFT_RANK), min(after, FFT_RANK)))
@@ -80,7 +80,7 @@ def _convolution(layer: Convolution, x: Tensor, spectral: Spectral, coefficients
     synthesis = spectral.synthesis
     if layer.groups != 1 or spectral.view is not None or synthesis.short > 2 or not synthesis.thin:
         return None
-    # Channels are contracted unless they are so few that they are taken together with the kernel.
+    # Channels are contracted unless there are so few that they are merged with the kernel.
     first, second = synthesis.basis(0), synthesis.basis(1) if synthesis.short > 1 else None
     into, out = (first, second) if layer.transposed else (second, first)
     axes = Axes(synthesis.shape, 1, 2 if synthesis.short > 1 else None)
@@ -100,7 +100,7 @@ def _linear(layer: nn.Linear, x: Tensor, spectral: Spectral, coefficients: Tenso
     if synthesis.shape[0] != layer.out_features or not (synthesis.thin or _is_exact(x, coefficients)):
         return None
     rows, (rank, *ranks), (_, *lengths) = x.numel() // layer.in_features, synthesis.ranks, synthesis.lengths
-    # Of the inputs and the core, the one that takes less work is taken to the other's side of the input axes' bases.
+    # Either the inputs or the core are multiplied by the bases of the input axes, whichever takes less work.
     projecting = _along(zip(lengths, ranks, strict=True), rows * layer.in_features)
     projecting.append(Product(rows, math.prod(ranks), rank))
     expanding = _along(zip(ranks, lengths, strict=True), rank * math.prod(ranks))
@@ -120,7 +120,7 @@ def _linear(layer: nn.Linear, x: Tensor, spectral: Spectral, coefficients: Tenso
 
 
 def _is_exact(x: Tensor, coefficients: Tensor) -> bool:
-    """Whether inputs are of the coefficients' type and stay so: there is no FFT of bfloat16."""
+    """Return whether inputs have the coefficients' type and keep it: there is no FFT of bfloat16."""
     return x.dtype == coefficients.dtype and not torch.is_autocast_enabled(x.device.type)
 
 

@@ -1,4 +1,4 @@
-"""Parameter groups for optimizers: coefficients are vectors, but decay like the matrices that they stand for."""
+"""Parameter groups for optimizers: coefficients are vectors, but decay like the matrices that they represent."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from frformat.torch.regularization.spectral_tensor import spectral_tensors
 def parameter_groups(
     model: nn.Module, *, weight_decay: float = 0.0, lr: float | None = None, plain_lr: float | None = None
 ) -> list[dict[str, Any]]:
-    """The trained parameters of a model in groups, as optimizers take them.
+    """Return a model's trained parameters in groups for an optimizer.
 
-    Weight decay is for tensors of rank 2 or more, not for biases and normalization. Rules that go by the rank of a
-    parameter put coefficients into the wrong group, since these are vectors whatever they stand for.
+    Weight decay applies to tensors of rank 2 or more, not to biases and normalization. Rules based on a parameter's
+    rank put coefficients into the wrong group, because these are always vectors.
 
     >>> optimizer = torch.optim.AdamW(parameter_groups(model, weight_decay=0.01, lr=0.05, plain_lr=1e-3))
 
     Args:
         model: a regularized model, or any other.
-        weight_decay: of coefficients and weights of tensors of rank 2 or more; all others have 0.
-        lr: learning rate of coefficients, which is best larger than that of weights (see
-            :func:`frformat.torch.regularize`); None for what the optimizer has.
-        plain_lr: learning rate of all others.
+        weight_decay: weight decay of coefficients and weights of tensors of rank 2 or more; all others have 0.
+        lr: learning rate of coefficients, which should be larger than that of weights (see
+            :func:`frformat.torch.regularize`); None uses the optimizer's.
+        plain_lr: learning rate of all other parameters.
 
     Returns:
-        Groups that are not empty, each with its ``name``: ``coefficients`` and ``weights``, which decay, then ``short
+        The nonempty groups, each with its ``name``: ``coefficients`` and ``weights``, which decay, then ``short
         coefficients`` and ``others``, which do not.
     """
     ranks = {id(tensor.coefficients): len(tensor.shape) for tensor in spectral_tensors(model).values()}

@@ -1,4 +1,4 @@
-"""Truncation that a validation metric guards."""
+"""Truncation guarded by a validation metric."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from frformat.torch.regularization.truncation import Counts
 
 
 class GuardedTruncation(Schedule):
-    """Truncates on as long as a validation metric holds, with the habits of ``ReduceLROnPlateau``.
+    """Keeps truncating as long as a validation metric holds, similar to ``ReduceLROnPlateau``.
 
-    A model is at its smallest good size whenever :attr:`held` is True after a step's metric was given: that is when to
-    save a checkpoint. A step whose metric does not hold changes nothing, so that training can recover.
+    Whenever :attr:`held` is True after a step, the model is at its smallest good size so far: this is the time to save
+    a checkpoint. A step whose metric does not hold changes nothing, so training can recover.
 
     Attributes:
-        factor: what share of the coefficients stays at each step.
-        minimum: how many are always kept, by name.
+        factor: share of the coefficients that remains at each step.
+        minimum: number of coefficients that are always kept, by name.
         tolerance: how much worse than the best the metric may be.
-        patience: after how many steps in a row at which the metric did not hold the schedule is finished.
+        patience: the schedule is finished after more than this many steps in a row at which the metric did not hold.
         mode: ``max`` if larger metrics are better, ``min`` if smaller ones are.
-        best: the best metric so far, or the one that was given as a reference.
+        best: the best metric so far, or the reference.
         held: whether the last metric held.
-        waited: at how many steps in a row it did not.
+        waited: number of consecutive steps at which it did not.
     """
 
     def __init__(
@@ -39,26 +39,26 @@ class GuardedTruncation(Schedule):
         mode: Literal["max", "min"] = "max",
         reference: float | None = None,
     ) -> None:
-        """Set up; ``minimum`` as for :class:`TailTruncation`, the others as the attributes.
+        """Initialize the schedule; ``minimum`` is as for :class:`TailTruncation`, the others are as the attributes.
 
         Args:
             model: a regularized model.
-            optimizer: what trains it; several, if there are.
-            minimum: what always stays.
+            optimizer: the optimizer that trains it, or several.
+            minimum: number of coefficients that always remain.
             factor: between 0 and 1.
             tolerance: in the unit of the metric, at least 0.
             patience: at least 0.
             mode: ``max`` or ``min``.
-            reference: a metric to compare with (that of a plain model), None for the best of those that are given.
+            reference: a metric to compare with, such as a plain model's; None compares with the best one so far.
 
         Raises:
-            ValueError: a name or number is not possible.
+            ValueError: a name or number is not valid.
         """
         super().__init__(model, optimizer)
         if not 0 < factor < 1 or tolerance < 0 or patience < 0 or mode not in ("max", "min"):
             raise ValueError(
                 f"factor={factor} (between 0 and 1), tolerance={tolerance} and patience={patience} (at least 0) and "
-                f"mode={mode!r} (max or min) are not possible"
+                f"mode={mode!r} (max or min) are not valid"
             )
         self.minimum = minima(model, minimum)
         self.factor, self.tolerance, self.patience, self.mode = factor, tolerance, patience, mode
@@ -68,17 +68,17 @@ class GuardedTruncation(Schedule):
 
     @property
     def finished(self) -> bool:
-        """Whether patience is exhausted or no tensor has more than its minimum."""
+        """Whether patience is exhausted, or no tensor has more than its minimum."""
         return self.waited > self.patience or all(n <= self.minimum[name] for name, n in self.kept.items())
 
     def step(self, metric: float) -> bool:
         """Truncate if the metric holds.
 
         Args:
-            metric: of the model as it is, on data that it is not trained on. NaN does not hold.
+            metric: metric of the current model on validation data. NaN does not hold.
 
         Returns:
-            Whether a parameter has become shorter.
+            Whether any parameter has become shorter.
         """
         done = self.finished
         self.last_step += 1

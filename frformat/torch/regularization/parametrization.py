@@ -1,4 +1,4 @@
-"""The FR parametrization: a parameter that holds coefficients, and a module that makes a tensor of them."""
+"""The FR parametrization: a parameter holds coefficients, and a module computes a tensor from them."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from frformat.torch.regularization.rounding import check_format, fake_quantize
 from frformat.torch.regularization.synthesis import Synthesis
 
 EXTRA: Final = "_extra_state"
-"""The last part of the name under which a module's own state is in a state dict."""
+"""The last part of the name of a module's extra state in a state dict."""
 
 
 class Spectral(Tiered, nn.Module):
-    """For :func:`torch.nn.utils.parametrize.register_parametrization`: a tensor by its first DCT coefficients.
+    """Represents a tensor by its first DCT coefficients, as a parametrization of PyTorch.
 
-    The original parameter becomes a vector of shape (k,), the coefficients in zigzag order. It is all there is to
-    train, to decay, to average between machines and to store; what lies beyond the prefix does not exist. Half
-    precision parameters are expanded in float32, also under autocast, and rounded once.
+    The original parameter becomes a vector of shape (k,), the coefficients in zigzag order. Only these are trained,
+    decayed, averaged between machines and stored; coefficients beyond the prefix do not exist. Half-precision
+    parameters are expanded in float32, even under autocast, and rounded once.
 
     >>> layer = register_parametrization(nn.Linear(800, 500), "weight", Spectral((500, 800), kept=300))
 
-    Assigning to the parametrized tensor (``layer.weight = w``) keeps the first ``k`` coefficients of what is assigned.
+    Assigning to the parametrized tensor (``layer.weight = w``) keeps the first ``k`` coefficients of the new value.
 
-    With tiers, the tensor is that of the first coefficients, as many as :attr:`tier` has; what is said of the tensor's
-    coefficients below is then said of those.
+    With tiers, the tensor is that of the first coefficients, as many as the tier :attr:`tier` has. The descriptions of
+    the tensor's coefficients below then refer to those.
 
     Attributes:
         shape: shape of the tensor.
-        view: shape in which the spectrum is taken; None for the tensor's own.
-        format: number format to which coefficients are rounded while training (see :func:`frformat.save_file`); None
-            for no rounding. The step of an integer format is one for all tiers.
+        view: shape in which the spectrum is taken; None means the tensor's own.
+        format: number format to which coefficients are rounded during training (see :func:`frformat.save_file`); None
+            means no rounding. All tiers share the step of an integer format.
         cuts: what each tier but the largest keeps: a number of coefficients, or a share below 1.
         tier: the tier in use.
-        alone: whether no other parametrization follows.
+        alone: whether this is the only parametrization of the tensor.
     """
 
     cuts: tuple[int | float, ...] = ()
@@ -62,16 +62,16 @@ class Spectral(Tiered, nn.Module):
         """Prepare for tensors of one shape.
 
         Args:
-            shape: of the tensor.
-            kept: how many coefficients, from 1 to the element count.
-            view: shape of the same element count.
+            shape: shape of the tensor.
+            kept: number of coefficients, from 1 to the element count.
+            view: a shape with the same element count.
             format: number format, for quantization-aware training.
-            device: of the tensor.
-            dtype: of the tensor.
+            device: device of the tensor.
+            dtype: type of the tensor.
 
         Raises:
-            ValueError: the parts do not fit together.
-            EncodeError: there is no such number format (a ValueError, too).
+            ValueError: the arguments do not fit together.
+            EncodeError: the number format does not exist (also a ValueError).
         """
         super().__init__()
         self.shape = tuple(shape)
@@ -83,7 +83,7 @@ class Spectral(Tiered, nn.Module):
                 f"{list(self.shape)} has {count:,}"
             )
         if not 1 <= kept <= count:
-            raise ValueError(f"{kept:,} coefficients of shape {list(self.shape)}, which has 1 … {count:,}")
+            raise ValueError(f"{kept:,} coefficients for shape {list(self.shape)}, which can have 1 … {count:,}")
         if format is not None:
             check_format(format)
         self.format = format
@@ -93,17 +93,17 @@ class Spectral(Tiered, nn.Module):
 
     @property
     def kept(self) -> int:
-        """How many coefficients there are, ``k``: those of the largest tier."""
+        """Number of coefficients of the largest tier, ``k``."""
         return self._whole.kept
 
     @property
     def tiers(self) -> int:
-        """How many tiers there are."""
+        """Number of tiers."""
         return len(self.cuts) + 1
 
     @property
     def synthesis(self) -> Synthesis:
-        """The map from the tier's coefficients to its tensor."""
+        """The map from the current tier's coefficients to its tensor."""
         synthesis = self._syntheses[self.tier]
         assert isinstance(synthesis, Synthesis)
         return synthesis
@@ -115,14 +115,14 @@ class Spectral(Tiered, nn.Module):
         return synthesis
 
     def smaller(self, cuts: Sequence[int | float]) -> list[Synthesis]:
-        """The maps of tiers that keep less, for :meth:`cut`."""
+        """Return the maps of smaller tiers, for :meth:`cut`."""
         whole = self._whole
         counts = kept_per_tier(whole.kept, cuts)[:-1]
         place, dtype = whole.short_basis.device, whole.short_basis.dtype
         return [Synthesis(whole.shape, count, place, dtype) for count in counts]
 
     def cut(self, cuts: Sequence[int | float], smaller: Sequence[Synthesis]) -> None:
-        """Make tiers anew, which keep at least one coefficient each, and use the largest."""
+        """Replace the tiers, which keep at least one coefficient each, and use the largest."""
         self._syntheses = nn.ModuleList([*smaller, self._whole])
         self.cuts, self.tier = tuple(cuts), len(cuts)
 
@@ -134,7 +134,7 @@ class Spectral(Tiered, nn.Module):
                 synthesis.resize(count)
 
     def forward(self, coefficients: Tensor) -> Tensor:
-        """The tensor: all coefficients, shape (k,) → shape :attr:`shape`, in their dtype."""
+        """Compute the tensor of all coefficients, shape (k,) → shape :attr:`shape`, in their dtype."""
         with _full_precision(coefficients):
             tensor: Tensor = self.synthesis(self._values(coefficients))
         return tensor.reshape(self.shape).to(coefficients.dtype)
@@ -150,7 +150,7 @@ class Spectral(Tiered, nn.Module):
             return self.synthesis.rest(self._values(coefficients))
 
     def right_inverse(self, tensor: Tensor) -> Tensor:
-        """The first ``k`` coefficients of a tensor of :attr:`shape`: shape (k,), in its dtype.
+        """Return the first ``k`` coefficients of a tensor of :attr:`shape`: shape (k,), in its dtype.
 
         Raises:
             ValueError: the tensor has another shape, or a coefficient is too large for its dtype.
@@ -162,7 +162,7 @@ class Spectral(Tiered, nn.Module):
         return coefficients.to(tensor.dtype)
 
     def analyze(self, tensor: Tensor) -> Tensor:
-        """The first ``k`` coefficients of a tensor of :attr:`shape`: shape (k,), in float32 or float64.
+        """Return the first ``k`` coefficients of a tensor of :attr:`shape`: shape (k,), in float32 or float64.
 
         Raises:
             ValueError: the tensor has another shape.
@@ -173,14 +173,14 @@ class Spectral(Tiered, nn.Module):
         return whole.adjoint(tensor.to(whole.short_basis.dtype).reshape(whole.shape))
 
     def get_extra_state(self) -> Tensor:
-        """For state dicts, in which the coefficients alone would not tell what they are of."""
+        """Return the description of the tensor for state dicts, where the coefficients alone would not identify it."""
         return Facts("spectral", self.shape, self.view, self.format, self.tiers, self.alone).pack()
 
     def set_extra_state(self, state: object) -> None:
-        """Nothing: what was loaded is known to fit, see :func:`watch_state`."""
+        """Do nothing: :func:`watch_state` has already checked the loaded state."""
 
     def extra_repr(self) -> str:
-        """Shape, view, count, tiers and number format."""
+        """Return shape, view, number of coefficients, tiers and number format."""
         view = "" if self.view is None else f", view={list(self.view)}"
         cuts = f", cuts={list(self.cuts)}" if self.cuts else ""
         return f"{list(self.shape)}{view}, kept={self.kept}{cuts}" + (
@@ -188,7 +188,7 @@ class Spectral(Tiered, nn.Module):
         )
 
     def _values(self, coefficients: Tensor) -> Tensor:
-        """The tier's coefficients as they are multiplied: rounded if there is a format, in float32 or float64."""
+        """Return the tier's coefficients for the product: rounded if there is a format, in float32 or float64."""
         if self.format is not None:
             coefficients = fake_quantize(coefficients, self.format)
         synthesis = self.synthesis
@@ -198,16 +198,16 @@ class Spectral(Tiered, nn.Module):
 
 
 def _full_precision(tensor: Tensor) -> AbstractContextManager[object]:
-    """Whatever autocast says: the sum over many basis functions is rounded once, as a whole."""
+    """Disable autocast: a sum over many basis functions is rounded once, as a whole."""
     device = tensor.device.type
-    possible = torch.amp.is_autocast_available(device)  # not so on the meta device
+    possible = torch.amp.is_autocast_available(device)  # not available on the meta device
     return torch.autocast(device, enabled=False) if possible and torch.is_autocast_enabled(device) else nullcontext()
 
 
 def resize(parametrizations: ParametrizationList, coefficients: Tensor) -> None:
     """Replace the coefficients by others, of any number from 1 to the element count.
 
-    The parameter stays the same object, so that optimizers go on with it. Of a gradient, the part stays that fits.
+    The parameter stays the same object, so optimizers continue with it. The part of a gradient that fits is kept.
     """
     spectral, original = spectral_of(parametrizations), parametrizations.original
     kept = len(coefficients)
@@ -220,17 +220,17 @@ def resize(parametrizations: ParametrizationList, coefficients: Tensor) -> None:
 
 
 def spectral_of(parametrizations: nn.Module) -> Spectral:
-    """The parametrization itself, of the list that holds it and its coefficients."""
+    """Return the parametrization from the list that holds it and its coefficients."""
     spectral = parametrizations[0]  # type: ignore[index]
     assert isinstance(spectral, Spectral)
     return spectral
 
 
 def replace_data(parameter: Tensor, data: Tensor) -> None:
-    """Give a parameter data of another shape.
+    """Replace a parameter's data by data of another shape.
 
-    A graph that is still alive (through the loss of the last step, say) holds the node that accumulates the parameter's
-    gradient, which would insist on the old shape. PyTorch makes a new node when the element type changes.
+    A graph that is still alive (for example through the loss of the last step) holds the node that accumulates the
+    parameter's gradient, which would insist on the old shape. PyTorch makes a new node when the element type changes.
     """
     dtype = parameter.dtype
     other = torch.float32 if dtype == torch.float16 else torch.float16
@@ -239,13 +239,13 @@ def replace_data(parameter: Tensor, data: Tensor) -> None:
 
 
 def watch_state(parametrizations: ParametrizationList) -> None:
-    """Let a state dict say what the coefficients are of, and loading one adopt how many it has."""
+    """Make state dicts describe the tensor of the coefficients, and make loading adopt their number."""
     parametrizations.register_state_dict_pre_hook(_note)  # type: ignore[no-untyped-call]
     parametrizations.register_load_state_dict_pre_hook(_adopt)  # type: ignore[no-untyped-call]
 
 
 def _note(parametrizations: nn.Module, *_: object) -> None:
-    """Before a state dict is made: see whether other parametrizations follow."""
+    """Before a state dict is made, record whether other parametrizations follow."""
     assert isinstance(parametrizations, ParametrizationList)
     spectral_of(parametrizations).alone = len(parametrizations) == 1
 
@@ -260,14 +260,14 @@ def _adopt(
     unexpected: list[str],
     errors: list[str],
 ) -> None:
-    """Before a state dict is loaded: see that it fits, and take as many coefficients as it has."""
+    """Before a state dict is loaded, check that it fits, and adopt its number of coefficients."""
     assert isinstance(parametrizations, ParametrizationList)
     spectral, loaded = spectral_of(parametrizations), state.get(f"{prefix}original")
     name = prefix.replace("parametrizations.", "").rstrip(".")
     facts = Facts.parse(state.get(f"{prefix}0.{EXTRA}"))
     if facts is not None and (facts.shape, facts.view) != (spectral.shape, spectral.view):
         given, wanted = list(facts.view or facts.shape), list(spectral.view or spectral.shape)
-        errors.append(f"{name}: a spectrum in shape {given}, not in shape {wanted} as in the model")
+        errors.append(f"{name}: a spectrum in shape {given}, but the model has shape {wanted}")
         state.pop(f"{prefix}original", None)
         return
     if isinstance(loaded, Tensor) and loaded.dim() == 1:

@@ -1,4 +1,4 @@
-"""Pruning of spectra: the largest coefficients stay, wherever they are."""
+"""Prune spectra: the largest coefficients stay, wherever they are."""
 
 from __future__ import annotations
 
@@ -14,35 +14,36 @@ from frformat.torch.regularization.truncation import Counts, check_truncatable
 
 
 class SpectralPruning(Schedule):
-    """At each step more of the smallest coefficients of each tensor become zero, and stay so, until few are left.
+    """Sets more and more of each tensor's smallest coefficients to zero for good, until only a few are left.
 
-    The prefix then ends with the last that is not zero. The zeros before it cost little: where most are zero and the
-    rest is quantized, the range coder of ``.frz`` spends a fraction of a bit on each. Where weights have no order along
-    which they could be smooth, as between the channels of deep layers, the largest coefficients are worth more than as
-    many first ones. It needs the whole spectrum to choose from, best that of a trained network.
+    The prefix then ends with the last coefficient that is not zero. The zeros before it cost little: if most
+    coefficients are zero and the others are quantized, the entropy coder of ``.frz`` spends a fraction of a bit on
+    each. Where weights are not smooth along any order, as between the channels of deep layers, the largest coefficients
+    are worth more than the same number of first ones. Pruning needs the whole spectrum to choose from, preferably that
+    of a trained network.
 
-    Numbers fall as in M. Zhu and S. Gupta, "To prune, or not to prune", 2017: what there is too much goes with the cube
-    of the share of steps that are left.
+    The number of coefficients follows M. Zhu and S. Gupta, "To prune, or not to prune", 2017: the excess over the final
+    number shrinks with the cube of the remaining share of steps.
 
     Attributes:
-        minimum: how many coefficients each tensor has in the end, by name.
-        steps: after how many steps.
-        pruned: which coefficients stay zero: bool tensors of shape (k,) by name.
+        minimum: final number of coefficients of each tensor, by name.
+        steps: number of steps until then.
+        pruned: the coefficients that stay zero: bool tensors of shape (k,) by name.
     """
 
     _not_in_state = ("model", "optimizers", "_tensors")
 
     def __init__(self, model: nn.Module, optimizer: Optimizers, *, steps: int, minimum: Counts) -> None:
-        """Set up; each optimizer gets a hook that holds the zeros after its steps.
+        """Initialize the schedule. Each optimizer gets a hook that restores the zeros after its steps.
 
         Args:
             model: a regularized model.
-            optimizer: what trains it; several, if there are.
+            optimizer: the optimizer that trains it, or several.
             steps: see the class.
             minimum: as for :class:`TailTruncation`.
 
         Raises:
-            ValueError: a name or number is not possible, or the model cannot be truncated.
+            ValueError: a name or number is not valid, or the model cannot be truncated.
         """
         super().__init__(model, optimizer)
         check_truncatable(model)
@@ -54,14 +55,14 @@ class SpectralPruning(Schedule):
 
     @property
     def finished(self) -> bool:
-        """Whether all steps were taken."""
+        """Whether all steps have been taken."""
         return self.last_step >= self.steps
 
     def step(self) -> bool:
-        """Prune; to be called after each epoch, or after any other number of updates.
+        """Prune. Call this after each epoch, or after any other number of updates.
 
         Returns:
-            Whether a parameter has become shorter, which happens at the last step.
+            Whether any parameter has become shorter, which happens at the last step.
         """
         self.last_step += 1
         if self.last_step > self.steps:
@@ -86,12 +87,12 @@ class SpectralPruning(Schedule):
 
     @torch.no_grad()
     def _hold(self) -> None:
-        """What was pruned is zero, whatever the optimizer's momentum says."""
+        """Reset pruned coefficients to zero, whatever the optimizer's momentum did."""
         for name, tensor in self._tensors.items():
             tensor.coefficients.masked_fill_(self.pruned[name], 0)
 
 
 def _end(pruned: Tensor) -> int:
-    """Where the shortest prefix ends that has all others, at least 1."""
+    """Return the length of the shortest prefix that contains all other coefficients, at least 1."""
     places = (~pruned).nonzero()
     return int(places[-1]) + 1 if len(places) else 1

@@ -1,4 +1,4 @@
-"""From a plain model to a regularized one, and back."""
+"""Regularize a plain model, and restore it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.nn.utils.parametrize import is_parametrized, register_parametrization, remove_parametrizations
+from torch.nn.utils.parametrize import is_parametrized, register_parametrization
 
 from frformat.checkpoints.precision import overflow
 from frformat.torch.regularization import factored as factors
@@ -16,7 +16,7 @@ from frformat.torch.regularization.parametrization import Spectral, replace_data
 from frformat.torch.regularization.rounding import check_values
 from frformat.torch.regularization.spectral_tensor import places
 from frformat.torch.regularization.tiers import Statistics
-from frformat.torch.regularization.undo import undone_on_error
+from frformat.torch.regularization.undo import take_off, undone_on_error
 from frformat.torch.regularization.views import Example, find_views
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -31,29 +31,29 @@ def regularize(
     trained: bool = False,
     factored: bool = True,
 ) -> Model:
-    """Train a model's weights as the first coefficients of their DCT (Frequency Regularization), in place.
+    """Make a model train the first DCT coefficients of its weights (Frequency Regularization), in place.
 
-    Each chosen parameter becomes a vector of its first ``k`` coefficients in zigzag order, by PyTorch's own
-    parametrization, so that optimizers, state dicts, ``torch.compile``, autocast, distributed training and ``deepcopy``
-    work as ever. Make optimizers after this call. :func:`frformat.torch.save_model` stores the coefficients.
+    Each chosen parameter becomes a vector of its first ``k`` coefficients in zigzag order, through PyTorch's own
+    parametrizations, so optimizers, state dicts, ``torch.compile``, autocast, distributed training and ``deepcopy``
+    work as usual. Create optimizers after this call. :func:`frformat.torch.save_model` stores the coefficients.
 
     >>> model = regularize(LeNet5(), 100, rules=["fc1.weight: keep=600", "*.bias: keep=3"], example=images[:1])
 
-    Coefficients are larger than weights: √(elements / k) times for a fresh layer. Optimizers that take steps of a set
-    size, such as Adam, want a learning rate that is larger by as much as 10 to 100 times.
+    Coefficients are larger than weights: by a factor of √(elements / k) in a new layer. Optimizers whose steps do not
+    depend on the gradient's magnitude, such as Adam, need a learning rate 10 to 100 times as large.
 
     Args:
-        model: any module. Regularized are, unless a rule says otherwise, the parameters that are trained, of a floating
-            type and of rank 2 or more. Tied parameters stay tied.
-        keep: how many coefficients of each: an int is a number (of smaller parameters all), a float a share.
+        model: any module. Unless a rule says otherwise, trained floating-point parameters of rank 2 or more are
+            regularized. Tied parameters stay tied.
+        keep: number of coefficients per parameter: an int is a number (smaller parameters keep all), a float a share.
         rules: by parameter name, as ``"PATTERN: WORDS"``, such as ``"fc1.weight: keep=300 view=500,50,4,4 format=q8"``,
-            ``"*.bias: keep=3"``, ``"head.*: raw"`` or ``"conv*: energy=0.99"``; the first that matches wins. For all
-            words see :class:`frformat.encoding.Rule`; ``format`` makes training quantization-aware. Or a function of
-            name and parameter that returns the words, a rule, or None.
-        example: an input (a tensor, a sequence of positional or a mapping of keyword inputs). With it, the model is run
-            once to find the views of linear layers that follow a flatten or come before an unflatten.
-        trained: whether the weights have been trained. Then the coefficients are theirs. Otherwise they are scaled so
-            that the tensor keeps the variance that the layer's own initialization gave it.
+            ``"*.bias: keep=3"``, ``"head.*: raw"`` or ``"conv*: energy=0.99"``; the first that matches applies. For all
+            words see :class:`frformat.encoding.Rule`; ``format`` makes training quantization-aware. Alternatively, a
+            function of name and parameter that returns the words, a rule, or None.
+        example: an input (a tensor, a sequence of positional or a mapping of keyword inputs). If given, the model is
+            run once to find the views of linear layers that follow a flatten or precede an unflatten.
+        trained: whether the weights have been trained. If so, the coefficients are computed from them. Otherwise they
+            are scaled so that the tensor keeps the variance of the layer's own initialization.
         factored: whether convolutions, linear layers and embeddings may run on the box instead of the rebuilt weights,
             where that is faster.
 
@@ -61,8 +61,8 @@ def regularize(
         The model.
 
     Raises:
-        ValueError: a rule matches nothing or cannot be met, or a parameter cannot be regularized; it is named. Whatever
-            is raised, the model is as it was.
+        ValueError: a rule matches nothing or cannot be satisfied, or a parameter, which is named, cannot be
+            regularized. Whatever is raised, the model is unchanged.
     """
     _check(model)
     views = {} if example is None else find_views(model, example)
@@ -79,11 +79,12 @@ def regularize(
 
 
 def unregularize(model: Model) -> Model:
-    """Give regularized parameters back as plain tensors, in place: the ones that their coefficients stand for.
+    """Turn regularized parameters back into plain tensors, in place: those that their coefficients represent.
 
-    Of a model with tiers, it is the tier that it works at that stays, with its running statistics.
+    A model with tiers keeps its current tier, including that tier's running statistics.
 
-    Parameters stay the same objects and tied ones stay tied. For a plain copy, ``unregularize(copy.deepcopy(model))``.
+    Parameters stay the same objects, and tied ones stay tied. For a plain copy, use
+    ``unregularize(copy.deepcopy(model))``.
 
     Returns:
         The model.
@@ -103,24 +104,21 @@ def unregularize(model: Model) -> Model:
 
 
 def _expose(module: nn.Module, name: str) -> Tensor:
-    """Take a parametrization away, and return what it held, which has become the module's own parameter or buffer."""
+    """Remove a parametrization, and return what it held, which is now the module's own parameter or buffer."""
     attribute = name.rpartition(".")[2]
-    if is_parametrized(module, attribute):  # not so if the module has several names
-        # Copies of a module share the class that PyTorch made for it and is about to change.
-        kind = type(module)
-        module.__class__ = type(kind.__name__, kind.__bases__, dict(vars(kind)))
-        remove_parametrizations(module, attribute, leave_parametrized=False)
+    if is_parametrized(module, attribute):  # not the case if the module has several names
+        take_off(module, attribute, keep=False)
     own = getattr(module, attribute)
     assert isinstance(own, Tensor)
     return own
 
 
 def _check(model: nn.Module) -> None:
-    """See that there is a model whose parameters may become others."""
+    """Check that the model's parameters can be replaced."""
     if isinstance(model, torch.jit.ScriptModule):
-        raise ValueError("a TorchScript module cannot be changed any more: regularize the model, then script it")
+        raise ValueError("a TorchScript module can no longer be changed: regularize the model, then script it")
     if any(isinstance(module, DistributedDataParallel) for module in model.modules()):
-        raise ValueError("DistributedDataParallel knows its parameters for good: regularize the model, then wrap it")
+        raise ValueError("DistributedDataParallel cannot exchange its parameters: regularize the model, then wrap it")
 
 
 @torch.no_grad()
@@ -132,7 +130,7 @@ def _register(candidate: Candidate, spectral: Spectral, trained: bool) -> None:
     fault = overflow(coefficients, parameter.dtype)
     if fault:
         raise ValueError(
-            f"{name}: {fault}, the type of its weights; take float32, or exclude it by the rule {name + ': raw'!r}"
+            f"{name}: {fault}, the type of its weights; use float32, or exclude it with the rule {name + ': raw'!r}"
         )
     if spectral.format is not None:
         check_values(coefficients, spectral.format, name)
@@ -151,7 +149,7 @@ def _register(candidate: Candidate, spectral: Spectral, trained: bool) -> None:
 
 
 def _norm(tensor: Tensor) -> Tensor:
-    """The root of the sum of squares, in float64, also where the squares are too small or too large for that."""
+    """Return the root of the sum of squares in float64, even if the squares are too large or too small for it."""
     largest = tensor.abs().amax().double()
     relative: Tensor = torch.linalg.vector_norm(tensor.double() / largest)
     return relative * largest

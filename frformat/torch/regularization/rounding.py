@@ -1,7 +1,7 @@
-"""Coefficients rounded as a file will hold them, for quantization-aware training.
+"""Round coefficients as a file will store them, for quantization-aware training.
 
-The gradient goes straight through (Bengio, Léonard, Courville 2013). The numbers are those of
-:mod:`frformat.format.quantization`, bit for bit, but computed where the coefficients are.
+The gradient passes straight through (Bengio, Léonard, Courville 2013). The results equal those of
+:mod:`frformat.format.quantization` bit for bit, but are computed on the coefficients' device.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from frformat.format.quantization import quantized, step, step_code
 
 
 def check_format(format: str) -> None:
-    """See that there is such a number format.
+    """Check that a number format exists.
 
     Raises:
-        EncodeError: there is none.
+        EncodeError: it does not exist.
     """
     quantization.check_format(format)
 
 
 def check_values(coefficients: Tensor, format: str, name: str) -> None:
-    """See that a number format can hold coefficients.
+    """Check that a number format can hold coefficients.
 
     Raises:
-        ValueError: one is too large for it; the tensor is named.
+        ValueError: a coefficient is too large for it; the tensor is named.
     """
     largest = float(coefficients.detach().abs().max()) if coefficients.numel() else 0.0
     if not np.isfinite(largest):
@@ -41,22 +41,22 @@ def check_values(coefficients: Tensor, format: str, name: str) -> None:
 
 
 def fake_quantize(coefficients: Tensor, format: str) -> Tensor:
-    """What a reader gets of coefficients that are stored in a number format; the gradient passes unchanged.
+    """Return the coefficients as a reader will get them from a number format; the gradient passes unchanged.
 
     Args:
         coefficients: floating-point tensor of shape (k,) with k ≥ 1.
         format: ``auto``, ``f32``, ``f16``, ``bf16``, ``qN`` or ``step=S``, as for :func:`frformat.save_file`.
 
     Returns:
-        Tensor of the same shape and dtype. Its values are exactly representable in the format.
+        A tensor of the same shape and dtype, whose values are exact in the format.
     """
     stored = as_stored(coefficients.detach(), format)
-    # In this order the sum is exact: the difference is zero.
+    # In this order, the sum is exact: the difference is zero.
     return stored + (coefficients - coefficients.detach())
 
 
 def as_stored(coefficients: Tensor, format: str) -> Tensor:
-    """The values of :func:`fake_quantize`, without a gradient."""
+    """Return the values of :func:`fake_quantize`, without a gradient."""
     single = coefficients.to(torch.float32)
     if format in ("auto", "f32"):
         stored = single
@@ -73,9 +73,9 @@ def as_stored(coefficients: Tensor, format: str) -> Tensor:
 
 
 def _step_for(largest: Tensor, bits: int) -> Tensor:
-    """The smallest step of the format with which ``bits`` bits reach ``largest``; float64, as is ``largest``.
+    """Return the smallest step with which integers of ``bits`` reach ``largest``; float64, as is ``largest``.
 
-    Steps have five significant bits (16 per octave), so it is the quotient rounded up to as many.
+    Steps have five significant bits (16 per octave), so this is the quotient rounded up to five bits.
     """
     least = (largest / (2 ** (bits - 1) - 1)).clamp(min=step(STEP_CODES[0]))
     mantissa, exponent = torch.frexp(least)

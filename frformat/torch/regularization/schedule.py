@@ -1,4 +1,4 @@
-"""What truncation schedules have in common; their habits are those of :mod:`torch.optim.lr_scheduler`."""
+"""The base class of truncation schedules, which behave like those of :mod:`torch.optim.lr_scheduler`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Optimizers = Optimizer | Iterable[Optimizer]
 
 
 class Schedule(ABC):
-    """Truncates a model from step to step.
+    """Truncates a model step by step.
 
     Attributes:
-        initial: how many coefficients each tensor had when the schedule was made, by name.
-        last_step: how many steps were taken.
+        initial: number of coefficients of each tensor when the schedule was created, by name.
+        last_step: number of steps taken.
     """
 
     _not_in_state: tuple[str, ...] = ("model", "optimizers")
@@ -36,30 +36,30 @@ class Schedule(ABC):
 
     @property
     def kept(self) -> dict[str, int]:
-        """How many coefficients each tensor has, by name."""
+        """Number of coefficients of each tensor, by name."""
         return {name: tensor.kept for name, tensor in spectral_tensors(self.model).items()}
 
     @property
     @abstractmethod
     def finished(self) -> bool:
-        """Whether further steps change nothing."""
+        """Whether further steps would change nothing."""
 
     def state_dict(self) -> dict[str, Any]:
-        """All but the model and the optimizers, which have state dicts of their own."""
+        """Return everything but the model and the optimizers, which have their own state dicts."""
         return {key: value for key, value in vars(self).items() if key not in self._not_in_state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where a schedule of the same kind was.
+        """Continue where a schedule of the same kind was.
 
         Raises:
-            ValueError: the state is that of another kind of schedule or of another model.
+            ValueError: the state belongs to another kind of schedule, or to another model.
         """
         unknown = state.keys() ^ self.state_dict().keys()
         if unknown:
             raise ValueError(f"not a state of {type(self).__name__}: {', '.join(sorted(unknown))}")
         if state["initial"].keys() != self.initial.keys():
             names = ", ".join(sorted(state["initial"].keys() ^ self.initial.keys()))
-            raise ValueError(f"the state is that of a model with other regularized tensors: {names}")
+            raise ValueError(f"the state belongs to a model with other regularized tensors: {names}")
         vars(self).update(copy.deepcopy(dict(state)))
 
     def _truncate(self, keep: Mapping[str, int]) -> bool:
@@ -68,17 +68,17 @@ class Schedule(ABC):
 
 
 def minima(model: nn.Module, minimum: Counts) -> dict[str, int]:
-    """``minimum`` by tensor name: how many coefficients each tensor always keeps, of those that it has."""
+    """Return the number of coefficients that each tensor always keeps, by name."""
     tensors = spectral_tensors(model)
     wanted = counts(tensors, minimum)
     return {name: min(tensor.kept, wanted.get(name, tensor.kept)) for name, tensor in tensors.items()}
 
 
 def at_least_one(steps: int) -> int:
-    """``steps``, if there are any.
+    """Return ``steps`` if it is at least 1.
 
     Raises:
-        ValueError: there are none.
+        ValueError: it is less than 1.
     """
     if steps < 1:
         raise ValueError(f"steps={steps}: must be at least 1")

@@ -1,15 +1,15 @@
-"""Schedules that shorten the prefixes while training goes on, with the habits of :mod:`torch.optim.lr_scheduler`.
+"""Schedules that shorten prefixes during training, similar to those of :mod:`torch.optim.lr_scheduler`.
 
 >>> schedule = TailTruncation(model, optimizer, by=0.02, minimum=33)
 >>> for epoch in range(60):
 ...     train(model, optimizer)
 ...     schedule.step()
 
-To train in the small space from the first step needs none: ``regularize(model, keep=33)``. Under
-DistributedDataParallel give the schedule the wrapped ``.module``, and wrap that anew when :meth:`Schedule.step` returns
+Training in the small space from the first step needs no schedule: ``regularize(model, keep=33)``. Under
+DistributedDataParallel, give the schedule the wrapped ``.module``, and wrap it again when :meth:`Schedule.step` returns
 True.
 
-To resume, load the model's state dict (which brings the lengths of the prefixes), the optimizer's and the schedule's.
+To resume, load the state dicts of the model (which restores the prefix lengths), of the optimizer and of the schedule.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from frformat.torch.regularization.truncation import Counts
 
 
 class _Unconditional(Schedule):
-    """A schedule whose lengths follow from the number of steps.
+    """A schedule whose prefix lengths depend only on the number of steps.
 
     Attributes:
-        minimum: how many coefficients are always kept, by name.
+        minimum: number of coefficients that are always kept, by name.
     """
 
     def __init__(self, model: nn.Module, optimizer: Optimizers, minimum: Counts) -> None:
@@ -41,42 +41,42 @@ class _Unconditional(Schedule):
         return all(count <= self.minimum[name] for name, count in self.kept.items())
 
     def step(self) -> bool:
-        """Truncate; to be called after each epoch (or any other number of updates).
+        """Truncate. Call this after each epoch, or after any other number of updates.
 
         Returns:
-            Whether a parameter has become shorter.
+            Whether any parameter has become shorter.
         """
         self.last_step += 1
         return self._truncate({name: self.length(name) for name in self.initial})
 
     @abstractmethod
     def length(self, name: str) -> int:
-        """How many coefficients a tensor has after ``last_step`` steps."""
+        """Return the number of coefficients of a tensor after ``last_step`` steps."""
 
 
 class TailTruncation(_Unconditional):
-    """The dynamic tail truncation of Frequency Regularization: at each step a few coefficients less.
+    """The dynamic tail truncation of Frequency Regularization: each step drops a few coefficients.
 
     Attributes:
-        by: how many less: an int is a number, a float a share of the tensor's initial number.
+        by: how many to drop: an int is a number, a float a share of the tensor's initial number.
     """
 
     def __init__(self, model: nn.Module, optimizer: Optimizers, *, by: int | float, minimum: Counts) -> None:
-        """Set up.
+        """Initialize the schedule.
 
         Args:
             model: a regularized model.
-            optimizer: what trains it; several, if there are.
+            optimizer: the optimizer that trains it, or several.
             by: see the class.
-            minimum: how many coefficients always stay: a number (int), a share of the element count (float), or either
-                by tensor name. Tensors that are not named keep what they have.
+            minimum: number of coefficients that always remain: a number (int), a share of the element count (float), or
+                either by tensor name. Tensors that are not named keep all their coefficients.
 
         Raises:
-            ValueError: a name or number is not possible.
+            ValueError: a name or number is not valid.
         """
         super().__init__(model, optimizer, minimum)
         if not by > 0:
-            raise ValueError(f"by={by} coefficients less at each step: must be more than 0")
+            raise ValueError(f"by={by}: the number of coefficients to drop at each step must be more than 0")
         self.by = by
 
     def length(self, name: str) -> int:
@@ -87,23 +87,23 @@ class TailTruncation(_Unconditional):
 
 
 class GeometricTruncation(_Unconditional):
-    """At each step the same share less, so that the minimum is reached after a given number of steps.
+    """Each step drops the same share, such that the minimum is reached after a given number of steps.
 
     Attributes:
-        steps: after how many.
+        steps: that number.
     """
 
     def __init__(self, model: nn.Module, optimizer: Optimizers, *, steps: int, minimum: Counts) -> None:
-        """Set up.
+        """Initialize the schedule.
 
         Args:
             model: a regularized model.
-            optimizer: what trains it; several, if there are.
+            optimizer: the optimizer that trains it, or several.
             steps: see the class.
             minimum: as for :class:`TailTruncation`.
 
         Raises:
-            ValueError: a name or number is not possible.
+            ValueError: a name or number is not valid.
         """
         super().__init__(model, optimizer, minimum)
         self.steps = at_least_one(steps)
@@ -114,13 +114,13 @@ class GeometricTruncation(_Unconditional):
 
 
 class BudgetTruncation(Schedule):
-    """At each step the same share less of the whole, allocated anew to the tensors where it matters.
+    """Each step drops the same share of the total, which is then distributed over the tensors where it matters most.
 
     Attributes:
-        total: how many coefficients all tensors have together in the end.
-        steps: after how many steps.
-        least: how many each tensor keeps at least.
-        score: what :func:`allocate` compares.
+        total: final number of coefficients of all tensors together.
+        steps: number of steps until then.
+        least: minimum number for each tensor.
+        score: the score that :func:`allocate` compares.
     """
 
     _not_in_state = ("model", "optimizers", "score")
@@ -135,25 +135,25 @@ class BudgetTruncation(Schedule):
         least: int = 1,
         score: Score = relative_energy,
     ) -> None:
-        """Set up; arguments as the attributes.
+        """Initialize the schedule; the arguments are as the attributes.
 
         Raises:
-            ValueError: a number is not possible.
+            ValueError: a number is not valid.
         """
         super().__init__(model, optimizer)
         self.total, self.steps, self.least, self.score = total, at_least_one(steps), least, score
-        allocate(model, total, least=least)  # raises if it is not possible
+        allocate(model, total, least=least)  # raises if the total is not valid
 
     @property
     def finished(self) -> bool:
-        """Whether the total is reached."""
+        """Whether the total has been reached."""
         return sum(self.kept.values()) <= self.total
 
     def step(self) -> bool:
-        """Truncate; with :func:`sensitivity` to be called while there are gradients.
+        """Truncate. With :func:`sensitivity`, call this while gradients exist.
 
         Returns:
-            Whether a parameter has become shorter.
+            Whether any parameter has become shorter.
         """
         self.last_step += 1
         total = _geometric(sum(self.initial.values()), self.total, self.last_step / self.steps)
@@ -161,5 +161,5 @@ class BudgetTruncation(Schedule):
 
 
 def _geometric(start: int, end: int, share: float) -> int:
-    """From ``start`` at 0 to ``end`` at 1 and beyond, in equal ratios."""
+    """Interpolate from ``start`` at share 0 to ``end`` at share 1 and beyond, in equal ratios."""
     return start if start <= end else max(end, round(start * (end / start) ** min(share, 1)))

@@ -1,4 +1,4 @@
-"""The regularized tensors of a model by name."""
+"""Find the regularized tensors of a model by name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SpectralTensor:
 
     Attributes:
         name: its name in the plain model's state dict; the first one, if it is tied.
-        parametrizations: holds the coefficients and what makes a tensor of them.
+        parametrizations: holds the coefficients and the parametrization.
     """
 
     name: str
@@ -54,12 +54,12 @@ class SpectralTensor:
 
     @property
     def kept(self) -> int:
-        """How many coefficients there are, ``k``."""
+        """Number of coefficients, ``k``."""
         return self.spectral.kept
 
     @property
     def numbers(self) -> int:
-        """How many coefficients are not zero, see :class:`SpectralPruning`."""
+        """Number of nonzero coefficients, see :class:`SpectralPruning`."""
         return int(torch.count_nonzero(self.coefficients.detach()))
 
     def resize(self, coefficients: Tensor) -> None:
@@ -68,14 +68,14 @@ class SpectralTensor:
 
     @torch.no_grad()
     def weights(self) -> Tensor:
-        """The tensor, rebuilt; without a gradient."""
+        """Return the rebuilt tensor, without a gradient."""
         weights: Tensor = self.parametrizations()
         return weights
 
     def spectrum(self) -> Spectrum:
-        """The coefficients as the file format takes them, in float32 and not rounded to a number format.
+        """Return the coefficients in the form for files: in float32, not rounded to a number format.
 
-        If they are sharded, all machines must call this.
+        If they are sharded, all processes must call this.
 
         Raises:
             EncodeError: a coefficient is not finite, or they are too large or too small for float32; the tensor is
@@ -85,7 +85,7 @@ class SpectralTensor:
 
 
 def spectrum_of(name: str, coefficients: Any, shape: tuple[int, ...], view: tuple[int, ...] | None) -> Spectrum:
-    """Coefficients as the file format takes them, see :meth:`SpectralTensor.spectrum`."""
+    """Return coefficients in the form for files, see :meth:`SpectralTensor.spectrum`."""
     coefficients = coefficients.detach()
     if is_sharded(coefficients):
         coefficients = coefficients.full_tensor()
@@ -93,7 +93,7 @@ def spectrum_of(name: str, coefficients: Any, shape: tuple[int, ...], view: tupl
     if bad:
         raise EncodeError(
             f"tensor {name!r}: {bad:,} of {len(coefficients):,} coefficients are infinite or NaN: training diverged; "
-            "go back to a checkpoint, with a lower learning rate"
+            "go back to a checkpoint and lower the learning rate"
         )
     fault = overflow(coefficients, torch.float32) or vanishing(coefficients, torch.float32)
     if fault:
@@ -103,7 +103,7 @@ def spectrum_of(name: str, coefficients: Any, shape: tuple[int, ...], view: tupl
 
 
 def spectral_tensors(model: nn.Module) -> dict[str, SpectralTensor]:
-    """The regularized tensors of a model by name, in the order of its modules; tied ones once.
+    """Return the regularized tensors of a model by name, in module order; tied ones once.
 
     >>> {name: tensor.kept for name, tensor in spectral_tensors(model).items()}
     """
@@ -114,16 +114,16 @@ def spectral_tensors(model: nn.Module) -> dict[str, SpectralTensor]:
 
 
 def is_sharded(tensor: Tensor) -> bool:
-    """Whether a tensor is spread over machines (a DTensor, as :func:`torch.distributed.fsdp.fully_shard` makes it)."""
+    """Return whether a tensor is a DTensor spread over machines, as from :func:`torch.distributed.fsdp.fully_shard`."""
     return hasattr(tensor, "full_tensor")
 
 
 def places(model: nn.Module, kind: type[nn.Module] = Spectral) -> Iterator[tuple[nn.Module, str, ParametrizationList]]:
-    """Every place where a regularized tensor is used: the module, the tensor's full name, its parametrizations.
+    """Yield every use of a regularized tensor: the module, the tensor's full name, and its parametrizations.
 
     Args:
         model: any module.
-        kind: of the first parametrization, for tensors that are not regularized.
+        kind: class of the first parametrization, to find other tensors than regularized ones.
     """
     for path, module in model.named_modules(remove_duplicate=False):
         if is_parametrized(module):

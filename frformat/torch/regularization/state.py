@@ -1,4 +1,4 @@
-"""Between a regularized model and what files hold."""
+"""Convert between a regularized model and the content of files."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from frformat import PerTier, Spectrum
 from frformat.checkpoints.precision import overflow
 from frformat.checkpoints.torch_tensors import to_numpy
 from frformat.torch.lowrank.layers import coded
+from frformat.torch.lowrank.tucker import tucker_tensors
 from frformat.torch.regularization.rounding import check_format, check_values
 from frformat.torch.regularization.spectral_tensor import SpectralTensor, places, spectral_tensors, spectrum_of
 from frformat.torch.regularization.tiers import statistics
@@ -19,7 +20,7 @@ from frformat.torch.wrappers import plain_names
 
 
 def spectra(model: nn.Module) -> dict[str, Spectrum]:
-    """The spectra of the regularized tensors, by their names in the plain model; tied ones by the first.
+    """Return the spectra of the regularized tensors, by their names in the plain model; tied ones by the first name.
 
     Raises:
         EncodeError: a coefficient is not finite.
@@ -28,27 +29,29 @@ def spectra(model: nn.Module) -> dict[str, Spectrum]:
 
 
 def load_spectra(model: nn.Module, spectra: Mapping[str, Spectrum]) -> None:
-    """Take over coefficients, and how many there are, from spectra such as those of a file; the reverse of `spectra`.
+    """Load coefficients, and their number, from spectra such as those of a file: the inverse of `spectra`.
 
     >>> with frformat.open("model.frz") as file:
     ...     load_spectra(model, {name: file.spectrum(name) for name in spectral_tensors(model)})
 
     Args:
         model: a regularized model.
-        spectra: by tensor name; tensors that are not named stay as they are.
+        spectra: by tensor name; tensors that are not named stay unchanged.
 
     Raises:
-        ValueError: a name is not that of a regularized tensor, shape or view differ, or a coefficient is too large for
-            the model's type. The model is as it was.
+        ValueError: a name does not belong to a regularized tensor, shape or view differ, or a coefficient is too large
+            for the model's type. The model is unchanged.
     """
     tensors = spectral_tensors(model)
     for name, spectrum in spectra.items():
         if name not in tensors:
-            raise ValueError(f"{name!r} is no regularized tensor; there are {', '.join(tensors) or 'none'}")
+            raise ValueError(f"{name!r} is not a regularized tensor; there are {', '.join(tensors) or 'none'}")
         own = tensors[name].spectral
         if (spectrum.shape, spectrum.view) != (own.shape, own.view) or not spectrum.kept:
             given, wanted = list(spectrum.spectral_shape), list(own.view or own.shape)
-            raise ValueError(f"{name}: a spectrum in shape {given} with k={spectrum.kept}, not in shape {wanted}")
+            raise ValueError(
+                f"{name}: a spectrum in shape {given} with k={spectrum.kept}, but the model has shape {wanted}"
+            )
         fault = overflow(torch.from_numpy(spectrum.coefficients), tensors[name].coefficients.dtype)
         if fault:
             raise ValueError(f"{name}: {fault}, the type in the model")
@@ -57,10 +60,10 @@ def load_spectra(model: nn.Module, spectra: Mapping[str, Spectrum]) -> None:
 
 
 def set_format(model: nn.Module, format: str | Mapping[str, str | None] | None) -> None:
-    """From now on, train coefficients as if they were stored in a number format (quantization-aware training).
+    """Train coefficients as if they were stored in a number format from now on (quantization-aware training).
 
-    The forward pass sees the very numbers that :func:`frformat.torch.save_model` will store in that format, the
-    optimizer goes on with the exact ones.
+    The forward pass uses exactly the values that :func:`frformat.torch.save_model` will store in that format; the
+    optimizer keeps working on the exact ones.
 
     Args:
         model: a regularized model.
@@ -68,13 +71,14 @@ def set_format(model: nn.Module, format: str | Mapping[str, str | None] | None) 
             tensors, or by name.
 
     Raises:
-        ValueError: there is no such format or tensor, or a coefficient is too large for it. The model is as it was.
+        ValueError: the format or the tensor does not exist, or a coefficient is too large for it. The model is
+            unchanged.
     """
     tensors = spectral_tensors(model)
     by_name = format if isinstance(format, Mapping) else dict.fromkeys(tensors, format)
     for name, wanted in by_name.items():
         if name not in tensors:
-            raise ValueError(f"{name!r} is no regularized tensor; there are {', '.join(tensors) or 'none'}")
+            raise ValueError(f"{name!r} is not a regularized tensor; there are {', '.join(tensors) or 'none'}")
         if wanted is not None:
             check_format(wanted)
             check_values(tensors[name].coefficients, wanted, name)
@@ -83,17 +87,17 @@ def set_format(model: nn.Module, format: str | Mapping[str, str | None] | None) 
 
 
 def formats(model: nn.Module) -> dict[str, str]:
-    """The number format of each tensor that was trained in one; goes into ``save_file`` as it is."""
+    """Return the number format of each tensor that was trained in one, in the form that ``save_file`` takes."""
     tensors = spectral_tensors(model).items()
     return {name: tensor.spectral.format for name, tensor in tensors if tensor.spectral.format is not None}
 
 
 def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum | PerTier]:
-    """The state dict of the plain model, with a spectrum for each regularized tensor.
+    """Return the state dict of the plain model, with a spectrum for each regularized tensor.
 
-    Names that are tied share one spectrum; layers that run on factors have some, too. If other parametrizations follow
-    the spectral one, what they make of the tensor is no longer a short spectrum: it is given as it is. Where each tier
-    has running statistics of its own, they are given for each.
+    Tied names share one spectrum; factored layers also have spectra. If further parametrizations follow the spectral
+    one, their result is no longer a short spectrum, so the tensor is returned as it is. Running statistics that differ
+    from tier to tier are returned for each tier.
 
     Raises:
         EncodeError: a coefficient is not finite.
@@ -118,11 +122,11 @@ def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum | PerTier]:
 
 
 def plain_state(model: nn.Module, keep_vars: bool = False) -> dict[str, Tensor]:
-    """What a model's state dict holds beside coefficients and statistics of tiers."""
-    names = [name for _, name, _ in places(model)] + list(statistics(model))
+    """Return a model's state dict without coefficients, Tucker factors and statistics of tiers."""
+    names = [name for _, name, _ in places(model)] + list(statistics(model)) + list(tucker_tensors(model))
     parts = [name.rpartition(".") for name in names]
     held = [f"{path}.parametrizations.{attribute}.original".removeprefix(".") for path, _, attribute in parts]
-    # Some wrappers are in the names of modules, but not in those of the state dict.
+    # Some wrappers appear in the names of modules, but not in those of the state dict.
     hidden = tuple(name.removesuffix("original") for name in plain_names(model, held).values())
     state = model.state_dict(keep_vars=keep_vars)
     plain = plain_names(model, state)

@@ -1,12 +1,12 @@
 """The linear map from the first coefficients of a spectrum to its tensor, in about one pass over the tensor.
 
-The coefficients are laid into their box, and the box is multiplied along each axis by the basis. Short trailing axes
-(a convolution's kernel) are taken as one. There are two orders:
+The coefficients are placed into their box, and the box is multiplied along each axis by the basis. Short trailing axes
+(a convolution's kernel) are merged into one. There are two orders:
 
-* thin: last axis first, so that all products but the last are small; that one writes the tensor.
-* wide, if many functions of a long basis are kept, which makes an FFT worth its while: first axis first, on a box with
-  its axes reversed (but for the short ones, so that neighbours in zigzag order lie close together). Each transform is
-  along the last axis, to which its axis is moved. The product along the short axes writes the tensor.
+* thin: last axis first, so that all products but the last are small; the last one writes the tensor.
+* wide, if so many functions of a long basis are kept that an FFT pays off: first axis first, on a box with its axes
+  reversed (except the short ones, so that neighbours in zigzag order lie close together). Each axis is moved to the end
+  and transformed there. The product along the short axes writes the tensor.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from frformat.torch.lowrank.algebra import expand
 from frformat.torch.regularization import transform
 
 SHORT: Final = 64
-"""Trailing axes are taken as one as long as that has at most so many elements."""
+"""Trailing axes are merged as long as the merged axis has at most this many elements."""
 
 FFT_RANK: Final = 256
 FFT_ELEMENTS: Final = 1 << 16
-"""From so many basis functions and elements on, an FFT is faster than a product with the basis (with AVX-512)."""
+"""From this many basis functions and elements on, an FFT is faster than a product with the basis (with AVX-512)."""
 
 
 class Synthesis(nn.Module):
     """Σ_i c_i · u_i over the first ``k`` basis functions u of a tensor's DCT, in zigzag order.
 
-    The basis is orthonormal, so the adjoint of this map is the forward transform, cut after ``k`` coefficients.
+    The basis is orthonormal, so the adjoint of this map is the forward transform, truncated to ``k`` coefficients.
 
     Attributes:
         shape: shape in which the spectrum is taken.
-        kept: how many coefficients, ``k``.
+        kept: number of coefficients, ``k``.
         box: smallest corner of the spectrum that contains them.
-        short: the first of the axes that are taken as one; the rank, if there are none.
+        short: index of the first merged axis; the rank, if there are none.
     """
 
     places: Tensor
@@ -49,13 +49,13 @@ class Synthesis(nn.Module):
     box: tuple[int, ...]
 
     def __init__(self, shape: Sequence[int], kept: int, device: torch.device | str, dtype: torch.dtype) -> None:
-        """Make the tables.
+        """Compute the tables.
 
         Args:
-            shape: of any rank; no axis of length 0.
-            kept: from 1 to the element count.
-            device: where coefficients are.
-            dtype: in which to compute: float64, or float32 for all others.
+            shape: shape of any rank, without axes of length 0.
+            kept: number of coefficients, from 1 to the element count.
+            device: device of the coefficients.
+            dtype: type to compute in: float64, or float32 for all others.
         """
         super().__init__()
         self.shape = tuple(shape) or (1,)
@@ -66,12 +66,12 @@ class Synthesis(nn.Module):
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """Extents of the axes, the short ones taken as one, which may be 1."""
+        """Extents of the axes, with the short ones merged into one, which may be 1."""
         return (*self.shape[: self.short], math.prod(self.shape[self.short :]))
 
     @property
     def ranks(self) -> tuple[int, ...]:
-        """Extents of the box, likewise."""
+        """Extents of the box, with the short axes merged."""
         return (*self.box[: self.short], math.prod(self.box[self.short :]))
 
     @property
@@ -80,20 +80,20 @@ class Synthesis(nn.Module):
         return not self._wide
 
     def forward(self, coefficients: Tensor) -> Tensor:
-        """The tensor, in its spectral shape, of coefficients of shape (k,); computed in their dtype."""
+        """Return the tensor in its spectral shape from coefficients of shape (k,); computed in their dtype."""
         write = self._write_wide if self._wide else self._write_thin
         return write(self._lay(coefficients)).reshape(self.shape)
 
     def adjoint(self, tensor: Tensor) -> Tensor:
-        """The first ``k`` coefficients of a tensor of the spectral shape: shape (k,), in its dtype."""
+        """Return the first ``k`` coefficients of a tensor of the spectral shape: shape (k,), in its dtype."""
         with torch.enable_grad():
             coefficients = tensor.new_zeros(self.kept, requires_grad=True)
             return torch.autograd.grad(self(coefficients), coefficients, tensor)[0]
 
     def core(self, coefficients: Tensor, *, expanded: bool = True) -> Tensor:
-        """The box, expanded along the short axes unless not wanted: shape (r0, …, n or r of the short axes together).
+        """Return the box, expanded along the short axes if wanted: shape (r0, …, n or r of the merged short axes).
 
-        Its product with the basis of each other axis is the tensor.
+        Its product with the bases of all other axes is the tensor.
         """
         box = self._lay(coefficients)
         if self._wide:
@@ -104,25 +104,25 @@ class Synthesis(nn.Module):
         return box.reshape(*self.box[: self.short], -1)
 
     def rest(self, coefficients: Tensor) -> Tensor:
-        """The tensor but for the product with the basis of the first axis, if the box is thin: (r0, elements / n0)."""
+        """Return the tensor before the product with the first axis' basis, if the box is thin: (r0, elements / n0)."""
         return expand(self._lay(coefficients), [self._left[0], *self._tables()[1:]]).reshape(self.box[0], -1)
 
     def basis(self, axis: int) -> Tensor:
-        """The basis of an axis before :attr:`short`, of shape (n, r), if the box is thin."""
+        """Return the basis of an axis before :attr:`short`, of shape (n, r), if the box is thin."""
         return self.get_buffer(f"basis{axis}")
 
     def expand(self, axis: int, tensor: Tensor) -> Tensor:
-        """Along the last axis of a tensor: from ``r`` coefficients to the ``n`` values of an axis before the short."""
+        """Expand a tensor's last axis from ``r`` coefficients to the ``n`` values of an axis before the short ones."""
         by_fft = self._by_fft(axis)
         expanded: Tensor = transform.idct(tensor, self.shape[axis]) if by_fft else tensor @ self.basis(axis).T
         return expanded
 
     def project(self, axis: int, tensor: Tensor) -> Tensor:
-        """Along the last axis of a tensor: from ``n`` values to the ``r`` coefficients of an axis before the short."""
+        """Project a tensor's last axis from ``n`` values to the ``r`` coefficients of an axis before the short ones."""
         return transform.dct(tensor, self.box[axis]) if self._by_fft(axis) else tensor @ self.basis(axis)
 
     def project_rows(self, rows: Tensor) -> Tensor:
-        """Along all axes but the first: (rows, elements / n0) → (rows, r1, …, those of the short axes together)."""
+        """Project all axes but the first: (rows, elements / n0) → (rows, r1, …, r of the merged short axes)."""
         tensor = rows.reshape(len(rows), *self.lengths[1:])
         if self.short_basis.numel() > 1:
             tensor = tensor @ self.short_basis
@@ -131,7 +131,7 @@ class Synthesis(nn.Module):
         return tensor
 
     def resize(self, kept: int) -> None:
-        """Keep another number of coefficients."""
+        """Switch to another number of coefficients."""
         if kept < self.kept and self._box_of(self.places[:kept]) == self.box:
             self.kept = kept
             self.places = self.places[:kept].clone()
@@ -139,11 +139,11 @@ class Synthesis(nn.Module):
             self._tabulate(kept, self.short_basis.device, self.short_basis.dtype)
 
     def extra_repr(self) -> str:
-        """The box."""
+        """Return the box."""
         return f"box={list(self.box)}"
 
     def _lay(self, coefficients: Tensor) -> Tensor:
-        """The coefficients in their places in the box: shape (elements of the box,), zero elsewhere."""
+        """Place the coefficients into the flat box: shape (elements of the box,), zero elsewhere."""
         if len(self.shape) == 1:
             return coefficients
         size = math.prod(self.box)
@@ -155,7 +155,7 @@ class Synthesis(nn.Module):
         return coefficients.new_empty(size).scatter_(0, self.places, coefficients)
 
     def _box_of(self, places: Tensor) -> tuple[int, ...]:
-        """The smallest corner that contains places in the present box."""
+        """Return the smallest corner that contains some positions of the current box."""
         strides = zip(self._strides, self.box, strict=True)
         return tuple(int((places // stride % r).max()) + 1 for stride, r in strides)
 
@@ -165,13 +165,13 @@ class Synthesis(nn.Module):
     def _write_wide(self, box: Tensor) -> Tensor:
         tensor = box.reshape(*reversed(self.box[: self.short]), -1)
         for axis in range(self.short):
-            # The axes are now: those to come, last first; the short ones; those that are done.
+            # The axes now are: those to come, last first; the short ones; those that are done.
             tensor = self.expand(axis, tensor.movedim(-2 - axis, -1))
         tensor = tensor.reshape(len(tensor), -1).T
         return tensor @ self.short_basis.T if self.short_basis.numel() > 1 else tensor
 
     def _tables(self) -> list[Tensor]:
-        """The bases of a thin box, those of the short axes as one."""
+        """Return the bases of a thin box, with those of the short axes merged."""
         return [*map(self.basis, range(self.short)), *self._short_tables()]
 
     def _short_tables(self) -> list[Tensor]:
@@ -195,10 +195,10 @@ class Synthesis(nn.Module):
             self.register_buffer(f"basis{axis}", table.to(device, dtype), persistent=False)
         table = bases.joint(self.shape[self.short :], self.box[self.short :])
         self.register_buffer("short_basis", table.to(device, dtype), persistent=False)
-        self._left = [torch.empty(0, self.box[axis]) for axis in lead]  # for `expand`: axes that are left as they are
+        self._left = [torch.empty(0, self.box[axis]) for axis in lead]  # for `expand`: axes that are left unchanged
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Synthesis:
-        """Follow the module to a device, but compute in float32 at least; make anew what was lost on the way."""
+        """Follow the module to a device, but compute in at least float32; recompute buffers that were lost."""
         lost, before = self.short_basis.device.type == "meta", self.short_basis.dtype
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         dtype = torch.promote_types(self.short_basis.dtype, torch.float32)

@@ -1,4 +1,4 @@
-"""Tiers of a regularized model: shorter prefixes of the same coefficients, and running statistics of their own."""
+"""Tiers of a regularized model: shorter prefixes of the same coefficients, and separate running statistics."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from frformat.torch.capacity import Tiered, set_tier, tier_count
 from frformat.torch.regularization.spectral_tensor import places, spectral_tensors
 
 Cuts = Sequence[int | float] | Mapping[str, Sequence[int | float]]
-"""What smaller tiers keep, ascending: an int is a number of coefficients, a float below 1 a share; or by name."""
+"""What the smaller tiers keep, ascending: an int is a number of coefficients, a float below 1 a share; or by name."""
 
 STATISTICS = ("running_mean", "running_var")
-"""Buffers of normalizing layers: averages over what the layer has seen, which differ from tier to tier."""
+"""Buffers of normalization layers: averages over what the layer has seen, which differ from tier to tier."""
 
 
 class Statistics(Tiered, nn.Module):
-    """The parametrization of a buffer that each tier has for itself: tensor (tiers, …) → the row of the tier.
+    """The parametrization of a buffer that differs from tier to tier: tensor (tiers, …) → the row of the tier.
 
-    The row is a view, so a layer that updates its running average in place updates that of the tier it works at.
+    The row is a view, so a layer that updates its running average in place updates that of its current tier.
     """
 
     def __init__(self, tiers: int) -> None:
@@ -33,42 +33,42 @@ class Statistics(Tiered, nn.Module):
 
     @property
     def tiers(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         return self._tiers
 
     def get_extra_state(self) -> Tensor:
-        """For state dicts, to tell rows from what they are of."""
+        """Return the description for state dicts that tells rows from ordinary buffers."""
         return Facts("statistics", (), tiers=self._tiers).pack()
 
     def set_extra_state(self, state: object) -> None:
-        """Nothing: it says no more than the shape of the rows."""
+        """Do nothing: the state contains only the shape of the rows."""
 
     def forward(self, rows: Tensor) -> Tensor:
-        """One tier's."""
+        """Return the row of the current tier."""
         return rows[self.tier]
 
     def right_inverse(self, row: Tensor) -> Tensor:
-        """The same for every tier."""
+        """Return the same row for every tier."""
         return row.expand(self._tiers, *row.shape).contiguous()
 
 
 def make_tiers(model: nn.Module, keep: Cuts) -> None:
-    """Give a regularized model capacity tiers beside the one it has, which becomes the largest; it works at that then.
+    """Add smaller capacity tiers to a regularized model. Its current capacity becomes the largest tier.
 
-    Tiers share their parameters: coefficients, and those that are not regularized. Running statistics (batch
-    normalization) become one set for each tier, at first equal to those of the largest. See
-    :func:`frformat.torch.set_tier` for the way from one tier to another; train all of them by a loss that is the sum of
-    theirs, or with ``Settings.tiers`` of :mod:`frformat.train`.
+    Tiers share their parameters, both coefficients and those that are not regularized. Running statistics (batch
+    normalization) become one set for each tier, initially equal to the existing ones. Switch between tiers with
+    :func:`frformat.torch.set_tier`. Train all tiers with the sum of their losses, or with ``Settings.tiers`` of
+    :mod:`frformat.train`.
 
     >>> make_tiers(model, [0.25, 0.5])  # three tiers: a quarter, a half, and all of each tensor's coefficients
-    >>> make_tiers(model, {"conv1.weight": [10, 20], "fc1.weight": [50, 200]})  # all of the others' in each
+    >>> make_tiers(model, {"conv1.weight": [10, 20], "fc1.weight": [50, 200]})  # other tensors are complete in each
 
     Args:
         model: a regularized model.
-        keep: what smaller tiers keep, as for :func:`frformat.save_file`; none to take tiers away.
+        keep: what the smaller tiers keep, as for :func:`frformat.save_file`; empty removes the tiers.
 
     Raises:
-        ValueError: a name or number is not possible. The model is as it was.
+        ValueError: a name or number is not valid. The model is unchanged.
     """
     tensors = spectral_tensors(model)
     if not tensors:
@@ -80,7 +80,7 @@ def make_tiers(model: nn.Module, keep: Cuts) -> None:
     smaller = lengths.pop() if lengths else 0
     for name, each in by_name.items():
         if name not in tensors:
-            raise ValueError(f"{name!r} is no regularized tensor; there are {', '.join(tensors)}")
+            raise ValueError(f"{name!r} is not a regularized tensor; there are {', '.join(tensors)}")
         for cut in each:
             if not isinstance(cut, int | float) or not (cut >= 1 if isinstance(cut, int) else 0 < cut < 1):
                 raise ValueError(f"{name}: {cut!r} is neither a number of coefficients (an int from 1) nor a share")
@@ -93,7 +93,7 @@ def make_tiers(model: nn.Module, keep: Cuts) -> None:
 
 
 def cuts(model: nn.Module) -> dict[str, list[int]]:
-    """What the tiers before the largest keep of each regularized tensor, by name; goes into ``save_file`` as it is."""
+    """Return what the smaller tiers keep of each regularized tensor, by name, in the form that ``save_file`` takes."""
     return {
         name: kept_per_tier(tensor.kept, tensor.spectral.cuts)[:-1]
         for name, tensor in spectral_tensors(model).items()
@@ -102,14 +102,14 @@ def cuts(model: nn.Module) -> dict[str, list[int]]:
 
 
 def tier_sizes(model: nn.Module) -> list[dict[str, int]]:
-    """How many coefficients each regularized tensor has, by name, for each tier."""
+    """Return the number of coefficients of each regularized tensor, by name, for each tier."""
     tensors = spectral_tensors(model)
     counts = {name: kept_per_tier(tensor.kept, tensor.spectral.cuts) for name, tensor in tensors.items()}
     return [{name: kept[tier] for name, kept in counts.items()} for tier in range(tier_count(model))]
 
 
 def statistics(model: nn.Module) -> dict[str, ParametrizationList]:
-    """What holds the buffers that each tier has for itself, by their names in the plain model."""
+    """Return the holders of buffers that differ from tier to tier, by their names in the plain model."""
     return {name: held for _, name, held in places(model, Statistics)}
 
 

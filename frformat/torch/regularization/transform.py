@@ -1,11 +1,11 @@
 """The orthonormal DCT-II along the last axis and its inverse as differentiable operators, by FFT (Makhoul 1980).
 
-Of use where most of an axis' spectrum is kept; a product with a thin basis is faster otherwise. Both are opaque to
-``torch.compile`` and each is the other's gradient, since the transform is orthonormal.
+They are useful where most of an axis' spectrum is kept; otherwise, a product with a thin basis is faster. Both are
+opaque to ``torch.compile``. Each is the other's gradient, since the transform is orthonormal.
 
-Makhoul: reorder x to v = (x0, x2, x4, …, x5, x3, x1), and the DCT-II of x is Re(FFT(v)·exp(−iπj/2n)), scaled. For the
-inverse, the half of that spectrum that a real v determines is put together from the coefficients: its real part is
-X[j], its imaginary part −X[n−j].
+Makhoul: reorder x to v = (x0, x2, x4, …, x5, x3, x1); the DCT-II of x is then Re(FFT(v)·exp(−iπj/2n)), scaled. For the
+inverse, the half of that spectrum that determines a real v is assembled from the coefficients: its real part is X[j],
+its imaginary part −X[n−j].
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ HUGE: Final = {torch.float32: np.float32, torch.float64: np.float64}
 """Element types of both libraries."""
 
 BLOCK: Final = 1 << 20
-"""Elements that are transformed at a time, so that all passes but the last write find them in the cache. For fewer,
-NumPy asks for no huge pages."""
+"""Number of elements transformed at a time, so that all passes but the last write find them in the cache. For smaller
+arrays, NumPy does not request huge pages."""
 
 
 def empty(shape: Sequence[int], like: Tensor) -> Tensor:
-    """An uninitialized tensor of the dtype and on the device of another.
+    """Return an uninitialized tensor of the dtype and on the device of another.
 
-    NumPy asks the system for huge pages, PyTorch does not: to touch new memory for the first time then takes a third of
-    the time, which for a large tensor is as much as the transform of an axis.
+    NumPy requests huge pages from the system, PyTorch does not. Touching new memory for the first time then takes a
+    third of the time, and for a large tensor that is as much as transforming an axis.
     """
     if like.device.type != "cpu" or like.dtype not in HUGE or math.prod(shape) < BLOCK:
         return like.new_empty(shape)
@@ -40,7 +40,7 @@ def empty(shape: Sequence[int], like: Tensor) -> Tensor:
 
 @torch.library.custom_op("frformat::idct", mutates_args=())
 def idct(x: Tensor, n: int) -> Tensor:
-    """Σ_i x[…, i] · U_n[·, i]: signals of length ``n`` from their first ``r`` coefficients.
+    """Return Σ_i x[…, i] · U_n[·, i]: signals of length ``n`` from their first ``r`` coefficients.
 
     Args:
         x: float32 or float64 tensor of shape (…, r) with 1 ≤ r ≤ n and rank at least 2, of any strides.
@@ -68,11 +68,11 @@ def idct(x: Tensor, n: int) -> Tensor:
 
 @torch.library.custom_op("frformat::dct", mutates_args=())
 def dct(x: Tensor, r: int) -> Tensor:
-    """Σ_j x[…, j] · U_n[j, ·]: the first ``r`` coefficients of signals.
+    """Return Σ_j x[…, j] · U_n[j, ·]: the first ``r`` coefficients of signals.
 
     Args:
         x: float32 or float64 tensor of shape (…, n) and rank at least 2, of any strides.
-        r: how many coefficients, 1 ≤ r ≤ n.
+        r: number of coefficients, 1 ≤ r ≤ n.
 
     Returns:
         Contiguous tensor of shape (…, r).
@@ -94,13 +94,13 @@ def dct(x: Tensor, r: int) -> Tensor:
 
 @torch.library.custom_op("frformat::permute", mutates_args=())
 def permute(x: Tensor, places: Tensor) -> Tensor:
-    """A vector (n,) whose elements go to other places, each of 0 … n − 1 once."""
+    """Move the elements of a vector (n,) to other places, a permutation of 0 … n − 1."""
     return empty(x.shape, x).scatter_(0, places, x)
 
 
 @torch.library.custom_op("frformat::permute_back", mutates_args=())
 def permute_back(x: Tensor, places: Tensor) -> Tensor:
-    """The inverse of :func:`permute`."""
+    """Invert :func:`permute`."""
     return torch.gather(x, 0, places, out=empty(x.shape, x))
 
 
@@ -149,10 +149,10 @@ permute_back.register_autograd(
 
 
 def _blocks(source: Tensor, target: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Both tensors in the same parts of about BLOCK elements of ``target``; those of ``source`` with contiguous rows.
+    """Yield corresponding parts of both tensors, of about BLOCK elements of ``target``; ``source`` has contiguous rows.
 
-    Columns that are rows in memory are transposed in two steps, for each of which PyTorch has fast code: whole rows are
-    brought together, then a matrix is transposed.
+    Columns that are rows in memory are transposed in two steps, both of which PyTorch has fast code for: whole rows are
+    gathered, then a matrix is transposed.
     """
     rows = source.stride(-1) == 1
     if target.dim() == 1 or target.numel() <= BLOCK:
@@ -170,7 +170,7 @@ def _blocks(source: Tensor, target: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
 
 @lru_cache(maxsize=32)
 def _turn(n: int, sign: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """exp(±iπj/2n) for j = 0 … n/2, times the scale of the inverse (sign 1) or the forward transform (sign −1)."""
+    """Return exp(±iπj/2n) for j = 0 … n/2, scaled for the inverse (sign 1) or the forward transform (sign −1)."""
     j = torch.arange(n // 2 + 1, dtype=torch.float64)
     scale = torch.full_like(j, math.sqrt((0.5 if sign > 0 else 2) / n))
     scale[0] = math.sqrt(1 / n)

@@ -1,4 +1,4 @@
-"""Making prefixes shorter while training goes on: optimizers keep what they know of the coefficients that stay."""
+"""Shorten prefixes during training; optimizers keep their state of the remaining coefficients."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from torch.optim import Optimizer
 from frformat.torch.regularization.spectral_tensor import SpectralTensor, is_sharded, spectral_tensors
 
 Counts = int | float | Mapping[str, int | float]
-"""How many coefficients: an int is a number, a float a share of the element count; for all, or by tensor name."""
+"""A number of coefficients: an int is a number, a float a share of the element count; for all, or by tensor name."""
 
 
 def truncate(model: nn.Module, keep: Counts, optimizer: Optimizer | Iterable[Optimizer] = ()) -> dict[str, int]:
-    """Keep at most so many coefficients of each regularized tensor; the first ones, in zigzag order.
+    """Keep at most this many coefficients of each regularized tensor: the first ones in zigzag order.
 
-    Parameters stay the same objects. Their gradients and what an optimizer keeps for each coefficient (momentum, Adam's
-    moments) are cut like the coefficients.
+    Parameters stay the same objects. Their gradients, and the optimizer state of each coefficient (momentum, Adam's
+    moments), are truncated with them.
 
     Args:
         model: a regularized model.
-        keep: how many; tensors that a mapping does not name are left as they are.
+        keep: number to keep; tensors that a mapping does not name are left unchanged.
         optimizer: the optimizers that train the model.
 
     Returns:
-        How many coefficients each tensor has now, by name.
+        The new number of coefficients of each tensor, by name.
 
     Raises:
-        ValueError: a name or number is not possible, the model is wrapped in DistributedDataParallel or sharded, or an
-            optimizer keeps something that cannot be cut. The model is as it was.
+        ValueError: a name or number is not valid, the model is wrapped in DistributedDataParallel or sharded, or an
+            optimizer has state that cannot be truncated. The model is unchanged.
     """
     tensors = check_truncatable(model)
     optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
@@ -55,14 +55,14 @@ def truncate(model: nn.Module, keep: Counts, optimizer: Optimizer | Iterable[Opt
 
 
 def check_truncatable(model: nn.Module) -> dict[str, SpectralTensor]:
-    """The model's regularized tensors, if they can become shorter.
+    """Return the model's regularized tensors, after checking that they can be truncated.
 
     Raises:
         ValueError: they cannot, see :func:`truncate`.
     """
     if isinstance(model, DistributedDataParallel):
         raise ValueError(
-            "DistributedDataParallel cannot follow parameters that shrink: truncate its .module, then wrap that anew"
+            "DistributedDataParallel cannot follow parameters that shrink: truncate its .module, then wrap it again"
         )
     tensors = spectral_tensors(model)
     if any(is_sharded(tensor.coefficients) for tensor in tensors.values()):
@@ -71,17 +71,17 @@ def check_truncatable(model: nn.Module) -> dict[str, SpectralTensor]:
 
 
 def counts(tensors: Mapping[str, SpectralTensor], keep: Counts) -> dict[str, int]:
-    """``keep`` as a number of coefficients, at least 1, by tensor name.
+    """Return ``keep`` as a number of coefficients, at least 1, by tensor name.
 
     Raises:
-        ValueError: a name or a number is not possible.
+        ValueError: a name or a number is not valid.
     """
     if not isinstance(keep, Mapping):
         keep = dict.fromkeys(tensors, keep)
     out = {}
     for name, amount in keep.items():
         if name not in tensors:
-            raise ValueError(f"{name!r} is no regularized tensor; there are {', '.join(tensors) or 'none'}")
+            raise ValueError(f"{name!r} is not a regularized tensor; there are {', '.join(tensors) or 'none'}")
         if not isinstance(amount, int | float) or not (amount >= 1 if isinstance(amount, int) else 0 < amount <= 1):
             raise ValueError(f"{name}: {amount!r} is neither a number of coefficients (an int from 1) nor a share")
         out[name] = amount if isinstance(amount, int) else math.ceil(amount * tensors[name].elements)
@@ -95,8 +95,8 @@ def _check(optimizer: Optimizer, tensor: SpectralTensor) -> None:
             problem = f"{key!r} of shape {list(value.shape)} for the {tensor.kept:,} coefficients of {tensor.name}"
     if problem:
         raise ValueError(
-            f"{type(optimizer).__name__} keeps {problem}, which cannot be cut: truncate without naming the optimizer, "
-            "then make a new one"
+            f"{type(optimizer).__name__} keeps {problem}, which cannot be truncated: omit the optimizer, "
+            "then create a new one"
         )
 
 

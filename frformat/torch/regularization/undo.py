@@ -1,4 +1,4 @@
-"""All or nothing: a model that was changed half way is as it was before."""
+"""All or nothing: restore a model if changing it fails half way."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import is_parametrized
+from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 
 from frformat.torch.regularization.parametrization import replace_data
 
 
 @contextmanager
 def undone_on_error(modules: Iterable[nn.Module], parameters: Iterable[Tensor]) -> Iterator[None]:
-    """Whatever is raised, leave modules with their classes and tensors, and parameters with their data and gradients.
+    """Restore the modules' classes and tensors, and the parameters' data and gradients, if the block raises.
 
-    Old data stays in memory until the end.
+    The old data stays in memory until the block ends.
 
     Args:
-        modules: those whose parameters are exchanged or parametrized.
-        parameters: those that get other data.
+        modules: modules whose parameters are exchanged or parametrized.
+        parameters: parameters that get new data.
     """
     known = [_Module(module) for module in modules]
     data = [(parameter, parameter.data, parameter.grad) for parameter in parameters]
@@ -36,8 +36,21 @@ def undone_on_error(modules: Iterable[nn.Module], parameters: Iterable[Tensor]) 
         raise
 
 
+def take_off(module: nn.Module, attribute: str, *, keep: bool) -> None:
+    """Remove a parametrization. Copies of the module, which share the class that PyTorch made for it, keep theirs.
+
+    Args:
+        module: has it.
+        attribute: what it makes.
+        keep: whether the attribute stays as it is, rather than becoming what the parametrization was given.
+    """
+    kind = type(module)
+    module.__class__ = type(kind.__name__, kind.__bases__, dict(vars(kind)))
+    remove_parametrizations(module, attribute, leave_parametrized=keep)
+
+
 class _Module:
-    """What a module consists of."""
+    """The parts of a module to restore."""
 
     def __init__(self, module: nn.Module) -> None:
         self.module, self.kind = module, type(module)

@@ -1,7 +1,7 @@
-"""Which linear layers follow a flatten, or come before its opposite: their weights are smooth along more than two axes.
+"""Find linear layers after a flatten, or before its inverse: their weights are smooth along more than two axes.
 
-A layer (500, 800) that follows 50 channels of 4×4 pixels varies smoothly with channel, row and column, but not with the
-index of 800, so its spectrum is taken as (500, 50, 4, 4).
+A layer (500, 800) after 50 channels of 4×4 pixels varies smoothly with channel, row and column, but not with the index
+of 800, so its spectrum is taken in shape (500, 50, 4, 4).
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ ELEMENTWISE: Final = (
     "hardtanh", "layer_norm", "leaky_relu", "mish", "mul", "prelu", "relu", "relu6", "selu", "sigmoid", "silu",
     "softplus", "sub", "tanh", "to",
 )  # fmt: skip
-"""Functions, by name, whose result has the axes of their first argument; those in place (``relu_``) as well."""
+"""Functions, by name, whose result has the axes of their first argument, including in-place versions (``relu_``)."""
 
 
 def find_views(model: nn.Module, example: Example) -> dict[str, Axes]:
-    """Run a model once and see what axes the inputs and outputs of its linear layers had before and get after.
+    """Run a model once, and find the axes that linear layers' inputs had before a flatten and outputs get afterwards.
 
-    The model is run in evaluation mode and without gradients. Its state and random numbers are left as they were.
+    The model runs in evaluation mode and without gradients. Its state and the random state are restored.
 
     Args:
         model: any module.
         example: its input, a sequence of positional inputs, or a mapping of keyword inputs.
 
     Returns:
-        Views of weights by name, where they are not just the shape.
+        Views of weights by name, where they differ from the shape.
     """
     training = {module: module.training for module in model.modules()}
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
@@ -68,11 +68,11 @@ def find_views(model: nn.Module, example: Example) -> dict[str, Axes]:
 
 
 class _Probe(TorchFunctionMode):
-    """Follows what the last axis of a tensor is made of, from call to call.
+    """Tracks the axes that make up the last axis of a tensor, from call to call.
 
     Attributes:
-        inputs: of each linear layer's weight, its number of outputs and the axes of its inputs.
-        outputs: of some, the axes that their outputs get.
+        inputs: for each linear layer's weight, its number of outputs and the axes of its inputs.
+        outputs: for some of them, the axes that their outputs get.
     """
 
     def __init__(self, names: Mapping[int, str]) -> None:
@@ -82,7 +82,7 @@ class _Probe(TorchFunctionMode):
         self._names = names
         self._axes: dict[int, Axes] = {}
         self._maker: dict[int, str] = {}
-        self._seen: list[Tensor] = []  # kept alive, so that no id is used twice
+        self._seen: list[Tensor] = []  # keeps tensors alive, so that ids stay unique
 
     def __torch_function__(
         self, func: Callable[..., Any], types: object, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None

@@ -4,8 +4,9 @@
 >>> images, labels = train.tensors
 >>> logits = LeNet5()(MNIST_PIXELS(images[:32]))
 
-Nothing is downloaded. Each loader takes the folder that holds the sets, else uses that of the environment variable
-``FRFORMAT_DATA``, else ``../shared/data``, and says how to get what is missing. The digits come with scikit-learn.
+Nothing is downloaded. Each loader takes the folder that holds the data sets; the default is the folder in the
+environment variable ``FRFORMAT_DATA``, or else ``../shared/data``. If something is missing, the error says how to get
+it. The digits come with scikit-learn.
 """
 
 from frformat.train.data.cifar10 import CIFAR10_CLASSES, load_cifar10

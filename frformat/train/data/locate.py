@@ -1,4 +1,4 @@
-"""Where data sets are: one folder for each, in a folder for all."""
+"""Find data sets: each has a folder within a common folder."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def locate(name: str, needed: Sequence[str], *, origin: str, folder: str | os.Pa
     """Find a data set.
 
     Args:
-        name: of the set and its folder.
-        needed: the files and folders in it that will be read.
-        origin: how to get the set, a sentence.
-        folder: the folder of all sets; else the one that ``FRFORMAT_DATA`` names, else ``../shared/data``.
+        name: name of the data set and of its folder.
+        needed: files and folders in it that will be read.
+        origin: a sentence that says how to get the data set.
+        folder: the common folder; the default is that in ``FRFORMAT_DATA``, or else ``../shared/data``.
 
     Returns:
-        The set's folder; all that is needed is there.
+        The folder of the data set, which contains everything needed.
 
     Raises:
-        MissingDataError: something is not.
+        MissingDataError: something is missing.
     """
     if folder is not None:
         root, reason = Path(folder), "the folder given"

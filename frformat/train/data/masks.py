@@ -1,4 +1,4 @@
-"""Images and the classes of their pixels: two folders whose files belong together by the number in their names."""
+"""Images and the classes of their pixels: two folders whose files are matched by the number in their names."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ CARVANA_ORIGIN: Final = (
 )
 ISBI_ORIGIN: Final = "Put train/image/N.png and train/label/N.png there, see https://github.com/zhixuhao/unet."
 NUMBER: Final = re.compile(r"[0-9]{1,18}(?=[^0-9]*$)")
-"""The last one in a name."""
+"""The last number in a name."""
 
 
 class MaskFolder(Dataset[tuple[Tensor, Tensor]]):
-    """Images with a mask each, in the order of their numbers, read when asked for.
+    """Images with one mask each, in the order of their numbers, read on request.
 
     An item is an image, uint8 (1 or 3, height, width), and its mask, uint8 (height, width): 1 where the file is not
     black, else 0.
@@ -33,11 +33,11 @@ class MaskFolder(Dataset[tuple[Tensor, Tensor]]):
     Args:
         images: the folder of images, such as ``in0003.png`` or ``3.png``.
         masks: the folder of masks, such as ``gt0003.png`` or ``3.png``.
-        mode: whether the images are read in grey or in colour.
+        mode: whether to read the images in grey or in colour.
 
     Raises:
-        DataError: a name has no number, a number is there twice, or an image has no mask or a mask no image; and when
-            an item is asked for, that a file is damaged or the two have different sizes.
+        DataError: a name has no number, a number occurs twice, or an image has no mask or a mask no image. Accessing an
+            item also raises it if a file is damaged or the two have different sizes.
     """
 
     def __init__(
@@ -61,21 +61,21 @@ class MaskFolder(Dataset[tuple[Tensor, Tensor]]):
 
 
 def load_carvana(folder: str | os.PathLike[str] | None = None) -> MaskFolder:
-    """Cars in front of a studio's wall, in colour; class 1 is the car.
+    """Return photographs of cars in a studio, in colour; class 1 is the car.
 
     Args:
         folder: the folder that holds ``carvana/``, see :func:`frformat.train.data.locate.locate`.
 
     Raises:
         MissingDataError: it is not there.
-        DataError: images and masks do not belong together.
+        DataError: images and masks do not match.
     """
     found = locate("carvana", ["images", "masks"], origin=CARVANA_ORIGIN, folder=folder)
     return MaskFolder(found / "images", found / "masks")
 
 
 def load_isbi(folder: str | os.PathLike[str] | None = None) -> MaskFolder:
-    """The 30 labelled sections of a fly's nervous system of ISBI 2012, grey; class 0 is the membrane between cells.
+    """Return the 30 labelled grey sections of a fly's nervous system from ISBI 2012; class 0 is the membrane.
 
     Args:
         folder: the folder that holds ``isbi2012_membrane/``.
@@ -88,14 +88,14 @@ def load_isbi(folder: str | os.PathLike[str] | None = None) -> MaskFolder:
 
 
 def _numbered(folder: Path) -> dict[int, Path]:
-    """The files of a folder by number; hidden ones are no part of the set."""
+    """Return the files of a folder by number; hidden ones are not part of the set."""
     files: dict[int, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
         match = NUMBER.search(path.stem)
         if match is None:
-            raise DataError(f"{path}: its name has no number that tells which image and mask belong together")
+            raise DataError(f"{path}: its name has no number by which to match images and masks")
         other = files.setdefault(int(match[0]), path)
         if other != path:
             raise DataError(f"{path} and {other.name} have the same number")

@@ -28,21 +28,21 @@ UNSIGNED_BYTE: Final = 8
 """The third byte of an IDX file of bytes; the first two are 0, the fourth is the number of axes."""
 
 EXPANSION: Final = 1032
-"""No deflate stream becomes more than so many times longer, https://zlib.net/zlib_tech.html."""
+"""No deflate stream expands by more than this factor, https://zlib.net/zlib_tech.html."""
 
 
 def load_mnist(split: Literal["train", "test"], folder: str | os.PathLike[str] | None = None) -> TensorDataset:
-    """The 60,000 images for training or the 10,000 for tests.
+    """Return the 60,000 training images or the 10,000 test images.
 
     Args:
-        split: which.
+        split: which set.
         folder: the folder that holds ``mnist/``, see :func:`frformat.train.data.locate.locate`.
 
     Returns:
         Images, uint8 (n, 1, 28, 28), and labels, int64 (n,).
 
     Raises:
-        MissingDataError: a file is not there.
+        MissingDataError: a file does not exist.
         DataError: a file is damaged.
     """
     names = [f"{FILES[split]}-images-idx3-ubyte.gz", f"{FILES[split]}-labels-idx1-ubyte.gz"]
@@ -51,12 +51,12 @@ def load_mnist(split: Literal["train", "test"], folder: str | os.PathLike[str] |
     if len(images) != len(labels):
         raise DataError(f"{found / names[0]} has {len(images)} images, but {names[1]} has {len(labels)} labels")
     if labels.max() >= CLASSES:
-        raise DataError(f"{found / names[1]}: label {int(labels.max())} is none of the {CLASSES} digits")
+        raise DataError(f"{found / names[1]}: label {int(labels.max())} is not one of the {CLASSES} digits")
     return TensorDataset(images[:, None], labels.to(torch.int64))
 
 
 def _read(path: Path, item: tuple[int, ...]) -> Tensor:
-    """All items of a file, uint8 (n, …); ``item`` is the shape that each must have."""
+    """Return all items of a file, uint8 (n, …); ``item`` is the shape that each must have."""
     try:
         with gzip.open(path) as stream:
             shape = _shape(path, stream, 1 + len(item))
@@ -74,7 +74,7 @@ def _read(path: Path, item: tuple[int, ...]) -> Tensor:
                 raise DataError(f"{path}: it goes on after the {size} bytes that its header says")
     except DataError:
         raise
-    except Exception as error:  # whatever gzip raises for a damaged file
+    except Exception as error:  # gzip may raise anything for a damaged file
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise DataError(f"{path}: not a whole gzip file: {said(error)}") from error

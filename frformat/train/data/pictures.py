@@ -1,4 +1,4 @@
-"""Image files as tensors of bytes, by Pillow."""
+"""Read image files as byte tensors with Pillow."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ except ImportError as error:
     raise DependencyError("reading images", error) from error
 
 MAX_PIXELS: Final = 1 << 26
-"""More are not decoded: 192 MiB of RGB."""
+"""Largest number of pixels to decode: 192 MiB of RGB."""
 
 FORMATS: Final = ("JPEG", "PNG")
-"""Pillow's names of the file formats that are read; each further one is more code that meets unknown files."""
+"""Pillow's names of the supported file formats; every further one would expose more code to unknown files."""
 
 MODES: Final = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
-"""Pillow's names of the kinds of pixels with at most eight bits a channel, which lose nothing by becoming bytes."""
+"""Pillow's names of the pixel types with at most eight bits per channel, which convert to bytes without loss."""
 
 
 def read(
@@ -35,19 +35,19 @@ def read(
     name: str,
     size: tuple[int, int] | None = None,
 ) -> Tensor:
-    """Decode one image; its size is checked before.
+    """Decode one image, after checking its size.
 
     Args:
         source: a path or an open file.
-        mode: grey or colour; the image is converted.
-        name: of the image, for errors.
-        size: the (height, width) that it must have; None for any.
+        mode: grey or colour, to which the image is converted.
+        name: name of the image, for errors.
+        size: the required (height, width); None allows any.
 
     Returns:
         uint8 (1 or 3, height, width).
 
     Raises:
-        DataError: the file is damaged, no image, or has too many pixels, other ones or another size.
+        DataError: the file is damaged or not an image, or its number of pixels, pixel type or size is not supported.
     """
     try:
         with Image.open(source, formats=FORMATS) as image:
@@ -55,13 +55,13 @@ def read(
             pixels = np.array(image.convert(mode))
     except DataError:
         raise
-    except Exception as error:  # whatever Pillow raises for a damaged file
-        raise DataError(f"{name}: no whole JPEG or PNG image: {said(error)}") from error
+    except Exception as error:  # Pillow may raise anything for a damaged file
+        raise DataError(f"{name}: not a complete JPEG or PNG image: {said(error)}") from error
     return torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).movedim(-1, 0)
 
 
 def _check(image: Image.Image, name: str, size: tuple[int, int] | None) -> None:
-    """Refuse an image before its pixels are decoded."""
+    """Reject an image before its pixels are decoded."""
     width, height = image.size
     if size is not None and size != (height, width):
         raise DataError(f"{name}: it has {width}×{height} pixels, not {size[1]}×{size[0]}")

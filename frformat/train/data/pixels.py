@@ -1,4 +1,4 @@
-"""From bytes to what a network was trained to see."""
+"""Convert bytes to the input that a network was trained on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Pixels:
-    """How pixels become numbers: scaled to 0 … 1, then normalized channel by channel.
+    """How pixels are normalized: scaled to 0 … 1, then normalized channel by channel.
 
     Attributes:
         mean: of each channel, or one for all; subtracted.
@@ -24,7 +24,7 @@ class Pixels:
     white: int = 255
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Float32 (…, channels, height, width) of integers of that shape, on their device.
+        """Convert integers (…, channels, height, width) to normalized float32 on their device.
 
         Raises:
             ValueError: the images have another number of channels than the mean.
@@ -36,7 +36,7 @@ class Pixels:
 
 
 UNIT_PIXELS: Final = Pixels()
-"""0 … 1, as the published UNet reads them."""
+"""0 … 1, as for the published UNet."""
 
 DIGITS_PIXELS: Final = Pixels(white=16)
 """0 … 1 for scikit-learn's digits."""
@@ -45,4 +45,4 @@ MNIST_PIXELS: Final = Pixels((0.1307,), (0.3081,))
 """Mean and standard deviation of MNIST's training images."""
 
 IMAGENET_PIXELS: Final = Pixels((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-"""Mean and standard deviation of ImageNet, with which the published ResNet-20 was trained on CIFAR-10."""
+"""Mean and standard deviation of ImageNet, used by the published ResNet-20 for CIFAR-10."""

@@ -1,4 +1,4 @@
-"""Reference networks, with the parameter names of their published checkpoints where there are some."""
+"""Reference networks, with the parameter names of their published checkpoints where these exist."""
 
 from frformat.train.models.gan import GAN, Discriminator, Generator
 from frformat.train.models.lenet5 import LeNet5

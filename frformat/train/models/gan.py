@@ -1,9 +1,9 @@
 """A generative adversarial network for MNIST: a generator of 237,153 parameters, and its adversary.
 
 I. Goodfellow et al., "Generative adversarial nets", 2014, with the convolutions of A. Radford, L. Metz, S. Chintala,
-"Unsupervised representation learning with deep convolutional generative adversarial networks", 2016. Batch
-normalization, by which an image would depend on those made with it, gave way to normalization of each image by itself
-(Y. Wu, K. He, "Group normalization", 2018) in the generator and to none in the discriminator.
+"Unsupervised representation learning with deep convolutional generative adversarial networks", 2016. With batch
+normalization, an image would depend on others in its batch. The generator therefore normalizes each image by itself
+(Y. Wu, K. He, "Group normalization", 2018), and the discriminator has no normalization.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from torch.nn import functional as F
 
 
 class Generator(nn.Module):
-    """Grey images of 28×28 pixels from normally distributed numbers.
+    """Generates grey images of 28×28 pixels from normally distributed numbers.
 
     Args:
-        latents: numbers that an image is made from.
+        latents: number of latent values per image.
         width: channels at 14×14 pixels, half of those at 7×7; a multiple of 4.
     """
 
@@ -30,7 +30,7 @@ class Generator(nn.Module):
         self.up2 = nn.ConvTranspose2d(width, 1, 4, stride=2, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Images (n, 1, 28, 28) in 0 … 1 from latent numbers (n, latents), both float."""
+        """Return images (n, 1, 28, 28) in 0 … 1 from latent numbers (n, latents), both float."""
         x = self.fc(z).view(-1, 2 * self.width, 7, 7)
         x = F.relu(self.norm2(self.up1(F.relu(self.norm1(x)))))
         images: Tensor = self.up2(x).sigmoid()
@@ -38,7 +38,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Whether images of 28×28 pixels are real.
+    """Classifies images of 28×28 pixels as real or generated.
 
     Args:
         width: channels at 14×14 pixels.
@@ -51,7 +51,7 @@ class Discriminator(nn.Module):
         self.fc = nn.Linear(2 * width * 7 * 7, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n,) of images (n, 1, 28, 28) in 0 … 1, both float."""
+        """Return logits (n,) of images (n, 1, 28, 28) in 0 … 1, both float."""
         x = F.leaky_relu(self.conv1(2 * x - 1), 0.2)
         x = F.leaky_relu(self.conv2(x), 0.2)
         logits: Tensor = self.fc(x.flatten(1))
@@ -59,11 +59,11 @@ class Discriminator(nn.Module):
 
 
 class GAN(nn.Module):
-    """The two together, for training; what is of use afterwards is the generator.
+    """Both networks, for training; afterwards, only the generator is used.
 
     Args:
-        latents: numbers that an image is made from.
-        width: of both networks.
+        latents: number of latent values per image.
+        width: width of both networks.
     """
 
     def __init__(self, latents: int = 64, *, width: int = 32) -> None:
@@ -72,6 +72,6 @@ class GAN(nn.Module):
         self.discriminator = Discriminator(width=width)
 
     def forward(self, z: Tensor) -> Tensor:
-        """What the generator makes."""
+        """Return generated images."""
         images: Tensor = self.generator(z)
         return images

@@ -1,4 +1,4 @@
-"""LeNet-5 as the literature on compression counts it: 20-50-500, 431,080 parameters.
+"""LeNet-5 as used in the literature on compression: 20-50-500, 431,080 parameters.
 
 The layers are those of Caffe's example, with a rectifier after each convolution:
 Y. LeCun et al., "Gradient-based learning applied to document recognition", Proc. IEEE 86(11), 1998, and
@@ -29,7 +29,7 @@ class LeNet5(nn.Module):
         self.fc2 = nn.Linear(500, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, classes) of images (n, 1, 28, 28), both float."""
+        """Return logits (n, classes) of images (n, 1, 28, 28), both float."""
         x = F.max_pool2d(F.relu(self.conv1(x)), 2)
         x = F.max_pool2d(F.relu(self.conv2(x)), 2)
         x = F.relu(self.fc1(x.flatten(1)))

@@ -2,7 +2,7 @@
 
 The network of section 4.2 of K. He et al., "Deep residual learning for image recognition", 2016, whose shortcuts have
 no parameters (option A). Names and initialization are those of https://github.com/akamaster/pytorch_resnet_cifar10;
-its checkpoints load once ``module.`` is taken off the names.
+its checkpoints load once ``module.`` is removed from the names.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class ResNet20(nn.Module):
                 nn.init.kaiming_normal_(module.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, classes) of images (n, 3, 32, 32), both float."""
+        """Return logits (n, classes) of images (n, 3, 32, 32), both float."""
         x = F.relu(self.bn1(self.conv1(x)))
         x = self.layer3(self.layer2(self.layer1(x)))
         logits: Tensor = self.linear(x.mean((2, 3)))
@@ -53,7 +53,7 @@ class _Block(nn.Module):
         self.bn2 = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Option A: the shortcut skips pixels; half of the new channels, all 0, come before the old and half after."""
+        """Apply the block. Option A: the shortcut skips pixels and pads channels with zeros on both sides."""
         shortcut = x[:, :, :: self.stride, :: self.stride]
         shortcut = F.pad(shortcut, (0, 0, 0, 0, self.grown // 2, self.grown - self.grown // 2))
         x = F.relu(self.bn1(self.conv1(x)))

@@ -1,8 +1,8 @@
-"""The UNet of the Frequency Regularization authors: 31,024,960 weights, and no other parameter.
+"""The UNet of the Frequency Regularization authors: 31,024,960 weights and no other parameters.
 
 O. Ronneberger et al., "U-Net: Convolutional networks for biomedical image segmentation", 2015, with padding, and with
 the batch normalization and names of https://github.com/guanfangdong/pytorch-frequency-regularization: normalization
-always by the batch at hand, without parameters or running statistics, and no bias anywhere.
+always uses the current batch, without parameters or running statistics, and there are no biases.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from torch.nn import functional as F
 
 
 class UNet(nn.Module):
-    """Four times down, four times up, each time with two convolutions.
+    """Four levels down and four up, each with two convolutions.
 
     The published weights expect RGB in 0 … 1 (:data:`frformat.train.data.UNIT_PIXELS`); their class 1 is the car.
 
     Args:
-        channels: of the image.
+        channels: number of channels of the image.
         classes: the number of logits per pixel.
-        width: channels at full size, the authors' 64; each halving of the picture doubles them.
+        width: number of channels at full size, 64 for the authors; each halving of the image doubles it.
     """
 
     def __init__(self, channels: int = 3, classes: int = 2, *, width: int = 64) -> None:
@@ -39,7 +39,7 @@ class UNet(nn.Module):
         self.outc = nn.Sequential(OrderedDict(conv=nn.Conv2d(width, classes, 1, bias=False)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, classes, height, width) of images (n, channels, height, width), both float.
+        """Return logits (n, classes, height, width) of images (n, channels, height, width), both float.
 
         Height and width are 32 pixels or more and need not be even.
         """
@@ -54,7 +54,7 @@ class UNet(nn.Module):
 
 
 class _Up(nn.Module):
-    """Double the picture, join it with the one from the way down, convolve."""
+    """Doubles the image size, concatenates the skip connection, and convolves."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -70,12 +70,12 @@ class _Up(nn.Module):
 
 
 def _down(inputs: int, outputs: int) -> nn.Sequential:
-    """Halve the picture, then convolve."""
+    """Return layers that halve the image size, then convolve."""
     return nn.Sequential(OrderedDict(maxpool_conv=nn.Sequential(nn.MaxPool2d(2), _double_conv(inputs, outputs))))
 
 
 def _double_conv(inputs: int, outputs: int) -> nn.Sequential:
-    """Twice: convolution without bias, normalization by the batch, rectifier."""
+    """Return layers that apply twice: convolution without bias, normalization by the batch, ReLU."""
     layers = nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
         nn.BatchNorm2d(outputs, affine=False, track_running_stats=False),

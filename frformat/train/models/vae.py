@@ -1,7 +1,7 @@
 """A variational autoencoder for MNIST, 652,824 parameters.
 
-D. P. Kingma, M. Welling, "Auto-encoding variational Bayes", 2014: a linear layer with a rectifier on the way in and one
-on the way out, and a Bernoulli distribution for each pixel.
+D. P. Kingma, M. Welling, "Auto-encoding variational Bayes", 2014: the encoder and the decoder each have one hidden
+layer with ReLU, and each pixel has a Bernoulli distribution.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from torch.nn import functional as F
 
 
 class VAE(nn.Module):
-    """Grey images of 28×28 pixels to a few normally distributed numbers, and back.
+    """Maps grey images of 28×28 pixels to a few normally distributed numbers, and back.
 
-    Called as a module it is deterministic: it decodes the mean. Training needs :meth:`encode` and :meth:`decode`.
+    Calling the module is deterministic: it decodes the mean. Training uses :meth:`encode` and :meth:`decode`.
 
     Args:
-        latents: the numbers that stand for an image.
+        latents: number of latent values per image.
         hidden: units of each hidden layer.
     """
 
@@ -30,15 +30,15 @@ class VAE(nn.Module):
         self.output = nn.Linear(hidden, 28 * 28)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Reconstructions of images, both float (n, 1, 28, 28) in 0 … 1: how probable each pixel is white."""
+        """Return reconstructions of images, both float (n, 1, 28, 28): each pixel is the probability of white."""
         return self.decode(self.encode(x)[0]).sigmoid()
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (n, 1, 28, 28) → mean and logarithm of the variance of their latent numbers, each (n, latents)."""
+        """Map images (n, 1, 28, 28) to the mean and log variance of their latent values, each (n, latents)."""
         x = F.relu(self.encoder(x.flatten(1)))
         return self.mean(x), self.log_variance(x)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Latent numbers (n, latents) → logits of pixels (n, 1, 28, 28)."""
+        """Map latent values (n, latents) to logits of pixels (n, 1, 28, 28)."""
         logits: Tensor = self.output(F.relu(self.decoder(z)))
         return logits.view(-1, 1, 28, 28)

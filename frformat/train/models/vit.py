@@ -1,9 +1,9 @@
 """A small Vision Transformer for MNIST, 203,786 parameters.
 
 A. Dosovitskiy et al., "An image is worth 16×16 words: Transformers for image recognition at scale", 2021, with
-normalization before each layer and no dropout. As L. Beyer, X. Zhai, A. Kolesnikov, "Better plain ViT baselines for
-ImageNet-1k", 2022, have it, the mean over all patches goes to the classifier, so there is no class token. Normalization
-has no parameters: the linear layer that follows each could do the work of its scale and shift.
+normalization before each layer and no dropout. There is no class token: the mean over all patches goes to the
+classifier, as in L. Beyer, X. Zhai, A. Kolesnikov, "Better plain ViT baselines for ImageNet-1k", 2022. Normalization
+has no parameters, because the following linear layer can take over its scale and shift.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from torch.nn import functional as F
 
 
 class VisionTransformer(nn.Module):
-    """Blocks of self-attention between the patches of an image, for images of 28×28 pixels unless said otherwise.
+    """Self-attention between the patches of an image, by default of 28×28 pixels.
 
-    Made of operators that PyTorch had in 2020, so that :mod:`torch.jit` and the mobile runtimes take it.
+    Uses only operators that PyTorch had in 2020, so that :mod:`torch.jit` and the mobile runtimes support it.
 
     Args:
         classes: the number of logits.
-        channels: of the image.
+        channels: number of channels of the image.
         size: height and width of the image in pixels, a multiple of ``patch``.
         patch: height and width of a patch in pixels.
-        width: numbers that stand for a patch, a multiple of ``heads``.
-        depth: blocks.
-        heads: of attention in each block.
+        width: number of values that represent a patch, a multiple of ``heads``.
+        depth: number of blocks.
+        heads: number of attention heads in each block.
     """
 
     def __init__(
@@ -41,7 +41,9 @@ class VisionTransformer(nn.Module):
     ) -> None:
         super().__init__()
         if size % patch or width % heads:
-            raise ValueError(f"size={size} is no multiple of patch={patch}, or width={width} none of heads={heads}")
+            raise ValueError(
+                f"size={size} is not a multiple of patch={patch}, or width={width} not a multiple of heads={heads}"
+            )
         self.embed = nn.Conv2d(channels, width, patch, stride=patch)
         self.position = nn.Parameter(torch.empty(size // patch, size // patch, width))
         self.blocks = nn.Sequential(*(_Block(width, heads) for _ in range(depth)))
@@ -50,7 +52,7 @@ class VisionTransformer(nn.Module):
         nn.init.normal_(self.position, std=0.02)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, classes) of images (n, channels, size, size), both float."""
+        """Return logits (n, classes) of images (n, channels, size, size), both float."""
         x = self.embed(x).permute(0, 2, 3, 1) + self.position
         x = self.norm(self.blocks(x.flatten(1, 2)))
         logits: Tensor = self.head(x.mean(1))
@@ -58,7 +60,7 @@ class VisionTransformer(nn.Module):
 
 
 class _Block(nn.Module):
-    """Attention, then two linear layers for each patch by itself; each is added to what it was given."""
+    """Attention, then two linear layers applied to each patch; both are residual."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -69,7 +71,7 @@ class _Block(nn.Module):
         self.fc2 = nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, patches, width) → the same."""
+        """Map (n, patches, width) to the same shape."""
         x = x + self.attention(self.norm1(x))
         mixed: Tensor = x + self.fc2(F.gelu(self.fc1(self.norm2(x))))
         return mixed
@@ -85,7 +87,7 @@ class _Attention(nn.Module):
         self.projection = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, patches, width) → the same."""
+        """Map (n, patches, width) to the same shape."""
         n, patches = x.shape[0], x.shape[1]
         split = self.qkv(x).view(n, patches, 3, self.heads, self.each)
         query, key, value = split.permute(2, 0, 3, 1, 4).unbind(0)

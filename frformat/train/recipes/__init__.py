@@ -1,4 +1,4 @@
-"""The recipes that come with frformat, one file each."""
+"""The recipes that come with frformat, one per file."""
 
 from __future__ import annotations
 
@@ -26,4 +26,4 @@ RECIPES: Final[dict[str, type[Recipe]]] = {
         GanOnMnist,
     )
 }
-"""All, by the word after ``frformat train``."""
+"""All recipes, by the word after ``frformat train``."""

@@ -1,4 +1,4 @@
-"""A small network on the digits that come with scikit-learn: in seconds, without any download."""
+"""A small network on scikit-learn's digits, trained in seconds without any download."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Digits(Classification):
     )
 
     def data(self, folder: StrPath | None) -> Data:
-        """The digits; there is nothing to be found in ``folder``."""
+        """Return the digits; ``folder`` is not used."""
         return Data(load_digits("train"), load_digits("test"))
 
     def model(self) -> nn.Module:
-        """The network, 21,578 parameters."""
+        """Return the network, 21,578 parameters."""
         return nn.Sequential(
             OrderedDict(
                 conv1=nn.Conv2d(1, 32, 3, padding=1),

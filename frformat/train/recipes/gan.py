@@ -21,28 +21,28 @@ from frformat.train.settings import Settings
 from frformat.train.workers import Workers
 
 EVALUATED: int = 1000
-"""Images at once when there are no gradients."""
+"""Number of images at a time when there are no gradients."""
 
 PENALTY: Final = 1.0
 """γ of the gradient penalty."""
 
 LATENTS: Final = 64
-"""Numbers that an image is made from."""
+"""Number of latent values per image."""
 
 SHOWN: Final = 10
-"""Images in a row and in a column of the picture."""
+"""Number of images per row and column of the picture."""
 
 
 class GanOnMnist(OnMnist, Recipe):
-    """The generator is regularized and goes into the file; the discriminator is neither.
+    """Only the generator is regularized and stored in the file.
 
-    Both minimize the logistic loss (I. Goodfellow et al., 2014, the generator's in its non-saturating form). The
-    discriminator's squared gradient with regard to real images is penalized, without which the two need not converge
+    Both networks minimize the logistic loss (I. Goodfellow et al., 2014, the generator's in its non-saturating form).
+    The discriminator's squared gradient at real images is penalized; without this penalty, the two need not converge
     (R1 of L. Mescheder, A. Geiger, S. Nowozin, "Which training methods for GANs do actually converge?", 2018).
     """
 
     name = "gan"
-    summary = "a generator of digits, by its contest with a critic (GAN, MNIST): 2,773 numbers of 237,153"
+    summary = "a generator of digits, trained against a discriminator (GAN, MNIST): 2,773 of 237,153 parameters"
     metric = "frechet"
     maximize = False
     defaults = Settings(
@@ -57,20 +57,20 @@ class GanOnMnist(OnMnist, Recipe):
     )
 
     def model(self) -> nn.Module:
-        """Both networks."""
+        """Return both networks."""
         return GAN(LATENTS)
 
     def exported(self, model: nn.Module) -> nn.Module:
-        """The generator."""
+        """Return the generator."""
         assert isinstance(model, GAN)
         return model.generator
 
     def inputs(self, samples: Batch) -> Tensor:
-        """Latent numbers, always the same, as many as there are samples."""
+        """Return as many latent vectors as there are samples, always the same ones."""
         return latents(len(samples[0])).to(samples[0].device)
 
     def losses(self) -> Mapping[str, Loss]:
-        """The logistic loss of each, and the discriminator's penalty."""
+        """Return the logistic loss of each network, and the discriminator's penalty."""
         return {"generator": self.generator_loss, "discriminator": self.discriminator_loss}
 
     def generator_loss(self, model: nn.Module, batch: Batch, draws: Draws) -> Tensor:
@@ -91,18 +91,18 @@ class GanOnMnist(OnMnist, Recipe):
         return F.softplus(-verdict).mean() + F.softplus(model.discriminator(made)).mean() + penalty
 
     def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
-        """The Fréchet distance between the samples and as many made images, see :mod:`frformat.train.frechet`."""
+        """Return the Fréchet distance between the samples and as many generated images."""
         latent = TensorDataset(latents(len(samples)))
         made = (model(batch) for (batch,) in batches(latent, EVALUATED, workers))
         real = (UNIT_PIXELS(batch[0]) for batch in batches(samples, EVALUATED, workers))
         return {"frechet": frechet.distance(frechet.moments(real, workers), frechet.moments(made, workers))}
 
     def picture(self, model: nn.Module, samples: TensorDataset) -> Picture:
-        """Made images."""
+        """Return generated images."""
         device = next(model.parameters()).device
         return tiled(model(latents(SHOWN**2).to(device)).cpu(), SHOWN)
 
 
 def latents(n: int) -> Tensor:
-    """Latent numbers, always the same ones for the same ``n``: float32 (n, latents)."""
+    """Return latent vectors, always the same ones for the same ``n``: float32 (n, latents)."""
     return torch.randn(n, LATENTS, generator=torch.Generator().manual_seed(0))

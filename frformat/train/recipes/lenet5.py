@@ -14,22 +14,22 @@ from frformat.train.recipes.resnet20 import shifted
 from frformat.train.settings import Settings
 
 MARGIN = 1
-"""Pixels by which images are shifted at most."""
+"""Largest shift of the images, in pixels."""
 
 SHIFTED_FOR = 0.75
-"""Share of the run in which they are. After it the model sees them centred, as the test images are."""
+"""Share of the run during which images are shifted. Afterwards they are centred, like the test images."""
 
 
 class LeNet5OnMnist(OnMnist, Classification):
-    """776 numbers instead of 431,080, biases included, in less than 1,000 bytes.
+    """776 parameters instead of 431,080, biases included, in less than 1,000 bytes.
 
     The first layer has one input channel, so its 20 filters of 5×5 pixels are viewed as (20, 25): with fewer axes, the
-    prefix reaches further along that of the filters. The classes have no order along which weights could be smooth:
-    their axis of 10 is viewed as (2, 5), which the prefix soon spans.
+    prefix reaches further along the filters. Weights are not smooth along the classes, so their axis of 10 is viewed as
+    (2, 5), which the prefix soon covers completely.
     """
 
     name = "lenet5"
-    summary = "LeNet-5 on MNIST: 776 numbers of 431,080"
+    summary = "LeNet-5 on MNIST: 776 of 431,080 parameters"
     pixels = MNIST_PIXELS
     channels_last = True
     defaults = Settings(
@@ -50,11 +50,11 @@ class LeNet5OnMnist(OnMnist, Classification):
     )
 
     def model(self) -> nn.Module:
-        """LeNet-5."""
+        """Return LeNet-5."""
         return LeNet5()
 
     def prepare(self, samples: Batch, draws: Draws) -> Batch:
-        """Images shifted at random, but for the last part of the run."""
+        """Shift images at random, except in the last part of the run."""
         if draws.progress >= SHIFTED_FOR:
             return samples
         images, labels = samples

@@ -1,4 +1,4 @@
-"""What recipes on MNIST share."""
+"""What the recipes on MNIST have in common."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from frformat.train.recipe import Data, StrPath
 
 
 class OnMnist:
-    """The samples of a recipe, to be named before its other base."""
+    """Provides the samples of a recipe; list it before the recipe's other base class."""
 
     def data(self, folder: StrPath | None) -> Data:
-        """MNIST."""
+        """Return MNIST."""
         return Data(load_mnist("train", folder), load_mnist("test", folder))

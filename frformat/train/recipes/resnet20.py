@@ -14,29 +14,29 @@ from frformat.train.recipe import Batch, Data, StrPath
 from frformat.train.settings import Settings
 
 MARGIN = 4
-"""Pixels by which images are shifted at most."""
+"""Largest shift of the images, in pixels."""
 
 
 def rules(*kept: int) -> tuple[str, ...]:
-    """How many coefficients each convolution has in the three layers; the first and the linear one stay as they are."""
+    """Return rules with the number of coefficients per convolution in the three layers; other layers stay raw."""
     layers = (f"layer{number}.*.conv?.weight: keep={count}" for number, count in enumerate(kept, 1))
     return (*layers, "conv1.weight: raw", "linear.*: raw")
 
 
 class ResNet20OnCifar10(Classification):
-    """Pruned spectra: its channels have no order, so that the largest coefficients are worth more than the first ones.
+    """Prunes spectra: channels have no order, so the largest coefficients are worth more than the first ones.
 
-    Best as the conversion of a trained network, which it can also learn from:
+    Works best for converting a trained network, which can also be the teacher:
 
         frformat train resnet20 --dense -o runs/dense
         frformat train resnet20 --from runs/dense/model.frz --teacher runs/dense/model.frz --distill 0.9
 
-    Numbers are shared among the layers in proportion to the sum of a convolution's sides, not to their product
-    (U. Evci et al., "Rigging the lottery", 2020): the early layers, which have few channels, need a larger share.
+    Coefficients are distributed over the layers in proportion to the sum of a convolution's dimensions, not to their
+    product (U. Evci et al., "Rigging the lottery", 2020): the early layers with few channels need a larger share.
     """
 
     name = "resnet20"
-    summary = "ResNet-20 on CIFAR-10: a twentieth of 269,722 numbers"
+    summary = "ResNet-20 on CIFAR-10: a twentieth of 269,722 parameters"
     pixels = IMAGENET_PIXELS
     channels_last = True
     defaults = Settings(
@@ -52,25 +52,25 @@ class ResNet20OnCifar10(Classification):
     )
 
     def data(self, folder: StrPath | None) -> Data:
-        """CIFAR-10."""
+        """Return CIFAR-10."""
         return Data(load_cifar10("train", folder), load_cifar10("test", folder))
 
     def model(self) -> nn.Module:
-        """ResNet-20."""
+        """Return ResNet-20."""
         return ResNet20()
 
     def prepare(self, samples: Batch, draws: Draws) -> Batch:
-        """Images mirrored and shifted at random."""
+        """Mirror and shift images at random."""
         images, labels = samples
         return shifted(images, MARGIN, draws.uniform(3)), labels
 
 
 def shifted(images: Tensor, margin: int, chance: Tensor) -> Tensor:
-    """Images (n, channels, height, width), each moved by up to ``margin`` pixels and perhaps mirrored, black around.
+    """Shift images (n, channels, height, width) by up to ``margin`` pixels over black, and mirror some of them.
 
     Args:
-        images: of any dtype.
-        margin: in pixels.
+        images: images of any dtype.
+        margin: largest shift, in pixels.
         chance: (n, 3), numbers from 0 to 1: down, right, mirror.
     """
     n, _, height, width = images.shape

@@ -1,4 +1,4 @@
-"""The UNet of the Frequency Regularization authors, on cars and on cells."""
+"""The UNet of the Frequency Regularization authors, on cars and on cell membranes."""
 
 from __future__ import annotations
 
@@ -17,52 +17,52 @@ class UNetOnCarvana(Segmentation):
     """31 million weights as 33 coefficients of each of 23 tensors.
 
     Attributes:
-        tested: how many images, the last ones, are for tests.
-        passes: how often an epoch goes through the others, each time with other crops.
+        tested: number of images for tests, the last ones.
+        passes: how often an epoch passes over the other images, each time with different crops.
     """
 
     name = "unet-carvana"
-    summary = "the 31 M UNet on cars: 759 numbers of 31,024,960"
+    summary = "the 31 M UNet on cars: 759 of 31,024,960 parameters"
     defaults = Settings(epochs=40, batch=8, lr=0.05, warmup=0.1, keep=33)
     crop = 256
     tested = 2
     passes = 20
 
     def data(self, folder: StrPath | None) -> Data:
-        """Images and masks; the last few are for tests."""
+        """Return images and masks; the last ones are for tests."""
         return split(load_carvana(folder), self.tested, self.passes)
 
     def model(self) -> nn.Module:
-        """The UNet."""
+        """Return the UNet."""
         return UNet()
 
 
 class UNetOnIsbi(UNetOnCarvana):
-    """The same for the membranes between cells, whose pictures have more detail."""
+    """The UNet for the membranes between cells, in images with more detail."""
 
     name = "unet-isbi"
-    summary = "the 31 M UNet on cell membranes (ISBI 2012): 2,936 numbers"
+    summary = "the 31 M UNet on cell membranes (ISBI 2012): 2,936 parameters"
     defaults = Settings(epochs=40, batch=4, lr=0.05, warmup=0.1, keep=128)
     tested = 6
     passes = 5
 
     def data(self, folder: StrPath | None) -> Data:
-        """Images and masks; the last few are for tests."""
+        """Return images and masks; the last ones are for tests."""
         return split(load_isbi(folder), self.tested, self.passes)
 
     def model(self) -> nn.Module:
-        """The UNet, for grey images."""
+        """Return the UNet, for grey images."""
         return UNet(channels=1)
 
 
 def split(folder: MaskFolder, tested: int, passes: int) -> Data:
-    """A folder of images as tensors in memory, the last ``tested`` for tests; an epoch passes the others several times.
+    """Load a folder of images into memory, the last ``tested`` for tests; an epoch passes over the rest several times.
 
     Raises:
         DataError: there are too few images, or they differ in size.
     """
     if len(folder) <= tested:
-        raise DataError(f"{len(folder)} images with masks, of which {tested} are for tests: none is left to train with")
+        raise DataError(f"{len(folder)} images with masks, of which {tested} are for tests: none is left for training")
     images, masks = zip(*(folder[index] for index in range(len(folder))), strict=True)
     sizes = sorted({tuple(image.shape) for image in images})
     if len(sizes) > 1:

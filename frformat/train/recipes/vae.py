@@ -20,24 +20,25 @@ from frformat.train.settings import Settings
 from frformat.train.workers import Workers
 
 EVALUATED: int = 1000
-"""Images at once when there are no gradients."""
+"""Number of images at a time when there are no gradients."""
 
 SHOWN: Final = 10
-"""Images in a row of the picture."""
+"""Number of images per row of the picture."""
 
 
 class VaeOnMnist(OnMnist, Recipe):
-    """In the layers next to the pixels, rows and columns are axes of their own, and the hidden units are seen as 20×20.
+    """Next to the pixels, rows and columns are separate axes, and the hidden units are viewed as 20×20.
 
-    Of 6,000 coefficients in the shape (28, 28, 400), the units would get 33 patterns to combine; so they get 186.
+    In the shape (28, 28, 400), 6,000 coefficients would give the units 33 patterns to combine; in this view, they get
+    186.
 
-    A grey pixel is how probable it is white. What is minimized is, in nats, the negative evidence lower bound (ELBO) of
-    images whose pixels are drawn so, while the encoder sees the grey image. It is linear in what is drawn, so the grey
-    image stands for all of them.
+    A grey value is the probability that the pixel is white. The loss is the negative evidence lower bound (ELBO), in
+    nats, of images whose pixels are drawn with these probabilities, while the encoder sees the grey image. The loss is
+    linear in the drawn pixels, so the grey image gives its mean.
     """
 
     name = "vae"
-    summary = "a variational autoencoder on MNIST: 11,496 numbers of 652,824"
+    summary = "a variational autoencoder on MNIST: 11,496 of 652,824 parameters"
     metric = "negative_elbo"
     maximize = False
     defaults = Settings(
@@ -58,15 +59,15 @@ class VaeOnMnist(OnMnist, Recipe):
     )
 
     def model(self) -> nn.Module:
-        """The autoencoder."""
+        """Return the autoencoder."""
         return VAE()
 
     def inputs(self, samples: Batch) -> Tensor:
-        """Images in 0 … 1."""
+        """Return images in 0 … 1."""
         return UNIT_PIXELS(samples[0])
 
     def losses(self) -> Mapping[str, Loss]:
-        """The negative ELBO, with one draw of the latent numbers for each image."""
+        """Return the negative ELBO, with one draw of the latent values per image."""
         return {"": self.loss}
 
     def loss(self, model: nn.Module, batch: Batch, draws: Draws) -> Tensor:
@@ -76,7 +77,7 @@ class VaeOnMnist(OnMnist, Recipe):
         return (reconstruction + divergence).mean()
 
     def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
-        """The negative ELBO and its parts, in nats per image. All batches get the same noise."""
+        """Return the negative ELBO and its parts, in nats per image. All batches use the same noise."""
         assert isinstance(model, VAE)
         noise = torch.randn(EVALUATED, model.latents, generator=torch.Generator().manual_seed(0)).to(workers.device)
 
@@ -88,14 +89,14 @@ class VaeOnMnist(OnMnist, Recipe):
         return mean(samples, EVALUATED, workers, score)
 
     def picture(self, model: nn.Module, samples: TensorDataset) -> Picture:
-        """Images, and below them what becomes of them."""
+        """Return images, with their reconstructions below them."""
         images = self.inputs(tuple(tensor[:SHOWN] for tensor in samples.tensors))
         device = next(model.parameters()).device
         return tiled(torch.cat([images, model(images.to(device)).cpu()]), SHOWN)
 
 
 def negative_elbo(model: VAE, images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """What it costs to say an image by its latent numbers, and to say those, both (n,), in nats.
+    """Return the costs of coding an image given its latent values, and of coding these, both (n,), in nats.
 
     Args:
         model: the autoencoder.

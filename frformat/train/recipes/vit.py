@@ -12,13 +12,14 @@ from frformat.train.settings import Settings
 
 
 class VisionTransformerOnMnist(OnMnist, Classification):
-    """All of it is regularized: attention, layers, position embedding and biases.
+    """Everything is regularized: attention, layers, position embedding and biases.
 
-    Weights of attention are seen with query, key and value, heads, and what belongs to a head as axes of their own.
+    Attention weights are viewed with separate axes for query, key and value, for the heads, and for the values of a
+    head.
     """
 
     name = "vit"
-    summary = "a Vision Transformer on MNIST: 9,464 numbers of 203,786"
+    summary = "a Vision Transformer on MNIST: 9,464 of 203,786 parameters"
     pixels = MNIST_PIXELS
     defaults = Settings(
         epochs=10,
@@ -38,5 +39,5 @@ class VisionTransformerOnMnist(OnMnist, Classification):
     )
 
     def model(self) -> nn.Module:
-        """The transformer."""
+        """Return the transformer."""
         return VisionTransformer()

@@ -59,32 +59,34 @@ static uint8_t *damaged(const uint8_t *data, size_t size, size_t *left) {
 
 /* ---- adaptive ---- */
 
+static frz_blocks *two_blocks(frz_shape s) { return frz_blocks_new((frz_shape[]){s, s}, 2); }
+
 static frz_result take_all(const uint8_t *data, size_t size, frz_shape s, int32_t *out) {
     frz_model *model = frz_model_new(80, 16);
-    frz_block *block = frz_block_new(s);
+    frz_blocks *blocks = two_blocks(s);
     frz_reader *reader = frz_reader_new(data, size);
-    check(model && block && reader, "memory");
+    check(model && blocks && reader, "memory");
     frz_result result = FRZ_OK;
-    for (uint64_t left = frz_block_left(block); left && result == FRZ_OK; left = frz_block_left(block)) {
+    for (uint64_t left = frz_blocks_left(blocks); left && result == FRZ_OK; left = frz_blocks_left(blocks)) {
         const uint64_t count = below(left) + 1;
-        result = frz_reader_take(reader, model, block, data, size, out, (size_t)count);
+        result = frz_reader_take(reader, model, blocks, data, size, out, (size_t)count);
         out += count;
     }
     if (result == FRZ_OK) result = frz_reader_finish(reader, size);
     frz_reader_free(reader);
-    frz_block_free(block);
+    frz_blocks_free(blocks);
     frz_model_free(model);
     return result;
 }
 
 static void fuzz_adaptive(frz_shape s, const int32_t *values, int32_t *back, size_t count) {
     frz_model *model = frz_model_new(80, 16);
-    frz_block *block = frz_block_new(s);
+    frz_blocks *blocks = two_blocks(s);
     frz_writer *writer = frz_writer_new();
-    check(model && block && writer, "memory");
+    check(model && blocks && writer, "memory");
     for (size_t at = 0; at < count;) {
         const size_t some = (size_t)below(count - at) + 1;
-        check(frz_writer_put(writer, model, block, values + at, some) == FRZ_OK, "values are coded");
+        check(frz_writer_put(writer, model, blocks, values + at, some) == FRZ_OK, "values are coded");
         at += some;
     }
     const uint8_t *data;
@@ -99,7 +101,7 @@ static void fuzz_adaptive(frz_shape s, const int32_t *values, int32_t *back, siz
         free(bent);
     }
     frz_writer_free(writer);
-    frz_block_free(block);
+    frz_blocks_free(blocks);
     frz_model_free(model);
 }
 
@@ -183,11 +185,11 @@ int main(int argc, char **argv) {
     for (int i = 0; i < rounds; i++) {
         const frz_shape s = some_shape();
         const size_t count = (size_t)(s.rows * s.channels * s.positions);
-        int32_t *values = malloc(count * sizeof *values + 1), *back = malloc(count * sizeof *back + 1);
+        int32_t *values = malloc(2 * count * sizeof *values + 1), *back = malloc(2 * count * sizeof *back + 1);
         check(values && back, "memory");
         const int kind = (int)below(7);
-        for (size_t k = 0; k < count; k++) values[k] = value(kind);
-        fuzz_adaptive(s, values, back, count);
+        for (size_t k = 0; k < 2 * count; k++) values[k] = value(kind);
+        fuzz_adaptive(s, values, back, 2 * count);
         if (count) fuzz_static(s, values, back, count);
         free(values);
         free(back);

@@ -10,7 +10,7 @@ from unittest import mock
 
 import numpy as np
 
-from frformat.format.coders import Coder, Run
+from frformat.format.coders import Coder, Run, joined
 from frformat.format.coders.engine import engine
 
 Pieces = list[tuple[Run, np.ndarray]]
@@ -41,7 +41,7 @@ def encode(coder: Coder, value_type: str, segments: Sequence[Pieces], offsets: b
     out = []
     for pieces in segments:
         buffer = io.BytesIO()
-        encoder.encode(pieces, buffer)
+        encoder.encode(joined(pieces), buffer)
         out.append(buffer.getvalue())
     return out
 

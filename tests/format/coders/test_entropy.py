@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from frformat import FrzError
 from frformat.format import limits
 from frformat.format.coders import CODERS, Coder, Run, engine
-from frformat.format.coders.integers import PIECE
+from frformat.format.coders.batches import PIECE, Block, joined
 from tests.format.coders.segments import Pieces, decode, encode, has_compiled_code, using
 
 ADAPTIVE, STATIC = CODERS["adaptive"], CODERS["static"]
@@ -194,7 +194,7 @@ class TestBoth:
     def test_progress_is_told_every_few_values_and_adds_up(self, coder: Coder) -> None:
         values = np.zeros(3 * PIECE + 5, np.int32)
         told: list[int] = []
-        coder.encoder("i32", False).encode([piece(values)], _Nowhere(), told.append)
+        coder.encoder("i32", False).encode(joined([piece(values)]), _Nowhere(), told.append)
         assert sum(told) == values.nbytes
         assert max(told) <= 4 * (PIECE if engine.engine().compiled else 1 << 22)
 
@@ -203,7 +203,7 @@ class TestBoth:
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            coder.encoder("i32", False).encode([piece(np.zeros(1000, np.int32))], _Nowhere(), stop)
+            coder.encoder("i32", False).encode(joined([piece(np.zeros(1000, np.int32))]), _Nowhere(), stop)
 
 
 @pytest.mark.parametrize("value_type", ["i32", "f32"])
@@ -236,22 +236,26 @@ class _Nowhere:
 class TestCompiled:
     """Misuse is refused: nothing is read or written beyond a buffer."""
 
-    def test_more_values_than_a_block_has(self) -> None:
+    def test_more_values_than_blocks_have(self) -> None:
         with using(pure=False):
             made = engine.engine()
-            block = made.block(made.model(80, 16), 2, 2, 2)
+            blocks = made.blocks(made.model(80, 16), [Block(2, 2, 2), Block(0, 1, 1), Block(1, 1, 3)])
             with pytest.raises(ValueError, match="more values"):
-                made.writer().put(block, np.zeros(9, np.int32))
+                made.writer().put(blocks, np.zeros(12, np.int32))
             with pytest.raises(ValueError, match="more values"):
-                made.reader(b"").take(block, np.zeros(9, np.int32))
+                made.reader(b"").take(blocks, np.zeros(12, np.int32))
 
-    def test_a_block_too_large(self) -> None:
+    def test_blocks_too_large(self) -> None:
         with using(pure=False):
             made = engine.engine()
-            with pytest.raises(ValueError, match="too many values"):
-                made.block(made.model(80, 16), 1 << 40, 1 << 40, 1 << 40)
+            model = made.model(80, 16)
+            for shapes in ([Block(1 << 40, 1 << 40, 1 << 40)], [Block(1, 1, 1 << 47)] * 3):
+                with pytest.raises(ValueError, match="too many values"):
+                    made.blocks(model, shapes)
             with pytest.raises(MemoryError):
-                made.block(made.model(80, 16), 1, 1 << 47, 2)
+                made.writer().put(made.blocks(model, [Block(1, 1 << 47, 2)]), np.zeros(1, np.int32))
+            with pytest.raises(MemoryError):
+                made.reader(b"").take(made.blocks(model, [Block(1, 1 << 47, 2)]), np.zeros(1, np.int32))
 
     def test_a_model_that_there_cannot_be(self) -> None:
         with using(pure=False):
@@ -263,13 +267,13 @@ class TestCompiled:
         with using(pure=False):
             made = engine.engine()
             writer, values = made.writer(), np.ones(3_000_000, np.int32)
-            block = made.block(made.model(80, 16), 1, 1, len(values))
-            thread = threading.Thread(target=writer.put, args=(block, values))
+            blocks = made.blocks(made.model(80, 16), [Block(1, 1, len(values))])
+            thread = threading.Thread(target=writer.put, args=(blocks, values))
             refused = 0
             thread.start()
             while thread.is_alive():
                 try:
-                    writer.put(block, values[:0])
+                    writer.put(blocks, values[:0])
                 except RuntimeError:
                     refused += 1
             thread.join()

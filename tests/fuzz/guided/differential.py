@@ -83,7 +83,7 @@ class Differential:
 
 
 def agree(ours: Said, theirs: Said) -> bool:
-    """Whether two answers are the same. What fits a budget depends on how a decoder works.
+    """Return whether two answers are the same. What fits a budget depends on how a decoder works.
 
     Kotlin lists the rows of smaller tiers as tensors, too.
     """

@@ -12,7 +12,7 @@ from torch.jit.mobile import _load_for_lite_interpreter
 
 import frformat
 from frformat.checkpoints.torch_tensors import to_torch
-from frformat.runtimes.pytorch_mobile import Export, export_mobile
+from frformat.runtimes import Export, export
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 
 
@@ -49,7 +49,7 @@ def lite(model: nn.Module, folder: Path, **options: Any) -> Any:
 
 
 def exported(model: nn.Module, folder: Path, **options: Any) -> Export:
-    return export_mobile(model, folder / "model.ptl", **options)
+    return export(model, folder / "model.ptl", **options)
 
 
 def load(export: Export) -> Any:

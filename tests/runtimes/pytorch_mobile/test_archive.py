@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from frformat.runtimes.pytorch_mobile.archive import is_whole, pack, record
+from frformat.runtimes.pytorch_mobile.archive import pack, record
 from frformat.runtimes.pytorch_mobile.bytecode import Bytecode
+from frformat.runtimes.seal import is_whole
 from frformat.train.models import LeNet5
 from tests.runtimes.pytorch_mobile.lite import exported
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from frformat import EncodeError
-from frformat.runtimes.pytorch_mobile import ExportError, export_mobile
+from frformat.runtimes import ExportError, export
 from frformat.runtimes.pytorch_mobile.probe import Probe
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 from frformat.train.models import LeNet5, UNet
@@ -41,15 +41,15 @@ def test_published_unet_with_its_skeleton_takes_less_than_60_kb(tmp_path: Path):
 
     weights = tmp_path / "model.frz"
     assert frformat("encode", data_file("unet_fr/unet_fr.pt"), "-o", weights).code == 0
-    export = exported(UNet(), tmp_path)
-    assert len(export.tensors) == 23
-    assert export.bytes == os.path.getsize(export.path)
-    assert export.bytes + weights.stat().st_size <= 12_000
+    written = exported(UNet(), tmp_path)
+    assert len(written.tensors) == 23
+    assert written.bytes == os.path.getsize(written.path)
+    assert written.bytes + weights.stat().st_size <= 12_000
 
 
 def test_the_same_bytes_whatever_was_scripted_before(tmp_path: Path):
-    code = "import sys; from frformat.runtimes.pytorch_mobile import *; "
-    code += "from frformat.train.models import *; export_mobile(LeNet5(), sys.argv[1])"
+    code = "import sys; from frformat.runtimes import export; "
+    code += "from frformat.train.models import *; export(LeNet5(), sys.argv[1])"
     fresh = tmp_path / "fresh.ptl"
     subprocess.run([sys.executable, "-W", "ignore", "-c", code, fresh], check=True)
     exported(UNet(width=2), tmp_path)
@@ -63,22 +63,22 @@ def test_operators_that_the_runtime_lacks_are_named_with_their_place(tmp_path: P
     model, path = Attention(), tmp_path / "model.ptl"
     path.write_bytes(b"old")
     with pytest.raises(ExportError, match=r"1\.12\.2 cannot run") as caught:
-        export_mobile(model, path)
-    assert "aten::scaled_dot_product_attention is not there (File" in str(caught.value)
+        export(model, path)
+    assert "aten::scaled_dot_product_attention does not exist there (File" in str(caught.value)
     assert "test_export.py" in str(caught.value)
     assert path.read_bytes() == b"old"
-    assert export_mobile(model, tmp_path / "model.pt").runtime is None
+    assert export(model, tmp_path / "model.pt").release is None
     with pytest.raises(ExportError, match="aten::_native_multi_head_attention takes 9 to 12 arguments there, not 13"):
-        export_mobile(nn.MultiheadAttention(8, 2), path)
+        export(nn.MultiheadAttention(8, 2), path)
 
 
 def test_what_cannot_be_scripted_is_traced_if_there_is_an_example(tmp_path: Path):
     model = Unscriptable()
     with pytest.raises(ExportError, match=r"Unscriptable cannot be scripted: .*test_export.py.*example"):
         exported(model, tmp_path)
-    export = exported(model, tmp_path, example=torch.zeros(1, 3))
-    assert export.traced
-    module = load(export)
+    written = exported(model, tmp_path, example=torch.zeros(1, 3))
+    assert written.traced
+    module = load(written)
     module.run_method("load_weights", dict(model.state_dict()))
     with torch.no_grad():
         x = torch.ones(5, 3)
@@ -127,13 +127,13 @@ class Paired(nn.Module):
 @pytest.mark.parametrize(("kind", "name"), [(Enumerated, "Form"), (Paired, "Pair")])
 def test_classes_that_the_runtime_cannot_read_are_traced_away(tmp_path: Path, kind: type[nn.Module], name: str):
     model = kind()
-    with pytest.raises(ExportError, match=rf"cannot run {kind.__name__}: it computes .*\.{name}\. Give an example"):
+    with pytest.raises(ExportError, match=rf"cannot run {kind.__name__}: it computes .*\.{name}\. Pass an example"):
         exported(model, tmp_path)
     assert list(tmp_path.iterdir()) == []
-    assert export_mobile(model, tmp_path / "model.pt").traced is False
-    export = exported(model, tmp_path, example=torch.zeros(2, 3))
-    assert export.traced
-    module = load(export)
+    assert export(model, tmp_path / "model.pt").traced is False
+    written = exported(model, tmp_path, example=torch.zeros(2, 3))
+    assert written.traced
+    module = load(written)
     module.run_method("load_weights", dict(model.state_dict()))
     with torch.no_grad():
         x = torch.randn(5, 3)
@@ -180,9 +180,9 @@ def test_an_own_method_of_a_name_that_is_needed(tmp_path: Path):
 
 def test_unknown_runtimes_and_unwritable_places(tmp_path: Path):
     with pytest.raises(EncodeError, match=r"'1\.3'.*1\.12"):
-        exported(LeNet5(), tmp_path, runtime="1.3")
+        exported(LeNet5(), tmp_path, release="1.3")
     with pytest.raises(FileNotFoundError):
-        export_mobile(LeNet5(), tmp_path / "none" / "model.ptl")
+        export(LeNet5(), tmp_path / "none" / "model.ptl")
 
 
 def test_complete_models_need_no_weights(tmp_path: Path):
@@ -195,7 +195,7 @@ def test_complete_models_need_no_weights(tmp_path: Path):
 
 def test_torchscript_for_the_full_runtimes(tmp_path: Path):
     model = LeNet5().eval()
-    export_mobile(model, tmp_path / "model.pt")
+    export(model, tmp_path / "model.pt")
     with quietly():
         module = torch.jit.load(tmp_path / "model.pt")
     module.load_weights(dict(model.state_dict()))

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 import frformat
 from frformat import Spectrum
-from frformat.runtimes.pytorch_mobile import ExportError
-from frformat.runtimes.pytorch_mobile.models import factored
+from frformat.runtimes import ExportError
+from frformat.runtimes.models import factored
 from frformat.torch import factorize, load_model
 from frformat.torch.factorization import portable
 from frformat.train.models import LeNet5, ResNet20, UNet

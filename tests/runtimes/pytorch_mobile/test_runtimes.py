@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from frformat.runtimes.pytorch_mobile import ExportError
+from frformat.runtimes import ExportError
 from frformat.runtimes.pytorch_mobile.bytecode import Bytecode
 from frformat.runtimes.pytorch_mobile.operators import RUNTIMES, Runtime, derive
 
@@ -66,8 +66,8 @@ def test_obstacles():
     assert list(runtime.obstacles(code)) == [
         ("aten::a", "takes 1 to 2 arguments there, not 3"),
         ("aten::b.c", "takes 3 arguments there, not 2"),
-        ("aten::d", "is not there"),
-        ("NEW", "is no instruction there"),
+        ("aten::d", "does not exist there"),
+        ("NEW", "is not an instruction there"),
     ]
 
 

@@ -106,7 +106,7 @@ def test_distances_of_values_and_shapes_of_logits():
     assert meant.logits(pictures).shape == (18, 5)
     assert meant.logits(sentences).shape == (14, 5)
     assert Outputs("auto").logits(pictures) is None
-    with pytest.raises(CompressionError, match="are no logits"):
+    with pytest.raises(CompressionError, match="are not logits"):
         meant.logits(torch.randn(4))
     with pytest.raises(CompressionError, match="holds no floats"):
         meant.tensors([torch.ones(3, dtype=torch.int64)])

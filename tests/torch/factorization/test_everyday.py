@@ -119,7 +119,7 @@ def test_a_weight_that_others_use_is_not_replaced():
     made = factorize(regularize(Shared(), 20), torch.randn(900, 64))
     assert isinstance(made.get_submodule("two"), Factored)
     [one] = (layer for layer in summary(made).layers if layer.name == "one")
-    assert (one.modes, one.why) == (None, "its weight is used by others than the layer, too")
+    assert (one.modes, one.why) == (None, "its weight is also used outside the layer")
 
 
 def test_other_coefficients_than_those_it_was_made_for_are_refused(tmp_path: Path):
@@ -129,7 +129,7 @@ def test_other_coefficients_than_those_it_was_made_for_are_refused(tmp_path: Pat
     with pytest.raises(MismatchError, match=r"0.weight: 20 coefficients in shape \[64, 64\] in the model, 30 in shape"):
         load_model(made, tmp_path / "30.frz")
     save_model(nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64)), tmp_path / "plain.frz")
-    with pytest.raises(MismatchError, match=r"in the model, weights in the file; factorize\(\) anew"):
+    with pytest.raises(MismatchError, match=r"in the model, weights in the file; factorize\(\) again"):
         load_model(made, tmp_path / "plain.frz")
 
 
@@ -145,7 +145,7 @@ def test_portable_models_are_saved_as_spectra(tmp_path: Path):
 def test_one_model_for_each_tier_is_not_saved_as_one(tmp_path: Path):
     model = regularize(nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64)), 20)
     make_tiers(model, [5])
-    with pytest.raises(EncodeError, match="FactoredTiers holds a model for each tier; save the one that it was made"):
+    with pytest.raises(EncodeError, match="FactoredTiers holds a model for each tier; save the original model"):
         save_model(factorize_tiers(model, torch.randn(900, 64)), tmp_path / "model.frz")
 
 
@@ -161,5 +161,5 @@ def test_what_looks_at_values_runs_as_it_is_if_it_can():
     x = torch.rand(900, 64)
     made = factorize(regularize(Looking(), 20), x)
     assert summary(made).layers[0].modes
-    with pytest.raises(ValueError, match=r"Looking does not run on the example: .*make the model on the CPU if it"):
+    with pytest.raises(ValueError, match=r"Looking does not run on the example: .*create the model on the CPU if it"):
         factorize(regularize(Looking(), 20).to("meta"), x)

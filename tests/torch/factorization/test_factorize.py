@@ -176,7 +176,7 @@ def test_a_model_that_looks_at_elements_is_run_with_them():
     x = torch.rand(5000, 64)
     found = {layer.name: layer for layer in summary(factorize(regularize(Choosing(), 9), x)).layers}
     assert found["layer"].modes
-    assert "does not reach" in found["other"].why
+    assert "does not run it" in found["other"].why
 
 
 def test_what_cannot_be_done_is_said(saved, tmp_path):

@@ -98,12 +98,12 @@ def test_only_what_is_watched_stays_as_it_is():
     model[0].register_forward_hook(lambda *_: None)
     made = factorize(model, x)
     found = {layer.name: layer for layer in summary(made).layers}
-    assert (found["0"].modes, found["0"].why) == (None, "it has hooks, or a forward method of its own")
+    assert (found["0"].modes, found["0"].why) == (None, "it has hooks, or its own forward method")
     assert found["3"].modes
     assert found["4.1"].modes
     model = network()
     model[4].register_forward_hook(lambda *_: None)
-    assert summary(factorize(model, x)).fusion == "4 has hooks, or a forward method of its own"
+    assert summary(factorize(model, x)).fusion == "4 has hooks, or its own forward method"
 
 
 class Keeping(nn.Module):

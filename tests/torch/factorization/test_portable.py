@@ -12,7 +12,7 @@ from torch import nn
 from torch.export import Dim
 from torch.jit.mobile import _load_for_lite_interpreter
 
-from frformat.runtimes.pytorch_mobile import export_mobile
+from frformat.runtimes import export
 from frformat.spectral import dct
 from frformat.torch import factorize, regularize, unregularize
 from frformat.torch.factorization import portable
@@ -42,6 +42,15 @@ def test_bases_are_computed_and_nothing_but_coefficients_is_kept(model, fused):
     assert not any("table" in name or "into" in name for name, _ in made.named_buffers())
 
 
+def test_state_that_inference_does_without_is_kept(tmp_path):
+    model = nn.Sequential(nn.Conv2d(64, 256, 3), nn.BatchNorm2d(256), nn.ReLU(), nn.Conv2d(256, 64, 3)).eval()
+    fused = factorize(regularize(model, 33, factored=False), torch.rand(1, 64, 32, 32))
+    assert "1.num_batches_tracked" in fused.state_dict()
+    made = portable(fused)
+    assert set(made.state_dict()) == set(fused.state_dict())
+    assert "1.num_batches_tracked" in export(made, tmp_path / "model.ptl").tensors
+
+
 @pytest.mark.parametrize(("n", "r"), [(1, 1), (7, 7), (64, 5)])
 def test_cosines(n, r):
     torch.testing.assert_close(cosines(n, r, True), torch.from_numpy(dct.basis(n, r)), rtol=0, atol=1e-14)
@@ -49,10 +58,10 @@ def test_cosines(n, r):
 
 
 def test_the_lite_interpreter_takes_coefficients_by_name(model, fused, tmp_path):
-    export = export_mobile(portable(fused), tmp_path / "model.ptl")
-    assert export.runtime is not None
-    assert export.bytes < 15_000
-    assert set(export.coefficients) < set(export.tensors)
+    written = export(portable(fused), tmp_path / "model.ptl")
+    assert written.release is not None
+    assert written.bytes < 15_000
+    assert set(written.coefficients) < set(written.tensors)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         module = _load_for_lite_interpreter(io.BytesIO((tmp_path / "model.ptl").read_bytes()))

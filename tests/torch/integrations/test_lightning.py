@@ -83,5 +83,5 @@ def test_a_metric_guards(tmp_path: Path):
     assert kept(model) == {5}
     with pytest.raises(ValueError, match="no metric 'loss' was logged; there are accuracy"):
         fit(Net(), tmp_path, 1, Truncation(make, monitor="loss"))
-    with pytest.raises(ValueError, match="needs the name of a metric"):
+    with pytest.raises(ValueError, match="needs monitor=…, the name of a metric"):
         fit(Net(), tmp_path, 1, Truncation(make))

@@ -63,7 +63,7 @@ def test_models_survive_in_folders(tmp_path: Path, kind: str, regular: bool):
 
 
 def test_models_of_others_have_no_configuration(tmp_path: Path):
-    with pytest.raises(ValueError, match="Linear has no configuration of Transformers"):
+    with pytest.raises(ValueError, match="Linear has no Transformers configuration"):
         save_pretrained(nn.Linear(2, 2), tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
 

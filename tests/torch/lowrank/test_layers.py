@@ -25,7 +25,7 @@ def candidate(layer: nn.Module, x: torch.Tensor) -> Candidate:
 
 
 def check(layer: nn.Module, x: torch.Tensor) -> Candidate:
-    """Values are those of the rebuilt weight to 1e-12 of the largest, gradients those of the regularized layer."""
+    """Return values are those of the rebuilt weight to 1e-12 of the largest, gradients those of the regularized layer."""
     plain = unregularize(copy.deepcopy(layer))
     expected = plain(x)
     found = candidate(layer, x)

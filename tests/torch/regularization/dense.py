@@ -14,7 +14,7 @@ from frformat.spectral import dct, zigzag
 
 
 def matrix(shape: Sequence[int], k: int) -> Tensor:
-    """One column for each of the first ``k`` basis functions of a tensor's DCT: float64, (elements, k)."""
+    """Return one column for each of the first ``k`` basis functions of a tensor's DCT: float64, (elements, k)."""
     bases = [dct.basis(n, n) for n in shape]
     columns = []
     for index in zigzag.prefix(shape, k):
@@ -27,7 +27,7 @@ def matrix(shape: Sequence[int], k: int) -> Tensor:
 
 @st.composite
 def prefixes(draw: st.DrawFn, shapes: st.SearchStrategy[tuple[int, ...]]) -> tuple[tuple[int, ...], int]:
-    """A shape and a number of coefficients; few, some, or all."""
+    """Return a shape and a number of coefficients; few, some, or all."""
     shape = draw(shapes)
     count = math.prod(shape)
     return shape, draw(st.integers(1, min(count, 4)) | st.integers(1, count) | st.just(count))

@@ -13,7 +13,7 @@ from tests.torch.regularization.models import Net, net_input
 
 
 def model_of(*coefficients: list[float]) -> nn.Module:
-    """A model of vectors with these spectra."""
+    """Return a model of vectors with these spectra."""
     model = nn.ParameterDict({f"v{i}": nn.Parameter(torch.zeros(len(c))) for i, c in enumerate(coefficients)})
     regularize(model, rules=["*: keep=100%"])
     for tensor, values in zip(spectral_tensors(model).values(), coefficients, strict=True):
@@ -73,5 +73,5 @@ def test_sensitivity_is_about_the_loss():
 
 
 def test_too_little_for_all():
-    with pytest.raises(ValueError, match="a total of 2 is less than 3, the least of 3 tensors"):
+    with pytest.raises(ValueError, match="a total of 2 is less than 3, the minimum for 3 tensors"):
         allocate(regularize(Net()), 2)

@@ -13,13 +13,13 @@ from frformat.torch.regularization.eigen_adam import BLOCK, LARGEST
 
 
 def _valley(n: int) -> Tensor:
-    """A quadratic form whose axes, of very different lengths, are those of no coordinate."""
+    """Return a quadratic form whose axes, of very different lengths, are those of no coordinate."""
     axes, _ = torch.linalg.qr(torch.randn(n, n))
     return axes @ torch.diag(torch.logspace(-4, 0, n)) @ axes.T
 
 
 def _descended(kind: type[torch.optim.Optimizer], form: Tensor, start: Tensor, steps: int) -> float:
-    """The value of the form after slightly noisy steps, the rate falling to zero."""
+    """Return the value of the form after slightly noisy steps, the rate falling to zero."""
     noise = torch.Generator().manual_seed(1)
     x = start.clone().requires_grad_()
     optimizer = kind([x], lr=0.1)  # type: ignore[call-arg]
@@ -77,7 +77,7 @@ def test_parameters_cannot_be_truncated() -> None:
     optimizer = EigenAdam(model.parameters())
     model(torch.randn(4, 20)).sum().backward()
     optimizer.step()
-    with pytest.raises(ValueError, match="cannot be cut"):
+    with pytest.raises(ValueError, match="cannot be truncated"):
         truncate(model, 10, optimizer)
 
 

@@ -62,7 +62,7 @@ def test_rules_set_the_format_and_so_can_one_later():
 
 
 @pytest.mark.parametrize(
-    ("format", "message"), [("q1", "q1"), ({"conv.weight": "q8", "head": "q8"}, "'head' is no regularized tensor")]
+    ("format", "message"), [("q1", "q1"), ({"conv.weight": "q8", "head": "q8"}, "'head' is not a regularized tensor")]
 )
 def test_what_is_no_format_or_tensor_is_said_and_nothing_has_changed(format, message):
     model = regularize(Net(), 20)

@@ -194,7 +194,7 @@ def test_learning_rate_schedulers_go_on_beside():
     ("kind", "options", "message"),
     [
         (TailTruncation, {"by": 0, "minimum": 3}, "by=0"),
-        (TailTruncation, {"by": 1, "minimum": {"weight": 3}}, "'weight' is no regularized tensor"),
+        (TailTruncation, {"by": 1, "minimum": {"weight": 3}}, "'weight' is not a regularized tensor"),
         (TailTruncation, {"by": 1, "minimum": 0}, "0.weight: 0 is neither"),
         (GeometricTruncation, {"steps": 0, "minimum": 3}, "steps=0: must be at least 1"),
         (BudgetTruncation, {"steps": 3, "total": 1}, "a total of 1 is less than 2"),

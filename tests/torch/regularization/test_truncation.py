@@ -93,7 +93,7 @@ def test_tied_parameters_and_several_optimizers():
 @pytest.mark.parametrize(
     ("keep", "message"),
     [
-        ({"conv": 3}, "'conv' is no regularized tensor; there are conv.weight, fc1.weight, fc2.weight"),
+        ({"conv": 3}, "'conv' is not a regularized tensor; there are conv.weight, fc1.weight, fc2.weight"),
         ({"fc1.weight": 3, "conv.weight": 0}, "conv.weight: 0 is neither"),
         (1.5, "conv.weight: 1.5 is neither"),
     ],
@@ -116,7 +116,7 @@ def test_an_optimizer_whose_state_cannot_be_cut():
         return loss
 
     optimizer.step(closure)
-    with pytest.raises(ValueError, match=r"LBFGS keeps one history of all parameters, which cannot be cut"):
+    with pytest.raises(ValueError, match=r"LBFGS keeps one history of all parameters, which cannot be truncated"):
         truncate(model, 10, optimizer)
     assert {tensor.kept for tensor in spectral_tensors(model).values()} == {20}
 

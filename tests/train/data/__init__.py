@@ -11,7 +11,7 @@ DATA = Path(os.environ.get("FRFORMAT_DATA", Path(__file__).resolve().parents[4] 
 
 
 def data_file(name: str) -> Path:
-    """A file of the data folder, or skip the test."""
+    """Return a file of the data folder, or skip the test."""
     path = DATA / name
     if not path.exists():
         pytest.skip(f"{path} is absent: set FRFORMAT_DATA to a folder that holds {name}")

@@ -50,9 +50,9 @@ def test_images_come_in_the_order_of_their_names(tmp_path: Path):
     ("name", "content", "says"),
     [
         ("test/dog/0000.jpg", jpeg((0, 0, 0), (32, 33)), "test/dog/0000.jpg: it has 32×33 pixels, not 32×32"),
-        ("test/dog/0000.jpg", RED[:200], "test/dog/0000.jpg: no whole JPEG or PNG image"),
+        ("test/dog/0000.jpg", RED[:200], "test/dog/0000.jpg: not a complete JPEG or PNG image"),
         ("test/dog/0000.jpg", bytes(MAX_BYTES + 1), "test/dog/0000.jpg has 16385 bytes, more than 16384"),
-        ("test/wolf/0000.jpg", RED, "'test/wolf/0000.jpg', which is no file test/CLASS/NAME"),
+        ("test/wolf/0000.jpg", RED, "'test/wolf/0000.jpg', which is not a file test/CLASS/NAME"),
         ("train/dog/0000.jpg", RED, "'train/dog/0000.jpg', which is no"),
         ("test/dog.jpg", RED, "'test/dog.jpg', which is no"),
     ],
@@ -68,7 +68,7 @@ def test_links_are_not_followed(tmp_path: Path):
         link = tarfile.TarInfo("test/dog/0000.jpg")
         link.type, link.linkname = tarfile.SYMTYPE, "elsewhere"
         archive.addfile(link)
-    with pytest.raises(DataError, match="which is no file"):
+    with pytest.raises(DataError, match="which is not a file"):
         load_cifar10("test", tmp_path)
 
 

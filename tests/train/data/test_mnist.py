@@ -54,7 +54,7 @@ def test_headers_are_checked(tmp_path: Path, images: bytes, says: str):
 
 
 def test_labels_are_digits(tmp_path: Path):
-    with pytest.raises(DataError, match="label 10 is none of the 10 digits"):
+    with pytest.raises(DataError, match="label 10 is not one of the 10 digits"):
         load_mnist("train", write(tmp_path, labels=gzip.compress(LABELS[:-1] + b"\x0a")))
 
 

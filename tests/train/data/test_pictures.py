@@ -29,7 +29,7 @@ def test_colour_and_grey():
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "x: no whole JPEG or PNG image"),
+        (b"", "x: not a complete JPEG or PNG image"),
         (b"GIF89a" + bytes(100), "x: no whole"),
         (FILES["PNG"][:-30], "x: no whole"),
         (encoded("PNG", Image.new("I;16", (2, 2))), "x: its pixels are of the kind I(;16)?, not one of 1, L"),

@@ -48,5 +48,5 @@ def test_other_sizes_and_torchscript():
 
 @pytest.mark.parametrize("sizes", [{"patch": 5}, {"heads": 3}])
 def test_what_does_not_divide_is_refused(sizes):
-    with pytest.raises(ValueError, match="no multiple of"):
+    with pytest.raises(ValueError, match="not a multiple of"):
         VisionTransformer(**sizes)

@@ -19,14 +19,14 @@ TRAIN, TEST = 96, 48
 
 
 def digits() -> Data:
-    """Images of 28×28 pixels, uint8 in 0 … 255."""
+    """Return images of 28×28 pixels, uint8 in 0 … 255."""
     images, labels = load_digits("train")[: TRAIN + TEST]
     large = F.interpolate(images * (255 / 16), (28, 28), mode="bilinear").round().byte()
     return Data(TensorDataset(large[:TRAIN], labels[:TRAIN]), TensorDataset(large[TRAIN:], labels[TRAIN:]))
 
 
 def small(kind: type[Recipe], monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Recipe:
-    """A recipe with its own settings, but for batches of 16 and ``changes``."""
+    """Return a recipe with its own settings, but for batches of 16 and ``changes``."""
     monkeypatch.setattr(kind, "data", lambda self, folder: digits())
     return kind(replace(kind.defaults, **{"batch": 16, **changes}))
 
@@ -46,5 +46,5 @@ def course(recipe: Recipe, folder: Path) -> tuple[Outcome, list[Row]]:
 
 
 def tolerance(outcome: Outcome, terms: int) -> float:
-    """How far outputs may differ that were summed in float32 in another order, of so many terms at most in one sum."""
+    """Return how far outputs may differ that were summed in float32 in another order, of so many terms at most in one sum."""
     return terms * 2.0**-23 * max(outcome.scale, 1)

@@ -22,7 +22,7 @@ from tests.vectors.faulty import (
 
 
 def vectors() -> Iterator[Vector]:
-    """All of them, in the order of ``vectors.json``."""
+    """Yield all of them, in the order of ``vectors.json``."""
     for module in (
         header,
         cuts,

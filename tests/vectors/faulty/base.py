@@ -82,7 +82,7 @@ def edited(file: File, edit: Edit) -> bytes:
 
 
 def tree_of(file: File) -> Map:
-    """The directory map of ``file``, to be changed."""
+    """Return the directory map of ``file``, to be changed."""
     tree = copy.deepcopy(file.tree())
     return _with_tiers(tree) if file is NAMED else tree
 
@@ -93,12 +93,12 @@ def with_directory(file: File, directory: bytes, **header: Any) -> bytes:
 
 
 def segments(file: File) -> bytes:
-    """The bytes after the directory's checksum."""
+    """Return the bytes after the directory's checksum."""
     return b"".join(b"".join(part) for part in file.parts())
 
 
 def put(*path_and_value: Any) -> Edit:
-    """An edit: the last argument goes to the place that the others, keys and indices, lead to."""
+    """Return an edit: the last argument goes to the place that the others, keys and indices, lead to."""
     *path, last, value = path_and_value
 
     def edit(tree: Any) -> None:
@@ -113,7 +113,7 @@ def put(*path_and_value: Any) -> Edit:
 
 
 def drop(*path: Any) -> Edit:
-    """An edit: what the keys and indices lead to is gone."""
+    """Return an edit: what the keys and indices lead to is gone."""
 
     def edit(tree: Any) -> None:
         for part in path[:-1]:
@@ -127,21 +127,21 @@ def drop(*path: Any) -> Edit:
 
 
 def in_group(key: int, value: Any) -> Edit:
-    """An edit: field ``key`` of the first group is ``value``."""
+    """Return an edit: field ``key`` of the first group is ``value``."""
     return put(frz.GROUPS, 0, key, value)
 
 
 def refused(name: str, about: str, file: File, edit: Edit, code: str = "DIRECTORY") -> Vector:
-    """A vector whose directory is ``file``'s after ``edit``, and is refused on opening."""
+    """Return a vector whose directory is ``file``'s after ``edit``, and is refused on opening."""
     return faulty(name, about, edited(file, edit), code)
 
 
 def stream(coder: str, values: int, data: bytes, dtype: str = "u8") -> bytes:
-    """A file with one plain tensor ``x`` of ``values`` elements that are stored as ``data``."""
+    """Return a file with one plain tensor ``x`` of ``values`` elements that are stored as ``data``."""
     group = Group([Tensor("x", (values,), [0] * values)], dtype, coder=coder, streams=[data])
     return File([group]).bytes()
 
 
 def values(dtype: str, stored: Sequence[int]) -> bytes:
-    """A file with one plain tensor ``x``."""
+    """Return a file with one plain tensor ``x``."""
     return File([frz.raw("x", dtype, (len(stored),), stored)]).bytes()

@@ -91,7 +91,7 @@ def _weights() -> Iterator[Vector]:
 
 
 def _with(*groups: Group) -> bytes:
-    """A file whose first group has a stream for values that are never made."""
+    """Return a file whose first group has a stream for values that are never made."""
     file = File(groups)
     directory = msgpack.pack(file.tree())
     streams = groups[0].streams
@@ -101,7 +101,7 @@ def _with(*groups: Group) -> bytes:
 
 
 def _spectrum(k: int) -> bytes:
-    """A file whose spectrum has ``k`` coefficients for which there is a stream of a few bytes."""
+    """Return a file whose spectrum has ``k`` coefficients for which there is a stream of a few bytes."""
     stream = deflate.fixed(b"")
     group = Group([Tensor("w", (1 << 24, 1 << 24), (), kept=(k,))], "f32", ["dct"], coder="deflate", streams=[stream])
     return frz.head(msgpack.pack(File([group]).tree())) + frz.segment(stream)

@@ -24,7 +24,7 @@ def vectors() -> Iterator[Vector]:
 
 
 def _file(coder: str, shape: Sequence[int], data: bytes, *, fmt: str = "", offsets: int = 0) -> bytes:
-    """A file with one plain tensor ``x`` that is stored as ``data``: integers, or elements of a float type."""
+    """Return a file with one plain tensor ``x`` that is stored as ``data``: integers, or elements of a float type."""
     held = {axis: [0] * n for axis, n in enumerate(shape) if offsets >> axis & 1}
     tensor = Tensor("x", shape, (), offsets=held)
     group = Group([tensor], fmt or "f32", stepped=not fmt, coder=coder, streams=[data])

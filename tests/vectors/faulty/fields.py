@@ -125,7 +125,7 @@ def _lists() -> Iterator[Vector]:
 
 
 def _entries() -> Iterator[Vector]:
-    """Entries of arrays that are of another type."""
+    """Yield entries of arrays that are of another type."""
     places: dict[str, tuple[Any, int, int, Any]] = {
         "names-prefix": (RAW, 0, frz.NAMES, lambda value: [value, "x"]),
         "names-suffix": (RAW, 0, frz.NAMES, lambda value: [0, value]),

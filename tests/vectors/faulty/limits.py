@@ -143,7 +143,7 @@ def _counts() -> Iterator[Vector]:
 def _coded(
     coder: str, shapes: list[tuple[int, ...]], stored: bytes, *, stepped: bool = True, offsets: int = 0
 ) -> bytes:
-    """A file of tensors that are said to be stored in a few bytes."""
+    """Return a file of tensors that are said to be stored in a few bytes."""
     names = frz.front_coded([f"{i}" for i in range(len(shapes))])
     fields: list[tuple[int, Any]] = [(DTYPE, DTYPES.index("f16")), (NAMES, names), (SHAPES, shapes)]
     fields += [(frz.STEPS, [0] * len(shapes))] if stepped else []
@@ -153,7 +153,7 @@ def _coded(
 
 
 def _million(*, named: bool) -> tuple[bytes, bytes]:
-    """A directory of 2^20 + 1 tensors without elements, and its stream."""
+    """Return a directory of 2^20 + 1 tensors without elements, and its stream."""
     count = 2**20 + 1
     shape = b"\x91\x00" if named else b"\x92\x00\x00"
     before = b"\x81\x02\x91" + (b"\x85" if named else b"\x84") + b"\x00\x0b"
@@ -164,7 +164,7 @@ def _million(*, named: bool) -> tuple[bytes, bytes]:
 
 
 def _long_names(*, alias: bool) -> tuple[bytes, bytes]:
-    """A directory of 65,536 tensors with names of 1,024 bytes, which front coding makes short, and its stream.
+    """Return a directory of 65,536 tensors with names of 1,024 bytes, which front coding makes short, and its stream.
 
     One more name makes 2^26 + 1 bytes of all: that of a tensor or of an alias.
     """
@@ -177,7 +177,7 @@ def _long_names(*, alias: bool) -> tuple[bytes, bytes]:
 
 
 def _names(count: int, prefix: int) -> list[int]:
-    """Front-coded names that begin with so many times ``x`` and end with four letters out of 94.
+    """Return front-coded names that begin with so many times ``x`` and end with four letters out of 94.
 
     Each that differs from the one before in its last letter takes few bytes, so that the bytes of 94 names repeat those
     of the 94 before but for the letters in front.
@@ -196,14 +196,14 @@ def _names(count: int, prefix: int) -> list[int]:
 def _repeating(
     before: bytes, names: list[int], period: int, between: bytes, shapes: list[int], after: bytes
 ) -> tuple[bytes, bytes]:
-    """A directory of these parts, and a stream of it that repeats the 94 names before, or the shapes."""
+    """Return a directory of these parts, and a stream of it that repeats the 94 names before, or the shapes."""
     listed, repeated = deflate.repeats(bytes(names), period), deflate.repeats(bytes(shapes), 6)
     data = before + bytes(names) + between + bytes(shapes) + after
     return data, deflate.blocks([[*before, *listed, *between], [*repeated, *after]], dynamic=True)
 
 
 def _sums() -> Iterator[Vector]:
-    """Sums of what is each within its limit."""
+    """Yield sums of what is each within its limit."""
     for groups, tiers, text in ((256, 256, "2e64"), (128, 256, "2e63"), (2, 256, "2e57")):
         about = f"segments of 2^48 bytes, {text.replace('e', '^')} in all"
         yield faulty(f"limit-sum-of-sizes-{text}", about, _tiers_of(groups, tiers), "LIMIT")
@@ -240,7 +240,7 @@ def _pair(a: int, b: int) -> tuple[int, Raw]:
 
 
 def _tiers_of(groups: int, tiers: int) -> bytes:
-    """The directory of a file with a segment of 2^48 bytes for each group and tier."""
+    """Return the directory of a file with a segment of 2^48 bytes for each group and tier."""
     kept = [[k] for k in range(1, tiers + 1)]
     common = [(SHAPES, [(999,)]), (KINDS, [1]), (KEPT, kept), (CODER, 1), (SIZES, [SEGMENT] * tiers)]
     maps = [Map([(DTYPE, 11), (NAMES, [0, f"{i:02x}"]), *common]) for i in range(groups)]

@@ -25,7 +25,7 @@ from tests.vectors.valid import (
 
 
 def vectors() -> Iterator[Vector]:
-    """All of them, in the order of ``vectors.json``."""
+    """Yield all of them, in the order of ``vectors.json``."""
     for module in (
         files,
         elements,

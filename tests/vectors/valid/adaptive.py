@@ -24,7 +24,7 @@ def vectors() -> Iterator[Vector]:
 
 
 def multiples(values: Sequence[int], step: int, shape: Sequence[int] | None = None, **more: object) -> File:
-    """A file with one plain tensor of integers."""
+    """Return a file with one plain tensor of integers."""
     tensor = Tensor("x", (len(values),) if shape is None else shape, values, step=step)
     return File([Group([tensor], stepped=True, coder="adaptive", **more)])  # type: ignore[arg-type]
 
@@ -130,7 +130,7 @@ def _endings() -> Iterator[Vector]:
 
 
 def of_no_bytes() -> File:
-    """A file whose last segment has no bytes, but values."""
+    """Return a file whose last segment has no bytes, but values."""
     tensor = Tensor("w", (4, 4), [3, -1, 2], kept=(3, 5), step=-960)
     first = Group([tensor], stepped=True, coder="adaptive").encoder()
     model = adaptive.Model(adaptive.scale(tensor.values))

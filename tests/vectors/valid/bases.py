@@ -20,7 +20,7 @@ ONCE = {"f16": (1.7646484375, 0.5813503265380859), "bf16": (1.3515625, 1.2456647
 
 
 def factor(rows: int, length: int, seed: int = 1, **more: object) -> Tensor:
-    """A factor with values of f32."""
+    """Return a factor with values of f32."""
     return Tensor("", (rows, length), weights("f32", rows * length, seed), **more)  # type: ignore[arg-type]
 
 
@@ -33,7 +33,7 @@ def vectors() -> Iterator[Vector]:
 
 
 def _one(bases: Sequence[str], shape: Sequence[int], core: Sequence[int], fmt: str = "f32", **more: object) -> Group:
-    """A group of one tensor whose core is a corner; all of it in every tier."""
+    """Return a group of one tensor whose core is a corner; all of it in every tier."""
     values = weights(fmt, math.prod(core))
     tensor = Tensor("w", shape, values, corners=more.pop("corners", [core]), **more)  # type: ignore[arg-type]
     stepped = fmt == "q"
@@ -173,7 +173,7 @@ def _stored() -> Iterator[Vector]:
 
 
 def _products() -> Iterator[Vector]:
-    """Elements that are one product each: the order of multiplications, and a single rounding, can be told."""
+    """Yield elements that are one product each: the order of multiplications, and a single rounding, can be told."""
     factors = [Tensor("", (1, 1), f32(value)) for value in PRODUCT[1:]]
     core = Tensor("w", (1, 1, 1), f32(PRODUCT[0]), corners=[(1, 1, 1)], factors=(0, 1, 2))
     file = File([Group(factors), Group([core], "f64", ["stored"], "f32")])

@@ -12,7 +12,7 @@ from tests.vectors.valid.bases import factor
 
 
 def nested(name: str, corners: Sequence[Sequence[int]], fmt: str = "f32", seed: int = 1, **more: object) -> Tensor:
-    """A tensor whose shape is its last corner."""
+    """Return a tensor whose shape is its last corner."""
     values = weights(fmt, math.prod(corners[-1]), seed)
     return Tensor(name, corners[-1], values, corners=corners, **more)  # type: ignore[arg-type]
 

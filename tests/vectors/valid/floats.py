@@ -79,6 +79,6 @@ def _freedom() -> Iterator[Vector]:
 
 
 def coded(fmt: str, values: Sequence[int], parts: Split, least: int = 1) -> File:
-    """A file with one plain tensor ``x`` by coder adaptive."""
+    """Return a file with one plain tensor ``x`` by coder adaptive."""
     data = parts.segment(adaptive.Models(False, 4).encode(parts.blocks), least)
     return File([Group([Tensor("x", (len(values),), values)], fmt, coder="adaptive", streams=[data])])

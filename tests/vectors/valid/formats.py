@@ -69,7 +69,7 @@ def _extremes() -> Iterator[Vector]:
 
 
 def _narrower() -> Iterator[Vector]:
-    """Plain tensors in a number format: exact, whatever the dtype."""
+    """Yield plain tensors in a number format: exact, whatever the dtype."""
     for dtype, fmt in (
         ("f32", "f16"),
         ("f32", "bf16"),

@@ -48,7 +48,7 @@ def vectors() -> Iterator[Vector]:
 
 
 def statistics(coder: str, fmt: str) -> File:
-    """Two statistics in a group, beside a spectrum and a plain tensor."""
+    """Return two statistics in a group, beside a spectrum and a plain tensor."""
     if fmt == "q":
         tensors = [
             Tensor("n.var", (3,), weights("q", 9, 2), step=-20),

@@ -16,7 +16,7 @@ LARGEST = 2**31 - 1
 
 
 def coded(values: Sequence[int], shape: Sequence[int], *streams: bytes, step: int = -40) -> File:
-    """A file with one plain tensor ``x`` and its segment."""
+    """Return a file with one plain tensor ``x`` and its segment."""
     tensor = Tensor("x", shape, values, step=step)
     return File([Group([tensor], stepped=True, coder="static", streams=streams or None)])
 
@@ -24,7 +24,7 @@ def coded(values: Sequence[int], shape: Sequence[int], *streams: bytes, step: in
 def planned(
     plan: Plan, shape: Sequence[int], values: Sequence[int], symbols: int | None = None, step: int = -40
 ) -> File:
-    """The same, coded by a plan."""
+    """Return the same, coded by a plan."""
     return coded(values, shape, static.code(plan, shape, values, symbols).bytes(), step=step)
 
 

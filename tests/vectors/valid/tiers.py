@@ -32,7 +32,7 @@ def vectors() -> Iterator[Vector]:
 
 
 def three(coder: str, fmt: str) -> File:
-    """Two spectra of which tier 1 extends one and tier 2 both."""
+    """Return two spectra of which tier 1 extends one and tier 2 both."""
     tensors = [
         Tensor("a", (5, 6), spectrum(fmt, 24), kept=(6, 14, 24), step=-24),
         Tensor("b", (4, 4), spectrum(fmt, 9, 5), kept=(3, 3, 9), step=-16),

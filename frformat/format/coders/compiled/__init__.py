@@ -1,60 +1,62 @@
-"""The entropy coders in compiled code. Importing it fails where the package was installed without a C compiler."""
+"""The entropy coders in compiled code. Importing this fails if the package was installed without a C compiler."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from frformat.format.coders.batches import PIECE, Block
 from frformat.format.coders.compiled import _native
-from frformat.format.coders.integers import PIECE, Integers
+from frformat.format.coders.integers import Integers
 from frformat.format.coders.tables import Tables
 
 
 class Model:
-    """What the values of a group teach; see :class:`~frformat.format.coders.pure.Model`."""
+    """The adaptive state of a group; see :class:`~frformat.format.coders.pure.Model`."""
 
     def __init__(self, scale: int, confidence: int) -> None:
         self.native: Final = _native.model(scale, confidence)
 
 
-class Block:
-    """Values that form rows, channels and positions; see :class:`~frformat.format.coders.pure.Block`."""
+class Blocks:
+    """Values arranged in rows, channels and positions; see :class:`~frformat.format.coders.pure.Blocks`."""
 
-    def __init__(self, model: Model, rows: int, channels: int, positions: int) -> None:
+    def __init__(self, model: Model, shapes: Sequence[Block]) -> None:
         self.model: Final = model.native
-        self.native: Final = _native.block(rows, channels, positions)
+        self.native: Final = _native.blocks(np.array(shapes, np.uint64))
 
 
 class Writer:
-    """Values to bytes; see :class:`~frformat.format.coders.pure.Writer`."""
+    """Encodes values; see :class:`~frformat.format.coders.pure.Writer`."""
 
     def __init__(self) -> None:
         self._native: Final = _native.writer()
 
-    def put(self, block: Block, values: Integers) -> None:
-        """Code the next values of a block."""
-        _native.put(self._native, block.model, block.native, np.ascontiguousarray(values, np.int32))
+    def put(self, blocks: Blocks, values: Integers) -> None:
+        """Code the next values of blocks."""
+        _native.put(self._native, blocks.model, blocks.native, np.ascontiguousarray(values, np.int32))
 
     def finish(self, least: int) -> bytes:
-        """The shortest bytes that decode to what was coded, but not fewer than ``least``."""
+        """Return the shortest bytes that decode to the coded values, but at least ``least`` of them."""
         return _native.finish(self._native, least)
 
 
 class Reader:
-    """Bytes to values; see :class:`~frformat.format.coders.pure.Reader`."""
+    """Decodes values; see :class:`~frformat.format.coders.pure.Reader`."""
 
     def __init__(self, data: Any) -> None:
         self._data: Final = memoryview(data)
         self._native: Final = _native.reader(self._data)
 
-    def take(self, block: Block, out: Integers) -> bool:
-        """Decode the next values of a block into ``out``; False if the stream is malformed."""
-        return _native.take(self._native, block.model, block.native, self._data, out)
+    def take(self, blocks: Blocks, out: Integers) -> bool:
+        """Decode the next values of blocks into ``out``; False if the stream is malformed."""
+        return _native.take(self._native, blocks.model, blocks.native, self._data, out)
 
     def finish(self) -> bool:
-        """Whether the stream was well-formed and has no more bytes."""
+        """Return whether the stream was well-formed and has no bytes left."""
         return _native.ended(self._native, self._data.nbytes)
 
 

@@ -6,8 +6,8 @@
 enum {
     SCALES = 240,
     ZONES = SCALES / 2,
-    CLASSES = 30, /* decisions on the number of bits, and on the bit below the first */
-    UNIT = 4096,  /* one, for residuals and guesses */
+    CLASSES = 30, /* counters for the number of bits, and for the bit below the first */
+    UNIT = 4096,  /* the value 1 of residuals and guesses */
     MOST = 3 * UNIT,
     FIRST_EVIDENCE = 6 << 12,
     MOST_EVIDENCE = 511 << 12,
@@ -16,7 +16,7 @@ enum {
     MOST_MAGNITUDE = 1 << 22
 };
 
-typedef uint32_t counter; /* 22 bits of probability, 8 bits that count */
+typedef uint32_t counter; /* 22 bits of probability, 8 bits of count */
 
 struct frz_model {
     counter zero[ZONES][3], longer[ZONES][5][CLASSES], top[ZONES][CLASSES], sign[5];
@@ -67,12 +67,12 @@ frz_model *frz_model_new(int scale, unsigned confidence) {
 
 void frz_model_free(frz_model *model) { free(model); }
 
-/* ---- the range coder, both ways ---- */
+/* ---- the range coder, in both directions ---- */
 
 struct frz_writer {
     uint64_t low;
     uint32_t range;
-    int full; /* there was no memory */
+    int full; /* out of memory */
     uint8_t *out;
     size_t filled, capacity;
 };
@@ -83,7 +83,7 @@ struct frz_reader {
     size_t position;
 };
 
-/* The state of either while values are coded. */
+/* The state of a writer or a reader while values are coded. */
 typedef struct {
     frz_writer *w;
     uint64_t low;
@@ -115,14 +115,14 @@ static inline void normalize(coder *c, const int reading) {
             if (c->position < c->size) c->code |= c->data[c->position];
             c->position++;
         } else {
-            uint64_t low = c->low; /* so that the state itself can stay in registers */
+            uint64_t low = c->low; /* a copy, so that the state can stay in registers */
             push(c->w, &low);
             c->low = low;
         }
     }
 }
 
-/* A bit by a counter. `reading` is a constant wherever this is inlined. */
+/* Code a bit with a counter. `reading` is constant wherever this is inlined. */
 static inline int bit(coder *c, const uint32_t *rate, counter *state, int b, const int reading) {
     uint32_t p = *state >> 8;
     const uint32_t n = *state & 255, r = rate[n];
@@ -142,7 +142,7 @@ static inline int bit(coder *c, const uint32_t *rate, counter *state, int b, con
     return b;
 }
 
-/* The lowest `count` bits of x, each with a probability of one half. */
+/* Code the lowest `count` bits of x, each with a probability of one half. */
 static inline uint32_t direct(coder *c, uint32_t x, int count, const int reading) {
     uint32_t y = 0;
     for (int i = count - 1; i >= 0; i--) {
@@ -168,14 +168,24 @@ typedef struct {
     uint32_t evidence;
 } term;
 
-struct frz_block {
+/* A block that is being coded. */
+typedef struct {
     frz_shape shape;
     uint64_t left, channel, position;
     term row;
-    term *channels, *positions; /* NULL where each would be used once */
-    int16_t *over;              /* the values of the row before; NULL if there is one row */
+    term *channels, *positions; /* NULL if each would be used only once */
+    int16_t *over;              /* the values of the previous row; NULL if there is only one row */
     int64_t around, v1, v2, v3;
+} block;
+
+struct frz_blocks {
+    frz_shape *shapes;
+    size_t count, next;
+    uint64_t left;
+    block now;
 };
+
+static uint64_t values_of(frz_shape s) { return s.rows * s.channels * s.positions; }
 
 static term *terms(uint64_t count) {
     term *t = count <= SIZE_MAX / sizeof *t ? malloc((size_t)count * sizeof *t) : NULL;
@@ -183,33 +193,50 @@ static term *terms(uint64_t count) {
     return t;
 }
 
-frz_block *frz_block_new(frz_shape s) {
-    frz_block *b = calloc(1, sizeof *b);
-    if (!b) return NULL;
+static void end_block(block *b) {
+    free(b->channels);
+    free(b->positions);
+    free(b->over);
+    *b = (block){.left = 0};
+}
+
+/* Return 0 if out of memory. */
+static int start_block(block *b, frz_shape s) {
+    end_block(b);
     b->shape = s;
-    b->left = s.rows * s.channels * s.positions;
     b->row.evidence = FIRST_EVIDENCE;
-    const uint64_t columns = s.channels * s.positions;
-    const int of_channels = s.channels > 1 && b->left > s.channels, of_positions = s.positions > 1 && b->left > s.positions;
+    const uint64_t count = values_of(s), columns = s.channels * s.positions;
+    const int of_channels = s.channels > 1 && count > s.channels, of_positions = s.positions > 1 && count > s.positions;
     if (of_channels) b->channels = terms(s.channels);
     if (of_positions) b->positions = terms(s.positions);
     if (s.rows > 1 && columns <= SIZE_MAX) b->over = calloc((size_t)columns + 1, sizeof *b->over);
     if ((of_channels && !b->channels) || (of_positions && !b->positions) || (s.rows > 1 && !b->over)) {
-        frz_block_free(b);
+        end_block(b);
+        return 0;
+    }
+    b->left = count;
+    return 1;
+}
+
+frz_blocks *frz_blocks_new(const frz_shape *shapes, size_t count) {
+    frz_blocks *b = calloc(1, sizeof *b);
+    if (!b || count > SIZE_MAX / sizeof *shapes || !(b->shapes = malloc(count * sizeof *shapes + 1))) {
+        free(b);
         return NULL;
     }
+    b->count = count;
+    for (size_t i = 0; i < count; i++) b->left += values_of(b->shapes[i] = shapes[i]);
     return b;
 }
 
-void frz_block_free(frz_block *block) {
-    if (!block) return;
-    free(block->channels);
-    free(block->positions);
-    free(block->over);
-    free(block);
+void frz_blocks_free(frz_blocks *blocks) {
+    if (!blocks) return;
+    end_block(&blocks->now);
+    free(blocks->shapes);
+    free(blocks);
 }
 
-uint64_t frz_block_left(const frz_block *block) { return block->left; }
+uint64_t frz_blocks_left(const frz_blocks *blocks) { return blocks->left; }
 
 static inline void learn(const frz_model *m, term *t, int64_t residual, uint32_t worth) {
     const int64_t step = asr(residual * (int64_t)m->share[t->evidence >> 12] + 512, 10);
@@ -232,7 +259,7 @@ static inline int length(uint32_t x) {
 #endif
 }
 
-/* A magnitude that is not 0. */
+/* Code a nonzero magnitude. */
 static inline uint32_t nonzero(frz_model *m, coder *c, int zone, int agreement, uint32_t x, const int reading) {
     counter *longer = m->longer[zone][agreement];
     const int n = length(x);
@@ -243,13 +270,13 @@ static inline uint32_t nonzero(frz_model *m, coder *c, int zone, int agreement, 
     return (uint32_t)(2 | top) << (k - 1) | direct(c, x, k - 1, reading);
 }
 
-/* How far the guess is from 0: 0 to 4. */
+/* Level of the guess by its distance from 0: 0 to 4. */
 static inline int level_of(int64_t guess) {
     const int64_t size = guess < 0 ? -guess : guess;
     return (size >= 512) + (size >= 1024) + (size >= 2048) + (size >= 4096);
 }
 
-static inline void next_value(frz_block *b) {
+static inline void next_value(block *b) {
     if (++b->position < b->shape.positions) return;
     b->position = 0;
     if (++b->channel < b->shape.channels) return;
@@ -259,9 +286,8 @@ static inline void next_value(frz_block *b) {
 }
 
 /* Code the next values of a block: from `in`, or to `out`. */
-static inline void code(frz_model *m, frz_block *block, coder *c, const int32_t *in, int32_t *out, size_t count,
-                        const int reading) {
-    frz_block b = *block;
+static inline void code(frz_model *m, block *one, coder *c, const int32_t *in, int32_t *out, size_t count, const int reading) {
+    block b = *one;
     for (size_t at = 0; at < count; at++) {
         term *channel = b.channels ? &b.channels[b.channel] : NULL;
         term *position = b.positions ? &b.positions[b.position] : NULL;
@@ -312,7 +338,23 @@ static inline void code(frz_model *m, frz_block *block, coder *c, const int32_t 
         next_value(&b);
     }
     b.left -= count;
-    *block = b;
+    *one = b;
+}
+
+/* Code the next values of blocks; return 0 if out of memory. */
+static inline int code_blocks(frz_model *m, frz_blocks *b, coder *c, const int32_t *in, int32_t *out, size_t count,
+                              const int reading) {
+    for (size_t at = 0; at < count;) {
+        while (!b->now.left) {
+            if (!start_block(&b->now, b->shapes[b->next])) return 0;
+            b->next++;
+        }
+        const size_t some = count - at < b->now.left ? count - at : (size_t)b->now.left;
+        code(m, &b->now, c, reading ? NULL : in + at, reading ? out + at : NULL, some, reading);
+        b->left -= some;
+        at += some;
+    }
+    return 1;
 }
 
 frz_writer *frz_writer_new(void) {
@@ -327,15 +369,15 @@ void frz_writer_free(frz_writer *writer) {
     free(writer);
 }
 
-frz_result frz_writer_put(frz_writer *w, frz_model *model, frz_block *block, const int32_t *values, size_t count) {
+frz_result frz_writer_put(frz_writer *w, frz_model *model, frz_blocks *blocks, const int32_t *values, size_t count) {
     for (size_t i = 0; i < count; i++) {
         if (values[i] == INT32_MIN) return FRZ_VALUE;
     }
     coder c = {.w = w, .low = w->low, .range = w->range};
-    code(model, block, &c, values, NULL, count, 0);
+    const int coded = code_blocks(model, blocks, &c, values, NULL, count, 0);
     w->low = c.low;
     w->range = c.range;
-    return w->full ? FRZ_MEMORY : FRZ_OK;
+    return coded && !w->full ? FRZ_OK : FRZ_MEMORY;
 }
 
 frz_result frz_writer_finish(frz_writer *w, size_t least, const uint8_t **data, size_t *size) {
@@ -365,11 +407,11 @@ frz_reader *frz_reader_new(const uint8_t *data, size_t size) {
 
 void frz_reader_free(frz_reader *reader) { free(reader); }
 
-frz_result frz_reader_take(frz_reader *r, frz_model *model, frz_block *block, const uint8_t *data, size_t size,
+frz_result frz_reader_take(frz_reader *r, frz_model *model, frz_blocks *blocks, const uint8_t *data, size_t size,
                            int32_t *values, size_t count) {
     if (r->fault) return FRZ_STREAM;
     coder c = {.range = r->range, .code = r->code, .data = data, .position = r->position, .size = size};
-    code(model, block, &c, NULL, values, count, 1);
+    if (!code_blocks(model, blocks, &c, NULL, values, count, 1)) return FRZ_MEMORY;
     *r = (frz_reader){c.range, c.code, c.fault, c.position};
     return r->fault ? FRZ_STREAM : FRZ_OK;
 }

@@ -1,7 +1,7 @@
 /* The entropy coders of the .frz format, `adaptive` and `static`: section 10 of the specification.
  *
- * Portable C99 without global state. Two threads may work at the same time as long as they share nothing that is not
- * const. Whatever a stream says, decoders read and write within the buffers that they are given.
+ * Portable C99 without global state. Threads may run concurrently as long as they share only const data. Whatever
+ * a stream contains, decoders read and write only within the given buffers.
  */
 #ifndef FRZ_CODER_H
 #define FRZ_CODER_H
@@ -12,7 +12,7 @@
 typedef enum {
     FRZ_OK,
     FRZ_STREAM, /* the stream is malformed */
-    FRZ_MEMORY, /* there is no memory */
+    FRZ_MEMORY, /* out of memory */
     FRZ_VALUE   /* a value cannot be coded */
 } frz_result;
 
@@ -25,76 +25,76 @@ typedef struct {
 
 /* ---- adaptive ---- */
 
-typedef struct frz_model frz_model;   /* what the values of a group teach */
-typedef struct frz_block frz_block;   /* a block on its way through the coder */
-typedef struct frz_writer frz_writer; /* bits to bytes */
-typedef struct frz_reader frz_reader; /* bytes to bits */
+typedef struct frz_model frz_model;   /* the adaptive state of a group */
+typedef struct frz_blocks frz_blocks; /* blocks that are coded one after the other */
+typedef struct frz_writer frz_writer; /* encodes bits */
+typedef struct frz_reader frz_reader; /* decodes bits */
 
-/* A model in its initial state, or NULL without memory. `scale` is 0 to 239, `confidence` 0 to 255. */
+/* Return a model in its initial state, or NULL if out of memory. `scale` is 0 to 239, `confidence` 0 to 255. */
 frz_model *frz_model_new(int scale, unsigned confidence);
 void frz_model_free(frz_model *model);
 
-/* NULL without memory. */
-frz_block *frz_block_new(frz_shape shape);
-void frz_block_free(frz_block *block);
+/* All blocks together have at most FRZ_VALUES. Return NULL if out of memory. */
+frz_blocks *frz_blocks_new(const frz_shape *shapes, size_t count);
+void frz_blocks_free(frz_blocks *blocks);
 
-/* How many values of the block are still to come. No call may code more. */
-uint64_t frz_block_left(const frz_block *block);
+/* Return how many of their values have not been coded yet. No call may code more. */
+uint64_t frz_blocks_left(const frz_blocks *blocks);
 
 frz_writer *frz_writer_new(void);
 void frz_writer_free(frz_writer *writer);
 
-/* Code the next values of a block: FRZ_OK, FRZ_MEMORY, or FRZ_VALUE for -2^31. */
-frz_result frz_writer_put(frz_writer *writer, frz_model *model, frz_block *block, const int32_t *values, size_t count);
+/* Code the next values of blocks: FRZ_OK, FRZ_MEMORY, or FRZ_VALUE for -2^31. */
+frz_result frz_writer_put(frz_writer *writer, frz_model *model, frz_blocks *blocks, const int32_t *values, size_t count);
 
-/* End the stream: the shortest bytes that decode to what was coded, but not fewer than `least`. They belong to the
- * writer, which takes no more values. FRZ_OK or FRZ_MEMORY. */
+/* End the stream with the fewest bytes that decode to the coded values, but at least `least`. They belong to the writer,
+ * which accepts no more values. Return FRZ_OK or FRZ_MEMORY. */
 frz_result frz_writer_finish(frz_writer *writer, size_t least, const uint8_t **data, size_t *size);
 
-/* A reader keeps no pointer to the stored bytes: each call is given all of them. */
+/* A reader keeps no pointer to the stored bytes: each call takes all of them. */
 frz_reader *frz_reader_new(const uint8_t *data, size_t size);
 void frz_reader_free(frz_reader *reader);
 
-/* Decode the next values of a block: FRZ_OK or FRZ_STREAM. */
-frz_result frz_reader_take(frz_reader *reader, frz_model *model, frz_block *block, const uint8_t *data, size_t size,
+/* Decode the next values of blocks: FRZ_OK, FRZ_STREAM or FRZ_MEMORY. */
+frz_result frz_reader_take(frz_reader *reader, frz_model *model, frz_blocks *blocks, const uint8_t *data, size_t size,
                            int32_t *values, size_t count);
 
-/* FRZ_STREAM if the stream was malformed, or bytes are left. */
+/* Return FRZ_STREAM if the stream was malformed, or bytes are left. */
 frz_result frz_reader_finish(const frz_reader *reader, size_t size);
 
 /* ---- static ---- */
 
 enum { FRZ_SYMBOLS = 127, FRZ_CLASS = 4096, FRZ_CLASSES = 64, FRZ_REACH = 4, FRZ_LEAST_LANE = 8, FRZ_MOST_LANE = 14 };
 
-/* What a block says before its lanes. */
+/* A block's data before its lanes. */
 typedef struct {
     frz_shape shape;
     unsigned lane, reach, classes, symbols;
     uint64_t lag;
-    const int32_t *row, *channel, *position; /* a class for each; NULL where all are 0 */
+    const int32_t *row, *channel, *position; /* a class for each; NULL if all are 0 */
     const uint16_t *frequency;               /* classes * (2 * reach + 1) * symbols */
 } frz_tables;
 
 typedef struct frz_lanes frz_lanes;
 
-/* What codes the lanes of a block. FRZ_STREAM if the tables are not sound. Copies what it needs. */
+/* Create the coder of a block's lanes. Return FRZ_STREAM if the tables are invalid. Copies what it needs. */
 frz_result frz_lanes_new(const frz_tables *tables, frz_lanes **lanes);
 void frz_lanes_free(frz_lanes *lanes);
 
-/* How many values the block has from a lane on. */
+/* Return how many values the block has from a lane on. */
 uint64_t frz_lanes_left(const frz_lanes *lanes, uint64_t first);
 
-/* Bytes that `count` values take at most, and how many lanes they are. */
+/* Return the most bytes that `count` values can take, and the number of their lanes. */
 size_t frz_lanes_room(const frz_lanes *lanes, size_t count);
 size_t frz_lanes_of(const frz_lanes *lanes, size_t count);
 
-/* Code `count` values from lane `first`: whole lanes, but for the block's last. Each lane's number of words less 1
- * becomes a u16 of `counts`. The words fill the end of `space`, from `*start`. FRZ_OK, FRZ_MEMORY or FRZ_VALUE, if a value
- * has no frequency. */
+/* Code `count` values from lane `first` on; all lanes but the block's last must be complete. `counts` receives the number of
+ * words of each lane, less 1. The words fill the end of `space`, from `*start`. Return FRZ_OK, FRZ_MEMORY, or FRZ_VALUE if
+ * a value has no frequency. */
 frz_result frz_lanes_encode(frz_lanes *lanes, uint64_t first, const int32_t *values, size_t count, uint8_t *counts,
                             uint8_t *space, size_t *start);
 
-/* Decode them from all their words. FRZ_OK, FRZ_MEMORY or FRZ_STREAM. */
+/* Decode such values from all their words. Return FRZ_OK, FRZ_MEMORY or FRZ_STREAM. */
 frz_result frz_lanes_decode(frz_lanes *lanes, uint64_t first, const uint8_t *counts, const uint8_t *words, size_t size,
                             int32_t *values, size_t count);
 

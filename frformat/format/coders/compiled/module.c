@@ -1,7 +1,7 @@
-/* Python's way to the coders. From Python 3.11 on in the limited API, so that one binary serves all versions.
+/* The Python module of the coders. From Python 3.11 on it uses the limited API, so that one binary serves all versions.
  *
- * Objects are capsules. They may be used in any thread, but in one at a time: a capsule's context says that it is in use,
- * for the lock of the interpreter is not held while values are coded.
+ * Objects are capsules. They may be used in any thread, but only in one at a time: a capsule's context marks it as in use,
+ * because the interpreter lock is released while values are coded.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -9,11 +9,11 @@
 
 #include "coder.h"
 
-static const char MODEL[] = "frformat.model", BLOCK[] = "frformat.block", WRITER[] = "frformat.writer",
+static const char MODEL[] = "frformat.model", BLOCKS[] = "frformat.blocks", WRITER[] = "frformat.writer",
                   READER[] = "frformat.reader", LANES[] = "frformat.lanes";
 
 static void free_model(PyObject *capsule) { frz_model_free(PyCapsule_GetPointer(capsule, MODEL)); }
-static void free_block(PyObject *capsule) { frz_block_free(PyCapsule_GetPointer(capsule, BLOCK)); }
+static void free_blocks(PyObject *capsule) { frz_blocks_free(PyCapsule_GetPointer(capsule, BLOCKS)); }
 static void free_writer(PyObject *capsule) { frz_writer_free(PyCapsule_GetPointer(capsule, WRITER)); }
 static void free_reader(PyObject *capsule) { frz_reader_free(PyCapsule_GetPointer(capsule, READER)); }
 static void free_lanes(PyObject *capsule) { frz_lanes_free(PyCapsule_GetPointer(capsule, LANES)); }
@@ -39,7 +39,7 @@ static void give_back(const object *objects, int count) {
     while (count-- > 0) PyCapsule_SetContext(objects[count].capsule, NULL);
 }
 
-/* Take objects for this thread; 0 with an exception if that cannot be. */
+/* Mark objects as in use by this thread; return 0 with an exception if that fails. */
 static int take_objects(object *objects, int count) {
     for (int i = 0; i < count; i++) {
         object *o = &objects[i];
@@ -56,7 +56,7 @@ static int take_objects(object *objects, int count) {
     return 1;
 }
 
-/* Check that a buffer has whole, aligned numbers; returns how many, or -1 with an exception. */
+/* Check that a buffer has complete, aligned numbers; return how many, or -1 with an exception. */
 static Py_ssize_t numbers(const Py_buffer *buffer, size_t size) {
     if ((size_t)buffer->len % size || (uintptr_t)buffer->buf % size) {
         value_error("a buffer is not of whole numbers");
@@ -75,7 +75,7 @@ static PyObject *model(PyObject *self, PyObject *args) {
     return new_object(frz_model_new(scale, (unsigned)confidence), MODEL, free_model);
 }
 
-/* 0 with an exception if a shape has too many values. */
+/* Return 0 with an exception if a shape has too many values. */
 static int check_shape(frz_shape s) {
     const uint64_t most = FRZ_VALUES;
     const int sound = s.rows <= most && s.channels <= most && s.positions <= most &&
@@ -85,12 +85,31 @@ static int check_shape(frz_shape s) {
     return sound;
 }
 
-static PyObject *block(PyObject *self, PyObject *args) {
+/* Return 0 with an exception if blocks have too many values. */
+static int check_shapes(const frz_shape *shapes, size_t count) {
+    uint64_t left = FRZ_VALUES;
+    for (size_t i = 0; i < count; i++) {
+        if (!check_shape(shapes[i])) return 0;
+        const uint64_t values = shapes[i].rows * shapes[i].channels * shapes[i].positions;
+        if (values > left) return value_error("blocks have too many values") != NULL;
+        left -= values;
+    }
+    return 1;
+}
+
+static PyObject *blocks(PyObject *self, PyObject *args) {
     (void)self;
-    unsigned long long rows, channels, positions;
-    if (!PyArg_ParseTuple(args, "KKK", &rows, &channels, &positions)) return NULL;
-    const frz_shape shape = {rows, channels, positions};
-    return check_shape(shape) ? new_object(frz_block_new(shape), BLOCK, free_block) : NULL;
+    Py_buffer shapes;
+    if (!PyArg_ParseTuple(args, "y*", &shapes)) return NULL;
+    PyObject *done = NULL;
+    const Py_ssize_t found = numbers(&shapes, sizeof(uint64_t));
+    const size_t count = (size_t)found / 3;
+    if (found % 3 > 0) value_error("not rows, channels and positions of each block");
+    else if (found >= 0 && check_shapes(shapes.buf, count)) {
+        done = new_object(frz_blocks_new(shapes.buf, count), BLOCKS, free_blocks);
+    }
+    PyBuffer_Release(&shapes);
+    return done;
 }
 
 static PyObject *writer(PyObject *self, PyObject *none) {
@@ -109,14 +128,14 @@ static PyObject *reader(PyObject *self, PyObject *args) {
 
 static PyObject *put(PyObject *self, PyObject *args) {
     (void)self;
-    object used[3] = {{NULL, WRITER, NULL}, {NULL, MODEL, NULL}, {NULL, BLOCK, NULL}};
+    object used[3] = {{NULL, WRITER, NULL}, {NULL, MODEL, NULL}, {NULL, BLOCKS, NULL}};
     Py_buffer values;
     if (!PyArg_ParseTuple(args, "OOOy*", &used[0].capsule, &used[1].capsule, &used[2].capsule, &values)) return NULL;
     PyObject *done = NULL;
     const Py_ssize_t count = numbers(&values, sizeof(int32_t));
     if (count >= 0 && take_objects(used, 3)) {
-        if ((uint64_t)count > frz_block_left(used[2].pointer)) {
-            value_error("more values than the block has");
+        if ((uint64_t)count > frz_blocks_left(used[2].pointer)) {
+            value_error("more values than the blocks have");
         } else {
             frz_result result;
             Py_BEGIN_ALLOW_THREADS
@@ -147,21 +166,21 @@ static PyObject *finish(PyObject *self, PyObject *args) {
 
 static PyObject *take(PyObject *self, PyObject *args) {
     (void)self;
-    object used[3] = {{NULL, READER, NULL}, {NULL, MODEL, NULL}, {NULL, BLOCK, NULL}};
+    object used[3] = {{NULL, READER, NULL}, {NULL, MODEL, NULL}, {NULL, BLOCKS, NULL}};
     Py_buffer data, out;
     if (!PyArg_ParseTuple(args, "OOOy*w*", &used[0].capsule, &used[1].capsule, &used[2].capsule, &data, &out)) return NULL;
     PyObject *done = NULL;
     const Py_ssize_t count = numbers(&out, sizeof(int32_t));
     if (count >= 0 && take_objects(used, 3)) {
-        if ((uint64_t)count > frz_block_left(used[2].pointer)) {
-            value_error("more values than the block has");
+        if ((uint64_t)count > frz_blocks_left(used[2].pointer)) {
+            value_error("more values than the blocks have");
         } else {
             frz_result result;
             Py_BEGIN_ALLOW_THREADS
             result = frz_reader_take(used[0].pointer, used[1].pointer, used[2].pointer, data.buf, (size_t)data.len, out.buf,
                                      (size_t)count);
             Py_END_ALLOW_THREADS
-            done = PyBool_FromLong(result == FRZ_OK);
+            done = result == FRZ_MEMORY ? PyErr_NoMemory() : PyBool_FromLong(result == FRZ_OK);
         }
         give_back(used, 3);
     }
@@ -182,7 +201,7 @@ static PyObject *ended(PyObject *self, PyObject *args) {
 
 /* ---- static ---- */
 
-/* A class for each of `count` places, or for none; 0 with an exception if it is neither. */
+/* Get a class for each of `count` places, or for none; return 0 with an exception if it is neither. */
 static int axis(const Py_buffer *buffer, uint64_t count, const int32_t **classes) {
     const Py_ssize_t found = numbers(buffer, sizeof(int32_t));
     if (found < 0) return 0;
@@ -229,7 +248,7 @@ static PyObject *lanes(PyObject *self, PyObject *args) {
     return done;
 }
 
-/* 0 with an exception unless these are whole lanes, but for the block's last. */
+/* Return 0 with an exception unless all lanes but the block's last are complete. */
 static int check_lanes(const frz_lanes *l, uint64_t first, Py_ssize_t count) {
     const uint64_t left = frz_lanes_left(l, first), n = (uint64_t)count;
     const int whole = n <= left && (n == left || frz_lanes_of(l, (size_t)count) != frz_lanes_of(l, (size_t)count + 1));
@@ -306,12 +325,12 @@ static PyObject *decode(PyObject *self, PyObject *args) {
 
 static PyMethodDef methods[] = {
     {"model", model, METH_VARARGS, "model(scale, confidence): a model in its initial state"},
-    {"block", block, METH_VARARGS, "block(rows, channels, positions): a block of values to be coded"},
+    {"blocks", blocks, METH_VARARGS, "blocks(shapes): blocks of values to be coded, of rows, channels and positions"},
     {"writer", writer, METH_NOARGS, "writer(): starts a stream"},
-    {"put", put, METH_VARARGS, "put(writer, model, block, values): code the next values of a block"},
+    {"put", put, METH_VARARGS, "put(writer, model, blocks, values): code the next values of blocks"},
     {"finish", finish, METH_VARARGS, "finish(writer, least): the stream, in at least so many bytes"},
     {"reader", reader, METH_VARARGS, "reader(data): starts to read a stream"},
-    {"take", take, METH_VARARGS, "take(reader, model, block, data, out): decode the next values; False if malformed"},
+    {"take", take, METH_VARARGS, "take(reader, model, blocks, data, out): decode the next values; False if malformed"},
     {"ended", ended, METH_VARARGS, "ended(reader, size): whether the stream was well-formed and ends here"},
     {"lanes", lanes, METH_VARARGS, "lanes(shape, lane, lag, reach, classes, symbols, row, channel, position, frequency)"},
     {"encode", encode, METH_VARARGS, "encode(lanes, first, values): the counts and the words of some lanes"},

@@ -9,9 +9,9 @@ enum {
     TOTAL = 1 << PRECISION,
     START = 1 << 16,
     EXACT = 15,    /* symbols below this have no extra bits */
-    UNUSED = 255,  /* stands for a symbol in tables that are not used */
-    ABREAST = 4,   /* lanes that are decoded in turns, so that the processor need not wait for one */
-    MOST_WORDS = 3 /* of a value */
+    UNUSED = 255,  /* stands for a symbol in unused tables */
+    ABREAST = 4,   /* number of interleaved lanes, which hides the latency of each */
+    MOST_WORDS = 3 /* most words of a value */
 };
 
 struct frz_lanes {
@@ -28,7 +28,7 @@ struct frz_lanes {
     uint8_t bits[256], near_of[256];
 };
 
-/* ---- what a block says before its lanes ---- */
+/* ---- a block's data before its lanes ---- */
 
 static int within(const int32_t *x, uint64_t n, int64_t low, int64_t high) {
     for (uint64_t i = 0; x && i < n; i++) {
@@ -271,7 +271,7 @@ static int32_t long_value(const frz_lanes *l, lane *a, uint32_t symbol) {
     return symbol & 1 ? -m : m;
 }
 
-/* The next value. `one` and `lagged` are constants wherever this is inlined. */
+/* Decode the next value. `one` and `lagged` are constant wherever this is inlined. */
 static inline void step(const frz_lanes *l, lane *a, const int one, const int lagged) {
     uint32_t near = a->near;
     if (lagged) {

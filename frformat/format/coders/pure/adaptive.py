@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Protocol
 
+from frformat.format.coders.batches import Block
 from frformat.format.coders.scales import MEANS, SCALES, mean
 
 ZONES: Final = SCALES // 2
 CLASSES: Final = 30
-"""Counters on how many bits a magnitude has, and on the bit below its first."""
+"""Counters for the number of bits of a magnitude, and for the bit below its first one."""
 
 FIRST_EVIDENCE: Final = 6 << 12
 
@@ -25,7 +27,7 @@ SHARE: Final = (0, *(65536 // n for n in range(1, 512)))
 
 
 def _probabilities() -> list[int]:
-    """What counters say at first: that magnitudes have the geometric distribution of their zone's mean."""
+    """Return the initial probabilities of counters: magnitudes have a geometric distribution with the zone's mean."""
     zero, longer, top = [], [], []
     for zone in range(ZONES):
         mu = mean(2 * zone + 1)
@@ -43,11 +45,11 @@ PROBABILITIES: Final = _probabilities()
 
 
 class Model:
-    """What the values of a group teach, from tensor to tensor and from tier to tier.
+    """The adaptive state of a group, kept from tensor to tensor and from tier to tier.
 
     Args:
-        scale: that of the first segment's values, 0 to 239.
-        confidence: how many bits the first estimates of counters are worth.
+        scale: scale of the first segment's values, 0 to 239.
+        confidence: weight of the initial counter estimates, in bits.
     """
 
     def __init__(self, scale: int, confidence: int) -> None:
@@ -59,30 +61,49 @@ class Model:
 
 
 class Bits(Protocol):
-    """The range coder, to either side."""
+    """The range coder, for writing or reading."""
 
     def bit(self, model: Model, i: int, b: int) -> int:
-        """A bit with the probability of counter ``i``; ``b`` is what is written."""
+        """Code a bit with the probability of counter ``i``; ``b`` is the bit to write."""
 
     def direct(self, value: int, bits: int) -> int:
-        """A number of so many bits; ``value`` is what is written."""
+        """Code a number of ``bits`` bits; ``value`` is the number to write."""
 
 
-class Block:
-    """Values that form rows, channels and positions, coded piece by piece.
+class Blocks:
+    """Values arranged in rows, channels and positions, coded block after block, piece by piece.
 
     Args:
-        model: learns from them.
-        rows: number of rows.
-        channels: … and of channels in each.
-        positions: … and of positions in each of these.
+        model: the state that adapts to them.
+        shapes: shapes of the blocks.
     """
 
+    def __init__(self, model: Model, shapes: Sequence[Block]) -> None:
+        self._model = model
+        self._shapes = iter(shapes)
+        self._left = 0
+
+    def code(self, bits: Bits, values: list[int]) -> None:
+        """Code the next values in place."""
+        at = 0
+        while at < len(values):
+            while not self._left:
+                shape = next(self._shapes)
+                self._block, self._left = _Block(self._model, *shape), shape.size
+            stop = min(at + self._left, len(values))
+            part = values[at:stop]
+            self._block.code(bits, part)
+            values[at:stop] = part
+            self._left -= stop - at
+            at = stop
+
+
+class _Block:
     def __init__(self, model: Model, rows: int, channels: int, positions: int) -> None:
         self._model = model
         self._positions = positions
         self._columns = channels * positions
-        # A term is its value and its evidence; one that a single value uses says nothing.
+        # A term is a value and its evidence; a term that only one value uses has no effect.
         self._channel = [0, FIRST_EVIDENCE] * channels if channels > 1 and rows * positions > 1 else []
         self._position = [0, FIRST_EVIDENCE] * positions if positions > 1 and rows * channels > 1 else []
         self._over = [0] * self._columns if rows > 1 else []
@@ -140,7 +161,7 @@ class Block:
 
 
 def _value(bits: Bits, model: Model, zone: int, guess: int, q: int) -> int:
-    """One value; ``q`` is what is written."""
+    """Code one value; ``q`` is the value to write."""
     level = min((abs(guess) >> 9).bit_length(), 4)
     sure = level >> 1
     if not bits.bit(model, zone * 3 + sure, int(q != 0)):

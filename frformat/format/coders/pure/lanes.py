@@ -1,4 +1,4 @@
-"""The lanes of the static coder in NumPy, all of them in step (specification, section 10.7)."""
+"""The lanes of the static coder in NumPy, processed in lockstep (specification, section 10.7)."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from frformat.format.coders.tables import BASES, BITS, PRECISION, SIGNS, TOTAL, 
 Words = NDArray[np.uint32]
 
 START: Final = 1 << 16
-"""The state of a lane at its end."""
+"""The state at the end of a lane."""
 
 UNUSED: Final = 255
-"""Stands for a symbol in tables that are not used."""
+"""Stands for a symbol in unused tables."""
 
 EXACT: Final = 15
-"""Symbols below this have no extra bits."""
+"""Symbols below this one have no extra bits."""
 
 AT_ONCE: Final = 512
-"""So many lanes in step are worth the calls."""
+"""With at least this many lanes in lockstep, NumPy's call overhead is small."""
 
 
 class Lanes:
     """Codes the lanes of a block.
 
     Args:
-        tables: what the block says before its lanes; sound.
+        tables: the block's data before its lanes; valid.
 
     Attributes:
-        at_once: so many lanes are best coded by one call.
+        at_once: number of lanes that one call should code.
     """
 
     at_once: Final = AT_ONCE
@@ -44,7 +44,7 @@ class Lanes:
         self._slots: Words | None = None
 
     def encode(self, first: int, values: Integers) -> tuple[bytes, bytes]:
-        """Code some lanes: the next ``values``, from lane ``first``, of whole lanes but for the block's last.
+        """Encode ``values`` from lane ``first`` on; all lanes but the block's last must be complete.
 
         Returns:
             The counts, and the words.
@@ -76,17 +76,17 @@ class Lanes:
         return sound
 
     def starts(self) -> Words:
-        """For each table and symbol its frequency and, above 13 bits, its first slot."""
+        """Return each symbol's frequency and, above 13 bits, its first slot, for each table."""
         frequency = self._tables.frequency.astype(np.uint32)
         starts: Words = np.cumsum(frequency, axis=1, dtype=np.uint32) - frequency
         return starts << np.uint32(13) | frequency
 
     def contexts(self, values: Integers, first: int) -> NDArray[np.int32]:
-        """The table of each value of some lanes, from lane ``first``."""
+        """Return the table of each value of some lanes, from lane ``first`` on."""
         return self._contexts.of(values, first << self._tables.lane)
 
     def _lookup(self) -> Words:
-        """For each table and slot: the symbol, its frequency less 1, and how far the slot is from its first."""
+        """Return for each table and slot: the symbol, its frequency less 1, and the distance from its first slot."""
         if self._slots is None:
             frequency = self._tables.frequency
             tables, symbols = frequency.shape
@@ -149,7 +149,7 @@ def _refill(x: Words, at: NDArray[np.int64], words: Words) -> None:
 
 
 def _long(symbol: Words, x: Words, at: NDArray[np.int64], words: Words) -> Integers:
-    """Values some of which have extra bits, which are taken from the lanes."""
+    """Return values, reading the extra bits of those that have some from their lanes."""
     values = _VALUES[symbol]
     chosen = np.flatnonzero(symbol >= EXACT)
     symbols, states, places = symbol[chosen], x[chosen], at[chosen]
@@ -183,7 +183,7 @@ class _Encoding:
         self._x = np.full(len(values), START, np.uint32)
 
     def run(self) -> tuple[NDArray[np.int64], bytes]:
-        """How many words each lane has, and the words."""
+        """Return the number of words of each lane, and the words."""
         for t in range(len(self._slots) - 1, -1, -1):
             symbol, slot = self._symbols[t], self._slots[t]
             if symbol.max() >= EXACT:
@@ -204,13 +204,13 @@ class _Encoding:
         extra = magnitude[chosen] - BASES[symbol[chosen]]
         for low in (np.minimum(bits, 16), np.maximum(bits - 16, 0)):
             shift = low.astype(np.uint32)
-            # x ≥ 2^(32 − low); where low is 0, x is below that.
+            # x ≥ 2^(32 − low); if low is 0, x is below that.
             self._emit(chosen[self._x[chosen].astype(np.int64) >> (32 - low) > 0])
             self._x[chosen] = self._x[chosen] << shift | (extra & ((1 << low) - 1)).astype(np.uint32)
             extra = extra >> low
 
     def _emit(self, chosen: NDArray[Any]) -> None:
-        """Move the low words of some lanes out."""
+        """Move the low words of some lanes to the output."""
         if chosen.size:
             self._at[chosen] -= 1
             self._out[chosen, self._at[chosen]] = self._x[chosen] & 0xFFFF

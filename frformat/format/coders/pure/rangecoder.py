@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.format.coders.pure.adaptive import Block, Model
+from frformat.format.coders.pure.adaptive import Blocks, Model
 
 Integers = NDArray[np.int32]
 
@@ -15,19 +15,19 @@ RATES: Final = tuple(131072 // (2 * n + 3) for n in range(256))
 
 
 class Writer:
-    """Bits to bytes. ``low`` is an unbounded integer, so a carry needs no care until a byte is written."""
+    """Encodes bits as bytes. ``low`` is unbounded, so carries matter only when a byte is written."""
 
     def __init__(self) -> None:
         self._low = 0
         self._range = 0xFFFFFFFF
         self._out = bytearray()
 
-    def put(self, block: Block, values: Integers) -> None:
-        """Code the next values of a block."""
-        block.code(self, values.tolist())
+    def put(self, blocks: Blocks, values: Integers) -> None:
+        """Code the next values of blocks."""
+        blocks.code(self, values.tolist())
 
     def finish(self, least: int) -> bytes:
-        """The shortest bytes that decode to what was coded, but not fewer than ``least``."""
+        """Return the shortest bytes that decode to the coded values, but at least ``least`` of them."""
         for zeros in range(32, -1, -1):
             rounded = (self._low + (1 << zeros) - 1) >> zeros << zeros
             if rounded < self._low + self._range:
@@ -68,7 +68,7 @@ class Writer:
         return value & ((1 << bits) - 1)
 
     def _shift(self) -> None:
-        """Move the highest byte of ``low`` out, and what is above it into the bytes before."""
+        """Move the highest byte of ``low`` out, and add its carry to the preceding bytes."""
         if self._low >> 32:
             at = len(self._out) - 1
             while self._out[at] == 0xFF:
@@ -80,7 +80,7 @@ class Writer:
 
 
 class Reader:
-    """Bytes to bits.
+    """Decodes bytes to bits.
 
     Args:
         data: the stored bytes.
@@ -93,16 +93,16 @@ class Reader:
         self._code = int.from_bytes(self._data[:4].ljust(4, b"\0"), "big")
         self._sound = self._code < self._range
 
-    def take(self, block: Block, out: Integers) -> bool:
-        """Decode the next values of a block into ``out``; False if the stream is malformed."""
+    def take(self, blocks: Blocks, out: Integers) -> bool:
+        """Decode the next values of blocks into ``out``; False if the stream is malformed."""
         numbers = [0] * len(out)
         if self._sound:
-            block.code(self, numbers)
+            blocks.code(self, numbers)
             out[:] = numbers
         return self._sound
 
     def finish(self) -> bool:
-        """Whether the stream was well-formed and has no more bytes."""
+        """Return whether the stream was well-formed and has no bytes left."""
         return self._sound and self._position >= len(self._data)
 
     def bit(self, model: Model, i: int, b: int) -> int:

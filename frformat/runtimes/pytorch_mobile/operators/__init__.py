@@ -1,4 +1,4 @@
-"""What the runtimes on phones can run: tables of operators and instructions, one text file for each release.
+"""The capabilities of phone runtimes: tables of operators and instructions, one text file per release.
 
 :mod:`frformat.runtimes.pytorch_mobile.operators.derive` makes them from the published Android packages.
 """
@@ -11,11 +11,11 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
+from frformat.runtimes.errors import ExportError
 from frformat.runtimes.pytorch_mobile.bytecode import Bytecode
-from frformat.runtimes.pytorch_mobile.errors import ExportError
 
 RUNTIMES: Final = {"1.12": "1.12.2.txt"}
-"""Files of the releases that models are exported for, the oldest first. Later ones run what older ones do."""
+"""Files of the supported releases, oldest first. Later releases run everything that earlier ones do."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Runtime:
     """A release of the lite interpreter.
 
     Attributes:
-        name: its number.
-        bytecode: the oldest and the newest version of bytecode that it reads.
-        instructions: names of what its virtual machine knows.
-        operators: the least and the greatest number of arguments of each operator, ``aten::add.Tensor``.
+        name: its version number.
+        bytecode: the oldest and the newest bytecode version that it reads.
+        instructions: names of the instructions of its virtual machine.
+        operators: the smallest and the largest number of arguments of each operator, such as ``aten::add.Tensor``.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Runtime:
     @classmethod
     @cache
     def of(cls, name: str) -> Runtime:
-        """The release of that number.
+        """Return the release with this version number.
 
         Raises:
             ExportError: it is not among :data:`RUNTIMES`.
@@ -55,14 +55,14 @@ class Runtime:
         return cls(RUNTIMES[name].removesuffix(".txt"), (int(low), int(high)), frozenset(instructions), operators)
 
     def obstacles(self, code: Bytecode) -> Iterator[tuple[str, str]]:
-        """What bytecode uses and this release lacks: the operator or instruction, and what about it."""
+        """Yield everything in bytecode that this release lacks: the operator or instruction, and the problem."""
         for operator, given in sorted(code.operators.items()):
             if operator not in self.operators:
-                yield operator, "is not there"
+                yield operator, "does not exist there"
                 continue
             least, most = self.operators[operator]
             if given is not None and not least <= given <= most:
                 takes = f"{most}" if least == most else f"{least} to {most}"
                 yield operator, f"takes {takes} arguments there, not {given}"
         for instruction in sorted(code.instructions - self.instructions):
-            yield instruction, "is no instruction there"
+            yield instruction, "is not an instruction there"

@@ -1,11 +1,11 @@
-"""Read what a release of PyTorch Mobile can run from its Android package, and print it as a table.
+"""Derive the capabilities of a PyTorch Mobile release from its Android package, and print them as a table.
 
     cd frformat/runtimes/pytorch_mobile/operators
     mvn dependency:copy -Dartifact=org.pytorch:pytorch_android_lite:1.12.2:aar -DoutputDirectory=.
     python -m frformat.runtimes.pytorch_mobile.operators.derive pytorch_android_lite-1.12.2.aar > 1.12.2.txt
 
-Every operator is registered with a schema, and every instruction has a name; both are plain text in the native
-library. The versions of files that it reads are in the headers beside it.
+Every operator is registered with a schema, and every instruction has a name; both are plain text in the native library.
+The supported file versions are in the headers next to it.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ HEADER: Final = "headers/caffe2/serialize/versions.h"
 SCHEMA: Final = re.compile(rb"\s*((?:\w+::)?\w+(?:\.\w+)?)\s*\((.*)\)\s*->\s*.+", re.DOTALL)
 INSTRUCTIONS: Final = re.compile(rb"\0(OP\0OPN\0[A-Z_\0]+?\0EXIT)\0")
 ELSEWHERE: Final = ("_record_function_enter", "_record_function_enter_new")
-"""Operators of ``profiler`` whose schemas do not say so; all others without a namespace are of ``aten``."""
+"""Operators of ``profiler`` whose schemas do not say so; all others without a namespace belong to ``aten``."""
 
 MANY: Final = 999
-"""Arguments of an operator that takes any number of them."""
+"""Number of arguments of an operator that takes any number of them."""
 
 CONSTANT: Final = r"k{}SupportedBytecodeVersion = (\w+?)L?;"
 
 
 def table(path: str) -> Iterator[str]:
-    """The lines of the table of an Android package (.aar)."""
+    """Yield the lines of the table for an Android package (.aar)."""
     with zipfile.ZipFile(path) as package:
         library = package.read(LIBRARY)
         header = package.read(HEADER).decode()
@@ -53,9 +53,9 @@ def table(path: str) -> Iterator[str]:
 
 
 def operators(library: bytes) -> dict[str, tuple[int, int]]:
-    """The least and the greatest number of arguments of each operator, by name and overload.
+    """Return the smallest and the largest number of arguments of each operator, by name and overload.
 
-    Of an operator that stands there twice, as it was in older files and as it is, the longer one counts.
+    If an operator occurs twice, in a version for older files and in the current one, the longer one counts.
     """
     out: dict[str, tuple[int, int]] = {}
     for text in library.split(b"\0"):
@@ -72,7 +72,7 @@ def operators(library: bytes) -> dict[str, tuple[int, int]]:
 
 
 def split(arguments: str) -> list[str]:
-    """The arguments of a schema: commas inside of brackets do not separate; ``*`` is no argument."""
+    """Split the arguments of a schema: commas inside brackets do not separate; ``*`` is not an argument."""
     parts, depth = [""], 0
     for character in arguments:
         depth += (character in "([") - (character in ")]")

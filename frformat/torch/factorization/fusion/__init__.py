@@ -1,4 +1,4 @@
-"""Factored layers and what is between them as one graph of thin values."""
+"""Fuse factored layers and the operations between them into one graph of thin values."""
 
 from frformat.torch.factorization.fusion.fuse import Fusion, fuse
 

@@ -1,4 +1,4 @@
-"""Rewriting a traced model so that factored layers hand thin values to each other."""
+"""Rewrite a traced model so that factored layers pass thin values to each other."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from frformat.torch.lowrank.layers import Factored, FactoredConvolution
 
 @dataclass(frozen=True)
 class Fusion:
-    """A fused model.
+    """The result of fusing a model.
 
     Attributes:
-        model: it, or the model as it was.
-        streams: how many passes over all channels are done in blocks.
-        problem: why the model is as it was, or an empty string.
-        thin_inputs: paths of layers whose inputs do not all exist at once.
-        thin_outputs: paths of layers whose outputs do not all exist at once.
+        model: the fused model, or the original one.
+        streams: number of passes over all channels that run in blocks.
+        problem: why the model was not fused, or an empty string.
+        thin_inputs: paths of layers whose input channels never all exist at once.
+        thin_outputs: paths of layers whose output channels never all exist at once.
     """
 
     model: nn.Module
@@ -38,19 +38,19 @@ class Fusion:
 
 
 def fuse(model: nn.Module) -> Fusion:
-    """Fuse factored layers with what is between them, as far as possible.
+    """Fuse factored layers with the operations between them, as far as possible.
 
     Args:
         model: in evaluation mode.
     """
     if isinstance(model, Factored) or not any(isinstance(module, Factored) for module in model.modules()):
-        return Fusion(model, problem="there is nothing to fuse factored layers with")
+        return Fusion(model, problem="there are no operations to fuse factored layers with")
     if "forward" in vars(model):
-        return Fusion(model, problem="the model has a forward method beside that of its class")
+        return Fusion(model, problem="the model has its own forward method besides that of its class")
     try:
         with without_hooks(model):
             traced = _Tracer().trace(model)
-    except Exception as error:  # whatever Python does with a stand-in for a tensor
+    except Exception as error:  # tracing can raise anything
         return Fusion(model, problem=f"the model cannot be traced: {(str(error) or repr(error)).splitlines()[0]}")
     modules = dict(model.named_modules(remove_duplicate=False))
     leaves = {str(node.target) for node in traced.nodes if node.op == "call_module"}
@@ -72,7 +72,7 @@ def fuse(model: nn.Module) -> Fusion:
     for path, module in modules.items():
         if isinstance(module, Factored):
             fused.set_submodule(path, module)
-    _complete(fused, model)
+    complete(fused, model)
     hand_over(model, fused)
     return Fusion(
         fused.eval(),
@@ -83,16 +83,16 @@ def fuse(model: nn.Module) -> Fusion:
 
 
 def _watched(modules: Mapping[str, nn.Module], leaves: Set[str]) -> str:
-    """Which part of the model must stay as it is since it has hooks; empty if all of those are called as before."""
+    """Return which part of the model must not be replaced because of its hooks; empty if all hooks are still called."""
     inside = tuple(f"{path}." for path in leaves)
     for path, module in modules.items():
         if path and path not in leaves and not path.startswith(inside) and is_watched(module):
-            return f"{path} has hooks, or a forward method of its own"
+            return f"{path} has hooks, or its own forward method"
     return ""
 
 
-def _complete(fused: fx.GraphModule, model: nn.Module) -> None:
-    """Give a fused model what is in the state of the original one but used no more, such as counters of batches."""
+def complete(fused: fx.GraphModule, model: nn.Module) -> None:
+    """Add the original model's unused state, such as batch counters, to a rewritten model."""
     there = fused.state_dict(keep_vars=True).keys()
     for name, tensor in model.state_dict(keep_vars=True).items():
         path, _, attribute = name.rpartition(".")
@@ -115,7 +115,7 @@ class _Tracer(fx.Tracer):
 
 
 def _is_pointwise(layer: nn.Module | None) -> bool:
-    """Whether a layer multiplies the channels of each pixel by its weight, and does nothing else."""
+    """Return whether a layer only multiplies the channels of each pixel by its weight."""
     if layer is not None and is_watched(layer):
         return False
     if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d) and type(layer) in (nn.Conv1d, nn.Conv2d, nn.Conv3d):
@@ -125,14 +125,14 @@ def _is_pointwise(layer: nn.Module | None) -> bool:
 
 
 class _Shape:
-    """Stands for the shape of a value."""
+    """Stands for the shape of a value during rewriting."""
 
     def __init__(self, value: Wide) -> None:
         self.value = value
 
 
 class _Lowering:
-    """Makes the new graph node by node; what a node of the old one stands for is in ``values``."""
+    """Builds the new graph node by node; ``values`` maps nodes of the old graph to what they stand for."""
 
     def __init__(self, modules: dict[str, nn.Module]) -> None:
         self.modules = modules
@@ -143,7 +143,7 @@ class _Lowering:
         self.made: set[str] = set()
 
     def lower(self, node: fx.Node) -> None:
-        """Add what a node of the old graph does, or keep it for later."""
+        """Add the operation of a node of the old graph, or defer it."""
         module = self.modules.get(str(node.target)) if node.op == "call_module" else None
         path = str(node.target)
         value: Value | _Shape | int | None
@@ -205,7 +205,7 @@ class _Lowering:
         return x.project(self.builder, projection, last)
 
     def _pointwise(self, node: fx.Node, path: str, layer: Any) -> Value | None:
-        """A layer with a weight that is a projection."""
+        """Lower a layer whose weight can be used as a projection."""
         x = self._input(node)
         if not isinstance(x, Value) or isinstance(x, Dense):
             return None
@@ -219,7 +219,7 @@ class _Lowering:
         return Dense(out)
 
     def _operation(self, node: fx.Node) -> Value | _Shape | int | None:
-        """What a node makes of values that are not dense; None if it has to be done on dense ones."""
+        """Apply a node to values that are not dense; None if it needs dense values."""
         x = self._input(node)
         if isinstance(x, _Shape):
             return self._extent(x.value, node.args[1]) if node.target is operator.getitem else None
@@ -268,7 +268,7 @@ class _Lowering:
         if not isinstance(x, Wide) or (x.last and x.rank > 2):
             return None
         build = self.builder
-        if not x.homogeneous:  # the shift has to be the same everywhere
+        if not x.homogeneous:  # the shift must be the same everywhere
             z = build.call(algebra.with_one, x.z, x.last)
             x = replace(x, z=z, basis=build.call(algebra.homogeneous, x.basis, None), made=None)
         if norm.running_mean is None or norm.running_var is None:

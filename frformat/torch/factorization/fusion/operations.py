@@ -1,4 +1,4 @@
-"""What a node of a traced graph does, as far as thin values can take part in it."""
+"""Classify the nodes of a traced graph by how they act on thin values."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ INFINITY: Final = math.inf
 
 @dataclass(frozen=True)
 class Activation:
-    """The same function of every value; names as :func:`frformat.torch.lowrank.stream.activate` has them."""
+    """The same function of every value; named as in :func:`frformat.torch.lowrank.stream.activate`."""
 
     name: str
     limits: tuple[float, ...] = ()
 
     @property
     def monotone(self) -> bool:
-        """Whether it never falls, so that it may change places with a maximum."""
+        """Whether it never decreases, so that it commutes with a maximum."""
         rising = ("relu", "hardtanh", "sigmoid", "tanh", "identity")
         return self.name in rising or (self.name in ("leaky_relu", "elu") and self.limits[0] >= 0)
 
 
 @dataclass(frozen=True)
 class MaxPool:
-    """Maxima over windows that lie side by side; one extent, or one for each axis."""
+    """Maxima over adjacent windows; one extent for all axes, or one for each."""
 
     window: int | tuple[int, ...]
 
     def extents(self, axes: int) -> list[int]:
-        """Of windows."""
+        """Return the extents of the windows."""
         return [self.window] * axes if isinstance(self.window, int) else list(self.window)
 
 
 @dataclass(frozen=True)
 class Spatial:
-    """Linear, and the same for every channel, so that it may change places with a basis."""
+    """A linear operation that is the same for every channel, so that it commutes with a basis."""
 
 
 @dataclass(frozen=True)
 class Nothing:
-    """Leaves values as they are (dropout, in evaluation mode)."""
+    """An operation that has no effect (dropout in evaluation mode)."""
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,17 @@ class Join:
 
 @dataclass(frozen=True)
 class Size:
-    """Asks for the extent of an axis, or of all."""
+    """A request for the extent of one axis, or of all."""
 
     axis: int | None
 
 
 Operation = Activation | MaxPool | Spatial | Nothing | Join | Size | nn.Module
-"""An ``nn.Module`` is a batch normalization."""
+"""Stands for an ``nn.Module`` that is a batch normalization."""
 
 
 def operation(node: fx.Node, modules: Mapping[str, nn.Module]) -> Operation | None:
-    """What a node does, or None if it is something else."""
+    """Return what a node does, or None if it is not one of these operations."""
     if node.op == "call_module":
         return _of_module(modules[str(node.target)])
     if node.op not in ("call_function", "call_method"):
@@ -88,12 +88,12 @@ def operation(node: fx.Node, modules: Mapping[str, nn.Module]) -> Operation | No
     make = _FUNCTIONS.get(node.target)
     try:
         return None if make is None else make(*node.args[1:], **{k: v for k, v in node.kwargs.items() if k != "input"})
-    except TypeError:  # other arguments than those that are understood
+    except TypeError:  # unsupported arguments
         return None
 
 
 def in_place(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
-    """Whether a node may write to what it is given."""
+    """Return whether a node may write to its input."""
     if node.op == "call_module":
         return any(getattr(module, "inplace", False) for module in modules[str(node.target)].modules())
     if node.kwargs.get("inplace") or node.kwargs.get("out") is not None:
@@ -207,7 +207,7 @@ _NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 def _of_module(module: nn.Module) -> Operation | None:
     if is_watched(module):
         return None
-    kind, m = type(module), module  # subclasses may do anything
+    kind, m = type(module), module  # exact type: subclasses may behave differently
     if kind in _NORMS:
         return module
     if kind in _SPATIAL:

@@ -1,4 +1,4 @@
-"""What stands for a tensor while a graph is rewritten: the tensor, or thin values from which it could be made."""
+"""Represent a tensor while a graph is rewritten: the tensor itself, or thin values from which it can be computed."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from frformat.torch.lowrank.stream import Pass, activate, pool, stream
 
 @dataclass
 class Builder:
-    """The new graph.
+    """Builds the new graph.
 
     Attributes:
-        graph: it.
-        expanded: paths of the layers whose channels all exist at once somewhere in it.
+        graph: the graph.
+        expanded: paths of the layers whose channels all exist at once somewhere in the graph.
     """
 
     graph: fx.Graph = field(default_factory=fx.Graph)
     expanded: set[str] = field(default_factory=set)
 
     def call(self, function: Callable[..., Any], *args: Any) -> fx.Node:
-        """Add a call."""
+        """Add a call to the graph."""
         return self.graph.call_function(function, args)
 
     def attribute(self, name: str) -> fx.Node:
-        """Add a tensor of the model, by its name."""
+        """Add an access to a tensor of the model."""
         return self.graph.get_attr(name)
 
 
 @dataclass(frozen=True)
 class Projection:
-    """A matrix that takes (some) channels to fewer values: the transpose of a basis, or a rebuilt pointwise layer.
+    """A matrix that maps (some) channels to fewer values: a transposed basis, or a rebuilt pointwise layer.
 
     Attributes:
         matrix: its name in the model: a basis (channels, rank), or a weight (rank, channels, …1).
-        channels: how many.
-        basis: which of the two.
-        start: the first of the channels.
+        channels: number of channels.
+        basis: whether it is a basis rather than a weight.
+        start: index of the first channel.
     """
 
     matrix: str
@@ -53,40 +53,40 @@ class Projection:
     start: int = 0
 
     def node(self, builder: Builder) -> fx.Node:
-        """Matrix (rank, channels)."""
+        """Return the matrix, shape (rank, channels)."""
         whole = builder.attribute(self.matrix)
         if self.basis:
             return builder.call(torch.t, builder.call(torch.narrow, whole, 0, self.start, self.channels))
         return builder.call(torch.narrow, builder.call(torch.flatten, whole, 1), 1, self.start, self.channels)
 
     def part(self, start: int, channels: int) -> Projection:
-        """The matrix for some of its channels."""
+        """Return the matrix for some of its channels."""
         return Projection(self.matrix, channels, self.basis, self.start + start)
 
 
 Post = Callable[[fx.Node], fx.Node]
-"""Adds an operation on thin values and gives its result."""
+"""Adds an operation on thin values and returns its result."""
 
 
 class Value:
     """A tensor."""
 
     def dense(self, builder: Builder) -> fx.Node:
-        """The tensor itself."""
+        """Return the tensor as a node."""
         raise NotImplementedError
 
     def project(self, builder: Builder, projection: Projection, last: bool) -> fx.Node:
-        """Its product with a projection along channels."""
+        """Return the tensor's product with a projection along channels."""
         return builder.call(apply_basis, self.dense(builder), projection.node(builder), last)
 
     def channels(self) -> int | None:
-        """How many channels it has, if known."""
+        """Number of channels, if known."""
         return None
 
 
 @dataclass
 class Dense(Value):
-    """A tensor that exists."""
+    """A tensor that exists in memory."""
 
     node: fx.Node
 
@@ -96,15 +96,15 @@ class Dense(Value):
 
 @dataclass
 class Wide(Value):
-    """``basis @ z``: all channels from thin values.
+    """The channels ``basis @ z`` of thin values.
 
     Attributes:
         z: thin values.
-        basis: (n, r).
-        count: n.
+        basis: matrix (n, r).
+        count: number of channels, n.
         last: whether channels are the last axis, rather than the second.
         rank: number of axes.
-        origin: path of the layer.
+        origin: path of the layer that made it.
         homogeneous: whether the last coefficient of ``z`` is still 1 everywhere.
     """
 
@@ -123,7 +123,7 @@ class Wide(Value):
         return self.made
 
     def expand(self, builder: Builder) -> fx.Node:
-        """A new tensor of all channels."""
+        """Return a new tensor with all channels."""
         builder.expanded.add(self.origin)
         return builder.call(apply_basis, self.z, self.basis, self.last)
 
@@ -139,7 +139,7 @@ class Wide(Value):
 
 @dataclass
 class Stream:
-    """One pass over all channels, in blocks; later users of it are added to the call that the first one made."""
+    """One pass over all channels, in blocks. The first user adds the call; later users add their results to it."""
 
     wide: Wide
     activation: Activation
@@ -150,7 +150,7 @@ class Stream:
     made: dict[bool, fx.Node] = field(default_factory=dict)
 
     def project(self, builder: Builder, projection: Projection, pooled: bool) -> fx.Node:
-        """One more result."""
+        """Add one more result, and return it."""
         if self.call is None:
             self.projections.append(projection.node(builder))
             self.pooled.append(pooled)
@@ -163,12 +163,12 @@ class Stream:
         return builder.call(operator.getitem, self.call, len(self.pooled) - 1)
 
     def _how(self) -> Any:
-        """The pass, with nodes for tensors."""
+        """Return the description of the pass, with nodes for tensors."""
         limits, projections = list(self.activation.limits), cast(list[Tensor], self.projections)
         return Pass(self.activation.name, limits, projections, self.pooled, self.window, self.wide.last)
 
     def dense(self, builder: Builder, pooled: bool) -> fx.Node:
-        """All channels, in memory."""
+        """Return all channels in memory."""
         if False not in self.made:
             wide = self.wide.expand(builder)
             self.made[False] = builder.call(activate, wide, self.activation.name, list(self.activation.limits))
@@ -179,7 +179,7 @@ class Stream:
 
 @dataclass
 class Active(Value):
-    """A wide value after an activation, and maybe a pooling, and operations that are the same for every channel."""
+    """A wide value after an activation, possibly a pooling, and operations that are the same for every channel."""
 
     source: Stream
     pooled: bool = False
@@ -207,7 +207,7 @@ class Active(Value):
 
 @dataclass
 class Joined(Value):
-    """Values one after the other along channels."""
+    """Values concatenated along channels."""
 
     parts: tuple[Value, ...]
     axis: int

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 import frformat
-from frformat.runtimes.pytorch_mobile import export_mobile
+from frformat.runtimes import export
 from frformat.torch import factorize, load_model, save_model
 from frformat.torch.factorization import portable
 from frformat.train.models import UNet
@@ -82,8 +82,8 @@ def main() -> None:
     torch.manual_seed(5)
     tiny = Tiny().eval()
     tiny.norm.running_mean.uniform_(-0.1, 0.1)
-    export_mobile(tiny, HERE / "tiny.ptl")
-    export_mobile(tiny, HERE / "tiny.pt")
+    export(tiny, HERE / "tiny.ptl")
+    export(tiny, HERE / "tiny.pt")
     save_model(tiny, HERE / "tiny.frz", compression="core")
     image = torch.linspace(-1, 1, 36).reshape(1, 1, 6, 6)
     with torch.no_grad():
@@ -91,18 +91,18 @@ def main() -> None:
     (HERE / "tiny.expected.txt").write_text("".join(f"{value!r}\n" for value in output))
 
     other = Other().eval()
-    export_mobile(other, HERE / "other.ptl")
+    export(other, HERE / "other.ptl")
     save_model(other, HERE / "other.frz", compression="core")
-    export_mobile(other, HERE / "complete.ptl", with_weights=True)
+    export(other, HERE / "complete.ptl", with_weights=True)
 
     wide = Wide().eval()
-    export_mobile(wide, HERE / "wide.ptl")
+    export(wide, HERE / "wide.ptl")
     spectra = {name: frformat.Spectrum.of(weight.numpy(), k=200) for name, weight in wide.state_dict().items()}
     frformat.save_file(spectra, HERE / "wide.frz", tiers=[50], compression="core")
 
     factored = portable(factorize(wide, torch.ones(1, 1024), HERE / "wide.frz"))
-    export_mobile(factored, HERE / "wide.factored.ptl")
-    export_mobile(factored, HERE / "wide.factored.pt")
+    export(factored, HERE / "wide.factored.ptl")
+    export(factored, HERE / "wide.factored.pt")
     load_model(wide, HERE / "wide.frz")
     with torch.no_grad():
         np.save(HERE / "wide.expected.npy", wide(torch.ones(1, 1024)).numpy())
@@ -111,13 +111,13 @@ def main() -> None:
     frformat.save_file({"first.weight": np.zeros(4, np.float32)}, HERE / "plain.frz")
 
     unet = UNet().eval()
-    export_mobile(unet, HERE / "unet.ptl")
+    export(unet, HERE / "unet.ptl")
     spectra = {}
     for name, weight in unet.state_dict().items():
         values = np.random.default_rng(len(name)).normal(0, 0.05 * weight.numel() ** 0.5, 33)
         spectra[name] = frformat.Spectrum(values.astype(np.float16), tuple(weight.shape))
     frformat.save_file(spectra, HERE / "unet.frz", compression="core")
-    export_mobile(portable(factorize(unet, torch.zeros(1, 3, 64, 64), HERE / "unet.frz")), HERE / "unet.factored.ptl")
+    export(portable(factorize(unet, torch.zeros(1, 3, 64, 64), HERE / "unet.frz")), HERE / "unet.factored.ptl")
     load_model(unet, HERE / "unet.frz")
     with torch.no_grad():
         np.save(HERE / "unet.expected.npy", unet(torch.linspace(0, 1, 3 * 1024).reshape(1, 3, 32, 32)).numpy())

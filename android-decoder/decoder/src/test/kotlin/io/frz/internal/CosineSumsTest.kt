@@ -1,5 +1,6 @@
 package io.frz.internal
 
+import io.frz.internal.products.CosineSteps
 import io.frz.internal.products.CosineSums
 import java.util.Random
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -18,11 +19,11 @@ class CosineSumsTest {
 
     @Test
     fun `sums of quick lengths are as defined`() {
-        for (length in listOf(1, 2, 3, 7, 8, 9, 16, 24, 40, 63, 126, 320, 1024)) {
-            assertTrue(CosineSums.isQuick(length))
+        for (length in listOf(1, 2, 3, 7, 8, 9, 16, 24, 30, 31, 40, 49, 61, 62, 63, 126, 243, 250, 320, 858, 1000, 1024)) {
+            assertTrue(CosineSteps.isQuick(length))
             val lines = Array(5) { DoubleArray(length) { random.nextGaussian() } }
             val rows = Array(length) { k -> DoubleArray(5) { lines[it][k] } }
-            val sums = CosineSums(length, 5, request)
+            val sums = CosineSums(CosineSteps(length, request), 5, request)
             sums.transform(rows)
             val largest = rows.maxOf { row -> row.maxOf(Math::abs) }
             for (i in 0 until length) {
@@ -36,7 +37,7 @@ class CosineSumsTest {
         val length = 1 shl 16
         val line = DoubleArray(length) { random.nextGaussian() }
         val rows = Array(length) { doubleArrayOf(line[it]) }
-        CosineSums(length, 1, request).transform(rows)
+        CosineSums(CosineSteps(length, request), 1, request).transform(rows)
         val largest = rows.maxOf { Math.abs(it[0]) }
         val points = listOf(0, 1, length / 2 - 1, length / 2, length - 1) + List(100) { random.nextInt(length) }
         for (i in points) assertEquals(sum(line, i), rows[i][0], 1e-11 * largest, "$i")
@@ -45,12 +46,12 @@ class CosineSumsTest {
     @Test
     fun `quick lengths are found for any other`() {
         for (least in listOf(1L, 130L, 5000L, 1_000_003L, Int.MAX_VALUE.toLong())) {
-            val length = CosineSums.quickLength(least)
+            val length = CosineSteps.quickLength(least)
             assertTrue(
                 length >= least && (length <= 64 || length < least * 3 / 2) && length % 64 == 0L,
                 "$least: $length"
             )
         }
-        assertFalse(CosineSums.isQuick(65) || CosineSums.isQuick(4099))
+        assertFalse(CosineSteps.isQuick(74) || CosineSteps.isQuick(4099))
     }
 }

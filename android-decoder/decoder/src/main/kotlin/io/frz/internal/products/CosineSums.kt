@@ -1,131 +1,142 @@
 package io.frz.internal.products
 
 import io.frz.internal.Request
-import io.frz.internal.bases.Wave
 
 /**
- * The cosine sums Σ x[k]·cos(π(2i + 1)k / 2n) for all i of 0 until [length] = n, of many lines side by side: row k
- * holds the value x[k] of each line, and afterwards row i its sum i.
+ * The cosine sums Σ x[k]·cos(π(2i + 1)k / 2n) for all i of 0 until n, the length of [steps], of many lines side by side:
+ * row k holds the value x[k] of each line, and afterwards row i its sum i.
  *
- * A sum of even length is one of half the length over the even k, and another over the odd k, whose neighbours are
- * added beforehand and which is divided by 2·cos afterwards (B. G. Lee, 1984). Sums of [MOST_DIRECT] values, or of an
- * odd number, are made one by one. Instances are for one thread, and for lines of one number, [width].
+ * A cosine sum is the value of a polynomial Σ x[k]·T[k] at the roots of the Chebyshev polynomial T[n]. It is divided as
+ * the Cooley–Tukey algorithm divides a Fourier transform (Püschel and Moura, 2008): the roots fall into groups, and for
+ * each group the polynomial is reduced modulo the polynomial that has just those, by T[m + k] = 2·T[m]·T[k] − T[m − k].
+ * Rows are summed by their pointers and never copied. Instances are for one thread, and for lines of one number,
+ * [width].
  */
-internal class CosineSums(private val length: Int, private val width: Int, private val request: Request) {
-    private val base = baseOf(length)
-    private val divisors = divisorsOfAll()
-    private val direct = direct(base)
-    private val results = Array(base) { DoubleArray(width) }
-    private val zeros = DoubleArray(width)
-    private val terms = Array(padded(base)) { zeros }
-    private val pointers = arrayOfNulls<DoubleArray>(length)
+internal class CosineSums(private val steps: CosineSteps, private val width: Int, private val request: Request) {
+    private val split = steps.steps.filterIsInstance<Splitting>().maxOfOrNull { it.radix }?.let { Split(it, width) }
+    private val pointers = arrayOfNulls<DoubleArray>(steps.length)
 
     /** Replaces the values in [rows] by their sums. The rows change places. */
-    fun transform(rows: Array<DoubleArray>) = transform(rows, 0, length, 0)
+    fun transform(rows: Array<DoubleArray>) {
+        run(rows, 0, 0, 0)
+        System.arraycopy(rows, 0, pointers, 0, steps.length)
+        for (i in 0 until steps.length) pointers[i]?.let { rows[steps.points[i]] = it }
+    }
 
-    private fun transform(rows: Array<DoubleArray>, from: Int, count: Int, level: Int) {
-        if (count == base) return sumDirectly(rows, from)
-        if (count.toLong() * width >= CHECKED) request.check()
-        val half = count / 2
-        for (k in half - 1 downTo 1) add(rows[from + 2 * k - 1], rows[from + 2 * k + 1])
-        for (k in 0 until half) {
-            pointers[k] = rows[from + 2 * k]
-            pointers[half + k] = rows[from + 2 * k + 1]
+    /** Makes the sums of [node] of step [level], whose rows begin at [from]. */
+    private fun run(rows: Array<DoubleArray>, from: Int, level: Int, node: Int) {
+        if (level == steps.steps.size) return
+        val step = steps.steps[level]
+        if (step.size.toLong() * step.radix * width >= CHECKED) request.check()
+        when (step) {
+            is Splitting -> checkNotNull(split).run(rows, from, step, node)
+
+            is Halving -> {
+                val next = if (step.size == 2) steps.steps[level + 1] as Halving else null
+                if (next != null) return quarter(rows, from, step.cosines[node], next.cosines, 2 * node)
+                halve(rows, from, step.size, step.cosines[node])
+            }
         }
-        System.arraycopy(pointers, 0, rows, from, count)
-        transform(rows, from, half, level + 1)
-        transform(rows, from + half, half, level + 1)
-        val divisors = divisors[level]
-        for (i in 0 until half) combine(rows[from + i], rows[from + half + i], divisors[i])
-        rows.reverse(from + half, from + count)
+        for (child in 0 until step.radix) run(rows, from + child * step.size, level + 1, node * step.radix + child)
     }
 
-    private fun sumDirectly(rows: Array<DoubleArray>, from: Int) {
-        System.arraycopy(rows, from, terms, 0, base)
-        for (i in 0 until base) sumRows(results[i], terms, 0, base, direct, i * padded(base), width)
-        for (i in 0 until base) {
-            rows[from + i] = results[i]
-            results[i] = terms[i]
+    /** A [Halving] of the rows from [from] on into two times [size]. */
+    private fun halve(rows: Array<DoubleArray>, from: Int, size: Int, cosine: Double) {
+        sumAndDifference(rows[from], rows[from + size], cosine, width)
+        for (k in 1 until (size + 1) / 2) {
+            halve(
+                rows[from + k],
+                rows[from + size - k],
+                rows[from + size + k],
+                rows[from + 2 * size - k],
+                2 * cosine,
+                width
+            )
         }
+        if (size % 2 == 0) middle(rows[from + size / 2], rows[from + size + size / 2], 2 * cosine, width)
     }
 
-    private fun add(source: DoubleArray, target: DoubleArray) {
-        for (i in 0 until width) target[i] += source[i]
-    }
-
-    /** Makes [even] and [odd] their sum and their difference, [odd] times [factor]. */
-    private fun combine(even: DoubleArray, odd: DoubleArray, factor: Double) {
-        for (i in 0 until width) {
-            val product = odd[i] * factor
-            odd[i] = even[i] - product
-            even[i] += product
-        }
-    }
-
-    /** For each level, the [divisors] of its sums. */
-    private fun divisorsOfAll(): List<DoubleArray> {
-        val levels = ArrayList<DoubleArray>()
-        var count = length
-        while (count > base) {
-            levels.add(divisors(count, request))
-            count /= 2
-        }
-        return levels
-    }
+    /** The last two steps of four rows at once. */
+    private fun quarter(rows: Array<DoubleArray>, from: Int, cosine: Double, next: DoubleArray, node: Int) = quarter(
+        rows[from],
+        rows[from + 1],
+        rows[from + 2],
+        rows[from + 3],
+        cosine,
+        next[node],
+        next[node + 1],
+        width
+    )
 
     companion object {
-        /** Up to how many values are summed directly. */
-        const val MOST_DIRECT = 8
-
-        /** The longest odd sum that is worth its time. */
-        private const val MOST_ODD = 63
-
         /** How many values are worth the question whether the request goes on. */
         private const val CHECKED = 1 shl 16
 
-        /** Whether sums of [length] are quick: an odd factor is small. */
-        fun isQuick(length: Int): Boolean = length shr length.countTrailingZeroBits() <= MOST_ODD
+        /** The memory of an instance, without the rows, and that of its steps. */
+        fun workingBytes(length: Long, width: Int): Long =
+            Split.workingBytes(length, width) + Double.SIZE_BYTES * length + CosineSteps.bytes(length)
+    }
+}
 
-        /** A quick length that is at least [least], not much more, and a multiple of [OneByOne.LANES]. */
-        fun quickLength(least: Long): Long {
-            var unit = OneByOne.LANES.toLong()
-            while (MOST_DIRECT * unit < least) unit *= 2
-            return (least + unit - 1) / unit * unit
-        }
+/** Makes [a] and [b] their sum and their difference, [b] times [factor]. */
+private fun sumAndDifference(a: DoubleArray, b: DoubleArray, factor: Double, count: Int) {
+    for (i in 0 until count) {
+        val x = a[i]
+        val y = b[i] * factor
+        a[i] = x + y
+        b[i] = x - y
+    }
+}
 
-        /** The memory of an instance, without the rows. */
-        fun workingBytes(length: Long, width: Int): Long {
-            val base = baseOf(length.toInt())
-            return Double.SIZE_BYTES * (3 * length + (base + 1L) * (width + padded(base)))
-        }
+/** The rows k, m − k, m + k and 2m − k of a polynomial, modulo T\[m] − [factor] / 2 and modulo T\[m] + [factor] / 2. */
+private fun halve(a: DoubleArray, b: DoubleArray, c: DoubleArray, d: DoubleArray, factor: Double, count: Int) {
+    for (i in 0 until count) {
+        val y = c[i]
+        val z = d[i]
+        val u = a[i] - z
+        val v = b[i] - y
+        val fy = factor * y
+        val fz = factor * z
+        a[i] = u + fy
+        b[i] = v + fz
+        c[i] = u - fy
+        d[i] = v - fz
+    }
+}
 
-        private fun baseOf(length: Int): Int {
-            var base = length
-            while (base > MOST_DIRECT && base % 2 == 0) base /= 2
-            return base
-        }
+/** The same for k = m / 2, where neighbours are one. */
+private fun middle(a: DoubleArray, b: DoubleArray, factor: Double, count: Int) {
+    for (i in 0 until count) {
+        val z = b[i]
+        val u = a[i] - z
+        val fz = factor * z
+        a[i] = u + fz
+        b[i] = u - fz
+    }
+}
 
-        /** What the sums over odd k are divided by if there are [count] in all, inverted. */
-        fun divisors(count: Int, request: Request): DoubleArray {
-            val divisors = DoubleArray(count / 2)
-            val wave = Wave(count)
-            for (from in divisors.indices step CHECKED) {
-                request.check()
-                val to = minOf(from + CHECKED, divisors.size)
-                // As sines, from the smallest on, they are exact where they are small.
-                wave.sines(2L * from + 1, 2, to - from, 2.0, divisors, from)
-                for (i in from until to) divisors[i] = 1 / divisors[i]
-            }
-            divisors.reverse()
-            return divisors
-        }
-
-        /** The weights of sums of [count], those of a sum padded to whole strips. */
-        private fun direct(count: Int): DoubleArray {
-            val weights = DoubleArray(count * padded(count))
-            val wave = Wave(count)
-            for (i in 0 until count) wave.cosines(0, 2L * i + 1, count, 1.0, weights, i * padded(count))
-            return weights
-        }
+private fun quarter(
+    a: DoubleArray,
+    b: DoubleArray,
+    c: DoubleArray,
+    d: DoubleArray,
+    cosine: Double,
+    left: Double,
+    right: Double,
+    count: Int
+) {
+    for (i in 0 until count) {
+        val y = cosine * c[i]
+        val z = d[i]
+        val u = b[i] - z
+        val fz = 2 * cosine * z
+        val p = a[i] + y
+        val q = a[i] - y
+        val r = (u + fz) * left
+        val s = (u - fz) * right
+        a[i] = p + r
+        b[i] = p - r
+        c[i] = q + s
+        d[i] = q - s
     }
 }

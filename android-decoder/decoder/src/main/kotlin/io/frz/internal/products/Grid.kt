@@ -60,8 +60,8 @@ internal class Grid(private val length: Int, private val terms: Int, request: Re
         private const val CHECKED = 1 shl 16
 
         fun sizeOf(length: Int, terms: Int): Long {
-            val least = CosineSums.quickLength(Kernel.OVERSAMPLING * terms.toLong())
-            return if (CosineSums.isQuick(length) && length <= WHOLE * least) length.toLong() else least
+            val least = CosineSteps.quickLength(Kernel.OVERSAMPLING * terms.toLong())
+            return if (CosineSteps.isQuick(length) && length <= WHOLE * least) length.toLong() else least
         }
     }
 }

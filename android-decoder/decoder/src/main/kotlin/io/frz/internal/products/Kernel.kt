@@ -33,9 +33,38 @@ internal object Kernel {
         return REACH * Math.exp(root) / root / height
     }
 
-    /** The weights for the first [count] of [places]: of tap t in [out] at t. */
+    /**
+     * The weights for the first [count] of [places]: of tap t in [out] at t. The window is even, so taps at equal
+     * distances from the middle have the same polynomial but for the signs of its odd powers.
+     */
     fun weights(places: DoubleArray, count: Int, out: Array<DoubleArray>) {
-        for (tap in 0 until TAPS) evaluate(polynomials[tap], places, 0, count, out[tap])
+        for (tap in 0 until TAPS / 2) {
+            val polynomial = polynomials[tap]
+            val even = out[tap]
+            val odd = out[TAPS - 1 - tap]
+            everySecond(polynomial, 0, places, count, even)
+            everySecond(polynomial, 1, places, count, odd)
+            for (i in 0 until count) {
+                val e = even[i]
+                val o = odd[i] * places[i]
+                even[i] = e + o
+                odd[i] = e - o
+            }
+        }
+    }
+
+    /** Every second power of [polynomial] from that of [first] on, as one of the square of each place. */
+    private fun everySecond(polynomial: DoubleArray, first: Int, places: DoubleArray, count: Int, out: DoubleArray) {
+        val c0 = polynomial[first]
+        val c1 = polynomial[first + 2]
+        val c2 = polynomial[first + 4]
+        val c3 = polynomial[first + 6]
+        val c4 = polynomial[first + 8]
+        val c5 = polynomial[first + 10]
+        for (i in 0 until count) {
+            val y = places[i] * places[i]
+            out[i] = ((((c5 * y + c4) * y + c3) * y + c2) * y + c1) * y + c0
+        }
     }
 
     /** The polynomial of all values that have the same taps, whose values are those of [line] from [tap] on. */

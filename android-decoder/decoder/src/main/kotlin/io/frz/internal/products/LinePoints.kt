@@ -28,7 +28,8 @@ internal class LinePoints(
             } else {
                 interpolate(line, first, count)
             }
-            output.put(values, count, start + first * product.inner, product.inner)
+            val at = start + first * product.inner
+            if (product.inner == 1) output.put(values, count, at) else output.scatter(values, count, at, product.inner)
         }
     }
 

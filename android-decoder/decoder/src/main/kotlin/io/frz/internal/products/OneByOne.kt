@@ -1,6 +1,7 @@
 package io.frz.internal.products
 
 import io.frz.internal.Request
+import io.frz.internal.bases.Wave
 
 /**
  * A fast transform of a single, long line: it lies in [LANES] columns, which are [LANES] short lines side by side after
@@ -9,11 +10,12 @@ import io.frz.internal.Request
 internal class OneByOne(
     private val product: AxisProduct,
     private val grid: Grid,
+    steps: CosineSteps,
     private val source: DoubleArray,
     private val request: Request
 ) {
     private val rows = Array(grid.size / LANES) { DoubleArray(LANES) }
-    private val sums = CosineSums(grid.size / LANES, LANES, request)
+    private val sums = CosineSums(steps, LANES, request)
     private val joins = Joins(grid.size / LANES, request)
     private val line = DoubleArray(grid.size + padded(Kernel.TAPS))
 
@@ -22,7 +24,6 @@ internal class OneByOne(
         load(number / product.inner * product.terms * product.inner + number % product.inner)
         split()
         sums.transform(rows)
-        joins.join(rows)
         collect()
         return line
     }
@@ -34,27 +35,32 @@ internal class OneByOne(
         for (k in 0 until product.terms) rows[k / LANES][k % LANES] = source[from + k * product.inner] * grid.factors[k]
     }
 
-    /** Adds neighbours, as the halving of a sum wants it, so that the columns become lines of their own. */
+    /**
+     * Adds neighbours, as the halving of a sum wants it, so that the columns become lines of their own. A level of a row
+     * needs the row before it as the lower levels leave it: each level follows one row behind the one below, so that all
+     * of them find their rows in the cache.
+     */
     private fun split() {
-        var step = 1
-        while (step < LANES) {
-            for (end in grid.size downTo 2 * step + 1 step CHECKED) {
-                request.check()
-                for (k in end - 1 downTo maxOf(2 * step, end - CHECKED)) {
-                    if (k and step == 0) continue
-                    val before = k - 2 * step
-                    rows[k / LANES][k % LANES] += rows[before / LANES][before % LANES]
-                }
+        for (turn in 0 until rows.size + Joins.LEVELS - 1) {
+            if (turn % CHECKED_ROWS == 0) request.check()
+            for (level in 0 until Joins.LEVELS) {
+                val row = rows.size - 1 - turn + level
+                if (row in rows.indices) addNeighbours(rows[row], rows.getOrNull(row - 1), 1 shl level)
             }
-            step *= 2
         }
     }
 
-    /** Puts the values into one array, in their order, with those beyond the ends on both sides. */
+    private fun addNeighbours(row: DoubleArray, before: DoubleArray?, step: Int) {
+        for (lane in LANES - 1 downTo 2 * step) if (lane and step != 0) row[lane] += row[lane - 2 * step]
+        if (before != null) for (lane in step until 2 * step) row[lane] += before[LANES + lane - 2 * step]
+    }
+
+    /** Joins the columns, and puts the values into one array, in their order, with those beyond the ends on both sides. */
     private fun collect() {
-        for (lane in 0 until LANES) {
-            request.check()
-            for (i in rows.indices) line[Grid.MARGIN + joins.place(i, lane)] = rows[i][lane]
+        for (i in rows.indices) {
+            if (i % CHECKED_ROWS == 0) request.check()
+            joins.join(rows[i], i)
+            joins.copy(rows[i], i, line, Grid.MARGIN)
         }
         for (i in 0 until Grid.MARGIN) {
             line[i] = line[Grid.MARGIN + grid.mirrored(i - Grid.MARGIN)]
@@ -66,8 +72,8 @@ internal class OneByOne(
         /** How many columns there are. */
         const val LANES = 1 shl Joins.LEVELS
 
-        /** After how many values the request is asked whether it goes on. */
-        const val CHECKED = 1 shl 18
+        /** After how many rows the request is asked whether it goes on. */
+        private const val CHECKED_ROWS = 1 shl 10
 
         fun workingBytes(product: AxisProduct): Long {
             val size = Grid.sizeOf(product.length, product.terms)
@@ -78,17 +84,24 @@ internal class OneByOne(
 }
 
 /** Joins lines of [length] sums side by side, [OneByOne.LANES] of them, to one of all, two by two. */
-private class Joins(private val length: Int, private val request: Request) {
-    private val divisors = (0 until LEVELS).map { CosineSums.divisors((length * OneByOne.LANES) shr it, request) }
+private class Joins(private val length: Int, request: Request) {
+    private val divisors = (0 until LEVELS).map { divisors((length * OneByOne.LANES) shr it, request) }
 
-    /** Makes the sums in [rows] those of one line; each finds its place by [place]. */
-    fun join(rows: Array<DoubleArray>) {
+    /** Where the values of a row go: those of a lane to places that rise or fall by one from row to row. */
+    private val starts = Array(LEVELS + 1) { last -> IntArray(OneByOne.LANES) { lane -> place(0, lane, last) } }
+    private val rises = Array(LEVELS + 1) { last ->
+        IntArray(OneByOne.LANES) { lane -> place(1, lane, last) - place(0, lane, last) }
+    }
+
+    /** Makes the sums in [row], which is that of number [i], those of one line. */
+    fun join(row: DoubleArray, i: Int) {
         for (level in LEVELS - 1 downTo 0) {
             val step = 1 shl level
             val divisors = divisors[level]
+            val starts = starts[level + 1]
+            val rises = rises[level + 1]
             for (first in 0 until OneByOne.LANES step 2 * step) {
-                request.check()
-                for (i in rows.indices) combine(rows[i], first, step, divisors[place(i, first, level + 1)])
+                combine(row, first, step, divisors[starts[first] + i * rises[first]])
             }
         }
     }
@@ -101,8 +114,15 @@ private class Joins(private val length: Int, private val request: Request) {
         }
     }
 
+    /** Copies the values of [row], which is that of number [i], to their places in [line] behind [margin]. */
+    fun copy(row: DoubleArray, i: Int, line: DoubleArray, margin: Int) {
+        val starts = starts[0]
+        val rises = rises[0]
+        for (lane in 0 until OneByOne.LANES) line[margin + starts[lane] + i * rises[lane]] = row[lane]
+    }
+
     /** The place in a line of what is in [row] and [lane] when the levels down to [last] have been joined. */
-    fun place(row: Int, lane: Int, last: Int = 0): Int {
+    private fun place(row: Int, lane: Int, last: Int): Int {
         var place = row
         var size = length
         for (level in LEVELS - 1 downTo last) {
@@ -114,5 +134,21 @@ private class Joins(private val length: Int, private val request: Request) {
 
     companion object {
         const val LEVELS = 6
+        private const val CHECKED = 1 shl 16
+
+        /** What the sums over odd k are divided by if there are [count] in all, inverted. */
+        private fun divisors(count: Int, request: Request): DoubleArray {
+            val divisors = DoubleArray(count / 2)
+            val wave = Wave(count)
+            for (from in divisors.indices step CHECKED) {
+                request.check()
+                val to = minOf(from + CHECKED, divisors.size)
+                // As sines, from the smallest on, they are exact where they are small.
+                wave.sines(2L * from + 1, 2, to - from, 2.0, divisors, from)
+                for (i in from until to) divisors[i] = 1 / divisors[i]
+            }
+            divisors.reverse()
+            return divisors
+        }
     }
 }

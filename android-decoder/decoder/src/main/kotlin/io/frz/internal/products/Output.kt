@@ -10,11 +10,11 @@ import java.nio.ShortBuffer
 
 /** Where rebuilt values go, rounded once. Instances are for one thread; several may write to the same memory. */
 internal interface Output {
-    /** Writes the first [count] of [values], at most [Panel.LENGTH], to the elements from [at] on. */
-    fun put(values: DoubleArray, count: Int, at: Int)
+    /** Writes [count] of [values] from [from] on, at most [Panel.LENGTH], to the elements from [at] on. */
+    fun put(values: DoubleArray, count: Int, at: Int, from: Int = 0)
 
-    /** Writes them to every [stride]th element from [at] on. */
-    fun put(values: DoubleArray, count: Int, at: Int, stride: Int)
+    /** Writes the first [count] of [values] to every [stride]th element from [at] on. */
+    fun scatter(values: DoubleArray, count: Int, at: Int, stride: Int)
 
     companion object {
         /** Writes elements of [dtype] to the memory of [target]. */
@@ -31,20 +31,20 @@ internal interface Output {
 }
 
 internal class ArrayOutput(private val target: DoubleArray) : Output {
-    override fun put(values: DoubleArray, count: Int, at: Int) = System.arraycopy(values, 0, target, at, count)
+    override fun put(values: DoubleArray, count: Int, at: Int, from: Int) = System.arraycopy(values, from, target, at, count)
 
-    override fun put(values: DoubleArray, count: Int, at: Int, stride: Int) {
+    override fun scatter(values: DoubleArray, count: Int, at: Int, stride: Int) {
         for (i in 0 until count) target[at + i * stride] = values[i]
     }
 }
 
 private class DoubleOutput(private val target: DoubleBuffer) : Output {
-    override fun put(values: DoubleArray, count: Int, at: Int) {
+    override fun put(values: DoubleArray, count: Int, at: Int, from: Int) {
         target.position(at)
-        target.put(values, 0, count)
+        target.put(values, from, count)
     }
 
-    override fun put(values: DoubleArray, count: Int, at: Int, stride: Int) {
+    override fun scatter(values: DoubleArray, count: Int, at: Int, stride: Int) {
         for (i in 0 until count) target.put(at + i * stride, values[i])
     }
 }
@@ -52,13 +52,13 @@ private class DoubleOutput(private val target: DoubleBuffer) : Output {
 private class FloatOutput(private val target: FloatBuffer) : Output {
     private val rounded = FloatArray(Panel.LENGTH)
 
-    override fun put(values: DoubleArray, count: Int, at: Int) {
-        for (i in 0 until count) rounded[i] = values[i].toFloat()
+    override fun put(values: DoubleArray, count: Int, at: Int, from: Int) {
+        for (i in 0 until count) rounded[i] = values[from + i].toFloat()
         target.position(at)
         target.put(rounded, 0, count)
     }
 
-    override fun put(values: DoubleArray, count: Int, at: Int, stride: Int) {
+    override fun scatter(values: DoubleArray, count: Int, at: Int, stride: Int) {
         for (i in 0 until count) target.put(at + i * stride, values[i].toFloat())
     }
 }
@@ -66,13 +66,13 @@ private class FloatOutput(private val target: FloatBuffer) : Output {
 private class Float16Output(private val target: ShortBuffer, private val format: Float16) : Output {
     private val rounded = ShortArray(Panel.LENGTH)
 
-    override fun put(values: DoubleArray, count: Int, at: Int) {
-        for (i in 0 until count) rounded[i] = format.round(values[i])
+    override fun put(values: DoubleArray, count: Int, at: Int, from: Int) {
+        for (i in 0 until count) rounded[i] = format.round(values[from + i])
         target.position(at)
         target.put(rounded, 0, count)
     }
 
-    override fun put(values: DoubleArray, count: Int, at: Int, stride: Int) {
+    override fun scatter(values: DoubleArray, count: Int, at: Int, stride: Int) {
         for (i in 0 until count) target.put(at + i * stride, format.round(values[i]))
     }
 }

@@ -3,26 +3,30 @@ package io.frz.internal.products
 import io.frz.internal.Request
 
 /**
- * Fast transforms of lines side by side: row k of [rows] holds the coefficients k of [width] lines, then row i their
- * values at point i of the [grid]. Instances are for one thread.
+ * Fast transforms of lines side by side: row k of [rows] holds coefficient k of each of [width] lines, and after the
+ * transform row i holds their values at point i of the [grid]. Instances are for one thread.
  */
 internal class SideBySide(
     private val product: AxisProduct,
     private val grid: Grid,
+    steps: CosineSteps,
     private val width: Int,
     private val output: Output,
     private val request: Request
 ) {
+    private val inner = product.inner
+    private val areRows = inner >= AxisProduct.LEAST_ROW
     private val rows = Array(grid.size) { DoubleArray(width) }
-    private val sums = CosineSums(grid.size, width, request)
+    private val sums = CosineSums(steps, width, request)
     private val between = if (grid.isWhole) null else Between(grid, rows, width)
-    private val chunk =
-        if (product.inner >= AxisProduct.LEAST_ROW) Between.POINTS else minOf(BLOCKS, Panel.LENGTH / product.inner)
-    private val stage = DoubleArray(Panel.LENGTH)
+    private val chunk = if (areRows) Between.POINTS else minOf(BLOCKS, Panel.LENGTH / inner)
+    private val places = IntArray(width)
+    private val stage = DoubleArray(if (areRows) 0 else width * chunk)
 
     /** Transforms the [count] lines of [source] from [first] on, and writes the result. */
     fun run(source: DoubleArray, first: Int, count: Int) {
-        if (product.inner >= AxisProduct.LEAST_ROW) loadRows(source, first, count) else load(source, first, count)
+        if (areRows) loadRows(source, first, count) else load(source, first, count)
+        for (k in product.terms until grid.size) rows[k].fill(0.0)
         request.check()
         sums.transform(rows)
         between?.mirror()
@@ -31,8 +35,8 @@ internal class SideBySide(
             val points = minOf(chunk, product.length - point)
             val values = between?.values(point, points) ?: rows
             val at = if (between == null) point else 0
-            val start = first / product.inner * product.length + point
-            if (product.inner >= AxisProduct.LEAST_ROW) {
+            val start = first / inner * product.length + point
+            if (areRows) {
                 writeRows(values, at, points, first, count, start)
             } else {
                 writeLines(values, at, points, count, start)
@@ -40,22 +44,39 @@ internal class SideBySide(
         }
     }
 
-    /** Few coefficients of each line at a time, which lie beside each other if the lines do not. */
+    /** A few lines at a time, so that what the cache holds of them is used before it is needed for others. */
     private fun load(source: DoubleArray, first: Int, count: Int) {
-        val inner = product.inner
-        for (from in 0 until product.terms step BLOCK) {
-            val to = minOf(from + BLOCK, product.terms)
-            for (lane in 0 until count) {
-                val line = first + lane
-                val start = line / inner * product.terms * inner + line % inner
-                for (k in from until to) rows[k][lane] = source[start + k * inner] * grid.factors[k]
+        for (lane in 0 until count) places[lane] = (first + lane).let { it / inner * product.terms * inner + it % inner }
+        val whole = product.terms / STRIP * STRIP
+        for (lane in 0 until count step LANES) {
+            val to = minOf(lane + LANES, count)
+            for (k in 0 until whole step STRIP) loadFour(source, k, lane, to)
+            for (k in whole until product.terms) {
+                for (i in lane until to) rows[k][i] = source[places[i] + k * inner] * grid.factors[k]
             }
         }
-        for (k in product.terms until grid.size) rows[k].fill(0.0)
+    }
+
+    /** Coefficients [k] to k + 3 of the lines [from] until [to]. */
+    private fun loadFour(source: DoubleArray, k: Int, from: Int, to: Int) {
+        val r0 = rows[k]
+        val r1 = rows[k + 1]
+        val r2 = rows[k + 2]
+        val r3 = rows[k + 3]
+        val f0 = grid.factors[k]
+        val f1 = grid.factors[k + 1]
+        val f2 = grid.factors[k + 2]
+        val f3 = grid.factors[k + 3]
+        for (lane in from until to) {
+            val at = places[lane] + k * inner
+            r0[lane] = source[at] * f0
+            r1[lane] = source[at + inner] * f1
+            r2[lane] = source[at + 2 * inner] * f2
+            r3[lane] = source[at + 3 * inner] * f3
+        }
     }
 
     private fun loadRows(source: DoubleArray, first: Int, count: Int) {
-        val inner = product.inner
         val start = first / inner * product.terms * inner + first % inner
         for (k in 0 until product.terms) {
             val row = rows[k]
@@ -63,37 +84,52 @@ internal class SideBySide(
             System.arraycopy(source, start + k * inner, row, 0, count)
             for (lane in 0 until count) row[lane] *= factor
         }
-        for (k in product.terms until grid.size) rows[k].fill(0.0)
     }
 
     /** All lines are of one outer index. */
     private fun writeRows(rows: Array<DoubleArray>, at: Int, points: Int, first: Int, count: Int, start: Int) {
-        for (i in 0 until points) output.put(rows[at + i], count, (start + i) * product.inner + first % product.inner)
+        for (i in 0 until points) output.put(rows[at + i], count, (start + i) * inner + first % inner)
     }
 
     /** The lines are those of whole outer indices. */
     private fun writeLines(rows: Array<DoubleArray>, at: Int, points: Int, count: Int, start: Int) {
-        val inner = product.inner
-        for (a in 0 until count / inner) {
-            for (i in 0 until points) {
-                val row = rows[at + i]
-                for (b in 0 until inner) stage[i * inner + b] = row[a * inner + b]
-            }
-            output.put(stage, points * inner, (a * product.length + start) * inner)
+        val size = points * inner
+        for (lane in 0 until count) places[lane] = lane / inner * size + lane % inner
+        val whole = points / STRIP * STRIP
+        for (i in 0 until whole step STRIP) stageFour(rows, at + i, i, count)
+        for (i in whole until points) {
+            for (lane in 0 until count) stage[places[lane] + i * inner] = rows[at + i][lane]
+        }
+        for (a in 0 until count / inner) output.put(stage, size, (a * product.length + start) * inner, a * size)
+    }
+
+    /** Stages the values of four points, those at [i]. */
+    private fun stageFour(rows: Array<DoubleArray>, row: Int, i: Int, count: Int) {
+        val r0 = rows[row]
+        val r1 = rows[row + 1]
+        val r2 = rows[row + 2]
+        val r3 = rows[row + 3]
+        for (lane in 0 until count) {
+            val at = places[lane] + i * inner
+            stage[at] = r0[lane]
+            stage[at + inner] = r1[lane]
+            stage[at + 2 * inner] = r2[lane]
+            stage[at + 3 * inner] = r3[lane]
         }
     }
 
     companion object {
-        /** How many values of a line are gathered at a time. */
-        private const val BLOCK = 8
+        /** How many points of a line are written at a time, where lines are gathered. */
+        private const val BLOCKS = 128
 
-        /** How many values of a line are written at a time, where they are gathered. */
-        private const val BLOCKS = 64
+        /** How many lines are gathered at a time. */
+        private const val LANES = 8
 
-        /** How many values are transformed at a time, and how many so that lines of them are worth while. */
+        /** How many values are transformed at a time, and how many at most so that rows are long enough. */
         private const val VALUES = 1L shl 18
-        private const val MOST_VALUES = 1L shl 20
+        private const val MOST_VALUES = 1L shl 21
         private const val MOST_WIDTH = 64L
+        private const val LONG_ROW = 32L
 
         /** Fewer lines than this are better transformed one by one. */
         const val LEAST_WIDTH = 8L
@@ -101,7 +137,7 @@ internal class SideBySide(
         /** How many lines of a product are transformed at a time; 0 if they are too long for that. */
         fun widthOf(lines: Long, terms: Int, length: Int, inner: Long): Int {
             val size = Grid.sizeOf(length, terms)
-            val fitting = minOf(MOST_WIDTH, maxOf(VALUES / size, minOf(LEAST_WIDTH, MOST_VALUES / size)))
+            val fitting = minOf(MOST_WIDTH, maxOf(VALUES / size, minOf(LONG_ROW, MOST_VALUES / size)))
             val isOfRows = inner >= AxisProduct.LEAST_ROW
             return (if (isOfRows) minOf(fitting, inner) else minOf(fitting, lines) / inner * inner).toInt()
         }
@@ -113,7 +149,7 @@ internal class SideBySide(
             val size = Grid.sizeOf(product.length, product.terms)
             val width = widthOf(product)
             return size * (Double.SIZE_BYTES * width + ROW_BYTES) + CosineSums.workingBytes(size, width) +
-                Between.workingBytes(width)
+                Between.workingBytes(width) + Double.SIZE_BYTES * BLOCKS * (width + 1L)
         }
 
         /** What a row takes beside its values: its header, and the places it is referred to from. */

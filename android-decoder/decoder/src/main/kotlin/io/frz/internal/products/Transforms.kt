@@ -15,16 +15,17 @@ internal class Transforms(
 
     /** One line after the other: each thread has lines of its own, or else its share of the points of each. */
     fun oneByOne(workers: Workers) {
-        if (product.lines < workers.count) return sharedLines(workers)
+        val steps = CosineSteps(grid.size / OneByOne.LANES, request)
+        if (product.lines < workers.count) return sharedLines(steps, workers)
         workers.split(product.lines, AxisProduct.leastPart(product.length), request) { from, to ->
-            val transform = OneByOne(product, grid, source, request)
+            val transform = OneByOne(product, grid, steps, source, request)
             val points = LinePoints(product, grid, target.output(), request)
             for (line in from until to) points.write(transform.transform(line), line, 0, product.length)
         }
     }
 
-    private fun sharedLines(workers: Workers) {
-        val transform = OneByOne(product, grid, source, request)
+    private fun sharedLines(steps: CosineSteps, workers: Workers) {
+        val transform = OneByOne(product, grid, steps, source, request)
         for (line in 0 until product.lines) {
             val values = transform.transform(line)
             workers.split(product.length, AxisProduct.leastPart(1), request) { from, to ->
@@ -35,12 +36,15 @@ internal class Transforms(
 
     /** As many lines at a time as fit: some of one outer index where rows are long, else those of several. */
     fun sideBySide(workers: Workers) {
-        val width = SideBySide.widthOf(product)
-        val perBatch = if (product.inner >= AxisProduct.LEAST_ROW) product.inner else product.lines
-        val parts = (perBatch + width - 1) / width
+        val steps = CosineSteps(grid.size, request)
+        val areRows = product.inner >= AxisProduct.LEAST_ROW
+        val perBatch = if (areRows) product.inner else product.lines
+        val unit = if (areRows) 1 else product.inner
+        val parts = ceilDiv(perBatch, SideBySide.widthOf(product))
+        val width = ceilDiv(ceilDiv(perBatch, parts), unit) * unit
         val batches = product.lines / perBatch
         workers.split(batches * parts, AxisProduct.leastPart(width * product.length.toLong()), request) { from, to ->
-            val transform = SideBySide(product, grid, width, target.output(), request)
+            val transform = SideBySide(product, grid, steps, width, target.output(), request)
             for (part in from until to) {
                 val start = part % parts * width
                 transform.run(source, part / parts * perBatch + start, minOf(width, perBatch - start))
@@ -49,6 +53,8 @@ internal class Transforms(
     }
 
     companion object {
+        private fun ceilDiv(x: Int, y: Int) = (x + y - 1) / y
+
         /** The memory that transforms take that need [each] bytes on each of [threads] threads. */
         fun workingBytes(product: AxisProduct, each: Long, threads: Int): Long =
             saturatedProduct(threads.toLong(), each) + Double.SIZE_BYTES * product.terms.toLong()

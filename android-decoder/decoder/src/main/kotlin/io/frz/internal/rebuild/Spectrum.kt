@@ -3,10 +3,7 @@ package io.frz.internal.rebuild
 import io.frz.internal.Request
 import io.frz.internal.zigzag.Zigzag
 
-/** After how many entries a request is asked whether it goes on. */
-private const val CHECKED = 1 shl 16
-
-/** The first entries of [view] in zigzag order, put at their places in the [box] that contains them. */
+/** The first entries of [view] in zigzag order, each at its place in the [box] that contains them all. */
 internal fun spectrum(view: LongArray, box: LongArray, entries: FloatArray, request: Request): FloatArray {
     val strides = IntArray(box.size)
     var volume = 1
@@ -15,13 +12,64 @@ internal fun spectrum(view: LongArray, box: LongArray, entries: FloatArray, requ
         volume *= box[axis].toInt()
     }
     val values = FloatArray(volume)
+    val runs = Runs(entries, values)
     var checked = 0
     Zigzag.walk(view, entries.size, strides) { position, count, offset, step ->
         if (position - checked >= CHECKED) {
             request.check()
             checked = position
         }
+        runs.add(position, count, offset, step)
+    }
+    runs.flush()
+    return values
+}
+
+/** After how many entries a request is asked whether it goes on. */
+private const val CHECKED = 1 shl 16
+
+/**
+ * Copies runs of [entries] to places in [values] that are a step apart. Neighbouring diagonals end up side by side in
+ * memory, so long runs are collected and copied together, piece by piece: a line of the cache is written while it is
+ * there.
+ */
+private class Runs(private val entries: FloatArray, private val values: FloatArray) {
+    private val positions = IntArray(MOST)
+    private val counts = IntArray(MOST)
+    private val offsets = IntArray(MOST)
+    private val steps = IntArray(MOST)
+    private var size = 0
+
+    fun add(position: Int, count: Int, offset: Int, step: Int) {
+        if (count < LONG) return copy(position, count, offset, step)
+        positions[size] = position
+        counts[size] = count
+        offsets[size] = offset
+        steps[size] = step
+        if (++size == MOST) flush()
+    }
+
+    fun flush() {
+        var longest = 0
+        for (run in 0 until size) longest = maxOf(longest, counts[run])
+        for (start in 0 until longest step PIECE) {
+            for (run in 0 until size) {
+                val count = minOf(PIECE, counts[run] - start)
+                copy(positions[run] + start, count, offsets[run] + start * steps[run], steps[run])
+            }
+        }
+        size = 0
+    }
+
+    private fun copy(position: Int, count: Int, offset: Int, step: Int) {
         for (k in 0 until count) values[offset + k * step] = entries[position + k]
     }
-    return values
+
+    private companion object {
+        const val MOST = 32
+        const val PIECE = 32
+
+        /** Shorter runs are copied at once. */
+        const val LONG = 64
+    }
 }

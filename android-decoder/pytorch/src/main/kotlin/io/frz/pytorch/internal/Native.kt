@@ -13,7 +13,7 @@ internal object Native {
     fun start(file: File): Module = guarded({ failure ->
         FrzModuleException(
             Kind.SKELETON_UNSUPPORTED,
-            "this version of PyTorch Mobile cannot run the skeleton; export it again with `frformat export-mobile`: " +
+            "this version of PyTorch Mobile cannot run the skeleton; export it again with `frformat export`: " +
                 reason(failure),
             failure
         )
@@ -33,7 +33,7 @@ internal object Native {
         FrzModuleException(
             Kind.SKELETON_UNSUPPORTED,
             "the module takes no weights, or as an earlier release gave them; " +
-                "export a skeleton with `frformat export-mobile`: " + reason(failure),
+                "export a skeleton with `frformat export`: " + reason(failure),
             failure
         )
     }) { module.runMethod("coefficients_wanted").toDictStringKey().mapValues { it.value.toLongList().asList() } }

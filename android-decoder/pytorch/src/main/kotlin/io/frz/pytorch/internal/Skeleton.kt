@@ -27,6 +27,6 @@ internal object Skeleton {
 
     private fun damaged(problem: String) = FrzModuleException(
         Kind.SKELETON_DAMAGED,
-        "this is no whole skeleton: $problem; export it again with `frformat export-mobile`, or get it again"
+        "this is no whole skeleton: $problem; export it again with `frformat export`, or get it again"
     )
 }

@@ -1,4 +1,4 @@
-"""Models that a command line names."""
+"""Build models named on the command line."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ from typing import Final
 from torch import nn
 
 from frformat.format import limits
-from frformat.runtimes.pytorch_mobile.errors import ExportError
+from frformat.runtimes.errors import ExportError
 from frformat.torch import MismatchError, factorize, load_model, summary
-from frformat.torch.factorization import portable
+from frformat.torch.factorization import Summary, portable
 from frformat.torch.regularization.views import Example
 from frformat.train import models
 
 BUILT_IN: Final = {"unet": models.UNet, "lenet5": models.LeNet5, "resnet20": models.ResNet20}
-"""The reference networks by the names that the command line has for them."""
+"""The reference networks by their names on the command line."""
+
+EXAMPLES: Final = {"unet": [1, 3, 64, 96], "lenet5": [1, 1, 28, 28], "resnet20": [1, 3, 32, 32]}
+"""Shapes of inputs for tracing them."""
 
 
 def build(spec: str) -> nn.Module:
-    """The model that ``spec`` names.
+    """Build the model that ``spec`` names.
 
     Args:
-        spec: one of :data:`BUILT_IN`, or ``FILE.py:NAME`` or ``package.module:NAME``, where the name is that of a
-            module object or of what returns one when it is called without arguments. The file is run.
+        spec: one of :data:`BUILT_IN`, or ``FILE.py:NAME`` or ``package.module:NAME``, where NAME is a module object or
+            a function without arguments that returns one. The file is executed.
 
     Raises:
-        ExportError: there is no such model.
+        ExportError: the model does not exist.
     """
     if spec in BUILT_IN:
         built: nn.Module = BUILT_IN[spec]()
@@ -63,21 +66,22 @@ def give(model: nn.Module, weights: str, *, tier: int | None = None, memory_budg
 
 
 def factored(model: nn.Module, weights: str, example: Example, *, tier: int | None = None) -> nn.Module:
-    """A model that runs on the coefficients of an ``.frz`` file, ready for ``export_mobile``.
+    """Return a model that runs on the coefficients of an ``.frz`` file, ready for ``export``.
 
     Args:
-        model: left as it is.
+        model: left unchanged.
         weights: the file.
-        example: inputs of the size to choose for; only their shapes count.
-        tier: the capacity tier; None for the largest that is present.
+        example: inputs of the size to optimize for; only their shapes matter.
+        tier: the capacity tier; None means the largest that is present.
 
     Raises:
-        ExportError: the file does not fit the model, or the model cannot run on coefficients or not on the example.
+        ExportError: the file does not fit the model, or the model cannot run on coefficients or on the example.
         FrzError, OSError: the file cannot be read.
     """
     try:
         found = factorize(model, example, weights, tier=tier)
         facts = summary(found)
+        assert isinstance(facts, Summary)
         if all(layer.modes is None for layer in facts.layers):
             reasons = [f"{layer.name}: {layer.why}" for layer in facts.layers[:3]]
             whys = "; ".join(reasons) or "the file holds no coefficients of its layers"
@@ -87,7 +91,7 @@ def factored(model: nn.Module, weights: str, example: Example, *, tier: int | No
         return portable(found)
     except ExportError:
         raise
-    except ValueError as error:  # MismatchError, too
+    except ValueError as error:  # includes MismatchError
         raise ExportError(" ".join(str(error).split())) from error
 
 

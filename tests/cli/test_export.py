@@ -54,7 +54,7 @@ def source(tmp_path: Path) -> Path:
 
 def test_a_skeleton_and_a_complete_model(weights: Path, tmp_path: Path):
     skeleton, complete = tmp_path / "model.ptl", tmp_path / "complete.ptl"
-    args = ("export-mobile", "lenet5", "-o", skeleton, "--weights", weights, "--complete", complete)
+    args = ("export", "lenet5", "-o", skeleton, "--weights", weights, "--complete", complete)
     outcome = frformat(*args)
     assert (outcome.code, outcome.err) == (0, "")
     first, second, third = outcome.out.splitlines()
@@ -72,7 +72,7 @@ def test_a_skeleton_and_a_complete_model(weights: Path, tmp_path: Path):
 
 def test_a_factored_skeleton_agrees_with_the_desktop(weights: Path, tmp_path: Path):
     skeleton, complete = tmp_path / "factored.ptl", tmp_path / "complete.ptl"
-    args = ("export-mobile", "lenet5", "-o", skeleton, "--weights", TRAINED, "--factored", "--example", "1,1,28,28")
+    args = ("export", "lenet5", "-o", skeleton, "--weights", TRAINED, "--factored", "--example", "1,1,28,28")
     outcome = frformat(*args, "--complete", complete)
     assert (outcome.code, outcome.err) == (0, "")
     first, second, third = outcome.out.splitlines()
@@ -96,11 +96,11 @@ def test_a_factored_skeleton_agrees_with_the_desktop(weights: Path, tmp_path: Pa
 
 
 def test_json(weights: Path, tmp_path: Path):
-    told = frformat("export-mobile", "lenet5", "-o", tmp_path / "m.ptl", "--weights", weights, "--json").json
+    told = frformat("export", "lenet5", "-o", tmp_path / "m.ptl", "--weights", weights, "--json").json
     assert told["complete"] is None
     skeleton = told["skeleton"]
     assert skeleton["path"] == os.fspath(tmp_path / "m.ptl")
-    assert skeleton["runtime"] == "1.12.2"
+    assert (skeleton["runtime"], skeleton["release"]) == ("PyTorch Mobile", "1.12.2")
     assert skeleton["bytecode"] >= 4
     assert "aten::conv2d" in skeleton["operators"]
     assert skeleton["tensors"][0] == "conv1.weight"
@@ -110,14 +110,14 @@ def test_json(weights: Path, tmp_path: Path):
 
 @pytest.mark.parametrize("name", ["Net", "make", "net"])
 def test_a_users_own_model(name: str, source: Path, tmp_path: Path):
-    assert "2 tensors" in frformat("export-mobile", f"{source}:{name}", "-o", tmp_path / f"{name}.ptl").out
+    assert "2 tensors" in frformat("export", f"{source}:{name}", "-o", tmp_path / f"{name}.ptl").out
 
 
 def test_a_model_that_must_be_traced(source: Path, tmp_path: Path):
-    told = refused("export-mobile", f"{source}:Odd", "-o", tmp_path / "m.ptl")
+    told = refused("export", f"{source}:Odd", "-o", tmp_path / "m.ptl")
     assert told.startswith("ENCODE: Odd cannot be scripted")
-    assert ", traced" in frformat("export-mobile", f"{source}:Odd", "-o", tmp_path / "m.ptl", "--example", "1,3").out
-    probe = frformat("export-mobile", f"{source}:Net", "-o", tmp_path / "p.ptl", "--example", "1,3", "--probe")
+    assert ", traced" in frformat("export", f"{source}:Odd", "-o", tmp_path / "m.ptl", "--example", "1,3").out
+    probe = frformat("export", f"{source}:Net", "-o", tmp_path / "p.ptl", "--example", "1,3", "--probe")
     assert ", traced" in probe.out
 
 
@@ -133,16 +133,19 @@ def test_misuse(weights: Path, source: Path, tmp_path: Path):
         (("resnet20", "-o", out, "--weights", weights), "does not fit ResNet20"),
         (("lenet5", "-o", out, "--weights", tmp_path / "none.frz"), "No such file"),
         (("lenet5", "-o", out, "--complete", tmp_path / "c.ptl"), "--complete needs --weights"),
-        (("lenet5", "-o", out, "--tier", "0"), "--tier is one of --weights"),
+        (("lenet5", "-o", out, "--tier", "0"), "--tier needs --weights"),
         (("lenet5", "-o", out, "--factored", "--example", "1,1,28,28"), "--factored needs --weights"),
         (("lenet5", "-o", out, "--factored", "--weights", TRAINED), "--example with the shape"),
-        ((*FACTORED, "-o", out, "--example", "1,1,28,28", "--probe"), "leave --probe out"),
+        ((*FACTORED, "-o", out, "--example", "1,1,28,28", "--probe"), "omit --probe"),
         ((*FACTORED, "-o", out, "--example", "1,3,28,28"), "LeNet5 does not run on the example"),
         ((*FACTORED, "-o", out, "--example", "1,1,28,28", "--tier", "3"), "tier 3 of 1"),
         (("lenet5", "-o", out, "--example", "1,x"), "'1,x' is not a shape"),
-        (("lenet5", "-o", out, "--runtime", "0.4"), "no table of runtime '0.4'"),
-        (("lenet5", "-o", out, "--probe"), "give an example"),
-        (("lenet5", "-o", tmp_path / "none" / "m.ptl"), "there is no folder"),
+        (("lenet5", "-o", out, "--release", "0.4"), "no table of runtime '0.4'"),
+        (("lenet5", "-o", tmp_path / "m.tgz"), "no runtime is known by this extension; choose one of .onnx"),
+        (("lenet5", "-o", tmp_path / "m.onnx", "--probe"), "onnxruntime has no option 'probe'"),
+        (("lenet5", "-o", out, "--fixed"), "pytorch_mobile has no option 'dynamic'"),
+        (("lenet5", "-o", out, "--probe"), "pass an example"),
+        (("lenet5", "-o", tmp_path / "none" / "m.ptl"), "does not exist"),
     ):
-        assert fault in refused("export-mobile", *args)
+        assert fault in refused("export", *args)
     assert not out.exists()

@@ -1,4 +1,4 @@
-"""Tables for notebooks: what ``_repr_html_`` of a file or a summary returns."""
+"""Format tables of text for ``print`` and notebooks."""
 
 from __future__ import annotations
 
@@ -10,30 +10,46 @@ from typing import Final
 from frformat.format.info import TensorInfo
 
 ROWS: Final = 100
-"""Rows that a notebook shows of a file."""
+"""Number of rows that a notebook shows for a file."""
 
 HEAD: Final = ("tensor", "shape", "dtype", "stored as", "values", "coder")
 
 
-def table(rows: Iterable[Sequence[str]], note: str) -> str:
-    """An HTML table of text; the first row is the heading, the note follows the table."""
+def as_text(rows: Sequence[Sequence[str]], note: str) -> str:
+    """Format columns under a heading, which is the first row, followed by the note."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines.insert(1, "─" * max(map(len, lines)))
+    return "\n".join([*lines, note])
+
+
+def as_html(rows: Iterable[Sequence[str]], note: str) -> str:
+    """Format the table as HTML, with all text escaped."""
     head, *body = (tuple(html.escape(cell) for cell in row) for row in rows)
     heading = "".join(f"<th>{cell}</th>" for cell in head)
     lines = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in body)
     return f"<table><thead><tr>{heading}</tr></thead><tbody>{lines}</tbody></table><p>{html.escape(note)}</p>"
 
 
+def short(number: float) -> str:
+    """Format a number with three digits and a unit: ``1.23M``."""
+    value, units = float(number), ["", "k", "M", "G", "T"]
+    while value >= 999.5 and len(units) > 1:
+        value, units = value / 1000, units[1:]
+    return f"{value:.3g}{units[0]}"
+
+
 def listing(tensors: Iterable[TensorInfo], count: int, note: str) -> str:
-    """An HTML table of a file's first tensors.
+    """Return an HTML table of a file's first tensors.
 
     Args:
-        tensors: what the directory says of them.
-        count: how many there are.
-        note: follows the table.
+        tensors: their descriptions from the directory.
+        count: total number of tensors.
+        note: text after the table.
     """
     rows = [HEAD, *map(_row, islice(tensors, ROWS))]
     left = f"{count - ROWS:,} more tensors. " if count > ROWS else ""
-    return table(rows, left + note)
+    return as_html(rows, left + note)
 
 
 def _row(info: TensorInfo) -> tuple[str, ...]:

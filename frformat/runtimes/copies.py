@@ -1,4 +1,4 @@
-"""Copies of models whose weights are other tensors."""
+"""Copy models with other tensors as weights."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from frformat.runtimes.pytorch_mobile.errors import ExportError
+from frformat.checkpoints.torch_tensors import aliases, dtype_name
+from frformat.runtimes.contract import Contract, Wanted
+from frformat.runtimes.errors import ExportError
 from frformat.torch import unregularize
+from frformat.torch.lowrank.layers import coded
 from frformat.torch.regularization import spectral_tensors
 
 DTYPES: Final = (
@@ -26,19 +29,19 @@ DTYPES: Final = (
     torch.float32,
     torch.float64,
 )
-"""Element types of weights that every runtime knows and ``load_weights`` can be given."""
+"""Element types of weights that every runtime and ``load_weights`` support."""
 
 
 def plain(model: nn.Module) -> nn.Module:
-    """The model itself, or a copy without parametrizations if it is trained with Frequency Regularization."""
+    """Return the model, or a copy without parametrizations if it is trained with Frequency Regularization."""
     return unregularize(copy.deepcopy(model)) if spectral_tensors(model) else model
 
 
 def state(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters and persistent buffers by their names in the state dict.
+    """Return parameters and persistent buffers by their names in the state dict.
 
     Raises:
-        ExportError: one is not initialized, is no plain tensor, or of a dtype that runtimes do not know.
+        ExportError: one is not initialized, is not a plain tensor, or has a dtype that runtimes do not support.
     """
     out = {}
     for name, tensor in model.state_dict(keep_vars=True).items():
@@ -53,12 +56,28 @@ def state(model: nn.Module) -> dict[str, Tensor]:
     return out
 
 
+def contract(model: nn.Module) -> Contract:
+    """Return what a skeleton of the model needs if it uses all of its weights.
+
+    Raises:
+        ExportError: see :func:`state`.
+    """
+    weights, spectra = state(model), coded(model)
+    ties = aliases(weights)
+    wanted = {
+        name: Wanted(tuple(tensor.shape), dtype_name(tensor.dtype), spectra[name].lengths if name in spectra else None)
+        for name, tensor in weights.items()
+        if name not in ties
+    }
+    return Contract(wanted, ties)
+
+
 def copied(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> nn.Module:
-    """A copy in evaluation mode with other weights, that need no gradient; what was shared is shared in the copy.
+    """Copy a model in evaluation mode with other weights, without gradients; shared weights stay shared.
 
     Args:
         model: a module of :func:`plain`, or a TorchScript one.
-        replace: takes a weight of the model to that of the copy, of the same shape and dtype.
+        replace: maps a weight of the model to that of the copy, of the same shape and dtype.
     """
     weights = state(model)
     others: dict[int, Any] = {}

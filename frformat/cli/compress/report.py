@@ -1,4 +1,4 @@
-"""What ``compress`` tells of its work: plain data for ``--json``, and the text made from it."""
+"""Report the result of ``compress``, as JSON or as text."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from frformat.torch.compression import Compressed, LayerReport
 
 TITLES: Final = ("tensor", "shape", "coding", "bits", "bytes", "loss")
 SHOWN: Final = 0.0005
-"""Tensors with less of the bytes and of the loss have no line of their own."""
+"""Tensors with smaller shares of the bytes and of the loss get no line of their own."""
 
 
-def tell(result: Compressed, source: str, output: str, seconds: float, *, as_json: bool) -> None:
-    """Print what became of a network: a line for each tensor that matters, the trials, and a summary."""
+def show(result: Compressed, source: str, output: str, seconds: float, *, as_json: bool) -> None:
+    """Print the outcome: a line for each tensor that matters, the trials, and a summary."""
     about = {
         "file": output,
         "input": {"file": source, "bytes": os.path.getsize(source)},

@@ -1,0 +1,105 @@
+package io.frz.internal.products
+
+import io.frz.internal.Request
+import io.frz.internal.bases.Wave
+
+/**
+ * How [CosineSums] of [length] are divided: into the steps that the prime factors of the length call for, odd ones
+ * first. Immutable, and shared by threads.
+ *
+ * A *node* of a step is a polynomial Σ x[k]·T[k] modulo T[m·q] − cos φ, where q is the step's radix and T are the
+ * Chebyshev polynomials. It becomes q polynomials modulo T[m] − cos φ', φ' = (φ + 2πj) / q.
+ */
+internal class CosineSteps(val length: Int, request: Request) {
+    val steps: List<CosineStep>
+
+    /** Which point of the axis the value in each row is for, after the last step. */
+    val points: IntArray
+
+    init {
+        val wave = Wave(length)
+        val steps = ArrayList<CosineStep>()
+        // Angles are multiples of π / 2·nodes: those of a step's nodes, and then those of its children.
+        var angles = intArrayOf(1)
+        var rest = length
+        for (radix in radices(length)) {
+            rest /= radix
+            val children = children(angles, radix)
+            steps.add(
+                if (radix == 2) {
+                    Halving(rest, cosines(wave, children, rest, 2, request))
+                } else {
+                    Splitting(rest, radix, cosines(wave, children, rest, 1, request))
+                }
+            )
+            angles = children
+        }
+        this.steps = steps
+        points = IntArray(length) { angles[it] / 2 }
+    }
+
+    /** The angles of the [radix] children of each node, in units that are as many times smaller. */
+    private fun children(angles: IntArray, radix: Int): IntArray {
+        val turn = 4L * angles.size
+        return IntArray(angles.size * radix) {
+            val angle = angles[it / radix] + it % radix * turn
+            minOf(angle, turn * radix - angle).toInt()
+        }
+    }
+
+    /** The cosine of each [every]th of [angles]. */
+    private fun cosines(wave: Wave, angles: IntArray, unit: Int, every: Int, request: Request): DoubleArray {
+        val cosines = DoubleArray(angles.size / every)
+        for (node in cosines.indices) {
+            if (node % CHECKED == 0) request.check()
+            cosines[node] = wave.cosine(angles[node * every].toLong() * unit)
+        }
+        return cosines
+    }
+
+    companion object {
+        private const val MOST_PRIME = 13
+        private const val SHORT = 64
+        private val MULTIPLES = intArrayOf(8, 9, 10, 12, 14, 15, 16)
+        private const val CHECKED = 1 shl 14
+
+        /** Whether sums of [length] are quick: all prime factors are small. */
+        fun isQuick(length: Int): Boolean = length <= SHORT || radices(length).all { it <= MOST_PRIME }
+
+        /** A quick length that is at least [least], not much more, and a multiple of [OneByOne.LANES]. */
+        fun quickLength(least: Long): Long {
+            var unit = OneByOne.LANES.toLong()
+            if (least <= MULTIPLES.first() * unit) return (least + unit - 1) / unit * unit
+            while (MULTIPLES.last() * unit < least) unit *= 2
+            return MULTIPLES.first { it * unit >= least } * unit
+        }
+
+        /** The prime factors of [length], the largest first. */
+        private fun radices(length: Int): List<Int> {
+            val radices = ArrayList<Int>()
+            var rest = length
+            var prime = 2
+            while (rest > 1) {
+                if (prime.toLong() * prime > rest) prime = rest
+                while (rest % prime == 0) {
+                    radices.add(0, prime)
+                    rest /= prime
+                }
+                prime++
+            }
+            return radices
+        }
+
+        /** The memory of an instance for [length], or more. */
+        fun bytes(length: Long): Long = (Double.SIZE_BYTES * 3L + Int.SIZE_BYTES * 3L) * length
+    }
+}
+
+/** One step of a sum: each node has [radix] times [size] rows, and becomes [radix] nodes of [size]. */
+internal sealed class CosineStep(val size: Int, val radix: Int)
+
+/** A node becomes two, of opposite [cosines], of which each node has the first. */
+internal class Halving(size: Int, val cosines: DoubleArray) : CosineStep(size, 2)
+
+/** A node becomes [radix], which have [cosines] each. */
+internal class Splitting(size: Int, radix: Int, val cosines: DoubleArray) : CosineStep(size, radix)

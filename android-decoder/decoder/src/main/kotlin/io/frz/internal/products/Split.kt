@@ -1,0 +1,98 @@
+package io.frz.internal.products
+
+/**
+ * Steps of an odd radix, [most] at most, of lines side by side. Two rows k and m − k of each child are sums of the rows
+ * of its parent that are at k or m − k behind a multiple of m:
+ * T\[jm + k] = U\[j]·T\[k] − U\[j − 1]·T\[m − k], where U are the Chebyshev polynomials of the second kind.
+ */
+internal class Split(most: Int, private val width: Int) {
+    private val results = Array(2 * most) { DoubleArray(width) }
+    private val zeros = DoubleArray(width)
+    private val terms = Array(padded(2 * most)) { zeros }
+    private val places = IntArray(2 * most)
+    private val weights = DoubleArray(most * padded(2 * most))
+    private val firsts = DoubleArray(most * padded(most))
+
+    /** Makes [step] with the rows of [node], which begin at [from]. */
+    fun run(rows: Array<DoubleArray>, from: Int, step: Splitting, node: Int) {
+        val radix = step.radix
+        val size = step.size
+        weigh(step, node)
+        for (j in 0 until radix) places[j] = from + j * size
+        sum(rows, radix, firsts, padded(radix), radix)
+        for (k in 1..size / 2) {
+            for (j in 0 until radix) {
+                places[j] = from + j * size + k
+                places[radix + j] = from + (j + 1) * size - k
+            }
+            sumBoth(rows, radix, 2 * k == size)
+        }
+    }
+
+    /** The weights of each child: of the terms at k, then of those at m − k; and those for k = 0. */
+    private fun weigh(step: Splitting, node: Int) {
+        val radix = step.radix
+        weights.fill(0.0)
+        firsts.fill(0.0)
+        for (child in 0 until radix) {
+            val cosine = step.cosines[node * radix + child]
+            val at = child * padded(2 * radix)
+            val first = child * padded(radix)
+            weights[at] = 1.0
+            firsts[first] = 1.0
+            firsts[first + 1] = cosine
+            weights[at + 1] = 2 * cosine
+            for (j in 2 until radix) {
+                weights[at + j] = 2 * cosine * weights[at + j - 1] - weights[at + j - 2]
+                firsts[first + j] = 2 * cosine * firsts[first + j - 1] - firsts[first + j - 2]
+            }
+            for (j in 1 until radix) weights[at + radix + j] = -weights[at + j - 1]
+        }
+    }
+
+    /** The rows at [places] become those of [count] sums of them, each with [stride] weights. */
+    private fun sum(rows: Array<DoubleArray>, count: Int, weights: DoubleArray, stride: Int, radix: Int) {
+        take(rows, count)
+        for (child in 0 until radix) sumRows(results[child], terms, 0, count, weights, child * stride, width)
+        give(rows, count)
+    }
+
+    /** The same for two rows of each child; they are one if [areOne]. */
+    private fun sumBoth(rows: Array<DoubleArray>, radix: Int, areOne: Boolean) {
+        val stride = padded(2 * radix)
+        take(rows, 2 * radix)
+        for (child in 0 until radix) sumRows(results[child], terms, 0, 2 * radix, weights, child * stride, width)
+        if (areOne) return give(rows, radix)
+        for (j in 0 until radix) {
+            val row = terms[j]
+            terms[j] = terms[radix + j]
+            terms[radix + j] = row
+        }
+        for (child in 0 until radix) sumRows(results[radix + child], terms, 0, 2 * radix, weights, child * stride, width)
+        give(rows, 2 * radix)
+    }
+
+    private fun take(rows: Array<DoubleArray>, count: Int) {
+        for (j in 0 until count) terms[j] = rows[places[j]]
+        for (j in count until padded(count)) terms[j] = zeros
+    }
+
+    /** Puts the first [count] results at their places, and takes the rows that were there for the next ones. */
+    private fun give(rows: Array<DoubleArray>, count: Int) {
+        for (j in 0 until count) {
+            val row = rows[places[j]]
+            rows[places[j]] = results[j]
+            results[j] = row
+        }
+    }
+
+    companion object {
+        /** The memory of an instance for the radices of [length], or more. */
+        fun workingBytes(length: Long, width: Int): Long {
+            val most = minOf(length, MOST_RADIX)
+            return Double.SIZE_BYTES * ((2 * most + 1) * width + 4 * (most + 2) * (most + 2))
+        }
+
+        private const val MOST_RADIX = 61L
+    }
+}

@@ -1,0 +1,151 @@
+"""``frformat export``: export a model for a runtime on phones."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from frformat.cli import terminal
+from frformat.cli.options import json_option, tier_option
+from frformat.cli.output import force_option, writing
+from frformat.cli.terminal import clean, count, echo
+
+if TYPE_CHECKING:
+    from frformat.runtimes import Export
+
+HELP = """Write a skeleton: a model without its weights, which model.frz holds.
+
+MODEL is unet, lenet5 or resnet20, or FILE.py:NAME, where NAME is a torch.nn.Module or a function that returns one; the
+file is executed. The extension of the output chooses the runtime:
+
+\b
+  .onnx  ONNX Runtime. The model is traced with --example; inputs may have other sizes, too, unless --fixed is given.
+  .ptl   PyTorch Mobile. TorchScript must be able to compile the model or, with --example, to trace it. Its operators
+         are checked against those of the oldest release.
+  .pt    LibTorch, DJL and torch.jit.load.
+
+The app passes the tensors of model.frz to the skeleton; the libraries in android-decoder do this.
+
+With --factored, the skeleton runs on the coefficients of --weights and never rebuilds its weights: it loads at once and
+takes little memory. It is made for exactly as many coefficients as that file has at its --tier, and for inputs about as
+large as --example.
+
+\b
+Examples:
+  frformat export unet -o model.onnx
+  frformat export net.py:make_net -o model.onnx --example 1,3,224,224 --weights model.frz
+  frformat export net.py:Net -o model.ptl --weights model.frz --complete complete.ptl
+  frformat export unet -o model.onnx --factored --weights model.frz --example 1,3,640,959
+"""
+
+
+@click.command("export", help=HELP, epilog="Exit codes: 0 success, 2 error; the output is unchanged then.")
+@click.argument("model")
+@click.option("-o", "--output", metavar="OUT", type=click.Path(), required=True, help="The skeleton to write.")
+@click.option("--weights", metavar="IN.frz", type=click.Path(), help="Check that this file fits the model.")
+@click.option("--factored", is_flag=True, help="Run on coefficients. Needs --weights and --example.")
+@tier_option
+@click.option("--complete", metavar="OUT", type=click.Path(), help="Also write the model with these weights.")
+@click.option(
+    "--example",
+    "shapes",
+    metavar="N,N,…",
+    multiple=True,
+    help="Shape of an input, for tracing or choosing factors.",
+)
+@click.option("--fixed", is_flag=True, help="Allow only inputs of the size of --example (ONNX Runtime).")
+@click.option("--probe", is_flag=True, help="Also return the layers' outputs, for `frformat compare`. Needs --example.")
+@click.option("--release", metavar="RELEASE", help="The oldest release of PyTorch Mobile to support.")
+@force_option
+@json_option
+def export(
+    model: str,
+    output: str,
+    weights: str | None,
+    factored: bool,
+    tier: int | None,
+    complete: str | None,
+    shapes: tuple[str, ...],
+    fixed: bool,
+    probe: bool,
+    release: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """See :data:`HELP`."""
+    if weights is None and (complete is not None or tier is not None):
+        raise click.UsageError(
+            "--complete needs --weights." if complete is not None else "--tier needs --weights.",
+            click.get_current_context(),
+        )
+    if factored:
+        _check_factored(weights, shapes, probe)
+    sizes = [_shape(text) for text in shapes]
+
+    import torch
+
+    from frformat import runtimes
+    from frformat.runtimes import models
+
+    options: dict[str, Any] = {}
+    if release is not None:
+        options["release"] = release
+    if probe:
+        options["probe"] = True
+    if fixed:
+        options["dynamic"] = False
+    if sizes or (model in models.EXAMPLES and output.endswith(".onnx")):
+        options["example"] = [torch.zeros(size) for size in sizes or [models.EXAMPLES[model]]]
+    with writing(output, force):
+        net = models.build(model)
+        if weights is not None:
+            models.give(net, weights, tier=tier)
+        written = runtimes.export(net, output, factored=factored, weights=weights, tier=tier, **options)
+    whole = None
+    if complete is not None:
+        with writing(complete, force):
+            whole = runtimes.export(net, complete, with_weights=True, **options)
+    if as_json:
+        terminal.print_json({"skeleton": vars(written), "complete": whole and vars(whole)})
+    else:
+        _show(written, whole, weights)
+
+
+def _check_factored(weights: str | None, shapes: tuple[str, ...], probe: bool) -> None:
+    """Check that the options that --factored needs are given, and those that it excludes are not."""
+    context = click.get_current_context()
+    if weights is None or not shapes:
+        raise click.UsageError("--factored needs --weights, and --example with the shape of an input.", context)
+    if probe:
+        raise click.UsageError("A factored model has no layer outputs; omit --probe.", context)
+
+
+def _shape(text: str) -> list[int]:
+    """Parse a shape such as ``1,3,224,224``."""
+    try:
+        shape = [int(part) for part in text.split(",")]
+    except ValueError:
+        shape = [-1]
+    if min(shape) < 0:
+        raise click.BadParameter(f"{text!r} is not a shape such as 1,3,224,224", param_hint="--example")
+    return shape
+
+
+def _show(written: Export, whole: Export | None, weights: str | None) -> None:
+    of = f", {len(written.coefficients):,} as coefficients," if written.coefficients else ""
+    runs = f"{written.runtime} {written.release} and later" if written.release else "LibTorch, DJL and torch.jit.load"
+    how = ", traced" if written.traced else ""
+    echo(
+        clean(
+            f"{written.path}: {count(written.bytes, 'byte')}, a skeleton of {count(len(written.tensors), 'tensor')}"
+            f"{of} for {runs}{how}"
+        )
+    )
+    if weights is not None:
+        size = os.path.getsize(weights)
+        total = count(written.bytes + size, "byte")
+        echo(clean(f"{weights}: {count(size, 'byte')}, fits the model; together {total}"))
+    if whole is not None:
+        echo(clean(f"{whole.path}: {count(whole.bytes, 'byte')}, with weights"))

@@ -1,0 +1,102 @@
+"""The input of encoders and entropy coders: small runs are combined into batches.
+
+A file of a million tensors with one element each thus takes hardly longer than a file of a few large ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.format.coders.runs import Run
+
+Array = NDArray[Any]
+
+PIECE: Final = 1 << 16
+"""Number of values to code between checks whether to continue."""
+
+
+class Block(NamedTuple):
+    """Values that the entropy coders treat as one block.
+
+    Attributes:
+        rows: length of the first axis.
+        channels: length of the second axis.
+        positions: the product of all further lengths. Below rank 2, all values are positions.
+    """
+
+    rows: int
+    channels: int
+    positions: int
+
+    @property
+    def columns(self) -> int:
+        """Number of values per row."""
+        return self.channels * self.positions
+
+    @property
+    def size(self) -> int:
+        """Number of values of the block."""
+        return self.rows * self.columns
+
+
+def block(shape: tuple[int, ...]) -> Block:
+    """Return the block for a shape of any rank (specification, section 9.1)."""
+    if len(shape) < 2:
+        return Block(1, 1, shape[0] if shape else 1)
+    positions = 1
+    for length in shape[2:]:
+        positions *= length
+    return Block(shape[0], shape[1], positions)
+
+
+class Batch(NamedTuple):
+    """Runs that are coded together: several small ones, or one.
+
+    Attributes:
+        offsets: whether they are all step offsets; otherwise, all are core entries.
+        blocks: their blocks, one after the other.
+        runs: number of runs.
+        size: number of values.
+    """
+
+    offsets: bool
+    blocks: list[Block]
+    runs: int
+    size: int
+
+
+def batches(runs: Iterable[Run]) -> Iterator[Batch]:
+    """Combine consecutive runs of one kind into batches of about one piece each."""
+    kind, shapes, count, size = False, list[Block](), 0, 0
+    for run in runs:
+        more = [block(shape) for shape in run.blocks]
+        values = sum([each.size for each in more])
+        if count and (run.offsets != kind or size + values > PIECE):
+            yield Batch(kind, shapes, count, size)
+            shapes, count, size = [], 0, 0
+        kind = run.offsets
+        shapes += more
+        count += 1
+        size += values
+    if count:
+        yield Batch(kind, shapes, count, size)
+
+
+Pieces = Sequence[tuple[Batch, Array]]
+"""The batches of a segment, each with its values in a flat array."""
+
+
+def joined(pieces: Iterable[tuple[Run, Array]]) -> Pieces:
+    """Combine runs and their values, which are C-contiguous arrays, into batches."""
+    given = list(pieces)
+    arrays = (array.reshape(-1) for _, array in given)
+    found = []
+    for batch in batches(run for run, _ in given):
+        some = list(islice(arrays, batch.runs))
+        found.append((batch, some[0] if batch.runs == 1 else np.concatenate(some)))
+    return found

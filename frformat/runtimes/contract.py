@@ -1,0 +1,98 @@
+"""Check that an ``.frz`` file has what a skeleton needs; shared by all runtimes, for exporting and for loading."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from frformat.dtypes import DTYPES
+from frformat.format.reader import FrzFile
+
+SHOWN: Final = 8
+"""Largest number of faults of each kind to list."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A weight that a skeleton needs.
+
+    Attributes:
+        shape: shape of the tensor, or (k,) if coefficients are needed.
+        dtype: element type, a key of :data:`frformat.dtypes.DTYPES`.
+        spectrum: the shape in which the spectrum is taken, if coefficients are needed; else None.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    spectrum: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Everything that a skeleton needs from a file.
+
+    Attributes:
+        wanted: weights by name, tied ones once.
+        ties: further names of weights, each with its name in ``wanted``.
+        unused: names that the file may have because the model has them, although the skeleton does not need them.
+    """
+
+    wanted: Mapping[str, Wanted]
+    ties: Mapping[str, str] = field(default_factory=dict)
+    unused: Collection[str] = ()
+
+    def source(self, name: str, file: FrzFile) -> str | None:
+        """Return the name under which a file has a needed weight; None if it does not have it."""
+        return next((each for each in self.names(name) if each in file), None)
+
+    def names(self, name: str) -> list[str]:
+        """Return all names of a needed weight."""
+        return [name, *(tie for tie, first in self.ties.items() if first == name)]
+
+    def misfit(self, file: FrzFile) -> str:
+        """Describe in one line how a file differs from what the skeleton needs; empty if it fits."""
+        sources = {name: self.source(name, file) for name in self.wanted}
+        known = {*self.wanted, *self.ties, *self.unused}
+        faults = [
+            _listed("missing from the file", [name for name, source in sources.items() if source is None]),
+            _listed("not in the model", [name for name in file if name not in known]),
+            _listed(
+                "",
+                [
+                    f"{name}: {fault}"
+                    for name, source in sources.items()
+                    if source is not None and (fault := _fault(self.wanted[name], file, source))
+                ],
+            ),
+        ]
+        return "; ".join(filter(None, faults))
+
+
+def _listed(what: str, faults: list[str]) -> str:
+    if not faults:
+        return ""
+    more = f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+    return f"{what}: {', '.join(faults[:SHOWN])}{more}".removeprefix(": ")
+
+
+def _fault(wanted: Wanted, file: FrzFile, name: str) -> str:
+    info = file.info(name)
+    if wanted.spectrum is not None:
+        if not info.spectral:
+            return f"the model needs coefficients of {list(wanted.spectrum)}, but none are stored; export again"
+        spectrum, kept = info.view or info.shape, info.kept[file.tier]
+        if spectrum != wanted.spectrum:
+            return f"spectrum {list(spectrum)} in the file, {list(wanted.spectrum)} in the model; export again"
+        if (kept,) != wanted.shape:
+            return f"{kept} coefficients in the file, {wanted.shape[0]} in the model; choose its tier, or export again"
+        return ""
+    if info.shape != wanted.shape:
+        return f"shape {list(info.shape)} in the file, {list(wanted.shape)} in the model"
+    if info.dtype != wanted.dtype and _is_real(info.dtype) != _is_real(wanted.dtype):
+        return f"{info.dtype} in the file, {wanted.dtype} in the model"
+    return ""
+
+
+def _is_real(dtype: str) -> bool:
+    return DTYPES[dtype].kind not in "biu"

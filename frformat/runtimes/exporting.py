@@ -1,0 +1,123 @@
+"""Export models to files for phone runtimes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from frformat.format.reader import open
+from frformat.runtimes.errors import ExportError
+from frformat.runtimes.written import Export
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+StrPath = str | os.PathLike[str]
+
+
+class _Runtime(NamedTuple):
+    """The properties of a runtime.
+
+    Attributes:
+        extension: extension of its files.
+        package: the package whose ``write`` makes them.
+        options: options of ``write`` that are specific to this runtime.
+        fixed: arguments that are always passed.
+    """
+
+    extension: str
+    package: str
+    options: tuple[str, ...]
+    fixed: dict[str, Any]
+
+
+RUNTIMES: Final = {
+    "onnxruntime": _Runtime(".onnx", "onnxruntime", ("dynamic",), {}),
+    "pytorch_mobile": _Runtime(".ptl", "pytorch_mobile", ("release", "probe"), {}),
+    "torchscript": _Runtime(".pt", "pytorch_mobile", ("probe",), {"lite": False}),
+}
+"""The supported runtimes."""
+
+
+def export(
+    model: nn.Module,
+    path: StrPath,
+    *,
+    runtime: str | None = None,
+    factored: bool = False,
+    example: Tensor | Sequence[Any] | None = None,
+    weights: StrPath | None = None,
+    tier: int | None = None,
+    with_weights: bool = False,
+    **options: Any,
+) -> Export:
+    """Write a model for a runtime: a skeleton without its weights, or complete.
+
+    The model is written in evaluation mode and is not modified.
+
+    Args:
+        model: any module that the runtime's exporter supports, including ones with Frequency Regularization and the
+            result of :func:`frformat.torch.factorization.portable`.
+        path: destination. An existing file is replaced only once the new one is complete.
+        runtime: a key of :data:`RUNTIMES`; None selects it by extension: ``.onnx`` for ONNX Runtime, ``.ptl`` for the
+            lite interpreter of PyTorch Mobile, and ``.pt`` for TorchScript (LibTorch, DJL, ``torch.jit.load``).
+        factored: run on the coefficients of ``weights``, whose tensors are never rebuilt. Needs ``example`` as well;
+            the result is meant for inputs of about that size.
+        example: an input, or a sequence of all inputs. ONNX Runtime needs one; decisions that depend on its values
+            become fixed.
+        weights: an ``.frz`` file that must fit the model.
+        tier: the capacity tier of that file; None means the largest that is present.
+        with_weights: include the model's own weights, for comparison.
+        options: for ONNX Runtime, ``dynamic=False`` fixes input sizes to those of the example. For PyTorch Mobile,
+            ``release`` is the oldest release that must run the file, and ``probe=True`` also returns the outputs of
+            layers.
+
+    Raises:
+        ExportError: the runtime cannot run the model, or the weights do not fit it; the message says where and why.
+        FrzError: ``weights`` is damaged.
+        OSError: a file cannot be read or written.
+    """
+    from frformat.runtimes import copies, models
+
+    path = os.fspath(path)
+    name = _choose(path, runtime)
+    chosen = RUNTIMES[name]
+    for option in options:
+        if option not in chosen.options:
+            raise ExportError(f"{name} has no option {option!r}; omit it")
+    writer = import_module(f"frformat.runtimes.{chosen.package}.writing")
+    inputs = _inputs(example)
+    if factored:
+        if weights is None or inputs is None:
+            raise ExportError("a factored network needs an .frz file and an example input; pass both")
+        model = models.factored(model, os.fspath(weights), inputs, tier=tier)
+    model = copies.plain(model)
+    if weights is not None:
+        with open(weights, tier=tier) as file:
+            misfit = copies.contract(model).misfit(file)
+        if misfit:
+            raise ExportError(f"{os.fspath(weights)}: the file does not fit {type(model).__name__}: {misfit}")
+    written: Export = writer.write(model, path, example=inputs, with_weights=with_weights, **chosen.fixed, **options)
+    return written
+
+
+def _choose(path: str, runtime: str | None) -> str:
+    if runtime is not None:
+        if runtime not in RUNTIMES:
+            raise ExportError(f"there is no runtime {runtime!r}; choose one of {', '.join(RUNTIMES)}")
+        return runtime
+    for name, each in RUNTIMES.items():
+        if path.endswith(each.extension):
+            return name
+    known = ", ".join(f"{each.extension} ({name})" for name, each in RUNTIMES.items())
+    raise ExportError(f"{path}: no runtime is known by this extension; choose one of {known}")
+
+
+def _inputs(example: Tensor | Sequence[Any] | None) -> tuple[Any, ...] | None:
+    from torch import Tensor
+
+    if example is None:
+        return None
+    return (example,) if isinstance(example, Tensor) else tuple(example)

@@ -1,0 +1,135 @@
+"""Shrink the exporter's graphs to a few kilobytes."""
+
+from __future__ import annotations
+
+import itertools
+import string
+from collections.abc import Callable, Collection, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import onnx
+    import onnx_ir as ir
+
+MOST: Final = 64
+"""Constants of at most this many bytes are precomputed; larger ones would be longer than their computation."""
+
+NEUTRAL: Final = {"dilations": 1, "strides": 1, "pads": 0, "output_padding": 0}
+"""Attributes whose default is this number for every axis."""
+
+
+def simplify(model: ir.Model, weights: Collection[str]) -> None:
+    """Precompute constants and merge common subexpressions; weights do not count as constants and stay unchanged."""
+    import onnx_ir.passes.common as passes
+    from onnxscript.optimizer import optimize_ir
+
+    kept = {name: model.graph.initializers.pop(name) for name in weights if name in model.graph.initializers}
+    elements = {name: value.const_value for name, value in kept.items()}
+    for value in kept.values():
+        value.const_value = None
+        model.graph.inputs.append(value)
+    optimize_ir(model, input_size_limit=MOST, output_size_limit=MOST)
+    for each in (
+        passes.CommonSubexpressionEliminationPass(),
+        passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        passes.DeduplicateInitializersPass(),
+        passes.RemoveUnusedNodesPass(),
+    ):
+        each(model)
+    for name, value in kept.items():
+        model.graph.inputs.remove(value)
+        value.const_value = elements[name]
+        model.graph.register_initializer(value)
+
+
+def strip(model: onnx.ModelProto, weights: Collection[str]) -> None:
+    """Remove names for people and defaults, which make up most of a file.
+
+    Args:
+        model: modified in place; values between nodes get short names.
+        weights: initializers that keep their names.
+    """
+    graph = model.graph
+    for each in [*_nodes(graph), *graph.initializer, *graph.input, *graph.output, graph, model, *model.functions]:
+        del each.metadata_props[:]
+        each.ClearField("doc_string")
+    for node in _nodes(graph):
+        node.ClearField("name")
+        for attribute in [each for each in node.attribute if _is_default(node, each)]:
+            node.attribute.remove(attribute)
+    del graph.value_info[:]
+    graph.name, model.producer_name = "frz", "frformat"
+    model.ClearField("producer_version")
+    _rename(graph, {*weights, *(each.name for each in [*graph.input, *graph.output])})
+    for function in model.functions:
+        _rename_function(function)
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """Yield all nodes, including those of inner graphs."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.type == attribute.GRAPH:
+                yield from _nodes(attribute.g)
+
+
+def _is_default(node: onnx.NodeProto, attribute: onnx.AttributeProto) -> bool:
+    """Return whether an attribute equals the operator's default."""
+    import onnx
+
+    if node.domain:
+        return False
+    value = onnx.helper.get_attribute_value(attribute)
+    if node.op_type.startswith(("Conv", "MaxPool", "AveragePool")):
+        if attribute.name in NEUTRAL:
+            return set(value) <= {NEUTRAL[attribute.name]}
+        if attribute.name == "kernel_shape" and node.op_type.startswith("Conv"):
+            return True  # the weight's
+    default = onnx.defs.get_schema(node.op_type).attributes[attribute.name].default_value
+    return bool(default.type) and onnx.helper.get_attribute_value(default) == value
+
+
+def _rename(graph: onnx.GraphProto, kept: set[str]) -> None:
+    """Give all values but some short names, the most frequent ones the shortest."""
+    counts: dict[str, int] = {}
+
+    def count(name: str) -> str:
+        counts[name] = counts.get(name, 0) + 1
+        return name
+
+    _each_name(graph, count)
+    fresh = (name for name in _short() if name not in kept)
+    order = sorted((name for name in counts if name and name not in kept), key=lambda name: -counts[name])
+    names = dict(zip(order, fresh, strict=False))
+    _each_name(graph, lambda name: names.get(name, name))
+
+
+def _rename_function(function: onnx.FunctionProto) -> None:
+    import onnx
+
+    names = [*function.input], [*function.output]
+    graph = onnx.helper.make_graph(
+        function.node, "", *([onnx.ValueInfoProto(name=name) for name in each] for each in names)
+    )
+    _rename(graph, set())
+    for old, new in ((function.node, graph.node), (function.input, graph.input), (function.output, graph.output)):
+        del old[:]
+        old.extend([each.name for each in new] if old is not function.node else new)
+
+
+def _each_name(graph: onnx.GraphProto, change: Callable[[str], str]) -> None:
+    named: Any
+    for named in (*graph.initializer, *graph.input, *graph.output):
+        named.name = change(named.name)
+    for node in graph.node:
+        for names in (node.input, node.output):
+            names[:] = [change(name) for name in names]
+        for attribute in node.attribute:
+            if attribute.type == attribute.GRAPH:
+                _each_name(attribute.g, change)
+
+
+def _short() -> Iterator[str]:
+    for length in itertools.count(1):
+        yield from map("".join, itertools.product(string.ascii_letters, repeat=length))

@@ -1,0 +1,119 @@
+"""Create an ONNX Runtime session from a skeleton and an ``.frz`` file."""
+
+from __future__ import annotations
+
+import builtins
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.dtypes import DTYPES
+from frformat.errors import DependencyError
+from frformat.format import limits
+from frformat.format.reader import FrzFile, open
+from frformat.runtimes.contract import Contract, Wanted
+from frformat.runtimes.errors import LoadError
+from frformat.runtimes.onnxruntime.skeleton import DTYPES as ONNX_DTYPES
+from frformat.runtimes.onnxruntime.skeleton import wanted
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession, OrtValue, SessionOptions
+
+StrPath = str | os.PathLike[str]
+Array = NDArray[Any]
+
+
+def session(
+    skeleton: StrPath | bytes,
+    weights: StrPath,
+    *,
+    tier: int | None = None,
+    memory_budget: int = limits.MEMORY_BUDGET,
+    options: SessionOptions | None = None,
+    **rest: Any,
+) -> InferenceSession:
+    """Create an ONNX Runtime session with the weights of an ``.frz`` file; does not need PyTorch.
+
+    Skeleton and file are compared before any weight is decoded. ONNX Runtime copies the weights.
+
+    Args:
+        skeleton: a file that :func:`frformat.runtimes.export` wrote, or its bytes.
+        weights: the ``.frz`` file. Floating-point tensors of any precision are converted to the skeleton's dtype, and
+            integers as well if no value changes.
+        tier: the capacity tier; None means the largest that is present.
+        memory_budget: bytes that decoding a tensor may take.
+        options: options of the session; they hold the weights afterwards, so do not reuse them for another session.
+        rest: further arguments of ``onnxruntime.InferenceSession``, such as ``providers``.
+
+    Raises:
+        LoadError: the skeleton is damaged, ONNX Runtime cannot run it, or the weights do not fit it.
+        FrzError: the weights are damaged.
+        DependencyError: the packages of the extra ``onnx`` are not installed.
+        OSError: a file cannot be read.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise DependencyError("running ONNX models", error) from error
+    data = skeleton if isinstance(skeleton, bytes) else _read(skeleton)
+    try:
+        contract = wanted(data)
+    except ImportError as error:
+        raise DependencyError("reading ONNX models", error) from error
+    with open(weights, tier=tier, memory_budget=memory_budget) as file:
+        misfit = contract.misfit(file)
+        if misfit:
+            raise _mismatch(weights, misfit)
+        values = {name: _value(_given(contract, name, file, weights), want) for name, want in contract.wanted.items()}
+    options = onnxruntime.SessionOptions() if options is None else options
+    try:
+        options.add_external_initializers(list(values), list(values.values()))
+        return onnxruntime.InferenceSession(data, options, **rest)
+    except Exception as error:  # ONNX Runtime's errors have no common base class
+        unsupported = type(error).__name__ in ("InvalidGraph", "NotImplemented", "InvalidProtobuf")
+        reason = " ".join(str(error).split())
+        raise LoadError(
+            "SKELETON_UNSUPPORTED" if unsupported else "RUNTIME_FAILED",
+            f"ONNX Runtime {onnxruntime.__version__} cannot load this skeleton: {reason}",
+        ) from error
+
+
+def _read(path: StrPath) -> bytes:
+    with builtins.open(path, "rb") as file:
+        return file.read()
+
+
+def _given(contract: Contract, name: str, file: FrzFile, path: StrPath) -> Array:
+    """Return the value of a name for the skeleton."""
+    want, found = contract.wanted[name], None
+    for source in contract.names(name):
+        if source not in file or (found is not None and file.aliases.get(source) is not None):
+            continue
+        array = file[source] if want.spectrum is None else file.spectrum(source).coefficients
+        if found is not None and found.tobytes() != array.tobytes():
+            raise _mismatch(path, f"{name} and {source} are one tensor in the model, but differ in the file")
+        found = array if found is None else found
+    assert found is not None
+    dtype = DTYPES[want.dtype]
+    if found.dtype == dtype:
+        return found
+    cast = found.astype(dtype)
+    if dtype.kind in "biu" and not np.array_equal(cast, found):
+        raise _mismatch(path, f"{name} holds integers that do not fit into {want.dtype}")
+    return cast
+
+
+def _value(array: Array, want: Wanted) -> OrtValue:
+    from onnxruntime import OrtValue
+
+    array = np.ascontiguousarray(array).reshape(want.shape)
+    if want.dtype == "bf16":
+        number = next(number for number, name in ONNX_DTYPES.items() if name == "bf16")
+        return OrtValue.ortvalue_from_numpy_with_onnx_type(array.view(np.uint16), number)
+    return OrtValue.ortvalue_from_numpy(array)
+
+
+def _mismatch(path: StrPath, what: str) -> LoadError:
+    return LoadError("MISMATCH", f"{os.fspath(path)}: the file does not fit this skeleton: {what}")

@@ -1,0 +1,95 @@
+"""Turn ONNX graphs into files whose weights are elsewhere, and find what such a file needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from frformat.runtimes.contract import Contract, Wanted
+from frformat.runtimes.errors import LoadError
+from frformat.runtimes.seal import LENGTH, MARK, is_whole, sealed
+
+if TYPE_CHECKING:
+    import onnx
+
+PLACE: Final = "model.frz"
+SPECTRUM: Final = "frz.spectrum"
+TIES: Final = "frz.ties"
+UNUSED: Final = "frz.unused"
+
+SEAL: Final = bytes([0xFA, 0xFF, 0x03, LENGTH]) + MARK
+"""Field 8191 of a message, which ONNX ignores: its tag, its length, and its first bytes."""
+
+DTYPES: Final = {
+    1: "f32",
+    2: "u8",
+    3: "i8",
+    4: "u16",
+    5: "i16",
+    6: "i32",
+    7: "i64",
+    9: "bool",
+    10: "f16",
+    11: "f64",
+    12: "u32",
+    13: "u64",
+    16: "bf16",
+}
+"""Names of the ONNX element types that the format also has."""
+
+
+def hollow(model: onnx.ModelProto, contract: Contract) -> bytes:
+    """Return a file without the elements of the weights that ``contract`` names.
+
+    Args:
+        model: the model with its weights as initializers, of which only names, dtypes and shapes matter; modified.
+        contract: the weights to need.
+    """
+    for tensor in model.graph.initializer:
+        if tensor.name in contract.wanted:
+            spectrum = contract.wanted[tensor.name].spectrum
+            tensor.ClearField("raw_data")
+            del tensor.external_data[:]
+            tensor.data_location = tensor.EXTERNAL
+            tensor.external_data.add(key="location", value=PLACE)
+            if spectrum is not None:
+                tensor.external_data.add(key=SPECTRUM, value=",".join(map(str, spectrum)))
+    ties = [name for pair in contract.ties.items() for name in pair]
+    for key, names in ((TIES, ties), (UNUSED, list(contract.unused))):
+        if names:
+            model.metadata_props.add(key=key, value="\n".join(names))
+    return sealed(model.SerializeToString(deterministic=True) + SEAL)
+
+
+def wanted(data: bytes) -> Contract:
+    """Return what a skeleton needs.
+
+    Raises:
+        LoadError: it is damaged, is not a skeleton, or needs something that no ``.frz`` file has.
+        ModuleNotFoundError: the package ``onnx`` is not installed.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    whole = is_whole(data)
+    if not whole:
+        what = "its bytes do not match their checksum" if whole is False else "it does not end like one"
+        raise LoadError(
+            "SKELETON_DAMAGED", f"this is not an intact skeleton: {what}; export it again with `frformat export`"
+        )
+    try:
+        model = onnx.ModelProto.FromString(data)
+    except DecodeError as error:
+        raise LoadError("SKELETON_UNSUPPORTED", f"this is not an ONNX model: {error}") from error
+    found: dict[str, Wanted] = {}
+    for tensor in model.graph.initializer:
+        if tensor.data_location != tensor.EXTERNAL:
+            continue
+        if tensor.data_type not in DTYPES:
+            kind = f"{tensor.name} has a dtype ({tensor.data_type}) that .frz files do not support"
+            raise LoadError("SKELETON_UNSUPPORTED", f"{kind}; export it again with `frformat export`")
+        facts = {entry.key: entry.value for entry in tensor.external_data}
+        spectrum = tuple(map(int, facts[SPECTRUM].split(","))) if SPECTRUM in facts else None
+        found[tensor.name] = Wanted(tuple(tensor.dims), DTYPES[tensor.data_type], spectrum)
+    listed = {entry.key: entry.value.split("\n") for entry in model.metadata_props}
+    ties = listed.get(TIES, [])
+    return Contract(found, dict(zip(ties[::2], ties[1::2], strict=True)), listed.get(UNUSED, ()))

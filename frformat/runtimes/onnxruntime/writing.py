@@ -1,0 +1,147 @@
+"""Write models for ONNX Runtime."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from torch import Tensor, nn
+
+from frformat.errors import DependencyError
+from frformat.format.atomic import replacing
+from frformat.runtimes.contract import Contract, Wanted
+from frformat.runtimes.copies import contract, copied, state
+from frformat.runtimes.errors import ExportError
+from frformat.runtimes.onnxruntime.compact import simplify, strip
+from frformat.runtimes.onnxruntime.functions import add_functions
+from frformat.runtimes.onnxruntime.operations import outline
+from frformat.runtimes.onnxruntime.skeleton import hollow
+from frformat.runtimes.written import Export
+from frformat.torch.lowrank.layers import coded
+
+if TYPE_CHECKING:
+    import onnx
+    import onnx_ir as ir
+
+RELEASE: Final = "1.20"
+"""The oldest release of ONNX Runtime that skeletons are tested with."""
+
+
+def write(
+    model: nn.Module,
+    path: str,
+    *,
+    example: tuple[Any, ...] | None = None,
+    with_weights: bool = False,
+    dynamic: bool = True,
+) -> Export:
+    """Write a model for ONNX Runtime; see :func:`frformat.runtimes.export`.
+
+    Args:
+        model: a module of :func:`frformat.runtimes.copies.plain`.
+        path: the file.
+        example: all inputs.
+        with_weights: write the model with its weights.
+        dynamic: allow any length for every input axis that the model allows; False fixes the lengths of the example.
+
+    Raises:
+        ExportError: the model cannot be exported; the message says why.
+        DependencyError: the packages of the extra ``onnx`` are not installed.
+        OSError: the file cannot be written.
+    """
+    if example is None:
+        raise ExportError("ONNX Runtime needs a trace; pass an example input")
+    try:
+        import onnx_ir as ir
+        import onnxscript  # noqa: F401 — PyTorch's exporter needs it
+    except ImportError as error:
+        raise DependencyError("exporting for ONNX Runtime", error) from error
+
+    from frformat.runtimes.onnxruntime.tracing import traced
+
+    zeros: dict[Any, Tensor] = {}
+
+    def empty(old: Tensor) -> Tensor:
+        """Return a tensor with one element in memory that looks like a weight."""
+        return zeros.setdefault(old.dtype, old.new_zeros((), device="cpu")).expand(old.shape)
+
+    copy = copied(model, (lambda weight: weight) if with_weights else empty)
+    texts = outline(copy)
+    graph, unused = traced(copy, example, dynamic)
+    plan = _plan(model, set(graph.graph.initializers), unused)
+    _name_axes(graph)
+    simplify(graph, plan.wanted)
+    if not with_weights:
+        for name in plan.wanted:
+            value = graph.graph.initializers[name]
+            assert value.const_value is not None
+            assert value.dtype is not None
+            value.const_value = ir.ExternalTensor("", None, None, value.dtype, shape=value.const_value.shape, name=name)
+    proto: onnx.ModelProto = ir.to_proto(graph)
+    add_functions(proto, texts)
+    strip(proto, plan.wanted)
+    data = proto.SerializeToString(deterministic=True) if with_weights else hollow(proto, plan)
+    with replacing(path) as file:
+        file.write(data)
+    return Export(
+        path=path,
+        bytes=len(data),
+        runtime="ONNX Runtime",
+        release=RELEASE,
+        tensors=list(state(model)),
+        coefficients=list(coded(model)),
+        operators=sorted({node.op_type for node in proto.graph.node}),
+        inputs={value.name or "": _lengths(value) for value in graph.graph.inputs},
+    )
+
+
+def _plan(model: nn.Module, initializers: set[str], unused: set[str]) -> Contract:
+    """Return what the skeleton will need, under those names of tied tensors that the graph has.
+
+    Raises:
+        ExportError: a weight is neither in the graph nor known to be unused, so that it may be part of a constant.
+    """
+    whole = contract(model)
+    wanted: dict[str, Wanted] = {}
+    ties: dict[str, str] = {}
+    spare: list[str] = []
+    lost: list[str] = []
+    for name, want in whole.wanted.items():
+        names = whole.names(name)
+        there = next((each for each in names if each in initializers), None)
+        if there is not None:
+            wanted[there] = want
+            ties |= {each: there for each in names if each != there}
+        elif unused.issuperset(names):
+            spare += names
+        else:
+            lost.append(name)
+    if lost:
+        raise ExportError(
+            f"{type(model).__name__} cannot be exported without its weights: {', '.join(lost[:8])} would become "
+            "part of a constant; use the weight unchanged in forward"
+        )
+    return Contract(wanted, ties, spare)
+
+
+def _name_axes(model: ir.Model) -> None:
+    """Name input axes of any length by input and axis, and outputs by their order."""
+    import onnx_ir as ir
+
+    names: dict[str, str] = {}
+    for value in model.graph.inputs:
+        assert value.shape is not None
+        for axis, length in enumerate(value.shape):
+            if isinstance(length, ir.SymbolicDim) and length.value is not None:
+                name = names.setdefault(str(length.value), f"{value.name}_{axis}")
+                value.shape[axis] = ir.SymbolicDim(name)
+    for i, value in enumerate(model.graph.outputs):
+        value.shape = (
+            None if value.shape is None else ir.Shape([n if isinstance(n, int) else None for n in value.shape])
+        )
+        if value.producer() is not None:
+            value.name = "output" if len(model.graph.outputs) == 1 else f"output_{i}"
+
+
+def _lengths(value: ir.Value) -> list[int | str]:
+    assert value.shape is not None
+    return [n if isinstance(n, int) else str(n.value) for n in value.shape]

@@ -1,0 +1,150 @@
+"""Turn a trained model into one whose weights are Tucker factors, and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import register_parametrization, type_before_parametrizations
+
+from frformat.torch.decomposition import ranks as selection
+from frformat.torch.decomposition.normalization import reestimate
+from frformat.torch.decomposition.ranks import Layer, Ranks
+from frformat.torch.decomposition.report import Decomposed, Decomposition
+from frformat.torch.factorization.runs import find_runs
+from frformat.torch.lowrank.cost import Run
+from frformat.torch.lowrank.summaries import attach
+from frformat.torch.lowrank.tucker import Tucker, form_of, install, multiply_adds
+from frformat.torch.regularization.undo import take_off, undone_on_error
+from frformat.torch.regularization.views import Example
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def decompose(
+    model: Model,
+    ranks: Ranks = "vbmf",
+    *,
+    weaken: float = 0.0,
+    parameters: int | None = None,
+    multiply_adds: int | None = None,
+    example: Example | None = None,
+    batches: Iterable[Tensor] | None = None,
+) -> Model:
+    """Replace the weights of convolutions and linear layers by Tucker factors, in place (one-shot compression).
+
+    A convolution becomes 1×1 → small core → 1×1, and a linear layer two thin products; layers run that way wherever it
+    takes fewer multiply-adds. A layer whose factors would have as many parameters as its weight stays unchanged. The
+    result is less accurate: fine-tune it as a whole with your own training (the paper uses Adam or SGD at 1e-3).
+    :func:`frformat.torch.save_model` writes the factors.
+
+    EVBMF treats much of a compact network as noise: pass ``weaken``, or a budget.
+
+    >>> model = decompose(model, parameters=80_000, example=images[:1], batches=images.split(64))
+    >>> print(summary(model))
+
+    Args:
+        model: a trained model with plain weights.
+        ranks: ``"vbmf"`` estimates them. A float is a share of each axis. A mapping gives, by the name of a weight, one
+            rank or share for both channel axes, or one for each: ``{"conv2.weight": (12, 8), "fc.weight": 0.25}``.
+        weaken: moves the ranks from those of EVBMF (0) towards full ranks (1).
+        parameters: instead, use the largest ranks, weakened alike, with at most this many parameters in the model.
+        multiply_adds: instead, use the largest ranks with at most this many multiply-adds in decomposed layers for the
+            example.
+        example: an input for counting multiply-adds.
+        batches: inputs without labels, on which to re-estimate the statistics of batch normalization.
+
+    Returns:
+        The model.
+
+    Raises:
+        ValueError: ranks or a budget cannot be satisfied, there is nothing to decompose, or the model does not run on
+            the example. Whatever is raised, the model is unchanged.
+    """
+    found, refused = selection.layers(model)
+    if not found:
+        reasons = "; ".join(f"{name}: {why}" for name, why in list(refused.items())[:3])
+        raise ValueError(f"no layer can be decomposed{': ' + reasons if reasons else ''}")
+    calls = {} if example is None else find_runs(model, example, [layer.module for layer in found])
+    runs = {layer.module: each for layer in found if isinstance(each := calls.get(layer.module), list)}
+    if multiply_adds is not None or parameters is not None:
+        weaken = _budgeted(model, found, runs, ranks, weaken, parameters, multiply_adds)
+    chosen = selection.choose(found, ranks, weaken)
+    forms = [layer.tucker(each) for layer, each in zip(found, chosen, strict=True)]
+    if not any(forms):
+        raise ValueError("with these ranks, factors would have as many parameters as the weights: use smaller ranks")
+    weights: list[Any] = [layer.module.weight for layer in found]
+    with undone_on_error([layer.module for layer in found], weights):
+        reports = [_decomposed(layer, form, runs) for layer, form in zip(found, forms, strict=True)]
+        if batches is not None:
+            reestimate(model, batches)
+    attach(model, Decomposition(tuple(reports), weaken))
+    return model
+
+
+def recompose(model: Model) -> Model:
+    """Multiply the factors out in place, so that the model has plain weights again.
+
+    Returns:
+        The model.
+    """
+    for module in list(model.modules()):
+        if form_of(module) is not None:
+            take_off(module, "weight", keep=True)
+    return model
+
+
+def _budgeted(
+    model: nn.Module,
+    found: Sequence[Layer],
+    runs: Mapping[nn.Module, list[Run]],
+    ranks: Ranks,
+    weaken: float,
+    parameters: int | None,
+    work: int | None,
+) -> float:
+    """Return how much to weaken the ranks to meet a budget."""
+    if ranks != "vbmf" or weaken or (parameters is not None and work is not None):
+        raise ValueError("a budget chooses the ranks: pass only one budget, without ranks and weaken")
+    if work is not None and not runs:
+        raise ValueError("a budget of multiply-adds needs an example that runs the layers")
+    fixed = sum(parameter.numel() for parameter in model.parameters()) - sum(math.prod(each.shape) for each in found)
+
+    def cost(chosen: Sequence[Mapping[int, int]]) -> int:
+        forms = [(layer, layer.tucker(each)) for layer, each in zip(found, chosen, strict=True)]
+        if work is not None:
+            return sum(_work(layer, form, runs.get(layer.module, [])) for layer, form in forms)
+        return fixed + sum(math.prod(layer.shape) if form is None else form.parameters_needed for layer, form in forms)
+
+    budget = parameters if work is None else work
+    assert budget is not None
+    return selection.within(found, cost, budget)
+
+
+@torch.no_grad()
+def _decomposed(layer: Layer, form: Tucker | None, runs: Mapping[nn.Module, list[Run]]) -> Decomposed:
+    """Decompose one layer, or leave it unchanged."""
+    module: Any = layer.module
+    kind, full = type_before_parametrizations(module).__name__, math.prod(layer.shape)
+    called = runs.get(module)
+    work = None if called is None else (_work(layer, None, called), _work(layer, form, called))
+    if form is None:
+        why = "factors save nothing"
+        return Decomposed(layer.name, kind, layer.shape, None, (full, full), work, 0.0, why)
+    before, trained = module.weight.detach().clone(), module.weight.requires_grad
+    register_parametrization(module, "weight", form)
+    for part in module.parametrizations.weight.parameters():
+        part.requires_grad_(trained)
+    install(module)
+    norm = float(torch.linalg.vector_norm(before))
+    error = float(torch.linalg.vector_norm(module.weight - before)) / norm if norm else 0.0
+    needed = (full, form.parameters_needed)
+    return Decomposed(layer.name, kind, layer.shape, form.core_shape, needed, work, error, "")
+
+
+def _work(layer: Layer, form: Tucker | None, runs: Sequence[Run]) -> int:
+    """Return the multiply-adds of a layer's calls."""
+    return multiply_adds(layer.module, layer.shape, layer.shape if form is None else form.core_shape, runs)

@@ -1,0 +1,167 @@
+"""Choose which layers to decompose, along which axes, and to which ranks."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+from torch import nn
+from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
+
+from frformat.torch.decomposition.vbmf import evbmf
+from frformat.torch.lowrank.factors import KINDS
+from frformat.torch.lowrank.tucker import Tucker
+
+Rank = int | float
+Ranks = str | float | Mapping[str, Rank | Sequence[Rank]]
+"""``"vbmf"``; a share of each axis; or, by the weight's name, a rank for each of its axes (an int, or a share)."""
+
+DTYPES: Final = (torch.float32, torch.float64)
+
+BISECTIONS: Final = 40
+"""Number of bisections in the search for a budget's ranks."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer whose weight can be decomposed.
+
+    Attributes:
+        name: name of its weight.
+        module: the layer.
+        axes: axes of the weight that can have factors: the channel axes; for a matrix, only the first.
+    """
+
+    name: str
+    module: nn.Module
+    axes: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the weight."""
+        weight: Any = self.module.weight
+        return tuple(weight.shape)
+
+    def tucker(self, ranks: Mapping[int, int]) -> Tucker | None:
+        """Return the Tucker form with these ranks, without factors that save nothing; None if none of them does."""
+        best: Tucker | None = None
+        fewest = math.prod(self.shape)
+        for axes in ((), *((axis,) for axis in self.axes), self.axes):
+            form = Tucker(self.shape, {axis: ranks[axis] for axis in axes})
+            if form.parameters_needed < fewest:
+                best, fewest = form, form.parameters_needed
+        return best
+
+
+def layers(model: nn.Module) -> tuple[list[Layer], dict[str, str]]:
+    """Return the layers that can be decomposed, and why other layers cannot, by the name of the weight."""
+    uses = Counter(id(parameter) for _, parameter in model.named_parameters(remove_duplicate=False))
+    found, refused = [], {}
+    for path, module in model.named_modules():
+        kind: Any = type_before_parametrizations(module)
+        if kind not in KINDS:
+            continue
+        name = f"{path}.weight" if path else "weight"
+        problem = _problem(module, uses)
+        if problem:
+            refused[name] = problem
+        else:
+            found.append(Layer(name, module, (0,) if kind is nn.Linear else (0, 1)))
+    return found, refused
+
+
+def choose(found: Sequence[Layer], ranks: Ranks, weaken: float) -> list[dict[int, int]]:
+    """Return the rank along each axis of each layer.
+
+    Args:
+        found: the layers.
+        ranks: see :data:`Ranks`; layers that a mapping does not name keep their full ranks.
+        weaken: how far to move from the ranks of EVBMF (0) towards full ranks (1); below 0, towards rank 1.
+
+    Raises:
+        ValueError: a name or a rank is not valid.
+    """
+    if isinstance(ranks, str):
+        if ranks != "vbmf":
+            raise ValueError(f"ranks={ranks!r} is neither 'vbmf', nor a share, nor ranks by name")
+        return [weakened(layer, base, weaken) for layer, base in zip(found, map(estimated, found), strict=True)]
+    if weaken:
+        raise ValueError("weaken needs ranks='vbmf'")
+    if not isinstance(ranks, Mapping):
+        return [{axis: _rank(layer, axis, float(ranks)) for axis in layer.axes} for layer in found]
+    unknown = ranks.keys() - {layer.name for layer in found}
+    if unknown:
+        there = ", ".join(layer.name for layer in found[:5])
+        raise ValueError(f"{sorted(unknown)[0]!r} is not a weight that can be decomposed; there are {there} …")
+    return [_named(layer, ranks.get(layer.name, layer.shape[: len(layer.axes)])) for layer in found]
+
+
+def within(found: Sequence[Layer], cost: Callable[[Sequence[Mapping[int, int]]], int], budget: int) -> float:
+    """Return the largest ``weaken`` at which the ranks of EVBMF cost at most a budget.
+
+    Raises:
+        ValueError: even rank 1 costs more.
+    """
+    bases = [estimated(layer) for layer in found]
+
+    def at(weaken: float) -> int:
+        return cost([weakened(layer, base, weaken) for layer, base in zip(found, bases, strict=True)])
+
+    if at(1) <= budget:
+        return 1.0
+    low, high = -1.0, 1.0
+    if at(low) > budget:
+        raise ValueError(f"a budget of {budget:,} is less than the {at(low):,} that rank 1 everywhere needs")
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if at(middle) <= budget else (low, middle)
+    return low
+
+
+def estimated(layer: Layer) -> dict[int, int]:
+    """Return the ranks that EVBMF estimates, at least 1."""
+    weight: Any = layer.module.weight
+    unfolded = (weight.detach().movedim(axis, 0).flatten(1) for axis in layer.axes)
+    ranks = (evbmf(matrix.cpu().numpy()).rank for matrix in unfolded)
+    return {axis: max(rank, 1) for axis, rank in zip(layer.axes, ranks, strict=True)}
+
+
+def weakened(layer: Layer, ranks: Mapping[int, int], weaken: float) -> dict[int, int]:
+    """Return ranks between those given and full ranks, or rank 1 (J. Gusak et al., "MUSCO", 2019)."""
+    target = {axis: layer.shape[axis] if weaken >= 0 else 1 for axis in ranks}
+    return {axis: round(rank + abs(weaken) * (target[axis] - rank)) for axis, rank in ranks.items()}
+
+
+def _named(layer: Layer, given: Rank | Sequence[Rank]) -> dict[int, int]:
+    each = list(given) if isinstance(given, Sequence) else [given] * len(layer.axes)
+    if len(each) != len(layer.axes):
+        raise ValueError(f"{layer.name}: {len(each)} ranks for {len(layer.axes)} axes")
+    return {axis: _rank(layer, axis, rank) for axis, rank in zip(layer.axes, each, strict=True)}
+
+
+def _rank(layer: Layer, axis: int, given: Rank) -> int:
+    length = layer.shape[axis]
+    rank = given if isinstance(given, int) else math.ceil(given * length) if 0 < given <= 1 else 0
+    if isinstance(given, bool) or not 1 <= rank <= length:
+        raise ValueError(f"{layer.name}: rank {given!r} along an axis of {length}: an int from 1, or a share up to 1.0")
+    return rank
+
+
+def _problem(module: Any, uses: Mapping[int, int]) -> str | None:
+    """Return why a layer cannot be decomposed."""
+    if is_parametrized(module, "weight") or not isinstance(module.weight, nn.Parameter):
+        return "its weight is parametrized"
+    weight = module.weight
+    if uses[id(weight)] > 1:
+        return "its weight is tied"
+    if getattr(module, "groups", 1) != 1:
+        return "its channels are in groups"
+    if weight.dtype not in DTYPES or weight.device.type == "meta":
+        return f"its weight has type {weight.dtype} and is on {weight.device}"
+    if not weight.numel():
+        return "its weight has no elements"
+    return None if bool(torch.isfinite(weight).all()) else "a weight is not finite"

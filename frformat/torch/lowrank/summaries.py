@@ -1,0 +1,50 @@
+"""Summaries of what a function did to a model's layers, attached to the model and printed as tables."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import fx, nn
+
+from frformat.format import tables
+
+
+class ModelSummary(ABC):
+    """A table of layers, with a note below."""
+
+    @abstractmethod
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return the table; the first row is the heading."""
+
+    @abstractmethod
+    def note(self) -> str:
+        """Return the note below the table."""
+
+    def __str__(self) -> str:
+        return tables.as_text(self.rows(), self.note())
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        """Return the table as HTML for notebooks."""
+        return tables.as_html(self.rows(), self.note())
+
+
+def summary(model: nn.Module) -> ModelSummary:
+    """Return what :func:`frformat.torch.factorize` or :func:`frformat.torch.decompose` did to a model.
+
+    Raises:
+        ValueError: the model was made by neither.
+    """
+    found = getattr(model, "factorization", None)
+    if not isinstance(found, ModelSummary):
+        raise ValueError(f"{type(model).__name__} was made by neither factorize() nor decompose()")
+    return found
+
+
+def attach(model: nn.Module, what: ModelSummary) -> None:
+    """Attach a summary to a model."""
+    model.factorization = what  # type: ignore[assignment]
+    if isinstance(model, fx.GraphModule):  # GraphModule copies only attributes that it knows
+        model.meta["_user_preserved_attributes"] = {"factorization": what}

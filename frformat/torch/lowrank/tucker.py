@@ -1,0 +1,207 @@
+"""The Tucker form of a weight: a small core, and one trained factor along some of its axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList, is_parametrized, type_before_parametrizations
+
+from frformat.checkpoints.regularized import Facts
+from frformat.torch.lowrank.cost import Run
+from frformat.torch.lowrank.products import Movement, convolve, multiply
+
+ITERATIONS: Final = 30
+"""Maximum number of rounds of orthogonal iteration."""
+
+TOLERANCE: Final = 1e-7
+"""The iteration ends when a round adds less than this share of the weight's energy to the core."""
+
+
+class Tucker(nn.Module):
+    """Represents a weight as a core times factors along some axes, as a parametrization of PyTorch.
+
+    The original parameters become the core, and a factor of shape (n, r) for each decomposed axis. All are trained.
+
+    Attributes:
+        shape: shape of the weight.
+        ranks: the rank of the factor of each decomposed axis, in ascending axis order.
+    """
+
+    def __init__(self, shape: Sequence[int], ranks: Mapping[int, int]) -> None:
+        """Prepare for weights of one shape.
+
+        Raises:
+            ValueError: an axis does not exist, or a rank is not from 1 to the axis' length.
+        """
+        super().__init__()
+        self.shape, self.ranks = tuple(shape), dict(sorted(ranks.items()))
+        for axis, rank in self.ranks.items():
+            if not 0 <= axis < len(self.shape) or not 1 <= rank <= self.shape[axis]:
+                raise ValueError(f"rank {rank} along axis {axis} of a weight of shape {list(self.shape)}")
+
+    @property
+    def core_shape(self) -> tuple[int, ...]:
+        """Shape of the core."""
+        return tuple(self.ranks.get(axis, n) for axis, n in enumerate(self.shape))
+
+    @property
+    def parameters_needed(self) -> int:
+        """Number of parameters of core and factors."""
+        return math.prod(self.core_shape) + sum(self.shape[axis] * rank for axis, rank in self.ranks.items())
+
+    def forward(self, core: Tensor, *factors: Tensor) -> Tensor:
+        """Return the weight of shape :attr:`shape` from the core (…, r, …) and factors (n, r)."""
+        for axis, factor in zip(self.ranks, factors, strict=True):
+            core = torch.tensordot(factor, core, dims=([1], [axis])).movedim(0, axis)
+        return core
+
+    def right_inverse(self, weight: Tensor) -> tuple[Tensor, ...]:
+        """Return the core and factors that best approximate a weight of :attr:`shape`."""
+        core, factors = partial_tucker(weight.detach(), self.ranks)
+        return tuple(each.to(weight.dtype) for each in (core, *factors))
+
+    def get_extra_state(self) -> Tensor:
+        """Return the description for state dicts, where the parts alone would not identify the weight."""
+        return Facts("tucker", self.shape).pack()
+
+    def set_extra_state(self, state: object) -> None:
+        """Do nothing: parts of other shapes do not load."""
+
+    def extra_repr(self) -> str:
+        """Return the shapes of weight and core."""
+        return f"{list(self.shape)}, core={list(self.core_shape)}"
+
+
+def partial_tucker(weight: Tensor, ranks: Mapping[int, int]) -> tuple[Tensor, list[Tensor]]:
+    """Return the Tucker decomposition along some axes, by higher-order orthogonal iteration (HOOI).
+
+    Factors are orthonormal, with columns in HOSVD order: slice i of the core along an axis has at least the energy of
+    slice i + 1. A corner of the core with the first columns is therefore a smaller decomposition.
+
+    L. De Lathauwer, B. De Moor, J. Vandewalle, "On the best rank-1 and rank-(R1, …, RN) approximation of higher-order
+    tensors", SIAM J. Matrix Anal. Appl. 21, 2000.
+
+    Args:
+        weight: weight of any shape.
+        ranks: ranks by axis.
+
+    Returns:
+        The core in float64, and a factor (n, r) for each axis of ``ranks``, in their order.
+    """
+    wide = weight.double()
+    factors = {axis: _leading(wide, axis, rank) for axis, rank in ranks.items()}
+    energy = before = 0.0
+    for _ in range(ITERATIONS if len(ranks) > 1 else 0):
+        for axis, rank in ranks.items():
+            others = {other: factor for other, factor in factors.items() if other != axis}
+            factors[axis] = _leading(_projected(wide, others), axis, rank)
+        energy = float(_projected(wide, factors).square().sum())
+        if energy - before <= TOLERANCE * float(wide.square().sum()):
+            break
+        before = energy
+    core = _projected(wide, factors)
+    turns = {axis: _leading(core, axis, rank) for axis, rank in ranks.items()}
+    return _projected(core, turns), [factors[axis] @ turns[axis] for axis in ranks]
+
+
+def form_of(layer: Any) -> Any:
+    """Return the ``ParametrizationList`` of a layer whose weight is in Tucker form and nothing else; otherwise None."""
+    held = layer.parametrizations["weight"] if is_parametrized(layer, "weight") else None
+    return held if held is not None and len(held) == 1 and isinstance(held[0], Tucker) else None
+
+
+def tucker_tensors(model: nn.Module) -> dict[str, ParametrizationList]:
+    """Return the holders of weights in Tucker form, by their names in the plain model."""
+    found = {}
+    for path, layer in model.named_modules(remove_duplicate=False):
+        held = form_of(layer)
+        if held is not None:
+            found[f"{path}.weight" if path else "weight"] = held
+    return found
+
+
+def parts(held: Any) -> list[Tensor]:
+    """Return the trained core and factors."""
+    return [getattr(held, f"original{number}") for number in range(1 + len(held[0].ranks))]
+
+
+def install(layer: nn.Module) -> None:
+    """Make a layer with a weight in Tucker form run on its factors where that takes fewer multiply-adds.
+
+    Like :mod:`torch.nn.utils.parametrize` for its properties, this modifies the class that was made for this layer
+    alone, so nothing is left behind when the parametrization is removed.
+    """
+    type(layer).forward = _forward(type_before_parametrizations(layer))
+
+
+@cache
+def _forward(plain: Any) -> Callable[..., Tensor]:
+    """Return the forward method for a kind of layer."""
+
+    def forward(layer: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        held = form_of(layer)
+        if held is not None and not args and not kwargs:
+            (shape, core), pixels = (held[0].shape, held[0].core_shape), _pixels(layer, x.shape)
+            if _work(layer, shape, core, *pixels) < _work(layer, shape, shape, *pixels):
+                return _factored(layer, x, held)
+        rebuilt: Tensor = plain.forward(layer, x, *args, **kwargs)
+        return rebuilt
+
+    return forward
+
+
+def _factored(layer: Any, x: Tensor, held: Any) -> Tensor:
+    core, *factors = parts(held)
+    along = dict(zip(held[0].ranks, factors, strict=True))
+    entering = 0 if getattr(layer, "transposed", False) else 1
+    into, out = along.get(entering), along.get(1 - entering)
+    if isinstance(layer, nn.Linear):
+        return multiply(x, into, core, out, layer.bias)
+    return convolve(x, None if into is None else into.T, core, out, layer.bias, Movement.of(layer))
+
+
+def multiply_adds(layer: nn.Module, shape: Sequence[int], core: Sequence[int], runs: Iterable[Run]) -> int:
+    """Return the multiply-adds of some calls of a layer, factored or rebuilt, whichever takes fewer."""
+    pixels = [_pixels(layer, run.before) for run in runs]
+    return sum(min(_work(layer, shape, each, *some) for each in (core, shape)) for some in pixels)
+
+
+def _pixels(layer: Any, shape: Sequence[int]) -> tuple[int, int]:
+    """Return the number of input pixels of a layer, and approximately that of output pixels."""
+    if isinstance(layer, nn.Linear):
+        pixels = math.prod(shape[:-1])
+        return pixels, pixels
+    before, stride = math.prod(shape) // layer.in_channels, math.prod(layer.stride)
+    return before, before * stride if layer.transposed else max(before // stride, 1)
+
+
+def _work(layer: nn.Module, shape: Sequence[int], core: Sequence[int], before: int, after: int) -> int:
+    """Return the multiply-adds of one call; an axis on which the core is as long as the weight has no factor."""
+    entering = 0 if getattr(layer, "transposed", False) else 1
+    total = math.prod(core) * (after if entering else before)
+    if core[entering] < shape[entering]:
+        total += before * shape[entering] * core[entering]
+    if core[1 - entering] < shape[1 - entering]:
+        total += after * shape[1 - entering] * core[1 - entering]
+    return total
+
+
+def _leading(tensor: Tensor, axis: int, rank: int) -> Tensor:
+    """Return the leading left singular vectors of an unfolding: (n, rank); signs are fixed by the largest entry."""
+    unfolded = tensor.movedim(axis, 0).flatten(1)
+    vectors = torch.linalg.eigh(unfolded @ unfolded.T).eigenvectors.flip(1)[:, :rank]
+    largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
+    found: Tensor = vectors * torch.where(largest < 0, -1.0, 1.0)
+    return found
+
+
+def _projected(tensor: Tensor, factors: Mapping[int, Tensor]) -> Tensor:
+    """Return the coefficients of a tensor in orthonormal factors."""
+    for axis, factor in factors.items():
+        tensor = torch.tensordot(factor, tensor, dims=([0], [axis])).movedim(0, axis)
+    return tensor

@@ -1,0 +1,69 @@
+"""Factored skeletons: given coefficients, they compute what PyTorch does with rebuilt weights, at any size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import frformat
+from frformat import Spectrum
+from frformat.runtimes import LoadError, export
+from frformat.runtimes.onnxruntime import session
+from frformat.torch import load_model
+from tests.runtimes.onnxruntime.sessions import agree
+
+KEPT = 33
+
+
+class Net(nn.Module):
+    """Normalization by its own and by running statistics, pooling, two activations, a head that is not factored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 128, 3, padding=1, bias=False),
+            nn.BatchNorm2d(128, affine=False, track_running_stats=False),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(128, 128, 3, padding=1),
+            nn.BatchNorm2d(128),
+            nn.ReLU6(),
+            nn.Conv2d(128, 128, 3, padding=1),
+            nn.ReLU(),
+        )
+        self.head = nn.Conv2d(128, 2, 1)
+        with torch.no_grad():
+            for name, tensor in self.body[5].state_dict().items():
+                tensor.copy_(torch.rand(tensor.shape) + 0.5) if "num" not in name else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.body(x))
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    random, tensors = np.random.default_rng(0), {}
+    for name, tensor in Net().state_dict().items():
+        values = (random.normal(0, 0.05, KEPT) * np.sqrt(tensor.numel()) / (1 + np.arange(KEPT))).astype(np.float32)
+        tensors[name] = Spectrum(values, tuple(tensor.shape)) if tensor.dim() == 4 else tensor.numpy()
+    path = tmp_path_factory.mktemp("factored") / "model.frz"
+    frformat.save_file(tensors, path, tiers=[20])
+    return path
+
+
+def test_any_size_and_another_tier(weights: Path, tmp_path: Path):
+    example = torch.zeros(1, 3, 24, 32)
+    written = export(Net(), tmp_path / "model.onnx", factored=True, example=example, weights=weights)
+    assert {"body.4.weight", "body.7.weight"} <= set(written.coefficients)
+    assert written.bytes < 14_000
+    made, model = session(written.path, weights), Net()
+    load_model(model, weights)
+    for shape in ((1, 3, 24, 32), (2, 3, 49, 67), (1, 3, 16, 8)):
+        agree(model, made, torch.rand(shape), slack=1e-4)
+    with pytest.raises(LoadError, match=r"MISMATCH: .*20 coefficients in the file, 33 in the model; choose its tier"):
+        session(written.path, weights, tier=0)

@@ -1,0 +1,52 @@
+"""Whether a file fits a skeleton is said once, for every runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import frformat
+from frformat import Spectrum
+from frformat.runtimes.contract import Contract, Wanted
+
+MATRIX = Wanted((4, 3), "f32")
+CORE = Wanted((5,), "f32", (4, 3))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    spectrum = Spectrum(np.ones(5, np.float32), (4, 3))
+    frformat.save_file({"a": np.ones((4, 3), np.float16), "s": spectrum, "n": np.arange(3)}, tmp_path / "a.frz")
+    return tmp_path / "a.frz"
+
+
+@pytest.mark.parametrize(
+    ("contract", "fault"),
+    [
+        (Contract({"a": MATRIX, "s": CORE}, unused=["n"]), ""),
+        (Contract({"a": MATRIX, "s": MATRIX, "n": Wanted((3,), "i32")}), ""),
+        (Contract({"b": MATRIX, "s": CORE}, {"a": "b"}, ["n"]), ""),
+        (Contract({"a": MATRIX, "s": CORE}), "not in the model: n"),
+        (Contract({"a": MATRIX, "s": CORE, "x": CORE}, unused=["n"]), "missing from the file: x"),
+        (Contract({"a": Wanted((3, 4), "f32"), "s": CORE}, unused=["n"]), "a: shape [4, 3] in the file, [3, 4]"),
+        (Contract({"a": MATRIX, "s": CORE, "n": Wanted((3,), "f32")}), "n: i64 in the file, f32 in the model"),
+        (Contract({"a": CORE, "s": CORE}, unused=["n"]), "a: the model needs coefficients of [4, 3], but none are stored"),
+        (Contract({"a": MATRIX, "s": Wanted((4,), "f32", (4, 3))}, unused=["n"]), "s: 5 coefficients in the file"),
+        (Contract({"a": MATRIX, "s": Wanted((5,), "f32", (12,))}, unused=["n"]), "s: spectrum [4, 3] in the file, "),
+    ],
+)  # fmt: skip
+def test_misfit(contract: Contract, fault: str, path: Path):
+    with frformat.open(path) as file:
+        found = contract.misfit(file)
+    assert found.startswith(fault)
+    assert bool(found) == bool(fault)
+
+
+def test_many_faults_are_counted(path: Path):
+    wanted = {f"w{i:02}": MATRIX for i in range(20)}
+    with frformat.open(path) as file:
+        found = Contract(wanted).misfit(file)
+    assert found.startswith("missing from the file: w00, w01,")
+    assert ", w07 and 12 more; not in the model: " in found

@@ -1,0 +1,43 @@
+"""One interface for all runtimes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from frformat.runtimes import ExportError, export
+from frformat.torch import save_model
+from frformat.train.models import LeNet5
+
+TRAINED = Path(__file__).parents[2] / "examples" / "lenet5.frz"
+
+
+def test_the_extension_chooses(tmp_path: Path):
+    net = nn.Linear(3, 2)
+    assert export(net, tmp_path / "a.ptl").runtime == "PyTorch Mobile"
+    assert export(net, tmp_path / "a.pt").runtime == "TorchScript"
+    assert export(net, tmp_path / "a.bin", runtime="pytorch_mobile").runtime == "PyTorch Mobile"
+    with pytest.raises(ExportError, match="no runtime is known by this extension"):
+        export(net, tmp_path / "b.bin")
+    with pytest.raises(ExportError, match="there is no runtime 'tflite'; choose one of onnxruntime, pytorch_mobile"):
+        export(net, tmp_path / "b.ptl", runtime="tflite")
+    assert not (tmp_path / "b.ptl").exists()
+
+
+def test_weights_must_fit(tmp_path: Path):
+    save_model(nn.Linear(3, 2), tmp_path / "a.frz")
+    assert export(nn.Linear(3, 2), tmp_path / "a.ptl", weights=tmp_path / "a.frz").tensors == ["weight", "bias"]
+    with pytest.raises(ExportError, match=r"a.frz: the file does not fit Linear: weight: shape \[2, 3\] in the file"):
+        export(nn.Linear(4, 2), tmp_path / "b.ptl", weights=tmp_path / "a.frz")
+    assert not (tmp_path / "b.ptl").exists()
+
+
+def test_factored(tmp_path: Path):
+    example = torch.zeros(1, 1, 28, 28)
+    written = export(LeNet5(), tmp_path / "a.ptl", factored=True, example=example, weights=TRAINED)
+    assert written.coefficients == ["fc1.weight"]
+    with pytest.raises(ExportError, match="pass both"):
+        export(LeNet5(), tmp_path / "b.ptl", factored=True, weights=TRAINED)

@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import frformat
+from frformat.checkpoints import load as load_checkpoint
+from frformat.errors import EncodeError
+from frformat.torch import MismatchError, decompose, load_model, recompose, save_model, summary
+from frformat.torch.decomposition import Decomposition, reestimate
+from frformat.torch.lowrank.tucker import Tucker, partial_tucker
+
+
+class Net(nn.Module):
+    """A first layer, a strided, a transposed and a depthwise convolution, and two linear layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 16, 3, padding=1)
+        self.norm = nn.BatchNorm2d(16)
+        self.strided = nn.Conv2d(16, 24, 3, stride=2, padding=1, padding_mode="reflect")
+        self.depthwise = nn.Conv2d(24, 24, 3, padding=1, groups=24)
+        self.up = nn.ConvTranspose2d(24, 12, 4, stride=2, padding=1)
+        self.hidden = nn.Linear(12 * 64, 40)
+        self.head = nn.Linear(40, 5, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.relu(self.norm(self.first(x)))
+        x = F.relu(self.up(F.relu(self.depthwise(F.relu(self.strided(x))))))
+        return self.head(F.relu(self.hidden(x.flatten(1))))
+
+
+@pytest.fixture
+def net() -> Net:
+    torch.manual_seed(0)
+    return Net().eval()
+
+
+@pytest.fixture
+def images() -> torch.Tensor:
+    return torch.randn(6, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+
+
+def parameters(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def close(a: torch.Tensor, b: torch.Tensor, share: float = 1e-5) -> bool:
+    return float((a - b).abs().max()) <= share * float(b.abs().max())
+
+
+@torch.no_grad()
+def test_layers_compute_what_their_factors_stand_for(net: Net, images: torch.Tensor) -> None:
+    decompose(net, 0.5, example=images)
+    found = summary(net)
+    assert isinstance(found, Decomposition)
+    cores = {layer.name: layer.core for layer in found.layers}
+    assert cores["strided.weight"] == (12, 8, 3, 3)
+    assert cores["up.weight"] == (12, 6, 4, 4)
+    assert cores["hidden.weight"] == (20, 768)
+    assert "depthwise.weight" not in cores
+    assert close(net(images), recompose(copy.deepcopy(net))(images))
+
+
+@torch.no_grad()
+def test_a_low_rank_network_is_left_as_it_computes(net: Net, images: torch.Tensor) -> None:
+    for layer in (net.first, net.strided, net.up, net.hidden):
+        ranks = {0: 3} if isinstance(layer, nn.Linear) else {0: 3, 1: 2}
+        form = Tucker(layer.weight.shape, ranks)
+        layer.weight.copy_(form(*form.right_inverse(layer.weight)))
+    before = net(images)
+    decompose(net, {f"{name}.weight": (3, 2) for name in ("first", "strided", "up")} | {"hidden.weight": 3})
+    assert close(net(images), before)
+    assert max(layer.error for layer in summary(net).layers) < 1e-6  # type: ignore[attr-defined]
+
+
+def test_all_parts_are_trained(net: Net, images: torch.Tensor) -> None:
+    net.strided.weight.requires_grad_(False)
+    decompose(net.train(), 0.5)
+    net(images).square().sum().backward()
+    without = {name for name, parameter in net.named_parameters() if parameter.grad is None}
+    assert without == {f"strided.parametrizations.weight.original{number}" for number in range(3)}
+
+
+@pytest.mark.parametrize("budget", [9_000, 15_000, 24_000])
+def test_a_budget_of_parameters_is_met(net: Net, budget: int) -> None:
+    assert parameters(net) > 24_000
+    decompose(net, parameters=budget)
+    assert 0.75 * budget < parameters(net) <= budget
+
+
+def test_a_budget_of_multiply_adds_is_met(net: Net, images: torch.Tensor) -> None:
+    full = sum(layer.multiply_adds[0] for layer in summary(decompose(copy.deepcopy(net), 0.5, example=images)).layers)  # type: ignore[attr-defined]
+    decompose(net, multiply_adds=full // 3, example=images)
+    taken = sum(layer.multiply_adds[1] for layer in summary(net).layers)  # type: ignore[attr-defined]
+    assert 0.2 * full < taken <= full // 3
+
+
+def test_weaker_ranks_are_larger(net: Net) -> None:
+    sizes = [parameters(decompose(copy.deepcopy(net), weaken=weaken)) for weaken in (0.1, 0.3, 0.5)]
+    assert sizes == sorted(set(sizes))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("format", ["auto", "q8"])
+def test_files_hold_the_factors(net: Net, images: torch.Tensor, format: str, tmp_path) -> None:
+    plain = copy.deepcopy(net)
+    decompose(net, 0.5)
+    path = tmp_path / "model.frz"
+    save_model(net, path, format=format)
+    with frformat.open(path) as file:
+        assert {*file} == {*plain.state_dict()}
+        assert file.info("up.weight").bases == ("stored", "stored", "identity", "identity")
+        assert (file.info("up.weight").step is None) == (format == "auto")
+    load_model(plain, path)
+    assert close(plain(images), net(images), 1e-5 if format == "auto" else 0.05)
+    again = decompose(Net().eval(), 0.5)
+    load_model(again, path)
+    assert close(again(images), plain(images))
+
+
+def test_a_file_of_other_ranks_is_refused_and_changes_nothing(net: Net, tmp_path) -> None:
+    save_model(decompose(copy.deepcopy(net), 0.5), tmp_path / "half.frz")
+    decompose(net, 0.25)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    with pytest.raises(MismatchError, match=r"strided\.weight: a core of \[12, 8, 3, 3\].*load the file before"):
+        load_model(net, tmp_path / "half.frz")
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_a_state_dict_is_no_plain_checkpoint(net: Net, tmp_path) -> None:
+    decompose(net, 0.5)
+    torch.save(net.state_dict(), tmp_path / "run.pt")
+    with pytest.raises(EncodeError, match=r"first\.weight: a core and Tucker factors; write the model"):
+        load_checkpoint(tmp_path / "run.pt")
+    decompose(other := Net(), 0.5).load_state_dict(torch.load(tmp_path / "run.pt"))
+    assert torch.equal(other.up.weight, net.up.weight)
+
+
+def test_a_value_that_is_not_finite_is_named(net: Net, tmp_path) -> None:
+    decompose(net, 0.5)
+    with torch.no_grad():
+        net.up.parametrizations.weight.original1[0, 0] = torch.nan
+    with pytest.raises(EncodeError, match=r"up\.weight.*not finite"):
+        save_model(net, tmp_path / "model.frz")
+    assert not (tmp_path / "model.frz").exists()
+
+
+@torch.no_grad()
+def test_statistics_are_measured_again(net: Net, images: torch.Tensor) -> None:
+    decompose(net, 0.5, batches=[images[:3], images[3:]])
+    inputs = net.first(images)
+    assert torch.allclose(net.norm.running_mean, inputs.mean((0, 2, 3)), atol=1e-5)
+    assert net.norm.momentum == 0.1
+    assert not net.norm.training
+
+
+def test_without_batches_statistics_stay(net: Net) -> None:
+    net.norm.running_mean.fill_(3)
+    with pytest.raises(ValueError, match="no batch"):
+        reestimate(net, [])
+    assert bool((net.norm.running_mean == 3).all())
+
+
+class FailsError(Exception):
+    pass
+
+
+def failing(images: torch.Tensor):
+    yield images
+    raise FailsError
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ranks": "svd"}, "neither 'vbmf'"),
+        ({"ranks": 0.0}, "first.weight: rank 0.0"),
+        ({"ranks": {"up.weigth": 3}}, "'up.weigth' is no weight"),
+        ({"ranks": {"up.weight": 99}}, "up.weight: rank 99"),
+        ({"ranks": {"up.weight": (3, 3, 3)}}, "3 ranks for 2 axes"),
+        ({"ranks": 1.0}, "as many parameters"),
+        ({"ranks": 0.5, "weaken": 0.5}, "weaken needs ranks="),
+        ({"ranks": 0.5, "parameters": 9_000}, "a budget chooses the ranks"),
+        ({"parameters": 100}, "below the"),
+        ({"multiply_adds": 1_000}, "needs an example"),
+        ({"ranks": 0.5, "example": torch.zeros(1, 4, 8, 8)}, "does not run on the example"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_changes_nothing(net: Net, options: dict, message: str) -> None:
+    before = copy.deepcopy(net)
+    with pytest.raises(ValueError, match=message):
+        decompose(net, **options)
+    assert [*net.state_dict()] == [*before.state_dict()]
+
+
+def test_a_batch_that_fails_leaves_the_model_as_it_was(net: Net, images: torch.Tensor) -> None:
+    before, outputs = copy.deepcopy(net).state_dict(), net(images)
+    with pytest.raises(FailsError):
+        decompose(net, 0.5, batches=failing(images))
+    assert [*net.state_dict()] == [*before]
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    assert torch.equal(net(images), outputs)
+    assert type(net.up) is nn.ConvTranspose2d
+
+
+def test_tied_weights_are_left_and_said_why() -> None:
+    model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8))
+    model[1].weight = model[0].weight
+    with pytest.raises(ValueError, match=r"0\.weight: its weight is tied"):
+        decompose(model, 0.25)
+
+
+def test_columns_are_in_the_order_of_hosvd() -> None:
+    weight = torch.randn(12, 10, 3, 3, generator=torch.Generator().manual_seed(0))
+    core, factors = partial_tucker(weight, {0: 6, 1: 5})
+    for axis, factor in enumerate(factors):
+        unfolded = core.movedim(axis, 0).flatten(1)
+        gram = unfolded @ unfolded.T
+        assert torch.allclose(gram, gram.diag().diag(), atol=1e-9)
+        assert bool((gram.diag().diff() <= 0).all())
+        assert torch.allclose(factor.T @ factor, torch.eye(factor.shape[1], dtype=torch.float64), atol=1e-12)
+
+
+def test_iteration_is_not_worse_than_truncated_hosvd() -> None:
+    weight = torch.randn(12, 10, 3, 3, generator=torch.Generator().manual_seed(0)).double()
+    full, (first, second) = partial_tucker(weight, {0: 12, 1: 10})
+    truncated = Tucker(weight.shape, {0: 4, 1: 3})(full[:4, :3], first[:, :4], second[:, :3])
+    core, factors = partial_tucker(weight, {0: 4, 1: 3})
+    best = Tucker(weight.shape, {0: 4, 1: 3})(core, *factors)
+    assert float((weight - best).norm()) <= float((weight - truncated).norm()) + 1e-12
