@@ -64,7 +64,7 @@ def run() -> Iterator[Row]:
 def measured(size: int, seed: int | None) -> dict[str, Any]:
     """Return the result for one file of at most ``size`` bytes; without a seed, no data is used."""
     known = results()
-    key = f"{size} {'weights' if seed is None else f'seed {seed}'}"
+    key = _key(size, seed)
     if key not in known:
         options = {} if seed is None else {"batches": calibration(seed), "effort": EFFORT}
         with tempfile.TemporaryDirectory() as folder:
@@ -78,6 +78,10 @@ def measured(size: int, seed: int | None) -> dict[str, Any]:
             file.write(f"{{\n{lines}\n}}\n".encode())
     each: dict[str, Any] = known[key]
     return each
+
+
+def _key(size: int, seed: int | None) -> str:
+    return f"{size} {'weights' if seed is None else f'seed {seed}'}"
 
 
 def results() -> dict[str, Any]:
@@ -131,21 +135,18 @@ def figures(model: nn.Module) -> dict[str, float]:
 
 
 def draw() -> None:
-    """Accuracy against bytes."""
+    """Accuracy against bytes, of all that is known."""
     from matplotlib.figure import Figure
 
     known = results()
     figure = Figure(figsize=(7, 4.4), dpi=150, layout="constrained")
     axes = figure.subplots()
-    for seed in SEEDS:
-        points = [known[f"{size} seed {seed}"] for size in SIZES]
-        x, y = ([each[key] for each in points] for key in ("bytes", "accuracy"))
-        axes.plot([n / 1000 for n in x], y, "o-", color="tab:blue", lw=1, label="512 images" if not seed else None)
-    points = [known[f"{size} weights"] for size in BLIND]
-    axes.plot(
-        [each["bytes"] / 1000 for each in points], [each["accuracy"] for each in points], "s-", color="tab:orange"
-    )
-    axes.lines[-1].set_label("weights alone")
+    for seed in (*SEEDS, None):
+        keys = [_key(size, seed) for size in (BLIND if seed is None else SIZES)]
+        points = sorted((known[key]["bytes"] / 1000, known[key]["accuracy"]) for key in keys if key in known)
+        style, color = ("s-", "tab:orange") if seed is None else ("o-", "tab:blue")
+        label = {None: "weights alone", SEEDS[0]: "512 images"}.get(seed)
+        axes.plot([x for x, _ in points], [y for _, y in points], style, color=color, lw=1, label=label)
     axes.plot([n / 1000 for n, _ in STANDARD], [y for _, y in STANDARD], "^-", color="grey", label="nncodec 2.1.3")
     axes.axhline(DENSE, color="black", lw=0.8, ls="--", label="1,079 kB of f32")
     axes.set_xlabel("kB")

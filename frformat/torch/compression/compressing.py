@@ -17,10 +17,12 @@ from frformat.torch.compression.contents import Contents
 from frformat.torch.compression.inputs import CompressionError, runs
 from frformat.torch.compression.measuring import Metric, measure_of
 from frformat.torch.compression.outputs import Outputs
-from frformat.torch.compression.preparing import Bag, Told, copied, prepare, scale_of
+from frformat.torch.compression.planning import scale_of
+from frformat.torch.compression.preparing import Told, prepare
 from frformat.torch.compression.quantizing import Weighed
 from frformat.torch.compression.reporting import LayerReport, layers
 from frformat.torch.compression.search import of_metric, of_size
+from frformat.torch.compression.state import Bag, copied
 from frformat.torch.compression.trials import Point, Trial, Trials
 
 StrPath = str | os.PathLike[str]

@@ -66,3 +66,7 @@ class GuessedOutputs:
     def second(self) -> Doubles:
         """Return the diagonal (groups, outputs)."""
         return self._diagonal
+
+    def of_bias(self) -> Doubles:
+        """The same."""
+        return self._diagonal

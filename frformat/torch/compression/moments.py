@@ -26,6 +26,9 @@ BLOCK: Final = 1024
 ENOUGH: Final = 64
 """Columns for each input that tell its moments well enough."""
 
+CHEAP: Final = 1 << 16
+"""So many columns are taken in any case, where there are as many."""
+
 MOST: Final = 1 << 17
 """Columns at most."""
 
@@ -119,16 +122,23 @@ class Outputs:
         n = form.outputs
         self.wide = n > WIDE
         self._sums = torch.zeros((form.groups, n) if self.wide else (form.groups, n, n), dtype=torch.float64)
+        self._added = torch.zeros(form.groups, n, dtype=torch.float64)
 
     def add(self, gradient: Tensor) -> None:
         """Take in the gradients of one backward pass."""
         found = rows(gradient, self.form)
         sums = found.square().sum(-1) if self.wide else found @ found.transpose(-1, -2)
         self._sums += sums.double().cpu()
+        samples = len(gradient) if gradient.dim() > (len(self.form.kernel) + 1 if self.form.kernel else 1) else 1
+        self._added += found.reshape(*found.shape[:-1], samples, -1).sum(-1).square().sum(-1).double().cpu()
 
     def second(self) -> Doubles:
         """(groups, outputs, outputs), or the diagonal alone (groups, outputs)."""
         return (self._sums / max(self.samples, 1)).numpy()
+
+    def of_bias(self) -> Doubles:
+        """Mean squares of gradients that were added up over the positions of a sample: (groups, outputs)."""
+        return (self._added / max(self.samples, 1)).numpy()
 
 
 def _blocks(form: Form) -> int:
@@ -153,7 +163,7 @@ def _parts(call: Call, form: Form) -> Iterable[slice]:
 
 def thinning(form: Form, positions: int) -> tuple[int, ...]:
     """Return the spacing along each axis at which so many columns suffice; see :func:`columns`."""
-    most = min(MOST, ENOUGH * form.inputs)
+    most = min(MOST, max(CHEAP, ENOUGH * form.inputs))
     thin = [1] * max(1, len(form.kernel))
     while positions > math.prod(thin) * 1.4 * most:
         thin[thin.index(min(thin))] += 1
@@ -188,6 +198,9 @@ class OutputMoments(Protocol):
 
     def second(self) -> Doubles:
         """Return second moments of gradients: (groups, outputs, outputs), or the diagonal (groups, outputs)."""
+
+    def of_bias(self) -> Doubles:
+        """Mean squares of the gradients of a bias: (groups, outputs)."""
 
 
 @dataclass

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 import torch
@@ -12,61 +11,23 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from frformat.checkpoints.torch_tensors import aliases as tied
-from frformat.torch.compression.contents import Contents, coded, coded_bytes
+from frformat.torch.compression.contents import Contents
 from frformat.torch.compression.forms import Form
 from frformat.torch.compression.guesses import GuessedInputs, GuessedOutputs
 from frformat.torch.compression.inputs import Batch, CompressionError
 from frformat.torch.compression.moments import Statistics, statistics
 from frformat.torch.compression.outputs import Outputs
-from frformat.torch.compression.quantizing import Weighed, plainly
+from frformat.torch.compression.planning import planned
+from frformat.torch.compression.quantizing import Weighed
 from frformat.torch.compression.recording import Site
-from frformat.torch.compression.steps import Plan, across_kernel, errors, ideal, in_basis, plan
+from frformat.torch.compression.state import state_of
 from frformat.torch.compression.structure import Structure, fold, structure
-from frformat.torch.regularization.state import spectral_state
-from frformat.torch.wrappers import plain_names, unwrapped
 
 Doubles = NDArray[np.float64]
 Told = Callable[[str, int, int], None]
 
-REFERENCE: Final = 0.05
-"""The loss at whose scale bases are compared."""
-
 LEAST: Final = 64
 """Parameters with fewer elements that no layer was seen to use stay as they are."""
-
-
-class Bag(nn.Module):
-    """Tensors by name, for a model that is not there."""
-
-    def __init__(self, tensors: Mapping[str, Any]) -> None:
-        super().__init__()
-        self.tensors = {k: v.detach().clone() if isinstance(v, Tensor) else v for k, v in tensors.items()}
-
-    def get_parameter(self, target: str) -> Any:
-        """The tensor of that name."""
-        return self.tensors[target]
-
-
-def state_of(model: nn.Module) -> tuple[dict[str, Any], dict[str, str]]:
-    """The tensors of a model, and their names in a file."""
-    if isinstance(model, Bag):
-        return model.tensors, {name: name for name in model.tensors}
-    state: dict[str, Any] = spectral_state(model)
-    return state, plain_names(model, state)
-
-
-def copied(model: nn.Module | Mapping[str, Any]) -> nn.Module:
-    """A copy to work on, in evaluation mode; the original stays as it is.
-
-    Raises:
-        CompressionError: there can be none.
-    """
-    if not isinstance(model, nn.Module):
-        return Bag(model)
-    try:
-        return copy.deepcopy(unwrapped(model)).eval().requires_grad_(False)
-    except Exception as error:  # a module may hold anything
-        raise CompressionError(f"{type(model).__name__} cannot be copied: {type(error).__name__}: {error}") from error
 
 
 def prepare(
@@ -96,7 +57,8 @@ def prepare(
 
     known = statistics(model, batches, sites, outputs.drawn, seed=seed, told=done)
     weighed = Weighed(model, found, known, {}, batches)
-    return _planned(weighed, {name: len(model.get_parameter(name)) for name in {site.name for site in found.sites}})
+    rows = {name: len(model.get_parameter(name)) for name in {site.name for site in found.sites}}
+    return planned(weighed, rows)
 
 
 def _guessed(model: nn.Module) -> tuple[Weighed, Contents]:
@@ -115,67 +77,4 @@ def _guessed(model: nn.Module) -> tuple[Weighed, Contents]:
         weights = form.matrix(value.double().cpu().numpy())
         found.sites.append(site)
         stats[site] = Statistics(inputs, GuessedOutputs(weights, form, inputs))
-    return _planned(Weighed(model, found, stats, {}), {site.name: site.stop for site in found.sites})
-
-
-def _planned(weighed: Weighed, rows: Mapping[str, int]) -> tuple[Weighed, Contents]:
-    """Choose steps and bases; what gets none is rounded as it will be in the file."""
-    by_name: dict[str, list[Site]] = {}
-    for site in weighed.structure.sites:
-        by_name.setdefault(site.name, []).append(site)
-    count = sum(weighed.original.get_parameter(name).numel() for name in by_name)
-    scale = scale_of(REFERENCE, count)
-    plans: dict[str, Plan] = {}
-    state, names = state_of(weighed.original)
-    planned: list[Site] = []
-    for name, sites in by_name.items():
-        starts = sorted((site.start, site.stop) for site in sites)
-        if [stop for _, stop in starts] != [*(start for start, _ in starts[1:]), rows[name]] or starts[0][0]:
-            whole = [site for site in sites if site.stop - site.start == rows[name]]
-            sites = sorted(whole, key=lambda site: _weight(weighed.statistics[site]))[-1:]
-        if sites:
-            plans[name] = _plan(weighed, name, sites, scale)
-            planned += sites
-    weighed.plans = plans
-    weighed.sites = [site for site in weighed.structure.sites if site in planned]
-    biases = {bias for site in planned if (bias := weighed.adjustable(site)) is not None}
-    contents = Contents(state, names, plans, biases)
-    with torch.no_grad():
-        contents.give(state)
-    return weighed, contents
-
-
-def _weight(stats: Statistics) -> float:
-    """What errors of a layer's weights cost."""
-    second = stats.inputs.second(centred=False)
-    diagonal = second if second.ndim == 3 else np.diagonal(second, axis1=-2, axis2=-1)
-    return float(errors(stats.outputs.second()).mean() * diagonal.mean())
-
-
-def _plan(weighed: Weighed, name: str, sites: Sequence[Site], scale: float) -> Plan:
-    """The steps of one parameter."""
-    weight = weighed.original.get_parameter(name)
-    whole = Form(sites[0].form.kind, tuple(weight.shape), sites[0].form.groups)
-    weights = weight.double().cpu().numpy()
-    wanted: dict[bool, Doubles] = {}
-    for cosines in (False, True) if np.prod(whole.kernel) > 1 else (False,):
-        wanted[cosines] = np.empty(weight.shape)
-        for site in sites:
-            stats = weighed.statistics[site]
-            second = stats.inputs.second(centred=weighed.adjustable(site) is not None)
-            if cosines:
-                second = in_basis(second, site.form)
-            wanted[cosines][site.rows] = site.form.tensor(ideal(second, stats.outputs.second(), site.form))
-    candidates = []
-    for cosines, logarithms in wanted.items():
-        entries = across_kernel(whole.matrix(weights), whole, inverse=False) if cosines else whole.matrix(weights)
-        active = int((np.abs(whole.tensor(entries)) > scale * 2.0 ** (logarithms - 1)).sum())
-        candidates.append(plan(whole, cosines, logarithms, active))
-    if len(candidates) == 1:
-        return candidates[0]
-    return min(candidates, key=lambda each: coded_bytes(coded(each, plainly(each, weights, scale), "f32")))
-
-
-def scale_of(loss: float, count: int) -> float:
-    """The scale at which rounding so many parameters is expected to cost a loss."""
-    return float((24 * loss / max(count, 1)) ** 0.5)
+    return planned(Weighed(model, found, stats, {}), {site.name: site.stop for site in found.sites})

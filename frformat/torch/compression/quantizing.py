@@ -150,6 +150,30 @@ def quantize(
 
 
 @torch.no_grad()
+def alone(weighed: Weighed, name: str, scale: float) -> Integers:
+    """Round one parameter of the original for its own inputs, and restore it.
+
+    Args:
+        weighed: what is known of the model.
+        name: name of the parameter.
+        scale: factor of its steps.
+
+    Returns:
+        The rounded parameter.
+    """
+    model, plan = weighed.original, weighed.plans[name]
+    sites = [site for site in weighed.sites if site.name == name]
+    changed = [name, *(bias for site in sites if (bias := weighed.adjustable(site)) is not None)]
+    before = [model.get_parameter(each).clone() for each in changed]
+    found = {name: Integers(np.zeros(plan.form.shape, np.int32), plan.code(scale))}
+    for site in sites:
+        _round(weighed, model, site, weighed.statistics[site].inputs, found, scale)
+    for each, values in zip(changed, before, strict=True):
+        model.get_parameter(each).copy_(values)
+    return found[name]
+
+
+@torch.no_grad()
 def roughly(weighed: Weighed, scale: float) -> dict[str, Integers]:
     """Estimate the result of :func:`quantize` without feedback: about as many bytes, without running the model."""
     found = {}
@@ -185,8 +209,8 @@ def _whole(quotients: Doubles) -> NDArray[np.int32]:
 
 def _bias_code(weighed: Weighed, site: Site, scale: float) -> int:
     """Return the step code of the bias of a layer."""
-    gradients = weighed.statistics[site].outputs.second()
-    return nearest(-0.5 * float(np.log2(errors(gradients).mean())) + math.log2(scale))
+    costs = errors(weighed.statistics[site].outputs.of_bias())
+    return nearest(-0.5 * float(np.log2(costs.mean())) + math.log2(scale))
 
 
 def _gathered(site: Site, there: Mapping[int, Call], weighed: Weighed) -> Inputs:

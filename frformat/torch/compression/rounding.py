@@ -19,6 +19,10 @@ Doubles = NDArray[np.float64]
 TILE: Final = 96
 """Number of rows and columns of weights that are rounded together; their errors move further weights all at once."""
 
+RATE: Final = 0.03
+"""Shares of a step by which an entry has to be closer to the larger integer to become that: smaller ones take fewer
+bits."""
+
 
 def feedback(moments: Doubles, damping: float) -> Doubles:
     """Return how the error of an entry moves later entries.
@@ -98,7 +102,7 @@ class _Tile:
         """Return the integers; errors that move later columns, and such that move later rows, over their diagonals."""
         _, height, width = self.x.shape
         if self.u is None and self.v is None:
-            self.q[:] = np.rint((self.x + self.moved) / self.sizes)
+            self.q[:] = _cheap((self.x + self.moved) / self.sizes)
         elif self.v is None:
             for column in range(width):
                 self._wave(np.arange(height), np.full(height, column))
@@ -121,9 +125,15 @@ class _Tile:
         if self.v is not None:
             y = y - np.einsum("gnk,gnk->gn", self.spread[:, j], self.v[:, i])
         size = self.sizes[:, i, j]
-        q = np.rint(y / size)
+        q = _cheap(y / size)
         self.q[:, i, j] = q
         if self.u is not None:
             self.missed[:, i, j] = (x - q * size) / self.u[:, j, j]
         if self.v is not None:
             self.spread[:, j, i] = (y - q * size) / self.v[:, i, i]
+
+
+def _cheap(quotients: Doubles) -> Doubles:
+    """Integers near quotients; where two are about as near, the smaller."""
+    found: Doubles = np.copysign(np.floor(np.abs(quotients) + (0.5 - RATE)), quotients)
+    return found

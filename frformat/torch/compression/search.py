@@ -15,17 +15,20 @@ from frformat.torch.compression.inputs import CompressionError
 TRIALS: Final = 10
 """At most so many are made."""
 
-CLOSE: Final = 0.985
+CLOSE: Final = 0.995
 """A file of at least so much of the size that was asked for is close enough."""
 
-AIM: Final = 0.994
+PATIENCE: Final = 4
+"""After so many trials without such a file less is close enough: sizes of small models come in steps."""
+
+LOOSE: Final = 0.97
+"""How much then."""
+
+AIM: Final = 0.998
 """Of the size that was asked for, what is aimed at."""
 
-CHANGE: Final = 0.004
-"""By how much the aim is changed for another file of the size."""
-
-RESOLUTION: Final = 1 / 64
-"""Octaves of scales that are told apart: steps come in sixteenths."""
+RESOLUTION: Final = 1 / 256
+"""Octaves of scales that are told apart: steps come in sixteenths, and those of some tensors change before others'."""
 
 FINE: Final = 2.0**0.16
 """Scales that differ by less are not told apart: by a metric's noise, and some percent of bytes."""
@@ -73,25 +76,32 @@ def of_size(
     best: T | None = None
     aim, close = AIM * size, 0
     tried: set[int] = set()
-    for _ in range(TRIALS + effort):
+    for number in range(TRIALS + effort):
         scale = _where(estimate, aim, finest, coarsest)
         while round(math.log2(scale) / RESOLUTION) in tried:  # the estimate does not tell such files apart
             scale *= 2**RESOLUTION
         tried.add(round(math.log2(scale) / RESOLUTION))
         found = trial(scale)
         if found.nbytes <= size:
-            best = found if best is None or found.loss < best.loss else best
+            best = found if best is None or _merit(found, size) > _merit(best, size) else best
             close += found.nbytes >= CLOSE * size
-            if close >= effort or scale <= 2**RESOLUTION * finest:
+            enough = close >= effort or (number + 1 >= PATIENCE + effort and best.nbytes >= LOOSE * size)
+            if enough or scale <= 2**RESOLUTION * finest:
                 break
         elif scale >= coarsest / 2**RESOLUTION:
             break
-        aim *= (AIM - CHANGE * (close % 2)) * size / found.nbytes
+        aim *= AIM * size / found.nbytes
     if best is None:
         raise CompressionError(
             f"no file of {size:,} bytes holds this model: with the coarsest steps it takes {found.nbytes:,}"
         )
     return best
+
+
+def _merit(found: Trial, size: int) -> tuple[bool, float]:
+    """Of files close to the size, that with the least loss is the best; else the largest."""
+    close = found.nbytes >= CLOSE * size
+    return close, -found.loss if close else found.nbytes
 
 
 def _where(estimate: Callable[[float], int], aim: float, finest: float, coarsest: float) -> float:

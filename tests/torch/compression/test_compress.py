@@ -207,8 +207,8 @@ class Failing(nn.Module):
         ({"batches": [torch.randn(5, 4)]}, r"Failing fails on batch 0, \[5, 4\]: KeyError: 'a defect\\nof the model'"),
         ({"batches": [torch.randn(2, 4), torch.randn(2, 7)]}, r"batch 1, \[2, 7\]: RuntimeError: "),
         ({"batches": [torch.randn(6, 4)]}, "outputs are not all finite"),
-        ({"batches": []}, "no batch"),
-        ({"batches": torch.randn(6, 4)}, "one tensor: give a list"),
+        ({"batches": []}, "batches is empty"),
+        ({"batches": torch.randn(6, 4)}, "one tensor: pass a list"),
         ({"batches": ["words"]}, "batch 0 is a str"),
         ({"metric": lambda model: math.nan}, "the metric is nan"),
         ({"metric": lambda model: 1 / 0}, "the metric fails: ZeroDivisionError"),
@@ -219,7 +219,7 @@ class Failing(nn.Module):
         ({"size": 10}, "no file of 10 bytes"),
         ({"quality": 11}, "not within 1 … 10"),
         ({"bits": 0}, "not a positive number"),
-        ({"outputs": "words"}, "none of auto, logits, values"),
+        ({"outputs": "words"}, "not one of auto, logits, values"),
     ],
 )
 def test_bad_input_is_told_in_one_line(options: dict[str, Any], reason: str, tmp_path: Path):

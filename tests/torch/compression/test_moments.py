@@ -69,14 +69,15 @@ def test_gradients_are_summed_over_places_and_averaged_over_samples():
     found.add(gradient)
     found.samples = 5
     np.testing.assert_allclose(found.second()[0], np.einsum("nohw,nphw->op", gradient, gradient) / 5, rtol=1e-4)
+    np.testing.assert_allclose(found.of_bias()[0], gradient.sum((2, 3)).square().mean(0), rtol=1e-4)
 
 
 def test_thinning_leaves_enough():
-    assert thinning(FORM, 100) == (1, 1)
+    assert thinning(FORM, moments.CHEAP) == (1, 1)
     thin = thinning(FORM, 10**8)
     assert thin[0] - thin[1] in (0, 1)
-    assert moments.ENOUGH * 36 <= 10**8 / (thin[0] * thin[1]) <= 1.4 * moments.ENOUGH * 36
-    assert thinning(Form("linear", (3, 10)), 6400) == (8,)
+    assert moments.CHEAP <= 10**8 / (thin[0] * thin[1]) <= 1.4 * moments.CHEAP
+    assert thinning(Form("linear", (3, 10)), 10 * moments.CHEAP) == (8,)
 
 
 def test_what_is_differentiated_tells_the_divergence():

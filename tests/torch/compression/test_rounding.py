@@ -23,7 +23,7 @@ def one_by_one(target: np.ndarray, sizes: np.ndarray, across: np.ndarray | None,
     for j in range(width):
         y = x[:, j].copy()
         for i in range(height):
-            q[i, j] = np.rint(y[i] / sizes[i, j])
+            q[i, j] = np.sign(y[i]) * np.floor(abs(y[i] / sizes[i, j]) + 0.5 - rounding.RATE)
             if down is not None:
                 y[i + 1 :] -= (y[i] - q[i, j] * sizes[i, j]) / down[i, i] * down[i, i + 1 :]
         if across is not None:

@@ -1,0 +1,192 @@
+"""``frformat compress`` against nncodec, the ISO standard's coder, at equal error of the outputs.
+
+    NNCODEC_PYTHON=venv/bin/python python -m bench equal_error
+
+Our file is written once, with calibration inputs; nncodec 2.1.3 (dependent quantization, weights alone) writes several,
+until the errors of two enclose that of ours. Errors are of test inputs: the mean divergence from the original's
+decisions in nats, or half the squared error over the variance. What nncodec takes at the error of our file is found
+between these two, on logarithmic axes. What is measured is kept in
+``bench/results/equal_error.json``; remove an entry to measure it again.
+
+nncodec wants an older NumPy than this project: ``NNCODEC_PYTHON`` is an interpreter that has it.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench import ROOT, Missing, Row
+from bench.published import NETWORKS, Network, pruned_lenet5
+from frformat.format.atomic import replacing
+from frformat.torch import compress
+from frformat.torch.compression.outputs import Outputs
+from frformat.train.data import load_mnist
+
+RESULTS: Final = ROOT / "bench" / "results" / "equal_error.json"
+
+AIMS: Final = {"ResNet-56": 0.5, "LeNet-5": 0.5, "O-Net": 0.8, "CREPE tiny": 0.8, "CREPE": 0.8}
+"""Bytes of our file, over those of nncodec's."""
+
+QUALITY: Final = {"ResNet-56": 3, "LeNet-5": 8, "O-Net": 6, "CREPE tiny": 6, "CREPE": 6}
+"""At which files are compared."""
+
+FIRST: Final = -28
+"""Quantization parameter of nncodec at which the search for its files begins."""
+
+STEP: Final = 4
+"""By how much a parameter is changed: a factor of two of steps."""
+
+FARTHEST: Final = 6
+"""So many steps at most."""
+
+PRUNED: Final = 6600
+"""Bytes of the pruned network, at an accuracy of at least :data:`LEAST`."""
+
+LEAST: Final = 99.3
+
+CODER: Final = """
+import contextlib, io, os, sys, tempfile
+import numpy as np, nncodec.nn as nn
+source, target, qp = sys.argv[1:]
+with np.load(source) as file:
+    state = {name: file[name] for name in file}
+options = dict(verbose=False, qp=int(qp), results=tempfile.gettempdir())
+with contextlib.redirect_stdout(io.StringIO()):
+    data = nn.encode(dict(state), options)
+    back = nn.decode(data, options)
+np.savez(target, **{name: np.asarray(value).reshape(state[name].shape) for name, value in back.items()})
+print(len(data))
+"""
+
+
+def run() -> Iterator[Row]:
+    """A row for each network."""
+    for name, aim in AIMS.items():
+        known = measured(name)
+        standard = at_error(known["nncodec"], known["error"])
+        if standard is None:
+            yield Row(
+                name, f"{known['bytes']:,} B at {known['error']:.2g}, which no file of nncodec encloses", "", False
+            )
+            continue
+        ratio = known["bytes"] / standard
+        figure = f"{known['bytes']:,} B, nncodec {standard:,.0f} B at {known['error']:.2g}: {ratio:.2f} ×"
+        yield Row(f"{name}, equal output error", figure, f"≤ {aim} ×", ratio <= aim)
+    known = pruned()
+    figure = f"{known['bytes']:,} B: {known['accuracy']:.2f} %"
+    met = known["bytes"] <= PRUNED and known["accuracy"] >= LEAST
+    yield Row("LeNet-5 pruned by ADMM", figure, f"≤ {PRUNED:,} B at ≥ {LEAST} %", met)
+
+
+def at_error(files: list[list[float]], error: float) -> float | None:
+    """Bytes of a file with some error, between two of those that are known; None if it is not between any."""
+    for (more, high), (most, low) in pairwise(sorted(files)):
+        if low <= error <= high:
+            share = math.log(high / error) / math.log(high / low) if high > low else 0.0
+            return more * (most / more) ** share
+    return None
+
+
+def measured(name: str) -> dict[str, Any]:
+    """Our file, and nncodec's: bytes and errors."""
+
+    def measure() -> dict[str, Any]:
+        network = NETWORKS[name]()
+        found = compress(network.model, batches=network.calibration, quality=QUALITY[name], outputs=network.outputs)
+        assert found.model is not None
+        own = error(network, found.model)
+        return {"bytes": found.nbytes, "error": own, "nncodec": enclosing(network, own)}
+
+    return kept(name, measure)
+
+
+def pruned() -> dict[str, Any]:
+    """The file of the pruned network, and its accuracy on the 10,000 test images."""
+
+    def measure() -> dict[str, Any]:
+        network = pruned_lenet5()
+        found = compress(network.model, batches=network.calibration, size=PRUNED)
+        assert found.model is not None
+        labels = load_mnist("test").tensors[1]
+        with torch.no_grad():
+            decided = torch.cat([found.model(x).argmax(1) for x in network.test])
+        zeros = [share(model) for model in (network.model, found.model)]
+        accuracy = 100 * float((decided == labels).float().mean())
+        return {"bytes": found.nbytes, "accuracy": round(accuracy, 2), "zeros": zeros}
+
+    return kept("LeNet-5 pruned", measure)
+
+
+def share(model: nn.Module) -> float:
+    """How many of the weights are zeros."""
+    weights = torch.cat([value.flatten() for value in model.parameters() if value.dim() > 1])
+    return round(float((weights == 0).float().mean()), 4)
+
+
+def kept(name: str, measure: Any) -> dict[str, Any]:
+    """What is known, else what is measured, and known from now on."""
+    known: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    if name not in known:
+        known[name] = measure()
+        with replacing(RESULTS) as file:
+            lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(known[key])}" for key in sorted(known))
+            file.write(f"{{\n{lines}\n}}\n".encode())
+    found: dict[str, Any] = known[name]
+    return found
+
+
+@torch.no_grad()
+def error(network: Network, model: nn.Module) -> float:
+    """How far outputs are from the original's, on the test inputs."""
+    meant = Outputs(network.outputs)
+    found = [meant.distance(network.model(x), model(x)) for x in network.test]
+    return float(f"{np.mean(found):.4g}")
+
+
+def enclosing(network: Network, own: float) -> list[list[float]]:
+    """Bytes and errors of files of nncodec, the last two of which enclose an error, if there are such."""
+    files = [nncodec(network, FIRST)]
+    finer = files[0][1] > own
+    for number in range(1, FARTHEST + 1):
+        files.append(nncodec(network, FIRST + (-STEP if finer else STEP) * number))
+        if (files[-1][1] > own) != finer:
+            break
+    return files
+
+
+def nncodec(network: Network, qp: int) -> list[float]:
+    """Bytes of a file of nncodec, and its error."""
+    state = {name: value for name, value in network.model.state_dict().items() if value.is_floating_point()}
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "source.npz", Path(folder) / "target.npz"
+        np.savez(source, **{name: value.numpy() for name, value in state.items()})
+        python = os.environ.get("NNCODEC_PYTHON", sys.executable)
+        done = subprocess.run(
+            [python, "-c", CODER, str(source), str(target), str(qp)], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise Missing(f"nncodec 2.1.3 does not run: {done.stderr.strip().splitlines()[-1]}; see NNCODEC_PYTHON")
+        with np.load(target) as file:
+            back = {name: torch.from_numpy(file[name]) for name in file}
+    return [float(done.stdout.split()[-1]), error(network, with_weights(network.model, back))]
+
+
+def with_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
+    """A copy of a model with other weights."""
+    found = copy.deepcopy(model)
+    found.load_state_dict(dict(weights), strict=False)
+    return found

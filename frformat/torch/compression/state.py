@@ -1,0 +1,47 @@
+"""The tensors of a model, and copies of models to work on."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from frformat.torch.compression.inputs import CompressionError
+from frformat.torch.regularization.state import spectral_state
+from frformat.torch.wrappers import plain_names, unwrapped
+
+
+class Bag(nn.Module):
+    """Tensors by name, for a model that is not there."""
+
+    def __init__(self, tensors: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.tensors = {k: v.detach().clone() if isinstance(v, Tensor) else v for k, v in tensors.items()}
+
+    def get_parameter(self, target: str) -> Any:
+        """The tensor of that name."""
+        return self.tensors[target]
+
+
+def state_of(model: nn.Module) -> tuple[dict[str, Any], dict[str, str]]:
+    """The tensors of a model, and their names in a file."""
+    if isinstance(model, Bag):
+        return model.tensors, {name: name for name in model.tensors}
+    state: dict[str, Any] = spectral_state(model)
+    return state, plain_names(model, state)
+
+
+def copied(model: nn.Module | Mapping[str, Any]) -> nn.Module:
+    """A copy to work on, in evaluation mode; the original stays as it is.
+
+    Raises:
+        CompressionError: there can be none.
+    """
+    if not isinstance(model, nn.Module):
+        return Bag(model)
+    try:
+        return copy.deepcopy(unwrapped(model)).eval().requires_grad_(False)
+    except Exception as error:  # a module may hold anything
+        raise CompressionError(f"{type(model).__name__} cannot be copied: {type(error).__name__}: {error}") from error
