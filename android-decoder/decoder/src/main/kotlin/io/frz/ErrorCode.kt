@@ -1,7 +1,7 @@
 package io.frz
 
 /**
- * What is wrong with a file or a request: the error codes of the format's specification, spelled as there.
+ * What is wrong with a file or a request: the error codes of the format's specification, in its spelling.
  *
  * Every reader reports the same code for the same fault, so code that handles an error may rely on it.
  */
@@ -30,7 +30,7 @@ public enum class ErrorCode {
     /** A compressed stream is malformed or of the wrong length. */
     STREAM,
 
-    /** The directory is not well-formed MessagePack of the schema. */
+    /** The directory is not well-formed MessagePack, or does not follow the schema. */
     DIRECTORY,
 
     /** The file requires a feature that this decoder does not know. */
@@ -48,10 +48,10 @@ public enum class ErrorCode {
     /** A value is not finite, a step is out of range, or a `bool` is neither 0 nor 1. */
     VALUE,
 
-    /** The file does not hold the tier asked for. */
+    /** The file does not hold the requested tier. */
     TIER,
 
-    /** The file does not hold the tensor asked for. */
+    /** The file does not hold the requested tensor. */
     NOT_FOUND,
 
     /** An optional component that the file needs is not installed. */

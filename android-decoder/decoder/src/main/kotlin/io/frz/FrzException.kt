@@ -4,12 +4,12 @@ import io.frz.internal.quote
 import java.io.IOException
 
 /**
- * A file that cannot be decoded, or a request that it cannot meet: the only exception a bad file ever causes.
+ * Thrown if a file cannot be decoded or cannot satisfy a request. A bad file never causes any other exception.
  *
- * It is an [IOException], so code that reads files handles it where it handles reading. The [message] is one line that
- * says what is wrong, where, and what to do; [code], [tensor] and [offset] say the same to programs.
+ * It is an [IOException], so code that already handles read errors handles it, too. The [message] is one line that says
+ * what is wrong, where, and what to do; [code], [tensor] and [offset] convey the same to programs.
  *
- * @property code what is wrong, as the format's specification names it
+ * @property code what is wrong: an error code of the format's specification
  * @property tensor the name of the tensor concerned, or null
  * @property offset the byte of the file at which the fault was found, or null
  */

@@ -22,11 +22,11 @@ import java.nio.channels.FileChannel
 import java.util.Collections
 
 /**
- * An open `.frz` file: says what is inside without decoding it, and rebuilds the tensors that are asked for.
+ * An open `.frz` file. It describes its content without decoding it, and rebuilds tensors on request.
  *
- * A damaged file is never decoded: what does not match its checksum, or the format, is an [FrzException] that names the
- * tensor or the byte, whatever the bytes are. Memory is declared before it is taken: a request that needs more than
- * [FrzOptions.memoryBudget] is refused with [ErrorCode.BUDGET], and so is opening a file with a list of tensors that
+ * A damaged file is never decoded: whatever does not match its checksum or the format causes an [FrzException] that
+ * names the tensor or the byte. Memory is accounted for before it is allocated: a request that needs more than
+ * [FrzOptions.memoryBudget] is refused with [ErrorCode.BUDGET], and so is opening a file whose list of tensors is too
  * long.
  *
  * ```
@@ -36,20 +36,20 @@ import java.util.Collections
  * }
  * ```
  *
- * Instances may be used by several threads at once. What is decoded belongs on threads that may wait. An interrupt of
- * the thread ends its request with [java.io.InterruptedIOException], and [close] ends all of them with
- * [IllegalStateException], as it does later ones; both within milliseconds. Errors of reading are [IOException]s.
+ * Instances may be used by several threads at once. Decode only on threads that may block. Interrupting a thread ends
+ * its request with [java.io.InterruptedIOException], and [close] ends all current and later requests with
+ * [IllegalStateException]; both take effect within milliseconds. Read errors are [IOException]s.
  */
 public class FrzFile private constructor(private val container: Container, options: FrzOptions) : Closeable {
     private val directory = container.directory
 
-    /** What the file says about each of its tensors, in the order of the file. */
+    /** The file's description of each of its tensors, in file order. */
     public val tensors: List<TensorInfo> = infos(directory.tensors) { !it.isFactors }
 
-    /** The same of its factors: matrices that [BasisKind.STORED] axes of tensors use. */
+    /** The file's description of its factors: the matrices that [BasisKind.STORED] axes of tensors use. */
     public val factors: List<TensorInfo> = infos(directory.factors.size) { it.isFactors }
 
-    /** How the tensors and factors are stored together, in the order of the file. */
+    /** The groups in which tensors and factors are stored together, in file order. */
     public val groups: List<GroupInfo> = Collections.unmodifiableList(
         directory.groups.map { group ->
             val all = if (group.isFactors) factors else tensors
@@ -62,13 +62,13 @@ public class FrzFile private constructor(private val container: Container, optio
     /** Further names of tensors, such as those of tied weights, and the names that they stand for. */
     public val aliases: Map<String, String> = Collections.unmodifiableMap(directory.aliases())
 
-    /** Texts about the model: licence, source, accuracy … Nothing in them changes how the file is decoded. */
+    /** Texts about the model, such as its licence, source and accuracy. They do not affect how the file is decoded. */
     public val metadata: Map<String, String> = Collections.unmodifiableMap(directory.metadata)
 
-    /** How many capacity levels the complete file has. */
+    /** The number of capacity levels in the complete file. */
     public val tiers: Int get() = directory.tiers
 
-    /** How many of them are here, from the first; fewer than [tiers] if the file was cut after one. */
+    /** The number of capacity levels that are present; less than [tiers] if the file was cut off after one. */
     public val tiersPresent: Int get() = container.tiersPresent
 
     /** The capacity level that is decoded. */
@@ -77,7 +77,7 @@ public class FrzFile private constructor(private val container: Container, optio
     /** Whether [name] is a tensor of the file, or an alias of one. */
     public operator fun contains(name: String): Boolean = directory.find(name) >= 0
 
-    /** What the file says about the tensor called [name]; [ErrorCode.NOT_FOUND] if there is none. */
+    /** The file's description of the tensor called [name]; [ErrorCode.NOT_FOUND] if there is none. */
     @Throws(FrzException::class)
     public fun tensor(name: String): TensorInfo {
         val number = directory.find(name)
@@ -103,8 +103,9 @@ public class FrzFile private constructor(private val container: Container, optio
     }
 
     /**
-     * Rebuilds the tensor called [name] in [target], from its position on, and advances the position past it.
-     * The elements are little-endian, whatever the order of the buffer. If this throws, what is there is undefined.
+     * Rebuilds the tensor called [name] in [target], from its position on, and advances the position past it. The
+     * elements are little-endian, regardless of the buffer's byte order. If this throws, the content of that memory is
+     * undefined.
      *
      * @throws IllegalArgumentException if [target] is read-only, or fewer bytes remain in it than [TensorInfo.bytes]
      * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
@@ -120,10 +121,10 @@ public class FrzFile private constructor(private val container: Container, optio
     }
 
     /**
-     * Rebuilds all tensors. Aliases are among the keys and share the memory of what they stand for.
+     * Rebuilds all tensors. Aliases are among the keys, and share the memory of the tensors that they stand for.
      *
-     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
-     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM], [ErrorCode.STREAM],
+     *   [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
     @WorkerThread
     @Throws(IOException::class)
@@ -139,10 +140,10 @@ public class FrzFile private constructor(private val container: Container, optio
 
     /**
      * Rebuilds all tensors one after the other, in the order of the file, and hands each to [visitor]. All are rebuilt
-     * in the same memory, so this takes no more of it than the largest tensor; copy what has to outlive the visit.
+     * in the same memory, so this takes only as much as the largest tensor; copy whatever has to outlive the visit.
      *
-     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
-     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM], [ErrorCode.STREAM],
+     *   [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
     @WorkerThread
     @Throws(IOException::class)
@@ -151,12 +152,12 @@ public class FrzFile private constructor(private val container: Container, optio
     }
 
     /**
-     * Rebuilds all tensors one after the other, in the order of the file, each in what [memory] gives for it, and hands
-     * each to [visitor]. No memory but the caller's is taken for them.
+     * Rebuilds all tensors one after the other, in the order of the file, each in the memory that [memory] provides for
+     * it, and hands each to [visitor]. Only the caller's memory is used for them.
      *
      * @throws IllegalArgumentException if a buffer is read-only, or fewer bytes remain in it than [TensorInfo.bytes]
-     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
-     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM], [ErrorCode.STREAM],
+     *   [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
     @WorkerThread
     @Throws(IOException::class)
@@ -168,8 +169,8 @@ public class FrzFile private constructor(private val container: Container, optio
 
     /**
      * The core of the tensor called [name], without its bases: in zigzag order if [TensorInfo.kept] says so, else in
-     * row-major order of the corner [TensorInfo.box], which is the shape of what this returns. Values are of type f32,
-     * or of the tensor's own if they are its elements bit for bit.
+     * row-major order of the corner [TensorInfo.box], which is the shape of what this returns. Values have the type
+     * f32, or the tensor's own type if they are its elements bit for bit.
      *
      * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
      *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
@@ -179,7 +180,7 @@ public class FrzFile private constructor(private val container: Container, optio
     public fun core(name: String): FrzTensor = container.lifetime.request(name) { core(tensor(name), it) }
 
     /**
-     * Factor [number] of the file, counted from 0: its first rows, which are those that the opened tier has.
+     * Factor [number] of the file, counted from 0: those of its first rows that the opened tier has.
      *
      * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
      *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
@@ -209,11 +210,11 @@ public class FrzFile private constructor(private val container: Container, optio
     @Throws(IOException::class)
     public fun verify(): Unit = container.lifetime.request(null) { loader.verify(it) }
 
-    /** Lets go of the file on disk, if there is one. What has been loaded stays. */
+    /** Closes the file on disk, if there is one. Tensors that have been loaded remain valid. */
     @Throws(IOException::class)
     override fun close(): Unit = container.close()
 
-    /** The bytes of [target] that the tensor [info] is to fill. */
+    /** The bytes of [target] that the tensor described by [info] will fill. */
     private fun portion(target: ByteBuffer, info: TensorInfo): ByteBuffer {
         require(!target.isReadOnly) { "the buffer for tensor ${quote(info.name)} is read-only" }
         require(target.remaining() >= info.bytes) {
@@ -240,21 +241,24 @@ public class FrzFile private constructor(private val container: Container, optio
     private fun rebuilt(info: TensorInfo, memory: ByteBuffer) = FrzTensor(info.name, info.dtype, info.shape, memory)
 
     /**
-     * Opens files. Each way throws [FrzException] with one of these: [ErrorCode.MAGIC], [ErrorCode.VERSION],
-     * [ErrorCode.HEADER], [ErrorCode.LIMIT], [ErrorCode.TRUNCATED], [ErrorCode.TRAILING], [ErrorCode.CHECKSUM],
-     * [ErrorCode.STREAM], [ErrorCode.DIRECTORY], [ErrorCode.FEATURE], [ErrorCode.UNSUPPORTED], [ErrorCode.NAME],
-     * [ErrorCode.SHAPE] and [ErrorCode.VALUE] for what is wrong with the file, [ErrorCode.TIER] and [ErrorCode.BUDGET]
-     * for what is asked of it.
+     * Opens files. Each method may throw [FrzException] with one of these codes: [ErrorCode.MAGIC],
+     * [ErrorCode.VERSION], [ErrorCode.HEADER], [ErrorCode.LIMIT], [ErrorCode.TRUNCATED], [ErrorCode.TRAILING],
+     * [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.DIRECTORY], [ErrorCode.FEATURE], [ErrorCode.UNSUPPORTED],
+     * [ErrorCode.NAME], [ErrorCode.SHAPE] and [ErrorCode.VALUE] if the file is faulty, [ErrorCode.TIER] and
+     * [ErrorCode.BUDGET] if it cannot satisfy the options.
      */
     public companion object {
-        /** Opens a file on disk, of which no more is read than requests need. */
+        /** Opens a file on disk. Only what requests need is read. */
         @WorkerThread
         @JvmStatic
         @JvmOverloads
         @Throws(IOException::class)
         public fun open(file: File, options: FrzOptions = FrzOptions.DEFAULT): FrzFile = open(FileSource(file), options)
 
-        /** Opens the bytes between position and limit of [bytes], such as a mapped file. They are not copied. */
+        /**
+         * Opens the bytes between the position and the limit of [bytes], such as those of a mapped file. They are not
+         * copied.
+         */
         @WorkerThread
         @JvmStatic
         @JvmOverloads
@@ -271,10 +275,10 @@ public class FrzFile private constructor(private val container: Container, optio
          * }
          * ```
          *
-         * The part is mapped into memory, which takes none of the heap; [channel] may be closed when this returns. The
-         * file must not be cut while it is open here.
+         * The part is mapped into memory, which takes no heap; [channel] may be closed once this returns. The file must
+         * not be truncated while it is open here.
          *
-         * @throws IllegalArgumentException if the channel's file has not so many bytes
+         * @throws IllegalArgumentException if the channel's file does not have that many bytes
          */
         @WorkerThread
         @JvmStatic
@@ -302,8 +306,8 @@ public class FrzFile private constructor(private val container: Container, optio
             open(ByteBuffer.wrap(bytes), options)
 
         /**
-         * Opens the file that [stream] brings. It is read no further than [FrzOptions.tier] needs, is kept in memory as
-         * far as it was read, and is the caller's to close when this returns.
+         * Opens the file that [stream] delivers. The stream is read only as far as [FrzOptions.tier] requires, and what
+         * has been read is kept in memory. The caller closes the stream once this returns.
          */
         @WorkerThread
         @JvmStatic

@@ -5,10 +5,10 @@ import java.util.concurrent.Executor
 /**
  * How to open a file. Immutable: one instance may serve any number of files and threads.
  *
- * @property memoryBudget the bytes that one request may take, for what it returns and what it works with together;
- *   opening a file is such a request, of which 1 MiB for the list of its tensors is always allowed
- * @property threads how many threads may rebuild a tensor together
- * @property helpers where threads beside the caller's come from, or null for those that all files share
+ * @property memoryBudget the bytes that one request may take, for its result and its working memory together; opening a
+ *   file is such a request, for which 1 MiB for the list of its tensors is always allowed
+ * @property threads the number of threads that may rebuild a tensor together
+ * @property helpers the source of threads besides the caller's, or null for those that all files share
  * @property tier the capacity level to decode, or null for the highest that the file holds
  */
 public class FrzOptions private constructor(builder: Builder) {
@@ -34,23 +34,26 @@ public class FrzOptions private constructor(builder: Builder) {
 
         /**
          * Refuses requests that need more than [bytes] with [ErrorCode.BUDGET], before any of it is allocated; opening
-         * a file is one, too. Without this, a request may take what the virtual machine may take.
+         * a file is one, too. The default is all the memory that the virtual machine may take.
          */
         public fun memoryBudget(bytes: Long): Builder = apply {
             require(bytes >= 0) { "a memory budget is not negative: $bytes" }
             memoryBudget = bytes
         }
 
-        /** Rebuilds large tensors with [count] threads, the caller's one included. The weights do not depend on it. */
+        /**
+         * Rebuilds large tensors with [count] threads, including the caller's. The weights do not depend on this
+         * number.
+         */
         public fun threads(count: Int): Builder = apply {
             require(count in 1..MAX_THREADS) { "threads are 1 to $MAX_THREADS: $count" }
             threads = count
         }
 
         /**
-         * Takes the threads beside the caller's from [executor], such as the app's own; without this, from one set of
-         * daemon threads that all files share and that ends when idle. An executor that is busy, refuses, or never runs
-         * a task costs speed and nothing else.
+         * Takes the threads besides the caller's from [executor], such as the app's own. The default is one set of
+         * daemon threads that all files share and that end when idle. An executor that is busy, refuses a task, or
+         * never runs it costs only speed.
          */
         public fun helpers(executor: Executor?): Builder = apply { helpers = executor }
 

@@ -6,8 +6,8 @@ import io.frz.internal.zigzag.Box
 import java.util.Collections
 
 /**
- * What a file says about one tensor; known without decoding it. A tensor is a small core, multiplied along each axis of
- * its view by a basis.
+ * The file's description of one tensor, which is known without decoding it. A tensor is a small core, multiplied along
+ * each axis of its view by a basis.
  */
 public class TensorInfo internal constructor(
     internal val record: Group,
@@ -21,19 +21,19 @@ public class TensorInfo internal constructor(
     /** The type of its elements. */
     public val dtype: DType get() = record.dtype
 
-    /** Its axis lengths, none for a scalar. Each call gives a new array. */
+    /** Its axis lengths; empty for a scalar. Each call returns a new array. */
     public val shape: LongArray get() = record.shape(index)
 
-    /** How many elements it has. */
+    /** The number of its elements. */
     public val elements: Long get() = record.elements[index]
 
-    /** How many bytes it takes when rebuilt. */
+    /** Its size in bytes when rebuilt. */
     public val bytes: Long get() = record.bytes(index)
 
-    /** The shape in which core and bases are meant, or null if that is [shape]. Each call gives a new array. */
+    /** The shape that the core and the bases refer to, or null if that is [shape]. Each call returns a new array. */
     public val view: LongArray? get() = record.axes.givenView(index)
 
-    /** What each axis of the view is multiplied by. */
+    /** The kind of basis of each axis of the view. */
     public val bases: List<BasisKind> get() = Collections.unmodifiableList(record.axes.kinds(index))
 
     /** For each axis that is [BasisKind.STORED], in order, its number in [FrzFile.factors]. */
@@ -44,7 +44,8 @@ public class TensorInfo internal constructor(
     public val seeds: List<Long> get() = Collections.unmodifiableList(record.axes.seeds?.get(index)?.asList().orEmpty())
 
     /**
-     * How many entries of its core the opened tier has, in zigzag order; null if the core is a corner of the view.
+     * The number of entries of its core that the opened tier has, in zigzag order; null if the core is a corner of the
+     * view.
      */
     public val kept: Int? get() = record.extents.run { if (kept == null) null else kept(index, tier) }
 
@@ -52,31 +53,31 @@ public class TensorInfo internal constructor(
     public val keptByTier: List<Int>
         get() = record.extents.run { if (kept == null) emptyList() else byTier { kept(index, it) } }
 
-    /** For each tier of the file the corner of the view that the core is; empty if the file gives none. */
+    /** For each tier of the file, the corner of the view that the core fills; empty if the file states none. */
     public val corners: List<LongArray>
         get() = record.extents.run { if (hasCorners) byTier { corner(index, it) } else emptyList() }
 
-    /** The smallest corner of the view that contains the core of the opened tier. Each call gives a new array. */
+    /** The smallest corner of the view that contains the core of the opened tier. Each call returns a new array. */
     public val box: LongArray
         get() = kept?.let { Box(record.axes.views[index]).of(it) } ?: record.extents.corner(index, tier)
 
-    /** Whether every tier of the file has a tensor of its own by this name. */
+    /** Whether every tier of the file has its own version of this tensor. */
     public val perTier: Boolean get() = record.extents.perTier
 
     /** The number format of the core's values, or null if that is [dtype], or if they are multiples of steps. */
     public val format: DType? get() = record.numbers.format
 
-    /** The step that the core's values are multiples of, before offsets change it; or null. */
+    /** The step of which the core's values are multiples, before offsets change it; or null. */
     public val step: Double? get() = record.numbers.steps?.let { stepSize(it[index]) }
 
-    /** The axes that have offsets of the step for each of their indices. */
+    /** The axes that have a step offset for each of their indices. */
     public val offsets: List<Int>
         get() = Collections.unmodifiableList(record.axes.kinds(index).indices.filter { record.numbers.hasOffsets(it) })
 
     /** How its values are coded. */
     public val coder: Coder get() = record.numbers.coder
 
-    /** The position in [FrzFile.groups] of the group it is stored in. */
+    /** The index in [FrzFile.groups] of the group that contains it. */
     public val group: Int get() = record.index
 
     private fun <T> byTier(of: (tier: Int) -> T): List<T> = Collections.unmodifiableList(List(tiers, of))
@@ -89,7 +90,7 @@ public class GroupInfo internal constructor(internal val record: Group, public v
     /** How its values are coded. */
     public val coder: Coder get() = record.numbers.coder
 
-    /** The stored bytes of each tier, or of the first alone if it has all; without checksums. */
+    /** The stored bytes of each tier, or only of the first if that holds everything; without checksums. */
     public val sizes: List<Long> get() = Collections.unmodifiableList(record.numbers.sizes.asList())
 
     /** The stored bytes of all tiers, without checksums. */

@@ -2,7 +2,7 @@ package io.frz
 
 import java.io.IOException
 
-/** Sees the tensors of a file one by one; see [FrzFile.forEach]. */
+/** Receives the tensors of a file one by one; see [FrzFile.forEach]. */
 public fun interface TensorVisitor {
     /** Called with each [tensor]; its buffer is valid until this returns. */
     @Throws(IOException::class)

@@ -1,8 +1,8 @@
 package io.frz.internal
 
 /**
- * What opening a file may take. Its parts are counted one by one, before they are allocated; together they stay within
- * [budget], or within [FREE], which is always allowed. Time is the [request]'s.
+ * The memory that opening a file may take. Its parts are counted one by one, before they are allocated. Together they
+ * stay within [budget], or within [FREE], which is always allowed. The [request] limits the time.
  */
 internal class Allowance(private val budget: Budget, private val request: Request) {
     private var taken = 0L
@@ -14,10 +14,10 @@ internal class Allowance(private val budget: Budget, private val request: Reques
         if (taken > FREE) budget.require(taken, null)
     }
 
-    /** Throws if the request is to end. */
+    /** Throws if the request has been cancelled. */
     fun check(): Unit = request.check()
 
-    /** The same for steps that are much quicker than this. */
+    /** Does the same for steps that are much quicker than this check. */
     fun step() {
         if (steps++ % STEPS == 0) request.check()
     }

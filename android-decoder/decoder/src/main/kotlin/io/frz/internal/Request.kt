@@ -20,20 +20,20 @@ internal class Request(private val file: Lifetime) {
         private set
 
     /**
-     * Throws if the request is to end: the file has been closed, or the caller interrupted. To be asked at least every
-     * few milliseconds, by every thread that works on the request.
+     * Throws if the request has been cancelled: the file has been closed, or the caller interrupted. Every thread that
+     * works on the request calls this at least every few milliseconds.
      */
     fun check() {
         file.requireOpen()
         if (isInterrupted || caller.isInterrupted) throw InterruptedIOException("the thread was interrupted")
     }
 
-    /** Takes note of an interrupt that the caller's thread has forgotten. */
+    /** Records an interrupt whose status has been cleared on the caller's thread. */
     fun interrupt() {
         isInterrupted = true
     }
 
-    /** Runs code of the caller, whose failures are its own. */
+    /** Runs code of the caller, whose failures pass through unchanged. */
     fun <T> outside(work: () -> T): T {
         isOutside = true
         return work().also { isOutside = false }
@@ -45,7 +45,7 @@ internal open class Lifetime {
     @Volatile
     private var isOpen = true
 
-    /** Ends it. */
+    /** Closes the file and ends its requests. */
     fun end() {
         isOpen = false
     }
@@ -55,9 +55,8 @@ internal open class Lifetime {
     }
 
     /**
-     * Runs [work], a request for [tensor] or for several. A lack of memory in it is [io.frz.ErrorCode.BUDGET],
-     * whatever comes of a file that is closed meanwhile an [IllegalStateException], and an interrupt an
-     * [InterruptedIOException].
+     * Runs [work], a request for [tensor] or for several. A lack of memory becomes [io.frz.ErrorCode.BUDGET], any
+     * failure after the file has been closed an [IllegalStateException], and an interrupt an [InterruptedIOException].
      */
     inline fun <T> request(tensor: String?, work: (Request) -> T): T {
         var request: Request? = null

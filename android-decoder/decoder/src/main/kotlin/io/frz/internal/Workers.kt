@@ -7,16 +7,17 @@ import java.util.concurrent.ThreadPoolExecutor
 import java.util.concurrent.TimeUnit
 
 /**
- * Up to [count] threads that share the work on one tensor: the caller's, and those that [helpers] has to spare.
+ * Up to [count] threads that share the work on one tensor: the caller's, and others from [helpers] if it has any to
+ * spare.
  *
- * The caller works itself until nothing is left to begin, so helpers that are busy, refused or never run cost speed and
- * nothing else.
+ * The caller works, too, until no part is left to begin. Helpers that are busy, refuse or never run therefore cost only
+ * speed.
  */
 internal class Workers(val count: Int, private val helpers: Executor = SHARED) {
     /**
      * Runs [work] on parts of 0 until [size], each of at least [least], that together cover it. When this returns, all
-     * of it is done; when it throws, one part has failed. Either way nobody works on it any more. Work has to ask
-     * [request] now and then whether it goes on.
+     * of it is done; when it throws, one part has failed. In both cases, no thread works on it any more. Work has to
+     * check [request] regularly.
      */
     fun split(size: Int, least: Int, request: Request, work: (from: Int, to: Int) -> Unit) {
         val parts = minOf(count, size / maxOf(1, least))
@@ -33,20 +34,20 @@ internal class Workers(val count: Int, private val helpers: Executor = SHARED) {
         shared.failure?.let { throw it }
     }
 
-    /** Whether there was a helper for [work]. */
+    /** Starts a helper for [work]; false if there is none. */
     private fun isTaken(work: Runnable): Boolean = try {
         helpers.execute(work)
         true
     } catch (_: RejectedExecutionException) {
         false
     } catch (_: OutOfMemoryError) {
-        false // The system has no thread to give.
+        false // The system cannot create another thread.
     }
 
     companion object {
         private const val IDLE_SECONDS = 5L
 
-        /** Threads for all files of the process, which end when idle. */
+        /** Threads that all files of the process share, and that end when idle. */
         val SHARED: Executor =
             ThreadPoolExecutor(0, Int.MAX_VALUE, IDLE_SECONDS, TimeUnit.SECONDS, SynchronousQueue()) { task ->
                 Thread(task, "frz-rebuild").apply { isDaemon = true }
@@ -55,8 +56,8 @@ internal class Workers(val count: Int, private val helpers: Executor = SHARED) {
 }
 
 /**
- * The [parts] of some [work], each done by whoever is free first. A failure ends it: parts that nobody has begun stay
- * undone. Nothing here allocates, so that a lack of memory cannot hide one.
+ * The [parts] of some [work], each done by the first free thread. After a failure, parts that have not begun are
+ * skipped. Nothing here allocates, so a lack of memory cannot hide a failure.
  */
 @Suppress("PLATFORM_CLASS_MAPPED_TO_KOTLIN") // The monitor is the one lock that waits without allocating.
 private class SharedWork(private val parts: Int, work: (part: Int) -> Unit) : Runnable {
@@ -65,11 +66,11 @@ private class SharedWork(private val parts: Int, work: (part: Int) -> Unit) : Ru
     private var next = 0
     private var running = 0
 
-    /** What the first part that failed has thrown, or null. */
+    /** What the first failed part threw, or null. */
     var failure: Throwable? = null
         private set
 
-    /** Does parts as long as there are any. */
+    /** Works on parts until none is left. */
     override fun run() {
         while (true) {
             val part = begin()
@@ -79,13 +80,15 @@ private class SharedWork(private val parts: Int, work: (part: Int) -> Unit) : Ru
             try {
                 work(part)
             } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
-                thrown = e // Whatever it is, the caller must hear of it.
+                thrown = e // Whatever it is, the caller must learn of it.
             }
             done(thrown)
         }
     }
 
-    /** Lets nobody begin any more, and waits for those who have begun; an interrupt meanwhile ends the [request]. */
+    /**
+     * Lets no further part begin, and waits for those that have begun. An interrupt during the wait ends the [request].
+     */
     fun end(request: Request) {
         synchronized(monitor) {
             next = parts
@@ -96,7 +99,7 @@ private class SharedWork(private val parts: Int, work: (part: Int) -> Unit) : Ru
                     request.interrupt()
                 }
             }
-            work = null // A helper's queue may hold this for long, but not what was worked on.
+            work = null // A helper's queue may hold this object for long; it must not hold the work's data.
         }
         if (request.isInterrupted) Thread.currentThread().interrupt()
     }

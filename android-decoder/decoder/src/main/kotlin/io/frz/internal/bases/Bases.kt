@@ -3,11 +3,11 @@ package io.frz.internal.bases
 import io.frz.BasisKind
 import io.frz.internal.Limits
 
-/** A kind of basis. Everything that depends on the kind is asked of it here. */
+/** A kind of basis. All code that depends on the kind is behind this interface. */
 internal interface BasisFamily {
     val kind: BasisKind
 
-    /** How many entries a core may have on the axis. */
+    /** The largest number of entries that a core may have on the axis. */
     val most: Long get() = Limits.AXIS
 
     /** Whether a core may be a prefix of the zigzag order. */
@@ -17,7 +17,7 @@ internal interface BasisFamily {
     fun basis(length: Int, arguments: BasisArguments): Basis?
 }
 
-/** What the bases of a tensor are made of besides lengths. Each call is for the next axis that needs such a thing. */
+/** What the bases of a tensor need besides lengths. Each call is for the next axis that needs this. */
 internal interface BasisArguments {
     /** The values of a factor, row by row. */
     fun factor(): FloatArray
@@ -25,7 +25,7 @@ internal interface BasisArguments {
     fun seed(): Long
 }
 
-/** All kinds of bases. A new one is one more entry here. */
+/** All kinds of bases. To add one, add an entry here. */
 internal object Bases {
     private val all: Map<BasisKind, BasisFamily> =
         listOf(Identity, Dct, Stored, Seeded).associateBy { it.kind }

@@ -31,12 +31,12 @@ private class Numbers(override val length: Int, seed: Long) : Basis {
     }
 }
 
-/** Philox4x32-10, a generator whose numbers can be had in any order; section 7.4 of the specification. */
+/** Philox4x32-10, a generator whose numbers can be computed in any order; section 7.4 of the specification. */
 internal class Philox(seed: Long) {
     private val key0 = seed.toInt()
     private val key1 = (seed ushr Int.SIZE_BITS).toInt()
 
-    /** Sees [count] numbers of the sequence from [start] on. */
+    /** Receives [count] numbers of the sequence from [start] on. */
     inline fun words(start: Long, count: Int, visit: (at: Int, word: Int) -> Unit) {
         val block = IntArray(BLOCK)
         var at = 0

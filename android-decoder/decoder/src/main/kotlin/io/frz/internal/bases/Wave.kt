@@ -1,6 +1,6 @@
 package io.frz.internal.bases
 
-/** Cosines and sines of π·phase / 2[length] for whole phases, of which 4[length] are a turn. */
+/** Cosines and sines of π·phase / 2[length] for integer phases; 4[length] of them make a full turn. */
 internal class Wave(private val length: Int) {
     private val turn = 4L * length
     private val unit = Math.PI / (2.0 * length)
@@ -17,7 +17,7 @@ internal class Wave(private val length: Int) {
     fun sines(start: Long, step: Long, count: Int, amplitude: Double, out: DoubleArray, to: Int) =
         visit(start, step, count, amplitude) { i, _, sine -> out[to + i] = sine }
 
-    /** Each point is turned from the one before, which is quick, but never far from one that was not. */
+    /** Most points are rotated from the one before, which is quick; at short intervals, one is computed afresh. */
     private inline fun visit(
         start: Long,
         step: Long,
@@ -43,7 +43,7 @@ internal class Wave(private val length: Int) {
     }
 
     private companion object {
-        /** How many points are turned from one another, each at the cost of a rounding error. */
+        /** The number of points in a row that are rotated from one another, each of which adds a rounding error. */
         const val RUN = 32
     }
 }

@@ -3,8 +3,8 @@ package io.frz.internal.coder
 import io.frz.internal.Budget
 
 /**
- * Decodes the integers of [bytes] by the adaptive coder, and lets models learn from them: one of the entries of cores,
- * and one of the offsets of steps if there are any; section 10.4 of the specification.
+ * Decodes the integers of [bytes] with the adaptive coder, while models learn from them: one model for the entries of
+ * cores, and one for step offsets if there are any; section 10.4 of the specification.
  */
 internal class AdaptiveDecoder(
     private val bytes: SegmentPart,
@@ -92,7 +92,7 @@ internal class AdaptiveDecoder(
     }
 
     private fun decode(zone: Int, guess: Int): Int {
-        // How many of 512, 1024, 2048 and 4096 the guess reaches.
+        // The level: how many of 512, 1024, 2048 and 4096 the guess reaches.
         val bitLength = Int.SIZE_BITS - Integer.numberOfLeadingZeros(Math.abs(guess) ushr 9)
         val level = minOf(bitLength, AdaptiveModel.LEVELS - 1)
         val sure = level shr 1
@@ -103,7 +103,9 @@ internal class AdaptiveDecoder(
         return if (isNegative) -magnitude else magnitude
     }
 
-    /** A magnitude of at least 1, without sign: its number of bits, the bit below the first, and the others. */
+    /**
+     * A magnitude of at least 1, coded without sign as its number of bits, the bit below the first, and the other bits.
+     */
     private fun magnitude(zone: Int, agreement: Int): Int {
         val longer = (zone * AdaptiveModel.AGREEMENTS + agreement) * AdaptiveModel.LENGTHS
         var more = 0
@@ -145,7 +147,7 @@ internal class AdaptiveDecoder(
 
     override fun finish(): Unit = bits.finish()
 
-    /** Parts of the scale that are learned: of a row, each channel, or each position; none if [size] is 0. */
+    /** Learned terms of the scale: of a row, of each channel, or of each position; none if [size] is 0. */
     private class Terms(size: Int) {
         private val values = IntArray(size)
         private val evidence = IntArray(size).also { it.fill(FIRST_EVIDENCE) }

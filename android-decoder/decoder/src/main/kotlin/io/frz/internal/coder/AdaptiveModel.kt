@@ -1,26 +1,27 @@
 package io.frz.internal.coder
 
 /**
- * What the values of a group teach about those that follow, from tensor to tensor; section 10.3 of the specification.
+ * What has been learned from the values of a group about those that follow, from tensor to tensor; section 10.3 of the
+ * specification.
  *
- * @param isOfIntegers whether they are integers as such, not those of floats
+ * @param isOfIntegers whether the values are integers themselves, not integers that stand for floats
  */
 internal class AdaptiveModel(isOfIntegers: Boolean) {
     private val first = if (isOfIntegers) Counters.OF_INTEGERS else Counters.OF_FLOATS
 
-    /** Whether values are zero, for each zone and how sure the sign is. */
+    /** Counters of whether values are zero, for each zone and certainty of the sign. */
     val zero: IntArray = first.zero.clone()
 
-    /** Whether they have more bits, for each zone and how the sign agrees. */
+    /** Counters of whether they have more bits, for each zone and agreement of the sign. */
     val longer: IntArray = first.longer.clone()
 
-    /** The bit below the first, for each zone and number of bits. */
+    /** Counters of the bit below the first, for each zone and number of bits. */
     val top: IntArray = first.top.clone()
 
-    /** Whether signs are other than guessed, for each level of the guess. */
+    /** Counters of whether signs differ from the guess, for each level of the guess. */
     val sign = IntArray(LEVELS) { BitDecoder.counter(32768, 4) }
 
-    /** The scale that a group starts with, in units of its terms. */
+    /** The scale with which a group starts, in units of its terms. */
     var base = 0
         private set
 
@@ -31,7 +32,7 @@ internal class AdaptiveModel(isOfIntegers: Boolean) {
     var weight = 0
     val taps = IntArray(TAPS)
 
-    /** Takes the scale that the first of the group's segments, [bytes], begins with. */
+    /** Reads the scale at the start of [bytes], the first of the group's segments. */
     fun start(bytes: SegmentPart) {
         if (isStarted) return
         val scale = bytes.next()

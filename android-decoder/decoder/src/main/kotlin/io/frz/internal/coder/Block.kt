@@ -1,8 +1,8 @@
 package io.frz.internal.coder
 
 /**
- * Values that the number coders see together, in row-major order: so many [rows] of [channels] of [positions]; section
- * 9.1 of the specification.
+ * Values that the number coders process together, in row-major order: [rows] × [channels] × [positions]; section 9.1 of
+ * the specification.
  *
  * @property areOffsets whether they are step offsets, not entries of a core
  */
@@ -10,13 +10,13 @@ internal class Block(val rows: Long, val channels: Long, val positions: Long, va
     /** The values of a row. */
     val columns: Long = channels * positions
 
-    /** How many values there are. */
+    /** The number of values. */
     val count: Long = rows * columns
 
-    /** Whether channels differ. */
+    /** Whether channels are distinguished. */
     val hasChannels: Boolean get() = channels > 1
 
-    /** Whether positions come again, so that it is of use to tell them apart. */
+    /** Whether positions recur, so that distinguishing them is useful. */
     val hasPositions: Boolean get() = positions > 1 && (rows > 1 || channels > 1)
 
     companion object {

@@ -24,7 +24,7 @@ internal object NoneCoder : ByteCoder() {
                 return true
             }
 
-            /** The directory has made sure that the segment is as long as its values. */
+            /** Parsing the directory has checked that the segment is as long as its values. */
             override fun finish() = Unit
         }
     }

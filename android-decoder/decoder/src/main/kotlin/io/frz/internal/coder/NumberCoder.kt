@@ -38,18 +38,18 @@ internal abstract class NumberCoder : SegmentCoder {
         }
     }
 
-    /** What decodes the integers of each segment of [group], in the order of tiers. */
+    /** The decoders of the integers of each segment of [group], in the order of tiers. */
     protected abstract fun integers(group: Group): (bytes: SegmentPart) -> IntegerDecoder
 
     private companion object {
         const val MOST_PER_BYTE = 1L shl 16
 
-        /** Zero bytes that a stream may go without. */
+        /** The number of zero bytes that may be missing at the end of a stream. */
         const val DROPPED_BYTES = 16L
     }
 }
 
-/** Integers as they are. */
+/** Integers, stored as they are. */
 private class IntegerStream(private val integers: BlockReader, type: DType, count: Long) : NumberStream(type, count) {
     override fun start(run: Run) = integers.start(run)
 

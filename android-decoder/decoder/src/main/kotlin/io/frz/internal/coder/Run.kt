@@ -6,10 +6,10 @@ import io.frz.internal.directory.Group
  * Values of one tensor that belong together in a segment: the step offsets of one axis, or the entries of its core.
  *
  * @property axis the axis whose offsets they are; null for entries
- * @property blocks what they consist of, none of it empty
+ * @property blocks the blocks that they consist of, none of them empty
  */
 internal class Run(val axis: Int?, val blocks: List<Block>) {
-    /** How many values there are. */
+    /** The number of values. */
     val count: Long = blocks.fold(0L) { sum, block -> sum + block.count }
 
     companion object {
@@ -30,7 +30,9 @@ internal class Run(val axis: Int?, val blocks: List<Block>) {
             return if (slabs.isEmpty()) offsets else offsets + Run(null, slabs.map { Block.of(it) })
         }
 
-        /** The shape of the entries of the corner [now] that first leave the one [before] on [axis]. */
+        /**
+         * The shape of those entries of the corner [now] for which [axis] is the first that leaves the corner [before].
+         */
         private fun slab(before: LongArray, now: LongArray, axis: Int) = LongArray(now.size) { j ->
             when {
                 j < axis -> now[j]

@@ -5,23 +5,23 @@ import io.frz.DType
 import io.frz.internal.directory.Group
 import io.frz.internal.storage.Segment
 
-/** How the values of segments become bytes. Everything that depends on a coder is asked of it here. */
+/** Turns the values of segments into bytes. All code that depends on the coder is behind this interface. */
 internal interface SegmentCoder {
     val coder: Coder
 
-    /** Whether stored bytes are fewer or more than those of the values. */
+    /** Whether the stored bytes can differ in number from those of the values. */
     val isCompressed: Boolean get() = true
 
     /** Whether it takes values of [type], which are exact or [areIntegers]. */
     fun takes(type: DType, areIntegers: Boolean): Boolean
 
-    /** How many values a segment of [stored] bytes may have. */
+    /** The largest number of values that a segment of [stored] bytes may have. */
     fun mostValues(stored: Long): Long = Long.MAX_VALUE
 
     /** The memory that decoding a segment of [group] takes, besides buffers that are small for every file. */
     fun workingBytes(group: Group): Long
 
-    /** Makes sure that what it needs is there, before anything else is done for [tensor]. */
+    /** Checks that what the coder needs is available, before anything else is done for [tensor]. */
     fun requireInstalled(tensor: String?) = Unit
 
     /** A decoder of the segments of [group], which are opened in the order of their tiers. */

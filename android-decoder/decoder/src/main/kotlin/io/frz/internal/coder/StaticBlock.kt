@@ -1,10 +1,13 @@
 package io.frz.internal.coder
 
-/** The values of [block] by the static coder, next in [bytes]; sections 10.5 and 10.7 of the specification. */
+/**
+ * The values of [block], which the static coder decodes from the next of [bytes]; sections 10.5 and 10.7 of the
+ * specification.
+ */
 internal class StaticBlock(private val bytes: SegmentPart, private val block: Block) {
     private val tables = StaticTables(bytes, block)
 
-    /** For each symbol, what it counts as a neighbour, as the number of a table. */
+    /** For each symbol, its value as a neighbour: clamped to the reach, and counted from 0. */
     private val near = IntArray(Symbols.NONE + 1) { symbol ->
         Symbols.values[symbol].coerceIn(-tables.reach, tables.reach) + tables.reach
     }
@@ -13,12 +16,12 @@ internal class StaticBlock(private val bytes: SegmentPart, private val block: Bl
     private var at = 0
     private var end = 0
 
-    /** Values of a lane that have been decoded and not given away. */
+    /** Values of a lane that have been decoded but not yet returned. */
     private val spare by lazy { IntArray(tables.lane) }
     private var used = 0
     private var have = 0
 
-    /** How many values have been decoded. */
+    /** The number of values decoded so far. */
     private var decoded = 0L
 
     init {
@@ -81,7 +84,7 @@ internal class StaticBlock(private val bytes: SegmentPart, private val block: Bl
         decoded += length
     }
 
-    /** Gets the words of the next lane. */
+    /** Reads the words of the next lane. */
     private fun load() {
         end = 2 * (counts.next() or (counts.next() shl Byte.SIZE_BITS)) + 2
         if (end < 4 || end > bytes.end - bytes.position) throw malformed()
@@ -105,7 +108,7 @@ internal class StaticBlock(private val bytes: SegmentPart, private val block: Bl
 
     private fun refilled(x: Int): Int = x shl WORD_BITS or word()
 
-    /** Completes the value of a [symbol] with bits behind it, and returns what is left of [state]. */
+    /** Completes the value of a [symbol] that is followed by bits, and returns the rest of [state]. */
     private fun longValue(state: Int, symbol: Int, out: IntArray, o: Int): Int {
         if (symbol >= Symbols.COUNT) throw malformed()
         var x = state
@@ -131,7 +134,7 @@ internal class StaticBlock(private val bytes: SegmentPart, private val block: Bl
         private const val SLOT = StaticTables.SLOTS - 1
         private const val MOST_LANE = 1L shl 14
 
-        /** The words of a lane, and an array that became too short for them. */
+        /** The words of a lane, and an array that has become too short for them. */
         private const val MOST_WORDS_BYTES = 3 * (1L shl 17)
 
         /** The memory that decoding [block] takes: its tables, and the words and values of a lane. */

@@ -3,7 +3,9 @@ package io.frz.internal.coder
 import io.frz.Coder
 import io.frz.internal.directory.Group
 
-/** Coder `static`: tables that are stored, and lanes that are decoded each for itself; fast, for large tensors. */
+/**
+ * Coder `static`: stored tables, and lanes that are decoded independently of each other. It is fast, for large tensors.
+ */
 internal object StaticCoder : NumberCoder() {
     override val coder = Coder.STATIC
 

@@ -3,23 +3,25 @@ package io.frz.internal.coder
 import io.frz.internal.Budget
 
 /**
- * The head of a block of the static coder and its tables: which class a value is of, and what the numbers that its lane
- * decodes stand for there; section 10.5 of the specification.
+ * The head of a block of the static coder and its tables: the class of each value, and the meaning of the numbers that
+ * its lane decodes; section 10.5 of the specification.
  */
 internal class StaticTables(bytes: SegmentPart, block: Block) {
-    /** How many values a lane has. */
+    /** The number of values of a lane. */
     val lane: Int
 
-    /** How many values before it the neighbour of a value is. */
+    /** The distance from a value back to its neighbour. */
     val lag: Long
 
-    /** The most that a neighbour counts; 0 if it does not. */
+    /** The largest magnitude of a neighbour that is distinguished; 0 if neighbours are not used. */
     val reach: Int
 
     /** The last class. */
     val last: Int
 
-    /** The classes of rows and of columns, whose sum is that of a value; one of each if all values are of class 0. */
+    /**
+     * The classes of rows and of columns; the class of a value is their sum. One of each if all values are of class 0.
+     */
     val rows: ShortArray
     val columns: ShortArray
 
@@ -69,7 +71,7 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
         return value
     }
 
-    /** The classes of [size] rows, channels or positions, stored if several of [count] values have the same. */
+    /** The classes of [size] rows, channels or positions, which are stored if several of [count] values share one. */
     private fun classes(bytes: SegmentPart, tables: AdaptiveDecoder, size: Long, count: Long): ShortArray {
         Budget.requireArray(size, "classes", null)
         val classes = ShortArray(size.toInt())
@@ -103,7 +105,7 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
         return columns
     }
 
-    /** Enters the slots of one table, from [first] on. */
+    /** Fills in the slots of one table, from [first] on. */
     private fun fill(bytes: SegmentPart, first: Int, frequencies: IntArray) {
         var at = first
         val end = first + SLOTS
@@ -129,7 +131,7 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
 
         private fun isLine(block: Block) = block.count == maxOf(block.rows, block.channels, block.positions)
 
-        /** How many tables [block] may have. */
+        /** The largest number of tables that [block] may have. */
         private fun mostTables(block: Block): Long = minOf(MOST_TABLES, 1 + block.count / VALUES_PER_TABLE)
 
         /** The memory of the tables of [block]. */
@@ -140,18 +142,21 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
     }
 }
 
-/** What symbols stand for: a sign, and a magnitude or several that bits behind the symbol tell apart; section 10.6. */
+/**
+ * What symbols stand for: a sign and a magnitude, or several magnitudes that the bits after the symbol distinguish;
+ * section 10.6.
+ */
 internal object Symbols {
-    /** How many there are. */
+    /** The number of symbols. */
     const val COUNT = 127
 
     /** The symbol of a table that is not used. */
     const val NONE = 255
 
-    /** Symbols from this one on have bits behind them. */
+    /** Symbols from this one on are followed by bits. */
     const val FIRST_LONG = 15
 
-    /** How many bits follow a symbol. */
+    /** The number of bits that follow a symbol. */
     val bits = IntArray(NONE + 1) { symbol -> if (half(symbol) < 8) 0 else (half(symbol) - 2) / 2 - 1 }
 
     /** The magnitude of a symbol, or the least of them. */

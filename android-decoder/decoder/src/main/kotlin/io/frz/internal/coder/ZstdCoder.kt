@@ -10,7 +10,7 @@ import io.frz.internal.saturatedProduct
 internal object ZstdCoder : ByteCoder() {
     override val coder = Coder.ZSTD
 
-    /** A window, which is no longer than what it is of. */
+    /** A window, which is never longer than its content. */
     override fun workingBytes(group: Group): Long =
         minOf(ZstdFrame.MOST_WINDOW, saturatedProduct(group.numbers.mostCount, group.valueType.bytes.toLong()))
 

@@ -5,7 +5,7 @@ import java.nio.ByteOrder
 
 /** The header of a Zstandard frame (RFC 8878, section 3.1.1), as far as the format restricts it. */
 internal object ZstdFrame {
-    /** The most bytes that a frame's header has. */
+    /** The largest number of bytes in a frame's header. */
     const val HEADER_SIZE = 18
 
     /** The largest window that a frame may need. */

@@ -6,7 +6,7 @@ import io.frz.internal.Limits
 import io.frz.internal.directory.Axes
 import io.frz.internal.directory.Lists
 
-/** Reads what a group says of the axes of its tensors: views, bases, and what these need. */
+/** Reads a group's description of the axes of its tensors: views, bases, and what these need. */
 internal class AxesParser(private val fields: Fields, private val known: Known) {
     private val allowance = known.allowance
 
@@ -53,7 +53,7 @@ internal class AxesParser(private val fields: Fields, private val known: Known) 
         return List(count) { reader.id("a basis", KINDS) }
     }
 
-    /** What each tensor has for its axes of one [kind]; null if the file says nothing. */
+    /** What each tensor stores for its axes of one [kind]; null if the file stores nothing. */
     private inline fun arguments(
         axes: Axes,
         kind: BasisKind,

@@ -4,10 +4,10 @@ import io.frz.internal.directory.Factors
 import io.frz.internal.directory.Group
 
 /**
- * All that the directory says.
+ * The content of the directory.
  *
- * @property names those of all tensors, group by group, and then those of the aliases
- * @property factors all of them
+ * @property names the names of all tensors, group by group, followed by those of the aliases
+ * @property factors all factors
  * @property targets the number of the tensor that each alias stands for
  */
 internal class Directory(
@@ -18,7 +18,7 @@ internal class Directory(
     val targets: IntArray,
     val tiers: Int
 ) {
-    /** How many tensors there are. */
+    /** The number of tensors. */
     val tensors: Int = names.size - targets.size
 
     /** The number of the tensor called [name], which may be an alias, or -1. */

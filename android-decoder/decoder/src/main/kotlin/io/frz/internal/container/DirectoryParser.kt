@@ -62,7 +62,7 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
         return metadata
     }
 
-    /** Takes the names of the aliases, and returns which tensors they stand for. */
+    /** Reads the names of the aliases, and returns the tensors that they stand for. */
     private fun targets(reader: MessageReader, known: Known): IntArray {
         val count = reader.array("aliases")
         val names = known.names
@@ -98,13 +98,13 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
         const val ALIASES = 3
         const val METADATA = 4
 
-        /** What a group takes, beside what it says of its tensors. */
+        /** The bytes that a group takes, in addition to the description of its tensors. */
         const val GROUP_BYTES = 512L
 
-        /** What an entry of a map takes, and two strings without their characters. */
+        /** The bytes that an entry of a map and two strings take, without the characters. */
         const val STRINGS_BYTES = 160L
 
-        /** What an alias takes, beside its name: a number, and an entry of the map of all. */
+        /** The bytes that an alias takes, in addition to its name: a number, and an entry of the map of all names. */
         const val ALIAS_BYTES = STRINGS_BYTES + Int.SIZE_BYTES
     }
 }

@@ -6,7 +6,7 @@ import io.frz.internal.bases.Bases
 import io.frz.internal.directory.Axes
 import io.frz.internal.directory.Extents
 
-/** Reads how much of each core of a group the tiers have. */
+/** Reads how much of each core of a group each tier has. */
 internal class ExtentsParser(private val fields: Fields, private val known: Known) {
     private val allowance = known.allowance
 
@@ -50,7 +50,7 @@ internal class ExtentsParser(private val fields: Fields, private val known: Know
         }
     }
 
-    /** How many entries of [all] a tier has, where the one [before] has so many. */
+    /** Reads how many of [all] entries a tier has, if the tier before it has [before]. */
     private fun length(reader: MessageReader, limit: Long, all: Long, before: Int): Int {
         val length = reader.uint("a tier's part of a core", limit)
         if (length < before) throw reader.fault(ErrorCode.SHAPE, "a tier has less of a core than the one before")
@@ -59,7 +59,7 @@ internal class ExtentsParser(private val fields: Fields, private val known: Know
     }
 
     private companion object {
-        /** What a tier takes beside its counts. */
+        /** The bytes that a tier takes in addition to its counts. */
         const val TIER_BYTES = 32L
     }
 }

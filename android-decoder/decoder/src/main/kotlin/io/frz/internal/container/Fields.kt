@@ -3,7 +3,7 @@ package io.frz.internal.container
 import io.frz.ErrorCode
 import io.frz.FrzException
 
-/** The fields of one of the directory's maps: where the value of each key starts. Unknown keys are passed over. */
+/** The fields of one of the directory's maps: where the value of each key starts. Unknown keys are skipped. */
 internal class Fields(private val reader: MessageReader, private val what: String) {
     private val positions = IntArray(KNOWN) { ABSENT }
 
@@ -25,11 +25,11 @@ internal class Fields(private val reader: MessageReader, private val what: Strin
     fun required(key: Int, name: String): MessageReader =
         optional(key) ?: throw reader.fault(ErrorCode.DIRECTORY, "$what has no field $name")
 
-    /** The error [code] in the value of [key], or where it should be. */
+    /** An error with this [code] at the value of [key], or at the place where it should be. */
     fun fault(key: Int, code: ErrorCode, problem: String): FrzException = (optional(key) ?: reader).fault(code, problem)
 
     private companion object {
-        /** Keys below this number have a meaning in some map. */
+        /** All keys that have a meaning in some map are below this number. */
         const val KNOWN = 16
         const val ABSENT = -1
     }

@@ -11,7 +11,7 @@ internal class Known(val tiers: Int, val allowance: Allowance) {
     val factors = Factors()
     private var tensors = 0
 
-    /** Makes sure that the file may have [more] tensors, factors or aliases. */
+    /** Checks that the file may have [more] tensors, factors or aliases. */
     fun count(more: Int, reader: MessageReader) {
         if (more > Limits.TENSORS - tensors) {
             throw reader.fault(ErrorCode.LIMIT, "there are more than ${Limits.TENSORS} tensors, factors and aliases")
@@ -21,7 +21,10 @@ internal class Known(val tiers: Int, val allowance: Allowance) {
     }
 
     private companion object {
-        /** What a tensor takes beside its name, its shape and its counts: a [io.frz.TensorInfo] and its places. */
+        /**
+         * The bytes that a tensor takes in addition to its name, shape and counts: those of a [io.frz.TensorInfo] and
+         * of references to it.
+         */
         const val TENSOR_BYTES = 96L
     }
 }

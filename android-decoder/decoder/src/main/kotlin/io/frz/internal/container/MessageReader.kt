@@ -11,7 +11,10 @@ import org.msgpack.core.MessagePackException
 import org.msgpack.core.MessageUnpacker
 import org.msgpack.value.ValueType
 
-/** Reads MessagePack values one by one, from a position in a directory; what is not as expected is `DIRECTORY`. */
+/**
+ * Reads MessagePack values one by one, from a position in a directory; anything unexpected causes the error
+ * `DIRECTORY`.
+ */
 internal class MessageReader(
     private val bytes: ByteArray,
     private val allowance: Allowance,
@@ -22,10 +25,10 @@ internal class MessageReader(
     /** Where the next value starts. */
     val position: Int get() = start + unpacker.totalReadBytes.toInt()
 
-    /** A reader of its own for the value at [position]. */
+    /** A separate reader for the value at [position]. */
     fun at(position: Int): MessageReader = MessageReader(bytes, allowance, position)
 
-    /** The error [code] at the next value. */
+    /** An error with this [code] at the next value. */
     fun fault(code: ErrorCode, problem: String, cause: Throwable? = null): FrzException =
         FrzException(code, "$problem, at byte $position of the directory", cause = cause)
 
@@ -33,7 +36,7 @@ internal class MessageReader(
 
     fun skip(): Unit = expecting("a value") { it.skipValue() }
 
-    /** An integer ≥ 0; those too large for a Long come as its largest, so that every limit catches them. */
+    /** An integer ≥ 0. One that is too large for a Long becomes the largest Long, so that every limit catches it. */
     fun uint(what: String): Long {
         val value = int(what)
         if (value < 0) throw fault(ErrorCode.DIRECTORY, "$what is negative")
@@ -47,7 +50,7 @@ internal class MessageReader(
         return value
     }
 
-    /** An integer; those too large for a Long come as its largest. */
+    /** An integer. One that is too large for a Long becomes the largest Long. */
     fun int(what: String): Long = expecting(what) {
         if (it.nextFormat.valueType != ValueType.INTEGER) throw fault(ErrorCode.DIRECTORY, "$what is not an integer")
         if (it.nextFormat == MessageFormat.UINT64) it.unpackBigInteger().min(LARGEST).toLong() else it.unpackLong()
@@ -64,7 +67,7 @@ internal class MessageReader(
         it.unpackArrayHeader().also { count -> requireRoom(count.toLong(), what) }
     }
 
-    /** An array of exactly [length]. */
+    /** The start of an array of exactly [length] values. */
     fun array(what: String, length: Int) {
         val count = array(what)
         if (count != length) throw fault(ErrorCode.DIRECTORY, "$what has $count entries, not $length")
@@ -88,7 +91,7 @@ internal class MessageReader(
 
     fun string(what: String): String = String(stringBytes(what), Charsets.UTF_8)
 
-    /** Passes over one value and makes sure that it is well-formed, with all that it contains. */
+    /** Skips one value, and checks that it and everything in it are well-formed. */
     fun check(depth: Int = 0) {
         val type = expecting("a value") { it.nextFormat.valueType }
         val isContainer = type == ValueType.ARRAY || type == ValueType.MAP

@@ -3,8 +3,8 @@ package io.frz.internal.container
 import java.io.ByteArrayOutputStream
 
 /**
- * The bytes before the first one of a deflated directory, to which its DEFLATE stream may refer back: parts of names,
- * and shapes of 3 × 3 convolutions; appendix A of the specification.
+ * The bytes that precede a deflated directory, to which its DEFLATE stream may refer back: parts of names, and shapes
+ * of 3 × 3 convolutions; appendix A of the specification.
  */
 internal object PresetDictionary {
     private val names = listOf(
@@ -19,7 +19,10 @@ internal object PresetDictionary {
 
     val bytes: ByteArray = names + shapes()
 
-    /** As MessagePack. Channels double from 16 to 1024; before them come half as many, at first 3, and then as many. */
+    /**
+     * The shapes as MessagePack. Output channels double from 16 to 1024, each with half as many input channels (first
+     * 3), then with as many.
+     */
     private fun shapes(): ByteArray {
         val shapes = ByteArrayOutputStream()
         var before = 3

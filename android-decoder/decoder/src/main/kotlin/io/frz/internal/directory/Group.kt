@@ -8,9 +8,10 @@ import io.frz.internal.saturatedProduct
 /**
  * One group of the directory: tensors that are stored alike.
  *
- * @property names of its tensors; null if they are factors
- * @property first the number of its first tensor among all of the file, or of its first factor among all factors
- * @property elements how many each tensor has
+ * @property names the names of its tensors; null if they are factors
+ * @property first the number of its first tensor among all tensors of the file, or of its first factor among all
+ *   factors
+ * @property elements the element count of each tensor
  */
 internal class Group(
     val index: Int,
@@ -22,7 +23,7 @@ internal class Group(
     val extents: Extents,
     val numbers: Numbers
 ) {
-    /** How many tensors it has. */
+    /** The number of its tensors. */
     val size: Int get() = elements.size
 
     val isFactors: Boolean get() = names == null
@@ -32,7 +33,7 @@ internal class Group(
     /** The name of tensor [i]; null if it is a factor. */
     fun name(i: Int): String? = names?.get(i)
 
-    /** How many bytes tensor [i] takes when rebuilt. */
+    /** The size of tensor [i] in bytes when rebuilt. */
     fun bytes(i: Int): Long = saturatedProduct(elements[i], dtype.bytes.toLong())
 
     /** Whether the values of tensor [i] are its elements, bit for bit. */
@@ -52,12 +53,13 @@ internal class Group(
 /**
  * The axes of a group's tensors.
  *
- * @property shapes those of the tensors
- * @property views the shapes in which cores and bases are meant
- * @param given whether the file gives the view of a tensor, or it is its shape; null if it gives none
- * @property kinds of bases as the file has them: the last one holds for all further axes
- * @property factors for each tensor, those of its axes that use one; null if there are none
- * @property seeds in the same way
+ * @property shapes the shapes of the tensors
+ * @property views the shapes that cores and bases refer to
+ * @param given for each tensor, whether the file states its view; otherwise the view is its shape. Null if it states
+ *   none
+ * @property kinds the kinds of bases as stored in the file: the last one applies to all further axes
+ * @property factors for each tensor, the factors that its axes use; null if there are none
+ * @property seeds for each tensor, the seeds that its axes use; null if there are none
  */
 internal class Axes(
     val shapes: Lists,
@@ -67,27 +69,27 @@ internal class Axes(
     val factors: Lists?,
     val seeds: Lists?
 ) {
-    /** The view of tensor [i], if the file gives it. */
+    /** The view of tensor [i], if the file states it. */
     fun givenView(i: Int): LongArray? = if (given != null && given[i]) views[i] else null
 
-    /** What axis [j] of every tensor is multiplied by. */
+    /** The kind of basis of axis [j] of every tensor. */
     fun kind(j: Int): BasisKind = kinds[minOf(j, kinds.size - 1)]
 
-    /** The kinds of all axes of tensor [i]. */
+    /** The kinds of basis of all axes of tensor [i]. */
     fun kinds(i: Int): List<BasisKind> = List(views.length(i), ::kind)
 
-    /** Whether all axes of tensor [i] are left as they are. */
+    /** Whether no axis of tensor [i] has a basis other than the identity. */
     fun isIdentity(i: Int): Boolean = (0 until views.length(i)).all { kind(it) == BasisKind.IDENTITY }
 }
 
 /**
- * The numbers of a group, and how they are stored.
+ * The values of a group, and how they are stored.
  *
- * @property format of exact values, if it is not the dtype
- * @property steps for each tensor the code of its step, if values are integers
- * @property offsets bits of the axes that have step offsets
+ * @property format the number format of exact values, if it is not the dtype
+ * @property steps the step code of each tensor, if values are integers
+ * @property offsets bit mask of the axes that have step offsets
  * @property sizes the stored bytes of each tier's segment
- * @property counts how many values each of these segments has
+ * @property counts the number of values in each of these segments
  */
 internal class Numbers(
     val format: DType?,
@@ -99,13 +101,13 @@ internal class Numbers(
 ) {
     val isStepped: Boolean get() = steps != null
 
-    /** Whether they are of the dtype. */
+    /** Whether the values have the type of the tensors. */
     val areElements: Boolean get() = format == null && !isStepped
 
-    /** How many values the largest segment has. */
+    /** The number of values in the largest segment. */
     val mostCount: Long get() = counts.fold(0L, ::maxOf)
 
-    /** How many values the segment of [tier] has. */
+    /** The number of values in the segment of [tier]. */
     fun count(tier: Int): Long = if (tier < counts.size) counts[tier] else 0
 
     /** Whether axis [j] has step offsets. */

@@ -4,8 +4,8 @@ import io.frz.internal.Request
 import io.frz.internal.bases.Wave
 
 /**
- * How [CosineSums] of [length] are divided: into the steps that the prime factors of the length call for, odd ones
- * first. Immutable, and shared by threads.
+ * The steps into which [CosineSums] of [length] are divided. They follow from the prime factors of the length; odd
+ * factors come first. Instances are immutable, and threads share them.
  *
  * A *node* of a step is a polynomial Σ x[k]·T[k] modulo T[m·q] − cos φ, where q is the step's radix and T are the
  * Chebyshev polynomials. It becomes q polynomials modulo T[m] − cos φ', φ' = (φ + 2πj) / q.
@@ -19,7 +19,7 @@ internal class CosineSteps(val length: Int, request: Request) {
     init {
         val wave = Wave(length)
         val steps = ArrayList<CosineStep>()
-        // Angles are multiples of π / 2·nodes: those of a step's nodes, and then those of its children.
+        // Angles are multiples of π / 2·nodes: first those of a step's nodes, then those of its children.
         var angles = intArrayOf(1)
         var rest = length
         for (radix in radices(length)) {
@@ -38,7 +38,7 @@ internal class CosineSteps(val length: Int, request: Request) {
         points = IntArray(length) { angles[it] / 2 }
     }
 
-    /** The angles of the [radix] children of each node, in units that are as many times smaller. */
+    /** The angles of the [radix] children of each node, in units that are [radix] times smaller. */
     private fun children(angles: IntArray, radix: Int): IntArray {
         val turn = 4L * angles.size
         return IntArray(angles.size * radix) {
@@ -63,7 +63,7 @@ internal class CosineSteps(val length: Int, request: Request) {
         private val MULTIPLES = intArrayOf(8, 9, 10, 12, 14, 15, 16)
         private const val CHECKED = 1 shl 14
 
-        /** Whether sums of [length] are quick: all prime factors are small. */
+        /** Whether sums of [length] are quick, because all prime factors are small. */
         fun isQuick(length: Int): Boolean = length <= SHORT || radices(length).all { it <= MOST_PRIME }
 
         /** A quick length that is at least [least], not much more, and a multiple of [OneByOne.LANES]. */
@@ -90,7 +90,7 @@ internal class CosineSteps(val length: Int, request: Request) {
             return radices
         }
 
-        /** The memory of an instance for [length], or more. */
+        /** An upper bound on the memory of an instance for [length]. */
         fun bytes(length: Long): Long = (Double.SIZE_BYTES * 3L + Int.SIZE_BYTES * 3L) * length
     }
 }
@@ -98,8 +98,8 @@ internal class CosineSteps(val length: Int, request: Request) {
 /** One step of a sum: each node has [radix] times [size] rows, and becomes [radix] nodes of [size]. */
 internal sealed class CosineStep(val size: Int, val radix: Int)
 
-/** A node becomes two, of opposite [cosines], of which each node has the first. */
+/** A node becomes two with opposite [cosines]; the first of each pair is given. */
 internal class Halving(size: Int, val cosines: DoubleArray) : CosineStep(size, 2)
 
-/** A node becomes [radix], which have [cosines] each. */
+/** A node becomes [radix] nodes, each with its own of [cosines]. */
 internal class Splitting(size: Int, radix: Int, val cosines: DoubleArray) : CosineStep(size, radix)

@@ -3,14 +3,14 @@ package io.frz.internal.products
 import io.frz.internal.Request
 
 /**
- * The cosine sums Σ x[k]·cos(π(2i + 1)k / 2n) for all i of 0 until n, the length of [steps], of many lines side by side:
- * row k holds the value x[k] of each line, and afterwards row i its sum i.
+ * The cosine sums Σ x[k]·cos(π(2i + 1)k / 2n) for all i of 0 until n, the length of [steps], of many lines side by
+ * side: row k holds the value x[k] of each line, and afterwards row i its sum i.
  *
- * A cosine sum is the value of a polynomial Σ x[k]·T[k] at the roots of the Chebyshev polynomial T[n]. It is divided as
- * the Cooley–Tukey algorithm divides a Fourier transform (Püschel and Moura, 2008): the roots fall into groups, and for
- * each group the polynomial is reduced modulo the polynomial that has just those, by T[m + k] = 2·T[m]·T[k] − T[m − k].
- * Rows are summed by their pointers and never copied. Instances are for one thread, and for lines of one number,
- * [width].
+ * A cosine sum is the value of a polynomial Σ x[k]·T[k] at the roots of the Chebyshev polynomial T[n]. It is split as
+ * the Cooley–Tukey algorithm splits a Fourier transform (Püschel and Moura, 2008): the roots fall into groups, and for
+ * each group, the polynomial is reduced modulo the polynomial with exactly these roots, by T[m + k] = 2·T[m]·T[k] − T[m
+ * − k]. Rows change places by reference and are never copied. Each instance is for one thread, and for a fixed number
+ * of lines, [width].
  */
 internal class CosineSums(private val steps: CosineSteps, private val width: Int, private val request: Request) {
     private val split = steps.steps.filterIsInstance<Splitting>().maxOfOrNull { it.radix }?.let { Split(it, width) }
@@ -23,7 +23,7 @@ internal class CosineSums(private val steps: CosineSteps, private val width: Int
         for (i in 0 until steps.length) pointers[i]?.let { rows[steps.points[i]] = it }
     }
 
-    /** Makes the sums of [node] of step [level], whose rows begin at [from]. */
+    /** Computes the sums of [node] in step [level], whose rows begin at [from]. */
     private fun run(rows: Array<DoubleArray>, from: Int, level: Int, node: Int) {
         if (level == steps.steps.size) return
         val step = steps.steps[level]
@@ -40,7 +40,7 @@ internal class CosineSums(private val steps: CosineSteps, private val width: Int
         for (child in 0 until step.radix) run(rows, from + child * step.size, level + 1, node * step.radix + child)
     }
 
-    /** A [Halving] of the rows from [from] on into two times [size]. */
+    /** Performs a [Halving] of the rows from [from] on into twice [size] rows. */
     private fun halve(rows: Array<DoubleArray>, from: Int, size: Int, cosine: Double) {
         sumAndDifference(rows[from], rows[from + size], cosine, width)
         for (k in 1 until (size + 1) / 2) {
@@ -56,7 +56,7 @@ internal class CosineSums(private val steps: CosineSteps, private val width: Int
         if (size % 2 == 0) middle(rows[from + size / 2], rows[from + size + size / 2], 2 * cosine, width)
     }
 
-    /** The last two steps of four rows at once. */
+    /** Performs the last two steps of four rows at once. */
     private fun quarter(rows: Array<DoubleArray>, from: Int, cosine: Double, next: DoubleArray, node: Int) = quarter(
         rows[from],
         rows[from + 1],
@@ -69,7 +69,7 @@ internal class CosineSums(private val steps: CosineSteps, private val width: Int
     )
 
     companion object {
-        /** How many values are worth the question whether the request goes on. */
+        /** The number of values between checks of whether the request goes on. */
         private const val CHECKED = 1 shl 16
 
         /** The memory of an instance, without the rows, and that of its steps. */
@@ -78,7 +78,7 @@ internal class CosineSums(private val steps: CosineSteps, private val width: Int
     }
 }
 
-/** Makes [a] and [b] their sum and their difference, [b] times [factor]. */
+/** Replaces [a] and [b] by a + factor · b and a − factor · b. */
 private fun sumAndDifference(a: DoubleArray, b: DoubleArray, factor: Double, count: Int) {
     for (i in 0 until count) {
         val x = a[i]
@@ -104,7 +104,7 @@ private fun halve(a: DoubleArray, b: DoubleArray, c: DoubleArray, d: DoubleArray
     }
 }
 
-/** The same for k = m / 2, where neighbours are one. */
+/** Does the same for k = m / 2, where the neighbours coincide. */
 private fun middle(a: DoubleArray, b: DoubleArray, factor: Double, count: Int) {
     for (i in 0 until count) {
         val z = b[i]

@@ -8,21 +8,24 @@ internal enum class Method {
     /** Basis functions are summed, weighted by a line of the source. */
     FUNCTIONS,
 
-    /** The same for few, long lines: block by block, in each of which the functions are sums of the same two. */
+    /**
+     * For a few long lines, basis functions are summed block by block; in each block, they are sums of the same two
+     * functions.
+     */
     BLOCKS,
 
     /** Fast transforms of many lines at once. */
     SIDE_BY_SIDE,
 
-    /** Fast transforms of one long line after the other. */
+    /** Fast transforms of long lines, one after the other. */
     ONE_BY_ONE
     ;
 
     companion object {
-        /** The most terms that are worth a sum of products. */
+        /** The largest number of terms for which sums of products pay off. */
         const val MOST_TERMS = 64
 
-        /** Shorter lines than this are not worth blocks. */
+        /** For lines shorter than this, blocks do not pay off. */
         private const val LEAST_LENGTH = 512
 
         /** The method for [lines] lines of [terms] terms and [length] points, [inner] of them side by side. */
@@ -46,7 +49,7 @@ internal enum class Method {
             }
         }
 
-        /** About how many nanoseconds one value of the result takes. */
+        /** The approximate number of nanoseconds for one value of the result. */
         fun cost(lines: Long, terms: Int, length: Int, inner: Long, hasTransform: Boolean): Double {
             val method = of(lines, terms, length, inner, hasTransform)
             val size = Grid.sizeOf(length, terms).toDouble()

@@ -10,7 +10,7 @@ import java.nio.ShortBuffer
 
 /** Where rebuilt values go, rounded once. Instances are for one thread; several may write to the same memory. */
 internal interface Output {
-    /** Writes [count] of [values] from [from] on, at most [Panel.LENGTH], to the elements from [at] on. */
+    /** Writes [count] of [values], at most [Panel.LENGTH], from index [from] on to the elements from [at] on. */
     fun put(values: DoubleArray, count: Int, at: Int, from: Int = 0)
 
     /** Writes the first [count] of [values] to every [stride]th element from [at] on. */

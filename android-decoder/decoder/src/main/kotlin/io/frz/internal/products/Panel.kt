@@ -4,25 +4,25 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /**
- * Rows short enough for the processor's nearest cache, and weighted sums of them, written as fast as memory takes them:
+ * Rows short enough for the processor's nearest cache, and weighted sums of them, written as fast as memory allows:
  * plain loops, and one bulk copy into the target. Weights come in arrays padded with zeros to a multiple of [STRIP].
- * Instances are for one thread.
+ * Each instance is for one thread.
  *
- * @param terms how many rows are summed
- * @property length how many values of a row are used at a time
- * @param longest how many values are written at once at most
+ * @param terms the number of rows to sum
+ * @property length the number of values of a row to use at a time
+ * @param longest the largest number of values to write at once
  */
 internal abstract class Panel(terms: Int, val length: Int, longest: Int) {
     /** The number of rows: as many as terms, rounded up to whole strips. */
     protected val rows: Int = padded(terms)
 
-    /** How many values the stage holds. */
+    /** The number of values that the stage holds. */
     protected val staged: Int = minOf(LENGTH, longest)
 
     /** Sets the first [count] values of row [term] to those of [source] from [from] on. */
     abstract fun load(term: Int, source: DoubleArray, from: Int, count: Int)
 
-    /** Sums the first [count] values of all rows, each row with its weight of those from [from] on. */
+    /** Sums the first [count] values of all rows; the rows' weights begin at index [from]. */
     abstract fun combine(weights: DoubleArray, from: Int, count: Int)
 
     /** Writes the [count] sums to the elements from [at] on. */
@@ -35,13 +35,13 @@ internal abstract class Panel(terms: Int, val length: Int, longest: Int) {
     abstract fun writeStage(count: Int, at: Int)
 
     companion object {
-        /** The most values that are written at a time. */
+        /** The largest number of values to write at a time. */
         const val LENGTH = 1024
 
         private const val LEAST_LENGTH = 64
         private const val CACHED_VALUES = 4096
 
-        /** How many values of each of [terms] rows fit the cache, of [longest] that are there. */
+        /** The number of values of each of [terms] rows that fit the cache, at most [longest]. */
         fun cached(terms: Int, longest: Int): Int =
             (CACHED_VALUES / terms).coerceIn(LEAST_LENGTH, LENGTH).coerceAtMost(longest)
     }
@@ -69,7 +69,7 @@ internal class DoublePanel(private val terms: Int, length: Int, longest: Int, pr
     override fun writeStage(count: Int, at: Int) = output.put(stage, count, at)
 }
 
-/** Sums in binary32, for where [FloatBound] allows it: one or two strips. */
+/** Sums one or two strips in binary32, where [FloatBound] allows it. */
 internal class FloatPanel(terms: Int, length: Int, longest: Int, target: ByteBuffer) : Panel(terms, length, longest) {
     private val target = target.slice().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
     private val values = Array(rows) { FloatArray(length) }

@@ -4,7 +4,7 @@ import io.frz.internal.Request
 
 /**
  * Fast transforms of lines side by side: row k of [rows] holds coefficient k of each of [width] lines, and after the
- * transform row i holds their values at point i of the [grid]. Instances are for one thread.
+ * transform, row i holds their values at point i of the [grid]. Each instance is for one thread.
  */
 internal class SideBySide(
     private val product: AxisProduct,
@@ -44,7 +44,7 @@ internal class SideBySide(
         }
     }
 
-    /** A few lines at a time, so that what the cache holds of them is used before it is needed for others. */
+    /** Loads a few lines at a time, so that they are used while they are in the cache. */
     private fun load(source: DoubleArray, first: Int, count: Int) {
         for (lane in 0 until count) places[lane] = (first + lane).let { it / inner * product.terms * inner + it % inner }
         val whole = product.terms / STRIP * STRIP
@@ -57,7 +57,7 @@ internal class SideBySide(
         }
     }
 
-    /** Coefficients [k] to k + 3 of the lines [from] until [to]. */
+    /** Loads the coefficients [k] to k + 3 of the lines [from] until [to]. */
     private fun loadFour(source: DoubleArray, k: Int, from: Int, to: Int) {
         val r0 = rows[k]
         val r1 = rows[k + 1]
@@ -119,22 +119,25 @@ internal class SideBySide(
     }
 
     companion object {
-        /** How many points of a line are written at a time, where lines are gathered. */
+        /** The number of points of a line to write at a time, if lines are gathered. */
         private const val BLOCKS = 128
 
-        /** How many lines are gathered at a time. */
+        /** The number of lines to gather at a time. */
         private const val LANES = 8
 
-        /** How many values are transformed at a time, and how many at most so that rows are long enough. */
+        /**
+         * The number of values to transform at a time, and the largest number that is acceptable to make rows long
+         * enough.
+         */
         private const val VALUES = 1L shl 18
         private const val MOST_VALUES = 1L shl 21
         private const val MOST_WIDTH = 64L
         private const val LONG_ROW = 32L
 
-        /** Fewer lines than this are better transformed one by one. */
+        /** If there are fewer lines than this, transforming them one by one is faster. */
         const val LEAST_WIDTH = 8L
 
-        /** How many lines of a product are transformed at a time; 0 if they are too long for that. */
+        /** The number of lines of a product to transform at a time; 0 if they are too long for that. */
         fun widthOf(lines: Long, terms: Int, length: Int, inner: Long): Int {
             val size = Grid.sizeOf(length, terms)
             val fitting = minOf(MOST_WIDTH, maxOf(VALUES / size, minOf(LONG_ROW, MOST_VALUES / size)))
@@ -152,7 +155,7 @@ internal class SideBySide(
                 Between.workingBytes(width) + Double.SIZE_BYTES * BLOCKS * (width + 1L)
         }
 
-        /** What a row takes beside its values: its header, and the places it is referred to from. */
+        /** The bytes that a row takes in addition to its values: its header, and the references to it. */
         private const val ROW_BYTES = 40L
     }
 }

@@ -1,15 +1,17 @@
 package io.frz.internal.products
 
-/** How many rows are summed in one pass. */
+/** The number of rows to sum in one pass. */
 internal const val STRIP = 4
 
 /** [terms], rounded up to whole strips. */
 internal fun padded(terms: Int): Int = (terms + STRIP - 1) / STRIP * STRIP
 
-// All time of a rebuild is spent in loops such as these: plain arrays at one index, which virtual machines turn into
-// vector instructions.
+// A rebuild spends nearly all of its time in loops such as these: they access plain arrays at one index, so virtual
+// machines turn them into vector instructions.
 
-/** Sets the first [count] of [sums] to those of [terms] rows from [row] on, each with its weight from [from] on. */
+/**
+ * Sets the first [count] of [sums] to the weighted sums of [terms] rows from [row] on; their weights begin at [from].
+ */
 internal fun sumRows(
     sums: DoubleArray,
     rows: Array<DoubleArray>,
@@ -25,7 +27,10 @@ internal fun sumRows(
     }
 }
 
-/** Weighs four rows, from [row] on, by [weights] from [from] on, and gives [put] the sum at each of [count] places. */
+/**
+ * Sums four rows, from [row] on, weighted by [weights] from [from] on, and passes the sum at each of [count] places to
+ * [put].
+ */
 private inline fun eachOfStrip(
     rows: Array<DoubleArray>,
     row: Int,

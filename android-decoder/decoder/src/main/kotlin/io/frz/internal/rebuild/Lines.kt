@@ -4,16 +4,16 @@ package io.frz.internal.rebuild
 internal class Lines(private val lengths: IntArray, private val sizes: IntArray) {
     private val last = sizes.size - 1
 
-    /** How many there are. */
+    /** The number of lines. */
     val count: Int = (0 until last).fold(1) { product, axis -> product * sizes[axis] }
 
-    /** How long they are. */
+    /** The length of each line. */
     val length: Int = if (sizes.isEmpty()) 1 else sizes[last]
 
-    /** How many values they have. */
+    /** The number of values in all lines together. */
     val values: Long get() = count.toLong() * length
 
-    /** Whether the corner is all of the array. */
+    /** Whether the corner is the whole array. */
     val areAll: Boolean get() = lengths.contentEquals(sizes)
 
     /** Where line [number] begins in the array. */
@@ -30,7 +30,7 @@ internal class Lines(private val lengths: IntArray, private val sizes: IntArray)
     }
 
     companion object {
-        /** Those of a tensor, as far as entries of its core reach. */
+        /** The lines of a tensor, as far as the entries of its core extend. */
         fun of(axes: List<Axis>) = Lines(
             IntArray(axes.size) { axes[it].length },
             IntArray(axes.size) { axes[it].run { if (basis == null) terms else length } }

@@ -12,7 +12,7 @@ import io.frz.internal.saturatedSum
 import io.frz.internal.values.Contents
 import java.nio.ByteBuffer
 
-/** Carries out requests for the [tensors] of a file: what is needed is made sure of first, then groups are decoded. */
+/** Carries out requests for the [tensors] of a file: first checks all preconditions, then decodes groups. */
 internal class Loader(private val container: Container, private val tensors: List<TensorInfo>, options: FrzOptions) {
     private val groups = container.directory.groups
     private val budget = Budget(options.memoryBudget)
@@ -49,7 +49,10 @@ internal class Loader(private val container: Container, private val tensors: Lis
         forEach(largest, request, { info -> memory.apply { clear().limit(info.bytes.toInt()) } }, deliver)
     }
 
-    /** Rebuilds tensors in what [allocate] gives, if any, of [reserved] bytes; hands each to [deliver]. */
+    /**
+     * Rebuilds tensors in the memory that [allocate] returns, if any, and hands each to [deliver]; [reserved] bytes are
+     * in use.
+     */
     fun forEach(
         reserved: Long,
         request: Request,
@@ -85,7 +88,7 @@ internal class Loader(private val container: Container, private val tensors: Lis
         return memory
     }
 
-    /** Makes sure that tensor [i] of [group] can be rebuilt, as far as that is known before it is decoded. */
+    /** Checks that tensor [i] of [group] can be rebuilt, as far as that is known before decoding. */
     private fun prepare(group: Group, i: Int, reserved: Long) {
         contents.requireInstalled(group, i)
         for (factor in synthesis.factorsOf(group, i)) contents.requireInstalled(factor, 0)

@@ -25,13 +25,13 @@ internal fun spectrum(view: LongArray, box: LongArray, entries: FloatArray, requ
     return values
 }
 
-/** After how many entries a request is asked whether it goes on. */
+/** The number of entries between checks of whether the request goes on. */
 private const val CHECKED = 1 shl 16
 
 /**
  * Copies runs of [entries] to places in [values] that are a step apart. Neighbouring diagonals end up side by side in
- * memory, so long runs are collected and copied together, piece by piece: a line of the cache is written while it is
- * there.
+ * memory, so long runs are collected and copied together, piece by piece: each cache line is filled while it is in the
+ * cache.
  */
 private class Runs(private val entries: FloatArray, private val values: FloatArray) {
     private val positions = IntArray(MOST)

@@ -7,7 +7,7 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.util.zip.CRC32
 
-/** The stored bytes of one group in one tier, [size] of them from [offset] on, and their CRC-32 behind them. */
+/** The stored bytes of one group in one tier, [size] of them from [offset] on, followed by their CRC-32. */
 internal class Segment(
     private val source: Source,
     private val request: Request,
@@ -15,7 +15,7 @@ internal class Segment(
     val size: Long,
     private val tensor: String?
 ) {
-    /** Reads all of it and compares the checksum; nothing of it is decoded before. */
+    /** Reads all of it and compares the checksum, before any of it is decoded. */
     fun verify() {
         val checksum = CRC32()
         val chunk = ByteBuffer.allocate(minOf(size, CHUNK.toLong()).toInt())
@@ -40,7 +40,7 @@ internal class Segment(
         }
     }
 
-    /** Throws if the request is to end. */
+    /** Throws if the request has been cancelled. */
     fun check(): Unit = request.check()
 
     /** Fills [target] with the bytes from [at] on, counted from the segment's start. */
@@ -56,7 +56,7 @@ internal class Segment(
     companion object {
         const val CHECKSUM_SIZE = 4
 
-        /** How much of a segment is in memory while it is read. */
+        /** The number of a segment's bytes that are in memory while it is read. */
         const val CHUNK = 1 shl 16
     }
 }

@@ -12,13 +12,13 @@ import java.nio.channels.FileChannel
 
 /** Where the bytes of a file come from. */
 internal interface Source : Closeable {
-    /** How many bytes there are; a source that cannot know counts no further than [limit]. */
+    /** The number of bytes; a source of unknown length counts only up to [limit]. */
     fun size(limit: Long): Long
 
     /** Fills [target] with the bytes from [position] on. */
     fun read(position: Long, target: ByteBuffer)
 
-    /** What changes when somebody writes to what the bytes come from, as far as that can be known. */
+    /** A stamp that changes when the underlying data is modified, as far as that can be detected. */
     fun stamp(): Long = 0
 }
 
@@ -39,8 +39,8 @@ internal class BufferSource(buffer: ByteBuffer) : Source {
 }
 
 /**
- * A file on disk, read where and when a request needs it. Not through a channel: the interrupt of one thread would
- * close that for all.
+ * A file on disk, read where and when a request needs it. It does not use a channel, because an interrupt of one thread
+ * would close that for all.
  */
 internal class FileSource(private val path: File) : Source {
     private val file = RandomAccessFile(path, "r")
@@ -79,8 +79,8 @@ internal class FileSource(private val path: File) : Source {
 }
 
 /**
- * A part of a file, [size] bytes from [offset] on, mapped into memory: the caller may close its channel, and no
- * interrupt does so while it is read.
+ * A part of a file, [size] bytes from [offset] on, mapped into memory: the caller may close the channel, and an
+ * interrupt during reading cannot close it.
  */
 internal class MappedSource(channel: FileChannel, offset: Long, private val size: Long) : Source {
     private val windows = (0 until size step WINDOW).map { start ->
@@ -108,7 +108,7 @@ internal class MappedSource(channel: FileChannel, offset: Long, private val size
     }
 }
 
-/** A stream, kept in memory as far as it has been read: no further than a request needs, and [budget] allows. */
+/** A stream, kept in memory as far as it has been read: no further than a request needs and [budget] allows. */
 internal class StreamSource(private val stream: InputStream, private val budget: Budget) : Source {
     private val chunks = ArrayList<ByteArray>()
     private var bytes = 0L

@@ -9,21 +9,24 @@ import io.frz.internal.directory.Group
 import io.frz.internal.saturatedSum
 import java.nio.ByteBuffer
 
-/** What the segments of a file hold at one tier. Small groups are remembered, since more of them is likely wanted. */
+/**
+ * The content of a file's segments at one tier. Small groups are cached, since others of their tensors are likely to be
+ * requested.
+ */
 internal class Contents(private val container: Container, private val budget: Budget) {
     val tier: Int = container.tier
     val footprint = Footprint(tier, container.directory.groups.size)
     private val groups = GroupReader(container)
     private val remembered = Remembered(minOf(Remembered.MOST_BYTES, budget.bytes / Remembered.SHARE))
 
-    /** Whether the elements of tensor [i] of [group] are the values of its core, at the places that these have. */
+    /** Whether the elements of tensor [i] of [group] are the values of its core, at the corresponding places. */
     fun isDirect(group: Group, i: Int): Boolean =
         !group.isFactors && group.extents.kept == null && group.axes.isIdentity(i)
 
-    /** Makes sure that what decodes tensor [i] of [group] is there. */
+    /** Checks that the decoder that tensor [i] of [group] needs is available. */
     fun requireInstalled(group: Group, i: Int) = Coders.of(group.numbers.coder).requireInstalled(group.name(i))
 
-    /** Whether [group] is remembered, or will be if it is decoded by a request that takes [held] bytes else. */
+    /** Whether [group] is cached, or will be once a request that takes [held] bytes besides has decoded it. */
     fun isRemembered(group: Group, held: Long): Boolean = when {
         remembered[group] != null -> true
         group.size == 1 && isDirect(group, 0) -> false
@@ -40,8 +43,9 @@ internal class Contents(private val container: Container, private val budget: Bu
         remembered[group] ?: all(group, held, request).also { remembered.put(group, it, footprint.cores(group)) }
 
     /**
-     * Reads all tensors of [group] in order: those for which [target] gives memory for it, the others to check them.
-     * Then [visit] is called with the memory, and with the core unless the memory is filled with the elements.
+     * Reads all tensors of [group] in order: those for which [target] provides memory are stored there, the others are
+     * only checked. Then [visit] is called with the memory, and with the core unless the memory is filled with the
+     * elements.
      */
     fun visit(
         group: Group,

@@ -6,22 +6,22 @@ import io.frz.internal.saturatedProduct
 import io.frz.internal.saturatedSum
 import java.util.concurrent.atomic.AtomicReferenceArray
 
-/** How much memory the [groups] of a file take at [tier]. What concerns whole groups is found once. */
+/** The memory that the [groups] of a file take at [tier]. Values that concern whole groups are computed once. */
 internal class Footprint(private val tier: Int, groups: Int) {
     private class Sums(val cores: Long, val working: Long)
 
     private val sums = AtomicReferenceArray<Sums>(groups)
 
-    /** That of the core of tensor [i] of [group]. */
+    /** The memory that the core of tensor [i] of [group] takes. */
     fun core(group: Group, i: Int): Long {
         val size = if (group.isExact(i)) group.dtype.bytes else Float.SIZE_BYTES
         return saturatedProduct(size.toLong(), group.extents.values(i, tier, 0))
     }
 
-    /** That of all cores of [group]. */
+    /** The memory that all cores of [group] take. */
     fun cores(group: Group): Long = sums(group).cores
 
-    /** That of reading [group], besides cores. */
+    /** The memory that reading [group] takes in addition to its cores. */
     fun working(group: Group): Long = sums(group).working
 
     private fun sums(group: Group): Sums {

@@ -8,7 +8,7 @@ import java.util.concurrent.atomic.AtomicReferenceArray
 
 /** Reads groups at the tier of a [container]. */
 internal class GroupReader(private val container: Container) {
-    /** For each group that has been read as a whole and found to be sound, the stamp of the file before that. */
+    /** For each group that has been read completely and found valid, the stamp of the file before that. */
     private val sound = AtomicReferenceArray<Long>(container.directory.groups.size)
 
     /** Reads all segments of [group] that the tier uses: first the checksum of each, then its values. */
@@ -18,7 +18,7 @@ internal class GroupReader(private val container: Container) {
         sound[group.index] = stamp
     }
 
-    /** The same as far as tensor [last] needs, if the rest of the group has been read before. */
+    /** Does the same only as far as tensor [last] needs, if the rest of the group has been read before. */
     fun readUntil(last: Int, group: Group, request: Request, readers: (i: Int) -> ValueReader) =
         if (sound[group.index] == container.stamp()) {
             read(group, request, last, isSound = true, readers)

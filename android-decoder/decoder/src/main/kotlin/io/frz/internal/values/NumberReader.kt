@@ -6,7 +6,10 @@ import io.frz.internal.coder.Run
 import io.frz.internal.coder.ValueStream
 import io.frz.internal.directory.Group
 
-/** Numbers of binary32, which are stored as such, in 16 bits, or as multiples of steps; they go to [sink]. */
+/**
+ * Reads numbers that are stored as binary32, in 16 bits, or as multiples of steps, and passes them to [sink] as
+ * binary32.
+ */
 internal class NumberReader(
     private val group: Group,
     private val i: Int,
@@ -19,7 +22,7 @@ internal class NumberReader(
     private val steps = numbers.steps?.let { StepCodes(group, i, tier, it[i], places.heads) }
     private val type = group.valueType
 
-    /** Where the numbers go that are in [scratch] but not yet there. */
+    /** The place of the numbers that are still in [scratch]. */
     private var place = 0L
     private var pending = 0
 

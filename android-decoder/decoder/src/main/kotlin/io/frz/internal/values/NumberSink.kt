@@ -7,18 +7,18 @@ import java.nio.ByteOrder
 
 /** Where numbers go. */
 internal fun interface NumberSink {
-    /** Takes the first [count] of [numbers], which belong at [place] and behind it. */
+    /** Receives the first [count] of [numbers], which belong at [place] and after it. */
     fun put(place: Long, numbers: FloatArray, count: Int)
 
     companion object {
-        /** Numbers that are only to be checked. */
+        /** Ignores numbers, which are then only checked. */
         val NOWHERE = NumberSink { _, _, _ -> }
 
         fun of(target: FloatArray) = NumberSink { place, numbers, count ->
             System.arraycopy(numbers, 0, target, place.toInt(), count)
         }
 
-        /** Elements of [dtype] in the memory of [target], each rounded once. */
+        /** Writes elements of [dtype] to the memory of [target], each rounded once. */
         fun of(dtype: DType, target: ByteBuffer): NumberSink {
             val bytes = target.slice().order(ByteOrder.LITTLE_ENDIAN)
             return when (dtype) {

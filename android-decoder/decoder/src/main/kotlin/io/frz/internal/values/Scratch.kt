@@ -17,7 +17,7 @@ internal class Scratch(val request: Request, most: Long) {
 
     private val unwanted by lazy { ByteBuffer.allocate(BYTES).order(ByteOrder.LITTLE_ENDIAN) }
 
-    /** Decodes [count] values of [size] bytes that nobody wants; [visit] sees them. */
+    /** Decodes [count] values of [size] bytes that are not kept, and passes them to [visit]. */
     fun pass(stream: ValueStream, count: Long, size: Int, visit: (chunk: ByteBuffer) -> Unit = {}) {
         var left = count * size
         while (left > 0) {
@@ -30,10 +30,10 @@ internal class Scratch(val request: Request, most: Long) {
     }
 
     companion object {
-        /** How many values are read at a time. */
+        /** The number of values to read at a time. */
         const val NUMBERS = 1 shl 14
 
-        /** How many bytes are read at a time. */
+        /** The number of bytes to read at a time. */
         const val BYTES = 1 shl 16
     }
 }

@@ -10,7 +10,7 @@ import io.frz.internal.directory.Group
 /**
  * The steps of the entries of one tensor: its own code and the offsets of the axes that have them.
  *
- * @param heads the axes at which those of lines begin; see [Places]
+ * @param heads the first axis of the view for each axis of the lines; see [Places]
  */
 internal class StepCodes(
     private val group: Group,
@@ -44,15 +44,15 @@ internal class StepCodes(
         }
     }
 
-    /** Says that the entries that follow are of the line that begins at [index]. */
+    /** Announces that the entries of the line that begins at [index] follow. */
     fun startLine(index: LongArray) {
         line = code.toLong()
         for (at in 0 until index.size - 1) offsets[at]?.let { line += it[index[at].toInt()] }
     }
 
     /**
-     * Sets [count] of [out] from [to] on to multiples of steps: [integers] from [from] on, of which the first is at
-     * [index] of the last axis. What has no step becomes NaN.
+     * Sets [count] of [out], from index [to] on, to multiples of steps: [integers] from index [from] on, the first of
+     * which is at [index] of the last axis. Entries without a step become NaN.
      */
     fun multiply(integers: IntArray, from: Int, count: Int, index: Long, out: FloatArray, to: Int) {
         val last = offsets.last()

@@ -8,19 +8,22 @@ import io.frz.internal.directory.Group
 internal abstract class ValueReader {
     private var first: String? = null
 
-    /** Takes those of the segment of [tier], which come next in [stream]; those that it adds to [before] are there. */
+    /**
+     * Reads the values in the segment of [tier], which come next in [stream]: those that this tier adds to tier
+     * [before].
+     */
     abstract fun read(stream: ValueStream, before: Int, tier: Int)
 
-    /** Takes note that a value is not allowed. The segment is read on, for the sake of other tensors. */
+    /** Records that a value is invalid. Reading continues, for the sake of other tensors in the segment. */
     protected fun refuse(problem: String) {
         if (first == null) first = problem
     }
 
-    /** What is not allowed, once all segments have been read, or null. */
+    /** Once all segments have been read: the value that is invalid, or null. */
     open fun problem(): String? = first
 }
 
-/** Passes over the values of tensor [i] of [group]. */
+/** Skips the values of tensor [i] of [group]. */
 internal class PassingReader(private val group: Group, private val i: Int, private val scratch: Scratch) :
     ValueReader() {
     override fun read(stream: ValueStream, before: Int, tier: Int) {
