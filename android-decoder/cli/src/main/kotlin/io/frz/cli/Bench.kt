@@ -71,7 +71,10 @@ internal class Bench : Runnable {
         buffer
     }
 
-    /** The time of [work], whose result is let go before the next measurement, so that memory is fresh each time. */
+    /**
+     * The time of [work], whose result is released before the next measurement, so that each one starts with fresh
+     * memory.
+     */
     @Suppress("ExplicitGarbageCollectionCall")
     private fun milliseconds(work: () -> Any): Double {
         result = null

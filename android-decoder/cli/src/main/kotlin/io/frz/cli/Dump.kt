@@ -149,7 +149,7 @@ internal class Dump : Runnable {
 
         fun ratio(dense: Double, bytes: Long) = String.format(Locale.ROOT, "1/%,.1f", dense / bytes)
 
-        /** A stranger's text on one line, without what would steer the terminal. */
+        /** Untrusted text on one line, without characters that control the terminal. */
         fun printable(text: String) = text.map { if (it.category in STEERING) '\uFFFD' else it }.joinToString("")
     }
 }

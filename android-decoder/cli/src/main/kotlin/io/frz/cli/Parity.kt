@@ -68,7 +68,9 @@ internal class Parity : Runnable {
         }
     }
 
-    /** One file and what is asked of it: to decode the tensors [decoded] and rebuild [rebuilt], or all if null. */
+    /**
+     * One file and what is requested of it: to decode the tensors [decoded] and to rebuild [rebuilt], or all if null.
+     */
     private class Entry(
         val name: String,
         val file: File,

@@ -49,7 +49,7 @@ internal class Safetensors(private val frz: FrzFile) {
         end += info.bytes
     }
 
-    /** Writes to [target] through a file beside it that takes its place when complete. */
+    /** Writes to a file next to [target] that replaces it once complete. */
     fun write(target: File) {
         val partial = File.createTempFile(".${target.name}", ".partial", target.absoluteFile.parentFile)
         try {

@@ -30,7 +30,7 @@ constructor(
     val skeletonBytes = size(context, info.skeleton)
     val fileBytes = size(context, info.weights)
 
-    /** Of the rebuilt weights. */
+    /** The number of bytes of the rebuilt weights. */
     val weightsBytes: Long
     val tier: Int
     val tiers: Int
@@ -38,10 +38,10 @@ constructor(
     /** Milliseconds that rebuilding all weights takes by itself. */
     val decodeTime: Double
 
-    /** Milliseconds from assets to a module that is ready … */
+    /** Milliseconds from assets to a module that is ready. */
     val loadTime: Double
 
-    /** … of which so many until the first of the weights. */
+    /** The part of [loadTime] before the first weight, in milliseconds. */
     val skeletonTime: Double
 
     /** Milliseconds of the first run, which takes longer than later ones. */
@@ -74,7 +74,7 @@ constructor(
         after = Memory()
     }
 
-    /** Runs the network on [input] and tells how many milliseconds that took. */
+    /** Runs the network on [input], and measures the time in milliseconds. */
     fun run(input: Tensor): Run {
         val start = System.nanoTime()
         val output = module.forward(IValue.from(input)).toTensor()

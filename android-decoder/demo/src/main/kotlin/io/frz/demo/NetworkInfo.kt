@@ -6,23 +6,23 @@ import org.json.JSONArray
 import org.json.JSONException
 import org.json.JSONObject
 
-/** What a network says about a picture. */
+/** What a network computes for a picture. */
 internal enum class Task {
-    /** Which of its labels the whole picture is. */
+    /** One label for the whole picture. */
     CLASSIFY,
 
-    /** Which of its labels each pixel is. */
+    /** One label for each pixel. */
     SEGMENT
 }
 
 /**
- * A network among the app's assets, as [CATALOG] describes it: another network needs no other app.
+ * A network among the app's assets, as [CATALOG] describes it. Adding a network does not change the app.
  *
- * @property name of its files: the skeleton `name.ptl` and the weights `name.frz`
- * @property title for people
- * @property labels of its logits
+ * @property name the base name of its files: the skeleton `name.ptl` and the weights `name.frz`
+ * @property title the name to display
+ * @property labels the labels of its logits
  * @property shown the index of the label that a mask shows
- * @property pictures names of assets to try it on
+ * @property pictures the names of assets to run it on
  */
 internal class NetworkInfo private constructor(
     val name: String,

@@ -11,7 +11,7 @@ import android.provider.MediaStore
 import java.io.FileNotFoundException
 import java.io.IOException
 
-/** Pictures of the app, and of the person who uses it. */
+/** The app's pictures, and those of its user. */
 internal object Pictures {
     /** The asset [name], pixel by pixel. */
     @Throws(IOException::class)
@@ -19,7 +19,7 @@ internal object Pictures {
         BitmapFactory.decodeStream(it, null, options(1)) ?: throw IOException("$name is not a picture")
     }
 
-    /** What a picker gave, upright, and no larger than [LARGEST] or so. */
+    /** The picture that a picker returned, upright and no larger than about [LARGEST]. */
     @Throws(IOException::class)
     fun own(resolver: ContentResolver, uri: Uri): Bitmap {
         val size = BitmapFactory.Options().apply { inJustDecodeBounds = true }
@@ -40,7 +40,7 @@ internal object Pictures {
         throw IOException("the permission to read it has ended: choose it again", e)
     }
 
-    /** Degrees to turn the picture by, if whoever keeps it knows. */
+    /** Degrees by which to turn the picture, if its provider knows. */
     private fun orientation(resolver: ContentResolver, uri: Uri): Float {
         val column = arrayOf(MediaStore.Images.ImageColumns.ORIENTATION)
         val cursor = try {
@@ -48,7 +48,7 @@ internal object Pictures {
         } catch (_: SQLiteException) {
             null // a provider that does not have the column
         } catch (_: IllegalArgumentException) {
-            null // as other providers say it
+            null // other providers report the same in this way
         }
         return cursor?.use { if (it.columnCount == 1 && it.moveToFirst()) it.getFloat(0) else null } ?: 0f
     }

@@ -10,7 +10,7 @@ import java.util.concurrent.Future
 /**
  * Does the app's work on a thread of its own, and outlives the activity that a rotation of the phone replaces.
  *
- * All is to be called on the main thread. What is asked for later replaces what was asked for before.
+ * Call everything on the main thread. A later request replaces an earlier one.
  */
 internal class Session(context: Context) {
     private val app = context.applicationContext
@@ -18,16 +18,16 @@ internal class Session(context: Context) {
     private val worker = Executors.newSingleThreadExecutor { Thread(it, "network") }
     private var job: Future<*>? = null
 
-    /** The newest job: what an older one still has to say is not shown. */
+    /** The newest job: results of older ones are no longer shown. */
     private var newest = 0
 
     /** Used by the worker only. */
     private var loaded: LoadedNetwork? = null
 
-    /** All networks of the app; none if that could not be found out, which [state] then says. */
+    /** All networks of the app; none if they could not be read, which [state] then reports. */
     val networks: List<NetworkInfo>
 
-    /** Is told of each new [state]. */
+    /** The listener to each new [state]. */
     var listener: ((State) -> Unit)? = null
 
     var state: State = State()
@@ -47,29 +47,29 @@ internal class Session(context: Context) {
         state = State(failure = failure)
     }
 
-    /** Loads what [choice] needs, runs the network on the picture and shows what comes out. */
+    /** Loads what [choice] needs, runs the network on the picture, and shows the result. */
     fun show(choice: Choice) {
         if (networks.isEmpty()) return
         state = state.copy(choice = choice, run = null)
         start { look(choice) }
     }
 
-    /** Does the same once more. */
+    /** Does the same again. */
     fun again(): Unit = show(state.choice)
 
-    /** Runs the network on all of its pictures and writes down what came out, for comparison with a desktop. */
+    /** Runs the network on all of its pictures, and records the results for comparison with a desktop. */
     fun report() {
         if (networks.isEmpty()) return
         val choice = state.choice
         start { write(choice) }
     }
 
-    /** The report has been handed on. */
+    /** Called once the report has been shared. */
     fun shared() {
         state = state.copy(report = null)
     }
 
-    /** Ends loading at the next tensor. A network that is running ends by itself, and nothing is shown of it. */
+    /** Ends loading at the next tensor. A running network finishes, but its result is not shown. */
     fun cancel() {
         abandon()
         state = state.copy(step = null, failure = Message(R.string.cancelled))
@@ -100,7 +100,7 @@ internal class Session(context: Context) {
         loaded = null
     }
 
-    /** A piece of work, whose news are shown as long as it is the newest. */
+    /** A piece of work, whose progress is shown as long as it is the newest. */
     private inner class Job(private val number: Int) {
         fun guard(work: Job.() -> Unit) {
             val failure = try {
@@ -156,8 +156,8 @@ internal class Session(context: Context) {
             main.post { if (number == newest) state = state.change() }
         }
 
-        /** Does [work]; what goes wrong in it is said with the text [failed]. */
-        @Suppress("TooGenericExceptionCaught") // The interpreter's native code throws nothing more special.
+        /** Does [work]; errors are shown with the text [failed]. */
+        @Suppress("TooGenericExceptionCaught") // The interpreter's native code throws nothing more specific.
         private inline fun <T> stage(failed: Int, work: () -> T): T = try {
             work()
         } catch (e: IOException) {

@@ -6,19 +6,19 @@ import java.io.File
 
 /** Something that runs skeletons. */
 internal interface Engine {
-    /** What a report calls it. */
+    /** Its name in reports. */
     val name: String
 
     /** Its release. */
     val version: String
 
-    /** Runs models with [count] threads from now on. */
+    /** Makes models run with [count] threads from now on. */
     fun setThreads(count: Int)
 
     /** A model whose skeleton is a file, and whose weights are those of an `.frz` file. */
     fun load(skeleton: File, weights: File, options: FrzModuleOptions): Model
 
-    /** A model in a file that has its weights inside. */
+    /** A model in a file that includes its weights. */
     fun loadComplete(file: File): Model
 }
 

@@ -4,16 +4,16 @@ import java.io.File
 
 /** The resident memory of this process, in bytes, as Linux counts it. */
 internal object Memory {
-    /** Now. */
+    /** The current size. */
     fun resident(): Long = status("VmRSS")
 
-    /** The most since the process began, or since [forgetPeak]. */
+    /** The peak size since the process began, or since [forgetPeak]. */
     fun peak(): Long = status("VmHWM")
 
     /** Starts a new peak. */
     fun forgetPeak(): Unit = File("/proc/self/clear_refs").writeText("5")
 
-    /** Collects garbage, until direct buffers that nobody holds are gone too. */
+    /** Collects garbage until unreferenced direct buffers are freed, too. */
     @Suppress("ExplicitGarbageCollectionCall")
     fun collect() {
         repeat(2) {

@@ -11,7 +11,7 @@ import org.pytorch.Module
  * A module that is being loaded.
  *
  * The module belongs to the callback once [FrzCallback.onLoaded] is called with it, and to nobody else before: if
- * loading is cancelled or fails, or the executor for callbacks takes no more tasks, it is destroyed, and
+ * loading is cancelled or fails, or the executor for callbacks no longer accepts tasks, it is destroyed, and
  * [FrzCallback.onFailed] is called instead.
  */
 public class FrzLoading private constructor(
@@ -30,19 +30,22 @@ public class FrzLoading private constructor(
     /** Whether loading was cancelled before a module was delivered. */
     public val isCancelled: Boolean get() = synchronized(lock) { state == State.CANCELLED }
 
-    /** Whether the callback has been given its module, or will be or has been told that there is none. */
+    /**
+     * Whether the outcome is decided: the callback has received its module, or it has learned or will learn that
+     * loading failed.
+     */
     public val isDone: Boolean get() = synchronized(lock) { state >= State.DELIVERED }
 
     /**
-     * Cancels loading, at once for what waits in memory and within milliseconds for what is being rebuilt. The callback
-     * is told [FrzModuleException.Kind.CANCELLED].
+     * Cancels loading: at once if it waits, and within milliseconds while tensors are being rebuilt. The callback
+     * receives [FrzModuleException.Kind.CANCELLED].
      *
-     * @return whether this call did it: then [FrzCallback.onLoaded] is never called; false if it has been, or loading
-     *   has ended otherwise
+     * @return true if this call cancelled loading; [FrzCallback.onLoaded] is then never called. False if it was called
+     *   before, or if loading has ended otherwise
      */
     public fun cancel(): Boolean = end(State.CANCELLED) { Cancellation.failure(null) }
 
-    /** Ends what is not over yet: frees what has been loaded so far, and tells the [failure]. */
+    /** Ends loading unless it is over: frees what has been loaded so far, and reports the [failure]. */
     private fun end(last: State, failure: () -> IOException): Boolean {
         val unused: Module?
         val wasQueued: Boolean
@@ -77,7 +80,7 @@ public class FrzLoading private constructor(
         deliver(result)
     }
 
-    /** Lets nobody interrupt this thread any more. */
+    /** Prevents further interrupts of this thread. */
     private fun release() = synchronized(lock) {
         thread = null
         if (state == State.CANCELLED) Thread.interrupted()
@@ -96,12 +99,12 @@ public class FrzLoading private constructor(
         try {
             options.callbacks.execute { take()?.let(callback::onLoaded) }
         } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
-            // Either the executor takes no tasks, or it has run the callback at once and this is the app's own failure.
+            // Either the executor accepts no tasks, or it ran the callback at once and this is the app's own failure.
             if (!end(State.FAILED) { refused(e) }) throw e
         }
     }
 
-    /** The module, for the callback, unless loading was cancelled meanwhile. */
+    /** Delivers the module to the callback, unless loading has been cancelled in the meantime. */
     private fun take(): Module? = synchronized(lock) {
         val taken = module
         module = null

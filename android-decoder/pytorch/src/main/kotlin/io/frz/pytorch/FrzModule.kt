@@ -10,7 +10,7 @@ import java.io.IOException
 import org.pytorch.Module
 
 /**
- * From app assets to a running PyTorch Mobile module.
+ * Loads a PyTorch Mobile module from an app's assets, ready to run.
  *
  * An app ships a skeleton, the network's code without its weights (`model.ptl`), and the weights as `model.frz`.
  * Loading starts the skeleton in the lite interpreter, rebuilds the weights tensor by tensor, and hands each over.
@@ -20,12 +20,12 @@ import org.pytorch.Module
  * val output = module.forward(IValue.from(input)).toTensor()
  * ```
  *
- * Loading fails with an [IOException] and nothing else: [io.frz.FrzException] if the weights are damaged,
- * [FrzModuleException] for all other causes. Nothing is left behind by a failure. The caller owns the module and may
- * free its memory with [Module.destroy].
+ * Loading fails only with an [IOException]: [io.frz.FrzException] if the weights are damaged, [FrzModuleException] for
+ * all other causes. A failure leaves nothing behind. The caller owns the module and may free its memory with
+ * [Module.destroy].
  *
- * The variants named `load` block and belong on a background thread; an interrupt cancels them. Any number of threads
- * may load at once.
+ * The variants named `load` block, so call them on a background thread; an interrupt cancels them. Any number of
+ * threads may load at once.
  */
 public object FrzModule {
     /** Loads the assets [skeleton] and [weights] of an app. */
@@ -62,10 +62,11 @@ public object FrzModule {
         Loader(options, Cancellation.INTERRUPT).load(FrzPart.of(skeleton), FrzPart.of(weights), null)
 
     /**
-     * Loads two parts from wherever each comes: an asset, a file, bytes that the app has decrypted in memory, a stream.
+     * Loads two parts, each from an asset, a file, a stream, or bytes in memory, such as those that the app has
+     * decrypted.
      *
-     * The lite interpreter reads its modules from files. A skeleton that is none is copied to the folder [cache], to
-     * which only this app should be able to write. Weights never touch the disk.
+     * The lite interpreter reads its modules from files. A skeleton that is not a file is copied to the folder [cache],
+     * to which only this app should be able to write. Weights are never written to disk.
      */
     @JvmStatic
     @JvmOverloads
@@ -79,9 +80,9 @@ public object FrzModule {
     ): Module = Loader(options, Cancellation.INTERRUPT).load(skeleton, weights, cache)
 
     /**
-     * Hands the weights of [weights] to a [module] that was loaded before, in place of those that it has: another tier
-     * of the same file, or other training. If this fails, the module may have some of both; [FrzModuleOptions.verify]
-     * finds damage before that. Nobody may run the module meanwhile.
+     * Hands the weights of [weights] to a [module] that was loaded before, in place of its current weights: another
+     * tier of the same file, or the result of other training. If this fails, the module may have a mixture of both;
+     * with [FrzModuleOptions.verify], damage is found before that. The module must not run in the meantime.
      */
     @JvmStatic
     @JvmOverloads
@@ -93,7 +94,7 @@ public object FrzModule {
         options: FrzModuleOptions = FrzModuleOptions.DEFAULT
     ): Unit = Loader(options, Cancellation.INTERRUPT).loadWeights(module, weights)
 
-    /** Starts to load the assets [skeleton] and [weights] of an app, and tells [callback] how it ended. */
+    /** Starts to load the assets [skeleton] and [weights] of an app; [callback] receives the outcome. */
     @JvmStatic
     @JvmOverloads
     public fun loadAsync(
@@ -107,7 +108,7 @@ public object FrzModule {
         return FrzLoading.start(callback, options, parts) { it.load(parts[0], parts[1], cacheOf(context)) }
     }
 
-    /** Starts to load two parts as [load] does, and tells [callback] how it ended. */
+    /** Starts to load two parts as [load] does; [callback] receives the outcome. */
     @JvmStatic
     @JvmOverloads
     public fun loadAsync(

@@ -8,15 +8,15 @@ import java.util.concurrent.Executor
 /**
  * How to load a module. Immutable: one instance may serve any number of modules and threads.
  *
- * @property threads how many threads may rebuild a tensor together
- * @property helpers where threads beside the loading one come from, or null for those that all loads share
+ * @property threads the number of threads that may rebuild a tensor together
+ * @property helpers the source of threads besides the loading one, or null for those that all loads share
  * @property memoryBudget the bytes that loading may take, for the weights and what rebuilds them together, or null
  * @property scratch the folder in which a file serves as memory while tensors are rebuilt, or null
  * @property tier the capacity level to load, or null for the highest that the file holds
  * @property verify whether all weights are decoded once before the first is handed over
- * @property progress is told how far loading has come, or null
- * @property background runs what is loaded asynchronously
- * @property callbacks runs the callbacks of what is loaded asynchronously
+ * @property progress the listener to the progress of loading, or null
+ * @property background the executor that runs asynchronous loading
+ * @property callbacks the executor that runs the callbacks of asynchronous loading
  */
 public class FrzModuleOptions private constructor(builder: Builder) {
     public val threads: Int = builder.threads
@@ -42,7 +42,7 @@ public class FrzModuleOptions private constructor(builder: Builder) {
         it.callbacks = callbacks
     }
 
-    /** What of this concerns the decoder. */
+    /** The options that concern the decoder. */
     internal fun decoding(): FrzOptions {
         val builder = FrzOptions.builder().threads(threads).helpers(helpers)
         memoryBudget?.let { builder.memoryBudget(it) }
@@ -62,18 +62,24 @@ public class FrzModuleOptions private constructor(builder: Builder) {
         internal var background: Executor = Executor { Thread(it, "frz-load").apply { isDaemon = true }.start() }
         internal var callbacks: Executor = MainThread
 
-        /** Rebuilds large tensors with [count] threads, the loading one included. The weights do not depend on it. */
+        /**
+         * Rebuilds large tensors with [count] threads, including the loading one. The weights do not depend on this
+         * number.
+         */
         public fun threads(count: Int): Builder = apply {
             FrzOptions.builder().threads(count)
             threads = count
         }
 
-        /** Takes the threads beside the loading one from [executor]; without this, from some that all loads share. */
+        /**
+         * Takes the threads besides the loading one from [executor]. The default is a set of threads that all loads
+         * share.
+         */
         public fun helpers(executor: Executor?): Builder = apply { helpers = executor }
 
         /**
          * Refuses weights that take more than [bytes], together with what rebuilds them, before any of it is allocated;
-         * the error is [io.frz.ErrorCode.BUDGET]. Without this, rebuilding may take what the virtual machine may take.
+         * the error is [io.frz.ErrorCode.BUDGET]. The default is all the memory that the virtual machine may take.
          */
         public fun memoryBudget(bytes: Long): Builder = apply {
             FrzOptions.builder().memoryBudget(bytes)
@@ -81,9 +87,9 @@ public class FrzModuleOptions private constructor(builder: Builder) {
         }
 
         /**
-         * Rebuilds tensors in a file of [folder] that is mapped into memory, for models with tensors as large as what
-         * an app may take: without this they are rebuilt in a direct buffer, which Android counts against the app's
-         * heap limit. The file is never seen by others, and gone when loading has ended.
+         * Rebuilds tensors in a file of [folder] that is mapped into memory, for models whose tensors are nearly as
+         * large as the memory that an app may take. By default, tensors are rebuilt in a direct buffer, which Android
+         * counts against the app's heap limit. Others never see the file, and it is gone once loading has ended.
          */
         public fun scratch(folder: File?): Builder = apply { scratch = folder }
 
@@ -94,20 +100,20 @@ public class FrzModuleOptions private constructor(builder: Builder) {
         }
 
         /**
-         * Whether to decode all weights once before the first is handed over, which takes decoding twice and finds
+         * Whether to decode all weights once before the first is handed over, which decodes everything twice but finds
          * damage at the end of a large file early. Damaged weights are never handed over either way.
          */
         public fun verify(first: Boolean): Builder = apply { verify = first }
 
-        /** Tells [listener] how far loading has come. */
+        /** Reports the progress of loading to [listener]. */
         public fun progress(listener: FrzProgress?): Builder = apply { progress = listener }
 
-        /** Loads asynchronously on [executor]; without this, each on a new daemon thread. */
+        /** Loads asynchronously on [executor]. By default, each load runs on a new daemon thread. */
         public fun background(executor: Executor): Builder = apply { background = executor }
 
         /**
-         * Runs the callbacks of what is loaded asynchronously, progress included, on [executor]; without this, on the
-         * app's main thread, or where there is none on the thread that loads.
+         * Runs the callbacks of asynchronous loading, including progress, on [executor]. The default is the app's main
+         * thread or, if there is none, the thread that loads.
          */
         public fun callbacks(executor: Executor): Builder = apply { callbacks = executor }
 

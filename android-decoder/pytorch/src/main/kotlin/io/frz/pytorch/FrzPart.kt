@@ -26,22 +26,22 @@ public abstract class FrzPart internal constructor() {
     @Throws(IOException::class)
     internal abstract fun read(): ByteArray
 
-    /** Opens it as weights. */
+    /** Opens the part as weights. */
     @Throws(IOException::class)
     internal abstract fun open(options: FrzOptions): FrzFile
 
-    /** Lets go of what it comes from. */
+    /** Closes what the part comes from. */
     @Throws(IOException::class)
     internal open fun close(): Unit = Unit
 
     public companion object {
-        /** Lets go of all [parts]. That one cannot be closed is nothing that the loading of a module depends on. */
+        /** Closes all [parts]. A failure to close one is ignored, because loading does not depend on it. */
         internal fun close(parts: List<FrzPart>) {
             for (part in parts) {
                 try {
                     part.close()
                 } catch (@Suppress("TooGenericExceptionCaught") _: Exception) {
-                    // Its bytes have been read, or are not wanted.
+                    // Its bytes have been read, or are not needed.
                 }
             }
         }
@@ -58,7 +58,7 @@ public abstract class FrzPart internal constructor() {
         @JvmStatic
         public fun of(file: File): FrzPart = FilePart(file)
 
-        /** The bytes between position and limit of [bytes], which stay as they are. Weights are not copied. */
+        /** The bytes between the position and the limit of [bytes], which is not changed. Weights are not copied. */
         @JvmStatic
         public fun of(bytes: ByteBuffer): FrzPart = BufferPart(bytes)
 
@@ -67,18 +67,18 @@ public abstract class FrzPart internal constructor() {
         public fun of(bytes: ByteArray): FrzPart = BufferPart(ByteBuffer.wrap(bytes))
 
         /**
-         * A part of a file, such as an asset that is stored uncompressed: it is mapped, not read, and [descriptor] is
-         * the caller's to close when loading has ended.
+         * A part of a file, such as an asset that is stored uncompressed: it is mapped, not read. The caller closes
+         * [descriptor] once loading has ended.
          */
         @JvmStatic
         public fun of(descriptor: AssetFileDescriptor): FrzPart = DescriptorPart(descriptor)
 
-        /** [length] bytes from [offset] on of the file of [channel], the caller's to close. They are mapped. */
+        /** [length] bytes from [offset] on of the file of [channel], which the caller closes. They are mapped. */
         @JvmStatic
         public fun of(channel: FileChannel, offset: Long, length: Long): FrzPart = ChannelPart(channel, offset, length)
 
         /**
-         * What [stream] brings. It is closed when loading ends, however that is; the part serves one load, and another
+         * The bytes that [stream] delivers. It is closed however loading ends. The part serves a single load; another
          * one fails with [FrzModuleException.Kind.UNREADABLE].
          */
         @JvmStatic

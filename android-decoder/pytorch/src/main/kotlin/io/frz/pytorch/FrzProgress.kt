@@ -1,11 +1,11 @@
 package io.frz.pytorch
 
-/** Is told how far loading has come. */
+/** Receives the progress of loading. */
 public fun interface FrzProgress {
     /**
-     * [done] of [total] bytes of weights have been handed over.
+     * Called when [done] of [total] bytes of weights have been handed over.
      *
-     * Called on the thread that loads, or for what is loaded asynchronously on [FrzModuleOptions.callbacks].
+     * The call is made on the thread that loads or, if loading is asynchronous, on [FrzModuleOptions.callbacks].
      */
     public fun onProgress(done: Long, total: Long)
 }

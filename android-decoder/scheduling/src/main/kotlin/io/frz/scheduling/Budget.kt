@@ -4,7 +4,7 @@ import io.frz.scheduling.internal.checkMemory
 import io.frz.scheduling.internal.checkPositive
 
 /**
- * What applications share.
+ * The resources that applications share.
  *
  * @property memory the bytes for all loaded models together
  * @property speed the compute per second of the whole device, in the unit of [Tier.compute]
@@ -20,9 +20,9 @@ public class Budget @JvmOverloads constructor(public val memory: Long, public va
 }
 
 /**
- * Not all applications fit the memory, not even at their smallest tiers.
+ * Thrown if the applications do not all fit the memory, even at their smallest tiers.
  *
- * @property unfit names of applications to close: without them the others fit, and no smaller number would do
+ * @property unfit names of applications to close, as few as possible: without them, the others fit
  * @property needed the bytes that all applications take at their smallest tiers
  * @property available the bytes of the budget
  */

@@ -6,7 +6,7 @@ package io.frz.scheduling
  * @property label its name in the specification
  */
 public enum class Objective(public val label: String) {
-    /** The sum of all costs: most good in all, though one application may pay for the others. */
+    /** The sum of all costs: the best total, although one application may pay for the others. */
     MIN_TOTAL_COST("min-total-cost"),
 
     /** The largest cost, then the sum: nobody is left behind. */

@@ -1,11 +1,11 @@
 package io.frz.scheduling
 
 /**
- * What one application gets.
+ * The tier and share that one application gets.
  *
  * @property app its name
  * @property tier the index in its tiers; what [io.frz.FrzOptions.Builder.tier] takes, if these are the tiers of a file
- * @property share the part of the device's compute, above 0 and at most 1
+ * @property share its share of the device's compute, above 0 and at most 1
  * @property latency the seconds between two of its frames at that share
  * @property cost its cost
  */
@@ -25,7 +25,7 @@ public class Choice internal constructor(
  * @property choices one for each application, in the order in which they were given
  * @property total the sum of all costs
  * @property largest the largest cost
- * @property isExact whether no other plan is better; else it comes from the greedy search
+ * @property isExact whether no other plan is better; otherwise, the plan comes from the greedy search
  */
 public class Plan internal constructor(
     public val choices: List<Choice>,
@@ -36,7 +36,7 @@ public class Plan internal constructor(
     /**
      * The choice for an application.
      *
-     * @throws NoSuchElementException if there is none of that name
+     * @throws NoSuchElementException if there is no application of that name
      */
     public operator fun get(app: String): Choice = choices.first { it.app == app }
 

@@ -28,9 +28,9 @@ import org.pytorch.Module
  * ```
  *
  * A module belongs to the coroutine that gets it. If that is cancelled first, loading ends within milliseconds,
- * whatever has been loaded is destroyed, and [CancellationException] is thrown, which is no [IOException]. Every other
- * failure is the [IOException] that [FrzModule] throws. Loading runs on [FrzModuleOptions.background], progress is
- * told on [FrzModuleOptions.callbacks]; the coroutine's own thread is never blocked.
+ * whatever has been loaded is destroyed, and [CancellationException] is thrown, which is not an [IOException]. Every
+ * other failure is the [IOException] that [FrzModule] throws. Loading runs on [FrzModuleOptions.background], progress
+ * is reported on [FrzModuleOptions.callbacks]; the coroutine's own thread is never blocked.
  */
 public object FrzCoroutines {
     /** Loads the assets [skeleton] and [weights] of an app. */
@@ -45,8 +45,8 @@ public object FrzCoroutines {
     }
 
     /**
-     * Loads two parts from wherever each comes; a skeleton that is no file is copied to the folder [cache]. Parts that
-     * are streams are closed, however loading ends.
+     * Loads two parts from any source; a skeleton that is not a file is copied to the folder [cache]. Streams are
+     * closed however loading ends.
      */
     @Throws(IOException::class, CancellationException::class)
     public suspend fun load(
@@ -72,7 +72,7 @@ public object FrzCoroutines {
         continuation.invokeOnCancellation { loading.cancel() }
     }
 
-    /** Gives a module to the coroutine of [continuation]; one that comes too late for it is destroyed. */
+    /** Passes a module to the coroutine of [continuation], or destroys the module if it comes too late. */
     internal class Resuming(private val continuation: CancellableContinuation<Module>) : FrzCallback {
         @OptIn(ExperimentalCoroutinesApi::class)
         override fun onLoaded(module: Module) = continuation.resume(module) { module.destroy() }

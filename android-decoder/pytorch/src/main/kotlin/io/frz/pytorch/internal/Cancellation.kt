@@ -8,16 +8,16 @@ internal class Cancellation(private val cancelled: () -> Boolean) {
     /** Whether loading is cancelled. */
     val isCancelled: Boolean get() = cancelled()
 
-    /** Throws if it is. */
+    /** Throws if loading is cancelled. */
     fun check() {
         if (isCancelled) throw failure(null)
     }
 
     companion object {
-        /** By an interrupt of the thread, which stays interrupted. */
+        /** Cancellation by an interrupt of the thread, which stays interrupted. */
         val INTERRUPT = Cancellation { Thread.currentThread().isInterrupted }
 
-        /** What is thrown, or told to a callback. */
+        /** The exception to throw, or to pass to a callback. */
         fun failure(cause: Throwable?) = FrzModuleException(Kind.CANCELLED, "loading was cancelled", cause)
     }
 }

@@ -9,7 +9,7 @@ import java.nio.ByteOrder
 import org.pytorch.Tensor
 
 /**
- * How the elements of a dtype become those of the runtime, which has no 16-bit ones.
+ * Converts the elements of a dtype to those of the runtime, which has no 16-bit types.
  *
  * @property bytes the size of one element there
  */
@@ -40,7 +40,7 @@ internal enum class Elements(val bytes: Int) {
     abstract fun tensor(memory: ByteBuffer, shape: LongArray): Tensor
 
     companion object {
-        /** What the elements of the tensor [info] become. */
+        /** The conversion for the elements of the tensor [info]. */
         fun of(info: TensorInfo): Elements = when (info.dtype) {
             DType.BOOL, DType.U8 -> UNSIGNED_BYTES
 
@@ -61,7 +61,7 @@ internal enum class Elements(val bytes: Int) {
             )
         }
 
-        /** How many bytes the tensor [info] takes in the runtime. */
+        /** The size of the tensor [info] in the runtime, in bytes. */
         fun bytes(info: TensorInfo): Long = info.elements * of(info).bytes
 
         /**
@@ -89,7 +89,7 @@ internal enum class Elements(val bytes: Int) {
 private fun floatOfHalf(half: Short): Int {
     val bits = half.toInt()
     val magnitude = bits and 0x7FFF shl 13
-    // Shifting leaves the exponent too small by 112; a product corrects it, for subnormal numbers too.
+    // Shifting leaves the exponent too small by 112; a multiplication corrects it, also for subnormal numbers.
     val value = Float.fromBits(magnitude) * Float.fromBits(254 - 15 shl 23)
     val isFinite = magnitude < INFINITE_HALF
     val exact = if (isFinite) value.toRawBits() else magnitude or 0x7F800000

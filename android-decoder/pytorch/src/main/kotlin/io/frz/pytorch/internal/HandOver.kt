@@ -14,9 +14,9 @@ import org.pytorch.Module
 import org.pytorch.Tensor
 
 /**
- * Hands the weights of [file] to [module]: each tensor is rebuilt in a piece of the same memory, and handed over before
- * that memory is used again; of those that the module wants as coefficients, these are, and nothing is rebuilt. Nothing
- * but the module's own copies and this memory is taken.
+ * Hands the weights of [file] to [module]. Each tensor is rebuilt in a part of the same memory, and handed over before
+ * that memory is reused. If the module wants coefficients instead of a tensor, those are handed over, and nothing is
+ * rebuilt. Apart from the module's own copies, this takes no other memory.
  */
 internal class HandOver(
     private val module: Module,
@@ -24,7 +24,7 @@ internal class HandOver(
     private val options: FrzModuleOptions,
     private val cancellation: Cancellation
 ) {
-    /** Fails if the module takes no weights, or not those of this file. */
+    /** Fails if the module takes no weights, or needs others than this file has. */
     private val shares = Share.of(file, Native.coefficientsWanted(module)).associateBy { it.info.name }
     private val total = shares.values.fold(0L) { sum, share ->
         sum(sum, sum(share.rebuiltBytes, share.coefficientBytes))
@@ -70,7 +70,7 @@ internal class HandOver(
         }
     }
 
-    /** Tensors that lie in [memory] beside each other and are handed over together; often a single one. */
+    /** Tensors that lie side by side in [memory] and are handed over together; often there is only one. */
     private inner class Batch(private val memory: ByteBuffer) {
         private val weights = LinkedHashMap<String, IValue>()
         private var bytes = 0L
@@ -78,8 +78,8 @@ internal class HandOver(
         private lateinit var place: ByteBuffer
 
         /**
-         * Where to rebuild the next tensor, if that is wanted. A 16-bit one goes to the upper half of what it takes
-         * when widened.
+         * Where to rebuild the next tensor, if it is wanted. A 16-bit tensor goes into the upper half of the space that
+         * it takes once widened.
          */
         fun memory(info: TensorInfo): ByteBuffer? {
             val share = shares.getValue(info.name)
@@ -88,7 +88,7 @@ internal class HandOver(
             return slice(place, (share.rebuiltBytes - info.bytes).toInt(), info.bytes.toInt())
         }
 
-        /** Takes note that [tensor] has been rebuilt there. */
+        /** Records that [tensor] has been rebuilt there. */
         fun add(tensor: FrzTensor) {
             val share = shares.getValue(tensor.name)
             Elements.widen(tensor.dtype, place)
@@ -103,7 +103,9 @@ internal class HandOver(
             put(share.coefficients, Tensor.fromBlob(values, core.shape), share.coefficientBytes)
         }
 
-        /** [size] bytes of memory; what is there is handed over first if there is no room beside it. */
+        /**
+         * [size] bytes of memory; if there is not enough room left, the tensors already there are handed over first.
+         */
         private fun room(size: Long): ByteBuffer {
             if (size > memory.capacity() - end) handOver()
             cancellation.check()
@@ -118,7 +120,7 @@ internal class HandOver(
             bytes += size
         }
 
-        /** Gives what is there to the module, after which the memory is free again. */
+        /** Hands the collected tensors to the module, which frees the memory for others. */
         fun handOver() {
             if (weights.isEmpty()) return
             Native.loadWeights(module, weights)
@@ -131,7 +133,7 @@ internal class HandOver(
     }
 
     private companion object {
-        /** Small tensors are handed over together, up to this many bytes, because each call has a cost of its own. */
+        /** Small tensors are handed over together, up to this many bytes, because each call has a fixed cost. */
         const val BATCH = 1L shl 20
         const val ALIGNMENT = 64
         const val SHOWN = 8

@@ -4,7 +4,7 @@ import android.os.Handler
 import android.os.Looper
 import java.util.concurrent.Executor
 
-/** Runs tasks on the app's main thread; at once, on the caller's, in a process that has none. */
+/** Runs tasks on the app's main thread, or at once on the caller's in a process that has no main thread. */
 internal object MainThread : Executor {
     override fun execute(task: Runnable) {
         val looper = mainLooper()
@@ -14,6 +14,6 @@ internal object MainThread : Executor {
     private fun mainLooper(): Looper? = try {
         Looper.getMainLooper()
     } catch (_: LinkageError) {
-        null // A plain JVM, without Android's classes.
+        null // This is a plain JVM, without Android's classes.
     }
 }

@@ -7,7 +7,7 @@ import org.pytorch.IValue
 import org.pytorch.LiteModuleLoader
 import org.pytorch.Module
 
-/** What runs in native code; what it throws becomes an exception of a known kind. */
+/** Calls into native code, and turns whatever it throws into an exception of a known kind. */
 internal object Native {
     /** Starts the skeleton in [file], whose bytes have been checked. */
     fun start(file: File): Module = guarded({ failure ->
@@ -38,7 +38,7 @@ internal object Native {
         )
     }) { module.runMethod("coefficients_wanted").toDictStringKey().mapValues { it.value.toLongList().asList() } }
 
-    /** Gives [weights] to [module], which copies them. */
+    /** Passes [weights] to [module], which copies them. */
     fun loadWeights(module: Module, weights: Map<String, IValue>) {
         guarded({ failure ->
             val mismatch = failure.message.orEmpty().lineSequence().firstOrNull { MISMATCH in it }
@@ -62,14 +62,14 @@ internal object Native {
     } catch (e: OutOfMemoryError) {
         throw FrzModuleException(Kind.RUNTIME_FAILED, "the runtime has no memory left: " + reason(e), e)
     } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
-        // Native exceptions come as several classes, all of them this.
+        // Native exceptions arrive as several classes, which all extend this one.
         throw translate(e)
     }
 
-    /** What a native exception says first; what follows are addresses. */
+    /** The first line of a native exception's message; the rest is a list of addresses. */
     private fun reason(failure: Throwable) =
         failure.message.orEmpty().lineSequence().firstOrNull { it.isNotBlank() }?.trim() ?: failure.toString()
 
-    /** How messages of a skeleton start that concern its weights. */
+    /** The prefix of a skeleton's messages about its weights. */
     private const val MISMATCH = "frz:"
 }

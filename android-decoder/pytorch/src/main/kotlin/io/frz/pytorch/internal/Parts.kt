@@ -15,7 +15,7 @@ import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
 import java.util.concurrent.atomic.AtomicBoolean
 
-/** A file on disk, of whose weights no more is read than is needed. */
+/** A file on disk. Only the weights that are needed are read. */
 internal class FilePart(override val file: File) : FrzPart() {
     override fun read(): ByteArray = file.inputStream().use { it.readBytes() }
 
@@ -89,7 +89,7 @@ internal class AssetPart(private val assets: AssetManager, private val name: Str
         val descriptor = try {
             assets.openFd(name)
         } catch (_: FileNotFoundException) {
-            return FrzFile.open(read(), options) // Compressed. One that is not there at all fails when it is read.
+            return FrzFile.open(read(), options) // Compressed; if it is missing, reading it fails.
         }
         return descriptor.use { DescriptorPart(it).open(options) }
     }

@@ -7,7 +7,7 @@ import io.frz.pytorch.FrzModuleException
 import io.frz.pytorch.FrzModuleException.Kind
 
 /**
- * What a module takes of one tensor of a file.
+ * The use that a module makes of one tensor of a file.
  *
  * @property rebuilt the names by which it takes the tensor
  * @property coefficients the names by which it takes the tensor's coefficients, as a factored network does
@@ -20,7 +20,7 @@ internal class Share private constructor(
     /** The size of the tensor in the runtime; 0 if it is not rebuilt. */
     val rebuiltBytes: Long = if (rebuilt.isEmpty()) 0 else Elements.bytes(info)
 
-    /** The size of its coefficients in the runtime; 0 if they are not wanted. */
+    /** The size of its coefficients in the runtime; 0 if they are not needed. */
     val coefficientBytes: Long = if (coefficients.isEmpty()) 0 else (info.kept ?: 0) * Float.SIZE_BYTES.toLong()
 
     /** The memory to prepare it in. */

@@ -5,14 +5,15 @@ import io.frz.pytorch.FrzModuleException.Kind
 import java.util.zip.CRC32
 
 /**
- * The checksum of a skeleton. The runtime takes the bytes of its modules on trust, and altered ones can crash it, so it
- * gets to see none that do not end as the exporter ends them: `frz:crc32:` and the CRC-32 of all before its digits.
+ * The checksum of a skeleton. The runtime trusts the bytes of its modules, and altered ones can crash it. It is
+ * therefore given only files that end as the exporter ends them: with `frz:crc32:` and the CRC-32 of everything before
+ * its digits.
  */
 internal object Skeleton {
     private const val MARK = "frz:crc32:"
     private const val DIGITS = 8
 
-    /** Throws if [bytes] are not what was exported. */
+    /** Throws if [bytes] are not as they were exported. */
     fun check(bytes: ByteArray) {
         val end = bytes.size - DIGITS
         val marked = end >= MARK.length && ascii(bytes, end - MARK.length, MARK.length) == MARK

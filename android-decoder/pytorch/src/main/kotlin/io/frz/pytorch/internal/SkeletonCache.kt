@@ -43,7 +43,7 @@ internal class SkeletonCache(private val folder: File) {
         }
     }
 
-    /** Removes copies that nobody has used for long, and what a process that was killed has left. */
+    /** Removes copies that have not been used for a long time, and files left by a killed process. */
     private fun clean() {
         val now = System.currentTimeMillis()
         for (file in folder.listFiles { file -> file.name.startsWith(PREFIX) }.orEmpty()) {

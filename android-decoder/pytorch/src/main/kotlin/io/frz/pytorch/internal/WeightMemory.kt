@@ -12,20 +12,20 @@ import java.nio.ByteOrder
 import java.nio.channels.FileChannel
 
 /**
- * Direct memory to rebuild tensors in. The latest is kept for the next module as long as the garbage collector does not
- * want it, so that loading again and again does not pile up buffers that nothing but a collection frees.
+ * Direct memory to rebuild tensors in. The latest block is kept for the next module until the garbage collector claims
+ * it, so that repeated loading does not pile up buffers that only a collection frees.
  */
 internal object WeightMemory {
     private var spare: WeakReference<ByteBuffer>? = null
 
-    /** Lends at least [size] bytes to [use], those of a file in the folder [scratch] if there is one. */
+    /** Lends at least [size] bytes to [use]: those of a file in the folder [scratch], if it is not null. */
     fun <T> lend(size: Long, scratch: File?, cancellation: Cancellation, use: (ByteBuffer) -> T): T {
         if (scratch != null) return use(map(size, scratch, cancellation))
         val memory = take(size) ?: allocate(size)
         try {
             return use(memory)
         } finally {
-            // Native code has read from this memory, so nothing may free it before here.
+            // Native code reads from this memory, so it must not be freed before this point.
             give(memory)
         }
     }
@@ -74,7 +74,7 @@ internal object WeightMemory {
         }
     }
 
-    /** Writes the file rather than only making it longer, so that a full disk is an error here and no crash later. */
+    /** Writes the file instead of only extending it, so that a full disk causes an error here and not a crash later. */
     private fun fill(file: RandomAccessFile, size: Long, cancellation: Cancellation) {
         val zeros = ByteArray(minOf(size, CHUNK).toInt())
         var left = size
