@@ -12,7 +12,7 @@ class _Stopped(BaseException):
 
 
 class Run:
-    """A function that runs in a thread until it waits, and resumes on request; never concurrently with its caller.
+    """A function in a thread: it runs until it waits, resumes on request, and never runs concurrently with its caller.
 
     Args:
         work: the function; it receives this object, to call :meth:`wait`.
@@ -28,7 +28,6 @@ class Run:
         self._thread.start()
 
     def wait(self, at: Any) -> None:
-        """Called by the function: pause, with something to be seen as :attr:`at`."""
         """Pause the function that calls this, with :attr:`at` set for the caller to see."""
         self._paused.release()
         self._go.acquire()
@@ -78,7 +77,7 @@ def together(
 ) -> None:
     """Run functions in lockstep, one at a time.
 
-    Of all positions at which they wait, the first one in order is met by all functions that wait there.
+    Among all positions at which functions wait, the first in order comes next: the functions that wait there meet.
 
     Args:
         works: the functions.
@@ -87,7 +86,6 @@ def together(
 
     Raises:
         Exception: what a function, or ``meet``, raised; all others have ended by then.
-        Exception: what a function, or ``meet``, raised; all others have ended then.
     """
     runs = [Run(work) for work in works]
     try:

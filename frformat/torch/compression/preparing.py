@@ -1,4 +1,4 @@
-"""All that is found out about a model before anything is rounded."""
+"""Gather everything that is needed to know about a model before its parameters are rounded."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ LEAST: Final = 64
 
 
 class Bag(nn.Module):
-    """Tensors by name, for a model that is not there."""
+    """Stands in for a model of which only the tensors, by name, are given."""
 
     def __init__(self, tensors: Mapping[str, Any]) -> None:
         super().__init__()
         self.tensors = {k: v.detach().clone() if isinstance(v, Tensor) else v for k, v in tensors.items()}
 
     def get_parameter(self, target: str) -> Any:
-        """The tensor of that name."""
+        """Return the tensor of this name."""
         return self.tensors[target]
 
 
 def state_of(model: nn.Module) -> tuple[dict[str, Any], dict[str, str]]:
-    """The tensors of a model, and their names in a file."""
+    """Return the tensors of a model, and their names in a file."""
     if isinstance(model, Bag):
         return model.tensors, {name: name for name in model.tensors}
     state: dict[str, Any] = spectral_state(model)
@@ -56,10 +56,10 @@ def state_of(model: nn.Module) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def copied(model: nn.Module | Mapping[str, Any]) -> nn.Module:
-    """A copy to work on, in evaluation mode; the original stays as it is.
+    """Return a copy to work on, in evaluation mode; the original does not change.
 
     Raises:
-        CompressionError: there can be none.
+        CompressionError: the model cannot be copied.
     """
     if not isinstance(model, nn.Module):
         return Bag(model)
@@ -76,10 +76,10 @@ def prepare(
 
     Args:
         model: a copy that may be changed.
-        batches: to run it on; if there are none, its weights alone tell.
+        batches: inputs to run it on; if there are none, only its weights are considered.
         outputs: what its outputs mean.
-        seed: of random numbers.
-        told: of progress.
+        seed: seed of the random numbers.
+        told: progress callback.
     """
     if not batches:
         return _guessed(model)
@@ -119,7 +119,7 @@ def _guessed(model: nn.Module) -> tuple[Weighed, Contents]:
 
 
 def _planned(weighed: Weighed, rows: Mapping[str, int]) -> tuple[Weighed, Contents]:
-    """Choose steps and bases; what gets none is rounded as it will be in the file."""
+    """Choose steps and bases. Parameters that get none are rounded at once, as they will be in the file."""
     by_name: dict[str, list[Site]] = {}
     for site in weighed.structure.sites:
         by_name.setdefault(site.name, []).append(site)
@@ -146,14 +146,14 @@ def _planned(weighed: Weighed, rows: Mapping[str, int]) -> tuple[Weighed, Conten
 
 
 def _weight(stats: Statistics) -> float:
-    """What errors of a layer's weights cost."""
+    """Return how much an error in a layer's weights costs on average."""
     second = stats.inputs.second(centred=False)
     diagonal = second if second.ndim == 3 else np.diagonal(second, axis1=-2, axis2=-1)
     return float(errors(stats.outputs.second()).mean() * diagonal.mean())
 
 
 def _plan(weighed: Weighed, name: str, sites: Sequence[Site], scale: float) -> Plan:
-    """The steps of one parameter."""
+    """Return the plan for one parameter."""
     weight = weighed.original.get_parameter(name)
     whole = Form(sites[0].form.kind, tuple(weight.shape), sites[0].form.groups)
     weights = weight.double().cpu().numpy()
@@ -177,5 +177,5 @@ def _plan(weighed: Weighed, name: str, sites: Sequence[Site], scale: float) -> P
 
 
 def scale_of(loss: float, count: int) -> float:
-    """The scale at which rounding so many parameters is expected to cost a loss."""
+    """Return the scale at which rounding ``count`` parameters is expected to cost ``loss``."""
     return float((24 * loss / max(count, 1)) ** 0.5)
