@@ -32,7 +32,7 @@ STEPS: Final = 2
 
 
 def run() -> list[Row]:
-    """Return sizes on the weights of a trained ResNet-20, and speeds on kernels of a network a hundred times as large."""
+    """Measure sizes on the weights of a trained ResNet-20, and speeds on kernels of a network 100 times as large."""
     weights, kernels = _resnet(), [_kernels()]
     return [*_sizes(weights), *_standard(weights), *_speeds(kernels), *_fallback(kernels), *_jvm(kernels[0])]
 

@@ -155,7 +155,7 @@ def _coded(coder: str, value_type: str, runs: list[NDArray[Any]]) -> int:
 
 @torch.no_grad()
 def _masks(state: Mapping[str, Tensor], masks: Mapping[str, Tensor], numbers: int) -> dict[str, Tensor]:
-    """Return masks of the weights with the highest scores: w² over the sum of all w² in the layer that are not smaller."""
+    """Return masks of the weights with the highest scores: w² over the sum of those at least as large in its layer."""
     scores: dict[str, Tensor] = {}
     for layer in dict.fromkeys(name.partition(".")[0] for name in state):
         names = [f"{layer}.weight", f"{layer}.bias"]

@@ -83,7 +83,7 @@ def visits(seed: int) -> list[Visit]:
 
 
 def budget(profile: Json) -> Budget:
-    """Return a device that does the mean work if a frame takes the geometric mean of the smallest and the largest tier."""
+    """Return a device fast enough for the mean work, if frames take the geometric mean of the extreme tiers."""
     smallest, largest = profile["tiers"][0], profile["tiers"][-1]
     frame = math.sqrt(smallest["multiply_adds"] * largest["multiply_adds"])
     return Budget(ROOM * largest["peak_bytes"], CONCURRENT * sum(RATES) / len(RATES) * frame)

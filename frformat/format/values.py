@@ -60,7 +60,7 @@ class Values:
         return assemble(self._group, index, self._tier, dict(self._parts(index)))
 
     def elements(self) -> Array:
-        """Return those of all tensors, one after the other, if they are their elements."""
+        """Return the values of all tensors, one after the other, if these are the tensors' elements."""
         return next(iter(self._segments.values()), np.empty(0, DTYPES[self._group.dtype]))
 
     def _parts(self, index: int) -> Iterator[tuple[int, Array]]:

@@ -204,7 +204,7 @@ class _Arrays(Mapping[str, NDArray[Any] | Stored]):
                 raise EncodeError(f"spectral={spectral!r} is neither True nor a list of names of given tensors")
 
     def aliases(self) -> dict[str, str]:
-        """Return names that share a tensor with an earlier one."""
+        """Return the names that share a tensor with an earlier name."""
         found = tied(self._tensors)
         if self._lasting:
             return found

@@ -173,7 +173,7 @@ class Models:
         self.of: dict[bool, Model] = {}
 
     def start(self, blocks: Sequence[Block]) -> bytes:
-        """Return the bytes before those of the range coder, and models in their initial state, if they have not begun."""
+        """Return the bytes before those of the range coder; initialize the models if they have not begun."""
         if self.of:
             return b""
         for kind in self.kinds:

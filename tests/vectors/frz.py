@@ -260,7 +260,7 @@ def raw(name: str, dtype: str, shape: Shape, values: Sequence[int], coder: str =
 def dct(
     name: str, fmt: str, shape: Shape, values: Sequence[int], coder: str = "none", dtype: str = "f32", **more: Any
 ) -> Group:
-    """Return a group of one tensor of which the first coefficients of its DCT are kept, in tier 0 unless ``more`` says so.
+    """Return a group of one tensor: the first coefficients of its DCT, in tier 0 unless ``more`` says otherwise.
 
     Args:
         name: its name.

@@ -24,7 +24,7 @@ Column = Callable[[int], Sequence[Decimal]]
 
 
 def zigzag(shape: Sequence[int], k: int) -> list[Index]:
-    """Return the first ``k`` multi-indices: all of a corner that is large enough, sorted by sum and then by themselves."""
+    """Return the first ``k`` multi-indices: sort those of a large enough corner by sum, then lexicographically."""
     reach = 1
     while math.prod(min(n, reach) for n in shape) < k or _below(shape, reach) < k:
         reach += 1

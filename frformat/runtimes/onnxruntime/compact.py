@@ -91,7 +91,7 @@ def _is_default(node: onnx.NodeProto, attribute: onnx.AttributeProto) -> bool:
 
 
 def _rename(graph: onnx.GraphProto, kept: set[str]) -> None:
-    """Give all values but some short names, the most frequent ones the shortest."""
+    """Give short names to all values except some; the most frequent ones get the shortest names."""
     counts: dict[str, int] = {}
 
     def count(name: str) -> str:

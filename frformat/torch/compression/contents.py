@@ -112,7 +112,7 @@ class Contents:
 
 
 def coded(plan: Plan | None, integers: Integers, dtype: str) -> CodedTensor:
-    """Return integers in the form that the file stores; a bias has no plan."""
+    """Return the integers in the form that the file stores; a bias has no plan."""
     shape = integers.values.shape
     axes = tuple(Axis("dct" if plan and plan.cosines and axis > 1 else "identity") for axis in range(len(shape)))
     return CodedTensor(integers.values, shape, dtype, axes, step=integers.code, offsets=plan.offsets if plan else {})

@@ -152,7 +152,7 @@ def _parts(call: Call, form: Form) -> Iterable[slice]:
 
 
 def thinning(form: Form, positions: int) -> tuple[int, ...]:
-    """Return the spacing along each axis at which so many columns suffice; see :func:`columns`."""
+    """Return the spacing along each axis at which that many columns suffice; see :func:`columns`."""
     most = min(MOST, ENOUGH * form.inputs)
     thin = [1] * max(1, len(form.kernel))
     while positions > math.prod(thin) * 1.4 * most:
@@ -177,7 +177,7 @@ class InputMoments(Protocol):
         """Return the means of the inputs in both models: (groups, inputs)."""
 
     def second(self, *, centred: bool) -> Doubles:
-        """Return second moments, or covariances: (groups, blocks, n, n), or diagonals (groups, blocks, n)."""
+        """Return the second moments, or the covariances: (groups, blocks, n, n), or diagonals (groups, blocks, n)."""
 
     def shift(self, *, centred: bool) -> Doubles | None:
         """Return the cross moments minus the second moments; None if there is only one model."""
@@ -187,7 +187,7 @@ class OutputMoments(Protocol):
     """The statistics of a layer's outputs that steps and rounding use."""
 
     def second(self) -> Doubles:
-        """Return second moments of gradients: (groups, outputs, outputs), or the diagonal (groups, outputs)."""
+        """Return the second moments of the gradients: (groups, outputs, outputs), or the diagonal (groups, outputs)."""
 
 
 @dataclass

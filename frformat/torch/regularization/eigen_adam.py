@@ -108,7 +108,7 @@ class EigenAdam(Optimizer):
             if step % group["every"] == 0 or (step < group["every"] and step & (step - 1) == 0):
                 before, axes = axes, torch.linalg.eigh(moments.double())[1].to(gradient.dtype)
                 state["axes"] = axes
-                # As if the gradients along the old axes had been uncorrelated.
+                # Treat the gradients along the old axes as if they had been uncorrelated.
                 state["square"] = _along(before.mT @ axes, state["square"], 2)
         state["mean"].lerp_(gradient, 1 - beta1)
         mean = state["mean"] / (1 - beta1**step)

@@ -85,7 +85,7 @@ class SpectralTensor:
 
 
 def spectrum_of(name: str, coefficients: Any, shape: tuple[int, ...], view: tuple[int, ...] | None) -> Spectrum:
-    """Return coefficients in the form for files, see :meth:`SpectralTensor.spectrum`."""
+    """Return the coefficients in the form for files; see :meth:`SpectralTensor.spectrum`."""
     coefficients = coefficients.detach()
     if is_sharded(coefficients):
         coefficients = coefficients.full_tensor()

@@ -25,7 +25,7 @@ def candidate(layer: nn.Module, x: torch.Tensor) -> Candidate:
 
 
 def check(layer: nn.Module, x: torch.Tensor) -> Candidate:
-    """Return values are those of the rebuilt weight to 1e-12 of the largest, gradients those of the regularized layer."""
+    """Check outputs against the rebuilt weight (to 1e-12 of the largest), and gradients against the original layer."""
     plain = unregularize(copy.deepcopy(layer))
     expected = plain(x)
     found = candidate(layer, x)

@@ -46,5 +46,5 @@ def course(recipe: Recipe, folder: Path) -> tuple[Outcome, list[Row]]:
 
 
 def tolerance(outcome: Outcome, terms: int) -> float:
-    """Return how far outputs may differ that were summed in float32 in another order, of so many terms at most in one sum."""
+    """Return how far outputs may differ if sums of at most ``terms`` terms are made in another order, in float32."""
     return terms * 2.0**-23 * max(outcome.scale, 1)

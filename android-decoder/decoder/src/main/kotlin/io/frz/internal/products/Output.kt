@@ -31,7 +31,8 @@ internal interface Output {
 }
 
 internal class ArrayOutput(private val target: DoubleArray) : Output {
-    override fun put(values: DoubleArray, count: Int, at: Int, from: Int) = System.arraycopy(values, from, target, at, count)
+    override fun put(values: DoubleArray, count: Int, at: Int, from: Int) =
+        System.arraycopy(values, from, target, at, count)
 
     override fun scatter(values: DoubleArray, count: Int, at: Int, stride: Int) {
         for (i in 0 until count) target[at + i * stride] = values[i]

@@ -46,7 +46,9 @@ internal class SideBySide(
 
     /** Loads a few lines at a time, so that they are used while they are in the cache. */
     private fun load(source: DoubleArray, first: Int, count: Int) {
-        for (lane in 0 until count) places[lane] = (first + lane).let { it / inner * product.terms * inner + it % inner }
+        for (lane in 0 until count) {
+            places[lane] = (first + lane).let { it / inner * product.terms * inner + it % inner }
+        }
         val whole = product.terms / STRIP * STRIP
         for (lane in 0 until count step LANES) {
             val to = minOf(lane + LANES, count)

@@ -71,7 +71,9 @@ internal class Split(most: Int, private val width: Int) {
             terms[j] = terms[radix + j]
             terms[radix + j] = row
         }
-        for (child in 0 until radix) sumRows(results[radix + child], terms, 0, 2 * radix, weights, child * stride, width)
+        for (child in 0 until radix) {
+            sumRows(results[radix + child], terms, 0, 2 * radix, weights, child * stride, width)
+        }
         give(rows, 2 * radix)
     }
 
