@@ -57,7 +57,7 @@ def save_file(
             lossless one of f16, bf16, f32 and integers with a step), ``f32``, ``f16``, ``bf16``, ``qN`` (integers of N
             bits, 2 to 32, with one step per tensor), or ``step=S`` (integers with the largest representable step that
             is at most S).
-        tiers: what the smaller tiers have of each core, in ascending order. For spectra, an int is a number of
+        tiers: what the smaller tiers keep of each core, in ascending order. For spectra, an int is a number of
             coefficients and a float below 1 a share; for other tensors, a tuple is a corner. The last tier always has
             everything. A mapping gives this by tensor name, with the same number of tiers for each; tensors that it
             does not name are complete in every tier.

@@ -21,7 +21,7 @@ public enum class ErrorCode {
     /** The file ends before the end of its directory, or within a tier. */
     TRUNCATED,
 
-    /** The file goes on after its last segment. */
+    /** The file continues after its last segment. */
     TRAILING,
 
     /** Bytes do not match their CRC-32. */

@@ -10,8 +10,8 @@ import org.pytorch.Module
 /**
  * A module that is being loaded.
  *
- * The module belongs to the callback once [FrzCallback.onLoaded] is called with it, and to nobody else before: if
- * loading is cancelled or fails, or the executor for callbacks no longer accepts tasks, it is destroyed, and
+ * The module belongs to the callback once [FrzCallback.onLoaded] is called with it; before that, nothing else can use
+ * it. If loading is cancelled or fails, or the executor for callbacks no longer accepts tasks, it is destroyed, and
  * [FrzCallback.onFailed] is called instead.
  */
 public class FrzLoading private constructor(

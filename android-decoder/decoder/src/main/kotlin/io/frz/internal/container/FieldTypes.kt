@@ -4,7 +4,9 @@ import io.frz.ErrorCode
 import io.frz.internal.Limits
 import io.frz.internal.elementCount
 
-/** The one of [meanings] that an id stands for; they are in the order of their ids. Null if there is none. */
+/**
+ * The element of [meanings] that an id stands for, or null if there is none; [meanings] are in the order of their ids.
+ */
 internal fun <T : Any> MessageReader.id(what: String, meanings: List<T?>): T {
     val position = position
     val id = uint(what)

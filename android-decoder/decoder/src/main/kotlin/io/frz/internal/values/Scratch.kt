@@ -12,7 +12,7 @@ internal class Scratch(val request: Request, most: Long) {
     /** Values as they are stored. */
     val numbers: IntArray by lazy { IntArray(size) }
 
-    /** The same as numbers of binary32. */
+    /** The same values as binary32 numbers. */
     val floats: FloatArray by lazy { FloatArray(size) }
 
     private val unwanted by lazy { ByteBuffer.allocate(BYTES).order(ByteOrder.LITTLE_ENDIAN) }
