@@ -29,7 +29,7 @@ class Row:
 
 
 class Missing(Exception):  # noqa: N818 — not a failure, a reason to skip
-    """What a measurement needs is not there; says what and how to get it."""
+    """Something that a measurement needs is missing; the message says what, and how to get it."""
 
 
 def unet_path() -> Path:

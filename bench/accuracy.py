@@ -42,13 +42,13 @@ COUNTS: Final = {
     3000: (230, 1300, 1188, 270),
     6600: (360, 2900, 2828, 500),
 }
-"""Coefficients of conv1, conv2, fc1 and fc2 by the numbers in all; each bias has 3."""
+"""Coefficients of conv1, conv2, fc1 and fc2 by the total of all numbers; each bias has 3."""
 
 SMALL_LR: Final = 0.02
-"""Learning rate of the runs with fewer numbers than the recipe has; the others have that of the recipe."""
+"""Learning rate of the runs with fewer numbers than the recipe; the others use the recipe's."""
 
 SEEDS: Final = {776: (0, 1, 2)}
-"""Seeds of the runs with so many numbers; otherwise 0 alone."""
+"""Seeds of the runs by their number of coefficients; all others use only seed 0."""
 
 ROUNDED: Final = "q9"
 """Number format of the coefficients in runs that are trained for it."""
@@ -56,7 +56,7 @@ ROUNDED: Final = "q9"
 
 @dataclass(frozen=True)
 class Point:
-    """A network and how well it does.
+    """A network and its results.
 
     Attributes:
         method: ``FR``, ``pruning`` or ``ADMM``.
@@ -106,7 +106,7 @@ def jobs() -> Iterable[tuple[str, Callable[[], list[Point]]]]:
 
 
 def fr(name: str, numbers: int, format: str | None, seed: int) -> list[Point]:
-    """Train LeNet-5 as so many numbers by its recipe."""
+    """Train LeNet-5 by its recipe, with a given number of coefficients."""
     kind = RECIPES["lenet5"]
     names = ("conv1.weight", "conv2.weight", "fc1.weight", "fc2.weight")
     keep = dict(zip(names, COUNTS[numbers], strict=True))
@@ -130,7 +130,7 @@ def pruning(seed: int) -> list[Point]:
 
 
 def admm() -> list[Point]:
-    """Return the LeNet-5 that others pruned by ADMM, as they published it and rounded to 8 bits."""
+    """Return the published LeNet-5 that others pruned by ADMM, as it is and rounded to 8 bits."""
     state = torch.load(DATA / "lenet_pruned" / "admm_mnist_cnn.pt", map_location="cpu", weights_only=True)
     model, test = LeNet5(), load_mnist("test", str(DATA)).tensors
     model.load_state_dict(state)
@@ -144,7 +144,7 @@ def admm() -> list[Point]:
 
 
 def plot(points: Sequence[Point]) -> None:
-    """Accuracy against bytes: means over seeds, and each run as a dot."""
+    """Plot accuracy against bytes: means over seeds, and each run as a dot."""
     figure = Figure(figsize=(7, 4.5), dpi=120, layout="constrained")
     axes: Axes = figure.subplots()
     for method, label, colour in (

@@ -30,10 +30,10 @@ PICTURE: Final = ROOT / "docs" / "compression.png"
 
 DENSE: Final = 81.03
 SIZES: Final = {66_000: 80.7, 52_000: 80.2, 44_000: 79.5}
-"""Bytes of a file, and the accuracy that it should have."""
+"""Size of a file in bytes, and the accuracy that it should reach."""
 
 BLIND: Final = {90_000: 80.5, 82_000: 80.1}
-"""The same without data: three quarters of what the standard's coder takes for that accuracy."""
+"""The same without data: three quarters of the bytes that the standard's coder needs for this accuracy."""
 
 STANDARD: Final = ((87_000, 78.37), (112_000, 79.7), (128_800, 80.95), (159_900, 80.89))
 """Bytes and accuracies of nncodec 2.1.3, dependent quantization, on the same network and images."""
@@ -44,7 +44,7 @@ EFFORT: Final = 2
 
 
 def run() -> Iterator[Row]:
-    """Yield a row for each size, of the three seeds together."""
+    """Yield a row for each size, which combines the three seeds."""
     weights = DATA / "resnet_cifar10" / "resnet20-12fca82f.th"
     if not weights.exists():
         raise Missing(f"{weights} is absent: set FRFORMAT_DATA to a folder that holds it")
@@ -62,7 +62,7 @@ def run() -> Iterator[Row]:
 
 
 def measured(size: int, seed: int | None) -> dict[str, Any]:
-    """Return one file of at most so many bytes: without a seed, without data."""
+    """Return one file of at most ``size`` bytes; without a seed, no data is used."""
     known = results()
     key = f"{size} {'weights' if seed is None else f'seed {seed}'}"
     if key not in known:
@@ -81,7 +81,7 @@ def measured(size: int, seed: int | None) -> dict[str, Any]:
 
 
 def results() -> dict[str, Any]:
-    """What has been measured."""
+    """The measurements."""
     found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     return found
 
@@ -97,7 +97,7 @@ def network() -> nn.Module:
 
 @cache
 def images(split: Any) -> tuple[Tensor, ...]:
-    """Return bytes of pixels, and labels."""
+    """Return pixels as bytes, and labels."""
     return tuple(load_cifar10(split, DATA).tensors)
 
 
@@ -111,18 +111,18 @@ def calibration(seed: int) -> list[Tensor]:
 
 @torch.no_grad()
 def logits(model: nn.Module) -> Tensor:
-    """Of the test images."""
+    """The accuracy on the test images."""
     return torch.cat([model(IMAGENET_PIXELS(x)) for x in images("test")[0].split(250)])
 
 
 @cache
 def reference() -> Tensor:
-    """Return logits of the published network."""
+    """Return the logits of the published network."""
     return logits(network())
 
 
 def figures(model: nn.Module) -> dict[str, float]:
-    """Return accuracy on the test images in percent, and the divergence from the published network, in nats."""
+    """Return the accuracy on the test images in percent, and the divergence from the published network in nats."""
     found = logits(model)
     right = (found.argmax(1) == images("test")[1]).float().mean()
     log, other = reference().log_softmax(1), found.log_softmax(1)
@@ -131,7 +131,7 @@ def figures(model: nn.Module) -> dict[str, float]:
 
 
 def draw() -> None:
-    """Accuracy against bytes."""
+    """Plot accuracy against bytes."""
     from matplotlib.figure import Figure
 
     known = results()

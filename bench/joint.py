@@ -67,7 +67,8 @@ class FewDigits(LeNet5OnMnist):
 
 
 class SmallUNet(UNetOnIsbi):
-    """An eighth of the width, crops of 128×128 pixels; sixty passes are called an epoch, since tests take longer."""
+    """An eighth of the width, and crops of 128×128 pixels; an epoch is sixty passes, since tests take longer than
+    one."""
 
     crop = 128
     passes = 60
@@ -169,7 +170,7 @@ def _runs(case: Case, seed: int) -> dict[Path, Recipe]:
 
 
 class Listener:
-    """Prints a line for each epoch."""
+    """Print a line for each epoch."""
 
     def __init__(self, folder: Path) -> None:
         self._name = f"{folder.parent.name}/{folder.name}"
@@ -188,7 +189,7 @@ def _file(folder: Path) -> Path:
 
 
 def _measured(case: Case) -> Json:
-    """What the files of a case's runs hold: sizes and costs are those of the first seed's."""
+    """Return the results of the files of a case's runs; sizes and costs are those of the first seed."""
     runs = _runs(case, SEEDS[0])
     folder, *alone = runs
     joint, *_, largest = runs.values()
@@ -231,7 +232,7 @@ def _measured(case: Case) -> Json:
 
 @torch.no_grad()
 def _scores(case: Case, seed: int) -> tuple[list[float], list[float]]:
-    """Return the score of each tier, and that of each model that was trained alone, as the files give them back."""
+    """Return the score of each tier and of each model that was trained alone, as decoded from the files."""
     (folder, joint), *alone = _runs(case, seed).items()
     model = _decoded(joint, folder)
     return [_score(joint, model) for _ in each_tier(model)], [
@@ -251,7 +252,7 @@ def _decoded(recipe: Recipe, folder: Path) -> nn.Module:
 
 
 def _switch(model: nn.Module) -> float:
-    """Return milliseconds from one tier to another: the median over many times of the slowest pair."""
+    """Return the milliseconds for switching tiers: the median of many measurements of the slowest pair."""
     slowest = 0.0
     for first, second in permutations(range(len(tier_sizes(model))), 2):
         times = []
@@ -265,7 +266,7 @@ def _switch(model: nn.Module) -> float:
 
 
 def _step(joint: Recipe, alone: Recipe) -> float:
-    """Time of a step with all tiers in those of a step with the largest alone, in turn; the fastest of each."""
+    """Return the time of a step with all tiers, relative to one with only the largest; fastest of each, run in turn."""
     runs = [Run(recipe, recipe.data(None), Workers()) for recipe in (joint, alone)]
     times: list[list[float]] = [[], []]
     for _ in range(STEPS):

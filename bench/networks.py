@@ -53,10 +53,10 @@ CASES: Final[dict[str, dict[str, dict[str, Any]]]] = {
     },
     "unet-isbi": {DENSE: {"dense": True}, "2936": {}, "759": {"keep": 33}},
 }
-"""Changes of the recipes' settings by how many times fewer numbers there are, or how many."""
+"""Changes of the recipes' settings, by the factor of reduction or the number of coefficients."""
 
 CONVERTED: Final = ("resnet20",)
-"""Recipes whose runs but the dense one begin with its weights."""
+"""Recipes whose runs, except the dense one, begin with the dense run's weights."""
 
 
 class Narrow(UNetOnIsbi):
@@ -71,7 +71,7 @@ class Narrow(UNetOnIsbi):
 
 @dataclass(frozen=True)
 class Point:
-    """A network and how well it does; figures are of the weights that the file gives back.
+    """A network and its results; figures are those of the weights as decoded from the file.
 
     Attributes:
         recipe: its name.
@@ -117,7 +117,7 @@ def main(words: Sequence[str]) -> None:
 
 
 def run(recipe: Recipe, case: str, folder: Path, weights: Path | None) -> Point:
-    """Train one, perhaps from the weights of the dense network."""
+    """Train one network, possibly starting from the weights of the dense one."""
     teacher = weights if recipe.settings.distill else None
     done = train(recipe, folder, folder=DATA, weights=weights, teacher=teacher, resume=True)
     difference = done.difference / done.scale

@@ -31,7 +31,7 @@ from frformat.train.data import MNIST_PIXELS, load_mnist
 from frformat.train.models import LeNet5
 
 STAGES: Final = (10_000, 4_000, 2_000, 1_500, 1_000, 600, 350, 200)
-"""Numbers that are left, weights and biases together."""
+"""Remaining numbers, weights and biases together."""
 
 DENSE_EPOCHS: Final = 8
 STAGE_EPOCHS: Final = 8
@@ -47,7 +47,7 @@ MASK_EVERY: Final = 20
 FORMAT: Final = "q8"
 
 HEADER: Final = 3
-"""Bytes charged for a tensor beside its streams: a step and a count. Names, shapes and checksums are free."""
+"""Bytes charged for a tensor in addition to its streams: a step and a count. Names, shapes and checksums are free."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def prune(seed: int, folder: str | None = None) -> Iterator[Stage]:
 
 
 def coded(weights: Mapping[str, Tensor]) -> int:
-    """Return bytes of a pruned network, coded in the way that makes it smallest.
+    """Return the size in bytes of a pruned network, coded in the way that makes it smallest.
 
     One way is the file format itself, which codes the zeros, too. Others are, for each tensor, the distances between
     its non-zeros, and their 8-bit values. A tensor is scanned by rows or by columns, and all distances and all values
@@ -126,7 +126,7 @@ def coded(weights: Mapping[str, Tensor]) -> int:
 
 
 def _scans(array: NDArray[np.float32]) -> list[NDArray[np.int64]]:
-    """Return distances by rows, distances by columns, values (by rows: their order matters little)."""
+    """Return the distances by rows, the distances by columns, and the values (by rows; their order matters little)."""
     stored = quantized(array.reshape(-1), FORMAT).values
     matrix = stored.reshape(len(array), -1)
     gaps = [np.diff(np.flatnonzero(scan), prepend=-1) - 1 for scan in (matrix, np.ascontiguousarray(matrix.T))]
@@ -147,7 +147,7 @@ def _stream(runs: list[NDArray[np.int64]]) -> int:
 
 
 def _coded(coder: str, value_type: str, runs: list[NDArray[Any]]) -> int:
-    """Return bytes of runs as one segment."""
+    """Return the size in bytes of runs as one segment."""
     out = io.BytesIO()
     CODERS[coder].encoder(value_type, False).encode(joined((Run(False, (run.shape,)), run) for run in runs), out)
     return out.tell()

@@ -38,7 +38,7 @@ finally:
 
 
 def run() -> list[Row]:
-    """Speed with many tensors; peak memory with many and with one that is the whole file."""
+    """Measure speed with many tensors, and peak memory with many and with a single one that is the whole file."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         source = _weights(Path(folder) / "many.safetensors", TENSORS)
@@ -86,7 +86,7 @@ def _decode(source: Path, output: Path) -> None:
 
 
 def _compress(source: Path, output: Path) -> None:
-    """Each tensor as the safetensors package gives it, through one zstd stream."""
+    """Compress each tensor, as the safetensors package loads it, through one zstd stream."""
     compressor = zstd.ZstdCompressor(level=3)
     with safe_open(source, framework="np") as tensors, output.open("wb") as out:
         for name in tensors.keys():  # noqa: SIM118 — not a mapping
@@ -95,14 +95,14 @@ def _compress(source: Path, output: Path) -> None:
 
 
 def _decompress(source: Path, output: Path) -> None:
-    """The same stream back into a file, a mebibyte at a time."""
+    """Decompress the same stream into a file, one mebibyte at a time."""
     with zstd.open(source, "rb") as stream, output.open("wb") as out:
         while chunk := stream.read(CHUNK):
             out.write(chunk)
 
 
 def _paired(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
-    """Return median seconds of each, run in turn."""
+    """Return the median seconds of each, run in turn."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(RUNS):
         for task, spent in zip((first, second), times, strict=True):
@@ -113,13 +113,14 @@ def _paired(first: Callable[[], object], second: Callable[[], object]) -> tuple[
 
 
 def _peaks(source: Path) -> tuple[int, int]:
-    """Return peak resident bytes of ``frformat encode`` and of ``frformat decode``; mapped pages of files count."""
+    """Return the peak resident bytes of ``frformat encode`` and ``frformat decode``, including mapped pages of
+    files."""
     packed, back = source.with_suffix(".frz"), source.with_suffix(".back.safetensors")
     return _peak("encode", source, packed), _peak("decode", packed, back)
 
 
 def _peak(command: str, source: Path, output: Path) -> int:
-    """Return peak resident bytes of one command, as its own process tells at its end."""
+    """Return the peak resident bytes of one command, which its process prints at the end."""
     program = [sys.executable, "-c", PROBE, command, source, "-o", output, "--force"]
     told = subprocess.run(program, check=True, capture_output=True, text=True).stderr
     return int(told.split()[-1]) << 10

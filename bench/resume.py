@@ -1,4 +1,4 @@
-"""Training that is killed (SIGKILL) at random moments and resumed, against a run that nobody disturbed."""
+"""Training that is killed (SIGKILL) at random moments and resumed, against an undisturbed run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPTIONS = ("--threads", "1", "--device", "cpu", "--epochs", "200", "--checkpoint
 
 
 def run() -> list[Row]:
-    """Kill until it has been done often enough, then let the run come to its end."""
+    """Kill the run often enough, then let it finish."""
     chance = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
         whole, broken = Path(folder, "whole"), Path(folder, "broken")
@@ -62,7 +62,7 @@ def _state(folder: Path) -> dict:
 
 
 def _step(folder: Path) -> int:
-    """Return how far the last checkpoint is; it is whole, whatever happened."""
+    """Return how far the last checkpoint is; it is intact, whatever has happened."""
     return _state(folder)["step"] if (folder / CHECKPOINT).exists() else 0
 
 

@@ -25,15 +25,15 @@ from frformat.scheduling.table import Table
 PROFILES = ROOT / "bench" / "results" / "joint.json"
 PICTURE = ROOT / "docs" / "scheduling.png"
 PATIENCE = (0.01, 0.03, 0.1, 0.3, 1.0)
-"""Each gives a point between accuracy and frames."""
+"""Each value gives one trade-off between accuracy and frames."""
 
 SHOWN = 2
-"""Index in PATIENCE of the one whose timeline is drawn."""
+"""Index in PATIENCE of the value whose timeline is drawn."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """Of one model.
+    """The results of one model.
 
     Attributes:
         fixed: an outcome for each tier.
@@ -99,7 +99,7 @@ def _rows(name: str, result: Result) -> list[Row]:
 
 
 def _gap(objective: Objective) -> Row:
-    """What the greedy search loses of what there is to gain, on the simulation's own problems."""
+    """Return the share of the possible gain that the greedy search loses, on the simulation's own problems."""
     lost = [_lost(table) for profile in _profiles().values() for table in _tables(profile, objective)]
     figure = f"{100 * max(lost):.2f} % most, {100 * sum(lost) / len(lost):.3f} % mean, of {len(lost)} problems"
     return Row(

@@ -1,4 +1,4 @@
-"""Applications that come and go on a device too slow for all of them: what users get of a scheduler."""
+"""Applications that come and go on a device too slow for all of them: what users gain from a scheduler."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ CONCURRENT = 4
 """How many applications run on average: one comes every fifteen seconds and stays for a minute (both exponential)."""
 
 RATES = (5, 10, 15, 30)
-"""Frames a second that an application may want."""
+"""Frames per second that an application may want."""
 
 ROOM = 8
-"""So many applications fit the memory at the largest tier."""
+"""The number of applications that fit the memory at the largest tier."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Visit:
 
 @dataclass
 class Outcome:
-    """What users got.
+    """What the users got.
 
     Attributes:
         wanted, frames: frames that were wanted, and processed.
@@ -64,17 +64,17 @@ class Outcome:
 
     @property
     def rate(self) -> float:
-        """Share of the wanted frames that were processed."""
+        """The share of the wanted frames that were processed."""
         return self.frames / self.wanted
 
     @property
     def accuracy(self) -> float:
-        """Mean over frames."""
+        """The mean over frames."""
         return self.right / self.frames
 
 
 def visits(seed: int) -> list[Visit]:
-    """Arrivals and departures of a Poisson process."""
+    """Return the arrivals and departures of a Poisson process."""
     rng, now, out = random.Random(seed), 0.0, []
     while (now := now + rng.expovariate(CONCURRENT / 60)) < 60 * MINUTES:
         end = min(now + rng.expovariate(1 / 60), 60.0 * MINUTES)
@@ -90,7 +90,7 @@ def budget(profile: Json) -> Budget:
 
 
 def simulate(profile: Json, schedule: Scheduler, rows: Sequence[Json], patience: float) -> Outcome:
-    """Plan anew whenever an application comes or goes.
+    """Make a new plan whenever an application comes or goes.
 
     Args:
         profile: the model that all applications run.
@@ -119,7 +119,7 @@ def simulate(profile: Json, schedule: Scheduler, rows: Sequence[Json], patience:
 
 
 def _spans(all_visits: Sequence[Visit]) -> Iterator[tuple[float, float, list[Visit]]]:
-    """Yield the times between two events at which applications run, and these."""
+    """Yield the intervals between events in which applications run, with these applications."""
     times = sorted({time for visit in all_visits for time in (visit.start, visit.end)})
     for start, end in itertools.pairwise(times):
         running = [visit for visit in all_visits if visit.start <= start < visit.end]

@@ -1,4 +1,4 @@
-"""One-shot Tucker compression of the published ResNet-20, fine-tuned, next to the dense network tuned alike.
+"""One-shot Tucker compression of the published ResNet-20, fine-tuned, next to the dense network, tuned in the same way.
 
     python -m bench tucker
 
@@ -36,10 +36,10 @@ CASES: Final[dict[str, tuple[int | None, float]]] = {
     "134,000 parameters": (134_000, 83.5),
     "81,000 parameters": (81_000, 78.8),
 }
-"""The budget, and the accuracy that it should have."""
+"""The budget, and the accuracy that it should reach."""
 
 SEEN: Final = 1024
-"""Training images on which statistics are measured."""
+"""Number of training images on which statistics are measured."""
 
 
 class Tuned(ResNet20OnCifar10):
@@ -70,7 +70,7 @@ def _first(data: Data, count: int) -> Any:
 
 
 def run() -> Iterator[Row]:
-    """A row for each network."""
+    """Yield a row for each network."""
     if not (DATA / "resnet_cifar10").exists() or not (DATA / "cifar10").exists():
         raise Missing("resnet_cifar10 and cifar10 are absent: set FRFORMAT_DATA to a folder that holds them")
     torch.set_num_threads(1)
@@ -85,7 +85,7 @@ def run() -> Iterator[Row]:
 
 
 def measured(name: str, budget: int | None) -> dict[str, float]:
-    """Tune one network, and evaluate the weights that its files give back."""
+    """Tune one network, and evaluate the weights as decoded from its files."""
     known: dict[str, dict[str, float]] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if name not in known:
         recipe = Tuned(Tuned.defaults)

@@ -1,4 +1,4 @@
-"""What the README says works for those who install it: ``python -m tests.installed``.
+"""Check that what the README says works for those who install the package: ``python -m tests.installed``.
 
 The wheel and the source distribution are built and each is installed into an environment of its own, where the
 commands of the README run as they are written, away from the checkout. ``--short`` installs the wheel only, and takes
@@ -21,7 +21,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 DIFFER: Final = "exit code 1"
-"""In the README's remark on a command that ends with 1."""
+"""Part of the README's comment on a command whose exit code is 1."""
 
 
 def main(arguments: list[str]) -> int:
@@ -74,7 +74,7 @@ def _install(folder: Path, archive: Path, short: bool) -> None:
 
 
 def _readme(home: Path) -> None:
-    """Run the README's commands where nothing of the checkout is but what they name."""
+    """Run the README's commands in a folder that contains only the files of the checkout that they name."""
     shutil.copytree(ROOT / "examples", home / "examples")
     programs = home / "venv" / ("Scripts" if os.name == "nt" else "bin")
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}

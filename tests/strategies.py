@@ -24,7 +24,7 @@ seeds = st.integers(0, 2**64 - 1)
 
 @st.composite
 def arrays(draw: st.DrawFn) -> np.ndarray:
-    """Return any dtype of the format, any bytes (but 0 and 1 for bool)."""
+    """Return arrays of any dtype of the format with any bytes (only 0 and 1 for bool)."""
     dtype = DTYPES[draw(st.sampled_from(list(DTYPES)))]
     return draw(elements(dtype, draw(shapes)))
 
@@ -41,7 +41,7 @@ def elements(draw: st.DrawFn, dtype: np.dtype, shape: tuple[int, ...]) -> np.nda
 
 @st.composite
 def spectra(draw: st.DrawFn) -> Spectrum:
-    """Return any shape and view, any number of coefficients from none to all."""
+    """Return spectra of any shape and view, with any number of coefficients from none to all."""
     shape = draw(shapes)
     count = math.prod(shape)
     k = draw(st.integers(0, count))
@@ -105,7 +105,7 @@ def coded(draw: st.DrawFn, *, whole: bool = False) -> CodedTensor:
 
 @st.composite
 def per_tier(draw: st.DrawFn, tiers: int) -> PerTier:
-    """Return a tensor that each tier has anew: elements of any dtype, or multiples of steps."""
+    """Return a tensor with its own version in each tier: elements of any dtype, or multiples of steps."""
     first = draw(arrays()) if draw(st.booleans()) else draw(coded(whole=True))
     if isinstance(first, np.ndarray):
         others = [draw(elements(first.dtype, first.shape)) for _ in range(tiers - 1)]
@@ -127,5 +127,5 @@ def per_tier(draw: st.DrawFn, tiers: int) -> PerTier:
 
 
 def tensors(max_size: int = 6) -> st.SearchStrategy[dict[str, np.ndarray | Spectrum | CodedTensor]]:
-    """Several of all kinds under distinct names."""
+    """Several tensors of all kinds under distinct names."""
     return st.dictionaries(names, arrays() | spectra() | coded(), max_size=max_size)

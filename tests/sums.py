@@ -1,4 +1,4 @@
-"""How far results may be apart that differ in nothing but the order of their sums.
+"""How far results may be apart if they differ only in the order of their sums.
 
 Libraries add in an order that depends on their version, the processor and how memory is aligned. A tolerance that was
 tried on one machine therefore holds on that machine; those here follow from the sums themselves. A sum of n terms is
@@ -48,7 +48,7 @@ def slack(terms: int, magnitude: float, dtype: torch.dtype = torch.float32) -> f
 
 
 def same_sums(found: Tensor, expected: Tensor, terms: int) -> None:
-    """Same shape and type, and no element further apart than sums of so many terms may be.
+    """Check that shape and type agree, and that no elements are further apart than sums of that many terms may be.
 
     The magnitudes of n terms of either sign come to about √n times the largest sum.
     """
@@ -57,7 +57,7 @@ def same_sums(found: Tensor, expected: Tensor, terms: int) -> None:
 
 
 def network_slack(model: nn.Module, *inputs: Tensor, dtype: torch.dtype = torch.float32) -> float:
-    """Return how far outputs of a network may be apart that was computed in ``dtype`` in two ways.
+    """Return how far the outputs of a network may be apart if it is computed in ``dtype`` in two ways.
 
     The network runs in float64, where the result of each operator is disturbed by as much as rounding may change it;
     what that does to the outputs, times a safety factor of two, is the slack. Sums without cancellation and networks
@@ -77,7 +77,7 @@ def network_slack(model: nn.Module, *inputs: Tensor, dtype: torch.dtype = torch.
 
 
 def assert_same(found: Tensor, expected: Tensor, within: float) -> None:
-    """Same shape and type, and no element further apart than ``within``."""
+    """Check that shape and type agree, and that no elements are further apart than ``within``."""
     torch.testing.assert_close(found, expected, rtol=0, atol=within)
 
 

@@ -1,4 +1,4 @@
-"""The examples in docstrings run. What they take for granted, such as a trained model, is the small one below."""
+"""The examples in docstrings run. What they assume, such as a trained model, is defined below."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NEEDS_MORE = (
     "train/__init__.py",
     "train/data/__init__.py",
 )
-"""Their examples need a library, a phone's report or data that not everybody has, or a while."""
+"""Modules whose examples need a library, a phone's report or data that may be missing, or take a while."""
 
 
 def _docstrings() -> Iterator[tuple[str, str]]:
@@ -48,7 +48,7 @@ DOCSTRINGS = dict(_docstrings())
 
 
 def _namespace() -> dict[str, Any]:
-    """What examples take for granted; UNet is LeNet-5 here."""
+    """What the examples assume; here, UNet is LeNet-5."""
     torch.manual_seed(0)
     images = torch.randn(4, 1, 28, 28)
     model = regularize(LeNet5(), 60)

@@ -1,4 +1,4 @@
-"""``spec/vectors/vectors.json``, and whether a tensor is what it says (``spec/vectors/README.md``)."""
+"""``spec/vectors/vectors.json``, and whether a tensor agrees with it (``spec/vectors/README.md``)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def path_of(entry: Entry) -> str:
 
 
 def bytes_of(entry: Entry) -> bytes:
-    """Return bytes of the entry's file, which are those that the entry was made for."""
+    """Return the bytes of the entry's file, after checking that the entry was made for them."""
     with open(path_of(entry), "rb") as file:
         data = file.read()
     assert len(data) == entry["bytes"]

@@ -1,4 +1,4 @@
-"""Both decoders on files that were made wrong at random: what one accepts the other accepts, with the same values.
+"""Both decoders on randomly damaged files: whatever one accepts, the other accepts, with the same values.
 
 Checksums are right, so it is the parsers that are compared. Where a file has several faults the codes may differ, and
 what fits a small budget depends on how a decoder works; all else is equal.
@@ -61,12 +61,12 @@ def test_both_accept_the_same_files(mutants: tuple[Kotlin, dict[str, bytes]]) ->
 
 
 def _tier(name: str) -> dict[str, int]:
-    """Return every other file is opened at tier 0."""
+    """Open every other file at tier 0."""
     return {"tier": 0} if int(name.partition("-")[0]) % 2 else {}
 
 
 def _digests(data: bytes, tier: int | None = None) -> dict[str, str] | str:
-    """Return SHA-256 of each tensor's canonical values after all were rebuilt, or the error code."""
+    """Return the SHA-256 of each tensor's canonical values after all have been rebuilt, or the error code."""
     out = {}
     try:
         with frformat.open(data, tier=tier, memory_budget=BUDGET) as file:

@@ -17,7 +17,7 @@ from tests.conformance.kotlin import Kotlin
 from tests.vectors.appendix import FOLDER
 
 UNIT = {"f16": 2.0**-10, "bf16": 2.0**-7, "f32": 0.0, "f64": 0.0}
-"""By how much two roundings to a dtype of nearly the same number may differ, relative to it."""
+"""The largest relative difference between nearly equal numbers that have been rounded to a dtype."""
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,10 @@ from tests.vectors.appendix import FOLDER
 from tests.vectors.output import contents
 
 CANNOT_COME_FROM_A_FILE = {"DEPENDENCY"}
-"""In Python zstd is always there."""
+"""In Python, zstd is always available."""
 
 LARGEST = 1 << 26
-"""Files that have more bytes rebuilt are not loaded whole."""
+"""Files whose rebuilt tensors take more bytes are not loaded as a whole."""
 
 
 def _name(entry: Entry) -> str:

@@ -1,4 +1,4 @@
-"""Which coder the writer takes, and that whoever waits is told of each value once."""
+"""The coder that the writer chooses, and that progress callbacks are called once for each value."""
 
 from __future__ import annotations
 

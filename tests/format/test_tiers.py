@@ -1,4 +1,4 @@
-"""Tiers of each tensor's own, and what files tell of tiers by convention."""
+"""Tensors with their own tiers, and the metadata about tiers that files hold by convention."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Damaged files of other programs: reading one ends in data or in one typed error that names the file."""
+"""Damaged files of other programs: reading one yields data, or one typed error that names the file."""

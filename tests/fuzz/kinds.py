@@ -1,4 +1,4 @@
-"""What is read when it is damaged, and what may come of it: data, or one typed error that names the file."""
+"""The kinds of files that are read damaged; each read yields data, or one typed error that names the file."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def made(kind: Kind, name: str, seed: int, number: int) -> bytes:
 
 
 def outcome(kind: Kind, path: Path) -> str:
-    """What reading a file ended in. Raises what is no typed error, is long, or does not name the file."""
+    """Return the outcome of reading a file. Raise errors that are untyped, are long, or do not name the file."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -82,7 +82,7 @@ def outcome(kind: Kind, path: Path) -> str:
 
 
 def saved(write: Callable[[io.BytesIO], object]) -> bytes:
-    """What a function writes to a file."""
+    """Return the bytes that a function writes to a file."""
     file = io.BytesIO()
     write(file)
     return file.getvalue()

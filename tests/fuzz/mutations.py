@@ -1,4 +1,4 @@
-"""Damage: files made from whole ones by a seeded random generator."""
+"""Damage valid files with a seeded random generator."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ TEXTS: Final = (
 
 
 def damaged(whole: bytes, random: random.Random) -> bytes:
-    """Return one to four faults at random places."""
+    """Insert one to four faults at random places."""
     data = bytearray(whole)
     for _ in range(random.choice((1, 1, 1, 2, 4))):
         if data:
@@ -56,7 +56,7 @@ def damaged(whole: bytes, random: random.Random) -> bytes:
 
 
 def damaged_member(whole: bytes, random: random.Random) -> bytes:
-    """Return a zip archive that is whole, but for one member that was damaged before it was put in."""
+    """Return a valid zip archive in which one member was damaged before it was added."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(whole)) as archive, zipfile.ZipFile(out, "w") as made:
         members = archive.infolist()

@@ -1,4 +1,4 @@
-"""Files that are no checkpoints, to be damaged: inputs, reports, pictures, and the state of a run."""
+"""Files to be damaged that are not checkpoints: inputs, reports, pictures, and the state of a run."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def other_kinds() -> dict[str, Kind]:
 
 
 def _as(path: Path, suffix: str) -> Path:
-    """Return the same file under a name that tells its kind; the new name begins with the old one."""
+    """Return the same file under a name that shows its kind; the new name begins with the old one."""
     other = path.with_name(path.name + suffix)
     other.write_bytes(path.read_bytes())
     return other

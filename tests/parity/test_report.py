@@ -1,4 +1,4 @@
-"""Reports of strangers: whole ones are read, and nothing else."""
+"""Untrusted reports: only valid ones are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a file fits a skeleton is said once, for every runtime."""
+"""Whether a file fits a skeleton is decided in one place, for every runtime."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ ways = pytest.mark.parametrize("way", WAYS)
 
 
 class Death(BaseException):
-    """What ends a process without asking."""
+    """Stands for a signal that ends a process at once."""
 
 
 class Killer:

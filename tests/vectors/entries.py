@@ -1,4 +1,4 @@
-"""Vectors: a file's bytes and what a reader must make of it, as ``vectors.json`` says it."""
+"""Vectors: the bytes of a file and the required result, as ``vectors.json`` states it."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def faulty(
 
 
 def tensor_entry(file: File, group: Group, tensor: Tensor, tier: int, rebuild: bool) -> Entry:
-    """What a reader must make of a tensor."""
+    """The required result for a tensor."""
     entry: Entry = {"name": tensor.name, "dtype": group.dtype, "shape": list(tensor.shape)}
     if tensor.view is not None:
         entry["view"] = list(tensor.view)
@@ -139,13 +139,13 @@ def tensor_entry(file: File, group: Group, tensor: Tensor, tier: int, rebuild: b
 
 
 def factor_entry(file: File, group: Group, tensor: Tensor, tier: int) -> Entry:
-    """What a reader must make of a factor."""
+    """The required result for a factor."""
     entry = {"shape": list(tensor.shape), **_stored(file, group, tensor)}
     return {**entry, "values": _digest(group, tensor, tier)}
 
 
 def _stored(file: File, group: Group, tensor: Tensor) -> Entry:
-    """Return how it is stored; fields that say nothing are left out."""
+    """Return how it is stored; fields without information are left out."""
     entry: Entry = {}
     if tensor.kept is not None:
         entry["kept"] = list(tensor.kept)

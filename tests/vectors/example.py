@@ -277,13 +277,13 @@ def _index(index: tuple[int, ...]) -> str:
 
 
 def specification() -> str:
-    """Return the whole text as it stands."""
+    """Return the whole text of the specification."""
     with open(SPECIFICATION, encoding="utf-8") as file:
         return file.read()
 
 
 def written(text: str) -> str:
-    """Return the section as the specification has it."""
+    """Return the section as it is in the specification."""
     start = text.index(f"\n{HEADING}\n") + 1
     return text[start : text.index("\n## ", start) + 1]
 

@@ -1,4 +1,4 @@
-"""A file put together: tensors → groups → directory and segments → bytes, with a hold on every field."""
+"""Assembles a file: tensors → groups → directory and segments → bytes, with control over every field."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def head(
     stored: int | None = None,
     length: int | None = None,
 ) -> bytes:
-    """Return header, directory and CRC-32. What is not given is right.
+    """Return the header, the directory and the CRC-32. Arguments that are not given get valid values.
 
     Args:
         directory: the directory.
@@ -187,7 +187,7 @@ class Group:
         return [encode(found) if found else b"" for encode, found in zip(encoders, every, strict=True)]
 
     def encoder(self) -> Callable[[Sequence[Block]], bytes]:
-        """What codes the group's segments, one after the other, by coder 3 or 4."""
+        """The encoder for the group's segments, one after the other, for coder 3 or 4."""
         integers = static.encode
         if self.coder == "adaptive":
             integers = adaptive.Models(self.offset_bits != 0, 16 if self.stepped else 4).encode
@@ -283,7 +283,7 @@ def spectral(tensors: Sequence[Tensor], fmt: str, coder: str = "none", dtype: st
 
 
 def front_coded(names: Sequence[str]) -> list[Any]:
-    """Return names as the directory has them, each sharing whole characters with the one before."""
+    """Return names as the directory stores them, each sharing whole characters with the one before."""
     out: list[Any] = []
     before = ""
     for name in names:
@@ -349,7 +349,7 @@ class File:
         return head(directory, deflated=self.deflate(directory) if self.deflate else None)
 
     def parts(self) -> list[list[bytes]]:
-        """For each tier its segments with their checksums."""
+        """For each tier, its segments with their checksums."""
         out: list[list[bytes]] = [[] for _ in range(self.tiers)]
         for group in self.groups:
             for tier, data in enumerate(group.segments(self.tiers)):

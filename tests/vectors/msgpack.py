@@ -15,7 +15,7 @@ class Map(list[tuple[Any, Any]]):
     """A map as its pairs, in any order and with any duplicates."""
 
     def get(self, key: Any) -> Any:
-        """Return the value of ``key``, which is there."""
+        """Return the value of ``key``, which must be present."""
         return next(value for known, value in self if known == key)
 
     def set(self, key: Any, value: Any) -> None:

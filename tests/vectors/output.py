@@ -1,4 +1,4 @@
-"""All files of ``spec/vectors`` that are made: the vectors and ``vectors.json``."""
+"""All generated files of ``spec/vectors``: the vectors and ``vectors.json``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.vectors.entries import Entry, Vector
 
 INDEX: Final = "vectors.json"
 BUDGET: Final = 1 << 30
-"""Memory budget at which vectors are to be read."""
+"""Memory budget with which vectors are to be read."""
 
 
 def contents() -> dict[str, bytes]:

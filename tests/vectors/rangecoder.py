@@ -1,4 +1,4 @@
-"""The range coder's writing side (specification, section 10.1), with one big integer for the whole stream.
+"""The encoder of the range coder (specification, section 10.1), with one big integer for the whole stream.
 
 A stream is a number: it lies in [low, low + range) of the last step, and any number there, written with enough bytes,
 decodes to the same values. Which of them is taken is up to the caller.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Counter:
-    """What is known of a bit.
+    """The statistics of a bit.
 
     Attributes:
         p: probability of a 1 in parts of 2^-22.

@@ -1,4 +1,4 @@
-"""The static coder's writing side, as the specification's sections 10.5 to 10.7 have it."""
+"""The encoder of the static coder, as described in sections 10.5 to 10.7 of the specification."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ START = 65536
 
 @dataclass
 class Plan:
-    """What a block says before its lanes, but for the frequencies.
+    """The data of a block before its lanes, except for the frequencies.
 
     Attributes:
         lane: log2 of the values of a lane.
@@ -41,7 +41,7 @@ PLAIN = Plan()
 
 @dataclass
 class Coded:
-    """A block taken apart, so that each part can be made wrong.
+    """The parts of a block, so that each one can be made faulty.
 
     Attributes:
         fields: the bytes at the start.

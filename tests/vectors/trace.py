@@ -1,4 +1,4 @@
-"""The adaptive decoder as the pseudo-code of section 10 has it, telling every step."""
+"""The adaptive decoder, written like the pseudo-code of section 10, with a trace of every step."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def test_every_valid_vector_is_parsed(parser: Any) -> None:
 
 
 def _value(found: Any) -> Any:
-    """What a parsed MessagePack value is, for the types that the schema has."""
+    """Return the value that a parsed MessagePack object stands for, for the types of the schema."""
     if found.is_map:
         return Map((_value(pair.key), _value(pair.value)) for pair in found.pairs)
     if found.is_array:

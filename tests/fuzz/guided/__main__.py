@@ -25,15 +25,15 @@ KOTLIN: Final = "kotlin"
 MODULE: Final = Path(ROOT) / "android-decoder" / "fuzz" / "target"
 CLASSPATH: Final = MODULE / "classpath.txt"
 LONGEST: Final = 1 << 12
-"""Bytes of an input that is a `.frz` file: what is wrong with a long one is wrong with a short one."""
+"""Bytes of an input that is a `.frz` file: short inputs can show any defect that long ones do."""
 
 STARTING: Final = 180
-"""Seconds that a target may take beside its time."""
+"""Seconds that a target may take in addition to its time."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a target: a line for the reader, and whether it found a defect."""
+    """The outcome of a target: a line to print, and whether it found a defect."""
 
     line: str
     defect: bool = False
@@ -64,7 +64,7 @@ def _run(target: str, seconds: int, folder: Path) -> Outcome:
 
 
 def _missing(target: str) -> str | None:
-    """What a target needs and does not find."""
+    """Something that a target needs is missing."""
     if target == KOTLIN and not CLASSPATH.exists():
         return "Jazzer is not built; `make fuzz` does it"
     if target in (KOTLIN, "differential") and not shutil.which("java"):

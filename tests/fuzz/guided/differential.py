@@ -16,24 +16,25 @@ from tests.attacks.seeds import BUDGET
 from tests.conformance.kotlin import JAR
 
 TIERS: Final = (None, 0)
-"""What each input is opened at; None is the highest tier."""
+"""The tiers at which each input is opened; None is the highest."""
 
 TOGETHER: Final = (
     frozenset(("DIRECTORY", "LIMIT", "FEATURE", "UNSUPPORTED", "NAME", "SHAPE", "VALUE")),
     frozenset(("CHECKSUM", "STREAM", "VALUE")),
 )
-"""Codes of faults in fields, and in segments: of several faults a reader may report any (specification, section 12)."""
+"""Codes of faults in fields, and in segments: if there are several faults, a reader may report any (specification,
+section 12)."""
 
 Said = dict[str, str] | str
 """SHA-256 of the canonical values by tensor, or an error code."""
 
 
 class UnavailableError(Exception):
-    """There is no Java, or the Kotlin decoder is not built."""
+    """Java is missing, or the Kotlin decoder has not been built."""
 
 
 class Differential:
-    """A Kotlin decoder that answers until this is closed, and the Python decoder beside it.
+    """A Kotlin decoder that answers until this is closed, and the Python decoder to compare it with.
 
     Raises:
         UnavailableError: there is none.

@@ -1,4 +1,4 @@
-"""What is fuzzed in Python: how an input is read, how a new one is made of it, and what the first ones are."""
+"""What is fuzzed in Python: how an input is read, how a new one is made from it, and which ones come first."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ PYTHON: Final = tuple(TARGETS)
 
 
 def read_frz(data: bytes) -> None:
-    """Read all there is in a file. Raises what is no ``FrzError`` of one line, warnings too."""
+    """Read everything in a file. Raise anything that is not a one-line ``FrzError``, including warnings."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -88,7 +88,7 @@ def read_frz(data: bytes) -> None:
 
 
 def _damaged(mutations: list[Mutate], data: bytes, chance: random.Random, change: Change) -> bytes:
-    """Damage, by the fuzzer or by a mutation that knows the format, as far as the input is of that format still."""
+    """Damage an input with the fuzzer or, if it still has the format, with a mutation that knows the format."""
     if chance.random() < 0.3:
         return change(data)
     try:
@@ -98,6 +98,6 @@ def _damaged(mutations: list[Mutate], data: bytes, chance: random.Random, change
 
 
 def processor_seconds() -> float:
-    """Processor time of this process and its threads: what others do on the machine does not count."""
+    """Processor time of this process and its threads: other processes on the machine do not count."""
     times = os.times()
     return times.user + times.system

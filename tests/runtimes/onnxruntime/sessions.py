@@ -1,4 +1,4 @@
-"""Sessions of exported models; whoever imports this needs the packages of the extra ``onnx``."""
+"""Sessions of exported models; importing this needs the packages of the extra ``onnx``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from frformat.torch import save_model
 
 
 class Mixed(nn.Module):
-    """Tied weights, several dtypes, buffers that the state dict has not, unused parameters, two outputs."""
+    """Tied weights, several dtypes, buffers that are not in the state dict, unused parameters, two outputs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,14 +42,14 @@ class Mixed(nn.Module):
 
 
 def run(made: Any, *inputs: Tensor) -> list[np.ndarray]:
-    """What a session makes of inputs."""
+    """Return a session's outputs for some inputs."""
     names = [each.name for each in made.get_inputs()]
     found: list[np.ndarray] = made.run(None, dict(zip(names, (x.numpy() for x in inputs), strict=True)))
     return found
 
 
 def agree(model: nn.Module, made: Any, *inputs: Tensor, slack: float = 2e-5) -> None:
-    """See that a session computes what PyTorch does, but for a share of the largest element."""
+    """Check that a session computes the same as PyTorch, up to a share of the largest element."""
     with torch.no_grad():
         expected = model.eval()(*inputs)
     outputs = run(made, *inputs)
@@ -59,7 +59,7 @@ def agree(model: nn.Module, made: Any, *inputs: Tensor, slack: float = 2e-5) -> 
 
 
 def exported(model: nn.Module, folder: Path, *example: Tensor, **options: Any) -> Path:
-    """The path of the skeleton in a folder; beside it is ``model.frz``."""
+    """Return the path of the skeleton in a folder, next to ``model.frz``."""
     save_model(model, folder / "model.frz")
     export(model, folder / "model.onnx", example=example, weights=folder / "model.frz", **options)
     return folder / "model.onnx"

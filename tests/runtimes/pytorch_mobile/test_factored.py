@@ -23,7 +23,7 @@ SIZE = (1, 3, 64, 80)
 
 
 def write(model: nn.Module, path: Path, kept: int, **options: Any) -> Path:
-    """Weights of which ``kept`` random coefficients are left, about as large as those of a trained network."""
+    """Weights given by ``kept`` random coefficients, about as large as those of a trained network."""
     random = np.random.default_rng(0)
 
     def spectrum(shape: tuple[int, ...]) -> Spectrum:
@@ -49,7 +49,7 @@ def export(weights: Path) -> Any:
 
 
 def same(found: Tensor, expected: Tensor, share: float) -> None:
-    """Equal but for a share of the largest element."""
+    """Check that two tensors are equal up to a share of the largest element."""
     torch.testing.assert_close(found, expected, rtol=0, atol=share * float(expected.abs().max()))
 
 

@@ -1,4 +1,4 @@
-"""What is estimated of a layer before it runs is what is measured when it does."""
+"""The estimated cost of a layer equals the cost measured when it runs."""
 
 from __future__ import annotations
 

@@ -13,7 +13,8 @@ from frformat.train.data.locate import locate
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Of all sets; it holds one, of one file. The current directory and the environment lead elsewhere."""
+    """The common folder; it holds one data set with one file. The current directory and the environment lead
+    elsewhere."""
     monkeypatch.delenv("FRFORMAT_DATA", raising=False)
     current = tmp_path / "here" / "project"
     current.mkdir(parents=True)

@@ -26,13 +26,13 @@ def digits() -> Data:
 
 
 def small(kind: type[Recipe], monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Recipe:
-    """Return a recipe with its own settings, but for batches of 16 and ``changes``."""
+    """Return a recipe with its own settings, except for batches of 16 and ``changes``."""
     monkeypatch.setattr(kind, "data", lambda self, folder: digits())
     return kind(replace(kind.defaults, **{"batch": 16, **changes}))
 
 
 def course(recipe: Recipe, folder: Path) -> tuple[Outcome, list[Row]]:
-    """What a run comes to, and its epochs; what is true of all of them is checked."""
+    """Return the outcome of a run and its epochs, after checking what must hold for all runs."""
     outcome = train(recipe, folder)
     rows = history.read(folder / HISTORY)
     assert outcome.figures.keys() == outcome.decoded.keys() == rows[-1].figures.keys()
