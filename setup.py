@@ -1,4 +1,4 @@
-"""The compiled entropy coders. All else about the package is in pyproject.toml.
+"""Builds the compiled entropy coders. Everything else about the package is in pyproject.toml.
 
 Without a C compiler the package installs all the same, and codes by Python and NumPy.
 """

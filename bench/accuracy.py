@@ -130,7 +130,7 @@ def pruning(seed: int) -> list[Point]:
 
 
 def admm() -> list[Point]:
-    """Return the LeNet-5 that others pruned by ADMM, as they published it and rounded to 8 bits."""
+    """Return the published LeNet-5 that others pruned by ADMM, as it is and rounded to 8 bits."""
     state = torch.load(DATA / "lenet_pruned" / "admm_mnist_cnn.pt", map_location="cpu", weights_only=True)
     model, test = LeNet5(), load_mnist("test", str(DATA)).tensors
     model.load_state_dict(state)

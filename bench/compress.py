@@ -121,12 +121,12 @@ def logits(model: nn.Module) -> Tensor:
 
 @cache
 def reference() -> Tensor:
-    """Return logits of the published network."""
+    """Return the logits of the published network."""
     return logits(network())
 
 
 def figures(model: nn.Module) -> dict[str, float]:
-    """Return accuracy on the test images in percent, and the divergence from the published network, in nats."""
+    """Return the accuracy on the test images in percent, and the divergence from the published network in nats."""
     found = logits(model)
     right = (found.argmax(1) == images("test")[1]).float().mean()
     log, other = reference().log_softmax(1), found.log_softmax(1)

@@ -169,7 +169,7 @@ def _runs(case: Case, seed: int) -> dict[Path, Recipe]:
 
 
 class Listener:
-    """Prints a line for each epoch."""
+    """Print a line for each epoch."""
 
     def __init__(self, folder: Path) -> None:
         self._name = f"{folder.parent.name}/{folder.name}"

@@ -102,7 +102,7 @@ def _decompress(source: Path, output: Path) -> None:
 
 
 def _paired(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
-    """Return median seconds of each, run in turn."""
+    """Return the median seconds of each, run in turn."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(RUNS):
         for task, spent in zip((first, second), times, strict=True):
@@ -113,7 +113,8 @@ def _paired(first: Callable[[], object], second: Callable[[], object]) -> tuple[
 
 
 def _peaks(source: Path) -> tuple[int, int]:
-    """Return peak resident bytes of ``frformat encode`` and of ``frformat decode``; mapped pages of files count."""
+    """Return the peak resident bytes of ``frformat encode`` and ``frformat decode``, including mapped pages of
+    files."""
     packed, back = source.with_suffix(".frz"), source.with_suffix(".back.safetensors")
     return _peak("encode", source, packed), _peak("decode", packed, back)
 

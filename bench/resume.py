@@ -62,7 +62,7 @@ def _state(folder: Path) -> dict:
 
 
 def _step(folder: Path) -> int:
-    """Return how far the last checkpoint is; it is whole, whatever happened."""
+    """Return how far the last checkpoint is; it is intact, whatever has happened."""
     return _state(folder)["step"] if (folder / CHECKPOINT).exists() else 0
 
 

@@ -99,7 +99,7 @@ def _rows(name: str, result: Result) -> list[Row]:
 
 
 def _gap(objective: Objective) -> Row:
-    """What the greedy search loses of what there is to gain, on the simulation's own problems."""
+    """Return the share of the possible gain that the greedy search loses, on the simulation's own problems."""
     lost = [_lost(table) for profile in _profiles().values() for table in _tables(profile, objective)]
     figure = f"{100 * max(lost):.2f} % most, {100 * sum(lost) / len(lost):.3f} % mean, of {len(lost)} problems"
     return Row(

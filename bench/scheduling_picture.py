@@ -19,7 +19,7 @@ SECONDS = 300
 
 
 def draw(results: Mapping[str, Any], patience: Sequence[float], shown: int, path: Path) -> None:
-    """Two panels: accuracy against frames of each model, and the timeline of the last one."""
+    """Draw two panels: accuracy against frames for each model, and the timeline of the last one."""
     figure = Figure(figsize=(12, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     for index, (name, result) in enumerate(results.items()):

@@ -17,7 +17,7 @@ RUNS = 11
 
 
 def run() -> list[Row]:
-    """Return a fresh process for each run; and that it does not import torch."""
+    """Measure each run in a fresh process, and check that it does not import torch."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "unet.frz"
         frformat.save_file(spectra(), path)

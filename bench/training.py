@@ -81,7 +81,7 @@ def _row(what: str, seconds: float, plain: float, aim: float) -> Row:
 
 
 def _fastest(models: Mapping[str, nn.Module], x: Tensor, y: Tensor, rounds: int) -> dict[str, float]:
-    """Return seconds of each model's fastest step with Adam; the models take turns."""
+    """Return the seconds of each model's fastest step with Adam; the models take turns."""
     optimizers = {name: torch.optim.Adam(model.parameters(), 1e-3) for name, model in models.items()}
     fastest = dict.fromkeys(models, float("inf"))
     for _ in range(rounds + 1):

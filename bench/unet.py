@@ -1,4 +1,4 @@
-"""The published UNet as spectra, and what it scores."""
+"""The published UNet as spectra, and its score."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def carvana() -> MaskFolder:
 
 
 def mean_dice(weights: Mapping[str, NDArray[Any]]) -> float:
-    """Return mean Dice of the network with ``weights`` on the ten images."""
+    """Return the mean Dice of the network with ``weights`` on the ten images."""
     network = UNet()
     network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     return dice(network, ((UNIT_PIXELS(image[None]), truth.bool()) for image, truth in carvana()))
@@ -50,7 +50,7 @@ def mean_dice(weights: Mapping[str, NDArray[Any]]) -> float:
 
 @torch.inference_mode()
 def dice(network: nn.Module, pairs: Iterable[tuple[Tensor, Tensor]]) -> float:
-    """Return mean Dice of a network on images (1, channels, height, width) with masks (height, width), bool."""
+    """Return the mean Dice of a network on images (1, channels, height, width) with masks (height, width), bool."""
     scores = []
     for image, truth in pairs:
         mask = network(image)[0].argmax(0).bool()

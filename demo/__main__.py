@@ -37,7 +37,7 @@ class Result:
 
 
 def main() -> int:
-    """Run the main job on the digits network, and on the published UNet where it is."""
+    """Run the main job on the digits network, and on the published UNet if it is available."""
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
     spectra = digits.train()

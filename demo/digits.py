@@ -43,7 +43,7 @@ class Spectral(nn.Module):
 
 
 def train(epochs: int = 400) -> dict[str, Spectrum]:
-    """Train with a fixed seed; returns the layers' spectra."""
+    """Train with a fixed seed, and return the layers' spectra."""
     torch.manual_seed(0)
     torch.set_num_threads(1)  # the layers are too small to share
     images, labels = load_digits("train").tensors
@@ -60,7 +60,7 @@ def train(epochs: int = 400) -> dict[str, Spectrum]:
 
 
 def accuracy(weights: dict[str, np.ndarray]) -> float:
-    """Return share of the test half that a network with ``weights`` gets right."""
+    """Return the share of the test half that a network with ``weights`` classifies correctly."""
     images, labels = load_digits("test").tensors
     logits = _network(DIGITS_PIXELS(images), [torch.from_numpy(weights[name]) for name in LAYERS])
     return float((logits.argmax(1) == labels).float().mean())

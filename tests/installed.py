@@ -75,7 +75,7 @@ def _install(folder: Path, archive: Path, short: bool) -> None:
 
 
 def _readme(home: Path) -> None:
-    """Run the README's commands where nothing of the checkout is but what they name."""
+    """Run the README's commands in a folder that contains only the files of the checkout that they name."""
     shutil.copytree(ROOT / "examples", home / "examples")
     programs = home / "venv" / ("Scripts" if os.name == "nt" else "bin")
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}

@@ -1,4 +1,4 @@
-"""The tests of what is computed, as other processors would run them: ``python -m tests.processors``.
+"""Run the numeric tests as other processors would run them: ``python -m tests.processors``.
 
 The libraries choose their code by what the processor can do, and let environment variables limit that. Every variant
 that this processor can play runs in a process of its own; arguments go to pytest.
@@ -38,7 +38,7 @@ VARIANTS: Final = {
         "OPENBLAS_CORETYPE": "SkylakeX",
     },
 }
-"""Environments that make PyTorch's kernels, oneDNN, MKL and NumPy's OpenBLAS take other code."""
+"""Environments that make PyTorch's kernels, oneDNN, MKL and NumPy's OpenBLAS use other code paths."""
 
 COMPUTED: Final = ("tests/spectral", "tests/encoding", "tests/torch", "tests/runtimes", "tests/train")
 

@@ -10,7 +10,7 @@ import torch
 
 @pytest.fixture(autouse=True)
 def reproducible() -> Iterator[None]:
-    """The same random numbers each time; and one thread, since on tensors this small more only cost."""
+    """Use the same random numbers each time, and one thread, since more only cost time on tensors this small."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.manual_seed(0)

@@ -24,7 +24,7 @@ seeds = st.integers(0, 2**64 - 1)
 
 @st.composite
 def arrays(draw: st.DrawFn) -> np.ndarray:
-    """Return any dtype of the format, any bytes (but 0 and 1 for bool)."""
+    """Return arrays of any dtype of the format with any bytes (only 0 and 1 for bool)."""
     dtype = DTYPES[draw(st.sampled_from(list(DTYPES)))]
     return draw(elements(dtype, draw(shapes)))
 
@@ -41,7 +41,7 @@ def elements(draw: st.DrawFn, dtype: np.dtype, shape: tuple[int, ...]) -> np.nda
 
 @st.composite
 def spectra(draw: st.DrawFn) -> Spectrum:
-    """Return any shape and view, any number of coefficients from none to all."""
+    """Return spectra of any shape and view, with any number of coefficients from none to all."""
     shape = draw(shapes)
     count = math.prod(shape)
     k = draw(st.integers(0, count))
@@ -127,5 +127,5 @@ def per_tier(draw: st.DrawFn, tiers: int) -> PerTier:
 
 
 def tensors(max_size: int = 6) -> st.SearchStrategy[dict[str, np.ndarray | Spectrum | CodedTensor]]:
-    """Several of all kinds under distinct names."""
+    """Several tensors of all kinds under distinct names."""
     return st.dictionaries(names, arrays() | spectra() | coded(), max_size=max_size)

@@ -57,7 +57,7 @@ def same_sums(found: Tensor, expected: Tensor, terms: int) -> None:
 
 
 def network_slack(model: nn.Module, *inputs: Tensor, dtype: torch.dtype = torch.float32) -> float:
-    """Return how far outputs of a network may be apart that was computed in ``dtype`` in two ways.
+    """Return how far the outputs of a network may be apart if it is computed in ``dtype`` in two ways.
 
     The network runs in float64, where the result of each operator is disturbed by as much as rounding may change it;
     what that does to the outputs, times a safety factor of two, is the slack. Sums without cancellation and networks
@@ -77,7 +77,7 @@ def network_slack(model: nn.Module, *inputs: Tensor, dtype: torch.dtype = torch.
 
 
 def assert_same(found: Tensor, expected: Tensor, within: float) -> None:
-    """Same shape and type, and no element further apart than ``within``."""
+    """Check that shape and type agree, and that no elements are further apart than ``within``."""
     torch.testing.assert_close(found, expected, rtol=0, atol=within)
 
 

@@ -32,7 +32,7 @@ NEEDS_MORE = (
     "train/__init__.py",
     "train/data/__init__.py",
 )
-"""Their examples need a library, a phone's report or data that not everybody has, or a while."""
+"""Modules whose examples need a library, a phone's report or data that may be missing, or take a while."""
 
 
 def _docstrings() -> Iterator[tuple[str, str]]:

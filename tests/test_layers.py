@@ -1,4 +1,4 @@
-"""The contracts of pyproject.toml: imports go down, no package is part of a circle, nothing light needs PyTorch."""
+"""The contracts of pyproject.toml: imports go down, no packages import each other, and nothing light needs PyTorch."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def load(
     trust_pickle: bool = False,
     name: str | None = None,
 ) -> Checkpoint:
-    """List the tensors of an ``.frz``, ``.safetensors``, ``.npz`` or PyTorch file, as its first bytes tell.
+    """List the tensors of an ``.frz``, ``.safetensors``, ``.npz`` or PyTorch file, recognized by its first bytes.
 
     Args:
         source: a path, the bytes of a file, or an open binary file. Anything but a file on disk is copied to a

@@ -115,7 +115,7 @@ def to_torch(value: NDArray[Any] | Sparse | Spectrum) -> Tensor:
 
 
 def aliases(tensors: Mapping[str, Any]) -> dict[str, str]:
-    """Return names whose tensor is exactly the memory of an earlier name's tensor: ``{name: earlier name}``.
+    """Return the names whose tensor occupies exactly the memory of an earlier name's tensor: ``{name: earlier name}``.
 
     This means the same storage, offset, shape, strides and element type, or the same object. Views that overlap only
     partly, or that see the same memory in another shape, are separate tensors. An address means nothing once its memory

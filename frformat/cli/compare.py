@@ -171,7 +171,7 @@ def _original(
 
 
 def _about() -> dict[str, str | int]:
-    """Return versions and settings of the desktop."""
+    """Return the desktop's versions and settings."""
     import platform
 
     import torch

@@ -1,4 +1,4 @@
-"""Choose the coder of a group: the one that makes it smallest, as far as that can be found out quickly."""
+"""Choose the coder of a group: the one that makes it smallest, as far as a quick check can show."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def choose(
         tiers: for each tier, the runs of its segment with their values.
         names: the coders that may be used. If none of them accepts integers, all may be used for integers.
         fast: a large group must be fast to read.
-        told: called with the number of bytes of values that are done.
+        told: called with the number of bytes of values processed so far.
     """
     batches = [batch for tier in tiers for batch, _ in tier]
     count, runs = sum(batch.size for batch in batches), sum(batch.runs for batch in batches)
@@ -92,7 +92,7 @@ def _is_beaten(arrays: Sequence[Array], size: float) -> bool:
 
 
 def _preferred(able: list[Coder], some: list[Coder]) -> list[Coder]:
-    """Return some of the coders, unless the caller allowed only others that could make anything smaller."""
+    """Return ``some`` of the coders, or all if none of ``some`` compresses."""
     return able if all(coder.plain for coder in some) else some
 
 

@@ -191,7 +191,7 @@ class Group:
         return int(self.sizes[tier]) if tier < len(self.sizes) else 0
 
     def _totals(self, tiers: slice) -> NDArray[np.int64]:
-        """Return the values of each tensor in all tiers up to each of these, or in a single tier: (tiers, tensors)."""
+        """Return how many values each tensor has up to each of these tiers, or in the only tier: (tiers, tensors)."""
         if self.kept is not None:
             return self.kept[tiers].astype(np.int64)
         if self.corners is not None:

@@ -121,7 +121,7 @@ def pending(
     Args:
         name: its name.
         tensor: the tensor.
-        cuts: what the tiers before the last have of its core; see :func:`frformat.save_file`.
+        cuts: what the tiers before the last keep of its core; see :func:`frformat.save_file`.
         factors: the numbers of its factors.
         factor: whether it is itself a factor.
 

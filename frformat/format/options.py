@@ -42,11 +42,11 @@ class Options:
         metadata: flat text.
         aliases: further names for tensors.
         formats: number format of spectra, for all or by name.
-        tiers: what the smaller tiers have.
+        tiers: what the smaller tiers keep.
         smaller: number of tiers before the last.
         coders: names of the coders that may be used.
         fast: large tensors must be fast to read.
-        progress: called with the number of bytes of values that are done.
+        progress: called with the number of bytes of values processed so far.
     """
 
     metadata: dict[str, str]
@@ -71,7 +71,7 @@ class Options:
         """Check the options of a call.
 
         Raises:
-            EncodeError: an option is not possible.
+            EncodeError: an option is invalid.
         """
         for key, text in (metadata or {}).items():
             if not (isinstance(key, str) and isinstance(text, str) and key):
@@ -100,7 +100,7 @@ class Options:
         return self.formats if isinstance(self.formats, str) else self.formats.get(name, "auto")
 
     def cuts(self, name: str) -> Sequence[Cut]:
-        """Return what the tiers before the last have of a core."""
+        """Return what the tiers before the last keep of a core."""
         return self.tiers.get(name, [1 << 62] * self.smaller) if isinstance(self.tiers, Mapping) else self.tiers
 
 

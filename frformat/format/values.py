@@ -65,7 +65,7 @@ class Values:
         return found[0] if found else np.empty(0, DTYPES[self._group.value_type])
 
     def elements(self) -> Array:
-        """Return those of all tensors, one after the other, if they are their elements."""
+        """Return the values of all tensors, one after the other, if these are the tensors' elements."""
         return next(iter(self._segments.values()), np.empty(0, DTYPES[self._group.dtype]))
 
     def _parts(self, index: int) -> Iterator[tuple[int, Array]]:

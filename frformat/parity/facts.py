@@ -112,7 +112,7 @@ class Comparison:
         equal: whether the phone ran every input and stays within the tolerance.
         tolerance: the largest accepted difference between outputs of desktop and phone.
         summary: all inputs together.
-        inputs: each of them.
+        inputs: the results for each input.
         layers: in the order in which they are computed.
         parts_at: for each other side, the first layer at which it diverges from the rebuilt weights, or None.
     """

@@ -33,7 +33,7 @@ class Output:
     Attributes:
         shape: its shape.
         crc32: checksum of its elements.
-        summary: ``min``, ``max``, ``mean`` and ``nonfinite``, as far as known.
+        summary: ``min``, ``max``, ``mean`` and ``nonfinite``, or those of them that are known.
         name: name of the layer.
     """
 
@@ -100,7 +100,7 @@ class LoadedFile:
 
     @classmethod
     def of(cls, path: StrPath) -> LoadedFile:
-        """Describe the file at a path, which is read."""
+        """Read the file at a path, and describe it."""
         with open(path, "rb") as file:
             data = file.read()
         return cls(os.path.basename(path), len(data), f"{zlib.crc32(data):08x}")

@@ -37,7 +37,7 @@ def verdict(facts: Facts) -> str:
 
 
 def side_rows(facts: Facts) -> Iterator[Row]:
-    """Yield scores, times and memory of both sides."""
+    """Yield the scores, times and memory of both sides."""
     score, spent = facts.comparison.summary.score, facts.comparison.summary.ms
     load, memory = (facts.phone.load, facts.phone.memory) if facts.phone else ({}, {})
     for side in ("original", "rebuilt"):
@@ -55,7 +55,7 @@ def side_rows(facts: Facts) -> Iterator[Row]:
 
 
 def about(facts: Facts) -> Iterator[Row]:
-    """Yield versions, device and files."""
+    """Yield the versions, the device and the files."""
     for key, value in facts.about.items():
         yield f"desktop {key}", str(value)
     if facts.phone:

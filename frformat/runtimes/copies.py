@@ -38,7 +38,7 @@ def plain(model: nn.Module) -> nn.Module:
 
 
 def state(model: nn.Module) -> dict[str, Tensor]:
-    """Return parameters and persistent buffers by their names in the state dict.
+    """Return the parameters and persistent buffers by their names in the state dict.
 
     Raises:
         ExportError: one is not initialized, is not a plain tensor, or has a dtype that runtimes do not support.

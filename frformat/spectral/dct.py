@@ -101,7 +101,7 @@ def lines_memory(n: int, r: int) -> int:
 
 
 def _angles(n: int, x: NDArray[np.int64], r: int) -> tuple[Floats, Floats]:
-    """Return cosine and sine of π(2x + 1)i / 2n. Angles are reduced in integers, so long axes lose no precision."""
+    """Return the cosine and sine of π(2x + 1)i / 2n. Angles are reduced in integers, so long axes lose no precision."""
     turns = (2 * x[:, None] + 1) * np.arange(r, dtype=np.int64) % (4 * n)
     angle = turns * (math.pi / (2 * n))
     return np.cos(angle), np.sin(angle)

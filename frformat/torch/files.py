@@ -65,7 +65,7 @@ def save_file(
         format: number format of coefficients.
         tiers: what the smaller tiers keep of each spectrum.
         compression: the coders to choose from.
-        progress: called with a tensor's name and the number of its bytes done.
+        progress: called with a tensor's name and the number of its bytes processed so far.
 
     Raises:
         EncodeError: an entry is not a tensor, a dtype has no counterpart in the format, a tensor declared to be a
@@ -204,11 +204,11 @@ class _Arrays(Mapping[str, NDArray[Any] | Stored]):
                 raise EncodeError(f"spectral={spectral!r} is neither True nor a list of names of given tensors")
 
     def aliases(self) -> dict[str, str]:
-        """Return names that share a tensor with an earlier one."""
+        """Return the names that share a tensor with an earlier name."""
         found = tied(self._tensors)
         if self._lasting:
             return found
-        # A mapping may refill one buffer for each access: then only the content can tell.
+        # A mapping may refill one buffer for each access: then only the contents show whether two tensors are the same.
         return {name: target for name, target in found.items() if self._same(name, target)}
 
     def leave_out(self, names: Collection[str]) -> None:

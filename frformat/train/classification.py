@@ -33,7 +33,7 @@ class Classification(Recipe):
     channels_last: ClassVar[bool] = False
 
     def inputs(self, samples: Batch) -> Tensor:
-        """Return normalized images."""
+        """Return the normalized images."""
         images = self.pixels(samples[0])
         return images.to(memory_format=torch.channels_last) if self.channels_last else images
 
@@ -47,7 +47,7 @@ class Classification(Recipe):
         return distilled(self, model(images), images, batch[1])
 
     def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
-        """Return accuracy (a share) and cross-entropy."""
+        """Return the accuracy (a share) and the cross-entropy."""
 
         def score(batch: Batch) -> Mapping[str, Tensor]:
             logits, labels = model(self.inputs(batch)).float(), batch[1]

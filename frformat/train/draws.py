@@ -29,11 +29,11 @@ class Draws:
         torch.manual_seed(second + workers.rank)  # for layers with their own randomness, such as dropout
 
     def normal(self, *shape: int) -> Tensor:
-        """Return standard normal numbers for each sample: (samples here, …), float32."""
+        """Return standard normal random numbers for each sample: (samples here, …), float32."""
         return self._share(torch.randn(self._batch, *shape, generator=self._generator))
 
     def uniform(self, *shape: int) -> Tensor:
-        """Return numbers from 0 to 1 for each sample: (samples here, …), float32."""
+        """Return uniform random numbers from 0 to 1 for each sample: (samples here, …), float32."""
         return self._share(torch.rand(self._batch, *shape, generator=self._generator))
 
     def number(self, below: int) -> int:
@@ -51,5 +51,5 @@ def order(seed: int, epoch: int, samples: int) -> Tensor:
 
 
 def _entropy(*parts: int, words: int) -> list[int]:
-    """Return numbers below 2^62 that are independent of those for other parts."""
+    """Return random integers below 2^62 that are independent of those for other parts."""
     return [int(word) >> 2 for word in np.random.SeedSequence(parts).generate_state(words, np.uint64)]

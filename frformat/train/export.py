@@ -68,7 +68,7 @@ class Outcome(Quality):
     Attributes:
         path: the file.
         weights: how many weights the plain model has.
-        numbers: how many numbers the file stands for: coefficients, and what is not regularized.
+        numbers: how many numbers the file represents: coefficients, and parameters that are not regularized.
         tiers: each tier, the smallest first; empty if there is only one.
     """
 
@@ -79,10 +79,10 @@ class Outcome(Quality):
 
 
 def export(run: Run, path: Path) -> Outcome:
-    """Write the model, read it into a plain one, compare the two, and draw; to be called in all processes.
+    """Write the model, read it into a plain one, compare the two, and draw a picture; all processes must call this.
 
-    The file's metadata tell of each tier the figure that counts, multiply-adds and memory of an inference with one
-    sample: ``tiers.accuracy``, ``tiers.multiply_adds``, ``tiers.memory``.
+    The file's metadata state, for each tier, the decisive metric, and the multiply-adds and memory of an inference with
+    one sample: ``tiers.accuracy``, ``tiers.multiply_adds``, ``tiers.memory``.
     """
     recipe, workers = run.recipe, run.workers
     trained = run.result
@@ -96,7 +96,7 @@ def export(run: Run, path: Path) -> Outcome:
         save_model(part, path, metadata=_metadata(recipe, figures, prices))
     workers.wait()
     again = recipe.model()
-    again.load_state_dict(trained.state_dict(), strict=False)  # what is not exported, such as a discriminator
+    again.load_state_dict(trained.state_dict(), strict=False)  # includes what is not exported, such as a discriminator
     again.to(workers.device)
     with frformat.open(path) as file:
         ends = file.container.ends
@@ -124,7 +124,7 @@ def export(run: Run, path: Path) -> Outcome:
 
 
 def _draw(recipe: Recipe, trained: nn.Module, run: Run, path: Path) -> None:
-    """Write what the model does as a picture, if there is something to see."""
+    """Write a picture of the model's results, if there is something to show."""
     picture = recipe.picture(trained, run.data.test)
     if picture is not None:
         with replacing(path) as file:
@@ -132,7 +132,7 @@ def _draw(recipe: Recipe, trained: nn.Module, run: Run, path: Path) -> None:
 
 
 def _metadata(recipe: Recipe, figures: Sequence[Mapping[str, float]], prices: Sequence[Cost]) -> dict[str, str]:
-    """What the file tells of its tiers; nothing if there is only one."""
+    """Return the metadata about the tiers; none if there is only one."""
     if len(figures) == 1:
         return {}
     return as_metadata(
@@ -149,7 +149,7 @@ def _metadata(recipe: Recipe, figures: Sequence[Mapping[str, float]], prices: Se
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode and no gradients, for a while."""
+    """Switch to evaluation mode without gradients within the block."""
     training = model.training
     model.eval()
     try:

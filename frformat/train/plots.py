@@ -18,7 +18,7 @@ def save(rows: Sequence[Row], metric: str, title: str, path: Path) -> None:
 
     Args:
         rows: the epochs.
-        metric: the metric that counts.
+        metric: the decisive metric.
         title: title of the picture.
         path: path of the picture.
 

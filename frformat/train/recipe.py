@@ -62,7 +62,7 @@ class Recipe(ABC):
         name: the word after ``frformat train``.
         summary: one line for the list of recipes.
         defaults: settings that work well.
-        metric: the name of the metric from :meth:`evaluate` that counts.
+        metric: the name of the decisive metric from :meth:`evaluate`.
         maximize: whether a higher value is better.
         distills: whether the losses use :attr:`teacher` if the settings ask for it.
         settings: the settings of this run.

@@ -83,7 +83,7 @@ class Run:
 
     @property
     def result(self) -> nn.Module:
-        """The model that counts: the average, once it exists."""
+        """The model to evaluate and to export: the average, once it exists."""
         return self.model if self._average is None else self._average.module
 
     @property

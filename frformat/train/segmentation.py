@@ -36,7 +36,7 @@ class Segmentation(Recipe):
     pixels: ClassVar[Pixels] = UNIT_PIXELS
 
     def inputs(self, samples: Batch) -> Tensor:
-        """Return normalized images."""
+        """Return the normalized images."""
         return self.pixels(samples[0])
 
     def prepare(self, samples: Batch, draws: Draws) -> Batch:
@@ -45,7 +45,7 @@ class Segmentation(Recipe):
         return random_crops(images, masks[:, None], self.crop, draws.uniform(5))
 
     def losses(self) -> Mapping[str, Loss]:
-        """Return cross-entropy of all pixels, and 1 − Dice."""
+        """Return the cross-entropy of all pixels, and 1 − Dice."""
         return {"": self.loss}
 
     def loss(self, model: nn.Module, batch: Batch, draws: Draws) -> Tensor:
@@ -68,7 +68,7 @@ class Segmentation(Recipe):
         return mean(samples, 1, workers, score)
 
     def picture(self, model: nn.Module, samples: TensorDataset) -> Picture:
-        """Return images, each with its mask and the model's result."""
+        """Return a picture of images, each with its mask and the model's result."""
         device = next(model.parameters()).device
         shown = []
         for image, mask in zip(*(tensor[:SHOWN] for tensor in samples.tensors), strict=True):

@@ -50,7 +50,7 @@ def places(node: Any) -> Iterator[tuple[Any, int]]:
 
 
 def with_other_bytes(chance: random.Random, data: bytes) -> bytes:
-    """Return up to three bytes are changed."""
+    """Change up to three bytes."""
     out = bytearray(data)
     for _ in range(chance.randint(1, 3) if data else 0):
         at = chance.randrange(len(out))

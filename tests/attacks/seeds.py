@@ -85,7 +85,7 @@ SEEDS: Final = tuple(map(read, NAMES))
 
 
 def decode(data: bytes, budget: int = BUDGET) -> None:
-    """Read all there is in a file.
+    """Read everything in a file.
 
     Raises:
         FrzError: the only thing that this may raise.
@@ -107,5 +107,5 @@ def decode(data: bytes, budget: int = BUDGET) -> None:
 
 
 def crc(data: bytes) -> bytes:
-    """Return CRC-32 as it stands in a file."""
+    """Return the CRC-32 as it is stored in a file."""
     return zlib.crc32(data).to_bytes(4, "little")

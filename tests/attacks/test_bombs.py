@@ -1,4 +1,4 @@
-"""Small files that would fill memory, or take for ever, in a reader that builds what it should skip."""
+"""Small files that would fill memory, or take forever, in a reader that builds what it should skip."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EACH = {"empty arrays": b"\x90", "empty maps": b"\x80", "nils": b"\xc0"}
 
 @pytest.mark.parametrize("kind", EACH)
 def test_ignored_values_are_not_built(kind: str) -> None:
-    """Four million values in a file of four kilobytes cost what their bytes cost, not what as many objects do."""
+    """Four million values in a file of four kilobytes cost as much as their bytes, not as much as that many objects."""
     head = b"\x82\x02\x90\x09\xdd" + COUNT.to_bytes(4, "big")
     stream = deflate.blocks([[*head, EACH[kind][0], *[(258, 1)] * RUNS]], dynamic=True)
     data = frz.head(head + EACH[kind] * COUNT, deflated=stream)
@@ -75,7 +75,7 @@ def test_a_long_axis_with_all_coefficients_does_not_take_its_square() -> None:
 
 
 def test_a_tensor_of_a_large_group_does_not_cost_the_group_each_time() -> None:
-    """16,000 bytes, each a tensor, in a file of some hundred bytes: 128 million bytes if each cost all of them."""
+    """16,000 bytes, each a tensor, in a file of a few hundred bytes: 128 million bytes if each one took all of them."""
     tensors = [frz.Tensor(f"{i:x}", (), [7]) for i in range(16_000)]
     for coder in ("none", "deflate", "zstd"):
         data = File([frz.Group(tensors, "u8", coder=coder)]).bytes()

@@ -1,4 +1,4 @@
-"""Small files that have everything a command can meet."""
+"""Small files with everything that a command can encounter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import frformat as frz
 from frformat import Axis, CodedTensor, Spectrum
 
 NASTY = "w\u202e[bold]ß名前"
-"""A name that a terminal or rich could take for more than text."""
+"""A name that a terminal or rich could interpret as more than text."""
 
 TENSORS = {
     "conv.weight": Spectrum(np.arange(1, 34, dtype=np.float32), (64, 32, 3, 3)),
@@ -54,7 +54,7 @@ def segment_offset(path: Path) -> int:
 
 
 def damaged(path: Path, offset: int) -> Path:
-    """Return a copy with one bit of the byte at ``offset`` turned over."""
+    """Return a copy with one bit of the byte at ``offset`` flipped."""
     data = bytearray(path.read_bytes())
     data[offset] ^= 1
     out = path.with_name(f"damaged-{offset}.frz")

@@ -1,4 +1,4 @@
-"""``frformat dump --bytes``: every byte has one meaning, also in files that are damaged."""
+"""``frformat dump --bytes``: every byte has one meaning, even in damaged files."""
 
 from __future__ import annotations
 

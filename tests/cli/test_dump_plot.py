@@ -19,7 +19,7 @@ from tests.cli.models import TENSORS, damaged, segment_offset, write_cores
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Return width and height of a picture in which something is drawn."""
+    """Return the width and height of a picture, after checking that something is drawn in it."""
     with Image.open(path) as image:
         assert len(image.convert("RGB").resize((200, 200)).getcolors(40000)) > 20
         return image.size

@@ -195,7 +195,7 @@ class Bomb:
 
 
 def bad_inputs() -> dict[str, str]:
-    """Files that cannot be encoded, and how the line about each starts."""
+    """Files that cannot be encoded, and the start of the error message about each."""
     np.savez("nan.npz", w=np.full((4, 4), np.nan))
     np.savez("control.npz", **{"a\nb": np.ones(1)})
     torch.save(Bomb(), "code.pt")
@@ -263,7 +263,7 @@ def test_read_only_folders_are_one_line(folder: Path):
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(folder: Path):
-    """A limit on the size of files stands for the disk."""
+    """A limit on file sizes stands in for a full disk."""
     np.savez("large.npz", w=RNG.standard_normal((1000, 1000)))
     before = sorted(folder.iterdir())
     done = subprocess.run(

@@ -19,11 +19,11 @@ REQUESTS = ("TIER", "NOT_FOUND", "BUDGET")
 """Codes that concern the request: the file itself may be intact."""
 
 LARGE = 1 << 20
-"""Bytes of a directory that is not explained twice, since that takes time."""
+"""Size from which a directory is not explained twice, since that takes time."""
 
 
 def printed(*args: str | Path) -> Outcome:
-    """Return the outcome of a command, all of whose text is fit for a terminal."""
+    """Return the outcome of a command, after checking that all of its text is safe for a terminal."""
     outcome = frformat(*args)
     assert all(char.isprintable() or char == "\n" for char in outcome.out + outcome.err), args
     assert outcome.err.count("\n") == (outcome.code == 2 and "--json" not in args), (args, outcome.err)

@@ -40,7 +40,7 @@ def base_of(entry: Entry) -> str | None:
 
 
 def bytes_of(entry: Entry) -> bytes:
-    """Return bytes of the entry's file, which are those that the entry was made for."""
+    """Return the bytes of the entry's file, after checking that the entry was made for them."""
     with open(path_of(entry), "rb") as file:
         data = file.read()
     assert len(data) == entry["bytes"]

@@ -19,7 +19,7 @@ JAR: Final = os.path.join(ROOT, "android-decoder", "cli", "target", "frz.jar")
 
 
 class Kotlin:
-    """What ``frz parity`` said; skips the test where there is no Java or no ``frz.jar``.
+    """Return the output of ``frz parity``; skip the test if there is no Java or no ``frz.jar``.
 
     Args:
         index: path of a ``vectors.json``, or of a file like it.

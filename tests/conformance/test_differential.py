@@ -61,12 +61,12 @@ def test_both_accept_the_same_files(mutants: tuple[Kotlin, dict[str, bytes]]) ->
 
 
 def _tier(name: str) -> dict[str, int]:
-    """Return every other file is opened at tier 0."""
+    """Open every other file at tier 0."""
     return {"tier": 0} if int(name.partition("-")[0]) % 2 else {}
 
 
 def _digests(data: bytes, tier: int | None = None) -> dict[str, str] | str:
-    """Return SHA-256 of each tensor's canonical values after all were rebuilt, or the error code."""
+    """Return the SHA-256 of each tensor's canonical values after all have been rebuilt, or the error code."""
     out = {}
     try:
         with frformat.open(data, tier=tier, memory_budget=BUDGET) as file:

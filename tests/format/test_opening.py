@@ -19,7 +19,7 @@ ONE = np.ones(1, np.int64)
 
 
 def group(names: list[str], **fields: object) -> Group:
-    """Return bytes of one element each."""
+    """Return tensors of one byte each."""
     return replace(Group("u8", [(1,)] * len(names), "none", ONE * len(names), names), **fields)
 
 

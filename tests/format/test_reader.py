@@ -313,7 +313,7 @@ def _opens(data: bytes, budget: int) -> bool:
 
 
 def _counting(file: io.BytesIO) -> list[int]:
-    """Return bytes of each read from now on."""
+    """Record the number of bytes of each read from now on."""
     read: list[int] = []
     plain, into = file.read, file.readinto
 

@@ -31,7 +31,7 @@ def same_spectrum(found: Spectrum, original: Spectrum) -> bool:
 
 
 def same_coded(found: CodedTensor, original: CodedTensor) -> bool:
-    """Bit for bit what a file has of a tensor."""
+    """The stored form of a tensor in a file, bit for bit."""
     for name in ("shape", "view", "dtype", "ordered", "step", "value_type", "corner"):
         if getattr(found, name) != getattr(original, name):
             return False

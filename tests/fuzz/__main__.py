@@ -15,7 +15,8 @@ from tests.fuzz.registry import KINDS
 
 
 def main() -> int:
-    """Read them, print what they ended in and each kind of defect once; the exit code is 1 if there is one."""
+    """Read the files, and print their outcomes and each kind of defect once; the exit code is 1 if there is a
+    defect."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=1000, help="how many files in all")
     parser.add_argument("--seed", type=int, default=0)

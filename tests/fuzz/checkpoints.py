@@ -24,7 +24,7 @@ LARGEST: Final = 1 << 24
 
 
 def checkpoint_kinds() -> dict[str, Kind]:
-    """Checkpoints of each kind. Legacy ones have addresses in them, other ones each time."""
+    """Checkpoints of each kind. Legacy ones contain memory addresses, which differ each time."""
     rng = np.random.default_rng(0)
     arrays = {
         "conv.weight": rng.standard_normal((4, 3, 3, 3)).astype(np.float32),
@@ -82,7 +82,7 @@ def _safetensors(arrays: dict[str, np.ndarray]) -> bytes:
 
 
 def _damaged_header(whole: bytes, random: random.Random) -> bytes:
-    """Its length is right, and mostly it is JSON still."""
+    """Its length is right, and mostly it is still JSON."""
     size = int.from_bytes(whole[:8], "little")
     header = json.loads(whole[8 : 8 + size])
     name = random.choice(list(header))

@@ -24,7 +24,7 @@ Change = Callable[[bytes], bytes]
 Places = list[tuple[list[Any], int]]
 
 LONGEST: Final = 1 << 16
-"""Bytes of a directory that is inflated here."""
+"""The largest size of a directory that is inflated here."""
 
 DEEPEST: Final = 64
 """Deepest nesting of a directory whose tree is edited; the format allows less."""

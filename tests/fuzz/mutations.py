@@ -48,7 +48,7 @@ TEXTS: Final = (
 
 
 def damaged(whole: bytes, random: random.Random) -> bytes:
-    """Return one to four faults at random places."""
+    """Insert one to four faults at random places."""
     data = bytearray(whole)
     for _ in range(random.choice((1, 1, 1, 2, 4))):
         if data:

@@ -1,4 +1,4 @@
-"""Files that are no checkpoints, to be damaged: inputs, reports, pictures, and the state of a run."""
+"""Files to be damaged that are not checkpoints: inputs, reports, pictures, and the state of a run."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ sizes = st.integers(0, 1000)
 
 @st.composite
 def applications(draw: st.DrawFn, most: int = 3, tiers: int = 3) -> list[App]:
-    """Return one or several, with distinct names."""
+    """Return one or several applications with distinct names."""
     count = draw(st.integers(1, most))
     names = draw(
         st.lists(

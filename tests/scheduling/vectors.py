@@ -24,7 +24,7 @@ Score = tuple[float, ...]
 
 
 def contents() -> bytes:
-    """Return the file, one vector a line."""
+    """Return the file, with one vector per line."""
     plans, infeasible = list(_plans()), list(_infeasible())
     lines = [",\n".join(json.dumps(entry, allow_nan=False) for entry in entries) for entries in (plans, infeasible)]
     return f'{{\n"version": 1,\n"plans": [\n{lines[0]}\n],\n"infeasible": [\n{lines[1]}\n]\n}}\n'.encode("ascii")

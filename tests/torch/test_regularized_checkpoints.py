@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def encoded(state: object, path: Path) -> list[str]:
-    """Write a state dict as everyone does, and encode that."""
+    """Write a state dict in the usual way, and encode that."""
     torch.save(state, path.with_suffix(".pt"))
     with checkpoints.load(path.with_suffix(".pt")) as source:
         report = encode(source, path)

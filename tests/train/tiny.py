@@ -37,7 +37,7 @@ def tiny(**changes) -> Tiny:
 
 
 class NoNorm(Tiny):
-    """Without normalization by the batch, which is that of one process where there are several."""
+    """A model without batch normalization, which would depend on the samples of each process."""
 
     name = "no-norm"
 

@@ -9,7 +9,7 @@ from tests.vectors.output import contents
 
 
 def main() -> None:
-    """Write all files, and remove those that no vector uses any more."""
+    """Write all files, and remove those that are no longer used by any vector."""
     files = contents()
     for folder in ("valid", "faulty", "bases"):
         os.makedirs(os.path.join(FOLDER, folder), exist_ok=True)

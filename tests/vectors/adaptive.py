@@ -1,4 +1,4 @@
-"""The adaptive coder's writing side, as the specification's sections 10.2 to 10.4 have it."""
+"""The encoder of the adaptive coder, as described in sections 10.2 to 10.4 of the specification."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def adjusted(w: int, product: int, shift: int) -> int:
 
 @dataclass
 class Model:
-    """A model; counters come into being when they are needed.
+    """A model; counters are created when they are needed.
 
     Attributes:
         scale: S.

@@ -283,7 +283,7 @@ def specification() -> str:
 
 
 def written(text: str) -> str:
-    """Return the section as the specification has it."""
+    """Return the section as it is in the specification."""
     start = text.index(f"\n{HEADING}\n") + 1
     return text[start : text.index("\n## ", start) + 1]
 

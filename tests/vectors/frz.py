@@ -1,4 +1,4 @@
-"""A file put together: tensors → groups → directory and segments → bytes, with a hold on every field."""
+"""Assembles a file: tensors → groups → directory and segments → bytes, with control over every field."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def head(
     stored: int | None = None,
     length: int | None = None,
 ) -> bytes:
-    """Return header, directory and CRC-32. What is not given is right.
+    """Return the header, the directory and the CRC-32. Arguments that are not given get valid values.
 
     Args:
         directory: the directory.

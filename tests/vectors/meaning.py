@@ -65,14 +65,14 @@ def _offset(group: Group, tensor: Tensor, tier: int, shape: Sequence[int], index
 
 
 def canonical_bytes(group: Group, found: Core) -> bytes:
-    """Return the canonical values as ``vectors.json`` has them: elements as they are, or numbers in binary32."""
+    """Return the canonical values in the form of ``vectors.json``: elements as they are, or numbers in binary32."""
     if found.values is None:
         return store(group.dtype, found.stored)
     return store("f32", [rounded("f32", value) if value == value else 0 for value in found.values])
 
 
 def exact_elements(file: File, group: Group, tensor: Tensor, tier: int) -> bytes | None:
-    """Return the bytes of a tensor, if section 8 determines them; else None."""
+    """Return the bytes of a tensor, if section 8 determines them, otherwise None."""
     found, kinds = core(group, tensor, tier), group.kinds(tensor)
     out = [0] * math.prod(tensor.meant)
     if all(kind == "identity" for kind in kinds):

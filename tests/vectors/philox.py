@@ -1,4 +1,4 @@
-"""Philox4x32-10 as section 7.4 of the specification has it."""
+"""Philox4x32-10, as described in section 7.4 of the specification."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The static coder's writing side, as the specification's sections 10.5 to 10.7 have it."""
+"""The encoder of the static coder, as described in sections 10.5 to 10.7 of the specification."""
 
 from __future__ import annotations
 

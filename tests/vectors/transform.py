@@ -41,7 +41,7 @@ def _below(shape: Sequence[int], reach: int) -> int:
 
 
 def weights(core: Mapping[Index, float], lengths: Sequence[int], columns: Sequence[Column]) -> list[Decimal]:
-    """Return all elements in row-major order of the tensor that a core and its bases are.
+    """Return all elements, in row-major order, of the tensor that a core and its bases represent.
 
     Args:
         core: its entries.
@@ -83,7 +83,7 @@ def _cosines(n: int, i: int) -> list[Decimal]:
 
 @functools.lru_cache(maxsize=4)
 def quadrant(n: int) -> tuple[Decimal, ...]:
-    """cos(π·m / 2n) for m from 0 to n, by turning from each to the next."""
+    """cos(π·m / 2n) for m from 0 to n, by rotating from each to the next."""
     with decimal.localcontext(CONTEXT) as context:
         context.prec = 60
         angle = PI / (2 * n)

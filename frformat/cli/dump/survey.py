@@ -110,7 +110,7 @@ class Survey:
             yield self._tensor(self._file.factor_info(number), number)
 
     def lists(self) -> dict[str, Iterator[GroupFacts] | Iterator[TensorFacts]]:
-        """Return groups, factors and tensors as iterators, so that long lists take no memory."""
+        """Return the groups, factors and tensors as iterators, so that long lists take no memory."""
         return {"groups": self.groups(), "factors": self.factors(), "tensors": self.tensors()}
 
     def tensor(self, name: str) -> TensorFacts:

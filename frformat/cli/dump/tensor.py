@@ -177,7 +177,7 @@ def _numbers(parts: Iterator[Array], axes: list[AxisFacts] | None) -> Numbers:
 
 
 def _comparable(part: Array) -> Array:
-    """Return comparable values: integers unchanged, magnitudes for complex numbers, else float64."""
+    """Return comparable values: integers unchanged, magnitudes for complex numbers, otherwise float64."""
     if part.dtype.kind in "iu":
         return part
     with np.errstate(all="ignore"):

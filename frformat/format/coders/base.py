@@ -26,7 +26,7 @@ class Readable(Protocol):
         """Return at most ``size`` bytes; none at the end."""
 
     def readinto(self, buffer: memoryview) -> int:
-        """Fill ``buffer`` as far as bytes are left, and return their number."""
+        """Fill ``buffer`` with as many bytes as are left, and return their number."""
 
     def rest(self) -> bytes:
         """Return all remaining bytes, once their checksum has matched.
@@ -110,7 +110,7 @@ class Coder:
         return not self.integers and not self.plain
 
     def takes(self, value_type: str, *, integers: bool) -> bool:
-        """Return whether it accepts values of a type, which are integers with steps or exact values."""
+        """Return whether it accepts values of a type: integers with steps, or exact values."""
         return self.integers if integers else self.types is None or value_type in self.types
 
 

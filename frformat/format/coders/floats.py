@@ -176,7 +176,7 @@ class FloatDecoder:
 def _read_size(stored: Readable) -> int:
     data = bytearray()
     while len(data) < SIZE_BYTES and (not data or data[-1] > 127):
-        data += stored.read(1) or b"\xff" * SIZE_BYTES  # never ends the number
+        data += stored.read(1) or b"\xff" * SIZE_BYTES  # if bytes are missing, the number is too long
     return read_leb128(memoryview(data))[0]
 
 

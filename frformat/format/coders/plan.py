@@ -184,7 +184,7 @@ def _factors(sums: tuple[Array, Array, Array]) -> list[Array]:
 
 
 def _steps(factor: Array, resolution: int) -> Integers:
-    """Return rounded logarithms to base 2 in units of 1/resolution, using exact comparisons only."""
+    """Return logarithms to base 2, rounded to units of 1/resolution, using exact comparisons only."""
     mantissa, exponent = np.frexp(factor)
     # mantissa is in [1/2, 1); steps are at 2^((i + 1/2) / resolution).
     thresholds = [2.0 ** ((i + 0.5) / resolution - 1) for i in range(resolution)]

@@ -85,7 +85,7 @@ def _is_default(node: onnx.NodeProto, attribute: onnx.AttributeProto) -> bool:
         if attribute.name in NEUTRAL:
             return set(value) <= {NEUTRAL[attribute.name]}
         if attribute.name == "kernel_shape" and node.op_type.startswith("Conv"):
-            return True  # the weight's
+            return True  # the default is the weight's extent
     default = onnx.defs.get_schema(node.op_type).attributes[attribute.name].default_value
     return bool(default.type) and onnx.helper.get_attribute_value(default) == value
 

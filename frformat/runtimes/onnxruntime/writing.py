@@ -64,7 +64,7 @@ def write(
     zeros: dict[Any, Tensor] = {}
 
     def empty(old: Tensor) -> Tensor:
-        """Return a tensor with one element in memory that looks like a weight."""
+        """Return a tensor that looks like a weight but has only one element in memory."""
         return zeros.setdefault(old.dtype, old.new_zeros((), device="cpu")).expand(old.shape)
 
     copy = copied(model, (lambda weight: weight) if with_weights else empty)

@@ -65,7 +65,7 @@ def _traced(model: nn.Module, example: tuple[Any, ...]) -> torch.jit.ScriptModul
 
 
 def reason(error: Exception) -> str:
-    """What an error of the compiler says, with the place in the source, on one line."""
+    """Return a compiler error's message and its place in the source, on one line."""
     lines = [line.strip() for line in str(error).splitlines()]
     what = next((line for line in lines if line), type(error).__name__).rstrip(":.")
     places = [line.rstrip(":") for line in lines if line.startswith('File "')]

@@ -47,7 +47,7 @@ class Basis(ABC):
 
     @abstractmethod
     def rows(self, start: int, stop: int) -> Floats:
-        """Return rows of U as a float64 array of shape (stop − start, count); do not write to it."""
+        """Return rows ``start`` … ``stop`` − 1 of U as a float64 array (stop − start, count); do not write to it."""
 
     def expand(self, lines: Floats, out: Array) -> None:
         """Multiply lines of shape (m, count) by Uᵀ into ``out`` of shape (m, length). Requires :attr:`by_lines`."""

@@ -79,7 +79,7 @@ class Contents:
 
     @property
     def unseen(self) -> list[str]:
-        """Names of tensors that were rounded to a few bits without knowing how they are used."""
+        """Names of tensors that were rounded to a few bits although their use is unknown."""
         return [name for name, each in self._others.items() if isinstance(each, CodedTensor) and each.offsets]
 
     def file_name(self, name: str) -> str:
@@ -87,7 +87,7 @@ class Contents:
         return self._names[name]
 
     def give(self, state: Mapping[str, Stored]) -> None:
-        """Copy the file's values of tensors without plans into these tensors."""
+        """Overwrite tensors that have no plans with the values that the file stores for them."""
         for name, stored in self._others.items():
             value = state[name]
             if isinstance(stored, CodedTensor) and isinstance(value, Tensor) and value.layout == torch.strided:
@@ -117,7 +117,7 @@ class Contents:
 
 
 def coded(plan: Plan | None, integers: Integers, dtype: str) -> CodedTensor:
-    """Return integers in the form that the file stores; a bias has no plan."""
+    """Return the integers in the form that the file stores; a bias has no plan."""
     shape = integers.values.shape
     axes = tuple(Axis("dct" if plan and plan.cosines and axis > 1 else "identity") for axis in range(len(shape)))
     return CodedTensor(integers.values, shape, dtype, axes, step=integers.code, offsets=plan.offsets if plan else {})

@@ -39,7 +39,7 @@ class GuessedInputs:
         return zeros, zeros
 
     def second(self, *, centred: bool) -> Doubles:
-        """Return moments (groups, blocks, n, n), with one block per channel."""
+        """Return the moments (groups, blocks, n, n), with one block per channel."""
         shape = (self.form.groups, self.blocks, *self._kernel.shape)
         return np.broadcast_to(self._kernel, shape).copy()
 

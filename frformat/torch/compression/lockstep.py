@@ -12,7 +12,7 @@ class _Stopped(BaseException):
 
 
 class Run:
-    """A function that runs in a thread until it waits, and resumes on request; never concurrently with its caller.
+    """A function in a thread: it runs until it waits, resumes on request, and never runs concurrently with its caller.
 
     Args:
         work: the function; it receives this object, to call :meth:`wait`.
@@ -78,7 +78,7 @@ def together(
 ) -> None:
     """Run functions in lockstep, one at a time.
 
-    Of all positions at which they wait, the first one in order is met by all functions that wait there.
+    Among all positions at which functions wait, the first in order comes next: the functions that wait there meet.
 
     Args:
         works: the functions.

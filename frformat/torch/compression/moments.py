@@ -187,7 +187,7 @@ class InputMoments(Protocol):
         """Return the means of the inputs in both models: (groups, inputs)."""
 
     def second(self, *, centred: bool) -> Doubles:
-        """Return second moments, or covariances: (groups, blocks, n, n), or diagonals (groups, blocks, n)."""
+        """Return the second moments, or the covariances: (groups, blocks, n, n), or diagonals (groups, blocks, n)."""
 
     def shift(self, *, centred: bool) -> Doubles | None:
         """Return the cross moments minus the second moments; None if there is only one model."""
@@ -197,7 +197,7 @@ class OutputMoments(Protocol):
     """The statistics of a layer's outputs that steps and rounding use."""
 
     def second(self) -> Doubles:
-        """Return second moments of gradients: (groups, outputs, outputs), or the diagonal (groups, outputs)."""
+        """Return the second moments of the gradients: (groups, outputs, outputs), or the diagonal (groups, outputs)."""
 
     def of_bias(self) -> Doubles:
         """Mean squares of the gradients of a bias: (groups, outputs)."""

@@ -47,7 +47,7 @@ class Outputs:
         return found
 
     def logits(self, out: Any) -> Tensor | None:
-        """Return logits as a matrix with one row per decision; None if the outputs are values."""
+        """Return the logits as a matrix with one row per decision; None if the outputs are values."""
         found = self.tensors(out)
         first = found[0]
         auto = len(found) == 1 and first.dim() == 2 and first.shape[1] > 1

@@ -1,4 +1,4 @@
-"""All that is found out about a model before anything is rounded."""
+"""Gather everything that is needed to know about a model before its parameters are rounded."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def prepare(
 
     Args:
         model: a copy that may be changed.
-        batches: to run it on; if there are none, its weights alone tell.
+        batches: inputs to run it on; if there are none, only its weights are considered.
         outputs: what its outputs mean.
-        seed: of random numbers.
-        told: of progress.
+        seed: seed of the random numbers.
+        told: progress callback.
     """
     if not batches:
         return _guessed(model)

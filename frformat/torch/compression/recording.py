@@ -96,7 +96,7 @@ class Recorder(TorchFunctionMode):
         return out if self._after is None else self._after(call, out)
 
     def _inside(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """Run a function that consists of layers such that these are observed, too."""
+        """Run a function that consists of layers, so that these are observed, too."""
         vars(F)["has_torch_function"] = lambda _: False  # otherwise the function would call this mode again
         try:
             with self:

@@ -1,8 +1,8 @@
 """Round weights such that later ones compensate for the errors of earlier ones.
 
 To second order, changing a layer's weights by E costs tr(G E H Eᵀ), where H are the second moments of its inputs and G
-those of its output gradients. Weights are rounded one after the other. The error of each moves all that are still to be
-rounded, along a row according to H (GPTQ, Frantar et al. 2023) and along a column according to G.
+those of its output gradients. Weights are rounded one after the other. The error of each weight moves all those that
+are still to be rounded: along a row according to H (GPTQ, Frantar et al. 2023), and along a column according to G.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class _Tile:
         self.spread = np.zeros((groups, width, height))
 
     def round(self) -> tuple[Doubles, Doubles, Doubles]:
-        """Return the integers; errors that move later columns, and such that move later rows, over their diagonals."""
+        """Return the integers, and the errors that move later columns and later rows, divided by the diagonals."""
         _, height, width = self.x.shape
         if self.u is None and self.v is None:
             self.q[:] = _cheap((self.x + self.moved) / self.sizes)

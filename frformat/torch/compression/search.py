@@ -31,19 +31,19 @@ RESOLUTION: Final = 1 / 256
 """Octaves of scales that are told apart: steps come in sixteenths, and those of some tensors change before others'."""
 
 FINE: Final = 2.0**0.16
-"""Scales that differ by less are not told apart: by a metric's noise, and some percent of bytes."""
+"""Scales that differ by less are treated as equal, within a metric's noise and a few percent of bytes."""
 
 
 class Trial(Protocol):
-    """What is known of a model at a scale."""
+    """The measurements of a model at a scale."""
 
     @property
     def nbytes(self) -> int:
-        """Of the file."""
+        """Size of the file in bytes."""
 
     @property
     def loss(self) -> float:
-        """How far outputs are from the original's."""
+        """Distance of the outputs from the original's."""
 
 
 T = TypeVar("T", bound=Trial)
@@ -57,18 +57,18 @@ def of_size(
     coarsest: float,
     effort: int,
 ) -> T:
-    """The best model whose file has at most ``size`` bytes, and not many less.
+    """Return the best model whose file has at most ``size`` bytes, and not much less.
 
-    Whatever is rounded first pushes all that follows one way or the other, so that two files of nearly one size can
-    differ in loss by some percent.
+    Parameters that are rounded first influence all later ones, so two files of nearly the same size can differ in loss
+    by a few percent.
 
     Args:
-        trial: makes a file at a scale; with larger scales files are smaller.
-        estimate: tells about how many bytes that will be, in little time.
+        trial: makes a file at a scale; larger scales make smaller files.
+        estimate: quickly estimates the size of that file in bytes.
         size: in bytes.
         finest: the smallest scale.
         coarsest: the largest.
-        effort: of how many files that are close to the size the one with the least loss is taken.
+        effort: number of files close to the size to make; the one with the lowest loss is returned.
 
     Raises:
         CompressionError: no file is that small.
@@ -78,7 +78,7 @@ def of_size(
     tried: set[int] = set()
     for number in range(TRIALS + effort):
         scale = _where(estimate, aim, finest, coarsest)
-        while round(math.log2(scale) / RESOLUTION) in tried:  # the estimate does not tell such files apart
+        while round(math.log2(scale) / RESOLUTION) in tried:  # the estimate does not distinguish such files
             scale *= 2**RESOLUTION
         tried.add(round(math.log2(scale) / RESOLUTION))
         found = trial(scale)
@@ -105,7 +105,7 @@ def _merit(found: Trial, size: int) -> tuple[bool, float]:
 
 
 def _where(estimate: Callable[[float], int], aim: float, finest: float, coarsest: float) -> float:
-    """The smallest scale, about, at which so many bytes are expected."""
+    """Return approximately the smallest scale at which at most ``aim`` bytes are expected."""
     low, high = math.floor(math.log2(finest) / RESOLUTION), math.ceil(math.log2(coarsest) / RESOLUTION)
     while high - low > 1:
         middle = (low + high) // 2
@@ -119,7 +119,7 @@ def _where(estimate: Callable[[float], int], aim: float, finest: float, coarsest
 def of_metric(
     trial: Callable[[float], T], fits: Callable[[T], bool], start: float, finest: float, coarsest: float
 ) -> T | None:
-    """The coarsest model that is good enough.
+    """Return the coarsest model that is good enough.
 
     Args:
         trial: makes a model at a scale.
@@ -129,7 +129,7 @@ def of_metric(
         coarsest: the largest.
 
     Returns:
-        None if even that at the finest scale is not.
+        The model, or None if even the one at the finest scale is not good enough.
     """
     good: tuple[float, T] | None = None
     bad: float | None = None

@@ -62,7 +62,7 @@ class Plan:
         return quantization.steps(codes)
 
     def transform(self, matrix: Array) -> Array:
-        """Return weights as matrices, in the basis in which they are rounded."""
+        """Return the weights as matrices, in the basis in which they are rounded."""
         return across_kernel(matrix, self.form, inverse=False) if self.cosines else matrix
 
     def restore(self, matrix: Array) -> Array:
@@ -70,7 +70,7 @@ class Plan:
         return across_kernel(matrix, self.form, inverse=True) if self.cosines else matrix
 
     def moments(self, second: Doubles) -> Doubles:
-        """Return second moments of inputs in the basis of rounding."""
+        """Return the second moments of the inputs, in the basis in which weights are rounded."""
         return in_basis(second, self.form) if self.cosines else second
 
 
@@ -103,7 +103,7 @@ def plan(form: Form, cosines: bool, logarithms: Doubles, active: int) -> Plan:
 
 
 def ideal(second: Doubles, gradients: Doubles, form: Form) -> Doubles:
-    """Return logarithms of the steps at which all rounding errors cost the same, as matrices.
+    """Return the logarithms of the steps at which all rounding errors cost the same, as matrices.
 
     Args:
         second: moments of inputs: (groups, blocks, n, n), or their diagonals (groups, blocks, n).

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="empty-body"
-# fmt: off — TorchScript wants each body on a line of its own
+# fmt: off — TorchScript needs each body on its own line
 """The operations of factored layers as methods of one module, behind a TorchScript interface.
 
 TorchScript inlines functions wherever they are called, which would make an exported network about twenty times larger

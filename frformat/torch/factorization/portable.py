@@ -17,8 +17,9 @@ def portable(model: nn.Module) -> nn.Module:
     """Return a fused model that ``torch.jit.script``, ``torch.export`` and :func:`frformat.runtimes.export` take.
 
     Its parameters and persistent buffers have the model's names and shapes: coefficients in zigzag order for factored
-    layers, as in an ``.frz`` file, and rebuilt tensors for everything else. A skeleton tells loaders which are which.
-    Bases are computed in each run, which takes about a millisecond; storing them would take a hundred times the space.
+    layers, as in an ``.frz`` file, and rebuilt tensors for everything else. A skeleton reports to loaders which of them
+    are coefficients. Bases are computed in each run, which takes about a millisecond; storing them would take a hundred
+    times the space.
 
     >>> export(portable(factorize(UNet(), image, "unet.frz")), "unet.ptl")
 

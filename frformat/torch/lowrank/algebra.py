@@ -139,7 +139,7 @@ def apply_basis(x: Tensor, basis: Tensor, last: bool) -> Tensor:
 def batch_moments(
     z: Tensor, basis: Tensor, last: bool, chunk: int = CHUNK, center: int = CENTER
 ) -> tuple[Tensor, Tensor]:
-    """Return mean and (biased) variance of every channel of ``basis @ z``, from the moments of ``z``: float64 (n,).
+    """Return the mean and the (biased) variance of each channel of ``basis @ z``, from moments of ``z``: float64 (n,).
 
     Args:
         z: homogeneous thin values.
@@ -172,7 +172,7 @@ def is_recorded() -> bool:
 
 
 def _products(flat: Tensor, middle: Tensor) -> tuple[Tensor, Tensor]:
-    """Return sums of products of coefficients in float64, (r, r), after subtracting a mean; and that mean.
+    """Return the sums of products of coefficients in float64, (r, r), after subtracting a mean, and that mean.
 
     Nothing is subtracted from the last coefficient, which stays 1: its products are sums, and its square is the count.
     """

@@ -151,5 +151,5 @@ class Factors:
         return {axis for mode in modes for axis in self.axes_of(mode)}
 
     def _axes(self) -> Iterator[tuple[int, int]]:
-        """Yield length and rank of each axis."""
+        """Yield the length and the rank of each axis."""
         return zip(self.axes.lengths, self.box, strict=True)

@@ -26,7 +26,7 @@ class Movement(NamedTuple):
     Attributes:
         kernel: extents of the kernel.
         groups: number of groups.
-        geometry: what the convolution itself does.
+        geometry: settings of the convolution itself.
         mode: mode of the padding before it, as for :func:`torch.nn.functional.pad`, or None if the convolution pads.
         pad: padding for that function.
     """
@@ -50,7 +50,7 @@ class Movement(NamedTuple):
         return cls(layer.kernel_size, layer.groups, geometry, mode, pad)
 
     def padded(self, x: Tensor) -> Tensor:
-        """Apply the padding that the convolution itself does not do."""
+        """Apply the padding that the convolution does not apply itself."""
         return x if self.mode is None else F.pad(x, self.pad, self.mode)
 
     def __call__(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -71,7 +71,7 @@ def convolve(
         x: (N, in channels, …); N may be missing.
         into: (groups · rank, in channels of a group), or None if the core takes all channels.
         core: shaped like the plain layer's weight, with ranks instead of channels where there is a basis.
-        out: (out channels, rank), or None if the core gives all channels.
+        out: (out channels, rank), or None if the core produces all channels.
         bias: bias of the layer.
         how: how the plain layer moves.
 
@@ -91,7 +91,7 @@ def multiply(x: Tensor, into: Tensor | None, core: Tensor, out: Tensor | None, b
         x: (…, in features).
         into: (in features, rank), or None if the core takes all features.
         core: (out features or rank, in features or rank).
-        out: (out features, rank), or None if the core gives all features.
+        out: (out features, rank), or None if the core produces all features.
         bias: bias of the layer.
     """
     if into is not None:

@@ -25,9 +25,7 @@ class EigenAdam(Optimizer):
 
     Each coefficient acts on a whole tensor, so the gradients are strongly correlated, and a separate step size for each
     coefficient, as in Adam, fits poorly. For a few hundred coefficients, the full matrix of second moments costs next
-    to
-    nothing: it is averaged over the steps, its eigenvectors are recomputed every now and then, and Adam runs along
-        these
+    to nothing: it is averaged over the steps, its eigenvectors are recomputed now and then, and Adam runs along these
     axes. SOAP (Vyas et al. 2024) does the same with factors instead of the full matrix.
 
     As with Adam, coefficients need larger learning rates than weights, see :func:`regularize`. The optimizer cannot
@@ -108,7 +106,7 @@ class EigenAdam(Optimizer):
             if step % group["every"] == 0 or (step < group["every"] and step & (step - 1) == 0):
                 before, axes = axes, torch.linalg.eigh(moments.double())[1].to(gradient.dtype)
                 state["axes"] = axes
-                # As if the gradients along the old axes had been uncorrelated.
+                # Treat the gradients along the old axes as if they had been uncorrelated.
                 state["square"] = _along(before.mT @ axes, state["square"], 2)
         state["mean"].lerp_(gradient, 1 - beta1)
         mean = state["mean"] / (1 - beta1**step)

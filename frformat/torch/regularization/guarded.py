@@ -20,11 +20,11 @@ class GuardedTruncation(Schedule):
         factor: share of the coefficients that remains at each step.
         minimum: number of coefficients that are always kept, by name.
         tolerance: how much worse than the best the metric may be.
-        patience: the schedule is finished after more than this many steps in a row at which the metric did not hold.
+        patience: number of consecutive steps at which the metric may fail to hold; one more finishes the schedule.
         mode: ``max`` if larger metrics are better, ``min`` if smaller ones are.
         best: the best metric so far, or the reference.
         held: whether the last metric held.
-        waited: number of consecutive steps at which it did not.
+        waited: number of consecutive steps at which it has not held.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class GuardedTruncation(Schedule):
         mode: Literal["max", "min"] = "max",
         reference: float | None = None,
     ) -> None:
-        """Initialize the schedule; ``minimum`` is as for :class:`TailTruncation`, the others are as the attributes.
+        """Initialize the schedule; ``minimum`` is as for :class:`TailTruncation`; the others set attributes.
 
         Args:
             model: a regularized model.

@@ -33,8 +33,8 @@ class Spectral(Tiered, nn.Module):
 
     Assigning to the parametrized tensor (``layer.weight = w``) keeps the first ``k`` coefficients of the new value.
 
-    With tiers, the tensor is that of the first coefficients, as many as the tier :attr:`tier` has. The descriptions of
-    the tensor's coefficients below then refer to those.
+    With tiers, the tensor is computed from only as many of the first coefficients as the tier :attr:`tier` has. Where
+    the descriptions below mention the tensor's coefficients, they refer to these.
 
     Attributes:
         shape: shape of the tensor.
@@ -180,7 +180,7 @@ class Spectral(Tiered, nn.Module):
         """Do nothing: :func:`watch_state` has already checked the loaded state."""
 
     def extra_repr(self) -> str:
-        """Return shape, view, number of coefficients, tiers and number format."""
+        """Return the shape, the view, the number of coefficients, the tiers and the number format."""
         view = "" if self.view is None else f", view={list(self.view)}"
         cuts = f", cuts={list(self.cuts)}" if self.cuts else ""
         return f"{list(self.shape)}{view}, kept={self.kept}{cuts}" + (
@@ -245,7 +245,7 @@ def watch_state(parametrizations: ParametrizationList) -> None:
 
 
 def _note(parametrizations: nn.Module, *_: object) -> None:
-    """Before a state dict is made, record whether other parametrizations follow."""
+    """Record, before a state dict is made, whether other parametrizations follow."""
     assert isinstance(parametrizations, ParametrizationList)
     spectral_of(parametrizations).alone = len(parametrizations) == 1
 
@@ -260,7 +260,7 @@ def _adopt(
     unexpected: list[str],
     errors: list[str],
 ) -> None:
-    """Before a state dict is loaded, check that it fits, and adopt its number of coefficients."""
+    """Check, before a state dict is loaded, that it fits, and adopt its number of coefficients."""
     assert isinstance(parametrizations, ParametrizationList)
     spectral, loaded = spectral_of(parametrizations), state.get(f"{prefix}original")
     name = prefix.replace("parametrizations.", "").rstrip(".")

@@ -135,7 +135,7 @@ class BudgetTruncation(Schedule):
         least: int = 1,
         score: Score = relative_energy,
     ) -> None:
-        """Initialize the schedule; the arguments are as the attributes.
+        """Initialize the schedule; the arguments set the attributes.
 
         Raises:
             ValueError: a number is not valid.

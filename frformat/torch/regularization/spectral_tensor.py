@@ -85,7 +85,7 @@ class SpectralTensor:
 
 
 def spectrum_of(name: str, coefficients: Any, shape: tuple[int, ...], view: tuple[int, ...] | None) -> Spectrum:
-    """Return coefficients in the form for files, see :meth:`SpectralTensor.spectrum`."""
+    """Return the coefficients in the form for files; see :meth:`SpectralTensor.spectrum`."""
     coefficients = coefficients.detach()
     if is_sharded(coefficients):
         coefficients = coefficients.full_tensor()
@@ -103,7 +103,7 @@ def spectrum_of(name: str, coefficients: Any, shape: tuple[int, ...], view: tupl
 
 
 def spectral_tensors(model: nn.Module) -> dict[str, SpectralTensor]:
-    """Return the regularized tensors of a model by name, in module order; tied ones once.
+    """Return the regularized tensors of a model by name, in module order; tied tensors appear once.
 
     >>> {name: tensor.kept for name, tensor in spectral_tensors(model).items()}
     """
@@ -123,7 +123,7 @@ def places(model: nn.Module, kind: type[nn.Module] = Spectral) -> Iterator[tuple
 
     Args:
         model: any module.
-        kind: class of the first parametrization, to find other tensors than regularized ones.
+        kind: class of the first parametrization, to find tensors other than regularized ones.
     """
     for path, module in model.named_modules(remove_duplicate=False):
         if is_parametrized(module):

@@ -37,7 +37,7 @@ class Statistics(Tiered, nn.Module):
         return self._tiers
 
     def get_extra_state(self) -> Tensor:
-        """Return the description for state dicts that tells rows from ordinary buffers."""
+        """Return the description for state dicts that distinguishes rows from ordinary buffers."""
         return Facts("statistics", (), tiers=self._tiers).pack()
 
     def set_extra_state(self, state: object) -> None:

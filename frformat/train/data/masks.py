@@ -61,7 +61,7 @@ class MaskFolder(Dataset[tuple[Tensor, Tensor]]):
 
 
 def load_carvana(folder: str | os.PathLike[str] | None = None) -> MaskFolder:
-    """Return photographs of cars in a studio, in colour; class 1 is the car.
+    """Return colour photographs of cars in a studio; class 1 is the car.
 
     Args:
         folder: the folder that holds ``carvana/``, see :func:`frformat.train.data.locate.locate`.

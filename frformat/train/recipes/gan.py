@@ -98,7 +98,7 @@ class GanOnMnist(OnMnist, Recipe):
         return {"frechet": frechet.distance(frechet.moments(real, workers), frechet.moments(made, workers))}
 
     def picture(self, model: nn.Module, samples: TensorDataset) -> Picture:
-        """Return generated images."""
+        """Return a picture of generated images."""
         device = next(model.parameters()).device
         return tiled(model(latents(SHOWN**2).to(device)).cpu(), SHOWN)
 

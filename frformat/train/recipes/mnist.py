@@ -1,4 +1,4 @@
-"""What the recipes on MNIST have in common."""
+"""The base class that the recipes on MNIST share."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class UNetOnCarvana(Segmentation):
     """31 million weights as 33 coefficients of each of 23 tensors.
 
     Attributes:
-        tested: number of images for tests, the last ones.
+        tested: number of images at the end of the data set that are used for tests.
         passes: how often an epoch passes over the other images, each time with different crops.
     """
 
@@ -29,7 +29,7 @@ class UNetOnCarvana(Segmentation):
     passes = 20
 
     def data(self, folder: StrPath | None) -> Data:
-        """Return images and masks; the last ones are for tests."""
+        """Return the images and masks; the last ones are for tests."""
         return split(load_carvana(folder), self.tested, self.passes)
 
     def model(self) -> nn.Module:
@@ -47,7 +47,7 @@ class UNetOnIsbi(UNetOnCarvana):
     passes = 5
 
     def data(self, folder: StrPath | None) -> Data:
-        """Return images and masks; the last ones are for tests."""
+        """Return the images and masks; the last ones are for tests."""
         return split(load_isbi(folder), self.tested, self.passes)
 
     def model(self) -> nn.Module:

@@ -63,7 +63,7 @@ class VaeOnMnist(OnMnist, Recipe):
         return VAE()
 
     def inputs(self, samples: Batch) -> Tensor:
-        """Return images in 0 … 1."""
+        """Return the images, scaled to 0 … 1."""
         return UNIT_PIXELS(samples[0])
 
     def losses(self) -> Mapping[str, Loss]:
@@ -89,7 +89,7 @@ class VaeOnMnist(OnMnist, Recipe):
         return mean(samples, EVALUATED, workers, score)
 
     def picture(self, model: nn.Module, samples: TensorDataset) -> Picture:
-        """Return images, with their reconstructions below them."""
+        """Return a picture of images with their reconstructions below them."""
         images = self.inputs(tuple(tensor[:SHOWN] for tensor in samples.tensors))
         device = next(model.parameters()).device
         return tiled(torch.cat([images, model(images.to(device)).cpu()]), SHOWN)

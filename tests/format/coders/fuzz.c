@@ -1,6 +1,7 @@
-/* Random values come back, and damaged streams do no harm: to be run with sanitizers (`make fuzz-c`).
+/* Check that random values survive a round trip and that damaged streams do no harm; run with sanitizers (`make
+fuzz-c`).
  *
- * Arguments: how many rounds, 2000 if it is not said, and a seed.
+ * Arguments: the number of rounds (2000 by default) and a seed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,7 +166,7 @@ static void fuzz_static(frz_shape s, const int32_t *values, int32_t *back, size_
     check(!memcmp(values, back, count * sizeof *values), "values come back from lanes");
     for (int i = 0; i < 4; i++) damage_lanes(lanes, counts, number, words + start, most - start, back, count);
     frz_lanes_free(lanes);
-    /* Tables of any numbers: all but sound ones are refused, and these do no harm. */
+    /* Tables of arbitrary numbers: all but valid ones are refused, and valid ones do no harm. */
     f[below(tables * FRZ_SYMBOLS)] = (uint16_t)next();
     if (frz_lanes_new(&t, &lanes) == FRZ_OK) {
         damage_lanes(lanes, counts, number, words + start, most - start, back, count);

@@ -1,4 +1,4 @@
-"""Segments that are only in memory, and the code that they are coded by."""
+"""Segments that exist only in memory, and the code that codes them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def has_compiled_code() -> bool:
 
 @contextmanager
 def using(*, pure: bool) -> Iterator[None]:
-    """Code by Python and NumPy, or by compiled code if there is any."""
+    """Code with Python and NumPy, or with compiled code if there is any."""
     with mock.patch.dict(os.environ, {"FRFORMAT_PURE": "1" if pure else "0"}):
         engine.cache_clear()
         yield

@@ -22,14 +22,15 @@ TOGETHER: Final = (
     frozenset(("DIRECTORY", "LIMIT", "FEATURE", "UNSUPPORTED", "NAME", "SHAPE", "VALUE")),
     frozenset(("CHECKSUM", "STREAM", "VALUE")),
 )
-"""Codes of faults in fields, and in segments: of several faults a reader may report any (specification, section 12)."""
+"""Codes of faults in fields, and in segments: if there are several faults, a reader may report any (specification,
+section 12)."""
 
 Said = dict[str, str] | str
 """SHA-256 of the canonical values by tensor, or an error code."""
 
 
 class UnavailableError(Exception):
-    """There is no Java, or the Kotlin decoder is not built."""
+    """Java is missing, or the Kotlin decoder has not been built."""
 
 
 class Differential:

@@ -77,7 +77,7 @@ PYTHON: Final = tuple(TARGETS)
 
 
 def read_frz(data: bytes) -> None:
-    """Read all there is in a file. Raises what is no ``FrzError`` of one line, warnings too."""
+    """Read everything in a file. Raise anything that is not a one-line ``FrzError``, including warnings."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")

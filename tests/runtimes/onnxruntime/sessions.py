@@ -1,4 +1,4 @@
-"""Sessions of exported models; whoever imports this needs the packages of the extra ``onnx``."""
+"""Sessions of exported models; importing this needs the packages of the extra ``onnx``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from frformat.torch import save_model
 
 
 class Mixed(nn.Module):
-    """Tied weights, several dtypes, buffers that the state dict has not, unused parameters, two outputs."""
+    """Tied weights, several dtypes, buffers that are not in the state dict, unused parameters, two outputs."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ from frformat.runtimes.pytorch_mobile.quiet import quietly
 
 
 class Mixed(nn.Module):
-    """Tied weights, several dtypes, a buffer that the state dict has not, names that are no identifiers."""
+    """Tied weights, several dtypes, a buffer that is not in the state dict, names that are not identifiers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ def load(export: Export) -> Any:
 
 
 def hand_over(module: Any, weights: Path, **options: Any) -> None:
-    """Give a skeleton what it wants of an ``.frz`` file, as a loader does."""
+    """Pass a skeleton what it needs from an ``.frz`` file, as a loader does."""
     wanted = module.run_method("coefficients_wanted")
     with frformat.open(weights, **options) as file:
         for name in file:

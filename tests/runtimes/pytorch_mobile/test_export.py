@@ -93,7 +93,7 @@ class Form(Enum):
 
 
 class Enumerated(nn.Module):
-    """Asks an attribute of a class that lite interpreters cannot read, as those of timm do."""
+    """Reads an attribute of a class that lite interpreters cannot read, as the models of timm do."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -49,7 +49,7 @@ def export(weights: Path) -> Any:
 
 
 def same(found: Tensor, expected: Tensor, share: float) -> None:
-    """Equal but for a share of the largest element."""
+    """Check that two tensors are equal up to a share of the largest element."""
     torch.testing.assert_close(found, expected, rtol=0, atol=share * float(expected.abs().max()))
 
 

@@ -1,4 +1,4 @@
-"""Networks of everyday life: regularized parts within regularized parts, weights that several use, other libraries."""
+"""Everyday networks: regularized parts within regularized parts, shared weights, other libraries."""
 
 from __future__ import annotations
 

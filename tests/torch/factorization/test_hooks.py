@@ -29,7 +29,7 @@ def images() -> torch.Tensor:
 
 
 class Collector:
-    """Counts what it sees, and changes it, if it is to."""
+    """Counts the values that it sees, and changes them if requested."""
 
     def __init__(self, scale: float | None = None) -> None:
         self.seen: Counter[str] = Counter()

@@ -13,7 +13,7 @@ from frformat.torch.regularization import factored, regularize, spectral_tensors
 
 @pytest.fixture(autouse=True)
 def _always(monkeypatch):
-    """Factors are used wherever they can be, and it shows."""
+    """Makes factors used wherever they can be, so that their effect shows."""
     monkeypatch.setattr(factored, "MARGIN", 0)
 
 
@@ -41,7 +41,7 @@ def layers(draw):
 
 
 def check(layer: nn.Module, x: torch.Tensor, expect: bool = True) -> None:
-    """Values and gradients are those of the rebuilt weight, which is made only if it must be."""
+    """Check values and gradients against the rebuilt weight, which is computed only if necessary."""
     plain = unregularize(copy.deepcopy(layer))
     coefficients = layer.parametrizations.weight.original
     rebuilt = []

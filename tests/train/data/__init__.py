@@ -1,4 +1,4 @@
-"""Data from outside the repository; tests that need it skip where it is absent."""
+"""Data from outside the repository; tests that need it are skipped if it is missing."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def digits() -> Data:
 
 
 def small(kind: type[Recipe], monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Recipe:
-    """Return a recipe with its own settings, but for batches of 16 and ``changes``."""
+    """Return a recipe with its own settings, except for batches of 16 and ``changes``."""
     monkeypatch.setattr(kind, "data", lambda self, folder: digits())
     return kind(replace(kind.defaults, **{"batch": 16, **changes}))
 

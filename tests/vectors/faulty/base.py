@@ -1,4 +1,5 @@
-"""Small right files, and ways to break one thing in them. Everything behind the fault stays right, checksums too."""
+"""Small valid files, and ways to break one thing in them. Everything after the fault stays valid, including
+checksums."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ NESTED = File(
 """Two tiers of nested channels ``w``, and a plain tensor ``x``."""
 
 ANEW = File([Group([Tensor("m", (2,), f32(1.0, 2.0, 3.0, 4.0))], per_tier=True)], tiers=2)
-"""A tensor ``m`` that each of two tiers has anew."""
+"""A tensor ``m`` with its own version in each of two tiers."""
 
 TUCKER = File(
     [
@@ -113,7 +114,7 @@ def put(*path_and_value: Any) -> Edit:
 
 
 def drop(*path: Any) -> Edit:
-    """Return an edit: what the keys and indices lead to is gone."""
+    """Return an edit that removes what the keys and indices lead to."""
 
     def edit(tree: Any) -> None:
         for part in path[:-1]:

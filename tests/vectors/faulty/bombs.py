@@ -1,4 +1,4 @@
-"""Small files that ask for much: what a reader must not do is allocate first and look later."""
+"""Small files that ask for much: a reader must not allocate before it has checked."""
 
 from __future__ import annotations
 

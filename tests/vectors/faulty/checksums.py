@@ -1,4 +1,4 @@
-"""Damage: bytes that do not match the CRC-32 behind them. A damaged stream is never reported as a malformed one."""
+"""Damage: bytes that do not match the CRC-32 after them. A damaged stream is never reported as a malformed one."""
 
 from __future__ import annotations
 

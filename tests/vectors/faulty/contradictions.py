@@ -1,4 +1,4 @@
-"""Fields that are right alone and wrong together, and what a future version may say."""
+"""Fields that are valid alone but contradict each other, and fields that a future version may define."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ def _long_names(*, alias: bool) -> tuple[bytes, bytes]:
 
 
 def _names(count: int, prefix: int) -> list[int]:
-    """Return front-coded names that begin with so many times ``x`` and end with four letters out of 94.
+    """Return front-coded names that begin with a number of ``x`` and end with four letters out of 94.
 
     Each that differs from the one before in its last letter takes few bytes, so that the bytes of 94 names repeat those
     of the 94 before but for the letters in front.

@@ -1,4 +1,4 @@
-"""Values that must not be, and requests that a right file cannot meet."""
+"""Forbidden values, and requests that a valid file cannot satisfy."""
 
 from __future__ import annotations
 

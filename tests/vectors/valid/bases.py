@@ -13,7 +13,7 @@ SEED = 0xFEDCBA9876543210
 LAST_SEED = 2**64 - 1
 
 PRODUCT = (0.9034701585769653, 0.0940122976899147, -0.7434992790222168, -0.9217253923416138)
-"""A product of which multiplication from right to left, or in pairs, gives another number of binary64."""
+"""Factors whose product is a different binary64 number if multiplied from right to left, or in pairs."""
 
 ONCE = {"f16": (1.7646484375, 0.5813503265380859), "bf16": (1.3515625, 1.2456647157669067)}
 """Products of two numbers of binary32, by the dtype that they are rounded to."""
@@ -171,7 +171,7 @@ def _stored() -> Iterator[Vector]:
 
 
 def _products() -> Iterator[Vector]:
-    """Yield elements that are one product each: the order of multiplications, and a single rounding, can be told."""
+    """Yield elements that are single products: they reveal the order of multiplications and the number of roundings."""
     factors = [Tensor("", (1, 1), f32(value)) for value in PRODUCT[1:]]
     core = Tensor("w", (1, 1, 1), f32(PRODUCT[0]), corners=[(1, 1, 1)], factors=(0, 1, 2))
     file = File([Group(factors), Group([core], "f64", ["stored"], "f32")])

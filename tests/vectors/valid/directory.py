@@ -23,7 +23,7 @@ def vectors() -> Iterator[Vector]:
 
 
 def _full(**more: Any) -> File:
-    """Return a file with every field there is."""
+    """Return a file with every possible field."""
     spectra = [
         Tensor("conv1.weight", (4, 6), spectrum("q", 8), (8, 3), (5, 8), step=-32),
         Tensor("conv2.weight", (4,), (9, -1), kept=(1, 2), step=16),

@@ -1,4 +1,4 @@
-"""Capacity tiers of starts of the zigzag order: whole files, files cut after a tier, and tiers asked for."""
+"""Capacity tiers of starts of the zigzag order: whole files, files cut after a tier, and requested tiers."""
 
 from __future__ import annotations
 

@@ -203,7 +203,7 @@ static PyObject *ended(PyObject *self, PyObject *args) {
 
 /* ---- static ---- */
 
-/* Get a class for each of `count` places, or for none; return 0 with an exception if it is neither. */
+/* Get the classes of `count` places, or none; return 0 with an exception if their number is neither `count` nor 0. */
 static int axis(const Py_buffer *buffer, uint64_t count, const int32_t **classes) {
     const Py_ssize_t found = numbers(buffer, sizeof(int32_t));
     if (found < 0) return 0;

@@ -149,7 +149,7 @@ def _refill(x: Words, at: NDArray[np.int64], words: Words) -> None:
 
 
 def _long(symbol: Words, x: Words, at: NDArray[np.int64], words: Words) -> Integers:
-    """Return values, reading the extra bits of those that have some from their lanes."""
+    """Return the values of symbols; read extra bits from the lanes where a symbol has them."""
     values = _VALUES[symbol]
     chosen = np.flatnonzero(symbol >= EXACT)
     symbols, states, places = symbol[chosen], x[chosen], at[chosen]

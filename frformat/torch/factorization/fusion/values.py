@@ -80,7 +80,7 @@ class Value:
         return builder.call(apply_basis, self.dense(builder), projection.node(builder), last)
 
     def channels(self) -> int | None:
-        """Number of channels, if known."""
+        """Return the number of channels, if known."""
         return None
 
 

@@ -1,2 +1,2 @@
-// Android's libm.so and libdl.so: their functions are in our libc.so, so all that is here is the version.
+// Android's libm.so and libdl.so: our libc.so holds their functions, so this file only provides the version.
 __attribute__((visibility("default"))) int bionic_functions_are_in_libc;

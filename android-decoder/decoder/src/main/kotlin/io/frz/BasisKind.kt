@@ -1,7 +1,7 @@
 package io.frz
 
 /**
- * What a tensor's core is multiplied by along one axis.
+ * The kind of matrix by which a tensor's core is multiplied along one axis.
  *
  * @property id its number in files
  * @property label its name in the specification

@@ -1,7 +1,7 @@
 package io.frz
 
 /**
- * How the values of a group become bytes.
+ * The method that turns the values of a group into bytes.
  *
  * @property id its number in files
  * @property label its name in the specification

@@ -30,7 +30,7 @@ public enum class ErrorCode {
     /** A compressed stream is malformed or of the wrong length. */
     STREAM,
 
-    /** The directory is not well-formed MessagePack of the schema. */
+    /** The directory is not well-formed MessagePack, or does not follow the schema. */
     DIRECTORY,
 
     /** The file requires a feature that this decoder does not know. */

@@ -9,7 +9,7 @@ import java.io.IOException
  * It is an [IOException], so code that handles read errors already handles it. The [message] is one line that says what
  * is wrong, where, and what to do; [code], [tensor] and [offset] tell programs the same.
  *
- * @property code what is wrong, as the format's specification names it
+ * @property code what is wrong: an error code of the format's specification
  * @property tensor the name of the tensor concerned, or null
  * @property offset the byte offset in the file where the fault was found, or null
  */

@@ -45,7 +45,7 @@ public class FrzFile private constructor(private val container: Container, base:
     Closeable {
     private val directory = container.directory
 
-    /** What the file says about each of its tensors, in the order of the file. */
+    /** The file's description of each of its tensors, in file order. */
     public val tensors: List<TensorInfo> = infos(directory.tensors) { !it.isFactors }
 
     /** What the file says about each of its factors: the matrices that [BasisKind.STORED] axes use. */
@@ -124,8 +124,8 @@ public class FrzFile private constructor(private val container: Container, base:
     /**
      * Rebuilds all tensors. Aliases are included as keys and share the memory of their tensors.
      *
-     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
-     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM], [ErrorCode.STREAM],
+     *   [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
     @WorkerThread
     @Throws(IOException::class)
@@ -143,8 +143,8 @@ public class FrzFile private constructor(private val container: Container, base:
      * Rebuilds the tensors one by one, in the order of the file, and passes each to [visitor]. They share one buffer as
      * large as the largest tensor; copy whatever must outlive the visit.
      *
-     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
-     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM], [ErrorCode.STREAM],
+     *   [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
     @WorkerThread
     @Throws(IOException::class)
@@ -157,8 +157,8 @@ public class FrzFile private constructor(private val container: Container, base:
      * passes each to [visitor].
      *
      * @throws IllegalArgumentException if a buffer is read-only, or fewer bytes remain in it than [TensorInfo.bytes]
-     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
-     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM], [ErrorCode.STREAM],
+     *   [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
     @WorkerThread
     @Throws(IOException::class)

@@ -8,7 +8,7 @@ import picocli.CommandLine.Option
 import picocli.CommandLine.ParameterException
 import picocli.CommandLine.Spec
 
-/** The options that every command opens files with. */
+/** The options with which every command opens files. */
 internal class Opening {
     @Option(names = ["--tier"], paramLabel = "N", description = ["capacity level to decode (default: the highest)"])
     private var tier: Int? = null

@@ -14,7 +14,7 @@ internal class Allowance(private val budget: Budget, private val request: Reques
         if (taken > FREE) budget.require(taken, null)
     }
 
-    /** Throws if the request is to end. */
+    /** Throws if the request has been cancelled. */
     fun check(): Unit = request.check()
 
     /** Like [check], for steps that are much cheaper than the check itself. */

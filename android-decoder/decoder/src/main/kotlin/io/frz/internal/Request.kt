@@ -45,7 +45,7 @@ internal open class Lifetime {
     @Volatile
     private var isOpen = true
 
-    /** Ends it. */
+    /** Closes the file and ends its requests. */
     fun end() {
         isOpen = false
     }

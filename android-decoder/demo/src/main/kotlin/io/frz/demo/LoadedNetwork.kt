@@ -30,7 +30,7 @@ constructor(
     val skeletonBytes = size(context, info.skeleton)
     val fileBytes = size(context, info.weights)
 
-    /** Of the rebuilt weights. */
+    /** The number of bytes of the rebuilt weights. */
     val weightsBytes: Long
     val tier: Int
     val tiers: Int
@@ -38,10 +38,10 @@ constructor(
     /** Milliseconds spent rebuilding all weights. */
     val decodeTime: Double
 
-    /** Milliseconds from assets to a module that is ready … */
+    /** Milliseconds from assets to a module that is ready. */
     val loadTime: Double
 
-    /** … of which so many until the first of the weights. */
+    /** The part of [loadTime] before the first weight, in milliseconds. */
     val skeletonTime: Double
 
     /** Milliseconds of the first run, which is slower than later ones. */

@@ -25,7 +25,7 @@ public class MainActivity : Activity() {
     override fun onCreate(saved: Bundle?) {
         super.onCreate(saved)
         setContentView(R.layout.main)
-        @Suppress("DEPRECATION") // Without androidx there is no other way to keep work across a rotation.
+        @Suppress("DEPRECATION") // Without androidx, there is no other way to keep work across a rotation.
         val kept = lastNonConfigurationInstance as? Session
         session = kept ?: Session(this)
         choices(R.id.network, session.networks) { if (it != session.state.choice.network) session.show(Choice(it)) }
@@ -139,14 +139,14 @@ public class MainActivity : Activity() {
 
     private fun text(id: Int, text: CharSequence?) {
         val view = find<TextView>(id)
-        if (view.text.toString() != text?.toString().orEmpty()) view.text = text // else a reader would say it again
+        if (view.text.toString() != text?.toString().orEmpty()) view.text = text // else a screen reader would repeat it
     }
 
     private fun View.visible(yes: Boolean) {
         visibility = if (yes) View.VISIBLE else View.GONE
     }
 
-    /** The color for the theme at hand; the method that takes a theme came with API 23. */
+    /** The color for the current theme; the method that takes a theme requires API 23. */
     @Suppress("DEPRECATION")
     private fun getColorOf(id: Int) = resources.getColor(id)
 

@@ -5,7 +5,7 @@ import java.io.IOException
 
 /** The app's resident memory in bytes; null where the system does not report it. */
 internal class Memory {
-    /** Now. */
+    /** The current size. */
     val resident: Long?
 
     /** The peak since the app started. */

@@ -16,13 +16,13 @@ internal enum class Task {
 }
 
 /**
- * A network among the app's assets, as [CATALOG] describes it: another network needs no other app.
+ * A network among the app's assets, as [CATALOG] describes it. Adding a network does not change the app.
  *
- * @property name of its files: the skeleton `name.ptl` and the weights `name.frz`
- * @property title for people
- * @property labels of its logits
+ * @property name the base name of its files: the skeleton `name.ptl` and the weights `name.frz`
+ * @property title the name to display
+ * @property labels the labels of its logits
  * @property shown the index of the label that a mask shows
- * @property pictures names of assets to try it on
+ * @property pictures the names of assets to run it on
  */
 internal class NetworkInfo private constructor(
     val name: String,

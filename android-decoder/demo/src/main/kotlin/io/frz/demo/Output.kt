@@ -5,7 +5,7 @@ import android.graphics.Canvas
 import kotlin.math.exp
 import org.pytorch.Tensor
 
-/** Logits of one picture: of the whole, (labels), or of each pixel, (labels, height, width). */
+/** Logits of one picture, for the whole, (labels), or for each pixel, (labels, height, width). */
 internal class Output(tensor: Tensor, private val network: NetworkInfo) {
     /** Row by row, as the runtime stores them. */
     val logits: FloatArray = tensor.dataAsFloatArray
@@ -28,7 +28,7 @@ internal class Output(tensor: Tensor, private val network: NetworkInfo) {
         best
     }
 
-    /** What the picture is, or what a mask shows. */
+    /** The label of the picture, or the one that a mask shows. */
     val label: String get() = network.labels[if (network.task == Task.CLASSIFY) classes[0] else network.shown]
 
     /** The probability of [label], or the fraction of the picture that it covers; 0 … 1. */

@@ -48,7 +48,7 @@ internal object Pictures {
         } catch (_: SQLiteException) {
             null // a provider that does not have the column
         } catch (_: IllegalArgumentException) {
-            null // as other providers say it
+            null // other providers report the same in this way
         }
         return cursor?.use { if (it.columnCount == 1 && it.moveToFirst()) it.getFloat(0) else null } ?: 0f
     }

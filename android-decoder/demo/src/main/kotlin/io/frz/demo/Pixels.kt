@@ -17,8 +17,8 @@ import org.pytorch.Tensor
  * @property height the height of its input in pixels, or 0 for any
  * @property longest the larger of both is made no larger than this, or 0 for any
  * @property dark whether it was trained with light figures on a dark ground
- * @property mean subtracted from values in 0 … 1, for each channel or one for all
- * @property std what these are then divided by
+ * @property mean the mean that is subtracted from values in 0 … 1, for each channel or one for all
+ * @property std the standard deviation by which the result is divided
  */
 internal class Pixels(
     val channels: Int,

@@ -47,7 +47,9 @@ public class ReportProvider : ContentProvider() {
 
     private fun refuse(): Nothing = throw UnsupportedOperationException("reports can only be read")
 
-    /** The report that [uri] names, if there is one. Its last part leads out of the folder only by a slash in it. */
+    /**
+     * The report that [uri] names, if there is one. Its last part could leave the folder only if it contained a slash.
+     */
     private fun file(uri: Uri): File? =
         uri.lastPathSegment?.takeIf { '/' !in it }?.let { File(folder(context!!), it) }?.takeIf { it.isFile }
 
@@ -58,14 +60,14 @@ public class ReportProvider : ContentProvider() {
         /** The folder of the reports. */
         fun folder(context: Context): File = File(context.cacheDir, "reports")
 
-        /** Asks whom to share [report] with. */
+        /** Asks with whom to share [report]. */
         fun share(report: File, title: CharSequence): Intent {
             val uri = Uri.Builder().scheme("content").authority(AUTHORITY).appendPath(report.name).build()
             val send = Intent(Intent.ACTION_SEND)
                 .setType(TYPE)
                 .putExtra(Intent.EXTRA_STREAM, uri)
                 .addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION)
-            // Android passes the permission on from here, not from the extra.
+            // Android grants the permission from the clip data, not from the extra.
             send.clipData = ClipData.newRawUri(null, uri)
             return Intent.createChooser(send, title).addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION)
         }

@@ -8,7 +8,7 @@ private const val TIER = "tier"
 private const val PICTURE = "picture"
 private const val OWN = "own"
 
-/** Keeps [choice] for the day when the app, which the system had ended, is opened again. */
+/** Keeps [choice] for when the app is opened again after the system has ended it. */
 internal fun Bundle.put(choice: Choice) {
     putInt(NETWORK, choice.network)
     choice.tier?.let { putInt(TIER, it) }
@@ -16,10 +16,10 @@ internal fun Bundle.put(choice: Choice) {
     putParcelable(OWN, choice.own)
 }
 
-/** What [put] has kept, or the first choice. */
+/** The choice that [put] has kept, or the first one. */
 internal fun Bundle?.choice(): Choice = if (this == null) {
     Choice()
 } else {
-    @Suppress("DEPRECATION") // what replaces it came with API 33
+    @Suppress("DEPRECATION") // its replacement requires API 33
     Choice(getInt(NETWORK), if (containsKey(TIER)) getInt(TIER) else null, getInt(PICTURE), getParcelable<Uri>(OWN))
 }

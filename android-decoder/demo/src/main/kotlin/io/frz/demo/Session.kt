@@ -24,7 +24,7 @@ internal class Session(context: Context) {
     /** Used only by the worker. */
     private var loaded: LoadedNetwork? = null
 
-    /** All networks of the app; none if that could not be found out, which [state] then says. */
+    /** All networks of the app; none if they could not be read, which [state] then reports. */
     val networks: List<NetworkInfo>
 
     /** Receives each new [state]. */
@@ -47,7 +47,7 @@ internal class Session(context: Context) {
         state = State(failure = failure)
     }
 
-    /** Loads what [choice] needs, runs the network on the picture and shows what comes out. */
+    /** Loads what [choice] needs, runs the network on the picture, and shows the result. */
     fun show(choice: Choice) {
         if (networks.isEmpty()) return
         state = state.copy(choice = choice, run = null)
@@ -57,7 +57,7 @@ internal class Session(context: Context) {
     /** Repeats the last request. */
     fun again(): Unit = show(state.choice)
 
-    /** Runs the network on all of its pictures and writes down what came out, for comparison with a desktop. */
+    /** Runs the network on all of its pictures, and records the results for comparison with a desktop. */
     fun report() {
         if (networks.isEmpty()) return
         val choice = state.choice
@@ -69,7 +69,7 @@ internal class Session(context: Context) {
         state = state.copy(report = null)
     }
 
-    /** Ends loading at the next tensor. A network that is running ends by itself, and nothing is shown of it. */
+    /** Ends loading at the next tensor. A running network finishes, but its result is not shown. */
     fun cancel() {
         abandon()
         state = state.copy(step = null, failure = Message(R.string.cancelled))

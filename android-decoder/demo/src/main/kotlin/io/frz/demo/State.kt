@@ -10,17 +10,17 @@ internal class Message(private val id: Int, private vararg val arguments: Any) {
     fun text(context: Context): String = context.getString(id, *arguments)
 }
 
-/** What is being done, and how much of it has been, 0 … 1, or null where that is not known. */
+/** What is being done, and how much of it is complete, 0 … 1, or null if that is not known. */
 internal class Step(val message: Message, val fraction: Double? = null)
 
-/** What the person has chosen. Everything else follows from it. */
+/** The user's choice. Everything else follows from it. */
 internal data class Choice(
     val network: Int = 0,
     /** The capacity level, or null for the highest. */
     val tier: Int? = null,
-    /** Which of the pictures of the network. */
+    /** The index of one of the network's pictures. */
     val picture: Int = 0,
-    /** A picture of their own instead. */
+    /** The user's own picture, which replaces it. */
     val own: Uri? = null
 )
 
@@ -32,6 +32,6 @@ internal data class State(
     val run: LoadedNetwork.Run? = null,
     val step: Step? = null,
     val failure: Message? = null,
-    /** A report that has been written and not yet been shared. */
+    /** A report that has been written but not yet shared. */
     val report: File? = null
 )

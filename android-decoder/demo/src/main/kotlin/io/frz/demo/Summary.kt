@@ -10,9 +10,9 @@ import org.json.JSONArray
 import org.json.JSONObject
 import org.pytorch.Tensor
 
-/** What a parity report says of tensors and files, see docs/parity-report.md. */
+/** A parity report's descriptions of tensors and files; see docs/parity-report.md. */
 internal object Summary {
-    /** Elements of an output above which a report does not repeat them. */
+    /** The number of elements above which a report omits the elements of an output. */
     private const val MOST_VALUES = 1 shl 21
 
     /** The output of a network whose [classes] are the indices of its largest logits along axis 1. */
@@ -36,10 +36,10 @@ internal object Summary {
         return json
     }
 
-    /** Of the elements of [tensor]. */
+    /** Describes the elements of [tensor]. */
     fun checksum(tensor: Tensor): String = checksum(bytes(tensor.dataAsFloatArray))
 
-    /** Of a file that [stream] brings. */
+    /** Describes the file that [stream] delivers. */
     fun checksum(stream: InputStream): String {
         val crc = CRC32()
         CheckedInputStream(stream, crc).use { it.readBytes() }

@@ -4,22 +4,22 @@ import android.content.Context
 import android.text.format.Formatter
 import java.text.NumberFormat
 
-/** Says in the language of the phone what the app has found out. */
+/** Puts the app's results into words, in the language of the phone. */
 internal class Words(private val context: Context) {
-    /** What the picture is, or how much of it the mask covers. */
+    /** Says what the picture shows, or how much of it the mask covers. */
     fun answer(task: Task, output: Output): String {
         val id = if (task == Task.CLASSIFY) R.string.answer_class else R.string.answer_mask
         return context.getString(id, output.label, percent(output.share))
     }
 
-    /** For who cannot see it: the picture called [name], with what [output] draws over it. */
+    /** Describes the picture called [name], and what [output] draws over it, for users who cannot see it. */
     fun picture(name: String, task: Task, output: Output?): String = when {
         output == null -> context.getString(R.string.picture, name)
         task == Task.CLASSIFY -> context.getString(R.string.picture_classified, name, output.label)
         else -> context.getString(R.string.picture_segmented, name, output.label, percent(output.share))
     }
 
-    /** Sizes, times and memory. */
+    /** Describes sizes, times and memory. */
     fun figures(network: LoadedNetwork, run: LoadedNetwork.Run?): String {
         val files = longArrayOf(network.skeletonBytes, network.fileBytes, network.weightsBytes).map { bytes(it) }
         val handOver = network.loadTime - network.skeletonTime

@@ -6,8 +6,8 @@ import java.io.File
 import java.util.Properties
 
 /**
- * The lite interpreter of PyTorch Mobile in this JVM: the libraries of the AAR for x86-64 phones as they are, on
- * Android's system libraries as built from `src/main/native`.
+ * The lite interpreter of PyTorch Mobile in this JVM: the unchanged x86-64 libraries of the AAR, on stand-ins for
+ * Android's system libraries built from `src/main/native`.
  */
 public object LiteRuntime {
     private const val PROPERTY = "frz.native"
@@ -43,9 +43,11 @@ public object LiteRuntime {
             else -> null
         }
 
-    /** The folder of the libraries: the one that the system property `frz.native` names, or that beside this jar. */
+    /**
+     * The folder of the libraries: the one that the system property `frz.native` names, or the one next to this jar.
+     */
     private val folder: File by lazy {
-        // Classes that a test's own loader has defined come from nowhere: the property is all there is for them.
+        // Classes that a test's own loader has defined have no location, so only the property can name the folder.
         System.getProperty(PROPERTY)?.let { return@lazy File(it).absoluteFile }
         val code = File(LiteRuntime::class.java.protectionDomain.codeSource.location.toURI())
         File(code.parentFile, "native")

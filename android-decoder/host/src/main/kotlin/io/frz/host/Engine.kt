@@ -12,7 +12,7 @@ internal interface Engine {
     /** Its release. */
     val version: String
 
-    /** Runs models with [count] threads from now on. */
+    /** Makes models run with [count] threads from now on. */
     fun setThreads(count: Int)
 
     /** Loads a model from a skeleton and an `.frz` file. */

@@ -4,10 +4,10 @@ import java.io.File
 
 /** The resident memory of this process, in bytes, as Linux counts it. */
 internal object Memory {
-    /** Now. */
+    /** The current size. */
     fun resident(): Long = status("VmRSS")
 
-    /** The most since the process began, or since [forgetPeak]. */
+    /** The peak size since the process began, or since [forgetPeak]. */
     fun peak(): Long = status("VmHWM")
 
     /** Starts a new peak. */

@@ -26,7 +26,7 @@ public abstract class FrzPart internal constructor() {
     @Throws(IOException::class)
     internal abstract fun read(): ByteArray
 
-    /** Opens it as weights. */
+    /** Opens the part as weights. */
     @Throws(IOException::class)
     internal abstract fun open(options: FrzOptions): FrzFile
 

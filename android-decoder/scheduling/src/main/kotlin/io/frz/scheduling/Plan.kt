@@ -37,7 +37,7 @@ public class Plan internal constructor(
     /**
      * The choice for an application.
      *
-     * @throws NoSuchElementException if there is none of that name
+     * @throws NoSuchElementException if there is no application of that name
      */
     public operator fun get(app: String): Choice = choices.first { it.app == app }
 

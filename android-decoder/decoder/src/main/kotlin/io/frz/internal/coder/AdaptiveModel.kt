@@ -20,7 +20,7 @@ internal class AdaptiveModel(isOfIntegers: Boolean) {
     /** Counters for signs that differ from the guess, by level of the guess. */
     val sign = IntArray(LEVELS) { BitDecoder.counter(32768, 4) }
 
-    /** The scale that a group starts with, in units of its terms. */
+    /** The scale with which a group starts, in units of its terms. */
     var base = 0
         private set
 

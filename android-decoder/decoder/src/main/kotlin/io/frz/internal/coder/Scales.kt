@@ -7,7 +7,7 @@ internal object Scales {
     /** The scale of the magnitude that terms of 0 stand for. */
     const val ORIGIN = 80
 
-    /** The bits of a term below those of a scale. */
+    /** The number of bits by which terms are finer than scales. */
     const val FRACTION_BITS = 13
     private val octave = longArrayOf(68438, 74632, 81386, 88752, 96785, 105545, 115098, 125515)
 

@@ -25,7 +25,7 @@ internal class Fields(private val reader: MessageReader, private val what: Strin
     fun required(key: Int, name: String): MessageReader =
         optional(key) ?: throw reader.fault(ErrorCode.DIRECTORY, "$what has no field $name")
 
-    /** The error [code] in the value of [key], or where it should be. */
+    /** An error with this [code] at the value of [key], or at the place where it should be. */
     fun fault(key: Int, code: ErrorCode, problem: String): FrzException = (optional(key) ?: reader).fault(code, problem)
 
     private companion object {

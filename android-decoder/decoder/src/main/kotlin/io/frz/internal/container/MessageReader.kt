@@ -25,7 +25,7 @@ internal class MessageReader(
     /** A separate reader for the value at [position]. */
     fun at(position: Int): MessageReader = MessageReader(bytes, allowance, position)
 
-    /** The error [code] at the next value. */
+    /** An error with this [code] at the next value. */
     fun fault(code: ErrorCode, problem: String, cause: Throwable? = null): FrzException =
         FrzException(code, "$problem, at byte $position of the directory", cause = cause)
 
@@ -64,7 +64,7 @@ internal class MessageReader(
         it.unpackArrayHeader().also { count -> requireRoom(count.toLong(), what) }
     }
 
-    /** An array of exactly [length]. */
+    /** The start of an array of exactly [length] values. */
     fun array(what: String, length: Int) {
         val count = array(what)
         if (count != length) throw fault(ErrorCode.DIRECTORY, "$what has $count entries, not $length")

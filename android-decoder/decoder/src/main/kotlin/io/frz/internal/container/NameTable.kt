@@ -92,7 +92,7 @@ internal class NameTable(private val names: NameBytes, private val allowance: Al
         return true
     }
 
-    /** The number of the name that is [bytes], or -1. */
+    /** The number of the name with these [bytes], or -1. */
     fun find(bytes: ByteArray): Int = slots[slot(bytes, 0, bytes.size)] - 1
 
     private fun grow(count: Int) {

@@ -19,7 +19,10 @@ internal object PresetDictionary {
 
     val bytes: ByteArray = names + shapes()
 
-    /** As MessagePack. Channels double from 16 to 1024; before them come half as many, at first 3, and then as many. */
+    /**
+     * The shapes as MessagePack. Output channels double from 16 to 1024, each with half as many input channels (first
+     * 3), then with as many.
+     */
     private fun shapes(): ByteArray {
         val shapes = ByteArrayOutputStream()
         var before = 3

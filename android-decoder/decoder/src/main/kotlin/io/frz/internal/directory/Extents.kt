@@ -15,7 +15,7 @@ internal class Extents(
     val perTier: Boolean,
     private val views: Lists
 ) {
-    /** Whether the file gives corners. */
+    /** Whether the file states corners. */
     val hasCorners: Boolean get() = corners != null
 
     /** Whether there is a segment for every tier. */

@@ -47,7 +47,7 @@ internal class AxisProduct(val outer: Int, val terms: Int, val basis: Basis, val
     }
 
     companion object {
-        /** Shorter rows than this are gathered before they are written. */
+        /** Rows shorter than this are gathered before they are written. */
         const val LEAST_ROW = 32
         private const val THREAD_VALUES = 1L shl 17
 

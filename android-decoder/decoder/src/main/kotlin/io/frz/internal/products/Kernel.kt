@@ -77,7 +77,7 @@ internal object Kernel {
         for (power in POWERS - 1 downTo 0 step 4) evaluate(polynomial, power, places, from, from + count, out)
     }
 
-    /** Four steps of Horner's scheme at once, from the coefficient of [power] on. */
+    /** Performs four steps of Horner's scheme at once, from the coefficient of [power] on. */
     private fun evaluate(
         polynomial: DoubleArray,
         power: Int,

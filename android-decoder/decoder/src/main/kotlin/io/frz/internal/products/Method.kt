@@ -14,7 +14,7 @@ internal enum class Method {
     /** Fast transforms of many lines side by side. */
     SIDE_BY_SIDE,
 
-    /** Fast transforms of one long line after the other. */
+    /** Fast transforms of long lines, one after the other. */
     ONE_BY_ONE
     ;
 

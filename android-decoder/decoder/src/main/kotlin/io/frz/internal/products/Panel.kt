@@ -34,7 +34,7 @@ internal abstract class Panel(terms: Int, val length: Int, longest: Int) {
     abstract fun writeStage(count: Int, at: Int)
 
     companion object {
-        /** The most values that are written at a time. */
+        /** The largest number of values to write at a time. */
         const val LENGTH = 1024
 
         private const val LEAST_LENGTH = 64
@@ -68,7 +68,7 @@ internal class DoublePanel(private val terms: Int, length: Int, longest: Int, pr
     override fun writeStage(count: Int, at: Int) = output.put(stage, count, at)
 }
 
-/** Sums in binary32, for where [FloatBound] allows it: one or two strips. */
+/** Sums one or two strips in binary32, where [FloatBound] allows it. */
 internal class FloatPanel(terms: Int, length: Int, longest: Int, target: ByteBuffer) : Panel(terms, length, longest) {
     private val target = target.slice().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
     private val values = Array(rows) { FloatArray(length) }

@@ -4,7 +4,7 @@ import io.frz.internal.Request
 
 /**
  * Fast transforms of lines side by side: row k of [rows] holds coefficient k of each of [width] lines, and after the
- * transform row i holds their values at point i of the [grid]. Instances are for one thread.
+ * transform, row i holds their values at point i of the [grid]. Each instance is for one thread.
  */
 internal class SideBySide(
     private val product: AxisProduct,

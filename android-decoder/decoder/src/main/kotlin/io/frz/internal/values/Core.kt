@@ -28,7 +28,7 @@ internal class Core private constructor(private val floats: FloatArray?, private
     fun checked(tensor: String?): Core = apply { check(problem, tensor) }
 
     companion object {
-        /** Throws if there is a [problem] with a value of [tensor]. */
+        /** Throws if a value of [tensor] has a [problem]. */
         fun check(problem: String?, tensor: String?) {
             if (problem != null) throw FrzException(ErrorCode.VALUE, problem, tensor)
         }

@@ -4,28 +4,28 @@ import io.frz.scheduling.App
 import kotlin.math.sqrt
 
 /**
- * What an application asks of the device at one tier. Each number is computed in the one way that the specification
- * gives, so that all implementations have the same bits.
+ * What an application demands of the device at one tier. Each number is computed exactly as the specification
+ * prescribes, so that all implementations agree bit for bit.
  *
  * @property tier index of the tier
- * @property shortfall the accuracy that is missing from the goal; negative where there is more
- * @property seconds of an inference on the whole device
- * @property memory bytes
+ * @property shortfall how far accuracy is below the goal; negative if it is above
+ * @property seconds the time of an inference on the whole device
+ * @property memory the memory in bytes
  */
 internal class Demand(app: App, val tier: Int, val shortfall: Double, val seconds: Double, val memory: Long) {
     private val alpha = app.alpha
     private val latency = app.latency
 
-    /** What a second more than none would cost. */
+    /** How much the latency goal takes off the cost. */
     val patience = alpha * latency
 
     /** The share from which on the latency goal is met; may exceed 1. */
     val enough = seconds / latency
 
-    /** By which 1/share is priced. */
+    /** The factor of 1/share in the cost. */
     val weight = alpha * seconds
 
-    /** Shares of late applications are in its proportion. */
+    /** Shares of late applications are proportional to this. */
     val root = sqrt(weight)
 
     /** The cost at a share above 0. */

@@ -3,11 +3,11 @@ package io.frz.scheduling.internal
 import kotlin.math.abs
 
 /**
- * The tiers of least score, and of equal ones the lexicographically first: every combination is tried but for those
- * that cannot win. [start] are tiers that fit the memory; the better they are, the fewer are tried.
+ * Finds the tiers with the lowest score; among equals, the lexicographically first. It tries every combination except
+ * those that cannot win. [start] are tiers that fit the memory; the better they are, the fewer combinations are tried.
  *
- * Whatever tiers the applications that are still open take, the score is no better than with their ideal demands. A
- * branch is cut only if it is worse by more than rounding can account for.
+ * Whatever tiers the undecided applications take, the score is no better than with their ideal demands. A branch is cut
+ * only if it is worse by more than rounding can account for.
  */
 internal fun exact(table: Table, start: IntArray): IntArray {
     val search = Search(table, start)
@@ -44,7 +44,10 @@ private class Search(private val table: Table, start: IntArray) {
         }
     }
 
-    /** Whether no score that can still be reached is as good as the best one. No largest cost is below a shortfall. */
+    /**
+     * Whether no score that can still be reached is as good as the best one. The largest cost is never below a
+     * shortfall.
+     */
     private fun isHopeless(): Boolean {
         val bound = table.score(demands)
         val tied = demands.any { it.shortfall >= bestScore.first } && bound.second > bestScore.second + slack
@@ -52,7 +55,7 @@ private class Search(private val table: Table, start: IntArray) {
     }
 }
 
-/** More than the rounding error of any score: a small part of the largest numbers that are added up. */
+/** A bound on the rounding error of any score: a small fraction of the largest numbers in the sums. */
 private fun rounding(table: Table): Double =
     1e-10 * table.rows.sumOf { row -> row.maxOf { abs(it.shortfall) + it.patience + table.rows.size * it.weight } }
 

@@ -1,8 +1,8 @@
 package io.frz.scheduling.internal
 
 /**
- * Good tiers for many applications: the better end of two descents from [start], by what a change gains per byte that
- * it takes, and by what it gains.
+ * Finds good tiers for many applications: the better result of two descents from [start], one guided by the gain of a
+ * change per byte, the other by the gain alone.
  */
 internal fun greedy(table: Table, start: IntArray): IntArray {
     val (perByte, plain) = listOf(true, false).map { Descent(table, start, it) }

@@ -16,7 +16,10 @@ internal fun checkMemory(value: Long) {
     require(value in 0..MEMORY) { "memory must be from 0 to $MEMORY bytes, not $value" }
 }
 
-/** Compares texts as UTF-8 bytes compare, which is by code points; UTF-16 has surrogates below other characters. */
+/**
+ * Compares texts in the order of their UTF-8 bytes, which is that of code points; in UTF-16, surrogates sort before
+ * some characters.
+ */
 internal fun byCodePoints(a: String, b: String): Int {
     val common = minOf(a.length, b.length)
     val at = (0 until common).firstOrNull { a[it] != b[it] } ?: return a.length - b.length

@@ -3,9 +3,9 @@ package io.frz.scheduling.internal
 import io.frz.scheduling.Objective
 
 /**
- * What chosen tiers are worth: [first] is minimized, then [second].
+ * The score of a choice of tiers: [first] is minimized, then [second].
  *
- * @property shares at which they are
+ * @property shares the shares that reach this score
  */
 internal class Score(val first: Double, val second: Double, val shares: DoubleArray) {
     fun isLessThan(other: Score): Boolean = isLess(first, second, other.first, other.second)
@@ -13,7 +13,7 @@ internal class Score(val first: Double, val second: Double, val shares: DoubleAr
     fun isEqualTo(other: Score): Boolean = first == other.first && second == other.second
 }
 
-/** Compares pairs as numbers: zeros are equal whatever their sign. */
+/** Compares pairs as numbers: zeros are equal regardless of sign. */
 internal fun isLess(first: Double, second: Double, otherFirst: Double, otherSecond: Double): Boolean =
     first < otherFirst || (first == otherFirst && second < otherSecond)
 
@@ -32,10 +32,11 @@ private fun sumOfCosts(demands: List<Demand>, shares: DoubleArray): Double =
     total(shares.size) { demands[it].cost(shares[it]) }
 
 /**
- * The least cost that all can reach together.
+ * The lowest cost that no application needs to exceed.
  *
- * It is the largest shortfall, or where that is out of reach the root of a function that from there on is decreasing
- * and convex: Newton's steps come from the left and never pass it. They end when rounding allows no further one.
+ * It is the largest shortfall or, if that is out of reach, the root of a function that decreases and is convex from
+ * there on. Newton's steps approach the root from the left and never pass it; they end when rounding allows no further
+ * one.
  */
 private fun leastLargest(demands: List<Demand>): Double {
     var cost = demands.maxOf { it.shortfall }

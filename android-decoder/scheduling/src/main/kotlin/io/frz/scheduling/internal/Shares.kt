@@ -1,14 +1,14 @@
 package io.frz.scheduling.internal
 
-/** What is left to divide is at least this, whatever rounding says: no share is 0. */
+/** The rest to divide is at least this, whatever the rounding errors, so no share is 0. */
 private const val CRUMB = 1.0 / (1L shl 53)
 
 /**
- * The shares of least total cost that are at least [least] and at most enough.
+ * The shares with the lowest total cost, each between its [least] and what is enough.
  *
- * The cost of an application at share u is a constant plus weight/u, until u is enough. Setting the derivatives of
- * late applications equal makes their shares proportional to √weight. Bounds are met by the variable fixing of Bitran
- * and Hax (Management Science 27(4), 1981): each round fixes a share, or several, at a bound it has at the optimum.
+ * The cost of an application at share u is a constant plus weight/u, until u is enough. Setting the derivatives of late
+ * applications equal makes their shares proportional to √weight. Bounds are satisfied by the variable fixing of Bitran
+ * and Hax (Management Science 27(4), 1981): each round fixes one or more shares at bounds that hold at the optimum.
  */
 internal fun divide(demands: List<Demand>, least: DoubleArray): DoubleArray {
     val shares = DoubleArray(demands.size) { demands[it].enough }

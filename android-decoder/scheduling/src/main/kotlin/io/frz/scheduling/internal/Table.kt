@@ -4,29 +4,31 @@ import io.frz.scheduling.App
 import io.frz.scheduling.Budget
 import io.frz.scheduling.Objective
 
-/** A problem in the form in which it is searched; [apps] are in the order of their names. */
+/** A problem in the form that the search uses; [apps] are in the order of their names. */
 internal class Table(apps: List<App>, budget: Budget, private val objective: Objective) {
-    /** For each application its demand at each tier. */
+    /** For each application, its demand at each tier. */
     val rows: List<List<Demand>> = apps.map { app ->
         app.tiers.mapIndexed { index, tier ->
             Demand(app, index, app.accuracy - tier.accuracy, tier.compute / budget.speed, tier.memory)
         }
     }
 
-    /** For each application a demand that is as good as its best in every respect; there is seldom such a tier. */
+    /**
+     * For each application, an ideal demand: as good as its best tiers in every respect. Rarely does a tier reach it.
+     */
     val ideals: List<Demand> = apps.zip(rows) { app, row ->
         Demand(app, 0, row.minOf { it.shortfall }, row.minOf { it.seconds }, row.minOf { it.memory })
     }
 
-    /** Bytes for all. */
+    /** The bytes for all applications. */
     val memory: Long = budget.memory
 
     /** The demands at these tiers. */
     fun chosen(tiers: IntArray): List<Demand> = rows.indices.map { rows[it][tiers[it]] }
 
-    /** The tiers that take the least memory, of equal ones the first. */
+    /** The tiers that take the least memory; among equals, the first. */
     fun smallest(): IntArray = IntArray(rows.size) { app -> rows[app].minBy { it.memory }.tier }
 
-    /** What a choice of demands, one for each application, is worth. */
+    /** The score of a choice of demands, one for each application. */
     fun score(demands: List<Demand>): Score = score(demands, objective)
 }
