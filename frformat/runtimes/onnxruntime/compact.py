@@ -108,10 +108,8 @@ def _rename(graph: onnx.GraphProto, kept: set[str]) -> None:
 def _rename_function(function: onnx.FunctionProto) -> None:
     import onnx
 
-    names = [*function.input], [*function.output]
-    graph = onnx.helper.make_graph(
-        function.node, "", *([onnx.ValueInfoProto(name=name) for name in each] for each in names)
-    )
+    inputs, outputs = ([onnx.ValueInfoProto(name=name) for name in each] for each in (function.input, function.output))
+    graph = onnx.helper.make_graph(function.node, "", inputs, outputs)
     _rename(graph, set())
     for old, new in ((function.node, graph.node), (function.input, graph.input), (function.output, graph.output)):
         del old[:]

@@ -78,7 +78,8 @@ def write(
             value = graph.graph.initializers[name]
             assert value.const_value is not None
             assert value.dtype is not None
-            value.const_value = ir.ExternalTensor("", None, None, value.dtype, shape=value.const_value.shape, name=name)
+            shape = ir.Shape(value.const_value.shape)
+            value.const_value = ir.ExternalTensor("", None, None, value.dtype, shape=shape, name=name)
     proto: onnx.ModelProto = ir.to_proto(graph)
     add_functions(proto, texts)
     strip(proto, plan.wanted)
