@@ -15,7 +15,7 @@ JAVA_SOURCES := $(shell find android-decoder -name target -prune -o \( -name '*.
 ABIS ?= arm64-v8a,x86_64
 APK := android-decoder/demo/target/frz-demo
 
-.PHONY: demo test test-python test-newest test-oldest test-processors test-install test-jvm test-android apk fuzz fuzz-c lint docs bench vectors clean
+.PHONY: demo test test-python test-newest test-oldest test-processors test-install test-jvm test-android apk fuzz fuzz-c lint docs docs-kotlin bench vectors clean
 
 demo: $(READY) $(JAR) ## train, encode, inspect and rebuild a small network in Python and on the JVM, and compare
 	$(BIN)/python -m demo
@@ -72,6 +72,10 @@ lint: $(READY) ## ruff, mypy --strict, import-linter; Kotlin is linted by `mvn v
 
 docs: $(READY) ## build the documentation site in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+docs-kotlin: ## build the documentation site with the API reference of the Kotlin libraries
+	$(MVN) -pl decoder,scheduling,pytorch,pytorch-ktx -am compile dokka:dokka
+	$(MAKE) docs
 
 bench: $(READY) $(JAR) ## run the benchmarks behind docs/benchmarks.md
 	$(BIN)/python -m bench

@@ -1,4 +1,4 @@
-"""Measurements: every figure is a ratio within one run, a size or a count."""
+"""Measurements: every result is a ratio within one run, a size or a count."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ JAR = ROOT / "android-decoder" / "cli" / "target" / "frz.jar"
 
 @dataclass(frozen=True)
 class Row:
-    """One measured figure.
+    """One measured result.
 
     Attributes:
         what: what was measured.
         figure: the result.
-        aim: what it should be.
-        met: whether it is.
+        aim: the target.
+        met: whether the target is met.
     """
 
     what: str
@@ -29,7 +29,7 @@ class Row:
 
 
 class Missing(Exception):  # noqa: N818 — not a failure, a reason to skip
-    """What a measurement needs is not there; says what and how to get it."""
+    """Raised if something that a measurement needs is missing; the message says how to get it."""
 
 
 def unet_path() -> Path:

@@ -11,7 +11,7 @@ NAMES = ("size", "coder", "rebuild", "tensors", "startup", "raw", "damage", "tra
 
 
 def main(names: list[str]) -> int:
-    """Print each table as soon as it is measured; 1 if an aim is missed."""
+    """Print each table as soon as it is measured; return 1 if a target is missed."""
     missed = 0
     for name in names or NAMES:
         print(f"\n### {name}\n\n| what | measured | aim |\n|---|---|---|", flush=True)

@@ -1,10 +1,10 @@
-"""LeNet-5 on MNIST, accuracy against size: Frequency Regularization next to pruning with 8-bit values.
+"""LeNet-5 on MNIST, accuracy against size: Frequency Regularization compared with pruning at 8 bits.
 
     python -m bench.accuracy [WORD …]
 
-trains what is missing (only the runs with one of the words in their name), a few minutes each, and then writes
-``bench/results/lenet5.json`` and ``docs/lenet5-curve.png``. A run that was broken off goes on. No run chooses an epoch:
-what the last one left is what is tested.
+trains the missing networks (only the runs with one of the words in their name), a few minutes each, and then writes
+``bench/results/lenet5.json`` and ``docs/lenet5-curve.png``. An interrupted run is resumed. No run selects an epoch: the
+network after the last one is tested.
 """
 
 from __future__ import annotations
@@ -42,30 +42,30 @@ COUNTS: Final = {
     3000: (230, 1300, 1188, 270),
     6600: (360, 2900, 2828, 500),
 }
-"""Coefficients of conv1, conv2, fc1 and fc2 by the numbers in all; each bias has 3."""
+"""Coefficients of conv1, conv2, fc1 and fc2 by the total number of parameters; each bias has 3."""
 
 SMALL_LR: Final = 0.02
-"""Learning rate of the runs with fewer numbers than the recipe has; the others have that of the recipe."""
+"""Learning rate of the runs with fewer parameters than the recipe; the others use that of the recipe."""
 
 SEEDS: Final = {776: (0, 1, 2)}
-"""Seeds of the runs with so many numbers; otherwise 0 alone."""
+"""Seeds of the runs with these numbers of parameters; all others use only 0."""
 
 ROUNDED: Final = "q9"
-"""Number format of the coefficients in runs that are trained for it."""
+"""Number format of the coefficients in runs that are trained for one."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A network and how well it does.
+    """A network and its accuracy.
 
     Attributes:
         method: ``FR``, ``pruning`` or ``ADMM``.
-        numbers: how many the network is made of, biases included.
-        seed: of the run; None for a network of others.
-        epochs: for how long it was trained.
+        numbers: number of parameters, biases included.
+        seed: seed of the run; None for a network by others.
+        epochs: number of training epochs.
         format: number format of the values.
         accuracy: share of the 10,000 test images that are classified correctly.
-        nbytes: of the file (``FR``), or of :func:`bench.pruning.coded`; None for pruned floats.
+        nbytes: size of the file (``FR``), or of :func:`bench.pruning.coded`; None for pruned floats.
     """
 
     method: str
@@ -78,7 +78,7 @@ class Point:
 
 
 def main(words: Sequence[str]) -> None:
-    """See the module."""
+    """Run the missing jobs, and write the results."""
     torch.set_num_threads(1)
     for name, run in jobs():
         path = BUILD / name / "points.json"
@@ -106,7 +106,7 @@ def jobs() -> Iterable[tuple[str, Callable[[], list[Point]]]]:
 
 
 def fr(name: str, numbers: int, format: str | None, seed: int) -> list[Point]:
-    """Train LeNet-5 as so many numbers by its recipe."""
+    """Train LeNet-5 with this many parameters by its recipe."""
     kind = RECIPES["lenet5"]
     names = ("conv1.weight", "conv2.weight", "fc1.weight", "fc2.weight")
     keep = dict(zip(names, COUNTS[numbers], strict=True))
@@ -123,7 +123,7 @@ def pruning(seed: int) -> list[Point]:
     points = []
     for stage in prune(seed, str(DATA)):
         points.append(Point("pruning", stage.numbers, seed, stage.epochs, "f32", stage.accuracy, None))
-        if stage.nbytes:  # of the dense network there is none
+        if stage.nbytes:  # the dense network has none
             points.append(Point("pruning", stage.numbers, seed, stage.epochs, FORMAT, stage.quantized, stage.nbytes))
         print(stage, flush=True)
     return points
@@ -144,7 +144,7 @@ def admm() -> list[Point]:
 
 
 def plot(points: Sequence[Point]) -> None:
-    """Accuracy against bytes: means over seeds, and each run as a dot."""
+    """Plot accuracy against bytes: means over seeds, and each run as a dot."""
     figure = Figure(figsize=(7, 4.5), dpi=120, layout="constrained")
     axes: Axes = figure.subplots()
     for method, label, colour in (

@@ -1,4 +1,4 @@
-"""The entropy coders against each other, zstd, and the coder of the ISO standard, all on the same integers."""
+"""Compare the entropy coders with each other, zstd, and the coder of the ISO standard, on the same integers."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ Integers = NDArray[np.int32]
 
 LEVEL: Final = 19
 STEPS: Final = 2
-"""Quantization steps in a standard deviation: some 3 bits a weight."""
+"""Number of quantization steps per standard deviation: about 3 bits per weight."""
 
 
 def run() -> list[Row]:
-    """Return sizes on the weights of a trained ResNet-20, and speeds on kernels of a network a hundred times as large."""
+    """Measure sizes on the weights of a trained ResNet-20, and speeds on kernels of a network 100 times as large."""
     weights, kernels = _resnet(), [_kernels()]
     return [*_sizes(weights), *_standard(weights), *_speeds(kernels), *_fallback(kernels), *_jvm(kernels[0])]
 
@@ -47,7 +47,7 @@ def _resnet() -> list[Integers]:
 
 
 def _kernels() -> Integers:
-    """Kernels whose magnitudes vary from row to row and from channel to channel, as those of networks do."""
+    """Return kernels whose magnitudes vary from row to row and from channel to channel, as in real networks."""
     rng = np.random.default_rng(0)
     rows, channels = (np.exp(rng.standard_normal(n) / 2) for n in (1024, 512))
     return np.rint(2 * rng.laplace(size=(1024, 512, 3, 3)) * np.multiply.outer(rows, channels)[..., None, None]).astype(
@@ -68,7 +68,7 @@ def _sizes(arrays: list[Integers]) -> Iterator[Row]:
 
 
 def _standard(arrays: list[Integers]) -> Iterator[Row]:
-    """Against the reference software of ISO/IEC 15938-17, if it is installed."""
+    """Compare with the reference software of ISO/IEC 15938-17, if it is installed."""
     try:
         from nncodec import nn
     except ImportError:
@@ -103,7 +103,7 @@ def _speeds(arrays: list[Integers]) -> Iterator[Row]:
 
 
 def _fallback(arrays: list[Integers]) -> Iterator[Row]:
-    """What the compiled code gains over Python and NumPy."""
+    """Measure the gain of the compiled code over Python and NumPy."""
     if not engine().compiled:
         return
     for name, rows in (("adaptive", 4), ("static", 512)):
@@ -120,7 +120,7 @@ def _fallback(arrays: list[Integers]) -> Iterator[Row]:
 
 
 def _jvm(kernels: Integers) -> Iterator[Row]:
-    """Decoding and storing as float32 by the decoder for Android, in one thread."""
+    """Measure decoding and storing as float32 with the decoder for Android, in one thread."""
     tensor = CodedTensor(kernels, kernels.shape, "f32", step=-128)
     times = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -152,7 +152,7 @@ class _Runs:
 
 
 def _coded(name: str, arrays: list[Integers]) -> tuple[int, float, float]:
-    """Return bytes, and seconds to encode and to decode."""
+    """Return the size in bytes, and the seconds to encode and to decode."""
     runs, out = _Runs([Run(False, (array.shape,)) for array in arrays]), io.BytesIO()
     _, encoding = _timed(lambda: CODERS[name].encoder("i32", False).encode(zip(runs, arrays, strict=True), out))
     stored = _Stored(out.getvalue())
@@ -167,7 +167,7 @@ class _Stored(io.BytesIO):
 
 
 def _timed(task: Callable[[], Any]) -> tuple[Any, float]:
-    """What a task gives, and its processor time: other programs do not count."""
+    """Return the result of a task and its processor time, which other programs do not affect."""
     start = time.process_time()
     result = task()
     return result, time.process_time() - start

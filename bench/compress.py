@@ -2,8 +2,8 @@
 
     python -m bench compress
 
-Calibration is on 512 training images, without labels, and their mirror images, chosen anew for each of three seeds; the
-accuracy is that of the weights that the file gives back, on the 10,000 test images. What is measured is kept in
+Calibration uses 512 training images, without labels, plus their mirror images, chosen separately for each of three
+seeds. The accuracy is that of the weights in the file, on the 10,000 test images. Results are kept in
 ``bench/results/compress.json``, from which ``docs/compression.png`` is drawn; remove an entry to measure it again.
 """
 
@@ -30,13 +30,13 @@ PICTURE: Final = ROOT / "docs" / "compression.png"
 
 DENSE: Final = 81.03
 SIZES: Final = {66_000: 80.7, 52_000: 80.2, 44_000: 79.5}
-"""Bytes of a file, and the accuracy that it should have."""
+"""Size of a file in bytes, and its target accuracy."""
 
 BLIND: Final = {90_000: 80.5, 82_000: 80.1}
-"""The same without data: three quarters of what the standard's coder takes for that accuracy."""
+"""The same without data: three quarters of the standard coder's size at that accuracy."""
 
 STANDARD: Final = ((87_000, 78.37), (112_000, 79.7), (128_800, 80.95), (159_900, 80.89))
-"""Bytes and accuracies of nncodec 2.1.3, dependent quantization, on the same network and images."""
+"""Sizes and accuracies of nncodec 2.1.3, dependent quantization, on the same network and images."""
 
 SEEDS: Final = (0, 1, 2)
 CALIBRATION: Final = 512
@@ -44,7 +44,7 @@ EFFORT: Final = 2
 
 
 def run() -> Iterator[Row]:
-    """Yield a row for each size, of the three seeds together."""
+    """Yield one row per size, for the three seeds together."""
     weights = DATA / "resnet_cifar10" / "resnet20-12fca82f.th"
     if not weights.exists():
         raise Missing(f"{weights} is absent: set FRFORMAT_DATA to a folder that holds it")
@@ -62,7 +62,7 @@ def run() -> Iterator[Row]:
 
 
 def measured(size: int, seed: int | None) -> dict[str, Any]:
-    """Return one file of at most so many bytes: without a seed, without data."""
+    """Return the result for one file of at most ``size`` bytes; without a seed, no data is used."""
     known = results()
     key = f"{size} {'weights' if seed is None else f'seed {seed}'}"
     if key not in known:
@@ -81,7 +81,7 @@ def measured(size: int, seed: int | None) -> dict[str, Any]:
 
 
 def results() -> dict[str, Any]:
-    """What has been measured."""
+    """Return the results so far."""
     found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     return found
 
@@ -97,7 +97,7 @@ def network() -> nn.Module:
 
 @cache
 def images(split: Any) -> tuple[Tensor, ...]:
-    """Return bytes of pixels, and labels."""
+    """Return images as bytes of pixels, and labels."""
     return tuple(load_cifar10(split, DATA).tensors)
 
 
@@ -111,7 +111,7 @@ def calibration(seed: int) -> list[Tensor]:
 
 @torch.no_grad()
 def logits(model: nn.Module) -> Tensor:
-    """Of the test images."""
+    """Return the logits of the test images."""
     return torch.cat([model(IMAGENET_PIXELS(x)) for x in images("test")[0].split(250)])
 
 

@@ -1,4 +1,4 @@
-"""The published UNet on its coefficients, against the network with rebuilt weights, on the ten Carvana images."""
+"""The published UNet on its coefficients, compared with rebuilt weights, on the ten Carvana images."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from frformat.train.models import UNet
 
 THREADS = 2
 ROUNDS = 2
-"""How often both networks segment each image, in turn; the fastest counts."""
+"""Number of times that both networks segment each image, alternately; the fastest run counts."""
 
 
 def run() -> Iterator[Row]:
-    """Speed and agreement, then memory in processes of their own, then the size of an export."""
+    """Measure speed and agreement, then memory in separate processes, then the size of an export."""
     threads = torch.get_num_threads()
     torch.set_num_threads(THREADS)
     with tempfile.TemporaryDirectory() as folder:
@@ -45,13 +45,13 @@ def run() -> Iterator[Row]:
 
 @dataclass
 class Image:
-    """What both networks made of one image.
+    """The results of both networks for one image.
 
     Attributes:
         seconds: fastest run, rebuilt and factored.
-        difference: largest between logits.
-        other: share of pixels that are of another class.
-        dice: of both.
+        difference: largest difference of logits.
+        other: share of pixels with a different class.
+        dice: Dice of both.
     """
 
     seconds: tuple[float, float]
@@ -102,7 +102,7 @@ def _compare(networks: tuple[nn.Module, ...], x: Tensor, truth: Tensor) -> Image
 
 
 def _memory(path: Path) -> Iterator[Row]:
-    """In fresh processes: bytes above what the process held when all modules were imported and had run once."""
+    """Measure memory in fresh processes, beyond that of a process that has imported and used all modules once."""
     rebuilt, factored = (_measured(kind, path) for kind in ("rebuilt", "factored"))
     loaded = f"{factored['loaded'] / 1e6:.1f} MB, rebuilt {rebuilt['loaded'] / 1e6:.0f} MB"
     yield Row("… weights: resident after loading", loaded, "≤ 2 MB", factored["loaded"] <= 2e6)
@@ -136,7 +136,7 @@ def _status(key: str) -> int:
 
 
 def main(kind: str, path: str) -> None:
-    """Load one of the networks and run it once; print what that took."""
+    """Load one of the networks and run it once; print the memory used."""
     torch.set_num_threads(THREADS)
     image, _ = carvana()[0]
     x = UNIT_PIXELS(image[None])
@@ -172,7 +172,7 @@ def _load(kind: str, path: str, width: int, x: Tensor) -> nn.Module:
 
 
 def _export(path: Path) -> Row:
-    """For the lite interpreter, together with the coefficients."""
+    """Measure the size of an export for the lite interpreter, together with the coefficients."""
     from frformat.runtimes import export
 
     with torch.device("meta"):

@@ -1,24 +1,24 @@
-"""Tiers that are trained together, next to models of the same sizes that are trained alone.
+"""Tiers that are trained together, compared with models of the same sizes that are trained alone.
 
     python -m bench.joint [WORD …]
 
-trains what is missing (only the networks with one of the words in their name), an hour on one thread, and writes
-``bench/results/joint.json``. A run that was broken off goes on. All runs of a network have the same recipe and epochs;
-scores are means over the same seeds. In the file, ``models`` is a list of networks with their ``name``, ``data``, what
-the ``score`` is, and ``tiers`` from the smallest to the largest. A tier has
+trains the missing networks (only those with one of the words in their name), for an hour on one thread, and writes
+``bench/results/joint.json``. An interrupted run is resumed. All runs of a network have the same recipe and epochs;
+scores are means over the same seeds. In the file, ``models`` is a list of networks with their ``name``, ``data``, the
+meaning of the ``score``, and ``tiers`` from smallest to largest. A tier has
 
-* ``numbers``: how many numbers are kept, coefficients and plain parameters;
-* ``accuracy``: the score; ``alone``: that of a model of this size that was trained by itself;
-* ``multiply_adds``: of one inference at batch 1, those of rebuilding weights included;
-* ``weight_bytes``: of the numbers in memory;
+* ``numbers``: number of parameters, coefficients and plain ones;
+* ``accuracy``: the score; ``alone``: that of a model of this size that was trained alone;
+* ``multiply_adds``: of one inference at batch 1, including rebuilding weights;
+* ``weight_bytes``: size of the parameters in memory;
 * ``peak_bytes``: see :class:`frformat.torch.lowrank.cost.Cost`;
-* ``scores`` and ``alone_scores``: of which ``accuracy`` and ``alone`` are the means, by seed;
-* ``alone_bytes``: of the file of the model that was trained alone;
-* ``end``: bytes of the common file up to the end of the tier;
+* ``scores`` and ``alone_scores``: the scores by seed, of which ``accuracy`` and ``alone`` are the means;
+* ``alone_bytes``: size of the file of the model that was trained alone;
+* ``end``: bytes of the joint file up to the end of the tier;
 
-and a network has ``file_bytes``, the size of the common file, ``ratio``, that in the largest tier's file alone,
-``switch_ms``, the slowest median time of a switch from one tier to another, and ``step``, the time of a step with all
-tiers in those of the largest alone.
+and a network has ``file_bytes``, the size of the joint file; ``ratio``, its size relative to the largest tier's file
+alone; ``switch_ms``, the slowest median time of a switch between two tiers; and ``step``, the time of a step with all
+tiers relative to a step with the largest alone.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ Json = dict[str, Any]
 
 
 class FewDigits(LeNet5OnMnist):
-    """The first 24,000 images."""
+    """LeNet-5 on the first 24,000 images."""
 
     def data(self, folder: Any) -> Data:
         data = super().data(folder)
@@ -67,7 +67,7 @@ class FewDigits(LeNet5OnMnist):
 
 
 class SmallUNet(UNetOnIsbi):
-    """An eighth of the width, crops of 128×128 pixels; sixty passes are called an epoch, since tests take longer."""
+    """An eighth of the width, crops of 128×128 pixels; an epoch is sixty passes, because testing takes longer."""
 
     crop = 128
     passes = 60
@@ -78,13 +78,13 @@ class SmallUNet(UNetOnIsbi):
 
 @dataclass(frozen=True)
 class Case:
-    """A network.
+    """A network to measure.
 
     Attributes:
-        name: of the network.
-        data: what its score is measured on.
-        recipe: makes the recipe of settings.
-        settings: of the joint training.
+        name: name of the network.
+        data: the data that its score is measured on.
+        recipe: makes the recipe from settings.
+        settings: settings of the joint training.
     """
 
     name: str
@@ -188,7 +188,7 @@ def _file(folder: Path) -> Path:
 
 
 def _measured(case: Case) -> Json:
-    """What the files of a case's runs hold: sizes and costs are those of the first seed's."""
+    """Return the content of a case's files; sizes and costs are those of the first seed."""
     runs = _runs(case, SEEDS[0])
     folder, *alone = runs
     joint, *_, largest = runs.values()
@@ -231,7 +231,7 @@ def _measured(case: Case) -> Json:
 
 @torch.no_grad()
 def _scores(case: Case, seed: int) -> tuple[list[float], list[float]]:
-    """Return the score of each tier, and that of each model that was trained alone, as the files give them back."""
+    """Return the score of each tier, and of each model trained alone, as decoded from the files."""
     (folder, joint), *alone = _runs(case, seed).items()
     model = _decoded(joint, folder)
     return [_score(joint, model) for _ in each_tier(model)], [
@@ -251,7 +251,7 @@ def _decoded(recipe: Recipe, folder: Path) -> nn.Module:
 
 
 def _switch(model: nn.Module) -> float:
-    """Return milliseconds from one tier to another: the median over many times of the slowest pair."""
+    """Return the milliseconds to switch tiers: the median over many switches of the slowest pair."""
     slowest = 0.0
     for first, second in permutations(range(len(tier_sizes(model))), 2):
         times = []
@@ -265,7 +265,7 @@ def _switch(model: nn.Module) -> float:
 
 
 def _step(joint: Recipe, alone: Recipe) -> float:
-    """Time of a step with all tiers in those of a step with the largest alone, in turn; the fastest of each."""
+    """Return the time of a step with all tiers relative to one with the largest alone; the fastest of each."""
     runs = [Run(recipe, recipe.data(None), Workers()) for recipe in (joint, alone)]
     times: list[list[float]] = [[], []]
     for _ in range(STEPS):

@@ -1,13 +1,14 @@
-"""ResNet-20 and the UNet: Frequency Regularization against the dense network by the same recipe.
+"""ResNet-20 and the UNet: Frequency Regularization compared with the dense network by the same recipe.
 
     python -m bench.networks [WORD …]
 
-trains what is missing (only the runs with one of the words in their name) and writes ``bench/results/networks.json``.
-The runs are short ones for a CPU, in bfloat16: six epochs of ResNet-20, and a UNet a quarter as wide. ``--full``
-makes them what the recipes say, for a GPU. A run that was broken off goes on.
+trains the missing networks (only the runs with one of the words in their name) and writes
+``bench/results/networks.json``. The runs are short ones for a CPU, in bfloat16: six epochs of ResNet-20, and a UNet a
+quarter as wide. ``--full`` uses the recipes' own settings, for a GPU. An interrupted run is resumed.
 
-The UNet is regularized from scratch. ResNet-20 is converted: it begins with the dense network's weights, which also
-teaches it, and is trained for as many epochs again. What the dense network gains from these is the case ``dense-on``.
+The UNet is regularized from scratch. ResNet-20 is converted: it starts with the weights of the dense network, which is
+also its teacher, and is trained for as many epochs again. The case ``dense-on`` shows what the dense network gains from
+these epochs.
 """
 
 from __future__ import annotations
@@ -53,10 +54,10 @@ CASES: Final[dict[str, dict[str, dict[str, Any]]]] = {
     },
     "unet-isbi": {DENSE: {"dense": True}, "2936": {}, "759": {"keep": 33}},
 }
-"""Changes of the recipes' settings by how many times fewer numbers there are, or how many."""
+"""Changes to the recipes' settings, by the factor by which the number of parameters falls, or by that number."""
 
 CONVERTED: Final = ("resnet20",)
-"""Recipes whose runs but the dense one begin with its weights."""
+"""Recipes whose runs, except the dense one, start with the dense network's weights."""
 
 
 class Narrow(UNetOnIsbi):
@@ -71,17 +72,18 @@ class Narrow(UNetOnIsbi):
 
 @dataclass(frozen=True)
 class Point:
-    """A network and how well it does; figures are of the weights that the file gives back.
+    """A network and its metrics, measured on the weights decoded from the file.
 
     Attributes:
         recipe: its name.
         case: see :data:`CASES`.
-        epochs: for how long it was trained.
-        weights: of the plain network.
-        numbers: of the file.
-        nbytes: of the file.
-        figures: on the test samples.
-        difference: of outputs of the trained model and the decoded one, the largest over the largest output.
+        epochs: number of training epochs.
+        weights: number of weights of the plain network.
+        numbers: number of parameters in the file.
+        nbytes: size of the file.
+        figures: metrics on the test samples.
+        difference: largest difference between outputs of the trained and the decoded model, relative to the largest
+            output.
     """
 
     recipe: str
@@ -95,7 +97,7 @@ class Point:
 
 
 def main(words: Sequence[str]) -> None:
-    """See the module."""
+    """Run the missing jobs, and write the results."""
     chosen = FULL if "--full" in words else SHORT
     words = [word for word in words if word != "--full"]
     torch.set_num_threads(1 if chosen is SHORT else torch.get_num_threads())
@@ -117,7 +119,7 @@ def main(words: Sequence[str]) -> None:
 
 
 def run(recipe: Recipe, case: str, folder: Path, weights: Path | None) -> Point:
-    """Train one, perhaps from the weights of the dense network."""
+    """Train one network, possibly starting with the weights of the dense network."""
     teacher = weights if recipe.settings.distill else None
     done = train(recipe, folder, folder=DATA, weights=weights, teacher=teacher, resume=True)
     difference = done.difference / done.scale

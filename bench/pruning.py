@@ -1,9 +1,9 @@
-"""LeNet-5 by magnitude pruning with 8-bit values: what Frequency Regularization is compared with.
+"""LeNet-5 by magnitude pruning with 8-bit values, the baseline for Frequency Regularization.
 
-The dense network is trained first. Then it loses weights in stages, each of which goes on from the one before: the mask
+The dense network is trained first. Then it loses weights in stages, each starting from the previous one: the mask
 shrinks along Zhu and Gupta's cubic curve (2017), by the layer-adaptive magnitude of Lee et al. (LAMP, 2021), biases
-included; then what is left is tuned, at last with weights rounded to 8 bits a tensor. So small networks get the
-training of all the larger ones as well.
+included. The rest is then fine-tuned, finally with weights rounded to 8 bits per tensor. Small networks thus also get
+the training of all larger ones.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from frformat.train.data import MNIST_PIXELS, load_mnist
 from frformat.train.models import LeNet5
 
 STAGES: Final = (10_000, 4_000, 2_000, 1_500, 1_000, 600, 350, 200)
-"""Numbers that are left, weights and biases together."""
+"""Number of remaining parameters, weights and biases together."""
 
 DENSE_EPOCHS: Final = 8
 STAGE_EPOCHS: Final = 8
@@ -47,7 +47,7 @@ MASK_EVERY: Final = 20
 FORMAT: Final = "q8"
 
 HEADER: Final = 3
-"""Bytes charged for a tensor beside its streams: a step and a count. Names, shapes and checksums are free."""
+"""Bytes charged for a tensor besides its streams: a step and a count. Names, shapes and checksums are free."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ class Stage:
     """A pruned network.
 
     Attributes:
-        numbers: weights and biases that are left.
-        accuracy: on the test set, as floats.
-        quantized: … rounded to 8 bits.
-        nbytes: of the rounded network, see :func:`coded`.
-        epochs: of training so far.
+        numbers: number of remaining weights and biases.
+        accuracy: accuracy on the test set, with float weights.
+        quantized: accuracy with weights rounded to 8 bits.
+        nbytes: size of the rounded network, see :func:`coded`.
+        epochs: number of training epochs so far.
     """
 
     numbers: int
@@ -70,7 +70,7 @@ class Stage:
 
 
 def prune(seed: int, folder: str | None = None) -> Iterator[Stage]:
-    """Train, then prune to one of :data:`STAGES` after the other."""
+    """Train, then prune to each of :data:`STAGES` in turn."""
     torch.manual_seed(seed)
     (images, labels), test = load_mnist("train", folder).tensors, load_mnist("test", folder).tensors
     model = LeNet5().to(memory_format=torch.channels_last)
@@ -110,11 +110,11 @@ def prune(seed: int, folder: str | None = None) -> Iterator[Stage]:
 
 
 def coded(weights: Mapping[str, Tensor]) -> int:
-    """Return bytes of a pruned network, coded in the way that makes it smallest.
+    """Return the size of a pruned network in bytes, coded in whichever way is smallest.
 
-    One way is the file format itself, which codes the zeros, too. Others are, for each tensor, the distances between
-    its non-zeros, and their 8-bit values. A tensor is scanned by rows or by columns, and all distances and all values
-    are coded by the best of the format's coder for integers (its models for each tensor or for all), zstd, deflate and
+    One way is the file format itself, which also codes the zeros. Others store, for each tensor, the distances between
+    its nonzero values, and their 8-bit values. A tensor is scanned by rows or by columns; all distances and all values
+    are coded by the best of the format's integer coder (with models for each tensor or for all), zstd, deflate and
     LZMA.
     """
     arrays = {name: tensor.detach().numpy() for name, tensor in weights.items()}
@@ -126,7 +126,7 @@ def coded(weights: Mapping[str, Tensor]) -> int:
 
 
 def _scans(array: NDArray[np.float32]) -> list[NDArray[np.int64]]:
-    """Return distances by rows, distances by columns, values (by rows: their order matters little)."""
+    """Return distances by rows, distances by columns, and values (by rows, since their order matters little)."""
     stored = quantized(array.reshape(-1), FORMAT).values
     matrix = stored.reshape(len(array), -1)
     gaps = [np.diff(np.flatnonzero(scan), prepend=-1) - 1 for scan in (matrix, np.ascontiguousarray(matrix.T))]
@@ -147,7 +147,7 @@ def _stream(runs: list[NDArray[np.int64]]) -> int:
 
 
 def _coded(coder: str, value_type: str, runs: list[NDArray[Any]]) -> int:
-    """Return bytes of runs as one segment."""
+    """Return the size of runs as one segment, in bytes."""
     out = io.BytesIO()
     CODERS[coder].encoder(value_type, False).encode(joined((Run(False, (run.shape,)), run) for run in runs), out)
     return out.tell()
@@ -155,7 +155,8 @@ def _coded(coder: str, value_type: str, runs: list[NDArray[Any]]) -> int:
 
 @torch.no_grad()
 def _masks(state: Mapping[str, Tensor], masks: Mapping[str, Tensor], numbers: int) -> dict[str, Tensor]:
-    """Return masks of the weights with the highest scores: w² over the sum of all w² in the layer that are not smaller."""
+    """Return masks of the weights with the highest scores: w² divided by the sum of all w² in the layer not below
+    it."""
     scores: dict[str, Tensor] = {}
     for layer in dict.fromkeys(name.partition(".")[0] for name in state):
         names = [f"{layer}.weight", f"{layer}.bias"]

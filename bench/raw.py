@@ -34,11 +34,11 @@ finally:
     status = Path("/proc/self/status").read_text()
     print(status.split("VmHWM:")[1].split()[0], file=sys.stderr)
 """
-"""The command line, and at its end the peak of resident memory in KiB."""
+"""Runs the command line, and prints the peak of resident memory in KiB at the end."""
 
 
 def run() -> list[Row]:
-    """Speed with many tensors; peak memory with many and with one that is the whole file."""
+    """Measure speed with many tensors, and peak memory with many and with a single one."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         source = _weights(Path(folder) / "many.safetensors", TENSORS)
@@ -86,7 +86,7 @@ def _decode(source: Path, output: Path) -> None:
 
 
 def _compress(source: Path, output: Path) -> None:
-    """Each tensor as the safetensors package gives it, through one zstd stream."""
+    """Compress each tensor, as read by the safetensors package, into one zstd stream."""
     compressor = zstd.ZstdCompressor(level=3)
     with safe_open(source, framework="np") as tensors, output.open("wb") as out:
         for name in tensors.keys():  # noqa: SIM118 — not a mapping
@@ -95,7 +95,7 @@ def _compress(source: Path, output: Path) -> None:
 
 
 def _decompress(source: Path, output: Path) -> None:
-    """The same stream back into a file, a mebibyte at a time."""
+    """Decompress that stream into a file, a mebibyte at a time."""
     with zstd.open(source, "rb") as stream, output.open("wb") as out:
         while chunk := stream.read(CHUNK):
             out.write(chunk)
@@ -119,7 +119,7 @@ def _peaks(source: Path) -> tuple[int, int]:
 
 
 def _peak(command: str, source: Path, output: Path) -> int:
-    """Return peak resident bytes of one command, as its own process tells at its end."""
+    """Return the peak resident bytes of one command, as its own process reports at its end."""
     program = [sys.executable, "-c", PROBE, command, source, "-o", output, "--force"]
     told = subprocess.run(program, check=True, capture_output=True, text=True).stderr
     return int(told.split()[-1]) << 10

@@ -1,4 +1,4 @@
-"""Time and memory of rebuilding the published UNet, against filling arrays of the same shapes."""
+"""Time and memory of rebuilding the published UNet, compared with filling arrays of the same shapes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RUNS = 21
 
 
 def run() -> list[Row]:
-    """Both languages, time and peak memory."""
+    """Measure both languages, time and peak memory."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "unet.frz"
         frformat.save_file(spectra(), path)

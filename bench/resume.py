@@ -1,4 +1,4 @@
-"""Training that is killed (SIGKILL) at random moments and resumed, against a run that nobody disturbed."""
+"""Compare training that is killed (SIGKILL) at random moments and resumed to an undisturbed run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPTIONS = ("--threads", "1", "--device", "cpu", "--epochs", "200", "--checkpoint
 
 
 def run() -> list[Row]:
-    """Kill until it has been done often enough, then let the run come to its end."""
+    """Kill the run as often as required, then let it finish."""
     chance = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
         whole, broken = Path(folder, "whole"), Path(folder, "broken")

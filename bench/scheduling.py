@@ -1,9 +1,9 @@
-"""Models with tiers against models of a fixed size, under the same budget: accuracy, frames, work, bytes loaded.
+"""Compare models with tiers to models of a fixed size under the same budget: accuracy, frames, work, bytes loaded.
 
-Tiers are those of ``bench/results/joint.json``, see :mod:`bench.joint`. A fixed size is one tier for all applications,
-at the better of its score as a tier and of that of a model trained alone at that size. It gets the best shares too, so
-that tiers are all that differs. Between two fixed sizes lies the straight line: some devices have the one, some the
-other. ``docs/scheduling.png`` shows the figures.
+The tiers are those of ``bench/results/joint.json``, see :mod:`bench.joint`. With a fixed size, all applications use the
+same tier; its score is the better of the tier's own score and that of a model trained alone at that size. Fixed sizes
+get the best shares as well, so the tiers are the only difference. Scores between two fixed sizes are interpolated
+linearly: some devices use one size, some the other. ``docs/scheduling.png`` shows the results.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from frformat.scheduling.table import Table
 PROFILES = ROOT / "bench" / "results" / "joint.json"
 PICTURE = ROOT / "docs" / "scheduling.png"
 PATIENCE = (0.01, 0.03, 0.1, 0.3, 1.0)
-"""Each gives a point between accuracy and frames."""
+"""Each value gives one trade-off between accuracy and frames."""
 
 SHOWN = 2
-"""Index in PATIENCE of the one whose timeline is drawn."""
+"""Index in PATIENCE of the value whose timeline is drawn."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """Of one model.
+    """The results of one model.
 
     Attributes:
-        fixed: an outcome for each tier.
-        nested: by objective, an outcome for each patience.
+        fixed: one outcome per tier.
+        nested: for each objective, one outcome per patience.
     """
 
     fixed: list[Outcome]

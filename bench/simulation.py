@@ -1,4 +1,4 @@
-"""Applications that come and go on a device too slow for all of them: what users get of a scheduler."""
+"""Simulate applications that come and go on a device too slow for all of them, to measure a scheduler."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ Scheduler = Callable[[Sequence[App], Budget], Plan]
 
 MINUTES = 20
 CONCURRENT = 4
-"""How many applications run on average: one comes every fifteen seconds and stays for a minute (both exponential)."""
+"""Mean number of running applications: one arrives every 15 seconds and stays for a minute (both exponential)."""
 
 RATES = (5, 10, 15, 30)
-"""Frames a second that an application may want."""
+"""Frame rates that an application may request, in frames a second."""
 
 ROOM = 8
-"""So many applications fit the memory at the largest tier."""
+"""Number of applications that fit in memory at the largest tier."""
 
 
 @dataclass(frozen=True)
 class Visit:
-    """An application's stay.
+    """One stay of an application.
 
     Attributes:
         name: its name.
         start, end: seconds.
-        rate: frames a second that it wants.
+        rate: frames a second that it requests.
     """
 
     name: str
@@ -43,15 +43,15 @@ class Visit:
 
 @dataclass
 class Outcome:
-    """What users got.
+    """What the users got.
 
     Attributes:
-        wanted, frames: frames that were wanted, and processed.
-        right: their accuracies added up.
-        work: multiply-adds.
-        loaded: bytes of weights that were loaded: at the start, and the rest of a prefix for a higher tier.
-        timeline: for each span of time its start, its end, and the tier of each application by name.
-        plans: how many there were, and of these exact.
+        wanted, frames: numbers of frames requested and processed.
+        right: sum of the accuracies of the processed frames.
+        work: number of multiply-adds.
+        loaded: bytes of weights loaded, at the start and whenever a higher tier extends the prefix.
+        timeline: start and end of each span of time, with the tier of each application by name.
+        plans: number of plans, and how many of them were exact.
     """
 
     wanted: float = 0.0
@@ -64,17 +64,17 @@ class Outcome:
 
     @property
     def rate(self) -> float:
-        """Share of the wanted frames that were processed."""
+        """Return the share of the requested frames that were processed."""
         return self.frames / self.wanted
 
     @property
     def accuracy(self) -> float:
-        """Mean over frames."""
+        """Return the mean accuracy over the processed frames."""
         return self.right / self.frames
 
 
 def visits(seed: int) -> list[Visit]:
-    """Arrivals and departures of a Poisson process."""
+    """Return the arrivals and departures of a Poisson process."""
     rng, now, out = random.Random(seed), 0.0, []
     while (now := now + rng.expovariate(CONCURRENT / 60)) < 60 * MINUTES:
         end = min(now + rng.expovariate(1 / 60), 60.0 * MINUTES)
@@ -83,14 +83,14 @@ def visits(seed: int) -> list[Visit]:
 
 
 def budget(profile: Json) -> Budget:
-    """Return a device that does the mean work if a frame takes the geometric mean of the smallest and the largest tier."""
+    """Return a device that manages the mean load when a frame costs the geometric mean of smallest and largest tier."""
     smallest, largest = profile["tiers"][0], profile["tiers"][-1]
     frame = math.sqrt(smallest["multiply_adds"] * largest["multiply_adds"])
     return Budget(ROOM * largest["peak_bytes"], CONCURRENT * sum(RATES) / len(RATES) * frame)
 
 
 def simulate(profile: Json, schedule: Scheduler, rows: Sequence[Json], patience: float) -> Outcome:
-    """Plan anew whenever an application comes or goes.
+    """Make a new plan whenever an application arrives or leaves.
 
     Args:
         profile: the model that all applications run.
@@ -119,7 +119,7 @@ def simulate(profile: Json, schedule: Scheduler, rows: Sequence[Json], patience:
 
 
 def _spans(all_visits: Sequence[Visit]) -> Iterator[tuple[float, float, list[Visit]]]:
-    """Yield the times between two events at which applications run, and these."""
+    """Yield each span between two events in which applications run, with these applications."""
     times = sorted({time for visit in all_visits for time in (visit.start, visit.end)})
     for start, end in itertools.pairwise(times):
         running = [visit for visit in all_visits if visit.start <= start < visit.end]

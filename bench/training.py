@@ -19,18 +19,18 @@ THREADS = 2
 
 @dataclass(frozen=True)
 class Case:
-    """A network and what it is trained on.
+    """A network and its training data.
 
     Attributes:
-        name: what the row says.
+        name: label of the row.
         make: makes the plain network.
         inputs: shape of a batch.
         targets: shape of its targets.
         classes: number of classes.
-        keep: how many coefficients the truncated network keeps of each tensor.
-        rules: … but for these.
-        aim: what the truncated step may take, in plain steps.
-        rounds: how often each is run; the fastest counts.
+        keep: number of coefficients that the truncated network keeps of each tensor.
+        rules: exceptions to `keep`.
+        aim: highest allowed time of a truncated step, in plain steps.
+        rounds: number of runs of each step; the fastest counts.
     """
 
     name: str
@@ -52,7 +52,7 @@ CASES = (
 
 
 def run() -> list[Row]:
-    """Full spectrum and truncated."""
+    """Measure steps with the full spectrum and with a truncated one."""
     threads = torch.get_num_threads()
     torch.set_num_threads(THREADS)
     try:

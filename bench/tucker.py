@@ -1,9 +1,9 @@
-"""One-shot Tucker compression of the published ResNet-20, fine-tuned, next to the dense network tuned alike.
+"""Compress the published ResNet-20 by one-shot Tucker, fine-tune it, and compare to the dense network tuned alike.
 
     python -m bench tucker
 
-Every network is tuned on the training images once (one epoch), with the same settings; nothing was chosen by test
-images. Rows are kept in ``bench/results/tucker.json``; remove one to measure it again.
+Every network is tuned for one epoch of the training images, with the same settings; no choice was based on test
+images. Results are kept in ``bench/results/tucker.json``; remove a row to measure it again.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ CASES: Final[dict[str, tuple[int | None, float]]] = {
     "134,000 parameters": (134_000, 83.5),
     "81,000 parameters": (81_000, 78.8),
 }
-"""The budget, and the accuracy that it should have."""
+"""Each budget with the accuracy expected of it."""
 
 SEEN: Final = 1024
-"""Training images on which statistics are measured."""
+"""Number of training images used to measure statistics."""
 
 
 class Tuned(ResNet20OnCifar10):
-    """The published network, or its factors, trained on."""
+    """Fine-tuning of the published network or of its factors."""
 
     defaults = replace(
         ResNet20OnCifar10.defaults,
@@ -70,7 +70,7 @@ def _first(data: Data, count: int) -> Any:
 
 
 def run() -> Iterator[Row]:
-    """A row for each network."""
+    """Yield one row per network."""
     if not (DATA / "resnet_cifar10").exists() or not (DATA / "cifar10").exists():
         raise Missing("resnet_cifar10 and cifar10 are absent: set FRFORMAT_DATA to a folder that holds them")
     torch.set_num_threads(1)
@@ -85,7 +85,7 @@ def run() -> Iterator[Row]:
 
 
 def measured(name: str, budget: int | None) -> dict[str, float]:
-    """Tune one network, and evaluate the weights that its files give back."""
+    """Tune one network, and evaluate the weights decoded from its files."""
     known: dict[str, dict[str, float]] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if name not in known:
         recipe = Tuned(Tuned.defaults)

@@ -26,6 +26,14 @@ PAGES: Final = {
 }
 """Maps each page of the site to the repository file that it is made from."""
 
+LIBRARIES: Final = {
+    "decoder": "`io.frz:frz-decoder`: reads and rebuilds `.frz` files on Android and any JVM.",
+    "pytorch": "`io.frz:frz-pytorch`: loads them into PyTorch Mobile.",
+    "pytorch-ktx": "`io.frz:frz-pytorch-ktx`: the same for coroutines.",
+    "scheduling": "`io.frz:frz-scheduling`: divides a device among applications.",
+}
+"""Folders of the Kotlin libraries, and what these are."""
+
 LINK: Final = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|#)([^)#]*)(#[^)]*)?\)")
 
 
@@ -34,7 +42,23 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for page, source in PAGES.items():
         text = (ROOT / source).read_text("utf-8")
         files.append(File.generated(config, page, content=_relinked(text, page, source, files)))
+    _add_kotlin(files, config)
     return files
+
+
+def _add_kotlin(files: Files, config: MkDocsConfig) -> None:
+    """Add the reference of the Kotlin libraries, as far as Dokka has built it, and a page that leads to it."""
+    lines = ["# Kotlin", "", "The reference of the libraries for Android and the JVM.", ""]
+    for library, about in LIBRARIES.items():
+        folder = ROOT / "android-decoder" / library / "target" / "dokka"
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                place = f"kotlin/{library}/{path.relative_to(folder).as_posix()}"
+                files.append(File.generated(config, place, abs_src_path=str(path)))
+        name = f"[{library}]({library}/index.html)" if (folder / "index.html").exists() else library
+        lines.append(f"- {name} — {about}")
+    lines += ["", "`make docs-kotlin` builds it from the sources."]
+    files.append(File.generated(config, "kotlin/index.md", content="\n".join(lines)))
 
 
 def on_page_markdown(markdown: str, page: object, config: MkDocsConfig, files: Files) -> str:

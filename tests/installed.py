@@ -1,6 +1,6 @@
-"""What the README says works for those who install it: ``python -m tests.installed``.
+"""Check the README's commands for users who install the package: ``python -m tests.installed``.
 
-The wheel and the source distribution are built and each is installed into an environment of its own, where the
+The wheel and the source distribution are built and each is installed into a separate environment, where the
 commands of the README run as they are written, away from the checkout. ``--short`` installs the wheel only, and takes
 its dependencies from the environment that runs this: it fetches no more than what builds the package.
 """
@@ -21,7 +21,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 DIFFER: Final = "exit code 1"
-"""In the README's remark on a command that ends with 1."""
+"""Marks a command in the README that exits with 1."""
 
 
 def main(arguments: list[str]) -> int:
@@ -66,7 +66,8 @@ def _install(folder: Path, archive: Path, short: bool) -> None:
     if short:
         _run([python, "-m", "pip", "install", "--quiet", "--no-deps", archive])
         [packages] = folder.glob("[Ll]ib/**/site-packages")
-        # Behind its own packages, so that the frformat of the checkout, if it is installed there, does not count.
+        # After the environment's own packages, so that the frformat of the checkout, if installed there, does not
+        # count.
         (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
     else:
         constraints = ROOT / "constraints.txt"

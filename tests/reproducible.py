@@ -1,4 +1,4 @@
-"""What tests of PyTorch code share; a ``conftest.py`` that imports it makes all tests beside it so."""
+"""Shared setup of tests of PyTorch code; a ``conftest.py`` that imports it makes all tests next to it reproducible."""
 
 from __future__ import annotations
 

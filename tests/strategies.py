@@ -105,7 +105,7 @@ def coded(draw: st.DrawFn, *, whole: bool = False) -> CodedTensor:
 
 @st.composite
 def per_tier(draw: st.DrawFn, tiers: int) -> PerTier:
-    """Return a tensor that each tier has anew: elements of any dtype, or multiples of steps."""
+    """Return a tensor that differs from tier to tier: elements of any dtype, or multiples of steps."""
     first = draw(arrays()) if draw(st.booleans()) else draw(coded(whole=True))
     if isinstance(first, np.ndarray):
         others = [draw(elements(first.dtype, first.shape)) for _ in range(tiers - 1)]

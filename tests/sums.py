@@ -1,4 +1,4 @@
-"""How far results may be apart that differ in nothing but the order of their sums.
+"""Bounds on the difference between results that differ only in the order of their sums.
 
 Libraries add in an order that depends on their version, the processor and how memory is aligned. A tolerance that was
 tried on one machine therefore holds on that machine; those here follow from the sums themselves. A sum of n terms is
@@ -20,10 +20,10 @@ from torch.utils._pytree import tree_map
 from frformat.torch import unregularize
 
 SURE: Final = 4.0
-"""How many times √n units are allowed for."""
+"""Number of √n units to allow."""
 
 DRAWS: Final = 3
-"""How often a network is disturbed."""
+"""Number of perturbations of a network."""
 
 aten = torch.ops.aten
 
@@ -40,7 +40,7 @@ def slack(terms: int, magnitude: float, dtype: torch.dtype = torch.float32) -> f
     """Return how far two sums of the same numbers may be apart.
 
     Args:
-        terms: how many numbers are added.
+        terms: number of terms in a sum.
         magnitude: the sum of their magnitudes, or more.
         dtype: in what they are added.
     """
@@ -48,7 +48,7 @@ def slack(terms: int, magnitude: float, dtype: torch.dtype = torch.float32) -> f
 
 
 def same_sums(found: Tensor, expected: Tensor, terms: int) -> None:
-    """Same shape and type, and no element further apart than sums of so many terms may be.
+    """Check shape and type, and that no element differs by more than sums of this many terms can.
 
     The magnitudes of n terms of either sign come to about √n times the largest sum.
     """

@@ -1,4 +1,4 @@
-"""The examples in docstrings run. What they take for granted, such as a trained model, is the small one below."""
+"""Run the examples in docstrings. The objects that they assume, such as a trained model, are defined below."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ DOCSTRINGS = dict(_docstrings())
 
 
 def _namespace() -> dict[str, Any]:
-    """What examples take for granted; UNet is LeNet-5 here."""
+    """Return the objects that examples assume; UNet is LeNet-5 here."""
     torch.manual_seed(0)
     images = torch.randn(4, 1, 28, 28)
     model = regularize(LeNet5(), 60)

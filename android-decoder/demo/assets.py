@@ -1,16 +1,16 @@
-"""Make what the demo app brings along: networks, pictures, and what a desktop makes of them to compare with.
+"""Make the contents of the demo app: networks, pictures, and desktop outputs to compare with.
 
 ``python android-decoder/demo/assets.py`` writes three folders into build/android:
 
 ``assets``
-    becomes the app's: ``networks.json``, and for each network ``NAME.ptl``, ``NAME.frz`` and pictures.
+    the app's assets: ``networks.json``, and for each network ``NAME.ptl``, ``NAME.frz`` and pictures.
 ``inputs/NAME``
-    the pictures as the tensors (.npy) that the app makes of them.
+    the pictures as tensors (.npy), as the app converts them.
 ``desktop``
     ``NAME.json``, a parity report (docs/parity-report.md) of PyTorch on this machine with the weights of ``NAME.frz``.
 
-LeNet-5 comes from examples/. The UNet comes from there too if it is there, else from the checkpoint that its authors
-publish, in the folder ``unet_fr`` of ``FRFORMAT_DATA``; without either the app has no UNet.
+LeNet-5 comes from examples/. The UNet also comes from there if it exists, or else from the checkpoint that its authors
+publish, in the folder ``unet_fr`` of ``FRFORMAT_DATA``. Without either, the app has no UNet.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Network:
-    """A network of the app; ``about`` is its entry in networks.json, but for what is said elsewhere."""
+    """A network of the app; ``about`` is its entry in networks.json, except for fields that are set elsewhere."""
 
     name: str
     model: Callable[[], nn.Module]
@@ -58,7 +58,7 @@ class Network:
 
 
 def digits() -> Iterator[tuple[str, Image.Image]]:
-    """The first of each digit in scikit-learn's test half."""
+    """Yield the first example of each digit in scikit-learn's test half."""
     images, labels = load_digits("test").tensors
     for label in range(10):
         index = int((labels == label).nonzero()[0])
@@ -66,7 +66,7 @@ def digits() -> Iterator[tuple[str, Image.Image]]:
 
 
 def cars() -> Iterator[tuple[str, Image.Image]]:
-    """Three cars of different colours."""
+    """Yield three cars of different colours."""
     yield "car-red", drawing.car((176, 24, 32))
     yield "car-black", drawing.car((34, 36, 40), sign=-1)
     yield "car-blue", drawing.car((30, 66, 150))
@@ -108,7 +108,7 @@ NETWORKS = (
 @click.command(help=__doc__)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=ROOT / "build" / "android")
 def main(output: Path) -> None:
-    """See the module's text."""
+    """Write the app's files for all networks."""
     torch.manual_seed(0)
     for folder in ("assets", "inputs", "desktop"):
         shutil.rmtree(output / folder, ignore_errors=True)
@@ -120,7 +120,7 @@ def main(output: Path) -> None:
 
 
 def make(network: Network, output: Path) -> dict[str, object] | None:
-    """Write the files of one network; returns its entry in networks.json, or None if there are no weights for it."""
+    """Write the files of one network; return its entry in networks.json, or None if there are no weights for it."""
     assets, inputs = output / "assets", output / "inputs" / network.name
     weights = assets / f"{network.name}.frz"
     if not _weights(network.name, weights):
@@ -143,7 +143,7 @@ def make(network: Network, output: Path) -> dict[str, object] | None:
 
 
 def _weights(name: str, target: Path) -> bool:
-    """Copy or encode the weights; whether there are any."""
+    """Copy or encode the weights; return whether there are any."""
     examples = sorted((ROOT / "examples").rglob(f"{name}.frz"))
     checkpoint = Path(os.environ.get("FRFORMAT_DATA", ROOT.parent / "shared" / "data")) / "unet_fr" / "unet_fr.pt"
     if examples:
@@ -158,7 +158,7 @@ def _weights(name: str, target: Path) -> bool:
 
 
 def _report(name: str, model: nn.Module, inputs: dict[str, Tensor], assets: Path) -> dict[str, object]:
-    """A parity report of this machine, with all values."""
+    """Return a parity report of this machine, with all values."""
     entries = []
     for stem, tensor in inputs.items():
         start = time.perf_counter()

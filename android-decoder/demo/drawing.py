@@ -1,4 +1,4 @@
-"""Pictures for the demo app, drawn here, so that no one's rights are in them."""
+"""Draw the demo app's pictures, so that no third-party rights apply to them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from PIL import Image, ImageDraw, ImageFilter
 SIZE = (480, 320)
 DIGIT = (28, 28)
 FINE = 4
-"""Everything is drawn so many times larger and then reduced, for smooth edges."""
+"""Everything is drawn this many times larger and then reduced, for smooth edges."""
 
 
 def digit(image: np.ndarray) -> Image.Image:
-    """A digit of scikit-learn's set, (8, 8) in 0 … 16, as MNIST shows digits: 20 pixels high, centred by its mass."""
+    """Draw a digit of scikit-learn's set, (8, 8) in 0 … 16, in MNIST's style: 20 pixels high, centred by its mass."""
     small = Image.fromarray((image.astype(np.float64) * 255 / 16).astype(np.uint8))
     large = small.resize((20, 20), Image.Resampling.BICUBIC)
     pixels = np.asarray(large, np.float64)
@@ -24,11 +24,11 @@ def digit(image: np.ndarray) -> Image.Image:
 
 
 def car(paint: tuple[int, int, int], sign: int = 1) -> Image.Image:
-    """A car in a photographer's studio, seen from its side.
+    """Draw a car in a photographer's studio, seen from its side.
 
     Args:
         paint: its colour.
-        sign: 1 if it looks to the right, -1 to the left.
+        sign: 1 if it faces right, -1 if it faces left.
     """
     picture = _studio()
     canvas = ImageDraw.Draw(picture)
@@ -68,7 +68,7 @@ def car(paint: tuple[int, int, int], sign: int = 1) -> Image.Image:
 
 
 def _studio() -> Image.Image:
-    """A light wall, a grey floor that turns away, and the shadow of a car."""
+    """Draw a light wall, a grey floor that curves up to it, and the shadow of a car."""
     width, height = (FINE * side for side in SIZE)
     x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(0, 320, height))
     horizon = 138 + 10 * x**2

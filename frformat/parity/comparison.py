@@ -143,7 +143,7 @@ def _sample(phone: Report, name: str, values: Floats) -> Sample:
 
 
 def _phone(sample: Sample, theirs: Output, output: Floats, classes: Classes | None) -> tuple[Apart, Classes | None]:
-    """Compare the phone's output with the desktop's, as far as the report goes."""
+    """Compare as much of the phone's output as the report contains with the desktop's."""
     if theirs.shape != output.shape:
         raise ReportError(
             f"input {sample.name!r}: the phone's output is {list(theirs.shape)}, not {list(output.shape)}"

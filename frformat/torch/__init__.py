@@ -9,7 +9,7 @@
 
 >>> compress(model, "model.frz", images.split(64), metric=accuracy, max_drop=0.5)  # no training
 
->>> model = decompose(model, parameters=80_000)  # Tucker factors; fine-tune, then save
+>>> smaller = decompose(trained, parameters=80_000)  # Tucker factors; fine-tune, then save
 
 >>> factored = factorize(model, images[:1])  # runs on the coefficients, without rebuilt weights
 

@@ -1,4 +1,4 @@
-"""Small valid files to be damaged, taken apart so that their checksums can be made right again."""
+"""Small valid files to damage, taken apart so that their checksums can be corrected afterwards."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NAMES: Final = (
     "names-combining",
 )
 BUDGET: Final = 1 << 22
-"""Memory that reading a damaged file may ask for: little, so that no example takes long."""
+"""Memory that reading a damaged file may request: little, so that every example is fast."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Seed:
     def rebuilt(
         self, directory: bytes | None = None, segments: tuple[bytes, ...] | None = None, **header: int
     ) -> bytes:
-        """Return the file with other parts and right checksums; ``header`` overrides ``flags``, ``stored`` and ``length``."""
+        """Return the file with other parts and correct checksums; ``header`` overrides the fields of the header."""
         directory = self.directory if directory is None else directory
         length = self.length if self.flags else len(directory)
         head = frz.head(directory, **{"flags": self.flags, "stored": len(directory), "length": length, **header})

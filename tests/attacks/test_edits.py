@@ -8,7 +8,7 @@ from tests.vectors.msgpack import Map
 
 
 def test_many_edits_of_a_tree_leave_a_tree():
-    """What is put in is a copy: no part is in itself, and what the next edit puts in is what it was."""
+    """Edits insert copies: no part contains itself, and later edits do not change inserted parts."""
     before = [wire.pack(other) for other in OTHERS]
     chance = random.Random(1)
     for _ in range(20):

@@ -1,4 +1,4 @@
-"""Malice: files made wrong on purpose, with right checksums, so that what is behind the checksum is reached."""
+"""Malicious files: wrong on purpose, but with correct checksums, so that the code behind the checksums is reached."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.vectors.msgpack import Map
 SECONDS = 20
 HEAVY = ("bomb", "limit-axis", "limit-elements", "limit-kept", "limit-size", "limit-stored", "msgpack-count", "depth")
 MEMORY = 8 << 20
-"""What a reader may take beside its budget: the directory's objects, tables, the libraries' own buffers."""
+"""Memory that a reader may take besides its budget: the directory's objects, tables, the libraries' own buffers."""
 
 seeds = st.sampled_from(SEEDS)
 plain_seeds = st.sampled_from([seed for seed in SEEDS if not seed.flags])
@@ -36,7 +36,7 @@ values = st.recursive(
 
 
 def survives(data: bytes) -> None:
-    """Decode; whatever happens, it is an ``FrzError`` or a result, soon, and within memory."""
+    """Decode; the outcome must be an ``FrzError`` or a result, quickly, and within memory."""
     started = time.monotonic()
     with suppress(FrzError):
         decode(data)
@@ -45,7 +45,7 @@ def survives(data: bytes) -> None:
 
 @st.composite
 def edited_bytes(draw: st.DrawFn, data: bytes) -> bytes:
-    """``data`` after a few bytes were changed, put in, taken out, or copied from elsewhere."""
+    """Return ``data`` after a few bytes were changed, inserted, removed, or copied from elsewhere."""
     out = bytearray(data)
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(out)))
@@ -71,7 +71,7 @@ def test_edited_bytes_of_a_directory(data: st.DataObject, seed: Seed) -> None:
 
 @given(st.data(), seeds)
 def test_edited_bytes_of_segments(data: st.DataObject, seed: Seed) -> None:
-    """Sizes stay, so that it is the content that is looked at."""
+    """Sizes stay unchanged, so that the content is examined."""
     segments = [(data.draw(edited_bytes(part)) + bytes(len(part)))[: len(part)] for part in seed.segments]
     survives(seed.rebuilt(segments=tuple(segments)))
 

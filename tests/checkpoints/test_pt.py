@@ -195,7 +195,7 @@ def test_tensors_are_not_lost_with_the_code_that_makes_them(path: Path):
 
 
 class Settings(dict):
-    """As trainers keep them."""
+    """Checkpoints in the form that trainers save."""
 
 
 class Words(list):

@@ -14,7 +14,7 @@ from frformat.cli import main
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command left: its exit code and what it printed."""
+    """The result of a command: its exit code and its output."""
 
     code: int
     out: str
@@ -39,7 +39,7 @@ def frformat(*args: str | os.PathLike[str]) -> Outcome:
 
 
 def refused(*args: str | os.PathLike[str]) -> str:
-    """Return the one line that a command which must fail says."""
+    """Run a command that must fail, and return its single line of output."""
     outcome = frformat(*args)
     assert outcome.code == 2, outcome
     assert outcome.out == ""

@@ -23,7 +23,7 @@ TENSORS = {"w": SPECTRUM, "half": np.ones((3, 3), ml_dtypes.bfloat16), "steps": 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of its own for each test, with one file in it."""
+    """Return a separate folder for each test, with one file in it."""
     monkeypatch.chdir(tmp_path)
     frz.save_file(TENSORS, "model.frz", aliases={"tied": "w"}, tiers=[9], metadata={"licence": "MIT"})
     return tmp_path

@@ -24,7 +24,7 @@ NOISE = RNG.standard_normal((50, 40)).astype(np.float32)
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of its own for each test, with one checkpoint in it."""
+    """Return a separate folder for each test, with one checkpoint in it."""
     monkeypatch.chdir(tmp_path)
     np.savez("model.npz", smooth=SMOOTH, noise=NOISE, bias=NOISE[0], steps=np.array(7))
     return tmp_path
@@ -213,7 +213,7 @@ def bad_inputs() -> dict[str, str]:
             "cut.pt", Path("whole.pt").read_bytes()[:-30]
         ): "cut.pt: READ: a damaged zip archive (.npz or PyTorch file)",
         bad("cut.frz", b"\x89FRZ\x01\x00"): "cut.frz: TRUNCATED: the file ends within its header",
-        "code.pt": "code.pt: READ: needs the code of posix.system to be loaded, and code from a file is never run unless requested",
+        "code.pt": "code.pt: READ: needs the code of posix.system to be loaded, and code from a file is never run",
         "half.pt": "half.pt: READ: tensor 'v': dtype torch.complex32 has no counterpart",
         "nan.npz": "ENCODE: tensor 'w': a weight is not finite",
         "control.npz": "ENCODE: ",

@@ -1,4 +1,4 @@
-"""What all commands have in common: help, versions, errors, and a start that is quick and quiet."""
+"""What all commands have in common: help, versions, errors, and a fast and quiet start."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FRFORMAT = [sys.executable, "-m", "frformat"]
 
 
 def start(*args: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
-    """``frformat ARGS`` in a process of its own."""
+    """Run ``frformat ARGS`` in a separate process."""
     return subprocess.run([*FRFORMAT, *args], capture_output=True, text=True, timeout=60, **options)  # type: ignore[call-overload]
 
 

@@ -53,7 +53,7 @@ def test_what_was_done_is_not_done_again(tmp_path: Path):
     assert "--resume goes on" in refused(*arguments[:-1])
     again = frformat(*arguments, "--resume")
     assert again.json == first
-    assert again.err.count("epoch") == 1  # which was told again
+    assert again.err.count("epoch") == 1  # which was reported again
     other = refused(*arguments[:-1], "--resume", "--seed", "3")
     assert "seed was 0, not 3" in other
     assert frformat(*arguments, "--force", "--seed", "3").json["settings"]["seed"] == 3

@@ -1,4 +1,4 @@
-"""Commands on the conformance vectors: nothing but clean output and typed errors, whatever the file."""
+"""Commands on the conformance vectors give clean output or typed errors, whatever the file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.cli.command import Outcome, frformat
 VECTORS = Path(__file__).parents[2] / "spec" / "vectors"
 INDEX = json.loads((VECTORS / "vectors.json").read_text())
 REQUESTS = ("TIER", "NOT_FOUND", "BUDGET")
-"""Codes that are about what is asked for: the file itself may be whole."""
+"""Codes that concern the request: the file itself may be intact."""
 
 LARGE = 1 << 20
 """Bytes of a directory that is not explained twice, since that takes time."""
@@ -46,7 +46,7 @@ def tiles(path: Path) -> layout.Layout:
 @pytest.mark.parametrize("vector", names("valid"))
 def test_a_valid_file(vector: dict[str, Any]):
     path = VECTORS / vector["file"]
-    whole = "damaged" not in vector["name"]  # some are damaged where the tier that is opened does not reach
+    whole = "damaged" not in vector["name"]  # some are damaged beyond the tier that is opened
     assert (printed("dump", path).code == 0) is whole
     found = printed("dump", path, "--json")
     assert (found.code == 0) is whole

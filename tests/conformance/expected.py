@@ -1,4 +1,4 @@
-"""``spec/vectors/vectors.json``, and whether a tensor is what it says (``spec/vectors/README.md``)."""
+"""Compare tensors with ``spec/vectors/vectors.json`` (see ``spec/vectors/README.md``)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Entry = dict[str, Any]
 
 
 def read_index() -> dict[str, Any]:
-    """Return the whole of ``vectors.json``."""
+    """Return all of ``vectors.json``."""
     with open(os.path.join(FOLDER, "vectors.json"), encoding="ascii") as file:
         return json.load(file)
 

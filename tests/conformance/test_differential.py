@@ -1,4 +1,4 @@
-"""Both decoders on files that were made wrong at random: what one accepts the other accepts, with the same values.
+"""Compare both decoders on randomly corrupted files: what one accepts, the other accepts, with the same values.
 
 Checksums are right, so it is the parsers that are compared. Where a file has several faults the codes may differ, and
 what fits a small budget depends on how a decoder works; all else is equal.

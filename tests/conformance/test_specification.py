@@ -1,4 +1,4 @@
-"""What ``spec/format.md`` shows is what there is: the explained file, the dictionary, the codes, the tables of ids."""
+"""``spec/format.md`` matches the code: the explained file, the dictionary, the codes, the tables of ids."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_the_known_answers_of_philox() -> None:
 
 
 def test_the_published_known_answers_of_philox() -> None:
-    """Those of Random123, whose counters and keys have all their words."""
+    """The known answers of Random123 for counters and keys with all words set."""
     most = 2**32 - 1
     published = {
         ((0, 0, 0, 0), (0, 0)): (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8),

@@ -1,4 +1,4 @@
-"""Every file of ``spec/vectors``, read by the Python decoder."""
+"""Read every file of ``spec/vectors`` with the Python decoder."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tests.vectors.appendix import FOLDER
 from tests.vectors.output import contents
 
 CANNOT_COME_FROM_A_FILE = {"DEPENDENCY"}
-"""In Python zstd is always there."""
+"""In Python, zstd is always available."""
 
 LARGEST = 1 << 26
-"""Files that have more bytes rebuilt are not loaded whole."""
+"""Files with more rebuilt bytes than this are not loaded completely."""
 
 
 def _name(entry: Entry) -> str:

@@ -58,7 +58,7 @@ def test_sparse_spectra_are_found_also_of_vectors():
     ],
 )
 def test_sparse_weights_are_no_spectra(table: np.ndarray):
-    """Tables of which few rows are used, masked channels, and pruned matrices."""
+    """Tables with few used rows, masked channels, and pruned matrices."""
     assert detected_spectra(sparse({"table": table})) == {}
     assert detected_spectra(checkpoint({"table": table}).entries) == {}
     assert spectra(sparse({"table": table}), None) == (

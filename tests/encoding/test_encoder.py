@@ -38,7 +38,7 @@ def sparse(*tensors: Sparse) -> Checkpoint:
 
 
 def kept(info: TensorInfo) -> tuple[tuple[int, ...], str]:
-    """What a spectrum keeps, and how."""
+    """Describe what a spectrum keeps, and how."""
     return info.kept, "steps" if info.step is not None else info.format or info.dtype
 
 

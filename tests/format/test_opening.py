@@ -1,4 +1,4 @@
-"""What opening may cost: memory within the budget, and limits that hold exactly."""
+"""The cost of opening: memory stays within the budget, and limits are exact."""
 
 from __future__ import annotations
 

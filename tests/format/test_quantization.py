@@ -17,7 +17,7 @@ coefficients = hnp.arrays(np.float32, st.integers(0, 40), elements=st.floats(-1e
 
 
 def canonical(numbers: Numbers) -> np.ndarray:
-    """What a reader makes of them."""
+    """Return the values as a reader gets them."""
     if numbers.step is None:
         return numbers.values.astype(np.float32)
     return quantization.dequantize(numbers.values, step(numbers.step))

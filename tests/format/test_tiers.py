@@ -1,4 +1,4 @@
-"""Tiers of each tensor's own, and what files tell of tiers by convention."""
+"""Tiers that differ between tensors, and the metrics of tiers in metadata."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_cuts_that_cannot_be(tiers, message):
 
 @st.composite
 def models(draw):
-    """How many tiers, and tensors of all kinds; some that each tier has anew."""
+    """Draw a number of tiers, and tensors of all kinds, some of which differ from tier to tier."""
     tiers = draw(st.integers(2, 4))
     tensors = draw(strategies.tensors())
     names = draw(st.lists(strategies.names.filter(lambda name: name not in tensors), max_size=4, unique=True))

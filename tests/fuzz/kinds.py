@@ -1,4 +1,4 @@
-"""What is read when it is damaged, and what may come of it: data, or one typed error that names the file."""
+"""Kinds of files to damage. Reading a damaged file must give data, or one typed error that names the file."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Kind(NamedTuple):
     """A kind of files.
 
     Attributes:
-        whole: a file that can be read.
-        mutate: how it is damaged.
+        whole: an intact file.
+        mutate: damages it.
         read: reads all of a file.
     """
 
@@ -42,9 +42,9 @@ def run(kinds: Mapping[str, Kind], folder: Path, counts: Mapping[str, int], seed
     Args:
         kinds: by name.
         folder: where files are written.
-        counts: how many of each kind.
+        counts: number of damaged files of each kind.
         seed: of the damage; file number n of a kind is made from the kind, the seed and n alone.
-        found: told of everything that is no typed error: kind, number and error.
+        found: called with everything that is not a typed error: kind, number and error.
 
     Returns:
         How often reading ended in what.
@@ -68,7 +68,7 @@ def made(kind: Kind, name: str, seed: int, number: int) -> bytes:
 
 
 def outcome(kind: Kind, path: Path) -> str:
-    """What reading a file ended in. Raises what is no typed error, is long, or does not name the file."""
+    """Read a file and return the outcome. Raises errors that are not typed, are long, or do not name the file."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -82,7 +82,7 @@ def outcome(kind: Kind, path: Path) -> str:
 
 
 def saved(write: Callable[[io.BytesIO], object]) -> bytes:
-    """What a function writes to a file."""
+    """Return what a function writes to a file."""
     file = io.BytesIO()
     write(file)
     return file.getvalue()

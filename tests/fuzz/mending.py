@@ -1,7 +1,7 @@
-"""A ``.frz`` file taken apart, changed and mended, so that what is behind the checksums is reached.
+"""Take an ``.frz`` file apart, change it and repair it, so that the code behind the checksums is reached.
 
-Whatever was changed, the counts of arrays and maps, the sizes of the directory and of the segments, and the checksums
-are those of the changed parts. A fault in one of them is put in on purpose, by an edit of the tree or of the bytes.
+Whatever was changed, the counts of arrays and maps, the sizes of the directory and the segments, and the checksums
+match the changed parts. A fault in one of them is injected on purpose, by an edit of the tree or of the bytes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LONGEST: Final = 1 << 16
 """Bytes of a directory that is inflated here."""
 
 DEEPEST: Final = 64
-"""How far a directory may be nested for its tree to be edited; the format allows less."""
+"""Deepest nesting of a directory whose tree is edited; the format allows less."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Parts:
     Attributes:
         directory: its bytes, inflated.
         tree: the directory, with the pairs of maps as they come; None if it is no MessagePack.
-        deflated: whether it is stored deflated.
-        segments: what follows, cut as the directory says.
-        rest: what follows them, or all that follows a directory that says no sizes.
+        deflated: whether the directory is stored deflated.
+        segments: the segments, split according to the directory.
+        rest: the bytes after them, or all bytes after a directory without sizes.
         sizes: for each segment the list of the tree in which its size is, and where.
     """
 
@@ -56,7 +56,7 @@ class Parts:
         return head + b"".join(map(frz.segment, self.segments)) + self.rest
 
     def with_tree(self, pack: Callable[[Any], bytes] = wire.pack) -> Parts:
-        """Return the same with the directory that the tree says."""
+        """Return the file with the directory that the tree describes."""
         return replace(self, directory=pack(self.tree))
 
 
@@ -108,7 +108,7 @@ def changed(data: bytes, chance: random.Random, change: Change) -> bytes:
 
 
 def _other_segment(parts: Parts, chance: random.Random, change: Change) -> Parts:
-    """Return one segment is changed. Mostly the directory says its new size, otherwise it keeps the old one."""
+    """Change one segment. Usually the directory gets its new size, otherwise it keeps the old one."""
     segments = list(parts.segments)
     at = chance.choice([i for i, segment in enumerate(segments) if segment])
     other = change(segments[at])
@@ -123,7 +123,7 @@ def _other_segment(parts: Parts, chance: random.Random, change: Change) -> Parts
 
 
 def _sizes(tree: Any, total: int) -> Places:
-    """Return where the directory says the sizes of segments, in the order of the file.
+    """Return the positions of the segments' sizes in the directory, in file order.
 
     A size of zero is that of a segment, or of none. If they fill the ``total`` bytes, all are segments.
     """
@@ -142,7 +142,7 @@ def _hashable(node: Any) -> list[tuple[Any, Any]]:
 
 
 def _tree(directory: bytes) -> Any:
-    """What the test's own packer packs again."""
+    """Return what the test's own packer reproduces."""
     try:
         tree = msgpack.unpackb(directory, object_pairs_hook=Map, strict_map_key=False, unicode_errors="surrogateescape")
         return _packable(tree)

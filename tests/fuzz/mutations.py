@@ -1,4 +1,4 @@
-"""Damage: files made from whole ones by a seeded random generator."""
+"""Damage intact files with a seeded random generator."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ def damaged(whole: bytes, random: random.Random) -> bytes:
 
 
 def damaged_member(whole: bytes, random: random.Random) -> bytes:
-    """Return a zip archive that is whole, but for one member that was damaged before it was put in."""
+    """Return an intact zip archive with one member that was damaged before it was added."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(whole)) as archive, zipfile.ZipFile(out, "w") as made:
         members = archive.infolist()
-        # Small members are the headers and pickles, where damage tells most.
+        # Small members are headers and pickles, where damage has the most effect.
         chosen = random.choices(members, [1 / (1 + member.file_size) for member in members])[0]
         for member in members:
             content = archive.read(member)

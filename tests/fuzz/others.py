@@ -40,7 +40,7 @@ def other_kinds() -> dict[str, Kind]:
 
 
 def _as(path: Path, suffix: str) -> Path:
-    """Return the same file under a name that tells its kind; the new name begins with the old one."""
+    """Rename a file so that its name shows its kind; the new name begins with the old one."""
     other = path.with_name(path.name + suffix)
     other.write_bytes(path.read_bytes())
     return other

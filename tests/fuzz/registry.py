@@ -1,4 +1,4 @@
-"""All kinds of files that are damaged."""
+"""All kinds of files to damage."""
 
 from typing import Final
 

@@ -11,7 +11,7 @@ from frformat.parity.writing import describe
 
 
 def document(outputs: dict[str, np.ndarray], inputs: dict[str, np.ndarray], **more: Any) -> dict[str, Any]:
-    """Return a whole report with the elements of all outputs in it."""
+    """Return a complete report that contains the elements of all outputs."""
     return {
         "format": FORMAT,
         "version": VERSION,

@@ -1,4 +1,4 @@
-"""Reports of strangers: whole ones are read, and nothing else."""
+"""Untrusted reports: intact ones are read, all others are refused."""
 
 from __future__ import annotations
 

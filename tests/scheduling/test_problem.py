@@ -1,4 +1,4 @@
-"""What is refused, and how it is said."""
+"""Invalid problems, and their error messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every plan of ``docs/scheduling-vectors.json``, bit for bit."""
+"""Check every plan of ``docs/scheduling-vectors.json``, bit for bit."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 ``python -m tests.scheduling.vectors`` writes it.
 
-Every combination is tried, and each score computed as it is written there; nothing is shared with frformat.
+Every combination is tried, and each score is computed as defined there; nothing is shared with frformat.
 """
 
 from __future__ import annotations
@@ -235,7 +235,7 @@ def _problems() -> Iterator[tuple[str, str, list[Json], Json]]:
 
 
 def _random() -> Iterator[tuple[str, str, list[Json], Json]]:
-    """Whatever a seed says, with short decimals."""
+    """Return a random problem for a seed, with short decimals."""
     for number in range(40):
         rng = random.Random(number)
         apps = []

@@ -31,7 +31,7 @@ def naive(core: np.ndarray, bases: list[Basis]) -> tuple[np.ndarray, np.ndarray]
 
 
 def check(core: np.ndarray, bases: list[Basis], dtype: np.dtype) -> None:
-    """What is rebuilt is within the tolerance of the specification, rounding to the dtype apart."""
+    """Check that the result is within the tolerance of the specification, apart from rounding to the dtype."""
     out = np.full([basis.length for basis in bases], 7, dtype)
     rebuild(core, bases, out)
     weights, terms = naive(core, bases)
@@ -131,7 +131,7 @@ def test_huge_numbers_overflow_to_infinity() -> None:
 
 
 class TestExactly:
-    """Where no sum is made, every machine gives the same bits."""
+    """Without sums, every machine gives the same bits."""
 
     @given(st.sampled_from(REAL), st.data())
     def test_selecting_rounds_once(self, dtype: np.dtype, data: st.DataObject) -> None:

@@ -131,7 +131,7 @@ def test_coefficients_that_the_model_cannot_hold_are_refused(path: Path):
 
 
 class Extra(nn.Linear):
-    """A layer with a state of its own, which is a tensor."""
+    """A layer with an extra state, which is a tensor."""
 
     version = 0
 

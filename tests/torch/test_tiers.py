@@ -61,7 +61,7 @@ def near(ours, theirs):
 def test_each_tier_is_the_model_that_a_reader_decodes_at_it(keep, smaller, format, tmp_path_factory):
     path = tmp_path_factory.mktemp("frz") / "model.frz"
     model, x = tiered(keep, smaller, format), net_input(5)
-    set_tier(model, 0)  # whatever it works at: the whole is saved
+    set_tier(model, 0)  # saving does not depend on the current tier
     save_model(model, path)
     assert get_tier(model) == 0
     decoded = []

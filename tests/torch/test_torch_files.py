@@ -106,7 +106,7 @@ def test_other_mappings_of_lasting_tensors_are_tied(path: Path):
 
 def sparse_tensors() -> dict[str, torch.Tensor]:
     dense = torch.zeros(50, 40)
-    dense[:2, :20] = torch.randn(2, 20)  # what a spectrum looks like, and an embedding of which few rows are used
+    dense[:2, :20] = torch.randn(2, 20)  # looks like a spectrum, but also like an embedding with few used rows
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that compressed layouts are in beta
         return {

@@ -131,7 +131,7 @@ def test_models_that_have_no_memory_yet_are_told_from_others(path: Path):
 
 
 class Renamed(nn.Linear):
-    """Makes its state dict anew, so that writing to it would change nothing."""
+    """Computes its state dict on each call, so that writing to it would change nothing."""
 
     def _save_to_state_dict(self, destination, prefix, keep_vars):
         destination[f"{prefix}weight"] = self.weight.detach().clone()

@@ -53,7 +53,7 @@ def test_more_contrast_is_further_by_the_difference_of_deviations():
 
 
 def test_covariances_that_do_not_commute():
-    """Of normal distributions in a plane, by the formula for 2×2: tr √(C₁C₂) = √(tr C₁C₂ + 2 √det C₁C₂)."""
+    """Compare with the formula for 2×2 matrices: tr √(C₁C₂) = √(tr C₁C₂ + 2 √det C₁C₂)."""
     first, second = (torch.tensor(rows, dtype=torch.float64) for rows in ([[2, 1], [1, 3]], [[1, -0.5], [-0.5, 4]]))
     product = first @ second
     root = (product.trace() + 2 * product.det().sqrt()).sqrt()

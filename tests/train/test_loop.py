@@ -32,7 +32,7 @@ ways = pytest.mark.parametrize("way", WAYS)
 
 
 class Death(BaseException):
-    """What ends a process without asking."""
+    """Raised to end a process abruptly."""
 
 
 class Killer:
@@ -61,7 +61,7 @@ class Listener:
 
 
 def same(one, other):
-    """Whether two nested states are equal, tensors bit for bit."""
+    """Return whether two nested states are equal, with tensors compared bit for bit."""
     if isinstance(one, torch.Tensor):
         return torch.equal(one, other)
     if isinstance(one, dict):

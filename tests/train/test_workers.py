@@ -30,7 +30,10 @@ def test_two_processes_train_as_one_does(tmp_path):
     alone, _ = run(tmp_path / "one")
     two, done = run(tmp_path / "two", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     assert alone.keys() == two.keys()
-    for weights in (alone, two):  # what all logits have in common has no gradient but noise, of which Adam makes steps
+    for weights in (
+        alone,
+        two,
+    ):  # the common part of all logits has only noise for a gradient, which Adam turns into steps
         weights["3.weight"] = weights["3.weight"] - weights["3.weight"].mean(0)
     for name, weights in alone.items():
         np.testing.assert_allclose(two[name], weights, rtol=1e-3, atol=1e-4, err_msg=name)

@@ -1,4 +1,4 @@
-"""Write ``spec/vectors`` anew: ``python -m tests.vectors``."""
+"""Regenerate ``spec/vectors``: ``python -m tests.vectors``."""
 
 from __future__ import annotations
 

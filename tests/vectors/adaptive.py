@@ -67,7 +67,7 @@ class Model:
 
     Attributes:
         scale: S.
-        n: what counters start with.
+        n: initial n of counters.
     """
 
     scale: int
@@ -164,7 +164,7 @@ class Models:
 
     Args:
         offsets: the group has step offsets.
-        n: what counters start with.
+        n: initial n of counters.
     """
 
     def __init__(self, offsets: bool, n: int = 16) -> None:
@@ -173,7 +173,7 @@ class Models:
         self.of: dict[bool, Model] = {}
 
     def start(self, blocks: Sequence[Block]) -> bytes:
-        """Return the bytes before those of the range coder, and models in their initial state, if they have not begun."""
+        """Return the bytes before the range coder's, and models in their initial state at a first segment."""
         if self.of:
             return b""
         for kind in self.kinds:

@@ -1,4 +1,4 @@
-"""What vectors take from the specification's text itself."""
+"""Data that vectors take from the text of the specification."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What coders 3 and 4 make of the values of a segment: blocks of integers (specification, sections 9.1 and 9.2)."""
+"""Split the values of a segment into blocks of integers for coders 3 and 4 (specification, sections 9.1 and 9.2)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def axes(shape: Sequence[int]) -> tuple[int, int, int]:
 
 
 def leb128(number: int, least: int = 1) -> bytes:
-    """Return a number in LEB128, in at least so many bytes."""
+    """Encode a number in LEB128, in at least ``least`` bytes."""
     out = bytearray()
     while number > 127 or len(out) + 1 < least:
         out.append(number & 127 | 128)
@@ -96,7 +96,7 @@ Encode = Callable[[Sequence[Block]], bytes]
 
 
 def of_floats(fmt: str, encode: Encode) -> Encode:
-    """What codes floats, given what codes integers."""
+    """Build a coder of floats from a coder of integers."""
 
     def coded(blocks: Sequence[Block]) -> bytes:
         parts = split(fmt, blocks)

@@ -134,7 +134,7 @@ def _symbols(token: Token) -> list[tuple[int, int, int]]:
 
 
 def _code_lengths(symbols: Iterable[int], alphabet: int) -> list[int]:
-    """Return lengths of a Huffman code for what occurs; never fewer than two symbols, so that the code is complete."""
+    """Return the code lengths of a Huffman code for the symbols that occur; at least two, so that it is complete."""
     counts = Counter(symbols)
     for filler in (0, 1):
         if len(counts) < 2 and filler not in counts:
@@ -154,7 +154,7 @@ def _code_lengths(symbols: Iterable[int], alphabet: int) -> list[int]:
 
 
 def _put_code_lengths(bits: Bits, literals: Sequence[int], distances: Sequence[int]) -> None:
-    """The head of a dynamic block; each code length takes four bits as it is."""
+    """Write the head of a dynamic block; each code length takes four plain bits."""
     bits.put(len(literals) - 257, 5)
     bits.put(len(distances) - 1, 5)
     bits.put(len(ORDER) - 4, 4)

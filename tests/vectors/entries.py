@@ -1,4 +1,4 @@
-"""Vectors: a file's bytes and what a reader must make of it, as ``vectors.json`` says it."""
+"""Vectors: the bytes of a file, and the result expected of a reader, as in ``vectors.json``."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def valid(
 
     Args:
         name: name of the vector.
-        about: what it tests, one line.
+        about: what it tests, in one line.
         file: the file.
         tier: the tier to open at; None for the last that is present.
-        present: how many tiers are there; None for all.
+        present: number of tiers present; None for all.
         of: name of the vector whose file it uses, if it is not its own.
-        rebuild: whether tensors are to be rebuilt; otherwise only what is listed and values are compared.
+        rebuild: whether tensors are to be rebuilt; otherwise only the listing and values are compared.
         damaged: a tier, whose last segment is damaged and must not be looked at.
     """
     there = file.tiers if present is None else present
@@ -94,7 +94,7 @@ def faulty(
 
     Args:
         name: name of the vector.
-        about: what is wrong, one line.
+        about: what is wrong, in one line.
         data: the bytes of the file.
         code: the error.
         load: the tensor whose decoding fails; None if opening does.
@@ -116,7 +116,7 @@ def faulty(
 
 
 def tensor_entry(file: File, group: Group, tensor: Tensor, tier: int, rebuild: bool) -> Entry:
-    """What a reader must make of a tensor."""
+    """Return the result expected for a tensor."""
     entry: Entry = {"name": tensor.name, "dtype": group.dtype, "shape": list(tensor.shape)}
     if tensor.view is not None:
         entry["view"] = list(tensor.view)
@@ -139,13 +139,13 @@ def tensor_entry(file: File, group: Group, tensor: Tensor, tier: int, rebuild: b
 
 
 def factor_entry(file: File, group: Group, tensor: Tensor, tier: int) -> Entry:
-    """What a reader must make of a factor."""
+    """Return the result expected for a factor."""
     entry = {"shape": list(tensor.shape), **_stored(file, group, tensor)}
     return {**entry, "values": _digest(group, tensor, tier)}
 
 
 def _stored(file: File, group: Group, tensor: Tensor) -> Entry:
-    """Return how it is stored; fields that say nothing are left out."""
+    """Describe how a tensor is stored, without fields that have no effect."""
     entry: Entry = {}
     if tensor.kept is not None:
         entry["kept"] = list(tensor.kept)

@@ -277,7 +277,7 @@ def _index(index: tuple[int, ...]) -> str:
 
 
 def specification() -> str:
-    """Return the whole text as it stands."""
+    """Return the whole text of the specification."""
     with open(SPECIFICATION, encoding="utf-8") as file:
         return file.read()
 

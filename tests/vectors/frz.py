@@ -25,7 +25,7 @@ FIELDS = ("dtype", "names", "shapes", "views", "bases", "factors", "seeds", "kep
 Shape = Sequence[int]
 Coder = Callable[[bytes], bytes]
 BYTE_CODERS: dict[str, Coder] = {"none": bytes, "deflate": deflate.fixed, "zstd": zstd.raw}
-"""How coders that take bytes are applied; tests of the coders themselves bring their own streams."""
+"""How byte coders are applied; tests of the coders themselves bring their own streams."""
 
 ENTROPY = ("adaptive", "static")
 """The coders that take integers."""
@@ -113,7 +113,7 @@ class Group:
         bases: kinds of bases, as the directory has them.
         format: number format, if the directory has one.
         stepped: values are integers with steps.
-        per_tier: every tier has the tensors anew.
+        per_tier: every tier stores the tensors again.
         coder: name of the coder.
         streams: finished segments, instead of coding the values.
         extra: further pairs of the group map.
@@ -131,7 +131,7 @@ class Group:
 
     @property
     def value_type(self) -> str:
-        """What exact values are."""
+        """Type of exact values."""
         return self.format or self.dtype
 
     @property
@@ -182,12 +182,12 @@ class Group:
         if self.coder in BYTE_CODERS:
             plain = [store(self.value_type, [n for block in found for n in block.values]) for found in every]
             return [BYTE_CODERS[self.coder](data) if data else b"" for data in plain]
-        # Of a group that is anew in every tier, only one segment is decoded.
+        # In a group that every tier stores again, only one segment is decoded.
         encoders = [self.encoder() for _ in every] if self.per_tier else [self.encoder()] * len(every)
         return [encode(found) if found else b"" for encode, found in zip(encoders, every, strict=True)]
 
     def encoder(self) -> Callable[[Sequence[Block]], bytes]:
-        """What codes the group's segments, one after the other, by coder 3 or 4."""
+        """Return the coder of the group's segments, one after the other, for coder 3 or 4."""
         integers = static.encode
         if self.coder == "adaptive":
             integers = adaptive.Models(self.offset_bits != 0, 16 if self.stepped else 4).encode
@@ -260,14 +260,14 @@ def raw(name: str, dtype: str, shape: Shape, values: Sequence[int], coder: str =
 def dct(
     name: str, fmt: str, shape: Shape, values: Sequence[int], coder: str = "none", dtype: str = "f32", **more: Any
 ) -> Group:
-    """Return a group of one tensor of which the first coefficients of its DCT are kept, in tier 0 unless ``more`` says so.
+    """Return a group of one tensor with a DCT zigzag prefix, in tier 0 unless ``more`` says otherwise.
 
     Args:
         name: its name.
         fmt: number format of the coefficients, or ``q`` for integers with a step.
         shape: its shape.
         values: the coefficients.
-        coder: name of the coder; of integers it is ``adaptive``, if nothing else is said.
+        coder: name of the coder; ``adaptive`` by default for integers.
         dtype: element type.
         more: attributes of the tensor.
     """
@@ -276,14 +276,14 @@ def dct(
 
 
 def spectral(tensors: Sequence[Tensor], fmt: str, coder: str = "none", dtype: str = "f32") -> Group:
-    """Return a group of tensors of which the first coefficients of their DCT are kept."""
+    """Return a group of tensors with DCT zigzag prefixes."""
     if fmt == "q":
         return Group(tensors, dtype, ["dct"], stepped=True, coder=coder if coder in ENTROPY else ENTROPY[0])
     return Group(tensors, dtype, ["dct"], "" if fmt == dtype else fmt, coder=coder)
 
 
 def front_coded(names: Sequence[str]) -> list[Any]:
-    """Return names as the directory has them, each sharing whole characters with the one before."""
+    """Front-code names, each sharing whole characters with the previous one."""
     out: list[Any] = []
     before = ""
     for name in names:
@@ -303,7 +303,7 @@ class File:
         groups: its groups.
         metadata: its metadata; None leaves the field out.
         aliases: pairs of a name and its target; None leaves the field out.
-        tiers: how many tiers it has; the field is left out if it is 1.
+        tiers: number of tiers; the field is omitted if it is 1.
         features: its features; None leaves the field out.
         extra: further pairs of the directory map.
         pack: makes bytes of the directory.
@@ -321,7 +321,7 @@ class File:
 
     @property
     def factors(self) -> list[tuple[Group, Tensor]]:
-        """All factors, each with its group."""
+        """Return all factors, each with its group."""
         return [(group, tensor) for group in self.groups for tensor in group.tensors if not tensor.name]
 
     def tree(self) -> Map:
@@ -349,7 +349,7 @@ class File:
         return head(directory, deflated=self.deflate(directory) if self.deflate else None)
 
     def parts(self) -> list[list[bytes]]:
-        """For each tier its segments with their checksums."""
+        """Return the segments of each tier, with their checksums."""
         out: list[list[bytes]] = [[] for _ in range(self.tiers)]
         for group in self.groups:
             for tier, data in enumerate(group.segments(self.tiers)):

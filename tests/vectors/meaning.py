@@ -1,4 +1,4 @@
-"""What a tensor of a file is: its canonical values, and its elements (specification, sections 6 to 8)."""
+"""Compute a tensor's canonical values and elements (specification, sections 6 to 8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MessagePack, byte by byte: what a writer would choose, other encodings of the same value, and what is malformed."""
+"""MessagePack byte by byte: the shortest encodings, other encodings of the same value, and malformed ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Map(list[tuple[Any, Any]]):
     """A map as its pairs, in any order and with any duplicates."""
 
     def get(self, key: Any) -> Any:
-        """Return the value of ``key``, which is there."""
+        """Return the value of ``key``, which must exist."""
         return next(value for known, value in self if known == key)
 
     def set(self, key: Any, value: Any) -> None:
@@ -111,7 +111,7 @@ def ext(kind: int, data: bytes, head: bytes | None = None) -> Raw:
 
 
 def nested(depth: int, innermost: Any = 0) -> Any:
-    """``depth`` arrays in one another."""
+    """Return ``depth`` nested arrays."""
     return Raw(b"\x91" * depth + pack(innermost))
 
 

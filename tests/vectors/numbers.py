@@ -64,7 +64,7 @@ def number(fmt: str, pattern: int) -> float:
 
 
 def rounded(fmt: str, value: float) -> int:
-    """Return the bits of the number of a float type that is nearest to a finite value, ties to even; overflow to infinity."""
+    """Return the bits of the nearest number of a float type, ties to even; overflow gives infinity."""
     fraction, least, most = DIGITS[fmt]
     sign = int(struct.pack(">d", value)[0] >> 7)
     exact = abs(Fraction(value))

@@ -1,4 +1,4 @@
-"""All files of ``spec/vectors`` that are made: the vectors and ``vectors.json``."""
+"""All generated files of ``spec/vectors``: the vectors and ``vectors.json``."""
 
 from __future__ import annotations
 

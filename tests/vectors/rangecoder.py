@@ -1,4 +1,4 @@
-"""The range coder's writing side (specification, section 10.1), with one big integer for the whole stream.
+"""The writing side of the range coder (specification, section 10.1), with one big integer for the whole stream.
 
 A stream is a number: it lies in [low, low + range) of the last step, and any number there, written with enough bytes,
 decodes to the same values. Which of them is taken is up to the caller.
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 @dataclass
 class Counter:
-    """What is known of a bit.
+    """The estimate for a bit.
 
     Attributes:
         p: probability of a 1 in parts of 2^-22.
-        n: how many bits it is worth.
+        n: weight of the estimate, in bits.
     """
 
     p: int
@@ -36,7 +36,7 @@ class Stream:
     Attributes:
         low: lowest number of the interval.
         range: its width.
-        shifts: how many bytes normalization has moved out.
+        shifts: number of bytes that normalization has moved out.
         odd: number and bytes of a stream that runs into the ``STREAM`` of ``direct``, at the first bit that allows one.
     """
 

@@ -15,13 +15,13 @@ START = 65536
 
 @dataclass
 class Plan:
-    """What a block says before its lanes, but for the frequencies.
+    """A block's data before its lanes, except the frequencies.
 
     Attributes:
         lane: log2 of the values of a lane.
         neighbour: which value is looked at.
         reach: to how much it is cut.
-        classes: how many there are.
+        classes: number of classes.
         row: the class of each row.
         channel: … of each channel.
         position: … of each position.
@@ -41,7 +41,7 @@ PLAIN = Plan()
 
 @dataclass
 class Coded:
-    """A block taken apart, so that each part can be made wrong.
+    """A block split into parts, each of which can be made wrong.
 
     Attributes:
         fields: the bytes at the start.

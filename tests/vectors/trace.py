@@ -1,4 +1,4 @@
-"""The adaptive decoder as the pseudo-code of section 10 has it, telling every step."""
+"""The adaptive decoder as in the pseudo-code of section 10, recording every step."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Step:
     """One bit.
 
     Attributes:
-        what: what it is.
+        what: description.
         range: range before.
         code: code before.
         p: the counter's p before, None for a direct bit.
-        bound: what code is compared with.
+        bound: the number that code is compared with.
         bit: the bit.
         p_after: the counter's p after.
     """
@@ -34,7 +34,7 @@ class Step:
 
 @dataclass
 class Value:
-    """What is known before a value is decoded, and the value.
+    """The state before a value is decoded, and the value.
 
     Attributes:
         level: e.

@@ -16,7 +16,7 @@ from decimal import Decimal
 CONTEXT = decimal.Context(prec=40, Emin=-(10**6), Emax=10**6)
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459")
 SAMPLE = 64
-"""So many weights of a larger tensor are written down."""
+"""Number of weights to write down for larger tensors."""
 
 Index = tuple[int, ...]
 Column = Callable[[int], Sequence[Decimal]]
@@ -24,7 +24,7 @@ Column = Callable[[int], Sequence[Decimal]]
 
 
 def zigzag(shape: Sequence[int], k: int) -> list[Index]:
-    """Return the first ``k`` multi-indices: all of a corner that is large enough, sorted by sum and then by themselves."""
+    """Return the first ``k`` multi-indices: those of a large enough corner, sorted by sum, then lexicographically."""
     reach = 1
     while math.prod(min(n, reach) for n in shape) < k or _below(shape, reach) < k:
         reach += 1
@@ -49,7 +49,7 @@ def weights(core: Mapping[Index, float], lengths: Sequence[int], columns: Sequen
         columns: the basis of each axis.
     """
     with decimal.localcontext(CONTEXT):
-        # Sum over the last axis for entries that share the other indices, then go on to the axis before.
+        # Sum over the last axis for entries that share the other indices, then proceed to the previous axis.
         partial: dict[Index, list[Decimal]] = {index: [Decimal(value)] for index, value in core.items()}
         for column in reversed(columns):
             sums: dict[Index, list[Decimal]] = {}

@@ -91,7 +91,7 @@ def _is_default(node: onnx.NodeProto, attribute: onnx.AttributeProto) -> bool:
 
 
 def _rename(graph: onnx.GraphProto, kept: set[str]) -> None:
-    """Give all values but some short names, the most frequent ones the shortest."""
+    """Give all values except some short names; the most frequent ones get the shortest."""
     counts: dict[str, int] = {}
 
     def count(name: str) -> str:

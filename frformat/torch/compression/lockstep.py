@@ -28,8 +28,8 @@ class Run:
         self._thread.start()
 
     def wait(self, at: Any) -> None:
-        """Called by the function: pause, with something to be seen as :attr:`at`."""
         """Pause the function that calls this, with :attr:`at` set for the caller to see."""
+        self.at = at
         self._paused.release()
         self._go.acquire()
         if self._stop:
@@ -87,7 +87,6 @@ def together(
 
     Raises:
         Exception: what a function, or ``meet``, raised; all others have ended by then.
-        Exception: what a function, or ``meet``, raised; all others have ended then.
     """
     runs = [Run(work) for work in works]
     try:

@@ -28,8 +28,8 @@ UNIT: Final = 4
 """Offsets are multiples of this many sixteenths of an octave, which makes them cheaper."""
 
 WORTH: Final = 3.0
-"""Bits per nonzero entry saved by the right steps, per squared octave of difference. It would be ln 2 if all entries
-were nonzero; where most are zero, steps matter for these, too."""
+"""Bits saved by the ideal steps, per nonzero entry and squared octave of difference. It would be ln 2 if all entries
+were nonzero; where most are zero, the steps of those matter, too."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,7 +43,7 @@ def decompose(
 
     EVBMF treats much of a compact network as noise: pass ``weaken``, or a budget.
 
-    >>> model = decompose(model, parameters=80_000, example=images[:1], batches=images.split(64))
+    >>> model = decompose(trained, parameters=80_000, example=images[:1], batches=images.split(64))
     >>> print(summary(model))
 
     Args:

@@ -34,7 +34,7 @@ class Factored(nn.Module):
     Attributes:
         weight: coefficients, (k,).
         bias: as in the plain layer, or None.
-        factors: what the coefficients stand for.
+        factors: the core and the bases that the coefficients represent.
         modes: the bases that stay factors.
         into: basis (channels, rank) of the input channels, or None if the core is multiplied by it.
         out: basis of the output channels, likewise.

@@ -38,9 +38,9 @@ class SpectralPruning(Schedule):
 
         Args:
             model: a regularized model.
-            optimizer: the optimizer that trains it, or several.
-            steps: see the class.
-            minimum: as for :class:`TailTruncation`.
+            optimizer: the optimizer or optimizers that get the hook.
+            steps: number of steps until only `minimum` coefficients are left.
+            minimum: final number of coefficients of each tensor, in the forms that :class:`TailTruncation` accepts.
 
         Raises:
             ValueError: a name or number is not valid, or the model cannot be truncated.

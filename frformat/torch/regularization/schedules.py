@@ -87,10 +87,10 @@ class TailTruncation(_Unconditional):
 
 
 class GeometricTruncation(_Unconditional):
-    """Each step drops the same share, such that the minimum is reached after a given number of steps.
+    """Drop the same share in each step, such that the minimum is reached after a given number of steps.
 
     Attributes:
-        steps: that number.
+        steps: number of steps until the minimum is reached.
     """
 
     def __init__(self, model: nn.Module, optimizer: Optimizers, *, steps: int, minimum: Counts) -> None:
@@ -99,7 +99,7 @@ class GeometricTruncation(_Unconditional):
         Args:
             model: a regularized model.
             optimizer: the optimizer that trains it, or several.
-            steps: see the class.
+            steps: number of steps until the minimum is reached.
             minimum: as for :class:`TailTruncation`.
 
         Raises:

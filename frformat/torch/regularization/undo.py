@@ -40,9 +40,9 @@ def take_off(module: nn.Module, attribute: str, *, keep: bool) -> None:
     """Remove a parametrization. Copies of the module, which share the class that PyTorch made for it, keep theirs.
 
     Args:
-        module: has it.
-        attribute: what it makes.
-        keep: whether the attribute stays as it is, rather than becoming what the parametrization was given.
+        module: the parametrized module.
+        attribute: name of the parametrized attribute.
+        keep: whether the attribute keeps its current value, rather than the tensor from which that is computed.
     """
     kind = type(module)
     module.__class__ = type(kind.__name__, kind.__bases__, dict(vars(kind)))

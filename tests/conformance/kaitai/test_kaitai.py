@@ -91,7 +91,7 @@ def test_every_valid_vector_is_parsed(parser: Any) -> None:
 
 
 def _value(found: Any) -> Any:
-    """What a parsed MessagePack value is, for the types that the schema has."""
+    """Convert a parsed MessagePack value, for the types that the schema uses."""
     if found.is_map:
         return Map((_value(pair.key), _value(pair.value)) for pair in found.pairs)
     if found.is_array:

@@ -20,7 +20,7 @@ class Stored(io.BytesIO):
     """Stored bytes whose checksum matches."""
 
     def rest(self) -> bytes:
-        """All bytes that are left."""
+        """Return all remaining bytes."""
         return self.read()
 
 
@@ -55,7 +55,7 @@ def decode(
 
 
 def has_compiled_code() -> bool:
-    """Whether there is compiled code to compare with."""
+    """Return whether there is compiled code to compare with."""
     with using(pure=False):
         return engine().compiled
 

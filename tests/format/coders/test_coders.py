@@ -1,4 +1,4 @@
-"""What holds for every coder: values come back, tier after tier, and any bytes end in values or an error."""
+"""Properties of every coder: values come back, tier after tier, and any bytes give values or an error."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def run_of(pieces: Pieces) -> list[Run]:
 
 
 def verdict(coder: Coder, value_type: str, stored: bytes, some: Sequence[Run]) -> Any:
-    """What a stream decodes to, or the code of its error."""
+    """Return what a stream decodes to, or the code of its error."""
     offsets = any(run.offsets for run in some)
     try:
         return [values.tobytes() for values in decode(coder, value_type, [stored], [some], offsets)]

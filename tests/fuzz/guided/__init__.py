@@ -1,4 +1,4 @@
 """Targets for coverage-guided fuzzers: atheris for what is written in Python, Jazzer for the Kotlin decoder.
 
-``python -m tests.fuzz.guided --seconds 60`` runs all of them, each in a process of its own.
+``python -m tests.fuzz.guided --seconds 60`` runs all of them, each in a separate process.
 """

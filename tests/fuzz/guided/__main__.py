@@ -26,15 +26,15 @@ KOTLIN: Final = "kotlin"
 MODULE: Final = Path(ROOT) / "android-decoder" / "fuzz" / "target"
 CLASSPATH: Final = MODULE / "classpath.txt"
 LONGEST: Final = 1 << 12
-"""Bytes of an input that is a `.frz` file: what is wrong with a long one is wrong with a short one."""
+"""Largest size of an input that is an `.frz` file: a defect of long files also shows in short ones."""
 
 STARTING: Final = 180
-"""Seconds that a target may take beside its time."""
+"""Seconds that a target may take beyond its time."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a target: a line for the reader, and whether it found a defect."""
+    """The result of a target: a line for the reader, and whether it found a defect."""
 
     line: str
     defect: bool = False
@@ -65,7 +65,7 @@ def _run(target: str, seconds: int, folder: Path) -> Outcome:
 
 
 def _missing(target: str) -> str | None:
-    """What a target needs and does not find."""
+    """Return the requirements of a target that are missing."""
     if target == KOTLIN and not CLASSPATH.exists():
         return "Jazzer is not built; `make fuzz` does it"
     if target in (KOTLIN, "differential") and not shutil.which("java"):
@@ -117,6 +117,7 @@ def _command(target: str) -> list[str]:
         "java", "-Xmx512m", "-XX:+UseSerialGC", "-Xss1m", "-XX:+EnableDynamicAgentLoading", "-cp", classes,
         "com.code_intelligence.jazzer.Jazzer", "--target_class=io.frz.fuzz.DecoderFuzzer",
         "--instrumentation_includes=io.frz.**", "--custom_hook_includes=io.frz.**", "-rss_limit_mb=2048",
+        f"--reproducer_path={tempfile.gettempdir()}",
     ]  # fmt: skip
 
 

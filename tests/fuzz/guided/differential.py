@@ -16,7 +16,7 @@ from tests.attacks.seeds import BUDGET
 from tests.conformance.kotlin import JAR
 
 TIERS: Final = (None, 0)
-"""What each input is opened at; None is the highest tier."""
+"""The tiers at which each input is opened; None is the highest."""
 
 TOGETHER: Final = (
     frozenset(("DIRECTORY", "LIMIT", "FEATURE", "UNSUPPORTED", "NAME", "SHAPE", "VALUE")),
@@ -33,7 +33,7 @@ class UnavailableError(Exception):
 
 
 class Differential:
-    """A Kotlin decoder that answers until this is closed, and the Python decoder beside it.
+    """A Kotlin decoder that answers until this is closed, next to the Python decoder.
 
     Raises:
         UnavailableError: there is none.

@@ -15,7 +15,7 @@ SECONDS: Final = 2
 """Processor time that an input may take."""
 
 MEGABYTES: Final = 512
-"""Memory that inputs may take, beside what the process has before the first one."""
+"""Memory that inputs may take beyond what the process had before the first one."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What is fuzzed in Python: how an input is read, how a new one is made of it, and what the first ones are."""
+"""The targets of fuzzing in Python: how an input is read, how it is mutated, and the first inputs."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ VECTORS: Final = (Path(FOLDER) / "valid", Path(FOLDER) / "faulty")
 
 
 class Target(NamedTuple):
-    """What is fuzzed.
+    """A target of fuzzing.
 
     Attributes:
-        read: reads an input; whatever it raises is a defect.
+        read: reads an input; everything it raises is a defect.
         make: a new input from one, a random generator, and the fuzzer's own way to change bytes.
-        seeds: inputs to begin with, beside those of folders.
+        seeds: initial inputs, in addition to those of folders.
     """
 
     read: Callable[[bytes], object]
@@ -71,7 +71,7 @@ TARGETS: Final[dict[str, Callable[[], Target]]] = {
     "npz": partial(_checkpoint, "npz"),
     "pt": partial(_checkpoint, "pt"),
 }
-"""Each is made in the process that runs it."""
+"""Each target is created in the process that runs it."""
 
 PYTHON: Final = tuple(TARGETS)
 
@@ -88,7 +88,7 @@ def read_frz(data: bytes) -> None:
 
 
 def _damaged(mutations: list[Mutate], data: bytes, chance: random.Random, change: Change) -> bytes:
-    """Damage, by the fuzzer or by a mutation that knows the format, as far as the input is of that format still."""
+    """Damage an input, by the fuzzer or, if the input still has the format, by a mutation that knows the format."""
     if chance.random() < 0.3:
         return change(data)
     try:
@@ -98,6 +98,6 @@ def _damaged(mutations: list[Mutate], data: bytes, chance: random.Random, change
 
 
 def processor_seconds() -> float:
-    """Processor time of this process and its threads: what others do on the machine does not count."""
+    """Return the processor time of this process and its threads: other work on the machine does not count."""
     times = os.times()
     return times.user + times.system

@@ -42,14 +42,14 @@ class Mixed(nn.Module):
 
 
 def run(made: Any, *inputs: Tensor) -> list[np.ndarray]:
-    """What a session makes of inputs."""
+    """Run a session on inputs."""
     names = [each.name for each in made.get_inputs()]
     found: list[np.ndarray] = made.run(None, dict(zip(names, (x.numpy() for x in inputs), strict=True)))
     return found
 
 
 def agree(model: nn.Module, made: Any, *inputs: Tensor, slack: float = 2e-5) -> None:
-    """See that a session computes what PyTorch does, but for a share of the largest element."""
+    """Check that a session computes what PyTorch computes, up to a share of the largest element."""
     with torch.no_grad():
         expected = model.eval()(*inputs)
     outputs = run(made, *inputs)
@@ -59,7 +59,7 @@ def agree(model: nn.Module, made: Any, *inputs: Tensor, slack: float = 2e-5) -> 
 
 
 def exported(model: nn.Module, folder: Path, *example: Tensor, **options: Any) -> Path:
-    """The path of the skeleton in a folder; beside it is ``model.frz``."""
+    """The path of the skeleton in a folder that also holds ``model.frz``."""
     save_model(model, folder / "model.frz")
     export(model, folder / "model.onnx", example=example, weights=folder / "model.frz", **options)
     return folder / "model.onnx"

@@ -21,7 +21,7 @@ KINDS = {torch.float32: 1, torch.float64: 11}
 
 
 def called(text: str, inputs: list[Tensor], **attributes: Any) -> list[Tensor]:
-    """What a function makes of inputs of any size."""
+    """Run a function on inputs of any size."""
     function = functions.parsed(text, OPSET)
     names, outputs = list(function.input), list(function.output)
     node = onnx.helper.make_node(function.name, names, outputs, domain=functions.DOMAIN, **attributes)

@@ -1,4 +1,4 @@
-"""A skeleton and a file: what ONNX Runtime computes, and what is refused."""
+"""Sessions from a skeleton and a file: results, and refusals."""
 
 from __future__ import annotations
 

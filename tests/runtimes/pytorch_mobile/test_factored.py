@@ -23,7 +23,7 @@ SIZE = (1, 3, 64, 80)
 
 
 def write(model: nn.Module, path: Path, kept: int, **options: Any) -> Path:
-    """Weights of which ``kept`` random coefficients are left, about as large as those of a trained network."""
+    """Return weights with ``kept`` random coefficients, about as large as those of a trained network."""
     random = np.random.default_rng(0)
 
     def spectrum(shape: tuple[int, ...]) -> Spectrum:

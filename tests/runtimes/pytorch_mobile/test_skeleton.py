@@ -1,4 +1,4 @@
-"""What :mod:`frformat.runtimes.pytorch_mobile` promises of skeletons, as the lite interpreter sees it."""
+"""The contract of skeletons in :mod:`frformat.runtimes.pytorch_mobile`, checked with the lite interpreter."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ carriers = {
     torch.bool: torch.uint8,
     torch.int16: torch.int32,
 }
-"""What the phone gives where its tensors lack a dtype."""
+"""What the phone passes instead if its tensors lack a dtype."""
 
 
 def as_given(model: nn.Module) -> dict[str, Tensor]:
@@ -193,7 +193,7 @@ def test_a_model_that_is_torchscript_already(traced: bool, tmp_path: Path):
 
 
 class Strided(nn.Module):
-    """Returns tensors of which none lies in memory row after row."""
+    """Returns tensors, none of which is row-major in memory."""
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor], dict[str, Tensor], int]:
         x = x.t()

@@ -64,7 +64,7 @@ class Sounds(nn.Module):
 
 
 def seasoned(model: nn.Module, *inputs: Tensor) -> nn.Module:
-    """With statistics of normalization that are not those of a new model."""
+    """Return the model with statistics of normalization that differ from those of a new model."""
     model.train()
     with torch.no_grad():
         for parameter in model.parameters():

@@ -69,7 +69,7 @@ def test_normalization_is_folded_and_changes_nothing():
 
 
 class Twice(nn.Module):
-    """What must not be folded: outputs that others see, layers used twice, and statistics that are not kept."""
+    """Cases that must not be folded: outputs that others use, layers used twice, and missing running statistics."""
 
     def __init__(self) -> None:
         super().__init__()

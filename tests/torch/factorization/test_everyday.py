@@ -28,7 +28,7 @@ from frformat.torch.regularization import make_tiers
 
 
 class Block(nn.Module):
-    """Has a regularized parameter of its own, and a regularized part."""
+    """Has its own regularized parameter, and a regularized submodule."""
 
     def __init__(self, depth: int = 1) -> None:
         super().__init__()

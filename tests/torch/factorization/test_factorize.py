@@ -1,4 +1,4 @@
-"""From models and files to factored models, and what they say about it."""
+"""Factorize models and files, and check the summaries."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ PARTS = ("", "0", "1", "2", "3", "4", "4.0", "4.1")
 
 
 def network() -> nn.Module:
-    """Layers that are factored, and between them such as are fused away."""
+    """Factored layers, with layers between them that are fused away."""
     parts = [nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1)]
     model = nn.Sequential(*parts, nn.Sequential(nn.ReLU(), nn.Conv2d(32, 16, 3, padding=1))).eval()
     return regularize(model, 40)
@@ -107,7 +107,7 @@ def test_only_what_is_watched_stays_as_it_is():
 
 
 class Keeping(nn.Module):
-    """Keeps what one of its layers gives, by a hook that is a method of its own."""
+    """Keeps the output of one of its layers, through a hook that is its own method."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,7 +132,7 @@ def test_hooks_that_are_methods_of_the_model_become_those_of_the_copy():
 
 
 class Asking(nn.Module):
-    """Needs what a hook makes of its input."""
+    """Needs the result of a hook on its input."""
 
     def __init__(self) -> None:
         super().__init__()

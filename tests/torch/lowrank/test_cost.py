@@ -1,4 +1,4 @@
-"""What is estimated of a layer before it runs is what is measured when it does."""
+"""The estimate for a layer before it runs equals the measurement when it runs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_plain_layer(make, shape):
         found.bytes_moved,
     )
     assert told.weight_bytes == found.weight_bytes
-    assert told.peak_bytes == found.peak_bytes + x.nbytes  # the input is the caller's
+    assert told.peak_bytes == found.peak_bytes + x.nbytes  # the input belongs to the caller
 
 
 def test_thin_surroundings_take_away_what_is_never_in_memory():

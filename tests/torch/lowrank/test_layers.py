@@ -1,4 +1,4 @@
-"""Factored layers compute what the plain ones do, whatever is factored."""
+"""Factored layers compute the same as plain ones, whichever modes are factored."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def candidate(layer: nn.Module, x: torch.Tensor) -> Candidate:
 
 
 def check(layer: nn.Module, x: torch.Tensor) -> Candidate:
-    """Return values are those of the rebuilt weight to 1e-12 of the largest, gradients those of the regularized layer."""
+    """Values equal those of the rebuilt weight to 1e-12 of the largest, gradients those of the regularized layer."""
     plain = unregularize(copy.deepcopy(layer))
     expected = plain(x)
     found = candidate(layer, x)

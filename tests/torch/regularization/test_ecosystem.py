@@ -118,7 +118,7 @@ def test_gradients_of_one_sample_each():
 
 
 def steps(model, wrap, x, y):
-    """Train, truncate, wrap anew and train."""
+    """Train, truncate, wrap again and train."""
     wrapped = wrap(model)
     optimizer = torch.optim.Adam(model.parameters(), 0.05)
     for epoch in range(3):
@@ -133,7 +133,7 @@ def steps(model, wrap, x, y):
 
 
 def sharded(model, x):
-    """What the spectra of a sharded model are, and whether it works."""
+    """Return the spectra of a sharded model, and whether it works."""
     expected = model(x)
     fully_shard(model, mesh=init_device_mesh("cpu", (2,)))
     torch.testing.assert_close(model(x), expected)

@@ -1,4 +1,4 @@
-"""Adam along the principal axes: that it helps, goes on exactly, and leaves alone what is large."""
+"""EigenAdam trains better than Adam, resumes exactly, and leaves large parameters to Adam."""
 
 from __future__ import annotations
 

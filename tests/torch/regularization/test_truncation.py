@@ -45,7 +45,7 @@ def test_what_the_optimizer_knows_is_cut_like_the_coefficients(count, kind):
 
 
 def test_truncated_training_is_training_of_what_was_truncated():
-    """As if the tail had never been there: for Adam each coefficient is on its own."""
+    """Truncation is as if the tail had never existed: Adam treats each coefficient separately."""
     long, short = (regularize(nn.Linear(6, 5, bias=False), keep, trained=True) for keep in (30, 12))
     short.parametrizations.weight.original.data = long.parametrizations.weight.original.data[:12].clone()
     optimizers = [torch.optim.Adam(model.parameters(), 0.1) for model in (long, short)]

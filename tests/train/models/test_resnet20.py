@@ -12,7 +12,7 @@ def test_it_has_as_many_parameters_as_published():
 
 
 def test_shortcuts_have_no_parameters_and_keep_every_other_pixel():
-    """With the last normalization of a block at 0, only the shortcut is left: new channels around the old, all 0."""
+    """If the last normalization of a block is 0, only the shortcut is left: zero channels around the old ones."""
     block = ResNet20().layer2[0].eval()
     torch.nn.init.zeros_(block.bn2.weight)
     x = torch.rand(2, 16, 6, 6)

@@ -32,7 +32,7 @@ def small(kind: type[Recipe], monkeypatch: pytest.MonkeyPatch, **changes: Any) -
 
 
 def course(recipe: Recipe, folder: Path) -> tuple[Outcome, list[Row]]:
-    """What a run comes to, and its epochs; what is true of all of them is checked."""
+    """Run a recipe; return the outcome and its epochs, after checks that hold for all recipes."""
     outcome = train(recipe, folder)
     rows = history.read(folder / HISTORY)
     assert outcome.figures.keys() == outcome.decoded.keys() == rows[-1].figures.keys()
@@ -46,5 +46,5 @@ def course(recipe: Recipe, folder: Path) -> tuple[Outcome, list[Row]]:
 
 
 def tolerance(outcome: Outcome, terms: int) -> float:
-    """Return how far outputs may differ that were summed in float32 in another order, of so many terms at most in one sum."""
+    """Return a bound on the difference of float32 outputs that are summed in another order, with this many terms."""
     return terms * 2.0**-23 * max(outcome.scale, 1)

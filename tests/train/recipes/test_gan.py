@@ -46,7 +46,7 @@ def test_a_step_minimizes_for_each_part_its_own_loss(monkeypatch):
 
 
 def test_the_discriminator_pays_for_its_slope_at_real_images():
-    """With a discriminator that is linear in the image, 2 u·x, the slope is 2u everywhere."""
+    """If the discriminator is linear in the image, 2 u·x, the slope is 2u everywhere."""
     recipe, model = GanOnMnist(), GAN()
     model.discriminator.forward = lambda x: 2 * (x * u).sum((1, 2, 3))  # type: ignore[method-assign]
     u = torch.randn(1, 28, 28, requires_grad=True)

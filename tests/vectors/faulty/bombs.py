@@ -24,10 +24,10 @@ def _directories() -> Iterator[Vector]:
     tree = msgpack.pack(RAW.tree())
     honest = with_directory(RAW, tree, deflated=deflate.bomb(8 * MIB), length=8 * MIB)
     yield faulty(
-        "bomb-directory-of-zeros", "a directory that inflates to 8 MiB of zeros, as it says", honest, "DIRECTORY"
+        "bomb-directory-of-zeros", "a directory that inflates to 8 MiB of zeros, as it claims", honest, "DIRECTORY"
     )
     lying = with_directory(RAW, tree, deflated=deflate.bomb(16 * MIB))
-    about = f"a directory that says {len(tree)} bytes and inflates to 16 MiB"
+    about = f"a directory that claims {len(tree)} bytes and inflates to 16 MiB"
     yield faulty("bomb-directory-that-lies", about, lying, "STREAM")
 
 
@@ -37,7 +37,7 @@ def _streams() -> Iterator[Vector]:
     file = stream("zstd", 100, zstd.run(0, 256 * MIB))
     yield faulty("bomb-zstd-segment", "100 values whose stream decompresses to 256 MiB", file, "STREAM", load="x")
     file = stream("zstd", 100, zstd.run(0, 100, content=1 << 60))
-    yield faulty("bomb-zstd-content-size", "100 values in a frame that says 2^60 bytes", file, "STREAM", load="x")
+    yield faulty("bomb-zstd-content-size", "100 values in a frame that claims 2^60 bytes", file, "STREAM", load="x")
 
 
 def _weights() -> Iterator[Vector]:
@@ -64,7 +64,7 @@ def _weights() -> Iterator[Vector]:
         about = f"a TiB of plain elements in {len(data)} bytes"
         yield faulty(f"bomb-raw-{coder}", about, _with(raw), "BUDGET", load="x")
     raw = Group([Tensor("x", tera)], "u8", per_tier=True, coder="deflate", streams=[deflate.fixed(b"")])
-    yield faulty("bomb-per-tier", "a TiB of elements that a tier has anew", _with(raw), "BUDGET", load="x")
+    yield faulty("bomb-per-tier", "a TiB of elements that a tier stores again", _with(raw), "BUDGET", load="x")
     yield faulty("bomb-coefficients", "2^30 coefficients in a few bytes", _spectrum(1 << 30), "BUDGET", load="w")
     seeded = Group([Tensor("w", (1 << 40,), f32(0.5), view=(1 << 20, 1 << 20), corners=[(1, 1)], seeds=(1, 2))], "f32",
                    ["seeded"])  # fmt: skip

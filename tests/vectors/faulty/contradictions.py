@@ -196,7 +196,7 @@ def _sizes() -> Iterator[Vector]:
     yield refused("size-of-corner", "a wrong size in the second tier of corners", plain, in_group(frz.SIZES, [8, 20]))
     yield refused(
         "size-of-per-tier",
-        "a wrong size in the second tier of a group that is anew",
+        "a wrong size in the second tier of a group that is stored again",
         ANEW,
         in_group(frz.SIZES, [8, 12]),
     )

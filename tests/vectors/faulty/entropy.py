@@ -59,7 +59,7 @@ def _adaptive() -> Iterator[Vector]:
     data = _file("adaptive", (8,), head + number.to_bytes(size, "big"))
     yield faulty("adaptive-direct-beyond", "a direct bit beyond the end of an odd range", data, "STREAM", load="x")
     for name, data, about in (
-        ("scale-missing", b"\x50", "of offsets is not there"),
+        ("scale-missing", b"\x50", "of offsets is missing"),
         ("scale-240", b"\x50\xf0" + bytes(4), "of offsets is 240"),
         ("first-scale-240", b"\xf0\x50" + bytes(4), "of entries is 240"),
     ):
@@ -166,7 +166,7 @@ def _static_lanes() -> Iterator[Vector]:
     yield _static("word-missing", "a block that lacks its last word", good[:-2], (600,))
     yield _static("byte-left", "a byte after the last block", good + b"\0", (600,))
     yield _static("word-left", "a word after the last block", good + bytes(2), (600,))
-    yield _static("block-left", "a block more than there are", good + _block().bytes(), (600,))
+    yield _static("block-left", "one block too many", good + _block().bytes(), (600,))
     for name, about, change in (
         ("lane-of-one-word", "a lane that has one word", lambda lanes: lanes[1].__setitem__(slice(1, None), [])),
         ("lane-state-small", "a lane that begins with a state below 2^16", lambda lanes: lanes[0].__setitem__(0, 0)),

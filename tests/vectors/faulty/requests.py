@@ -56,7 +56,7 @@ def _not_finite() -> Iterator[Vector]:
     group = Group([Tensor("w", (2, 3), f32(1.0, 2.0, 3.0, 4.0, INFINITY, 6.0))], "f32", ["identity", "dct"])
     yield faulty("value-in-core", "an infinity in a core", File([group]).bytes(), "VALUE", load="w")
     tensors = [Tensor("w", (3,), f32(1.0, NAN), kept=(2,)), Tensor("v", (3,), f32(1.0, 2.0), kept=(2,))]
-    about = "a NaN in one tensor of a group concerns no other"
+    about = "a NaN in one tensor of a group does not affect others"
     file = File([spectral(tensors, "f32")]).bytes()
     yield faulty("value-of-neighbour", about, file, "VALUE", load="w", sound=["v"])
     factors = Group([Tensor("", (2, 2), f32(1.0, 2.0, 3.0, NAN)), Tensor("", (1, 2), f32(1.0, 2.0))])
@@ -91,7 +91,7 @@ def _overflow() -> Iterator[Vector]:
         Tensor("v", (2,), (1, 2), step=1900, offsets={0: (0, 40)}),
     ]
     file = File([Group(tensors, stepped=True, coder="adaptive")]).bytes()
-    about = "a step code of 2040 in one tensor of a group concerns no other"
+    about = "a step code of 2040 in one tensor of a group does not affect others"
     yield faulty("step-of-neighbour", about, file, "VALUE", load="w", sound=["v"])
     tensor = Tensor("w", (2, 2), (1, 2, 3, 4), corners=[(1, 2), (2, 2)], offsets={0: (0, 4000)})
     file = File([Group([tensor], stepped=True, coder="adaptive")], tiers=2).bytes()

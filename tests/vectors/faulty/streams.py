@@ -27,7 +27,7 @@ def _malformed(data: bytes, dictionary: bytes = b"") -> dict[str, tuple[bytes, s
         "symbol-286": (_bits((0b011, 3), (0b01100011, 8)), "a length symbol that is not used"),
         "code-overfull": (
             _bits((0b101, 3), (0, 14), (0o1111, 12), (0, 20)),
-            "a code with more words than there can be",
+            "an oversubscribed code",
         ),
         "cut": (good[:-3], "ends early"),
         "without-end": (no_end, "ends without a last block"),

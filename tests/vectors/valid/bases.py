@@ -58,7 +58,7 @@ def _ordered() -> Iterator[Vector]:
         yield valid(name, f"the same of dtype {dtype}: all bits of the others are 0", file)
     tensor = Tensor("w", (4, 5, 3), weights("f32", 21), kept=(21,))
     file = File([Group([tensor], "f32", ["identity", "dct", "identity"])])
-    yield valid("identity-and-dct-kept", "a start of the zigzag order on identity and dct axes", file)
+    yield valid("identity-and-dct-kept", "a zigzag prefix on identity and dct axes", file)
     tensor = Tensor("w", (4, 6), weights("q", 9), view=(2, 12), kept=(9,), step=-20)
     file = File([Group([tensor], "f32", ["dct", "identity"], stepped=True, coder="adaptive")])
     yield valid("dct-and-identity-kept-steps", "the same the other way round, in a view, multiples of a step", file)
@@ -83,9 +83,7 @@ def _kernel() -> Iterator[Vector]:
         "a dct axis between two others",
         File([_one(["identity", "dct", "identity"], (4, 7, 5), (4, 3, 5))]),
     )
-    yield valid(
-        "dct-corner", "a corner of a DCT, not a start of its zigzag order", File([_one(["dct"], (9, 8), (3, 4))])
-    )
+    yield valid("dct-corner", "a corner of a DCT, not a zigzag prefix", File([_one(["dct"], (9, 8), (3, 4))]))
     yield valid(
         "dct-whole",
         "a whole DCT without kept and corners",
@@ -189,7 +187,7 @@ def _products() -> Iterator[Vector]:
 def _seeded() -> Iterator[Vector]:
     for name, seed in (("0", 0), ("1", 1), ("other", SEED), ("last", LAST_SEED), ("2e32", 2**32)):
         group = _one(["seeded"], (4, 5), (1,), view=(20,), seeds=(seed,))
-        about = f"a tensor that is random as a whole, seed {seed}: numbers of Philox times a scale, exact"
+        about = f"an entirely random tensor, seed {seed}: numbers of Philox times a scale, exact"
         yield valid(f"seeded-{name}", about, File([group]))
     long = Tensor("w", (3000,), f32(0.01), corners=[(1,)], seeds=(SEED,))
     yield valid("seeded-long", "3,000 pseudo-random numbers", File([Group([long], "f32", ["seeded"])]))

@@ -139,4 +139,4 @@ def _factors() -> Iterator[Vector]:
     anew = Group([Tensor("", (2, 4), weights("f32", 16))], per_tier=True)
     core = Tensor("w", (4, 3), weights("f32", 6), corners=[(1, 3), (2, 3)], factors=(0,))
     file = File([anew, Group([core], "f32", ["stored", "identity"])], tiers=2)
-    yield from _each("factor-per-tier", "a factor that every tier has anew", file)
+    yield from _each("factor-per-tier", "a factor that every tier stores again", file)

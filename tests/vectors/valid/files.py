@@ -69,7 +69,7 @@ def vectors() -> Iterator[Vector]:
     )
     yield valid(
         "optional-fields-empty",
-        "metadata, aliases and features are there and empty, tiers is 1",
+        "metadata, aliases and features are present and empty, tiers is 1",
         File([raw("a", "u8", (1,), [7])], {}, [], features=[], pack=_with_one_tier),
     )
     text = {

@@ -27,12 +27,12 @@ def vectors() -> Iterator[Vector]:
     yield valid("dct-all-axes-of-1", "one element of rank 3", _dct((1, 1, 1), 1))
     yield valid("dct-axis-of-0", "no elements, so no coefficients and no segment", _dct((3, 0, 4), 0))
     yield valid("raw-rank0", "a scalar", File([raw("x", "f32", (), f32(1.5))]))
-    yield valid("raw-rank8", "rank 8, the most there is", File([raw("x", "u8", (1, 2, 1, 2, 1, 2, 1, 2), range(16))]))
+    yield valid("raw-rank8", "rank 8, the largest rank", File([raw("x", "u8", (1, 2, 1, 2, 1, 2, 1, 2), range(16))]))
     yield valid("raw-axis-of-0", "no elements, so no segment", File([raw("x", "f32", (4, 0), ())]))
     yield valid("raw-axis-of-0-after-longest", "a 0 after the longest axis", File([raw("x", "f32", (AXIS, 0), ())]))
     yield valid(
         "axis-of-0-beside-huge",
-        "a 0 beside axes whose product is beyond every limit: no elements all the same; listed only",
+        "a 0 beside axes whose product is beyond every limit: no elements nevertheless; listed only",
         File([raw("x", "f64", (AXIS, AXIS, AXIS, 0), ()), dct("w", "f32", (0, AXIS, AXIS, AXIS), ())]),
         rebuild=False,
     )
@@ -45,7 +45,7 @@ def _views() -> Iterator[Vector]:
     yield valid("view-of-lower-rank", "rank 3 whose spectrum is that of a line", _dct((2, 3, 4), 5, view=(24,)))
     yield valid("view-with-other-axes", "axes that do not nest in those of the shape", _dct((4, 9), 8, view=(6, 6)))
     yield valid("view-with-axes-of-1", "a view that adds axes of length 1", _dct((5,), 3, view=(1, 5, 1)))
-    yield valid("view-equal-to-shape", "a view that says nothing new", _dct((3, 5), 4, view=(3, 5)))
+    yield valid("view-equal-to-shape", "a view equal to the shape", _dct((3, 5), 4, view=(3, 5)))
     single = [Tensor("a", (1, 1), f32(2.0), view=(), kept=(1,)), Tensor("b", (), f32(3.0), view=(1,) * 8, kept=(1,))]
     yield valid("view-of-one-element", "views of rank 0 and 8 of a single element", File([spectral(single, "f32")]))
     yield valid("view-of-no-elements", "a view of a shape with an axis of 0", _dct((0,), 0, view=(3, 0)))
@@ -72,13 +72,13 @@ def _large() -> Iterator[Vector]:
     yield valid("dct-order-past-an-axis", "a prefix that runs past the end of the short axes", _dct((2, 9, 3), 40))
     yield valid(
         "limit-axis",
-        "the longest axis there is, listed only",
+        "the longest possible axis, listed only",
         File([dct("w", "f32", (AXIS,), f32(1.0, 2.0))]),
         rebuild=False,
     )
     yield valid(
         "limit-elements",
-        "2^48 elements, the most there is, listed only",
+        "2^48 elements, the largest possible number, listed only",
         File([dct("w", "f32", (1 << 24, 1 << 24), f32(1.0, 2.0))]),
         rebuild=False,
     )

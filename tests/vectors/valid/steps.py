@@ -57,7 +57,7 @@ def _offsets() -> Iterator[Vector]:
     yield valid("offsets-at-the-limits", "sums that are the least and the largest step code", ends)
     cancel = _plain((2, 2), [5, 6, 7, 8], 0, {0: [LARGEST, LARGEST - 7], 1: [-LARGEST, -LARGEST + 3]})
     unused = Tensor("x", (4,), [5, -6, 7, 0], step=-32, offsets={1: [], 7: []})
-    about = "bits of offsets that no axis has: there are no offsets, but their model has a scale"
+    about = "bits of offsets for axes that do not exist: there are no offsets, but their model has a scale"
     yield valid("offsets-without-meaning", about, File([Group([unused], stepped=True, coder="adaptive")]))
     yield valid("offsets-that-cancel", "offsets far beyond step codes, whose sums are none", cancel)
     tensors = [
@@ -68,7 +68,7 @@ def _offsets() -> Iterator[Vector]:
         Tensor("e", (2, 2), weights("q", 4, 3), view=(4, 1), offsets={0: [0, 8, 16, 24], 1: [-8]}),
     ]
     group = Group(tensors, "f32", stepped=True, coder="adaptive")
-    about = "a group with offsets of axes 0 and 1: tensors of every rank have those that they can have"
+    about = "a group with offsets of axes 0 and 1: tensors of every rank have offsets on their existing axes"
     yield valid("offsets-of-a-group", about, File([group]))
     kernel_dct = Tensor("w", (3, 2, 3, 3), weights("q", 54), step=-48, offsets={0: [0, 6, -6], 2: [0, 8, 16]})
     group = Group([kernel_dct], "f32", ["identity", "identity", "dct"], stepped=True, coder="adaptive")

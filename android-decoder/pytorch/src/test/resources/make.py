@@ -1,11 +1,11 @@
-"""Makes the skeletons and weights beside it anew.
+"""Regenerate the skeletons and weights next to this file.
 
 ``tiny.ptl`` computes with weights of every dtype that a runtime can be given, some of them tied; ``other.ptl`` is
 another network, ``wide.ptl`` one with a larger tensor and two tiers. ``.frz`` files beside them hold their weights,
 ``rows.frz`` raw ones of ``other.ptl`` that differ from tier to tier; outputs are in ``tiny.expected.txt``.
-``unet.ptl`` is the reference network with 759 random coefficients, and ``unet.expected.npy`` what it makes of a small
-image. ``NAME.factored.ptl`` runs on the coefficients of ``NAME.frz``; in ``turned.frz`` and ``plain.frz`` they are of
-another spectrum, or not there.
+``unet.ptl`` is the reference network with 759 random coefficients, and ``unet.expected.npy`` its output for a small
+image. ``NAME.factored.ptl`` runs on the coefficients of ``NAME.frz``; in ``turned.frz`` and ``plain.frz`` these belong
+to another spectrum, or are missing.
 """
 
 from pathlib import Path
@@ -44,7 +44,7 @@ class Tiny(nn.Module):
         self.register_buffer("nothing", torch.zeros(0, 4))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of images (n, 1, h, w): (n, 8)."""
+        """Map images (n, 1, h, w) to (n, 8)."""
         y = self.norm(self.conv(x)).mean((2, 3))
         y = self.again(torch.relu(self.mix(y)))
         y = y * self.binary16.float() + self.brain16.float() * self.binary64.float() * self.mask.float()
@@ -60,12 +60,12 @@ class Other(nn.Module):
         self.conv = nn.Conv2d(1, 4, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of images (n, 1, h, w): (n, 4, h - 2, w - 2)."""
+        """Map images (n, 1, h, w) to (n, 4, h - 2, w - 2)."""
         return self.conv(x)
 
 
 class Wide(nn.Module):
-    """Computes with a weight of a few MiB in two tiers, the second of which makes a difference."""
+    """Computes with a weight of a few MiB in two tiers, the second of which changes the result."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,12 +73,12 @@ class Wide(nn.Module):
         self.second = nn.Linear(1024, 512)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of vectors (n, 1024): (n, 512)."""
+        """Map vectors (n, 1024) to (n, 512)."""
         return self.second(torch.tanh(self.first(x)))
 
 
 def main() -> None:
-    """Write them all."""
+    """Write all files."""
     torch.manual_seed(5)
     tiny = Tiny().eval()
     tiny.norm.running_mean.uniform_(-0.1, 0.1)

@@ -3,19 +3,19 @@ package io.frz
 /**
  * What a tensor's core is multiplied by along one axis.
  *
- * @property id the number that stands for it in a file
+ * @property id its number in files
  * @property label its name in the specification
  */
 public enum class BasisKind(public val id: Int, public val label: String) {
-    /** Nothing: the axis is as it is, or its first elements are there and all others are zero. */
+    /** Leaves the axis as it is; if the core is shorter, the remaining elements are zero. */
     IDENTITY(0, "identity"),
 
-    /** The first cosines of the axis's length, which are computed. */
+    /** The first cosines of the axis's length; computed, never stored. */
     DCT(1, "dct"),
 
-    /** A matrix that is in the file: one of [FrzFile.factors]. */
+    /** A matrix stored in the file: one of [FrzFile.factors]. */
     STORED(2, "stored"),
 
-    /** Pseudo-random numbers, which a seed determines. */
+    /** Pseudo-random numbers generated from a seed. */
     SEEDED(3, "seeded")
 }

@@ -3,19 +3,19 @@ package io.frz
 /**
  * How the values of a group become bytes.
  *
- * @property id the number that stands for it in a file
+ * @property id its number in files
  * @property label its name in the specification
  */
 public enum class Coder(public val id: Int, public val label: String) {
     NONE(0, "none"),
     DEFLATE(1, "deflate"),
 
-    /** Needs the library zstd-jni beside this one. */
+    /** Zstandard; needs the library zstd-jni. */
     ZSTD(2, "zstd"),
 
-    /** Integers and floats in the fewest bytes. */
+    /** Adaptive coding of integers and floats: the smallest files. */
     ADAPTIVE(3, "adaptive"),
 
-    /** Integers and floats in a few bytes more, several times faster. */
+    /** Table-based coding of integers and floats: slightly larger files, decoded several times faster. */
     STATIC(4, "static")
 }

@@ -3,7 +3,7 @@ package io.frz
 /**
  * The type of a tensor's elements.
  *
- * @property id the number that stands for it in a file
+ * @property id its number in files
  * @property label its name in the specification, such as `f32`
  * @property bytes the size of one element
  */

@@ -1,9 +1,9 @@
 package io.frz
 
 /**
- * What is wrong with a file or a request: the error codes of the format's specification, spelled as there.
+ * What is wrong with a file or a request: the error codes of the specification, spelled as they are there.
  *
- * Every reader reports the same code for the same fault, so code that handles an error may rely on it.
+ * Every reader reports the same code for the same fault, so programs can rely on it.
  */
 public enum class ErrorCode {
     /** The file does not start like an `.frz` file. */
@@ -15,13 +15,13 @@ public enum class ErrorCode {
     /** The header sets a reserved flag, or its directory lengths disagree. */
     HEADER,
 
-    /** A number in the file is beyond the limits of the format. */
+    /** A number in the file exceeds a limit of the format. */
     LIMIT,
 
     /** The file ends before the end of its directory, or within a tier. */
     TRUNCATED,
 
-    /** The file goes on after its last segment. */
+    /** Bytes follow the file's last segment. */
     TRAILING,
 
     /** Bytes do not match their CRC-32. */
@@ -48,10 +48,10 @@ public enum class ErrorCode {
     /** A value is not finite, a step is out of range, or a `bool` is neither 0 nor 1. */
     VALUE,
 
-    /** The file does not hold the tier asked for. */
+    /** The file does not contain the requested tier. */
     TIER,
 
-    /** The file does not hold the tensor asked for. */
+    /** The file does not contain the requested tensor. */
     NOT_FOUND,
 
     /** An optional component that the file needs is not installed. */

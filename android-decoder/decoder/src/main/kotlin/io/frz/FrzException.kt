@@ -4,14 +4,14 @@ import io.frz.internal.quote
 import java.io.IOException
 
 /**
- * A file that cannot be decoded, or a request that it cannot meet: the only exception a bad file ever causes.
+ * Thrown when a file cannot be decoded or a request cannot be met: the only exception that a bad file ever causes.
  *
- * It is an [IOException], so code that reads files handles it where it handles reading. The [message] is one line that
- * says what is wrong, where, and what to do; [code], [tensor] and [offset] say the same to programs.
+ * It is an [IOException], so code that handles read errors already handles it. The [message] is one line that says what
+ * is wrong, where, and what to do; [code], [tensor] and [offset] tell programs the same.
  *
  * @property code what is wrong, as the format's specification names it
  * @property tensor the name of the tensor concerned, or null
- * @property offset the byte of the file at which the fault was found, or null
+ * @property offset the byte offset in the file where the fault was found, or null
  */
 public class FrzException @JvmOverloads constructor(
     public val code: ErrorCode,

@@ -22,12 +22,12 @@ import java.nio.channels.FileChannel
 import java.util.Collections
 
 /**
- * An open `.frz` file: says what is inside without decoding it, and rebuilds the tensors that are asked for.
+ * An open `.frz` file: lists its contents without decoding them, and rebuilds tensors on request.
  *
- * A damaged file is never decoded: what does not match its checksum, or the format, is an [FrzException] that names the
- * tensor or the byte, whatever the bytes are. Memory is declared before it is taken: a request that needs more than
- * [FrzOptions.memoryBudget] is refused with [ErrorCode.BUDGET], and so is opening a file with a list of tensors that
- * long.
+ * A damaged file is never decoded. Whatever its bytes, data that fails its checksum or violates the format causes an
+ * [FrzException] that names the tensor or the byte offset. Memory is checked before it is allocated: a request that
+ * needs more than [FrzOptions.memoryBudget] fails with [ErrorCode.BUDGET]. This includes opening a file whose list of
+ * tensors is too long.
  *
  * ```
  * FrzFile.open(File("model.frz")).use { file ->
@@ -36,9 +36,9 @@ import java.util.Collections
  * }
  * ```
  *
- * Instances may be used by several threads at once. What is decoded belongs on threads that may wait. An interrupt of
- * the thread ends its request with [java.io.InterruptedIOException], and [close] ends all of them with
- * [IllegalStateException], as it does later ones; both within milliseconds. Errors of reading are [IOException]s.
+ * Instances are thread-safe. Decode on a background thread. Interrupting that thread ends its request with
+ * [java.io.InterruptedIOException]; [close] ends all current and later requests with [IllegalStateException]. Both take
+ * effect within milliseconds. Read errors are [IOException]s.
  */
 public class FrzFile private constructor(private val container: Container, options: FrzOptions) : Closeable {
     private val directory = container.directory
@@ -46,10 +46,10 @@ public class FrzFile private constructor(private val container: Container, optio
     /** What the file says about each of its tensors, in the order of the file. */
     public val tensors: List<TensorInfo> = infos(directory.tensors) { !it.isFactors }
 
-    /** The same of its factors: matrices that [BasisKind.STORED] axes of tensors use. */
+    /** What the file says about each of its factors: the matrices that [BasisKind.STORED] axes use. */
     public val factors: List<TensorInfo> = infos(directory.factors.size) { it.isFactors }
 
-    /** How the tensors and factors are stored together, in the order of the file. */
+    /** The groups in which tensors and factors are stored, in the order of the file. */
     public val groups: List<GroupInfo> = Collections.unmodifiableList(
         directory.groups.map { group ->
             val all = if (group.isFactors) factors else tensors
@@ -59,25 +59,25 @@ public class FrzFile private constructor(private val container: Container, optio
 
     private val loader = Loader(container, tensors, options)
 
-    /** Further names of tensors, such as those of tied weights, and the names that they stand for. */
+    /** Aliases, such as the names of tied weights, mapped to the names of the tensors they stand for. */
     public val aliases: Map<String, String> = Collections.unmodifiableMap(directory.aliases())
 
-    /** Texts about the model: licence, source, accuracy … Nothing in them changes how the file is decoded. */
+    /** Free-form text about the model: license, source, accuracy … It does not affect decoding. */
     public val metadata: Map<String, String> = Collections.unmodifiableMap(directory.metadata)
 
-    /** How many capacity levels the complete file has. */
+    /** The number of tiers (capacity levels) in the complete file. */
     public val tiers: Int get() = directory.tiers
 
-    /** How many of them are here, from the first; fewer than [tiers] if the file was cut after one. */
+    /** The number of tiers present, counted from the first; less than [tiers] if the file was cut after a tier. */
     public val tiersPresent: Int get() = container.tiersPresent
 
-    /** The capacity level that is decoded. */
+    /** The tier that is decoded. */
     public val tier: Int get() = container.tier
 
-    /** Whether [name] is a tensor of the file, or an alias of one. */
+    /** Whether [name] is a tensor of the file or an alias. */
     public operator fun contains(name: String): Boolean = directory.find(name) >= 0
 
-    /** What the file says about the tensor called [name]; [ErrorCode.NOT_FOUND] if there is none. */
+    /** What the file says about the tensor [name]; fails with [ErrorCode.NOT_FOUND] if there is none. */
     @Throws(FrzException::class)
     public fun tensor(name: String): TensorInfo {
         val number = directory.find(name)
@@ -90,7 +90,7 @@ public class FrzFile private constructor(private val container: Container, optio
     }
 
     /**
-     * Rebuilds the tensor called [name] in memory of its own; see [FrzTensor.buffer].
+     * Rebuilds the tensor [name] in newly allocated memory; see [FrzTensor.buffer].
      *
      * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
      *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
@@ -103,8 +103,8 @@ public class FrzFile private constructor(private val container: Container, optio
     }
 
     /**
-     * Rebuilds the tensor called [name] in [target], from its position on, and advances the position past it.
-     * The elements are little-endian, whatever the order of the buffer. If this throws, what is there is undefined.
+     * Rebuilds the tensor [name] in [target], starting at its position, and advances the position past it.
+     * The elements are little-endian, whatever the buffer's byte order. If this throws, the contents are undefined.
      *
      * @throws IllegalArgumentException if [target] is read-only, or fewer bytes remain in it than [TensorInfo.bytes]
      * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
@@ -120,7 +120,7 @@ public class FrzFile private constructor(private val container: Container, optio
     }
 
     /**
-     * Rebuilds all tensors. Aliases are among the keys and share the memory of what they stand for.
+     * Rebuilds all tensors. Aliases are included as keys and share the memory of their tensors.
      *
      * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
      *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
@@ -138,8 +138,8 @@ public class FrzFile private constructor(private val container: Container, optio
     }
 
     /**
-     * Rebuilds all tensors one after the other, in the order of the file, and hands each to [visitor]. All are rebuilt
-     * in the same memory, so this takes no more of it than the largest tensor; copy what has to outlive the visit.
+     * Rebuilds the tensors one by one, in the order of the file, and passes each to [visitor]. They share one buffer as
+     * large as the largest tensor; copy whatever must outlive the visit.
      *
      * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
      *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
@@ -151,8 +151,8 @@ public class FrzFile private constructor(private val container: Container, optio
     }
 
     /**
-     * Rebuilds all tensors one after the other, in the order of the file, each in what [memory] gives for it, and hands
-     * each to [visitor]. No memory but the caller's is taken for them.
+     * Rebuilds the tensors one by one, in the order of the file, each in the buffer that [memory] supplies for it, and
+     * passes each to [visitor].
      *
      * @throws IllegalArgumentException if a buffer is read-only, or fewer bytes remain in it than [TensorInfo.bytes]
      * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
@@ -167,9 +167,9 @@ public class FrzFile private constructor(private val container: Container, optio
         }
 
     /**
-     * The core of the tensor called [name], without its bases: in zigzag order if [TensorInfo.kept] says so, else in
-     * row-major order of the corner [TensorInfo.box], which is the shape of what this returns. Values are of type f32,
-     * or of the tensor's own if they are its elements bit for bit.
+     * The core of the tensor [name], before its bases are applied. If [TensorInfo.kept] is not null, the values are in
+     * zigzag order; otherwise they are in row-major order and the result has the shape [TensorInfo.box]. Values are
+     * f32, or of the tensor's own dtype if they are its elements bit for bit.
      *
      * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
      *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
@@ -179,7 +179,7 @@ public class FrzFile private constructor(private val container: Container, optio
     public fun core(name: String): FrzTensor = container.lifetime.request(name) { core(tensor(name), it) }
 
     /**
-     * Factor [number] of the file, counted from 0: its first rows, which are those that the opened tier has.
+     * Factor [number] of the file, counted from 0: as many of its rows as the open tier has.
      *
      * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
      *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
@@ -209,11 +209,11 @@ public class FrzFile private constructor(private val container: Container, optio
     @Throws(IOException::class)
     public fun verify(): Unit = container.lifetime.request(null) { loader.verify(it) }
 
-    /** Lets go of the file on disk, if there is one. What has been loaded stays. */
+    /** Closes the file. Tensors that have been loaded remain valid. */
     @Throws(IOException::class)
     override fun close(): Unit = container.close()
 
-    /** The bytes of [target] that the tensor [info] is to fill. */
+    /** The part of [target] that the tensor [info] will fill. */
     private fun portion(target: ByteBuffer, info: TensorInfo): ByteBuffer {
         require(!target.isReadOnly) { "the buffer for tensor ${quote(info.name)} is read-only" }
         require(target.remaining() >= info.bytes) {
@@ -240,21 +240,21 @@ public class FrzFile private constructor(private val container: Container, optio
     private fun rebuilt(info: TensorInfo, memory: ByteBuffer) = FrzTensor(info.name, info.dtype, info.shape, memory)
 
     /**
-     * Opens files. Each way throws [FrzException] with one of these: [ErrorCode.MAGIC], [ErrorCode.VERSION],
-     * [ErrorCode.HEADER], [ErrorCode.LIMIT], [ErrorCode.TRUNCATED], [ErrorCode.TRAILING], [ErrorCode.CHECKSUM],
-     * [ErrorCode.STREAM], [ErrorCode.DIRECTORY], [ErrorCode.FEATURE], [ErrorCode.UNSUPPORTED], [ErrorCode.NAME],
-     * [ErrorCode.SHAPE] and [ErrorCode.VALUE] for what is wrong with the file, [ErrorCode.TIER] and [ErrorCode.BUDGET]
-     * for what is asked of it.
+     * Opens files. Every overload throws [FrzException] with one of these codes: [ErrorCode.MAGIC],
+     * [ErrorCode.VERSION], [ErrorCode.HEADER], [ErrorCode.LIMIT], [ErrorCode.TRUNCATED], [ErrorCode.TRAILING],
+     * [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.DIRECTORY], [ErrorCode.FEATURE], [ErrorCode.UNSUPPORTED],
+     * [ErrorCode.NAME], [ErrorCode.SHAPE] and [ErrorCode.VALUE] for what is wrong with the file, [ErrorCode.TIER] and
+     * [ErrorCode.BUDGET] for what is asked of it.
      */
     public companion object {
-        /** Opens a file on disk, of which no more is read than requests need. */
+        /** Opens a file on disk. Requests read only the parts they need. */
         @WorkerThread
         @JvmStatic
         @JvmOverloads
         @Throws(IOException::class)
         public fun open(file: File, options: FrzOptions = FrzOptions.DEFAULT): FrzFile = open(FileSource(file), options)
 
-        /** Opens the bytes between position and limit of [bytes], such as a mapped file. They are not copied. */
+        /** Opens the bytes between the position and limit of [bytes], such as a mapped file, without copying them. */
         @WorkerThread
         @JvmStatic
         @JvmOverloads
@@ -263,7 +263,7 @@ public class FrzFile private constructor(private val container: Container, optio
             open(BufferSource(bytes), options)
 
         /**
-         * Opens a part of a file, [length] bytes from [offset] on, such as an asset that is stored uncompressed:
+         * Opens part of a file, [length] bytes starting at [offset], such as an asset that is stored uncompressed:
          *
          * ```
          * context.assets.openFd("model.frz").use {
@@ -271,10 +271,10 @@ public class FrzFile private constructor(private val container: Container, optio
          * }
          * ```
          *
-         * The part is mapped into memory, which takes none of the heap; [channel] may be closed when this returns. The
-         * file must not be cut while it is open here.
+         * The part is memory-mapped and takes no heap. [channel] may be closed when this returns. The file must not be
+         * truncated while it is open.
          *
-         * @throws IllegalArgumentException if the channel's file has not so many bytes
+         * @throws IllegalArgumentException if the channel's file is shorter than that
          */
         @WorkerThread
         @JvmStatic
@@ -293,7 +293,7 @@ public class FrzFile private constructor(private val container: Container, optio
             return open(MappedSource(channel, offset, length), options)
         }
 
-        /** Opens a file in memory. It is not copied. */
+        /** Opens a file held in memory, without copying it. */
         @WorkerThread
         @JvmStatic
         @JvmOverloads
@@ -302,8 +302,8 @@ public class FrzFile private constructor(private val container: Container, optio
             open(ByteBuffer.wrap(bytes), options)
 
         /**
-         * Opens the file that [stream] brings. It is read no further than [FrzOptions.tier] needs, is kept in memory as
-         * far as it was read, and is the caller's to close when this returns.
+         * Opens a file from [stream]. The stream is read only as far as [FrzOptions.tier] needs, and what has been read
+         * stays in memory. The caller closes the stream after this returns.
          */
         @WorkerThread
         @JvmStatic

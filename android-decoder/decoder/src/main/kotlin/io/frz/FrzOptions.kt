@@ -5,11 +5,12 @@ import java.util.concurrent.Executor
 /**
  * How to open a file. Immutable: one instance may serve any number of files and threads.
  *
- * @property memoryBudget the bytes that one request may take, for what it returns and what it works with together;
- *   opening a file is such a request, of which 1 MiB for the list of its tensors is always allowed
+ * @property memoryBudget the bytes that one request may use for its result and working memory together; opening a
+ *   file is a request, too, but its list of tensors may always take 1 MiB
  * @property threads how many threads may rebuild a tensor together
- * @property helpers where threads beside the caller's come from, or null for those that all files share
- * @property tier the capacity level to decode, or null for the highest that the file holds
+ * @property helpers the executor that supplies threads besides the caller's, or null for the threads that all files
+ *   share
+ * @property tier the tier to decode, or null for the highest in the file
  */
 public class FrzOptions private constructor(builder: Builder) {
     public val memoryBudget: Long = builder.memoryBudget
@@ -33,28 +34,28 @@ public class FrzOptions private constructor(builder: Builder) {
         internal var tier: Int? = null
 
         /**
-         * Refuses requests that need more than [bytes] with [ErrorCode.BUDGET], before any of it is allocated; opening
-         * a file is one, too. Without this, a request may take what the virtual machine may take.
+         * Refuses requests that need more than [bytes] with [ErrorCode.BUDGET], before allocating anything. Opening a
+         * file is a request, too. By default, the limit is the maximum heap size of the virtual machine.
          */
         public fun memoryBudget(bytes: Long): Builder = apply {
             require(bytes >= 0) { "a memory budget is not negative: $bytes" }
             memoryBudget = bytes
         }
 
-        /** Rebuilds large tensors with [count] threads, the caller's one included. The weights do not depend on it. */
+        /** Rebuilds large tensors on [count] threads, including the caller's. The weights do not depend on it. */
         public fun threads(count: Int): Builder = apply {
             require(count in 1..MAX_THREADS) { "threads are 1 to $MAX_THREADS: $count" }
             threads = count
         }
 
         /**
-         * Takes the threads beside the caller's from [executor], such as the app's own; without this, from one set of
-         * daemon threads that all files share and that ends when idle. An executor that is busy, refuses, or never runs
-         * a task costs speed and nothing else.
+         * Runs work on [executor], such as the app's own, besides the caller's thread. By default, all files share a
+         * set of daemon threads that end when idle. If the executor is busy, rejects tasks or never runs them,
+         * rebuilding is slower but still correct.
          */
         public fun helpers(executor: Executor?): Builder = apply { helpers = executor }
 
-        /** Decodes the model of capacity level [index], 0 being the smallest, and reads nothing beyond it. */
+        /** Decodes tier [index], 0 being the smallest, and reads nothing beyond it. */
         public fun tier(index: Int): Builder = apply {
             require(index >= 0) { "a tier is not negative: $index" }
             tier = index
@@ -64,10 +65,11 @@ public class FrzOptions private constructor(builder: Builder) {
         public fun build(): FrzOptions = FrzOptions(this)
     }
 
+    /** Creates options. */
     public companion object {
         private const val MAX_THREADS = 256
 
-        /** One thread, the highest tier, and as much memory as the virtual machine may take. */
+        /** One thread, the highest tier, and a budget of the maximum heap size. */
         @JvmField
         public val DEFAULT: FrzOptions = Builder().build()
 

@@ -6,9 +6,9 @@ import java.nio.ByteOrder
 /**
  * A rebuilt tensor: its elements in row-major order.
  *
- * @property name the name it was asked for by
+ * @property name the name under which it was requested
  * @property dtype the type of its elements
- * @param buffer exactly its elements, from index 0 to the capacity
+ * @param buffer its elements, and nothing else, from index 0 to the capacity
  */
 public class FrzTensor internal constructor(
     public val name: String,
@@ -19,13 +19,13 @@ public class FrzTensor internal constructor(
     private val axes = shape
     private val elements = buffer
 
-    /** The axis lengths, none for a scalar. Each call gives a new array. */
+    /** The axis lengths; empty for a scalar. Each call returns a new array. */
     public val shape: LongArray get() = axes.clone()
 
     /**
      * The elements, little-endian, which is the native order of all Android devices and nearly all others. Each call
-     * gives a new view of the same memory, at position 0: the caller's, or a direct buffer. Android counts direct
-     * buffers against the app's heap limit; other virtual machines have them outside the heap.
+     * returns a new view of the same memory, at position 0: the caller's memory or a direct buffer. Android counts
+     * direct buffers against the app's heap limit; other virtual machines keep them outside the heap.
      */
     public val buffer: ByteBuffer get() = elements.duplicate().order(ByteOrder.LITTLE_ENDIAN)
 

@@ -6,8 +6,8 @@ import io.frz.internal.zigzag.Box
 import java.util.Collections
 
 /**
- * What a file says about one tensor; known without decoding it. A tensor is a small core, multiplied along each axis of
- * its view by a basis.
+ * What a file says about one tensor, known without decoding it. A tensor is a small core, multiplied by a basis along
+ * each axis of its view.
  */
 public class TensorInfo internal constructor(
     internal val record: Group,
@@ -21,62 +21,62 @@ public class TensorInfo internal constructor(
     /** The type of its elements. */
     public val dtype: DType get() = record.dtype
 
-    /** Its axis lengths, none for a scalar. Each call gives a new array. */
+    /** Its axis lengths; empty for a scalar. Each call returns a new array. */
     public val shape: LongArray get() = record.shape(index)
 
-    /** How many elements it has. */
+    /** The number of elements. */
     public val elements: Long get() = record.elements[index]
 
-    /** How many bytes it takes when rebuilt. */
+    /** Its size in bytes when rebuilt. */
     public val bytes: Long get() = record.bytes(index)
 
-    /** The shape in which core and bases are meant, or null if that is [shape]. Each call gives a new array. */
+    /** The shape that the core and bases refer to, or null if it is [shape]. Each call returns a new array. */
     public val view: LongArray? get() = record.axes.givenView(index)
 
-    /** What each axis of the view is multiplied by. */
+    /** The basis of each axis of the view. */
     public val bases: List<BasisKind> get() = Collections.unmodifiableList(record.axes.kinds(index))
 
-    /** For each axis that is [BasisKind.STORED], in order, its number in [FrzFile.factors]. */
+    /** For each [BasisKind.STORED] axis, in order, the index of its factor in [FrzFile.factors]. */
     public val factors: List<Int>
         get() = Collections.unmodifiableList(record.axes.factors?.get(index)?.map { it.toInt() }.orEmpty())
 
-    /** For each axis that is [BasisKind.SEEDED], in order, the 64 bits of its seed. */
+    /** For each [BasisKind.SEEDED] axis, in order, its 64-bit seed. */
     public val seeds: List<Long> get() = Collections.unmodifiableList(record.axes.seeds?.get(index)?.asList().orEmpty())
 
     /**
-     * How many entries of its core the opened tier has, in zigzag order; null if the core is a corner of the view.
+     * The number of core entries in the open tier, in zigzag order; null if the core is a corner of the view.
      */
     public val kept: Int? get() = record.extents.run { if (kept == null) null else kept(index, tier) }
 
-    /** The same for each tier of the file; empty if the core is a corner. */
+    /** The number of core entries in each tier of the file; empty if the core is a corner. */
     public val keptByTier: List<Int>
         get() = record.extents.run { if (kept == null) emptyList() else byTier { kept(index, it) } }
 
-    /** For each tier of the file the corner of the view that the core is; empty if the file gives none. */
+    /** The shape of the core in each tier of the file; empty if the file does not specify corners. */
     public val corners: List<LongArray>
         get() = record.extents.run { if (hasCorners) byTier { corner(index, it) } else emptyList() }
 
-    /** The smallest corner of the view that contains the core of the opened tier. Each call gives a new array. */
+    /** The smallest corner of the view that contains the core of the open tier. Each call returns a new array. */
     public val box: LongArray
         get() = kept?.let { Box(record.axes.views[index]).of(it) } ?: record.extents.corner(index, tier)
 
-    /** Whether every tier of the file has a tensor of its own by this name. */
+    /** Whether every tier of the file stores its own version of this tensor. */
     public val perTier: Boolean get() = record.extents.perTier
 
-    /** The number format of the core's values, or null if that is [dtype], or if they are multiples of steps. */
+    /** The number format of the core's values; null if it is [dtype] or the values are quantized. */
     public val format: DType? get() = record.numbers.format
 
-    /** The step that the core's values are multiples of, before offsets change it; or null. */
+    /** The quantization step of the core's values, before offsets are applied; null if they are not quantized. */
     public val step: Double? get() = record.numbers.steps?.let { stepSize(it[index]) }
 
-    /** The axes that have offsets of the step for each of their indices. */
+    /** The axes with a step offset for each index. */
     public val offsets: List<Int>
         get() = Collections.unmodifiableList(record.axes.kinds(index).indices.filter { record.numbers.hasOffsets(it) })
 
-    /** How its values are coded. */
+    /** The coder of its values. */
     public val coder: Coder get() = record.numbers.coder
 
-    /** The position in [FrzFile.groups] of the group it is stored in. */
+    /** The index in [FrzFile.groups] of the group that stores it. */
     public val group: Int get() = record.index
 
     private fun <T> byTier(of: (tier: Int) -> T): List<T> = Collections.unmodifiableList(List(tiers, of))
@@ -84,14 +84,18 @@ public class TensorInfo internal constructor(
     override fun toString(): String = "$name ${dtype.label} ${shape.joinToString(",", "(", ")")}".trim()
 }
 
-/** Tensors, or factors, that are stored together: one stream of bytes for each tier. */
+/**
+ * Tensors or factors that are stored together, as one byte stream for each tier.
+ *
+ * @property tensors the tensors or factors, in the order of the file
+ */
 public class GroupInfo internal constructor(internal val record: Group, public val tensors: List<TensorInfo>) {
-    /** How its values are coded. */
+    /** The coder of its values. */
     public val coder: Coder get() = record.numbers.coder
 
-    /** The stored bytes of each tier, or of the first alone if it has all; without checksums. */
+    /** The stored size of each tier in bytes, without checksums; one entry if the first tier holds everything. */
     public val sizes: List<Long> get() = Collections.unmodifiableList(record.numbers.sizes.asList())
 
-    /** The stored bytes of all tiers, without checksums. */
+    /** The stored size of all tiers in bytes, without checksums. */
     public val storedBytes: Long get() = record.numbers.sizes.sum()
 }

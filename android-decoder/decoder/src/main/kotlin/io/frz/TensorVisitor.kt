@@ -2,9 +2,9 @@ package io.frz
 
 import java.io.IOException
 
-/** Sees the tensors of a file one by one; see [FrzFile.forEach]. */
+/** Receives the tensors of a file one by one; see [FrzFile.forEach]. */
 public fun interface TensorVisitor {
-    /** Called with each [tensor]; its buffer is valid until this returns. */
+    /** Called once for each [tensor], whose buffer is valid until this returns. */
     @Throws(IOException::class)
     public fun visit(tensor: FrzTensor)
 }

@@ -56,7 +56,7 @@ internal class Attack : Callable<Int> {
         return if (accepted == 0) 0 else 1
     }
 
-    /** Decodes every tier of [bytes] and says how many they hold. */
+    /** Decodes every tier of [bytes] and returns their number. */
     private fun decode(bytes: ByteArray): Int {
         val tiers = FrzFile.open(bytes).use { it.tiersPresent }
         for (tier in 0 until tiers) {

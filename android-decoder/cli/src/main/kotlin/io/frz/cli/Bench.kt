@@ -10,10 +10,8 @@ import java.nio.ByteOrder
 import java.util.Locale
 import picocli.CommandLine.Command
 import picocli.CommandLine.Mixin
-import picocli.CommandLine.Model.CommandSpec
 import picocli.CommandLine.Option
 import picocli.CommandLine.Parameters
-import picocli.CommandLine.Spec
 
 @Command(
     name = "bench",
@@ -33,14 +31,11 @@ internal class Bench : Runnable {
     @Option(names = ["--warm-up"], paramLabel = "N", description = ["runs before them (default: 50)"])
     private var warmUp = 50
 
-    @Option(names = ["--json"], description = ["print one JSON object, for programs"])
-    private var json = false
+    @Mixin
+    private lateinit var printing: Printing
 
     @Mixin
     private lateinit var opening: Opening
-
-    @Spec
-    private lateinit var spec: CommandSpec
 
     @Volatile
     private var result: Any? = null
@@ -71,7 +66,7 @@ internal class Bench : Runnable {
         buffer
     }
 
-    /** The time of [work], whose result is let go before the next measurement, so that memory is fresh each time. */
+    /** The time of [work]. Its result is released before the next measurement, so that memory is fresh each time. */
     @Suppress("ExplicitGarbageCollectionCall")
     private fun milliseconds(work: () -> Any): Double {
         result = null
@@ -81,7 +76,7 @@ internal class Bench : Runnable {
         return (System.nanoTime() - start) / 1e6
     }
 
-    /** All heap memory that [work] allocates in this thread: no peak can be higher. */
+    /** All heap memory that [work] allocates in this thread, an upper bound of its peak. */
     private fun heapOf(work: () -> Any): Long {
         val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
         val thread = Thread.currentThread().id
@@ -92,8 +87,8 @@ internal class Bench : Runnable {
     }
 
     private fun report(bytes: Long, fill: Double, load: Double, heap: Long) {
-        val out = spec.commandLine().out
-        if (json) {
+        val out = printing.out
+        if (printing.json) {
             val figures = mapOf("fill_ms" to fill, "rebuild_ms" to load, "ratio" to load / fill)
             val report = JsonObject()
             report.addProperty("bytes", bytes)

@@ -11,10 +11,7 @@ import java.io.PrintWriter
 import java.util.Locale
 import picocli.CommandLine.Command
 import picocli.CommandLine.Mixin
-import picocli.CommandLine.Model.CommandSpec
-import picocli.CommandLine.Option
 import picocli.CommandLine.Parameters
-import picocli.CommandLine.Spec
 
 @Command(
     name = "dump",
@@ -25,19 +22,16 @@ internal class Dump : Runnable {
     @Parameters(paramLabel = "FILE", description = ["the file to look into"])
     private lateinit var file: File
 
-    @Option(names = ["--json"], description = ["print one JSON object, for programs"])
-    private var json = false
+    @Mixin
+    private lateinit var printing: Printing
 
     @Mixin
     private lateinit var opening: Opening
 
-    @Spec
-    private lateinit var spec: CommandSpec
-
     override fun run() = on(file) {
         opening.open(file).use {
-            val out = spec.commandLine().out
-            if (json) out.println(GSON.toJson(describe(it))) else print(it, out)
+            val out = printing.out
+            if (printing.json) out.println(GSON.toJson(describe(it))) else print(it, out)
         }
     }
 
@@ -149,7 +143,7 @@ internal class Dump : Runnable {
 
         fun ratio(dense: Double, bytes: Long) = String.format(Locale.ROOT, "1/%,.1f", dense / bytes)
 
-        /** A stranger's text on one line, without what would steer the terminal. */
+        /** Untrusted text on one line, without control sequences for the terminal. */
         fun printable(text: String) = text.map { if (it.category in STEERING) '\uFFFD' else it }.joinToString("")
     }
 }

@@ -5,10 +5,10 @@ import java.io.File
 import java.io.FileNotFoundException
 import java.io.IOException
 
-/** A failure that the user is told of in one line. */
+/** A failure that is reported to the user in one line. */
 internal class Failure(message: String, cause: Throwable? = null) : Exception(message, cause)
 
-/** Does [work] on [file]; what goes wrong names it. */
+/** Does [work] on [file]; errors name the file. */
 internal inline fun <T> on(file: File, work: () -> T): T = try {
     work()
 } catch (e: FrzException) {

@@ -31,7 +31,7 @@ internal class Version : IVersionProvider {
     override fun getVersion() = arrayOf("frz ${Frz::class.java.`package`.implementationVersion ?: "(development)"}")
 }
 
-/** The command line; what fails in it is told in one line. */
+/** The command line, which reports failures in one line. */
 internal fun commandLine(): CommandLine = CommandLine(Frz()).setExecutionExceptionHandler { failure, command, _ ->
     if (failure !is Failure) throw failure
     command.err.println("frz: ${failure.message}")

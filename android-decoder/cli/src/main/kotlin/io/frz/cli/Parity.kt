@@ -68,7 +68,7 @@ internal class Parity : Runnable {
         }
     }
 
-    /** One file and what is asked of it: to decode the tensors [decoded] and rebuild [rebuilt], or all if null. */
+    /** A file, and the tensors to decode and to rebuild; null means all. */
     private class Entry(
         val name: String,
         val file: File,

@@ -14,7 +14,7 @@ import java.nio.file.Files
 import java.nio.file.StandardCopyOption
 import java.nio.file.StandardOpenOption
 
-/** Writes the tensors that a file holds as one .safetensors file; aliases become copies, since that format has none. */
+/** Writes the tensors of a file as a .safetensors file. Aliases become copies, since that format has none. */
 internal class Safetensors(private val frz: FrzFile) {
     private val offsets = LinkedHashMap<String, Long>()
     private val aliasesOf = frz.aliases.entries.groupBy({ it.value }, { it.key })
@@ -49,7 +49,7 @@ internal class Safetensors(private val frz: FrzFile) {
         end += info.bytes
     }
 
-    /** Writes to [target] through a file beside it that takes its place when complete. */
+    /** Writes to a temporary file that replaces [target] when complete. */
     fun write(target: File) {
         val partial = File.createTempFile(".${target.name}", ".partial", target.absoluteFile.parentFile)
         try {

@@ -39,7 +39,7 @@ internal class Verify : Callable<Int> {
         return if (faulty == 0) 0 else 2
     }
 
-    /** Decodes each tier of [file] that was asked for, and says what it holds. */
+    /** Decodes the requested tiers of [file] and describes its content. */
     private fun verified(file: File): String = opening.open(file).use { frz ->
         frz.verify()
         val others = if (opening.options.tier == null) 0 until frz.tier else IntRange.EMPTY

@@ -5,12 +5,12 @@ import io.frz.FrzException
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-/** The memory that one request may take; asked before anything is allocated. */
+/** The memory that one request may use; checked before anything is allocated. */
 internal class Budget(val bytes: Long) {
-    /** Whether a request may take [needed] bytes. */
+    /** Whether a request may use [needed] bytes. */
     fun allows(needed: Long): Boolean = needed <= bytes
 
-    /** Refuses a request that needs [needed] bytes for [tensor], if that is more than there is. */
+    /** Refuses a request that needs [needed] bytes for [tensor] if that exceeds the budget. */
     fun require(needed: Long, tensor: String?) {
         if (needed > bytes) {
             throw FrzException(
@@ -25,14 +25,14 @@ internal class Budget(val bytes: Long) {
         /** The longest array or buffer that every virtual machine can hold. */
         const val LONGEST = Int.MAX_VALUE - 8L
 
-        /** Refuses an array or buffer of [size] of [what] for [tensor], if the platform cannot hold one so long. */
+        /** Refuses an array or buffer of [size] [what] for [tensor] if that is longer than the platform supports. */
         fun requireArray(size: Long, what: String, tensor: String?) {
             if (size > LONGEST) {
                 throw FrzException(ErrorCode.BUDGET, "$size $what are more than one buffer can hold here", tensor)
             }
         }
 
-        /** A direct buffer, zeroed, in the order that `.frz` files and all Android devices use. */
+        /** Allocates a zeroed direct buffer in the byte order of `.frz` files and all Android devices. */
         fun allocate(bytes: Long, tensor: String?): ByteBuffer {
             requireArray(bytes, "bytes", tensor)
             return allocating(bytes, tensor) {
@@ -40,14 +40,14 @@ internal class Budget(val bytes: Long) {
             }
         }
 
-        /** Runs [allocate], which takes about [bytes] bytes; a machine that has not so many is a [ErrorCode.BUDGET]. */
+        /** Runs [allocate], which needs about [bytes] bytes; running out of memory becomes [ErrorCode.BUDGET]. */
         inline fun <T> allocating(bytes: Long, tensor: String?, allocate: () -> T): T = try {
             allocate()
         } catch (e: OutOfMemoryError) {
             throw refusal("this machine has no $bytes bytes of memory left", tensor, e)
         }
 
-        /** That memory ran out, wherever that was; says so even if there is none left to say it with. */
+        /** The error for memory that ran out anywhere; preallocated in case none is left even for the error. */
         fun exhausted(tensor: String?, cause: OutOfMemoryError): FrzException = try {
             refusal("this machine has no memory left for the request", tensor, cause)
         } catch (_: OutOfMemoryError) {

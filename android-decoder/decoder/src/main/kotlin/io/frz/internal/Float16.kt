@@ -7,7 +7,7 @@ private const val FLOAT_BIAS = 127
 private const val FLOAT_MANTISSA_BITS = 23
 private const val FLOAT_INFINITY = 0xFF shl FLOAT_MANTISSA_BITS
 
-/** A floating-point format of 16 bits, of which [mantissaBits] are the mantissa. */
+/** A 16-bit floating-point format with [mantissaBits] bits of mantissa. */
 internal enum class Float16(private val mantissaBits: Int) {
     F16(10),
     BF16(7)
@@ -18,7 +18,7 @@ internal enum class Float16(private val mantissaBits: Int) {
     private val infinity = ((1 shl exponentBits) - 1) shl mantissaBits
     private val scale = Math.scalb(1f, FLOAT_BIAS - bias)
 
-    /** The bits of the number nearest to [value], of two equally near ones the even one. */
+    /** The bits of the number nearest to [value]; ties go to the even one. */
     fun round(value: Double): Short {
         val bits = java.lang.Double.doubleToRawLongBits(value)
         val sign = (bits ushr 48).toInt() and 0x8000
@@ -37,17 +37,17 @@ internal enum class Float16(private val mantissaBits: Int) {
         return (sign or minOf(rounded, infinity)).toShort()
     }
 
-    /** The number that [bits] stand for; every one of them is exact in binary32. */
+    /** The number that [bits] represent, exactly. */
     fun value(bits: Int): Float {
         val sign = bits and 0x8000 shl 16
         val magnitude = bits and 0x7FFF shl (FLOAT_MANTISSA_BITS - mantissaBits)
         if (bits and infinity == infinity) return java.lang.Float.intBitsToFloat(sign or FLOAT_INFINITY or magnitude)
-        // Shifting leaves the exponent too small; a product corrects it, for subnormal numbers too.
+        // Shifting leaves the exponent too small; the product corrects it, including for subnormal numbers.
         val value = java.lang.Float.intBitsToFloat(magnitude) * scale
         return java.lang.Float.intBitsToFloat(sign or java.lang.Float.floatToRawIntBits(value))
     }
 
-    /** Sets [count] of [out] from [to] on to the numbers of [bits] from [from] on. */
+    /** Converts [count] of [bits], starting at [from], to numbers in [out], starting at [to]. */
     fun values(bits: IntArray, from: Int, count: Int, out: FloatArray, to: Int) {
         for (k in 0 until count) out[to + k] = value(bits[from + k])
     }

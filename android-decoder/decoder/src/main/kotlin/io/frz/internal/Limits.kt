@@ -1,6 +1,6 @@
 package io.frz.internal
 
-/** The numbers beyond which a file is refused; section 11 of the specification. */
+/** The limits beyond which a file is refused; section 11 of the specification. */
 internal object Limits {
     const val DIRECTORY_BYTES = 1L shl 26
     const val RANK = 8
@@ -8,7 +8,7 @@ internal object Limits {
     const val ELEMENTS = 1L shl 48
     const val KEPT = Int.MAX_VALUE.toLong()
 
-    /** Entries of a core on an axis whose basis is not given by a formula of its length. */
+    /** Core entries along an axis whose basis is stored or seeded. */
     const val COLUMNS = 1L shl 14
     const val GROUP_VALUES = 1L shl 48
     const val SEGMENT_BYTES = 1L shl 48
@@ -24,11 +24,11 @@ internal object Limits {
     const val STEP_MAX = 2031L
 }
 
-/** a + b for non-negative numbers, or [Long.MAX_VALUE] where that is too large for a Long. */
+/** a + b for non-negative numbers, or [Long.MAX_VALUE] if that overflows a Long. */
 internal fun saturatedSum(a: Long, b: Long): Long = if (a > Long.MAX_VALUE - b) Long.MAX_VALUE else a + b
 
-/** a · b for non-negative numbers, or [Long.MAX_VALUE] where that is too large for a Long. */
+/** a · b for non-negative numbers, or [Long.MAX_VALUE] if that overflows a Long. */
 internal fun saturatedProduct(a: Long, b: Long): Long = if (b != 0L && a > Long.MAX_VALUE / b) Long.MAX_VALUE else a * b
 
-/** The number of elements of a shape, or [Long.MAX_VALUE] where that is too large for a Long. */
+/** The number of elements of a shape, or [Long.MAX_VALUE] if that overflows a Long. */
 internal fun elementCount(shape: LongArray): Long = if (0L in shape) 0 else shape.fold(1L, ::saturatedProduct)

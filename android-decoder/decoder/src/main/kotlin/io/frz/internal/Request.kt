@@ -3,14 +3,14 @@ package io.frz.internal
 import java.io.InterruptedIOException
 
 /**
- * One request of a caller, while it is carried out by the caller's thread and its helpers.
+ * One request of a caller, carried out by the caller's thread and its helpers.
  *
- * @param file what the request is about
+ * @param file the file that the request reads
  */
 internal class Request(private val file: Lifetime) {
     private val caller = Thread.currentThread()
 
-    /** Whether the caller was interrupted while it waited for its helpers. */
+    /** Whether the caller was interrupted while waiting for its helpers. */
     @Volatile
     var isInterrupted = false
         private set
@@ -20,20 +20,20 @@ internal class Request(private val file: Lifetime) {
         private set
 
     /**
-     * Throws if the request is to end: the file has been closed, or the caller interrupted. To be asked at least every
-     * few milliseconds, by every thread that works on the request.
+     * Throws if the request must end because the file was closed or the caller interrupted. Every thread that works on
+     * the request calls this at least every few milliseconds.
      */
     fun check() {
         file.requireOpen()
         if (isInterrupted || caller.isInterrupted) throw InterruptedIOException("the thread was interrupted")
     }
 
-    /** Takes note of an interrupt that the caller's thread has forgotten. */
+    /** Records an interrupt whose flag the caller's thread has cleared. */
     fun interrupt() {
         isInterrupted = true
     }
 
-    /** Runs code of the caller, whose failures are its own. */
+    /** Runs code of the caller, such as a visitor; its failures are passed through unchanged. */
     fun <T> outside(work: () -> T): T {
         isOutside = true
         return work().also { isOutside = false }
@@ -55,8 +55,8 @@ internal open class Lifetime {
     }
 
     /**
-     * Runs [work], a request for [tensor] or for several. A lack of memory in it is [io.frz.ErrorCode.BUDGET],
-     * whatever comes of a file that is closed meanwhile an [IllegalStateException], and an interrupt an
+     * Runs [work], a request for [tensor] or, if that is null, for several. Running out of memory becomes
+     * [io.frz.ErrorCode.BUDGET], any failure after the file was closed an [IllegalStateException], and an interrupt an
      * [InterruptedIOException].
      */
     inline fun <T> request(tensor: String?, work: (Request) -> T): T {

@@ -2,7 +2,7 @@ package io.frz.internal
 
 private const val SHOWN = 120
 
-/** Text of a stranger as one printable line: quoted, control and format characters escaped, cut if long. */
+/** Untrusted text as one printable line: quoted, truncated if long, control and format characters escaped. */
 internal fun quote(text: String): String {
     val out = StringBuilder("\"")
     for (char in text.take(SHOWN)) {

@@ -7,16 +7,16 @@ import java.util.concurrent.ThreadPoolExecutor
 import java.util.concurrent.TimeUnit
 
 /**
- * Up to [count] threads that share the work on one tensor: the caller's, and those that [helpers] has to spare.
+ * Up to [count] threads that share the work on one tensor: the caller's, and any that [helpers] can spare.
  *
- * The caller works itself until nothing is left to begin, so helpers that are busy, refused or never run cost speed and
- * nothing else.
+ * The caller keeps working until no part is left to start, so helpers that are busy, rejected or never run cost only
+ * speed.
  */
 internal class Workers(val count: Int, private val helpers: Executor = SHARED) {
     /**
-     * Runs [work] on parts of 0 until [size], each of at least [least], that together cover it. When this returns, all
-     * of it is done; when it throws, one part has failed. Either way nobody works on it any more. Work has to ask
-     * [request] now and then whether it goes on.
+     * Splits 0 until [size] into parts of at least [least] and runs [work] on each. When this returns, all parts are
+     * done; when it throws, one has failed. Either way, no thread is still working on them. [work] must check
+     * [request] regularly.
      */
     fun split(size: Int, least: Int, request: Request, work: (from: Int, to: Int) -> Unit) {
         val parts = minOf(count, size / maxOf(1, least))
@@ -33,20 +33,20 @@ internal class Workers(val count: Int, private val helpers: Executor = SHARED) {
         shared.failure?.let { throw it }
     }
 
-    /** Whether there was a helper for [work]. */
+    /** Hands [work] to a helper; false if there is none. */
     private fun isTaken(work: Runnable): Boolean = try {
         helpers.execute(work)
         true
     } catch (_: RejectedExecutionException) {
         false
     } catch (_: OutOfMemoryError) {
-        false // The system has no thread to give.
+        false // The system cannot start another thread.
     }
 
     companion object {
         private const val IDLE_SECONDS = 5L
 
-        /** Threads for all files of the process, which end when idle. */
+        /** The threads that all files in the process share; they end when idle. */
         val SHARED: Executor =
             ThreadPoolExecutor(0, Int.MAX_VALUE, IDLE_SECONDS, TimeUnit.SECONDS, SynchronousQueue()) { task ->
                 Thread(task, "frz-rebuild").apply { isDaemon = true }
@@ -55,21 +55,21 @@ internal class Workers(val count: Int, private val helpers: Executor = SHARED) {
 }
 
 /**
- * The [parts] of some [work], each done by whoever is free first. A failure ends it: parts that nobody has begun stay
- * undone. Nothing here allocates, so that a lack of memory cannot hide one.
+ * The [parts] of some [work]; each is done by the next free thread. After a failure, no further part is started.
+ * Nothing here allocates, so a failure is reported even when memory has run out.
  */
-@Suppress("PLATFORM_CLASS_MAPPED_TO_KOTLIN") // The monitor is the one lock that waits without allocating.
+@Suppress("PLATFORM_CLASS_MAPPED_TO_KOTLIN") // Only a monitor can wait without allocating.
 private class SharedWork(private val parts: Int, work: (part: Int) -> Unit) : Runnable {
     private val monitor = Object()
     private var work: ((part: Int) -> Unit)? = work
     private var next = 0
     private var running = 0
 
-    /** What the first part that failed has thrown, or null. */
+    /** What the first failed part threw, or null. */
     var failure: Throwable? = null
         private set
 
-    /** Does parts as long as there are any. */
+    /** Does parts until none is left. */
     override fun run() {
         while (true) {
             val part = begin()
@@ -79,13 +79,13 @@ private class SharedWork(private val parts: Int, work: (part: Int) -> Unit) : Ru
             try {
                 work(part)
             } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
-                thrown = e // Whatever it is, the caller must hear of it.
+                thrown = e // The caller must learn of any failure.
             }
             done(thrown)
         }
     }
 
-    /** Lets nobody begin any more, and waits for those who have begun; an interrupt meanwhile ends the [request]. */
+    /** Starts no further parts and waits for the running ones; an interrupt meanwhile ends the [request]. */
     fun end(request: Request) {
         synchronized(monitor) {
             next = parts
@@ -96,7 +96,7 @@ private class SharedWork(private val parts: Int, work: (part: Int) -> Unit) : Ru
                     request.interrupt()
                 }
             }
-            work = null // A helper's queue may hold this for long, but not what was worked on.
+            work = null // A helper's queue may keep this object for a long time, but must not keep the data.
         }
         if (request.isInterrupted) Thread.currentThread().interrupt()
     }

@@ -19,7 +19,9 @@ class CosineSumsTest {
 
     @Test
     fun `sums of quick lengths are as defined`() {
-        for (length in listOf(1, 2, 3, 7, 8, 9, 16, 24, 30, 31, 40, 49, 61, 62, 63, 126, 243, 250, 320, 858, 1000, 1024)) {
+        val odd = listOf(1, 3, 7, 9, 31, 49, 61, 63, 243)
+        val even = listOf(2, 8, 16, 24, 30, 40, 62, 126, 250, 320, 858, 1000, 1024)
+        for (length in odd + even) {
             assertTrue(CosineSteps.isQuick(length))
             val lines = Array(5) { DoubleArray(length) { random.nextGaussian() } }
             val rows = Array(length) { k -> DoubleArray(5) { lines[it][k] } }

@@ -13,9 +13,9 @@ import org.pytorch.Module
 import org.pytorch.Tensor
 
 /**
- * A network whose weights have been rebuilt from [NetworkInfo.weights] and handed to its skeleton.
+ * A network whose weights have been rebuilt from [NetworkInfo.weights] and passed to its skeleton.
  *
- * Loading blocks, and an interrupt ends it.
+ * Loading blocks; an interrupt ends it.
  *
  * @param level the capacity level to load, or null for the highest
  */
@@ -35,7 +35,7 @@ constructor(
     val tier: Int
     val tiers: Int
 
-    /** Milliseconds that rebuilding all weights takes by itself. */
+    /** Milliseconds spent rebuilding all weights. */
     val decodeTime: Double
 
     /** Milliseconds from assets to a module that is ready … */
@@ -44,7 +44,7 @@ constructor(
     /** … of which so many until the first of the weights. */
     val skeletonTime: Double
 
-    /** Milliseconds of the first run, which takes longer than later ones. */
+    /** Milliseconds of the first run, which is slower than later ones. */
     var firstForward: Double? = null
         private set
 
@@ -74,7 +74,7 @@ constructor(
         after = Memory()
     }
 
-    /** Runs the network on [input] and tells how many milliseconds that took. */
+    /** Runs the network on [input] and measures the milliseconds. */
     fun run(input: Tensor): Run {
         val start = System.nanoTime()
         val output = module.forward(IValue.from(input)).toTensor()
@@ -91,7 +91,7 @@ constructor(
     private companion object {
         const val NANOSECONDS = 1e6
 
-        /** More than two do not help on phones whose other cores are slow. */
+        /** More threads do not help on phones whose other cores are slow. */
         val THREADS = minOf(2, Runtime.getRuntime().availableProcessors())
 
         fun size(context: Context, asset: String): Long = context.assets.openFd(asset).use { it.length }

@@ -15,7 +15,7 @@ import android.widget.TextView
 import android.widget.Toast
 import kotlin.math.roundToInt
 
-/** The app's screen: choose a network and a picture, see what the network makes of it, and share a parity report. */
+/** The app's screen: choose a network and a picture, see the result, and share a parity report. */
 public class MainActivity : Activity() {
     internal lateinit var session: Session
         private set
@@ -56,7 +56,7 @@ public class MainActivity : Activity() {
         data?.data?.let { session.show(session.state.choice.copy(own = it)) }
     }
 
-    /** To the picture [by] further among those of the network, around the end. */
+    /** Moves [by] pictures forward among those of the network, wrapping around at the end. */
     private fun step(by: Int) {
         val choice = session.state.choice
         val count = session.networks.getOrNull(choice.network)?.pictures?.size ?: return

@@ -3,12 +3,12 @@ package io.frz.demo
 import java.io.File
 import java.io.IOException
 
-/** Memory of the app that is in the phone's memory, in bytes; null where the system does not tell. */
+/** The app's resident memory in bytes; null where the system does not report it. */
 internal class Memory {
     /** Now. */
     val resident: Long?
 
-    /** The most that it has been since the app started. */
+    /** The peak since the app started. */
     val peak: Long?
 
     init {

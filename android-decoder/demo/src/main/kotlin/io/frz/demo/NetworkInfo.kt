@@ -6,12 +6,12 @@ import org.json.JSONArray
 import org.json.JSONException
 import org.json.JSONObject
 
-/** What a network says about a picture. */
+/** The kind of a network's output. */
 internal enum class Task {
-    /** Which of its labels the whole picture is. */
+    /** One label for the whole picture. */
     CLASSIFY,
 
-    /** Which of its labels each pixel is. */
+    /** A label for each pixel. */
     SEGMENT
 }
 

@@ -7,7 +7,7 @@ import org.pytorch.Tensor
 
 /** Logits of one picture: of the whole, (labels), or of each pixel, (labels, height, width). */
 internal class Output(tensor: Tensor, private val network: NetworkInfo) {
-    /** Row by row, as the runtime keeps them. */
+    /** Row by row, as the runtime stores them. */
     val logits: FloatArray = tensor.dataAsFloatArray
     val shape: LongArray = tensor.shape()
 
@@ -31,7 +31,7 @@ internal class Output(tensor: Tensor, private val network: NetworkInfo) {
     /** What the picture is, or what a mask shows. */
     val label: String get() = network.labels[if (network.task == Task.CLASSIFY) classes[0] else network.shown]
 
-    /** How likely the network finds [label], or which part of the picture it covers; 0 … 1. */
+    /** The probability of [label], or the fraction of the picture that it covers; 0 … 1. */
     val share: Double
         get() = when (network.task) {
             Task.CLASSIFY -> 1 / logits.sumOf { exp(it.toDouble() - logits[classes[0]]) }

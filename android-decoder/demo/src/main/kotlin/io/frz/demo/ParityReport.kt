@@ -12,9 +12,9 @@ import java.util.TimeZone
 import org.json.JSONArray
 import org.json.JSONObject
 
-/** What a network makes of its pictures on this phone, as docs/parity-report.md lays it down. */
+/** The results of a network on this phone, in the format of docs/parity-report.md. */
 internal class ParityReport(private val context: Context, private val network: LoadedNetwork) {
-    /** Runs all pictures of the network and writes the report; [progress] is told which of how many comes next. */
+    /** Runs the network on all its pictures and writes the report; [progress] receives the next index and the total. */
     @Throws(IOException::class)
     fun write(progress: (Int, Int) -> Unit): File {
         val pictures = network.info.pictures
@@ -45,7 +45,7 @@ internal class ParityReport(private val context: Context, private val network: L
             .put("crc32", Summary.checksum(input))
         val times = JSONArray()
 
-        @Suppress("TooGenericExceptionCaught") // The interpreter's native code throws nothing more special.
+        @Suppress("TooGenericExceptionCaught") // The interpreter's native code throws nothing more specific.
         val output = try {
             if (network.firstForward == null) network.run(input)
             network.run(input).also { times.put(it.time) }.output
@@ -92,7 +92,7 @@ internal class ParityReport(private val context: Context, private val network: L
         .put("loaded", network.after.resident)
         .put("peak", Memory().peak)
 
-    /** Replaces the reports that have been shared before. A report is there when it is whole. */
+    /** Replaces the reports shared before. A report appears only when it is complete. */
     private fun save(text: String): File {
         val folder = ReportProvider.folder(context)
         folder.mkdirs()

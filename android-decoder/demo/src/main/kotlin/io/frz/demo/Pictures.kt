@@ -11,7 +11,7 @@ import android.provider.MediaStore
 import java.io.FileNotFoundException
 import java.io.IOException
 
-/** Pictures of the app, and of the person who uses it. */
+/** Pictures of the app and of its user. */
 internal object Pictures {
     /** The asset [name], pixel by pixel. */
     @Throws(IOException::class)
@@ -19,7 +19,7 @@ internal object Pictures {
         BitmapFactory.decodeStream(it, null, options(1)) ?: throw IOException("$name is not a picture")
     }
 
-    /** What a picker gave, upright, and no larger than [LARGEST] or so. */
+    /** A picture from a picker, upright, and not much larger than [LARGEST]. */
     @Throws(IOException::class)
     fun own(resolver: ContentResolver, uri: Uri): Bitmap {
         val size = BitmapFactory.Options().apply { inJustDecodeBounds = true }
@@ -40,7 +40,7 @@ internal object Pictures {
         throw IOException("the permission to read it has ended: choose it again", e)
     }
 
-    /** Degrees to turn the picture by, if whoever keeps it knows. */
+    /** The degrees to rotate the picture by, if its provider knows. */
     private fun orientation(resolver: ContentResolver, uri: Uri): Float {
         val column = arrayOf(MediaStore.Images.ImageColumns.ORIENTATION)
         val cursor = try {

@@ -10,11 +10,11 @@ import kotlin.math.roundToInt
 import org.pytorch.Tensor
 
 /**
- * What a network was trained to see: how a picture becomes numbers.
+ * The input that a network was trained on: how a picture becomes numbers.
  *
  * @property channels 1 for grey, 3 for red, green and blue
- * @property width of the pictures that it takes, in pixels, or 0 for any
- * @property height of the pictures that it takes, in pixels, or 0 for any
+ * @property width the width of its input in pixels, or 0 for any
+ * @property height the height of its input in pixels, or 0 for any
  * @property longest the larger of both is made no larger than this, or 0 for any
  * @property dark whether it was trained with light figures on a dark ground
  * @property mean subtracted from values in 0 … 1, for each channel or one for all

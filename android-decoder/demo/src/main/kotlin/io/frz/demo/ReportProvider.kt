@@ -13,7 +13,7 @@ import android.provider.OpenableColumns
 import java.io.File
 import java.io.FileNotFoundException
 
-/** Lets those with whom a report is shared read it, and nothing else. */
+/** Gives the recipients of a shared report read access to it, and to nothing else. */
 public class ReportProvider : ContentProvider() {
     override fun onCreate(): Boolean = true
 
@@ -55,7 +55,7 @@ public class ReportProvider : ContentProvider() {
         private const val AUTHORITY = "io.frz.demo.reports"
         private const val TYPE = "application/json"
 
-        /** Where the reports are. */
+        /** The folder of the reports. */
         fun folder(context: Context): File = File(context.cacheDir, "reports")
 
         /** Asks whom to share [report] with. */

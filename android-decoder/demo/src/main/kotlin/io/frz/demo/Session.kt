@@ -8,9 +8,9 @@ import java.util.concurrent.Executors
 import java.util.concurrent.Future
 
 /**
- * Does the app's work on a thread of its own, and outlives the activity that a rotation of the phone replaces.
+ * Does the app's work on a background thread, and survives the activity when the phone is rotated.
  *
- * All is to be called on the main thread. What is asked for later replaces what was asked for before.
+ * Call all functions on the main thread. A new request replaces the previous one.
  */
 internal class Session(context: Context) {
     private val app = context.applicationContext
@@ -18,16 +18,16 @@ internal class Session(context: Context) {
     private val worker = Executors.newSingleThreadExecutor { Thread(it, "network") }
     private var job: Future<*>? = null
 
-    /** The newest job: what an older one still has to say is not shown. */
+    /** The newest job; results of older ones are not shown. */
     private var newest = 0
 
-    /** Used by the worker only. */
+    /** Used only by the worker. */
     private var loaded: LoadedNetwork? = null
 
     /** All networks of the app; none if that could not be found out, which [state] then says. */
     val networks: List<NetworkInfo>
 
-    /** Is told of each new [state]. */
+    /** Receives each new [state]. */
     var listener: ((State) -> Unit)? = null
 
     var state: State = State()
@@ -54,7 +54,7 @@ internal class Session(context: Context) {
         start { look(choice) }
     }
 
-    /** Does the same once more. */
+    /** Repeats the last request. */
     fun again(): Unit = show(state.choice)
 
     /** Runs the network on all of its pictures and writes down what came out, for comparison with a desktop. */
@@ -64,7 +64,7 @@ internal class Session(context: Context) {
         start { write(choice) }
     }
 
-    /** The report has been handed on. */
+    /** Called when the report has been shared. */
     fun shared() {
         state = state.copy(report = null)
     }
@@ -75,7 +75,7 @@ internal class Session(context: Context) {
         state = state.copy(step = null, failure = Message(R.string.cancelled))
     }
 
-    /** Frees all memory. There must be no call after this one. */
+    /** Frees all memory. Must be the last call. */
     fun close() {
         listener = null
         abandon()
@@ -100,7 +100,7 @@ internal class Session(context: Context) {
         loaded = null
     }
 
-    /** A piece of work, whose news are shown as long as it is the newest. */
+    /** A piece of work, whose progress is shown while it is the newest. */
     private inner class Job(private val number: Int) {
         fun guard(work: Job.() -> Unit) {
             val failure = try {
@@ -157,7 +157,7 @@ internal class Session(context: Context) {
         }
 
         /** Does [work]; what goes wrong in it is said with the text [failed]. */
-        @Suppress("TooGenericExceptionCaught") // The interpreter's native code throws nothing more special.
+        @Suppress("TooGenericExceptionCaught") // The interpreter's native code throws nothing more specific.
         private inline fun <T> stage(failed: Int, work: () -> T): T = try {
             work()
         } catch (e: IOException) {

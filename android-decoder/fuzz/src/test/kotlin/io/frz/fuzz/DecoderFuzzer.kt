@@ -11,10 +11,19 @@ object DecoderFuzzer {
     private const val BUDGET = 1L shl 22
     private val threads = ManagementFactory.getThreadMXBean()
 
-    /** Reads [input] after it was mended. Processor time is limited, not time, since others may use the machine. */
+    /**
+     * Reads [input] after mending it. The limit is on processor time, since others may use the machine, and applies to
+     * a second run, since the first may load and instrument classes.
+     */
     @JvmStatic
     fun fuzzerTestOneInput(input: ByteArray) {
         val data = mended(input)
+        if (seconds(data) < SECONDS) return
+        val took = seconds(data)
+        check(took < SECONDS) { "took $took s of processor time" }
+    }
+
+    private fun seconds(data: ByteArray): Double {
         val began = threads.currentThreadCpuTime
         for (tier in arrayOf(null, 0)) {
             try {
@@ -24,8 +33,7 @@ object DecoderFuzzer {
                 check('\n' !in message && message.length < 1000) { "the message is not one line: $message" }
             }
         }
-        val took = (threads.currentThreadCpuTime - began) / 1e9
-        check(took < SECONDS) { "took $took s of processor time" }
+        return (threads.currentThreadCpuTime - began) / 1e9
     }
 
     private fun read(data: ByteArray, tier: Int?) {

@@ -22,12 +22,12 @@ import java.nio.ByteBuffer
 import java.nio.FloatBuffer
 import java.nio.IntBuffer
 
-/** LibTorch as DJL brings it: the same decoder, another runtime, and another way from one to the other. */
+/** LibTorch as packaged by DJL: the same decoder with another runtime, connected in another way. */
 internal class DjlEngine : Engine {
     private val engine: ai.djl.engine.Engine
 
     init {
-        // All that it needs is beside this program.
+        // Everything it needs is bundled with this program.
         System.setProperty("ai.djl.offline", "true")
         System.setProperty("OPT_OUT_TRACKING", "true")
         if (System.getenv("DJL_CACHE_DIR") == null && System.getProperty("DJL_CACHE_DIR") == null) {
@@ -76,13 +76,13 @@ internal class DjlEngine : Engine {
             block = model.block as PtSymbolBlock
         }
 
-        /** The weights that it wants as coefficients, with the shapes in which their spectra are taken. */
+        /** The weights that it wants as coefficients, with the shapes of their spectra. */
         fun coefficientsWanted(): Map<String, LongArray> =
             IValueUtils.runMethod(block, "coefficients_wanted").use { result ->
                 result.toIValueMap().mapValues { it.value.toLongArray() }
             }
 
-        /** Gives [tensor] to the model under each of its [names]. */
+        /** Passes [tensor] to the model under each of its [names]. */
         fun hand(tensor: FrzTensor, names: List<String>) {
             manager.newSubManager().use { scope ->
                 val given = if (tensor.dtype == DType.F16) {
@@ -139,7 +139,7 @@ internal class DjlEngine : Engine {
             DType.BOOL to DataType.BOOLEAN
         )
 
-        /** The elements of a tensor as DJL can take them: it ends the process over types that it does not know. */
+        /** Converts the elements of a tensor to a type that DJL knows; an unknown one would crash the process. */
         fun elements(tensor: FrzTensor): Pair<Buffer, DataType> {
             val narrow = tensor.buffer.asShortBuffer()
             return when (tensor.dtype) {

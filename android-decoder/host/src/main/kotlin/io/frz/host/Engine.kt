@@ -4,9 +4,9 @@ import io.frz.pytorch.FrzModuleOptions
 import java.io.Closeable
 import java.io.File
 
-/** Something that runs skeletons. */
+/** A runtime for skeletons. */
 internal interface Engine {
-    /** What a report calls it. */
+    /** Its name in reports. */
     val name: String
 
     /** Its release. */
@@ -15,14 +15,14 @@ internal interface Engine {
     /** Runs models with [count] threads from now on. */
     fun setThreads(count: Int)
 
-    /** A model whose skeleton is a file, and whose weights are those of an `.frz` file. */
+    /** Loads a model from a skeleton and an `.frz` file. */
     fun load(skeleton: File, weights: File, options: FrzModuleOptions): Model
 
-    /** A model in a file that has its weights inside. */
+    /** Loads a model from a file that includes its weights. */
     fun loadComplete(file: File): Model
 }
 
-/** A model that can run. */
+/** A loaded model. */
 internal interface Model : Closeable {
     /** Its outputs by name; a single tensor is called [OUTPUT]. */
     fun forward(input: NdArray): Map<String, NdArray>

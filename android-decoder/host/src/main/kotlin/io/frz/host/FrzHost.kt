@@ -28,7 +28,7 @@ internal class Version : IVersionProvider {
     }
 }
 
-/** The command line; what fails in it is told in one line. */
+/** The command line, which reports failures in one line. */
 internal fun commandLine(): CommandLine = CommandLine(FrzHost())
     .setCaseInsensitiveEnumValuesAllowed(true)
     .setExecutionExceptionHandler { failure, command, _ ->
@@ -38,5 +38,5 @@ internal fun commandLine(): CommandLine = CommandLine(FrzHost())
         CommandLine.ExitCode.USAGE
     }
 
-// The library of PyTorch Mobile keeps a thread of its own, which would keep the process too.
+// The library of PyTorch Mobile has a thread of its own that would keep the process alive.
 public fun main(args: Array<String>): Unit = exitProcess(commandLine().execute(*args))

@@ -13,7 +13,7 @@ internal object Memory {
     /** Starts a new peak. */
     fun forgetPeak(): Unit = File("/proc/self/clear_refs").writeText("5")
 
-    /** Collects garbage, until direct buffers that nobody holds are gone too. */
+    /** Collects garbage, including unreachable direct buffers. */
     @Suppress("ExplicitGarbageCollectionCall")
     fun collect() {
         repeat(2) {

@@ -20,7 +20,7 @@ internal class NdArray(val shape: LongArray, val values: FloatArray) {
     /** The CRC-32 of its elements, as reports write it. */
     fun crc32(): String = checksum(bytes())
 
-    /** Writes it to [file] in the format of NumPy, through a file beside it that takes its place when complete. */
+    /** Writes it in NumPy's format to a temporary file that replaces [file] when complete. */
     fun write(file: File) {
         val axes = if (shape.size == 1) "${shape[0]}," else shape.joinToString()
         val header = "{'descr': '<f4', 'fortran_order': False, 'shape': ($axes), }"
@@ -47,7 +47,7 @@ internal class NdArray(val shape: LongArray, val values: FloatArray) {
             """\{'descr': '<f4', 'fortran_order': False, 'shape': \(((?:\d{1,10}(?:, )?)*),?\), ?}\s*"""
         )
 
-        /** Reads a file of NumPy: little-endian float32 in C order. */
+        /** Reads a NumPy file: little-endian float32 in C order. */
         fun read(file: File): NdArray = RandomAccessFile(file, "r").use { opened ->
             val size = opened.length()
             val start = ByteArray(minOf(size, 12L).toInt()).also { opened.readFully(it) }

@@ -40,7 +40,7 @@ internal class Stress : Callable<Int> {
         val example = NdArray.read(input)
         val expected = cycle(example)
         var different = 0
-        // The first cycles fill caches and arenas that then stay.
+        // The first cycles fill caches and arenas that remain.
         val warmUp = maxOf(1, cycles / 10)
         repeat(warmUp) { if (!cycle(example).contentEquals(expected)) different++ }
         val before = settled()
@@ -72,7 +72,7 @@ internal class Stress : Callable<Int> {
     private fun cycle(example: NdArray, collect: Boolean = false): FloatArray = opening.load().use { model ->
         if (collect) {
             System.gc()
-            ByteBuffer.allocateDirect(SCRAP) // Takes the place of what should not have been freed.
+            ByteBuffer.allocateDirect(SCRAP) // Overwrites memory that must not have been freed.
         }
         model.forward(example).getValue(Model.OUTPUT).values
     }

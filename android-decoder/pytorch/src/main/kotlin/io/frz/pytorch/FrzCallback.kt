@@ -4,16 +4,16 @@ import java.io.IOException
 import org.pytorch.Module
 
 /**
- * Is told how asynchronous loading ended, by exactly one call, on [FrzModuleOptions.callbacks]; if that executor takes
- * no more tasks, [onFailed] is called on the thread that found out.
+ * Receives the result of asynchronous loading. Exactly one method is called, once, on [FrzModuleOptions.callbacks]; if
+ * that executor rejects tasks, [onFailed] is called on the thread that notices.
  */
 public interface FrzCallback {
-    /** The module is ready and now belongs to the callee. */
+    /** Called when [module] is ready; the callee now owns it. */
     public fun onLoaded(module: Module)
 
     /**
-     * There is no module: [cause] is an [io.frz.FrzException] if the weights are damaged, and a [FrzModuleException]
-     * for all other causes, among them [FrzModuleException.Kind.CANCELLED].
+     * Called when loading failed. [cause] is an [io.frz.FrzException] if the weights are damaged and otherwise a
+     * [FrzModuleException], including [FrzModuleException.Kind.CANCELLED].
      */
     public fun onFailed(cause: IOException)
 }

@@ -8,11 +8,10 @@ import java.util.concurrent.RejectedExecutionException
 import org.pytorch.Module
 
 /**
- * A module that is being loaded.
+ * Loading in progress.
  *
- * The module belongs to the callback once [FrzCallback.onLoaded] is called with it, and to nobody else before: if
- * loading is cancelled or fails, or the executor for callbacks takes no more tasks, it is destroyed, and
- * [FrzCallback.onFailed] is called instead.
+ * [FrzCallback.onLoaded] transfers ownership of the module to the callback. If loading is cancelled or fails before
+ * that, or the callback executor rejects tasks, the module is destroyed and [FrzCallback.onFailed] is called instead.
  */
 public class FrzLoading private constructor(
     private val callback: FrzCallback,
@@ -30,19 +29,19 @@ public class FrzLoading private constructor(
     /** Whether loading was cancelled before a module was delivered. */
     public val isCancelled: Boolean get() = synchronized(lock) { state == State.CANCELLED }
 
-    /** Whether the callback has been given its module, or will be or has been told that there is none. */
+    /** Whether loading has ended: the module was delivered, or the callback has been or will be told of the failure. */
     public val isDone: Boolean get() = synchronized(lock) { state >= State.DELIVERED }
 
     /**
-     * Cancels loading, at once for what waits in memory and within milliseconds for what is being rebuilt. The callback
-     * is told [FrzModuleException.Kind.CANCELLED].
+     * Cancels loading: at once if it is still queued, and within milliseconds if it is running. The callback receives
+     * [FrzModuleException.Kind.CANCELLED].
      *
-     * @return whether this call did it: then [FrzCallback.onLoaded] is never called; false if it has been, or loading
-     *   has ended otherwise
+     * @return true if this call cancelled loading, in which case [FrzCallback.onLoaded] is never called; false if
+     *   loading had already ended
      */
     public fun cancel(): Boolean = end(State.CANCELLED) { Cancellation.failure(null) }
 
-    /** Ends what is not over yet: frees what has been loaded so far, and tells the [failure]. */
+    /** Ends loading unless it has ended already: frees what has been loaded so far and reports the [failure]. */
     private fun end(last: State, failure: () -> IOException): Boolean {
         val unused: Module?
         val wasQueued: Boolean
@@ -77,7 +76,7 @@ public class FrzLoading private constructor(
         deliver(result)
     }
 
-    /** Lets nobody interrupt this thread any more. */
+    /** Stops [cancel] from interrupting this thread from now on. */
     private fun release() = synchronized(lock) {
         thread = null
         if (state == State.CANCELLED) Thread.interrupted()
@@ -96,12 +95,12 @@ public class FrzLoading private constructor(
         try {
             options.callbacks.execute { take()?.let(callback::onLoaded) }
         } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
-            // Either the executor takes no tasks, or it has run the callback at once and this is the app's own failure.
+            // Either the executor rejects tasks, or it ran the callback directly and the callback itself failed.
             if (!end(State.FAILED) { refused(e) }) throw e
         }
     }
 
-    /** The module, for the callback, unless loading was cancelled meanwhile. */
+    /** Takes the module for the callback, unless loading has been cancelled meanwhile. */
     private fun take(): Module? = synchronized(lock) {
         val taken = module
         module = null

@@ -10,25 +10,26 @@ import java.io.IOException
 import org.pytorch.Module
 
 /**
- * From app assets to a running PyTorch Mobile module.
+ * Loads PyTorch Mobile modules whose weights are in `.frz` files.
  *
- * An app ships a skeleton, the network's code without its weights (`model.ptl`), and the weights as `model.frz`.
- * Loading starts the skeleton in the lite interpreter, rebuilds the weights tensor by tensor, and hands each over.
+ * An app ships a skeleton, which is the network's code without its weights (`model.ptl`), and the weights
+ * (`model.frz`). Loading starts the skeleton in the lite interpreter, rebuilds the weights tensor by tensor, and passes
+ * them to it.
  *
  * ```
  * val module = FrzModule.load(context, "model.ptl", "model.frz")
  * val output = module.forward(IValue.from(input)).toTensor()
  * ```
  *
- * Loading fails with an [IOException] and nothing else: [io.frz.FrzException] if the weights are damaged,
- * [FrzModuleException] for all other causes. Nothing is left behind by a failure. The caller owns the module and may
- * free its memory with [Module.destroy].
+ * Loading fails only with an [IOException]: [io.frz.FrzException] if the weights are damaged, [FrzModuleException] for
+ * all other causes. A failure leaves nothing behind. The caller owns the module and frees its memory with
+ * [Module.destroy].
  *
- * The variants named `load` block and belong on a background thread; an interrupt cancels them. Any number of threads
+ * The `load` functions block; call them on a background thread. Interrupting it cancels loading. Any number of threads
  * may load at once.
  */
 public object FrzModule {
-    /** Loads the assets [skeleton] and [weights] of an app. */
+    /** Loads a module from the app assets [skeleton] and [weights]. */
     @JvmStatic
     @JvmOverloads
     @Throws(IOException::class)
@@ -40,7 +41,7 @@ public object FrzModule {
         options: FrzModuleOptions = FrzModuleOptions.DEFAULT
     ): Module = load(context.assets, cacheOf(context), skeleton, weights, options)
 
-    /** Loads the assets [skeleton] and [weights]; [cache] is a folder that only this app can write to. */
+    /** Loads a module from the assets [skeleton] and [weights]; only this app may have write access to [cache]. */
     @JvmStatic
     @JvmOverloads
     @Throws(IOException::class)
@@ -53,7 +54,7 @@ public object FrzModule {
         options: FrzModuleOptions = FrzModuleOptions.DEFAULT
     ): Module = load(FrzPart.asset(assets, skeleton), FrzPart.asset(assets, weights), cache, options)
 
-    /** Loads two files. */
+    /** Loads a module from two files. */
     @JvmStatic
     @JvmOverloads
     @Throws(IOException::class)
@@ -62,10 +63,10 @@ public object FrzModule {
         Loader(options, Cancellation.INTERRUPT).load(FrzPart.of(skeleton), FrzPart.of(weights), null)
 
     /**
-     * Loads two parts from wherever each comes: an asset, a file, bytes that the app has decrypted in memory, a stream.
+     * Loads a module from two parts, each from any source: an asset, a file, decrypted bytes in memory, a stream.
      *
-     * The lite interpreter reads its modules from files. A skeleton that is none is copied to the folder [cache], to
-     * which only this app should be able to write. Weights never touch the disk.
+     * The lite interpreter reads modules from files, so a skeleton from any other source is copied to the folder
+     * [cache], which only this app should be able to write to. Weights are never written to disk.
      */
     @JvmStatic
     @JvmOverloads
@@ -79,9 +80,9 @@ public object FrzModule {
     ): Module = Loader(options, Cancellation.INTERRUPT).load(skeleton, weights, cache)
 
     /**
-     * Hands the weights of [weights] to a [module] that was loaded before, in place of those that it has: another tier
-     * of the same file, or other training. If this fails, the module may have some of both; [FrzModuleOptions.verify]
-     * finds damage before that. Nobody may run the module meanwhile.
+     * Replaces the weights of a loaded [module], for example by another tier of the same file or by newly trained
+     * weights. If this fails, the module may hold a mix of old and new weights; [FrzModuleOptions.verify] detects
+     * damage before any weight is replaced. The module must not run meanwhile.
      */
     @JvmStatic
     @JvmOverloads
@@ -93,7 +94,7 @@ public object FrzModule {
         options: FrzModuleOptions = FrzModuleOptions.DEFAULT
     ): Unit = Loader(options, Cancellation.INTERRUPT).loadWeights(module, weights)
 
-    /** Starts to load the assets [skeleton] and [weights] of an app, and tells [callback] how it ended. */
+    /** Starts loading the app assets [skeleton] and [weights], and reports the result to [callback]. */
     @JvmStatic
     @JvmOverloads
     public fun loadAsync(
@@ -107,7 +108,7 @@ public object FrzModule {
         return FrzLoading.start(callback, options, parts) { it.load(parts[0], parts[1], cacheOf(context)) }
     }
 
-    /** Starts to load two parts as [load] does, and tells [callback] how it ended. */
+    /** Starts loading two parts as [load] does, and reports the result to [callback]. */
     @JvmStatic
     @JvmOverloads
     public fun loadAsync(
@@ -118,6 +119,6 @@ public object FrzModule {
         options: FrzModuleOptions = FrzModuleOptions.DEFAULT
     ): FrzLoading = FrzLoading.start(callback, options, listOf(skeleton, weights)) { it.load(skeleton, weights, cache) }
 
-    /** The platform empties this folder when the app is updated, and with it the skeletons of earlier versions. */
+    /** Android empties this folder when the app is updated, so skeletons of earlier versions go with it. */
     private fun cacheOf(context: Context) = File(context.codeCacheDir, "frz")
 }

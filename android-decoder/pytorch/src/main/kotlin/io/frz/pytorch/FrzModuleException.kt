@@ -3,10 +3,10 @@ package io.frz.pytorch
 import java.io.IOException
 
 /**
- * A module that cannot be loaded. Damaged weights are no such case: for them the decoder's [io.frz.FrzException] is
- * thrown as it is. Both are [IOException]s.
+ * Thrown when a module cannot be loaded for any reason other than damaged weights, for which the decoder's
+ * [io.frz.FrzException] is thrown unchanged. Both are [IOException]s.
  *
- * The [message] is one line that says what is wrong and what to do; [kind] says the same to programs.
+ * The [message] is one line that says what is wrong and what to do; [kind] tells programs the same.
  */
 public class FrzModuleException @JvmOverloads constructor(
     public val kind: Kind,
@@ -15,28 +15,28 @@ public class FrzModuleException @JvmOverloads constructor(
 ) : IOException("$kind: $problem", cause) {
     /** What is wrong. */
     public enum class Kind {
-        /** A part is not there or cannot be read. */
+        /** A part is missing or cannot be read. */
         UNREADABLE,
 
-        /** The skeleton is cut short or altered, or is no skeleton at all. It was not handed to native code. */
+        /** The skeleton is truncated or altered, or is not a skeleton. It was not passed to native code. */
         SKELETON_DAMAGED,
 
-        /** The skeleton is whole, but the runtime cannot run it, or it does not take weights. */
+        /** The skeleton is intact, but the runtime cannot run it, or it does not accept weights. */
         SKELETON_UNSUPPORTED,
 
-        /** Skeleton and weights are not those of the same network. */
+        /** The skeleton and the weights belong to different networks. */
         MISMATCH,
 
-        /** The skeleton cannot be copied to the cache: there is no room, or no permission. */
+        /** The skeleton cannot be copied to the cache: there is no space or no permission. */
         CACHE,
 
         /** Loading was cancelled. */
         CANCELLED,
 
-        /** The classes or native libraries of PyTorch Mobile are not in the app, or not for this processor. */
+        /** The app lacks the classes of PyTorch Mobile, or its native libraries for this processor. */
         RUNTIME_MISSING,
 
-        /** The runtime failed for a reason of its own, such as a lack of memory. */
+        /** The runtime itself failed, for example because it ran out of memory. */
         RUNTIME_FAILED
     }
 

@@ -8,15 +8,16 @@ import java.util.concurrent.Executor
 /**
  * How to load a module. Immutable: one instance may serve any number of modules and threads.
  *
- * @property threads how many threads may rebuild a tensor together
- * @property helpers where threads beside the loading one come from, or null for those that all loads share
- * @property memoryBudget the bytes that loading may take, for the weights and what rebuilds them together, or null
- * @property scratch the folder in which a file serves as memory while tensors are rebuilt, or null
- * @property tier the capacity level to load, or null for the highest that the file holds
- * @property verify whether all weights are decoded once before the first is handed over
- * @property progress is told how far loading has come, or null
- * @property background runs what is loaded asynchronously
- * @property callbacks runs the callbacks of what is loaded asynchronously
+ * @property threads the number of threads that may rebuild a tensor together
+ * @property helpers the executor that supplies threads besides the loading one, or null for threads that all loads
+ *   share
+ * @property memoryBudget the bytes that loading may use for the weights and working memory together, or null
+ * @property scratch the folder of a file that serves as memory while tensors are rebuilt, or null
+ * @property tier the tier to load, or null for the highest in the file
+ * @property verify whether to decode all weights once before the first is passed to the module
+ * @property progress the listener for progress, or null
+ * @property background the executor that runs asynchronous loading
+ * @property callbacks the executor that runs the callbacks of asynchronous loading
  */
 public class FrzModuleOptions private constructor(builder: Builder) {
     public val threads: Int = builder.threads
@@ -42,7 +43,7 @@ public class FrzModuleOptions private constructor(builder: Builder) {
         it.callbacks = callbacks
     }
 
-    /** What of this concerns the decoder. */
+    /** The options that concern the decoder. */
     internal fun decoding(): FrzOptions {
         val builder = FrzOptions.builder().threads(threads).helpers(helpers)
         memoryBudget?.let { builder.memoryBudget(it) }
@@ -62,18 +63,18 @@ public class FrzModuleOptions private constructor(builder: Builder) {
         internal var background: Executor = Executor { Thread(it, "frz-load").apply { isDaemon = true }.start() }
         internal var callbacks: Executor = MainThread
 
-        /** Rebuilds large tensors with [count] threads, the loading one included. The weights do not depend on it. */
+        /** Rebuilds large tensors on [count] threads, including the loading one. The weights do not depend on it. */
         public fun threads(count: Int): Builder = apply {
             FrzOptions.builder().threads(count)
             threads = count
         }
 
-        /** Takes the threads beside the loading one from [executor]; without this, from some that all loads share. */
+        /** Runs work on [executor] besides the loading thread. By default, all loads share a set of threads. */
         public fun helpers(executor: Executor?): Builder = apply { helpers = executor }
 
         /**
-         * Refuses weights that take more than [bytes], together with what rebuilds them, before any of it is allocated;
-         * the error is [io.frz.ErrorCode.BUDGET]. Without this, rebuilding may take what the virtual machine may take.
+         * Refuses weights that, together with their working memory, need more than [bytes], before allocating anything;
+         * the error is [io.frz.ErrorCode.BUDGET]. By default, the limit is the maximum heap size.
          */
         public fun memoryBudget(bytes: Long): Builder = apply {
             FrzOptions.builder().memoryBudget(bytes)
@@ -81,33 +82,33 @@ public class FrzModuleOptions private constructor(builder: Builder) {
         }
 
         /**
-         * Rebuilds tensors in a file of [folder] that is mapped into memory, for models with tensors as large as what
-         * an app may take: without this they are rebuilt in a direct buffer, which Android counts against the app's
-         * heap limit. The file is never seen by others, and gone when loading has ended.
+         * Rebuilds tensors in a memory-mapped file in [folder], for models with tensors as large as the app's heap. By
+         * default they are rebuilt in a direct buffer, which Android counts against the app's heap limit. The file is
+         * not visible to others and is gone when loading has ended.
          */
         public fun scratch(folder: File?): Builder = apply { scratch = folder }
 
-        /** Loads the model of capacity level [index], 0 being the smallest, and reads nothing beyond it. */
+        /** Loads tier [index], 0 being the smallest, and reads nothing beyond it. */
         public fun tier(index: Int): Builder = apply {
             FrzOptions.builder().tier(index)
             tier = index
         }
 
         /**
-         * Whether to decode all weights once before the first is handed over, which takes decoding twice and finds
-         * damage at the end of a large file early. Damaged weights are never handed over either way.
+         * Whether to decode all weights once before the first is passed to the module. This decodes twice, but detects
+         * damage at the end of a large file early. Damaged weights are never passed on either way.
          */
         public fun verify(first: Boolean): Builder = apply { verify = first }
 
-        /** Tells [listener] how far loading has come. */
+        /** Reports progress to [listener]. */
         public fun progress(listener: FrzProgress?): Builder = apply { progress = listener }
 
-        /** Loads asynchronously on [executor]; without this, each on a new daemon thread. */
+        /** Runs asynchronous loading on [executor]. By default, each load has a new daemon thread. */
         public fun background(executor: Executor): Builder = apply { background = executor }
 
         /**
-         * Runs the callbacks of what is loaded asynchronously, progress included, on [executor]; without this, on the
-         * app's main thread, or where there is none on the thread that loads.
+         * Runs the callbacks of asynchronous loading, including progress, on [executor]. By default, they run on the
+         * app's main thread or, where there is none, on the loading thread.
          */
         public fun callbacks(executor: Executor): Builder = apply { callbacks = executor }
 
@@ -116,7 +117,7 @@ public class FrzModuleOptions private constructor(builder: Builder) {
     }
 
     public companion object {
-        /** One thread, the highest tier, and as much memory as the virtual machine may take. */
+        /** One thread, the highest tier, and a budget of the maximum heap size. */
         @JvmField
         public val DEFAULT: FrzModuleOptions = Builder().build()
 

@@ -19,7 +19,7 @@ import java.nio.channels.FileChannel
 
 /** Where a skeleton or an `.frz` file comes from. */
 public abstract class FrzPart internal constructor() {
-    /** The file on disk, if it is one. */
+    /** The file on disk, or null if the part is not a file. */
     internal open val file: File? get() = null
 
     /** All of its bytes. */
@@ -30,27 +30,27 @@ public abstract class FrzPart internal constructor() {
     @Throws(IOException::class)
     internal abstract fun open(options: FrzOptions): FrzFile
 
-    /** Lets go of what it comes from. */
+    /** Releases the source. */
     @Throws(IOException::class)
     internal open fun close(): Unit = Unit
 
     public companion object {
-        /** Lets go of all [parts]. That one cannot be closed is nothing that the loading of a module depends on. */
+        /** Releases all [parts]. Failing to close one does not affect loading. */
         internal fun close(parts: List<FrzPart>) {
             for (part in parts) {
                 try {
                     part.close()
                 } catch (@Suppress("TooGenericExceptionCaught") _: Exception) {
-                    // Its bytes have been read, or are not wanted.
+                    // Its bytes have been read or are no longer needed.
                 }
             }
         }
 
-        /** The asset [name] of an app. One that is stored uncompressed in the APK is mapped, not read. */
+        /** The app asset [name]. An asset that is stored uncompressed in the APK is mapped, not read. */
         @JvmStatic
         public fun asset(context: Context, name: String): FrzPart = asset(context.assets, name)
 
-        /** The asset [name]. One that is stored uncompressed in the APK is mapped, not read. */
+        /** The asset [name]. An asset that is stored uncompressed in the APK is mapped, not read. */
         @JvmStatic
         public fun asset(assets: AssetManager, name: String): FrzPart = AssetPart(assets, name)
 
@@ -58,7 +58,7 @@ public abstract class FrzPart internal constructor() {
         @JvmStatic
         public fun of(file: File): FrzPart = FilePart(file)
 
-        /** The bytes between position and limit of [bytes], which stay as they are. Weights are not copied. */
+        /** The bytes between the position and limit of [bytes], which is not modified. Weights are not copied. */
         @JvmStatic
         public fun of(bytes: ByteBuffer): FrzPart = BufferPart(bytes)
 
@@ -67,19 +67,19 @@ public abstract class FrzPart internal constructor() {
         public fun of(bytes: ByteArray): FrzPart = BufferPart(ByteBuffer.wrap(bytes))
 
         /**
-         * A part of a file, such as an asset that is stored uncompressed: it is mapped, not read, and [descriptor] is
-         * the caller's to close when loading has ended.
+         * Part of a file, such as an asset that is stored uncompressed. It is mapped, not read. The caller closes
+         * [descriptor] after loading.
          */
         @JvmStatic
         public fun of(descriptor: AssetFileDescriptor): FrzPart = DescriptorPart(descriptor)
 
-        /** [length] bytes from [offset] on of the file of [channel], the caller's to close. They are mapped. */
+        /** [length] bytes of the file of [channel], starting at [offset]; mapped. The caller closes the channel. */
         @JvmStatic
         public fun of(channel: FileChannel, offset: Long, length: Long): FrzPart = ChannelPart(channel, offset, length)
 
         /**
-         * What [stream] brings. It is closed when loading ends, however that is; the part serves one load, and another
-         * one fails with [FrzModuleException.Kind.UNREADABLE].
+         * The contents of [stream], which is closed when loading ends, successfully or not. The part can be loaded
+         * once; a second load fails with [FrzModuleException.Kind.UNREADABLE].
          */
         @JvmStatic
         public fun of(stream: InputStream): FrzPart = StreamPart(stream)

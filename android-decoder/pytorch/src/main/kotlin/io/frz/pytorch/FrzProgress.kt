@@ -1,11 +1,11 @@
 package io.frz.pytorch
 
-/** Is told how far loading has come. */
+/** Listens to the progress of loading. */
 public fun interface FrzProgress {
     /**
-     * [done] of [total] bytes of weights have been handed over.
+     * Called when [done] of [total] bytes of weights have been passed to the module.
      *
-     * Called on the thread that loads, or for what is loaded asynchronously on [FrzModuleOptions.callbacks].
+     * Runs on the loading thread, or on [FrzModuleOptions.callbacks] if loading is asynchronous.
      */
     public fun onProgress(done: Long, total: Long)
 }

@@ -6,12 +6,12 @@ import io.frz.scheduling.internal.checkScore
 import java.util.Collections
 
 /**
- * What a model costs and gives at one tier.
+ * The cost and accuracy of a model at one tier.
  *
- * @property accuracy any score of which more is better, in the unit of the application's goal
- * @property compute the work of one inference, in units of which [Budget.speed] counts how many the device does in a
- *   second: multiply-adds, or the measured seconds on the whole device with a speed of 1
- * @property memory the bytes that the model takes while it is loaded
+ * @property accuracy any score where higher is better, in the unit of the application's goal
+ * @property compute the work of one inference, in the unit that [Budget.speed] counts per second: multiply-adds, or the
+ *   measured seconds on the whole device with a speed of 1
+ * @property memory the bytes that the loaded model occupies
  * @throws IllegalArgumentException if a number is out of its range
  */
 public class Tier(public val accuracy: Double, public val compute: Double, public val memory: Long) {
@@ -25,16 +25,16 @@ public class Tier(public val accuracy: Double, public val compute: Double, publi
 }
 
 /**
- * An application: a model's tiers, and what its user wants of it.
+ * An application: the tiers of its model, and its goals.
  *
  * Its cost at a tier and a share u of the device is `accuracy − tier.accuracy + alpha · max(0, l/u − latency)`, where l
- * is the seconds that the tier takes on the whole device. More accuracy than wanted lowers the cost further, more speed
- * than wanted does not.
+ * is the seconds that the tier takes on the whole device. Accuracy above the goal lowers the cost further; speed above
+ * the goal does not.
  *
  * @property name unique among the applications
- * @property accuracy the least accuracy that is wanted
- * @property latency the most seconds between two frames that are wanted: 1/30 for 30 frames a second
- * @property alpha how much accuracy a second of lateness is worth
+ * @property accuracy the accuracy goal
+ * @property latency the latency goal, in seconds between two frames: 1/30 for 30 frames per second
+ * @property alpha the accuracy that one second of excess latency is worth
  * @throws IllegalArgumentException if the name is empty, there are no tiers or over 256, or a number is out of range
  */
 public class App @JvmOverloads constructor(

@@ -4,9 +4,9 @@ import io.frz.scheduling.internal.checkMemory
 import io.frz.scheduling.internal.checkPositive
 
 /**
- * What applications share.
+ * The resources that applications share.
  *
- * @property memory the bytes for all loaded models together
+ * @property memory the bytes available to all loaded models together
  * @property speed the compute per second of the whole device, in the unit of [Tier.compute]
  * @throws IllegalArgumentException if a number is out of its range
  */
@@ -20,10 +20,10 @@ public class Budget @JvmOverloads constructor(public val memory: Long, public va
 }
 
 /**
- * Not all applications fit the memory, not even at their smallest tiers.
+ * Thrown when the applications do not fit the memory even at their smallest tiers.
  *
- * @property unfit names of applications to close: without them the others fit, and no smaller number would do
- * @property needed the bytes that all applications take at their smallest tiers
+ * @property unfit the applications to close: the fewest without which the others fit
+ * @property needed the bytes that all applications need at their smallest tiers
  * @property available the bytes of the budget
  */
 public class InfeasibleBudgetException internal constructor(

@@ -6,9 +6,9 @@ package io.frz.scheduling
  * @property label its name in the specification
  */
 public enum class Objective(public val label: String) {
-    /** The sum of all costs: most good in all, though one application may pay for the others. */
+    /** The sum of all costs: the best overall result, possibly at the expense of one application. */
     MIN_TOTAL_COST("min-total-cost"),
 
-    /** The largest cost, then the sum: nobody is left behind. */
+    /** The largest cost, then the sum: no application is left behind. */
     MIN_MAX_COST("min-max-cost")
 }

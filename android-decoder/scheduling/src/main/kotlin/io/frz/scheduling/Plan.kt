@@ -1,11 +1,12 @@
 package io.frz.scheduling
 
 /**
- * What one application gets.
+ * The tier and share of one application.
  *
  * @property app its name
- * @property tier the index in its tiers; what [io.frz.FrzOptions.Builder.tier] takes, if these are the tiers of a file
- * @property share the part of the device's compute, above 0 and at most 1
+ * @property tier the index of its tier; the argument of [io.frz.FrzOptions.Builder.tier] if the tiers are those of a
+ *   file
+ * @property share the fraction of the device's compute, above 0 and at most 1
  * @property latency the seconds between two of its frames at that share
  * @property cost its cost
  */
@@ -20,12 +21,12 @@ public class Choice internal constructor(
 }
 
 /**
- * A tier and a share for each application. The shares add up to at most 1; what is left is not needed.
+ * A tier and a share for each application. The shares add up to at most 1; any remainder is not needed.
  *
- * @property choices one for each application, in the order in which they were given
+ * @property choices one for each application, in the order given
  * @property total the sum of all costs
  * @property largest the largest cost
- * @property isExact whether no other plan is better; else it comes from the greedy search
+ * @property isExact whether the plan is known to be optimal; otherwise it comes from the greedy search
  */
 public class Plan internal constructor(
     public val choices: List<Choice>,

@@ -9,23 +9,23 @@ import io.frz.scheduling.internal.greedy
 import io.frz.scheduling.internal.total
 import java.util.Collections
 
-/** The search is exact where the product of the numbers of tiers is at most this: eight applications of four tiers. */
+/** The most combinations of tiers that are searched exhaustively: eight applications of four tiers each. */
 public const val EXACT_COMBINATIONS: Int = 1 shl 16
 
 private const val MAX_APPS = 4096
 
 /**
- * Chooses a tier and a share of the device's compute for each of [apps], at the least cost.
+ * Chooses a tier and a share of the device's compute for each of [apps], minimizing the cost.
  *
- * Costs and objectives follow NestDNN (Fang, Zeng and Zhang, MobiCom 2018, arXiv:1810.10090). The choice depends on
- * what is asked alone, never on the order of the applications, and is that of the Python package to the bit.
- * Shares are real numbers and the best for the chosen tiers. Tiers are the best of all for up to [EXACT_COMBINATIONS]
- * combinations; beyond that a greedy search chooses them.
+ * Costs and objectives follow NestDNN (Fang, Zeng and Zhang, MobiCom 2018, arXiv:1810.10090). The result depends only
+ * on the arguments, not on the order of the applications, and equals that of the Python package bit for bit. Shares are
+ * optimal for the chosen tiers. The tiers are optimal for up to [EXACT_COMBINATIONS] combinations; beyond that, a
+ * greedy search chooses them.
  *
- * @param apps the applications that run; none gives an empty plan
- * @param budget what they share
+ * @param apps the applications that run; an empty list yields an empty plan
+ * @param budget the resources that they share
  * @param objective what is minimized
- * @throws InfeasibleBudgetException if they do not all fit the memory, not even at their smallest tiers
+ * @throws InfeasibleBudgetException if they do not fit the memory even at their smallest tiers
  * @throws IllegalArgumentException if two applications have the same name, or there are more than 4,096
  */
 @JvmOverloads
@@ -49,12 +49,12 @@ public fun chooseTiers(apps: Collection<App>, budget: Budget, objective: Objecti
     return Plan(given, total(costs.size) { costs[it] }, costs.max(), isExact)
 }
 
-/** The product of the numbers of tiers, or some number beyond [EXACT_COMBINATIONS] if it is beyond it. */
+/** The number of combinations of tiers, or some number above [EXACT_COMBINATIONS] if it exceeds that. */
 private fun combinations(apps: List<App>): Long = apps.fold(1L) { product, app ->
     if (product > EXACT_COMBINATIONS) product else product * app.tiers.size
 }
 
-/** Refuses what no plan exists for. */
+/** Refuses arguments for which no plan exists. */
 private fun check(ordered: List<App>, budget: Budget) {
     require(ordered.size <= MAX_APPS) {
         "${ordered.size} applications are more than the $MAX_APPS that can be planned together"

@@ -3,21 +3,21 @@ package io.frz.internal.bases
 import io.frz.BasisKind
 import io.frz.internal.Limits
 
-/** A kind of basis. Everything that depends on the kind is asked of it here. */
+/** A kind of basis. Everything that depends on the kind is defined here. */
 internal interface BasisFamily {
     val kind: BasisKind
 
-    /** How many entries a core may have on the axis. */
+    /** The most entries that a core may have along such an axis. */
     val most: Long get() = Limits.AXIS
 
-    /** Whether a core may be a prefix of the zigzag order. */
+    /** Whether the core may be a prefix of the zigzag order. */
     val hasZigzag: Boolean get() = false
 
-    /** The basis of an axis of [length]; null if it is that of the identity. */
+    /** The basis of an axis of [length], or null for the identity. */
     fun basis(length: Int, arguments: BasisArguments): Basis?
 }
 
-/** What the bases of a tensor are made of besides lengths. Each call is for the next axis that needs such a thing. */
+/** The data that the bases of a tensor need besides lengths. Each call is for the next axis that needs it. */
 internal interface BasisArguments {
     /** The values of a factor, row by row. */
     fun factor(): FloatArray
@@ -25,7 +25,7 @@ internal interface BasisArguments {
     fun seed(): Long
 }
 
-/** All kinds of bases. A new one is one more entry here. */
+/** The registry of bases. A new kind is one more entry here. */
 internal object Bases {
     private val all: Map<BasisKind, BasisFamily> =
         listOf(Identity, Dct, Stored, Seeded).associateBy { it.kind }

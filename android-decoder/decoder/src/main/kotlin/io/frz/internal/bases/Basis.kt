@@ -1,19 +1,19 @@
 package io.frz.internal.bases
 
-/** A matrix whose columns, the functions, are points of an axis: U in section 7 of the specification. */
+/** The functions of a basis, sampled at the points of an axis: U in section 7 of the specification. */
 internal interface Basis {
-    /** How many points the axis has. */
+    /** The number of points. */
     val length: Int
 
-    /** Whether functions are the cosines that fast transforms sum. */
+    /** Whether the functions are the cosines that fast transforms sum. */
     val hasTransform: Boolean get() = false
 
-    /** The first [count] functions at [point], in [out] from [to] on. */
+    /** Writes the first [count] functions at [point] to [out], starting at [to]. */
     fun atPoint(point: Int, count: Int, out: DoubleArray, to: Int = 0)
 
-    /** Function [k] at [count] points from [first] on. */
+    /** Writes function [k] at [count] points, starting at [first], to [out]. */
     fun function(k: Int, first: Int, count: Int, out: DoubleArray)
 
-    /** The most that function [k] ever reaches, or more. */
+    /** An upper bound of the magnitude of function [k]. */
     fun bound(k: Int): Double
 }

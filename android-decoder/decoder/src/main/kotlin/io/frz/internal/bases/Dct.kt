@@ -7,13 +7,13 @@ internal object Dct : BasisFamily {
     override val kind = BasisKind.DCT
     override val hasZigzag = true
 
-    /** That of length 1 is the number 1. */
+    /** The basis of length 1 is the number 1. */
     override fun basis(length: Int, arguments: BasisArguments): Basis? = if (length == 1) null else Cosines(length)
 }
 
 /**
- * The orthonormal DCT-II basis of [length] points. Nothing is kept: values are made where they are needed, from phases
- * that are reduced in integers.
+ * The orthonormal DCT-II basis of [length] points. Values are computed on demand, from phases reduced in
+ * integer arithmetic.
  */
 internal class Cosines(override val length: Int) : Basis {
     private val wave = Wave(length)

@@ -2,7 +2,7 @@ package io.frz.internal.bases
 
 import io.frz.BasisKind
 
-/** `identity`: nothing is to be computed. */
+/** `identity`: leaves the axis as it is. */
 internal object Identity : BasisFamily {
     override val kind = BasisKind.IDENTITY
     override val hasZigzag = true

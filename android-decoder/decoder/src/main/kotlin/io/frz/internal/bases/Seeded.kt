@@ -3,7 +3,7 @@ package io.frz.internal.bases
 import io.frz.BasisKind
 import io.frz.internal.Limits
 
-/** `seeded`: pseudo-random numbers, one sequence for all functions. */
+/** `seeded`: pseudo-random numbers; one sequence provides all functions. */
 internal object Seeded : BasisFamily {
     override val kind = BasisKind.SEEDED
     override val most = Limits.COLUMNS
@@ -11,7 +11,7 @@ internal object Seeded : BasisFamily {
     override fun basis(length: Int, arguments: BasisArguments): Basis = Numbers(length, arguments.seed())
 }
 
-/** Numbers of the sequence of [seed], function after function, each of [length] points. */
+/** The sequence of [seed], divided into functions of [length] points each. */
 private class Numbers(override val length: Int, seed: Long) : Basis {
     private val philox = Philox(seed)
 
@@ -31,12 +31,12 @@ private class Numbers(override val length: Int, seed: Long) : Basis {
     }
 }
 
-/** Philox4x32-10, a generator whose numbers can be had in any order; section 7.4 of the specification. */
+/** Philox4x32-10, a generator with random access; section 7.4 of the specification. */
 internal class Philox(seed: Long) {
     private val key0 = seed.toInt()
     private val key1 = (seed ushr Int.SIZE_BITS).toInt()
 
-    /** Sees [count] numbers of the sequence from [start] on. */
+    /** Visits [count] numbers of the sequence, starting at [start]. */
     inline fun words(start: Long, count: Int, visit: (at: Int, word: Int) -> Unit) {
         val block = IntArray(BLOCK)
         var at = 0
@@ -47,7 +47,7 @@ internal class Philox(seed: Long) {
         }
     }
 
-    /** The four numbers of counter [c]. */
+    /** Writes the four numbers of counter [c] to [out]. */
     fun block(c: Long, out: IntArray) {
         var c0 = c.toInt()
         var c1 = (c ushr Int.SIZE_BITS).toInt()

@@ -3,7 +3,7 @@ package io.frz.internal.bases
 import io.frz.BasisKind
 import io.frz.internal.Limits
 
-/** `stored`: the rows of a factor, which is a matrix in the file. */
+/** `stored`: the rows of a factor, a matrix in the file. */
 internal object Stored : BasisFamily {
     override val kind = BasisKind.STORED
     override val most = Limits.COLUMNS
@@ -11,7 +11,7 @@ internal object Stored : BasisFamily {
     override fun basis(length: Int, arguments: BasisArguments): Basis = Rows(length, arguments.factor())
 }
 
-/** The rows of a [factor], each of [length] points. */
+/** The rows of [factor], of [length] points each. */
 private class Rows(override val length: Int, private val factor: FloatArray) : Basis {
     override fun atPoint(point: Int, count: Int, out: DoubleArray, to: Int) {
         for (k in 0 until count) out[to + k] = factor[k * length + point].toDouble()

@@ -1,6 +1,6 @@
 package io.frz.internal.bases
 
-/** Cosines and sines of π·phase / 2[length] for whole phases, of which 4[length] are a turn. */
+/** Cosines and sines of π·phase / 2[length] for integer phases; a full turn is 4[length]. */
 internal class Wave(private val length: Int) {
     private val turn = 4L * length
     private val unit = Math.PI / (2.0 * length)
@@ -9,15 +9,15 @@ internal class Wave(private val length: Int) {
 
     fun sine(phase: Long): Double = Math.sin(unit * (phase % turn))
 
-    /** [amplitude] · cosine([start] + i·[step]) for each i of 0 until [count], in [out] from [to] on. */
+    /** Writes [amplitude] · cosine([start] + i·[step]) for i in 0 until [count] to [out], starting at [to]. */
     fun cosines(start: Long, step: Long, count: Int, amplitude: Double, out: DoubleArray, to: Int) =
         visit(start, step, count, amplitude) { i, cosine, _ -> out[to + i] = cosine }
 
-    /** [amplitude] · sine([start] + i·[step]) for each i of 0 until [count], in [out] from [to] on. */
+    /** Writes [amplitude] · sine([start] + i·[step]) for i in 0 until [count] to [out], starting at [to]. */
     fun sines(start: Long, step: Long, count: Int, amplitude: Double, out: DoubleArray, to: Int) =
         visit(start, step, count, amplitude) { i, _, sine -> out[to + i] = sine }
 
-    /** Each point is turned from the one before, which is quick, but never far from one that was not. */
+    /** Rotates each point into the next, which is fast, and starts anew from an exact one before errors add up. */
     private inline fun visit(
         start: Long,
         step: Long,
@@ -43,7 +43,7 @@ internal class Wave(private val length: Int) {
     }
 
     private companion object {
-        /** How many points are turned from one another, each at the cost of a rounding error. */
+        /** The number of consecutive rotations; each adds a rounding error. */
         const val RUN = 32
     }
 }

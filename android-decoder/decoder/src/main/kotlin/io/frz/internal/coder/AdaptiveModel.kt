@@ -1,23 +1,23 @@
 package io.frz.internal.coder
 
 /**
- * What the values of a group teach about those that follow, from tensor to tensor; section 10.3 of the specification.
+ * The statistics of a group's values, learned from tensor to tensor; section 10.3 of the specification.
  *
- * @param isOfIntegers whether they are integers as such, not those of floats
+ * @param isOfIntegers whether the values are true integers, rather than the integer parts of floats
  */
 internal class AdaptiveModel(isOfIntegers: Boolean) {
     private val first = if (isOfIntegers) Counters.OF_INTEGERS else Counters.OF_FLOATS
 
-    /** Whether values are zero, for each zone and how sure the sign is. */
+    /** Counters for zero values, by zone and certainty of the sign. */
     val zero: IntArray = first.zero.clone()
 
-    /** Whether they have more bits, for each zone and how the sign agrees. */
+    /** Counters for further bits, by zone and agreement of the sign. */
     val longer: IntArray = first.longer.clone()
 
-    /** The bit below the first, for each zone and number of bits. */
+    /** Counters for the bit below the first, by zone and number of bits. */
     val top: IntArray = first.top.clone()
 
-    /** Whether signs are other than guessed, for each level of the guess. */
+    /** Counters for signs that differ from the guess, by level of the guess. */
     val sign = IntArray(LEVELS) { BitDecoder.counter(32768, 4) }
 
     /** The scale that a group starts with, in units of its terms. */
@@ -31,7 +31,7 @@ internal class AdaptiveModel(isOfIntegers: Boolean) {
     var weight = 0
     val taps = IntArray(TAPS)
 
-    /** Takes the scale that the first of the group's segments, [bytes], begins with. */
+    /** Reads the scale at the beginning of the group's first segment, [bytes]. */
     fun start(bytes: SegmentPart) {
         if (isStarted) return
         val scale = bytes.next()
@@ -40,7 +40,7 @@ internal class AdaptiveModel(isOfIntegers: Boolean) {
         isStarted = true
     }
 
-    /** The counters of a new model, each as if it had seen [bits] bits of a geometric distribution. */
+    /** The counters of a new model, initialized as if each had seen [bits] bits of a geometric distribution. */
     private class Counters(bits: Int) {
         val zero = IntArray(ZONES * SURENESSES)
         val longer = IntArray(ZONES * AGREEMENTS * LENGTHS)

@@ -14,7 +14,7 @@ internal class BitDecoder(private val bytes: SegmentPart) {
         if (code >= range) throw malformed()
     }
 
-    /** A bit of the counter at [index] of [counters], which learns from it. */
+    /** Decodes a bit with the counter at [index] of [counters], and updates the counter. */
     fun bit(counters: IntArray, index: Int): Int {
         val counter = counters[index]
         val p = counter ushr COUNT_BITS
@@ -37,7 +37,7 @@ internal class BitDecoder(private val bytes: SegmentPart) {
         return bit
     }
 
-    /** A bit of probability one half. */
+    /** Decodes a bit of probability one half. */
     fun direct(): Int {
         range = range ushr 1
         var bit = 0
@@ -50,7 +50,7 @@ internal class BitDecoder(private val bytes: SegmentPart) {
         return bit
     }
 
-    /** Makes sure that all bytes have been used. */
+    /** Checks that all bytes have been consumed. */
     fun finish() {
         if (bytes.position < bytes.end) throw bytes.malformed("a stream goes on after its last value")
     }

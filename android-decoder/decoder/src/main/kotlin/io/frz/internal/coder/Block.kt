@@ -1,29 +1,29 @@
 package io.frz.internal.coder
 
 /**
- * Values that the number coders see together, in row-major order: so many [rows] of [channels] of [positions]; section
+ * Values that a number coder handles together, in row-major order, shaped [rows] × [channels] × [positions]; section
  * 9.1 of the specification.
  *
  * @property areOffsets whether they are step offsets, not entries of a core
  */
 internal class Block(val rows: Long, val channels: Long, val positions: Long, val areOffsets: Boolean) {
-    /** The values of a row. */
+    /** The number of values in a row. */
     val columns: Long = channels * positions
 
-    /** How many values there are. */
+    /** The number of values. */
     val count: Long = rows * columns
 
-    /** Whether channels differ. */
+    /** Whether channels are modeled separately. */
     val hasChannels: Boolean get() = channels > 1
 
-    /** Whether positions come again, so that it is of use to tell them apart. */
+    /** Whether positions repeat, so that modeling them separately pays. */
     val hasPositions: Boolean get() = positions > 1 && (rows > 1 || channels > 1)
 
     companion object {
-        /** [count] values without rows and channels. */
+        /** [count] values without rows or channels. */
         fun line(count: Long, areOffsets: Boolean = false) = Block(1, 1, count, areOffsets)
 
-        /** Entries of a core that fill a box of [shape]. */
+        /** The entries of a core that fills a box of [shape]. */
         fun of(shape: LongArray): Block = when (shape.size) {
             0 -> line(1)
             1 -> line(shape[0])

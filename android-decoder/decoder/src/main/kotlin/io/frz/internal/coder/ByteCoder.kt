@@ -7,16 +7,16 @@ import io.frz.internal.storage.Segment
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-/** A coder of the bytes of exact values, whatever they stand for. */
+/** A coder of raw bytes, for exact values of any type. */
 internal abstract class ByteCoder : SegmentCoder {
     override fun takes(type: DType, areIntegers: Boolean): Boolean = !areIntegers
 
     override fun workingBytes(group: Group): Long = 0
 }
 
-/** The [count] values of a segment, which come as bytes; numbers are made of them. */
+/** The [count] values of a segment, decoded as bytes and converted to numbers. */
 internal abstract class ByteStream(private val type: DType, count: Long) : ValueStream {
-    /** How many bytes it is worth to handle at a time. */
+    /** The number of bytes to process at a time. */
     protected val chunkSize: Int = minOf(Segment.CHUNK.toLong(), saturatedProduct(count, type.bytes.toLong())).toInt()
     private val chunk by lazy { ByteBuffer.allocate(chunkSize).order(ByteOrder.LITTLE_ENDIAN) }
 

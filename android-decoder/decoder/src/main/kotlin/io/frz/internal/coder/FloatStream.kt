@@ -2,7 +2,7 @@ package io.frz.internal.coder
 
 import io.frz.DType
 
-/** How a float of 16 or 32 bits is put together: a sign, [exponentBits], and [mantissaBits]. */
+/** The layout of a 16- or 32-bit float: a sign, [exponentBits] and [mantissaBits]. */
 internal class FloatFormat private constructor(val exponentBits: Int, val mantissaBits: Int) {
     companion object {
         private val F16 = FloatFormat(5, 10)
@@ -19,7 +19,7 @@ internal class FloatFormat private constructor(val exponentBits: Int, val mantis
 }
 
 /**
- * Floats of a [format], as integers that stand for sign and exponent, and mantissas behind them; section 9.2 of the
+ * Floats of a [format], stored as integers for sign and exponent, followed by the mantissas; section 9.2 of the
  * specification.
  */
 internal class FloatStream(
@@ -63,14 +63,14 @@ internal class FloatStream(
 }
 
 /**
- * The mantissas at the end of [bytes], of which the [kept] highest bits are stored, and [dropped] are not: planes of
- * whole bytes, and then the bits that are left.
+ * The mantissas at the end of [bytes]. The [kept] highest bits are stored, as planes of whole bytes followed by the
+ * remaining bits; the [dropped] lowest are zero and are not stored.
  */
 private class Mantissas(private val bytes: SegmentPart, private val kept: Int, private val dropped: Int) {
     private val all = bytes.end - bytes.position
     private val bits = kept % Byte.SIZE_BITS
 
-    /** How many there are, which planes tell. */
+    /** The number of mantissas, derived from the size of the planes. */
     private val count = if (kept < Byte.SIZE_BITS) 0 else all * Byte.SIZE_BITS / kept
     private val planes = Array(kept / Byte.SIZE_BITS) { bytes.part(minOf(count, bytes.end - bytes.position)) }
     private val rest = bytes.part(bytes.end - bytes.position)
@@ -93,7 +93,7 @@ private class Mantissas(private val bytes: SegmentPart, private val kept: Int, p
         return mantissa shl dropped
     }
 
-    /** Makes sure that all stored bits have been used, and those that fill the last byte are 0. */
+    /** Checks that all stored bits have been consumed and that the padding of the last byte is 0. */
     fun finish() {
         val isComplete = planes.all { it.position == it.end } && rest.position == rest.end
         if (!isComplete || buffer != 0) throw bytes.malformed("the mantissas of floats are not as many as the floats")

@@ -2,23 +2,23 @@ package io.frz.internal.coder
 
 /** Decodes the integers of a segment, or of a part of one, block by block. */
 internal interface IntegerDecoder {
-    /** Says that the values of [block] follow; those of the one before have all been read. */
+    /** Starts [block]; all values of the previous one have been read. */
     fun start(block: Block)
 
-    /** Gives the next [count] integers of the block to [target] from [from] on. */
+    /** Writes the next [count] integers of the block to [target], starting at [from]. */
     fun read(target: IntArray, from: Int, count: Int)
 
-    /** Says that no integer is wanted any more; the bytes must be at their end. */
+    /** Ends decoding and checks that all bytes have been consumed. */
     fun finish()
 }
 
-/** Reads integers without regard to where a block ends. */
+/** Reads integers across block boundaries. */
 internal class BlockReader(private val integers: IntegerDecoder) {
     private var blocks = emptyList<Block>()
     private var next = 0
     private var left = 0L
 
-    /** Says that the values of [run] follow. */
+    /** Starts [run]. */
     fun start(run: Run) {
         blocks = run.blocks
         next = 0

@@ -5,7 +5,7 @@ import io.frz.internal.directory.Group
 import io.frz.internal.saturatedProduct
 import io.frz.internal.saturatedSum
 
-/** A coder of integers, and of floats as integers with mantissas. */
+/** A coder of integers, and of floats split into integers and mantissas. */
 internal abstract class NumberCoder : SegmentCoder {
     override fun takes(type: DType, areIntegers: Boolean): Boolean = areIntegers || FloatFormat.of(type) != null
 
@@ -21,7 +21,7 @@ internal abstract class NumberCoder : SegmentCoder {
         return most
     }
 
-    /** The memory that decoding [block] takes. */
+    /** The memory needed to decode [block]. */
     protected abstract fun workingBytes(block: Block): Long
 
     override fun decoder(group: Group): SegmentDecoder {
@@ -38,18 +38,18 @@ internal abstract class NumberCoder : SegmentCoder {
         }
     }
 
-    /** What decodes the integers of each segment of [group], in the order of tiers. */
+    /** The decoders of the integers of [group], one for each segment, in the order of the tiers. */
     protected abstract fun integers(group: Group): (bytes: SegmentPart) -> IntegerDecoder
 
     private companion object {
         const val MOST_PER_BYTE = 1L shl 16
 
-        /** Zero bytes that a stream may go without. */
+        /** The most trailing zero bytes that a stream may omit. */
         const val DROPPED_BYTES = 16L
     }
 }
 
-/** Integers as they are. */
+/** Plain integers. */
 private class IntegerStream(private val integers: BlockReader, type: DType, count: Long) : NumberStream(type, count) {
     override fun start(run: Run) = integers.start(run)
 

@@ -5,7 +5,7 @@ import io.frz.internal.storage.Segment
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-/** The [count] values of a segment, which come as numbers; bytes are made of them. */
+/** The [count] values of a segment, decoded as numbers and converted to bytes. */
 internal abstract class NumberStream(private val type: DType, count: Long) : ValueStream {
     private val size = minOf(Segment.CHUNK / Int.SIZE_BYTES.toLong(), count).toInt()
     private val numbers by lazy { IntArray(size) }

@@ -5,11 +5,11 @@ import io.frz.internal.directory.Group
 /**
  * Values of one tensor that belong together in a segment: the step offsets of one axis, or the entries of its core.
  *
- * @property axis the axis whose offsets they are; null for entries
- * @property blocks what they consist of, none of it empty
+ * @property axis the axis that the offsets belong to; null for entries
+ * @property blocks its blocks, none of them empty
  */
 internal class Run(val axis: Int?, val blocks: List<Block>) {
-    /** How many values there are. */
+    /** The number of values. */
     val count: Long = blocks.fold(0L) { sum, block -> sum + block.count }
 
     companion object {
@@ -30,7 +30,7 @@ internal class Run(val axis: Int?, val blocks: List<Block>) {
             return if (slabs.isEmpty()) offsets else offsets + Run(null, slabs.map { Block.of(it) })
         }
 
-        /** The shape of the entries of the corner [now] that first leave the one [before] on [axis]. */
+        /** The shape of the entries that corner [now] adds to [before] along [axis], but along no earlier axis. */
         private fun slab(before: LongArray, now: LongArray, axis: Int) = LongArray(now.size) { j ->
             when {
                 j < axis -> now[j]

@@ -11,13 +11,13 @@ internal object Scales {
     const val FRACTION_BITS = 13
     private val octave = longArrayOf(68438, 74632, 81386, 88752, 96785, 105545, 115098, 125515)
 
-    /** For each scale, what a magnitude is multiplied by to be one of deviations. */
+    /** For each scale, the factor from magnitudes to deviations. */
     val gains = LongArray(LAST + 1) { (1L shl 44) / (4096 + magnitude(it)) }
 
-    /** For each scale, what a value is multiplied by to be one of predictions. */
+    /** For each scale, the factor from values to predictions. */
     val ratios = LongArray(LAST + 1) { (1L shl 44) / (1024 + magnitude(it)) }
 
-    /** For each scale, how much a value tells. */
+    /** For each scale, the weight of a value. */
     val worths = IntArray(LAST + 1) { (8192 * magnitude(it) / (4096 + magnitude(it))).toInt() }
 
     /** The mean magnitude at a [scale], in units of 1/4096. */

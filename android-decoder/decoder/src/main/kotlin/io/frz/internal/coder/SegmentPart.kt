@@ -4,17 +4,17 @@ import io.frz.FrzException
 import io.frz.internal.storage.Segment
 import java.nio.ByteBuffer
 
-/** The bytes of [segment] from [position] until [end], one after the other. Reads ahead no further than there. */
+/** Reads the bytes of [segment] from [position] until [end] in order, and never beyond. */
 internal class SegmentPart(val segment: Segment, position: Long, val end: Long) {
     private val chunk = ByteArray(minOf(end - position, Segment.CHUNK.toLong()).toInt())
     private var fetched = position
     private var used = 0
     private var have = 0
 
-    /** Where the next byte is. */
+    /** The position of the next byte. */
     val position: Long get() = fetched - (have - used)
 
-    /** The next byte; 0 behind the last, which [next] counts all the same. */
+    /** The next byte, or 0 past the end, where [next] keeps counting. */
     fun orZero(): Int = if (used < have || fetch()) chunk[used++].toInt() and 0xFF else 0
 
     /** The next byte. */
@@ -23,7 +23,7 @@ internal class SegmentPart(val segment: Segment, position: Long, val end: Long) 
         return chunk[used++].toInt() and 0xFF
     }
 
-    /** An unsigned number of up to 49 bits, of which each byte has seven. */
+    /** An unsigned number of up to 49 bits, seven in each byte. */
     fun leb128(): Long {
         var number = 0L
         for (i in 0 until MOST_DIGITS) {
@@ -34,7 +34,7 @@ internal class SegmentPart(val segment: Segment, position: Long, val end: Long) 
         throw segment.malformed("a length in a stream does not end")
     }
 
-    /** The next [size] bytes as a part of their own; this one goes on behind them. */
+    /** Splits off the next [size] bytes as a part of their own; this one continues after them. */
     fun part(size: Long): SegmentPart {
         val start = position
         if (size > end - start) throw segment.malformed("a part of a stream is longer than the stream")
@@ -44,7 +44,7 @@ internal class SegmentPart(val segment: Segment, position: Long, val end: Long) 
         return SegmentPart(segment, start, start + size)
     }
 
-    /** Fills the first [size] bytes of [target] with the next ones. */
+    /** Reads the next [size] bytes into [target]. */
     fun read(target: ByteArray, size: Int) {
         val start = position
         segment.read(start, ByteBuffer.wrap(target, 0, size))
@@ -53,7 +53,7 @@ internal class SegmentPart(val segment: Segment, position: Long, val end: Long) 
         have = 0
     }
 
-    /** Throws if the request is to end. */
+    /** Throws if the request must end. */
     fun check(): Unit = segment.check()
 
     fun malformed(problem: String): FrzException = segment.malformed(problem)

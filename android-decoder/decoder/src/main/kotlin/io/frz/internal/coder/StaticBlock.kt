@@ -1,10 +1,10 @@
 package io.frz.internal.coder
 
-/** The values of [block] by the static coder, next in [bytes]; sections 10.5 and 10.7 of the specification. */
+/** Decodes the values of [block] from [bytes] with the static coder; sections 10.5 and 10.7 of the specification. */
 internal class StaticBlock(private val bytes: SegmentPart, private val block: Block) {
     private val tables = StaticTables(bytes, block)
 
-    /** For each symbol, what it counts as a neighbour, as the number of a table. */
+    /** For each symbol, the table that it selects when it is the neighbor. */
     private val near = IntArray(Symbols.NONE + 1) { symbol ->
         Symbols.values[symbol].coerceIn(-tables.reach, tables.reach) + tables.reach
     }
@@ -13,12 +13,12 @@ internal class StaticBlock(private val bytes: SegmentPart, private val block: Bl
     private var at = 0
     private var end = 0
 
-    /** Values of a lane that have been decoded and not given away. */
+    /** Values of the current lane that have been decoded but not yet delivered. */
     private val spare by lazy { IntArray(tables.lane) }
     private var used = 0
     private var have = 0
 
-    /** How many values have been decoded. */
+    /** The number of values decoded so far. */
     private var decoded = 0L
 
     init {
@@ -47,7 +47,7 @@ internal class StaticBlock(private val bytes: SegmentPart, private val block: Bl
         }
     }
 
-    /** Decodes the next lane, of [length] values, to [out] from [from] on. */
+    /** Decodes the next lane, of [length] values, into [out], starting at [from]. */
     private fun lane(out: IntArray, from: Int, length: Int) {
         load()
         var x = start()
@@ -81,7 +81,7 @@ internal class StaticBlock(private val bytes: SegmentPart, private val block: Bl
         decoded += length
     }
 
-    /** Gets the words of the next lane. */
+    /** Reads the words of the next lane. */
     private fun load() {
         end = 2 * (counts.next() or (counts.next() shl Byte.SIZE_BITS)) + 2
         if (end < 4 || end > bytes.end - bytes.position) throw malformed()
@@ -105,7 +105,7 @@ internal class StaticBlock(private val bytes: SegmentPart, private val block: Bl
 
     private fun refilled(x: Int): Int = x shl WORD_BITS or word()
 
-    /** Completes the value of a [symbol] with bits behind it, and returns what is left of [state]. */
+    /** Completes the value of a [symbol] that has extra bits, and returns the remaining [state]. */
     private fun longValue(state: Int, symbol: Int, out: IntArray, o: Int): Int {
         if (symbol >= Symbols.COUNT) throw malformed()
         var x = state
@@ -131,10 +131,10 @@ internal class StaticBlock(private val bytes: SegmentPart, private val block: Bl
         private const val SLOT = StaticTables.SLOTS - 1
         private const val MOST_LANE = 1L shl 14
 
-        /** The words of a lane, and an array that became too short for them. */
+        /** The words of a lane, and an array outgrown by them. */
         private const val MOST_WORDS_BYTES = 3 * (1L shl 17)
 
-        /** The memory that decoding [block] takes: its tables, and the words and values of a lane. */
+        /** The memory needed to decode [block]: its tables, and the words and values of a lane. */
         fun workingBytes(block: Block): Long = StaticTables.workingBytes(block) + MOST_WORDS_BYTES +
             Int.SIZE_BYTES * minOf(MOST_LANE, block.count)
     }

@@ -3,27 +3,27 @@ package io.frz.internal.coder
 import io.frz.internal.Budget
 
 /**
- * The head of a block of the static coder and its tables: which class a value is of, and what the numbers that its lane
- * decodes stand for there; section 10.5 of the specification.
+ * The header and tables of a block of the static coder: the class of each value, and for each class what the decoded
+ * numbers stand for; section 10.5 of the specification.
  */
 internal class StaticTables(bytes: SegmentPart, block: Block) {
-    /** How many values a lane has. */
+    /** The number of values in a lane. */
     val lane: Int
 
-    /** How many values before it the neighbour of a value is. */
+    /** The distance from a value back to its neighbor. */
     val lag: Long
 
-    /** The most that a neighbour counts; 0 if it does not. */
+    /** The largest magnitude of a neighbor that is told apart; 0 if neighbors are not used. */
     val reach: Int
 
     /** The last class. */
     val last: Int
 
-    /** The classes of rows and of columns, whose sum is that of a value; one of each if all values are of class 0. */
+    /** The classes of rows and of columns; a value's class is their sum. One of each if all values are of class 0. */
     val rows: ShortArray
     val columns: ShortArray
 
-    /** For each class and neighbour, what each of 4096 slots stands for: symbol, frequency less 1, slot less start. */
+    /** For each class and neighbor, the content of 4096 slots: symbol, frequency − 1, and slot − start. */
     val slots: IntArray
 
     init {
@@ -69,7 +69,7 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
         return value
     }
 
-    /** The classes of [size] rows, channels or positions, stored if several of [count] values have the same. */
+    /** The classes of [size] rows, channels or positions, stored only if several of [count] values share them. */
     private fun classes(bytes: SegmentPart, tables: AdaptiveDecoder, size: Long, count: Long): ShortArray {
         Budget.requireArray(size, "classes", null)
         val classes = ShortArray(size.toInt())
@@ -103,7 +103,7 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
         return columns
     }
 
-    /** Enters the slots of one table, from [first] on. */
+    /** Fills the slots of one table, starting at [first]. */
     private fun fill(bytes: SegmentPart, first: Int, frequencies: IntArray) {
         var at = first
         val end = first + SLOTS
@@ -129,7 +129,7 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
 
         private fun isLine(block: Block) = block.count == maxOf(block.rows, block.channels, block.positions)
 
-        /** How many tables [block] may have. */
+        /** The most tables that [block] may have. */
         private fun mostTables(block: Block): Long = minOf(MOST_TABLES, 1 + block.count / VALUES_PER_TABLE)
 
         /** The memory of the tables of [block]. */
@@ -140,21 +140,21 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
     }
 }
 
-/** What symbols stand for: a sign, and a magnitude or several that bits behind the symbol tell apart; section 10.6. */
+/** The meaning of symbols: a sign, and a magnitude or a range of them that extra bits narrow down; section 10.6. */
 internal object Symbols {
-    /** How many there are. */
+    /** The number of symbols. */
     const val COUNT = 127
 
-    /** The symbol of a table that is not used. */
+    /** The symbol that marks an unused table. */
     const val NONE = 255
 
-    /** Symbols from this one on have bits behind them. */
+    /** Symbols from this one on have extra bits. */
     const val FIRST_LONG = 15
 
-    /** How many bits follow a symbol. */
+    /** The number of extra bits of a symbol. */
     val bits = IntArray(NONE + 1) { symbol -> if (half(symbol) < 8) 0 else (half(symbol) - 2) / 2 - 1 }
 
-    /** The magnitude of a symbol, or the least of them. */
+    /** The magnitude of a symbol, or the smallest of its range. */
     val magnitudes = IntArray(NONE + 1) { symbol ->
         val half = half(symbol)
         if (symbol >= COUNT) {
@@ -166,7 +166,7 @@ internal object Symbols {
         }
     }
 
-    /** The value of a symbol without bits. */
+    /** The value of a symbol without extra bits. */
     val values = IntArray(NONE + 1) { if (it % 2 == 1) -magnitudes[it] else magnitudes[it] }
 
     private fun half(symbol: Int) = (symbol + 1) / 2

@@ -6,11 +6,11 @@ import io.frz.FrzException
 import io.frz.internal.directory.Group
 import io.frz.internal.saturatedProduct
 
-/** Coder `zstd`: the bytes of the values as one Zstandard frame, for which a library is needed. */
+/** Coder `zstd`: the bytes of the values as one Zstandard frame, which needs a library. */
 internal object ZstdCoder : ByteCoder() {
     override val coder = Coder.ZSTD
 
-    /** A window, which is no longer than what it is of. */
+    /** The window, which is never longer than the content. */
     override fun workingBytes(group: Group): Long =
         minOf(ZstdFrame.MOST_WINDOW, saturatedProduct(group.numbers.mostCount, group.valueType.bytes.toLong()))
 

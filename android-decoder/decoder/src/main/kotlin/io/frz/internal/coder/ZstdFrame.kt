@@ -3,16 +3,16 @@ package io.frz.internal.coder
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-/** The header of a Zstandard frame (RFC 8878, section 3.1.1), as far as the format restricts it. */
+/** The header of a Zstandard frame (RFC 8878, section 3.1.1), where the format restricts it. */
 internal object ZstdFrame {
-    /** The most bytes that a frame's header has. */
+    /** The longest header of a frame, in bytes. */
     const val HEADER_SIZE = 18
 
     /** The largest window that a frame may need. */
     const val MOST_WINDOW = 1L shl 23
     private const val MAGIC = 0xFD2FB528.toInt()
 
-    /** What is wrong with the frame that starts with the bytes of [start] and should hold [length] bytes, or null. */
+    /** What is wrong with the frame that starts with [start] and should hold [length] bytes, or null. */
     fun problem(start: ByteBuffer, length: Long): String? {
         val bytes = start.order(ByteOrder.LITTLE_ENDIAN)
         if (bytes.remaining() < 6 || bytes.getInt() != MAGIC) return "a zstd frame has no header"

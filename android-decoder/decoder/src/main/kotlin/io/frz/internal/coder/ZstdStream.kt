@@ -23,7 +23,7 @@ internal class ZstdStream(private val segment: Segment, type: DType, count: Long
         ZstdFrame.problem(start, saturatedProduct(count, type.bytes.toLong()))?.let { throw segment.malformed(it) }
     }
 
-    /** The last of all that is allocated, because nothing frees it but [close]. */
+    /** Allocated last, because only [close] frees it. */
     private val context = ZstdDecompressCtx()
 
     override fun read(target: ByteBuffer) {
@@ -51,7 +51,7 @@ internal class ZstdStream(private val segment: Segment, type: DType, count: Long
         }
     }
 
-    /** Decodes some more into [target], which is direct; false when nothing more comes. */
+    /** Decodes more into [target], a direct buffer; false at the end. */
     private fun step(target: ByteBuffer): Boolean {
         if (finished) return false
         val before = target.position()

@@ -6,7 +6,7 @@ import io.frz.internal.Limits
 import io.frz.internal.directory.Axes
 import io.frz.internal.directory.Lists
 
-/** Reads what a group says of the axes of its tensors: views, bases, and what these need. */
+/** Reads what a group says about the axes of its tensors: views, bases, and the data that bases need. */
 internal class AxesParser(private val fields: Fields, private val known: Known) {
     private val allowance = known.allowance
 
@@ -53,7 +53,7 @@ internal class AxesParser(private val fields: Fields, private val known: Known) 
         return List(count) { reader.id("a basis", KINDS) }
     }
 
-    /** What each tensor has for its axes of one [kind]; null if the file says nothing. */
+    /** The numbers that each tensor lists for its axes of one [kind]; null if the field is absent. */
     private inline fun arguments(
         axes: Axes,
         kind: BasisKind,

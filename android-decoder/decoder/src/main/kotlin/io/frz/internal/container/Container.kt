@@ -15,9 +15,9 @@ import io.frz.internal.storage.Source
 import java.io.Closeable
 
 /**
- * A file taken apart: its directory, and where each segment lies.
+ * The structure of a file: its directory and the location of each segment.
  *
- * @property tiersPresent how many tiers the file holds, from the first
+ * @property tiersPresent the number of tiers in the file, counted from the first
  * @property tier the tier to decode
  */
 internal class Container private constructor(
@@ -28,14 +28,14 @@ internal class Container private constructor(
     val tiersPresent: Int,
     val tier: Int
 ) : Closeable {
-    /** The segment of [group] in [tier], to be read for [request], or null where it has no values. */
+    /** The segment of [group] in [tier], to be read for [request]; null if it has no values. */
     fun segment(group: Group, tier: Int, request: Request): Segment? {
         val offset = offsets[group.index].getOrElse(tier) { NONE }
         if (offset == NONE) return null
         return Segment(source, request, offset, group.numbers.sizes[tier], group.name(0))
     }
 
-    /** What changes when somebody writes to the file. */
+    /** A stamp that changes when the file is modified. */
     fun stamp(): Long = source.stamp()
 
     override fun close() {
@@ -46,7 +46,7 @@ internal class Container private constructor(
     companion object {
         private const val NONE = -1L
 
-        /** Reads header and directory of [source] and finds the tiers that are there. */
+        /** Reads the header and directory of [source] and finds out which tiers are present. */
         fun open(source: Source, options: FrzOptions, lifetime: Lifetime, request: Request): Container {
             val allowance = Allowance(Budget(options.memoryBudget), request)
             val header = Header.read(source)
@@ -67,7 +67,7 @@ internal class Container private constructor(
             return Container(source, lifetime, directory, offsets, present, minOf(wanted, present - 1))
         }
 
-        /** Fills in where each segment starts, and returns where each tier ends. */
+        /** Fills in the start of each segment, and returns the end of each tier. */
         private fun layOut(directory: Directory, start: Long, offsets: List<LongArray>): LongArray {
             var at = start
             val ofAllTiers = directory.groups.filter { it.extents.isTiered }

@@ -4,11 +4,11 @@ import io.frz.internal.directory.Factors
 import io.frz.internal.directory.Group
 
 /**
- * All that the directory says.
+ * The content of the directory.
  *
- * @property names those of all tensors, group by group, and then those of the aliases
- * @property factors all of them
- * @property targets the number of the tensor that each alias stands for
+ * @property names the names of all tensors, group by group, followed by those of the aliases
+ * @property factors all factors
+ * @property targets for each alias, the number of its tensor
  */
 internal class Directory(
     val groups: List<Group>,
@@ -18,12 +18,12 @@ internal class Directory(
     val targets: IntArray,
     val tiers: Int
 ) {
-    /** How many tensors there are. */
+    /** The number of tensors. */
     val tensors: Int = names.size - targets.size
 
-    /** The number of the tensor called [name], which may be an alias, or -1. */
+    /** The number of the tensor with the name or alias [name], or -1. */
     fun find(name: String): Int = names.find(name).let { if (it < tensors) it else targets[it - tensors] }
 
-    /** The aliases, and the names of the tensors that they stand for. */
+    /** The aliases, mapped to the names of their tensors. */
     fun aliases(): Map<String, String> = targets.indices.associate { names[tensors + it] to names[targets[it]] }
 }

@@ -62,7 +62,7 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
         return metadata
     }
 
-    /** Takes the names of the aliases, and returns which tensors they stand for. */
+    /** Adds the names of the aliases, and returns the tensors they stand for. */
     private fun targets(reader: MessageReader, known: Known): IntArray {
         val count = reader.array("aliases")
         val names = known.names
@@ -98,13 +98,13 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
         const val ALIASES = 3
         const val METADATA = 4
 
-        /** What a group takes, beside what it says of its tensors. */
+        /** The memory of a group, without the data of its tensors. */
         const val GROUP_BYTES = 512L
 
-        /** What an entry of a map takes, and two strings without their characters. */
+        /** The memory of a map entry and two strings, without their characters. */
         const val STRINGS_BYTES = 160L
 
-        /** What an alias takes, beside its name: a number, and an entry of the map of all. */
+        /** The memory of an alias, without its name: a number and a map entry. */
         const val ALIAS_BYTES = STRINGS_BYTES + Int.SIZE_BYTES
     }
 }

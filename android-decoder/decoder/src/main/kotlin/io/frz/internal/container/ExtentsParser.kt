@@ -6,7 +6,7 @@ import io.frz.internal.bases.Bases
 import io.frz.internal.directory.Axes
 import io.frz.internal.directory.Extents
 
-/** Reads how much of each core of a group the tiers have. */
+/** Reads how much of each core of a group belongs to each tier. */
 internal class ExtentsParser(private val fields: Fields, private val known: Known) {
     private val allowance = known.allowance
 
@@ -17,26 +17,14 @@ internal class ExtentsParser(private val fields: Fields, private val known: Know
         return Extents(kept, corners, perTier, axes.views)
     }
 
-    private fun kept(reader: MessageReader, elements: LongArray): Array<IntArray> {
-        reader.array("kept", known.tiers)
-        var before: IntArray? = null
-        return Array(known.tiers) {
-            reader.array("kept of a tier", elements.size)
-            allowance.take(TIER_BYTES + Int.SIZE_BYTES * elements.size.toLong())
-            val tier = IntArray(elements.size)
+    private fun kept(reader: MessageReader, elements: LongArray): Array<IntArray> =
+        tiers(reader, "kept", "kept of a tier", elements.size, elements.size) { tier, before ->
             for (i in tier.indices) tier[i] = length(reader, Limits.KEPT, elements[i], before?.get(i) ?: 0)
-            tier.also { before = it }
         }
-    }
 
     private fun corners(reader: MessageReader, axes: Axes): Array<IntArray> {
         val views = axes.views
-        reader.array("corners", known.tiers)
-        var before: IntArray? = null
-        return Array(known.tiers) {
-            reader.array("corners of a tier", views.size)
-            allowance.take(TIER_BYTES + Int.SIZE_BYTES * views.total.toLong())
-            val tier = IntArray(views.total)
+        return tiers(reader, "corners", "corners of a tier", views.size, views.total) { tier, before ->
             var at = 0
             for (i in 0 until views.size) {
                 reader.array("a corner", views.length(i))
@@ -46,11 +34,30 @@ internal class ExtentsParser(private val fields: Fields, private val known: Know
                     at++
                 }
             }
+        }
+    }
+
+    /** Reads one list of [size] entries for each tier; [read] turns it into [counts] numbers. */
+    private inline fun tiers(
+        reader: MessageReader,
+        what: String,
+        ofTier: String,
+        size: Int,
+        counts: Int,
+        read: (tier: IntArray, before: IntArray?) -> Unit
+    ): Array<IntArray> {
+        reader.array(what, known.tiers)
+        var before: IntArray? = null
+        return Array(known.tiers) {
+            reader.array(ofTier, size)
+            allowance.take(TIER_BYTES + Int.SIZE_BYTES * counts.toLong())
+            val tier = IntArray(counts)
+            read(tier, before)
             tier.also { before = it }
         }
     }
 
-    /** How many entries of [all] a tier has, where the one [before] has so many. */
+    /** Reads how many of [all] entries a tier has; at least as many as the tier [before]. */
     private fun length(reader: MessageReader, limit: Long, all: Long, before: Int): Int {
         val length = reader.uint("a tier's part of a core", limit)
         if (length < before) throw reader.fault(ErrorCode.SHAPE, "a tier has less of a core than the one before")
@@ -59,7 +66,7 @@ internal class ExtentsParser(private val fields: Fields, private val known: Know
     }
 
     private companion object {
-        /** What a tier takes beside its counts. */
+        /** The memory of a tier, without its counts. */
         const val TIER_BYTES = 32L
     }
 }

@@ -4,7 +4,7 @@ import io.frz.ErrorCode
 import io.frz.internal.Limits
 import io.frz.internal.elementCount
 
-/** An id of one of the [meanings], which are in the order of their ids; null where there is none. */
+/** Reads an id and returns its meaning. [meanings] are in the order of their ids; null marks an unassigned one. */
 internal fun <T : Any> MessageReader.id(what: String, meanings: List<T?>): T {
     val position = position
     val id = uint(what)
@@ -26,7 +26,7 @@ internal fun MessageReader.shape(what: String): LongArray {
     return LongArray(rank) { uint("an axis length", Limits.AXIS) }
 }
 
-/** How many elements a tensor of [shape] has, which has just been read. */
+/** The number of elements of [shape], which has just been read. */
 internal fun MessageReader.elements(shape: LongArray): Long {
     val count = elementCount(shape)
     if (count > Limits.ELEMENTS) throw fault(ErrorCode.LIMIT, "a tensor has more than ${Limits.ELEMENTS} elements")

@@ -3,7 +3,7 @@ package io.frz.internal.container
 import io.frz.ErrorCode
 import io.frz.FrzException
 
-/** The fields of one of the directory's maps: where the value of each key starts. Unknown keys are passed over. */
+/** The fields of one of the directory's maps: where the value of each key starts. Unknown keys are skipped. */
 internal class Fields(private val reader: MessageReader, private val what: String) {
     private val positions = IntArray(KNOWN) { ABSENT }
 
@@ -29,7 +29,7 @@ internal class Fields(private val reader: MessageReader, private val what: Strin
     fun fault(key: Int, code: ErrorCode, problem: String): FrzException = (optional(key) ?: reader).fault(code, problem)
 
     private companion object {
-        /** Keys below this number have a meaning in some map. */
+        /** All known keys are below this number. */
         const val KNOWN = 16
         const val ABSENT = -1
     }

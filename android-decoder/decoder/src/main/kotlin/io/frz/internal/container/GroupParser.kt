@@ -31,8 +31,8 @@ internal object GroupKeys {
 }
 
 /**
- * Reads one group map of the directory: its fields, each checked against those before it. What concerns the group as a
- * whole is left to [GroupRules].
+ * Reads one group map of the directory, checking each field against those before it. [GroupRules] checks the group as a
+ * whole.
  */
 internal class GroupParser(reader: MessageReader, private val known: Known) {
     private val fields = Fields(reader, "a group")
@@ -67,7 +67,7 @@ internal class GroupParser(reader: MessageReader, private val known: Known) {
         return known.names.addAll(count / 2, reader)
     }
 
-    /** How many tensors there are. */
+    /** The number of tensors. */
     private fun count(reader: MessageReader, names: NameRange?): Int {
         val count = reader.array("shapes")
         if (count == 0) throw reader.fault(ErrorCode.DIRECTORY, "shapes are empty")
@@ -109,7 +109,7 @@ internal class GroupParser(reader: MessageReader, private val known: Known) {
         return LongArray(count) { reader.uint("a segment's size", Limits.SEGMENT_BYTES) }
     }
 
-    /** How many values each of [tiers] segments has. */
+    /** The number of values in each of [tiers] segments. */
     private fun counts(extents: Extents, elements: LongArray, offsets: Int, tiers: Int): LongArray {
         fun upTo(tier: Int) =
             elements.indices.fold(0L) { sum, i -> saturatedSum(sum, extents.values(i, tier, offsets)) }

@@ -14,7 +14,7 @@ import io.frz.internal.directory.Lists
 import io.frz.internal.saturatedProduct
 import io.frz.internal.saturatedSum
 
-/** What must hold of a group as a whole, once all of its [fields] have been read. */
+/** The rules for a group as a whole, checked once all of its [fields] have been read. */
 internal class GroupRules(private val group: Group, private val fields: Fields, private val factors: Factors) {
     private val axes = group.axes
     private val extents = group.extents
@@ -86,7 +86,7 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
         }
     }
 
-    /** What corners that the file does not give must obey, too. */
+    /** The rules that also apply to corners that the file leaves implicit. */
     private fun checkCorners() {
         if (extents.hasCorners || kinds.all { it.most >= Limits.AXIS }) return
         val views = axes.views
@@ -101,7 +101,7 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
         }
     }
 
-    /** The factors that the tensors use are as long as their axes, and have a row for each entry of the core. */
+    /** Checks that factors are as long as their axes and have a row for each entry of the core. */
     private fun checkUse(used: Lists) {
         for (i in 0 until used.size) {
             var next = 0
@@ -124,7 +124,7 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
         }
     }
 
-    /** The tiers that tell all of a comparison with what never falls from tier to tier. */
+    /** The tiers that suffice for a comparison, given that sizes never shrink from tier to tier. */
     private fun tiersOf(extents: Extents): IntRange = if (extents.hasCorners) numbers.sizes.indices else 0..0
 
     private fun checkCount() {

@@ -16,8 +16,8 @@ import java.util.zip.Inflater
  * The fixed start of a file, up to its directory.
  *
  * @property deflated whether the directory is compressed
- * @property stored the bytes of the directory in the file
- * @property length the bytes of the directory when inflated
+ * @property stored the size of the directory in the file
+ * @property length the size of the directory when inflated
  */
 internal class Header private constructor(val deflated: Boolean, val stored: Int, val length: Int) {
     /** The offset of the first segment. */

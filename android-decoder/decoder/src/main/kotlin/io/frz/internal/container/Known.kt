@@ -5,13 +5,13 @@ import io.frz.internal.Allowance
 import io.frz.internal.Limits
 import io.frz.internal.directory.Factors
 
-/** What is known of a file before the next group is read, and the memory that its directory may still take. */
+/** What is known about a file before the next group is read, and the memory left for its directory. */
 internal class Known(val tiers: Int, val allowance: Allowance) {
     val names = Names(allowance)
     val factors = Factors()
     private var tensors = 0
 
-    /** Makes sure that the file may have [more] tensors, factors or aliases. */
+    /** Checks that the file may have [more] tensors, factors or aliases. */
     fun count(more: Int, reader: MessageReader) {
         if (more > Limits.TENSORS - tensors) {
             throw reader.fault(ErrorCode.LIMIT, "there are more than ${Limits.TENSORS} tensors, factors and aliases")
@@ -21,7 +21,7 @@ internal class Known(val tiers: Int, val allowance: Allowance) {
     }
 
     private companion object {
-        /** What a tensor takes beside its name, its shape and its counts: a [io.frz.TensorInfo] and its places. */
+        /** The memory of a tensor without its name, shape and counts: a [io.frz.TensorInfo] and references to it. */
         const val TENSOR_BYTES = 96L
     }
 }

@@ -11,7 +11,7 @@ import org.msgpack.core.MessagePackException
 import org.msgpack.core.MessageUnpacker
 import org.msgpack.value.ValueType
 
-/** Reads MessagePack values one by one, from a position in a directory; what is not as expected is `DIRECTORY`. */
+/** Reads MessagePack values one by one from a position in a directory; anything unexpected is a `DIRECTORY` error. */
 internal class MessageReader(
     private val bytes: ByteArray,
     private val allowance: Allowance,
@@ -22,7 +22,7 @@ internal class MessageReader(
     /** Where the next value starts. */
     val position: Int get() = start + unpacker.totalReadBytes.toInt()
 
-    /** A reader of its own for the value at [position]. */
+    /** A separate reader for the value at [position]. */
     fun at(position: Int): MessageReader = MessageReader(bytes, allowance, position)
 
     /** The error [code] at the next value. */
@@ -33,7 +33,7 @@ internal class MessageReader(
 
     fun skip(): Unit = expecting("a value") { it.skipValue() }
 
-    /** An integer ≥ 0; those too large for a Long come as its largest, so that every limit catches them. */
+    /** An integer ≥ 0; one too large for a Long becomes [Long.MAX_VALUE], which exceeds every limit. */
     fun uint(what: String): Long {
         val value = int(what)
         if (value < 0) throw fault(ErrorCode.DIRECTORY, "$what is negative")
@@ -47,13 +47,13 @@ internal class MessageReader(
         return value
     }
 
-    /** An integer; those too large for a Long come as its largest. */
+    /** An integer; one too large for a Long becomes [Long.MAX_VALUE]. */
     fun int(what: String): Long = expecting(what) {
         if (it.nextFormat.valueType != ValueType.INTEGER) throw fault(ErrorCode.DIRECTORY, "$what is not an integer")
         if (it.nextFormat == MessageFormat.UINT64) it.unpackBigInteger().min(LARGEST).toLong() else it.unpackLong()
     }
 
-    /** An integer ≥ 0 of up to 64 bits, as those bits. */
+    /** An unsigned 64-bit integer, as its bits. */
     fun uint64(what: String): Long = expecting(what) {
         if (it.nextFormat == MessageFormat.UINT64) it.unpackBigInteger().toLong() else uint(what)
     }
@@ -88,7 +88,7 @@ internal class MessageReader(
 
     fun string(what: String): String = String(stringBytes(what), Charsets.UTF_8)
 
-    /** Passes over one value and makes sure that it is well-formed, with all that it contains. */
+    /** Skips one value, checking that it and everything inside it is well-formed. */
     fun check(depth: Int = 0) {
         val type = expecting("a value") { it.nextFormat.valueType }
         val isContainer = type == ValueType.ARRAY || type == ValueType.MAP

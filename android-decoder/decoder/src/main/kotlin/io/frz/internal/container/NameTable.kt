@@ -4,31 +4,31 @@ import io.frz.internal.Allowance
 import io.frz.internal.Limits
 import java.util.Random
 
-/** The bytes of names, in chunks one after the other. */
+/** The bytes of names, stored back to back in chunks. */
 internal class NameBytes(private val allowance: Allowance) {
     private val chunks = ArrayList<ByteArray>()
     private var starts = IntArray(FEW)
     private var lengths = ShortArray(FEW)
     private var used = CHUNK
 
-    /** How many names there are. */
+    /** The number of names. */
     var size = 0
         private set
 
-    /** How many bytes they have together. */
+    /** Their total size in bytes. */
     var total = 0L
         private set
 
     operator fun get(number: Int): String = String(chunk(number), offset(number), length(number), Charsets.UTF_8)
 
-    /** The array that holds name [number], from [offset] on. */
+    /** The array that holds name [number], starting at [offset]. */
     fun chunk(number: Int): ByteArray = chunks[starts[number] / CHUNK]
 
     fun offset(number: Int): Int = starts[number] % CHUNK
 
     fun length(number: Int): Int = lengths[number].toInt()
 
-    /** Adds the first [prefix] bytes of the last name and [rest], no more than a name may have. */
+    /** Adds a name: the first [prefix] bytes of the last one, followed by [rest]. */
     fun add(prefix: Int, rest: ByteArray) {
         val length = prefix + rest.size
         if (used + length > CHUNK) {
@@ -50,7 +50,7 @@ internal class NameBytes(private val allowance: Allowance) {
         total += length
     }
 
-    /** What is not allowed about the last name, or null. */
+    /** What is wrong with the last name, or null. */
     fun problem(): String? {
         val chunk = chunk(size - 1)
         val start = offset(size - 1)
@@ -76,14 +76,14 @@ internal class NameBytes(private val allowance: Allowance) {
 }
 
 /**
- * Finds names by their bytes. The hash is a polynomial over a prime field at a point that nobody knows beforehand, so
- * that no file can be made whose names fall together.
+ * Finds names by their bytes. The hash is a polynomial over a prime field, evaluated at a random point, so no file can
+ * be crafted to make its names collide.
  */
 internal class NameTable(private val names: NameBytes, private val allowance: Allowance) {
     private val point = 256L + Random().nextInt(Int.MAX_VALUE - 256)
     private var slots = IntArray(FEW)
 
-    /** Takes in name [number], the next one; false if there is one like it. */
+    /** Adds name [number], which must be the next one; false if it is a duplicate. */
     fun add(number: Int): Boolean {
         if (2 * (number + 1) > slots.size) grow(number)
         val slot = slot(names.chunk(number), names.offset(number), names.length(number))
@@ -101,14 +101,14 @@ internal class NameTable(private val names: NameBytes, private val allowance: Al
         for (i in 0 until count) slots[slot(names.chunk(i), names.offset(i), names.length(i))] = i + 1
     }
 
-    /** Where the name of these bytes is, or the empty slot where it would be. */
+    /** The slot of the name with these bytes, or the empty slot where it belongs. */
     private fun slot(bytes: ByteArray, from: Int, length: Int): Int {
         var slot = (hash(bytes, from, length) * SPREAD ushr Int.SIZE_BITS).toInt() and (slots.size - 1)
         while (slots[slot] != 0 && !holds(slots[slot] - 1, bytes, from, length)) slot = (slot + 1) and (slots.size - 1)
         return slot
     }
 
-    /** The value of the polynomial whose coefficients are the bytes, [DIGIT] together. */
+    /** The value of the polynomial whose coefficients are groups of [DIGIT] bytes. */
     private fun hash(bytes: ByteArray, from: Int, length: Int): Long {
         var hash = 0L
         var at = from
@@ -137,7 +137,7 @@ internal class NameTable(private val names: NameBytes, private val allowance: Al
         const val PRIME_BITS = 31
         const val PRIME = (1L shl PRIME_BITS) - 1
 
-        /** The golden ratio in 64 bits, which spreads neighbouring numbers. */
+        /** The golden ratio as a 64-bit fraction, which spreads neighboring numbers. */
         const val SPREAD = -0x61c8864680b583ebL
     }
 }

@@ -7,14 +7,14 @@ import io.frz.internal.directory.NameRange
 import io.frz.internal.quote
 
 /**
- * All names of a file, each allowed and none twice. They are numbered in the order in which they come: first those of
- * the tensors, then those of the aliases. Only their bytes are kept; strings are made when they are asked for.
+ * All names of a file, checked and unique. They are numbered in the order of the file: first tensors, then aliases.
+ * Only their bytes are kept; strings are created on demand.
  */
 internal class Names(private val allowance: Allowance) {
     private val bytes = NameBytes(allowance)
     private val table = NameTable(bytes, allowance)
 
-    /** How many there are. */
+    /** The number of names. */
     val size: Int get() = bytes.size
 
     operator fun get(number: Int): String = bytes[number]
@@ -24,10 +24,11 @@ internal class Names(private val allowance: Allowance) {
         val wanted = name.toByteArray(Charsets.UTF_8)
         if (wanted.size > Limits.NAME_BYTES) return -1
         val number = table.find(wanted)
-        return if (number >= 0 && bytes[number] == name) number else -1 // A string may not be the text of its bytes.
+        // An ill-formed string does not survive the conversion to UTF-8, so the text is compared, too.
+        return if (number >= 0 && bytes[number] == name) number else -1
     }
 
-    /** Takes a name that [reader] has found: the first [prefix] bytes of the one before, and [rest]. */
+    /** Adds a name found by [reader]: the first [prefix] bytes of the previous one, followed by [rest]. */
     fun add(prefix: Int, rest: ByteArray, reader: MessageReader) {
         checkLength(prefix + rest.size.toLong(), reader)
         bytes.add(prefix, rest)
@@ -37,7 +38,7 @@ internal class Names(private val allowance: Allowance) {
         }
     }
 
-    /** The front-coded names of a group, [count] of them, which follow at [reader]. */
+    /** Reads the [count] front-coded names of a group from [reader]. */
     fun addAll(count: Int, reader: MessageReader): NameRange {
         val first = size
         var last = 0

@@ -3,11 +3,11 @@ package io.frz.internal.directory
 import io.frz.internal.saturatedProduct
 
 /**
- * How much of each core of a group the tiers have: so many entries in zigzag order, a corner, or all of it.
+ * How much of each core of a group belongs to each tier: a number of entries in zigzag order, a corner, or all of it.
  *
  * @property kept for each tier and tensor; null if cores are corners
- * @param corners for each tier those of all tensors one after the other; null if every corner is as large as the view
- * @property perTier whether every tier has the tensors anew
+ * @param corners for each tier, the corners of all tensors back to back; null if every corner is the whole view
+ * @property perTier whether every tier stores its own version of the tensors
  */
 internal class Extents(
     val kept: Array<IntArray>?,
@@ -21,17 +21,17 @@ internal class Extents(
     /** Whether there is a segment for every tier. */
     val isTiered: Boolean get() = kept != null || corners != null || perTier
 
-    /** How many entries of tensor [i] the tiers up to [tier] have in zigzag order, which are what [kept] gives. */
+    /** The number of entries of tensor [i] in the tiers up to [tier]; only if [kept] is not null. */
     fun kept(i: Int, tier: Int): Int = checkNotNull(kept)[tier][i]
 
-    /** The corner that the core of tensor [i] is at [tier], if it is one. Each call gives a new array. */
+    /** The shape of the core of tensor [i] at [tier], if it is a corner. Each call returns a new array. */
     fun corner(i: Int, tier: Int): LongArray = LongArray(views.length(i)) { corner(i, tier, it) }
 
     /** The length of that corner on axis [j]. */
     fun corner(i: Int, tier: Int, j: Int): Long =
         if (corners == null) views.number(i, j) else corners[tier][views.start(i) + j].toLong()
 
-    /** How many values tensor [i] has at [tier], those of the tiers before included, with [offsets] of its steps. */
+    /** The number of values of tensor [i] in the tiers up to [tier], including its step [offsets]. */
     fun values(i: Int, tier: Int, offsets: Int): Long {
         if (kept != null) return kept(i, tier).toLong()
         var count = 1L

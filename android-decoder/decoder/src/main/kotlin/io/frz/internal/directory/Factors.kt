@@ -4,11 +4,11 @@ package io.frz.internal.directory
 internal class Factors {
     private val groups = ArrayList<Group>()
 
-    /** How many there are. */
+    /** The number of factors. */
     var size = 0
         private set
 
-    /** Takes in the factors of [group], which come next. */
+    /** Adds the factors of [group]. */
     fun add(group: Group) {
         groups.add(group)
         size += group.size

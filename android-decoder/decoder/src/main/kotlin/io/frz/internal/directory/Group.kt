@@ -8,9 +8,9 @@ import io.frz.internal.saturatedProduct
 /**
  * One group of the directory: tensors that are stored alike.
  *
- * @property names of its tensors; null if they are factors
- * @property first the number of its first tensor among all of the file, or of its first factor among all factors
- * @property elements how many each tensor has
+ * @property names the names of its tensors; null if they are factors
+ * @property first the number of its first tensor among all tensors, or of its first factor among all factors
+ * @property elements the number of elements of each tensor
  */
 internal class Group(
     val index: Int,
@@ -22,7 +22,7 @@ internal class Group(
     val extents: Extents,
     val numbers: Numbers
 ) {
-    /** How many tensors it has. */
+    /** The number of tensors. */
     val size: Int get() = elements.size
 
     val isFactors: Boolean get() = names == null
@@ -32,7 +32,7 @@ internal class Group(
     /** The name of tensor [i]; null if it is a factor. */
     fun name(i: Int): String? = names?.get(i)
 
-    /** How many bytes tensor [i] takes when rebuilt. */
+    /** The size of tensor [i] in bytes when rebuilt. */
     fun bytes(i: Int): Long = saturatedProduct(elements[i], dtype.bytes.toLong())
 
     /** Whether the values of tensor [i] are its elements, bit for bit. */
@@ -41,7 +41,7 @@ internal class Group(
     /** The type of a value; integers are [DType.I32]. */
     val valueType: DType get() = if (numbers.isStepped) DType.I32 else numbers.format ?: dtype
 
-    /** The tiers whose segments are used at [tier]. */
+    /** The tiers whose segments are needed at [tier]. */
     fun usedTiers(tier: Int): IntRange = when {
         extents.perTier -> tier..tier
         extents.isTiered -> 0..tier
@@ -52,12 +52,12 @@ internal class Group(
 /**
  * The axes of a group's tensors.
  *
- * @property shapes those of the tensors
- * @property views the shapes in which cores and bases are meant
- * @param given whether the file gives the view of a tensor, or it is its shape; null if it gives none
- * @property kinds of bases as the file has them: the last one holds for all further axes
- * @property factors for each tensor, those of its axes that use one; null if there are none
- * @property seeds in the same way
+ * @property shapes the shapes of the tensors
+ * @property views the shapes that cores and bases refer to
+ * @param given for each tensor, whether the file specifies a view; null if it specifies none
+ * @property kinds the kinds of bases as the file lists them: the last one applies to all further axes
+ * @property factors for each tensor, the factors of its stored axes; null if there are none
+ * @property seeds for each tensor, the seeds of its seeded axes; null if there are none
  */
 internal class Axes(
     val shapes: Lists,
@@ -67,27 +67,27 @@ internal class Axes(
     val factors: Lists?,
     val seeds: Lists?
 ) {
-    /** The view of tensor [i], if the file gives it. */
+    /** The view of tensor [i], if the file specifies one. */
     fun givenView(i: Int): LongArray? = if (given != null && given[i]) views[i] else null
 
-    /** What axis [j] of every tensor is multiplied by. */
+    /** The kind of basis of axis [j] of every tensor. */
     fun kind(j: Int): BasisKind = kinds[minOf(j, kinds.size - 1)]
 
-    /** The kinds of all axes of tensor [i]. */
+    /** The kinds of basis of all axes of tensor [i]. */
     fun kinds(i: Int): List<BasisKind> = List(views.length(i), ::kind)
 
-    /** Whether all axes of tensor [i] are left as they are. */
+    /** Whether all bases of tensor [i] are identities. */
     fun isIdentity(i: Int): Boolean = (0 until views.length(i)).all { kind(it) == BasisKind.IDENTITY }
 }
 
 /**
- * The numbers of a group, and how they are stored.
+ * How the values of a group are stored.
  *
- * @property format of exact values, if it is not the dtype
- * @property steps for each tensor the code of its step, if values are integers
- * @property offsets bits of the axes that have step offsets
- * @property sizes the stored bytes of each tier's segment
- * @property counts how many values each of these segments has
+ * @property format the number format of exact values, if it is not the dtype
+ * @property steps for each tensor, the code of its quantization step; null if values are exact
+ * @property offsets a bit mask of the axes that have step offsets
+ * @property sizes the stored size of each tier's segment
+ * @property counts the number of values in each of these segments
  */
 internal class Numbers(
     val format: DType?,
@@ -99,13 +99,13 @@ internal class Numbers(
 ) {
     val isStepped: Boolean get() = steps != null
 
-    /** Whether they are of the dtype. */
+    /** Whether values are stored in the dtype itself. */
     val areElements: Boolean get() = format == null && !isStepped
 
-    /** How many values the largest segment has. */
+    /** The number of values in the largest segment. */
     val mostCount: Long get() = counts.fold(0L, ::maxOf)
 
-    /** How many values the segment of [tier] has. */
+    /** The number of values in the segment of [tier]. */
     fun count(tier: Int): Long = if (tier < counts.size) counts[tier] else 0
 
     /** Whether axis [j] has step offsets. */

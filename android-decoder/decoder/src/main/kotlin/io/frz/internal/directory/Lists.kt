@@ -3,24 +3,24 @@ package io.frz.internal.directory
 import io.frz.internal.Allowance
 import io.frz.internal.Limits
 
-/** Short lists of numbers, one for each tensor of a group: shapes, seeds … They lie one after the other. */
+/** Short lists of numbers, one for each tensor of a group, stored back to back: shapes, seeds … */
 internal class Lists private constructor(private val ends: IntArray, private val numbers: LongArray) {
-    /** How many lists there are. */
+    /** The number of lists. */
     val size: Int get() = ends.size
 
-    /** How many numbers all of them have. */
+    /** The number of numbers in all lists. */
     val total: Int get() = if (ends.isEmpty()) 0 else ends.last()
 
-    /** List [i]. Each call gives a new array. */
+    /** List [i]. Each call returns a new array. */
     operator fun get(i: Int): LongArray = numbers.copyOfRange(start(i), ends[i])
 
     /** Number [j] of list [i]. */
     fun number(i: Int, j: Int): Long = numbers[start(i) + j]
 
-    /** How long list [i] is. */
+    /** The length of list [i]. */
     fun length(i: Int): Int = ends[i] - start(i)
 
-    /** How many numbers the lists before [i] have. */
+    /** The number of numbers in the lists before [i]. */
     fun start(i: Int): Int = if (i == 0) 0 else ends[i - 1]
 
     /** Collects [count] lists. */

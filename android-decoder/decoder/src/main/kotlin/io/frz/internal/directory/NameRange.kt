@@ -1,6 +1,6 @@
 package io.frz.internal.directory
 
-/** The names of a group: [size] of all those that [name] gives, from number [first] on. */
+/** The names of a group: [size] consecutive names, starting with number [first]. */
 internal class NameRange(private val name: (number: Int) -> String, val first: Int, val size: Int) {
     operator fun get(i: Int): String = name(first + i)
 }

@@ -6,22 +6,22 @@ import io.frz.internal.bases.Basis
 import io.frz.internal.saturatedProduct
 
 /**
- * One step of the inverse transform: an array of shape (outer, terms, inner) multiplied along its middle axis by the
- * first [terms] functions of a [basis], which gives one of shape (outer, length, inner).
+ * One step of the inverse transform: multiplies an array of shape (outer, terms, inner) along its middle axis by the
+ * first [terms] functions of a [basis], which yields shape (outer, length, inner).
  */
 internal class AxisProduct(val outer: Int, val terms: Int, val basis: Basis, val inner: Int) {
-    /** How many points the functions have. */
+    /** The number of points of the axis. */
     val length: Int get() = basis.length
 
-    /** How many lines are multiplied. */
+    /** The number of lines. */
     val lines: Int = outer * inner
 
     private val method = Method.of(outer.toLong() * inner, terms, basis.length, inner.toLong(), basis.hasTransform)
 
-    /** Whether values are plain sums of products, which may be made in binary32 where that is exact enough. */
+    /** Whether values are plain sums of products, which may be computed in binary32 if that is accurate enough. */
     val isPlain: Boolean get() = method == Method.ROWS || method == Method.FUNCTIONS
 
-    /** The memory that the step needs on [threads] threads, apart from source and result. */
+    /** The memory that the step needs on [threads] threads, besides source and result. */
     fun workingBytes(threads: Int): Long = when (method) {
         Method.SIDE_BY_SIDE -> Transforms.workingBytes(this, SideBySide.workingBytes(this), threads)
         Method.ONE_BY_ONE -> Transforms.workingBytes(this, OneByOne.workingBytes(this), threads)
@@ -51,7 +51,7 @@ internal class AxisProduct(val outer: Int, val terms: Int, val basis: Basis, val
         const val LEAST_ROW = 32
         private const val THREAD_VALUES = 1L shl 17
 
-        /** How many slices of [values] values each are worth a thread. */
+        /** The fewest slices of [values] values each that are worth a thread. */
         fun leastPart(values: Number): Int = (THREAD_VALUES / maxOf(1, values.toLong())).toInt() + 1
     }
 }

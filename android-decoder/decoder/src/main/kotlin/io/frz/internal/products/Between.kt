@@ -1,6 +1,6 @@
 package io.frz.internal.products
 
-/** The values of lines side by side between the points of their [grid], of which [rows] holds those of each point. */
+/** Interpolates lines side by side between the points of their [grid]; [rows] holds the values at each point. */
 internal class Between(private val grid: Grid, private val rows: Array<DoubleArray>, private val width: Int) {
     private val results = Array(POINTS) { DoubleArray(width) }
     private val extended = Array(grid.size + padded(Kernel.TAPS)) { rows[0] }
@@ -9,12 +9,12 @@ internal class Between(private val grid: Grid, private val rows: Array<DoubleArr
     private val weights = Array(Kernel.TAPS) { DoubleArray(POINTS) }
     private val ofPoint = DoubleArray(padded(Kernel.TAPS))
 
-    /** Takes note that the rows are others. */
+    /** Must be called after the rows have been replaced. */
     fun mirror() {
         for (i in 0 until grid.size + Kernel.TAPS) extended[i] = rows[grid.mirrored(i - Grid.MARGIN)]
     }
 
-    /** The values at the [count] points of the axis from [first] on, no more than [POINTS], a row each. */
+    /** The values at [count] points of the axis, starting at [first], one row for each; at most [POINTS]. */
     fun values(first: Int, count: Int): Array<DoubleArray> {
         grid.locate(first, count, taps, places)
         Kernel.weights(places, count, weights)
@@ -26,7 +26,7 @@ internal class Between(private val grid: Grid, private val rows: Array<DoubleArr
     }
 
     companion object {
-        /** How many points are made at a time. */
+        /** The most points computed at a time. */
         const val POINTS = 256
 
         fun workingBytes(width: Int): Long = Double.SIZE_BYTES * (width + Kernel.TAPS + 2L) * POINTS

@@ -5,9 +5,9 @@ import io.frz.internal.Workers
 import io.frz.internal.bases.Wave
 
 /**
- * A [product] of few terms and few, long lines. In a block of points, function k of the basis is a sum of the cosine
- * and the sine of k times the distance from the first point; these are the same for every block, so that only their
- * weights are made anew for each.
+ * A [product] with few terms and few, long lines. Within a block of points, function k of the basis is a weighted sum
+ * of the cosine and sine of k times the distance from the first point. Those are the same for every block; only the
+ * weights are recomputed.
  */
 internal class BlockProduct(
     private val product: AxisProduct,
@@ -31,7 +31,7 @@ internal class BlockProduct(
         values
     }
 
-    /** Makes all blocks, shared among [workers]. */
+    /** Computes all blocks, shared among [workers]. */
     fun run(workers: Workers) {
         val blocks = (length + size - 1) / size
         workers.split(blocks, AxisProduct.leastPart(size.toLong() * product.lines), request) { from, to ->
@@ -65,7 +65,7 @@ internal class BlockProduct(
     }
 
     private companion object {
-        /** How many blocks a line has at least. */
+        /** The fewest blocks in a line. */
         const val BLOCKS = 8
     }
 }

@@ -4,22 +4,22 @@ import io.frz.internal.Request
 import io.frz.internal.bases.Wave
 
 /**
- * How [CosineSums] of [length] are divided: into the steps that the prime factors of the length call for, odd ones
- * first. Immutable, and shared by threads.
+ * The plan of [CosineSums] of [length]: one step for each prime factor, odd ones first. Immutable and shared by
+ * threads.
  *
- * A *node* of a step is a polynomial Σ x[k]·T[k] modulo T[m·q] − cos φ, where q is the step's radix and T are the
- * Chebyshev polynomials. It becomes q polynomials modulo T[m] − cos φ', φ' = (φ + 2πj) / q.
+ * A *node* of a step is a polynomial Σ x\[k]·T\[k] modulo T\[m·q] − cos φ, where q is the step's radix and T are the
+ * Chebyshev polynomials. It becomes q polynomials modulo T\[m] − cos φ', φ' = (φ + 2πj) / q.
  */
 internal class CosineSteps(val length: Int, request: Request) {
     val steps: List<CosineStep>
 
-    /** Which point of the axis the value in each row is for, after the last step. */
+    /** For each row after the last step, the point of the axis whose value it holds. */
     val points: IntArray
 
     init {
         val wave = Wave(length)
         val steps = ArrayList<CosineStep>()
-        // Angles are multiples of π / 2·nodes: those of a step's nodes, and then those of its children.
+        // Angles of nodes are multiples of π / 2n, where n is the number of nodes.
         var angles = intArrayOf(1)
         var rest = length
         for (radix in radices(length)) {
@@ -38,7 +38,7 @@ internal class CosineSteps(val length: Int, request: Request) {
         points = IntArray(length) { angles[it] / 2 }
     }
 
-    /** The angles of the [radix] children of each node, in units that are as many times smaller. */
+    /** The angles of the [radix] children of each node, in units [radix] times smaller. */
     private fun children(angles: IntArray, radix: Int): IntArray {
         val turn = 4L * angles.size
         return IntArray(angles.size * radix) {
@@ -47,7 +47,7 @@ internal class CosineSteps(val length: Int, request: Request) {
         }
     }
 
-    /** The cosine of each [every]th of [angles]. */
+    /** The cosines of every [every]th of [angles], given in units of [unit] phases. */
     private fun cosines(wave: Wave, angles: IntArray, unit: Int, every: Int, request: Request): DoubleArray {
         val cosines = DoubleArray(angles.size / every)
         for (node in cosines.indices) {
@@ -63,10 +63,10 @@ internal class CosineSteps(val length: Int, request: Request) {
         private val MULTIPLES = intArrayOf(8, 9, 10, 12, 14, 15, 16)
         private const val CHECKED = 1 shl 14
 
-        /** Whether sums of [length] are quick: all prime factors are small. */
+        /** Whether sums of [length] are fast: its prime factors are small. */
         fun isQuick(length: Int): Boolean = length <= SHORT || radices(length).all { it <= MOST_PRIME }
 
-        /** A quick length that is at least [least], not much more, and a multiple of [OneByOne.LANES]. */
+        /** A fast length that is slightly above [least] at most, and a multiple of [OneByOne.LANES]. */
         fun quickLength(least: Long): Long {
             var unit = OneByOne.LANES.toLong()
             if (least <= MULTIPLES.first() * unit) return (least + unit - 1) / unit * unit
@@ -90,7 +90,7 @@ internal class CosineSteps(val length: Int, request: Request) {
             return radices
         }
 
-        /** The memory of an instance for [length], or more. */
+        /** An upper bound of the memory of an instance for [length]. */
         fun bytes(length: Long): Long = (Double.SIZE_BYTES * 3L + Int.SIZE_BYTES * 3L) * length
     }
 }
@@ -98,8 +98,8 @@ internal class CosineSteps(val length: Int, request: Request) {
 /** One step of a sum: each node has [radix] times [size] rows, and becomes [radix] nodes of [size]. */
 internal sealed class CosineStep(val size: Int, val radix: Int)
 
-/** A node becomes two, of opposite [cosines], of which each node has the first. */
+/** Divides each node in two, whose cosines are opposite; [cosines] holds the first of each pair. */
 internal class Halving(size: Int, val cosines: DoubleArray) : CosineStep(size, 2)
 
-/** A node becomes [radix], which have [cosines] each. */
+/** Divides each node into [radix] nodes with these [cosines]. */
 internal class Splitting(size: Int, radix: Int, val cosines: DoubleArray) : CosineStep(size, radix)

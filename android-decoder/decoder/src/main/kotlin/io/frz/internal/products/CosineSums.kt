@@ -3,27 +3,27 @@ package io.frz.internal.products
 import io.frz.internal.Request
 
 /**
- * The cosine sums Σ x[k]·cos(π(2i + 1)k / 2n) for all i of 0 until n, the length of [steps], of many lines side by side:
- * row k holds the value x[k] of each line, and afterwards row i its sum i.
+ * The cosine sums Σ x\[k]·cos(π(2i + 1)k / 2n) for all i in 0 until n, the length of [steps], of many lines side by
+ * side: row k holds x\[k] of each line, and afterwards row i holds sum i.
  *
- * A cosine sum is the value of a polynomial Σ x[k]·T[k] at the roots of the Chebyshev polynomial T[n]. It is divided as
- * the Cooley–Tukey algorithm divides a Fourier transform (Püschel and Moura, 2008): the roots fall into groups, and for
- * each group the polynomial is reduced modulo the polynomial that has just those, by T[m + k] = 2·T[m]·T[k] − T[m − k].
- * Rows are summed by their pointers and never copied. Instances are for one thread, and for lines of one number,
- * [width].
+ * The sums are the values of the polynomial Σ x\[k]·T\[k] at the roots of the Chebyshev polynomial T\[n]. They are
+ * computed like a Fourier transform by the Cooley–Tukey algorithm (Püschel and Moura, 2008): the roots are divided into
+ * groups, and for each group the polynomial is reduced modulo the polynomial with just those roots, using
+ * T\[m + k] = 2·T\[m]·T\[k] − T\[m − k]. Rows are permuted by reference, never copied. Instances are for one thread and
+ * for lines of one [width].
  */
 internal class CosineSums(private val steps: CosineSteps, private val width: Int, private val request: Request) {
     private val split = steps.steps.filterIsInstance<Splitting>().maxOfOrNull { it.radix }?.let { Split(it, width) }
     private val pointers = arrayOfNulls<DoubleArray>(steps.length)
 
-    /** Replaces the values in [rows] by their sums. The rows change places. */
+    /** Replaces the values in [rows] by their sums; permutes the rows. */
     fun transform(rows: Array<DoubleArray>) {
         run(rows, 0, 0, 0)
         System.arraycopy(rows, 0, pointers, 0, steps.length)
         for (i in 0 until steps.length) pointers[i]?.let { rows[steps.points[i]] = it }
     }
 
-    /** Makes the sums of [node] of step [level], whose rows begin at [from]. */
+    /** Computes the sums of [node] of step [level], whose rows begin at [from]. */
     private fun run(rows: Array<DoubleArray>, from: Int, level: Int, node: Int) {
         if (level == steps.steps.size) return
         val step = steps.steps[level]
@@ -40,7 +40,7 @@ internal class CosineSums(private val steps: CosineSteps, private val width: Int
         for (child in 0 until step.radix) run(rows, from + child * step.size, level + 1, node * step.radix + child)
     }
 
-    /** A [Halving] of the rows from [from] on into two times [size]. */
+    /** Applies a [Halving] to the rows from [from] on, which yields two nodes of [size] rows. */
     private fun halve(rows: Array<DoubleArray>, from: Int, size: Int, cosine: Double) {
         sumAndDifference(rows[from], rows[from + size], cosine, width)
         for (k in 1 until (size + 1) / 2) {
@@ -56,29 +56,48 @@ internal class CosineSums(private val steps: CosineSteps, private val width: Int
         if (size % 2 == 0) middle(rows[from + size / 2], rows[from + size + size / 2], 2 * cosine, width)
     }
 
-    /** The last two steps of four rows at once. */
-    private fun quarter(rows: Array<DoubleArray>, from: Int, cosine: Double, next: DoubleArray, node: Int) = quarter(
-        rows[from],
-        rows[from + 1],
-        rows[from + 2],
-        rows[from + 3],
-        cosine,
-        next[node],
-        next[node + 1],
-        width
-    )
+    /** Applies the last two steps to four rows at once. */
+    private fun quarter(rows: Array<DoubleArray>, from: Int, cosine: Double, next: DoubleArray, node: Int) {
+        quarter(rows[from], rows[from + 1], rows[from + 2], rows[from + 3], cosine, next[node], next[node + 1])
+    }
+
+    /** The last two halvings of a polynomial of four coefficients; [left] and [right] are the cosines of the second. */
+    private fun quarter(
+        a: DoubleArray,
+        b: DoubleArray,
+        c: DoubleArray,
+        d: DoubleArray,
+        cosine: Double,
+        left: Double,
+        right: Double
+    ) {
+        for (i in 0 until width) {
+            val y = cosine * c[i]
+            val z = d[i]
+            val u = b[i] - z
+            val fz = 2 * cosine * z
+            val p = a[i] + y
+            val q = a[i] - y
+            val r = (u + fz) * left
+            val s = (u - fz) * right
+            a[i] = p + r
+            b[i] = p - r
+            c[i] = q + s
+            d[i] = q - s
+        }
+    }
 
     companion object {
-        /** How many values are worth the question whether the request goes on. */
+        /** The number of values that are worth a check of the request. */
         private const val CHECKED = 1 shl 16
 
-        /** The memory of an instance, without the rows, and that of its steps. */
+        /** The memory of an instance and its steps, without the rows. */
         fun workingBytes(length: Long, width: Int): Long =
             Split.workingBytes(length, width) + Double.SIZE_BYTES * length + CosineSteps.bytes(length)
     }
 }
 
-/** Makes [a] and [b] their sum and their difference, [b] times [factor]. */
+/** Replaces [a] and [b] by the sum and difference of [a] and [b]·[factor]. */
 private fun sumAndDifference(a: DoubleArray, b: DoubleArray, factor: Double, count: Int) {
     for (i in 0 until count) {
         val x = a[i]
@@ -88,7 +107,7 @@ private fun sumAndDifference(a: DoubleArray, b: DoubleArray, factor: Double, cou
     }
 }
 
-/** The rows k, m − k, m + k and 2m − k of a polynomial, modulo T\[m] − [factor] / 2 and modulo T\[m] + [factor] / 2. */
+/** Reduces the rows k, m − k, m + k and 2m − k of a polynomial modulo T\[m] ∓ [factor] / 2. */
 private fun halve(a: DoubleArray, b: DoubleArray, c: DoubleArray, d: DoubleArray, factor: Double, count: Int) {
     for (i in 0 until count) {
         val y = c[i]
@@ -104,7 +123,7 @@ private fun halve(a: DoubleArray, b: DoubleArray, c: DoubleArray, d: DoubleArray
     }
 }
 
-/** The same for k = m / 2, where neighbours are one. */
+/** The same for k = m / 2, where k and m − k coincide. */
 private fun middle(a: DoubleArray, b: DoubleArray, factor: Double, count: Int) {
     for (i in 0 until count) {
         val z = b[i]
@@ -112,31 +131,5 @@ private fun middle(a: DoubleArray, b: DoubleArray, factor: Double, count: Int) {
         val fz = factor * z
         a[i] = u + fz
         b[i] = u - fz
-    }
-}
-
-private fun quarter(
-    a: DoubleArray,
-    b: DoubleArray,
-    c: DoubleArray,
-    d: DoubleArray,
-    cosine: Double,
-    left: Double,
-    right: Double,
-    count: Int
-) {
-    for (i in 0 until count) {
-        val y = cosine * c[i]
-        val z = d[i]
-        val u = b[i] - z
-        val fz = 2 * cosine * z
-        val p = a[i] + y
-        val q = a[i] - y
-        val r = (u + fz) * left
-        val s = (u - fz) * right
-        a[i] = p + r
-        b[i] = p - r
-        c[i] = q + s
-        d[i] = q - s
     }
 }

@@ -3,12 +3,12 @@ package io.frz.internal.products
 import io.frz.DType
 import java.nio.ByteBuffer
 
-/** Where a product goes: gives each thread a writer of its own. */
+/** The destination of a product; provides each thread with its own writer. */
 internal interface Destination {
-    /** A writer of values. */
+    /** A new writer of values. */
     fun output(): Output
 
-    /** A panel for [terms] rows of [length] values that writes [longest] values at once at most. */
+    /** A new panel for [terms] rows of [length] values that writes at most [longest] values at once. */
     fun panel(terms: Int, length: Int, longest: Int): Panel
 }
 
@@ -19,7 +19,7 @@ internal class ArrayDestination(private val target: DoubleArray) : Destination {
     override fun panel(terms: Int, length: Int, longest: Int): Panel = DoublePanel(terms, length, longest, output())
 }
 
-/** The memory of a tensor; sums are made in binary32 if [isFloat]. */
+/** The memory of a tensor; sums are computed in binary32 if [isFloat]. */
 internal class MemoryDestination(
     private val dtype: DType,
     private val target: ByteBuffer,

@@ -2,7 +2,7 @@ package io.frz.internal.products
 
 import io.frz.internal.Request
 
-/** A [product] of few terms, made as it is defined. Instances are for one thread. */
+/** A [product] with few terms, computed by definition. Instances are for one thread. */
 internal class DirectProduct(
     private val product: AxisProduct,
     private val source: DoubleArray,
@@ -15,7 +15,7 @@ internal class DirectProduct(
     private val inner = product.inner
     private val basis = product.basis
 
-    /** Each row of the result is a sum of rows of the source, the weights being the basis at a point from..to. */
+    /** Computes the rows [from] until [to] of the result: sums of source rows, weighted by the basis at a point. */
     fun combineRows(from: Int, to: Int) {
         val panel = target.panel(terms, Panel.cached(terms, inner), inner)
         val width = padded(terms)
@@ -38,7 +38,7 @@ internal class DirectProduct(
         }
     }
 
-    /** Each line of the result is a sum of basis functions, the weights being a line of the source from..to. */
+    /** Computes the lines [from] until [to] of the result: sums of basis functions, weighted by a source line. */
     fun combineFunctions(from: Int, to: Int) {
         val step = minOf(Panel.cached(terms, length), Panel.LENGTH / inner)
         val panel = target.panel(terms, step, step * inner)
@@ -66,10 +66,10 @@ internal class DirectProduct(
     companion object {
         private const val BATCH_WEIGHTS = 1 shl 16
 
-        /** After how many lines a request is asked whether it goes on. */
+        /** The number of lines between checks of the request. */
         private const val CHECKED = 64
 
-        /** The memory that sums for [product] take: a panel's, and that of weights. */
+        /** The memory needed for [product]: that of a panel and of weights. */
         fun workingBytes(product: AxisProduct): Long {
             val width = padded(product.terms).toLong()
             val points = minOf(maxOf(1, BATCH_WEIGHTS / width), product.length.toLong())

@@ -3,12 +3,12 @@ package io.frz.internal.products
 import io.frz.internal.Request
 
 /**
- * Decides, before the last product of a transform is made, whether binary32 sums are exact enough for it.
+ * Decides whether binary32 sums are accurate enough for the last product of a transform.
  *
- * A sum of r products w·x is off by at most (r + 2)·2⁻²⁴·Σ|w|·|x|: each term is rounded three times in its product (w,
- * x and itself) and at most r − 1 times in the sum. That must be within 2⁻²¹ of the largest weight, half the tolerance
- * of the specification. Σ|w|·|x| is bounded with the most that each basis function reaches; for the largest weight,
- * those at the first, middle and last point of the axis are a lower bound.
+ * The error of a sum of r products w·x is at most (r + 2)·2⁻²⁴·Σ|w|·|x|: each term is rounded three times in its
+ * product (w, x and w·x) and at most r − 1 times in the sum. It must be within 2⁻²¹ of the largest weight, half the
+ * tolerance of the specification. Σ|w|·|x| is bounded by the bounds of the basis functions; the largest weight is at
+ * least the largest one at the first, middle and last point of the axis.
  */
 internal object FloatBound {
     private const val MOST_TERMS = 6
@@ -17,7 +17,7 @@ internal object FloatBound {
     private const val SMALLEST = 1e-30
     private const val LARGEST = 1e30
 
-    /** After how many lines the request is asked whether it goes on. */
+    /** The number of lines between checks of the request. */
     private const val CHECKED = 1 shl 16
 
     fun allows(product: AxisProduct, source: DoubleArray, request: Request): Boolean {

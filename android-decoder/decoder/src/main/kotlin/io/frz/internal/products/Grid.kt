@@ -3,17 +3,17 @@ package io.frz.internal.products
 import io.frz.internal.Request
 
 /**
- * The points at which an axis of [length] is computed from its first [terms] coefficients: its own ones, if cosine sums
- * of that length are quick and few more than are needed, or else a grid from which the [Kernel] makes them.
+ * The points at which an axis of [length] is computed from its first [terms] coefficients: its own points if cosine
+ * sums of that length are fast and not much longer than needed, otherwise a grid from which the [Kernel] interpolates.
  */
 internal class Grid(private val length: Int, private val terms: Int, request: Request) {
-    /** How many points there are. */
+    /** The number of points. */
     val size: Int = sizeOf(length, terms).toInt()
 
-    /** Whether they are the axis's own. */
+    /** Whether the points are those of the axis. */
     val isWhole: Boolean = size == length
 
-    /** What each coefficient is multiplied by before its cosines are summed. */
+    /** The factor of each coefficient, applied before the cosines are summed. */
     val factors = DoubleArray(terms) { k ->
         if (k % CHECKED == 0) request.check()
         val amplitude = Math.sqrt((if (k == 0) 1.0 else 2.0) / length)
@@ -21,8 +21,8 @@ internal class Grid(private val length: Int, private val terms: Int, request: Re
     }
 
     /**
-     * Where the [count] points of the axis from [first] on lie: the first of the [Kernel.TAPS] points of the grid
-     * around each in [taps], where 0 is [MARGIN] points before its start; and their places in [places].
+     * Locates [count] points of the axis, starting at [first]. For each, writes the first of the [Kernel.TAPS] grid
+     * points around it to [taps], where 0 is [MARGIN] points before the grid, and its place to [places].
      */
     fun locate(first: Int, count: Int, taps: IntArray, places: DoubleArray) {
         val unit = 2L * length
@@ -40,7 +40,7 @@ internal class Grid(private val length: Int, private val terms: Int, request: Re
         }
     }
 
-    /** The point of the grid that has the value of [point], which may be up to [MARGIN] beyond its ends. */
+    /** The grid point with the same value as [point], which may lie up to [MARGIN] points outside the grid. */
     fun mirrored(point: Int): Int = if (point < 0) {
         -1 - point
     } else if (point >= size) {
@@ -50,13 +50,13 @@ internal class Grid(private val length: Int, private val terms: Int, request: Re
     }
 
     companion object {
-        /** How far beyond its ends a grid is needed. */
+        /** The number of points needed beyond each end of the grid. */
         const val MARGIN = Kernel.TAPS / 2
 
-        /** How much longer than needed a sum may be if that saves the kernel. */
+        /** How many times longer than needed a sum may be if that avoids interpolation. */
         private const val WHOLE = 4
 
-        /** After how many factors the request is asked whether it goes on. */
+        /** The number of factors between checks of the request. */
         private const val CHECKED = 1 shl 16
 
         fun sizeOf(length: Int, terms: Int): Long {

@@ -1,41 +1,41 @@
 package io.frz.internal.products
 
 /**
- * Makes the value of a cosine sum between the points of a grid from its values at the [TAPS] nearest ones, by weights:
- * the Kaiser–Bessel window of that width. For sums with no more than half as many terms as the grid has points, each
- * divided by [transform] beforehand, the result is off by less than 10⁻¹² of the sum of their magnitudes.
+ * Interpolates a cosine sum between the points of a grid from its values at the [TAPS] nearest points, weighted by the
+ * Kaiser–Bessel window of that width. If the sum has at most half as many terms as the grid has points, and each term
+ * is divided by [transform] beforehand, the error is less than 10⁻¹² of the sum of the terms' magnitudes.
  *
- * Weights are polynomials in the *place* of a value: how far it lies behind a point of the grid, from −1 at that point
- * to 1 at the next. These two are the taps [TAPS] / 2 − 1 and [TAPS] / 2.
+ * Weights are polynomials in the *place* of a value: its position between two grid points, from −1 at the first, which
+ * is tap [TAPS] / 2 − 1, to 1 at the second, tap [TAPS] / 2.
  */
 internal object Kernel {
-    /** How many points of the grid take part in one value. */
+    /** The number of grid points that contribute to a value. */
     const val TAPS = 14
 
-    /** How many points of the grid there are for each term, at least. */
+    /** The least number of grid points for each term. */
     const val OVERSAMPLING = 2
     private const val REACH = TAPS / 2.0
     private const val BETA = Math.PI * TAPS * (1 - 0.5 / OVERSAMPLING)
 
-    /** How many coefficients a polynomial has, the constant first. */
+    /** The number of coefficients of a polynomial, the constant first. */
     const val POWERS = 12
 
     private val height = bessel(BETA)
 
-    /** For each tap, and for two more that are zero to make whole strips, its weight. */
+    /** The weight of each tap, and zeros that fill the last strip. */
     private val polynomials = Array(padded(TAPS)) { tap ->
         if (tap < TAPS) polynomial { window(it + REACH - 1 - tap) } else DoubleArray(POWERS)
     }
 
-    /** The Fourier transform of the window at [angle], in radians for each step of the grid, up to π / 2. */
+    /** The Fourier transform of the window at [angle], in radians per grid step, up to π / 2. */
     fun transform(angle: Double): Double {
         val root = Math.sqrt(BETA * BETA - REACH * angle * (REACH * angle))
         return REACH * Math.exp(root) / root / height
     }
 
     /**
-     * The weights for the first [count] of [places]: of tap t in [out] at t. The window is even, so taps at equal
-     * distances from the middle have the same polynomial but for the signs of its odd powers.
+     * Writes the weights for the first [count] of [places] to [out], one array for each tap. The window is even, so the
+     * polynomials of opposite taps differ only in the signs of their odd powers.
      */
     fun weights(places: DoubleArray, count: Int, out: Array<DoubleArray>) {
         for (tap in 0 until TAPS / 2) {
@@ -53,7 +53,7 @@ internal object Kernel {
         }
     }
 
-    /** Every second power of [polynomial] from that of [first] on, as one of the square of each place. */
+    /** Evaluates every second power of [polynomial], from [first] on, as a polynomial in the squares of places. */
     private fun everySecond(polynomial: DoubleArray, first: Int, places: DoubleArray, count: Int, out: DoubleArray) {
         val c0 = polynomial[first]
         val c1 = polynomial[first + 2]
@@ -67,11 +67,11 @@ internal object Kernel {
         }
     }
 
-    /** The polynomial of all values that have the same taps, whose values are those of [line] from [tap] on. */
+    /** Computes the [polynomial] of all values with the same taps, which start at [tap] of [line]. */
     fun combine(line: DoubleArray, tap: Int, polynomial: DoubleArray) =
         sumRows(polynomial, polynomials, 0, TAPS, line, tap, POWERS)
 
-    /** The values of [polynomial] at [count] of [places] from [from] on, in [out] at the same indices. */
+    /** Evaluates [polynomial] at [count] of [places], starting at [from], and writes to the same indices of [out]. */
     fun evaluate(polynomial: DoubleArray, places: DoubleArray, from: Int, count: Int, out: DoubleArray) {
         java.util.Arrays.fill(out, from, from + count, 0.0)
         for (power in POWERS - 1 downTo 0 step 4) evaluate(polynomial, power, places, from, from + count, out)

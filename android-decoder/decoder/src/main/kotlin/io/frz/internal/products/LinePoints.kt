@@ -2,7 +2,7 @@ package io.frz.internal.products
 
 import io.frz.internal.Request
 
-/** The values of single lines at the points of their axis, from those on their [grid]. Instances are for one thread. */
+/** Computes single lines at the points of their axis from their values on the [grid]. Instances are for one thread. */
 internal class LinePoints(
     private val product: AxisProduct,
     private val grid: Grid,
@@ -16,7 +16,7 @@ internal class LinePoints(
     private val ofCell = DoubleArray(Kernel.POWERS)
     private var cell = NONE
 
-    /** Writes the points [from] until [to] of the line [number], of which the grid has [line]. */
+    /** Writes the points [from] until [to] of line [number], whose values on the grid are [line]. */
     fun write(line: DoubleArray, number: Int, from: Int, to: Int) {
         val start = number / product.inner * product.length * product.inner + number % product.inner
         cell = NONE
@@ -38,7 +38,7 @@ internal class LinePoints(
         if (product.length >= OF_A_CELL * grid.size) interpolateCells(line, count) else interpolatePoints(line, count)
     }
 
-    /** Between two points of the grid, all values are those of one polynomial. */
+    /** Between two grid points, all values lie on one polynomial. */
     private fun interpolateCells(line: DoubleArray, count: Int) {
         var i = 0
         while (i < count) {
@@ -62,10 +62,10 @@ internal class LinePoints(
     }
 
     companion object {
-        /** What an instance takes. */
+        /** The memory of an instance. */
         const val WORKING_BYTES = (Kernel.TAPS + 3L) * Double.SIZE_BYTES * Between.POINTS
 
-        /** How many values there are between two points of the grid where one polynomial for them is worth while. */
+        /** The number of values between two grid points from which on a common polynomial pays. */
         private const val OF_A_CELL = 2L
         private const val NONE = -1
     }

@@ -2,16 +2,16 @@ package io.frz.internal.products
 
 /** How an axis is multiplied by its basis. */
 internal enum class Method {
-    /** Rows of the source are summed, weighted by the basis at a point. */
+    /** Sums source rows, weighted by the basis at a point. */
     ROWS,
 
-    /** Basis functions are summed, weighted by a line of the source. */
+    /** Sums basis functions, weighted by a source line. */
     FUNCTIONS,
 
-    /** The same for few, long lines: block by block, in each of which the functions are sums of the same two. */
+    /** Like [FUNCTIONS], block by block, for few, long lines: all blocks share the same waves. */
     BLOCKS,
 
-    /** Fast transforms of many lines at once. */
+    /** Fast transforms of many lines side by side. */
     SIDE_BY_SIDE,
 
     /** Fast transforms of one long line after the other. */
@@ -19,10 +19,10 @@ internal enum class Method {
     ;
 
     companion object {
-        /** The most terms that are worth a sum of products. */
+        /** The most terms for which plain sums are faster than transforms. */
         const val MOST_TERMS = 64
 
-        /** Shorter lines than this are not worth blocks. */
+        /** Blocks do not pay for shorter lines. */
         private const val LEAST_LENGTH = 512
 
         /** The method for [lines] lines of [terms] terms and [length] points, [inner] of them side by side. */
@@ -46,7 +46,7 @@ internal enum class Method {
             }
         }
 
-        /** About how many nanoseconds one value of the result takes. */
+        /** The approximate nanoseconds per value of the result. */
         fun cost(lines: Long, terms: Int, length: Int, inner: Long, hasTransform: Boolean): Double {
             val method = of(lines, terms, length, inner, hasTransform)
             val size = Grid.sizeOf(length, terms).toDouble()

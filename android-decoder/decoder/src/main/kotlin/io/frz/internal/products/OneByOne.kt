@@ -4,8 +4,8 @@ import io.frz.internal.Request
 import io.frz.internal.bases.Wave
 
 /**
- * A fast transform of a single, long line: it lies in [LANES] columns, which are [LANES] short lines side by side after
- * the first steps of its sum, and become one again by the last. Instances are for one thread.
+ * The fast transform of a single, long line. The line is split into [LANES] short lines, which are transformed side by
+ * side as columns and then joined. Instances are for one thread.
  */
 internal class OneByOne(
     private val product: AxisProduct,
@@ -19,7 +19,7 @@ internal class OneByOne(
     private val joins = Joins(grid.size / LANES, request)
     private val line = DoubleArray(grid.size + padded(Kernel.TAPS))
 
-    /** The values of line [number] on the grid, valid until the next call: [Grid.MARGIN] of them before its start. */
+    /** The values of line [number] on the grid, preceded by [Grid.MARGIN] mirrored ones; valid until the next call. */
     fun transform(number: Int): DoubleArray {
         load(number / product.inner * product.terms * product.inner + number % product.inner)
         split()
@@ -36,9 +36,9 @@ internal class OneByOne(
     }
 
     /**
-     * Adds neighbours, as the halving of a sum wants it, so that the columns become lines of their own. A level of a row
-     * needs the row before it as the lower levels leave it: each level follows one row behind the one below, so that all
-     * of them find their rows in the cache.
+     * Adds neighboring terms, as halving the sum requires, so that the columns become independent lines. Each level
+     * needs the previous row as the lower levels leave it. It follows one row behind the level below, while the rows
+     * are cached.
      */
     private fun split() {
         for (turn in 0 until rows.size + Joins.LEVELS - 1) {
@@ -55,7 +55,7 @@ internal class OneByOne(
         if (before != null) for (lane in step until 2 * step) row[lane] += before[LANES + lane - 2 * step]
     }
 
-    /** Joins the columns, and puts the values into one array, in their order, with those beyond the ends on both sides. */
+    /** Joins the columns and collects the values in order in one array, mirrored beyond both ends. */
     private fun collect() {
         for (i in rows.indices) {
             if (i % CHECKED_ROWS == 0) request.check()
@@ -69,10 +69,10 @@ internal class OneByOne(
     }
 
     companion object {
-        /** How many columns there are. */
+        /** The number of columns. */
         const val LANES = 1 shl Joins.LEVELS
 
-        /** After how many rows the request is asked whether it goes on. */
+        /** The number of rows between checks of the request. */
         private const val CHECKED_ROWS = 1 shl 10
 
         fun workingBytes(product: AxisProduct): Long {
@@ -83,17 +83,17 @@ internal class OneByOne(
     }
 }
 
-/** Joins lines of [length] sums side by side, [OneByOne.LANES] of them, to one of all, two by two. */
+/** Joins [OneByOne.LANES] lines of [length] sums side by side into one, two by two. */
 private class Joins(private val length: Int, request: Request) {
     private val divisors = (0 until LEVELS).map { divisors((length * OneByOne.LANES) shr it, request) }
 
-    /** Where the values of a row go: those of a lane to places that rise or fall by one from row to row. */
+    /** The places of each lane's values, which rise or fall by one from row to row. */
     private val starts = Array(LEVELS + 1) { last -> IntArray(OneByOne.LANES) { lane -> place(0, lane, last) } }
     private val rises = Array(LEVELS + 1) { last ->
         IntArray(OneByOne.LANES) { lane -> place(1, lane, last) - place(0, lane, last) }
     }
 
-    /** Makes the sums in [row], which is that of number [i], those of one line. */
+    /** Joins the sums in [row], which is row [i]. */
     fun join(row: DoubleArray, i: Int) {
         for (level in LEVELS - 1 downTo 0) {
             val step = 1 shl level
@@ -114,14 +114,14 @@ private class Joins(private val length: Int, request: Request) {
         }
     }
 
-    /** Copies the values of [row], which is that of number [i], to their places in [line] behind [margin]. */
+    /** Copies the values of [row], which is row [i], to their places in [line], after [margin]. */
     fun copy(row: DoubleArray, i: Int, line: DoubleArray, margin: Int) {
         val starts = starts[0]
         val rises = rises[0]
         for (lane in 0 until OneByOne.LANES) line[margin + starts[lane] + i * rises[lane]] = row[lane]
     }
 
-    /** The place in a line of what is in [row] and [lane] when the levels down to [last] have been joined. */
+    /** The place of the value in [row] and [lane] once the levels down to [last] have been joined. */
     private fun place(row: Int, lane: Int, last: Int): Int {
         var place = row
         var size = length
@@ -136,14 +136,14 @@ private class Joins(private val length: Int, request: Request) {
         const val LEVELS = 6
         private const val CHECKED = 1 shl 16
 
-        /** What the sums over odd k are divided by if there are [count] in all, inverted. */
+        /** The reciprocals of the divisors of the sums over odd k, for a sum of [count] terms. */
         private fun divisors(count: Int, request: Request): DoubleArray {
             val divisors = DoubleArray(count / 2)
             val wave = Wave(count)
             for (from in divisors.indices step CHECKED) {
                 request.check()
                 val to = minOf(from + CHECKED, divisors.size)
-                // As sines, from the smallest on, they are exact where they are small.
+                // Computed as sines, starting at the smallest, they are accurate where they are small.
                 wave.sines(2L * from + 1, 2, to - from, 2.0, divisors, from)
                 for (i in from until to) divisors[i] = 1 / divisors[i]
             }

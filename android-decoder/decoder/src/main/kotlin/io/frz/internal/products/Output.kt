@@ -8,16 +8,16 @@ import java.nio.DoubleBuffer
 import java.nio.FloatBuffer
 import java.nio.ShortBuffer
 
-/** Where rebuilt values go, rounded once. Instances are for one thread; several may write to the same memory. */
+/** A writer of rebuilt values, rounded once. Instances are for one thread; several may write to the same memory. */
 internal interface Output {
-    /** Writes [count] of [values] from [from] on, at most [Panel.LENGTH], to the elements from [at] on. */
+    /** Writes [count] of [values], starting at [from], to the elements from [at] on; at most [Panel.LENGTH]. */
     fun put(values: DoubleArray, count: Int, at: Int, from: Int = 0)
 
     /** Writes the first [count] of [values] to every [stride]th element from [at] on. */
     fun scatter(values: DoubleArray, count: Int, at: Int, stride: Int)
 
     companion object {
-        /** Writes elements of [dtype] to the memory of [target]. */
+        /** A writer of elements of [dtype] to [target]. */
         fun of(dtype: DType, target: ByteBuffer): Output {
             val bytes = target.slice().order(ByteOrder.LITTLE_ENDIAN)
             return when (dtype) {
@@ -31,7 +31,8 @@ internal interface Output {
 }
 
 internal class ArrayOutput(private val target: DoubleArray) : Output {
-    override fun put(values: DoubleArray, count: Int, at: Int, from: Int) = System.arraycopy(values, from, target, at, count)
+    override fun put(values: DoubleArray, count: Int, at: Int, from: Int) =
+        System.arraycopy(values, from, target, at, count)
 
     override fun scatter(values: DoubleArray, count: Int, at: Int, stride: Int) {
         for (i in 0 until count) target[at + i * stride] = values[i]

@@ -4,31 +4,30 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /**
- * Rows short enough for the processor's nearest cache, and weighted sums of them, written as fast as memory takes them:
- * plain loops, and one bulk copy into the target. Weights come in arrays padded with zeros to a multiple of [STRIP].
- * Instances are for one thread.
+ * Rows that fit the processor's first-level cache, and weighted sums of them, computed by plain loops and written by
+ * one bulk copy. Weights are padded with zeros to a multiple of [STRIP]. Instances are for one thread.
  *
- * @param terms how many rows are summed
- * @property length how many values of a row are used at a time
- * @param longest how many values are written at once at most
+ * @param terms the number of rows to sum
+ * @property length the most values of a row used at a time
+ * @param longest the most values written at once
  */
 internal abstract class Panel(terms: Int, val length: Int, longest: Int) {
-    /** The number of rows: as many as terms, rounded up to whole strips. */
+    /** The number of rows, rounded up to whole strips. */
     protected val rows: Int = padded(terms)
 
-    /** How many values the stage holds. */
+    /** The capacity of the stage. */
     protected val staged: Int = minOf(LENGTH, longest)
 
-    /** Sets the first [count] values of row [term] to those of [source] from [from] on. */
+    /** Loads row [term] with [count] values of [source], starting at [from]. */
     abstract fun load(term: Int, source: DoubleArray, from: Int, count: Int)
 
-    /** Sums the first [count] values of all rows, each row with its weight of those from [from] on. */
+    /** Sums the first [count] values of all rows, weighted by [weights] from [from] on. */
     abstract fun combine(weights: DoubleArray, from: Int, count: Int)
 
-    /** Writes the [count] sums to the elements from [at] on. */
+    /** Writes [count] sums to the elements from [at] on. */
     abstract fun write(count: Int, at: Int)
 
-    /** Puts the [count] sums at every [stride]th place of the stage, from [offset] on. */
+    /** Copies [count] sums to every [stride]th place of the stage, starting at [offset]. */
     abstract fun stage(count: Int, offset: Int, stride: Int)
 
     /** Writes the first [count] values of the stage to the elements from [at] on. */
@@ -41,7 +40,7 @@ internal abstract class Panel(terms: Int, val length: Int, longest: Int) {
         private const val LEAST_LENGTH = 64
         private const val CACHED_VALUES = 4096
 
-        /** How many values of each of [terms] rows fit the cache, of [longest] that are there. */
+        /** How many values of each of [terms] rows fit the cache, at most [longest]. */
         fun cached(terms: Int, longest: Int): Int =
             (CACHED_VALUES / terms).coerceIn(LEAST_LENGTH, LENGTH).coerceAtMost(longest)
     }

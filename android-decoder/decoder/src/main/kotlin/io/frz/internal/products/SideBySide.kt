@@ -44,9 +44,12 @@ internal class SideBySide(
         }
     }
 
-    /** A few lines at a time, so that what the cache holds of them is used before it is needed for others. */
+    /** Loads a few lines at a time, so that each cache line is used up before it is evicted. */
     private fun load(source: DoubleArray, first: Int, count: Int) {
-        for (lane in 0 until count) places[lane] = (first + lane).let { it / inner * product.terms * inner + it % inner }
+        for (lane in 0 until count) {
+            val line = first + lane
+            places[lane] = line / inner * product.terms * inner + line % inner
+        }
         val whole = product.terms / STRIP * STRIP
         for (lane in 0 until count step LANES) {
             val to = minOf(lane + LANES, count)
@@ -57,7 +60,7 @@ internal class SideBySide(
         }
     }
 
-    /** Coefficients [k] to k + 3 of the lines [from] until [to]. */
+    /** Loads coefficients [k] to k + 3 of the lines [from] until [to]. */
     private fun loadFour(source: DoubleArray, k: Int, from: Int, to: Int) {
         val r0 = rows[k]
         val r1 = rows[k + 1]
@@ -86,12 +89,12 @@ internal class SideBySide(
         }
     }
 
-    /** All lines are of one outer index. */
+    /** Writes lines of a single outer index. */
     private fun writeRows(rows: Array<DoubleArray>, at: Int, points: Int, first: Int, count: Int, start: Int) {
         for (i in 0 until points) output.put(rows[at + i], count, (start + i) * inner + first % inner)
     }
 
-    /** The lines are those of whole outer indices. */
+    /** Writes lines of whole outer indices. */
     private fun writeLines(rows: Array<DoubleArray>, at: Int, points: Int, count: Int, start: Int) {
         val size = points * inner
         for (lane in 0 until count) places[lane] = lane / inner * size + lane % inner
@@ -103,7 +106,7 @@ internal class SideBySide(
         for (a in 0 until count / inner) output.put(stage, size, (a * product.length + start) * inner, a * size)
     }
 
-    /** Stages the values of four points, those at [i]. */
+    /** Stages the values of four points, starting at [i]. */
     private fun stageFour(rows: Array<DoubleArray>, row: Int, i: Int, count: Int) {
         val r0 = rows[row]
         val r1 = rows[row + 1]
@@ -119,22 +122,22 @@ internal class SideBySide(
     }
 
     companion object {
-        /** How many points of a line are written at a time, where lines are gathered. */
+        /** The number of points written at a time where lines are gathered. */
         private const val BLOCKS = 128
 
-        /** How many lines are gathered at a time. */
+        /** The number of lines gathered at a time. */
         private const val LANES = 8
 
-        /** How many values are transformed at a time, and how many at most so that rows are long enough. */
+        /** The number of values transformed at a time, and the most to make rows long enough. */
         private const val VALUES = 1L shl 18
         private const val MOST_VALUES = 1L shl 21
         private const val MOST_WIDTH = 64L
         private const val LONG_ROW = 32L
 
-        /** Fewer lines than this are better transformed one by one. */
+        /** Fewer lines are better transformed one by one. */
         const val LEAST_WIDTH = 8L
 
-        /** How many lines of a product are transformed at a time; 0 if they are too long for that. */
+        /** The number of lines transformed at a time; 0 if they are too long for that. */
         fun widthOf(lines: Long, terms: Int, length: Int, inner: Long): Int {
             val size = Grid.sizeOf(length, terms)
             val fitting = minOf(MOST_WIDTH, maxOf(VALUES / size, minOf(LONG_ROW, MOST_VALUES / size)))
@@ -152,7 +155,7 @@ internal class SideBySide(
                 Between.workingBytes(width) + Double.SIZE_BYTES * BLOCKS * (width + 1L)
         }
 
-        /** What a row takes beside its values: its header, and the places it is referred to from. */
+        /** The memory of a row without its values: its header and the references to it. */
         private const val ROW_BYTES = 40L
     }
 }

@@ -1,9 +1,9 @@
 package io.frz.internal.products
 
 /**
- * Steps of an odd radix, [most] at most, of lines side by side. Two rows k and m − k of each child are sums of the rows
- * of its parent that are at k or m − k behind a multiple of m:
- * T\[jm + k] = U\[j]·T\[k] − U\[j − 1]·T\[m − k], where U are the Chebyshev polynomials of the second kind.
+ * Applies steps of an odd radix, [most] at most, to lines side by side. Rows k and m − k of each child are weighted
+ * sums of the rows jm + k and jm + m − k of its parent: T\[jm + k] = U\[j]·T\[k] − U\[j − 1]·T\[m − k], where U are the
+ * Chebyshev polynomials of the second kind.
  */
 internal class Split(most: Int, private val width: Int) {
     private val results = Array(2 * most) { DoubleArray(width) }
@@ -13,7 +13,7 @@ internal class Split(most: Int, private val width: Int) {
     private val weights = DoubleArray(most * padded(2 * most))
     private val firsts = DoubleArray(most * padded(most))
 
-    /** Makes [step] with the rows of [node], which begin at [from]. */
+    /** Applies [step] to the rows of [node], which begin at [from]. */
     fun run(rows: Array<DoubleArray>, from: Int, step: Splitting, node: Int) {
         val radix = step.radix
         val size = step.size
@@ -29,7 +29,7 @@ internal class Split(most: Int, private val width: Int) {
         }
     }
 
-    /** The weights of each child: of the terms at k, then of those at m − k; and those for k = 0. */
+    /** Computes the weights of each child: of the terms at k, then of those at m − k; and those for k = 0. */
     private fun weigh(step: Splitting, node: Int) {
         val radix = step.radix
         weights.fill(0.0)
@@ -50,14 +50,14 @@ internal class Split(most: Int, private val width: Int) {
         }
     }
 
-    /** The rows at [places] become those of [count] sums of them, each with [stride] weights. */
+    /** Replaces the rows at [places] by [radix] sums of [count] terms, whose weights are [stride] apart. */
     private fun sum(rows: Array<DoubleArray>, count: Int, weights: DoubleArray, stride: Int, radix: Int) {
         take(rows, count)
         for (child in 0 until radix) sumRows(results[child], terms, 0, count, weights, child * stride, width)
         give(rows, count)
     }
 
-    /** The same for two rows of each child; they are one if [areOne]. */
+    /** The same for the two rows k and m − k of each child, which coincide if [areOne]. */
     private fun sumBoth(rows: Array<DoubleArray>, radix: Int, areOne: Boolean) {
         val stride = padded(2 * radix)
         take(rows, 2 * radix)
@@ -68,7 +68,9 @@ internal class Split(most: Int, private val width: Int) {
             terms[j] = terms[radix + j]
             terms[radix + j] = row
         }
-        for (child in 0 until radix) sumRows(results[radix + child], terms, 0, 2 * radix, weights, child * stride, width)
+        for (child in 0 until radix) {
+            sumRows(results[radix + child], terms, 0, 2 * radix, weights, child * stride, width)
+        }
         give(rows, 2 * radix)
     }
 
@@ -77,7 +79,7 @@ internal class Split(most: Int, private val width: Int) {
         for (j in count until padded(count)) terms[j] = zeros
     }
 
-    /** Puts the first [count] results at their places, and takes the rows that were there for the next ones. */
+    /** Swaps the first [count] results with the rows at their places. */
     private fun give(rows: Array<DoubleArray>, count: Int) {
         for (j in 0 until count) {
             val row = rows[places[j]]
@@ -87,7 +89,7 @@ internal class Split(most: Int, private val width: Int) {
     }
 
     companion object {
-        /** The memory of an instance for the radices of [length], or more. */
+        /** An upper bound of the memory of an instance for the radices of [length]. */
         fun workingBytes(length: Long, width: Int): Long {
             val most = minOf(length, MOST_RADIX)
             return Double.SIZE_BYTES * ((2 * most + 1) * width + 4 * (most + 2) * (most + 2))

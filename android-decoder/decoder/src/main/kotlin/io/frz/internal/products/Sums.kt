@@ -1,15 +1,15 @@
 package io.frz.internal.products
 
-/** How many rows are summed in one pass. */
+/** The number of rows summed in one pass. */
 internal const val STRIP = 4
 
-/** [terms], rounded up to whole strips. */
+/** [terms] rounded up to whole strips. */
 internal fun padded(terms: Int): Int = (terms + STRIP - 1) / STRIP * STRIP
 
-// All time of a rebuild is spent in loops such as these: plain arrays at one index, which virtual machines turn into
+// Rebuilding spends its time in loops like these: plain arrays with a common index, which virtual machines compile to
 // vector instructions.
 
-/** Sets the first [count] of [sums] to those of [terms] rows from [row] on, each with its weight from [from] on. */
+/** Sets [count] of [sums] to sums of [terms] rows, starting at [row], weighted by [weights] from [from] on. */
 internal fun sumRows(
     sums: DoubleArray,
     rows: Array<DoubleArray>,
@@ -25,7 +25,7 @@ internal fun sumRows(
     }
 }
 
-/** Weighs four rows, from [row] on, by [weights] from [from] on, and gives [put] the sum at each of [count] places. */
+/** Passes [put] the weighted sum of four rows, starting at [row], at each of [count] places. */
 private inline fun eachOfStrip(
     rows: Array<DoubleArray>,
     row: Int,

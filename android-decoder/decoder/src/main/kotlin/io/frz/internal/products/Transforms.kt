@@ -13,7 +13,7 @@ internal class Transforms(
 ) {
     private val grid = Grid(product.length, product.terms, request)
 
-    /** One line after the other: each thread has lines of its own, or else its share of the points of each. */
+    /** Transforms line by line. Threads share the lines or, if there are too few, the points of each line. */
     fun oneByOne(workers: Workers) {
         val steps = CosineSteps(grid.size / OneByOne.LANES, request)
         if (product.lines < workers.count) return sharedLines(steps, workers)
@@ -34,7 +34,7 @@ internal class Transforms(
         }
     }
 
-    /** As many lines at a time as fit: some of one outer index where rows are long, else those of several. */
+    /** Transforms as many lines at a time as fit: of one outer index if rows are long, otherwise of several. */
     fun sideBySide(workers: Workers) {
         val steps = CosineSteps(grid.size, request)
         val areRows = product.inner >= AxisProduct.LEAST_ROW
@@ -55,7 +55,7 @@ internal class Transforms(
     companion object {
         private fun ceilDiv(x: Int, y: Int) = (x + y - 1) / y
 
-        /** The memory that transforms take that need [each] bytes on each of [threads] threads. */
+        /** The memory of transforms that need [each] bytes on each of [threads] threads. */
         fun workingBytes(product: AxisProduct, each: Long, threads: Int): Long =
             saturatedProduct(threads.toLong(), each) + Double.SIZE_BYTES * product.terms.toLong()
     }

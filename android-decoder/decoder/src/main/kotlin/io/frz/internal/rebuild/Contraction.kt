@@ -15,8 +15,9 @@ import io.frz.internal.values.Zeros
 import java.nio.ByteBuffer
 
 /**
- * Tensors whose elements are sums: their cores are multiplied by one basis after the other. What the first axis keeps
- * apart is multiplied piece by piece, so that only the pieces at hand take memory, and stay in the cache.
+ * Rebuilds tensors whose elements are sums, multiplying the core by one basis after the other. If the first axis has no
+ * basis, its pieces are independent and are multiplied a few at a time, so that they need little memory and stay
+ * cached.
  *
  * @param axes at least one of them has a basis
  */
@@ -31,17 +32,17 @@ internal class Contraction(
     private val lines = Lines.of(this.axes)
     private val hasRest = axes.first().isCut || !lines.areAll
 
-    /** The entries and the elements of a piece. */
+    /** The number of entries and of elements of a piece. */
     private val entries = this.axes.fold(1) { product, axis -> product * axis.terms }
     private val elements = this.axes.fold(1) { product, axis -> product * axis.length }
 
-    /** How many pieces are multiplied at a time, and whether threads share them, not the work on each. */
+    /** How many pieces are multiplied at a time, and whether threads share the pieces rather than the work on each. */
     private val batch = minOf(pieces, maxOf(1, VALUES / elements, minOf(LEAST_BATCH, MOST_VALUES / elements)))
     private val isShared = batch < pieces && batch.toLong() * elements < SHARED_VALUES
     private val inner = if (isShared) Workers(1) else workers
     private val plan = Plan(batch, this.axes, tensor, inner.count)
 
-    /** The memory that is needed besides core and result. */
+    /** The memory needed besides the core and the result. */
     val workingBytes: Long
         get() {
             val result = if (lines.areAll) 0 else Double.SIZE_BYTES * saturatedProduct(batch.toLong(), lines.values)
@@ -63,7 +64,7 @@ internal class Contraction(
         }
     }
 
-    /** Multiplies batches one after the other, in arrays that they share. */
+    /** Multiplies batches one after the other, reusing the same arrays. */
     private inner class Steps(
         private val core: FloatArray,
         private val target: ByteBuffer,
@@ -113,7 +114,7 @@ internal class Contraction(
             return memory
         }
 
-        /** Puts the values where they belong in pieces that are longer. */
+        /** Copies the values to their places in pieces that are longer. */
         private fun copy(count: Int, output: Output) {
             val chunk = DoubleArray(Panel.LENGTH)
             for (number in 0 until count * lines.count) {
@@ -128,12 +129,12 @@ internal class Contraction(
     }
 
     private companion object {
-        /** How many values are made at a time of small pieces, and at most of [LEAST_BATCH] pieces that are not. */
+        /** How many values are computed at a time: of small pieces, and at most of [LEAST_BATCH] large ones. */
         const val VALUES = 1 shl 16
         const val MOST_VALUES = 1 shl 20
         const val LEAST_BATCH = 8
 
-        /** Work on fewer values than these is not worth being shared. */
+        /** Work on fewer values is not worth sharing. */
         const val SHARED_VALUES = 1 shl 17
         const val CHUNK = 1 shl 16
     }

@@ -1,22 +1,22 @@
 package io.frz.internal.rebuild
 
-/** The lines of a corner of [sizes] in the memory of an array of [lengths]; both are in row-major order. */
+/** The contiguous lines of a corner of shape [sizes] in a row-major array of shape [lengths]. */
 internal class Lines(private val lengths: IntArray, private val sizes: IntArray) {
     private val last = sizes.size - 1
 
-    /** How many there are. */
+    /** The number of lines. */
     val count: Int = (0 until last).fold(1) { product, axis -> product * sizes[axis] }
 
-    /** How long they are. */
+    /** The length of each line. */
     val length: Int = if (sizes.isEmpty()) 1 else sizes[last]
 
-    /** How many values they have. */
+    /** The number of values in all lines. */
     val values: Long get() = count.toLong() * length
 
-    /** Whether the corner is all of the array. */
+    /** Whether the corner is the whole array. */
     val areAll: Boolean get() = lengths.contentEquals(sizes)
 
-    /** Where line [number] begins in the array. */
+    /** The index in the array where line [number] begins. */
     fun start(number: Int): Int {
         var rest = number
         var start = 0
@@ -30,7 +30,7 @@ internal class Lines(private val lengths: IntArray, private val sizes: IntArray)
     }
 
     companion object {
-        /** Those of a tensor, as far as entries of its core reach. */
+        /** The lines of a tensor that the entries of its core reach. */
         fun of(axes: List<Axis>) = Lines(
             IntArray(axes.size) { axes[it].length },
             IntArray(axes.size) { axes[it].run { if (basis == null) terms else length } }

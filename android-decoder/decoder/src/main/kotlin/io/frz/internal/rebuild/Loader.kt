@@ -12,7 +12,7 @@ import io.frz.internal.saturatedSum
 import io.frz.internal.values.Contents
 import java.nio.ByteBuffer
 
-/** Carries out requests for the [tensors] of a file: what is needed is made sure of first, then groups are decoded. */
+/** Carries out requests for the [tensors] of a file: checks their needs first, then decodes groups. */
 internal class Loader(private val container: Container, private val tensors: List<TensorInfo>, options: FrzOptions) {
     private val groups = container.directory.groups
     private val budget = Budget(options.memoryBudget)
@@ -20,7 +20,7 @@ internal class Loader(private val container: Container, private val tensors: Lis
     private val workers = Workers(options.threads, options.helpers ?: Workers.SHARED)
     private val synthesis = Synthesis(container.directory.factors, contents, budget, workers)
 
-    /** Rebuilds one tensor in [target], or in memory of its own. */
+    /** Rebuilds one tensor in [target] or, if that is null, in new memory. */
     fun load(info: TensorInfo, target: ByteBuffer?, request: Request): ByteBuffer {
         val group = info.record
         val i = info.index
@@ -36,20 +36,20 @@ internal class Loader(private val container: Container, private val tensors: Lis
         return memory
     }
 
-    /** Rebuilds all tensors in memory of their own, and calls [deliver] with each tensor and its memory. */
+    /** Rebuilds all tensors, each in new memory, and passes each with its memory to [deliver]. */
     fun loadAll(request: Request, deliver: (info: TensorInfo, memory: ByteBuffer) -> Unit) {
         val reserved = tensors.fold(0L) { sum, info -> saturatedSum(sum, info.bytes) }
         forEach(reserved, request, { Budget.allocate(it.bytes, it.name) }, deliver)
     }
 
-    /** Rebuilds tensors one after the other in the same memory; calls [deliver] while each is there. */
+    /** Rebuilds all tensors one after the other in the same memory, and passes each to [deliver]. */
     fun forEach(request: Request, deliver: (info: TensorInfo, memory: ByteBuffer) -> Unit) {
         val largest = tensors.maxOfOrNull { it.bytes } ?: 0
         val memory by lazy { Budget.allocate(largest, null) }
         forEach(largest, request, { info -> memory.apply { clear().limit(info.bytes.toInt()) } }, deliver)
     }
 
-    /** Rebuilds tensors in what [allocate] gives, if any, of [reserved] bytes; hands each to [deliver]. */
+    /** Rebuilds all tensors in memory from [allocate], which takes [reserved] bytes, and passes each to [deliver]. */
     fun forEach(
         reserved: Long,
         request: Request,
@@ -74,7 +74,7 @@ internal class Loader(private val container: Container, private val tensors: Lis
         for (group in groups) contents.check(group, request)
     }
 
-    /** The canonical values of tensor [i] of [group], little-endian, in memory of their own. */
+    /** The canonical values of tensor [i] of [group], little-endian, in new memory. */
     fun core(group: Group, i: Int, request: Request): ByteBuffer {
         val bytes = contents.footprint.core(group, i)
         contents.requireInstalled(group, i)
@@ -85,7 +85,7 @@ internal class Loader(private val container: Container, private val tensors: Lis
         return memory
     }
 
-    /** Makes sure that tensor [i] of [group] can be rebuilt, as far as that is known before it is decoded. */
+    /** Checks that tensor [i] of [group] can be rebuilt, as far as is known before decoding. */
     private fun prepare(group: Group, i: Int, reserved: Long) {
         contents.requireInstalled(group, i)
         for (factor in synthesis.factorsOf(group, i)) contents.requireInstalled(factor, 0)

@@ -8,7 +8,7 @@ import io.frz.internal.values.Zeros
 import io.frz.internal.zigzag.Zigzag
 import java.nio.ByteBuffer
 
-/** Tensors whose elements are entries of their cores: nothing is computed, everything finds its place. */
+/** Rebuilds tensors whose elements are entries of their cores: nothing is computed, only moved to its place. */
 internal class Placement(private val core: Core, private val dtype: DType, private val memory: ByteBuffer) {
     /** Places a corner of a tensor of [axes]. */
     fun corner(axes: List<Axis>, request: Request) {

@@ -8,16 +8,16 @@ import io.frz.internal.saturatedProduct
 import io.frz.internal.saturatedSum
 
 /**
- * In which order [axes] are multiplied by their bases: those that grow the core least first, and last the one with
- * which all steps together take the least time, as it is streamed into the result.
+ * The order in which [axes] are multiplied by their bases: first those that grow the core least. The last one, which is
+ * streamed into the result, is chosen so that all steps together take the least time.
  *
- * @param batch how many such cores lie one after the other and are multiplied together
+ * @param batch the number of cores that lie back to back and are multiplied together
  */
 internal class Plan(private val batch: Int, private val axes: List<Axis>, private val tensor: String?, threads: Int) {
-    /** The steps, the last of which gives the weights. */
+    /** The steps; the last one produces the weights. */
     val products: List<AxisProduct>
 
-    /** The memory that all steps need, besides the result. */
+    /** The memory that the steps need besides the result. */
     val workingBytes: Long
 
     init {
@@ -48,7 +48,7 @@ internal class Plan(private val batch: Int, private val axes: List<Axis>, privat
         return byGrowth.map { last -> byGrowth - last + last }.minByOrNull(::cost).orEmpty()
     }
 
-    /** About how long the steps take in this [order]. */
+    /** The estimated time of the steps in this [order]. */
     private fun cost(order: List<Int>): Double {
         val sizes = LongArray(axes.size) { axes[it].terms.toLong() }
         var cost = 0.0

@@ -10,11 +10,11 @@ import io.frz.internal.values.Zeros
 import java.nio.ByteBuffer
 
 /**
- * Tensors of which each element is one product: of an entry of the core, and a number of each basis. It is made in the
- * order of the axes in binary64, so that they are the same everywhere, bit for bit; section 8 of the
+ * Rebuilds tensors whose elements are single products of a core entry and a number of each basis. The products are
+ * computed in binary64 in the order of the axes, so results are the same everywhere, bit for bit; section 8 of the
  * specification.
  *
- * @param axes those with a basis have one term
+ * @param axes the axes; those with a basis have one term
  */
 internal class Products(private val axes: List<Axis>, private val core: FloatArray, private val dtype: DType) {
     private val lines = Lines.of(axes)
@@ -23,7 +23,7 @@ internal class Products(private val axes: List<Axis>, private val core: FloatArr
     private val columns = axes.dropLast(1).map { axis -> axis.basis?.let { column(it) } }
     private val last = axes.last()
 
-    /** How far apart the entries of neighbours on each axis are; 0 where there is one. */
+    /** The distance between entries of neighbors along each axis; 0 where there is only one. */
     private val strides = IntArray(axes.size)
 
     init {
@@ -96,7 +96,7 @@ internal class Products(private val axes: List<Axis>, private val core: FloatArr
             axis.basis == null || (axis.terms == 1 && !axis.basis.hasTransform)
         }
 
-        /** The memory that they take besides the core. */
+        /** The memory needed besides the core. */
         fun workingBytes(axes: List<Axis>): Long =
             Double.SIZE_BYTES * axes.dropLast(1).fold(0L) { sum, axis -> sum + (axis.basis?.length ?: 0) }
     }

@@ -3,7 +3,7 @@ package io.frz.internal.rebuild
 import io.frz.internal.Request
 import io.frz.internal.zigzag.Zigzag
 
-/** The first entries of [view] in zigzag order, each at its place in the [box] that contains them all. */
+/** Arranges the first entries of [view], given in zigzag order, in the [box] that contains them. */
 internal fun spectrum(view: LongArray, box: LongArray, entries: FloatArray, request: Request): FloatArray {
     val strides = IntArray(box.size)
     var volume = 1
@@ -25,13 +25,12 @@ internal fun spectrum(view: LongArray, box: LongArray, entries: FloatArray, requ
     return values
 }
 
-/** After how many entries a request is asked whether it goes on. */
+/** The number of entries between checks of the request. */
 private const val CHECKED = 1 shl 16
 
 /**
- * Copies runs of [entries] to places in [values] that are a step apart. Neighbouring diagonals end up side by side in
- * memory, so long runs are collected and copied together, piece by piece: a line of the cache is written while it is
- * there.
+ * Copies runs of [entries] to places in [values] that are a step apart. Adjacent diagonals end up side by side in
+ * memory, so long runs are collected and copied together, piece by piece, while their cache lines are hot.
  */
 private class Runs(private val entries: FloatArray, private val values: FloatArray) {
     private val positions = IntArray(MOST)
@@ -69,7 +68,7 @@ private class Runs(private val entries: FloatArray, private val values: FloatArr
         const val MOST = 32
         const val PIECE = 32
 
-        /** Shorter runs are copied at once. */
+        /** Shorter runs are copied immediately. */
         const val LONG = 64
     }
 }

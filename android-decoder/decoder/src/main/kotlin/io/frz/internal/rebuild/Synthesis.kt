@@ -15,7 +15,7 @@ import io.frz.internal.values.Zeros
 import io.frz.internal.zigzag.Box
 import java.nio.ByteBuffer
 
-/** Makes tensors of their cores: gets what their bases need, and multiplies; section 8 of the specification. */
+/** Rebuilds tensors from their cores: obtains their bases and multiplies; section 8 of the specification. */
 internal class Synthesis(
     private val factors: Factors,
     private val contents: Contents,
@@ -26,7 +26,7 @@ internal class Synthesis(
     fun factorsOf(group: Group, i: Int): List<Group> =
         group.axes.factors?.get(i)?.map { factors.group(it.toInt()) }.orEmpty()
 
-    /** Fills [memory] with the elements of tensor [i] of [group], for a request that takes [held] bytes else. */
+    /** Fills [memory] with tensor [i] of [group], for a request that already holds [held] bytes. */
     fun rebuild(group: Group, i: Int, core: Core, memory: ByteBuffer, held: Long, request: Request) {
         val extents = group.extents
         val view = group.axes.views[i]
@@ -65,7 +65,7 @@ internal class Synthesis(
         work(contraction)
     }
 
-    /** What the bases of tensor [i] of [group] need, for a request that takes [held] bytes else. */
+    /** The data for the bases of tensor [i] of [group], for a request that already holds [held] bytes. */
     private inner class Arguments(
         private val group: Group,
         private val i: Int,

@@ -7,7 +7,7 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.util.zip.CRC32
 
-/** The stored bytes of one group in one tier, [size] of them from [offset] on, and their CRC-32 behind them. */
+/** The stored bytes of one group in one tier: [size] bytes from [offset] on, followed by their CRC-32. */
 internal class Segment(
     private val source: Source,
     private val request: Request,
@@ -15,7 +15,7 @@ internal class Segment(
     val size: Long,
     private val tensor: String?
 ) {
-    /** Reads all of it and compares the checksum; nothing of it is decoded before. */
+    /** Reads the whole segment and verifies its checksum, before anything is decoded. */
     fun verify() {
         val checksum = CRC32()
         val chunk = ByteBuffer.allocate(minOf(size, CHUNK.toLong()).toInt())
@@ -40,7 +40,7 @@ internal class Segment(
         }
     }
 
-    /** Throws if the request is to end. */
+    /** Throws if the request must end. */
     fun check(): Unit = request.check()
 
     /** Fills [target] with the bytes from [at] on, counted from the segment's start. */
@@ -49,14 +49,14 @@ internal class Segment(
         source.read(offset + at, target)
     }
 
-    /** A malformed stream: [problem] says how. */
+    /** The error for a malformed stream with this [problem]. */
     fun malformed(problem: String, cause: Throwable? = null): FrzException =
         FrzException(ErrorCode.STREAM, problem, tensor, offset, cause)
 
     companion object {
         const val CHECKSUM_SIZE = 4
 
-        /** How much of a segment is in memory while it is read. */
+        /** The size of the buffer through which a segment is read. */
         const val CHUNK = 1 shl 16
     }
 }

@@ -10,19 +10,19 @@ import java.io.RandomAccessFile
 import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
 
-/** Where the bytes of a file come from. */
+/** The source of a file's bytes. */
 internal interface Source : Closeable {
-    /** How many bytes there are; a source that cannot know counts no further than [limit]. */
+    /** The number of bytes; a source that does not know its size counts only up to [limit]. */
     fun size(limit: Long): Long
 
-    /** Fills [target] with the bytes from [position] on. */
+    /** Fills [target] with bytes, starting at [position]. */
     fun read(position: Long, target: ByteBuffer)
 
-    /** What changes when somebody writes to what the bytes come from, as far as that can be known. */
+    /** A stamp that changes when the source is modified, as far as that can be known. */
     fun stamp(): Long = 0
 }
 
-/** The bytes between position and limit of a buffer, which is neither copied nor changed. */
+/** The bytes between the position and limit of a buffer, which is neither copied nor modified. */
 internal class BufferSource(buffer: ByteBuffer) : Source {
     private val bytes = buffer.slice()
 
@@ -39,8 +39,8 @@ internal class BufferSource(buffer: ByteBuffer) : Source {
 }
 
 /**
- * A file on disk, read where and when a request needs it. Not through a channel: the interrupt of one thread would
- * close that for all.
+ * A file on disk, read on demand. It is not read through a channel, since the interrupt of one thread would close the
+ * channel for all.
  */
 internal class FileSource(private val path: File) : Source {
     private val file = RandomAccessFile(path, "r")
@@ -79,8 +79,8 @@ internal class FileSource(private val path: File) : Source {
 }
 
 /**
- * A part of a file, [size] bytes from [offset] on, mapped into memory: the caller may close its channel, and no
- * interrupt does so while it is read.
+ * Part of a file, [size] bytes from [offset] on, mapped into memory. The caller may close its channel, and interrupts
+ * do not affect it.
  */
 internal class MappedSource(channel: FileChannel, offset: Long, private val size: Long) : Source {
     private val windows = (0 until size step WINDOW).map { start ->
@@ -108,7 +108,7 @@ internal class MappedSource(channel: FileChannel, offset: Long, private val size
     }
 }
 
-/** A stream, kept in memory as far as it has been read: no further than a request needs, and [budget] allows. */
+/** A stream, read only as far as requests need and [budget] allows. What has been read stays in memory. */
 internal class StreamSource(private val stream: InputStream, private val budget: Budget) : Source {
     private val chunks = ArrayList<ByteArray>()
     private var bytes = 0L

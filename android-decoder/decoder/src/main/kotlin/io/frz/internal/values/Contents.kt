@@ -9,28 +9,28 @@ import io.frz.internal.directory.Group
 import io.frz.internal.saturatedSum
 import java.nio.ByteBuffer
 
-/** What the segments of a file hold at one tier. Small groups are remembered, since more of them is likely wanted. */
+/** The decoded content of a file at one tier. Small groups are cached, since requests often need several tensors. */
 internal class Contents(private val container: Container, private val budget: Budget) {
     val tier: Int = container.tier
     val footprint = Footprint(tier, container.directory.groups.size)
     private val groups = GroupReader(container)
     private val remembered = Remembered(minOf(Remembered.MOST_BYTES, budget.bytes / Remembered.SHARE))
 
-    /** Whether the elements of tensor [i] of [group] are the values of its core, at the places that these have. */
+    /** Whether the elements of tensor [i] of [group] are just the values of its core. */
     fun isDirect(group: Group, i: Int): Boolean =
         !group.isFactors && group.extents.kept == null && group.axes.isIdentity(i)
 
-    /** Makes sure that what decodes tensor [i] of [group] is there. */
+    /** Checks that the library that decodes tensor [i] of [group] is installed. */
     fun requireInstalled(group: Group, i: Int) = Coders.of(group.numbers.coder).requireInstalled(group.name(i))
 
-    /** Whether [group] is remembered, or will be if it is decoded by a request that takes [held] bytes else. */
+    /** Whether [group] is cached, or will be if decoded by a request that already holds [held] bytes. */
     fun isRemembered(group: Group, held: Long): Boolean = when {
         remembered[group] != null -> true
         group.size == 1 && isDirect(group, 0) -> false
         else -> footprint.cores(group).let { it <= remembered.most && budget.allows(needed(group, it, held)) }
     }
 
-    /** The core of tensor [i] of [group], for a request that takes [held] bytes for other things. */
+    /** The core of tensor [i] of [group], for a request that already holds [held] bytes. */
     fun core(group: Group, i: Int, held: Long, request: Request): Core {
         val core = if (isRemembered(group, held)) remembered(group, held, request)[i] else only(group, i, held, request)
         return core.checked(group.name(i))
@@ -40,8 +40,8 @@ internal class Contents(private val container: Container, private val budget: Bu
         remembered[group] ?: all(group, held, request).also { remembered.put(group, it, footprint.cores(group)) }
 
     /**
-     * Reads all tensors of [group] in order: those for which [target] gives memory for it, the others to check them.
-     * Then [visit] is called with the memory, and with the core unless the memory is filled with the elements.
+     * Reads all tensors of [group] in order. Those for which [target] returns no memory are only checked. For the
+     * others, [visit] is called with the memory and, unless the memory already contains the elements, the core.
      */
     fun visit(
         group: Group,
@@ -68,7 +68,7 @@ internal class Contents(private val container: Container, private val budget: Bu
         if (memory != null) visit(i, core, memory)
     }
 
-    /** Reads a group of one tensor, or one segment; nothing is visited before the segment is known to be sound. */
+    /** Reads a group of one tensor or one segment. Nothing is visited before the segment has been checked. */
     private fun visitInOrder(
         group: Group,
         held: Long,
@@ -78,29 +78,28 @@ internal class Contents(private val container: Container, private val budget: Bu
     ) {
         if (group.size > 1) check(group, request)
         val scratch = Scratch(request, group.numbers.mostCount)
-        fun done(i: Int, reader: ValueReader, core: Core?, memory: ByteBuffer?) {
-            Core.check(reader.problem(), group.name(i))
-            if (memory != null) visit(i, core, memory)
-        }
-        fun start(i: Int): Triple<ValueReader, Core?, ByteBuffer?> {
+        fun start(i: Int): Reading {
             val memory = target(i)
             val isDirect = memory == null || isDirect(group, i)
             require(group, if (isDirect) 0 else footprint.core(group, i), held)
-            if (isDirect) return Triple(reader(group, i, memory, scratch), null, memory)
-            return CoreTarget(i, group, scratch).let { Triple(it.reader, it.core(), memory) }
+            if (isDirect) return Reading(reader(group, i, memory, scratch), null, memory)
+            return CoreTarget(i, group, scratch).let { Reading(it.reader, it.core(), memory) }
+        }
+        fun end(i: Int, reading: Reading) {
+            Core.check(reading.reader.problem(), group.name(i))
+            reading.memory?.let { visit(i, reading.core, it) }
         }
         if (group.size == 1) {
-            val (reader, core, memory) = start(0)
-            groups.readAll(group, request) { reader }
-            done(0, reader, core, memory)
-            return
+            val reading = start(0)
+            groups.readAll(group, request) { reading.reader }
+            return end(0, reading)
         }
         groups.readAll(group, request) { i ->
             object : ValueReader() {
                 override fun read(stream: ValueStream, before: Int, tier: Int) {
-                    val (reader, core, memory) = start(i)
-                    reader.read(stream, before, tier)
-                    done(i, reader, core, memory)
+                    val reading = start(i)
+                    reading.reader.read(stream, before, tier)
+                    end(i, reading)
                 }
             }
         }
@@ -132,7 +131,7 @@ internal class Contents(private val container: Container, private val budget: Bu
         Core.check(reader.problem(), group.name(i))
     }
 
-    /** Reads all of [group] only to check it. */
+    /** Checks all of [group]. */
     fun check(group: Group, request: Request) {
         require(group, 0, 0)
         val scratch = Scratch(request, group.numbers.mostCount)
@@ -148,7 +147,7 @@ internal class Contents(private val container: Container, private val budget: Bu
     private fun needed(group: Group, bytes: Long, held: Long) =
         saturatedSum(held, saturatedSum(bytes, footprint.working(group)))
 
-    /** A reader of tensor [i], whose elements go to [memory] or nowhere. */
+    /** A reader of tensor [i] that writes its elements to [memory] or, if that is null, only checks them. */
     private fun reader(group: Group, i: Int, memory: ByteBuffer?, scratch: Scratch): ValueReader {
         val places = when {
             group.extents.kept != null -> Places.ofPrefix { group.extents.kept(i, it) }
@@ -161,7 +160,10 @@ internal class Contents(private val container: Container, private val budget: Bu
         return NumberReader(group, i, tier, places, sink, scratch)
     }
 
-    /** The core of tensor [i], while it is read. */
+    /** A tensor being read: into its [core] or directly into [memory]; if both are null, it is only checked. */
+    private class Reading(val reader: ValueReader, val core: Core?, val memory: ByteBuffer?)
+
+    /** The core of tensor [i], being read. */
     private inner class CoreTarget(i: Int, group: Group, scratch: Scratch) {
         private val core: Core
         val reader: ValueReader

@@ -5,8 +5,8 @@ import io.frz.FrzException
 import java.nio.ByteBuffer
 
 /**
- * The canonical values of a core or factor: in zigzag order if it is a prefix of that, else in row-major order of its
- * corner. They are [floats] or, where they are elements of the tensor bit for bit, [elements].
+ * The canonical values of a core or factor, in zigzag order if it is a prefix, otherwise in row-major order. They are
+ * [floats] or, if they are elements of the tensor bit for bit, [elements].
  */
 internal class Core private constructor(private val floats: FloatArray?, private val elements: ByteBuffer?) {
     constructor(floats: FloatArray) : this(floats, null)
@@ -16,7 +16,7 @@ internal class Core private constructor(private val floats: FloatArray?, private
     /** Whether values are elements. */
     val isExact: Boolean get() = elements != null
 
-    /** Why it cannot be used: a value that is not allowed; or null. */
+    /** What is wrong with a value, or null. */
     var problem: String? = null
 
     fun floats(): FloatArray = checkNotNull(floats)
@@ -24,7 +24,7 @@ internal class Core private constructor(private val floats: FloatArray?, private
     /** The bytes of the elements, little-endian. */
     fun elements(): ByteBuffer = checkNotNull(elements).duplicate()
 
-    /** Itself, if all values are allowed; they are those of [tensor]. */
+    /** Returns this core if all values of [tensor] are valid, otherwise throws. */
     fun checked(tensor: String?): Core = apply { check(problem, tensor) }
 
     companion object {

@@ -6,7 +6,7 @@ import io.frz.internal.coder.ValueStream
 import io.frz.internal.directory.Group
 import java.nio.ByteBuffer
 
-/** Elements that are stored bit for bit, for [memory], or only to be checked if that is null. */
+/** Reads elements that are stored bit for bit into [memory] or, if that is null, only checks them. */
 internal class ElementReader(
     private val group: Group,
     private val i: Int,

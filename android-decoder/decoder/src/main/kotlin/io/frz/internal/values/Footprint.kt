@@ -6,22 +6,22 @@ import io.frz.internal.saturatedProduct
 import io.frz.internal.saturatedSum
 import java.util.concurrent.atomic.AtomicReferenceArray
 
-/** How much memory the [groups] of a file take at [tier]. What concerns whole groups is found once. */
+/** The memory that the [groups] of a file need at [tier]. Results for whole groups are cached. */
 internal class Footprint(private val tier: Int, groups: Int) {
     private class Sums(val cores: Long, val working: Long)
 
     private val sums = AtomicReferenceArray<Sums>(groups)
 
-    /** That of the core of tensor [i] of [group]. */
+    /** The memory of the core of tensor [i] of [group]. */
     fun core(group: Group, i: Int): Long {
         val size = if (group.isExact(i)) group.dtype.bytes else Float.SIZE_BYTES
         return saturatedProduct(size.toLong(), group.extents.values(i, tier, 0))
     }
 
-    /** That of all cores of [group]. */
+    /** The memory of all cores of [group]. */
     fun cores(group: Group): Long = sums(group).cores
 
-    /** That of reading [group], besides cores. */
+    /** The memory needed to read [group], besides cores. */
     fun working(group: Group): Long = sums(group).working
 
     private fun sums(group: Group): Sums {

@@ -8,17 +8,17 @@ import java.util.concurrent.atomic.AtomicReferenceArray
 
 /** Reads groups at the tier of a [container]. */
 internal class GroupReader(private val container: Container) {
-    /** For each group that has been read as a whole and found to be sound, the stamp of the file before that. */
+    /** For each group that has been read completely and found sound, the file's stamp before reading. */
     private val sound = AtomicReferenceArray<Long>(container.directory.groups.size)
 
-    /** Reads all segments of [group] that the tier uses: first the checksum of each, then its values. */
+    /** Reads all segments of [group] that the tier needs, verifying the checksum of each before its values. */
     fun readAll(group: Group, request: Request, readers: (i: Int) -> ValueReader) {
         val stamp = container.stamp()
         read(group, request, group.size - 1, isSound = false, readers)
         sound[group.index] = stamp
     }
 
-    /** The same as far as tensor [last] needs, if the rest of the group has been read before. */
+    /** The same, but only up to tensor [last] if the rest of the group has been read before. */
     fun readUntil(last: Int, group: Group, request: Request, readers: (i: Int) -> ValueReader) =
         if (sound[group.index] == container.stamp()) {
             read(group, request, last, isSound = true, readers)

@@ -6,7 +6,7 @@ import io.frz.internal.coder.Run
 import io.frz.internal.coder.ValueStream
 import io.frz.internal.directory.Group
 
-/** Numbers of binary32, which are stored as such, in 16 bits, or as multiples of steps; they go to [sink]. */
+/** Reads binary32 numbers that are stored as 32 or 16 bits or quantized, and writes them to [sink]. */
 internal class NumberReader(
     private val group: Group,
     private val i: Int,
@@ -19,7 +19,7 @@ internal class NumberReader(
     private val steps = numbers.steps?.let { StepCodes(group, i, tier, it[i], places.heads) }
     private val type = group.valueType
 
-    /** Where the numbers go that are in [scratch] but not yet there. */
+    /** The destination of the numbers that are still in [scratch]. */
     private var place = 0L
     private var pending = 0
 
@@ -71,7 +71,7 @@ internal class NumberReader(
         pending = 0
     }
 
-    /** Turns [count] of [bits] from [from] on, the first of which is at [index] of the last axis, into numbers. */
+    /** Converts [count] of [bits], starting at [from], to numbers; the first is at [index] of the last axis. */
     private fun convert(bits: IntArray, from: Int, count: Int, index: Long) {
         val out = scratch.floats
         when {
@@ -83,7 +83,7 @@ internal class NumberReader(
         if (!areFinite(out, pending, count)) refuse("a value is not finite, or its step code is out of range")
     }
 
-    /** Whether no exponent is the largest there is; adding one to that carries into the sign. */
+    /** Whether all numbers are finite: adding one to the largest exponent would carry into the sign. */
     private fun areFinite(numbers: FloatArray, from: Int, count: Int): Boolean {
         var carries = 0
         for (k in from until from + count) {

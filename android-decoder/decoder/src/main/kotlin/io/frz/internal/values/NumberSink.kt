@@ -5,20 +5,20 @@ import io.frz.internal.Float16
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-/** Where numbers go. */
+/** A destination of numbers. */
 internal fun interface NumberSink {
-    /** Takes the first [count] of [numbers], which belong at [place] and behind it. */
+    /** Writes the first [count] of [numbers], starting at [place]. */
     fun put(place: Long, numbers: FloatArray, count: Int)
 
     companion object {
-        /** Numbers that are only to be checked. */
+        /** Discards numbers, which are only checked. */
         val NOWHERE = NumberSink { _, _, _ -> }
 
         fun of(target: FloatArray) = NumberSink { place, numbers, count ->
             System.arraycopy(numbers, 0, target, place.toInt(), count)
         }
 
-        /** Elements of [dtype] in the memory of [target], each rounded once. */
+        /** Writes numbers as elements of [dtype] to [target], each rounded once. */
         fun of(dtype: DType, target: ByteBuffer): NumberSink {
             val bytes = target.slice().order(ByteOrder.LITTLE_ENDIAN)
             return when (dtype) {

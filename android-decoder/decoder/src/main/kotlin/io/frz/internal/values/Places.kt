@@ -3,13 +3,13 @@ package io.frz.internal.values
 import io.frz.internal.directory.Group
 
 /**
- * Where the entries of a core belong in memory that holds its corner, or all of its tensor, in row-major order.
+ * Maps the entries of a core to row-major memory that holds its corner or its whole tensor.
  *
- * Axes are joined where entries lie side by side all the same: what is called an axis here may be several of the view.
+ * Axes are merged where entries are contiguous anyway, so an axis here may comprise several of the view.
  *
  * @param lengths of the axes of the core, as a function of the tier; [lengths] of tier −1 are zeros
  * @param stored lengths of the axes of the memory
- * @property heads for each axis, that of the view at which it begins
+ * @property heads for each axis, the first axis of the view that it comprises
  */
 internal class Places private constructor(
     private val lengths: (tier: Int) -> LongArray,
@@ -18,7 +18,7 @@ internal class Places private constructor(
 ) {
     private val rank = stored.size
 
-    /** Whether the entries up to [tier] are all of the memory. */
+    /** Whether the entries up to [tier] fill the memory. */
     fun areWhole(tier: Int): Boolean = lengths(tier).contentEquals(stored)
 
     private val strides = LongArray(rank).also {
@@ -29,13 +29,13 @@ internal class Places private constructor(
         }
     }
 
-    /** Sees the new entries of a tier, line by line. */
+    /** Visits the new entries of a tier, line by line. */
     fun interface Visitor {
-        /** The next [count] entries begin at [index] of the core, and belong at [place] of the memory and behind it. */
+        /** Called for the next [count] entries, which begin at [index] of the core and at [place] of the memory. */
         fun visit(index: LongArray, place: Long, count: Long)
     }
 
-    /** Visits the entries that [tier] has and [before] has not, in the order of the file. */
+    /** Visits the entries that [tier] adds to [before], in the order of the file. */
     fun visit(before: Int, tier: Int, visitor: Visitor) {
         val old = lengths(before)
         val new = lengths(tier)
@@ -66,11 +66,11 @@ internal class Places private constructor(
         /** The tier before the first. */
         const val NONE = -1
 
-        /** The entries of a core of [kept] ones for each tier, one after the other. */
+        /** The places of a prefix that has [kept] entries in each tier. */
         fun ofPrefix(kept: (tier: Int) -> Int): Places =
             Places({ longArrayOf(if (it == NONE) 0 else kept(it).toLong()) }, longArrayOf(0), intArrayOf(0))
 
-        /** The corner of tensor [i] of [group] at [tier] and before, in memory of the shape [stored]. */
+        /** The places of the corner of tensor [i] of [group] in the tiers up to [tier], in memory of shape [stored]. */
         fun ofCorner(group: Group, i: Int, tier: Int, stored: LongArray): Places {
             val extents = group.extents
             val first = group.usedTiers(tier).first

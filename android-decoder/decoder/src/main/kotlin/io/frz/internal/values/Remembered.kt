@@ -2,7 +2,7 @@ package io.frz.internal.values
 
 import io.frz.internal.directory.Group
 
-/** Groups that have been decoded, up to [most] bytes; those that were wanted last stay. */
+/** A cache of decoded groups, up to [most] bytes; the least recently used are evicted. */
 internal class Remembered(val most: Long) {
     private class Entry(val cores: Array<Core>, val bytes: Long)
 
@@ -27,10 +27,10 @@ internal class Remembered(val most: Long) {
     private fun saturatedOverhead(size: Long, cores: Int) = size + CORE_BYTES * cores
 
     companion object {
-        /** The most that is remembered of any file. */
+        /** The largest cache of any file, in bytes. */
         const val MOST_BYTES = 1L shl 24
 
-        /** No more is remembered than this part of a request's budget. */
+        /** The cache takes at most the budget of a request, divided by this. */
         const val SHARE = 4
         private const val CORE_BYTES = 64L
         private const val FEW = 16

@@ -5,19 +5,19 @@ import io.frz.internal.coder.ValueStream
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-/** Memory that the readers of a group share, one after the other, during a [request]. */
+/** Buffers that the readers of a group share during a [request]. */
 internal class Scratch(val request: Request, most: Long) {
     private val size = minOf(most, NUMBERS.toLong()).toInt()
 
-    /** Values as they are stored. */
+    /** Values as stored. */
     val numbers: IntArray by lazy { IntArray(size) }
 
-    /** The same as numbers of binary32. */
+    /** Values as binary32 numbers. */
     val floats: FloatArray by lazy { FloatArray(size) }
 
     private val unwanted by lazy { ByteBuffer.allocate(BYTES).order(ByteOrder.LITTLE_ENDIAN) }
 
-    /** Decodes [count] values of [size] bytes that nobody wants; [visit] sees them. */
+    /** Decodes and discards [count] values of [size] bytes, after passing them to [visit]. */
     fun pass(stream: ValueStream, count: Long, size: Int, visit: (chunk: ByteBuffer) -> Unit = {}) {
         var left = count * size
         while (left > 0) {
@@ -30,10 +30,10 @@ internal class Scratch(val request: Request, most: Long) {
     }
 
     companion object {
-        /** How many values are read at a time. */
+        /** The number of values to read at a time. */
         const val NUMBERS = 1 shl 14
 
-        /** How many bytes are read at a time. */
+        /** The number of bytes to read at a time. */
         const val BYTES = 1 shl 16
     }
 }

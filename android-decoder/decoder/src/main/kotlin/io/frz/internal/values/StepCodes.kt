@@ -8,9 +8,9 @@ import io.frz.internal.coder.ValueStream
 import io.frz.internal.directory.Group
 
 /**
- * The steps of the entries of one tensor: its own code and the offsets of the axes that have them.
+ * The quantization steps of one tensor's entries: its step code, plus the offsets of the axes that have them.
  *
- * @param heads the axes at which those of lines begin; see [Places]
+ * @param heads the first axis of the view for each merged axis; see [Places]
  */
 internal class StepCodes(
     private val group: Group,
@@ -44,15 +44,15 @@ internal class StepCodes(
         }
     }
 
-    /** Says that the entries that follow are of the line that begins at [index]. */
+    /** Starts the line that begins at [index]. */
     fun startLine(index: LongArray) {
         line = code.toLong()
         for (at in 0 until index.size - 1) offsets[at]?.let { line += it[index[at].toInt()] }
     }
 
     /**
-     * Sets [count] of [out] from [to] on to multiples of steps: [integers] from [from] on, of which the first is at
-     * [index] of the last axis. What has no step becomes NaN.
+     * Dequantizes [count] of [integers], starting at [from], to [out], starting at [to]. The first is at [index] of the
+     * last axis. Entries without a valid step become NaN.
      */
     fun multiply(integers: IntArray, from: Int, count: Int, index: Long, out: FloatArray, to: Int) {
         val last = offsets.last()
@@ -65,7 +65,7 @@ internal class StepCodes(
         }
     }
 
-    /** Whether the sum of code and offsets is a step code for every entry of the core. */
+    /** Whether the code plus offsets is a valid step code for every entry of the core. */
     fun areValid(): Boolean {
         val corner = if (offsets.all { it == null }) LongArray(0) else group.extents.corner(i, tier)
         if (0L in corner) return true

@@ -4,23 +4,23 @@ import io.frz.internal.coder.Run
 import io.frz.internal.coder.ValueStream
 import io.frz.internal.directory.Group
 
-/** Takes the values of one tensor out of the segments of its group. */
+/** Reads the values of one tensor from the segments of its group. */
 internal abstract class ValueReader {
     private var first: String? = null
 
-    /** Takes those of the segment of [tier], which come next in [stream]; those that it adds to [before] are there. */
+    /** Reads from [stream] the values that the segment of [tier] adds to those of [before]. */
     abstract fun read(stream: ValueStream, before: Int, tier: Int)
 
-    /** Takes note that a value is not allowed. The segment is read on, for the sake of other tensors. */
+    /** Records an invalid value. Reading continues, for the sake of the other tensors. */
     protected fun refuse(problem: String) {
         if (first == null) first = problem
     }
 
-    /** What is not allowed, once all segments have been read, or null. */
+    /** What is wrong with a value, once all segments have been read; null if nothing is. */
     open fun problem(): String? = first
 }
 
-/** Passes over the values of tensor [i] of [group]. */
+/** Skips the values of tensor [i] of [group]. */
 internal class PassingReader(private val group: Group, private val i: Int, private val scratch: Scratch) :
     ValueReader() {
     override fun read(stream: ValueStream, before: Int, tier: Int) {

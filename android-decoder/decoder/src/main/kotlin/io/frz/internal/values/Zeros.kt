@@ -3,7 +3,7 @@ package io.frz.internal.values
 import io.frz.internal.Request
 import java.nio.ByteBuffer
 
-/** Memory without a bit set. */
+/** Clears memory. */
 internal object Zeros {
     private val bytes = ByteArray(1 shl 16)
 

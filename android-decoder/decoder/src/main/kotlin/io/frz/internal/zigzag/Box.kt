@@ -1,8 +1,8 @@
 package io.frz.internal.zigzag
 
 /**
- * The box of a prefix of a zigzag order, computed from numbers of indices instead of the indices themselves: in time
- * that does not grow with the prefix.
+ * Computes the box of a prefix of the zigzag order by counting indices rather than enumerating them, in time that does
+ * not grow with the prefix.
  *
  * @param shape the axis lengths of the spectrum
  */
@@ -11,7 +11,7 @@ internal class Box(private val shape: LongArray) {
     private val lengths = LongArray(axes.size) { shape[axes[it]] }
     private val tails = Zigzag.tails(lengths)
 
-    /** The smallest corner of the shape that contains the first [count] indices, of which there are that many. */
+    /** The smallest corner of the shape that contains the first [count] indices. */
     fun of(count: Int): LongArray {
         if (count == 0) return LongArray(shape.size)
         val box = LongArray(shape.size) { 1 }
@@ -21,7 +21,7 @@ internal class Box(private val shape: LongArray) {
         return box
     }
 
-    /** The sum of the last index of [count]. */
+    /** The sum of the entries of index number [count]. */
     private fun lastSum(count: Int): Long {
         if (count == 1) return 0
         var most = 1L
@@ -34,7 +34,7 @@ internal class Box(private val shape: LongArray) {
         return most
     }
 
-    /** Makes [box] contain the first [count] indices of [sum], going down to the last one of them axis by axis. */
+    /** Extends [box] to the first [count] indices of [sum], descending to the last of them axis by axis. */
     private fun include(box: LongArray, sum: Long, count: Long) {
         var rest = sum
         var left = count
@@ -48,7 +48,7 @@ internal class Box(private val shape: LongArray) {
         }
     }
 
-    /** Makes [box] contain the indices with [least] to [most] on axis [j] and [rest] on that and those after it. */
+    /** Extends [box] to the indices with [least] to [most] on axis [j] and a sum of [rest] from that axis on. */
     private fun includeAll(box: LongArray, j: Int, rest: Long, least: Long, most: Long) {
         box[axes[j]] = maxOf(box[axes[j]], most + 1)
         for (later in j + 1 until axes.size) {
@@ -56,7 +56,7 @@ internal class Box(private val shape: LongArray) {
         }
     }
 
-    /** What axis [j] has in the index that is number [left] of those that give [rest] to the axes from there on. */
+    /** The entry on axis [j] of index number [left] among those with a sum of [rest] from that axis on. */
     private fun chosen(j: Int, rest: Long, least: Long, left: Long): Long {
         var from = least
         var to = minOf(rest, lengths[j] - 1)
@@ -67,14 +67,14 @@ internal class Box(private val shape: LongArray) {
         return from
     }
 
-    /** How many indices give [rest] to the axes from [j] on and have from [least] to less than [end] on axis [j]. */
+    /** The number of indices with a sum of [rest] from axis [j] on and an entry in [least] until [end] on axis [j]. */
     private fun before(j: Int, rest: Long, least: Long, end: Long): Long =
         upTo(j + 1, rest - least) - upTo(j + 1, rest - end)
 
     /**
-     * How many indices of the axes from [first] on have a sum of at most [sum]: those without regard to the lengths,
-     * less those that are too long on some axis, plus those that are so on two … What is too large for a Long on the
-     * way cancels out, as all is computed modulo 2⁶⁴.
+     * The number of indices of the axes from [first] on whose sum is at most [sum], by inclusion–exclusion: all indices
+     * regardless of the lengths, minus those too long on some axis, plus those too long on two … Overflow cancels out,
+     * since everything is computed modulo 2⁶⁴.
      */
     private fun upTo(first: Int, sum: Long): Long {
         if (sum < 0) return 0
@@ -90,7 +90,7 @@ internal class Box(private val shape: LongArray) {
         return total
     }
 
-    /** How many ways there are to choose [k] of [n], modulo 2⁶⁴. */
+    /** The number of ways to choose [k] of [n], modulo 2⁶⁴. */
     private fun choose(n: Long, k: Int): Long {
         val factors = LongArray(k) { n - it }
         for (divisor in 2..k) {

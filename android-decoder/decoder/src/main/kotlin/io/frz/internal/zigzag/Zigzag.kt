@@ -1,19 +1,19 @@
 package io.frz.internal.zigzag
 
-/** Sees the indices of a walk in zigzag order, run by run; see [Zigzag.walk]. */
+/** Visits indices in zigzag order, run by run; see [Zigzag.walk]. */
 internal fun interface RunVisitor {
-    /** The indices from [position] on, [count] of them, lie at [offset], [offset] + [step], and so on. */
+    /** Called for [count] indices, starting at [position], that lie at [offset], [offset] + [step], and so on. */
     fun visit(position: Int, count: Int, offset: Int, step: Int)
 }
 
 /**
- * The zigzag order of a shape: its multi-indices by the sum of their entries, those of equal sum in ascending
- * lexicographic order; section 5 of the specification.
+ * The zigzag order of a shape: multi-indices sorted by the sum of their entries, then lexicographically; section 5 of
+ * the specification.
  */
 internal object Zigzag {
     /**
-     * Visits the first [count] indices of [shape], as the places at which a box with [strides] has them. Those that
-     * differ in the last two axes only are one run.
+     * Visits the first [count] indices of [shape] as offsets into a box with [strides]. Indices that differ only in the
+     * last two axes form one run.
      */
     fun walk(shape: LongArray, count: Int, strides: IntArray, visitor: RunVisitor) {
         if (count == 0) return
@@ -42,7 +42,7 @@ internal object Zigzag {
             while (position < count) visit(0, sum++, 0)
         }
 
-        /** All ways to give [rest] to the axes from [axis] on. */
+        /** Visits all indices with a sum of [rest] from [axis] on. */
         private fun visit(axis: Int, rest: Long, offset: Int) {
             val from = maxOf(0, rest - tails[axis])
             val to = minOf(rest, lengths[axis] - 1)
@@ -62,10 +62,10 @@ internal object Zigzag {
         }
     }
 
-    /** The longest run of a single axis. */
+    /** The longest run along a single axis. */
     private const val RUN = 1 shl 16
 
-    /** For each axis, the most that those after it can add to a sum. */
+    /** For each axis, the largest sum of the axes after it. */
     fun tails(lengths: LongArray): LongArray {
         val tails = LongArray(lengths.size)
         for (axis in lengths.size - 2 downTo 0) tails[axis] = tails[axis + 1] + lengths[axis + 1] - 1

@@ -18,7 +18,7 @@ import kotlinx.coroutines.suspendCancellableCoroutine
 import org.pytorch.Module
 
 /**
- * [FrzModule] for coroutines.
+ * Loads modules as [FrzModule] does, for coroutines.
  *
  * ```
  * lifecycleScope.launch {
@@ -27,13 +27,13 @@ import org.pytorch.Module
  * }
  * ```
  *
- * A module belongs to the coroutine that gets it. If that is cancelled first, loading ends within milliseconds,
- * whatever has been loaded is destroyed, and [CancellationException] is thrown, which is no [IOException]. Every other
- * failure is the [IOException] that [FrzModule] throws. Loading runs on [FrzModuleOptions.background], progress is
- * told on [FrzModuleOptions.callbacks]; the coroutine's own thread is never blocked.
+ * The calling coroutine owns the module. If it is cancelled first, loading ends within milliseconds, whatever has been
+ * loaded is destroyed, and [CancellationException] is thrown, which is not an [IOException]. All other failures are the
+ * [IOException]s of [FrzModule]. Loading runs on [FrzModuleOptions.background] and progress is reported on
+ * [FrzModuleOptions.callbacks]; the coroutine's own thread is never blocked.
  */
 public object FrzCoroutines {
-    /** Loads the assets [skeleton] and [weights] of an app. */
+    /** Loads a module from the app assets [skeleton] and [weights]. */
     @Throws(IOException::class, CancellationException::class)
     public suspend fun load(
         context: Context,
@@ -45,8 +45,8 @@ public object FrzCoroutines {
     }
 
     /**
-     * Loads two parts from wherever each comes; a skeleton that is no file is copied to the folder [cache]. Parts that
-     * are streams are closed, however loading ends.
+     * Loads a module from two parts, each from any source. A skeleton that is not a file is copied to the folder
+     * [cache]. Streams are closed when loading ends, successfully or not.
      */
     @Throws(IOException::class, CancellationException::class)
     public suspend fun load(
@@ -72,7 +72,7 @@ public object FrzCoroutines {
         continuation.invokeOnCancellation { loading.cancel() }
     }
 
-    /** Gives a module to the coroutine of [continuation]; one that comes too late for it is destroyed. */
+    /** Resumes the coroutine of [continuation] with the module; if it arrives too late, the module is destroyed. */
     internal class Resuming(private val continuation: CancellableContinuation<Module>) : FrzCallback {
         @OptIn(ExperimentalCoroutinesApi::class)
         override fun onLoaded(module: Module) = continuation.resume(module) { module.destroy() }

@@ -3,21 +3,21 @@ package io.frz.pytorch.internal
 import io.frz.pytorch.FrzModuleException
 import io.frz.pytorch.FrzModuleException.Kind
 
-/** Says whether to go on. */
+/** Tells whether loading has been cancelled. */
 internal class Cancellation(private val cancelled: () -> Boolean) {
-    /** Whether loading is cancelled. */
+    /** Whether loading has been cancelled. */
     val isCancelled: Boolean get() = cancelled()
 
-    /** Throws if it is. */
+    /** Throws if loading has been cancelled. */
     fun check() {
         if (isCancelled) throw failure(null)
     }
 
     companion object {
-        /** By an interrupt of the thread, which stays interrupted. */
+        /** Cancellation by interrupting the thread, whose interrupt flag stays set. */
         val INTERRUPT = Cancellation { Thread.currentThread().isInterrupted }
 
-        /** What is thrown, or told to a callback. */
+        /** The exception that is thrown or passed to a callback. */
         fun failure(cause: Throwable?) = FrzModuleException(Kind.CANCELLED, "loading was cancelled", cause)
     }
 }

@@ -9,9 +9,9 @@ import java.nio.ByteOrder
 import org.pytorch.Tensor
 
 /**
- * How the elements of a dtype become those of the runtime, which has no 16-bit ones.
+ * Converts the elements of a dtype to those of the runtime, which has no 16-bit types.
  *
- * @property bytes the size of one element there
+ * @property bytes the size of an element in the runtime
  */
 internal enum class Elements(val bytes: Int) {
     BYTES(1) {
@@ -36,11 +36,11 @@ internal enum class Elements(val bytes: Int) {
             Tensor.fromBlob(memory.asDoubleBuffer(), shape)
     };
 
-    /** A tensor of the runtime whose elements are those in [memory]. */
+    /** A runtime tensor with the elements in [memory]. */
     abstract fun tensor(memory: ByteBuffer, shape: LongArray): Tensor
 
     companion object {
-        /** What the elements of the tensor [info] become. */
+        /** The conversion for the tensor [info]. */
         fun of(info: TensorInfo): Elements = when (info.dtype) {
             DType.BOOL, DType.U8 -> UNSIGNED_BYTES
 
@@ -61,7 +61,7 @@ internal enum class Elements(val bytes: Int) {
             )
         }
 
-        /** How many bytes the tensor [info] takes in the runtime. */
+        /** The size of the tensor [info] in the runtime. */
         fun bytes(info: TensorInfo): Long = info.elements * of(info).bytes
 
         /**
@@ -85,11 +85,11 @@ internal enum class Elements(val bytes: Int) {
     }
 }
 
-/** The bits of the binary32 number that those of a binary16 number stand for. */
+/** Converts the bits of a binary16 number to those of the same binary32 number. */
 private fun floatOfHalf(half: Short): Int {
     val bits = half.toInt()
     val magnitude = bits and 0x7FFF shl 13
-    // Shifting leaves the exponent too small by 112; a product corrects it, for subnormal numbers too.
+    // Shifting leaves the exponent too small by 112; the product corrects it, including for subnormal numbers.
     val value = Float.fromBits(magnitude) * Float.fromBits(254 - 15 shl 23)
     val isFinite = magnitude < INFINITE_HALF
     val exact = if (isFinite) value.toRawBits() else magnitude or 0x7F800000

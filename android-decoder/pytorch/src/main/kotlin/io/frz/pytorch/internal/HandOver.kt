@@ -14,9 +14,9 @@ import org.pytorch.Module
 import org.pytorch.Tensor
 
 /**
- * Hands the weights of [file] to [module]: each tensor is rebuilt in a piece of the same memory, and handed over before
- * that memory is used again; of those that the module wants as coefficients, these are, and nothing is rebuilt. Nothing
- * but the module's own copies and this memory is taken.
+ * Passes the weights of [file] to [module]. Tensors are rebuilt in one reused buffer and passed on before it is
+ * overwritten. Where the module wants coefficients, these are passed on and nothing is rebuilt. Memory is needed only
+ * for this buffer and the module's own copies.
  */
 internal class HandOver(
     private val module: Module,
@@ -24,7 +24,7 @@ internal class HandOver(
     private val options: FrzModuleOptions,
     private val cancellation: Cancellation
 ) {
-    /** Fails if the module takes no weights, or not those of this file. */
+    /** Fails if the module does not accept weights, or not those of this file. */
     private val shares = Share.of(file, Native.coefficientsWanted(module)).associateBy { it.info.name }
     private val total = shares.values.fold(0L) { sum, share ->
         sum(sum, sum(share.rebuiltBytes, share.coefficientBytes))
@@ -70,7 +70,7 @@ internal class HandOver(
         }
     }
 
-    /** Tensors that lie in [memory] beside each other and are handed over together; often a single one. */
+    /** Tensors that lie side by side in [memory] and are passed on together; often a single one. */
     private inner class Batch(private val memory: ByteBuffer) {
         private val weights = LinkedHashMap<String, IValue>()
         private var bytes = 0L
@@ -78,8 +78,8 @@ internal class HandOver(
         private lateinit var place: ByteBuffer
 
         /**
-         * Where to rebuild the next tensor, if that is wanted. A 16-bit one goes to the upper half of what it takes
-         * when widened.
+         * The memory in which to rebuild the next tensor, or null if it is not needed. A 16-bit tensor is rebuilt in
+         * the upper half of the space that it takes when widened.
          */
         fun memory(info: TensorInfo): ByteBuffer? {
             val share = shares.getValue(info.name)
@@ -88,14 +88,14 @@ internal class HandOver(
             return slice(place, (share.rebuiltBytes - info.bytes).toInt(), info.bytes.toInt())
         }
 
-        /** Takes note that [tensor] has been rebuilt there. */
+        /** Adds [tensor], which has been rebuilt in that memory. */
         fun add(tensor: FrzTensor) {
             val share = shares.getValue(tensor.name)
             Elements.widen(tensor.dtype, place)
             put(share.rebuilt, Elements.of(share.info).tensor(place, tensor.shape), share.rebuiltBytes)
         }
 
-        /** Adds the coefficients of [share], (k,). */
+        /** Adds the coefficients of [share], of shape (k,). */
         fun addCoefficients(share: Share) {
             val values = room(share.coefficientBytes).asFloatBuffer()
             val core = file.core(share.info.name)
@@ -103,7 +103,7 @@ internal class HandOver(
             put(share.coefficients, Tensor.fromBlob(values, core.shape), share.coefficientBytes)
         }
 
-        /** [size] bytes of memory; what is there is handed over first if there is no room beside it. */
+        /** Reserves [size] bytes of memory, passing on its current content first if there is not enough room. */
         private fun room(size: Long): ByteBuffer {
             if (size > memory.capacity() - end) handOver()
             cancellation.check()
@@ -118,7 +118,7 @@ internal class HandOver(
             bytes += size
         }
 
-        /** Gives what is there to the module, after which the memory is free again. */
+        /** Passes the content of the memory to the module, which frees the memory. */
         fun handOver() {
             if (weights.isEmpty()) return
             Native.loadWeights(module, weights)
@@ -131,7 +131,7 @@ internal class HandOver(
     }
 
     private companion object {
-        /** Small tensors are handed over together, up to this many bytes, because each call has a cost of its own. */
+        /** Small tensors are passed on together, up to this many bytes, to save the overhead of calls. */
         const val BATCH = 1L shl 20
         const val ALIGNMENT = 64
         const val SHOWN = 8

@@ -10,9 +10,9 @@ import java.io.File
 import java.io.IOException
 import org.pytorch.Module
 
-/** Skeleton → module → weights: starts the one and hands it the other. */
+/** Starts skeletons and passes weights to them. */
 internal class Loader(private val options: FrzModuleOptions, private val cancellation: Cancellation) {
-    /** A running module; a skeleton that is no file of its own is copied to [cache]. */
+    /** Loads a module; a skeleton that is not a file is copied to [cache]. */
     fun load(skeleton: FrzPart, weights: FrzPart, cache: File?): Module = try {
         cancellation.check()
         val file = fileOf(skeleton, cache)
@@ -31,7 +31,7 @@ internal class Loader(private val options: FrzModuleOptions, private val cancell
         FrzPart.close(listOf(weights))
     }
 
-    /** The file of a skeleton that the runtime may be trusted with. */
+    /** The file of a verified skeleton. */
     private fun fileOf(skeleton: FrzPart, cache: File?): File {
         val bytes = reading("the skeleton") { skeleton.read() }
         Skeleton.check(bytes)
@@ -46,14 +46,14 @@ internal class Loader(private val options: FrzModuleOptions, private val cancell
             try {
                 file.close()
             } catch (_: IOException) {
-                // Nothing is read from it any more.
+                // Nothing more will be read from it.
             }
         }
     }
 
     private fun handOver(module: Module, frz: FrzFile) = HandOver(module, frz, options, cancellation).run()
 
-    /** [module] when [fill] has filled it; one that stays incomplete is destroyed. */
+    /** Returns [module] after [fill]; destroys it if that fails. */
     private inline fun complete(module: Module, fill: (Module) -> Unit): Module {
         var complete = false
         try {

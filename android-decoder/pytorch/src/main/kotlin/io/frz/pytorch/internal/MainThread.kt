@@ -4,7 +4,7 @@ import android.os.Handler
 import android.os.Looper
 import java.util.concurrent.Executor
 
-/** Runs tasks on the app's main thread; at once, on the caller's, in a process that has none. */
+/** Runs tasks on the app's main thread or, in a process without one, directly on the caller's. */
 internal object MainThread : Executor {
     override fun execute(task: Runnable) {
         val looper = mainLooper()

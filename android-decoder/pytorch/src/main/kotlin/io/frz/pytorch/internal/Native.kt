@@ -7,9 +7,9 @@ import org.pytorch.IValue
 import org.pytorch.LiteModuleLoader
 import org.pytorch.Module
 
-/** What runs in native code; what it throws becomes an exception of a known kind. */
+/** Calls into native code, whose exceptions are converted to known kinds. */
 internal object Native {
-    /** Starts the skeleton in [file], whose bytes have been checked. */
+    /** Starts the skeleton in [file], whose bytes have been verified. */
     fun start(file: File): Module = guarded({ failure ->
         FrzModuleException(
             Kind.SKELETON_UNSUPPORTED,
@@ -19,7 +19,7 @@ internal object Native {
         )
     }) { LiteModuleLoader.load(file.path) }
 
-    /** The names of the weights that [module] still waits for. */
+    /** The names of the weights that [module] still lacks. */
     fun weightsMissing(module: Module): Set<String> = guarded({ failure ->
         FrzModuleException(
             Kind.SKELETON_UNSUPPORTED,
@@ -28,7 +28,7 @@ internal object Native {
         )
     }) { module.runMethod("weights_missing").toList().mapTo(LinkedHashSet()) { it.toStr() } }
 
-    /** The weights that [module] wants as coefficients, with the shapes in which their spectra are taken. */
+    /** The weights that [module] wants as coefficients, with the shapes of their spectra. */
     fun coefficientsWanted(module: Module): Map<String, List<Long>> = guarded({ failure ->
         FrzModuleException(
             Kind.SKELETON_UNSUPPORTED,
@@ -38,7 +38,7 @@ internal object Native {
         )
     }) { module.runMethod("coefficients_wanted").toDictStringKey().mapValues { it.value.toLongList().asList() } }
 
-    /** Gives [weights] to [module], which copies them. */
+    /** Passes [weights] to [module], which copies them. */
     fun loadWeights(module: Module, weights: Map<String, IValue>) {
         guarded({ failure ->
             val mismatch = failure.message.orEmpty().lineSequence().firstOrNull { MISMATCH in it }
@@ -62,14 +62,14 @@ internal object Native {
     } catch (e: OutOfMemoryError) {
         throw FrzModuleException(Kind.RUNTIME_FAILED, "the runtime has no memory left: " + reason(e), e)
     } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
-        // Native exceptions come as several classes, all of them this.
+        // Native exceptions arrive as various subclasses of this one.
         throw translate(e)
     }
 
-    /** What a native exception says first; what follows are addresses. */
+    /** The first line of a native exception; the rest is addresses. */
     private fun reason(failure: Throwable) =
         failure.message.orEmpty().lineSequence().firstOrNull { it.isNotBlank() }?.trim() ?: failure.toString()
 
-    /** How messages of a skeleton start that concern its weights. */
+    /** The prefix of skeleton errors about weights. */
     private const val MISMATCH = "frz:"
 }

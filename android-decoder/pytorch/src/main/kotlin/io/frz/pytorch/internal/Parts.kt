@@ -15,14 +15,14 @@ import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
 import java.util.concurrent.atomic.AtomicBoolean
 
-/** A file on disk, of whose weights no more is read than is needed. */
+/** A file on disk; weights are read on demand. */
 internal class FilePart(override val file: File) : FrzPart() {
     override fun read(): ByteArray = file.inputStream().use { it.readBytes() }
 
     override fun open(options: FrzOptions): FrzFile = FrzFile.open(file, options)
 }
 
-/** Bytes in memory, which are neither copied nor changed. */
+/** Bytes in memory, which are neither copied nor modified. */
 internal class BufferPart(bytes: ByteBuffer) : FrzPart() {
     private val bytes = bytes.slice()
 
@@ -31,7 +31,7 @@ internal class BufferPart(bytes: ByteBuffer) : FrzPart() {
     override fun open(options: FrzOptions): FrzFile = FrzFile.open(bytes, options)
 }
 
-/** A stream, which is read once. */
+/** A stream, which can be read only once. */
 internal class StreamPart(private val stream: InputStream) : FrzPart() {
     private val used = AtomicBoolean()
 
@@ -50,7 +50,7 @@ internal class StreamPart(private val stream: InputStream) : FrzPart() {
     override fun close(): Unit = stream.close()
 }
 
-/** A part of the file of a channel, which is mapped. */
+/** Part of the file of a channel, mapped into memory. */
 internal class ChannelPart(private val channel: FileChannel, private val offset: Long, private val length: Long) :
     FrzPart() {
     override fun read(): ByteArray {
@@ -67,7 +67,7 @@ internal class ChannelPart(private val channel: FileChannel, private val offset:
     }
 }
 
-/** A part of a file that Android has opened. */
+/** Part of a file opened by Android. */
 internal class DescriptorPart(private val descriptor: AssetFileDescriptor) : FrzPart() {
     override fun read(): ByteArray = part().read()
 
@@ -81,7 +81,7 @@ internal class DescriptorPart(private val descriptor: AssetFileDescriptor) : Frz
     }
 }
 
-/** An asset: mapped if the APK holds it uncompressed, else unpacked into memory. */
+/** An asset: mapped if it is stored uncompressed in the APK, otherwise unpacked into memory. */
 internal class AssetPart(private val assets: AssetManager, private val name: String) : FrzPart() {
     override fun read(): ByteArray = assets.open(name).use { it.readBytes() }
 
@@ -89,7 +89,7 @@ internal class AssetPart(private val assets: AssetManager, private val name: Str
         val descriptor = try {
             assets.openFd(name)
         } catch (_: FileNotFoundException) {
-            return FrzFile.open(read(), options) // Compressed. One that is not there at all fails when it is read.
+            return FrzFile.open(read(), options) // Compressed; if it is missing altogether, reading it fails.
         }
         return descriptor.use { DescriptorPart(it).open(options) }
     }

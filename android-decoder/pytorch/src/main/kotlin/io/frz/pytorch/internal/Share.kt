@@ -7,10 +7,10 @@ import io.frz.pytorch.FrzModuleException
 import io.frz.pytorch.FrzModuleException.Kind
 
 /**
- * What a module takes of one tensor of a file.
+ * What a module needs of one tensor of a file.
  *
- * @property rebuilt the names by which it takes the tensor
- * @property coefficients the names by which it takes the tensor's coefficients, as a factored network does
+ * @property rebuilt the names under which it takes the tensor
+ * @property coefficients the names under which it takes the coefficients, as factored networks do
  */
 internal class Share private constructor(
     val info: TensorInfo,
@@ -20,14 +20,14 @@ internal class Share private constructor(
     /** The size of the tensor in the runtime; 0 if it is not rebuilt. */
     val rebuiltBytes: Long = if (rebuilt.isEmpty()) 0 else Elements.bytes(info)
 
-    /** The size of its coefficients in the runtime; 0 if they are not wanted. */
+    /** The size of its coefficients in the runtime; 0 if they are not needed. */
     val coefficientBytes: Long = if (coefficients.isEmpty()) 0 else (info.kept ?: 0) * Float.SIZE_BYTES.toLong()
 
-    /** The memory to prepare it in. */
+    /** The memory needed to prepare it. */
     val bytes: Long = maxOf(rebuiltBytes, coefficientBytes)
 
     companion object {
-        /** The shares of a module that wants some weights as coefficients in spectra of the shapes [wanted]. */
+        /** The shares of a module that wants the weights in [wanted] as coefficients of spectra with these shapes. */
         fun of(file: FrzFile, wanted: Map<String, List<Long>>): List<Share> {
             wanted.forEach { (name, spectrum) -> if (name in file) check(file.tensor(name), name, spectrum) }
             val aliases = file.aliases.entries.groupBy({ it.value }, { it.key })

@@ -5,14 +5,14 @@ import io.frz.pytorch.FrzModuleException.Kind
 import java.util.zip.CRC32
 
 /**
- * The checksum of a skeleton. The runtime takes the bytes of its modules on trust, and altered ones can crash it, so it
- * gets to see none that do not end as the exporter ends them: `frz:crc32:` and the CRC-32 of all before its digits.
+ * The checksum of a skeleton. The runtime trusts its input, and altered bytes can crash it, so it receives only
+ * skeletons that end as the exporter ends them: with `frz:crc32:` and the CRC-32 of all bytes before its digits.
  */
 internal object Skeleton {
     private const val MARK = "frz:crc32:"
     private const val DIGITS = 8
 
-    /** Throws if [bytes] are not what was exported. */
+    /** Throws unless [bytes] are what was exported. */
     fun check(bytes: ByteArray) {
         val end = bytes.size - DIGITS
         val marked = end >= MARK.length && ascii(bytes, end - MARK.length, MARK.length) == MARK

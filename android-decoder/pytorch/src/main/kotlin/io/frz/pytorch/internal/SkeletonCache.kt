@@ -8,11 +8,11 @@ import java.io.IOException
 import java.security.MessageDigest
 
 /**
- * Copies of skeletons in [folder], because the lite interpreter reads its modules from files. A copy is named by the
- * checksum of its content, appears complete or not at all, and is compared with the content each time it is used.
+ * Copies of skeletons in [folder], since the lite interpreter reads modules from files. A copy is named after the
+ * checksum of its content, appears only when complete, and is compared with the content on each use.
  */
 internal class SkeletonCache(private val folder: File) {
-    /** A file that holds [skeleton]. */
+    /** A file that contains [skeleton]. */
     fun file(skeleton: ByteArray): File = try {
         if (!folder.isDirectory && !folder.mkdirs() && !folder.isDirectory) throw IOException("it is no folder")
         clean()
@@ -43,7 +43,7 @@ internal class SkeletonCache(private val folder: File) {
         }
     }
 
-    /** Removes copies that nobody has used for long, and what a process that was killed has left. */
+    /** Removes copies that have not been used for a long time, and leftovers of killed processes. */
     private fun clean() {
         val now = System.currentTimeMillis()
         for (file in folder.listFiles { file -> file.name.startsWith(PREFIX) }.orEmpty()) {

@@ -12,20 +12,20 @@ import java.nio.ByteOrder
 import java.nio.channels.FileChannel
 
 /**
- * Direct memory to rebuild tensors in. The latest is kept for the next module as long as the garbage collector does not
- * want it, so that loading again and again does not pile up buffers that nothing but a collection frees.
+ * Direct memory in which tensors are rebuilt. The last buffer is softly kept for the next module, so that repeated
+ * loading does not pile up buffers that only a garbage collection frees.
  */
 internal object WeightMemory {
     private var spare: WeakReference<ByteBuffer>? = null
 
-    /** Lends at least [size] bytes to [use], those of a file in the folder [scratch] if there is one. */
+    /** Lends at least [size] bytes to [use], from a file in the folder [scratch] if that is given. */
     fun <T> lend(size: Long, scratch: File?, cancellation: Cancellation, use: (ByteBuffer) -> T): T {
         if (scratch != null) return use(map(size, scratch, cancellation))
         val memory = take(size) ?: allocate(size)
         try {
             return use(memory)
         } finally {
-            // Native code has read from this memory, so nothing may free it before here.
+            // Native code reads this memory, so it must not be freed before this point.
             give(memory)
         }
     }
@@ -74,7 +74,7 @@ internal object WeightMemory {
         }
     }
 
-    /** Writes the file rather than only making it longer, so that a full disk is an error here and no crash later. */
+    /** Writes the file rather than just extending it, so that a full disk is an error here and not a crash later. */
     private fun fill(file: RandomAccessFile, size: Long, cancellation: Cancellation) {
         val zeros = ByteArray(minOf(size, CHUNK).toInt())
         var left = size
@@ -91,7 +91,7 @@ internal object WeightMemory {
         FrzException(ErrorCode.BUDGET, "this machine has no $size bytes of memory left for a tensor", cause = cause)
 }
 
-/** [size] bytes of [memory] from [start] on, as a buffer of their own, in the order of the machine. */
+/** [size] bytes of [memory] from [start] on, as a separate buffer in native byte order. */
 internal fun slice(memory: ByteBuffer, start: Int, size: Int): ByteBuffer {
     val view = memory.duplicate()
     view.position(start)
