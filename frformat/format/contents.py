@@ -83,7 +83,7 @@ class Contents:
         if group.elements and group.tensors > 1 and size <= REMEMBERED:
             self.afford(held + 2 * size)
             found = values.decode(self._file, self._container, group_index, self._tier).elements()
-            # One that is not allowed is named by the way that takes them one by one.
+            # If one is invalid, reading them one by one reports which.
             if group.dtype != "bool" or found.view(np.uint8).max(initial=0) <= 1:
                 start = 0
                 for shape in group.shapes:

@@ -38,7 +38,7 @@ class Quality:
     Attributes:
         nbytes: its size; of a tier, up to the tier's end.
         figures: metrics of the trained model on the test samples.
-        decoded: those of a plain model with the weights that the file gives back.
+        decoded: metrics of a plain model with the weights decoded from the file.
         difference: the largest difference between the two models' outputs, over some test samples.
         scale: the largest output, for comparison.
     """
@@ -55,7 +55,7 @@ class TierOutcome(Quality):
     """One tier of a run's file.
 
     Attributes:
-        costs: of an inference with one sample.
+        costs: costs of an inference with one sample.
     """
 
     costs: Cost

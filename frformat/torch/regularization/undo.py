@@ -1,4 +1,4 @@
-"""All or nothing: restore a model if changing it fails half way."""
+"""All or nothing: restore a model if changing it fails halfway."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def take_off(module: nn.Module, attribute: str, *, keep: bool) -> None:
     """Remove a parametrization. Copies of the module, which share the class that PyTorch made for it, keep theirs.
 
     Args:
-        module: has it.
-        attribute: what it makes.
+        module: the module that has it.
+        attribute: name of the tensor that it computes.
         keep: whether the attribute stays as it is, rather than becoming what the parametrization was given.
     """
     kind = type(module)

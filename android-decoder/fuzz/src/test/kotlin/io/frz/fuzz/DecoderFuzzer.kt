@@ -5,13 +5,16 @@ import io.frz.FrzFile
 import io.frz.FrzOptions
 import java.lang.management.ManagementFactory
 
-/** What Jazzer runs: opens a file, lists it, and loads all there is. Nothing but an [FrzException] may come of it. */
+/** What Jazzer runs: opens a file, lists it, and loads everything. The only permitted exception is [FrzException]. */
 object DecoderFuzzer {
     private const val SECONDS = 2
     private const val BUDGET = 1L shl 22
     private val threads = ManagementFactory.getThreadMXBean()
 
-    /** Reads [input] after it was mended. Processor time is limited, not time, since others may use the machine. */
+    /**
+     * Reads [input] after it has been mended. Processor time is limited, not elapsed time, since others may use the
+     * machine.
+     */
     @JvmStatic
     fun fuzzerTestOneInput(input: ByteArray) {
         val data = mended(input)
