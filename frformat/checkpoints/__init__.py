@@ -148,7 +148,7 @@ def _load(kind: str, path: str, entry: str | None, trust_pickle: bool) -> Checkp
 
 
 def _reported(path: str, name: str, entry: Entry) -> Entry:
-    """Return the entry such that errors of reading it name the file."""
+    """Return the entry in a form whose read errors name the file."""
     return replace(entry, load=partial(_read, path, name, entry.load))
 
 

@@ -1,4 +1,4 @@
-"""Detect casts to a narrower type that lose more than digits."""
+"""Detect casts to a narrower type that lose more than precision."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def _check_room(total: int, target: str, output: str) -> None:
 
 
 def _watched(checkpoint: Checkpoint, progress: Callable[[int], Any]) -> Checkpoint:
-    """Return the checkpoint such that ``progress`` is called with the size of every tensor that is loaded."""
+    """Return a checkpoint that calls ``progress`` with the size of every tensor that is loaded."""
 
     def watched(entry: Entry) -> Entry:
         def load() -> Any:

@@ -82,7 +82,7 @@ Examples:
     help="Write a delta file: the difference to this older version, with whose steps --format qN then rounds.",
 )
 @click.option("--metadata", "-m", multiple=True, metavar="KEY=TEXT", help="Text to put into the file. Repeatable.")
-@click.option("--entry", metavar="KEY", help="The state dict to use of several in a PyTorch file, e.g. ema.0.")
+@click.option("--entry", metavar="KEY", help="The state dict to use if a file holds several, e.g. ema.0.")
 @click.option("--keep-names", is_flag=True, help="Keep the prefixes that DataParallel, compile, FSDP … add to names.")
 @click.option(
     "--trust-pickle",

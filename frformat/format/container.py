@@ -248,7 +248,7 @@ class SegmentReader:
         return data
 
     def readinto(self, buffer: memoryview) -> int:
-        """Fill ``buffer`` as far as the segment's bytes go."""
+        """Fill ``buffer`` with as many bytes as the segment has left."""
         count = self._file.readinto(buffer[: self._left])  # type: ignore[attr-defined]
         self._account(buffer[:count])
         return int(count)

@@ -45,7 +45,7 @@ def load(path: Path, recipe: Recipe) -> Mapping[str, Any]:
     content = path.read_bytes()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pickles that PyTorch has not written
+            warnings.simplefilter("ignore")  # about pickles that PyTorch has not written
             whole = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # PyTorch may raise anything for a damaged file
         raise CheckpointError(f"{os.fspath(path)}: not a whole checkpoint: {_reason(error)}") from error

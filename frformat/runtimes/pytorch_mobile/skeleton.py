@@ -70,7 +70,7 @@ def skeleton(
         model: left unchanged. A TorchScript module is used directly.
         example: inputs to trace the model with if it cannot be scripted.
         probe: as for :func:`frformat.runtimes.pytorch_mobile.scripting.scripted`.
-        trace: likewise.
+        trace: as for that function, too.
 
     Returns:
         The module (:mod:`frformat.runtimes.pytorch_mobile` documents its methods), and whether it was traced.

@@ -50,7 +50,7 @@ def assign(
 
 
 def _leading(ties: dict[str, str], loaded: dict[str, str], weights: dict[str, Tensor]) -> dict[str, str]:
-    """Map the first name of each passed tensor to the name that counts: the one it has been loaded by, if any."""
+    """Map the first name of each passed tensor to the decisive name: the one it has been loaded by, if any."""
     leading: dict[str, str] = {}
     for name in weights.keys():  # noqa: SIM118 — TorchScript cannot iterate over the dict itself
         first = ties.get(name, name)

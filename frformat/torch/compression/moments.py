@@ -125,7 +125,7 @@ class Outputs:
         self._added = torch.zeros(form.groups, n, dtype=torch.float64)
 
     def add(self, gradient: Tensor) -> None:
-        """Take in the gradients of one backward pass."""
+        """Add the gradients of one backward pass."""
         found = rows(gradient, self.form)
         sums = found.square().sum(-1) if self.wide else found @ found.transpose(-1, -2)
         self._sums += sums.double().cpu()
@@ -133,7 +133,7 @@ class Outputs:
         self._added += found.reshape(*found.shape[:-1], samples, -1).sum(-1).square().sum(-1).double().cpu()
 
     def second(self) -> Doubles:
-        """(groups, outputs, outputs), or the diagonal alone (groups, outputs)."""
+        """Return the moments (groups, outputs, outputs), or only the diagonal (groups, outputs)."""
         return (self._sums / max(self.samples, 1)).numpy()
 
     def of_bias(self) -> Doubles:

@@ -99,7 +99,7 @@ class Outputs:
         return sum(float(0.5 * (y - x).float().square().mean() * _unit(x)) for x, y in pairs)
 
     def agreement(self, reference: Any, out: Any) -> tuple[float, int]:
-        """Return how many decisions agree, and their number; for values, the share explained counts instead."""
+        """Return how many decisions agree, and their number; for values, the explained share is used instead."""
         before, after = self.logits(reference), self.logits(out)
         if before is not None and after is not None:
             return float((before.argmax(1) == after.argmax(1)).sum()), len(before)

@@ -1,7 +1,7 @@
-"""Looking for the scale of all steps at which a file is as small, or a model as good, as it has to be.
+"""Search for the scale of all steps at which the file is as small, or the model as good, as required.
 
-One number governs all tensors: steps are such that rounding errors cost the same everywhere, so at each scale bits are
-where they lower the loss most.
+One number governs all tensors: steps are chosen so that rounding errors cost the same everywhere. At each scale, bits
+are therefore spent where they lower the loss most.
 """
 
 from __future__ import annotations

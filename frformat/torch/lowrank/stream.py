@@ -19,7 +19,7 @@ BLOCK: Final = 1 << 17
 
 
 class Pass(NamedTuple):
-    """What happens between thin values and thin values.
+    """The operations between thin inputs and thin results.
 
     Attributes:
         activation: see :func:`activate`.

@@ -27,7 +27,7 @@ SHOWN: Final = 10
 
 
 class VaeOnMnist(OnMnist, Recipe):
-    """Next to the pixels, rows and columns are separate axes, and the hidden units are viewed as 20×20.
+    """In weights next to the pixels, rows and columns are separate axes, and the hidden units are viewed as 20×20.
 
     In the shape (28, 28, 400), 6,000 coefficients would give the units 33 patterns to combine; in this view, they get
     186.

@@ -53,7 +53,7 @@ class CancellationTest {
         return ByteArrayOutputStream().also { out -> repeat(parts) { out.write(part, 0, size) } }.toByteArray()
     }
 
-    /** So many lanes of zeros, each of 2¹⁴. */
+    /** A number of lanes of 2¹⁴ zeros each. */
     private fun static(lanes: Int): ByteArray {
         val head = byteArrayOf(14, 0, 0, 1, 1, 3, 0xAF.toByte(), 0x99.toByte(), 0xE0.toByte())
         val counts = ByteArray(2 * lanes) { (1 - it % 2).toByte() }
@@ -69,7 +69,7 @@ class CancellationTest {
         "static" to plain(Coder.STATIC, DType.F32, static(1 shl 20), 1L shl 34, STEP)
     )
 
-    /** What comes of [work] in a thread that is dealt with by [end] after it has begun. */
+    /** The outcome of [work] in a thread to which [end] is applied after it has begun. */
     private fun outcome(work: () -> Unit, end: (Thread) -> Unit): Throwable? {
         val thrown = AtomicReference<Throwable>()
         val begun = CountDownLatch(1)
@@ -143,7 +143,7 @@ class CancellationTest {
         Contraction(axes, DType.F32, "w", Workers(1)).into(core, target, request)
     }
 
-    /** Counts how often it is asked whether the file is open, which it is until it has been [last] times. */
+    /** Counts how often it is asked whether the file is open; from the call after [last] on, it is not. */
     private class Counting(private val last: Int) : Lifetime() {
         var count = 0
 

@@ -15,7 +15,10 @@ import org.junit.jupiter.api.DynamicTest
 import org.junit.jupiter.api.DynamicTest.dynamicTest
 import org.junit.jupiter.api.TestFactory
 
-/** The files in spec/vectors: valid ones decode to what stands there, faulty ones are refused as it stands there. */
+/**
+ * The files in spec/vectors: valid ones decode to the expected values, and faulty ones are refused with the expected
+ * codes.
+ */
 class ConformanceTest {
     private val folder = File("../../spec/vectors")
     private val vectors = JsonParser.parseString(File(folder, "vectors.json").readText()).asJsonObject
@@ -147,7 +150,7 @@ class ConformanceTest {
         MessageDigest.getInstance("SHA-256").apply { update(bytes) }.digest().joinToString("") { "%02x".format(it) }
 
     private companion object {
-        /** By how much rounding to a dtype may change a weight, relative to it. */
+        /** The largest relative change of a weight by rounding to a dtype. */
         val UNIT = mapOf(DType.F16 to 11, DType.BF16 to 8, DType.F32 to 24, DType.F64 to 53)
             .mapValues { (_, bits) -> Math.scalb(1.0, -bits) }
     }

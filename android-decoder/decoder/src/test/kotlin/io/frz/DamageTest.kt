@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Test
 
-/** No damaged file is decoded, and none is answered with anything but an exception of the format. */
+/** No damaged file is decoded, and each causes only an exception of the format. */
 class DamageTest {
     private val random = Random(13)
     private val sound = FrzBuilder()
@@ -56,7 +56,7 @@ class DamageTest {
         }
     }
 
-    /** Damage that an attacker has given new checksums: it may decode, to whatever it says. */
+    /** Damage with new checksums, as by an attacker: the file may decode to anything. */
     @Test
     fun `forged files are decoded or refused, and nothing else`() {
         val options = FrzOptions.builder().memoryBudget(1 shl 24).build()

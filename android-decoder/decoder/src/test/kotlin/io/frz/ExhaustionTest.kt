@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Memory that is gone while a request is carried out. */
+/** Memory that runs out during a request. */
 class ExhaustionTest {
     private fun run(main: Class<*>, vararg arguments: String): String {
         val java = File(System.getProperty("java.home"), "bin/java").path
@@ -51,7 +51,7 @@ class ExhaustionTest {
     }
 }
 
-/** Loads a tensor again and again on a heap that is full but for a little, and counts what happens. */
+/** Loads a tensor repeatedly on a nearly full heap, and counts the outcomes. */
 object NearlyFullHeap {
     private const val ROUNDS = 120
     private val side = 1024

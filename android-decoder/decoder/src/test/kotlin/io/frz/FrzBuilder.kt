@@ -8,7 +8,7 @@ import java.util.zip.Deflater
 import org.msgpack.core.MessageBufferPacker
 import org.msgpack.core.MessagePack
 
-/** Makes files for tests: sound ones, and any unsound one whose faults are put in by hand. */
+/** Makes files for tests: valid ones, and faulty ones whose faults are inserted by hand. */
 class FrzBuilder {
     /** The fields of the directory; values are maps, lists, strings, numbers, booleans, byte arrays or null. */
     val directory = sortedMapOf<Any, Any?>(compareBy { (it as Number).toLong() })
@@ -16,7 +16,7 @@ class FrzBuilder {
     private val segments = ArrayList<List<ByteArray?>>()
     var deflated = false
 
-    /** Adds a group with the fields of [group] and a segment for each tier; null where there is none. */
+    /** Adds a group with the fields of [group] and a segment for each tier; null if there is none. */
     fun group(group: Map<Int, Any?>, vararg segments: ByteArray?): FrzBuilder = apply {
         groups.add(mapOf(SIZES to segments.map { it?.size ?: 0 }) + group)
         this.segments.add(segments.toList())
@@ -87,7 +87,7 @@ class FrzBuilder {
         /** Bases that are `dct` on every axis. */
         val DCT = listOf(BasisKind.DCT.id)
 
-        /** The fields that a group of one tensor always has, but for the sizes. */
+        /** The fields that a group of one tensor always has, except for the sizes. */
         fun tensor(name: String, dtype: DType, shape: List<Int>): Map<Int, Any?> =
             mapOf(DTYPE to dtype.id, NAMES to listOf(0, name), SHAPES to listOf(shape), CODER to Coder.NONE.id)
 
@@ -159,7 +159,7 @@ class FrzBuilder {
     }
 }
 
-/** Bytes that are MessagePack already, sound or not. */
+/** Bytes that are already MessagePack, valid or not. */
 class Verbatim(vararg bytes: Int) {
     val bytes = ByteArray(bytes.size) { bytes[it].toByte() }
 }

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Assertions.assertTimeout
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Opening a file takes no more than its caller allows, and as much time as the file is long. */
+/** Opening a file takes no more memory than its caller allows, and time in proportion to the file's length. */
 class OpeningTest {
     private val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
 

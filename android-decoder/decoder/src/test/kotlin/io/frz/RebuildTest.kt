@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Weights against the formula of the specification, evaluated as it stands. */
+/** Weights compared with the formula of the specification, evaluated literally. */
 class RebuildTest {
     private val random = Random(11)
 

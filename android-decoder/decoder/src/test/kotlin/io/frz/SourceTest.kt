@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Assumptions.assumeTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Where files come from, and what they take of a process. */
+/** The sources of files, and the resources that they take. */
 class SourceTest {
     @TempDir
     lateinit var folder: File
@@ -152,7 +152,8 @@ class SourceTest {
             val bytes = together(count, size)
             val file = FrzFile.open(bytes)
             file.load("0")
-            // What is damaged now is not read again, small groups not at all, large ones no further than needed.
+            // Bytes damaged from here on are not read again: those of small groups not at all, those of large ones only
+            // as needed.
             bytes[bytes.size - 5]++
             for (i in 0 until count - 1) assertEquals(i.toByte(), file.load("$i").buffer.get(size - 1))
             refused(ErrorCode.CHECKSUM) { FrzFile.open(bytes).load("0") }

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.DynamicTest
 import org.junit.jupiter.api.DynamicTest.dynamicTest
 import org.junit.jupiter.api.TestFactory
 
-/** What each library offers to others, binary signature by signature: a file of it stands beside this module's POM. */
+/** The public binary signatures of each library, compared with a file next to this module's POM. */
 class ApiTest {
     private val libraries = mapOf(
         "frz-decoder" to FrzFile::class.java,

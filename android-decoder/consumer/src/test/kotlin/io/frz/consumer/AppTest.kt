@@ -24,9 +24,9 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.pytorch.Module
 
-/** An app in an old Kotlin: that it compiles is most of the test. */
+/** An app written in an old version of Kotlin; most of the test is that it compiles. */
 class AppTest {
-    /** Only compiled, as a JVM has no context. */
+    /** Only compiled, since a JVM has no context. */
     @Suppress("unused")
     private class Screen(private val context: Context) : FrzCallback {
         private val options = FrzModuleOptions.builder().threads(2).progress { done, total -> println("$done/$total") }

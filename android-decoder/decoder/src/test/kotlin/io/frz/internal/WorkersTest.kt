@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Work that is shared: all of it is done, or the caller hears why not; and nobody works on after that. */
+/** Work that is shared: all of it is done, or the caller learns why not; after that, no thread works on. */
 class WorkersTest {
     private val caller = Thread.currentThread()
     private val request = Request(Lifetime())

@@ -32,7 +32,7 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
         settle()
     }
 
-    /** Lets the app's main thread do what has come up. */
+    /** Lets the app's main thread do its pending work. */
     fun idle(): Unit = shadowOf(Looper.getMainLooper()).idle()
 
     /** Lets the app work until it has nothing more to do. */
@@ -72,10 +72,10 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
     }
 
     companion object {
-        /** Nanoseconds after which an app that is still busy never will be done: ten minutes. */
+        /** Nanoseconds after which a busy app is considered stuck: ten minutes. */
         private const val PATIENCE = 600_000_000_000L
 
-        /** What the desktop made of the pictures of the network called [name]. */
+        /** The desktop's results for the pictures of the network called [name]. */
         fun desktop(name: String): JSONObject =
             JSONObject(File(System.getProperty("frz.desktop"), "$name.json").readText())
 

@@ -44,7 +44,7 @@ class ParityIT {
         assertTrue(report.getJSONObject("memory").getLong("peak") >= report.getJSONObject("memory").getLong("before"))
         val worst = compare(inputs(desktop), inputs(report))
         println("LeNet-5, app against desktop: largest difference of a logit $worst")
-        // Of large logits, single precision does not hold the fourth decimal.
+        // For large logits, single precision does not reach the fourth decimal.
         val largest = (0 until inputs(desktop).length()).maxOf { index -> values(desktop, index).maxOf { abs(it) } }
         assertTrue("$worst", worst <= maxOf(1e-4f, 1e-6f * largest))
     }

@@ -5,7 +5,7 @@ import io.frz.FrzFile
 import io.frz.FrzOptions
 import java.lang.management.ManagementFactory
 
-/** What Jazzer runs: opens a file, lists it, and loads all there is. Nothing but an [FrzException] may come of it. */
+/** What Jazzer runs: opens a file, lists it, and loads everything. The only permitted exception is [FrzException]. */
 object DecoderFuzzer {
     private const val SECONDS = 2
     private const val BUDGET = 1L shl 22

@@ -12,7 +12,7 @@ private const val SIZES = 14L
 private const val EDIT = 3
 private const val EDITS = 4
 
-/** Bytes of a segment that is not there, which are put in. */
+/** The bytes to insert for a missing segment. */
 private const val LONGEST = 1 shl 12
 
 private val BOUNDS = longArrayOf(
@@ -21,10 +21,11 @@ private val BOUNDS = longArrayOf(
 )
 
 /**
- * What a fuzzer made of a file, with its counts, sizes and checksums made right, so that what is behind them is reached.
+ * A file as changed by a fuzzer, with its counts, sizes and checksums corrected, so that the code behind them is
+ * reached.
  *
- * The directory ends where its value does. What follows the segments is taken for edits of the directory's tree, three
- * bytes each and four at most: what to do, where, and with what. So the fuzzer edits trees by appending bytes.
+ * The directory ends where its value does. The bytes after the segments are interpreted as at most four edits of the
+ * directory's tree, three bytes each: what to do, where, and with what. The fuzzer thus edits trees by appending bytes.
  */
 internal fun mended(input: ByteArray): ByteArray {
     if (input.size < HEADER || input[0] != 0x89.toByte()) return input
@@ -78,7 +79,7 @@ private fun edit(tree: Branch, kind: Int, place: Int, value: Int) {
         4 -> children[at] = Leaf.of((children[at].integer ?: 0L) + value.toByte())
         else -> children[at] = places[value % places.size].let { (other, index) -> other.children[index] }
     }
-    // A copy of what holds it would have no end.
+    // A copy into a part of itself would never end.
     if (kind % 6 == 5 && isEndless(tree, 0)) children.removeAt(at)
 }
 

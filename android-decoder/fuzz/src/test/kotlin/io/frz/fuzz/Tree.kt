@@ -6,7 +6,7 @@ import java.io.ByteArrayOutputStream
 internal sealed class Node {
     abstract fun writeTo(out: ByteArrayOutputStream)
 
-    /** What it is, if it is an integer from 0 on. */
+    /** Its value, if it is an integer ≥ 0. */
     open val integer: Long? get() = null
 }
 
@@ -22,7 +22,7 @@ internal class Leaf(private val bytes: ByteArray) : Node() {
     }
 
     companion object {
-        /** The integer [value], of which negative ones are above all others. */
+        /** The integer [value]; negative values stand for those above all others. */
         fun of(value: Long): Leaf = when (value) {
             in 0..0x7F -> Leaf(byteArrayOf(value.toByte()))
             in 0..0xFFFFFFFFL -> Leaf(byteArrayOf(0xCE.toByte()) + big(value, 4))
@@ -36,7 +36,7 @@ internal class Branch(val isMap: Boolean, val children: MutableList<Node>) : Nod
     /** The value of [key] in a map. */
     operator fun get(key: Long): Node? = children.chunked(2).firstOrNull { it[0].integer == key && it.size == 2 }?.get(1)
 
-    /** Its count is what it has. */
+    /** Its count is the number of its elements. */
     override fun writeTo(out: ByteArrayOutputStream) {
         val count = if (isMap) (children.size + 1) / 2 else children.size
         when {
@@ -55,7 +55,9 @@ internal class Branch(val isMap: Boolean, val children: MutableList<Node>) : Nod
     }
 }
 
-/** Reads values of [data] from [at] on. A count that promises more than there is is taken for what there is. */
+/**
+ * Reads values of [data] from [at] on. A count that promises too much is replaced by the number of elements present.
+ */
 internal class TreeReader(private val data: ByteArray, var at: Int) {
     /** The next value, or null at the end, or deeper than the format allows. */
     fun next(depth: Int = 0): Node? {
@@ -95,7 +97,7 @@ internal class TreeReader(private val data: ByteArray, var at: Int) {
 
     private fun text(width: Int, type: Int) = 1 + width + type + number(width)
 
-    /** The number of [width] bytes after the head, none being larger than what could be there. */
+    /** The number in the [width] bytes after the head, at most as large as the remaining bytes allow. */
     private fun number(width: Int): Int {
         var value = 0L
         for (i in 1..width) value = value shl 8 or (data.getOrElse(at + i) { 0 }.toLong() and 0xFF)

@@ -8,14 +8,14 @@ import org.junit.jupiter.api.Assumptions.assumeTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** A second opinion: LibTorch. It has a process of its own, because two copies of PyTorch in one do not get along. */
+/** A second opinion: LibTorch. It has its own process, because two copies of PyTorch in one process conflict. */
 class DjlTest {
     private val models = File("../pytorch/src/test/resources")
 
     @TempDir
     lateinit var folder: File
 
-    /** What LibTorch makes of [input] with a skeleton and weights. */
+    /** LibTorch's output for [input] with a skeleton and weights. */
     private fun outputOf(skeleton: String, weights: String, input: NdArray): FloatArray {
         val here = System.getProperty("os.name") == "Linux" && System.getProperty("os.arch") == "amd64"
         assumeTrue(here) { "not run: its library is for x86-64 Linux" }

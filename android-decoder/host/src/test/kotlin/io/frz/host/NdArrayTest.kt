@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Files of NumPy. */
+/** NumPy files. */
 class NdArrayTest {
     @TempDir
     lateinit var folder: File

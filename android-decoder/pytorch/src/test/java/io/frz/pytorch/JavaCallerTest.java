@@ -22,7 +22,7 @@ import org.pytorch.Module;
 
 /** The API as Java code sees it. */
 class JavaCallerTest extends OnRuntime {
-    /** What an app in Java writes; compiled only, as a JVM has no context. */
+    /** The code of an app in Java; only compiled, since a JVM has no context. */
     @SuppressWarnings("unused")
     static void inAnApp(Context context, AssetManager assets, FrzCallback callback) throws IOException {
         Module module = FrzModule.load(context, "model.ptl", "model.frz");

@@ -36,7 +36,7 @@ class AssetTest : OnRuntime() {
         `when`(assets.openFd(anyString())).thenThrow(FileNotFoundException("it is compressed"))
     }
 
-    /** What Android opens of the asset [name] if it lies uncompressed within an APK. */
+    /** What Android opens for the asset [name] if it is stored uncompressed in an APK. */
     private fun descriptor(name: String, isLengthKnown: Boolean = true): AssetFileDescriptor {
         val content = resource(name).readBytes()
         val behind = ByteArray(if (isLengthKnown) 7 else 0)
@@ -48,7 +48,7 @@ class AssetTest : OnRuntime() {
         return descriptor
     }
 
-    /** Makes [name] an asset that lies uncompressed within an APK. */
+    /** Makes [name] an asset that is stored uncompressed in an APK. */
     private fun store(name: String) {
         org.mockito.Mockito.doReturn(descriptor(name)).`when`(assets).openFd(name)
     }

@@ -33,7 +33,7 @@ class FrzLoadingTest : OnRuntime() {
     @TempDir
     lateinit var cache: File
 
-    /** Collects what a callback is told. */
+    /** Collects the calls of a callback. */
     private class Told : FrzCallback {
         val all = LinkedBlockingQueue<Any>()
 
@@ -131,7 +131,7 @@ class FrzLoadingTest : OnRuntime() {
         assertTrue(threads.size >= 3)
     }
 
-    /** A stream that says whether it has been closed, which fails. */
+    /** A stream that records whether it has been closed; closing it fails. */
     private class Unclosable(bytes: ByteArray) : ByteArrayInputStream(bytes) {
         var isClosed = false
 

@@ -154,7 +154,7 @@ class FrzModuleTest : OnRuntime() {
         val module = FrzModule.load(skeleton, weights)
         repeat(3) {
             System.gc()
-            // Takes the place of the memory that the weights were in, if anything did free it.
+            // Overwrites the memory of the weights, if anything has freed it.
             ByteBuffer.allocateDirect(8 shl 20)
             FrzModule.load(resource("wide.ptl"), resource("wide.frz")).destroy()
         }

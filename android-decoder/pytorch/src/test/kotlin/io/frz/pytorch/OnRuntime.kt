@@ -10,7 +10,7 @@ import org.pytorch.IValue
 import org.pytorch.Module
 import org.pytorch.Tensor
 
-/** A test on the lite interpreter itself; skipped where that cannot run, unless `frz.native.required` is set. */
+/** A test on the lite interpreter itself; skipped if that cannot run, unless `frz.native.required` is set. */
 abstract class OnRuntime {
     companion object {
         val expected: FloatArray = resource("tiny.expected.txt").readLines().map { it.toFloat() }.toFloatArray()
@@ -28,13 +28,13 @@ abstract class OnRuntime {
 
         fun part(name: String): FrzPart = FrzPart.of(resource(name))
 
-        /** What the network `tiny` makes of its example. */
+        /** The output of the network `tiny` for its example. */
         fun outputOf(tiny: Module): FloatArray {
             val image = FloatArray(36) { -1 + 2 * it / 35f }
             return run(tiny, image, 1, 1, 6, 6)
         }
 
-        /** What the network `wide` makes of ones. */
+        /** The output of the network `wide` for ones. */
         fun wideOutputOf(wide: Module): FloatArray = run(wide, FloatArray(1024) { 1f }, 1, 1024)
 
         fun run(module: Module, input: FloatArray, vararg shape: Long): FloatArray =

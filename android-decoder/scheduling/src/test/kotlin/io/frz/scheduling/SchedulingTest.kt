@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Rules that no vector can hold: what is refused, and what is true of any plan. */
+/** Rules that vectors cannot check: what is refused, and what holds for every plan. */
 class SchedulingTest {
     private val tier = Tier(0.9, 1.0, 10)
     private val app = App("a", listOf(tier), 0.9, 1.0)

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** APKs that a phone would not install are not made. */
+/** APKs that a phone would not install are not built. */
 class CheckTest {
     @TempDir
     lateinit var folder: File

@@ -84,7 +84,7 @@ class FrzCoroutinesTest {
         assertEquals(Kind.UNREADABLE, missing.kind)
     }
 
-    /** What comes of loading that is cancelled once it has begun. */
+    /** The outcome of loading that is cancelled once it has begun. */
     @OptIn(ExperimentalCoroutinesApi::class)
     private fun cancelled(options: FrzModuleOptions, begun: CountDownLatch): Throwable? = runBlocking {
         supervisorScope {
