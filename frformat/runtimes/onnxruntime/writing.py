@@ -78,7 +78,7 @@ def write(
             value = graph.graph.initializers[name]
             assert value.const_value is not None
             assert value.dtype is not None
-            shape = ir.Shape(value.const_value.numpy().shape)
+            shape: Any = value.const_value.shape
             value.const_value = ir.ExternalTensor("", None, None, value.dtype, shape=shape, name=name)
     proto: onnx.ModelProto = ir.to_proto(graph)
     add_functions(proto, texts)
