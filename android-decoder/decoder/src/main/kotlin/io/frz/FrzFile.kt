@@ -262,7 +262,8 @@ public class FrzFile private constructor(private val container: Container, base:
         @JvmStatic
         @JvmOverloads
         @Throws(IOException::class)
-        public fun open(file: File, options: FrzOptions = FrzOptions.DEFAULT, base: FrzFile? = null): FrzFile = open(FileSource(file), options, base)
+        public fun open(file: File, options: FrzOptions = FrzOptions.DEFAULT, base: FrzFile? = null): FrzFile =
+            open(FileSource(file), options, base)
 
         /** Opens the bytes between the position and limit of [bytes], such as a mapped file, without copying them. */
         @WorkerThread
