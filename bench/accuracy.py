@@ -3,8 +3,8 @@
     python -m bench.accuracy [WORD …]
 
 trains what is missing (only the runs with one of the words in their name), a few minutes each, and then writes
-``bench/results/lenet5.json`` and ``docs/lenet5-curve.png``. A run that was broken off goes on. No run chooses an epoch:
-what the last one left is what is tested.
+``bench/results/lenet5.json`` and ``docs/lenet5-curve.png``. An interrupted run is continued. No run chooses an epoch:
+the weights after the last one are tested.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Point:
 
     Attributes:
         method: ``FR``, ``pruning`` or ``ADMM``.
-        numbers: how many the network is made of, biases included.
+        numbers: how many numbers represent the network, biases included.
         seed: of the run; None for a network of others.
         epochs: for how long it was trained.
         format: number format of the values.

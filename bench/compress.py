@@ -2,8 +2,8 @@
 
     python -m bench compress
 
-Calibration is on 512 training images, without labels, and their mirror images, chosen anew for each of three seeds; the
-accuracy is that of the weights that the file gives back, on the 10,000 test images. What is measured is kept in
+Calibration is on 512 training images, without labels, and their mirror images, chosen separately for each of three
+seeds. The accuracy is that of the weights as decoded from the file, on the 10,000 test images. Measurements are kept in
 ``bench/results/compress.json``, from which ``docs/compression.png`` is drawn; remove an entry to measure it again.
 """
 

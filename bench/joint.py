@@ -3,22 +3,22 @@
     python -m bench.joint [WORD …]
 
 trains what is missing (only the networks with one of the words in their name), an hour on one thread, and writes
-``bench/results/joint.json``. A run that was broken off goes on. All runs of a network have the same recipe and epochs;
+``bench/results/joint.json``. An interrupted run is continued. All runs of a network have the same recipe and epochs;
 scores are means over the same seeds. In the file, ``models`` is a list of networks with their ``name``, ``data``, what
 the ``score`` is, and ``tiers`` from the smallest to the largest. A tier has
 
 * ``numbers``: how many numbers are kept, coefficients and plain parameters;
-* ``accuracy``: the score; ``alone``: that of a model of this size that was trained by itself;
-* ``multiply_adds``: of one inference at batch 1, those of rebuilding weights included;
-* ``weight_bytes``: of the numbers in memory;
+* ``accuracy``: the score; ``alone``: the score of a model of this size that was trained alone;
+* ``multiply_adds``: those of one inference at batch 1, including the rebuilding of weights;
+* ``weight_bytes``: bytes of the numbers in memory;
 * ``peak_bytes``: see :class:`frformat.torch.lowrank.cost.Cost`;
-* ``scores`` and ``alone_scores``: of which ``accuracy`` and ``alone`` are the means, by seed;
-* ``alone_bytes``: of the file of the model that was trained alone;
-* ``end``: bytes of the common file up to the end of the tier;
+* ``scores`` and ``alone_scores``: the scores by seed, whose means are ``accuracy`` and ``alone``;
+* ``alone_bytes``: size of the file of the model that was trained alone;
+* ``end``: bytes of the common file up to the end of the tier.
 
-and a network has ``file_bytes``, the size of the common file, ``ratio``, that in the largest tier's file alone,
-``switch_ms``, the slowest median time of a switch from one tier to another, and ``step``, the time of a step with all
-tiers in those of the largest alone.
+A network has ``file_bytes``, the size of the common file; ``ratio``, this size relative to the file of the largest tier
+alone; ``switch_ms``, the slowest median time of a switch from one tier to another; and ``step``, the time of a step with
+all tiers relative to a step with only the largest one.
 """
 
 from __future__ import annotations

@@ -4,10 +4,11 @@
 
 trains what is missing (only the runs with one of the words in their name) and writes ``bench/results/networks.json``.
 The runs are short ones for a CPU, in bfloat16: six epochs of ResNet-20, and a UNet a quarter as wide. ``--full``
-makes them what the recipes say, for a GPU. A run that was broken off goes on.
+runs the recipes as they are, for a GPU. An interrupted run is continued.
 
 The UNet is regularized from scratch. ResNet-20 is converted: it begins with the dense network's weights, which also
-teaches it, and is trained for as many epochs again. What the dense network gains from these is the case ``dense-on``.
+teaches it, and is trained for as many epochs again. The case ``dense-on`` shows what the dense network gains from
+these.
 """
 
 from __future__ import annotations

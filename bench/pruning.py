@@ -1,9 +1,9 @@
-"""LeNet-5 by magnitude pruning with 8-bit values: what Frequency Regularization is compared with.
+"""LeNet-5 by magnitude pruning with 8-bit values, for comparison with Frequency Regularization.
 
-The dense network is trained first. Then it loses weights in stages, each of which goes on from the one before: the mask
-shrinks along Zhu and Gupta's cubic curve (2017), by the layer-adaptive magnitude of Lee et al. (LAMP, 2021), biases
-included; then what is left is tuned, at last with weights rounded to 8 bits a tensor. So small networks get the
-training of all the larger ones as well.
+The dense network is trained first. Then it loses weights in stages, each of which continues from the one before: the
+mask shrinks along Zhu and Gupta's cubic curve (2017), by the layer-adaptive magnitude of Lee et al. (LAMP, 2021),
+biases included; then the remaining weights are tuned, finally rounded to 8 bits per tensor. Small networks thus also
+get the training of all the larger ones.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Models with tiers against models of a fixed size, under the same budget: accuracy, frames, work, bytes loaded.
 
 Tiers are those of ``bench/results/joint.json``, see :mod:`bench.joint`. A fixed size is one tier for all applications,
-at the better of its score as a tier and of that of a model trained alone at that size. It gets the best shares too, so
-that tiers are all that differs. Between two fixed sizes lies the straight line: some devices have the one, some the
-other. ``docs/scheduling.png`` shows the figures.
+with the better of two scores: as a tier, and of a model trained alone at that size. It also gets the best shares, so
+only the tiers differ. Fixed sizes are connected by straight lines: some devices have one size, some the other.
+``docs/scheduling.png`` shows the figures.
 """
 
 from __future__ import annotations

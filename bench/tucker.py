@@ -2,7 +2,7 @@
 
     python -m bench tucker
 
-Every network is tuned on the training images once (one epoch), with the same settings; nothing was chosen by test
+Every network is tuned on the training images once (one epoch), with the same settings; nothing was chosen based on test
 images. Rows are kept in ``bench/results/tucker.json``; remove one to measure it again.
 """
 

@@ -1,16 +1,16 @@
-"""Make what the demo app brings along: networks, pictures, and what a desktop makes of them to compare with.
+"""Make the content of the demo app: networks, pictures, and a desktop's results for comparison.
 
 ``python android-decoder/demo/assets.py`` writes three folders into build/android:
 
 ``assets``
-    becomes the app's: ``networks.json``, and for each network ``NAME.ptl``, ``NAME.frz`` and pictures.
+    becomes the app's assets: ``networks.json``, and for each network ``NAME.ptl``, ``NAME.frz`` and pictures.
 ``inputs/NAME``
-    the pictures as the tensors (.npy) that the app makes of them.
+    the pictures as tensors (.npy), as the app converts them.
 ``desktop``
     ``NAME.json``, a parity report (docs/parity-report.md) of PyTorch on this machine with the weights of ``NAME.frz``.
 
-LeNet-5 comes from examples/. The UNet comes from there too if it is there, else from the checkpoint that its authors
-publish, in the folder ``unet_fr`` of ``FRFORMAT_DATA``; without either the app has no UNet.
+LeNet-5 comes from examples/. The UNet also comes from there if it is present, otherwise from the checkpoint that its
+authors publish, in the folder ``unet_fr`` of ``FRFORMAT_DATA``. Without either, the app has no UNet.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pictures for the demo app, drawn here, so that no one's rights are in them."""
+"""Pictures for the demo app, drawn here so that they are free of other people's rights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFilter
 SIZE = (480, 320)
 DIGIT = (28, 28)
 FINE = 4
-"""Everything is drawn so many times larger and then reduced, for smooth edges."""
+"""Everything is drawn larger by this factor and then reduced, for smooth edges."""
 
 
 def digit(image: np.ndarray) -> Image.Image:

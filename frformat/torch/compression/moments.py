@@ -24,10 +24,10 @@ BLOCK: Final = 1024
 """Approximate number of entries per block."""
 
 ENOUGH: Final = 64
-"""Columns for each input that tell its moments well enough."""
+"""Number of columns per input that determines its moments well enough."""
 
 MOST: Final = 1 << 17
-"""Columns at most."""
+"""Largest number of columns."""
 
 
 class Inputs:

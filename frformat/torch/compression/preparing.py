@@ -29,10 +29,10 @@ Doubles = NDArray[np.float64]
 Told = Callable[[str, int, int], None]
 
 REFERENCE: Final = 0.05
-"""The loss at whose scale bases are compared."""
+"""Bases are compared at the scale for this loss."""
 
 LEAST: Final = 64
-"""Parameters with fewer elements that no layer was seen to use stay as they are."""
+"""Parameters that no layer was seen to use, and that have fewer elements than this, stay unchanged."""
 
 
 class Bag(nn.Module):

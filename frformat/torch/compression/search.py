@@ -13,19 +13,19 @@ from typing import Final, Protocol, TypeVar
 from frformat.torch.compression.inputs import CompressionError
 
 TRIALS: Final = 10
-"""At most so many are made."""
+"""Largest number of files to make."""
 
 CLOSE: Final = 0.985
-"""A file of at least so much of the size that was asked for is close enough."""
+"""A file with at least this share of the requested size is close enough."""
 
 AIM: Final = 0.994
-"""Of the size that was asked for, what is aimed at."""
+"""Share of the requested size to aim at."""
 
 CHANGE: Final = 0.004
-"""By how much the aim is changed for another file of the size."""
+"""Change of this share for another file of about the same size."""
 
 RESOLUTION: Final = 1 / 64
-"""Octaves of scales that are told apart: steps come in sixteenths."""
+"""Resolution of scales in octaves; steps themselves come in sixteenths."""
 
 FINE: Final = 2.0**0.16
 """Scales that differ by less are treated as equal, within a metric's noise and a few percent of bytes."""

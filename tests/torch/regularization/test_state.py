@@ -84,7 +84,11 @@ def test_spectra_go_back_into_a_model_bit_for_bit():
     ("name", "spectrum", "message"),
     [
         ("conv", Spectrum([1.0], (6, 1, 3, 3)), "'conv' is not a regularized tensor"),
-        ("conv.weight", Spectrum([1.0], (6, 9)), r"in shape \[6, 9\] with k=1, but the model has shape \[6, 1, 3, 3\]"),
+        (
+            "conv.weight",
+            Spectrum([1.0], (6, 9)),
+            r"a spectrum in shape \[6, 9\] with k=1, but the model has shape \[6, 1, 3, 3\]",
+        ),
         ("conv.weight", Spectrum([1.0], (6, 1, 3, 3), (54,)), r"in shape \[54\]"),
         ("conv.weight", Spectrum([], (6, 1, 3, 3)), "k=0"),
     ],

@@ -1,11 +1,11 @@
-"""Makes the skeletons and weights beside it anew.
+"""Regenerates the skeletons and weights next to this file.
 
 ``tiny.ptl`` computes with weights of every dtype that a runtime can be given, some of them tied; ``other.ptl`` is
-another network, ``wide.ptl`` one with a larger tensor and two tiers. ``.frz`` files beside them hold their weights,
-``rows.frz`` raw ones of ``other.ptl`` that differ from tier to tier; outputs are in ``tiny.expected.txt``.
-``unet.ptl`` is the reference network with 759 random coefficients, and ``unet.expected.npy`` what it makes of a small
-image. ``NAME.factored.ptl`` runs on the coefficients of ``NAME.frz``; in ``turned.frz`` and ``plain.frz`` they are of
-another spectrum, or not there.
+another network, ``wide.ptl`` one with a larger tensor and two tiers. The ``.frz`` files next to them hold their
+weights, ``rows.frz`` raw ones of ``other.ptl`` that differ from tier to tier; outputs are in ``tiny.expected.txt``.
+``unet.ptl`` is the reference network with 759 random coefficients, and ``unet.expected.npy`` its output for a small
+image. ``NAME.factored.ptl`` runs on the coefficients of ``NAME.frz``; in ``turned.frz`` they belong to another
+spectrum, and in ``plain.frz`` they are missing.
 """
 
 from pathlib import Path
