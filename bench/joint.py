@@ -17,8 +17,8 @@ the ``score`` is, and ``tiers`` from the smallest to the largest. A tier has
 * ``end``: bytes of the common file up to the end of the tier.
 
 A network has ``file_bytes``, the size of the common file; ``ratio``, this size relative to the file of the largest tier
-alone; ``switch_ms``, the slowest median time of a switch from one tier to another; and ``step``, the time of a step with
-all tiers relative to a step with only the largest one.
+alone; ``switch_ms``, the slowest median time of a switch from one tier to another; and ``step``, the time of a step
+with all tiers relative to a step with only the largest one.
 """
 
 from __future__ import annotations

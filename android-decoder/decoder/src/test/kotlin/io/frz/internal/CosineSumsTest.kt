@@ -19,7 +19,8 @@ class CosineSumsTest {
 
     @Test
     fun `sums of quick lengths are as defined`() {
-        for (length in listOf(1, 2, 3, 7, 8, 9, 16, 24, 30, 31, 40, 49, 61, 62, 63, 126, 243, 250, 320, 858, 1000, 1024)) {
+        val small = listOf(1, 2, 3, 7, 8, 9, 16, 24, 30, 31, 40, 49, 61, 62, 63)
+        for (length in small + listOf(126, 243, 250, 320, 858, 1000, 1024)) {
             assertTrue(CosineSteps.isQuick(length))
             val lines = Array(5) { DoubleArray(length) { random.nextGaussian() } }
             val rows = Array(length) { k -> DoubleArray(5) { lines[it][k] } }

@@ -17,7 +17,7 @@ internal interface BasisFamily {
     fun basis(length: Int, arguments: BasisArguments): Basis?
 }
 
-/** What the bases of a tensor need besides lengths. Each call is for the next axis that needs this. */
+/** What the bases of a tensor need besides lengths. Each call is for the next axis that needs such data. */
 internal interface BasisArguments {
     /** The values of a factor, row by row. */
     fun factor(): FloatArray

@@ -8,7 +8,7 @@ import java.nio.DoubleBuffer
 import java.nio.FloatBuffer
 import java.nio.ShortBuffer
 
-/** Where rebuilt values go, rounded once. Instances are for one thread; several may write to the same memory. */
+/** Where rebuilt values go, rounded once. Each instance is for one thread; several may write to the same memory. */
 internal interface Output {
     /** Writes [count] of [values], at most [Panel.LENGTH], from index [from] on to the elements from [at] on. */
     fun put(values: DoubleArray, count: Int, at: Int, from: Int = 0)
