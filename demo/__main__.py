@@ -21,7 +21,7 @@ from frformat import Spectrum
 
 OUT = Path("build") / "demo"
 QUANTIZED = "-small"
-"""Ends the names of models whose coefficients are integers."""
+"""The suffix of the names of models whose coefficients are integers."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ PAGES: Final = {
     "contributing.md": "CONTRIBUTING.md",
     "changelog.md": "CHANGELOG.md",
 }
-"""Maps each page of the site to the repository file that it is made from."""
+"""Maps each page of the site to its source file in the repository."""
 
 LIBRARIES: Final = {
     "decoder": "`io.frz:frz-decoder`: reads and rebuilds `.frz` files on Android and any JVM.",

@@ -17,7 +17,7 @@ from frformat.format.atomic import replacing
 from frformat.spectral.zigzag import element_count
 
 WIDER: Final = ("bf16", "f8_e4m3", "f8_e5m2", "f8_e8m0")
-"""Element types that NumPy's files have no name for; float32 holds their values exactly."""
+"""Element types for which NumPy's files have no name; float32 holds their values exactly."""
 
 
 def load(path: str) -> Checkpoint:

@@ -15,7 +15,7 @@ WHOLE: Final = "."
 """Name of a file's outermost dict where one has to be chosen."""
 
 RUN: Final = ("state.run.average", "state.run.model")
-"""Where ``frformat train`` checkpoints keep the weights that count: the average if there is one."""
+"""Where ``frformat train`` checkpoints keep the weights to use: the average, if there is one."""
 
 HOLDERS: Final = (Mapping, list, tuple, torch.nn.Module, inert.Inert)
 """Types that may hold a state dict."""

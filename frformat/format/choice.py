@@ -12,7 +12,7 @@ from frformat.format.coders.zstd import quick_size
 from frformat.format.grouping import PER_TIER, Likeness
 
 SMALL: Final = 1 << 16
-"""Groups of at most this many values are coded with every coder that may do well."""
+"""Groups of at most this many values are coded with every promising coder."""
 
 TABLES: Final = 1 << 13
 """Tables may be worth their bytes for tensors with at least this many values on average."""
@@ -21,11 +21,11 @@ SLOW: Final = 1 << 25
 """With more values than this, a slow coder would take about two seconds to read a group."""
 
 QUICK: Final = 1 << 14
-"""From this many bytes on, the general-purpose compressors first run at their lowest level, to see if they may win …"""
+"""From this many bytes on, the general-purpose compressors first run at their lowest level, to see whether they can
+win."""
 
 GAIN: Final = 0.95
-"""… which is possible if the highest level shrinks the lowest level's output to this share; for weights it hardly
-does."""
+"""They can if the highest level shrinks the lowest level's output to this share, which it hardly does for weights."""
 
 WORTH: Final = 0.98
 """Large exact values are compressed if a sample shrinks to less than this share of its size."""

@@ -20,7 +20,7 @@ from frformat.format.tensor import CodedTensor
 
 Array = NDArray[Any]
 Cut = int | float | tuple[int, ...]
-"""What a smaller tier has of a core: a number of zigzag entries, a share of them, or a corner."""
+"""What a smaller tier keeps of a core: a number of zigzag entries, a share of them, or a corner."""
 
 
 class Likeness(NamedTuple):

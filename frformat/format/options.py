@@ -12,7 +12,7 @@ from frformat.format.coders import CODERS
 from frformat.format.grouping import Cut
 
 Tiers = Sequence[Cut] | Mapping[str, Sequence[Cut]]
-"""What the tiers before the last have of each core: a number of entries, a share below 1, or a corner; or all by
+"""What the tiers before the last keep of each core: a number of entries, a share below 1, or a corner; or all by
 name."""
 
 Formats = str | Mapping[str, str]

@@ -12,7 +12,7 @@ from typing import Any, Final
 from frformat.parity.report import Report
 
 OTHERS: Final = ("phone", "original")
-"""The sides that the rebuilt weights on the desktop are compared with."""
+"""The sides with which the rebuilt weights on the desktop are compared."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ SAMPLES: Final = 64
 """Number of samples in each of them."""
 
 PICTURE: Final = "picture.png"
-"""What the model does, beside its file; see :meth:`frformat.train.Recipe.picture`."""
+"""Picture of the model's results, next to its file; see :meth:`frformat.train.Recipe.picture`."""
 
 
 @dataclass(frozen=True)

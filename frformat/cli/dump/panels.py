@@ -41,7 +41,7 @@ LABELLED: Final = 64
 """With at most this many rows, each row shows its bytes."""
 
 READABLE: Final = 96
-"""At most this many rows have their name beside them."""
+"""At most this many rows have their name next to them."""
 
 LONGEST: Final = 44
 """Largest number of characters of a name; of longer ones the end is shown, which distinguishes them."""

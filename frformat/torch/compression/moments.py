@@ -24,13 +24,13 @@ BLOCK: Final = 1024
 """Approximate number of entries per block."""
 
 ENOUGH: Final = 64
-"""Columns for each input that tell its moments well enough."""
+"""Number of columns per input that determines its moments well enough."""
 
 CHEAP: Final = 1 << 16
 """So many columns are taken in any case, where there are as many."""
 
 MOST: Final = 1 << 17
-"""Columns at most."""
+"""Largest number of columns."""
 
 
 class Inputs:

@@ -27,7 +27,7 @@ Doubles = NDArray[np.float64]
 Told = Callable[[str, int, int], None]
 
 LEAST: Final = 64
-"""Parameters with fewer elements that no layer was seen to use stay as they are."""
+"""Parameters that no layer was seen to use, and that have fewer elements than this, stay unchanged."""
 
 
 def prepare(

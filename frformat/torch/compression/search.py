@@ -13,7 +13,7 @@ from typing import Final, Protocol, TypeVar
 from frformat.torch.compression.inputs import CompressionError
 
 TRIALS: Final = 10
-"""At most so many are made."""
+"""Largest number of files to make."""
 
 CLOSE: Final = 0.995
 """A file of at least so much of the size that was asked for is close enough."""

@@ -34,7 +34,8 @@ internal class Leaf(private val bytes: ByteArray) : Node() {
 /** An array, or a map as its keys and values in turn. */
 internal class Branch(val isMap: Boolean, val children: MutableList<Node>) : Node() {
     /** The value of [key] in a map. */
-    operator fun get(key: Long): Node? = children.chunked(2).firstOrNull { it[0].integer == key && it.size == 2 }?.get(1)
+    operator fun get(key: Long): Node? =
+        children.chunked(2).firstOrNull { it[0].integer == key && it.size == 2 }?.get(1)
 
     /** Its count is the number of its elements. */
     override fun writeTo(out: ByteArrayOutputStream) {

@@ -7,7 +7,7 @@ import java.nio.file.StandardCopyOption
 /** What an app consists of besides its code. */
 internal class Link(val manifest: File, val resources: File, val assets: File)
 
-/** The Android Asset Packaging Tool: an executable that is kept in a jar, and unpacked to [folder]. */
+/** The Android Asset Packaging Tool: an executable that comes in a jar and is unpacked to [folder]. */
 internal class Aapt2(private val folder: File) {
     private val executable by lazy { unpack(location()).apply { setExecutable(true) } }
     private val framework by lazy { unpack("/prebuilt/android-framework.jar") }
@@ -22,13 +22,13 @@ internal class Aapt2(private val folder: File) {
         run(
             "link", "-I", framework.path, "--manifest", app.manifest.path,
             "-A", app.assets.path, *STORED.flatMap { listOf("-0", it) }.toTypedArray(),
-            // Else those of the framework, which has no more than the resources of an old one.
+            // Otherwise, aapt2 takes those of the framework, which here has only the resources of an old release.
             "--compile-sdk-version-code", COMPILE_SDK, "--compile-sdk-version-name", COMPILE_SDK_NAME,
             "--java", java.path, "-o", File(output, BASE).path, compiled.path
         )
     }
 
-    /** What a store reads of [apk], one `key: values` a line. */
+    /** What a store reads from [apk], one `key: values` per line. */
     fun badging(apk: File): String = run("dump", "badging", apk.path)
 
     private fun run(vararg arguments: String): String {
@@ -63,7 +63,7 @@ internal class Aapt2(private val folder: File) {
         private const val COMPILE_SDK = "36"
         private const val COMPILE_SDK_NAME = "16"
 
-        /** Endings of assets that an app maps into memory. */
+        /** Extensions of assets that an app maps into memory. */
         val STORED = listOf(".frz", ".ptl")
     }
 }

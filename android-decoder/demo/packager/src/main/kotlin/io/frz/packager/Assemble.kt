@@ -21,8 +21,8 @@ internal fun nativeLibraries(folder: File, abis: List<String>): Map<String, File
 /**
  * Adds [dex] files and [natives] to the resources and assets of [base]. The same input gives the same bytes.
  *
- * Libraries are compressed: the manifest has `extractNativeLibs`, so the installer unpacks them, which a download
- * of a quarter of the size and Android 5 are worth in an app that is installed by cable.
+ * Libraries are compressed: the manifest has `extractNativeLibs`, so the installer unpacks them. That is acceptable in
+ * an app that is installed by cable: the download is a quarter of the size, and Android 5 is supported.
  */
 internal fun assemble(base: File, dex: List<File>, natives: Map<String, File>, output: File) {
     ZipOutputStream(output.outputStream().buffered()).use { zip ->
@@ -51,5 +51,5 @@ private fun ZipOutputStream.add(name: String, bytes: ByteArray, stored: Boolean)
     closeEntry()
 }
 
-/** Of all entries, whenever they were made. */
+/** The date of all entries, so that equal inputs give equal files. */
 private val TIME = LocalDateTime.of(1981, 1, 1, 1, 1, 2)

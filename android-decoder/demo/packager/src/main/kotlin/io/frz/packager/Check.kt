@@ -5,9 +5,9 @@ import java.io.File
 import java.util.zip.ZipFile
 
 /**
- * Checks that [apk] is one that phones install: signature, alignment, badging and code.
+ * Checks that phones can install [apk]: signature, alignment, badging and code.
  *
- * @return what was found, in lines for people
+ * @return the findings, as lines of text
  */
 internal fun check(apk: File, expected: Expected, aapt2: Aapt2): String {
     val layout = Layout(apk)
@@ -80,7 +80,7 @@ private fun code(apk: File, expected: Expected): String {
     return "code: ${files.size} dex file with ${classes.size} classes, the activity among them"
 }
 
-/** What each network adds to the APK. */
+/** The number of bytes that each network adds to the APK. */
 private fun growth(layout: Layout): String {
     val networks = layout.entries.filter { entry -> Aapt2.STORED.any { entry.name.endsWith(it) } }
     return networks.groupBy { it.name.substringAfterLast('/').substringBeforeLast('.') }.map { (name, entries) ->
@@ -89,7 +89,7 @@ private fun growth(layout: Layout): String {
     }.joinToString("\n  ").ifEmpty { "growth: no network in the APK" }
 }
 
-/** Of the dex format that Android 5 reads. */
+/** The version of the dex format that Android 5 reads. */
 private const val OLDEST_DEX = 35
 
 private const val WORD = 4

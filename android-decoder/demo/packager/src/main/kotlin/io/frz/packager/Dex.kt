@@ -13,8 +13,8 @@ import java.nio.ByteOrder
 /**
  * Compiles and shrinks [jars] to dex files for [MIN_SDK] in [folder].
  *
- * @param library Android's classes; the few that these lack are taken from this JDK
- * @param rules what to keep, besides what rules in the jars say
+ * @param library Android's classes; the few that are missing are taken from this JDK
+ * @param rules rules about what to keep, in addition to those in the jars
  */
 internal fun dex(jars: List<File>, library: List<File>, rules: List<File>, folder: File): List<File> {
     folder.deleteRecursively()
@@ -35,7 +35,7 @@ internal fun dex(jars: List<File>, library: List<File>, rules: List<File>, folde
     return folder.listFiles { file -> file.extension == "dex" }!!.sortedBy { it.name }
 }
 
-/** What is inside a dex file: its version, and the classes that it defines, such as `io.frz.demo.MainActivity`. */
+/** The content of a dex file: its version, and the classes that it defines, such as `io.frz.demo.MainActivity`. */
 internal class DexFile(bytes: ByteArray) {
     private val buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN)
 

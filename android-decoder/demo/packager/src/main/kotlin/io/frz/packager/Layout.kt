@@ -4,13 +4,13 @@ import java.io.File
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-/** Where the entries of a zip file lie: what the JDK's classes do not tell. */
+/** The positions of the entries of a zip file, which the JDK's classes do not reveal. */
 internal class Layout(file: File) {
     /**
      * An entry.
      *
-     * @property offset of its data, in bytes from the start of the file
-     * @property span bytes that it takes in all: headers, padding, data and its line of the directory
+     * @property offset the offset of its data, in bytes from the start of the file
+     * @property span all bytes that it takes: headers, padding, data and its entry in the directory
      */
     class Entry(val name: String, val stored: Boolean, val offset: Int, val span: Int)
 

@@ -5,7 +5,7 @@ import java.nio.file.Files
 import java.nio.file.StandardCopyOption
 import kotlin.system.exitProcess
 
-/** Two steps of a build around the compiler's: see [USAGE]. */
+/** Two build steps, before and after the compiler: see [USAGE]. */
 public fun main(arguments: Array<String>) {
     try {
         val options = Options(arguments.drop(1))
@@ -44,7 +44,7 @@ private fun apk(options: Options) {
     val signed = File(folder, "signed.apk")
     sign(unsigned, signed, key)
     val found = check(signed, expected, Aapt2(folder))
-    // An APK that is there is whole and has been checked.
+    // If an APK exists, it is complete and has been checked.
     Files.move(signed.toPath(), output.toPath(), StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE)
     File(output.path.removeSuffix(".apk") + ".txt").writeText(found + "\n")
     println(found)
@@ -63,7 +63,7 @@ private class Options(arguments: List<String>) {
         name.drop(2) to it.substringAfter('=')
     }.toMutableMap()
 
-    /** Where the steps leave what the next ones need. */
+    /** The folder in which steps leave what the next ones need. */
     val folder = file("work").also { it.mkdirs() }
 
     fun string(name: String) = values.remove(name) ?: throw PackagingException("--$name=… is missing")

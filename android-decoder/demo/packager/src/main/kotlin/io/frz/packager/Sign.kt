@@ -4,7 +4,10 @@ import com.android.apksig.ApkSigner
 import com.android.apksig.KeyConfig
 import java.io.File
 
-/** Aligns what [unsigned] stores uncompressed and signs it for all Androids since [MIN_SDK]: schemes 1, 2 and 3. */
+/**
+ * Aligns the uncompressed entries of [unsigned], and signs it for all versions of Android since [MIN_SDK]: schemes 1, 2
+ * and 3.
+ */
 internal fun sign(unsigned: File, output: File, key: SigningKey) {
     val signer = ApkSigner.SignerConfig.Builder("frz", KeyConfig.Jca(key.key), listOf(key.certificate)).build()
     ApkSigner.Builder(listOf(signer))
