@@ -1,32 +1,17 @@
 package io.frz.pytorch.internal
 
+import io.frz.FrzSeal
 import io.frz.pytorch.FrzModuleException
 import io.frz.pytorch.FrzModuleException.Kind
-import java.util.zip.CRC32
 
-/**
- * The checksum of a skeleton. The runtime takes the bytes of its modules on trust, and altered ones can crash it, so it
- * gets to see none that do not end as the exporter ends them: `frz:crc32:` and the CRC-32 of all before its digits.
- */
+/** Skeletons that the runtime may be trusted with. */
 internal object Skeleton {
-    private const val MARK = "frz:crc32:"
-    private const val DIGITS = 8
-
     /** Throws if [bytes] are not what was exported. */
     fun check(bytes: ByteArray) {
-        val end = bytes.size - DIGITS
-        val marked = end >= MARK.length && ascii(bytes, end - MARK.length, MARK.length) == MARK
-        if (!marked) throw damaged("it does not end like one, so it is cut short, or was made by something else")
-        val checksum = CRC32().apply { update(bytes, 0, end) }.value
-        if (ascii(bytes, end, DIGITS) != checksum.toString(16).padStart(DIGITS, '0')) {
-            throw damaged("its bytes do not match their checksum")
-        }
+        val problem = FrzSeal.problem(bytes) ?: return
+        throw FrzModuleException(
+            Kind.SKELETON_DAMAGED,
+            "this is no whole skeleton: $problem; export it again with `frformat export`, or get it again"
+        )
     }
-
-    private fun ascii(bytes: ByteArray, start: Int, size: Int) = String(bytes, start, size, Charsets.US_ASCII)
-
-    private fun damaged(problem: String) = FrzModuleException(
-        Kind.SKELETON_DAMAGED,
-        "this is no whole skeleton: $problem; export it again with `frformat export`, or get it again"
-    )
 }
