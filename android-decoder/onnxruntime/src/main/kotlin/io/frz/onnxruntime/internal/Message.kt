@@ -1,0 +1,64 @@
+package io.frz.onnxruntime.internal
+
+import java.nio.ByteBuffer
+
+/** A message in the wire format of Protocol Buffers. Whatever is malformed is a [RuntimeException]. */
+internal class Message(private val bytes: ByteBuffer) {
+    /** Whether it has no bytes, as that of a field with a number. */
+    val isEmpty: Boolean get() = !bytes.hasRemaining()
+
+    /** Calls [use] with the number of each field, its value if that is a number, and its bytes if it has such. */
+    fun each(use: (field: Int, number: Long, part: Message) -> Unit) {
+        while (bytes.hasRemaining()) {
+            val key = varint()
+            val field = (key ushr KIND_BITS).toInt()
+            when ((key and KIND_MASK).toInt()) {
+                VARINT -> use(field, varint(), NONE)
+                FIXED_64 -> bytes.position(bytes.position() + Long.SIZE_BYTES)
+                BYTES -> use(field, 0, Message(take(varint())))
+                FIXED_32 -> bytes.position(bytes.position() + Int.SIZE_BYTES)
+                else -> throw IllegalArgumentException("a field of an unknown kind")
+            }
+        }
+    }
+
+    /** Adds the numbers that it consists of to [to]. */
+    fun numbers(to: MutableList<Long>) {
+        while (bytes.hasRemaining()) to.add(varint())
+    }
+
+    /** Its bytes as text. */
+    fun text(): String = Charsets.UTF_8.decode(bytes.duplicate()).toString()
+
+    private fun take(size: Long): ByteBuffer {
+        require(size in 0..bytes.remaining()) { "a field goes on after the end of its message" }
+        val part = bytes.slice()
+        part.limit(size.toInt())
+        bytes.position(bytes.position() + size.toInt())
+        return part
+    }
+
+    private fun varint(): Long {
+        var value = 0L
+        var shift = 0
+        while (true) {
+            val byte = bytes.get().toInt()
+            value = value or ((byte and LOW_BITS).toLong() shl shift)
+            if (byte >= 0) return value
+            shift += BITS
+            require(shift < Long.SIZE_BITS) { "a number of more than 64 bits" }
+        }
+    }
+
+    private companion object {
+        val NONE = Message(ByteBuffer.allocate(0))
+        const val KIND_BITS = 3
+        const val KIND_MASK = 7L
+        const val VARINT = 0
+        const val FIXED_64 = 1
+        const val BYTES = 2
+        const val FIXED_32 = 5
+        const val BITS = 7
+        const val LOW_BITS = 127
+    }
+}

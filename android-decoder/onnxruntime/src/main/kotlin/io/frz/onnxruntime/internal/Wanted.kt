@@ -1,0 +1,82 @@
+package io.frz.onnxruntime.internal
+
+import ai.onnxruntime.OnnxJavaType
+import io.frz.BasisKind
+import io.frz.DType
+import io.frz.FrzFile
+
+/**
+ * A weight that a skeleton must be given.
+ *
+ * @property shape of the tensor, or (k,) if it is wanted as coefficients
+ * @property spectrum the shape in which the spectrum is taken, if it is wanted as coefficients
+ */
+internal class Wanted(val shape: LongArray, val dtype: DType, val spectrum: LongArray?) {
+    /** The type of its elements in ONNX Runtime. */
+    val type: OnnxJavaType get() = TYPES.getValue(dtype)
+
+    /** The size of its elements. */
+    val bytes: Long get() = shape.fold(dtype.bytes.toLong()) { size, length -> Math.multiplyExact(size, length) }
+
+    /** In what the tensor [name] of [file] is another one, or null. */
+    fun misfit(name: String, file: FrzFile): String? {
+        val info = file.tensor(name)
+        val isSpectrum = info.kept != null && info.bases.all { it == BasisKind.DCT }
+        val stored = info.view ?: info.shape
+        return when {
+            spectrum == null && !info.shape.contentEquals(shape) ->
+                "shape ${info.shape.asList()} in the file, ${shape.asList()} in the model"
+
+            spectrum == null && !info.dtype.converts(dtype) ->
+                "${info.dtype.label} in the file, ${dtype.label} in the model"
+
+            spectrum == null -> null
+
+            !isSpectrum -> "coefficients of ${spectrum.asList()} wanted, stored without a spectrum; export again"
+
+            !stored.contentEquals(spectrum) ->
+                "spectrum ${stored.asList()} in the file, ${spectrum.asList()} in the model; export again"
+
+            info.kept!!.toLong() != shape.single() ->
+                "${info.kept} coefficients in the file, ${shape.single()} in the model; " +
+                    "choose its tier, or export again"
+
+            else -> null
+        }
+    }
+
+    companion object {
+        private val TYPES = mapOf(
+            DType.F32 to OnnxJavaType.FLOAT,
+            DType.F64 to OnnxJavaType.DOUBLE,
+            DType.F16 to OnnxJavaType.FLOAT16,
+            DType.BF16 to OnnxJavaType.BFLOAT16,
+            DType.U8 to OnnxJavaType.UINT8,
+            DType.I8 to OnnxJavaType.INT8,
+            DType.I16 to OnnxJavaType.INT16,
+            DType.I32 to OnnxJavaType.INT32,
+            DType.I64 to OnnxJavaType.INT64,
+            DType.BOOL to OnnxJavaType.BOOL
+        )
+        private val NUMBERS = mapOf(
+            1L to DType.F32,
+            2L to DType.U8,
+            3L to DType.I8,
+            5L to DType.I16,
+            6L to DType.I32,
+            7L to DType.I64,
+            9L to DType.BOOL,
+            10L to DType.F16,
+            11L to DType.F64,
+            16L to DType.BF16
+        )
+        private val REAL = setOf(DType.F16, DType.BF16, DType.F32, DType.F64)
+        private val WHOLE = setOf(DType.BOOL, DType.U8, DType.I8, DType.I16, DType.I32, DType.I64)
+
+        /** The element type that ONNX calls [number], or null if there is none that a session can be given. */
+        fun dtype(number: Long): DType? = NUMBERS[number]
+
+        private fun DType.converts(to: DType) =
+            this == to || (this in REAL && to in REAL) || (this in WHOLE && to in WHOLE)
+    }
+}
