@@ -251,10 +251,10 @@ public class FrzFile private constructor(private val container: Container, base:
      * [ErrorCode.NAME], [ErrorCode.SHAPE] and [ErrorCode.VALUE] for what is wrong with the file, [ErrorCode.TIER] and
      * [ErrorCode.BUDGET] for what is asked of it.
      *
-     * A delta file holds the difference to another file, its base. Pass the open base, and keep it open as long as the
-     * delta file is in use. The whole base is read once to compare checksums; a wrong one is [ErrorCode.BASE]. Without a
-     * base a delta file can be listed, but requesting tensors that need it is [ErrorCode.BASE], too. All other files
-     * ignore the base.
+     * A delta file holds the difference to another file, its base. Pass the open base, and keep it open as long as
+     * the delta file is in use. The whole base is read once to compare checksums; a wrong one is [ErrorCode.BASE].
+     * Without a base a delta file can be listed, but requesting tensors that need it is [ErrorCode.BASE], too. All
+     * other files ignore the base.
      */
     public companion object {
         /** Opens a file on disk. Requests read only the parts they need. */
