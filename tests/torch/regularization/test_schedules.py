@@ -217,5 +217,5 @@ def test_states_of_other_schedules_and_models_are_refused():
     third = TailTruncation(model, torch.optim.SGD(model.parameters()), by=1, minimum=1)
     with pytest.raises(ValueError, match=r"other regularized tensors: 0.weight, 2.weight, weight"):
         third.load_state_dict(schedule.state_dict())
-    with pytest.raises(ValueError, match=r"Linear has not a regularized tensor: call regularize\(model\) first"):
+    with pytest.raises(ValueError, match=r"Linear has no regularized tensor: call regularize\(model\) first"):
         TailTruncation(nn.Linear(3, 3), (), by=1, minimum=1)
