@@ -23,7 +23,7 @@ demo: $(READY) $(JAR) ## train, encode, inspect and rebuild a small network in P
 test: test-python test-jvm ## all tests, both languages
 
 test-python: $(READY) $(JAR)
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal --durations 15
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --durations 15
 
 test-newest: ## test-python with the newest release of every package, in a separate environment
 	$(MAKE) VENV=.venv-newest CONSTRAINTS= test-python

@@ -102,13 +102,13 @@ def encode(
         metadata: additional metadata, placed before that of the checkpoint.
         tiers: see :func:`frformat.save_file`.
         compression: see :func:`frformat.save_file`.
-        progress: called with a tensor's name and how many bytes of the dense tensor are done since it was last called.
-        base: an older version of the file, of which only the difference is written; see :func:`frformat.save_file`.
-            Plain tensors in the format ``qN`` take the steps that they have there, if they do have steps.
+        progress: called with a tensor's name and the number of bytes of the dense tensor done since the last call.
+        base: an older version of the file; only the difference from it is written, see :func:`frformat.save_file`.
+            Plain tensors in the format ``qN`` take the quantization steps that they have in the base, if any.
 
     Raises:
         FrzError: the base is not valid.
-        EncodeError: a tensor cannot be coded as asked, or an option cannot be met; the tensor is named.
+        EncodeError: a tensor, which is named, cannot be coded as requested, or an option cannot be satisfied.
         OSError: a file cannot be read or written.
     """
     with opened(base) as held:
@@ -156,7 +156,7 @@ class _Encoder(Mapping[str, Stored]):
         return value
 
     def _older(self, name: str) -> CodedTensor | None:
-        """The tensor of that name in the base."""
+        """Return the tensor of that name in the base."""
         return self._base.stored(name) if self._base is not None and name in self._base else None
 
     def __iter__(self) -> Iterator[str]:
@@ -201,7 +201,7 @@ def digest(stored: Stored) -> str:
 
 
 def _coded(entry: Entry, decision: Decision, older: Older) -> tuple[Stored, TensorReport]:
-    """One tensor as it is to be stored; ``older`` gives that of the base."""
+    """Return one tensor in the form to be stored, and the outcome; ``older`` returns the base's tensor."""
     if decision.selection is None and not decision.spectral:
         return _plain(entry, decision.format, older)
     if entry.dtype not in REAL_DTYPES:
@@ -218,20 +218,20 @@ def _coded(entry: Entry, decision: Decision, older: Older) -> tuple[Stored, Tens
         most = min(most, math.ceil(limit / per_coefficient))
     k = decision.selection.choose(source, lambda spectrum: _as_stored(spectrum, fmt), most)
     if k is None:
-        note = f"{most:,} coefficients are not enough, and more would hardly be smaller"
+        note = f"{most:,} coefficients are not enough, and more would save almost nothing"
         return entry.array(), TensorReport("raw", note=note)
     spectrum = source.spectrum(k)
     coded = CodedTensor.of_spectrum(spectrum, fmt)
     stored = coded.spectrum()
     assert stored is not None
     if _stored_size(_narrowed(coded.values)) > limit:
-        return entry.array(), TensorReport("raw", note=f"{k:,} coefficients would hardly be smaller")
+        return entry.array(), TensorReport("raw", note=f"{k:,} coefficients would save almost nothing")
     energy, error = energy_left(source, spectrum, stored), source.error(stored)
     return spectrum, TensorReport("dct", k, energy, error, digest=digest(stored))
 
 
 def _plain(entry: Entry, fmt: str, older: Older) -> tuple[Stored, TensorReport]:
-    """A tensor without a transform: as it is, or in a number format."""
+    """Return a tensor without a transform: unchanged, or in a number format."""
     if entry.kind == "coded" and fmt == "auto":
         value = entry.load()
         assert isinstance(value, CodedTensor)

@@ -55,7 +55,7 @@ class Run:
         samples = len(data.train)
         if settings.batch > samples or settings.batch % workers.size:
             raise ValueError(
-                f"batch={settings.batch}: there are {samples} samples, and {workers.size} processes share a batch"
+                f"batch={settings.batch}: there are {samples} samples, and {workers.size} process(es) share a batch"
             )
         self.recipe, self.workers = recipe, workers
         self.data = replace(data, train=TensorDataset(*(t.to(workers.device) for t in data.train.tensors)))

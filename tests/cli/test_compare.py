@@ -93,11 +93,11 @@ def test_misuse(files: Path, tmp_path: Path):
     other.write_text(json.dumps(facts))
     for more, fault in (
         (("--phone", bad), "REPORT: "),
-        (("--phone", other), "is not the one given here"),
+        (("--phone", other), "differs from the one given here"),
         (("--phone", tmp_path / "none.json"), "No such file"),
         (("--phone", tmp_path / "none.jar"), "none.jar"),
         (("--phone", "lite", "--skeleton", tmp_path / "none.ptl"), "lite ended with code"),
-        (("--skeleton", "x.ptl", "--layers"), "--layers needs a skeleton"),
+        (("--skeleton", "x.ptl", "--layers"), "--layers exports its own skeleton"),
         (("--phone", "lite", "--tier", 0), "A runner uses all tiers"),
         (("--tolerance", "nan"), "not a number"),
         (("--truth", tmp_path / "none"), "No such file"),

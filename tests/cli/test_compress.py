@@ -122,7 +122,7 @@ def test_the_same_checkpoint_in_torch():
         ("--model net.py:Net --data labels.npz", "y is float64 of shape [3], not a class for each of 3 inputs"),
         ("--model net.py:Net --data flat.npz --metric accuracy", "accuracy needs labels"),
         ("--model net.py:Net --data data.npz --metric accuracy --max-drop 1", "all 90 inputs are used for calibration"),
-        ("--plot a.words", "a.words: .png, .svg and .pdf are pictures"),
+        ("--plot a.words", "a.words: use .png, .svg or .pdf"),
         ("--plot nowhere/a.png", "nowhere/a.png: IO: folder nowhere does not exist"),
     ],
 )
@@ -141,6 +141,6 @@ def test_what_cannot_be_done_is_told_in_one_line(options: str, reason: str):
 
 def test_a_file_that_is_there_stays_without_force():
     Path("net.frz").write_text("mine")
-    assert "--force replaces it" in refused("compress", "net.npz", "-o", "net.frz")
+    assert "use --force to replace it" in refused("compress", "net.npz", "-o", "net.frz")
     assert Path("net.frz").read_text() == "mine"
     assert frformat("compress", "net.npz", "-o", "net.frz", "--force").code == 0

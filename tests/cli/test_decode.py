@@ -93,7 +93,7 @@ def test_spectra_come_back_as_they_were():
     frformat("encode", "model.frz", "-o", "same.frz", "--tiers", "9")
     assert Path("again.frz").read_bytes() == Path("same.frz").read_bytes()
     line = refused("decode", "model.frz", "-o", "out.npz", "--spectral")
-    assert line == "ENCODE: out.npz: --spectral writes sparse tensors, which only .pt files can hold"
+    assert line == "ENCODE: out.npz: --spectral writes sparse tensors, which only a .pt file can hold"
 
 
 def test_a_pipe_is_an_input():

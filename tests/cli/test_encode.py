@@ -237,7 +237,7 @@ def test_errors_are_json_if_asked_for():
 @pytest.mark.parametrize(
     ("output", "line"),
     [
-        ("out.npz", "ENCODE: out.npz: encode writes .frz files; use `frformat decode` for other formats"),
+        ("out.npz", "ENCODE: out.npz: encode writes .frz files; `frformat decode` writes the other formats"),
         ("nowhere/out.frz", "nowhere/out.frz: IO: folder nowhere does not exist"),
         (".", ".: IO: it exists; use --force to replace it"),
         ("/dev/null", "/dev/null: IO: it exists; use --force to replace it"),

@@ -50,7 +50,7 @@ def test_tiers_are_trained_and_told(tmp_path: Path):
 def test_what_was_done_is_not_done_again(tmp_path: Path):
     arguments = ("train", TINY, *CPU, "-o", tmp_path, "--epochs", "1", "--json")
     first = frformat(*arguments).json
-    assert "--resume goes on" in refused(*arguments[:-1])
+    assert "--resume continues it" in refused(*arguments[:-1])
     again = frformat(*arguments, "--resume")
     assert again.json == first
     assert again.err.count("epoch") == 1  # which was reported again
@@ -84,7 +84,7 @@ def test_the_list_of_recipes():
         (["nothing.py"], "there is no such file"),
         ([str(FOLDER / "tiny.py")], "name one as"),
         ([str(FOLDER / "tiny.py:Huge")], "Tiny, NoNorm"),
-        ([TINY, "--batch", "99"], "batch=99: 48 samples"),
+        ([TINY, "--batch", "99"], "batch=99: there are 48 samples"),
         ([TINY, "--schedule", "slow"], "schedule 'slow'"),
         ([TINY, "--rule", "x: raw"], "matches no parameter"),
         ([TINY, "--rule", "x raw"], "x raw"),

@@ -111,9 +111,9 @@ def test_views_are_taken(path: Path):
 @pytest.mark.parametrize(
     ("words", "note"),
     [
-        ("keep=100%", "2,000 coefficients would hardly be smaller"),
-        ("energy=1", "(1,9..|2,000) coefficients would hardly be smaller"),
-        ("max-error=1e-5", "1,[78].. coefficients are not enough, and more would hardly be smaller"),
+        ("keep=100%", "2,000 coefficients would save almost nothing"),
+        ("energy=1", "(1,9..|2,000) coefficients would save almost nothing"),
+        ("max-error=1e-5", "1,[78].. coefficients are not enough, and more would save almost nothing"),
     ],
 )
 def test_what_does_not_get_smaller_stays_raw_and_is_told(path: Path, words: str, note: str):
@@ -319,9 +319,13 @@ def test_weights_that_lose_their_energy_are_warned_of(path: Path):
     noise = np.random.default_rng(0).normal(size=(40, 40)).astype(np.float32)
     with checkpoint({"noise": noise, "bias": np.ones(3, np.float32)}) as given:
         report = encode(given, path, policy("*: keep=10%"))
-        assert any("1 of 2 tensors keep less than 98% of their energy; noise keeps" in note for note in report.notes)
+        assert any(
+            "1 of 2 tensors retain less than 98% of their energy; noise retains" in note for note in report.notes
+        )
         report = encode(given, path, policy("*: format=q2"))
-        assert any("1 of 2 tensors keep less than 98% of their energy; noise keeps" in note for note in report.notes)
+        assert any(
+            "1 of 2 tensors retain less than 98% of their energy; noise retains" in note for note in report.notes
+        )
         for kept in (policy("*: format=q8"), None):
             assert not any("warning" in note for note in encode(given, path, kept).notes)
 

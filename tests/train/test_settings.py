@@ -19,7 +19,7 @@ from frformat.train import RECIPES, Settings
         ({"precision": "f8"}, "there are f32"),
         ({"optimizer": "sgd"}, "there are adamw, eigen"),
         ({"optimizer": "eigen", "schedule": "tail", "epochs": 2}, "fewer coefficients"),
-        ({"schedule": "guarded", "epochs": 2}, "needs a holdout"),
+        ({"schedule": "guarded", "epochs": 2}, "needs a validation set"),
         ({"schedule": "tail"}, "epochs must be 2 or more"),
         ({"schedule": "prune", "average_from": 0.4}, "that schedule prune removes"),
         ({"schedule": "prune", "tiers": (5,)}, "tiers are prefixes"),

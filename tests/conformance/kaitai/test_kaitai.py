@@ -98,6 +98,8 @@ def _value(found: Any) -> Any:
         return [_value(item) for item in found.items]
     if found.is_text:
         return found.text
+    if found.is_bin:
+        return found.bytes
     if 0xCC <= found.tag <= 0xD3:
         return found.uint if found.tag <= 0xCF else found.int
     if found.tag == 0xC0:

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from frformat.torch import CompressionError, compress
-from frformat.torch.compression import moments, preparing
+from frformat.torch.compression import moments, planning
 from frformat.torch.compression.forms import Form, Geometry, columns
 from frformat.torch.compression.moments import Inputs, thinning
 from frformat.torch.compression.moments import Outputs as Gradients
@@ -118,5 +118,5 @@ def test_the_expected_loss_is_about_the_loss():
     model = nn.Sequential(nn.Linear(12, 40), nn.ReLU(), nn.Linear(40, 5)).eval()
     found = compress(model, batches=list(x.split(64)), quality=7)
     assert 0.3 * 10 ** (-7 / 3) < found.point.loss < 3 * 10 ** (-7 / 3)
-    assert preparing.scale_of(0.01, 100) == pytest.approx((24 * 0.01 / 100) ** 0.5)
+    assert planning.scale_of(0.01, 100) == pytest.approx((24 * 0.01 / 100) ** 0.5)
     assert F.log_softmax(found.model(x), 1).isfinite().all()

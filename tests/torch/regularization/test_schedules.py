@@ -153,7 +153,7 @@ def test_pruning_refuses_what_cannot_become_shorter_before_it_begins():
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     with pytest.raises(ValueError, match="steps=0"):
         SpectralPruning(model, optimizer, steps=0, minimum=3)
-    with pytest.raises(ValueError, match="no regularized tensor"):
+    with pytest.raises(ValueError, match="not a regularized tensor"):
         SpectralPruning(model, optimizer, steps=3, minimum={"wight": 3})
 
 

@@ -30,11 +30,11 @@ def test_colour_and_grey():
     ("content", "says"),
     [
         (b"", "x: not a complete JPEG or PNG image"),
-        (b"GIF89a" + bytes(100), "x: no whole"),
-        (FILES["PNG"][:-30], "x: no whole"),
+        (b"GIF89a" + bytes(100), "x: not a complete"),
+        (FILES["PNG"][:-30], "x: not a complete"),
         (encoded("PNG", Image.new("I;16", (2, 2))), "x: its pixels are of the kind I(;16)?, not one of 1, L"),
         (encoded("PNG", Image.new("1", (9000, 9000))), "x: it has 9000×9000 pixels, more than 67108864 in all"),
-        (encoded("PNG", Image.new("1", (20000, 20000))), "x: no whole .* decompression bomb"),
+        (encoded("PNG", Image.new("1", (20000, 20000))), "x: not a complete .* decompression bomb"),
     ],
 )
 def test_what_is_refused(content: bytes, says: str):
