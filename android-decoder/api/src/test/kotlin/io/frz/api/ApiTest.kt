@@ -1,6 +1,7 @@
 package io.frz.api
 
 import io.frz.FrzFile
+import io.frz.onnxruntime.FrzSession
 import io.frz.pytorch.FrzModule
 import io.frz.pytorch.ktx.FrzCoroutines
 import io.frz.scheduling.Plan
@@ -19,7 +20,8 @@ class ApiTest {
         "frz-decoder" to FrzFile::class.java,
         "frz-scheduling" to Plan::class.java,
         "frz-pytorch" to FrzModule::class.java,
-        "frz-pytorch-ktx" to FrzCoroutines::class.java
+        "frz-pytorch-ktx" to FrzCoroutines::class.java,
+        "frz-onnxruntime" to FrzSession::class.java
     )
 
     @TestFactory
