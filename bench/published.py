@@ -67,7 +67,7 @@ def lenet5() -> Network:
     """The dense network, from ``build/`` or else trained for eight epochs; 512 training images, all test images."""
     if not (LENET / MODEL).exists():
         recipe = RECIPES["lenet5"]
-        train(recipe(Settings(epochs=8, batch=128, optimizer="adam", lr=2e-3, dense=True)), LENET, folder=DATA)
+        train(recipe(Settings(epochs=8, batch=128, lr=2e-3, plain_lr=2e-3, dense=True)), LENET, folder=DATA)
     model = LeNet5()
     load_model(model, LENET / MODEL)
     return Network(model.eval(), *_digits(), "logits")
