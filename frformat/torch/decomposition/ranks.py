@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import torch
@@ -45,6 +46,14 @@ class Layer:
         """Shape of the weight."""
         weight: Any = self.module.weight
         return tuple(weight.shape)
+
+    @cached_property
+    def estimated(self) -> dict[int, int]:
+        """The ranks that EVBMF estimates along the axes, at least 1."""
+        weight: Any = self.module.weight
+        unfolded = (weight.detach().movedim(axis, 0).flatten(1) for axis in self.axes)
+        ranks = (evbmf(matrix.cpu().numpy()).rank for matrix in unfolded)
+        return {axis: max(rank, 1) for axis, rank in zip(self.axes, ranks, strict=True)}
 
     def tucker(self, ranks: Mapping[int, int]) -> Tucker | None:
         """Return the Tucker form with these ranks, without factors that save nothing; None if none of them does."""
@@ -88,7 +97,7 @@ def choose(found: Sequence[Layer], ranks: Ranks, weaken: float) -> list[dict[int
     if isinstance(ranks, str):
         if ranks != "vbmf":
             raise ValueError(f"ranks={ranks!r} is neither 'vbmf', nor a share, nor ranks by name")
-        return [weakened(layer, base, weaken) for layer, base in zip(found, map(estimated, found), strict=True)]
+        return [weakened(layer, layer.estimated, weaken) for layer in found]
     if weaken:
         raise ValueError("weaken needs ranks='vbmf'")
     if not isinstance(ranks, Mapping):
@@ -106,10 +115,9 @@ def within(found: Sequence[Layer], cost: Callable[[Sequence[Mapping[int, int]]],
     Raises:
         ValueError: even rank 1 costs more.
     """
-    bases = [estimated(layer) for layer in found]
 
     def at(weaken: float) -> int:
-        return cost([weakened(layer, base, weaken) for layer, base in zip(found, bases, strict=True)])
+        return cost([weakened(layer, layer.estimated, weaken) for layer in found])
 
     if at(1) <= budget:
         return 1.0
@@ -120,14 +128,6 @@ def within(found: Sequence[Layer], cost: Callable[[Sequence[Mapping[int, int]]],
         middle = (low + high) / 2
         low, high = (middle, high) if at(middle) <= budget else (low, middle)
     return low
-
-
-def estimated(layer: Layer) -> dict[int, int]:
-    """Return the ranks that EVBMF estimates, at least 1."""
-    weight: Any = layer.module.weight
-    unfolded = (weight.detach().movedim(axis, 0).flatten(1) for axis in layer.axes)
-    ranks = (evbmf(matrix.cpu().numpy()).rank for matrix in unfolded)
-    return {axis: max(rank, 1) for axis, rank in zip(layer.axes, ranks, strict=True)}
 
 
 def weakened(layer: Layer, ranks: Mapping[int, int], weaken: float) -> dict[int, int]:
