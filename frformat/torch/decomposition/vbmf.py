@@ -11,7 +11,6 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq, minimize_scalar
 
 GRID: Final = 200
 """Number of noise variances to try before refining the best one: the objective has several minima."""
@@ -66,6 +65,7 @@ def evbmf(matrix: NDArray[Any]) -> Evbmf:
 
 def _edge(alpha: float) -> float:
     """Return the smallest γ² / (M σ²) at which a component is kept; 2.5129 √α approximates the root near α = 1 only."""
+    from scipy.optimize import brentq  # half a second that `import frformat.torch` need not take
 
     def phi(z: float) -> float:
         return float(np.log1p(z) / z - 0.5)
@@ -76,6 +76,8 @@ def _edge(alpha: float) -> float:
 
 def _noise(squares: NDArray[np.float64], columns: int, alpha: float, edge: float) -> float:
     """Return the variance that minimizes the free energy."""
+    from scipy.optimize import minimize_scalar
+
     rows = len(squares)
     safe = np.maximum(squares, squares[0] * NEGLIGIBLE)
 
