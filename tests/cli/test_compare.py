@@ -16,7 +16,7 @@ from tests.cli.command import frformat, refused
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights, two batches of inputs, their true classes, and a report that was made by the lite interpreter."""
+    """Write weights, two batches of inputs, their true classes, and a report from the lite interpreter."""
     folder = tmp_path_factory.mktemp("compare")
     torch.manual_seed(0)
     model = LeNet5().eval()
