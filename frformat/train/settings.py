@@ -18,7 +18,7 @@ OPTIMIZERS: Final = ("adamw", "eigen")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Runs with equal settings, data, device and number of threads give equal weights, whether interrupted or not.
+    """Runs with the same settings, data, device and number of threads produce equal weights, even if interrupted.
 
     Attributes:
         epochs: number of passes over the training set.
@@ -32,12 +32,12 @@ class Settings:
         weight_decay: decoupled (AdamW).
         seed: seed of all randomness.
         keep: number of coefficients per tensor, as for :func:`frformat.torch.regularize`.
-        rules: exceptions from ``keep``, by name; also views, and which tensors stay raw.
-        schedule: how the number of coefficients decreases. ``start`` has few from the first step. The others begin with
-            all and end with what ``keep`` and ``rules`` say: ``tail`` drops the same number each epoch, ``geometric``
-            the same share, ``guarded`` drops some while the metric holds, ``budget`` distributes the same total where
-            it matters, and ``prune`` keeps the largest of each tensor instead of the first ones and sets the others to
-            zero.
+        rules: exceptions to ``keep``, by name; also views, and which tensors stay raw.
+        schedule: how the number of coefficients decreases. ``start`` uses the final number from the first step. The
+            others begin with all coefficients and end with the numbers in ``keep`` and ``rules``: ``tail`` drops the
+            same number each epoch, ``geometric`` the same share, and ``guarded`` drops some while the metric holds;
+            ``budget`` distributes the same total over the tensors where it matters most, and ``prune`` keeps the
+            largest coefficients of each tensor instead of the first ones and sets the others to zero.
         truncate_for: share of the run during which a schedule is active (not for ``start`` and ``guarded``).
         tolerance: by how much the metric may fall (only for ``guarded``).
         holdout: share of the training samples, the last ones, to use as a validation set: metrics after each epoch are
@@ -135,7 +135,7 @@ def _not_negative(settings: Settings, *names: str) -> None:
 
 def _one_of(settings: Settings, name: str, known: Sequence[str]) -> None:
     if getattr(settings, name) not in known:
-        raise ValueError(f"{name} {getattr(settings, name)!r}: there are {', '.join(known)}")
+        raise ValueError(f"{name}={getattr(settings, name)!r}: must be one of {', '.join(known)}")
 
 
 def _shares(settings: Settings, *names: str) -> None:
