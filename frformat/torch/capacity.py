@@ -37,7 +37,7 @@ def set_tier(model: nn.Module, tier: int | None) -> None:
     The tier is part of the model's state: other threads that run the model see the change, too.
 
     Args:
-        model: a model with tiers, see :func:`frformat.torch.regularization.make_tiers` and
+        model: a model with tiers; see :func:`frformat.torch.regularization.make_tiers` and
             :func:`frformat.torch.load_model`. Any other model has one tier.
         tier: the tier; 0 is the smallest, None the largest.
 

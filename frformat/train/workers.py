@@ -51,7 +51,7 @@ class Workers:
 
 @contextmanager
 def joined(device: str | None = None) -> Iterator[Workers]:
-    """Join the process group that ``torchrun`` started, or form one alone.
+    """Join the process group that ``torchrun`` started, or create one with this process alone.
 
     Args:
         device: such as ``cpu`` or ``cuda:1``; None selects a GPU if one is available.

@@ -116,7 +116,7 @@ def test_the_same_checkpoint_in_torch():
         ("--model net.py:Net --data net.npz", "ENCODE: net.npz: it contains no inputs (an array x)"),
         ("--model net.py:Net --data net.py", "ENCODE: net.py: neither a folder nor a complete .npz file"),
         ("--model net.py:Net --data empty", "ENCODE: empty: it contains no pictures"),
-        ("--model net.py:Net --data mixed", "it has 5×4 pixels, others 8×8; all must have the same size"),
+        ("--model net.py:Net --data mixed", "it has 5×4 pixels, but others have 8×8; all must have the same size"),
         ("--model net.py:Net --data broken", "not a complete JPEG or PNG image"),
         ("--model net.py:Net --data flat.npz", "Net fails on batch 0, [3, 5]: RuntimeError"),
         ("--model net.py:Net --data labels.npz", "y has type float64 and shape [3]; it must have one integer"),

@@ -1,4 +1,4 @@
-"""Draw the picture of ``frformat dump --plot``: what uses the bytes, and where along the zigzag order the energy is.
+"""Draw the picture of ``frformat dump --plot``: the use of bytes, and the distribution of energy in zigzag order.
 
 Text from untrusted files is drawn literally: it is never parsed as TeX, and characters missing from the fonts become
 boxes.

@@ -36,10 +36,10 @@ def decompose(
 ) -> Model:
     """Replace the weights of convolutions and linear layers by Tucker factors, in place (one-shot compression).
 
-    A convolution becomes 1×1 → small core → 1×1, and a linear layer two thin products; layers run that way wherever it
-    takes fewer multiply-adds. A layer whose factors would have as many parameters as its weight stays unchanged. The
-    result is less accurate: fine-tune all of it with your own training loop (the paper uses Adam or SGD at 1e-3).
-    :func:`frformat.torch.save_model` writes the factors.
+    A convolution becomes 1×1 → small core → 1×1, and a linear layer two thin products, wherever that takes fewer
+    multiply-adds than the rebuilt weight. A layer whose factors would have as many parameters as its weight stays
+    unchanged. The result is less accurate: fine-tune all of it with your own training loop (the paper uses Adam or SGD
+    at 1e-3). :func:`frformat.torch.save_model` writes the factors.
 
     EVBMF treats much of a compact network as noise: pass ``weaken``, or a budget.
 
@@ -51,7 +51,7 @@ def decompose(
         ranks: ``"vbmf"`` estimates them. A float is a share of each axis. A mapping contains, by name of weight, one
             rank or share for both channel axes, or one for each: ``{"conv2.weight": (12, 8), "fc.weight": 0.25}``.
         weaken: moves the ranks from those of EVBMF (0) towards full ranks (1).
-        parameters: instead, use the largest ranks, weakened alike, with at most this many parameters in the model.
+        parameters: instead, use the largest ranks, weakened equally, with at most this many parameters in the model.
         multiply_adds: instead, use the largest ranks with at most this many multiply-adds in decomposed layers for the
             example.
         example: an input for counting multiply-adds.

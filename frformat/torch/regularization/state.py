@@ -63,7 +63,7 @@ def set_format(model: nn.Module, format: str | Mapping[str, str | None] | None) 
     """From now on, train coefficients as if they were stored in a number format (quantization-aware training).
 
     The forward pass uses exactly the values that :func:`frformat.torch.save_model` will store in that format; the
-    optimizer keeps working on the exact ones.
+    optimizer continues to update the unrounded ones.
 
     Args:
         model: a regularized model.
