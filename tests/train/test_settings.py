@@ -18,7 +18,7 @@ from frformat.train import RECIPES, Settings
         ({"schedule": "sudden"}, "must be one of start, tail"),
         ({"precision": "f8"}, "must be one of f32"),
         ({"optimizer": "sgd"}, "must be one of adamw, eigen"),
-        ({"optimizer": "eigen", "schedule": "tail", "epochs": 2}, "fewer coefficients"),
+        ({"optimizer": "eigen", "schedule": "tail", "epochs": 2}, "a decreasing number of coefficients"),
         ({"schedule": "guarded", "epochs": 2}, "needs a validation set"),
         ({"schedule": "tail"}, "epochs must be 2 or more"),
         ({"schedule": "prune", "average_from": 0.4}, "that schedule prune removes"),
