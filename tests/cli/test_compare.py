@@ -97,7 +97,7 @@ def test_misuse(files: Path, tmp_path: Path):
         (("--phone", tmp_path / "none.json"), "No such file"),
         (("--phone", tmp_path / "none.jar"), "none.jar"),
         (("--phone", "lite", "--skeleton", tmp_path / "none.ptl"), "lite ended with code"),
-        (("--skeleton", "x.ptl", "--layers"), "--layers exports its own skeleton"),
+        (("--skeleton", "x.ptl", "--layers"), "--layers exports a skeleton of its own"),
         (("--phone", "lite", "--tier", 0), "A runner uses all tiers"),
         (("--tolerance", "nan"), "not a number"),
         (("--truth", tmp_path / "none"), "No such file"),

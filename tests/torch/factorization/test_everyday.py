@@ -145,7 +145,7 @@ def test_portable_models_are_saved_as_spectra(tmp_path: Path):
 def test_one_model_for_each_tier_is_not_saved_as_one(tmp_path: Path):
     model = regularize(nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64)), 20)
     make_tiers(model, [5])
-    with pytest.raises(EncodeError, match="FactoredTiers holds a model for each tier; save the original model"):
+    with pytest.raises(EncodeError, match="FactoredTiers contains a model for each tier; save the original model"):
         save_model(factorize_tiers(model, torch.randn(900, 64)), tmp_path / "model.frz")
 
 
