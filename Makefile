@@ -73,8 +73,8 @@ lint: $(READY) ## ruff, mypy --strict, import-linter; Kotlin is linted by `mvn v
 docs: $(READY) ## build the documentation site in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-docs-kotlin: ## build the documentation site with the API reference of the Kotlin libraries
-	$(MVN) -pl decoder,scheduling,pytorch,pytorch-ktx -am compile dokka:dokka
+docs-kotlin: ## the same with the API reference of the Kotlin libraries
+	$(MVN) -pl reference -am process-classes dokka:dokka
 	$(MAKE) docs
 
 bench: $(READY) $(JAR) ## run the benchmarks behind docs/benchmarks.md

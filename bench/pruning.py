@@ -2,8 +2,8 @@
 
 The dense network is trained first. Then it loses weights in stages, each starting from the previous one: the mask
 shrinks along Zhu and Gupta's cubic curve (2017), by the layer-adaptive magnitude of Lee et al. (LAMP, 2021), biases
-included. The rest is then fine-tuned, finally with weights rounded to 8 bits per tensor. Small networks thus also get
-the training of all larger ones.
+included. The rest is then fine-tuned, finally with weights rounded to 8 bits per tensor. Small networks thus also
+benefit from the training of all larger ones.
 """
 
 from __future__ import annotations
@@ -181,6 +181,7 @@ def _seen(images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def accuracy(model: nn.Module, used: dict[str, Tensor], images: Tensor, labels: Tensor) -> float:
+    """Return the share of the images that are classified correctly."""
     right: list[float] = [
         (functional_call(model, used, _seen(batch)).argmax(1) == wanted).sum().item()
         for batch, wanted in zip(images.split(1000), labels.split(1000), strict=True)
