@@ -73,7 +73,7 @@ lint: $(READY) ## ruff, mypy --strict, import-linter; Kotlin is linted by `mvn v
 docs: $(READY) ## build the documentation site in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-docs-kotlin: ## the same with the API reference of the Kotlin libraries
+docs-kotlin: ## build the documentation site including the API reference of the Kotlin libraries
 	$(MVN) -pl reference -am process-classes dokka:dokka
 	$(MAKE) docs
 

@@ -45,13 +45,13 @@ COUNTS: Final = {
 """Coefficients of conv1, conv2, fc1 and fc2 by the total number of parameters; each bias has 3."""
 
 SMALL_LR: Final = 0.02
-"""Learning rate of the runs with fewer parameters than the recipe; the others use that of the recipe."""
+"""Learning rate of the runs with fewer parameters than the recipe; the other runs use the recipe's."""
 
 SEEDS: Final = {776: (0, 1, 2)}
-"""Seeds of the runs with these numbers of parameters; all others use only 0."""
+"""Seeds by number of parameters; all other runs use only seed 0."""
 
 ROUNDED: Final = "q9"
-"""Number format of the coefficients in runs that are trained for one."""
+"""Number format of the coefficients in runs with quantization-aware training."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from frformat.train.data import MNIST_PIXELS, load_mnist
 from frformat.train.models import LeNet5
 
 STAGES: Final = (10_000, 4_000, 2_000, 1_500, 1_000, 600, 350, 200)
-"""Number of remaining parameters, weights and biases together."""
+"""Remaining parameters after each stage, weights and biases together."""
 
 DENSE_EPOCHS: Final = 8
 STAGE_EPOCHS: Final = 8
@@ -155,8 +155,8 @@ def _coded(coder: str, value_type: str, runs: list[NDArray[Any]]) -> int:
 
 @torch.no_grad()
 def _masks(state: Mapping[str, Tensor], masks: Mapping[str, Tensor], numbers: int) -> dict[str, Tensor]:
-    """Return masks of the weights with the highest scores: w² divided by the sum of all w² in the layer not below
-    it."""
+    """Return masks of the weights with the highest scores: w² divided by the sum of all w² of the layer that are
+    not below it."""
     scores: dict[str, Tensor] = {}
     for layer in dict.fromkeys(name.partition(".")[0] for name in state):
         names = [f"{layer}.weight", f"{layer}.bias"]
@@ -170,7 +170,7 @@ def _masks(state: Mapping[str, Tensor], masks: Mapping[str, Tensor], numbers: in
 
 
 def _used(state: Mapping[str, Tensor], masks: Mapping[str, Tensor], rounded: bool) -> dict[str, Tensor]:
-    """Return the weights that the network runs on."""
+    """Return the masked weights, rounded on request."""
     used = {name: weights * masks[name] for name, weights in state.items()}
     return {name: fake_quantize(weights, FORMAT) for name, weights in used.items()} if rounded else used
 

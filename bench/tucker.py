@@ -43,7 +43,7 @@ SEEN: Final = 1024
 
 
 class Tuned(ResNet20OnCifar10):
-    """Fine-tuning of the published network or of its factors."""
+    """A recipe that fine-tunes the published network or its factors."""
 
     defaults = replace(
         ResNet20OnCifar10.defaults,
