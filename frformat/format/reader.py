@@ -6,7 +6,7 @@ import builtins
 import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import IO, Any
 
@@ -64,9 +64,11 @@ class FrzFile:
         self._groups = self.container.directory.groups
         self._index = Index(self.container.directory)
         self._budget = memory_budget
-        self._own_base: FrzFile | None = None
-        self._base = self._based(base)
-        self.contents: Contents = self._at(self.tier)
+        with ExitStack() as stack:
+            self._base = self._based(base, stack)
+            self.contents: Contents = self._at(self.tier)
+            self._stack = stack.pop_all()
+        self._stack.callback(file.close)
 
     def __enter__(self) -> FrzFile:
         return self
@@ -77,13 +79,11 @@ class FrzFile:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-        if self._own_base is not None:
-            self._own_base.close()
+        """Close the file, and its base unless that was already open."""
+        self._stack.close()
 
     def sha256(self) -> bytes:
-        """The SHA-256 of the whole file, by which a delta file names its base."""
+        """Return the SHA-256 digest of the whole file, by which a delta file identifies its base."""
         return delta.sha256(self._file)
 
     def __iter__(self) -> Iterator[str]:
@@ -253,23 +253,22 @@ class FrzFile:
         base = self._base.contents if self._base is not None else None
         return Contents(self._file, self.container, self._index, chosen, self._budget, base)
 
-    def _based(self, given: Source | FrzFile | None) -> FrzFile | None:
-        """The base that is given, if the file needs one; it is seen to fit."""
+    def _based(self, given: Source | FrzFile | None, stack: ExitStack) -> FrzFile | None:
+        """Return the given base after checking that it fits, or None if the file needs none.
+
+        Args:
+            given: the base.
+            stack: closes the base if it is opened here.
+        """
         directory = self.container.directory
         if given is None or directory.base is None:
             return None
         with self._located():
-            base = given if isinstance(given, FrzFile) else self._opened(given)
-            try:
-                delta.check(directory, base.container.directory, base.sha256())
-            except BaseException:
-                if base is not given:
-                    base.close()
-                raise
-        self._own_base = base if base is not given else None
+            base = given if isinstance(given, FrzFile) else stack.enter_context(self._open_base(given))
+            delta.check(directory, base.container.directory, base.sha256())
         return base
 
-    def _opened(self, base: Source) -> FrzFile:
+    def _open_base(self, base: Source) -> FrzFile:
         try:
             return open(base, memory_budget=self._budget)
         except FrzError as error:

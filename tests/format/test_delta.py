@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 import frformat
 from frformat import Axis, CodedTensor, EncodeError, FrzError, PerTier, Spectrum
 from frformat.dtypes import DTYPES, FORMATS
-from frformat.format import delta, quantization
+from frformat.format import delta, quantization, reader
+from frformat.format.contents import Contents
 
 RNG = np.random.default_rng(5)
 WEIGHTS = RNG.normal(size=(8, 3, 3, 3)).astype(np.float32)
@@ -179,6 +180,22 @@ def test_an_open_base_stays_open_and_another_is_closed(tmp_path: Path) -> None:
         with frformat.open(data, base=held) as file:
             assert_same(file.load(), NEW)
         assert_same(held.load(), OLD)
+
+
+def test_a_base_is_closed_if_opening_fails_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    base = frformat.save(OLD)
+    data = frformat.save(NEW, base=base)
+
+    def fail(*args: Any) -> Contents:
+        if args[-1] is not None:
+            raise MemoryError
+        return Contents(*args)
+
+    monkeypatch.setattr(reader, "Contents", fail)
+    source = io.BytesIO(base)
+    with pytest.raises(MemoryError):
+        frformat.open(data, base=source)
+    assert source.closed
 
 
 def test_what_cannot_be_a_base_is_refused() -> None:
