@@ -45,7 +45,7 @@ class EncodeError(ValueError):
 
 
 LONGEST_REASON: Final = 400
-"""Longest reason, in characters, of an error in another program's file."""
+"""Largest length of the reason of an error in another program's file, in characters."""
 
 
 class ReadError(EncodeError):

@@ -36,7 +36,7 @@ class Facts:
         view: shape in which the spectrum is taken; None means the tensor's own.
         format: number format that the coefficients were trained for.
         tiers: number of tiers.
-        alone: whether no other parametrization changes the tensor further.
+        alone: whether this is the tensor's only parametrization.
     """
 
     kind: str
@@ -53,7 +53,7 @@ class Facts:
 
     @classmethod
     def parse(cls, packed: object) -> Facts | None:
-        """Parse the facts from a tensor; None if it holds none."""
+        """Parse the facts from a tensor; None if it does not contain any."""
         if not (isinstance(packed, Tensor) and packed.dtype == torch.uint8 and packed.dim() == 1):
             return None
         try:
@@ -123,7 +123,7 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         original = f"{match[1]}original"
         path = match[1].removesuffix(f"parametrizations.{match[2]}.") + match[2]
         if facts.kind == "tucker":
-            raise EncodeError(f"{path}: a core and Tucker factors; write the model by frformat.torch.save_model")
+            raise EncodeError(f"{path}: is in Tucker form; write the model with frformat.torch.save_model")
         if original not in named:
             continue
         if not facts.alone:

@@ -66,7 +66,7 @@ def load(path: str) -> Checkpoint:
             entries[name] = Entry(dtype, shape, partial(_read, path, start + begin, dtype, shape))
             end = stop
         if start + end != size:
-            raise EncodeError(f"it should have {start + end} bytes and has {size}: it is truncated or damaged")
+            raise EncodeError(f"it should have {start + end} bytes but has {size}: it is truncated or damaged")
     except EncodeError as error:
         raise EncodeError(f"not a valid safetensors file: {error}") from error
     return Checkpoint(entries, metadata=metadata)
@@ -105,7 +105,7 @@ def _header(path: str) -> tuple[dict[str, Any], int, int]:
         file.seek(0)
         length = int.from_bytes(file.read(8), "little")
         if length > min(HEADER_BYTES, size - 8):
-            raise EncodeError(f"its header has {length} bytes, but the file only {size}: it is truncated or damaged")
+            raise EncodeError(f"its header has {length} bytes, but the file only has {size}: truncated or damaged")
         packed = file.read(length)
     try:
         header = json.loads(packed.decode(), object_pairs_hook=_unique)

@@ -59,7 +59,7 @@ def test_metadata_and_types_survive_in_safetensors():
 
 def test_changes_are_told():
     outcome = frformat("decode", "model.frz", "-o", "out.npz")
-    assert outcome.out.splitlines()[0] == "bf16 was written as f32 without loss: .npz has no name for it"
+    assert outcome.out.splitlines()[0] == "bf16 was written as f32 without loss: .npz does not support it"
 
 
 def test_json():
@@ -178,4 +178,4 @@ def test_standard_output(kind: str):
             name: value.tobytes() for name, value in written.items()
         }
     assert b"-: 4 tensors, " in done.stderr
-    assert "cannot write a file without extension" in refused("decode", "model.frz", "-o", "-")
+    assert "cannot write a file without an extension" in refused("decode", "model.frz", "-o", "-")

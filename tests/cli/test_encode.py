@@ -205,7 +205,7 @@ def bad_inputs() -> dict[str, str]:
     torch.save({"module.w": torch.ones(1)}, "whole.pt")
     return {
         "missing.pt": "missing.pt: IO: No such file or directory",
-        ".": ".: READ: the folder holds none of model.safetensors",
+        ".": ".: READ: the folder contains none of model.safetensors",
         bad("magic.frz", b"not a checkpoint"): "magic.frz: READ: not an .frz, .safetensors, .npz or PyTorch file",
         bad("empty.pt", b""): "empty.pt: READ: not an .frz",
         bad("cut.safetensors", whole[:-1]): "cut.safetensors: READ: not a valid safetensors file: it should have",
