@@ -32,7 +32,7 @@ NEEDS_MORE = (
     "train/__init__.py",
     "train/data/__init__.py",
 )
-"""Modules whose examples need a library, a phone's report or data that may be missing, or take a while."""
+"""Modules with examples that need a library, a phone's report or data that can be missing, or that are slow."""
 
 
 def _docstrings() -> Iterator[tuple[str, str]]:

@@ -40,7 +40,7 @@ WORTH: Final = 0.98
 """Weights are stored as a spectrum if that takes at most this share of their exact size."""
 
 SOUND: Final = 0.98
-"""Weights that retain less than this share of their energy hardly work any more."""
+"""Networks rarely work with weights that retain less than this share of their energy."""
 
 SAMPLE: Final = 1 << 20
 """Number of bytes to compress in order to estimate a tensor's size in the file."""
@@ -51,10 +51,10 @@ class TensorReport:
     """The outcome for one tensor.
 
     Attributes:
-        coding: ``raw``, elements as they are; ``dct``, the first coefficients of a DCT; ``rounded``, elements in a
-            number format or as multiples of steps; or ``kept``, unchanged from an ``.frz`` file.
+        coding: ``raw`` (unchanged elements), ``dct`` (the first coefficients of a DCT), ``rounded`` (elements in a
+            number format or as multiples of steps), or ``kept`` (copied from an ``.frz`` file).
         kept: number of coefficients stored; None unless it is ``dct``.
-        energy: share of the sum of squared weights that is left; None if nothing is lost.
+        energy: share of the sum of squared weights that is retained; None if nothing is lost.
         error: largest error of a rebuilt weight, relative to the largest weight; 0 if nothing is lost.
         note: why a tensor is ``raw`` although the policy wanted otherwise, or that it was rebuilt; else empty.
         digest: :func:`digest` of what a reader will get; empty if that is the input tensor itself.
@@ -102,13 +102,13 @@ def encode(
         metadata: additional metadata, placed before that of the checkpoint.
         tiers: see :func:`frformat.save_file`.
         compression: see :func:`frformat.save_file`.
-        progress: called with a tensor's name and the number of bytes of the dense tensor done since the last call.
+        progress: called with a tensor's name and the number of bytes of the dense tensor processed since the last call.
         base: an older version of the file; only the difference from it is written, see :func:`frformat.save_file`.
-            Plain tensors in the format ``qN`` take the quantization steps that they have in the base, if any.
+            Plain tensors in the format ``qN`` are quantized with the steps that they have in the base, if any.
 
     Raises:
         FrzError: the base is not valid.
-        EncodeError: a tensor, which is named, cannot be coded as requested, or an option cannot be satisfied.
+        EncodeError: a tensor cannot be coded as requested (the error names it), or an option cannot be satisfied.
         OSError: a file cannot be read or written.
     """
     with opened(base) as held:
@@ -156,7 +156,7 @@ class _Encoder(Mapping[str, Stored]):
         return value
 
     def _older(self, name: str) -> CodedTensor | None:
-        """Return the tensor of that name in the base."""
+        """Return the version of a tensor in the base, or None if there is none."""
         return self._base.stored(name) if self._base is not None and name in self._base else None
 
     def __iter__(self) -> Iterator[str]:
@@ -183,7 +183,7 @@ class _Encoder(Mapping[str, Stored]):
         return [f"warning: {what}; {advice}"]
 
     def written(self, name: str, done: int) -> None:
-        """Report the writer's progress, except for computed tensors: computing them took the time and was reported."""
+        """Report the writer's progress, except for computed tensors, which were reported when they were computed."""
         if self.reports[name].coding == "raw":
             self._progress(name, done)
 
@@ -252,7 +252,7 @@ def _plain(entry: Entry, fmt: str, older: Older) -> tuple[Stored, TensorReport]:
 
 
 def _lost(array: Array, stored: Array) -> tuple[float, float]:
-    """Return the share of the energy that is left, and the largest error relative to the largest element."""
+    """Return the share of the energy that is retained, and the largest error relative to the largest element."""
     energy = lost = largest = error = 0.0
     for a, b in zip(blocks(array), blocks(stored), strict=True):
         gap = a - b

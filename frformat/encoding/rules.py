@@ -55,7 +55,7 @@ class Rule:
             check_format(self.format)
 
     def matches(self, name: str) -> bool:
-        """Return whether the rule applies to the tensor of this name."""
+        """Return whether the rule applies to a tensor with this name."""
         return fnmatchcase(name, self.pattern)
 
     @classmethod

@@ -59,7 +59,7 @@ def elements(array: Array, dtype: str, format: str, axis: int | None) -> Element
         return _lossless(array, dtype)
     quantization.check_format(format)
     if dtype not in REAL_DTYPES or not all_finite(array):
-        raise EncodeError(f"elements of {dtype} that are not all finite floats are not stored as {format}")
+        raise EncodeError(f"elements of {dtype} cannot be stored as {format} unless all are finite floats")
     if format in FORMATS:
         return Elements(cast(array, format))
     if array.ndim == 0 or axis is None:

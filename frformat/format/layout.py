@@ -1,4 +1,4 @@
-"""Which values of which tensor a segment holds, and where they belong in the core (specification, section 4)."""
+"""Map the values of a segment to tensors and to positions in their cores (specification, section 4)."""
 
 from __future__ import annotations
 

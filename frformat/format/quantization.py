@@ -95,7 +95,7 @@ def _last_zeros(numbers: Singles) -> int:
 def _zeros_of_multiples(format: str) -> int:
     """Return the number of trailing zero bits in multiples of a step that replace floats of a format.
 
-    No step is subnormal, so a multiple has the bits of an integer, but for its sign, and the 5 bits of a step.
+    No step is subnormal, so a multiple has at most the bits of the integer, without its sign, and 5 bits of the step.
     """
     return 24 - (EXACT_BITS[format] - 1) - 5
 
@@ -104,7 +104,7 @@ def exact_step(numbers: Singles, bits: int) -> int | None:
     """Return the code of the largest step that divides finite float32 ``numbers`` with quotients of at most ``bits``.
 
     Returns:
-        None if there is no such step, or not enough to determine one.
+        The code, or None if there is no such step or if all numbers are 0.
     """
     largest = float(np.abs(numbers).max(initial=0.0))
     if largest == 0:

@@ -74,7 +74,7 @@ def _plain_axes(rank: int) -> tuple[Axis, ...]:
 
 @dataclass(frozen=True, eq=False)
 class CodedTensor:
-    """A core, a basis for each axis, and the way in which the core's values are written.
+    """A core, a basis for each axis, and the representation of the core's values.
 
     Attributes:
         values: the entries of the core: elements of the tensor's dtype, numbers of ``f16``, ``bf16`` or ``f32``, or
@@ -155,14 +155,14 @@ class CodedTensor:
 
     @classmethod
     def like(cls, array: Array, other: CodedTensor) -> CodedTensor | None:
-        """A plain tensor with the steps of another one, such as an older version, so that they differ by little.
+        """Quantize an array with the steps of another tensor, such as an older version, to keep differences small.
 
         Args:
             array: finite floats.
-            other: a plain tensor of multiples of steps, offsets among them.
+            other: a plain tensor of multiples of steps, with or without offsets.
 
         Returns:
-            None if the other one has another shape or dtype, or no steps, or the array does not fit these.
+            A plain tensor, or None if ``other`` has another shape or dtype, or no steps, or if its steps are too small.
         """
         whole = not other.ordered and other.corner == other.meant == other.shape
         plain = whole and all(KINDS[axis.kind].plain for axis in other.axes)
@@ -248,10 +248,10 @@ class CodedTensor:
             raise FrzError("VALUE", "a value is not finite; the program that wrote the file is faulty")
 
     def _check_multiples(self, step: int) -> None:
-        """All sums of step code and offsets are step codes, and all multiples are finite; mostly the extremes tell."""
+        """Check that sums of step code and offsets are step codes and that multiples are finite, extremes first."""
         most = max(int(self.values.max(initial=0)), -int(self.values.min(initial=0)))
         if max(most, *(-int(each.min(initial=0)) for each in self.offsets.values()), 0) > quantization.LARGEST:
-            raise FrzError("VALUE", "an integer is beyond 32 bits; the file was made wrongly")
+            raise FrzError("VALUE", "an integer exceeds 32 bits; the program that wrote the file is faulty")
         if 0 in self.corner:
             return
         low, high = (step + sum(int(end(each)) for each in self.offsets.values()) for end in (np.min, np.max))

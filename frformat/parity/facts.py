@@ -1,4 +1,4 @@
-"""The results of a comparison; ``compare --json`` prints them, and tables and pages are made from them.
+"""The results of a comparison, which ``compare --json`` prints and tables and pages show.
 
 A side is ``rebuilt`` (the weights of the ``.frz`` file on the desktop), ``phone`` (the same on the phone), or
 ``original`` (the weights before encoding, on the desktop). The other sides are compared with ``rebuilt``.
@@ -81,13 +81,13 @@ class LayerFacts:
 
 @dataclass(frozen=True)
 class TensorFacts:
-    """A weight, rebuilt compared with original.
+    """The difference between rebuilt and original weights of one tensor.
 
     Attributes:
         name: name of the tensor.
         shape: shape of the tensor.
         largest: the largest difference.
-        relative: the same relative to the largest original weight.
+        relative: the largest difference relative to the largest original weight.
     """
 
     name: str
@@ -122,9 +122,9 @@ class Facts:
     """A comparison, with a description of what was compared.
 
     Attributes:
-        model: its name.
+        model: name of the model.
         about: versions and settings of the desktop, by name.
-        load: times of loading on the desktop, in ms, by the names of a report.
+        load: loading times on the desktop in ms, under the names that a report uses.
         phone: the phone's report, or None if there is no phone.
         comparison: the result.
         tensors: the weights, if the original ones were given.

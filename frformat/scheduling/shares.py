@@ -14,7 +14,7 @@ from typing import Final
 from frformat.scheduling.demand import Demands, total
 
 CRUMB: Final = 2.0**-53
-"""Lower bound of the rest to divide, whatever rounding does, so that no share is 0."""
+"""Lower bound for what is left to divide, so that rounding never makes a share 0."""
 
 
 def divide(demands: Demands, least: Sequence[float]) -> list[float]:

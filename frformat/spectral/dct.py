@@ -20,7 +20,7 @@ BLOCK: Final = 1 << 16
 """Number of line elements that are computed at a time."""
 
 ONE_THREAD: Final = 1 << 18
-"""OpenBLAS splits a product of more multiply-adds among threads, which costs more than it gains if the inner dimension
+"""OpenBLAS divides a product of more multiply-adds among threads, which costs more than it gains if the inner dimension
 is small."""
 
 THIN_RANK: Final = 32

@@ -14,7 +14,7 @@ MASK: Final = np.uint64(0xFFFFFFFF)
 HALF: Final = np.uint64(32)
 
 COUNTERS: Final = 1 << 12
-"""Number of counters that go through the rounds together: their state fits a second-level cache."""
+"""Number of counters that are processed together, so that their state fits a second-level cache."""
 
 
 def words(seed: int, counters: NDArray[np.uint64], scratch: NDArray[np.uint64] | None = None) -> NDArray[np.uint64]:

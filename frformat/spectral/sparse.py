@@ -81,7 +81,7 @@ class Sparse:
         if zigzag.element_count(shape) != zigzag.element_count(self.shape):
             raise EncodeError(f"view {list(shape)} does not have the element count of shape {list(self.shape)}")
         if self.dtype not in REAL_DTYPES:
-            raise EncodeError(f"a spectrum has one of the dtypes {', '.join(REAL_DTYPES)}, not of {self.dtype}")
+            raise EncodeError(f"a spectrum has one of the dtypes {', '.join(REAL_DTYPES)}, not {self.dtype}")
         k = self.kept(view)
         if k > 8 * len(self.places) + 64:
             raise EncodeError(

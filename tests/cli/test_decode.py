@@ -132,7 +132,7 @@ def test_a_damaged_file_is_one_line_and_leaves_nothing(folder: Path, output: str
             ("model.frz", "-o", "out.npz", "--memory-budget", "1KB"),
             "model.frz: BUDGET: opening takes more than the memory budget of 1,000 bytes",
         ),
-        (("model.frz", "-o", "out.npz", "--memory-budget", "100B"), "model.frz: BUDGET: the directory has "),
+        (("model.frz", "-o", "out.npz", "--memory-budget", "100B"), "model.frz: BUDGET: the directory needs "),
         (("model.frz", "-o", "out.pt", "--memory-budget", "100KB"), "model.frz: BUDGET: a .pt file is built in memory"),
         (("model.frz", "-o", "nowhere/out.npz"), "nowhere/out.npz: IO: folder nowhere does not exist"),
         (("model.frz",), "USAGE: Missing option '-o'"),

@@ -1,4 +1,4 @@
-"""Delta files: models as the difference to others."""
+"""Delta files: models stored as the difference from others."""
 
 from __future__ import annotations
 
@@ -155,7 +155,9 @@ def test_no_base_or_a_wrong_one_is_told_before_anything_is_decoded(tmp_path: Pat
         assert set(file) == set(NEW)
         assert file["n"] == 8
         for ask in (file.load, file.verify, lambda: file["w"], lambda: file.stored("w")):
-            with pytest.raises(FrzError, match=r"BASE: this is the difference to a base, the file with the SHA-256"):
+            with pytest.raises(
+                FrzError, match=r"BASE: this is a delta file: also give its base, the file with the SHA-256"
+            ):
                 ask()
     (tmp_path / "other.frz").write_bytes(frformat.save(NEW))
     (tmp_path / "bad.frz").write_bytes(b"no file")
@@ -202,7 +204,7 @@ def test_what_cannot_be_a_base_is_refused() -> None:
     tiers = frformat.save({"s": Spectrum(np.arange(9, dtype=np.float32), (5, 5))}, tiers=[3])
     nested = frformat.save(NEW, base=frformat.save(OLD))
     for base in (tiers, nested):
-        with pytest.raises(EncodeError, match="a base has one tier and is no delta file itself"):
+        with pytest.raises(EncodeError, match="a base must have one tier and must not be a delta file"):
             frformat.save(NEW, base=base)
     with pytest.raises(EncodeError, match="a delta file has one tier"):
         frformat.save(NEW, base=frformat.save(OLD), tiers=[0.5])

@@ -13,7 +13,7 @@ from frformat.format.layout import new_runs, put_slabs, slabs, split, take_slabs
 
 @st.composite
 def nested(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return a corner within another one, in a shape of rank 1 to 4."""
+    """Return a corner and a larger corner that contains it, of rank 1 to 4."""
     now = draw(st.lists(st.integers(0, 5), min_size=1, max_size=4).map(tuple))
     return tuple(draw(st.integers(0, n)) for n in now), now
 

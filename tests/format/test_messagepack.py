@@ -56,7 +56,7 @@ def accepted(data: bytes) -> bool:
     try:
         messagepack.check(data)
     except FrzError as error:
-        return error.code != "DIRECTORY"  # no other is allowed
+        return error.code != "DIRECTORY"  # any other exception fails the test
     return True
 
 

@@ -235,7 +235,7 @@ def _problems() -> Iterator[tuple[str, str, list[Json], Json]]:
 
 
 def _random() -> Iterator[tuple[str, str, list[Json], Json]]:
-    """Return a random problem for a seed, with short decimals."""
+    """Yield random problems with short decimal numbers."""
     for number in range(40):
         rng = random.Random(number)
         apps = []

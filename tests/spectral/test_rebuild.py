@@ -153,7 +153,7 @@ class TestExactly:
             assert out[x, b, y] == _rounded(product, dtype)
 
     def test_bfloat16_is_rounded_once(self) -> None:
-        # 1 + 2^-8 + 2^-40 lies above the middle of two numbers; by way of float32 it would fall to the even one.
+        # 1 + 2^-8 + 2^-40 lies above the midpoint of two numbers; via float32, it would be rounded to the even one.
         out = np.empty((1,), ml_dtypes.bfloat16)
         core = np.array([1 + 2.0**-23], np.float32)
         factor = np.array([[1 + 2.0**-8 - 2.0**-23]], np.float32)
@@ -164,7 +164,7 @@ class TestExactly:
 
 
 def _rounded(value: float, dtype: np.dtype) -> object:
-    """Nearest number of a type, ties to even, without an intermediate type."""
+    """Return the nearest number of a type, ties to even, without an intermediate type."""
     if dtype != ml_dtypes.bfloat16:
         return np.float64(value).astype(dtype)
     bits = int(np.float64(value).view(np.uint64))

@@ -1,4 +1,4 @@
-"""Both decoders on one input after the other: the same verdict, the same code, the same bits."""
+"""Compare both decoders on one input after the other: the same verdict, the same code, the same bits."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class UnavailableError(Exception):
 
 
 class Differential:
-    """A Kotlin decoder that answers until this is closed, next to the Python decoder.
+    """Compares the Python decoder with a Kotlin decoder that runs until this is closed.
 
     Raises:
-        UnavailableError: there is none.
+        UnavailableError: there is no Kotlin decoder.
     """
 
     def __init__(self) -> None:
@@ -84,9 +84,9 @@ class Differential:
 
 
 def agree(ours: Said, theirs: Said) -> bool:
-    """Return whether two answers are the same. What fits a budget depends on how a decoder works.
+    """Return whether two answers agree. Whether a file fits a budget depends on the decoder.
 
-    Kotlin lists the rows of smaller tiers as tensors, too.
+    Kotlin also lists the rows of smaller tiers as tensors.
     """
     if "BUDGET" in (ours, theirs):
         return True
