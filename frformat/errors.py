@@ -45,7 +45,7 @@ class EncodeError(ValueError):
 
 
 LONGEST_REASON: Final = 400
-"""Largest length of the reason of an error in another program's file, in characters."""
+"""Largest number of characters in the reason of a :class:`ReadError`."""
 
 
 class ReadError(EncodeError):

@@ -37,10 +37,10 @@ class FileFormat(Protocol):
         """Write a file atomically.
 
         Returns:
-            Notes for the user on how tensors were changed, one line each.
+            Notes for the user about how tensors were changed, one line each.
 
         Raises:
-            EncodeError: the format cannot hold a tensor.
+            EncodeError: the format cannot store a tensor.
             OSError: the file cannot be written.
         """
 
@@ -76,8 +76,8 @@ def load(
         name: name of the source in errors; None means its own name.
 
     Raises:
-        ReadError: the file has none of these formats, is damaged, or holds something that cannot be encoded. Reading a
-            tensor later can also raise it.
+        ReadError: the file has none of these formats, is damaged, or contains something that cannot be encoded.
+            Reading a tensor later can also raise it.
         FrzError: an ``.frz`` file is not valid.
         DependencyError: a required package is not installed.
         OSError: the file cannot be read.
@@ -109,10 +109,10 @@ def save(checkpoint: Checkpoint, path: StrPath, *, kind: str | None = None) -> l
         kind: the format, one of the values of :data:`EXTENSIONS`; overrides the extension.
 
     Returns:
-        Notes for the user on how tensors were changed, one line each.
+        Notes for the user about how tensors were changed, one line each.
 
     Raises:
-        EncodeError: the extension is unknown, or the format cannot hold a tensor.
+        EncodeError: the extension is unknown, or the format cannot store a tensor.
         FrzError: a tensor cannot be decoded.
         OSError: the file cannot be written.
     """

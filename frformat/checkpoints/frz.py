@@ -23,7 +23,8 @@ def load(
         path: the file.
         tier: see :func:`frformat.open`.
         memory_budget: see :func:`frformat.open`.
-        spectral: return spectra, and other computed tensors in their stored form, instead of rebuilding them.
+        spectral: return spectra as :class:`~frformat.Spectrum` objects, and other computed tensors as
+            :class:`~frformat.CodedTensor` objects, instead of rebuilding them.
 
     Raises:
         FrzError: the file is not valid, or the tier is not present.

@@ -108,7 +108,7 @@ def _tensors(state: Mapping[Any, Any]) -> Iterator[tuple[str, torch.Tensor]]:
     while stack:
         visits += 1
         if visits > MODULES:
-            raise EncodeError(f"it has modules that contain each other, or more than {MODULES:,}")
+            raise EncodeError(f"it has modules that contain each other, or more than {MODULES:,} modules")
         prefix, state = stack.pop()
         passing = state.get("_non_persistent_buffers_set") or ()
         for part in ("_parameters", "_buffers"):

@@ -32,7 +32,7 @@ def load(path: str, *, entry: str | None = None, trust_pickle: bool = False) -> 
     """List the tensors of a file.
 
     State dicts nested in dicts and lists (``{'state_dict': …, 'epoch': …}``) are found, and regularized tensors are
-    read as spectra. A note mentions both.
+    read as spectra. Notes mention both.
 
     Args:
         path: the file.

@@ -34,7 +34,7 @@ class Quantized:
 
 
 def unpacked(state: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Wrap quantized tensors in :class:`Quantized`; weights packed by layers get the names that plain layers use.
+    """Wrap quantized tensors in :class:`Quantized`, and unpack the weights of layers under the names of plain layers.
 
     Returns:
         The state dict, and notes for the user, one line each.

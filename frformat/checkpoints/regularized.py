@@ -22,7 +22,7 @@ from frformat.errors import EncodeError
 from frformat.spectral.spectrum import Spectrum
 
 FACTS: Final = re.compile(r"((?:.*\.)?parametrizations\.([^.]+)\.)0\._extra_state")
-"""Names of extra states; the groups match the prefix of all names that belong to the tensor, and the attribute."""
+"""Matches names of extra states. Groups: the prefix of all names that belong to the tensor, and its attribute."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Facts:
             ``tucker`` for a core and factors.
         shape: shape of the tensor.
         view: shape in which the spectrum is taken; None means the tensor's own.
-        format: number format that the coefficients were trained for.
+        format: number format for which the coefficients were trained.
         tiers: number of tiers.
         alone: whether this is the tensor's only parametrization.
     """
@@ -47,7 +47,7 @@ class Facts:
     alone: bool = True
 
     def pack(self) -> Tensor:
-        """Encode as a tensor, which every checkpoint format can hold."""
+        """Encode as a tensor, which every checkpoint format can store."""
         text = json.dumps({key: value for key, value in asdict(self).items() if value is not None})
         return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
 
@@ -109,8 +109,8 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         The tensors, and notes for the user, one line each.
 
     Raises:
-        EncodeError: other parametrizations, whose code is not in the state dict, change a tensor further, or a
-            tensor is in Tucker form.
+        EncodeError: a tensor has other parametrizations, too, whose code is not in the state dict, or is in Tucker
+            form.
     """
     found: dict[str, Any] = {}
     hidden: dict[str, str] = {}

@@ -44,7 +44,7 @@ NAMES: Final = {
 """Element types: safetensors' names and ours."""
 
 HEADER_BYTES: Final = 100_000_000
-"""The longest header that the safetensors package accepts."""
+"""Size in bytes of the largest header that the safetensors package accepts."""
 
 METADATA: Final = "__metadata__"
 
@@ -85,7 +85,7 @@ def save(checkpoint: Checkpoint, path: str) -> list[str]:
         if entry.dtype not in names:
             raise EncodeError(f"tensor {name!r}: safetensors does not support {entry.dtype}; write .npz or .pt")
         if name == METADATA:
-            raise EncodeError(f"safetensors cannot hold a tensor named {METADATA}; write .npz or .pt")
+            raise EncodeError(f"safetensors cannot store a tensor named {METADATA}; write .npz or .pt")
         shape = list(entry.shape)
         header[name] = {"dtype": names[entry.dtype], "shape": shape, "data_offsets": [offset, offset + entry.nbytes]}
         offset += entry.nbytes

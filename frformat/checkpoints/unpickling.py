@@ -52,9 +52,9 @@ def unpickled(path: str, *, trusted: bool) -> tuple[object, list[str]]:
         except pickle.UnpicklingError as error:
             found = NAMED.search(str(error))
             if not found:
-                raise EncodeError(f"truncated or damaged, or holds more than tensors: {_reason(error)}") from error
+                raise EncodeError(f"truncated or damaged, or contains more than tensors: {_reason(error)}") from error
             advice = "code from a file is never run unless requested; save model.state_dict() instead"
-            raise EncodeError(f"needs the code of {found[1]} to be loaded, and {advice}") from error
+            raise EncodeError(f"loading it requires the code of {found[1]}, but {advice}") from error
         except RuntimeError as error:
             if "TorchScript" in str(error):
                 raise EncodeError("a TorchScript archive; save model.state_dict() with torch.save") from error

@@ -1,4 +1,4 @@
-"""Remove what wrappers add to names: torch.compile, data parallelism, checkpointing."""
+"""Remove the parts of names that wrappers add, such as torch.compile, data parallelism and checkpointing."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ COUNTER: Final = "n_averaged"
 
 
 def plain_names(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
-    """Remove what wrappers added to the names of a checkpoint, in any number and order.
+    """Remove what wrappers have added to the names of a checkpoint, however they are nested.
 
-    Parts that only wrappers use are removed anywhere in a name; ``module`` is removed where all names begin with it, or
-    next to such a part. Nothing is removed if two names would become the same.
+    Parts that only wrappers use are removed anywhere in a name. ``module`` is removed if it is next to such a part, or
+    if all names begin with it. Nothing is removed if two names would become the same.
 
     Args:
         names: the names of all tensors.

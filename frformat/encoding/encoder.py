@@ -95,9 +95,9 @@ def encode(
     """Write a checkpoint to an ``.frz`` file. Tensors are read, decided on and coded one at a time.
 
     Args:
-        checkpoint: the tensors; its metadata and tied names go into the file.
+        checkpoint: the tensors; its metadata and tied names are also written.
         path: destination; an existing file is replaced once the new one is complete.
-        policy: how to store each tensor. Without a policy, everything is lossless: weights are stored as they are, and
+        policy: how to store each tensor. Without a policy, everything is lossless: weights are stored unchanged, and
             spectra keep all coefficients.
         metadata: additional metadata, placed before that of the checkpoint.
         tiers: see :func:`frformat.save_file`.
@@ -128,7 +128,7 @@ def encode(
 
 
 class _Encoder(Mapping[str, Stored]):
-    """The tensors of a checkpoint in the form to be stored. Looking one up decides on it and records the outcome."""
+    """The tensors of a checkpoint in the form to be stored. A lookup decides on that form and records the outcome."""
 
     def __init__(self, checkpoint: Checkpoint, policy: Policy, progress: Progress, base: FrzFile | None) -> None:
         self._entries = checkpoint.entries
@@ -189,7 +189,7 @@ class _Encoder(Mapping[str, Stored]):
 
 
 def digest(stored: Stored) -> str:
-    """Return the SHA-256 in hexadecimal of a tensor's type, shape and values as a reader will get them."""
+    """Return the hexadecimal SHA-256 digest of a tensor's type, shape and values as a reader will get them."""
     if isinstance(stored, CodedTensor):
         spectrum = stored.spectrum()
         stored = stored.rebuild() if spectrum is None else spectrum
@@ -262,7 +262,7 @@ def _lost(array: Array, stored: Array) -> tuple[float, float]:
 
 
 def _narrowed(values: Array) -> Array:
-    """Return integers in the narrowest type that holds them all."""
+    """Return integers in the narrowest type that can represent all of them."""
     if values.dtype.kind != "i":
         return values
     return values.astype(np.min_scalar_type(-int(np.abs(values).max(initial=1))))
@@ -284,13 +284,13 @@ def _source(entry: Entry, decision: Decision) -> Source:
 
 
 def _as_stored(spectrum: Spectrum, fmt: str) -> Spectrum:
-    """Return the spectrum that a reader gets after storing it in a number format."""
+    """Return a spectrum as a reader gets it if it is stored in a number format."""
     stored = CodedTensor.of_spectrum(spectrum, fmt).spectrum()
     assert stored is not None
     return stored
 
 
 def _stored_size(array: Array) -> int:
-    """Estimate the bytes that an array takes in the file from its start."""
+    """Estimate the size of an array in the file, in bytes, from its first elements."""
     sample = array.reshape(-1)[: SAMPLE // array.itemsize]
     return len(zlib.compress(sample.tobytes(), 1)) * array.size // max(sample.size, 1)

@@ -14,7 +14,7 @@ from frformat.errors import EncodeError
 from frformat.spectral.spectrum import Spectrum
 
 AsStored = Callable[[Spectrum], Spectrum]
-"""Maps a spectrum to what a reader will get after it was stored in the file's number format."""
+"""Maps a spectrum to what a reader will get if it is stored in the file's number format."""
 
 FLOAT32 = 2.0**-23
 """Relative error of an energy that is computed from float32 coefficients."""
@@ -61,8 +61,8 @@ class Keep:
 class Energy:
     """Keeps the fewest coefficients that retain ``share`` (0 to 1) of the sum of the squared weights.
 
-    Losses from the number format count. If they are large, the number of coefficients is found by bisection, to within
-    1/64 of the minimum.
+    The share accounts for losses from the number format. If these are large, the number of coefficients is found by
+    bisection, to within 1/64 of the minimum.
     """
 
     share: float
@@ -136,7 +136,7 @@ def _fewest(good: Callable[[int], bool], low: int, most: int) -> int | None:
 
 
 def fewest_with_energy(source: Source, energy: float) -> int:
-    """Return the smallest number of leading coefficients whose squares sum to ``energy``; all if they never do.
+    """Return the smallest number of leading coefficients whose squares sum to at least ``energy``, or else all.
 
     Coefficients are computed in growing prefixes, so a smooth tensor needs only a small transform.
     """

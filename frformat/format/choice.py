@@ -25,7 +25,7 @@ QUICK: Final = 1 << 14
 win."""
 
 GAIN: Final = 0.95
-"""Smallest ratio of the highest level's output to the lowest level's to expect; weights rarely reach it."""
+"""Ratio that the highest level's output is expected to have to the lowest level's at best; weights rarely reach it."""
 
 WORTH: Final = 0.98
 """Large exact values are compressed if a sample shrinks to less than this share of its size."""
@@ -92,7 +92,7 @@ def _is_beaten(arrays: Sequence[Array], size: float) -> bool:
 
 
 def _preferred(able: list[Coder], some: list[Coder]) -> list[Coder]:
-    """Return the coders ``some``, or all if none of ``some`` compresses."""
+    """Return ``some`` of the coders, or all ``able`` ones if none of those compresses."""
     return able if all(coder.plain for coder in some) else some
 
 

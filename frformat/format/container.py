@@ -250,7 +250,7 @@ class SegmentReader:
         return data
 
     def readinto(self, buffer: memoryview) -> int:
-        """Fill ``buffer`` with as many bytes as the segment has left."""
+        """Fill ``buffer`` with the next bytes of the segment, and return their number."""
         count = self._file.readinto(buffer[: self._left])  # type: ignore[attr-defined]
         self._account(buffer[:count])
         return int(count)

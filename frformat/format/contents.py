@@ -38,7 +38,7 @@ class Contents:
         container: the result of opening it.
         index: finds its tensors.
         tier: the tier at which tensors are decoded.
-        budget: bytes that a request may need.
+        budget: the memory budget of a request, in bytes.
         base: the contents of the base, if the file is a delta file and its base was given.
     """
 
@@ -62,7 +62,7 @@ class Contents:
         self._bounds: tuple[int, dict[int, NDArray[np.int64]]] = (-1, {})
 
     def afford(self, needed: int) -> None:
-        """Check that a request does not need too much memory.
+        """Check that a request stays within the memory budget.
 
         Raises:
             FrzError: ``BUDGET``.
@@ -175,7 +175,7 @@ class Contents:
         return tensor
 
     def _content(self, group_index: int, index: int) -> Content:
-        """Return the values of one tensor, from its decoded group or, if that is large, read alone where possible."""
+        """Return the values of one tensor: from its decoded group or, if possible in a large group, read separately."""
         group = self._groups[group_index]
         if group_index not in self._decoded:
             needed = values_bytes(group, self._tier)
@@ -283,6 +283,6 @@ class Contents:
 
 
 def _check_shape(shape: Shape) -> None:
-    """Check that NumPy can hold an array of this shape. If a length is 0, the product of the others still counts."""
+    """Check that NumPy supports arrays of this shape. If a length is 0, the product of the others still counts."""
     if math.prod(n for n in shape if n) >= 1 << 58:
-        raise FrzError("BUDGET", f"NumPy cannot hold shape {list(shape)}")
+        raise FrzError("BUDGET", f"NumPy does not support shape {list(shape)}")

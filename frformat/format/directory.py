@@ -57,7 +57,7 @@ class Corners:
 
         Args:
             tiers: the tiers.
-            offsets: bits of the axes that have step offsets; these are values, too.
+            offsets: bit mask of the axes that have step offsets, which also count as values.
         """
         cells = self.cells[tiers].astype(np.int64)
         counts = np.multiply.reduceat(cells, self.starts, axis=1)
@@ -88,7 +88,7 @@ class Group:
         per_tier: whether every tier stores its own version of the tensors.
         format: number format of exact values, if it is not the dtype.
         steps: step codes, if values are integers.
-        offsets: bits of the axes that have step offsets.
+        offsets: bit mask of the axes that have step offsets.
         delta: whether the stored values are differences from the values of the base.
     """
 
@@ -191,7 +191,7 @@ class Group:
         return int(self.sizes[tier]) if tier < len(self.sizes) else 0
 
     def _totals(self, tiers: slice) -> NDArray[np.int64]:
-        """Return how many values each tensor has up to each of these tiers, or in the only tier: (tiers, tensors)."""
+        """Return the number of values of each tensor up to each of these tiers or in the only one: (tiers, tensors)."""
         if self.kept is not None:
             return self.kept[tiers].astype(np.int64)
         if self.corners is not None:

@@ -48,7 +48,7 @@ def elements(array: Array, dtype: str, format: str, axis: int | None) -> Element
         array: the tensor.
         dtype: its type, a key of :data:`~frformat.dtypes.DTYPES`.
         format: see :meth:`frformat.CodedTensor.of_array`.
-        axis: the axis each of whose indices has its own step, or None.
+        axis: the axis along which each index has its own step, or None.
 
     Raises:
         EncodeError: the elements do not fit the format.

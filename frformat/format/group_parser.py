@@ -86,7 +86,7 @@ class GroupParser:
         self._found: dict[int, Any] = {}
 
     def group(self) -> Group:
-        """Return the group. Each of its fields is valid by itself and with those before it."""
+        """Parse the group. Each of its fields is checked by itself and against those before it."""
         read: dict[int, Callable[[], object]] = {
             d.DTYPE: lambda: self._cursor.identifier(tuple(DTYPES), "dtype"),
             d.NAMES: self._names,

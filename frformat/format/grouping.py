@@ -48,7 +48,7 @@ class Likeness(NamedTuple):
 
 @dataclass(frozen=True)
 class Pending:
-    """A tensor that waits to be put into a group.
+    """A tensor that has not been put into a group yet.
 
     Attributes:
         name: its name; empty for a factor.

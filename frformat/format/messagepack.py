@@ -18,7 +18,7 @@ from frformat.format import limits
 T = TypeVar("T")
 
 RUN: Final = 256
-"""Number of values that one regular expression checks, or of integers for which one is used to read them."""
+"""Number of values that one match of a regular expression checks, or of integers that are read together."""
 
 _UINT = rb"[\x00-\x7f]|\xcc.|\xcd..|\xce.{4}|\xcf.{8}"
 _INT = _UINT + rb"|[\xe0-\xff]|\xd0.|\xd1..|\xd2.{4}|\xd3.{8}"
@@ -44,7 +44,7 @@ NIL: Final = 0xC0
 
 
 def kind(first: int) -> str:
-    """Return the kind of value that a first byte announces."""
+    """Return the kind of value that begins with this byte."""
     if first <= 0x7F or first >= 0xE0 or 0xCC <= first <= 0xD3:
         return "integer"
     if first <= 0x8F or first in (0xDE, 0xDF):
@@ -105,7 +105,7 @@ def skip(data: bytes, start: int) -> int:
         if not nested:
             continue
         if len(outer) == limits.DEPTH:
-            raise malformed(f"values nest more than {limits.DEPTH} deep")
+            raise malformed(f"values are nested more than {limits.DEPTH} levels deep")
         outer.append(left)
         left = count
 
@@ -152,7 +152,7 @@ def _count(data: bytes, at: int) -> tuple[int, int]:
 
 
 class Cursor:
-    """A position in a document that :func:`check` has passed. Each method reads the next value and advances.
+    """A position in a document that has passed :func:`check`. Each method reads the next value and advances.
 
     All methods raise :class:`~frformat.errors.FrzError`: ``DIRECTORY`` for a value of another type, ``LIMIT`` for a
     number that is too large.
@@ -292,7 +292,7 @@ def _other(first: int, wanted: str, what: str) -> FrzError:
 
 
 def _narrow(values: list[int], what: str, most: int | None, signed: bool) -> NDArray[Any]:
-    """Check some integers and return them in the narrowest type that holds them."""
+    """Check some integers, and return them in the narrowest type that can represent them."""
     low, high = min(values), max(values)
     if low < 0 and not signed:
         raise malformed(f"{what} is negative")

@@ -1,4 +1,4 @@
-"""The options of :func:`frformat.save_file`, checked."""
+"""Check the options of :func:`frformat.save_file`."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Options:
         """
         for key, text in (metadata or {}).items():
             if not (isinstance(key, str) and isinstance(text, str) and key):
-                raise EncodeError(f"metadata {key!r}: {text!r} is not text under a nonempty key")
+                raise EncodeError(f"metadata {key!r}: {text!r}: the key must be a nonempty string, the value a string")
         by_name = tiers if isinstance(tiers, Mapping) else {"": tiers}
         lengths = sorted({len(cuts) for cuts in by_name.values()}) or [0]
         if len(lengths) > 1:

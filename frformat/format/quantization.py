@@ -23,7 +23,7 @@ than as exact floats. Half-precision numbers have 11 significant bits, so a few 
 chance."""
 
 ZEROS: Final = {"f16": 13, "bf16": 16}
-"""Number of trailing zero bits in a float32 that holds a number of the format."""
+"""Number of trailing zero bits in a float32 that represents a number of the format."""
 
 LOOKED_AT: Final = 64
 """Size of the sample that shows which steps are worth trying on all numbers."""
@@ -213,7 +213,7 @@ def check_format(wanted: str) -> None:
 
 
 def code_for(largest: float, bits: int) -> int:
-    """Return the code of the smallest step with which integers of ``bits`` reach ``largest``; 0 if ``largest`` is 0."""
+    """Return the code of the smallest step with which ``bits``-bit integers reach ``largest``, or 0 for 0."""
     if largest == 0:
         return 0
     least = largest / (2 ** (bits - 1) - 1)

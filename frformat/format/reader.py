@@ -78,7 +78,7 @@ class FrzFile:
         self.close()
 
     def close(self) -> None:
-        """Close the file, and its base unless that was already open."""
+        """Close the file, and its base unless that was given as a :class:`FrzFile`."""
         self._stack.close()
 
     def sha256(self) -> bytes:
@@ -313,8 +313,8 @@ def open(
         source: a path, the bytes of a file, or a seekable binary file (which closing the result closes).
         tier: decode at this capacity tier and read nothing of the later ones; None for the largest that is present.
         memory_budget: bytes that opening, or one request, may need for the directory, tensors and working memory.
-        base: the base of a delta file; if it is an open file, it has to stay open. It is read completely once, to
-            compare checksums. Files that are not delta files ignore it.
+        base: the base of a delta file; a :class:`FrzFile` has to stay open. It is read completely once, to compare
+            checksums. Other files ignore it.
 
     Raises:
         FrzError: the file is not valid, does not contain the tier, or (``BASE``) has another base.

@@ -38,7 +38,7 @@ class Spool:
 
         Args:
             parts: the tensors.
-            progress: called with the number of bytes of values done since the last call.
+            progress: called with the number of bytes of values processed since the last call.
 
         Returns:
             The number to pass to :meth:`copy`, and the group.

@@ -83,7 +83,7 @@ class CodedTensor:
         dtype: element type of the tensor, a key of :data:`frformat.dtypes.DTYPES`.
         axes: one for each axis of the view; if empty, all are ``identity``.
         view: shape with the same element count that the core and the bases refer to; None means the tensor's own.
-        ordered: the values are the first k entries of the view in zigzag order; all others are 0.
+        ordered: whether the values are the first k entries of the view in zigzag order; all others are 0.
         step: step code, if the values are multiples of steps.
         offsets: by axis, int32 arrays that are added to the step code for each index of the core.
         value_type: type of the values, a key of :data:`frformat.dtypes.DTYPES`.
@@ -140,7 +140,7 @@ class CodedTensor:
 
         Args:
             array: an array of any dtype of the format.
-            format: ``exact`` keeps the elements as they are; ``auto`` also does, in the narrowest lossless form.
+            format: ``exact`` keeps the elements unchanged, ``auto`` stores them in the narrowest lossless form.
                 ``f32``, ``f16`` and ``bf16`` round floats to a number format, ``qN`` to integers of N bits (2 to 32),
                 and ``step=S`` to multiples of the largest representable step that is at most S.
             axis: with ``qN``, gives each index of this axis its own step; None means one step.
@@ -216,7 +216,7 @@ class CodedTensor:
         return quantization.dequantize(self.values[part], self._sizes(part))
 
     def rebuild(self) -> Array:
-        """Rebuild the tensor as an array of ``shape`` and ``dtype``; it may be ``values`` itself."""
+        """Rebuild the tensor as an array of ``shape`` and ``dtype``, which can be ``values`` itself."""
         if self.exact and not self.ordered and self.corner == self.meant:
             return self.values.reshape(self.shape)
         out = np.empty(self.shape, DTYPES[self.dtype])
@@ -305,7 +305,7 @@ class CodedTensor:
     def _check_axes(self) -> None:
         if self.ordered:
             if not all(KINDS[axis.kind].ordered for axis in self.axes):
-                raise EncodeError("a zigzag prefix needs identity and dct axes only")
+                raise EncodeError("a zigzag prefix allows only identity and dct axes")
             return
         for axis, n, r in zip(self.axes, self.meant, self.corner, strict=True):
             if r > KINDS[axis.kind].most:

@@ -1,4 +1,4 @@
-"""Metrics of tiers in metadata: by convention, ``tiers.accuracy`` holds the metric ``accuracy`` of each tier.
+"""Metrics of tiers in metadata: by convention, ``tiers.accuracy`` contains the metric ``accuracy`` of each tier.
 
 Values are separated by single spaces, tier 0 first (specification, section 4).
 """

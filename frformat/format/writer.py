@@ -52,7 +52,7 @@ def save_file(
     Args:
         tensors: by name: arrays, which are stored losslessly, :class:`Spectrum` objects, :class:`CodedTensor` objects
             and :class:`PerTier` objects. Values are read one at a time, so a mapping that loads them on demand keeps
-            memory small. In a ``dict``, names that share one object are stored once.
+            memory use low. In a ``dict``, an object that several names share is stored once.
         path: destination.
         metadata: a flat map of strings, for people and tools.
         aliases: further names for tensors, ``{name: target}`` (tied weights).

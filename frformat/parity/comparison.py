@@ -145,7 +145,7 @@ def _sample(phone: Report, name: str, values: Floats) -> Sample:
     if sample.shape != values.shape or sample.crc32 != checksum(values):
         raise ReportError(
             f"{phone.path}: its input {name!r}, {list(sample.shape)}, differs from the one given here, "
-            f"{list(values.shape)}, although they have the same name; use the inputs that the phone had"
+            f"{list(values.shape)}, although they have the same name; use the phone's inputs"
         )
     return sample
 

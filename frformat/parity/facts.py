@@ -1,4 +1,4 @@
-"""The results of a comparison, which ``compare --json`` prints and tables and pages show.
+"""The results of a comparison, which are shown as JSON (``compare --json``), tables or a page.
 
 A side is ``rebuilt`` (the weights of the ``.frz`` file on the desktop), ``phone`` (the same on the phone), or
 ``original`` (the weights before encoding, on the desktop). The other sides are compared with ``rebuilt``.

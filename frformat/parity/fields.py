@@ -129,7 +129,7 @@ def parse(path: str) -> Fields:
     except (ValueError, RecursionError) as error:
         raise ReportError(f"it is not a JSON document: {error}") from error
     if _deeper(document, DEPTH):
-        raise ReportError(f"it is nested deeper than {DEPTH}")
+        raise ReportError(f"it is nested more than {DEPTH} levels deep")
     return Fields(document, "")
 
 

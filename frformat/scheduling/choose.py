@@ -15,8 +15,8 @@ from frformat.scheduling.problem import APPS, App, Budget, InfeasibleBudget, Obj
 from frformat.scheduling.table import Table
 
 EXACT_COMBINATIONS: Final = 1 << 16
-"""The search is exact if the numbers of tiers multiply to at most this: for example, eight applications of four
-tiers."""
+"""The search is exact for up to this many combinations of tiers: for example, eight applications with four tiers
+each."""
 
 
 def choose_tiers(apps: Iterable[App], budget: Budget, objective: Objective | str = Objective.MIN_TOTAL_COST) -> Plan:

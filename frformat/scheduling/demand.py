@@ -52,7 +52,7 @@ class Demand:
 
 
 Demands = Sequence[Demand]
-"""One demand for each application, whose tier has been chosen."""
+"""One demand for each application, at its chosen tier."""
 
 
 def demands(app: App, budget: Budget) -> list[Demand]:

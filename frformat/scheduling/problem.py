@@ -24,7 +24,7 @@ class Objective(str, Enum):
     MIN_TOTAL_COST = "min-total-cost"
     """The sum of all costs: the best in total, though one application may pay for the others."""
     MIN_MAX_COST = "min-max-cost"
-    """The largest cost, then the sum: no application is left behind."""
+    """The largest cost first, then the sum of all costs."""
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def table(seed: int, length: int, count: int, start: int, stop: int) -> NDArray[
     """Split a sequence into ``count`` lines of ``length``, and return some elements of each.
 
     Returns:
-        A float64 array of shape (stop − start, count); row x holds the elements i · length + start + x.
+        A float64 array of shape (stop − start, count); row x contains the elements i · length + start + x.
     """
     if start == 0 and stop == length:
         return uniform(seed, 0, count * length).reshape(count, length).T

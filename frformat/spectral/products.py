@@ -31,7 +31,7 @@ def multiply(basis: Basis, source: Floats, out: Array, cancels: bool) -> None:
         basis: U.
         source: C-contiguous array of shape (before, count, after).
         out: C-contiguous array of shape (before, length, after), of a float dtype.
-        cancels: measure the error relative to the sums of magnitudes, not to the largest element.
+        cancels: whether to measure the error relative to the sums of magnitudes, not to the largest element.
     """
     if basis.by_lines:
         _by_lines(basis, source, out)

@@ -74,8 +74,7 @@ class Sparse:
 
         Raises:
             EncodeError: the view does not fit, the elements are not finite real floats, or they are scattered.
-                Scattered means that the prefix would be longer than 8n + 64 for n elements, which does not happen to
-                spectra.
+                Scattered means that the prefix would be longer than 8n + 64 for n elements, which spectra never are.
         """
         shape = self.shape if view is None else tuple(view)
         if zigzag.element_count(shape) != zigzag.element_count(self.shape):

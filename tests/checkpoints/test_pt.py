@@ -181,11 +181,11 @@ def test_code_is_never_run(path: Path):
     assert checkpoints.load(path)["w"].tolist() == [1]
     torch.save({"w": torch.ones(1), "log": Bomb(os.system)}, path)
     with pytest.raises(
-        ReadError, match=r"needs the code of posix.system to be loaded, and code from a file is never run"
+        ReadError, match=r"loading it requires the code of posix.system, but code from a file is never run"
     ):
         checkpoints.load(path)
     path.write_bytes(pickle.dumps({"w": 1}, protocol=4))
-    with pytest.raises(EncodeError, match="truncated or damaged, or holds more than tensors: Unsupported operand"):
+    with pytest.raises(EncodeError, match="truncated or damaged, or contains more than tensors: Unsupported operand"):
         checkpoints.load(path)
 
 

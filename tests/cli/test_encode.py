@@ -213,7 +213,7 @@ def bad_inputs() -> dict[str, str]:
             "cut.pt", Path("whole.pt").read_bytes()[:-30]
         ): "cut.pt: READ: a damaged zip archive (.npz or PyTorch file)",
         bad("cut.frz", b"\x89FRZ\x01\x00"): "cut.frz: TRUNCATED: the file ends within its header",
-        "code.pt": "code.pt: READ: needs the code of posix.system to be loaded, and code from a file is never run",
+        "code.pt": "code.pt: READ: loading it requires the code of posix.system, but code from a file is never run",
         "half.pt": "half.pt: READ: tensor 'v': dtype torch.complex32 has no counterpart",
         "nan.npz": "ENCODE: tensor 'w': a weight is not finite",
         "control.npz": "ENCODE: ",

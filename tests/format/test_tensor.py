@@ -151,7 +151,7 @@ class TestRefusals:
                 np.ones(2, np.float32),
                 (4,),
                 {"axes": (Axis("seeded", 1),), "ordered": True},
-                "identity and dct axes only",
+                "allows only identity and dct axes",
             ),
             (
                 np.ones(4, np.float32),
