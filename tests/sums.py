@@ -1,9 +1,9 @@
 """Bounds on the difference between results that differ only in the order of their sums.
 
-Libraries add in an order that depends on their version, the processor and how memory is aligned. A tolerance that was
-tried on one machine therefore holds on that machine; those here follow from the sums themselves. A sum of n terms is
-off by at most about √n units in the last place of the sum of their magnitudes (Higham and Mary, 2019: the worst case,
-n units, needs all rounding errors to have one sign).
+Libraries add in an order that depends on their version, the processor and the alignment of memory. A tolerance found by
+trial is therefore valid only on the machine of the trial; the bounds here follow from the sums themselves. A sum of n
+terms is off by at most about √n units in the last place of the sum of their magnitudes (Higham and Mary, 2019: the
+worst case, n units, requires all rounding errors to have the same sign).
 """
 
 from __future__ import annotations

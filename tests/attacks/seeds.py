@@ -41,7 +41,7 @@ BUDGET: Final = 1 << 22
 
 @dataclass(frozen=True)
 class Seed:
-    """One file.
+    """A small file, taken apart.
 
     Attributes:
         name: name of its vector.

@@ -1,4 +1,4 @@
-"""Small files that would fill memory, or take forever, in a reader that builds what it should skip."""
+"""Small files that would fill memory or take forever in a reader that builds values instead of skipping them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_indices_of_coefficients_are_budgeted() -> None:
 
 
 def test_a_long_axis_with_all_coefficients_does_not_take_its_square() -> None:
-    """80 kB of weights from a file of 200 bytes must not cost 400 million products, each with a cosine."""
+    """Rebuilding 80 kB of weights from a file of 200 bytes must not take 400 million products with cosines."""
     count = 20_000
     data = File([frz.dct("w", "f32", (count,), [0x3F800000] * count, "deflate")]).bytes()
     assert len(data) < 1000

@@ -36,7 +36,7 @@ values = st.recursive(
 
 
 def survives(data: bytes) -> None:
-    """Decode; the outcome must be an ``FrzError`` or a result, quickly, and within memory."""
+    """Decode a file. The outcome must be a result or an ``FrzError``, within little time and memory."""
     started = time.monotonic()
     with suppress(FrzError):
         decode(data)

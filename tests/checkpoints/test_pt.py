@@ -197,7 +197,7 @@ def test_tensors_are_not_lost_with_the_code_that_makes_them(path: Path):
 
 
 class Settings(dict):
-    """Checkpoints in the form that trainers save."""
+    """A subclass of dict, which some trainers save as a checkpoint."""
 
 
 class Words(list):
@@ -341,7 +341,7 @@ def test_loading_needs_no_module_for_models(tmp_path: Path):
 
 @pytest.mark.parametrize("zipped", [False, True])
 def test_a_long_name_of_code_takes_no_long_time(zipped: bool, tmp_path: Path):
-    """PyTorch alone takes 45 minutes for it."""
+    """PyTorch itself takes 45 minutes to reject this name."""
     path = tmp_path / "x.pt"
     torch.save({"a": torch.ones(2)}, path, _use_new_zipfile_serialization=True)
     pickled = b"\x80\x02c" + b"9" * 300_000 + b"\nx\n."

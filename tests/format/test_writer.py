@@ -129,7 +129,7 @@ class TestIdentity:
 
 
 class TestLossless:
-    """Arrays are stored in the smallest way that gives them back bit for bit."""
+    """Arrays are stored in the smallest lossless form."""
 
     @pytest.mark.parametrize(
         ("array", "step", "format"),
@@ -326,7 +326,7 @@ class TestRefusals:
 
 
 class _Failing(Mapping[str, np.ndarray]):
-    """Loads on demand, and fails at the second tensor."""
+    """A mapping that loads tensors on demand and fails at the second one."""
 
     def __iter__(self) -> Iterator[str]:
         return iter(["a", "b"])

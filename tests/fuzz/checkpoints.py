@@ -1,4 +1,4 @@
-"""Checkpoints of other programs to be damaged."""
+"""Checkpoints of other programs to damage."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LARGEST: Final = 1 << 24
 
 
 def checkpoint_kinds() -> dict[str, Kind]:
-    """Checkpoints of each kind. Legacy ones contain memory addresses, which differ each time."""
+    """Return checkpoints of each kind. Legacy ones contain memory addresses, which differ each time."""
     rng = np.random.default_rng(0)
     arrays = {
         "conv.weight": rng.standard_normal((4, 3, 3, 3)).astype(np.float32),

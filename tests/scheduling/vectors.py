@@ -1,8 +1,7 @@
-"""``docs/scheduling-vectors.json``: problems and the plans that ``docs/scheduling.md`` gives them.
+"""Make ``docs/scheduling-vectors.json``: problems, and their plans as ``docs/scheduling.md`` defines them.
 
-``python -m tests.scheduling.vectors`` writes it.
-
-Every combination is tried, and each score is computed as defined there; nothing is shared with frformat.
+``python -m tests.scheduling.vectors`` writes the file. Every combination is tried, each score is computed as the
+document defines it, and no code is shared with frformat.
 """
 
 from __future__ import annotations

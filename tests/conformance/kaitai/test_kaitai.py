@@ -1,4 +1,4 @@
-"""``spec/frz.ksy`` compiles, and the parser it compiles to reads the container of every vector.
+"""Check that ``spec/frz.ksy`` compiles, and that the generated parser reads the container of every vector.
 
 The compiler is downloaded from Maven Central to ``build/kaitai``. Without Maven, or if the download fails, the tests
 are skipped.

@@ -1,4 +1,4 @@
-"""Run targets of fuzzing: ``python -m tests.fuzz.guided --seconds 60 [--keep FOLDER] [TARGET …]``."""
+"""Run fuzzing targets: ``python -m tests.fuzz.guided --seconds 60 [--keep FOLDER] [TARGET …]``."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STARTING: Final = 180
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a target: a line for the reader, and whether it found a defect."""
+    """The result of a target: a line for the user, and whether it found a defect."""
 
     line: str
     defect: bool = False
@@ -65,7 +65,7 @@ def _run(target: str, seconds: int, folder: Path) -> Outcome:
 
 
 def _missing(target: str) -> str | None:
-    """Return a note about what a target needs but is missing, or None."""
+    """Return a note about what is missing for a target, or None if nothing is."""
     if target == KOTLIN and not CLASSPATH.exists():
         return "Jazzer is not built; `make fuzz` builds it"
     if target in (KOTLIN, "differential") and not shutil.which("java"):
@@ -86,7 +86,7 @@ def _fuzzed(target: str, seconds: int, folder: Path) -> Outcome:
             f"-artifact_prefix={folder}{os.sep}",
             f"-max_len={1 << 16 if target not in ('frz', 'differential', KOTLIN) else LONGEST}",
             "-print_final_stats=1",
-            "-timeout=120",  # by the clock; targets measure processor time
+            "-timeout=120",  # wall-clock time; targets measure processor time
         ]
         environment = os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": temporary}
         command = _command(target)

@@ -22,8 +22,8 @@ TOGETHER: Final = (
     frozenset(("DIRECTORY", "LIMIT", "FEATURE", "UNSUPPORTED", "NAME", "SHAPE", "VALUE")),
     frozenset(("CHECKSUM", "STREAM", "VALUE")),
 )
-"""Codes of faults in fields, and in segments: if there are several faults, a reader may report any (specification,
-section 12)."""
+"""Codes of faults in fields, and in segments. Of several such faults, a reader may report any (specification, section
+12)."""
 
 Said = dict[str, str] | str
 """SHA-256 of the canonical values by tensor, or an error code."""
@@ -60,7 +60,7 @@ class Differential:
         self._asking, self._answers = java.stdin, java.stdout
 
     def close(self) -> None:
-        """End it."""
+        """End the Kotlin decoder."""
         self._asking.close()
         self._java.wait()
         self._answers.close()

@@ -1,4 +1,4 @@
-"""The Python targets of fuzzing: how an input is read, how it is mutated, and the initial inputs."""
+"""The Python fuzzing targets: how an input is read, how it is mutated, and the initial inputs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ VECTORS: Final = (Path(FOLDER) / "valid", Path(FOLDER) / "faulty")
 
 
 class Target(NamedTuple):
-    """A target of fuzzing.
+    """A fuzzing target.
 
     Attributes:
         read: reads an input; any exception is a defect.
@@ -77,7 +77,7 @@ PYTHON: Final = tuple(TARGETS)
 
 
 def read_frz(data: bytes) -> None:
-    """Read everything in a file. Raise anything that is not a one-line ``FrzError``, including warnings."""
+    """Read everything in a file. Only one-line ``FrzError`` exceptions are suppressed; warnings are raised."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")

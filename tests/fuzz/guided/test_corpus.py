@@ -1,4 +1,4 @@
-"""Read saved inputs, which needs no fuzzer."""
+"""Read saved inputs; this needs no fuzzer."""
 
 from __future__ import annotations
 
