@@ -289,7 +289,7 @@ class GroupParser:
         return names[index] if index < len(names) else None
 
     def _refuse(self, wrong: Any, reason: str, starts: Any = None) -> None:
-        """Raise ``SHAPE`` if anything is wrong; each cell belongs to the tensor with the last start before it."""
+        """Raise ``SHAPE`` for the first tensor with anything wrong; ``starts`` says where the cells of each begin."""
         if wrong.any():
             place = int(np.argmax(wrong))
             index = place if starts is None else int(np.searchsorted(starts, place, "right")) - 1

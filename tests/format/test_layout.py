@@ -19,7 +19,7 @@ def nested(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def by_definition(before: tuple[int, ...], now: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Return the new entries of section 4 of the specification, in order."""
+    """Return the new entries in order, as section 4 of the specification defines them."""
     found = []
     for j in range(len(now)):
         ranges = [*map(range, now[:j]), range(before[j], now[j]), *map(range, before[j + 1 :])]

@@ -20,7 +20,7 @@ REAL = [DTYPES[name] for name in REAL_DTYPES]
 
 
 def naive(core: np.ndarray, bases: list[Basis]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sum of section 8 of the specification, axis after axis, and that of the magnitudes of its terms."""
+    """Compute the sum of section 8 of the specification axis by axis, and the same sum of magnitudes."""
     weights = np.asarray(core, np.float64)
     terms = np.abs(weights)
     for axis, basis in enumerate(bases):
