@@ -85,7 +85,7 @@ def _coefficients(file: FrzFile, name: str, spectrum: list[int]) -> Any:
     if stored != f"in a spectrum of {spectrum}":
         raise SystemExit(
             f"the skeleton expects the coefficients of {name} in a spectrum of {spectrum}, but the file stores it "
-            f"{stored}: export the skeleton again with this file"
+            f"{stored}; export the skeleton again with this file"
         )
     return file.spectrum(name).coefficients
 
