@@ -30,7 +30,7 @@ AIM: Final = 0.35
 
 
 def run() -> list[Row]:
-    """Measure the last two epochs of a short run of LeNet-5 on MNIST, whose learning rate falls to 0."""
+    """Measure the last two epochs of LeNet-5 on MNIST, in a short run with a learning rate that falls to 0."""
     try:
         train, test = load_mnist("train", DATA), load_mnist("test", DATA)
     except MissingDataError as error:

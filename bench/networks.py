@@ -52,7 +52,8 @@ CASES: Final[dict[str, dict[str, dict[str, Any]]]] = {
     },
     "unet-isbi": {DENSE: {"dense": True}, "2936": {}, "759": {"keep": 33}},
 }
-"""Changes to the recipes' settings, by the factor by which the number of parameters falls, or by that number."""
+"""Changes to the recipes' settings. Each case is named after the factor by which the number of parameters shrinks, or
+after the number that is left."""
 
 CONVERTED: Final = ("resnet20",)
 """Recipes whose runs, except the dense one, start with the dense network's weights."""

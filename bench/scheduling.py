@@ -90,11 +90,11 @@ def _rows(name: str, result: Result) -> list[Row]:
         rows.append(Row(f"{what}: frames at equal accuracy", f"{max(ratios):.2f} × {at}", "> 1 ×", max(ratios) > 1))
     nested, largest = result.nested[Objective.MIN_TOTAL_COST][SHOWN], result.fixed[-1]
     energy = f"{nested.work / nested.frames / 1e6:.3g} M / {largest.work / largest.frames / 1e6:.3g} M"
-    rows.append(Row(f"{name}: multiply-adds a frame, tiers / largest size", energy, "", True))
+    rows.append(Row(f"{name}: multiply-adds per frame, tiers / largest size", energy, "", True))
     loaded = f"{nested.loaded:,} / {largest.loaded:,}"
     rows.append(Row(f"{name}: bytes of weights loaded, tiers / largest size", loaded, "", True))
     exact = f"{sum(nested.plans)} of {len(nested.plans)}"
-    rows.append(Row(f"{name}: plans that are exact, the others greedy", exact, "", True))
+    rows.append(Row(f"{name}: plans that are exact; the others are greedy", exact, "", True))
     return rows
 
 

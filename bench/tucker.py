@@ -1,4 +1,4 @@
-"""Decompose the published ResNet-20, fine-tune it, and compare it with the dense network, fine-tuned alike.
+"""Decompose the published ResNet-20, fine-tune it, and compare it with the dense network, fine-tuned in the same way.
 
     python -m bench tucker
 

@@ -1,7 +1,7 @@
 """Bounds on the difference between results that differ only in the order of their sums.
 
 Libraries add in an order that depends on their version, the processor and the alignment of memory. A tolerance found by
-trial is therefore valid only on the machine of the trial; the bounds here follow from the sums themselves. A sum of n
+trial is therefore valid only on one machine; the bounds here follow from the sums themselves. A sum of n
 terms is off by at most about √n units in the last place of the sum of their magnitudes (Higham and Mary, 2019: the
 worst case, n units, requires all rounding errors to have the same sign).
 """

@@ -24,7 +24,7 @@ MODULES: Final = 1 << 18
 """Largest number of modules nested in a module."""
 
 TENSORS: Final = (torch.Tensor, torch.storage.TypedStorage, torch.UntypedStorage)
-"""The building blocks of tensors: if unknown code is called with one of them, a tensor would be lost without it."""
+"""The building blocks of tensors: if unknown code takes one as an argument, skipping that code would lose a tensor."""
 
 UNKNOWN: Final = re.compile(r"GLOBAL (\S+) was not an allowed global")
 """PyTorch's message about a name that is not allowed."""

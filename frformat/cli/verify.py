@@ -103,6 +103,6 @@ def _rebuild(file: FrzFile, path: str) -> None:
 
 def _line(result: Result) -> str:
     present, tiers = result.tiers_present or 0, result.tiers
-    some = "" if present == tiers else f" of {tiers}, the others are cut off"
+    some = "" if present == tiers else f" of {tiers}; the others are cut off"
     parts = [count(result.bytes or 0, "byte"), count(result.tensors or 0, "tensor"), f"{count(present, 'tier')}{some}"]
     return clean(f"{result.file}: ok, {', '.join(parts)}")

@@ -1,4 +1,4 @@
-"""Choose how to store the elements of plain tensors: as they are, in a number format, or as multiples of steps."""
+"""Choose how to store the elements of plain tensors: unchanged, in a number format, or as multiples of steps."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def elements(array: Array, dtype: str, format: str, axis: int | None) -> Element
 
 
 def _lossless(array: Array, dtype: str) -> Elements:
-    """Store floats in the narrowest lossless form, or as they are if some are not finite."""
+    """Store floats in the narrowest lossless form, or unchanged if some are not finite."""
     sample = array.reshape(-1)[:SAMPLE]
     if array.size <= STEPPED and dtype in ("f32", "f64") and quantization.exact_in(array, "f32"):
         single = array.reshape(-1).astype(np.float32, copy=False)

@@ -307,8 +307,8 @@ def _misfit(file: FrzFile, source: str, target: Target, fixed: bool) -> str | No
         return f"no coefficient at tier {info.kept.index(0)} of the file"
     if fixed and info.kept[file.tier] != spectral.kept:
         return (
-            f"{info.kept[file.tier]:,} coefficients in the file, {spectral.kept:,} in the model, and "
-            "DistributedDataParallel cannot follow: load the file into its .module, then wrap it again"
+            f"{info.kept[file.tier]:,} coefficients in the file, {spectral.kept:,} in the model; under "
+            "DistributedDataParallel this number cannot change: load the file into its .module, then wrap it again"
         )
     return None
 

@@ -1,4 +1,4 @@
-"""Edit a directory's tree: it stays MessagePack, but its parts are swapped, removed, duplicated or replaced."""
+"""Edit a directory's tree: it remains valid MessagePack, but its parts are swapped, removed, duplicated or replaced."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OTHERS: Final[list[Any]] = [
 
 
 def edit(chance: random.Random, tree: Any) -> None:
-    """Change one entry of one array or map, if there is any."""
+    """Change one entry of one array or map, if there are any."""
     found = [*places(tree)]
     if not found:
         return

@@ -36,7 +36,7 @@ values = st.recursive(
 
 
 def survives(data: bytes) -> None:
-    """Decode a file. The outcome must be a result or an ``FrzError``, within little time and memory."""
+    """Decode a file. This must return a result or raise an ``FrzError``, and take little time and memory."""
     started = time.monotonic()
     with suppress(FrzError):
         decode(data)
@@ -86,7 +86,7 @@ def test_any_header(seed: Seed, flags: int, stored: int, length: int) -> None:
 
 @given(st.data(), plain_seeds)
 def test_edited_trees(data: st.DataObject, seed: Seed) -> None:
-    """A directory stays MessagePack, but its parts are swapped, removed, duplicated or replaced."""
+    """A directory remains valid MessagePack, but its parts are swapped, removed, duplicated or replaced."""
     tree = msgpack.unpackb(seed.directory, object_pairs_hook=Map, strict_map_key=False)
     for _ in range(data.draw(st.integers(1, 3))):
         found = list(places(tree))

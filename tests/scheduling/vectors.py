@@ -181,26 +181,31 @@ def _problems() -> Iterator[tuple[str, str, list[Json], Json]]:
         [_app("a", [(0.5, 1.0, 0), (0.7, 2.0, 0)], 0.5, 1.0)],
         {**budget, "memory": 0},
     )
-    yield "given-order", "the answer is in the order of the question", [voice, third, camera], {**budget, "speed": 1.25}
+    yield (
+        "given-order",
+        "choices are in the order in which the applications are given",
+        [voice, third, camera],
+        {**budget, "speed": 1.25},
+    )
     twins = [_app(name, [(0.5, 0.1, 10), (0.9, 0.1, 20)], 0.9, 0.5) for name in ("b", "a")]
-    yield "tie", "of equal scores, low tiers for the first names", twins, {"memory": 30, "speed": 1.0}
+    yield "tie", "among equal scores, low tiers for the first names", twins, {"memory": 30, "speed": 1.0}
     names = ("\N{GRINNING FACE}", "\N{HALFWIDTH WHITE CIRCLE}", "z", "é")
     coded = [_app(name, [(0.5, 0.1, 10), (0.9, 0.1, 20)], 0.9, 0.5) for name in names]
     yield "names", "names are ordered by code points, not by UTF-16", coded, {"memory": 70, "speed": 1.0}
     same = _app("a", [(0.5, 0.1, 10), (0.9, 0.1, 20), (0.9, 0.1, 20)], 0.9, 0.5)
-    yield "twin-tiers", "of equal tiers the first", [same, camera], budget
+    yield "twin-tiers", "among equal tiers, the first", [same, camera], budget
     unordered = _app("a", [(0.98, 0.05, 500), (0.9, 0.01, 100), (0.95, 0.02, 200), (0.1, 9.0, 5)], 0.9, 0.1)
     yield "unordered", "tiers in any order, one useless", [unordered, voice], {"memory": 900, "speed": 1.0}
     hopeless = _app("hopeless", [(0.2, 0.01, 10), (0.3, 0.02, 20)], 0.99, 0.1)
     yield (
         "floor",
-        "one application sets the largest cost, the others still get their best",
+        "one application determines the largest cost; the others still get their best",
         [hopeless, camera, voice],
         {**budget, "speed": 1.5},
     )
     yield (
         "floor-late",
-        "the same, and not enough for all to be in time",
+        "the same, without enough compute for all to be in time",
         [hopeless, camera, voice, third],
         {**budget, "speed": 0.75},
     )
@@ -209,7 +214,7 @@ def _problems() -> Iterator[tuple[str, str, list[Json], Json]]:
     ]
     yield (
         "alphas",
-        "accuracy above all and speed above all",
+        "one application that values accuracy most, and one that values speed most",
         [_app("accurate", SMALL, 0.95, 0.05, 1e-3), _app("fast", SMALL, 0.95, 0.05, 1e3), voice],
         {**budget, "speed": 0.5},
     )
@@ -217,7 +222,7 @@ def _problems() -> Iterator[tuple[str, str, list[Json], Json]]:
         _app("tiny", [(1e-9, 1e-15, 0), (2e-9, 1e-9, 1)], -1.0, 1e15, 1e-15),
         _app("huge", [(1e15, 1e15, (1 << 50) - 500)], 1e15, 1e-15, 1e15),
     ]
-    yield "scales", "numbers at the ends of their ranges", [*scale, camera], {"memory": 1 << 50, "speed": 1e3}
+    yield "scales", "numbers at the limits of their ranges", [*scale, camera], {"memory": 1 << 50, "speed": 1e3}
     crumb = [_app("a", [(0.5, 0.7, 1)], 0.5, 1.0), _app("b", [(0.5, 0.3000000000000001, 1)], 0.5, 1.0)]
     yield (
         "crumb",
@@ -226,10 +231,10 @@ def _problems() -> Iterator[tuple[str, str, list[Json], Json]]:
         budget,
     )
     single = [_app(f"{i}", [(0.9, 0.01 * (i + 1), 1)], 0.9, 0.1) for i in range(20)]
-    yield "single-tiers", "twenty applications of one tier", single, budget
+    yield "single-tiers", "twenty applications with one tier each", single, budget
     for speed in (0.5, 4.0, 32.0):
         for memory in (2000, 5000):
-            about = "too many combinations to try: two descents"
+            about = "too many combinations to try, so two descents"
             yield f"greedy-{speed:g}-{memory}", about, greedy, {"memory": memory, "speed": speed}
 
 
@@ -253,7 +258,7 @@ def _random() -> Iterator[tuple[str, str, list[Json], Json]]:
         rng.shuffle(apps)
         low, high = (sum(f(tier["memory"] for tier in app["tiers"]) for app in apps) for f in (min, max))
         budget = {"memory": rng.randint(low, high), "speed": float(f"{10 ** rng.uniform(-0.5, 1):.3g}")}
-        yield f"random-{number}", "made at random", apps, budget
+        yield f"random-{number}", "generated at random", apps, budget
 
 
 def _plans() -> Iterator[Json]:
@@ -273,7 +278,7 @@ def _infeasible() -> Iterator[Json]:
     sizes = {"a": 40, "b": 30, "c": 30, "d": 5}
     apps = [_app(name, [(0.5, 1.0, size + 10), (0.4, 1.0, size)], 0.5, 1.0) for name, size in sizes.items()]
     for memory, unfit in ((104, ["a"]), (65, ["a"]), (64, ["a", "b"]), (5, ["a", "b", "c"]), (0, ["a", "b", "c", "d"])):
-        asked = {"about": "close the largest, of equal ones the first", "objective": "min-max-cost"}
+        asked = {"about": "close the largest; among equal ones, the first", "objective": "min-max-cost"}
         answer = {"unfit": unfit, "needed": sum(sizes.values()), "available": memory}
         yield {"name": f"memory-{memory}", **asked, "budget": {"memory": memory, "speed": 1.0}, "apps": apps, **answer}
 

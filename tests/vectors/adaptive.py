@@ -160,7 +160,7 @@ def scale(values: Sequence[int]) -> int:
 
 
 class Models:
-    """The models of a group by coder 3.
+    """The models of a group that is coded by coder 3.
 
     Args:
         offsets: the group has step offsets.
@@ -173,7 +173,7 @@ class Models:
         self.of: dict[bool, Model] = {}
 
     def start(self, blocks: Sequence[Block]) -> bytes:
-        """Return the bytes before the range coder's, and models in their initial state at a first segment."""
+        """Initialize the models at a first segment; return the bytes that precede those of the range coder."""
         if self.of:
             return b""
         for kind in self.kinds:

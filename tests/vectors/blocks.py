@@ -61,7 +61,7 @@ class Split(NamedTuple):
 
 
 def split(fmt: str, blocks: Sequence[Block], reference: int | None = None, digits: int | None = None) -> Split:
-    """Floats taken apart.
+    """Split floats into integers and mantissas.
 
     Args:
         fmt: their type.
@@ -85,7 +85,7 @@ def split(fmt: str, blocks: Sequence[Block], reference: int | None = None, digit
 
 
 def integer(u: int, width: int, m: int, reference: int) -> int:
-    """Return the integer of a float."""
+    """Return the integer that represents a float's sign and exponent."""
     if u == 0:
         return 0
     size = reference + 1 - (u >> m & ((1 << width) - 1))

@@ -22,7 +22,7 @@ ORDER = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15)
 
 
 class Bits:
-    """Bits, the first in the lowest place of the first byte."""
+    """A bit stream that starts at the lowest bit of the first byte."""
 
     def __init__(self) -> None:
         self._out = bytearray()
@@ -38,7 +38,7 @@ class Bits:
             self._count -= 8
 
     def bytes(self) -> bytes:
-        """Return all bits, the last byte filled up with zeros."""
+        """Return all bits, with the last byte padded with zeros."""
         return bytes(self._out) + (bytes([self._value]) if self._count else b"")
 
 
@@ -58,7 +58,7 @@ def fixed(data: bytes, dictionary: bytes = b"") -> bytes:
 
 
 def dynamic(data: bytes, dictionary: bytes = b"") -> bytes:
-    """Return one block of a code made for it."""
+    """Return one block with a dynamic code."""
     return blocks([tokens(data, dictionary)], dynamic=True)
 
 
@@ -85,7 +85,7 @@ def blocks(parts: Sequence[Sequence[Token]], *, dynamic: bool, final: bool = Tru
 
 
 def tokens(data: bytes, dictionary: bytes = b"") -> list[Token]:
-    """Greedy matches of at least four bytes against what came before."""
+    """Find greedy matches of at least four bytes in the preceding data."""
     text = dictionary + data
     seen = {text[i : i + 4]: i for i in range(len(dictionary) - 3)}
     out: list[Token] = []
@@ -100,7 +100,7 @@ def tokens(data: bytes, dictionary: bytes = b"") -> list[Token]:
 
 
 def repeats(data: bytes, distance: int) -> list[Token]:
-    """Matches that all reach ``distance`` back, for data with that period."""
+    """Return literals and matches of periodic data; the distance of every match is the period."""
     out: list[Token] = [*data[:distance]]
     at = len(out)
     while at < len(data):
@@ -111,7 +111,7 @@ def repeats(data: bytes, distance: int) -> list[Token]:
 
 
 def _common(text: bytes, first: int, second: int) -> int:
-    """Return how many bytes, up to 258, are the same from both places on."""
+    """Return the length of the common run, at most 258 bytes, that starts at the two positions."""
     most = min(258, len(text) - second)
     if text[first : first + most] == text[second : second + most]:
         return most
@@ -119,7 +119,7 @@ def _common(text: bytes, first: int, second: int) -> int:
 
 
 def bomb(size: int) -> bytes:
-    """Return a stream of ``size`` zero bytes, about 1030 times smaller."""
+    """Return a stream that inflates to ``size`` zero bytes, about 1,030 times its own size."""
     return blocks([[0] + [(258, 1)] * ((size - 1) // 258) + [0] * ((size - 1) % 258)], dynamic=True)
 
 
@@ -165,7 +165,7 @@ def _put_code_lengths(bits: Bits, literals: Sequence[int], distances: Sequence[i
 
 
 def _codes(lengths: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """Return canonical codes, (bits in the order they are put, count) by symbol."""
+    """Return canonical codes by symbol: (bits in the order in which they are written, their number)."""
     out = {}
     code = 0
     for width in range(1, 16):

@@ -47,7 +47,7 @@ class Vector:
 
 
 def base_path(data: bytes) -> str:
-    """Where the bytes of a base are stored."""
+    """Return the path at which a base is stored."""
     return f"bases/{hashlib.sha256(data).hexdigest()[:16]}.frz"
 
 
@@ -73,7 +73,7 @@ def valid(
         present: number of tiers present; None for all.
         of: name of the vector whose file it uses, if it is not its own.
         rebuild: whether tensors are to be rebuilt; otherwise only the listing and values are compared.
-        damaged: a tier, whose last segment is damaged and must not be looked at.
+        damaged: a tier whose last segment is damaged and must not be read.
         base: the bytes of the file that is given as the base.
     """
     there = file.tiers if present is None else present
@@ -116,8 +116,8 @@ def faulty(
         code: the error.
         load: the tensor whose decoding fails; None if opening does.
         tier: the tier to open at; None for the last that is present.
-        budget: the memory budget; None for the one that all vectors have.
-        sound: tensors that are decoded all the same.
+        budget: the memory budget; None for the default.
+        sound: tensors that can still be decoded.
         base: the bytes of the file that is given as the base.
     """
     entry: Entry = {"about": about}

@@ -86,7 +86,7 @@ def _field(group: int, key: int, value: Any) -> Iterator[Row]:
         "dtype": lambda: f"dtype {value}: `{DTYPES[value]}`",
         "shapes": lambda: f"shapes: one, ({', '.join(map(str, value[0]))})",
         "bases": lambda: f"bases: {value[0]}, `{BASES[value[0]]}`, for every axis",
-        "kept": lambda: f"kept: of the one tensor {value[0][0]} coefficients in tier 0, and {value[1][0]} in tier 1",
+        "kept": lambda: f"kept: {value[0][0]} coefficients of the only tensor in tier 0, and {value[1][0]} in tier 1",
         "per_tier": lambda: "per_tier: each tier stores the tensor again",
         "steps": lambda: f"steps: code −{-value[0]}, so a step of (16 + 0) · 2^(−3 − 4) = 0.125",
         "coder": lambda: f"coder {value}: `{CODERS[value]}`",
@@ -283,13 +283,13 @@ def specification() -> str:
 
 
 def written(text: str) -> str:
-    """Return the section as it is in the specification."""
+    """Return the section from the current specification."""
     start = text.index(f"\n{HEADING}\n") + 1
     return text[start : text.index("\n## ", start) + 1]
 
 
 def main() -> None:
-    """Print the section, or put it in its place."""
+    """Print the section, or write it into the specification."""
     if "--write" not in sys.argv:
         print(section())  # noqa: T201
         return

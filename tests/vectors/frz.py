@@ -1,4 +1,4 @@
-"""Assembles a file: tensors → groups → directory and segments → bytes, with control over every field."""
+"""Assemble a file: tensors → groups → directory and segments → bytes, with control over every field."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ FIELDS = ("dtype", "names", "shapes", "views", "bases", "factors", "seeds", "kep
 Shape = Sequence[int]
 Coder = Callable[[bytes], bytes]
 BYTE_CODERS: dict[str, Coder] = {"none": bytes, "deflate": deflate.fixed, "zstd": zstd.raw}
-"""How byte coders are applied; tests of the coders themselves bring their own streams."""
+"""Functions that apply the byte coders; tests of the coders themselves supply their own streams."""
 
 ENTROPY = ("adaptive", "static")
-"""The coders that take integers."""
+"""The coders that accept integers."""
 
 
 def head(
@@ -78,8 +78,8 @@ class Tensor:
         values: entries of its core, as stored: integers, or the bits of floats. In zigzag order if it has ``kept``,
             otherwise in row-major order of its last corner; with ``per_tier`` those of all tiers, one after the other.
         view: the view.
-        kept: for each tier how many entries it and those before it hold.
-        corners: for each tier the corner.
+        kept: for each tier, how many entries it contains together with the previous tiers.
+        corners: for each tier, the corner.
         step: the step code, if the group has steps.
         offsets: by axis, the step offsets of its indices; with ``per_tier`` of all tiers.
         factors: numbers of factors.
@@ -101,25 +101,25 @@ class Tensor:
 
     @property
     def meant(self) -> Shape:
-        """The view, or the shape where there is none."""
+        """The view, or else the shape."""
         return self.shape if self.view is None else self.view
 
 
 @dataclass
 class Group:
-    """Tensors that are stored alike.
+    """Tensors that are stored in the same way.
 
     Attributes:
         tensors: the tensors; they agree in which of ``kept`` and ``corners`` they have.
         dtype: element type.
         bases: kinds of bases, as the directory has them.
         format: number format, if the directory has one.
-        stepped: values are integers with steps.
-        per_tier: every tier stores the tensors again.
+        stepped: whether values are integers with steps.
+        per_tier: whether every tier stores the tensors again.
         coder: name of the coder.
-        streams: finished segments, instead of coding the values.
+        streams: finished segments to use instead of coding the values.
         extra: further pairs of the group map.
-        delta: differences are stored.
+        delta: whether differences are stored.
     """
 
     tensors: Sequence[Tensor]
@@ -158,7 +158,7 @@ class Group:
         return [block for tensor in self.tensors for block in self._blocks_of(tensor, tier) if block.values]
 
     def stored_blocks(self, tier: int) -> list[Block]:
-        """The same as they are stored: in a delta group as differences."""
+        """Return these values as stored: in a delta group, as differences."""
         found = self.blocks(tier)
         if not self.delta:
             return found
@@ -203,7 +203,7 @@ class Group:
         return [encode(found) if found else b"" for encode, found in zip(encoders, every, strict=True)]
 
     def encoder(self) -> Callable[[Sequence[Block]], bytes]:
-        """Return the coder of the group's segments, one after the other, for coder 3 or 4."""
+        """Return the function that codes the group's segments, one after the other, with coder 3 or 4."""
         integers = static.encode
         if self.coder == "adaptive":
             integers = adaptive.Models(self.offset_bits != 0, 16 if self.stepped or self.delta else 4).encode
@@ -249,7 +249,7 @@ def corner(tensor: Tensor, tier: int) -> Shape:
 
 
 def flat(index: Index, shape: Shape) -> int:
-    """Return the place of an index in row-major order."""
+    """Return the position of an index in row-major order."""
     place = 0
     for i, n in zip(index, shape, strict=True):
         place = place * n + i
@@ -319,13 +319,13 @@ class File:
 
     Attributes:
         groups: its groups.
-        metadata: its metadata; None leaves the field out.
-        aliases: pairs of a name and its target; None leaves the field out.
+        metadata: its metadata; None omits the field.
+        aliases: pairs of a name and its target; None omits the field.
         tiers: number of tiers; the field is omitted if it is 1.
-        features: its features; None leaves the field out.
+        features: its features; None omits the field.
         extra: further pairs of the directory map.
-        pack: makes bytes of the directory.
-        deflate: makes the directory's stream; None stores it plain.
+        pack: encodes the directory.
+        deflate: compresses the directory; None stores it uncompressed.
         base: the bytes of the base, which makes it a delta file.
     """
 

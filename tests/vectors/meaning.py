@@ -21,7 +21,7 @@ class Core:
 
     Attributes:
         shape: the corner, or the box of the prefix.
-        indices: of its entries, in the order of ``stored``.
+        indices: indices of its entries, in the order of ``stored``.
         stored: the entries as stored.
         values: the canonical values, if they are numbers; None for elements.
     """
@@ -65,7 +65,7 @@ def _offset(group: Group, tensor: Tensor, tier: int, shape: Sequence[int], index
 
 
 def canonical_bytes(group: Group, found: Core) -> bytes:
-    """Return the canonical values in the form of ``vectors.json``: elements as they are, or numbers in binary32."""
+    """Return the canonical values in the form of ``vectors.json``: elements unchanged, or numbers in binary32."""
     if found.values is None:
         return store(group.dtype, found.stored)
     return store("f32", [rounded("f32", value) if value == value else 0 for value in found.values])
@@ -123,7 +123,7 @@ def _column(file: File, kind: str, n: int, factors: object, seeds: object, tier:
 
 
 def reference(file: File, group: Group, tensor: Tensor, tier: int) -> tuple[list[Decimal], Decimal]:
-    """Return the numbers W of section 8 in row-major order, and what δ is relative to."""
+    """Return the numbers W of section 8 in row-major order, and the value that δ is relative to."""
     found = core(group, tensor, tier)
     assert found.values is not None
     entries = dict(zip(found.indices, found.values, strict=True))

@@ -8,18 +8,18 @@ from typing import Any
 
 
 class Raw(bytes):
-    """Bytes that stand for a value as they are."""
+    """Bytes to insert unchanged in place of a value."""
 
 
 class Map(list[tuple[Any, Any]]):
-    """A map as its pairs, in any order and with any duplicates."""
+    """A map as a list of pairs, which can be in any order and contain duplicates."""
 
     def get(self, key: Any) -> Any:
         """Return the value of ``key``, which must exist."""
         return next(value for known, value in self if known == key)
 
     def set(self, key: Any, value: Any) -> None:
-        """Give ``key`` a value; a new one takes its place by order."""
+        """Set the value of ``key``; a new key is inserted in sorted order."""
         for i, (known, _) in enumerate(self):
             if known == key:
                 self[i] = (key, value)
@@ -37,7 +37,7 @@ class Bin(bytes):
 
 
 def pack(value: Any) -> bytes:
-    """``value`` in the shortest encoding of each part."""
+    """Return ``value`` with each part in its shortest encoding."""
     if isinstance(value, Raw):
         return bytes(value)
     if value is None or isinstance(value, bool):
@@ -56,7 +56,7 @@ def pack(value: Any) -> bytes:
 
 
 def pack_widest(value: Any) -> bytes:
-    """``value`` in the longest encoding of each part: 64-bit integers, 32-bit counts."""
+    """Return ``value`` with each part in its longest encoding: 64-bit integers, 32-bit counts."""
     if isinstance(value, int) and not isinstance(value, bool):
         return uint64(value) if value >= 0 else int64(value)
     if isinstance(value, str):
@@ -84,7 +84,7 @@ def uint64(value: int) -> Raw:
 
 
 def int64(value: int) -> Raw:
-    """Return an integer as int 64, also one that is not negative."""
+    """Return an integer as int 64, even if it is not negative."""
     return Raw(b"\xd3" + struct.pack(">q", value))
 
 
@@ -116,7 +116,7 @@ def nested(depth: int, innermost: Any = 0) -> Any:
 
 
 def every_type() -> list[Any]:
-    """Return one or more values of every MessagePack type, among them all integer widths, ends and extension sizes."""
+    """Return values of every MessagePack type, including all integer widths, their extremes and all extension sizes."""
     lengths: Iterable[int] = (1, 2, 4, 8, 16, 3, 300, 70000)
     numbers = (
         0,
@@ -160,13 +160,13 @@ def _integer(value: int) -> bytes:
 
 
 def _sized(count: int, heads: bytes) -> bytes:
-    """Return head and count where the smallest count has 8 bits."""
+    """Return the first byte and the count of a type whose smallest count has 8 bits."""
     index = 0 if count < 1 << 8 else 1 if count < 1 << 16 else 2
     return heads[index : index + 1] + count.to_bytes(1 << index, "big")
 
 
 def _count(count: int, fixed: int, heads: bytes) -> bytes:
-    """Return head and count where small counts are part of the head."""
+    """Return the first byte and the count of a type whose small counts are part of the first byte."""
     if count < 16:
         return bytes([fixed | count])
     index = 0 if count < 1 << 16 else 1

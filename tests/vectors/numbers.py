@@ -21,7 +21,7 @@ BYTES = {
     "c128": 16,
 }
 FLOATS = ("f16", "bf16", "f32")
-"""Number formats, and what coders 3 and 4 take."""
+"""Number formats, which are also the floats that coders 3 and 4 accept."""
 
 DIGITS = {"f16": (10, -14, 15), "bf16": (7, -126, 127), "f32": (23, -126, 127), "f64": (52, -1022, 1023)}
 """Bits of the fraction, least and largest exponent of a normal number."""
@@ -34,15 +34,15 @@ def store(fmt: str, numbers: Sequence[int]) -> bytes:
 
 
 def difference(fmt: str, value: int, base: int) -> int:
-    """What leads from a value of the base to another one, nearest to 0; ``fmt`` is empty for multiples of steps."""
+    """Return the smallest difference from the base's value to ``value``; ``fmt`` is empty for multiples of steps."""
     bits = 8 * BYTES[fmt] if fmt else 32
     found = (_code(fmt, bits, value) - _code(fmt, bits, base)) % (1 << bits)
-    assert found != 1 << 31, "there is no such difference"
+    assert found != 1 << 31, "no difference can be −2^31"
     return found - (1 << bits) if found >> (bits - 1) else found
 
 
 def _code(fmt: str, bits: int, value: int) -> int:
-    """The code of a value (section 6.2)."""
+    """Return the code of a value (section 6.2)."""
     code = value % (1 << bits)
     half = 1 << (bits - 1)
     return half + (half - 1 - code % half) if fmt in FLOATS and code >= half else code
@@ -86,7 +86,7 @@ def rounded(fmt: str, value: float) -> int:
     exponent = min(max(math.frexp(value)[1] - 1, least), most + 1) if value else least
     unit = Fraction(2) ** (exponent - fraction)
     units = round(exact / unit)  # ties to even
-    # A number with `units` of the least exponent is subnormal below 2^fraction; a carry moves up by itself.
+    # At the least exponent, fewer than 2^fraction units are a subnormal number. A carry increments the exponent.
     pattern = units + ((exponent - least) << fraction)
     infinity = (most - least + 2) << fraction
     return min(pattern, infinity) | sign << (8 * BYTES[fmt] - 1)
@@ -98,7 +98,7 @@ def step(code: int) -> float:
 
 
 def multiple(q: int, code: int) -> float:
-    """q · step(code), rounded to binary32."""
+    """Return q · step(code), rounded to binary32."""
     return number("f32", rounded("f32", q * step(code)))
 
 
@@ -113,7 +113,7 @@ def noise(count: int, most: int = 1000, seed: int = 1) -> list[int]:
 
 
 def spectrum(fmt: str, count: int, seed: int = 1) -> list[int]:
-    """Return stored numbers of ``fmt`` that shrink along the order, like those of a spectrum; ``q`` are integers."""
+    """Return stored numbers of ``fmt`` that decrease in zigzag order, like those of a spectrum; ``q`` are integers."""
     if fmt == "q":
         return [n // (1 + i // 2) for i, n in enumerate(noise(count, 300, seed))]
     return bits(fmt, *(n / 64 / 2 ** (i // 4) for i, n in enumerate(noise(count, 255, seed))))

@@ -33,7 +33,7 @@ def contents() -> dict[str, bytes]:
 
 
 def index(good: Sequence[Vector], bad: Sequence[Vector]) -> bytes:
-    """``vectors.json``, one vector a line."""
+    """Return ``vectors.json``, with one vector per line."""
     parts = [
         f'{{\n"version": 1,\n"budget": {BUDGET},\n"valid": [\n',
         _lines(good),

@@ -1,7 +1,7 @@
 """The writing side of the range coder (specification, section 10.1), with one big integer for the whole stream.
 
 A stream is a number: it lies in [low, low + range) of the last step, and any number there, written with enough bytes,
-decodes to the same values. Which of them is taken is up to the caller.
+decodes to the same values. The caller chooses one of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Counter:
     n: int
 
     def learn(self, b: int) -> None:
-        """Take a bit into account."""
+        """Update the estimate with a bit."""
         rate = 131072 // (2 * self.n + 3)
         self.p += ((2**22 - self.p) * rate >> 16) if b else -(self.p * rate >> 16)
         self.n = min(self.n + 1, 255)
@@ -31,13 +31,13 @@ class Counter:
 
 @dataclass
 class Stream:
-    """One segment on its way: the interval so far.
+    """A segment that is being written: its current interval.
 
     Attributes:
         low: lowest number of the interval.
         range: its width.
         shifts: number of bytes that normalization has moved out.
-        odd: number and bytes of a stream that runs into the ``STREAM`` of ``direct``, at the first bit that allows one.
+        odd: number and bytes of a stream for which ``direct`` reports ``STREAM``, at the first bit that allows one.
     """
 
     low: int = 0
@@ -70,7 +70,7 @@ class Stream:
             self.direct(value >> shift & 1)
 
     def finish(self, pick: Callable[[Stream], int] | None = None, *, strip: bool = True) -> bytes:
-        """Return the bytes of the number that ``pick`` takes, by default the one that ends in most zeros.
+        """Return the bytes of the number that ``pick`` chooses, by default the one with the most trailing zero bits.
 
         Args:
             pick: chooses a number of the interval.

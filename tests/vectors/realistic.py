@@ -1,6 +1,6 @@
-"""The vector of realistic size: three million weights by a procedure that ``spec/vectors/README.md`` states.
+"""The vector of realistic size: three million weights, generated as ``spec/vectors/README.md`` describes.
 
-NumPy makes it, for speed; the formulas are the specification's all the same.
+It is computed with NumPy, for speed, but with the formulas of the specification.
 """
 
 from __future__ import annotations
@@ -86,9 +86,7 @@ def entry() -> dict[str, Any]:
          "seeds": ["3"], "corners": [[1]], **common, "values": _digest(np.array([SCALE], "<f4")),
          "elements": _digest(hidden)},
     ]  # fmt: skip
-    about = (
-        "3,276,800 weights in a file of 6.6 MB, which README.md says how to make: plain, with a DCT of kernels, random"
-    )
+    about = "3,276,800 weights in 6.6 MB, generated as README.md describes: plain, with a DCT of kernels, and random"
     sizes = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     facts = {"zstd": False, "tiers": 1, "tiersPresent": 1, "metadata": {}, "aliases": {}}
     return {"name": NAME, "about": about, **sizes, **facts, "tensors": tensors}

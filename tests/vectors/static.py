@@ -19,12 +19,12 @@ class Plan:
 
     Attributes:
         lane: log2 of the values of a lane.
-        neighbour: which value is looked at.
-        reach: to how much it is cut.
+        neighbour: which neighbouring value selects the table.
+        reach: the magnitude to which that value is clamped.
         classes: number of classes.
         row: the class of each row.
-        channel: … of each channel.
-        position: … of each position.
+        channel: the class of each channel.
+        position: the class of each position.
     """
 
     lane: int = 8
@@ -41,12 +41,12 @@ PLAIN = Plan()
 
 @dataclass
 class Coded:
-    """A block split into parts, each of which can be made wrong.
+    """A block in parts, each of which a test can replace by a wrong one.
 
     Attributes:
         fields: the bytes at the start.
         side: the blocks of integers before the lanes.
-        lanes: of each lane its words.
+        lanes: the words of each lane.
         tables: the coded integers, instead of coding ``side``.
         size: the size of the tables, instead of the right one.
         counts: the counts, instead of the right ones.
@@ -81,7 +81,7 @@ def symbol_of(q: int) -> tuple[int, int, int]:
 
 
 def contexts(plan: Plan, shape: Sequence[int], values: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Class and near of each value."""
+    """Yield the class of each value, and its clamped neighbour."""
     _, channels, positions = axes(shape)
     columns = channels * positions
     lag = (0, 1, positions, columns)[plan.neighbour]
@@ -97,7 +97,7 @@ def contexts(plan: Plan, shape: Sequence[int], values: Sequence[int]) -> Iterato
 
 
 def frequencies(seen: Counter[int], symbols: int) -> list[int]:
-    """Return frequencies that sum to 4096: each what it must be at least, and the rest for what occurs most."""
+    """Return frequencies that sum to 4096: approximate shares, at least 1; the most common symbol gets the rest."""
     if not seen:
         return [0] * symbols
     total = sum(seen.values())
@@ -152,5 +152,5 @@ def _lane(values: Sequence[tuple[tuple[int, int, int], list[int]]]) -> list[int]
 
 
 def encode(blocks: Sequence[Block], plan: Plan = PLAIN) -> bytes:
-    """Return a segment of integers, every block by the same plan; if that has classes, all blocks are alike."""
+    """Return a segment of integers, with one plan for all blocks; if it has classes, all have the same shape."""
     return b"".join(code(replace(plan), block.shape, block.values).bytes() for block in blocks)

@@ -1,4 +1,4 @@
-"""Zigzag order, bases and reference weights (specification, sections 5, 7 and 8), as their definitions read.
+"""Zigzag order, bases and reference weights (specification, sections 5, 7 and 8), computed by their definitions.
 
 Weights are sums of products in decimal numbers of 40 digits, rounded once to binary64, so that they are the same on
 every machine.
@@ -63,7 +63,7 @@ def weights(core: Mapping[Index, float], lengths: Sequence[int], columns: Sequen
 
 
 def identity(n: int) -> Column:
-    """Ones where x = i."""
+    """Return the basis with ones where x = i."""
     return lambda i: [Decimal(int(x == i)) for x in range(n)]
 
 

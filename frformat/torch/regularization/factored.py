@@ -1,7 +1,7 @@
-"""Layers that run on the box: a convolution becomes 1×1 → small core → 1×1, and a linear layer two thin products.
+"""Run layers on their coefficients: a convolution becomes 1×1 → small core → 1×1, a linear layer two thin products.
 
-Neither the weights nor their gradients are computed, which makes truncated training faster than plain training. At each
-call, a layer decides by the size of its input; if factors would cost more, it rebuilds the tensor as usual.
+Neither the weights nor their gradients are computed, which makes truncated training faster than plain training. In each
+call, a layer compares the costs for the size of its input; if factors would cost more, it rebuilds the tensor as usual.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _linear(layer: nn.Linear, x: Tensor, spectral: Spectral, coefficients: Tenso
 
 
 def _is_exact(x: Tensor, coefficients: Tensor) -> bool:
-    """Return whether inputs have the coefficients' type and keep it: there is no FFT of bfloat16."""
+    """Return whether inputs have the coefficients' type and autocast is off: there is no FFT of bfloat16."""
     return x.dtype == coefficients.dtype and not torch.is_autocast_enabled(x.device.type)
 
 

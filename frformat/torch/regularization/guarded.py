@@ -11,10 +11,11 @@ from frformat.torch.regularization.truncation import Counts
 
 
 class GuardedTruncation(Schedule):
-    """Keeps truncating as long as a validation metric holds, similar to ``ReduceLROnPlateau``.
+    """Keeps truncating as long as a validation metric holds, that is, stays within ``tolerance`` of the best.
 
-    Whenever :attr:`held` is True after a step, the model is at its smallest good size so far: this is the time to save
-    a checkpoint. A step whose metric does not hold changes nothing, so training can recover.
+    It waits with patience, like ``ReduceLROnPlateau``. Whenever :attr:`held` is True after a step, the model is at its
+    smallest good size so far: save a checkpoint then. A step whose metric does not hold changes nothing, so training
+    can recover.
 
     Attributes:
         factor: share of the coefficients that remains at each step.
@@ -39,12 +40,12 @@ class GuardedTruncation(Schedule):
         mode: Literal["max", "min"] = "max",
         reference: float | None = None,
     ) -> None:
-        """Initialize the schedule; ``minimum`` is as for :class:`TailTruncation`; the others set attributes.
+        """Initialize the schedule; most arguments set the attribute of the same name.
 
         Args:
             model: a regularized model.
             optimizer: the optimizer that trains it, or several.
-            minimum: number of coefficients that always remain.
+            minimum: number of coefficients that always remain, as for :class:`TailTruncation`.
             factor: between 0 and 1.
             tolerance: in the unit of the metric, at least 0.
             patience: at least 0.

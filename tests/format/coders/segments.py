@@ -25,7 +25,7 @@ class Stored(io.BytesIO):
 
 
 class Listed:
-    """Runs that are given."""
+    """A given list of runs."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self._runs = runs
@@ -36,7 +36,7 @@ class Listed:
 
 
 def encode(coder: Coder, value_type: str, segments: Sequence[Pieces], offsets: bool = False) -> list[bytes]:
-    """The stored bytes of the segments of a group."""
+    """Return the stored bytes of each segment of a group."""
     encoder = coder.encoder(value_type, offsets)
     out = []
     for pieces in segments:
@@ -49,7 +49,7 @@ def encode(coder: Coder, value_type: str, segments: Sequence[Pieces], offsets: b
 def decode(
     coder: Coder, value_type: str, stored: Sequence[bytes], segments: Sequence[Sequence[Run]], offsets: bool = False
 ) -> list[np.ndarray]:
-    """The values of each segment."""
+    """Return the values of each segment."""
     decoder = coder.decoder(value_type, offsets)
     return [decoder.decode(Stored(data), Listed(runs)) for data, runs in zip(stored, segments, strict=True)]
 

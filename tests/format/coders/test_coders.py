@@ -1,4 +1,4 @@
-"""Properties of every coder: values come back, tier after tier, and any bytes give values or an error."""
+"""Properties of every coder: values survive coding in every tier, and any bytes decode to values or raise an error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALL = list(CODERS.values())
 
 @st.composite
 def pieces(draw: st.DrawFn, value_type: str) -> Pieces:
-    """Runs with values of any bits, but with small numbers and repetitions, too."""
+    """Draw runs of arbitrary values, often with small numbers and repetitions."""
     dtype = DTYPES[value_type]
     size = 8 * dtype.itemsize
     out = []

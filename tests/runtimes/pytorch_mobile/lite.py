@@ -68,7 +68,7 @@ def hand_over(module: Any, weights: Path, **options: Any) -> None:
 
 
 def refusal(call: Any, *arguments: Any) -> str:
-    """The first line of the error that a call of the lite interpreter ends with."""
+    """Return the first line of the error that a call to the lite interpreter raises."""
     with pytest.raises((RuntimeError, torch.jit.Error)) as caught:
         call(*arguments)
     line = str(caught.value).splitlines()[0]

@@ -16,7 +16,7 @@ def moments(groups: int, n: int) -> np.ndarray:
 
 
 def one_by_one(target: np.ndarray, sizes: np.ndarray, across: np.ndarray | None, down: np.ndarray | None) -> np.ndarray:
-    """The same for one group, in the simplest way."""
+    """Round the matrix of one group, one weight at a time."""
     x = target.copy()
     height, width = x.shape
     q = np.zeros((height, width))

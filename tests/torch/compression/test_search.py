@@ -16,7 +16,7 @@ class Trial:
 
 
 class Network:
-    """Files of 1,000 bytes and more, by a law that estimates miss by a factor."""
+    """Simulates a network: files shrink with the scale to 1,000 bytes; estimates of their sizes are off by a factor."""
 
     def __init__(self, off: float = 1.1) -> None:
         self.tried: list[float] = []

@@ -42,7 +42,7 @@ class Block(nn.Module):
 
 
 class Shared(nn.Module):
-    """Uses the weight of one layer in another place, too."""
+    """Also uses the weight of one layer elsewhere."""
 
     def __init__(self) -> None:
         super().__init__()

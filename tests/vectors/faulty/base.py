@@ -25,7 +25,7 @@ STEPPED = File([frz.dct("w", "q", (3, 4), (9, -4, 2), view=(4, 3), step=-16)])
 OFFSETS = File(
     [Group([Tensor("w", (2, 3), (1, 2, 3, 4, 5, 6), offsets={1: (0, 1, 2)})], stepped=True, coder="adaptive")]
 )
-"""One plain tensor ``w`` that is multiples of a step for each column."""
+"""One plain tensor ``w`` of multiples of steps, with a step for each column."""
 
 TIERED = File(
     [frz.dct("w", "f16", (3, 4), f16(4.0, -1.0, 0.5, 0.25, 2.0), kept=(2, 5)), frz.raw("x", "u8", (2,), (1, 2))],
@@ -76,7 +76,7 @@ Edit = Callable[[Map], object]
 
 
 def edited(file: File, edit: Edit) -> bytes:
-    """``file`` after ``edit`` has changed its directory; segments stay as they are."""
+    """Return ``file`` with its directory changed by ``edit``; its segments are unchanged."""
     tree = tree_of(file)
     edit(tree)
     return with_directory(file, msgpack.pack(tree))
@@ -89,7 +89,7 @@ def tree_of(file: File) -> Map:
 
 
 def with_directory(file: File, directory: bytes, **header: Any) -> bytes:
-    """``file`` with another directory."""
+    """Return ``file`` with a different directory."""
     return frz.head(directory, **header) + segments(file)
 
 
@@ -99,7 +99,7 @@ def segments(file: File) -> bytes:
 
 
 def put(*path_and_value: Any) -> Edit:
-    """Return an edit: the last argument goes to the place that the others, keys and indices, lead to."""
+    """Return an edit that stores the last argument at the position given by the others, keys and indices."""
     *path, last, value = path_and_value
 
     def edit(tree: Any) -> None:
@@ -114,7 +114,7 @@ def put(*path_and_value: Any) -> Edit:
 
 
 def drop(*path: Any) -> Edit:
-    """Return an edit that removes what the keys and indices lead to."""
+    """Return an edit that removes the entry at the position given by keys and indices."""
 
     def edit(tree: Any) -> None:
         for part in path[:-1]:
@@ -128,12 +128,12 @@ def drop(*path: Any) -> Edit:
 
 
 def in_group(key: int, value: Any) -> Edit:
-    """Return an edit: field ``key`` of the first group is ``value``."""
+    """Return an edit that sets field ``key`` of the first group to ``value``."""
     return put(frz.GROUPS, 0, key, value)
 
 
 def refused(name: str, about: str, file: File, edit: Edit, code: str = "DIRECTORY") -> Vector:
-    """Return a vector whose directory is ``file``'s after ``edit``, and is refused on opening."""
+    """Return a vector that is refused on opening: ``file`` with its directory changed by ``edit``."""
     return faulty(name, about, edited(file, edit), code)
 
 

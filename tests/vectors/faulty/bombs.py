@@ -1,4 +1,4 @@
-"""Small files that ask for much: a reader must not allocate before it has checked."""
+"""Small files that demand a lot of memory: a reader must check sizes before allocating."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _weights() -> Iterator[Vector]:
     about = f"4 TiB of weights from one coefficient, in {len(file)} bytes"
     yield faulty("bomb-terabytes", about, file, "BUDGET", load="w")
     largest = File([frz.dct("w", "f32", (1 << 16, 1 << 16, 1 << 16), ())]).bytes()
-    about = f"a pebibyte of zeros from no coefficient, in {len(largest)} bytes"
+    about = f"a pebibyte of zeros without any coefficients, in {len(largest)} bytes"
     yield faulty("bomb-pebibyte-of-zeros", about, largest, "BUDGET", load="w")
     group = [Tensor("small", (2,), f32(1.0), kept=(1,)), Tensor("large", tera, f32(1.0), kept=(1,))]
     yield faulty(
@@ -64,34 +64,32 @@ def _weights() -> Iterator[Vector]:
         about = f"a TiB of plain elements in {len(data)} bytes"
         yield faulty(f"bomb-raw-{coder}", about, _with(raw), "BUDGET", load="x")
     raw = Group([Tensor("x", tera)], "u8", per_tier=True, coder="deflate", streams=[deflate.fixed(b"")])
-    yield faulty("bomb-per-tier", "a TiB of elements that a tier stores again", _with(raw), "BUDGET", load="x")
+    yield faulty("bomb-per-tier", "a TiB of elements that every tier stores again", _with(raw), "BUDGET", load="x")
     yield faulty("bomb-coefficients", "2^30 coefficients in a few bytes", _spectrum(1 << 30), "BUDGET", load="w")
     seeded = Group([Tensor("w", (1 << 40,), f32(0.5), view=(1 << 20, 1 << 20), corners=[(1, 1)], seeds=(1, 2))], "f32",
                    ["seeded"])  # fmt: skip
     seeded.tensors[0].shape = (1 << 20, 1 << 20)
     yield faulty("bomb-seeded", "4 TiB of pseudo-random numbers", File([seeded]).bytes(), "BUDGET", load="w")
     corner = Group([Tensor("w", tera, (1, 2, 3, 4, 5, 6), corners=[(2, 3)])], "u8")
-    yield faulty("bomb-corner", "a TiB that is zero but for six elements", File([corner]).bytes(), "BUDGET", load="w")
+    yield faulty("bomb-corner", "a TiB of zeros except for six elements", File([corner]).bytes(), "BUDGET", load="w")
     factors = Group([Tensor("", (1 << 14, 1 << 24))], coder="deflate", streams=[deflate.fixed(b"")])
     core = Group([Tensor("w", (1 << 24,), f32(1.0), corners=[(1,)], factors=(0,))], "f32", ["stored"])
     about = "a tensor of 64 MiB that uses a factor of a TiB"
     yield faulty("bomb-factor", about, _with(factors, core), "BUDGET", load="w")
     box = File([frz.dct("w", "f32", (1,) * 7 + (1 << 20,), f32(1.0))]).bytes()
-    yield faulty(
-        "bomb-small-budget", "4 MiB of weights, of which the budget allows 1", box, "BUDGET", load="w", budget=MIB
-    )
+    yield faulty("bomb-small-budget", "4 MiB of weights with a budget of 1 MiB", box, "BUDGET", load="w", budget=MIB)
     tree = Map([*RAW.tree(), (9, Raw(b"\xc6" + (8 * MIB).to_bytes(4, "big") + bytes(8 * MIB)))])
     directory = msgpack.pack(tree)
     zeros = [*directory[: -8 * MIB], 0, *[(258, 1)] * ((8 * MIB - 1) // 258), *[0] * ((8 * MIB - 1) % 258)]
     data = frz.head(directory, deflated=deflate.blocks([zeros], dynamic=True)) + b"".join(
         b"".join(p) for p in RAW.parts()
     )
-    about = "a directory of 8 MiB, of which the budget allows 1: it cannot even be opened"
+    about = "a directory of 8 MiB with a budget of 1 MiB: opening fails"
     yield faulty("bomb-opening", about, data, "BUDGET", budget=MIB)
 
 
 def _with(*groups: Group) -> bytes:
-    """Return a file whose first group has a stream for values that are never made."""
+    """Return a file with the given stream for its first group, whose values are never computed."""
     file = File(groups)
     directory = msgpack.pack(file.tree())
     streams = groups[0].streams
@@ -101,7 +99,7 @@ def _with(*groups: Group) -> bytes:
 
 
 def _spectrum(k: int) -> bytes:
-    """Return a file whose spectrum has ``k`` coefficients for which there is a stream of a few bytes."""
+    """Return a file with a spectrum of ``k`` coefficients, and a stream of a few bytes for them."""
     stream = deflate.fixed(b"")
     group = Group([Tensor("w", (1 << 24, 1 << 24), (), kept=(k,))], "f32", ["dct"], coder="deflate", streams=[stream])
     return frz.head(msgpack.pack(File([group]).tree())) + frz.segment(stream)

@@ -23,9 +23,9 @@ def vectors() -> Iterator[Vector]:
 def _directory() -> Iterator[Vector]:
     data = RAW.bytes()
     head = len(RAW.head())
-    yield faulty("crc-name", "a bit of a name in the directory is another", _flip(data, data.index(b"x")), "CHECKSUM")
-    yield faulty("crc-directory-first-byte", "the directory's first byte is another", _flip(data, 14, 0x20), "CHECKSUM")
-    yield faulty("crc-directory", "the directory's checksum is another", _flip(data, head - 1, 0x80), "CHECKSUM")
+    yield faulty("crc-name", "a bit of a name in the directory is flipped", _flip(data, data.index(b"x")), "CHECKSUM")
+    yield faulty("crc-directory-first-byte", "the directory's first byte is changed", _flip(data, 14, 0x20), "CHECKSUM")
+    yield faulty("crc-directory", "the directory's checksum is wrong", _flip(data, head - 1, 0x80), "CHECKSUM")
     swapped = data[: head - 4] + data[head - 4 : head][::-1] + data[head:]
     yield faulty("crc-directory-big-endian", "the directory's checksum is big-endian", swapped, "CHECKSUM")
     deflated = File(RAW.groups, deflate=deflate.fixed).bytes()
@@ -37,11 +37,11 @@ def _directory() -> Iterator[Vector]:
         body = frz.head(tree)[:-4]
         wrong = body + zlib.crc32(body[start:]).to_bytes(4, "little") + data[head:]
         yield faulty(f"crc-directory-{name}", f"the checksum is {about}", wrong, "CHECKSUM")
-    yield faulty("crc-flag", "bit 0 of the flags of a deflated directory is gone", _plain(deflated), "CHECKSUM")
-    yield faulty("crc-length", "the length of a deflated directory is another", _flip(deflated, 10), "CHECKSUM")
-    yield faulty("crc-deflated-directory", "a bit of a deflated directory is another", _flip(deflated, 30), "CHECKSUM")
+    yield faulty("crc-flag", "bit 0 of the flags of a deflated directory is cleared", _plain(deflated), "CHECKSUM")
+    yield faulty("crc-length", "the length of a deflated directory is wrong", _flip(deflated, 10), "CHECKSUM")
+    yield faulty("crc-deflated-directory", "a bit of a deflated directory is flipped", _flip(deflated, 30), "CHECKSUM")
     yield faulty(
-        "crc-empty-file", "the checksum of a file without tensors is another", _flip(File().bytes(), -1), "CHECKSUM"
+        "crc-empty-file", "the checksum of a file without tensors is wrong", _flip(File().bytes(), -1), "CHECKSUM"
     )
 
 
@@ -52,22 +52,22 @@ def _plain(deflated: bytes) -> bytes:
 def _segments() -> Iterator[Vector]:
     data = RAW.bytes()
     head = len(RAW.head())
-    about = "of the segment is another"
+    about = "of the segment is flipped"
     yield faulty("crc-segment-first-bit", f"the first bit {about}", _flip(data, head), "CHECKSUM", load="x")
     yield faulty("crc-segment-last-bit", f"the last bit {about}", _flip(data, -5, 0x80), "CHECKSUM", load="x")
-    yield faulty("crc-segment", "the segment's checksum is another", _flip(data, -4), "CHECKSUM", load="x")
+    yield faulty("crc-segment", "the segment's checksum is wrong", _flip(data, -4), "CHECKSUM", load="x")
     yield faulty("crc-segment-is-0", "the segment's checksum is 0", data[:-4] + bytes(4), "CHECKSUM", load="x")
-    yield faulty("crc-segment-dct", "a coefficient is another", _flip(DCT.bytes(), -6, 0x80), "CHECKSUM", load="w")
+    yield faulty("crc-segment-dct", "a coefficient is changed", _flip(DCT.bytes(), -6, 0x80), "CHECKSUM", load="w")
     tiered = TIERED.bytes()
-    yield faulty("crc-tier-1", "a bit of tier 1 is another", _flip(tiered, -6), "CHECKSUM", load="w")
-    yield faulty("crc-tier-0", "a bit of tier 0 is another", _flip(tiered, len(TIERED.head())), "CHECKSUM", load="w")
+    yield faulty("crc-tier-1", "a bit of tier 1 is flipped", _flip(tiered, -6), "CHECKSUM", load="w")
+    yield faulty("crc-tier-0", "a bit of tier 0 is flipped", _flip(tiered, len(TIERED.head())), "CHECKSUM", load="w")
     second = len(TIERED.head()) + len(TIERED.parts()[0][0])
-    about = "a bit of the second group is another; the first is sound"
+    about = "a bit of the second group is flipped; the first is intact"
     yield faulty("crc-second-group", about, _flip(tiered, second), "CHECKSUM", load="x", sound=["w"])
     group = File([Group([Tensor("x", (2,), f32(1.0, 2.0)), Tensor("y", (1,), f32(3.0))]), raw("z", "u8", (), (1,))])
-    about = "damage in one tensor of a group concerns the others, and no other group"
+    about = "damage to one tensor of a group affects the whole group, but no other group"
     yield faulty("crc-of-neighbour", about, _flip(group.bytes(), len(group.head())), "CHECKSUM", load="y", sound=["z"])
-    about = "damage in a factor concerns what uses it"
+    about = "damage to a factor affects the tensors that use it"
     two = File([*TUCKER.groups, raw("z", "u8", (), (1,))])
     yield faulty("crc-factor", about, _flip(two.bytes(), len(two.head())), "CHECKSUM", load="w", sound=["z"])
     anew = ANEW.bytes()
@@ -86,7 +86,7 @@ def _segments() -> Iterator[Vector]:
     two = File([raw("x", "u8", (2,), (1, 2)), raw("y", "u8", (2,), (3, 4))])
     x, y = two.parts()[0]
     crossed = two.head() + x[:2] + y[2:] + y[:2] + x[2:]
-    yield faulty("crc-exchanged", "the checksums of two segments are exchanged", crossed, "CHECKSUM", load="x")
+    yield faulty("crc-exchanged", "the checksums of two segments are swapped", crossed, "CHECKSUM", load="x")
 
 
 def _streams() -> Iterator[Vector]:
@@ -106,7 +106,7 @@ def _streams() -> Iterator[Vector]:
             yield faulty(f"crc-{coder}-{fmt}", about, _flip(data, -7, 0x10), "CHECKSUM", load="w")
     nan = File([dct("w", "f32", (2,), f32(1.0))]).bytes()
     yield faulty(
-        "crc-and-value", "damage that would make a coefficient a NaN", _flip(nan, -5, 0x40), "CHECKSUM", load="w"
+        "crc-and-value", "damage that would turn a coefficient into a NaN", _flip(nan, -5, 0x40), "CHECKSUM", load="w"
     )
 
 

@@ -62,22 +62,22 @@ def _unknown() -> Iterator[Vector]:
     for value, text in ((4, "4"), (255, "255"), *LARGE):
         name = f"basis-unknown-{text.replace('^', 'e').replace(' − ', '-minus-')}"
         yield refused(name, f"basis {text}", DCT, in_group(frz.KINDS, [value]), "UNSUPPORTED")
-    about = "an unknown basis in an entry that has no meaning for the tensor"
+    about = "an unknown basis in an entry that has no effect on the tensor"
     yield refused("basis-unknown-beyond-rank", about, DCT, in_group(frz.KINDS, [1, 1, 1, 9]), "UNSUPPORTED")
     for dtype in DTYPES:
         if dtype not in ("f16", "bf16", "f32"):
             edit = in_group(frz.FORMAT, DTYPES.index(dtype))
-            about = f"numbers in format {dtype}, which is none"
+            about = f"numbers in format {dtype}, which is not a number format"
             yield refused(f"format-of-{dtype.replace('_', '-')}", about, DCT, edit, "UNSUPPORTED")
     second = put(GROUPS, 1, frz.CODER, 9)
     yield refused(
-        "coder-unknown-in-second-group", "a coder of the future in the second group", TIERED, second, "UNSUPPORTED"
+        "coder-unknown-in-second-group", "an unknown coder in the second group", TIERED, second, "UNSUPPORTED"
     )
 
 
 def _features() -> Iterator[Vector]:
     yield refused("feature", "a feature that no version 1 reader knows", NAMED, put(FEATURES, ["sparse"]), "FEATURE")
-    yield refused("features-two", "two features that nobody knows", NAMED, put(FEATURES, ["a", "b"]), "FEATURE")
+    yield refused("features-two", "two unknown features", NAMED, put(FEATURES, ["a", "b"]), "FEATURE")
     yield refused("feature-of-no-name", "a feature whose name is empty", NAMED, put(FEATURES, [""]), "FEATURE")
     yield refused("feature-in-unicode", "a feature with a name outside ASCII", NAMED, put(FEATURES, ["Ω"]), "FEATURE")
 
@@ -85,7 +85,7 @@ def _features() -> Iterator[Vector]:
         tree.set(FEATURES, ["groups of another kind"])
         tree.set(GROUPS, [frz.front_coded(["not", "a", "group", "map"])])
 
-    about = "a feature that changes what groups are: it is refused before they are looked at"
+    about = "a feature that changes what groups are: the file is refused before the groups are parsed"
     yield refused("feature-before-groups", about, NAMED, future, "FEATURE")
 
 
@@ -108,10 +108,10 @@ def _types() -> Iterator[Vector]:
     group = Group([Tensor("w", (2,), (0, 1))], "f64", ["dct"])
     yield faulty("core-of-f64", "a core of a dct axis in f64", File([group]).bytes(), "DIRECTORY")
     group = Group([Tensor("w", (2,), (0, 1))], "f64", ["identity", "dct"])
-    about = "the same where the dct entry has no meaning for the tensor"
+    about = "the same with a dct entry that has no effect on the tensor"
     yield faulty("core-of-f64-beyond-rank", about, File([group]).bytes(), "DIRECTORY")
     group = Group([Tensor("x", (2,), (0, 1))], "i32", ["identity", "dct"])
-    about = "dtype i32 and a dct entry that has no meaning for the tensor"
+    about = "dtype i32 and a dct entry that has no effect on the tensor"
     yield faulty("dct-of-i32-beyond-rank", about, File([group]).bytes(), "DIRECTORY")
     for coder in CODERS[:3]:
         edit = in_group(frz.CODER, CODERS.index(coder))
@@ -130,7 +130,7 @@ def _together() -> Iterator[Vector]:
     for kind, name in ((2, "stored"), (3, "seeded")):
         extra = (frz.FACTORS, [[]]) if kind == 2 else (frz.SEEDS, [[]])
         edit = _both(in_group(frz.KINDS, [1, 1, kind]), in_group(*extra))
-        about = f"kept beside a {name} entry of bases, which has no meaning for the tensor"
+        about = f"kept beside a {name} entry of bases, which has no effect on the tensor"
         yield refused(f"kept-of-{name}", about, DCT, edit)
     yield refused("factors-without-stored", "factors without a stored axis", RAW, in_group(frz.FACTORS, [[]]))
     yield refused("seeds-without-seeded", "seeds without a seeded axis", RAW, in_group(frz.SEEDS, [[]]))
@@ -148,7 +148,9 @@ def _together() -> Iterator[Vector]:
 def _factors() -> Iterator[Vector]:
     """Groups without names, and what uses them."""
     yield refused("factor-with-views", "factors with views", TUCKER, in_group(frz.VIEWS, [None, None]))
-    yield refused("factor-with-bases", "factors with bases, though they say nothing", TUCKER, in_group(frz.KINDS, [0]))
+    yield refused(
+        "factor-with-bases", "factors with bases, even though these are the default", TUCKER, in_group(frz.KINDS, [0])
+    )
     kept = _both(in_group(frz.KEPT, [[8, 15]]))
     yield refused("factor-with-kept", "factors with kept", TUCKER, kept)
     for name, shape in (("rank-1", (8,)), ("rank-3", (2, 2, 2)), ("rank-0", ())):
@@ -162,7 +164,7 @@ def _factors() -> Iterator[Vector]:
         edit = put(GROUPS, 1, frz.FACTORS, [[0, number]])
         yield refused(f"factor-number-{name}", f"factor number {number} of 2", TUCKER, edit, "SHAPE")
     later = File([TUCKER.groups[1], TUCKER.groups[0]])
-    yield faulty("factor-of-later-group", "factors of a group that comes later", later.bytes(), "SHAPE")
+    yield faulty("factor-of-later-group", "factors in a later group", later.bytes(), "SHAPE")
     swapped = put(GROUPS, 1, frz.FACTORS, [[1, 0]])
     yield refused(
         "factor-of-other-length", "factors that do not have the length of their axes", TUCKER, swapped, "SHAPE"
@@ -177,7 +179,7 @@ def _factors() -> Iterator[Vector]:
     early = Group(
         [Tensor("w", (4, 3), f32(*range(6)), corners=[(2, 3), (2, 3)], factors=(0,))], "f32", ["stored", "identity"]
     )
-    about = "a core that is ahead of its factor in tier 0"
+    about = "a core with more entries in tier 0 than its factor has rows there"
     yield faulty("factor-too-short-in-tier-0", about, File([growing, early], tiers=2).bytes(), "SHAPE")
     narrow = Group([Tensor("", (2, 4), f32(*range(6)), corners=[(2, 3)])])
     yield faulty("factor-lacks-columns", "a factor whose corner lacks a column", File([narrow]).bytes(), "SHAPE")
@@ -196,7 +198,7 @@ def _sizes() -> Iterator[Vector]:
     yield refused("size-of-corner", "a wrong size in the second tier of corners", plain, in_group(frz.SIZES, [8, 20]))
     yield refused(
         "size-of-per-tier",
-        "a wrong size in the second tier of a group that is stored again",
+        "a wrong size in the second tier of a group that every tier stores again",
         ANEW,
         in_group(frz.SIZES, [8, 12]),
     )
@@ -207,7 +209,7 @@ def _sizes() -> Iterator[Vector]:
     idle = File([frz.dct("w", "f16", (3, 4), (1, 2), kept=(2, 2))], tiers=2)
     yield refused("size-of-idle-tier", "a tier that adds nothing but has a size", idle, in_group(frz.SIZES, [4, 6]))
     idle = File([Group([Tensor("w", (2, 2), f32(*range(4)), corners=[(2, 2), (2, 2)])])], tiers=2)
-    yield refused("size-of-same-corner", "the same of corners", idle, in_group(frz.SIZES, [16, 1]))
+    yield refused("size-of-same-corner", "the same with corners", idle, in_group(frz.SIZES, [16, 1]))
 
 
 def _shapes() -> Iterator[Vector]:
@@ -233,7 +235,7 @@ def _shapes() -> Iterator[Vector]:
     yield refused("kept-descending", "fewer coefficients in tier 1 than in tier 0", idle, fewer, "SHAPE")
     tensors = [Tensor("a", (3,), (1, 2), kept=(1, 2)), Tensor("b", (3,), (1, 2), kept=(1, 2))]
     two = File([frz.spectral(tensors, "f32")], tiers=2)
-    about = "one tensor has fewer coefficients in tier 1, another as many more"
+    about = "one tensor has fewer coefficients in tier 1, and another has that many more"
     yield refused("kept-descending-of-one", about, two, in_group(frz.KEPT, [[2, 0], [1, 3]]), "SHAPE")
 
 

@@ -19,7 +19,7 @@ BESIDE = raw("y", "u8", (), (7,))
 FIRST = File([Group([OLD])])
 NEW = replace(OLD, values=f32(1.0, 2.5, 3.0, 4.0, 5.0, 6.0))
 SECOND = File([delta([(NEW, OLD)]), BESIDE], base=FIRST.bytes())
-"""A tensor ``x`` as the difference to that of :data:`FIRST`, and a plain one ``y``."""
+"""A tensor ``x`` as the difference from that of :data:`FIRST`, and a plain one ``y``."""
 
 
 def vectors() -> Iterator[Vector]:
@@ -37,7 +37,7 @@ def _fields() -> Iterator[Vector]:
     yield refused(
         "delta-unknown-feature", "another feature beside delta", SECOND, put(FEATURES, ["delta", "x"]), "FEATURE"
     )
-    about = "the field base in a file that is no delta file"
+    about = "the field base in a file that is not a delta file"
     yield refused("delta-base-of-none", about, RAW, lambda tree: tree.append((BASE, Bin(bytes(32)))))
     wrong = {
         "nil": None, "string": "x" * 32, "integer": 1, "array": [1] * 32, "map": Map(),
@@ -62,7 +62,7 @@ def _groups() -> Iterator[Vector]:
         group.extra = [*group.extra, (frz.DELTA, 1)]
         return faulty(name, about, File([group], base=FIRST.bytes()).bytes(), "DIRECTORY")
 
-    about = "differences in a file that is no delta file"
+    about = "differences in a file that is not a delta file"
     plain = Group([replace(OLD, name="x")], coder="adaptive", extra=[(frz.DELTA, 1)])
     yield faulty("delta-group-of-none", about, File([plain]).bytes(), "DIRECTORY")
     yield refused("delta-0", "delta is 0", SECOND, in_group(frz.DELTA, 0))
@@ -163,11 +163,11 @@ def _segments() -> Iterator[Vector]:
     yield faulty("delta-damaged", about, damaged, "CHECKSUM", load="x", sound=["y"], base=first)
     streams = delta([(NEW, OLD)])
     streams.streams = [b"\xff"]
-    about = "a stream of differences with a scale that there is not"
+    about = "a stream of differences with a scale that does not exist"
     yield faulty("delta-stream", about, File([streams], base=first).bytes(), "STREAM", load="x", base=first)
     broken = bytearray(first)
     broken[-5] ^= 1
-    about = "a base whose segment does not match its checksum, with the SHA-256 of what it is"
+    about = "a base whose segment does not match its checksum, identified by the SHA-256 of the damaged file"
     data = File([delta([(NEW, OLD)]), BESIDE], base=bytes(broken)).bytes()
     yield faulty("delta-base-damaged", about, data, "CHECKSUM", load="x", sound=["y"], base=bytes(broken))
     bad = File([Group([OLD], coder="deflate", streams=[b"\x07"])]).bytes()

@@ -1,4 +1,4 @@
-"""Segments by coders 3 and 4 that are malformed. Their checksums are right."""
+"""Malformed segments of coders 3 and 4. Their checksums are correct."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.vectors.numbers import weights
 from tests.vectors.static import Coded, Plan
 
 UNENDING = b"\x80" * 6 + b"\x81"
-"""Seven bytes of a size, the last of which says that there are more."""
+"""A size of seven bytes, the last of which announces another one."""
 
 
 def vectors() -> Iterator[Vector]:
@@ -184,7 +184,7 @@ def _static_lanes() -> Iterator[Vector]:
     block = _block(count=600)
     moved = block.lanes[0].pop()
     block.lanes[1].insert(0, moved)
-    yield _static("lane-border", "two lanes whose border is a word off", block.bytes(), (600,))
+    yield _static("lane-border", "two lanes whose boundary is off by one word", block.bytes(), (600,))
     for name, x in (("end-state-65537", 65537), ("end-state-large", 2**31)):
         zeros = static.code(Plan(), (40,), [0] * 40)
         zeros.lanes[0] = [x >> 16, x & 65535]

@@ -1,4 +1,4 @@
-"""Fields that are missing, or of another type or length than the schema's."""
+"""Fields that are missing, or whose type or length violates the schema."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ OTHERS: dict[str, Any] = {
     "bin": Bin(b"\0"),
     "ext": ext(1, b"\0"),
 }
-"""A value of each type but integer."""
+"""A value of each type except integer."""
 
 
 def vectors() -> Iterator[Vector]:
@@ -52,12 +52,12 @@ def _missing() -> Iterator[Vector]:
     for name in ("dtype", "shapes", "coder", "sizes"):
         key = FIELDS.index(name)
         yield refused(f"missing-{name}", f"a group without {name}", RAW, drop(GROUPS, 0, key))
-    about = "a group without names, whose tensor has a view: no factor"
+    about = "a group without names whose tensor has a view, which factors cannot have"
     yield refused("missing-names", about, STEPPED, drop(GROUPS, 0, frz.NAMES))
 
 
 def _identifiers() -> Iterator[Vector]:
-    """Fields that are one integer."""
+    """Fields that are single integers."""
     keys = {
         "dtype": (RAW, frz.DTYPE),
         "coder": (RAW, frz.CODER),
@@ -74,7 +74,7 @@ def _identifiers() -> Iterator[Vector]:
 
 
 def _lists() -> Iterator[Vector]:
-    """Fields that are arrays: another type, another length."""
+    """Array fields of the wrong type or length."""
     for field, file, group in (
         ("names", RAW, 0),
         ("shapes", RAW, 0),
@@ -113,10 +113,10 @@ def _lists() -> Iterator[Vector]:
         yield refused(f"{field}-for-one-tier", f"{field.replace('-', ' ')} of one tier in a file of two", file, edit)
     edit = put(GROUPS, 1, frz.SIZES, [2, 0])
     yield refused("sizes-of-raw-for-two-tiers", "sizes of a plain group for each of two tiers", TIERED, edit)
-    yield refused("kept-row-one-more", "a tier of kept has an entry too many", DCT, in_group(frz.KEPT, [[3, 0]]))
+    yield refused("kept-row-one-more", "a tier of kept has one entry too many", DCT, in_group(frz.KEPT, [[3, 0]]))
     yield refused("kept-row-empty", "a tier of kept is empty", DCT, in_group(frz.KEPT, [[]]))
     for name, about, corners in (
-        ("row-one-more", "a tier of corners has an entry too many", [[[1, 2], [1, 2]], [[2, 3]]]),
+        ("row-one-more", "a tier of corners has one entry too many", [[[1, 2], [1, 2]], [[2, 3]]]),
         ("row-empty", "a tier of corners is empty", [[[1, 2]], []]),
         ("of-rank-1", "a corner of one axis for a tensor of two", [[[1]], [[2]]]),
         ("of-rank-3", "a corner of three axes for a tensor of two", [[[1, 2, 1]], [[2, 3, 1]]]),
@@ -125,7 +125,7 @@ def _lists() -> Iterator[Vector]:
 
 
 def _entries() -> Iterator[Vector]:
-    """Yield entries of arrays that are of another type."""
+    """Yield array entries of the wrong type."""
     places: dict[str, tuple[Any, int, int, Any]] = {
         "names-prefix": (RAW, 0, frz.NAMES, lambda value: [value, "x"]),
         "names-suffix": (RAW, 0, frz.NAMES, lambda value: [0, value]),

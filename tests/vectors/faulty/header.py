@@ -17,11 +17,11 @@ def vectors() -> Iterator[Vector]:
     for i in range(4):
         magic = MAGIC[:i] + bytes([MAGIC[i] ^ 0x20]) + MAGIC[i + 1 :]
         yield faulty(
-            f"magic-byte-{i}", f"byte {i} of the magic is another", with_directory(RAW, DIRECTORY, magic=magic), "MAGIC"
+            f"magic-byte-{i}", f"byte {i} of the magic is wrong", with_directory(RAW, DIRECTORY, magic=magic), "MAGIC"
         )
     yield faulty("magic-of-a-zip", "a zip archive, as PyTorch saves", b"PK\x03\x04" + bytes(40), "MAGIC")
     yield faulty("magic-text", "a text file", b"no tensors here\n", "MAGIC")
-    yield faulty("magic-short", "two bytes that are not the magic's first", b"PK", "MAGIC")
+    yield faulty("magic-short", "two bytes that differ from the start of the magic", b"PK", "MAGIC")
     for version in (0, 2, 255):
         data = with_directory(RAW, DIRECTORY, version=version)
         yield faulty(f"version-{version}", f"version {version}", data, "VERSION")
@@ -30,7 +30,7 @@ def vectors() -> Iterator[Vector]:
         data = with_directory(RAW, DIRECTORY, flags=1 << bit)
         yield faulty(f"flags-bit-{bit}", f"reserved bit {bit} of the flags is set", data, "HEADER")
     both = with_directory(RAW, DIRECTORY, deflated=deflate.fixed(DIRECTORY), flags=3)
-    yield faulty("flags-bit-1-and-deflated", "a reserved bit beside the one that is known", both, "HEADER")
+    yield faulty("flags-bit-1-and-deflated", "a reserved bit set together with the defined one", both, "HEADER")
     yield from _lengths()
     yield from _trailing()
 
@@ -46,9 +46,11 @@ def _lengths() -> Iterator[Vector]:
         deflated = with_directory(RAW, DIRECTORY, deflated=deflate.fixed(DIRECTORY), length=stored)
         yield faulty(f"limit-length-{name}", f"a directory of {stored:,} bytes when inflated", deflated, "LIMIT")
     data = with_directory(RAW, DIRECTORY, stored=MIB64, length=MIB64)
-    yield faulty("stored-64mib", "a directory as large as it may be, in a file of a few bytes", data, "TRUNCATED")
+    yield faulty("stored-64mib", "a directory of the maximum size, in a file of a few bytes", data, "TRUNCATED")
     less = with_directory(RAW, DIRECTORY[:-1], length=len(DIRECTORY) - 1)
-    yield faulty("stored-one-less", "lengths and checksum of all of the directory but its last byte", less, "DIRECTORY")
+    yield faulty(
+        "stored-one-less", "lengths and checksum cover all of the directory except its last byte", less, "DIRECTORY"
+    )
 
 
 def _trailing() -> Iterator[Vector]:
@@ -64,4 +66,4 @@ def _trailing() -> Iterator[Vector]:
         "TRAILING",
     )
     twice = head(DIRECTORY) + RAW.bytes()[len(head(DIRECTORY)) :] * 2
-    yield faulty("trailing-segment", f"the segment once more {about}", twice, "TRAILING")
+    yield faulty("trailing-segment", f"the segment repeated {about}", twice, "TRAILING")

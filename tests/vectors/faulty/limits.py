@@ -1,4 +1,4 @@
-"""One beyond each limit of section 11, and numbers that overflow 32 or 64 bits."""
+"""Numbers that exceed each limit of section 11 by one, and numbers that overflow 32 or 64 bits."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def _million(*, named: bool) -> tuple[bytes, bytes]:
 def _long_names(*, alias: bool) -> tuple[bytes, bytes]:
     """Return a directory of 65,536 tensors with names of 1,024 bytes, which front coding makes short, and its stream.
 
-    One more name makes 2^26 + 1 bytes of all: that of a tensor or of an alias.
+    One more name, of a tensor or of an alias, brings the total to 2^26 + 1 bytes.
     """
     count = 65536 + (not alias)
     before = (b"\x82" if alias else b"\x81") + b"\x02\x91\x85\x00\x0b\x01\xdd" + (2 * count).to_bytes(4, "big")
@@ -179,8 +179,8 @@ def _long_names(*, alias: bool) -> tuple[bytes, bytes]:
 def _names(count: int, prefix: int) -> list[int]:
     """Return front-coded names that begin with a number of ``x`` and end with four letters out of 94.
 
-    Each that differs from the one before in its last letter takes few bytes, so that the bytes of 94 names repeat those
-    of the 94 before but for the letters in front.
+    A name that differs from the previous one only in its last letter takes few bytes. The bytes of 94 names repeat
+    those of the previous 94, except for the letters in front.
     """
     letters = [bytes([c]) for c in range(33, 127)]
     shared = [msgpack.pack(prefix), msgpack.pack(prefix + 3)]
@@ -196,27 +196,25 @@ def _names(count: int, prefix: int) -> list[int]:
 def _repeating(
     before: bytes, names: list[int], period: int, between: bytes, shapes: list[int], after: bytes
 ) -> tuple[bytes, bytes]:
-    """Return a directory of these parts, and a stream of it that repeats the 94 names before, or the shapes."""
+    """Return a directory of these parts, and a stream for it with matches to the previous 94 names, or shapes."""
     listed, repeated = deflate.repeats(bytes(names), period), deflate.repeats(bytes(shapes), 6)
     data = before + bytes(names) + between + bytes(shapes) + after
     return data, deflate.blocks([[*before, *listed, *between], [*repeated, *after]], dynamic=True)
 
 
 def _sums() -> Iterator[Vector]:
-    """Yield sums of what is each within its limit."""
+    """Yield sums of numbers that are each within their own limit."""
     for groups, tiers, text in ((256, 256, "2e64"), (128, 256, "2e63"), (2, 256, "2e57")):
         about = f"segments of 2^48 bytes, {text.replace('e', '^')} in all"
         yield faulty(f"limit-sum-of-sizes-{text}", about, _tiers_of(groups, tiers), "LIMIT")
-    about = (
-        "segments of 2^48 bytes, 2^56 in all: with their checksums, and what comes before, more than a file may have"
-    )
+    about = "segments of 2^48 bytes, 2^56 in all: with checksums, header and directory, more than the limit of a file"
     yield faulty("limit-sum-of-sizes-2e56", about, _tiers_of(1, 256), "LIMIT")
     yield faulty("sum-of-sizes-2e55", "segments of 2^48 bytes, 2^55 in all", _tiers_of(1, 128), "TRUNCATED")
     deflated = File([frz.raw("x", "u8", (4,), (1, 2, 3, 4), "deflate")])
-    about = "a segment as large as it may be, in a file of a few bytes"
+    about = "a segment of the maximum size, in a file of a few bytes"
     yield refused("size-2e48", about, deflated, in_group(SIZES, [SEGMENT]), "TRUNCATED")
     coded = File([Group([Tensor("x", (4,), (1, 2, 3, 4))], stepped=True, coder="adaptive")])
-    about = "the same by the adaptive coder: 2^16 · (2^48 + 16) values would be allowed, a product beyond 63 bits"
+    about = "the same with the adaptive coder: 2^16 · (2^48 + 16) values would be allowed, a product beyond 63 bits"
     yield refused("size-2e48-adaptive", about, coded, in_group(SIZES, [SEGMENT]), "TRUNCATED")
     for count, code, text in ((1, "DIRECTORY", "2e52"), (2, "LIMIT", "2e53"), (4096, "LIMIT", "2e64")):
         names = [part for a in range(64) for b in range(64) for part in _pair(a, b)][: 2 * count]
@@ -230,7 +228,7 @@ def _sums() -> Iterator[Vector]:
     stream = deflate.fixed(b"")
     group = Group(tensors, "f32", ["dct"], coder="deflate", streams=[stream])
     data = frz.head(msgpack.pack(File([group]).tree())) + frz.segment(stream)
-    about = "three times as many coefficients as a tensor may have, from a stream of none"
+    about = "three times as many coefficients as a tensor may have, from an empty stream"
     yield faulty("sum-of-kept", about, data, "BUDGET", load="0")
 
 

@@ -52,7 +52,7 @@ def _not_a_map() -> Iterator[Vector]:
     yield refused(
         "msgpack-reserved-byte", "the byte 0xC1, which MessagePack does not use", RAW, put(IGNORED, Raw(b"\xc1"))
     )
-    whole = "the byte 0xC1 is all of the directory"
+    whole = "the directory consists of the byte 0xC1"
     yield _plain("msgpack-reserved-byte-only", whole, b"\xc1")
 
 
@@ -89,15 +89,15 @@ def _counts() -> Iterator[Vector]:
         ("array32-2gib", b"\xdd\x80\x00\x00\x00"),
         ("str32-2gib", b"\xdb\x7f\xff\xff\xff"),
     ):
-        about = f"an ignored {name} of more than the directory can hold"
+        about = f"an ignored {name} with more content than the directory can hold"
         yield refused(f"msgpack-count-{name}", about, RAW, put(IGNORED, Raw(data)))
     for name, key in (("names", frz.NAMES), ("shapes", frz.SHAPES), ("sizes", frz.SIZES)):
-        about = f"{name} is said to have 2^32 − 1 entries"
+        about = f"{name} declares 2^32 − 1 entries"
         yield refused(f"msgpack-count-{name}", about, RAW, in_group(key, Raw(b"\xdd" + most)))
     yield refused(
-        "msgpack-count-groups", "2^32 − 1 groups are said to follow", RAW, put(frz.GROUPS, Raw(b"\xdd" + most))
+        "msgpack-count-groups", "the groups array declares 2^32 − 1 entries", RAW, put(frz.GROUPS, Raw(b"\xdd" + most))
     )
-    yield _plain("msgpack-count-top", "the directory map is said to have 2^32 − 1 pairs", b"\xdf" + most)
+    yield _plain("msgpack-count-top", "the directory map declares 2^32 − 1 pairs", b"\xdf" + most)
     about = "an ignored array with one entry more than there are bytes"
     yield refused("msgpack-count-one-more", about, RAW, put(IGNORED, Raw(b"\x93\x00\x00")))
 
@@ -120,29 +120,29 @@ def _text() -> Iterator[Vector]:
 
 
 def _depth() -> Iterator[Vector]:
-    yield refused("depth-17", "an ignored value nested one deeper than allowed", RAW, put(IGNORED, msgpack.nested(16)))
+    yield refused(
+        "depth-17", "an ignored value nested one level deeper than allowed", RAW, put(IGNORED, msgpack.nested(16))
+    )
     in_17 = in_group(99, msgpack.nested(14))
     yield refused("depth-17-in-group", "the same within a group, whose map is at depth 3", RAW, in_17)
     maps = Map()
     for _ in range(15):
         maps = Map([(0, maps)])
-    yield refused("depth-17-of-maps", "maps nested one deeper than allowed", RAW, put(IGNORED, maps))
+    yield refused("depth-17-of-maps", "maps nested one level deeper than allowed", RAW, put(IGNORED, maps))
     keys = Map()
     for _ in range(15):
         keys = Map([(keys, 0)])
-    yield refused("depth-17-of-keys", "maps as keys of maps, one deeper than allowed", RAW, put(IGNORED, keys))
+    yield refused("depth-17-of-keys", "maps as keys of maps, one level deeper than allowed", RAW, put(IGNORED, keys))
     deep = msgpack.pack(Map([*RAW.tree(), (IGNORED, msgpack.nested(1_000_000))]))
     stream = deflate.dynamic(deep)
-    yield faulty(
-        "depth-a-million", "a million arrays in one another", with_directory(RAW, deep, deflated=stream), "DIRECTORY"
-    )
+    yield faulty("depth-a-million", "a million nested arrays", with_directory(RAW, deep, deflated=stream), "DIRECTORY")
 
 
 def _keys() -> Iterator[Vector]:
     tops = tree_of(NAMED)
     group = DCT.tree().get(frz.GROUPS)[0]
     for name, about, keys in (
-        ("twice", "twice the same key", lambda pairs: [pairs[0], *pairs]),
+        ("twice", "the same key twice", lambda pairs: [pairs[0], *pairs]),
         ("descending", "keys in descending order", lambda pairs: pairs[::-1]),
         ("last-first", "the last key before the others", lambda pairs: [pairs[-1], *pairs[:-1]]),
         ("negative", "a key of −1", lambda pairs: [(-1, 0), *pairs]),

@@ -16,11 +16,11 @@ CONTROLS = {"nul": "\0", "newline": "\n", "escape": "\x1b", "unit-separator": "\
 
 def vectors() -> Iterator[Vector]:
     for name, coded, about in (
-        ("empty", [0, ""], "a name of no bytes"),
+        ("empty", [0, ""], "an empty name"),
         ("of-1025-bytes", [0, "x" * 1025], "a name of 1025 bytes"),
         ("of-1026-bytes-in-513-characters", [0, "é" * 513], "a name of 1026 bytes in 513 characters"),
         *((f"with-{name}", [0, f"a{c}b"], f"a name with U+{ord(c):04X}") for name, c in CONTROLS.items()),
-        ("prefix-of-nothing", [1, "x"], "the first name repeats a byte of the empty string"),
+        ("prefix-of-nothing", [1, "x"], "the first name repeats one byte of the empty string"),
         *((f"prefix-of-{_ascii(text)}", [n, "x"], f"the first name repeats {text} bytes") for n, text in LARGE),
     ):
         yield refused(f"name-{name}", about, NAMED, in_group(NAMES, coded), "NAME")
@@ -36,11 +36,15 @@ def _ascii(text: str) -> str:
 def _front_coded() -> Iterator[Vector]:
     for name, coded, about in (
         ("prefix-too-long", [0, "ab", 3, "c"], "a name repeats 3 bytes of a name that has 2"),
-        ("prefix-of-name-before-last", [0, "abcd", 1, "", 3, "x"], "a name repeats more than the name before has"),
+        (
+            "prefix-of-name-before-last",
+            [0, "abcd", 1, "", 3, "x"],
+            "a name repeats more bytes than the previous name has",
+        ),
         ("second-empty", [0, "ab", 0, ""], "the second name has no bytes"),
         ("cut-within-a-character", [0, "aé", 2, "x"], "a name repeats the first half of a character"),
         ("ends-within-a-character", [0, "aé", 2, ""], "a name ends with the first half of a character"),
-        ("grows-to-1025-bytes", [0, "x" * 1024, 1024, "x"], "a name that gets too long by one byte more"),
+        ("grows-to-1025-bytes", [0, "x" * 1024, 1024, "x"], "a name that one more byte makes too long"),
         ("same-as-before", [0, "ab", 2, ""], "the second name repeats all of the first and adds nothing"),
         ("same-spelt-out", [0, "ab", 0, "ab"], "two tensors of a group have the same name"),
     ):
@@ -66,7 +70,7 @@ def _aliases() -> Iterator[Vector]:
         "of-alias": ([["a", "x"], ["b", "a"]], "the target is an alias"),
         "of-later-alias": ([["b", "a"], ["a", "x"]], "the target is an alias that comes later"),
         "of-itself": ([["a", "a"]], "the target is the alias itself"),
-        "of-each-other": ([["a", "b"], ["b", "a"]], "two aliases are the target of each other"),
+        "of-each-other": ([["a", "b"], ["b", "a"]], "two aliases are each other's targets"),
         "named-as-tensor": ([["y", "x"]], "an alias has the name of a tensor"),
         "named-as-target": ([["x", "x"]], "an alias has the name of its target"),
         "twice": ([["a", "x"], ["a", "y"]], "two aliases have the same name"),

@@ -20,7 +20,7 @@ def vectors() -> Iterator[Vector]:
     yield faulty("request-tier-1-of-1", "tier 1 of a file of one tier", RAW.bytes(), "TIER", tier=1)
     yield faulty("request-tier-2-of-2", "tier 2 of a file of two tiers", TIERED.bytes(), "TIER", tier=2)
     yield faulty("request-tier-cut-off", "tier 1 of a file that was cut after tier 0", TIERED.bytes(1), "TIER", tier=1)
-    yield faulty("request-of-no-tensor", "a tensor that the file does not hold", RAW.bytes(), "NOT_FOUND", load="y")
+    yield faulty("request-of-no-tensor", "a tensor that the file does not contain", RAW.bytes(), "NOT_FOUND", load="y")
     yield faulty("request-of-empty-file", "a tensor of a file without any", File().bytes(), "NOT_FOUND", load="x")
     about = "a tensor's name in another case"
     yield faulty("request-in-other-case", about, DCT.bytes(), "NOT_FOUND", load="W")
@@ -64,7 +64,7 @@ def _not_finite() -> Iterator[Vector]:
         Group([Tensor(name, (2,), f32(1.0), corners=[(1,)], factors=(number,))], "f32", ["stored"])
         for number, name in enumerate(("w", "v"))
     ]
-    about = "a NaN in a row of a factor that the core does not even use; another factor is sound"
+    about = "a NaN in a row of a factor that the core does not use; another factor is intact"
     yield faulty("value-in-factor", about, File([factors, *cores]).bytes(), "VALUE", load="w", sound=["v"])
     anew = Group([Tensor("m", (2,), f16(1.0, NAN, 1.0, 2.0))], "f32", format="f16", per_tier=True)
     about = "a NaN in the tier that is open"

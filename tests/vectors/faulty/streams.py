@@ -1,4 +1,4 @@
-"""Compressed streams that are malformed, too short, too long, or followed by something. Their checksums are right."""
+"""Compressed streams that are malformed, too short, too long, or followed by more data. Their checksums are correct."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEXT = bytes(100 + i % 5 for i in range(60))
 
 
 def _malformed(data: bytes, dictionary: bytes = b"") -> dict[str, tuple[bytes, str]]:
-    """What is not one deflate stream of ``data``, by name."""
+    """Return byte strings, by name, that are not exactly one deflate stream of ``data``."""
     good = deflate.fixed(data, dictionary)
     stored = deflate.stored(data)
     far = deflate.blocks([[*data[:6], (len(data) - 6, len(dictionary) + 7)]], dynamic=False)
@@ -85,7 +85,7 @@ def _deflated_directories() -> Iterator[Vector]:
         yield faulty(f"dir-deflate-{name}", f"the directory's deflate stream: {about}", file, "STREAM")
     for name, length in (("one-less", len(tree) - 1), ("one-more", len(tree) + 1), ("nothing", 0), ("64mib", 1 << 26)):
         file = with_directory(RAW, tree, deflated=good, length=length)
-        about = f"a deflated directory of {len(tree)} bytes that is said to have {length}"
+        about = f"a deflated directory of {len(tree)} bytes whose declared length is {length}"
         yield faulty(f"dir-length-{name}", about, file, "STREAM")
 
 
@@ -99,7 +99,7 @@ def _zstd() -> Iterator[Vector]:
         "of-no-bytes": (b"", "no bytes"),
         "cut-in-header": (good[:5], "ends in the frame's header"),
         "cut-in-block": (good[:-1], "ends in a block"),
-        "without-last-block": (zstd.frame(zstd.block(TEXT, last=False)), "no block is the last"),
+        "without-last-block": (zstd.frame(zstd.block(TEXT, last=False)), "no block is marked as the last one"),
         "block-type-3": (zstd.frame(zstd.block(TEXT, kind=zstd.RESERVED)), "a block of the reserved type 3"),
         "block-too-large": (zstd.frame(zstd.block(b"e", kind=zstd.RLE, size=2000)), "a block larger than its window"),
         "reserved-bit": (zstd.frame(block, reserved=True), "the reserved bit of the frame's header is set"),
@@ -112,13 +112,13 @@ def _zstd() -> Iterator[Vector]:
         "window-2gib": (zstd.frame(block, window=0xA8), "a window of 2 GiB"),
         "trailing-byte": (good + b"\0", "followed by a zero byte"),
         "two-frames": (zstd.raw(TEXT[:20]) + zstd.raw(TEXT[20:]), "two frames"),
-        "empty-frame-behind": (good + zstd.frame(zstd.block(b"")), "an empty frame behind"),
-        "skippable-before": (zstd.skippable(b"hi") + good, "a skippable frame before"),
-        "skippable-behind": (good + zstd.skippable(b"hi"), "a skippable frame behind"),
+        "empty-frame-behind": (good + zstd.frame(zstd.block(b"")), "an empty frame after it"),
+        "skippable-before": (zstd.skippable(b"hi") + good, "a skippable frame before it"),
+        "skippable-behind": (good + zstd.skippable(b"hi"), "a skippable frame after it"),
         "skippable-only": (zstd.skippable(TEXT), "a skippable frame alone"),
         "one-less": (zstd.raw(TEXT[:-1]), "one byte too few"),
         "one-more": (zstd.raw(TEXT + b"e"), "one byte too many"),
-        "nothing": (zstd.frame(zstd.block(b"")), "a frame of nothing"),
+        "nothing": (zstd.frame(zstd.block(b"")), "an empty frame"),
         "content-size-less": (zstd.frame(block, content=size - 1), "a content size that is one less"),
         "content-size-more": (zstd.frame(block, content=size + 1), "a content size that is one more"),
     }

@@ -1,4 +1,4 @@
-"""Integers by coder ``adaptive``: shapes, extremes, and every form of a stream that a writer may give."""
+"""Integers by coder ``adaptive``: shapes, extremes, and every form of a stream that a writer may produce."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _shapes() -> Iterator[Vector]:
 def _groups() -> Iterator[Vector]:
     tensors = [Tensor(name, (n,), weights("q", n, n), step=-8) for name, n in (("a", 9), ("b", 1), ("c", 0), ("d", 12))]
     group = Group(tensors, stepped=True, coder="adaptive")
-    about = "a model goes on from tensor to tensor, terms and neighbours do not"
+    about = "a model carries over from tensor to tensor, but terms and neighbours do not"
     yield valid("adaptive-of-four-tensors", about, File([group]))
     tensors = [
         Tensor("a", (3, 4), weights("q", 12)),
@@ -69,7 +69,7 @@ def _magnitudes() -> Iterator[Vector]:
     yield valid("adaptive-extremes", "the largest magnitudes beside 0 and 1", multiples(mixed, -480))
     zeros = [0] * 6000
     zeros[4000] = -100
-    about = "thousands of zeros and one −100: the lowest scale, and counters at their ends"
+    about = "thousands of zeros and one −100: the lowest scale, and counters at their limits"
     yield valid("adaptive-zeros", about, multiples(zeros, 0))
     large = [LARGEST] * 300 + [1, 0, -1] * 10
     yield valid("adaptive-highest-scale", "hundreds of 2^31 − 1: the highest scale", multiples(large, -480))
@@ -102,20 +102,20 @@ def _guesses() -> Iterator[Vector]:
 
 def _endings() -> Iterator[Vector]:
     values = weights("q", 15)
-    first = "the first number of its last interval, four bytes long whatever they are"
+    first = "that is the first number of its last interval, always in four bytes"
     for name, about, pick, strip in (
         ("lowest", first, rangecoder.lowest, False),
-        ("highest", "the last number of its last interval", rangecoder.highest, False),
-        ("unstripped", "the zero bytes at its end that the decoder reads are there", rangecoder.roundest, False),
+        ("highest", "that is the last number of its last interval", rangecoder.highest, False),
+        ("unstripped", "whose trailing zero bytes are not dropped", rangecoder.roundest, False),
     ):
         models, stream = adaptive.Models(False), rangecoder.Stream()
         blocks = [Block(False, (15,), values)]
         data = models.start(blocks)
         models.put(stream, blocks)
         data += stream.finish(pick, strip=strip)
-        yield valid(f"adaptive-ends-{name}", f"a stream that is {about}", multiples(values, 0, streams=[data]))
+        yield valid(f"adaptive-ends-{name}", f"a stream {about}", multiples(values, 0, streams=[data]))
     found = trace.Decoder(b"").block(adaptive.Model(100), (2,))
-    about = "a segment of a scale and no other byte: all bits are 1 until they are direct"
+    about = "a segment of a scale and no further bytes: all bits are 1 up to the direct ones"
     yield valid("adaptive-of-one-byte", about, multiples(found, -960, streams=[b"\x64"]))
     other = [s % 240 for s in (0, 1, 7, 8, 79, 80, 239)]
     for s in other:
@@ -130,7 +130,7 @@ def _endings() -> Iterator[Vector]:
 
 
 def of_no_bytes() -> File:
-    """Return a file whose last segment has no bytes, but values."""
+    """Return a file whose last segment has values but no bytes."""
     tensor = Tensor("w", (4, 4), [3, -1, 2], kept=(3, 5), step=-960)
     first = Group([tensor], stepped=True, coder="adaptive").encoder()
     model = adaptive.Model(adaptive.scale(tensor.values))

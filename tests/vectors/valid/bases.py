@@ -43,7 +43,7 @@ def _one(bases: Sequence[str], shape: Sequence[int], core: Sequence[int], fmt: s
 
 
 def _ordered() -> Iterator[Vector]:
-    """Starts of the zigzag order with other bases than dct."""
+    """Zigzag prefixes with bases other than dct."""
     tensor = Tensor("w", (4, 5), weights("f32", 7), kept=(7,))
     file = File([Group([tensor])])
     yield valid("identity-kept", "the first elements in zigzag order, all others are +0: exact", file)
@@ -98,10 +98,10 @@ def _kernel() -> Iterator[Vector]:
     yield valid("bases-of-every-rank", about, File([Group(tensors, "f32", ["dct", "identity"], "f16")]))
     tensors = [Tensor("x", (2, 3), weights("f32", 6)), Tensor("s", (), f32(3.0))]
     eight = ["identity"] * 2 + ["dct", "dct", "identity", "dct", "dct", "dct"]
-    about = "entries of bases that have no meaning: all axes are identity, so the result is exact"
+    about = "entries of bases that have no effect: all axes are identity, so the result is exact"
     yield valid("bases-without-meaning", about, File([Group(tensors, "f32", eight)]))
     bits = Group([Tensor("x", (4,), [0x7E01, 0xFC00, 0x8000, 0x0001])], "f16", ["identity", "dct"])
-    about = "a dct that no axis has: the elements are stored bit for bit, a NaN and an infinity among them"
+    about = "a dct entry that no axis uses: the elements, including a NaN and an infinity, are stored bit for bit"
     yield valid("bases-without-meaning-bits", about, File([bits]))
     long = _one(["identity", "dct"], (40, 700), (40, 6))
     yield valid("dct-of-each-row", "six coefficients of each of 40 rows", File([long]))
@@ -110,12 +110,16 @@ def _kernel() -> Iterator[Vector]:
 def _stored() -> Iterator[Vector]:
     one = Group([factor(3, 6)])
     svd = [Group([factor(2, 6), factor(2, 5, 2)]), _one(["stored"], (6, 5), (2, 2), factors=(0, 1))]
-    yield valid("stored-svd", "a matrix as a core and two factors, as a singular value decomposition has it", File(svd))
+    yield valid("stored-svd", "a matrix as a core and two factors, as in a singular value decomposition", File(svd))
     tucker = [
         Group([factor(3, 8), factor(2, 6, 2)], coder="adaptive"),
         _one(["stored", "stored", "identity"], (8, 6, 3, 3), (3, 2, 3, 3), factors=(0, 1)),
     ]
-    yield valid("stored-tucker", "a convolution as a Tucker core and a factor for each side of channels", File(tucker))
+    yield valid(
+        "stored-tucker",
+        "a convolution as a Tucker core and one factor each for output and input channels",
+        File(tucker),
+    )
     mixed = [Group([factor(2, 5)]), _one(["identity", "stored", "dct"], (4, 5, 6), (4, 2, 3), factors=(0,))]
     yield valid("stored-identity-dct", "a stored, an identity and a dct axis", File(mixed))
     used = [one, _one(["identity", "stored"], (4, 6), (4, 2), factors=(0,))]
@@ -147,7 +151,9 @@ def _stored() -> Iterator[Vector]:
     steps = Group([Tensor("", (2, 5), weights("q", 10), step=-30, offsets={0: [0, 9]})], stepped=True, coder="adaptive")
     core = _one(["stored"], (6, 5), (2, 2), "q", factors=(0, 1), step=-12, offsets={1: [0, -3]})
     yield valid(
-        "stored-formats", "factors in f16 and as multiples of steps, and so is the core", File([half, steps, core])
+        "stored-formats",
+        "factors in f16 and as multiples of steps, with a core of multiples of steps",
+        File([half, steps, core]),
     )
     for dtype in ("f16", "bf16", "f64"):
         values = {"f16": f16, "bf16": bf16, "f64": f32}[dtype](1.5, -0.5, 2.0, 0.25)
@@ -162,7 +168,7 @@ def _stored() -> Iterator[Vector]:
             ["stored", "identity"],
         ),
     ]
-    about = "terms that nearly cancel: the tolerance is that of their magnitudes"
+    about = "terms that nearly cancel: the tolerance is relative to their magnitudes"
     yield valid("stored-cancelling", about, File(cancelling))
     empty = [one, _one(["identity", "stored"], (4, 6), (4, 0), factors=(0,))]
     yield valid("stored-no-entries", "a core without entries: all elements are +0", File(empty))

@@ -1,4 +1,4 @@
-"""Segments by coders of bytes, in every form that a writer may give them."""
+"""Segments of the byte coders, in every form that a writer may produce."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _deflate() -> Iterator[Vector]:
     middle = len(half) // 2
     yield valid("deflate-stored", "two stored blocks", _u8("deflate", deflate.stored(data, 200)))
     yield valid("deflate-fixed", "a block of the fixed code", _u8("deflate", deflate.fixed(data)))
-    yield valid("deflate-dynamic", "a block with a code of its own", _u8("deflate", deflate.dynamic(data)))
+    yield valid("deflate-dynamic", "a block with a dynamic code", _u8("deflate", deflate.dynamic(data)))
     blocks = deflate.blocks([half[:middle], [], half[middle:]], dynamic=False)
     yield valid("deflate-empty-block", "an empty block between two others", _u8("deflate", blocks))
     zeros = [0] * 20000
@@ -46,5 +46,5 @@ def _zstd() -> Iterator[Vector]:
     yield valid("zstd-single-segment", "a frame whose window is its content", _u8("zstd", single))
     yield valid("zstd-run-length", "run-length blocks", _u8("zstd", zstd.run(9, 200_000), [9] * 200_000))
     window = zstd.frame(first, rest, window=zstd.WINDOW_8_MIB)
-    yield valid("zstd-window-8mib", "the largest window there may be", _u8("zstd", window))
+    yield valid("zstd-window-8mib", "the largest window allowed", _u8("zstd", window))
     yield valid("zstd-compressed", "a compressed block and a content checksum, by libzstd", _u8("zstd", zstd.checked()))

@@ -69,7 +69,9 @@ def _tiers() -> Iterator[Vector]:
         "corners-of-a-group", "tensors of several ranks, a scalar among them", File([Group(ranks)], tiers=2)
     )
     whole = [Group([nested("w", channels[:2])]), raw("x", "u8", (3,), (1, 2, 3))]
-    yield from _each("corners-beside-whole", "a group in tiers beside one that is all in tier 0", File(whole, tiers=2))
+    yield from _each(
+        "corners-beside-whole", "a group with tiers next to one that is entirely in tier 0", File(whole, tiers=2)
+    )
     kernel = Tensor("w", (4, 3, 3, 3), weights("f32", 48), corners=[(2, 2, 2, 1), (4, 3, 2, 2)])
     file = File([Group([kernel], "f32", ["identity", "identity", "dct"])], tiers=2)
     yield from _each("corners-kernel-dct", "channels and frequencies of a kernel grow together", file)
@@ -96,7 +98,7 @@ def _offsets() -> Iterator[Vector]:
     yield from _each("corners-offsets-only", "a tier that has offsets and no entries", file)
     beyond = Tensor("w", (2, 2), (), corners=[(2, 0)], offsets={0: [5000, -5000]}, step=0)
     file = File([Group([beyond], stepped=True, coder="adaptive")])
-    yield valid("corners-offsets-of-nothing", "offsets that no entry uses may be anything", file)
+    yield valid("corners-offsets-of-nothing", "offsets that no entry uses may have any value", file)
     runs = noise(40, 3)
     tensors = [
         Tensor("a", (20, 2), runs, corners=[(5, 2), (20, 2)], offsets={0: noise(20, 300, 2)}),
@@ -105,10 +107,10 @@ def _offsets() -> Iterator[Vector]:
     for tensor in tensors:
         tensor.step = -16
     file = File([Group(tensors, stepped=True, coder="adaptive")], tiers=2)
-    about = "offsets and values have a model each; both go on in the next tier"
+    about = "offsets and entries each have a model; both carry over to the next tier"
     yield from _each("adaptive-offsets-and-values", about, file)
     file = File([Group(tensors, stepped=True, coder="static")], tiers=2)
-    yield from _each("static-offsets-and-values", "offsets and values are blocks in turn", file)
+    yield from _each("static-offsets-and-values", "offsets and entries are separate blocks", file)
 
 
 def _factors() -> Iterator[Vector]:
@@ -123,7 +125,7 @@ def _factors() -> Iterator[Vector]:
     file = File(
         [Group([factor(4, 6), factor(3, 5, 2)]), Group([whole], "f32", ["stored", "stored", "identity"])], tiers=3
     )
-    yield from _each("tucker-whole-factors", "the core grows, factors are whole in tier 0", file)
+    yield from _each("tucker-whole-factors", "the core grows; the factors are complete in tier 0", file)
     steps = [
         Tensor("", (3, 6), weights("q", 18), corners=[(1, 6), (3, 6)], step=-30, offsets={0: [0, -8, -16]}),
     ]

@@ -1,4 +1,4 @@
-"""Delta files: values as differences to those of a base."""
+"""Delta files: values as differences from those of a base."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def vectors() -> Iterator[Vector]:
 
 
 def delta(pairs: Sequence[tuple[Tensor, Tensor]], coder: str = "adaptive", **more: object) -> Group:
-    """A group of tensors, each with that of the base."""
+    """Return a delta group from pairs of a tensor and the base's tensor."""
     tensors = [replace(tensor, base=base) for tensor, base in pairs]
     return Group(tensors, coder=coder, delta=True, **more)  # type: ignore[arg-type]
 
 
 def pair(name: str, about: str, old: Sequence[Group], new: Sequence[Group], **more: object) -> Iterator[Vector]:
-    """A base, and a delta file to it."""
+    """Yield a base, and a delta file for it."""
     base = File(old).bytes()
     yield valid(name, about, File(new, base=base, **more), base=base)  # type: ignore[arg-type]
 
@@ -118,10 +118,10 @@ def _layouts() -> Iterator[Vector]:
     about = "tensors of rank 0, and of no elements"
     pairs = list(zip(later, small, strict=True))
     yield from pair("delta-small", about, [Group(small)], [delta(pairs)])
-    about = "a group of differences without a value"
+    about = "a group of differences without any values"
     yield from pair("delta-empty", about, [Group(small)], [delta([(small[1], small[1])])])
     anew = Tensor("m", (2,), f32(1.0, 2.0))
-    about = "a tensor that every tier has anew, in files of one tier"
+    about = "a tensor that every tier stores again, in files of one tier"
     old = Group([anew], per_tier=True)
     yield from pair("delta-per-tier", about, [old], [delta([(replace(anew, values=f32(1.0, 2.25)), anew)])])
 

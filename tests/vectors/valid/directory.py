@@ -1,4 +1,4 @@
-"""Directories: every encoding of the same values, keys to be ignored, deflated in every way."""
+"""Directories: every encoding of the same values, ignored keys, and every way to deflate."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ def _ignored() -> Iterator[Vector]:
     about = "an ignored map with keys of every type, unsorted and repeated"
     yield valid("ignored-map-keys", about, _ignoring([(9, Map((key, None) for key in keys))]))
     stamps = [ext(-1, bytes(4)), ext(-1, b"\xff" * 8), ext(-1, b"\xff" * 12), ext(-1, b"odd"), ext(-1, b"x" * 16)]
-    about = "timestamps under an ignored key, also such as no clock shows: extensions are not looked into"
+    about = "timestamps under an ignored key, including impossible ones: extensions are not examined"
     yield valid("ignored-timestamps", about, _ignoring([(9, stamps)]))
-    yield valid("ignored-depth-16", "arrays nested as deep as they may", _ignoring([(9, msgpack.nested(15))]))
+    yield valid("ignored-depth-16", "arrays nested as deeply as allowed", _ignoring([(9, msgpack.nested(15))]))
     about = "the same in a group, whose map is at depth 3"
     yield valid("ignored-depth-16-in-group", about, _ignoring([], [(99, msgpack.nested(13))]))
     many = Raw(b"\xdd" + (1 << 20).to_bytes(4, "big") + b"\x90" * (1 << 20))
@@ -81,7 +81,7 @@ def _ignored() -> Iterator[Vector]:
     maps = Map()
     for _ in range(14):
         maps = Map([(0, maps)])
-    yield valid("ignored-depth-16-of-maps", "maps nested as deep as they may", _ignoring([(9, maps)]))
+    yield valid("ignored-depth-16-of-maps", "maps nested as deeply as allowed", _ignoring([(9, maps)]))
 
 
 def _ignoring(top: list[tuple[Any, Any]], group: list[tuple[Any, Any]] | None = None, **more: Any) -> File:
@@ -97,7 +97,7 @@ def _deflated() -> Iterator[Vector]:
         "stored": ("one stored block, larger than the directory itself", deflate.stored),
         "fixed": ("a block of the fixed code with matches in the dictionary", lambda d: deflate.fixed(d, DICTIONARY)),
         "dynamic": (
-            "a block with a code of its own and matches in the dictionary",
+            "a block with a dynamic code and matches in the dictionary",
             lambda d: deflate.dynamic(d, DICTIONARY),
         ),
         "alone": ("a stream that does not use the dictionary", deflate.fixed),
@@ -123,7 +123,7 @@ def _mixed(data: bytes) -> bytes:
 
 
 def _from_the_start(data: bytes) -> bytes:
-    """``data`` in which the 16 bytes at its name are a match of the dictionary's first 16."""
+    """Return a stream of ``data`` in which a match covers the first 16 bytes of the dictionary."""
     at = data.index(DICTIONARY[:16])
     tokens: list[deflate.Token] = [*data[:at], (16, len(DICTIONARY) + at), *data[at + 16 :]]
     return deflate.blocks([tokens], dynamic=False)

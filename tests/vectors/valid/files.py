@@ -48,7 +48,7 @@ def vectors() -> Iterator[Vector]:
             dtype="f16",
         ),
     ]
-    yield valid("several-groups", "plain tensors and spectra in turn, each with a segment of its own", File(several))
+    yield valid("several-groups", "plain tensors and spectra in turn, each with its own segment", File(several))
     shared = [Tensor("x", (2, 2), f32(1.0, 2.0, 3.0, 4.0)), Tensor("none", (0,)), Tensor("y", (3,), f32(5.0, 6.0, 7.0))]
     yield valid("raw-group-of-three", "one segment of several plain tensors, one of them empty", File([Group(shared)]))
     mixed = [
@@ -58,7 +58,7 @@ def vectors() -> Iterator[Vector]:
     ]
     yield valid(
         "dct-group-of-three",
-        "one segment of several spectra with steps of their own, one without coefficients",
+        "one segment of several spectra with their own steps, one without coefficients",
         File([spectral(mixed, "q")]),
     )
     tied = [raw("embed", "f32", (2,), f32(1.0, -1.0)), dct("w", "f32", (3,), f32(1.0, 0.5))]
@@ -84,7 +84,7 @@ def vectors() -> Iterator[Vector]:
     yield valid("metadata", "text of every kind; the order of keys is that of their UTF-8 bytes", File(metadata=text))
     yield valid(
         "terabytes-listed",
-        "a tensor of 4 TiB beside a small one: listed, its coefficients read, the small one rebuilt",
+        "a tensor of 4 TiB next to a small one: it is listed and its coefficients are read, but not rebuilt",
         HUGE,
         rebuild=False,
     )

@@ -27,7 +27,7 @@ def vectors() -> Iterator[Vector]:
 def _each(coder: str) -> Iterator[Vector]:
     for fmt in FLOATS:
         for name, about, values in (
-            ("plain", "numbers as those of a layer", weights(fmt, 60)),
+            ("plain", "numbers like those of a layer", weights(fmt, 60)),
             ("spectrum", "numbers that shrink, with all bits of their mantissas", spectrum(fmt, 40)),
             ("special", "infinities, NaNs, zeros of both signs, subnormal numbers", SPECIAL[fmt]),
             ("zeros", "+0 only: no mantissas", [0] * 20),
@@ -50,7 +50,7 @@ def _freedom() -> Iterator[Vector]:
     given = [Block(False, (5,), values)]
     for name, about, reference, digits, least in (
         ("reference-larger", "a reference that no value has", 250, 7, 1),
-        ("reference-largest", "the largest reference there is", 255, 7, 1),
+        ("reference-largest", "the largest possible reference", 255, 7, 1),
         ("digits-more", "more bits of mantissas than are needed", None, 7, 1),
         ("size-long", "the size of the integers in seven bytes", None, None, 7),
     ):

@@ -27,14 +27,14 @@ def _dtypes() -> Iterator[Vector]:
         yield valid(f"dct-to-{dtype}", f"weights of dtype {dtype}", file)
         if dtype != "f64":
             file = File([dct("w", dtype, (5, 7), spectrum(dtype, 12), dtype=dtype)])
-            yield valid(f"dct-{dtype}-of-dtype", f"dtype {dtype}, whose coefficients are of it, too", file)
+            yield valid(f"dct-{dtype}-of-dtype", f"dtype {dtype}, with coefficients of the same type", file)
     file = File([dct("w", "f32", (2, 2), f32(1e5, 0.0, -2e4), dtype="f16")])
-    yield valid("dct-to-f16-rounded", "weights near the end of f16, where its units are 32", file)
+    yield valid("dct-to-f16-rounded", "weights near the largest of f16, where adjacent numbers differ by 32", file)
     tensors = [Tensor("w", (2,), f32(1e5, 0.0), kept=(2,)), Tensor("v", (2,), f32(-3e38), kept=(1,))]
     overflow = File([spectral(tensors, "f32", dtype="f16")])
     yield valid("dct-to-f16-overflow", "weights beyond f16 round to infinities", overflow)
     small = File([dct("w", "f32", (4,), f32(3e-7, -2e-7, 1e-7), dtype="f16")])
-    yield valid("dct-to-f16-subnormal", "weights of a few times the least f16", small)
+    yield valid("dct-to-f16-subnormal", "weights of a few times the smallest f16 number", small)
 
 
 def _extremes() -> Iterator[Vector]:
@@ -46,12 +46,12 @@ def _extremes() -> Iterator[Vector]:
     )
     yield valid(
         "dct-f32-deep-subnormal",
-        "coefficients of a few times the least number: weights to an absolute 2^−126",
+        "coefficients of a few times the smallest number: weights are accurate to an absolute 2^−126",
         File([dct("w", "f32", (6,), f32(40 * least, -25 * least, 7 * least))]),
     )
     yield valid(
         "dct-f32-least",
-        "the least number of binary32 on a tensor of one element",
+        "the smallest number of binary32 in a tensor of one element",
         File([dct("w", "f32", (1,), f32(least)), dct("z", "f32", (1, 1), f32(-0.0))]),
     )
     yield valid(
@@ -88,7 +88,11 @@ def _narrower() -> Iterator[Vector]:
             yield valid(f"plain-{dtype}-in-{fmt}" + (f"-{coder}" if coder != "none" else ""), about, File([group]))
     halfway = f32(1 + 2**-11, 1 + 3 * 2**-11, 1 + 2**-11 + 2**-23, 65519.0, 65520.0, 2.0**-25, 3 * 2.0**-26)
     group = Group([Tensor("x", (7,), halfway)], "f16", format="f32")
-    yield valid("plain-f16-from-f32-ties", "elements that are rounded to f16: ties to even, the ends", File([group]))
+    yield valid(
+        "plain-f16-from-f32-ties", "elements that are rounded to f16: ties to even, and extremes", File([group])
+    )
     halfway = f32(1 + 2**-8, 1 + 3 * 2**-8, 1 + 2**-8 + 2**-23, 3.3961775e38, 2.0**-134, 3 * 2.0**-134)
     group = Group([Tensor("x", (6,), halfway)], "bf16", format="f32")
-    yield valid("plain-bf16-from-f32-ties", "elements that are rounded to bf16: ties to even, the ends", File([group]))
+    yield valid(
+        "plain-bf16-from-f32-ties", "elements that are rounded to bf16: ties to even, and extremes", File([group])
+    )

@@ -38,7 +38,7 @@ def vectors() -> Iterator[Vector]:
     for name, names, about in UNICODE:
         yield valid(f"names-{name}", about, _file(names))
     longest = "é" * 512
-    yield valid("names-of-1024-bytes", "the longest names there are, 1024 bytes each", _file([longest, "x" * 1024]))
+    yield valid("names-of-1024-bytes", "the longest names allowed, 1024 bytes each", _file([longest, "x" * 1024]))
     yield valid("names-in-any-order", "names need not be sorted", _file(["b", "a", "c.b", "c.a", "", "c"][:4]))
     yield from _front_coding()
     targets = [("別名", "層"), ("alias of λ", "λ")]
@@ -54,7 +54,7 @@ def _front_coding() -> Iterator[Vector]:
     less = [0, names[0], 3, "er.weights", 5, "", 1, "ayer.bias", 0, "other"]
     yield valid(
         "names-less-shared",
-        "front coding that repeats less than it could, or all and adds nothing",
+        "front coding that repeats less than it could, or repeats everything and adds nothing",
         _coded(names, less),
     )
     one = ["żó", "żół", "żółć"]

@@ -1,4 +1,4 @@
-"""Tensors that every tier stores anew, such as the running statistics of a normalization."""
+"""Tensors that every tier stores again, such as the running statistics of a normalization."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def vectors() -> Iterator[Vector]:
     tied = [raw("a", "f32", (2,), f32(5.0, 6.0)), Group([Tensor("b", (2,), f32(1.0, 2.0, 3.0, 4.0))], per_tier=True)]
     aliases = [("c", "b"), ("d", "a")]
     yield from _each_tier(
-        "per-tier-aliases", "an alias is what its target is at each tier", File(tied, aliases=aliases, tiers=2)
+        "per-tier-aliases", "at each tier, an alias equals its target", File(tied, aliases=aliases, tiers=2)
     )
     alone = File([Group([Tensor("m", (2,), (1, 2))], "u8", per_tier=True)])
     yield valid("per-tier-of-one-tier", "a file of one tier", alone)
@@ -44,7 +44,7 @@ def vectors() -> Iterator[Vector]:
     yield from _each_tier("per-tier-scalar", "a scalar", scalar)
     tensor = Tensor("m", (3,), weights("q", 6), step=-16, offsets={0: [0, 1, 2, 30, 31, 32]})
     offsets = File([Group([tensor], stepped=True, per_tier=True, coder="adaptive")], tiers=2)
-    yield from _each_tier("per-tier-offsets", "step offsets of each tier's own", offsets)
+    yield from _each_tier("per-tier-offsets", "separate step offsets for each tier", offsets)
 
 
 def statistics(coder: str, fmt: str) -> File:

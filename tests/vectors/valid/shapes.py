@@ -22,7 +22,7 @@ def vectors() -> Iterator[Vector]:
             yield valid(f"dct-rank{rank}-all-kept", f"rank {rank}, all coefficients", _dct(shape, count))
     yield valid("dct-rank0-none-kept", "rank 0 without its coefficient: the weight is +0", _dct((), 0))
     yield valid("dct-none-kept", "no coefficients, so no segment: all weights are +0", _dct((3, 4), 0))
-    yield valid("dct-one-kept", "one coefficient: all weights are alike", _dct((3, 4, 5), 1))
+    yield valid("dct-one-kept", "one coefficient: all weights are equal", _dct((3, 4, 5), 1))
     yield valid("dct-axes-of-1", "axes of length 1 at both ends and between", _dct((1, 3, 1, 1, 4, 1), 7))
     yield valid("dct-all-axes-of-1", "one element of rank 3", _dct((1, 1, 1), 1))
     yield valid("dct-axis-of-0", "no elements, so no coefficients and no segment", _dct((3, 0, 4), 0))
@@ -56,7 +56,7 @@ def _views() -> Iterator[Vector]:
     about = "one tensor of a group has a view, the other has nil"
     yield valid("view-beside-nil", about, File([spectral(both, "f32")]))
     plain = Group([Tensor("x", (2, 6), range(12), view=(3, 4))], "u8")
-    yield valid("view-of-a-plain-tensor", "a view where it changes nothing", File([plain]))
+    yield valid("view-of-a-plain-tensor", "a view that changes nothing", File([plain]))
 
 
 def _large() -> Iterator[Vector]:

@@ -60,14 +60,14 @@ def _neighbours() -> Iterator[Vector]:
         walk.append(walk[-1] + n if abs(walk[-1] + n) < 9 else 0)
     for neighbour, what in ((1, "the value before"), (2, "the value one channel before"), (3, "one row before")):
         for reach in (1, 2, 3):
-            about = f"tables by {what}, cut to {reach}"
+            about = f"tables by {what}, clamped to {reach}"
             file = planned(Plan(9, neighbour, reach), shape, walk)
             yield valid(f"static-neighbour-{neighbour}-reach-{reach}", about, file)
     about = "the largest reach: nine tables"
     yield valid("static-reach-4", about, planned(Plan(11, 1, 4), (2400,), (walk * 2)[:2400]))
     about = "a row is longer than a lane, so no value has a neighbour"
     yield valid("static-neighbour-beyond-lane", about, planned(Plan(8, 3, 1), (2, 300), walk[:600]))
-    about = "a value's neighbour in the lane before is none"
+    about = "a value in the previous lane is not a neighbour"
     yield valid("static-neighbour-of-lane", about, planned(Plan(8, 2, 1), (7, 50, 4), walk[:1400]))
 
 
@@ -86,7 +86,7 @@ def _classes() -> Iterator[Vector]:
     about = "classes and a neighbour: nine tables"
     yield valid("static-classes-neighbour", about, planned(plan, (180, 3, 2, 2), values * 45))
     far = Plan(8, classes=2, row=[4096, -4096, 0, 1] * 10, channel=[-4096, 0, 4096], position=[-4096, 4096, 0, 0])
-    about = "classes far out of range, whose sums are cut to what there is"
+    about = "classes far out of range, whose sums are clamped to the existing classes"
     yield valid("static-classes-far", about, planned(far, long, many))
     for shape, axes, about in (
         ((300,), {}, "rank 1 with two classes: none is stored, all are class 0"),
@@ -103,7 +103,7 @@ def _classes() -> Iterator[Vector]:
     unused = Plan(9, 0, 0, 3, row=[2] * 400)
     yield valid("static-tables-unused", about, planned(unused, (400, 2), weights("q", 800)))
     most = Plan(14, 0, 0, 64, row=[r % 64 for r in range(256)])
-    about = "the most classes there are"
+    about = "the largest possible number of classes"
     yield valid("static-classes-64", about, planned(most, (256, 64), [(i * i) % 5 - 2 for i in range(256 * 64)]))
 
 
@@ -130,5 +130,5 @@ def _freedom() -> Iterator[Vector]:
         block.size = leb128(size, length)
         about = f"the size of the tables in {length} bytes instead of one"
         yield valid(f"static-size-of-{length}-bytes", about, coded(values, (50,), block.bytes()))
-    about = "all values are alike, and their symbol is the last of a table"
+    about = "all values are equal, and their symbol is the last of a table"
     yield valid("static-last-symbol", about, planned(Plan(8), (20,), [-1] * 20))

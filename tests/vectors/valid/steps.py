@@ -52,14 +52,14 @@ def _offsets() -> Iterator[Vector]:
     both = _plain((4, 5), weights("q", 20), -40, {**rows, **columns})
     yield valid("offsets-of-both", "a step for each row and each column, which add up", both)
     three = _plain((4, 2, 3, 3), weights("q", 72), -64, {**rows, **kernel})
-    yield valid("offsets-of-three-axes", "steps for output channels and places in the kernel of a convolution", three)
+    yield valid("offsets-of-three-axes", "steps for output channels and kernel positions of a convolution", three)
     ends = _plain((2, 2), [1, 2, -3, 1], 7, {0: [LARGEST_STEP - 1007, LEAST_STEP - 7], 1: [0, 1000]})
     yield valid("offsets-at-the-limits", "sums that are the least and the largest step code", ends)
     cancel = _plain((2, 2), [5, 6, 7, 8], 0, {0: [LARGEST, LARGEST - 7], 1: [-LARGEST, -LARGEST + 3]})
     unused = Tensor("x", (4,), [5, -6, 7, 0], step=-32, offsets={1: [], 7: []})
     about = "bits of offsets for axes that do not exist: there are no offsets, but their model has a scale"
     yield valid("offsets-without-meaning", about, File([Group([unused], stepped=True, coder="adaptive")]))
-    yield valid("offsets-that-cancel", "offsets far beyond step codes, whose sums are none", cancel)
+    yield valid("offsets-that-cancel", "offsets far beyond all step codes, whose sums are small", cancel)
     tensors = [
         Tensor("a", (3, 2), weights("q", 6), step=-32, offsets={0: [1, 2, 3], 1: [0, -4]}),
         Tensor("b", (4,), weights("q", 4, 2), step=-16, offsets={0: [5, 5, 5, 5]}),

@@ -1,4 +1,4 @@
-"""Capacity tiers of starts of the zigzag order: whole files, files cut after a tier, and requested tiers."""
+"""Capacity tiers of zigzag prefixes: whole files, files cut after a tier, and requested tiers."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def vectors() -> Iterator[Vector]:
             yield valid(f"{name}-cut-after-{tier}", f"the same file cut after tier {tier}", file, present=tier + 1)
     file = three("adaptive", "q")
     yield valid("tiers-cut-opened-at-0", "a file cut after tier 1, opened at tier 0", file, tier=0, present=2)
-    about = "tier 1 is damaged, and tier 0 is opened: what is not used is not reported"
+    about = "tier 1 is damaged, and tier 0 is opened: damage in unused segments is not reported"
     yield valid("tiers-damaged-later", about, file, tier=0, damaged=1)
     about = "tier 2 is damaged, and tier 1 is opened"
     yield valid("tiers-damaged-last", about, three("none", "f16"), tier=1, damaged=2)
     yield from _nothing_new()
     yield from _mixed()
     many = File([dct("w", "q", (300,), spectrum("q", 256), kept=range(1, 257), step=-32)], tiers=256)
-    yield valid("tiers-256", "the most tiers there are, one value in each", many)
+    yield valid("tiers-256", "the largest possible number of tiers, with one value in each", many)
     yield valid("tiers-256-at-100", "the same, opened at tier 100", many, tier=100, of="tiers-256")
 
 
 def three(coder: str, fmt: str) -> File:
-    """Return two spectra of which tier 1 extends one and tier 2 both."""
+    """Return two spectra; tier 1 extends one of them, and tier 2 extends both."""
     tensors = [
         Tensor("a", (5, 6), spectrum(fmt, 24), kept=(6, 14, 24), step=-24),
         Tensor("b", (4, 4), spectrum(fmt, 9, 5), kept=(3, 3, 9), step=-16),
@@ -46,7 +46,7 @@ def _nothing_new() -> Iterator[Vector]:
     for name, about, kept in (
         ("first", "tier 0 holds nothing", (0, 4, 8)),
         ("middle", "tier 1 adds nothing", (4, 4, 8)),
-        ("last", "tier 2 adds nothing: the file that ends after tier 1 is whole", (4, 8, 8)),
+        ("last", "tier 2 adds nothing: the file that ends after tier 1 is complete", (4, 8, 8)),
         ("all-but-first", "tiers 1 and 2 add nothing", (8, 8, 8)),
         ("any", "no tier holds anything", (0, 0, 0)),
     ):
@@ -74,16 +74,16 @@ def _mixed() -> Iterator[Vector]:
         ],
         tiers=2,
     )
-    yield valid("tiers-with-raw", "plain tensors are in tier 0, a group has no segment in tier 1", file)
+    yield valid("tiers-with-raw", "plain tensors are in tier 0; a group has no segment in tier 1", file)
     yield valid("tiers-with-raw-cut-after-0", "the same file cut after tier 0 keeps all plain tensors", file, present=1)
     only = File([raw("x", "u8", (2,), (1, 2))], tiers=4)
     yield valid("tiers-of-raw-only", "four tiers of a file that has plain tensors only: all are present", only)
     carried = [0] * 40 + [1, -1] * 20
-    about = "what a model learns in one tier serves the next, terms and neighbours do not go along"
+    about = "what a model learns in one tier carries over to the next; terms and neighbours do not"
     yield valid("tiers-models-steps", about, File([dct("w", "q", (80,), carried, kept=(40, 60, 80))], tiers=3))
     floats = [0x3C00] * 30 + [0x4200, 0xBC00] * 15
     group = dct("w", "f16", (60,), floats, "adaptive", kept=(30, 45, 60))
-    yield valid("tiers-models-floats", "the same of floats", File([group], tiers=3))
+    yield valid("tiers-models-floats", "the same with floats", File([group], tiers=3))
     late = [
         Tensor("a", (9,), carried[36:43], kept=(0, 3, 7)),
         Tensor("b", (9,), (5, 5, 5), kept=(0, 3, 3)),
