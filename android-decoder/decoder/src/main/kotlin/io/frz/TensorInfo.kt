@@ -6,8 +6,8 @@ import io.frz.internal.zigzag.Box
 import java.util.Collections
 
 /**
- * What a file says about one tensor, known without decoding it. A tensor is a small core, multiplied by a basis along
- * each axis of its view.
+ * A file's description of one tensor, available without decoding it. A tensor is a small core, multiplied by a basis
+ * along each axis of its view.
  */
 public class TensorInfo internal constructor(
     internal val record: Group,

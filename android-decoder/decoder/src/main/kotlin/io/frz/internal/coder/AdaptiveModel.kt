@@ -14,13 +14,13 @@ internal class AdaptiveModel(isOfIntegers: Boolean) {
     /** Counters for further bits, by zone and agreement of the sign. */
     val longer: IntArray = first.longer.clone()
 
-    /** Counters for the bit below the first, by zone and number of bits. */
+    /** Counters for the bit below the leading one, by zone and number of bits. */
     val top: IntArray = first.top.clone()
 
     /** Counters for signs that differ from the guess, by level of the guess. */
     val sign = IntArray(LEVELS) { BitDecoder.counter(32768, 4) }
 
-    /** The scale with which a group starts, in units of its terms. */
+    /** The scale with which a group starts, in the units of terms. */
     var base = 0
         private set
 
@@ -35,7 +35,7 @@ internal class AdaptiveModel(isOfIntegers: Boolean) {
     fun start(bytes: SegmentPart) {
         if (isStarted) return
         val scale = bytes.next()
-        if (scale > Scales.LAST) throw bytes.malformed("a stream begins with the scale $scale")
+        if (scale > Scales.LAST) throw bytes.malformed("a stream begins with scale $scale, which is out of range")
         base = (scale - Scales.ORIGIN) shl Scales.FRACTION_BITS
         isStarted = true
     }

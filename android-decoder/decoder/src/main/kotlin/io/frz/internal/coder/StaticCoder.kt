@@ -23,6 +23,6 @@ private class StaticDecoder(private val bytes: SegmentPart) : IntegerDecoder {
     override fun read(target: IntArray, from: Int, count: Int) = checkNotNull(block).read(target, from, count)
 
     override fun finish() {
-        if (bytes.position < bytes.end) throw bytes.malformed("a stream goes on after its last value")
+        if (bytes.position < bytes.end) throw bytes.malformed("a stream continues after its last value")
     }
 }

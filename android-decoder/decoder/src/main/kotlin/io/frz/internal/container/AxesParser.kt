@@ -6,7 +6,7 @@ import io.frz.internal.Limits
 import io.frz.internal.directory.Axes
 import io.frz.internal.directory.Lists
 
-/** Reads what a group says about the axes of its tensors: views, bases, and the data that bases need. */
+/** Reads a group's description of the axes of its tensors: views, bases, and the data that bases need. */
 internal class AxesParser(private val fields: Fields, private val known: Known) {
     private val allowance = known.allowance
 
@@ -40,7 +40,7 @@ internal class AxesParser(private val fields: Fields, private val known: Known) 
     private fun view(reader: MessageReader, elements: Long): LongArray {
         val view = reader.shape("a view")
         if (reader.elements(view) != elements) {
-            throw reader.fault(ErrorCode.SHAPE, "a view has another number of elements than its tensor, $elements")
+            throw reader.fault(ErrorCode.SHAPE, "a view does not have the $elements elements of its tensor")
         }
         return view
     }
@@ -53,7 +53,7 @@ internal class AxesParser(private val fields: Fields, private val known: Known) 
         return List(count) { reader.id("a basis", KINDS) }
     }
 
-    /** The numbers that each tensor lists for its axes of one [kind]; null if the field is absent. */
+    /** Reads the numbers that each tensor lists for its axes of one [kind]; null if the field is absent. */
     private inline fun arguments(
         axes: Axes,
         kind: BasisKind,
@@ -76,7 +76,7 @@ internal class AxesParser(private val fields: Fields, private val known: Known) 
     private fun factor(reader: MessageReader): Long {
         val number = reader.uint("a factor")
         if (number >= known.factors.size) {
-            throw reader.fault(ErrorCode.SHAPE, "a tensor uses factor $number, which no group before it has")
+            throw reader.fault(ErrorCode.SHAPE, "a tensor uses factor $number, which no earlier group contains")
         }
         return number
     }

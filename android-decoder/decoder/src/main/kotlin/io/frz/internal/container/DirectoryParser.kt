@@ -30,16 +30,18 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
     }
 
     private fun base(reader: MessageReader, isDelta: Boolean): ByteArray {
-        if (!isDelta) throw reader.fault(ErrorCode.DIRECTORY, "a base in a file without the feature $DELTA")
+        if (!isDelta) throw reader.fault(ErrorCode.DIRECTORY, "a base requires the feature $DELTA")
         return reader.binary("base", Limits.DIGEST_BYTES)
     }
 
     private fun features(reader: MessageReader): List<String> {
         val count = reader.array("features")
-        if (count > Limits.FEATURES) throw reader.fault(ErrorCode.LIMIT, "$count features are beyond the limit")
+        if (count > Limits.FEATURES) {
+            throw reader.fault(ErrorCode.LIMIT, "$count features exceed the limit of ${Limits.FEATURES}")
+        }
         val features = List(count) { reader.string("a feature") }
         features.firstOrNull { it != DELTA }?.let {
-            throw reader.fault(ErrorCode.FEATURE, "the file requires ${quote(it)}; use a newer decoder")
+            throw reader.fault(ErrorCode.FEATURE, "the file requires the feature ${quote(it)}; use a newer decoder")
         }
         return features
     }
@@ -87,7 +89,7 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
             val target = reader.string("a target")
             val number = names.find(target)
             if (number !in 0 until tensors) {
-                throw reader.at(position).fault(ErrorCode.NAME, "an alias of ${quote(target)}, which is no tensor")
+                throw reader.at(position).fault(ErrorCode.NAME, "an alias of ${quote(target)}, which is not a tensor")
             }
             allowance.take(2L * Char.SIZE_BYTES * name.size)
             names.add(0, name, reader.at(position))
@@ -110,7 +112,7 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
         const val METADATA = 4
         const val BASE = 5
 
-        /** The feature of a delta file. */
+        /** The feature that marks a delta file. */
         const val DELTA = "delta"
 
         /** The memory of a group, without the data of its tensors. */

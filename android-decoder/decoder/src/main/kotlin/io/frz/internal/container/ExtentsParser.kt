@@ -37,7 +37,7 @@ internal class ExtentsParser(private val fields: Fields, private val known: Know
         }
     }
 
-    /** Reads one list of [size] entries for each tier; [read] turns it into [counts] numbers. */
+    /** Reads one list of [size] entries for each tier; [read] converts it into [counts] numbers. */
     private inline fun tiers(
         reader: MessageReader,
         what: String,
@@ -57,11 +57,11 @@ internal class ExtentsParser(private val fields: Fields, private val known: Know
         }
     }
 
-    /** Reads how many of [all] entries a tier has; at least as many as the tier [before]. */
+    /** Reads how many of [all] entries a tier has; the tier [before] must not have more. */
     private fun length(reader: MessageReader, limit: Long, all: Long, before: Int): Int {
         val length = reader.uint("a tier's part of a core", limit)
-        if (length < before) throw reader.fault(ErrorCode.SHAPE, "a tier has less of a core than the one before")
-        if (length > all) throw reader.fault(ErrorCode.SHAPE, "a core has $length entries where there are $all at most")
+        if (length < before) throw reader.fault(ErrorCode.SHAPE, "a tier has less of a core than the previous one")
+        if (length > all) throw reader.fault(ErrorCode.SHAPE, "a core has $length entries, more than the $all possible")
         return length.toInt()
     }
 

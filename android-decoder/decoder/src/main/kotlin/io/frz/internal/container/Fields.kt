@@ -18,14 +18,14 @@ internal class Fields(private val reader: MessageReader, private val what: Strin
         }
     }
 
-    /** A reader for the value of [key], or null. */
+    /** Returns a reader for the value of [key], or null. */
     fun optional(key: Int): MessageReader? = positions[key].let { if (it == ABSENT) null else reader.at(it) }
 
-    /** A reader for the value of [key], called [name]. */
+    /** Returns a reader for the value of [key], called [name]. */
     fun required(key: Int, name: String): MessageReader =
         optional(key) ?: throw reader.fault(ErrorCode.DIRECTORY, "$what has no field $name")
 
-    /** An error with this [code] at the value of [key], or at the place where it should be. */
+    /** Returns an error with this [code] at the value of [key], or at the place where it should be. */
     fun fault(key: Int, code: ErrorCode, problem: String): FrzException = (optional(key) ?: reader).fault(code, problem)
 
     private companion object {

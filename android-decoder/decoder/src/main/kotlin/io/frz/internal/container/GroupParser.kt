@@ -58,17 +58,17 @@ internal class GroupParser(reader: MessageReader, private val known: Known) {
         return group
     }
 
-    /** The front-coded names of the tensors. */
+    /** Reads the front-coded names of the tensors. */
     private fun names(reader: MessageReader): NameRange {
         val count = reader.array("names")
         if (count == 0 || count % 2 != 0) {
-            throw reader.fault(ErrorCode.DIRECTORY, "names are not a prefix length and a string each")
+            throw reader.fault(ErrorCode.DIRECTORY, "names are not pairs of a prefix length and a string")
         }
         known.count(count / 2, reader)
         return known.names.addAll(count / 2, reader)
     }
 
-    /** The number of tensors. */
+    /** Reads the number of tensors. */
     private fun count(reader: MessageReader, names: NameRange?): Int {
         val count = reader.array("shapes")
         if (count == 0) throw reader.fault(ErrorCode.DIRECTORY, "shapes are empty")
@@ -98,7 +98,7 @@ internal class GroupParser(reader: MessageReader, private val known: Known) {
         return IntArray(count) {
             val code = reader.int("a step code")
             if (code !in Limits.STEP_MIN..Limits.STEP_MAX) {
-                throw reader.fault(ErrorCode.LIMIT, "step code $code is out of ${Limits.STEP_MIN} … ${Limits.STEP_MAX}")
+                throw reader.fault(ErrorCode.LIMIT, "step code $code is not in ${Limits.STEP_MIN} … ${Limits.STEP_MAX}")
             }
             code.toInt()
         }
@@ -106,7 +106,7 @@ internal class GroupParser(reader: MessageReader, private val known: Known) {
 
     private fun delta(reader: MessageReader): Boolean {
         reader.atLeastOne("delta", 1)
-        if (!known.isDelta) throw reader.fault(ErrorCode.DIRECTORY, "differences in a file that is no delta file")
+        if (!known.isDelta) throw reader.fault(ErrorCode.DIRECTORY, "a file that is not a delta file has differences")
         return true
     }
 
@@ -118,7 +118,7 @@ internal class GroupParser(reader: MessageReader, private val known: Known) {
         return LongArray(count) { reader.uint("a segment's size", Limits.SEGMENT_BYTES) }
     }
 
-    /** The number of values in each of [tiers] segments. */
+    /** Returns the number of values in each of [tiers] segments. */
     private fun counts(extents: Extents, elements: LongArray, offsets: Int, tiers: Int): LongArray {
         fun upTo(tier: Int) =
             elements.indices.fold(0L) { sum, i -> saturatedSum(sum, extents.values(i, tier, offsets)) }

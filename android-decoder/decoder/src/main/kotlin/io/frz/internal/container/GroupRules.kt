@@ -35,17 +35,17 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
 
     private fun checkFields() {
         if (BasisKind.STORED in axes.kinds != (axes.factors != null)) {
-            throw misplaced(GroupKeys.FACTORS, "factors and bases do not go together")
+            throw misplaced(GroupKeys.FACTORS, "the factors do not match the bases")
         }
         if (BasisKind.SEEDED in axes.kinds != (axes.seeds != null)) {
-            throw misplaced(GroupKeys.SEEDS, "seeds and bases do not go together")
+            throw misplaced(GroupKeys.SEEDS, "the seeds do not match the bases")
         }
         checkWays()
         if (numbers.isStepped && numbers.format != null) {
             throw misplaced(GroupKeys.STEPS, "a group has both steps and a number format")
         }
         if (numbers.offsets != 0 && (!numbers.isStepped || extents.kept != null)) {
-            throw misplaced(GroupKeys.OFFSETS, "offsets are not of steps, or beside kept")
+            throw misplaced(GroupKeys.OFFSETS, "offsets require steps, and exclude kept")
         }
     }
 
@@ -66,24 +66,24 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
             else -> REAL_DTYPES
         }
         if (group.dtype !in allowed) {
-            throw misplaced(GroupKeys.DTYPE, "tensors of dtype ${group.dtype.label} are not computed from such cores")
+            throw misplaced(GroupKeys.DTYPE, "tensors of dtype ${group.dtype.label} cannot be computed from such cores")
         }
     }
 
     private fun checkDelta() {
         if (!numbers.isDelta) return
         if (group.isFactors || group.valueType.bytes > Limits.DIFFERING_BYTES) {
-            throw misplaced(GroupKeys.DELTA, "factors, or values of ${group.valueType.label}, have no differences")
+            throw misplaced(GroupKeys.DELTA, "factors or ${group.valueType.label} values cannot be differences")
         }
     }
 
     private fun checkFactors() {
         for (key in intArrayOf(GroupKeys.VIEWS, GroupKeys.BASES, GroupKeys.KEPT)) {
-            if (fields.optional(key) != null) throw misplaced(key, "factors have no views, bases or kept")
+            if (fields.optional(key) != null) throw misplaced(key, "factors cannot have views, bases or kept")
         }
         val shapes = axes.shapes
         if (group.dtype != DType.F32 || (0 until shapes.size).any { shapes.length(it) != 2 }) {
-            throw misplaced(GroupKeys.SHAPES, "a factor is not a matrix of f32")
+            throw misplaced(GroupKeys.SHAPES, "a factor is not an f32 matrix")
         }
         for (i in 0 until shapes.size) {
             for (tier in tiersOf(extents)) {
@@ -94,7 +94,7 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
         }
     }
 
-    /** The rules that also apply to corners that the file leaves implicit. */
+    /** Checks the rules that also apply to corners that the file leaves implicit. */
     private fun checkCorners() {
         if (extents.hasCorners || kinds.all { it.most >= Limits.AXIS }) return
         val views = axes.views
@@ -123,7 +123,7 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
         val factor = factors.group(number)
         val index = number - factor.first
         if (factor.axes.shapes.number(index, 1) != axes.views.number(i, j)) {
-            throw fields.fault(GroupKeys.FACTORS, ErrorCode.SHAPE, "factor $number is not of the length of its axis")
+            throw fields.fault(GroupKeys.FACTORS, ErrorCode.SHAPE, "factor $number does not fit the length of its axis")
         }
         for (tier in tiersOf(extents)) {
             if (extents.corner(i, tier, j) > factor.extents.corner(index, tier, 0)) {
@@ -132,7 +132,7 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
         }
     }
 
-    /** The tiers that suffice for a comparison, given that sizes never shrink from tier to tier. */
+    /** Returns the tiers that suffice for a comparison, given that sizes never shrink from tier to tier. */
     private fun tiersOf(extents: Extents): IntRange = if (extents.hasCorners) numbers.sizes.indices else 0..0
 
     private fun checkCount() {
@@ -144,7 +144,7 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
     private fun checkCoder() {
         if (!Coders.of(numbers.coder).takes(group.valueType, numbers.areIntegers)) {
             val values = if (numbers.areIntegers) "integers" else group.valueType.label
-            throw misplaced(GroupKeys.CODER, "coder ${numbers.coder.label} does not take $values")
+            throw misplaced(GroupKeys.CODER, "coder ${numbers.coder.label} does not support $values")
         }
     }
 
@@ -157,7 +157,7 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
             }
             val uncoded = saturatedProduct(count, group.valueType.bytes.toLong())
             if (!coder.isCompressed && size != uncoded) {
-                throw misplaced(GroupKeys.SIZES, "$count values that are not coded are not $size bytes")
+                throw misplaced(GroupKeys.SIZES, "$count uncoded values do not take $size bytes")
             }
             if (count > coder.mostValues(size)) {
                 throw fields.fault(GroupKeys.SIZES, ErrorCode.LIMIT, "a segment of $size bytes claims $count values")

@@ -5,9 +5,9 @@ import io.frz.internal.Workers
 import io.frz.internal.bases.Wave
 
 /**
- * A [product] with few terms and few, long lines. Within a block of points, function k of the basis is a weighted sum
- * of the cosine and sine of k times the distance from the first point. Those are the same for every block; only the
- * weights are recomputed.
+ * Computes a [product] with few terms and few, long lines. Within a block of points, function k of the basis is a
+ * weighted sum of the cosine and sine of k times the distance from the first point. These waves are the same for every
+ * block; only the weights are recomputed.
  */
 internal class BlockProduct(
     private val product: AxisProduct,
@@ -31,7 +31,7 @@ internal class BlockProduct(
         values
     }
 
-    /** Computes all blocks, shared among [workers]. */
+    /** Computes all blocks on the threads of [workers]. */
     fun run(workers: Workers) {
         val blocks = (length + size - 1) / size
         workers.split(blocks, AxisProduct.leastPart(size.toLong() * product.lines), request) { from, to ->

@@ -2,7 +2,7 @@ package io.frz.internal.products
 
 import io.frz.internal.Request
 
-/** A [product] with few terms, computed by definition. Instances are for one thread. */
+/** Computes a [product] with few terms by its definition. Instances are for one thread. */
 internal class DirectProduct(
     private val product: AxisProduct,
     private val source: DoubleArray,
@@ -69,7 +69,7 @@ internal class DirectProduct(
         /** The number of lines between checks of the request. */
         private const val CHECKED = 64
 
-        /** The memory needed for [product]: that of a panel and of weights. */
+        /** Returns the memory needed for [product]: that of a panel and of weights. */
         fun workingBytes(product: AxisProduct): Long {
             val width = padded(product.terms).toLong()
             val points = minOf(maxOf(1, BATCH_WEIGHTS / width), product.length.toLong())
