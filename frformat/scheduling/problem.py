@@ -121,7 +121,7 @@ class InfeasibleBudget(ValueError):  # noqa: N818 — named for what it is about
     def __init__(self, unfit: tuple[str, ...], needed: int, available: int) -> None:
         names = ", ".join(repr(name) for name in unfit)
         super().__init__(
-            f"the applications need {needed} bytes at their smallest tiers, the budget is {available}: "
+            f"the applications need {needed} bytes at their smallest tiers, but the budget is {available}: "
             f"close {names}, or give them smaller tiers"
         )
         self.unfit, self.needed, self.available = unfit, needed, available

@@ -17,13 +17,13 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Tensors of bases of every kind against the formula of the specification, axis by axis. */
+/** Compares tensors with bases of every kind with the formula of the specification, axis by axis. */
 class BasesTest {
     private val random = Random(19)
 
     private fun numbers(count: Int) = FloatArray(count) { random.nextGaussian().toFloat() }
 
-    /** An axis of [n] elements, [r] entries of the core, and a basis of [kind]. */
+    /** An axis of [n] elements and [r] core entries, with a basis of [kind]. */
     private inner class Axis(val kind: BasisKind, val n: Int, val r: Int) {
         val factor = if (kind == BasisKind.STORED) numbers(n * r) else FloatArray(0)
         val seed = random.nextLong()
@@ -63,7 +63,7 @@ class BasesTest {
 
     private fun unsigned(seed: Long) = java.math.BigInteger(java.lang.Long.toUnsignedString(seed))
 
-    /** The weights, and for each the sum of the magnitudes of its terms. */
+    /** Returns the weights, and for each weight the sum of the magnitudes of its terms. */
     private fun expected(axes: List<Axis>, core: FloatArray): Pair<DoubleArray, DoubleArray> {
         var weights = DoubleArray(core.size) { core[it].toDouble() }
         var sizes = DoubleArray(core.size) { Math.abs(weights[it]) }
@@ -98,7 +98,7 @@ class BasesTest {
     private fun core(axes: List<Axis>) = numbers(axes.fold(1) { product, axis -> product * axis.r })
 
     @Test
-    fun `bases of all kinds go together`() {
+    fun `bases of all kinds can be combined`() {
         val identity = BasisKind.IDENTITY
         val dct = BasisKind.DCT
         val stored = BasisKind.STORED
@@ -131,7 +131,7 @@ class BasesTest {
     }
 
     @Test
-    fun `single products are the same bit for bit`() {
+    fun `single products are reproduced bit for bit`() {
         val identity = BasisKind.IDENTITY
         val stored = BasisKind.STORED
         val seeded = BasisKind.SEEDED
@@ -167,7 +167,7 @@ class BasesTest {
     }
 
     @Test
-    fun `threads share pieces and do not change a bit`() {
+    fun `sharing pieces among threads does not change a bit`() {
         val cases = listOf(
             axes(Triple(BasisKind.IDENTITY, 900, 900), Triple(BasisKind.STORED, 24, 5), Triple(BasisKind.DCT, 31, 7)),
             axes(Triple(BasisKind.IDENTITY, 9, 9), Triple(BasisKind.DCT, 300, 5), Triple(BasisKind.IDENTITY, 200, 90)),

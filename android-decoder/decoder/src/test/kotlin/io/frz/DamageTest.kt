@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Test
 
-/** No damaged file is decoded, and each causes only an exception of the format. */
+/** No damaged file is decoded, and each one causes nothing but an exception of the format. */
 class DamageTest {
     private val random = Random(13)
     private val sound = FrzBuilder()
@@ -56,9 +56,9 @@ class DamageTest {
         }
     }
 
-    /** Damage with new checksums, as by an attacker: the file may decode to anything. */
+    /** The damage has new checksums, as an attacker would write, so the file may decode to anything. */
     @Test
-    fun `forged files are decoded or refused, and nothing else`() {
+    fun `forged files are either decoded or refused`() {
         val options = FrzOptions.builder().memoryBudget(1 shl 24).build()
         val directory = sound.directoryBytes()
         var refused = 0
@@ -79,7 +79,7 @@ class DamageTest {
     }
 
     @Test
-    fun `forged segments are decoded or refused, and nothing else`() {
+    fun `forged segments are either decoded or refused`() {
         repeat(20_000) {
             val stored = ByteArray(random.nextInt(40)).also { random.nextBytes(it) }
             val coder = Coder.values()[1 + random.nextInt(4)]

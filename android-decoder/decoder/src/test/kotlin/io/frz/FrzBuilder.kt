@@ -8,7 +8,7 @@ import java.util.zip.Deflater
 import org.msgpack.core.MessageBufferPacker
 import org.msgpack.core.MessagePack
 
-/** Makes files for tests: valid ones, and faulty ones whose faults are inserted by hand. */
+/** Builds files for tests: valid ones, and faulty ones with faults inserted by hand. */
 class FrzBuilder {
     /** The fields of the directory; values are maps, lists, strings, numbers, booleans, byte arrays or null. */
     val directory = sortedMapOf<Any, Any?>(compareBy { (it as Number).toLong() })
@@ -16,20 +16,20 @@ class FrzBuilder {
     private val segments = ArrayList<List<ByteArray?>>()
     var deflated = false
 
-    /** Adds a group with the fields of [group] and a segment for each tier; null if there is none. */
+    /** Adds a group with the fields of [group] and a segment for each tier; null stands for no segment. */
     fun group(group: Map<Int, Any?>, vararg segments: ByteArray?): FrzBuilder = apply {
         groups.add(mapOf(SIZES to segments.map { it?.size ?: 0 }) + group)
         this.segments.add(segments.toList())
     }
 
-    /** Adds a group of one tensor that keeps [coefficients] of its DCT, as f32 and not coded. */
+    /** Adds a group of one tensor that keeps [coefficients] of its DCT, as uncoded f32. */
     fun spectrum(name: String, shape: List<Int>, coefficients: FloatArray, vararg extra: Pair<Int, Any?>): FrzBuilder =
         group(
             tensor(name, DType.F32, shape) + mapOf(BASES to DCT, KEPT to listOf(listOf(coefficients.size))) + extra,
             if (coefficients.isEmpty()) null else floats(*coefficients)
         )
 
-    /** Adds a group of one tensor whose elements are [bytes], not coded. */
+    /** Adds a group of one tensor whose elements are [bytes], uncoded. */
     fun plain(
         name: String,
         dtype: DType,
@@ -87,7 +87,7 @@ class FrzBuilder {
         /** Bases that are `dct` on every axis. */
         val DCT = listOf(BasisKind.DCT.id)
 
-        /** The fields that a group of one tensor always has, except for the sizes. */
+        /** Returns the fields that a group of one tensor always has, except for the sizes. */
         fun tensor(name: String, dtype: DType, shape: List<Int>): Map<Int, Any?> =
             mapOf(DTYPE to dtype.id, NAMES to listOf(0, name), SHAPES to listOf(shape), CODER to Coder.NONE.id)
 
@@ -130,7 +130,7 @@ class FrzBuilder {
             }
         }
 
-        /** Bytes and their CRC-32. */
+        /** Returns bytes followed by their CRC-32. */
         fun checked(bytes: ByteArray): ByteArray {
             val checksum = CRC32().apply { update(bytes) }.value.toInt()
             return bytes + ints(checksum)
@@ -159,12 +159,12 @@ class FrzBuilder {
     }
 }
 
-/** Bytes that are already MessagePack, valid or not. */
+/** Bytes that are already MessagePack, whether valid or not. */
 class Verbatim(vararg bytes: Int) {
     val bytes = ByteArray(bytes.size) { bytes[it].toByte() }
 }
 
-/** Runs [work] and returns the exception of the format that it must throw, with the code [code]. */
+/** Runs [work] and returns the exception of the format that it must throw, with error code [code]. */
 fun refused(code: ErrorCode, work: () -> Unit): FrzException {
     val thrown = org.junit.jupiter.api.Assertions.assertThrows(FrzException::class.java) { work() }
     org.junit.jupiter.api.Assertions.assertEquals(code, thrown.code, thrown.message)

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Assertions.assertTimeout
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Opening a file takes no more memory than its caller allows, and time in proportion to the file's length. */
+/** Opening a file takes no more memory than its caller allows, and its time is proportional to the file's length. */
 class OpeningTest {
     private val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
 
@@ -79,14 +79,14 @@ class OpeningTest {
         FrzFile.open(bytes, FrzOptions.builder().memoryBudget(budget).build())
 
     @Test
-    fun `what a budget does not allow is refused before it is allocated`() {
+    fun `memory beyond the budget is refused before it is allocated`() {
         for ((what, bytes) in files) {
             assertTrue(bytes.size < 200_000, what)
             for (budget in listOf(0L, 1L shl 20, 3L shl 19)) {
                 val before = allocated()
                 refused(ErrorCode.BUDGET) { open(bytes, budget) }
                 val taken = allocated() - before
-                // Apart from what counts, reading makes short-lived garbage in proportion to what is read.
+                // Apart from what is counted, reading creates short-lived garbage in proportion to the bytes read.
                 assertTrue(taken < (8L shl 20), "$what: $taken bytes were allocated under a budget of $budget")
             }
         }
@@ -94,7 +94,7 @@ class OpeningTest {
 
     @Test
     @Suppress("ExplicitGarbageCollectionCall")
-    fun `what is kept of a file is within the budget`() {
+    fun `the memory of an open file is within the budget`() {
         val runtime = Runtime.getRuntime()
         fun used(): Long {
             repeat(3) { System.gc() }
@@ -105,12 +105,12 @@ class OpeningTest {
             val before = used()
             val file = open(bytes, least)
             val kept = used() - before
-            assertTrue(kept < least + (1 shl 20), "$what: $kept bytes are kept under a budget of $least")
+            assertTrue(kept < least + (1 shl 20), "$what: $kept bytes are retained under a budget of $least")
             file.close()
         }
     }
 
-    /** The smallest budget, up to a quarter, under which a file opens. */
+    /** Returns the smallest budget, within a quarter, under which a file opens. */
     private fun leastBudget(bytes: ByteArray): Long {
         var budget = 1L shl 20
         while (true) {
@@ -124,7 +124,7 @@ class OpeningTest {
     }
 
     @Test
-    fun `small files open under any budget`() {
+    fun `small files open with any budget`() {
         val bytes = FrzBuilder().spectrum("w", listOf(8, 4), floatArrayOf(1f)).build()
         assertEquals(1, open(bytes, 0).tensors.size)
     }

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
 
 class TierTest {
-    /** Two tensors in one group over four tiers, of which the third adds nothing, and a plain group. */
+    /** Two tensors in one group with four tiers, the third of which adds nothing, and a plain group. */
     private val bytes = FrzBuilder()
         .group(
             mapOf(
@@ -79,7 +79,7 @@ class TierTest {
     fun `a stream is read no further than the tier needs`() {
         var read = 0
         val counting = object : InputStream() {
-            override fun read(): Int = error("byte by byte")
+            override fun read(): Int = error("the stream is read byte by byte")
 
             override fun read(b: ByteArray, off: Int, len: Int): Int {
                 val count = minOf(len, bytes.size - read, 5)

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.pytorch.Module
 
-/** An app written in an old version of Kotlin; most of the test is that it compiles. */
+/** Represents an app written in an old version of Kotlin; most of the test is that it compiles. */
 class AppTest {
     /** Only compiled, since a JVM has no context. */
     @Suppress("unused")
@@ -60,7 +60,7 @@ class AppTest {
     }
 
     @Test
-    fun `failures come to the coroutine`() {
+    fun `failures reach the coroutine`() {
         val nothing = FrzPart.of(File("nothing"))
         val thrown = assertThrows(FrzModuleException::class.java) {
             runBlocking { FrzCoroutines.load(nothing, nothing, File("nowhere")) }

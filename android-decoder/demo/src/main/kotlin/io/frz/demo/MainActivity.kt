@@ -56,7 +56,7 @@ public class MainActivity : Activity() {
         data?.data?.let { session.show(session.state.choice.copy(own = it)) }
     }
 
-    /** Moves [by] pictures forward among those of the network, wrapping around at the end. */
+    /** Moves [by] pictures forward in the network's list, wrapping around at the end. */
     private fun step(by: Int) {
         val choice = session.state.choice
         val count = session.networks.getOrNull(choice.network)?.pictures?.size ?: return

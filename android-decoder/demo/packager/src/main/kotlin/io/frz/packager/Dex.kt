@@ -13,8 +13,8 @@ import java.nio.ByteOrder
 /**
  * Compiles and shrinks [jars] to dex files for [MIN_SDK] in [folder].
  *
- * @param library Android's classes; the few that are missing are taken from this JDK
- * @param rules rules about what to keep, in addition to those in the jars
+ * @param library Android's classes; the few that are missing come from this JDK
+ * @param rules rules that say what to keep, in addition to those in the jars
  */
 internal fun dex(jars: List<File>, library: List<File>, rules: List<File>, folder: File): List<File> {
     folder.deleteRecursively()
@@ -35,17 +35,17 @@ internal fun dex(jars: List<File>, library: List<File>, rules: List<File>, folde
     return folder.listFiles { file -> file.extension == "dex" }!!.sortedBy { it.name }
 }
 
-/** The content of a dex file: its version, and the classes that it defines, such as `io.frz.demo.MainActivity`. */
+/** The contents of a dex file: its version, and the classes that it defines, such as `io.frz.demo.MainActivity`. */
 internal class DexFile(bytes: ByteArray) {
     private val buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN)
 
     init {
         if (bytes.size < HEADER || String(bytes, 0, 4, Charsets.US_ASCII) != "dex\n") {
-            throw PackagingException("a dex file does not start as one")
+            throw PackagingException("a dex file does not start with the magic number")
         }
     }
 
-    /** 35 is what Android 5 and 6 read; each later number needs a later Android. */
+    /** Android 5 and 6 read version 35; each higher version requires a later Android. */
     val version = String(bytes, 4, 3, Charsets.US_ASCII).toInt()
 
     val classes: Set<String> = (0 until buffer.getInt(CLASS_COUNT)).mapTo(HashSet()) { index ->
@@ -54,7 +54,7 @@ internal class DexFile(bytes: ByteArray) {
         descriptor(buffer.getInt(buffer.getInt(STRINGS) + 4 * string))
     }
 
-    /** The string at [offset], after its length of one to five bytes, without the `L` and `;` of a type. */
+    /** Returns the string at [offset], after its length of one to five bytes, without the `L` and `;` of a type. */
     private fun descriptor(offset: Int): String {
         var start = offset
         while (buffer.get(start++) < 0) Unit

@@ -32,11 +32,11 @@ private fun sumOfCosts(demands: List<Demand>, shares: DoubleArray): Double =
     total(shares.size) { demands[it].cost(shares[it]) }
 
 /**
- * The lowest cost that no application needs to exceed.
+ * Returns the lowest cost that no application needs to exceed.
  *
- * It is the largest shortfall or, if that is out of reach, the root of a function that decreases and is convex from
+ * It is the largest shortfall or, if that is out of reach, the root of a function that is decreasing and convex from
  * there on. Newton's steps approach the root from the left and never pass it; they end when rounding allows no further
- * one.
+ * step.
  */
 private fun leastLargest(demands: List<Demand>): Double {
     var cost = demands.maxOf { it.shortfall }
