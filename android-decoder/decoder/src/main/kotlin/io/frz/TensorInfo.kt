@@ -93,7 +93,7 @@ public class GroupInfo internal constructor(internal val record: Group, public v
     /** The coder of its values. */
     public val coder: Coder get() = record.numbers.coder
 
-    /** The stored size of each tier in bytes, without checksums; one entry if the first tier holds everything. */
+    /** The stored size of each tier in bytes, without checksums; one entry if the first tier contains everything. */
     public val sizes: List<Long> get() = Collections.unmodifiableList(record.numbers.sizes.asList())
 
     /** The stored size of all tiers in bytes, without checksums. */

@@ -1,23 +1,23 @@
 package io.frz
 
-import io.frz.FrzBuilder.Companion.BASES
-import io.frz.FrzBuilder.Companion.CODER
-import io.frz.FrzBuilder.Companion.CORNERS
-import io.frz.FrzBuilder.Companion.DTYPE
-import io.frz.FrzBuilder.Companion.FACTORS
-import io.frz.FrzBuilder.Companion.FORMAT
-import io.frz.FrzBuilder.Companion.SEEDS
-import io.frz.FrzBuilder.Companion.SHAPES
 import io.frz.FrzBuilder.Companion.floats
 import io.frz.internal.bases.Bases
 import io.frz.internal.bases.BasisArguments
+import io.frz.internal.container.GroupField.BASES
+import io.frz.internal.container.GroupField.CODER
+import io.frz.internal.container.GroupField.CORNERS
+import io.frz.internal.container.GroupField.DTYPE
+import io.frz.internal.container.GroupField.FACTORS
+import io.frz.internal.container.GroupField.FORMAT
+import io.frz.internal.container.GroupField.SEEDS
+import io.frz.internal.container.GroupField.SHAPES
 import java.util.Random
 import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Compares tensors with bases of every kind with the formula of the specification, axis by axis. */
+/** Compares tensors that have bases of every kind to the formula of the specification, axis by axis. */
 class BasesTest {
     private val random = Random(19)
 
@@ -51,7 +51,7 @@ class BasesTest {
             val group = mapOf(DTYPE to DType.F32.id, SHAPES to listOf(listOf(axis.r, axis.n)), CODER to Coder.NONE.id)
             builder.group(group, floats(*axis.factor))
         }
-        val fields = FrzBuilder.tensor("w", dtype, axes.map { it.n }).toMutableMap<Int, Any?>()
+        val fields = FrzBuilder.tensor("w", dtype, axes.map { it.n }).toMutableMap<Any, Any?>()
         fields[BASES] = axes.map { it.kind.id }
         fields[CORNERS] = listOf(listOf(axes.map { it.r }))
         fields[FORMAT] = DType.F32.id

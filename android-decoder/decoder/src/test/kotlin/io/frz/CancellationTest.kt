@@ -4,6 +4,7 @@ import io.frz.internal.Lifetime
 import io.frz.internal.Request
 import io.frz.internal.Workers
 import io.frz.internal.bases.Cosines
+import io.frz.internal.container.GroupField
 import io.frz.internal.rebuild.Axis
 import io.frz.internal.rebuild.Contraction
 import io.frz.internal.rebuild.spectrum
@@ -27,13 +28,13 @@ class CancellationTest {
         dtype: DType,
         stored: ByteArray,
         count: Long,
-        vararg extra: Pair<Int, Any?>
+        vararg extra: Pair<Any, Any?>
     ): ByteArray {
         val axes = listOf((count shr 20).toInt(), 1 shl 20)
-        return FrzBuilder().plain("w", dtype, axes, stored, FrzBuilder.CODER to coder.id, *extra).build()
+        return FrzBuilder().plain("w", dtype, axes, stored, GroupField.CODER to coder.id, *extra).build()
     }
 
-    /** A frame of blocks that each repeat one byte. */
+    /** Returns a frame of blocks that each repeat one byte. */
     private fun zstd(blocks: Int): ByteArray {
         val out = ByteBuffer.allocate(6 + 4 * blocks)
         out.putInt(0x28B52FFD).put(0).put((13 shl 3).toByte())
@@ -154,6 +155,6 @@ class CancellationTest {
     }
 
     private companion object {
-        val STEP = FrzBuilder.STEPS to listOf(0)
+        val STEP = GroupField.STEPS to listOf(0)
     }
 }

@@ -2,12 +2,12 @@ package io.frz
 
 import com.github.luben.zstd.Zstd
 import com.github.luben.zstd.ZstdOutputStream
-import io.frz.FrzBuilder.Companion.CODER
-import io.frz.FrzBuilder.Companion.FORMAT
-import io.frz.FrzBuilder.Companion.STEPS
 import io.frz.FrzBuilder.Companion.deflate
 import io.frz.FrzBuilder.Companion.floats
 import io.frz.FrzBuilder.Companion.shorts
+import io.frz.internal.container.GroupField.CODER
+import io.frz.internal.container.GroupField.FORMAT
+import io.frz.internal.container.GroupField.STEPS
 import java.io.ByteArrayOutputStream
 import java.nio.ByteBuffer
 import java.util.Random

@@ -1,19 +1,18 @@
 package io.frz
 
-import io.frz.FrzBuilder.Companion.BASES
-import io.frz.FrzBuilder.Companion.CODER
-import io.frz.FrzBuilder.Companion.CORNERS
 import io.frz.FrzBuilder.Companion.DCT
-import io.frz.FrzBuilder.Companion.DTYPE
-import io.frz.FrzBuilder.Companion.FACTORS
-import io.frz.FrzBuilder.Companion.FORMAT
-import io.frz.FrzBuilder.Companion.KEPT
-import io.frz.FrzBuilder.Companion.METADATA
-import io.frz.FrzBuilder.Companion.SEEDS
-import io.frz.FrzBuilder.Companion.SHAPES
-import io.frz.FrzBuilder.Companion.SIZES
-import io.frz.FrzBuilder.Companion.STEPS
-import io.frz.FrzBuilder.Companion.VIEWS
+import io.frz.internal.container.DirectoryField.METADATA
+import io.frz.internal.container.GroupField.BASES
+import io.frz.internal.container.GroupField.CODER
+import io.frz.internal.container.GroupField.CORNERS
+import io.frz.internal.container.GroupField.DTYPE
+import io.frz.internal.container.GroupField.FACTORS
+import io.frz.internal.container.GroupField.FORMAT
+import io.frz.internal.container.GroupField.KEPT
+import io.frz.internal.container.GroupField.SEEDS
+import io.frz.internal.container.GroupField.SHAPES
+import io.frz.internal.container.GroupField.STEPS
+import io.frz.internal.container.GroupField.VIEWS
 import java.io.ByteArrayInputStream
 import java.util.Random
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -56,7 +55,7 @@ class DamageTest {
         }
     }
 
-    /** The damage has new checksums, as an attacker would write, so the file may decode to anything. */
+    /** Damages files and recomputes their checksums, as an attacker would. Such a file may decode to anything. */
     @Test
     fun `forged files are either decoded or refused`() {
         val options = FrzOptions.builder().memoryBudget(1 shl 24).build()
@@ -100,12 +99,12 @@ class DamageTest {
     }
 
     private companion object {
-        val LOW_RANK = arrayOf<Pair<Int, Any?>>(
+        val LOW_RANK = arrayOf<Pair<Any, Any?>>(
             BASES to listOf(2),
             FACTORS to listOf(listOf(0, 0)),
             CORNERS to listOf(listOf(listOf(2, 2)))
         )
-        val RANDOM = arrayOf<Pair<Int, Any?>>(
+        val RANDOM = arrayOf<Pair<Any, Any?>>(
             BASES to listOf(3),
             SEEDS to listOf(listOf(7)),
             CORNERS to listOf(listOf(listOf(1)))

@@ -1,6 +1,7 @@
 package io.frz
 
 import com.github.luben.zstd.Zstd
+import io.frz.internal.container.GroupField
 import java.lang.reflect.InvocationTargetException
 import java.net.URLClassLoader
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -31,7 +32,7 @@ class DependencyTest {
         val file = open(
             FrzBuilder()
                 .plain("plain", DType.U8, listOf(3), byteArrayOf(1, 2, 3))
-                .plain("packed", DType.U8, listOf(3), packed, FrzBuilder.CODER to Coder.ZSTD.id)
+                .plain("packed", DType.U8, listOf(3), packed, GroupField.CODER to Coder.ZSTD.id)
                 .build()
         )
         assertEquals("plain u8 (3)", file.load("plain").toString())

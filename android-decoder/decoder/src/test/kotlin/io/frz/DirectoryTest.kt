@@ -1,26 +1,26 @@
 package io.frz
 
-import io.frz.FrzBuilder.Companion.ALIASES
-import io.frz.FrzBuilder.Companion.BASES
-import io.frz.FrzBuilder.Companion.CODER
-import io.frz.FrzBuilder.Companion.CORNERS
-import io.frz.FrzBuilder.Companion.DTYPE
-import io.frz.FrzBuilder.Companion.FACTORS
-import io.frz.FrzBuilder.Companion.FEATURES
-import io.frz.FrzBuilder.Companion.FORMAT
-import io.frz.FrzBuilder.Companion.GROUPS
-import io.frz.FrzBuilder.Companion.KEPT
-import io.frz.FrzBuilder.Companion.METADATA
-import io.frz.FrzBuilder.Companion.NAMES
-import io.frz.FrzBuilder.Companion.OFFSETS
-import io.frz.FrzBuilder.Companion.PER_TIER
-import io.frz.FrzBuilder.Companion.SEEDS
-import io.frz.FrzBuilder.Companion.SHAPES
-import io.frz.FrzBuilder.Companion.SIZES
-import io.frz.FrzBuilder.Companion.STEPS
-import io.frz.FrzBuilder.Companion.TIERS
-import io.frz.FrzBuilder.Companion.VIEWS
 import io.frz.FrzBuilder.Companion.pack
+import io.frz.internal.container.DirectoryField.ALIASES
+import io.frz.internal.container.DirectoryField.FEATURES
+import io.frz.internal.container.DirectoryField.GROUPS
+import io.frz.internal.container.DirectoryField.METADATA
+import io.frz.internal.container.DirectoryField.TIERS
+import io.frz.internal.container.GroupField.BASES
+import io.frz.internal.container.GroupField.CODER
+import io.frz.internal.container.GroupField.CORNERS
+import io.frz.internal.container.GroupField.DTYPE
+import io.frz.internal.container.GroupField.FACTORS
+import io.frz.internal.container.GroupField.FORMAT
+import io.frz.internal.container.GroupField.KEPT
+import io.frz.internal.container.GroupField.NAMES
+import io.frz.internal.container.GroupField.OFFSETS
+import io.frz.internal.container.GroupField.PER_TIER
+import io.frz.internal.container.GroupField.SEEDS
+import io.frz.internal.container.GroupField.SHAPES
+import io.frz.internal.container.GroupField.SIZES
+import io.frz.internal.container.GroupField.STEPS
+import io.frz.internal.container.GroupField.VIEWS
 import java.math.BigInteger
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
@@ -30,13 +30,13 @@ import org.junit.jupiter.api.Test
 class DirectoryTest {
     private val huge = BigInteger.ONE.shiftLeft(64) - BigInteger.ONE
 
-    private fun spectrum(vararg extra: Pair<Int, Any?>) =
+    private fun spectrum(vararg extra: Pair<Any, Any?>) =
         FrzBuilder().spectrum("w", listOf(2, 3), floatArrayOf(1f, 2f), *extra).build()
 
-    private fun plain(vararg extra: Pair<Int, Any?>) =
+    private fun plain(vararg extra: Pair<Any, Any?>) =
         FrzBuilder().plain("w", DType.U8, listOf(3), byteArrayOf(1, 2, 3), *extra).build()
 
-    private fun top(key: Int, value: Any?) =
+    private fun top(key: Any, value: Any?) =
         FrzBuilder().spectrum("w", listOf(2, 3), floatArrayOf(1f, 2f)).with(key, value).build()
 
     private fun refuses(code: ErrorCode, vararg files: ByteArray) = files.forEach { refused(code) { FrzFile.open(it) } }
@@ -52,7 +52,7 @@ class DirectoryTest {
             file(sound + 0),
             file(sound.copyOf(sound.size - 1)),
             file(pack(emptyList<Any>())),
-            file(pack(emptyMap<Int, Any>())),
+            file(pack(emptyMap<Any, Any>())),
             file(pack(mapOf("0" to emptyList<Any>()))),
             file(pack(mapOf(-1 to 0, GROUPS to emptyList<Any>()))),
             file(pack(linkedMapOf(METADATA to emptyMap<Any, Any>(), GROUPS to emptyList<Any>()))),
@@ -199,7 +199,7 @@ class DirectoryTest {
 
     @Test
     fun `factors must be matrices that fit their tensors`() {
-        fun file(factor: Map<Int, Any?>, vararg extra: Pair<Int, Any?>): ByteArray {
+        fun file(factor: Map<Any, Any?>, vararg extra: Pair<Any, Any?>): ByteArray {
             val sound = mapOf(DTYPE to 11, SHAPES to listOf(listOf(2, 3)), CODER to 0)
             val use = arrayOf(BASES to listOf(2), FACTORS to listOf(listOf(0)), CORNERS to listOf(listOf(listOf(2))))
             return FrzBuilder().group(sound + factor, ByteArray(24))

@@ -1,5 +1,6 @@
 package io.frz
 
+import io.frz.internal.container.DirectoryField
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -45,7 +46,7 @@ class HeaderTest {
     @Test
     fun `a deflated directory is read with the preset dictionary`() {
         val builder = FrzBuilder().spectrum("conv1.weight", listOf(4, 4), floatArrayOf(1f, 2f))
-        builder.with(FrzBuilder.METADATA, mapOf("license" to "MIT"))
+        builder.with(DirectoryField.METADATA, mapOf("license" to "MIT"))
         builder.deflated = true
         val file = FrzFile.open(builder.build())
         assertEquals(listOf("conv1.weight"), file.tensors.map { it.name })

@@ -1,18 +1,18 @@
 package io.frz
 
 import com.sun.management.ThreadMXBean
-import io.frz.FrzBuilder.Companion.ALIASES
-import io.frz.FrzBuilder.Companion.BASES
-import io.frz.FrzBuilder.Companion.CODER
-import io.frz.FrzBuilder.Companion.CORNERS
-import io.frz.FrzBuilder.Companion.DTYPE
-import io.frz.FrzBuilder.Companion.KEPT
-import io.frz.FrzBuilder.Companion.METADATA
-import io.frz.FrzBuilder.Companion.NAMES
-import io.frz.FrzBuilder.Companion.SEEDS
-import io.frz.FrzBuilder.Companion.SHAPES
-import io.frz.FrzBuilder.Companion.SIZES
-import io.frz.FrzBuilder.Companion.TIERS
+import io.frz.internal.container.DirectoryField.ALIASES
+import io.frz.internal.container.DirectoryField.METADATA
+import io.frz.internal.container.DirectoryField.TIERS
+import io.frz.internal.container.GroupField.BASES
+import io.frz.internal.container.GroupField.CODER
+import io.frz.internal.container.GroupField.CORNERS
+import io.frz.internal.container.GroupField.DTYPE
+import io.frz.internal.container.GroupField.KEPT
+import io.frz.internal.container.GroupField.NAMES
+import io.frz.internal.container.GroupField.SEEDS
+import io.frz.internal.container.GroupField.SHAPES
+import io.frz.internal.container.GroupField.SIZES
 import java.lang.management.ManagementFactory
 import java.time.Duration
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -27,7 +27,7 @@ class OpeningTest {
     private fun deflated(build: FrzBuilder.() -> Unit): ByteArray =
         FrzBuilder().apply { deflated = true }.apply(build).build()
 
-    /** A deflated file of one group of [count] tensors without elements. */
+    /** Returns a deflated file of one group of [count] tensors without elements. */
     private fun group(count: Int, tiers: Int, name: (Int) -> List<Any>) = deflated {
         with(TIERS, tiers)
         group(

@@ -1,6 +1,7 @@
 package io.frz
 
 import io.frz.internal.Float16
+import io.frz.internal.container.GroupField
 import io.frz.internal.zigzag.Zigzag
 import java.nio.ByteBuffer
 import java.util.Random
@@ -40,8 +41,8 @@ class RebuildTest {
     }
 
     private fun rebuilt(shape: List<Int>, coefficients: FloatArray, dtype: DType): FrzTensor {
-        val type = FrzBuilder.DTYPE to dtype.id
-        val format = FrzBuilder.FORMAT to DType.F32.id
+        val type = GroupField.DTYPE to dtype.id
+        val format = GroupField.FORMAT to DType.F32.id
         return FrzFile.open(FrzBuilder().spectrum("w", shape, coefficients, type, format).build()).load("w")
     }
 
@@ -131,7 +132,7 @@ class RebuildTest {
     fun `all ways to multiply an axis agree`() {
         val cases = mapOf(
             "few long lines in blocks" to listOf(listOf(3001) to 20, listOf(3001) to 2, listOf(1201, 2) to 30),
-            "one line, as it is" to listOf(listOf(1024) to 1024, listOf(2048) to 700, listOf(960, 2) to 1900),
+            "one line, at its own points" to listOf(listOf(1024) to 1024, listOf(2048) to 700, listOf(960, 2) to 1900),
             "one line, many points of a grid" to listOf(
                 listOf(3001) to 80,
                 listOf(3001) to 500,
@@ -139,7 +140,7 @@ class RebuildTest {
             ),
             "one line, few points of a grid" to
                 listOf(listOf(1499) to 1499, listOf(1499) to 900, listOf(1201, 2) to 2400),
-            "many lines, as they are" to
+            "many lines, at their own points" to
                 listOf(listOf(160, 40) to 6400, listOf(40, 160) to 5000, listOf(9, 6, 96, 2) to 9000),
             "many lines, from a grid" to
                 listOf(listOf(131, 40) to 5240, listOf(40, 131) to 5240, listOf(50, 131, 3) to 19000),
@@ -170,7 +171,7 @@ class RebuildTest {
     @Test
     fun `a view is the shape of the spectrum`() {
         val kept = coefficients(9)
-        val view = FrzBuilder.VIEWS to listOf(listOf(2, 3, 4))
+        val view = GroupField.VIEWS to listOf(listOf(2, 3, 4))
         val viewed = FrzFile.open(FrzBuilder().spectrum("w", listOf(24), kept, view).build())
         val shaped = FrzFile.open(FrzBuilder().spectrum("w", listOf(2, 3, 4), kept).build())
         assertEquals(listOf(24L), viewed.load("w").shape.toList())

@@ -1,14 +1,14 @@
 package io.frz
 
-import io.frz.FrzBuilder.Companion.ALIASES
-import io.frz.FrzBuilder.Companion.BASES
-import io.frz.FrzBuilder.Companion.CODER
 import io.frz.FrzBuilder.Companion.DCT
-import io.frz.FrzBuilder.Companion.DTYPE
-import io.frz.FrzBuilder.Companion.KEPT
-import io.frz.FrzBuilder.Companion.METADATA
-import io.frz.FrzBuilder.Companion.NAMES
-import io.frz.FrzBuilder.Companion.SHAPES
+import io.frz.internal.container.DirectoryField.ALIASES
+import io.frz.internal.container.DirectoryField.METADATA
+import io.frz.internal.container.GroupField.BASES
+import io.frz.internal.container.GroupField.CODER
+import io.frz.internal.container.GroupField.DTYPE
+import io.frz.internal.container.GroupField.KEPT
+import io.frz.internal.container.GroupField.NAMES
+import io.frz.internal.container.GroupField.SHAPES
 import java.io.ByteArrayInputStream
 import java.io.File
 import java.io.FileNotFoundException

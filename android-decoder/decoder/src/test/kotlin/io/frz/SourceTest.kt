@@ -1,6 +1,7 @@
 package io.frz
 
 import com.github.luben.zstd.Zstd
+import io.frz.internal.container.GroupField
 import java.io.File
 import java.io.RandomAccessFile
 import java.nio.ByteBuffer
@@ -60,7 +61,7 @@ class SourceTest {
     }
 
     @Test
-    fun `a part of a channel is mapped`() {
+    fun `part of a channel is mapped`() {
         val path = file(before = 13, behind = 7)
         val file = RandomAccessFile(path, "r").use { FrzFile.open(it.channel, 13, bytes.size.toLong()) }
         check(file)
@@ -125,7 +126,7 @@ class SourceTest {
         fun residentBytes() = status.readLines().first { it.startsWith("VmRSS") }.filter(Char::isDigit).toLong() shl 10
 
         val stored = Zstd.compress(ByteArray(100)).also { it[4] = (it[4].toInt() or 1).toByte() }
-        val coder = FrzBuilder.CODER to Coder.ZSTD.id
+        val coder = GroupField.CODER to Coder.ZSTD.id
         val file = FrzFile.open(FrzBuilder().plain("w", DType.U8, listOf(100), stored, coder).build())
         fun refuse(times: Int) = repeat(times) { refused(ErrorCode.STREAM) { file.verify() } }
         refuse(2_000)
@@ -138,10 +139,10 @@ class SourceTest {
     /** Returns a file of many tensors that are stored together. */
     private fun together(count: Int, size: Int): ByteArray {
         val fields = mapOf(
-            FrzBuilder.DTYPE to DType.U8.id,
-            FrzBuilder.NAMES to List(count) { listOf(0, "$it") }.flatten(),
-            FrzBuilder.SHAPES to List(count) { listOf(size) },
-            FrzBuilder.CODER to Coder.NONE.id
+            GroupField.DTYPE to DType.U8.id,
+            GroupField.NAMES to List(count) { listOf(0, "$it") }.flatten(),
+            GroupField.SHAPES to List(count) { listOf(size) },
+            GroupField.CODER to Coder.NONE.id
         )
         return FrzBuilder().group(fields, ByteArray(count * size) { (it / size).toByte() }).build()
     }

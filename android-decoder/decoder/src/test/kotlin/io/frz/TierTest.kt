@@ -1,14 +1,14 @@
 package io.frz
 
-import io.frz.FrzBuilder.Companion.BASES
-import io.frz.FrzBuilder.Companion.CODER
 import io.frz.FrzBuilder.Companion.DCT
-import io.frz.FrzBuilder.Companion.DTYPE
-import io.frz.FrzBuilder.Companion.KEPT
-import io.frz.FrzBuilder.Companion.NAMES
-import io.frz.FrzBuilder.Companion.SHAPES
-import io.frz.FrzBuilder.Companion.TIERS
 import io.frz.FrzBuilder.Companion.floats
+import io.frz.internal.container.DirectoryField.TIERS
+import io.frz.internal.container.GroupField.BASES
+import io.frz.internal.container.GroupField.CODER
+import io.frz.internal.container.GroupField.DTYPE
+import io.frz.internal.container.GroupField.KEPT
+import io.frz.internal.container.GroupField.NAMES
+import io.frz.internal.container.GroupField.SHAPES
 import java.io.ByteArrayInputStream
 import java.io.InputStream
 import org.junit.jupiter.api.Assertions.assertArrayEquals

@@ -26,7 +26,7 @@ import org.pytorch.Module
 
 /** Represents an app written in an old version of Kotlin; most of the test is that it compiles. */
 class AppTest {
-    /** Only compiled, since a JVM has no context. */
+    /** This is only compiled, because a JVM has no Android context. */
     @Suppress("unused")
     private class Screen(private val context: Context) : FrzCallback {
         private val options = FrzModuleOptions.builder().threads(2).progress { done, total -> println("$done/$total") }

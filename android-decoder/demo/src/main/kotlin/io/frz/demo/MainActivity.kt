@@ -146,7 +146,7 @@ public class MainActivity : Activity() {
         visibility = if (yes) View.VISIBLE else View.GONE
     }
 
-    /** The color for the current theme; the method that takes a theme requires API 23. */
+    /** Returns the color for the current theme; the method that takes a theme requires API 23. */
     @Suppress("DEPRECATION")
     private fun getColorOf(id: Int) = resources.getColor(id)
 

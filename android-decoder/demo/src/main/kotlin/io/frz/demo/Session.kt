@@ -64,7 +64,7 @@ internal class Session(context: Context) {
         start { write(choice) }
     }
 
-    /** Called when the report has been shared. */
+    /** Records that the report has been shared. */
     fun shared() {
         state = state.copy(report = null)
     }

@@ -1,42 +1,17 @@
 package io.frz.host
 
-import java.io.IOException
+import io.frz.cli.shell.Shell
 import kotlin.system.exitProcess
-import picocli.CommandLine
 import picocli.CommandLine.Command
 import picocli.CommandLine.HelpCommand
-import picocli.CommandLine.IVersionProvider
 
-/** The command and its subcommands. */
+/** The command `frz-host` and its subcommands. */
 @Command(
     name = "frz-host",
-    description = ["Runs models as a phone does: decoder, org.pytorch, and the lite interpreter of PyTorch Mobile."],
-    subcommands = [Report::class, Bench::class, Stress::class, HelpCommand::class],
-    mixinStandardHelpOptions = true,
-    versionProvider = Version::class,
-    exitCodeListHeading = "%nExit codes:%n",
-    exitCodeList = ["0: done", "1: a check failed", "2: wrong usage, or a model that cannot be loaded"]
+    description = ["Run models as a phone does: decoder, org.pytorch, and the lite interpreter of PyTorch Mobile."],
+    subcommands = [Report::class, Bench::class, Stress::class, HelpCommand::class]
 )
-internal class FrzHost
+internal class FrzHost : Shell()
 
-/** The version in the jar's manifest. */
-internal class Version : IVersionProvider {
-    override fun getVersion() = arrayOf("frz-host $NUMBER")
-
-    companion object {
-        val NUMBER: String = FrzHost::class.java.`package`.implementationVersion ?: "(development)"
-    }
-}
-
-/** The command line, which reports failures in one line. */
-internal fun commandLine(): CommandLine = CommandLine(FrzHost())
-    .setCaseInsensitiveEnumValuesAllowed(true)
-    .setExecutionExceptionHandler { failure, command, _ ->
-        if (failure !is Failure && failure !is IOException) throw failure
-        command.err.println("frz-host: ${failure.message}")
-        command.err.flush()
-        CommandLine.ExitCode.USAGE
-    }
-
-// The library of PyTorch Mobile has a thread of its own that would keep the process alive.
-public fun main(args: Array<String>): Unit = exitProcess(commandLine().execute(*args))
+// The library of PyTorch Mobile has its own thread, which would keep the process alive.
+public fun main(args: Array<String>): Unit = exitProcess(FrzHost().commandLine().execute(*args))

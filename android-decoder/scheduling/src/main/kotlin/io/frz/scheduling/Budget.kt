@@ -20,7 +20,7 @@ public class Budget @JvmOverloads constructor(public val memory: Long, public va
 }
 
 /**
- * Thrown when the applications do not fit the memory even at their smallest tiers.
+ * Thrown when the applications do not fit into the memory even at their smallest tiers.
  *
  * @property unfit the applications to close: the smallest set without which the others fit
  * @property needed the bytes that all applications need at their smallest tiers

@@ -25,7 +25,7 @@ private const val MAX_APPS = 4096
  * @param apps the applications that run; an empty list yields an empty plan
  * @param budget the resources that they share
  * @param objective what is minimized
- * @throws InfeasibleBudgetException if they do not fit the memory even at their smallest tiers
+ * @throws InfeasibleBudgetException if they do not fit into the memory even at their smallest tiers
  * @throws IllegalArgumentException if two applications have the same name, or there are more than 4,096
  */
 @JvmOverloads

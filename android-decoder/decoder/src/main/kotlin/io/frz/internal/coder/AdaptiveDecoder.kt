@@ -23,11 +23,11 @@ internal class AdaptiveDecoder(
     private var block = Block.line(0)
     private var channels = Terms(0)
     private var positions = Terms(0)
-    private val rows = Terms(1)
-    private var over = ShortArray(0)
     private var channel = 0
     private var position = 0
     private var column = 0
+    private val rows = Terms(1)
+    private var over = ShortArray(0)
 
     private var around = 0
     private var v1 = 0

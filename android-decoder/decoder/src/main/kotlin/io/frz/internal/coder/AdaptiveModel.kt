@@ -29,7 +29,7 @@ internal class AdaptiveModel(isOfIntegers: Boolean) {
         private set
 
     var weight = 0
-    val taps = IntArray(TAPS)
+    val taps = IntArray(4)
 
     /** Reads the scale at the beginning of the group's first segment, [bytes]. */
     fun start(bytes: SegmentPart) {
@@ -73,6 +73,5 @@ internal class AdaptiveModel(isOfIntegers: Boolean) {
         const val AGREEMENTS = 5
         const val LENGTHS = 30
         const val LEVELS = 5
-        const val TAPS = 4
     }
 }

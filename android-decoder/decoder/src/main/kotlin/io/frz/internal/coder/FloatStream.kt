@@ -35,7 +35,7 @@ internal class FloatStream(
 
     init {
         val kept = bytes.next()
-        if (kept > format.mantissaBits) throw bytes.malformed("floats keep $kept bits of their shorter mantissas")
+        if (kept > format.mantissaBits) throw bytes.malformed("floats keep $kept mantissa bits, which is too many")
         this.integers = BlockReader(integers(bytes.part(bytes.leb128())))
         mantissas = Mantissas(bytes, kept, format.mantissaBits - kept)
     }
@@ -96,6 +96,6 @@ private class Mantissas(private val bytes: SegmentPart, private val kept: Int, p
     /** Checks that all stored bits have been consumed and that the padding of the last byte is 0. */
     fun finish() {
         val isComplete = planes.all { it.position == it.end } && rest.position == rest.end
-        if (!isComplete || buffer != 0) throw bytes.malformed("there is not one mantissa for each float")
+        if (!isComplete || buffer != 0) throw bytes.malformed("the mantissas do not match the floats in number")
     }
 }

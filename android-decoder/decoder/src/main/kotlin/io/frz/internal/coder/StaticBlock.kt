@@ -131,7 +131,7 @@ internal class StaticBlock(private val bytes: SegmentPart, private val block: Bl
         private const val SLOT = StaticTables.SLOTS - 1
         private const val MOST_LANE = 1L shl 14
 
-        /** The bytes of the longest lane's words, and of a shorter array that they have outgrown. */
+        /** The most memory for the words of a lane, and for an array that has become too small for them. */
         private const val MOST_WORDS_BYTES = 3 * (1L shl 17)
 
         /** Returns the memory needed to decode [block]: its tables, and the words and values of a lane. */

@@ -11,17 +11,17 @@ internal class AxesParser(private val fields: Fields, private val known: Known) 
     private val allowance = known.allowance
 
     fun parse(shapes: Lists, elements: LongArray): Axes {
-        val given = fields.optional(GroupKeys.VIEWS)?.let { BooleanArray(elements.size) }
+        val given = fields.optional(GroupField.VIEWS)?.let { BooleanArray(elements.size) }
         val views = given?.let { views(it, shapes, elements) } ?: shapes
-        val kinds = fields.optional(GroupKeys.BASES)?.let { kinds(it) } ?: listOf(BasisKind.IDENTITY)
+        val kinds = fields.optional(GroupField.BASES)?.let { kinds(it) } ?: listOf(BasisKind.IDENTITY)
         val axes = Axes(shapes, views, given, kinds, null, null)
-        val factors = arguments(axes, BasisKind.STORED, GroupKeys.FACTORS, "factors") { factor(it) }
-        val seeds = arguments(axes, BasisKind.SEEDED, GroupKeys.SEEDS, "seeds") { it.uint64("a seed") }
+        val factors = arguments(axes, BasisKind.STORED, GroupField.FACTORS, "factors") { factor(it) }
+        val seeds = arguments(axes, BasisKind.SEEDED, GroupField.SEEDS, "seeds") { it.uint64("a seed") }
         return Axes(shapes, views, given, kinds, factors, seeds)
     }
 
     private fun views(given: BooleanArray, shapes: Lists, elements: LongArray): Lists {
-        val reader = fields.required(GroupKeys.VIEWS, "views")
+        val reader = fields.required(GroupField.VIEWS)
         reader.array("views", given.size)
         allowance.take(given.size.toLong())
         val views = Lists.Builder(given.size, allowance)
@@ -57,11 +57,11 @@ internal class AxesParser(private val fields: Fields, private val known: Known) 
     private inline fun arguments(
         axes: Axes,
         kind: BasisKind,
-        key: Int,
+        field: GroupField,
         what: String,
         read: (MessageReader) -> Long
     ): Lists? {
-        val reader = fields.optional(key) ?: return null
+        val reader = fields.optional(field) ?: return null
         val views = axes.views
         reader.array(what, views.size)
         val lists = Lists.Builder(views.size, allowance)

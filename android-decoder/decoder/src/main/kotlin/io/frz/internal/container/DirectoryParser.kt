@@ -15,17 +15,17 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
         if (reader.position != bytes.size) throw reader.fault(ErrorCode.DIRECTORY, "bytes follow the directory's map")
 
         val fields = Fields(MessageReader(bytes, allowance), "the directory")
-        val isDelta = DELTA in fields.optional(FEATURES)?.let { features(it) }.orEmpty()
-        val tiers = fields.optional(TIERS)?.atLeastOne("tiers", Limits.TIERS.toLong())?.toInt() ?: 1
+        val isDelta = DELTA in fields.optional(DirectoryField.FEATURES)?.let { features(it) }.orEmpty()
+        val tiers = fields.optional(DirectoryField.TIERS)?.atLeastOne("tiers", Limits.TIERS.toLong())?.toInt() ?: 1
         if (isDelta && tiers > 1) {
-            throw fields.fault(TIERS, ErrorCode.DIRECTORY, "a delta file has $tiers tiers, not one")
+            throw fields.fault(DirectoryField.TIERS, ErrorCode.DIRECTORY, "a delta file has $tiers tiers, not one")
         }
         val known = Known(tiers, isDelta, allowance)
-        val groups = groups(fields.required(GROUPS, "groups"), known)
-        val targets = fields.optional(ALIASES)?.let { targets(it, known) } ?: IntArray(0)
-        val metadata = fields.optional(METADATA)?.let { metadata(it) }.orEmpty()
-        val base = fields.optional(BASE)?.let { base(it, isDelta) }
-        if (isDelta) fields.required(BASE, "base")
+        val groups = groups(fields.required(DirectoryField.GROUPS), known)
+        val targets = fields.optional(DirectoryField.ALIASES)?.let { targets(it, known) } ?: IntArray(0)
+        val metadata = fields.optional(DirectoryField.METADATA)?.let { metadata(it) }.orEmpty()
+        val base = fields.optional(DirectoryField.BASE)?.let { base(it, isDelta) }
+        if (isDelta) fields.required(DirectoryField.BASE)
         return Directory(groups, metadata, known.names, known.factors, targets, tiers, base)
     }
 
@@ -105,13 +105,6 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
     }
 
     private companion object {
-        const val FEATURES = 0
-        const val TIERS = 1
-        const val GROUPS = 2
-        const val ALIASES = 3
-        const val METADATA = 4
-        const val BASE = 5
-
         /** The feature that marks a delta file. */
         const val DELTA = "delta"
 

@@ -11,9 +11,9 @@ internal class ExtentsParser(private val fields: Fields, private val known: Know
     private val allowance = known.allowance
 
     fun parse(axes: Axes, elements: LongArray): Extents {
-        val kept = fields.optional(GroupKeys.KEPT)?.let { kept(it, elements) }
-        val corners = fields.optional(GroupKeys.CORNERS)?.let { corners(it, axes) }
-        val perTier = fields.optional(GroupKeys.PER_TIER)?.atLeastOne("per_tier", 1) != null
+        val kept = fields.optional(GroupField.KEPT)?.let { kept(it, elements) }
+        val corners = fields.optional(GroupField.CORNERS)?.let { corners(it, axes) }
+        val perTier = fields.optional(GroupField.PER_TIER)?.atLeastOne("per_tier", 1) != null
         return Extents(kept, corners, perTier, axes.views)
     }
 

@@ -11,26 +11,6 @@ import io.frz.internal.directory.NameRange
 import io.frz.internal.directory.Numbers
 import io.frz.internal.saturatedSum
 
-/** The keys of a group map. */
-internal object GroupKeys {
-    const val DTYPE = 0
-    const val NAMES = 1
-    const val SHAPES = 2
-    const val VIEWS = 3
-    const val BASES = 4
-    const val FACTORS = 5
-    const val SEEDS = 6
-    const val KEPT = 7
-    const val CORNERS = 8
-    const val PER_TIER = 9
-    const val FORMAT = 10
-    const val STEPS = 11
-    const val OFFSETS = 12
-    const val CODER = 13
-    const val SIZES = 14
-    const val DELTA = 15
-}
-
 /**
  * Reads one group map of the directory, checking each field against those before it. [GroupRules] checks the group as a
  * whole.
@@ -40,10 +20,10 @@ internal class GroupParser(reader: MessageReader, private val known: Known) {
     private val allowance = known.allowance
 
     fun parse(index: Int): Group {
-        val dtype = fields.required(GroupKeys.DTYPE, "dtype").id("a dtype", DTYPES)
-        val names = fields.optional(GroupKeys.NAMES)?.let { names(it) }
+        val dtype = fields.required(GroupField.DTYPE).id("a dtype", DTYPES)
+        val names = fields.optional(GroupField.NAMES)?.let { names(it) }
         val first = names?.first ?: known.factors.size
-        val shapeReader = fields.required(GroupKeys.SHAPES, "shapes")
+        val shapeReader = fields.required(GroupField.SHAPES)
         val elements = LongArray(count(shapeReader, names))
         val shapes = Lists.Builder(elements.size, allowance)
         for (i in elements.indices) {
@@ -82,13 +62,13 @@ internal class GroupParser(reader: MessageReader, private val known: Known) {
     }
 
     private fun numbers(extents: Extents, elements: LongArray): Numbers {
-        val format = fields.optional(GroupKeys.FORMAT)?.id("a number format", FORMATS)
-        val steps = fields.optional(GroupKeys.STEPS)?.let { steps(it, elements.size) }
-        val offsets = fields.optional(GroupKeys.OFFSETS)?.atLeastOne("offsets", Limits.OFFSETS)?.toInt() ?: 0
-        val coder = fields.required(GroupKeys.CODER, "coder").id("a coder", CODERS)
+        val format = fields.optional(GroupField.FORMAT)?.id("a number format", FORMATS)
+        val steps = fields.optional(GroupField.STEPS)?.let { steps(it, elements.size) }
+        val offsets = fields.optional(GroupField.OFFSETS)?.atLeastOne("offsets", Limits.OFFSETS)?.toInt() ?: 0
+        val coder = fields.required(GroupField.CODER).id("a coder", CODERS)
         val sizes = sizes(extents.isTiered)
         val counts = counts(extents, elements, offsets, sizes.size)
-        val isDelta = fields.optional(GroupKeys.DELTA)?.let { delta(it) } ?: false
+        val isDelta = fields.optional(GroupField.DELTA)?.let { delta(it) } ?: false
         return Numbers(format, steps, offsets, coder, sizes, counts, isDelta)
     }
 
@@ -111,7 +91,7 @@ internal class GroupParser(reader: MessageReader, private val known: Known) {
     }
 
     private fun sizes(isTiered: Boolean): LongArray {
-        val reader = fields.required(GroupKeys.SIZES, "sizes")
+        val reader = fields.required(GroupField.SIZES)
         val count = if (isTiered) known.tiers else 1
         reader.array("sizes", count)
         allowance.take(3L * Long.SIZE_BYTES * count)

@@ -12,7 +12,7 @@ internal object Kernel {
     /** The number of grid points that contribute to a value. */
     const val TAPS = 14
 
-    /** The least number of grid points for each term. */
+    /** The smallest number of grid points per term. */
     const val OVERSAMPLING = 2
     private const val REACH = TAPS / 2.0
     private const val BETA = Math.PI * TAPS * (1 - 0.5 / OVERSAMPLING)

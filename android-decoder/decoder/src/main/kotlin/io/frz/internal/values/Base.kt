@@ -34,7 +34,7 @@ internal class Base(private val container: Container, private val tensor: (name:
             throw misfit("a base must have one tier, and must not be a delta file itself")
         }
         if (!container.digest(request).contentEquals(other.directory.base)) {
-            throw misfit("the base is not the file that this delta file was made from; open it with that file")
+            throw misfit("the base is not the file that this delta file was made from; use that file")
         }
         for (group in other.directory.groups) {
             if (group.numbers.isDelta) for (i in 0 until group.size) check(group, i)

@@ -11,7 +11,7 @@ import io.frz.internal.directory.Group
 import io.frz.internal.saturatedSum
 import java.nio.ByteBuffer
 
-/** The decoded content of a file at one tier. Small groups are cached, since requests often need several tensors. */
+/** The decoded contents of a file at one tier. Small groups are cached: requests often need several tensors. */
 internal class Contents(private val container: Container, private val base: Base?, private val budget: Budget) {
     val tier: Int = container.tier
     val footprint = Footprint(tier, container.directory.groups.size)
@@ -28,7 +28,7 @@ internal class Contents(private val container: Container, private val base: Base
         Coders.of(group.numbers.coder).requireInstalled(name)
         if (!group.numbers.isDelta) return
         if (base == null) {
-            throw FrzException(ErrorCode.BASE, "it needs a base; open the file together with its base", name)
+            throw FrzException(ErrorCode.BASE, "the tensor needs a base; open the file with its base", name)
         }
         base.requireInstalled(name.orEmpty())
     }

@@ -49,7 +49,8 @@ internal class DexFile(bytes: ByteArray) {
     val version = String(bytes, 4, 3, Charsets.US_ASCII).toInt()
 
     val classes: Set<String> = (0 until buffer.getInt(CLASS_COUNT)).mapTo(HashSet()) { index ->
-        val type = buffer.getInt(buffer.getInt(CLASSES) + CLASS_SIZE * index)
+        // The definition of a class is eight integers, the first of which is the number of its type.
+        val type = buffer.getInt(buffer.getInt(CLASSES) + 8 * Int.SIZE_BYTES * index)
         val string = buffer.getInt(buffer.getInt(TYPES) + 4 * type)
         descriptor(buffer.getInt(buffer.getInt(STRINGS) + 4 * string))
     }
@@ -69,6 +70,5 @@ internal class DexFile(bytes: ByteArray) {
         const val TYPES = 68
         const val CLASS_COUNT = 96
         const val CLASSES = 100
-        const val CLASS_SIZE = 32
     }
 }

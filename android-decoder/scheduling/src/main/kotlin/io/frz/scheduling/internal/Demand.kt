@@ -25,7 +25,7 @@ internal class Demand(app: App, val tier: Int, val shortfall: Double, val second
     /** The factor of 1/share in the cost. */
     val weight = alpha * seconds
 
-    /** Shares of late applications are proportional to this. */
+    /** The number to which the share of a late application is proportional. */
     val root = sqrt(weight)
 
     /** Returns the cost at a share above 0. */
@@ -37,7 +37,7 @@ internal class Demand(app: App, val tier: Int, val shortfall: Double, val second
         if (cost <= shortfall) enough else minOf(enough, weight / (patience + (cost - shortfall)))
 }
 
-/** The sum of [term] for 0 to [count] − 1, added in that order. */
+/** Returns the sum of [term] for 0 to [count] − 1, added in that order. */
 internal inline fun total(count: Int, term: (Int) -> Double): Double {
     var sum = 0.0
     for (i in 0 until count) sum += term(i)

@@ -17,7 +17,7 @@ internal class Score(val first: Double, val second: Double, val shares: DoubleAr
 internal fun isLess(first: Double, second: Double, otherFirst: Double, otherSecond: Double): Boolean =
     first < otherFirst || (first == otherFirst && second < otherSecond)
 
-/** The best score that [demands], one for each application, can reach. */
+/** Returns the best score that [demands], one for each application, can reach. */
 internal fun score(demands: List<Demand>, objective: Objective): Score {
     if (objective == Objective.MIN_TOTAL_COST) {
         val shares = divide(demands, DoubleArray(demands.size))

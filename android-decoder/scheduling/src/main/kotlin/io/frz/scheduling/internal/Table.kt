@@ -29,6 +29,6 @@ internal class Table(apps: List<App>, budget: Budget, private val objective: Obj
     /** Returns the tiers that take the least memory; among equals, the first. */
     fun smallest(): IntArray = IntArray(rows.size) { app -> rows[app].minBy { it.memory }.tier }
 
-    /** The score of a choice of demands, one for each application. */
+    /** Returns the score of a choice of demands, one for each application. */
     fun score(demands: List<Demand>): Score = score(demands, objective)
 }

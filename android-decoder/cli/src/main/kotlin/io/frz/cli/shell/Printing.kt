@@ -1,0 +1,18 @@
+package io.frz.cli.shell
+
+import java.io.PrintWriter
+import picocli.CommandLine.Model.CommandSpec
+import picocli.CommandLine.Option
+import picocli.CommandLine.Spec
+
+/** Where a command prints its result, and whether as JSON. */
+public class Printing {
+    @Option(names = ["--json"], description = ["Print JSON."])
+    public var json: Boolean = false
+        private set
+
+    @Spec(Spec.Target.MIXEE)
+    private lateinit var spec: CommandSpec
+
+    public val out: PrintWriter get() = spec.commandLine().out
+}
