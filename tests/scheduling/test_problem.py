@@ -38,7 +38,7 @@ NAN = float("nan")
         (lambda: choose_tiers([APP] * 4097, Budget(20)), "4097 applications are more than the 4096"),
         (
             lambda: choose_tiers([APP], Budget(10), "fastest"),
-            "unknown objective 'fastest'; there are 'min-total-cost', 'min-max-cost'",
+            "unknown objective 'fastest'; use one of 'min-total-cost', 'min-max-cost'",
         ),
     ],
 )

@@ -21,4 +21,5 @@ import picocli.CommandLine.HelpCommand
 )
 internal class Frz : Shell()
 
+/** Runs the command `frz` and exits with its exit code. */
 public fun main(args: Array<String>): Unit = exitProcess(Frz().commandLine().execute(*args))

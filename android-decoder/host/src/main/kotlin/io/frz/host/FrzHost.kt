@@ -13,5 +13,8 @@ import picocli.CommandLine.HelpCommand
 )
 internal class FrzHost : Shell()
 
-// The library of PyTorch Mobile has its own thread, which would keep the process alive.
+/**
+ * Runs the command `frz-host` and exits with its exit code. The explicit exit is needed because a thread of PyTorch
+ * Mobile would otherwise keep the process alive.
+ */
 public fun main(args: Array<String>): Unit = exitProcess(FrzHost().commandLine().execute(*args))

@@ -7,6 +7,7 @@ import picocli.CommandLine.Spec
 
 /** Where a command prints its result, and whether as JSON. */
 public class Printing {
+    /** Whether to print JSON. */
     @Option(names = ["--json"], description = ["Print JSON."])
     public var json: Boolean = false
         private set
@@ -14,5 +15,6 @@ public class Printing {
     @Spec(Spec.Target.MIXEE)
     private lateinit var spec: CommandSpec
 
+    /** The command's output. */
     public val out: PrintWriter get() = spec.commandLine().out
 }
