@@ -42,6 +42,7 @@ internal class Branch(val isMap: Boolean, val children: MutableList<Node>) : Nod
         val count = if (isMap) (children.size + 1) / 2 else children.size
         when {
             count < 16 -> out.write((if (isMap) 0x80 else 0x90) or count)
+
             else -> {
                 out.write(if (isMap) 0xDF else 0xDD)
                 out.write(big(count.toLong(), 4), 0, 4)
