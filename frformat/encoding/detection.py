@@ -53,7 +53,7 @@ def spectra(entries: Mapping[str, Entry], said: bool | None) -> tuple[set[str], 
         return given | {name for name, entry in entries.items() if is_matrix(entry) or is_sparse(entry)}, []
     found, notes = detected_spectra(entries), []
     if found:
-        reason = f"their nonzero elements fill the first {max(found.values()):,} places of the zigzag order"
+        reason = f"their nonzero elements fill the first {max(found.values()):,} positions in zigzag order"
         what = f"treated {len(found)} of {len(entries)} tensors as DCT spectra: {reason}"
         notes.append(f"{what}; if they are weights, use --no-spectral")
     sparse = sum(is_sparse(entry) and name not in found for name, entry in entries.items())

@@ -23,8 +23,8 @@ class Apart:
         largest: the largest difference.
         mean: the mean difference.
         relative: the largest difference relative to the largest element.
-        classes_apart: number of places at which a different class wins.
-        places: total number of places.
+        classes_apart: number of positions at which a different class wins.
+        places: total number of positions.
     """
 
     largest: float | None

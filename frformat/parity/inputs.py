@@ -26,8 +26,8 @@ class Input:
     Attributes:
         name: its name without extension.
         path: ``.npy``, float32, in the model's input format; or a picture, which becomes RGB in 0 … 1.
-        truth: ``.npy``, integers: the class at each place; or a picture in which everything that is not black is class
-            1.
+        truth: ``.npy``, integers: the class at each position; or a picture in which all pixels that are not black are
+            of class 1.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Input:
         return pictures.tensor_of(pictures.read_pixels(self.path, "RGB"))
 
     def classes(self, shape: tuple[int, ...]) -> Classes | None:
-        """Return the true class at each place of a map of ``shape``; None if it is not known."""
+        """Return the true class at each position of a map of ``shape``; None if it is not known."""
         if self.truth is None:
             return None
         found = _integers(self.truth) if self.truth.endswith(".npy") else _mask(self.truth)

@@ -44,17 +44,17 @@ def distance(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> Dist
 
 
 def classes_of(values: NDArray[np.floating[Any]]) -> Classes | None:
-    """Return the winning class at each place, with classes along axis 1; None if there is no such axis."""
+    """Return the winning class at each position, with classes along axis 1; None if there is no such axis."""
     return values.argmax(1) if values.ndim >= 2 and values.shape[1] else None
 
 
 def apart(a: Classes, b: Classes) -> int:
-    """Count the places at which two class maps differ."""
+    """Count the positions at which two class maps differ."""
     return int(np.count_nonzero(a != b))
 
 
 def accuracy(found: Classes, truth: Classes) -> float:
-    """Return the share of places at which the right class wins."""
+    """Return the share of positions at which the right class wins."""
     return 1 - apart(found, truth) / max(found.size, 1)
 
 

@@ -53,7 +53,7 @@ class Output:
         return None if self._read is None else self._read()
 
     def classes(self) -> NDArray[np.int32] | None:
-        """Return the winning class at each place (int32, without the class axis); None if the report lacks them."""
+        """Return the winning class at each position (int32, without the class axis); None if the report lacks them."""
         if self._runs is None:
             return None
         axis, runs = self._runs
@@ -222,7 +222,7 @@ def _runs(members: Fields, shape: tuple[int, ...]) -> tuple[int, list[int]]:
         members.refuse("runs", "is not an array of alternating classes and lengths")
     places = math.prod(shape[:axis] + shape[axis + 1 :])
     if sum(runs[1::2]) != places or 0 in runs[1::2] or any(kind >= shape[axis] for kind in runs[::2]):
-        members.refuse("runs", f"does not describe {places:,} places and {shape[axis]} classes")
+        members.refuse("runs", f"does not describe {places:,} positions and {shape[axis]} classes")
     return axis, runs
 
 

@@ -23,7 +23,7 @@ SHOWN: Final = 2
 class Segmentation(Recipe):
     """Samples are images, uint8 (n, channels, height, width), and classes of pixels, uint8 (n, height, width).
 
-    Training uses square crops at random places, mirrored and rotated at random.
+    Training uses square crops at random positions, mirrored and rotated at random.
 
     Attributes:
         crop: height and width of a crop.
@@ -84,13 +84,13 @@ def dice(first: Tensor, second: Tensor) -> Tensor:
 
 
 def random_crops(images: Tensor, masks: Tensor, size: int, chance: Tensor) -> Batch:
-    """Cut squares at random places, mirrored and rotated by quarter turns.
+    """Cut squares at random positions, mirrored and rotated by quarter turns.
 
     Args:
         images: (n, channels, height, width).
         masks: (n, 1, height, width).
         size: side of a square, in pixels.
-        chance: (n, 5), random numbers from 0 to 1, for the place (2), mirroring (2) and transposing.
+        chance: (n, 5), random numbers from 0 to 1, for the position (2), mirroring (2) and transposing.
 
     Raises:
         ValueError: images are smaller than the squares.

@@ -152,7 +152,7 @@ def test_sparse_tensors_are_spectra_where_they_look_like_it(path: Path):
     source = sparse(tensor)
     report = encode(source, path)
     assert report.notes == [
-        "treated 1 of 1 tensors as DCT spectra: their nonzero elements fill the first 18 places of the zigzag order; "
+        "treated 1 of 1 tensors as DCT spectra: their nonzero elements fill the first 18 positions in zigzag order; "
         "if they are weights, use --no-spectral"
     ]
     verify(source, path, report)
@@ -197,7 +197,7 @@ def test_dense_spectra_are_detected_or_declared(path: Path):
     source = checkpoint({"w": dense, "bias": BIAS})
     report = encode(source, path)
     assert report.notes == [
-        "treated 1 of 2 tensors as DCT spectra: their nonzero elements fill the first 33 places of the zigzag order; "
+        "treated 1 of 2 tensors as DCT spectra: their nonzero elements fill the first 33 positions in zigzag order; "
         "if they are weights, use --no-spectral"
     ]
     detected = path.read_bytes()

@@ -163,7 +163,7 @@ class Models:
     """The models of a group that is coded by coder 3.
 
     Args:
-        offsets: the group has step offsets.
+        offsets: whether the group has step offsets.
         n: initial n of counters.
     """
 

@@ -14,7 +14,7 @@ class Block(NamedTuple):
     """Values that form a box.
 
     Attributes:
-        offsets: they are step offsets.
+        offsets: whether they are step offsets.
         shape: the box.
         values: integers, or the bits of floats, in row-major order.
     """

@@ -79,7 +79,7 @@ def _field(group: int, key: int, value: Any) -> Iterator[Row]:
     if name == "names":
         assert value == front_coded([tensor.name])
         yield msgpack.pack(key) + _head(value), "names, two entries for one name:"
-        yield msgpack.pack(value[0]), "0 bytes of the name before, then"
+        yield msgpack.pack(value[0]), "0 bytes shared with the previous name, then"
         yield msgpack.pack(value[1]), f"a string of {len(value[1])} bytes: `{value[1]}`"
         return
     texts = {
@@ -143,7 +143,7 @@ def value_rows(values: Sequence[trace.Value], first: int) -> Iterator[str]:
 
 
 def trace_rows(steps: list[trace.Step], first: int) -> Iterator[str]:
-    """Steps as lines of a table."""
+    """Yield steps as lines of a table."""
     for line, step in enumerate(steps, first):
         p = "" if step.p is None else f"{step.p}"
         after = "" if step.p_after is None else f"{step.p_after}"

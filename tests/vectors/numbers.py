@@ -69,7 +69,7 @@ def bits(fmt: str, *values: float) -> list[int]:
 
 
 def number(fmt: str, pattern: int) -> float:
-    """Return the value of the bits of a float."""
+    """Return the value that the bits of a float represent."""
     if fmt == "f16":
         return float(struct.unpack("<e", pattern.to_bytes(2, "little"))[0])
     if fmt == "f64":

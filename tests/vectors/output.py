@@ -11,7 +11,7 @@ from tests.vectors.entries import Entry, Vector, base_path
 
 INDEX: Final = "vectors.json"
 BUDGET: Final = 1 << 30
-"""Memory budget with which vectors are to be read."""
+"""Memory budget for reading vectors, in bytes."""
 
 
 def contents() -> dict[str, bytes]:

@@ -17,7 +17,7 @@ def block(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[int
 
 
 def word(seed: int, m: int) -> int:
-    """Word number ``m`` of a seed."""
+    """Return word number ``m`` of a seed."""
     c = m >> 2
     return block((c % M, c >> 32, 0, 0), (seed % M, seed >> 32))[m % 4]
 

@@ -65,7 +65,7 @@ class Stream:
         self._normalize()
 
     def number(self, value: int, bits: int) -> None:
-        """Code ``value`` by ``bits`` direct bits, the highest first."""
+        """Code ``value`` with ``bits`` direct bits, the highest first."""
         for shift in range(bits - 1, -1, -1):
             self.direct(value >> shift & 1)
 

@@ -73,7 +73,7 @@ def file() -> bytes:
 
 
 def entry() -> dict[str, Any]:
-    """Its entry in ``vectors.json``."""
+    """Return its entry in ``vectors.json``."""
     data = file()
     hidden = (SCALE * uniform(3, math.prod(HIDDEN))).astype("<f4")
     common = {"dtype": DTYPES[11], "coder": "none"}

@@ -29,9 +29,9 @@ def frame(
 
     Args:
         *parts: the blocks.
-        content: the frame's content size, written in 8 bytes; None leaves it out.
+        content: the frame's content size, written in 8 bytes; None omits it.
         window: the window descriptor; 0 means 1 KiB.
-        single: leave the window descriptor out; the window is then the content.
+        single: omit the window descriptor; the window is then the content.
         dictionary: a dictionary's id, written in 4 bytes if it is not 0.
         reserved: set the header's reserved bit.
     """

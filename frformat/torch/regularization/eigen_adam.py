@@ -25,7 +25,7 @@ class EigenAdam(Optimizer):
 
     Each coefficient acts on a whole tensor, so the gradients are strongly correlated, and a separate step size for each
     coefficient, as in Adam, fits poorly. For a few hundred coefficients, the full matrix of second moments costs next
-    to nothing: it is averaged over the steps, its eigenvectors are recomputed now and then, and Adam runs along these
+    to nothing: it is averaged over the steps, its eigenvectors are recomputed periodically, and Adam runs along these
     axes. SOAP (Vyas et al. 2024) does the same with factors instead of the full matrix.
 
     As with Adam, coefficients need larger learning rates than weights; see :func:`regularize`. The optimizer cannot

@@ -120,17 +120,19 @@ def _types() -> Iterator[Vector]:
 
 def _together() -> Iterator[Vector]:
     """Fields that exclude or need each other."""
-    yield refused("format-beside-steps", "format beside steps", OFFSETS, in_group(frz.FORMAT, DTYPES.index("f16")))
-    yield refused("steps-beside-format", "steps beside format", DCT, in_group(frz.STEPS, [0]))
+    yield refused(
+        "format-beside-steps", "format together with steps", OFFSETS, in_group(frz.FORMAT, DTYPES.index("f16"))
+    )
+    yield refused("steps-beside-format", "steps together with format", DCT, in_group(frz.STEPS, [0]))
     yield refused("offsets-without-steps", "offsets without steps", RAW, in_group(frz.OFFSETS, 1))
-    yield refused("offsets-beside-kept", "offsets beside kept", STEPPED, in_group(frz.OFFSETS, 1))
-    yield refused("corners-beside-kept", "corners beside kept", DCT, in_group(frz.CORNERS, [[[1, 3]]]))
-    yield refused("per-tier-beside-kept", "per_tier beside kept", DCT, in_group(frz.PER_TIER, 1))
-    yield refused("per-tier-beside-corners", "per_tier beside corners", NESTED, in_group(frz.PER_TIER, 1))
+    yield refused("offsets-beside-kept", "offsets together with kept", STEPPED, in_group(frz.OFFSETS, 1))
+    yield refused("corners-beside-kept", "corners together with kept", DCT, in_group(frz.CORNERS, [[[1, 3]]]))
+    yield refused("per-tier-beside-kept", "per_tier together with kept", DCT, in_group(frz.PER_TIER, 1))
+    yield refused("per-tier-beside-corners", "per_tier together with corners", NESTED, in_group(frz.PER_TIER, 1))
     for kind, name in ((2, "stored"), (3, "seeded")):
         extra = (frz.FACTORS, [[]]) if kind == 2 else (frz.SEEDS, [[]])
         edit = _both(in_group(frz.KINDS, [1, 1, kind]), in_group(*extra))
-        about = f"kept beside a {name} entry of bases, which has no effect on the tensor"
+        about = f"kept together with a {name} entry of bases, which has no effect on the tensor"
         yield refused(f"kept-of-{name}", about, DCT, edit)
     yield refused("factors-without-stored", "factors without a stored axis", RAW, in_group(frz.FACTORS, [[]]))
     yield refused("seeds-without-seeded", "seeds without a seeded axis", RAW, in_group(frz.SEEDS, [[]]))

@@ -35,7 +35,11 @@ def _fields() -> Iterator[Vector]:
     yield refused("delta-without-base", about, SECOND, drop(BASE))
     yield refused("delta-without-feature", "the field base without the feature delta", SECOND, drop(FEATURES))
     yield refused(
-        "delta-unknown-feature", "another feature beside delta", SECOND, put(FEATURES, ["delta", "x"]), "FEATURE"
+        "delta-unknown-feature",
+        "an unknown feature in addition to delta",
+        SECOND,
+        put(FEATURES, ["delta", "x"]),
+        "FEATURE",
     )
     about = "the field base in a file that is not a delta file"
     yield refused("delta-base-of-none", about, RAW, lambda tree: tree.append((BASE, Bin(bytes(32)))))
@@ -90,7 +94,7 @@ def _bases() -> Iterator[Vector]:
     yield _given("delta", "a base that is a delta file", nested)
     for name, about, group in (
         ("name", "a base without the tensor", Group([replace(OLD, name="X")])),
-        ("shape", "as many values, but in other blocks", Group([replace(OLD, shape=(3, 2))])),
+        ("shape", "as many values in different blocks", Group([replace(OLD, shape=(3, 2))])),
         ("rank", "a base's tensor of rank 1", Group([replace(OLD, shape=(6,))])),
         ("fewer", "a base's tensor with fewer values", Group([Tensor("x", (2, 2), f32(1.0, 2.0, 3.0, 4.0))])),
         ("type", "a base's tensor of another type", Group([Tensor("x", (2, 3), (1, 2, 3, 4, 5, 6))], "u32")),
@@ -121,7 +125,7 @@ def _named(group: Group, base: File) -> bytes:
 
 
 def _given(name: str, about: str, base: File, data: bytes | None = None) -> Vector:
-    """A delta file, :data:`SECOND` unless there is another one, opened with a base that does not fit."""
+    """Return a delta file, :data:`SECOND` by default, opened with a base that does not fit."""
     stored = base.bytes()
     data = edited(SECOND, put(BASE, Bin(hashlib.sha256(stored).digest()))) if data is None else data
     return faulty(f"delta-base-{name}", about, data, "BASE", base=stored)
@@ -130,7 +134,7 @@ def _given(name: str, about: str, base: File, data: bytes | None = None) -> Vect
 def _values() -> Iterator[Vector]:
     base = Group([Tensor("w", (2,), (1, -1)), Tensor("v", (2,), (1, -1))], stepped=True, coder="adaptive")
     old, other = base.tensors
-    # −1 + (1 − 2^31) is −2^31, which is no integer of the format.
+    # −1 + (1 − 2^31) is −2^31, which is not an integer of the format.
     sums = delta([(replace(old, values=(1, -(2**31))), old), (other, other)], stepped=True)
     about = "a sum of −2^31, in one tensor of a group"
     yield _valued("integer", about, File([base]), sums, ["v"])

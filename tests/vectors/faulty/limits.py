@@ -54,7 +54,7 @@ def _shapes() -> Iterator[Vector]:
     for number, text in LARGE:
         yield _limit(f"axis-{_name(text)}", f"an axis of {text}", RAW, in_group(SHAPES, [(number,)]))
     yield _limit("axis-view-2e31", "an axis of 2^31 in a view", STEPPED, in_group(frz.VIEWS, [(2**31,)]))
-    yield _limit("axis-2e31-beside-0", "an axis of 2^31 beside one of 0", RAW, in_group(SHAPES, [(0, 2**31)]))
+    yield _limit("axis-2e31-beside-0", "an axis of 2^31 next to one of 0", RAW, in_group(SHAPES, [(0, 2**31)]))
     for name, shape in (
         ("2e48-plus-2e24", (2**24, 2**24 + 1)),
         ("2e49", (2, 2**24, 2**24)),
@@ -130,7 +130,7 @@ def _counts() -> Iterator[Vector]:
     yield faulty("limit-values-offsets", about, _coded("adaptive", shapes, b"\1\2\3", offsets=1), "LIMIT")
     for named in (True, False):
         directory, stream = _million(named=named)
-        what = "tensors, all with names of their own" if named else "factors"
+        what = "tensors, each with its own name" if named else "factors"
         name = "limit-tensors-2e20-plus-1" if named else "limit-factors-2e20-plus-1"
         yield faulty(name, f"2^20 + 1 {what}", frz.head(directory, deflated=stream), "LIMIT")
     for alias in (False, True):
@@ -143,7 +143,7 @@ def _counts() -> Iterator[Vector]:
 def _coded(
     coder: str, shapes: list[tuple[int, ...]], stored: bytes, *, stepped: bool = True, offsets: int = 0
 ) -> bytes:
-    """Return a file of tensors that are said to be stored in a few bytes."""
+    """Return a file of tensors that are declared to be stored in a few bytes."""
     names = frz.front_coded([f"{i}" for i in range(len(shapes))])
     fields: list[tuple[int, Any]] = [(DTYPE, DTYPES.index("f16")), (NAMES, names), (SHAPES, shapes)]
     fields += [(frz.STEPS, [0] * len(shapes))] if stepped else []

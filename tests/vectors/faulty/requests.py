@@ -21,7 +21,7 @@ def vectors() -> Iterator[Vector]:
     yield faulty("request-tier-2-of-2", "tier 2 of a file of two tiers", TIERED.bytes(), "TIER", tier=2)
     yield faulty("request-tier-cut-off", "tier 1 of a file that was cut after tier 0", TIERED.bytes(1), "TIER", tier=1)
     yield faulty("request-of-no-tensor", "a tensor that the file does not contain", RAW.bytes(), "NOT_FOUND", load="y")
-    yield faulty("request-of-empty-file", "a tensor of a file without any", File().bytes(), "NOT_FOUND", load="x")
+    yield faulty("request-of-empty-file", "a tensor of a file without tensors", File().bytes(), "NOT_FOUND", load="x")
     about = "a tensor's name in another case"
     yield faulty("request-in-other-case", about, DCT.bytes(), "NOT_FOUND", load="W")
 

@@ -66,7 +66,7 @@ def _magnitudes() -> Iterator[Vector]:
     sizes = [s * n for b in range(31) for n in (1 << b, (2 << b) - 1) for s in (1, -1)]
     yield valid("adaptive-every-size", "magnitudes of every number of bits, up to 2^31 − 1", multiples(sizes, -480))
     mixed = [LARGEST, -LARGEST, 0, 1, -LARGEST, 0, 0, LARGEST, LARGEST - 1, 2**30, -(2**22), 2**22 - 1, 2**22 + 1]
-    yield valid("adaptive-extremes", "the largest magnitudes beside 0 and 1", multiples(mixed, -480))
+    yield valid("adaptive-extremes", "the largest magnitudes together with 0 and 1", multiples(mixed, -480))
     zeros = [0] * 6000
     zeros[4000] = -100
     about = "thousands of zeros and one −100: the lowest scale, and counters at their limits"
@@ -90,7 +90,7 @@ def _guesses() -> Iterator[Vector]:
     names = {step.what for step in decoder.steps}
     assert {f"sign[{level}]" for level in range(5)} <= names
     assert {int(name.split("[")[2][0]) for name in names if name.startswith("longer")} == {*range(5)}
-    about = "a wave whose values are guessed from those before, now and then wrongly: every sureness and agreement"
+    about = "a wave whose values are guessed from earlier ones, sometimes wrongly: every sureness and agreement"
     yield valid("adaptive-guesses", about, file)
     slopes = [round(30 * math.cos(c / 4) + 3 * r + n / 30) for r in range(20) for c, n in enumerate(noise(25, 60, r))]
     about = "rows that resemble each other: values are guessed from the row before"

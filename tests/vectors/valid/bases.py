@@ -46,7 +46,7 @@ def _ordered() -> Iterator[Vector]:
     """Zigzag prefixes with bases other than dct."""
     tensor = Tensor("w", (4, 5), weights("f32", 7), kept=(7,))
     file = File([Group([tensor])])
-    yield valid("identity-kept", "the first elements in zigzag order, all others are +0: exact", file)
+    yield valid("identity-kept", "the first elements in zigzag order; all others are +0: exact", file)
     for dtype, values in (
         ("i64", range(1, 8)),
         ("bool", (1, 0, 1, 1, 0, 1, 1)),

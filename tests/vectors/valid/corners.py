@@ -25,7 +25,7 @@ def vectors() -> Iterator[Vector]:
         file = File([Group([Tensor("w", (4, 6), values, corners=[(2, 3)])], dtype)])
         yield valid(f"corner-{dtype.replace('_', '-')}", f"the same of dtype {dtype}", file)
     file = File([Group([Tensor("w", (4, 6), (), corners=[(0, 3)]), Tensor("v", (2,), f32(1.0), corners=[(1,)])])])
-    yield valid("corner-of-nothing", "a corner without entries beside one that has one", file)
+    yield valid("corner-of-nothing", "a corner without entries next to one that has one", file)
     yield from _tiers()
     yield from _offsets()
     yield from _factors()

@@ -11,7 +11,7 @@ from tests.vectors.frz import GROUPS, NAMES, File, Group, Tensor
 from tests.vectors.msgpack import Map
 
 UNICODE = (
-    ("latin", ("größe", "naïve", "größer"), "letters of two bytes, one name the start of another"),
+    ("latin", ("größe", "naïve", "größer"), "letters of two bytes; one name is a prefix of another"),
     ("cjk", ("層.重み", "層.偏り", "层"), "characters of three bytes whose encodings share their first bytes"),
     (
         "emoji",
@@ -21,7 +21,7 @@ UNICODE = (
     (
         "combining",
         ("e\u0301", "\u00e9", "e"),
-        "the same letter composed and decomposed: two names, nothing is normalized",
+        "the same letter composed and decomposed: two names, because nothing is normalized",
     ),
     ("right-to-left", ("שכבה.משקל", "طبقة", "\u202egnirts\u202c"), "Hebrew, Arabic, direction overrides"),
     (

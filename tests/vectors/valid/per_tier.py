@@ -1,4 +1,4 @@
-"""Tensors that every tier stores again, such as the running statistics of a normalization."""
+"""Tensors that every tier stores again, such as the running statistics of a normalization layer."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def vectors() -> Iterator[Vector]:
 
 
 def statistics(coder: str, fmt: str) -> File:
-    """Return two statistics in a group, beside a spectrum and a plain tensor."""
+    """Return two statistics in a group, next to a spectrum and a plain tensor."""
     if fmt == "q":
         tensors = [
             Tensor("n.var", (3,), weights("q", 9, 2), step=-20),

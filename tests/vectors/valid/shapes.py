@@ -32,7 +32,7 @@ def vectors() -> Iterator[Vector]:
     yield valid("raw-axis-of-0-after-longest", "a 0 after the longest axis", File([raw("x", "f32", (AXIS, 0), ())]))
     yield valid(
         "axis-of-0-beside-huge",
-        "a 0 beside axes whose product is beyond every limit: no elements nevertheless; listed only",
+        "a 0 next to axes whose product exceeds every limit, so there are no elements; listed only",
         File([raw("x", "f64", (AXIS, AXIS, AXIS, 0), ()), dct("w", "f32", (0, AXIS, AXIS, AXIS), ())]),
         rebuild=False,
     )
@@ -53,7 +53,7 @@ def _views() -> Iterator[Vector]:
         Tensor("a", (4, 4), spectrum("f32", 5), view=(2, 8), kept=(5,)),
         Tensor("b", (4, 4), spectrum("f32", 5), kept=(5,)),
     ]
-    about = "one tensor of a group has a view, the other has nil"
+    about = "one tensor of a group has a view; the other has nil"
     yield valid("view-beside-nil", about, File([spectral(both, "f32")]))
     plain = Group([Tensor("x", (2, 6), range(12), view=(3, 4))], "u8")
     yield valid("view-of-a-plain-tensor", "a view that changes nothing", File([plain]))

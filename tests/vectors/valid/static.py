@@ -89,7 +89,7 @@ def _classes() -> Iterator[Vector]:
     about = "classes far out of range, whose sums are clamped to the existing classes"
     yield valid("static-classes-far", about, planned(far, long, many))
     for shape, axes, about in (
-        ((300,), {}, "rank 1 with two classes: none is stored, all are class 0"),
+        ((300,), {}, "rank 1 with two classes: no classes are stored, and all are 0"),
         ((300, 1), {}, "a row for each value: no classes of rows are stored"),
         ((1, 300), {}, "a channel for each value"),
         ((150, 2), {"row": [0, 1] * 75, "channel": [0, 0]}, "rows and channels, one position"),
