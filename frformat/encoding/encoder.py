@@ -92,7 +92,7 @@ def encode(
     progress: Progress | None = None,
     base: StrPath | None = None,
 ) -> Report:
-    """Write a checkpoint to an ``.frz`` file. Tensors are read, decided on and coded one at a time.
+    """Write a checkpoint to an ``.frz`` file. Tensors are read and coded one at a time.
 
     Args:
         checkpoint: the tensors; its metadata and tied names are also written.

@@ -63,7 +63,7 @@ class Summary(ModelSummary):
 
     Attributes:
         layers: the layers, in model order.
-        streams: number of places where the full set of channels exists only in blocks; 0 if nothing is fused.
+        streams: number of points at which all channels exist only in blocks; 0 if nothing is fused.
         fusion: why layers are not fused with the operations between them, or an empty string.
     """
 
