@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -201,10 +201,16 @@ def _notes(weighed: Weighed, contents: Contents) -> list[str]:
     if weighed.structure.folds:
         number = len(weighed.structure.folds)
         notes.append(f"batch normalization is part of the weights before it, {number} times: the file is for inference")
+    if weighed.guessed:
+        names = _shown([site.name for site in weighed.guessed])
+        notes.append(f"no layer was seen to use {names}: rounded as without batches")
     if contents.unseen and weighed.batches:
-        shown = ", ".join(contents.unseen[:SHOWN]) + (" …" if len(contents.unseen) > SHOWN else "")
-        notes.append(f"no layer was seen to use {shown} as its weights: 8 bits for each")
+        notes.append(f"no layer was seen to use {_shown(contents.unseen)} as its weights: 8 bits for each")
     return notes
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
 
 
 def _check(goals: Mapping[str, float | None], model: object, batches: object, metric: object) -> None:

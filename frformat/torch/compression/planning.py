@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from frformat.torch.compression.contents import Contents, coded, coded_bytes
 from frformat.torch.compression.forms import Form
@@ -28,36 +29,44 @@ BYTE: Final = 16 * math.log(2) / 24
 """What a byte is worth, in losses at the scale 1: what one more for a parameter saves of the loss of rounding it."""
 
 
-def planned(weighed: Weighed, rows: Mapping[str, int]) -> tuple[Weighed, Contents]:
-    """Choose steps and bases; what gets none is rounded as it will be in the file.
+def covering(sites: Sequence[Site], statistics: Mapping[Site, Statistics], model: nn.Module) -> list[Site]:
+    """Return the sites that cover all rows of their parameters once, in the given order.
 
-    Args:
-        weighed: what is known of a model.
-        rows: of each parameter that is the weights of a layer.
-
-    Returns:
-        The same, with plans; and the tensors of its file.
+    If the sites of a parameter overlap, the one with all rows whose errors cost most stands for them. A parameter that
+    is only used in part has none.
     """
     by_name: dict[str, list[Site]] = {}
-    for site in weighed.structure.sites:
+    for site in sites:
+        by_name.setdefault(site.name, []).append(site)
+    chosen: set[Site] = set()
+    for name, own in by_name.items():
+        rows = len(model.get_parameter(name))
+        starts = sorted((site.start, site.stop) for site in own)
+        if [stop for _, stop in starts] != [*(start for start, _ in starts[1:]), rows] or starts[0][0]:
+            whole = [site for site in own if site.stop - site.start == rows]
+            own = sorted(whole, key=lambda site: _weight(statistics[site]))[-1:]
+        chosen.update(own)
+    return [site for site in sites if site in chosen]
+
+
+def planned(weighed: Weighed) -> tuple[Weighed, Contents]:
+    """Choose steps and bases for the parameters of all sites. Round all other tensors as in the file.
+
+    Args:
+        weighed: the model's statistics, without plans.
+
+    Returns:
+        The same object, with plans; and the tensors of its file.
+    """
+    by_name: dict[str, list[Site]] = {}
+    for site in weighed.sites:
         by_name.setdefault(site.name, []).append(site)
     count = sum(weighed.original.get_parameter(name).numel() for name in by_name)
     scale = scale_of(REFERENCE, count)
-    plans: dict[str, Plan] = {}
     state, names = state_of(weighed.original)
-    used: list[Site] = []
-    for name, sites in by_name.items():
-        starts = sorted((site.start, site.stop) for site in sites)
-        if [stop for _, stop in starts] != [*(start for start, _ in starts[1:]), rows[name]] or starts[0][0]:
-            whole = [site for site in sites if site.stop - site.start == rows[name]]
-            sites = sorted(whole, key=lambda site: _weight(weighed.statistics[site]))[-1:]
-        if sites:
-            plans[name] = _plan(weighed, name, sites, scale)
-            used += sites
-    weighed.plans = plans
-    weighed.sites = [site for site in weighed.structure.sites if site in used]
-    biases = {bias for site in used if (bias := weighed.adjustable(site)) is not None}
-    contents = Contents(state, names, plans, biases)
+    weighed.plans = {name: _plan(weighed, name, sites, scale) for name, sites in by_name.items()}
+    biases = {bias for site in weighed.sites if (bias := weighed.adjustable(site)) is not None}
+    contents = Contents(state, names, weighed.plans, biases)
     with torch.no_grad():
         contents.give(state)
     return weighed, contents

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import numpy as np
@@ -17,10 +17,10 @@ from frformat.torch.compression.guesses import GuessedInputs, GuessedOutputs
 from frformat.torch.compression.inputs import Batch, CompressionError
 from frformat.torch.compression.moments import Statistics, statistics
 from frformat.torch.compression.outputs import Outputs
-from frformat.torch.compression.planning import planned
+from frformat.torch.compression.planning import covering, planned
 from frformat.torch.compression.quantizing import Weighed
 from frformat.torch.compression.recording import Site
-from frformat.torch.compression.state import state_of
+from frformat.torch.compression.state import Bag, state_of
 from frformat.torch.compression.structure import Structure, fold, structure
 
 Doubles = NDArray[np.float64]
@@ -56,25 +56,31 @@ def prepare(
         told("statistics", number, len(batches))
 
     known = statistics(model, batches, sites, outputs.drawn, seed=seed, told=done)
-    weighed = Weighed(model, found, known, {}, batches)
-    rows = {name: len(model.get_parameter(name)) for name in {site.name for site in found.sites}}
-    return planned(weighed, rows)
+    used = covering(found.sites, known, model)
+    guesses = _guesses(model, except_for={site.name for site in used})
+    return planned(Weighed(model, found, known | guesses, {}, batches, [*guesses, *used], guessed=list(guesses)))
 
 
 def _guessed(model: nn.Module) -> tuple[Weighed, Contents]:
-    found, stats = Structure(), {}
+    """Weigh parameters by their values alone."""
+    guesses = _guesses(model)
+    return planned(Weighed(model, Structure(sites=list(guesses)), guesses, {}, sites=list(guesses)))
+
+
+def _guesses(model: nn.Module, except_for: Collection[str] = ()) -> dict[Site, Statistics]:
+    """Return assumed statistics of the weights that can be rounded; buffers are not weights."""
     state, _ = state_of(model)
+    weights = state if isinstance(model, Bag) else {name for name, _ in model.named_parameters()}
     ties = tied(state)
+    found = {}
     for name, value in state.items():
-        if name in ties:
+        if name in ties or name in except_for or name not in weights:
             continue
         dense = isinstance(value, Tensor) and value.layout == torch.strided and value.is_floating_point()
         if not dense or value.dim() < 2 or value.numel() < LEAST or not bool(value.isfinite().all()):
             continue
         form = Form("convolution" if value.dim() > 2 else "linear", tuple(value.shape))
-        site = Site(name, 0, len(value), form)
         inputs = GuessedInputs(form)
-        weights = form.matrix(value.double().cpu().numpy())
-        found.sites.append(site)
-        stats[site] = Statistics(inputs, GuessedOutputs(weights, form, inputs))
-    return planned(Weighed(model, found, stats, {}), {site.name: site.stop for site in found.sites})
+        matrix = form.matrix(value.double().cpu().numpy())
+        found[Site(name, 0, len(value), form)] = Statistics(inputs, GuessedOutputs(matrix, form, inputs))
+    return found

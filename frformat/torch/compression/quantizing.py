@@ -63,6 +63,7 @@ class Weighed:
         plans: the plan of each parameter that serves as a layer's weights.
         batches: functions that run a model on one batch each.
         sites: the sites whose statistics decide on rounding, in order of use: together, they cover all rows once.
+        guessed: those of them whose statistics were guessed, although there are batches.
     """
 
     original: nn.Module
@@ -71,6 +72,7 @@ class Weighed:
     plans: Mapping[str, Plan]
     batches: Sequence[Callable[[nn.Module], Any]] = ()
     sites: list[Site] = field(default_factory=list)
+    guessed: list[Site] = field(default_factory=list)
 
     def adjustable(self, site: Site) -> str | None:
         """Return the name of the bias that can compensate for a change of a layer's mean output."""

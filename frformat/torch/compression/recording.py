@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from frformat.torch.compression import recurrent
 from frformat.torch.compression.forms import Form, Geometry
 
 CONVOLUTIONS: Final = {torch.conv1d: 1, torch.conv2d: 2, torch.conv3d: 3}
@@ -85,6 +86,9 @@ class Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         if func is F.multi_head_attention_forward:
             return self._inside(func, args, kwargs)
+        if recurrent.divisible(func, args, kwargs):
+            with self:
+                return recurrent.steps(func, args)
         call = self._known.call(func, args, kwargs)
         if call is not None and self._before is not None:
             self._before(call)
@@ -109,10 +113,10 @@ class _Known:
     """Finds the parameter that a tensor is, or contains rows of."""
 
     def __init__(self, model: nn.Module) -> None:
-        self._names: dict[int, tuple[str, nn.Parameter]] = {}
+        self._parameters: dict[int, list[tuple[str, nn.Parameter]]] = {}
         for name, parameter in model.named_parameters():
             if parameter.is_floating_point() and parameter.layout == torch.strided and not parameter.is_meta:
-                self._names[parameter.untyped_storage().data_ptr()] = (name, parameter)
+                self._parameters.setdefault(parameter.untyped_storage().data_ptr(), []).append((name, parameter))
 
     def call(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:
         """Return the layer that a function call runs, if it is one."""
@@ -160,23 +164,27 @@ class _Known:
         """Return the parameter, or rows of one, that ``weight`` is."""
         if not isinstance(weight, Tensor) or weight.dim() < 2 or weight.layout != torch.strided:
             return None
-        name, own = self._names.get(weight.untyped_storage().data_ptr(), (None, None))
-        if name is None or own is None or weight.dtype != own.dtype or weight.numel() == 0:
-            return None
-        if weight.shape[1:] != own.shape[1:] or weight.stride() != own.stride():
-            return None
-        offset = int(weight.storage_offset()) - int(own.storage_offset())
-        start, rest = divmod(offset, max(own.stride(0), 1))
-        if rest or start + len(weight) > len(own):
-            return None
-        return Site(name, start, start + len(weight), Form(kind, tuple(weight.shape), groups))
+        for name, own in self._sharing(weight):
+            if weight.dtype != own.dtype or weight.numel() == 0:
+                continue
+            if weight.shape[1:] != own.shape[1:] or weight.stride() != own.stride():
+                continue
+            offset = int(weight.storage_offset()) - int(own.storage_offset())
+            start, rest = divmod(offset, max(own.stride(0), 1))
+            if not rest and 0 <= start <= len(own) - len(weight):
+                return Site(name, start, start + len(weight), Form(kind, tuple(weight.shape), groups))
+        return None
+
+    def _sharing(self, tensor: Tensor) -> list[tuple[str, nn.Parameter]]:
+        """Return the parameters in a tensor's storage: several if, as in recurrent layers on a GPU, they share it."""
+        return self._parameters.get(tensor.untyped_storage().data_ptr(), [])
 
     def _whole(self, bias: Any) -> str | None:
         """Return the name of the parameter that is this bias; None if it is only a part of one."""
         if not isinstance(bias, Tensor) or bias.dim() != 1:
             return None
-        name, own = self._names.get(bias.untyped_storage().data_ptr(), (None, None))
-        return name if own is not None and own.shape == bias.shape else None
+        same = (bias.storage_offset(), bias.shape)
+        return next((name for name, own in self._sharing(bias) if (own.storage_offset(), own.shape) == same), None)
 
 
 def _named(args: tuple[Any, ...], kwargs: Mapping[str, Any], *names: str) -> list[Any]:
