@@ -2,13 +2,13 @@
 
     NNCODEC_PYTHON=venv/bin/python python -m bench equal_error
 
-Our file is written once, with calibration inputs; nncodec 2.1.3 (dependent quantization, weights alone) writes several,
-until the errors of two enclose that of ours. Errors are of test inputs: the mean divergence from the original's
-decisions in nats, or half the squared error over the variance. What nncodec takes at the error of our file is found
-between these two, on logarithmic axes. What is measured is kept in
-``bench/results/equal_error.json``; remove an entry to measure it again.
+``compress`` writes one file, with calibration inputs. nncodec 2.1.3 (dependent quantization, weights alone) writes
+several, until the errors of two enclose that of our file. Its size at the error of our file is interpolated between
+these two on logarithmic axes. Errors are measured on test inputs: the mean divergence from the original's decisions in
+nats, or half the squared error divided by the variance. Results are stored in ``bench/results/equal_error.json``;
+remove an entry to measure it again.
 
-nncodec wants an older NumPy than this project: ``NNCODEC_PYTHON`` is an interpreter that has it.
+nncodec requires an older version of NumPy than this project: set ``NNCODEC_PYTHON`` to an interpreter that has it.
 """
 
 from __future__ import annotations
@@ -39,22 +39,22 @@ from frformat.train.data import load_mnist
 RESULTS: Final = ROOT / "bench" / "results" / "equal_error.json"
 
 AIMS: Final = {"ResNet-56": 0.5, "LeNet-5": 0.5, "O-Net": 0.8, "CREPE tiny": 0.8, "CREPE": 0.8}
-"""Bytes of our file, over those of nncodec's."""
+"""Largest acceptable ratio of the size of our file to that of nncodec's."""
 
 QUALITY: Final = {"ResNet-56": 3, "LeNet-5": 8, "O-Net": 6, "CREPE tiny": 6, "CREPE": 6}
-"""At which files are compared."""
+"""Quality at which files are compared."""
 
 FIRST: Final = -28
-"""Quantization parameter of nncodec at which the search for its files begins."""
+"""Quantization parameter at which the search for files of nncodec starts."""
 
 STEP: Final = 4
-"""By how much a parameter is changed: a factor of two of steps."""
+"""Amount by which to change the parameter, which doubles or halves the steps."""
 
 FARTHEST: Final = 6
-"""So many steps at most."""
+"""Maximum number of such changes."""
 
 PRUNED: Final = 6600
-"""Bytes of the pruned network, at an accuracy of at least :data:`LEAST`."""
+"""Maximum size of the pruned network's file in bytes, at an accuracy of at least :data:`LEAST`."""
 
 LEAST: Final = 99.3
 
@@ -74,13 +74,13 @@ print(len(data))
 
 
 def run() -> Iterator[Row]:
-    """A row for each network."""
+    """Yield one row per network."""
     for name, aim in AIMS.items():
         known = measured(name)
         standard = at_error(known["nncodec"], known["error"])
         if standard is None:
             yield Row(
-                name, f"{known['bytes']:,} B at {known['error']:.2g}, which no file of nncodec encloses", "", False
+                name, f"{known['bytes']:,} B at {known['error']:.2g}, not enclosed by files of nncodec", "", False
             )
             continue
         ratio = known["bytes"] / standard
@@ -93,7 +93,7 @@ def run() -> Iterator[Row]:
 
 
 def at_error(files: list[list[float]], error: float) -> float | None:
-    """Bytes of a file with some error, between two of those that are known; None if it is not between any."""
+    """Interpolate the size of a file with a certain error; return None if no two files enclose the error."""
     for (more, high), (most, low) in pairwise(sorted(files)):
         if low <= error <= high:
             share = math.log(high / error) / math.log(high / low) if high > low else 0.0
@@ -102,7 +102,7 @@ def at_error(files: list[list[float]], error: float) -> float | None:
 
 
 def measured(name: str) -> dict[str, Any]:
-    """Our file, and nncodec's: bytes and errors."""
+    """Return sizes and errors of our file and of nncodec's."""
 
     def measure() -> dict[str, Any]:
         network = NETWORKS[name]()
@@ -115,7 +115,7 @@ def measured(name: str) -> dict[str, Any]:
 
 
 def pruned() -> dict[str, Any]:
-    """The file of the pruned network, and its accuracy on the 10,000 test images."""
+    """Return the size of the pruned network's file, and its accuracy on the 10,000 test images."""
 
     def measure() -> dict[str, Any]:
         network = pruned_lenet5()
@@ -132,13 +132,13 @@ def pruned() -> dict[str, Any]:
 
 
 def share(model: nn.Module) -> float:
-    """How many of the weights are zeros."""
+    """Return the share of zeros among the weights."""
     weights = torch.cat([value.flatten() for value in model.parameters() if value.dim() > 1])
     return round(float((weights == 0).float().mean()), 4)
 
 
 def kept(name: str, measure: Any) -> dict[str, Any]:
-    """What is known, else what is measured, and known from now on."""
+    """Return the stored result of a network; without one, measure and store it."""
     known: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if name not in known:
         known[name] = measure()
@@ -151,14 +151,14 @@ def kept(name: str, measure: Any) -> dict[str, Any]:
 
 @torch.no_grad()
 def error(network: Network, model: nn.Module) -> float:
-    """How far outputs are from the original's, on the test inputs."""
+    """Return the distance of a model's outputs from the original's on the test inputs."""
     meant = Outputs(network.outputs)
     found = [meant.distance(network.model(x), model(x)) for x in network.test]
     return float(f"{np.mean(found):.4g}")
 
 
 def enclosing(network: Network, own: float) -> list[list[float]]:
-    """Bytes and errors of files of nncodec, the last two of which enclose an error, if there are such."""
+    """Return sizes and errors of files of nncodec; the last two enclose an error if possible."""
     files = [nncodec(network, FIRST)]
     finer = files[0][1] > own
     for number in range(1, FARTHEST + 1):
@@ -169,7 +169,7 @@ def enclosing(network: Network, own: float) -> list[list[float]]:
 
 
 def nncodec(network: Network, qp: int) -> list[float]:
-    """Bytes of a file of nncodec, and its error."""
+    """Return the size in bytes and the error of a file of nncodec."""
     state = {name: value for name, value in network.model.state_dict().items() if value.is_floating_point()}
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "source.npz", Path(folder) / "target.npz"
@@ -186,7 +186,7 @@ def nncodec(network: Network, qp: int) -> list[float]:
 
 
 def with_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
-    """A copy of a model with other weights."""
+    """Return a copy of a model with other weights."""
     found = copy.deepcopy(model)
     found.load_state_dict(dict(weights), strict=False)
     return found

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from frformat.checkpoints import Checkpoint
     from frformat.cli.compress import data as inputs
 
-HELP = """Make a trained network small: quantize it as far as a limit allows, without training.
+HELP = """Compress a trained network without training: quantize it as far as a limit allows.
 
-IN is a checkpoint: .pt, .safetensors, .npz or .frz. `frformat encode` stores one exactly; this command rounds its
-weights. With --model and --data, it runs the network on a few hundred inputs, which need no labels, to find out how
-much each weight matters. Without them it uses the weights alone; at equal accuracy, the file is then about half as
-large again.
+IN is a checkpoint: .pt, .safetensors, .npz or .frz. This command rounds its weights; `frformat encode` stores them
+exactly. With --model and --data, the command runs the network on a few hundred inputs, which need no labels, to find
+out how much each weight matters. Without them, it uses only the weights, and the file is about 50 % larger at equal
+accuracy.
 
-Give one of --max-drop, --size, --bits and --quality. Accuracy is measured on labelled inputs that are not used for
-calibration. Do not use data that you publish results on.
+Use at most one of --max-drop, --size, --bits and --quality. Accuracy is measured on labelled inputs that are not used
+for calibration. Do not use data on which you will report results.
 
 \b
 --model is unet, lenet5 or resnet20, or FILE.py:NAME or package.module:NAME, where NAME is a torch.nn.Module or a
@@ -48,13 +48,15 @@ BATCH: Final = 64
 """Number of inputs in a batch."""
 
 
-@click.command(help=HELP, epilog="Exit codes: 0 success, 2 error; nothing is written then.")
+@click.command(help=HELP, epilog="Exit codes: 0 success, 2 error (no file is written).")
 @click.argument("source", metavar="IN", type=click.Path())
 @click.option("-o", "--output", metavar="OUT.frz", type=click.Path(), required=True, help="The file to write.")
-@click.option("--max-drop", type=float, metavar="POINTS", help="Largest loss of the metric, in percentage points.")
-@click.option("--size", type=ByteCount(), metavar="SIZE", help="The largest file, e.g. 100kB.")
-@click.option("--bits", type=float, metavar="BITS", help="The largest file, in bits per parameter.")
-@click.option("--quality", type=float, metavar="1…10", help="3 steps up cut the loss to a tenth.  [default: 6]")
+@click.option(
+    "--max-drop", type=float, metavar="POINTS", help="Largest acceptable drop in the metric, in percentage points."
+)
+@click.option("--size", type=ByteCount(), metavar="SIZE", help="Maximum file size, e.g. 100kB.")
+@click.option("--bits", type=float, metavar="BITS", help="Maximum file size, in bits per parameter.")
+@click.option("--quality", type=float, metavar="1…10", help="Raising it by 3 cuts the loss to a tenth.  [default: 6]")
 @click.option("--model", "architecture", metavar="SPEC", help="The architecture of the network; see above.")
 @click.option("--data", type=click.Path(), metavar="PATH", help="Typical inputs; see above.")
 @click.option("--metric", type=click.Choice(["accuracy", "agreement"]), help="[default: accuracy if there are labels]")
@@ -77,11 +79,11 @@ BATCH: Final = 64
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="With --size or --bits, try this many files and keep the best.",
+    help="With --size or --bits, make this many files close to the limit and keep the best.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of inputs.")
-@click.option("--plot", type=click.Path(), metavar="OUT.png", help="Draw the curve of all that was tried.")
-@click.option("--entry", metavar="KEY", help="Which state dict of a PyTorch file that holds several.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random choice of inputs.")
+@click.option("--plot", type=click.Path(), metavar="OUT.png", help="Plot all files that were tried.")
+@click.option("--entry", metavar="KEY", help="State dict to use if a PyTorch file contains several.")
 @click.option(
     "--base", type=click.Path(), metavar="OLD.frz", help="Write a delta file to this older version, with its steps."
 )

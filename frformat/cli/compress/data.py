@@ -1,4 +1,4 @@
-"""Read inputs for calibration and measuring from pictures or arrays."""
+"""Read inputs for calibration and evaluation from pictures or arrays."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PIXELS: Final[dict[str, tuple[str, Pixels]]] = {
     "imagenet": ("RGB", kinds.IMAGENET_PIXELS),
     "mnist": ("L", kinds.MNIST_PIXELS),
 }
-"""Names of the normalizations on the command line: Pillow's mode, and the normalization."""
+"""For each value of ``--pixels``, Pillow's image mode and the normalization."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +55,17 @@ class Inputs:
 
         Raises:
             EncodeError: there are no inputs, or they are inconsistent.
-            OSError: it cannot be read.
+            OSError: the folder or file cannot be read.
         """
         return _pictures(path, *PIXELS[pixels]) if os.path.isdir(path) else _arrays(path)
 
     def split(self, count: int, seed: int) -> tuple[Inputs, Inputs]:
-        """Choose this many inputs at random; return them and the others."""
+        """Choose ``count`` inputs at random; return them and the remaining ones."""
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         return self._some(order[:count]), self._some(order[count:])
 
     def batches(self, size: int, *, mirror: bool = False) -> list[Tensor]:
-        """Return batches in the model's input format; with ``mirror``, also reversed along the last axis."""
+        """Return batches in the model's input format; with ``mirror``, also all inputs reversed along the last axis."""
         found = [part for part, _ in self._parts(size)]
         return found + [part.flip(-1) for part in found] if mirror else found
 
@@ -100,7 +100,7 @@ def _arrays(path: str) -> Inputs:
     except (ValueError, EOFError, KeyError, TypeError, AttributeError) as error:
         raise EncodeError(f"{path}: neither a folder nor a complete .npz file: {error}") from error
     if "x" not in found or found["x"].ndim < 1 or not len(found["x"]):
-        raise EncodeError(f"{path}: it holds no inputs x")
+        raise EncodeError(f"{path}: it contains no inputs x")
     x, y = found["x"], found.get("y")
     if x.dtype.kind not in "fiu":
         raise EncodeError(f"{path}: x has type {x.dtype}, not numbers")
@@ -119,7 +119,7 @@ def _pictures(folder: str, mode: Any, numbers: Pixels) -> Inputs:
         files = sorted(os.listdir(os.path.join(folder, name)))
         found += [(os.path.join(folder, name, each), number) for each in files if each.lower().endswith(EXTENSIONS)]
     if not found:
-        raise EncodeError(f"{folder}: it holds no pictures, {', '.join(EXTENSIONS)}")
+        raise EncodeError(f"{folder}: it contains no pictures, {', '.join(EXTENSIONS)}")
     try:
         images = [pictures.read(path, mode, name=path) for path, _ in found]
     except DataError as error:

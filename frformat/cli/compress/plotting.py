@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check(path: str) -> Figure:
-    """Check that this kind of picture can be drawn, before any work is done.
+    """Check that a plot of this format can be drawn, before any work is done.
 
     Args:
         path: path of the picture; its extension names the format.

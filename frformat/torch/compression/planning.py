@@ -1,4 +1,4 @@
-"""Which steps and which basis each parameter gets."""
+"""Choose the quantization steps and the basis of each parameter."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from frformat.torch.compression.steps import Plan, across_kernel, errors, ideal,
 Doubles = NDArray[np.float64]
 
 REFERENCE: Final = 0.1
-"""The loss at whose scale bases are compared, and what each parameter costs is measured."""
+"""Loss at whose scale bases are compared."""
 
 BYTE: Final = 16 * math.log(2) / 24
-"""What a byte is worth, in losses at the scale 1: what one more for a parameter saves of the loss of rounding it."""
+"""Loss, at scale 1, that one more byte for a parameter saves."""
 
 
 def covering(sites: Sequence[Site], statistics: Mapping[Site, Statistics], model: nn.Module) -> list[Site]:
     """Return the sites that cover all rows of their parameters once, in the given order.
 
-    If the sites of a parameter overlap, the one with all rows whose errors cost most stands for them. A parameter that
-    is only used in part has none.
+    If sites of a parameter overlap, use only the site with all rows whose errors cost most. A parameter of which only
+    some rows are used gets no site.
     """
     by_name: dict[str, list[Site]] = {}
     for site in sites:
@@ -50,7 +50,7 @@ def covering(sites: Sequence[Site], statistics: Mapping[Site, Statistics], model
 
 
 def planned(weighed: Weighed) -> tuple[Weighed, Contents]:
-    """Choose steps and bases for the parameters of all sites. Round all other tensors as in the file.
+    """Choose steps and bases for the parameters of all sites. Replace other tensors by their rounded values.
 
     Args:
         weighed: the model's statistics, without plans.
@@ -73,14 +73,14 @@ def planned(weighed: Weighed) -> tuple[Weighed, Contents]:
 
 
 def _weight(stats: Statistics) -> float:
-    """What errors of a layer's weights cost."""
+    """Return the mean cost of an error of a layer's weights."""
     second = stats.inputs.second(centred=False)
     diagonal = second if second.ndim == 3 else np.diagonal(second, axis1=-2, axis2=-1)
     return float(errors(stats.outputs.second()).mean() * diagonal.mean())
 
 
 def _plan(weighed: Weighed, name: str, sites: Sequence[Site], scale: float) -> Plan:
-    """The steps of one parameter."""
+    """Return the steps and the basis of one parameter."""
     weight = weighed.original.get_parameter(name)
     whole = Form(sites[0].form.kind, tuple(weight.shape), sites[0].form.groups)
     weights = weight.double().cpu().numpy()
@@ -106,11 +106,11 @@ def _plan(weighed: Weighed, name: str, sites: Sequence[Site], scale: float) -> P
 
 
 def _price(weighed: Weighed, name: str, scale: float) -> float:
-    """What rounding a parameter by its plan costs, bytes and loss together."""
+    """Return the cost of rounding a parameter by its plan: its loss plus its bytes, expressed as loss."""
     integers = alone(weighed, name, scale)
     return integers.cost + BYTE * scale**2 * coded_bytes(coded(weighed.plans[name], integers, "f32"))
 
 
 def scale_of(loss: float, count: int) -> float:
-    """The scale at which rounding so many parameters is expected to cost a loss."""
+    """Return the scale at which rounding ``count`` parameters is expected to cause a loss."""
     return float((24 * loss / max(count, 1)) ** 0.5)

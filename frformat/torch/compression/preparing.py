@@ -1,4 +1,4 @@
-"""Gather everything that is needed to know about a model before its parameters are rounded."""
+"""Gather statistics of a model, and plan how to round its parameters."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ Doubles = NDArray[np.float64]
 Told = Callable[[str, int, int], None]
 
 LEAST: Final = 64
-"""Parameters that no layer was seen to use, and that have fewer elements than this, stay unchanged."""
+"""Parameters with guessed statistics and fewer elements than this stay unchanged."""
 
 
 def prepare(
     model: nn.Module, batches: Sequence[Batch], outputs: Outputs, seed: int, told: Told
 ) -> tuple[Weighed, Contents]:
-    """Weigh a model's parameters against each other; normalization is folded, in place.
+    """Return a model's statistics and plans, and the tensors of its file. Normalization is folded in place.
 
     Args:
-        model: a copy that may be changed.
-        batches: inputs to run it on; if there are none, only its weights are considered.
-        outputs: what its outputs mean.
+        model: a copy of the user's model, which is modified.
+        batches: inputs to run it on; without any, only its weights are considered.
+        outputs: interpretation of its outputs.
         seed: seed of the random numbers.
         told: progress callback.
     """
@@ -47,7 +47,7 @@ def prepare(
     found = structure(model, lambda: outputs.tensors(batches[0](model)))
     if not found.sites and all(isinstance(value, Tensor) for value in state_of(model)[0].values()):
         raise CompressionError(
-            f"{type(model).__name__} was run, and no layer used a parameter as its weights; leave batches out"
+            f"{type(model).__name__} was run, but no layer used a parameter as its weights: leave out batches"
         )
     fold(model, found)
     sites = {site: found.positions[site] * len(batches) for site in found.sites}
@@ -62,13 +62,13 @@ def prepare(
 
 
 def _guessed(model: nn.Module) -> tuple[Weighed, Contents]:
-    """Weigh parameters by their values alone."""
+    """Return the same for a model that cannot be run."""
     guesses = _guesses(model)
     return planned(Weighed(model, Structure(sites=list(guesses)), guesses, {}, sites=list(guesses)))
 
 
 def _guesses(model: nn.Module, except_for: Collection[str] = ()) -> dict[Site, Statistics]:
-    """Return assumed statistics of the weights that can be rounded; buffers are not weights."""
+    """Return assumed statistics of a model's parameters, except for some. Buffers are not rounded this way."""
     state, _ = state_of(model)
     weights = state if isinstance(model, Bag) else {name for name, _ in model.named_parameters()}
     ties = tied(state)

@@ -1,4 +1,4 @@
-"""Quantize a whole model, layer after layer, each for the inputs that it gets from the quantized layers before it."""
+"""Quantize a model layer by layer, each for the inputs that it receives from the quantized layers before it."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from frformat.torch.compression.structure import Structure
 Doubles = NDArray[np.float64]
 
 TRUST: Final = 0.03
-"""Damping of input moments, relative to their mean, where weights compensate for changed inputs."""
+"""Damping of input moments, relative to their mean, when weights compensate for changed inputs."""
 
 PRUNED: Final = 0.5
-"""Tensors with a larger share of zeros than this have been pruned: their zeros stay zero."""
+"""A tensor with a larger share of zeros counts as pruned: its zeros stay zero."""
 
 NEVER: Final = 1e30
 """A step that rounds everything to zero."""
 
 DOWN: Final = 0.1
-"""Damping of gradient moments, where errors of one output move the weights of others."""
+"""Damping of gradient moments, when errors of one output move the weights of others."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Integers:
     Attributes:
         values: integers in the shape of the tensor.
         code: its step code.
-        cost: the expected loss from its rounding errors, according to the moments.
+        cost: the loss that its rounding errors are expected to cause.
     """
 
     values: NDArray[np.int32]
@@ -54,16 +54,17 @@ class Integers:
 
 @dataclass
 class Weighed:
-    """The model's statistics and plans, known before anything is rounded.
+    """A model before rounding, with its statistics and plans.
 
     Attributes:
         original: the model.
         structure: its layers.
         statistics: statistics of each layer.
-        plans: the plan of each parameter that serves as a layer's weights.
-        batches: functions that run a model on one batch each.
-        sites: the sites whose statistics decide on rounding, in order of use: together, they cover all rows once.
-        guessed: those of them whose statistics were guessed, although there are batches.
+        plans: the plan of each parameter to round.
+        batches: functions that each run a model on one batch.
+        sites: the sites whose statistics determine the rounding, in order of use; together, they cover all rows of the
+            parameters once.
+        guessed: those of ``sites`` that no batch has used, so that their statistics were guessed.
     """
 
     original: nn.Module
@@ -81,7 +82,7 @@ class Weighed:
         return bias if alone and self.alone(site) else None
 
     def alone(self, site: Site) -> bool:
-        """Return whether its parameter is used only once."""
+        """Return whether the rows of a site are used only once."""
         others = [each for each in self.structure.sites if each.name == site.name and each != site]
         overlap = any(each.start < site.stop and site.start < each.stop for each in others)
         return self.structure.calls[site] == 1 and not overlap
@@ -96,14 +97,15 @@ def quantize(
     told: Callable[[int], None] = lambda done: None,
     ended: Callable[[int, Any], None] = lambda number, output: None,
 ) -> dict[str, Integers]:
-    """Round the weights of a model in place, and their biases.
+    """Round the weights and biases of a model in place.
 
     Args:
         weighed: its statistics and plans.
         model: a copy of the original.
         scale: factor for all steps.
-        told: called with the number of layers done.
-        ended: called with the number of a run and its output: 2i for the original on batch i, 2i + 1 for the model.
+        told: called with the number of completed layers.
+        ended: called with the number and output of each run: run 2i is that of the original on batch i, and run 2i + 1
+            that of the model.
 
     Returns:
         The integers of each parameter.
@@ -122,7 +124,7 @@ def quantize(
     for site in order:
         if not weighed.batches or not weighed.alone(
             site
-        ):  # parameters that are used twice are rounded for the original's inputs
+        ):  # round parameters that are used twice for the original's inputs
             finish(site, weighed.statistics[site].inputs)
 
     def work(number: int) -> Callable[[Run], None]:
@@ -156,9 +158,9 @@ def alone(weighed: Weighed, name: str, scale: float) -> Integers:
     """Round one parameter of the original for its own inputs, and restore it.
 
     Args:
-        weighed: what is known of the model.
+        weighed: the model's statistics and plans.
         name: name of the parameter.
-        scale: factor of its steps.
+        scale: factor for its steps.
 
     Returns:
         The rounded parameter.
@@ -177,7 +179,7 @@ def alone(weighed: Weighed, name: str, scale: float) -> Integers:
 
 @torch.no_grad()
 def roughly(weighed: Weighed, scale: float) -> dict[str, Integers]:
-    """Estimate the result of :func:`quantize` without feedback: about as many bytes, without running the model."""
+    """Estimate the result of :func:`quantize` without running the model. The size of the file is about the same."""
     found = {}
     for name, plan in weighed.plans.items():
         weight = weighed.original.get_parameter(name).double().cpu().numpy()
@@ -197,11 +199,18 @@ def plainly(plan: Plan, weight: Doubles, scale: float) -> Integers:
     return Integers(_whole(form.tensor(plan.transform(form.matrix(weight))) / plan.sizes(code)), code)
 
 
+def codes(weighed: Weighed, scale: float) -> tuple[int, ...]:
+    """Return the step codes of all weights and biases at a scale; they determine the result of :func:`quantize`."""
+    sites = [site for site in weighed.sites if weighed.adjustable(site) is not None]
+    of_biases = (_bias_code(weighed, site, scale) for site in sites)
+    return (*(plan.code(scale) for plan in weighed.plans.values()), *of_biases)
+
+
 def _whole(quotients: Doubles) -> NDArray[np.int32]:
     """Return the nearest integers.
 
     Raises:
-        CompressionError: one is beyond 32 bits.
+        CompressionError: one needs more than 32 bits.
     """
     try:
         return quantization.whole(quotients)
@@ -270,7 +279,7 @@ def _round(
 
 
 def _made_up(before: Doubles, second: Doubles, shift: Doubles | None, usual: Doubles) -> Doubles | float:
-    """Return the change of weights that makes changed inputs give the original outputs.
+    """Return the change of weights that restores the original outputs for changed inputs.
 
     Args:
         before: the weights, as matrices.
@@ -289,7 +298,7 @@ def _made_up(before: Doubles, second: Doubles, shift: Doubles | None, usual: Dou
 
 
 def _blocks(target: Doubles, sizes: Doubles, moments: Doubles, down: Doubles | None) -> Doubles:
-    """Return the integers, one block of inputs after the other."""
+    """Round the weights of each block of inputs, and return the integers."""
     if moments.ndim == 3:
         return rounded(target, sizes, None, down)
     parts = []

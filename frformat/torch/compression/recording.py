@@ -1,4 +1,4 @@
-"""Observe a model's layers at work, whatever modules or functions they are written with."""
+"""Observe a model's layers as they run, whether they are modules or functions."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Site:
 
     Attributes:
         name: name of the parameter.
-        start: first row.
-        stop: row after the last.
-        form: its layout, or that of these rows.
+        start: index of the first row.
+        stop: index after the last row.
+        form: the layout of these rows.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Site:
 
     @property
     def rows(self) -> slice:
-        """The rows."""
+        """The rows as a slice."""
         return slice(self.start, self.stop)
 
 
@@ -60,13 +60,13 @@ class Call:
 
 
 class Recorder(TorchFunctionMode):
-    """While entered, reports each use of a parameter as a layer's weights.
+    """While active, reports each use of a parameter as a layer's weights.
 
     Args:
-        model: the model that has the parameters.
-        before: called with a layer that is about to run; it may change the weights.
-        after: called with a layer and its output; returns a replacement for the output.
-        other: called with any other function, its arguments and its result.
+        model: the model that owns the parameters.
+        before: called with each layer that is about to run; it may change the weights.
+        after: called with each layer and its output; returns the output to use instead.
+        other: called with every other function, its arguments and its result.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Recorder(TorchFunctionMode):
         return out if self._after is None else self._after(call, out)
 
     def _inside(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """Run a function that consists of layers, so that these are observed, too."""
+        """Run a function that is composed of layers, and observe these."""
         vars(F)["has_torch_function"] = lambda _: False  # otherwise the function would call this mode again
         try:
             with self:
@@ -110,7 +110,7 @@ class Recorder(TorchFunctionMode):
 
 
 class _Known:
-    """Finds the parameter that a tensor is, or contains rows of."""
+    """Finds the parameter that a tensor is, or whose rows it is."""
 
     def __init__(self, model: nn.Module) -> None:
         self._parameters: dict[int, list[tuple[str, nn.Parameter]]] = {}
@@ -119,7 +119,7 @@ class _Known:
                 self._parameters.setdefault(parameter.untyped_storage().data_ptr(), []).append((name, parameter))
 
     def call(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:
-        """Return the layer that a function call runs, if it is one."""
+        """Return the layer that a function call runs, or None if it runs none."""
         if func in CONVOLUTIONS or func in TRANSPOSED:
             return self._convolution(func, args, kwargs)
         if func is F.linear:
@@ -161,7 +161,7 @@ class _Known:
         return Call(site, given["input"], geometry, self._whole(given["bias"]))
 
     def _site(self, weight: Any, kind: Any, groups: int = 1) -> Site | None:
-        """Return the parameter, or rows of one, that ``weight`` is."""
+        """Return the site of ``weight``, which is a parameter or some of its rows."""
         if not isinstance(weight, Tensor) or weight.dim() < 2 or weight.layout != torch.strided:
             return None
         for name, own in self._sharing(weight):
@@ -180,7 +180,7 @@ class _Known:
         return self._parameters.get(tensor.untyped_storage().data_ptr(), [])
 
     def _whole(self, bias: Any) -> str | None:
-        """Return the name of the parameter that is this bias; None if it is only a part of one."""
+        """Return the name of the parameter that is this bias; None if the bias is only part of one."""
         if not isinstance(bias, Tensor) or bias.dim() != 1:
             return None
         same = (bias.storage_offset(), bias.shape)

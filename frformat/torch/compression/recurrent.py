@@ -1,4 +1,4 @@
-"""Run recurrent layers step by step, so that the products with their weights can be observed."""
+"""Run recurrent layers step by step, so that the uses of their weights can be observed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ CELLS: Final[dict[Any, Gates]] = {
 
 
 def divisible(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
-    """Return whether :func:`steps` can compute a call: that of a recurrent layer without dropout and keywords."""
+    """Return whether :func:`steps` supports a call: that of a recurrent layer, without dropout or keywords."""
     if kwargs or func not in GATES:
         return func in CELLS and not kwargs
     dropout, training = args[_weights_at(args) + 3 : _weights_at(args) + 5]
@@ -90,7 +90,7 @@ def steps(func: Any, args: Sequence[Any]) -> Any:
 
 
 def _weights_at(args: Sequence[Any]) -> int:
-    """Return the place of the weights among the arguments: 3 for packed sequences, and otherwise 2."""
+    """Return the index of the weights among the arguments: 3 for packed sequences, and otherwise 2."""
     return 3 if isinstance(args[3], list | tuple) else 2
 
 
@@ -99,7 +99,7 @@ def _states(state: Any) -> State:
 
 
 def _by_direction(weights: Weights, biased: bool, layers: int, both: bool) -> list[list[Tensor | None]]:
-    """Return the weights of the input and of the state, their biases, and a projection or None, per direction."""
+    """Return for each direction the weights of the input and of the state, both biases, and a projection or None."""
     each = len(weights) // (layers * (1 + both))
     found = []
     for begin in range(0, len(weights), each):
@@ -113,7 +113,7 @@ def _by_direction(weights: Weights, biased: bool, layers: int, both: bool) -> li
 def _layers(
     gates: Gates, data: Tensor, counts: list[int], state: State, weights: list[list[Tensor | None]], both: bool
 ) -> tuple[Tensor, State]:
-    """Run all layers over the concatenated samples of all time steps; return outputs and last states."""
+    """Run all layers on the concatenated samples of all time steps; return outputs and final states."""
     last = []
     directions = 2 if both else 1
     for layer in range(len(weights) // directions):
@@ -131,7 +131,7 @@ def _layers(
 def _direction(
     gates: Gates, data: Tensor, counts: list[int], state: State, weights: Any, *, backward: bool
 ) -> tuple[Tensor, State]:
-    """Run one layer in one direction. Sequences are sorted by length: counts of samples never rise."""
+    """Run one layer in one direction. Longer sequences come first, so the number of samples never rises."""
     products: Any = torch.split(F.linear(data, weights[0], weights[2]), counts)
     outs: list[Any] = [None] * len(counts)
     for t in reversed(range(len(counts))) if backward else range(len(counts)):

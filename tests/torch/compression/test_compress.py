@@ -150,8 +150,8 @@ def test_what_no_layer_uses_is_named_and_rounded_as_without_inputs():
     torch.manual_seed(0)
     model = Hidden()
     found, blind = compress(model, batches=batches(SOUNDS), quality=6), compress(model, quality=6)
-    assert "no layer was seen to use hidden: rounded as without batches" in found.notes
-    assert "no layer was seen to use table as its weights: 8 bits for each" in found.notes
+    assert "no observed layer uses hidden as weights: rounded as without batches" in found.notes
+    assert "no observed layer uses table as weights: rounded to 8 bits" in found.notes
     bits, alone = ({layer.name: layer.bits for layer in each.layers} for each in (found, blind))
     assert bits["hidden"] < 1.1 * alone["hidden"] < 6
     assert bits["table"] > 7
