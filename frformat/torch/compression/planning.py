@@ -92,7 +92,9 @@ def _plan(weighed: Weighed, name: str, sites: Sequence[Site], scale: float) -> P
             second = stats.inputs.second(centred=weighed.adjustable(site) is not None)
             if cosines:
                 second = in_basis(second, site.form)
-            wanted[cosines][site.rows] = site.form.tensor(ideal(second, stats.outputs.second(), site.form))
+            wanted[cosines][site.rows] = site.form.tensor(
+                ideal(second, stats.inputs.damping, stats.outputs.second(), site.form)
+            )
     candidates = []
     for cosines, logarithms in wanted.items():
         entries = across_kernel(whole.matrix(weights), whole, inverse=False) if cosines else whole.matrix(weights)

@@ -19,7 +19,7 @@ from frformat.torch.compression.lockstep import Run, together
 from frformat.torch.compression.moments import InputMoments, Inputs, Statistics, phases, thinning
 from frformat.torch.compression.recording import Call, Recorder, Site
 from frformat.torch.compression.rounding import feedback, rounded
-from frformat.torch.compression.steps import DAMPING, Plan, errors, nearest
+from frformat.torch.compression.steps import Plan, errors, nearest
 from frformat.torch.compression.structure import Structure
 
 Doubles = NDArray[np.float64]
@@ -259,7 +259,9 @@ def _round(
     entries = plan.transform(target)
     moments = plan.moments(second)
     pruned = plan.transform(before) == 0
-    q = _blocks(entries, np.where(pruned, NEVER, sizes) if pruned.mean() > PRUNED else sizes, moments, down)
+    q = _blocks(
+        entries, np.where(pruned, NEVER, sizes) if pruned.mean() > PRUNED else sizes, moments, inputs.damping, down
+    )
     after = plan.restore(q * sizes)
     integers.values[site.rows] = _whole(form.tensor(q))
     weight[site.rows] = torch.from_numpy(form.tensor(after).astype(np.float32)).to(weight)
@@ -297,7 +299,7 @@ def _made_up(before: Doubles, second: Doubles, shift: Doubles | None, usual: Dou
     return change.swapaxes(1, 2).reshape(groups, outputs, n)
 
 
-def _blocks(target: Doubles, sizes: Doubles, moments: Doubles, down: Doubles | None) -> Doubles:
+def _blocks(target: Doubles, sizes: Doubles, moments: Doubles, damping: float, down: Doubles | None) -> Doubles:
     """Round the weights of each block of inputs, and return the integers."""
     if moments.ndim == 3:
         return rounded(target, sizes, None, down)
@@ -305,7 +307,7 @@ def _blocks(target: Doubles, sizes: Doubles, moments: Doubles, down: Doubles | N
     width = moments.shape[-1]
     for number in range(moments.shape[1]):
         part = slice(number * width, (number + 1) * width)
-        across = feedback(moments[:, number], DAMPING) if width > 1 else None
+        across = feedback(moments[:, number], damping) if width > 1 else None
         parts.append(rounded(target[:, :, part], sizes[:, :, part], across, down))
     return np.concatenate(parts, axis=2)
 

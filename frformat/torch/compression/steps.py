@@ -18,9 +18,6 @@ from frformat.torch.compression.rounding import feedback
 Array = NDArray[Any]
 Doubles = NDArray[np.float64]
 
-DAMPING: Final = 0.01
-"""Damping of the second moments of inputs, relative to their mean."""
-
 LEAST: Final = 0.02
 """Smallest weight of an output's errors, relative to the mean weight of all outputs."""
 
@@ -102,27 +99,28 @@ def plan(form: Form, cosines: bool, logarithms: Doubles, active: int) -> Plan:
     return Plan(form, cosines, level, offsets)
 
 
-def ideal(second: Doubles, gradients: Doubles, form: Form) -> Doubles:
+def ideal(second: Doubles, damping: float, gradients: Doubles, form: Form) -> Doubles:
     """Return the base-2 logarithms of the steps at which all rounding errors cost the same, as matrices.
 
     Args:
         second: moments of inputs: (groups, blocks, n, n), or their diagonals (groups, blocks, n).
+        damping: added to their diagonals, relative to the mean.
         gradients: moments of the outputs' gradients: (groups, outputs, outputs), or diagonals (groups, outputs).
         form: the layout.
     """
-    costs = 1 / np.square(spread(second)).reshape(form.groups, 1, form.inputs)
+    costs = 1 / np.square(spread(second, damping)).reshape(form.groups, 1, form.inputs)
     return -0.5 * np.log2(costs * errors(gradients)[:, :, None])
 
 
-def spread(second: Doubles) -> Doubles:
+def spread(second: Doubles, damping: float) -> Doubles:
     """Return 1 / √c for each input: (groups, blocks, n).
 
     The cost c is that of an error of 1 after all later entries have compensated for it.
     """
     if second.ndim == 3:
-        shares: Doubles = 1 / np.sqrt(second + DAMPING * np.maximum(second.mean(-1, keepdims=True), 1e-30))
+        shares: Doubles = 1 / np.sqrt(second + damping * np.maximum(second.mean(-1, keepdims=True), 1e-30))
         return shares
-    found: Doubles = np.diagonal(feedback(second, DAMPING), axis1=-2, axis2=-1)
+    found: Doubles = np.diagonal(feedback(second, damping), axis1=-2, axis2=-1)
     return found
 
 
