@@ -3,7 +3,7 @@
     python -m bench compress
 
 Calibration uses 512 training images, without labels, plus their mirror images, chosen separately for each of three
-seeds. The accuracy is measured on the 10,000 test images with the weights in the file. Results are stored in
+seeds. The accuracy is that of the weights in the file, on the 10,000 test images. Results are kept in
 ``bench/results/compress.json``, from which ``docs/compression.png`` is drawn; remove an entry to measure it again.
 """
 
@@ -33,7 +33,7 @@ SIZES: Final = {66_000: 80.7, 52_000: 80.2, 44_000: 79.5}
 """Size of a file in bytes, and its target accuracy."""
 
 BLIND: Final = {90_000: 80.5, 82_000: 80.1}
-"""The same without data: the size is three quarters of the standard coder's at that accuracy."""
+"""The same without data: three quarters of the standard coder's size at that accuracy."""
 
 STANDARD: Final = ((87_000, 78.37), (112_000, 79.7), (128_800, 80.95), (159_900, 80.89))
 """Sizes and accuracies of nncodec 2.1.3, dependent quantization, on the same network and images."""
@@ -47,7 +47,7 @@ def run() -> Iterator[Row]:
     """Yield one row per size, for the three seeds together."""
     weights = DATA / "resnet_cifar10" / "resnet20-12fca82f.th"
     if not weights.exists():
-        raise Missing(f"{weights} is absent: set FRFORMAT_DATA to a folder that holds it")
+        raise Missing(f"{weights} does not exist: set FRFORMAT_DATA to a folder that contains it")
     for size, aim in SIZES.items():
         found = [measured(size, seed) for seed in SEEDS]
         worst = min(each["accuracy"] for each in found)
@@ -62,7 +62,7 @@ def run() -> Iterator[Row]:
 
 
 def measured(size: int, seed: int | None) -> dict[str, Any]:
-    """Return the result for a file of at most ``size`` bytes; without a seed, use no data."""
+    """Return the result for one file of at most ``size`` bytes; without a seed, no data is used."""
     known = results()
     key = _key(size, seed)
     if key not in known:
@@ -101,7 +101,7 @@ def network() -> nn.Module:
 
 @cache
 def images(split: Any) -> tuple[Tensor, ...]:
-    """Return images as bytes of pixels, and labels."""
+    """Return images as uint8 pixels, and their labels."""
     return tuple(load_cifar10(split, DATA).tensors)
 
 
@@ -135,7 +135,7 @@ def figures(model: nn.Module) -> dict[str, float]:
 
 
 def draw() -> None:
-    """Plot accuracy against bytes for all stored results."""
+    """Plot accuracy against bytes for all results so far."""
     from matplotlib.figure import Figure
 
     known = results()

@@ -3,12 +3,12 @@
     NNCODEC_PYTHON=venv/bin/python python -m bench equal_error
 
 ``compress`` writes one file, with calibration inputs. nncodec 2.1.3 (dependent quantization, weights alone) writes
-several, until the errors of two enclose that of our file. Its size at the error of our file is interpolated between
-these two on logarithmic axes. Errors are measured on test inputs: the mean divergence from the original's decisions in
-nats, or half the squared error divided by the variance. Results are stored in ``bench/results/equal_error.json``;
-remove an entry to measure it again.
+several, until the errors of two of them enclose the error of ours; its size at that error is interpolated between these
+two on logarithmic axes. Errors are measured on test inputs: the mean divergence from the original's decisions in nats,
+or half the squared error relative to the variance. Results are kept in ``bench/results/equal_error.json``; remove an
+entry to measure it again.
 
-nncodec requires an older version of NumPy than this project: set ``NNCODEC_PYTHON`` to an interpreter that has it.
+nncodec needs an older NumPy than this project: set ``NNCODEC_PYTHON`` to an interpreter that has both.
 """
 
 from __future__ import annotations
@@ -39,24 +39,25 @@ from frformat.train.data import load_mnist
 RESULTS: Final = ROOT / "bench" / "results" / "equal_error.json"
 
 AIMS: Final = {"ResNet-56": 0.5, "LeNet-5": 0.5, "O-Net": 0.8, "CREPE tiny": 0.8, "CREPE": 0.8}
-"""Largest acceptable ratio of the size of our file to that of nncodec's."""
+"""The targets: the size of our file relative to nncodec's."""
 
 QUALITY: Final = {"ResNet-56": 3, "LeNet-5": 8, "O-Net": 6, "CREPE tiny": 6, "CREPE": 6}
-"""Quality at which files are compared."""
+"""The quality that each network is compressed at."""
 
 FIRST: Final = -28
-"""Quantization parameter at which the search for files of nncodec starts."""
+"""nncodec's quantization parameter for its first file."""
 
 STEP: Final = 4
-"""Amount by which to change the parameter, which doubles or halves the steps."""
+"""Change of this parameter from one file to the next; it doubles or halves the quantization step."""
 
 FARTHEST: Final = 6
-"""Maximum number of such changes."""
+"""Largest number of such changes."""
 
 PRUNED: Final = 6600
-"""Maximum size of the pruned network's file in bytes, at an accuracy of at least :data:`LEAST`."""
+"""Largest size of the pruned network's file, in bytes, at an accuracy of at least :data:`LEAST`."""
 
 LEAST: Final = 99.3
+"""Accuracy in percent."""
 
 CODER: Final = """
 import contextlib, io, os, sys, tempfile
@@ -79,9 +80,7 @@ def run() -> Iterator[Row]:
         known = measured(name)
         standard = at_error(known["nncodec"], known["error"])
         if standard is None:
-            yield Row(
-                name, f"{known['bytes']:,} B at {known['error']:.2g}, not enclosed by files of nncodec", "", False
-            )
+            yield Row(name, f"{known['bytes']:,} B at {known['error']:.2g}: no two nncodec files enclose it", "", False)
             continue
         ratio = known["bytes"] / standard
         figure = f"{known['bytes']:,} B, nncodec {standard:,.0f} B at {known['error']:.2g}: {ratio:.2f} ×"
@@ -93,7 +92,7 @@ def run() -> Iterator[Row]:
 
 
 def at_error(files: list[list[float]], error: float) -> float | None:
-    """Interpolate the size of a file with a certain error; return None if no two files enclose the error."""
+    """Return the size of a file with this error, interpolated between two ``files``, or None if no two enclose it."""
     for (more, high), (most, low) in pairwise(sorted(files)):
         if low <= error <= high:
             share = math.log(high / error) / math.log(high / low) if high > low else 0.0
@@ -102,7 +101,7 @@ def at_error(files: list[list[float]], error: float) -> float | None:
 
 
 def measured(name: str) -> dict[str, Any]:
-    """Return sizes and errors of our file and of nncodec's."""
+    """Return the size and the error of our file and of nncodec's files."""
 
     def measure() -> dict[str, Any]:
         network = NETWORKS[name]()
@@ -132,13 +131,13 @@ def pruned() -> dict[str, Any]:
 
 
 def share(model: nn.Module) -> float:
-    """Return the share of zeros among the weights."""
+    """Return the share of weights that are zero."""
     weights = torch.cat([value.flatten() for value in model.parameters() if value.dim() > 1])
     return round(float((weights == 0).float().mean()), 4)
 
 
 def kept(name: str, measure: Any) -> dict[str, Any]:
-    """Return the stored result of a network; without one, measure and store it."""
+    """Return the recorded result; if there is none, measure and record it."""
     known: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if name not in known:
         known[name] = measure()
@@ -151,14 +150,14 @@ def kept(name: str, measure: Any) -> dict[str, Any]:
 
 @torch.no_grad()
 def error(network: Network, model: nn.Module) -> float:
-    """Return the distance of a model's outputs from the original's on the test inputs."""
+    """Return the error of a model's outputs on the test inputs."""
     meant = Outputs(network.outputs)
     found = [meant.distance(network.model(x), model(x)) for x in network.test]
     return float(f"{np.mean(found):.4g}")
 
 
 def enclosing(network: Network, own: float) -> list[list[float]]:
-    """Return sizes and errors of files of nncodec; the last two enclose an error if possible."""
+    """Return sizes and errors of nncodec files. The last two enclose ``own``, unless none within range do."""
     files = [nncodec(network, FIRST)]
     finer = files[0][1] > own
     for number in range(1, FARTHEST + 1):
@@ -169,7 +168,7 @@ def enclosing(network: Network, own: float) -> list[list[float]]:
 
 
 def nncodec(network: Network, qp: int) -> list[float]:
-    """Return the size in bytes and the error of a file of nncodec."""
+    """Return the size and the error of one nncodec file."""
     state = {name: value for name, value in network.model.state_dict().items() if value.is_floating_point()}
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "source.npz", Path(folder) / "target.npz"

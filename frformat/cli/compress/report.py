@@ -14,11 +14,11 @@ from frformat.torch.compression import Compressed, LayerReport
 
 TITLES: Final = ("tensor", "shape", "coding", "bits", "bytes", "loss")
 SHOWN: Final = 0.0005
-"""Tensors with smaller shares of both bytes and loss are summarized in one line."""
+"""Tensors with smaller shares of both the bytes and the loss are summarized in one line."""
 
 
 def show(result: Compressed, source: str, output: str, seconds: float, *, as_json: bool) -> None:
-    """Print the result: one line for each important tensor, the trials, and a summary."""
+    """Print the outcome: a line for each tensor that matters, the trials, and a summary."""
     about = {
         "file": output,
         "input": {"file": source, "bytes": os.path.getsize(source)},
