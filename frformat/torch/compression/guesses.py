@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frformat.torch.compression.forms import Form
-from frformat.torch.compression.moments import DAMPING
 
 Doubles = NDArray[np.float64]
 
@@ -38,11 +37,6 @@ class GuessedInputs:
         """Return zeros, since the means are unknown."""
         zeros = np.zeros((self.form.groups, self.form.inputs))
         return zeros, zeros
-
-    @property
-    def damping(self) -> float:
-        """Return the smallest damping, since no samples are missing."""
-        return DAMPING
 
     def second(self, *, centred: bool) -> Doubles:
         """Return the moments (groups, blocks, n, n), with one block per channel."""

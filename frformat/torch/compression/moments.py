@@ -23,15 +23,6 @@ WIDE: Final = 4096
 BLOCK: Final = 1024
 """Approximate number of entries per block."""
 
-DAMPING: Final = 0.01
-"""Smallest damping of second moments of inputs, relative to their mean."""
-
-SCARCE: Final = 1 / 16
-"""Damping per ratio of inputs to columns: few columns say little about the moments of many inputs."""
-
-MOST_DAMPING: Final = 0.1
-"""Largest damping."""
-
 ENOUGH: Final = 64
 """Number of columns per input that is sufficient to estimate moments."""
 
@@ -100,11 +91,6 @@ class Inputs:
         x, y = (self._means / max(self.count, 1)).numpy()
         return x, y
 
-    @property
-    def damping(self) -> float:
-        """Return how much to damp the second moments, relative to their mean."""
-        return DAMPING if self.form.sparse else damping(self.form.inputs // self.blocks, self.count)
-
     def second(self, *, centred: bool) -> Doubles:
         """Return E[y yᵀ] or the covariance: (groups, blocks, n, n), or the diagonal (groups, blocks, n)."""
         found = (self._second / max(self.count, 1)).numpy()
@@ -155,11 +141,6 @@ class Outputs:
         return (self._added / max(self.samples, 1)).numpy()
 
 
-def damping(inputs: int, columns: float) -> float:
-    """Return how much to damp the second moments of inputs that so many columns determine."""
-    return min(max(DAMPING, SCARCE * inputs / max(columns, 1)), MOST_DAMPING)
-
-
 def _blocks(form: Form) -> int:
     """Return the number of equal blocks of inputs, with whole channels if possible."""
     n, positions = form.inputs, math.prod(form.kernel)
@@ -204,10 +185,6 @@ class InputMoments(Protocol):
     @property
     def means(self) -> tuple[Doubles, Doubles]:
         """Return the means of the inputs in both models: (groups, inputs)."""
-
-    @property
-    def damping(self) -> float:
-        """How much to damp the second moments, relative to their mean."""
 
     def second(self, *, centred: bool) -> Doubles:
         """Return the second moments, or the covariances: (groups, blocks, n, n), or diagonals (groups, blocks, n)."""

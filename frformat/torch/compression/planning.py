@@ -18,7 +18,7 @@ from frformat.torch.compression.moments import Statistics
 from frformat.torch.compression.quantizing import Weighed, alone
 from frformat.torch.compression.recording import Site
 from frformat.torch.compression.state import state_of
-from frformat.torch.compression.steps import Plan, across_kernel, errors, ideal, in_basis, plan
+from frformat.torch.compression.steps import Plan, across_kernel, damping, errors, ideal, in_basis, plan
 
 Doubles = NDArray[np.float64]
 
@@ -84,20 +84,16 @@ def _plan(weighed: Weighed, name: str, sites: Sequence[Site], scale: float) -> P
     weight = weighed.original.get_parameter(name)
     whole = Form(sites[0].form.kind, tuple(weight.shape), sites[0].form.groups)
     weights = weight.double().cpu().numpy()
-    wanted: dict[bool, Doubles] = {}
+    candidates = []
     for cosines in (False, True) if np.prod(whole.kernel) > 1 else (False,):
-        wanted[cosines] = np.empty(weight.shape)
+        entries = across_kernel(whole.matrix(weights), whole, inverse=False) if cosines else whole.matrix(weights)
+        logarithms = np.empty(weight.shape)
         for site in sites:
             stats = weighed.statistics[site]
             second = stats.inputs.second(centred=weighed.adjustable(site) is not None)
-            if cosines:
-                second = in_basis(second, site.form)
-            wanted[cosines][site.rows] = site.form.tensor(
-                ideal(second, stats.inputs.damping, stats.outputs.second(), site.form)
-            )
-    candidates = []
-    for cosines, logarithms in wanted.items():
-        entries = across_kernel(whole.matrix(weights), whole, inverse=False) if cosines else whole.matrix(weights)
+            second = in_basis(second, site.form) if cosines else second
+            wanted = ideal(second, damping(entries), stats.outputs.second(), site.form)
+            logarithms[site.rows] = site.form.tensor(wanted)
         active = int((np.abs(whole.tensor(entries)) > scale * 2.0 ** (logarithms - 1)).sum())
         candidates.append(plan(whole, cosines, logarithms, active))
     if len(candidates) == 1:

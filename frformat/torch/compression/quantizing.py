@@ -20,13 +20,10 @@ from frformat.torch.compression.lockstep import Run, together
 from frformat.torch.compression.moments import InputMoments, Inputs, Statistics, phases, thinning
 from frformat.torch.compression.recording import Call, Recorder, Site
 from frformat.torch.compression.rounding import feedback, rounded
-from frformat.torch.compression.steps import Plan, errors, nearest
+from frformat.torch.compression.steps import Plan, damping, errors, nearest, pruned
 from frformat.torch.compression.structure import Structure
 
 Doubles = NDArray[np.float64]
-
-PRUNED: Final = 0.5
-"""A tensor with a larger share of zeros counts as pruned: its zeros stay zero."""
 
 NEVER: Final = 1e30
 """A step that rounds everything to zero."""
@@ -255,9 +252,9 @@ def _round(
     sizes = form.matrix(plan.sizes(integers.code)[site.rows])
     entries = plan.transform(target)
     moments = plan.moments(second)
-    pruned = plan.transform(before) == 0
-    steps = np.where(pruned, NEVER, sizes) if pruned.mean() > PRUNED else sizes
-    q = rounded_in_blocks(entries, steps, moments, inputs.damping, down)
+    original = plan.transform(before)
+    steps = np.where(original == 0, NEVER, sizes) if pruned(original) else sizes
+    q = rounded_in_blocks(entries, steps, moments, damping(original), down)
     after = plan.restore(q * sizes)
     integers.values[site.rows] = _whole(form.tensor(q))
     weight[site.rows] = torch.from_numpy(form.tensor(after).astype(np.float32)).to(weight)

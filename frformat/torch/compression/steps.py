@@ -18,6 +18,15 @@ from frformat.torch.compression.rounding import feedback
 Array = NDArray[Any]
 Doubles = NDArray[np.float64]
 
+DAMPING: Final = 0.01
+"""Damping of the second moments of inputs, relative to their mean."""
+
+PRUNED: Final = 0.5
+"""A tensor with a larger share of zeros counts as pruned: its zeros stay zero."""
+
+PRUNED_DAMPING: Final = 0.1
+"""Damping for pruned tensors. Their zeros cannot compensate for the errors of other weights, so these cost more."""
+
 LEAST: Final = 0.02
 """Smallest weight of an output's errors, relative to the mean weight of all outputs."""
 
@@ -97,6 +106,16 @@ def plan(form: Form, cosines: bool, logarithms: Doubles, active: int) -> Plan:
         if gain > price:
             offsets[axis] = np.rint(found).astype(np.int32) * UNIT
     return Plan(form, cosines, level, offsets)
+
+
+def pruned(entries: Array) -> bool:
+    """Return whether weights, in the basis in which they are rounded, have been pruned."""
+    return float(np.mean(entries == 0)) > PRUNED
+
+
+def damping(entries: Array) -> float:
+    """Return the damping of the second moments of inputs for weights, given in the basis in which they are rounded."""
+    return PRUNED_DAMPING if pruned(entries) else DAMPING
 
 
 def ideal(second: Doubles, damping: float, gradients: Doubles, form: Form) -> Doubles:

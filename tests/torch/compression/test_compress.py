@@ -14,6 +14,7 @@ from torch import Tensor, nn
 import frformat
 from frformat import Spectrum
 from frformat.torch import CompressionError, compress, load_file, load_model, regularize
+from frformat.torch.compression import steps
 from tests.torch.compression.models import Pictures, Sounds, Words, seasoned
 
 torch.manual_seed(0)
@@ -318,3 +319,27 @@ def test_a_later_version_is_the_difference_to_an_older_one(pictures: nn.Module, 
     assert found.point.loss < 0.05
     with pytest.raises(CompressionError, match="all steps are those of the base"):
         compress(later, None, batches(), base=tmp_path / "old.frz", quality=5)
+
+
+def test_pruned_weights_get_steps_for_zeros_that_cannot_compensate(monkeypatch: pytest.MonkeyPatch):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(60, 160), nn.ReLU(), nn.Linear(160, 5)).eval()
+    weights = [model[0].weight, model[2].weight]
+    with torch.no_grad():
+        for weight in weights:
+            weight *= torch.rand_like(weight) > 0.9
+    mix = torch.randn(20, 60)
+    inputs, others = (torch.randn(n, 20) @ mix for n in (64, 512))
+
+    def error(found: nn.Module) -> float:
+        with torch.no_grad():
+            return float((found(others) - model(others)).square().mean())
+
+    found = compress(model, batches=[inputs], quality=5, outputs="values")
+    monkeypatch.setattr(steps, "PRUNED_DAMPING", steps.DAMPING)
+    plain = compress(model, batches=[inputs], size=found.nbytes + 40, outputs="values")
+    assert error(found.model) < 0.5 * error(plain.model)
+    assert not any(
+        after[before == 0].any()
+        for before, after in zip(weights, (found.model[0].weight, found.model[2].weight), strict=True)
+    )

@@ -120,31 +120,3 @@ def test_the_expected_loss_is_about_the_loss():
     assert 0.3 * 10 ** (-7 / 3) < found.point.loss < 3 * 10 ** (-7 / 3)
     assert planning.scale_of(0.01, 100) == pytest.approx((24 * 0.01 / 100) ** 0.5)
     assert F.log_softmax(found.model(x), 1).isfinite().all()
-
-
-def test_few_columns_are_damped_more():
-    found, form = [], Form("linear", (6, 64))
-    for count in (16, 128, 4096):
-        inputs = Inputs(form, cross=False)
-        inputs.add(call(torch.randn(count, 64), form, Geometry()), None, (), ())
-        found.append(inputs.damping)
-    assert found == [0.1, 1 / 32, 0.01]
-    unit = Inputs(Form("embedding", (64, 3)), cross=False)
-    unit.add(call(torch.arange(4), unit.form, Geometry()), None, (), ())
-    assert unit.damping == 0.01
-
-
-def test_damping_lowers_the_error_of_inputs_that_were_not_used(monkeypatch: pytest.MonkeyPatch):
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(60, 40), nn.ReLU(), nn.Linear(40, 5)).eval()
-    mix = torch.randn(20, 60)
-    calibration, others = (torch.randn(n, 20) @ mix for n in (32, 512))
-
-    def error(scarce: float) -> float:
-        monkeypatch.setattr(moments, "SCARCE", scarce)
-        found = compress(model, batches=[calibration], size=1200, outputs="values")
-        assert found.model is not None
-        with torch.no_grad():
-            return float((found.model(others) - model(others)).square().mean())
-
-    assert error(1 / 16) < 0.9 * error(0)
