@@ -1,5 +1,6 @@
 /* The adaptive coder: a learned scale, adaptive counters, a binary range coder (specification, sections 10.1 to 10.4). */
 #include <stdlib.h>
+#include <string.h>
 
 #include "coder.h"
 
@@ -13,7 +14,8 @@ enum {
     MOST_EVIDENCE = 511 << 12,
     MOST_TERM = 1 << 22,
     MOST_WEIGHT = 1 << 20,
-    MOST_MAGNITUDE = 1 << 22
+    MOST_MAGNITUDE = 1 << 22,
+    LEAST_START = 2048
 };
 
 typedef uint32_t counter; /* 22 bits of probability, 8 bits of count */
@@ -35,7 +37,7 @@ static uint64_t mean(int scale) {
 }
 
 static counter start(uint64_t p, unsigned n) {
-    return (counter)(p < 2048 ? 2048 : p > 65535 ? 65535 : p) << 14 | n;
+    return (counter)(p < LEAST_START ? LEAST_START : p > 65535 ? 65535 : p) << 14 | n;
 }
 
 frz_model *frz_model_new(int scale, unsigned confidence) {
@@ -54,10 +56,11 @@ frz_model *frz_model_new(int scale, unsigned confidence) {
         uint64_t t = (mu << 16) / (UNIT + mu);
         for (int i = 0; i < 3; i++) m->zero[z][i] = start(t, confidence);
         for (int c = 0; c < CLASSES; c++) {
-            for (int i = 0; i < 5; i++) m->longer[z][i][c] = start(t, confidence);
-            m->top[z][c] = start((t << 16) / (65536 + t), confidence);
+            m->longer[z][0][c] = start(t, confidence);
+            m->top[z][c] = start(t < LEAST_START ? t : (t << 16) / (65536 + t), confidence);
             t = t * t >> 16;
         }
+        for (int i = 1; i < 5; i++) memcpy(m->longer[z][i], m->longer[z][0], sizeof m->longer[z][0]);
     }
     for (int i = 0; i < 5; i++) m->sign[i] = start(32768, 4);
     m->base = (scale - 80) * 8192;
