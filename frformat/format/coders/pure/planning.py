@@ -225,7 +225,8 @@ def logarithms(numbers: Array) -> Array:
     exponent -= (1 << np.maximum(exponent, 0)) > numbers  # a large number can be rounded up to a power of two
     shift = exponent - 12
     mantissa = np.where(shift >= 0, numbers >> np.maximum(shift, 0), numbers << np.maximum(-shift, 0))
-    return (exponent << FRACTION) + LOGS[np.clip(mantissa - (1 << 12), 0, len(LOGS) - 1)]
+    found: Array = (exponent << FRACTION) + LOGS[np.clip(mantissa - (1 << 12), 0, len(LOGS) - 1)]
+    return found
 
 
 def _entropy(numbers: Array) -> Array:
