@@ -1,68 +1,24 @@
-/* How a writer of static blocks chooses their tables; readers need none of it. */
+/* How a writer of static blocks chooses classes and a neighbour; readers need none of it. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "coder.h"
+#include "values.h"
 
 enum {
     FRACTION = 16,         /* binary digits of logarithms and costs */
     MANTISSA = 12,         /* binary digits of the numbers in the table of logarithms */
-    CAPPED = 1 << 20,      /* magnitudes above this count as this one */
     RESOLUTIONS = 2,       /* classes per octave: 1, or 2 */
     MOST_TOTAL = 512,      /* more than any sum of three steps */
     OUTSIDE = 2000,        /* one in this many values may lie below the lowest class, and one above the highest */
     OVERFIT = 47274,       /* counts of a sample fit it better than the rest: by 1 / (2 ln 2) bits for each frequency */
     FREQUENCY = 8 << 16,   /* what a stored frequency takes */
     MOST_RATIO = 1 << 20,
-    NEAR = 2 * FRZ_REACH + 1,
-    TOTAL = 4096,
-    SMALL = 256,
-    PART = 1024
+    NEAR = 2 * FRZ_REACH + 1
 };
 
-static inline int64_t clip(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
-
-static inline int clip_int(int x, int low, int high) { return x < low ? low : x > high ? high : x; }
-
-static inline uint64_t least(uint64_t x, uint64_t y) { return x < y ? x : y; }
+/* ---- logarithms ---- */
 
 static int64_t floor_shift(int64_t x, int n) { return x >= 0 ? x >> n : ~(~x >> n); }
-
-static inline int top_bit(uint64_t x) {
-#if defined(__GNUC__)
-    return 63 - __builtin_clzll(x);
-#else
-    int n = -1;
-    for (; x; x >>= 1) n++;
-    return n;
-#endif
-}
-
-static inline uint32_t magnitude(int32_t q) { return q < 0 ? 0u - (uint32_t)q : (uint32_t)q; }
-
-/* ---- symbols ---- */
-
-/* The symbols of small magnitudes, if positive. */
-typedef struct {
-    uint8_t of[SMALL];
-} symbols;
-
-static unsigned positive(uint32_t m) {
-    if (m < 8) return 2 * m;
-    const unsigned bits = (unsigned)top_bit(m) - 1;
-    return 2 * (2 * bits + 4 + (m >> bits & 1));
-}
-
-static void describe(symbols *s) {
-    for (uint32_t m = 0; m < SMALL; m++) s->of[m] = (uint8_t)positive(m);
-}
-
-static inline unsigned symbol_of(const symbols *s, int32_t q) {
-    const uint32_t m = magnitude(q);
-    return (m < SMALL ? s->of[m] : positive(m)) - (q < 0);
-}
-
-/* ---- logarithms ---- */
 
 /* log2(x) in parts of 2^-16, for x > 0. */
 static inline int64_t logarithm(uint64_t x, const int64_t *logs) {
@@ -72,48 +28,6 @@ static inline int64_t logarithm(uint64_t x, const int64_t *logs) {
 }
 
 static inline int64_t entropy(uint32_t n, const int64_t *logs) { return n ? (int64_t)n * logarithm(n, logs) : 0; }
-
-/* ---- sums and steps ---- */
-
-void frz_sums(const int32_t *values, frz_shape s, int64_t *rows, int64_t *channels, int64_t *positions) {
-    for (uint64_t r = 0; r < s.rows; r++) {
-        int64_t row = 0;
-        for (uint64_t i = 0; i < s.channels; i++) {
-            int64_t sum = 0;
-            for (uint64_t k = 0; k < s.positions; k++) {
-                const uint32_t m = magnitude(*values++);
-                const int64_t size = m < CAPPED ? m : CAPPED;
-                positions[k] += size;
-                sum += size;
-            }
-            channels[i] += sum;
-            row += sum;
-        }
-        rows[r] += row;
-    }
-}
-
-/* Steps of a row, a channel and a position add up to the class of a value. */
-typedef struct {
-    uint64_t rows, middle, inner; /* the lengths of three axes, the last of which is the longest run of steps */
-    const int32_t *row, *mid, *in; /* a step for each; NULL if all are 0 */
-} steps;
-
-static steps steps_of(frz_shape s, const int32_t *row, const int32_t *channel, const int32_t *position) {
-    if (s.positions == 1) return (steps){s.rows, 1, s.channels, row, NULL, channel};
-    return (steps){s.rows, s.channels, s.positions, row, channel, position};
-}
-
-static void fill_totals(int16_t *out, const steps *s, uint64_t start, size_t count) {
-    uint64_t k = start % s->inner, i = start / s->inner % s->middle, r = start / s->inner / s->middle;
-    for (size_t at = 0; at < count; k = 0) {
-        const size_t some = (size_t)least(s->inner - k, count - at);
-        const int32_t base = (s->row ? s->row[r] : 0) + (s->mid ? s->mid[i] : 0), *in = s->in ? s->in + k : NULL;
-        for (size_t j = 0; j < some; j++) out[at + j] = (int16_t)(base + (in ? in[j] : 0));
-        at += some;
-        if (++i == s->middle) i = 0, r++;
-    }
-}
 
 /* ---- choosing ---- */
 
@@ -314,7 +228,7 @@ static void compare(const work *w, frz_choice *best) {
 
 static void describe_values(work *w) {
     symbols table;
-    describe(&table);
+    small_symbols(&table);
     w->width = 1;
     for (size_t i = 0; i < w->sample->count; i++) {
         const int32_t q = w->sample->values[i];
@@ -351,8 +265,6 @@ static size_t lay_out(const work *w, int32_t *at, classes *c) {
     return (size_t)(at - start);
 }
 
-static void *room(uint64_t count, size_t size) { return count < SIZE_MAX / size ? malloc((size_t)count * size + 1) : NULL; }
-
 frz_result frz_choose(const frz_sample *sample, const int64_t *logs, int32_t *axes, frz_choice *best) {
     const frz_shape s = sample->shape;
     const size_t n = sample->count, each = sizeof(int16_t) * n;
@@ -385,67 +297,4 @@ frz_result frz_choose(const frz_sample *sample, const int64_t *logs, int32_t *ax
     free(step);
     free(w.counts);
     return result;
-}
-
-/* ---- counting ---- */
-
-/* Count the values from `values[start]` up to `values[stop]` of one lane. */
-static void count_part(const frz_contexts *c, const symbols *table, const int16_t *totals, const int32_t *values,
-                       size_t start, size_t stop, uint64_t *counts) {
-    const int most = (int)c->classes - 1, reach = (int)c->reach, near = 2 * reach + 1;
-    const size_t late = !reach ? stop : (size_t)(c->lag < start ? start : least(c->lag, stop));
-    for (size_t i = start; i < late; i++) {
-        const size_t t = (size_t)(clip_int(totals[i - start], 0, most) * near + reach);
-        counts[t * FRZ_WIDTH + symbol_of(table, values[i])]++;
-    }
-    for (size_t i = late; i < stop; i++) {
-        const int by = clip_int(values[i - c->lag], -reach, reach) + reach;
-        const size_t t = (size_t)(clip_int(totals[i - start], 0, most) * near + by);
-        counts[t * FRZ_WIDTH + symbol_of(table, values[i])]++;
-    }
-}
-
-void frz_count(const frz_contexts *c, uint64_t first, const int32_t *values, size_t count, uint64_t *counts) {
-    const steps given = steps_of(c->shape, c->row, c->channel, c->position);
-    const size_t lane = (size_t)1 << c->lane;
-    int16_t totals[PART] = {0};
-    symbols table;
-    describe(&table);
-    for (size_t at = 0; at < count; at += lane) {
-        const size_t end = (size_t)least(lane, count - at);
-        for (size_t start = 0, stop; start < end; start = stop) {
-            stop = (size_t)least(start + PART, end);
-            if (c->classes > 1) fill_totals(totals, &given, first + at + start, stop - start);
-            count_part(c, &table, totals, values + at, start, stop, counts);
-        }
-    }
-}
-
-/* ---- frequencies ---- */
-
-static unsigned largest_of(const uint16_t *f, unsigned symbols) {
-    unsigned largest = 0;
-    for (unsigned s = 1; s < symbols; s++) largest = f[s] > f[largest] ? s : largest;
-    return largest;
-}
-
-void frz_scale(const uint64_t *counts, size_t tables, unsigned symbols, uint16_t *f) {
-    for (size_t t = 0; t < tables; t++, counts += FRZ_WIDTH, f += symbols) {
-        uint64_t total = 0;
-        int rest = TOTAL;
-        for (unsigned s = 0; s < symbols; s++) total += counts[s];
-        for (unsigned s = 0; s < symbols; s++) {
-            f[s] = 0;
-            if (counts[s]) f[s] = (uint16_t)(counts[s] * TOTAL / total > 1 ? counts[s] * TOTAL / total : 1);
-            rest -= f[s];
-        }
-        if (!total) continue;
-        if (rest > 0) f[largest_of(f, symbols)] = (uint16_t)(f[largest_of(f, symbols)] + rest);
-        while (rest < 0) {
-            uint16_t *largest = &f[largest_of(f, symbols)];
-            const int half = *largest / 2 > 1 ? *largest / 2 : 1, change = -rest < half ? -rest : half;
-            *largest = (uint16_t)(*largest - change);
-            rest += change;
-        }
-    }
 }

@@ -1,8 +1,7 @@
 /* The lanes of the static coder (specification, sections 10.5 to 10.7). */
-#include <stdlib.h>
 #include <string.h>
 
-#include "coder.h"
+#include "values.h"
 
 enum {
     PRECISION = 12,
@@ -44,8 +43,6 @@ static int within(const int32_t *x, uint64_t n, int64_t low, int64_t high) {
     }
     return 1;
 }
-
-static void *room(uint64_t count, size_t size) { return count < SIZE_MAX / size ? malloc((size_t)count * size + 1) : NULL; }
 
 static void describe_symbols(frz_lanes *l) {
     for (unsigned s = 0; s < 256; s++) {
@@ -137,10 +134,6 @@ size_t frz_lanes_of(const frz_lanes *l, size_t count) { return count ? ((count -
 
 size_t frz_lanes_room(const frz_lanes *l, size_t count) { return 2 * (MOST_WORDS * count + 2 * frz_lanes_of(l, count)); }
 
-static inline int clip_int(int x, int low, int high) { return x < low ? low : x > high ? high : x; }
-
-static inline int64_t clip(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
-
 /* ---- coding ---- */
 
 static frz_result prepare_to_code(frz_lanes *l) {
@@ -156,16 +149,6 @@ static frz_result prepare_to_code(frz_lanes *l) {
         }
     }
     return FRZ_OK;
-}
-
-static inline int top_bit(uint32_t x) {
-#if defined(__GNUC__)
-    return 31 - __builtin_clz(x);
-#else
-    int n = -1;
-    for (; x; x >>= 1) n++;
-    return n;
-#endif
 }
 
 static inline uint8_t *put(uint8_t *out, uint32_t word) {
