@@ -59,7 +59,7 @@ def test_metadata_and_types_survive_in_safetensors():
 
 def test_changes_are_told():
     outcome = frformat("decode", "model.frz", "-o", "out.npz")
-    assert outcome.out.splitlines()[0] == "bf16 was written as f32 without loss: .npz has no name for it"
+    assert outcome.out.splitlines()[0] == "bf16 was written as f32 without loss: .npz does not support it"
 
 
 def test_json():
@@ -132,7 +132,7 @@ def test_a_damaged_file_is_one_line_and_leaves_nothing(folder: Path, output: str
             ("model.frz", "-o", "out.npz", "--memory-budget", "1KB"),
             "model.frz: BUDGET: opening takes more than the memory budget of 1,000 bytes",
         ),
-        (("model.frz", "-o", "out.npz", "--memory-budget", "100B"), "model.frz: BUDGET: the directory has "),
+        (("model.frz", "-o", "out.npz", "--memory-budget", "100B"), "model.frz: BUDGET: the directory needs "),
         (("model.frz", "-o", "out.pt", "--memory-budget", "100KB"), "model.frz: BUDGET: a .pt file is built in memory"),
         (("model.frz", "-o", "nowhere/out.npz"), "nowhere/out.npz: IO: folder nowhere does not exist"),
         (("model.frz",), "USAGE: Missing option '-o'"),
@@ -178,4 +178,4 @@ def test_standard_output(kind: str):
             name: value.tobytes() for name, value in written.items()
         }
     assert b"-: 4 tensors, " in done.stderr
-    assert "cannot write a file without extension" in refused("decode", "model.frz", "-o", "-")
+    assert "cannot write a file without an extension" in refused("decode", "model.frz", "-o", "-")

@@ -205,7 +205,7 @@ def bad_inputs() -> dict[str, str]:
     torch.save({"module.w": torch.ones(1)}, "whole.pt")
     return {
         "missing.pt": "missing.pt: IO: No such file or directory",
-        ".": ".: READ: the folder holds none of model.safetensors",
+        ".": ".: READ: the folder contains none of model.safetensors",
         bad("magic.frz", b"not a checkpoint"): "magic.frz: READ: not an .frz, .safetensors, .npz or PyTorch file",
         bad("empty.pt", b""): "empty.pt: READ: not an .frz",
         bad("cut.safetensors", whole[:-1]): "cut.safetensors: READ: not a valid safetensors file: it should have",
@@ -213,7 +213,7 @@ def bad_inputs() -> dict[str, str]:
             "cut.pt", Path("whole.pt").read_bytes()[:-30]
         ): "cut.pt: READ: a damaged zip archive (.npz or PyTorch file)",
         bad("cut.frz", b"\x89FRZ\x01\x00"): "cut.frz: TRUNCATED: the file ends within its header",
-        "code.pt": "code.pt: READ: needs the code of posix.system to be loaded, and code from a file is never run",
+        "code.pt": "code.pt: READ: loading it requires the code of posix.system, but code from a file is never run",
         "half.pt": "half.pt: READ: tensor 'v': dtype torch.complex32 has no counterpart",
         "nan.npz": "ENCODE: tensor 'w': a weight is not finite",
         "control.npz": "ENCODE: ",

@@ -109,7 +109,7 @@ def test_the_checkpoint_of_a_run_is_what_it_exports(tmp_path: Path, average: flo
     outcome = train(recipe, tmp_path / "run")
     with checkpoints.load(tmp_path / "run" / "checkpoint.pt") as source:
         report = encode(source, tmp_path / "model.frz")
-    assert f"took the entry 'state.run.{'model' if average is None else 'average'}' of the file" in report.notes
+    assert f"read the entry 'state.run.{'model' if average is None else 'average'}' of the file" in report.notes
     with frformat.open(outcome.path) as exported, frformat.open(tmp_path / "model.frz") as file:
         assert set(file) == set(exported)
         for name in exported:
