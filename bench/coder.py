@@ -33,7 +33,7 @@ STEPS: Final = 2
 
 
 LARGE: Final = {"adaptive": 6.0, "static": 1.5}
-"""Seconds in which the weights of :func:`_large` are loaded."""
+"""Seconds in which each coder should load the weights of :func:`_large`."""
 
 
 def run() -> list[Row]:
@@ -96,7 +96,7 @@ def _standard(arrays: list[Integers]) -> Iterator[Row]:
 
 
 def _speeds(size: str, arrays: list[Integers]) -> Iterator[Row]:
-    """Measure the speed of the compiled code, and what the static coder gives up for it."""
+    """Measure the speed of the compiled code, and how many more bytes the static coder takes."""
     if not engine().compiled:
         return
     count = sum(array.size for array in arrays)
@@ -115,7 +115,7 @@ def _speeds(size: str, arrays: list[Integers]) -> Iterator[Row]:
 
 
 def _best(name: str, arrays: list[Integers], times: int) -> tuple[int, float, float]:
-    """Return the size, and the shortest times of some."""
+    """Return the size in bytes, and the shortest times to encode and to decode in several runs."""
     sizes, encoding, decoding = zip(*(_coded(name, arrays) for _ in range(times)), strict=True)
     return sizes[0], min(encoding), min(decoding)
 

@@ -52,7 +52,7 @@ LAYOUTS: Final = {
 
 
 class _Exponents:
-    """The integers that stand for some floats."""
+    """The integers that represent some floats."""
 
     def __init__(self, patterns: Array, layout: Layout, reference: int) -> None:
         self._patterns = patterns
@@ -63,7 +63,7 @@ class _Exponents:
 
     def part(self, start: int, stop: int) -> Integers:
         """See :class:`~frformat.format.coders.integers.Source`."""
-        # A small tensor is a single part, which coders read more than once.
+        # Coders read a small tensor, which is a single part, more than once.
         if self._range != (start, stop):
             self._last, self._range = self._integers(start, stop), (start, stop)
         return self._last

@@ -17,13 +17,13 @@ from frformat.format.coders.integers import Integers, Source, cuts
 from frformat.format.coders.tables import FRACTION, LANES, SAMPLE_LANE, WIDTH, Choice, Sums, Tables, lag
 
 SAMPLES: Final = (4, 32)
-"""Fewest and most lanes of the sample that shows which choice is best."""
+"""Fewest and most lanes of the sample on which choices are compared."""
 
 SHARE: Final = 32
-"""Between these, it is one in this many lanes."""
+"""Between these limits, one in this many lanes is sampled."""
 
 LEAST_WORDS: Final = 800
-"""Number of bytes of a lane's words, compared with which its count and its final state are few."""
+"""A lane's words should take at least this many bytes, so that its count and final state weigh little."""
 
 
 def plan(block: Block, source: Source, base: int) -> Tables:
@@ -50,13 +50,12 @@ def _sample(block: Block, source: Source, base: int) -> tuple[Integers, NDArray[
     """Return some lanes of a block, and the index of each one's first value in the block."""
     lanes = -(-block.size // SAMPLE_LANE)
     least, most = SAMPLES
-    count = min(lanes, max(least, min(most, lanes // SHARE)))
-    chosen = np.arange(count, dtype=np.uint64) * (lanes - 1) // max(count - 1, 1)
-    if count == lanes:
-        return source.part(base, base + block.size), chosen * SAMPLE_LANE
-    starts = [int(lane) * SAMPLE_LANE for lane in chosen]
+    count = max(least, min(most, lanes // SHARE))
+    if lanes <= count:
+        return source.part(base, base + block.size), np.arange(0, block.size, SAMPLE_LANE, dtype=np.uint64)
+    starts = [number * (lanes - 1) // (count - 1) * SAMPLE_LANE for number in range(count)]
     parts = [source.part(base + start, base + min(start + SAMPLE_LANE, block.size)) for start in starts]
-    return np.concatenate(parts), chosen * SAMPLE_LANE
+    return np.concatenate(parts), np.array(starts, np.uint64)
 
 
 def _tiles(block: Block) -> Iterator[tuple[slice, slice, slice, int, int]]:

@@ -99,11 +99,11 @@ class Choice(NamedTuple):
     """A way to code a block; see :class:`Tables`.
 
     Attributes:
-        axes: see there.
-        classes: see there.
-        neighbour: see there.
-        reach: see there.
-        bits: approximate size of the sample that it was chosen for, in parts of 2^-16 bits.
+        axes: classes of rows, channels and positions.
+        classes: number of classes.
+        neighbour: number of the neighbour.
+        reach: largest magnitude of a neighbour.
+        bits: approximate size of the sample, in parts of 2^-16 bits.
     """
 
     axes: Axes

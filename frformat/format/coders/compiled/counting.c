@@ -1,8 +1,8 @@
-/* What a writer of static blocks counts, and the frequencies that follow from it; readers need none of it. */
+/* Counts of the values of static blocks, and the frequencies derived from them. Only writers need this. */
 #include "values.h"
 
 enum {
-    CAPPED = 1 << 20, /* magnitudes above this count as this one */
+    CAPPED = 1 << 20, /* larger magnitudes are treated as this one */
     TOTAL = 4096,
     PART = 1024
 };

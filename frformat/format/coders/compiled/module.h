@@ -1,4 +1,4 @@
-/* What the parts of the Python module share. */
+/* Functions that the parts of the Python module share. */
 #ifndef FRZ_MODULE_H
 #define FRZ_MODULE_H
 

@@ -1,4 +1,4 @@
-/* The part of the Python module that plans static blocks. */
+/* The functions of the Python module that plan static blocks. */
 #include "module.h"
 
 static void release(Py_buffer *buffers, int count) {

@@ -10,12 +10,12 @@ enum {
     EXACT = 15,    /* symbols below this have no extra bits */
     UNUSED = 255,  /* stands for a symbol in unused tables */
     ABREAST = 4,   /* number of interleaved lanes, which hides the latency of each */
-    CODED_ABREAST = 2,
+    CODED_ABREAST = 2, /* likewise for coding */
     MOST_WORDS = 3, /* most words of a value */
     RECIPROCAL = 44 /* exact for dividends below 2^20 times the divisor, and divisors up to 4096 */
 };
 
-/* Where a symbol is among the slots of a table. */
+/* The slots of a symbol in a table. */
 typedef struct {
     uint64_t reciprocal; /* 2^44 / frequency, rounded up */
     uint32_t frequency, start;

@@ -1,4 +1,4 @@
-/* What the parts of the static coder share: bits, symbols, and the classes of values. */
+/* Functions that the parts of the static coder share: on bits, symbols and classes. */
 #ifndef FRZ_VALUES_H
 #define FRZ_VALUES_H
 
@@ -30,7 +30,7 @@ static inline void *room(uint64_t count, size_t size) { return count < SIZE_MAX 
 
 /* ---- symbols ---- */
 
-/* The symbols of small magnitudes, if positive. */
+/* The symbol of each small positive value. */
 typedef struct {
     uint8_t of[SMALL];
 } symbols;
@@ -50,10 +50,10 @@ static inline unsigned symbol_of(const symbols *s, int32_t q) {
     return (m < SMALL ? s->of[m] : positive(m)) - (q < 0);
 }
 
-/* Steps of a row, a channel and a position add up to the class of a value. */
+/* The class of a value is the sum of the steps of its row, its channel and its position. */
 typedef struct {
-    uint64_t rows, middle, inner; /* the lengths of three axes, the last of which is the longest run of steps */
-    const int32_t *row, *mid, *in; /* a step for each; NULL if all are 0 */
+    uint64_t rows, middle, inner; /* lengths of the axes; if there is one position, channels are the inner axis */
+    const int32_t *row, *mid, *in; /* the steps; NULL if all are 0 */
 } steps;
 
 static inline steps steps_of(frz_shape s, const int32_t *row, const int32_t *channel, const int32_t *position) {

@@ -1,4 +1,4 @@
-"""How a writer of static blocks chooses their tables, in NumPy."""
+"""Choose the tables of static blocks, in NumPy."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from frformat.format.coders.tables import (
 Array = NDArray[Any]
 
 CAPPED: Final = 1 << 20
-"""Larger magnitudes count as this one."""
+"""Larger magnitudes are treated as this one."""
 
 RESOLUTIONS: Final = (1, 2)
 """Number of classes per octave."""
@@ -45,9 +45,10 @@ OVERFIT: Final = 47274
 """Counts of a sample fit it better than they fit the rest, by 1 / (2 ln 2) bits per frequency."""
 
 FREQUENCY: Final = 8 << FRACTION
-"""What a stored frequency takes."""
+"""Approximate cost of a stored frequency, in parts of 2^-16 bits."""
 
 MOST_RATIO: Final = 1 << 20
+"""Largest ratio of a block's size to the sample's, in sixteenths; in larger blocks, tables hardly matter."""
 
 NO_CLASSES: Final = np.zeros(0, np.int32)
 
@@ -89,7 +90,7 @@ def choose(block: Block, found: Sums, values: Integers, starts: NDArray[np.uint6
 
 
 class _Cost(NamedTuple):
-    """What values take: parts of 2^-16 bits, and the number of frequencies that are not 0."""
+    """The cost of some values: their size in parts of 2^-16 bits, and the number of nonzero frequencies."""
 
     bits: int
     used: int
@@ -111,7 +112,7 @@ class _Sample:
         self.bounds = [(int(start), int(start) + int(length)) for start, length in zip(starts, lengths, strict=True)]
 
     def price(self, cost: _Cost) -> int:
-        """About what the block takes, in parts of 2^-20 bits."""
+        """Return the approximate size of the block, in parts of 2^-20 bits."""
         return cost.bits * self.ratio + cost.used * FREQUENCY * 16
 
     def totals(self, axes: Axes) -> Array:
@@ -120,12 +121,12 @@ class _Sample:
         return np.concatenate([contexts.totals(*bound) for bound in self.bounds])
 
     def counts(self, tables: Array, number: int) -> Array:
-        """How often each symbol occurs in each table."""
+        """Return how often each symbol occurs in each table."""
         return np.bincount(tables * WIDTH + self.symbols, minlength=number * WIDTH).reshape(number, WIDTH)
 
 
 def _classified(sample: _Sample, found: Sums, resolution: int) -> _Classified:
-    """Choose classes, so many to an octave, and no neighbour."""
+    """Choose classes at a given number per octave, without a neighbour."""
     block = sample.block
     used = stored_axes(block, 2)
     most = min(resolution * MOST_CLASSES // RESOLUTIONS[-1], most_tables(block.size))
@@ -149,7 +150,7 @@ def _classified(sample: _Sample, found: Sums, resolution: int) -> _Classified:
     low, number = low + first, len(counts)
     if number == 1:
         return _Classified(Choice((NO_CLASSES, NO_CLASSES, NO_CLASSES), 1), classes, _cost(counts))
-    # All of the shift goes to one of the axes that there are.
+    # Apply the whole shift to the first axis that has classes.
     at = next(place for place, count in enumerate(used) if count)
     rows, channels, positions = (
         axis - low if place == at else axis for place, axis in enumerate((rows, channels, positions))
@@ -159,14 +160,14 @@ def _classified(sample: _Sample, found: Sums, resolution: int) -> _Classified:
 
 
 def _steps(found: Array, scale: int, resolution: int) -> Integers:
-    """Return logarithms to base 2, rounded to units of 1/resolution."""
+    """Return base-2 logarithms in units of 1/resolution, rounded."""
     logs = logarithms(10 * found + 3) - logarithms(np.array([10 * scale + 3]))
     steps: Integers = (resolution * logs + (1 << FRACTION - 1) >> FRACTION).astype(np.int32)
     return steps
 
 
 def _trimmed(sample: _Sample, counts: Array) -> tuple[int, Array]:
-    """Merge the lowest and the highest classes as far as that saves something; also return how many are gone below."""
+    """Merge the lowest and the highest classes while that saves bytes; also return how many of the lowest are gone."""
     rows = list(counts)
 
     def merged(one: Array, other: Array) -> bool:
@@ -183,7 +184,7 @@ def _trimmed(sample: _Sample, counts: Array) -> tuple[int, Array]:
 
 
 def _near(sample: _Sample, chosen: _Classified, neighbour: int) -> Iterator[_Classified]:
-    """Yield what a neighbour changes, for each reach."""
+    """Yield the choices with a neighbour, from the largest reach down to 1."""
     block, classes = sample.block, chosen.choice.classes
     reaches = [r for r in REACHES if classes * (2 * r + 1) <= most_tables(block.size)]
     lagging = near_lag(block, neighbour)
@@ -203,7 +204,7 @@ def _near(sample: _Sample, chosen: _Classified, neighbour: int) -> Iterator[_Cla
 
 
 def _neighbours(values: Integers, lane: int, lagging: int, reach: int) -> Array:
-    """Return for each value its neighbour in its lane, clamped and made at least 0."""
+    """Return each value's neighbour in its lane, clamped and shifted to start at 0."""
     found = np.full(len(values), reach, np.int64)
     for start in range(0, len(values) if reach else 0, lane):
         part = values[start : start + lane]
@@ -212,7 +213,7 @@ def _neighbours(values: Integers, lane: int, lagging: int, reach: int) -> Array:
 
 
 def _cost(counts: Array) -> _Cost:
-    """About what the values of some tables take."""
+    """Return the cost of the values of some tables."""
     totals = counts.sum(axis=1)
     used = int(np.count_nonzero(counts))
     bits = int(_entropy(totals).sum() - _entropy(counts).sum())
@@ -220,9 +221,9 @@ def _cost(counts: Array) -> _Cost:
 
 
 def logarithms(numbers: Array) -> Array:
-    """log2(n) in parts of 2^-16: by a table of mantissas' first 12 bits."""
+    """Return log2(n) in parts of 2^-16, from a table indexed by the first 12 bits of the mantissa."""
     exponent = np.frexp(numbers.astype(np.float64))[1].astype(np.int64) - 1
-    exponent -= (1 << np.maximum(exponent, 0)) > numbers  # a large number can be rounded up to a power of two
+    exponent -= (1 << np.maximum(exponent, 0)) > numbers  # float64 can round a large number up to a power of two
     shift = exponent - 12
     mantissa = np.where(shift >= 0, numbers >> np.maximum(shift, 0), numbers << np.maximum(-shift, 0))
     found: Array = (exponent << FRACTION) + LOGS[np.clip(mantissa - (1 << 12), 0, len(LOGS) - 1)]
@@ -230,7 +231,7 @@ def logarithms(numbers: Array) -> Array:
 
 
 def _entropy(numbers: Array) -> Array:
-    """N · log2(n), 0 for 0."""
+    """Return n · log2(n), or 0 for 0."""
     return np.where(numbers > 0, numbers * logarithms(numbers), 0)
 
 
