@@ -93,7 +93,7 @@ def test_spectra_come_back_as_they_were():
     frformat("encode", "model.frz", "-o", "same.frz", "--tiers", "9")
     assert Path("again.frz").read_bytes() == Path("same.frz").read_bytes()
     line = refused("decode", "model.frz", "-o", "out.npz", "--spectral")
-    assert line == "ENCODE: out.npz: --spectral writes sparse tensors, which only a .pt file can hold"
+    assert line == "ENCODE: out.npz: --spectral writes sparse tensors, which only .pt files can contain"
 
 
 def test_a_pipe_is_an_input():
@@ -144,7 +144,7 @@ def test_mistakes_are_one_line_and_leave_nothing(folder: Path, arguments: tuple[
 
 
 def test_what_cannot_fit_on_the_disk_is_refused_before_it_is_rebuilt(folder: Path):
-    """A hundred bytes may describe terabytes."""
+    """A hundred bytes can describe terabytes."""
     terabyte = Spectrum(np.ones(1, np.float32), (1 << 20, 1 << 20))
     frz.save_file({f"t{i}": replace(terabyte) for i in range(9)}, "bomb.frz")
     line = refused("decode", "bomb.frz", "-o", "out.npz", "--memory-budget", "9000000GB")

@@ -82,7 +82,7 @@ def test_names_shapes_and_types(tmp_path: Path):
     for text in ("shape 2×3 → 3×2", "dtype f32 → f64", "only in the first", "only in the second"):
         assert text in outcome.out
     assert "different: 2 of 3 tensors that both have within 9 of the largest weight, 2 that only one has" in outcome.out
-    assert r"w\u202e[bold]" in outcome.out  # differs within the tolerance, and is stored in another way
+    assert r"w\u202e[bold]" in outcome.out  # differs within the tolerance, and is stored differently
     found = frformat("diff", *arguments, "--json").json
     assert (found["only_in_a"], found["only_in_b"]) == (["gone"], ["new"])
     shape = next(tensor for tensor in found["tensors"] if tensor["name"] == "shape")

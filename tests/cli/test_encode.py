@@ -51,7 +51,7 @@ def test_a_table_tells_what_became_of_each_matrix():
     row = next(line for line in lines if line.startswith("smooth")).split()
     assert row[1] == "64×32×3×3"
     assert int(row[2]) <= 33
-    assert "noise stays as it is: " in outcome.out
+    assert "noise is stored raw: " in outcome.out
     assert " coefficients would save almost nothing\n" in outcome.out
     assert "3 tensors stored exactly" in outcome.out
 
@@ -133,7 +133,7 @@ def test_weights_are_rounded_without_a_transform():
         error = np.abs(back[name] - array).reshape(len(array), -1).max(axis=1)
         assert (error <= largest / 127).all()
     again = frformat("encode", "model.frz", "-o", "again.frz", "--verify")
-    assert "2 tensors stored as the input has them" in again.out
+    assert "2 tensors stored in the form of the input" in again.out
     assert Path("again.frz").read_bytes() == Path("model.frz").read_bytes()
 
 
@@ -237,7 +237,7 @@ def test_errors_are_json_if_asked_for():
 @pytest.mark.parametrize(
     ("output", "line"),
     [
-        ("out.npz", "ENCODE: out.npz: encode writes .frz files; `frformat decode` writes the other formats"),
+        ("out.npz", "ENCODE: out.npz: encode writes .frz files; use `frformat decode` for other formats"),
         ("nowhere/out.frz", "nowhere/out.frz: IO: folder nowhere does not exist"),
         (".", ".: IO: it exists; use --force to replace it"),
         ("/dev/null", "/dev/null: IO: it exists; use --force to replace it"),
@@ -263,7 +263,7 @@ def test_read_only_folders_are_one_line(folder: Path):
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(folder: Path):
-    """A limit on file sizes stands in for a full disk."""
+    """A limit on file sizes simulates a full disk."""
     np.savez("large.npz", w=RNG.standard_normal((1000, 1000)))
     before = sorted(folder.iterdir())
     done = subprocess.run(

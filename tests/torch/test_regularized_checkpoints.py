@@ -1,4 +1,4 @@
-"""State dicts of regularized models, written by anyone, are spectra of the plain model's tensors."""
+"""State dicts of regularized models, however they were written, become spectra of the plain model's tensors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def encoded(state: object, path: Path) -> list[str]:
-    """Write a state dict in the usual way, and encode that."""
+    """Write a state dict with ``torch.save``, and encode that file."""
     torch.save(state, path.with_suffix(".pt"))
     with checkpoints.load(path.with_suffix(".pt")) as source:
         report = encode(source, path)

@@ -187,7 +187,7 @@ def failing(images: torch.Tensor):
         ({"ranks": {"up.weight": (3, 3, 3)}}, "3 ranks for 2 axes"),
         ({"ranks": 1.0}, "as many parameters"),
         ({"ranks": 0.5, "weaken": 0.5}, "weaken needs ranks="),
-        ({"ranks": 0.5, "parameters": 9_000}, "a budget chooses the ranks"),
+        ({"ranks": 0.5, "parameters": 9_000}, "a budget determines the ranks"),
         ({"parameters": 100}, "is less than the"),
         ({"multiply_adds": 1_000}, "needs an example"),
         ({"ranks": 0.5, "example": torch.zeros(1, 4, 8, 8)}, "does not run on the example"),
