@@ -72,9 +72,11 @@ def choose(
     if count > SMALL and not likeness.integers:
         return Choice(_sampled(able, likeness.value_type, *next(piece for tier in tiers for piece in tier)))
     choices: list[Choice] = []
-    least = _Least([array for tier in tiers for _, array in tier])
+    arrays = [array for tier in tiers for _, array in tier]
+    least, plain = _Least(arrays), sum(array.nbytes for array in arrays)
     for coder in sorted(able, key=lambda coder: not coder.integers):
-        if choices and coder.general and least.exceeds(min(map(_size, choices))):
+        size = min(map(_size, choices), default=plain + 1)
+        if (coder.general and choices and least.exceeds(size)) or (coder.plain and plain > size):
             continue
         choices.append(Choice(coder, _coded(coder, likeness, tiers, told)))
         told = None  # report progress only once
