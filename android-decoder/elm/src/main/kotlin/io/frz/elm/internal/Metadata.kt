@@ -22,12 +22,14 @@ internal class Metadata(private val file: FrzFile) {
                 check(fits && axes.contentEquals(lengths(biases.size, image[0], size, size)))
                 Convolution(image, weights, biases, size, pool, text("bias").toInt())
             }
+
             "dense" -> {
                 val activation = Activation.values().find { it.name.lowercase() == text("activation") }
                 val inputs = shape.fold(1, Int::times)
                 check(activation != null && axes.contentEquals(lengths(biases.size, inputs)))
                 Dense(shape, weights, biases, activation!!)
             }
+
             else -> throw ElmException("the hidden layer is of an unknown kind: $kind")
         }
     }
