@@ -64,6 +64,7 @@ public class ElmModel internal constructor(
         return labels[scores.indices.maxByOrNull { scores[it] }!!]
     }
 
+    /** Reads models from files. */
     public companion object {
         /**
          * Reads a model that `frformat.train.elm` wrote. The file may be closed afterwards.

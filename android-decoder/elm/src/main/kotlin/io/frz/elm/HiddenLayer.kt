@@ -43,6 +43,7 @@ public abstract class HiddenLayer internal constructor(shape: IntArray) {
     internal fun checkSize(size: Int) =
         require(size == inputSize) { "the input has $size elements, but the hidden layer takes $inputSize" }
 
+    /** Reads hidden layers from files. */
     public companion object {
         /**
          * Reads the hidden layer of a file that `frformat.train.elm` wrote. The file may be closed afterwards.
