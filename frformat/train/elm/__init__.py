@@ -1,7 +1,7 @@
 """Extreme Learning Machines: a random hidden layer from a seed, and an output layer that is solved for, not trained.
 
-Only the output layer takes room in a file; the hidden layer is its seed. Training is one pass over the data and one
-Cholesky factorization, examples can be added and removed later, and a phone can do the same (``io.frz:frz-elm``).
+Only the output layer takes space in a file; the hidden layer is stored as its seed. Training is one pass over the data
+and one Cholesky factorization. Examples can be added and removed later, also on a phone (``io.frz:frz-elm``).
 
 >>> model = ELMClassifier(Convolution(filters=80)).fit(images, labels)
 >>> model.score(test_images, test_labels), model.ridge_, model.units_

@@ -34,7 +34,7 @@ NO: Final = -1.0
 
 
 class _ELM(BaseEstimator):  # type: ignore[misc]
-    """What both estimators share."""
+    """The code that both estimators share."""
 
     shape_: tuple[int, ...]
     _settings: Hidden
@@ -124,14 +124,14 @@ class _ELM(BaseEstimator):  # type: ignore[misc]
         self._solved = False
 
     def _unlearn(self, inputs: Array, targets: Floats) -> None:
-        self._solve()  # the ridge and the size remain as they are
+        self._solve()  # the ridge and the size stay unchanged
         equations = self._fitted()
         for start in range(0, len(inputs), self.batch):
             equations.remove(self._whole(inputs[start : start + self.batch]), targets[start : start + self.batch])
         self._judges, self._solved = None, False
 
     def _solve(self) -> None:
-        """Choose ridge and size, and solve for the output layer, if samples have come or gone since the last time."""
+        """Choose ridge and size, and solve for the output layer, if the samples have changed."""
         if self._solved:
             return
         equations = self._fitted()
@@ -221,7 +221,7 @@ class ELMClassifier(ClassifierMixin, _ELM):  # type: ignore[misc]
         Args:
             X: inputs.
             y: their labels, shape (n,).
-            classes: labels of all classes. They may also come with their first samples.
+            classes: labels of all classes. Classes can also be added with their first samples.
 
         Raises:
             ValueError: inputs do not match earlier ones, or a value is not finite.

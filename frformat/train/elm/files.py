@@ -27,7 +27,7 @@ OUTPUT: Final = "output.weight"
 _NUMBER: Final[dict[str, Any]] = {"int": int, "float": float, "str": str}
 
 PREFIX: Final = "elm."
-"""Metadata keys begin with it."""
+"""Prefix of the metadata keys."""
 
 
 def save(model: ELMClassifier | ELMRegressor, path: StrPath, *, format: str = "q8") -> None:

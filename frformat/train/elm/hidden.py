@@ -187,12 +187,12 @@ class DenseLayer(Layer):
 class Convolution(Hidden):
     """Filters with zero mean, ReLU and average pooling, for images of bytes.
 
-    All sums are of integers and exact, so that the features of an image are the same bits in every language.
+    All sums are of integers and exact, so the features of an image are bit-identical in every language.
 
     Attributes:
         filters: number of filters.
         size: height and width of a filter.
-        pool: height and width of the squares that are averaged. What does not fill a square is left out.
+        pool: height and width of the squares that are averaged. Pixels that do not fill a square are ignored.
         bias: largest bias, in gray levels.
     """
 
@@ -272,12 +272,12 @@ class ConvolutionLayer(Layer):
 
     @property
     def divisor(self) -> float:
-        """What the sum over a square is divided by."""
+        """The divisor of the sum over a square."""
         return float(self.taps * HALF * 255 * self.settings.size * self.settings.pool**2)
 
     @property
     def largest(self) -> int:
-        """No sum is larger."""
+        """An upper bound on the magnitude of every sum."""
         s, n = self.settings, self.taps
         return (2 * n * n * HALF * 255 + n * s.size * s.bias * HALF) * s.pool**2
 

@@ -104,7 +104,7 @@ class NormalEquations:
 
     @property
     def samples(self) -> int:
-        """Number of samples: added and not removed again."""
+        """Number of samples that were added and not removed again."""
         return round(float(self.gram[0, 0][0, 0]))
 
     def add(self, features: Floats, targets: Floats) -> None:
