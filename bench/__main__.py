@@ -18,6 +18,7 @@ NAMES = (
     "training",
     "scheduling",
     "factored",
+    "runtimes",
     "delta",
 )
 

@@ -4,7 +4,8 @@
 >>> for sample in report.inputs:
 ...     measure(desktop[sample.name], sample.output.array()).largest
 
-Only :mod:`frformat.parity.desktop` and :mod:`frformat.parity.lite` import PyTorch.
+Only :mod:`frformat.parity.desktop` and :mod:`frformat.parity.lite` import PyTorch; :mod:`frformat.parity.ort` imports
+ONNX Runtime.
 """
 
 from frformat.errors import ReportError
