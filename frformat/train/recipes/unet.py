@@ -19,6 +19,8 @@ class UNetOnCarvana(Segmentation):
     Attributes:
         tested: number of images at the end of the data set that are used for tests.
         passes: how often an epoch passes over the other images, each time with different crops.
+        channels: number of channels of an image.
+        width: number of channels of the network at full resolution.
     """
 
     name = "unet-carvana"
@@ -27,6 +29,8 @@ class UNetOnCarvana(Segmentation):
     crop = 256
     tested = 2
     passes = 20
+    channels = 3
+    width = 64
 
     def data(self, folder: StrPath | None) -> Data:
         """Return the images and masks; the last ones are for tests."""
@@ -34,7 +38,7 @@ class UNetOnCarvana(Segmentation):
 
     def model(self) -> nn.Module:
         """Return the UNet."""
-        return UNet()
+        return UNet(channels=self.channels, width=self.width)
 
 
 class UNetOnIsbi(UNetOnCarvana):
@@ -45,14 +49,11 @@ class UNetOnIsbi(UNetOnCarvana):
     defaults = Settings(epochs=40, batch=4, lr=0.05, warmup=0.1, keep=128)
     tested = 6
     passes = 5
+    channels = 1
 
     def data(self, folder: StrPath | None) -> Data:
         """Return the images and masks; the last ones are for tests."""
         return split(load_isbi(folder), self.tested, self.passes)
-
-    def model(self) -> nn.Module:
-        """Return the UNet, for grey images."""
-        return UNet(channels=1)
 
 
 def split(folder: MaskFolder, tested: int, passes: int) -> Data:

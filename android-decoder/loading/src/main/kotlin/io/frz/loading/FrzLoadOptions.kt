@@ -117,6 +117,7 @@ public class FrzLoadOptions private constructor(builder: Builder) {
         public fun build(): FrzLoadOptions = FrzLoadOptions(this)
     }
 
+    /** The default options and the builder of others. */
     public companion object {
         /** One thread, the highest tier, and no budget for the network as a whole. */
         @JvmField
