@@ -64,7 +64,7 @@ class AppTest {
     fun `failures come to the coroutine`() {
         val nothing = FrzPart.of(File("nothing"))
         val thrown = assertThrows(FrzLoadException::class.java) {
-            runBlocking { FrzModule.loader(nothing, nothing, File("nowhere")).await() }
+            runBlocking { FrzModule.loaderOf(nothing, nothing, File("nowhere")).await() }
         }
         assertEquals(FrzLoadException.Kind.UNREADABLE, thrown.kind)
     }

@@ -6,6 +6,7 @@ import ai.onnxruntime.OrtException
 import ai.onnxruntime.OrtSession
 import ai.onnxruntime.OrtSession.SessionOptions
 import io.frz.loading.FrzLoadOptions
+import io.frz.loading.FrzPart
 import io.frz.onnxruntime.FrzSession
 import java.io.File
 import java.nio.FloatBuffer
@@ -24,12 +25,12 @@ internal class OrtEngine : Engine {
     }
 
     override fun load(skeleton: File, weights: File, options: FrzLoadOptions): Model =
-        OrtModel(FrzSession.load(skeleton, weights, options, ::configure))
+        OrtModel(FrzSession.loaderOf(FrzPart.of(skeleton), FrzPart.of(weights), ::configure).load(options))
 
     override fun loadComplete(file: File): Model = try {
         OrtModel(SessionOptions().use { environment.createSession(file.path, it.also(::configure)) })
     } catch (e: OrtException) {
-        throw Failure("ONNX Runtime cannot load $file: ${e.message}")
+        throw Failure("ONNX Runtime cannot load $file: ${e.message}", e)
     }
 
     private fun configure(options: SessionOptions) {
@@ -47,7 +48,7 @@ internal class OrtEngine : Engine {
                 }
             }
         } catch (e: OrtException) {
-            throw Failure("ONNX Runtime cannot run the model: ${e.message}")
+            throw Failure("ONNX Runtime cannot run the model: ${e.message}", e)
         }
 
         override fun close() = session.close()

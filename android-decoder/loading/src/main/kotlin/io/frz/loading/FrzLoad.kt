@@ -70,6 +70,7 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
         throw FrzLoadException(FrzLoadException.Kind.UNREADABLE, "$what cannot be read: ${e.message ?: e}", e)
     }
 
+    /** Opens weights without a skeleton. */
     public companion object {
         /**
          * Opens [weights] for [use] and closes them. Interrupting the thread cancels. For runtimes that can replace the

@@ -10,7 +10,7 @@ public abstract class FrzLoading internal constructor() {
     /** Whether loading was cancelled before a network was delivered. */
     public abstract val isCancelled: Boolean
 
-    /** Whether loading has ended: the network was delivered, or the callback has been or will be told of the failure. */
+    /** Whether loading has ended: the network was delivered, or the failure has been or will be reported. */
     public abstract val isDone: Boolean
 
     /**

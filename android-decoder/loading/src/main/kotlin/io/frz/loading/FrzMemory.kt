@@ -13,7 +13,8 @@ import java.nio.ByteOrder
 import java.nio.channels.FileChannel
 
 /**
- * Memory in which a [FrzRuntime] rebuilds weights: direct buffers, or mapped files if the options name a scratch folder.
+ * Memory in which a [FrzRuntime] rebuilds weights: direct buffers, or mapped files if the options name a scratch
+ * folder.
  *
  * Small weights share a block. The largest block is kept until the next garbage collection for the next load, so that
  * repeated loading does not pile up buffers that only a collection frees.
@@ -41,7 +42,7 @@ public class FrzMemory internal constructor(
         return slice(rest, start, size.toInt())
     }
 
-    /** Releases the memory. Native code reads it without the garbage collector's knowledge, so do not close it early. */
+    /** Releases the memory. Close it only once native code no longer reads it; the garbage collector cannot know. */
     override fun close() {
         blocks.filter { scratch == null }.maxByOrNull { it.capacity() }?.let(::give)
         blocks.clear()

@@ -72,7 +72,7 @@ public abstract class FrzPart internal constructor() {
          * [descriptor] after loading.
          */
         @JvmStatic
-        public fun of(descriptor: AssetFileDescriptor): FrzPart = DescriptorPart(descriptor)
+        public fun asset(descriptor: AssetFileDescriptor): FrzPart = DescriptorPart(descriptor)
 
         /** [length] bytes of the file of [channel], starting at [offset]; mapped. The caller closes the channel. */
         @JvmStatic

@@ -61,8 +61,8 @@ class AssetTest {
     fun `what Android has opened is mapped, and stays open`() {
         for (isLengthKnown in listOf(true, false)) {
             val weights = descriptor("tiny.frz", isLengthKnown)
-            val skeleton = FrzPart.of(descriptor("tiny.ptl", isLengthKnown))
-            repeat(2) { check(loader(skeleton, FrzPart.of(weights))) }
+            val skeleton = FrzPart.asset(descriptor("tiny.ptl", isLengthKnown))
+            repeat(2) { check(loader(skeleton, FrzPart.asset(weights))) }
             org.mockito.Mockito.verify(weights, org.mockito.Mockito.never()).close()
         }
     }

@@ -8,7 +8,6 @@ import io.frz.loading.FrzLoadOptions
 import io.frz.loading.FrzLoader
 import io.frz.loading.FrzPart
 import io.frz.onnxruntime.internal.OnnxRuntime
-import java.io.File
 import java.io.IOException
 
 /**
@@ -27,9 +26,9 @@ import java.io.IOException
  * [io.frz.loading.FrzLoadException] for all other causes. A failure leaves nothing behind. The caller owns the session
  * and closes it.
  *
- * The `load` functions block; call them on a background thread. Interrupting it cancels loading, but not before ONNX
- * Runtime returns if it is already creating the session. Any number of threads can load at the same time. Use [loader]
- * to load asynchronously or from a coroutine.
+ * [load] blocks; call it on a background thread. Interrupting the thread cancels loading, but not before ONNX Runtime
+ * returns if it is already creating the session. Any number of threads can load at the same time. Use [loader] to load
+ * asynchronously or from a coroutine.
  *
  * ONNX Runtime copies the weights, so loading takes twice their size for a short time; those of a factored skeleton are
  * a few kilobytes. Sessions are created in [OrtEnvironment.getEnvironment]; to configure the environment, create it
@@ -49,18 +48,6 @@ public object FrzSession {
         setup: FrzSessionSetup = DEFAULTS
     ): OrtSession = loader(context, skeleton, weights, setup).load(options)
 
-    /** Loads a session from two files. */
-    @JvmStatic
-    @JvmOverloads
-    @Throws(IOException::class)
-    @WorkerThread
-    public fun load(
-        skeleton: File,
-        weights: File,
-        options: FrzLoadOptions = FrzLoadOptions.DEFAULT,
-        setup: FrzSessionSetup = DEFAULTS
-    ): OrtSession = loader(FrzPart.of(skeleton), FrzPart.of(weights), setup).load(options)
-
     /** Returns a loader for the app assets [skeleton] and [weights]. */
     @JvmStatic
     @JvmOverloads
@@ -69,12 +56,16 @@ public object FrzSession {
         skeleton: String,
         weights: String,
         setup: FrzSessionSetup = DEFAULTS
-    ): FrzLoader<OrtSession> = loader(FrzPart.asset(context, skeleton), FrzPart.asset(context, weights), setup)
+    ): FrzLoader<OrtSession> = loaderOf(FrzPart.asset(context, skeleton), FrzPart.asset(context, weights), setup)
 
-    /** Returns a loader for two parts, each from any source: an asset, a file, decrypted bytes in memory, a stream. */
+    /**
+     * Returns a loader for two parts, each from any source: an asset, a file, decrypted bytes in memory, a stream.
+     *
+     * This is not an overload of [loader], so that Java code for other JVMs compiles without Android's classes.
+     */
     @JvmStatic
     @JvmOverloads
-    public fun loader(skeleton: FrzPart, weights: FrzPart, setup: FrzSessionSetup = DEFAULTS): FrzLoader<OrtSession> =
+    public fun loaderOf(skeleton: FrzPart, weights: FrzPart, setup: FrzSessionSetup = DEFAULTS): FrzLoader<OrtSession> =
         FrzLoader(OnnxRuntime(setup), skeleton, weights)
 
     private val DEFAULTS = FrzSessionSetup { }

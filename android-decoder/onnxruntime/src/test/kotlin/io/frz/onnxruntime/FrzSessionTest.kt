@@ -24,7 +24,7 @@ class FrzSessionTest : OnRuntime() {
     private val lenet5 = File("../../examples/lenet5.frz")
 
     private fun load(skeleton: ByteArray, weights: ByteArray, options: FrzLoadOptions = FrzLoadOptions.DEFAULT) =
-        FrzSession.loader(FrzPart.of(skeleton), FrzPart.of(weights)).load(options)
+        FrzSession.loaderOf(FrzPart.of(skeleton), FrzPart.of(weights)).load(options)
 
     private fun fault(skeleton: ByteArray, weights: ByteArray = this.weights): FrzLoadException =
         assertThrows(FrzLoadException::class.java) { load(skeleton, weights).close() }
@@ -37,7 +37,7 @@ class FrzSessionTest : OnRuntime() {
     @Test
     fun `LeNet-5 computes what PyTorch does, rebuilt and on its coefficients`() {
         for (name in listOf("lenet5.onnx", "lenet5.factored.onnx")) {
-            check(FrzSession.load(resource(name), lenet5), "lenet5")
+            check(FrzSession.loaderOf(part(name), FrzPart.of(lenet5)).load(), "lenet5")
         }
     }
 
@@ -52,17 +52,17 @@ class FrzSessionTest : OnRuntime() {
         val seen = ArrayList<Pair<Long, Long>>()
         val options = FrzLoadOptions.builder().verify(true).progress { done, total -> seen += done to total }.build()
         var isSetUp = false
-        val session = FrzSession.load(resource("tiny.onnx"), resource("tiny.frz"), options) {
+        val session = FrzSession.loaderOf(part("tiny.onnx"), part("tiny.frz")) {
             it.setIntraOpNumThreads(1)
             isSetUp = true
-        }
+        }.load(options)
         check(session, "tiny")
         assertTrue(isSetUp)
         assertEquals(0L, seen.first().first)
         assertEquals(seen.last().second, seen.last().first)
         assertEquals(seen.map { it.first }.sorted(), seen.map { it.first })
         val refused = assertThrows(FrzLoadException::class.java) {
-            FrzSession.load(resource("tiny.onnx"), resource("tiny.frz")) { throw OrtException("no such provider") }
+            FrzSession.loaderOf(part("tiny.onnx"), part("tiny.frz")) { throw OrtException("no such provider") }.load()
         }
         assertEquals(Kind.RUNTIME_FAILED, refused.kind)
         assertTrue("no such provider" in refused.message!!, refused.message)
@@ -72,13 +72,12 @@ class FrzSessionTest : OnRuntime() {
     fun `an app without the native libraries is told`() {
         val path = System.getProperty("java.class.path").split(File.pathSeparator).map { File(it).toURI().toURL() }
         val loader = URLClassLoader(path.toTypedArray(), null)
-        val load = loader.loadClass(FrzSession::class.java.name)
-            .getMethod("load", File::class.java, File::class.java)
+        val run = loader.loadClass(Loading::class.java.name).getMethod("run")
         val architecture = System.setProperty("os.arch", "riscv64")
         try {
             repeat(2) {
                 val thrown = assertThrows(ReflectiveOperationException::class.java) {
-                    load.invoke(null, resource("tiny.onnx"), resource("tiny.frz"))
+                    run.invoke(null)
                 }
                 assertTrue("RUNTIME_MISSING" in thrown.cause!!.message!!, thrown.cause.toString())
             }
@@ -175,4 +174,13 @@ class FrzSessionTest : OnRuntime() {
         /** The bytes of all weights that `tiny.onnx` requires. */
         const val TINY_BYTES = 4 * (4 * 8 + 8 * 8 + 8 + 8) + 8 * (2 + 2 + 8 + 1 + 1 + 1 + 2 + 4)
     }
+}
+
+/** Loads a session; called in another class loader. */
+internal object Loading {
+    @JvmStatic
+    fun run() = FrzSession.loaderOf(
+        FrzPart.of(File("src/test/resources/tiny.onnx")),
+        FrzPart.of(File("src/test/resources/tiny.frz"))
+    ).load().close()
 }

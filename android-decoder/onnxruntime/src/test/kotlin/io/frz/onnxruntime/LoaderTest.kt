@@ -75,7 +75,7 @@ class LoaderTest : OnRuntime() {
     @Test
     fun `an interrupt cancels at every step, and the thread stays interrupted`() {
         val steps = ArrayList<Long>()
-        val loader = FrzSession.loader(skeleton, weights)
+        val loader = FrzSession.loaderOf(skeleton, weights)
         loader.load(FrzLoadOptions.builder().progress { done, _ -> steps += done }.build()).close()
         for (step in steps) {
             val options = FrzLoadOptions.builder().progress { done, _ ->
@@ -85,20 +85,20 @@ class LoaderTest : OnRuntime() {
             assertEquals(Kind.CANCELLED, cancelled.kind, "$step")
             assertTrue(Thread.interrupted())
         }
-        val inSetup = FrzSession.loader(skeleton, weights) { Thread.currentThread().interrupt() }
+        val inSetup = FrzSession.loaderOf(skeleton, weights) { Thread.currentThread().interrupt() }
         assertEquals(Kind.CANCELLED, assertThrows(FrzLoadException::class.java) { inSetup.load() }.kind)
         assertTrue(Thread.interrupted())
     }
 
     @Test
     fun `a cancelled coroutine is not a failure of input`() {
-        val loader = FrzSession.loader(skeleton, weights) { Thread.currentThread().interrupt() }
+        val loader = FrzSession.loaderOf(skeleton, weights) { Thread.currentThread().interrupt() }
         assertThrows(CancellationException::class.java) { runBlocking { loader.await() } }
     }
 
     /** ONNX Runtime, with a count of the sessions that it has started and freed. */
     private class Counting : FrzRuntime<OrtSession> {
-        private val runtime = FrzSession.loader(FrzPart.of(ByteArray(0)), FrzPart.of(ByteArray(0))).runtime
+        private val runtime = FrzSession.loaderOf(FrzPart.of(ByteArray(0)), FrzPart.of(ByteArray(0))).runtime
         val open = AtomicInteger()
 
         override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): OrtSession =
@@ -132,7 +132,7 @@ class LoaderTest : OnRuntime() {
     @Test
     fun `many threads load at the same time`() {
         val pool = Executors.newFixedThreadPool(8)
-        val sessions = List(24) { pool.submit<OrtSession> { FrzSession.loader(skeleton, weights).load() } }
+        val sessions = List(24) { pool.submit<OrtSession> { FrzSession.loaderOf(skeleton, weights).load() } }
         for (session in sessions) check(session.get(), "tiny")
         pool.shutdown()
     }

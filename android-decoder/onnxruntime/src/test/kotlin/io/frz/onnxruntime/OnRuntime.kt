@@ -3,6 +3,7 @@ package io.frz.onnxruntime
 import ai.onnxruntime.OnnxTensor
 import ai.onnxruntime.OrtEnvironment
 import ai.onnxruntime.OrtSession
+import io.frz.loading.FrzPart
 import java.io.File
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
@@ -15,6 +16,8 @@ abstract class OnRuntime {
         val lenet5 = File("../../examples/lenet5.frz")
 
         fun resource(name: String) = File("src/test/resources/$name")
+
+        fun part(name: String): FrzPart = FrzPart.of(resource(name))
 
         fun bytes(name: String) = resource(name).readBytes()
 

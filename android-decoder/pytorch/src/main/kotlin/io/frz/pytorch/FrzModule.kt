@@ -56,7 +56,7 @@ public object FrzModule {
     @JvmStatic
     public fun loader(context: Context, skeleton: String, weights: String): FrzLoader<Module> =
         // Android empties this folder when the app is updated, so skeletons of earlier versions go with it.
-        loader(FrzPart.asset(context, skeleton), FrzPart.asset(context, weights), File(context.codeCacheDir, "frz"))
+        loaderOf(FrzPart.asset(context, skeleton), FrzPart.asset(context, weights), File(context.codeCacheDir, "frz"))
 
     /**
      * Returns a loader for two parts, each from any source: an asset, a file, decrypted bytes in memory, a stream.
@@ -66,7 +66,7 @@ public object FrzModule {
      * name a scratch folder.
      */
     @JvmStatic
-    public fun loader(skeleton: FrzPart, weights: FrzPart, cache: File): FrzLoader<Module> =
+    public fun loaderOf(skeleton: FrzPart, weights: FrzPart, cache: File): FrzLoader<Module> =
         FrzLoader(LiteInterpreter(cache), skeleton, weights)
 
     /**

@@ -32,7 +32,7 @@ class JavaCallerTest extends OnRuntime {
     static void inAnApp(Context context, AssetManager assets, FrzCallback<Module> callback) throws IOException {
         Module module = FrzModule.load(context, "model.ptl", "model.frz");
         FrzPart weights = FrzPart.asset(assets, "model.frz");
-        FrzModule.loader(FrzPart.asset(assets, "model.ptl"), weights, context.getCacheDir()).load().destroy();
+        FrzModule.loaderOf(FrzPart.asset(assets, "model.ptl"), weights, context.getCacheDir()).load().destroy();
         FrzModule.load(context, "model.ptl", "model.frz", FrzLoadOptions.DEFAULT).destroy();
         FrzLoading loading = FrzModule.loader(context, "model.ptl", "model.frz").loadAsync(callback);
         loading.cancel();
@@ -48,7 +48,7 @@ class JavaCallerTest extends OnRuntime {
             FrzPart.of(bytes), FrzPart.of(ByteBuffer.wrap(bytes)), FrzPart.of(new ByteArrayInputStream(bytes))
         };
         for (FrzPart skeleton : skeletons) {
-            Module module = FrzModule.loader(skeleton, weights, folder.toFile()).load();
+            Module module = FrzModule.loaderOf(skeleton, weights, folder.toFile()).load();
             assertArrayEquals(OnRuntime.Companion.getExpected(), OnRuntime.Companion.outputOf(module), 2e-4f);
             module.destroy();
         }

@@ -26,7 +26,7 @@ class FaultTest : OnRuntime() {
     private val weights = resource("tiny.frz").readBytes()
 
     private fun load(skeleton: ByteArray, weights: ByteArray) =
-        FrzModule.loader(FrzPart.of(skeleton), FrzPart.of(weights), cache).load().destroy()
+        FrzModule.loaderOf(FrzPart.of(skeleton), FrzPart.of(weights), cache).load().destroy()
 
     private fun fault(skeleton: ByteArray, weights: ByteArray = this.weights): FrzLoadException =
         assertThrows(FrzLoadException::class.java) { load(skeleton, weights) }
@@ -134,7 +134,7 @@ class FaultTest : OnRuntime() {
             override fun read(): Int = throw IOException("the line is down")
         }
         val failed = assertThrows(FrzLoadException::class.java) {
-            FrzModule.loader(part("tiny.ptl"), FrzPart.of(broken), cache).load()
+            FrzModule.loaderOf(part("tiny.ptl"), FrzPart.of(broken), cache).load()
         }
         assertEquals(Kind.UNREADABLE, failed.kind)
         assertTrue("the line is down" in failed.message!!)
@@ -145,7 +145,7 @@ class FaultTest : OnRuntime() {
         val file = File(cache, "file").apply { writeText("in the way") }
         for (folder in listOf(file, File(file, "below"), File("/proc/frz"))) {
             val refused = assertThrows(FrzLoadException::class.java) {
-                FrzModule.loader(FrzPart.of(skeleton), FrzPart.of(weights), folder).load()
+                FrzModule.loaderOf(FrzPart.of(skeleton), FrzPart.of(weights), folder).load()
             }
             assertEquals(Kind.CACHE, refused.kind, refused.message)
             assertTrue(folder.path in refused.message!!, refused.message)

@@ -45,7 +45,7 @@ class FrzModuleTest : OnRuntime() {
     fun `bytes leave only the skeleton in the cache`(@TempDir cache: File) {
         val direct = ByteBuffer.allocateDirect(weights.length().toInt() + 3).put(weights.readBytes())
         direct.limit(direct.position()).position(0)
-        check(FrzModule.loader(FrzPart.of(skeleton.readBytes()), FrzPart.of(direct), cache).load())
+        check(FrzModule.loaderOf(FrzPart.of(skeleton.readBytes()), FrzPart.of(direct), cache).load())
         assertEquals(0, direct.position())
         val copies = cache.listFiles()!!
         assertArrayEquals(skeleton.readBytes(), copies.single().readBytes())
@@ -54,11 +54,11 @@ class FrzModuleTest : OnRuntime() {
     @Test
     fun `streams are read once and closed`(@TempDir cache: File) {
         val streams = listOf(skeleton, weights).map { Closing(it.inputStream()) }
-        check(FrzModule.loader(FrzPart.of(streams[0]), FrzPart.of(streams[1]), File(cache, "new/folder")).load())
+        check(FrzModule.loaderOf(FrzPart.of(streams[0]), FrzPart.of(streams[1]), File(cache, "new/folder")).load())
         assertTrue(streams.all { it.closed })
         val damaged = Closing(ByteArrayInputStream(ByteArray(0)))
         assertThrows(FrzLoadException::class.java) {
-            FrzModule.loader(FrzPart.of(damaged), FrzPart.of(damaged), cache).load()
+            FrzModule.loaderOf(FrzPart.of(damaged), FrzPart.of(damaged), cache).load()
         }
         assertTrue(damaged.closed)
     }
@@ -130,7 +130,7 @@ class FrzModuleTest : OnRuntime() {
         val weightBytes = 4L * (1024 * 1024 + 1024 + 512 * 1024 + 512)
         val needed = weightBytes + 4L * 1024 * 1024
         fun load(bytes: Long) =
-            FrzModule.loader(wide, wideWeights, cache).load(FrzLoadOptions.builder().memoryBudget(bytes).build())
+            FrzModule.loaderOf(wide, wideWeights, cache).load(FrzLoadOptions.builder().memoryBudget(bytes).build())
         load(needed).destroy()
         for (bytes in listOf(needed - 1, 1000L, 0L)) {
             val refused = assertThrows(FrzException::class.java) { load(bytes) }
@@ -170,9 +170,9 @@ class FrzModuleTest : OnRuntime() {
         try {
             val loads = List(24) {
                 Callable {
-                    val tiny = FrzModule.loader(FrzPart.of(skeleton.readBytes()), FrzPart.of(weights), cache).load()
+                    val tiny = FrzModule.loaderOf(FrzPart.of(skeleton.readBytes()), FrzPart.of(weights), cache).load()
                     check(tiny)
-                    val module = FrzModule.loader(
+                    val module = FrzModule.loaderOf(
                         FrzPart.of(resource("wide.ptl").readBytes()),
                         wideWeights,
                         cache
@@ -208,14 +208,14 @@ class FrzModuleTest : OnRuntime() {
     fun `tensors are rebuilt in a file if that is wanted`(@TempDir cache: File) {
         val scratch = File(cache, "scratch")
         val options = FrzLoadOptions.builder().scratch(scratch).build()
-        val module = FrzModule.loader(part("wide.ptl"), part("wide.frz"), cache).load(options)
-        val plain = FrzModule.loader(part("wide.ptl"), part("wide.frz"), cache).load()
+        val module = FrzModule.loaderOf(part("wide.ptl"), part("wide.frz"), cache).load(options)
+        val plain = FrzModule.loaderOf(part("wide.ptl"), part("wide.frz"), cache).load()
         assertArrayEquals(wideOutputOf(plain), wideOutputOf(module))
         listOf(plain, module).forEach(Module::destroy)
         assertEquals(0, scratch.list()!!.size)
         val inTheWay = FrzLoadOptions.builder().scratch(resource("tiny.frz")).build()
         val thrown = assertThrows(FrzLoadException::class.java) {
-            FrzModule.loader(part("wide.ptl"), part("wide.frz"), cache).load(inTheWay)
+            FrzModule.loaderOf(part("wide.ptl"), part("wide.frz"), cache).load(inTheWay)
         }
         assertEquals(FrzLoadException.Kind.CACHE, thrown.kind)
     }

@@ -47,7 +47,7 @@ class LoaderTest : OnRuntime() {
                 ends.add(cause)
             }
         }
-        val loader = FrzModule.loader(part("tiny.ptl"), part("tiny.frz"), folder)
+        val loader = FrzModule.loaderOf(part("tiny.ptl"), part("tiny.frz"), folder)
         loader.loadAsync(callback)
         check(ends.poll(20, TimeUnit.SECONDS) as Module)
         val waiting = ArrayList<Runnable>()

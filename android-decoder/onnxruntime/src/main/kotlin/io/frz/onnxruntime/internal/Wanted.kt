@@ -32,7 +32,7 @@ internal class Wanted(val shape: LongArray, val dtype: DType, val spectrum: Long
 
             spectrum == null -> null
 
-            !isSpectrum -> "the model requires coefficients of a spectrum of ${spectrum.asList()}, and the file has none; export again"
+            !isSpectrum -> "coefficients of ${spectrum.asList()} required, stored without a spectrum; export again"
 
             !stored.contentEquals(spectrum) ->
                 "spectrum ${stored.asList()} in the file, ${spectrum.asList()} in the model; export again"
