@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
 MOST: Final = 64
-"""Constants of at most this many bytes are precomputed; larger ones would be longer than their computation."""
+"""Constants of at most this many bytes are precomputed; larger ones would take more space than their computation."""
 
 NEUTRAL: Final = {"dilations": 1, "strides": 1, "pads": 0, "output_padding": 0}
 """Attributes whose default is this number for every axis."""
@@ -43,7 +43,7 @@ def simplify(model: ir.Model, weights: Collection[str]) -> None:
 
 
 def strip(model: onnx.ModelProto, weights: Collection[str]) -> None:
-    """Remove names for people and defaults, which make up most of a file.
+    """Remove descriptive names and default attributes, which make up most of a file.
 
     Args:
         model: modified in place; values between nodes get short names.
@@ -91,7 +91,7 @@ def _is_default(node: onnx.NodeProto, attribute: onnx.AttributeProto) -> bool:
 
 
 def _rename(graph: onnx.GraphProto, kept: set[str]) -> None:
-    """Give all values except some short names; the most frequent ones get the shortest."""
+    """Rename all values except some; the most frequent ones get the shortest names."""
     counts: dict[str, int] = {}
 
     def count(name: str) -> str:
