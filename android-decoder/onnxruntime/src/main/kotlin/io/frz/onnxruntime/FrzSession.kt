@@ -30,9 +30,9 @@ import java.io.IOException
  * returns if it is already creating the session. Any number of threads can load at the same time. Use [loader] to load
  * asynchronously or from a coroutine.
  *
- * ONNX Runtime copies the weights, so loading takes twice their size for a short time; those of a factored skeleton are
- * a few kilobytes. Sessions are created in [OrtEnvironment.getEnvironment]; to configure the environment, create it
- * before loading.
+ * ONNX Runtime copies the weights several times while it creates a session, so loading takes up to four times their
+ * size for a short time; those of a factored skeleton are a few kilobytes. Sessions are created in
+ * [OrtEnvironment.getEnvironment]; to configure the environment, create it before loading.
  */
 public object FrzSession {
     /** Loads a session from the app assets [skeleton] and [weights]. */

@@ -151,7 +151,7 @@ class FrzSessionTest : OnRuntime() {
         fun load(bytes: Long, weights: String) =
             load(skeleton, bytes(weights), FrzLoadOptions.builder().memoryBudget(bytes).build()).close()
         for ((name, converted) in listOf("tiny.frz" to 0, "wide.frz" to 8 * 8)) {
-            val needed = 2L * TINY_BYTES + converted
+            val needed = 4L * TINY_BYTES + converted
             load(maxOf(needed, 1L shl 16), name)
             val refused = assertThrows(FrzException::class.java) { load(needed - 1, name) }
             assertEquals(ErrorCode.BUDGET, refused.code)

@@ -74,7 +74,7 @@ class FrzCoroutinesTest {
         val thrown = assertThrows(FrzException::class.java) { runBlocking { load(part("wide.ptl")) } }
         assertEquals(ErrorCode.MAGIC, thrown.code)
         val missing = assertThrows(FrzLoadException::class.java) {
-            runBlocking { load(FrzPart.of(File("nothing")), FrzLoadOptions.DEFAULT) }
+            runBlocking { FrzLoader(Fake, part("wide.ptl"), FrzPart.of(File("nothing"))).await() }
         }
         assertEquals(Kind.UNREADABLE, missing.kind)
     }

@@ -28,7 +28,7 @@ internal class HandOver(private val module: Module, private val file: FrzFile, p
     fun run() {
         val largest = shares.values.maxByOrNull { it.bytes }
         load.admit(file, needed(largest), largest?.info?.name)
-        val size = maxOf(largest?.bytes ?: 0, minOf(total, BATCH))
+        val size = maxOf(largest?.bytes ?: 0, minOf(total + 2 * ALIGNMENT * shares.size, BATCH))
         load.memory(size).use { all ->
             val batch = Batch(all.allocate(size))
             load.report(0, total)
