@@ -1,4 +1,4 @@
-"""Get the phone's report: an existing one, or one that a runner on this machine makes now."""
+"""Read the phone's report, or let a runner on this machine write one."""
 
 from __future__ import annotations
 

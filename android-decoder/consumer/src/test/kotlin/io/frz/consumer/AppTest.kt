@@ -24,9 +24,9 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.pytorch.Module
 
-/** An app written in an old version of Kotlin; most of the test is that it compiles. */
+/** Represents an app written in an old version of Kotlin; most of the test is that it compiles. */
 class AppTest {
-    /** Only compiled, since a JVM has no context. */
+    /** This is only compiled, because a JVM has no Android context. */
     @Suppress("unused")
     private class Screen(context: Context) : FrzCallback<Module> {
         private val loader = FrzModule.loader(context, "model.ptl", "model.frz")
@@ -61,7 +61,7 @@ class AppTest {
     }
 
     @Test
-    fun `failures come to the coroutine`() {
+    fun `failures reach the coroutine`() {
         val nothing = FrzPart.of(File("nothing"))
         val thrown = assertThrows(FrzLoadException::class.java) {
             runBlocking { FrzModule.loaderOf(nothing, nothing, File("nowhere")).await() }

@@ -5,6 +5,7 @@ import ai.onnxruntime.OrtEnvironment
 import ai.onnxruntime.OrtException
 import ai.onnxruntime.OrtSession
 import ai.onnxruntime.OrtSession.SessionOptions
+import io.frz.cli.shell.Failure
 import io.frz.loading.FrzLoadOptions
 import io.frz.loading.FrzPart
 import io.frz.onnxruntime.FrzSession

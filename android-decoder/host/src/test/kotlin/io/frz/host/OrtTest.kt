@@ -18,7 +18,7 @@ class OrtTest {
         val expected = NdArray.read(File(models, "lenet5.expected.npy")).values
         val report = File(folder, "report.json")
         for (skeleton in listOf("lenet5.onnx", "lenet5.factored.onnx")) {
-            val code = commandLine().execute(
+            val code = FrzHost().commandLine().execute(
                 "report",
                 "$models/$skeleton",
                 "../../examples/lenet5.frz",
