@@ -19,6 +19,7 @@ NAMES = (
     "scheduling",
     "factored",
     "runtimes",
+    "zoo",
     "delta",
 )
 

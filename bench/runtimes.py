@@ -25,7 +25,9 @@ from frformat.torch import factorize, load_model
 from frformat.train.data import MNIST_PIXELS, UNIT_PIXELS, MissingDataError, load_mnist
 from frformat.train.models import LeNet5, UNet
 
-THREADS: Final = 2
+THREADS: Final = 1
+"""Number of threads, so that processor time measures the work and other programs hardly affect it."""
+
 ROUNDS: Final = 2
 EXAMPLE: Final = (1, 3, 640, 959)
 
@@ -126,9 +128,9 @@ def _comparison(runs: dict[str, Callable[[Array], Array]], x: Array) -> Iterator
     seconds, out = dict.fromkeys(runs, float("inf")), {}
     for _ in range(ROUNDS):
         for name, call in runs.items():
-            start = time.perf_counter()
+            start = time.process_time()
             out[name] = call(x)
-            seconds[name] = min(seconds[name], time.perf_counter() - start)
+            seconds[name] = min(seconds[name], time.process_time() - start)
     for name in ("rebuilt", "factored"):
         difference = float(np.abs(out[name] - out["torch"]).max())
         other = float((out[name].argmax(1) != out["torch"].argmax(1)).mean())
@@ -136,7 +138,9 @@ def _comparison(runs: dict[str, Callable[[Array], Array]], x: Array) -> Iterator
         yield Row("… pixels of another class", f"{other:.4%}", "≤ 0.01 %", other <= 1e-4)
     faster = seconds["rebuilt"] / seconds["factored"]
     figure = f"{faster:.1f} × faster ({seconds['rebuilt']:.2f} s → {seconds['factored']:.2f} s)"
-    yield Row("UNet 959×640, 2 threads, factored compared with rebuilt", figure, "≥ 17 ×", faster >= 17)
+    yield Row(
+        "UNet 959×640, processor time of one thread, factored compared with rebuilt", figure, "≥ 17 ×", faster >= 17
+    )
     ratio = seconds["factored"] / seconds["torch factored"]
     yield Row("… time against our factored PyTorch network", f"{ratio:.2f} ×", "≤ 1.5 ×", ratio <= 1.5)
 

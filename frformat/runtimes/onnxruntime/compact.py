@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import string
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
@@ -63,6 +64,19 @@ def strip(model: onnx.ModelProto, weights: Collection[str]) -> None:
     _rename(graph, {*weights, *(each.name for each in [*graph.input, *graph.output])})
     for function in model.functions:
         _rename_function(function)
+    for nodes in (graph.node, *(function.node for function in model.functions)):
+        _name_parts(nodes)
+
+
+def _name_parts(nodes: Collection[onnx.NodeProto]) -> None:
+    """Name nodes that take parts of one value.
+
+    ONNX Runtime 1.20 fuses them into a Split named after one of them, and refuses two nodes with the same name.
+    """
+    parts = [node for node in nodes if node.op_type in {"Gather", "Slice"}]
+    counts = Counter(node.input[0] for node in parts)
+    for node, name in zip([node for node in parts if counts[node.input[0]] > 1], _short(), strict=False):
+        node.name = name
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
