@@ -18,6 +18,8 @@ NAMES = (
     "training",
     "scheduling",
     "factored",
+    "runtimes",
+    "zoo",
     "delta",
 )
 

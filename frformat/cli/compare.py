@@ -29,14 +29,15 @@ if TYPE_CHECKING:
 HELP = """Compare what MODEL computes with the weights of MODEL.frz on this computer and on a phone.
 
 MODEL is specified as for `frformat export`. INPUTS is a folder of .npy files (float32, in the model's input shape) or
-pictures (RGB in 0 … 1). --phone is a parity report from the demo app, a runner (.jar) that creates one now, or
-`lite`, the lite interpreter of the installed PyTorch.
+pictures (RGB in 0 … 1). --phone is a parity report from the demo app, a runner (.jar) that creates one now, or an
+installed runtime: `lite`, the lite interpreter of PyTorch, or `ort`, ONNX Runtime.
 
 \b
 Examples:
   frformat compare unet unet.frz inputs --phone parity.json
   frformat compare unet unet.frz inputs --phone frz-pytorch-host.jar --truth masks --html report.html
   frformat compare net.py:Net model.frz inputs --phone lite --layers --original model.pt
+  frformat compare unet unet.frz inputs --phone ort
 """
 
 
@@ -44,8 +45,8 @@ Examples:
 @click.argument("model")
 @click.argument("weights", metavar="MODEL.frz", type=click.Path())
 @click.argument("folder", metavar="INPUTS", type=click.Path())
-@click.option("--phone", metavar="WHERE", help="A report (.json), a runner (.jar), or 'lite'.")
-@click.option("--skeleton", metavar="MODEL.ptl", type=click.Path(), help="The skeleton to run. [default: export one]")
+@click.option("--phone", metavar="WHERE", help="A report (.json), a runner (.jar), 'lite' or 'ort'.")
+@click.option("--skeleton", metavar="MODEL", type=click.Path(), help="The skeleton to run. [default: export one]")
 @click.option("--original", metavar="FILE", type=click.Path(), help="Also compare with the weights before encoding.")
 @click.option("--truth", metavar="FOLDER", type=click.Path(), help="The true classes, for Dice or accuracy.")
 @click.option("--layers", is_flag=True, help="Also compare layer outputs; a runner then uses a special skeleton.")
@@ -83,6 +84,8 @@ def compare(
         raise click.BadParameter("not a number", context, param_hint="--tolerance")
     if skeleton and layers:
         raise click.UsageError("--layers exports a skeleton of its own; omit --skeleton.", context)
+    if layers and phone == "ort":
+        raise click.UsageError("ONNX Runtime does not return layer outputs; omit --layers.", context)
     if tier is not None and phone and not phone.endswith(".json"):
         raise click.UsageError("A runner uses all tiers; omit --tier.", context)
 
@@ -131,11 +134,11 @@ def _report(
     import numpy as np
     import torch
 
-    from frformat.parity.phone import LITE, run
+    from frformat.parity.phone import INSTALLED, run
     from frformat.parity.report import read_report
     from frformat.runtimes import export
 
-    if not (phone == LITE or phone.endswith(".jar")):
+    if not (phone in INSTALLED or phone.endswith(".jar")):
         return read_report(phone)
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="frformat-"))
     given = os.path.join(folder, "inputs")
@@ -143,9 +146,10 @@ def _report(
     for entry in inputs:
         np.save(os.path.join(given, f"{entry.name}.npy"), entry.values())
     if skeleton is None:
-        skeleton = os.path.join(folder, "model.ptl")
+        skeleton = os.path.join(folder, INSTALLED.get(phone, "model.ptl"))
         example = torch.from_numpy(inputs[0].values())
-        export(net, skeleton, example=example if layers else None, probe=layers)
+        options: dict[str, Any] = {"probe": True} if layers else {}
+        export(net, skeleton, example=example if layers or phone == "ort" else None, **options)
     return run(phone, skeleton, weights, given, os.path.join(folder, "report.json"))
 
 

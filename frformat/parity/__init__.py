@@ -5,7 +5,8 @@
 >>> for name, sample in report.inputs.items():
 ...     distance(desktop[name], sample.output.array()).largest
 
-Only :mod:`frformat.parity.desktop` and :mod:`frformat.parity.lite` import PyTorch.
+Only :mod:`frformat.parity.desktop` and :mod:`frformat.parity.lite` import PyTorch; :mod:`frformat.parity.ort` imports
+ONNX Runtime.
 """
 
 from frformat.errors import ReportError

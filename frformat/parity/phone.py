@@ -10,8 +10,9 @@ from typing import Final
 from frformat.errors import ReportError
 from frformat.parity.report import Report, read_report
 
-LITE: Final = "lite"
-"""Selects the lite interpreter of the installed PyTorch instead of a report or a runner."""
+INSTALLED: Final = {"lite": "model.ptl", "ort": "model.onnx"}
+"""The runtimes that can run here instead of on a phone, with file names for their skeletons: the lite interpreter of
+the installed PyTorch, and the installed ONNX Runtime."""
 
 SECONDS: Final = 3600.0
 """Time limit for a runner in seconds."""
@@ -21,7 +22,7 @@ def run(where: str, skeleton: str, weights: str, inputs: str, output: str) -> Re
     """Run a model on files, and read the runner's report.
 
     Args:
-        where: a runner (``.jar``), called as ``docs/parity-report.md`` defines; or :data:`LITE`.
+        where: a runner (``.jar``), called as ``docs/parity-report.md`` defines; or a key of :data:`INSTALLED`.
         skeleton: the module.
         weights: the ``.frz`` file.
         inputs: a folder of ``.npy`` files.
@@ -32,7 +33,8 @@ def run(where: str, skeleton: str, weights: str, inputs: str, output: str) -> Re
         OSError: a file cannot be read, or there is no Java.
     """
     arguments = ["report", skeleton, weights, inputs, "-o", output]
-    call = [sys.executable, "-m", "frformat.parity.lite"] if where == LITE else ["java", "-jar", where]
+    module = [sys.executable, "-m", f"frformat.parity.{where}"]
+    call = module if where in INSTALLED else ["java", "-jar", where]
     try:
         done = subprocess.run([*call, *arguments], capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired as error:

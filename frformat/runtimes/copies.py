@@ -51,7 +51,7 @@ def state(model: nn.Module) -> dict[str, Tensor]:
             raise ExportError(f"{name} is not initialized; run the model once")
         if tensor.dtype not in DTYPES or tensor.layout != torch.strided or tensor.is_quantized:
             kind = "" if tensor.layout == torch.strided else f", {tensor.layout}"
-            raise ExportError(f"{name} is of {tensor.dtype}{kind}; load_weights cannot be given such a tensor")
+            raise ExportError(f"{name} is of {tensor.dtype}{kind}; runtimes do not accept such a tensor")
         out[name] = tensor
     return out
 

@@ -8,7 +8,7 @@ from frformat.errors import EncodeError
 
 
 class ExportError(EncodeError):
-    """Raised if a model cannot run on the phone as it is; the message says what to do."""
+    """Raised if a model cannot run on the phone unchanged; the message says what to do."""
 
 
 KINDS: Final = ("SKELETON_DAMAGED", "SKELETON_UNSUPPORTED", "MISMATCH", "RUNTIME_FAILED")

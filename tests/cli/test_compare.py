@@ -71,8 +71,9 @@ def test_other_weights_part_at_the_first_layer_that_has_them(files: Path, tmp_pa
     assert "--force" in refused(*args)
 
 
-def test_the_lite_interpreter_here(files: Path):
-    outcome = frformat(*arguments(files, "--phone", "lite"))
+@pytest.mark.parametrize("runtime", ["lite", "ort"])
+def test_a_runtime_here(files: Path, runtime: str):
+    outcome = frformat(*arguments(files, "--phone", runtime))
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.splitlines()[-1].startswith("phone and desktop agree on 2 inputs: largest difference ")
 
@@ -99,6 +100,8 @@ def test_misuse(files: Path, tmp_path: Path):
         (("--phone", "lite", "--skeleton", tmp_path / "none.ptl"), "lite ended with code"),
         (("--skeleton", "x.ptl", "--layers"), "--layers exports a skeleton of its own"),
         (("--phone", "lite", "--tier", 0), "A runner uses all tiers"),
+        (("--phone", "ort", "--skeleton", tmp_path / "none.onnx"), "ort ended with code"),
+        (("--phone", "ort", "--layers"), "ONNX Runtime does not return layer outputs"),
         (("--tolerance", "nan"), "not a number"),
         (("--truth", tmp_path / "none"), "No such file"),
         (("--html", tmp_path / "none" / "x.html"), "does not exist"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import string
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
 MOST: Final = 64
-"""Constants of at most this many bytes are precomputed; larger ones would be longer than their computation."""
+"""Constants of at most this many bytes are precomputed; larger ones would take more space than their computation."""
 
 NEUTRAL: Final = {"dilations": 1, "strides": 1, "pads": 0, "output_padding": 0}
 """Attributes whose default is this number for every axis."""
@@ -43,7 +44,7 @@ def simplify(model: ir.Model, weights: Collection[str]) -> None:
 
 
 def strip(model: onnx.ModelProto, weights: Collection[str]) -> None:
-    """Remove names for people and defaults, which make up most of a file.
+    """Remove descriptive names and default attributes, which make up most of a file.
 
     Args:
         model: modified in place; values between nodes get short names.
@@ -63,6 +64,19 @@ def strip(model: onnx.ModelProto, weights: Collection[str]) -> None:
     _rename(graph, {*weights, *(each.name for each in [*graph.input, *graph.output])})
     for function in model.functions:
         _rename_function(function)
+    for nodes in (graph.node, *(function.node for function in model.functions)):
+        _name_parts(nodes)
+
+
+def _name_parts(nodes: Collection[onnx.NodeProto]) -> None:
+    """Name nodes that take parts of one value.
+
+    ONNX Runtime 1.20 fuses them into a Split named after one of them, and refuses two nodes with the same name.
+    """
+    parts = [node for node in nodes if node.op_type in {"Gather", "Slice"}]
+    counts = Counter(node.input[0] for node in parts)
+    for node, name in zip([node for node in parts if counts[node.input[0]] > 1], _short(), strict=False):
+        node.name = name
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
@@ -91,7 +105,7 @@ def _is_default(node: onnx.NodeProto, attribute: onnx.AttributeProto) -> bool:
 
 
 def _rename(graph: onnx.GraphProto, kept: set[str]) -> None:
-    """Give all values except some short names; the most frequent ones get the shortest."""
+    """Rename all values except some; the most frequent ones get the shortest names."""
     counts: dict[str, int] = {}
 
     def count(name: str) -> str:

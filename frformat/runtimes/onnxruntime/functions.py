@@ -1,6 +1,6 @@
-"""The operations of factored layers as functions in an ONNX file: defined once, and called by each layer.
+"""Define the operations of factored layers as functions of an ONNX file, once for all layers that call them.
 
-A plain export would copy them to each call, and would hold all channels of all pixels at once.
+A plain export would repeat their code for every call and keep all channels of all pixels in memory.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ moments{last} (z, basis) => (mean, variance) {{
   variance = Max (variance0, zero)
 }}
 """
-"""Mean and variance of every channel of basis @ z. Gemm, since ORT 1.20 fuses a product of doubles with Transpose."""
+"""Mean and variance of every channel of basis @ z. Uses Gemm, because ONNX Runtime 1.20 fuses MatMul and Transpose, and
+fails for doubles."""
 
 FLAT: Final = """
   shape = Constant <value_ints = [0, 0, -1]> ()

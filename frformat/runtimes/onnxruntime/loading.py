@@ -101,7 +101,7 @@ def _given(contract: Contract, name: str, file: FrzFile, path: StrPath) -> Array
         return found
     cast = found.astype(dtype)
     if dtype.kind in "biu" and not np.array_equal(cast, found):
-        raise _mismatch(path, f"{name} holds integers that do not fit into {want.dtype}")
+        raise _mismatch(path, f"{name} has integers that do not fit into {want.dtype}")
     return cast
 
 

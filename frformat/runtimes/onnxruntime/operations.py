@@ -1,4 +1,4 @@
-"""Replace parts of a model with calls of functions in its ONNX file."""
+"""Replace parts of a model with calls to functions in its ONNX file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passes over all channels as functions of an ONNX file, which scan blocks of pixels: no other channels exist then."""
+"""Compute all channels in functions of an ONNX file that scan blocks of pixels: one block is in memory at a time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ACTIVATIONS: Final = {
 
 
 def stream_name(how: Pass, axes: int) -> str:
-    """The name of a pass; it tells all that :func:`stream` depends on."""
+    """Identifies a pass by everything that :func:`stream` depends on; becomes its name."""
     limits = "_".join(repr(float(limit)).replace(".", "p").replace("-", "m").replace("+", "") for limit in how.limits)
     kinds = "".join("m" if pooled else "e" for pooled in how.pooled)
     window = "x".join(map(str, how.window)) if any(how.pooled) else ""
@@ -123,7 +123,7 @@ def _to_blocks(window: Sequence[int]) -> list[str]:
 
 
 def _from_blocks(i: int, pooled: bool, axes: int) -> list[str]:
-    """What a projection gave for each block → (N, r', …)."""
+    """Join the results of a projection for all blocks: → (N, r', …)."""
     places = range(axes)
     tiles = ", ".join(f"T{j}" for j in places)
     starts = ", ".join(["i0"] * axes)
@@ -165,7 +165,7 @@ def _from_blocks(i: int, pooled: bool, axes: int) -> list[str]:
 
 
 def step(how: Pass, channels: int) -> int:
-    """Windows of a block."""
+    """Return the windows of a block."""
     return max(1, BLOCK // (channels * (_product(how.window) if any(how.pooled) else 1)))
 
 

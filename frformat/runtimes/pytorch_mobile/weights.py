@@ -68,7 +68,7 @@ def _misfit(name: str, given: Tensor, mine: Tensor, spectral: bool) -> str:
         wanted = "floating-point numbers" if mine.is_floating_point() else "integers"
         fault = f"{name} is of another dtype, the model wants {wanted}"
     elif not given.is_floating_point() and not torch.equal(given.to(mine.dtype).to(given.dtype), given):
-        fault = f"{name} holds integers that do not fit into the model's dtype"
+        fault = f"{name} has integers that do not fit into the model's dtype"
     return fault
 
 

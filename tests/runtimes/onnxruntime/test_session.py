@@ -106,7 +106,7 @@ def test_names_that_the_skeleton_does_without(tensors: dict[str, Any], skeleton:
         ({"thin": None}, "missing from the file: thin"),
         ({"conv.weight": np.ones((5, 3, 3, 2), np.float32)}, "conv.weight: shape [5, 3, 3, 2] in the file"),
         ({"shift": np.ones(5, np.float32)}, "shift: f32 in the file, i16 in the model"),
-        ({"shift": np.full(5, 40_000, np.int32)}, "shift holds integers that do not fit into i16"),
+        ({"shift": np.full(5, 40_000, np.int32)}, "shift has integers that do not fit into i16"),
     ],
 )
 def test_weights_that_do_not_fit(

@@ -2,9 +2,9 @@ package io.frz.api
 
 import io.frz.FrzFile
 import io.frz.elm.ElmModel
+import io.frz.loading.FrzLoader
 import io.frz.onnxruntime.FrzSession
 import io.frz.pytorch.FrzModule
-import io.frz.pytorch.ktx.FrzCoroutines
 import io.frz.scheduling.Plan
 import java.io.File
 import java.util.zip.ZipFile
@@ -21,8 +21,9 @@ class ApiTest {
         "frz-decoder" to FrzFile::class.java,
         "frz-elm" to ElmModel::class.java,
         "frz-scheduling" to Plan::class.java,
+        "frz-loading" to FrzLoader::class.java,
+        "frz-loading-ktx" to Class.forName("io.frz.loading.ktx.FrzCoroutines"),
         "frz-pytorch" to FrzModule::class.java,
-        "frz-pytorch-ktx" to FrzCoroutines::class.java,
         "frz-onnxruntime" to FrzSession::class.java
     )
 

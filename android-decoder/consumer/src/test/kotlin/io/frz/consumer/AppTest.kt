@@ -7,13 +7,13 @@ import io.frz.FrzException
 import io.frz.FrzFile
 import io.frz.FrzOptions
 import io.frz.TensorMemory
-import io.frz.pytorch.FrzCallback
-import io.frz.pytorch.FrzLoading
+import io.frz.loading.FrzCallback
+import io.frz.loading.FrzLoadException
+import io.frz.loading.FrzLoadOptions
+import io.frz.loading.FrzLoading
+import io.frz.loading.FrzPart
+import io.frz.loading.ktx.await
 import io.frz.pytorch.FrzModule
-import io.frz.pytorch.FrzModuleException
-import io.frz.pytorch.FrzModuleOptions
-import io.frz.pytorch.FrzPart
-import io.frz.pytorch.ktx.FrzCoroutines
 import java.io.File
 import java.io.IOException
 import java.nio.ByteBuffer
@@ -28,20 +28,21 @@ import org.pytorch.Module
 class AppTest {
     /** This is only compiled, because a JVM has no Android context. */
     @Suppress("unused")
-    private class Screen(private val context: Context) : FrzCallback {
-        private val options = FrzModuleOptions.builder().threads(2).progress { done, total -> println("$done/$total") }
+    private class Screen(context: Context) : FrzCallback<Module> {
+        private val loader = FrzModule.loader(context, "model.ptl", "model.frz")
+        private val options = FrzLoadOptions.builder().threads(2).progress { done, total -> println("$done/$total") }
         private val loading: FrzLoading =
-            FrzModule.loadAsync(context, "model.ptl", "model.frz", this, options.build())
+            loader.loadAsync(this, options.build())
 
-        override fun onLoaded(module: Module) = module.destroy()
+        override fun onLoaded(network: Module) = network.destroy()
 
         override fun onFailed(cause: IOException) {
-            if (cause is FrzModuleException) println(cause.kind)
+            if (cause is FrzLoadException) println(cause.kind)
         }
 
         fun close() = loading.cancel()
 
-        suspend fun load(): Module = FrzCoroutines.load(context, "model.ptl", "model.frz")
+        suspend fun load(): Module = loader.await()
     }
 
     @Test
@@ -62,9 +63,9 @@ class AppTest {
     @Test
     fun `failures reach the coroutine`() {
         val nothing = FrzPart.of(File("nothing"))
-        val thrown = assertThrows(FrzModuleException::class.java) {
-            runBlocking { FrzCoroutines.load(nothing, nothing, File("nowhere")) }
+        val thrown = assertThrows(FrzLoadException::class.java) {
+            runBlocking { FrzModule.loaderOf(nothing, nothing, File("nowhere")).await() }
         }
-        assertEquals(FrzModuleException.Kind.UNREADABLE, thrown.kind)
+        assertEquals(FrzLoadException.Kind.UNREADABLE, thrown.kind)
     }
 }

@@ -3,9 +3,9 @@ package io.frz.demo
 import android.content.Context
 import io.frz.FrzFile
 import io.frz.FrzOptions
+import io.frz.loading.FrzLoadOptions
+import io.frz.loading.FrzProgress
 import io.frz.pytorch.FrzModule
-import io.frz.pytorch.FrzModuleOptions
-import io.frz.pytorch.FrzProgress
 import java.io.Closeable
 import java.io.IOException
 import org.pytorch.IValue
@@ -64,7 +64,7 @@ constructor(
         }
         val start = System.nanoTime()
         var first = start
-        val loading = FrzModuleOptions.builder().threads(THREADS).tier(tier).progress { done, total ->
+        val loading = FrzLoadOptions.builder().threads(THREADS).tier(tier).progress { done, total ->
             if (done == 0L) first = System.nanoTime()
             progress.onProgress(done, total)
         }

@@ -16,7 +16,7 @@ import io.frz.FrzOptions
 import io.frz.FrzTensor
 import io.frz.TensorMemory
 import io.frz.cli.shell.Failure
-import io.frz.pytorch.FrzModuleOptions
+import io.frz.loading.FrzLoadOptions
 import java.io.File
 import java.nio.Buffer
 import java.nio.ByteBuffer
@@ -43,7 +43,7 @@ internal class DjlEngine : Engine {
 
     override fun setThreads(count: Int) = JniUtils.setNumThreads(count)
 
-    override fun load(skeleton: File, weights: File, options: FrzModuleOptions): Model {
+    override fun load(skeleton: File, weights: File, options: FrzLoadOptions): Model {
         val model = DjlModel(engine, skeleton)
         val opening = FrzOptions.builder().threads(options.threads)
         options.tier?.let { opening.tier(it) }

@@ -1,6 +1,6 @@
 package io.frz.host
 
-import io.frz.pytorch.FrzModuleOptions
+import io.frz.loading.FrzLoadOptions
 import java.io.Closeable
 import java.io.File
 
@@ -16,7 +16,7 @@ internal interface Engine {
     fun setThreads(count: Int)
 
     /** Loads a model from a skeleton and an `.frz` file. */
-    fun load(skeleton: File, weights: File, options: FrzModuleOptions): Model
+    fun load(skeleton: File, weights: File, options: FrzLoadOptions): Model
 
     /** Loads a model from a file that includes its weights. */
     fun loadComplete(file: File): Model
@@ -35,5 +35,6 @@ internal interface Model : Closeable {
 /** The engines, under their names on the command line. */
 internal enum class Engines(val create: () -> Engine) {
     LITE(::LiteEngine),
-    DJL(::DjlEngine)
+    DJL(::DjlEngine),
+    ORT(::OrtEngine)
 }

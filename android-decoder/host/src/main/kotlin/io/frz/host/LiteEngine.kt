@@ -1,8 +1,8 @@
 package io.frz.host
 
 import io.frz.cli.shell.Failure
+import io.frz.loading.FrzLoadOptions
 import io.frz.pytorch.FrzModule
-import io.frz.pytorch.FrzModuleOptions
 import java.io.File
 import org.pytorch.DType
 import org.pytorch.IValue
@@ -24,7 +24,7 @@ internal class LiteEngine : Engine {
 
     override fun setThreads(count: Int) = PyTorchAndroid.setNumThreads(count)
 
-    override fun load(skeleton: File, weights: File, options: FrzModuleOptions): Model =
+    override fun load(skeleton: File, weights: File, options: FrzLoadOptions): Model =
         LiteModel(FrzModule.load(skeleton, weights, options))
 
     override fun loadComplete(file: File): Model = LiteModel(LiteModuleLoader.load(file.path))

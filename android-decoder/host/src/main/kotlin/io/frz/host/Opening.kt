@@ -1,6 +1,6 @@
 package io.frz.host
 
-import io.frz.pytorch.FrzModuleOptions
+import io.frz.loading.FrzLoadOptions
 import java.io.File
 import picocli.CommandLine.Model.CommandSpec
 import picocli.CommandLine.Option
@@ -10,7 +10,11 @@ import picocli.CommandLine.Spec
 
 /** The model that a command runs, and the engine that runs it. */
 internal class Opening {
-    @Parameters(index = "0", paramLabel = "SKELETON", description = ["The network without its weights, a .ptl file."])
+    @Parameters(
+        index = "0",
+        paramLabel = "SKELETON",
+        description = ["The network without its weights, a .ptl, .pt or .onnx file."]
+    )
     lateinit var skeleton: File
 
     @Parameters(index = "1", paramLabel = "WEIGHTS", description = ["Its weights, an .frz file."])
@@ -19,9 +23,12 @@ internal class Opening {
     @Option(
         names = ["--engine"],
         paramLabel = "NAME",
-        description = ["lite: PyTorch Mobile, as on a phone (default); djl: LibTorch, for skeletons in .pt files."]
+        description = [
+            "lite: PyTorch Mobile, as on a phone; djl: LibTorch, for skeletons in .pt files;",
+            "ort: ONNX Runtime (default: ort for .onnx files, otherwise lite)."
+        ]
     )
-    private var engines = Engines.LITE
+    private var engines: Engines? = null
 
     @Option(names = ["--tier"], paramLabel = "N", description = ["Use tiers 0 to N only (default: all present tiers)."])
     var tier: Int? = null
@@ -40,14 +47,15 @@ internal class Opening {
     private lateinit var spec: CommandSpec
 
     val engine: Engine by lazy {
-        engines.create().also { engine -> runtimeThreads?.let { engine.setThreads(it) } }
+        val chosen = engines ?: if (skeleton.extension == "onnx") Engines.ORT else Engines.LITE
+        chosen.create().also { engine -> runtimeThreads?.let { engine.setThreads(it) } }
     }
 
     fun load(skeleton: File = this.skeleton): Model = engine.load(skeleton, weights, options)
 
-    private val options: FrzModuleOptions by lazy {
+    private val options: FrzLoadOptions by lazy {
         try {
-            val builder = FrzModuleOptions.builder().threads(threads)
+            val builder = FrzLoadOptions.builder().threads(threads)
             tier?.let { builder.tier(it) }
             builder.build()
         } catch (e: IllegalArgumentException) {

@@ -1,72 +1,43 @@
 package io.frz.onnxruntime
 
-import ai.onnxruntime.OnnxTensor
-import ai.onnxruntime.OrtEnvironment
+import ai.onnxruntime.OrtException
 import ai.onnxruntime.OrtSession
+import io.frz.ErrorCode
 import io.frz.FrzException
-import io.frz.FrzFile
-import io.frz.FrzOptions
-import io.frz.onnxruntime.FrzSessionException.Kind
+import io.frz.loading.FrzLoadException
+import io.frz.loading.FrzLoadException.Kind
+import io.frz.loading.FrzLoadOptions
+import io.frz.loading.FrzPart
 import java.io.File
-import java.nio.ByteBuffer
-import java.nio.ByteOrder
-import java.nio.FloatBuffer
+import java.net.URLClassLoader
 import java.util.zip.CRC32
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
 
 /** What ONNX Runtime computes with decoded weights, and what is refused. */
-class FrzSessionTest {
-    private val environment = OrtEnvironment.getEnvironment()
+class FrzSessionTest : OnRuntime() {
     private val skeleton = bytes("tiny.onnx")
     private val weights = bytes("tiny.frz")
     private val lenet5 = File("../../examples/lenet5.frz")
 
-    private fun resource(name: String) = File("src/test/resources/$name")
+    private fun load(skeleton: ByteArray, weights: ByteArray, options: FrzLoadOptions = FrzLoadOptions.DEFAULT) =
+        FrzSession.loaderOf(FrzPart.of(skeleton), FrzPart.of(weights)).load(options)
 
-    private fun bytes(name: String) = resource(name).readBytes()
-
-    private fun load(skeleton: ByteArray, weights: ByteArray, options: FrzOptions = FrzOptions.DEFAULT): OrtSession =
-        FrzFile.open(weights, options).use { FrzSession.load(environment, skeleton, it) }
-
-    private fun fault(skeleton: ByteArray, weights: ByteArray = this.weights): FrzSessionException =
-        assertThrows(FrzSessionException::class.java) { load(skeleton, weights).close() }
+    private fun fault(skeleton: ByteArray, weights: ByteArray = this.weights): FrzLoadException =
+        assertThrows(FrzLoadException::class.java) { load(skeleton, weights).close() }
 
     private fun sealed(bytes: ByteArray): ByteArray {
         val marked = bytes + byteArrayOf(-6, -1, 3, 18) + "frz:crc32:".toByteArray()
         return marked + "%08x".format(CRC32().apply { update(marked) }.value).toByteArray()
     }
 
-    /** The elements and the shape of an array of float32 in the format of NumPy. */
-    private fun npy(name: String): Pair<FloatBuffer, LongArray> {
-        val memory = ByteBuffer.wrap(bytes(name)).order(ByteOrder.LITTLE_ENDIAN)
-        val header = memory.getShort(8).toInt()
-        val shape = Regex("\\(([\\d, ]+)\\)").find(String(memory.array(), 10, header))!!.groupValues[1]
-        memory.position(10 + header)
-        val lengths = shape.split(",").filter { it.isNotBlank() }.map { it.trim().toLong() }
-        return memory.slice().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer() to lengths.toLongArray()
-    }
-
-    private fun check(session: OrtSession, name: String, slack: Float = 1e-4f) {
-        val (input, shape) = npy("$name.input.npy")
-        val (expected, _) = npy("$name.expected.npy")
-        session.use {
-            OnnxTensor.createTensor(environment, input, shape).use { x ->
-                it.run(mapOf(it.inputNames.single() to x)).use { result ->
-                    val found = (result[0] as OnnxTensor).floatBuffer
-                    assertEquals(expected.remaining(), found.remaining())
-                    while (found.hasRemaining()) assertEquals(expected.get(), found.get(), slack)
-                }
-            }
-        }
-    }
-
     @Test
     fun `LeNet-5 computes what PyTorch does, rebuilt and on its coefficients`() {
         for (name in listOf("lenet5.onnx", "lenet5.factored.onnx")) {
-            check(FrzSession.load(environment, resource(name), lenet5), "lenet5")
+            check(FrzSession.loaderOf(part(name), FrzPart.of(lenet5)).load(), "lenet5")
         }
     }
 
@@ -77,20 +48,42 @@ class FrzSessionTest {
     }
 
     @Test
-    fun `options are the caller's, and progress is told`() {
-        val told = ArrayList<Pair<Long, Long>>()
-        OrtSession.SessionOptions().use { options ->
-            options.setIntraOpNumThreads(1)
-            FrzFile.open(weights).use {
-                val session = FrzSession.load(environment, skeleton, it, options) { done, total ->
-                    told += done to total
-                }
-                check(session, "tiny")
-            }
+    fun `session options are set up, and progress is reported`() {
+        val seen = ArrayList<Pair<Long, Long>>()
+        val options = FrzLoadOptions.builder().verify(true).progress { done, total -> seen += done to total }.build()
+        var isSetUp = false
+        val session = FrzSession.loaderOf(part("tiny.onnx"), part("tiny.frz")) {
+            it.setIntraOpNumThreads(1)
+            isSetUp = true
+        }.load(options)
+        check(session, "tiny")
+        assertTrue(isSetUp)
+        assertEquals(0L, seen.first().first)
+        assertEquals(seen.last().second, seen.last().first)
+        assertEquals(seen.map { it.first }.sorted(), seen.map { it.first })
+        val refused = assertThrows(FrzLoadException::class.java) {
+            FrzSession.loaderOf(part("tiny.onnx"), part("tiny.frz")) { throw OrtException("no such provider") }.load()
         }
-        assertEquals(0L, told.first().first)
-        assertEquals(told.last().second, told.last().first)
-        assertEquals(told.map { it.first }.sorted(), told.map { it.first })
+        assertEquals(Kind.RUNTIME_FAILED, refused.kind)
+        assertTrue("no such provider" in refused.message!!, refused.message)
+    }
+
+    @Test
+    fun `an app without the native libraries is told`() {
+        val path = System.getProperty("java.class.path").split(File.pathSeparator).map { File(it).toURI().toURL() }
+        val loader = URLClassLoader(path.toTypedArray(), null)
+        val run = loader.loadClass(Loading::class.java.name).getMethod("run")
+        val architecture = System.setProperty("os.arch", "riscv64")
+        try {
+            repeat(2) {
+                val thrown = assertThrows(ReflectiveOperationException::class.java) {
+                    run.invoke(null)
+                }
+                assertTrue("RUNTIME_MISSING" in thrown.cause!!.message!!, thrown.cause.toString())
+            }
+        } finally {
+            System.setProperty("os.arch", architecture)
+        }
     }
 
     @Test
@@ -105,10 +98,21 @@ class FrzSessionTest {
     }
 
     @Test
-    fun `every cut of weights is an error of the decoder`() {
+    fun `every cut and every flipped byte of weights is an error of the decoder`() {
         for (size in weights.indices) {
             assertThrows(FrzException::class.java, { load(skeleton, weights.copyOf(size)).close() }, "$size")
         }
+        for (at in weights.indices) {
+            val bad = weights.clone().also { it[at] = (it[at].toInt() xor (1 shl at % Byte.SIZE_BITS)).toByte() }
+            assertThrows(FrzException::class.java, { load(skeleton, bad).close() }, "byte $at")
+        }
+    }
+
+    @Test
+    fun `exchanged parts are told apart`() {
+        assertEquals(Kind.SKELETON_DAMAGED, fault(weights, skeleton).kind)
+        val magic = assertThrows(FrzException::class.java) { load(skeleton, skeleton) }
+        assertEquals(ErrorCode.MAGIC, magic.code)
     }
 
     @Test
@@ -130,32 +134,53 @@ class FrzSessionTest {
             assertTrue(cut.kind == Kind.SKELETON_UNSUPPORTED || cut.kind == Kind.MISMATCH, cut.message)
         }
         val kinds = setOf(Kind.SKELETON_UNSUPPORTED, Kind.RUNTIME_FAILED, Kind.MISMATCH)
-        val empty = assertThrows(FrzSessionException::class.java) { load(sealed(ByteArray(0)), bytes("other.frz")) }
+        val empty = assertThrows(FrzLoadException::class.java) { load(sealed(ByteArray(0)), bytes("other.frz")) }
         assertTrue(empty.kind in kinds, empty.message)
     }
 
     @Test
-    fun `another tier than there is, and too small a budget, are errors of the decoder`() {
-        assertThrows(FrzException::class.java) {
-            load(skeleton, weights, FrzOptions.builder().tier(1).build())
+    fun `a missing tier is an error of the decoder`() {
+        val missing = assertThrows(FrzException::class.java) {
+            load(skeleton, weights, FrzLoadOptions.builder().tier(1).build())
         }
-        assertThrows(FrzException::class.java) {
-            load(bytes("lenet5.onnx"), lenet5.readBytes(), FrzOptions.builder().memoryBudget(1000).build())
-        }
+        assertEquals(ErrorCode.TIER, missing.code)
     }
 
     @Test
-    fun `an interrupt cancels, and the thread stays interrupted`() {
-        try {
-            FrzFile.open(weights).use {
-                Thread.currentThread().interrupt()
-                val cancelled = assertThrows(FrzSessionException::class.java) {
-                    FrzSession.load(environment, skeleton, it)
-                }
-                assertEquals(Kind.CANCELLED, cancelled.kind)
-            }
-        } finally {
-            assertTrue(Thread.interrupted())
+    fun `a budget covers the weights, their copies, and what is converted`() {
+        fun load(bytes: Long, weights: String) =
+            load(skeleton, bytes(weights), FrzLoadOptions.builder().memoryBudget(bytes).build()).close()
+        for ((name, converted) in listOf("tiny.frz" to 0, "wide.frz" to 8 * 8)) {
+            val needed = 4L * TINY_BYTES + converted
+            load(maxOf(needed, 1L shl 16), name)
+            val refused = assertThrows(FrzException::class.java) { load(needed - 1, name) }
+            assertEquals(ErrorCode.BUDGET, refused.code)
         }
+        val lenet5 = assertThrows(FrzException::class.java) {
+            load(bytes("lenet5.onnx"), lenet5.readBytes(), FrzLoadOptions.builder().memoryBudget(1 shl 20).build())
+        }
+        assertEquals(ErrorCode.BUDGET, lenet5.code)
     }
+
+    @Test
+    fun `weights are rebuilt in files if that is wanted`(@TempDir folder: File) {
+        val options = FrzLoadOptions.builder().scratch(folder).build()
+        for (weights in listOf("tiny.frz", "wide.frz")) check(load(skeleton, bytes(weights), options), "tiny")
+        check(load(bytes("lenet5.onnx"), lenet5.readBytes(), options), "lenet5")
+        assertEquals(0, folder.list()!!.size)
+    }
+
+    private companion object {
+        /** The bytes of all weights that `tiny.onnx` requires. */
+        const val TINY_BYTES = 4 * (4 * 8 + 8 * 8 + 8 + 8) + 8 * (2 + 2 + 8 + 1 + 1 + 1 + 2 + 4)
+    }
+}
+
+/** Loads a session; called in another class loader. */
+internal object Loading {
+    @JvmStatic
+    fun run() = FrzSession.loaderOf(
+        FrzPart.of(File("src/test/resources/tiny.onnx")),
+        FrzPart.of(File("src/test/resources/tiny.frz"))
+    ).load().close()
 }

@@ -9,6 +9,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import android.content.Context;
 import android.content.res.AssetManager;
 import io.frz.FrzException;
+import io.frz.loading.FrzCallback;
+import io.frz.loading.FrzLoadException;
+import io.frz.loading.FrzLoadOptions;
+import io.frz.loading.FrzLoading;
+import io.frz.loading.FrzPart;
 import java.io.ByteArrayInputStream;
 import java.io.File;
 import java.io.IOException;
@@ -24,14 +29,15 @@ import org.pytorch.Module;
 class JavaCallerTest extends OnRuntime {
     /** The code of an app in Java; only compiled, since a JVM has no context. */
     @SuppressWarnings("unused")
-    static void inAnApp(Context context, AssetManager assets, FrzCallback callback) throws IOException {
+    static void inAnApp(Context context, AssetManager assets, FrzCallback<Module> callback) throws IOException {
         Module module = FrzModule.load(context, "model.ptl", "model.frz");
-        FrzModule.load(assets, context.getCacheDir(), "model.ptl", "model.frz").destroy();
-        FrzModule.load(context, "model.ptl", "model.frz", FrzModuleOptions.DEFAULT).destroy();
-        FrzLoading loading = FrzModule.loadAsync(context, "model.ptl", "model.frz", callback);
+        FrzPart weights = FrzPart.asset(assets, "model.frz");
+        FrzModule.loaderOf(FrzPart.asset(assets, "model.ptl"), weights, context.getCacheDir()).load().destroy();
+        FrzModule.load(context, "model.ptl", "model.frz", FrzLoadOptions.DEFAULT).destroy();
+        FrzLoading loading = FrzModule.loader(context, "model.ptl", "model.frz").loadAsync(callback);
         loading.cancel();
         FrzModule.loadWeights(module, FrzPart.asset(context, "better.frz"));
-        FrzModule.loadWeights(module, FrzPart.asset(assets, "better.frz"), FrzModuleOptions.DEFAULT);
+        FrzModule.loadWeights(module, FrzPart.asset(assets, "better.frz"), FrzLoadOptions.DEFAULT);
     }
 
     @Test
@@ -42,7 +48,7 @@ class JavaCallerTest extends OnRuntime {
             FrzPart.of(bytes), FrzPart.of(ByteBuffer.wrap(bytes)), FrzPart.of(new ByteArrayInputStream(bytes))
         };
         for (FrzPart skeleton : skeletons) {
-            Module module = FrzModule.load(skeleton, weights, folder.toFile());
+            Module module = FrzModule.loaderOf(skeleton, weights, folder.toFile()).load();
             assertArrayEquals(OnRuntime.Companion.getExpected(), OnRuntime.Companion.outputOf(module), 2e-4f);
             module.destroy();
         }
@@ -51,7 +57,7 @@ class JavaCallerTest extends OnRuntime {
     @Test
     void options() {
         Executor executor = Executors.newCachedThreadPool();
-        FrzModuleOptions options = FrzModuleOptions.builder()
+        FrzLoadOptions options = FrzLoadOptions.builder()
                 .threads(2)
                 .memoryBudget(1L << 30)
                 .tier(1)
@@ -60,17 +66,17 @@ class JavaCallerTest extends OnRuntime {
                 .background(executor)
                 .callbacks(executor)
                 .build();
-        FrzModuleOptions same = options.newBuilder().build();
+        FrzLoadOptions same = options.newBuilder().build();
         assertEquals(2, same.getThreads());
         assertEquals(Long.valueOf(1L << 30), same.getMemoryBudget());
         assertEquals(Integer.valueOf(1), same.getTier());
         assertTrue(same.getVerify());
         assertEquals(executor, same.getBackground());
         assertEquals(executor, same.getCallbacks());
-        assertNull(FrzModuleOptions.DEFAULT.getProgress());
-        assertThrows(IllegalArgumentException.class, () -> FrzModuleOptions.builder().threads(0));
-        assertThrows(IllegalArgumentException.class, () -> FrzModuleOptions.builder().memoryBudget(-1));
-        assertThrows(IllegalArgumentException.class, () -> FrzModuleOptions.builder().tier(-1));
+        assertNull(FrzLoadOptions.DEFAULT.getProgress());
+        assertThrows(IllegalArgumentException.class, () -> FrzLoadOptions.builder().threads(0));
+        assertThrows(IllegalArgumentException.class, () -> FrzLoadOptions.builder().memoryBudget(-1));
+        assertThrows(IllegalArgumentException.class, () -> FrzLoadOptions.builder().tier(-1));
     }
 
     @Test
@@ -78,8 +84,8 @@ class JavaCallerTest extends OnRuntime {
         File nothing = folder.resolve("nothing").toFile();
         try {
             FrzModule.load(nothing, nothing).destroy();
-        } catch (FrzModuleException e) {
-            assertEquals(FrzModuleException.Kind.UNREADABLE, e.getKind());
+        } catch (FrzLoadException e) {
+            assertEquals(FrzLoadException.Kind.UNREADABLE, e.getKind());
             return;
         } catch (FrzException e) {
             throw new AssertionError("the weights are not damaged", e);

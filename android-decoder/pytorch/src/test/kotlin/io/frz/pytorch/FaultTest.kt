@@ -2,7 +2,10 @@ package io.frz.pytorch
 
 import io.frz.ErrorCode
 import io.frz.FrzException
-import io.frz.pytorch.FrzModuleException.Kind
+import io.frz.loading.FrzLoadException
+import io.frz.loading.FrzLoadException.Kind
+import io.frz.loading.FrzLoadOptions
+import io.frz.loading.FrzPart
 import java.io.File
 import java.io.IOException
 import java.io.InputStream
@@ -23,10 +26,10 @@ class FaultTest : OnRuntime() {
     private val weights = resource("tiny.frz").readBytes()
 
     private fun load(skeleton: ByteArray, weights: ByteArray) =
-        FrzModule.load(FrzPart.of(skeleton), FrzPart.of(weights), cache).destroy()
+        FrzModule.loaderOf(FrzPart.of(skeleton), FrzPart.of(weights), cache).load().destroy()
 
-    private fun fault(skeleton: ByteArray, weights: ByteArray = this.weights): FrzModuleException =
-        assertThrows(FrzModuleException::class.java) { load(skeleton, weights) }
+    private fun fault(skeleton: ByteArray, weights: ByteArray = this.weights): FrzLoadException =
+        assertThrows(FrzLoadException::class.java) { load(skeleton, weights) }
 
     private fun flipped(bytes: ByteArray, at: Int, bit: Int) =
         bytes.clone().also { it[at] = (it[at].toInt() xor (1 shl bit)).toByte() }
@@ -75,18 +78,18 @@ class FaultTest : OnRuntime() {
     @Test
     fun `coefficients of another number or spectrum do not fit`() {
         val factored = resource("wide.factored.ptl")
-        val low = FrzModuleOptions.builder().tier(0).build()
+        val low = FrzLoadOptions.builder().tier(0).build()
         val cases = mapOf(
             "first.weight has coefficients [50], the model wants [200]" to ("wide.frz" to low),
             "second.weight in a spectrum of [512, 1024], the file stores it in one of [1024, 512]" to
-                ("turned.frz" to FrzModuleOptions.DEFAULT),
+                ("turned.frz" to FrzLoadOptions.DEFAULT),
             "first.weight in a spectrum of [1024, 1024], the file stores it without one" to
-                ("plain.frz" to FrzModuleOptions.DEFAULT),
-            "left over" to ("other.frz" to FrzModuleOptions.DEFAULT)
+                ("plain.frz" to FrzLoadOptions.DEFAULT),
+            "left over" to ("other.frz" to FrzLoadOptions.DEFAULT)
         )
         for ((text, given) in cases) {
             val (weights, options) = given
-            val thrown = assertThrows(FrzModuleException::class.java) {
+            val thrown = assertThrows(FrzLoadException::class.java) {
                 FrzModule.load(factored, resource(weights), options)
             }
             assertEquals(Kind.MISMATCH, thrown.kind)
@@ -123,15 +126,15 @@ class FaultTest : OnRuntime() {
     fun `parts that cannot be read are told`() {
         val nothing = File(cache, "nothing")
         for ((skeleton, weights) in listOf(nothing to resource("tiny.frz"), resource("tiny.ptl") to nothing)) {
-            val missing = assertThrows(FrzModuleException::class.java) { FrzModule.load(skeleton, weights) }
+            val missing = assertThrows(FrzLoadException::class.java) { FrzModule.load(skeleton, weights) }
             assertEquals(Kind.UNREADABLE, missing.kind)
             assertTrue("nothing" in missing.message!!, missing.message)
         }
         val broken = object : InputStream() {
             override fun read(): Int = throw IOException("the line is down")
         }
-        val failed = assertThrows(FrzModuleException::class.java) {
-            FrzModule.load(part("tiny.ptl"), FrzPart.of(broken), cache)
+        val failed = assertThrows(FrzLoadException::class.java) {
+            FrzModule.loaderOf(part("tiny.ptl"), FrzPart.of(broken), cache).load()
         }
         assertEquals(Kind.UNREADABLE, failed.kind)
         assertTrue("the line is down" in failed.message!!)
@@ -141,8 +144,8 @@ class FaultTest : OnRuntime() {
     fun `a cache that cannot be written to is told`() {
         val file = File(cache, "file").apply { writeText("in the way") }
         for (folder in listOf(file, File(file, "below"), File("/proc/frz"))) {
-            val refused = assertThrows(FrzModuleException::class.java) {
-                FrzModule.load(FrzPart.of(skeleton), FrzPart.of(weights), folder)
+            val refused = assertThrows(FrzLoadException::class.java) {
+                FrzModule.loaderOf(FrzPart.of(skeleton), FrzPart.of(weights), folder).load()
             }
             assertEquals(Kind.CACHE, refused.kind, refused.message)
             assertTrue(folder.path in refused.message!!, refused.message)

@@ -2,7 +2,10 @@ package io.frz.pytorch
 
 import io.frz.ErrorCode
 import io.frz.FrzException
-import io.frz.pytorch.FrzModuleException.Kind
+import io.frz.loading.FrzLoadException
+import io.frz.loading.FrzLoadException.Kind
+import io.frz.loading.FrzLoadOptions
+import io.frz.loading.FrzPart
 import java.io.ByteArrayInputStream
 import java.io.File
 import java.io.InputStream
@@ -42,7 +45,7 @@ class FrzModuleTest : OnRuntime() {
     fun `bytes leave only the skeleton in the cache`(@TempDir cache: File) {
         val direct = ByteBuffer.allocateDirect(weights.length().toInt() + 3).put(weights.readBytes())
         direct.limit(direct.position()).position(0)
-        check(FrzModule.load(FrzPart.of(skeleton.readBytes()), FrzPart.of(direct), cache))
+        check(FrzModule.loaderOf(FrzPart.of(skeleton.readBytes()), FrzPart.of(direct), cache).load())
         assertEquals(0, direct.position())
         val copies = cache.listFiles()!!
         assertArrayEquals(skeleton.readBytes(), copies.single().readBytes())
@@ -51,18 +54,18 @@ class FrzModuleTest : OnRuntime() {
     @Test
     fun `streams are read once and closed`(@TempDir cache: File) {
         val streams = listOf(skeleton, weights).map { Closing(it.inputStream()) }
-        check(FrzModule.load(FrzPart.of(streams[0]), FrzPart.of(streams[1]), File(cache, "new/folder")))
+        check(FrzModule.loaderOf(FrzPart.of(streams[0]), FrzPart.of(streams[1]), File(cache, "new/folder")).load())
         assertTrue(streams.all { it.closed })
         val damaged = Closing(ByteArrayInputStream(ByteArray(0)))
-        assertThrows(FrzModuleException::class.java) {
-            FrzModule.load(FrzPart.of(damaged), FrzPart.of(damaged), cache)
+        assertThrows(FrzLoadException::class.java) {
+            FrzModule.loaderOf(FrzPart.of(damaged), FrzPart.of(damaged), cache).load()
         }
         assertTrue(damaged.closed)
     }
 
     @Test
     fun `a tier is loaded and replaced in place`() {
-        val low = FrzModuleOptions.builder().tier(0).build()
+        val low = FrzLoadOptions.builder().tier(0).build()
         val module = FrzModule.load(resource("wide.ptl"), resource("wide.frz"), low)
         val small = wideOutputOf(module)
         val complete = FrzModule.load(resource("wide.ptl"), resource("wide.frz"))
@@ -78,7 +81,7 @@ class FrzModuleTest : OnRuntime() {
     @Test
     fun `raw weights are those of the tier`() {
         for (tier in 0..1) {
-            val options = FrzModuleOptions.builder().tier(tier).memoryBudget(144 + 16 + 144).verify(true).build()
+            val options = FrzLoadOptions.builder().tier(tier).memoryBudget(144 + 16 + 144).verify(true).build()
             val module = FrzModule.load(resource("other.ptl"), resource("rows.frz"), options)
             assertArrayEquals(FloatArray(4) { tier + 1f }, run(module, FloatArray(9), 1, 1, 3, 3))
             module.destroy()
@@ -90,7 +93,7 @@ class FrzModuleTest : OnRuntime() {
         val coefficients = 4L * 2 * 200
         val biases = 4L * (1024 + 512)
         val needed = coefficients + biases + 4L * 1024
-        fun options(budget: Long) = FrzModuleOptions.builder().memoryBudget(budget)
+        fun options(budget: Long) = FrzLoadOptions.builder().memoryBudget(budget)
         val seen = ArrayList<Pair<Long, Long>>()
         val skeleton = resource("wide.factored.ptl")
         val watched = options(1 shl 17).verify(true).progress { done, total -> seen.add(done to total) }.build()
@@ -112,12 +115,12 @@ class FrzModuleTest : OnRuntime() {
 
     @Test
     fun `options reach the decoder`() {
-        val threads = FrzModuleOptions.builder().threads(3).verify(true).build()
+        val threads = FrzLoadOptions.builder().threads(3).verify(true).build()
         val module = FrzModule.load(resource("wide.ptl"), resource("wide.frz"), threads)
         val other = FrzModule.load(resource("wide.ptl"), resource("wide.frz"))
         assertArrayEquals(wideOutputOf(other), wideOutputOf(module))
         listOf(module, other).forEach(Module::destroy)
-        val tier = FrzModuleOptions.builder().tier(7).build()
+        val tier = FrzLoadOptions.builder().tier(7).build()
         val missing = assertThrows(FrzException::class.java) { FrzModule.load(skeleton, weights, tier) }
         assertEquals(ErrorCode.TIER, missing.code)
     }
@@ -127,7 +130,7 @@ class FrzModuleTest : OnRuntime() {
         val weightBytes = 4L * (1024 * 1024 + 1024 + 512 * 1024 + 512)
         val needed = weightBytes + 4L * 1024 * 1024
         fun load(bytes: Long) =
-            FrzModule.load(wide, wideWeights, cache, FrzModuleOptions.builder().memoryBudget(bytes).build())
+            FrzModule.loaderOf(wide, wideWeights, cache).load(FrzLoadOptions.builder().memoryBudget(bytes).build())
         load(needed).destroy()
         for (bytes in listOf(needed - 1, 1000L, 0L)) {
             val refused = assertThrows(FrzException::class.java) { load(bytes) }
@@ -138,7 +141,7 @@ class FrzModuleTest : OnRuntime() {
     @Test
     fun `progress goes from nothing to all`() {
         val seen = ArrayList<Pair<Long, Long>>()
-        val options = FrzModuleOptions.builder().progress { done, total -> seen.add(done to total) }.build()
+        val options = FrzLoadOptions.builder().progress { done, total -> seen.add(done to total) }.build()
         FrzModule.load(resource("wide.ptl"), resource("wide.frz"), options).destroy()
         val total = 4L * (1024 * 1024 + 1024 + 512 * 1024 + 512)
         assertEquals(setOf(total), seen.map { it.second }.toSet())
@@ -167,9 +170,13 @@ class FrzModuleTest : OnRuntime() {
         try {
             val loads = List(24) {
                 Callable {
-                    val tiny = FrzModule.load(FrzPart.of(skeleton.readBytes()), FrzPart.of(weights), cache)
+                    val tiny = FrzModule.loaderOf(FrzPart.of(skeleton.readBytes()), FrzPart.of(weights), cache).load()
                     check(tiny)
-                    val module = FrzModule.load(FrzPart.of(resource("wide.ptl").readBytes()), wideWeights, cache)
+                    val module = FrzModule.loaderOf(
+                        FrzPart.of(resource("wide.ptl").readBytes()),
+                        wideWeights,
+                        cache
+                    ).load()
                     wideOutputOf(module).also { module.destroy() }
                 }
             }
@@ -184,13 +191,13 @@ class FrzModuleTest : OnRuntime() {
     @Test
     fun `an interrupt cancels and is not swallowed`() {
         Thread.currentThread().interrupt()
-        val cancelled = assertThrows(FrzModuleException::class.java) { FrzModule.load(skeleton, weights) }
+        val cancelled = assertThrows(FrzLoadException::class.java) { FrzModule.load(skeleton, weights) }
         assertTrue(Thread.interrupted())
         assertEquals(Kind.CANCELLED, cancelled.kind)
-        val options = FrzModuleOptions.builder().progress { done, _ ->
+        val options = FrzLoadOptions.builder().progress { done, _ ->
             if (done > 0) Thread.currentThread().interrupt()
         }.build()
-        val midway = assertThrows(FrzModuleException::class.java) {
+        val midway = assertThrows(FrzLoadException::class.java) {
             FrzModule.load(resource("wide.ptl"), resource("wide.frz"), options)
         }
         assertTrue(Thread.interrupted())
@@ -200,16 +207,16 @@ class FrzModuleTest : OnRuntime() {
     @Test
     fun `tensors are rebuilt in a file if that is wanted`(@TempDir cache: File) {
         val scratch = File(cache, "scratch")
-        val options = FrzModuleOptions.builder().scratch(scratch).build()
-        val module = FrzModule.load(part("wide.ptl"), part("wide.frz"), cache, options)
-        val plain = FrzModule.load(part("wide.ptl"), part("wide.frz"), cache)
+        val options = FrzLoadOptions.builder().scratch(scratch).build()
+        val module = FrzModule.loaderOf(part("wide.ptl"), part("wide.frz"), cache).load(options)
+        val plain = FrzModule.loaderOf(part("wide.ptl"), part("wide.frz"), cache).load()
         assertArrayEquals(wideOutputOf(plain), wideOutputOf(module))
         listOf(plain, module).forEach(Module::destroy)
         assertEquals(0, scratch.list()!!.size)
-        val inTheWay = FrzModuleOptions.builder().scratch(resource("tiny.frz")).build()
-        val thrown = assertThrows(FrzModuleException::class.java) {
-            FrzModule.load(part("wide.ptl"), part("wide.frz"), cache, inTheWay)
+        val inTheWay = FrzLoadOptions.builder().scratch(resource("tiny.frz")).build()
+        val thrown = assertThrows(FrzLoadException::class.java) {
+            FrzModule.loaderOf(part("wide.ptl"), part("wide.frz"), cache).load(inTheWay)
         }
-        assertEquals(FrzModuleException.Kind.CACHE, thrown.kind)
+        assertEquals(FrzLoadException.Kind.CACHE, thrown.kind)
     }
 }

@@ -1,6 +1,7 @@
 package io.frz.pytorch
 
 import io.frz.host.LiteRuntime
+import io.frz.loading.FrzPart
 import java.io.File
 import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertNull

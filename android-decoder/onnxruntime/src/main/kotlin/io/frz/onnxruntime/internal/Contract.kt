@@ -1,34 +1,34 @@
 package io.frz.onnxruntime.internal
 
 import io.frz.FrzFile
-import io.frz.onnxruntime.FrzSessionException
-import io.frz.onnxruntime.FrzSessionException.Kind
+import io.frz.loading.FrzLoadException
+import io.frz.loading.FrzLoadException.Kind
 import java.nio.ByteBuffer
 
 /**
- * All that a skeleton wants of a file; see `help(frformat.runtimes.onnxruntime)`.
+ * The weights that a skeleton requires; see `help(frformat.runtimes.onnxruntime)`.
  *
- * @property wanted weights by name, tied ones once
+ * @property wanted the weights by name; tied weights appear once
  */
 internal class Contract private constructor(
     val wanted: Map<String, Wanted>,
     private val ties: Map<String, String>,
     private val unused: Set<String>
 ) {
-    /** All names of a wanted weight. */
+    /** All names of the required weight [name]. */
     fun names(name: String): List<String> = listOf(name) + ties.filterValues { it == name }.keys
 
-    /** In what [file] is not what the skeleton wants, or null. */
+    /** Describes how [file] differs from what the skeleton requires, or returns null if it fits. */
     fun misfit(file: FrzFile): String? {
         val sources = wanted.mapValues { (name, _) -> names(name).firstOrNull { it in file } }
         val known = wanted.keys + ties.keys + unused
-        val there = file.tensors.map { it.name } + file.aliases.keys
+        val present = file.tensors.map { it.name } + file.aliases.keys
         val faults = sources.mapNotNull { (name, source) ->
             source?.let { wanted.getValue(name).misfit(it, file) }?.let { "$name: $it" }
         }
         return listOfNotNull(
             listed("missing from the file: ", sources.filterValues { it == null }.keys),
-            listed("not in the model: ", there.filter { it !in known }),
+            listed("not in the model: ", present.filter { it !in known }),
             listed("", faults)
         ).joinToString("; ").ifEmpty { null }
     }
@@ -36,7 +36,7 @@ internal class Contract private constructor(
     companion object {
         private const val SHOWN = 8
 
-        // Numbers of fields of ONNX's messages.
+        // Field numbers of ONNX's messages.
         private const val GRAPH = 7
         private const val METADATA = 14
         private const val INITIALIZER = 5
@@ -54,7 +54,7 @@ internal class Contract private constructor(
             return what + faults.take(SHOWN).joinToString() + more
         }
 
-        /** What [skeleton] wants, whose bytes have been checked. */
+        /** Reads the contract of [skeleton], whose checksum has been verified. */
         fun of(skeleton: ByteArray): Contract = try {
             val wanted = LinkedHashMap<String, Wanted>()
             val metadata = HashMap<String, String>()
@@ -68,7 +68,7 @@ internal class Contract private constructor(
             val unused = metadata["frz.unused"]?.split("\n").orEmpty()
             Contract(wanted, ties.chunked(2).associate { it[0] to it[1] }, unused.toSet())
         } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
-            throw unsupported("its bytes are no ONNX model", e) // They are cut short, or say what cannot be.
+            throw unsupported("it is not an ONNX model", e) // A field is truncated or has an impossible value.
         }
 
         private fun initializer(message: Message, wanted: MutableMap<String, Wanted>) {
@@ -87,7 +87,8 @@ internal class Contract private constructor(
                 }
             }
             if (!isExternal) return
-            val dtype = Wanted.dtype(type) ?: throw unsupported("$name is of a type ($type) that cannot be given", null)
+            val dtype =
+                Wanted.dtype(type) ?: throw unsupported("$name has element type $type, which is not supported", null)
             val spectrum = facts["frz.spectrum"]?.split(",")?.map { it.toLong() }?.toLongArray()
             require(spectrum == null || shape.size == 1)
             wanted[name] = Wanted(shape.toLongArray(), dtype, spectrum)
@@ -103,9 +104,9 @@ internal class Contract private constructor(
             into[key] = value
         }
 
-        private fun unsupported(problem: String, cause: Throwable?) = FrzSessionException(
+        private fun unsupported(problem: String, cause: Throwable?) = FrzLoadException(
             Kind.SKELETON_UNSUPPORTED,
-            "no weights can be given to this skeleton: $problem; export it again with `frformat export`",
+            "this skeleton cannot be used: $problem; export it again with `frformat export`",
             cause
         )
     }

@@ -2,12 +2,12 @@ package io.frz.onnxruntime.internal
 
 import java.nio.ByteBuffer
 
-/** A message in the wire format of Protocol Buffers. Whatever is malformed is a [RuntimeException]. */
+/** A message in the wire format of Protocol Buffers. Malformed input causes a [RuntimeException]. */
 internal class Message(private val bytes: ByteBuffer) {
-    /** Whether it has no bytes, as that of a field with a number. */
+    /** Whether it has no bytes, which includes the message of a field that is a number. */
     val isEmpty: Boolean get() = !bytes.hasRemaining()
 
-    /** Calls [use] with the number of each field, its value if that is a number, and its bytes if it has such. */
+    /** Calls [use] with the number of each field, and its value: a number, or else bytes. */
     fun each(use: (field: Int, number: Long, part: Message) -> Unit) {
         while (bytes.hasRemaining()) {
             val key = varint()
@@ -17,12 +17,12 @@ internal class Message(private val bytes: ByteBuffer) {
                 FIXED_64 -> bytes.position(bytes.position() + Long.SIZE_BYTES)
                 BYTES -> use(field, 0, Message(take(varint())))
                 FIXED_32 -> bytes.position(bytes.position() + Int.SIZE_BYTES)
-                else -> throw IllegalArgumentException("a field of an unknown kind")
+                else -> throw IllegalArgumentException("a field of an unknown wire type")
             }
         }
     }
 
-    /** Adds the numbers that it consists of to [to]. */
+    /** Adds its packed numbers to [to]. */
     fun numbers(to: MutableList<Long>) {
         while (bytes.hasRemaining()) to.add(varint())
     }
@@ -31,7 +31,7 @@ internal class Message(private val bytes: ByteBuffer) {
     fun text(): String = Charsets.UTF_8.decode(bytes.duplicate()).toString()
 
     private fun take(size: Long): ByteBuffer {
-        require(size in 0..bytes.remaining()) { "a field goes on after the end of its message" }
+        require(size in 0..bytes.remaining()) { "a field extends past the end of its message" }
         val part = bytes.slice()
         part.limit(size.toInt())
         bytes.position(bytes.position() + size.toInt())

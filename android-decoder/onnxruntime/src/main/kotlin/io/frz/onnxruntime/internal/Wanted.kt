@@ -6,19 +6,19 @@ import io.frz.DType
 import io.frz.FrzFile
 
 /**
- * A weight that a skeleton must be given.
+ * A weight that a skeleton requires, as a tensor or as coefficients.
  *
- * @property shape of the tensor, or (k,) if it is wanted as coefficients
- * @property spectrum the shape in which the spectrum is taken, if it is wanted as coefficients
+ * @property shape the shape of the tensor, or (k,) for k coefficients
+ * @property spectrum the shape of the spectrum that has these coefficients, or null for a tensor
  */
 internal class Wanted(val shape: LongArray, val dtype: DType, val spectrum: LongArray?) {
     /** The type of its elements in ONNX Runtime. */
     val type: OnnxJavaType get() = TYPES.getValue(dtype)
 
-    /** The size of its elements. */
+    /** The size of all elements. */
     val bytes: Long get() = shape.fold(dtype.bytes.toLong()) { size, length -> Math.multiplyExact(size, length) }
 
-    /** In what the tensor [name] of [file] is another one, or null. */
+    /** Describes how the tensor [name] of [file] differs from this weight, or returns null if it fits. */
     fun misfit(name: String, file: FrzFile): String? {
         val info = file.tensor(name)
         val isSpectrum = info.kept != null && info.bases.all { it == BasisKind.DCT }
@@ -32,7 +32,7 @@ internal class Wanted(val shape: LongArray, val dtype: DType, val spectrum: Long
 
             spectrum == null -> null
 
-            !isSpectrum -> "coefficients of ${spectrum.asList()} wanted, stored without a spectrum; export again"
+            !isSpectrum -> "coefficients of ${spectrum.asList()} required, stored without a spectrum; export again"
 
             !stored.contentEquals(spectrum) ->
                 "spectrum ${stored.asList()} in the file, ${spectrum.asList()} in the model; export again"
@@ -73,7 +73,7 @@ internal class Wanted(val shape: LongArray, val dtype: DType, val spectrum: Long
         private val REAL = setOf(DType.F16, DType.BF16, DType.F32, DType.F64)
         private val WHOLE = setOf(DType.BOOL, DType.U8, DType.I8, DType.I16, DType.I32, DType.I64)
 
-        /** The element type that ONNX calls [number], or null if there is none that a session can be given. */
+        /** The element type that ONNX numbers [number], or null if a session does not accept weights of it. */
         fun dtype(number: Long): DType? = NUMBERS[number]
 
         private fun DType.converts(to: DType) =

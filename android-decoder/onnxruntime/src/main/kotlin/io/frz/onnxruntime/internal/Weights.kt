@@ -1,95 +1,91 @@
 package io.frz.onnxruntime.internal
 
-import ai.onnxruntime.platform.Fp16Conversions
-import io.frz.DType
-import io.frz.ErrorCode
-import io.frz.FrzException
 import io.frz.FrzFile
 import io.frz.FrzTensor
-import io.frz.onnxruntime.FrzSession
+import io.frz.TensorInfo
+import io.frz.loading.FrzLoad
+import io.frz.loading.FrzMemory
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-/** What a skeleton is given of [file], which fits [contract]. */
-internal class Weights(private val contract: Contract, private val file: FrzFile) {
-    /** The elements of the weight [name], in a direct buffer of the skeleton's type. */
-    fun load(name: String): ByteBuffer {
-        val wanted = contract.wanted.getValue(name)
-        val sources = contract.names(name).filter { it in file }.distinctBy { file.aliases[it] ?: it }
-        val found = read(sources.first(), wanted)
-        for (other in sources.drop(1)) {
-            if (read(other, wanted).buffer != found.buffer) {
-                throw FrzSession.mismatch("$name and $other are one tensor in the model, but differ in the file")
+/** Rebuilds the weights that a skeleton requires from [file], which fits [contract]. */
+internal class Weights(val contract: Contract, private val file: FrzFile, private val load: FrzLoad) {
+    /** The required weights by the tensor that holds them, for those wanted as tensors or as coefficients. */
+    private val rebuilt = sources { it.spectrum == null }
+    private val coefficients = sources { it.spectrum != null }
+    private val total = contract.wanted.values.fold(0L) { sum, wanted -> sum + wanted.bytes }
+
+    private val buffers = LinkedHashMap<String, ByteBuffer>()
+
+    /** The weights whose tensor is rebuilt in their own buffer, with that tensor. */
+    private val inPlace = HashMap<String, String>()
+    private var done = 0L
+
+    /** Lends all weights by name, in direct buffers of the skeleton's types, to [use]. */
+    fun <T> lend(use: (Map<String, ByteBuffer>) -> T): T {
+        val largest = file.tensors.filter { it.name in rebuilt }.maxByOrNull { it.bytes }
+        val converted = file.tensors.filter(::isConverted).maxOfOrNull { it.bytes } ?: 0
+        // A tensor of another type is rebuilt beside the buffer of its weight.
+        load.admit(file, COPIES * total + converted, largest?.name)
+        return load.memory(total).use { memory ->
+            load.report(0, total)
+            for (name in coefficients.keys) add(file.core(name), coefficients.getValue(name), memory)
+            file.forEach({ room(it, memory) }, { add(it, rebuilt.getValue(it.name), memory) })
+            for (name in rebuilt.keys - inPlace.values) add(file.load(name), rebuilt.getValue(name), memory)
+            use(buffers)
+        }
+    }
+
+    private fun sources(select: (Wanted) -> Boolean): Map<String, List<String>> {
+        val found = LinkedHashMap<String, ArrayList<String>>()
+        for ((name, wanted) in contract.wanted) {
+            if (!select(wanted)) continue
+            for (source in contract.names(name).filter { it in file }.map { file.aliases[it] ?: it }.distinct()) {
+                found.getOrPut(source) { ArrayList() }.add(name)
             }
         }
-        return converted(name, found, wanted)
+        return found
     }
 
-    private fun read(source: String, wanted: Wanted): FrzTensor =
-        if (wanted.spectrum == null) file.load(source) else file.core(source)
+    private fun isConverted(info: TensorInfo) =
+        rebuilt[info.name].orEmpty().any { contract.wanted.getValue(it).dtype != info.dtype }
 
-    private fun converted(name: String, found: FrzTensor, wanted: Wanted): ByteBuffer {
-        val from = found.buffer
-        if (found.dtype == wanted.dtype && from.isDirect) return from
-        val to = allocate(name, wanted.bytes)
-        while (from.hasRemaining()) {
-            when (wanted.dtype) {
-                DType.F16 -> to.putShort(Fp16Conversions.floatToFp16(real(from, found.dtype).toFloat()))
-                DType.BF16 -> to.putShort(Fp16Conversions.floatToBf16(real(from, found.dtype).toFloat()))
-                DType.F32 -> to.putFloat(real(from, found.dtype).toFloat())
-                DType.F64 -> to.putDouble(real(from, found.dtype))
-                else -> put(name, whole(from, found.dtype), wanted.dtype, to)
+    /** The buffer of a weight of the same type as the tensor [info], or null if there is none. */
+    private fun room(info: TensorInfo, memory: FrzMemory): ByteBuffer? {
+        load.checkCancelled()
+        val weight = rebuilt[info.name].orEmpty().firstOrNull {
+            it !in buffers && contract.wanted.getValue(it).dtype == info.dtype
+        } ?: return null
+        inPlace[weight] = info.name
+        return memory.allocate(info.bytes).also { buffers[weight] = it }.duplicate()
+    }
+
+    /** Adds [tensor] as each of the weights in [names]. */
+    private fun add(tensor: FrzTensor, names: List<String>, memory: FrzMemory) {
+        for (name in names) {
+            load.checkCancelled()
+            val wanted = contract.wanted.getValue(name)
+            val conversion = Conversion(name, tensor.dtype, wanted.dtype)
+            val known = buffers[name]
+            if (known == null) {
+                val buffer = memory.allocate(wanted.bytes)
+                conversion.copy(tensor.buffer, buffer.duplicate().order(ByteOrder.LITTLE_ENDIAN))
+                buffers[name] = buffer
+            } else if (inPlace[name] != tensor.name && !conversion.isSame(tensor.buffer, known)) {
+                throw OnnxRuntime.mismatch("$name is one tensor in the model, but several different ones in the file")
+            } else if (inPlace[name] != tensor.name) {
+                continue
             }
+            done += wanted.bytes
+            load.report(done, total)
         }
-        to.rewind()
-        return to
-    }
-
-    private fun real(from: ByteBuffer, dtype: DType): Double = when (dtype) {
-        DType.F16 -> Fp16Conversions.fp16ToFloat(from.getShort()).toDouble()
-        DType.BF16 -> Fp16Conversions.bf16ToFloat(from.getShort()).toDouble()
-        DType.F32 -> from.getFloat().toDouble()
-        else -> from.getDouble()
-    }
-
-    private fun whole(from: ByteBuffer, dtype: DType): Long = when (dtype) {
-        DType.BOOL, DType.U8 -> from.get().toLong() and BYTE
-        DType.I8 -> from.get().toLong()
-        DType.I16 -> from.getShort().toLong()
-        DType.I32 -> from.getInt().toLong()
-        else -> from.getLong()
-    }
-
-    private fun put(name: String, value: Long, dtype: DType, to: ByteBuffer) {
-        val range = when (dtype) {
-            DType.BOOL -> 0L..1L
-            DType.U8 -> 0L..BYTE
-            DType.I8 -> Byte.MIN_VALUE.toLong()..Byte.MAX_VALUE.toLong()
-            DType.I16 -> Short.MIN_VALUE.toLong()..Short.MAX_VALUE.toLong()
-            DType.I32 -> Int.MIN_VALUE.toLong()..Int.MAX_VALUE.toLong()
-            else -> Long.MIN_VALUE..Long.MAX_VALUE
-        }
-        if (value !in range) throw FrzSession.mismatch("$name holds integers that do not fit into ${dtype.label}")
-        when (dtype.bytes) {
-            Byte.SIZE_BYTES -> to.put(value.toByte())
-            Short.SIZE_BYTES -> to.putShort(value.toShort())
-            Int.SIZE_BYTES -> to.putInt(value.toInt())
-            else -> to.putLong(value)
-        }
-    }
-
-    private fun allocate(name: String, size: Long): ByteBuffer {
-        if (size <= Int.MAX_VALUE) {
-            try {
-                return ByteBuffer.allocateDirect(size.toInt()).order(ByteOrder.LITTLE_ENDIAN)
-            } catch (e: OutOfMemoryError) {
-                throw FrzException(ErrorCode.BUDGET, "this machine has no $size bytes of memory left", name, cause = e)
-            }
-        }
-        throw FrzException(ErrorCode.BUDGET, "no buffer holds $size bytes", name)
     }
 
     private companion object {
-        const val BYTE = 0xFFL
+        /**
+         * The number of copies of the weights at the peak: the buffers passed to ONNX Runtime, and its own copies while
+         * it optimizes the graph. Measured with releases 1.20 and 1.29.
+         */
+        const val COPIES = 4
     }
 }

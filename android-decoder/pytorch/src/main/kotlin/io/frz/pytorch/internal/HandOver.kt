@@ -1,14 +1,13 @@
 package io.frz.pytorch.internal
 
-import io.frz.ErrorCode
-import io.frz.FrzException
 import io.frz.FrzFile
 import io.frz.FrzTensor
 import io.frz.TensorInfo
-import io.frz.pytorch.FrzModuleException
-import io.frz.pytorch.FrzModuleException.Kind
-import io.frz.pytorch.FrzModuleOptions
+import io.frz.loading.FrzLoad
+import io.frz.loading.FrzLoadException
+import io.frz.loading.FrzLoadException.Kind
 import java.nio.ByteBuffer
+import java.nio.ByteOrder
 import org.pytorch.IValue
 import org.pytorch.Module
 import org.pytorch.Tensor
@@ -18,12 +17,7 @@ import org.pytorch.Tensor
  * overwritten. Where the module wants coefficients, these are passed on and nothing is rebuilt. Memory is needed only
  * for this buffer and the module's own copies.
  */
-internal class HandOver(
-    private val module: Module,
-    private val file: FrzFile,
-    private val options: FrzModuleOptions,
-    private val cancellation: Cancellation
-) {
+internal class HandOver(private val module: Module, private val file: FrzFile, private val load: FrzLoad) {
     /** Fails if the module does not accept weights, or not those of this file. */
     private val shares = Share.of(file, Native.coefficientsWanted(module)).associateBy { it.info.name }
     private val total = shares.values.fold(0L) { sum, share ->
@@ -32,12 +26,12 @@ internal class HandOver(
     private var done = 0L
 
     fun run() {
-        requireMemory()
-        if (options.verify) file.verify()
-        val largest = shares.values.maxOfOrNull { it.bytes } ?: 0
-        WeightMemory.lend(maxOf(largest, minOf(total, BATCH)), options.scratch, cancellation) { memory ->
-            val batch = Batch(memory)
-            options.progress?.onProgress(0, total)
+        val largest = shares.values.maxByOrNull { it.bytes }
+        load.admit(file, needed(largest), largest?.info?.name)
+        val size = maxOf(largest?.bytes ?: 0, minOf(total + 2 * ALIGNMENT * shares.size, BATCH))
+        load.memory(size).use { all ->
+            val batch = Batch(all.allocate(size))
+            load.report(0, total)
             for (share in shares.values) if (share.coefficients.isNotEmpty()) batch.addCoefficients(share)
             file.forEach(batch::memory, batch::add)
             batch.handOver()
@@ -46,31 +40,20 @@ internal class HandOver(
         if (missing.isNotEmpty()) throw mismatch(missing)
     }
 
-    private fun mismatch(missing: Collection<String>) = FrzModuleException(
+    private fun mismatch(missing: Collection<String>) = FrzLoadException(
         Kind.MISMATCH,
         "the weights lack ${missing.size} tensors that the skeleton needs: " +
             missing.take(SHOWN).joinToString() + (if (missing.size > SHOWN) " …" else "") +
             "; ship the skeleton and the .frz file of the same network"
     )
 
-    private fun requireMemory() {
-        val budget = options.memoryBudget ?: return
-        val copies = shares.values.fold(0L) { before, share ->
-            val rebuilt = share.rebuilt.fold(before) { sum, _ -> sum(sum, share.rebuiltBytes) }
-            share.coefficients.fold(rebuilt) { sum, _ -> sum(sum, share.coefficientBytes) }
-        }
-        val largest = shares.values.maxByOrNull { it.bytes } ?: return
-        val needed = sum(copies, largest.bytes)
-        if (needed > budget) {
-            throw FrzException(
-                ErrorCode.BUDGET,
-                "the weights and the memory to rebuild them take $needed bytes and may take $budget; allow more",
-                largest.info.name
-            )
-        }
+    /** The bytes of the module's copies of all weights and of the buffer in which the [largest] is rebuilt. */
+    private fun needed(largest: Share?): Long = shares.values.fold(largest?.bytes ?: 0) { before, share ->
+        val rebuilt = share.rebuilt.fold(before) { sum, _ -> sum(sum, share.rebuiltBytes) }
+        share.coefficients.fold(rebuilt) { sum, _ -> sum(sum, share.coefficientBytes) }
     }
 
-    /** Tensors that lie side by side in [memory] and are passed on together; often a single one. */
+    /** Tensors that are next to each other in [memory] and are passed on together; often a single one. */
     private inner class Batch(private val memory: ByteBuffer) {
         private val weights = LinkedHashMap<String, IValue>()
         private var bytes = 0L
@@ -106,7 +89,7 @@ internal class HandOver(
         /** Reserves [size] bytes of memory, passing on its current content first if there is not enough room. */
         private fun room(size: Long): ByteBuffer {
             if (size > memory.capacity() - end) handOver()
-            cancellation.check()
+            load.checkCancelled()
             val room = slice(memory, end, size.toInt())
             end = minOf(memory.capacity().toLong(), (end + size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT).toInt()
             return room
@@ -126,7 +109,7 @@ internal class HandOver(
             end = 0
             done += bytes
             bytes = 0
-            options.progress?.onProgress(done, total)
+            load.report(done, total)
         }
     }
 
@@ -135,6 +118,14 @@ internal class HandOver(
         const val BATCH = 1L shl 20
         const val ALIGNMENT = 64
         const val SHOWN = 8
+
+        /** [size] bytes of [memory] from [start] on, as a separate buffer in native byte order. */
+        fun slice(memory: ByteBuffer, start: Int, size: Int): ByteBuffer {
+            val view = memory.duplicate()
+            view.limit(start + size)
+            view.position(start)
+            return view.slice().order(ByteOrder.nativeOrder())
+        }
 
         fun sum(a: Long, b: Long): Long = if (a > Long.MAX_VALUE - b) Long.MAX_VALUE else a + b
     }

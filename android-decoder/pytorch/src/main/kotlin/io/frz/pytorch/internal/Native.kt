@@ -1,7 +1,7 @@
 package io.frz.pytorch.internal
 
-import io.frz.pytorch.FrzModuleException
-import io.frz.pytorch.FrzModuleException.Kind
+import io.frz.loading.FrzLoadException
+import io.frz.loading.FrzLoadException.Kind
 import java.io.File
 import org.pytorch.IValue
 import org.pytorch.LiteModuleLoader
@@ -11,7 +11,7 @@ import org.pytorch.Module
 internal object Native {
     /** Starts the skeleton in [file], whose bytes have been verified. */
     fun start(file: File): Module = guarded({ failure ->
-        FrzModuleException(
+        FrzLoadException(
             Kind.SKELETON_UNSUPPORTED,
             "this version of PyTorch Mobile cannot run the skeleton; export it again with `frformat export`: " +
                 reason(failure),
@@ -21,7 +21,7 @@ internal object Native {
 
     /** The names of the weights that [module] still lacks. */
     fun weightsMissing(module: Module): Set<String> = guarded({ failure ->
-        FrzModuleException(
+        FrzLoadException(
             Kind.SKELETON_UNSUPPORTED,
             "the module does not tell which weights it lacks: " + reason(failure),
             failure
@@ -30,7 +30,7 @@ internal object Native {
 
     /** The weights that [module] wants as coefficients, with the shapes of their spectra. */
     fun coefficientsWanted(module: Module): Map<String, List<Long>> = guarded({ failure ->
-        FrzModuleException(
+        FrzLoadException(
             Kind.SKELETON_UNSUPPORTED,
             "the module takes no weights, or as an earlier release gave them; " +
                 "export a skeleton with `frformat export`: " + reason(failure),
@@ -43,24 +43,24 @@ internal object Native {
         guarded({ failure ->
             val mismatch = failure.message.orEmpty().lineSequence().firstOrNull { MISMATCH in it }
             if (mismatch != null) {
-                FrzModuleException(Kind.MISMATCH, mismatch.substringAfter(MISMATCH).trim(), failure)
+                FrzLoadException(Kind.MISMATCH, mismatch.substringAfter(MISMATCH).trim(), failure)
             } else {
-                FrzModuleException(Kind.RUNTIME_FAILED, "the runtime refused weights: " + reason(failure), failure)
+                FrzLoadException(Kind.RUNTIME_FAILED, "the runtime refused weights: " + reason(failure), failure)
             }
         }) { module.runMethod("load_weights", IValue.dictStringKeyFrom(weights)) }
     }
 
-    private inline fun <T> guarded(translate: (Throwable) -> FrzModuleException, call: () -> T): T = try {
+    private inline fun <T> guarded(translate: (Throwable) -> FrzLoadException, call: () -> T): T = try {
         call()
     } catch (e: LinkageError) {
-        throw FrzModuleException(
+        throw FrzLoadException(
             Kind.RUNTIME_MISSING,
             "PyTorch Mobile is not in this app, or not for this processor; " +
                 "add org.pytorch:pytorch_android_lite and the native libraries of its ABI: " + reason(e),
             e
         )
     } catch (e: OutOfMemoryError) {
-        throw FrzModuleException(Kind.RUNTIME_FAILED, "the runtime has no memory left: " + reason(e), e)
+        throw FrzLoadException(Kind.RUNTIME_FAILED, "the runtime has no memory left: " + reason(e), e)
     } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
         // Native exceptions arrive as various subclasses of this one.
         throw translate(e)

@@ -3,8 +3,8 @@ package io.frz.pytorch.internal
 import io.frz.BasisKind
 import io.frz.FrzFile
 import io.frz.TensorInfo
-import io.frz.pytorch.FrzModuleException
-import io.frz.pytorch.FrzModuleException.Kind
+import io.frz.loading.FrzLoadException
+import io.frz.loading.FrzLoadException.Kind
 
 /**
  * What a module needs of one tensor of a file.
@@ -42,7 +42,7 @@ internal class Share private constructor(
             val stored = (info.view ?: info.shape).asList()
             val isSpectrum = info.kept != null && info.bases.all { it == BasisKind.DCT }
             if (isSpectrum && stored == spectrum) return
-            throw FrzModuleException(
+            throw FrzLoadException(
                 Kind.MISMATCH,
                 "the skeleton wants the coefficients of $name in a spectrum of $spectrum, the file stores it " +
                     (if (isSpectrum) "in one of $stored" else "without one") +

@@ -1,7 +1,7 @@
 package io.frz.pytorch.internal
 
-import io.frz.pytorch.FrzModuleException
-import io.frz.pytorch.FrzModuleException.Kind
+import io.frz.loading.FrzLoadException
+import io.frz.loading.FrzLoadException.Kind
 import java.io.File
 import java.io.FileOutputStream
 import java.io.IOException
@@ -20,7 +20,7 @@ internal class SkeletonCache(private val folder: File) {
         if (!holds(file, skeleton)) write(file, skeleton)
         file.apply { setLastModified(System.currentTimeMillis()) }
     } catch (e: IOException) {
-        throw FrzModuleException(
+        throw FrzLoadException(
             Kind.CACHE,
             "the skeleton cannot be copied to $folder (${e.message}); free some memory there, or name another folder",
             e

@@ -1,0 +1,62 @@
+package io.frz.host
+
+import ai.onnxruntime.OnnxTensor
+import ai.onnxruntime.OrtEnvironment
+import ai.onnxruntime.OrtException
+import ai.onnxruntime.OrtSession
+import ai.onnxruntime.OrtSession.SessionOptions
+import io.frz.cli.shell.Failure
+import io.frz.loading.FrzLoadOptions
+import io.frz.loading.FrzPart
+import io.frz.onnxruntime.FrzSession
+import java.io.File
+import java.nio.FloatBuffer
+
+/** ONNX Runtime, with the Java API that it also has on a phone. */
+internal class OrtEngine : Engine {
+    private val environment = OrtEnvironment.getEnvironment()
+    private var threads = 0
+
+    override val name: String = "onnxruntime"
+
+    override val version: String = environment.version
+
+    override fun setThreads(count: Int) {
+        threads = count
+    }
+
+    override fun load(skeleton: File, weights: File, options: FrzLoadOptions): Model =
+        OrtModel(FrzSession.loaderOf(FrzPart.of(skeleton), FrzPart.of(weights), ::configure).load(options))
+
+    override fun loadComplete(file: File): Model = try {
+        OrtModel(SessionOptions().use { environment.createSession(file.path, it.also(::configure)) })
+    } catch (e: OrtException) {
+        throw Failure("ONNX Runtime cannot load $file: ${e.message}", e)
+    }
+
+    private fun configure(options: SessionOptions) {
+        if (threads > 0) options.setIntraOpNumThreads(threads)
+    }
+
+    private inner class OrtModel(private val session: OrtSession) : Model {
+        override fun forward(input: NdArray): Map<String, NdArray> = try {
+            OnnxTensor.createTensor(environment, FloatBuffer.wrap(input.values), input.shape).use { x ->
+                session.run(mapOf(session.inputNames.first() to x)).use { result ->
+                    // The first output of an exported model is the model's own, whatever its name in the graph.
+                    result.withIndex().associate { (i, output) ->
+                        (if (i == 0) Model.OUTPUT else output.key) to array(output.value as OnnxTensor)
+                    }
+                }
+            }
+        } catch (e: OrtException) {
+            throw Failure("ONNX Runtime cannot run the model: ${e.message}", e)
+        }
+
+        override fun close() = session.close()
+
+        private fun array(tensor: OnnxTensor): NdArray {
+            val floats = tensor.floatBuffer ?: throw Failure("the model returns ${tensor.info.type}, not floats")
+            return NdArray(tensor.info.shape, FloatArray(floats.remaining()).also(floats::get))
+        }
+    }
+}

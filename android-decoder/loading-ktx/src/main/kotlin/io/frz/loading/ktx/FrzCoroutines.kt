@@ -1,0 +1,61 @@
+@file:JvmName("FrzCoroutines")
+
+package io.frz.loading.ktx
+
+import io.frz.loading.FrzCallback
+import io.frz.loading.FrzLoadException
+import io.frz.loading.FrzLoadException.Kind
+import io.frz.loading.FrzLoadOptions
+import io.frz.loading.FrzLoader
+import io.frz.loading.FrzRuntime
+import java.io.IOException
+import kotlin.coroutines.resumeWithException
+import kotlinx.coroutines.CancellableContinuation
+import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.suspendCancellableCoroutine
+
+/**
+ * Loads a network without blocking the coroutine's thread.
+ *
+ * ```
+ * lifecycleScope.launch {
+ *     val module = FrzModule.loader(context, "model.ptl", "model.frz").await()
+ *     …
+ * }
+ * ```
+ *
+ * The calling coroutine owns the network. If the coroutine is cancelled first, loading ends as [FrzLoader.loadAsync]
+ * says, whatever has been loaded is freed, and [CancellationException] is thrown, which is not an [IOException]. All
+ * other failures are the [IOException]s of [FrzLoader]. Loading runs on [FrzLoadOptions.background], and progress is
+ * reported on [FrzLoadOptions.callbacks].
+ */
+@Throws(IOException::class, CancellationException::class)
+public suspend fun <N : Any> FrzLoader<N>.await(options: FrzLoadOptions = FrzLoadOptions.DEFAULT): N =
+    suspendCancellableCoroutine { continuation ->
+        val direct = options.newBuilder().callbacks(Runnable::run)
+        options.progress?.let { listener ->
+            direct.progress { done, total ->
+                options.callbacks.execute { if (continuation.isActive) listener.onProgress(done, total) }
+            }
+        }
+        val loading = loadAsync(Resuming(continuation, runtime), direct.build())
+        continuation.invokeOnCancellation { loading.cancel() }
+    }
+
+/** Resumes the coroutine of [continuation] with the network; if it arrives too late, the network is freed. */
+internal class Resuming<N : Any>(
+    private val continuation: CancellableContinuation<N>,
+    private val runtime: FrzRuntime<N>
+) : FrzCallback<N> {
+    @OptIn(ExperimentalCoroutinesApi::class)
+    override fun onLoaded(network: N) = continuation.resume(network) { runtime.free(network) }
+
+    override fun onFailed(cause: IOException) {
+        if (cause is FrzLoadException && cause.kind == Kind.CANCELLED) {
+            continuation.cancel(CancellationException(cause.message, cause))
+        } else {
+            continuation.resumeWithException(cause)
+        }
+    }
+}

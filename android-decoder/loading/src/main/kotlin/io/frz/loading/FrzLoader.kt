@@ -1,0 +1,56 @@
+package io.frz.loading
+
+import androidx.annotation.WorkerThread
+import io.frz.FrzSeal
+import io.frz.loading.internal.Cancellation
+import io.frz.loading.internal.Task
+import java.io.IOException
+
+/**
+ * Loads a network from a skeleton and an `.frz` file: on the calling thread, in the background, or from a coroutine
+ * with `await` of `io.frz:frz-loading-ktx`.
+ *
+ * Loading fails only with an [IOException]: [io.frz.FrzException] if the weights are damaged, [FrzLoadException] for
+ * all other causes. A failure leaves nothing behind. Loaders are thread-safe and can load any number of times, unless a
+ * part is a stream.
+ *
+ * @property runtime the runtime that runs the network
+ */
+public class FrzLoader<N : Any>(
+    public val runtime: FrzRuntime<N>,
+    private val skeleton: FrzPart,
+    private val weights: FrzPart
+) {
+    /** Loads the network on this thread, which must not be the main one. Interrupting the thread cancels loading. */
+    @JvmOverloads
+    @Throws(IOException::class)
+    @WorkerThread
+    public fun load(options: FrzLoadOptions = FrzLoadOptions.DEFAULT): N =
+        load(FrzLoad(options, Cancellation.INTERRUPT))
+
+    /** Starts loading on [FrzLoadOptions.background], and reports the result to [callback]. */
+    @JvmOverloads
+    public fun loadAsync(callback: FrzCallback<N>, options: FrzLoadOptions = FrzLoadOptions.DEFAULT): FrzLoading =
+        Task(runtime, callback, options, listOf(skeleton, weights), ::load).also { it.start() }
+
+    private fun load(load: FrzLoad): N = try {
+        load.checkCancelled()
+        val intact = load.reading("the skeleton") { intact() }
+        load.opened(weights) {
+            load.checkCancelled()
+            runtime.start(intact, it, load)
+        }
+    } finally {
+        FrzPart.close(listOf(skeleton, weights))
+    }
+
+    /** The skeleton. Runtimes trust their input, and altered bytes can crash them, so they receive only intact ones. */
+    private fun intact(): FrzSkeleton {
+        val bytes = skeleton.read()
+        val problem = FrzSeal.problem(bytes) ?: return FrzSkeleton(bytes, skeleton.file)
+        throw FrzLoadException(
+            FrzLoadException.Kind.SKELETON_DAMAGED,
+            "this is not an intact skeleton: $problem; export it again with `frformat export`, or copy it again"
+        )
+    }
+}

@@ -1,0 +1,24 @@
+package io.frz.loading
+
+/**
+ * Loading in progress.
+ *
+ * [FrzCallback.onLoaded] transfers ownership of the network to the callback. If loading is cancelled or fails before
+ * that, or the callback executor rejects tasks, the network is freed and [FrzCallback.onFailed] is called instead.
+ */
+public abstract class FrzLoading internal constructor() {
+    /** Whether loading was cancelled before a network was delivered. */
+    public abstract val isCancelled: Boolean
+
+    /** Whether loading has ended: the network was delivered, or the failure has been or will be reported. */
+    public abstract val isDone: Boolean
+
+    /**
+     * Cancels loading. The callback receives [FrzLoadException.Kind.CANCELLED] immediately. If a thread is loading, it
+     * stops within milliseconds, or when the runtime's native code returns.
+     *
+     * @return true if this call cancelled loading, in which case [FrzCallback.onLoaded] is never called; false if
+     *   loading had already ended
+     */
+    public abstract fun cancel(): Boolean
+}

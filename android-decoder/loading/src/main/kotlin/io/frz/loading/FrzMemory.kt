@@ -1,0 +1,142 @@
+package io.frz.loading
+
+import io.frz.ErrorCode
+import io.frz.FrzException
+import io.frz.loading.internal.Cancellation
+import java.io.Closeable
+import java.io.File
+import java.io.IOException
+import java.io.RandomAccessFile
+import java.lang.ref.WeakReference
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.nio.channels.FileChannel
+
+/**
+ * Memory in which a [FrzRuntime] rebuilds weights: direct buffers, or mapped files if the options name a scratch
+ * folder.
+ *
+ * Small weights share a block. The largest block is kept until the next garbage collection for the next load, so that
+ * repeated loading does not pile up buffers that only a collection frees.
+ */
+public class FrzMemory internal constructor(
+    total: Long,
+    private val scratch: File?,
+    private val cancellation: Cancellation
+) : Closeable {
+    private val shared = minOf(total, BLOCK)
+    private val blocks = ArrayList<ByteBuffer>()
+    private var rest = ByteBuffer.allocateDirect(0)
+
+    /**
+     * Returns [size] bytes in native byte order, aligned to 64 bytes within their block. They are not zeroed. They can
+     * be overwritten once this memory is closed.
+     */
+    @Throws(IOException::class)
+    public fun allocate(size: Long): ByteBuffer {
+        cancellation.check()
+        if (size > shared / 2) return slice(block(size), 0, size.toInt())
+        if (size > rest.remaining()) rest = block(shared)
+        val start = rest.position()
+        rest.position(minOf(rest.limit(), (start + size.toInt() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT))
+        return slice(rest, start, size.toInt())
+    }
+
+    /** Releases the memory. Close it only once native code no longer reads it; the garbage collector cannot know. */
+    override fun close() {
+        blocks.filter { scratch == null }.maxByOrNull { it.capacity() }?.let(::give)
+        blocks.clear()
+    }
+
+    private fun block(size: Long): ByteBuffer {
+        if (size > Int.MAX_VALUE) throw tooLarge(size, null)
+        val memory = if (scratch != null) map(size, scratch) else take(size) ?: allocateDirect(size)
+        return memory.also(blocks::add)
+    }
+
+    private fun map(size: Long, folder: File): ByteBuffer {
+        try {
+            if (!folder.isDirectory && !folder.mkdirs() && !folder.isDirectory) throw IOException("it is not a folder")
+            removeLeftovers(folder)
+            val file = File.createTempFile(PREFIX, SUFFIX, folder)
+            try {
+                return RandomAccessFile(file, "rw").use {
+                    fill(it, size)
+                    it.channel.map(FileChannel.MapMode.READ_WRITE, 0, size)
+                }
+            } finally {
+                file.delete()
+            }
+        } catch (e: FrzLoadException) {
+            throw e
+        } catch (e: IOException) {
+            if (cancellation.isCancelled) throw Cancellation.failure(e)
+            throw FrzLoadException(
+                FrzLoadException.Kind.CACHE,
+                "a file of $size bytes cannot be created in $folder (${e.message}); free some space, " +
+                    "or choose another folder",
+                e
+            )
+        }
+    }
+
+    /** Writes the file rather than just extending it, so that a full disk is an error here and not a crash later. */
+    private fun fill(file: RandomAccessFile, size: Long) {
+        val zeros = ByteArray(minOf(size, CHUNK).toInt())
+        var left = size
+        while (left > 0) {
+            cancellation.check()
+            file.write(zeros, 0, minOf(left, CHUNK).toInt())
+            left -= CHUNK
+        }
+    }
+
+    /** Removes files of processes that were killed before they deleted them. */
+    private fun removeLeftovers(folder: File) {
+        val oldest = System.currentTimeMillis() - LEFTOVER_MILLIS
+        for (file in folder.listFiles { _, name -> name.startsWith(PREFIX) && name.endsWith(SUFFIX) }.orEmpty()) {
+            if (file.lastModified() < oldest) file.delete()
+        }
+    }
+
+    private companion object {
+        const val PREFIX = "weights-"
+        const val SUFFIX = ".scratch"
+        const val LEFTOVER_MILLIS = 60L * 60 * 1000
+        const val BLOCK = 1L shl 20
+        const val CHUNK = 1L shl 16
+        const val ALIGNMENT = 64
+
+        var spare: WeakReference<ByteBuffer>? = null
+
+        @Synchronized
+        fun take(size: Long): ByteBuffer? {
+            val memory = spare?.get()?.takeIf { it.capacity() >= size } ?: return null
+            spare = null
+            return memory
+        }
+
+        @Synchronized
+        fun give(memory: ByteBuffer) {
+            memory.clear()
+            spare = WeakReference(memory)
+        }
+
+        fun allocateDirect(size: Long): ByteBuffer = try {
+            ByteBuffer.allocateDirect(size.toInt())
+        } catch (e: OutOfMemoryError) {
+            throw tooLarge(size, e)
+        }
+
+        fun tooLarge(size: Long, cause: Throwable?) =
+            FrzException(ErrorCode.BUDGET, "$size bytes of memory for weights cannot be allocated", cause = cause)
+
+        /** [size] bytes of [memory] from [start] on, as a separate buffer in native byte order. */
+        fun slice(memory: ByteBuffer, start: Int, size: Int): ByteBuffer {
+            val view = memory.duplicate()
+            view.limit(start + size)
+            view.position(start)
+            return view.slice().order(ByteOrder.nativeOrder())
+        }
+    }
+}

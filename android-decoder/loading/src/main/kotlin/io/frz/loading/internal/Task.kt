@@ -1,0 +1,140 @@
+package io.frz.loading.internal
+
+import io.frz.loading.FrzCallback
+import io.frz.loading.FrzLoad
+import io.frz.loading.FrzLoadException
+import io.frz.loading.FrzLoadException.Kind
+import io.frz.loading.FrzLoadOptions
+import io.frz.loading.FrzLoading
+import io.frz.loading.FrzPart
+import io.frz.loading.FrzRuntime
+import java.io.IOException
+import java.util.concurrent.RejectedExecutionException
+
+/** Runs [load] in the background and delivers its network, or frees it. */
+internal class Task<N : Any>(
+    private val runtime: FrzRuntime<N>,
+    private val callback: FrzCallback<N>,
+    private val options: FrzLoadOptions,
+    private val parts: List<FrzPart>,
+    private val load: (FrzLoad) -> N
+) : FrzLoading() {
+    private enum class State { QUEUED, LOADING, LOADED, DELIVERED, FAILED, CANCELLED }
+
+    private val lock = Any()
+    private var state = State.QUEUED
+    private var thread: Thread? = null
+    private var network: N? = null
+
+    override val isCancelled: Boolean get() = synchronized(lock) { state == State.CANCELLED }
+
+    override val isDone: Boolean get() = synchronized(lock) { state >= State.DELIVERED }
+
+    override fun cancel(): Boolean = end(State.CANCELLED) { Cancellation.failure(null) }
+
+    /** Queues the task. */
+    fun start() {
+        try {
+            options.background.execute(::run)
+        } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
+            if (!end(State.FAILED) { refused(e) }) throw e
+        }
+    }
+
+    /** Ends loading unless it has ended already: frees what has been loaded so far and reports the [failure]. */
+    private fun end(last: State, failure: () -> IOException): Boolean {
+        val unused: N?
+        val wasQueued: Boolean
+        synchronized(lock) {
+            if (state >= State.DELIVERED) return false
+            wasQueued = state == State.QUEUED
+            state = last
+            unused = network
+            network = null
+            thread?.interrupt()
+        }
+        unused?.let(runtime::free)
+        if (wasQueued) FrzPart.close(parts)
+        tell(failure())
+        return true
+    }
+
+    private fun run() {
+        synchronized(lock) {
+            if (state != State.QUEUED) return
+            state = State.LOADING
+            thread = Thread.currentThread()
+        }
+        val result = try {
+            load(FrzLoad(onCallbacks(), Cancellation { isCancelled || Thread.currentThread().isInterrupted }))
+        } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
+            release()
+            end(State.FAILED) { failureOf(e) }
+            return
+        }
+        release()
+        deliver(result)
+    }
+
+    /** Stops [cancel] from interrupting this thread from now on. */
+    private fun release() = synchronized(lock) {
+        thread = null
+        if (state == State.CANCELLED) Thread.interrupted()
+    }
+
+    private fun deliver(result: N) {
+        val isWanted = synchronized(lock) {
+            (state == State.LOADING).also {
+                if (it) {
+                    network = result
+                    state = State.LOADED
+                }
+            }
+        }
+        if (!isWanted) return runtime.free(result)
+        try {
+            options.callbacks.execute { take()?.let(callback::onLoaded) }
+        } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
+            // Either the executor rejects tasks, or it ran the callback directly and the callback itself failed.
+            if (!end(State.FAILED) { refused(e) }) throw e
+        }
+    }
+
+    /** Takes the network for the callback, unless loading has been cancelled meanwhile. */
+    private fun take(): N? = synchronized(lock) {
+        val taken = network
+        network = null
+        if (taken != null) state = State.DELIVERED
+        taken
+    }
+
+    private fun tell(failure: IOException) {
+        var isTold = false
+        val call = {
+            isTold = true
+            callback.onFailed(failure)
+        }
+        try {
+            options.callbacks.execute(call)
+        } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
+            if (isTold) throw e
+            call()
+        }
+    }
+
+    private fun onCallbacks(): FrzLoadOptions {
+        val listener = options.progress ?: return options
+        return options.newBuilder().progress { done, total ->
+            options.callbacks.execute { if (!isCancelled) listener.onProgress(done, total) }
+        }.build()
+    }
+
+    private fun failureOf(thrown: Throwable): IOException = when (thrown) {
+        is IOException -> thrown
+        is RejectedExecutionException -> refused(thrown)
+        else -> FrzLoadException(Kind.RUNTIME_FAILED, "loading failed: $thrown", thrown)
+    }
+
+    private fun refused(cause: Throwable) =
+        FrzLoadException(Kind.CANCELLED, "loading was cancelled: an executor accepts no more tasks", cause)
+}

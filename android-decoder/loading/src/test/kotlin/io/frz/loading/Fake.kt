@@ -1,0 +1,56 @@
+package io.frz.loading
+
+import io.frz.FrzFile
+import java.io.File
+import java.util.zip.CRC32
+import org.junit.jupiter.api.Assertions.assertFalse
+
+/** A network of the [Fake] runtime: a checksum of all its weights. */
+class Net(val sum: Long) {
+    @Volatile
+    var isFreed = false
+}
+
+/** A runtime whose networks are checksums. */
+class Fake : FrzRuntime<Net> {
+    override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): Net {
+        val total = weights.tensors.sumOf { it.bytes }
+        load.admit(weights, 2 * total, weights.tensors.first().name)
+        val sum = CRC32()
+        var done = 0L
+        load.memory(total).use { memory ->
+            load.report(0, total)
+            weights.forEach({ memory.allocate(it.bytes) }) { tensor ->
+                load.checkCancelled()
+                val bytes = tensor.buffer
+                sum.update(ByteArray(bytes.remaining()).also(bytes::get))
+                done += tensor.shape.fold(tensor.dtype.bytes.toLong(), Long::times)
+                load.report(done, total)
+            }
+        }
+        return Net(sum.value)
+    }
+
+    override fun free(network: Net) {
+        assertFalse(network.isFreed, "freed twice")
+        network.isFreed = true
+    }
+
+    companion object {
+        fun resource(name: String) = File("../pytorch/src/test/resources/$name")
+
+        fun part(name: String): FrzPart = FrzPart.of(resource(name))
+
+        /** [bytes] as an intact skeleton. */
+        fun sealed(bytes: ByteArray): ByteArray {
+            val marked = bytes + "frz:crc32:".toByteArray()
+            return marked + "%08x".format(CRC32().apply { update(marked) }.value).toByteArray()
+        }
+
+        /** The checksum of all weights of the file [name]. */
+        fun sumOf(name: String, options: FrzLoadOptions = FrzLoadOptions.DEFAULT): Long =
+            loader(part("wide.ptl"), part(name)).load(options).sum
+
+        fun loader(skeleton: FrzPart, weights: FrzPart) = FrzLoader(Fake(), skeleton, weights)
+    }
+}

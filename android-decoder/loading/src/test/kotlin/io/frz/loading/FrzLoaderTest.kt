@@ -1,0 +1,195 @@
+package io.frz.loading
+
+import io.frz.ErrorCode
+import io.frz.FrzException
+import io.frz.loading.Fake.Companion.loader
+import io.frz.loading.Fake.Companion.part
+import io.frz.loading.Fake.Companion.resource
+import io.frz.loading.Fake.Companion.sealed
+import io.frz.loading.Fake.Companion.sumOf
+import io.frz.loading.FrzLoadException.Kind
+import java.io.ByteArrayInputStream
+import java.io.File
+import java.io.IOException
+import java.io.InputStream
+import java.net.SocketTimeoutException
+import java.nio.ByteBuffer
+import java.util.concurrent.Executors
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
+import org.junit.jupiter.api.Assertions.assertNull
+import org.junit.jupiter.api.Assertions.assertThrows
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
+
+/** Loading on the calling thread, on the fake runtime. */
+class FrzLoaderTest {
+    private val options = FrzLoadOptions.builder()
+    private val bytes = 4L * (1024 * 1024 + 1024 + 512 * 1024 + 512)
+
+    private fun load(
+        options: FrzLoadOptions,
+        weights: FrzPart = part("wide.frz"),
+        skeleton: FrzPart = part("wide.ptl")
+    ) = loader(skeleton, weights).load(options)
+
+    private fun fault(skeleton: FrzPart, weights: FrzPart = part("tiny.frz")): FrzLoadException =
+        assertThrows(FrzLoadException::class.java) { loader(skeleton, weights).load() }
+
+    @Test
+    fun `bytes and buffers are read between position and limit`() {
+        val weights = resource("tiny.frz").readBytes()
+        val direct = ByteBuffer.allocateDirect(weights.size + 3).put(weights)
+        direct.limit(direct.position()).position(0)
+        for (part in listOf(FrzPart.of(weights), FrzPart.of(direct), FrzPart.of(weights.inputStream()))) {
+            val skeleton = FrzPart.of(ByteBuffer.wrap(sealed(ByteArray(9))))
+            assertEquals(sumOf("tiny.frz"), loader(skeleton, part).load().sum)
+        }
+        assertEquals(0, direct.position())
+    }
+
+    @Test
+    fun `a stream can be loaded once`() {
+        val weights = FrzPart.of(resource("tiny.frz").inputStream())
+        load(options.build(), weights)
+        val thrown = fault(part("tiny.ptl"), weights)
+        assertEquals(Kind.UNREADABLE, thrown.kind)
+        assertTrue("has been used" in thrown.message!!, thrown.message)
+    }
+
+    @Test
+    fun `parts that cannot be read are named`() {
+        val nothing = FrzPart.of(File("nothing"))
+        for (missing in listOf(fault(nothing), fault(part("tiny.ptl"), nothing))) {
+            assertEquals(Kind.UNREADABLE, missing.kind)
+            assertTrue("nothing" in missing.message!!, missing.message)
+        }
+        for (failure in listOf(IOException("the line is down"), SocketTimeoutException("no byte for a minute"))) {
+            val broken = object : InputStream() {
+                override fun read(): Int = throw failure
+            }
+            val thrown = fault(part("tiny.ptl"), FrzPart.of(broken))
+            assertEquals(Kind.UNREADABLE, thrown.kind)
+            assertTrue(failure.message!! in thrown.message!!, thrown.message)
+        }
+    }
+
+    @Test
+    fun `a damaged skeleton does not reach the runtime`() {
+        val skeleton = sealed(ByteArray(40) { it.toByte() })
+        for (size in skeleton.indices) {
+            assertEquals(Kind.SKELETON_DAMAGED, fault(FrzPart.of(skeleton.copyOf(size))).kind, "$size")
+        }
+        for (at in skeleton.indices) {
+            val bad = skeleton.clone().also { it[at] = (it[at].toInt() xor 4).toByte() }
+            assertEquals(Kind.SKELETON_DAMAGED, fault(FrzPart.of(bad)).kind, "$at")
+        }
+        val magic = assertThrows(FrzException::class.java) { load(options.build(), FrzPart.of(skeleton)) }
+        assertEquals(ErrorCode.MAGIC, magic.code)
+        assertEquals(Kind.SKELETON_DAMAGED, fault(part("tiny.frz"), FrzPart.of(skeleton)).kind)
+    }
+
+    @Test
+    fun `a budget covers the network and the memory to rebuild it`() {
+        load(options.memoryBudget(2 * bytes).verify(true).build())
+        val refused = assertThrows(FrzException::class.java) { load(options.memoryBudget(2 * bytes - 1).build()) }
+        assertEquals(ErrorCode.BUDGET, refused.code)
+        assertTrue("take ${2 * bytes} bytes and may take ${2 * bytes - 1}" in refused.message!!, refused.message)
+    }
+
+    @Test
+    fun `tiers, threads and helpers reach the decoder`() {
+        assertFalse(sumOf("wide.frz", options.tier(0).build()) == sumOf("wide.frz"))
+        val pool = Executors.newFixedThreadPool(2)
+        assertEquals(sumOf("wide.frz"), load(FrzLoadOptions.builder().threads(3).helpers(pool).build()).sum)
+        pool.shutdown()
+        val missing = assertThrows(FrzException::class.java) { load(options.tier(7).build()) }
+        assertEquals(ErrorCode.TIER, missing.code)
+    }
+
+    @Test
+    fun `tensors are rebuilt in a scratch folder, which is cleared of what a killed process has left`(
+        @TempDir cache: File
+    ) {
+        val scratch = File(cache, "a/b")
+        assertEquals(sumOf("wide.frz"), load(options.scratch(scratch).build()).sum)
+        assertEquals(0, scratch.list()!!.size)
+        val (left, foreign) = listOf("weights-1.scratch", "notes").map { File(scratch, it).apply { writeText("old") } }
+        val writing = File(scratch, "weights-2.scratch").apply { writeText("new") }
+        for (old in listOf(left, foreign)) assertTrue(old.setLastModified(0))
+        load(options.build())
+        assertTrue(!left.exists() && foreign.exists() && writing.exists())
+        for (folder in listOf(resource("tiny.frz"), File("/proc/frz"))) {
+            val thrown = assertThrows(FrzLoadException::class.java) { load(options.scratch(folder).build()) }
+            assertEquals(Kind.CACHE, thrown.kind)
+            assertTrue(folder.path in thrown.message!!, thrown.message)
+        }
+    }
+
+    @Test
+    fun `an interrupt cancels at every step, and is not swallowed`(@TempDir cache: File) {
+        for (scratch in listOf(null, cache)) {
+            val steps = ArrayList<Long>()
+            load(options.scratch(scratch).progress { done, _ -> steps.add(done) }.build())
+            assertEquals(bytes, steps.last())
+            for (step in steps.dropLast(1)) {
+                val watched = options.progress { done, _ -> if (done == step) Thread.currentThread().interrupt() }
+                val cancelled = assertThrows(FrzLoadException::class.java) { load(watched.build()) }
+                assertTrue(Thread.interrupted())
+                assertEquals(Kind.CANCELLED, cancelled.kind)
+            }
+        }
+        assertEquals(0, cache.list()!!.size)
+        Thread.currentThread().interrupt()
+        val skeleton = object : ByteArrayInputStream(ByteArray(1)) {
+            var isClosed = false
+
+            override fun close() {
+                isClosed = true
+            }
+        }
+        assertEquals(Kind.CANCELLED, fault(FrzPart.of(skeleton)).kind)
+        assertTrue(Thread.interrupted() && skeleton.isClosed)
+    }
+
+    @Test
+    fun `an interrupt while weights are read is a cancellation`() {
+        val weights = object : InputStream() {
+            override fun read(): Int {
+                Thread.currentThread().interrupt()
+                throw IOException("the stream was interrupted")
+            }
+        }
+        assertEquals(Kind.CANCELLED, fault(part("tiny.ptl"), FrzPart.of(weights)).kind)
+        assertTrue(Thread.interrupted())
+    }
+
+    @Test
+    fun `weights alone are opened and closed`() {
+        val names = FrzLoad.withWeights(part("tiny.frz"), options.build()) { file, load ->
+            load.admit(file, 1, null)
+            file.tensors.map { it.name }
+        }
+        assertTrue(names.isNotEmpty())
+    }
+
+    @Test
+    fun `options are checked, and copied`() {
+        val all = FrzLoadOptions.builder().threads(2).memoryBudget(9).scratch(File("x")).tier(1).verify(true)
+            .progress { _, _ -> }.background(Runnable::run).callbacks(Runnable::run).helpers(Runnable::run).build()
+        val same = all.newBuilder().build()
+        assertEquals(
+            listOf(2, 9L, File("x"), 1, true),
+            same.run {
+                listOf(threads, memoryBudget, scratch, tier, verify)
+            }
+        )
+        val executors = { it: FrzLoadOptions -> listOf(it.background, it.callbacks, it.helpers, it.progress) }
+        assertEquals(executors(all), executors(same))
+        assertNull(FrzLoadOptions.DEFAULT.progress)
+        for (wrong in listOf<() -> Unit>({ options.threads(0) }, { options.memoryBudget(-1) }, { options.tier(-1) })) {
+            assertThrows(IllegalArgumentException::class.java) { wrong() }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+package io.frz.onnxruntime.internal
+
+import ai.onnxruntime.platform.Fp16Conversions
+import io.frz.DType
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+
+/** Converts the elements of the weight [name] between two floating-point or two integer types. */
+internal class Conversion(private val name: String, private val source: DType, private val target: DType) {
+    /** Copies all elements of [from] to [to]; both are little-endian. */
+    fun copy(from: ByteBuffer, to: ByteBuffer) {
+        val elements = from.duplicate().order(ByteOrder.LITTLE_ENDIAN)
+        if (source == target) {
+            to.put(elements)
+            return
+        }
+        while (elements.hasRemaining()) {
+            when (target) {
+                DType.F16 -> to.putShort(Fp16Conversions.floatToFp16(real(elements).toFloat()))
+                DType.BF16 -> to.putShort(Fp16Conversions.floatToBf16(real(elements).toFloat()))
+                DType.F32 -> to.putFloat(real(elements).toFloat())
+                DType.F64 -> to.putDouble(real(elements))
+                else -> put(whole(elements), to)
+            }
+        }
+    }
+
+    /** Whether the elements of [from] are those of [to], once they are converted. */
+    fun isSame(from: ByteBuffer, to: ByteBuffer): Boolean {
+        val converted = ByteBuffer.allocate(to.remaining()).order(ByteOrder.LITTLE_ENDIAN)
+        copy(from, converted)
+        converted.rewind()
+        return converted == to
+    }
+
+    private fun real(from: ByteBuffer): Double = when (source) {
+        DType.F16 -> Fp16Conversions.fp16ToFloat(from.getShort()).toDouble()
+        DType.BF16 -> Fp16Conversions.bf16ToFloat(from.getShort()).toDouble()
+        DType.F32 -> from.getFloat().toDouble()
+        else -> from.getDouble()
+    }
+
+    private fun whole(from: ByteBuffer): Long = when (source) {
+        DType.BOOL, DType.U8 -> from.get().toLong() and BYTE
+        DType.I8 -> from.get().toLong()
+        DType.I16 -> from.getShort().toLong()
+        DType.I32 -> from.getInt().toLong()
+        else -> from.getLong()
+    }
+
+    private fun put(value: Long, to: ByteBuffer) {
+        val range = when (target) {
+            DType.BOOL -> 0L..1L
+            DType.U8 -> 0L..BYTE
+            DType.I8 -> Byte.MIN_VALUE.toLong()..Byte.MAX_VALUE.toLong()
+            DType.I16 -> Short.MIN_VALUE.toLong()..Short.MAX_VALUE.toLong()
+            DType.I32 -> Int.MIN_VALUE.toLong()..Int.MAX_VALUE.toLong()
+            else -> Long.MIN_VALUE..Long.MAX_VALUE
+        }
+        if (value !in range) throw OnnxRuntime.mismatch("$name has integers that do not fit into ${target.label}")
+        when (target.bytes) {
+            Byte.SIZE_BYTES -> to.put(value.toByte())
+            Short.SIZE_BYTES -> to.putShort(value.toShort())
+            Int.SIZE_BYTES -> to.putInt(value.toInt())
+            else -> to.putLong(value)
+        }
+    }
+
+    private companion object {
+        const val BYTE = 0xFFL
+    }
+}

@@ -1,0 +1,62 @@
+package io.frz.onnxruntime.internal
+
+import io.frz.DType
+import io.frz.loading.FrzLoadException
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
+import org.junit.jupiter.api.Assertions.assertThrows
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+
+/** Elements of one type as those of another. */
+class ConversionTest {
+    private val real = listOf(DType.F16, DType.BF16, DType.F32, DType.F64)
+    private val whole = listOf(DType.BOOL, DType.U8, DType.I8, DType.I16, DType.I32, DType.I64)
+
+    /** The bytes of 0, 1 and 1 as [dtype], which every type has. */
+    private fun elements(dtype: DType): ByteBuffer {
+        val f64 = memory(DType.F64).apply { listOf(0.0, 1.0, 1.0).forEach(::putDouble) }
+        val i64 = memory(DType.I64).apply { listOf(0L, 1L, 1L).forEach(::putLong) }
+        val (source, from) = if (dtype in real) DType.F64 to f64 else DType.I64 to i64
+        from.rewind()
+        return memory(dtype).also { Conversion("w", source, dtype).copy(from, it) }.apply { rewind() }
+    }
+
+    private fun memory(dtype: DType) = ByteBuffer.allocate(3 * dtype.bytes).order(ByteOrder.LITTLE_ENDIAN)
+
+    @Test
+    fun `numbers keep their values in every type`() {
+        for (types in listOf(real, whole)) {
+            for (source in types) {
+                for (target in types) {
+                    val from = elements(source)
+                    val to = memory(target)
+                    val conversion = Conversion("w", source, target)
+                    conversion.copy(from, to)
+                    to.rewind()
+                    assertEquals(elements(target), to, "${source.label} to ${target.label}")
+                    assertEquals(0, from.position())
+                    assertTrue(conversion.isSame(from, to))
+                    to.put(0, 7)
+                    assertFalse(conversion.isSame(from, to))
+                }
+            }
+        }
+    }
+
+    @Test
+    fun `integers that do not fit are refused`() {
+        for (target in whole.dropLast(1)) {
+            for (value in listOf(Long.MIN_VALUE, Long.MAX_VALUE)) {
+                val from = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, value)
+                val thrown = assertThrows(FrzLoadException::class.java) {
+                    Conversion("w", DType.I64, target).copy(from, memory(target))
+                }
+                assertEquals(FrzLoadException.Kind.MISMATCH, thrown.kind)
+                assertTrue("w has integers that do not fit into ${target.label}" in thrown.message!!, thrown.message)
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+package io.frz.pytorch
+
+import android.content.Context
+import android.content.res.AssetManager
+import io.frz.loading.FrzCallback
+import io.frz.loading.FrzLoadOptions
+import java.io.File
+import java.io.FileNotFoundException
+import java.io.IOException
+import java.util.concurrent.LinkedBlockingQueue
+import java.util.concurrent.TimeUnit
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
+import org.mockito.ArgumentMatchers.anyString
+import org.mockito.Mockito.mock
+import org.mockito.Mockito.`when`
+import org.pytorch.Module
+
+/** Assets and asynchronous loading, on the lite interpreter; io.frz.loading tests the details. */
+class LoaderTest : OnRuntime() {
+    @TempDir
+    lateinit var folder: File
+
+    @Test
+    fun `assets are loaded, and the copy of the skeleton is in a folder that updates empty`() {
+        val assets = mock(AssetManager::class.java)
+        val context = mock(Context::class.java)
+        `when`(context.assets).thenReturn(assets)
+        `when`(context.codeCacheDir).thenReturn(folder)
+        `when`(assets.open(anyString())).thenAnswer { call -> resource(call.getArgument(0)).inputStream() }
+        `when`(assets.openFd(anyString())).thenThrow(FileNotFoundException("it is compressed"))
+        check(FrzModule.load(context, "tiny.ptl", "tiny.frz"))
+        assertEquals(1, File(folder, "frz").list()!!.size)
+    }
+
+    @Test
+    fun `a module is delivered, and one that is not wanted is destroyed`() {
+        val ends = LinkedBlockingQueue<Any>()
+        val callback = object : FrzCallback<Module> {
+            override fun onLoaded(network: Module) {
+                ends.add(network)
+            }
+
+            override fun onFailed(cause: IOException) {
+                ends.add(cause)
+            }
+        }
+        val loader = FrzModule.loaderOf(part("tiny.ptl"), part("tiny.frz"), folder)
+        loader.loadAsync(callback)
+        check(ends.poll(20, TimeUnit.SECONDS) as Module)
+        val waiting = ArrayList<Runnable>()
+        val options = FrzLoadOptions.builder().background(Runnable::run).callbacks { waiting.add(it) }.build()
+        assertTrue(loader.loadAsync(callback, options).cancel())
+        waiting.forEach(Runnable::run)
+        assertTrue(ends.single() is IOException)
+    }
+}

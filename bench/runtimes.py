@@ -1,0 +1,210 @@
+"""LeNet-5 and the published UNet on ONNX Runtime, compared with PyTorch: outputs, sizes, times and memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+import frformat
+from bench import DATA, ROOT, Missing, Row
+from bench.unet import carvana, spectra
+from frformat.runtimes import export
+from frformat.runtimes.onnxruntime import session
+from frformat.torch import factorize, load_model
+from frformat.train.data import MNIST_PIXELS, UNIT_PIXELS, MissingDataError, load_mnist
+from frformat.train.models import LeNet5, UNet
+
+THREADS: Final = 1
+"""Number of threads, so that processor time measures the work and other programs hardly affect it."""
+
+ROUNDS: Final = 2
+EXAMPLE: Final = (1, 3, 640, 959)
+
+Array = NDArray[Any]
+
+
+def run() -> Iterator[Row]:
+    """Measure LeNet-5 on all test digits, then the UNet on one image."""
+    try:
+        import onnxruntime  # noqa: F401
+    except ImportError as error:
+        raise Missing('pip install ".[onnx]"') from error
+    threads = torch.get_num_threads()
+    torch.set_num_threads(THREADS)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        try:
+            yield from _lenet5(folder)
+            yield from _unet(folder)
+        finally:
+            torch.set_num_threads(threads)
+
+
+def made(skeleton: Path, weights: Path) -> Callable[[Array], Array]:
+    """Return a session as a function of images."""
+    running = session(skeleton, weights, options=options())
+    return lambda x: np.asarray(running.run(None, {"x": x})[0])
+
+
+def options() -> Any:
+    """Return options for a session with as many threads as PyTorch has."""
+    import onnxruntime
+
+    found = onnxruntime.SessionOptions()
+    found.intra_op_num_threads, found.log_severity_level = THREADS, 3
+    return found
+
+
+@torch.inference_mode()
+def _lenet5(folder: Path) -> Iterator[Row]:
+    weights = ROOT / "examples" / "lenet5.frz"
+    model = LeNet5().eval()
+    load_model(model, weights)
+    try:
+        images, _ = load_mnist("test", DATA).tensors
+    except MissingDataError as error:
+        raise Missing(str(error)) from error
+    x = MNIST_PIXELS(images)
+    expected = model(x).numpy()
+    for factored in (False, True):
+        path = folder / "lenet5.onnx"
+        size = export(LeNet5(), path, factored=factored, example=x[:1], weights=weights).bytes
+        found = made(path, weights)(x.numpy())
+        other = int((found.argmax(1) != expected.argmax(1)).sum())
+        difference = float(np.abs(found - expected).max())
+        kind = "factored" if factored else "rebuilt"
+        figure = f"{other} of {len(x):,} differ, logits by {difference:.1e}; skeleton {size:,} bytes"
+        yield Row(f"LeNet-5 {kind}, predictions", figure, "none", other == 0)
+
+
+def _unet(folder: Path) -> Iterator[Row]:
+    weights = folder / "unet.frz"
+    frformat.save_file(spectra(), weights)
+    x = UNIT_PIXELS(carvana()[0][0][None])
+    rebuilt, factored, complete = (folder / f"{name}.onnx" for name in ("rebuilt", "factored", "complete"))
+    model = UNet().eval()
+    load_model(model, weights)
+    aims = ((rebuilt, False, 9_000), (factored, True, 25_000))
+    for path, thin, aim in aims:
+        size = export(UNet(), path, factored=thin, example=torch.zeros(EXAMPLE), weights=weights).bytes
+        together = size + weights.stat().st_size
+        figure = f"{size:,} + {weights.stat().st_size:,} = {together:,} bytes"
+        yield Row(f"UNet {path.stem}, skeleton.onnx and model.frz", figure, f"≤ {aim:,}", together <= aim)
+    thin_model = factorize(UNet(), x, weights)
+    runs: dict[str, Callable[[Array], Array]] = {
+        "torch": _called(model),
+        "torch factored": _called(thin_model),
+        "rebuilt": made(rebuilt, weights),
+        "factored": made(factored, weights),
+    }
+    yield from _comparison(runs, x.numpy())
+    yield from _larger(runs, x)
+    export(model, complete, example=torch.zeros(EXAMPLE), with_weights=True)
+    yield _loading(rebuilt, weights, complete)
+    yield from _memory(rebuilt, factored, weights)
+
+
+def _called(model: torch.nn.Module) -> Callable[[Array], Array]:
+    @torch.inference_mode()
+    def call(x: Array) -> Array:
+        out: Tensor = model(torch.from_numpy(x))
+        return out.numpy()
+
+    return call
+
+
+def _comparison(runs: dict[str, Callable[[Array], Array]], x: Array) -> Iterator[Row]:
+    seconds, out = dict.fromkeys(runs, float("inf")), {}
+    for _ in range(ROUNDS):
+        for name, call in runs.items():
+            start = time.process_time()
+            out[name] = call(x)
+            seconds[name] = min(seconds[name], time.process_time() - start)
+    for name in ("rebuilt", "factored"):
+        difference = float(np.abs(out[name] - out["torch"]).max())
+        other = float((out[name].argmax(1) != out["torch"].argmax(1)).mean())
+        yield Row(f"UNet {name}, largest difference of a logit", f"{difference:.1e}", "≤ 2e-3", difference <= 2e-3)
+        yield Row("… pixels of another class", f"{other:.4%}", "≤ 0.01 %", other <= 1e-4)
+    faster = seconds["rebuilt"] / seconds["factored"]
+    figure = f"{faster:.1f} × faster ({seconds['rebuilt']:.2f} s → {seconds['factored']:.2f} s)"
+    yield Row(
+        "UNet 959×640, processor time of one thread, factored compared with rebuilt", figure, "≥ 17 ×", faster >= 17
+    )
+    ratio = seconds["factored"] / seconds["torch factored"]
+    yield Row("… time against our factored PyTorch network", f"{ratio:.2f} ×", "≤ 1.5 ×", ratio <= 1.5)
+
+
+def _larger(runs: dict[str, Callable[[Array], Array]], x: Tensor) -> Iterator[Row]:
+    """Compare with our factored PyTorch network on an image of twice the example's height and width."""
+    twice = torch.nn.functional.interpolate(x, scale_factor=2).numpy()
+    found, expected = runs["factored"](twice), runs["torch factored"](twice)
+    other = float((found.argmax(1) != expected.argmax(1)).mean())
+    difference = float(np.abs(found - expected).max())
+    figure = f"{other:.4%} of pixels of another class, logits by {difference:.1e}"
+    yield Row("UNet factored, at twice the example's size", figure, "≤ 0.01 %", other <= 1e-4)
+
+
+def _loading(skeleton: Path, weights: Path, complete: Path) -> Row:
+    """Compare the times to create a session, alternately; the fastest of each counts."""
+    import onnxruntime
+
+    calls: dict[str, Callable[[], Any]] = {
+        "skeleton": lambda: session(skeleton, weights, options=options()),
+        "complete": lambda: onnxruntime.InferenceSession(str(complete), options()),
+    }
+    seconds = dict.fromkeys(calls, float("inf"))
+    for _ in range(5):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            seconds[name] = min(seconds[name], time.perf_counter() - start)
+    ratio = seconds["skeleton"] / seconds["complete"]
+    size = complete.stat().st_size
+    times = f"{1000 * seconds['skeleton']:.0f} ms, {size / 1e6:.0f} MB with weights {1000 * seconds['complete']:.0f} ms"
+    figure = f"{ratio:.2f} × ({times})"
+    return Row("UNet, time to create a session from the skeleton and model.frz", figure, "≤ 1.0 ×", ratio <= 1.0)
+
+
+def _memory(rebuilt: Path, factored: Path, weights: Path) -> Iterator[Row]:
+    """Measure the peak of loading and running in fresh processes, beyond that of one that has imported all modules."""
+    for path, aim in ((rebuilt, None), (factored, 220)):
+        command = [sys.executable, "-m", "bench.runtimes", str(path), str(weights)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+        found: dict[str, int] = json.loads(done.stdout)
+        mebibytes = found["peak"] / (1 << 20)
+        met = aim is None or mebibytes <= aim
+        what = f"UNet {path.stem}, peak memory of loading and one image"
+        yield Row(what, f"{mebibytes:.0f} MiB", f"≤ {aim} MiB" if aim else "", met)
+
+
+def _status(key: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(key):
+            return int(line.split()[1]) << 10
+    raise OSError(f"/proc/self/status has no {key}")
+
+
+def main(skeleton: str, weights: str) -> None:
+    """Load a skeleton, run it once, and print the peak memory as JSON."""
+    x = np.ascontiguousarray(UNIT_PIXELS(carvana()[0][0][None]).numpy())
+    small = np.ascontiguousarray(x[..., :16, :16])
+    made(Path(skeleton), Path(weights))(small)
+    before = _status("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
+    made(Path(skeleton), Path(weights))(x)
+    print(json.dumps({"peak": _status("VmHWM") - before}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,122 @@
+"""Models of torchvision and timm, and recurrent and attention layers, on ONNX Runtime, with random weights."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench import Missing, Row
+from frformat.errors import EncodeError
+from frformat.runtimes import export
+from frformat.runtimes.onnxruntime import session
+from frformat.torch import save_model
+
+TORCHVISION: Final = (
+    "squeezenet1_1",
+    "shufflenet_v2_x0_5",
+    "mnasnet0_5",
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "resnet18",
+    "efficientnet_b0",
+)
+TIMM: Final = (
+    "vit_tiny_patch16_224",
+    "deit_tiny_patch16_224",
+    "convnext_atto",
+    "mixer_s32_224",
+    "edgenext_xx_small",
+    "ghostnet_100",
+    "levit_128s",
+    "mobilevit_xxs",
+)
+TOLERANCE: Final = 1e-3
+"""Largest difference of outputs, as a share of the largest output."""
+
+Make = Callable[[], nn.Module]
+
+
+def run() -> Iterator[Row]:
+    """Export each model, load it with its weights, and compare the outputs for a batch of another size."""
+    torch.manual_seed(0)
+    equal = 0
+    models = _models()
+    for name, (make, shape) in models.items():
+        row = _compare(name, _randomized(make()).eval(), shape)
+        equal += row.met
+        yield row
+    yield Row("Models that compute the same", f"{equal} of {len(models)}", "all", equal == len(models))
+
+
+def _models() -> dict[str, tuple[Make, tuple[int, ...]]]:
+    try:
+        import timm
+        import torchvision
+    except ImportError as error:
+        raise Missing("`pip install timm torchvision`") from error
+    image = (3, 224, 224)
+    found: dict[str, tuple[Make, tuple[int, ...]]] = {
+        "LSTM": (lambda: _Recurrent(nn.LSTM), (12, 8)),
+        "GRU": (lambda: _Recurrent(nn.GRU), (12, 8)),
+        "MultiheadAttention": (_Attention, (12, 32)),
+    }
+    for name in TORCHVISION:
+        found[f"torchvision {name}"] = (lambda name=name: torchvision.models.get_model(name), image)
+    for name in TIMM:
+        found[f"timm {name}"] = (lambda name=name: timm.create_model(name), image)
+    return found
+
+
+def _randomized(model: nn.Module) -> nn.Module:
+    """Fill matrices that are initialized with zeros, such as some classifiers, whose outputs would show nothing."""
+    for weight in model.parameters():
+        if weight.ndim > 1 and not weight.any():
+            nn.init.normal_(weight, std=0.02)
+    return model
+
+
+class _Recurrent(nn.Module):
+    def __init__(self, kind: Any) -> None:
+        super().__init__()
+        self.cells = kind(8, 16, num_layers=2, bidirectional=True, batch_first=True)
+        self.head = nn.Linear(32, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Classify sequences (n, steps, 8)."""
+        out: Tensor = self.head(self.cells(x)[0])
+        return out
+
+
+class _Attention(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(32, 4, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Attend within sequences (n, steps, 32)."""
+        out: Tensor = self.attention(x, x, x, need_weights=False)[0]
+        return out
+
+
+def _compare(name: str, model: nn.Module, shape: tuple[int, ...]) -> Row:
+    with tempfile.TemporaryDirectory() as folder:
+        skeleton, weights = Path(folder) / "model.onnx", Path(folder) / "model.frz"
+        save_model(model, weights)
+        try:
+            written = export(model, skeleton, example=torch.randn(2, *shape), weights=weights)
+        except EncodeError as error:
+            return Row(name, f"refused: {error}", "equal", False)
+        x = torch.randn(3, *shape)
+        with torch.inference_mode():
+            expected = model(x).numpy()
+        running = session(skeleton, weights)
+        found: Any = running.run(None, {running.get_inputs()[0].name: x.numpy()})[0]
+    difference = float(np.abs(found - expected).max() / np.abs(expected).max())
+    figure = f"relative difference {difference:.1e}, skeleton {written.bytes:,} bytes"
+    return Row(name, figure, f"≤ {TOLERANCE}", difference <= TOLERANCE)
