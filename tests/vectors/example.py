@@ -236,7 +236,8 @@ def section() -> str:
         *_wrapped(
             "**The integers of tier 1.** The range coder restarts at the first byte, but the model continues: p in "
             "the first line equals the last new p of `zero[51][0]` above. The row's term restarts, so the first scale "
-            f"is again {two.values[0].scale}. The second guess is just below 0, so a sign that differs from it is positive:"
+            f"is again {two.values[0].scale}. The second guess is just below 0, so a sign that differs from it is "
+            "positive:"
         ),
         "",
         *VALUES.splitlines(),
