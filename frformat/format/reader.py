@@ -79,6 +79,10 @@ class FrzFile:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+        self.close_base()
+
+    def close_base(self) -> None:
+        """Close the base if it was opened for this file alone, which can no longer decode what differs from it."""
         if self._own_base is not None:
             self._own_base.close()
 

@@ -76,6 +76,9 @@ public class FrzFile private constructor(private val container: Container, base:
     /** The tier that is decoded. */
     public val tier: Int get() = container.tier
 
+    /** Whether this is a delta file: it holds the difference to another file, its base. */
+    public val isDelta: Boolean get() = directory.base != null
+
     /** Whether [name] is a tensor of the file or an alias. */
     public operator fun contains(name: String): Boolean = directory.find(name) >= 0
 
@@ -252,7 +255,8 @@ public class FrzFile private constructor(private val container: Container, base:
      * [ErrorCode.BUDGET] for what is asked of it.
      *
      * A delta file holds the difference to another file, its base. Pass the open base, and keep it open as long as
-     * the delta file is in use. The whole base is read once to compare checksums; a wrong one is [ErrorCode.BASE].
+     * the delta file is in use. The whole base is read once to compare checksums; a wrong one is [ErrorCode.BASE]. (If
+     * the base itself cannot be opened, you learn why when you open it.)
      * Without a base a delta file can be listed, but requesting tensors that need it is [ErrorCode.BASE], too. All
      * other files ignore the base.
      */

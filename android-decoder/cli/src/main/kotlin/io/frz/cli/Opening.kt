@@ -1,5 +1,7 @@
 package io.frz.cli
 
+import io.frz.ErrorCode
+import io.frz.FrzException
 import io.frz.FrzFile
 import io.frz.FrzOptions
 import java.io.File
@@ -43,6 +45,21 @@ internal class Opening {
     /** Opens [file] for [work]. */
     fun <T> open(file: File, work: (FrzFile) -> T): T {
         val older = base ?: return FrzFile.open(file, options).use(work)
-        return on(older) { FrzFile.open(older, options) }.use { FrzFile.open(file, options, it).use(work) }
+        return open(file, options, older, work)
     }
 }
+
+/** Opens [file] for [work], and its base [older], which only a delta file needs: one that cannot be opened is `BASE`. */
+internal fun <T> open(file: File, options: FrzOptions, older: File, work: (FrzFile) -> T): T {
+    val base = try {
+        on(older) { FrzFile.open(older, FrzOptions.builder().memoryBudget(options.memoryBudget).build()) }
+    } catch (e: Failure) {
+        return FrzFile.open(file, options).use {
+            if (it.isDelta) throw if (e.cause is FrzException) unusable(e) else e
+            work(it)
+        }
+    }
+    return base.use { FrzFile.open(file, options, it).use(work) }
+}
+
+private fun unusable(e: Failure) = FrzException(ErrorCode.BASE, "the base cannot be used: ${e.message}", cause = e)
