@@ -1,4 +1,4 @@
-"""The Python of the README and of the guides is run, each document from top to bottom in an empty folder."""
+"""Run the Python code of the README and the guides, each document from top to bottom in an empty folder."""
 
 from __future__ import annotations
 

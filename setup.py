@@ -1,6 +1,6 @@
-"""Builds the compiled entropy coders. Everything else about the package is in pyproject.toml.
+"""Build the compiled entropy coders. Everything else about the package is in pyproject.toml.
 
-Without a C compiler the package installs all the same, and codes by Python and NumPy.
+Without a C compiler, the package is installed without them, and codes with Python and NumPy.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from setuptools import Extension, setup
 
 FOLDER = Path("frformat/format/coders/compiled")
 
-# One binary for all versions of Python from 3.11 on, where the limited API has buffers. Free-threaded Python has none.
+# Build one binary for all versions of Python from 3.11, the first whose limited API has buffers. Free-threaded Python
+# has no limited API.
 LIMITED = sys.version_info >= (3, 11) and not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 setup(

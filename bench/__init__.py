@@ -1,4 +1,4 @@
-"""Measurements: every result is a ratio within one run, a size or a count."""
+"""Benchmarks: every result is a size, a count, or a ratio of two measurements of the same run."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class Missing(Exception):  # noqa: N818 — not a failure, a reason to skip
 
 
 def unet_path() -> Path:
-    """Return the FR authors' published UNet."""
+    """Return the path of the FR authors' published UNet."""
     path = DATA / "unet_fr" / "unet_fr.pt"
     if not path.exists():
-        raise Missing(f"{path} is absent: set FRFORMAT_DATA to a folder that holds unet_fr/unet_fr.pt")
+        raise Missing(f"{path} does not exist: set FRFORMAT_DATA to a folder that contains unet_fr/unet_fr.pt")
     return path
 
 
 def jar() -> Path:
-    """Return the JVM decoder's command."""
+    """Return the path of the JVM decoder's jar."""
     if not JAR.exists():
         raise Missing("the JVM decoder is not built: run `make demo` or `mvn -f android-decoder/pom.xml package`")
     return JAR

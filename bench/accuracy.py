@@ -45,13 +45,13 @@ COUNTS: Final = {
 """Coefficients of conv1, conv2, fc1 and fc2 by the total number of parameters; each bias has 3."""
 
 SMALL_LR: Final = 0.02
-"""Learning rate of the runs with fewer parameters than the recipe; the others use that of the recipe."""
+"""Learning rate of the runs with fewer parameters than the recipe; the other runs use the recipe's."""
 
 SEEDS: Final = {776: (0, 1, 2)}
-"""Seeds of the runs with these numbers of parameters; all others use only 0."""
+"""Seeds by number of parameters; all other runs use only seed 0."""
 
 ROUNDED: Final = "q9"
-"""Number format of the coefficients in runs that are trained for one."""
+"""Number format of the coefficients in runs with quantization-aware training."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Point:
     Attributes:
         method: ``FR``, ``pruning`` or ``ADMM``.
         numbers: number of parameters, biases included.
-        seed: seed of the run; None for a network by others.
+        seed: seed of the run; None for a published network.
         epochs: number of training epochs.
         format: number format of the values.
         accuracy: share of the 10,000 test images that are classified correctly.
@@ -106,7 +106,7 @@ def jobs() -> Iterable[tuple[str, Callable[[], list[Point]]]]:
 
 
 def fr(name: str, numbers: int, format: str | None, seed: int) -> list[Point]:
-    """Train LeNet-5 with this many parameters by its recipe."""
+    """Train LeNet-5 with this many parameters and its own recipe."""
     kind = RECIPES["lenet5"]
     names = ("conv1.weight", "conv2.weight", "fc1.weight", "fc2.weight")
     keep = dict(zip(names, COUNTS[numbers], strict=True))
@@ -130,7 +130,7 @@ def pruning(seed: int) -> list[Point]:
 
 
 def admm() -> list[Point]:
-    """Return the published LeNet-5 that others pruned by ADMM, as it is and rounded to 8 bits."""
+    """Return the published LeNet-5 that others pruned by ADMM, unchanged and rounded to 8 bits."""
     state = torch.load(DATA / "lenet_pruned" / "admm_mnist_cnn.pt", map_location="cpu", weights_only=True)
     model, test = LeNet5(), load_mnist("test", str(DATA)).tensors
     model.load_state_dict(state)
@@ -176,7 +176,7 @@ def plot(points: Sequence[Point]) -> None:
 
 
 def _rekept(rule: str, keep: dict[str, int]) -> str:
-    """Return the rule with another number of coefficients, if it is for one of these tensors."""
+    """Return the rule, with another number of coefficients if it is for one of these tensors."""
     name, _, words = rule.partition(":")
     kept = [f"keep={keep[name]}" if name in keep and word.startswith("keep=") else word for word in words.split()]
     return f"{name}: {' '.join(kept)}"

@@ -40,7 +40,7 @@ def run() -> list[Row]:
 def _resnet() -> list[Integers]:
     path = DATA / "resnet_cifar10" / "resnet20-12fca82f.th"
     if not path.exists():
-        raise Missing(f"{path} is absent: set FRFORMAT_DATA to a folder that holds it")
+        raise Missing(f"{path} does not exist: set FRFORMAT_DATA to a folder that contains it")
     state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
     arrays = [tensor.numpy() for tensor in state.values() if tensor.ndim > 1]
     return [np.rint(array * STEPS / array.std()).astype(np.int32) for array in arrays]

@@ -47,7 +47,7 @@ def run() -> Iterator[Row]:
     """Yield one row per size, for the three seeds together."""
     weights = DATA / "resnet_cifar10" / "resnet20-12fca82f.th"
     if not weights.exists():
-        raise Missing(f"{weights} is absent: set FRFORMAT_DATA to a folder that holds it")
+        raise Missing(f"{weights} does not exist: set FRFORMAT_DATA to a folder that contains it")
     for size, aim in SIZES.items():
         found = [measured(size, seed) for seed in SEEDS]
         worst = min(each["accuracy"] for each in found)
@@ -101,7 +101,7 @@ def network() -> nn.Module:
 
 @cache
 def images(split: Any) -> tuple[Tensor, ...]:
-    """Return images as bytes of pixels, and labels."""
+    """Return images as uint8 pixels, and their labels."""
     return tuple(load_cifar10(split, DATA).tensors)
 
 
@@ -135,7 +135,7 @@ def figures(model: nn.Module) -> dict[str, float]:
 
 
 def draw() -> None:
-    """Accuracy against bytes, of all that is known."""
+    """Plot accuracy against bytes for all results so far."""
     from matplotlib.figure import Figure
 
     known = results()

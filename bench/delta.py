@@ -1,4 +1,4 @@
-"""Delta files: the next epoch of a training run as the difference to the one before, at the same steps."""
+"""Delta files: the weights after an epoch as the difference from the previous epoch, with the same steps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 import frformat
-from bench import DATA, Row
+from bench import DATA, Missing, Row
 from frformat.format.tensor import CodedTensor
 from frformat.train.data import MNIST_PIXELS
 from frformat.train.data.errors import MissingDataError
@@ -24,15 +24,13 @@ BATCH: Final = 128
 RATE: Final = 0.05
 BITS: Final = range(2, 9)
 DROP: Final = 0.1
-"""Points of accuracy that quantization may cost."""
+"""Percentage points of accuracy that quantization may cost."""
 
 AIM: Final = 0.35
 
 
 def run() -> list[Row]:
-    """LeNet-5 on MNIST, the last two epochs of a short run whose learning rate falls to 0."""
-    from bench import Missing
-
+    """Measure the last two epochs of a short run of LeNet-5 on MNIST, whose learning rate falls to 0."""
     try:
         train, test = load_mnist("train", DATA), load_mnist("test", DATA)
     except MissingDataError as error:
@@ -48,7 +46,7 @@ def run() -> list[Row]:
         if accuracy >= dense - DROP:
             rows.append(_row(f"{bits} bits, {accuracy:.2f} % of {dense:.2f} %", old, new))
             break
-    rows.append(_row("exact binary32, no aim", states[-2], states[-1], aim=1.0))
+    rows.append(_row("lossless float32", states[-2], states[-1], aim=1.0))
     return rows
 
 
@@ -59,7 +57,7 @@ def _row(what: str, old: Any, new: Any, aim: float = AIM) -> Row:
     assert all(decoded[name].tobytes() == wanted[name].tobytes() for name in wanted)
     share = len(delta) / len(whole)
     figure = f"{share:.3f}: {len(delta):,} of {len(whole):,} bytes"
-    return Row(f"the last epoch as a delta file, share of the whole one; {what}", figure, f"≤ {aim}", share <= aim)
+    return Row(f"last epoch as a delta file, relative to the complete file; {what}", figure, f"≤ {aim}", share <= aim)
 
 
 def _like(array: NDArray[np.float32], other: CodedTensor) -> CodedTensor:
@@ -69,7 +67,7 @@ def _like(array: NDArray[np.float32], other: CodedTensor) -> CodedTensor:
 
 
 def _trained(images: torch.Tensor, labels: torch.Tensor) -> tuple[LeNet5, list[State]]:
-    """A network, and its weights after each epoch."""
+    """Return a network, and its weights after each epoch."""
     torch.manual_seed(0)
     model = LeNet5()
     optimizer = torch.optim.SGD(model.parameters(), RATE, momentum=0.9, weight_decay=5e-4)
@@ -91,7 +89,7 @@ def _pixels(images: torch.Tensor) -> torch.Tensor:
 
 
 def _accuracy(model: LeNet5, state: State, images: torch.Tensor, labels: torch.Tensor) -> float:
-    """In percent."""
+    """Return the accuracy in percent."""
     model.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
     with torch.no_grad():
         found = torch.cat([model(part).argmax(1) for part in images.split(1000)])

@@ -2,13 +2,13 @@
 
     NNCODEC_PYTHON=venv/bin/python python -m bench equal_error
 
-Our file is written once, with calibration inputs; nncodec 2.1.3 (dependent quantization, weights alone) writes several,
-until the errors of two enclose that of ours. Errors are of test inputs: the mean divergence from the original's
-decisions in nats, or half the squared error over the variance. What nncodec takes at the error of our file is found
-between these two, on logarithmic axes. What is measured is kept in
-``bench/results/equal_error.json``; remove an entry to measure it again.
+``compress`` writes one file, with calibration inputs. nncodec 2.1.3 (dependent quantization, weights alone) writes
+several, until the errors of two of them enclose the error of ours; its size at that error is interpolated between these
+two on logarithmic axes. Errors are measured on test inputs: the mean divergence from the original's decisions in nats,
+or half the squared error relative to the variance. Results are kept in ``bench/results/equal_error.json``; remove an
+entry to measure it again.
 
-nncodec wants an older NumPy than this project: ``NNCODEC_PYTHON`` is an interpreter that has it.
+nncodec needs an older NumPy than this project: set ``NNCODEC_PYTHON`` to an interpreter that has both.
 """
 
 from __future__ import annotations
@@ -39,24 +39,25 @@ from frformat.train.data import load_mnist
 RESULTS: Final = ROOT / "bench" / "results" / "equal_error.json"
 
 AIMS: Final = {"ResNet-56": 0.5, "LeNet-5": 0.5, "O-Net": 0.8, "CREPE tiny": 0.8, "CREPE": 0.8}
-"""Bytes of our file, over those of nncodec's."""
+"""The targets: the size of our file relative to nncodec's."""
 
 QUALITY: Final = {"ResNet-56": 3, "LeNet-5": 8, "O-Net": 6, "CREPE tiny": 6, "CREPE": 6}
-"""At which files are compared."""
+"""The quality that each network is compressed at."""
 
 FIRST: Final = -28
-"""Quantization parameter of nncodec at which the search for its files begins."""
+"""nncodec's quantization parameter for its first file."""
 
 STEP: Final = 4
-"""By how much a parameter is changed: a factor of two of steps."""
+"""Change of this parameter from one file to the next; it doubles or halves the quantization step."""
 
 FARTHEST: Final = 6
-"""So many steps at most."""
+"""Largest number of such changes."""
 
 PRUNED: Final = 6600
-"""Bytes of the pruned network, at an accuracy of at least :data:`LEAST`."""
+"""Largest size of the pruned network's file, in bytes, at an accuracy of at least :data:`LEAST`."""
 
 LEAST: Final = 99.3
+"""Accuracy in percent."""
 
 CODER: Final = """
 import contextlib, io, os, sys, tempfile
@@ -74,14 +75,12 @@ print(len(data))
 
 
 def run() -> Iterator[Row]:
-    """A row for each network."""
+    """Yield one row per network."""
     for name, aim in AIMS.items():
         known = measured(name)
         standard = at_error(known["nncodec"], known["error"])
         if standard is None:
-            yield Row(
-                name, f"{known['bytes']:,} B at {known['error']:.2g}, which no file of nncodec encloses", "", False
-            )
+            yield Row(name, f"{known['bytes']:,} B at {known['error']:.2g}: no two nncodec files enclose it", "", False)
             continue
         ratio = known["bytes"] / standard
         figure = f"{known['bytes']:,} B, nncodec {standard:,.0f} B at {known['error']:.2g}: {ratio:.2f} ×"
@@ -93,7 +92,7 @@ def run() -> Iterator[Row]:
 
 
 def at_error(files: list[list[float]], error: float) -> float | None:
-    """Bytes of a file with some error, between two of those that are known; None if it is not between any."""
+    """Return the size of a file with this error, interpolated between two ``files``, or None if no two enclose it."""
     for (more, high), (most, low) in pairwise(sorted(files)):
         if low <= error <= high:
             share = math.log(high / error) / math.log(high / low) if high > low else 0.0
@@ -102,7 +101,7 @@ def at_error(files: list[list[float]], error: float) -> float | None:
 
 
 def measured(name: str) -> dict[str, Any]:
-    """Our file, and nncodec's: bytes and errors."""
+    """Return the size and the error of our file and of nncodec's files."""
 
     def measure() -> dict[str, Any]:
         network = NETWORKS[name]()
@@ -115,7 +114,7 @@ def measured(name: str) -> dict[str, Any]:
 
 
 def pruned() -> dict[str, Any]:
-    """The file of the pruned network, and its accuracy on the 10,000 test images."""
+    """Return the size of the pruned network's file, and its accuracy on the 10,000 test images."""
 
     def measure() -> dict[str, Any]:
         network = pruned_lenet5()
@@ -132,13 +131,13 @@ def pruned() -> dict[str, Any]:
 
 
 def share(model: nn.Module) -> float:
-    """How many of the weights are zeros."""
+    """Return the share of weights that are zero."""
     weights = torch.cat([value.flatten() for value in model.parameters() if value.dim() > 1])
     return round(float((weights == 0).float().mean()), 4)
 
 
 def kept(name: str, measure: Any) -> dict[str, Any]:
-    """What is known, else what is measured, and known from now on."""
+    """Return the recorded result; if there is none, measure and record it."""
     known: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if name not in known:
         known[name] = measure()
@@ -151,14 +150,14 @@ def kept(name: str, measure: Any) -> dict[str, Any]:
 
 @torch.no_grad()
 def error(network: Network, model: nn.Module) -> float:
-    """How far outputs are from the original's, on the test inputs."""
+    """Return the error of a model's outputs on the test inputs."""
     meant = Outputs(network.outputs)
     found = [meant.distance(network.model(x), model(x)) for x in network.test]
     return float(f"{np.mean(found):.4g}")
 
 
 def enclosing(network: Network, own: float) -> list[list[float]]:
-    """Bytes and errors of files of nncodec, the last two of which enclose an error, if there are such."""
+    """Return sizes and errors of nncodec files. The last two enclose ``own``, unless none within range do."""
     files = [nncodec(network, FIRST)]
     finer = files[0][1] > own
     for number in range(1, FARTHEST + 1):
@@ -169,7 +168,7 @@ def enclosing(network: Network, own: float) -> list[list[float]]:
 
 
 def nncodec(network: Network, qp: int) -> list[float]:
-    """Bytes of a file of nncodec, and its error."""
+    """Return the size and the error of one nncodec file."""
     state = {name: value for name, value in network.model.state_dict().items() if value.is_floating_point()}
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "source.npz", Path(folder) / "target.npz"
@@ -186,7 +185,7 @@ def nncodec(network: Network, qp: int) -> list[float]:
 
 
 def with_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
-    """A copy of a model with other weights."""
+    """Return a copy of a model with other weights."""
     found = copy.deepcopy(model)
     found.load_state_dict(dict(weights), strict=False)
     return found

@@ -2,10 +2,10 @@
 
     python -m bench.joint [WORD …]
 
-trains the missing networks (only those with one of the words in their name), for an hour on one thread, and writes
-``bench/results/joint.json``. An interrupted run is resumed. All runs of a network have the same recipe and epochs;
-scores are means over the same seeds. In the file, ``models`` is a list of networks with their ``name``, ``data``, the
-meaning of the ``score``, and ``tiers`` from smallest to largest. A tier has
+trains the missing networks (only those with one of the words in their name), which takes an hour on one thread, and
+writes ``bench/results/joint.json``. An interrupted run is resumed. All runs of a network have the same recipe and
+epochs; scores are means over the same seeds. In the file, ``models`` is a list of networks with their ``name``,
+``data``, the meaning of the ``score``, and ``tiers`` from smallest to largest. A tier has
 
 * ``numbers``: number of parameters, coefficients and plain ones;
 * ``accuracy``: the score; ``alone``: that of a model of this size that was trained alone;
@@ -44,7 +44,6 @@ from frformat.torch import each_tier, load_model, set_tier
 from frformat.torch.costs import costs
 from frformat.torch.regularization import tier_sizes
 from frformat.train import Data, Recipe, Row, Settings, Workers, setup, train
-from frformat.train.models import UNet
 from frformat.train.recipes.lenet5 import LeNet5OnMnist
 from frformat.train.recipes.unet import UNetOnIsbi
 from frformat.train.run import Run
@@ -67,13 +66,14 @@ class FewDigits(LeNet5OnMnist):
 
 
 class SmallUNet(UNetOnIsbi):
-    """An eighth of the width, crops of 128×128 pixels; an epoch is sixty passes, because testing takes longer."""
+    """The UNet with an eighth of the width, trained with crops of 128×128 pixels.
+
+    An epoch is sixty passes, because testing takes longer than training.
+    """
 
     crop = 128
     passes = 60
-
-    def model(self) -> nn.Module:
-        return UNet(channels=1, width=8)
+    width = 8
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def _file(folder: Path) -> Path:
 
 
 def _measured(case: Case) -> Json:
-    """Return the content of a case's files; sizes and costs are those of the first seed."""
+    """Return the measurements of a case; sizes and costs are those of the first seed."""
     runs = _runs(case, SEEDS[0])
     folder, *alone = runs
     joint, *_, largest = runs.values()
@@ -265,7 +265,7 @@ def _switch(model: nn.Module) -> float:
 
 
 def _step(joint: Recipe, alone: Recipe) -> float:
-    """Return the time of a step with all tiers relative to one with the largest alone; the fastest of each."""
+    """Return the fastest time of a step with all tiers, relative to that of a step with the largest alone."""
     runs = [Run(recipe, recipe.data(None), Workers()) for recipe in (joint, alone)]
     times: list[list[float]] = [[], []]
     for _ in range(STEPS):

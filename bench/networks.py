@@ -21,13 +21,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from torch import nn
 
 from bench import DATA, ROOT
 from frformat.format.atomic import replacing
 from frformat.train import RECIPES, Recipe, train
 from frformat.train.loop import MODEL
-from frformat.train.models import UNet
 from frformat.train.recipes import resnet20
 from frformat.train.recipes.unet import UNetOnIsbi
 
@@ -65,9 +63,7 @@ class Narrow(UNetOnIsbi):
 
     name = "unet-isbi-16"
     crop = 128
-
-    def model(self) -> nn.Module:
-        return UNet(channels=1, width=16)
+    width = 16
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 The dense network is trained first. Then it loses weights in stages, each starting from the previous one: the mask
 shrinks along Zhu and Gupta's cubic curve (2017), by the layer-adaptive magnitude of Lee et al. (LAMP, 2021), biases
-included. The rest is then fine-tuned, finally with weights rounded to 8 bits per tensor. Small networks thus also get
-the training of all larger ones.
+included. The rest is then fine-tuned, finally with weights rounded to 8 bits per tensor. Small networks thus also
+benefit from the training of all larger ones.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from frformat.train.data import MNIST_PIXELS, load_mnist
 from frformat.train.models import LeNet5
 
 STAGES: Final = (10_000, 4_000, 2_000, 1_500, 1_000, 600, 350, 200)
-"""Number of remaining parameters, weights and biases together."""
+"""Remaining parameters after each stage, weights and biases together."""
 
 DENSE_EPOCHS: Final = 8
 STAGE_EPOCHS: Final = 8
@@ -155,8 +155,8 @@ def _coded(coder: str, value_type: str, runs: list[NDArray[Any]]) -> int:
 
 @torch.no_grad()
 def _masks(state: Mapping[str, Tensor], masks: Mapping[str, Tensor], numbers: int) -> dict[str, Tensor]:
-    """Return masks of the weights with the highest scores: w² divided by the sum of all w² in the layer not below
-    it."""
+    """Return masks of the weights with the highest scores: w² divided by the sum of all w² of the layer that are
+    not below it."""
     scores: dict[str, Tensor] = {}
     for layer in dict.fromkeys(name.partition(".")[0] for name in state):
         names = [f"{layer}.weight", f"{layer}.bias"]
@@ -170,7 +170,7 @@ def _masks(state: Mapping[str, Tensor], masks: Mapping[str, Tensor], numbers: in
 
 
 def _used(state: Mapping[str, Tensor], masks: Mapping[str, Tensor], rounded: bool) -> dict[str, Tensor]:
-    """Return the weights that the network runs on."""
+    """Return the masked weights, rounded on request."""
     used = {name: weights * masks[name] for name, weights in state.items()}
     return {name: fake_quantize(weights, FORMAT) for name, weights in used.items()} if rounded else used
 
@@ -181,6 +181,7 @@ def _seen(images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def accuracy(model: nn.Module, used: dict[str, Tensor], images: Tensor, labels: Tensor) -> float:
+    """Return the share of the images that are classified correctly."""
     right: list[float] = [
         (functional_call(model, used, _seen(batch)).argmax(1) == wanted).sum().item()
         for batch, wanted in zip(images.split(1000), labels.split(1000), strict=True)

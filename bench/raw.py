@@ -1,4 +1,4 @@
-"""A 300 MB file of random weights, stored exactly and decoded, against safetensors and zstd at level 3."""
+"""Encode and decode 300 MB of random weights losslessly, compared with safetensors and zstd at level 3."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def run() -> list[Row]:
 
 
 def _weights(path: Path, tensors: int, size: int = BYTES) -> Path:
-    """Return a checkpoint of ``size`` bytes of normal float32 numbers in ``tensors`` equal parts."""
+    """Write a checkpoint of ``size`` bytes of normal float32 values in ``tensors`` equal parts; return its path."""
     rng = np.random.default_rng(3)
     shape = (tensors, size // tensors // 4 // 1000, 1000) if size > 4096 else (tensors, 32, 32)
     save_file({f"layer{i}.weight": rng.standard_normal(shape[1:], np.float32) for i in range(tensors)}, path)
@@ -95,14 +95,14 @@ def _compress(source: Path, output: Path) -> None:
 
 
 def _decompress(source: Path, output: Path) -> None:
-    """Decompress that stream into a file, a mebibyte at a time."""
+    """Decompress such a stream into a file, one mebibyte at a time."""
     with zstd.open(source, "rb") as stream, output.open("wb") as out:
         while chunk := stream.read(CHUNK):
             out.write(chunk)
 
 
 def _paired(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
-    """Return the median seconds of each, run in turn."""
+    """Return the median seconds of two tasks that take turns."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(RUNS):
         for task, spent in zip((first, second), times, strict=True):
@@ -120,7 +120,7 @@ def _peaks(source: Path) -> tuple[int, int]:
 
 
 def _peak(command: str, source: Path, output: Path) -> int:
-    """Return the peak resident bytes of one command, as its own process reports at its end."""
+    """Return the peak resident bytes of one command, as its process reports when it ends."""
     program = [sys.executable, "-c", PROBE, command, source, "-o", output, "--force"]
     told = subprocess.run(program, check=True, capture_output=True, text=True).stderr
     return int(told.split()[-1]) << 10

@@ -21,7 +21,7 @@ RUNS = 21
 
 
 def run() -> list[Row]:
-    """Measure both languages, time and peak memory."""
+    """Measure time and peak memory in both languages."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "unet.frz"
         frformat.save_file(spectra(), path)
@@ -46,7 +46,7 @@ def _python(path: Path) -> list[Row]:
 
 
 def _paired(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
-    """Return the median seconds of each, run in turn."""
+    """Return the median seconds of two tasks that take turns."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(RUNS + 2):
         for task, spent in zip((first, second), times, strict=True):

@@ -26,7 +26,7 @@ def run() -> list[Row]:
         whole, broken = Path(folder, "whole"), Path(folder, "broken")
         start = time.monotonic()
         process = _start(whole)
-        process.stderr.readline()  # of the first epoch
+        process.stderr.readline()  # the line of the first epoch
         first = time.monotonic() - start
         process.communicate()
         last = time.monotonic() - start
@@ -37,7 +37,7 @@ def run() -> list[Row]:
             process.kill()
             process.communicate()
             if process.returncode == 0:
-                raise RuntimeError("the run came to its end before it was killed often enough")
+                raise RuntimeError("the run finished before it was killed often enough")
             steps.append(_step(broken))
         process = _start(broken)
         process.communicate()
@@ -62,7 +62,7 @@ def _state(folder: Path) -> dict:
 
 
 def _step(folder: Path) -> int:
-    """Return how far the last checkpoint is; it is intact, whatever has happened."""
+    """Return the step of the last checkpoint, which is always intact."""
     return _state(folder)["step"] if (folder / CHECKPOINT).exists() else 0
 
 

@@ -1,4 +1,4 @@
-"""Compare models with tiers to models of a fixed size under the same budget: accuracy, frames, work, bytes loaded.
+"""Compare models with tiers and models of a fixed size under the same budget: accuracy, frames, work, bytes loaded.
 
 The tiers are those of ``bench/results/joint.json``, see :mod:`bench.joint`. With a fixed size, all applications use the
 same tier; its score is the better of the tier's own score and that of a model trained alone at that size. Fixed sizes
@@ -58,7 +58,7 @@ def run() -> list[Row]:
 def _profiles() -> dict[str, Json]:
     """Return models by name."""
     if not PROFILES.exists():
-        raise Missing(f"{PROFILES} is absent: run `python -m bench.joint`")
+        raise Missing(f"{PROFILES} does not exist: run `python -m bench.joint`")
     return {model["name"]: model for model in json.loads(PROFILES.read_text())["models"]}
 
 

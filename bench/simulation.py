@@ -43,7 +43,7 @@ class Visit:
 
 @dataclass
 class Outcome:
-    """What the users got.
+    """The result of a simulation.
 
     Attributes:
         wanted, frames: numbers of frames requested and processed.
@@ -51,7 +51,7 @@ class Outcome:
         work: number of multiply-adds.
         loaded: bytes of weights loaded, at the start and whenever a higher tier extends the prefix.
         timeline: start and end of each span of time, with the tier of each application by name.
-        plans: number of plans, and how many of them were exact.
+        plans: whether each plan was exact.
     """
 
     wanted: float = 0.0
@@ -83,7 +83,7 @@ def visits(seed: int) -> list[Visit]:
 
 
 def budget(profile: Json) -> Budget:
-    """Return a device that manages the mean load when a frame costs the geometric mean of smallest and largest tier."""
+    """Return a device that handles the mean load if frames cost the geometric mean of the smallest and largest tier."""
     smallest, largest = profile["tiers"][0], profile["tiers"][-1]
     frame = math.sqrt(smallest["multiply_adds"] * largest["multiply_adds"])
     return Budget(ROOM * largest["peak_bytes"], CONCURRENT * sum(RATES) / len(RATES) * frame)
@@ -95,8 +95,8 @@ def simulate(profile: Json, schedule: Scheduler, rows: Sequence[Json], patience:
     Args:
         profile: the model that all applications run.
         schedule: makes the plans.
-        rows: the tiers that it may choose from, of ``profile`` or others of the same form.
-        patience: how much accuracy each frame is worth that is missing from the wanted rate when one is processed.
+        rows: the tiers to choose from: those of ``profile``, or others of the same form.
+        patience: the cost, in accuracy, of each dropped frame per processed frame.
     """
     out, before = Outcome(), dict[str, int]()
     tiers = tuple(Tier(row["accuracy"], row["multiply_adds"], row["peak_bytes"]) for row in rows)
@@ -128,7 +128,7 @@ def _spans(all_visits: Sequence[Visit]) -> Iterator[tuple[float, float, list[Vis
 
 
 def _fitting(apps: list[App], device: Budget, schedule: Scheduler) -> Plan:
-    """Return a plan; applications that do not fit wait, and get no frames."""
+    """Return a plan; applications that do not fit into memory have to wait, and get no frames."""
     try:
         return schedule(apps, device)
     except InfeasibleBudget as error:

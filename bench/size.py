@@ -15,7 +15,7 @@ STEP = "step=0.1875"
 
 
 def run() -> list[Row]:
-    """Measure sizes, and the Dice that quantization costs."""
+    """Measure sizes, and the Dice before and after quantization."""
     exact = frformat.save(spectra())
     small = frformat.save(spectra(), format=STEP)
     values = np.concatenate([s.coefficients for s in spectra().values()])

@@ -1,6 +1,6 @@
-"""Time and memory that many tensors take: a million of one element each, against a tenth of them.
+"""Time and memory for files of many tensors: a million tensors of one element, compared with a tenth as many.
 
-``python -m bench.tensors STEP COUNT FILE`` does one step and prints its processor time and the peak of memory.
+``python -m bench.tensors STEP COUNT FILE`` runs one step and prints its processor time and its peak memory.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from frformat.cli import main as command_line
 MANY = 1_000_000
 FEWER = MANY // 10
 RATIO = 12
-"""How much longer ten times as many may take."""
+"""The largest allowed ratio of the times for ten times as many tensors."""
 
 MEMORY = 10**9
 
 
 def run() -> list[Row]:
-    """Saving, opening, loading and listing."""
+    """Measure saving, opening, loading and listing."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for step in STEPS:
@@ -39,7 +39,7 @@ def run() -> list[Row]:
             (little, _), (much, peak) = spent[FEWER], spent[MANY]
             ratio = much / little
             figure = (
-                f"{ratio:.1f} × the time of {FEWER:,} ({much:.1f} s / {little:.2f} s), {peak / 1e6:.0f} MB at the peak"
+                f"{ratio:.1f} × the time of {FEWER:,} ({much:.1f} s / {little:.2f} s), {peak / 1e6:.0f} MB peak memory"
             )
             met = ratio <= RATIO and peak <= MEMORY
             rows.append(Row(f"{MANY:,} tensors of one element: {step}", figure, f"≤ {RATIO} ×, ≤ 1 GB", met))
@@ -47,7 +47,7 @@ def run() -> list[Row]:
 
 
 def _measured(step: str, count: int, path: Path) -> tuple[float, int]:
-    """Seconds of processor time, and bytes of memory at the peak, of a step in a process of its own."""
+    """Return the processor seconds and the peak memory in bytes of a step that runs in a separate process."""
     command = [sys.executable, "-m", "bench.tensors", step, str(count), path]
     seconds, peak = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return seconds, peak
@@ -77,7 +77,7 @@ STEPS: dict[str, Callable[[int, Path], None]] = {"save": _save, "open": _open, "
 
 
 def main(step: str, count: str, path: str) -> None:
-    """Do a step, and print what it took."""
+    """Run a step, and print its processor time and peak memory."""
     before = time.process_time()
     STEPS[step](int(count), Path(path))
     spent = time.process_time() - before

@@ -1,4 +1,4 @@
-"""Time of a training step: regularized models against the plain model, in turn, with two threads."""
+"""Time of a training step of regularized models, relative to the plain model; they take turns, on two threads."""
 
 from __future__ import annotations
 

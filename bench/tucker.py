@@ -1,8 +1,8 @@
-"""Compress the published ResNet-20 by one-shot Tucker, fine-tune it, and compare to the dense network tuned alike.
+"""Decompose the published ResNet-20, fine-tune it, and compare it with the dense network, fine-tuned alike.
 
     python -m bench tucker
 
-Every network is tuned for one epoch of the training images, with the same settings; no choice was based on test
+Every network is fine-tuned for one epoch of the training images, with the same settings; no choice was based on test
 images. Results are kept in ``bench/results/tucker.json``; remove a row to measure it again.
 """
 
@@ -43,7 +43,7 @@ SEEN: Final = 1024
 
 
 class Tuned(ResNet20OnCifar10):
-    """Fine-tuning of the published network or of its factors."""
+    """A recipe that fine-tunes the published network or its factors."""
 
     defaults = replace(
         ResNet20OnCifar10.defaults,
@@ -57,7 +57,7 @@ class Tuned(ResNet20OnCifar10):
     budget: int | None = None
 
     def model(self) -> nn.Module:
-        """The network before tuning."""
+        """Return the network before fine-tuning."""
         model = network()
         if self.budget is not None:
             images = torch.stack([sample[0] for sample in _first(self.data(DATA), SEEN)])
@@ -72,7 +72,7 @@ def _first(data: Data, count: int) -> Any:
 def run() -> Iterator[Row]:
     """Yield one row per network."""
     if not (DATA / "resnet_cifar10").exists() or not (DATA / "cifar10").exists():
-        raise Missing("resnet_cifar10 and cifar10 are absent: set FRFORMAT_DATA to a folder that holds them")
+        raise Missing("resnet_cifar10 or cifar10 does not exist: set FRFORMAT_DATA to a folder that contains both")
     torch.set_num_threads(1)
     for name, (budget, aim) in CASES.items():
         found = measured(name, budget)
@@ -85,7 +85,7 @@ def run() -> Iterator[Row]:
 
 
 def measured(name: str, budget: int | None) -> dict[str, float]:
-    """Tune one network, and evaluate the weights decoded from its files."""
+    """Fine-tune one network, and evaluate the weights decoded from its files."""
     known: dict[str, dict[str, float]] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if name not in known:
         recipe = Tuned(Tuned.defaults)

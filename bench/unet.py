@@ -34,7 +34,7 @@ def spectra() -> dict[str, Spectrum]:
 
 
 def carvana() -> MaskFolder:
-    """Return the ten images with their masks."""
+    """Return the ten Carvana images with their masks."""
     try:
         return load_carvana(DATA)
     except MissingDataError as error:

@@ -1,1 +1,1 @@
-"""The main job from end to end: ``make demo``."""
+"""An end-to-end demonstration: ``make demo``."""

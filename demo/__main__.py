@@ -26,7 +26,7 @@ QUANTIZED = "-small"
 
 @dataclass(frozen=True)
 class Result:
-    """One line of the closing table."""
+    """One row of the final table."""
 
     model: str
     weights: int
@@ -37,7 +37,7 @@ class Result:
 
 
 def main() -> int:
-    """Run the main job on the digits network, and on the published UNet if it is available."""
+    """Demonstrate the digits network, and the published UNet if it is available; return 0 if both languages agree."""
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
     spectra = digits.train()
@@ -46,7 +46,7 @@ def main() -> int:
     scores = [
         digits.accuracy(dict(frformat.load_file(OUT / f"{name}.frz"))) for name in ("digits", f"digits{QUANTIZED}")
     ]
-    print(f"\ndigits: {scores[0]:.1%} of the test half are right, {scores[1]:.1%} with 8-bit coefficients\n")
+    print(f"\ndigits: test accuracy {scores[0]:.1%}, with 8-bit coefficients {scores[1]:.1%}\n")
     results = [exact, small]
     try:
         results += _unet()
@@ -70,9 +70,9 @@ def _job(name: str, spectra: Mapping[str, Spectrum], format: str = "auto") -> Re
 
 
 def _compare(name: str) -> Result:
-    """Dump, draw and rebuild one file in both languages."""
+    """Dump, plot and rebuild one file, and compare the weights from Python and from the JVM."""
     path = OUT / f"{name}.frz"
-    if not name.endswith(QUANTIZED):  # which looks the same but for the bytes
+    if not name.endswith(QUANTIZED):  # the listing of a quantized file differs only in its sizes
         _frformat("dump", str(path))
     _frformat("dump", str(path), "--plot", str(OUT / f"{name}.png"), quiet=True)
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A small convolutional network for scikit-learn's digits, trained inside the truncated spectrum, in seconds."""
+"""A small convolutional network for scikit-learn's digits; its parameters are DCT coefficients, trained in seconds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAYERS = {
 
 
 class Spectral(nn.Module):
-    """A weight whose parameters are its first coefficients; rebuilt by one thin basis per axis."""
+    """A weight tensor that is rebuilt from its first DCT coefficients, by one thin product per axis."""
 
     def __init__(self, shape: tuple[int, ...], view: tuple[int, ...] | None, kept: int) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Spectral(nn.Module):
 def train(epochs: int = 400) -> dict[str, Spectrum]:
     """Train with a fixed seed, and return the layers' spectra."""
     torch.manual_seed(0)
-    torch.set_num_threads(1)  # the layers are too small to share
+    torch.set_num_threads(1)  # the layers are too small for several threads
     images, labels = load_digits("train").tensors
     pixels = DIGITS_PIXELS(images)
     layers = nn.ModuleDict({name.partition(".")[0]: Spectral(*spec) for name, spec in LAYERS.items()})
@@ -60,7 +60,7 @@ def train(epochs: int = 400) -> dict[str, Spectrum]:
 
 
 def accuracy(weights: dict[str, np.ndarray]) -> float:
-    """Return the share of the test half that a network with ``weights`` classifies correctly."""
+    """Return the share of the test images that a network with ``weights`` classifies correctly."""
     images, labels = load_digits("test").tensors
     logits = _network(DIGITS_PIXELS(images), [torch.from_numpy(weights[name]) for name in LAYERS])
     return float((logits.argmax(1) == labels).float().mean())

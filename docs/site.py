@@ -1,8 +1,9 @@
 """Add pages to the site that live elsewhere in the repository: the README, the specification and others.
 
 MkDocs loads this file as a hook. In the repository, links on these pages are relative to the file. On the site they
-lead to the page made
-from the linked file; a link to a file without a page becomes plain text.
+lead to the page made from the linked file; a link to a file without a page becomes plain text.
+
+If `make docs-kotlin` has built the API reference of the Kotlin libraries, the site includes it.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ PAGES: Final = {
 }
 """Maps each page of the site to its source file in the repository."""
 
-LIBRARIES: Final = {
-    "decoder": "`io.frz:frz-decoder`: reads and rebuilds `.frz` files on Android and any JVM.",
-    "pytorch": "`io.frz:frz-pytorch`: loads them into PyTorch Mobile.",
-    "pytorch-ktx": "`io.frz:frz-pytorch-ktx`: the same for coroutines.",
-    "scheduling": "`io.frz:frz-scheduling`: divides a device among applications.",
-}
-"""Folders of the Kotlin libraries, and what these are."""
+KOTLIN: Final = "kotlin.md"
+"""The page that leads to the API reference of the Kotlin libraries."""
+
+DOKKA: Final = ROOT / "android-decoder" / "reference" / "target" / "dokka"
+"""The folder that Dokka writes that reference to."""
+
+REFERENCE: Final = "kotlin/api"
+"""The reference's folder on the site."""
 
 LINK: Final = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|#)([^)#]*)(#[^)]*)?\)")
 
@@ -42,28 +44,19 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for page, source in PAGES.items():
         text = (ROOT / source).read_text("utf-8")
         files.append(File.generated(config, page, content=_relinked(text, page, source, files)))
-    _add_kotlin(files, config)
+    for path in sorted(DOKKA.rglob("*")):
+        if path.is_file():
+            place = f"{REFERENCE}/{path.relative_to(DOKKA).as_posix()}"
+            files.append(File.generated(config, place, abs_src_path=str(path)))
     return files
 
 
-def _add_kotlin(files: Files, config: MkDocsConfig) -> None:
-    """Add the reference of the Kotlin libraries, as far as Dokka has built it, and a page that leads to it."""
-    lines = ["# Kotlin", "", "The reference of the libraries for Android and the JVM.", ""]
-    for library, about in LIBRARIES.items():
-        folder = ROOT / "android-decoder" / library / "target" / "dokka"
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                place = f"kotlin/{library}/{path.relative_to(folder).as_posix()}"
-                files.append(File.generated(config, place, abs_src_path=str(path)))
-        name = f"[{library}]({library}/index.html)" if (folder / "index.html").exists() else library
-        lines.append(f"- {name} — {about}")
-    lines += ["", "`make docs-kotlin` builds it from the sources."]
-    files.append(File.generated(config, "kotlin/index.md", content="\n".join(lines)))
-
-
 def on_page_markdown(markdown: str, page: object, config: MkDocsConfig, files: Files) -> str:
-    """Rewrite links from pages in ``docs/`` to files of the repository."""
+    """Rewrite links from pages in ``docs/`` to files of the repository, and link to the Kotlin reference."""
     source = page.file.src_uri  # type: ignore[attr-defined]
+    if source == KOTLIN and files.get_file_from_path(f"{REFERENCE}/index.html"):
+        markdown += f"\n[Browse the API reference]({REFERENCE}/index.html){{ .md-button }}\n"
+        return markdown
     return markdown if source in PAGES else _relinked(markdown, source, f"docs/{source}", files)
 
 

@@ -26,7 +26,7 @@ def accuracy(model: nn.Module) -> float:
         return 100 * (model(test_images).argmax(1) == test_labels).float().mean().item()
 
 
-# Train a network in the usual way. Yours may come from anywhere.
+# Train a network in the usual way. You can use any trained network instead.
 torch.manual_seed(0)
 model = network()
 optimizer = torch.optim.Adam(model.parameters(), lr=0.02)

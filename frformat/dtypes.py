@@ -35,7 +35,7 @@ DTYPES: Final[dict[str, np.dtype[Any]]] = {
 """Element types by name, in the order of their ids."""
 
 REAL_DTYPES: Final = ("f16", "bf16", "f32", "f64")
-"""Element types of tensors whose values are computed: rebuilt from bases, or multiplied by quantization steps."""
+"""Element types of tensors that are computed: rebuilt from bases, or dequantized."""
 
 FORMATS: Final = ("f16", "bf16", "f32")
 """Number formats in which exact values can be stored, whatever the element type."""

@@ -45,7 +45,7 @@ class EncodeError(ValueError):
 
 
 LONGEST_REASON: Final = 400
-"""Longest reason, in characters, of an error in another program's file."""
+"""Largest number of characters in the reason of a :class:`ReadError`."""
 
 
 class ReadError(EncodeError):

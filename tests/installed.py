@@ -1,8 +1,8 @@
 """Check the README's commands for users who install the package: ``python -m tests.installed``.
 
-The wheel and the source distribution are built and each is installed into a separate environment, where the
-commands of the README run as they are written, away from the checkout. ``--short`` installs the wheel only, and takes
-its dependencies from the environment that runs this: it fetches no more than what builds the package.
+This builds the wheel and the source distribution, installs each into a separate environment, and runs the README's
+commands there unchanged, outside the checkout. ``--short`` installs only the wheel and uses the dependencies of the
+environment that runs this, so that only the build dependencies are downloaded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DIFFER: Final = "exit code 1"
 
 
 def main(arguments: list[str]) -> int:
-    """Check everything; the first command that fails ends it."""
+    """Run all checks, up to the first command that fails."""
     short = arguments == ["--short"]
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)

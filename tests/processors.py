@@ -1,7 +1,7 @@
-"""Run the numeric tests as other processors would run them: ``python -m tests.processors``.
+"""Run the numeric tests with the code paths of other processors: ``python -m tests.processors``.
 
-The libraries choose their code by what the processor can do, and let environment variables limit that. Every variant
-that this processor can play runs in a process of its own; arguments go to pytest.
+The libraries select their code paths by the instructions that the processor supports, and let environment variables
+restrict these. Each variant runs in a separate process; arguments are passed to pytest.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ VARIANTS: Final = {
     "AMD": {
         "ATEN_CPU_CAPABILITY": "avx2",
         "ONEDNN_MAX_CPU_ISA": "AVX2",
-        "MKL_CBWR": "COMPATIBLE",  # one order of sums for all makers
+        "MKL_CBWR": "COMPATIBLE",  # the order of sums that does not depend on the manufacturer
         "OPENBLAS_CORETYPE": "Zen",
     },
     "AVX-512": {
@@ -47,9 +47,9 @@ def main(arguments: list[str]) -> int:
     """Run all variants; the exit code is that of the first that fails."""
     failed = {}
     for name, environment in VARIANTS.items():
-        print(f"as on a processor with {name}" if name != "AMD" else "as on a processor of AMD", flush=True)
+        print(f"as on a processor {'by' if name == 'AMD' else 'with'} {name}", flush=True)
         command = [sys.executable, "-m", "pytest", *(arguments or COMPUTED)]
-        with tempfile.TemporaryDirectory() as compiled:  # what torch.compile wrote for another processor is of no use
+        with tempfile.TemporaryDirectory() as compiled:  # torch.compile's cache is specific to a processor
             given = os.environ | environment | {"TORCHINDUCTOR_CACHE_DIR": compiled}
             code = subprocess.run(command, env=given, check=False).returncode
         if code:

@@ -10,7 +10,7 @@ import torch
 
 @pytest.fixture(autouse=True)
 def reproducible() -> Iterator[None]:
-    """Use the same random numbers each time, and one thread, since more only cost time on tensors this small."""
+    """Use the same random numbers each time, and one thread, because more would be slower on such small tensors."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.manual_seed(0)

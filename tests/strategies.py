@@ -83,7 +83,7 @@ def numbers(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[np.ndarray, int | 
 
 @st.composite
 def coded(draw: st.DrawFn, *, whole: bool = False) -> CodedTensor:
-    """Return a tensor of any bases: a corner, the start of the zigzag order, or all of it."""
+    """Return a tensor with any bases: a corner, a zigzag prefix, or a complete core."""
     shape = draw(st.lists(st.integers(0, 4), max_size=4).map(tuple))
     count = math.prod(shape)
     view = draw(st.sampled_from([None, (count,), (1, count, 1)]))
@@ -127,5 +127,5 @@ def per_tier(draw: st.DrawFn, tiers: int) -> PerTier:
 
 
 def tensors(max_size: int = 6) -> st.SearchStrategy[dict[str, np.ndarray | Spectrum | CodedTensor]]:
-    """Several tensors of all kinds under distinct names."""
+    """Return several tensors of all kinds under distinct names."""
     return st.dictionaries(names, arrays() | spectra() | coded(), max_size=max_size)

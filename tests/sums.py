@@ -1,9 +1,9 @@
 """Bounds on the difference between results that differ only in the order of their sums.
 
-Libraries add in an order that depends on their version, the processor and how memory is aligned. A tolerance that was
-tried on one machine therefore holds on that machine; those here follow from the sums themselves. A sum of n terms is
-off by at most about √n units in the last place of the sum of their magnitudes (Higham and Mary, 2019: the worst case,
-n units, needs all rounding errors to have one sign).
+Libraries add in an order that depends on their version, the processor and the alignment of memory. A tolerance found by
+trial is therefore valid only on the machine of the trial; the bounds here follow from the sums themselves. A sum of n
+terms is off by at most about √n units in the last place of the sum of their magnitudes (Higham and Mary, 2019: the
+worst case, n units, requires all rounding errors to have the same sign).
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ TERMS: Final[dict[Any, Any]] = {
     aten.addmm.default: lambda c, a, b: a.shape[-1] + 1,
     aten.convolution.default: lambda x, w, *rest: w.numel() // (w.shape[1] if rest[4] else w.shape[0]) + 1,
 }
-"""Operators that sum products, each with how many terms a sum has, given the arguments."""
+"""Operators that sum products, each with a function from its arguments to the number of terms of a sum."""
 
 
 def slack(terms: int, magnitude: float, dtype: torch.dtype = torch.float32) -> float:
-    """Return how far two sums of the same numbers may be apart.
+    """Return how far two sums of the same numbers may differ.
 
     Args:
         terms: number of terms in a sum.
         magnitude: the sum of their magnitudes, or more.
-        dtype: in what they are added.
+        dtype: the type in which they are added.
     """
     return SURE * math.sqrt(terms) * torch.finfo(dtype).eps * magnitude
 
@@ -57,11 +57,11 @@ def same_sums(found: Tensor, expected: Tensor, terms: int) -> None:
 
 
 def network_slack(model: nn.Module, *inputs: Tensor, dtype: torch.dtype = torch.float32) -> float:
-    """Return how far the outputs of a network may be apart if it is computed in ``dtype`` in two ways.
+    """Return how far the outputs of a network may differ if it is computed in ``dtype`` in two ways.
 
-    The network runs in float64, where the result of each operator is disturbed by as much as rounding may change it;
-    what that does to the outputs, times a safety factor of two, is the slack. Sums without cancellation and networks
-    that forgive errors get little of it, deep and sensitive ones more.
+    The network runs in float64, where the result of each operator is disturbed by as much as rounding may change it.
+    The slack is the effect on the outputs, times a safety factor of two. It is small for robust networks and for sums
+    without cancellation, and larger for deep and sensitive networks.
     """
     exact = unregularize(copy.deepcopy(model)).double().eval()
     doubles = [x.double() if x.is_floating_point() else x for x in inputs]
@@ -77,12 +77,12 @@ def network_slack(model: nn.Module, *inputs: Tensor, dtype: torch.dtype = torch.
 
 
 def assert_same(found: Tensor, expected: Tensor, within: float) -> None:
-    """Check that shape and type agree, and that no elements are further apart than ``within``."""
+    """Check that shape and type agree, and that no elements differ by more than ``within``."""
     torch.testing.assert_close(found, expected, rtol=0, atol=within)
 
 
 class _Disturbed(TorchDispatchMode):
-    """Adds noise to what operators return, as large as the rounding errors of their sums in another precision."""
+    """Adds noise to the results of operators, as large as the rounding errors of their sums in another precision."""
 
     def __init__(self, eps: float) -> None:
         super().__init__()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import doctest
 import importlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,17 +23,17 @@ from frformat.torch import each_tier, factorize, load_model, regularize, save_mo
 from frformat.torch.factorization import portable  # noqa: E402
 from frformat.torch.regularization import TailTruncation, make_tiers  # noqa: E402
 from frformat.train.models import LeNet5  # noqa: E402
+from tests.parity.strategies import document  # noqa: E402
 
 PACKAGE = Path(frformat.__file__).parent
 NEEDS_MORE = (
     "integrations/lightning.py",
     "integrations/transformers.py",
     "runtimes/onnxruntime/__init__.py",
-    "parity/__init__.py",
     "train/__init__.py",
     "train/data/__init__.py",
 )
-"""Modules whose examples need a library, a phone's report or data that may be missing, or take a while."""
+"""Modules with examples that need a library or data that can be missing, or that are slow."""
 
 
 def _docstrings() -> Iterator[tuple[str, str]]:
@@ -58,6 +59,8 @@ def _namespace() -> dict[str, Any]:
     with checkpoints.load("model.frz") as checkpoint:
         for name in ("model.pt", "model.safetensors"):
             checkpoints.save(checkpoint, name)
+    outputs = {"a": np.ones((1, 10), np.float32)}
+    Path("report.json").write_text(json.dumps(document(outputs, outputs)), "utf-8")
     optimizer = torch.optim.Adam(model.parameters())
     tiers = (Tier(0.9, 2e6, 40_000), Tier(0.95, 4e6, 90_000))
     return {
@@ -67,6 +70,7 @@ def _namespace() -> dict[str, Any]:
         "UNet": LeNet5,
         "bias": np.zeros(4, np.float32),
         "checkpoints": checkpoints,
+        "desktop": outputs,
         "each_tier": each_tier,
         "evaluate": lambda model: float(model(images).sum().detach()),
         "export": export,

@@ -1,4 +1,4 @@
-"""The contracts of pyproject.toml: imports go down, no packages import each other, and nothing light needs PyTorch."""
+"""Check the contracts of pyproject.toml: imports go down, without circles, and only some packages need PyTorch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints in other formats: ``load`` one to encode it, ``save`` the tensors of a decoded file.
+"""Read and write checkpoints: ``load`` one in any format to encode it, ``save`` a decoded file in another format.
 
 >>> with load("model.safetensors") as checkpoint:
 ...     frformat.save_file(checkpoint, "model.frz")
@@ -30,17 +30,17 @@ class FileFormat(Protocol):
 
     @staticmethod
     def load(path: str) -> Checkpoint:
-        """List a file's tensors. :func:`load` adds the file's name to every error from here, also to later ones."""
+        """List a file's tensors. :func:`load` adds the file's name to errors, including those of later reads."""
 
     @staticmethod
     def save(checkpoint: Checkpoint, path: str) -> list[str]:
         """Write a file atomically.
 
         Returns:
-            Notes for the user on how tensors were changed, one line each.
+            Notes for the user about how tensors were changed, one line each.
 
         Raises:
-            EncodeError: the format cannot hold a tensor.
+            EncodeError: the format cannot store a tensor.
             OSError: the file cannot be written.
         """
 
@@ -66,9 +66,9 @@ def load(
 
     Args:
         source: a path, the bytes of a file, or an open binary file. Anything but a file on disk is copied to a
-            temporary file that lasts as long as the checkpoint is used. A Hugging Face folder or an index of shards
-            counts as one checkpoint.
-        entry: which state dict to take from a PyTorch file that holds several.
+            temporary file that is removed once the checkpoint is no longer used. A Hugging Face folder or an index of
+            shards counts as one checkpoint.
+        entry: which state dict to read from a PyTorch file that contains several.
         keep_names: leave names unchanged. Otherwise, prefixes from wrappers such as torch.compile, DataParallel and
             FSDP are removed and noted; see :func:`frformat.checkpoints.wrappers.plain_names`.
         trust_pickle: run the code that a PyTorch file refers to, which may do anything. This is rarely necessary:
@@ -76,8 +76,8 @@ def load(
         name: name of the source in errors; None means its own name.
 
     Raises:
-        ReadError: the file has none of these formats, is damaged, or holds something that cannot be encoded. Reading a
-            tensor later can also raise it.
+        ReadError: the file has none of these formats, is damaged, or contains something that cannot be encoded.
+            Reading a tensor later can also raise it.
         FrzError: an ``.frz`` file is not valid.
         DependencyError: a required package is not installed.
         OSError: the file cannot be read.
@@ -98,21 +98,21 @@ def load(
 
 
 def save(checkpoint: Checkpoint, path: StrPath, *, kind: str | None = None) -> list[str]:
-    """Write a checkpoint in the format that the extension of ``path`` names.
+    """Write a checkpoint in the format that the extension of ``path`` selects.
 
-    Tensors are read one at a time, except that a ``.pt`` file is collected in memory first, because PyTorch writes it
-    in one go. An existing file at ``path`` is replaced once the new one is complete.
+    Tensors are read one at a time, except for ``.pt`` files: to write one, PyTorch needs all tensors in memory. An
+    existing file at ``path`` is replaced once the new one is complete.
 
     Args:
         checkpoint: the tensors.
         path: destination.
-        kind: the format, regardless of the extension: one of the values of :data:`EXTENSIONS`.
+        kind: the format, one of the values of :data:`EXTENSIONS`; overrides the extension.
 
     Returns:
-        Notes for the user on how tensors were changed, one line each.
+        Notes for the user about how tensors were changed, one line each.
 
     Raises:
-        EncodeError: the extension is unknown, or the format cannot hold a tensor.
+        EncodeError: the extension is unknown, or the format cannot store a tensor.
         FrzError: a tensor cannot be decoded.
         OSError: the file cannot be written.
     """
@@ -129,7 +129,7 @@ def writer_of(path: str) -> str:
     extension = os.path.splitext(path)[1].lower()
     if extension not in EXTENSIONS:
         raise EncodeError(
-            f"{path}: cannot write {extension or 'a file without extension'}; use one of {', '.join(EXTENSIONS)}"
+            f"{path}: cannot write {extension or 'a file without an extension'}; use one of {', '.join(EXTENSIONS)}"
         )
     return EXTENSIONS[extension]
 
@@ -148,7 +148,7 @@ def _load(kind: str, path: str, entry: str | None, trust_pickle: bool) -> Checkp
 
 
 def _reported(path: str, name: str, entry: Entry) -> Entry:
-    """Return the entry in a form whose read errors name the file."""
+    """Return the entry with a ``load`` whose errors name the file."""
     return replace(entry, load=partial(_read, path, name, entry.load))
 
 
@@ -167,7 +167,7 @@ def _module(kind: str) -> FileFormat:
 
 
 def kind_of(path: str, name: str | None = None) -> str:
-    """Return the name of the module that reads this file, judging by its content; ``name`` as for :func:`load`.
+    """Return the name of the module that reads a file, detected from its content; ``name`` as for :func:`load`.
 
     Raises:
         ReadError: no module reads it.
@@ -184,11 +184,11 @@ def _kind(path: str) -> str:
         head = file.read(9)
     if head.startswith(b"\x89FRZ"):
         return "frz"
-    if head[8:] == b"{":  # the header's length before it can be any bytes
+    if head[8:] == b"{":  # after 8 bytes for the header's length
         return "safetensors"
     if head.startswith(b"PK\x03\x04"):
         return _kind_of_zip(path)
-    if head.startswith(b"\x80"):  # a pickle, as PyTorch wrote before version 1.6
+    if head.startswith(b"\x80"):  # a bare pickle, written by PyTorch before version 1.6
         return "pt"
     raise EncodeError("not an .frz, .safetensors, .npz or PyTorch file, or its start is damaged")
 

@@ -30,9 +30,9 @@ class Entry:
     Attributes:
         dtype: element type, a key of :data:`frformat.dtypes.DTYPES`.
         shape: its shape.
-        load: reads it and returns an array, a :class:`Sparse` tensor, a :class:`Spectrum` or a :class:`CodedTensor`.
+        load: reads the tensor as an array, a :class:`Sparse` tensor, a :class:`Spectrum` or a :class:`CodedTensor`.
         kind: what ``load`` returns: ``dense``, ``sparse``, ``spectrum`` or ``coded``.
-        format: number format that the coefficients were trained for, else ``auto``.
+        format: number format for which the coefficients were trained, or ``auto``.
     """
 
     dtype: str
@@ -67,13 +67,13 @@ class Entry:
 class Checkpoint(Mapping[str, Array | Spectrum | CodedTensor]):
     """The tensors of a file, as a mapping that can be passed directly to :func:`frformat.save_file`.
 
-    Looking up a sparse tensor gives a dense one, because nothing says that it is a spectrum. Use a checkpoint as a
-    context manager: some kinds keep their file open.
+    Looking up a sparse tensor returns a dense array, because a checkpoint does not say whether it is a spectrum. Use a
+    checkpoint as a context manager: some formats keep their file open.
 
     Attributes:
         entries: every tensor by name.
         aliases: further names for tensors, ``{name: target}`` (tied weights).
-        metadata: flat text of the file.
+        metadata: the file's metadata, a flat map of strings.
         notes: what the user should know about how the file was interpreted, one line each.
         size: size of the file in bytes.
         close: closes the file.

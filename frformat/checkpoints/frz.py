@@ -1,4 +1,4 @@
-"""The ``.frz`` format itself as a checkpoint, to convert it to another format or encode it with other options."""
+"""Read ``.frz`` files as checkpoints, to convert them to another format or encode them with other options."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ StrPath = str | os.PathLike[str]
 def load(
     path: StrPath, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET, spectral: bool = True
 ) -> Checkpoint:
-    """List the tensors that a file holds.
+    """List the tensors of a file.
 
     Args:
         path: the file.
         tier: see :func:`frformat.open`.
         memory_budget: see :func:`frformat.open`.
-        spectral: return spectra as such, and other computed tensors in their stored form, not rebuilt.
+        spectral: return spectra as :class:`~frformat.Spectrum` objects, and other computed tensors as
+            :class:`~frformat.CodedTensor` objects, instead of rebuilding them.
 
     Raises:
         FrzError: the file is not valid, or the tier is not present.
@@ -51,7 +52,7 @@ def _read(file: FrzFile, name: str, kind: Kind) -> Array | Spectrum | CodedTenso
 
 
 def _kind(info: TensorInfo) -> Kind:
-    """Return the kind of entry that carries a tensor from file to file without loss."""
+    """Return the kind of entry with which a tensor can be copied to another file without loss."""
     if info.spectral:
         return "spectrum"
     return "dense" if info.plain and info.step is None else "coded"

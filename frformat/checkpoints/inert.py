@@ -1,7 +1,7 @@
-"""Read PyTorch files that refer to code without running it, with inert placeholders for the objects that need it.
+"""Read PyTorch files without running the code that they refer to: objects that need it become inert placeholders.
 
-Everyday files hold an ``argparse.Namespace``, a path, a NumPy number, or a whole module beside or around the tensors.
-PyTorch's weights-only reader refuses all of these. Here they are replaced, and nothing that the file refers to is
+Ordinary files often contain an ``argparse.Namespace``, a path, a NumPy number or a whole module alongside the tensors.
+PyTorch's weights-only reader rejects all of these. Here they are replaced, and nothing that the file refers to is
 imported or called. The tensors of a module are found where :class:`torch.nn.Module` keeps them in its state.
 """
 
@@ -18,23 +18,23 @@ import torch
 from frformat.errors import EncodeError
 
 TRIES: Final = 400
-"""Maximum number of attempts to read a file; each attempt knows one more name."""
+"""Maximum number of attempts to read a file; each attempt allows one more name."""
 
 MODULES: Final = 1 << 18
-"""Largest number of modules nested in a module; beyond this, the object is not a module."""
+"""Largest number of modules nested in a module."""
 
 TENSORS: Final = (torch.Tensor, torch.storage.TypedStorage, torch.UntypedStorage)
-"""The building blocks of tensors: if unknown code takes one of them, a tensor would be lost without that code."""
+"""The building blocks of tensors: if unknown code is called with one of them, a tensor would be lost without it."""
 
 UNKNOWN: Final = re.compile(r"GLOBAL (\S+) was not an allowed global")
-"""PyTorch's message for a name that it does not know."""
+"""PyTorch's message about a name that is not allowed."""
 
 NO_OBJECT: Final = re.compile(r"Can only (SETITEM|SETITEMS|append|extend) .* but got <class '[^']*\.Inert<(.+)>'>")
-"""Its message if an object has entries; only real dicts and lists may have some."""
+"""PyTorch's message about an object with entries that is neither a real dict nor a real list."""
 
 
 class Inert:
-    """Stands for an object of which only the class name and the state are known.
+    """A placeholder for an object: only its class name and its state are known.
 
     Attributes:
         state: the state that the object would have received; None if there is none.
@@ -45,7 +45,7 @@ class Inert:
     def __new__(cls, *args: object, **options: object) -> Inert:
         """Accept any arguments except the building blocks of tensors, and ignore them."""
         if any(isinstance(arg, TENSORS) for arg in args):
-            raise EncodeError(f"a tensor is made by code of {cls.__name__[6:-1]}, or the file is damaged")
+            raise EncodeError(f"a tensor needs the code of {cls.__name__[6:-1]}, or the file is damaged")
         return super().__new__(cls)
 
     def __init__(self, *args: object, **options: object) -> None:
@@ -65,7 +65,7 @@ def load(read: Callable[[], object]) -> tuple[object, list[str]]:
         The content, and the names of the objects that were replaced.
 
     Raises:
-        UnpicklingError: PyTorch refuses the file for another reason.
+        UnpicklingError: PyTorch rejects the file for another reason.
     """
     kinds: dict[str, type] = {}
     for _ in range(TRIES):
@@ -82,7 +82,7 @@ def load(read: Callable[[], object]) -> tuple[object, list[str]]:
                 kinds[entries[2]] = _inert(entries[2], _List if entries[1] in ("append", "extend") else _Dict)
             else:
                 raise
-    raise pickle.UnpicklingError(f"it refers to more than {TRIES} names of code")
+    raise pickle.UnpicklingError(f"it refers to more than {TRIES} classes and functions")
 
 
 def state_of(value: object) -> Mapping[Any, Any] | None:
@@ -108,7 +108,7 @@ def _tensors(state: Mapping[Any, Any]) -> Iterator[tuple[str, torch.Tensor]]:
     while stack:
         visits += 1
         if visits > MODULES:
-            raise EncodeError(f"its modules contain each other, or there are more than {MODULES:,}")
+            raise EncodeError(f"it has modules that contain each other, or more than {MODULES:,} modules")
         prefix, state = stack.pop()
         passing = state.get("_non_persistent_buffers_set") or ()
         for part in ("_parameters", "_buffers"):
@@ -120,7 +120,7 @@ def _tensors(state: Mapping[Any, Any]) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 class _Dict:
-    """Creates a real dict, which may have entries and attributes."""
+    """Creates a real dict, which can have entries and attributes."""
 
     def __new__(cls, *args: object) -> Any:
         return OrderedDict()
@@ -134,5 +134,5 @@ class _List:
 
 
 def _inert(name: str, base: type) -> type:
-    """Create a placeholder class for a name, which PyTorch's errors mention."""
+    """Create a placeholder class that PyTorch's errors identify by ``name``."""
     return type(f"Inert<{name}>", (base,), {})

@@ -17,7 +17,7 @@ from frformat.format.atomic import replacing
 from frformat.spectral.zigzag import element_count
 
 WIDER: Final = ("bf16", "f8_e4m3", "f8_e5m2", "f8_e8m0")
-"""Element types for which NumPy's files have no name; float32 holds their values exactly."""
+"""Element types that NumPy's files do not support; float32 represents their values exactly."""
 
 
 def load(path: str) -> Checkpoint:
@@ -29,9 +29,9 @@ def load(path: str) -> Checkpoint:
             name = member.filename.removesuffix(".npy")
             try:
                 if name in entries:
-                    raise EncodeError("a second array of this name")
+                    raise EncodeError("the archive has two arrays of this name")
                 entries[name] = Entry(*_described(archive, member), partial(_read, archive, member))
-            except Exception as error:  # NumPy and zipfile raise many kinds
+            except Exception as error:  # NumPy and zipfile raise exceptions of many types
                 raise EncodeError(f"{member.filename}: {said(error)}") from error
     except BaseException:
         archive.close()
@@ -54,7 +54,7 @@ def save(checkpoint: Checkpoint, path: str) -> list[str]:
             # ZipInfo has a constant date, so the same tensors give the same file.
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
                 npy.write_array(file, array, allow_pickle=False)
-    return [f"{dtype} was written as f32 without loss: .npz has no name for it" for dtype in sorted(widened)]
+    return [f"{dtype} was written as f32 without loss: .npz does not support it" for dtype in sorted(widened)]
 
 
 def _described(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[str, tuple[int, ...]]:
@@ -76,7 +76,7 @@ def _header(file: IO[bytes]) -> tuple[str, tuple[int, ...]]:
     read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = read_header(file)
     if dtype.kind == "V":
-        raise EncodeError(f"elements of {dtype.itemsize} bytes whose type is lost (bfloat16?); write it as float32")
+        raise EncodeError(f"elements of {dtype.itemsize} bytes whose type is lost (bfloat16?); write them as float32")
     return dtype_name(dtype), shape
 
 

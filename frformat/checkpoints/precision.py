@@ -17,7 +17,7 @@ def overflow(tensor: Tensor, dtype: torch.dtype) -> str | None:
 
 @torch.no_grad()
 def vanishing(tensor: Tensor, dtype: torch.dtype) -> str | None:
-    """Describe the values that become zeros in another floating type, if those hold over half the energy; else None."""
+    """Describe the values that become 0 in another floating type; None unless they hold over half the energy."""
     if not is_narrower(dtype, tensor.dtype) or not tensor.numel():
         return None
     largest = _largest(tensor)
@@ -29,7 +29,7 @@ def vanishing(tensor: Tensor, dtype: torch.dtype) -> str | None:
 
 
 def is_narrower(target: torch.dtype, source: torch.dtype) -> bool:
-    """Return whether a floating type lacks finite values, large or small, that another one has."""
+    """Return whether a floating type cannot represent the largest or the smallest values of another one."""
     if source == target or not (source.is_floating_point and target.is_floating_point):
         return False
     one, other = torch.finfo(source), torch.finfo(target)

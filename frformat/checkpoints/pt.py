@@ -32,16 +32,16 @@ def load(path: str, *, entry: str | None = None, trust_pickle: bool = False) -> 
     """List the tensors of a file.
 
     State dicts nested in dicts and lists (``{'state_dict': …, 'epoch': …}``) are found, and regularized tensors are
-    read as spectra. A note mentions both.
+    read as spectra. Notes mention both.
 
     Args:
         path: the file.
-        entry: which of several state dicts to take, as its path of keys joined with dots, such as ``ema.model``; ``.``
+        entry: which of several state dicts to read, as its path of keys joined with dots, such as ``ema.model``; ``.``
             is the outermost one.
         trust_pickle: run the code that the file refers to, which may do anything.
 
     Raises:
-        EncodeError: the file cannot be loaded without running code, or holds no state dict, or several.
+        EncodeError: the file cannot be loaded without running code, contains no state dict, or contains several.
     """
     content, notes = unpickled(path, trusted=trust_pickle)
     state, chosen = state_dicts.choose(content, entry)
@@ -90,7 +90,7 @@ def _entry(value: Tensor) -> Entry:
 
 
 def _left_out(state: Mapping[str, Any]) -> list[str]:
-    """Return a note on the entries that are not tensors, or none."""
+    """Return a note about the entries that are not tensors; no note if all are."""
     left = [f"{name} ({type(value).__name__})" for name, value in state.items() if not isinstance(value, Tensor)]
     more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
     return [f"left out because they are not tensors: {', '.join(left[:SHOWN])}{more}"] if left else []

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from frformat.checkpoints import torch_tensors
 
 PACKED: Final = "_packed_params"
-"""The last parts of the name under which a quantized layer keeps its weight and bias together."""
+"""Endings of the name under which a quantized layer stores its weight and bias together."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Quantized:
 
 
 def unpacked(state: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Wrap quantized tensors in :class:`Quantized`; weights packed by layers get the names that plain layers use.
+    """Wrap quantized tensors in :class:`Quantized`, and unpack the weights of layers under the names of plain layers.
 
     Returns:
         The state dict, and notes for the user, one line each.
@@ -57,7 +57,7 @@ def unpacked(state: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def _is_packed(value: object) -> bool:
-    """Return whether a value holds the weight and the bias of a layer."""
+    """Return whether a value contains the weight and the bias of a layer."""
     if not (isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], torch.Tensor)):
         return False
     return value[0].is_quantized and isinstance(value[1], torch.Tensor | None)

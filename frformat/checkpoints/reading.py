@@ -24,7 +24,7 @@ SPEAKING: Final = (ValueError, RuntimeError, EOFError, UnpicklingError)
 
 
 class File:
-    """A file on disk that can be read anywhere and at any time.
+    """A file on disk that can be read repeatedly and from any position.
 
     Args:
         path: its path.
@@ -50,7 +50,7 @@ def reported(path: str, tensor: str | None = None) -> Iterator[None]:
     Libraries raise anything on damaged files, from KeyError to RecursionError, so all exceptions are caught.
 
     Raises:
-        ReadError: the file is damaged, or holds something that cannot be encoded.
+        ReadError: the file is damaged, or contains something that cannot be encoded.
         OSError: the file cannot be read at all.
     """
     try:

@@ -22,7 +22,7 @@ from frformat.errors import EncodeError
 from frformat.spectral.spectrum import Spectrum
 
 FACTS: Final = re.compile(r"((?:.*\.)?parametrizations\.([^.]+)\.)0\._extra_state")
-"""Names of extra states; the groups match the prefix of all names that belong to the tensor, and the attribute."""
+"""Matches names of extra states. Groups: the prefix of all names that belong to the tensor, and its attribute."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Facts:
             ``tucker`` for a core and factors.
         shape: shape of the tensor.
         view: shape in which the spectrum is taken; None means the tensor's own.
-        format: number format that the coefficients were trained for.
+        format: number format for which the coefficients were trained.
         tiers: number of tiers.
-        alone: whether no other parametrization changes the tensor further.
+        alone: whether this is the tensor's only parametrization.
     """
 
     kind: str
@@ -47,13 +47,13 @@ class Facts:
     alone: bool = True
 
     def pack(self) -> Tensor:
-        """Encode as a tensor, which every checkpoint format can hold."""
+        """Encode as a tensor, which every checkpoint format can store."""
         text = json.dumps({key: value for key, value in asdict(self).items() if value is not None})
         return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
 
     @classmethod
     def parse(cls, packed: object) -> Facts | None:
-        """Parse the facts from a tensor; None if it holds none."""
+        """Parse the facts from a tensor; None if it does not contain any."""
         if not (isinstance(packed, Tensor) and packed.dtype == torch.uint8 and packed.dim() == 1):
             return None
         try:
@@ -109,8 +109,8 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         The tensors, and notes for the user, one line each.
 
     Raises:
-        EncodeError: other parametrizations, whose code is not in the state dict, change a tensor further, or a
-            tensor is in Tucker form.
+        EncodeError: a tensor has other parametrizations, too, whose code is not in the state dict, or is in Tucker
+            form.
     """
     found: dict[str, Any] = {}
     hidden: dict[str, str] = {}
@@ -123,7 +123,7 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         original = f"{match[1]}original"
         path = match[1].removesuffix(f"parametrizations.{match[2]}.") + match[2]
         if facts.kind == "tucker":
-            raise EncodeError(f"{path}: a core and Tucker factors; write the model by frformat.torch.save_model")
+            raise EncodeError(f"{path}: is in Tucker form; write the model with frformat.torch.save_model")
         if original not in named:
             continue
         if not facts.alone:

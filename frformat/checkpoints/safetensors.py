@@ -44,7 +44,7 @@ NAMES: Final = {
 """Element types: safetensors' names and ours."""
 
 HEADER_BYTES: Final = 100_000_000
-"""The longest header that the safetensors package accepts."""
+"""Size in bytes of the largest header that the safetensors package accepts."""
 
 METADATA: Final = "__metadata__"
 
@@ -66,7 +66,7 @@ def load(path: str) -> Checkpoint:
             entries[name] = Entry(dtype, shape, partial(_read, path, start + begin, dtype, shape))
             end = stop
         if start + end != size:
-            raise EncodeError(f"it should have {start + end} bytes and has {size}: it is truncated or damaged")
+            raise EncodeError(f"it should have {start + end} bytes but has {size}: it is truncated or damaged")
     except EncodeError as error:
         raise EncodeError(f"not a valid safetensors file: {error}") from error
     return Checkpoint(entries, metadata=metadata)
@@ -85,7 +85,7 @@ def save(checkpoint: Checkpoint, path: str) -> list[str]:
         if entry.dtype not in names:
             raise EncodeError(f"tensor {name!r}: safetensors does not support {entry.dtype}; write .npz or .pt")
         if name == METADATA:
-            raise EncodeError(f"safetensors cannot hold a tensor named {METADATA}; write .npz or .pt")
+            raise EncodeError(f"safetensors cannot store a tensor named {METADATA}; write .npz or .pt")
         shape = list(entry.shape)
         header[name] = {"dtype": names[entry.dtype], "shape": shape, "data_offsets": [offset, offset + entry.nbytes]}
         offset += entry.nbytes
@@ -105,7 +105,7 @@ def _header(path: str) -> tuple[dict[str, Any], int, int]:
         file.seek(0)
         length = int.from_bytes(file.read(8), "little")
         if length > min(HEADER_BYTES, size - 8):
-            raise EncodeError(f"its header has {length} bytes, but the file only {size}: it is truncated or damaged")
+            raise EncodeError(f"its header has {length} bytes, but the file only has {size}: truncated or damaged")
         packed = file.read(length)
     try:
         header = json.loads(packed.decode(), object_pairs_hook=_unique)

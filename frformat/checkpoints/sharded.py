@@ -17,7 +17,7 @@ INDEXES: Final = ("model.safetensors.index.json", "pytorch_model.bin.index.json"
 """The files to look for in such a folder, in order of preference."""
 
 INDEX_BYTES: Final = 256 << 20
-"""The longest index that is read: enough for ten million names."""
+"""Largest index to read, in bytes: enough for ten million names."""
 
 Load = Callable[[str], Checkpoint]
 
@@ -35,18 +35,18 @@ def load(path: str, load_file: Load) -> Checkpoint:
         load_file: lists the tensors of one file.
 
     Raises:
-        EncodeError: the folder holds no checkpoint, the index is invalid, or a tensor is missing from the shards.
+        EncodeError: the folder contains no checkpoint, the index is invalid, or a tensor is missing from the shards.
     """
     if is_index(path):
         return _shards(path, load_file)
     there = set(os.listdir(path))
     found = [name for pair in zip(WHOLE, INDEXES, strict=True) for name in pair if name in there]
     if not found:
-        raise EncodeError(f"the folder holds none of {', '.join((*WHOLE, *INDEXES))}")
+        raise EncodeError(f"the folder contains none of {', '.join((*WHOLE, *INDEXES))}")
     chosen = os.path.join(path, found[0])
     checkpoint = _shards(chosen, load_file) if is_index(chosen) else load_file(chosen)
     left = f", not {', '.join(found[1:])}" if found[1:] else ""
-    checkpoint.notes.insert(0, f"took {found[0]} of the folder{left}")
+    checkpoint.notes.insert(0, f"read {found[0]} from the folder{left}")
     return checkpoint
 
 
@@ -65,11 +65,11 @@ def _shards(index: str, load_file: Load) -> Checkpoint:
         for name, shard in where.items():
             found = shards[shard]
             if name not in found.entries and name not in found.aliases:
-                raise EncodeError(f"{shard} lacks tensor {name!r}, which the index says is there")
+                raise EncodeError(f"{shard} lacks tensor {name!r}, although the index lists it")
         for shard, found in shards.items():
             extra = [name for name in (*found.entries, *found.aliases) if where.get(name) != shard]
             if extra:
-                raise EncodeError(f"{shard} holds {extra[0]!r}, which the index does not list")
+                raise EncodeError(f"{shard} contains {extra[0]!r}, which the index does not list")
             merged.aliases.update(found.aliases)
             merged.metadata.update(found.metadata)
             merged.notes.extend(f"{shard}: {note}" for note in found.notes)

@@ -1,4 +1,4 @@
-"""Find the intended state dict among everything that a PyTorch file holds."""
+"""Find the intended state dict among everything that a PyTorch file contains."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from frformat.checkpoints import inert
 from frformat.errors import EncodeError
 
 WHOLE: Final = "."
-"""Name of a file's outermost dict where one has to be chosen."""
+"""The name with which users select a file's outermost dict."""
 
 RUN: Final = ("state.run.average", "state.run.model")
-"""Where ``frformat train`` checkpoints keep the weights to use: the average, if there is one."""
+"""The entries of ``frformat train`` checkpoints that contain the weights, best first: averaged, then current."""
 
 HOLDERS: Final = (Mapping, list, tuple, torch.nn.Module, inert.Inert)
-"""Types that may hold a state dict."""
+"""Types that can contain a state dict."""
 
 SHOWN: Final = 12
 """Largest number of state dicts to list in an error."""
@@ -32,7 +32,7 @@ OWN_STATE: Final = "_extra_state"
 
 @dataclass(frozen=True)
 class Found:
-    """A dict with tensors by name.
+    """A dict of named tensors.
 
     Attributes:
         key: its path of keys in the file, joined with dots; :data:`WHOLE` for the outermost one.
@@ -53,19 +53,19 @@ class Found:
 def choose(content: object, entry: str | None) -> tuple[Mapping[str, Any], list[str]]:
     """Return the intended state dict, and notes for the user on the choice.
 
-    It is the only one with tensors that could be weights, that is, other than scalars and the states of optimizers and
-    random generators.
+    The intended one is the only one with tensors that could be weights. Scalars and the states of optimizers and random
+    generators cannot.
 
     Args:
         content: the content of the file: nested dicts, lists and other objects.
         entry: the key of the wanted state dict, as listed in the error; None if there is only one.
 
     Raises:
-        EncodeError: there is none, or none with that key; or there are several candidates, which are listed.
+        EncodeError: there is none, there is none with that key, or there are several candidates, which are listed.
     """
     found = list(_state_dicts(content))
     if not found:
-        raise EncodeError(f"holds no tensors by name{_instead(content)}; save model.state_dict() with torch.save")
+        raise EncodeError(f"contains no named tensors{_instead(content)}; save model.state_dict() with torch.save")
     if entry is not None:
         for each in found:
             if each.key == entry:
@@ -75,15 +75,15 @@ def choose(content: object, entry: str | None) -> tuple[Mapping[str, Any], list[
     own = sorted((each for each in meant if each.key in RUN), key=lambda each: RUN.index(each.key))
     meant = own[:1] or meant
     if len(meant) > 1:
-        raise EncodeError(f"holds several state dicts; select one with --entry: {_listed(meant)}")
-    notes = [f"took the entry {meant[0].key!r} of the file"] if meant[0].key != WHOLE else []
+        raise EncodeError(f"contains several state dicts; select one with --entry: {_listed(meant)}")
+    notes = [f"read the entry {meant[0].key!r} of the file"] if meant[0].key != WHOLE else []
     others = [name for each in found if each not in (meant[0], *own) for name in each.names()]
     notes += [f"left out other entries: {_shortened(others)}"] if others else []
     return meant[0].tensors, notes
 
 
 def _state_dicts(content: object) -> Iterator[Found]:
-    """Yield every dict with tensors by name once, outer ones first. A file may contain itself, or nest without end."""
+    """Yield every dict of named tensors once, outer ones first. Objects of a file can contain themselves."""
     seen: dict[int, object] = {}  # the objects live as long as their ids are used
     queue: list[tuple[str, object]] = [("", content)]
     for key, value in queue:
@@ -135,5 +135,5 @@ def _instead(content: object) -> str:
     if isinstance(content, list | tuple) and any(isinstance(each, torch.Tensor) for each in content):
         return ", but a list of tensors"
     if isinstance(content, Mapping) and any(isinstance(each, torch.Tensor) for each in content.values()):
-        return ", but tensors under numbers"
+        return ", but tensors with numbers as keys"
     return f", but something else ({type(content).__name__})"

@@ -59,7 +59,8 @@ def dtype_name(dtype: torch.dtype) -> str:
 def to_numpy(tensor: Tensor) -> NDArray[Any] | Sparse:
     """Convert a tensor of any device and layout to an array, or to :class:`Sparse` if its layout is sparse.
 
-    The array shares memory with a dense tensor on the CPU. A sharded tensor is gathered: all processes must call this.
+    The array shares memory with a dense tensor on the CPU. A sharded tensor is gathered, so all processes must call
+    this function.
 
     Raises:
         EncodeError: the format lacks the element type, there are no elements (a meta tensor, a parameter of a lazy

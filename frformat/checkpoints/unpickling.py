@@ -23,24 +23,24 @@ ADVICE: Final = re.compile(
 """The text that PyTorch puts before its reason for refusing a pickle."""
 
 NAMED: Final = re.compile(r"GLOBAL (\S+) (?:was not an allowed|whose module)")
-"""The name of a piece of code in PyTorch's message."""
+"""Finds the name of a class or function in PyTorch's message."""
 
 LONGEST: Final = 1000
-"""Characters of what PyTorch says that are looked at; names of code are shorter."""
+"""Number of characters of PyTorch's message to search; names of classes and functions are shorter."""
 
 SHOWN: Final = 5
-"""Largest number of names of code to list in a note."""
+"""Largest number of names of classes and functions to list in a note."""
 
 
 def unpickled(path: str, *, trusted: bool) -> tuple[object, list[str]]:
-    """Return the content of a file, with its tensors mapped where the file allows it, and notes for the user.
+    """Return the content of a file, with its tensors memory-mapped where the file allows it, and notes for the user.
 
     Args:
         path: the file.
         trusted: whether code that the file refers to may be run, as whole modules require.
 
     Raises:
-        EncodeError: it cannot be read without running code, or holds TorchScript.
+        EncodeError: it cannot be read without running code, or contains TorchScript.
         Exception: whatever PyTorch raises for a damaged file.
     """
     with warnings.catch_warnings():
@@ -52,9 +52,9 @@ def unpickled(path: str, *, trusted: bool) -> tuple[object, list[str]]:
         except pickle.UnpicklingError as error:
             found = NAMED.search(str(error))
             if not found:
-                raise EncodeError(f"truncated or damaged, or holds more than tensors: {_reason(error)}") from error
+                raise EncodeError(f"truncated or damaged, or contains more than tensors: {_reason(error)}") from error
             advice = "code from a file is never run unless requested; save model.state_dict() instead"
-            raise EncodeError(f"needs the code of {found[1]} to be loaded, and {advice}") from error
+            raise EncodeError(f"loading it requires the code of {found[1]}, but {advice}") from error
         except RuntimeError as error:
             if "TorchScript" in str(error):
                 raise EncodeError("a TorchScript archive; save model.state_dict() with torch.save") from error
@@ -73,10 +73,10 @@ def _read(path: str, safely: bool) -> object:
 
 @contextmanager
 def _short_reasons() -> Iterator[None]:
-    """Let PyTorch's reader for weights say no more than it can take.
+    """Shorten the error messages of PyTorch's weights-only reader.
 
-    A reason may have a name of the file in it, and PyTorch searches reasons in a time that grows with their square:
-    for a name of 5 kB 0.7 s, for one of 1 MB hours.
+    A message can contain a name from the file, and PyTorch searches messages in quadratic time: 0.7 s for a name of
+    5 kB, hours for one of 1 MB.
     """
     load = Unpickler.load
 
@@ -94,7 +94,7 @@ def _short_reasons() -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """What PyTorch says, without its advice to run code from the file."""
+    """Return PyTorch's message without its advice to run code from the file."""
     text = str(error)
     advice = ADVICE.match(text)
     return said(error, text[advice.end() if advice else 0 :].strip().partition("\n")[0])

@@ -1,4 +1,4 @@
-"""Remove what wrappers add to names: torch.compile, data parallelism, checkpointing."""
+"""Remove the parts of names that wrappers add, such as torch.compile, data parallelism and checkpointing."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Final
 from frformat.checkpoints.checkpoint import Checkpoint
 
 MARKERS: Final = ("_orig_mod", "_fsdp_wrapped_module", "_fpw_module", "_checkpoint_wrapped_module", "_forward_module")
-"""Parts of names that only wrappers use, wherever they are in a name."""
+"""Parts that only wrappers add to names, at any position."""
 
 AMBIGUOUS: Final = "module"
-"""The name that DataParallel, DistributedDataParallel and averaged models give the model; others may use it, too."""
+"""The name that DataParallel, DistributedDataParallel and averaged models give to the model. Models may use it, too."""
 
 COUNTER: Final = "n_averaged"
-"""How many models an averaged model is the mean of; it belongs to the wrapper, not to the model."""
+"""The name of an averaged model's counter, which belongs to the wrapper, not to the model."""
 
 
 def plain_names(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
-    """Return the names of a checkpoint without what wrappers added, however often and in whatever order.
+    """Remove what wrappers have added to the names of a checkpoint, however they are nested.
 
-    Parts that only wrappers use are removed anywhere in a name; ``module`` is removed where all names begin with it, or
-    next to such a part. Nothing is removed if two names would become the same.
+    Parts that only wrappers use are removed anywhere in a name. ``module`` is removed if it is next to such a part, or
+    if all names begin with it. Nothing is removed if two names would become the same.
 
     Args:
         names: the names of all tensors.
@@ -47,7 +47,7 @@ def plain_names(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     if not taken or len(set(found.values())) < len(found):
         return {name: name for name in plain}, []
     prefixes = ", ".join(f"{part}." for part in taken)
-    return found, [f"removed {prefixes} from the names, which wrappers had added"]
+    return found, [f"removed what wrappers had added to names: {prefixes}"]
 
 
 def _take_markers(parts: list[str], taken: dict[str, None]) -> None:

@@ -1,7 +1,7 @@
 """The ``frformat`` command: one file or package per subcommand, imported only when it is used.
 
-A subcommand returns its exit code (None means 0) and raises errors; :mod:`frformat.cli.errors` turns an error into one
-line of text, or JSON, and an exit code.
+A subcommand returns its exit code (None means 0) or raises an error, which :mod:`frformat.cli.errors` turns into an
+exit code and one line of text or JSON.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from frformat import __version__
 from frformat.cli import errors, streams
 
 COMMANDS: Final = ("encode", "compress", "decode", "dump", "verify", "diff", "train", "export", "compare")
-"""Each name stands for the attribute of that name in the module of that name."""
+"""The subcommands. Subcommand ``x`` is the function ``x`` of the module ``frformat.cli.x``."""
 
 
 class Commands(click.Group):
-    """The group of all commands. It imports a command when it is used, and reports all errors alike."""
+    """The group of all commands, which imports a command only when it is used and reports all errors uniformly."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return all commands, in the order in which a newcomer needs them."""
+        """Return the names of all commands, in the order in which a newcomer needs them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -49,7 +49,7 @@ class Commands(click.Group):
         sys.exit(code)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; if the reader of its output goes away (``| head``), end silently."""
+        """Run the command. If the reader of its output closes the pipe (``| head``), end silently."""
         try:
             code = super().invoke(ctx)
             sys.stdout.flush()

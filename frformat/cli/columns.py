@@ -26,7 +26,7 @@ class Measured:
     Attributes:
         rows: number of rows.
         widths: width of each column in terminal cells; 0 if it is empty.
-        common: the text that a column has in all rows to which it applies, or None if there is no such text.
+        common: for each column, the text that all rows with a cell in that column share, or None if they differ.
     """
 
     rows: int
@@ -35,7 +35,7 @@ class Measured:
 
 
 def measure(rows: Iterable[Row], columns: int) -> Measured:
-    """Measure all rows, each with this many cells."""
+    """Measure all rows, each of which has ``columns`` cells."""
     count = 0
     widths = [0] * columns
     first: list[str | None] = [None] * columns
@@ -63,9 +63,9 @@ def show(
         titles: titles of the columns; the first column and those in ``left`` are left-aligned, the others
             right-aligned.
         rows: the rows.
-        widths: as found by :func:`measure`.
-        left: see ``titles``.
-        total: a last line, set apart.
+        widths: widths of the columns, as :func:`measure` returns them.
+        left: titles of the left-aligned columns besides the first.
+        total: the last line, set apart from the rows.
     """
     heads = [row for row in (titles, total) if row]
     widths = [max(width, *(_width(row[place] or "") for row in heads)) for place, width in enumerate(widths)]

@@ -1,4 +1,4 @@
-"""``frformat compare``: check that a phone computes what the desktop computes."""
+"""``frformat compare``: check that a phone computes the same outputs as the desktop."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 HELP = """Compare what MODEL computes with the weights of MODEL.frz on this computer and on a phone.
 
-MODEL is as for `frformat export`. INPUTS is a folder of .npy files (float32, in the model's input shape) or
-pictures (RGB in 0 … 1). --phone names a parity report from the demo app, a runner (.jar) that makes one now, or
-`lite`, the lite interpreter of the PyTorch that is installed here.
+MODEL is specified as for `frformat export`. INPUTS is a folder of .npy files (float32, in the model's input shape) or
+pictures (RGB in 0 … 1). --phone is a parity report from the demo app, a runner (.jar) that creates one now, or
+`lite`, the lite interpreter of the installed PyTorch.
 
 \b
 Examples:
@@ -48,11 +48,15 @@ Examples:
 @click.option("--skeleton", metavar="MODEL.ptl", type=click.Path(), help="The skeleton to run. [default: export one]")
 @click.option("--original", metavar="FILE", type=click.Path(), help="Also compare with the weights before encoding.")
 @click.option("--truth", metavar="FOLDER", type=click.Path(), help="The true classes, for Dice or accuracy.")
-@click.option("--layers", is_flag=True, help="Also compare layers; a runner then uses a skeleton made for this.")
+@click.option("--layers", is_flag=True, help="Also compare layer outputs; a runner then uses a special skeleton.")
 @click.option(
-    "--tolerance", type=click.FloatRange(min=0), default=1e-3, show_default=True, help="Largest difference of outputs."
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    default=1e-3,
+    show_default=True,
+    help="Largest allowed difference between outputs.",
 )
-@click.option("--html", metavar="OUT.html", type=click.Path(), help="Also write a page with pictures.")
+@click.option("--html", metavar="OUT.html", type=click.Path(), help="Also write an HTML page with pictures.")
 @tier_option
 @memory_option
 @force_option
@@ -78,7 +82,7 @@ def compare(
     if math.isnan(tolerance):
         raise click.BadParameter("not a number", context, param_hint="--tolerance")
     if skeleton and layers:
-        raise click.UsageError("--layers exports its own skeleton; omit --skeleton.", context)
+        raise click.UsageError("--layers exports a skeleton of its own; omit --skeleton.", context)
     if tier is not None and phone and not phone.endswith(".json"):
         raise click.UsageError("A runner uses all tiers; omit --tier.", context)
 
@@ -123,7 +127,7 @@ def _report(
     inputs: list[Input],
     layers: bool,
 ) -> Report:
-    """Return the given report, or one made now in a temporary folder that lives as long as ``stack``."""
+    """Return the given report, or create one in a temporary folder that exists until ``stack`` is closed."""
     import numpy as np
     import torch
 
@@ -213,7 +217,7 @@ def _write_page(path: str, facts: Facts, pictures: dict[str, dict[str, str]]) ->
 
 
 def _show(facts: Facts) -> None:
-    """Print tables of the results, and the verdict."""
+    """Print tables of the results, and whether phone and desktop agree."""
     from frformat.parity import words
 
     out = terminal.console()

@@ -14,5 +14,5 @@ class PlainConsole(Console):
         super().__init__(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
 
     def on_broken_pipe(self) -> NoReturn:
-        """Called by rich if the reader of the output went away."""
+        """Raise the error that rich would hide: the reader of the output has closed the pipe."""
         raise BrokenPipeError

@@ -60,7 +60,7 @@ class Decoded:
     notes: list[str]
 
 
-@click.command(help=HELP, epilog="Exit codes: 0 success, 2 error; the output is unchanged then.")
+@click.command(help=HELP, epilog="Exit codes: 0 success, 2 error (the output is unchanged).")
 @click.argument("source", metavar="FILE", type=click.Path(allow_dash=True))
 @click.option(
     "-o",
@@ -70,8 +70,8 @@ class Decoded:
     required=True,
     help=".safetensors, .npz, .pt or .pth; or - for standard output, with --to.",
 )
-@click.option("--to", type=click.Choice(["safetensors", "npz", "pt"]), help="What to write.  [default: by the name]")
-@click.option("--spectral", is_flag=True, help="Write spectra, not weights: sparse tensors in a .pt file.")
+@click.option("--to", type=click.Choice(["safetensors", "npz", "pt"]), help="Format to write.  [default: by extension]")
+@click.option("--spectral", is_flag=True, help="Write spectra instead of weights, as sparse tensors in a .pt file.")
 @base_option
 @tier_option
 @memory_option
@@ -95,12 +95,12 @@ def decode(
     start = time.perf_counter()
     kind = to or checkpoints.writer_of(output)
     if spectral and kind != "pt":
-        raise EncodeError(f"{output}: --spectral writes sparse tensors, which only a .pt file can hold")
+        raise EncodeError(f"{output}: --spectral writes sparse tensors, which only .pt files can contain")
     with writing(output, force) as target, open_frz(source, tier, memory_budget, base=base) as file:
         total = sum(file.info(name).nbytes for name in file)
         if not spectral:
             if kind == "pt" and total > memory_budget:
-                reason = f"a .pt file is built in memory and needs {total:,} of {memory_budget:,} allowed bytes"
+                reason = f"a .pt file is built in memory and needs {total:,} bytes; {memory_budget:,} are allowed"
                 raise FrzError("BUDGET", reason, path=source)
             _check_room(total, target, output)
         with terminal.progress() as bar:
@@ -124,14 +124,14 @@ def decode(
 
 
 def _check_room(total: int, target: str, output: str) -> None:
-    """Raise if the output would not fit on the disk, before rebuilding anything: a few bytes may describe terabytes."""
+    """Check, before rebuilding anything, that the output fits on the disk: a few bytes can describe terabytes."""
     free = shutil.disk_usage(os.path.dirname(target) or ".").free
     if total > free:
         raise OSError(errno.ENOSPC, f"the tensors take {total:,} bytes, but the disk has only {free:,} left", output)
 
 
 def _watched(checkpoint: Checkpoint, progress: Callable[[int], Any]) -> Checkpoint:
-    """Return a checkpoint that calls ``progress`` with the size of every tensor that is loaded."""
+    """Return a checkpoint that calls ``progress`` with the size of each tensor it loads."""
 
     def watched(entry: Entry) -> Entry:
         def load() -> Any:

@@ -11,7 +11,7 @@ import click
 
 from frformat.cli import terminal
 from frformat.cli.files import InputFile
-from frformat.cli.options import json_option, spectral_option, tier_cuts
+from frformat.cli.options import entry_option, json_option, spectral_option, tier_cuts
 from frformat.cli.output import force_option, messages_redirected, writing
 from frformat.errors import EncodeError
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 HELP = """Encode a checkpoint: .pt, .safetensors, .npz, or an existing .frz file.
 
-This is the exact tool; `frformat compress` makes trained networks small within a limit on size or accuracy. IN is a
-file, a Hugging Face folder, an index of shards, or - for standard input. OUT.frz can be - for standard output.
+To make a trained network small within a limit on size or accuracy, use `frformat compress` instead. IN is a file, a
+Hugging Face folder, an index of shards, or - for standard input. OUT.frz can be - for standard output.
 
-Without --keep, --energy, --max-error and --format, encoding is lossless: weights are stored as they are, and spectra
-from Frequency Regularization with all nonzero coefficients. The first three apply to spectra and to float tensors of
-rank 2 or more; tensors that would not get smaller are stored as they are. --format alone rounds these tensors; qN
+Without --keep, --energy, --max-error and --format, encoding is lossless: weights are stored exactly, and spectra from
+Frequency Regularization with all nonzero coefficients. The first three options apply to spectra and to float tensors of
+rank 2 or more; tensors that would not get smaller are stored exactly. --format alone rounds these tensors; qN
 uses one quantization step for each index of their first axis.
 
 \b
 A rule is 'PATTERN: WORDS'; the first that matches a name wins. Words:
-  raw                                    store the weights as they are
+  raw                                    store the weights, not a spectrum
   keep=N, keep=N%, energy=S, max-error=S how much of the spectrum to keep
   view=N,N,…                             shape in which the spectrum is taken
   format=F                               number format
@@ -50,17 +50,15 @@ Examples:
 """
 
 
-@click.command(
-    help=HELP, epilog="Exit codes: 0 success, 2 error; a new output then remains only if --verify finds it wrong."
-)
+@click.command(help=HELP, epilog="Exit codes: 0 success, 2 error (new output remains only if --verify rejects it).")
 @click.argument("source", metavar="IN", type=click.Path(allow_dash=True))
 @click.option(
     "-o", "--output", metavar="OUT.frz", type=click.Path(allow_dash=True), required=True, help="The file to write."
 )
 @click.option("--keep", metavar="N|N%", help="Keep the first N coefficients, or N% of them.")
-@click.option("--energy", metavar="SHARE", help="Keep the fewest with this share of the energy, e.g. 0.999.")
+@click.option("--energy", metavar="SHARE", help="Keep the fewest that have this share of the energy, e.g. 0.999.")
 @click.option(
-    "--max-error", metavar="SHARE", help="Keep the fewest with errors below this share of the largest weight."
+    "--max-error", metavar="SHARE", help="Keep the fewest whose error is below this share of the largest weight."
 )
 @click.option("--rule", "rules", multiple=True, metavar="RULE", help="Treat some tensors differently; see above.")
 @click.option(
@@ -79,15 +77,15 @@ Examples:
     "--base",
     metavar="OLD.frz",
     type=click.Path(),
-    help="Write a delta file: the difference to this older version, with whose steps --format qN then rounds.",
+    help="Write a delta file: the difference from this older version. --format qN then uses its quantization steps.",
 )
-@click.option("--metadata", "-m", multiple=True, metavar="KEY=TEXT", help="Text to put into the file. Repeatable.")
-@click.option("--entry", metavar="KEY", help="The state dict to use if a file holds several, e.g. ema.0.")
+@click.option("--metadata", "-m", multiple=True, metavar="KEY=TEXT", help="Text to store as metadata. Repeatable.")
+@entry_option
 @click.option("--keep-names", is_flag=True, help="Keep the prefixes that DataParallel, compile, FSDP … add to names.")
 @click.option(
     "--trust-pickle",
     is_flag=True,
-    help="Run the code that a PyTorch file refers to, which may do anything.",
+    help="Run the code that a PyTorch file refers to, which can do anything.",
 )
 @click.option("--verify", "verifies", is_flag=True, help="Read the new file back and compare.")
 @force_option
@@ -121,7 +119,7 @@ def encode(
     default = encoding.Rule().saying(f"{key}={value}" for key, value in given.items() if value is not None)
     policy = encoding.Policy([encoding.Rule.parse(rule) for rule in rules], default, spectral)
     if os.path.splitext(output)[1].lower() in checkpoints.EXTENSIONS:
-        raise EncodeError(f"{output}: encode writes .frz files; `frformat decode` writes the other formats")
+        raise EncodeError(f"{output}: encode writes .frz files; use `frformat decode` for other formats")
     options = {"metadata": _metadata(metadata), "tiers": tier_cuts(tiers), "compression": compression, "base": base}
     stream = sys.stdin.buffer if source == "-" else source
     how: dict[str, Any] = {"name": source, "entry": entry, "keep_names": keep_names, "trust_pickle": trust_pickle}

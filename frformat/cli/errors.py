@@ -23,7 +23,7 @@ INTERRUPTED: Final = 130
 """Exit code after Ctrl-C: 128 + SIGINT, as in shells."""
 
 CAUGHT: Final = (FrzError, EncodeError, ReportError, DependencyError, OSError, MemoryError)
-"""What a command may raise, besides click's own errors; anything else is a defect of frformat."""
+"""The errors that a command can raise, besides click's own; any other exception is a defect of frformat."""
 
 
 @dataclass(frozen=True)

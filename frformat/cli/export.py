@@ -15,22 +15,22 @@ from frformat.cli.terminal import clean, count, echo
 if TYPE_CHECKING:
     from frformat.runtimes import Export
 
-HELP = """Write a skeleton: a model without its weights, which model.frz holds.
+HELP = """Write a skeleton: a model without its weights, which are in model.frz.
 
 MODEL is unet, lenet5 or resnet20, or FILE.py:NAME, where NAME is a torch.nn.Module or a function that returns one; the
-file is executed. The extension of the output chooses the runtime:
+file is executed. The extension of the output selects the runtime:
 
 \b
-  .onnx  ONNX Runtime. The model is traced with --example; inputs may have other sizes, too, unless --fixed is given.
+  .onnx  ONNX Runtime. The model is traced with --example; inputs can have other sizes, too, unless --fixed is given.
   .ptl   PyTorch Mobile. TorchScript must be able to compile the model or, with --example, to trace it. Its operators
          are checked against those of the oldest release.
   .pt    LibTorch, DJL and torch.jit.load.
 
 The app passes the tensors of model.frz to the skeleton; the libraries in android-decoder do this.
 
-With --factored, the skeleton runs on the coefficients of --weights and never rebuilds its weights: it loads at once and
-takes little memory. It is made for exactly as many coefficients as that file has at its --tier, and for inputs about as
-large as --example.
+With --factored, the skeleton runs on the coefficients of --weights and never rebuilds its weights: it loads immediately
+and takes little memory. It accepts exactly as many coefficients as that file has at --tier, and is optimized for inputs
+about as large as --example.
 
 \b
 Examples:
@@ -41,11 +41,11 @@ Examples:
 """
 
 
-@click.command("export", help=HELP, epilog="Exit codes: 0 success, 2 error; the output is unchanged then.")
+@click.command("export", help=HELP, epilog="Exit codes: 0 success, 2 error (the output is unchanged).")
 @click.argument("model")
 @click.option("-o", "--output", metavar="OUT", type=click.Path(), required=True, help="The skeleton to write.")
 @click.option("--weights", metavar="IN.frz", type=click.Path(), help="Check that this file fits the model.")
-@click.option("--factored", is_flag=True, help="Run on coefficients. Needs --weights and --example.")
+@click.option("--factored", is_flag=True, help="Make the skeleton run on coefficients. Needs --weights and --example.")
 @tier_option
 @click.option("--complete", metavar="OUT", type=click.Path(), help="Also write the model with these weights.")
 @click.option(
@@ -114,7 +114,7 @@ def export(
 
 
 def _check_factored(weights: str | None, shapes: tuple[str, ...], probe: bool) -> None:
-    """Check that the options that --factored needs are given, and those that it excludes are not."""
+    """Check that the options that --factored requires are present, and those that it excludes are absent."""
     context = click.get_current_context()
     if weights is None or not shapes:
         raise click.UsageError("--factored needs --weights, and --example with the shape of an input.", context)

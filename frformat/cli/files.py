@@ -51,7 +51,7 @@ def open_frz(
     name: str | None = None,
     base: str | None = None,
 ) -> FrzFile:
-    """Open the .frz file that ``path`` names, or standard input for ``-``; errors call it ``name``."""
+    """Open the .frz file at ``path``, or standard input for ``-``; errors refer to it as ``name``."""
     file = source(path)
     try:
         return FrzFile(file, name or path, tier, memory_budget, base)

@@ -1,4 +1,4 @@
-"""Options that several commands take."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -41,13 +41,17 @@ tier_option = click.option(
 )
 
 base_option = click.option(
-    "--base", metavar="OLD.frz", type=click.Path(), help="The file that a delta file is the difference to."
+    "--base", metavar="OLD.frz", type=click.Path(), help="The older version that a delta file is based on."
+)
+
+entry_option = click.option(
+    "--entry", metavar="KEY", help="The state dict to use if a PyTorch file contains several, e.g. ema.0."
 )
 
 spectral_option = click.option(
     "--spectral/--no-spectral",
     default=None,
-    help="Whether matrices of the input are DCT spectra.  [default: if all look like it]",
+    help="Whether matrices of the input are DCT spectra.  [default: detect]",
 )
 
 memory_option = click.option(
@@ -56,7 +60,7 @@ memory_option = click.option(
     default="4GiB",
     show_default=True,
     metavar="SIZE",
-    help="Largest memory to use for tensors, e.g. 8GiB.",
+    help="Maximum memory to use for tensors, e.g. 8GiB.",
 )
 
 

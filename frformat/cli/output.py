@@ -1,4 +1,4 @@
-"""Write output files: never over an existing one unless requested, and named in every error."""
+"""Write output files. Existing files are replaced only on request, and every error names the file."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ force_option = click.option("--force", is_flag=True, help="Replace the output fi
 
 
 STDOUT: Final = "-"
-"""As an output, this means standard output, which then receives nothing else."""
+"""As an output path, this means standard output, which then receives nothing else."""
 
 
 @contextmanager
 def writing(path: str, force: bool) -> Iterator[str]:
-    """Check that ``path`` may be written before any work is done, and add its name to errors that have none.
+    """Check, before any work is done, that ``path`` can be written; add its name to errors that have none.
 
     Yields:
-        The path to write to: ``path``, or a file that is copied to standard output if all goes well.
+        The path to write to: ``path``, or a file that is copied to standard output on success.
 
     Raises:
         OSError: the file exists and ``force`` is not set, it is not a file, or its folder is missing or not writable.

@@ -19,8 +19,8 @@ from frformat.encoding import Report, TensorReport
 
 COLUMNS: Final = ("tensor", "shape", "view", "kept", "values", "energy", "error", "bytes", "bits")
 
-SAID: Final = {"raw": "stored exactly", "kept": "stored as the input has them"}
-"""Descriptions of tensors that get no line of their own, by their coding."""
+SAID: Final = {"raw": "stored exactly", "kept": "stored in the form of the input"}
+"""Descriptions of tensors that are summarized in one line, by their coding."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Encoded:
         seconds: time taken.
         notes: notes for the user, one line each.
         file: the description of the new file.
-        told: what only the encoder knows of each tensor, by name, in input order.
+        told: the encoder's report on each tensor, by name, in input order.
         aliases: further names in the new file, with the names of their tensors.
     """
 
@@ -44,7 +44,7 @@ class Encoded:
     aliases: dict[str, str]
 
     def print_json(self) -> None:
-        """Print what ``dump --json`` prints for the new file, and what only the encoder knows."""
+        """Print what ``dump --json`` prints for the new file, and the encoder's report."""
         about = {"input": self.input, "seconds": self.seconds, "notes": self.notes}
         terminal.print_json(about, self.file.summary(), self.file.lists() | {"tensors": self._tensors()})
 
@@ -57,12 +57,12 @@ class Encoded:
 
 
 def encoded(report: Report, given: InputFile, path: str, output: str, seconds: float) -> Encoded:
-    """Describe what an encoder did, and the new file.
+    """Describe the new file and how it was encoded.
 
     Args:
         report: the encoder's report.
         given: the input file.
-        path: where the new file is now; it is not read afterwards.
+        path: the current location of the new file; it is not read after this call.
         output: its name.
         seconds: time taken.
     """
@@ -83,7 +83,7 @@ def show(found: Encoded) -> None:
         columns.show([COLUMNS[place] for place in used], rows, [widths[place] for place in used])
     for name, told in found.told.items():
         if told.note and told.coding in SAID:
-            out.print(f"{clean(name)} stays as it is: {told.note}", soft_wrap=True)
+            out.print(f"{clean(name)} is stored raw: {told.note}", soft_wrap=True)
     numbers, sizes = Counter[str](), Counter[str]()
     for tensor in found.file.tensors([name for name, told in found.told.items() if told.coding in SAID]):
         coding = found.told[tensor.name].coding

@@ -1,4 +1,4 @@
-"""Prepare standard streams and signals for whatever a shell or a system may do with a command."""
+"""Prepare the standard streams and signals, so that commands handle closed streams and termination cleanly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Final
 
 BROKEN_PIPE: Final = 141
-"""Exit code if the reader of the output went away: 128 + SIGPIPE."""
+"""Exit code if the reader of the output has closed the pipe: 128 + SIGPIPE."""
 
 ENDING: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Signals that end a command after it has removed temporary files; the exit code is 128 + the signal number."""
@@ -21,7 +21,7 @@ def prepare() -> None:
     """Make the streams writable, and make signals end the command cleanly.
 
     Characters that a terminal cannot show must not cause an error. A closed stream (``>&-``) is replaced by a sink:
-    otherwise, its number would go to the next file that is opened.
+    otherwise, the next file that is opened would get its descriptor.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         stream = getattr(sys, name)
@@ -51,6 +51,6 @@ def silence() -> None:
 
 
 def _end(number: int, _: FrameType | None) -> None:
-    """Leave through every ``finally`` block, which removes temporary files."""
+    """Exit through every ``finally`` block, which removes temporary files."""
     signal.signal(number, signal.SIG_IGN)
     sys.exit(128 + number)

@@ -1,4 +1,4 @@
-"""Terminal output: untrusted text made harmless, readable numbers, tables, and JSON."""
+"""Print to the terminal: sanitized text, readable numbers, tables, and JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FOLDED = 24
 
 
 def clean(text: str) -> str:
-    """``text`` with control, bidirectional and other unprintable characters as escapes, on one line."""
+    """Return ``text`` on one line, with control, bidirectional and other unprintable characters escaped."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -84,7 +84,7 @@ def table(*columns: str, left: Sequence[str] = (), fold: str = "") -> Table:
 
 
 def show(table: Table) -> None:
-    """Print a table; if the terminal is too narrow for it, lines get too long instead of losing content."""
+    """Print a table. If the terminal is too narrow for it, lines exceed its width rather than lose content."""
     screen = console()
     if screen.is_terminal:
         screen.width = max(screen.width, _least_width(table))
@@ -104,11 +104,11 @@ def progress() -> Iterator[Progress]:
 
 
 def print_json(value: Any, *more: Any) -> None:
-    """Print one JSON document in ASCII; numbers that JSON lacks become the strings NaN, Infinity and -Infinity.
+    """Print one JSON document in ASCII. Numbers that JSON lacks become the strings NaN, Infinity and -Infinity.
 
     Args:
         value: plain data or dataclasses. An iterator that is a member of a dictionary becomes an array with one element
-            per line, and is never held in memory as a whole.
+            per line, and is never in memory as a whole.
         more: dataclasses or dicts whose members are added to those of ``value``.
     """
     document = as_json(value)
@@ -159,7 +159,7 @@ def _members(kind: type[Any]) -> tuple[str, ...]:
 
 
 def as_json(value: Any) -> Any:
-    """Convert to JSON values: dataclasses become objects, see :func:`print_json`."""
+    """Convert to JSON values: dataclasses become objects; see :func:`print_json`."""
     if value is None or isinstance(value, str | int):
         return value
     if is_dataclass(value):

@@ -18,7 +18,7 @@ from frformat.errors import EncodeError
 HELP: Final = """Train a network by a recipe, on the first DCT coefficients of its weights.
 
 RECIPE is one of those that --list shows, or FILE.py with your own subclass of frformat.train.Recipe (FILE.py:NAME if
-there are several). Options that are not given keep the recipe's values.
+there are several). Options that are omitted keep the recipe's values.
 
 All files go to one folder: model.frz, checkpoint.pt, history.jsonl (one line per epoch) and plots of both.
 --resume continues an interrupted run and reaches the same weights.
@@ -37,21 +37,21 @@ Examples:
 OPTIONS: Final = {
     # name of the setting: (type, metavar, help)
     "epochs": (int, "N", "Epochs."),
-    "batch": (int, "N", "Samples per step, on all machines together."),
-    "seed": (int, "N", "Seed of all randomness."),
+    "batch": (int, "N", "Samples per step, in all processes together."),
+    "seed": (int, "N", "Seed of all random numbers."),
     "optimizer": (str, "NAME", "adamw or eigen."),
     "lr": (float, "RATE", "Largest learning rate of coefficients."),
     "plain_lr": (float, "RATE", "Largest learning rate of parameters that are not regularized."),
-    "warmup": (float, "SHARE", "Share of the run in which learning rates rise."),
+    "warmup": (float, "SHARE", "Share of the run in which learning rates rise to their maximum."),
     "weight_decay": (float, "RATE", "Decoupled weight decay."),
     "schedule": (str, "NAME", "How coefficients are dropped: start, tail, geometric, guarded, budget, prune."),
-    "truncate_for": (float, "SHARE", "Share of the run in which they are dropped."),
+    "truncate_for": (float, "SHARE", "Share of the run in which coefficients are dropped."),
     "tolerance": (float, "T", "By how much the metric may fall (guarded)."),
     "holdout": (float, "SHARE", "Share of the training samples to use as a validation set."),
     "format": (str, "FORMAT", "Number format to train for: q8, step=0.1, f16, …"),
     "quantize_from": (float, "SHARE", "Share of the run after which coefficients are rounded."),
     "average_from": (float, "SHARE", "Share of the run after which weights are averaged."),
-    "distill": (float, "SHARE", "Share of the loss that compares with --teacher."),
+    "distill": (float, "SHARE", "Share of the loss that compares outputs with those of --teacher."),
     "temperature": (float, "T", "Temperature of distillation."),
     "precision": (str, "NAME", "Precision of the forward pass: f32, bf16, f16."),
 }
@@ -82,19 +82,19 @@ def list_recipes(*, as_json: bool) -> None:
 @click.argument("name", metavar="RECIPE", required=False)
 @click.option("-o", "--output", metavar="DIR", type=click.Path(), help="Folder of the run.  [default: runs/RECIPE]")
 @click.option("--data", metavar="DIR", type=click.Path(), help="Folder of data sets.  [default: $FRFORMAT_DATA]")
-@click.option("--keep", metavar="N|N%", help="Coefficients of each tensor, or their share.")
-@click.option("--rule", "rules", multiple=True, metavar="RULE", help="Replace the recipe's rules; as for encode.")
+@click.option("--keep", metavar="N|N%", help="Number of coefficients per tensor, or their share.")
+@click.option("--rule", "rules", multiple=True, metavar="RULE", help="Rules, as for encode, that replace the recipe's.")
 @click.option("--tiers", metavar="N,N%,…", help="Also train smaller tiers, which keep this much of each tensor.")
 @click.option("--dense", is_flag=True, help="Train the plain model: a reference, or a teacher.")
 @setting_options
 @click.option("--teacher", metavar="FILE.frz", type=click.Path(), help="A trained model to learn from.")
 @click.option("--from", "weights", metavar="FILE.frz", type=click.Path(), help="Initial weights.")
-@click.option("--device", metavar="NAME", help="Device, such as cpu or cuda:1.  [default: a GPU if there is one]")
+@click.option("--device", metavar="NAME", help="Device, such as cpu or cuda:1.  [default: a GPU if available]")
 @click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads; 1 makes runs reproducible bit for bit."
 )
 @click.option("--resume", is_flag=True, help="Continue the interrupted run in the folder.")
-@click.option("--force", is_flag=True, help="Start over in a folder that holds a run.")
+@click.option("--force", is_flag=True, help="Start over in a folder that already contains a run.")
 @click.option(
     "--checkpoint-every", type=float, default=60, show_default=True, metavar="SECONDS", help="Time between checkpoints."
 )
@@ -177,7 +177,7 @@ def _check(folder: str, resume: bool, force: bool) -> None:
     from frformat.train.loop import CHECKPOINT
 
     if resume and force:
-        raise click.UsageError("--resume and --force exclude each other.", click.get_current_context())
+        raise click.UsageError("--resume and --force are mutually exclusive.", click.get_current_context())
     if resume and not os.path.isdir(folder):
         raise FileNotFoundError(errno.ENOENT, "there is no run to continue; omit --resume to start one", folder)
     path = os.path.join(folder, CHECKPOINT)

@@ -1,4 +1,4 @@
-"""The output of ``frformat train``, and its search for recipes."""
+"""Find the recipe for ``frformat train``, and show progress and results."""
 
 from __future__ import annotations
 
@@ -70,14 +70,14 @@ def find(name: str) -> type[Recipe]:
     """Return the recipe of that name, or in that file.
 
     Raises:
-        UsageError: there is no such recipe.
+        UsageError: the recipe does not exist.
     """
     if name in RECIPES:
         return RECIPES[name]
     path, _, wanted = name.partition(":")
     if not path.endswith(".py"):
         raise click.BadParameter(
-            f"{name!r} is not one of {', '.join(RECIPES)}, and not a FILE.py.", param_hint="RECIPE"
+            f"{name!r} is neither a recipe ({', '.join(RECIPES)}) nor a FILE.py.", param_hint="RECIPE"
         )
     if not os.path.isfile(path):
         raise FileNotFoundError(2, "there is no such file", path)
@@ -93,14 +93,14 @@ def find(name: str) -> type[Recipe]:
     }
     if (wanted and wanted not in found) or (not wanted and len(found) != 1):
         there = ", ".join(found) or "none"
-        raise click.BadParameter(f"recipes in {path}: {there}; name one as {path}:NAME.", param_hint="RECIPE")
+        raise click.BadParameter(f"recipes in {path}: {there}; select one with {path}:NAME.", param_hint="RECIPE")
     return found[wanted] if wanted else next(iter(found.values()))
 
 
 def report(recipe: Recipe, outcome: Outcome, rows: list[Row], as_json: bool) -> None:
     """Draw the plots and print the outcome."""
     folder = Path(outcome.path).parent
-    plots.save(rows, recipe.metric, f"{recipe.name}: {outcome.numbers:,} numbers", folder / COURSE)
+    plots.save(rows, recipe.metric, f"{recipe.name}: {outcome.numbers:,} parameters", folder / COURSE)
     with open_frz(outcome.path) as file:
         plot.save(Survey(file, outcome.path), energy.energy(file), str(folder / SPECTRA))
     if as_json:
@@ -116,9 +116,9 @@ def report(recipe: Recipe, outcome: Outcome, rows: list[Row], as_json: bool) -> 
         terminal.echo()
     terminal.echo(
         terminal.clean(
-            f"{outcome.path}: {terminal.count(outcome.nbytes, 'byte')}, {outcome.numbers:,} numbers for "
+            f"{outcome.path}: {terminal.count(outcome.nbytes, 'byte')}, {outcome.numbers:,} parameters for "
             f"{outcome.weights:,} weights. Outputs differ from the trained model's by at most {outcome.difference:.1e} "
-            f"(the largest is {outcome.scale:.3g})."
+            f"(the largest output is {outcome.scale:.3g})."
         )
     )
 

@@ -50,14 +50,14 @@ class Result:
     tiers_present: int | None = None
 
 
-@click.command(help=HELP, epilog="Exit codes: 0 all files are intact, 2 at least one is not, or cannot be read.")
+@click.command(help=HELP, epilog="Exit codes: 0 all files are intact, 2 at least one is damaged or cannot be read.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @click.option("--rebuild", is_flag=True, help="Also rebuild every tensor, as decoding does.")
 @base_option
 @memory_option
 @json_option
 def verify(files: tuple[str, ...], rebuild: bool, base: str | None, memory_budget: int, as_json: bool) -> int:
-    """Check all files and tell of each. Returns the exit code."""
+    """Check all files and report on each. Return the exit code."""
     results = []
     for path in files:
         result, error = _check(path, rebuild, base, memory_budget)
@@ -74,7 +74,7 @@ def verify(files: tuple[str, ...], rebuild: bool, base: str | None, memory_budge
 
 
 def _check(path: str, rebuild: bool, base: str | None, memory_budget: int) -> tuple[Result, Exception | None]:
-    """What there is to tell of one file, and the error if there is one."""
+    """Return the result for one file, and the error if there is one."""
     result = Result(path)
     try:
         with open_frz(path, memory_budget=memory_budget, base=base) as file:
@@ -103,6 +103,6 @@ def _rebuild(file: FrzFile, path: str) -> None:
 
 def _line(result: Result) -> str:
     present, tiers = result.tiers_present or 0, result.tiers
-    some = "" if present == tiers else f" of {tiers}, the rest is cut off"
+    some = "" if present == tiers else f" of {tiers}, the others are cut off"
     parts = [count(result.bytes or 0, "byte"), count(result.tensors or 0, "tensor"), f"{count(present, 'tier')}{some}"]
     return clean(f"{result.file}: ok, {', '.join(parts)}")

@@ -1,8 +1,8 @@
 """Detect which tensors of a checkpoint are spectra, as Frequency Regularization publishes them, and not weights.
 
-Nothing in such a file says so, and a mistake would ruin a network. The evidence must therefore be something that
-weights, including sparse ones, do not show: all matrices of the file are zero except for a zigzag prefix, and in that
-prefix hardly any element is zero. If the evidence is weaker, the user has to pass ``--spectral``.
+Such a file does not say so itself, and a wrong guess would ruin the network. The evidence must therefore be a pattern
+that weights, even sparse ones, do not show: all matrices of the file are zero except for a zigzag prefix, in which
+hardly any element is zero. If the evidence is weaker, the user has to pass ``--spectral``.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from frformat.spectral.sparse import Sparse, indices_at
 from frformat.spectral.spectrum import Spectrum
 
 SHARE: Final = 16
-"""Together, spectra keep at most a sixteenth of their elements; each keeps at most half."""
+"""Spectra as a whole keep at most one in this many elements; each spectrum keeps at most half of its elements."""
 
 FILLED: Final = 7 / 8
 """Smallest share of nonzero elements in the prefix of a spectrum."""
 
 LEAST: Final = 16
-"""This many coefficients are evidence; fewer may be chance."""
+"""Smallest number of coefficients that counts as evidence; with fewer, the pattern can be chance."""
 
 
 def is_matrix(entry: Entry) -> bool:
@@ -39,12 +39,12 @@ def is_sparse(entry: Entry) -> bool:
 
 
 def spectra(entries: Mapping[str, Entry], said: bool | None) -> tuple[set[str], list[str]]:
-    """Return the tensors that are treated as spectra, and notes for the user on the choice, one line each.
+    """Return the tensors that are treated as spectra, and notes for the user about the choice, one line each.
 
     Args:
         entries: all tensors of a checkpoint.
-        said: True treats matrices and sparse tensors as spectra, False none; None looks for evidence. Spectra of
-            ``.frz`` files are spectra unless this is False.
+        said: whether matrices and sparse tensors are spectra; None looks for evidence. Spectra of ``.frz`` files are
+            treated as spectra unless this is False.
     """
     if said is False:
         return set(), []
@@ -64,11 +64,11 @@ def spectra(entries: Mapping[str, Entry], said: bool | None) -> tuple[set[str], 
 
 
 def detected_spectra(entries: Mapping[str, Entry]) -> dict[str, int]:
-    """Return the tensors that are spectra, each with the length of the zigzag prefix that holds its nonzero elements.
+    """Return the tensors that are spectra, each with the length of the zigzag prefix that has its nonzero elements.
 
     Either all matrices are spectra or none is. Tensors that are all zero are no evidence either way, nor are those
     whose nonzero elements fill whole rows, as in an embedding. The first matrix that is not a spectrum ends the search;
-    for dense weights, one element suffices to see that.
+    in dense weights, a single nonzero element proves that.
     """
     found = {}
     elements = told = 0

@@ -40,7 +40,7 @@ WORTH: Final = 0.98
 """Weights are stored as a spectrum if that takes at most this share of their exact size."""
 
 SOUND: Final = 0.98
-"""Weights that retain less than this share of their energy hardly work any more."""
+"""Networks rarely work with weights that retain less than this share of their energy."""
 
 SAMPLE: Final = 1 << 20
 """Number of bytes to compress in order to estimate a tensor's size in the file."""
@@ -51,10 +51,10 @@ class TensorReport:
     """The outcome for one tensor.
 
     Attributes:
-        coding: ``raw``, elements as they are; ``dct``, the first coefficients of a DCT; ``rounded``, elements in a
-            number format or as multiples of steps; or ``kept``, unchanged from an ``.frz`` file.
+        coding: ``raw`` (unchanged elements), ``dct`` (the first coefficients of a DCT), ``rounded`` (elements in a
+            number format or as multiples of steps), or ``kept`` (copied from an ``.frz`` file).
         kept: number of coefficients stored; None unless it is ``dct``.
-        energy: share of the sum of squared weights that is left; None if nothing is lost.
+        energy: share of the sum of squared weights that is retained; None if nothing is lost.
         error: largest error of a rebuilt weight, relative to the largest weight; 0 if nothing is lost.
         note: why a tensor is ``raw`` although the policy wanted otherwise, or that it was rebuilt; else empty.
         digest: :func:`digest` of what a reader will get; empty if that is the input tensor itself.
@@ -95,20 +95,20 @@ def encode(
     """Write a checkpoint to an ``.frz`` file. Tensors are read, decided on and coded one at a time.
 
     Args:
-        checkpoint: the tensors; its metadata and tied names go into the file.
+        checkpoint: the tensors; its metadata and tied names are also written.
         path: destination; an existing file is replaced once the new one is complete.
-        policy: how to store each tensor. Without a policy, everything is lossless: weights are stored as they are, and
+        policy: how to store each tensor. Without a policy, everything is lossless: weights are stored unchanged, and
             spectra keep all coefficients.
         metadata: additional metadata, placed before that of the checkpoint.
         tiers: see :func:`frformat.save_file`.
         compression: see :func:`frformat.save_file`.
-        progress: called with a tensor's name and the number of bytes of the dense tensor done since the last call.
+        progress: called with a tensor's name and the number of bytes of the dense tensor processed since the last call.
         base: an older version of the file; only the difference from it is written, see :func:`frformat.save_file`.
-            Plain tensors in the format ``qN`` take the quantization steps that they have in the base, if any.
+            Plain tensors in the format ``qN`` are quantized with the steps that they have in the base, if any.
 
     Raises:
         FrzError: the base is not valid.
-        EncodeError: a tensor, which is named, cannot be coded as requested, or an option cannot be satisfied.
+        EncodeError: a tensor cannot be coded as requested (the error names it), or an option cannot be satisfied.
         OSError: a file cannot be read or written.
     """
     with opened(base) as held:
@@ -128,7 +128,7 @@ def encode(
 
 
 class _Encoder(Mapping[str, Stored]):
-    """The tensors of a checkpoint in the form to be stored. Looking one up decides on it and records the outcome."""
+    """The tensors of a checkpoint in the form to be stored. A lookup decides on that form and records the outcome."""
 
     def __init__(self, checkpoint: Checkpoint, policy: Policy, progress: Progress, base: FrzFile | None) -> None:
         self._entries = checkpoint.entries
@@ -156,7 +156,7 @@ class _Encoder(Mapping[str, Stored]):
         return value
 
     def _older(self, name: str) -> CodedTensor | None:
-        """Return the tensor of that name in the base."""
+        """Return the version of a tensor in the base, or None if there is none."""
         return self._base.stored(name) if self._base is not None and name in self._base else None
 
     def __iter__(self) -> Iterator[str]:
@@ -183,13 +183,13 @@ class _Encoder(Mapping[str, Stored]):
         return [f"warning: {what}; {advice}"]
 
     def written(self, name: str, done: int) -> None:
-        """Report the writer's progress, except for computed tensors: computing them took the time and was reported."""
+        """Report the writer's progress, except for computed tensors, which were reported when they were computed."""
         if self.reports[name].coding == "raw":
             self._progress(name, done)
 
 
 def digest(stored: Stored) -> str:
-    """Return the SHA-256 in hexadecimal of a tensor's type, shape and values as a reader will get them."""
+    """Return the hexadecimal SHA-256 digest of a tensor's type, shape and values as a reader will get them."""
     if isinstance(stored, CodedTensor):
         spectrum = stored.spectrum()
         stored = stored.rebuild() if spectrum is None else spectrum
@@ -252,7 +252,7 @@ def _plain(entry: Entry, fmt: str, older: Older) -> tuple[Stored, TensorReport]:
 
 
 def _lost(array: Array, stored: Array) -> tuple[float, float]:
-    """Return the share of the energy that is left, and the largest error relative to the largest element."""
+    """Return the share of the energy that is retained, and the largest error relative to the largest element."""
     energy = lost = largest = error = 0.0
     for a, b in zip(blocks(array), blocks(stored), strict=True):
         gap = a - b
@@ -262,7 +262,7 @@ def _lost(array: Array, stored: Array) -> tuple[float, float]:
 
 
 def _narrowed(values: Array) -> Array:
-    """Return integers in the narrowest type that holds them all."""
+    """Return integers in the narrowest type that can represent all of them."""
     if values.dtype.kind != "i":
         return values
     return values.astype(np.min_scalar_type(-int(np.abs(values).max(initial=1))))
@@ -284,13 +284,13 @@ def _source(entry: Entry, decision: Decision) -> Source:
 
 
 def _as_stored(spectrum: Spectrum, fmt: str) -> Spectrum:
-    """Return the spectrum that a reader gets after storing it in a number format."""
+    """Return a spectrum as a reader gets it if it is stored in a number format."""
     stored = CodedTensor.of_spectrum(spectrum, fmt).spectrum()
     assert stored is not None
     return stored
 
 
 def _stored_size(array: Array) -> int:
-    """Estimate the bytes that an array takes in the file from its start."""
+    """Estimate the size of an array in the file, in bytes, from its first elements."""
     sample = array.reshape(-1)[: SAMPLE // array.itemsize]
     return len(zlib.compress(sample.tobytes(), 1)) * array.size // max(sample.size, 1)

@@ -1,4 +1,4 @@
-"""Rules that users write to say how tensors are stored.
+"""Rules with which users control how tensors are stored.
 
 A rule is a pattern for names, followed by words that say how to code the matching tensors::
 
@@ -6,7 +6,7 @@ A rule is a pattern for names, followed by words that say how to code the matchi
     *.weight: energy=0.999
     head.*: raw
 
-``raw`` stores weights as they are. ``keep=N``, ``keep=N%``, ``energy=SHARE`` and ``max-error=SHARE`` keep a prefix of
+``raw`` stores weights unchanged. ``keep=N``, ``keep=N%``, ``energy=SHARE`` and ``max-error=SHARE`` keep a prefix of
 their spectrum. ``spectral`` declares that the input already is a spectrum. ``view=…`` sets the shape in which the
 spectrum is taken. ``format=…`` sets the number format of the coefficients or, if nothing says how much to keep, of the
 weights. Patterns use ``*``, ``?`` and ``[…]`` as in shells. The first rule whose pattern matches applies; whatever it
@@ -33,7 +33,7 @@ class Rule:
 
     Attributes:
         pattern: pattern for names, with ``*``, ``?`` and ``[…]``.
-        raw: store the tensor as it is.
+        raw: store the tensor unchanged.
         spectral: the elements are a spectrum, not weights.
         selection: how much of the spectrum to keep.
         view: shape in which the spectrum is taken.
@@ -50,12 +50,12 @@ class Rule:
 
     def __post_init__(self) -> None:
         if self.raw and (self.spectral or self.selection or self.view or self.format):
-            raise EncodeError("raw excludes all other words: a tensor stored as it is has no spectrum")
+            raise EncodeError("raw excludes all other words: a tensor that is stored unchanged has no spectrum")
         if self.format is not None:
             check_format(self.format)
 
     def matches(self, name: str) -> bool:
-        """Return whether the rule applies to the tensor of this name."""
+        """Return whether the rule applies to a tensor with this name."""
         return fnmatchcase(name, self.pattern)
 
     @classmethod

@@ -14,10 +14,10 @@ from frformat.errors import EncodeError
 from frformat.spectral.spectrum import Spectrum
 
 AsStored = Callable[[Spectrum], Spectrum]
-"""Maps a spectrum to what a reader will get: the same in the number format of the file."""
+"""Maps a spectrum to what a reader will get if it is stored in the file's number format."""
 
 FLOAT32 = 2.0**-23
-"""Relative error of the energy of coefficients, since they are float32."""
+"""Relative error of an energy that is computed from float32 coefficients."""
 
 
 class Selection(Protocol):
@@ -29,7 +29,7 @@ class Selection(Protocol):
         Args:
             source: the tensor.
             as_stored: applies the number format.
-            most: do not search beyond this many coefficients: the tensor is as small without a transform.
+            most: largest number of coefficients to try; with more, the tensor is no smaller than without a transform.
 
         Returns:
             The number, from 0 to the element count, or None if more than ``most`` are needed.
@@ -59,9 +59,10 @@ class Keep:
 
 @dataclass(frozen=True)
 class Energy:
-    """The fewest coefficients that hold ``share`` of the sum of the squared weights (0 to 1), number format included.
+    """Keeps the fewest coefficients that retain ``share`` (0 to 1) of the sum of the squared weights.
 
-    Where the number format loses much, the number is found by bisection, to within 1/64 of the fewest.
+    The share accounts for losses from the number format. If these are large, the number of coefficients is found by
+    bisection, to within 1/64 of the minimum.
     """
 
     share: float
@@ -93,20 +94,20 @@ class MaxError:
         def good(k: int) -> bool:
             return source.error(as_stored(source.spectrum(k))) <= self.share
 
-        # The largest error is at least the root mean square, which Parseval tells without rebuilding anything.
+        # The largest error is at least the root mean square, which follows from Parseval's theorem without rebuilding.
         gap = self.share * source.largest
-        allowed = source.elements * gap * gap  # infinite, where a power would raise OverflowError
+        allowed = source.elements * gap * gap  # can become infinite; ``gap**2`` would raise OverflowError
         low = fewest_with_energy(source, source.energy - allowed)
         return _fewest(good, low, min(most, source.count))
 
 
 def energy_left(source: Source, spectrum: Spectrum, stored: Spectrum) -> float:
-    """The share of a tensor's energy that what is stored of it has, by Parseval.
+    """Return the share of a tensor's energy that its stored coefficients retain, by Parseval's theorem.
 
     Args:
         source: the tensor.
         spectrum: the coefficients that are kept.
-        stored: the same in the number format of the file.
+        stored: the same coefficients in the file's number format.
     """
     if source.energy == 0:
         return 1.0
@@ -116,7 +117,7 @@ def energy_left(source: Source, spectrum: Spectrum, stored: Spectrum) -> float:
 
 
 def _fewest(good: Callable[[int], bool], low: int, most: int) -> int | None:
-    """The least number from ``low`` to ``most`` that is good, to within 1/64; None if none is."""
+    """Return the smallest number from ``low`` to ``most`` that is good, to within 1/64, or None if there is none."""
     if low > most:
         return None
     if good(low):
@@ -135,9 +136,9 @@ def _fewest(good: Callable[[int], bool], low: int, most: int) -> int | None:
 
 
 def fewest_with_energy(source: Source, energy: float) -> int:
-    """Return the smallest number of leading coefficients whose squares sum to ``energy``; all if they never do.
+    """Return the smallest number of leading coefficients whose squares sum to at least ``energy``, or else all.
 
-    Coefficients are computed in growing prefixes, so a smooth tensor takes only a small transform.
+    Coefficients are computed in growing prefixes, so a smooth tensor needs only a small transform.
     """
     wanted = energy * (1 - FLOAT32)
     k = 0

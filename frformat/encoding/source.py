@@ -61,14 +61,14 @@ class Weights:
         self._view = view
         self._known = Spectrum.of(array, 0, view)
         self.elements = self.count = array.size
-        # One pass over the weights for both values.
+        # Compute both values in one pass over the weights.
         self.energy, self.largest = 0.0, 0.0
         for block in blocks(array):
             self.energy += float(np.vdot(block, block))
             self.largest = max(self.largest, float(np.abs(block).max()))
 
     def spectrum(self, k: int) -> Spectrum:
-        """Return the first ``k`` coefficients; transforms only if it has not computed as many before."""
+        """Return the first ``k`` coefficients, which are computed unless an earlier call has computed as many."""
         if k > self._known.kept:
             self._known = Spectrum.of(self._array, k, self._view)
         return self._known.truncated(k)

@@ -1,4 +1,4 @@
-"""Read an encoded file back, and compare."""
+"""Verify an encoded file by reading it back."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ StrPath = str | os.PathLike[str]
 
 
 def verify(checkpoint: Checkpoint, path: StrPath, report: Report, *, base: StrPath | None = None) -> None:
-    """Check that a file holds what :func:`frformat.encoding.encode` reported, bit for bit.
+    """Check that a file contains what :func:`frformat.encoding.encode` reported, bit for bit.
 
     Args:
         checkpoint: the encoded checkpoint.
         path: the file.
-        report: what became of the tensors.
-        base: of a delta file, its base.
+        report: the outcome of encoding.
+        base: the base, if the file is a delta file.
 
     Raises:
         FrzError: the file is damaged.
-        EncodeError: it holds something else.
+        EncodeError: the file has other names or values.
     """
     with frformat.open(path, base=base) as file:
         file.verify()
         if set(file) != set(report.tensors) | set(checkpoint.aliases) or file.aliases != checkpoint.aliases:
-            raise EncodeError(f"{os.fspath(path)}: holds other names than those encoded")
+            raise EncodeError(f"{os.fspath(path)}: does not have the names that were encoded")
         for name, tensor in report.tensors.items():
             if tensor.digest:
                 same = digest(file.stored(name)) == tensor.digest

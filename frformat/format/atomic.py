@@ -27,7 +27,7 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
         raise OSError(f"{path} exists and is not a file")
     folder, name = os.path.split(path)
     if not os.path.isdir(folder):
-        raise FileNotFoundError(errno.ENOENT, "there is no such folder", folder)
+        raise FileNotFoundError(errno.ENOENT, "the folder does not exist", folder)
     handle, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -1,6 +1,6 @@
 """The kinds of basis that an axis can have, in the order of their ids, and the rules for each in a file.
 
-:mod:`frformat.spectral.bases` computes them, one file per kind. Nothing else distinguishes kinds by name.
+:mod:`frformat.spectral.bases` computes them, one file per kind. No other module distinguishes kinds by name.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Kind:
 
 
 def _stored(length: int, count: int, factor: Any) -> Basis:
-    """Return the basis of a factor; a factor of None gives a stand-in that takes no memory."""
+    """Return the basis of a factor, or a placeholder that takes no memory if the factor is None."""
     return Stored(np.broadcast_to(np.float32(0), (count, length)) if factor is None else factor, count)
 
 

@@ -15,17 +15,17 @@ SMALL: Final = 1 << 16
 """Groups of at most this many values are coded with every promising coder."""
 
 TABLES: Final = 1 << 13
-"""Tables may be worth their bytes for tensors with at least this many values on average."""
+"""If tensors have at least this many values on average, tables can save more bytes than they take."""
 
 SLOW: Final = 1 << 25
-"""With more values than this, a slow coder would take about two seconds to read a group."""
+"""With a slow coder, reading a group of more values than this would take more than about two seconds."""
 
 QUICK: Final = 1 << 14
 """From this many bytes on, the general-purpose compressors first run at their lowest level, to see whether they can
 win."""
 
 GAIN: Final = 0.95
-"""They can if the highest level shrinks the lowest level's output to this share, which it hardly does for weights."""
+"""Ratio that the highest level's output is expected to have to the lowest level's at best; weights rarely reach it."""
 
 WORTH: Final = 0.98
 """Large exact values are compressed if a sample shrinks to less than this share of its size."""
@@ -54,7 +54,7 @@ def choose(
         likeness: what the group's tensors have in common.
         tiers: for each tier, the runs of its segment with their values.
         names: the coders that may be used. If none of them accepts integers, all may be used for integers.
-        fast: a large group must be fast to read.
+        fast: whether large groups must be fast to read.
         told: called with the number of bytes of values processed so far.
     """
     batches = [batch for tier in tiers for batch, _ in tier]
@@ -92,7 +92,7 @@ def _is_beaten(arrays: Sequence[Array], size: float) -> bool:
 
 
 def _preferred(able: list[Coder], some: list[Coder]) -> list[Coder]:
-    """Return ``some`` of the coders, or all if none of ``some`` compresses."""
+    """Return ``some`` of the coders, or all ``able`` ones if none of those compresses."""
     return able if all(coder.plain for coder in some) else some
 
 

@@ -67,7 +67,7 @@ class Extents:
     """The positions of all segments of a file, including any that have been cut off.
 
     Args:
-        directory: what the file holds.
+        directory: the file's directory.
         start: offset of the first segment.
 
     Attributes:
@@ -96,7 +96,7 @@ class Extents:
         self.ends = tuple(ends[1:])
 
     def of(self, group: int, tier: int) -> Extent | None:
-        """Return the segment of a group in a tier, if there is one."""
+        """Return the segment of a group in a tier, or None if there is none."""
         held = self._groups[group]
         if tier >= len(held.sizes) or not held.values[tier]:
             return None
@@ -179,7 +179,7 @@ def read_header(head: bytes) -> Header:
     if not MAGIC.startswith(head[:4]):
         raise FrzError("MAGIC", "not an .frz file", offset=0)
     if len(head) > 4 and head[4] != VERSION:
-        raise FrzError("VERSION", f"format version {head[4]}, this reader knows version {VERSION}: upgrade", offset=4)
+        raise FrzError("VERSION", f"format version {head[4]} is not supported, only {VERSION}: upgrade", offset=4)
     if len(head) < HEADER_BYTES:
         raise FrzError("TRUNCATED", f"the file ends within its header of {HEADER_BYTES} bytes", offset=len(head))
     header = Header(head[5], int.from_bytes(head[6:10], "little"), int.from_bytes(head[10:14], "little"))
@@ -187,9 +187,11 @@ def read_header(head: bytes) -> Header:
         raise FrzError("HEADER", f"reserved flags are set (0x{header.flags:02x})", offset=5)
     for offset, count in ((6, header.stored), (10, header.length)):
         if count > limits.DIRECTORY_BYTES:
-            raise FrzError("LIMIT", f"a directory of {count} bytes, at most {limits.DIRECTORY_BYTES}", offset=offset)
+            reason = f"the directory has {count} bytes; the limit is {limits.DIRECTORY_BYTES}"
+            raise FrzError("LIMIT", reason, offset=offset)
     if not header.deflated and header.stored != header.length:
-        raise FrzError("HEADER", f"{header.stored} and {header.length} bytes for one directory", offset=10)
+        reason = f"the directory is not deflated, but has two sizes, {header.stored} and {header.length} bytes"
+        raise FrzError("HEADER", reason, offset=10)
     return header
 
 
@@ -223,8 +225,8 @@ def _directory_bytes(header: Header) -> int:
 def _check_budget(header: Header, budget: int) -> None:
     needed = _directory_bytes(header)
     if needed > budget:
-        reason = f"the directory has {needed:,} bytes, the memory budget is {budget:,}; raise it if you trust the file"
-        raise FrzError("BUDGET", reason)
+        reason = f"the directory needs {needed:,} bytes, but the memory budget is {budget:,}"
+        raise FrzError("BUDGET", f"{reason}; raise it if you trust the file")
 
 
 def _u32(value: int) -> bytes:
@@ -248,7 +250,7 @@ class SegmentReader:
         return data
 
     def readinto(self, buffer: memoryview) -> int:
-        """Fill ``buffer`` with as many bytes as the segment has left."""
+        """Fill ``buffer`` with the next bytes of the segment, and return their number."""
         count = self._file.readinto(buffer[: self._left])  # type: ignore[attr-defined]
         self._account(buffer[:count])
         return int(count)

@@ -26,8 +26,8 @@ from frformat.spectral.rebuild import working_memory
 Array = NDArray[Any]
 
 REMEMBERED: Final = 1 << 24
-"""Size of the cache of decoded groups in bytes, since other tensors of a group are likely to be requested next. The
-last group is kept whatever its size, if the budget allows it."""
+"""Size of the cache of decoded groups in bytes. After one tensor of a group, others are likely to be requested next.
+The last group is cached whatever its size, if the budget allows it."""
 
 
 class Contents:
@@ -38,8 +38,8 @@ class Contents:
         container: the result of opening it.
         index: finds its tensors.
         tier: the tier at which tensors are decoded.
-        budget: bytes that a request may need.
-        base: of a delta file, what its base holds, if that is given.
+        budget: the memory budget of a request, in bytes.
+        base: the contents of the base, if the file is a delta file and its base was given.
     """
 
     def __init__(
@@ -62,19 +62,17 @@ class Contents:
         self._bounds: tuple[int, dict[int, NDArray[np.int64]]] = (-1, {})
 
     def afford(self, needed: int) -> None:
-        """Check that a request does not need too much memory.
+        """Check that a request stays within the memory budget.
 
         Raises:
             FrzError: ``BUDGET``.
         """
         if needed > self._budget:
-            reason = (
-                f"this needs {needed:,} bytes, the memory budget is {self._budget:,}; raise it if you trust the file"
-            )
-            raise FrzError("BUDGET", reason)
+            reason = f"this needs {needed:,} bytes, but the memory budget is {self._budget:,}"
+            raise FrzError("BUDGET", f"{reason}; raise it if you trust the file")
 
     def require_base(self, groups: Iterable[Group]) -> None:
-        """See that the base is there, if one of ``groups`` needs it.
+        """Check that the base was given if one of ``groups`` needs it.
 
         Raises:
             FrzError: ``BASE``.
@@ -82,11 +80,11 @@ class Contents:
         for group in groups:
             if group.delta and self._base is None:
                 digest = (self._container.directory.base or b"").hex()
-                reason = f"this is the difference to a base, the file with the SHA-256 {digest}: give it, too"
+                reason = f"this is a delta file: also give its base, the file with the SHA-256 {digest}"
                 raise FrzError("BASE", reason)
 
     def rebuilt(self, group_index: int, index: int, held: int = 0) -> Array:
-        """Return a rebuilt tensor; ``held`` bytes are taken by other tensors of the same request.
+        """Return a rebuilt tensor, while other tensors of the same request take ``held`` bytes.
 
         Raises:
             FrzError: ``BUDGET``, ``CHECKSUM``, ``STREAM`` or ``VALUE``.
@@ -96,17 +94,17 @@ class Contents:
         self._afford(group, index, held)
         _check_shape(group.shapes[index])
         out = self._stored(group_index, index).rebuild()
-        # The result must not be a view of memory that holds other tensors, too.
+        # The result must not be a view of memory that also contains other tensors.
         return out if out.base is None or group.tensors == 1 else out.copy()
 
     def all_rebuilt(self, group_index: int, held: int = 0) -> Iterator[Array]:
-        """Yield all tensors of a group in order, as :meth:`rebuilt`, but those of many small ones at once."""
+        """Yield all tensors of a group in order, as :meth:`rebuilt` returns them. Elements are decoded together."""
         group = self._groups[group_index]
         size = values_bytes(group, self._tier)
         if group.elements and group.tensors > 1 and size <= REMEMBERED:
             self.afford(held + size + self._needed(group, self._tier))
             found = self._decode(group_index, self._tier).elements()
-            # One that is not allowed is named by the way that takes them one by one.
+            # If an element is invalid, rebuilding the tensors one by one finds out which one to name in the error.
             if group.dtype != "bool" or found.view(np.uint8).max(initial=0) <= 1:
                 start = 0
                 for shape in group.shapes:
@@ -177,7 +175,7 @@ class Contents:
         return tensor
 
     def _content(self, group_index: int, index: int) -> Content:
-        """Return the values of one tensor, from its decoded group or, if that is large, read alone where possible."""
+        """Return the values of one tensor: from its decoded group or, if possible in a large group, read separately."""
         group = self._groups[group_index]
         if group_index not in self._decoded:
             needed = values_bytes(group, self._tier)
@@ -186,7 +184,7 @@ class Contents:
         return self._values(group_index).of(index)
 
     def _values(self, group_index: int) -> Values:
-        """The values of a group, which are kept if it has others."""
+        """Return the values of a group, and cache them if it has several tensors."""
         group = self._groups[group_index]
         found = self._decoded.pop(group_index, None)
         if found is None:
@@ -197,7 +195,7 @@ class Contents:
         return found
 
     def _decode(self, group_index: int, tier: int) -> Values:
-        """The values of a group at a tier, out of its segments and of the base."""
+        """Return the values of a group at a tier, decoded from its segments and, in a delta file, added to the base."""
         group = self._groups[group_index]
         found = values.decode(self._file, self._container, group_index, tier)
         if self._base is None or not group.delta or not group.values[0]:
@@ -209,7 +207,7 @@ class Contents:
         return Values(group, {0: parts[0] if len(parts) == 1 else np.concatenate(parts)}, tier)
 
     def flat(self, name: str) -> Array:
-        """The values of a tensor that there is, in the order of the file."""
+        """Return the values of a tensor of this file, in file order."""
         group_index, index = self._find(name)
         return self._values(group_index).flat(index)
 
@@ -247,7 +245,7 @@ class Contents:
         return self._bounds[1]
 
     def _values_bytes(self, group: Group, index: int) -> int:
-        """Bytes that the values of a tensor take once decoded, with those of its group and of its factors."""
+        """Return the size in bytes of a tensor's decoded values, including those of its group and its factors."""
         needed = self._needed(group, self._tier)
         for number in group.factors[index] if group.factors is not None else ():
             place, row = self._index.factor(number)
@@ -256,7 +254,7 @@ class Contents:
         return needed
 
     def _needed(self, group: Group, tier: int) -> int:
-        """Bytes that the values of a group take once decoded, with differences and the base's values."""
+        """Return the size in bytes of a group's decoded values, including differences and the base's values."""
         needed = values_bytes(group, tier)
         if self._base is not None and group.delta:
             places = {self._base._find(name)[0] for name in group.names}
@@ -285,6 +283,6 @@ class Contents:
 
 
 def _check_shape(shape: Shape) -> None:
-    """Check that NumPy can hold an array of this shape. If a length is 0, the product of the others still counts."""
+    """Check that NumPy supports arrays of this shape. If a length is 0, the product of the others still counts."""
     if math.prod(n for n in shape if n) >= 1 << 58:
-        raise FrzError("BUDGET", f"NumPy cannot hold shape {list(shape)}")
+        raise FrzError("BUDGET", f"NumPy does not support shape {list(shape)}")

@@ -1,4 +1,4 @@
-"""Delta files: values as differences to those of another file, the base (specification, section 6.2)."""
+"""Delta files store values as differences from those of another file, the base (specification, section 6.2)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Array = NDArray[Any]
 Integers = NDArray[np.int32]
 
 FEATURE: Final = "delta"
-"""The feature that says that a file is one."""
+"""The feature that marks a delta file."""
 
 PART: Final = 1 << 18
-"""Values that are handled together."""
+"""Number of values that are processed at a time."""
 
 
 def sha256(file: IO[bytes]) -> bytes:
-    """The SHA-256 of a whole file."""
+    """Return the SHA-256 digest of a whole file."""
     found = hashlib.sha256()
     file.seek(0)
     while data := file.read(CHUNK):
@@ -37,21 +37,21 @@ def sha256(file: IO[bytes]) -> bytes:
 
 
 def check(directory: Directory, base: Directory, digest: bytes) -> None:
-    """See that a base fits a delta file.
+    """Check that a base fits a delta file.
 
     Args:
-        directory: the delta file's.
-        base: the base's.
-        digest: the base's SHA-256.
+        directory: the directory of the delta file.
+        base: the directory of the base.
+        digest: the SHA-256 digest of the base.
 
     Raises:
         FrzError: ``BASE``.
     """
     if digest != directory.base:
         wanted = (directory.base or b"").hex()
-        raise FrzError("BASE", f"the base has the SHA-256 {digest.hex()}, not {wanted}: give the file it was made for")
+        raise FrzError("BASE", f"the base has the SHA-256 {digest.hex()}, not {wanted}: give the right base")
     if base.tiers != 1 or base.base is not None:
-        raise FrzError("BASE", "a base has one tier and is no delta file itself")
+        raise FrzError("BASE", "a base must have one tier and must not be a delta file")
     index = Index(base)
     for group in directory.groups:
         if group.delta:
@@ -61,11 +61,19 @@ def check(directory: Directory, base: Directory, digest: bytes) -> None:
                     raise FrzError("BASE", "the base has no tensor of this name", tensor=name)
                 held, runs = base.groups[found[0]], tensor_runs(group, number, 0)
                 if not fits(group.value_type, group.steps is not None, runs, held, tensor_runs(held, found[1], 0)):
-                    raise FrzError("BASE", "the base has other values under this name", tensor=name)
+                    raise FrzError("BASE", "the base's tensor of this name has another type or structure", tensor=name)
 
 
 def fits(value_type: str, stepped: bool, runs: Sequence[Run], base: Group, base_runs: Sequence[Run]) -> bool:
-    """Whether values of a type, in some runs, have differences to those of a group of the base in others."""
+    """Return whether values can be stored as differences from those of a tensor of the base.
+
+    Args:
+        value_type: type of the values.
+        stepped: whether the values are multiples of steps.
+        runs: the runs of the values.
+        base: the group of the base's tensor.
+        base_runs: the runs of the base's tensor.
+    """
     same = value_type == base.value_type and stepped == (base.steps is not None)
     return same and _blocks(runs) == _blocks(base_runs)
 
@@ -75,12 +83,12 @@ def _blocks(runs: Sequence[Run]) -> list[tuple[bool, Block]]:
 
 
 def add(differences: Integers, base: Array, value_type: str) -> Array:
-    """The values that differ by so much from the base's; in the memory of ``differences``, if that is possible.
+    """Add differences to the values of the base, in the memory of ``differences`` if possible.
 
     Args:
-        differences: int32 array.
-        base: as many values of ``value_type``.
-        value_type: their type.
+        differences: int32 array of shape (n,).
+        base: the base's values: array of shape (n,).
+        value_type: type of the base's values and of the result.
     """
     dtype = DTYPES[value_type]
     codes = np.dtype(f"i{dtype.itemsize}")
@@ -95,12 +103,12 @@ def add(differences: Integers, base: Array, value_type: str) -> Array:
 
 
 def subtract(values: Array, base: Array, value_type: str) -> Integers | None:
-    """The differences of values to those of the base, None if one of them cannot be stored.
+    """Return the differences of values from those of the base, or None if one of them cannot be stored.
 
     Args:
-        values: array of ``value_type``.
-        base: as many.
-        value_type: their type.
+        values: array of shape (n,).
+        base: the base's values, in the same shape.
+        value_type: type of both.
     """
     codes = np.dtype(f"i{values.dtype.itemsize}")
     with np.errstate(over="ignore"):
@@ -110,7 +118,7 @@ def subtract(values: Array, base: Array, value_type: str) -> Integers | None:
 
 
 def _turned(codes: Array, value_type: str) -> Array:
-    """Bits of floats as integers that are in the order of the floats, and back; others as they are."""
+    """Convert the bits of floats to integers in the order of the floats, or back; return others unchanged."""
     if value_type not in FORMATS:
         return codes
     width = 8 * codes.itemsize - 1

@@ -1,4 +1,4 @@
-"""Tensors on their way into a delta file: as differences to those of the base, where that is worth it."""
+"""Store the tensors of a delta file as differences from the base where that takes fewer bits."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from frformat.format.reader import FrzFile
 Array = NDArray[Any]
 
 EXPONENT: Final = 3
-"""About how many bits the sign and the exponent of a weight take."""
+"""Approximate number of bits that the sign and the exponent of a weight take."""
 
 
 class Base:
-    """The file that a delta file will be the difference to.
+    """The base of a delta file that is being written.
 
     Args:
-        file: the file, open.
+        file: the open base.
 
     Raises:
-        EncodeError: it has several tiers, or is a delta file itself.
+        EncodeError: the base has several tiers or is itself a delta file.
     """
 
     def __init__(self, file: FrzFile) -> None:
         directory = file.container.directory
         if directory.tiers > 1 or directory.base is not None:
-            raise EncodeError("a base has one tier and is no delta file itself: encode it anew, or take another")
+            raise EncodeError("a base must have one tier and must not be a delta file: encode it again, or use another")
         self._file = file
         self.sha256: Final = file.sha256()
 
     def difference(self, part: Pending) -> Pending:
-        """A tensor as differences, if the base has one that it can differ from, and they take less; else as it is."""
+        """Return a tensor as differences from the base's, or unchanged if that is not possible or takes more bits."""
         stepped = part.likeness.stepped
         pieces = part.pieces(0)
         base = self._values(part.name, part.likeness.value_type, stepped, [run for run, _ in pieces])
@@ -56,7 +56,7 @@ class Base:
         return replace(part, differences=arrays, likeness=part.likeness._replace(delta=True))
 
     def _values(self, name: str, value_type: str, stepped: bool, runs: list[Run]) -> Array | None:
-        """The base's values, if there are such that differences can be had to."""
+        """Return the values of the base's tensor, or None if differences from it cannot be stored."""
         if not name or not runs or name not in self._file:
             return None
         if DTYPES[value_type].itemsize > limits.DIFFERING_BYTES:
@@ -72,12 +72,12 @@ class Base:
 
 
 def _bits(differences: Array) -> float:
-    """About how many bits differences take."""
+    """Estimate the bits that differences take."""
     return _magnitudes(differences)
 
 
 def _cost(values: Array, value_type: str) -> float:
-    """About how many bits values take by themselves."""
+    """Estimate the bits that values take without a base."""
     if value_type in FORMATS:
         mantissa = {"f16": 10, "bf16": 7, "f32": 23}[value_type]
         return float(np.count_nonzero(values.view(f"u{values.itemsize}")) * (mantissa + EXPONENT))
@@ -85,7 +85,7 @@ def _cost(values: Array, value_type: str) -> float:
 
 
 def _magnitudes(integers: Array) -> float:
-    """The sum of logarithms of magnitudes, with a bit for the sign."""
+    """Return the sum of the base-2 logarithms of magnitudes, with a bit for each sign."""
     total = 0.0
     for start in range(0, len(integers), delta.PART):
         part = np.abs(integers[start : start + delta.PART].astype(np.float64))

@@ -57,7 +57,7 @@ class Corners:
 
         Args:
             tiers: the tiers.
-            offsets: bits of the axes that have step offsets; these are values, too.
+            offsets: bit mask of the axes that have step offsets, which also count as values.
         """
         cells = self.cells[tiers].astype(np.int64)
         counts = np.multiply.reduceat(cells, self.starts, axis=1)
@@ -71,25 +71,25 @@ class Corners:
 
 @dataclass(frozen=True)
 class Group:
-    """Tensors that are stored alike.
+    """Tensors that are stored in the same way.
 
     Attributes:
         dtype: element type of the tensors, a key of :data:`~frformat.dtypes.DTYPES`.
-        shapes: one for each tensor, as are the entries of the fields below, if present.
+        shapes: the shape of each tensor. Names, views, factors, seeds and steps also have one entry for each tensor.
         coder: the coder of the segments, a key of :data:`~frformat.format.coders.CODERS`.
         sizes: stored bytes of the segment in each tier, or in tier 0 alone: integer array.
-        names: empty for factors.
+        names: names of the tensors; empty for factors.
         views: the shapes that cores and bases refer to; None means the tensor's own.
         bases: kinds of basis, as in the file; the last one applies to all further axes.
-        factors: the number of a factor for each ``stored`` axis.
-        seeds: a seed for each ``seeded`` axis.
+        factors: for each ``stored`` axis of a tensor, the number of a factor.
+        seeds: for each ``seeded`` axis of a tensor, a seed.
         kept: length of each core's zigzag prefix in each tier: integer array (tiers, tensors).
         corners: the corner of each core in each tier.
-        per_tier: every tier stores the tensors again.
+        per_tier: whether every tier stores its own version of the tensors.
         format: number format of exact values, if it is not the dtype.
         steps: step codes, if values are integers.
-        offsets: bits of the axes that have step offsets.
-        delta: what is stored are differences to the values of the base.
+        offsets: bit mask of the axes that have step offsets.
+        delta: whether the stored values are differences from the values of the base.
     """
 
     dtype: str
@@ -132,12 +132,12 @@ class Group:
 
     @property
     def integers(self) -> bool:
-        """Whether what is stored are integers: multiples of steps, or differences."""
+        """Whether the stored values are integers: multiples of steps, or differences."""
         return self.steps is not None or self.delta
 
     @property
     def stored_type(self) -> str:
-        """What is stored of a value: likewise."""
+        """Type of the stored values, which can be differences: a key of :data:`~frformat.dtypes.DTYPES`."""
         return "i32" if self.integers else self.value_type
 
     @property
@@ -161,7 +161,7 @@ class Group:
         return self.corners.of_tensor(index, tier) if self.corners is not None else self.view(index)
 
     def offset_axes(self, index: int) -> tuple[int, ...]:
-        """The axes of a tensor that have step offsets."""
+        """Return the axes of a tensor that have step offsets."""
         if not self.offsets:
             return ()
         return tuple(axis for axis in range(len(self.view(index))) if self.offsets >> axis & 1)
@@ -191,7 +191,7 @@ class Group:
         return int(self.sizes[tier]) if tier < len(self.sizes) else 0
 
     def _totals(self, tiers: slice) -> NDArray[np.int64]:
-        """Return how many values each tensor has up to each of these tiers, or in the only tier: (tiers, tensors)."""
+        """Return the number of values of each tensor up to each of these tiers or in the only one: (tiers, tensors)."""
         if self.kept is not None:
             return self.kept[tiers].astype(np.int64)
         if self.corners is not None:
@@ -210,10 +210,10 @@ class Directory:
 
     Attributes:
         groups: the groups.
-        metadata: flat text.
+        metadata: a flat map of strings.
         aliases: further names, each with the name of a tensor.
-        tiers: how many capacity tiers there are.
-        base: of a delta file, the SHA-256 of its base.
+        tiers: number of capacity tiers.
+        base: SHA-256 digest of the base, if the file is a delta file.
     """
 
     groups: Sequence[Group] = ()

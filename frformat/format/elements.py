@@ -48,7 +48,7 @@ def elements(array: Array, dtype: str, format: str, axis: int | None) -> Element
         array: the tensor.
         dtype: its type, a key of :data:`~frformat.dtypes.DTYPES`.
         format: see :meth:`frformat.CodedTensor.of_array`.
-        axis: the axis each of whose indices has its own step, or None.
+        axis: the axis along which each index has its own step, or None.
 
     Raises:
         EncodeError: the elements do not fit the format.
@@ -59,7 +59,7 @@ def elements(array: Array, dtype: str, format: str, axis: int | None) -> Element
         return _lossless(array, dtype)
     quantization.check_format(format)
     if dtype not in REAL_DTYPES or not all_finite(array):
-        raise EncodeError(f"elements of {dtype} that are not all finite floats are not stored as {format}")
+        raise EncodeError(f"elements of {dtype} cannot be stored as {format} unless all are finite floats")
     if format in FORMATS:
         return Elements(cast(array, format))
     if array.ndim == 0 or axis is None:

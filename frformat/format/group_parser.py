@@ -36,10 +36,10 @@ class Known:
     Attributes:
         tiers: number of tiers.
         ledger: the memory that the directory may still take.
-        delta: it is a delta file.
-        tensors: tensors, factors and aliases so far.
-        names: bytes of their names.
-        factors: of each factor its group and its index there.
+        delta: whether it is a delta file.
+        tensors: number of tensors, factors and aliases so far.
+        names: total size of their names in bytes.
+        factors: for each factor, its group and its index in the group.
     """
 
     tiers: int
@@ -50,7 +50,7 @@ class Known:
     factors: list[tuple[Group, int]] = field(default_factory=list)
 
     def count(self, more: int) -> None:
-        """Check that there may be ``more`` tensors."""
+        """Count ``more`` tensors, and check the limit."""
         self.tensors += more
         if self.tensors > limits.TENSORS:
             raise FrzError("LIMIT", f"more than {limits.TENSORS} tensors, factors and aliases")
@@ -72,7 +72,7 @@ class Known:
             raise FrzError("NAME", "a name has control characters", tensor=text)
         self.names += len(name)
         if self.names > limits.NAMES_BYTES:
-            raise FrzError("LIMIT", f"names of more than {limits.NAMES_BYTES} bytes together", tensor=text)
+            raise FrzError("LIMIT", f"the names together have more than {limits.NAMES_BYTES} bytes", tensor=text)
         return text
 
 
@@ -86,7 +86,7 @@ class GroupParser:
         self._found: dict[int, Any] = {}
 
     def group(self) -> Group:
-        """Return the group. Each of its fields is valid by itself and with those before it."""
+        """Parse the group. Each of its fields is checked by itself and against those before it."""
         read: dict[int, Callable[[], object]] = {
             d.DTYPE: lambda: self._cursor.identifier(tuple(DTYPES), "dtype"),
             d.NAMES: self._names,
@@ -145,7 +145,7 @@ class GroupParser:
         for _ in range(count // 2):
             shared = self._cursor.uint("a name's prefix")
             if shared > len(previous):
-                raise FrzError("NAME", f"a name repeats {shared} bytes of one that has {len(previous)}")
+                raise FrzError("NAME", f"a name repeats {shared} bytes of one with only {len(previous)}")
             previous = previous[:shared] + self._cursor.text("a name")
             out.append(self._known.check_name(previous))
         self._known.ledger.spend(self._known.names - spent)
@@ -169,7 +169,7 @@ class GroupParser:
         self._known.ledger.spend(Ledger.SHAPE)
         view, shape = self._shape(index), self._field(d.SHAPES)[index]
         if element_count(view) != element_count(shape):
-            reason = f"view {list(view)} does not have the elements of shape {list(shape)}"
+            reason = f"view {list(view)} does not have the element count of shape {list(shape)}"
             raise FrzError("SHAPE", reason, tensor=self._name(index))
         return view
 
@@ -208,7 +208,7 @@ class GroupParser:
             count = self._cursor.array("kept", exact=len(counts))
             rows.append(self._cursor.integers(count, "kept", limits.KEPT))
             self._known.ledger.spend(rows[-1].nbytes)
-            self._refuse(rows[-1] > counts, "more entries of its core are kept than there are elements")
+            self._refuse(rows[-1] > counts, "it keeps more entries of its core than it has elements")
             if len(rows) > 1:
                 self._refuse(rows[-1] < rows[-2], "a tier keeps fewer entries of its core than the one before it")
         return np.stack(rows)
@@ -268,7 +268,7 @@ class GroupParser:
         if value == 0:
             raise malformed("delta is 0")
         if not self._known.delta:
-            raise malformed(f"{self._what} has differences in a file that is no delta file")
+            raise malformed(f"{self._what} has differences, but the file is not a delta file")
         return value
 
     def _per_tensor(self, what: str, read: Callable[[int], T]) -> list[T]:
@@ -289,7 +289,7 @@ class GroupParser:
         return names[index] if index < len(names) else None
 
     def _refuse(self, wrong: Any, reason: str, starts: Any = None) -> None:
-        """Raise ``SHAPE`` if anything is wrong; each cell belongs to the tensor with the last start before it."""
+        """Raise ``SHAPE`` for the first tensor with anything wrong; ``starts`` says where the cells of each begin."""
         if wrong.any():
             place = int(np.argmax(wrong))
             index = place if starts is None else int(np.searchsorted(starts, place, "right")) - 1

@@ -36,21 +36,21 @@ def _check_fields(group: Group, what: str) -> None:
     kinds = [KINDS[kind] for kind in group.bases or (PLAIN,)]
     for argument, given in (("factor", group.factors), ("seed", group.seeds)):
         if any(kind.argument == argument for kind in kinds) != (given is not None):
-            raise malformed(f"{argument}s and bases of {what} do not go together")
+            raise malformed(f"{argument}s and bases of {what} do not match")
     if (group.kept is not None) + (group.corners is not None) + group.per_tier > 1:
         raise malformed(f"{what} has more than one of kept, corners and per_tier")
     if group.kept is not None and not all(kind.ordered for kind in kinds):
-        raise malformed(f"{what} keeps a start of the zigzag order, which its bases do not have")
+        raise malformed(f"{what} has a zigzag prefix, which its bases do not support")
     if group.format is not None and group.steps is not None:
         raise malformed(f"{what} has both format and steps")
     if group.offsets and (group.steps is None or group.kept is not None):
-        raise malformed(f"{what} has offsets, which are of steps, and not beside kept")
+        raise malformed(f"{what} has offsets, which require steps and exclude kept")
     if group.delta and not (group.names and DTYPES[group.value_type].itemsize <= limits.DIFFERING_BYTES):
-        raise malformed(f"{what} has differences of factors, or of values of {group.value_type}")
+        raise malformed(f"{what} has differences, but factors or values of {group.value_type} cannot have any")
     plain = all(kind.plain for kind in kinds)
     exact = group.format is None and group.steps is None
     if not (plain and exact) and group.dtype not in REAL_DTYPES:
-        raise malformed(f"{what} is computed and has dtype {group.dtype}")
+        raise malformed(f"{what} is computed, but has dtype {group.dtype}")
     if not plain and exact and group.dtype == "f64":
         raise malformed(f"{what} has cores of dtype f64")
 
@@ -60,11 +60,11 @@ def _check_factors(group: Group, what: str) -> None:
     if group.views is not None or group.bases or group.kept is not None:
         raise malformed(f"{what} has factors with views, bases or kept")
     if group.dtype != "f32" or any(len(shape) != 2 for shape in group.shapes):
-        raise malformed(f"{what} has factors that are no matrices of f32")
+        raise malformed(f"{what} has factors that are not f32 matrices")
     if group.corners is not None:
         columns = group.corners.cells[:, group.corners.starts + 2]
         if (columns != np.array([shape[1] for shape in group.shapes])).any():
-            raise FrzError("SHAPE", f"{what} has factors that lack columns")
+            raise FrzError("SHAPE", f"{what} has factors with missing columns")
 
 
 def _check_columns(group: Group) -> None:
@@ -74,7 +74,7 @@ def _check_columns(group: Group) -> None:
     for index in range(group.tensors):
         for kind, n in zip(group.kinds(index), group.view(index), strict=True):
             if n > KINDS[kind].most:
-                raise FrzError("LIMIT", f"a core of {n} entries on an axis, at most {KINDS[kind].most}")
+                raise FrzError("LIMIT", f"a core has {n} entries on an axis; the limit is {KINDS[kind].most}")
 
 
 def _check_use(group: Group, known: Known) -> None:
@@ -100,12 +100,12 @@ def _check_values(group: Group, what: str) -> None:
     coder = CODERS[group.coder]
     if not coder.takes(group.stored_type, integers=group.integers):
         kind = "integers" if group.integers else f"exact values of {group.value_type}"
-        raise malformed(f"{what} has {kind} by coder {group.coder}")
+        raise malformed(f"{what} has {kind}, which coder {group.coder} does not support")
     sizes: Any = group.sizes.astype(np.float64)
     if (sizes[values == 0] != 0).any():
-        raise malformed(f"{what} has a segment without values that is not empty")
+        raise malformed(f"{what} has bytes in a segment without values")
     if coder.plain and (sizes != values * DTYPES[group.value_type].itemsize).any():
-        raise malformed(f"{what} has a segment that is not as large as its values")
+        raise malformed(f"{what} has a segment that does not have the size of its values")
     if coder.bounded and (values > limits.VALUES_PER_BYTE * (sizes + limits.FREE_BYTES)).any():
         most = limits.VALUES_PER_BYTE
         raise FrzError("LIMIT", f"{what} has more than {most} coded values for each stored byte")

@@ -37,26 +37,26 @@ class Likeness(NamedTuple):
 
     @property
     def integers(self) -> bool:
-        """Whether what is stored are integers; see :class:`Group`."""
+        """Whether the stored values are integers; see :class:`Group`."""
         return self.stepped or self.delta
 
     @property
     def stored_type(self) -> str:
-        """What is stored of a value; see :class:`Group`."""
+        """Type of the stored values; see :class:`Group`."""
         return "i32" if self.integers else self.value_type
 
 
 @dataclass(frozen=True)
 class Pending:
-    """A tensor that waits to be put into a group.
+    """A tensor that has not been put into a group yet.
 
     Attributes:
         name: its name; empty for a factor.
         tensors: the tensor, once or for each tier.
         extents: the extent of its core in each tier, for :meth:`Group.extent`; one entry if the core is complete.
         factors: the numbers of its factors.
-        likeness: see there.
-        differences: of a tensor of a delta file what is stored in place of its values: one array for each run.
+        likeness: what it has in common with the other tensors of its group.
+        differences: differences from the base that replace its values, if any: one array for each run.
     """
 
     name: str

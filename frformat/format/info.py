@@ -1,4 +1,4 @@
-"""Describe one tensor, as far as the directory does."""
+"""Describe one tensor from the directory alone."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class TensorInfo:
         seeds: the seeds of its ``seeded`` axes, in axis order.
         kept: for each tier of the file, the length of the zigzag prefix; empty if the core is a corner.
         corners: for each tier, the corner; empty if the core is as large as the view, or a zigzag prefix.
-        per_tier: every tier stores its own version of the tensor.
+        per_tier: whether every tier stores its own version of the tensor.
         format: number format of exact values, if it is not the dtype.
-        step: the tensor's step, if values are integers; offsets may change it.
+        step: the tensor's step, which offsets can change, if values are integers.
         offsets: the axes that have step offsets.
     """
 
@@ -70,7 +70,7 @@ class TensorInfo:
 
     @property
     def plain(self) -> bool:
-        """Whether its elements are stored as they are, or as numbers for each of them, without a basis."""
+        """Whether its elements are stored one by one, exactly or quantized, without a basis."""
         return not self.kept and set(self.bases) <= {PLAIN}
 
     def box(self, tier: int = -1) -> Shape:

@@ -1,4 +1,4 @@
-"""Which values of which tensor a segment holds, and where they belong in the core (specification, section 4)."""
+"""Map the values of a segment to tensors and to positions in their cores (specification, section 4)."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def slabs(before: Sequence[int], now: Sequence[int]) -> list[Part]:
 
 
 def new_runs(before: Shape | None, now: Shape, offset_axes: Sequence[int], *, ordered: bool) -> list[Run]:
-    """Return the values that one tensor has in a segment; runs without values are omitted.
+    """Return the runs of values that one tensor has in a segment, without empty ones.
 
     Args:
         before: extent of its core in the tier before (see :meth:`Group.extent`), or None if everything is new.
         now: its extent in this tier.
         offset_axes: axes with step offsets.
-        ordered: the core is a zigzag prefix.
+        ordered: whether the core is a zigzag prefix.
     """
     if ordered:
         count = now[0] - (before[0] if before else 0)

@@ -8,7 +8,7 @@ from frformat.errors import FrzError
 
 
 class Ledger:
-    """The rest of a memory budget.
+    """The part of a memory budget that is left.
 
     Args:
         budget: the budget in bytes.
@@ -22,7 +22,7 @@ class Ledger:
     """Bytes that a group takes besides its tensors."""
 
     SHAPE: Final = 128
-    """Bytes that another short list of a tensor takes, or a text besides its characters."""
+    """Bytes that each further short list of a tensor takes, or a string besides its characters."""
 
     def __init__(self, budget: int, spent: int = 0) -> None:
         self._budget = budget

@@ -26,14 +26,14 @@ FREE_BYTES: Final = 16
 ZSTD_WINDOW_LOG: Final = 23
 
 MEMORY_BUDGET: Final = 4 << 30
-"""Bytes that a request may need if the caller sets no budget (not part of the format)."""
+"""Memory budget of a request in bytes if the caller sets none (not part of the format)."""
 
 
 def coded_values(stored: int) -> int:
-    """Return the largest number of values that an entropy coder may store in ``stored`` bytes."""
+    """Return the largest number of values that ``stored`` entropy-coded bytes may represent."""
     return VALUES_PER_BYTE * (stored + FREE_BYTES)
 
 
 def least_bytes(values: int) -> int:
-    """Return the smallest size in bytes of an entropy-coded segment of this many values."""
+    """Return the smallest allowed size in bytes of an entropy-coded segment of this many values."""
     return max(0, -(-values // VALUES_PER_BYTE) - FREE_BYTES)

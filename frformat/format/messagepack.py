@@ -1,4 +1,4 @@
-"""MessagePack from untrusted sources: check all of it first, then read it value by value, each of an expected type.
+"""Read MessagePack from untrusted sources: check the whole document first, then read values of expected types.
 
 Values that are not needed are never built, so memory depends on what a directory describes, not on how it is encoded.
 """
@@ -18,7 +18,7 @@ from frformat.format import limits
 T = TypeVar("T")
 
 RUN: Final = 256
-"""Number of values that one search checks, or integers that it reads."""
+"""Number of values that one match of a regular expression checks, or of integers that are read together."""
 
 _UINT = rb"[\x00-\x7f]|\xcc.|\xcd..|\xce.{4}|\xcf.{8}"
 _INT = _UINT + rb"|[\xe0-\xff]|\xd0.|\xd1..|\xd2.{4}|\xd3.{8}"
@@ -38,13 +38,13 @@ SIZES: Final = tuple(1 if first < 0x80 or first >= 0xE0 else _FIXED.get(first, 0
 
 _WIDTHS: Final = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xC7: 1, 0xC8: 2, 0xC9: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4, 0xDC: 2, 0xDD: 4,
                   0xDE: 2, 0xDF: 4}  # fmt: skip
-"""Size of the count that follows such a first byte."""
+"""Size of the count that follows the first byte of other values."""
 
 NIL: Final = 0xC0
 
 
 def kind(first: int) -> str:
-    """Return the kind of value that a first byte announces."""
+    """Return the kind of value that begins with this byte."""
     if first <= 0x7F or first >= 0xE0 or 0xCC <= first <= 0xD3:
         return "integer"
     if first <= 0x8F or first in (0xDE, 0xDF):
@@ -105,7 +105,7 @@ def skip(data: bytes, start: int) -> int:
         if not nested:
             continue
         if len(outer) == limits.DEPTH:
-            raise malformed(f"values nest more than {limits.DEPTH} deep")
+            raise malformed(f"values are nested more than {limits.DEPTH} levels deep")
         outer.append(left)
         left = count
 
@@ -152,7 +152,7 @@ def _count(data: bytes, at: int) -> tuple[int, int]:
 
 
 class Cursor:
-    """A position in a document that :func:`check` has passed. Each method reads the next value and advances.
+    """A position in a document that has passed :func:`check`. Each method reads the next value and advances.
 
     All methods raise :class:`~frformat.errors.FrzError`: ``DIRECTORY`` for a value of another type, ``LIMIT`` for a
     number that is too large.
@@ -171,7 +171,7 @@ class Cursor:
         if exact is not None and count != exact:
             raise malformed(f"{what} has {count} entries, not {exact}")
         if most is not None and count > most:
-            raise FrzError("LIMIT", f"{what} has {count} entries, at most {most}")
+            raise FrzError("LIMIT", f"{what} has {count} entries; the limit is {most}")
         return count
 
     def map(self, what: str) -> int:
@@ -197,7 +197,7 @@ class Cursor:
         if value < 0:
             raise malformed(f"{what} is negative")
         if most is not None and value > most:
-            raise FrzError("LIMIT", f"{what} is {value}, at most {most}")
+            raise FrzError("LIMIT", f"{what} is {value}; the limit is {most}")
         return value
 
     def integers(self, count: int, what: str, most: int | None = None, *, signed: bool = False) -> NDArray[Any]:
@@ -216,7 +216,7 @@ class Cursor:
         """Read an id and return its name in ``known``, or raise ``UNSUPPORTED``."""
         value = self.uint(what)
         if value >= len(known) or not known[value]:
-            raise FrzError("UNSUPPORTED", f"{what} {value} is not known to this version: upgrade")
+            raise FrzError("UNSUPPORTED", f"{what} {value} is not supported by this version: upgrade")
         return known[value]
 
     def text(self, what: str) -> bytes:
@@ -229,7 +229,7 @@ class Cursor:
         return self._data[start : self.offset]
 
     def binary(self, what: str, size: int) -> bytes:
-        """Exactly ``size`` bytes of binary data."""
+        """Read exactly ``size`` bytes of binary data."""
         count = self._container("bin", what)
         if count != size:
             raise malformed(f"{what} has {count} bytes, not {size}")
@@ -292,12 +292,12 @@ def _other(first: int, wanted: str, what: str) -> FrzError:
 
 
 def _narrow(values: list[int], what: str, most: int | None, signed: bool) -> NDArray[Any]:
-    """Check some integers and return them in the narrowest type that holds them."""
+    """Check some integers, and return them in the narrowest type that can represent them."""
     low, high = min(values), max(values)
     if low < 0 and not signed:
         raise malformed(f"{what} is negative")
     if most is not None and high > most:
-        raise FrzError("LIMIT", f"{what} is {high}, at most {most}")
+        raise FrzError("LIMIT", f"{what} is {high}; the limit is {most}")
     if signed:
         return np.array(values, np.int64 if low >= -(1 << 63) and high < 1 << 63 else object)
     return np.array(values, np.min_scalar_type(high))

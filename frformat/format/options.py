@@ -1,4 +1,4 @@
-"""The options of :func:`frformat.save_file`, checked."""
+"""Check the options of :func:`frformat.save_file`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from frformat.format.coders import CODERS
 from frformat.format.grouping import Cut
 
 Tiers = Sequence[Cut] | Mapping[str, Sequence[Cut]]
-"""What the tiers before the last keep of each core: a number of entries, a share below 1, or a corner; or all by
-name."""
+"""What the tiers before the last keep of each core (a number of entries, a share below 1, or a corner), for all tensors
+or by name."""
 
 Formats = str | Mapping[str, str]
 Progress = Callable[[str, int], None]
@@ -39,13 +39,13 @@ class Options:
     """Options for writing a file.
 
     Attributes:
-        metadata: flat text.
+        metadata: a flat map of strings.
         aliases: further names for tensors.
         formats: number format of spectra, for all or by name.
         tiers: what the smaller tiers keep.
         smaller: number of tiers before the last.
         coders: names of the coders that may be used.
-        fast: large tensors must be fast to read.
+        fast: whether large tensors must be fast to read.
         progress: called with the number of bytes of values processed so far.
     """
 
@@ -75,7 +75,7 @@ class Options:
         """
         for key, text in (metadata or {}).items():
             if not (isinstance(key, str) and isinstance(text, str) and key):
-                raise EncodeError(f"metadata {key!r}: {text!r} is not text under a nonempty key")
+                raise EncodeError(f"metadata {key!r}: {text!r}: the key must be a nonempty string, the value a string")
         by_name = tiers if isinstance(tiers, Mapping) else {"": tiers}
         lengths = sorted({len(cuts) for cuts in by_name.values()}) or [0]
         if len(lengths) > 1:

@@ -67,7 +67,7 @@ def _corners(group: Group) -> list[list[d.Shape]] | None:
 
 
 def _front_coded(names: Iterable[str]) -> list[int | str]:
-    """Yield each name as the number of bytes it shares with the previous one, in whole characters, and the rest."""
+    """Front-code names: each becomes the number of bytes shared with the previous one, and the remaining characters."""
     out: list[int | str] = []
     previous = ""
     for name in names:

@@ -40,7 +40,7 @@ def parse(data: bytes, budget: int = limits.MEMORY_BUDGET, spent: int = 0) -> Di
     aliases = _aliases(Cursor(data, starts[ALIASES]), known) if ALIASES in starts else []
     metadata = _metadata(Cursor(data, starts[METADATA]), known) if METADATA in starts else {}
     if is_delta != (BASE in starts):
-        raise malformed("the feature delta and the field base do not go together")
+        raise malformed("the feature delta and the field base must occur together")
     base = Cursor(data, starts[BASE]).binary("base", limits.SHA256_BYTES) if is_delta else None
     _check_names(groups, aliases)
     return Directory(groups, metadata, dict(aliases), tiers, base)
@@ -62,7 +62,7 @@ def _features(cursor: Cursor) -> list[str]:
     unknown = [feature for feature in features if feature != delta.FEATURE]
     if unknown:
         names = ", ".join(map(repr, unknown))
-        raise FrzError("FEATURE", f"this file needs {names}, which this version does not know: upgrade")
+        raise FrzError("FEATURE", f"this file needs {names}, which this version does not support: upgrade")
     return features
 
 

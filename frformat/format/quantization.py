@@ -23,7 +23,7 @@ than as exact floats. Half-precision numbers have 11 significant bits, so a few 
 chance."""
 
 ZEROS: Final = {"f16": 13, "bf16": 16}
-"""Number of trailing zero bits in a float32 that holds a number of the format."""
+"""Number of trailing zero bits in a float32 that represents a number of the format."""
 
 LOOKED_AT: Final = 64
 """Size of the sample that shows which steps are worth trying on all numbers."""
@@ -95,7 +95,7 @@ def _last_zeros(numbers: Singles) -> int:
 def _zeros_of_multiples(format: str) -> int:
     """Return the number of trailing zero bits in multiples of a step that replace floats of a format.
 
-    No step is subnormal, so a multiple has the bits of an integer, but for its sign, and the 5 bits of a step.
+    No step is subnormal, so a multiple has at most the bits of the integer, without its sign, and 5 bits of the step.
     """
     return 24 - (EXACT_BITS[format] - 1) - 5
 
@@ -104,7 +104,7 @@ def exact_step(numbers: Singles, bits: int) -> int | None:
     """Return the code of the largest step that divides finite float32 ``numbers`` with quotients of at most ``bits``.
 
     Returns:
-        None if there is no such step, or not enough to determine one.
+        The code, or None if there is no such step or if all numbers are 0.
     """
     largest = float(np.abs(numbers).max(initial=0.0))
     if largest == 0:
@@ -213,7 +213,7 @@ def check_format(wanted: str) -> None:
 
 
 def code_for(largest: float, bits: int) -> int:
-    """Return the code of the smallest step with which integers of ``bits`` reach ``largest``; 0 if ``largest`` is 0."""
+    """Return the code of the smallest step with which ``bits``-bit integers reach ``largest``, or 0 for 0."""
     if largest == 0:
         return 0
     least = largest / (2 ** (bits - 1) - 1)

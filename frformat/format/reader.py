@@ -1,4 +1,4 @@
-"""Read files: :func:`open` reads the directory at once; tensors are decoded on request."""
+"""Read files: :func:`open` reads only the directory; tensors are decoded on request."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import builtins
 import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import IO, Any
 
@@ -35,11 +35,11 @@ class FrzFile:
 
     Attributes:
         container: header, directory and extents.
-        metadata: the file's flat text.
+        metadata: the file's metadata, a flat map of strings.
         tiers: number of tiers in the complete file.
         tiers_present: number of tiers that are present.
         tier: the tier at which tensors are decoded.
-        contents: what its segments hold at that tier.
+        contents: the content of its segments at that tier.
     """
 
     def __init__(
@@ -59,14 +59,14 @@ class FrzFile:
             self.tiers_present: int = self.container.present
             self.tier: int = self.tiers_present - 1 if tier is None else tier
             if not 0 <= self.tier < self.tiers_present:
-                there = f"0 to {self.tiers_present - 1} are" if self.tiers_present > 1 else "only 0 is"
-                raise FrzError("TIER", f"tier {tier} of {self.tiers} was requested, {there} present")
+                raise self._absent(tier)
         self._groups = self.container.directory.groups
         self._index = Index(self.container.directory)
         self._budget = memory_budget
-        self._own_base: FrzFile | None = None
-        self._base = self._based(base)
-        self.contents: Contents = self._at(self.tier)
+        with ExitStack() as stack:
+            self._base = self._based(base, stack)
+            self.contents: Contents = self._at(self.tier)
+            self._own_base = stack.pop_all()
 
     def __enter__(self) -> FrzFile:
         return self
@@ -77,17 +77,16 @@ class FrzFile:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-        self.close_base()
+        """Close the file, and its base unless that was given as a :class:`FrzFile`."""
+        with self._own_base:
+            self._file.close()
 
     def close_base(self) -> None:
-        """Close the base if it was opened for this file alone, which can no longer decode what differs from it."""
-        if self._own_base is not None:
-            self._own_base.close()
+        """Close the base unless it was given as a :class:`FrzFile`. What depends on it can no longer be decoded."""
+        self._own_base.close()
 
     def sha256(self) -> bytes:
-        """The SHA-256 of the whole file, by which a delta file names its base."""
+        """Return the SHA-256 digest of the whole file, by which a delta file identifies its base."""
         return delta.sha256(self._file)
 
     def __iter__(self) -> Iterator[str]:
@@ -115,7 +114,7 @@ class FrzFile:
 
     @property
     def aliases(self) -> dict[str, str]:
-        """Names that stand for another tensor of the file, each with that tensor's name."""
+        """Further names of tensors, each with the name under which its tensor is stored."""
         return dict(self.container.directory.aliases)
 
     def info(self, name: str) -> TensorInfo:
@@ -163,7 +162,7 @@ class FrzFile:
         """Return a factor as the file stores it, at the open tier.
 
         Raises:
-            FrzError: ``NOT_FOUND``, and as for a tensor.
+            FrzError: ``NOT_FOUND``, or an error of :meth:`stored`.
         """
         if not 0 <= number < self.factors:
             raise FrzError("NOT_FOUND", f"there is no factor {number}", path=self._path)
@@ -188,12 +187,12 @@ class FrzFile:
             tier: return it as of this tier; None means the open tier.
 
         Raises:
-            FrzError: ``TIER``, and the errors of rebuilding.
+            FrzError: ``TIER``, or an error of rebuilding.
         """
         group, index = self._find(name)
         with self._located(name):
             if tier is not None and not 0 <= tier < self.tiers_present:
-                raise FrzError("TIER", f"tier {tier} is asked for, {self.tiers_present} are present")
+                raise self._absent(tier)
             contents = self.contents if tier in (None, self.tier) else self._at(tier)
             return contents.stored(group, index)
 
@@ -201,7 +200,7 @@ class FrzFile:
         """Return the coefficients of a tensor stored as a DCT zigzag prefix, without rebuilding it.
 
         Raises:
-            FrzError: ``NOT_FOUND``, also if the tensor is stored otherwise, and the errors of rebuilding.
+            FrzError: ``NOT_FOUND``, also if the tensor is not stored as such a prefix, or an error of rebuilding.
         """
         if not self.info(name).spectral:
             raise FrzError("NOT_FOUND", "it is not stored as a spectrum", path=self._path, tensor=name)
@@ -216,7 +215,7 @@ class FrzFile:
         """Rebuild all tensors; aliases are the same array as their target.
 
         Raises:
-            FrzError: as for one tensor; ``BUDGET`` counts all of them together.
+            FrzError: as for one tensor; the memory budget applies to all tensors together.
         """
         out: dict[str, Array] = {}
         held, name = 0, None
@@ -239,7 +238,7 @@ class FrzFile:
         """Check the checksum, stream and values of every segment that is present, without rebuilding any tensor.
 
         Raises:
-            FrzError: what is wrong.
+            FrzError: a segment is damaged or malformed, or (``BASE``) the base was not given.
         """
         with self._located():
             self.contents.require_base(self._groups)
@@ -252,32 +251,36 @@ class FrzFile:
                         next(tensors)
 
     def _at(self, tier: int | None) -> Contents:
-        """Return the file's tensors at a tier."""
+        """Return the file's contents at a tier."""
         chosen = self.tier if tier is None else tier
         base = self._base.contents if self._base is not None else None
         return Contents(self._file, self.container, self._index, chosen, self._budget, base)
 
-    def _based(self, given: Source | FrzFile | None) -> FrzFile | None:
-        """The base that is given, if the file needs one; it is seen to fit."""
+    def _based(self, given: Source | FrzFile | None, stack: ExitStack) -> FrzFile | None:
+        """Return the given base after checking that it fits, or None if the file needs none.
+
+        Args:
+            given: the base.
+            stack: closes the base if it is opened here.
+        """
         directory = self.container.directory
         if given is None or directory.base is None:
             return None
         with self._located():
-            base = given if isinstance(given, FrzFile) else self._opened(given)
-            try:
-                delta.check(directory, base.container.directory, base.sha256())
-            except BaseException:
-                if base is not given:
-                    base.close()
-                raise
-        self._own_base = base if base is not given else None
+            base = given if isinstance(given, FrzFile) else stack.enter_context(self._open_base(given))
+            delta.check(directory, base.container.directory, base.sha256())
         return base
 
-    def _opened(self, base: Source) -> FrzFile:
+    def _open_base(self, base: Source) -> FrzFile:
         try:
             return open(base, memory_budget=self._budget)
         except FrzError as error:
             raise FrzError("BASE", f"the base cannot be used: {error}") from error
+
+    def _absent(self, tier: int | None) -> FrzError:
+        """Return the error for a tier that is not present."""
+        present = f"tiers 0 to {self.tiers_present - 1} are" if self.tiers_present > 1 else "tier 0 is"
+        return FrzError("TIER", f"tier {tier} of {self.tiers} was requested, but only {present} present")
 
     def _find(self, name: str) -> tuple[int, int]:
         """Return the group of a tensor and its index in it."""
@@ -314,11 +317,11 @@ def open(
         source: a path, the bytes of a file, or a seekable binary file (which closing the result closes).
         tier: decode at this capacity tier and read nothing of the later ones; None for the largest that is present.
         memory_budget: bytes that opening, or one request, may need for the directory, tensors and working memory.
-        base: of a delta file, the file that it is the difference to, which has to stay open if it is an open one. It is
-            read once as a whole, to compare checksums. Any other file needs none, and ignores it.
+        base: the base of a delta file; a :class:`FrzFile` has to stay open. It is read completely once, to compare
+            checksums. Other files ignore it.
 
     Raises:
-        FrzError: the file is not valid, or does not hold the tier; ``BASE``, the base is another one.
+        FrzError: the file is not valid, does not contain the tier, or (``BASE``) has another base.
         OSError: the file cannot be read.
     """
     if isinstance(source, bytes | bytearray | memoryview):
@@ -335,7 +338,7 @@ def open(
 
 @contextmanager
 def opened(source: Source | FrzFile | None) -> Iterator[FrzFile | None]:
-    """A file that may be open already, or be none; it is closed behind the block if it was opened for it."""
+    """Yield an open file, which is closed after the block only if it was opened here; None yields None."""
     if source is None or isinstance(source, FrzFile):
         yield source
         return
@@ -350,7 +353,7 @@ def load_file(
     memory_budget: int = limits.MEMORY_BUDGET,
     base: Source | FrzFile | None = None,
 ) -> dict[str, Array]:
-    """All tensors of a file by name: arrays of their shape and dtype. Arguments and errors as :func:`open`."""
+    """Return all tensors of a file by name, as arrays. Arguments and errors are those of :func:`open`."""
     with open(path, tier=tier, memory_budget=memory_budget, base=base) as file:
         return file.load()
 
@@ -362,7 +365,7 @@ def load(
     memory_budget: int = limits.MEMORY_BUDGET,
     base: Source | FrzFile | None = None,
 ) -> dict[str, Array]:
-    """All tensors of a file that is given as bytes. Arguments and errors as :func:`open`."""
+    """Return all tensors of a file that is given as bytes; see :func:`load_file`."""
     with open(data, tier=tier, memory_budget=memory_budget, base=base) as file:
         return file.load()
 

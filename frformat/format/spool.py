@@ -12,8 +12,8 @@ from frformat.format.directory import Group
 from frformat.format.grouping import WHOLE, Pending, gather
 
 SHARED_VALUES: Final = SMALL
-"""Largest number of values of a group, unless a single tensor has more: no tensor costs much more to read than
-itself."""
+"""Largest number of values in a group of several tensors, so that reading one tensor costs little more than its own
+values."""
 
 
 class Spool:
@@ -23,7 +23,7 @@ class Spool:
         file: an empty file, open for reading and writing.
         coders: names of the coders that may be used.
         tiers: number of tiers in the file.
-        fast: large groups must be fast to read.
+        fast: whether large groups must be fast to read.
     """
 
     def __init__(self, file: IO[bytes], coders: Sequence[str], tiers: int, *, fast: bool = False) -> None:
@@ -38,7 +38,7 @@ class Spool:
 
         Args:
             parts: the tensors.
-            progress: called with the number of bytes of values done since the last call.
+            progress: called with the number of bytes of values processed since the last call.
 
         Returns:
             The number to pass to :meth:`copy`, and the group.

@@ -74,7 +74,7 @@ def _plain_axes(rank: int) -> tuple[Axis, ...]:
 
 @dataclass(frozen=True, eq=False)
 class CodedTensor:
-    """A core, a basis for each axis, and the way in which the core's values are written.
+    """A core, a basis for each axis, and the representation of the core's values.
 
     Attributes:
         values: the entries of the core: elements of the tensor's dtype, numbers of ``f16``, ``bf16`` or ``f32``, or
@@ -83,7 +83,7 @@ class CodedTensor:
         dtype: element type of the tensor, a key of :data:`frformat.dtypes.DTYPES`.
         axes: one for each axis of the view; if empty, all are ``identity``.
         view: shape with the same element count that the core and the bases refer to; None means the tensor's own.
-        ordered: the values are the first k entries of the view in zigzag order; all others are 0.
+        ordered: whether the values are the first k entries of the view in zigzag order; all others are 0.
         step: step code, if the values are multiples of steps.
         offsets: by axis, int32 arrays that are added to the step code for each index of the core.
         value_type: type of the values, a key of :data:`frformat.dtypes.DTYPES`.
@@ -140,7 +140,7 @@ class CodedTensor:
 
         Args:
             array: an array of any dtype of the format.
-            format: ``exact`` keeps the elements as they are; ``auto`` also does, in the narrowest lossless form.
+            format: ``exact`` keeps the elements unchanged, ``auto`` stores them in the narrowest lossless form.
                 ``f32``, ``f16`` and ``bf16`` round floats to a number format, ``qN`` to integers of N bits (2 to 32),
                 and ``step=S`` to multiples of the largest representable step that is at most S.
             axis: with ``qN``, gives each index of this axis its own step; None means one step.
@@ -155,14 +155,14 @@ class CodedTensor:
 
     @classmethod
     def like(cls, array: Array, other: CodedTensor) -> CodedTensor | None:
-        """A plain tensor with the steps of another one, such as an older version, so that they differ by little.
+        """Quantize an array with the steps of another tensor, such as an older version, to keep differences small.
 
         Args:
             array: finite floats.
-            other: a plain tensor of multiples of steps, offsets among them.
+            other: a plain tensor of multiples of steps, with or without offsets.
 
         Returns:
-            None if the other one has another shape or dtype, or no steps, or the array does not fit these.
+            A plain tensor, or None if ``other`` has another shape or dtype, or no steps, or if its steps are too small.
         """
         whole = not other.ordered and other.corner == other.meant == other.shape
         plain = whole and all(KINDS[axis.kind].plain for axis in other.axes)
@@ -216,7 +216,7 @@ class CodedTensor:
         return quantization.dequantize(self.values[part], self._sizes(part))
 
     def rebuild(self) -> Array:
-        """Rebuild the tensor as an array of ``shape`` and ``dtype``; it may be ``values`` itself."""
+        """Rebuild the tensor as an array of ``shape`` and ``dtype``, which can be ``values`` itself."""
         if self.exact and not self.ordered and self.corner == self.meant:
             return self.values.reshape(self.shape)
         out = np.empty(self.shape, DTYPES[self.dtype])
@@ -248,10 +248,10 @@ class CodedTensor:
             raise FrzError("VALUE", "a value is not finite; the program that wrote the file is faulty")
 
     def _check_multiples(self, step: int) -> None:
-        """All sums of step code and offsets are step codes, and all multiples are finite; mostly the extremes tell."""
+        """Check that sums of step code and offsets are step codes and that multiples are finite, extremes first."""
         most = max(int(self.values.max(initial=0)), -int(self.values.min(initial=0)))
         if max(most, *(-int(each.min(initial=0)) for each in self.offsets.values()), 0) > quantization.LARGEST:
-            raise FrzError("VALUE", "an integer is beyond 32 bits; the file was made wrongly")
+            raise FrzError("VALUE", "an integer exceeds 32 bits; the program that wrote the file is faulty")
         if 0 in self.corner:
             return
         low, high = (step + sum(int(end(each)) for each in self.offsets.values()) for end in (np.min, np.max))
@@ -305,7 +305,7 @@ class CodedTensor:
     def _check_axes(self) -> None:
         if self.ordered:
             if not all(KINDS[axis.kind].ordered for axis in self.axes):
-                raise EncodeError("a zigzag prefix needs identity and dct axes only")
+                raise EncodeError("a zigzag prefix allows only identity and dct axes")
             return
         for axis, n, r in zip(self.axes, self.meant, self.corner, strict=True):
             if r > KINDS[axis.kind].most:

@@ -1,4 +1,4 @@
-"""Metrics of tiers in metadata: by convention, ``tiers.accuracy`` holds the metric ``accuracy`` of each tier.
+"""Metrics of tiers in metadata: by convention, ``tiers.accuracy`` contains the metric ``accuracy`` of each tier.
 
 Values are separated by single spaces, tier 0 first (specification, section 4).
 """
@@ -18,7 +18,7 @@ def figures(metadata: Mapping[str, str], tiers: int) -> list[dict[str, str]]:
 
 
 def without_figures(metadata: Mapping[str, str], tiers: int) -> dict[str, str]:
-    """Return the metadata that are not metrics of tiers."""
+    """Return the metadata without the metrics of tiers."""
     return {key: text for key, text in metadata.items() if not _fits(key, text, tiers)}
 
 

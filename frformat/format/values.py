@@ -60,7 +60,7 @@ class Values:
         return assemble(self._group, index, self._tier, dict(self._parts(index)))
 
     def flat(self, index: int) -> Array:
-        """Those of one tensor in the order of the file, if they are in one segment."""
+        """Return the values of one tensor in file order, if all of them are in one segment."""
         found = [part for _, part in self._parts(index)]
         return found[0] if found else np.empty(0, DTYPES[self._group.value_type])
 
@@ -126,7 +126,7 @@ def used_tiers(group: Group, tier: int) -> list[int]:
 
 
 def decode(file: IO[bytes], container: Container, index: int, tier: int) -> Values:
-    """All values of a group at a tier, or its differences.
+    """Decode all values of a group at a tier, or its differences from the base.
 
     Raises:
         FrzError: ``CHECKSUM`` or ``STREAM``.
@@ -147,7 +147,7 @@ def _segment(file: IO[bytes], extent: Extent, decoder: Decoder, runs: SegmentRun
     try:
         values = decoder.decode(stored, runs)
     except FrzError:
-        stored.check()  # report damage as such, whatever error the stream gave
+        stored.check()  # if the segment is damaged, report that instead
         raise
     stored.check()
     return values

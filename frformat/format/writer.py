@@ -1,7 +1,7 @@
 """Write files: gather tensors into groups, code them into segments, and write the file atomically.
 
 Tensors are processed one at a time. Large ones are coded into a temporary file right away and released. Small ones are
-gathered with similar ones and coded when their group is full. The directory comes first in the file, but is made last.
+gathered with similar ones and coded when their group is full. The directory comes first in the file, but is built last.
 """
 
 from __future__ import annotations
@@ -47,35 +47,36 @@ def save_file(
     progress: Progress | None = None,
     base: Source | FrzFile | None = None,
 ) -> None:
-    """Write a file. An existing file of that name is replaced only once the new one is complete.
+    """Write a file. An existing file at ``path`` is replaced only once the new one is complete.
 
     Args:
         tensors: by name: arrays, which are stored losslessly, :class:`Spectrum` objects, :class:`CodedTensor` objects
             and :class:`PerTier` objects. Values are read one at a time, so a mapping that loads them on demand keeps
-            memory small. In a ``dict``, names that share one object are stored once.
+            memory use low. In a ``dict``, an object that several names share is stored once.
         path: destination.
-        metadata: flat text for people and tools.
+        metadata: a flat map of strings, for people and tools.
         aliases: further names for tensors, ``{name: target}`` (tied weights).
         format: number format of the coefficients of spectra, for all or by tensor name: ``auto`` (the narrowest of f16,
             bf16, f32 and integers with a step that loses nothing), ``f32``, ``f16``, ``bf16``, ``qN`` (integers of N
             bits, 2 to 32, a step for each tensor), or ``step=S`` (integers, the largest representable step that is at
             most S).
-        tiers: what smaller tiers have of each core, ascending: of spectra an int is a number of coefficients, a float
-            below 1 a share; of other tensors a tuple is a corner. The whole is always the last tier. A mapping says so
-            by tensor name, as many for each; what it does not name is whole in every tier.
+        tiers: what each smaller tier keeps of every core, in ascending order: for spectra, a number of coefficients
+            (int) or a share below 1 (float); for other tensors, a corner (tuple). The last tier always keeps
+            everything. A mapping sets this by tensor name, for the same number of tiers each; tensors that it does not
+            name are complete in every tier.
         compression: ``auto`` (smallest), ``core`` (smallest that needs no zstd to read), ``fast`` (a few percent
             larger, but large tensors are read several times faster), or a coder: ``none``, ``deflate``, ``zstd``,
-            ``adaptive``, ``static``. Integers are always coded by one of the last two. What does not get smaller is
-            stored as it is.
-        progress: called with a tensor's name and how many bytes of its values are done since it was last called.
-        base: an older version of the file, of one tier: only the difference to it is written, a *delta file*, which is
-            read with the base alone. Tensors that have not changed cost next to nothing. Of others it helps that they
-            have the same steps as in the base, see :meth:`CodedTensor.like`.
+            ``adaptive``, ``static``. Integers are always coded by one of the last two. Values that do not get smaller
+            are stored uncompressed.
+        progress: called with a tensor's name and the number of bytes of its values processed since the last call.
+        base: an older version of the file, with one tier. Only the difference from it is written: a *delta file*, which
+            can be read only together with the base. Unchanged tensors take almost no space. Changed ones take less if
+            they have the same steps as in the base; see :meth:`CodedTensor.like`.
 
     Raises:
         EncodeError: an input or option cannot be encoded.
         FrzError: the base is not valid.
-        OSError: the file cannot be written, or the base not read.
+        OSError: the file cannot be written, or the base cannot be read.
     """
     options = Options.of(metadata, aliases, format, tiers, compression, progress)
     folder = os.path.dirname(os.path.realpath(path))

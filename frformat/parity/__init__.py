@@ -1,8 +1,9 @@
 """Check that a phone computes what the desktop computes: run the same inputs on both, and compare the outputs.
 
+>>> from frformat.parity.measure import distance
 >>> report = read_report("report.json")  # the phone's report, see docs/parity-report.md
->>> for sample in report.inputs:
-...     measure(desktop[sample.name], sample.output.array()).largest
+>>> for name, sample in report.inputs.items():
+...     distance(desktop[name], sample.output.array()).largest
 
 Only :mod:`frformat.parity.desktop` and :mod:`frformat.parity.lite` import PyTorch.
 """

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frformat.errors import ReportError
-from frformat.parity.facts import OTHERS, Apart, Comparison, InputFacts, LayerFacts, Summary
+from frformat.parity.facts import OTHERS, Apart, Comparison, InputFacts, LayerFacts, Results
 from frformat.parity.inputs import Input
 from frformat.parity.measure import Classes, Distance, accuracy, apart, classes_of, dice, distance
 from frformat.parity.report import Output, Report, Sample, checksum
@@ -58,11 +58,11 @@ def compare(
     return Comparison(
         equal=all(row.error is None and _within(row.phone, tolerance) for row in found),
         tolerance=tolerance,
-        summary=Summary(
-            _total([row.phone for row in found if row.phone]),
-            _total([row.original for row in found if row.original]),
-            _by_side([row.score for row in found], statistics.fmean),
-            _by_side([row.ms for row in found], statistics.median),
+        summary=Results(
+            phone=_total([row.phone for row in found if row.phone]),
+            original=_total([row.original for row in found if row.original]),
+            ms=_by_side([row.ms for row in found], statistics.median),
+            score=_by_side([row.score for row in found], statistics.fmean),
         ),
         inputs=found,
         layers=list(layers.values()),
@@ -111,7 +111,15 @@ class _Sides:
         truth = None if classes is None else entry.classes(classes.shape)
         self.watch(entry.name, values, classes, maps.get("phone"), truth)
         error = None if sample is None else sample.error
-        return InputFacts(entry.name, values.shape, error, apart_phone, apart_original, ms, _scores(maps, truth))
+        return InputFacts(
+            name=entry.name,
+            shape=values.shape,
+            error=error,
+            phone=apart_phone,
+            original=apart_original,
+            ms=ms,
+            score=_scores(maps, truth),
+        )
 
 
 def _layer_gaps(sample: Sample, parts: Mapping[str, Floats]) -> Iterator[tuple[str, Distance]]:
@@ -137,7 +145,7 @@ def _sample(phone: Report, name: str, values: Floats) -> Sample:
     if sample.shape != values.shape or sample.crc32 != checksum(values):
         raise ReportError(
             f"{phone.path}: its input {name!r}, {list(sample.shape)}, differs from the one given here, "
-            f"{list(values.shape)}, although they have the same name; use the inputs that the phone had"
+            f"{list(values.shape)}, although they have the same name; use the phone's inputs"
         )
     return sample
 

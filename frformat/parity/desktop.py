@@ -58,10 +58,10 @@ class Desktop:
 
 
 def take(model: nn.Module, weights: Mapping[str, Any]) -> None:
-    """Load arrays into a model, by names of its state dict.
+    """Load arrays into a model, by their names in its state dict.
 
     Raises:
-        ReportError: they do not fit.
+        ReportError: the arrays do not fit the model.
     """
     try:
         model.load_state_dict({name: to_torch(array.copy()) for name, array in weights.items()})

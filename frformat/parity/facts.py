@@ -1,4 +1,4 @@
-"""The results of a comparison; ``compare --json`` prints them, and tables and pages are made from them.
+"""The results of a comparison, which are shown as JSON (``compare --json``), tables or a page.
 
 A side is ``rebuilt`` (the weights of the ``.frz`` file on the desktop), ``phone`` (the same on the phone), or
 ``original`` (the weights before encoding, on the desktop). The other sides are compared with ``rebuilt``.
@@ -34,27 +34,36 @@ class Apart:
     places: int | None
 
 
-@dataclass(frozen=True)
-class InputFacts:
-    """One input on all sides.
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """The results of all sides, for one input or for all inputs together.
+
+    Attributes:
+        phone: difference between the phone's output and the desktop's; None if there is none.
+        original: difference between the outputs of original and rebuilt weights; None if not requested.
+        ms: running time by side; the median if there are several inputs.
+        score: Dice or accuracy by side, if the truth is known; the mean if there are several inputs.
+    """
+
+    phone: Apart | None
+    original: Apart | None
+    ms: dict[str, float]
+    score: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputFacts(Results):
+    """The results for one input.
 
     Attributes:
         name: name of the input.
         shape: shape of the input.
         error: why the phone has no output, or None.
-        phone: difference between the phone's output and the desktop's; None if there is none.
-        original: difference between the outputs of original and rebuilt weights; None if not requested.
-        ms: running time, by side.
-        score: Dice or accuracy by side, if the truth is known.
     """
 
     name: str
     shape: tuple[int, ...]
     error: str | None
-    phone: Apart | None
-    original: Apart | None
-    ms: dict[str, float]
-    score: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -72,13 +81,13 @@ class LayerFacts:
 
 @dataclass(frozen=True)
 class TensorFacts:
-    """A weight, rebuilt compared with original.
+    """The difference between rebuilt and original weights of one tensor.
 
     Attributes:
         name: name of the tensor.
         shape: shape of the tensor.
         largest: the largest difference.
-        relative: the same relative to the largest original weight.
+        relative: the largest difference relative to the largest original weight.
     """
 
     name: str
@@ -88,30 +97,13 @@ class TensorFacts:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """All inputs together.
-
-    Attributes:
-        phone: difference between its outputs and the desktop's.
-        original: difference between the outputs of original and rebuilt weights.
-        score: mean score, by side.
-        ms: median running time, by side.
-    """
-
-    phone: Apart | None
-    original: Apart | None
-    score: dict[str, float]
-    ms: dict[str, float]
-
-
-@dataclass(frozen=True)
 class Comparison:
     """The comparison of all sides.
 
     Attributes:
         equal: whether the phone ran every input and stays within the tolerance.
         tolerance: the largest accepted difference between outputs of desktop and phone.
-        summary: all inputs together.
+        summary: the results for all inputs together.
         inputs: the results for each input.
         layers: in the order in which they are computed.
         parts_at: for each other side, the first layer at which it diverges from the rebuilt weights, or None.
@@ -119,7 +111,7 @@ class Comparison:
 
     equal: bool
     tolerance: float
-    summary: Summary
+    summary: Results
     inputs: list[InputFacts]
     layers: list[LayerFacts]
     parts_at: dict[str, str | None]
@@ -130,9 +122,9 @@ class Facts:
     """A comparison, with a description of what was compared.
 
     Attributes:
-        model: its name.
+        model: name of the model.
         about: versions and settings of the desktop, by name.
-        load: times of loading on the desktop, in ms, by the names of a report.
+        load: loading times on the desktop in ms, under the names that a report uses.
         phone: the phone's report, or None if there is no phone.
         comparison: the result.
         tensors: the weights, if the original ones were given.
@@ -148,6 +140,7 @@ class Facts:
     def as_json(self) -> dict[str, Any]:
         """Return the output of ``--json``."""
         found = asdict(self.comparison)
+        found["inputs"] = [{"name": row["name"], **row} for row in found["inputs"]]
         found["layers"] = [{"name": row.name, **row.apart} for row in self.comparison.layers]
         return {
             "model": self.model,

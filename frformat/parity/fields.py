@@ -21,7 +21,7 @@ CHECKSUM: Final = re.compile("[0-9a-f]{8}")
 
 
 class Fields:
-    """An object of the document.
+    """A JSON object of the document.
 
     Methods take the name of a member and return its value, or None if it is absent or null and not ``required``. They
     raise :class:`ReportError`.
@@ -89,7 +89,7 @@ class Fields:
         if found is not None and not isinstance(found, list):
             self.refuse(name, "is not an array")
         if limit is not None and found is not None and len(found) > limit:
-            self.refuse(name, f"holds more than {limit:,} entries")
+            self.refuse(name, f"has more than {limit:,} entries")
         return found or []
 
     def shape(self, name: str) -> tuple[int, ...]:
@@ -129,7 +129,7 @@ def parse(path: str) -> Fields:
     except (ValueError, RecursionError) as error:
         raise ReportError(f"it is not a JSON document: {error}") from error
     if _deeper(document, DEPTH):
-        raise ReportError(f"it is nested deeper than {DEPTH}")
+        raise ReportError(f"it is nested more than {DEPTH} levels deep")
     return Fields(document, "")
 
 

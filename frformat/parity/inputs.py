@@ -59,7 +59,7 @@ def find_inputs(folder: str, truth: str | None = None) -> list[Input]:
 
     Args:
         folder: folder with ``.npy`` files, pictures, or both.
-        truth: a folder with as many files, in the same order.
+        truth: a folder with one file for each input, in the same order.
 
     Raises:
         ReportError: there are no inputs, two have the same name, or the number of true outputs differs.
@@ -100,5 +100,5 @@ def _integers(path: str) -> NDArray[np.integer[Any]]:
     except Exception as error:  # whatever NumPy raises for an invalid header
         raise ReportError(f"{path}: not a NumPy file: {said(error)}") from error
     if not isinstance(found, np.ndarray) or found.dtype.kind not in "iu" or found.size > ELEMENTS:
-        raise ReportError(f"{path}: it does not hold integers")
+        raise ReportError(f"{path}: it does not contain integers")
     return np.array(found)

@@ -84,8 +84,8 @@ def _coefficients(file: FrzFile, name: str, spectrum: list[int]) -> Any:
     stored = f"in a spectrum of {list(info.view or info.shape)}" if info.spectral else "without a spectrum"
     if stored != f"in a spectrum of {spectrum}":
         raise SystemExit(
-            f"the skeleton wants the coefficients of {name} in a spectrum of {spectrum}; the file stores it {stored}; "
-            "export the skeleton again with this file"
+            f"the skeleton expects the coefficients of {name} in a spectrum of {spectrum}, but the file stores it "
+            f"{stored}; export the skeleton again with this file"
         )
     return file.spectrum(name).coefficients
 

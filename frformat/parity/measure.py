@@ -13,7 +13,7 @@ Classes = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class Distance:
-    """The difference between the elements of two arrays of one shape.
+    """The difference between the elements of two arrays of the same shape.
 
     Attributes:
         largest: the largest difference; infinite if only one of two elements is finite or NaN.
@@ -32,7 +32,7 @@ class Distance:
 
 
 def distance(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> Distance:
-    """Compare two arrays of one shape; NaN equals NaN."""
+    """Compare two arrays of the same shape; NaN equals NaN."""
     if a.size == 0:
         return Distance(0.0, 0.0, 0.0)
     with np.errstate(all="ignore"):

@@ -35,7 +35,7 @@ def read_array(path: str, shape: tuple[int, ...] | None = None) -> NDArray[np.fl
             raise ReportError(f"{path}: not a NumPy file of version 1 or 2: {said(error)}") from error
         if fortran or dtype != np.dtype("<f4"):
             order = "Fortran" if fortran else "C"
-            raise ReportError(f"{path}: it holds {dtype} in {order} order, not float32 in C order")
+            raise ReportError(f"{path}: it contains {dtype} in {order} order, not float32 in C order")
         if len(found) > RANK or math.prod(found) > ELEMENTS or (shape is not None and found != shape):
             wanted = f"{list(shape)}" if shape is not None else f"at most {ELEMENTS:,} elements"
             raise ReportError(f"{path}: its shape is {list(found)}, not {wanted}")

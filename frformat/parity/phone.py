@@ -1,4 +1,4 @@
-"""Get the phone's report: an existing one, or one that a runner on this machine makes now."""
+"""Read the phone's report, or let a runner on this machine write one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from frformat.errors import ReportError
 from frformat.parity.report import Report, read_report
 
 LITE: Final = "lite"
-"""Stands for the lite interpreter of the installed PyTorch, instead of a report or a runner."""
+"""Selects the lite interpreter of the installed PyTorch instead of a report or a runner."""
 
 SECONDS: Final = 3600.0
 """Time limit for a runner in seconds."""

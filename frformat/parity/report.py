@@ -33,7 +33,7 @@ class Output:
     Attributes:
         shape: its shape.
         crc32: checksum of its elements.
-        summary: ``min``, ``max``, ``mean`` and ``nonfinite``, or those of them that are known.
+        summary: ``min``, ``max``, ``mean`` and ``nonfinite``, as far as they are known.
         name: name of the layer.
     """
 
@@ -45,7 +45,7 @@ class Output:
     _runs: tuple[int, list[int]] | None = None
 
     def array(self) -> Floats | None:
-        """Return its elements, if the report has them.
+        """Return its elements, or None if the report does not contain them.
 
         Raises:
             ReportError: the file is missing, its shape differs, or the values do not match the checksum.
@@ -53,7 +53,7 @@ class Output:
         return None if self._read is None else self._read()
 
     def classes(self) -> NDArray[np.int32] | None:
-        """Return the winning class at each place, if the report has the map: int32, without the class axis."""
+        """Return the winning class at each place (int32, without the class axis); None if the report lacks them."""
         if self._runs is None:
             return None
         axis, runs = self._runs
@@ -86,7 +86,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class LoadedFile:
-    """A file as it was loaded.
+    """A file that was loaded.
 
     Attributes:
         file: its name without folders.
@@ -217,7 +217,7 @@ def _runs(members: Fields, shape: tuple[int, ...]) -> tuple[int, list[int]]:
     axis, runs = members.integer("axis", required=True), members.array("runs", required=True)
     assert axis is not None
     if axis >= len(shape):
-        members.refuse("axis", f"is {axis}, the output has rank {len(shape)}")
+        members.refuse("axis", f"is {axis}, but the output has rank {len(shape)}")
     if len(runs) % 2 or not all(isinstance(n, int) and 0 <= n <= ELEMENTS for n in runs):
         members.refuse("runs", "is not an array of alternating classes and lengths")
     places = math.prod(shape[:axis] + shape[axis + 1 :])
@@ -227,7 +227,7 @@ def _runs(members: Fields, shape: tuple[int, ...]) -> tuple[int, list[int]]:
 
 
 def _values(members: Fields, folder: str, shape: tuple[int, ...], crc32: str) -> Callable[[], Floats]:
-    """Return a function that reads the elements; everything that can be checked without reading them is checked now."""
+    """Return a function that reads the elements. Whatever can be checked without reading them is checked here."""
     encoding = members.text("encoding", required=True)
     if encoding == "npy":
         file = members.text("file", required=True) or ""
@@ -247,7 +247,7 @@ def _values(members: Fields, folder: str, shape: tuple[int, ...], crc32: str) ->
         except ValueError as error:
             members.refuse("data", f"is not base64: {error}")
         if len(data) != size:
-            members.refuse("data", f"holds {len(data):,} bytes, not {size:,}")
+            members.refuse("data", f"has {len(data):,} bytes, not {size:,}")
         values = np.frombuffer(data, dtype).astype(np.float32).reshape(shape)
         return values if dtype.itemsize == 2 else _checked(members, values, crc32)
 

@@ -15,8 +15,8 @@ from frformat.scheduling.problem import APPS, App, Budget, InfeasibleBudget, Obj
 from frformat.scheduling.table import Table
 
 EXACT_COMBINATIONS: Final = 1 << 16
-"""The search is exact if the numbers of tiers multiply to at most this: for example, eight applications of four
-tiers."""
+"""The search is exact for up to this many combinations of tiers: for example, eight applications with four tiers
+each."""
 
 
 def choose_tiers(apps: Iterable[App], budget: Budget, objective: Objective | str = Objective.MIN_TOTAL_COST) -> Plan:
@@ -32,7 +32,7 @@ def choose_tiers(apps: Iterable[App], budget: Budget, objective: Objective | str
         objective: what to minimize, an :class:`Objective` or its value.
 
     Raises:
-        InfeasibleBudget: they do not all fit the memory, even at their smallest tiers; the error says which to close.
+        InfeasibleBudget: they do not all fit into memory, even at their smallest tiers; the error says which to close.
         ValueError: two applications have the same name, there are more than 4,096, or the objective is unknown.
     """
     given = tuple(apps)
@@ -61,7 +61,7 @@ def _objective(objective: Objective | str) -> Objective:
         return Objective(objective)
     except ValueError:
         known = ", ".join(repr(one.value) for one in Objective)
-        raise ValueError(f"unknown objective {objective!r}; there are {known}") from None
+        raise ValueError(f"unknown objective {objective!r}; use one of {known}") from None
 
 
 def _check(ordered: Sequence[App], budget: Budget) -> None:

@@ -12,13 +12,13 @@ class Demand:
     """One application at one tier. All numbers are binary64, and each is computed in only one way.
 
     Args:
-        app: the application, which has the goals.
+        app: the application, which defines the goals.
         shortfall: how far the accuracy is below the goal; negative if it is above.
         seconds: time of one inference on the whole device.
         memory: bytes.
 
     Attributes:
-        enough: the share from which on the latency goal is met; may exceed 1.
+        enough: the smallest share at which the latency goal is met; can exceed 1.
         weight: alpha · seconds, the cost per 1/share.
         root: √weight; late applications get shares in proportion to it.
     """
@@ -52,7 +52,7 @@ class Demand:
 
 
 Demands = Sequence[Demand]
-"""One demand for each application, whose tier has been chosen."""
+"""One demand for each application, at its chosen tier."""
 
 
 def demands(app: App, budget: Budget) -> list[Demand]:

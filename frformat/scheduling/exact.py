@@ -15,7 +15,7 @@ def exact(table: Table, start: list[int]) -> list[int]:
 
     Args:
         table: the demands to choose from.
-        start: tiers that fit the memory; the better they are, the more branches are cut.
+        start: tiers that fit into memory; the better they are, the more branches are cut.
     """
     slack = _rounding(table)
     best = (table.score(table.chosen(start)), start)

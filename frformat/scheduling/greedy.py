@@ -16,7 +16,7 @@ def greedy(table: Table, start: list[int]) -> list[int]:
 
     Args:
         table: the demands to choose from.
-        start: tiers that fit the memory.
+        start: tiers that fit into memory.
     """
     ends = [_descend(table, start, rating) for rating in (_gain_per_byte, _gain)]
     return min(ends, key=lambda tiers: table.score(table.chosen(tiers)))

@@ -23,7 +23,7 @@ def total_cost(demands: Demands) -> Scored:
 
 
 def largest_cost(demands: Demands) -> Scored:
-    """Return the smallest largest cost and, given that, the smallest sum of costs."""
+    """Return the minimum of the largest cost and, given that, the minimum of the sum of costs."""
     largest = least_largest(demands)
     shares = divide(demands, [demand.share_for(largest) for demand in demands])
     return (largest, _sum(demands, shares)), shares
@@ -32,9 +32,9 @@ def largest_cost(demands: Demands) -> Scored:
 def least_largest(demands: Demands) -> float:
     """Return the lowest cost that no application needs to exceed.
 
-    It is the largest shortfall or, if that is out of reach, the root of a function that decreases and is convex from
-    there on. Newton's steps approach the root from the left and never pass it; they end when rounding allows no further
-    one.
+    It is the largest shortfall or, if that is out of reach, the root of a function that is decreasing and convex from
+    there on. Newton's method approaches the root from the left and never passes it. It ends when rounding prevents
+    further progress.
     """
     cost = max(demand.shortfall for demand in demands)
     while True:

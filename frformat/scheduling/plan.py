@@ -41,7 +41,7 @@ class Plan:
     exact: bool
 
     def __getitem__(self, app: str) -> Choice:
-        """Return the choice for an application. Raises KeyError if there is none of that name."""
+        """Return the choice for an application. Raises KeyError if no application has this name."""
         for choice in self.choices:
             if choice.app == app:
                 return choice

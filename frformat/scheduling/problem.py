@@ -13,18 +13,18 @@ LARGEST: Final = 1e15
 
 MEMORY: Final = 1 << 50
 APPS: Final = 4096
-"""This many numbers of up to MEMORY bytes add up within 64 bits."""
+"""Largest number of applications; the sum of this many numbers of up to MEMORY bytes fits into 64 bits."""
 
 TIERS: Final = 256
 
 
 class Objective(str, Enum):
-    """What to minimize; both objectives are the paper's."""
+    """What to minimize; both objectives come from the paper."""
 
     MIN_TOTAL_COST = "min-total-cost"
     """The sum of all costs: the best in total, though one application may pay for the others."""
     MIN_MAX_COST = "min-max-cost"
-    """The largest cost, then the sum: no application is left behind."""
+    """The largest cost first, then the sum of all costs."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class App:
         if not isinstance(self.name, str) or not self.name:
             raise ValueError(f"an application needs a name, not {self.name!r}")
         if not self.name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in self.name):
-            raise ValueError(f"the name {self.name!r} has a lone surrogate, which no UTF-8 text has")
+            raise ValueError(f"the name {self.name!r} has a lone surrogate, which UTF-8 cannot encode")
         object.__setattr__(self, "tiers", tuple(self.tiers))
         if not 1 <= len(self.tiers) <= TIERS:
             raise ValueError(f"application {self.name!r} has {len(self.tiers)} tiers; it needs 1 to {TIERS}")
@@ -110,10 +110,10 @@ class Budget:
 
 
 class InfeasibleBudget(ValueError):  # noqa: N818 — named for what it is about
-    """Raised if the applications do not all fit the memory, even at their smallest tiers.
+    """Raised if the applications do not all fit into memory, even at their smallest tiers.
 
     Attributes:
-        unfit: names of applications to close: without them the others fit, and no fewer would do.
+        unfit: names of applications to close: the smallest number without which the others fit.
         needed: bytes that all applications take at their smallest tiers.
         available: the budget in bytes.
     """
@@ -121,7 +121,7 @@ class InfeasibleBudget(ValueError):  # noqa: N818 — named for what it is about
     def __init__(self, unfit: tuple[str, ...], needed: int, available: int) -> None:
         names = ", ".join(repr(name) for name in unfit)
         super().__init__(
-            f"the applications need {needed} bytes at their smallest tiers, the budget is {available}: "
+            f"the applications need {needed} bytes at their smallest tiers, but the budget is {available}: "
             f"close {names}, or give them smaller tiers"
         )
         self.unfit, self.needed, self.available = unfit, needed, available

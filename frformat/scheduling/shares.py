@@ -1,7 +1,7 @@
 """Divide the device among applications with given tiers: a convex problem with a closed form.
 
 The cost of an application at share u is a constant plus weight/u, until u is ``enough``. Setting the derivatives of
-late applications equal makes their shares proportional to √weight. Bounds are met by the variable fixing of G. R.
+late applications equal makes their shares proportional to √weight. Bounds are met by variable fixing, after G. R.
 Bitran and A. C. Hax, "Disaggregation and resource allocation using convex knapsack problems with bounded variables",
 Management Science 27(4), 1981: each round fixes one or more shares at a bound that they have at the optimum.
 """
@@ -14,7 +14,7 @@ from typing import Final
 from frformat.scheduling.demand import Demands, total
 
 CRUMB: Final = 2.0**-53
-"""Lower bound of the rest to divide, whatever rounding does, so that no share is 0."""
+"""Lower bound for what is left to divide, so that rounding never makes a share 0."""
 
 
 def divide(demands: Demands, least: Sequence[float]) -> list[float]:

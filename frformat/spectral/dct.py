@@ -20,7 +20,7 @@ BLOCK: Final = 1 << 16
 """Number of line elements that are computed at a time."""
 
 ONE_THREAD: Final = 1 << 18
-"""OpenBLAS splits a product of more multiply-adds among threads, which costs more than it gains if the inner dimension
+"""OpenBLAS divides a product of more multiply-adds among threads, which costs more than it gains if the inner dimension
 is small."""
 
 THIN_RANK: Final = 32
@@ -130,7 +130,7 @@ def _has_large_prime(n: int) -> bool:
 
 
 def _fft_memory(n: int) -> int:
-    """Return the peak memory of an FFT of length ``n``, in numbers of 8 bytes.
+    """Return the peak memory of an FFT of length ``n``, in units of 8 bytes.
 
     If ``n`` has a large prime factor, the FFT is a convolution of more than twice the length (Bluestein 1970).
     """
@@ -165,7 +165,7 @@ def _multiply(left: Floats, right: Floats, out: Array) -> None:
 
 
 def _interpolation(angle: Floats, places: Floats) -> Floats:
-    """Return the matrix (nodes, places) that maps values at the Chebyshev nodes cos(angle) to their polynomial's."""
+    """Return the matrix (nodes, places) that interpolates values at the Chebyshev nodes cos(angle) by a polynomial."""
     orders = np.arange(len(angle))
     coefficients = np.cos(np.outer(angle, orders)) * (2 / len(angle))
     coefficients[:, 0] /= 2
@@ -174,7 +174,7 @@ def _interpolation(angle: Floats, places: Floats) -> Floats:
 
 
 def _by_fft(lines: Floats, n: int) -> Floats:
-    """Compute some lines completely."""
+    """Compute complete lines with an FFT."""
     from scipy import fft  # importing it takes longer than reading most files, which rarely need it
 
     found: Floats = fft.idct(lines, n=n, norm="ortho")

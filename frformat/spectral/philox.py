@@ -14,7 +14,7 @@ MASK: Final = np.uint64(0xFFFFFFFF)
 HALF: Final = np.uint64(32)
 
 COUNTERS: Final = 1 << 12
-"""Number of counters that go through the rounds together: their state fits a second-level cache."""
+"""Number of counters that are processed together, so that their state fits a second-level cache."""
 
 
 def words(seed: int, counters: NDArray[np.uint64], scratch: NDArray[np.uint64] | None = None) -> NDArray[np.uint64]:
@@ -65,7 +65,7 @@ def table(seed: int, length: int, count: int, start: int, stop: int) -> NDArray[
     """Split a sequence into ``count`` lines of ``length``, and return some elements of each.
 
     Returns:
-        A float64 array of shape (stop − start, count); row x holds the elements i · length + start + x.
+        A float64 array of shape (stop − start, count); row x contains the elements i · length + start + x.
     """
     if start == 0 and stop == length:
         return uniform(seed, 0, count * length).reshape(count, length).T

@@ -17,8 +17,8 @@ BLOCK: Final = 1 << 16
 
 ONE_THREAD: Final = 1 << 18
 SMALL_RANK: Final = 64
-"""OpenBLAS shares a product of more than ONE_THREAD multiply-adds among threads, which costs more than it gains where
-the rank is small; blocks are kept below that."""
+"""OpenBLAS divides a product of more than ONE_THREAD multiply-adds among threads, which costs more than it gains if the
+rank is small; blocks are kept below that."""
 
 ALLOWED: Final = 9e-7
 """Accepted error of float32 sums, relative to the largest element; the specification allows 1e-6 in total."""
@@ -31,7 +31,7 @@ def multiply(basis: Basis, source: Floats, out: Array, cancels: bool) -> None:
         basis: U.
         source: C-contiguous array of shape (before, count, after).
         out: C-contiguous array of shape (before, length, after), of a float dtype.
-        cancels: measure the error relative to the sums of magnitudes, not to the largest element.
+        cancels: whether to measure the error relative to the sums of magnitudes, not to the largest element.
     """
     if basis.by_lines:
         _by_lines(basis, source, out)

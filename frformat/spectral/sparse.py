@@ -74,14 +74,13 @@ class Sparse:
 
         Raises:
             EncodeError: the view does not fit, the elements are not finite real floats, or they are scattered.
-                Scattered means that the prefix would be longer than 8n + 64 for n elements, which does not happen to
-                spectra.
+                Scattered means that the prefix would be longer than 8n + 64 for n elements, which spectra never are.
         """
         shape = self.shape if view is None else tuple(view)
         if zigzag.element_count(shape) != zigzag.element_count(self.shape):
             raise EncodeError(f"view {list(shape)} does not have the element count of shape {list(self.shape)}")
         if self.dtype not in REAL_DTYPES:
-            raise EncodeError(f"a spectrum has one of the dtypes {', '.join(REAL_DTYPES)}, not of {self.dtype}")
+            raise EncodeError(f"a spectrum has one of the dtypes {', '.join(REAL_DTYPES)}, not {self.dtype}")
         k = self.kept(view)
         if k > 8 * len(self.places) + 64:
             raise EncodeError(

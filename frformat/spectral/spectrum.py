@@ -90,7 +90,7 @@ class Spectrum:
         if zigzag.element_count(shape) != weights.size:
             raise EncodeError(f"view {list(shape)} does not have the {weights.size} elements of {list(weights.shape)}")
         if dtype in REAL_DTYPES and not all_finite(weights):
-            raise EncodeError("a weight is not finite, so the tensor has no spectrum; store it as it is (rule: raw)")
+            raise EncodeError("a weight is not finite, so the tensor has no spectrum; store it unchanged (rule: raw)")
         k = min(k, weights.size)
         if dtype not in REAL_DTYPES or k == 0:
             return cls(np.empty(0, np.float32), weights.shape, view, dtype)
@@ -102,5 +102,5 @@ class Spectrum:
 def _single(values: NDArray[Any]) -> NDArray[np.float32]:
     """Return finite ``values`` as float32."""
     if values.dtype.kind not in "iufV" or not all_finite(values):
-        raise EncodeError("a coefficient is not a finite number; store the tensor as it is (raw)")
+        raise EncodeError("a coefficient is not a finite number; store the tensor unchanged (rule: raw)")
     return np.ascontiguousarray(cast(values.astype(np.float64) if values.dtype.kind in "iu" else values, "f32"))

@@ -1,6 +1,6 @@
 """Zigzag order: multi-indices by ascending sum, ties in ascending lexicographic order (specification, section 5).
 
-Everything here is integer arithmetic. Its cost grows with ``k`` at most, never with the size of the tensor.
+Everything here is integer arithmetic. Its cost depends at most on ``k``, never on the size of the tensor.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BLOCK: Final = 1 << 15
 """Number of indices that are numbered at a time."""
 
 FILLED: Final = 8
-"""If a box has at most this many times as many entries as its prefix, sorting the whole box is faster than listing."""
+"""If a box has at most this many times the entries of its prefix, sorting the whole box is faster than listing."""
 
 
 def prefix(shape: Sequence[int], k: int) -> NDArray[np.int64]:
@@ -97,7 +97,7 @@ def _number_blocks(shape: Sequence[int]) -> Iterator[tuple[slice, NDArray[np.int
     if element_count(shape) == 0 or not shape:
         yield slice(0, element_count(shape)), np.zeros(element_count(shape), np.int64)
         return
-    # Before an index come those that are smaller on this axis, with anything on later axes that the sums allow.
+    # An index comes after those that are smaller on this axis, with anything on later axes that the sums allow.
     # `before[s]` is the number of choices on the later axes whose sum is at most s; `sums` and `found` refer to those.
     sums, found, counts = (np.zeros(1, np.int64), np.zeros(1, np.int64), np.ones(1, np.int64))
     for n in reversed(shape[1:]):
@@ -235,8 +235,8 @@ def _prefix(shape: tuple[int, ...], k: int) -> NDArray[np.int64]:
 def _prefix_of_long(shape: list[int], k: int) -> NDArray[np.int64]:
     """Return the prefix for k ≥ 1 and axes longer than 1, by ranges of sums that grow by an eighth.
 
-    Each range comes out sorted by construction: it starts with its sums in order, and each axis splits every partial
-    index into all values that the later axes can complete.
+    Each range is sorted by construction: it starts with its sums in order, and each axis extends every partial index
+    by all values that the later axes can complete.
     """
     if len(shape) == 1:
         return np.arange(k, dtype=np.int64)[:, None]

@@ -15,7 +15,7 @@ class Tiered:
 
     Attributes:
         tier: the tier in use; 0 is the smallest.
-        apart: whether it holds a separate model for each tier.
+        apart: whether it contains a separate model for each tier.
     """
 
     tier: int
@@ -34,10 +34,10 @@ def set_tier(model: nn.Module, tier: int | None) -> None:
     >>> set_tier(model, 0)  # the smallest
     >>> set_tier(model, None)  # the largest
 
-    The tier is state of the model: parts of it that run in other threads also see the change.
+    The tier is part of the model's state: other threads that run the model see the change, too.
 
     Args:
-        model: a model with tiers, see :func:`frformat.torch.regularization.make_tiers` and
+        model: a model with tiers; see :func:`frformat.torch.regularization.make_tiers` and
             :func:`frformat.torch.load_model`. Any other model has one tier.
         tier: the tier; 0 is the smallest, None the largest.
 
@@ -47,14 +47,14 @@ def set_tier(model: nn.Module, tier: int | None) -> None:
     parts, count = _tiered(model)
     chosen = count - 1 if tier is None else tier
     if not 0 <= chosen < count:
-        there = f"0 to {count - 1}" if count > 1 else "only 0"
-        raise ValueError(f"tier {tier} was requested; {type(model).__name__} has {there}")
+        there = f"tiers 0 to {count - 1}" if count > 1 else "only tier 0"
+        raise ValueError(f"tier {tier} does not exist; {type(model).__name__} has {there}")
     for part in parts:
         part.tier = chosen
 
 
 def get_tier(model: nn.Module) -> int:
-    """Return the capacity tier that a model works at.
+    """Return the capacity tier at which a model works.
 
     Raises:
         ValueError: parts of the model were set to different tiers.
@@ -72,7 +72,7 @@ def tier_count(model: nn.Module) -> int:
 
 
 def each_tier(model: nn.Module) -> Iterator[int]:
-    """Switch a model to each of its tiers in turn, smallest first, then back to the tier it was at.
+    """Switch a model to each of its tiers in turn, smallest first, then back to its original tier.
 
     >>> accuracies = [evaluate(model) for tier in each_tier(model)]
     """

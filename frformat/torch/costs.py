@@ -1,4 +1,4 @@
-"""Measure what a model costs to run at its current tier."""
+"""Measure the cost of running a model at its current tier."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def costs(model: nn.Module, inputs: Tensor) -> Cost:
 
     Args:
         model: any module.
-        inputs: the model's input; a batch of one gives the costs on a phone.
+        inputs: the model's input; use a batch of one for the costs on a phone.
     """
     training = model.training
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    model.eval().requires_grad_(False)  # otherwise the counter would also count gradients
+    model.eval().requires_grad_(False)  # otherwise the backward pass would also be counted
     try:
         with FlopCounterMode(display=False) as counter:
             model(inputs)

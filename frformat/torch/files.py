@@ -29,10 +29,10 @@ from frformat.spectral.spectrum import Spectrum
 StrPath = str | os.PathLike[str]
 
 Stored = Spectrum | CodedTensor | PerTier
-"""Types that are stored as they are."""
+"""Types that are stored unchanged."""
 
 LASTING: Final = (dict, OrderedDict)
-"""Mappings whose tensors live as long as they do; others may create tensors on access."""
+"""Mappings that keep their tensors alive; others may create tensors on each access."""
 
 
 def save_file(
@@ -51,15 +51,15 @@ def save_file(
 
     Tensors of any dtype, device, layout and strides are stored losslessly, and copied to the CPU one at a time. Sparse
     tensors are stored as the dense tensors that they represent. Names that share a tensor are stored once and tied
-    again by :func:`load_file`; views that overlap only partly are stored separately. A mapping other than a dict may
+    again by :func:`load_file`; views that overlap only partly are stored separately. A mapping other than a dict can
     create its tensors on access.
 
     Args:
         tensors: tensors by name, such as ``model.state_dict()``, which may include :class:`frformat.Spectrum`,
             :class:`frformat.CodedTensor` and :class:`frformat.PerTier` objects.
         path: destination.
-        spectral: which sparse tensors are DCT spectra, as the authors of Frequency Regularization publish them: all of
-            them, or those with these names. No tensor is treated as a spectrum unless requested.
+        spectral: which sparse tensors are DCT spectra, in the form that the authors of Frequency Regularization
+            publish: True for all of them, or their names. By default, no tensor is treated as a spectrum.
         metadata: see :func:`frformat.save_file`, also for the arguments below.
         aliases: further names, besides those that share a tensor.
         format: number format of coefficients.
@@ -150,7 +150,7 @@ def load_file(
 
 
 def _with_spectra(tensors: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return a regularized model's state dict in the plain model's form, and the formats that were trained for."""
+    """Return a regularized model's state dict in the plain model's form, and the formats for which it was trained."""
     gathered, _ = gather(tensors)
     held = {name: value for name, value in gathered.items() if isinstance(value, Coefficients)}
     ties = tied({name: value.tensor for name, value in held.items()})
@@ -208,7 +208,7 @@ class _Arrays(Mapping[str, NDArray[Any] | Stored]):
         found = tied(self._tensors)
         if self._lasting:
             return found
-        # A mapping may refill one buffer for each access: then only the contents show whether two tensors are the same.
+        # If a mapping refills one buffer on each access, only the contents show whether two tensors are the same.
         return {name: target for name, target in found.items() if self._same(name, target)}
 
     def leave_out(self, names: Collection[str]) -> None:

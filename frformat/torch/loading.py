@@ -46,12 +46,12 @@ class Target:
 
     Attributes:
         path: its name in the model.
-        tensor: the tensor as the model's users see it, or its coefficients; any object, if it is not a tensor.
-        held: the object that holds its coefficients, if it is regularized.
+        tensor: the tensor as the model's users see it, or its coefficients; any object if it is not a tensor.
+        held: the object that manages its coefficients, if it is regularized.
         own: whether it is a parameter or buffer, so that writing to it changes the model.
-        extra: the module that takes it through ``set_extra_state``, if it is an extra state.
+        extra: the module that receives it through ``set_extra_state``, if it is an extra state.
         coded: the tensor that its coefficients describe, if it is the parameter of a factored layer.
-        tucker: the object that holds its core and factors, if it is in Tucker form.
+        tucker: the object that manages its core and factors, if it is in Tucker form.
     """
 
     path: str
@@ -97,11 +97,11 @@ class Plan:
     """The result of matching a file with a model.
 
     Attributes:
-        steps: tensors of the file by their names there, and the target of each.
+        steps: pairs of a tensor's name in the file and its target.
         missing: see :class:`Difference`.
         unexpected: see :class:`Difference`.
         faults: obstacles to loading, one line each.
-        notes: what the user should know, one line each.
+        notes: remarks for the user, one line each.
     """
 
     steps: list[tuple[str, Target]] = field(default_factory=list)
@@ -183,7 +183,7 @@ def load(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
 
 
 def _load_spectra(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
-    """Write coefficients, whose numbers may change, and make their tiers."""
+    """Write coefficients, the number of which can change, and create their tiers."""
     smaller = {}
     first_names = {id(each.parametrizations): name for name, each in spectral_tensors(model).items()}
     for source, target in plan.steps:
@@ -270,7 +270,7 @@ def _fault(info: TensorInfo, target: Target, way: Way, tier: int) -> str | None:
     if not isinstance(tensor, Tensor):
         return f"a tensor in the file, but a {type(tensor).__name__} in the model"
     if not target.own:
-        return "the model computes this entry of its state dict; load it with model.load_state_dict(load_file(…))"
+        return "the model computes this entry of its state dict; use model.load_state_dict(load_file(…)) instead"
     if is_lazy(tensor):
         return "not initialized in the model; run it once"
     if tensor.device.type == "meta" and not way.assign:
@@ -314,7 +314,7 @@ def _misfit(file: FrzFile, source: str, target: Target, fixed: bool) -> str | No
 
 
 def _loss(file: FrzFile, source: str, target: Target, way: Way, plan: Plan) -> str | None:
-    """Return what the model's type would lose of a tensor, if it matters; minor losses become notes in the plan."""
+    """Return why a tensor cannot be converted to the model's type; minor losses become notes in the plan."""
     if target.extra is not None:
         return None
     spectral = target.held is not None or target.coded is not None

@@ -45,34 +45,34 @@ def save_model(
     compression: str = "auto",
     progress: Progress | None = None,
 ) -> None:
-    """Write a model's parameters and persistent buffers losslessly; tied ones once.
+    """Write a model's parameters and persistent buffers losslessly; tied ones are written once.
 
     Names are those of the plain model, even inside torch.compile, data parallelism, averaging or checkpointing; the
     wrappers' own counters are not written. If the model is sharded, all processes must call this.
 
     For a model that :func:`frformat.torch.regularize` changed, the coefficients are written under the names of the
-    plain model, in the number formats that they were trained for unless ``format`` says otherwise, and with the model's
-    tiers unless ``tiers`` says otherwise. If the model has running statistics for each tier, so has the file. For a
-    model that :func:`frformat.torch.decompose` changed, cores and factors are written; ``format="q8"`` gives each slice
-    of a core's first axis, and each column of a factor, its own quantization step.
+    plain model, in the number formats for which they were trained unless ``format`` says otherwise, and with the
+    model's tiers unless ``tiers`` says otherwise. If the model has running statistics for each tier, so does the file.
+    For a model that :func:`frformat.torch.decompose` changed, cores and factors are written; with ``format="q8"``, each
+    slice of a core's first axis, and each column of a factor, has its own quantization step.
 
     Arguments and errors are those of :func:`frformat.torch.save_file`. State that a module keeps besides its tensors
     (``get_extra_state``) must be a tensor.
     """
     if any(isinstance(module, Tiered) and module.apart for module in model.modules()):
         raise EncodeError(
-            f"{type(model).__name__} holds a model for each tier; save the original model, which has all tiers"
+            f"{type(model).__name__} contains a model for each tier; save the original model, which has all tiers"
         )
     with _whole(model):
         state: dict[str, Any] = {**spectral_state(model), **tucker_state(model, format)}
-        if tiers:  # other tiers than the model's make its statistics useless
+        if tiers:  # the statistics are valid only for the model's own tiers
             largest = {name: held.original[-1] for name, held in statistics(model).items()}
             state = {name: largest.get(name, value) for name, value in state.items()}
         for name, value in state.items():
             if name.rpartition(".")[2] == EXTRA and not isinstance(value, Tensor):
                 raise EncodeError(
-                    f"{name}: the model keeps a {type(value).__name__} besides its tensors, but files hold tensors: "
-                    "let get_extra_state() return one, or call save_file() on the state dict without it"
+                    f"{name}: the model keeps a {type(value).__name__} besides its tensors, but files contain only "
+                    "tensors: let get_extra_state() return one, or call save_file() on the state dict without it"
                 )
         names = plain_names(model, state)
         save_as_named(
@@ -102,7 +102,7 @@ def load_model(
 
     Names, shapes and dtypes are all checked before the first tensor is written to, and tensors are decoded one at a
     time. A tensor with several names in the model (tied weights) is loaded if the file has one of them. Wrappers in
-    the model, such as that of torch.compile, and the prefixes that they left in the file's names, do not matter.
+    the model, such as that of torch.compile, and the prefixes that wrappers left in the file's names, are ignored.
 
     A model that :func:`frformat.torch.regularize` changed takes the file's coefficients, their number, and its tiers up
     to the requested one; :func:`frformat.torch.set_tier` then switches between them.
@@ -119,8 +119,9 @@ def load_model(
         memory_budget: bytes that one tensor and its working memory may take.
         assign: replace the model's parameters and buffers with the file's tensors instead of copying into them, as
             models on the meta device need. Create optimizers afterwards.
-        device: with ``assign``, the device of the tensors; None means that of the model's tensors, or the CPU for meta.
-        dtype: with ``assign``, the type of floating-point tensors; None means that of the model's tensors.
+        device: with ``assign``, the device of the tensors; None means that of the model's tensors, but the CPU for
+            tensors on the meta device.
+        dtype: with ``assign``, the type of floating-point tensors; None means the type of the model's tensors.
 
     Returns:
         Missing and unexpected names, both empty if ``strict``.

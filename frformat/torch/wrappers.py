@@ -22,7 +22,7 @@ KINDS: Final = (
 
 
 def plain_names(model: nn.Module, names: Iterable[str]) -> dict[str, str]:
-    """Return the names of a model's tensors without the parts of any wrappers in it.
+    """Return the names of a model's tensors without the parts that wrappers added.
 
     Args:
         model: the wrapped model.
@@ -43,7 +43,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 
 def averages(model: nn.Module) -> list[nn.Module]:
-    """Return the averaged models in a model: wrappers with a counter of averaged models."""
+    """Return the averaged models inside a model: wrappers that count how many models they have averaged."""
     return [module for module in model.modules() if _inner(module) and "n_averaged" in module._buffers]
 
 

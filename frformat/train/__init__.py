@@ -1,4 +1,4 @@
-"""Train by recipe: a network, its data and settings that work, from the first step to the ``.frz`` file.
+"""Train by recipe, from the first step to the ``.frz`` file; a recipe is a network, its data and proven settings.
 
 >>> outcome = train(RECIPES["digits"](), "runs/digits")
 >>> outcome.nbytes, outcome.figures["accuracy"]

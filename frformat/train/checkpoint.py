@@ -1,4 +1,4 @@
-"""Save the state of a run atomically, so that the last checkpoint survives whatever kills the process."""
+"""Save the state of a run atomically, so that the last checkpoint survives if the process is killed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CheckpointError(ValueError):
 
 
 def save(path: Path, recipe: Recipe, state: Mapping[str, Any]) -> None:
-    """Write a run's state, and the settings it must be resumed with.
+    """Write a run's state, and the settings with which it must be resumed.
 
     Raises:
         OSError: the file cannot be written; the old one is unchanged.
@@ -36,7 +36,7 @@ def save(path: Path, recipe: Recipe, state: Mapping[str, Any]) -> None:
 
 
 def load(path: Path, recipe: Recipe) -> Mapping[str, Any]:
-    """Read a run's state. None of it is executed.
+    """Read a run's state without executing any of it.
 
     Raises:
         CheckpointError: it is damaged, or belongs to another recipe or to other settings.
@@ -47,8 +47,8 @@ def load(path: Path, recipe: Recipe) -> Mapping[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickles that PyTorch has not written
             whole = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # PyTorch may raise anything for a damaged file
-        raise CheckpointError(f"{os.fspath(path)}: not a whole checkpoint: {_reason(error)}") from error
+    except Exception as error:  # PyTorch can raise any exception for a damaged file
+        raise CheckpointError(f"{os.fspath(path)}: not a complete checkpoint: {_reason(error)}") from error
     if not isinstance(whole, dict) or whole.get("version") != VERSION or not whole.keys() >= {*PARTS}:
         raise CheckpointError(f"{os.fspath(path)}: not a checkpoint of this version of frformat")
     differences = recipe.settings.differences(whole["settings"])

@@ -16,7 +16,7 @@ from frformat.train.recipe import Batch, Loss, Recipe, mean
 from frformat.train.workers import Workers
 
 EVALUATED: int = 1000
-"""Number of samples at a time when there are no gradients."""
+"""Number of samples to process at a time without gradients."""
 
 
 class Classification(Recipe):
@@ -38,7 +38,7 @@ class Classification(Recipe):
         return images.to(memory_format=torch.channels_last) if self.channels_last else images
 
     def losses(self) -> Mapping[str, Loss]:
-        """Return cross-entropy, combined with a teacher's outputs if there is one."""
+        """Return the cross-entropy, combined with the distillation loss if there is a teacher."""
         return {"": self.loss}
 
     def loss(self, model: nn.Module, batch: Batch, draws: Draws) -> Tensor:
@@ -60,10 +60,11 @@ class Classification(Recipe):
 
 
 def distilled(recipe: Recipe, logits: Tensor, images: Tensor, labels: Tensor) -> Tensor:
-    """Return cross-entropy with the labels and, with a share of it, with a teacher's softened outputs.
+    """Return the cross-entropy with the labels, averaged with a distillation loss if there is a teacher.
 
-    The teacher's term is T² times the Kullback-Leibler divergence at temperature T, after G. Hinton et al., "Distilling
-    the knowledge in a neural network", 2015, so that gradients keep their magnitude.
+    The weight of the distillation loss is the setting ``distill``. The loss is T² times the Kullback-Leibler divergence
+    from the teacher at temperature T, after G. Hinton et al., "Distilling the knowledge in a neural network", 2015; the
+    factor T² preserves the magnitude of gradients.
 
     Args:
         recipe: provides the settings and the teacher.

@@ -1,4 +1,4 @@
-"""Randomness that depends only on the seed and the step, so that a resumed run draws what an unbroken one would."""
+"""Random numbers that depend only on the seed and the step, so that a resumed run draws the same ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STEP: Final = 2
 
 
 class Draws:
-    """The random numbers of one step. Each process draws for the whole batch and takes its part.
+    """The random numbers of one step. Each process draws those of the whole batch, and uses its part.
 
     Attributes:
         progress: the completed share of the run.
@@ -51,5 +51,5 @@ def order(seed: int, epoch: int, samples: int) -> Tensor:
 
 
 def _entropy(*parts: int, words: int) -> list[int]:
-    """Return random integers below 2^62 that are independent of those for other parts."""
+    """Return random integers below 2^62 that are independent of those for all other ``parts``."""
     return [int(word) >> 2 for word in np.random.SeedSequence(parts).generate_state(words, np.uint64)]

@@ -1,4 +1,4 @@
-"""Write the trained model to a file, and verify that the file gives back the same model."""
+"""Write the trained model to a file, and verify that the file reproduces it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COMPARED: Final = 4
 """Number of batches of test samples on which outputs are compared."""
 
 SAMPLES: Final = 64
-"""Number of samples in each of them."""
+"""Number of samples in each of these batches."""
 
 PICTURE: Final = "picture.png"
 """Picture of the model's results, next to its file; see :meth:`frformat.train.Recipe.picture`."""
@@ -33,7 +33,7 @@ PICTURE: Final = "picture.png"
 
 @dataclass(frozen=True)
 class Quality:
-    """How good the file is.
+    """The quality of a file, or of one of its tiers.
 
     Attributes:
         nbytes: its size; of a tier, up to the tier's end.
@@ -55,7 +55,7 @@ class TierOutcome(Quality):
     """One tier of a run's file.
 
     Attributes:
-        costs: cost of an inference with one sample.
+        costs: cost of running inference on one sample.
     """
 
     costs: Cost
@@ -67,8 +67,8 @@ class Outcome(Quality):
 
     Attributes:
         path: the file.
-        weights: how many weights the plain model has.
-        numbers: how many numbers the file represents: coefficients, and parameters that are not regularized.
+        weights: number of weights of the plain model.
+        numbers: number of parameters in the file: coefficients, and parameters that are not regularized.
         tiers: each tier, the smallest first; empty if there is only one.
     """
 
@@ -81,8 +81,8 @@ class Outcome(Quality):
 def export(run: Run, path: Path) -> Outcome:
     """Write the model, read it into a plain one, compare the two, and draw a picture; all processes must call this.
 
-    The file's metadata state, for each tier, the decisive metric, and the multiply-adds and memory of an inference with
-    one sample: ``tiers.accuracy``, ``tiers.multiply_adds``, ``tiers.memory``.
+    For each tier, the file's metadata contain the decisive metric, and the multiply-adds and memory needed to run
+    inference on one sample: ``tiers.accuracy``, ``tiers.multiply_adds``, ``tiers.memory``.
     """
     recipe, workers = run.recipe, run.workers
     trained = run.result
@@ -160,7 +160,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def _difference(run: Run, first: nn.Module, second: nn.Module) -> tuple[float, float]:
-    """Return the largest difference of outputs for test samples, and the largest output."""
+    """Return the largest difference between outputs for test samples, and the largest output."""
     difference = scale = 0.0
     size = min(SAMPLES, run.recipe.settings.batch)
     for _, samples in zip(range(COMPARED), batches(run.data.test, size, run.workers), strict=False):

@@ -1,11 +1,11 @@
 """The distance between generated and real images: the Fréchet distance between their low frequencies.
 
 M. Heusel et al., "GANs trained by a two time-scale update rule converge to a local Nash equilibrium", 2017, compare two
-sets of images by the distance between normal distributions with their means and covariances. Their features come from a
-trained network. These features need none: they are the first coefficients, in zigzag order, of an image's orthonormal
-two-dimensional DCT. The distance then has a unit: squared brightness, summed over an image.
+sets of images by the distance between normal distributions with their means and covariances. Their features are the
+outputs of a trained network. The features here need no network: they are the first coefficients, in zigzag order, of an
+image's orthonormal two-dimensional DCT. The distance then has a unit: squared brightness, summed over an image.
 
-Measured against MNIST's test images, 10,000 training images are at 0.19, and copies of the mean image are at 31.6.
+From MNIST's test images, 10,000 training images have a distance of 0.19, and copies of the mean image one of 31.6.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def moments(batches: Iterable[Tensor], workers: Workers) -> Moments:
 
     Args:
         batches: this process's images, each float (n, 1, height, width).
-        workers: the processes, which together hold at least two images.
+        workers: the process group, which has at least two images in total.
     """
     sums = torch.zeros(1 + FEATURES + FEATURES**2, dtype=torch.float64, device=workers.device)
     for images in batches:

@@ -17,7 +17,7 @@ class Row:
     Attributes:
         epoch: its number, from 1.
         step: number of steps taken so far.
-        losses: mean loss of the epoch, by the part of the model.
+        losses: mean loss of the epoch, by part of the model.
         figures: metrics on the validation samples, or on the test samples if there are none.
         numbers: number of parameters of the model.
         kept: number of nonzero coefficients of each regularized tensor.

@@ -24,10 +24,10 @@ class Watcher(Protocol):
     """Callback that is notified of a run's progress, in the first process."""
 
     def step(self, run: Run) -> None:
-        """Called after each step, and at the start of the run or of its resumption."""
+        """Called after each step, and when the run starts or resumes."""
 
     def epoch(self, row: Row) -> None:
-        """Called for each evaluated epoch, including those before a resumption."""
+        """Called for each evaluated epoch, including those before the run was resumed."""
 
 
 def train(
@@ -44,30 +44,30 @@ def train(
 ) -> Outcome:
     """Train a recipe's model and write it to ``model.frz``.
 
-    Whatever ends the process, the same call with ``resume`` continues from the last checkpoint and reaches the same
-    weights (bit for bit on one thread of the same CPU).
+    If the process ends early for any reason, the same call with ``resume`` continues from the last checkpoint and
+    reaches the same weights (bit for bit on one thread of the same CPU).
 
     Args:
         recipe: what to train, and the settings.
         output: the folder for all files of the run; created if necessary.
-        folder: the folder of data sets, see :mod:`frformat.train.data`.
+        folder: the folder of data sets; see :mod:`frformat.train.data`.
         weights: a ``.frz`` file with initial weights.
         teacher: a ``.frz`` file with the plain weights of a teacher, for ``distill``.
-        workers: the process group, see :func:`frformat.train.workers.joined`; None means this process alone.
+        workers: the process group (see :func:`frformat.train.workers.joined`); None means this process alone.
         resume: continue an interrupted run in that folder, if there is one; otherwise start from scratch.
         checkpoint_every: seconds between checkpoints; each epoch also ends with one.
         watcher: callback to notify.
 
     Raises:
         MissingDataError, DataError: the data are missing or damaged.
-        CheckpointError: the run to be resumed is a different one.
+        CheckpointError: the checkpoint belongs to a different run, or is damaged.
         ValueError: the settings cannot be satisfied.
         OSError: a file cannot be read or written.
     """
     place, workers = Path(output), workers or Workers()
     data = recipe.data(folder)
     if recipe.settings.distill and teacher is None and not recipe.settings.tiers:
-        raise ValueError(f"distill={recipe.settings.distill}, but there is no teacher to learn from")
+        raise ValueError(f"distill={recipe.settings.distill}, but no teacher was given")
     if teacher is not None:
         recipe.teacher = setup.plain_model(recipe, teacher).to(workers.device).eval().requires_grad_(False)
     loop = _Loop(Run(recipe, data, workers, weights), place, watcher if workers.first else None)
@@ -80,7 +80,7 @@ def train(
 
 
 class _Loop:
-    """A run, its history, and all of its files except the result.
+    """A run, its history, and all its files except the result.
 
     Attributes:
         run: the run.
@@ -122,7 +122,7 @@ class _Loop:
         """Evaluate, truncate, and notify the callback."""
         run, row = self.run, _evaluated(self.run, self.clock)
         self.rows.append(row)
-        if run.step < run.steps:  # after a truncation in the last step there would be no training
+        if run.step < run.steps:  # no training would follow a truncation after the last step
             run.truncate(row.figures[run.recipe.metric])
         if run.workers.first:
             history.write(self.place / HISTORY, self.rows)

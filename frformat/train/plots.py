@@ -36,7 +36,7 @@ def save(rows: Sequence[Row], metric: str, title: str, path: Path) -> None:
     _label(course, "epoch", metric, f"{metric} over the epochs")
     size.plot([row.numbers for row in rows], [row.figures[metric] for row in rows], color="tab:blue", marker=".")
     size.set_xscale("log")
-    _label(size, "numbers in the model", metric, f"{metric} against size")
+    _label(size, "parameters in the model", metric, f"{metric} against size")
     for name in rows[-1].kept if rows else ():
         tensors.plot(epochs, [row.kept[name] for row in rows], lw=1)
     tensors.set_yscale("log")

@@ -21,17 +21,17 @@ from frformat.train.workers import Workers
 StrPath = str | os.PathLike[str]
 Batch = tuple[Tensor, ...]
 Loss = Callable[[nn.Module, Batch, Draws], Tensor]
-"""Function of a model, this process's samples of a batch and the step's randomness that returns the mean loss, a
-scalar."""
+"""Function that returns the mean loss, a scalar, given a model, this process's samples of a batch and the step's random
+numbers."""
 
 
 @dataclass(frozen=True)
 class Data:
-    """Samples: tensors of bytes and labels, whose first axis is the sample.
+    """The samples: tensors of bytes and labels, with one sample per index of their first axis.
 
     Attributes:
         train: training samples.
-        test: test samples, used on the result only.
+        test: test samples, used only to evaluate the result.
         held_out: validation samples split from ``train``.
     """
 
@@ -41,11 +41,11 @@ class Data:
 
     @property
     def watched(self) -> TensorDataset:
-        """The samples that progress is measured on: the validation samples if there are any, else ``test``."""
+        """The samples on which progress is measured: the validation samples if there are any, else ``test``."""
         return self.held_out or self.test
 
     def holding_out(self, share: float) -> Data:
-        """Split the last samples of ``train`` off as validation samples."""
+        """Split off the last samples of ``train`` as validation samples."""
         count = math.ceil(share * len(self.train))
         if count == 0:
             return self
@@ -64,7 +64,7 @@ class Recipe(ABC):
         defaults: settings that work well.
         metric: the name of the decisive metric from :meth:`evaluate`.
         maximize: whether a higher value is better.
-        distills: whether the losses use :attr:`teacher` if the settings ask for it.
+        distills: whether the losses can use :attr:`teacher`.
         settings: the settings of this run.
         teacher: a trained model to learn from (knowledge distillation), in evaluation mode.
     """
@@ -80,7 +80,7 @@ class Recipe(ABC):
         """Use these settings, or else :attr:`defaults`.
 
         Raises:
-            ValueError: they ask for a teacher, which this recipe does not support.
+            ValueError: they require a teacher, which this recipe does not support.
         """
         self.settings = settings or self.defaults
         if self.settings.distill and not self.distills:
@@ -119,7 +119,7 @@ class Recipe(ABC):
         """Return the exported model's input for some samples."""
 
     def prepare(self, samples: Batch, draws: Draws) -> Batch:
-        """Augment samples for training. They are on the device."""
+        """Augment training samples, which are on the device."""
         return samples
 
     def exported(self, model: nn.Module) -> nn.Module:
@@ -146,7 +146,7 @@ def mean(
 ) -> dict[str, float]:
     """Return the means over a set of the per-sample vectors from ``score``, by name; the same in all processes.
 
-    There must be at least as many samples as processes.
+    The set must have at least as many samples as there are processes.
     """
     sums: dict[str, Tensor] = {}
     for batch in batches(dataset, size, workers):

@@ -26,7 +26,7 @@ AUTOCAST = {"bf16": torch.bfloat16, "f16": torch.float16}
 
 
 class Run:
-    """A model in training; :meth:`state_dict` holds its complete state.
+    """A model in training; :meth:`state_dict` returns its complete state.
 
     Attributes:
         recipe: what is trained, and its settings.
@@ -34,8 +34,8 @@ class Run:
         workers: this process in the process group.
         model: the model.
         step: number of steps taken.
-        epoch_steps: steps per epoch; samples that do not fill a batch are left out, different ones in each epoch.
-        losses: sums of this process's losses since the epoch began, float64 scalars, by the part of the model.
+        epoch_steps: steps per epoch. Samples that do not fill a batch are left out; they differ from epoch to epoch.
+        losses: sums of this process's losses since the epoch began, float64 scalars, by part of the model.
     """
 
     def __init__(self, recipe: Recipe, data: Data, workers: Workers, weights: StrPath | None = None) -> None:
@@ -122,7 +122,7 @@ class Run:
             self._average.update_parameters(self.model)
 
     def truncate(self, metric: float) -> None:
-        """Truncate as the schedule demands at the end of an epoch with this metric."""
+        """Step the schedule at the end of an epoch, given the metric of that epoch."""
         schedule = self._schedule
         if schedule is None or isinstance(schedule, fr.SpectralPruning):
             return
@@ -160,9 +160,9 @@ class Run:
         self._enter(max(0, self.step - 1) / self.steps)  # as the last step left it
 
     def _become_shorter(self, changed: bool) -> None:
-        """React to parameters that may have become shorter."""
+        """Adapt to parameters that have become shorter, if any has."""
         if changed:
-            self._average = None  # it averaged models of another size
+            self._average = None  # the old one averaged models of another size
             self._wrap()
 
     def _wrap(self) -> None:
@@ -230,7 +230,7 @@ def _optimizer(model: nn.Module, part: str, settings: Settings) -> torch.optim.O
 
 
 def _formats(model: nn.Module, settings: Settings) -> dict[str, str]:
-    """Return the number format to store each tensor in, by name. None is used for training yet."""
+    """Return the number format in which to store each tensor, by name, and turn off rounding for now."""
     tensors = fr.spectral_tensors(model)
     wanted = {name: tensor.spectral.format or settings.format for name, tensor in tensors.items()}
     fr.set_format(model, wanted)  # checks that the formats exist

@@ -90,14 +90,14 @@ def random_crops(images: Tensor, masks: Tensor, size: int, chance: Tensor) -> Ba
         images: (n, channels, height, width).
         masks: (n, 1, height, width).
         size: side of a square, in pixels.
-        chance: (n, 5), numbers from 0 to 1: place (2), mirror (2), exchange of rows and columns.
+        chance: (n, 5), random numbers from 0 to 1, for the place (2), mirroring (2) and transposing.
 
     Raises:
         ValueError: images are smaller than the squares.
     """
     height, width = images.shape[2:]
     if min(height, width) < size:
-        raise ValueError(f"crops of {size}×{size} pixels from images of {height}×{width}")
+        raise ValueError(f"images of {height}×{width} pixels are smaller than crops of {size}×{size}")
     cut = []
     for image, mask, (down, right, *flips) in zip(images, masks, chance.tolist(), strict=True):
         y, x = int(down * (height - size + 1)), int(right * (width - size + 1))

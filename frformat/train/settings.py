@@ -18,36 +18,36 @@ OPTIMIZERS: Final = ("adamw", "eigen")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Runs with equal settings, data, device and number of threads give equal weights, whether interrupted or not.
+    """Runs with the same settings, data, device and number of threads produce equal weights, even if interrupted.
 
     Attributes:
         epochs: number of passes over the training set.
         batch: number of samples per step, in all processes together.
         optimizer: ``adamw``, or ``eigen`` for :class:`frformat.torch.regularization.EigenAdam`, which needs fewer
             epochs but does not support a decreasing number of coefficients.
-        lr: largest learning rate of coefficients. They are larger than weights, see
+        lr: largest learning rate of coefficients, which are larger than weights; see
             :func:`frformat.torch.regularize`.
         plain_lr: largest learning rate of parameters that are not regularized, and of all parameters in a dense run.
         warmup: share of the run in which the learning rates rise from 0; they then fall to 0 along a cosine.
         weight_decay: decoupled (AdamW).
-        seed: seed of all randomness.
+        seed: seed of all random numbers.
         keep: number of coefficients per tensor, as for :func:`frformat.torch.regularize`.
-        rules: exceptions from ``keep``, by name; also views, and which tensors stay raw.
-        schedule: how the number of coefficients decreases. ``start`` has few from the first step. The others begin with
-            all and end with what ``keep`` and ``rules`` say: ``tail`` drops the same number each epoch, ``geometric``
-            the same share, ``guarded`` drops some while the metric holds, ``budget`` distributes the same total where
-            it matters, and ``prune`` keeps the largest of each tensor instead of the first ones and sets the others to
-            zero.
+        rules: exceptions to ``keep``, by name; also views, and which tensors stay raw.
+        schedule: how the number of coefficients decreases. ``start`` uses the final number from the first step. The
+            others begin with all coefficients and end with the numbers in ``keep`` and ``rules``: ``tail`` drops the
+            same number each epoch, ``geometric`` the same share, and ``guarded`` drops some while the metric holds;
+            ``budget`` distributes the same total over the tensors where it matters most, and ``prune`` keeps the
+            largest coefficients of each tensor instead of the first ones and sets the others to zero.
         truncate_for: share of the run during which a schedule is active (not for ``start`` and ``guarded``).
         tolerance: by how much the metric may fall (only for ``guarded``).
         holdout: share of the training samples, the last ones, to use as a validation set: metrics after each epoch are
             computed on it instead of the test samples. ``guarded`` needs one, so that no choice depends on test
             samples.
-        format: number format to which coefficients are rounded during training, so that the file loses nothing.
+        format: number format to which coefficients are rounded during training, so that storing them loses nothing.
         quantize_from: share of the run after which they are rounded.
         average_from: share of the run after which weights are averaged over the steps, or None. The average is the
             result.
-        distill: share of the loss that compares with a teacher's outputs instead of the labels; needs a teacher. The
+        distill: share of the loss that compares outputs with a teacher's instead of the labels; needs a teacher. The
             largest tier is the teacher of the smaller ones.
         temperature: the divisor of the teacher's and the model's logits for that comparison.
         tiers: what the smaller tiers keep of each tensor, ascending: an int is a number of coefficients, a float below
@@ -88,7 +88,7 @@ class Settings:
         _one_of(self, "precision", PRECISIONS)
         if self.optimizer == "eigen" and self.schedule != "start":
             raise ValueError(
-                f"optimizer eigen does not support fewer coefficients, which schedule {self.schedule} needs"
+                f"optimizer eigen does not support a decreasing number of coefficients, as in schedule {self.schedule}"
             )
         if self.schedule == "prune":
             self._check_pruning()
@@ -135,7 +135,7 @@ def _not_negative(settings: Settings, *names: str) -> None:
 
 def _one_of(settings: Settings, name: str, known: Sequence[str]) -> None:
     if getattr(settings, name) not in known:
-        raise ValueError(f"{name} {getattr(settings, name)!r}: there are {', '.join(known)}")
+        raise ValueError(f"{name}={getattr(settings, name)!r}: must be one of {', '.join(known)}")
 
 
 def _shares(settings: Settings, *names: str) -> None:

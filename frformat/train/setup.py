@@ -13,10 +13,10 @@ from frformat.torch import load_model
 from frformat.train.recipe import Data, Recipe, StrPath
 
 SAMPLE = 2
-"""Number of samples with which the model is run once to find views."""
+"""Number of samples to run through the model once, to find views."""
 
 PRUNINGS: Final = 100
-"""Approximate number of times that coefficients are pruned in a run that prunes until its end."""
+"""Approximate number of prunings in a run whose schedule lasts until its end."""
 
 
 def plain_model(recipe: Recipe, weights: StrPath | None = None) -> nn.Module:
@@ -33,7 +33,7 @@ def plain_model(recipe: Recipe, weights: StrPath | None = None) -> nn.Module:
 
 
 def regularized(recipe: Recipe, model: nn.Module, data: Data, trained: bool) -> dict[str, int]:
-    """Regularize the exported part of a model in place, as the settings say.
+    """Regularize the exported part of a model in place, according to the settings.
 
     Args:
         recipe: what to train.
@@ -65,7 +65,7 @@ def regularized(recipe: Recipe, model: nn.Module, data: Data, trained: bool) -> 
 def schedule(
     recipe: Recipe, model: nn.Module, optimizer: torch.optim.Optimizer, goals: dict[str, int], updates: int
 ) -> fr.Schedule | None:
-    """Return the truncation schedule that the settings ask for; None if there is none.
+    """Return the truncation schedule that the settings select; None if they select none.
 
     Step a pruning schedule after every :func:`pruning_period` updates, and all others after each epoch.
 

@@ -1,4 +1,4 @@
-"""Train the tiers of a model jointly: several learn in each step, the smaller ones from the largest."""
+"""Train the tiers of a model jointly: several learn in each step, and the smaller ones learn from the largest."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SMALLER: Final = 0.7
 def tiers_of_step(count: int, draws: Draws) -> list[int]:
     """Return which of ``count`` tiers learn in a step, largest first.
 
-    With many tiers this is the sandwich rule of J. Yu and T. Huang, "Universally slimmable networks and improved
+    With many tiers, this is the sandwich rule of J. Yu and T. Huang, "Universally slimmable networks and improved
     training techniques", 2019.
     """
     if count <= ALL:
@@ -31,10 +31,10 @@ def tiers_of_step(count: int, draws: Draws) -> list[int]:
 
 
 def lessons(recipe: Recipe, model: nn.Module, tiers: Sequence[int]) -> Iterator[float]:
-    """Switch a model through the tiers; each but the first has the outputs of the first as its teacher.
+    """Switch a model through the tiers; the outputs of the first tier are the teacher of all others.
 
-    A step thus learns soft targets for its samples without a separate pass of a teacher (inplace distillation). The
-    setting ``distill`` says how much they count. Finally, the model is back at its largest tier.
+    A step thus has soft targets for its samples without a separate forward pass of a teacher (in-place distillation).
+    The setting ``distill`` is their weight. Afterwards, the model is at its largest tier again.
 
     Args:
         recipe: its teacher is replaced.

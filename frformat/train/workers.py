@@ -21,7 +21,7 @@ class Workers:
     Attributes:
         rank: its number; process 0 also writes files and reports to the user.
         size: number of processes.
-        device: the device it computes on.
+        device: the device on which it computes.
     """
 
     rank: int = 0
@@ -44,17 +44,17 @@ class Workers:
         return sums
 
     def wait(self) -> None:
-        """Wait until all processes are here."""
+        """Wait until all processes have reached this call."""
         if self.size > 1:
             distributed.barrier()
 
 
 @contextmanager
 def joined(device: str | None = None) -> Iterator[Workers]:
-    """Join the process group that ``torchrun`` started, or form one alone.
+    """Join the process group that ``torchrun`` started, or create one with this process alone.
 
     Args:
-        device: such as ``cpu`` or ``cuda:1``; None for a GPU if there is one.
+        device: such as ``cpu`` or ``cuda:1``; None selects a GPU if one is available.
 
     Raises:
         ValueError: the device does not exist.
@@ -67,7 +67,7 @@ def joined(device: str | None = None) -> Iterator[Workers]:
     distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
     try:
         yield Workers(rank, size, place)
-        distributed.barrier()  # no process leaves while another still waits for it
+        distributed.barrier()  # no process exits while another still waits for it
     finally:
         distributed.destroy_process_group()
 

@@ -1,4 +1,4 @@
-"""Edits of a directory's tree: it stays MessagePack, but its parts are exchanged, taken out, doubled or replaced."""
+"""Edit a directory's tree: it stays MessagePack, but its parts are swapped, removed, duplicated or replaced."""
 
 from __future__ import annotations
 

@@ -36,12 +36,12 @@ NAMES: Final = (
     "names-combining",
 )
 BUDGET: Final = 1 << 22
-"""Memory that reading a damaged file may request: little, so that every example is fast."""
+"""Memory budget for reading a damaged file: small, so that every example is fast."""
 
 
 @dataclass(frozen=True)
 class Seed:
-    """One file.
+    """A small file, taken apart.
 
     Attributes:
         name: name of its vector.
@@ -50,7 +50,7 @@ class Seed:
         length: bytes of the directory when inflated.
         flags: the header's flags.
         segments: the stored bytes of each segment.
-        ends: the sizes at which it is a valid file.
+        ends: the sizes to which the file can be cut and still be valid.
     """
 
     name: str
@@ -88,7 +88,7 @@ def decode(data: bytes, budget: int = BUDGET) -> None:
     """Read everything in a file.
 
     Raises:
-        FrzError: the only thing that this may raise.
+        FrzError: the file is not valid. No other exception is acceptable.
     """
     with frformat.open(data, memory_budget=budget) as file:
         failed: FrzError | None = None

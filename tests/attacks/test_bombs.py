@@ -1,4 +1,4 @@
-"""Small files that would fill memory, or take forever, in a reader that builds what it should skip."""
+"""Small files that would fill memory or take forever in a reader that builds values instead of skipping them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EACH = {"empty arrays": b"\x90", "empty maps": b"\x80", "nils": b"\xc0"}
 
 @pytest.mark.parametrize("kind", EACH)
 def test_ignored_values_are_not_built(kind: str) -> None:
-    """Four million values in a file of four kilobytes cost as much as their bytes, not as much as that many objects."""
+    """Four million values in a file of four kilobytes take the memory of their bytes, not of as many objects."""
     head = b"\x82\x02\x90\x09\xdd" + COUNT.to_bytes(4, "big")
     stream = deflate.blocks([[*head, EACH[kind][0], *[(258, 1)] * RUNS]], dynamic=True)
     data = frz.head(head + EACH[kind] * COUNT, deflated=stream)
@@ -48,7 +48,7 @@ def test_a_directory_of_the_largest_length_is_not_allocated_for_a_file_of_a_few_
 
 
 def test_the_indices_of_coefficients_are_budgeted() -> None:
-    """Rank 7: each coefficient is stored in less than a byte, its index takes 56."""
+    """At rank 7, each coefficient is stored in less than a byte, but its index takes 56 bytes."""
     count = 6**6 * 3
     data = File([frz.dct("w", "f16", (6,) * 6 + (3,), [0] * count, "deflate")]).bytes()
     assert len(data) < 3000
@@ -63,7 +63,7 @@ def test_the_indices_of_coefficients_are_budgeted() -> None:
 
 
 def test_a_long_axis_with_all_coefficients_does_not_take_its_square() -> None:
-    """80 kB of weights from a file of 200 bytes must not cost 400 million products, each with a cosine."""
+    """Rebuilding 80 kB of weights from a file of 200 bytes must not take 400 million products with cosines."""
     count = 20_000
     data = File([frz.dct("w", "f32", (count,), [0x3F800000] * count, "deflate")]).bytes()
     assert len(data) < 1000
@@ -75,7 +75,7 @@ def test_a_long_axis_with_all_coefficients_does_not_take_its_square() -> None:
 
 
 def test_a_tensor_of_a_large_group_does_not_cost_the_group_each_time() -> None:
-    """16,000 bytes, each a tensor, in a file of a few hundred bytes: 128 million bytes if each one took all of them."""
+    """A file of a few hundred bytes has 16,000 tensors of one byte; decoding all for each takes 256 million bytes."""
     tensors = [frz.Tensor(f"{i:x}", (), [7]) for i in range(16_000)]
     for coder in ("none", "deflate", "zstd"):
         data = File([frz.Group(tensors, "u8", coder=coder)]).bytes()

@@ -1,4 +1,4 @@
-"""Damage: every cut and every flipped bit of small files is detected, and causes only an ``FrzError``."""
+"""Every cut and every flipped bit of small files is detected and causes only an ``FrzError``."""
 
 from __future__ import annotations
 

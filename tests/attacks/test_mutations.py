@@ -1,4 +1,4 @@
-"""Malicious files: wrong on purpose, but with correct checksums, so that the code behind the checksums is reached."""
+"""Malicious files with deliberate faults but correct checksums, so that the code behind the checksums is reached."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ values = st.recursive(
 
 
 def survives(data: bytes) -> None:
-    """Decode; the outcome must be an ``FrzError`` or a result, quickly, and within memory."""
+    """Decode a file. The outcome must be a result or an ``FrzError``, within little time and memory."""
     started = time.monotonic()
     with suppress(FrzError):
         decode(data)
@@ -86,7 +86,7 @@ def test_any_header(seed: Seed, flags: int, stored: int, length: int) -> None:
 
 @given(st.data(), plain_seeds)
 def test_edited_trees(data: st.DataObject, seed: Seed) -> None:
-    """A directory stays MessagePack, but its parts are exchanged, taken out, doubled or replaced."""
+    """A directory stays MessagePack, but its parts are swapped, removed, duplicated or replaced."""
     tree = msgpack.unpackb(seed.directory, object_pairs_hook=Map, strict_map_key=False)
     for _ in range(data.draw(st.integers(1, 3))):
         found = list(places(tree))

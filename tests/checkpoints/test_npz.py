@@ -52,8 +52,8 @@ def test_numpy_s_files_are_read(path: Path, save):
 def test_widening_is_told(path: Path):
     tensors = {"a": np.ones(1, ml_dtypes.bfloat16), "b": np.ones(1, ml_dtypes.float8_e5m2), "c": np.ones(1)}
     assert checkpoints.save(checkpoint(tensors), path) == [
-        "bf16 was written as f32 without loss: .npz has no name for it",
-        "f8_e5m2 was written as f32 without loss: .npz has no name for it",
+        "bf16 was written as f32 without loss: .npz does not support it",
+        "f8_e5m2 was written as f32 without loss: .npz does not support it",
     ]
 
 

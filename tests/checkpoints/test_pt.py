@@ -74,26 +74,26 @@ OPTIMIZER = {"state": {0: {"exp_avg": torch.ones(1)}}, "param_groups": [{"lr": t
         ({"w": torch.ones(1)}, []),
         (OrderedDict(w=torch.ones(1)), []),
         ({"w": torch.ones(1), "epoch": 3}, ["left out because they are not tensors: epoch (int)"]),
-        ({"state_dict": {"w": torch.ones(1)}, "epoch": 3}, ["took the entry 'state_dict' of the file"]),
-        ({"anything": {"w": torch.ones(1)}}, ["took the entry 'anything' of the file"]),
-        ({"a": {"b": {"w": torch.ones(1)}}}, ["took the entry 'a.b' of the file"]),
+        ({"state_dict": {"w": torch.ones(1)}, "epoch": 3}, ["read the entry 'state_dict' of the file"]),
+        ({"anything": {"w": torch.ones(1)}}, ["read the entry 'anything' of the file"]),
+        ({"a": {"b": {"w": torch.ones(1)}}}, ["read the entry 'a.b' of the file"]),
         (
             {"acc": torch.tensor(0.5), "net": {"w": torch.ones(1)}, "log": {"best": torch.tensor(0.9)}},
-            ["took the entry 'net' of the file", "left out other entries: acc, log.best"],
+            ["read the entry 'net' of the file", "left out other entries: acc, log.best"],
         ),
         (
             {"net": {"w": torch.ones(1)}, "optimizer": OPTIMIZER, "rng_state": torch.get_rng_state()},
-            ["took the entry 'net' of the file", "left out other entries: rng_state"],
+            ["read the entry 'net' of the file", "left out other entries: rng_state"],
         ),
-        ([{"epoch": 3}, {"w": torch.ones(1)}], ["took the entry '1' of the file"]),
+        ([{"epoch": 3}, {"w": torch.ones(1)}], ["read the entry '1' of the file"]),
         ({"w": torch.ones(1), "n._extra_state": {"v": torch.ones(2)}}, [EXTRA]),
-        ({"module.w": torch.ones(1)}, ["removed module. from the names, which wrappers had added"]),
-        ({"_orig_mod.w": torch.ones(1)}, ["removed _orig_mod. from the names, which wrappers had added"]),
+        ({"module.w": torch.ones(1)}, ["removed what wrappers had added to names: module."]),
+        ({"_orig_mod.w": torch.ones(1)}, ["removed what wrappers had added to names: _orig_mod."]),
         (
             {"model": {"module._orig_mod.w": torch.ones(1)}},
             [
-                "took the entry 'model' of the file",
-                "removed module., _orig_mod. from the names, which wrappers had added",
+                "read the entry 'model' of the file",
+                "removed what wrappers had added to names: module., _orig_mod.",
             ],
         ),
     ],
@@ -127,7 +127,9 @@ WEIGHTS, OTHERS = {"w": torch.ones(2)}, {"w": torch.zeros(2)}
 )
 def test_of_several_state_dicts_one_must_be_chosen(path: Path, content: object, entry: str, listed: str):
     torch.save(content, path)
-    with pytest.raises(EncodeError, match=re.escape(f"holds several state dicts; select one with --entry: {listed}")):
+    with pytest.raises(
+        EncodeError, match=re.escape(f"contains several state dicts; select one with --entry: {listed}")
+    ):
         checkpoints.load(path)
     assert checkpoints.load(path, entry=entry)["w"].tolist() == [1, 1]
     with pytest.raises(EncodeError, match=re.escape(f"has no entry 'emo' with tensors, but {listed}")):
@@ -150,13 +152,13 @@ def test_a_file_may_hold_itself_and_a_dict_many_times(path: Path):
         (torch.ones(1), "one tensor"),
         ({}, r"something else \(dict\)"),
         ({"a": 1}, r"something else \(dict\)"),
-        ({0: torch.ones(1)}, "tensors under numbers"),
+        ({0: torch.ones(1)}, "tensors with numbers as keys"),
         (3, r"something else \(int\)"),
     ],
 )
 def test_files_without_tensors_by_name_are_refused(path: Path, content: object, what: str):
     torch.save(content, path)
-    with pytest.raises(EncodeError, match=f"holds no tensors by name, but {what}; save"):
+    with pytest.raises(EncodeError, match=f"contains no named tensors, but {what}; save"):
         checkpoints.load(path)
 
 
@@ -179,23 +181,23 @@ def test_code_is_never_run(path: Path):
     assert checkpoints.load(path)["w"].tolist() == [1]
     torch.save({"w": torch.ones(1), "log": Bomb(os.system)}, path)
     with pytest.raises(
-        ReadError, match=r"needs the code of posix.system to be loaded, and code from a file is never run"
+        ReadError, match=r"loading it requires the code of posix.system, but code from a file is never run"
     ):
         checkpoints.load(path)
     path.write_bytes(pickle.dumps({"w": 1}, protocol=4))
-    with pytest.raises(EncodeError, match="truncated or damaged, or holds more than tensors: Unsupported operand"):
+    with pytest.raises(EncodeError, match="truncated or damaged, or contains more than tensors: Unsupported operand"):
         checkpoints.load(path)
 
 
 def test_tensors_are_not_lost_with_the_code_that_makes_them(path: Path):
     torch.save({"w": torch.ones(3), "v": torch.ones(2)}, path, _use_new_zipfile_serialization=False)
     path.write_bytes(path.read_bytes().replace(b"_rebuild_tensor_v2", b"_rebuild_tensor_v7"))
-    with pytest.raises(ReadError, match=r"a tensor is made by code of torch._utils._rebuild_tensor_v7, or the file is"):
+    with pytest.raises(ReadError, match=r"a tensor needs the code of torch._utils._rebuild_tensor_v7, or the file is"):
         checkpoints.load(path)
 
 
 class Settings(dict):
-    """Checkpoints in the form that trainers save."""
+    """A subclass of dict, which some trainers save as a checkpoint."""
 
 
 class Words(list):
@@ -246,7 +248,7 @@ def test_modules_without_end_are_refused(path: Path):
     for _ in range(60):
         net = nn.Sequential(net, net)
     torch.save(net, path)
-    with pytest.raises(ReadError, match="its modules contain each other, or there are more than"):
+    with pytest.raises(ReadError, match="it has modules that contain each other, or more than"):
         checkpoints.load(path)
 
 
@@ -322,8 +324,8 @@ def test_the_published_unet_is_a_checkpoint_of_spectra():
 def test_a_published_resnet_is_found_in_its_trainer_s_file():
     found = checkpoints.load(data_file("resnet_cifar10/resnet20-12fca82f.th"))
     assert found.notes == [
-        "took the entry 'state_dict' of the file",
-        "removed module. from the names, which wrappers had added",
+        "read the entry 'state_dict' of the file",
+        "removed what wrappers had added to names: module.",
     ]
     assert found["conv1.weight"].shape == (16, 3, 3, 3)
 
@@ -339,7 +341,7 @@ def test_loading_needs_no_module_for_models(tmp_path: Path):
 
 @pytest.mark.parametrize("zipped", [False, True])
 def test_a_long_name_of_code_takes_no_long_time(zipped: bool, tmp_path: Path):
-    """PyTorch alone takes 45 minutes for it."""
+    """PyTorch itself takes 45 minutes to reject this name."""
     path = tmp_path / "x.pt"
     torch.save({"a": torch.ones(2)}, path, _use_new_zipfile_serialization=True)
     pickled = b"\x80\x02c" + b"9" * 300_000 + b"\nx\n."

@@ -123,8 +123,8 @@ ONE = {"dtype": "U8", "shape": [2], "data_offsets": [0, 2]}
         (b'{"x":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"x":1}', "a name occurs twice"),
         ({"x": ONE, "__metadata__": {"a": 1}}, "its metadata is not a map of strings"),
         ({"x": ONE, "__metadata__": "a"}, "its metadata is not a map of strings"),
-        ({"x": ONE | {"data_offsets": [0, 1], "shape": [1]}}, "it should have 69 bytes and has 70"),
-        ({"x": ONE | {"data_offsets": [0, 3], "shape": [3]}}, "it should have 71 bytes and has 70"),
+        ({"x": ONE | {"data_offsets": [0, 1], "shape": [1]}}, "it should have 69 bytes but has 70"),
+        ({"x": ONE | {"data_offsets": [0, 3], "shape": [3]}}, "it should have 71 bytes but has 70"),
     ],
 )
 def test_faulty_files_are_refused(path: Path, header: object, reason: str):

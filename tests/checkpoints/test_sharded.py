@@ -50,8 +50,8 @@ def test_a_folder_with_one_file(tmp_path: Path):
     found = checkpoints.load(tmp_path)
     assert found["w"].tolist() == [1, 1]
     assert found.notes == [
-        "took model.safetensors of the folder, not pytorch_model.bin",
-        "removed module. from the names, which wrappers had added",
+        "read model.safetensors from the folder, not pytorch_model.bin",
+        "removed what wrappers had added to names: module.",
     ]
 
 
@@ -62,8 +62,11 @@ def test_a_folder_with_one_file(tmp_path: Path):
         ({"weight_map": {"a": 1}}, "the index has no weight_map"),
         ({"weight_map": {"a": "../secret"}}, "'../secret' is not a file next to the index"),
         ({"weight_map": {"a": ".."}}, "is not a file next to the index"),
-        ({"weight_map": {"c": "model-00001-of-00002.safetensors"}}, "lacks tensor 'c', which the index says is there"),
-        ({"weight_map": {"a.weight": "model-00001-of-00002.safetensors"}}, "holds 'a.bias', which the index does not"),
+        ({"weight_map": {"c": "model-00001-of-00002.safetensors"}}, "lacks tensor 'c', although the index lists it"),
+        (
+            {"weight_map": {"a.weight": "model-00001-of-00002.safetensors"}},
+            "contains 'a.bias', which the index does not",
+        ),
     ],
 )
 def test_indexes_that_do_not_fit(tmp_path: Path, changes: dict[str, object], reason: str):
@@ -84,5 +87,5 @@ def test_what_is_missing_or_damaged_is_named(tmp_path: Path):
     index.write_text("{")
     with pytest.raises(ReadError, match="the index is not JSON"):
         checkpoints.load(index)
-    with pytest.raises(ReadError, match=r"the folder holds none of model.safetensors"):
+    with pytest.raises(ReadError, match=r"the folder contains none of model.safetensors"):
         checkpoints.load(tmp_path / "..")

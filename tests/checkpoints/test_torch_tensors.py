@@ -158,7 +158,7 @@ def test_views_are_told_from_each_other():
 def test_tensors_that_no_longer_exist_are_taken_for_no_other():
     class Made(dict[str, torch.Tensor]):
         def __getitem__(self, name: str) -> torch.Tensor:
-            return torch.ones(1000)  # where the last one was
+            return torch.ones(1000)  # at the address of the previous one
 
     assert aliases(Made.fromkeys("abcdef")) == {}
 

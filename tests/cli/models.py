@@ -1,4 +1,4 @@
-"""Small files with everything that a command can encounter."""
+"""Small files with every feature that a command can encounter."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def write_cores(path: Path) -> Path:
 
 
 def tier_ends(path: Path) -> tuple[int, ...]:
-    """Return the offset after each tier of a file."""
+    """Return the offset of the end of each tier of a file."""
     with frz.open(path) as file:
         return file.container.ends
 

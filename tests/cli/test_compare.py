@@ -16,7 +16,7 @@ from tests.cli.command import frformat, refused
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights, two batches of inputs, their true classes, and a report that was made by the lite interpreter."""
+    """Write weights, two batches of inputs, their true classes, and a report from the lite interpreter."""
     folder = tmp_path_factory.mktemp("compare")
     torch.manual_seed(0)
     model = LeNet5().eval()
@@ -97,7 +97,7 @@ def test_misuse(files: Path, tmp_path: Path):
         (("--phone", tmp_path / "none.json"), "No such file"),
         (("--phone", tmp_path / "none.jar"), "none.jar"),
         (("--phone", "lite", "--skeleton", tmp_path / "none.ptl"), "lite ended with code"),
-        (("--skeleton", "x.ptl", "--layers"), "--layers exports its own skeleton"),
+        (("--skeleton", "x.ptl", "--layers"), "--layers exports a skeleton of its own"),
         (("--phone", "lite", "--tier", 0), "A runner uses all tiers"),
         (("--tolerance", "nan"), "not a number"),
         (("--truth", tmp_path / "none"), "No such file"),

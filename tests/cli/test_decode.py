@@ -59,7 +59,7 @@ def test_metadata_and_types_survive_in_safetensors():
 
 def test_changes_are_told():
     outcome = frformat("decode", "model.frz", "-o", "out.npz")
-    assert outcome.out.splitlines()[0] == "bf16 was written as f32 without loss: .npz has no name for it"
+    assert outcome.out.splitlines()[0] == "bf16 was written as f32 without loss: .npz does not support it"
 
 
 def test_json():
@@ -93,7 +93,7 @@ def test_spectra_come_back_as_they_were():
     frformat("encode", "model.frz", "-o", "same.frz", "--tiers", "9")
     assert Path("again.frz").read_bytes() == Path("same.frz").read_bytes()
     line = refused("decode", "model.frz", "-o", "out.npz", "--spectral")
-    assert line == "ENCODE: out.npz: --spectral writes sparse tensors, which only a .pt file can hold"
+    assert line == "ENCODE: out.npz: --spectral writes sparse tensors, which only .pt files can contain"
 
 
 def test_a_pipe_is_an_input():
@@ -132,7 +132,7 @@ def test_a_damaged_file_is_one_line_and_leaves_nothing(folder: Path, output: str
             ("model.frz", "-o", "out.npz", "--memory-budget", "1KB"),
             "model.frz: BUDGET: opening takes more than the memory budget of 1,000 bytes",
         ),
-        (("model.frz", "-o", "out.npz", "--memory-budget", "100B"), "model.frz: BUDGET: the directory has "),
+        (("model.frz", "-o", "out.npz", "--memory-budget", "100B"), "model.frz: BUDGET: the directory needs "),
         (("model.frz", "-o", "out.pt", "--memory-budget", "100KB"), "model.frz: BUDGET: a .pt file is built in memory"),
         (("model.frz", "-o", "nowhere/out.npz"), "nowhere/out.npz: IO: folder nowhere does not exist"),
         (("model.frz",), "USAGE: Missing option '-o'"),
@@ -144,7 +144,7 @@ def test_mistakes_are_one_line_and_leave_nothing(folder: Path, arguments: tuple[
 
 
 def test_what_cannot_fit_on_the_disk_is_refused_before_it_is_rebuilt(folder: Path):
-    """A hundred bytes may describe terabytes."""
+    """A hundred bytes can describe terabytes."""
     terabyte = Spectrum(np.ones(1, np.float32), (1 << 20, 1 << 20))
     frz.save_file({f"t{i}": replace(terabyte) for i in range(9)}, "bomb.frz")
     line = refused("decode", "bomb.frz", "-o", "out.npz", "--memory-budget", "9000000GB")
@@ -178,4 +178,4 @@ def test_standard_output(kind: str):
             name: value.tobytes() for name, value in written.items()
         }
     assert b"-: 4 tensors, " in done.stderr
-    assert "cannot write a file without extension" in refused("decode", "model.frz", "-o", "-")
+    assert "cannot write a file without an extension" in refused("decode", "model.frz", "-o", "-")

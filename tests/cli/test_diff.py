@@ -82,7 +82,7 @@ def test_names_shapes_and_types(tmp_path: Path):
     for text in ("shape 2×3 → 3×2", "dtype f32 → f64", "only in the first", "only in the second"):
         assert text in outcome.out
     assert "different: 2 of 3 tensors that both have within 9 of the largest weight, 2 that only one has" in outcome.out
-    assert r"w\u202e[bold]" in outcome.out  # differs within the tolerance, and is stored in another way
+    assert r"w\u202e[bold]" in outcome.out  # differs within the tolerance, and is stored differently
     found = frformat("diff", *arguments, "--json").json
     assert (found["only_in_a"], found["only_in_b"]) == (["gone"], ["new"])
     shape = next(tensor for tensor in found["tensors"] if tensor["name"] == "shape")
@@ -101,7 +101,7 @@ def test_other_checkpoints(model: Path, tmp_path: Path):
         assert (outcome.code, outcome.err) == (1, "")
         assert r"only in the first" in outcome.out
         assert "different: 1 that only one has" in outcome.out
-    assert "removed module. from the names, which wrappers had added" in outcome.out
+    assert "removed what wrappers had added to names: module." in outcome.out
     assert frformat("diff", tmp_path / "x.npz", tmp_path / "x.pt").code == 0
     line = refused("diff", tmp_path / "x.npz", tmp_path / "x.pt", "--memory-budget", "1kB")
     assert line.startswith(f"{tmp_path / 'x.npz'}: BUDGET: ")

@@ -66,7 +66,7 @@ def test_what_all_tensors_share_is_told_once(tmp_path: Path):
     frz.save_file(tensors, tmp_path / "x.frz", format="f16")
     out = frformat("dump", tmp_path / "x.frz").out
     assert "each tensor  bases dct, values f16, dtype f32, coder " in out
-    assert out.count("f16") == 2  # there, and in the line of the group
+    assert out.count("f16") == 2  # once in this line, and once in the group's line
     assert "tier" not in out
 
 
@@ -138,7 +138,7 @@ def test_numbers_that_are_not_zero_are_counted(tmp_path: Path):
         "core": 48, "channels": 6, "plain": 4,
     }  # fmt: skip
     assert [factor["nonzero"] for factor in found["factors"]] == [6]
-    assert "--stats is for the listing" in refused("dump", path, "plain", "--stats")
+    assert "--stats applies only to the listing" in refused("dump", path, "plain", "--stats")
 
 
 @pytest.mark.parametrize("tier", [0, 1, 2])
@@ -218,7 +218,7 @@ def test_a_large_file_is_not_read_through(model: Path, monkeypatch: pytest.Monke
     path = damaged(model, segment_offset(model) + 1)
     outcome = frformat("dump", path)
     assert outcome.code == 0
-    assert "not read, check with `frformat verify`" in outcome.out
+    assert "not read; check them with `frformat verify`" in outcome.out
 
 
 @pytest.mark.parametrize("offset", [0, 4, 5, 7, 20])
@@ -248,7 +248,7 @@ def test_boxes_of_many_tensors_are_left_out(tmp_path: Path, monkeypatch: pytest.
     "args", [["conv.weight", "--plot", "x.png"], ["conv.weight", "--bytes"], ["--plot", "x.png", "--bytes"]]
 )
 def test_views_of_a_file_exclude_each_other(model: Path, args: list[str]):
-    assert "exclude each other" in refused("dump", model, *args)
+    assert "mutually exclusive" in refused("dump", model, *args)
 
 
 def test_bytes_has_no_tier(model: Path):

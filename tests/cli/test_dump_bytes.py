@@ -93,14 +93,14 @@ def test_a_directory_that_is_no_messagepack(model: Path):
         return explained(head + container.zlib.crc32(head).to_bytes(4, "little") + b"rest")
 
     for directory, last in [
-        (b"\x81\x00\x91\xc1", "not MessagePack: 0xC1 starts no item"),
-        (b"\x81\x00\xda\xff", "not MessagePack: an item needs 1 bytes more than there are"),
+        (b"\x81\x00\x91\xc1", "not MessagePack: no item starts with 0xC1"),
+        (b"\x81\x00\xda\xff", "not MessagePack: an item extends beyond the end; missing bytes: 1"),
         (b"\x81\x00\x90\x00", "bytes after the directory's map"),
         (b"\x81\x63" + b"\x91" * 20 + b"\x00", "values nest more than 16 deep"),
         (b"\x81\x90\x00", "a key is neither a number nor text"),
-        (b"\x81\x02\x91\x81\x01\x92\xa1x\x00", "a name is not a number and a string"),
+        (b"\x81\x02\x91\x81\x01\x92\xa1x\x00", "a name must be a number and a string"),
         (b"\x81\x02\x91\x81\x01\x91\x00", "a name lacks its string"),
-        (b"", "not MessagePack: an item needs 1 bytes more than there are"),
+        (b"", "not MessagePack: an item extends beyond the end; missing bytes: 1"),
     ]:
         found = with_directory(directory)
         assert found.error is not None
@@ -124,7 +124,7 @@ def test_the_meaning_of_every_field(model: Path):
 def test_the_meaning_of_cores_and_factors(tmp_path: Path):
     out = frformat("dump", write_cores(tmp_path / "x.frz"), "--bytes").out
     for text in (
-        "shapes: 1, of factors, since there are no names", "shape of factor 0: 6×8", "offsets: 1, on axis 0",
+        "shapes: 1, of factors, because there are no names", "shape of factor 0: 6×8", "offsets: 1, on axis 0",
         "bases: 2, stored, 3, seeded, 0, identity", "factors of core: 0", "seeds of core: 7", "corner of core: 6×4×3",
         "corner of channels: 3×2", "corners in tier 0: 1", "steps: 0.125",
     ):  # fmt: skip
@@ -136,7 +136,7 @@ def test_steps_and_fields_from_the_future():
     told = meanings(msgpack.packb({0: ["warp"], 2: [group], 50: [1, [2]], "k": b"\x00"}))
     assert told[:4] == ["directory: map of 4", "features: warp", "groups: 1", "group 0: 8 fields"]
     assert "steps: 0.125, 1, code x, code 9999" in told
-    assert "coder: 99, which is not known" in told
+    assert "coder: 99, which is unknown" in told
     assert "key 77, ignored: map of 1" in told
     assert any(text.startswith("bases: ") and "9" in text for text in told)
     assert "key 50, ignored: 2" in told
@@ -146,7 +146,7 @@ def test_steps_and_fields_from_the_future():
 def test_a_long_directory_is_explained_up_to_a_point(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(walk, "WALKED", 100)
     fields = list(walk.walk(msgpack.packb({1: {f"{i:03}": "x" for i in range(100)}})))
-    assert "is explained up to here" in fields[-1].meaning
+    assert "bytes is not explained" in fields[-1].meaning
     assert len(fields) < 50
 
 
@@ -168,7 +168,7 @@ def test_damage_is_shown_where_it_is(model: Path):
     assert outcome.code == 2
     line = next(line for line in outcome.out.splitlines() if line.startswith(f"{at:08x}"))
     assert line.endswith("← the fault")
-    assert "does NOT match: theirs is 0x" in outcome.out
+    assert "does NOT match: computed 0x" in outcome.out
     assert outcome.err == f"frformat: {path}: CHECKSUM: a segment is damaged: get the file again (byte {at})\n"
     as_json = frformat("dump", path, "--bytes", "--json")
     assert (as_json.code, as_json.err, as_json.json["error"]["offset"]) == (2, "", at)

@@ -119,6 +119,6 @@ def test_energy_of_long_spectra_is_sampled():
     assert found.edges[[0, 1, -1]].tolist() == [0, 1, 10000]
     np.testing.assert_allclose(found.cumulative[0], found.edges)
     assert np.nanmax(found.cumulative[1]) == 100
-    # Of the last edge that a tensor reaches, too: the map of evenly spread energy has one colour.
+    # This includes the last edge that a tensor reaches: the map of evenly spread energy has one colour.
     concentration = found.concentration()
     np.testing.assert_allclose(concentration[~np.isnan(concentration)], 1)

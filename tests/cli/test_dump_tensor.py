@@ -56,7 +56,7 @@ def test_an_alias_and_a_tier(model: Path):
     assert out.startswith("tied → conv.weight\n")
     assert "kept     5 coefficients, 5 not 0 (per tier: 5 12 33)" in out
     stored = next(line for line in out.splitlines() if line.startswith("stored"))
-    assert stored.rstrip().endswith("group 0")  # bytes are those of the tensor that it stands for
+    assert stored.rstrip().endswith("group 0")  # its bytes are those of the tensor that the alias refers to
     assert len(frformat("dump", model, "tied", "--tier", "1", "--json").json["coefficients"]) == 12
 
 

@@ -51,7 +51,7 @@ def test_a_table_tells_what_became_of_each_matrix():
     row = next(line for line in lines if line.startswith("smooth")).split()
     assert row[1] == "64×32×3×3"
     assert int(row[2]) <= 33
-    assert "noise stays as it is: " in outcome.out
+    assert "noise is stored raw: " in outcome.out
     assert " coefficients would save almost nothing\n" in outcome.out
     assert "3 tensors stored exactly" in outcome.out
 
@@ -133,7 +133,7 @@ def test_weights_are_rounded_without_a_transform():
         error = np.abs(back[name] - array).reshape(len(array), -1).max(axis=1)
         assert (error <= largest / 127).all()
     again = frformat("encode", "model.frz", "-o", "again.frz", "--verify")
-    assert "2 tensors stored as the input has them" in again.out
+    assert "2 tensors stored in the form of the input" in again.out
     assert Path("again.frz").read_bytes() == Path("model.frz").read_bytes()
 
 
@@ -205,7 +205,7 @@ def bad_inputs() -> dict[str, str]:
     torch.save({"module.w": torch.ones(1)}, "whole.pt")
     return {
         "missing.pt": "missing.pt: IO: No such file or directory",
-        ".": ".: READ: the folder holds none of model.safetensors",
+        ".": ".: READ: the folder contains none of model.safetensors",
         bad("magic.frz", b"not a checkpoint"): "magic.frz: READ: not an .frz, .safetensors, .npz or PyTorch file",
         bad("empty.pt", b""): "empty.pt: READ: not an .frz",
         bad("cut.safetensors", whole[:-1]): "cut.safetensors: READ: not a valid safetensors file: it should have",
@@ -213,7 +213,7 @@ def bad_inputs() -> dict[str, str]:
             "cut.pt", Path("whole.pt").read_bytes()[:-30]
         ): "cut.pt: READ: a damaged zip archive (.npz or PyTorch file)",
         bad("cut.frz", b"\x89FRZ\x01\x00"): "cut.frz: TRUNCATED: the file ends within its header",
-        "code.pt": "code.pt: READ: needs the code of posix.system to be loaded, and code from a file is never run",
+        "code.pt": "code.pt: READ: loading it requires the code of posix.system, but code from a file is never run",
         "half.pt": "half.pt: READ: tensor 'v': dtype torch.complex32 has no counterpart",
         "nan.npz": "ENCODE: tensor 'w': a weight is not finite",
         "control.npz": "ENCODE: ",
@@ -237,7 +237,7 @@ def test_errors_are_json_if_asked_for():
 @pytest.mark.parametrize(
     ("output", "line"),
     [
-        ("out.npz", "ENCODE: out.npz: encode writes .frz files; `frformat decode` writes the other formats"),
+        ("out.npz", "ENCODE: out.npz: encode writes .frz files; use `frformat decode` for other formats"),
         ("nowhere/out.frz", "nowhere/out.frz: IO: folder nowhere does not exist"),
         (".", ".: IO: it exists; use --force to replace it"),
         ("/dev/null", "/dev/null: IO: it exists; use --force to replace it"),
@@ -263,7 +263,7 @@ def test_read_only_folders_are_one_line(folder: Path):
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(folder: Path):
-    """A limit on file sizes stands in for a full disk."""
+    """A limit on file sizes simulates a full disk."""
     np.savez("large.npz", w=RNG.standard_normal((1000, 1000)))
     before = sorted(folder.iterdir())
     done = subprocess.run(

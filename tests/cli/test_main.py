@@ -1,4 +1,4 @@
-"""What all commands have in common: help, versions, errors, and a fast and quiet start."""
+"""The behaviour that all commands share: help, versions, errors, and a fast and quiet start."""
 
 from __future__ import annotations
 
@@ -141,13 +141,13 @@ def test_a_reader_that_goes_away_is_no_error(model: Path):
 def test_an_interrupt_is_no_traceback(tmp_path: Path):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored in what a script runs with &
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a script ignore this signal
     try:
         process = subprocess.Popen([*FRFORMAT, "dump", fifo], stderr=subprocess.PIPE, text=True)
     finally:
         signal.signal(signal.SIGINT, before)
     with process:
-        writer = os.open(fifo, os.O_WRONLY)  # returns when the command has opened the other end
+        writer = os.open(fifo, os.O_WRONLY)  # blocks until the command has opened the other end
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)

@@ -46,7 +46,7 @@ def test_closed_streams_get_nothing_of_a_file_that_is_written(model: Path):
 def test_signals_leave_no_temporary_files(name: str, tmp_path: Path):
     np.savez(tmp_path / "large.npz", w=np.random.default_rng(0).standard_normal((6000, 1000)))
     command = [*FRFORMAT.split(), "encode", "large.npz", "-o", "out.frz", "--compression", "deflate"]
-    # A script ignores SIGINT for what it runs with &, and nohup ignores SIGHUP: a child would ignore them, too.
+    # Background jobs of a script ignore SIGINT, and nohup ignores SIGHUP; a child would inherit this.
     defaults = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
     before = {number: signal.signal(number, handler) for number, handler in defaults.items()}
     try:

@@ -52,7 +52,7 @@ def test_json_of_dataclasses_and_of_iterators(capsys: pytest.CaptureFixture[str]
     out = capsys.readouterr().out
     told = {"file": "x.pt", "bytes": 7}
     assert json.loads(out) == told | {"count": 2, "input": told, "items": [told, {"nan": "NaN"}], "none": []}
-    assert '    {"file": "x.pt", "bytes": 7},\n' in out  # an element of an iterator is a line
+    assert '    {"file": "x.pt", "bytes": 7},\n' in out  # each element of an iterator is on its own line
     terminal.print_json(facts)
     assert json.loads(capsys.readouterr().out) == told
 

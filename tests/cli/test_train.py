@@ -53,7 +53,7 @@ def test_what_was_done_is_not_done_again(tmp_path: Path):
     assert "--resume continues it" in refused(*arguments[:-1])
     again = frformat(*arguments, "--resume")
     assert again.json == first
-    assert again.err.count("epoch") == 1  # which was reported again
+    assert again.err.count("epoch") == 1  # the first epoch was reported again
     other = refused(*arguments[:-1], "--resume", "--seed", "3")
     assert "seed was 0, not 3" in other
     assert frformat(*arguments, "--force", "--seed", "3").json["settings"]["seed"] == 3
@@ -80,12 +80,12 @@ def test_the_list_of_recipes():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nothing"], "is not one of digits, lenet5"),
+        (["nothing"], "is neither a recipe (digits, lenet5"),
         (["nothing.py"], "there is no such file"),
-        ([str(FOLDER / "tiny.py")], "name one as"),
+        ([str(FOLDER / "tiny.py")], "select one with"),
         ([str(FOLDER / "tiny.py:Huge")], "Tiny, NoNorm"),
         ([TINY, "--batch", "99"], "batch=99: there are 48 samples"),
-        ([TINY, "--schedule", "slow"], "schedule 'slow'"),
+        ([TINY, "--schedule", "slow"], "schedule='slow'"),
         ([TINY, "--rule", "x: raw"], "matches no parameter"),
         ([TINY, "--rule", "x raw"], "x raw"),
         ([TINY, "--format", "q1"], "q1"),
@@ -93,8 +93,8 @@ def test_the_list_of_recipes():
         ([TINY, "--device", "abacus"], "device 'abacus' cannot be used"),
         ([TINY, "--distill", "0.5"], "no teacher"),
         ([TINY, "--teacher", "none.frz", "--distill", "0.5"], "none.frz"),
-        ([TINY, "--resume", "--force"], "exclude each other"),
-        (["mnist-by-hand.txt"], "and not a FILE.py"),
+        ([TINY, "--resume", "--force"], "mutually exclusive"),
+        (["mnist-by-hand.txt"], "nor a FILE.py"),
         (["lenet5", "--data", "/nowhere"], "the data set mnist needs"),
     ],
 )

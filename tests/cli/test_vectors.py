@@ -1,4 +1,4 @@
-"""Commands on the conformance vectors give clean output or typed errors, whatever the file."""
+"""For every conformance vector, commands print clean output or a typed error."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tests.cli.command import Outcome, frformat
 VECTORS = Path(__file__).parents[2] / "spec" / "vectors"
 INDEX = json.loads((VECTORS / "vectors.json").read_text())
 REQUESTS = ("TIER", "NOT_FOUND", "BUDGET")
-"""Codes that concern the request: the file itself may be intact."""
+"""Codes that concern the request; the file itself can be intact."""
 
 LARGE = 1 << 20
-"""Size from which a directory is not explained twice, since that takes time."""
+"""Directories of at least this size are not explained twice, to save time."""
 
 
 def printed(*args: str | Path) -> Outcome:
@@ -47,7 +47,7 @@ def tiles(path: Path, base: Path | None = None) -> layout.Layout:
 def test_a_valid_file(vector: dict[str, Any]):
     path = VECTORS / vector["file"]
     base = ["--base", VECTORS / vector["base"]] if "base" in vector else []
-    whole = "damaged" not in vector["name"]  # some are damaged beyond the tier that is opened
+    whole = "damaged" not in vector["name"]  # some files are damaged beyond the tier that is opened
     assert (printed("dump", path).code == 0) is whole
     found = printed("dump", path, "--json")
     assert (found.code == 0) is whole

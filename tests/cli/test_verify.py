@@ -14,7 +14,7 @@ def test_whole_files(model: Path):
 
 def test_a_file_that_was_cut_after_a_tier(model: Path):
     model.write_bytes(model.read_bytes()[: tier_ends(model)[0]])
-    assert frformat("verify", model).out.endswith("7 tensors, 1 tier of 3, the rest is cut off\n")
+    assert frformat("verify", model).out.endswith("7 tensors, 1 tier of 3, the others are cut off\n")
 
 
 def test_one_bad_file_does_not_hide_others(model: Path, tmp_path: Path):

@@ -30,12 +30,12 @@ FAULTY: Final[list[Entry]] = INDEX["faulty"]
 
 
 def path_of(entry: Entry) -> str:
-    """Path of the entry's file."""
+    """Return the path of the entry's file."""
     return os.path.join(FOLDER, entry["file"])
 
 
 def base_of(entry: Entry) -> str | None:
-    """Path of the entry's base, if it has one."""
+    """Return the path of the entry's base, or None if it has none."""
     return os.path.join(FOLDER, entry["base"]) if "base" in entry else None
 
 

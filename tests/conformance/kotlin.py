@@ -19,14 +19,14 @@ JAR: Final = os.path.join(ROOT, "android-decoder", "cli", "target", "frz.jar")
 
 
 class Kotlin:
-    """Return the output of ``frz parity``; skip the test if there is no Java or no ``frz.jar``.
+    """Run ``frz parity``, or skip the test if there is no Java or no ``frz.jar``.
 
     Args:
-        index: path of a ``vectors.json``, or of a file like it.
-        folder: where it writes the elements of rebuilt tensors; None for not at all.
+        index: path of a ``vectors.json`` or a similar file.
+        folder: destination for the elements of rebuilt tensors; None writes none.
 
     Attributes:
-        said: its answer by name of the vector.
+        said: the output for each vector, by name.
     """
 
     def __init__(self, index: str, folder: str | None = None) -> None:

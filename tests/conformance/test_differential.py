@@ -1,7 +1,7 @@
 """Compare both decoders on randomly corrupted files: what one accepts, the other accepts, with the same values.
 
-Checksums are right, so it is the parsers that are compared. Where a file has several faults the codes may differ, and
-what fits a small budget depends on how a decoder works; all else is equal.
+Checksums are correct, so the files reach the parsers. If a file has several faults, the error codes may differ. Whether
+a file fits a small budget depends on the decoder. Everything else must agree.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The Kotlin decoder on every vector: the same codes, the same values bit for bit, the same weights.
+"""Compare the Kotlin decoder on every vector: the same codes, the same values bit for bit, the same weights.
 
-One run of ``frz parity`` reads all files; without Java or ``make`` having built ``frz.jar``, this is skipped.
+One run of ``frz parity`` reads all files. Without Java or a built ``frz.jar``, the tests are skipped.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``spec/format.md`` matches the code: the explained file, the dictionary, the codes, the tables of ids."""
+"""Check that ``spec/format.md`` matches the code: the annotated file, the dictionary, the codes, the tables of ids."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def _digest(array: Array) -> str:
 def test_loading_all_is_loading_each(entry: Entry) -> None:
     with _opened(entry, path_of(entry)) as file:
         if sum(file.info(name).nbytes for name in file) > LARGEST or entry["name"] == "axis-of-0-beside-huge":
-            pytest.skip("too large to rebuild as a whole, or with axes that NumPy does not take beside a 0")
+            pytest.skip("too large to rebuild as a whole, or a shape that NumPy cannot represent")
         tensors = file.load()
         assert list(tensors) == file.keys()
         assert all(tensors[name].tobytes() == file[name].tobytes() for name in tensors)

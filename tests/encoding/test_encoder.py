@@ -38,7 +38,7 @@ def sparse(*tensors: Sparse) -> Checkpoint:
 
 
 def kept(info: TensorInfo) -> tuple[tuple[int, ...], str]:
-    """Describe what a spectrum keeps, and how."""
+    """Return how many coefficients a spectrum keeps in each tier, and their number format."""
     return info.kept, "steps" if info.step is not None else info.format or info.dtype
 
 

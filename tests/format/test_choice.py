@@ -35,7 +35,7 @@ def test_a_coder_that_is_asked_for_is_taken(coder: str, shape: tuple[int, ...], 
 
 def test_integers_take_the_fewest_bytes() -> None:
     assert coder_of(steps(SMALL), "auto") == coder_of(steps(LARGE), "auto") == "adaptive"
-    # Rows repeat in fours: tables conditioned on the previous row capture that, a guess hardly does.
+    # Rows repeat in groups of four. Tables conditioned on the previous row capture this; predictions hardly do.
     rows = np.repeat(rng.integers(-3, 4, (LARGE[0] // 4, 1, 64)), 4, axis=1).reshape(-1, 64).astype(np.int32)
     sizes = {
         name: len(frformat.save({"x": CodedTensor(rows, rows.shape, "f32", step=0)}, compression=name))

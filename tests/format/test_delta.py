@@ -1,4 +1,4 @@
-"""Delta files: models as the difference to others."""
+"""Delta files: models stored as the difference from others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 import frformat
 from frformat import Axis, CodedTensor, EncodeError, FrzError, PerTier, Spectrum
 from frformat.dtypes import DTYPES, FORMATS
-from frformat.format import delta, quantization
+from frformat.format import delta, quantization, reader
+from frformat.format.contents import Contents
 
 RNG = np.random.default_rng(5)
 WEIGHTS = RNG.normal(size=(8, 3, 3, 3)).astype(np.float32)
@@ -154,7 +155,9 @@ def test_no_base_or_a_wrong_one_is_told_before_anything_is_decoded(tmp_path: Pat
         assert set(file) == set(NEW)
         assert file["n"] == 8
         for ask in (file.load, file.verify, lambda: file["w"], lambda: file.stored("w")):
-            with pytest.raises(FrzError, match=r"BASE: this is the difference to a base, the file with the SHA-256"):
+            with pytest.raises(
+                FrzError, match=r"BASE: this is a delta file: also give its base, the file with the SHA-256"
+            ):
                 ask()
     (tmp_path / "other.frz").write_bytes(frformat.save(NEW))
     (tmp_path / "bad.frz").write_bytes(b"no file")
@@ -181,11 +184,27 @@ def test_an_open_base_stays_open_and_another_is_closed(tmp_path: Path) -> None:
         assert_same(held.load(), OLD)
 
 
+def test_a_base_is_closed_if_opening_fails_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    base = frformat.save(OLD)
+    data = frformat.save(NEW, base=base)
+
+    def fail(*args: Any) -> Contents:
+        if args[-1] is not None:
+            raise MemoryError
+        return Contents(*args)
+
+    monkeypatch.setattr(reader, "Contents", fail)
+    source = io.BytesIO(base)
+    with pytest.raises(MemoryError):
+        frformat.open(data, base=source)
+    assert source.closed
+
+
 def test_what_cannot_be_a_base_is_refused() -> None:
     tiers = frformat.save({"s": Spectrum(np.arange(9, dtype=np.float32), (5, 5))}, tiers=[3])
     nested = frformat.save(NEW, base=frformat.save(OLD))
     for base in (tiers, nested):
-        with pytest.raises(EncodeError, match="a base has one tier and is no delta file itself"):
+        with pytest.raises(EncodeError, match="a base must have one tier and must not be a delta file"):
             frformat.save(NEW, base=base)
     with pytest.raises(EncodeError, match="a delta file has one tier"):
         frformat.save(NEW, base=frformat.save(OLD), tiers=[0.5])

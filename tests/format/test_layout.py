@@ -13,13 +13,13 @@ from frformat.format.layout import new_runs, put_slabs, slabs, split, take_slabs
 
 @st.composite
 def nested(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return a corner within another one, in a shape of rank 1 to 4."""
+    """Return a corner and a larger corner that contains it, of rank 1 to 4."""
     now = draw(st.lists(st.integers(0, 5), min_size=1, max_size=4).map(tuple))
     return tuple(draw(st.integers(0, n)) for n in now), now
 
 
 def by_definition(before: tuple[int, ...], now: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Return the new entries of section 4 of the specification, in order."""
+    """Return the new entries in order, as section 4 of the specification defines them."""
     found = []
     for j in range(len(now)):
         ranges = [*map(range, now[:j]), range(before[j], now[j]), *map(range, before[j + 1 :])]

@@ -30,7 +30,7 @@ documents = st.recursive(
 
 
 def well_formed(data: bytes) -> bool:
-    """Return whether ``data`` is one value, by the rules of section 3 of the specification, value by value."""
+    """Return whether ``data`` is one well-formed value according to section 3 of the specification."""
 
     def visit(at: int, depth: int) -> int:
         item = items.read(data, at)
@@ -56,7 +56,7 @@ def accepted(data: bytes) -> bool:
     try:
         messagepack.check(data)
     except FrzError as error:
-        return error.code != "DIRECTORY"  # no other is allowed
+        return error.code != "DIRECTORY"  # any other exception fails the test
     return True
 
 

@@ -78,7 +78,7 @@ class TestLimits:
         assert len(parser.parse(packed).groups[0].names) == 1 << 16
         with_alias = packing.pack(replace(directory, aliases={"y": names[0]}))
         parser.parse(with_alias)  # exactly 2^26 bytes
-        with pytest.raises(FrzError, match="LIMIT: names of more than 67108864 bytes together"):
+        with pytest.raises(FrzError, match="LIMIT: the names together have more than 67108864 bytes"):
             parser.parse(packing.pack(replace(directory, aliases={"yz": names[0]})))
 
     def test_tensors_together(self) -> None:
@@ -92,11 +92,11 @@ class TestLimits:
 
     def test_directory_bytes(self) -> None:
         text = np.random.default_rng(0).integers(32, 127, limits.DIRECTORY_BYTES, np.uint8).tobytes().decode()
-        with pytest.raises(frformat.EncodeError, match="a directory of 67108"):
+        with pytest.raises(frformat.EncodeError, match="the directory has 67108"):
             frformat.save({}, metadata={"m": text})
 
     def test_values_for_stored_bytes(self) -> None:
-        # 2^12 values for each byte and 16 more; what would be beyond is not coded adaptively.
+        # At most 2^16 values for each of 40 + 16 bytes: larger tensors are not coded adaptively.
         count = limits.coded_values(40)
         tensor = CodedTensor(np.zeros(count, np.int32), (count,), "f32", step=0)
         with frformat.open(frformat.save({"x": tensor})) as file:

@@ -34,7 +34,7 @@ def data() -> bytes:
 
 
 def damaged(data: bytes, name: str, tier: int = 0) -> bytes:
-    """Return the same with an error in a segment of a tensor's group."""
+    """Return ``data`` with damage in a segment of a tensor's group."""
     with frformat.open(data) as file:
         extent = file.container.extents.of(file.info(name).group, tier)
     assert extent is not None
@@ -160,7 +160,7 @@ class TestErrors:
 
     @pytest.mark.parametrize("tier", [-1, 2])
     def test_tier(self, data: bytes, tier: int) -> None:
-        with pytest.raises(FrzError, match=r"TIER: tier -?\d of 2 was requested, 0 to 1 are present"):
+        with pytest.raises(FrzError, match=r"TIER: tier -?\d of 2 was requested, but only tiers 0 to 1 are present"):
             frformat.open(data, tier=tier)
         with frformat.open(data) as file, pytest.raises(FrzError, match="TIER"):
             file.stored("conv.weight", tier=tier)
@@ -216,7 +216,7 @@ class TestBudget:
         assert 1000 * 100 < needed < 1000 * 1000
         with pytest.raises(FrzError, match="BUDGET: opening takes more than the memory budget"):
             frformat.open(data, memory_budget=needed - 20_000)
-        with pytest.raises(FrzError, match=r"BUDGET: the directory has \d+,\d+ bytes"):
+        with pytest.raises(FrzError, match=r"BUDGET: the directory needs \d+,\d+ bytes"):
             frformat.open(data, memory_budget=1000)
 
     def test_verifying_counts(self) -> None:
@@ -226,7 +226,7 @@ class TestBudget:
 
 
 class TestGroups:
-    """One tensor out of a large group costs little more than itself."""
+    """Reading one tensor of a large group costs little more than its own values."""
 
     @pytest.fixture
     def large(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:

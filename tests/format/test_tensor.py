@@ -14,7 +14,7 @@ FACTOR = np.random.default_rng(0).standard_normal((3, 5)).astype(np.float32)
 
 
 def canonical(tensor: CodedTensor) -> np.ndarray:
-    """Return the canonical values of the specification, one by one."""
+    """Compute the canonical values one by one, as the specification defines them."""
     if tensor.step is None:
         return tensor.values if tensor.exact else tensor.values.astype(np.float32)
     out = np.empty(tensor.values.shape, np.float32)
@@ -25,7 +25,7 @@ def canonical(tensor: CodedTensor) -> np.ndarray:
 
 
 def naive(tensor: CodedTensor) -> tuple[np.ndarray, np.ndarray]:
-    """Return the tensor in float64 by the formula of section 8, and the sums of the magnitudes of its terms."""
+    """Compute the tensor in float64 by the formula of section 8, and the sums of the magnitudes of its terms."""
     values = canonical(tensor).astype(np.float64)
     if 0 in tensor.shape:
         return np.zeros(tensor.shape), np.zeros(tensor.shape)
@@ -151,7 +151,7 @@ class TestRefusals:
                 np.ones(2, np.float32),
                 (4,),
                 {"axes": (Axis("seeded", 1),), "ordered": True},
-                "identity and dct axes only",
+                "allows only identity and dct axes",
             ),
             (
                 np.ones(4, np.float32),

@@ -20,18 +20,18 @@ Tensor = np.ndarray | Spectrum | CodedTensor
 
 
 def same_array(found: np.ndarray, original: np.ndarray) -> bool:
-    """Bit for bit, with dtype and shape."""
+    """Compare two arrays bit for bit, with dtype and shape."""
     return found.dtype == original.dtype and found.shape == original.shape and found.tobytes() == original.tobytes()
 
 
 def same_spectrum(found: Spectrum, original: Spectrum) -> bool:
-    """Bit for bit, with dtype, shape and view."""
+    """Compare two spectra bit for bit, with dtype, shape and view."""
     facts = (found.shape, found.view, found.dtype) == (original.shape, original.view, original.dtype)
     return facts and found.coefficients.tobytes() == original.coefficients.tobytes()
 
 
 def same_coded(found: CodedTensor, original: CodedTensor) -> bool:
-    """The stored form of a tensor in a file, bit for bit."""
+    """Compare the stored forms of two tensors bit for bit."""
     for name in ("shape", "view", "dtype", "ordered", "step", "value_type", "corner"):
         if getattr(found, name) != getattr(original, name):
             return False
@@ -53,7 +53,7 @@ def same_coded(found: CodedTensor, original: CodedTensor) -> bool:
 
 
 def holds(file: FrzFile, name: str, tensor: Tensor) -> bool:
-    """Return whether a file has a tensor as it was given."""
+    """Return whether a file contains a tensor unchanged."""
     if isinstance(tensor, Spectrum):
         return same_spectrum(file.spectrum(name), tensor)
     if isinstance(tensor, CodedTensor):
@@ -129,7 +129,7 @@ class TestIdentity:
 
 
 class TestLossless:
-    """Arrays are stored in the smallest way that gives them back bit for bit."""
+    """Arrays are stored in the smallest lossless form."""
 
     @pytest.mark.parametrize(
         ("array", "step", "format"),
@@ -254,7 +254,7 @@ class TestAliases:
                 return 200
 
             def __getitem__(self, name: str) -> np.ndarray:
-                gc.collect(0)  # memory is used again, whatever the process holds
+                gc.collect(0)  # so that the next array reuses the memory of an earlier one
                 return np.array([int(name)])
 
         loaded = frformat.load(frformat.save(Made()))
@@ -313,7 +313,7 @@ class TestRefusals:
             frformat.save({"x": tensor})
 
     def test_rank_beyond_the_limit(self) -> None:
-        with pytest.raises(EncodeError, match="a shape has 9 entries, at most 8"):
+        with pytest.raises(EncodeError, match="a shape has 9 entries; the limit is 8"):
             frformat.save({"x": np.ones((1,) * 9)})
 
     def test_compression(self) -> None:
@@ -326,7 +326,7 @@ class TestRefusals:
 
 
 class _Failing(Mapping[str, np.ndarray]):
-    """Loads on demand, and fails at the second tensor."""
+    """A mapping that loads tensors on demand and fails at the second one."""
 
     def __iter__(self) -> Iterator[str]:
         return iter(["a", "b"])

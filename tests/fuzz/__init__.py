@@ -1,7 +1,7 @@
-"""Damaged files of other programs: reading one ends in data or in one typed error that names the file."""
+"""Damaged files of other programs: reading one returns data or raises a typed error that names the file."""
 
 import os
 from typing import Final
 
 SCRATCH: Final = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-"""The folder for inputs, if there is one in memory: writing one to a disk may take longer than reading it."""
+"""Folder for inputs, in memory if possible: writing an input to a disk can take longer than reading it."""

@@ -18,10 +18,10 @@ def main() -> int:
     """Read the files, and print their outcomes and each kind of defect once; the exit code is 1 if there is a
     defect."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=1000, help="how many files in all")
+    parser.add_argument("--count", type=int, default=1000, help="total number of files")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--kind", action="append", choices=list(KINDS), help="of these kinds only")
-    parser.add_argument("--keep", type=Path, help="a folder for the first file of each kind of defect")
+    parser.add_argument("--kind", action="append", choices=list(KINDS), help="read only files of these kinds")
+    parser.add_argument("--keep", type=Path, help="folder for the first file of each kind of defect")
     options = parser.parse_args()
     kinds = options.kind or list(KINDS)
     counts = {kind: options.count // len(kinds) + (i < options.count % len(kinds)) for i, kind in enumerate(kinds)}

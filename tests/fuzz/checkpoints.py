@@ -1,4 +1,4 @@
-"""Checkpoints of other programs to be damaged."""
+"""Checkpoints of other programs to damage."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tests.fuzz.kinds import Kind, saved
 from tests.fuzz.mutations import damaged, damaged_member
 
 LARGEST: Final = 1 << 24
-"""Tensors of more bytes are listed, but not read."""
+"""Largest tensor to read, in bytes; larger ones are only listed."""
 
 
 def checkpoint_kinds() -> dict[str, Kind]:
-    """Checkpoints of each kind. Legacy ones contain memory addresses, which differ each time."""
+    """Return checkpoints of each kind. Legacy ones contain memory addresses, which differ each time."""
     rng = np.random.default_rng(0)
     arrays = {
         "conv.weight": rng.standard_normal((4, 3, 3, 3)).astype(np.float32),
@@ -66,7 +66,7 @@ def read(path: Path) -> None:
 
 
 def _encode(checkpoint: Checkpoint) -> None:
-    """Names and shapes that the format does not allow are refused, naming the tensor."""
+    """Save a checkpoint. Names and shapes that the format does not allow are refused with an error."""
     with suppress(EncodeError):
         save(checkpoint, aliases=checkpoint.aliases, metadata=checkpoint.metadata, compression="none")
 
@@ -82,7 +82,7 @@ def _safetensors(arrays: dict[str, np.ndarray]) -> bytes:
 
 
 def _damaged_header(whole: bytes, random: random.Random) -> bytes:
-    """Its length is right, and mostly it is still JSON."""
+    """Damage the header. Its length remains correct, and it usually remains JSON."""
     size = int.from_bytes(whole[:8], "little")
     header = json.loads(whole[8 : 8 + size])
     name = random.choice(list(header))

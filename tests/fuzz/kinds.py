@@ -1,4 +1,4 @@
-"""Kinds of files to damage. Reading a damaged file must give data, or one typed error that names the file."""
+"""Kinds of files to damage. Reading a damaged file must return data or raise a typed error that names the file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Found = Callable[[str, int, Exception], None]
 
 
 class Kind(NamedTuple):
-    """A kind of files.
+    """A kind of file.
 
     Attributes:
         whole: an intact file.
@@ -41,13 +41,13 @@ def run(kinds: Mapping[str, Kind], folder: Path, counts: Mapping[str, int], seed
 
     Args:
         kinds: by name.
-        folder: where files are written.
+        folder: folder to which files are written.
         counts: number of damaged files of each kind.
-        seed: of the damage; file number n of a kind is made from the kind, the seed and n alone.
-        found: called with everything that is not a typed error: kind, number and error.
+        seed: seed of the damage; file number n of a kind depends only on the kind, the seed and n.
+        found: called with the kind, the number and the error if reading raises anything but a typed error.
 
     Returns:
-        How often reading ended in what.
+        The number of files for each outcome.
     """
     outcomes: Counter[str] = Counter()
     path = folder / "damaged"

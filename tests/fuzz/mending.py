@@ -1,7 +1,7 @@
 """Take an ``.frz`` file apart, change it and repair it, so that the code behind the checksums is reached.
 
 Whatever was changed, the counts of arrays and maps, the sizes of the directory and the segments, and the checksums
-match the changed parts. A fault in one of them is injected on purpose, by an edit of the tree or of the bytes.
+match the changed parts, unless an edit of the tree or the bytes deliberately falsifies one of them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Change = Callable[[bytes], bytes]
 Places = list[tuple[list[Any], int]]
 
 LONGEST: Final = 1 << 16
-"""The largest size of a directory that is inflated here."""
+"""Largest size of a directory to inflate."""
 
 DEEPEST: Final = 64
 """Deepest nesting of a directory whose tree is edited; the format allows less."""
@@ -36,11 +36,11 @@ class Parts:
 
     Attributes:
         directory: its bytes, inflated.
-        tree: the directory, with the pairs of maps as they come; None if it is no MessagePack.
+        tree: the parsed directory, with the pairs of maps in file order; None if it is not MessagePack.
         deflated: whether the directory is stored deflated.
         segments: the segments, split according to the directory.
         rest: the bytes after them, or all bytes after a directory without sizes.
-        sizes: for each segment the list of the tree in which its size is, and where.
+        sizes: for each segment, the list in the tree that contains its size, and the index in that list.
     """
 
     directory: bytes
@@ -51,17 +51,17 @@ class Parts:
     sizes: Places
 
     def file(self) -> bytes:
-        """Return the file, with right checksums and sizes."""
+        """Return the file, with correct checksums and sizes."""
         head = frz.head(self.directory, deflated=pack_directory(self.directory) if self.deflated else None)
         return head + b"".join(map(frz.segment, self.segments)) + self.rest
 
     def with_tree(self, pack: Callable[[Any], bytes] = wire.pack) -> Parts:
-        """Return the file with the directory that the tree describes."""
+        """Return the parts with a directory that is packed from the tree."""
         return replace(self, directory=pack(self.tree))
 
 
 def apart(data: bytes) -> Parts | None:
-    """Return the parts of a file; None if it has no directory that could be taken out of it."""
+    """Return the parts of a file; None if no directory can be extracted from it."""
     if len(data) < 18 or data[:4] != frz.MAGIC:
         return None
     deflated, stored, length = bool(data[5]), *(int.from_bytes(data[at : at + 4], "little") for at in (6, 10))
@@ -85,12 +85,12 @@ def apart(data: bytes) -> Parts | None:
 
 
 def changed(data: bytes, chance: random.Random, change: Change) -> bytes:
-    """Return a file like ``data`` with another directory or other segments, mended.
+    """Return ``data`` with a changed directory or changed segments, and with matching sizes and checksums.
 
     Args:
-        data: a file, sound or not.
+        data: a file, valid or not.
         chance: decides what is changed.
-        change: makes other bytes of bytes.
+        change: mutates bytes.
     """
     parts = apart(data)
     if parts is None or chance.random() < 0.05:
@@ -108,7 +108,7 @@ def changed(data: bytes, chance: random.Random, change: Change) -> bytes:
 
 
 def _other_segment(parts: Parts, chance: random.Random, change: Change) -> Parts:
-    """Change one segment. Usually the directory gets its new size, otherwise it keeps the old one."""
+    """Change one segment. Usually the directory gets the new size; otherwise the segment keeps its old size."""
     segments = list(parts.segments)
     at = chance.choice([i for i, segment in enumerate(segments) if segment])
     other = change(segments[at])
@@ -125,7 +125,8 @@ def _other_segment(parts: Parts, chance: random.Random, change: Change) -> Parts
 def _sizes(tree: Any, total: int) -> Places:
     """Return the positions of the segments' sizes in the directory, in file order.
 
-    A size of zero is that of a segment, or of none. If they fill the ``total`` bytes, all are segments.
+    A size of zero can belong to an empty segment or to none. Sizes of zero count if all segments then fill ``total``
+    bytes.
     """
     groups = dict(_hashable(tree)).get(frz.GROUPS)
     lists = [dict(_hashable(group)).get(frz.SIZES) for group in groups] if isinstance(groups, list) else []
@@ -142,7 +143,7 @@ def _hashable(node: Any) -> list[tuple[Any, Any]]:
 
 
 def _tree(directory: bytes) -> Any:
-    """Return what the test's own packer reproduces."""
+    """Parse a directory into nodes that the tests' own packer can write; None if it is not MessagePack."""
     try:
         tree = msgpack.unpackb(directory, object_pairs_hook=Map, strict_map_key=False, unicode_errors="surrogateescape")
         return _packable(tree)

@@ -28,7 +28,7 @@ EXTREMES: Final = (
     2**63,
     2**64 - 1,
 )
-"""Numbers that are written over others."""
+"""Numbers with which others are overwritten."""
 
 TEXTS: Final = (
     b"2**63",
@@ -44,11 +44,11 @@ TEXTS: Final = (
     b"|O",
     b"<V8",
 )
-"""Texts that are written over others, in headers."""
+"""Strings with which others in headers are overwritten."""
 
 
 def damaged(whole: bytes, random: random.Random) -> bytes:
-    """Insert one to four faults at random places."""
+    """Inject one to four faults at random places."""
     data = bytearray(whole)
     for _ in range(random.choice((1, 1, 1, 2, 4))):
         if data:
@@ -71,7 +71,7 @@ def damaged_member(whole: bytes, random: random.Random) -> bytes:
                     name = random.choice(("", "/", "../up", name + "x", members[0].filename))
                 content = damaged(content, random)
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # a name may be there twice
+                warnings.simplefilter("ignore", UserWarning)  # a name can occur twice
                 made.writestr(zipfile.ZipInfo(name), content, random.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)))
     return out.getvalue()
 

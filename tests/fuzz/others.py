@@ -1,4 +1,4 @@
-"""Files to be damaged that are not checkpoints: inputs, reports, pictures, and the state of a run."""
+"""Files to damage that are not checkpoints: inputs, reports, pictures, and the state of a training run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports of made-up phones."""
+"""Reports of simulated phones."""
 
 from __future__ import annotations
 

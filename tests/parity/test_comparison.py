@@ -1,4 +1,4 @@
-"""Comparisons with made-up phones."""
+"""Comparisons with simulated phones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def desktop(x: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray], float]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three inputs (1, 3, 4, 5)."""
+    """Return a folder with three inputs of shape (1, 3, 4, 5)."""
     made = np.random.default_rng(0)
     (tmp_path / "inputs").mkdir()
     for name in "abc":
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def phone(folder: Path, change: Any = lambda name, values: values, **more: Any) -> Any:
-    """Return a report whose outputs are those of the desktop, changed."""
+    """Return a report with the desktop's outputs, modified by ``change``."""
     inputs = {entry.name: entry.values() for entry in find_inputs(str(folder / "inputs"))}
     outputs = {name: change(name, desktop(values)[0]) for name, values in inputs.items()}
     facts = document(outputs, inputs, **more)

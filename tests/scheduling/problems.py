@@ -1,4 +1,4 @@
-"""Applications and budgets: strategies for any, and a fixed series of plausible ones."""
+"""Applications and budgets: strategies for arbitrary ones, and a fixed series of plausible ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ sizes = st.integers(0, 1000)
 
 @st.composite
 def applications(draw: st.DrawFn, most: int = 3, tiers: int = 3) -> list[App]:
-    """Return one or several applications with distinct names."""
+    """Return one or more applications with distinct names."""
     count = draw(st.integers(1, most))
     names = draw(
         st.lists(
@@ -37,14 +37,14 @@ def applications(draw: st.DrawFn, most: int = 3, tiers: int = 3) -> list[App]:
 
 @st.composite
 def problems(draw: st.DrawFn, most: int = 3, tiers: int = 3) -> tuple[list[App], Budget]:
-    """Applications and a budget that is feasible."""
+    """Return applications and a feasible budget."""
     apps = draw(applications(most, tiers))
     least = sum(min(tier.memory for tier in app.tiers) for app in apps)
     return apps, Budget(least + draw(sizes), draw(st.floats(0.05, 20)))
 
 
 def plausible(seed: int, count: int = 6, tiers: int = 4) -> tuple[list[App], Budget]:
-    """More work and more memory buy more accuracy; the budget is anything from too little to plenty."""
+    """Return applications with more accuracy for more compute and memory, and a budget from too small to ample."""
     rng = random.Random(seed)
     apps = []
     for number in range(count):

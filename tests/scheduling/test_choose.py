@@ -131,7 +131,7 @@ def test_the_greedy_search_is_never_better_than_the_exact_one(
 
 @pytest.mark.parametrize(("objective", "most", "mean"), [("min-total-cost", 0.1, 0.005), ("min-max-cost", 0.01, 0.001)])
 def test_the_greedy_search_loses_little(objective: str, most: float, mean: float) -> None:
-    """Share of the possible gain over the smallest tiers, over 100 problems of six applications."""
+    """The loss is a share of the possible gain over the smallest tiers, for 100 problems of six applications."""
     which, lost = Objective(objective), []
     for seed in range(100):
         apps, budget = plausible(seed)

@@ -38,7 +38,7 @@ NAN = float("nan")
         (lambda: choose_tiers([APP] * 4097, Budget(20)), "4097 applications are more than the 4096"),
         (
             lambda: choose_tiers([APP], Budget(10), "fastest"),
-            "unknown objective 'fastest'; there are 'min-total-cost', 'min-max-cost'",
+            "unknown objective 'fastest'; use one of 'min-total-cost', 'min-max-cost'",
         ),
     ],
 )
@@ -52,7 +52,7 @@ def test_a_budget_that_is_too_small_says_what_to_close() -> None:
         App(name, (Tier(0.9, 1, 90), Tier(0.5, 1, size)), 0.9, 1) for name, size in (("b", 40), ("c", 40), ("a", 20))
     ]
     with pytest.raises(
-        InfeasibleBudget, match="need 100 bytes at their smallest tiers, the budget is 70: close 'b'"
+        InfeasibleBudget, match="need 100 bytes at their smallest tiers, but the budget is 70: close 'b'"
     ) as caught:
         choose_tiers(apps, Budget(70))
     assert (caught.value.unfit, caught.value.needed, caught.value.available) == (("b",), 100, 70)

@@ -1,8 +1,7 @@
-"""``docs/scheduling-vectors.json``: problems and the plans that ``docs/scheduling.md`` gives them.
+"""Make ``docs/scheduling-vectors.json``: problems, and their plans as ``docs/scheduling.md`` defines them.
 
-``python -m tests.scheduling.vectors`` writes it.
-
-Every combination is tried, and each score is computed as defined there; nothing is shared with frformat.
+``python -m tests.scheduling.vectors`` writes the file. Every combination is tried, each score is computed as the
+document defines it, and no code is shared with frformat.
 """
 
 from __future__ import annotations
@@ -235,7 +234,7 @@ def _problems() -> Iterator[tuple[str, str, list[Json], Json]]:
 
 
 def _random() -> Iterator[tuple[str, str, list[Json], Json]]:
-    """Return a random problem for a seed, with short decimals."""
+    """Yield random problems with short decimal numbers."""
     for number in range(40):
         rng = random.Random(number)
         apps = []

@@ -14,7 +14,7 @@ from frformat.spectral import dct
 
 
 def matrix(n: int, r: int) -> np.ndarray:
-    """Return the definition of the specification."""
+    """Return the basis as the specification defines it."""
     x, i = np.arange(n)[:, None], np.arange(r)[None, :]
     return np.cos(math.pi * (2 * x + 1) * i / (2 * n)) * np.where(i == 0, math.sqrt(1 / n), math.sqrt(2 / n))
 
@@ -89,7 +89,7 @@ class TestInverseLines:
     @pytest.mark.parametrize(("n", "r"), [(1 << 19, 3), (1 << 19, 1000), (1 << 19, 400_000), ((1 << 19) - 1, 400_000)])
     def test_memory_is_counted(self, n: int, r: int) -> None:
         lines, out = np.ones((1, r)), np.empty((1, n), np.float32)
-        dct.inverse_lines(np.ones((1, 9)), np.empty((1, 64)))  # which imports what is needed
+        dct.inverse_lines(np.ones((1, 9)), np.empty((1, 64)))  # trigger imports
         tracemalloc.start()
         dct.inverse_lines(lines, out)
         _, peak = tracemalloc.get_traced_memory()

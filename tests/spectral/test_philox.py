@@ -12,7 +12,7 @@ seeds = st.integers(0, 2**64 - 1)
 
 
 def test_known_answer_of_random123() -> None:
-    # The test vectors of Random123, the library that the generator comes from.
+    # The test vectors of Random123, the library that introduced the generator.
     zeros = philox.words(0, np.zeros(1, np.uint64))[:, 0].tolist()
     assert zeros == [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]
 

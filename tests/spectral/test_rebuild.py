@@ -20,7 +20,7 @@ REAL = [DTYPES[name] for name in REAL_DTYPES]
 
 
 def naive(core: np.ndarray, bases: list[Basis]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sum of section 8 of the specification, axis after axis, and that of the magnitudes of its terms."""
+    """Compute the sum of section 8 of the specification axis by axis, and the same sum of magnitudes."""
     weights = np.asarray(core, np.float64)
     terms = np.abs(weights)
     for axis, basis in enumerate(bases):
@@ -153,7 +153,7 @@ class TestExactly:
             assert out[x, b, y] == _rounded(product, dtype)
 
     def test_bfloat16_is_rounded_once(self) -> None:
-        # 1 + 2^-8 + 2^-40 lies above the middle of two numbers; by way of float32 it would fall to the even one.
+        # 1 + 2^-8 + 2^-40 lies above the midpoint of two numbers; via float32, it would be rounded to the even one.
         out = np.empty((1,), ml_dtypes.bfloat16)
         core = np.array([1 + 2.0**-23], np.float32)
         factor = np.array([[1 + 2.0**-8 - 2.0**-23]], np.float32)
@@ -164,7 +164,7 @@ class TestExactly:
 
 
 def _rounded(value: float, dtype: np.dtype) -> object:
-    """Nearest number of a type, ties to even, without an intermediate type."""
+    """Return the nearest number of a type, ties to even, without an intermediate type."""
     if dtype != ml_dtypes.bfloat16:
         return np.float64(value).astype(dtype)
     bits = int(np.float64(value).view(np.uint64))

@@ -20,7 +20,7 @@ def by_definition(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
 
 
 def step(index: list[int], shape: tuple[int, ...]) -> bool:
-    """``next`` of section 5 of the specification; whether there is one."""
+    """Advance to the next index as section 5 of the specification does; return whether there is one."""
     rest = 0
     for j in reversed(range(len(shape))):
         if rest >= 1 and index[j] < shape[j] - 1:

@@ -1,4 +1,4 @@
-"""Loading into models whose tensors are special: shared, sparse, of other types, on the meta device, not tensors."""
+"""Load into models with special tensors: shared, sparse, of other types, on the meta device, or not tensors at all."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_values_that_the_model_cannot_hold_are_refused(path: Path):
     assert torch.equal(model.weight, before)
     load_model(nn.Linear(2, 2).bfloat16(), path)
     save_file({"weight": torch.full((2, 2), torch.inf), "bias": torch.zeros(2)}, path)
-    load_model(model, path)  # infinity is infinity
+    load_model(model, path)  # infinity stays infinity
     save_file({"weight": torch.full((2, 2), 1e300, dtype=torch.float64), "bias": torch.zeros(2)}, path)
     with pytest.raises(MismatchError, match=r"beyond torch.float32"):
         load_model(nn.Linear(2, 2), path)
@@ -131,7 +131,7 @@ def test_coefficients_that_the_model_cannot_hold_are_refused(path: Path):
 
 
 class Extra(nn.Linear):
-    """A layer with an extra state, which is a tensor."""
+    """A layer with a tensor as its extra state."""
 
     version = 0
 
@@ -162,7 +162,7 @@ def test_extra_state_of_another_kind_is_refused(path: Path):
 
 
 class Memory(nn.Module):
-    """A buffer that is not stored, and a recurrent layer, which keeps a list of its weights."""
+    """Has a buffer that is not stored, and a recurrent layer, which keeps a list of its weights."""
 
     def __init__(self, kept: bool = True) -> None:
         super().__init__()

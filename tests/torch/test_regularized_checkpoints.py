@@ -1,4 +1,4 @@
-"""State dicts of regularized models, written by anyone, are spectra of the plain model's tensors."""
+"""State dicts of regularized models, however they were written, become spectra of the plain model's tensors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def encoded(state: object, path: Path) -> list[str]:
-    """Write a state dict in the usual way, and encode that."""
+    """Write a state dict with ``torch.save``, and encode that file."""
     torch.save(state, path.with_suffix(".pt"))
     with checkpoints.load(path.with_suffix(".pt")) as source:
         report = encode(source, path)
@@ -109,7 +109,7 @@ def test_the_checkpoint_of_a_run_is_what_it_exports(tmp_path: Path, average: flo
     outcome = train(recipe, tmp_path / "run")
     with checkpoints.load(tmp_path / "run" / "checkpoint.pt") as source:
         report = encode(source, tmp_path / "model.frz")
-    assert f"took the entry 'state.run.{'model' if average is None else 'average'}' of the file" in report.notes
+    assert f"read the entry 'state.run.{'model' if average is None else 'average'}' of the file" in report.notes
     with frformat.open(outcome.path) as exported, frformat.open(tmp_path / "model.frz") as file:
         assert set(file) == set(exported)
         for name in exported:

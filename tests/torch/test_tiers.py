@@ -36,7 +36,7 @@ def _reproducible():
 
 
 def tiered(keep=30, smaller=(0.2, 0.5), format=None) -> nn.Module:
-    """Return a model whose tiers have seen different things."""
+    """Return a model with tiers that have seen different inputs."""
     model = regularize(Net(), keep, rules=["*.bias: keep=3"], example=net_input())
     make_tiers(model, smaller)
     set_format(model, format)
@@ -61,7 +61,7 @@ def near(ours, theirs):
 def test_each_tier_is_the_model_that_a_reader_decodes_at_it(keep, smaller, format, tmp_path_factory):
     path = tmp_path_factory.mktemp("frz") / "model.frz"
     model, x = tiered(keep, smaller, format), net_input(5)
-    set_tier(model, 0)  # saving does not depend on the current tier
+    set_tier(model, 0)  # the file does not depend on the current tier
     save_model(model, path)
     assert get_tier(model) == 0
     decoded = []
@@ -237,7 +237,7 @@ def test_copies_state_dicts_and_plain_models():
 def test_tiers_that_are_not_there(tier):
     model = tiered()
     set_tier(model, 1)
-    with pytest.raises(ValueError, match=f"tier {tier} was requested; Net has 0 to 2"):
+    with pytest.raises(ValueError, match=f"tier {tier} does not exist; Net has tiers 0 to 2"):
         set_tier(model, tier)
     assert get_tier(model) == 1
     spectral_tensors(model)["conv.weight"].spectral.tier = 0
@@ -251,7 +251,7 @@ def test_tiers_that_are_not_there(tier):
         ([0], "conv.weight: 0 is neither"),
         ([1.0], "conv.weight: 1.0 is neither"),
         ({"conv": [3]}, "'conv' is not a regularized tensor"),
-        ({"conv.weight": [3], "fc1.weight": [3, 4]}, r"the same number of tiers, not \[2, 3\]"),
+        ({"conv.weight": [3], "fc1.weight": [3, 4]}, r"the same number of tiers, but got \[2, 3\]"),
     ],
 )
 def test_tiers_that_cannot_be_made(smaller, message):

@@ -29,7 +29,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @st.composite
 def state_dicts(draw: st.DrawFn) -> dict[str, torch.Tensor]:
-    """Tensors of every dtype and several strides; some of them under two names."""
+    """Return tensors of every dtype and several strides; some have two names."""
     found = draw(st.dictionaries(names, arrays(), max_size=5))
     state = {name: to_torch(array.copy()) for name, array in found.items()}
     for name in list(state):
@@ -73,7 +73,7 @@ def test_loaded_tensors_can_be_written_to(path: Path):
 
 
 class Made(Mapping[str, torch.Tensor]):
-    """Tensors that exist only while they are used; all of them in one place, if there is a buffer."""
+    """Creates tensors on access; if there is a buffer, all of them use it."""
 
     def __init__(self, buffer: torch.Tensor | None = None) -> None:
         self.buffer = buffer
@@ -106,9 +106,11 @@ def test_other_mappings_of_lasting_tensors_are_tied(path: Path):
 
 def sparse_tensors() -> dict[str, torch.Tensor]:
     dense = torch.zeros(50, 40)
-    dense[:2, :20] = torch.randn(2, 20)  # looks like a spectrum, but also like an embedding with few used rows
+    dense[:2, :20] = torch.randn(
+        2, 20
+    )  # looks like a spectrum, but also like the gradient of an embedding with few used rows
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that compressed layouts are in beta
+        warnings.simplefilter("ignore")  # PyTorch warns that compressed layouts are in beta
         return {
             "coo": dense.to_sparse(),
             "hybrid": dense.to_sparse(1),

@@ -14,7 +14,7 @@ from tests.sums import assert_same, network_slack, same_sums
 
 
 class Tied(nn.Module):
-    """An embedding and a head that share their weight, a norm with buffers, a bias, and a buffer that is not kept."""
+    """An embedding and a head that share a weight, a norm with buffers, a bias, and a buffer that is not persistent."""
 
     def __init__(self, width: int = 8) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ def test_models_that_have_no_memory_yet_are_told_from_others(path: Path):
 
 
 class Renamed(nn.Linear):
-    """Computes its state dict on each call, so that writing to it would change nothing."""
+    """Computes its state dict on each call, so writing to it would change nothing."""
 
     def _save_to_state_dict(self, destination, prefix, keep_vars):
         destination[f"{prefix}weight"] = self.weight.detach().clone()

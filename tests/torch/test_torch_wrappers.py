@@ -1,4 +1,4 @@
-"""Wrapped models are saved and loaded as the plain ones that are in them."""
+"""Wrapped models are saved and loaded as the plain models inside them."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_parallel_models_cannot_take_over_other_lengths(tmp_path: Path):
 
 
 class Module(nn.Module):
-    """A model whose own part has the name that wrappers use."""
+    """A model with a submodule of its own that has the name that wrappers use."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -32,11 +32,11 @@ ways = pytest.mark.parametrize("way", WAYS)
 
 
 class Death(BaseException):
-    """Raised to end a process abruptly."""
+    """Simulates the abrupt end of a process."""
 
 
 class Killer:
-    """A watcher that ends the run after a step."""
+    """A callback that ends the run after a given step."""
 
     def __init__(self, step):
         self.last = step
@@ -139,7 +139,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
     train(tiny(epochs=1), tmp_path)
     path = tmp_path / CHECKPOINT
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(CheckpointError, match="not a whole checkpoint"):
+    with pytest.raises(CheckpointError, match="not a complete checkpoint"):
         train(tiny(epochs=1), tmp_path, resume=True)
 
 

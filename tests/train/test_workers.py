@@ -33,11 +33,11 @@ def test_two_processes_train_as_one_does(tmp_path):
     for weights in (
         alone,
         two,
-    ):  # the common part of all logits has only noise for a gradient, which Adam turns into steps
+    ):  # the gradient of the logits' common part is only noise, which Adam turns into steps
         weights["3.weight"] = weights["3.weight"] - weights["3.weight"].mean(0)
     for name, weights in alone.items():
         np.testing.assert_allclose(two[name], weights, rtol=1e-3, atol=1e-4, err_msg=name)
-    assert done.stdout.count("decoded from the file") == 1  # one process talks
+    assert done.stdout.count("decoded from the file") == 1  # only one process prints
 
 
 def test_a_device_that_is_not_there_is_named():

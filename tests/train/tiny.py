@@ -1,4 +1,4 @@
-"""A recipe of milliseconds: which of two stripes is bright."""
+"""A recipe that trains in milliseconds to tell which of two stripes is bright."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def tiny(**changes) -> Tiny:
 
 
 class NoNorm(Tiny):
-    """A model without batch normalization, which would depend on the samples of each process."""
+    """Uses no batch normalization, because it would depend on the samples of each process."""
 
     name = "no-norm"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from frformat.cli import terminal
-from frformat.cli.options import ByteCount, json_option
+from frformat.cli.options import ByteCount, entry_option, json_option
 from frformat.cli.output import force_option, writing
 from frformat.errors import EncodeError
 
@@ -22,13 +22,12 @@ if TYPE_CHECKING:
 
 HELP = """Make a trained network small: quantize it as far as a limit allows, without training.
 
-IN is a checkpoint: .pt, .safetensors, .npz or .frz. `frformat encode` stores one exactly; this command rounds its
-weights. With --model and --data, it runs the network on a few hundred inputs, which need no labels, to find out how
-much each weight matters. Without them it uses the weights alone; at equal accuracy, the file is then about half as
-large again.
+IN is a checkpoint: .pt, .safetensors, .npz or .frz. `frformat encode` stores a checkpoint exactly; this command rounds
+its weights. With --model and --data, it runs the network on a few hundred inputs, which need no labels, to find out how
+much each weight matters. Without them, it uses the weights alone, and a file of equal accuracy is about 50 % larger.
 
-Give one of --max-drop, --size, --bits and --quality. Accuracy is measured on labelled inputs that are not used for
-calibration. Do not use data that you publish results on.
+Use at most one of --max-drop, --size, --bits and --quality. Accuracy is measured on labelled inputs that are not used
+for calibration. Do not use data on which you will publish results.
 
 \b
 --model is unet, lenet5 or resnet20, or FILE.py:NAME or package.module:NAME, where NAME is a torch.nn.Module or a
@@ -48,20 +47,24 @@ BATCH: Final = 64
 """Number of inputs in a batch."""
 
 
-@click.command(help=HELP, epilog="Exit codes: 0 success, 2 error; nothing is written then.")
+@click.command(help=HELP, epilog="Exit codes: 0 success, 2 error (nothing is written).")
 @click.argument("source", metavar="IN", type=click.Path())
 @click.option("-o", "--output", metavar="OUT.frz", type=click.Path(), required=True, help="The file to write.")
-@click.option("--max-drop", type=float, metavar="POINTS", help="Largest loss of the metric, in percentage points.")
-@click.option("--size", type=ByteCount(), metavar="SIZE", help="The largest file, e.g. 100kB.")
-@click.option("--bits", type=float, metavar="BITS", help="The largest file, in bits per parameter.")
-@click.option("--quality", type=float, metavar="1…10", help="3 steps up cut the loss to a tenth.  [default: 6]")
-@click.option("--model", "architecture", metavar="SPEC", help="The architecture of the network; see above.")
+@click.option(
+    "--max-drop", type=float, metavar="POINTS", help="Largest allowed drop in the metric, in percentage points."
+)
+@click.option("--size", type=ByteCount(), metavar="SIZE", help="Largest file size, e.g. 100kB.")
+@click.option("--bits", type=float, metavar="BITS", help="Largest file size, in bits per parameter.")
+@click.option("--quality", type=float, metavar="1…10", help="Quality; +3 cuts the loss to a tenth.  [default: 6]")
+@click.option("--model", "architecture", metavar="SPEC", help="Architecture of the network; see above.")
 @click.option("--data", type=click.Path(), metavar="PATH", help="Typical inputs; see above.")
-@click.option("--metric", type=click.Choice(["accuracy", "agreement"]), help="[default: accuracy if there are labels]")
+@click.option(
+    "--metric", type=click.Choice(["accuracy", "agreement"]), help="Metric.  [default: accuracy if there are labels]"
+)
 @click.option(
     "--calibrate", type=click.IntRange(min=2), default=512, show_default=True, help="Number of calibration inputs."
 )
-@click.option("--mirror", is_flag=True, help="Also calibrate with mirror images.")
+@click.option("--mirror", is_flag=True, help="Also calibrate with mirrored inputs.")
 @click.option(
     "--pixels",
     type=click.Choice(["unit", "grey", "imagenet", "mnist"]),
@@ -70,7 +73,7 @@ BATCH: Final = 64
     help="Normalization of pixels.",
 )
 @click.option(
-    "--outputs", type=click.Choice(["auto", "logits", "values"]), default="auto", help="Kind of the model's outputs."
+    "--outputs", type=click.Choice(["auto", "logits", "values"]), default="auto", help="What the model returns."
 )
 @click.option(
     "--effort",
@@ -79,11 +82,14 @@ BATCH: Final = 64
     show_default=True,
     help="With --size or --bits, try this many files and keep the best.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of inputs.")
-@click.option("--plot", type=click.Path(), metavar="OUT.png", help="Draw the curve of all that was tried.")
-@click.option("--entry", metavar="KEY", help="Which state dict of a PyTorch file that holds several.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed for the choice of inputs.")
+@click.option("--plot", type=click.Path(), metavar="OUT.png", help="Plot all trials: size against quality.")
+@entry_option
 @click.option(
-    "--base", type=click.Path(), metavar="OLD.frz", help="Write a delta file to this older version, with its steps."
+    "--base",
+    type=click.Path(),
+    metavar="OLD.frz",
+    help="Write a delta file: the difference from this older version, with its quantization steps.",
 )
 @force_option
 @json_option
@@ -104,9 +110,9 @@ def compress(
 ) -> None:
     """See :data:`HELP`."""
     if data is not None and architecture is None:
-        raise click.UsageError("--data needs --model, the network to run on it.", click.get_current_context())
+        raise click.UsageError("--data needs --model, the network to run on the data.", click.get_current_context())
     if options["max_drop"] is not None and data is None:
-        raise click.UsageError("--max-drop needs --data to measure on.", click.get_current_context())
+        raise click.UsageError("--max-drop needs --data, on which to measure the metric.", click.get_current_context())
     from frformat import checkpoints
     from frformat.cli.compress import plotting, report
     from frformat.cli.compress.data import Inputs
@@ -134,7 +140,7 @@ def compress(
 
 
 def _tensors(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return the tensors of a checkpoint; tied names share a tensor."""
+    """Return the tensors of a checkpoint by name; tied names share a tensor."""
     from frformat.checkpoints.torch_tensors import to_torch
 
     found: dict[str, Any] = {}
@@ -144,7 +150,7 @@ def _tensors(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _network(architecture: str, checkpoint: Checkpoint, source: str) -> nn.Module:
-    """Return the network with its weights."""
+    """Build the network and load its weights."""
     from frformat.checkpoints.torch_tensors import to_torch
     from frformat.runtimes import models
 

@@ -25,7 +25,7 @@ PIXELS: Final[dict[str, tuple[str, Pixels]]] = {
     "imagenet": ("RGB", kinds.IMAGENET_PIXELS),
     "mnist": ("L", kinds.MNIST_PIXELS),
 }
-"""Names of the normalizations on the command line: Pillow's mode, and the normalization."""
+"""Pillow's mode and the normalization, by name on the command line."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Inputs:
     """Inputs of a model.
 
     Attributes:
-        values: floats in the model's input format, or bytes of pixels.
+        values: floats in the model's input format, or pixels as bytes.
         labels: their classes, or None.
         pixels: normalization of bytes, or None.
     """
@@ -60,7 +60,7 @@ class Inputs:
         return _pictures(path, *PIXELS[pixels]) if os.path.isdir(path) else _arrays(path)
 
     def split(self, count: int, seed: int) -> tuple[Inputs, Inputs]:
-        """Choose this many inputs at random; return them and the others."""
+        """Choose ``count`` inputs at random; return them and the others."""
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         return self._some(order[:count]), self._some(order[count:])
 
@@ -100,12 +100,15 @@ def _arrays(path: str) -> Inputs:
     except (ValueError, EOFError, KeyError, TypeError, AttributeError) as error:
         raise EncodeError(f"{path}: neither a folder nor a complete .npz file: {error}") from error
     if "x" not in found or found["x"].ndim < 1 or not len(found["x"]):
-        raise EncodeError(f"{path}: it holds no inputs x")
+        raise EncodeError(f"{path}: it contains no inputs (an array x)")
     x, y = found["x"], found.get("y")
     if x.dtype.kind not in "fiu":
-        raise EncodeError(f"{path}: x has type {x.dtype}, not numbers")
+        raise EncodeError(f"{path}: x is of type {x.dtype}, which is not numeric")
     if y is not None and (y.shape != (len(x),) or y.dtype.kind not in "iu"):
-        raise EncodeError(f"{path}: y is {y.dtype} of shape {list(y.shape)}, not a class for each of {len(x)} inputs")
+        raise EncodeError(
+            f"{path}: y has type {y.dtype} and shape {list(y.shape)}; it must have one integer for each of "
+            f"{len(x)} inputs"
+        )
     values = torch.from_numpy(x.astype(np.float32) if x.dtype.kind == "f" else x.astype(np.int64))
     return Inputs(values, None if y is None else torch.from_numpy(y.astype(np.int64)))
 
@@ -119,7 +122,7 @@ def _pictures(folder: str, mode: Any, numbers: Pixels) -> Inputs:
         files = sorted(os.listdir(os.path.join(folder, name)))
         found += [(os.path.join(folder, name, each), number) for each in files if each.lower().endswith(EXTENSIONS)]
     if not found:
-        raise EncodeError(f"{folder}: it holds no pictures, {', '.join(EXTENSIONS)}")
+        raise EncodeError(f"{folder}: it contains no pictures ({', '.join(EXTENSIONS)})")
     try:
         images = [pictures.read(path, mode, name=path) for path, _ in found]
     except DataError as error:
@@ -127,6 +130,8 @@ def _pictures(folder: str, mode: Any, numbers: Pixels) -> Inputs:
     odd = next((place for place, image in enumerate(images) if image.shape != images[0].shape), None)
     if odd is not None:
         sizes = ["×".join(map(str, images[place].shape[:0:-1])) for place in (0, odd)]
-        raise EncodeError(f"{found[odd][0]}: it has {sizes[1]} pixels, others {sizes[0]}; all must have the same size")
+        raise EncodeError(
+            f"{found[odd][0]}: it has {sizes[1]} pixels, but others have {sizes[0]}; all must have the same size"
+        )
     labels = torch.tensor([label for _, label in found]) if classes else None
     return Inputs(torch.stack(images), labels, numbers)

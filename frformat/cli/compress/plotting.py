@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check(path: str) -> Figure:
-    """Check that this kind of picture can be drawn, before any work is done.
+    """Check, before any work is done, that this kind of picture can be drawn.
 
     Args:
         path: path of the picture; its extension names the format.
@@ -39,10 +39,10 @@ def check(path: str) -> Figure:
 
 
 def save(result: Compressed, path: str) -> None:
-    """Plot the metric, or the loss, of all trials against bytes.
+    """Plot the metric, or the loss, of all trials against the size of the file.
 
     Args:
-        result: the result, which includes the curve.
+        result: the result of the compression, with all trials.
         path: path of the picture.
 
     Raises:

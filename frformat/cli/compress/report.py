@@ -14,7 +14,7 @@ from frformat.torch.compression import Compressed, LayerReport
 
 TITLES: Final = ("tensor", "shape", "coding", "bits", "bytes", "loss")
 SHOWN: Final = 0.0005
-"""Tensors with smaller shares of the bytes and of the loss get no line of their own."""
+"""Tensors with smaller shares of both the bytes and the loss are summarized in one line."""
 
 
 def show(result: Compressed, source: str, output: str, seconds: float, *, as_json: bool) -> None:

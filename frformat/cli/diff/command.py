@@ -8,14 +8,14 @@ from typing import Final
 import click
 
 from frformat.cli import errors
-from frformat.cli.options import json_option, memory_option, spectral_option
+from frformat.cli.options import entry_option, json_option, memory_option, spectral_option
 from frformat.cli.terminal import print_json, progress
 
 HELP: Final = """Compare the tensors of files A and B.
 
 The files can be .frz, .safetensors, .npz and PyTorch files. They are equal if they have the same names and, for each
-tensor, the same shape, element type and weights, at the last tier. Differences in how tensors are stored, in metadata
-and in size are also shown, but do not count.
+tensor, the same shape, element type and, at the last tier, the same weights. Differences in how tensors are stored, in
+metadata and in size are also shown, but do not count.
 
 \b
 Examples:
@@ -36,7 +36,7 @@ Examples:
     metavar="X",
     help="Weights are equal if they differ by at most X times the tensor's largest weight in A.",
 )
-@click.option("--entry", metavar="KEY", help="The state dict to use if a PyTorch file holds several.")
+@entry_option
 @spectral_option
 @memory_option
 @json_option

@@ -1,4 +1,4 @@
-"""Compare two files; ``diff --json`` prints the result, and the listing is made from it."""
+"""Compare two files. ``diff --json`` prints the result; the listing presents it as text."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from frformat.cli.diff.sides import Side
 from frformat.spectral.spectrum import Spectrum
 
 CHUNK: Final = 1 << 20
-"""Number of elements compared at a time, so that little memory is needed besides the two tensors."""
+"""Number of elements to compare at a time, so that little memory is needed besides the two tensors."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def difference(a: Side, b: Side, name: str) -> Difference:
     """Compare a tensor that both files have with the same shape; equal spectra are not rebuilt.
 
     Raises:
-        FrzError, EncodeError, OSError: it cannot be read, or needs more memory than the budget.
+        FrzError, EncodeError, OSError: it cannot be read, or needs more memory than the budget allows.
     """
     first, second = a.spectrum(name), b.spectrum(name)
     if first is not None and second is not None and _same_spectrum(first, second):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 HOW: Final = ("bases", "values", "kept", "view", "coder")
-"""The aspects in which the storage of a tensor may differ."""
+"""The aspects in which the storage of a tensor can differ."""
 
 
 def show(found: FileDiff) -> None:

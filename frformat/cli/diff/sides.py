@@ -73,7 +73,7 @@ class Side(AbstractContextManager["Side"], ABC):
         path: the file.
         size: its size in bytes.
         metadata: its flat text.
-        notes: what the user should know about how the file was interpreted, one line each.
+        notes: remarks for the user on how the file was interpreted, one line each.
         kinds: its tensors by name, tied ones under each of their names.
     """
 
@@ -98,12 +98,12 @@ def open_side(path: str, memory_budget: int, entry: str | None = None, spectral:
     Args:
         path: the file.
         memory_budget: bytes that a tensor may take.
-        entry: which state dict to take from a PyTorch file that holds several.
+        entry: the state dict to use if a PyTorch file contains several.
         spectral: whether matrices of files other than ``.frz`` are spectra; None detects it and adds a note.
 
     Raises:
         FrzError: an ``.frz`` file is not valid.
-        EncodeError: another file is of unknown kind, or damaged.
+        EncodeError: a file of another kind is damaged, or its kind is unknown.
         OSError: it cannot be read.
     """
     from frformat import checkpoints
@@ -177,7 +177,8 @@ class _CheckpointSide(Side):
         nbytes = self.kinds[name].nbytes
         if nbytes > self._budget:
             reason = (
-                f"this needs {nbytes:,} bytes, the memory budget is {self._budget:,}; raise it if you trust the file"
+                f"this needs {nbytes:,} bytes, but the memory budget is {self._budget:,}; "
+                "raise it if you trust the file"
             )
             raise FrzError("BUDGET", reason, path=self.path, tensor=name)
         spectrum = self.spectrum(name)

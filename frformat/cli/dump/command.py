@@ -1,4 +1,4 @@
-"""``frformat dump``: show the content of a file."""
+"""``frformat dump``: show the contents of a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from frformat.errors import FrzError
 from frformat.format.reader import FrzFile
 
 LISTED_BYTES: Final = 512
-"""Approximate memory for a coefficient, its index and its energy on their way to JSON, in bytes."""
+"""Approximate number of bytes needed to convert a coefficient, its index and its energy to JSON."""
 
 HELP: Final = """Show what is in FILE, or the spectrum of its tensor NAME.
 
@@ -36,13 +36,9 @@ Examples:
 )
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.argument("name", required=False)
-@click.option(
-    "--plot", metavar="OUT.png", type=click.Path(), help="Draw where energy and bytes are (needs matplotlib)."
-)
-@click.option(
-    "--bytes", "as_bytes", is_flag=True, help="Explain every byte of the file, as far as a damaged one allows."
-)
-@click.option("--stats", is_flag=True, help="Count the numbers of each tensor that are not 0, too: decodes the file.")
+@click.option("--plot", metavar="OUT.png", type=click.Path(), help="Plot energy and bytes (needs matplotlib).")
+@click.option("--bytes", "as_bytes", is_flag=True, help="Explain every byte of the file; works on damaged files, too.")
+@click.option("--stats", is_flag=True, help="Also count the nonzero values of each tensor, which decodes the file.")
 @base_option
 @tier_option
 @memory_option
@@ -61,9 +57,9 @@ def dump(
     """Show a file, a tensor, every byte, or a picture. Return the exit code."""
     context = click.get_current_context()
     if sum((name is not None, plot is not None, as_bytes)) > 1:
-        raise click.UsageError("NAME, --plot and --bytes exclude each other.", context)
+        raise click.UsageError("NAME, --plot and --bytes are mutually exclusive.", context)
     if stats and (name is not None or plot is not None or as_bytes):
-        raise click.UsageError("--stats is for the listing of a whole file.", context)
+        raise click.UsageError("--stats applies only to the listing of a whole file.", context)
     if as_bytes and tier is not None:
         raise click.UsageError("--bytes explains all tiers: omit --tier.", context)
     if as_bytes:
@@ -76,7 +72,7 @@ def dump(
 
 
 def _list(path: str, base: str | None, stats: bool, tier: int | None, memory_budget: int, as_json: bool) -> int:
-    """The file at a glance. Damage in a segment does not keep its directory from being listed."""
+    """Show the file at a glance. A damaged segment does not prevent listing the directory."""
     from frformat.cli.dump import listing
     from frformat.cli.dump.survey import Survey, checksum_facts
 
@@ -96,7 +92,7 @@ def _list(path: str, base: str | None, stats: bool, tier: int | None, memory_bud
 
 
 def _tensor(path: str, base: str | None, name: str, tier: int | None, memory_budget: int, as_json: bool) -> int:
-    """One tensor: its line of the listing and its content."""
+    """Show one tensor: its line of the listing, and its content."""
     from frformat.cli.dump import picture, tensor
     from frformat.cli.dump.survey import Survey
 
@@ -104,7 +100,7 @@ def _tensor(path: str, base: str | None, name: str, tier: int | None, memory_bud
         info = file.info(name)
         if as_json and info.spectral and info.kept[file.tier] * LISTED_BYTES > memory_budget:
             reason = (
-                f"{info.kept[file.tier]:,} coefficients are too many to list with {memory_budget:,} bytes of memory"
+                f"listing {info.kept[file.tier]:,} coefficients needs more than the {memory_budget:,} bytes allowed"
             )
             raise FrzError("BUDGET", reason, path=path, tensor=name)
         facts = Survey(file, path)
@@ -118,7 +114,7 @@ def _tensor(path: str, base: str | None, name: str, tier: int | None, memory_bud
 
 
 def _bytes(path: str, base: str | None, memory_budget: int, as_json: bool) -> int:
-    """Every byte and its meaning, and what is wrong."""
+    """Show every byte and its meaning, and report faults."""
     from frformat.cli.dump import hexdump, layout
 
     with source(path) as file:
@@ -133,7 +129,7 @@ def _bytes(path: str, base: str | None, memory_budget: int, as_json: bool) -> in
 
 
 def _plot(path: str, base: str | None, picture: str, tier: int | None, memory_budget: int, as_json: bool) -> int:
-    """The file as a picture."""
+    """Draw the file as a picture."""
     from frformat.cli.dump import energy, plot
     from frformat.cli.dump.survey import Survey
 

@@ -1,4 +1,4 @@
-"""Measure how the energy of spectra is distributed along the zigzag order, in few enough numbers to plot any file."""
+"""Measure how the energy of spectra is distributed along the zigzag order, with few enough samples to plot any file."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from frformat.format.reader import FrzFile
 Floats = NDArray[np.float64]
 
 MEASURED: Final = 1 << 11
-"""Largest number of spectra to measure: those with the most coefficients."""
+"""Measure at most this many spectra: those with the most coefficients."""
 
 STEPS: Final = 64
-"""Positions at which long spectra are sampled, evenly on a logarithmic scale."""
+"""Number of positions at which long spectra are sampled, evenly on a logarithmic scale."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,12 @@ class Energy:
     """The energy (sum of squares) of the spectra of a file.
 
     Attributes:
-        names: of the tensors, in file order.
-        edges: int64 array of shape (n + 1,): numbers of coefficients 0 = e0 < e1 < … < en, the most that is kept.
-        kept: int64 array of shape (tensors,): how many coefficients each has.
+        names: names of the tensors, in file order.
+        edges: int64 array of shape (n + 1,): numbers of coefficients 0 = e0 < e1 < … < en, where en is the largest
+            number that a tensor keeps.
+        kept: int64 array of shape (tensors,): the number of coefficients of each tensor.
         cumulative: float64 array of shape (tensors, n + 1): the energy of the first e0, e1, … coefficients; NaN beyond
-            those that a tensor has.
+            a tensor's last coefficient.
     """
 
     names: list[str]
@@ -44,18 +45,18 @@ class Energy:
         return totals
 
     def shares(self) -> Floats:
-        """``cumulative`` relative to the tensor's energy, 0 to 1; NaN for a tensor that is all 0."""
+        """Return ``cumulative`` relative to the tensor's energy, 0 to 1; NaN for a tensor that is all 0."""
         with np.errstate(invalid="ignore"):
             return self.cumulative / self.totals[:, None]
 
     def concentration(self) -> Floats:
-        """The mean energy of the coefficients between two edges, over that of all of the tensor: shape (tensors, n)."""
+        """Return the mean energy of the coefficients between two edges, relative to the tensor's: (tensors, n)."""
         kept = self.kept[:, None]
         counts = np.diff(np.minimum(self.edges, kept), axis=1)
         return np.diff(self.shares(), axis=1) / np.where(counts > 0, counts, np.nan) * kept
 
     def together(self) -> Floats:
-        """Return the share of all energy that the first e0, e1, … coefficients of every tensor hold: shape (n + 1,)."""
+        """Return the share of the total energy in the first e0, e1, … coefficients of all tensors: shape (n + 1,)."""
         filled = np.where(np.isnan(self.cumulative), self.totals[:, None], self.cumulative)
         total = float(self.totals.sum())
         return filled.sum(axis=0) / total if total > 0 else np.ones(len(self.edges))

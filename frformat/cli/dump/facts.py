@@ -1,4 +1,4 @@
-"""The description of a file; ``dump --json`` prints it, and the listing is made from it."""
+"""The description of a file. ``dump --json`` prints it; the listing presents it as text."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TierFacts:
         segments: number of segments.
         numbers: number of values stored up to its end.
         present: whether the file has it.
-        figures: its metrics from the metadata, by name.
+        figures: its metrics, by name, from the metadata.
     """
 
     tier: int
@@ -131,7 +131,7 @@ class TensorFacts:
     Attributes:
         name: its name; empty for a factor.
         factor: the number of a factor, from 0; None for a tensor.
-        alias_of: the name under which it is stored, or None if it is this one.
+        alias_of: the name under which it is stored if it is an alias, else None.
         kind: how it is stored.
         dtype: its element type.
         shape: its shape.
@@ -141,12 +141,12 @@ class TensorFacts:
         seeds: seeds of ``seeded`` axes, or None.
         kept: for each tier, the length of the zigzag prefix; None if the core is a corner.
         corners: for each tier, the corner; None if the core is as large as the view, or a zigzag prefix.
-        box: smallest corner that contains the core at the open tier; None if the core is a corner, for factors, and
-            after many tensors, since the time to find it is not bounded by the size of the file.
+        box: smallest corner that contains the core at the open tier. None if the core is a corner, for factors, and
+            once many boxes have been found, because the time this takes is not bounded by the size of the file.
         per_tier: whether each tier has its own version.
         numbers: number of core entries at the open tier.
         format: number format of exact values, if not the dtype.
-        step: step of the values, if they are integers times steps; offsets may change it.
+        step: step of the values, if they are integers times steps; offsets can change it.
         offsets: the axes that have step offsets, or None.
         coder: coder of its group.
         group: number of its group.
@@ -187,11 +187,11 @@ State = Literal["ok", "damaged", "unchecked"]
 
 @dataclass(frozen=True)
 class Checksums:
-    """Whether checksums match; those of the segments of large files are not checked.
+    """Whether checksums match. In large files, those of the segments are not checked.
 
     Attributes:
-        directory: whether that of the directory matches; if not, there is no description.
-        segments: whether those of all present segments match.
+        directory: whether the directory's checksum matches; if it does not, the file cannot be described.
+        segments: whether the checksums of all present segments match.
         segment_count: number of present segments.
     """
 

@@ -17,7 +17,7 @@ LINE: Final = 16
 """Number of bytes on a line."""
 
 WHOLE: Final = 4 * LINE
-"""Ranges of at most this many bytes are shown in full; of longer ones, the first and the last lines."""
+"""Ranges of at most this many bytes are shown in full; longer ones show only their first and last lines."""
 
 COLUMN: Final = 3 * LINE - 1
 """Width of a line's bytes in characters."""
@@ -40,7 +40,7 @@ def show(layout: Layout, file: IO[bytes], path: str) -> None:
 
 
 def as_json(layout: Layout, path: str) -> dict[str, Any]:
-    """Return the same as plain data; ``error`` is None for a file without faults."""
+    """Return the same information as plain data; ``error`` is None for a file without faults."""
     fields = [asdict(field) for field in walk(layout.directory)] if layout.directory else []
     for field in fields:
         field["bytes"] = layout.directory[field["offset"] : field["offset"] + min(field["size"], WHOLE)].hex()

@@ -67,10 +67,10 @@ class Layout:
     def add(
         self, part: str, size: int, what: str, saying: str = "", tier: int | None = None, group: int | None = None
     ) -> None:
-        """Add a range of ``size`` bytes, or of what the file has left; ``saying`` applies to a complete range."""
+        """Add a range of ``size`` bytes, or fewer if the file ends early; ``saying`` describes a complete range."""
         left = self.size - self.end
         if left < size:
-            saying = f": {count(left)} of {count(size, 'byte')}, the file ends early"
+            saying = f": {count(left)} of {count(size, 'byte')}; the file ends early"
         if left and size:
             self.ranges.append(Range(self.end, self.end + min(size, left), part, what + saying, tier, group))
 
@@ -82,13 +82,13 @@ class Layout:
 def explain(
     file: IO[bytes], path: str, memory_budget: int = limits.MEMORY_BUDGET, base: StrPath | None = None
 ) -> Layout:
-    """The layout of a file and the first fault in it; of a file that is not large, also one in a segment's values.
+    """Return the layout of a file and its first fault; in files that are not large, also a fault in a segment's values.
 
     Args:
         file: seekable and open for reading.
         path: its name in the error.
         memory_budget: see :func:`frformat.open`.
-        base: path of the base; without it, the values of a delta file are not looked at.
+        base: path of the base; without it, the values of a delta file are not checked.
     """
     layout = Layout(file.seek(0, os.SEEK_END))
     opened = None
@@ -98,14 +98,14 @@ def explain(
         layout.error = error
     header = _add_header(layout, file)
     if header is not None and _add_directory(layout, file, header):
-        # The fault that opening found, or could not find only because the file's length is wrong.
+        # If opening failed only because of the file's length, parsing the directory succeeds.
         contents = opened.container.directory if opened is not None else parser.parse(layout.directory)
         _add_segments(layout, file, path, contents)
     if opened is not None and layout.error is None and layout.size <= CHECKED_BYTES:
         try:
             opened.verify()
         except FrzError as error:
-            # What a request may cost is no fault of the file.
+            # A budget that is too small, or a missing base file, is not a fault of this file.
             layout.error = None if error.code == "BUDGET" or (error.code == "BASE" and base is None) else error
     if opened is not None:
         opened.close_base()
@@ -113,38 +113,38 @@ def explain(
 
 
 def _add_header(layout: Layout, file: IO[bytes]) -> Header | None:
-    """Add the header and return it; None if it does not lead to a directory."""
+    """Add the header and return it, or None if it is too damaged to find the directory."""
     head = _read(file, 0, HEADER_BYTES)
     flags = head[5] if len(head) > 5 else 0
     stored, length = (int.from_bytes(head[at : at + 4], "little") for at in (6, 10))
     header = Header(flags, stored, length)
     layout.add("header", 4, "magic" if head[:4] == container.MAGIC else "not the magic of an .frz file")
     layout.add("header", 1, "version", f": {head[4:5].hex()}")
-    layout.add("header", 1, "flags", f": the directory is {'deflated' if header.deflated else 'stored as it is'}")
-    layout.add("header", 4, "stored", f": the directory has {count(stored, 'byte')} here")
+    layout.add("header", 1, "flags", f": the directory is {'' if header.deflated else 'not '}deflated")
+    layout.add("header", 4, "stored", f": the directory has {count(stored, 'byte')} in the file")
     layout.add("header", 4, "length", f": and {count(length)} when inflated")
     error = layout.error
     if error is not None and error.offset is not None and error.offset < HEADER_BYTES:
-        layout.add_rest("not looked at, since the header is not valid")
+        layout.add_rest("not examined, because the header is not valid")
         return None
     return header
 
 
 def _add_directory(layout: Layout, file: IO[bytes], header: Header) -> bool:
-    """Add the directory and its checksum; return whether it shows where segments are."""
+    """Add the directory and its checksum; return whether the segments can be located from it."""
     layout.add("directory", header.stored, "directory" + (", deflated" if header.deflated else ""))
     before = _read(file, 0, layout.end)
     matches, verdict = _checksum(zlib.crc32(before), _read(file, layout.end, CRC_BYTES))
     layout.add("checksum", CRC_BYTES, "CRC-32 of all bytes before it", verdict)
     if not matches:
-        layout.add_rest("not looked at, since the directory must not be used")
+        layout.add_rest("not examined, because the directory is damaged")
         return False
     stored = before[HEADER_BYTES:]
     with suppress(FrzError):  # already reported by opening the file
         layout.directory = deflate.unpack_directory(stored, header.length) if header.deflated else stored
     if layout.error is None or layout.error.code in ("TRUNCATED", "TRAILING"):
         return True
-    layout.add_rest("segments, which only a valid directory could tell apart")
+    layout.add_rest("segments, which cannot be told apart without a valid directory")
     return False
 
 
@@ -155,7 +155,7 @@ def _add_segments(layout: Layout, file: IO[bytes], path: str, contents: Director
         if layout.end == layout.size:
             break
         if len(layout.ranges) > SHOWN:
-            layout.add_rest(f"more segments than the {SHOWN // 2:,} that are told apart")
+            layout.add_rest(f"further segments; only the first {SHOWN // 2:,} are listed")
             return
         group = contents.groups[index]
         start = layout.end
@@ -176,11 +176,11 @@ def _add_segments(layout: Layout, file: IO[bytes], path: str, contents: Director
 
 
 def _checksum(crc: int, stored: bytes) -> tuple[bool, str]:
-    """Return whether a CRC-32 matches the stored one, and a text that says so."""
+    """Return whether a CRC-32 matches the stored one, and a text that reports it."""
     if len(stored) < CRC_BYTES:
         return False, ""
     matches = crc == int.from_bytes(stored, "little")
-    return matches, " matches" if matches else f" does NOT match: theirs is 0x{crc:08x}"
+    return matches, " matches" if matches else f" does NOT match: computed 0x{crc:08x}"
 
 
 def _chunks(file: IO[bytes], start: int, end: int) -> Iterator[bytes]:

@@ -20,7 +20,7 @@ COLUMNS: Final = (
     "tensor", "shape", "view", "bases", "box", "kept", "non-zero", "values", "dtype", "coder", "group", "bytes", "bits",
 )  # fmt: skip
 COMMON: Final = ("bases", "values", "dtype", "coder", "group")
-"""Columns that are the same for every tensor in most files, and are then shown once."""
+"""Columns that are shown only once if all tensors have the same text in them, as in most files."""
 FACTOR_COLUMNS: Final = ("factor", "shape", "kept", "non-zero", "values", "coder", "bytes")
 GROUP_COLUMNS: Final = ("group", "tensors", "bases", "values", "dtype", "coder", "bytes")
 
@@ -31,7 +31,7 @@ NUMBER: Final = re.compile("[1-9][0-9]{,17}")
 """Columns with numbers that get thousands separators."""
 
 SHOWN_TIERS: Final = 4
-"""A line shows what this many tiers keep; if there are more, the first and the last ones."""
+"""Number of tiers to show on a line; if there are more, the first ones and the last one are shown."""
 
 
 def show(facts: Survey, checksums: Checksums) -> None:
@@ -77,7 +77,7 @@ def values(dtype: str, format: str | None, step: float | None, offsets: Sequence
 
 
 def written(tensor: TensorFacts) -> str:
-    """Describe how the values of a tensor are written, see :func:`values`."""
+    """Describe how the values of a tensor are written; see :func:`values`."""
     return values(tensor.dtype, tensor.format, tensor.step, tensor.offsets)
 
 
@@ -87,7 +87,7 @@ def bases(kinds: Sequence[str] | None) -> str:
 
 
 def kept(tensor: TensorFacts, tiers: Sequence[TierFacts]) -> str:
-    """Describe what each tier has of a core, absent tiers in brackets; empty if it is complete in all of them."""
+    """Describe how much of a core each tier has, with absent tiers in brackets; empty if all tiers have all of it."""
     if tensor.per_tier:
         return "separate in each"
     cells = [count(k) for k in tensor.kept or ()] + [dims(corner) for corner in tensor.corners or ()]
@@ -100,7 +100,7 @@ def kept(tensor: TensorFacts, tiers: Sequence[TierFacts]) -> str:
 
 
 def compared(ratio: float, what: str) -> str:
-    """A size beside one that is ``ratio`` times as large: ``81,111× smaller than dense f32``, ``1.4× larger than``."""
+    """Compare a size with one that is ``ratio`` times as large: ``81,111× smaller than dense f32``."""
     if f"{ratio:.3g}" == "1":
         return f"as large as {what}"
     times, side = (ratio, "smaller") if ratio > 1 or not ratio else (1 / ratio, "larger")
@@ -143,7 +143,10 @@ def _facts(about: FileFacts, checksums: Checksums) -> Iterator[tuple[str, str]]:
     yield "stored", count(about.numbers, "number") + each
     directory = about.directory
     inflated = f", {count(directory.inflated)} inflated" if directory.deflated else ""
-    yield "directory", f"{count(directory.stored, 'byte')}{inflated}, {count(directory.framed)} with its frame"
+    yield (
+        "directory",
+        f"{count(directory.stored, 'byte')}{inflated}, {count(directory.framed)} with header and checksum",
+    )
     yield "checksums", _checksums(checksums)
     told = without_figures(about.metadata, len(about.tiers))
     for index, (key, text) in enumerate(told.items()):
@@ -158,9 +161,9 @@ def _common(common: dict[str, str]) -> Iterator[tuple[str, str]]:
 def _checksums(facts: Checksums) -> str:
     segments = count(facts.segment_count, "segment")
     if facts.segments == "unchecked":
-        return f"directory matches; {segments} not read, check with `frformat verify`"
+        return f"directory matches; {segments} not read; check them with `frformat verify`"
     if facts.segments == "damaged":
-        return f"directory matches; DAMAGE in {segments}, see `frformat dump --bytes`"
+        return f"directory matches; DAMAGE in {segments}; see `frformat dump --bytes`"
     return f"directory and {segments} match"
 
 
@@ -192,7 +195,7 @@ def _nonzero(tensor: TensorFacts) -> str:
 
 
 def _tiers(tiers: Sequence[TierFacts], chosen: int) -> Table:
-    """Return a table of what each tier has and takes, and of its metrics from the metadata."""
+    """Return a table of each tier's size, and of its metrics from the metadata."""
     names = list(dict.fromkeys(name for row in tiers for name in row.figures))
     out = table("tier", "numbers", "ends at byte", *map(clean, names), "", left=("",))
     for row in tiers:
@@ -205,7 +208,7 @@ def _tiers(tiers: Sequence[TierFacts], chosen: int) -> Table:
 
 
 def _counted(facts: Survey, tiers: Sequence[TierFacts], totals: dict[str, int]) -> Iterator[Row]:
-    """Yield all rows, and add their numbers up in ``totals``."""
+    """Yield all rows, and add up their numbers in ``totals``."""
     for tensor in facts.tensors():
         if tensor.alias_of is None:
             totals["numbers"] += tensor.numbers

@@ -49,20 +49,20 @@ IDS: Final[dict[int, Sequence[str]]] = {
     d.FORMAT: FORMAT_IDS,
     d.CODER: tuple(CODERS),
 }
-"""Names of the ids in those fields of a group that have them."""
+"""Names of the ids, by field of a group."""
 
 OF_TENSORS: Final[dict[int, str]] = {d.SHAPES: "shape", d.VIEWS: "view", d.FACTORS: "factors", d.SEEDS: "seeds"}
-"""Fields of a group with a list for each tensor, and what such a list contains."""
+"""Fields of a group with a list for each tensor, and what each of these lists contains."""
 
 DIMS: Final = (d.SHAPES, d.VIEWS)
-"""Those of them that are shapes."""
+"""Those among these fields that contain shapes."""
 
 LONGEST: Final = 120
 """Largest number of characters of a text to show."""
 
 
 class Meanings:
-    """Explains values in file order; remembers the names of a group, to name the tensor of a later value."""
+    """Explains values in file order, and remembers the names in a group so that later values can name their tensor."""
 
     def __init__(self) -> None:
         self._names: list[str] = []
@@ -85,10 +85,10 @@ class Meanings:
     def of_array(self, path: Path, size: int) -> str:
         """Explain the start of an array whose elements follow as separate fields."""
         if self.is_names(path):
-            return f"names: {count(size // 2)}, each a number of bytes of the one before, and the rest"
+            return f"names: {count(size // 2)}, each as a number of bytes shared with the previous one, and the rest"
         if _is_group_field(path) and path[2] == d.SHAPES and not self._names:
             self._next_factor += size
-            return f"shapes: {count(size)}, of factors, since there are no names"
+            return f"shapes: {count(size)}, of factors, because there are no names"
         return f"{_label(path)}: {count(size)}"
 
     def of_name(self, path: Path, shared: int, rest: bytes) -> str:
@@ -154,7 +154,7 @@ def _label(path: Path) -> str:
 
 def _id(key: int, value: Any) -> str:
     names = IDS[key]
-    return (names[value] if isinstance(value, int) and 0 <= value < len(names) else "") or "which is not known"
+    return (names[value] if isinstance(value, int) and 0 <= value < len(names) else "") or "which is unknown"
 
 
 def _step(code: Any) -> str:

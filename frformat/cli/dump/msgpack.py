@@ -1,4 +1,4 @@
-"""Read MessagePack one item at a time, with the position of each, which ordinary decoders do not give."""
+"""Read MessagePack one item at a time, with the position of each, which ordinary decoders do not report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIMPLE: Final[dict[int, tuple[str, Any]]] = {0xC0: ("nil", None), 0xC2: ("bool",
 
 
 class MalformedError(Exception):
-    """Raised on bytes that are not MessagePack; the text says why."""
+    """Raised on bytes that are not MessagePack; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def read(data: bytes, start: int) -> Item:
         return _text(kind, data, after, size + (kind == "ext"))
     if 0xD4 <= first <= 0xD8:
         return _text("ext", data, start + 1, 1 + (1 << (first - 0xD4)))
-    raise MalformedError("0xC1 starts no item")
+    raise MalformedError("no item starts with 0xC1")
 
 
 def _text(kind: str, data: bytes, start: int, size: int) -> Item:
@@ -86,5 +86,5 @@ def _text(kind: str, data: bytes, start: int, size: int) -> Item:
 
 def _take(data: bytes, start: int, size: int) -> bytes:
     if start + size > len(data):
-        raise MalformedError(f"an item needs {start + size - len(data)} bytes more than there are")
+        raise MalformedError(f"an item extends beyond the end; missing bytes: {start + size - len(data)}")
     return data[start : start + size]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 Kept = Sequence[tuple[int, ...]]
-"""What the tiers before the open one keep of each measured spectrum."""
+"""For each measured spectrum, the numbers of coefficients that the tiers before the open one keep."""
 
 INK: Final = "#1f2933"
 MUTED: Final = "#616e7c"
@@ -31,8 +31,8 @@ ORDER: Final = "viridis"
 
 HEAT: Final = "magma"
 WIDEST: Final = 100
-"""A coefficient with so many times the mean energy of its tensor has the brightest colour, one with so little of it the
-darkest: so the map looks alike whether a tensor has a hundred coefficients or a million."""
+"""The colour scale ends at this many times a tensor's mean energy per coefficient and begins at the reciprocal, so the
+map looks the same whether a tensor has a hundred coefficients or a million."""
 
 LARGEST: Final = 30
 """In a file without spectra, this many of the largest tensors are shown."""
@@ -44,11 +44,11 @@ READABLE: Final = 96
 """At most this many rows have their name next to them."""
 
 LONGEST: Final = 44
-"""Largest number of characters of a name; of longer ones the end is shown, which distinguishes them."""
+"""Largest number of characters of a name. Longer names show only their end, which distinguishes them."""
 
 
 class Row(NamedTuple):
-    """One line on the right side of the picture: a tensor, or several together."""
+    """One row on the right side of the picture: a tensor, or several together."""
 
     label: str
     size: int
@@ -125,7 +125,7 @@ def curves(ax: Axes, energy: Energy, kept: Kept) -> None:
 
 
 def heat(figure: Figure, ax: Axes, energy: Energy, kept: Kept, rows: Sequence[Row]) -> None:
-    """For each tensor where its energy is along the order, against evenly spread energy; white beyond the end."""
+    """Draw each tensor's energy along the zigzag order, relative to evenly spread energy; white beyond its end."""
     from matplotlib.colors import LogNorm
 
     image = np.full((len(rows), len(energy.edges) - 1), np.nan)
@@ -137,16 +137,14 @@ def heat(figure: Figure, ax: Axes, energy: Energy, kept: Kept, rows: Sequence[Ro
     _frame(ax)
     ticks = np.unique(np.linspace(0, image.shape[1] - 1, min(image.shape[1], 6)).astype(int))
     ax.set_xticks(ticks, [count(int(energy.edges[tick])) for tick in ticks])
-    for label in ax.get_xticklabels()[-1:]:  # beside it the next panel's axis begins
+    for label in ax.get_xticklabels()[-1:]:  # the next panel's axis begins there
         label.set_horizontalalignment("right")
-    ax.set_title(
-        "energy of a coefficient, against the mean of its tensor", loc="left", fontsize=10, color=MUTED, pad=24
-    )
+    ax.set_title("energy of a coefficient, relative to the tensor's mean", loc="left", fontsize=10, color=MUTED, pad=24)
     _key(figure, ax, mesh)
 
 
 def sizes(ax: Axes, rows: Sequence[Row], *, named: bool) -> None:
-    """Draw the bytes of each row; ≈ where tensors share segments."""
+    """Draw the bytes of each row, with ≈ where tensors share segments."""
     most = max((row.size for row in rows), default=0) or 1
     ax.barh(range(len(rows)), [row.size for row in rows], color=BLUE, height=0.72, linewidth=0)
     if len(rows) <= LABELLED:

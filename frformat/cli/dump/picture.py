@@ -50,7 +50,7 @@ def show(tensor: TensorFacts, content: SpectralContent | Numbers, tiers: Sequenc
 
 
 def bar(share: float, width: int = WIDTH) -> str:
-    """Return a bar for ``share`` (0 to 1) of ``width`` characters, to an eighth of a character."""
+    """Return a bar that fills ``share`` (0 to 1) of ``width`` characters, to the nearest eighth of a character."""
     full, part = divmod(round(share * width * 8), 8)
     return "█" * full + EIGHTHS[part].strip()
 

@@ -1,4 +1,4 @@
-"""The picture of ``frformat dump --plot``: how bytes are spent, and how energy is distributed along the zigzag order.
+"""Draw the picture of ``frformat dump --plot``: the use of bytes, and the distribution of energy in zigzag order.
 
 Text from untrusted files is drawn literally: it is never parsed as TeX, and characters missing from the fonts become
 boxes.
@@ -36,7 +36,7 @@ MARGIN, TOP, BOTTOM, RIGHT = 0.8, 2.3, 0.6, 0.6
 """Margins around the rows in inches; the top one contains the title and the bar of the file."""
 
 CURVES, HEAT, SIZES, GAP = 4.0, 4.2, 2.0, 0.3
-"""Inches of the panels' widths, and between the last two."""
+"""Widths of the panels, and the gap between the last two, in inches."""
 
 LETTER: Final = 0.072
 """Approximate width of a letter of a name in inches."""

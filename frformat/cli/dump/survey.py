@@ -24,7 +24,7 @@ CHECKED_BYTES: Final = 1 << 26
 """Files of at most this many bytes are read in full, to check the checksums of their segments."""
 
 BOX_EFFORT: Final = 1 << 17
-"""Boxes are computed until this many steps have been spent, each of which takes 2 to the power of its rank."""
+"""Total effort to spend on computing boxes, each of which takes 2 to the power of its rank."""
 
 DENSE_BYTES: Final = 4
 """Size of a plainly stored weight as f32, in bytes."""
@@ -176,7 +176,7 @@ class Survey:
 
     @cached_property
     def _shares(self) -> NDArray[np.float64]:
-        """Each tensor's and factor's bytes of its group, by its share of the values in each segment."""
+        """The bytes of each tensor and factor, by its share of the values in each segment of its group."""
         shares = np.empty(self._starts[-1])
         for start, group in zip(self._starts, self._directory.groups, strict=False):
             shares[start : start + group.tensors] = _group_shares(group, self._file.tier)

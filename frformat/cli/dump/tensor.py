@@ -19,7 +19,7 @@ from frformat.spectral.spectrum import Spectrum
 Array = NDArray[Any]
 
 CHUNK: Final = 1 << 20
-"""Number of values examined at a time, so that a large tensor is not held twice."""
+"""Number of values to examine at a time, so that a large tensor is not in memory twice."""
 
 FIRST: Final = 16
 """Number of values to show if they are not a spectrum."""
@@ -74,7 +74,7 @@ class Numbers:
         max: the largest one.
         mean: their mean.
         not_finite: number of values that are not finite.
-        first: the first values; a complex one as its two parts.
+        first: the first values; complex ones as their two parts.
         more: whether there are more.
     """
 
@@ -110,7 +110,7 @@ def tensor_content(file: FrzFile, name: str, most: int | None = None) -> Spectra
 
 
 def cumulative_energy(coefficients: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the share of the sum of squares that the first 1, 2, … coefficients hold; ones if all are 0."""
+    """Return the share of the sum of squares in the first 1, 2, … coefficients; all ones if they are all 0."""
     total = np.cumsum(np.asarray(coefficients, np.float64) ** 2)
     return total / total[-1] if total.size and total[-1] > 0 else np.ones_like(total)
 

@@ -49,7 +49,7 @@ def walk(data: bytes) -> Iterator[Field]:
 
 
 class _StopError(Exception):
-    """Raised where explaining stops although bytes are left; the text says why."""
+    """Raised where explaining stops although bytes are left; the message says why."""
 
 
 class _Walker:
@@ -81,7 +81,7 @@ class _Walker:
             yield from self.value(key.end, depth, (*path, key.value))
 
     def _array(self, array: msgpack.Item, depth: int, path: Path) -> Iterator[Field]:
-        """Yield one field for an array of plain values, or else one for its start and those of its elements."""
+        """Yield one field for an array of plain values; for others, one for the start and those of the elements."""
         if self._meanings.is_names(path):
             yield self._field(array.end, depth, self._meanings.of_array(path, array.value))
             yield from self._names(array.value, depth + 1, path)
@@ -105,14 +105,14 @@ class _Walker:
             shared = self._read(self.done)
             rest = self._read(shared.end)
             if shared.kind != "int" or rest.kind != "str":
-                raise _StopError("a name is not a number and a string")
+                raise _StopError("a name must be a number and a string")
             yield self._field(rest.end, depth, self._meanings.of_name(path, shared.value, rest.value))
         if count % 2:
             raise _StopError("a name lacks its string")
 
     def _read(self, start: int) -> msgpack.Item:
         if start >= WALKED:
-            raise _StopError(f"a directory of {len(self._data):,} bytes is explained up to here")
+            raise _StopError(f"the rest of the {len(self._data):,} bytes is not explained")
         return msgpack.read(self._data, start)
 
     def _field(self, end: int, depth: int, meaning: str) -> Field:

@@ -21,7 +21,7 @@ class Basis(ABC):
     Attributes:
         length: number of elements on the axis.
         count: number of core entries on the axis.
-        selects: U has ones where row and column agree and zeros elsewhere, so nothing has to be computed.
+        selects: U has ones on its diagonal and zeros elsewhere, so nothing has to be computed.
         exact: products with a single column are the same on every machine, bit for bit.
         cancels: the columns are not orthonormal, so large terms can cancel to a small sum.
         by_lines: :meth:`expand` costs less than products with :meth:`rows`.

@@ -1,4 +1,4 @@
-"""``identity``: the axis as it is, or its first elements."""
+"""``identity``: all elements of the axis unchanged, or only the first ones."""
 
 from __future__ import annotations
 

@@ -14,18 +14,16 @@ from torch import nn
 
 from frformat.errors import EncodeError
 from frformat.format import quantization
+from frformat.torch.compression.blocks import compensation, cost, rounded_in_blocks
 from frformat.torch.compression.inputs import CompressionError
 from frformat.torch.compression.lockstep import Run, together
 from frformat.torch.compression.moments import InputMoments, Inputs, Statistics, phases, thinning
 from frformat.torch.compression.recording import Call, Recorder, Site
 from frformat.torch.compression.rounding import feedback, rounded
-from frformat.torch.compression.steps import DAMPING, Plan, errors, nearest
+from frformat.torch.compression.steps import Plan, errors, nearest
 from frformat.torch.compression.structure import Structure
 
 Doubles = NDArray[np.float64]
-
-TRUST: Final = 0.03
-"""Damping of input moments, relative to their mean, where weights compensate for changed inputs."""
 
 PRUNED: Final = 0.5
 """Tensors with a larger share of zeros than this have been pruned: their zeros stay zero."""
@@ -118,9 +116,8 @@ def quantize(
         told(len(done))
 
     for site in order:
-        if not weighed.batches or not weighed.alone(
-            site
-        ):  # parameters that are used twice are rounded for the original's inputs
+        # Parameters that are used more than once are rounded for the inputs of the original.
+        if not weighed.batches or not weighed.alone(site):
             finish(site, weighed.statistics[site].inputs)
 
     def work(number: int) -> Callable[[Run], None]:
@@ -241,18 +238,18 @@ def _round(
     bias = weighed.adjustable(site)
     second = inputs.second(centred=bias is not None)
     usual = weighed.statistics[site].inputs.second(centred=bias is not None)
-    target = before + _made_up(before, second, inputs.shift(centred=bias is not None), usual)
+    target = before + compensation(before, second, inputs.shift(centred=bias is not None), usual)
     gradients = weighed.statistics[site].outputs.second()
     down = feedback(gradients, DOWN) if gradients.ndim == 3 and form.outputs > 1 else None
     sizes = form.matrix(plan.sizes(integers.code)[site.rows])
     entries = plan.transform(target)
     moments = plan.moments(second)
     pruned = plan.transform(before) == 0
-    q = _blocks(entries, np.where(pruned, NEVER, sizes) if pruned.mean() > PRUNED else sizes, moments, down)
+    q = rounded_in_blocks(entries, np.where(pruned, NEVER, sizes) if pruned.mean() > PRUNED else sizes, moments, down)
     after = plan.restore(q * sizes)
     integers.values[site.rows] = _whole(form.tensor(q))
     weight[site.rows] = torch.from_numpy(form.tensor(after).astype(np.float32)).to(weight)
-    integers.cost += _cost(entries - q * sizes, moments, gradients)
+    integers.cost += cost(entries - q * sizes, moments, gradients)
     if bias is None:
         return
     own = model.get_parameter(bias)
@@ -265,45 +262,3 @@ def _round(
     q = rounded(grid, np.full(grid.shape, size), None, down)
     found[bias] = Integers(_whole(q.reshape(-1)), code)
     own.copy_(torch.from_numpy(q.reshape(-1) * size))
-
-
-def _made_up(before: Doubles, second: Doubles, shift: Doubles | None, usual: Doubles) -> Doubles | float:
-    """Return the change of weights that makes changed inputs give the original outputs.
-
-    Args:
-        before: the weights, as matrices.
-        second: moments of the inputs.
-        shift: the cross moments with the original's inputs, minus ``second``.
-        usual: moments of the original's inputs.
-    """
-    if shift is None or second.ndim == 3:
-        return 0.0
-    level = np.diagonal(usual, axis1=-2, axis2=-1).mean(-1)[..., None, None]
-    damped = second + np.where(level > 0, TRUST * level, 1.0) * np.eye(second.shape[-1])
-    groups, outputs, n = before.shape
-    split: Doubles = before.reshape(groups, outputs, second.shape[1], -1).swapaxes(1, 2) @ shift
-    change: Doubles = np.asarray(np.linalg.solve(damped, split.swapaxes(-1, -2)), np.float64).swapaxes(-1, -2)
-    return change.swapaxes(1, 2).reshape(groups, outputs, n)
-
-
-def _blocks(target: Doubles, sizes: Doubles, moments: Doubles, down: Doubles | None) -> Doubles:
-    """Return the integers, one block of inputs after the other."""
-    if moments.ndim == 3:
-        return rounded(target, sizes, None, down)
-    parts = []
-    width = moments.shape[-1]
-    for number in range(moments.shape[1]):
-        part = slice(number * width, (number + 1) * width)
-        across = feedback(moments[:, number], DAMPING) if width > 1 else None
-        parts.append(rounded(target[:, :, part], sizes[:, :, part], across, down))
-    return np.concatenate(parts, axis=2)
-
-
-def _cost(error: Doubles, moments: Doubles, gradients: Doubles) -> float:
-    """Return half of tr(G E H Eᵀ)."""
-    groups, outputs, _ = error.shape
-    split: Doubles = error.reshape(groups, outputs, moments.shape[1], -1).swapaxes(1, 2)
-    seen = split @ moments if moments.ndim == 4 else split * moments[:, :, None]
-    if gradients.ndim == 3:
-        return 0.5 * float(np.einsum("gbok,gbpk,gop->", seen, split, gradients, optimize=True))
-    return 0.5 * float(np.einsum("gbok,gbok,go->", seen, split, gradients, optimize=True))

@@ -36,10 +36,10 @@ def decompose(
 ) -> Model:
     """Replace the weights of convolutions and linear layers by Tucker factors, in place (one-shot compression).
 
-    A convolution becomes 1×1 → small core → 1×1, and a linear layer two thin products; layers run that way wherever it
-    takes fewer multiply-adds. A layer whose factors would have as many parameters as its weight stays unchanged. The
-    result is less accurate: fine-tune it as a whole with your own training (the paper uses Adam or SGD at 1e-3).
-    :func:`frformat.torch.save_model` writes the factors.
+    A convolution becomes 1×1 → small core → 1×1, and a linear layer two thin products, wherever that takes fewer
+    multiply-adds than the rebuilt weight. A layer whose factors would have as many parameters as its weight stays
+    unchanged. The result is less accurate: fine-tune all of it with your own training loop (the paper uses Adam or SGD
+    at 1e-3). :func:`frformat.torch.save_model` writes the factors.
 
     EVBMF treats much of a compact network as noise: pass ``weaken``, or a budget.
 
@@ -48,10 +48,10 @@ def decompose(
 
     Args:
         model: a trained model with plain weights.
-        ranks: ``"vbmf"`` estimates them. A float is a share of each axis. A mapping gives, by the name of a weight, one
+        ranks: ``"vbmf"`` estimates them. A float is a share of each axis. A mapping contains, by name of weight, one
             rank or share for both channel axes, or one for each: ``{"conv2.weight": (12, 8), "fc.weight": 0.25}``.
         weaken: moves the ranks from those of EVBMF (0) towards full ranks (1).
-        parameters: instead, use the largest ranks, weakened alike, with at most this many parameters in the model.
+        parameters: instead, use the largest ranks, weakened equally, with at most this many parameters in the model.
         multiply_adds: instead, use the largest ranks with at most this many multiply-adds in decomposed layers for the
             example.
         example: an input for counting multiply-adds.
@@ -62,7 +62,7 @@ def decompose(
 
     Raises:
         ValueError: ranks or a budget cannot be satisfied, there is nothing to decompose, or the model does not run on
-            the example. Whatever is raised, the model is unchanged.
+            the example. The model is unchanged after any error.
     """
     found, refused = selection.layers(model)
     if not found:
@@ -75,7 +75,9 @@ def decompose(
     chosen = selection.choose(found, ranks, weaken)
     forms = [layer.tucker(each) for layer, each in zip(found, chosen, strict=True)]
     if not any(forms):
-        raise ValueError("with these ranks, factors would have as many parameters as the weights: use smaller ranks")
+        raise ValueError(
+            "with these ranks, the factors would have as many parameters as the weights: use smaller ranks"
+        )
     weights: list[Any] = [layer.module.weight for layer in found]
     with undone_on_error([layer.module for layer in found], weights):
         reports = [_decomposed(layer, form, runs) for layer, form in zip(found, forms, strict=True)]
@@ -108,7 +110,7 @@ def _budgeted(
 ) -> float:
     """Return how much to weaken the ranks to meet a budget."""
     if ranks != "vbmf" or weaken or (parameters is not None and work is not None):
-        raise ValueError("a budget chooses the ranks: pass only one budget, without ranks and weaken")
+        raise ValueError("a budget determines the ranks: pass only one budget, without ranks or weaken")
     if work is not None and not runs:
         raise ValueError("a budget of multiply-adds needs an example that runs the layers")
     fixed = sum(parameter.numel() for parameter in model.parameters()) - sum(math.prod(each.shape) for each in found)
@@ -132,7 +134,7 @@ def _decomposed(layer: Layer, form: Tucker | None, runs: Mapping[nn.Module, list
     called = runs.get(module)
     work = None if called is None else (_work(layer, None, called), _work(layer, form, called))
     if form is None:
-        why = "factors save nothing"
+        why = "factors would save nothing"
         return Decomposed(layer.name, kind, layer.shape, None, (full, full), work, 0.0, why)
     before, trained = module.weight.detach().clone(), module.weight.requires_grad
     register_parametrization(module, "weight", form)

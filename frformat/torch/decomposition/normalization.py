@@ -13,7 +13,7 @@ from torch import Tensor, nn
 def reestimate(model: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
     """Replace running means and variances by those of some inputs, in place.
 
-    In the meantime, only layers with such statistics are in training mode. Weights do not change.
+    Only layers with such statistics are in training mode during the call. Weights do not change.
 
     Args:
         model: any module.

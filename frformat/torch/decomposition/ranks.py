@@ -19,12 +19,12 @@ from frformat.torch.lowrank.tucker import Tucker
 
 Rank = int | float
 Ranks = str | float | Mapping[str, Rank | Sequence[Rank]]
-"""``"vbmf"``; a share of each axis; or, by the weight's name, a rank for each of its axes (an int, or a share)."""
+"""``"vbmf"``, a share of each axis, or a mapping from a weight's name to a rank for each axis (an int, or a share)."""
 
 DTYPES: Final = (torch.float32, torch.float64)
 
 BISECTIONS: Final = 40
-"""Number of bisections in the search for a budget's ranks."""
+"""Number of bisections in the search for the ranks that meet a budget."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Layer:
         return {axis: max(rank, 1) for axis, rank in zip(self.axes, ranks, strict=True)}
 
     def tucker(self, ranks: Mapping[int, int]) -> Tucker | None:
-        """Return the Tucker form with these ranks, without factors that save nothing; None if none of them does."""
+        """Return the Tucker form with these ranks, without factors that save nothing; None if no factor is left."""
         best: Tucker | None = None
         fewest = math.prod(self.shape)
         for axes in ((), *((axis,) for axis in self.axes), self.axes):
@@ -67,7 +67,7 @@ class Layer:
 
 
 def layers(model: nn.Module) -> tuple[list[Layer], dict[str, str]]:
-    """Return the layers that can be decomposed, and why other layers cannot, by the name of the weight."""
+    """Return the layers that can be decomposed, and the reasons why others cannot, by name of the weight."""
     uses = Counter(id(parameter) for _, parameter in model.named_parameters(remove_duplicate=False))
     found, refused = [], {}
     for path, module in model.named_modules():
@@ -105,15 +105,15 @@ def choose(found: Sequence[Layer], ranks: Ranks, weaken: float) -> list[dict[int
     unknown = ranks.keys() - {layer.name for layer in found}
     if unknown:
         there = ", ".join(layer.name for layer in found[:5])
-        raise ValueError(f"{sorted(unknown)[0]!r} is not a weight that can be decomposed; there are {there} …")
+        raise ValueError(f"{sorted(unknown)[0]!r} is not a weight that can be decomposed, such as {there} …")
     return [_named(layer, ranks.get(layer.name, layer.shape[: len(layer.axes)])) for layer in found]
 
 
 def within(found: Sequence[Layer], cost: Callable[[Sequence[Mapping[int, int]]], int], budget: int) -> float:
-    """Return the largest ``weaken`` at which the ranks of EVBMF cost at most a budget.
+    """Return the largest ``weaken`` at which the ranks of EVBMF meet a budget.
 
     Raises:
-        ValueError: even rank 1 costs more.
+        ValueError: even rank 1 everywhere exceeds the budget.
     """
 
     def at(weaken: float) -> int:
@@ -131,7 +131,7 @@ def within(found: Sequence[Layer], cost: Callable[[Sequence[Mapping[int, int]]],
 
 
 def weakened(layer: Layer, ranks: Mapping[int, int], weaken: float) -> dict[int, int]:
-    """Return ranks between those given and full ranks, or rank 1 (J. Gusak et al., "MUSCO", 2019)."""
+    """Interpolate from the given ranks to full ranks or, if ``weaken`` < 0, to 1 (J. Gusak et al., "MUSCO", 2019)."""
     target = {axis: layer.shape[axis] if weaken >= 0 else 1 for axis in ranks}
     return {axis: round(rank + abs(weaken) * (target[axis] - rank)) for axis, rank in ranks.items()}
 
@@ -147,7 +147,7 @@ def _rank(layer: Layer, axis: int, given: Rank) -> int:
     length = layer.shape[axis]
     rank = given if isinstance(given, int) else math.ceil(given * length) if 0 < given <= 1 else 0
     if isinstance(given, bool) or not 1 <= rank <= length:
-        raise ValueError(f"{layer.name}: rank {given!r} along an axis of {length}: an int from 1, or a share up to 1.0")
+        raise ValueError(f"{layer.name}: rank {given!r} is neither an int from 1 to {length} nor a share up to 1.0")
     return rank
 
 

@@ -16,7 +16,7 @@ GRID: Final = 200
 """Number of noise variances to try before refining the best one: the objective has several minima."""
 
 NEGLIGIBLE: Final = 1e-14
-"""Squared singular values below this share of the largest are rounding errors."""
+"""Squared singular values below this share of the largest are treated as rounding errors."""
 
 
 class Evbmf(NamedTuple):
@@ -25,7 +25,7 @@ class Evbmf(NamedTuple):
     Attributes:
         rank: number of singular values above the threshold.
         variance: estimated variance of the noise in each element.
-        threshold: the largest singular value that noise explains.
+        threshold: the largest singular value that noise alone explains.
     """
 
     rank: int
@@ -64,8 +64,8 @@ def evbmf(matrix: NDArray[Any]) -> Evbmf:
 
 
 def _edge(alpha: float) -> float:
-    """Return the smallest γ² / (M σ²) at which a component is kept; 2.5129 √α approximates the root near α = 1 only."""
-    from scipy.optimize import brentq  # half a second that `import frformat.torch` need not take
+    """Return the smallest γ² / (M σ²) at which a component is kept; 2.5129 √α approximates it only near α = 1."""
+    from scipy.optimize import brentq  # takes half a second, so `import frformat.torch` does not import it
 
     def phi(z: float) -> float:
         return float(np.log1p(z) / z - 0.5)

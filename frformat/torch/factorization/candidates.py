@@ -1,4 +1,4 @@
-"""Layers whose weights are given as coefficients, and the choice of what to replace them with."""
+"""Layers with weights given as coefficients, and the choice of their replacements."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ DTYPES: Final = (torch.float32, torch.float64)
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A layer whose weight is given as coefficients.
+    """A layer with a weight given as coefficients.
 
     Attributes:
         name: path of the layer.
         layer: the plain or regularized layer.
         weight: its weight.
-        runs: its calls in the example, all of which factors can handle.
+        runs: its calls in the example, all of which the factored form supports.
         factors: the factors of its weight, or None if there are none.
         problem: why there are none, or an empty string.
     """
@@ -45,7 +45,7 @@ class Candidate:
 
     @property
     def options(self) -> list[Modes]:
-        """Return the sets of bases that may stay factors; the last one contains all of them."""
+        """Return the sets of bases that can stay factors; the last set contains all of them."""
         return [] if self.factors is None else self.factors.choices()
 
     def make(self, modes: Modes) -> Factored:
@@ -59,7 +59,7 @@ class Candidate:
             made: Factored = FactoredLinear(weight, bias, self.factors, modes)
         else:
             made = FactoredConvolution(self.layer, weight, bias, self.factors, modes)  # type: ignore[arg-type]
-            ranks &= {len(self.weight.shape)}  # otherwise it is called without a batch
+            ranks &= {len(self.weight.shape)}  # with fewer axes, there is no batch
         made.rank = ranks.pop() if len(ranks) == 1 else None
         for name, value in vars(self.layer).items():  # such as in_features, which other code may use
             if not name.startswith("_") and not hasattr(made, name):
@@ -67,10 +67,10 @@ class Candidate:
         return made.eval()
 
     def choose(self, around: Surroundings, prefer: Preference) -> LayerSummary:
-        """Choose the cheapest option."""
+        """Choose the option with the lowest cost."""
 
         def total(modes: Modes | None) -> tuple[Cost, tuple[float, float]]:
-            """Return the cost of all runs, and the part of it that decides."""
+            """Return the cost of all runs, and the sort key by which options are compared."""
             size = self.weight.coefficients.element_size()
             runs = [estimate(self.layer, self.factors, modes, run, around, size) for run in self.runs]
             cost, effort = Cost.of_runs([run.cost for run in runs]), sum(run.effort for run in runs)
@@ -88,7 +88,7 @@ class Candidate:
         best = min(costs, key=lambda modes: costs[modes][1])
         factored, key = costs[best]
         pays, ratio, what = key < limit, key[0] / limit[0], {"speed": "time", "memory": "memory"}[prefer]
-        why = f"{ratio:.2g} × the {what} expected" if pays else f"factors would take {ratio:.2g} × the {what} expected"
+        why = f"{ratio:.2g} × the {what} expected" if pays else f"factors would take {ratio:.2g} × the {what}"
         return LayerSummary(*fixed, best if pays else None, why, rebuilt, factored)
 
 

@@ -36,11 +36,11 @@ def factorize(
 ) -> nn.Module:
     """Return an inference model that runs on coefficients and never rebuilds most of its weights.
 
-    A convolution becomes 1×1 → small core → 1×1, a linear layer two or three thin products. A layer for which factors
-    would cost more uses its rebuilt weight; :func:`summary` shows what was chosen and why, and what each layer costs.
+    A convolution becomes 1×1 → small core → 1×1, and a linear layer two or three thin products. A layer for which
+    factors would cost more uses its rebuilt weight; :func:`summary` shows the choice, its reason and each layer's cost.
     With ``fuse``, values stay thin between layers (see :mod:`frformat.torch.lowrank.algebra`): batch normalization is
-    folded into bases, and the full set of channels exists only for one block of pixels at a time, on its way through an
-    activation and a pooling.
+    folded into bases, and the full set of channels exists only for one block of pixels at a time, while an activation
+    and a pooling are applied.
 
     >>> factored = factorize(model, images[:1])                     # of a model that regularize() changed
     >>> with torch.device("meta"):
@@ -51,11 +51,11 @@ def factorize(
     The given model is left unchanged. Hooks, and forward methods of individual modules, keep working in the result:
     layers with such additions are not replaced, and models with such modules are not fused.
 
-    The result is in evaluation mode and keeps the names of parameters and buffers. A factored layer's ``weight`` holds
-    its coefficients, shape (k,). ``load_state_dict`` and :func:`frformat.torch.load_model` accept other coefficients,
-    and :func:`frformat.torch.save_model` writes them as a spectrum. Without ``fuse``, the result is the model with some
-    layers exchanged, and can be trained further. A fused model is for inference only: its normalization stays in
-    evaluation mode, and ``train()`` has no effect.
+    The result is in evaluation mode and keeps the names of parameters and buffers. A factored layer's ``weight`` is the
+    vector of its coefficients, shape (k,). ``load_state_dict`` and :func:`frformat.torch.load_model` accept other
+    coefficients, and :func:`frformat.torch.save_model` writes them as a spectrum. Without ``fuse``, the result is the
+    model with some layers replaced, and can be trained further. A fused model is for inference only: its normalization
+    stays in evaluation mode, and ``train()`` has no effect.
 
     Args:
         model: a model that :func:`frformat.torch.regularize` changed; or, with ``weights``, a plain one, best created
@@ -99,7 +99,7 @@ def _factor(
     """Replace layers in place by factored ones where that saves cost, and return a summary."""
     candidates = list(find_candidates(net, given, find_runs(net, example, given)))
     around = dict.fromkeys((each.name for each in candidates), Surroundings())
-    if fuse:  # find which values are thin if every layer uses all its factors
+    if fuse:  # use all factors everywhere, to find out which values are thin
         best = {each.layer: each.make(each.options[-1]) for each in candidates if each.options}
         net = replaced(net, best)
         fusion = fuse_layers(net)

@@ -21,14 +21,14 @@ HOOKS: Final = (
     "_backward_pre_hooks",
     "_is_full_backward_hook",
 )
-"""Attributes of modules that hold, or belong to, hooks called when a model runs."""
+"""Attributes of modules that contain, or describe, the hooks called when a model runs."""
 
 CALLED: Final = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-"""The attributes that hold the hooks."""
+"""The attributes that contain the hooks."""
 
 
 def is_watched(module: nn.Module) -> bool:
-    """Return whether calling a module does more than its class says: hooks, or its own forward method."""
+    """Return whether calling a module does more than its class defines: hooks, or its own forward method."""
     return "forward" in vars(module) or any(getattr(module, name) for name in CALLED)
 
 

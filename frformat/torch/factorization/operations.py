@@ -3,7 +3,7 @@
 """The operations of factored layers as methods of one module, behind a TorchScript interface.
 
 TorchScript inlines functions wherever they are called, which would make an exported network about twenty times larger
-than necessary. Methods of an interface are called instead.
+than necessary. Methods of an interface are not inlined.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Portable(fx.GraphModule):
     """A graph that calls :class:`Operations`."""
 
     __annotations__ = {"_operations": Operations}
-    __jit_ignored_attributes__ = ("_code", "_lineno_map", "meta")  # otherwise the file would also hold the source
+    __jit_ignored_attributes__ = ("_code", "_lineno_map", "meta")  # otherwise the file would also contain the source
 
     def __init__(self, root: Any, graph: fx.Graph, class_name: str = "Portable") -> None:
         super().__init__(root, graph, class_name)  # TorchScript reads this source, and warns about the inherited one

@@ -14,11 +14,11 @@ from frformat.torch.lowrank.layers import CODED, Factored, coded
 
 
 def portable(model: nn.Module) -> nn.Module:
-    """Return a fused model that ``torch.jit.script``, ``torch.export`` and :func:`frformat.runtimes.export` take.
+    """Return a fused model that ``torch.jit.script``, ``torch.export`` and :func:`frformat.runtimes.export` accept.
 
     Its parameters and persistent buffers have the model's names and shapes: coefficients in zigzag order for factored
-    layers, as in an ``.frz`` file, and rebuilt tensors for everything else. A skeleton reports to loaders which of them
-    are coefficients. Bases are computed in each run, which takes about a millisecond; storing them would take a hundred
+    layers, as in an ``.frz`` file, and rebuilt tensors for everything else. A skeleton tells loaders which of them are
+    coefficients. Bases are computed in each run, which takes about a millisecond; storing them would take a hundred
     times the space.
 
     >>> export(portable(factorize(UNet(), image, "unet.frz")), "unet.ptl")
@@ -50,7 +50,9 @@ def portable(model: nn.Module) -> nn.Module:
         return made[n, r]
 
     for node in list(graph.nodes):
-        node.type = None if node.type in (torch.Tensor, "Tensor") else node.type  # TorchScript takes None for a tensor
+        node.type = (
+            None if node.type in (torch.Tensor, "Tensor") else node.type
+        )  # TorchScript assumes that None is a tensor
         path, _, name = str(node.target).rpartition(".")
         layer = model.get_submodule(path) if node.op == "get_attr" else None
         if not isinstance(layer, Factored) or name in ("weight", "bias", "places"):
@@ -92,5 +94,5 @@ def _with_calls(model: fx.GraphModule, graph: fx.Graph) -> fx.GraphModule:
     model = copy.copy(model)
     model._modules = {**model._modules, "_operations": Implementation()}
     out = Portable(model, graph, type(model).__name__)
-    torch._C._enable_mobile_interface_call_export()  # type: ignore[attr-defined]  # lets the lite interpreter's files have such calls
+    torch._C._enable_mobile_interface_call_export()  # type: ignore[attr-defined]  # allows such calls in the lite interpreter's files
     return out.eval()

@@ -26,7 +26,7 @@ INSIDE = "_runs_now"
 def find_runs(model: nn.Module, example: Example, layers: Iterable[nn.Module]) -> dict[nn.Module, list[Run] | str]:
     """Run a model on the meta device, where tensors have shapes but no elements.
 
-    If that is not possible, the model is run as it is. Its hooks are called only if it does not run without them.
+    If that is not possible, the model itself is run. Its hooks are called only if it does not run without them.
 
     Args:
         model: any module, in evaluation mode.
@@ -50,14 +50,14 @@ def find_runs(model: nn.Module, example: Example, layers: Iterable[nn.Module]) -
             with watch, nullcontext() if seen else without_hooks(watch.model):
                 watch.run(example)
             return watch.runs()
-        except Exception as error:  # the model may fail in any way, for example for lack of elements
+        except Exception as error:  # the model can fail in any way, for example because tensors have no elements
             problems.append(error)
     kind, advice = type(model).__name__, "" if elements else "; create the model on the CPU if it reads values"
     raise ValueError(f"{kind} does not run on the example: {problems[-1]}{advice}") from problems[-1]
 
 
 def replaced(model: nn.Module, others: Mapping[nn.Module, nn.Module]) -> nn.Module:
-    """Replace some modules of a model; returns the replacement if the model itself is replaced."""
+    """Replace some modules of a model, and return the model, or its replacement."""
     for module in list(model.modules()):
         for name, child in module._modules.items():
             if child is not None and child in others:
@@ -138,7 +138,7 @@ class _Watch:
         def note(args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
             runs = self._found[layer]
             if len(args) != 1 or kwargs:
-                self._found[layer] = "it is called with further arguments besides its input"
+                self._found[layer] = "it is called with arguments besides its input"
             elif isinstance(runs, list):
                 runs.append(Run(tuple(args[0].shape), tuple(output.shape)))
 

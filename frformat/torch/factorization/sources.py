@@ -104,11 +104,13 @@ def load_rest(model: nn.Module, file: FrzFile) -> None:
     model.load_state_dict(tensors, strict=False, assign=True)
     lost = [name for name, buffer in model.named_buffers() if buffer.device.type == "meta"]
     if lost:
-        raise MismatchError(f"on the meta device and not in the file: {', '.join(lost)}; create these on the CPU")
+        raise MismatchError(
+            f"on the meta device and not in the file: {', '.join(lost)}; create these buffers on the CPU"
+        )
 
 
 def _like(own: Tensor, stored: Tensor, name: str) -> Tensor:
-    """Return a stored tensor as a parameter or buffer like the model's own, with its type and device."""
+    """Return a stored tensor as a parameter or buffer with the type and device of the model's own."""
     if stored.shape != own.shape:
         raise MismatchError(f"{name}: shape {list(stored.shape)} in the file, {list(own.shape)} in the model")
     moved = stored.to("cpu" if own.device.type == "meta" else own.device, own.dtype)

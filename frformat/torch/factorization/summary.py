@@ -76,7 +76,7 @@ class Summary(ModelSummary):
         return [HEAD, *(_row(layer) for layer in self.layers), _total(self.layers)]
 
     def note(self) -> str:
-        """Return a note on what was fused."""
+        """Return a note that explains the costs and what was fused."""
         fused = f"in {self.streams} places all channels exist only in blocks" if not self.fusion else self.fusion
         return f"Costs are rebuilt → factored. Fusion: {fused}."
 

@@ -49,8 +49,8 @@ def factorize_tiers(
 ) -> FactoredTiers:
     """Factorize all tiers of a model or a file; :func:`frformat.torch.set_tier` selects one.
 
-    The layers to factor are chosen for each tier, and everything is prepared now, so that switching copies nothing. The
-    coefficients of a smaller tier are the first ones of the largest tier, in the same memory. Only weights that are
+    The layers to factor are chosen for each tier, and everything is prepared in advance, so switching copies nothing.
+    The coefficients of a smaller tier are the first ones of the largest tier, in the same memory. Only weights that are
     faster to rebuild exist separately for each tier.
 
     >>> factored = factorize_tiers(UNet(), images[:1], "unet.frz")
@@ -76,7 +76,7 @@ def factorize_tiers(
 
 @torch.no_grad()
 def _share(smaller: nn.Module, whole: nn.Module) -> None:
-    """Make tensors of a model share memory with those of another, or their first part, where elements are equal."""
+    """Make tensors of a model share memory with equal tensors of another, or with the first part of larger ones."""
     tensors = dict(whole.named_parameters()) | dict(whole.named_buffers())
     for name, tensor in [*smaller.named_parameters(), *smaller.named_buffers()]:
         other = tensors.get(name)

@@ -1,1 +1,1 @@
-"""Integrations with trainers and model hubs. Each module needs the library that it is named after."""
+"""Integrations with trainers and model hubs. Each module requires the library after which it is named."""

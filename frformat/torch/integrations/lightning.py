@@ -61,7 +61,7 @@ class Truncation(Callback):  # type: ignore[misc]
             return
         if self._monitor not in trainer.callback_metrics:
             there = ", ".join(trainer.callback_metrics) or "none"
-            raise ValueError(f"no metric {self._monitor!r} was logged; there are {there}")
+            raise ValueError(f"no metric {self._monitor!r} was logged; the logged metrics are {there}")
         self.schedule.step(float(trainer.callback_metrics[self._monitor]))  # type: ignore[attr-defined]
 
     def state_dict(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ WEIGHTS: Final = "model.frz"
 
 
 class Truncation(TrainerCallback):  # type: ignore[misc]
-    """Steps a truncation schedule after each epoch, or after each evaluation if a metric guards it.
+    """Steps a truncation schedule after each epoch, or after each evaluation if it is guarded by a metric.
 
     Args:
         make: creates the schedule from the model and its optimizers when training begins.
@@ -68,7 +68,9 @@ class Truncation(TrainerCallback):  # type: ignore[misc]
         if self._monitor is None or self.schedule is None:
             return
         if self._monitor not in metrics:
-            raise ValueError(f"no metric {self._monitor!r} was computed; there are {', '.join(metrics) or 'none'}")
+            raise ValueError(
+                f"no metric {self._monitor!r} was computed; the metrics are {', '.join(metrics) or 'none'}"
+            )
         self.schedule.step(metrics[self._monitor])  # type: ignore[attr-defined]
 
 

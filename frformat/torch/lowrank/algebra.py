@@ -4,8 +4,8 @@
 The weight of a layer is core × ``out`` × ``into``: its box, and one basis each for the output and the input channels,
 with one column per coefficient. Between layers, values are *thin*: each pixel has a few coefficients ``z`` that stand
 for the channels ``basis @ z``. The last coefficient is always 1 (homogeneous coordinates). A layer's bias and a
-normalization's shift are therefore columns of the basis, zero padding and averages of the channels are those of ``z``,
-and nothing needs a special case.
+normalization's shift are therefore columns of the basis, zero padding and averaging apply to ``z`` as they would to the
+channels, and nothing needs a special case.
 """
 
 import math
@@ -16,7 +16,7 @@ from torch import Tensor
 
 CHUNK: Final = 1 << 15
 CENTER: Final = 1 << 10
-"""See :func:`batch_moments`. TorchScript knows constants only as default values."""
+"""See :func:`batch_moments`. TorchScript accepts constants only as default values."""
 
 
 class Geometry(NamedTuple):

@@ -119,12 +119,12 @@ class Product(NamedTuple):
 
     @property
     def multiply_adds(self) -> int:
-        """The exact count."""
+        """Number of multiply-adds."""
         return self.pixels * self.entering * self.leaving * self.groups * self.taps
 
     @property
     def work(self) -> int:
-        """Multiply-adds of a large product that would take as long."""
+        """Number of multiply-adds of a large product that takes the same time."""
         return self.pixels * max(self.entering, THIN) * max(self.leaving, THIN) * self.groups * self.taps
 
     @property

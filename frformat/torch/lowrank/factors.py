@@ -29,14 +29,14 @@ KINDS: Final[tuple[type[nn.Module], ...]] = (
     nn.ConvTranspose3d,
     nn.Linear,
 )
-"""Layers that have a factored form. Subclasses do not count, since they may use their weights differently."""
+"""Layers that have a factored form. Subclasses are excluded, because they can use their weights differently."""
 
 
 @dataclass(frozen=True)
 class Axes:
     """Assigns the axes of a spectrum to the weight's first axis, to its second axis, and to the rest.
 
-    A view may split an axis of the weight into several, and the kernel's axes may be joined with the second.
+    A view can split an axis of the weight into several, and can join the kernel's axes with the second.
 
     Attributes:
         lengths: shape in which the spectrum is taken.
@@ -94,10 +94,10 @@ class Factors:
         return self.shape[0 if (mode == "into") == self.transposed else 1]
 
     def rank(self, mode: Mode) -> int:
-        """Return the number of coefficients that stand for these channels."""
+        """Return the number of coefficients that represent these channels."""
         return math.prod(
             [self.box[axis] for axis in self.axes_of(mode)]
-        )  # a list, since torch.compile does not take generators
+        )  # a list, because torch.compile does not support generators
 
     def has(self, mode: Mode) -> bool:
         """Return whether the channel axes are separate from others and have fewer coefficients than channels."""

@@ -56,7 +56,7 @@ class Factored(nn.Module):
         self._tabulate()
 
     def core(self, shape: list[int]) -> Tensor:
-        """Return the core; ``shape`` has a basis' rank on its axis, or channels where there is no basis."""
+        """Return the core; along each channel axis, ``shape`` is the rank of the basis, or the number of channels."""
         return algebra.core(self.weight, self.places, self.tables(), shape)
 
     def table_names(self) -> list[str]:
@@ -76,7 +76,7 @@ class Factored(nn.Module):
         raise NotImplementedError
 
     def extra_repr(self) -> str:
-        """Describe what the coefficients stand for and which bases stay factors."""
+        """Describe what the coefficients represent and which bases stay factors."""
         lengths, box = list(self.factors.axes.lengths), list(self.factors.box)
         return f"{lengths}, kept={self.factors.kept}, box={box}, factors={'+'.join(self.modes)}"
 
@@ -89,7 +89,7 @@ class Factored(nn.Module):
             self.register_buffer(name, table, persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Factored:
-        """Follow the module to a device or type; bases are computed again, not cast."""
+        """Move to a device or type with the module; bases are recomputed, not cast."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self._tabulate()
         return self
@@ -160,7 +160,7 @@ class FactoredConvolution(Factored):
 
         Args:
             basis: (channels, rank) or its transpose.
-            apart: whether each group has its own channels in ``basis``, or all groups have the same.
+            apart: whether each group has its own channels in ``basis``, rather than all groups the same.
             rows: the axis of ``basis`` along channels.
         """
         groups = self.how.groups

@@ -39,7 +39,7 @@ class Movement(NamedTuple):
 
     @classmethod
     def of(cls, layer: Convolution) -> Movement:
-        """Return the movement of a layer."""
+        """Return how a layer moves over its input."""
         if layer.padding_mode == "zeros" and not isinstance(layer.padding, str):
             mode, pad, padding = None, [], list(layer.padding)
         else:

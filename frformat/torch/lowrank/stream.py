@@ -219,7 +219,7 @@ def _run_in_parallel(work: _Work, blocks: int) -> None:
 def _tile(pixels: Tensor, extent: list[int]) -> tuple[Tensor, list[int]]:
     """Reorder pixels (n0, n1, …, r) into windows; return them and the number of windows along each axis.
 
-    The shape is (windows, pixels of a window, r). Beyond the last complete window are zeros.
+    The shape is (windows, pixels of a window, r). Incomplete windows are padded with zeros.
     """
     tiles: list[int] = []
     pad = [0, 0]

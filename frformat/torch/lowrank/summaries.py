@@ -35,16 +35,16 @@ def summary(model: nn.Module) -> ModelSummary:
     """Return what :func:`frformat.torch.factorize` or :func:`frformat.torch.decompose` did to a model.
 
     Raises:
-        ValueError: the model was made by neither.
+        ValueError: neither of them created the model.
     """
     found = getattr(model, "factorization", None)
     if not isinstance(found, ModelSummary):
-        raise ValueError(f"{type(model).__name__} was made by neither factorize() nor decompose()")
+        raise ValueError(f"{type(model).__name__} was created by neither factorize() nor decompose()")
     return found
 
 
 def attach(model: nn.Module, what: ModelSummary) -> None:
     """Attach a summary to a model."""
     model.factorization = what  # type: ignore[assignment]
-    if isinstance(model, fx.GraphModule):  # GraphModule copies only attributes that it knows
+    if isinstance(model, fx.GraphModule):  # GraphModule copies only the attributes that it recognizes
         model.meta["_user_preserved_attributes"] = {"factorization": what}

@@ -1,7 +1,7 @@
 """Run blocks in parallel, each on one thread, so that it stays in that core's cache and no operation waits for another.
 
-PyTorch's own threads split each operation. That takes longer than a short operation itself, and much longer if another
-process delays one of the threads.
+PyTorch's own threads split each operation. For a short operation, this takes longer than the operation itself, and much
+longer if another process delays one of the threads.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 import torch
 
 PARTS: Final = 4
-"""Parts per thread: a thread that is delayed takes fewer."""
+"""Number of parts per thread; a delayed thread processes fewer."""
 
 _POOLS: Final[dict[int, ThreadPoolExecutor]] = {}
 _LOCK: Final = Lock()

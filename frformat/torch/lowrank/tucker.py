@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import ParametrizationList, is_parametrized, type_before_parametrizations
+from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
 
 from frformat.checkpoints.regularized import Facts
 from frformat.torch.lowrank.cost import Run
+from frformat.torch.lowrank.override import override
 from frformat.torch.lowrank.products import Movement, convolve, multiply
 
 ITERATIONS: Final = 30
@@ -70,7 +70,7 @@ class Tucker(nn.Module):
         return Facts("tucker", self.shape).pack()
 
     def set_extra_state(self, state: object) -> None:
-        """Do nothing: parts of other shapes do not load."""
+        """Do nothing: PyTorch already rejects parts of other shapes."""
 
     def extra_repr(self) -> str:
         """Return the shapes of weight and core."""
@@ -87,7 +87,7 @@ def partial_tucker(weight: Tensor, ranks: Mapping[int, int]) -> tuple[Tensor, li
     tensors", SIAM J. Matrix Anal. Appl. 21, 2000.
 
     Args:
-        weight: weight of any shape.
+        weight: a weight of any shape.
         ranks: ranks by axis.
 
     Returns:
@@ -116,7 +116,7 @@ def form_of(layer: Any) -> Any:
 
 
 def tucker_tensors(model: nn.Module) -> dict[str, ParametrizationList]:
-    """Return the holders of weights in Tucker form, by their names in the plain model."""
+    """Return the parametrizations of weights in Tucker form, by the weights' names in the plain model."""
     found = {}
     for path, layer in model.named_modules(remove_duplicate=False):
         held = form_of(layer)
@@ -131,28 +131,18 @@ def parts(held: Any) -> list[Tensor]:
 
 
 def install(layer: nn.Module) -> None:
-    """Make a layer with a weight in Tucker form run on its factors where that takes fewer multiply-adds.
-
-    Like :mod:`torch.nn.utils.parametrize` for its properties, this modifies the class that was made for this layer
-    alone, so nothing is left behind when the parametrization is removed.
-    """
-    type(layer).forward = _forward(type_before_parametrizations(layer))
+    """Make a layer with a weight in Tucker form run on its factors where that takes fewer multiply-adds."""
+    override(layer, _attempt)
 
 
-@cache
-def _forward(plain: Any) -> Callable[..., Tensor]:
-    """Return the forward method for a kind of layer."""
-
-    def forward(layer: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        held = form_of(layer)
-        if held is not None and not args and not kwargs:
-            (shape, core), pixels = (held[0].shape, held[0].core_shape), _pixels(layer, x.shape)
-            if _work(layer, shape, core, *pixels) < _work(layer, shape, shape, *pixels):
-                return _factored(layer, x, held)
-        rebuilt: Tensor = plain.forward(layer, x, *args, **kwargs)
-        return rebuilt
-
-    return forward
+def _attempt(layer: Any, x: Tensor) -> Tensor | None:
+    held = form_of(layer)
+    if held is None:
+        return None
+    (shape, core), pixels = (held[0].shape, held[0].core_shape), _pixels(layer, x.shape)
+    if _work(layer, shape, core, *pixels) >= _work(layer, shape, shape, *pixels):
+        return None
+    return _factored(layer, x, held)
 
 
 def _factored(layer: Any, x: Tensor, held: Any) -> Tensor:
@@ -201,7 +191,7 @@ def _leading(tensor: Tensor, axis: int, rank: int) -> Tensor:
 
 
 def _projected(tensor: Tensor, factors: Mapping[int, Tensor]) -> Tensor:
-    """Return the coefficients of a tensor in orthonormal factors."""
+    """Return the coefficients of a tensor with respect to orthonormal factors."""
     for axis, factor in factors.items():
         tensor = torch.tensordot(factor, tensor, dims=([0], [axis])).movedim(0, axis)
     return tensor

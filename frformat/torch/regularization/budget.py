@@ -45,8 +45,8 @@ def sensitivity(tensor: SpectralTensor) -> Tensor:
 def allocate(model: nn.Module, total: int, *, score: Score = relative_energy, least: int = 1) -> dict[str, int]:
     """Return how many coefficients each regularized tensor should keep for a total of ``total``.
 
-    Coefficients go, again and again, to the tensor whose next run of coefficients has the highest mean score. By the
-    method of Lagrange multipliers this is optimal up to the last run: the runs are the edges of the concave hull of a
+    Coefficients are assigned repeatedly to the tensor whose next run of coefficients has the highest mean score. By the
+    method of Lagrange multipliers, this is optimal up to the last run: the runs are the edges of the concave hull of a
     tensor's score over its prefix length, so later runs of a tensor never score higher than earlier ones.
 
     Args:
@@ -56,7 +56,7 @@ def allocate(model: nn.Module, total: int, *, score: Score = relative_energy, le
         least: minimum number for each tensor (or all, if it has fewer).
 
     Returns:
-        The numbers by tensor name, in the form that :func:`truncate` and the schedules take.
+        The numbers by tensor name, in the form that :func:`truncate` and the schedules accept.
 
     Raises:
         ValueError: ``total`` is less than the minima of all tensors together.

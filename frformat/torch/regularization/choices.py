@@ -85,7 +85,7 @@ def choose(
         chosen.append((candidate, _spectral(candidate, replace(rule, view=view), default)))
     if not chosen and any(_is_regularized(candidate) for candidate in found):
         raise ValueError(
-            "the model is already regularized: call truncate() to shorten spectra, unregularize() for plain weights"
+            "the model is already regularized: call truncate() to shorten spectra, or unregularize() for plain weights"
         )
     if not chosen:
         raise ValueError(
@@ -117,7 +117,7 @@ def _rules_for(found: list[Candidate], rules: Rules) -> list[Rule | None]:
             names = [name for candidate in found for name in candidate.names]
             more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             raise ValueError(
-                f"the rule for {rule.pattern!r} matches no parameter; there are {', '.join(names[:SHOWN])}{more}"
+                f"the rule for {rule.pattern!r} matches no parameter; the model has {', '.join(names[:SHOWN])}{more}"
             )
     return [
         next((rule for rule in parsed if any(rule.matches(name) for name in candidate.names)), None)
@@ -154,8 +154,8 @@ def _problem_of(module: nn.Module, attribute: str) -> str | None:
     if is_parametrized(module, attribute):
         by = type(module.parametrizations[attribute][0]).__name__.lstrip("_")  # type: ignore[index]
         if by == Spectral.__name__:
-            return "is already regularized: truncate() keeps fewer coefficients, unregularize() restores a plain tensor"
-        return f"is computed from other parameters by another parametrization, {by}, and those cannot be regularized"
+            return "is already regularized: truncate() drops coefficients, and unregularize() restores a plain tensor"
+        return f"is computed by another parametrization, {by}; such tensors cannot be regularized"
     if isinstance(module, torch.jit.ScriptModule):
         return "belongs to a TorchScript module, which can no longer be changed: regularize first, then script"
     if hasattr(nn.ModuleDict, attribute):

@@ -1,4 +1,4 @@
-"""Adam along the principal axes of the gradients, which is affordable because regularized tensors are short vectors."""
+"""Adam along the principal axes of the gradients, which is cheap because regularized tensors are short vectors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class EigenAdam(Optimizer):
     to nothing: it is averaged over the steps, its eigenvectors are recomputed now and then, and Adam runs along these
     axes. SOAP (Vyas et al. 2024) does the same with factors instead of the full matrix.
 
-    As with Adam, coefficients need larger learning rates than weights, see :func:`regularize`. The optimizer cannot
+    As with Adam, coefficients need larger learning rates than weights; see :func:`regularize`. The optimizer cannot
     continue with parameters that have been truncated.
     """
 
@@ -51,7 +51,7 @@ class EigenAdam(Optimizer):
             eps: relative to the largest root of a second moment, added to each root: along axes where gradients almost
                 vanish, they consist of rounding errors.
             weight_decay: decoupled, as in AdamW.
-            every: steps between updates of the axes; at first they are more frequent.
+            every: steps between updates of the axes; the first updates are more frequent.
 
         Raises:
             ValueError: an argument is out of range.

@@ -1,14 +1,13 @@
-"""Layers that run on the box: a convolution becomes 1×1 → small core → 1×1, a linear layer two thin products.
+"""Layers that run on the box: a convolution becomes 1×1 → small core → 1×1, and a linear layer two thin products.
 
-Neither the weights nor their gradient are computed then, which makes truncated training faster than plain training. A
-layer decides at each call, by the size of its input; if factors would cost more, the tensor is rebuilt as usual.
+Neither the weights nor their gradients are computed, which makes truncated training faster than plain training. At each
+call, a layer decides by the size of its input; if factors would cost more, it rebuilds the tensor as usual.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
 from typing import Any, Final
 
 import torch
@@ -18,6 +17,7 @@ from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizat
 
 from frformat.torch.lowrank.cost import Product, products
 from frformat.torch.lowrank.factors import Axes, Convolution, Factors, Modes
+from frformat.torch.lowrank.override import Attempt, override
 from frformat.torch.lowrank.products import Movement, convolve
 from frformat.torch.regularization.parametrization import Spectral
 from frformat.torch.regularization.synthesis import FFT_RANK, Synthesis
@@ -27,38 +27,14 @@ MARGIN: Final = 1.5
 
 
 def install(module: nn.Module) -> None:
-    """Make a module with a regularized ``weight`` run on factors where that pays off. Other modules are left unchanged.
-
-    Like :mod:`torch.nn.utils.parametrize` for its properties, this modifies the class that was made for this module
-    alone, so nothing is left behind when the parametrization is removed.
-    """
-    plain: Any = type_before_parametrizations(module)
-    if plain in _FACTORED:
-        type(module).forward = _forward(plain)
-
-
-@cache
-def _forward(plain: Any) -> Callable[..., Tensor]:
-    """Return the forward method for a kind of module."""
-    factored = _FACTORED[plain]
-
-    def forward(module: Any, *args: Any, **kwargs: Any) -> Tensor:
-        if len(args) == 1 and not kwargs and is_parametrized(module, "weight"):
-            held = module.parametrizations.weight
-            spectral, coefficients = held[0], held.original
-            single = len(held) == 1 and coefficients.dtype in (torch.float32, torch.float64)
-            if single and isinstance(spectral, Spectral):
-                out = factored(module, args[0], spectral, coefficients)
-                if out is not None:
-                    return out
-        rebuilt: Tensor = plain.forward(module, *args, **kwargs)
-        return rebuilt
-
-    return forward
+    """Make a module with a regularized ``weight`` run on factors where that pays off; leave other modules unchanged."""
+    attempt = _FACTORED.get(type_before_parametrizations(module))
+    if attempt is not None:
+        override(module, attempt)
 
 
 def _pays(factored: Sequence[Product], dense: Sequence[Product], synthesis: Synthesis) -> bool:
-    """Return whether products in factors are less work than the dense layer's and rebuilding its weight."""
+    """Return whether products in factors take less work than rebuilding the weight and running the dense layer."""
     rebuilding = math.prod(synthesis.shape) * min(synthesis.box[0], FFT_RANK)
     return MARGIN * _work(factored) < _work(dense) + rebuilding
 
@@ -133,13 +109,26 @@ def _embedding(layer: nn.Embedding, x: Tensor, spectral: Spectral, coefficients:
     return F.embedding(x, synthesis.basis(0)) @ spectral.rest(coefficients)
 
 
-_FACTORED: Final[dict[type[nn.Module], Callable[..., Tensor | None]]] = {
-    nn.Conv1d: _convolution,
-    nn.Conv2d: _convolution,
-    nn.Conv3d: _convolution,
-    nn.ConvTranspose1d: _convolution,
-    nn.ConvTranspose2d: _convolution,
-    nn.ConvTranspose3d: _convolution,
-    nn.Linear: _linear,
-    nn.Embedding: _embedding,
+def _attempt(factored: Callable[..., Tensor | None]) -> Attempt:
+    def attempt(module: Any, x: Tensor) -> Tensor | None:
+        if not is_parametrized(module, "weight"):
+            return None
+        held = module.parametrizations.weight
+        spectral, coefficients = held[0], held.original
+        single = len(held) == 1 and coefficients.dtype in (torch.float32, torch.float64)
+        return factored(module, x, spectral, coefficients) if single and isinstance(spectral, Spectral) else None
+
+    return attempt
+
+
+_on_convolution = _attempt(_convolution)
+_FACTORED: Final[dict[type[nn.Module], Attempt]] = {
+    nn.Conv1d: _on_convolution,
+    nn.Conv2d: _on_convolution,
+    nn.Conv3d: _on_convolution,
+    nn.ConvTranspose1d: _on_convolution,
+    nn.ConvTranspose2d: _on_convolution,
+    nn.ConvTranspose3d: _on_convolution,
+    nn.Linear: _attempt(_linear),
+    nn.Embedding: _attempt(_embedding),
 }

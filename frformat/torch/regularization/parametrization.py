@@ -26,7 +26,7 @@ class Spectral(Tiered, nn.Module):
     """Represents a tensor by its first DCT coefficients, as a parametrization of PyTorch.
 
     The original parameter becomes a vector of shape (k,), the coefficients in zigzag order. Only these are trained,
-    decayed, averaged between machines and stored; coefficients beyond the prefix do not exist. Half-precision
+    decayed, averaged between processes and stored; coefficients beyond the prefix do not exist. Half-precision
     parameters are expanded in float32, even under autocast, and rounded once.
 
     >>> layer = register_parametrization(nn.Linear(800, 500), "weight", Spectral((500, 800), kept=300))
@@ -127,7 +127,7 @@ class Spectral(Tiered, nn.Module):
         self.cuts, self.tier = tuple(cuts), len(cuts)
 
     def resize(self, kept: int) -> None:
-        """Prepare for another number of coefficients; tiers keep their shares, and at most their numbers."""
+        """Prepare for another number of coefficients; tiers keep the same shares, or at most the same numbers."""
         for synthesis, count in zip(self._syntheses, kept_per_tier(kept, self.cuts), strict=True):
             assert isinstance(synthesis, Synthesis)
             if count != synthesis.kept:
@@ -205,7 +205,7 @@ def _full_precision(tensor: Tensor) -> AbstractContextManager[object]:
 
 
 def resize(parametrizations: ParametrizationList, coefficients: Tensor) -> None:
-    """Replace the coefficients by others, of any number from 1 to the element count.
+    """Replace the coefficients by any number of others, from 1 to the element count.
 
     The parameter stays the same object, so optimizers continue with it. The part of a gradient that fits is kept.
     """
@@ -220,7 +220,7 @@ def resize(parametrizations: ParametrizationList, coefficients: Tensor) -> None:
 
 
 def spectral_of(parametrizations: nn.Module) -> Spectral:
-    """Return the parametrization from the list that holds it and its coefficients."""
+    """Return the parametrization from the list that contains it and its coefficients."""
     spectral = parametrizations[0]  # type: ignore[index]
     assert isinstance(spectral, Spectral)
     return spectral
@@ -229,8 +229,8 @@ def spectral_of(parametrizations: nn.Module) -> Spectral:
 def replace_data(parameter: Tensor, data: Tensor) -> None:
     """Replace a parameter's data by data of another shape.
 
-    A graph that is still alive (for example through the loss of the last step) holds the node that accumulates the
-    parameter's gradient, which would insist on the old shape. PyTorch makes a new node when the element type changes.
+    A graph that is still alive (for example through the loss of the last step) refers to the node that accumulates the
+    parameter's gradient, which requires the old shape. PyTorch creates a new node when the element type changes.
     """
     dtype = parameter.dtype
     other = torch.float32 if dtype == torch.float16 else torch.float16
@@ -239,7 +239,7 @@ def replace_data(parameter: Tensor, data: Tensor) -> None:
 
 
 def watch_state(parametrizations: ParametrizationList) -> None:
-    """Make state dicts describe the tensor of the coefficients, and make loading adopt their number."""
+    """Make state dicts describe the tensor that the coefficients represent, and make loading adopt their number."""
     parametrizations.register_state_dict_pre_hook(_note)  # type: ignore[no-untyped-call]
     parametrizations.register_load_state_dict_pre_hook(_adopt)  # type: ignore[no-untyped-call]
 

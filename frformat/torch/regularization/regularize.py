@@ -53,7 +53,7 @@ def regularize(
         example: an input (a tensor, a sequence of positional or a mapping of keyword inputs). If given, the model is
             run once to find the views of linear layers that follow a flatten or precede an unflatten.
         trained: whether the weights have been trained. If so, the coefficients are computed from them. Otherwise they
-            are scaled so that the tensor keeps the variance of the layer's own initialization.
+            are scaled so that the tensor has the variance of the layer's own initialization.
         factored: whether convolutions, linear layers and embeddings may run on the box instead of the rebuilt weights,
             where that is faster.
 
@@ -61,8 +61,8 @@ def regularize(
         The model.
 
     Raises:
-        ValueError: a rule matches nothing or cannot be satisfied, or a parameter, which is named, cannot be
-            regularized. Whatever is raised, the model is unchanged.
+        ValueError: a rule matches nothing or cannot be satisfied, or a parameter, which the message names, cannot be
+            regularized. The model is unchanged after any error.
     """
     _check(model)
     views = {} if example is None else find_views(model, example)
@@ -79,7 +79,7 @@ def regularize(
 
 
 def unregularize(model: Model) -> Model:
-    """Turn regularized parameters back into plain tensors, in place: those that their coefficients represent.
+    """Replace regularized parameters by the plain tensors that their coefficients represent, in place.
 
     A model with tiers keeps its current tier, including that tier's running statistics.
 
@@ -104,7 +104,7 @@ def unregularize(model: Model) -> Model:
 
 
 def _expose(module: nn.Module, name: str) -> Tensor:
-    """Remove a parametrization, and return what it held, which is now the module's own parameter or buffer."""
+    """Remove a parametrization, and return its original tensor, now the module's own parameter or buffer."""
     attribute = name.rpartition(".")[2]
     if is_parametrized(module, attribute):  # not the case if the module has several names
         take_off(module, attribute, keep=False)

@@ -26,10 +26,10 @@ def check_format(format: str) -> None:
 
 
 def check_values(coefficients: Tensor, format: str, name: str) -> None:
-    """Check that a number format can hold coefficients.
+    """Check that a number format can represent the coefficients.
 
     Raises:
-        ValueError: a coefficient is too large for it; the tensor is named.
+        ValueError: a coefficient is too large for it; the message names the tensor.
     """
     largest = float(coefficients.detach().abs().max()) if coefficients.numel() else 0.0
     if not np.isfinite(largest):
@@ -41,7 +41,7 @@ def check_values(coefficients: Tensor, format: str, name: str) -> None:
 
 
 def fake_quantize(coefficients: Tensor, format: str) -> Tensor:
-    """Return the coefficients as a reader will get them from a number format; the gradient passes unchanged.
+    """Return the coefficients as a reader will decode them from a number format; the gradient passes unchanged.
 
     Args:
         coefficients: floating-point tensor of shape (k,) with k ≥ 1.
@@ -51,7 +51,7 @@ def fake_quantize(coefficients: Tensor, format: str) -> Tensor:
         A tensor of the same shape and dtype, whose values are exact in the format.
     """
     stored = as_stored(coefficients.detach(), format)
-    # In this order, the sum is exact: the difference is zero.
+    # In this order, the sum is exact, because the difference is zero.
     return stored + (coefficients - coefficients.detach())
 
 

@@ -49,7 +49,7 @@ class Schedule(ABC):
         return {key: value for key, value in vars(self).items() if key not in self._not_in_state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue where a schedule of the same kind was.
+        """Continue from the state of a schedule of the same kind.
 
         Raises:
             ValueError: the state belongs to another kind of schedule, or to another model.

@@ -24,7 +24,7 @@ class SpectralTensor:
 
     Attributes:
         name: its name in the plain model's state dict; the first one, if it is tied.
-        parametrizations: holds the coefficients and the parametrization.
+        parametrizations: contains the coefficients and the parametrization.
     """
 
     name: str
@@ -59,11 +59,11 @@ class SpectralTensor:
 
     @property
     def numbers(self) -> int:
-        """Number of nonzero coefficients, see :class:`SpectralPruning`."""
+        """Number of nonzero coefficients; see :class:`SpectralPruning`."""
         return int(torch.count_nonzero(self.coefficients.detach()))
 
     def resize(self, coefficients: Tensor) -> None:
-        """Replace the coefficients by others, of any number from 1 to the element count; see also ``truncate``."""
+        """Replace the coefficients by any number of others, from 1 to the element count; see also ``truncate``."""
         resize(self.parametrizations, coefficients)
 
     @torch.no_grad()
@@ -78,8 +78,8 @@ class SpectralTensor:
         If they are sharded, all processes must call this.
 
         Raises:
-            EncodeError: a coefficient is not finite, or they are too large or too small for float32; the tensor is
-                named.
+            EncodeError: a coefficient is not finite, or is too large or too small for float32; the message names the
+                tensor.
         """
         return spectrum_of(self.name, self.coefficients, self.shape, self.spectral.view)
 
@@ -114,7 +114,7 @@ def spectral_tensors(model: nn.Module) -> dict[str, SpectralTensor]:
 
 
 def is_sharded(tensor: Tensor) -> bool:
-    """Return whether a tensor is a DTensor spread over machines, as from :func:`torch.distributed.fsdp.fully_shard`."""
+    """Return whether a tensor is a sharded DTensor, as from :func:`torch.distributed.fsdp.fully_shard`."""
     return hasattr(tensor, "full_tensor")
 
 

@@ -1,4 +1,4 @@
-"""Convert between a regularized model and the content of files."""
+"""Convert between a regularized model and the contents of files."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def load_spectra(model: nn.Module, spectra: Mapping[str, Spectrum]) -> None:
     tensors = spectral_tensors(model)
     for name, spectrum in spectra.items():
         if name not in tensors:
-            raise ValueError(f"{name!r} is not a regularized tensor; there are {', '.join(tensors) or 'none'}")
+            raise ValueError(f"{name!r} is not a regularized tensor; the model has {', '.join(tensors) or 'none'}")
         own = tensors[name].spectral
         if (spectrum.shape, spectrum.view) != (own.shape, own.view) or not spectrum.kept:
             given, wanted = list(spectrum.spectral_shape), list(own.view or own.shape)
@@ -60,10 +60,10 @@ def load_spectra(model: nn.Module, spectra: Mapping[str, Spectrum]) -> None:
 
 
 def set_format(model: nn.Module, format: str | Mapping[str, str | None] | None) -> None:
-    """Train coefficients as if they were stored in a number format from now on (quantization-aware training).
+    """From now on, train coefficients as if they were stored in a number format (quantization-aware training).
 
     The forward pass uses exactly the values that :func:`frformat.torch.save_model` will store in that format; the
-    optimizer keeps working on the exact ones.
+    optimizer continues to update the unrounded ones.
 
     Args:
         model: a regularized model.
@@ -78,7 +78,7 @@ def set_format(model: nn.Module, format: str | Mapping[str, str | None] | None) 
     by_name = format if isinstance(format, Mapping) else dict.fromkeys(tensors, format)
     for name, wanted in by_name.items():
         if name not in tensors:
-            raise ValueError(f"{name!r} is not a regularized tensor; there are {', '.join(tensors) or 'none'}")
+            raise ValueError(f"{name!r} is not a regularized tensor; the model has {', '.join(tensors) or 'none'}")
         if wanted is not None:
             check_format(wanted)
             check_values(tensors[name].coefficients, wanted, name)
@@ -87,7 +87,7 @@ def set_format(model: nn.Module, format: str | Mapping[str, str | None] | None) 
 
 
 def formats(model: nn.Module) -> dict[str, str]:
-    """Return the number format of each tensor that was trained in one, in the form that ``save_file`` takes."""
+    """Return the number format of each tensor that was trained for one, in the form that ``save_file`` accepts."""
     tensors = spectral_tensors(model).items()
     return {name: tensor.spectral.format for name, tensor in tensors if tensor.spectral.format is not None}
 
@@ -96,7 +96,7 @@ def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum | PerTier]:
     """Return the state dict of the plain model, with a spectrum for each regularized tensor.
 
     Tied names share one spectrum; factored layers also have spectra. If further parametrizations follow the spectral
-    one, their result is no longer a short spectrum, so the tensor is returned as it is. Running statistics that differ
+    one, their result is no longer a short spectrum, so the plain tensor is returned. Running statistics that differ
     from tier to tier are returned for each tier.
 
     Raises:

@@ -91,7 +91,7 @@ class Synthesis(nn.Module):
             return torch.autograd.grad(self(coefficients), coefficients, tensor)[0]
 
     def core(self, coefficients: Tensor, *, expanded: bool = True) -> Tensor:
-        """Return the box, expanded along the short axes if wanted: shape (r0, …, n or r of the merged short axes).
+        """Return the box, optionally expanded along the short axes: shape (r0, …, n or r of the merged short axes).
 
         Its product with the bases of all other axes is the tensor.
         """
@@ -165,7 +165,7 @@ class Synthesis(nn.Module):
     def _write_wide(self, box: Tensor) -> Tensor:
         tensor = box.reshape(*reversed(self.box[: self.short]), -1)
         for axis in range(self.short):
-            # The axes now are: those to come, last first; the short ones; those that are done.
+            # The axes are now: the remaining ones, last first; the short ones; those already transformed.
             tensor = self.expand(axis, tensor.movedim(-2 - axis, -1))
         tensor = tensor.reshape(len(tensor), -1).T
         return tensor @ self.short_basis.T if self.short_basis.numel() > 1 else tensor
@@ -198,7 +198,7 @@ class Synthesis(nn.Module):
         self._left = [torch.empty(0, self.box[axis]) for axis in lead]  # for `expand`: axes that are left unchanged
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Synthesis:
-        """Follow the module to a device, but compute in at least float32; recompute buffers that were lost."""
+        """Move to a device with the module, but compute in at least float32; recompute buffers that were lost."""
         lost, before = self.short_basis.device.type == "meta", self.short_basis.dtype
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         dtype = torch.promote_types(self.short_basis.dtype, torch.float32)

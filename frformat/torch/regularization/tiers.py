@@ -76,11 +76,13 @@ def make_tiers(model: nn.Module, keep: Cuts) -> None:
     by_name = dict(keep) if isinstance(keep, Mapping) else dict.fromkeys(tensors, keep)
     lengths = {len(each) for each in by_name.values()}
     if len(lengths) > 1:
-        raise ValueError(f"all tensors need the same number of tiers, not {sorted(length + 1 for length in lengths)}")
+        raise ValueError(
+            f"all tensors need the same number of tiers, but got {sorted(length + 1 for length in lengths)}"
+        )
     smaller = lengths.pop() if lengths else 0
     for name, each in by_name.items():
         if name not in tensors:
-            raise ValueError(f"{name!r} is not a regularized tensor; there are {', '.join(tensors)}")
+            raise ValueError(f"{name!r} is not a regularized tensor; the model has {', '.join(tensors)}")
         for cut in each:
             if not isinstance(cut, int | float) or not (cut >= 1 if isinstance(cut, int) else 0 < cut < 1):
                 raise ValueError(f"{name}: {cut!r} is neither a number of coefficients (an int from 1) nor a share")
@@ -93,7 +95,7 @@ def make_tiers(model: nn.Module, keep: Cuts) -> None:
 
 
 def cuts(model: nn.Module) -> dict[str, list[int]]:
-    """Return what the smaller tiers keep of each regularized tensor, by name, in the form that ``save_file`` takes."""
+    """Return what the smaller tiers keep of each regularized tensor, by name, in the form ``save_file`` accepts."""
     return {
         name: kept_per_tier(tensor.kept, tensor.spectral.cuts)[:-1]
         for name, tensor in spectral_tensors(model).items()
@@ -109,7 +111,7 @@ def tier_sizes(model: nn.Module) -> list[dict[str, int]]:
 
 
 def statistics(model: nn.Module) -> dict[str, ParametrizationList]:
-    """Return the holders of buffers that differ from tier to tier, by their names in the plain model."""
+    """Return the parametrizations of buffers that differ from tier to tier, by the buffers' names."""
     return {name: held for _, name, held in places(model, Statistics)}
 
 

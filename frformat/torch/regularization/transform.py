@@ -1,7 +1,7 @@
 """The orthonormal DCT-II along the last axis and its inverse as differentiable operators, by FFT (Makhoul 1980).
 
 They are useful where most of an axis' spectrum is kept; otherwise, a product with a thin basis is faster. Both are
-opaque to ``torch.compile``. Each is the other's gradient, since the transform is orthonormal.
+opaque to ``torch.compile``. Each is the gradient of the other, because the transform is orthonormal.
 
 Makhoul: reorder x to v = (x0, x2, x4, …, x5, x3, x1); the DCT-II of x is then Re(FFT(v)·exp(−iπj/2n)), scaled. For the
 inverse, the half of that spectrum that determines a real v is assembled from the coefficients: its real part is X[j],
@@ -23,15 +23,15 @@ HUGE: Final = {torch.float32: np.float32, torch.float64: np.float64}
 """Element types of both libraries."""
 
 BLOCK: Final = 1 << 20
-"""Number of elements transformed at a time, so that all passes but the last write find them in the cache. For smaller
-arrays, NumPy does not request huge pages."""
+"""Number of elements to transform at a time, so that all passes except the final write find them in the cache. For
+smaller arrays, NumPy does not request huge pages."""
 
 
 def empty(shape: Sequence[int], like: Tensor) -> Tensor:
     """Return an uninitialized tensor of the dtype and on the device of another.
 
-    NumPy requests huge pages from the system, PyTorch does not. Touching new memory for the first time then takes a
-    third of the time, and for a large tensor that is as much as transforming an axis.
+    NumPy requests huge pages from the system; PyTorch does not. With huge pages, the first access to new memory takes a
+    third of the time. For a large tensor, this saves as much time as transforming an axis takes.
     """
     if like.device.type != "cpu" or like.dtype not in HUGE or math.prod(shape) < BLOCK:
         return like.new_empty(shape)

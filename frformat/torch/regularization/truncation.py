@@ -58,7 +58,7 @@ def check_truncatable(model: nn.Module) -> dict[str, SpectralTensor]:
     """Return the model's regularized tensors, after checking that they can be truncated.
 
     Raises:
-        ValueError: they cannot, see :func:`truncate`.
+        ValueError: they cannot; see :func:`truncate`.
     """
     if isinstance(model, DistributedDataParallel):
         raise ValueError(
@@ -81,7 +81,7 @@ def counts(tensors: Mapping[str, SpectralTensor], keep: Counts) -> dict[str, int
     out = {}
     for name, amount in keep.items():
         if name not in tensors:
-            raise ValueError(f"{name!r} is not a regularized tensor; there are {', '.join(tensors) or 'none'}")
+            raise ValueError(f"{name!r} is not a regularized tensor; the model has {', '.join(tensors) or 'none'}")
         if not isinstance(amount, int | float) or not (amount >= 1 if isinstance(amount, int) else 0 < amount <= 1):
             raise ValueError(f"{name}: {amount!r} is neither a number of coefficients (an int from 1) nor a share")
         out[name] = amount if isinstance(amount, int) else math.ceil(amount * tensors[name].elements)

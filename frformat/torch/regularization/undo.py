@@ -19,7 +19,7 @@ def undone_on_error(modules: Iterable[nn.Module], parameters: Iterable[Tensor]) 
     The old data stays in memory until the block ends.
 
     Args:
-        modules: modules whose parameters are exchanged or parametrized.
+        modules: modules with parameters that are replaced or parametrized.
         parameters: parameters that get new data.
     """
     known = [_Module(module) for module in modules]
@@ -37,7 +37,7 @@ def undone_on_error(modules: Iterable[nn.Module], parameters: Iterable[Tensor]) 
 
 
 def take_off(module: nn.Module, attribute: str, *, keep: bool) -> None:
-    """Remove a parametrization. Copies of the module, which share the class that PyTorch made for it, keep theirs.
+    """Remove a parametrization. Copies of the module keep theirs, although they share the class that PyTorch created.
 
     Args:
         module: the parametrized module.

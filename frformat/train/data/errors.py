@@ -8,4 +8,4 @@ class MissingDataError(FileNotFoundError):
 
 
 class DataError(ValueError):
-    """Raised if a data file is damaged or is not what its name says."""
+    """Raised if a data file is damaged or is not of the expected kind."""

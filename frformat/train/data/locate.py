@@ -11,7 +11,7 @@ from frformat.train.data.errors import MissingDataError
 
 VARIABLE: Final = "FRFORMAT_DATA"
 DEFAULT: Final = Path("..", "shared", "data")
-"""Relative to the current directory."""
+"""The default folder, relative to the current directory."""
 
 
 def locate(name: str, needed: Sequence[str], *, origin: str, folder: str | os.PathLike[str] | None = None) -> Path:
@@ -21,7 +21,7 @@ def locate(name: str, needed: Sequence[str], *, origin: str, folder: str | os.Pa
         name: name of the data set and of its folder.
         needed: files and folders in it that will be read.
         origin: a sentence that says how to get the data set.
-        folder: the common folder; the default is that in ``FRFORMAT_DATA``, or else ``../shared/data``.
+        folder: the common folder; the default is the one in ``FRFORMAT_DATA``, or else ``../shared/data``.
 
     Returns:
         The folder of the data set, which contains everything needed.

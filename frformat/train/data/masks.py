@@ -1,4 +1,4 @@
-"""Images and the classes of their pixels: two folders whose files are matched by the number in their names."""
+"""Images and the classes of their pixels: two folders, with files that are matched by the number in their names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CARVANA_ORIGIN: Final = (
     "Put images/inNNNN.png and masks/gtNNNN.png there, for example the ten of "
     "https://github.com/guanfangdong/pytorch-frequency-regularization."
 )
-ISBI_ORIGIN: Final = "Put train/image/N.png and train/label/N.png there, see https://github.com/zhixuhao/unet."
+ISBI_ORIGIN: Final = "Put train/image/N.png and train/label/N.png there; see https://github.com/zhixuhao/unet."
 NUMBER: Final = re.compile(r"[0-9]{1,18}(?=[^0-9]*$)")
 """The last number in a name."""
 
@@ -37,7 +37,7 @@ class MaskFolder(Dataset[tuple[Tensor, Tensor]]):
 
     Raises:
         DataError: a name has no number, a number occurs twice, or an image has no mask or a mask no image. Accessing an
-            item also raises it if a file is damaged or the two have different sizes.
+            item also raises it if a file is damaged or if the image and its mask differ in size.
     """
 
     def __init__(
@@ -64,10 +64,10 @@ def load_carvana(folder: str | os.PathLike[str] | None = None) -> MaskFolder:
     """Return colour photographs of cars in a studio; class 1 is the car.
 
     Args:
-        folder: the folder that holds ``carvana/``, see :func:`frformat.train.data.locate.locate`.
+        folder: the folder that contains ``carvana/``; see :func:`frformat.train.data.locate.locate`.
 
     Raises:
-        MissingDataError: it is not there.
+        MissingDataError: the data set is missing.
         DataError: images and masks do not match.
     """
     found = locate("carvana", ["images", "masks"], origin=CARVANA_ORIGIN, folder=folder)
@@ -78,7 +78,7 @@ def load_isbi(folder: str | os.PathLike[str] | None = None) -> MaskFolder:
     """Return the 30 labelled grey sections of a fly's nervous system from ISBI 2012; class 0 is the membrane.
 
     Args:
-        folder: the folder that holds ``isbi2012_membrane/``.
+        folder: the folder that contains ``isbi2012_membrane/``.
 
     Raises:
         MissingDataError, DataError: as for :func:`load_carvana`.
@@ -88,7 +88,7 @@ def load_isbi(folder: str | os.PathLike[str] | None = None) -> MaskFolder:
 
 
 def _numbered(folder: Path) -> dict[int, Path]:
-    """Return the files of a folder by number; hidden ones are not part of the set."""
+    """Return the files of a folder by number, without hidden ones."""
     files: dict[int, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
@@ -100,5 +100,5 @@ def _numbered(folder: Path) -> dict[int, Path]:
         if other != path:
             raise DataError(f"{path} and {other.name} have the same number")
     if not files:
-        raise DataError(f"{folder}: it holds no images")
+        raise DataError(f"{folder}: it contains no images")
     return files

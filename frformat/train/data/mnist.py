@@ -25,7 +25,7 @@ PIXELS: Final = (28, 28)
 CLASSES: Final = 10
 
 UNSIGNED_BYTE: Final = 8
-"""The third byte of an IDX file of bytes; the first two are 0, the fourth is the number of axes."""
+"""The third byte of an IDX file with elements of one byte. The first two bytes are 0; the fourth is the rank."""
 
 EXPANSION: Final = 1032
 """No deflate stream expands by more than this factor, https://zlib.net/zlib_tech.html."""
@@ -36,7 +36,7 @@ def load_mnist(split: Literal["train", "test"], folder: str | os.PathLike[str] |
 
     Args:
         split: which set.
-        folder: the folder that holds ``mnist/``, see :func:`frformat.train.data.locate.locate`.
+        folder: the folder that contains ``mnist/``; see :func:`frformat.train.data.locate.locate`.
 
     Returns:
         Images, uint8 (n, 1, 28, 28), and labels, int64 (n,).
@@ -56,7 +56,7 @@ def load_mnist(split: Literal["train", "test"], folder: str | os.PathLike[str] |
 
 
 def _read(path: Path, item: tuple[int, ...]) -> Tensor:
-    """Return all items of a file, uint8 (n, …); ``item`` is the shape that each must have."""
+    """Return all items of a file, uint8 (n, …); ``item`` is the required shape of each."""
     try:
         with gzip.open(path) as stream:
             shape = _shape(path, stream, 1 + len(item))
@@ -65,19 +65,19 @@ def _read(path: Path, item: tuple[int, ...]) -> Tensor:
             size, limit = math.prod(shape), EXPANSION * path.stat().st_size
             if size > limit:
                 raise DataError(
-                    f"{path}: its header says {size} bytes, but at most {limit} can be in a file this short"
+                    f"{path}: its header says {size} bytes, but a file this short can contain at most {limit}"
                 )
             data = stream.read(size)
             if len(data) < size:
                 raise DataError(f"{path}: it ends after {len(data)} of the {size} bytes that its header says")
             if stream.read(1):
-                raise DataError(f"{path}: it goes on after the {size} bytes that its header says")
+                raise DataError(f"{path}: it continues after the {size} bytes that its header says")
     except DataError:
         raise
-    except Exception as error:  # gzip may raise anything for a damaged file
+    except Exception as error:  # gzip can raise any exception for a damaged file
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise DataError(f"{path}: not a whole gzip file: {said(error)}") from error
+        raise DataError(f"{path}: not a complete gzip file: {said(error)}") from error
     return torch.frombuffer(bytearray(data), dtype=torch.uint8).view(shape)
 
 

@@ -22,7 +22,7 @@ MAX_PIXELS: Final = 1 << 26
 """Largest number of pixels to decode: 192 MiB of RGB."""
 
 FORMATS: Final = ("JPEG", "PNG")
-"""Pillow's names of the supported file formats; every further one would expose more code to unknown files."""
+"""Pillow's names of the supported file formats. Every further format would expose more code to untrusted files."""
 
 MODES: Final = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
 """Pillow's names of the pixel types with at most eight bits per channel, which convert to bytes without loss."""
@@ -55,7 +55,7 @@ def read(
             pixels = np.array(image.convert(mode))
     except DataError:
         raise
-    except Exception as error:  # Pillow may raise anything for a damaged file
+    except Exception as error:  # Pillow can raise any exception for a damaged file
         raise DataError(f"{name}: not a complete JPEG or PNG image: {said(error)}") from error
     return torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).movedim(-1, 0)
 
@@ -68,4 +68,4 @@ def _check(image: Image.Image, name: str, size: tuple[int, int] | None) -> None:
     if width * height > MAX_PIXELS:
         raise DataError(f"{name}: it has {width}×{height} pixels, more than {MAX_PIXELS} in all")
     if image.mode not in MODES:
-        raise DataError(f"{name}: its pixels are of the kind {image.mode}, not one of {', '.join(MODES)}")
+        raise DataError(f"{name}: its pixel type {image.mode} is not one of {', '.join(MODES)}")

@@ -30,7 +30,7 @@ class Pixels:
             ValueError: the images have another number of channels than the mean.
         """
         if len(self.mean) not in (1, images.shape[-3]):
-            raise ValueError(f"images of {images.shape[-3]} channels, but means of {len(self.mean)}")
+            raise ValueError(f"the images have {images.shape[-3]} channels, but the mean has {len(self.mean)}")
         mean, std = (torch.tensor(value, device=images.device)[:, None, None] for value in (self.mean, self.std))
         return (images.float() / self.white - mean) / std
 

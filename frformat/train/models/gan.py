@@ -1,8 +1,8 @@
-"""A generative adversarial network for MNIST: a generator of 237,153 parameters, and its adversary.
+"""A generative adversarial network for MNIST: a generator of 237,153 parameters, and its discriminator.
 
 I. Goodfellow et al., "Generative adversarial nets", 2014, with the convolutions of A. Radford, L. Metz, S. Chintala,
 "Unsupervised representation learning with deep convolutional generative adversarial networks", 2016. With batch
-normalization, an image would depend on others in its batch. The generator therefore normalizes each image by itself
+normalization, an image would depend on others in its batch. The generator therefore normalizes each image separately
 (Y. Wu, K. He, "Group normalization", 2018), and the discriminator has no normalization.
 """
 
@@ -30,7 +30,7 @@ class Generator(nn.Module):
         self.up2 = nn.ConvTranspose2d(width, 1, 4, stride=2, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Return images (n, 1, 28, 28) in 0 … 1 from latent numbers (n, latents), both float."""
+        """Return images (n, 1, 28, 28) in 0 … 1 from latent values (n, latents), both float."""
         x = self.fc(z).view(-1, 2 * self.width, 7, 7)
         x = F.relu(self.norm2(self.up1(F.relu(self.norm1(x)))))
         images: Tensor = self.up2(x).sigmoid()

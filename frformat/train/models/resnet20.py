@@ -41,7 +41,7 @@ class ResNet20(nn.Module):
 
 
 class _Block(nn.Module):
-    """Two convolutions with batch normalization, added to a shortcut past them."""
+    """Two convolutions with batch normalization, added to a shortcut around them."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()

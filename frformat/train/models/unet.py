@@ -41,7 +41,7 @@ class UNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return logits (n, classes, height, width) of images (n, channels, height, width), both float.
 
-        Height and width are 32 pixels or more and need not be even.
+        Height and width must be at least 32 pixels and need not be even.
         """
         x1 = self.inc(x)
         x2 = self.down1(x1)

@@ -1,4 +1,4 @@
-"""The recipes that come with frformat, one per file."""
+"""The recipes included in frformat, one per file."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from frformat.train.settings import Settings
 from frformat.train.workers import Workers
 
 EVALUATED: int = 1000
-"""Number of images at a time when there are no gradients."""
+"""Number of images to process at a time without gradients."""
 
 PENALTY: Final = 1.0
 """γ of the gradient penalty."""

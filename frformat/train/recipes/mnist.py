@@ -7,7 +7,7 @@ from frformat.train.recipe import Data, StrPath
 
 
 class OnMnist:
-    """Provides the samples of a recipe; list it before the recipe's other base class."""
+    """Provides the samples of a recipe. List it before the recipe's other base class."""
 
     def data(self, folder: StrPath | None) -> Data:
         """Return MNIST."""

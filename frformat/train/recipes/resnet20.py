@@ -24,7 +24,7 @@ def rules(*kept: int) -> tuple[str, ...]:
 
 
 class ResNet20OnCifar10(Classification):
-    """Prunes spectra: channels have no order, so the largest coefficients are worth more than the first ones.
+    """Prunes spectra, because channels have no order: the largest coefficients are worth more than the first ones.
 
     Works best for converting a trained network, which can also be the teacher:
 
@@ -71,7 +71,7 @@ def shifted(images: Tensor, margin: int, chance: Tensor) -> Tensor:
     Args:
         images: images of any dtype.
         margin: largest shift, in pixels.
-        chance: (n, 3), numbers from 0 to 1: down, right, mirror.
+        chance: (n, 3), random numbers from 0 to 1, for the shifts down and right and for mirroring.
     """
     n, _, height, width = images.shape
     padded = F.pad(images, (margin,) * 4)

@@ -14,11 +14,13 @@ from frformat.train.settings import Settings
 
 
 class UNetOnCarvana(Segmentation):
-    """31 million weights as 33 coefficients of each of 23 tensors.
+    """Trains 33 coefficients for each of 23 tensors instead of 31 million weights.
 
     Attributes:
         tested: number of images at the end of the data set that are used for tests.
-        passes: how often an epoch passes over the other images, each time with different crops.
+        passes: number of passes over the other images in an epoch, each with different crops.
+        channels: number of channels of an image.
+        width: number of channels of the network at full resolution.
     """
 
     name = "unet-carvana"
@@ -27,6 +29,8 @@ class UNetOnCarvana(Segmentation):
     crop = 256
     tested = 2
     passes = 20
+    channels = 3
+    width = 64
 
     def data(self, folder: StrPath | None) -> Data:
         """Return the images and masks; the last ones are for tests."""
@@ -34,25 +38,22 @@ class UNetOnCarvana(Segmentation):
 
     def model(self) -> nn.Module:
         """Return the UNet."""
-        return UNet()
+        return UNet(channels=self.channels, width=self.width)
 
 
 class UNetOnIsbi(UNetOnCarvana):
-    """The UNet for the membranes between cells, in images with more detail."""
+    """Segments the membranes between cells, in images with more detail."""
 
     name = "unet-isbi"
     summary = "the 31 M UNet on cell membranes (ISBI 2012): 2,936 parameters"
     defaults = Settings(epochs=40, batch=4, lr=0.05, warmup=0.1, keep=128)
     tested = 6
     passes = 5
+    channels = 1
 
     def data(self, folder: StrPath | None) -> Data:
         """Return the images and masks; the last ones are for tests."""
         return split(load_isbi(folder), self.tested, self.passes)
-
-    def model(self) -> nn.Module:
-        """Return the UNet, for grey images."""
-        return UNet(channels=1)
 
 
 def split(folder: MaskFolder, tested: int, passes: int) -> Data:
@@ -62,11 +63,13 @@ def split(folder: MaskFolder, tested: int, passes: int) -> Data:
         DataError: there are too few images, or they differ in size.
     """
     if len(folder) <= tested:
-        raise DataError(f"{len(folder)} images with masks, of which {tested} are for tests: none is left for training")
+        raise DataError(
+            f"{len(folder)} images with masks, of which {tested} are for tests, so none is left for training"
+        )
     images, masks = zip(*(folder[index] for index in range(len(folder))), strict=True)
     sizes = sorted({tuple(image.shape) for image in images})
     if len(sizes) > 1:
-        raise DataError(f"images of different sizes: {list(sizes[0])} and {list(sizes[-1])}")
+        raise DataError(f"images differ in size: {list(sizes[0])} and {list(sizes[-1])}")
     pictures, classes = torch.stack(images), torch.stack(masks)
     rounds = torch.arange(len(pictures) - tested).repeat(passes)
     return Data(TensorDataset(pictures[rounds], classes[rounds]), TensorDataset(pictures[-tested:], classes[-tested:]))

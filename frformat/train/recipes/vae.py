@@ -20,21 +20,21 @@ from frformat.train.settings import Settings
 from frformat.train.workers import Workers
 
 EVALUATED: int = 1000
-"""Number of images at a time when there are no gradients."""
+"""Number of images to process at a time without gradients."""
 
 SHOWN: Final = 10
 """Number of images per row of the picture."""
 
 
 class VaeOnMnist(OnMnist, Recipe):
-    """In weights next to the pixels, rows and columns are separate axes, and the hidden units are viewed as 20×20.
+    """Views weights next to the pixels with separate axes for rows and columns, and the hidden units as 20×20.
 
-    In the shape (28, 28, 400), 6,000 coefficients would give the units 33 patterns to combine; in this view, they get
-    186.
+    In the shape (28, 28, 400), 6,000 coefficients would provide 33 patterns that the units can combine; in this view,
+    they provide 186.
 
     A grey value is the probability that the pixel is white. The loss is the negative evidence lower bound (ELBO), in
     nats, of images whose pixels are drawn with these probabilities, while the encoder sees the grey image. The loss is
-    linear in the drawn pixels, so the grey image gives its mean.
+    linear in the drawn pixels, so its value for the grey image is its mean.
     """
 
     name = "vae"
@@ -96,7 +96,7 @@ class VaeOnMnist(OnMnist, Recipe):
 
 
 def negative_elbo(model: VAE, images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the costs of coding an image given its latent values, and of coding these, both (n,), in nats.
+    """Return the cost of coding each image given its latent values, and of coding the latter: both (n,), in nats.
 
     Args:
         model: the autoencoder.

@@ -12,7 +12,7 @@ from frformat.train.settings import Settings
 
 
 class VisionTransformerOnMnist(OnMnist, Classification):
-    """Everything is regularized: attention, layers, position embedding and biases.
+    """Regularizes everything: attention, linear layers, position embedding and biases.
 
     Attention weights are viewed with separate axes for query, key and value, for the heads, and for the values of a
     head.

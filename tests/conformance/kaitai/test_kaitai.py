@@ -1,7 +1,7 @@
-"""``spec/frz.ksy`` compiles, and the parser it compiles to reads the container of every vector.
+"""Check that ``spec/frz.ksy`` compiles, and that the generated parser reads the container of every vector.
 
-The compiler comes from Maven Central into ``build/kaitai``; without Maven, or without a network the first time, this is
-skipped.
+The compiler is downloaded from Maven Central to ``build/kaitai``. Without Maven, or if the download fails, the tests
+are skipped.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SEEN_BY_HEADER = {"MAGIC", "VERSION", "HEADER"}
 
 @pytest.fixture(scope="module")
 def compiler() -> list[str]:
-    """The command that compiles."""
+    """Return the command that runs the compiler."""
     if not (shutil.which("java") and shutil.which("mvn")):
         pytest.skip("needs Java and Maven for the Kaitai Struct compiler")
     if not os.path.isdir(JARS):
@@ -43,7 +43,7 @@ def compiler() -> list[str]:
 
 @pytest.fixture(scope="module")
 def parser(compiler: list[str], tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The parser's class."""
+    """Return the class of the compiled parser."""
     out = str(tmp_path_factory.mktemp("kaitai"))
     _compile(compiler, out, "python")
     spec = importlib.util.spec_from_file_location("frz", os.path.join(out, "frz.py"))

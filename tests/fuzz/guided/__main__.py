@@ -1,4 +1,4 @@
-"""Run all targets, each for a while: ``python -m tests.fuzz.guided --seconds 60 [--keep FOLDER] [TARGET …]``."""
+"""Run fuzzing targets: ``python -m tests.fuzz.guided --seconds 60 [--keep FOLDER] [TARGET …]``."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ KOTLIN: Final = "kotlin"
 MODULE: Final = Path(ROOT) / "android-decoder" / "fuzz" / "target"
 CLASSPATH: Final = MODULE / "classpath.txt"
 LONGEST: Final = 1 << 12
-"""Largest size of an input that is an `.frz` file: a defect of long files also shows in short ones."""
+"""Largest size of ``.frz`` inputs: defects that long files reveal also appear with short ones."""
 
 STARTING: Final = 180
-"""Seconds that a target may take beyond its time."""
+"""Seconds by which a target may exceed its time."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a target: a line for the reader, and whether it found a defect."""
+    """The result of a target: a line for the user, and whether it found a defect."""
 
     line: str
     defect: bool = False
 
 
 def main() -> int:
-    """Run them; the exit code is 1 if one found a defect, whose input is then in the folder that is kept."""
+    """Run the targets. The exit code is 1 if one found a defect; its input is then in the folder ``--keep``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join((*PYTHON, KOTLIN))}; all")
-    parser.add_argument("--seconds", type=int, default=60, help="for each target")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"{', '.join((*PYTHON, KOTLIN))}; default: all")
+    parser.add_argument("--seconds", type=int, default=60, help="time for each target")
     parser.add_argument("--keep", type=Path, default=Path("build") / "fuzz", help="folder of new inputs and defects")
     options = parser.parse_args()
     targets = options.targets or [*PYTHON, KOTLIN]
@@ -65,15 +65,15 @@ def _run(target: str, seconds: int, folder: Path) -> Outcome:
 
 
 def _missing(target: str) -> str | None:
-    """Return the requirements of a target that are missing."""
+    """Return a note about what is missing for a target, or None if nothing is."""
     if target == KOTLIN and not CLASSPATH.exists():
-        return "Jazzer is not built; `make fuzz` does it"
+        return "Jazzer is not built; `make fuzz` builds it"
     if target in (KOTLIN, "differential") and not shutil.which("java"):
         return "needs Java"
     if target == "differential" and not os.path.exists(JAR):
-        return "the Kotlin decoder is not built; `make fuzz` does it"
+        return "the Kotlin decoder is not built; `make fuzz` builds it"
     if target != KOTLIN and importlib.util.find_spec("atheris") is None:
-        return "needs atheris, of the dependency group `fuzz`"
+        return "needs atheris, see the dependency group `fuzz`"
     return None
 
 
@@ -86,7 +86,7 @@ def _fuzzed(target: str, seconds: int, folder: Path) -> Outcome:
             f"-artifact_prefix={folder}{os.sep}",
             f"-max_len={1 << 16 if target not in ('frz', 'differential', KOTLIN) else LONGEST}",
             "-print_final_stats=1",
-            "-timeout=120",  # by the clock; targets measure processor time
+            "-timeout=120",  # wall-clock time; targets measure processor time
         ]
         environment = os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": temporary}
         command = _command(target)
@@ -122,7 +122,7 @@ def _command(target: str) -> list[str]:
 
 
 def _seeds(target: str, folder: Path, seconds: int) -> Path:
-    """Return the saved corpus, and as many of the vectors as can be read in a part of the time."""
+    """Return the saved corpus, and as many vectors as can be read in a fraction of the time."""
     family = target if target in ("safetensors", "npz", "pt") else "frz"
     for path in (CORPUS / family).glob("*"):
         shutil.copy(path, folder)

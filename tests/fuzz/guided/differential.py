@@ -1,4 +1,4 @@
-"""Both decoders on one input after the other: the same verdict, the same code, the same bits."""
+"""Compare both decoders on one input after the other: the same verdict, the same code, the same bits."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ TOGETHER: Final = (
     frozenset(("DIRECTORY", "LIMIT", "FEATURE", "UNSUPPORTED", "NAME", "SHAPE", "VALUE")),
     frozenset(("CHECKSUM", "STREAM", "VALUE")),
 )
-"""Codes of faults in fields, and in segments: if there are several faults, a reader may report any (specification,
-section 12)."""
+"""Codes of faults in fields, and in segments. Of several such faults, a reader may report any (specification, section
+12)."""
 
 Said = dict[str, str] | str
 """SHA-256 of the canonical values by tensor, or an error code."""
@@ -34,10 +34,10 @@ class UnavailableError(Exception):
 
 
 class Differential:
-    """A Kotlin decoder that answers until this is closed, next to the Python decoder.
+    """Compares the Python decoder with a Kotlin decoder that runs until this is closed.
 
     Raises:
-        UnavailableError: there is none.
+        UnavailableError: there is no Kotlin decoder.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Differential:
         self._asking, self._answers = java.stdin, java.stdout
 
     def close(self) -> None:
-        """End it."""
+        """End the Kotlin decoder."""
         self._asking.close()
         self._java.wait()
         self._answers.close()
@@ -84,9 +84,9 @@ class Differential:
 
 
 def agree(ours: Said, theirs: Said) -> bool:
-    """Return whether two answers are the same. What fits a budget depends on how a decoder works.
+    """Return whether two answers agree. Whether a file fits a budget depends on the decoder.
 
-    Kotlin lists the rows of smaller tiers as tensors, too.
+    Kotlin also lists the rows of smaller tiers as tensors.
     """
     if "BUDGET" in (ours, theirs):
         return True

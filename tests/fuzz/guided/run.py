@@ -1,4 +1,4 @@
-"""One target under atheris: ``python -m tests.fuzz.guided.run TARGET [OPTION OF LIBFUZZER …] [FOLDER …]``."""
+"""Run one target under atheris: ``python -m tests.fuzz.guided.run TARGET [LIBFUZZER OPTION …] [FOLDER …]``."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Final
 import atheris
 
 SECONDS: Final = 2
-"""Processor time that an input may take."""
+"""Largest processor time for an input."""
 
 MEGABYTES: Final = 512
-"""Memory that inputs may take beyond what the process had before the first one."""
+"""Memory that inputs may take in addition to the process's memory before the first one."""
 
 
 def main() -> None:
-    """Run it until libFuzzer ends the process, or an input is a defect."""
+    """Run the target until libFuzzer ends the process or an input reveals a defect."""
     name, *options = sys.argv[1:]
     with atheris.instrument_imports(include=["frformat"]):
         from tests.fuzz.guided.targets import TARGETS, processor_seconds
@@ -28,7 +28,7 @@ def main() -> None:
     seeds = Path(tempfile.mkdtemp(prefix="fuzz-"))
     for number, data in enumerate(target.seeds):
         (seeds / f"seed-{number}").write_bytes(data)
-        target.read(data)  # imports what is imported late
+        target.read(data)  # triggers imports that are delayed
 
     def read(data: bytes) -> None:
         began = processor_seconds()

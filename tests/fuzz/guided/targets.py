@@ -1,4 +1,4 @@
-"""The targets of fuzzing in Python: how an input is read, how it is mutated, and the first inputs."""
+"""The Python fuzzing targets: how an input is read, how it is mutated, and the initial inputs."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from tests.fuzz.kinds import Mutate
 
 CORPUS: Final = Path(__file__).parent / "corpus"
-"""Inputs that were found by fuzzing; those of the targets that read ``.frz`` files are in one folder."""
+"""Inputs found by fuzzing. All targets that read ``.frz`` files share one folder."""
 
 VECTORS: Final = (Path(FOLDER) / "valid", Path(FOLDER) / "faulty")
-"""The seeds of targets that read ``.frz`` files."""
+"""Initial inputs of the targets that read ``.frz`` files."""
 
 
 class Target(NamedTuple):
-    """A target of fuzzing.
+    """A fuzzing target.
 
     Attributes:
-        read: reads an input; everything it raises is a defect.
-        make: a new input from one, a random generator, and the fuzzer's own way to change bytes.
+        read: reads an input; any exception is a defect.
+        make: makes a new input from an input, a random generator, and the fuzzer's own mutation of bytes.
         seeds: initial inputs, in addition to those of folders.
     """
 
@@ -50,7 +50,7 @@ def _differential() -> Target:
 
 
 def _checkpoint(family: str) -> Target:
-    from tests.fuzz.checkpoints import checkpoint_kinds  # imports PyTorch, which the others need not have in memory
+    from tests.fuzz.checkpoints import checkpoint_kinds  # imports PyTorch, which other targets do not need
     from tests.fuzz.kinds import outcome
 
     kinds = [kind for name, kind in checkpoint_kinds().items() if name.split()[0] == family]
@@ -71,13 +71,13 @@ TARGETS: Final[dict[str, Callable[[], Target]]] = {
     "npz": partial(_checkpoint, "npz"),
     "pt": partial(_checkpoint, "pt"),
 }
-"""Each target is created in the process that runs it."""
+"""Functions that create a target, in the process that runs it."""
 
 PYTHON: Final = tuple(TARGETS)
 
 
 def read_frz(data: bytes) -> None:
-    """Read everything in a file. Raise anything that is not a one-line ``FrzError``, including warnings."""
+    """Read everything in a file. Only one-line ``FrzError`` exceptions are suppressed; warnings are raised."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -88,7 +88,7 @@ def read_frz(data: bytes) -> None:
 
 
 def _damaged(mutations: list[Mutate], data: bytes, chance: random.Random, change: Change) -> bytes:
-    """Damage an input, by the fuzzer or, if the input still has the format, by a mutation that knows the format."""
+    """Damage an input with the fuzzer or, if it still has the right format, with a mutation made for the format."""
     if chance.random() < 0.3:
         return change(data)
     try:
@@ -98,6 +98,6 @@ def _damaged(mutations: list[Mutate], data: bytes, chance: random.Random, change
 
 
 def processor_seconds() -> float:
-    """Return the processor time of this process and its threads: other work on the machine does not count."""
+    """Return the processor time of this process and its threads, which other processes do not affect."""
     times = os.times()
     return times.user + times.system

@@ -1,4 +1,4 @@
-"""Saved inputs, which need no fuzzer to be read."""
+"""Read saved inputs; this needs no fuzzer."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def test_a_file_of_other_ranks_is_refused_and_changes_nothing(net: Net, tmp_path
 def test_a_state_dict_is_no_plain_checkpoint(net: Net, tmp_path) -> None:
     decompose(net, 0.5)
     torch.save(net.state_dict(), tmp_path / "run.pt")
-    with pytest.raises(EncodeError, match=r"first\.weight: a core and Tucker factors; write the model"):
+    with pytest.raises(EncodeError, match=r"first\.weight: is in Tucker form; write the model"):
         load_checkpoint(tmp_path / "run.pt")
     decompose(other := Net(), 0.5).load_state_dict(torch.load(tmp_path / "run.pt"))
     assert torch.equal(other.up.weight, net.up.weight)
@@ -187,7 +187,7 @@ def failing(images: torch.Tensor):
         ({"ranks": {"up.weight": (3, 3, 3)}}, "3 ranks for 2 axes"),
         ({"ranks": 1.0}, "as many parameters"),
         ({"ranks": 0.5, "weaken": 0.5}, "weaken needs ranks="),
-        ({"ranks": 0.5, "parameters": 9_000}, "a budget chooses the ranks"),
+        ({"ranks": 0.5, "parameters": 9_000}, "a budget determines the ranks"),
         ({"parameters": 100}, "is less than the"),
         ({"multiply_adds": 1_000}, "needs an example"),
         ({"ranks": 0.5, "example": torch.zeros(1, 4, 8, 8)}, "does not run on the example"),

@@ -1,4 +1,4 @@
-"""Everyday networks: regularized parts within regularized parts, shared weights, other libraries."""
+"""Common kinds of networks: nested regularized modules, shared weights, other libraries."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Block(nn.Module):
 
 
 class Shared(nn.Module):
-    """The weight of one layer is used by another, too."""
+    """Uses the weight of one layer in another place, too."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ def timm_model(name: str, **options: Any) -> nn.Module:
 
 
 CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], int]] = {
-    # the network, the shape of an input, and how many layers are factored at least
+    # the network, the shape of an input, and the minimum number of factored layers
     "nested": (lambda: Block(2), (900, 64), 3),
     "sequence": (lambda: nn.Sequential(Block(), Block()), (900, 64), 4),
     "shared weight": (Shared, (900, 64), 1),
@@ -87,7 +87,7 @@ def case(request: pytest.FixtureRequest) -> tuple[Callable[[], nn.Module], nn.Mo
     model = make().eval()
     for parameter in model.parameters():
         if not parameter.any():
-            nn.init.normal_(parameter, std=0.1)  # heads that begin with zeros
+            nn.init.normal_(parameter, std=0.1)  # heads are initialized to zero
     return make, regularize(model, 90), torch.randn(shape), least
 
 
@@ -101,9 +101,9 @@ def test_networks_of_everyday_life(case, tmp_path: Path):
         slack = 1e-4 * float(expected.abs().max())
         assert slack > 0
         torch.testing.assert_close(made(x), expected, rtol=0, atol=slack)
-        torch.testing.assert_close(model(x), expected, rtol=0, atol=slack)  # is as it was
+        torch.testing.assert_close(model(x), expected, rtol=0, atol=slack)  # the original model is unchanged
 
-        # What was factored is saved as spectra, which plain and factored models take.
+        # Factored weights are saved as spectra, which plain and factored models can load.
         save_model(made, tmp_path / "model.frz")
         save_model(model, tmp_path / "same.frz")
         plain = make().eval()
@@ -145,7 +145,7 @@ def test_portable_models_are_saved_as_spectra(tmp_path: Path):
 def test_one_model_for_each_tier_is_not_saved_as_one(tmp_path: Path):
     model = regularize(nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64)), 20)
     make_tiers(model, [5])
-    with pytest.raises(EncodeError, match="FactoredTiers holds a model for each tier; save the original model"):
+    with pytest.raises(EncodeError, match="FactoredTiers contains a model for each tier; save the original model"):
         save_model(factorize_tiers(model, torch.randn(900, 64)), tmp_path / "model.frz")
 
 

@@ -53,7 +53,7 @@ def test_the_model_given_stays_as_it_is():
     assert not made.training
     assert {name: tensor for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])} == {}
     with torch.no_grad():
-        model(x)  # still runs, and so do its hooks
+        model(x)  # the original model still runs, and so do its hooks
         next(made.parameters()).zero_()
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
@@ -191,7 +191,7 @@ def test_what_cannot_be_done_is_said(saved, tmp_path):
     save_model(regularize(nn.ModuleDict({"fc1": nn.Linear(800, 500)}), 9), tmp_path / "part.frz")
     with pytest.raises(MismatchError, match=r"missing from the file: fc2\.weight"):
         factorize(Part(), torch.rand(1, 800), tmp_path / "part.frz")
-    with pytest.raises(ValueError, match="was made by neither factorize"):
+    with pytest.raises(ValueError, match="was created by neither factorize"):
         summary(UNet())
     with pytest.raises(frformat.FrzError):
         factorize(UNet(width=16), x, path, tier=3)

@@ -1,4 +1,4 @@
-"""Fused networks compute what the unfused and the rebuilt ones do."""
+"""Fused networks compute the same as unfused and rebuilt ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.sums import assert_same, network_slack
 
 @pytest.fixture(autouse=True)
 def _always_factors(monkeypatch):
-    """Factors are used wherever they can be, however small the network."""
+    """Use factors wherever possible, however small the network is."""
     choose = candidates.Candidate.choose
 
     def always(self, around, prefer):
@@ -69,7 +69,7 @@ STAGES = {
 
 
 class Chain(nn.Module):
-    """Stages one after the other; some values are kept and joined with, or added to, later ones."""
+    """Runs stages one after the other; some values are kept, and concatenated with or added to later ones."""
 
     def __init__(self, stages: list[str], joins: dict[int, tuple[int, str]]) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ def test_chains(model, keep):
     x = torch.randn(2, 4, 22, 19, dtype=torch.float64)
     try:
         model.double().eval()(x)
-    except (RuntimeError, ValueError) as error:  # a picture that has become too small
+    except (RuntimeError, ValueError) as error:  # the image has become too small
         if "size" not in str(error) and "spatial" not in str(error) and "Kernel" not in str(error):
             raise
         return
@@ -132,7 +132,7 @@ def test_chains(model, keep):
 
 def test_unet():
     fused = check(UNet(width=8), torch.rand(1, 3, 37, 45, dtype=torch.float64), 33)
-    assert summary(fused).streams == 18  # behind each rectifier
+    assert summary(fused).streams == 18  # after each rectifier
     code = fused.code
     assert "max_pool" not in code
     assert "torch.cat" not in code

@@ -1,4 +1,4 @@
-"""Hooks and forward methods of single modules are called in a factored model as they were in the model."""
+"""A factored model calls the hooks and forward methods of individual modules as the original model does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PARTS = ("", "0", "1", "2", "3", "4", "4.0", "4.1")
 
 
 def network() -> nn.Module:
-    """Factored layers, with layers between them that are fused away."""
+    """Factored layers, with layers between them that fusion removes."""
     parts = [nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1)]
     model = nn.Sequential(*parts, nn.Sequential(nn.ReLU(), nn.Conv2d(32, 16, 3, padding=1))).eval()
     return regularize(model, 40)
@@ -107,7 +107,7 @@ def test_only_what_is_watched_stays_as_it_is():
 
 
 class Keeping(nn.Module):
-    """Keeps the output of one of its layers, through a hook that is its own method."""
+    """Keeps the output of one of its layers through a hook that is one of its own methods."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,7 +132,7 @@ def test_hooks_that_are_methods_of_the_model_become_those_of_the_copy():
 
 
 class Asking(nn.Module):
-    """Needs the result of a hook on its input."""
+    """Needs its input as modified by a hook."""
 
     def __init__(self) -> None:
         super().__init__()

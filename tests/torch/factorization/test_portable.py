@@ -107,7 +107,7 @@ def test_what_is_recorded_at_one_size_is_right_at_others(model, fused, record):
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         recorded = record(fused, torch.rand(1, 3, 32, 48))
-        for size in ((32, 48), (32, 32), (200, 208)):  # the last has more pixels than are summed at a time
+        for size in ((32, 48), (32, 32), (200, 208)):  # the last one has more pixels than are summed at a time
             assert 32 * 48 < algebra.CHUNK < 200 * 208
             x = torch.rand(1, 3, *size)
             assert_same(recorded(x), unregularize(copy.deepcopy(model))(x), network_slack(model, x))

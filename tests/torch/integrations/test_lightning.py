@@ -81,7 +81,7 @@ def test_a_metric_guards(tmp_path: Path):
     model = Net()
     fit(model, tmp_path, 2, Truncation(make, monitor="accuracy"))
     assert kept(model) == {5}
-    with pytest.raises(ValueError, match="no metric 'loss' was logged; there are accuracy"):
+    with pytest.raises(ValueError, match="no metric 'loss' was logged; the logged metrics are accuracy"):
         fit(Net(), tmp_path, 1, Truncation(make, monitor="loss"))
     with pytest.raises(ValueError, match="needs monitor=…, the name of a metric"):
         fit(Net(), tmp_path, 1, Truncation(make))

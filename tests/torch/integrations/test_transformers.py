@@ -117,7 +117,7 @@ def test_a_metric_guards(tmp_path: Path):
     model = regularize(bert(), 20)
     trainer(model, tmp_path, Truncation(make, monitor="eval_loss")).train()
     assert kept(model) == {5}
-    with pytest.raises(ValueError, match="no metric 'accuracy' was computed; there are eval_loss"):
+    with pytest.raises(ValueError, match="no metric 'accuracy' was computed; the metrics are eval_loss"):
         trainer(regularize(bert(), 20), tmp_path, Truncation(make, monitor="accuracy")).train()
 
 

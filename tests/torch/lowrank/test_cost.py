@@ -1,4 +1,4 @@
-"""The estimate for a layer before it runs equals the measurement when it runs."""
+"""The estimated cost of a layer equals the cost measured when it runs."""
 
 from __future__ import annotations
 

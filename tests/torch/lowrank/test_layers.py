@@ -25,7 +25,7 @@ def candidate(layer: nn.Module, x: torch.Tensor) -> Candidate:
 
 
 def check(layer: nn.Module, x: torch.Tensor) -> Candidate:
-    """Values equal those of the rebuilt weight to 1e-12 of the largest, gradients those of the regularized layer."""
+    """Compare values with the rebuilt weight, to 1e-12 of the largest, and gradients with the regularized layer."""
     plain = unregularize(copy.deepcopy(layer))
     expected = plain(x)
     found = candidate(layer, x)
@@ -45,7 +45,7 @@ def check(layer: nn.Module, x: torch.Tensor) -> Candidate:
 
 
 def view_of(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """None, or axes split, or the kernel's axes joined with the second."""
+    """Draw no view, or one that splits axes, joins all but the first, or joins those of the kernel."""
     kind = draw(st.sampled_from(["none", "split", "joined", "kernel"]))
     if kind == "none":
         return None
@@ -114,11 +114,11 @@ def test_linear_layers(inputs, outputs, data):
     ("make", "view", "options"),
     [
         (lambda: nn.Conv2d(8, 8, 3), None, [("into",), ("out",), ("into", "out")]),
-        (lambda: nn.Conv2d(8, 8, 3), (8, 72), [("out",)]),  # the channels that enter are joined with the kernel
+        (lambda: nn.Conv2d(8, 8, 3), (8, 72), [("out",)]),  # the input channels are joined with the kernel
         (lambda: nn.ConvTranspose2d(8, 8, 3), (8, 72), [("into",)]),
         (lambda: nn.Conv2d(8, 8, 3), (2, 4, 4, 2, 9), [("into",), ("out",), ("into", "out")]),
         (lambda: nn.Conv2d(8, 8, 3), (64, 9), []),
-        (lambda: nn.Conv2d(8, 8, 3, groups=8), None, [("out",)]),  # one channel enters each group
+        (lambda: nn.Conv2d(8, 8, 3, groups=8), None, [("out",)]),  # each group has one input channel
     ],
 )
 def test_what_can_be_factored(make, view, options):

@@ -29,7 +29,7 @@ NAMES = [
 
 @st.composite
 def calls(draw):
-    """Draw the arguments of a call, with blocks so small that there are many."""
+    """Draw the arguments of a call, with blocks small enough that several are needed."""
     last = draw(st.booleans())
     axes = draw(st.integers(0 if last else 1, 3))
     channels, rank = draw(st.integers(1, 9)), draw(st.integers(1, 4))

@@ -1,4 +1,4 @@
-"""The dense formula: every basis function written out, in float64."""
+"""The dense formula, which computes every basis function explicitly, in float64."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def matrix(shape: Sequence[int], k: int) -> Tensor:
 
 @st.composite
 def prefixes(draw: st.DrawFn, shapes: st.SearchStrategy[tuple[int, ...]]) -> tuple[tuple[int, ...], int]:
-    """Return a shape and a number of coefficients; few, some, or all."""
+    """Return a shape and a number of coefficients: few, some, or all."""
     shape = draw(shapes)
     count = math.prod(shape)
     return shape, draw(st.integers(1, min(count, 4)) | st.integers(1, count) | st.just(count))

@@ -23,7 +23,7 @@ class Net(nn.Module):
 
 
 class Tied(nn.Module):
-    """A language model whose head is its embedding."""
+    """A language model with a head tied to its embedding."""
 
     def __init__(self) -> None:
         super().__init__()

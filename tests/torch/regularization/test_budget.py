@@ -40,7 +40,7 @@ def test_the_total_is_spent_and_never_much_worse_than_best(spectra, data):
 
     choices = itertools.product(*(range(1, len(spectrum) + 1) for spectrum in spectra))
     best = max(energy(counts) for counts in choices if sum(counts) <= total)
-    # The method of Lagrange is exact but for the last run, whose scores are at most all of one tensor's.
+    # Lagrange multipliers are exact except for the last run, which scores at most one tensor's total.
     last = max(sum(x * x for x in spectrum) for spectrum in spectra)
     assert energy(kept.values()) >= best - last - 1e-6
 

@@ -36,7 +36,7 @@ def test_compiled_models_have_the_same_outputs_and_gradients():
     x = torch.randn(3, 9)
     try:
         compiled(x)
-    except BackendCompilerFailed as error:  # without vector instructions PyTorch writes C++ that is none
+    except BackendCompilerFailed as error:  # without vector instructions, PyTorch generates invalid C++
         if "CppCompileError" not in str(error):
             raise
         pytest.skip("g++ refuses what torch.compile writes for this processor")
@@ -133,7 +133,7 @@ def steps(model, wrap, x, y):
 
 
 def sharded(model, x):
-    """Return the spectra of a sharded model, and whether it works."""
+    """Return the spectra of a sharded model, after checking that it works."""
     expected = model(x)
     fully_shard(model, mesh=init_device_mesh("cpu", (2,)))
     torch.testing.assert_close(model(x), expected)

@@ -13,13 +13,13 @@ from frformat.torch.regularization.eigen_adam import BLOCK, LARGEST
 
 
 def _valley(n: int) -> Tensor:
-    """Return a quadratic form whose axes have very different lengths and are not parallel to the coordinates."""
+    """Return a quadratic form with axes of very different lengths that are not parallel to the coordinates."""
     axes, _ = torch.linalg.qr(torch.randn(n, n))
     return axes @ torch.diag(torch.logspace(-4, 0, n)) @ axes.T
 
 
 def _descended(kind: type[torch.optim.Optimizer], form: Tensor, start: Tensor, steps: int) -> float:
-    """Return the value of the form after slightly noisy steps while the learning rate falls to zero."""
+    """Return the value of the form after slightly noisy steps with a learning rate that falls to zero."""
     noise = torch.Generator().manual_seed(1)
     x = start.clone().requires_grad_()
     optimizer = kind([x], lr=0.1)  # type: ignore[call-arg]

@@ -13,7 +13,7 @@ from frformat.torch.regularization import factored, regularize, spectral_tensors
 
 @pytest.fixture(autouse=True)
 def _always(monkeypatch):
-    """Makes factors used wherever they can be, so that their effect shows."""
+    """Use factors wherever possible, so that they have an effect."""
     monkeypatch.setattr(factored, "MARGIN", 0)
 
 

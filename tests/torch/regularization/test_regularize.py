@@ -188,7 +188,7 @@ def large() -> nn.Module:
 @pytest.mark.parametrize(
     ("make", "keep", "rules", "message"),
     [
-        (lambda: nn.Linear(4, 6), 1.0, ["wieght: keep=3"], "for 'wieght' matches no parameter; there are weight, bias"),
+        (lambda: nn.Linear(4, 6), 1.0, ["wieght: keep=3"], "for 'wieght' matches no parameter; the model has weight"),
         (lambda: nn.Linear(4, 6), 1.0, ["weight: keep=25"], r"weight: keep=25, but shape \[6, 4\] has 24 elements"),
         (lambda: nn.Linear(4, 6), 1.0, ["weight: view=6,5"], r"view \[6, 5\] does not have the 24 elements"),
         (lambda: nn.Linear(4, 6), 1.0, ["weight: spectral"], "weight consists of weights"),
@@ -208,7 +208,7 @@ def large() -> nn.Module:
         (lambda: nn.EmbeddingBag(5, 4, padding_idx=1), 1.0, (), "weight keeps row 1 for padding"),
         (lambda: regularize(nn.Linear(4, 6)), 1.0, ["weight: keep=1"], r"weight is already regularized: truncate\(\)"),
         (lambda: regularize(nn.Linear(4, 6)), 9, (), r"^the model is already regularized: call truncate\(\)"),
-        (lambda: nn.utils.parametrizations.weight_norm(nn.Linear(4, 6)), 9, (), "another parametrization, WeightNorm,"),
+        (lambda: nn.utils.parametrizations.weight_norm(nn.Linear(4, 6)), 9, (), "another parametrization, WeightNorm;"),
         (lambda: nn.Linear(4, 6), "5%", (), r"keep='5%' is neither .*; write keep=0.05$"),
         (lambda: nn.Linear(4, 6), "30", (), r"keep='30' is neither .*; write keep=30$"),
         (lambda: nn.Linear(4, 6), True, (), "keep=True is neither"),
@@ -231,7 +231,7 @@ def test_what_cannot_be_done_is_said_and_nothing_has_changed(make, keep, rules, 
 
 
 class Shared(nn.Module):
-    """One layer that is reached by two paths."""
+    """Contains one layer under two names."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ values = hnp.arrays(np.float32, st.integers(1, 40), elements=st.floats(-6e4, 6e4
 
 
 def as_stored(coefficients, format):
-    """Return the coefficients as a file in a number format gives them back."""
+    """Return the coefficients after a round trip through a file in a number format."""
     return CodedTensor.of_spectrum(Spectrum(coefficients, coefficients.shape), format).canonical()
 
 

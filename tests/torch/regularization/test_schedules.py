@@ -49,7 +49,7 @@ class Training(RuleBasedStateMachine):
         self.steps = 0
 
     def train(self):
-        self.loss = self.model(torch.randn(3, 6)).square().sum()  # kept alive, as in most scripts
+        self.loss = self.model(torch.randn(3, 6)).square().sum()  # keep the graph alive, as most scripts do
         self.optimizer.zero_grad()
         self.loss.backward()
         self.optimizer.step()
@@ -132,7 +132,7 @@ def test_pruning_leaves_the_largest_coefficients_and_the_prefix_that_has_them():
     coefficients.data.copy_(values)
     optimizer = torch.optim.Adam(model.parameters(), 0.1)
     schedule = SpectralPruning(model, optimizer, steps=2, minimum=3)
-    assert not schedule.step()  # (16 − 3) / 8 more than in the end
+    assert not schedule.step()  # (16 − 3) / 8 more than at the end
     assert coefficients.tolist() == [0, -9, 0, 3, 0, 0, -8, 0, 5, 0, 0, 7, 0, 0, 0, 0]
     coefficients.data[3] = 0.01
     coefficients.data[11] = 0.02

@@ -15,7 +15,7 @@ from tests.torch.regularization.dense import matrix, prefixes, shapes
 
 @pytest.fixture(autouse=True, params=[synthesis.FFT_RANK, 4], ids=["thin", "wide"])
 def _order(request, monkeypatch):
-    """Everything is tried in both orders."""
+    """Run each test in both orders."""
     monkeypatch.setattr(synthesis, "FFT_RANK", request.param)
     monkeypatch.setattr(synthesis, "FFT_ELEMENTS", 1)
     monkeypatch.setattr(synthesis, "SHORT", 12)

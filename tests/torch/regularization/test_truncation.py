@@ -45,7 +45,7 @@ def test_what_the_optimizer_knows_is_cut_like_the_coefficients(count, kind):
 
 
 def test_truncated_training_is_training_of_what_was_truncated():
-    """Truncation is as if the tail had never existed: Adam treats each coefficient separately."""
+    """Training continues as if the tail had never existed, because Adam treats each coefficient separately."""
     long, short = (regularize(nn.Linear(6, 5, bias=False), keep, trained=True) for keep in (30, 12))
     short.parametrizations.weight.original.data = long.parametrizations.weight.original.data[:12].clone()
     optimizers = [torch.optim.Adam(model.parameters(), 0.1) for model in (long, short)]
@@ -93,7 +93,7 @@ def test_tied_parameters_and_several_optimizers():
 @pytest.mark.parametrize(
     ("keep", "message"),
     [
-        ({"conv": 3}, "'conv' is not a regularized tensor; there are conv.weight, fc1.weight, fc2.weight"),
+        ({"conv": 3}, "'conv' is not a regularized tensor; the model has conv.weight, fc1.weight, fc2.weight"),
         ({"fc1.weight": 3, "conv.weight": 0}, "conv.weight: 0 is neither"),
         (1.5, "conv.weight: 1.5 is neither"),
     ],

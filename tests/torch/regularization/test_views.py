@@ -21,7 +21,7 @@ class Decoder(nn.Module):
 
 
 class Patches(nn.Module):
-    """Tokens: the flattened axes are not those that the linear layer sees."""
+    """Flattens the axes of tokens, which are not the ones that the linear layer sees."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Data from outside the repository; tests that need it are skipped if it is missing."""
+"""Access to data outside the repository; tests that need missing data are skipped."""
 
 from __future__ import annotations
 

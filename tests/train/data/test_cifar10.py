@@ -52,9 +52,9 @@ def test_images_come_in_the_order_of_their_names(tmp_path: Path):
         ("test/dog/0000.jpg", jpeg((0, 0, 0), (32, 33)), "test/dog/0000.jpg: it has 32×33 pixels, not 32×32"),
         ("test/dog/0000.jpg", RED[:200], "test/dog/0000.jpg: not a complete JPEG or PNG image"),
         ("test/dog/0000.jpg", bytes(MAX_BYTES + 1), "test/dog/0000.jpg has 16385 bytes, more than 16384"),
-        ("test/wolf/0000.jpg", RED, "'test/wolf/0000.jpg', which is not a file test/CLASS/NAME"),
-        ("train/dog/0000.jpg", RED, "'train/dog/0000.jpg', which is no"),
-        ("test/dog.jpg", RED, "'test/dog.jpg', which is no"),
+        ("test/wolf/0000.jpg", RED, "'test/wolf/0000.jpg'; expected test/CLASS/NAME"),
+        ("train/dog/0000.jpg", RED, "'train/dog/0000.jpg'; expected test/CLASS/NAME"),
+        ("test/dog.jpg", RED, "'test/dog.jpg'; expected test/CLASS/NAME"),
     ],
 )
 def test_what_is_no_image_of_the_set(tmp_path: Path, name: str, content: bytes, says: str):
@@ -68,12 +68,12 @@ def test_links_are_not_followed(tmp_path: Path):
         link = tarfile.TarInfo("test/dog/0000.jpg")
         link.type, link.linkname = tarfile.SYMTYPE, "elsewhere"
         archive.addfile(link)
-    with pytest.raises(DataError, match="which is not a file"):
+    with pytest.raises(DataError, match="expected test/CLASS/NAME"):
         load_cifar10("test", tmp_path)
 
 
 def test_an_empty_archive(tmp_path: Path):
-    with pytest.raises(DataError, match="it holds no images"):
+    with pytest.raises(DataError, match="it contains no images"):
         load_cifar10("test", write(tmp_path, []))
 
 
@@ -83,7 +83,7 @@ def test_a_truncated_archive(tmp_path: Path, share: float):
     path = write(tmp_path, [("test/dog/0000.jpg", RED + noise)]) / "cifar10" / "cifar10_test_jpeg.tar.xz"
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(DataError, match=r"not a whole \.tar\.xz archive"):
+    with pytest.raises(DataError, match=r"not a complete \.tar\.xz archive"):
         load_cifar10("test", tmp_path)
 
 

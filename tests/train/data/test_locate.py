@@ -13,7 +13,7 @@ from frformat.train.data.locate import locate
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the common folder, with one set of one file. The current directory and the environment point elsewhere."""
+    """Return a folder with a one-file data set; the current directory and the environment point elsewhere."""
     monkeypatch.delenv("FRFORMAT_DATA", raising=False)
     current = tmp_path / "here" / "project"
     current.mkdir(parents=True)

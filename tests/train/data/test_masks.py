@@ -54,7 +54,7 @@ def test_files_that_do_not_belong_together(tmp_path: Path, images: list[str], ma
 
 
 def test_an_empty_folder(tmp_path: Path):
-    with pytest.raises(DataError, match="it holds no images"):
+    with pytest.raises(DataError, match="it contains no images"):
         MaskFolder(tmp_path, tmp_path)
 
 

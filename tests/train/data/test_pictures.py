@@ -32,7 +32,7 @@ def test_colour_and_grey():
         (b"", "x: not a complete JPEG or PNG image"),
         (b"GIF89a" + bytes(100), "x: not a complete"),
         (FILES["PNG"][:-30], "x: not a complete"),
-        (encoded("PNG", Image.new("I;16", (2, 2))), "x: its pixels are of the kind I(;16)?, not one of 1, L"),
+        (encoded("PNG", Image.new("I;16", (2, 2))), "x: its pixel type I(;16)? is not one of 1, L"),
         (encoded("PNG", Image.new("1", (9000, 9000))), "x: it has 9000×9000 pixels, more than 67108864 in all"),
         (encoded("PNG", Image.new("1", (20000, 20000))), "x: not a complete .* decompression bomb"),
     ],

@@ -20,7 +20,7 @@ def test_channels_have_their_own_mean_and_deviation():
 
 
 def test_other_channels_than_expected():
-    with pytest.raises(ValueError, match="images of 1 channels, but means of 3"):
+    with pytest.raises(ValueError, match="the images have 1 channels, but the mean has 3"):
         IMAGENET_PIXELS(torch.zeros(4, 1, 2, 2, dtype=torch.uint8))
 
 

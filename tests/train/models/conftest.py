@@ -8,7 +8,7 @@ import torch
 
 @pytest.fixture(autouse=True)
 def _reproducible() -> Iterator[None]:
-    """The same random numbers each time, on one thread and without gradients."""
+    """Run each test with the same random numbers, on one thread and without gradients."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.manual_seed(0)

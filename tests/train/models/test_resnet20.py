@@ -12,7 +12,7 @@ def test_it_has_as_many_parameters_as_published():
 
 
 def test_shortcuts_have_no_parameters_and_keep_every_other_pixel():
-    """If the last normalization of a block is 0, only the shortcut is left: zero channels around the old ones."""
+    """If a block's last normalization has weight 0, only the shortcut is left: the input between zero channels."""
     block = ResNet20().layer2[0].eval()
     torch.nn.init.zeros_(block.bn2.weight)
     x = torch.rand(2, 16, 6, 6)
@@ -24,7 +24,7 @@ def test_shortcuts_have_no_parameters_and_keep_every_other_pixel():
 
 
 def test_the_published_network_scores_as_measured():
-    """81.03 % on all test images as JPEG, 80.0 % on every twentieth."""
+    """The accuracy is 81.03 % on all test images as JPEG and 80.0 % on every twentieth."""
     checkpoint = torch.load(data_file("resnet_cifar10/resnet20-12fca82f.th"), weights_only=True, map_location="cpu")[
         "state_dict"
     ]

@@ -13,7 +13,7 @@ from frformat.train.models import UNet
 from tests.train.data import DATA, data_file
 
 DICE = (0.9788, 0.9793, 0.9747, 0.9808, 0.9781, 0.9677, 0.9797, 0.9612, 0.9710, 0.9117)
-"""Dice of the published network on each image; ``scipy.fft.idctn`` instead of our transform agrees on 0 … 7."""
+"""Dice of the published network on each image; for images 0 … 7, it is the same with ``scipy.fft.idctn``."""
 
 TRIED = len(DICE) if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 1
 
@@ -34,7 +34,7 @@ def test_width_channels_classes_and_odd_sizes(size: tuple[int, int]):
 
 
 def test_the_published_network_scores_as_measured(tmp_path: Path):
-    """Go from the authors' checkpoint through a file to the mask; all ten images in the nightly profile."""
+    """Compute masks from the authors' checkpoint through a file, for all ten images in the nightly profile."""
     source = data_file("unet_fr/unet_fr.pt")
     data_file("carvana")
     encoding.encode(checkpoints.load(source), tmp_path / "unet.frz")

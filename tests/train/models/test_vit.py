@@ -31,7 +31,7 @@ def test_attention_is_that_of_pytorch():
 
 def test_patches_are_told_apart_by_the_position_embedding_alone():
     network, x = VisionTransformer(), torch.rand(2, 1, 28, 28)
-    turned = x.view(2, 4, 7, 28).flip(1).reshape(2, 1, 28, 28)  # patches in another order, each as it was
+    turned = x.view(2, 4, 7, 28).flip(1).reshape(2, 1, 28, 28)  # patches in another order, but each unchanged
     assert (network(turned) - network(x)).abs().max() > 1e-4
     network.position.zero_()
     assert_same(network(turned), network(x), network_slack(network, x))

@@ -1,4 +1,4 @@
-"""Recipes for MNIST on a few of scikit-learn's digits, drawn larger."""
+"""Recipes for MNIST, run on a few enlarged digits from scikit-learn."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def digits() -> Data:
 
 
 def small(kind: type[Recipe], monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Recipe:
-    """Return a recipe with its own settings, except for batches of 16 and ``changes``."""
+    """Return a recipe with its default settings, except for batches of 16 and ``changes``."""
     monkeypatch.setattr(kind, "data", lambda self, folder: digits())
     return kind(replace(kind.defaults, **{"batch": 16, **changes}))
 
 
 def course(recipe: Recipe, folder: Path) -> tuple[Outcome, list[Row]]:
-    """Run a recipe; return the outcome and its epochs, after checks that hold for all recipes."""
+    """Run a recipe, check what must be true for all recipes, and return the outcome and its epochs."""
     outcome = train(recipe, folder)
     rows = history.read(folder / HISTORY)
     assert outcome.figures.keys() == outcome.decoded.keys() == rows[-1].figures.keys()
@@ -46,5 +46,5 @@ def course(recipe: Recipe, folder: Path) -> tuple[Outcome, list[Row]]:
 
 
 def tolerance(outcome: Outcome, terms: int) -> float:
-    """Return a bound on the difference of float32 outputs that are summed in another order, with this many terms."""
+    """Return a bound on the change of float32 outputs when sums of this many terms are computed in another order."""
     return terms * 2.0**-23 * max(outcome.scale, 1)

@@ -38,7 +38,7 @@ def test_a_step_minimizes_for_each_part_its_own_loss(monkeypatch):
     assert all(parameter.grad is None for parameter in parts["generator"].values())
     own = {name: {id(p) for g in run._optimizers[name].param_groups for p in g["params"]} for name in parts}
     assert own == {name: {id(p) for p in part.values()} for name, part in parts.items()}
-    run.advance()  # warming up: the first step has learning rate 0
+    run.advance()  # because of the warmup, the first step has learning rate 0
     before = {name: [p.detach().clone() for p in part.values()] for name, part in parts.items()}
     run.advance()
     for name, part in parts.items():

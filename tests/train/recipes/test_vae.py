@@ -39,7 +39,7 @@ def test_the_bound_is_that_of_the_distributions():
 
 
 def test_a_grey_image_costs_what_images_drawn_from_it_cost_in_the_mean():
-    """All four images of two grey pixels, coded with the same latent values."""
+    """Code all four images of two pixels with the same latent values."""
     model, noise = VAE(5), torch.randn(1, 5)
     grey = torch.zeros(1, 1, 28, 28)
     grey[0, 0, 3, 3:5] = torch.tensor([0.25, 0.5])

@@ -83,7 +83,7 @@ def fuse(model: nn.Module) -> Fusion:
 
 
 def _watched(modules: Mapping[str, nn.Module], leaves: Set[str]) -> str:
-    """Return which part of the model must not be replaced because of its hooks; empty if all hooks are still called."""
+    """Return why hooks prevent replacing a part of the model; empty if all hooks would still be called."""
     inside = tuple(f"{path}." for path in leaves)
     for path, module in modules.items():
         if path and path not in leaves and not path.startswith(inside) and is_watched(module):
@@ -92,7 +92,7 @@ def _watched(modules: Mapping[str, nn.Module], leaves: Set[str]) -> str:
 
 
 def complete(fused: fx.GraphModule, model: nn.Module) -> None:
-    """Add the original model's unused state, such as batch counters, to a rewritten model."""
+    """Copy state that the graph does not use, such as batch counters, from the original to a rewritten model."""
     there = fused.state_dict(keep_vars=True).keys()
     for name, tensor in model.state_dict(keep_vars=True).items():
         path, _, attribute = name.rpartition(".")

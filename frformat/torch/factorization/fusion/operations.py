@@ -19,7 +19,7 @@ INFINITY: Final = math.inf
 
 @dataclass(frozen=True)
 class Activation:
-    """A function that is applied to every value; its name is as in :func:`frformat.torch.lowrank.stream.activate`."""
+    """A function that is applied to every value, named as in :func:`frformat.torch.lowrank.stream.activate`."""
 
     name: str
     limits: tuple[float, ...] = ()

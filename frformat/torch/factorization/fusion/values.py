@@ -104,7 +104,7 @@ class Wide(Value):
         count: number of channels, n.
         last: whether channels are the last axis, rather than the second.
         rank: number of axes.
-        origin: path of the layer that made it.
+        origin: path of the layer that produced it.
         homogeneous: whether the last coefficient of ``z`` is still 1 everywhere.
     """
 
@@ -139,7 +139,7 @@ class Wide(Value):
 
 @dataclass
 class Stream:
-    """One pass over all channels, in blocks. The first user adds the call; later users add their results to it."""
+    """One pass over all channels, in blocks. Its first user adds the call, and later users add their results to it."""
 
     wide: Wide
     activation: Activation
@@ -179,7 +179,7 @@ class Stream:
 
 @dataclass
 class Active(Value):
-    """A wide value after an activation, possibly a pooling, and operations that are the same for every channel."""
+    """All channels after an activation, possibly a pooling, and operations that are the same for every channel."""
 
     source: Stream
     pooled: bool = False

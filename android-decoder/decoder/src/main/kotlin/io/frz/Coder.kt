@@ -7,7 +7,10 @@ package io.frz
  * @property label its name in the specification
  */
 public enum class Coder(public val id: Int, public val label: String) {
+    /** The values themselves, uncompressed. */
     NONE(0, "none"),
+
+    /** Raw DEFLATE. */
     DEFLATE(1, "deflate"),
 
     /** Zstandard; needs the library zstd-jni. */

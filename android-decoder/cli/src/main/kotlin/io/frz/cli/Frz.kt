@@ -39,4 +39,5 @@ internal fun commandLine(): CommandLine = CommandLine(Frz()).setExecutionExcepti
     CommandLine.ExitCode.USAGE
 }
 
+/** Runs the command `frz` and exits with its exit code. */
 public fun main(args: Array<String>): Unit = exitProcess(commandLine().execute(*args))

@@ -38,5 +38,8 @@ internal fun commandLine(): CommandLine = CommandLine(FrzHost())
         CommandLine.ExitCode.USAGE
     }
 
-// The library of PyTorch Mobile has a thread of its own that would keep the process alive.
+/**
+ * Runs the command `frz-host` and exits with its exit code. The explicit exit is needed because a thread of PyTorch
+ * Mobile would otherwise keep the process alive.
+ */
 public fun main(args: Array<String>): Unit = exitProcess(commandLine().execute(*args))

@@ -116,6 +116,7 @@ public class FrzModuleOptions private constructor(builder: Builder) {
         public fun build(): FrzModuleOptions = FrzModuleOptions(this)
     }
 
+    /** The default options and the builder of others. */
     public companion object {
         /** One thread, the highest tier, and a budget of the maximum heap size. */
         @JvmField

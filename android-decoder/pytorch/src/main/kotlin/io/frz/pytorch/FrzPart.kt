@@ -34,6 +34,7 @@ public abstract class FrzPart internal constructor() {
     @Throws(IOException::class)
     internal open fun close(): Unit = Unit
 
+    /** Functions that make parts from the sources an app can have. */
     public companion object {
         /** Releases all [parts]. Failing to close one does not affect loading. */
         internal fun close(parts: List<FrzPart>) {

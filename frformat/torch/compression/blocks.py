@@ -1,0 +1,74 @@
+"""The effect of changes of a layer's weights, to second order. The moments of its inputs form blocks."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frformat.torch.compression.rounding import feedback, rounded
+from frformat.torch.compression.steps import DAMPING
+
+Doubles = NDArray[np.float64]
+
+TRUST: Final = 0.03
+"""Damping of input moments, relative to their mean, where weights compensate for changed inputs."""
+
+
+def compensation(before: Doubles, second: Doubles, shift: Doubles | None, usual: Doubles) -> Doubles | float:
+    """Return the change of weights that restores the original outputs although the inputs have changed.
+
+    Args:
+        before: the weights as matrices: (groups, outputs, inputs).
+        second: second moments of the changed inputs, one matrix or diagonal for each block.
+        shift: cross moments of changed and original inputs, minus ``second``; None if the inputs have not changed.
+        usual: second moments of the original inputs.
+    """
+    if shift is None or second.ndim == 3:
+        return 0.0
+    level = np.diagonal(usual, axis1=-2, axis2=-1).mean(-1)[..., None, None]
+    damped = second + np.where(level > 0, TRUST * level, 1.0) * np.eye(second.shape[-1])
+    groups, outputs, n = before.shape
+    split: Doubles = before.reshape(groups, outputs, second.shape[1], -1).swapaxes(1, 2) @ shift
+    change: Doubles = np.asarray(np.linalg.solve(damped, split.swapaxes(-1, -2)), np.float64).swapaxes(-1, -2)
+    return change.swapaxes(1, 2).reshape(groups, outputs, n)
+
+
+def rounded_in_blocks(target: Doubles, sizes: Doubles, moments: Doubles, down: Doubles | None) -> Doubles:
+    """Round weights to multiples of steps, one block of inputs after the other.
+
+    Args:
+        target: the weights: (groups, outputs, inputs).
+        sizes: the steps, in the same shape.
+        moments: second moments of the inputs, one matrix or diagonal for each block.
+        down: :func:`~frformat.torch.compression.rounding.feedback` for rows.
+
+    Returns:
+        Integers, as float64.
+    """
+    if moments.ndim == 3:
+        return rounded(target, sizes, None, down)
+    parts = []
+    width = moments.shape[-1]
+    for number in range(moments.shape[1]):
+        part = slice(number * width, (number + 1) * width)
+        across = feedback(moments[:, number], DAMPING) if width > 1 else None
+        parts.append(rounded(target[:, :, part], sizes[:, :, part], across, down))
+    return np.concatenate(parts, axis=2)
+
+
+def cost(error: Doubles, moments: Doubles, gradients: Doubles) -> float:
+    """Return the expected loss ½ tr(G E H Eᵀ) from an error E of the weights.
+
+    Args:
+        error: E: (groups, outputs, inputs).
+        moments: H, the second moments of the inputs, one matrix or diagonal for each block.
+        gradients: G, the second moments of the output gradients, as matrices or diagonals.
+    """
+    groups, outputs, _ = error.shape
+    split: Doubles = error.reshape(groups, outputs, moments.shape[1], -1).swapaxes(1, 2)
+    seen = split @ moments if moments.ndim == 4 else split * moments[:, :, None]
+    if gradients.ndim == 3:
+        return 0.5 * float(np.einsum("gbok,gbpk,gop->", seen, split, gradients, optimize=True))
+    return 0.5 * float(np.einsum("gbok,gbok,go->", seen, split, gradients, optimize=True))
