@@ -1,4 +1,4 @@
-"""Make the contents of the demo app: networks, pictures, and desktop outputs to compare with.
+"""Generate the contents of the demo app: networks, pictures, and the desktop outputs to compare against.
 
 ``python android-decoder/demo/assets.py`` writes three folders into build/android:
 
@@ -152,7 +152,7 @@ def _weights(name: str, target: Path) -> bool:
         command = [sys.executable, "-m", "frformat", "encode", checkpoint, "-o", target]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     else:
-        click.echo(f"{name}: left out, there is neither examples/**/{name}.frz nor a checkpoint", err=True)
+        click.echo(f"{name}: skipped, because there is neither examples/**/{name}.frz nor a checkpoint", err=True)
         return False
     return True
 

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Builds Android's system libraries, as far as PyTorch Mobile needs them, for x86-64 Linux with glibc.
+# Builds the parts of Android's system libraries that PyTorch Mobile needs, for x86-64 Linux with glibc.
 #     build.sh OUT
-# Any C compiler will do: $CC, cc, gcc or clang; without one, that of the package ziglang of the project's Python
-# environment or of python3. Where there is none of them, nothing is built, and the tests that need it are skipped.
+# Any C compiler will do: $CC, cc, gcc or clang, or else the ziglang package of the project's Python environment or of
+# python3. Without a compiler, nothing is built, and the tests that need the libraries are skipped.
 set -eu
 out=$1
 cd "$(dirname "$0")"

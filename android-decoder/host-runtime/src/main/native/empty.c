@@ -1,2 +1,2 @@
-// Android's libm.so and libdl.so: our libc.so holds their functions, so this file only provides the version.
+// Android's libm.so and libdl.so: our libc.so contains their functions, so this file provides only the version.
 __attribute__((visibility("default"))) int bionic_functions_are_in_libc;

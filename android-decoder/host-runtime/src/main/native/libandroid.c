@@ -1,4 +1,4 @@
-// Android's libandroid.so: no assets. The decoder's PyTorch side loads modules from files, so nothing misses them.
+// Android's libandroid.so, without assets. The decoder's PyTorch module loads models from files, so it needs none.
 #include <stddef.h>
 
 void *AAssetManager_fromJava(void *env, void *object) { (void)env, (void)object; return NULL; }

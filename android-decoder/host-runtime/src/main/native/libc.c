@@ -24,7 +24,7 @@
 
 #define BIONIC(name) __asm__(".symver bionic_" #name "," #name "@LIBC"); __attribute__((visibility("default"), used))
 
-// On Android, the standard streams are elements of an array. Its content does not matter, only its address.
+// On Android, the standard streams are elements of an array. Only its address matters, not its contents.
 enum { SIZE_OF_FILE = 152 };
 BIONIC(__sF) char bionic___sF[3 * SIZE_OF_FILE];
 
@@ -56,7 +56,7 @@ BIONIC(fprintf) int bionic_fprintf(void *file, const char *format, ...) {
   return written;
 }
 
-// Names that glibc lacks, or does not define as functions.
+// Names that glibc lacks or does not define as functions.
 BIONIC(__errno) int *bionic___errno(void) { return &errno; }
 BIONIC(__strlen_chk) size_t bionic___strlen_chk(const char *text, size_t size) {
   size_t length = strlen(text);

@@ -1,6 +1,6 @@
-// What the JVM loads first. Opens Android's libraries, ours and then those of PyTorch Mobile, from the folder that
-// it lies in. RTLD_DEEPBIND makes them see their own libc++ before the libstdc++ that the JVM has brought along. When
-// Java loads them afterwards, they are open already, and only their JNI_OnLoad is run.
+// The library that the JVM loads first. It opens Android's libraries, first ours and then those of PyTorch Mobile, from
+// its own folder. RTLD_DEEPBIND makes them find their own libc++ before the JVM's libstdc++. When Java loads them
+// later, they are already open, and only their JNI_OnLoad runs.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <limits.h>

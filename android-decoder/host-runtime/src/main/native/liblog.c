@@ -1,4 +1,4 @@
-// Android's liblog.so: warnings and worse go to the standard error stream.
+// Android's liblog.so: warnings and errors go to standard error.
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,16 +1,16 @@
 package io.frz
 
 /**
- * The kind of matrix by which a tensor's core is multiplied along one axis.
+ * The kind of a basis: the matrix by which a tensor's core is multiplied along one axis.
  *
  * @property id its number in files
  * @property label its name in the specification
  */
 public enum class BasisKind(public val id: Int, public val label: String) {
-    /** Leaves the axis as it is; if the core is shorter, the remaining elements are zero. */
+    /** The identity; if the core is shorter than the axis, the remaining elements are zero. */
     IDENTITY(0, "identity"),
 
-    /** The first cosines of the axis's length; computed, never stored. */
+    /** The first cosines of the axis's length, computed rather than stored. */
     DCT(1, "dct"),
 
     /** A matrix stored in the file: one of [FrzFile.factors]. */

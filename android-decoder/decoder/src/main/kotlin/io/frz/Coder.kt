@@ -13,7 +13,7 @@ public enum class Coder(public val id: Int, public val label: String) {
     /** Raw DEFLATE. */
     DEFLATE(1, "deflate"),
 
-    /** Zstandard; needs the library zstd-jni. */
+    /** Zstandard; requires the zstd-jni library. */
     ZSTD(2, "zstd"),
 
     /** Adaptive coding of integers and floats: the smallest files. */

@@ -1,7 +1,7 @@
 package io.frz
 
 /**
- * What is wrong with a file or a request: the error codes of the specification, spelled as they are there.
+ * The specification's error codes, under the same names. Each says what is wrong with a file or a request.
  *
  * Every reader reports the same code for the same fault, so programs can rely on it.
  */
@@ -9,7 +9,7 @@ public enum class ErrorCode {
     /** The file does not start like an `.frz` file. */
     MAGIC,
 
-    /** The file has a version that this decoder does not know. */
+    /** The file has a version that this decoder does not support. */
     VERSION,
 
     /** The header sets a reserved flag, or its directory lengths disagree. */
@@ -33,10 +33,10 @@ public enum class ErrorCode {
     /** The directory is not well-formed MessagePack, or does not follow the schema. */
     DIRECTORY,
 
-    /** The file requires a feature that this decoder does not know. */
+    /** The file requires a feature that this decoder does not support. */
     FEATURE,
 
-    /** The file uses a dtype, number format, basis or coder that this decoder does not know. */
+    /** The file uses a dtype, number format, basis or coder that this decoder does not support. */
     UNSUPPORTED,
 
     /** A name is empty, too long, not allowed or not unique, or an alias has no target. */

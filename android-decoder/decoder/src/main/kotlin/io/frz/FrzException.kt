@@ -7,7 +7,7 @@ import java.io.IOException
  * Thrown when a file cannot be decoded or a request cannot be met: the only exception that a bad file ever causes.
  *
  * It is an [IOException], so code that handles read errors already handles it. The [message] is one line that says what
- * is wrong, where, and what to do; [code], [tensor] and [offset] tell programs the same.
+ * is wrong, where, and what to do; programs can read the same information from [code], [tensor] and [offset].
  *
  * @property code what is wrong: an error code of the format's specification
  * @property tensor the name of the tensor concerned, or null

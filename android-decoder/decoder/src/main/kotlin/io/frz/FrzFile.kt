@@ -48,7 +48,7 @@ public class FrzFile private constructor(private val container: Container, base:
     /** The file's description of each of its tensors, in file order. */
     public val tensors: List<TensorInfo> = infos(directory.tensors) { !it.isFactors }
 
-    /** What the file says about each of its factors: the matrices that [BasisKind.STORED] axes use. */
+    /** The file's description of each of its factors: the matrices that [BasisKind.STORED] axes use. */
     public val factors: List<TensorInfo> = infos(directory.factors.size) { it.isFactors }
 
     /** The groups in which tensors and factors are stored, in the order of the file. */
@@ -61,10 +61,10 @@ public class FrzFile private constructor(private val container: Container, base:
 
     private val loader = Loader(container, tensors, base?.asBase(), options)
 
-    /** Aliases, such as the names of tied weights, mapped to the names of the tensors they stand for. */
+    /** The aliases, such as the names of tied weights, mapped to the names of the tensors that they stand for. */
     public val aliases: Map<String, String> = Collections.unmodifiableMap(directory.aliases())
 
-    /** Free-form text about the model: license, source, accuracy … It does not affect decoding. */
+    /** Free-form text about the model, such as its license, source or accuracy. It does not affect decoding. */
     public val metadata: Map<String, String> = Collections.unmodifiableMap(directory.metadata)
 
     /** The number of tiers (capacity levels) in the complete file. */
@@ -73,23 +73,23 @@ public class FrzFile private constructor(private val container: Container, base:
     /** The number of tiers present, counted from the first; less than [tiers] if the file was cut after a tier. */
     public val tiersPresent: Int get() = container.tiersPresent
 
-    /** The tier that is decoded. */
+    /** The tier that this instance decodes. */
     public val tier: Int get() = container.tier
 
-    /** Whether this is a delta file: it holds the difference to another file, its base. */
+    /** Whether this is a delta file, which stores the differences from another file, its base. */
     public val isDelta: Boolean get() = directory.base != null
 
-    /** Whether [name] is a tensor of the file or an alias. */
+    /** Returns whether [name] is a tensor of the file or an alias. */
     public operator fun contains(name: String): Boolean = directory.find(name) >= 0
 
-    /** What the file says about the tensor [name]; fails with [ErrorCode.NOT_FOUND] if there is none. */
+    /** Returns the file's description of the tensor [name]; fails with [ErrorCode.NOT_FOUND] if there is none. */
     @Throws(FrzException::class)
     public fun tensor(name: String): TensorInfo {
         val number = directory.find(name)
         if (number >= 0) return tensors[number]
         throw FrzException(
             ErrorCode.NOT_FOUND,
-            "the file holds ${tensors.size} tensors, but none of this name",
+            "the file contains ${tensors.size} tensors, but none with this name",
             name
         )
     }
@@ -172,9 +172,9 @@ public class FrzFile private constructor(private val container: Container, base:
         }
 
     /**
-     * The core of the tensor [name], before its bases are applied. If [TensorInfo.kept] is not null, the values are in
-     * zigzag order; otherwise they are in row-major order and the result has the shape [TensorInfo.box]. Values are
-     * f32, or of the tensor's own dtype if they are its elements bit for bit.
+     * Returns the core of the tensor [name], before its bases are applied. If [TensorInfo.kept] is not null, the values
+     * are in zigzag order; otherwise they are in row-major order and the result has the shape [TensorInfo.box]. Values
+     * are f32, or have the tensor's dtype if they are its elements, bit for bit.
      *
      * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
      *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
@@ -184,7 +184,7 @@ public class FrzFile private constructor(private val container: Container, base:
     public fun core(name: String): FrzTensor = container.lifetime.request(name) { core(tensor(name), it) }
 
     /**
-     * Factor [number] of the file, counted from 0: as many of its rows as the open tier has.
+     * Returns factor [number] of the file, counted from 0, with as many rows as the open tier has.
      *
      * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
      *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
@@ -193,7 +193,7 @@ public class FrzFile private constructor(private val container: Container, base:
     @Throws(IOException::class)
     public fun factor(number: Int): FrzTensor = container.lifetime.request(null) {
         if (number !in factors.indices) {
-            throw FrzException(ErrorCode.NOT_FOUND, "the file holds ${factors.size} factors, but no factor $number")
+            throw FrzException(ErrorCode.NOT_FOUND, "the file contains ${factors.size} factors, but no factor $number")
         }
         core(factors[number], it)
     }
@@ -205,7 +205,7 @@ public class FrzFile private constructor(private val container: Container, base:
     }
 
     /**
-     * Decodes everything up to [tier] without rebuilding it, and throws at the first fault.
+     * Decodes everything up to [tier] without rebuilding any tensor, and throws at the first fault.
      *
      * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
      *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
@@ -214,18 +214,18 @@ public class FrzFile private constructor(private val container: Container, base:
     @Throws(IOException::class)
     public fun verify(): Unit = container.lifetime.request(null) { loader.verify(it) }
 
-    /** This file as the base of a delta file. */
+    /** Returns this file as the base of a delta file. */
     private fun asBase() = Base(container) { name -> directory.find(name).let { if (it < 0) null else tensors[it] } }
 
     /** Closes the file. Tensors that have been loaded remain valid. */
     @Throws(IOException::class)
     override fun close(): Unit = container.close()
 
-    /** The part of [target] that the tensor [info] will fill. */
+    /** Returns the part of [target] that the tensor [info] will fill. */
     private fun portion(target: ByteBuffer, info: TensorInfo): ByteBuffer {
         require(!target.isReadOnly) { "the buffer for tensor ${quote(info.name)} is read-only" }
         require(target.remaining() >= info.bytes) {
-            "tensor ${quote(info.name)} takes ${info.bytes} bytes and the buffer has room for ${target.remaining()}"
+            "tensor ${quote(info.name)} needs ${info.bytes} bytes, but the buffer has room for ${target.remaining()}"
         }
         val memory = target.duplicate()
         memory.limit(memory.position() + info.bytes.toInt())
@@ -248,17 +248,16 @@ public class FrzFile private constructor(private val container: Container, base:
     private fun rebuilt(info: TensorInfo, memory: ByteBuffer) = FrzTensor(info.name, info.dtype, info.shape, memory)
 
     /**
-     * Opens files. Every overload throws [FrzException] with one of these codes: [ErrorCode.MAGIC],
-     * [ErrorCode.VERSION], [ErrorCode.HEADER], [ErrorCode.LIMIT], [ErrorCode.TRUNCATED], [ErrorCode.TRAILING],
-     * [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.DIRECTORY], [ErrorCode.FEATURE], [ErrorCode.UNSUPPORTED],
-     * [ErrorCode.NAME], [ErrorCode.SHAPE] and [ErrorCode.VALUE] for what is wrong with the file, [ErrorCode.TIER] and
-     * [ErrorCode.BUDGET] for what is asked of it.
+     * Opens files. Every overload throws [FrzException]: with [ErrorCode.MAGIC], [ErrorCode.VERSION],
+     * [ErrorCode.HEADER], [ErrorCode.LIMIT], [ErrorCode.TRUNCATED], [ErrorCode.TRAILING], [ErrorCode.CHECKSUM],
+     * [ErrorCode.STREAM], [ErrorCode.DIRECTORY], [ErrorCode.FEATURE], [ErrorCode.UNSUPPORTED], [ErrorCode.NAME],
+     * [ErrorCode.SHAPE] or [ErrorCode.VALUE] if the file is faulty, and with [ErrorCode.TIER] or [ErrorCode.BUDGET] if
+     * the options cannot be met.
      *
-     * A delta file holds the difference to another file, its base. Pass the open base, and keep it open as long as
-     * the delta file is in use. The whole base is read once to compare checksums; a wrong one is [ErrorCode.BASE]. (If
-     * the base itself cannot be opened, you learn why when you open it.)
-     * Without a base a delta file can be listed, but requesting tensors that need it is [ErrorCode.BASE], too. All
-     * other files ignore the base.
+     * A delta file stores the differences from another file, its base. Pass the open base, and keep it open as long as
+     * the delta file is in use. The whole base is read once to compare checksums; a wrong base fails with
+     * [ErrorCode.BASE]. Without a base, a delta file can be listed, but requesting a tensor that needs the base fails
+     * with the same code. All other files ignore the base. A base that cannot be opened fails when you open it.
      */
     public companion object {
         /** Opens a file on disk. Requests read only the parts they need. */
@@ -286,10 +285,10 @@ public class FrzFile private constructor(private val container: Container, base:
          * }
          * ```
          *
-         * The part is memory-mapped and takes no heap. [channel] may be closed when this returns. The file must not be
+         * The part is memory-mapped and uses no heap. [channel] can be closed after this returns. The file must not be
          * truncated while it is open.
          *
-         * @throws IllegalArgumentException if the channel's file is shorter than that
+         * @throws IllegalArgumentException if the channel's file ends before the part does
          */
         @WorkerThread
         @JvmStatic
@@ -304,7 +303,7 @@ public class FrzFile private constructor(private val container: Container, base:
         ): FrzFile {
             val size = channel.size()
             require(offset in 0..size && length in 0..size - offset) {
-                "the channel has $size bytes, not $length from byte $offset on"
+                "the channel has $size bytes; it does not contain $length bytes from offset $offset"
             }
             return open(MappedSource(channel, offset, length), options, base)
         }

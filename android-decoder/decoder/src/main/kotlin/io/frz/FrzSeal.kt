@@ -3,20 +3,20 @@ package io.frz
 import java.util.zip.CRC32
 
 /**
- * The checksum at the end of a skeleton, a network's file without its weights. Runtimes take the bytes of their models
- * on trust, and altered ones can crash them, so a loader checks it first: the file ends with `frz:crc32:` and the
- * CRC-32 of all bytes before the digits, in eight lower-case hexadecimal digits.
+ * The checksum at the end of a skeleton, the file that describes a network without its weights. Runtimes trust the
+ * bytes of their models, and altered bytes can crash them, so a loader checks the seal first: the file ends with
+ * `frz:crc32:` and the CRC-32 of all bytes before the digits, as eight lower-case hexadecimal digits.
  */
 public object FrzSeal {
     private const val MARK = "frz:crc32:"
     private const val DIGITS = 8
 
-    /** What is wrong with [skeleton], or null if it is whole. */
+    /** Returns what is wrong with [skeleton], or null if it is intact. */
     @JvmStatic
     public fun problem(skeleton: ByteArray): String? {
         val end = skeleton.size - DIGITS
         val isMarked = end >= MARK.length && ascii(skeleton, end - MARK.length, MARK.length) == MARK
-        if (!isMarked) return "it does not end like one, so it is cut short, or was made by something else"
+        if (!isMarked) return "it does not end with a seal, so it is truncated, or another program made it"
         val checksum = CRC32().apply { update(skeleton, 0, end) }.value
         val isWhole = ascii(skeleton, end, DIGITS) == checksum.toString(HEXADECIMAL).padStart(DIGITS, '0')
         return if (isWhole) null else "its bytes do not match their checksum"

@@ -8,7 +8,7 @@ import java.nio.ByteOrder
  *
  * @property name the name under which it was requested
  * @property dtype the type of its elements
- * @param buffer its elements, and nothing else, from index 0 to the capacity
+ * @param buffer its elements, which fill the buffer from index 0 to its capacity
  */
 public class FrzTensor internal constructor(
     public val name: String,

@@ -6,8 +6,8 @@ import io.frz.internal.zigzag.Box
 import java.util.Collections
 
 /**
- * What a file says about one tensor, known without decoding it. A tensor is a small core, multiplied by a basis along
- * each axis of its view.
+ * A file's description of one tensor, available without decoding it. A tensor is a small core, multiplied by a basis
+ * along each axis of its view.
  */
 public class TensorInfo internal constructor(
     internal val record: Group,
@@ -93,7 +93,7 @@ public class GroupInfo internal constructor(internal val record: Group, public v
     /** The coder of its values. */
     public val coder: Coder get() = record.numbers.coder
 
-    /** The stored size of each tier in bytes, without checksums; one entry if the first tier holds everything. */
+    /** The stored size of each tier in bytes, without checksums; one entry if the first tier contains everything. */
     public val sizes: List<Long> get() = Collections.unmodifiableList(record.numbers.sizes.asList())
 
     /** The stored size of all tiers in bytes, without checksums. */

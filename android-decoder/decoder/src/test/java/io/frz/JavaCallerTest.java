@@ -19,7 +19,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The API as Java code sees it. */
+/** Calls the API from Java. */
 class JavaCallerTest {
     private final byte[] bytes =
             new FrzBuilder().spectrum("conv.weight", Arrays.asList(8, 4), new float[] {8f, 1f}).build();

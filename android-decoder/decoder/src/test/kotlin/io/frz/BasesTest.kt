@@ -1,29 +1,29 @@
 package io.frz
 
-import io.frz.FrzBuilder.Companion.BASES
-import io.frz.FrzBuilder.Companion.CODER
-import io.frz.FrzBuilder.Companion.CORNERS
-import io.frz.FrzBuilder.Companion.DTYPE
-import io.frz.FrzBuilder.Companion.FACTORS
-import io.frz.FrzBuilder.Companion.FORMAT
-import io.frz.FrzBuilder.Companion.SEEDS
-import io.frz.FrzBuilder.Companion.SHAPES
 import io.frz.FrzBuilder.Companion.floats
 import io.frz.internal.bases.Bases
 import io.frz.internal.bases.BasisArguments
+import io.frz.internal.container.GroupField.BASES
+import io.frz.internal.container.GroupField.CODER
+import io.frz.internal.container.GroupField.CORNERS
+import io.frz.internal.container.GroupField.DTYPE
+import io.frz.internal.container.GroupField.FACTORS
+import io.frz.internal.container.GroupField.FORMAT
+import io.frz.internal.container.GroupField.SEEDS
+import io.frz.internal.container.GroupField.SHAPES
 import java.util.Random
 import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Tensors of bases of every kind against the formula of the specification, axis by axis. */
+/** Compares tensors that have bases of every kind to the formula of the specification, axis by axis. */
 class BasesTest {
     private val random = Random(19)
 
     private fun numbers(count: Int) = FloatArray(count) { random.nextGaussian().toFloat() }
 
-    /** An axis of [n] elements, [r] entries of the core, and a basis of [kind]. */
+    /** An axis of [n] elements and [r] core entries, with a basis of [kind]. */
     private inner class Axis(val kind: BasisKind, val n: Int, val r: Int) {
         val factor = if (kind == BasisKind.STORED) numbers(n * r) else FloatArray(0)
         val seed = random.nextLong()
@@ -51,7 +51,7 @@ class BasesTest {
             val group = mapOf(DTYPE to DType.F32.id, SHAPES to listOf(listOf(axis.r, axis.n)), CODER to Coder.NONE.id)
             builder.group(group, floats(*axis.factor))
         }
-        val fields = FrzBuilder.tensor("w", dtype, axes.map { it.n }).toMutableMap<Int, Any?>()
+        val fields = FrzBuilder.tensor("w", dtype, axes.map { it.n }).toMutableMap<Any, Any?>()
         fields[BASES] = axes.map { it.kind.id }
         fields[CORNERS] = listOf(listOf(axes.map { it.r }))
         fields[FORMAT] = DType.F32.id
@@ -63,7 +63,7 @@ class BasesTest {
 
     private fun unsigned(seed: Long) = java.math.BigInteger(java.lang.Long.toUnsignedString(seed))
 
-    /** The weights, and for each the sum of the magnitudes of its terms. */
+    /** Returns the weights, and for each weight the sum of the magnitudes of its terms. */
     private fun expected(axes: List<Axis>, core: FloatArray): Pair<DoubleArray, DoubleArray> {
         var weights = DoubleArray(core.size) { core[it].toDouble() }
         var sizes = DoubleArray(core.size) { Math.abs(weights[it]) }
@@ -98,7 +98,7 @@ class BasesTest {
     private fun core(axes: List<Axis>) = numbers(axes.fold(1) { product, axis -> product * axis.r })
 
     @Test
-    fun `bases of all kinds go together`() {
+    fun `bases of all kinds can be combined`() {
         val identity = BasisKind.IDENTITY
         val dct = BasisKind.DCT
         val stored = BasisKind.STORED
@@ -131,7 +131,7 @@ class BasesTest {
     }
 
     @Test
-    fun `single products are the same bit for bit`() {
+    fun `single products are reproduced bit for bit`() {
         val identity = BasisKind.IDENTITY
         val stored = BasisKind.STORED
         val seeded = BasisKind.SEEDED
@@ -167,7 +167,7 @@ class BasesTest {
     }
 
     @Test
-    fun `threads share pieces and do not change a bit`() {
+    fun `sharing pieces among threads does not change a bit`() {
         val cases = listOf(
             axes(Triple(BasisKind.IDENTITY, 900, 900), Triple(BasisKind.STORED, 24, 5), Triple(BasisKind.DCT, 31, 7)),
             axes(Triple(BasisKind.IDENTITY, 9, 9), Triple(BasisKind.DCT, 300, 5), Triple(BasisKind.IDENTITY, 200, 90)),

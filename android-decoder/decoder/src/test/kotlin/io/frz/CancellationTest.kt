@@ -4,6 +4,7 @@ import io.frz.internal.Lifetime
 import io.frz.internal.Request
 import io.frz.internal.Workers
 import io.frz.internal.bases.Cosines
+import io.frz.internal.container.GroupField
 import io.frz.internal.rebuild.Axis
 import io.frz.internal.rebuild.Contraction
 import io.frz.internal.rebuild.spectrum
@@ -20,20 +21,20 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** A request ends soon after its thread was interrupted or its file closed, whatever it is doing. */
+/** Interrupting a request's thread or closing its file ends the request soon, whatever it is doing. */
 class CancellationTest {
     private fun plain(
         coder: Coder,
         dtype: DType,
         stored: ByteArray,
         count: Long,
-        vararg extra: Pair<Int, Any?>
+        vararg extra: Pair<Any, Any?>
     ): ByteArray {
         val axes = listOf((count shr 20).toInt(), 1 shl 20)
-        return FrzBuilder().plain("w", dtype, axes, stored, FrzBuilder.CODER to coder.id, *extra).build()
+        return FrzBuilder().plain("w", dtype, axes, stored, GroupField.CODER to coder.id, *extra).build()
     }
 
-    /** A frame of blocks that each repeat one byte. */
+    /** Returns a frame of blocks that each repeat one byte. */
     private fun zstd(blocks: Int): ByteArray {
         val out = ByteBuffer.allocate(6 + 4 * blocks)
         out.putInt(0x28B52FFD).put(0).put((13 shl 3).toByte())
@@ -53,7 +54,7 @@ class CancellationTest {
         return ByteArrayOutputStream().also { out -> repeat(parts) { out.write(part, 0, size) } }.toByteArray()
     }
 
-    /** A number of lanes of 2¹⁴ zeros each. */
+    /** Returns [lanes] lanes of 2¹⁴ zeros each. */
     private fun static(lanes: Int): ByteArray {
         val head = byteArrayOf(14, 0, 0, 1, 1, 3, 0xAF.toByte(), 0x99.toByte(), 0xE0.toByte())
         val counts = ByteArray(2 * lanes) { (1 - it % 2).toByte() }
@@ -61,7 +62,7 @@ class CancellationTest {
         return head + counts + words
     }
 
-    /** Small files that take from many seconds to many minutes. */
+    /** Small files that take between several seconds and many minutes to decode. */
     private val endless = mapOf(
         "zstd" to plain(Coder.ZSTD, DType.U8, zstd(1 shl 20), 1L shl 37),
         "deflate" to plain(Coder.DEFLATE, DType.U8, deflate(20_000), 20_000L shl 20),
@@ -69,7 +70,7 @@ class CancellationTest {
         "static" to plain(Coder.STATIC, DType.F32, static(1 shl 20), 1L shl 34, STEP)
     )
 
-    /** The outcome of [work] in a thread to which [end] is applied after it has begun. */
+    /** Returns the outcome of [work] in a thread to which [end] is applied after it has begun. */
     private fun outcome(work: () -> Unit, end: (Thread) -> Unit): Throwable? {
         val thrown = AtomicReference<Throwable>()
         val begun = CountDownLatch(1)
@@ -86,12 +87,12 @@ class CancellationTest {
         Thread.sleep(100)
         end(thread)
         thread.join(10_000)
-        assertFalse(thread.isAlive, "the request goes on")
+        assertFalse(thread.isAlive, "the request continues")
         return thrown.get()
     }
 
     @Test
-    fun `an interrupt ends what would take long`() {
+    fun `an interrupt ends long requests`() {
         for ((what, bytes) in endless) {
             val file = FrzFile.open(bytes)
             val thrown = outcome({ file.verify() }) { it.interrupt() }
@@ -100,7 +101,7 @@ class CancellationTest {
     }
 
     @Test
-    fun `closing the file ends what would take long`() {
+    fun `closing the file ends long requests`() {
         for ((what, bytes) in endless) {
             val file = FrzFile.open(bytes)
             val thrown = outcome({ file.verify() }) { file.close() }
@@ -109,7 +110,7 @@ class CancellationTest {
     }
 
     @Test
-    fun `a rebuild asks again and again whether it goes on, in every method`() {
+    fun `every method of rebuilding regularly checks whether to continue`() {
         val inputs = listOf(
             listOf(1 shl 21) to (1 shl 21),
             listOf(3_000_001) to 1_000_000,
@@ -127,11 +128,11 @@ class CancellationTest {
             val target = ByteBuffer.allocateDirect(4 * elements)
             fun rebuild(lifetime: Lifetime) = rebuild(axes, kept, target, Request(lifetime))
             val asked = Counting(Int.MAX_VALUE).also(::rebuild).count
-            assertTrue(asked >= elements / (1 shl 18), "$shape, $kept: $asked times")
+            assertTrue(asked >= elements / (1 shl 18), "$shape, $kept: $asked checks")
             for (last in listOf(1, asked / 2, asked)) {
                 val counting = Counting(last)
                 assertThrows(IllegalStateException::class.java) { rebuild(counting) }
-                assertEquals(last, counting.count, "$shape, $kept: it went on")
+                assertEquals(last, counting.count, "$shape, $kept: it continued")
             }
         }
     }
@@ -143,7 +144,7 @@ class CancellationTest {
         Contraction(axes, DType.F32, "w", Workers(1)).into(core, target, request)
     }
 
-    /** Counts how often it is asked whether the file is open; from the call after [last] on, it is not. */
+    /** Counts the checks whether the file is open; it is closed from the check after [last] on. */
     private class Counting(private val last: Int) : Lifetime() {
         var count = 0
 
@@ -154,6 +155,6 @@ class CancellationTest {
     }
 
     private companion object {
-        val STEP = FrzBuilder.STEPS to listOf(0)
+        val STEP = GroupField.STEPS to listOf(0)
     }
 }

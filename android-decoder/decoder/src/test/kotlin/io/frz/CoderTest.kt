@@ -2,12 +2,12 @@ package io.frz
 
 import com.github.luben.zstd.Zstd
 import com.github.luben.zstd.ZstdOutputStream
-import io.frz.FrzBuilder.Companion.CODER
-import io.frz.FrzBuilder.Companion.FORMAT
-import io.frz.FrzBuilder.Companion.STEPS
 import io.frz.FrzBuilder.Companion.deflate
 import io.frz.FrzBuilder.Companion.floats
 import io.frz.FrzBuilder.Companion.shorts
+import io.frz.internal.container.GroupField.CODER
+import io.frz.internal.container.GroupField.FORMAT
+import io.frz.internal.container.GroupField.STEPS
 import java.io.ByteArrayOutputStream
 import java.nio.ByteBuffer
 import java.util.Random
@@ -40,14 +40,14 @@ class CoderTest {
     }
 
     @Test
-    fun `byte streams give what was stored`() {
+    fun `byte streams return what was stored`() {
         assertArrayEquals(data, load(plain(Coder.NONE, data)))
         assertArrayEquals(data, load(plain(Coder.DEFLATE, deflate(data))))
         assertArrayEquals(data, load(plain(Coder.ZSTD, Zstd.compress(data))))
     }
 
     @Test
-    fun `deflate streams are of the right length`() {
+    fun `deflate streams must have the right length`() {
         val stored = deflate(data)
         val damaged = listOf(
             plain(Coder.DEFLATE, stored, data.size - 1),
@@ -64,7 +64,7 @@ class CoderTest {
     }
 
     @Test
-    fun `zstd streams are one frame of the right length, window and no dictionary`() {
+    fun `zstd streams must be one frame of the right length and window, without a dictionary`() {
         val stored = Zstd.compress(data)
         val streamed = ByteArrayOutputStream().also { out ->
             ZstdOutputStream(out).use { it.setLong(20).write(data) }
@@ -96,7 +96,7 @@ class CoderTest {
     }
 
     @Test
-    fun `numbers are finite and bools have values of their kind`() {
+    fun `numbers must be finite, and bools must be 0 or 1`() {
         for (bad in listOf(Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY)) {
             val file = FrzBuilder().spectrum("w", listOf(2), floatArrayOf(1f, bad)).build()
             val thrown = refused(ErrorCode.VALUE) { FrzFile.open(file).load("w") }
@@ -110,7 +110,7 @@ class CoderTest {
     }
 
     @Test
-    fun `all formats give their numbers`() {
+    fun `all number formats are decoded`() {
         fun core(format: DType, stored: ByteArray): List<Float> {
             val count = stored.size / format.bytes
             val file = FrzBuilder().plain("w", DType.F64, listOf(count), stored, FORMAT to format.id).build()
@@ -122,7 +122,7 @@ class CoderTest {
         assertEquals(listOf(1.5f, -9.18355e-41f), core(DType.BF16, shorts(0x3FC0, 0x8001)))
     }
 
-    /** A corner of 2 · 2²⁰ integers that are zero, by coder `static`, without classes. */
+    /** Returns a corner of 2 · 2²⁰ zeros, coded by `static` without classes. */
     private fun zeros(): ByteArray {
         val lanes = 1 shl 7
         val head = byteArrayOf(14, 0, 0, 1, 1, 3, 0xAF.toByte(), 0x99.toByte(), 0xE0.toByte())
@@ -131,7 +131,7 @@ class CoderTest {
     }
 
     @Test
-    fun `what integers are decoded with is within the budget`() {
+    fun `the working memory of integer coders counts against the budget`() {
         for ((coder, stored) in listOf(Coder.STATIC to zeros(), Coder.ADAPTIVE to ByteArray(40))) {
             val bytes = plain(coder, stored, 2 shl 20, DType.F32, listOf(2, 1 shl 20))
             val size = 4L * (2 shl 20)

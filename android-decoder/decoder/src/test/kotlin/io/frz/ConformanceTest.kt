@@ -159,7 +159,7 @@ class ConformanceTest {
         MessageDigest.getInstance("SHA-256").apply { update(bytes) }.digest().joinToString("") { "%02x".format(it) }
 
     private companion object {
-        /** The largest relative change of a weight by rounding to a dtype. */
+        /** For each dtype, the largest relative change of a weight by rounding to it. */
         val UNIT = mapOf(DType.F16 to 11, DType.BF16 to 8, DType.F32 to 24, DType.F64 to 53)
             .mapValues { (_, bits) -> Math.scalb(1.0, -bits) }
     }

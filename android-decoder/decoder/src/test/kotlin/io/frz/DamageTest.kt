@@ -1,26 +1,25 @@
 package io.frz
 
-import io.frz.FrzBuilder.Companion.BASES
-import io.frz.FrzBuilder.Companion.CODER
-import io.frz.FrzBuilder.Companion.CORNERS
 import io.frz.FrzBuilder.Companion.DCT
-import io.frz.FrzBuilder.Companion.DTYPE
-import io.frz.FrzBuilder.Companion.FACTORS
-import io.frz.FrzBuilder.Companion.FORMAT
-import io.frz.FrzBuilder.Companion.KEPT
-import io.frz.FrzBuilder.Companion.METADATA
-import io.frz.FrzBuilder.Companion.SEEDS
-import io.frz.FrzBuilder.Companion.SHAPES
-import io.frz.FrzBuilder.Companion.SIZES
-import io.frz.FrzBuilder.Companion.STEPS
-import io.frz.FrzBuilder.Companion.VIEWS
+import io.frz.internal.container.DirectoryField.METADATA
+import io.frz.internal.container.GroupField.BASES
+import io.frz.internal.container.GroupField.CODER
+import io.frz.internal.container.GroupField.CORNERS
+import io.frz.internal.container.GroupField.DTYPE
+import io.frz.internal.container.GroupField.FACTORS
+import io.frz.internal.container.GroupField.FORMAT
+import io.frz.internal.container.GroupField.KEPT
+import io.frz.internal.container.GroupField.SEEDS
+import io.frz.internal.container.GroupField.SHAPES
+import io.frz.internal.container.GroupField.STEPS
+import io.frz.internal.container.GroupField.VIEWS
 import java.io.ByteArrayInputStream
 import java.util.Random
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Test
 
-/** No damaged file is decoded, and each causes only an exception of the format. */
+/** No damaged file is decoded, and each one causes nothing but an exception of the format. */
 class DamageTest {
     private val random = Random(13)
     private val sound = FrzBuilder()
@@ -56,9 +55,9 @@ class DamageTest {
         }
     }
 
-    /** Damage with new checksums, as by an attacker: the file may decode to anything. */
+    /** Damages files and recomputes their checksums, as an attacker would. Such a file may decode to anything. */
     @Test
-    fun `forged files are decoded or refused, and nothing else`() {
+    fun `forged files are either decoded or refused`() {
         val options = FrzOptions.builder().memoryBudget(1 shl 24).build()
         val directory = sound.directoryBytes()
         var refused = 0
@@ -79,7 +78,7 @@ class DamageTest {
     }
 
     @Test
-    fun `forged segments are decoded or refused, and nothing else`() {
+    fun `forged segments are either decoded or refused`() {
         repeat(20_000) {
             val stored = ByteArray(random.nextInt(40)).also { random.nextBytes(it) }
             val coder = Coder.values()[1 + random.nextInt(4)]
@@ -100,12 +99,12 @@ class DamageTest {
     }
 
     private companion object {
-        val LOW_RANK = arrayOf<Pair<Int, Any?>>(
+        val LOW_RANK = arrayOf<Pair<Any, Any?>>(
             BASES to listOf(2),
             FACTORS to listOf(listOf(0, 0)),
             CORNERS to listOf(listOf(listOf(2, 2)))
         )
-        val RANDOM = arrayOf<Pair<Int, Any?>>(
+        val RANDOM = arrayOf<Pair<Any, Any?>>(
             BASES to listOf(3),
             SEEDS to listOf(listOf(7)),
             CORNERS to listOf(listOf(listOf(1)))

@@ -1,13 +1,14 @@
 package io.frz
 
 import com.github.luben.zstd.Zstd
+import io.frz.internal.container.GroupField
 import java.lang.reflect.InvocationTargetException
 import java.net.URLClassLoader
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Test
 
-/** An app without the optional library, as a class loader that has the decoder but not zstd. */
+/** Simulates an app without the optional library, by a class loader that has the decoder but not zstd. */
 class DependencyTest {
     private val loader = object : URLClassLoader(
         arrayOf(FrzFile::class.java.protectionDomain.codeSource.location),
@@ -26,18 +27,18 @@ class DependencyTest {
     private fun Any.load(name: String): Any = javaClass.getMethod("load", String::class.java).invoke(this, name)
 
     @Test
-    fun `a file with zstd opens without it, and says what to add`() {
+    fun `a file with zstd opens without the library, and says what to add`() {
         val packed = Zstd.compress(byteArrayOf(1, 2, 3))
         val file = open(
             FrzBuilder()
                 .plain("plain", DType.U8, listOf(3), byteArrayOf(1, 2, 3))
-                .plain("packed", DType.U8, listOf(3), packed, FrzBuilder.CODER to Coder.ZSTD.id)
+                .plain("packed", DType.U8, listOf(3), packed, GroupField.CODER to Coder.ZSTD.id)
                 .build()
         )
         assertEquals("plain u8 (3)", file.load("plain").toString())
         val thrown = assertThrows(InvocationTargetException::class.java) { file.load("packed") }.targetException
         assertEquals("DEPENDENCY", thrown.javaClass.getMethod("getCode").invoke(thrown).toString())
-        val expected = "DEPENDENCY: zstd is needed and absent; " +
+        val expected = "DEPENDENCY: the file requires zstd; " +
             "add com.github.luben:zstd-jni (@aar on Android) to the app (tensor \"packed\")"
         assertEquals(expected, thrown.message)
     }

@@ -1,42 +1,42 @@
 package io.frz
 
-import io.frz.FrzBuilder.Companion.ALIASES
-import io.frz.FrzBuilder.Companion.BASES
-import io.frz.FrzBuilder.Companion.CODER
-import io.frz.FrzBuilder.Companion.CORNERS
-import io.frz.FrzBuilder.Companion.DTYPE
-import io.frz.FrzBuilder.Companion.FACTORS
-import io.frz.FrzBuilder.Companion.FEATURES
-import io.frz.FrzBuilder.Companion.FORMAT
-import io.frz.FrzBuilder.Companion.GROUPS
-import io.frz.FrzBuilder.Companion.KEPT
-import io.frz.FrzBuilder.Companion.METADATA
-import io.frz.FrzBuilder.Companion.NAMES
-import io.frz.FrzBuilder.Companion.OFFSETS
-import io.frz.FrzBuilder.Companion.PER_TIER
-import io.frz.FrzBuilder.Companion.SEEDS
-import io.frz.FrzBuilder.Companion.SHAPES
-import io.frz.FrzBuilder.Companion.SIZES
-import io.frz.FrzBuilder.Companion.STEPS
-import io.frz.FrzBuilder.Companion.TIERS
-import io.frz.FrzBuilder.Companion.VIEWS
 import io.frz.FrzBuilder.Companion.pack
+import io.frz.internal.container.DirectoryField.ALIASES
+import io.frz.internal.container.DirectoryField.FEATURES
+import io.frz.internal.container.DirectoryField.GROUPS
+import io.frz.internal.container.DirectoryField.METADATA
+import io.frz.internal.container.DirectoryField.TIERS
+import io.frz.internal.container.GroupField.BASES
+import io.frz.internal.container.GroupField.CODER
+import io.frz.internal.container.GroupField.CORNERS
+import io.frz.internal.container.GroupField.DTYPE
+import io.frz.internal.container.GroupField.FACTORS
+import io.frz.internal.container.GroupField.FORMAT
+import io.frz.internal.container.GroupField.KEPT
+import io.frz.internal.container.GroupField.NAMES
+import io.frz.internal.container.GroupField.OFFSETS
+import io.frz.internal.container.GroupField.PER_TIER
+import io.frz.internal.container.GroupField.SEEDS
+import io.frz.internal.container.GroupField.SHAPES
+import io.frz.internal.container.GroupField.SIZES
+import io.frz.internal.container.GroupField.STEPS
+import io.frz.internal.container.GroupField.VIEWS
 import java.math.BigInteger
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** The schema of the directory, rule by rule. */
+/** Checks the schema of the directory, rule by rule. */
 class DirectoryTest {
     private val huge = BigInteger.ONE.shiftLeft(64) - BigInteger.ONE
 
-    private fun spectrum(vararg extra: Pair<Int, Any?>) =
+    private fun spectrum(vararg extra: Pair<Any, Any?>) =
         FrzBuilder().spectrum("w", listOf(2, 3), floatArrayOf(1f, 2f), *extra).build()
 
-    private fun plain(vararg extra: Pair<Int, Any?>) =
+    private fun plain(vararg extra: Pair<Any, Any?>) =
         FrzBuilder().plain("w", DType.U8, listOf(3), byteArrayOf(1, 2, 3), *extra).build()
 
-    private fun top(key: Int, value: Any?) =
+    private fun top(key: Any, value: Any?) =
         FrzBuilder().spectrum("w", listOf(2, 3), floatArrayOf(1f, 2f)).with(key, value).build()
 
     private fun refuses(code: ErrorCode, vararg files: ByteArray) = files.forEach { refused(code) { FrzFile.open(it) } }
@@ -52,7 +52,7 @@ class DirectoryTest {
             file(sound + 0),
             file(sound.copyOf(sound.size - 1)),
             file(pack(emptyList<Any>())),
-            file(pack(emptyMap<Int, Any>())),
+            file(pack(emptyMap<Any, Any>())),
             file(pack(mapOf("0" to emptyList<Any>()))),
             file(pack(mapOf(-1 to 0, GROUPS to emptyList<Any>()))),
             file(pack(linkedMapOf(METADATA to emptyMap<Any, Any>(), GROUPS to emptyList<Any>()))),
@@ -64,8 +64,8 @@ class DirectoryTest {
     }
 
     @Test
-    fun `unknown keys are passed over if they are well-formed`() {
-        val nested = (1..15).fold(emptyList<Any>()) { inner, _ -> listOf(inner) } // 16 arrays, one within the other
+    fun `unknown keys are skipped if they are well-formed`() {
+        val nested = (1..15).fold(emptyList<Any>()) { inner, _ -> listOf(inner) } // 16 nested arrays
         val extension = Verbatim(0xD6, 7, 1, 2, 3, 4)
         val unknown = listOf(1.5, true, null, byteArrayOf(1), huge, -5L, "ö", mapOf("a" to listOf(1)), extension)
         for (value in unknown) {
@@ -94,7 +94,7 @@ class DirectoryTest {
     }
 
     @Test
-    fun `features are refused before groups are looked at`() {
+    fun `unknown features are refused before groups are read`() {
         assertEquals(1, FrzFile.open(top(FEATURES, emptyList<Any>())).tensors.size)
         val file = FrzBuilder().with(GROUPS, "?").with(FEATURES, listOf("x\u0007y")).build()
         val thrown = refused(ErrorCode.FEATURE) { FrzFile.open(file) }
@@ -146,7 +146,7 @@ class DirectoryTest {
     }
 
     @Test
-    fun `ids that are not known are unsupported`() {
+    fun `unknown ids are unsupported`() {
         for (key in listOf(DTYPE, FORMAT, CODER)) {
             for (id in listOf(18, huge)) refuses(ErrorCode.UNSUPPORTED, spectrum(key to id))
         }
@@ -154,7 +154,7 @@ class DirectoryTest {
     }
 
     @Test
-    fun `required fields are there`() {
+    fun `required fields must be present`() {
         val fields = FrzBuilder.tensor("w", DType.F32, listOf(1))
         assertEquals(1, FrzFile.open(FrzBuilder().group(fields, FrzBuilder.floats(1f)).build()).tensors.size)
         for (key in fields.keys) {
@@ -164,7 +164,7 @@ class DirectoryTest {
     }
 
     @Test
-    fun `fields that exclude each other are not together`() {
+    fun `fields that exclude each other are refused together`() {
         val kept = listOf(listOf(2))
         refuses(
             ErrorCode.DIRECTORY,
@@ -183,7 +183,7 @@ class DirectoryTest {
     }
 
     @Test
-    fun `only floats are computed, and coders take what they are for`() {
+    fun `only floats are computed, and coders support only their types`() {
         refuses(
             ErrorCode.DIRECTORY,
             spectrum(DTYPE to DType.I32.id),
@@ -198,8 +198,8 @@ class DirectoryTest {
     }
 
     @Test
-    fun `factors are matrices that tensors can use`() {
-        fun file(factor: Map<Int, Any?>, vararg extra: Pair<Int, Any?>): ByteArray {
+    fun `factors must be matrices that fit their tensors`() {
+        fun file(factor: Map<Any, Any?>, vararg extra: Pair<Any, Any?>): ByteArray {
             val sound = mapOf(DTYPE to 11, SHAPES to listOf(listOf(2, 3)), CODER to 0)
             val use = arrayOf(BASES to listOf(2), FACTORS to listOf(listOf(0)), CORNERS to listOf(listOf(listOf(2))))
             return FrzBuilder().group(sound + factor, ByteArray(24))
@@ -246,7 +246,7 @@ class DirectoryTest {
     }
 
     @Test
-    fun `names are front-coded, allowed and unique`() {
+    fun `names must be front-coded, allowed and unique`() {
         fun names(vararg names: Any?) = FrzBuilder().group(
             mapOf(
                 DTYPE to 1,
@@ -275,7 +275,7 @@ class DirectoryTest {
     }
 
     @Test
-    fun `names together are within limits`() {
+    fun `the total length of names is limited`() {
         val prefix = "x".repeat(1020)
         fun file(count: Int, last: String) = FrzBuilder().apply { deflated = true }.group(
             mapOf(
@@ -294,7 +294,7 @@ class DirectoryTest {
     }
 
     @Test
-    fun `shapes are within limits`() {
+    fun `shapes are limited`() {
         fun shape(vararg axes: Any) = FrzBuilder()
             .spectrum("w", listOf(), floatArrayOf(), SHAPES to listOf(axes.toList()), SIZES to listOf(0)).build()
         assertEquals(0, FrzFile.open(shape(Int.MAX_VALUE, Int.MAX_VALUE, Int.MAX_VALUE, 0)).tensor("w").elements)
@@ -312,7 +312,7 @@ class DirectoryTest {
     }
 
     @Test
-    fun `kept counts agree with shapes and tiers`() {
+    fun `kept counts must agree with shapes and tiers`() {
         fun kept(vararg tiers: Any?) = spectrum(KEPT to tiers.toList())
         refuses(ErrorCode.SHAPE, kept(listOf(7)))
         refuses(ErrorCode.SHAPE, spectrum(SHAPES to listOf(listOf(1))), spectrum(SHAPES to listOf(listOf(0))))
@@ -326,7 +326,7 @@ class DirectoryTest {
     }
 
     @Test
-    fun `corners agree with views and tiers`() {
+    fun `corners must agree with views and tiers`() {
         fun corners(vararg tiers: Any?) = FrzBuilder().with(TIERS, 2).plain(
             "w",
             DType.U8,
@@ -348,7 +348,7 @@ class DirectoryTest {
     }
 
     @Test
-    fun `views have as many elements as shapes`() {
+    fun `views must have as many elements as shapes`() {
         assertEquals(listOf(3L, 2L), FrzFile.open(spectrum(VIEWS to listOf(listOf(3, 2)))).tensor("w").view!!.toList())
         assertEquals(null, FrzFile.open(spectrum(VIEWS to listOf(null))).tensor("w").view)
         for (view in listOf(listOf(3, 3), listOf(0), listOf())) {
@@ -359,7 +359,7 @@ class DirectoryTest {
     }
 
     @Test
-    fun `steps are within limits`() {
+    fun `steps are limited`() {
         fun step(code: Any) = FrzBuilder()
             .spectrum("w", listOf(2), floatArrayOf(), STEPS to listOf(code), CODER to Coder.ADAPTIVE.id).build()
         for ((code, step) in listOf(0 to 1.0, -48 to 0.125, 8 to 1.5, 2031 to 31.0 * Math.pow(2.0, 122.0))) {
@@ -370,7 +370,7 @@ class DirectoryTest {
     }
 
     @Test
-    fun `sizes agree with what is stored`() {
+    fun `sizes must agree with what is stored`() {
         fun sizes(vararg sizes: Any) = spectrum(SIZES to sizes.toList(), CODER to Coder.DEFLATE.id)
         refuses(ErrorCode.DIRECTORY, spectrum(SIZES to listOf(7)), sizes(8, 0), spectrum(SIZES to 8))
         refuses(ErrorCode.DIRECTORY, plain(SIZES to listOf(2)), plain(SHAPES to listOf(listOf(0))))
@@ -388,7 +388,7 @@ class DirectoryTest {
     }
 
     @Test
-    fun `a whole file is within its limit`() {
+    fun `the size of a file is limited`() {
         val names = List(256) { "$it" }
         val builder = FrzBuilder()
         for (name in names) {

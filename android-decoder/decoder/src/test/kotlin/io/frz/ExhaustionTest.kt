@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Memory that runs out during a request. */
+/** Exhausts memory during requests. */
 class ExhaustionTest {
     private fun run(main: Class<*>, vararg arguments: String): String {
         val java = File(System.getProperty("java.home"), "bin/java").path
@@ -26,7 +26,7 @@ class ExhaustionTest {
     }
 
     @Test
-    fun `a nearly full heap never gives wrong weights, and no other error than one of the format`() {
+    fun `a nearly full heap causes errors of the format, but no others, and never wrong weights`() {
         for (threads in listOf("1", "4")) {
             val outcomes = run(NearlyFullHeap::class.java, threads).trim()
             val counts = Regex("(\\w+)=(\\d+)").findAll(outcomes).associate { it.groupValues[1] to it.groupValues[2] }
@@ -36,7 +36,7 @@ class ExhaustionTest {
     }
 
     @Test
-    fun `what the caller's own code throws is not touched`(@TempDir folder: File) {
+    fun `exceptions of the caller's own code are passed through unchanged`(@TempDir folder: File) {
         val path = File(folder, "m.frz")
         path.writeBytes(FrzBuilder().spectrum("w", listOf(4), floatArrayOf(1f)).build())
         FrzFile.open(path).use { file ->

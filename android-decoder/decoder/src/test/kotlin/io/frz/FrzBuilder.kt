@@ -1,5 +1,14 @@
 package io.frz
 
+import io.frz.internal.container.DirectoryField.GROUPS
+import io.frz.internal.container.Field
+import io.frz.internal.container.GroupField.BASES
+import io.frz.internal.container.GroupField.CODER
+import io.frz.internal.container.GroupField.DTYPE
+import io.frz.internal.container.GroupField.KEPT
+import io.frz.internal.container.GroupField.NAMES
+import io.frz.internal.container.GroupField.SHAPES
+import io.frz.internal.container.GroupField.SIZES
 import java.io.ByteArrayOutputStream
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
@@ -8,41 +17,41 @@ import java.util.zip.Deflater
 import org.msgpack.core.MessageBufferPacker
 import org.msgpack.core.MessagePack
 
-/** Makes files for tests: valid ones, and faulty ones whose faults are inserted by hand. */
+/** Builds files for tests: valid ones, and faulty ones with faults inserted by hand. */
 class FrzBuilder {
     /** The fields of the directory; values are maps, lists, strings, numbers, booleans, byte arrays or null. */
-    val directory = sortedMapOf<Any, Any?>(compareBy { (it as Number).toLong() })
-    private val groups = ArrayList<Map<Int, Any?>>()
+    val directory = sortedMapOf<Any, Any?>(BY_KEY)
+    private val groups = ArrayList<Map<Any, Any?>>()
     private val segments = ArrayList<List<ByteArray?>>()
     var deflated = false
 
-    /** Adds a group with the fields of [group] and a segment for each tier; null if there is none. */
-    fun group(group: Map<Int, Any?>, vararg segments: ByteArray?): FrzBuilder = apply {
-        groups.add(mapOf(SIZES to segments.map { it?.size ?: 0 }) + group)
+    /** Adds a group with the fields of [group] and a segment for each tier; null stands for no segment. */
+    fun group(group: Map<out Any, Any?>, vararg segments: ByteArray?): FrzBuilder = apply {
+        groups.add(mapOf<Any, Any?>(SIZES to segments.map { it?.size ?: 0 }) + group)
         this.segments.add(segments.toList())
     }
 
-    /** Adds a group of one tensor that keeps [coefficients] of its DCT, as f32 and not coded. */
-    fun spectrum(name: String, shape: List<Int>, coefficients: FloatArray, vararg extra: Pair<Int, Any?>): FrzBuilder =
+    /** Adds a group of one tensor that keeps [coefficients] of its DCT, as uncoded f32. */
+    fun spectrum(name: String, shape: List<Int>, coefficients: FloatArray, vararg extra: Pair<Any, Any?>): FrzBuilder =
         group(
             tensor(name, DType.F32, shape) + mapOf(BASES to DCT, KEPT to listOf(listOf(coefficients.size))) + extra,
             if (coefficients.isEmpty()) null else floats(*coefficients)
         )
 
-    /** Adds a group of one tensor whose elements are [bytes], not coded. */
+    /** Adds a group of one tensor whose elements are [bytes], uncoded. */
     fun plain(
         name: String,
         dtype: DType,
         shape: List<Int>,
         bytes: ByteArray,
-        vararg extra: Pair<Int, Any?>
+        vararg extra: Pair<Any, Any?>
     ): FrzBuilder = group(tensor(name, dtype, shape) + extra, bytes.takeIf { it.isNotEmpty() })
 
-    fun with(key: Int, value: Any?): FrzBuilder = apply { directory[key] = value }
+    fun with(key: Any, value: Any?): FrzBuilder = apply { directory[key] = value }
 
-    /** The directory's bytes. */
+    /** Returns the directory's bytes. */
     fun directoryBytes(): ByteArray {
-        directory.putIfAbsent(GROUPS, groups.map { it.toSortedMap() })
+        directory.putIfAbsent(GROUPS, groups.map { it.toSortedMap(BY_KEY) })
         return pack(directory)
     }
 
@@ -60,35 +69,14 @@ class FrzBuilder {
     }
 
     companion object {
-        // Keys of the directory …
-        const val FEATURES = 0
-        const val TIERS = 1
-        const val GROUPS = 2
-        const val ALIASES = 3
-        const val METADATA = 4
-
-        // … and of its groups.
-        const val DTYPE = 0
-        const val NAMES = 1
-        const val SHAPES = 2
-        const val VIEWS = 3
-        const val BASES = 4
-        const val FACTORS = 5
-        const val SEEDS = 6
-        const val KEPT = 7
-        const val CORNERS = 8
-        const val PER_TIER = 9
-        const val FORMAT = 10
-        const val STEPS = 11
-        const val OFFSETS = 12
-        const val CODER = 13
-        const val SIZES = 14
+        /** The order of the keys of a map, which are fields or numbers. */
+        private val BY_KEY = compareBy<Any> { if (it is Field) it.ordinal.toLong() else (it as Number).toLong() }
 
         /** Bases that are `dct` on every axis. */
         val DCT = listOf(BasisKind.DCT.id)
 
-        /** The fields that a group of one tensor always has, except for the sizes. */
-        fun tensor(name: String, dtype: DType, shape: List<Int>): Map<Int, Any?> =
+        /** Returns the fields that a group of one tensor always has, except for the sizes. */
+        fun tensor(name: String, dtype: DType, shape: List<Int>): Map<Any, Any?> =
             mapOf(DTYPE to dtype.id, NAMES to listOf(0, name), SHAPES to listOf(shape), CODER to Coder.NONE.id)
 
         fun pack(value: Any?): ByteArray = MessagePack.newDefaultBufferPacker().also { pack(it, value) }.toByteArray()
@@ -96,6 +84,8 @@ class FrzBuilder {
         private fun pack(packer: MessageBufferPacker, value: Any?) {
             when (value) {
                 null -> packer.packNil()
+
+                is Field -> packer.packInt(value.ordinal)
 
                 is Boolean -> packer.packBoolean(value)
 
@@ -130,7 +120,7 @@ class FrzBuilder {
             }
         }
 
-        /** Bytes and their CRC-32. */
+        /** Returns bytes followed by their CRC-32. */
         fun checked(bytes: ByteArray): ByteArray {
             val checksum = CRC32().apply { update(bytes) }.value.toInt()
             return bytes + ints(checksum)
@@ -159,19 +149,19 @@ class FrzBuilder {
     }
 }
 
-/** Bytes that are already MessagePack, valid or not. */
+/** Bytes that are already MessagePack, whether valid or not. */
 class Verbatim(vararg bytes: Int) {
     val bytes = ByteArray(bytes.size) { bytes[it].toByte() }
 }
 
-/** Runs [work] and returns the exception of the format that it must throw, with the code [code]. */
+/** Runs [work] and returns the exception of the format that it must throw, with error code [code]. */
 fun refused(code: ErrorCode, work: () -> Unit): FrzException {
     val thrown = org.junit.jupiter.api.Assertions.assertThrows(FrzException::class.java) { work() }
     org.junit.jupiter.api.Assertions.assertEquals(code, thrown.code, thrown.message)
     return thrown
 }
 
-/** The elements of an f32 tensor. */
+/** Returns the elements of an f32 tensor. */
 fun FrzTensor.floats(): FloatArray {
     val view = buffer.asFloatBuffer()
     return FloatArray(view.remaining()) { view.get(it) }

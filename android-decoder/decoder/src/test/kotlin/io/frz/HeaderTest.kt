@@ -1,5 +1,6 @@
 package io.frz
 
+import io.frz.internal.container.DirectoryField
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -13,7 +14,7 @@ class HeaderTest {
     }
 
     @Test
-    fun `an empty file opens and holds nothing`() {
+    fun `a file without tensors opens`() {
         val file = FrzFile.open(FrzBuilder().build())
         assertEquals(emptyList<TensorInfo>(), file.tensors)
         assertEquals(1, file.tiersPresent)
@@ -22,7 +23,7 @@ class HeaderTest {
     }
 
     @Test
-    fun `short files are told apart by what they begin with`() {
+    fun `errors of short files depend on their first bytes`() {
         for (size in 0 until 14) refused(ErrorCode.TRUNCATED) { FrzFile.open(sound.copyOf(size)) }
         refused(ErrorCode.MAGIC) { FrzFile.open(byteArrayOf(0x89.toByte(), 0x46, 0x52, 0x41)) }
         refused(ErrorCode.MAGIC) { FrzFile.open("PK".toByteArray()) }
@@ -30,7 +31,7 @@ class HeaderTest {
     }
 
     @Test
-    fun `header fields are checked in their order`() {
+    fun `header fields are checked in order`() {
         refused(ErrorCode.MAGIC) { FrzFile.open(with(3, 0x5B, 2)) }
         refused(ErrorCode.VERSION) { FrzFile.open(with(4, 0, 2)) }
         refused(ErrorCode.HEADER) { FrzFile.open(with(5, 2)) }
@@ -45,7 +46,7 @@ class HeaderTest {
     @Test
     fun `a deflated directory is read with the preset dictionary`() {
         val builder = FrzBuilder().spectrum("conv1.weight", listOf(4, 4), floatArrayOf(1f, 2f))
-        builder.with(FrzBuilder.METADATA, mapOf("license" to "MIT"))
+        builder.with(DirectoryField.METADATA, mapOf("license" to "MIT"))
         builder.deflated = true
         val file = FrzFile.open(builder.build())
         assertEquals(listOf("conv1.weight"), file.tensors.map { it.name })
@@ -53,7 +54,7 @@ class HeaderTest {
     }
 
     @Test
-    fun `a deflated directory is one stream of the declared length`() {
+    fun `a deflated directory must be one stream of the declared length`() {
         val directory = FrzBuilder().spectrum("conv1.weight", listOf(4, 4), floatArrayOf(1f)).directoryBytes()
         val deflated = FrzBuilder.deflate(directory)
         fun file(stored: ByteArray, length: Int): ByteArray {
@@ -72,7 +73,7 @@ class HeaderTest {
     }
 
     @Test
-    fun `what follows the last segment is refused`() {
+    fun `bytes after the last segment are refused`() {
         refused(ErrorCode.TRAILING) { FrzFile.open(sound + 0) }
         val cut = refused(ErrorCode.TRUNCATED) { FrzFile.open(sound.copyOf(sound.size - 1)) }
         assertEquals(sound.size - 1L, cut.offset)

@@ -1,18 +1,18 @@
 package io.frz
 
 import com.sun.management.ThreadMXBean
-import io.frz.FrzBuilder.Companion.ALIASES
-import io.frz.FrzBuilder.Companion.BASES
-import io.frz.FrzBuilder.Companion.CODER
-import io.frz.FrzBuilder.Companion.CORNERS
-import io.frz.FrzBuilder.Companion.DTYPE
-import io.frz.FrzBuilder.Companion.KEPT
-import io.frz.FrzBuilder.Companion.METADATA
-import io.frz.FrzBuilder.Companion.NAMES
-import io.frz.FrzBuilder.Companion.SEEDS
-import io.frz.FrzBuilder.Companion.SHAPES
-import io.frz.FrzBuilder.Companion.SIZES
-import io.frz.FrzBuilder.Companion.TIERS
+import io.frz.internal.container.DirectoryField.ALIASES
+import io.frz.internal.container.DirectoryField.METADATA
+import io.frz.internal.container.DirectoryField.TIERS
+import io.frz.internal.container.GroupField.BASES
+import io.frz.internal.container.GroupField.CODER
+import io.frz.internal.container.GroupField.CORNERS
+import io.frz.internal.container.GroupField.DTYPE
+import io.frz.internal.container.GroupField.KEPT
+import io.frz.internal.container.GroupField.NAMES
+import io.frz.internal.container.GroupField.SEEDS
+import io.frz.internal.container.GroupField.SHAPES
+import io.frz.internal.container.GroupField.SIZES
 import java.lang.management.ManagementFactory
 import java.time.Duration
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -20,14 +20,14 @@ import org.junit.jupiter.api.Assertions.assertTimeout
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Opening a file takes no more memory than its caller allows, and time in proportion to the file's length. */
+/** Opening a file takes no more memory than its caller allows, and its time is proportional to the file's length. */
 class OpeningTest {
     private val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
 
     private fun deflated(build: FrzBuilder.() -> Unit): ByteArray =
         FrzBuilder().apply { deflated = true }.apply(build).build()
 
-    /** A deflated file of one group of [count] tensors without elements. */
+    /** Returns a deflated file of one group of [count] tensors without elements. */
     private fun group(count: Int, tiers: Int, name: (Int) -> List<Any>) = deflated {
         with(TIERS, tiers)
         group(
@@ -79,14 +79,14 @@ class OpeningTest {
         FrzFile.open(bytes, FrzOptions.builder().memoryBudget(budget).build())
 
     @Test
-    fun `what a budget does not allow is refused before it is allocated`() {
+    fun `memory beyond the budget is refused before it is allocated`() {
         for ((what, bytes) in files) {
             assertTrue(bytes.size < 200_000, what)
             for (budget in listOf(0L, 1L shl 20, 3L shl 19)) {
                 val before = allocated()
                 refused(ErrorCode.BUDGET) { open(bytes, budget) }
                 val taken = allocated() - before
-                // Apart from what counts, reading makes short-lived garbage in proportion to what is read.
+                // Apart from what is counted, reading creates short-lived garbage in proportion to the bytes read.
                 assertTrue(taken < (8L shl 20), "$what: $taken bytes were allocated under a budget of $budget")
             }
         }
@@ -94,7 +94,7 @@ class OpeningTest {
 
     @Test
     @Suppress("ExplicitGarbageCollectionCall")
-    fun `what is kept of a file is within the budget`() {
+    fun `the memory of an open file is within the budget`() {
         val runtime = Runtime.getRuntime()
         fun used(): Long {
             repeat(3) { System.gc() }
@@ -105,12 +105,12 @@ class OpeningTest {
             val before = used()
             val file = open(bytes, least)
             val kept = used() - before
-            assertTrue(kept < least + (1 shl 20), "$what: $kept bytes are kept under a budget of $least")
+            assertTrue(kept < least + (1 shl 20), "$what: $kept bytes are retained under a budget of $least")
             file.close()
         }
     }
 
-    /** The smallest budget, up to a quarter, under which a file opens. */
+    /** Returns the smallest budget, within a quarter, under which a file opens. */
     private fun leastBudget(bytes: ByteArray): Long {
         var budget = 1L shl 20
         while (true) {
@@ -124,7 +124,7 @@ class OpeningTest {
     }
 
     @Test
-    fun `small files open under any budget`() {
+    fun `small files open with any budget`() {
         val bytes = FrzBuilder().spectrum("w", listOf(8, 4), floatArrayOf(1f)).build()
         assertEquals(1, open(bytes, 0).tensors.size)
     }

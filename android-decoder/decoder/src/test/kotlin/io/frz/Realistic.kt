@@ -7,7 +7,7 @@ import java.nio.ByteOrder
 import java.util.zip.CRC32
 import org.msgpack.core.MessagePack
 
-/** The file `three-million-weights` of the vectors, which is not stored; spec/vectors/README.md says how it is made. */
+/** Generates the vector `three-million-weights`, which is not stored, as spec/vectors/README.md describes. */
 object Realistic {
     fun file(): ByteArray {
         val directory = directory()

@@ -1,6 +1,7 @@
 package io.frz
 
 import io.frz.internal.Float16
+import io.frz.internal.container.GroupField
 import io.frz.internal.zigzag.Zigzag
 import java.nio.ByteBuffer
 import java.util.Random
@@ -9,7 +10,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Weights compared with the formula of the specification, evaluated literally. */
+/** Compares weights with the formula of the specification, evaluated literally. */
 class RebuildTest {
     private val random = Random(11)
 
@@ -40,8 +41,8 @@ class RebuildTest {
     }
 
     private fun rebuilt(shape: List<Int>, coefficients: FloatArray, dtype: DType): FrzTensor {
-        val type = FrzBuilder.DTYPE to dtype.id
-        val format = FrzBuilder.FORMAT to DType.F32.id
+        val type = GroupField.DTYPE to dtype.id
+        val format = GroupField.FORMAT to DType.F32.id
         return FrzFile.open(FrzBuilder().spectrum("w", shape, coefficients, type, format).build()).load("w")
     }
 
@@ -61,7 +62,7 @@ class RebuildTest {
     }
 
     @Test
-    fun `small tensors of any shape are as the formula says`() {
+    fun `small tensors of any shape match the formula`() {
         repeat(150) {
             val shape = List(random.nextInt(6)) { 1 + random.nextInt(if (it < 2) 9 else 4) }
             val elements = shape.fold(1, Int::times)
@@ -70,7 +71,7 @@ class RebuildTest {
     }
 
     @Test
-    fun `whichever axis comes last`() {
+    fun `tensors match the formula whichever axis comes last`() {
         val shapes = listOf(
             listOf(300),
             listOf(200, 3),
@@ -86,7 +87,7 @@ class RebuildTest {
     }
 
     @Test
-    fun `rebuilding gives the same as the factors that a wave is made of`() {
+    fun `a single coefficient becomes a wave`() {
         // One coefficient at (5, 0): a cosine along the first axis, constant along the second.
         val one = FloatArray(21).also { it[20] = 4f }
         val file = FrzFile.open(FrzBuilder().spectrum("w", listOf(1000, 60), one).build())
@@ -97,7 +98,7 @@ class RebuildTest {
         }
     }
 
-    /** The weights, axis by axis. */
+    /** Returns the weights, computed axis by axis. */
     private fun byAxes(shape: List<Int>, coefficients: FloatArray): DoubleArray {
         val strides = shape.indices.map { axis -> shape.drop(axis + 1).fold(1, Int::times) }
         var values = DoubleArray(shape.fold(1, Int::times))
@@ -128,10 +129,10 @@ class RebuildTest {
     }
 
     @Test
-    fun `every way to multiply an axis gives the same`() {
+    fun `all ways to multiply an axis agree`() {
         val cases = mapOf(
             "few long lines in blocks" to listOf(listOf(3001) to 20, listOf(3001) to 2, listOf(1201, 2) to 30),
-            "one line, as it is" to listOf(listOf(1024) to 1024, listOf(2048) to 700, listOf(960, 2) to 1900),
+            "one line, at its own points" to listOf(listOf(1024) to 1024, listOf(2048) to 700, listOf(960, 2) to 1900),
             "one line, many points of a grid" to listOf(
                 listOf(3001) to 80,
                 listOf(3001) to 500,
@@ -139,7 +140,7 @@ class RebuildTest {
             ),
             "one line, few points of a grid" to
                 listOf(listOf(1499) to 1499, listOf(1499) to 900, listOf(1201, 2) to 2400),
-            "many lines, as they are" to
+            "many lines, at their own points" to
                 listOf(listOf(160, 40) to 6400, listOf(40, 160) to 5000, listOf(9, 6, 96, 2) to 9000),
             "many lines, from a grid" to
                 listOf(listOf(131, 40) to 5240, listOf(40, 131) to 5240, listOf(50, 131, 3) to 19000),
@@ -155,7 +156,7 @@ class RebuildTest {
     }
 
     @Test
-    fun `no way to multiply an axis depends on what was in memory, or on threads`() {
+    fun `no way to multiply an axis depends on the contents of memory or on threads`() {
         for ((shape, kept) in listOf(listOf(3001) to 500, listOf(2, 4096) to 8000, listOf(131, 40) to 5240)) {
             val coefficients = FloatArray(kept) { random.nextGaussian().toFloat() }
             val bytes = FrzBuilder().spectrum("w", shape, coefficients).build()
@@ -170,7 +171,7 @@ class RebuildTest {
     @Test
     fun `a view is the shape of the spectrum`() {
         val kept = coefficients(9)
-        val view = FrzBuilder.VIEWS to listOf(listOf(2, 3, 4))
+        val view = GroupField.VIEWS to listOf(listOf(2, 3, 4))
         val viewed = FrzFile.open(FrzBuilder().spectrum("w", listOf(24), kept, view).build())
         val shaped = FrzFile.open(FrzBuilder().spectrum("w", listOf(2, 3, 4), kept).build())
         assertEquals(listOf(24L), viewed.load("w").shape.toList())
@@ -178,7 +179,7 @@ class RebuildTest {
     }
 
     @Test
-    fun `nothing kept is all zero, also in used memory`() {
+    fun `a tensor that keeps nothing is all zero, even in used memory`() {
         val file = FrzFile.open(FrzBuilder().spectrum("w", listOf(50, 50), floatArrayOf()).build())
         val target = ByteBuffer.allocate(10_000)
         while (target.hasRemaining()) target.put(1)

@@ -1,14 +1,14 @@
 package io.frz
 
-import io.frz.FrzBuilder.Companion.ALIASES
-import io.frz.FrzBuilder.Companion.BASES
-import io.frz.FrzBuilder.Companion.CODER
 import io.frz.FrzBuilder.Companion.DCT
-import io.frz.FrzBuilder.Companion.DTYPE
-import io.frz.FrzBuilder.Companion.KEPT
-import io.frz.FrzBuilder.Companion.METADATA
-import io.frz.FrzBuilder.Companion.NAMES
-import io.frz.FrzBuilder.Companion.SHAPES
+import io.frz.internal.container.DirectoryField.ALIASES
+import io.frz.internal.container.DirectoryField.METADATA
+import io.frz.internal.container.GroupField.BASES
+import io.frz.internal.container.GroupField.CODER
+import io.frz.internal.container.GroupField.DTYPE
+import io.frz.internal.container.GroupField.KEPT
+import io.frz.internal.container.GroupField.NAMES
+import io.frz.internal.container.GroupField.SHAPES
 import java.io.ByteArrayInputStream
 import java.io.File
 import java.io.FileNotFoundException
@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Requests of a program to an open file. */
+/** Sends requests to an open file, as a program would. */
 class RequestTest {
     private val bytes = FrzBuilder()
         .spectrum("conv", listOf(8, 4), floatArrayOf(8f, 1f, 2f))
@@ -68,7 +68,7 @@ class RequestTest {
     }
 
     @Test
-    fun `all sources give the same`(@TempDir folder: File) {
+    fun `all sources yield the same tensors`(@TempDir folder: File) {
         val path = File(folder, "m.frz").apply { writeBytes(bytes) }
         val direct = ByteBuffer.allocateDirect(bytes.size + 5).apply { position(3) }
         direct.put(bytes).flip().position(3)
@@ -96,7 +96,7 @@ class RequestTest {
     }
 
     @Test
-    fun `a file that shrinks while open is truncated`(@TempDir folder: File) {
+    fun `a file that shrinks while open is reported as truncated`(@TempDir folder: File) {
         val path = File(folder, "m.frz").apply { writeBytes(bytes) }
         FrzFile.open(path).use { file ->
             path.writeBytes(bytes.copyOf(bytes.size - 10))
@@ -105,7 +105,7 @@ class RequestTest {
     }
 
     @Test
-    fun `tensors are rebuilt in direct memory of the native order`() {
+    fun `tensors are rebuilt in direct memory in native byte order`() {
         val tensor = FrzFile.open(bytes).load("conv")
         assertTrue(tensor.buffer.isDirect)
         assertEquals(ByteOrder.nativeOrder(), tensor.buffer.order())
@@ -119,7 +119,7 @@ class RequestTest {
     }
 
     @Test
-    fun `tensors go into the caller's buffer`() {
+    fun `tensors are rebuilt in the caller's buffer`() {
         val file = FrzFile.open(bytes)
         val buffer = ByteBuffer.allocate(200)
         buffer.position(4)
@@ -135,7 +135,7 @@ class RequestTest {
     }
 
     @Test
-    fun `all tensors come at once or one by one`() {
+    fun `tensors are loaded all together or one by one`() {
         val file = FrzFile.open(bytes)
         val all = file.loadAll()
         assertEquals(listOf("conv", "step", "b.0", "b.1", "b.2", "tied"), all.keys.toList())
@@ -179,17 +179,17 @@ class RequestTest {
     }
 
     @Test
-    fun `requests for what is not there say so`() {
+    fun `requests for missing tensors fail with an explanation`() {
         val file = FrzFile.open(bytes)
         val thrown = refused(ErrorCode.NOT_FOUND) { file.load("conv\n") }
-        val expected = "NOT_FOUND: the file holds 5 tensors, but none of this name (tensor \"conv\\u000a\")"
+        val expected = "NOT_FOUND: the file contains 5 tensors, but none with this name (tensor \"conv\\u000a\")"
         assertEquals(expected, thrown.message)
         refused(ErrorCode.NOT_FOUND) { file.core("x") }
         for (number in listOf(-1, 0)) refused(ErrorCode.NOT_FOUND) { file.factor(number) }
     }
 
     @Test
-    fun `cores are given without their bases`() {
+    fun `cores are returned without their bases`() {
         val file = FrzFile.open(bytes)
         val core = file.core("tied")
         assertEquals("conv f32 (3)", core.toString())
@@ -200,7 +200,7 @@ class RequestTest {
     }
 
     @Test
-    fun `requests beyond the budget are refused before memory is taken`() {
+    fun `requests beyond the budget are refused before memory is allocated`() {
         refused(ErrorCode.BUDGET) { FrzFile.open(bytes, budget(100)).load("conv") }
         refused(ErrorCode.BUDGET) { FrzFile.open(bytes, budget(150)).load("conv") }
         assertEquals(8, FrzFile.open(bytes, budget(8)).load("step").buffer.remaining())
@@ -214,7 +214,7 @@ class RequestTest {
     }
 
     @Test
-    fun `bombs are listed and refused`() {
+    fun `decompression bombs are listed, but refused on loading`() {
         val shapes = listOf(
             listOf(1 shl 24, 1 shl 24),
             listOf(1 shl 16, 1 shl 15),
@@ -239,7 +239,7 @@ class RequestTest {
     }
 
     @Test
-    fun `the cost of a file grows with its tensors and not faster`() {
+    fun `time and memory grow no faster than the number of tensors`() {
         val count = 50_000
         val bytes = FrzBuilder().group(
             mapOf(

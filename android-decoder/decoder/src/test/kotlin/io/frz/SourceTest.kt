@@ -1,6 +1,7 @@
 package io.frz
 
 import com.github.luben.zstd.Zstd
+import io.frz.internal.container.GroupField
 import java.io.File
 import java.io.RandomAccessFile
 import java.nio.ByteBuffer
@@ -17,7 +18,7 @@ import org.junit.jupiter.api.Assumptions.assumeTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** The sources of files, and the resources that they take. */
+/** Tests the sources of files, and the resources that they take. */
 class SourceTest {
     @TempDir
     lateinit var folder: File
@@ -45,7 +46,7 @@ class SourceTest {
                     try {
                         while (true) file.loadInto("w", target.duplicate())
                     } catch (_: java.io.InterruptedIOException) {
-                        // As it should.
+                        // This is the expected outcome.
                     }
                 }
                 thread.start()
@@ -60,7 +61,7 @@ class SourceTest {
     }
 
     @Test
-    fun `a part of a channel is mapped`() {
+    fun `part of a channel is mapped`() {
         val path = file(before = 13, behind = 7)
         val file = RandomAccessFile(path, "r").use { FrzFile.open(it.channel, 13, bytes.size.toLong()) }
         check(file)
@@ -86,7 +87,7 @@ class SourceTest {
     }
 
     @Test
-    fun `tensors are rebuilt in mapped files, outside any heap`() {
+    fun `tensors are rebuilt in mapped files, outside the heap`() {
         val path = File(folder, "memory")
         RandomAccessFile(path, "rw").use { memory ->
             val mapped = memory.channel.map(java.nio.channels.FileChannel.MapMode.READ_WRITE, 0, elements.size.toLong())
@@ -97,7 +98,7 @@ class SourceTest {
     }
 
     @Test
-    fun `helpers come from the app's executor, if it has any to spare`() {
+    fun `helpers come from the app's executor if it has free threads`() {
         val dense = FrzBuilder().spectrum("w", listOf(1500, 1500), FloatArray(5000) { 1f / (it + 1) }).build()
         val expected = FrzFile.open(dense).load("w").floats()
         val pool = Executors.newFixedThreadPool(2)
@@ -125,7 +126,7 @@ class SourceTest {
         fun residentBytes() = status.readLines().first { it.startsWith("VmRSS") }.filter(Char::isDigit).toLong() shl 10
 
         val stored = Zstd.compress(ByteArray(100)).also { it[4] = (it[4].toInt() or 1).toByte() }
-        val coder = FrzBuilder.CODER to Coder.ZSTD.id
+        val coder = GroupField.CODER to Coder.ZSTD.id
         val file = FrzFile.open(FrzBuilder().plain("w", DType.U8, listOf(100), stored, coder).build())
         fun refuse(times: Int) = repeat(times) { refused(ErrorCode.STREAM) { file.verify() } }
         refuse(2_000)
@@ -135,25 +136,25 @@ class SourceTest {
         assertTrue(growth < 100L shl 20, "$growth bytes")
     }
 
-    /** Many tensors that are stored together. */
+    /** Returns a file of many tensors that are stored together. */
     private fun together(count: Int, size: Int): ByteArray {
         val fields = mapOf(
-            FrzBuilder.DTYPE to DType.U8.id,
-            FrzBuilder.NAMES to List(count) { listOf(0, "$it") }.flatten(),
-            FrzBuilder.SHAPES to List(count) { listOf(size) },
-            FrzBuilder.CODER to Coder.NONE.id
+            GroupField.DTYPE to DType.U8.id,
+            GroupField.NAMES to List(count) { listOf(0, "$it") }.flatten(),
+            GroupField.SHAPES to List(count) { listOf(size) },
+            GroupField.CODER to Coder.NONE.id
         )
         return FrzBuilder().group(fields, ByteArray(count * size) { (it / size).toByte() }).build()
     }
 
     @Test
-    fun `tensors that are stored together are not read anew for each name`() {
+    fun `tensors that are stored together are not read again for each name`() {
         for ((count, size) in listOf(200 to 1000, 20 to (1 shl 20))) {
             val bytes = together(count, size)
             val file = FrzFile.open(bytes)
             file.load("0")
-            // Bytes damaged from here on are not read again: those of small groups not at all, those of large ones only
-            // as needed.
+            // Bytes that are damaged from here on are not read again: those of small groups not at all, those of large
+            // groups only as needed.
             bytes[bytes.size - 5]++
             for (i in 0 until count - 1) assertEquals(i.toByte(), file.load("$i").buffer.get(size - 1))
             refused(ErrorCode.CHECKSUM) { FrzFile.open(bytes).load("0") }
@@ -161,7 +162,7 @@ class SourceTest {
     }
 
     @Test
-    fun `a file that was written to meanwhile is checked again`() {
+    fun `a file that was modified while open is checked again`() {
         val bytes = together(20, 1 shl 20)
         val path = File(folder, "together.frz").apply { writeBytes(bytes) }
         FrzFile.open(path).use { file ->

@@ -1,14 +1,14 @@
 package io.frz
 
-import io.frz.FrzBuilder.Companion.BASES
-import io.frz.FrzBuilder.Companion.CODER
 import io.frz.FrzBuilder.Companion.DCT
-import io.frz.FrzBuilder.Companion.DTYPE
-import io.frz.FrzBuilder.Companion.KEPT
-import io.frz.FrzBuilder.Companion.NAMES
-import io.frz.FrzBuilder.Companion.SHAPES
-import io.frz.FrzBuilder.Companion.TIERS
 import io.frz.FrzBuilder.Companion.floats
+import io.frz.internal.container.DirectoryField.TIERS
+import io.frz.internal.container.GroupField.BASES
+import io.frz.internal.container.GroupField.CODER
+import io.frz.internal.container.GroupField.DTYPE
+import io.frz.internal.container.GroupField.KEPT
+import io.frz.internal.container.GroupField.NAMES
+import io.frz.internal.container.GroupField.SHAPES
 import java.io.ByteArrayInputStream
 import java.io.InputStream
 import org.junit.jupiter.api.Assertions.assertArrayEquals
@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
 
 class TierTest {
-    /** Two tensors in one group over four tiers, of which the third adds nothing, and a plain group. */
+    /** Two tensors in one group with four tiers, the third of which adds nothing, and a plain group. */
     private val bytes = FrzBuilder()
         .group(
             mapOf(
@@ -79,7 +79,7 @@ class TierTest {
     fun `a stream is read no further than the tier needs`() {
         var read = 0
         val counting = object : InputStream() {
-            override fun read(): Int = error("byte by byte")
+            override fun read(): Int = error("the stream is read byte by byte")
 
             override fun read(b: ByteArray, off: Int, len: Int): Int {
                 val count = minOf(len, bytes.size - read, 5)

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.DynamicTest
 import org.junit.jupiter.api.DynamicTest.dynamicTest
 import org.junit.jupiter.api.TestFactory
 
-/** The public binary signatures of each library, compared with a file next to this module's POM. */
+/** Compares the public binary signatures of each library with a file next to this module's POM. */
 class ApiTest {
     private val libraries = mapOf(
         "frz-decoder" to FrzFile::class.java,
@@ -25,19 +25,19 @@ class ApiTest {
     )
 
     @TestFactory
-    fun `the public API is the one that is written down`(): List<DynamicTest> = libraries.map { (name, one) ->
+    fun `the public API matches its dump`(): List<DynamicTest> = libraries.map { (name, one) ->
         dynamicTest(name) { check(File("$name.api"), signatures(one)) }
     }
 
     private fun check(dump: File, found: String) {
         if (System.getProperty("api.write") == "true") dump.writeText(found)
         assertEquals(dump.readText(), found) {
-            "the public API has changed, and what is gone or different breaks apps that were compiled before; " +
-                "if that is wanted, write it down with `mvn test -Dapi.write=true -Dtest=ApiTest -pl api -am`"
+            "the public API has changed, and removed or changed signatures break apps that were compiled earlier; " +
+                "if this is intended, update the dump with `mvn test -Dapi.write=true -Dtest=ApiTest -pl api -am`"
         }
     }
 
-    /** The signatures of the library that has [one] among its classes, a folder or a jar. */
+    /** Returns the signatures of the library, a folder or a jar, that contains the class [one]. */
     private fun signatures(one: Class<*>): String {
         val location = File(one.protectionDomain.codeSource.location.toURI())
         val classes = if (location.isDirectory) location else unpacked(location)

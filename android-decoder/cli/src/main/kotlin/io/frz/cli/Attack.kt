@@ -3,6 +3,7 @@ package io.frz.cli
 import io.frz.FrzException
 import io.frz.FrzFile
 import io.frz.FrzOptions
+import io.frz.cli.shell.on
 import java.io.File
 import java.util.TreeMap
 import java.util.concurrent.Callable
@@ -14,13 +15,12 @@ import picocli.CommandLine.Spec
 @Command(
     name = "attack",
     description = [
-        "Damages a file in memory in every way that flips one bit or cuts its end, and decodes it each time.",
-        "All of it must be refused with an error of the format; a cut after a tier is no damage."
-    ],
-    mixinStandardHelpOptions = true
+        "Damage a file in memory, by flipping each bit and by cutting it before each byte, and decode each copy.",
+        "Every copy must be refused with an error of the format; a file cut after a tier is not damaged."
+    ]
 )
 internal class Attack : Callable<Int> {
-    @Parameters(paramLabel = "FILE", description = ["a sound file"])
+    @Parameters(paramLabel = "FILE", description = ["An intact .frz file."])
     private lateinit var file: File
 
     @Spec
@@ -50,13 +50,13 @@ internal class Attack : Callable<Int> {
         val out = spec.commandLine().out
         val total = (Byte.SIZE_BITS + 1) * bytes.size - smaller
         out.println(
-            "$file: ${total - accepted} of $total damaged files refused, $accepted decoded; $smaller cuts after a tier"
+            "$file: ${total - accepted} of $total damaged files refused, $accepted decoded; $smaller cut after a tier"
         )
         refused.forEach { (code, count) -> out.println("  %-10s %d".format(code, count)) }
         return if (accepted == 0) 0 else 1
     }
 
-    /** Decodes every tier of [bytes] and returns their number. */
+    /** Decodes every tier of [bytes] and returns the number of tiers. */
     private fun decode(bytes: ByteArray): Int {
         val tiers = FrzFile.open(bytes).use { it.tiersPresent }
         for (tier in 0 until tiers) {

@@ -3,7 +3,8 @@ package io.frz.cli
 import com.google.gson.JsonObject
 import com.sun.management.ThreadMXBean
 import io.frz.FrzFile
-import java.io.File
+import io.frz.cli.shell.Printing
+import io.frz.cli.shell.on
 import java.lang.management.ManagementFactory
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
@@ -11,39 +12,34 @@ import java.util.Locale
 import picocli.CommandLine.Command
 import picocli.CommandLine.Mixin
 import picocli.CommandLine.Option
-import picocli.CommandLine.Parameters
 
 @Command(
     name = "bench",
     description = [
-        "Measures rebuilding all weights against allocating and filling the same direct buffers.",
-        "Both are run alternately after a warm-up; medians are printed."
-    ],
-    mixinStandardHelpOptions = true
+        "Compare the time of rebuilding all weights with that of allocating and filling the same direct buffers.",
+        "Both run alternately after a warm-up; the results are medians."
+    ]
 )
 internal class Bench : Runnable {
-    @Parameters(paramLabel = "FILE", description = ["the file to decode"])
-    private lateinit var file: File
+    @Mixin
+    private lateinit var input: Input
 
-    @Option(names = ["--runs"], paramLabel = "N", description = ["measured runs (default: 15)"])
+    @Option(names = ["--runs"], paramLabel = "N", description = ["Number of measured runs (default: 15)."])
     private var runs = 15
 
-    @Option(names = ["--warm-up"], paramLabel = "N", description = ["runs before them (default: 50)"])
+    @Option(names = ["--warm-up"], paramLabel = "N", description = ["Number of runs before these (default: 50)."])
     private var warmUp = 50
 
     @Mixin
     private lateinit var printing: Printing
 
-    @Mixin
-    private lateinit var opening: Opening
-
     @Volatile
     private var result: Any? = null
 
     override fun run() {
-        val bytes = on(file) { file.readBytes() }
-        on(file) {
-            val sizes = FrzFile.open(bytes, opening.options).use { frz -> frz.tensors.map { it.bytes.toInt() } }
+        on(input.file) {
+            val bytes = input.file.readBytes()
+            val sizes = FrzFile.open(bytes, input.options).use { frz -> frz.tensors.map { it.bytes.toInt() } }
             val fills = DoubleArray(runs)
             val loads = DoubleArray(runs)
             for (run in -warmUp until runs) {
@@ -58,7 +54,7 @@ internal class Bench : Runnable {
         }
     }
 
-    private fun decode(bytes: ByteArray): Any = FrzFile.open(bytes, opening.options).use { it.loadAll() }
+    private fun decode(bytes: ByteArray): Any = FrzFile.open(bytes, input.options).use { it.loadAll() }
 
     private fun allocateAndFill(sizes: List<Int>): Any = sizes.map { size ->
         val buffer = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder())
@@ -66,7 +62,7 @@ internal class Bench : Runnable {
         buffer
     }
 
-    /** The time of [work]. Its result is released before the next measurement, so that memory is fresh each time. */
+    /** Returns the time of [work]. Its result is released before the next measurement, so that memory is fresh. */
     @Suppress("ExplicitGarbageCollectionCall")
     private fun milliseconds(work: () -> Any): Double {
         result = null
@@ -76,7 +72,7 @@ internal class Bench : Runnable {
         return (System.nanoTime() - start) / 1e6
     }
 
-    /** All heap memory that [work] allocates in this thread, an upper bound of its peak. */
+    /** Returns the heap memory that [work] allocates in this thread, an upper bound of its peak. */
     private fun heapOf(work: () -> Any): Long {
         val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
         val thread = Thread.currentThread().id
@@ -100,7 +96,7 @@ internal class Bench : Runnable {
         out.println(line("allocate and fill", fill, "ms"))
         out.println(line("open and rebuild", load, "ms"))
         out.println(line("ratio", load / fill, ""))
-        out.println(line("heap allocated", heap / 1e6, "MB in all, so no peak is higher"))
+        out.println(line("heap allocated", heap / 1e6, "MB in total, an upper bound of the peak"))
     }
 
     private fun line(name: String, value: Double, unit: String) =

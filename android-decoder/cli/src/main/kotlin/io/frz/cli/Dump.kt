@@ -6,41 +6,31 @@ import com.google.gson.JsonObject
 import io.frz.BasisKind
 import io.frz.FrzFile
 import io.frz.TensorInfo
-import java.io.File
+import io.frz.cli.shell.Printing
 import java.io.PrintWriter
 import java.util.Locale
 import picocli.CommandLine.Command
 import picocli.CommandLine.Mixin
-import picocli.CommandLine.Parameters
 
-@Command(
-    name = "dump",
-    description = ["Says what is inside a file, without decoding it."],
-    mixinStandardHelpOptions = true
-)
+@Command(name = "dump", description = ["Show what is in FILE, without decoding it."])
 internal class Dump : Runnable {
-    @Parameters(paramLabel = "FILE", description = ["the file to look into"])
-    private lateinit var file: File
+    @Mixin
+    private lateinit var input: Input
 
     @Mixin
     private lateinit var printing: Printing
 
-    @Mixin
-    private lateinit var opening: Opening
-
-    override fun run() = on(file) {
-        opening.open(file) {
-            val out = printing.out
-            if (printing.json) out.println(GSON.toJson(describe(it))) else print(it, out)
-        }
+    override fun run() = input.open {
+        val out = printing.out
+        if (printing.json) out.println(GSON.toJson(describe(it))) else print(it, out)
     }
 
     private fun print(frz: FrzFile, out: PrintWriter) {
-        val bytes = file.length()
+        val bytes = input.file.length()
         val elements = frz.tensors.sumOf { it.elements.toDouble() }
         val dense = frz.tensors.sumOf { it.bytes.toDouble() }
         out.println(
-            "$file: ${grouped(bytes)} bytes for ${grouped(elements)} elements, ${ratio(dense, bytes)} of them dense"
+            "${input.file}: ${grouped(bytes)} bytes for ${grouped(elements)} elements, ${ratio(dense, bytes)} of dense"
         )
         out.println("tier ${frz.tier} of ${frz.tiersPresent} present, ${frz.tiers} in the complete file")
         frz.metadata.forEach { (key, value) -> out.println("metadata ${printable(key)}: ${printable(value)}") }
@@ -97,7 +87,7 @@ internal class Dump : Runnable {
     }
 
     private fun describe(frz: FrzFile) = JsonObject().apply {
-        addProperty("bytes", file.length())
+        addProperty("bytes", input.file.length())
         addProperty("tiers", frz.tiers)
         addProperty("tiers_present", frz.tiersPresent)
         addProperty("tier", frz.tier)
@@ -143,7 +133,7 @@ internal class Dump : Runnable {
 
         fun ratio(dense: Double, bytes: Long) = String.format(Locale.ROOT, "1/%,.1f", dense / bytes)
 
-        /** Untrusted text on one line, without control sequences for the terminal. */
+        /** Returns untrusted text as one line without control sequences for the terminal. */
         fun printable(text: String) = text.map { if (it.category in STEERING) '\uFFFD' else it }.joinToString("")
     }
 }

@@ -4,28 +4,30 @@ import io.frz.ErrorCode
 import io.frz.FrzException
 import io.frz.FrzFile
 import io.frz.FrzOptions
+import io.frz.cli.shell.on
 import java.io.File
 import picocli.CommandLine.Model.CommandSpec
 import picocli.CommandLine.Option
 import picocli.CommandLine.ParameterException
+import picocli.CommandLine.Parameters
 import picocli.CommandLine.Spec
 
-/** The options with which every command opens files. */
-internal class Opening {
-    @Option(names = ["--tier"], paramLabel = "N", description = ["capacity level to decode (default: the highest)"])
+/** The options with which commands open files. */
+internal open class Opening {
+    @Option(names = ["--tier"], paramLabel = "N", description = ["Use tiers 0 to N only (default: all present tiers)."])
     private var tier: Int? = null
 
-    @Option(names = ["--threads"], paramLabel = "N", description = ["threads that rebuild a tensor (default: 1)"])
+    @Option(names = ["--threads"], paramLabel = "N", description = ["Rebuild tensors on N threads (default: 1)."])
     private var threads: Int = 1
 
     @Option(
         names = ["--memory-budget"],
         paramLabel = "BYTES",
-        description = ["refuse what needs more memory (default: what the virtual machine may take)"]
+        description = ["Largest memory to use for tensors (default: the maximum heap size)."]
     )
     private var memoryBudget: Long? = null
 
-    @Option(names = ["--base"], paramLabel = "OLD", description = ["the file that a delta file is the difference to"])
+    @Option(names = ["--base"], paramLabel = "OLD.frz", description = ["The file that a delta file was made from."])
     private var base: File? = null
 
     @Spec(Spec.Target.MIXEE)
@@ -42,10 +44,10 @@ internal class Opening {
         }
     }
 
-    /** Opens [file] for [work]. */
-    fun <T> open(file: File, work: (FrzFile) -> T): T {
-        val older = base ?: return FrzFile.open(file, options).use(work)
-        return open(file, options, older, work)
+    /** Opens [file] for [work]. Errors start with the name of the file. */
+    fun <T> open(file: File, work: (FrzFile) -> T): T = on(file) {
+        val older = base ?: return@on FrzFile.open(file, options).use(work)
+        open(file, options, older, work)
     }
 }
 

@@ -8,6 +8,7 @@ import io.frz.FrzException
 import io.frz.FrzFile
 import io.frz.FrzOptions
 import io.frz.TensorInfo
+import io.frz.cli.shell.on
 import java.io.File
 import java.io.PrintWriter
 import java.nio.ByteBuffer
@@ -21,24 +22,23 @@ import picocli.CommandLine.Spec
 @Command(
     name = "parity",
     description = [
-        "Says what this decoder makes of files, for comparison with another one.",
-        "Prints one JSON object a line: the file's name and its error code, or for each tensor the SHA-256 of its" +
-            " canonical values and of its elements, both little-endian."
-    ],
-    mixinStandardHelpOptions = true
+        "Describe how this decoder reads files, for comparison with another decoder.",
+        "Print one JSON object per line: the file's name, and either its error code or, for each tensor, the SHA-256" +
+            " digests of its canonical values and of its elements, both little-endian."
+    ]
 )
 internal class Parity : Runnable {
     @Parameters(
         arity = "1..*",
         paramLabel = "FILE",
         description = [
-            ".frz files, or the vectors.json of the specification;",
-            "- reads such names from standard input, one a line, and answers each at once"
+            "The .frz files, or the specification's vectors.json.",
+            "- reads such names from standard input, one per line, and answers each immediately."
         ]
     )
     private lateinit var files: List<File>
 
-    @Option(names = ["--out"], paramLabel = "DIR", description = ["write the elements of each tensor to a file in DIR"])
+    @Option(names = ["--out"], paramLabel = "DIR", description = ["Write each tensor's elements to a file in DIR."])
     private var folder: File? = null
 
     @Spec
@@ -68,7 +68,7 @@ internal class Parity : Runnable {
         }
     }
 
-    /** A file, and the tensors to decode and to rebuild; null means all. */
+    /** A file to describe, and the names of the tensors to decode and to rebuild; null stands for all. */
     private class Entry(
         val name: String,
         val file: File,

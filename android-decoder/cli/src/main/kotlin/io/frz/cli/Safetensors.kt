@@ -5,16 +5,15 @@ import com.google.gson.JsonObject
 import io.frz.DType
 import io.frz.FrzFile
 import io.frz.TensorInfo
+import io.frz.cli.shell.replacing
 import java.io.File
 import java.io.IOException
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.nio.channels.FileChannel
-import java.nio.file.Files
-import java.nio.file.StandardCopyOption
 import java.nio.file.StandardOpenOption
 
-/** Writes the tensors of a file as a .safetensors file. Aliases become copies, since that format has none. */
+/** Writes the tensors of a file as a .safetensors file. Aliases become copies, because that format has none. */
 internal class Safetensors(private val frz: FrzFile) {
     private val offsets = LinkedHashMap<String, Long>()
     private val aliasesOf = frz.aliases.entries.groupBy({ it.value }, { it.key })
@@ -40,7 +39,7 @@ internal class Safetensors(private val frz: FrzFile) {
         val entry = JsonObject()
         entry.addProperty(
             "dtype",
-            DTYPES[info.dtype] ?: throw IOException("$name: safetensors has no ${info.dtype.label}")
+            DTYPES[info.dtype] ?: throw IOException("tensor $name: safetensors does not support ${info.dtype.label}")
         )
         entry.add("shape", JsonArray().apply { info.shape.forEach { add(it) } })
         entry.add("data_offsets", JsonArray().apply { listOf(end, end + info.bytes).forEach { add(it) } })
@@ -49,14 +48,10 @@ internal class Safetensors(private val frz: FrzFile) {
         end += info.bytes
     }
 
-    /** Writes to a temporary file that replaces [target] when complete. */
+    /** Writes the tensors to [target]. A failure leaves it as it was. */
     fun write(target: File) {
-        val partial = File.createTempFile(".${target.name}", ".partial", target.absoluteFile.parentFile)
-        try {
+        replacing(target) { partial ->
             FileChannel.open(partial.toPath(), StandardOpenOption.WRITE).use { writeAll(it) }
-            Files.move(partial.toPath(), target.toPath(), StandardCopyOption.REPLACE_EXISTING)
-        } finally {
-            partial.delete()
         }
     }
 

@@ -1,6 +1,7 @@
 package io.frz.cli
 
 import io.frz.FrzFile
+import io.frz.cli.shell.Failure
 import java.io.File
 import java.util.concurrent.Callable
 import picocli.CommandLine.Command
@@ -11,11 +12,10 @@ import picocli.CommandLine.Spec
 
 @Command(
     name = "verify",
-    description = ["Decodes files without rebuilding weights, and says which are sound."],
-    mixinStandardHelpOptions = true
+    description = ["Check each FILE completely: structure, checksums, streams and values. No weights are rebuilt."]
 )
 internal class Verify : Callable<Int> {
-    @Parameters(arity = "1..*", paramLabel = "FILE", description = ["the files to check"])
+    @Parameters(arity = "1..*", paramLabel = "FILE", description = ["The .frz files."])
     private lateinit var files: List<File>
 
     @Mixin
@@ -30,7 +30,7 @@ internal class Verify : Callable<Int> {
         var faulty = 0
         for (file in files) {
             try {
-                out.println("$file: sound, ${on(file) { verified(file) }}")
+                out.println("$file: ok, ${verified(file)}")
             } catch (e: Failure) {
                 err.println("frz: ${e.message}")
                 faulty++
@@ -39,7 +39,7 @@ internal class Verify : Callable<Int> {
         return if (faulty == 0) 0 else 2
     }
 
-    /** Decodes the requested tiers of [file] and describes its content. */
+    /** Decodes the requested tiers of [file] and describes its contents. */
     private fun verified(file: File): String = opening.open(file) { frz ->
         frz.verify()
         val others = if (opening.options.tier == null) 0 until frz.tier else IntRange.EMPTY

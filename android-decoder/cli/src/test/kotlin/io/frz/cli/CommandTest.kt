@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** The commands, run on the vectors of the specification. */
+/** Runs the commands on the vectors of the specification. */
 class CommandTest {
     private val vectors = File("../../spec/vectors")
     private val example = File(vectors, "valid/example.frz")
@@ -23,7 +23,7 @@ class CommandTest {
     private fun frz(vararg args: Any): Result {
         val out = StringWriter()
         val err = StringWriter()
-        val code = commandLine().setOut(PrintWriter(out)).setErr(PrintWriter(err))
+        val code = Frz().commandLine().setOut(PrintWriter(out)).setErr(PrintWriter(err))
             .execute(*Array(args.size) { args[it].toString() })
         return Result(code, out.toString(), err.toString())
     }
@@ -31,7 +31,7 @@ class CommandTest {
     private fun json(text: String): JsonObject = JsonParser.parseString(text).asJsonObject
 
     @Test
-    fun `dump says what is inside`() {
+    fun `dump shows what is in a file`() {
         val text = frz("dump", example)
         assertEquals(0, text.code)
         assertTrue("metadata license: MIT" in text.out, text.out)
@@ -80,6 +80,12 @@ class CommandTest {
     }
 
     @Test
+    fun `decode writes a file whose name is a single letter`(@TempDir folder: File) {
+        assertEquals(0, frz("decode", example, "-o", File(folder, "x")).code)
+        assertEquals(listOf("x"), folder.list()!!.toList())
+    }
+
+    @Test
     fun `decode copies aliases and leaves nothing behind when it fails`(@TempDir folder: File) {
         assertEquals(0, frz("decode", File(vectors, "valid/aliases.frz"), "-o", File(folder, "a.safetensors")).code)
         val aliases = json(frz("dump", "--json", File(vectors, "valid/aliases.frz")).out).getAsJsonObject("aliases")
@@ -96,7 +102,7 @@ class CommandTest {
     }
 
     @Test
-    fun `tensors that each tier has for itself are those of the tier`(@TempDir folder: File) {
+    fun `tensors that each tier stores again are those of the tier`(@TempDir folder: File) {
         assertTrue(Regex("bn1.running_mean +f16 +2 .* one per tier").containsMatchIn(frz("dump", example).out))
         val means = listOf(0x3800 to 0xBE00, 0x3400 to 0xBC00) // 0.5 and −1.5, 0.25 and −1
         for ((tier, mean) in means.withIndex()) {
@@ -110,11 +116,11 @@ class CommandTest {
     }
 
     @Test
-    fun `verify tells sound files from others`() {
+    fun `verify distinguishes intact files from others`() {
         val faulty = File(vectors, "faulty").listFiles()!!.first { it.name == "crc-segment.frz" }
         val result = frz("verify", example, faulty, "none.frz")
         assertEquals(2, result.code)
-        assertTrue(result.out.startsWith("$example: sound, 2 tensors"), result.out)
+        assertTrue(result.out.startsWith("$example: ok, 2 tensors"), result.out)
         assertTrue("frz: $faulty: CHECKSUM: " in result.err, result.err)
         assertTrue("frz: none.frz: no such file" in result.err, result.err)
         assertEquals(0, frz("verify", example).code)
@@ -122,7 +128,7 @@ class CommandTest {
     }
 
     @Test
-    fun `bench prints its figures`() {
+    fun `bench prints its results`() {
         val report = json(frz("bench", example, "--runs", 3, "--warm-up", 1, "--json").out)
         assertEquals(148, report["bytes"].asInt)
         assertEquals(report["rebuild_ms"].asDouble / report["fill_ms"].asDouble, report["ratio"].asDouble)
@@ -130,7 +136,7 @@ class CommandTest {
     }
 
     @Test
-    fun `attack finds every damage refused`() {
+    fun `attack finds that all damage is refused`() {
         val result = frz("attack", example)
         assertEquals(0, result.code)
         val total = 9 * example.length() - 1 // One cut is after a tier.
@@ -141,7 +147,7 @@ class CommandTest {
     }
 
     @Test
-    fun `parity answers names from standard input`() {
+    fun `parity reads names from standard input`() {
         val before = System.`in`
         try {
             System.setIn("$example\n$example\n".byteInputStream())
@@ -178,12 +184,17 @@ class CommandTest {
         assertEquals(2, frz("dump").code)
         assertEquals(2, frz("decode", example).code)
         assertTrue("Usage: frz" in frz("--help").out)
+        assertTrue("Exit codes:" in frz("--help").out)
+        for (command in listOf("dump", "decode", "verify", "bench", "parity", "attack")) {
+            assertTrue("Usage: frz $command" in frz(command, "--help").out)
+            assertEquals(frz("--version").out, frz(command, "--version").out)
+        }
         assertTrue(frz("--version").out.startsWith("frz "))
         val threads = frz("verify", example, "--threads", 0)
         assertEquals(2, threads.code)
-        assertTrue(threads.err.startsWith("threads are 1 to 256: 0"), threads.err)
-        val nowhere = frz("decode", example, "-o", "no/such/folder/x.safetensors")
-        assertEquals("frz: no/such/folder/x.safetensors: its folder does not exist; make it first", nowhere.err.trim())
+        assertTrue(threads.err.startsWith("threads must be from 1 to 256, not 0"), threads.err)
+        val nowhere = frz("decode", example, "-o", "no/such/x.safetensors")
+        assertEquals("frz: no/such/x.safetensors: its folder does not exist; create it first", nowhere.err.trim())
         assertFalse(frz("bench", example, "--threads", "x").err.isEmpty())
     }
 }

@@ -24,9 +24,9 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.pytorch.Module
 
-/** An app written in an old version of Kotlin; most of the test is that it compiles. */
+/** Represents an app written in an old version of Kotlin; most of the test is that it compiles. */
 class AppTest {
-    /** Only compiled, since a JVM has no context. */
+    /** This is only compiled, because a JVM has no Android context. */
     @Suppress("unused")
     private class Screen(private val context: Context) : FrzCallback {
         private val options = FrzModuleOptions.builder().threads(2).progress { done, total -> println("$done/$total") }
@@ -60,7 +60,7 @@ class AppTest {
     }
 
     @Test
-    fun `failures come to the coroutine`() {
+    fun `failures reach the coroutine`() {
         val nothing = FrzPart.of(File("nothing"))
         val thrown = assertThrows(FrzModuleException::class.java) {
             runBlocking { FrzCoroutines.load(nothing, nothing, File("nowhere")) }

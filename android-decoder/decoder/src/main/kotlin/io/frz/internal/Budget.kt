@@ -7,7 +7,7 @@ import java.nio.ByteOrder
 
 /** The memory that one request may use; checked before anything is allocated. */
 internal class Budget(val bytes: Long) {
-    /** Whether a request may use [needed] bytes. */
+    /** Returns whether a request may use [needed] bytes. */
     fun allows(needed: Long): Boolean = needed <= bytes
 
     /** Refuses a request that needs [needed] bytes for [tensor] if that exceeds the budget. */
@@ -15,7 +15,7 @@ internal class Budget(val bytes: Long) {
         if (needed > bytes) {
             throw FrzException(
                 ErrorCode.BUDGET,
-                "the request needs $needed bytes of memory and may take $bytes; allow more, or ask for less at a time",
+                "the request needs $needed bytes, but the memory budget is $bytes; raise it, or request less at a time",
                 tensor
             )
         }
@@ -25,10 +25,10 @@ internal class Budget(val bytes: Long) {
         /** The longest array or buffer that every virtual machine can hold. */
         const val LONGEST = Int.MAX_VALUE - 8L
 
-        /** Refuses an array or buffer of [size] [what] for [tensor] if that is longer than the platform supports. */
+        /** Refuses an array or buffer of [size] [what] for [tensor] if it is longer than the platform supports. */
         fun requireArray(size: Long, what: String, tensor: String?) {
             if (size > LONGEST) {
-                throw FrzException(ErrorCode.BUDGET, "$size $what are more than one buffer can hold here", tensor)
+                throw FrzException(ErrorCode.BUDGET, "$size $what exceed the largest buffer on this platform", tensor)
             }
         }
 
@@ -44,19 +44,22 @@ internal class Budget(val bytes: Long) {
         inline fun <T> allocating(bytes: Long, tensor: String?, allocate: () -> T): T = try {
             allocate()
         } catch (e: OutOfMemoryError) {
-            throw refusal("this machine has no $bytes bytes of memory left", tensor, e)
+            throw refusal("$bytes bytes of memory are not available", tensor, e)
         }
 
-        /** The error for memory that ran out anywhere; preallocated in case none is left even for the error. */
+        /**
+         * Returns the error for memory that ran out anywhere; preallocated in case there is no memory even for the
+         * error.
+         */
         fun exhausted(tensor: String?, cause: OutOfMemoryError): FrzException = try {
-            refusal("this machine has no memory left for the request", tensor, cause)
+            refusal("there is not enough memory for the request", tensor, cause)
         } catch (_: OutOfMemoryError) {
             EXHAUSTED
         }
 
         fun refusal(problem: String, tensor: String?, cause: OutOfMemoryError?) =
-            FrzException(ErrorCode.BUDGET, "$problem; free some, or ask for less at a time", tensor, cause = cause)
+            FrzException(ErrorCode.BUDGET, "$problem; free memory, or request less at a time", tensor, cause = cause)
 
-        private val EXHAUSTED = refusal("this machine has no memory left for the request", null, null)
+        private val EXHAUSTED = refusal("there is not enough memory for the request", null, null)
     }
 }

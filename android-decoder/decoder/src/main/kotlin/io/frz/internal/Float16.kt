@@ -18,7 +18,7 @@ internal enum class Float16(private val mantissaBits: Int) {
     private val infinity = ((1 shl exponentBits) - 1) shl mantissaBits
     private val scale = Math.scalb(1f, FLOAT_BIAS - bias)
 
-    /** The bits of the number nearest to [value]; ties go to the even one. */
+    /** Returns the bits of the number nearest to [value]; ties go to the even one. */
     fun round(value: Double): Short {
         val bits = java.lang.Double.doubleToRawLongBits(value)
         val sign = (bits ushr 48).toInt() and 0x8000
@@ -37,7 +37,7 @@ internal enum class Float16(private val mantissaBits: Int) {
         return (sign or minOf(rounded, infinity)).toShort()
     }
 
-    /** The number that [bits] represent, exactly. */
+    /** Returns the number that [bits] represent, exactly. */
     fun value(bits: Int): Float {
         val sign = bits and 0x8000 shl 16
         val magnitude = bits and 0x7FFF shl (FLOAT_MANTISSA_BITS - mantissaBits)

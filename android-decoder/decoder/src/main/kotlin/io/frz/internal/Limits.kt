@@ -1,6 +1,6 @@
 package io.frz.internal
 
-/** The limits beyond which a file is refused; section 11 of the specification. */
+/** The limits of the format; a file that exceeds one is refused. See section 11 of the specification. */
 internal object Limits {
     const val DIRECTORY_BYTES = 1L shl 26
     const val RANK = 8
@@ -8,7 +8,7 @@ internal object Limits {
     const val ELEMENTS = 1L shl 48
     const val KEPT = Int.MAX_VALUE.toLong()
 
-    /** Core entries along an axis whose basis is stored or seeded. */
+    /** The most core entries along an axis whose basis is stored or seeded. */
     const val COLUMNS = 1L shl 14
     const val GROUP_VALUES = 1L shl 48
     const val SEGMENT_BYTES = 1L shl 48
@@ -21,18 +21,18 @@ internal object Limits {
     const val NESTING = 16
     const val DIGEST_BYTES = 32
 
-    /** The values that have differences take no more than this. */
+    /** The largest size, in bytes, of values that a delta file can store as differences. */
     const val DIFFERING_BYTES = 4
     const val OFFSETS = 255L
     const val STEP_MIN = -2016L
     const val STEP_MAX = 2031L
 }
 
-/** a + b for non-negative numbers, or [Long.MAX_VALUE] if that overflows a Long. */
+/** Returns a + b for non-negative numbers, or [Long.MAX_VALUE] if that overflows a Long. */
 internal fun saturatedSum(a: Long, b: Long): Long = if (a > Long.MAX_VALUE - b) Long.MAX_VALUE else a + b
 
-/** a · b for non-negative numbers, or [Long.MAX_VALUE] if that overflows a Long. */
+/** Returns a · b for non-negative numbers, or [Long.MAX_VALUE] if that overflows a Long. */
 internal fun saturatedProduct(a: Long, b: Long): Long = if (b != 0L && a > Long.MAX_VALUE / b) Long.MAX_VALUE else a * b
 
-/** The number of elements of a shape, or [Long.MAX_VALUE] if that overflows a Long. */
+/** Returns the number of elements of a shape, or [Long.MAX_VALUE] if that overflows a Long. */
 internal fun elementCount(shape: LongArray): Long = if (0L in shape) 0 else shape.fold(1L, ::saturatedProduct)

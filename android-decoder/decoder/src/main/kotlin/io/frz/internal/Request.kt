@@ -15,7 +15,7 @@ internal class Request(private val file: Lifetime) {
     var isInterrupted = false
         private set
 
-    /** Whether code of the caller is running. */
+    /** Whether the caller's own code is running. */
     var isOutside = false
         private set
 
@@ -33,7 +33,7 @@ internal class Request(private val file: Lifetime) {
         isInterrupted = true
     }
 
-    /** Runs code of the caller, such as a visitor; its failures are passed through unchanged. */
+    /** Runs the caller's own code, such as a visitor; its exceptions are passed through unchanged. */
     fun <T> outside(work: () -> T): T {
         isOutside = true
         return work().also { isOutside = false }

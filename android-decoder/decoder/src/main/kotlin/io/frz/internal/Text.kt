@@ -2,7 +2,9 @@ package io.frz.internal
 
 private const val SHOWN = 120
 
-/** Untrusted text as one printable line: quoted, truncated if long, control and format characters escaped. */
+/**
+ * Returns untrusted text as one printable line: quoted, truncated if long, with control and format characters escaped.
+ */
 internal fun quote(text: String): String {
     val out = StringBuilder("\"")
     for (char in text.take(SHOWN)) {

@@ -9,13 +9,13 @@ import java.util.concurrent.TimeUnit
 /**
  * Up to [count] threads that share the work on one tensor: the caller's, and any that [helpers] can spare.
  *
- * The caller keeps working until no part is left to start, so helpers that are busy, rejected or never run cost only
- * speed.
+ * The caller keeps working until no part is left to start, so helpers that are busy, reject work or never run only slow
+ * it down.
  */
 internal class Workers(val count: Int, private val helpers: Executor = SHARED) {
     /**
      * Splits 0 until [size] into parts of at least [least] and runs [work] on each. When this returns, all parts are
-     * done; when it throws, one has failed. Either way, no thread is still working on them. [work] must check
+     * done; when it throws, a part has failed. In both cases, no thread is still working on them. [work] must check
      * [request] regularly.
      */
     fun split(size: Int, least: Int, request: Request, work: (from: Int, to: Int) -> Unit) {
@@ -33,7 +33,7 @@ internal class Workers(val count: Int, private val helpers: Executor = SHARED) {
         shared.failure?.let { throw it }
     }
 
-    /** Hands [work] to a helper; false if there is none. */
+    /** Hands [work] to a helper; returns false if no helper accepts it. */
     private fun isTaken(work: Runnable): Boolean = try {
         helpers.execute(work)
         true
@@ -55,8 +55,8 @@ internal class Workers(val count: Int, private val helpers: Executor = SHARED) {
 }
 
 /**
- * The [parts] of some [work]; each is done by the next free thread. After a failure, no further part is started.
- * Nothing here allocates, so a failure is reported even when memory has run out.
+ * The [parts] of some [work]; each runs on the next free thread. After a failure, no further part is started. Nothing
+ * here allocates, so a failure is reported even when memory has run out.
  */
 @Suppress("PLATFORM_CLASS_MAPPED_TO_KOTLIN") // Only a monitor can wait without allocating.
 private class SharedWork(private val parts: Int, work: (part: Int) -> Unit) : Runnable {
@@ -65,11 +65,11 @@ private class SharedWork(private val parts: Int, work: (part: Int) -> Unit) : Ru
     private var next = 0
     private var running = 0
 
-    /** What the first failed part threw, or null. */
+    /** The exception of the first failed part, or null. */
     var failure: Throwable? = null
         private set
 
-    /** Does parts until none is left. */
+    /** Runs parts until none is left. */
     override fun run() {
         while (true) {
             val part = begin()
@@ -85,7 +85,7 @@ private class SharedWork(private val parts: Int, work: (part: Int) -> Unit) : Ru
         }
     }
 
-    /** Starts no further parts and waits for the running ones; an interrupt meanwhile ends the [request]. */
+    /** Starts no further parts and waits for the running ones; an interrupt while waiting ends the [request]. */
     fun end(request: Request) {
         synchronized(monitor) {
             next = parts

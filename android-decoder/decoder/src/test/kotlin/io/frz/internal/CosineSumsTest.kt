@@ -18,7 +18,7 @@ class CosineSumsTest {
     }
 
     @Test
-    fun `sums of quick lengths are as defined`() {
+    fun `sums of fast lengths match their definition`() {
         val odd = listOf(1, 3, 7, 9, 31, 49, 61, 63, 243)
         val even = listOf(2, 8, 16, 24, 30, 40, 62, 126, 250, 320, 858, 1000, 1024)
         for (length in odd + even) {
@@ -46,7 +46,7 @@ class CosineSumsTest {
     }
 
     @Test
-    fun `quick lengths are found for any other`() {
+    fun `a fast length is found for every length`() {
         for (least in listOf(1L, 130L, 5000L, 1_000_003L, Int.MAX_VALUE.toLong())) {
             val length = CosineSteps.quickLength(least)
             assertTrue(

@@ -6,7 +6,7 @@ import org.junit.jupiter.api.Test
 
 class Float16Test {
     @Test
-    fun `all numbers come back as they were`() {
+    fun `all numbers survive the round trip`() {
         for (format in Float16.values()) {
             for (bits in 0..0xFFFF) {
                 val value = format.value(bits)
@@ -20,7 +20,7 @@ class Float16Test {
     }
 
     @Test
-    fun `numbers between two go to the nearer, or the even one`() {
+    fun `numbers are rounded to the nearest, ties to even`() {
         val random = Random(5)
         for (format in Float16.values()) {
             val infinity = format.round(Double.POSITIVE_INFINITY).toInt()
@@ -39,7 +39,7 @@ class Float16Test {
     }
 
     @Test
-    fun `what is too large is infinite`() {
+    fun `numbers that are too large become infinite`() {
         assertEquals(0x7BFF, Float16.F16.round(Math.nextDown(65520.0)).toInt())
         assertEquals(0x7C00, Float16.F16.round(65520.0).toInt())
         assertEquals(0x7C00, Float16.F16.round(1e300).toInt())

@@ -18,7 +18,7 @@ class Utf8Test {
     private fun check(bytes: ByteArray) = assertEquals(decodes(bytes), isUtf8(bytes), bytes.joinToString())
 
     @Test
-    fun `it agrees with the platform's decoder`() {
+    fun `the check agrees with the platform's decoder`() {
         for (first in 0..255) {
             for (second in 0..255) {
                 check(byteArrayOf(first.toByte(), second.toByte()))
@@ -41,7 +41,7 @@ class Utf8Test {
     }
 
     @Test
-    fun `a part of an array is looked at by itself`() {
+    fun `part of an array is checked separately`() {
         val bytes = "aß€".toByteArray()
         assertEquals(true, isUtf8(bytes, 1, 3))
         assertEquals(false, isUtf8(bytes, 2, 3))

@@ -14,12 +14,12 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Work that is shared: all of it is done, or the caller learns why not; after that, no thread works on. */
+/** When work is shared, either all of it is done or the caller learns why not, and then no thread continues. */
 class WorkersTest {
     private val caller = Thread.currentThread()
     private val request = Request(Lifetime())
 
-    /** Checks that [workers] do every element of some work once. */
+    /** Checks that [workers] process every element of some work once. */
     private fun checkAll(workers: Workers) {
         val done = AtomicIntegerArray(400)
         workers.split(400, 1, request) { from, to -> for (i in from until to) done.incrementAndGet(i) }
@@ -27,7 +27,7 @@ class WorkersTest {
     }
 
     @Test
-    fun `what a helper throws reaches the caller`() {
+    fun `exceptions of helpers reach the caller`() {
         val failures = listOf(OutOfMemoryError("helper"), IOException("helper"), AssertionError("helper"))
         for (failure in failures) {
             repeat(20) {
@@ -48,7 +48,7 @@ class WorkersTest {
     }
 
     @Test
-    fun `what the caller's own part throws waits for the helpers`() {
+    fun `an exception in the caller's part waits for the helpers`() {
         repeat(20) {
             val begun = CountDownLatch(1)
             val working = AtomicInteger()
@@ -69,7 +69,7 @@ class WorkersTest {
     }
 
     @Test
-    fun `an interrupt of the caller is kept and does not leave helpers behind`() {
+    fun `interrupting the caller keeps the interrupt flag and leaves no helper running`() {
         val begun = CountDownLatch(1)
         val ended = AtomicInteger()
         Workers(2).split(2, 1, request) { _, _ ->
@@ -87,7 +87,7 @@ class WorkersTest {
     }
 
     @Test
-    fun `helpers that are busy, refused or gone cost nothing but speed`() {
+    fun `helpers that are busy, refuse work or have ended only reduce the speed`() {
         checkAll(Workers(4))
         checkAll(Workers(4, Executor { throw RejectedExecutionException("no") }))
         checkAll(Workers(4, Executor { throw OutOfMemoryError("unable to create native thread") }))
@@ -103,7 +103,7 @@ class WorkersTest {
     }
 
     @Test
-    fun `a helper that is interrupted works on`() {
+    fun `an interrupted helper continues`() {
         val pool = Executors.newSingleThreadExecutor()
         val begun = CountDownLatch(1)
         val interrupted = AtomicInteger()

@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
 
 class ZigzagTest {
-    /** The first [count] indices, each found again from its place in the whole of [shape]. */
+    /** Returns the first [count] indices, reconstructed from their offsets in the whole of [shape]. */
     private fun indices(shape: LongArray, count: Int): List<List<Long>> {
         val strides = IntArray(shape.size)
         var volume = 1
@@ -26,7 +26,7 @@ class ZigzagTest {
         return out
     }
 
-    /** The definition, without regard to cost. */
+    /** Returns all indices of [shape] in zigzag order, sorted as in the definition. */
     private fun sorted(shape: LongArray): List<List<Long>> {
         val start = listOf(emptyList<Long>())
         val all = shape.fold(start) { prefixes, n -> prefixes.flatMap { p -> (0 until n).map { p + it } } }
@@ -56,7 +56,7 @@ class ZigzagTest {
     }
 
     @Test
-    fun `the box of a prefix is that of its indices, also where they are many`() {
+    fun `the box of a prefix is that of its indices, even if there are many`() {
         val shapes = listOf(
             longArrayOf(10, 10, 10, 10, 10, 10, 10, 10),
             longArrayOf(2, 3, 500, 2, 700),
@@ -74,7 +74,7 @@ class ZigzagTest {
     }
 
     @Test
-    fun `the box of a prefix takes no longer where that is long`() {
+    fun `the box of a long prefix takes no longer than that of a short one`() {
         val most = Int.MAX_VALUE.toLong()
         fun box(count: Int, vararg shape: Long) = Box(shape).of(count).toList()
         assertEquals(listOf(most), box(Int.MAX_VALUE, most))

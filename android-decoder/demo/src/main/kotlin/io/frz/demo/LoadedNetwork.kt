@@ -15,7 +15,7 @@ import org.pytorch.Tensor
 /**
  * A network whose weights have been rebuilt from [NetworkInfo.weights] and passed to its skeleton.
  *
- * Loading blocks; an interrupt ends it.
+ * Loading blocks the calling thread; interrupting the thread ends it.
  *
  * @param level the capacity level to load, or null for the highest
  */
@@ -38,7 +38,7 @@ constructor(
     /** Milliseconds spent rebuilding all weights. */
     val decodeTime: Double
 
-    /** Milliseconds from assets to a module that is ready. */
+    /** Milliseconds from the assets to a module that is ready to run. */
     val loadTime: Double
 
     /** The part of [loadTime] before the first weight, in milliseconds. */
@@ -74,7 +74,7 @@ constructor(
         after = Memory()
     }
 
-    /** Runs the network on [input] and measures the milliseconds. */
+    /** Runs the network on [input] and measures the time. */
     fun run(input: Tensor): Run {
         val start = System.nanoTime()
         val output = module.forward(IValue.from(input)).toTensor()
@@ -85,13 +85,13 @@ constructor(
 
     override fun close(): Unit = module.destroy()
 
-    /** One run, the milliseconds it took, and the memory held after it. */
+    /** One run: its output, the milliseconds that it took, and the memory in use afterwards. */
     class Run(val output: Output, val time: Double, val memory: Memory)
 
     private companion object {
         const val NANOSECONDS = 1e6
 
-        /** More threads do not help on phones whose other cores are slow. */
+        /** The number of threads. More do not help on phones whose other cores are slow. */
         val THREADS = minOf(2, Runtime.getRuntime().availableProcessors())
 
         fun size(context: Context, asset: String): Long = context.assets.openFd(asset).use { it.length }

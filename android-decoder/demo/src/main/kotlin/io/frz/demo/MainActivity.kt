@@ -56,7 +56,7 @@ public class MainActivity : Activity() {
         data?.data?.let { session.show(session.state.choice.copy(own = it)) }
     }
 
-    /** Moves [by] pictures forward among those of the network, wrapping around at the end. */
+    /** Moves [by] pictures forward in the network's list, wrapping around at the end. */
     private fun step(by: Int) {
         val choice = session.state.choice
         val count = session.networks.getOrNull(choice.network)?.pictures?.size ?: return
@@ -146,7 +146,7 @@ public class MainActivity : Activity() {
         visibility = if (yes) View.VISIBLE else View.GONE
     }
 
-    /** The color for the current theme; the method that takes a theme requires API 23. */
+    /** Returns the color for the current theme; the method that takes a theme requires API 23. */
     @Suppress("DEPRECATION")
     private fun getColorOf(id: Int) = resources.getColor(id)
 

@@ -8,7 +8,7 @@ internal class Memory {
     /** The current size. */
     val resident: Long?
 
-    /** The peak since the app started. */
+    /** The peak size since the app started. */
     val peak: Long?
 
     init {

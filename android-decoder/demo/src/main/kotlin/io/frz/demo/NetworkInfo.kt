@@ -16,13 +16,13 @@ internal enum class Task {
 }
 
 /**
- * A network among the app's assets, as [CATALOG] describes it. Adding a network does not change the app.
+ * A network among the app's assets, as [CATALOG] describes it. Adding a network does not require changing the app.
  *
  * @property name the base name of its files: the skeleton `name.ptl` and the weights `name.frz`
  * @property title the name to display
  * @property labels the labels of its logits
- * @property shown the index of the label that a mask shows
- * @property pictures the names of assets to run it on
+ * @property shown the index of the label that the mask shows
+ * @property pictures the names of the assets to run it on
  */
 internal class NetworkInfo private constructor(
     val name: String,
@@ -42,15 +42,15 @@ internal class NetworkInfo private constructor(
         /** The asset that lists all networks. */
         const val CATALOG = "networks.json"
 
-        /** All networks, at least one. */
+        /** Returns all networks, at least one. */
         @Throws(IOException::class)
         fun all(assets: AssetManager): List<NetworkInfo> {
             val text = assets.open(CATALOG).use { it.readBytes().toString(Charsets.UTF_8) }
             try {
                 val networks = JSONObject(text).getJSONArray("networks").objects().map { of(it) }
-                return networks.ifEmpty { throw IOException("$CATALOG lists none") }
+                return networks.ifEmpty { throw IOException("$CATALOG does not list any") }
             } catch (e: JSONException) {
-                throw IOException("$CATALOG is not what it should be: ${e.message}", e)
+                throw IOException("$CATALOG is malformed: ${e.message}", e)
             }
         }
 

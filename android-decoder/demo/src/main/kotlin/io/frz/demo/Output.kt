@@ -5,15 +5,15 @@ import android.graphics.Canvas
 import kotlin.math.exp
 import org.pytorch.Tensor
 
-/** Logits of one picture, for the whole, (labels), or for each pixel, (labels, height, width). */
+/** The logits of one picture: (labels) for the whole picture, or (labels, height, width) for each pixel. */
 internal class Output(tensor: Tensor, private val network: NetworkInfo) {
-    /** Row by row, as the runtime stores them. */
+    /** The logits in row-major order, as the runtime stores them. */
     val logits: FloatArray = tensor.dataAsFloatArray
     val shape: LongArray = tensor.shape()
 
     init {
         require(shape[1] == network.labels.size.toLong() && logits.size % network.labels.size == 0) {
-            "the network gives ${shape.contentToString()}, not ${network.labels.size} logits"
+            "the output has shape ${shape.contentToString()}, not ${network.labels.size} logits"
         }
     }
 
@@ -28,17 +28,17 @@ internal class Output(tensor: Tensor, private val network: NetworkInfo) {
         best
     }
 
-    /** The label of the picture, or the one that a mask shows. */
+    /** The label of the picture, or the label that the mask shows. */
     val label: String get() = network.labels[if (network.task == Task.CLASSIFY) classes[0] else network.shown]
 
-    /** The probability of [label], or the fraction of the picture that it covers; 0 … 1. */
+    /** The probability of [label], or the fraction of the picture that it covers, from 0 to 1. */
     val share: Double
         get() = when (network.task) {
             Task.CLASSIFY -> 1 / logits.sumOf { exp(it.toDouble() - logits[classes[0]]) }
             Task.SEGMENT -> classes.count { it == network.shown }.toDouble() / area
         }
 
-    /** [picture] with [color] over the pixels of the mask; [picture] itself if there is no mask. */
+    /** Returns [picture] with [color] over the pixels of the mask, or [picture] itself if there is no mask. */
     fun over(picture: Bitmap, color: Int): Bitmap {
         if (network.task == Task.CLASSIFY) return picture
         val pixels = IntArray(area) { if (classes[it] == network.shown) color else 0 }

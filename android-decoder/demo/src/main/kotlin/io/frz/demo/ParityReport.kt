@@ -14,7 +14,10 @@ import org.json.JSONObject
 
 /** The results of a network on this phone, in the format of docs/parity-report.md. */
 internal class ParityReport(private val context: Context, private val network: LoadedNetwork) {
-    /** Runs the network on all its pictures and writes the report; [progress] receives the next index and the total. */
+    /**
+     * Runs the network on all its pictures and writes the report. [progress] is called with the next index and the
+     * total.
+     */
     @Throws(IOException::class)
     fun write(progress: (Int, Int) -> Unit): File {
         val pictures = network.info.pictures
@@ -92,7 +95,7 @@ internal class ParityReport(private val context: Context, private val network: L
         .put("loaded", network.after.resident)
         .put("peak", Memory().peak)
 
-    /** Replaces the reports shared before. A report appears only when it is complete. */
+    /** Replaces earlier reports. A report appears only when it is complete. */
     private fun save(text: String): File {
         val folder = ReportProvider.folder(context)
         folder.mkdirs()

@@ -11,15 +11,15 @@ import android.provider.MediaStore
 import java.io.FileNotFoundException
 import java.io.IOException
 
-/** Pictures of the app and of its user. */
+/** Reads pictures of the app and of its user. */
 internal object Pictures {
-    /** The asset [name], pixel by pixel. */
+    /** Returns the picture in the asset [name], pixel by pixel. */
     @Throws(IOException::class)
     fun asset(assets: AssetManager, name: String): Bitmap = assets.open(name).use {
         BitmapFactory.decodeStream(it, null, options(1)) ?: throw IOException("$name is not a picture")
     }
 
-    /** A picture from a picker, upright, and not much larger than [LARGEST]. */
+    /** Returns a picture from a picker, upright, and not much larger than [LARGEST]. */
     @Throws(IOException::class)
     fun own(resolver: ContentResolver, uri: Uri): Bitmap {
         val size = BitmapFactory.Options().apply { inJustDecodeBounds = true }
@@ -27,7 +27,7 @@ internal object Pictures {
         var sample = 1
         while (maxOf(size.outWidth, size.outHeight) / (2 * sample) >= LARGEST) sample *= 2
         val picture = open(resolver, uri).use { BitmapFactory.decodeStream(it, null, options(sample)) }
-            ?: throw IOException("it is not a picture that this phone can read")
+            ?: throw IOException("this phone cannot read it as a picture")
         val turn = orientation(resolver, uri)
         if (turn == 0f) return picture
         val matrix = Matrix().apply { setRotate(turn) }
@@ -35,12 +35,12 @@ internal object Pictures {
     }
 
     private fun open(resolver: ContentResolver, uri: Uri) = try {
-        resolver.openInputStream(uri) ?: throw FileNotFoundException("it is not there any more")
+        resolver.openInputStream(uri) ?: throw FileNotFoundException("it no longer exists")
     } catch (e: SecurityException) {
-        throw IOException("the permission to read it has ended: choose it again", e)
+        throw IOException("the permission to read it has expired: choose it again", e)
     }
 
-    /** The degrees to rotate the picture by, if its provider knows. */
+    /** Returns the degrees by which to rotate the picture, if its provider knows. */
     private fun orientation(resolver: ContentResolver, uri: Uri): Float {
         val column = arrayOf(MediaStore.Images.ImageColumns.ORIENTATION)
         val cursor = try {
@@ -59,6 +59,6 @@ internal object Pictures {
         inSampleSize = sample
     }
 
-    /** Pixels of the longer side from which a picture is read at half its size. */
+    /** The length of the longer side, in pixels, from which a picture is read at half its size. */
     private const val LARGEST = 1024
 }

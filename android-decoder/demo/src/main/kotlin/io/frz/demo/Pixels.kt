@@ -10,15 +10,15 @@ import kotlin.math.roundToInt
 import org.pytorch.Tensor
 
 /**
- * The input that a network was trained on: how a picture becomes numbers.
+ * The input that a network was trained on, and the conversion of pictures to it.
  *
  * @property channels 1 for grey, 3 for red, green and blue
  * @property width the width of its input in pixels, or 0 for any
  * @property height the height of its input in pixels, or 0 for any
- * @property longest the larger of both is made no larger than this, or 0 for any
- * @property dark whether it was trained with light figures on a dark ground
- * @property mean the mean that is subtracted from values in 0 … 1, for each channel or one for all
- * @property std the standard deviation by which the result is divided
+ * @property longest the most pixels of the longer side, or 0 for any number
+ * @property dark whether the network was trained with light figures on a dark background
+ * @property mean the mean to subtract from values in 0 … 1, for each channel or one for all
+ * @property std the standard deviation to divide the result by, for each channel or one for all
  */
 internal class Pixels(
     val channels: Int,
@@ -29,7 +29,7 @@ internal class Pixels(
     val mean: FloatArray,
     val std: FloatArray
 ) {
-    /** [picture] in the size that the network takes; itself if it has that size. */
+    /** Returns [picture] in the size that the network takes, or [picture] itself if it has that size. */
     fun fit(picture: Bitmap): Bitmap {
         val shrink = if (longest == 0) 1.0 else min(1.0, longest.toDouble() / max(picture.width, picture.height))
         val w = if (width > 0) width else max(LEAST, (shrink * picture.width).roundToInt())
@@ -41,7 +41,7 @@ internal class Pixels(
         return fitted
     }
 
-    /** The largest part around the middle of [picture] that has the proportions of [w] and [h]. */
+    /** Returns the largest part around the middle of [picture] that has the proportions of [w] and [h]. */
     private fun middle(picture: Bitmap, w: Int, h: Int): Rect {
         val scale = min(picture.width.toDouble() / w, picture.height.toDouble() / h)
         val partWidth = max(1, (scale * w).roundToInt())
@@ -51,7 +51,9 @@ internal class Pixels(
         return Rect(left, top, left + partWidth, top + partHeight)
     }
 
-    /** Float32 (1, channels, height, width) of [picture], which has the size that the network takes. */
+    /**
+     * Returns [picture], which has the size that the network takes, as a float32 tensor (1, channels, height, width).
+     */
     fun tensor(picture: Bitmap): Tensor {
         val size = picture.width * picture.height
         val colors = IntArray(size)
@@ -72,7 +74,7 @@ internal class Pixels(
         return Tensor.fromBlob(values, LongArray(shape.size) { shape[it].toLong() })
     }
 
-    /** ITU-R 601 luma, 0 … 255; a grey pixel stays as it is. */
+    /** Returns the ITU-R 601 luma of a pixel, from 0 to 255; a grey pixel keeps its value. */
     private fun grey(color: Int): Int {
         val r = color shr RED and 255
         val g = color shr GREEN and 255
@@ -85,7 +87,7 @@ internal class Pixels(
         const val GREEN = 8
         const val BLUE = 0
 
-        /** Pixels that a UNet with four halvings needs in each direction. */
+        /** The number of pixels in each direction that a UNet with four halvings needs. */
         const val LEAST = 32
     }
 }

@@ -13,7 +13,7 @@ import android.provider.OpenableColumns
 import java.io.File
 import java.io.FileNotFoundException
 
-/** Gives the recipients of a shared report read access to it, and to nothing else. */
+/** Gives the recipients of a shared report read access to that report and to nothing else. */
 public class ReportProvider : ContentProvider() {
     override fun onCreate(): Boolean = true
 
@@ -21,7 +21,7 @@ public class ReportProvider : ContentProvider() {
 
     @Throws(FileNotFoundException::class)
     override fun openFile(uri: Uri, mode: String): ParcelFileDescriptor {
-        if (mode != "r") throw FileNotFoundException("reports can only be read")
+        if (mode != "r") throw FileNotFoundException("reports are read-only")
         val file = file(uri) ?: throw FileNotFoundException("there is no report $uri")
         return ParcelFileDescriptor.open(file, ParcelFileDescriptor.MODE_READ_ONLY)
     }
@@ -45,10 +45,11 @@ public class ReportProvider : ContentProvider() {
 
     override fun delete(uri: Uri, selection: String?, arguments: Array<String>?): Int = refuse()
 
-    private fun refuse(): Nothing = throw UnsupportedOperationException("reports can only be read")
+    private fun refuse(): Nothing = throw UnsupportedOperationException("reports are read-only")
 
     /**
-     * The report that [uri] names, if there is one. Its last part could leave the folder only if it contained a slash.
+     * Returns the report that [uri] names, if there is one. Its last part contains no slash, so it cannot leave the
+     * folder.
      */
     private fun file(uri: Uri): File? =
         uri.lastPathSegment?.takeIf { '/' !in it }?.let { File(folder(context!!), it) }?.takeIf { it.isFile }
@@ -57,17 +58,17 @@ public class ReportProvider : ContentProvider() {
         private const val AUTHORITY = "io.frz.demo.reports"
         private const val TYPE = "application/json"
 
-        /** The folder of the reports. */
+        /** Returns the folder of the reports. */
         fun folder(context: Context): File = File(context.cacheDir, "reports")
 
-        /** Asks with whom to share [report]. */
+        /** Returns an intent that asks with whom to share [report]. */
         fun share(report: File, title: CharSequence): Intent {
             val uri = Uri.Builder().scheme("content").authority(AUTHORITY).appendPath(report.name).build()
             val send = Intent(Intent.ACTION_SEND)
                 .setType(TYPE)
                 .putExtra(Intent.EXTRA_STREAM, uri)
                 .addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION)
-            // Android grants the permission from the clip data, not from the extra.
+            // Android takes the permission from the clip data, not from the extra.
             send.clipData = ClipData.newRawUri(null, uri)
             return Intent.createChooser(send, title).addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION)
         }

@@ -8,7 +8,7 @@ private const val TIER = "tier"
 private const val PICTURE = "picture"
 private const val OWN = "own"
 
-/** Keeps [choice] for when the app is opened again after the system has ended it. */
+/** Saves [choice] for when the app is reopened after the system has ended it. */
 internal fun Bundle.put(choice: Choice) {
     putInt(NETWORK, choice.network)
     choice.tier?.let { putInt(TIER, it) }
@@ -16,7 +16,7 @@ internal fun Bundle.put(choice: Choice) {
     putParcelable(OWN, choice.own)
 }
 
-/** The choice that [put] has kept, or the first one. */
+/** Returns the choice that [put] has saved, or the default one. */
 internal fun Bundle?.choice(): Choice = if (this == null) {
     Choice()
 } else {

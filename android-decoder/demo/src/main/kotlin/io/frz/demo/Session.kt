@@ -8,7 +8,7 @@ import java.util.concurrent.Executors
 import java.util.concurrent.Future
 
 /**
- * Does the app's work on a background thread, and survives the activity when the phone is rotated.
+ * Does the app's work on a background thread, and survives when a rotation of the phone recreates the activity.
  *
  * Call all functions on the main thread. A new request replaces the previous one.
  */
@@ -18,13 +18,13 @@ internal class Session(context: Context) {
     private val worker = Executors.newSingleThreadExecutor { Thread(it, "network") }
     private var job: Future<*>? = null
 
-    /** The newest job; results of older ones are not shown. */
+    /** The number of the newest job; results of older jobs are not shown. */
     private var newest = 0
 
     /** Used only by the worker. */
     private var loaded: LoadedNetwork? = null
 
-    /** All networks of the app; none if they could not be read, which [state] then reports. */
+    /** All networks of the app; empty if they could not be read, which [state] then reports. */
     val networks: List<NetworkInfo>
 
     /** Receives each new [state]. */
@@ -47,7 +47,7 @@ internal class Session(context: Context) {
         state = State(failure = failure)
     }
 
-    /** Loads what [choice] needs, runs the network on the picture, and shows the result. */
+    /** Loads the network of [choice] if necessary, runs it on the picture, and shows the result. */
     fun show(choice: Choice) {
         if (networks.isEmpty()) return
         state = state.copy(choice = choice, run = null)
@@ -64,7 +64,7 @@ internal class Session(context: Context) {
         start { write(choice) }
     }
 
-    /** Called when the report has been shared. */
+    /** Records that the report has been shared. */
     fun shared() {
         state = state.copy(report = null)
     }
@@ -100,7 +100,7 @@ internal class Session(context: Context) {
         loaded = null
     }
 
-    /** A piece of work, whose progress is shown while it is the newest. */
+    /** A job, whose progress is shown as long as it is the newest. */
     private inner class Job(private val number: Int) {
         fun guard(work: Job.() -> Unit) {
             val failure = try {
@@ -156,7 +156,7 @@ internal class Session(context: Context) {
             main.post { if (number == newest) state = state.change() }
         }
 
-        /** Does [work]; what goes wrong in it is said with the text [failed]. */
+        /** Does [work]; if it fails, shows the error with the text [failed]. */
         @Suppress("TooGenericExceptionCaught") // The interpreter's native code throws nothing more specific.
         private inline fun <T> stage(failed: Int, work: () -> T): T = try {
             work()

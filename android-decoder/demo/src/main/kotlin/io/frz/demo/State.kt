@@ -5,22 +5,22 @@ import android.graphics.Bitmap
 import android.net.Uri
 import java.io.File
 
-/** A text in the language of the phone, which may change while it is shown. */
+/** A text in the language of the phone, which can change while the text is shown. */
 internal class Message(private val id: Int, private vararg val arguments: Any) {
     fun text(context: Context): String = context.getString(id, *arguments)
 }
 
-/** What is being done, and how much of it is complete, 0 … 1, or null if that is not known. */
+/** What the app is doing, and which fraction of it is complete, from 0 to 1, or null if that is not known. */
 internal class Step(val message: Message, val fraction: Double? = null)
 
-/** The user's choice. Everything else follows from it. */
+/** The user's choice, from which everything else follows. */
 internal data class Choice(
     val network: Int = 0,
     /** The capacity level, or null for the highest. */
     val tier: Int? = null,
     /** The index of one of the network's pictures. */
     val picture: Int = 0,
-    /** The user's own picture, which replaces it. */
+    /** The user's own picture, which replaces the network's. */
     val own: Uri? = null
 )
 

@@ -17,7 +17,7 @@ import org.robolectric.Robolectric
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
 
-/** The app as it is started from its APK, on the lite interpreter that a phone would run. */
+/** The app, started from its APK, on the lite interpreter that a phone would run. */
 internal class App(begin: ActivityController<MainActivity>.() -> ActivityController<MainActivity> = { setup() }) {
     val controller: ActivityController<MainActivity>
 
@@ -32,7 +32,7 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
         settle()
     }
 
-    /** Lets the app's main thread do its pending work. */
+    /** Lets the app's main thread finish its pending work. */
     fun idle(): Unit = shadowOf(Looper.getMainLooper()).idle()
 
     /** Lets the app work until it has nothing more to do. */
@@ -60,7 +60,7 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
 
     fun isVisible(id: Int): Boolean = activity.findViewById(id).visibility == View.VISIBLE
 
-    /** Draws the screen to a file, for people to look at. */
+    /** Saves the screen as a file for people to look at. */
     fun screenshot(name: String): Bitmap {
         val view = activity.window.decorView
         val bitmap = Bitmap.createBitmap(view.width, view.height, Bitmap.Config.ARGB_8888)
@@ -75,18 +75,18 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
         /** Nanoseconds after which a busy app is considered stuck: ten minutes. */
         private const val PATIENCE = 600_000_000_000L
 
-        /** The desktop's results for the pictures of the network called [name]. */
+        /** Returns the desktop's results for the pictures of the network called [name]. */
         fun desktop(name: String): JSONObject =
             JSONObject(File(System.getProperty("frz.desktop"), "$name.json").readText())
 
-        /** The elements that an output of a report holds. */
+        /** Returns the elements of an output in a report. */
         fun values(output: JSONObject): FloatArray {
             val bytes = Base64.getDecoder().decode(output.getJSONObject("values").getString("data"))
             val floats = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
             return FloatArray(floats.remaining()).also { floats.get(it) }
         }
 
-        /** The largest difference between two outputs. */
+        /** Returns the largest difference between two outputs. */
         fun difference(a: FloatArray, b: FloatArray): Float {
             require(a.size == b.size) { "${a.size} elements against ${b.size}" }
             return a.indices.maxOf { abs(a[it] - b[it]) }

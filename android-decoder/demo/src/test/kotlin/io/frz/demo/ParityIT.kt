@@ -19,7 +19,7 @@ import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import org.robolectric.annotation.GraphicsMode
 
-/** What the app computes is what PyTorch on a desktop computes. */
+/** Checks that the app computes what PyTorch computes on a desktop. */
 @RunWith(RobolectricTestRunner::class)
 @Config(sdk = [35], qualifiers = "w411dp-h891dp-xhdpi")
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
@@ -44,7 +44,7 @@ class ParityIT {
         assertTrue(report.getJSONObject("memory").getLong("peak") >= report.getJSONObject("memory").getLong("before"))
         val worst = compare(inputs(desktop), inputs(report))
         println("LeNet-5, app against desktop: largest difference of a logit $worst")
-        // For large logits, single precision does not reach the fourth decimal.
+        // The fourth decimal of large logits is beyond single precision.
         val largest = (0 until inputs(desktop).length()).maxOf { index -> values(desktop, index).maxOf { abs(it) } }
         assertTrue("$worst", worst <= maxOf(1e-4f, 1e-6f * largest))
     }
@@ -65,7 +65,7 @@ class ParityIT {
     }
 
     @Test
-    fun `a report can be read and nothing else`() {
+    fun `a report can be read, but nothing else`() {
         val app = App()
         app.click(R.id.report)
         val uri = shared(app)
@@ -113,7 +113,7 @@ class ParityIT {
         return JSONObject(stream.use { it.readBytes().toString(Charsets.UTF_8) })
     }
 
-    /** What the app offers to other apps. */
+    /** Returns the URI that the app shares with other apps. */
     private fun shared(app: App): Uri {
         val chooser = shadowOf(app.activity).nextStartedActivity
         assertEquals(Intent.ACTION_CHOOSER, chooser.action)

@@ -25,13 +25,13 @@ import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import org.robolectric.annotation.GraphicsMode
 
-/** What a person sees and does. */
+/** Tests what a person sees and does. */
 @RunWith(RobolectricTestRunner::class)
 @Config(sdk = [35], qualifiers = "w411dp-h891dp-xhdpi")
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
 class ScreenIT {
     @Test
-    fun `assets in the APK are those that were made`() {
+    fun `the APK contains the generated assets`() {
         val assets = App().activity.assets
         for (file in File(System.getProperty("frz.assets")).listFiles()!!) {
             assertArrayEquals(file.name, file.readBytes(), assets.open(file.name).use { it.readBytes() })
@@ -39,7 +39,7 @@ class ScreenIT {
     }
 
     @Test
-    fun `the app starts with a network and a picture, and says what it sees`() {
+    fun `the app starts with a network and a picture, and shows the result`() {
         val app = App()
         val label = app.state.run!!.output.label
         assertTrue(app.text(R.id.answer), app.text(R.id.answer).startsWith("$label ("))
@@ -54,7 +54,7 @@ class ScreenIT {
     }
 
     @Test
-    fun `pictures follow each other around the end`() {
+    fun `stepping through pictures wraps around at the end`() {
         val app = App()
         app.click(R.id.previous)
         assertEquals("10 of 10", app.text(R.id.position))
@@ -65,7 +65,7 @@ class ScreenIT {
     }
 
     @Test
-    fun `a rotation keeps the network and what it said`() {
+    fun `a rotation keeps the network and its result`() {
         val app = App()
         app.click(R.id.next)
         val session = app.session
@@ -83,7 +83,7 @@ class ScreenIT {
     }
 
     @Test
-    fun `what was chosen is still chosen when the system has ended the app`() {
+    fun `the choice survives when the system ends the app`() {
         val saved = Bundle()
         App().run {
             show(Choice(picture = 3))
@@ -104,7 +104,7 @@ class ScreenIT {
     }
 
     @Test
-    fun `a picture of one's own is made fit, a dark digit on paper too`() {
+    fun `the user's own picture is adapted, including a dark digit on paper`() {
         val app = App()
         val mine = Uri.parse("content://mine/digit.png")
         val bytes = File(System.getProperty("frz.assets"), "digit-0.png").readBytes()
@@ -116,30 +116,30 @@ class ScreenIT {
         val negative = Bitmap.createBitmap(280, 300, Bitmap.Config.ARGB_8888)
         negative.eraseColor(Color.WHITE)
         val pixels = app.session.networks[0].pixels
-        assertTrue("paper becomes the dark ground", pixels.tensor(pixels.fit(negative)).dataAsFloatArray.all { it < 0 })
+        assertTrue("paper becomes dark", pixels.tensor(pixels.fit(negative)).dataAsFloatArray.all { it < 0 })
     }
 
     @Test
-    fun `what cannot be read is said in words, and the next picture works`() {
+    fun `an unreadable picture is reported in words, and the next picture works`() {
         val app = App()
         val withdrawn = Uri.parse("content://mine/withdrawn.png")
         shadowOf(app.activity.contentResolver).registerInputStreamSupplier(withdrawn) { throw SecurityException() }
         app.show(app.state.choice.copy(own = withdrawn))
-        val words = "The picture could not be read: the permission to read it has ended: choose it again"
+        val words = "The picture could not be read: the permission to read it has expired: choose it again"
         assertEquals(words, app.text(R.id.failure))
         assertTrue(app.isVisible(R.id.failure))
         assertNull(app.state.run)
         val text = Uri.parse("content://mine/letter.txt")
         shadowOf(app.activity.contentResolver).registerInputStreamSupplier(text) { "Dear".byteInputStream() }
         app.show(app.state.choice.copy(own = text))
-        assertTrue(app.text(R.id.failure), "not a picture" in app.text(R.id.failure))
+        assertTrue(app.text(R.id.failure), "cannot read it as a picture" in app.text(R.id.failure))
         app.click(R.id.next)
         assertFalse(app.isVisible(R.id.failure))
         assertEquals("1 of 10", app.text(R.id.position))
     }
 
     @Test
-    fun `a capacity that the file does not have is said in words`() {
+    fun `a capacity that the file does not have is reported in words`() {
         val app = App()
         app.show(Choice(tier = 7))
         assertTrue(app.text(R.id.failure), app.text(R.id.failure).startsWith("The network could not be loaded: "))
@@ -149,11 +149,11 @@ class ScreenIT {
     }
 
     @Test
-    fun `cancelling stops, and running again starts anew`() {
+    fun `cancelling stops, and running again starts over`() {
         val app = App()
         app.session.show(Choice(network = app.session.networks.lastIndex))
         app.click(R.id.cancel)
-        assertEquals("Cancelled. “Run again” starts anew.", app.text(R.id.failure))
+        assertEquals("Cancelled. Tap “Run again” to start over.", app.text(R.id.failure))
         assertFalse(app.isVisible(R.id.busy))
         app.show(Choice())
         assertNotEquals(null, app.state.run)

@@ -5,15 +5,15 @@ import io.frz.FrzFile
 import io.frz.FrzOptions
 import java.lang.management.ManagementFactory
 
-/** What Jazzer runs: opens a file, lists it, and loads everything. The only permitted exception is [FrzException]. */
+/** Jazzer's target: opens a file, lists it, and loads everything. The only permitted exception is [FrzException]. */
 object DecoderFuzzer {
     private const val SECONDS = 2
     private const val BUDGET = 1L shl 22
     private val threads = ManagementFactory.getThreadMXBean()
 
     /**
-     * Reads [input] after mending it. The limit is on processor time, since others may use the machine, and applies to
-     * a second run, since the first may load and instrument classes.
+     * Reads [input] after mending it. The time limit applies to processor time, because other processes may use the
+     * machine, and to a second run, because the first may load and instrument classes.
      */
     @JvmStatic
     fun fuzzerTestOneInput(input: ByteArray) {

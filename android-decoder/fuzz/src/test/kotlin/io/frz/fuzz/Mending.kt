@@ -12,7 +12,7 @@ private const val SIZES = 14L
 private const val EDIT = 3
 private const val EDITS = 4
 
-/** The bytes to insert for a missing segment. */
+/** The most bytes to insert for a missing segment. */
 private const val LONGEST = 1 shl 12
 
 private val BOUNDS = longArrayOf(
@@ -21,11 +21,12 @@ private val BOUNDS = longArrayOf(
 )
 
 /**
- * A file as changed by a fuzzer, with its counts, sizes and checksums corrected, so that the code behind them is
- * reached.
+ * Returns a file changed by a fuzzer with its counts, sizes and checksums corrected, so that the fuzzer reaches the
+ * code that is executed after these checks.
  *
- * The directory ends where its value does. The bytes after the segments are interpreted as at most four edits of the
- * directory's tree, three bytes each: what to do, where, and with what. The fuzzer thus edits trees by appending bytes.
+ * The directory ends where its value does. The bytes after the segments are interpreted as up to four edits of the
+ * directory's tree, three bytes each: the kind of edit, its place, and its value. The fuzzer can thus edit trees by
+ * appending bytes.
  */
 internal fun mended(input: ByteArray): ByteArray {
     if (input.size < HEADER || input[0] != 0x89.toByte()) return input
@@ -50,7 +51,7 @@ internal fun mended(input: ByteArray): ByteArray {
     return checked(head.array()) + segments.toByteArray()
 }
 
-/** Only the header's checksum, since the sizes are in the stream. */
+/** Corrects only the header's checksum, because the sizes are in the deflated stream. */
 private fun mendedDeflated(input: ByteArray): ByteArray {
     val stored = ByteBuffer.wrap(input).order(ByteOrder.LITTLE_ENDIAN).getInt(6)
     if (stored < 0 || stored > input.size - HEADER - CHECKSUM) return input
@@ -58,7 +59,7 @@ private fun mendedDeflated(input: ByteArray): ByteArray {
     return checked(input.copyOf(end)) + input.copyOfRange(end + CHECKSUM, input.size)
 }
 
-/** The sizes of segments in the order of the file. */
+/** Returns the sizes of segments in the order of the file. */
 private fun sizes(tree: Branch): List<Long> {
     val groups = (tree[GROUPS] as? Branch)?.children.orEmpty()
     val lists = groups.mapNotNull { ((it as? Branch)?.get(SIZES) as? Branch)?.children }
@@ -79,7 +80,7 @@ private fun edit(tree: Branch, kind: Int, place: Int, value: Int) {
         4 -> children[at] = Leaf.of((children[at].integer ?: 0L) + value.toByte())
         else -> children[at] = places[value % places.size].let { (other, index) -> other.children[index] }
     }
-    // A copy into a part of itself would never end.
+    // Copying a node into itself would create an endless tree.
     if (kind % 6 == 5 && isEndless(tree, 0)) children.removeAt(at)
 }
 

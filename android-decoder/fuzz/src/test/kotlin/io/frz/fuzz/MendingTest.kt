@@ -11,13 +11,13 @@ class MendingTest {
     private val vectors = File("../../spec/vectors/valid").listFiles()!!.sorted().map { it.readBytes() }
 
     @Test
-    fun `sound files stay as they are`() {
+    fun `intact files remain unchanged`() {
         val same = vectors.count { it.contentEquals(mended(it)) }
         assertTrue(same > vectors.size / 2) { "$same of ${vectors.size}" }
     }
 
     @Test
-    fun `damage gets past the checksums`() {
+    fun `damage passes the checksums`() {
         val random = Random(1)
         var refused = 0
         for (vector in vectors.filter { it.size < 1000 && it[5] == 0.toByte() }) {

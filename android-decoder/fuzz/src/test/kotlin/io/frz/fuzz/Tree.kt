@@ -10,7 +10,7 @@ internal sealed class Node {
     open val integer: Long? get() = null
 }
 
-/** A value that holds no others, as its bytes. */
+/** A value that contains no others, as its bytes. */
 internal class Leaf(private val bytes: ByteArray) : Node() {
     override fun writeTo(out: ByteArrayOutputStream) = out.write(bytes, 0, bytes.size)
 
@@ -22,7 +22,7 @@ internal class Leaf(private val bytes: ByteArray) : Node() {
     }
 
     companion object {
-        /** The integer [value]; negative values stand for those above all others. */
+        /** Returns the integer [value]; negative values stand for unsigned integers above all others. */
         fun of(value: Long): Leaf = when (value) {
             in 0..0x7F -> Leaf(byteArrayOf(value.toByte()))
             in 0..0xFFFFFFFFL -> Leaf(byteArrayOf(0xCE.toByte()) + big(value, 4))
@@ -31,17 +31,18 @@ internal class Leaf(private val bytes: ByteArray) : Node() {
     }
 }
 
-/** An array, or a map as its keys and values in turn. */
+/** An array, or a map whose keys and values alternate. */
 internal class Branch(val isMap: Boolean, val children: MutableList<Node>) : Node() {
-    /** The value of [key] in a map. */
+    /** Returns the value of [key] in a map. */
     operator fun get(key: Long): Node? =
         children.chunked(2).firstOrNull { it[0].integer == key && it.size == 2 }?.get(1)
 
-    /** Its count is the number of its elements. */
+    /** Writes the number of its elements as its count. */
     override fun writeTo(out: ByteArrayOutputStream) {
         val count = if (isMap) (children.size + 1) / 2 else children.size
         when {
             count < 16 -> out.write((if (isMap) 0x80 else 0x90) or count)
+
             else -> {
                 out.write(if (isMap) 0xDF else 0xDD)
                 out.write(big(count.toLong(), 4), 0, 4)
@@ -57,10 +58,10 @@ internal class Branch(val isMap: Boolean, val children: MutableList<Node>) : Nod
 }
 
 /**
- * Reads values of [data] from [at] on. A count that promises too much is replaced by the number of elements present.
+ * Reads values of [data], starting at [at]. A count that is too large is replaced by the number of elements present.
  */
 internal class TreeReader(private val data: ByteArray, var at: Int) {
-    /** The next value, or null at the end, or deeper than the format allows. */
+    /** Reads the next value; returns null at the end, or if values nest deeper than the format allows. */
     fun next(depth: Int = 0): Node? {
         if (at >= data.size || depth > DEPTH) return null
         return when (val head = data[at].toInt() and 0xFF) {
@@ -98,7 +99,7 @@ internal class TreeReader(private val data: ByteArray, var at: Int) {
 
     private fun text(width: Int, type: Int) = 1 + width + type + number(width)
 
-    /** The number in the [width] bytes after the head, at most as large as the remaining bytes allow. */
+    /** Reads the number in the [width] bytes after the head, limited to what the remaining bytes allow. */
     private fun number(width: Int): Int {
         var value = 0L
         for (i in 1..width) value = value shl 8 or (data.getOrElse(at + i) { 0 }.toLong() and 0xFF)

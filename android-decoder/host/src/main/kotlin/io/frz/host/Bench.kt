@@ -2,50 +2,45 @@ package io.frz.host
 
 import com.google.gson.JsonObject
 import io.frz.FrzFile
+import io.frz.cli.shell.Printing
 import java.io.File
 import java.util.Locale
 import picocli.CommandLine.Command
 import picocli.CommandLine.Mixin
-import picocli.CommandLine.Model.CommandSpec
 import picocli.CommandLine.Option
 import picocli.CommandLine.Parameters
-import picocli.CommandLine.Spec
 
 @Command(
     name = "bench",
     description = [
-        "Measures loading skeleton and weights, and running, against another file of the same network: the module with",
-        "its weights inside, or another skeleton, such as the one that is not factored. Both are loaded alternately;",
-        "times are medians, memory is the most that was resident above what was before."
-    ],
-    mixinStandardHelpOptions = true
+        "Compare the time and memory for loading and running a skeleton and its weights with those of OTHER:",
+        "a module that contains its weights, or another skeleton of the same network, such as an unfactored one.",
+        "Both are loaded alternately. Times are medians; memory is the peak increase of the resident memory."
+    ]
 )
 internal class Bench : Runnable {
     @Mixin
     private lateinit var opening: Opening
 
-    @Parameters(index = "2", paramLabel = "OTHER", description = ["the module with its weights inside"])
+    @Parameters(index = "2", paramLabel = "OTHER", description = ["The module that contains its weights."])
     private lateinit var other: File
 
-    @Option(names = ["--skeletons"], description = ["OTHER is a skeleton, too, for the same weights"])
+    @Option(names = ["--skeletons"], description = ["OTHER is also a skeleton, for the same weights."])
     private var skeletons = false
 
-    @Option(names = ["--input"], paramLabel = "NPY", required = true, description = ["what to run on"])
-    private lateinit var input: File
+    @Mixin
+    private lateinit var input: Example
 
-    @Option(names = ["--runs"], paramLabel = "N", description = ["measured runs (default: 9)"])
+    @Option(names = ["--runs"], paramLabel = "N", description = ["Number of measured runs (default: 9)."])
     private var runs = 9
 
-    @Option(names = ["--json"], description = ["print one JSON object, for programs"])
-    private var json = false
-
-    @Spec
-    private lateinit var spec: CommandSpec
+    @Mixin
+    private lateinit var printing: Printing
 
     private class Run(val load: Double, val first: Double, val run: Double, val loading: Long, val running: Long)
 
     override fun run() {
-        val example = NdArray.read(input)
+        val example = input.array
         val engine = opening.engine
         val (weights, largest) = FrzFile.open(opening.weights).use { frz ->
             val bytes = frz.tensors.map { it.elements * Float.SIZE_BYTES }
@@ -95,8 +90,8 @@ internal class Bench : Runnable {
             "peak_running_bytes" to ours.maxOf { it.running },
             "other_peak_running_bytes" to theirs.maxOf { it.running }
         )
-        val out = spec.commandLine().out
-        if (json) {
+        val out = printing.out
+        if (printing.json) {
             out.println(JsonObject().apply { figures.forEach { (name, value) -> addProperty(name, value) } })
             return
         }

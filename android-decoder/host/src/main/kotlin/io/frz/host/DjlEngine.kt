@@ -15,6 +15,7 @@ import io.frz.FrzFile
 import io.frz.FrzOptions
 import io.frz.FrzTensor
 import io.frz.TensorMemory
+import io.frz.cli.shell.Failure
 import io.frz.pytorch.FrzModuleOptions
 import java.io.File
 import java.nio.Buffer
@@ -22,12 +23,12 @@ import java.nio.ByteBuffer
 import java.nio.FloatBuffer
 import java.nio.IntBuffer
 
-/** LibTorch as packaged by DJL: the same decoder with another runtime, connected in another way. */
+/** LibTorch as packaged by DJL: the same decoder with a different runtime and a different interface to it. */
 internal class DjlEngine : Engine {
     private val engine: ai.djl.engine.Engine
 
     init {
-        // Everything it needs is bundled with this program.
+        // Everything that DJL needs is bundled with this program.
         System.setProperty("ai.djl.offline", "true")
         System.setProperty("OPT_OUT_TRACKING", "true")
         if (System.getenv("DJL_CACHE_DIR") == null && System.getProperty("DJL_CACHE_DIR") == null) {
@@ -53,7 +54,9 @@ internal class DjlEngine : Engine {
             for ((name, spectrum) in wanted) {
                 val info = frz.tensor(name)
                 val stored = info.view ?: info.shape
-                if (!spectrum.contentEquals(stored)) throw Failure("$name has a spectrum of ${stored.asList()}")
+                if (!spectrum.contentEquals(stored)) {
+                    throw Failure("the spectrum of $name has shape ${stored.asList()}, not ${spectrum.asList()}")
+                }
                 model.hand(frz.core(name), listOf(name))
             }
             val memory = TensorMemory { info ->
@@ -76,7 +79,7 @@ internal class DjlEngine : Engine {
             block = model.block as PtSymbolBlock
         }
 
-        /** The weights that it wants as coefficients, with the shapes of their spectra. */
+        /** Returns the weights that the skeleton takes as coefficients, with the shapes of their spectra. */
         fun coefficientsWanted(): Map<String, LongArray> =
             IValueUtils.runMethod(block, "coefficients_wanted").use { result ->
                 result.toIValueMap().mapValues { it.value.toLongArray() }
@@ -139,7 +142,7 @@ internal class DjlEngine : Engine {
             DType.BOOL to DataType.BOOLEAN
         )
 
-        /** Converts the elements of a tensor to a type that DJL knows; an unknown one would crash the process. */
+        /** Converts the elements of a tensor to a type that DJL supports; any other would crash the process. */
         fun elements(tensor: FrzTensor): Pair<Buffer, DataType> {
             val narrow = tensor.buffer.asShortBuffer()
             return when (tensor.dtype) {
@@ -154,7 +157,8 @@ internal class DjlEngine : Engine {
                 }
 
                 else -> {
-                    val type = TYPES[tensor.dtype] ?: throw Failure("tensor ${tensor.name} is ${tensor.dtype.label}")
+                    val type = TYPES[tensor.dtype]
+                        ?: throw Failure("tensor ${tensor.name} is ${tensor.dtype.label}, which DJL does not support")
                     tensor.buffer to type
                 }
             }

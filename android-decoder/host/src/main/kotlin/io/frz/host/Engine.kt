@@ -4,15 +4,15 @@ import io.frz.pytorch.FrzModuleOptions
 import java.io.Closeable
 import java.io.File
 
-/** A runtime for skeletons. */
+/** A runtime that loads and runs skeletons. */
 internal interface Engine {
     /** Its name in reports. */
     val name: String
 
-    /** Its release. */
+    /** The version of the runtime. */
     val version: String
 
-    /** Makes models run with [count] threads from now on. */
+    /** Sets the number of threads that run models. */
     fun setThreads(count: Int)
 
     /** Loads a model from a skeleton and an `.frz` file. */
@@ -24,7 +24,7 @@ internal interface Engine {
 
 /** A loaded model. */
 internal interface Model : Closeable {
-    /** Its outputs by name; a single tensor is called [OUTPUT]. */
+    /** Runs the model and returns its outputs by name; a single tensor is called [OUTPUT]. */
     fun forward(input: NdArray): Map<String, NdArray>
 
     companion object {
@@ -32,7 +32,7 @@ internal interface Model : Closeable {
     }
 }
 
-/** The engines by their names on the command line. */
+/** The engines, under their names on the command line. */
 internal enum class Engines(val create: () -> Engine) {
     LITE(::LiteEngine),
     DJL(::DjlEngine)

@@ -1,5 +1,6 @@
 package io.frz.host
 
+import io.frz.cli.shell.Failure
 import io.frz.pytorch.FrzModule
 import io.frz.pytorch.FrzModuleOptions
 import java.io.File
@@ -54,7 +55,7 @@ internal class LiteEngine : Engine {
                 FloatArray(all.size) { (all[it].toInt() and 0xFF).toFloat() }
             }
 
-            else -> throw Failure("the model puts out ${tensor.dtype()}, which is not known here")
+            else -> throw Failure("the model returns a tensor of ${tensor.dtype()}, which is not supported")
         }
     }
 }

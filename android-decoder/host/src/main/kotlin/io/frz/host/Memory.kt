@@ -4,13 +4,13 @@ import java.io.File
 
 /** The resident memory of this process, in bytes, as Linux counts it. */
 internal object Memory {
-    /** The current size. */
+    /** Returns the current size. */
     fun resident(): Long = status("VmRSS")
 
-    /** The peak size since the process began, or since [forgetPeak]. */
+    /** Returns the peak size since the process started, or since [forgetPeak]. */
     fun peak(): Long = status("VmHWM")
 
-    /** Starts a new peak. */
+    /** Resets the peak to the current size. */
     fun forgetPeak(): Unit = File("/proc/self/clear_refs").writeText("5")
 
     /** Collects garbage, including unreachable direct buffers. */

@@ -1,42 +1,38 @@
 package io.frz.host
 
+import io.frz.cli.shell.replacing
 import java.io.File
 import java.io.IOException
 import java.io.RandomAccessFile
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.nio.channels.FileChannel
-import java.nio.file.Files
-import java.nio.file.StandardCopyOption
+import java.nio.file.StandardOpenOption
 import java.util.zip.CRC32
 
 /** A float32 tensor in row-major order. */
 internal class NdArray(val shape: LongArray, val values: FloatArray) {
-    /** Its elements, little-endian. */
+    /** Returns its elements, little-endian. */
     fun bytes(): ByteBuffer = ByteBuffer.allocate(Float.SIZE_BYTES * values.size).order(ByteOrder.LITTLE_ENDIAN).also {
         it.asFloatBuffer().put(values)
     }
 
-    /** The CRC-32 of its elements, as reports write it. */
+    /** Returns the CRC-32 of its elements as hexadecimal digits. */
     fun crc32(): String = checksum(bytes())
 
-    /** Writes it in NumPy's format to a temporary file that replaces [file] when complete. */
+    /** Writes it to [file] in NumPy's format. A failure leaves [file] as it was. */
     fun write(file: File) {
         val axes = if (shape.size == 1) "${shape[0]}," else shape.joinToString()
         val header = "{'descr': '<f4', 'fortran_order': False, 'shape': ($axes), }"
         val start = MAGIC.size + 4
         val padded = (start + header.length + ALIGNMENT) / ALIGNMENT * ALIGNMENT
         val text = header.padEnd(padded - start - 1) + "\n"
-        val partial = File.createTempFile(".${file.name}", ".partial", file.absoluteFile.parentFile)
-        try {
-            FileChannel.open(partial.toPath(), java.nio.file.StandardOpenOption.WRITE).use { channel ->
-                val head = ByteBuffer.allocate(padded).order(ByteOrder.LITTLE_ENDIAN)
-                head.put(MAGIC).put(1).put(0).putShort(text.length.toShort()).put(text.toByteArray()).flip()
+        val head = ByteBuffer.allocate(padded).order(ByteOrder.LITTLE_ENDIAN)
+        head.put(MAGIC).put(1).put(0).putShort(text.length.toShort()).put(text.toByteArray()).flip()
+        replacing(file) { partial ->
+            FileChannel.open(partial.toPath(), StandardOpenOption.WRITE).use { channel ->
                 for (part in listOf(head, bytes())) while (part.hasRemaining()) channel.write(part)
             }
-            Files.move(partial.toPath(), file.toPath(), StandardCopyOption.REPLACE_EXISTING)
-        } finally {
-            partial.delete()
         }
     }
 
@@ -52,12 +48,12 @@ internal class NdArray(val shape: LongArray, val values: FloatArray) {
             val size = opened.length()
             val start = ByteArray(minOf(size, 12L).toInt()).also { opened.readFully(it) }
             val isNumPy = start.size == 12 && start.copyOf(MAGIC.size).contentEquals(MAGIC)
-            if (!isNumPy) throw IOException("no file of NumPy")
+            if (!isNumPy) throw IOException("it is not a NumPy file")
             val numbers = ByteBuffer.wrap(start).order(ByteOrder.LITTLE_ENDIAN)
             val (length, at) = when (start[MAGIC.size].toInt()) {
                 1 -> (numbers.getShort(8).toInt() and 0xFFFF) to 10L
                 2 -> numbers.getInt(8) to 12L
-                else -> throw IOException("version ${start[MAGIC.size]} of NumPy's format is not known here")
+                else -> throw IOException("version ${start[MAGIC.size]} of NumPy's format is not supported")
             }
             if (length < 0 || at + length > size) throw IOException("it ends within its header")
             opened.seek(at)
@@ -76,11 +72,11 @@ internal class NdArray(val shape: LongArray, val values: FloatArray) {
         private fun requireSize(shape: LongArray, bytes: Long) {
             val expected = shape.fold(Float.SIZE_BYTES.toBigInteger()) { all, axis -> all * axis.toBigInteger() }
             if (expected != bytes.toBigInteger() || bytes > Int.MAX_VALUE) {
-                throw IOException("it holds $bytes bytes of $expected")
+                throw IOException("it contains $bytes bytes of elements, not $expected")
             }
         }
 
-        /** The CRC-32 of [bytes], as reports write it. */
+        /** Returns the CRC-32 of [bytes] as hexadecimal digits. */
         fun checksum(bytes: ByteBuffer): String = "%08x".format(CRC32().apply { update(bytes) }.value)
     }
 }

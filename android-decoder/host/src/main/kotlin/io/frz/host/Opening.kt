@@ -8,31 +8,31 @@ import picocli.CommandLine.ParameterException
 import picocli.CommandLine.Parameters
 import picocli.CommandLine.Spec
 
-/** The model that a command runs, and what runs it. */
+/** The model that a command runs, and the engine that runs it. */
 internal class Opening {
-    @Parameters(index = "0", paramLabel = "SKELETON", description = ["the network without its weights, a .ptl file"])
+    @Parameters(index = "0", paramLabel = "SKELETON", description = ["The network without its weights, a .ptl file."])
     lateinit var skeleton: File
 
-    @Parameters(index = "1", paramLabel = "WEIGHTS", description = ["its weights, an .frz file"])
+    @Parameters(index = "1", paramLabel = "WEIGHTS", description = ["Its weights, an .frz file."])
     lateinit var weights: File
 
     @Option(
         names = ["--engine"],
         paramLabel = "NAME",
-        description = ["lite: PyTorch Mobile, as on a phone (default); djl: LibTorch, for skeletons in .pt files"]
+        description = ["lite: PyTorch Mobile, as on a phone (default); djl: LibTorch, for skeletons in .pt files."]
     )
     private var engines = Engines.LITE
 
-    @Option(names = ["--tier"], paramLabel = "N", description = ["capacity level to load (default: the highest)"])
+    @Option(names = ["--tier"], paramLabel = "N", description = ["Use tiers 0 to N only (default: all present tiers)."])
     var tier: Int? = null
 
-    @Option(names = ["--threads"], paramLabel = "N", description = ["threads that rebuild a tensor (default: 1)"])
+    @Option(names = ["--threads"], paramLabel = "N", description = ["Rebuild tensors on N threads (default: 1)."])
     var threads: Int = 1
 
     @Option(
         names = ["--runtime-threads"],
         paramLabel = "N",
-        description = ["threads that run the model (default: what the runtime takes)"]
+        description = ["Run the model on N threads (default: as the runtime chooses)."]
     )
     var runtimeThreads: Int? = null
 

@@ -3,11 +3,12 @@ package io.frz.host
 import com.google.gson.GsonBuilder
 import com.google.gson.JsonArray
 import com.google.gson.JsonObject
+import io.frz.cli.shell.Failure
+import io.frz.cli.shell.replacing
+import io.frz.cli.shell.requireFolder
 import java.io.File
 import java.io.IOException
 import java.nio.ByteBuffer
-import java.nio.file.Files
-import java.nio.file.StandardCopyOption
 import java.time.OffsetDateTime
 import java.time.temporal.ChronoUnit
 import java.util.Base64
@@ -21,22 +22,21 @@ import picocli.CommandLine.Spec
 @Command(
     name = "report",
     description = [
-        "Runs a model on every .npy file of a folder, and writes a parity report.",
-        "Outputs are written beside it, each as <stem>.out.npy."
-    ],
-    mixinStandardHelpOptions = true
+        "Run a model on every .npy file in a folder, and write a parity report.",
+        "The outputs are written next to the report, as <stem>.out.npy."
+    ]
 )
 internal class Report : Runnable {
     @Mixin
     private lateinit var opening: Opening
 
-    @Parameters(index = "2", paramLabel = "INPUTS", description = ["a folder of .npy files, float32"])
+    @Parameters(index = "2", paramLabel = "INPUTS", description = ["A folder of float32 .npy files."])
     private lateinit var inputs: File
 
-    @Option(names = ["-o", "--output"], required = true, paramLabel = "REPORT", description = ["the file to write"])
+    @Option(names = ["-o", "--output"], required = true, paramLabel = "REPORT", description = ["The report to write."])
     private lateinit var output: File
 
-    @Option(names = ["--runs"], paramLabel = "N", description = ["times to run on each input (default: 1)"])
+    @Option(names = ["--runs"], paramLabel = "N", description = ["Number of runs on each input (default: 1)."])
     private var runs = 1
 
     @Spec
@@ -48,15 +48,15 @@ internal class Report : Runnable {
     override fun run() {
         val files = inputs.listFiles()?.filter { it.extension == "npy" }?.sortedBy { it.name }
             ?: throw Failure("$inputs: no such folder")
-        if (files.isEmpty()) throw Failure("$inputs: there is no .npy file in it")
-        if (!folder.isDirectory) throw Failure("$output: its folder does not exist; make it first")
+        if (files.isEmpty()) throw Failure("$inputs: the folder contains no .npy files")
+        requireFolder(output)
         val engine = opening.engine
         val memory = JsonObject()
         val report = JsonObject()
         report.addProperty("format", "frz-parity-report")
         report.addProperty("version", 1)
         report.addProperty("created", OffsetDateTime.now().truncatedTo(ChronoUnit.SECONDS).toString())
-        report.add("producer", json("name" to "frz-host", "version" to Version.NUMBER))
+        report.add("producer", json("name" to "frz-host", "version" to FrzHost().version))
         report.add("device", device())
         report.add("runtime", json("name" to engine.name, "version" to engine.version))
         opening.runtimeThreads?.let { report.getAsJsonObject("runtime").addProperty("threads", it) }
@@ -73,7 +73,7 @@ internal class Report : Runnable {
             report.add("memory", memory)
             report.add("inputs", results)
         }
-        write(report)
+        replacing(output) { it.writeText(GSON.toJson(report) + "\n") }
         spec.commandLine().out.println("$output: ${files.size} inputs on ${engine.name} ${engine.version}")
     }
 
@@ -110,7 +110,7 @@ internal class Report : Runnable {
                 if (load.has("first_forward")) times.add(time) else load.addProperty("first_forward", time)
             }
             if (times.size() > 0) add("ms", times)
-            val main = outputs[Model.OUTPUT] ?: throw Failure("the model puts out no tensor called ${Model.OUTPUT}")
+            val main = outputs[Model.OUTPUT] ?: throw Failure("the model has no output called ${Model.OUTPUT}")
             add("output", describe(main).apply { add("values", beside(file, main)) })
             val layers = outputs.filterKeys { it != Model.OUTPUT }.toSortedMap()
             if (layers.isEmpty()) return@apply
@@ -120,7 +120,7 @@ internal class Report : Runnable {
         } catch (e: Failure) {
             addFailure(e)
         } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
-            addFailure(e) // Native code throws various subclasses.
+            addFailure(e) // Native code throws various subclasses of it.
         }
     }
 
@@ -153,16 +153,6 @@ internal class Report : Runnable {
         addProperty("min", finite.min())
         addProperty("max", finite.max())
         addProperty("mean", finite.sumOf { it.toDouble() } / finite.size)
-    }
-
-    private fun write(report: JsonObject) {
-        val partial = File.createTempFile(".${output.name}", ".partial", folder)
-        try {
-            partial.writeText(GSON.toJson(report) + "\n")
-            Files.move(partial.toPath(), output.toPath(), StandardCopyOption.REPLACE_EXISTING)
-        } finally {
-            partial.delete()
-        }
     }
 
     private companion object {

@@ -2,7 +2,6 @@ package io.frz.host
 
 import com.google.gson.JsonArray
 import com.google.gson.JsonObject
-import java.io.File
 import java.nio.ByteBuffer
 import java.util.concurrent.Callable
 import java.util.concurrent.Executors
@@ -15,32 +14,31 @@ import picocli.CommandLine.Spec
 @Command(
     name = "stress",
     description = [
-        "Loads, runs and closes a model again and again, with garbage collected between, then in many threads at once.",
-        "Outputs must be the same to the last bit, and memory must not grow by more than five percent."
-    ],
-    mixinStandardHelpOptions = true
+        "Load, run and close a model repeatedly, with garbage collections in between, then in parallel threads.",
+        "The outputs must be the same bit for bit, and memory must not grow by more than five percent."
+    ]
 )
 internal class Stress : Callable<Int> {
     @Mixin
     private lateinit var opening: Opening
 
-    @Option(names = ["--input"], paramLabel = "NPY", required = true, description = ["what to run on"])
-    private lateinit var input: File
+    @Mixin
+    private lateinit var input: Example
 
-    @Option(names = ["--cycles"], paramLabel = "N", description = ["times to load and close (default: 1000)"])
+    @Option(names = ["--cycles"], paramLabel = "N", description = ["Number of loads, one at a time (default: 1000)."])
     private var cycles = 1000
 
-    @Option(names = ["--at-once"], paramLabel = "N", description = ["threads that load at once (default: 8)"])
+    @Option(names = ["--at-once"], paramLabel = "N", description = ["Number of parallel threads (default: 8)."])
     private var atOnce = 8
 
     @Spec
     private lateinit var spec: CommandSpec
 
     override fun call(): Int {
-        val example = NdArray.read(input)
+        val example = input.array
         val expected = cycle(example)
         var different = 0
-        // The first cycles fill caches and arenas that remain.
+        // The first cycles fill caches and arenas, which are not freed.
         val warmUp = maxOf(1, cycles / 10)
         repeat(warmUp) { if (!cycle(example).contentEquals(expected)) different++ }
         val before = settled()
@@ -72,7 +70,7 @@ internal class Stress : Callable<Int> {
     private fun cycle(example: NdArray, collect: Boolean = false): FloatArray = opening.load().use { model ->
         if (collect) {
             System.gc()
-            ByteBuffer.allocateDirect(SCRAP) // Overwrites memory that must not have been freed.
+            ByteBuffer.allocateDirect(SCRAP) // Overwrites memory that was freed by mistake.
         }
         model.forward(example).getValue(Model.OUTPUT).values
     }

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.BeforeEach
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** The commands, on the lite interpreter. */
+/** Runs the commands on the lite interpreter. */
 class CommandTest {
     @TempDir
     lateinit var folder: File
@@ -34,7 +34,7 @@ class CommandTest {
     private fun host(vararg args: Any): Result {
         val out = StringWriter()
         val err = StringWriter()
-        val code = commandLine().setOut(PrintWriter(out)).setErr(PrintWriter(err))
+        val code = FrzHost().commandLine().setOut(PrintWriter(out)).setErr(PrintWriter(err))
             .execute(*Array(args.size) { args[it].toString() })
         return Result(code, out.toString(), err.toString())
     }
@@ -57,7 +57,7 @@ class CommandTest {
     private val tinyExpected = model("tiny.expected.txt").readLines().map { it.toFloat() }.toFloatArray()
 
     @Test
-    fun `a report tells of every input`() {
+    fun `a report describes every input`() {
         val image = input("b", -1f, 1f, 1, 1, 6, 6)
         input("c", -1f, 1f, 1, 3, 6, 6)
         File(inputs, "a.npy").writeText("no array")
@@ -67,7 +67,7 @@ class CommandTest {
         val weights = report.getAsJsonObject("model").getAsJsonObject("weights")
         assertEquals(model("tiny.frz").length(), weights["bytes"].asLong)
         val (a, b, c) = report.getAsJsonArray("inputs").map { it.asJsonObject }
-        assertTrue("no file of NumPy" in a["error"].asString)
+        assertTrue("not a NumPy file" in a["error"].asString)
         assertTrue("channels" in c["error"].asString, c["error"].asString)
         assertEquals("b", b["name"].asString)
         assertEquals("[1,1,6,6]", b["shape"].toString())
@@ -86,25 +86,21 @@ class CommandTest {
     }
 
     @Test
-    fun `the reference network computes as on the desktop`() {
+    fun `the reference network computes as on the desktop`() = reference("unet.ptl")
+
+    @Test
+    fun `the reference network computes the same on its coefficients`() = reference("unet.factored.ptl")
+
+    private fun reference(skeleton: String) {
         input("ramp", 0f, 1f, 1, 3, 32, 32)
-        report(model("unet.ptl"), model("unet.frz"), inputs, "--runtime-threads", 1)
+        report(model(skeleton), model("unet.frz"), inputs, "--runtime-threads", 1)
         val expected = NdArray.read(model("unet.expected.npy")).values
         val found = NdArray.read(File(folder, "ramp.out.npy")).values
         assertArrayEquals(expected, found, 1e-3f * expected.max())
     }
 
     @Test
-    fun `the reference network computes the same on its coefficients`() {
-        input("ramp", 0f, 1f, 1, 3, 32, 32)
-        report(model("unet.factored.ptl"), model("unet.frz"), inputs, "--runtime-threads", 1)
-        val expected = NdArray.read(model("unet.expected.npy")).values
-        val found = NdArray.read(File(folder, "ramp.out.npy")).values
-        assertArrayEquals(expected, found, 1e-3f * expected.max())
-    }
-
-    @Test
-    fun `bench compares with the module that has its weights inside`() {
+    fun `bench compares with the module that contains its weights`() {
         val image = input("image", -1f, 1f, 1, 1, 6, 6)
         val models = arrayOf(model("other.ptl"), model("other.frz"), model("complete.ptl"))
         val result = host("bench", *models, "--input", image, "--runs", 2, "--json")
@@ -129,7 +125,7 @@ class CommandTest {
     }
 
     @Test
-    fun `stress finds outputs the same`() {
+    fun `stress finds that all outputs are the same`() {
         val image = input("image", -1f, 1f, 1, 1, 6, 6)
         val models = arrayOf(model("tiny.ptl"), model("tiny.frz"))
         val result = host("stress", *models, "--input", image, "--cycles", 20, "--at-once", 2)
@@ -139,7 +135,7 @@ class CommandTest {
     }
 
     @Test
-    fun `failures are told in one line`() {
+    fun `failures are reported in one line`() {
         val image = input("image", -1f, 1f, 1, 1, 6, 6)
         val output = File(folder, "report.json")
         val cases = listOf(
@@ -147,10 +143,11 @@ class CommandTest {
             host("report", model("tiny.ptl"), model("other.frz"), inputs, "-o", output) to "MISMATCH",
             host("report", model("tiny.ptl"), model("tiny.ptl"), inputs, "-o", output) to "MAGIC",
             host("report", model("tiny.ptl"), model("tiny.frz"), "nowhere", "-o", output) to "nowhere: no such folder",
-            host("report", model("tiny.ptl"), model("tiny.frz"), folder, "-o", output) to "no .npy file",
+            host("report", model("tiny.ptl"), model("tiny.frz"), folder, "-o", output) to "contains no .npy files",
             host("report", model("tiny.ptl"), model("tiny.frz"), inputs, "-o", "no/such/x") to "does not exist",
-            host("report", model("tiny.ptl"), model("tiny.frz"), inputs, "-o", output, "--threads", 0) to "threads are",
-            host("stress", model("tiny.ptl"), model("none.frz"), "--input", image) to "none.frz"
+            host("report", model("tiny.ptl"), model("tiny.frz"), inputs, "-o", output, "--threads", 0) to "must be",
+            host("stress", model("tiny.ptl"), model("none.frz"), "--input", image) to "none.frz",
+            host("stress", model("tiny.ptl"), model("tiny.frz"), "--input", "none.npy") to "none.npy: no such file"
         )
         for ((result, text) in cases) {
             assertEquals(2, result.code, text)

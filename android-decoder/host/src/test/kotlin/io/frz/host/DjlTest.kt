@@ -8,21 +8,21 @@ import org.junit.jupiter.api.Assumptions.assumeTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** A second opinion: LibTorch. It has its own process, because two copies of PyTorch in one process conflict. */
+/** Cross-checks results with LibTorch, in a separate process, because two copies of PyTorch in one process conflict. */
 class DjlTest {
     private val models = File("../pytorch/src/test/resources")
 
     @TempDir
     lateinit var folder: File
 
-    /** LibTorch's output for [input] with a skeleton and weights. */
+    /** Returns LibTorch's output for [input] with a skeleton and weights. */
     private fun outputOf(skeleton: String, weights: String, input: NdArray): FloatArray {
         val here = System.getProperty("os.name") == "Linux" && System.getProperty("os.arch") == "amd64"
         assumeTrue(here) { "not run: its library is for x86-64 Linux" }
         val inputs = File(folder, "in").apply { mkdir() }
         input.write(File(inputs, "x.npy"))
         val report = File(folder, "report.json")
-        val code = commandLine().execute(
+        val code = FrzHost().commandLine().execute(
             "report",
             "$models/$skeleton",
             "$models/$weights",

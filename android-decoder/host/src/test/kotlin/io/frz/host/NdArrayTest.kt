@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** NumPy files. */
+/** Tests reading and writing NumPy files. */
 class NdArrayTest {
     @TempDir
     lateinit var folder: File
@@ -16,7 +16,7 @@ class NdArrayTest {
     private val file by lazy { File(folder, "a.npy") }
 
     @Test
-    fun `what is written is read again`() {
+    fun `arrays survive the round trip`() {
         for (shape in listOf(longArrayOf(), longArrayOf(3), longArrayOf(2, 3, 4), longArrayOf(0, 5))) {
             val values = FloatArray(shape.fold(1L, Long::times).toInt()) { it * 0.5f - 1 }
             NdArray(shape, values).write(file)
@@ -29,7 +29,7 @@ class NdArrayTest {
     }
 
     @Test
-    fun `a file of NumPy itself is read`() {
+    fun `a file written by NumPy is read`() {
         val array = NdArray.read(File("../pytorch/src/test/resources/unet.expected.npy"))
         assertArrayEquals(longArrayOf(1, 2, 32, 32), array.shape)
         NdArray(array.shape, array.values).write(file)
@@ -37,7 +37,7 @@ class NdArrayTest {
     }
 
     @Test
-    fun `what is no such file is refused`() {
+    fun `malformed files are refused`() {
         NdArray(longArrayOf(2, 2), FloatArray(4)).write(file)
         val whole = file.readBytes()
         val text = String(whole, Charsets.ISO_8859_1)
@@ -55,7 +55,7 @@ class NdArrayTest {
     }
 
     @Test
-    fun `checksums are those of ZIP`() {
+    fun `checksums match those of ZIP files`() {
         assertEquals("00000000", NdArray(longArrayOf(0), FloatArray(0)).crc32())
         assertEquals("2144df1c", NdArray(longArrayOf(1), floatArrayOf(0f)).crc32())
     }

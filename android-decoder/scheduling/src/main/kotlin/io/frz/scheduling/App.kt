@@ -8,9 +8,9 @@ import java.util.Collections
 /**
  * The cost and accuracy of a model at one tier.
  *
- * @property accuracy any score where higher is better, in the unit of the application's goal
- * @property compute the work of one inference, in the unit that [Budget.speed] counts per second: multiply-adds, or the
- *   measured seconds on the whole device with a speed of 1
+ * @property accuracy any score for which higher is better, in the unit of the application's goal
+ * @property compute the work of one inference, in the unit that [Budget.speed] counts per second: multiply-adds, or,
+ *   with a speed of 1, the measured seconds on the whole device
  * @property memory the bytes that the loaded model occupies
  * @throws IllegalArgumentException if a number is out of its range
  */
@@ -35,7 +35,8 @@ public class Tier(public val accuracy: Double, public val compute: Double, publi
  * @property accuracy the accuracy goal
  * @property latency the latency goal, in seconds between two frames: 1/30 for 30 frames per second
  * @property alpha the accuracy that one second of excess latency is worth
- * @throws IllegalArgumentException if the name is empty, there are no tiers or over 256, or a number is out of range
+ * @throws IllegalArgumentException if the name is empty, there are no tiers or more than 256, or a number is out of
+ *   range
  */
 public class App @JvmOverloads constructor(
     public val name: String,

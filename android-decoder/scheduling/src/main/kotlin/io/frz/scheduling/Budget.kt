@@ -20,9 +20,9 @@ public class Budget @JvmOverloads constructor(public val memory: Long, public va
 }
 
 /**
- * Thrown when the applications do not fit the memory even at their smallest tiers.
+ * Thrown when the applications do not fit into the memory even at their smallest tiers.
  *
- * @property unfit the applications to close: the fewest without which the others fit
+ * @property unfit the applications to close: the smallest set without which the others fit
  * @property needed the bytes that all applications need at their smallest tiers
  * @property available the bytes of the budget
  */
@@ -31,7 +31,7 @@ public class InfeasibleBudgetException internal constructor(
     public val needed: Long,
     public val available: Long
 ) : IllegalArgumentException(
-    "the applications need $needed bytes at their smallest tiers, the budget is $available: " +
+    "the applications need $needed bytes at their smallest tiers, but the budget is $available: " +
         "close ${unfit.joinToString("\", \"", "\"", "\"")}, or give them smaller tiers"
 ) {
     private companion object {

@@ -1,7 +1,7 @@
 package io.frz.scheduling
 
 /**
- * What a plan minimizes.
+ * What a plan minimizes: one of the two objectives of NestDNN.
  *
  * @property label its name in the specification
  */

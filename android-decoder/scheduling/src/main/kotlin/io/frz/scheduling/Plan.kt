@@ -4,11 +4,11 @@ package io.frz.scheduling
  * The tier and share of one application.
  *
  * @property app its name
- * @property tier the index of its tier; the argument of [io.frz.FrzOptions.Builder.tier] if the tiers are those of a
- *   file
+ * @property tier the index of its tier; if the tiers are those of a file, the argument of
+ *   [io.frz.FrzOptions.Builder.tier]
  * @property share the fraction of the device's compute, above 0 and at most 1
  * @property latency the seconds between two of its frames at that share
- * @property cost its cost
+ * @property cost its cost at this tier and share
  */
 public class Choice internal constructor(
     public val app: String,
@@ -21,7 +21,7 @@ public class Choice internal constructor(
 }
 
 /**
- * A tier and a share for each application. The shares add up to at most 1; any remainder is not needed.
+ * A tier and a share for each application. The shares add up to at most 1; the rest of the device stays idle.
  *
  * @property choices one for each application, in the order given
  * @property total the sum of all costs
@@ -35,9 +35,9 @@ public class Plan internal constructor(
     public val isExact: Boolean
 ) {
     /**
-     * The choice for an application.
+     * Returns the choice for the application named [app].
      *
-     * @throws NoSuchElementException if there is no application of that name
+     * @throws NoSuchElementException if no application has that name
      */
     public operator fun get(app: String): Choice = choices.first { it.app == app }
 

@@ -19,13 +19,13 @@ private const val MAX_APPS = 4096
  *
  * Costs and objectives follow NestDNN (Fang, Zeng and Zhang, MobiCom 2018, arXiv:1810.10090). The result depends only
  * on the arguments, not on the order of the applications, and equals that of the Python package bit for bit. Shares are
- * optimal for the chosen tiers. The tiers are optimal for up to [EXACT_COMBINATIONS] combinations; beyond that, a
- * greedy search chooses them.
+ * optimal for the chosen tiers. The tiers are optimal if there are at most [EXACT_COMBINATIONS] combinations; otherwise
+ * a greedy search chooses them.
  *
  * @param apps the applications that run; an empty list yields an empty plan
  * @param budget the resources that they share
  * @param objective what is minimized
- * @throws InfeasibleBudgetException if they do not fit the memory even at their smallest tiers
+ * @throws InfeasibleBudgetException if they do not fit into the memory even at their smallest tiers
  * @throws IllegalArgumentException if two applications have the same name, or there are more than 4,096
  */
 @JvmOverloads
@@ -49,7 +49,7 @@ public fun chooseTiers(apps: Collection<App>, budget: Budget, objective: Objecti
     return Plan(given, total(costs.size) { costs[it] }, costs.max(), isExact)
 }
 
-/** The number of combinations of tiers, or some number above [EXACT_COMBINATIONS] if it exceeds that. */
+/** Returns the number of combinations of tiers, or any number above [EXACT_COMBINATIONS] if there are more. */
 private fun combinations(apps: List<App>): Long = apps.fold(1L) { product, app ->
     if (product > EXACT_COMBINATIONS) product else product * app.tiers.size
 }

@@ -10,7 +10,7 @@ import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** The scheduler as Java code sees it. */
+/** Calls the scheduler from Java. */
 class SchedulingCallerTest {
     private final List<Tier> tiers = Arrays.asList(new Tier(0.90, 2e6, 40_000), new Tier(0.98, 9e6, 90_000));
 

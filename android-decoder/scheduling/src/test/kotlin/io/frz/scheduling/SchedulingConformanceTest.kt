@@ -9,7 +9,7 @@ import org.junit.jupiter.api.DynamicTest
 import org.junit.jupiter.api.DynamicTest.dynamicTest
 import org.junit.jupiter.api.TestFactory
 
-/** docs/scheduling-vectors.json: every plan equals the expected one, bit for bit. */
+/** Checks that every plan equals the expected one in docs/scheduling-vectors.json, bit for bit. */
 class SchedulingConformanceTest {
     private val vectors = JsonParser.parseString(File("../../docs/scheduling-vectors.json").readText()).asJsonObject
 

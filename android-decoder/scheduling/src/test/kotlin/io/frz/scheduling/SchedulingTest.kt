@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Rules that vectors cannot check: what is refused, and what holds for every plan. */
+/** Tests what vectors cannot check: which arguments are refused, and what is true of every plan. */
 class SchedulingTest {
     private val tier = Tier(0.9, 1.0, 10)
     private val app = App("a", listOf(tier), 0.9, 1.0)
@@ -18,7 +18,7 @@ class SchedulingTest {
     }
 
     @Test
-    fun `what cannot be meant is refused`() {
+    fun `invalid arguments are refused`() {
         refused("accuracy must be from -1.0E15 to 1.0E15, not NaN") { Tier(Double.NaN, 1.0, 1) }
         refused("compute must be from 1.0E-15 to 1.0E15, not 0.0") { Tier(0.9, 0.0, 1) }
         refused("memory must be from 0 to 1125899906842624 bytes, not -1") { Tier(0.9, 1.0, -1) }
@@ -33,13 +33,13 @@ class SchedulingTest {
         refused("alpha of application \"a\"") { App("a", listOf(tier), 0.9, 1.0, -1.0) }
         refused("two applications have the name \"a\"") { chooseTiers(listOf(app, app), Budget(20)) }
         refused("4097 applications are more than the 4096") { chooseTiers(List(4097) { app }, Budget(20)) }
-        refused("need 10 bytes at their smallest tiers, the budget is 9: close \"a\"") {
+        refused("need 10 bytes at their smallest tiers, but the budget is 9: close \"a\"") {
             chooseTiers(listOf(app), Budget(9))
         }
     }
 
     @Test
-    fun `a plan is found by name and prints`() {
+    fun `choices are found by name, and everything prints`() {
         val plan = chooseTiers(listOf(app), Budget(10))
         assertEquals("a: tier 0, share 1.0", plan["a"].toString())
         assertEquals("a: tier 0, share 1.0", plan.toString())
@@ -58,7 +58,7 @@ class SchedulingTest {
     }
 
     @Test
-    fun `many applications of one tier are an exact problem`() {
+    fun `many applications of one tier are solved exactly`() {
         val apps = List(2000) { App("app $it", listOf(tier), 0.9, 1.0) }
         assertTrue(chooseTiers(apps, Budget(20_000), Objective.MIN_MAX_COST).isExact)
     }

@@ -13,19 +13,21 @@ internal interface BasisFamily {
     /** Whether the core may be a prefix of the zigzag order. */
     val hasZigzag: Boolean get() = false
 
-    /** The basis of an axis of [length], or null for the identity. */
+    /** Returns the basis of an axis of [length], or null for the identity. */
     fun basis(length: Int, arguments: BasisArguments): Basis?
 }
 
-/** The data that the bases of a tensor need besides lengths. Each call is for the next axis that needs it. */
+/**
+ * The data that the bases of a tensor need besides lengths. Each call returns the data of the next axis that needs it.
+ */
 internal interface BasisArguments {
-    /** The values of a factor, row by row. */
+    /** Returns the values of a factor, row by row. */
     fun factor(): FloatArray
 
     fun seed(): Long
 }
 
-/** The registry of bases. A new kind is one more entry here. */
+/** The registry of bases; each kind has one entry. */
 internal object Bases {
     private val all: Map<BasisKind, BasisFamily> =
         listOf(Identity, Dct, Stored, Seeded).associateBy { it.kind }

@@ -7,12 +7,12 @@ internal object Dct : BasisFamily {
     override val kind = BasisKind.DCT
     override val hasZigzag = true
 
-    /** The basis of length 1 is the number 1. */
+    /** Returns the basis of [length], or null for length 1, where it is the number 1. */
     override fun basis(length: Int, arguments: BasisArguments): Basis? = if (length == 1) null else Cosines(length)
 }
 
 /**
- * The orthonormal DCT-II basis of [length] points. Values are computed on demand, from phases reduced in
+ * The orthonormal DCT-II basis of [length] points. Values are computed on demand, from phases that are reduced in
  * integer arithmetic.
  */
 internal class Cosines(override val length: Int) : Basis {

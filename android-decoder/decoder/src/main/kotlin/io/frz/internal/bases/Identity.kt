@@ -2,7 +2,7 @@ package io.frz.internal.bases
 
 import io.frz.BasisKind
 
-/** `identity`: leaves the axis as it is. */
+/** `identity`: leaves the axis unchanged. */
 internal object Identity : BasisFamily {
     override val kind = BasisKind.IDENTITY
     override val hasZigzag = true

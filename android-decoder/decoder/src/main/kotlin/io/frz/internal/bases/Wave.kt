@@ -17,7 +17,7 @@ internal class Wave(private val length: Int) {
     fun sines(start: Long, step: Long, count: Int, amplitude: Double, out: DoubleArray, to: Int) =
         visit(start, step, count, amplitude) { i, _, sine -> out[to + i] = sine }
 
-    /** Rotates each point into the next, which is fast, and starts anew from an exact one before errors add up. */
+    /** Rotates each point into the next, which is fast, and restarts from an exact point before errors accumulate. */
     private inline fun visit(
         start: Long,
         step: Long,

@@ -4,7 +4,7 @@ import io.frz.internal.Budget
 
 /**
  * Decodes the integers of [bytes] with the adaptive coder and updates the models: one for core entries and, if there
- * are any, one for step offsets; section 10.4 of the specification.
+ * are any step offsets, one for these; section 10.4 of the specification.
  */
 internal class AdaptiveDecoder(
     private val bytes: SegmentPart,
@@ -23,11 +23,11 @@ internal class AdaptiveDecoder(
     private var block = Block.line(0)
     private var channels = Terms(0)
     private var positions = Terms(0)
-    private val rows = Terms(1)
-    private var over = ShortArray(0)
     private var channel = 0
     private var position = 0
     private var column = 0
+    private val rows = Terms(1)
+    private var over = ShortArray(0)
 
     private var around = 0
     private var v1 = 0
@@ -92,7 +92,7 @@ internal class AdaptiveDecoder(
     }
 
     private fun decode(zone: Int, guess: Int): Int {
-        // How many of the thresholds 512, 1024, 2048 and 4096 the guess reaches.
+        // How many of the thresholds 512, 1024, 2048 and 4096 the guess reaches
         val bitLength = Int.SIZE_BITS - Integer.numberOfLeadingZeros(Math.abs(guess) ushr 9)
         val level = minOf(bitLength, AdaptiveModel.LEVELS - 1)
         val sure = level shr 1
@@ -103,7 +103,7 @@ internal class AdaptiveDecoder(
         return if (isNegative) -magnitude else magnitude
     }
 
-    /** Decodes a magnitude of at least 1: its number of bits, the bit below the first, and the rest. */
+    /** Decodes a magnitude of at least 1: its number of bits, the bit below the leading one, and the rest. */
     private fun magnitude(zone: Int, agreement: Int): Int {
         val longer = (zone * AdaptiveModel.AGREEMENTS + agreement) * AdaptiveModel.LENGTHS
         var more = 0
@@ -145,7 +145,7 @@ internal class AdaptiveDecoder(
 
     override fun finish(): Unit = bits.finish()
 
-    /** The learned parts of the scale: of a row, each channel, or each position; none if [size] is 0. */
+    /** The learned terms of the scale, one for each of [size] rows, channels or positions. */
     private class Terms(size: Int) {
         private val values = IntArray(size)
         private val evidence = IntArray(size).also { it.fill(FIRST_EVIDENCE) }
@@ -177,7 +177,7 @@ internal class AdaptiveDecoder(
         private const val MOST_EVIDENCE = 511 * ONE
         private val SHARES = IntArray(512) { if (it == 0) 0 else 65536 / it }
 
-        /** The memory needed to decode [block], besides the models. */
+        /** Returns the memory needed to decode [block], besides the models. */
         fun workingBytes(block: Block): Long {
             val terms = (if (block.hasChannels) block.channels else 0) + if (block.hasPositions) block.positions else 0
             val over = if (block.rows > 1) block.columns else 0

@@ -14,13 +14,13 @@ internal class AdaptiveModel(isOfIntegers: Boolean) {
     /** Counters for further bits, by zone and agreement of the sign. */
     val longer: IntArray = first.longer.clone()
 
-    /** Counters for the bit below the first, by zone and number of bits. */
+    /** Counters for the bit below the leading one, by zone and number of bits. */
     val top: IntArray = first.top.clone()
 
     /** Counters for signs that differ from the guess, by level of the guess. */
     val sign = IntArray(LEVELS) { BitDecoder.counter(32768, 4) }
 
-    /** The scale with which a group starts, in units of its terms. */
+    /** The scale with which a group starts, in the units of terms. */
     var base = 0
         private set
 
@@ -29,13 +29,13 @@ internal class AdaptiveModel(isOfIntegers: Boolean) {
         private set
 
     var weight = 0
-    val taps = IntArray(TAPS)
+    val taps = IntArray(4)
 
     /** Reads the scale at the beginning of the group's first segment, [bytes]. */
     fun start(bytes: SegmentPart) {
         if (isStarted) return
         val scale = bytes.next()
-        if (scale > Scales.LAST) throw bytes.malformed("a stream begins with the scale $scale")
+        if (scale > Scales.LAST) throw bytes.malformed("a stream begins with scale $scale, which is out of range")
         base = (scale - Scales.ORIGIN) shl Scales.FRACTION_BITS
         isStarted = true
     }
@@ -73,6 +73,5 @@ internal class AdaptiveModel(isOfIntegers: Boolean) {
         const val AGREEMENTS = 5
         const val LENGTHS = 30
         const val LEVELS = 5
-        const val TAPS = 4
     }
 }

@@ -52,7 +52,7 @@ internal class BitDecoder(private val bytes: SegmentPart) {
 
     /** Checks that all bytes have been consumed. */
     fun finish() {
-        if (bytes.position < bytes.end) throw bytes.malformed("a stream goes on after its last value")
+        if (bytes.position < bytes.end) throw bytes.malformed("a stream continues after its last value")
     }
 
     private fun normalize() {
@@ -71,7 +71,7 @@ internal class BitDecoder(private val bytes: SegmentPart) {
         private const val LEAST_RANGE = 1L shl 24
         private val RATES = LongArray(MOST_COUNT + 1) { 131072L / (2 * it + 3) }
 
-        /** A counter of the probability [p], in units of 2⁻¹⁶, as if it had seen [n] bits. */
+        /** Returns a counter with the probability [p], in units of 2⁻¹⁶, that counts as having seen [n] bits. */
         fun counter(p: Long, n: Int): Int = (p.coerceIn(2048L, 65535L).toInt() shl 6 + COUNT_BITS) or n
     }
 }

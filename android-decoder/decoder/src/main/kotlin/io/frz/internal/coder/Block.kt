@@ -16,14 +16,14 @@ internal data class Block(val rows: Long, val channels: Long, val positions: Lon
     /** Whether channels are modeled separately. */
     val hasChannels: Boolean get() = channels > 1
 
-    /** Whether positions repeat, so that modeling them separately pays. */
+    /** Whether positions repeat, so that modeling them separately pays off. */
     val hasPositions: Boolean get() = positions > 1 && (rows > 1 || channels > 1)
 
     companion object {
-        /** [count] values without rows or channels. */
+        /** Returns a block of [count] values without rows or channels. */
         fun line(count: Long, areOffsets: Boolean = false) = Block(1, 1, count, areOffsets)
 
-        /** The entries of a core that fills a box of [shape]. */
+        /** Returns the block of the entries of a core that fills a box of [shape]. */
         fun of(shape: LongArray): Block = when (shape.size) {
             0 -> line(1)
             1 -> line(shape[0])

@@ -3,8 +3,8 @@ package io.frz.internal.coder
 import io.frz.DType
 
 /**
- * The values of one tensor: what its [differences] lead to from the values of the base, all of [base]; integers, or the
- * bits of [type]. Section 6.2 of the specification.
+ * The values of one tensor of a delta file: its values in the [base], to which [differences] are added. They are
+ * integers, or the bits of [type]. See section 6.2 of the specification.
  */
 internal class DeltaStream(
     private val differences: ValueStream,
@@ -16,7 +16,7 @@ internal class DeltaStream(
     private val turned = if (areMultiples || FloatFormat.of(type) == null) 0 else Int.MAX_VALUE ushr unused
     private var at = 0
 
-    /** Whether a multiple of a step was none that there is. */
+    /** Whether an integer was outside the range of quantized values. */
     var isBeyond = false
         private set
 
@@ -31,10 +31,10 @@ internal class DeltaStream(
         }
     }
 
-    /** The bits of a value as an integer that has its highest bit for a sign. */
+    /** Sign-extends the bits of a value. */
     private fun signed(value: Int): Int = value shl unused shr unused
 
-    /** Turns the order of negative floats around. */
+    /** Reverses the order of negative floats, so that the order of integers is that of the floats. */
     private fun turn(value: Int): Int = if (value < 0) value xor turned else value
 
     override fun finish() = Unit

@@ -35,7 +35,7 @@ internal class FloatStream(
 
     init {
         val kept = bytes.next()
-        if (kept > format.mantissaBits) throw bytes.malformed("floats keep $kept bits of their mantissas")
+        if (kept > format.mantissaBits) throw bytes.malformed("floats keep $kept mantissa bits, which is too many")
         this.integers = BlockReader(integers(bytes.part(bytes.leb128())))
         mantissas = Mantissas(bytes, kept, format.mantissaBits - kept)
     }
@@ -50,7 +50,7 @@ internal class FloatStream(
     private fun float(integer: Int): Int {
         val exponent = reference + 1 - Math.abs(integer.toLong())
         if (exponent < 0 || exponent >= 1 shl format.exponentBits) {
-            throw bytes.malformed("the exponent of a float does not fit")
+            throw bytes.malformed("the exponent of a float is out of range")
         }
         val sign = if (integer < 0) 1 else 0
         return (sign shl format.exponentBits or exponent.toInt()) shl format.mantissaBits or mantissas.next()
@@ -78,7 +78,7 @@ private class Mantissas(private val bytes: SegmentPart, private val kept: Int, p
     private var buffered = 0
     private var used = 0L
 
-    /** The next mantissa. */
+    /** Returns the next mantissa. */
     fun next(): Int {
         used++
         var mantissa = 0
@@ -96,6 +96,6 @@ private class Mantissas(private val bytes: SegmentPart, private val kept: Int, p
     /** Checks that all stored bits have been consumed and that the padding of the last byte is 0. */
     fun finish() {
         val isComplete = planes.all { it.position == it.end } && rest.position == rest.end
-        if (!isComplete || buffer != 0) throw bytes.malformed("the mantissas of floats are not as many as the floats")
+        if (!isComplete || buffer != 0) throw bytes.malformed("the mantissas do not match the floats in number")
     }
 }

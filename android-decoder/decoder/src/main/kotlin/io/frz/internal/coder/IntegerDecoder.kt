@@ -2,7 +2,7 @@ package io.frz.internal.coder
 
 /** Decodes the integers of a segment, or of a part of one, block by block. */
 internal interface IntegerDecoder {
-    /** Starts [block]; all values of the previous one have been read. */
+    /** Starts [block]; all values of the previous one must have been read. */
     fun start(block: Block)
 
     /** Writes the next [count] integers of the block to [target], starting at [from]. */

@@ -4,7 +4,7 @@ import io.frz.Coder
 import io.frz.internal.directory.Group
 import java.nio.ByteBuffer
 
-/** Coder `none`: the values as they are. */
+/** Coder `none`: the bytes of the values, uncompressed. */
 internal object NoneCoder : ByteCoder() {
     override val coder = Coder.NONE
     override val isCompressed = false

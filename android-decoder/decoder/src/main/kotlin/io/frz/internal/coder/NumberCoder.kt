@@ -21,7 +21,7 @@ internal abstract class NumberCoder : SegmentCoder {
         return most
     }
 
-    /** The memory needed to decode [block]. */
+    /** Returns the memory needed to decode [block]. */
     protected abstract fun workingBytes(block: Block): Long
 
     override fun decoder(group: Group): SegmentDecoder {
@@ -38,7 +38,7 @@ internal abstract class NumberCoder : SegmentCoder {
         }
     }
 
-    /** The decoders of the integers of [group], one for each segment, in the order of the tiers. */
+    /** Returns the decoders of the integers of [group], one for each segment, in the order of the tiers. */
     protected abstract fun integers(group: Group): (bytes: SegmentPart) -> IntegerDecoder
 
     private companion object {

@@ -6,14 +6,17 @@ import io.frz.internal.directory.Group
  * Values of one tensor that belong together in a segment: the step offsets of one axis, or the entries of its core.
  *
  * @property axis the axis that the offsets belong to; null for entries
- * @property blocks its blocks, none of them empty
+ * @property blocks its nonempty blocks
  */
 internal class Run(val axis: Int?, val blocks: List<Block>) {
     /** The number of values. */
     val count: Long = blocks.fold(0L) { sum, block -> sum + block.count }
 
     companion object {
-        /** The runs of tensor [i] of [group] in the segment of [tier], in order; those without values are left out. */
+        /**
+         * Returns the runs of tensor [i] of [group] in the segment of [tier], in order; those without values are left
+         * out.
+         */
         fun of(group: Group, i: Int, tier: Int): List<Run> {
             val extents = group.extents
             val hasOlder = tier > 0 && !extents.perTier
@@ -30,7 +33,9 @@ internal class Run(val axis: Int?, val blocks: List<Block>) {
             return if (slabs.isEmpty()) offsets else offsets + Run(null, slabs.map { Block.of(it) })
         }
 
-        /** The shape of the entries that corner [now] adds to [before] along [axis], but along no earlier axis. */
+        /**
+         * Returns the shape of the entries that corner [now] adds to [before] along [axis], but along no earlier axis.
+         */
         private fun slab(before: LongArray, now: LongArray, axis: Int) = LongArray(now.size) { j ->
             when {
                 j < axis -> now[j]

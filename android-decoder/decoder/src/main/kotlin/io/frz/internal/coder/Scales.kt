@@ -1,10 +1,10 @@
 package io.frz.internal.coder
 
-/** Scales: eighths of octaves of a magnitude; section 10.2 of the specification. */
+/** Magnitudes on a logarithmic scale of eight steps per octave; section 10.2 of the specification. */
 internal object Scales {
     const val LAST = 239
 
-    /** The scale of the magnitude that terms of 0 stand for. */
+    /** The scale that a sum of terms of 0 represents. */
     const val ORIGIN = 80
 
     /** The number of bits by which terms are finer than scales. */
@@ -20,7 +20,7 @@ internal object Scales {
     /** For each scale, the weight of a value. */
     val worths = IntArray(LAST + 1) { (8192 * magnitude(it) / (4096 + magnitude(it))).toInt() }
 
-    /** The mean magnitude at a [scale], in units of 1/4096. */
+    /** Returns the mean magnitude at a [scale], in units of 1/4096. */
     fun mean(scale: Int): Long = (octave[scale and 7] shl (scale shr 3) + 2) shr 16
 
     private fun magnitude(scale: Int): Long = if (scale == 0) 0 else mean(scale)

@@ -12,24 +12,24 @@ internal interface SegmentCoder {
     /** Whether the stored size differs from that of the values. */
     val isCompressed: Boolean get() = true
 
-    /** Whether it supports values of [type], which are either exact or, if [areIntegers], quantized. */
+    /** Returns whether it supports values of [type], which are either exact or, if [areIntegers], quantized. */
     fun takes(type: DType, areIntegers: Boolean): Boolean
 
-    /** The most values that a segment of [stored] bytes may hold. */
+    /** Returns the most values that a segment of [stored] bytes can contain. */
     fun mostValues(stored: Long): Long = Long.MAX_VALUE
 
-    /** The memory needed to decode a segment of [group], besides small fixed buffers. */
+    /** Returns the memory needed to decode a segment of [group], besides small fixed buffers. */
     fun workingBytes(group: Group): Long
 
     /** Checks that the libraries it needs are installed, before anything else is done for [tensor]. */
     fun requireInstalled(tensor: String?) = Unit
 
-    /** A decoder for the segments of [group], which are opened in the order of the tiers. */
+    /** Returns a decoder for the segments of [group], which are opened in the order of the tiers. */
     fun decoder(group: Group): SegmentDecoder
 }
 
 /** Decodes the segments of one group. */
 internal fun interface SegmentDecoder {
-    /** The [count] values of [segment], whose checksum has been verified. */
+    /** Returns the [count] values of [segment], whose checksum has been verified. */
     fun open(segment: Segment, count: Long): ValueStream
 }

@@ -14,16 +14,16 @@ internal class SegmentPart(val segment: Segment, position: Long, val end: Long) 
     /** The position of the next byte. */
     val position: Long get() = fetched - (have - used)
 
-    /** The next byte, or 0 past the end, where [next] keeps counting. */
+    /** Returns the next byte, or 0 past the end of this part. */
     fun orZero(): Int = if (used < have || fetch()) chunk[used++].toInt() and 0xFF else 0
 
-    /** The next byte. */
+    /** Returns the next byte. */
     fun next(): Int {
         if (used == have && !fetch()) throw segment.malformed("a stream ends early")
         return chunk[used++].toInt() and 0xFF
     }
 
-    /** An unsigned number of up to 49 bits, seven in each byte. */
+    /** Reads an unsigned number of up to 49 bits, seven in each byte. */
     fun leb128(): Long {
         var number = 0L
         for (i in 0 until MOST_DIGITS) {
@@ -31,10 +31,10 @@ internal class SegmentPart(val segment: Segment, position: Long, val end: Long) 
             number = number or ((byte and DIGIT).toLong() shl DIGIT_BITS * i)
             if (byte <= DIGIT) return number
         }
-        throw segment.malformed("a length in a stream does not end")
+        throw segment.malformed("a length in a stream has too many bytes")
     }
 
-    /** Splits off the next [size] bytes as a part of their own; this one continues after them. */
+    /** Splits off the next [size] bytes as a separate part; this one continues after them. */
     fun part(size: Long): SegmentPart {
         val start = position
         if (size > end - start) throw segment.malformed("a part of a stream is longer than the stream")

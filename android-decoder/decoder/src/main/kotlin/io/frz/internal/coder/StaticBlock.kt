@@ -131,10 +131,10 @@ internal class StaticBlock(private val bytes: SegmentPart, private val block: Bl
         private const val SLOT = StaticTables.SLOTS - 1
         private const val MOST_LANE = 1L shl 14
 
-        /** The words of a lane, and an array outgrown by them. */
+        /** The most memory for the words of a lane, and for an array that has become too small for them. */
         private const val MOST_WORDS_BYTES = 3 * (1L shl 17)
 
-        /** The memory needed to decode [block]: its tables, and the words and values of a lane. */
+        /** Returns the memory needed to decode [block]: its tables, and the words and values of a lane. */
         fun workingBytes(block: Block): Long = StaticTables.workingBytes(block) + MOST_WORDS_BYTES +
             Int.SIZE_BYTES * minOf(MOST_LANE, block.count)
     }

@@ -3,7 +3,7 @@ package io.frz.internal.coder
 import io.frz.Coder
 import io.frz.internal.directory.Group
 
-/** Coder `static`: stored tables and independent lanes; fast, for large tensors. */
+/** Coder `static`: stored tables and independent lanes, which decode fast; for large tensors. */
 internal object StaticCoder : NumberCoder() {
     override val coder = Coder.STATIC
 
@@ -12,7 +12,7 @@ internal object StaticCoder : NumberCoder() {
     override fun integers(group: Group): (SegmentPart) -> IntegerDecoder = { bytes -> StaticDecoder(bytes) }
 }
 
-/** The integers of [bytes], block by block. */
+/** Decodes the integers of [bytes], block by block. */
 private class StaticDecoder(private val bytes: SegmentPart) : IntegerDecoder {
     private var block: StaticBlock? = null
 
@@ -23,6 +23,6 @@ private class StaticDecoder(private val bytes: SegmentPart) : IntegerDecoder {
     override fun read(target: IntArray, from: Int, count: Int) = checkNotNull(block).read(target, from, count)
 
     override fun finish() {
-        if (bytes.position < bytes.end) throw bytes.malformed("a stream goes on after its last value")
+        if (bytes.position < bytes.end) throw bytes.malformed("a stream continues after its last value")
     }
 }

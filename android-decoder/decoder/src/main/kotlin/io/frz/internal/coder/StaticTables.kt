@@ -3,8 +3,8 @@ package io.frz.internal.coder
 import io.frz.internal.Budget
 
 /**
- * The header and tables of a block of the static coder: the class of each value, and for each class what the decoded
- * numbers stand for; section 10.5 of the specification.
+ * The header and tables of a block of the static coder: the class of each value, and the meaning of the decoded numbers
+ * in each class; section 10.5 of the specification.
  */
 internal class StaticTables(bytes: SegmentPart, block: Block) {
     /** The number of values in a lane. */
@@ -13,13 +13,16 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
     /** The distance from a value back to its neighbor. */
     val lag: Long
 
-    /** The largest magnitude of a neighbor that is told apart; 0 if neighbors are not used. */
+    /** The largest magnitude of a neighbor that is distinguished; 0 if neighbors are not used. */
     val reach: Int
 
     /** The last class. */
     val last: Int
 
-    /** The classes of rows and of columns; a value's class is their sum. One of each if all values are of class 0. */
+    /**
+     * The classes of rows and of columns; a value's class is their sum. Each has one entry if all values are of class
+     * 0.
+     */
     val rows: ShortArray
     val columns: ShortArray
 
@@ -69,7 +72,7 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
         return value
     }
 
-    /** The classes of [size] rows, channels or positions, stored only if several of [count] values share them. */
+    /** Reads the classes of [size] rows, channels or positions, stored only if several of [count] values share them. */
     private fun classes(bytes: SegmentPart, tables: AdaptiveDecoder, size: Long, count: Long): ShortArray {
         Budget.requireArray(size, "classes", null)
         val classes = ShortArray(size.toInt())
@@ -81,7 +84,7 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
             val count = minOf(CHUNK, classes.size - start)
             tables.read(chunk, 0, count)
             for (i in 0 until count) {
-                if (chunk[i] !in -MOST_CLASS..MOST_CLASS) throw bytes.malformed("a class is ${chunk[i]}")
+                if (chunk[i] !in -MOST_CLASS..MOST_CLASS) throw bytes.malformed("class ${chunk[i]} is out of range")
                 classes[start + i] = chunk[i].toShort()
             }
         }
@@ -108,14 +111,14 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
         var at = first
         val end = first + SLOTS
         frequencies.forEachIndexed { symbol, frequency ->
-            if (frequency < 0 || frequency > end - at) throw bytes.malformed("frequencies of a table are not 4096")
+            if (frequency < 0 || frequency > end - at) throw bytes.malformed("a table's frequencies do not sum to 4096")
             val entry = symbol shl 2 * SLOT_BITS or (frequency - 1 shl SLOT_BITS)
             for (i in 0 until frequency) slots[at++] = entry or i
         }
         if (at == first) {
             slots.fill(Symbols.NONE shl 2 * SLOT_BITS, first, end)
         } else if (at < end) {
-            throw bytes.malformed("frequencies of a table are not 4096")
+            throw bytes.malformed("a table's frequencies do not sum to 4096")
         }
     }
 
@@ -129,10 +132,10 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
 
         private fun isLine(block: Block) = block.count == maxOf(block.rows, block.channels, block.positions)
 
-        /** The most tables that [block] may have. */
+        /** Returns the most tables that [block] may have. */
         private fun mostTables(block: Block): Long = minOf(MOST_TABLES, 1 + block.count / VALUES_PER_TABLE)
 
-        /** The memory of the tables of [block]. */
+        /** Returns the memory of the tables of [block]. */
         fun workingBytes(block: Block): Long {
             val classes = if (isLine(block)) 0 else block.rows + block.channels + block.positions + block.columns
             return Short.SIZE_BYTES * classes + Int.SIZE_BYTES * mostTables(block) * SLOTS
@@ -140,7 +143,10 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
     }
 }
 
-/** The meaning of symbols: a sign, and a magnitude or a range of them that extra bits narrow down; section 10.6. */
+/**
+ * The meaning of symbols: a sign, and a magnitude or a range of magnitudes, within which extra bits select one; section
+ * 10.6.
+ */
 internal object Symbols {
     /** The number of symbols. */
     const val COUNT = 127

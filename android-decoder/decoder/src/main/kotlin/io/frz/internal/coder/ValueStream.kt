@@ -12,7 +12,9 @@ internal interface ValueStream : Closeable {
     /** Starts [run]. */
     fun start(run: Run) = Unit
 
-    /** Writes the next [count] values to [target] from [from] on: integers, or the bits of 16- and 32-bit floats. */
+    /**
+     * Writes the next [count] values to [target], starting at [from]: integers, or the bits of 16- and 32-bit floats.
+     */
     fun read(target: IntArray, from: Int, count: Int)
 
     /** Fills [target] with the bytes of whole values. */
@@ -21,7 +23,7 @@ internal interface ValueStream : Closeable {
     /** Skips the next [count] values if that is possible without decoding them. */
     fun skip(count: Long): Boolean = false
 
-    /** Ends reading and checks that the stream is at its end. */
+    /** Ends reading and checks that the whole stream has been read. */
     fun finish()
 
     override fun close() = Unit

@@ -6,11 +6,11 @@ import io.frz.FrzException
 import io.frz.internal.directory.Group
 import io.frz.internal.saturatedProduct
 
-/** Coder `zstd`: the bytes of the values as one Zstandard frame, which needs a library. */
+/** Coder `zstd`: the bytes of the values as one Zstandard frame; requires the zstd-jni library. */
 internal object ZstdCoder : ByteCoder() {
     override val coder = Coder.ZSTD
 
-    /** The window, which is never longer than the content. */
+    /** Returns the size of the window, which is never longer than the content. */
     override fun workingBytes(group: Group): Long =
         minOf(ZstdFrame.MOST_WINDOW, saturatedProduct(group.numbers.mostCount, group.valueType.bytes.toLong()))
 
@@ -20,7 +20,7 @@ internal object ZstdCoder : ByteCoder() {
         } catch (e: LinkageError) {
             throw FrzException(
                 ErrorCode.DEPENDENCY,
-                "zstd is needed and absent; add com.github.luben:zstd-jni (@aar on Android) to the app",
+                "the file requires zstd; add com.github.luben:zstd-jni (@aar on Android) to the app",
                 tensor,
                 cause = e
             )

@@ -3,7 +3,7 @@ package io.frz.internal.coder
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-/** The header of a Zstandard frame (RFC 8878, section 3.1.1), where the format restricts it. */
+/** The header of a Zstandard frame (RFC 8878, section 3.1.1), with the restrictions of the format. */
 internal object ZstdFrame {
     /** The longest header of a frame, in bytes. */
     const val HEADER_SIZE = 18
@@ -12,7 +12,7 @@ internal object ZstdFrame {
     const val MOST_WINDOW = 1L shl 23
     private const val MAGIC = 0xFD2FB528.toInt()
 
-    /** What is wrong with the frame that starts with [start] and should hold [length] bytes, or null. */
+    /** Returns what is wrong with the frame that starts with [start] and should have [length] bytes, or null. */
     fun problem(start: ByteBuffer, length: Long): String? {
         val bytes = start.order(ByteOrder.LITTLE_ENDIAN)
         if (bytes.remaining() < 6 || bytes.getInt() != MAGIC) return "a zstd frame has no header"
@@ -24,8 +24,8 @@ internal object ZstdFrame {
         val content = field(bytes, contentBytes)?.let { if (contentBytes == 2) it + 256 else it }
         return when {
             dictionary == null || content == null -> "a zstd frame ends within its header"
-            dictionary != 0L -> "a zstd frame needs a dictionary"
-            contentBytes > 0 && content != length -> "a zstd frame has another length than its tensors"
+            dictionary != 0L -> "a zstd frame requires a dictionary"
+            contentBytes > 0 && content != length -> "a zstd frame does not have the length of its tensors"
             (window ?: content) > MOST_WINDOW -> "a zstd frame has a window of more than $MOST_WINDOW bytes"
             else -> null
         }

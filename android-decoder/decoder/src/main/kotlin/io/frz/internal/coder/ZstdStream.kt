@@ -51,7 +51,7 @@ internal class ZstdStream(private val segment: Segment, type: DType, count: Long
         }
     }
 
-    /** Decodes more into [target], a direct buffer; false at the end. */
+    /** Decompresses more bytes into [target], a direct buffer; returns false at the end. */
     private fun step(target: ByteBuffer): Boolean {
         if (finished) return false
         val before = target.position()

@@ -6,22 +6,22 @@ import io.frz.internal.Limits
 import io.frz.internal.directory.Axes
 import io.frz.internal.directory.Lists
 
-/** Reads what a group says about the axes of its tensors: views, bases, and the data that bases need. */
+/** Reads a group's description of the axes of its tensors: views, bases, and the data that bases need. */
 internal class AxesParser(private val fields: Fields, private val known: Known) {
     private val allowance = known.allowance
 
     fun parse(shapes: Lists, elements: LongArray): Axes {
-        val given = fields.optional(GroupKeys.VIEWS)?.let { BooleanArray(elements.size) }
+        val given = fields.optional(GroupField.VIEWS)?.let { BooleanArray(elements.size) }
         val views = given?.let { views(it, shapes, elements) } ?: shapes
-        val kinds = fields.optional(GroupKeys.BASES)?.let { kinds(it) } ?: listOf(BasisKind.IDENTITY)
+        val kinds = fields.optional(GroupField.BASES)?.let { kinds(it) } ?: listOf(BasisKind.IDENTITY)
         val axes = Axes(shapes, views, given, kinds, null, null)
-        val factors = arguments(axes, BasisKind.STORED, GroupKeys.FACTORS, "factors") { factor(it) }
-        val seeds = arguments(axes, BasisKind.SEEDED, GroupKeys.SEEDS, "seeds") { it.uint64("a seed") }
+        val factors = arguments(axes, BasisKind.STORED, GroupField.FACTORS, "factors") { factor(it) }
+        val seeds = arguments(axes, BasisKind.SEEDED, GroupField.SEEDS, "seeds") { it.uint64("a seed") }
         return Axes(shapes, views, given, kinds, factors, seeds)
     }
 
     private fun views(given: BooleanArray, shapes: Lists, elements: LongArray): Lists {
-        val reader = fields.required(GroupKeys.VIEWS, "views")
+        val reader = fields.required(GroupField.VIEWS)
         reader.array("views", given.size)
         allowance.take(given.size.toLong())
         val views = Lists.Builder(given.size, allowance)
@@ -40,7 +40,7 @@ internal class AxesParser(private val fields: Fields, private val known: Known) 
     private fun view(reader: MessageReader, elements: Long): LongArray {
         val view = reader.shape("a view")
         if (reader.elements(view) != elements) {
-            throw reader.fault(ErrorCode.SHAPE, "a view has another number of elements than its tensor, $elements")
+            throw reader.fault(ErrorCode.SHAPE, "a view does not have the $elements elements of its tensor")
         }
         return view
     }
@@ -53,15 +53,15 @@ internal class AxesParser(private val fields: Fields, private val known: Known) 
         return List(count) { reader.id("a basis", KINDS) }
     }
 
-    /** The numbers that each tensor lists for its axes of one [kind]; null if the field is absent. */
+    /** Reads the numbers that each tensor lists for its axes of one [kind]; null if the field is absent. */
     private inline fun arguments(
         axes: Axes,
         kind: BasisKind,
-        key: Int,
+        field: GroupField,
         what: String,
         read: (MessageReader) -> Long
     ): Lists? {
-        val reader = fields.optional(key) ?: return null
+        val reader = fields.optional(field) ?: return null
         val views = axes.views
         reader.array(what, views.size)
         val lists = Lists.Builder(views.size, allowance)
@@ -76,7 +76,7 @@ internal class AxesParser(private val fields: Fields, private val known: Known) 
     private fun factor(reader: MessageReader): Long {
         val number = reader.uint("a factor")
         if (number >= known.factors.size) {
-            throw reader.fault(ErrorCode.SHAPE, "a tensor uses factor $number, which no group before it has")
+            throw reader.fault(ErrorCode.SHAPE, "a tensor uses factor $number, which no earlier group contains")
         }
         return number
     }

@@ -32,14 +32,14 @@ internal class Container private constructor(
     val tier: Int,
     private val end: Long
 ) : Closeable {
-    /** The segment of [group] in [tier], to be read for [request]; null if it has no values. */
+    /** Returns the segment of [group] in [tier], to be read for [request]; null if it has no values. */
     fun segment(group: Group, tier: Int, request: Request): Segment? {
         val offset = offsets[group.index].getOrElse(tier) { NONE }
         if (offset == NONE) return null
         return Segment(source, request, offset, group.numbers.sizes[tier], group.name(0))
     }
 
-    /** The SHA-256 of the whole file, all of whose tiers are present. */
+    /** Returns the SHA-256 digest of the whole file; all of its tiers must be present. */
     fun digest(request: Request): ByteArray {
         val digest = MessageDigest.getInstance("SHA-256")
         val chunk = ByteBuffer.allocate(minOf(end, Segment.CHUNK.toLong()).toInt())
@@ -54,7 +54,7 @@ internal class Container private constructor(
         return digest.digest()
     }
 
-    /** A stamp that changes when the file is modified. */
+    /** Returns a stamp that changes when the file is modified. */
     fun stamp(): Long = source.stamp()
 
     override fun close() {
@@ -65,7 +65,7 @@ internal class Container private constructor(
     companion object {
         private const val NONE = -1L
 
-        /** Reads the header and directory of [source] and finds out which tiers are present. */
+        /** Reads the header and directory of [source] and determines which tiers are present. */
         fun open(source: Source, options: FrzOptions, lifetime: Lifetime, request: Request): Container {
             val allowance = Allowance(Budget(options.memoryBudget), request)
             val header = Header.read(source)
@@ -81,7 +81,7 @@ internal class Container private constructor(
             val needed = if (wanted < last) ends[wanted] else saturatedSum(ends[last], 1)
             val present = tiersPresent(ends, source.size(needed))
             if (wanted >= present && options.tier != null) {
-                throw FrzException(ErrorCode.TIER, "the file holds tiers 0 to ${present - 1}, not tier $wanted")
+                throw FrzException(ErrorCode.TIER, "the file contains tiers 0 to ${present - 1}, not tier $wanted")
             }
             return Container(source, lifetime, directory, offsets, present, minOf(wanted, present - 1), ends.last())
         }
@@ -104,7 +104,7 @@ internal class Container private constructor(
             val present = ends.lastIndexOf(size) + 1
             if (present > 0) return present
             if (size > ends.last()) {
-                throw FrzException(ErrorCode.TRAILING, "the file goes on after its last segment", offset = ends.last())
+                throw FrzException(ErrorCode.TRAILING, "bytes follow the last segment", offset = ends.last())
             }
             val tier = ends.indexOfFirst { it > size }
             throw FrzException(

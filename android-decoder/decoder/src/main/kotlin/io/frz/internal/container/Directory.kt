@@ -23,9 +23,9 @@ internal class Directory(
     /** The number of tensors. */
     val tensors: Int = names.size - targets.size
 
-    /** The number of the tensor with the name or alias [name], or -1. */
+    /** Returns the number of the tensor with the name or alias [name], or -1. */
     fun find(name: String): Int = names.find(name).let { if (it < tensors) it else targets[it - tensors] }
 
-    /** The aliases, mapped to the names of their tensors. */
+    /** Returns the aliases, mapped to the names of their tensors. */
     fun aliases(): Map<String, String> = targets.indices.associate { names[tensors + it] to names[targets[it]] }
 }

@@ -15,31 +15,33 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
         if (reader.position != bytes.size) throw reader.fault(ErrorCode.DIRECTORY, "bytes follow the directory's map")
 
         val fields = Fields(MessageReader(bytes, allowance), "the directory")
-        val isDelta = DELTA in fields.optional(FEATURES)?.let { features(it) }.orEmpty()
-        val tiers = fields.optional(TIERS)?.atLeastOne("tiers", Limits.TIERS.toLong())?.toInt() ?: 1
+        val isDelta = DELTA in fields.optional(DirectoryField.FEATURES)?.let { features(it) }.orEmpty()
+        val tiers = fields.optional(DirectoryField.TIERS)?.atLeastOne("tiers", Limits.TIERS.toLong())?.toInt() ?: 1
         if (isDelta && tiers > 1) {
-            throw fields.fault(TIERS, ErrorCode.DIRECTORY, "a delta file has $tiers tiers, not one")
+            throw fields.fault(DirectoryField.TIERS, ErrorCode.DIRECTORY, "a delta file has $tiers tiers, not one")
         }
         val known = Known(tiers, isDelta, allowance)
-        val groups = groups(fields.required(GROUPS, "groups"), known)
-        val targets = fields.optional(ALIASES)?.let { targets(it, known) } ?: IntArray(0)
-        val metadata = fields.optional(METADATA)?.let { metadata(it) }.orEmpty()
-        val base = fields.optional(BASE)?.let { base(it, isDelta) }
-        if (isDelta) fields.required(BASE, "base")
+        val groups = groups(fields.required(DirectoryField.GROUPS), known)
+        val targets = fields.optional(DirectoryField.ALIASES)?.let { targets(it, known) } ?: IntArray(0)
+        val metadata = fields.optional(DirectoryField.METADATA)?.let { metadata(it) }.orEmpty()
+        val base = fields.optional(DirectoryField.BASE)?.let { base(it, isDelta) }
+        if (isDelta) fields.required(DirectoryField.BASE)
         return Directory(groups, metadata, known.names, known.factors, targets, tiers, base)
     }
 
     private fun base(reader: MessageReader, isDelta: Boolean): ByteArray {
-        if (!isDelta) throw reader.fault(ErrorCode.DIRECTORY, "a base in a file without the feature $DELTA")
+        if (!isDelta) throw reader.fault(ErrorCode.DIRECTORY, "a base requires the feature $DELTA")
         return reader.binary("base", Limits.DIGEST_BYTES)
     }
 
     private fun features(reader: MessageReader): List<String> {
         val count = reader.array("features")
-        if (count > Limits.FEATURES) throw reader.fault(ErrorCode.LIMIT, "$count features are beyond the limit")
+        if (count > Limits.FEATURES) {
+            throw reader.fault(ErrorCode.LIMIT, "$count features exceed the limit of ${Limits.FEATURES}")
+        }
         val features = List(count) { reader.string("a feature") }
         features.firstOrNull { it != DELTA }?.let {
-            throw reader.fault(ErrorCode.FEATURE, "the file requires ${quote(it)}; use a newer decoder")
+            throw reader.fault(ErrorCode.FEATURE, "the file requires the feature ${quote(it)}; use a newer decoder")
         }
         return features
     }
@@ -87,7 +89,7 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
             val target = reader.string("a target")
             val number = names.find(target)
             if (number !in 0 until tensors) {
-                throw reader.at(position).fault(ErrorCode.NAME, "an alias of ${quote(target)}, which is no tensor")
+                throw reader.at(position).fault(ErrorCode.NAME, "an alias of ${quote(target)}, which is not a tensor")
             }
             allowance.take(2L * Char.SIZE_BYTES * name.size)
             names.add(0, name, reader.at(position))
@@ -103,14 +105,7 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
     }
 
     private companion object {
-        const val FEATURES = 0
-        const val TIERS = 1
-        const val GROUPS = 2
-        const val ALIASES = 3
-        const val METADATA = 4
-        const val BASE = 5
-
-        /** The feature of a delta file. */
+        /** The feature that marks a delta file. */
         const val DELTA = "delta"
 
         /** The memory of a group, without the data of its tensors. */

@@ -11,9 +11,9 @@ internal class ExtentsParser(private val fields: Fields, private val known: Know
     private val allowance = known.allowance
 
     fun parse(axes: Axes, elements: LongArray): Extents {
-        val kept = fields.optional(GroupKeys.KEPT)?.let { kept(it, elements) }
-        val corners = fields.optional(GroupKeys.CORNERS)?.let { corners(it, axes) }
-        val perTier = fields.optional(GroupKeys.PER_TIER)?.atLeastOne("per_tier", 1) != null
+        val kept = fields.optional(GroupField.KEPT)?.let { kept(it, elements) }
+        val corners = fields.optional(GroupField.CORNERS)?.let { corners(it, axes) }
+        val perTier = fields.optional(GroupField.PER_TIER)?.atLeastOne("per_tier", 1) != null
         return Extents(kept, corners, perTier, axes.views)
     }
 
@@ -37,7 +37,7 @@ internal class ExtentsParser(private val fields: Fields, private val known: Know
         }
     }
 
-    /** Reads one list of [size] entries for each tier; [read] turns it into [counts] numbers. */
+    /** Reads one list of [size] entries for each tier; [read] converts it into [counts] numbers. */
     private inline fun tiers(
         reader: MessageReader,
         what: String,
@@ -57,11 +57,11 @@ internal class ExtentsParser(private val fields: Fields, private val known: Know
         }
     }
 
-    /** Reads how many of [all] entries a tier has; at least as many as the tier [before]. */
+    /** Reads how many of [all] entries a tier has; the tier [before] must not have more. */
     private fun length(reader: MessageReader, limit: Long, all: Long, before: Int): Int {
         val length = reader.uint("a tier's part of a core", limit)
-        if (length < before) throw reader.fault(ErrorCode.SHAPE, "a tier has less of a core than the one before")
-        if (length > all) throw reader.fault(ErrorCode.SHAPE, "a core has $length entries where there are $all at most")
+        if (length < before) throw reader.fault(ErrorCode.SHAPE, "a tier has less of a core than the previous one")
+        if (length > all) throw reader.fault(ErrorCode.SHAPE, "a core has $length entries, more than the $all possible")
         return length.toInt()
     }
 

@@ -12,21 +12,21 @@ internal fun <T : Any> MessageReader.id(what: String, meanings: List<T?>): T {
         ?: throw at(position).fault(ErrorCode.UNSUPPORTED, "$what has the unknown id $id; use a newer decoder")
 }
 
-/** An integer ≥ 1 that is at most [limit]. */
+/** Reads an integer ≥ 1 that is at most [limit]. */
 internal fun MessageReader.atLeastOne(what: String, limit: Long): Long {
     val value = uint(what, limit)
     if (value == 0L) throw fault(ErrorCode.DIRECTORY, "$what is 0")
     return value
 }
 
-/** The axis lengths of a shape or view. */
+/** Reads the axis lengths of a shape or view. */
 internal fun MessageReader.shape(what: String): LongArray {
     val rank = array(what)
     if (rank > Limits.RANK) throw fault(ErrorCode.LIMIT, "$what has $rank axes, more than ${Limits.RANK}")
     return LongArray(rank) { uint("an axis length", Limits.AXIS) }
 }
 
-/** The number of elements of [shape], which has just been read. */
+/** Returns the number of elements of [shape], which has just been read. */
 internal fun MessageReader.elements(shape: LongArray): Long {
     val count = elementCount(shape)
     if (count > Limits.ELEMENTS) throw fault(ErrorCode.LIMIT, "a tensor has more than ${Limits.ELEMENTS} elements")

@@ -18,15 +18,17 @@ internal class Fields(private val reader: MessageReader, private val what: Strin
         }
     }
 
-    /** A reader for the value of [key], or null. */
-    fun optional(key: Int): MessageReader? = positions[key].let { if (it == ABSENT) null else reader.at(it) }
+    /** Returns a reader for the value of [field], or null. */
+    fun optional(field: Field): MessageReader? =
+        positions[field.ordinal].let { if (it == ABSENT) null else reader.at(it) }
 
-    /** A reader for the value of [key], called [name]. */
-    fun required(key: Int, name: String): MessageReader =
-        optional(key) ?: throw reader.fault(ErrorCode.DIRECTORY, "$what has no field $name")
+    /** Returns a reader for the value of [field], which must be present. */
+    fun required(field: Field): MessageReader = optional(field)
+        ?: throw reader.fault(ErrorCode.DIRECTORY, "$what has no field ${field.name.lowercase()}")
 
-    /** An error with this [code] at the value of [key], or at the place where it should be. */
-    fun fault(key: Int, code: ErrorCode, problem: String): FrzException = (optional(key) ?: reader).fault(code, problem)
+    /** Returns an error with this [code] at the value of [field], or at the place where it should be. */
+    fun fault(field: Field, code: ErrorCode, problem: String): FrzException =
+        (optional(field) ?: reader).fault(code, problem)
 
     private companion object {
         /** All known keys are below this number. */

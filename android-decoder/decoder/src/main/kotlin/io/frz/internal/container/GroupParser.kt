@@ -11,26 +11,6 @@ import io.frz.internal.directory.NameRange
 import io.frz.internal.directory.Numbers
 import io.frz.internal.saturatedSum
 
-/** The keys of a group map. */
-internal object GroupKeys {
-    const val DTYPE = 0
-    const val NAMES = 1
-    const val SHAPES = 2
-    const val VIEWS = 3
-    const val BASES = 4
-    const val FACTORS = 5
-    const val SEEDS = 6
-    const val KEPT = 7
-    const val CORNERS = 8
-    const val PER_TIER = 9
-    const val FORMAT = 10
-    const val STEPS = 11
-    const val OFFSETS = 12
-    const val CODER = 13
-    const val SIZES = 14
-    const val DELTA = 15
-}
-
 /**
  * Reads one group map of the directory, checking each field against those before it. [GroupRules] checks the group as a
  * whole.
@@ -40,10 +20,10 @@ internal class GroupParser(reader: MessageReader, private val known: Known) {
     private val allowance = known.allowance
 
     fun parse(index: Int): Group {
-        val dtype = fields.required(GroupKeys.DTYPE, "dtype").id("a dtype", DTYPES)
-        val names = fields.optional(GroupKeys.NAMES)?.let { names(it) }
+        val dtype = fields.required(GroupField.DTYPE).id("a dtype", DTYPES)
+        val names = fields.optional(GroupField.NAMES)?.let { names(it) }
         val first = names?.first ?: known.factors.size
-        val shapeReader = fields.required(GroupKeys.SHAPES, "shapes")
+        val shapeReader = fields.required(GroupField.SHAPES)
         val elements = LongArray(count(shapeReader, names))
         val shapes = Lists.Builder(elements.size, allowance)
         for (i in elements.indices) {
@@ -58,17 +38,17 @@ internal class GroupParser(reader: MessageReader, private val known: Known) {
         return group
     }
 
-    /** The front-coded names of the tensors. */
+    /** Reads the front-coded names of the tensors. */
     private fun names(reader: MessageReader): NameRange {
         val count = reader.array("names")
         if (count == 0 || count % 2 != 0) {
-            throw reader.fault(ErrorCode.DIRECTORY, "names are not a prefix length and a string each")
+            throw reader.fault(ErrorCode.DIRECTORY, "names are not pairs of a prefix length and a string")
         }
         known.count(count / 2, reader)
         return known.names.addAll(count / 2, reader)
     }
 
-    /** The number of tensors. */
+    /** Reads the number of tensors. */
     private fun count(reader: MessageReader, names: NameRange?): Int {
         val count = reader.array("shapes")
         if (count == 0) throw reader.fault(ErrorCode.DIRECTORY, "shapes are empty")
@@ -82,13 +62,13 @@ internal class GroupParser(reader: MessageReader, private val known: Known) {
     }
 
     private fun numbers(extents: Extents, elements: LongArray): Numbers {
-        val format = fields.optional(GroupKeys.FORMAT)?.id("a number format", FORMATS)
-        val steps = fields.optional(GroupKeys.STEPS)?.let { steps(it, elements.size) }
-        val offsets = fields.optional(GroupKeys.OFFSETS)?.atLeastOne("offsets", Limits.OFFSETS)?.toInt() ?: 0
-        val coder = fields.required(GroupKeys.CODER, "coder").id("a coder", CODERS)
+        val format = fields.optional(GroupField.FORMAT)?.id("a number format", FORMATS)
+        val steps = fields.optional(GroupField.STEPS)?.let { steps(it, elements.size) }
+        val offsets = fields.optional(GroupField.OFFSETS)?.atLeastOne("offsets", Limits.OFFSETS)?.toInt() ?: 0
+        val coder = fields.required(GroupField.CODER).id("a coder", CODERS)
         val sizes = sizes(extents.isTiered)
         val counts = counts(extents, elements, offsets, sizes.size)
-        val isDelta = fields.optional(GroupKeys.DELTA)?.let { delta(it) } ?: false
+        val isDelta = fields.optional(GroupField.DELTA)?.let { delta(it) } ?: false
         return Numbers(format, steps, offsets, coder, sizes, counts, isDelta)
     }
 
@@ -98,7 +78,7 @@ internal class GroupParser(reader: MessageReader, private val known: Known) {
         return IntArray(count) {
             val code = reader.int("a step code")
             if (code !in Limits.STEP_MIN..Limits.STEP_MAX) {
-                throw reader.fault(ErrorCode.LIMIT, "step code $code is out of ${Limits.STEP_MIN} … ${Limits.STEP_MAX}")
+                throw reader.fault(ErrorCode.LIMIT, "step code $code is not in ${Limits.STEP_MIN} … ${Limits.STEP_MAX}")
             }
             code.toInt()
         }
@@ -106,19 +86,19 @@ internal class GroupParser(reader: MessageReader, private val known: Known) {
 
     private fun delta(reader: MessageReader): Boolean {
         reader.atLeastOne("delta", 1)
-        if (!known.isDelta) throw reader.fault(ErrorCode.DIRECTORY, "differences in a file that is no delta file")
+        if (!known.isDelta) throw reader.fault(ErrorCode.DIRECTORY, "a file that is not a delta file has differences")
         return true
     }
 
     private fun sizes(isTiered: Boolean): LongArray {
-        val reader = fields.required(GroupKeys.SIZES, "sizes")
+        val reader = fields.required(GroupField.SIZES)
         val count = if (isTiered) known.tiers else 1
         reader.array("sizes", count)
         allowance.take(3L * Long.SIZE_BYTES * count)
         return LongArray(count) { reader.uint("a segment's size", Limits.SEGMENT_BYTES) }
     }
 
-    /** The number of values in each of [tiers] segments. */
+    /** Returns the number of values in each of [tiers] segments. */
     private fun counts(extents: Extents, elements: LongArray, offsets: Int, tiers: Int): LongArray {
         fun upTo(tier: Int) =
             elements.indices.fold(0L) { sum, i -> saturatedSum(sum, extents.values(i, tier, offsets)) }

@@ -3,7 +3,6 @@ package io.frz.internal.container
 import io.frz.BasisKind
 import io.frz.DType
 import io.frz.ErrorCode
-import io.frz.FrzException
 import io.frz.internal.Limits
 import io.frz.internal.bases.Bases
 import io.frz.internal.coder.Coders
@@ -35,25 +34,25 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
 
     private fun checkFields() {
         if (BasisKind.STORED in axes.kinds != (axes.factors != null)) {
-            throw misplaced(GroupKeys.FACTORS, "factors and bases do not go together")
+            throw misplaced(GroupField.FACTORS, "the factors do not match the bases")
         }
         if (BasisKind.SEEDED in axes.kinds != (axes.seeds != null)) {
-            throw misplaced(GroupKeys.SEEDS, "seeds and bases do not go together")
+            throw misplaced(GroupField.SEEDS, "the seeds do not match the bases")
         }
         checkWays()
         if (numbers.isStepped && numbers.format != null) {
-            throw misplaced(GroupKeys.STEPS, "a group has both steps and a number format")
+            throw misplaced(GroupField.STEPS, "a group has both steps and a number format")
         }
         if (numbers.offsets != 0 && (!numbers.isStepped || extents.kept != null)) {
-            throw misplaced(GroupKeys.OFFSETS, "offsets are not of steps, or beside kept")
+            throw misplaced(GroupField.OFFSETS, "offsets require steps, and exclude kept")
         }
     }
 
     private fun checkWays() {
         val ways = listOf(extents.kept != null, extents.hasCorners, extents.perTier).count { it }
-        if (ways > 1) throw misplaced(GroupKeys.PER_TIER, "a group has more than one of kept, corners and per_tier")
+        if (ways > 1) throw misplaced(GroupField.PER_TIER, "a group has more than one of kept, corners and per_tier")
         if (extents.kept != null && kinds.any { !it.hasZigzag }) {
-            throw misplaced(GroupKeys.KEPT, "cores of ${axes.kinds.map { it.label }} have no zigzag order")
+            throw misplaced(GroupField.KEPT, "cores of ${axes.kinds.map { it.label }} have no zigzag order")
         }
     }
 
@@ -66,35 +65,35 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
             else -> REAL_DTYPES
         }
         if (group.dtype !in allowed) {
-            throw misplaced(GroupKeys.DTYPE, "tensors of dtype ${group.dtype.label} are not computed from such cores")
+            throw misplaced(GroupField.DTYPE, "${group.dtype.label} tensors cannot be computed from such cores")
         }
     }
 
     private fun checkDelta() {
         if (!numbers.isDelta) return
         if (group.isFactors || group.valueType.bytes > Limits.DIFFERING_BYTES) {
-            throw misplaced(GroupKeys.DELTA, "factors, or values of ${group.valueType.label}, have no differences")
+            throw misplaced(GroupField.DELTA, "factors or ${group.valueType.label} values cannot be differences")
         }
     }
 
     private fun checkFactors() {
-        for (key in intArrayOf(GroupKeys.VIEWS, GroupKeys.BASES, GroupKeys.KEPT)) {
-            if (fields.optional(key) != null) throw misplaced(key, "factors have no views, bases or kept")
+        for (field in listOf(GroupField.VIEWS, GroupField.BASES, GroupField.KEPT)) {
+            if (fields.optional(field) != null) throw misplaced(field, "factors cannot have views, bases or kept")
         }
         val shapes = axes.shapes
         if (group.dtype != DType.F32 || (0 until shapes.size).any { shapes.length(it) != 2 }) {
-            throw misplaced(GroupKeys.SHAPES, "a factor is not a matrix of f32")
+            throw misplaced(GroupField.SHAPES, "a factor is not an f32 matrix")
         }
         for (i in 0 until shapes.size) {
             for (tier in tiersOf(extents)) {
                 if (extents.corner(i, tier, 1) != shapes.number(i, 1)) {
-                    throw fields.fault(GroupKeys.CORNERS, ErrorCode.SHAPE, "a factor's corner lacks columns")
+                    throw fields.fault(GroupField.CORNERS, ErrorCode.SHAPE, "a factor's corner lacks columns")
                 }
             }
         }
     }
 
-    /** The rules that also apply to corners that the file leaves implicit. */
+    /** Checks the rules that also apply to corners that the file leaves implicit. */
     private fun checkCorners() {
         if (extents.hasCorners || kinds.all { it.most >= Limits.AXIS }) return
         val views = axes.views
@@ -103,7 +102,7 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
                 val most = Bases.of(axes.kind(j)).most
                 if (views.number(i, j) > most) {
                     val label = axes.kind(j).label
-                    throw fields.fault(GroupKeys.SHAPES, ErrorCode.LIMIT, "a $label axis has more than $most entries")
+                    throw fields.fault(GroupField.SHAPES, ErrorCode.LIMIT, "a $label axis has more than $most entries")
                 }
             }
         }
@@ -123,28 +122,28 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
         val factor = factors.group(number)
         val index = number - factor.first
         if (factor.axes.shapes.number(index, 1) != axes.views.number(i, j)) {
-            throw fields.fault(GroupKeys.FACTORS, ErrorCode.SHAPE, "factor $number is not of the length of its axis")
+            throw fields.fault(GroupField.FACTORS, ErrorCode.SHAPE, "factor $number does not have its axis's length")
         }
         for (tier in tiersOf(extents)) {
             if (extents.corner(i, tier, j) > factor.extents.corner(index, tier, 0)) {
-                throw fields.fault(GroupKeys.FACTORS, ErrorCode.SHAPE, "factor $number has too few rows in tier $tier")
+                throw fields.fault(GroupField.FACTORS, ErrorCode.SHAPE, "factor $number has too few rows in tier $tier")
             }
         }
     }
 
-    /** The tiers that suffice for a comparison, given that sizes never shrink from tier to tier. */
+    /** Returns the tiers that suffice for a comparison, given that sizes never shrink from tier to tier. */
     private fun tiersOf(extents: Extents): IntRange = if (extents.hasCorners) numbers.sizes.indices else 0..0
 
     private fun checkCount() {
         if (numbers.counts.fold(0L, ::saturatedSum) > Limits.GROUP_VALUES) {
-            throw fields.fault(GroupKeys.SHAPES, ErrorCode.LIMIT, "a group has more than ${Limits.GROUP_VALUES} values")
+            throw fields.fault(GroupField.SHAPES, ErrorCode.LIMIT, "a group has over ${Limits.GROUP_VALUES} values")
         }
     }
 
     private fun checkCoder() {
         if (!Coders.of(numbers.coder).takes(group.valueType, numbers.areIntegers)) {
             val values = if (numbers.areIntegers) "integers" else group.valueType.label
-            throw misplaced(GroupKeys.CODER, "coder ${numbers.coder.label} does not take $values")
+            throw misplaced(GroupField.CODER, "coder ${numbers.coder.label} does not support $values")
         }
     }
 
@@ -153,19 +152,19 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
         numbers.sizes.forEachIndexed { tier, size ->
             val count = numbers.counts[tier]
             if (count == 0L && size != 0L) {
-                throw misplaced(GroupKeys.SIZES, "a segment of $size bytes has no values")
+                throw misplaced(GroupField.SIZES, "a segment of $size bytes has no values")
             }
             val uncoded = saturatedProduct(count, group.valueType.bytes.toLong())
             if (!coder.isCompressed && size != uncoded) {
-                throw misplaced(GroupKeys.SIZES, "$count values that are not coded are not $size bytes")
+                throw misplaced(GroupField.SIZES, "$count uncoded values do not take $size bytes")
             }
             if (count > coder.mostValues(size)) {
-                throw fields.fault(GroupKeys.SIZES, ErrorCode.LIMIT, "a segment of $size bytes claims $count values")
+                throw fields.fault(GroupField.SIZES, ErrorCode.LIMIT, "a segment of $size bytes claims $count values")
             }
         }
     }
 
-    private fun misplaced(key: Int, problem: String): FrzException = fields.fault(key, ErrorCode.DIRECTORY, problem)
+    private fun misplaced(field: Field, problem: String) = fields.fault(field, ErrorCode.DIRECTORY, problem)
 
     private companion object {
         val CORE_DTYPES = setOf(DType.F16, DType.BF16, DType.F32)

@@ -23,7 +23,7 @@ internal class Header private constructor(val deflated: Boolean, val stored: Int
     /** The offset of the first segment. */
     val end: Long get() = SIZE + stored + Segment.CHECKSUM_SIZE.toLong()
 
-    /** The directory's MessagePack, its checksum verified. */
+    /** Reads the directory's MessagePack and verifies its checksum. */
     fun directory(source: Source, allowance: Allowance): ByteArray {
         if (source.size(end) < end) {
             throw FrzException(
@@ -99,7 +99,7 @@ internal class Header private constructor(val deflated: Boolean, val stored: Int
                 val version = bytes[4].toInt() and 0xFF
                 throw FrzException(
                     ErrorCode.VERSION,
-                    "the file has format version $version, this decoder reads version $VERSION; use a newer one",
+                    "the file has format version $version, but this decoder reads $VERSION; use a newer one",
                     offset = 4
                 )
             }
@@ -133,7 +133,7 @@ internal class Header private constructor(val deflated: Boolean, val stored: Int
             if (size > Limits.DIRECTORY_BYTES) {
                 throw FrzException(
                     ErrorCode.LIMIT,
-                    "a directory of $size bytes is beyond the limit of ${Limits.DIRECTORY_BYTES}",
+                    "a directory of $size bytes exceeds the limit of ${Limits.DIRECTORY_BYTES}",
                     offset = at.toLong()
                 )
             }

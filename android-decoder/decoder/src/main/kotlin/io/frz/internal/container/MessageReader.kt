@@ -22,10 +22,10 @@ internal class MessageReader(
     /** Where the next value starts. */
     val position: Int get() = start + unpacker.totalReadBytes.toInt()
 
-    /** A separate reader for the value at [position]. */
+    /** Returns a separate reader for the value at [position]. */
     fun at(position: Int): MessageReader = MessageReader(bytes, allowance, position)
 
-    /** An error with this [code] at the next value. */
+    /** Returns an error with this [code] at the next value. */
     fun fault(code: ErrorCode, problem: String, cause: Throwable? = null): FrzException =
         FrzException(code, "$problem, at byte $position of the directory", cause = cause)
 
@@ -33,50 +33,50 @@ internal class MessageReader(
 
     fun skip(): Unit = expecting("a value") { it.skipValue() }
 
-    /** An integer ≥ 0; one too large for a Long becomes [Long.MAX_VALUE], which exceeds every limit. */
+    /** Reads an integer ≥ 0; one too large for a Long becomes [Long.MAX_VALUE], which exceeds every limit. */
     fun uint(what: String): Long {
         val value = int(what)
         if (value < 0) throw fault(ErrorCode.DIRECTORY, "$what is negative")
         return value
     }
 
-    /** An integer ≥ 0 that is at most [limit]. */
+    /** Reads an integer ≥ 0 that is at most [limit]. */
     fun uint(what: String, limit: Long): Long {
         val value = uint(what)
-        if (value > limit) throw fault(ErrorCode.LIMIT, "$what is beyond the limit of $limit")
+        if (value > limit) throw fault(ErrorCode.LIMIT, "$what exceeds the limit of $limit")
         return value
     }
 
-    /** An integer; one too large for a Long becomes [Long.MAX_VALUE]. */
+    /** Reads an integer; one too large for a Long becomes [Long.MAX_VALUE]. */
     fun int(what: String): Long = expecting(what) {
         if (it.nextFormat.valueType != ValueType.INTEGER) throw fault(ErrorCode.DIRECTORY, "$what is not an integer")
         if (it.nextFormat == MessageFormat.UINT64) it.unpackBigInteger().min(LARGEST).toLong() else it.unpackLong()
     }
 
-    /** An unsigned 64-bit integer, as its bits. */
+    /** Reads an unsigned 64-bit integer, as its bits. */
     fun uint64(what: String): Long = expecting(what) {
         if (it.nextFormat == MessageFormat.UINT64) it.unpackBigInteger().toLong() else uint(what)
     }
 
-    /** The length of an array that starts here. */
+    /** Reads the start of an array and returns its length. */
     fun array(what: String): Int = expecting(what) {
         if (it.nextFormat.valueType != ValueType.ARRAY) throw fault(ErrorCode.DIRECTORY, "$what is not an array")
         it.unpackArrayHeader().also { count -> requireRoom(count.toLong(), what) }
     }
 
-    /** The start of an array of exactly [length] values. */
+    /** Reads the start of an array of exactly [length] values. */
     fun array(what: String, length: Int) {
         val count = array(what)
         if (count != length) throw fault(ErrorCode.DIRECTORY, "$what has $count entries, not $length")
     }
 
-    /** The number of entries of a map that starts here. */
+    /** Reads the start of a map and returns the number of its entries. */
     fun map(what: String): Int = expecting(what) {
         if (it.nextFormat.valueType != ValueType.MAP) throw fault(ErrorCode.DIRECTORY, "$what is not a map")
         it.unpackMapHeader().also { count -> requireRoom(2L * count, what) }
     }
 
-    /** The bytes of a string, which are valid UTF-8. */
+    /** Reads a string as bytes, which are valid UTF-8. */
     fun stringBytes(what: String): ByteArray = expecting(what) {
         if (it.nextFormat.valueType != ValueType.STRING) throw fault(ErrorCode.DIRECTORY, "$what is not a string")
         val length = it.unpackRawStringHeader()
@@ -86,7 +86,7 @@ internal class MessageReader(
         string
     }
 
-    /** Binary data of exactly [size] bytes. */
+    /** Reads binary data of exactly [size] bytes. */
     fun binary(what: String, size: Int): ByteArray = expecting(what) {
         if (it.nextFormat.valueType != ValueType.BINARY) throw fault(ErrorCode.DIRECTORY, "$what is not binary data")
         val length = it.unpackBinaryHeader()
@@ -121,7 +121,7 @@ internal class MessageReader(
 
     private fun requireRoom(count: Long, what: String) {
         if (count > bytes.size - position) {
-            throw fault(ErrorCode.DIRECTORY, "$what claims $count entries or bytes, more than there are")
+            throw fault(ErrorCode.DIRECTORY, "$what claims $count entries or bytes, more than are present")
         }
     }
 
@@ -129,7 +129,7 @@ internal class MessageReader(
         allowance.step()
         read(unpacker)
     } catch (e: MessagePackException) {
-        throw fault(ErrorCode.DIRECTORY, "$what is expected and not there", e)
+        throw fault(ErrorCode.DIRECTORY, "$what is expected, but not found", e)
     }
 
     private companion object {

@@ -21,7 +21,7 @@ internal class NameBytes(private val allowance: Allowance) {
 
     operator fun get(number: Int): String = String(chunk(number), offset(number), length(number), Charsets.UTF_8)
 
-    /** The array that holds name [number], starting at [offset]. */
+    /** Returns the array that contains name [number], starting at [offset]. */
     fun chunk(number: Int): ByteArray = chunks[starts[number] / CHUNK]
 
     fun offset(number: Int): Int = starts[number] % CHUNK
@@ -50,7 +50,7 @@ internal class NameBytes(private val allowance: Allowance) {
         total += length
     }
 
-    /** What is wrong with the last name, or null. */
+    /** Returns what is wrong with the last name, or null. */
     fun problem(): String? {
         val chunk = chunk(size - 1)
         val start = offset(size - 1)
@@ -83,7 +83,7 @@ internal class NameTable(private val names: NameBytes, private val allowance: Al
     private val point = 256L + Random().nextInt(Int.MAX_VALUE - 256)
     private var slots = IntArray(FEW)
 
-    /** Adds name [number], which must be the next one; false if it is a duplicate. */
+    /** Adds name [number], which must be the next one; returns false if it is a duplicate. */
     fun add(number: Int): Boolean {
         if (2 * (number + 1) > slots.size) grow(number)
         val slot = slot(names.chunk(number), names.offset(number), names.length(number))
@@ -92,7 +92,7 @@ internal class NameTable(private val names: NameBytes, private val allowance: Al
         return true
     }
 
-    /** The number of the name with these [bytes], or -1. */
+    /** Returns the number of the name with these [bytes], or -1. */
     fun find(bytes: ByteArray): Int = slots[slot(bytes, 0, bytes.size)] - 1
 
     private fun grow(count: Int) {
@@ -101,14 +101,14 @@ internal class NameTable(private val names: NameBytes, private val allowance: Al
         for (i in 0 until count) slots[slot(names.chunk(i), names.offset(i), names.length(i))] = i + 1
     }
 
-    /** The slot of the name with these bytes, or the empty slot where it belongs. */
+    /** Returns the slot of the name with these bytes, or the empty slot where it belongs. */
     private fun slot(bytes: ByteArray, from: Int, length: Int): Int {
         var slot = (hash(bytes, from, length) * SPREAD ushr Int.SIZE_BITS).toInt() and (slots.size - 1)
         while (slots[slot] != 0 && !holds(slots[slot] - 1, bytes, from, length)) slot = (slot + 1) and (slots.size - 1)
         return slot
     }
 
-    /** The value of the polynomial whose coefficients are groups of [DIGIT] bytes. */
+    /** Returns the value of the polynomial whose coefficients are groups of [DIGIT] bytes. */
     private fun hash(bytes: ByteArray, from: Int, length: Int): Long {
         var hash = 0L
         var at = from

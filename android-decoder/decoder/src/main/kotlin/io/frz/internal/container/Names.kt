@@ -19,12 +19,12 @@ internal class Names(private val allowance: Allowance) {
 
     operator fun get(number: Int): String = bytes[number]
 
-    /** The number of [name], or -1. */
+    /** Returns the number of [name], or -1. */
     fun find(name: String): Int {
         val wanted = name.toByteArray(Charsets.UTF_8)
         if (wanted.size > Limits.NAME_BYTES) return -1
         val number = table.find(wanted)
-        // An ill-formed string does not survive the conversion to UTF-8, so the text is compared, too.
+        // An ill-formed string does not survive the conversion to UTF-8, so the text is compared as well.
         return if (number >= 0 && bytes[number] == name) number else -1
     }
 
@@ -45,7 +45,7 @@ internal class Names(private val allowance: Allowance) {
         repeat(count) {
             val prefix = reader.uint("a prefix length")
             if (prefix > last) {
-                throw reader.fault(ErrorCode.NAME, "a prefix of $prefix bytes is longer than the name before")
+                throw reader.fault(ErrorCode.NAME, "a prefix of $prefix bytes is longer than the previous name")
             }
             val rest = reader.stringBytes("a name")
             add(prefix.toInt(), rest, reader)

@@ -20,8 +20,8 @@ internal object PresetDictionary {
     val bytes: ByteArray = names + shapes()
 
     /**
-     * The shapes as MessagePack. Output channels double from 16 to 1024, each with half as many input channels (first
-     * 3), then with as many.
+     * Returns the shapes as MessagePack. The output channels double from 16 to 1024. Each number of them occurs twice:
+     * with half as many input channels (3 for the first), then with the same number.
      */
     private fun shapes(): ByteArray {
         val shapes = ByteArrayOutputStream()

@@ -1,6 +1,8 @@
 package io.frz.internal.container
 
-/** Whether [bytes] from [from] until [to] are valid UTF-8: no overlong form, surrogate, or code above U+10FFFF. */
+/**
+ * Returns whether [bytes] from [from] until [to] are valid UTF-8: no overlong form, surrogate, or code above U+10FFFF.
+ */
 internal fun isUtf8(bytes: ByteArray, from: Int = 0, to: Int = bytes.size): Boolean {
     var at = from
     while (at < to) {
@@ -14,14 +16,14 @@ internal fun isUtf8(bytes: ByteArray, from: Int = 0, to: Int = bytes.size): Bool
     return true
 }
 
-/** Whether the [more] bytes after the lead byte at [lead] are valid continuations. */
+/** Returns whether the [more] bytes after the lead byte at [lead] are valid continuations. */
 private fun follow(bytes: ByteArray, lead: Int, more: Int): Boolean {
     val second = bytes[lead + 1].toInt() and 0xFF
     if (second < leastSecond(bytes[lead].toInt()) || second > mostSecond(bytes[lead].toInt())) return false
     return (2..more).all { bytes[lead + it].toInt() and 0xC0 == 0x80 }
 }
 
-/** The number of bytes that follow a non-ASCII [lead] byte; negative if it is invalid. */
+/** Returns the number of bytes that follow a non-ASCII [lead] byte; negative if it is invalid. */
 private fun followers(lead: Int): Int = when (lead and 0xFF) {
     in 0xC2..0xDF -> 1
     in 0xE0..0xEF -> 2

@@ -3,7 +3,8 @@ package io.frz.internal.directory
 import io.frz.internal.saturatedProduct
 
 /**
- * How much of each core of a group belongs to each tier: a number of entries in zigzag order, a corner, or all of it.
+ * How much of each core of a group belongs to each tier: a number of entries in zigzag order, a corner, or the whole
+ * core.
  *
  * @property kept for each tier and tensor; null if cores are corners
  * @param corners for each tier, the corners of all tensors back to back; null if every corner is the whole view
@@ -15,23 +16,23 @@ internal class Extents(
     val perTier: Boolean,
     private val views: Lists
 ) {
-    /** Whether the file states corners. */
+    /** Whether the file specifies corners. */
     val hasCorners: Boolean get() = corners != null
 
     /** Whether there is a segment for every tier. */
     val isTiered: Boolean get() = kept != null || corners != null || perTier
 
-    /** The number of entries of tensor [i] in the tiers up to [tier]; only if [kept] is not null. */
+    /** Returns the number of entries of tensor [i] in the tiers up to [tier]; only if [kept] is not null. */
     fun kept(i: Int, tier: Int): Int = checkNotNull(kept)[tier][i]
 
-    /** The shape of the core of tensor [i] at [tier], if it is a corner. Each call returns a new array. */
+    /** Returns the shape of the core of tensor [i] at [tier], if it is a corner. Each call returns a new array. */
     fun corner(i: Int, tier: Int): LongArray = LongArray(views.length(i)) { corner(i, tier, it) }
 
-    /** The length of that corner on axis [j]. */
+    /** Returns the length of the core of tensor [i] at [tier] along axis [j], if it is a corner. */
     fun corner(i: Int, tier: Int, j: Int): Long =
         if (corners == null) views.number(i, j) else corners[tier][views.start(i) + j].toLong()
 
-    /** The number of values of tensor [i] in the tiers up to [tier], including its step [offsets]. */
+    /** Returns the number of values of tensor [i] in the tiers up to [tier], including its step [offsets]. */
     fun values(i: Int, tier: Int, offsets: Int): Long {
         if (kept != null) return kept(i, tier).toLong()
         var count = 1L

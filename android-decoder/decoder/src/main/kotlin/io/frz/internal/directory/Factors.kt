@@ -14,7 +14,7 @@ internal class Factors {
         size += group.size
     }
 
-    /** The group of factor [number], in which it is the tensor `number - first`. */
+    /** Returns the group that contains factor [number], as its tensor `number - first`. */
     fun group(number: Int): Group {
         val at = groups.binarySearchBy(number) { it.first }
         return groups[if (at >= 0) at else -at - 2]

@@ -6,7 +6,7 @@ import io.frz.DType
 import io.frz.internal.saturatedProduct
 
 /**
- * One group of the directory: tensors that are stored alike.
+ * One group of the directory: tensors that are stored in the same way.
  *
  * @property names the names of its tensors; null if they are factors
  * @property first the number of its first tensor among all tensors, or of its first factor among all factors
@@ -29,19 +29,19 @@ internal class Group(
 
     fun shape(i: Int): LongArray = axes.shapes[i]
 
-    /** The name of tensor [i]; null if it is a factor. */
+    /** Returns the name of tensor [i]; null if it is a factor. */
     fun name(i: Int): String? = names?.get(i)
 
-    /** The size of tensor [i] in bytes when rebuilt. */
+    /** Returns the size of tensor [i] in bytes when rebuilt. */
     fun bytes(i: Int): Long = saturatedProduct(elements[i], dtype.bytes.toLong())
 
-    /** Whether the values of tensor [i] are its elements, bit for bit. */
+    /** Returns whether the values of tensor [i] are its elements, bit for bit. */
     fun isExact(i: Int): Boolean = !isFactors && numbers.areElements && axes.isIdentity(i)
 
     /** The type of a value; integers are [DType.I32]. */
     val valueType: DType get() = if (numbers.isStepped) DType.I32 else numbers.format ?: dtype
 
-    /** The tiers whose segments are needed at [tier]. */
+    /** Returns the tiers whose segments are needed at [tier]. */
     fun usedTiers(tier: Int): IntRange = when {
         extents.perTier -> tier..tier
         extents.isTiered -> 0..tier
@@ -54,8 +54,8 @@ internal class Group(
  *
  * @property shapes the shapes of the tensors
  * @property views the shapes that cores and bases refer to
- * @param given for each tensor, whether the file specifies a view; null if it specifies none
- * @property kinds the kinds of bases as the file lists them: the last one applies to all further axes
+ * @param given for each tensor, whether the file specifies its view; null if the file specifies no view
+ * @property kinds the kinds of bases as the file lists them; the last one applies to all further axes
  * @property factors for each tensor, the factors of its stored axes; null if there are none
  * @property seeds for each tensor, the seeds of its seeded axes; null if there are none
  */
@@ -67,16 +67,16 @@ internal class Axes(
     val factors: Lists?,
     val seeds: Lists?
 ) {
-    /** The view of tensor [i], if the file specifies one. */
+    /** Returns the view of tensor [i], if the file specifies one. */
     fun givenView(i: Int): LongArray? = if (given != null && given[i]) views[i] else null
 
-    /** The kind of basis of axis [j] of every tensor. */
+    /** Returns the kind of basis of axis [j] of every tensor. */
     fun kind(j: Int): BasisKind = kinds[minOf(j, kinds.size - 1)]
 
-    /** The kinds of basis of all axes of tensor [i]. */
+    /** Returns the kinds of basis of all axes of tensor [i]. */
     fun kinds(i: Int): List<BasisKind> = List(views.length(i), ::kind)
 
-    /** Whether all bases of tensor [i] are identities. */
+    /** Returns whether all bases of tensor [i] are identities. */
     fun isIdentity(i: Int): Boolean = (0 until views.length(i)).all { kind(it) == BasisKind.IDENTITY }
 }
 
@@ -110,9 +110,9 @@ internal class Numbers(
     /** The number of values in the largest segment. */
     val mostCount: Long get() = counts.fold(0L, ::maxOf)
 
-    /** The number of values in the segment of [tier]. */
+    /** Returns the number of values in the segment of [tier]. */
     fun count(tier: Int): Long = if (tier < counts.size) counts[tier] else 0
 
-    /** Whether axis [j] has step offsets. */
+    /** Returns whether axis [j] has step offsets. */
     fun hasOffsets(j: Int): Boolean = offsets shr j and 1 == 1
 }

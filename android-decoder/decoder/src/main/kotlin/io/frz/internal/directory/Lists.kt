@@ -3,24 +3,24 @@ package io.frz.internal.directory
 import io.frz.internal.Allowance
 import io.frz.internal.Limits
 
-/** Short lists of numbers, one for each tensor of a group, stored back to back: shapes, seeds … */
+/** Short lists of numbers, one for each tensor of a group, stored back to back: shapes, seeds and so on. */
 internal class Lists private constructor(private val ends: IntArray, private val numbers: LongArray) {
     /** The number of lists. */
     val size: Int get() = ends.size
 
-    /** The number of numbers in all lists. */
+    /** The total length of all lists. */
     val total: Int get() = if (ends.isEmpty()) 0 else ends.last()
 
-    /** List [i]. Each call returns a new array. */
+    /** Returns list [i]. Each call returns a new array. */
     operator fun get(i: Int): LongArray = numbers.copyOfRange(start(i), ends[i])
 
-    /** Number [j] of list [i]. */
+    /** Returns number [j] of list [i]. */
     fun number(i: Int, j: Int): Long = numbers[start(i) + j]
 
-    /** The length of list [i]. */
+    /** Returns the length of list [i]. */
     fun length(i: Int): Int = ends[i] - start(i)
 
-    /** The number of numbers in the lists before [i]. */
+    /** Returns the total length of the lists before [i]. */
     fun start(i: Int): Int = if (i == 0) 0 else ends[i - 1]
 
     /** Collects [count] lists. */

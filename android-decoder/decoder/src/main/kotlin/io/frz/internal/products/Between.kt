@@ -9,12 +9,14 @@ internal class Between(private val grid: Grid, private val rows: Array<DoubleArr
     private val weights = Array(Kernel.TAPS) { DoubleArray(POINTS) }
     private val ofPoint = DoubleArray(padded(Kernel.TAPS))
 
-    /** Must be called after the rows have been replaced. */
+    /** Updates the mirrored rows. Must be called after the rows have been replaced. */
     fun mirror() {
         for (i in 0 until grid.size + Kernel.TAPS) extended[i] = rows[grid.mirrored(i - Grid.MARGIN)]
     }
 
-    /** The values at [count] points of the axis, starting at [first], one row for each; at most [POINTS]. */
+    /**
+     * Returns the values at [count] points of the axis, at most [POINTS], starting at [first]: one row for each point.
+     */
     fun values(first: Int, count: Int): Array<DoubleArray> {
         grid.locate(first, count, taps, places)
         Kernel.weights(places, count, weights)

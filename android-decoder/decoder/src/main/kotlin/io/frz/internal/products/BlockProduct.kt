@@ -5,20 +5,12 @@ import io.frz.internal.Workers
 import io.frz.internal.bases.Wave
 
 /**
- * A [product] with few terms and few, long lines. Within a block of points, function k of the basis is a weighted sum
- * of the cosine and sine of k times the distance from the first point. Those are the same for every block; only the
- * weights are recomputed.
+ * Computes a product with few terms and few, long lines. Within a block of points, function k of the basis is a
+ * weighted sum of the cosine and sine of k times the distance from the first point. These waves are the same for every
+ * block; only the weights are recomputed.
  */
-internal class BlockProduct(
-    private val product: AxisProduct,
-    private val source: DoubleArray,
-    private val target: Destination,
-    private val request: Request
-) {
-    private val terms = product.terms
-    private val length = product.length
-    private val inner = product.inner
-    private val basis = product.basis
+internal class BlockProduct(product: AxisProduct, source: DoubleArray, target: Destination, request: Request) :
+    PanelProduct(product, source, target, request) {
     private val wave = Wave(length)
     private val size = minOf(Panel.LENGTH / inner, length / BLOCKS)
     private val waves = Array(2 * terms) { row ->
@@ -31,7 +23,7 @@ internal class BlockProduct(
         values
     }
 
-    /** Computes all blocks, shared among [workers]. */
+    /** Computes all blocks on the threads of [workers]. */
     fun run(workers: Workers) {
         val blocks = (length + size - 1) / size
         workers.split(blocks, AxisProduct.leastPart(size.toLong() * product.lines), request) { from, to ->
@@ -44,24 +36,19 @@ internal class BlockProduct(
                 val first = block * size
                 wave.cosines(0, 2L * first + 1, terms, 1.0, turns[0], 0)
                 wave.sines(0, 2L * first + 1, terms, 1.0, turns[1], 0)
-                for (a in 0 until product.outer) write(panel, a, first, turns, weights)
+                for (a in 0 until outer) write(panel, a, first, turns, weights)
             }
         }
     }
 
     private fun write(panel: Panel, a: Int, first: Int, turns: Array<DoubleArray>, weights: DoubleArray) {
-        val count = minOf(size, length - first)
-        val at = (a * length + first) * inner
-        for (b in 0 until inner) {
+        writeLines(panel, a, first, minOf(size, length - first), weights) { b ->
             for (k in 0 until terms) {
                 val value = source[(a * terms + k) * inner + b] * basis.bound(k)
                 weights[k] = value * turns[0][k]
                 weights[terms + k] = -value * turns[1][k]
             }
-            panel.combine(weights, 0, count)
-            if (inner == 1) panel.write(count, at) else panel.stage(count, b, inner)
         }
-        if (inner > 1) panel.writeStage(count * inner, at)
     }
 
     private companion object {

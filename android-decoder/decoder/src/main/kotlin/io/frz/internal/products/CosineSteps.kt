@@ -13,7 +13,7 @@ import io.frz.internal.bases.Wave
 internal class CosineSteps(val length: Int, request: Request) {
     val steps: List<CosineStep>
 
-    /** For each row after the last step, the point of the axis whose value it holds. */
+    /** For each row after the last step, the point of the axis whose value it contains. */
     val points: IntArray
 
     init {
@@ -38,7 +38,7 @@ internal class CosineSteps(val length: Int, request: Request) {
         points = IntArray(length) { angles[it] / 2 }
     }
 
-    /** The angles of the [radix] children of each node, in units [radix] times smaller. */
+    /** Returns the angles of the [radix] children of each node, in units [radix] times smaller. */
     private fun children(angles: IntArray, radix: Int): IntArray {
         val turn = 4L * angles.size
         return IntArray(angles.size * radix) {
@@ -47,7 +47,7 @@ internal class CosineSteps(val length: Int, request: Request) {
         }
     }
 
-    /** The cosines of every [every]th of [angles], given in units of [unit] phases. */
+    /** Returns the cosines of every [every]th of [angles], given in units of [unit] phases. */
     private fun cosines(wave: Wave, angles: IntArray, unit: Int, every: Int, request: Request): DoubleArray {
         val cosines = DoubleArray(angles.size / every)
         for (node in cosines.indices) {
@@ -63,10 +63,10 @@ internal class CosineSteps(val length: Int, request: Request) {
         private val MULTIPLES = intArrayOf(8, 9, 10, 12, 14, 15, 16)
         private const val CHECKED = 1 shl 14
 
-        /** Whether sums of [length] are fast: its prime factors are small. */
+        /** Returns whether sums of [length] are fast: its prime factors are small. */
         fun isQuick(length: Int): Boolean = length <= SHORT || radices(length).all { it <= MOST_PRIME }
 
-        /** A fast length that is slightly above [least] at most, and a multiple of [OneByOne.LANES]. */
+        /** Returns a fast length that is [least] or slightly longer, and a multiple of [OneByOne.LANES]. */
         fun quickLength(least: Long): Long {
             var unit = OneByOne.LANES.toLong()
             if (least <= MULTIPLES.first() * unit) return (least + unit - 1) / unit * unit
@@ -74,7 +74,7 @@ internal class CosineSteps(val length: Int, request: Request) {
             return MULTIPLES.first { it * unit >= least } * unit
         }
 
-        /** The prime factors of [length], the largest first. */
+        /** Returns the prime factors of [length], the largest first. */
         private fun radices(length: Int): List<Int> {
             val radices = ArrayList<Int>()
             var rest = length
@@ -90,7 +90,7 @@ internal class CosineSteps(val length: Int, request: Request) {
             return radices
         }
 
-        /** An upper bound of the memory of an instance for [length]. */
+        /** Returns an upper bound of the memory of an instance for [length]. */
         fun bytes(length: Long): Long = (Double.SIZE_BYTES * 3L + Int.SIZE_BYTES * 3L) * length
     }
 }
@@ -98,7 +98,7 @@ internal class CosineSteps(val length: Int, request: Request) {
 /** One step of a sum: each node has [radix] times [size] rows, and becomes [radix] nodes of [size]. */
 internal sealed class CosineStep(val size: Int, val radix: Int)
 
-/** Divides each node in two, whose cosines are opposite; [cosines] holds the first of each pair. */
+/** Divides each node into two nodes with opposite cosines; [cosines] contains the first of each pair. */
 internal class Halving(size: Int, val cosines: DoubleArray) : CosineStep(size, 2)
 
 /** Divides each node into [radix] nodes with these [cosines]. */

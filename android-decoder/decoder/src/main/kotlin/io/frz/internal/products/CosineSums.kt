@@ -3,8 +3,8 @@ package io.frz.internal.products
 import io.frz.internal.Request
 
 /**
- * The cosine sums Σ x\[k]·cos(π(2i + 1)k / 2n) for all i in 0 until n, the length of [steps], of many lines side by
- * side: row k holds x\[k] of each line, and afterwards row i holds sum i.
+ * Computes the cosine sums Σ x\[k]·cos(π(2i + 1)k / 2n) for all i in 0 until n, the length of [steps], for many lines
+ * side by side: row k contains x\[k] of each line, and afterwards row i contains sum i.
  *
  * The sums are the values of the polynomial Σ x\[k]·T\[k] at the roots of the Chebyshev polynomial T\[n]. They are
  * computed like a Fourier transform by the Cooley–Tukey algorithm (Püschel and Moura, 2008): the roots are divided into
@@ -56,12 +56,15 @@ internal class CosineSums(private val steps: CosineSteps, private val width: Int
         if (size % 2 == 0) middle(rows[from + size / 2], rows[from + size + size / 2], 2 * cosine, width)
     }
 
-    /** Applies the last two steps to four rows at once. */
+    /** Applies the last two steps to four rows in one pass. */
     private fun quarter(rows: Array<DoubleArray>, from: Int, cosine: Double, next: DoubleArray, node: Int) {
         quarter(rows[from], rows[from + 1], rows[from + 2], rows[from + 3], cosine, next[node], next[node + 1])
     }
 
-    /** The last two halvings of a polynomial of four coefficients; [left] and [right] are the cosines of the second. */
+    /**
+     * Applies the last two halvings to a polynomial of four coefficients; [left] and [right] are the cosines of the
+     * second.
+     */
     private fun quarter(
         a: DoubleArray,
         b: DoubleArray,
@@ -88,10 +91,10 @@ internal class CosineSums(private val steps: CosineSteps, private val width: Int
     }
 
     companion object {
-        /** The number of values that are worth a check of the request. */
+        /** The number of values from which on a step checks the request. */
         private const val CHECKED = 1 shl 16
 
-        /** The memory of an instance and its steps, without the rows. */
+        /** Returns the memory of an instance and its steps, without the rows. */
         fun workingBytes(length: Long, width: Int): Long =
             Split.workingBytes(length, width) + Double.SIZE_BYTES * length + CosineSteps.bytes(length)
     }
@@ -123,7 +126,7 @@ private fun halve(a: DoubleArray, b: DoubleArray, c: DoubleArray, d: DoubleArray
     }
 }
 
-/** The same for k = m / 2, where k and m − k coincide. */
+/** Does the same for k = m / 2, where k and m − k coincide. */
 private fun middle(a: DoubleArray, b: DoubleArray, factor: Double, count: Int) {
     for (i in 0 until count) {
         val z = b[i]

@@ -5,10 +5,10 @@ import java.nio.ByteBuffer
 
 /** The destination of a product; provides each thread with its own writer. */
 internal interface Destination {
-    /** A new writer of values. */
+    /** Returns a new writer of values. */
     fun output(): Output
 
-    /** A new panel for [terms] rows of [length] values that writes at most [longest] values at once. */
+    /** Returns a new panel for [terms] rows of [length] values that writes at most [longest] values at a time. */
     fun panel(terms: Int, length: Int, longest: Int): Panel
 }
 

@@ -2,19 +2,9 @@ package io.frz.internal.products
 
 import io.frz.internal.Request
 
-/** A [product] with few terms, computed by definition. Instances are for one thread. */
-internal class DirectProduct(
-    private val product: AxisProduct,
-    private val source: DoubleArray,
-    private val target: Destination,
-    private val request: Request
-) {
-    private val outer = product.outer
-    private val terms = product.terms
-    private val length = product.length
-    private val inner = product.inner
-    private val basis = product.basis
-
+/** Computes a product with few terms by its definition. Instances are for one thread. */
+internal class DirectProduct(product: AxisProduct, source: DoubleArray, target: Destination, request: Request) :
+    PanelProduct(product, source, target, request) {
     /** Computes the rows [from] until [to] of the result: sums of source rows, weighted by the basis at a point. */
     fun combineRows(from: Int, to: Int) {
         val panel = target.panel(terms, Panel.cached(terms, inner), inner)
@@ -52,13 +42,9 @@ internal class DirectProduct(
             }
             for (a in from until to) {
                 if ((a - from) % CHECKED == 0) request.check()
-                val at = (a * length + start) * inner
-                for (b in 0 until inner) {
+                writeLines(panel, a, start, count, weights) { b ->
                     for (k in 0 until terms) weights[k] = source[(a * terms + k) * inner + b]
-                    panel.combine(weights, 0, count)
-                    if (inner == 1) panel.write(count, at) else panel.stage(count, b, inner)
                 }
-                if (inner > 1) panel.writeStage(count * inner, at)
             }
         }
     }
@@ -69,7 +55,7 @@ internal class DirectProduct(
         /** The number of lines between checks of the request. */
         private const val CHECKED = 64
 
-        /** The memory needed for [product]: that of a panel and of weights. */
+        /** Returns the memory needed for [product]: that of a panel and of weights. */
         fun workingBytes(product: AxisProduct): Long {
             val width = padded(product.terms).toLong()
             val points = minOf(maxOf(1, BATCH_WEIGHTS / width), product.length.toLong())

@@ -40,7 +40,7 @@ internal class Grid(private val length: Int, private val terms: Int, request: Re
         }
     }
 
-    /** The grid point with the same value as [point], which may lie up to [MARGIN] points outside the grid. */
+    /** Returns the grid point with the same value as [point], which may lie up to [MARGIN] points outside the grid. */
     fun mirrored(point: Int): Int = if (point < 0) {
         -1 - point
     } else if (point >= size) {
@@ -53,7 +53,7 @@ internal class Grid(private val length: Int, private val terms: Int, request: Re
         /** The number of points needed beyond each end of the grid. */
         const val MARGIN = Kernel.TAPS / 2
 
-        /** How many times longer than needed a sum may be if that avoids interpolation. */
+        /** How many times as long as necessary a sum may be if that avoids interpolation. */
         private const val WHOLE = 4
 
         /** The number of factors between checks of the request. */

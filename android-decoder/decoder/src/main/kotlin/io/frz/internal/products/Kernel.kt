@@ -12,7 +12,7 @@ internal object Kernel {
     /** The number of grid points that contribute to a value. */
     const val TAPS = 14
 
-    /** The least number of grid points for each term. */
+    /** The smallest number of grid points per term. */
     const val OVERSAMPLING = 2
     private const val REACH = TAPS / 2.0
     private const val BETA = Math.PI * TAPS * (1 - 0.5 / OVERSAMPLING)
@@ -27,7 +27,7 @@ internal object Kernel {
         if (tap < TAPS) polynomial { window(it + REACH - 1 - tap) } else DoubleArray(POWERS)
     }
 
-    /** The Fourier transform of the window at [angle], in radians per grid step, up to π / 2. */
+    /** Returns the Fourier transform of the window at [angle], in radians per grid step, up to π / 2. */
     fun transform(angle: Double): Double {
         val root = Math.sqrt(BETA * BETA - REACH * angle * (REACH * angle))
         return REACH * Math.exp(root) / root / height
@@ -71,13 +71,16 @@ internal object Kernel {
     fun combine(line: DoubleArray, tap: Int, polynomial: DoubleArray) =
         sumRows(polynomial, polynomials, 0, TAPS, line, tap, POWERS)
 
-    /** Evaluates [polynomial] at [count] of [places], starting at [from], and writes to the same indices of [out]. */
+    /**
+     * Evaluates [polynomial] at [count] of [places], starting at [from], and writes the results to the same indices of
+     * [out].
+     */
     fun evaluate(polynomial: DoubleArray, places: DoubleArray, from: Int, count: Int, out: DoubleArray) {
         java.util.Arrays.fill(out, from, from + count, 0.0)
         for (power in POWERS - 1 downTo 0 step 4) evaluate(polynomial, power, places, from, from + count, out)
     }
 
-    /** Performs four steps of Horner's scheme at once, from the coefficient of [power] on. */
+    /** Performs four steps of Horner's method in one pass, starting with the coefficient of [power]. */
     private fun evaluate(
         polynomial: DoubleArray,
         power: Int,
@@ -101,7 +104,7 @@ internal object Kernel {
         return if (Math.abs(x) >= 1) 0.0 else bessel(BETA * Math.sqrt(1 - x * x)) / height
     }
 
-    /** The modified Bessel function I₀. */
+    /** Returns the modified Bessel function I₀ of [x]. */
     private fun bessel(x: Double): Double {
         var sum = 1.0
         var term = 1.0
@@ -114,12 +117,12 @@ internal object Kernel {
         return sum
     }
 
-    /** The polynomial in 2x − 1 through [function] at the Chebyshev points of 0 to 1. */
+    /** Returns the polynomial in 2x − 1 that equals [function] at the Chebyshev points of the interval from 0 to 1. */
     private inline fun polynomial(function: (Double) -> Double): DoubleArray {
         val count = POWERS
         val values = DoubleArray(count) { function(0.5 + 0.5 * Math.cos(Math.PI * (it + 0.5) / count)) }
         val result = DoubleArray(count)
-        var before = DoubleArray(count) // The Chebyshev polynomials T(order − 1) and T(order), as powers.
+        var before = DoubleArray(count) // Coefficients of the Chebyshev polynomials T(order − 1) and T(order).
         var current = DoubleArray(count).also { it[0] = 1.0 }
         for (order in 0 until count) {
             val share = (0 until count).sumOf { values[it] * Math.cos(Math.PI * order * (it + 0.5) / count) } *

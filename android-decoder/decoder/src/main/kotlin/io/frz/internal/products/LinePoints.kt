@@ -38,7 +38,7 @@ internal class LinePoints(
         if (product.length >= OF_A_CELL * grid.size) interpolateCells(line, count) else interpolatePoints(line, count)
     }
 
-    /** Between two grid points, all values lie on one polynomial. */
+    /** Interpolates cell by cell: between two grid points, all values lie on one polynomial. */
     private fun interpolateCells(line: DoubleArray, count: Int) {
         var i = 0
         while (i < count) {
@@ -65,7 +65,7 @@ internal class LinePoints(
         /** The memory of an instance. */
         const val WORKING_BYTES = (Kernel.TAPS + 3L) * Double.SIZE_BYTES * Between.POINTS
 
-        /** The number of values between two grid points from which on a common polynomial pays. */
+        /** The number of values between two grid points from which on a common polynomial is faster. */
         private const val OF_A_CELL = 2L
         private const val NONE = -1
     }

@@ -8,7 +8,7 @@ internal enum class Method {
     /** Sums basis functions, weighted by a source line. */
     FUNCTIONS,
 
-    /** Like [FUNCTIONS], block by block, for few, long lines: all blocks share the same waves. */
+    /** Like [FUNCTIONS], but block by block, for few, long lines: all blocks share the same waves. */
     BLOCKS,
 
     /** Fast transforms of many lines side by side. */
@@ -22,10 +22,10 @@ internal enum class Method {
         /** The most terms for which plain sums are faster than transforms. */
         const val MOST_TERMS = 64
 
-        /** Blocks do not pay for shorter lines. */
+        /** The shortest lines for which blocks pay off. */
         private const val LEAST_LENGTH = 512
 
-        /** The method for [lines] lines of [terms] terms and [length] points, [inner] of them side by side. */
+        /** Returns the method for [lines] lines of [terms] terms and [length] points, [inner] of them side by side. */
         fun of(lines: Long, terms: Int, length: Int, inner: Long, hasTransform: Boolean): Method = when {
             !hasTransform -> if (inner >= AxisProduct.LEAST_ROW) ROWS else FUNCTIONS
             terms > MOST_TERMS -> transform(lines, terms, length, inner)
@@ -46,7 +46,7 @@ internal enum class Method {
             }
         }
 
-        /** The approximate nanoseconds per value of the result. */
+        /** Returns the approximate time per value of the result, in nanoseconds. */
         fun cost(lines: Long, terms: Int, length: Int, inner: Long, hasTransform: Boolean): Double {
             val method = of(lines, terms, length, inner, hasTransform)
             val size = Grid.sizeOf(length, terms).toDouble()

@@ -19,7 +19,10 @@ internal class OneByOne(
     private val joins = Joins(grid.size / LANES, request)
     private val line = DoubleArray(grid.size + padded(Kernel.TAPS))
 
-    /** The values of line [number] on the grid, preceded by [Grid.MARGIN] mirrored ones; valid until the next call. */
+    /**
+     * Returns the values of line [number] on the grid, preceded by [Grid.MARGIN] mirrored ones; valid until the next
+     * call.
+     */
     fun transform(number: Int): DoubleArray {
         load(number / product.inner * product.terms * product.inner + number % product.inner)
         split()
@@ -37,8 +40,8 @@ internal class OneByOne(
 
     /**
      * Adds neighboring terms, as halving the sum requires, so that the columns become independent lines. Each level
-     * needs the previous row as the lower levels leave it. It follows one row behind the level below, while the rows
-     * are cached.
+     * needs the previous row after the lower levels have finished it, so it follows one row behind the level below,
+     * while the rows are still cached.
      */
     private fun split() {
         for (turn in 0 until rows.size + Joins.LEVELS - 1) {
@@ -121,7 +124,7 @@ private class Joins(private val length: Int, request: Request) {
         for (lane in 0 until OneByOne.LANES) line[margin + starts[lane] + i * rises[lane]] = row[lane]
     }
 
-    /** The place of the value in [row] and [lane] once the levels down to [last] have been joined. */
+    /** Returns the place of the value in [row] and [lane] once the levels down to [last] have been joined. */
     private fun place(row: Int, lane: Int, last: Int): Int {
         var place = row
         var size = length
@@ -136,14 +139,14 @@ private class Joins(private val length: Int, request: Request) {
         const val LEVELS = 6
         private const val CHECKED = 1 shl 16
 
-        /** The reciprocals of the divisors of the sums over odd k, for a sum of [count] terms. */
+        /** Returns the reciprocals of the divisors of the sums over odd k, for a sum of [count] terms. */
         private fun divisors(count: Int, request: Request): DoubleArray {
             val divisors = DoubleArray(count / 2)
             val wave = Wave(count)
             for (from in divisors.indices step CHECKED) {
                 request.check()
                 val to = minOf(from + CHECKED, divisors.size)
-                // Computed as sines, starting at the smallest, they are accurate where they are small.
+                // Computed as sines, starting with the smallest, they are accurate even where they are small.
                 wave.sines(2L * from + 1, 2, to - from, 2.0, divisors, from)
                 for (i in from until to) divisors[i] = 1 / divisors[i]
             }

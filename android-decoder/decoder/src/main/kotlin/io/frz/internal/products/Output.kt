@@ -17,7 +17,7 @@ internal interface Output {
     fun scatter(values: DoubleArray, count: Int, at: Int, stride: Int)
 
     companion object {
-        /** A writer of elements of [dtype] to [target]. */
+        /** Returns a writer of elements of [dtype] to [target]. */
         fun of(dtype: DType, target: ByteBuffer): Output {
             val bytes = target.slice().order(ByteOrder.LITTLE_ENDIAN)
             return when (dtype) {

@@ -4,12 +4,12 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /**
- * Rows that fit the processor's first-level cache, and weighted sums of them, computed by plain loops and written by
- * one bulk copy. Weights are padded with zeros to a multiple of [STRIP]. Instances are for one thread.
+ * Rows that fit into the processor's first-level cache, and their weighted sums, which plain loops compute and one bulk
+ * copy writes. Weights are padded with zeros to a multiple of [STRIP]. Instances are for one thread.
  *
  * @param terms the number of rows to sum
- * @property length the most values of a row used at a time
- * @param longest the most values written at once
+ * @property length the most values of a row that are used at a time
+ * @param longest the most values that are written at a time
  */
 internal abstract class Panel(terms: Int, val length: Int, longest: Int) {
     /** The number of rows, rounded up to whole strips. */
@@ -40,7 +40,7 @@ internal abstract class Panel(terms: Int, val length: Int, longest: Int) {
         private const val LEAST_LENGTH = 64
         private const val CACHED_VALUES = 4096
 
-        /** How many values of each of [terms] rows fit the cache, at most [longest]. */
+        /** Returns how many values of each of [terms] rows fit into the cache, at most [longest]. */
         fun cached(terms: Int, longest: Int): Int =
             (CACHED_VALUES / terms).coerceIn(LEAST_LENGTH, LENGTH).coerceAtMost(longest)
     }

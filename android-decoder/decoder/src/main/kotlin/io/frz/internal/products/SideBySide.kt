@@ -3,8 +3,8 @@ package io.frz.internal.products
 import io.frz.internal.Request
 
 /**
- * Fast transforms of lines side by side: row k of [rows] holds coefficient k of each of [width] lines, and after the
- * transform, row i holds their values at point i of the [grid]. Each instance is for one thread.
+ * Fast transforms of lines side by side: row k of [rows] contains coefficient k of each of [width] lines, and after the
+ * transform, row i contains their values at point i of the [grid]. Instances are for one thread.
  */
 internal class SideBySide(
     private val product: AxisProduct,
@@ -89,7 +89,7 @@ internal class SideBySide(
         }
     }
 
-    /** Writes lines of a single outer index. */
+    /** Writes lines with the same outer index. */
     private fun writeRows(rows: Array<DoubleArray>, at: Int, points: Int, first: Int, count: Int, start: Int) {
         for (i in 0 until points) output.put(rows[at + i], count, (start + i) * inner + first % inner)
     }
@@ -134,10 +134,10 @@ internal class SideBySide(
         private const val MOST_WIDTH = 64L
         private const val LONG_ROW = 32L
 
-        /** Fewer lines are better transformed one by one. */
+        /** The fewest lines for which transforms side by side are faster than one by one. */
         const val LEAST_WIDTH = 8L
 
-        /** The number of lines transformed at a time; 0 if they are too long for that. */
+        /** Returns the number of lines transformed at a time; 0 if they are too long for that. */
         fun widthOf(lines: Long, terms: Int, length: Int, inner: Long): Int {
             val size = Grid.sizeOf(length, terms)
             val fitting = minOf(MOST_WIDTH, maxOf(VALUES / size, minOf(LONG_ROW, MOST_VALUES / size)))

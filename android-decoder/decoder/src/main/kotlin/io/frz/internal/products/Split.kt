@@ -1,7 +1,7 @@
 package io.frz.internal.products
 
 /**
- * Applies steps of an odd radix, [most] at most, to lines side by side. Rows k and m − k of each child are weighted
+ * Applies steps of an odd radix, at most [most], to lines side by side. Rows k and m − k of each child are weighted
  * sums of the rows jm + k and jm + m − k of its parent: T\[jm + k] = U\[j]·T\[k] − U\[j − 1]·T\[m − k], where U are the
  * Chebyshev polynomials of the second kind.
  */
@@ -29,7 +29,7 @@ internal class Split(most: Int, private val width: Int) {
         }
     }
 
-    /** Computes the weights of each child: of the terms at k, then of those at m − k; and those for k = 0. */
+    /** Computes the weights of each child: first of the terms at k, then of those at m − k; and those for k = 0. */
     private fun weigh(step: Splitting, node: Int) {
         val radix = step.radix
         weights.fill(0.0)
@@ -57,7 +57,7 @@ internal class Split(most: Int, private val width: Int) {
         give(rows, count)
     }
 
-    /** The same for the two rows k and m − k of each child, which coincide if [areOne]. */
+    /** Does the same for the two rows k and m − k of each child, which coincide if [areOne]. */
     private fun sumBoth(rows: Array<DoubleArray>, radix: Int, areOne: Boolean) {
         val stride = padded(2 * radix)
         take(rows, 2 * radix)
@@ -89,7 +89,7 @@ internal class Split(most: Int, private val width: Int) {
     }
 
     companion object {
-        /** An upper bound of the memory of an instance for the radices of [length]. */
+        /** Returns an upper bound of the memory of an instance for the radices of [length]. */
         fun workingBytes(length: Long, width: Int): Long {
             val most = minOf(length, MOST_RADIX)
             return Double.SIZE_BYTES * ((2 * most + 1) * width + 4 * (most + 2) * (most + 2))

@@ -3,11 +3,11 @@ package io.frz.internal.products
 /** The number of rows summed in one pass. */
 internal const val STRIP = 4
 
-/** [terms] rounded up to whole strips. */
+/** Returns [terms] rounded up to whole strips. */
 internal fun padded(terms: Int): Int = (terms + STRIP - 1) / STRIP * STRIP
 
-// Rebuilding spends its time in loops like these: plain arrays with a common index, which virtual machines compile to
-// vector instructions.
+// Rebuilding spends most of its time in loops like these: they index plain arrays with a common index, which virtual
+// machines compile to vector instructions.
 
 /** Sets [count] of [sums] to sums of [terms] rows, starting at [row], weighted by [weights] from [from] on. */
 internal fun sumRows(
@@ -25,7 +25,7 @@ internal fun sumRows(
     }
 }
 
-/** Passes [put] the weighted sum of four rows, starting at [row], at each of [count] places. */
+/** Calls [put] with the weighted sum of four rows, starting at [row], for each of [count] places. */
 private inline fun eachOfStrip(
     rows: Array<DoubleArray>,
     row: Int,

@@ -4,7 +4,7 @@ import io.frz.internal.Request
 import io.frz.internal.Workers
 import io.frz.internal.saturatedProduct
 
-/** The fast transforms of all lines of a [product], shared among threads. */
+/** Computes the fast transforms of all lines of a [product], shared among threads. */
 internal class Transforms(
     private val product: AxisProduct,
     private val source: DoubleArray,
@@ -34,7 +34,9 @@ internal class Transforms(
         }
     }
 
-    /** Transforms as many lines at a time as fit: of one outer index if rows are long, otherwise of several. */
+    /**
+     * Transforms as many lines at a time as fit: those of one outer index if rows are long, otherwise those of several.
+     */
     fun sideBySide(workers: Workers) {
         val steps = CosineSteps(grid.size, request)
         val areRows = product.inner >= AxisProduct.LEAST_ROW
@@ -55,7 +57,7 @@ internal class Transforms(
     companion object {
         private fun ceilDiv(x: Int, y: Int) = (x + y - 1) / y
 
-        /** The memory of transforms that need [each] bytes on each of [threads] threads. */
+        /** Returns the memory of transforms that need [each] bytes on each of [threads] threads. */
         fun workingBytes(product: AxisProduct, each: Long, threads: Int): Long =
             saturatedProduct(threads.toLong(), each) + Double.SIZE_BYTES * product.terms.toLong()
     }

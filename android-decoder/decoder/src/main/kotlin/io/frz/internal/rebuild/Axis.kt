@@ -5,14 +5,14 @@ import io.frz.internal.bases.Basis
 /**
  * An axis of a tensor, along which [terms] entries of its core become [length] elements.
  *
- * @property basis the basis; null if each entry is the element at its place
+ * @property basis the basis; null if each entry is itself an element
  */
 internal class Axis(val length: Int, val terms: Int, val basis: Basis?) {
     /** Whether some elements have no entry. */
     val isCut: Boolean get() = basis == null && terms < length
 
     companion object {
-        /** The same axes without trivial ones, neighbors merged where possible. */
+        /** Returns the same axes without trivial ones, with neighbors merged where possible. */
         fun joined(axes: List<Axis>): List<Axis> {
             val joined = ArrayList<Axis>()
             for (axis in axes) {

@@ -15,9 +15,9 @@ import io.frz.internal.values.Zeros
 import java.nio.ByteBuffer
 
 /**
- * Rebuilds tensors whose elements are sums, multiplying the core by one basis after the other. If the first axis has no
- * basis, its pieces are independent and are multiplied a few at a time, so that they need little memory and stay
- * cached.
+ * Rebuilds tensors whose elements are sums, by multiplying the core by one basis after the other. If the first axis has
+ * no basis, its pieces are independent. They are multiplied a few at a time, so that they need little memory and stay
+ * in the cache.
  *
  * @param axes at least one of them has a basis
  */
@@ -32,7 +32,7 @@ internal class Contraction(
     private val lines = Lines.of(this.axes)
     private val hasRest = axes.first().isCut || !lines.areAll
 
-    /** The number of entries and of elements of a piece. */
+    /** The number of entries of a piece, and the number of its elements. */
     private val entries = this.axes.fold(1) { product, axis -> product * axis.terms }
     private val elements = this.axes.fold(1) { product, axis -> product * axis.length }
 
@@ -114,7 +114,7 @@ internal class Contraction(
             return memory
         }
 
-        /** Copies the values to their places in pieces that are longer. */
+        /** Copies the values to their places in pieces that have more elements than entries. */
         private fun copy(count: Int, output: Output) {
             val chunk = DoubleArray(Panel.LENGTH)
             for (number in 0 until count * lines.count) {
@@ -129,12 +129,15 @@ internal class Contraction(
     }
 
     private companion object {
-        /** How many values are computed at a time: of small pieces, and at most of [LEAST_BATCH] large ones. */
+        /**
+         * The number of values that a batch of small pieces has, and the most that a batch of [LEAST_BATCH] large ones
+         * can have.
+         */
         const val VALUES = 1 shl 16
         const val MOST_VALUES = 1 shl 20
         const val LEAST_BATCH = 8
 
-        /** Work on fewer values is not worth sharing. */
+        /** The fewest values for which sharing the work among threads pays off. */
         const val SHARED_VALUES = 1 shl 17
         const val CHUNK = 1 shl 16
     }

@@ -16,7 +16,7 @@ internal class Lines(private val lengths: IntArray, private val sizes: IntArray)
     /** Whether the corner is the whole array. */
     val areAll: Boolean get() = lengths.contentEquals(sizes)
 
-    /** The index in the array where line [number] begins. */
+    /** Returns the index in the array where line [number] begins. */
     fun start(number: Int): Int {
         var rest = number
         var start = 0
@@ -30,7 +30,7 @@ internal class Lines(private val lengths: IntArray, private val sizes: IntArray)
     }
 
     companion object {
-        /** The lines of a tensor that the entries of its core reach. */
+        /** Returns the lines of a tensor that the entries of its core reach. */
         fun of(axes: List<Axis>) = Lines(
             IntArray(axes.size) { axes[it].length },
             IntArray(axes.size) { axes[it].run { if (basis == null) terms else length } }

@@ -8,7 +8,9 @@ import io.frz.internal.values.Zeros
 import io.frz.internal.zigzag.Zigzag
 import java.nio.ByteBuffer
 
-/** Rebuilds tensors whose elements are entries of their cores: nothing is computed, only moved to its place. */
+/**
+ * Rebuilds tensors whose elements are entries of their cores: nothing is computed, each entry only moves to its place.
+ */
 internal class Placement(private val core: Core, private val dtype: DType, private val memory: ByteBuffer) {
     /** Places a corner of a tensor of [axes]. */
     fun corner(axes: List<Axis>, request: Request) {
@@ -37,7 +39,7 @@ internal class Placement(private val core: Core, private val dtype: DType, priva
         }
     }
 
-    /** Places `count` entries from `from` on at the elements `at`, `at` + `step` and so on. */
+    /** Places `count` entries, starting at `from`, at the elements `at`, `at` + `step` and so on. */
     private fun interface Put {
         operator fun invoke(from: Int, count: Int, at: Int, step: Int)
     }

@@ -11,7 +11,7 @@ import io.frz.internal.saturatedSum
  * The order in which [axes] are multiplied by their bases: first those that grow the core least. The last one, which is
  * streamed into the result, is chosen so that all steps together take the least time.
  *
- * @param batch the number of cores that lie back to back and are multiplied together
+ * @param batch the number of cores that are stored back to back and multiplied together
  */
 internal class Plan(private val batch: Int, private val axes: List<Axis>, private val tensor: String?, threads: Int) {
     /** The steps; the last one produces the weights. */
@@ -48,7 +48,7 @@ internal class Plan(private val batch: Int, private val axes: List<Axis>, privat
         return byGrowth.map { last -> byGrowth - last + last }.minByOrNull(::cost).orEmpty()
     }
 
-    /** The estimated time of the steps in this [order]. */
+    /** Returns the estimated time of the steps in this [order]. */
     private fun cost(order: List<Int>): Double {
         val sizes = LongArray(axes.size) { axes[it].terms.toLong() }
         var cost = 0.0

@@ -10,9 +10,9 @@ import io.frz.internal.values.Zeros
 import java.nio.ByteBuffer
 
 /**
- * Rebuilds tensors whose elements are single products of a core entry and a number of each basis. The products are
- * computed in binary64 in the order of the axes, so results are the same everywhere, bit for bit; section 8 of the
- * specification.
+ * Rebuilds tensors whose elements are single products of a core entry and one number from each basis. The products are
+ * computed in binary64 in the order of the axes, so the results are the same on all machines, bit for bit; section 8 of
+ * the specification.
  *
  * @param axes the axes; those with a basis have one term
  */
@@ -23,7 +23,7 @@ internal class Products(private val axes: List<Axis>, private val core: FloatArr
     private val columns = axes.dropLast(1).map { axis -> axis.basis?.let { column(it) } }
     private val last = axes.last()
 
-    /** The distance between entries of neighbors along each axis; 0 where there is only one. */
+    /** The distance between the entries of neighbors along each axis; 0 where there is only one entry. */
     private val strides = IntArray(axes.size)
 
     init {
@@ -91,12 +91,12 @@ internal class Products(private val axes: List<Axis>, private val core: FloatArr
         private const val LEAST_VALUES = 1 shl 17
         private const val CHECKED = 64
 
-        /** Whether all elements of tensors of [axes] are such products. */
+        /** Returns whether all elements of tensors with these [axes] are such products. */
         fun make(axes: List<Axis>): Boolean = axes.all { axis ->
             axis.basis == null || (axis.terms == 1 && !axis.basis.hasTransform)
         }
 
-        /** The memory needed besides the core. */
+        /** Returns the memory needed besides the core. */
         fun workingBytes(axes: List<Axis>): Long =
             Double.SIZE_BYTES * axes.dropLast(1).fold(0L) { sum, axis -> sum + (axis.basis?.length ?: 0) }
     }

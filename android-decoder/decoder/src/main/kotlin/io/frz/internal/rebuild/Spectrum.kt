@@ -3,7 +3,7 @@ package io.frz.internal.rebuild
 import io.frz.internal.Request
 import io.frz.internal.zigzag.Zigzag
 
-/** Arranges the first entries of [view], given in zigzag order, in the [box] that contains them. */
+/** Returns the first entries of [view], given in zigzag order, arranged in the [box] that contains them. */
 internal fun spectrum(view: LongArray, box: LongArray, entries: FloatArray, request: Request): FloatArray {
     val strides = IntArray(box.size)
     var volume = 1

@@ -15,14 +15,14 @@ import io.frz.internal.values.Zeros
 import io.frz.internal.zigzag.Box
 import java.nio.ByteBuffer
 
-/** Rebuilds tensors from their cores: obtains their bases and multiplies; section 8 of the specification. */
+/** Rebuilds tensors from their cores: obtains their bases and multiplies by them; section 8 of the specification. */
 internal class Synthesis(
     private val factors: Factors,
     private val contents: Contents,
     private val budget: Budget,
     private val workers: Workers
 ) {
-    /** The groups of the factors that tensor [i] of [group] uses. */
+    /** Returns the groups of the factors that tensor [i] of [group] uses. */
     fun factorsOf(group: Group, i: Int): List<Group> =
         group.axes.factors?.get(i)?.map { factors.group(it.toInt()) }.orEmpty()
 

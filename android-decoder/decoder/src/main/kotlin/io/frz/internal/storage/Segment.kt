@@ -43,13 +43,13 @@ internal class Segment(
     /** Throws if the request must end. */
     fun check(): Unit = request.check()
 
-    /** Fills [target] with the bytes from [at] on, counted from the segment's start. */
+    /** Fills [target] with bytes, starting at [at], counted from the segment's start. */
     fun read(at: Long, target: ByteBuffer) {
         check()
         source.read(offset + at, target)
     }
 
-    /** The error for a malformed stream with this [problem]. */
+    /** Returns the error for a malformed stream with this [problem]. */
     fun malformed(problem: String, cause: Throwable? = null): FrzException =
         FrzException(ErrorCode.STREAM, problem, tensor, offset, cause)
 

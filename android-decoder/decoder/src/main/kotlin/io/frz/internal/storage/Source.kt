@@ -12,13 +12,13 @@ import java.nio.channels.FileChannel
 
 /** The source of a file's bytes. */
 internal interface Source : Closeable {
-    /** The number of bytes; a source that does not know its size counts only up to [limit]. */
+    /** Returns the number of bytes; a source that does not know its size counts only up to [limit]. */
     fun size(limit: Long): Long
 
     /** Fills [target] with bytes, starting at [position]. */
     fun read(position: Long, target: ByteBuffer)
 
-    /** A stamp that changes when the source is modified, as far as that can be known. */
+    /** Returns a stamp that changes when the source is modified, as far as that can be detected. */
     fun stamp(): Long = 0
 }
 
@@ -39,8 +39,8 @@ internal class BufferSource(buffer: ByteBuffer) : Source {
 }
 
 /**
- * A file on disk, read on demand. It is not read through a channel, since the interrupt of one thread would close the
- * channel for all.
+ * A file on disk, read on demand. It is not read through a channel, because interrupting one thread would close the
+ * channel for all threads.
  */
 internal class FileSource(private val path: File) : Source {
     private val file = RandomAccessFile(path, "r")
@@ -79,8 +79,8 @@ internal class FileSource(private val path: File) : Source {
 }
 
 /**
- * Part of a file, [size] bytes from [offset] on, mapped into memory. The caller may close its channel, and interrupts
- * do not affect it.
+ * Part of a file, [size] bytes from [offset] on, mapped into memory. The caller can close its channel, and interrupts
+ * do not affect the mapping.
  */
 internal class MappedSource(channel: FileChannel, offset: Long, private val size: Long) : Source {
     private val windows = (0 until size step WINDOW).map { start ->

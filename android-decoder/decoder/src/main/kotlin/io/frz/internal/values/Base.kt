@@ -15,9 +15,9 @@ import io.frz.internal.saturatedSum
 import java.util.concurrent.ConcurrentHashMap
 
 /**
- * The file that a delta file is the difference to.
+ * The base of a delta file: the file whose values the delta file's differences are added to.
  *
- * @param tensor what it says of the tensor of a name, or null
+ * @param tensor returns the base's description of the tensor with a name, or null if there is none
  */
 internal class Base(private val container: Container, private val tensor: (name: String) -> TensorInfo?) {
     private val groups = GroupReader(container, null)
@@ -27,14 +27,14 @@ internal class Base(private val container: Container, private val tensor: (name:
     @Volatile
     private var last: Pair<Group, List<IntArray>>? = null
 
-    /** Throws if this is not what the groups of the delta file [other] need. */
+    /** Throws if this is not the base of the delta file [other], or lacks values that its groups need. */
     fun check(other: Container, request: Request) {
         val directory = container.directory
         if (directory.tiers != 1 || directory.base != null) {
-            throw misfit("a base has one tier and is no delta file itself")
+            throw misfit("a base must have one tier, and must not be a delta file itself")
         }
         if (!container.digest(request).contentEquals(other.directory.base)) {
-            throw misfit("the base is not the file that this is the difference to; give that one")
+            throw misfit("the base is not the file that this delta file was made from; use that file")
         }
         for (group in other.directory.groups) {
             if (group.numbers.isDelta) for (i in 0 until group.size) check(group, i)
@@ -47,16 +47,16 @@ internal class Base(private val container: Container, private val tensor: (name:
         val held = info.record
         val isSame = group.valueType == held.valueType && group.numbers.isStepped == held.numbers.isStepped
         if (!isSame || blocks(group, i) != blocks(held, info.index)) {
-            throw misfit("the base has other values under this name", name)
+            throw misfit("the base has different values under this name", name)
         }
     }
 
     private fun blocks(group: Group, i: Int) = Run.of(group, i, 0).flatMap { it.blocks }
 
-    /** Makes sure that what decodes the values of tensor [name] is there. */
+    /** Checks that the library that decodes the base's tensor [name] is installed. */
     fun requireInstalled(name: String) = Coders.of(place(name).record.numbers.coder).requireInstalled(name)
 
-    /** The memory that decoding what the tensors of [group] differ from takes. */
+    /** Returns the memory needed to decode the base's values of the tensors of [group]. */
     fun bytes(group: Group): Long = needed.getOrPut(group) {
         (0 until group.size).map { place(group.name(it).orEmpty()).record }.distinct().maxOf { held ->
             val values = saturatedProduct(Int.SIZE_BYTES.toLong(), held.numbers.count(0))
@@ -64,7 +64,7 @@ internal class Base(private val container: Container, private val tensor: (name:
         }
     }
 
-    /** The values of tensor [name] as integers, or as the bits of floats. */
+    /** Returns the values of tensor [name] as integers, or as the bits of floats. */
     fun values(name: String, request: Request): IntArray {
         container.lifetime.requireOpen()
         val info = place(name)

@@ -11,14 +11,14 @@ import io.frz.internal.directory.Group
 import io.frz.internal.saturatedSum
 import java.nio.ByteBuffer
 
-/** The decoded content of a file at one tier. Small groups are cached, since requests often need several tensors. */
+/** The decoded contents of a file at one tier. Small groups are cached: requests often need several tensors. */
 internal class Contents(private val container: Container, private val base: Base?, private val budget: Budget) {
     val tier: Int = container.tier
     val footprint = Footprint(tier, container.directory.groups.size)
     private val groups = GroupReader(container, base)
     private val remembered = Remembered(minOf(Remembered.MOST_BYTES, budget.bytes / Remembered.SHARE))
 
-    /** Whether the elements of tensor [i] of [group] are just the values of its core. */
+    /** Returns whether the elements of tensor [i] of [group] are just the values of its core. */
     fun isDirect(group: Group, i: Int): Boolean =
         !group.isFactors && group.extents.kept == null && group.axes.isIdentity(i)
 
@@ -28,19 +28,19 @@ internal class Contents(private val container: Container, private val base: Base
         Coders.of(group.numbers.coder).requireInstalled(name)
         if (!group.numbers.isDelta) return
         if (base == null) {
-            throw FrzException(ErrorCode.BASE, "this is the difference to a base; open the file with that one", name)
+            throw FrzException(ErrorCode.BASE, "the tensor needs a base; open the file with its base", name)
         }
         base.requireInstalled(name.orEmpty())
     }
 
-    /** Whether [group] is cached, or will be if decoded by a request that already holds [held] bytes. */
+    /** Returns whether [group] is cached, or will be if decoded by a request that already holds [held] bytes. */
     fun isRemembered(group: Group, held: Long): Boolean = when {
         remembered[group] != null -> true
         group.size == 1 && isDirect(group, 0) -> false
         else -> footprint.cores(group).let { it <= remembered.most && budget.allows(needed(group, it, held)) }
     }
 
-    /** The core of tensor [i] of [group], for a request that already holds [held] bytes. */
+    /** Returns the core of tensor [i] of [group], for a request that already holds [held] bytes. */
     fun core(group: Group, i: Int, held: Long, request: Request): Core {
         val core = if (isRemembered(group, held)) remembered(group, held, request)[i] else only(group, i, held, request)
         return core.checked(group.name(i))
@@ -115,7 +115,7 @@ internal class Contents(private val container: Container, private val base: Base
         }
     }
 
-    /** All cores of [group]. */
+    /** Returns all cores of [group]. */
     fun all(group: Group, held: Long, request: Request): Array<Core> {
         require(group, footprint.cores(group), held)
         val scratch = Scratch(request, group.numbers.mostCount)
@@ -159,7 +159,7 @@ internal class Contents(private val container: Container, private val base: Base
 
     private fun baseBytes(group: Group): Long = if (base == null || !group.numbers.isDelta) 0 else base.bytes(group)
 
-    /** A reader of tensor [i] that writes its elements to [memory] or, if that is null, only checks them. */
+    /** Returns a reader of tensor [i] that writes its elements to [memory] or, if that is null, only checks them. */
     private fun reader(group: Group, i: Int, memory: ByteBuffer?, scratch: Scratch): ValueReader {
         val places = when {
             group.extents.kept != null -> Places.ofPrefix { group.extents.kept(i, it) }

@@ -6,7 +6,7 @@ import java.nio.ByteBuffer
 
 /**
  * The canonical values of a core or factor, in zigzag order if it is a prefix, otherwise in row-major order. They are
- * [floats] or, if they are elements of the tensor bit for bit, [elements].
+ * [floats] or, if they are the tensor's elements bit for bit, [elements].
  */
 internal class Core private constructor(private val floats: FloatArray?, private val elements: ByteBuffer?) {
     constructor(floats: FloatArray) : this(floats, null)
@@ -21,7 +21,7 @@ internal class Core private constructor(private val floats: FloatArray?, private
 
     fun floats(): FloatArray = checkNotNull(floats)
 
-    /** The bytes of the elements, little-endian. */
+    /** Returns the bytes of the elements, little-endian. */
     fun elements(): ByteBuffer = checkNotNull(elements).duplicate()
 
     /** Returns this core if all values of [tensor] are valid, otherwise throws. */

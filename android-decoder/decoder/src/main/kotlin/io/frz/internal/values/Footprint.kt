@@ -12,16 +12,16 @@ internal class Footprint(private val tier: Int, groups: Int) {
 
     private val sums = AtomicReferenceArray<Sums>(groups)
 
-    /** The memory of the core of tensor [i] of [group]. */
+    /** Returns the memory of the core of tensor [i] of [group]. */
     fun core(group: Group, i: Int): Long {
         val size = if (group.isExact(i)) group.dtype.bytes else Float.SIZE_BYTES
         return saturatedProduct(size.toLong(), group.extents.values(i, tier, 0))
     }
 
-    /** The memory of all cores of [group]. */
+    /** Returns the memory of all cores of [group]. */
     fun cores(group: Group): Long = sums(group).cores
 
-    /** The memory needed to read [group], besides cores. */
+    /** Returns the memory needed to read [group], besides cores. */
     fun working(group: Group): Long = sums(group).working
 
     private fun sums(group: Group): Sums {

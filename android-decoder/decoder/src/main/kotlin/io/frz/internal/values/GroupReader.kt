@@ -20,7 +20,7 @@ internal class GroupReader(private val container: Container, private val base: B
         sound[group.index] = stamp
     }
 
-    /** The same, but only up to tensor [last] if the rest of the group has been read before. */
+    /** Does the same, but only up to tensor [last] if the rest of the group has been read before. */
     fun readUntil(last: Int, group: Group, request: Request, readers: (i: Int) -> ValueReader) =
         if (sound[group.index] == container.stamp()) {
             read(group, request, last, isSound = true, readers)
@@ -45,7 +45,7 @@ internal class GroupReader(private val container: Container, private val base: B
         }
     }
 
-    /** Lets [reader] take the values of tensor [i] of [group] from [stream], with those of the base if need be. */
+    /** Passes the values of tensor [i] of [group] in [stream] to [reader], adding differences to the base's values. */
     private fun read(
         group: Group,
         i: Int,
@@ -59,6 +59,6 @@ internal class GroupReader(private val container: Container, private val base: B
         val values = checkNotNull(base).values(checkNotNull(group.name(i)), request)
         val sums = DeltaStream(stream, values, group.valueType, group.numbers.isStepped)
         reader.read(sums, before, tier)
-        if (sums.isBeyond) reader.refuse("an integer is beyond those that there are")
+        if (sums.isBeyond) reader.refuse("an integer is out of range")
     }
 }

@@ -83,7 +83,7 @@ internal class NumberReader(
         if (!areFinite(out, pending, count)) refuse("a value is not finite, or its step code is out of range")
     }
 
-    /** Whether all numbers are finite: adding one to the largest exponent would carry into the sign. */
+    /** Returns whether all numbers are finite: adding one to the largest exponent would carry into the sign. */
     private fun areFinite(numbers: FloatArray, from: Int, count: Int): Boolean {
         var carries = 0
         for (k in from until from + count) {

@@ -3,12 +3,12 @@ package io.frz.internal.values
 import io.frz.internal.directory.Group
 
 /**
- * Maps the entries of a core to row-major memory that holds its corner or its whole tensor.
+ * Maps the entries of a core to row-major memory that contains its corner or the whole tensor.
  *
- * Axes are merged where entries are contiguous anyway, so an axis here may comprise several of the view.
+ * Axes are merged where entries are contiguous anyway, so an axis here can comprise several axes of the view.
  *
- * @param lengths of the axes of the core, as a function of the tier; [lengths] of tier −1 are zeros
- * @param stored lengths of the axes of the memory
+ * @param lengths the lengths of the core's axes, as a function of the tier; all 0 for tier −1
+ * @param stored the lengths of the memory's axes
  * @property heads for each axis, the first axis of the view that it comprises
  */
 internal class Places private constructor(
@@ -18,7 +18,7 @@ internal class Places private constructor(
 ) {
     private val rank = stored.size
 
-    /** Whether the entries up to [tier] fill the memory. */
+    /** Returns whether the entries up to [tier] fill the memory. */
     fun areWhole(tier: Int): Boolean = lengths(tier).contentEquals(stored)
 
     private val strides = LongArray(rank).also {
@@ -66,11 +66,14 @@ internal class Places private constructor(
         /** The tier before the first. */
         const val NONE = -1
 
-        /** The places of a prefix that has [kept] entries in each tier. */
+        /** Returns the places of a prefix that has [kept] entries in each tier. */
         fun ofPrefix(kept: (tier: Int) -> Int): Places =
             Places({ longArrayOf(if (it == NONE) 0 else kept(it).toLong()) }, longArrayOf(0), intArrayOf(0))
 
-        /** The places of the corner of tensor [i] of [group] in the tiers up to [tier], in memory of shape [stored]. */
+        /**
+         * Returns the places of the corner of tensor [i] of [group] in the tiers up to [tier], in memory of shape
+         * [stored].
+         */
         fun ofCorner(group: Group, i: Int, tier: Int, stored: LongArray): Places {
             val extents = group.extents
             val first = group.usedTiers(tier).first

@@ -9,7 +9,7 @@ import java.nio.ByteOrder
 internal class Scratch(val request: Request, most: Long) {
     private val size = minOf(most, NUMBERS.toLong()).toInt()
 
-    /** Values as stored. */
+    /** Values in their stored form. */
     val numbers: IntArray by lazy { IntArray(size) }
 
     /** Values as binary32 numbers. */

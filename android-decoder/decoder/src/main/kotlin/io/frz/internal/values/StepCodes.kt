@@ -65,7 +65,7 @@ internal class StepCodes(
         }
     }
 
-    /** Whether the code plus offsets is a valid step code for every entry of the core. */
+    /** Returns whether the code plus offsets is a valid step code for every entry of the core. */
     fun areValid(): Boolean {
         val corner = if (offsets.all { it == null }) LongArray(0) else group.extents.corner(i, tier)
         if (0L in corner) return true
@@ -78,7 +78,7 @@ internal class StepCodes(
         private fun hasOffsets(group: Group, i: Int, axis: Int) =
             group.numbers.hasOffsets(axis) && axis < group.axes.views.length(i)
 
-        /** The memory of the offsets of tensor [i] of [group] at [tier]. */
+        /** Returns the memory of the offsets of tensor [i] of [group] at [tier]. */
         fun bytes(group: Group, i: Int, tier: Int): Long {
             if (group.numbers.offsets == 0) return 0
             return (0 until group.axes.views.length(i)).filter { hasOffsets(group, i, it) }

@@ -14,12 +14,12 @@ internal abstract class ValueReader {
     /** Reads from [stream] the values that the segment of [tier] adds to those of [before]. */
     abstract fun read(stream: ValueStream, before: Int, tier: Int)
 
-    /** Records an invalid value. Reading continues, for the sake of the other tensors. */
+    /** Records an invalid value. Reading continues, because other tensors can still be valid. */
     fun refuse(problem: String) {
         if (first == null) first = problem
     }
 
-    /** What is wrong with a value, once all segments have been read; null if nothing is. */
+    /** Returns what is wrong with a value, once all segments have been read; null if all are valid. */
     open fun problem(): String? = first
 }
 

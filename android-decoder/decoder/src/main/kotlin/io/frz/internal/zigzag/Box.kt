@@ -1,8 +1,8 @@
 package io.frz.internal.zigzag
 
 /**
- * Computes the box of a prefix of the zigzag order by counting indices rather than enumerating them, in time that does
- * not grow with the prefix.
+ * Computes the box of a prefix of the zigzag order by counting indices rather than enumerating them, so that the time
+ * does not grow with the prefix.
  *
  * @param shape the axis lengths of the spectrum
  */
@@ -11,7 +11,7 @@ internal class Box(private val shape: LongArray) {
     private val lengths = LongArray(axes.size) { shape[axes[it]] }
     private val tails = Zigzag.tails(lengths)
 
-    /** The smallest corner of the shape that contains the first [count] indices. */
+    /** Returns the smallest corner of the shape that contains the first [count] indices. */
     fun of(count: Int): LongArray {
         if (count == 0) return LongArray(shape.size)
         val box = LongArray(shape.size) { 1 }
@@ -21,7 +21,7 @@ internal class Box(private val shape: LongArray) {
         return box
     }
 
-    /** The sum of the entries of index number [count]. */
+    /** Returns the sum of the entries of index number [count]. */
     private fun lastSum(count: Int): Long {
         if (count == 1) return 0
         var most = 1L
@@ -56,7 +56,7 @@ internal class Box(private val shape: LongArray) {
         }
     }
 
-    /** The entry on axis [j] of index number [left] among those with a sum of [rest] from that axis on. */
+    /** Returns the entry on axis [j] of index number [left] among those with a sum of [rest] from that axis on. */
     private fun chosen(j: Int, rest: Long, least: Long, left: Long): Long {
         var from = least
         var to = minOf(rest, lengths[j] - 1)
@@ -67,14 +67,17 @@ internal class Box(private val shape: LongArray) {
         return from
     }
 
-    /** The number of indices with a sum of [rest] from axis [j] on and an entry in [least] until [end] on axis [j]. */
+    /**
+     * Returns the number of indices with a sum of [rest] from axis [j] on and an entry in [least] until [end] on axis
+     * [j].
+     */
     private fun before(j: Int, rest: Long, least: Long, end: Long): Long =
         upTo(j + 1, rest - least) - upTo(j + 1, rest - end)
 
     /**
-     * The number of indices of the axes from [first] on whose sum is at most [sum], by inclusion–exclusion: all indices
-     * regardless of the lengths, minus those too long on some axis, plus those too long on two … Overflow cancels out,
-     * since everything is computed modulo 2⁶⁴.
+     * Returns the number of indices of the axes from [first] on whose sum is at most [sum], by inclusion–exclusion: all
+     * indices regardless of the lengths, minus those that are too long on one axis, plus those that are too long on two
+     * axes, and so on. Overflow cancels out, because everything is computed modulo 2⁶⁴.
      */
     private fun upTo(first: Int, sum: Long): Long {
         if (sum < 0) return 0
@@ -90,7 +93,7 @@ internal class Box(private val shape: LongArray) {
         return total
     }
 
-    /** The number of ways to choose [k] of [n], modulo 2⁶⁴. */
+    /** Returns the number of ways to choose [k] of [n], modulo 2⁶⁴. */
     private fun choose(n: Long, k: Int): Long {
         val factors = LongArray(k) { n - it }
         for (divisor in 2..k) {

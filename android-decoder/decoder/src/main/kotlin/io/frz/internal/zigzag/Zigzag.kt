@@ -65,7 +65,7 @@ internal object Zigzag {
     /** The longest run along a single axis. */
     private const val RUN = 1 shl 16
 
-    /** For each axis, the largest sum of the axes after it. */
+    /** Returns, for each axis, the largest sum of the axes after it. */
     fun tails(lengths: LongArray): LongArray {
         val tails = LongArray(lengths.size)
         for (axis in lengths.size - 2 downTo 0) tails[axis] = tails[axis + 1] + lengths[axis + 1] - 1

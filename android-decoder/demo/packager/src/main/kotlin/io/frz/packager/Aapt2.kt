@@ -4,15 +4,15 @@ import java.io.File
 import java.nio.file.Files
 import java.nio.file.StandardCopyOption
 
-/** What an app consists of besides its code. */
+/** The parts of an app other than its code. */
 internal class Link(val manifest: File, val resources: File, val assets: File)
 
-/** The Android Asset Packaging Tool: an executable that comes in a jar and is unpacked to [folder]. */
+/** The Android Asset Packaging Tool: an executable that is unpacked from a jar to [folder]. */
 internal class Aapt2(private val folder: File) {
     private val executable by lazy { unpack(location()).apply { setExecutable(true) } }
     private val framework by lazy { unpack("/prebuilt/android-framework.jar") }
 
-    /** Compiles and links resources to [BASE] and `java/…/R.java` in [output]. Networks are not compressed. */
+    /** Compiles and links resources to [BASE], and writes `java/…/R.java`, in [output]. Networks are not compressed. */
     fun link(app: Link, output: File) {
         val compiled = File(output, "resources.zip")
         run("compile", "--dir", app.resources.path, "-o", compiled.path)
@@ -22,13 +22,14 @@ internal class Aapt2(private val folder: File) {
         run(
             "link", "-I", framework.path, "--manifest", app.manifest.path,
             "-A", app.assets.path, *STORED.flatMap { listOf("-0", it) }.toTypedArray(),
-            // Otherwise, aapt2 takes those of the framework, which here has only the resources of an old release.
+            // Without these options, aapt2 uses the versions of the framework, which here has only the resources of an
+            // old release.
             "--compile-sdk-version-code", COMPILE_SDK, "--compile-sdk-version-name", COMPILE_SDK_NAME,
             "--java", java.path, "-o", File(output, BASE).path, compiled.path
         )
     }
 
-    /** What a store reads from [apk], one `key: values` per line. */
+    /** Returns the properties that an app store reads from [apk], as lines of `key: values`. */
     fun badging(apk: File): String = run("dump", "badging", apk.path)
 
     private fun run(vararg arguments: String): String {
@@ -50,7 +51,7 @@ internal class Aapt2(private val folder: File) {
 
     private fun unpack(resource: String): File {
         val stream = Aapt2::class.java.getResourceAsStream(resource)
-            ?: throw PackagingException("there is no $resource in apktool-lib")
+            ?: throw PackagingException("apktool-lib does not contain $resource")
         val file = File(folder, resource.substringAfterLast('/'))
         stream.use { Files.copy(it, file.toPath(), StandardCopyOption.REPLACE_EXISTING) }
         return file
@@ -63,7 +64,7 @@ internal class Aapt2(private val folder: File) {
         private const val COMPILE_SDK = "36"
         private const val COMPILE_SDK_NAME = "16"
 
-        /** Extensions of assets that an app maps into memory. */
+        /** The extensions of assets that the app maps into memory. */
         val STORED = listOf(".frz", ".ptl")
     }
 }

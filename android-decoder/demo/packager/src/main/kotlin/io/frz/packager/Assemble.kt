@@ -8,20 +8,20 @@ import java.util.zip.ZipEntry
 import java.util.zip.ZipFile
 import java.util.zip.ZipOutputStream
 
-/** The shared libraries of [abis] below [folder], by their names in an APK. */
+/** Returns the shared libraries of [abis] below [folder], by their names in an APK. */
 internal fun nativeLibraries(folder: File, abis: List<String>): Map<String, File> = abis.flatMap { abi ->
     val files = File(folder, abi).listFiles { file -> file.extension == "so" }.orEmpty().sortedBy { it.name }
     if (files.isEmpty()) {
         val there = folder.list().orEmpty().sorted().joinToString().ifEmpty { "nothing" }
-        throw PackagingException("no library for $abi in $folder, but $there")
+        throw PackagingException("there is no library for $abi in $folder, only for $there")
     }
     files.map { "lib/$abi/${it.name}" to it }
 }.toMap()
 
 /**
- * Adds [dex] files and [natives] to the resources and assets of [base]. The same input gives the same bytes.
+ * Adds [dex] files and [natives] to the resources and assets of [base]. The same input yields the same bytes.
  *
- * Libraries are compressed: the manifest has `extractNativeLibs`, so the installer unpacks them. That is acceptable in
+ * Libraries are compressed: the manifest sets `extractNativeLibs`, so the installer unpacks them. This is acceptable in
  * an app that is installed by cable: the download is a quarter of the size, and Android 5 is supported.
  */
 internal fun assemble(base: File, dex: List<File>, natives: Map<String, File>, output: File) {
@@ -51,5 +51,5 @@ private fun ZipOutputStream.add(name: String, bytes: ByteArray, stored: Boolean)
     closeEntry()
 }
 
-/** The date of all entries, so that equal inputs give equal files. */
+/** The date of all entries, so that equal inputs yield equal files. */
 private val TIME = LocalDateTime.of(1981, 1, 1, 1, 1, 2)

@@ -25,7 +25,7 @@ private fun signature(apk: File, expected: Expected): String {
     val result = ApkVerifier.Builder(apk).setMinCheckedPlatformVersion(expected.minSdk).build().verify()
     val faults = result.allErrors.map { it.toString() }
     if (!result.isVerified || faults.isNotEmpty()) {
-        throw PackagingException("the signature of $apk does not hold: ${faults.joinToString("; ")}")
+        throw PackagingException("the signature of $apk is invalid: ${faults.joinToString("; ")}")
     }
     val schemes = mapOf(
         1 to result.isVerifiedUsingV1Scheme,
@@ -33,8 +33,8 @@ private fun signature(apk: File, expected: Expected): String {
         3 to result.isVerifiedUsingV3Scheme
     )
     val missing = schemes.filterValues { !it }.keys
-    if (missing.isNotEmpty()) throw PackagingException("$apk is not signed by the schemes $missing")
-    return "signature: schemes ${schemes.keys.joinToString()} hold from API ${expected.minSdk} on"
+    if (missing.isNotEmpty()) throw PackagingException("$apk lacks signatures of the schemes $missing")
+    return "signature: schemes ${schemes.keys.joinToString()} are valid from API ${expected.minSdk}"
 }
 
 internal fun alignment(layout: Layout): String {
@@ -47,7 +47,7 @@ internal fun alignment(layout: Layout): String {
     }
     val networks = layout.entries.filter { entry -> Aapt2.STORED.any { entry.name.endsWith(it) } }
     networks.firstOrNull { !it.stored }?.let { throw PackagingException("${it.name} is compressed") }
-    return "alignment: all ${stored.size} uncompressed entries, ${networks.size} of them of networks, are aligned"
+    return "alignment: all ${stored.size} uncompressed entries are aligned, ${networks.size} of them networks"
 }
 
 internal fun badging(badging: String, expected: Expected): String {
@@ -58,13 +58,13 @@ internal fun badging(badging: String, expected: Expected): String {
         if (found != wanted) throw PackagingException("the APK's $what is $found, not $wanted")
     }
     same("package", only("package: name='([^']*)'"), expected.name)
-    same("least Android", only("(?:minSdkVersion|sdkVersion):'([^']*)'"), "${expected.minSdk}")
-    same("platform it is compiled for", only("compileSdkVersion='([^']*)'"), only("targetSdkVersion:'([^']*)'"))
+    same("minimum API level", only("(?:minSdkVersion|sdkVersion):'([^']*)'"), "${expected.minSdk}")
+    same("compile SDK", only("compileSdkVersion='([^']*)'"), only("targetSdkVersion:'([^']*)'"))
     same("activity", only("launchable-activity: name='([^']*)'"), expected.activity)
     val abis = Regex("'([^']*)'").findAll(only("native-code:(.*)")).map { it.groupValues[1] }.toSet()
     same("processors", abis, expected.abis)
     return "badging: ${expected.name} ${only("versionName='([^']*)'")}, API ${expected.minSdk} and up," +
-        " made for API ${only("targetSdkVersion:'([^']*)'")}, for ${abis.joinToString()}"
+        " target API ${only("targetSdkVersion:'([^']*)'")}, for ${abis.joinToString()}"
 }
 
 private fun code(apk: File, expected: Expected): String {
@@ -73,23 +73,23 @@ private fun code(apk: File, expected: Expected): String {
             .map { entry -> DexFile(zip.getInputStream(entry).use { it.readBytes() }) }.toList()
     }
     files.firstOrNull { it.version > OLDEST_DEX }?.let {
-        throw PackagingException("dex files of version ${it.version} do not run on API ${expected.minSdk}")
+        throw PackagingException("API ${expected.minSdk} does not support dex files of version ${it.version}")
     }
     val classes = files.flatMapTo(HashSet()) { it.classes }
-    if (expected.activity !in classes) throw PackagingException("there is no class ${expected.activity} in the APK")
-    return "code: ${files.size} dex file with ${classes.size} classes, the activity among them"
+    if (expected.activity !in classes) throw PackagingException("the APK lacks the class ${expected.activity}")
+    return "code: ${classes.size} classes in ${files.size} dex file(s), including the activity"
 }
 
-/** The number of bytes that each network adds to the APK. */
+/** Describes the number of bytes that each network adds to the APK. */
 private fun growth(layout: Layout): String {
     val networks = layout.entries.filter { entry -> Aapt2.STORED.any { entry.name.endsWith(it) } }
     return networks.groupBy { it.name.substringAfterLast('/').substringBeforeLast('.') }.map { (name, entries) ->
         val parts = entries.joinToString(" + ") { "${it.span} (.${it.name.substringAfterLast('.')})" }
-        "growth by $name: $parts = ${entries.sumOf { it.span }} bytes, headers and padding included"
-    }.joinToString("\n  ").ifEmpty { "growth: no network in the APK" }
+        "size of $name: $parts = ${entries.sumOf { it.span }} bytes, headers and padding included"
+    }.joinToString("\n  ").ifEmpty { "size of networks: the APK contains none" }
 }
 
-/** The version of the dex format that Android 5 reads. */
+/** The latest version of the dex format that Android 5 reads. */
 private const val OLDEST_DEX = 35
 
 private const val WORD = 4

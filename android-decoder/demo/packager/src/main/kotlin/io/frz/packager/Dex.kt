@@ -13,8 +13,8 @@ import java.nio.ByteOrder
 /**
  * Compiles and shrinks [jars] to dex files for [MIN_SDK] in [folder].
  *
- * @param library Android's classes; the few that are missing are taken from this JDK
- * @param rules rules about what to keep, in addition to those in the jars
+ * @param library Android's classes; the few that are missing come from this JDK
+ * @param rules rules that say what to keep, in addition to those in the jars
  */
 internal fun dex(jars: List<File>, library: List<File>, rules: List<File>, folder: File): List<File> {
     folder.deleteRecursively()
@@ -35,26 +35,27 @@ internal fun dex(jars: List<File>, library: List<File>, rules: List<File>, folde
     return folder.listFiles { file -> file.extension == "dex" }!!.sortedBy { it.name }
 }
 
-/** The content of a dex file: its version, and the classes that it defines, such as `io.frz.demo.MainActivity`. */
+/** The contents of a dex file: its version, and the classes that it defines, such as `io.frz.demo.MainActivity`. */
 internal class DexFile(bytes: ByteArray) {
     private val buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN)
 
     init {
         if (bytes.size < HEADER || String(bytes, 0, 4, Charsets.US_ASCII) != "dex\n") {
-            throw PackagingException("a dex file does not start as one")
+            throw PackagingException("a dex file does not start with the magic number")
         }
     }
 
-    /** 35 is what Android 5 and 6 read; each later number needs a later Android. */
+    /** Android 5 and 6 read version 35; each higher version requires a later Android. */
     val version = String(bytes, 4, 3, Charsets.US_ASCII).toInt()
 
     val classes: Set<String> = (0 until buffer.getInt(CLASS_COUNT)).mapTo(HashSet()) { index ->
-        val type = buffer.getInt(buffer.getInt(CLASSES) + CLASS_SIZE * index)
+        // The definition of a class is eight integers, the first of which is the number of its type.
+        val type = buffer.getInt(buffer.getInt(CLASSES) + 8 * Int.SIZE_BYTES * index)
         val string = buffer.getInt(buffer.getInt(TYPES) + 4 * type)
         descriptor(buffer.getInt(buffer.getInt(STRINGS) + 4 * string))
     }
 
-    /** The string at [offset], after its length of one to five bytes, without the `L` and `;` of a type. */
+    /** Returns the string at [offset], after its length of one to five bytes, without the `L` and `;` of a type. */
     private fun descriptor(offset: Int): String {
         var start = offset
         while (buffer.get(start++) < 0) Unit
@@ -69,6 +70,5 @@ internal class DexFile(bytes: ByteArray) {
         const val TYPES = 68
         const val CLASS_COUNT = 96
         const val CLASSES = 100
-        const val CLASS_SIZE = 32
     }
 }

@@ -1,4 +1,4 @@
 package io.frz.packager
 
-/** What an APK must state about itself. */
+/** The properties that an APK must declare. */
 internal class Expected(val name: String, val activity: String, val minSdk: Int, val abis: Set<String>)

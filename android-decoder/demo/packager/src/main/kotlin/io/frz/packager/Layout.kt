@@ -4,13 +4,13 @@ import java.io.File
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-/** The positions of the entries of a zip file, which the JDK's classes do not reveal. */
+/** The positions of the entries of a zip file, which the JDK's classes do not expose. */
 internal class Layout(file: File) {
     /**
-     * An entry.
+     * One entry of the file.
      *
      * @property offset the offset of its data, in bytes from the start of the file
-     * @property span all bytes that it takes: headers, padding, data and its entry in the directory
+     * @property span all bytes that the entry takes: headers, padding, data and its record in the central directory
      */
     class Entry(val name: String, val stored: Boolean, val offset: Int, val span: Int)
 
@@ -20,7 +20,7 @@ internal class Layout(file: File) {
 
     private fun directory(): List<Entry> {
         val end = (buffer.limit() - END_SIZE downTo 0).firstOrNull { buffer.getInt(it) == END }
-            ?: throw PackagingException("the APK is no zip file")
+            ?: throw PackagingException("the APK is not a zip file")
         var at = buffer.getInt(end + 16)
         return List(buffer.getShort(end + 10).toInt()) { entry(at).also { at += directorySize(at) } }
     }

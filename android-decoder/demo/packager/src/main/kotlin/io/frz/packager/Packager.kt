@@ -5,14 +5,14 @@ import java.nio.file.Files
 import java.nio.file.StandardCopyOption
 import kotlin.system.exitProcess
 
-/** Two build steps, before and after the compiler: see [USAGE]. */
+/** Runs one of two build steps, before and after the compiler: see [USAGE]. */
 public fun main(arguments: Array<String>) {
     try {
         val options = Options(arguments.drop(1))
         when (arguments.firstOrNull()) {
             "resources" -> resources(options)
             "apk" -> apk(options)
-            else -> throw PackagingException("say what to do:\n$USAGE")
+            else -> throw PackagingException("name a step:\n$USAGE")
         }
     } catch (e: PackagingException) {
         System.err.println("packager: ${e.message}")
@@ -44,13 +44,13 @@ private fun apk(options: Options) {
     val signed = File(folder, "signed.apk")
     sign(unsigned, signed, key)
     val found = check(signed, expected, Aapt2(folder))
-    // If an APK exists, it is complete and has been checked.
+    // An APK that exists is complete and has been checked.
     Files.move(signed.toPath(), output.toPath(), StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE)
     File(output.path.removeSuffix(".apk") + ".txt").writeText(found + "\n")
     println(found)
 }
 
-/** Android 5.0, on which the app must install. */
+/** The API level of Android 5.0, the oldest version on which the app must install. */
 internal const val MIN_SDK = 21
 
 internal class PackagingException(message: String) : Exception(message)
@@ -63,7 +63,7 @@ private class Options(arguments: List<String>) {
         name.drop(2) to it.substringAfter('=')
     }.toMutableMap()
 
-    /** The folder in which steps leave what the next ones need. */
+    /** The folder in which steps leave files for later steps. */
     val folder = file("work").also { it.mkdirs() }
 
     fun string(name: String) = values.remove(name) ?: throw PackagingException("--$name=… is missing")
@@ -73,7 +73,7 @@ private class Options(arguments: List<String>) {
     fun files(name: String) = string(name).split(File.pathSeparator).filter { it.isNotEmpty() }.map { File(it) }
 
     fun end() {
-        if (values.isNotEmpty()) throw PackagingException("unknown: ${values.keys.joinToString { "--$it" }}")
+        if (values.isNotEmpty()) throw PackagingException("unknown options: ${values.keys.joinToString { "--$it" }}")
     }
 }
 

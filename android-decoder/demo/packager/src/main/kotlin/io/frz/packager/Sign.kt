@@ -20,5 +20,5 @@ internal fun sign(unsigned: File, output: File, key: SigningKey) {
         .sign()
 }
 
-/** Bytes of the largest memory page of a phone; a library that is not compressed must start at one. */
+/** The size in bytes of the largest memory page of phones; an uncompressed library must start at a multiple of it. */
 internal const val PAGE = 16384

@@ -5,18 +5,18 @@ import java.security.KeyStore
 import java.security.PrivateKey
 import java.security.cert.X509Certificate
 
-/** A key that shows that two versions of an app have the same origin: here, the same working copy. */
+/** A key that proves that two versions of an app have the same origin: here, the same working copy. */
 internal class SigningKey private constructor(val key: PrivateKey, val certificate: X509Certificate) {
     companion object {
         private const val ALIAS = "androiddebugkey"
         private const val PASSWORD = "android"
 
-        /** The key in [file], which is created if it is missing, as Android's tools do with their debug key. */
+        /** Returns the key in [file], which is created if it is missing, as Android's tools do with their debug key. */
         fun at(file: File): SigningKey {
             if (!file.exists()) make(file)
             val store = KeyStore.getInstance(file, PASSWORD.toCharArray())
             val key = store.getKey(ALIAS, PASSWORD.toCharArray()) as? PrivateKey
-                ?: throw PackagingException("$file has no key named $ALIAS: delete it, and another is made")
+                ?: throw PackagingException("$file has no key named $ALIAS: delete the file to create a new one")
             return SigningKey(key, store.getCertificate(ALIAS) as X509Certificate)
         }
 

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** APKs that a phone would not install are not built. */
+/** An APK that a phone would not install is not built. */
 class CheckTest {
     @TempDir
     lateinit var folder: File
@@ -27,14 +27,14 @@ class CheckTest {
     """.trimIndent()
 
     @Test
-    fun `badging that is as it should be is accepted`() {
+    fun `correct badging is accepted`() {
         val said = badging(badging, expected)
-        assertEquals("badging: io.frz.demo 0.1.0, API 21 and up, made for API 36, for arm64-v8a", said)
+        assertEquals("badging: io.frz.demo 0.1.0, API 21 and up, target API 36, for arm64-v8a", said)
     }
 
     @Test
-    fun `badging that is not is refused, and says where`() {
-        refused("least Android") { badging(badging.replace("'21'", "'24'"), expected) }
+    fun `incorrect badging is refused with its place`() {
+        refused("minimum API level") { badging(badging.replace("'21'", "'24'"), expected) }
         refused("compileSdkVersion") { badging(badging.replace(Regex(" compileSdk[^ \n]*"), ""), expected) }
         refused("platform") { badging(badging.replace("compileSdkVersion='36'", "compileSdkVersion='35'"), expected) }
         refused("processors") { badging(badging.replace("arm64-v8a", "x86"), expected) }
@@ -43,7 +43,7 @@ class CheckTest {
     }
 
     @Test
-    fun `what is stored must be aligned, libraries to a page`() {
+    fun `uncompressed entries must be aligned, libraries to a page`() {
         val apk = zip("ab" to true, "lenet5.frz" to true)
         val at = Layout(apk).entries.associate { it.name to it.offset }
         val frz = at.getValue("lenet5.frz")
@@ -63,7 +63,7 @@ class CheckTest {
     }
 
     @Test
-    fun `the same input gives the same bytes`() {
+    fun `the same input yields the same bytes`() {
         val base = zip("a.frz" to true, "b.xml" to false)
         val dex = File(folder, "classes.dex").apply { writeText("code") }
         val library = File(folder, "arm64-v8a/lib.so").apply { parentFile.mkdirs() }.apply { writeText("native") }
@@ -80,19 +80,19 @@ class CheckTest {
     }
 
     @Test
-    fun `a processor without libraries is refused`() {
+    fun `a processor architecture without libraries is refused`() {
         File(folder, "x86").mkdirs()
-        refused("no library for mips in $folder, but x86") { nativeLibraries(folder, listOf("mips")) }
+        refused("there is no library for mips in $folder, only for x86") { nativeLibraries(folder, listOf("mips")) }
     }
 
     @Test
-    fun `what is no dex file, no zip file or no key is refused`() {
+    fun `files that are not dex files, zip files or keys are refused`() {
         refused("dex") { DexFile(ByteArray(200)) }
         refused("zip") { Layout(File(folder, "rubbish").apply { writeText("x".repeat(100)) }) }
     }
 
     @Test
-    fun `a key is made once`() {
+    fun `a key is created once`() {
         val file = File(folder, "keys/debug.keystore")
         assertEquals(SigningKey.at(file).certificate, SigningKey.at(file).certificate)
     }
@@ -102,7 +102,7 @@ class CheckTest {
         assertTrue(words in message, message)
     }
 
-    /** A zip file of small entries, stored or not. */
+    /** Returns a zip file of small entries, stored or compressed. */
     private fun zip(vararg entries: Pair<String, Boolean>): File {
         val file = File.createTempFile("test", ".zip", folder)
         ZipOutputStream(file.outputStream()).use { zip ->

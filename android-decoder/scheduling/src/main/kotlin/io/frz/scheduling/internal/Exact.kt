@@ -4,10 +4,11 @@ import kotlin.math.abs
 
 /**
  * Finds the tiers with the lowest score; among equals, the lexicographically first. It tries every combination except
- * those that cannot win. [start] are tiers that fit the memory; the better they are, the fewer combinations are tried.
+ * those that cannot win. [start] contains tiers that fit into the memory; the better they are, the fewer combinations
+ * are tried.
  *
- * Whatever tiers the undecided applications take, the score is no better than with their ideal demands. A branch is cut
- * only if it is worse by more than rounding can account for.
+ * Whatever tiers the undecided applications get, the score is no better than with their ideal demands. A branch is cut
+ * only if its score is worse by more than rounding can account for.
  */
 internal fun exact(table: Table, start: IntArray): IntArray {
     val search = Search(table, start)
@@ -45,7 +46,7 @@ private class Search(private val table: Table, start: IntArray) {
     }
 
     /**
-     * Whether no score that can still be reached is as good as the best one. The largest cost is never below a
+     * Returns whether no score that can still be reached is as good as the best one. The largest cost is never below a
      * shortfall.
      */
     private fun isHopeless(): Boolean {
@@ -55,7 +56,7 @@ private class Search(private val table: Table, start: IntArray) {
     }
 }
 
-/** A bound on the rounding error of any score: a small fraction of the largest numbers in the sums. */
+/** Returns a bound on the rounding error of any score: a small fraction of the largest numbers in the sums. */
 private fun rounding(table: Table): Double =
     1e-10 * table.rows.sumOf { row -> row.maxOf { abs(it.shortfall) + it.patience + table.rows.size * it.weight } }
 

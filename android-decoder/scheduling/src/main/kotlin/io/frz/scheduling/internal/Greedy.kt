@@ -2,14 +2,14 @@ package io.frz.scheduling.internal
 
 /**
  * Finds good tiers for many applications: the better result of two descents from [start], one guided by the gain of a
- * change per byte, the other by the gain alone.
+ * change per byte, the other by its gain alone.
  */
 internal fun greedy(table: Table, start: IntArray): IntArray {
     val (perByte, plain) = listOf(true, false).map { Descent(table, start, it) }
     return if (plain.score.isLessThan(perByte.score)) plain.tiers else perByte.tiers
 }
 
-/** Changes one application's tier at a time, always where the rating is highest, until no change gains. */
+/** Changes one application's tier at a time, always with the highest rating, until no change gains anything. */
 private class Descent(private val table: Table, start: IntArray, private val perByte: Boolean) {
     val tiers = start.copyOf()
     private val demands = table.chosen(start).toMutableList()
@@ -48,7 +48,7 @@ private class Descent(private val table: Table, start: IntArray, private val per
     }
 }
 
-/** A change of [app] to [demand], which makes the score [score] instead of [before]. */
+/** A change of [app] to [demand], which turns the score [before] into [score]. */
 private class Change(val app: Int, val demand: Demand, val score: Score, before: Score, bytes: Double) {
     private val first = (before.first - score.first) / bytes
     private val second = (before.second - score.second) / bytes

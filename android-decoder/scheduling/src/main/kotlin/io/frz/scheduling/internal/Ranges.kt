@@ -1,6 +1,6 @@
 package io.frz.scheduling.internal
 
-/** Numbers lie between 1/LARGEST and LARGEST, accuracies between −LARGEST and LARGEST, so that nothing overflows. */
+/** Positive numbers are limited to 1/LARGEST … LARGEST, accuracies to −LARGEST … LARGEST, so that nothing overflows. */
 private const val LARGEST = 1e15
 private const val MEMORY = 1L shl 50
 
@@ -17,8 +17,8 @@ internal fun checkMemory(value: Long) {
 }
 
 /**
- * Compares texts in the order of their UTF-8 bytes, which is that of code points; in UTF-16, surrogates sort before
- * some characters.
+ * Compares texts in the order of their UTF-8 bytes, which is that of code points; in UTF-16, surrogates precede some
+ * characters with lower code points.
  */
 internal fun byCodePoints(a: String, b: String): Int {
     val common = minOf(a.length, b.length)

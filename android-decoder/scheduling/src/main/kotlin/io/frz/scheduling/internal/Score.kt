@@ -17,7 +17,7 @@ internal class Score(val first: Double, val second: Double, val shares: DoubleAr
 internal fun isLess(first: Double, second: Double, otherFirst: Double, otherSecond: Double): Boolean =
     first < otherFirst || (first == otherFirst && second < otherSecond)
 
-/** The best score that [demands], one for each application, can reach. */
+/** Returns the best score that [demands], one for each application, can reach. */
 internal fun score(demands: List<Demand>, objective: Objective): Score {
     if (objective == Objective.MIN_TOTAL_COST) {
         val shares = divide(demands, DoubleArray(demands.size))
@@ -32,11 +32,11 @@ private fun sumOfCosts(demands: List<Demand>, shares: DoubleArray): Double =
     total(shares.size) { demands[it].cost(shares[it]) }
 
 /**
- * The lowest cost that no application needs to exceed.
+ * Returns the lowest cost that no application needs to exceed.
  *
- * It is the largest shortfall or, if that is out of reach, the root of a function that decreases and is convex from
+ * It is the largest shortfall or, if that is out of reach, the root of a function that is decreasing and convex from
  * there on. Newton's steps approach the root from the left and never pass it; they end when rounding allows no further
- * one.
+ * step.
  */
 private fun leastLargest(demands: List<Demand>): Double {
     var cost = demands.maxOf { it.shortfall }

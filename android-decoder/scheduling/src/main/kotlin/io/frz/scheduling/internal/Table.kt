@@ -4,7 +4,7 @@ import io.frz.scheduling.App
 import io.frz.scheduling.Budget
 import io.frz.scheduling.Objective
 
-/** A problem in the form that the search uses; [apps] are in the order of their names. */
+/** A scheduling problem in the form that the search uses; [apps] are in the order of their names. */
 internal class Table(apps: List<App>, budget: Budget, private val objective: Objective) {
     /** For each application, its demand at each tier. */
     val rows: List<List<Demand>> = apps.map { app ->
@@ -14,21 +14,21 @@ internal class Table(apps: List<App>, budget: Budget, private val objective: Obj
     }
 
     /**
-     * For each application, an ideal demand: as good as its best tiers in every respect. Rarely does a tier reach it.
+     * For each application, an ideal demand: as good as the best tier in every respect. Such a tier rarely exists.
      */
     val ideals: List<Demand> = apps.zip(rows) { app, row ->
         Demand(app, 0, row.minOf { it.shortfall }, row.minOf { it.seconds }, row.minOf { it.memory })
     }
 
-    /** The bytes for all applications. */
+    /** The bytes available to all applications. */
     val memory: Long = budget.memory
 
-    /** The demands at these tiers. */
+    /** Returns the demands at these tiers. */
     fun chosen(tiers: IntArray): List<Demand> = rows.indices.map { rows[it][tiers[it]] }
 
-    /** The tiers that take the least memory; among equals, the first. */
+    /** Returns the tiers that take the least memory; among equals, the first. */
     fun smallest(): IntArray = IntArray(rows.size) { app -> rows[app].minBy { it.memory }.tier }
 
-    /** The score of a choice of demands, one for each application. */
+    /** Returns the score of a choice of demands, one for each application. */
     fun score(demands: List<Demand>): Score = score(demands, objective)
 }

@@ -1,18 +1,15 @@
-package io.frz.cli
+package io.frz.cli.shell
 
-import io.frz.FrzException
 import java.io.File
 import java.io.FileNotFoundException
 import java.io.IOException
 
 /** A failure that is reported to the user in one line. */
-internal class Failure(message: String, cause: Throwable? = null) : Exception(message, cause)
+public class Failure(message: String, cause: Throwable? = null) : Exception(message, cause)
 
-/** Does [work] on [file]; errors name the file. */
-internal inline fun <T> on(file: File, work: () -> T): T = try {
+/** Does [work] on [file]; errors start with the name of the file. */
+public inline fun <T> on(file: File, work: () -> T): T = try {
     work()
-} catch (e: FrzException) {
-    throw Failure("$file: ${e.message}", e)
 } catch (e: FileNotFoundException) {
     throw Failure("$file: ${if (file.exists()) "it cannot be opened; check its permissions" else "no such file"}", e)
 } catch (e: IOException) {

@@ -1,0 +1,20 @@
+package io.frz.cli.shell
+
+import java.io.PrintWriter
+import picocli.CommandLine.Model.CommandSpec
+import picocli.CommandLine.Option
+import picocli.CommandLine.Spec
+
+/** Where a command prints its result, and whether as JSON. */
+public class Printing {
+    /** Whether to print JSON. */
+    @Option(names = ["--json"], description = ["Print JSON."])
+    public var json: Boolean = false
+        private set
+
+    @Spec(Spec.Target.MIXEE)
+    private lateinit var spec: CommandSpec
+
+    /** The command's output. */
+    public val out: PrintWriter get() = spec.commandLine().out
+}

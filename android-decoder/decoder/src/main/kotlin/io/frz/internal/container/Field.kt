@@ -1,0 +1,33 @@
+package io.frz.internal.container
+
+/** A field of one of the directory's maps. */
+internal interface Field {
+    /** Its key in the file. */
+    val ordinal: Int
+
+    /** Its name in capitals. */
+    val name: String
+}
+
+/** The fields of the directory, in the order of their keys. */
+internal enum class DirectoryField : Field { FEATURES, TIERS, GROUPS, ALIASES, METADATA, BASE }
+
+/** The fields of a group, in the order of their keys. */
+internal enum class GroupField : Field {
+    DTYPE,
+    NAMES,
+    SHAPES,
+    VIEWS,
+    BASES,
+    FACTORS,
+    SEEDS,
+    KEPT,
+    CORNERS,
+    PER_TIER,
+    FORMAT,
+    STEPS,
+    OFFSETS,
+    CODER,
+    SIZES,
+    DELTA
+}
