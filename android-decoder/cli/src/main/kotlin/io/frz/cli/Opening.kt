@@ -4,6 +4,7 @@ import io.frz.ErrorCode
 import io.frz.FrzException
 import io.frz.FrzFile
 import io.frz.FrzOptions
+import io.frz.cli.shell.Failure
 import io.frz.cli.shell.on
 import java.io.File
 import picocli.CommandLine.Model.CommandSpec
