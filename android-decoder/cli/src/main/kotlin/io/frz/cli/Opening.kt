@@ -52,6 +52,16 @@ internal open class Opening {
     }
 }
 
+/** The file that a command reads, and the options with which it opens it. */
+internal class Input : Opening() {
+    @Parameters(paramLabel = "FILE", description = ["The .frz file."])
+    lateinit var file: File
+        private set
+
+    /** Opens the file for [work]. Errors start with its name. */
+    fun <T> open(work: (FrzFile) -> T): T = open(file, work)
+}
+
 /** Opens [file] for [work], and its base [older], which only a delta file needs: one that cannot be opened is `BASE`. */
 internal fun <T> open(file: File, options: FrzOptions, older: File, work: (FrzFile) -> T): T {
     val base = try {
