@@ -21,8 +21,11 @@ setup(
     ext_modules=[
         Extension(
             "frformat.format.coders.compiled._native",
-            [str(FOLDER / name) for name in ("module.c", "adaptive.c", "static.c", "planning.c")],
-            depends=[str(FOLDER / "coder.h")],
+            [
+                str(FOLDER / name)
+                for name in ("module.c", "planmodule.c", "adaptive.c", "static.c", "planning.c", "counting.c")
+            ],
+            depends=[str(FOLDER / name) for name in ("coder.h", "values.h", "module.h")],
             define_macros=[("Py_LIMITED_API", "0x030B0000")] if LIMITED else [],
             py_limited_api=LIMITED,
             extra_compile_args=[] if sys.platform == "win32" else ["-std=c99", "-O3"],

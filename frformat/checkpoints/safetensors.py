@@ -11,6 +11,7 @@ import os
 from functools import partial
 from typing import Any, Final
 
+import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,6 +44,9 @@ NAMES: Final = {
 }
 """Element types: safetensors' names and ours."""
 
+F4: Final = "F4"
+"""Two 4-bit floats (E2M1) per byte, the first in the low bits. They are read as ``f8_e4m3``, which is exact."""
+
 HEADER_BYTES: Final = 100_000_000
 """Size in bytes of the largest header that the safetensors package accepts."""
 
@@ -59,17 +63,22 @@ def load(path: str) -> Checkpoint:
         for name, (dtype, shape, begin, stop) in sorted(
             ((name, _described(name, fields)) for name, fields in header.items()), key=lambda item: item[1][2:]
         ):
-            if begin != end or stop - begin != element_count(shape) * DTYPES[dtype].itemsize:
+            if begin != end or 8 * (stop - begin) != element_count(shape) * _bits(dtype):
                 raise EncodeError(
                     f"tensor {name!r}: bytes {begin} to {stop} do not match {dtype} {list(shape)} at {end}"
                 )
-            entries[name] = Entry(dtype, shape, partial(_read, path, start + begin, dtype, shape))
+            if dtype == F4:
+                entries[name] = Entry("f8_e4m3", shape, partial(_read_pairs, path, start + begin, shape))
+            else:
+                entries[name] = Entry(dtype, shape, partial(_read, path, start + begin, dtype, shape))
             end = stop
         if start + end != size:
             raise EncodeError(f"it should have {start + end} bytes but has {size}: it is truncated or damaged")
     except EncodeError as error:
         raise EncodeError(f"not a valid safetensors file: {error}") from error
-    return Checkpoint(entries, metadata=metadata)
+    packed = sum(isinstance(fields, dict) and fields.get("dtype") == F4 for fields in header.values())
+    notes = [f"read {packed:,} F4 tensors as f8_e4m3, which represents every F4 value exactly"] if packed else []
+    return Checkpoint(entries, metadata=metadata, notes=notes)
 
 
 def save(checkpoint: Checkpoint, path: str) -> list[str]:
@@ -137,10 +146,25 @@ def _described(name: str, fields: object) -> tuple[str, tuple[int, ...], int, in
         case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [begin, end]} if all(
             type(n) is int and 0 <= n < 1 << 63 for n in (*shape, begin, end)
         ):
-            if dtype not in NAMES:
-                raise EncodeError(f"tensor {name!r}: element type {dtype} is not one of {', '.join(NAMES)}")
-            return NAMES[dtype], tuple(shape), begin, end
+            if dtype != F4 and dtype not in NAMES:
+                raise EncodeError(f"tensor {name!r}: element type {dtype} is not one of {', '.join((*NAMES, F4))}")
+            return NAMES.get(dtype, F4), tuple(shape), begin, end
     raise EncodeError(f"tensor {name!r}: its description is malformed")
+
+
+def _bits(dtype: str) -> int:
+    return 4 if dtype == F4 else 8 * DTYPES[dtype].itemsize
+
+
+def _read_pairs(path: str, offset: int, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Unpack a tensor of 4-bit floats."""
+    count = element_count(shape)
+    if count == 0:
+        return np.empty(shape, DTYPES["f8_e4m3"])
+    pairs = np.memmap(path, np.uint8, "r", offset, count // 2)
+    codes = np.stack((pairs & 15, pairs >> 4), axis=-1).reshape(shape)
+    values: NDArray[Any] = codes.view(ml_dtypes.float4_e2m1fn).astype(DTYPES["f8_e4m3"])
+    return values
 
 
 def _read(path: str, offset: int, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:

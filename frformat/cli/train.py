@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from frformat.cli import terminal
+from frformat.cli import elm, terminal
 from frformat.cli.options import json_option, tier_cuts
 from frformat.errors import EncodeError
 
@@ -32,6 +32,7 @@ Examples:
   frformat train lenet5 --tiers 25%,50% --distill 0.5 --temperature 1
   frformat train unet-isbi --schedule tail --epochs 300 --resume
   torchrun --nproc-per-node 2 -m frformat train resnet20
+  frformat train elm --seed 1 -o runs/elm
 """
 
 OPTIONS: Final = {
@@ -70,11 +71,13 @@ def list_recipes(*, as_json: bool) -> None:
 
     if as_json:
         facts = {n: {"summary": r.summary, "epochs": r.defaults.epochs, "metric": r.metric} for n, r in RECIPES.items()}
+        facts[elm.NAME] = {"summary": elm.SUMMARY, "epochs": 1, "metric": elm.METRIC}
         terminal.print_json(facts)
         return
     table = terminal.table("recipe", "what", "epochs", left=("recipe", "what"))
     for name, recipe in RECIPES.items():
         table.add_row(name, recipe.summary, str(recipe.defaults.epochs))
+    table.add_row(elm.NAME, elm.SUMMARY, "1")
     terminal.show(table)
 
 
@@ -125,13 +128,20 @@ def train(
         return
     if name is None:
         raise click.UsageError("Missing argument 'RECIPE'; --list shows all.", click.get_current_context())
+    changes = {key: value for key, value in changes.items() if value is not None}
+    if name == elm.NAME:
+        seed, format = changes.get("seed", 0), changes.get("format", "q8")
+        with told():
+            elm.train(
+                output or os.path.join("runs", name), data, seed=seed, format=format, force=force, as_json=as_json
+            )
+        return
     import torch
 
     from frformat import train as training
     from frformat.cli.training import Bar, find, report
 
     kind = find(name)
-    changes = {key: value for key, value in changes.items() if value is not None}
     if keep is not None:
         changes["keep"] = _keep(keep)
     if rules:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from frformat.format.coders import CHUNK, CODERS, Array, Coder, Encoder, byte_view
@@ -72,8 +73,10 @@ def choose(
         return Choice(_sampled(able, likeness.value_type, *next(piece for tier in tiers for piece in tier)))
     choices: list[Choice] = []
     arrays = [array for tier in tiers for _, array in tier]
+    least, plain = _Least(arrays), sum(array.nbytes for array in arrays)
     for coder in sorted(able, key=lambda coder: not coder.integers):
-        if choices and coder.general and _is_beaten(arrays, min(map(_size, choices))):
+        size = min(map(_size, choices), default=plain + 1)
+        if (coder.general and choices and least.exceeds(size)) or (coder.plain and plain > size):
             continue
         choices.append(Choice(coder, _coded(coder, likeness, tiers, told)))
         told = None  # report progress only once
@@ -85,10 +88,20 @@ def _size(choice: Choice) -> int:
     return sum(map(len, choice.done or ()))
 
 
-def _is_beaten(arrays: Sequence[Array], size: float) -> bool:
-    """Return whether no general-purpose compressor can make the values smaller than ``size``."""
-    data = b"".join(map(byte_view, arrays))
-    return len(data) >= QUICK and GAIN * quick_size(data) > size
+class _Least:
+    """The smallest size that a general-purpose compressor can make values, as far as a quick check can show."""
+
+    def __init__(self, arrays: Sequence[Array]) -> None:
+        self._arrays = arrays
+
+    @cached_property
+    def _size(self) -> float:
+        data = b"".join(map(byte_view, self._arrays))
+        return GAIN * quick_size(data) if len(data) >= QUICK else 0
+
+    def exceeds(self, size: float) -> bool:
+        """Return whether no such compressor can make the values smaller than ``size``."""
+        return self._size > size
 
 
 def _preferred(able: list[Coder], some: list[Coder]) -> list[Coder]:
@@ -119,11 +132,12 @@ def _sampled(able: Sequence[Coder], value_type: str, batch: Batch, values: Array
     """Return the coder that does best on the first megabyte, or the plain one if none saves anything."""
     sample = _sample(batch, values)
     sizes: list[tuple[float, Coder]] = []
+    least = _Least([array for _, array in sample])
     for coder in sorted(able, key=lambda coder: not coder.integers):
         # Deflate is far slower than zstd and rarely smaller: use it only if zstd is not allowed.
         if coder.name == "deflate" and any(other.name == "zstd" for other in able):
             continue
-        if sizes and coder.general and _is_beaten([array for _, array in sample], sizes[0][0]):
+        if sizes and coder.general and least.exceeds(sizes[0][0]):
             continue
         buffer = io.BytesIO()
         coder.encoder(value_type, False).encode(sample, buffer)

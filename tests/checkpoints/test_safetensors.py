@@ -72,6 +72,23 @@ def test_what_the_package_writes_but_does_not_read(path: Path):
     assert path.read_bytes() == theirs
 
 
+@pytest.mark.skipif(not hasattr(torch, "float4_e2m1fn_x2"), reason="needs PyTorch 2.8")
+def test_four_bit_floats_are_read_exactly(path: Path):
+    codes = torch.arange(256, dtype=torch.uint8).reshape(2, 128)
+    safetensors.torch.save_file({"a": codes.view(torch.float4_e2m1fn_x2), "b": torch.ones(2)}, path)
+    magnitudes = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0]
+    values = np.array(magnitudes + [-value for value in magnitudes])
+    with checkpoints.load(path) as found:
+        assert found.notes == ["read 1 F4 tensors as f8_e4m3, which represents every F4 value exactly"]
+        assert found.entries["a"].dtype == "f8_e4m3"
+        back = found["a"].astype(np.float64)
+        assert found["b"].tolist() == [1.0, 1.0]
+    assert back.shape == (2, 256)
+    low, high = np.arange(256) & 15, np.arange(256) >> 4
+    np.testing.assert_array_equal(back.reshape(-1, 2), np.stack((values[low], values[high]), axis=1))
+    assert np.signbit(back).sum() == 256  # negative zeros keep their sign
+
+
 def test_data_is_aligned(path: Path):
     checkpoints.save(checkpoint({"x": np.ones(3, np.uint8), "y": np.ones(2)}), path)
     assert all(array.ctypes.data % array.itemsize == 0 for array in checkpoints.load(path).values())
@@ -115,7 +132,8 @@ ONE = {"dtype": "U8", "shape": [2], "data_offsets": [0, 2]}
         ({"x": ONE | {"shape": [2.0]}}, "tensor 'x': its description is malformed"),
         ({"x": ONE | {"shape": [True, 2]}}, "tensor 'x': its description is malformed"),
         ({"x": ONE | {"data_offsets": [0, 2, 2]}}, "tensor 'x': its description is malformed"),
-        ({"x": ONE | {"dtype": "F4"}}, "tensor 'x': element type F4 is not one of BOOL, U8"),
+        ({"x": ONE | {"dtype": "F6_E2M3"}}, "tensor 'x': element type F6_E2M3 is not one of BOOL, U8"),
+        ({"x": {"dtype": "F4", "shape": [3], "data_offsets": [0, 2]}}, "bytes 0 to 2 do not match F4"),
         ({"x": ONE | {"shape": [3]}}, r"tensor 'x': bytes 0 to 2 do not match u8 \[3\] at 0"),
         ({"x": ONE | {"shape": [1 << 62, 1 << 62]}}, "tensor 'x': bytes 0 to 2 do not match u8"),
         ({"x": ONE | {"data_offsets": [1, 3]}}, "tensor 'x': bytes 1 to 3 do not match"),

@@ -1,4 +1,4 @@
-"""The parts of ``frformat compress``: its command line, its data and its output."""
+"""Implement ``frformat compress``: its command line, its data and its output."""
 
 from frformat.cli.compress.command import compress
 

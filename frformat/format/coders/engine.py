@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from frformat.format.coders.batches import Block
 from frformat.format.coders.integers import Integers
-from frformat.format.coders.tables import Tables
+from frformat.format.coders.tables import Choice, Sums, Tables
 
 
 class Blocks(Protocol):
@@ -83,11 +83,19 @@ class Engine(Protocol):
     def lanes(self, tables: Tables) -> Lanes:
         """Create the coder of a static block's lanes."""
 
-    def count(self, values: Integers, totals: Any, lane: int, lag: int, reach: int, classes: int) -> NDArray[np.uint32]:
+    def sums(self, values: Integers, rows: Any, channels: Any, positions: Any) -> None:
+        """See :func:`frformat.format.coders.pure.planning.sums`."""
+
+    def choose(self, block: Block, found: Sums, values: Integers, starts: NDArray[np.uint64]) -> Choice:
+        """See :func:`frformat.format.coders.pure.planning.choose`."""
+
+    def count(
+        self, block: Block, lane: int, choice: Choice, first: int, values: Integers, out: NDArray[np.uint64]
+    ) -> None:
         """See :func:`frformat.format.coders.pure.planning.count`."""
 
-    def costs(self, counts: NDArray[np.uint32], classes: int, logs: NDArray[np.int64]) -> list[tuple[int, int, int]]:
-        """See :func:`frformat.format.coders.pure.planning.costs`."""
+    def scale(self, counts: NDArray[np.uint64], symbols: int) -> NDArray[np.uint16]:
+        """See :func:`frformat.format.coders.pure.planning.scale`."""
 
 
 class _Engine(NamedTuple):
@@ -97,18 +105,21 @@ class _Engine(NamedTuple):
     writer: Any
     reader: Any
     lanes: Any
+    sums: Any
+    choose: Any
     count: Any
-    costs: Any
+    scale: Any
 
 
 @cache
 def engine() -> Engine:
     """Return the implementation in use."""
+    made: Any = None
     if os.environ.get("FRFORMAT_PURE") != "1":
         with suppress(ImportError):
-            from frformat.format.coders import compiled as fast
-
-            return _Engine(True, fast.Model, fast.Blocks, fast.Writer, fast.Reader, fast.Lanes, fast.count, fast.costs)
-    from frformat.format.coders import pure as slow
-
-    return _Engine(False, slow.Model, slow.Blocks, slow.Writer, slow.Reader, slow.Lanes, slow.count, slow.costs)
+            from frformat.format.coders import compiled as made
+    compiled = made is not None
+    if not compiled:
+        from frformat.format.coders import pure as made
+    coders = (made.Model, made.Blocks, made.Writer, made.Reader, made.Lanes)
+    return _Engine(compiled, *coders, made.sums, made.choose, made.count, made.scale)

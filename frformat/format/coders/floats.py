@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frformat.dtypes import DTYPES
-from frformat.format.coders.base import Array, Progress, Readable, Writable
+from frformat.format.coders.base import CHUNK, Array, Progress, Readable, Writable
 from frformat.format.coders.batches import Pieces
 from frformat.format.coders.integers import (
     IntegerDecoder,
@@ -52,15 +52,23 @@ LAYOUTS: Final = {
 
 
 class _Exponents:
-    """The integers that stand for some floats."""
+    """The integers that represent some floats."""
 
     def __init__(self, patterns: Array, layout: Layout, reference: int) -> None:
         self._patterns = patterns
         self._layout = layout
         self._reference = reference
+        self._range = (0, 0)
+        self._last = np.zeros(0, np.int32)
 
     def part(self, start: int, stop: int) -> Integers:
         """See :class:`~frformat.format.coders.integers.Source`."""
+        # Coders read a small tensor, which is a single part, more than once.
+        if self._range != (start, stop):
+            self._last, self._range = self._integers(start, stop), (start, stop)
+        return self._last
+
+    def _integers(self, start: int, stop: int) -> Integers:
         patterns = self._patterns[start:stop].astype(np.int32)
         _, width, mantissa = self._layout
         found = patterns >> mantissa & ((1 << width) - 1)
@@ -96,20 +104,28 @@ class FloatEncoder:
         integers = self._coder.integers(sources, lambda count: progress(count * itemsize) if progress else None)
         out.write(bytes([reference, digits]) + leb128(len(integers)))
         out.write(integers)
-        for plane in range(digits // 8):
-            for mantissas in self._mantissas(arrays, digits):
-                out.write((mantissas >> 8 * plane).astype(np.uint8).tobytes())
-        if digits % 8:
-            for data in packed((part >> digits // 8 * 8 for part in self._mantissas(arrays, digits)), digits % 8):
+        whole, bits = divmod(digits, 8)
+        if not digits:
+            return
+        few = sum(map(len, arrays)) <= CHUNK
+        kept = list(self._mantissas(arrays, digits)) if few else None
+        for plane in range(whole):
+            for mantissas in kept or self._mantissas(arrays, digits):
+                out.write(mantissas[:, plane].tobytes())
+        if bits:
+            for data in packed((part[:, whole] for part in kept or self._mantissas(arrays, digits)), bits):
                 out.write(data)
 
     def _mantissas(self, arrays: Sequence[Array], digits: int) -> Iterator[Array]:
-        """Yield the stored mantissas, in pieces."""
+        """Yield the stored mantissas as bytes (count, bytes of a number), in pieces."""
         mask, shift = (1 << self._layout.mantissa) - 1, self._layout.mantissa - digits
         for patterns in arrays:
             for start, stop in cuts(0, len(patterns)):
                 part = patterns[start:stop]
-                yield (part[part != 0] & mask) >> shift
+                part = (part if part.all() else part[part != 0]) & mask
+                if shift:
+                    part >>= shift
+                yield part.astype(self._layout.bits, copy=False).view(np.uint8).reshape(-1, part.itemsize)
 
 
 def _survey(arrays: Sequence[Array], layout: Layout) -> tuple[int, int]:
@@ -119,8 +135,8 @@ def _survey(arrays: Sequence[Array], layout: Layout) -> tuple[int, int]:
         for start, stop in cuts(0, len(patterns)):
             part = patterns[start:stop]
             union |= int(np.bitwise_or.reduce(part))
-            largest = max(largest, int((part >> layout.mantissa & ((1 << layout.width) - 1)).max()))
-    return largest, union & ((1 << layout.mantissa) - 1)
+            largest = max(largest, int((part & ((1 << layout.width + layout.mantissa) - 1)).max()))
+    return largest >> layout.mantissa, union & ((1 << layout.mantissa) - 1)
 
 
 class FloatDecoder:

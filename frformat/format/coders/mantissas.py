@@ -15,25 +15,25 @@ GROUP: Final = 8
 """The remaining bits of this many mantissas fill whole bytes."""
 
 
-def packed(parts: Iterable[Array], bits: int) -> Iterator[bytes]:
+def packed(parts: Iterable[NDArray[np.uint8]], bits: int) -> Iterator[bytes]:
     """Pack numbers of ``bits`` bits without gaps, padded to a whole byte."""
-    shifts = np.arange(0, bits * GROUP, bits, dtype=np.uint64)
-    left = np.zeros(0, np.uint64)
-    total = 0
-
-    def pack(numbers: NDArray[np.uint64]) -> bytes:
-        joined = np.bitwise_or.reduce(numbers.reshape(-1, GROUP) << shifts, axis=1)
-        stored: bytes = joined.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :bits].tobytes()
-        return stored
-
+    left = np.zeros(0, np.uint8)
     for part in parts:
-        numbers = np.concatenate([left, part.astype(np.uint64)])
-        total += len(part)
+        numbers = np.concatenate([left, part])
         whole = len(numbers) // GROUP * GROUP
         left = numbers[whole:]
-        yield pack(numbers[:whole])
-    last = pack(np.append(left, np.zeros(-len(left) % GROUP, np.uint64)))
-    yield last[: -(-len(left) * bits // 8)]
+        yield _pack(numbers[:whole], bits)
+    yield _pack(left, bits)
+
+
+def _pack(numbers: NDArray[np.uint8], bits: int) -> bytes:
+    words = np.append(numbers, np.zeros(-len(numbers) % GROUP, np.uint8)).view("<u8")
+    # Close the gaps between neighbours, then between pairs, then between the halves of each word.
+    for size in (8, 16, 32):
+        low = np.uint64(sum((1 << size) - 1 << place for place in range(0, 64, 2 * size)))
+        words = words & low | (words & ~low) >> np.uint64(size // 8 * (8 - bits))
+    stored: bytes = words.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :bits].tobytes()
+    return stored[: -(-len(numbers) * bits // 8)]
 
 
 class Bytes:

@@ -6,7 +6,7 @@ See the specification, sections 10.5 and 10.6.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,15 @@ BASES: Final = np.where(HALVES < 8, HALVES, (2 + HALVES % 2) << BITS)
 
 SIGNS: Final = np.where(np.arange(MOST_SYMBOLS) % 2, -1, 1)
 
+SAMPLE_LANE: Final = 1 << 12
+"""Number of values in each lane of a sample."""
+
+FRACTION: Final = 16
+"""Number of fractional bits of logarithms."""
+
+LOGS: Final = np.rint(np.log2(np.arange(1 << 12, 1 << 13) / (1 << 12)) * (1 << FRACTION)).astype(np.int64)
+"""Logarithms to base 2 of 1 to 2."""
+
 _SMALL: Final = 256
 _POWERS: Final = np.frexp(np.maximum(np.arange(_SMALL), 1))[1] - 1
 
@@ -67,6 +76,41 @@ def symbols_of(values: Integers) -> NDArray[np.uint8]:
 def most_tables(values: int) -> int:
     """Return the largest number of tables of a block with this many values."""
     return 1 + values // 256
+
+
+Axes = tuple[Integers, Integers, Integers]
+
+
+class Sums(NamedTuple):
+    """The sums of the magnitudes of a block, int64.
+
+    Attributes:
+        rows: of each row.
+        channels: of each channel.
+        positions: of each position.
+    """
+
+    rows: NDArray[np.int64]
+    channels: NDArray[np.int64]
+    positions: NDArray[np.int64]
+
+
+class Choice(NamedTuple):
+    """A way to code a block; see :class:`Tables`.
+
+    Attributes:
+        axes: classes of rows, channels and positions.
+        classes: number of classes.
+        neighbour: number of the neighbour.
+        reach: largest magnitude of a neighbour.
+        bits: approximate size of the sample, in parts of 2^-16 bits.
+    """
+
+    axes: Axes
+    classes: int
+    neighbour: int = 0
+    reach: int = 0
+    bits: int = 0
 
 
 @dataclass(frozen=True)
@@ -107,6 +151,16 @@ class Tables:
 def lag(block: Block, neighbour: int) -> int:
     """Return the distance from a value back to its neighbour."""
     return (0, 1, block.positions, block.columns)[neighbour]
+
+
+def near_lag(block: Block, neighbour: int) -> int:
+    """Return the distance from a value back to its neighbour if it may be worth its tables, else 0."""
+    # If an axis has length 1, its neighbour is the previous value of another axis.
+    if (neighbour == 2 and block.positions == 1) or (neighbour == 3 and block.columns == 1):
+        return 0
+    found = lag(block, neighbour)
+    # Enough values need to have this neighbour in their lane.
+    return found if 4 * found <= 1 << LANES[-1] and found < block.size else 0
 
 
 def stored_axes(block: Block, classes: int) -> tuple[int, int, int]:

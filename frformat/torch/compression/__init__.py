@@ -1,10 +1,11 @@
-"""Compress trained networks: every weight is rounded as coarsely as its effect on the outputs allows.
+"""Compress trained networks by rounding each weight as coarsely as its effect on the outputs allows.
 
-* ``recording`` observes layers at work; ``structure`` finds a model's layers, and folds normalization;
-* ``moments`` gathers statistics of layers' inputs and of output gradients; ``guesses`` replaces them without data;
-* ``steps`` chooses quantization steps and bases; ``rounding`` rounds; ``quantizing`` does so layer after layer, with
-  runs of the model in ``lockstep``;
-* ``search`` finds the scale that meets the user's limit; ``compressing`` puts everything together.
+* ``recording`` observes layers as they run, ``recurrent`` runs recurrent layers step by step for it, and ``structure``
+  finds a model's layers and folds normalization;
+* ``moments`` gathers statistics of layer inputs and output gradients; ``guesses`` substitutes for them without data;
+* ``steps`` chooses quantization steps and bases, ``rounding`` rounds one layer, and ``quantizing`` rounds all layers in
+  turn, with runs of the model in ``lockstep``;
+* ``search`` finds the scale that meets the user's limit, and ``compressing`` combines all parts.
 """
 
 from frformat.torch.compression.compressing import Compressed, compress

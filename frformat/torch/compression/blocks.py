@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frformat.torch.compression.rounding import feedback, rounded
-from frformat.torch.compression.steps import DAMPING
 
 Doubles = NDArray[np.float64]
 
@@ -35,13 +34,16 @@ def compensation(before: Doubles, second: Doubles, shift: Doubles | None, usual:
     return change.swapaxes(1, 2).reshape(groups, outputs, n)
 
 
-def rounded_in_blocks(target: Doubles, sizes: Doubles, moments: Doubles, down: Doubles | None) -> Doubles:
+def rounded_in_blocks(
+    target: Doubles, sizes: Doubles, moments: Doubles, damping: float, down: Doubles | None
+) -> Doubles:
     """Round weights to multiples of steps, one block of inputs after the other.
 
     Args:
         target: the weights: (groups, outputs, inputs).
         sizes: the steps, in the same shape.
         moments: second moments of the inputs, one matrix or diagonal for each block.
+        damping: added to their diagonals, relative to the mean.
         down: :func:`~frformat.torch.compression.rounding.feedback` for rows.
 
     Returns:
@@ -53,7 +55,7 @@ def rounded_in_blocks(target: Doubles, sizes: Doubles, moments: Doubles, down: D
     width = moments.shape[-1]
     for number in range(moments.shape[1]):
         part = slice(number * width, (number + 1) * width)
-        across = feedback(moments[:, number], DAMPING) if width > 1 else None
+        across = feedback(moments[:, number], damping) if width > 1 else None
         parts.append(rounded(target[:, :, part], sizes[:, :, part], across, down))
     return np.concatenate(parts, axis=2)
 

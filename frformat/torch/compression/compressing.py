@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,13 +28,13 @@ from frformat.torch.compression.trials import Point, Trial, Trials
 StrPath = str | os.PathLike[str]
 
 QUALITY: Final = 6.0
-"""The quality if the user sets no limit."""
+"""Quality to use if the user sets no limit."""
 
 FINEST, COARSEST, FIRST = 1e-7, 30.0, 0.03
-"""The losses whose scales bound a search, and the loss at which it begins."""
+"""Losses whose scales bound a search, and the loss at whose scale it starts."""
 
 SHOWN: Final = 5
-"""Largest number of names to list in a note."""
+"""Maximum number of names to list in a note."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +42,14 @@ class Compressed:
     """A compressed model.
 
     Attributes:
-        data: the bytes of the file.
-        model: a module with the file's weights; None if tensors were given instead of a model.
-        point: its point on the curve.
-        curve: all trials, from the smallest file to the largest.
-        metric: name of the metric; empty if none was measured.
+        data: contents of the file.
+        model: a module with the weights in the file; None if tensors were compressed instead of a model.
+        point: size and loss of the file.
+        curve: the same for all trials, from the smallest file to the largest.
+        metric: name of the metric; empty if there is none.
         original: the metric of the original model, or None.
         layers: the outcome for each tensor, in file order.
-        notes: what the user should know, one line each.
+        notes: hints for the user, one line each.
     """
 
     data: bytes
@@ -67,7 +67,7 @@ class Compressed:
         return len(self.data)
 
     def save(self, path: StrPath) -> None:
-        """Write the file. An existing file of that name is replaced only once the new one is complete.
+        """Write the file. An existing file is replaced only after the new one is complete.
 
         Raises:
             OSError: the file cannot be written.
@@ -96,43 +96,43 @@ def compress(
     """Compress a trained network to a small file, without training it.
 
     A few hundred typical inputs, without labels, show how much each weight matters. All weights are then rounded, layer
-    after layer, such that later ones compensate for the errors of earlier ones. Without inputs, only the weights are
-    used, and the file is larger at equal accuracy. Batch normalization after a layer is folded into its weights; the
-    module remains and only adds its bias. The file therefore loads into the same architecture with
-    :func:`frformat.torch.load_model`, for use in evaluation mode.
+    by layer, so that later weights compensate for the errors of earlier ones. Without inputs, the file is larger at
+    equal accuracy. Batch normalization after a layer is folded into the weights of the layer; the module remains and
+    only adds its bias. The file therefore loads into the same architecture with :func:`frformat.torch.load_model`, for
+    use in evaluation mode.
 
-    Two copies of the model are made, and each runs on all batches at once, layer by layer: memory holds twice what the
-    forward pass of all batches needs at one layer.
+    Two copies of the model process all batches in parallel, layer by layer. Peak memory is therefore twice the memory
+    that the activations of all batches need at one layer.
 
     >>> compress(model, "model.frz", images.split(64), metric=accuracy, max_drop=0.5)
 
     Pass at most one of ``max_drop``, ``size``, ``bits`` and ``quality``.
 
     Args:
-        model: the network, on any device, which is not modified; or tensors by name, if there is no model to run.
-        path: destination; None writes no file.
-        batches: inputs for the model: each a tensor, a tuple of arguments, or a dict of keyword arguments. They must
-            not include test data.
-        metric: function that returns a metric of a model in evaluation mode; higher is better, for example accuracy in
-            percent. Without it, ``max_drop`` refers to the percentage of decisions that stay the same (for values, of
-            the variance that is explained), measured on one in four batches, which are then not used for calibration.
-        max_drop: largest loss of the metric.
-        size: largest size of the file in bytes; the file gets close to it.
-        bits: the same, in bits per parameter.
-        quality: 1 (smallest) to 10; three steps up cut the loss to a tenth. 6 by default.
-        outputs: ``logits`` of classes, along the last axis of outputs of rank 2 and 3, else along axis 1; ``values``;
-            or ``auto``: logits if the output is one matrix with at least two columns.
-        metadata: text for the file, in addition to the search's results.
-        effort: with ``size`` or ``bits``, the number of files of about that size from which to take the best.
-        seed: seed of the random numbers for differentiating outputs.
-        progress: called with the current activity, the amount done, and the total amount.
-        base: the file of an older version, which was compressed, too: the new file is the difference to it. It takes
-            over the steps, so nothing is searched for, and none of the four goals may be given.
+        model: the network, on any device, which is not modified; or a mapping of tensors if there is no model to run.
+        path: file to write, or None.
+        batches: calibration inputs: each a tensor, a tuple of arguments, or a dict of keyword arguments. They must not
+            include test data.
+        metric: function that computes a metric of a model in evaluation mode, such as its accuracy in percent. Higher
+            must be better. Without it, ``max_drop`` refers to the percentage of unchanged decisions (for values, of
+            explained variance), measured on every fourth batch, which is then not used for calibration.
+        max_drop: largest acceptable drop in the metric.
+        size: maximum file size in bytes; the file gets close to it.
+        bits: maximum file size in bits per parameter.
+        quality: from 1 (smallest file) to 10; raising it by 3 cuts the loss to a tenth. 6 by default.
+        outputs: ``logits`` of classes, along the last axis of outputs of rank 2 or 3 and otherwise along axis 1;
+            ``values``; or ``auto``: logits if the output is one matrix with at least two columns.
+        metadata: text to store in the file, in addition to the results of the search.
+        effort: with ``size`` or ``bits``, the number of files close to the limit to make; the best of them is kept.
+        seed: seed of the random numbers with which gradients of the outputs are sampled.
+        progress: called with the name of the current stage, the amount done, and the total amount.
+        base: compressed file of an older version. The new file stores only the difference from it, with the same
+            steps. There is no search, so ``max_drop``, ``size``, ``bits`` and ``quality`` must not be passed.
 
     Raises:
-        CompressionError: the model fails on a batch, the metric is not a finite number, the limit cannot be reached, or
+        CompressionError: the model fails on a batch, the metric is not a finite number, the limit cannot be met, or
             options contradict each other. Nothing is written.
-        EncodeError: a tensor has no counterpart in the format.
+        EncodeError: the format cannot represent a tensor.
         OSError: the file cannot be written.
     """
     goals = {"max_drop": max_drop, "size": size, "bits": bits, "quality": quality}
@@ -176,13 +176,13 @@ def _search(
     before: float | None,
     effort: int,
 ) -> Trial:
-    """Find the model that meets the user's limit; the metric has a name, and a value for the original."""
+    """Find the model that meets the user's limit, given the name of the metric and its value for the original."""
     count = contents.quantized
     first, finest, coarsest = (scale_of(loss, count) for loss in (FIRST, FINEST, COARSEST))
     size, bits, drop, quality = goals["size"], goals["bits"], goals["max_drop"], goals["quality"]
     if size is not None or bits is not None:
         most = int(size if size is not None else (bits or 0) * contents.elements / 8)
-        return of_size(trials.trial, trials.estimate, most, finest, coarsest, effort)
+        return of_size(trials.trial, trials.estimate, most, finest, coarsest, effort, trials.codes)
     if drop is None:
         return trials.trial(scale_of(10 ** (-(QUALITY if quality is None else quality) / 3), count))
     assert before is not None  # since there is a drop
@@ -200,17 +200,25 @@ def _notes(weighed: Weighed, contents: Contents) -> list[str]:
     notes = []
     if weighed.structure.folds:
         number = len(weighed.structure.folds)
-        notes.append(f"batch normalization is part of the weights before it, {number} times: the file is for inference")
+        notes.append(
+            f"batch normalization was folded into the preceding weights, {number} times: the file is for inference only"
+        )
+    if weighed.guessed:
+        names = _shown([site.name for site in weighed.guessed])
+        notes.append(f"no observed layer uses {names} as weights: rounded as without batches")
     if contents.unseen and weighed.batches:
-        shown = ", ".join(contents.unseen[:SHOWN]) + (" …" if len(contents.unseen) > SHOWN else "")
-        notes.append(f"no layer was seen to use {shown} as its weights: 8 bits for each")
+        notes.append(f"no observed layer uses {_shown(contents.unseen)} as weights: rounded to 8 bits")
     return notes
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
 
 
 def _check(goals: Mapping[str, float | None], model: object, batches: object, metric: object) -> None:
     given = [name for name, value in goals.items() if value is not None]
     if len(given) > 1:
-        raise CompressionError(f"{' and '.join(given)} are given: say one of {', '.join(goals)}")
+        raise CompressionError(f"{' and '.join(given)} are given: pass only one of {', '.join(goals)}")
     for name in given:
         value = goals[name]
         assert value is not None

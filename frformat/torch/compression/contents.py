@@ -1,4 +1,4 @@
-"""The content of the file: integers with steps for quantized tensors, and narrow types for everything else."""
+"""The contents of the file: integers with steps for quantized tensors, and narrow types for all others."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ LARGEST: Final = 65504.0
 """Smallest and largest normal numbers of binary16."""
 
 FORMAT: Final = "q8"
-"""Number format of weights that no layer was seen to use."""
+"""Number format of matrices without a plan."""
 
 VECTOR_FORMAT: Final = "q10"
 """Number format of vectors whose elements differ little in magnitude."""
 
 RANGE: Final = 10
-"""Largest ratio of magnitudes for which they count as differing little."""
+"""Largest ratio of magnitudes that counts as a small difference."""
 
 
 class Contents:
     """The tensors of a compressed model.
 
     Args:
-        state: tensors and spectra.
-        names: their names in the file.
+        state: tensors and spectra by name.
+        names: their names in the file, by name.
         plans: plans of the quantized ones.
-        biases: names of biases that are also quantized.
+        biases: names of the biases that are quantized, too.
 
     Attributes:
         quantized: number of elements of the tensors with plans.
@@ -79,7 +79,7 @@ class Contents:
 
     @property
     def unseen(self) -> list[str]:
-        """Names of tensors that were rounded to a few bits although their use is unknown."""
+        """Names of tensors that were rounded to :data:`FORMAT`, because they have no plan."""
         return [name for name, each in self._others.items() if isinstance(each, CodedTensor) and each.offsets]
 
     def file_name(self, name: str) -> str:
@@ -87,7 +87,7 @@ class Contents:
         return self._names[name]
 
     def give(self, state: Mapping[str, Stored]) -> None:
-        """Overwrite tensors that have no plans with the values that the file stores for them."""
+        """Replace the values of tensors without plans by the rounded ones in the file."""
         for name, stored in self._others.items():
             value = state[name]
             if isinstance(stored, CodedTensor) and isinstance(value, Tensor) and value.layout == torch.strided:
@@ -108,7 +108,7 @@ class Contents:
         return coded(self._plans.get(name), integers, self._dtypes[name])
 
     def follow(self, plans: Mapping[str, Plan], base: FrzFile) -> None:
-        """Take other plans, and write the difference to an older file from now on."""
+        """Switch to other plans, and write the difference from an older file from now on."""
         self._plans, self._base = plans, base
 
     def file(self, found: Mapping[str, Integers], metadata: Mapping[str, str]) -> bytes:
@@ -117,7 +117,7 @@ class Contents:
 
 
 def coded(plan: Plan | None, integers: Integers, dtype: str) -> CodedTensor:
-    """Return the integers in the form that the file stores; a bias has no plan."""
+    """Return the integers as a tensor of the file. A bias has no plan."""
     shape = integers.values.shape
     axes = tuple(Axis("dct" if plan and plan.cosines and axis > 1 else "identity") for axis in range(len(shape)))
     return CodedTensor(integers.values, shape, dtype, axes, step=integers.code, offsets=plan.offsets if plan else {})
@@ -132,8 +132,8 @@ def coded_bytes(tensor: CodedTensor) -> int:
 def narrow(array: Array) -> Array | CodedTensor:
     """Return a tensor without a plan in a narrow form.
 
-    Matrices of floats become 8-bit integers with one step per row. Vectors become 10-bit integers if these represent
-    their elements well, and otherwise 16-bit floats. Everything else is unchanged.
+    Floating-point matrices become 8-bit integers with one step per row. Vectors become 10-bit integers if their
+    elements differ little in magnitude, and otherwise 16-bit floats. Everything else is unchanged.
     """
     dtype = next((name for name in REAL_DTYPES if DTYPES[name] == array.dtype), None)
     if dtype is None or not np.isfinite(array).all():
@@ -154,7 +154,7 @@ def narrow(array: Array) -> Array | CodedTensor:
 
 
 def _even(sizes: NDArray[np.float64], array: Array) -> bool:
-    """Return whether one step suits all elements; it does not for values of one sign, such as variances."""
+    """Return whether one step suits all elements. Values of one sign, such as variances, need to differ even less."""
     if array.min() >= 0 or array.max() <= 0:
         return bool(sizes.max() < RANGE * sizes.min())
     return bool(sizes.max() < RANGE * np.sqrt(np.square(sizes).mean()))

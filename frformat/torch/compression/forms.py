@@ -1,4 +1,4 @@
-"""How a parameter multiplies its inputs, with weights as matrices, inputs as columns and outputs as rows."""
+"""Express layers as matrix products: weights as matrices, inputs as columns, and outputs as rows."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Array = NDArray[Any]
 Kind = Literal["linear", "product", "convolution", "transposed", "embedding"]
 
 CHUNK: Final = 1 << 24
-"""Number of entries of the input matrix to compute at a time."""
+"""Maximum number of entries of the input matrix to compute at a time."""
 
 
 @dataclass(frozen=True)
 class Form:
     """The layout of a weight tensor.
 
-    As matrices, the weights of a layer are (groups, outputs, inputs): entry j of a row is multiplied by entry j of
-    each column that :meth:`columns` makes of the layer's input.
+    The weights of a layer, as matrices, have the shape (groups, outputs, inputs). Entry j of a row is multiplied by
+    entry j of each column that :func:`columns` extracts from the layer's input.
 
     Attributes:
         kind: ``linear`` (outputs, inputs); ``product`` (inputs, outputs); ``convolution`` (outputs, inputs of a group,
@@ -39,12 +39,12 @@ class Form:
 
     @property
     def kernel(self) -> tuple[int, ...]:
-        """Lengths of the kernel axes, which are the tensor's axes from 2 on."""
+        """Lengths of the kernel axes: all axes of the tensor from the third on."""
         return self.shape[2:]
 
     @property
     def sparse(self) -> bool:
-        """Whether columns are unit vectors, so that their second moments are a diagonal."""
+        """Whether columns are unit vectors, whose second moments form a diagonal matrix."""
         return self.kind == "embedding"
 
     @property
@@ -80,12 +80,12 @@ class Form:
 
 @dataclass(frozen=True)
 class Geometry:
-    """The positions at which a convolution applies its kernel.
+    """Positions at which a convolution applies its kernel.
 
     Attributes:
-        stride: for each kernel axis.
-        padding: for each kernel axis.
-        dilation: for each kernel axis.
+        stride: one number per kernel axis.
+        padding: one number per kernel axis.
+        dilation: one number per kernel axis.
     """
 
     stride: tuple[int, ...] = ()
@@ -100,9 +100,9 @@ def columns(x: Tensor, form: Form, geometry: Geometry, thin: Sequence[int] = (),
         x: the input of the layer.
         form: the layout of its weights.
         geometry: geometry of a convolution.
-        thin: take only every n-th of the kernel's positions, or of the inputs if there is no kernel, along each axis;
-            all of them by default.
-        phase: the first position to take along each axis.
+        thin: for each axis, n if only every n-th position of the kernel is used, or every n-th input if there is no
+            kernel; all of them by default.
+        phase: index of the first position to use along each axis.
 
     Returns:
         Shape (groups, inputs, n), float32.
@@ -139,7 +139,7 @@ def rows(y: Tensor, form: Form) -> Tensor:
 
 
 def _as_convolution(x: Tensor, form: Form, geometry: Geometry) -> tuple[Tensor, Geometry]:
-    """Convert a transposed convolution to one of stride 1 over inputs with zeros in between, with a flipped kernel."""
+    """Convert a transposed convolution to one with stride 1 and a flipped kernel; zeros are inserted between inputs."""
     stretched = x.new_zeros(
         (*x.shape[:2], *((n - 1) * s + 1 for n, s in zip(x.shape[2:], geometry.stride, strict=True)))
     )
@@ -147,7 +147,7 @@ def _as_convolution(x: Tensor, form: Form, geometry: Geometry) -> tuple[Tensor, 
     stretched[(..., *every)] = x
     reach = [d * (k - 1) for k, d in zip(form.kernel, geometry.dilation, strict=True)]
     padding = tuple(r - p for r, p in zip(reach, geometry.padding, strict=True))
-    if min(padding) < 0:  # crop what the padding of the output removes
+    if min(padding) < 0:  # crop the inputs that the output padding discards
         cut: list[Any] = [slice(max(0, -p), stretched.shape[a + 2] - max(0, -p)) for a, p in enumerate(padding)]
         stretched, padding = stretched[(..., *cut)], tuple(max(0, p) for p in padding)
     return stretched, Geometry(geometry.stride, padding, geometry.dilation)

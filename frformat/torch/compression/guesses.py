@@ -1,4 +1,4 @@
-"""Guess statistics from the weights alone, if a model cannot be run."""
+"""Guess statistics from the weights alone, for parameters that no run has observed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ NEIGHBOURS: Final = 0.75
 
 
 class GuessedInputs:
-    """Assumed moments of a layer's inputs, equal in all channels, as a substitute for those of :mod:`.moments`.
+    """Assumed moments of a layer's inputs, the same for all channels; a substitute for those of :mod:`.moments`.
 
     Args:
-        form: the layout of its weights.
+        form: the layout of the layer's weights.
     """
 
     def __init__(self, form: Form) -> None:
@@ -34,7 +34,7 @@ class GuessedInputs:
 
     @property
     def means(self) -> tuple[Doubles, Doubles]:
-        """Return zeros: means are unknown."""
+        """Return zeros, since the means are unknown."""
         zeros = np.zeros((self.form.groups, self.form.inputs))
         return zeros, zeros
 
@@ -44,11 +44,11 @@ class GuessedInputs:
         return np.broadcast_to(self._kernel, shape).copy()
 
     def shift(self, *, centred: bool) -> None:
-        """Return None: there is no second model."""
+        """Return None, since there is no second model."""
 
 
 class GuessedOutputs:
-    """Assumed moments of output gradients, such that noise counts relative to an output and all layers are equal.
+    """Assumed moments of output gradients: noise counts relative to each output, and all layers matter equally.
 
     Args:
         weights: weights of the layer, as matrices (groups, outputs, inputs).
@@ -68,5 +68,5 @@ class GuessedOutputs:
         return self._diagonal
 
     def of_bias(self) -> Doubles:
-        """The same."""
+        """Return the same for a bias."""
         return self._diagonal

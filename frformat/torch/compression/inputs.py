@@ -15,7 +15,7 @@ Batch = Callable[[nn.Module], Any]
 
 
 class CompressionError(EncodeError):
-    """Raised if a model cannot be compressed. Nothing has been written, and the model is unchanged."""
+    """Raised if a model cannot be compressed. No file has been written, and the model is unchanged."""
 
 
 def runs(batches: Iterable[Any]) -> list[Batch]:
@@ -25,7 +25,7 @@ def runs(batches: Iterable[Any]) -> list[Batch]:
         batches: inputs: each a tensor, a tuple or list of positional arguments, or a dict of keyword arguments.
 
     Raises:
-        CompressionError: there are none, or they have another type.
+        CompressionError: there are no batches, or one has another type.
     """
     if isinstance(batches, Tensor):
         raise CompressionError("batches is one tensor: pass a list of batches, such as images.split(64)")

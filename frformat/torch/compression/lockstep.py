@@ -8,14 +8,14 @@ from typing import Any
 
 
 class _Stopped(BaseException):
-    """Raised in a run that is no longer needed, to end it."""
+    """Raised in a run to end it when it is no longer needed."""
 
 
 class Run:
-    """A function in a thread: it runs until it waits, resumes on request, and never runs concurrently with its caller.
+    """A function in a thread that runs until it waits, and resumes on request; its caller is blocked in the meantime.
 
     Args:
-        work: the function; it receives this object, to call :meth:`wait`.
+        work: the function. It receives this object, so that it can call :meth:`wait`.
     """
 
     def __init__(self, work: Callable[[Run], None]) -> None:
@@ -28,7 +28,7 @@ class Run:
         self._thread.start()
 
     def wait(self, at: Any) -> None:
-        """Pause the function that calls this, with :attr:`at` set for the caller to see."""
+        """Pause the calling function until it is resumed; :attr:`at` tells the other side its position."""
         self.at = at
         self._paused.release()
         self._go.acquire()
@@ -39,10 +39,10 @@ class Run:
         """Let the function run until it waits again.
 
         Returns:
-            Whether it waits; False if it has ended.
+            True if it waits; False if it has ended.
 
         Raises:
-            Exception: what the function raised.
+            Exception: the function raised it.
         """
         self.at = None
         self._go.release()
@@ -52,7 +52,7 @@ class Run:
         return not self._done
 
     def stop(self) -> None:
-        """End the function where it waits."""
+        """End the function at the position where it waits."""
         if not self._done:
             self._stop = True
             self._go.release()
@@ -65,7 +65,7 @@ class Run:
                 work(self)
         except _Stopped:
             pass
-        except BaseException as error:  # raised again in the caller
+        except BaseException as error:  # re-raised in the caller
             self._error = error
         self._done = True
         self._paused.release()
@@ -78,15 +78,15 @@ def together(
 ) -> None:
     """Run functions in lockstep, one at a time.
 
-    Among all positions at which functions wait, the first in order comes next: the functions that wait there meet.
+    Of all positions at which functions wait, the one of the lowest rank is next. All functions that wait there meet.
 
     Args:
         works: the functions.
-        order: returns the rank of a position; the smallest comes first.
-        meet: called with the positions of the functions that meet, by their number, before they resume.
+        order: returns the rank of a position.
+        meet: called before functions resume, with the positions of those that meet, by index in ``works``.
 
     Raises:
-        Exception: what a function, or ``meet``, raised; all others have ended by then.
+        Exception: a function or ``meet`` raised it; all other functions have been ended.
     """
     runs = [Run(work) for work in works]
     try:

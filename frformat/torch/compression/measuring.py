@@ -1,4 +1,4 @@
-"""Measure how good a model is: by the user's metric, or by its agreement with the original."""
+"""Measure a model by the user's metric, or by its agreement with the original."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from frformat.torch.compression.outputs import Outputs
 Metric = Callable[[nn.Module], float]
 
 HELD: Final = 4
-"""Without a metric, one batch in this many is used for measuring."""
+"""Without a metric, one in this many batches is reserved for measuring."""
 
 
 @dataclass
 class Measure:
-    """A metric whose results are checked.
+    """A metric that checks its results.
 
     Attributes:
         name: name of the metric; empty if there is none.
@@ -34,10 +34,10 @@ class Measure:
     held: list[Batch] = field(default_factory=list)
 
     def __call__(self, model: nn.Module) -> float | None:
-        """Return the metric of a model; None if there is none.
+        """Return the metric of a model, or None if there is no metric.
 
         Raises:
-            CompressionError: it fails, or its value is not finite.
+            CompressionError: the metric fails, or its value is not finite.
         """
         if self.metric is None:
             return None
@@ -65,7 +65,7 @@ def measure_of(
         meant: the meaning of outputs.
         original: the model to compress.
         calls: all batches.
-        needed: whether to measure agreement with the original on some batches if the user gives no metric.
+        needed: whether to measure the agreement with the original if the user passes no metric.
 
     Raises:
         CompressionError: there are too few batches.

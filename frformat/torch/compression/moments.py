@@ -1,4 +1,4 @@
-"""Second moments of layers' inputs, and of the gradients of their outputs."""
+"""Second moments of layer inputs, and of the gradients of layer outputs."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from frformat.torch.compression.recording import Call, Recorder, Site
 Doubles = NDArray[np.float64]
 
 WIDE: Final = 4096
-"""Inputs or outputs with more entries than this are split into independent blocks."""
+"""More inputs than this are split into independent blocks; of more outputs, only the diagonal is kept."""
 
 BLOCK: Final = 1024
 """Approximate number of entries per block."""
 
 ENOUGH: Final = 64
-"""Number of columns per input that determines its moments well enough."""
+"""Number of columns per input that is sufficient to estimate moments."""
 
 CHEAP: Final = 1 << 16
-"""So many columns are taken in any case, where there are as many."""
+"""Up to this number, all columns are used."""
 
 MOST: Final = 1 << 17
-"""Largest number of columns."""
+"""Maximum number of columns to use."""
 
 
 class Inputs:
-    """Moments of the inputs of a layer, in two models side by side: the original, and the partly rounded one.
+    """Moments of the inputs of a layer in two models: the original and the partly rounded one.
 
-    For inputs x of the original and y of the other, both as columns: the second moments E[y yᵀ], the cross moments
-    E[x yᵀ], and both means.
+    With the inputs x of the original and y of the other model, as columns, these are the second moments E[y yᵀ], the
+    cross moments E[x yᵀ], and both means.
 
     Args:
         form: the layout of the layer's weights.
-        cross: whether there are two models; otherwise y is x.
+        cross: whether there are two models; if not, y is x.
     """
 
     def __init__(self, form: Form, *, cross: bool) -> None:
@@ -54,11 +54,11 @@ class Inputs:
         self._means = torch.zeros(2, form.groups, form.inputs, dtype=torch.float64)
 
     def add(self, y: Call, x: Call | None, thin: Sequence[int], phase: Sequence[int]) -> None:
-        """Add the inputs of a call in each model.
+        """Add the inputs of one call in each model.
 
         Args:
-            y: the call in the model whose second moments are wanted.
-            x: the call in the other model.
+            y: the call in the rounded model.
+            x: the call in the original, or None.
             thin: see :func:`columns`.
             phase: see :func:`columns`.
         """
@@ -92,12 +92,12 @@ class Inputs:
         return x, y
 
     def second(self, *, centred: bool) -> Doubles:
-        """Return E[y yᵀ], or the covariance: (groups, blocks, n, n); for unit vectors, shares (groups, blocks, n)."""
+        """Return E[y yᵀ] or the covariance: (groups, blocks, n, n), or the diagonal (groups, blocks, n)."""
         found = (self._second / max(self.count, 1)).numpy()
         return found - self._product(1) if centred and not self.form.sparse else found
 
     def shift(self, *, centred: bool) -> Doubles | None:
-        """Return E[x yᵀ] − E[y yᵀ], or the difference of covariances; None if there is no second model."""
+        """Return E[x yᵀ] − E[y yᵀ], or the difference in covariance; None if there is only one model."""
         if self._cross is None:
             return None
         found = (self._cross / max(self.count, 1)).numpy()
@@ -137,7 +137,7 @@ class Outputs:
         return (self._sums / max(self.samples, 1)).numpy()
 
     def of_bias(self) -> Doubles:
-        """Mean squares of gradients that were added up over the positions of a sample: (groups, outputs)."""
+        """Return the mean squares of gradients summed over the positions of a sample: (groups, outputs)."""
         return (self._added / max(self.samples, 1)).numpy()
 
 
@@ -152,7 +152,7 @@ def _blocks(form: Form) -> int:
 
 
 def _parts(call: Call, form: Form) -> Iterable[slice]:
-    """Yield parts of a batch that do not have too many columns at once."""
+    """Return slices of a batch, each with at most about :data:`CHUNK` entries as columns."""
     n = len(call.input)
     if call.input.dim() <= len(form.kernel) + 1 and form.kernel:
         return [slice(None)]
@@ -162,7 +162,7 @@ def _parts(call: Call, form: Form) -> Iterable[slice]:
 
 
 def thinning(form: Form, positions: int) -> tuple[int, ...]:
-    """Return the spacing along each axis at which so many columns suffice; see :func:`columns`."""
+    """Return the spacing of positions along each axis that leaves enough columns; see :func:`columns`."""
     most = min(MOST, max(CHEAP, ENOUGH * form.inputs))
     thin = [1] * max(1, len(form.kernel))
     while positions > math.prod(thin) * 1.4 * most:
@@ -176,7 +176,7 @@ def phases(thin: Sequence[int], draws: torch.Generator) -> list[int]:
 
 
 class InputMoments(Protocol):
-    """The statistics of a layer's inputs that steps and rounding use."""
+    """Statistics of a layer's inputs that determine steps and rounding."""
 
     @property
     def blocks(self) -> int:
@@ -194,18 +194,18 @@ class InputMoments(Protocol):
 
 
 class OutputMoments(Protocol):
-    """The statistics of a layer's outputs that steps and rounding use."""
+    """Statistics of a layer's outputs that determine steps and rounding."""
 
     def second(self) -> Doubles:
         """Return the second moments of the gradients: (groups, outputs, outputs), or the diagonal (groups, outputs)."""
 
     def of_bias(self) -> Doubles:
-        """Mean squares of the gradients of a bias: (groups, outputs)."""
+        """Return the mean squares of the gradients of a bias: (groups, outputs)."""
 
 
 @dataclass
 class Statistics:
-    """The statistics of one layer of the original model.
+    """Statistics of one layer of the original model.
 
     Attributes:
         inputs: moments of its inputs.
@@ -229,12 +229,12 @@ def statistics(
 
     Args:
         model: in evaluation mode.
-        batches: functions that run it on one batch each.
-        sites: the layers, and the number of positions that each is applied to in all batches.
-        loss: function of an output and random numbers that returns the value to differentiate and the number of
-            samples.
+        batches: functions that each run it on one batch.
+        sites: the layers, and the number of positions at which each is applied in all batches.
+        loss: function of an output and a generator of random numbers; it returns the value to differentiate and the
+            number of samples.
         seed: seed of the random numbers.
-        told: called with the number of batches done.
+        told: called with the number of completed batches.
     """
     draws = torch.Generator().manual_seed(seed)
     inputs = {site: Inputs(site.form, cross=False) for site in sites}
@@ -249,7 +249,7 @@ def statistics(
         if not out.requires_grad:
             out = out.detach().requires_grad_()
         out.register_hook(outputs[call.site].add)  # type: ignore[no-untyped-call]
-        return out.clone()  # a copy, since it may be changed in place
+        return out.clone()  # a copy, since the model may change it in place
 
     for number, batch in enumerate(batches):
         with torch.enable_grad(), Recorder(model, after=after):

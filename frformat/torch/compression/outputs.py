@@ -1,4 +1,4 @@
-"""Measure how far outputs change, and how a model's outputs depend on its layers."""
+"""Measure how much outputs change, and how they depend on a model's layers."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from frformat.torch.compression.inputs import CompressionError
 MEANINGS: Final = ("auto", "logits", "values")
 
 DOUBT: Final = 1e-3
-"""Weight of logits as plain values: completely certain decisions would not depend on anything."""
+"""Weight of logits as plain values. Without them, fully certain decisions would have no gradient."""
 
 
 class Outputs:
-    """The meaning of a model's outputs.
+    """The interpretation of a model's outputs.
 
     Args:
         meaning: ``logits`` of classes: along the last axis of outputs of rank 2 and 3, else along axis 1. ``values``:
             any numbers. ``auto``: logits if the outputs are one matrix with at least two columns.
 
     Raises:
-        CompressionError: the meaning does not exist.
+        CompressionError: ``meaning`` is none of these.
     """
 
     def __init__(self, meaning: str) -> None:
@@ -34,14 +34,14 @@ class Outputs:
         self._meaning = meaning
 
     def tensors(self, out: Any) -> list[Tensor]:
-        """Return the floats of an output.
+        """Return the floating-point tensors of an output.
 
         Raises:
             CompressionError: there are none, or one is not finite.
         """
         found = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
         if not found:
-            raise CompressionError(f"the model's output, a {type(out).__name__}, holds no floats")
+            raise CompressionError(f"the model's output, a {type(out).__name__}, contains no floats")
         if not all(bool(leaf.isfinite().all()) for leaf in found):
             raise CompressionError("the model's outputs are not all finite")
         return found
@@ -60,7 +60,7 @@ class Outputs:
         return first.reshape(-1, first.shape[-1]).float()
 
     def drawn(self, out: Any, draws: torch.Generator) -> tuple[Tensor, int]:
-        """Return a random value to differentiate; its gradients' second moments predict :meth:`distance`.
+        """Return a random value to differentiate. The second moments of its gradients predict :meth:`distance`.
 
         Returns:
             The sum over all samples, and the number of samples.
@@ -86,9 +86,9 @@ class Outputs:
         return total
 
     def distance(self, reference: Any, out: Any) -> float:
-        """Return how far an output is from the original one.
+        """Return the distance of an output from the original one.
 
-        For decisions, this is the mean Kullback–Leibler divergence in nats; for values, half the mean squared error
+        For logits, this is the mean Kullback–Leibler divergence in nats; for values, half the mean squared error
         divided by their variance.
         """
         before, after = self.logits(reference), self.logits(out)
@@ -99,7 +99,7 @@ class Outputs:
         return sum(float(0.5 * (y - x).float().square().mean() * _unit(x)) for x, y in pairs)
 
     def agreement(self, reference: Any, out: Any) -> tuple[float, int]:
-        """Return how many decisions agree, and their number; for values, the explained share is used instead."""
+        """Return the numbers of unchanged and of all decisions. For values, the share is the explained variance."""
         before, after = self.logits(reference), self.logits(out)
         if before is not None and after is not None:
             return float((before.argmax(1) == after.argmax(1)).sum()), len(before)

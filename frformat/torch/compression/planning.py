@@ -1,4 +1,4 @@
-"""Which steps and which basis each parameter gets."""
+"""Choose the quantization steps and the basis of each parameter."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from frformat.torch.compression.contents import Contents, coded, coded_bytes
 from frformat.torch.compression.forms import Form
@@ -17,76 +18,82 @@ from frformat.torch.compression.moments import Statistics
 from frformat.torch.compression.quantizing import Weighed, alone
 from frformat.torch.compression.recording import Site
 from frformat.torch.compression.state import state_of
-from frformat.torch.compression.steps import Plan, across_kernel, errors, ideal, in_basis, plan
+from frformat.torch.compression.steps import Plan, across_kernel, damping, errors, ideal, in_basis, plan
 
 Doubles = NDArray[np.float64]
 
 REFERENCE: Final = 0.1
-"""The loss at whose scale bases are compared, and what each parameter costs is measured."""
+"""Loss at whose scale bases are compared."""
 
 BYTE: Final = 16 * math.log(2) / 24
-"""What a byte is worth, in losses at the scale 1: what one more for a parameter saves of the loss of rounding it."""
+"""Loss, at scale 1, that one more byte for a parameter saves."""
 
 
-def planned(weighed: Weighed, rows: Mapping[str, int]) -> tuple[Weighed, Contents]:
-    """Choose steps and bases; what gets none is rounded as it will be in the file.
+def covering(sites: Sequence[Site], statistics: Mapping[Site, Statistics], model: nn.Module) -> list[Site]:
+    """Return the sites that cover all rows of their parameters once, in the given order.
 
-    Args:
-        weighed: what is known of a model.
-        rows: of each parameter that is the weights of a layer.
-
-    Returns:
-        The same, with plans; and the tensors of its file.
+    If sites of a parameter overlap, use only the site with all rows whose errors cost most. A parameter of which only
+    some rows are used gets no site.
     """
     by_name: dict[str, list[Site]] = {}
-    for site in weighed.structure.sites:
+    for site in sites:
+        by_name.setdefault(site.name, []).append(site)
+    chosen: set[Site] = set()
+    for name, own in by_name.items():
+        rows = len(model.get_parameter(name))
+        starts = sorted((site.start, site.stop) for site in own)
+        if [stop for _, stop in starts] != [*(start for start, _ in starts[1:]), rows] or starts[0][0]:
+            whole = [site for site in own if site.stop - site.start == rows]
+            own = sorted(whole, key=lambda site: _weight(statistics[site]))[-1:]
+        chosen.update(own)
+    return [site for site in sites if site in chosen]
+
+
+def planned(weighed: Weighed) -> tuple[Weighed, Contents]:
+    """Choose steps and bases for the parameters of all sites. Replace other tensors by their rounded values.
+
+    Args:
+        weighed: the model's statistics, without plans.
+
+    Returns:
+        The same object, with plans; and the tensors of its file.
+    """
+    by_name: dict[str, list[Site]] = {}
+    for site in weighed.sites:
         by_name.setdefault(site.name, []).append(site)
     count = sum(weighed.original.get_parameter(name).numel() for name in by_name)
     scale = scale_of(REFERENCE, count)
-    plans: dict[str, Plan] = {}
     state, names = state_of(weighed.original)
-    used: list[Site] = []
-    for name, sites in by_name.items():
-        starts = sorted((site.start, site.stop) for site in sites)
-        if [stop for _, stop in starts] != [*(start for start, _ in starts[1:]), rows[name]] or starts[0][0]:
-            whole = [site for site in sites if site.stop - site.start == rows[name]]
-            sites = sorted(whole, key=lambda site: _weight(weighed.statistics[site]))[-1:]
-        if sites:
-            plans[name] = _plan(weighed, name, sites, scale)
-            used += sites
-    weighed.plans = plans
-    weighed.sites = [site for site in weighed.structure.sites if site in used]
-    biases = {bias for site in used if (bias := weighed.adjustable(site)) is not None}
-    contents = Contents(state, names, plans, biases)
+    weighed.plans = {name: _plan(weighed, name, sites, scale) for name, sites in by_name.items()}
+    biases = {bias for site in weighed.sites if (bias := weighed.adjustable(site)) is not None}
+    contents = Contents(state, names, weighed.plans, biases)
     with torch.no_grad():
         contents.give(state)
     return weighed, contents
 
 
 def _weight(stats: Statistics) -> float:
-    """What errors of a layer's weights cost."""
+    """Return the mean cost of an error of a layer's weights."""
     second = stats.inputs.second(centred=False)
     diagonal = second if second.ndim == 3 else np.diagonal(second, axis1=-2, axis2=-1)
     return float(errors(stats.outputs.second()).mean() * diagonal.mean())
 
 
 def _plan(weighed: Weighed, name: str, sites: Sequence[Site], scale: float) -> Plan:
-    """The steps of one parameter."""
+    """Return the steps and the basis of one parameter."""
     weight = weighed.original.get_parameter(name)
     whole = Form(sites[0].form.kind, tuple(weight.shape), sites[0].form.groups)
     weights = weight.double().cpu().numpy()
-    wanted: dict[bool, Doubles] = {}
+    candidates = []
     for cosines in (False, True) if np.prod(whole.kernel) > 1 else (False,):
-        wanted[cosines] = np.empty(weight.shape)
+        entries = across_kernel(whole.matrix(weights), whole, inverse=False) if cosines else whole.matrix(weights)
+        logarithms = np.empty(weight.shape)
         for site in sites:
             stats = weighed.statistics[site]
             second = stats.inputs.second(centred=weighed.adjustable(site) is not None)
-            if cosines:
-                second = in_basis(second, site.form)
-            wanted[cosines][site.rows] = site.form.tensor(ideal(second, stats.outputs.second(), site.form))
-    candidates = []
-    for cosines, logarithms in wanted.items():
-        entries = across_kernel(whole.matrix(weights), whole, inverse=False) if cosines else whole.matrix(weights)
+            second = in_basis(second, site.form) if cosines else second
+            wanted = ideal(second, damping(entries), stats.outputs.second(), site.form)
+            logarithms[site.rows] = site.form.tensor(wanted)
         active = int((np.abs(whole.tensor(entries)) > scale * 2.0 ** (logarithms - 1)).sum())
         candidates.append(plan(whole, cosines, logarithms, active))
     if len(candidates) == 1:
@@ -97,11 +104,11 @@ def _plan(weighed: Weighed, name: str, sites: Sequence[Site], scale: float) -> P
 
 
 def _price(weighed: Weighed, name: str, scale: float) -> float:
-    """What rounding a parameter by its plan costs, bytes and loss together."""
+    """Return the cost of rounding a parameter by its plan: its loss plus its bytes, expressed as loss."""
     integers = alone(weighed, name, scale)
     return integers.cost + BYTE * scale**2 * coded_bytes(coded(weighed.plans[name], integers, "f32"))
 
 
 def scale_of(loss: float, count: int) -> float:
-    """The scale at which rounding so many parameters is expected to cost a loss."""
+    """Return the scale at which rounding ``count`` parameters is expected to cause a loss."""
     return float((24 * loss / max(count, 1)) ** 0.5)

@@ -1,8 +1,8 @@
-"""Gather everything that is needed to know about a model before its parameters are rounded."""
+"""Gather statistics of a model, and plan how to round its parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import numpy as np
@@ -17,28 +17,28 @@ from frformat.torch.compression.guesses import GuessedInputs, GuessedOutputs
 from frformat.torch.compression.inputs import Batch, CompressionError
 from frformat.torch.compression.moments import Statistics, statistics
 from frformat.torch.compression.outputs import Outputs
-from frformat.torch.compression.planning import planned
+from frformat.torch.compression.planning import covering, planned
 from frformat.torch.compression.quantizing import Weighed
 from frformat.torch.compression.recording import Site
-from frformat.torch.compression.state import state_of
+from frformat.torch.compression.state import Bag, state_of
 from frformat.torch.compression.structure import Structure, fold, structure
 
 Doubles = NDArray[np.float64]
 Told = Callable[[str, int, int], None]
 
 LEAST: Final = 64
-"""Parameters that no layer was seen to use, and that have fewer elements than this, stay unchanged."""
+"""Parameters with guessed statistics and fewer elements than this stay unchanged."""
 
 
 def prepare(
     model: nn.Module, batches: Sequence[Batch], outputs: Outputs, seed: int, told: Told
 ) -> tuple[Weighed, Contents]:
-    """Weigh a model's parameters against each other; normalization is folded, in place.
+    """Return a model's statistics and plans, and the tensors of its file. Normalization is folded in place.
 
     Args:
-        model: a copy that may be changed.
-        batches: inputs to run it on; if there are none, only its weights are considered.
-        outputs: what its outputs mean.
+        model: a copy of the user's model, which is modified.
+        batches: inputs to run it on; without any, only its weights are considered.
+        outputs: interpretation of its outputs.
         seed: seed of the random numbers.
         told: progress callback.
     """
@@ -47,7 +47,7 @@ def prepare(
     found = structure(model, lambda: outputs.tensors(batches[0](model)))
     if not found.sites and all(isinstance(value, Tensor) for value in state_of(model)[0].values()):
         raise CompressionError(
-            f"{type(model).__name__} was run, and no layer used a parameter as its weights; leave batches out"
+            f"{type(model).__name__} was run, but no layer used a parameter as its weights: leave out batches"
         )
     fold(model, found)
     sites = {site: found.positions[site] * len(batches) for site in found.sites}
@@ -56,25 +56,31 @@ def prepare(
         told("statistics", number, len(batches))
 
     known = statistics(model, batches, sites, outputs.drawn, seed=seed, told=done)
-    weighed = Weighed(model, found, known, {}, batches)
-    rows = {name: len(model.get_parameter(name)) for name in {site.name for site in found.sites}}
-    return planned(weighed, rows)
+    used = covering(found.sites, known, model)
+    guesses = _guesses(model, except_for={site.name for site in used})
+    return planned(Weighed(model, found, known | guesses, {}, batches, [*guesses, *used], guessed=list(guesses)))
 
 
 def _guessed(model: nn.Module) -> tuple[Weighed, Contents]:
-    found, stats = Structure(), {}
+    """Return the same for a model that cannot be run."""
+    guesses = _guesses(model)
+    return planned(Weighed(model, Structure(sites=list(guesses)), guesses, {}, sites=list(guesses)))
+
+
+def _guesses(model: nn.Module, except_for: Collection[str] = ()) -> dict[Site, Statistics]:
+    """Return assumed statistics of a model's parameters, except for some. Buffers are not rounded this way."""
     state, _ = state_of(model)
+    weights = state if isinstance(model, Bag) else {name for name, _ in model.named_parameters()}
     ties = tied(state)
+    found = {}
     for name, value in state.items():
-        if name in ties:
+        if name in ties or name in except_for or name not in weights:
             continue
         dense = isinstance(value, Tensor) and value.layout == torch.strided and value.is_floating_point()
         if not dense or value.dim() < 2 or value.numel() < LEAST or not bool(value.isfinite().all()):
             continue
         form = Form("convolution" if value.dim() > 2 else "linear", tuple(value.shape))
-        site = Site(name, 0, len(value), form)
         inputs = GuessedInputs(form)
-        weights = form.matrix(value.double().cpu().numpy())
-        found.sites.append(site)
-        stats[site] = Statistics(inputs, GuessedOutputs(weights, form, inputs))
-    return planned(Weighed(model, found, stats, {}), {site.name: site.stop for site in found.sites})
+        matrix = form.matrix(value.double().cpu().numpy())
+        found[Site(name, 0, len(value), form)] = Statistics(inputs, GuessedOutputs(matrix, form, inputs))
+    return found

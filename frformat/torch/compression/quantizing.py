@@ -1,4 +1,4 @@
-"""Quantize a whole model, layer after layer, each for the inputs that it gets from the quantized layers before it."""
+"""Quantize a model layer by layer, each for the inputs that it receives from the quantized layers before it."""
 
 from __future__ import annotations
 
@@ -20,19 +20,16 @@ from frformat.torch.compression.lockstep import Run, together
 from frformat.torch.compression.moments import InputMoments, Inputs, Statistics, phases, thinning
 from frformat.torch.compression.recording import Call, Recorder, Site
 from frformat.torch.compression.rounding import feedback, rounded
-from frformat.torch.compression.steps import Plan, errors, nearest
+from frformat.torch.compression.steps import Plan, damping, errors, nearest, pruned
 from frformat.torch.compression.structure import Structure
 
 Doubles = NDArray[np.float64]
-
-PRUNED: Final = 0.5
-"""Tensors with a larger share of zeros than this have been pruned: their zeros stay zero."""
 
 NEVER: Final = 1e30
 """A step that rounds everything to zero."""
 
 DOWN: Final = 0.1
-"""Damping of gradient moments, where errors of one output move the weights of others."""
+"""Damping of gradient moments, when errors of one output move the weights of others."""
 
 
 @dataclass
@@ -42,7 +39,7 @@ class Integers:
     Attributes:
         values: integers in the shape of the tensor.
         code: its step code.
-        cost: the expected loss from its rounding errors, according to the moments.
+        cost: the loss that its rounding errors are expected to cause.
     """
 
     values: NDArray[np.int32]
@@ -52,15 +49,17 @@ class Integers:
 
 @dataclass
 class Weighed:
-    """The model's statistics and plans, known before anything is rounded.
+    """A model before rounding, with its statistics and plans.
 
     Attributes:
         original: the model.
         structure: its layers.
         statistics: statistics of each layer.
-        plans: the plan of each parameter that serves as a layer's weights.
-        batches: functions that run a model on one batch each.
-        sites: the sites whose statistics decide on rounding, in order of use: together, they cover all rows once.
+        plans: the plan of each parameter to round.
+        batches: functions that each run a model on one batch.
+        sites: the sites whose statistics determine the rounding, in order of use; together, they cover all rows of the
+            parameters once.
+        guessed: those of ``sites`` that no batch has used, so that their statistics were guessed.
     """
 
     original: nn.Module
@@ -69,6 +68,7 @@ class Weighed:
     plans: Mapping[str, Plan]
     batches: Sequence[Callable[[nn.Module], Any]] = ()
     sites: list[Site] = field(default_factory=list)
+    guessed: list[Site] = field(default_factory=list)
 
     def adjustable(self, site: Site) -> str | None:
         """Return the name of the bias that can compensate for a change of a layer's mean output."""
@@ -77,7 +77,7 @@ class Weighed:
         return bias if alone and self.alone(site) else None
 
     def alone(self, site: Site) -> bool:
-        """Return whether its parameter is used only once."""
+        """Return whether the rows of a site are used only once."""
         others = [each for each in self.structure.sites if each.name == site.name and each != site]
         overlap = any(each.start < site.stop and site.start < each.stop for each in others)
         return self.structure.calls[site] == 1 and not overlap
@@ -92,14 +92,15 @@ def quantize(
     told: Callable[[int], None] = lambda done: None,
     ended: Callable[[int, Any], None] = lambda number, output: None,
 ) -> dict[str, Integers]:
-    """Round the weights of a model in place, and their biases.
+    """Round the weights and biases of a model in place.
 
     Args:
         weighed: its statistics and plans.
         model: a copy of the original.
         scale: factor for all steps.
-        told: called with the number of layers done.
-        ended: called with the number of a run and its output: 2i for the original on batch i, 2i + 1 for the model.
+        told: called with the number of completed layers.
+        ended: called with the number and output of each run: run 2i is that of the original on batch i, and run 2i + 1
+            that of the model.
 
     Returns:
         The integers of each parameter.
@@ -151,9 +152,9 @@ def alone(weighed: Weighed, name: str, scale: float) -> Integers:
     """Round one parameter of the original for its own inputs, and restore it.
 
     Args:
-        weighed: what is known of the model.
+        weighed: the model's statistics and plans.
         name: name of the parameter.
-        scale: factor of its steps.
+        scale: factor for its steps.
 
     Returns:
         The rounded parameter.
@@ -172,7 +173,7 @@ def alone(weighed: Weighed, name: str, scale: float) -> Integers:
 
 @torch.no_grad()
 def roughly(weighed: Weighed, scale: float) -> dict[str, Integers]:
-    """Estimate the result of :func:`quantize` without feedback: about as many bytes, without running the model."""
+    """Estimate the result of :func:`quantize` without running the model. The size of the file is about the same."""
     found = {}
     for name, plan in weighed.plans.items():
         weight = weighed.original.get_parameter(name).double().cpu().numpy()
@@ -192,11 +193,18 @@ def plainly(plan: Plan, weight: Doubles, scale: float) -> Integers:
     return Integers(_whole(form.tensor(plan.transform(form.matrix(weight))) / plan.sizes(code)), code)
 
 
+def codes(weighed: Weighed, scale: float) -> tuple[int, ...]:
+    """Return the step codes of all weights and biases at a scale; they determine the result of :func:`quantize`."""
+    sites = [site for site in weighed.sites if weighed.adjustable(site) is not None]
+    of_biases = (_bias_code(weighed, site, scale) for site in sites)
+    return (*(plan.code(scale) for plan in weighed.plans.values()), *of_biases)
+
+
 def _whole(quotients: Doubles) -> NDArray[np.int32]:
     """Return the nearest integers.
 
     Raises:
-        CompressionError: one is beyond 32 bits.
+        CompressionError: one needs more than 32 bits.
     """
     try:
         return quantization.whole(quotients)
@@ -244,8 +252,9 @@ def _round(
     sizes = form.matrix(plan.sizes(integers.code)[site.rows])
     entries = plan.transform(target)
     moments = plan.moments(second)
-    pruned = plan.transform(before) == 0
-    q = rounded_in_blocks(entries, np.where(pruned, NEVER, sizes) if pruned.mean() > PRUNED else sizes, moments, down)
+    original = plan.transform(before)
+    steps = np.where(original == 0, NEVER, sizes) if pruned(original) else sizes
+    q = rounded_in_blocks(entries, steps, moments, damping(original), down)
     after = plan.restore(q * sizes)
     integers.values[site.rows] = _whole(form.tensor(q))
     weight[site.rows] = torch.from_numpy(form.tensor(after).astype(np.float32)).to(weight)

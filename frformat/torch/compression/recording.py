@@ -1,4 +1,4 @@
-"""Observe a model's layers at work, whatever modules or functions they are written with."""
+"""Observe a model's layers as they run, whether they are modules or functions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from frformat.torch.compression import recurrent
 from frformat.torch.compression.forms import Form, Geometry
 
 CONVOLUTIONS: Final = {torch.conv1d: 1, torch.conv2d: 2, torch.conv3d: 3}
@@ -25,9 +26,9 @@ class Site:
 
     Attributes:
         name: name of the parameter.
-        start: first row.
-        stop: row after the last.
-        form: its layout, or that of these rows.
+        start: index of the first row.
+        stop: index after the last row.
+        form: the layout of these rows.
     """
 
     name: str
@@ -37,7 +38,7 @@ class Site:
 
     @property
     def rows(self) -> slice:
-        """The rows."""
+        """The rows as a slice."""
         return slice(self.start, self.stop)
 
 
@@ -59,13 +60,13 @@ class Call:
 
 
 class Recorder(TorchFunctionMode):
-    """While entered, reports each use of a parameter as a layer's weights.
+    """While active, reports each use of a parameter as a layer's weights.
 
     Args:
-        model: the model that has the parameters.
-        before: called with a layer that is about to run; it may change the weights.
-        after: called with a layer and its output; returns a replacement for the output.
-        other: called with any other function, its arguments and its result.
+        model: the model that owns the parameters.
+        before: called with each layer that is about to run; it may change the weights.
+        after: called with each layer and its output; returns the output to use instead.
+        other: called with every other function, its arguments and its result.
     """
 
     def __init__(
@@ -85,6 +86,9 @@ class Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         if func is F.multi_head_attention_forward:
             return self._inside(func, args, kwargs)
+        if recurrent.divisible(func, args, kwargs):
+            with self:
+                return recurrent.steps(func, args)
         call = self._known.call(func, args, kwargs)
         if call is not None and self._before is not None:
             self._before(call)
@@ -96,7 +100,7 @@ class Recorder(TorchFunctionMode):
         return out if self._after is None else self._after(call, out)
 
     def _inside(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """Run a function that consists of layers, so that these are observed, too."""
+        """Run a function that is composed of layers, and observe these."""
         vars(F)["has_torch_function"] = lambda _: False  # otherwise the function would call this mode again
         try:
             with self:
@@ -106,16 +110,16 @@ class Recorder(TorchFunctionMode):
 
 
 class _Known:
-    """Finds the parameter that a tensor is, or contains rows of."""
+    """Finds the parameter that a tensor is, or whose rows it is."""
 
     def __init__(self, model: nn.Module) -> None:
-        self._names: dict[int, tuple[str, nn.Parameter]] = {}
+        self._parameters: dict[int, list[tuple[str, nn.Parameter]]] = {}
         for name, parameter in model.named_parameters():
             if parameter.is_floating_point() and parameter.layout == torch.strided and not parameter.is_meta:
-                self._names[parameter.untyped_storage().data_ptr()] = (name, parameter)
+                self._parameters.setdefault(parameter.untyped_storage().data_ptr(), []).append((name, parameter))
 
     def call(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:
-        """Return the layer that a function call runs, if it is one."""
+        """Return the layer that a function call runs, or None if it runs none."""
         if func in CONVOLUTIONS or func in TRANSPOSED:
             return self._convolution(func, args, kwargs)
         if func is F.linear:
@@ -157,26 +161,30 @@ class _Known:
         return Call(site, given["input"], geometry, self._whole(given["bias"]))
 
     def _site(self, weight: Any, kind: Any, groups: int = 1) -> Site | None:
-        """Return the parameter, or rows of one, that ``weight`` is."""
+        """Return the site of ``weight``, which is a parameter or some of its rows."""
         if not isinstance(weight, Tensor) or weight.dim() < 2 or weight.layout != torch.strided:
             return None
-        name, own = self._names.get(weight.untyped_storage().data_ptr(), (None, None))
-        if name is None or own is None or weight.dtype != own.dtype or weight.numel() == 0:
-            return None
-        if weight.shape[1:] != own.shape[1:] or weight.stride() != own.stride():
-            return None
-        offset = int(weight.storage_offset()) - int(own.storage_offset())
-        start, rest = divmod(offset, max(own.stride(0), 1))
-        if rest or start + len(weight) > len(own):
-            return None
-        return Site(name, start, start + len(weight), Form(kind, tuple(weight.shape), groups))
+        for name, own in self._sharing(weight):
+            if weight.dtype != own.dtype or weight.numel() == 0:
+                continue
+            if weight.shape[1:] != own.shape[1:] or weight.stride() != own.stride():
+                continue
+            offset = int(weight.storage_offset()) - int(own.storage_offset())
+            start, rest = divmod(offset, max(own.stride(0), 1))
+            if not rest and 0 <= start <= len(own) - len(weight):
+                return Site(name, start, start + len(weight), Form(kind, tuple(weight.shape), groups))
+        return None
+
+    def _sharing(self, tensor: Tensor) -> list[tuple[str, nn.Parameter]]:
+        """Return the parameters in a tensor's storage: several if, as in recurrent layers on a GPU, they share it."""
+        return self._parameters.get(tensor.untyped_storage().data_ptr(), [])
 
     def _whole(self, bias: Any) -> str | None:
-        """Return the name of the parameter that is this bias; None if it is only a part of one."""
+        """Return the name of the parameter that is this bias; None if the bias is only part of one."""
         if not isinstance(bias, Tensor) or bias.dim() != 1:
             return None
-        name, own = self._names.get(bias.untyped_storage().data_ptr(), (None, None))
-        return name if own is not None and own.shape == bias.shape else None
+        same = (bias.storage_offset(), bias.shape)
+        return next((name for name, own in self._sharing(bias) if (own.storage_offset(), own.shape) == same), None)
 
 
 def _named(args: tuple[Any, ...], kwargs: Mapping[str, Any], *names: str) -> list[Any]:

@@ -20,13 +20,13 @@ class LayerReport:
     """The outcome for one tensor of the file.
 
     Attributes:
-        name: its name.
-        shape: its shape.
+        name: name of the tensor.
+        shape: shape of the tensor.
         coding: ``integers``, ``integers, dct`` (with a DCT along the kernel axes), a number format, ``spectrum``, or
             ``exact``.
         bits: bits per element.
         share: share of the bytes of all tensors.
-        loss: its share of the expected loss from rounding; 0 for tensors that are rounded without a choice.
+        loss: share of the expected loss from rounding; 0 for tensors without a chosen step.
     """
 
     name: str
@@ -42,8 +42,8 @@ def layers(contents: Contents, found: Mapping[str, Integers], data: bytes) -> li
 
     Args:
         contents: the tensors.
-        found: what they were rounded to.
-        data: the file. Bytes of tensors that are coded together are divided in proportion to their separate sizes.
+        found: the integers of the rounded ones.
+        data: the file. Bytes of tensors that are coded together are split in proportion to their sizes if coded alone.
     """
     stored = contents.tensors(found)
     costs = {contents.file_name(name): max(each.cost, 0.0) for name, each in found.items()}

@@ -1,8 +1,8 @@
-"""Round weights such that later ones compensate for the errors of earlier ones.
+"""Round weights so that later ones compensate for the errors of earlier ones.
 
-To second order, changing a layer's weights by E costs tr(G E H Eᵀ), where H are the second moments of its inputs and G
-those of its output gradients. Weights are rounded one after the other. The error of each weight moves all those that
-are still to be rounded: along a row according to H (GPTQ, Frantar et al. 2023), and along a column according to G.
+To second order, changing a layer's weights by E costs tr(G E H Eᵀ), with the second moments H of its inputs and G of
+its output gradients. Weights are rounded in turn. The error of each weight moves all weights that are not yet rounded:
+along a row according to H (GPTQ, Frantar et al. 2023), and along a column according to G.
 """
 
 from __future__ import annotations
@@ -17,23 +17,22 @@ from frformat.torch.compression.inputs import CompressionError
 Doubles = NDArray[np.float64]
 
 TILE: Final = 96
-"""Number of rows and columns of weights that are rounded together; their errors move further weights all at once."""
+"""Number of rows and columns of a tile. The errors of a whole tile move the weights beyond it in one matrix product."""
 
 RATE: Final = 0.03
-"""Shares of a step by which an entry has to be closer to the larger integer to become that: smaller ones take fewer
-bits."""
+"""Fraction of a step by which the rounding threshold lies above one half, because smaller integers take fewer bits."""
 
 
 def feedback(moments: Doubles, damping: float) -> Doubles:
-    """Return how the error of an entry moves later entries.
+    """Return the factors by which the error of an entry moves later entries.
 
     Args:
         moments: (…, n, n), symmetric and positive semidefinite.
-        damping: added to the diagonal, relative to its mean; increased if rounding errors of the moments require it.
+        damping: added to the diagonal, relative to its mean; increased if the moments are not numerically definite.
 
     Returns:
         The upper triangle U with UᵀU the inverse of the damped moments. The error e of entry i, over U[i, i], moves
-        entry j > i by −e·U[i, j]; 1 / U[i, i]² is what e² costs once all later entries have moved.
+        entry j > i by −e·U[i, j]; 1 / U[i, i]² is the cost of e² after all later entries have moved.
 
     Raises:
         CompressionError: the moments are not finite.
@@ -60,8 +59,8 @@ def rounded(target: Doubles, sizes: Doubles, across: Doubles | None, down: Doubl
     Args:
         target: (groups, rows, columns).
         sizes: the steps, in the same shape.
-        across: :func:`feedback` for columns: (groups, columns, columns); None if errors do not affect other columns.
-        down: :func:`feedback` for rows.
+        across: :func:`feedback` for columns, (groups, columns, columns); None if errors do not move other columns.
+        down: :func:`feedback` for rows, or None.
 
     Returns:
         Integers, as float64.
@@ -87,7 +86,7 @@ def rounded(target: Doubles, sizes: Doubles, across: Doubles | None, down: Doubl
 
 
 class _Tile:
-    """A part of the matrices: its weights, how rows above have moved them, its steps, and its feedback."""
+    """A tile of the matrices: its weights, their displacement by rows above, its steps, and its feedback."""
 
     def __init__(self, x: Doubles, moved: Doubles, sizes: Doubles, u: Doubles | None, v: Doubles | None) -> None:
         groups, height, width = x.shape
@@ -134,6 +133,6 @@ class _Tile:
 
 
 def _cheap(quotients: Doubles) -> Doubles:
-    """Integers near quotients; where two are about as near, the smaller."""
+    """Return integers close to quotients, and the smaller of two that are about equally close."""
     found: Doubles = np.copysign(np.floor(np.abs(quotients) + (0.5 - RATE)), quotients)
     return found

@@ -1,41 +1,41 @@
-"""Search for the scale of all steps at which the file is as small, or the model as good, as required.
+"""Search for the scale of all steps at which the file is small enough, or the model good enough.
 
-One number governs all tensors: steps are chosen so that rounding errors cost the same everywhere. At each scale, bits
-are therefore spent where they lower the loss most.
+One scale applies to all tensors, because steps are chosen so that rounding errors cost the same in each. At every
+scale, bits are therefore spent where they reduce the loss most.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final, Protocol, TypeVar
 
 from frformat.torch.compression.inputs import CompressionError
 
 TRIALS: Final = 10
-"""Largest number of files to make."""
+"""Maximum number of files to make."""
 
 CLOSE: Final = 0.995
-"""A file of at least so much of the size that was asked for is close enough."""
+"""Smallest ratio of a file's size to the limit that is close enough."""
 
 PATIENCE: Final = 4
-"""After so many trials without such a file less is close enough: sizes of small models come in steps."""
+"""Number of trials after which :data:`LOOSE` applies, since files of small models do not come in all sizes."""
 
 LOOSE: Final = 0.97
-"""How much then."""
+"""Smallest ratio that is close enough then."""
 
 AIM: Final = 0.998
-"""Of the size that was asked for, what is aimed at."""
+"""Target size of a trial, relative to the limit."""
 
 RESOLUTION: Final = 1 / 256
-"""Octaves of scales that are told apart: steps come in sixteenths, and those of some tensors change before others'."""
+"""Resolution of scales in octaves. Steps are multiples of 1/16, but those of tensors change at different scales."""
 
 FINE: Final = 2.0**0.16
-"""Scales that differ by less are treated as equal, within a metric's noise and a few percent of bytes."""
+"""Ratio of scales at which a search for a metric stops: the files differ by a few percent in size."""
 
 
 class Trial(Protocol):
-    """The measurements of a model at a scale."""
+    """Measurements of a model at a scale."""
 
     @property
     def nbytes(self) -> int:
@@ -56,11 +56,12 @@ def of_size(
     finest: float,
     coarsest: float,
     effort: int,
+    codes: Callable[[float], Hashable],
 ) -> T:
-    """Return the best model whose file has at most ``size`` bytes, and not much less.
+    """Return the best model whose file has close to ``size`` bytes, and no more.
 
-    Parameters that are rounded first influence all later ones, so two files of nearly the same size can differ in loss
-    by a few percent.
+    Rounding a parameter influences all later ones, so two files of nearly the same size can differ in loss by a few
+    percent.
 
     Args:
         trial: makes a file at a scale; larger scales make smaller files.
@@ -68,19 +69,20 @@ def of_size(
         size: in bytes.
         finest: the smallest scale.
         coarsest: the largest.
-        effort: number of files close to the size to make; the one with the lowest loss is returned.
+        effort: number of files close to the limit to make; the one with the lowest loss is returned.
+        codes: returns the step codes at a scale; the same codes make the same file.
 
     Raises:
         CompressionError: no file is that small.
     """
     best: T | None = None
     aim, close = AIM * size, 0
-    tried: set[int] = set()
+    tried: set[Hashable] = set()
     for number in range(TRIALS + effort):
         scale = _where(estimate, aim, finest, coarsest)
-        while round(math.log2(scale) / RESOLUTION) in tried:  # the estimate does not distinguish such files
+        while codes(scale) in tried and scale < coarsest:
             scale *= 2**RESOLUTION
-        tried.add(round(math.log2(scale) / RESOLUTION))
+        tried.add(codes(scale))
         found = trial(scale)
         if found.nbytes <= size:
             best = found if best is None or _merit(found, size) > _merit(best, size) else best
@@ -93,13 +95,13 @@ def of_size(
         aim *= AIM * size / found.nbytes
     if best is None:
         raise CompressionError(
-            f"no file of {size:,} bytes holds this model: with the coarsest steps it takes {found.nbytes:,}"
+            f"no file of {size:,} bytes can store this model: with the coarsest steps, it takes {found.nbytes:,}"
         )
     return best
 
 
 def _merit(found: Trial, size: int) -> tuple[bool, float]:
-    """Of files close to the size, that with the least loss is the best; else the largest."""
+    """Rank a file: those close to the limit by their loss, and the others by their size."""
     close = found.nbytes >= CLOSE * size
     return close, -found.loss if close else found.nbytes
 
@@ -123,8 +125,8 @@ def of_metric(
 
     Args:
         trial: makes a model at a scale.
-        fits: whether it is good enough.
-        start: the scale to begin with.
+        fits: returns whether a model is good enough.
+        start: the scale to try first.
         finest: the smallest scale.
         coarsest: the largest.
 

@@ -1,4 +1,4 @@
-"""The tensors of a model, and copies of models to work on."""
+"""Access the tensors of a model, and copy models."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from frformat.torch.wrappers import plain_names, unwrapped
 
 
 class Bag(nn.Module):
-    """Tensors by name, for a model that is not there."""
+    """Tensors by name, in place of a model."""
 
     def __init__(self, tensors: Mapping[str, Any]) -> None:
         super().__init__()
         self.tensors = {k: v.detach().clone() if isinstance(v, Tensor) else v for k, v in tensors.items()}
 
     def get_parameter(self, target: str) -> Any:
-        """The tensor of that name."""
+        """Return the tensor of that name."""
         return self.tensors[target]
 
 
 def state_of(model: nn.Module) -> tuple[dict[str, Any], dict[str, str]]:
-    """The tensors of a model, and their names in a file."""
+    """Return the tensors of a model, and their names in a file."""
     if isinstance(model, Bag):
         return model.tensors, {name: name for name in model.tensors}
     state: dict[str, Any] = spectral_state(model)
@@ -34,14 +34,14 @@ def state_of(model: nn.Module) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def copied(model: nn.Module | Mapping[str, Any]) -> nn.Module:
-    """A copy to work on, in evaluation mode; the original stays as it is.
+    """Return a copy of a model in evaluation mode.
 
     Raises:
-        CompressionError: there can be none.
+        CompressionError: the model cannot be copied.
     """
     if not isinstance(model, nn.Module):
         return Bag(model)
     try:
         return copy.deepcopy(unwrapped(model)).eval().requires_grad_(False)
-    except Exception as error:  # a module may hold anything
+    except Exception as error:  # the user's modules may raise anything
         raise CompressionError(f"{type(model).__name__} cannot be copied: {type(error).__name__}: {error}") from error

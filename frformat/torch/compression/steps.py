@@ -1,4 +1,4 @@
-"""Choose quantization steps, that is how coarsely to round each weight, and in which basis."""
+"""Choose quantization steps, and the basis in which weights are rounded."""
 
 from __future__ import annotations
 
@@ -21,27 +21,33 @@ Doubles = NDArray[np.float64]
 DAMPING: Final = 0.01
 """Damping of the second moments of inputs, relative to their mean."""
 
+PRUNED: Final = 0.5
+"""A tensor with a larger share of zeros counts as pruned: its zeros stay zero."""
+
+PRUNED_DAMPING: Final = 0.1
+"""Damping for pruned tensors. Their zeros cannot compensate for the errors of other weights, so these cost more."""
+
 LEAST: Final = 0.02
 """Smallest weight of an output's errors, relative to the mean weight of all outputs."""
 
 UNIT: Final = 4
-"""Offsets are multiples of this many sixteenths of an octave, which makes them cheaper."""
+"""Offsets are multiples of this many sixteenths of an octave, because coarser offsets take fewer bits."""
 
 WORTH: Final = 3.0
-"""Bits saved by the ideal steps, per nonzero entry and squared octave of difference. It would be ln 2 if all entries
-were nonzero; where most are zero, the steps of those matter, too."""
+"""Bits that ideal steps save, per nonzero entry and squared octave of difference. It would be ln 2 if all entries were
+nonzero; if most are zero, the steps of the zeros matter, too."""
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """How a weight tensor is quantized.
+    """The quantization of a weight tensor.
 
     Attributes:
         form: its layout.
         cosines: whether it is rounded and stored in the DCT along its kernel axes.
         level: base-2 logarithm of its mean step at scale 1.
-        offsets: by axis, the addition to the step code for each index.
-        fixed: the step code at every scale if it was chosen for an older version.
+        offsets: for each axis, the numbers to add to the step code of each index.
+        fixed: the step code at every scale, if it is taken from an older version.
     """
 
     form: Form
@@ -62,15 +68,15 @@ class Plan:
         return quantization.steps(codes)
 
     def transform(self, matrix: Array) -> Array:
-        """Return the weights as matrices, in the basis in which they are rounded."""
+        """Transform weights, as matrices, to the basis in which they are rounded."""
         return across_kernel(matrix, self.form, inverse=False) if self.cosines else matrix
 
     def restore(self, matrix: Array) -> Array:
-        """Return the inverse of :meth:`transform`."""
+        """Invert :meth:`transform`."""
         return across_kernel(matrix, self.form, inverse=True) if self.cosines else matrix
 
     def moments(self, second: Doubles) -> Doubles:
-        """Return the second moments of the inputs, in the basis in which weights are rounded."""
+        """Transform second moments of the inputs to the basis in which weights are rounded."""
         return in_basis(second, self.form) if self.cosines else second
 
 
@@ -88,7 +94,7 @@ def plan(form: Form, cosines: bool, logarithms: Doubles, active: int) -> Plan:
         form: its layout.
         cosines: whether to use its DCT along the kernel axes.
         logarithms: base-2 logarithms of the ideal step of each entry at scale 1, in the shape of the tensor.
-        active: approximate number of nonzero entries. If there are few, offsets cost more than they save.
+        active: approximate number of nonzero entries. If there are few, offsets take more bytes than they save.
     """
     level = float(logarithms.mean())
     offsets = {}
@@ -102,24 +108,38 @@ def plan(form: Form, cosines: bool, logarithms: Doubles, active: int) -> Plan:
     return Plan(form, cosines, level, offsets)
 
 
-def ideal(second: Doubles, gradients: Doubles, form: Form) -> Doubles:
-    """Return the logarithms of the steps at which all rounding errors cost the same, as matrices.
+def pruned(entries: Array) -> bool:
+    """Return whether weights, in the basis in which they are rounded, have been pruned."""
+    return float(np.mean(entries == 0)) > PRUNED
+
+
+def damping(entries: Array) -> float:
+    """Return the damping of the second moments of inputs for weights, given in the basis in which they are rounded."""
+    return PRUNED_DAMPING if pruned(entries) else DAMPING
+
+
+def ideal(second: Doubles, damping: float, gradients: Doubles, form: Form) -> Doubles:
+    """Return the base-2 logarithms of the steps at which all rounding errors cost the same, as matrices.
 
     Args:
         second: moments of inputs: (groups, blocks, n, n), or their diagonals (groups, blocks, n).
+        damping: added to their diagonals, relative to the mean.
         gradients: moments of the outputs' gradients: (groups, outputs, outputs), or diagonals (groups, outputs).
         form: the layout.
     """
-    costs = 1 / np.square(spread(second)).reshape(form.groups, 1, form.inputs)
+    costs = 1 / np.square(spread(second, damping)).reshape(form.groups, 1, form.inputs)
     return -0.5 * np.log2(costs * errors(gradients)[:, :, None])
 
 
-def spread(second: Doubles) -> Doubles:
-    """Return 1 / √(cost of an error of 1 once all later entries have compensated) per input: (groups, blocks, n)."""
+def spread(second: Doubles, damping: float) -> Doubles:
+    """Return 1 / √c for each input: (groups, blocks, n).
+
+    The cost c is that of an error of 1 after all later entries have compensated for it.
+    """
     if second.ndim == 3:
-        shares: Doubles = 1 / np.sqrt(second + DAMPING * np.maximum(second.mean(-1, keepdims=True), 1e-30))
+        shares: Doubles = 1 / np.sqrt(second + damping * np.maximum(second.mean(-1, keepdims=True), 1e-30))
         return shares
-    found: Doubles = np.diagonal(feedback(second, DAMPING), axis1=-2, axis2=-1)
+    found: Doubles = np.diagonal(feedback(second, damping), axis1=-2, axis2=-1)
     return found
 
 

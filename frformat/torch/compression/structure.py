@@ -1,4 +1,4 @@
-"""Find the layers of a model in the order in which they run, and the normalization after them, in one run."""
+"""Find the layers of a model in the order in which they run, and the normalization after them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from torch.utils._pytree import tree_leaves
 from frformat.torch.compression.recording import Call, Recorder, Site
 
 MARK: Final = "_frz_made_by"
-"""Attribute of a layer's output tensor: the layer's number, and how often the tensor has been used."""
+"""Name of the attribute of a layer's output tensor that stores its origin."""
 
 DESCRIPTIONS: Final = (int, str, torch.Size, torch.dtype, torch.device, torch.layout)
-"""Functions with results of these types do not use a tensor's values."""
+"""A function whose result has one of these types does not use a tensor's values."""
 
 BATCH_NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -29,9 +29,9 @@ class Structure:
     Attributes:
         sites: weights in the order of their first use.
         calls: number of uses of each.
-        biases: name of the bias of each, if it always has the same one.
+        biases: name of the bias of each, or None if that varies.
         folds: for each site whose output is used only by batch normalization, the path of that module.
-        outputs: output shape of each.
+        positions: number of positions at which each was applied.
     """
 
     sites: list[Site] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Structure:
 
 
 class _Made:
-    """The origin of a tensor: the layer that made it."""
+    """The origin of a tensor: the layer whose output it is."""
 
     def __init__(self, site: Site) -> None:
         self.site, self.uses, self.norm = site, 0, ""

@@ -15,7 +15,7 @@ from frformat.torch.compression.inputs import CompressionError
 from frformat.torch.compression.measuring import Measure
 from frformat.torch.compression.outputs import Outputs
 from frformat.torch.compression.preparing import Told
-from frformat.torch.compression.quantizing import Integers, Weighed, quantize, roughly
+from frformat.torch.compression.quantizing import Integers, Weighed, codes, quantize, roughly
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Trial:
 
     Attributes:
         point: the result.
-        found: what its parameters were rounded to.
+        found: the integers of its parameters.
         model: the model.
         data: its file.
     """
@@ -68,12 +68,12 @@ class Trials:
 
     Args:
         weighed: the model's statistics and plans.
-        contents: the content of its files.
-        meant: the meaning of its outputs.
+        contents: the contents of its files.
+        meant: the interpretation of its outputs.
         measure: the metric.
         before: the metric of the original.
         metadata: text for the files.
-        told: progress callback.
+        told: callback for progress.
     """
 
     def __init__(
@@ -93,6 +93,10 @@ class Trials:
     def estimate(self, scale: float) -> int:
         """Estimate the size of a file in bytes, quickly."""
         return len(self._contents.file(roughly(self._weighed, scale), self._metadata))
+
+    def codes(self, scale: float) -> tuple[int, ...]:
+        """Return the step codes at a scale."""
+        return codes(self._weighed, scale)
 
     def trial(self, scale: float) -> Trial:
         """Quantize the model at a scale, and measure it.
@@ -127,7 +131,7 @@ class Trials:
         return Trial(self.points[-1], found, model, data)
 
     def _file(self, found: Mapping[str, Integers], loss: float, value: float | None) -> bytes:
-        """Return the file, whose metadata contain its own size."""
+        """Return the file; its metadata include its own size."""
         told = {"compress.loss": f"{loss:.4g}"}
         if value is not None:
             told |= {
@@ -142,4 +146,4 @@ class Trials:
             if len(sized) == guess:
                 return sized
             guess = len(sized)
-        return data  # writing the size into the file always changes it
+        return data  # no size is consistent with the file that contains it

@@ -1,4 +1,4 @@
-"""Later versions of a model: compressed with the steps of an older file, to be the difference to it."""
+"""Compress a later version of a model with the steps of an older file, so that the difference is small."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from frformat.torch.compression.quantizing import Weighed
 
 
 def check(goals: dict[str, Any]) -> None:
-    """See that nothing is asked for that steps would have to be chosen for.
+    """Check that no goal is given, since no steps are chosen.
 
     Raises:
-        CompressionError: something is.
+        CompressionError: a goal is given.
     """
     given = [name for name, value in goals.items() if value is not None]
     if given:
-        raise CompressionError(f"{given[0]} is given, but all steps are those of the base: leave out one of both")
+        raise CompressionError(f"{given[0]} is given, but all steps are those of the base: leave out one of them")
 
 
 def follow(weighed: Weighed, contents: Contents, base: FrzFile) -> None:
-    """Plan to round as an older file does, wherever it has a tensor of that name, shape and kind.
+    """Adopt the steps of an older file for each tensor with the same name, shape and basis.
 
     Args:
-        weighed: the model, whose plans change.
-        contents: what goes into the file.
+        weighed: the model's statistics; its plans are replaced.
+        contents: the contents of the new file.
         base: the older file.
     """
     plans = dict(weighed.plans)
@@ -44,7 +44,7 @@ def follow(weighed: Weighed, contents: Contents, base: FrzFile) -> None:
 
 
 def _cosines(stored: CodedTensor) -> bool | None:
-    """Whether a tensor is stored in the DCT along its kernel axes; None if it is stored in yet another way."""
+    """Return whether a tensor is stored in the DCT along its kernel axes; None if it has any other form."""
     if stored.ordered or stored.view is not None or stored.corner != stored.shape:
         return None
     kinds = [axis.kind for axis in stored.axes]

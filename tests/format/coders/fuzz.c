@@ -180,7 +180,53 @@ static void fuzz_static(frz_shape s, const int32_t *values, int32_t *back, size_
     free(position);
 }
 
+/* Plan a block as a writer does, and code it: every value has a frequency. */
+static void fuzz_planning(frz_shape s, const int32_t *values, size_t count, const int64_t *logs) {
+    const size_t axes = (size_t)(s.rows + s.channels + s.positions), columns = (size_t)(s.channels * s.positions);
+    int64_t *sums = calloc(axes, sizeof *sums);
+    int32_t *classes = calloc(axes, sizeof *classes), *row = NULL, *channel = NULL, *position = NULL, *at = classes;
+    check(sums && classes, "memory");
+    frz_sums(values, s, sums, sums + s.rows, sums + s.rows + s.channels);
+    const size_t lanes = (count - 1) / FRZ_SAMPLE_LANE + 1, few = lanes > 2 ? 2 : lanes;
+    const uint64_t starts[2] = {0, FRZ_SAMPLE_LANE};
+    frz_sample sample = {.shape = s, .sums = sums, .values = values, .starts = starts, .lags = {1, s.positions, columns}};
+    sample.count = few < lanes ? few * FRZ_SAMPLE_LANE : count;
+    for (int i = 0; i < 3; i++) sample.lags[i] = below(4) && sample.lags[i] < count ? sample.lags[i] : 0;
+    frz_choice best;
+    check(frz_choose(&sample, logs, classes, &best) == FRZ_OK, "a choice is made");
+    if (best.classes > 1) {
+        if (s.rows > 1 && s.rows < count) row = at, at += s.rows;
+        if (s.channels > 1 && s.channels < count) channel = at, at += s.channels;
+        if (s.positions > 1 && s.positions < count) position = at;
+    }
+    const uint64_t lag = best.neighbour ? sample.lags[best.neighbour - 1] : 0;
+    const unsigned lane = FRZ_LEAST_LANE + (unsigned)below(7);
+    const frz_contexts c = {s, row, channel, position, best.classes, best.reach, lane, lag};
+    const size_t tables = (size_t)best.classes * (2 * best.reach + 1);
+    uint64_t *seen = calloc(tables * FRZ_WIDTH, sizeof *seen);
+    uint16_t *f = malloc(tables * FRZ_SYMBOLS * sizeof *f);
+    check(seen && f, "memory");
+    frz_count(&c, 0, values, count, seen);
+    frz_scale(seen, tables, FRZ_SYMBOLS, f);
+    const frz_tables t = {s, lane, best.reach, best.classes, FRZ_SYMBOLS, lag, row, channel, position, f};
+    frz_lanes *made;
+    check(frz_lanes_new(&t, &made) == FRZ_OK, "planned tables are sound");
+    uint8_t *counts = malloc(2 * frz_lanes_of(made, count)), *words = malloc(frz_lanes_room(made, count));
+    check(counts && words, "memory");
+    size_t start;
+    check(frz_lanes_encode(made, 0, values, count, counts, words, &start) == FRZ_OK, "every value has a frequency");
+    frz_lanes_free(made);
+    free(words);
+    free(counts);
+    free(f);
+    free(seen);
+    free(classes);
+    free(sums);
+}
+
 int main(int argc, char **argv) {
+    static int64_t logs[FRZ_LOGS];
+    for (int i = 0; i < FRZ_LOGS; i++) logs[i] = 16 * (int64_t)i; /* about */
     const int rounds = argc > 1 ? atoi(argv[1]) : 2000;
     state = argc > 2 ? strtoull(argv[2], NULL, 10) | 1 : UINT64_C(88172645463325252);
     for (int i = 0; i < rounds; i++) {
@@ -191,7 +237,10 @@ int main(int argc, char **argv) {
         const int kind = (int)below(7);
         for (size_t k = 0; k < 2 * count; k++) values[k] = value(kind);
         fuzz_adaptive(s, values, back, 2 * count);
-        if (count) fuzz_static(s, values, back, count);
+        if (count) {
+            fuzz_static(s, values, back, count);
+            fuzz_planning(s, values, count, logs);
+        }
         free(values);
         free(back);
     }

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 import frformat
 from frformat import Spectrum
 from frformat.torch import CompressionError, compress, load_file, load_model, regularize
+from frformat.torch.compression import steps
 from tests.torch.compression.models import Pictures, Sounds, Words, seasoned
 
 torch.manual_seed(0)
@@ -133,9 +134,54 @@ def test_every_kind_of_layer(kind: Any, x: Tensor, tmp_path: Path):
         assert file.metadata["license"] == "MIT"
 
 
-def test_what_no_layer_uses_is_named():
-    found = compress(Sounds(), batches=batches(SOUNDS), quality=6)
-    assert any("gru.weight_ih_l0" in note for note in found.notes)
+class Hidden(nn.Module):
+    """A layer whose weights are used in a way that is not observed, and a table that is no parameter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen, self.hidden = nn.Linear(24, 32), nn.Parameter(torch.randn(32, 32) / 6)
+        self.register_buffer("table", torch.randn(8, 32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = torch.einsum("...i,ij->...j", self.seen(x[:, 0]), self.hidden) + self.table[0]
+        return out
+
+
+def test_what_no_layer_uses_is_named_and_rounded_as_without_inputs():
+    torch.manual_seed(0)
+    model = Hidden()
+    found, blind = compress(model, batches=batches(SOUNDS), quality=6), compress(model, quality=6)
+    assert "no observed layer uses hidden as weights: rounded as without batches" in found.notes
+    assert "no observed layer uses table as weights: rounded to 8 bits" in found.notes
+    bits, alone = ({layer.name: layer.bits for layer in each.layers} for each in (found, blind))
+    assert bits["hidden"] < 1.1 * alone["hidden"] < 6
+    assert bits["table"] > 7
+    assert alone["table"] == pytest.approx(bits["table"], rel=0.1)
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+def test_inputs_make_files_of_recurrent_layers_smaller(kind: Any):
+    class Reader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words, self.layer, self.head = nn.Embedding(30, 16), kind(16, 24, batch_first=True), nn.Linear(24, 5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            logits: Tensor = self.head(self.layer(self.words(x))[0][:, -1])
+            return logits
+
+    torch.manual_seed(0)
+    model = Reader().eval()
+    with torch.no_grad():
+        model.head.weight *= 8
+    blind = compress(model, quality=6)
+    found = compress(model, batches=batches(SENTENCES), size=blind.nbytes)
+    assert found.notes == []
+    assert blind.model is not None
+    assert found.model is not None
+    with torch.no_grad():
+        before = model(SENTENCES)
+        assert divergence(before, found.model(SENTENCES)) < 0.5 * divergence(before, blind.model(SENTENCES))
 
 
 def test_tied_weights_stay_tied(tmp_path: Path):
@@ -273,3 +319,27 @@ def test_a_later_version_is_the_difference_to_an_older_one(pictures: nn.Module, 
     assert found.point.loss < 0.05
     with pytest.raises(CompressionError, match="all steps are those of the base"):
         compress(later, None, batches(), base=tmp_path / "old.frz", quality=5)
+
+
+def test_pruned_weights_get_steps_for_zeros_that_cannot_compensate(monkeypatch: pytest.MonkeyPatch):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(60, 160), nn.ReLU(), nn.Linear(160, 5)).eval()
+    weights = [model[0].weight, model[2].weight]
+    with torch.no_grad():
+        for weight in weights:
+            weight *= torch.rand_like(weight) > 0.9
+    mix = torch.randn(20, 60)
+    inputs, others = (torch.randn(n, 20) @ mix for n in (64, 512))
+
+    def error(found: nn.Module) -> float:
+        with torch.no_grad():
+            return float((found(others) - model(others)).square().mean())
+
+    found = compress(model, batches=[inputs], quality=5, outputs="values")
+    monkeypatch.setattr(steps, "PRUNED_DAMPING", steps.DAMPING)
+    plain = compress(model, batches=[inputs], size=found.nbytes + 40, outputs="values")
+    assert error(found.model) < 0.5 * error(plain.model)
+    assert not any(
+        after[before == 0].any()
+        for before, after in zip(weights, (found.model[0].weight, found.model[2].weight), strict=True)
+    )

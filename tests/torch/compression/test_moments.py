@@ -108,7 +108,7 @@ def test_distances_of_values_and_shapes_of_logits():
     assert Outputs("auto").logits(pictures) is None
     with pytest.raises(CompressionError, match="are not logits"):
         meant.logits(torch.randn(4))
-    with pytest.raises(CompressionError, match="holds no floats"):
+    with pytest.raises(CompressionError, match="contains no floats"):
         meant.tensors([torch.ones(3, dtype=torch.int64)])
 
 

@@ -18,9 +18,9 @@ class Trial:
 class Network:
     """Files of 1,000 bytes and more, by a law that estimates miss by a factor."""
 
-    def __init__(self, off: float = 1.1) -> None:
+    def __init__(self, off: float = 1.1, steps: int = 256) -> None:
         self.tried: list[float] = []
-        self.off = off
+        self.off, self.steps = off, steps
 
     def bytes(self, scale: float) -> float:
         return 1000 + 20000 * math.log2(1 + 1 / scale)
@@ -28,6 +28,9 @@ class Network:
     def trial(self, scale: float) -> Trial:
         self.tried.append(scale)
         return Trial(int(self.bytes(scale)), scale**2)
+
+    def codes(self, scale: float) -> int:
+        return round(math.log2(scale) * self.steps)
 
     def estimate(self, scale: float) -> int:
         return int(self.off * self.bytes(scale) + 300)
@@ -37,20 +40,22 @@ class Network:
 @pytest.mark.parametrize("size", [3000, 20000, 90000])
 def test_files_are_as_large_as_allowed(size: int, off: float):
     network = Network(off)
-    found = of_size(network.trial, network.estimate, size, 1e-4, 1e3, 1)
+    found = of_size(network.trial, network.estimate, size, 1e-4, 1e3, 1, network.codes)
     assert 0.95 * size <= found.nbytes <= size
     assert len(network.tried) <= 4
 
 
 def test_a_size_that_is_too_small_is_refused():
     network = Network()
-    with pytest.raises(CompressionError, match=r"no file of 900 bytes .* coarsest steps it takes 1,0"):
-        of_size(network.trial, network.estimate, 900, 1e-4, 1e3, 1)
+    with pytest.raises(CompressionError, match=r"no file of 900 bytes .* coarsest steps, it takes 1,0"):
+        of_size(network.trial, network.estimate, 900, 1e-4, 1e3, 1, network.codes)
 
 
 def test_a_size_that_is_not_needed_gives_the_finest():
     network = Network()
-    assert of_size(network.trial, network.estimate, 10**9, 1e-4, 1e3, 1).loss == pytest.approx(1e-8, rel=0.1)
+    assert of_size(network.trial, network.estimate, 10**9, 1e-4, 1e3, 1, network.codes).loss == pytest.approx(
+        1e-8, rel=0.1
+    )
 
 
 @pytest.mark.parametrize("limit", [0.003, 0.02, 0.5, 40.0])
@@ -77,7 +82,14 @@ def test_of_several_files_the_best_is_taken():
         found = network.trial(scale)
         return Trial(found.nbytes, found.loss * next(lucky))
 
-    found = of_size(trial, network.estimate, 50000, 1e-4, 1e3, 3)
+    found = of_size(trial, network.estimate, 50000, 1e-4, 1e3, 3, network.codes)
     assert 48000 < found.nbytes <= 50000
     assert found.loss < 0.6 * network.tried[-1] ** 2
     assert len(network.tried) <= 5
+
+
+def test_no_file_is_made_twice():
+    network = Network(steps=16)
+    of_size(network.trial, network.estimate, 50000, 1e-4, 1e3, 4, network.codes)
+    codes = [network.codes(scale) for scale in network.tried]
+    assert len(codes) == len(set(codes)) >= 4

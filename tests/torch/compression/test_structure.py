@@ -36,10 +36,13 @@ def test_attention_and_tied_embeddings_are_seen():
     assert [site.form.kind for site in found.sites if site.name == "words.weight"] == ["embedding", "linear"]
 
 
-def test_every_kind_of_convolution_and_a_product_are_seen():
+def test_every_kind_of_convolution_a_recurrent_layer_and_a_product_are_seen():
     found = seen(Sounds().eval(), torch.randn(3, 2, 24))
-    assert names(found) == ["down.weight", "solid.weight", "up.weight", "mix"]
-    assert [site.form.kind for site in found.sites] == ["convolution", "convolution", "transposed", "product"]
+    assert names(found) == [
+        *("down.weight", "solid.weight", "up.weight", "gru.weight_ih_l0", "gru.weight_hh_l0", "mix")
+    ]
+    kinds = [site.form.kind for site in found.sites]
+    assert kinds == ["convolution", "convolution", "transposed", "linear", "linear", "product"]
 
 
 def test_outputs_stay_what_they_are_while_a_model_is_watched():

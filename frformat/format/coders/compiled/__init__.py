@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from frformat.format.coders.batches import PIECE, Block
 from frformat.format.coders.compiled import _native
 from frformat.format.coders.integers import Integers
-from frformat.format.coders.tables import WIDTH, Tables
+from frformat.format.coders.tables import LOGS, Choice, Sums, Tables, lag, near_lag, stored_axes
 
 Array = NDArray[Any]
 
@@ -92,16 +92,29 @@ class Lanes:
         return _native.decode(self._native, first, np.ascontiguousarray(counts), words, out)
 
 
-def count(values: Integers, totals: Array, lane: int, lag: int, reach: int, classes: int) -> NDArray[np.uint32]:
+sums = _native.sums
+
+
+def choose(block: Block, found: Sums, values: Integers, starts: NDArray[np.uint64]) -> Choice:
+    """See :func:`frformat.format.coders.pure.planning.choose`."""
+    used = stored_axes(block, 2)
+    axes: Integers = np.empty(sum(used), np.int32)
+    lags = (near_lag(block, 1), near_lag(block, 2), near_lag(block, 3))
+    classes, neighbour, reach, bits = _native.choose(block, np.concatenate(found), values, starts, lags, LOGS, axes)
+    if classes == 1:
+        axes, used = axes[:0], (0, 0, 0)
+    rows, channels = used[0], used[0] + used[1]
+    return Choice((axes[:rows], axes[rows:channels], axes[channels:]), classes, neighbour, reach, bits)
+
+
+def count(block: Block, lane: int, choice: Choice, first: int, values: Integers, out: NDArray[np.uint64]) -> None:
     """See :func:`frformat.format.coders.pure.planning.count`."""
-    out = np.zeros((classes * (2 * reach + 1), WIDTH), np.uint32)
-    _native.count(np.ascontiguousarray(values, np.int32), np.ascontiguousarray(totals), lane, lag, reach, classes, out)
-    return out
+    axes, classes, neighbour, reach, _ = choice
+    _native.count(block, lane, lag(block, neighbour), reach, classes, *axes, first, values, out)
 
 
-def costs(counts: NDArray[np.uint32], classes: int, logs: NDArray[np.int64]) -> list[tuple[int, int, int]]:
-    """See :func:`frformat.format.coders.pure.planning.costs`."""
-    rest = counts.copy()
-    widest = len(counts) // classes // 2
-    reaches = range(widest, 0, -1) if widest else (0,)
-    return [_native.cost(rest[: classes * (2 * reach + 1)], reach, classes, logs) for reach in reaches]
+def scale(counts: NDArray[np.uint64], symbols: int) -> NDArray[np.uint16]:
+    """See :func:`frformat.format.coders.pure.planning.scale`."""
+    found: NDArray[np.uint16] = np.empty((len(counts), symbols), np.uint16)
+    _native.scale(counts, symbols, found)
+    return found

@@ -1,5 +1,6 @@
 /* The adaptive coder: a learned scale, adaptive counters, a binary range coder (specification, sections 10.1 to 10.4). */
 #include <stdlib.h>
+#include <string.h>
 
 #include "coder.h"
 
@@ -13,7 +14,8 @@ enum {
     MOST_EVIDENCE = 511 << 12,
     MOST_TERM = 1 << 22,
     MOST_WEIGHT = 1 << 20,
-    MOST_MAGNITUDE = 1 << 22
+    MOST_MAGNITUDE = 1 << 22,
+    LEAST_START = 2048
 };
 
 typedef uint32_t counter; /* 22 bits of probability, 8 bits of count */
@@ -35,7 +37,7 @@ static uint64_t mean(int scale) {
 }
 
 static counter start(uint64_t p, unsigned n) {
-    return (counter)(p < 2048 ? 2048 : p > 65535 ? 65535 : p) << 14 | n;
+    return (counter)(p < LEAST_START ? LEAST_START : p > 65535 ? 65535 : p) << 14 | n;
 }
 
 frz_model *frz_model_new(int scale, unsigned confidence) {
@@ -54,10 +56,11 @@ frz_model *frz_model_new(int scale, unsigned confidence) {
         uint64_t t = (mu << 16) / (UNIT + mu);
         for (int i = 0; i < 3; i++) m->zero[z][i] = start(t, confidence);
         for (int c = 0; c < CLASSES; c++) {
-            for (int i = 0; i < 5; i++) m->longer[z][i][c] = start(t, confidence);
-            m->top[z][c] = start((t << 16) / (65536 + t), confidence);
+            m->longer[z][0][c] = start(t, confidence);
+            m->top[z][c] = start(t < LEAST_START ? t : (t << 16) / (65536 + t), confidence);
             t = t * t >> 16;
         }
+        for (int i = 1; i < 5; i++) memcpy(m->longer[z][i], m->longer[z][0], sizeof m->longer[z][0]);
     }
     for (int i = 0; i < 5; i++) m->sign[i] = start(32768, 4);
     m->base = (scale - 80) * 8192;
@@ -288,16 +291,19 @@ static inline void next_value(block *b) {
 /* Code the next values of a block: from `in`, or to `out`. */
 static inline void code(frz_model *m, block *one, coder *c, const int32_t *in, int32_t *out, size_t count, const int reading) {
     block b = *one;
+    /* Copies, which stay in registers. */
+    const int32_t base = m->base;
+    int32_t weight = m->weight, t1 = m->tap[0], t2 = m->tap[1], t3 = m->tap[2], t4 = m->tap[3];
     for (size_t at = 0; at < count; at++) {
         term *channel = b.channels ? &b.channels[b.channel] : NULL;
         term *position = b.positions ? &b.positions[b.position] : NULL;
         int16_t *over = b.over ? &b.over[b.channel * b.shape.positions + b.position] : NULL;
         const int64_t v4 = over ? *over : 0;
-        int64_t e = (int64_t)m->base + b.row.value + asr(m->weight * b.around, 12);
+        int64_t e = (int64_t)base + b.row.value + asr(weight * b.around, 12);
         if (channel) e += channel->value;
         if (position) e += position->value;
         const int s = (int)clamp(asr(e, 13) + 80, 0, SCALES - 1), zone = s >> 1;
-        const int64_t guess = asr(m->tap[0] * b.v1 + m->tap[1] * b.v2 + m->tap[2] * b.v3 + m->tap[3] * v4, 16);
+        const int64_t guess = asr(t1 * b.v1 + t2 * b.v2 + t3 * b.v3 + t4 * v4, 16);
         const int level = level_of(guess), sure = level >> 1;
 
         uint32_t x = 0;
@@ -321,15 +327,15 @@ static inline void code(frz_model *m, block *one, coder *c, const int32_t *in, i
         learn(m, &b.row, residual, worth);
         if (channel) learn(m, channel, residual, worth);
         if (position) learn(m, position, residual, worth);
-        adjust(&m->weight, residual * b.around, 16);
+        adjust(&weight, residual * b.around, 16);
         int64_t v = (int64_t)(size * m->ratio[s] >> 20);
         v = v < MOST ? v : MOST;
         if (negative) v = -v;
         const int64_t miss = clamp(v - guess, -MOST, MOST);
-        adjust(&m->tap[0], miss * b.v1, 17);
-        adjust(&m->tap[1], miss * b.v2, 17);
-        adjust(&m->tap[2], miss * b.v3, 17);
-        adjust(&m->tap[3], miss * v4, 17);
+        adjust(&t1, miss * b.v1, 17);
+        adjust(&t2, miss * b.v2, 17);
+        adjust(&t3, miss * b.v3, 17);
+        adjust(&t4, miss * v4, 17);
         b.around += asr(residual - b.around, 2);
         b.v3 = b.v2;
         b.v2 = b.v1;
@@ -337,6 +343,8 @@ static inline void code(frz_model *m, block *one, coder *c, const int32_t *in, i
         if (over) *over = (int16_t)v;
         next_value(&b);
     }
+    m->weight = weight;
+    m->tap[0] = t1, m->tap[1] = t2, m->tap[2] = t3, m->tap[3] = t4;
     b.left -= count;
     *one = b;
 }

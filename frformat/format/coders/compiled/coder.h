@@ -100,25 +100,49 @@ frz_result frz_lanes_decode(frz_lanes *lanes, uint64_t first, const uint8_t *cou
 
 /* ---- planning static blocks ---- */
 
-enum { FRZ_WIDTH = 128, FRZ_LOGS = 1 << 12 }; /* entries of a row of counts: a symbol each; of a table of logarithms */
+enum { FRZ_WIDTH = 128, FRZ_LOGS = 1 << 12, FRZ_SAMPLE_LANE = 1 << 12 };
+
+/* Add the magnitudes of a box of values, each at most 2^20, to the sums of its rows, its channels and its positions. */
+void frz_sums(const int32_t *values, frz_shape box, int64_t *rows, int64_t *channels, int64_t *positions);
+
+/* Some lanes of a block. */
+typedef struct {
+    frz_shape shape;        /* of the block, which has values */
+    const int64_t *sums;    /* of magnitudes in each row, each channel and each position of the block */
+    const int32_t *values;  /* of the sample, lane after lane */
+    const uint64_t *starts; /* the index of each lane's first value in the block */
+    size_t count;           /* number of values, at least 1; all lanes but the last one have FRZ_SAMPLE_LANE */
+    uint64_t lags[3];       /* of each neighbour that may be worth its tables, else 0 */
+} frz_sample;
 
 typedef struct {
-    size_t lane, lag;        /* values of a lane; how many values before a value its neighbour stands */
-    unsigned reach, classes; /* tables are classes * (2 * reach + 1) */
-} frz_contexts;
-
-/* Count the symbols of some values in each table. `totals` are the sums of their classes, NULL if all are 0. */
-void frz_count(const int32_t *values, const int16_t *totals, size_t count, const frz_contexts *contexts, uint32_t *counts);
-
-typedef struct {
-    int64_t bits; /* in parts of 2^-16 */
-    size_t used, tables;
+    int64_t bits; /* of the sample, in parts of 2^-16 */
+    size_t used;  /* number of stored frequencies that are not 0 */
 } frz_cost;
 
-/* About what the values take that were counted. `logs` are 4096 logarithms of mantissas. */
-frz_cost frz_cost_of(const uint32_t *counts, size_t tables, const int64_t *logs);
+typedef struct {
+    unsigned classes, neighbour, reach;
+    frz_cost cost;
+} frz_choice;
 
-/* Make counts those of a reach that is less by 1, in place. */
-void frz_narrow(uint32_t *counts, size_t classes, unsigned reach);
+/* Choose classes and a neighbour that give few bytes. `logs` are the logarithms of 1 to 2, in FRZ_LOGS steps, times 2^16.
+ * `axes` receives the classes of rows, of channels and of positions, as far as an axis has any. Return FRZ_OK or
+ * FRZ_MEMORY. */
+frz_result frz_choose(const frz_sample *sample, const int64_t *logs, int32_t *axes, frz_choice *best);
+
+/* What decides which table codes a value. */
+typedef struct {
+    frz_shape shape;
+    const int32_t *row, *channel, *position; /* a class for each; NULL if all are 0 */
+    unsigned classes, reach, lane;
+    uint64_t lag;
+} frz_contexts;
+
+/* Count the symbols of values in each table, FRZ_WIDTH counts for each. `first` is the index of the first value, which
+ * begins a lane. */
+void frz_count(const frz_contexts *contexts, uint64_t first, const int32_t *values, size_t count, uint64_t *counts);
+
+/* Scale such counts to frequencies: each table has as many as there are symbols. */
+void frz_scale(const uint64_t *counts, size_t tables, unsigned symbols, uint16_t *frequency);
 
 #endif

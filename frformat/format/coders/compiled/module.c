@@ -3,11 +3,9 @@
  * Objects are capsules. They may be used in any thread, but only in one at a time: a capsule's context marks it as in use,
  * because the interpreter lock is released while values are coded.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <stdlib.h>
+#include "module.h"
 
-#include "coder.h"
+#include <stdlib.h>
 
 static const char MODEL[] = "frformat.model", BLOCKS[] = "frformat.blocks", WRITER[] = "frformat.writer",
                   READER[] = "frformat.reader", LANES[] = "frformat.lanes";
@@ -22,7 +20,7 @@ static PyObject *new_object(void *made, const char *name, PyCapsule_Destructor r
     return made ? PyCapsule_New(made, name, release) : PyErr_NoMemory();
 }
 
-static PyObject *value_error(const char *what) {
+PyObject *frz_value_error(const char *what) {
     PyErr_SetString(PyExc_ValueError, what);
     return NULL;
 }
@@ -56,10 +54,9 @@ static int take_objects(object *objects, int count) {
     return 1;
 }
 
-/* Check that a buffer has complete, aligned numbers; return how many, or -1 with an exception. */
-static Py_ssize_t numbers(const Py_buffer *buffer, size_t size) {
+Py_ssize_t frz_numbers(const Py_buffer *buffer, size_t size) {
     if ((size_t)buffer->len % size || (uintptr_t)buffer->buf % size) {
-        value_error("a buffer is not of whole numbers");
+        frz_value_error("a buffer is not of whole numbers");
         return -1;
     }
     return buffer->len / (Py_ssize_t)size;
@@ -71,17 +68,16 @@ static PyObject *model(PyObject *self, PyObject *args) {
     (void)self;
     int scale, confidence;
     if (!PyArg_ParseTuple(args, "ii", &scale, &confidence)) return NULL;
-    if (scale < 0 || scale > 239 || confidence < 0 || confidence > 255) return value_error("no such model");
+    if (scale < 0 || scale > 239 || confidence < 0 || confidence > 255) return frz_value_error("no such model");
     return new_object(frz_model_new(scale, (unsigned)confidence), MODEL, free_model);
 }
 
-/* Return 0 with an exception if a shape has too many values. */
-static int check_shape(frz_shape s) {
+int frz_check_shape(frz_shape s) {
     const uint64_t most = FRZ_VALUES;
     const int sound = s.rows <= most && s.channels <= most && s.positions <= most &&
                       (!s.channels || s.positions <= most / s.channels) &&
                       (!s.rows || s.channels * s.positions <= most / s.rows);
-    if (!sound) value_error("a block has too many values");
+    if (!sound) frz_value_error("a block has too many values");
     return sound;
 }
 
@@ -89,9 +85,9 @@ static int check_shape(frz_shape s) {
 static int check_shapes(const frz_shape *shapes, size_t count) {
     uint64_t left = FRZ_VALUES;
     for (size_t i = 0; i < count; i++) {
-        if (!check_shape(shapes[i])) return 0;
+        if (!frz_check_shape(shapes[i])) return 0;
         const uint64_t values = shapes[i].rows * shapes[i].channels * shapes[i].positions;
-        if (values > left) return value_error("blocks have too many values") != NULL;
+        if (values > left) return frz_value_error("blocks have too many values") != NULL;
         left -= values;
     }
     return 1;
@@ -102,9 +98,9 @@ static PyObject *blocks(PyObject *self, PyObject *args) {
     Py_buffer shapes;
     if (!PyArg_ParseTuple(args, "y*", &shapes)) return NULL;
     PyObject *done = NULL;
-    const Py_ssize_t found = numbers(&shapes, sizeof(uint64_t));
+    const Py_ssize_t found = frz_numbers(&shapes, sizeof(uint64_t));
     const size_t count = (size_t)found / 3;
-    if (found % 3 > 0) value_error("not rows, channels and positions of each block");
+    if (found % 3 > 0) frz_value_error("not rows, channels and positions of each block");
     else if (found >= 0 && check_shapes(shapes.buf, count)) {
         done = new_object(frz_blocks_new(shapes.buf, count), BLOCKS, free_blocks);
     }
@@ -128,11 +124,11 @@ static PyObject *reader(PyObject *self, PyObject *args) {
 
 /* Take a writer or a reader, a model and blocks for the values of a buffer; how many these are, or -1 with an exception. */
 static Py_ssize_t take_block(object *used, const Py_buffer *values) {
-    const Py_ssize_t count = numbers(values, sizeof(int32_t));
+    const Py_ssize_t count = frz_numbers(values, sizeof(int32_t));
     if (count < 0 || !take_objects(used, 3)) return -1;
     if ((uint64_t)count <= frz_blocks_left(used[2].pointer)) return count;
     give_back(used, 3);
-    value_error("more values than the blocks have");
+    frz_value_error("more values than the blocks have");
     return -1;
 }
 
@@ -203,25 +199,24 @@ static PyObject *ended(PyObject *self, PyObject *args) {
 
 /* ---- static ---- */
 
-/* Get the classes of `count` places, or none; return 0 with an exception if their number is neither `count` nor 0. */
-static int axis(const Py_buffer *buffer, uint64_t count, const int32_t **classes) {
-    const Py_ssize_t found = numbers(buffer, sizeof(int32_t));
+int frz_axis(const Py_buffer *buffer, uint64_t count, const int32_t **classes) {
+    const Py_ssize_t found = frz_numbers(buffer, sizeof(int32_t));
     if (found < 0) return 0;
-    if (found && (uint64_t)found != count) return value_error("not a class for each") != NULL;
+    if (found && (uint64_t)found != count) return frz_value_error("not a class for each") != NULL;
     *classes = found ? buffer->buf : NULL;
     return 1;
 }
 
 static int describe(frz_tables *t, const Py_buffer buffers[4]) {
-    if (!check_shape(t->shape) || !axis(&buffers[0], t->shape.rows, &t->row) ||
-        !axis(&buffers[1], t->shape.channels, &t->channel) || !axis(&buffers[2], t->shape.positions, &t->position)) {
+    if (!frz_check_shape(t->shape) || !frz_axis(&buffers[0], t->shape.rows, &t->row) ||
+        !frz_axis(&buffers[1], t->shape.channels, &t->channel) || !frz_axis(&buffers[2], t->shape.positions, &t->position)) {
         return 0;
     }
-    const Py_ssize_t found = numbers(&buffers[3], sizeof(uint16_t));
+    const Py_ssize_t found = frz_numbers(&buffers[3], sizeof(uint16_t));
     if (found < 0) return 0;
     const int bounded = t->classes <= FRZ_CLASSES && t->reach <= FRZ_REACH && t->symbols <= FRZ_SYMBOLS;
     if (!bounded || (size_t)found != (size_t)t->classes * (2 * t->reach + 1) * t->symbols) {
-        return value_error("not a frequency for each symbol of each table") != NULL;
+        return frz_value_error("not a frequency for each symbol of each table") != NULL;
     }
     t->frequency = buffers[3].buf;
     return 1;
@@ -244,7 +239,7 @@ static PyObject *lanes(PyObject *self, PyObject *args) {
         const frz_result result = frz_lanes_new(&t, &made);
         if (result == FRZ_OK) done = new_object(made, LANES, free_lanes);
         else if (result == FRZ_MEMORY) PyErr_NoMemory();
-        else value_error("the tables of a block are not sound");
+        else frz_value_error("the tables of a block are not sound");
     }
     for (int i = 0; i < 4; i++) PyBuffer_Release(&given[i]);
     return done;
@@ -254,7 +249,7 @@ static PyObject *lanes(PyObject *self, PyObject *args) {
 static int check_lanes(const frz_lanes *l, uint64_t first, Py_ssize_t count) {
     const uint64_t left = frz_lanes_left(l, first), n = (uint64_t)count;
     const int whole = n <= left && (n == left || frz_lanes_of(l, (size_t)count) != frz_lanes_of(l, (size_t)count + 1));
-    if (!whole) value_error("not the values of whole lanes");
+    if (!whole) frz_value_error("not the values of whole lanes");
     return whole;
 }
 
@@ -288,7 +283,7 @@ static PyObject *encode(PyObject *self, PyObject *args) {
     Py_buffer values;
     if (!PyArg_ParseTuple(args, "OKy*", &used.capsule, &first, &values)) return NULL;
     PyObject *done = NULL;
-    const Py_ssize_t count = numbers(&values, sizeof(int32_t));
+    const Py_ssize_t count = frz_numbers(&values, sizeof(int32_t));
     if (count >= 0 && take_objects(&used, 1)) {
         if (check_lanes(used.pointer, first, count)) done = code_lanes(used.pointer, first, values.buf, (size_t)count);
         give_back(&used, 1);
@@ -304,10 +299,10 @@ static PyObject *decode(PyObject *self, PyObject *args) {
     Py_buffer counts, words, out;
     if (!PyArg_ParseTuple(args, "OKy*y*w*", &used.capsule, &first, &counts, &words, &out)) return NULL;
     PyObject *done = NULL;
-    const Py_ssize_t count = numbers(&out, sizeof(int32_t));
+    const Py_ssize_t count = frz_numbers(&out, sizeof(int32_t));
     if (count >= 0 && take_objects(&used, 1)) {
         if ((size_t)counts.len != 2 * frz_lanes_of(used.pointer, (size_t)count)) {
-            value_error("not a count for each lane");
+            frz_value_error("not a count for each lane");
         } else if (check_lanes(used.pointer, first, count)) {
             frz_result result;
             Py_BEGIN_ALLOW_THREADS
@@ -320,53 +315,6 @@ static PyObject *decode(PyObject *self, PyObject *args) {
     PyBuffer_Release(&counts);
     PyBuffer_Release(&words);
     PyBuffer_Release(&out);
-    return done;
-}
-
-/* ---- planning static blocks ---- */
-
-static PyObject *count(PyObject *self, PyObject *args) {
-    (void)self;
-    unsigned long long lane, lag;
-    unsigned reach, classes;
-    Py_buffer values, totals, out;
-    if (!PyArg_ParseTuple(args, "y*y*KKIIw*", &values, &totals, &lane, &lag, &reach, &classes, &out)) return NULL;
-    const frz_contexts c = {.lane = (size_t)lane, .lag = (size_t)lag, .reach = reach, .classes = classes};
-    const Py_ssize_t n = numbers(&values, sizeof(int32_t)), sums = numbers(&totals, sizeof(int16_t)),
-                     room = numbers(&out, sizeof(uint32_t));
-    const int bounded = lane && classes && classes <= FRZ_CLASSES && reach <= FRZ_REACH;
-    const int fits = bounded && n >= 0 && (sums == n || sums == 0) &&
-                     room == (Py_ssize_t)classes * (2 * (Py_ssize_t)reach + 1) * FRZ_WIDTH;
-    if (fits) {
-        Py_BEGIN_ALLOW_THREADS
-        frz_count(values.buf, sums ? totals.buf : NULL, (size_t)n, &c, out.buf);
-        Py_END_ALLOW_THREADS
-    } else if (!PyErr_Occurred()) {
-        value_error("no values, classes and room for counts that go together");
-    }
-    PyBuffer_Release(&values);
-    PyBuffer_Release(&totals);
-    PyBuffer_Release(&out);
-    return fits ? Py_NewRef(Py_None) : NULL;
-}
-
-static PyObject *cost(PyObject *self, PyObject *args) {
-    (void)self;
-    unsigned reach, classes;
-    Py_buffer counts, logs;
-    if (!PyArg_ParseTuple(args, "w*IIy*", &counts, &reach, &classes, &logs)) return NULL;
-    const Py_ssize_t tables = (Py_ssize_t)classes * (2 * (Py_ssize_t)reach + 1);
-    PyObject *done = NULL;
-    if (classes > FRZ_CLASSES || reach > FRZ_REACH || numbers(&counts, sizeof(uint32_t)) != tables * FRZ_WIDTH ||
-        numbers(&logs, sizeof(int64_t)) != FRZ_LOGS) {
-        if (!PyErr_Occurred()) value_error("not the counts of so many tables, and logarithms");
-    } else {
-        const frz_cost found = frz_cost_of(counts.buf, (size_t)tables, logs.buf);
-        if (reach > 1) frz_narrow(counts.buf, classes, reach);
-        done = Py_BuildValue("Lnn", (long long)found.bits, (Py_ssize_t)found.used, (Py_ssize_t)found.tables);
-    }
-    PyBuffer_Release(&counts);
-    PyBuffer_Release(&logs);
     return done;
 }
 
@@ -384,8 +332,11 @@ static PyMethodDef methods[] = {
     {"lanes", lanes, METH_VARARGS, "lanes(shape, lane, lag, reach, classes, symbols, row, channel, position, frequency)"},
     {"encode", encode, METH_VARARGS, "encode(lanes, first, values): the counts and the words of some lanes"},
     {"decode", decode, METH_VARARGS, "decode(lanes, first, counts, words, out): decode some lanes; False if malformed"},
-    {"count", count, METH_VARARGS, "count(values, totals, lane, lag, reach, classes, out): count symbols in tables"},
-    {"cost", cost, METH_VARARGS, "cost(counts, reach, classes, logs): bits, frequencies, tables; narrows counts by 1"},
+    {"sums", frz_py_sums, METH_VARARGS, "sums(values, rows, channels, positions): add magnitudes to sums"},
+    {"choose", frz_py_choose, METH_VARARGS, "choose(shape, sums, values, starts, lags, logs, axes): choose classes"},
+    {"count", frz_py_count, METH_VARARGS,
+     "count(shape, lane, lag, reach, classes, row, channel, position, first, values, out): count symbols in tables"},
+    {"scale", frz_py_scale, METH_VARARGS, "scale(counts, symbols, out): scale counts to frequencies"},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,8 +1,7 @@
 /* The lanes of the static coder (specification, sections 10.5 to 10.7). */
-#include <stdlib.h>
 #include <string.h>
 
-#include "coder.h"
+#include "values.h"
 
 enum {
     PRECISION = 12,
@@ -11,8 +10,16 @@ enum {
     EXACT = 15,    /* symbols below this have no extra bits */
     UNUSED = 255,  /* stands for a symbol in unused tables */
     ABREAST = 4,   /* number of interleaved lanes, which hides the latency of each */
-    MOST_WORDS = 3 /* most words of a value */
+    CODED_ABREAST = 2, /* likewise for coding */
+    MOST_WORDS = 3, /* most words of a value */
+    RECIPROCAL = 44 /* exact for dividends below 2^20 times the divisor, and divisors up to 4096 */
 };
+
+/* The slots of a symbol in a table. */
+typedef struct {
+    uint64_t reciprocal; /* 2^44 / frequency, rounded up */
+    uint32_t frequency, start;
+} interval;
 
 struct frz_lanes {
     uint64_t all, columns, lag;
@@ -22,7 +29,7 @@ struct frz_lanes {
     int16_t *column;   /* sum of the classes of each column's channel and position */
     uint16_t *given;   /* frequencies */
     uint32_t *slots;   /* for decoding: symbol << 24 | (frequency - 1) << 12 | slot - start, for each table and slot */
-    uint32_t *starts;  /* for coding: start << 13 | frequency, for each table and symbol */
+    interval *intervals; /* for coding: one for each table and symbol */
     int32_t value[EXACT];
     uint32_t base[256]; /* smallest magnitude of each symbol */
     uint8_t bits[256], near_of[256];
@@ -36,8 +43,6 @@ static int within(const int32_t *x, uint64_t n, int64_t low, int64_t high) {
     }
     return 1;
 }
-
-static void *room(uint64_t count, size_t size) { return count < SIZE_MAX / size ? malloc((size_t)count * size + 1) : NULL; }
 
 static void describe_symbols(frz_lanes *l) {
     for (unsigned s = 0; s < 256; s++) {
@@ -117,7 +122,7 @@ void frz_lanes_free(frz_lanes *l) {
     free(l->column);
     free(l->given);
     free(l->slots);
-    free(l->starts);
+    free(l->intervals);
     free(l);
 }
 
@@ -129,32 +134,21 @@ size_t frz_lanes_of(const frz_lanes *l, size_t count) { return count ? ((count -
 
 size_t frz_lanes_room(const frz_lanes *l, size_t count) { return 2 * (MOST_WORDS * count + 2 * frz_lanes_of(l, count)); }
 
-static inline int64_t clip(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
-
 /* ---- coding ---- */
 
 static frz_result prepare_to_code(frz_lanes *l) {
-    if (l->starts) return FRZ_OK;
-    l->starts = room((uint64_t)l->tables * l->symbols, sizeof *l->starts);
-    if (!l->starts) return FRZ_MEMORY;
+    if (l->intervals) return FRZ_OK;
+    l->intervals = room((uint64_t)l->tables * l->symbols, sizeof *l->intervals);
+    if (!l->intervals) return FRZ_MEMORY;
     for (size_t t = 0, i = 0; t < l->tables; t++) {
         uint32_t start = 0;
         for (unsigned s = 0; s < l->symbols; s++, i++) {
-            l->starts[i] = start << 13 | l->given[i];
-            start += l->given[i];
+            const uint32_t f = l->given[i];
+            l->intervals[i] = (interval){f ? ((UINT64_C(1) << RECIPROCAL) + f - 1) / f : 0, f, start};
+            start += f;
         }
     }
     return FRZ_OK;
-}
-
-static inline int top_bit(uint32_t x) {
-#if defined(__GNUC__)
-    return 31 - __builtin_clz(x);
-#else
-    int n = -1;
-    for (; x; x >>= 1) n++;
-    return n;
-#endif
 }
 
 static inline uint8_t *put(uint8_t *out, uint32_t word) {
@@ -164,54 +158,111 @@ static inline uint8_t *put(uint8_t *out, uint32_t word) {
     return out;
 }
 
-/* Code a lane of n values from the last one to the first; its words end at `out`. NULL if a value has no frequency. */
-static uint8_t *code_lane(const frz_lanes *l, uint64_t first, const int32_t *values, uint64_t n, uint8_t *out) {
-    uint64_t row = (first + n - 1) / l->columns, column = (first + n - 1) % l->columns;
-    uint32_t x = START;
-    for (uint64_t i = n; i-- > 0;) {
-        const int32_t q = values[i];
-        const uint32_t negative = q < 0, m = negative ? 0u - (uint32_t)q : (uint32_t)q;
-        int64_t z = 0, near = 0;
-        if (!l->one) {
-            z = clip((int64_t)l->row[row] + l->column[column], 0, (int64_t)l->classes - 1);
-            if (column-- == 0) column = l->columns - 1, row--;
-        }
-        if (l->reach && i >= l->lag) near = clip(values[i - l->lag], -(int64_t)l->reach, l->reach);
-        uint32_t symbol = 2 * m - (m && negative);
-        if (m >= 8) {
-            const int n_bits = top_bit(m) - 1;
-            uint32_t extra = m & ((UINT32_C(1) << n_bits) - 1);
-            symbol = 2 * (2 * (uint32_t)n_bits + 4 + (m >> n_bits & 1)) - negative;
-            for (int left = n_bits; left > 0; left -= 16) {
-                const int low = left > 16 ? 16 : left;
-                if (x >> (32 - low)) out = put(out, x), x >>= 16;
-                x = x << low | (extra & ((UINT32_C(1) << low) - 1));
-                extra >>= low;
-            }
-        }
-        if (symbol >= l->symbols) return NULL;
-        const uint32_t slot = l->starts[(size_t)(z * l->near + near + l->reach) * l->symbols + symbol];
-        const uint32_t f = slot & 0x1FFF;
-        if (!f) return NULL;
-        if (x >> (32 - PRECISION) >= f) out = put(out, x), x >>= 16;
-        x = (x / f << PRECISION) + x % f + (slot >> 13);
+/* A lane that is being coded, from its last value to its first. */
+typedef struct {
+    uint32_t x, fault;
+    uint8_t *out;
+    const int32_t *values;
+    uint64_t column;
+    const int16_t *row;
+} coded;
+
+static void end_at(const frz_lanes *l, coded *a, uint64_t last, const int32_t *values, uint8_t *out) {
+    *a = (coded){.x = START, .out = out, .values = values};
+    if (!l->one) a->column = last % l->columns, a->row = l->row + last / l->columns;
+}
+
+static inline void code_extra(coded *a, uint32_t extra, int bits) {
+    for (; bits > 0; bits -= 16) {
+        const int low = bits > 16 ? 16 : bits;
+        if (a->x >> (32 - low)) a->out = put(a->out, a->x), a->x >>= 16;
+        a->x = a->x << low | (extra & ((UINT32_C(1) << low) - 1));
+        extra >>= low;
     }
-    return put(put(out, x), x >> 16);
+}
+
+/* Code value number i. `one` and `lagged` are constant wherever this is inlined. */
+static inline void code_value(const frz_lanes *l, coded *a, uint64_t i, const int one, const int lagged) {
+    const int32_t q = a->values[i];
+    const uint32_t negative = q < 0, m = negative ? 0u - (uint32_t)q : (uint32_t)q;
+    int table = 0;
+    if (!one) {
+        table = clip_int(*a->row + l->column[a->column], 0, (int)l->classes - 1);
+        if (a->column) a->column--;
+        else if (i) a->column = l->columns - 1, a->row--;
+    }
+    if (lagged) {
+        const int reach = (int)l->reach;
+        table = table * (int)l->near + reach + (i >= l->lag ? clip_int(a->values[i - l->lag], -reach, reach) : 0);
+    }
+    uint32_t symbol = 2 * m - (m && negative);
+    if (m >= 8) {
+        const int bits = top_bit(m) - 1;
+        symbol = 2 * (2 * (uint32_t)bits + 4 + (m >> bits & 1)) - negative;
+        code_extra(a, m & ((UINT32_C(1) << bits) - 1), bits);
+    }
+    if (symbol >= l->symbols) symbol = 0, a->fault = 1;
+    const interval s = l->intervals[(size_t)table * l->symbols + symbol];
+    const uint32_t emits = a->x >> (32 - PRECISION) >= s.frequency;
+    put(a->out, a->x); /* there is room, since at least two words follow */
+    a->out -= 2 * emits;
+    a->x >>= 16 * emits;
+    a->x += s.start + (uint32_t)(a->x * s.reciprocal >> RECIPROCAL) * (TOTAL - s.frequency);
+    a->fault |= !s.frequency;
+}
+
+static inline void code_run(const frz_lanes *l, coded *given, size_t count, uint64_t n, const int one, const int lagged) {
+    if (count == CODED_ABREAST) {
+        coded a = given[0], b = given[1];
+        for (uint64_t i = n; i-- > 0;) {
+            code_value(l, &a, i, one, lagged);
+            code_value(l, &b, i, one, lagged);
+        }
+        given[0] = a, given[1] = b;
+    } else {
+        coded a = given[0];
+        for (uint64_t i = n; i-- > 0;) code_value(l, &a, i, one, lagged);
+        given[0] = a;
+    }
+}
+
+static void code_lanes(const frz_lanes *l, coded *lanes, size_t count, uint64_t n) {
+    const int lagged = l->reach > 0;
+    if (l->one) {
+        if (lagged) code_run(l, lanes, count, n, 1, 1);
+        else code_run(l, lanes, count, n, 1, 0);
+    } else {
+        if (lagged) code_run(l, lanes, count, n, 0, 1);
+        else code_run(l, lanes, count, n, 0, 0);
+    }
 }
 
 frz_result frz_lanes_encode(frz_lanes *l, uint64_t first, const int32_t *values, size_t count, uint8_t *counts,
                             uint8_t *space, size_t *start) {
     const frz_result result = prepare_to_code(l);
     if (result != FRZ_OK) return result;
+    const size_t most = (size_t)1 << l->lane;
     uint8_t *out = space + frz_lanes_room(l, count);
-    for (size_t i = frz_lanes_of(l, count); i-- > 0;) {
-        const size_t at = i << l->lane, most = (size_t)1 << l->lane;
-        uint8_t *begun = code_lane(l, (first << l->lane) + at, values + at, count - at < most ? count - at : most, out);
-        if (!begun) return FRZ_VALUE;
-        const size_t words = (size_t)(out - begun) / 2 - 1;
-        counts[2 * i] = (uint8_t)words;
-        counts[2 * i + 1] = (uint8_t)(words >> 8);
-        out = begun;
+    for (size_t left = frz_lanes_of(l, count); left > 0;) {
+        coded some[CODED_ABREAST];
+        const size_t last = (left - 1) << l->lane, n = count - last < most ? count - last : most;
+        const size_t together = n == most && left >= CODED_ABREAST ? CODED_ABREAST : 1, apart = frz_lanes_room(l, n);
+        uint8_t *const end = out;
+        for (size_t k = 0; k < together; k++) {
+            const size_t at = last - (k << l->lane);
+            end_at(l, &some[k], (first << l->lane) + at + n - 1, values + at, end - k * apart);
+        }
+        code_lanes(l, some, together, n);
+        for (size_t k = 0; k < together; k++) {
+            const uint8_t *words = put(put(some[k].out, some[k].x), some[k].x >> 16);
+            const size_t size = (size_t)(end - k * apart - words), number = size / 2 - 1;
+            if (some[k].fault) return FRZ_VALUE;
+            out -= size;
+            memmove(out, words, size);
+            left--;
+            counts[2 * left] = (uint8_t)number;
+            counts[2 * left + 1] = (uint8_t)(number >> 8);
+        }
     }
     *start = (size_t)(out - space);
     return FRZ_OK;

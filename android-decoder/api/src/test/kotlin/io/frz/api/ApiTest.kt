@@ -1,6 +1,7 @@
 package io.frz.api
 
 import io.frz.FrzFile
+import io.frz.elm.ElmModel
 import io.frz.onnxruntime.FrzSession
 import io.frz.pytorch.FrzModule
 import io.frz.pytorch.ktx.FrzCoroutines
@@ -18,6 +19,7 @@ import org.junit.jupiter.api.TestFactory
 class ApiTest {
     private val libraries = mapOf(
         "frz-decoder" to FrzFile::class.java,
+        "frz-elm" to ElmModel::class.java,
         "frz-scheduling" to Plan::class.java,
         "frz-pytorch" to FrzModule::class.java,
         "frz-pytorch-ktx" to FrzCoroutines::class.java,

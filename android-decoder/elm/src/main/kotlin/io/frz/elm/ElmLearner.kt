@@ -1,0 +1,97 @@
+package io.frz.elm
+
+import androidx.annotation.WorkerThread
+import io.frz.elm.internal.NormalEquations
+
+/**
+ * Learns to tell classes apart from examples that never leave the device.
+ *
+ * Adding an example takes one pass through the hidden layer and one update of the sums; the example itself is not kept.
+ * Examples can be forgotten again, and new labels become new classes at any time. [solve] computes the best output
+ * layer for all examples so far.
+ *
+ * ```
+ * val learner = ElmLearner(hidden)
+ * learner.add(photoOfACup, "cup")
+ * learner.add(photoOfABook, "book")
+ * val model = learner.solve()
+ * ```
+ *
+ * The sums take 4 · n² bytes for n features, and [solve] as much again. Instances are thread-safe.
+ *
+ * @property hidden the hidden layer
+ */
+public class ElmLearner(public val hidden: HiddenLayer) {
+    private val equations = NormalEquations(hidden.features)
+    private val labels = ArrayList<String>()
+
+    /** The number of examples that were added and not forgotten. */
+    public val examples: Int @Synchronized get() = equations.samples
+
+    /** Adds the bytes of an image; see [HiddenLayer.features]. */
+    @WorkerThread
+    public fun add(image: ByteArray, label: String): Unit = add(hidden.features(image), label)
+
+    /** Adds an array of numbers; see [HiddenLayer.features]. */
+    @WorkerThread
+    public fun add(input: FloatArray, label: String): Unit = add(hidden.features(input), label)
+
+    /**
+     * Removes an image that was added with this label, as if it had never been seen.
+     *
+     * @throws IllegalArgumentException if no example has this label
+     */
+    @WorkerThread
+    public fun forget(image: ByteArray, label: String): Unit = forget(hidden.features(image), label)
+
+    /**
+     * Removes an array of numbers that was added with this label, as if it had never been seen.
+     *
+     * @throws IllegalArgumentException if no example has this label
+     */
+    @WorkerThread
+    public fun forget(input: FloatArray, label: String): Unit = forget(hidden.features(input), label)
+
+    /**
+     * Returns the model that fits all examples best. Later examples do not change it.
+     *
+     * @param ridge the ridge, relative to the mean of the squared features' sums; multiplied by 10, repeatedly if
+     *   necessary, if it is too small for the examples
+     * @throws IllegalStateException if there are no examples of at least two classes
+     * @throws InterruptedException if the thread is interrupted
+     */
+    @WorkerThread
+    @JvmOverloads
+    @Throws(InterruptedException::class)
+    @Synchronized
+    public fun solve(ridge: Double = RIDGE): ElmModel {
+        require(ridge > 0 && ridge < Double.POSITIVE_INFINITY) { "the ridge $ridge is not positive" }
+        check(labels.size >= 2 && equations.samples > 0) {
+            "there are ${equations.samples} examples of ${labels.size} classes; add examples of at least two"
+        }
+        return ElmModel(hidden, labels, equations.solve(ridge))
+    }
+
+    @Synchronized
+    private fun add(features: DoubleArray, label: String) {
+        if (label !in labels) {
+            equations.addOutput(OTHER)
+            labels.add(label)
+        }
+        equations.accumulate(features, targets(label), 1.0)
+    }
+
+    @Synchronized
+    private fun forget(features: DoubleArray, label: String) {
+        require(label in labels && equations.samples > 0) { "no example has the label \"$label\"" }
+        equations.accumulate(features, targets(label), -1.0)
+    }
+
+    private fun targets(label: String) = DoubleArray(labels.size) { if (labels[it] == label) OWN else OTHER }
+
+    private companion object {
+        const val RIDGE = 1e-3
+        const val OWN = 1.0
+        const val OTHER = -1.0
+    }
+}

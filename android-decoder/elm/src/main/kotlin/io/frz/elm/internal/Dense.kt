@@ -1,0 +1,40 @@
+package io.frz.elm.internal
+
+import io.frz.elm.HiddenLayer
+import kotlin.math.tanh
+
+/** Neurons that see the whole input: activation(W · x + b), summed in binary64. */
+internal class Dense(
+    shape: IntArray,
+    private val weights: FloatArray,
+    private val biases: FloatArray,
+    private val activation: Activation
+) : HiddenLayer(shape) {
+    override val features: Int = 1 + biases.size
+
+    override fun features(input: FloatArray): DoubleArray {
+        checkSize(input.size)
+        return DoubleArray(features) { feature ->
+            if (feature == 0) {
+                1.0
+            } else {
+                var sum = biases[feature - 1].toDouble()
+                val from = (feature - 1) * inputSize
+                for (i in input.indices) sum += weights[from + i].toDouble() * input[i]
+                activation.of(sum)
+            }
+        }
+    }
+}
+
+/** What a neuron makes of its sum. */
+internal enum class Activation {
+    TANH {
+        override fun of(sum: Double) = tanh(sum)
+    },
+    RELU {
+        override fun of(sum: Double) = maxOf(sum, 0.0)
+    };
+
+    abstract fun of(sum: Double): Double
+}

@@ -1,0 +1,114 @@
+package io.frz.elm.internal
+
+import kotlin.math.sqrt
+
+/**
+ * The sums HᵀH and HᵀT over all samples, from which [solve] computes the ridge solution. The first feature is constant
+ * 1 and has no ridge.
+ */
+internal class NormalEquations(private val features: Int) {
+    /** Row i of the lower triangle of HᵀH. */
+    private val gram = Array(features) { DoubleArray(it + 1) }
+
+    /** HᵀT: an array for each output. */
+    private val products = ArrayList<DoubleArray>()
+
+    /** The number of samples: the square of the constant feature, summed. */
+    val samples: Int get() = gram[0][0].toInt()
+
+    /** Adds an output whose target is [target] for all samples so far. */
+    fun addOutput(target: Double) {
+        products.add(DoubleArray(features) { target * gram[it][0] })
+    }
+
+    /** Adds a sample ([sign] = 1) or removes it ([sign] = −1). */
+    fun accumulate(sample: DoubleArray, targets: DoubleArray, sign: Double) {
+        for (i in 0 until features) {
+            val scale = sign * sample[i]
+            if (scale == 0.0) continue
+            val row = gram[i]
+            for (j in 0..i) row[j] += scale * sample[j]
+            for (output in targets.indices) products[output][i] += scale * targets[output]
+        }
+    }
+
+    /** Returns the weights of each output. */
+    fun solve(ridge: Double): Array<DoubleArray> {
+        var sum = 0.0
+        for (i in 1 until features) sum += gram[i][i]
+        val mean = if (sum > 0.0) sum / (features - 1) else 1.0
+        var growing = ridge * mean
+        repeat(RETRIES) {
+            cholesky(growing)?.let { lower ->
+                return Array(products.size) { substitute(lower, products[it]) }
+            }
+            growing *= 10
+        }
+        error("the equations of $features features have no solution, even with a ridge of ${growing / mean / 10}")
+    }
+
+    /** Returns the rows of the Cholesky factor, or null if a pivot is not positive. */
+    private fun cholesky(ridge: Double): Array<DoubleArray>? {
+        val lower = Array(features) { gram[it].clone() }
+        for (i in 1 until features) lower[i][i] += ridge
+        for (start in 0 until features step ROWS) {
+            if (Thread.interrupted()) throw InterruptedException("solving was interrupted")
+            val end = minOf(start + ROWS, features)
+            for (j in 0 until end) {
+                val pivot = lower[j]
+                for (i in maxOf(start, j) until end) {
+                    val row = lower[i]
+                    val rest = row[j] - dot(row, pivot, j)
+                    if (i > j) {
+                        row[j] = rest / pivot[j]
+                    } else {
+                        if (!(rest > 0.0)) return null
+                        row[j] = sqrt(rest)
+                    }
+                }
+            }
+        }
+        return lower
+    }
+
+    private fun substitute(lower: Array<DoubleArray>, right: DoubleArray): DoubleArray {
+        val out = right.clone()
+        for (i in 0 until features) out[i] = (out[i] - dot(lower[i], out, i)) / lower[i][i]
+        for (i in features - 1 downTo 0) {
+            val row = lower[i]
+            out[i] /= row[i]
+            val solved = out[i]
+            for (j in 0 until i) out[j] -= row[j] * solved
+        }
+        return out
+    }
+
+    /** Returns the product of the first [count] elements, in four sums that do not wait for each other. */
+    private fun dot(a: DoubleArray, b: DoubleArray, count: Int): Double {
+        var s0 = 0.0
+        var s1 = 0.0
+        var s2 = 0.0
+        var s3 = 0.0
+        var i = 0
+        while (i < count - 3) {
+            s0 += a[i] * b[i]
+            s1 += a[i + 1] * b[i + 1]
+            s2 += a[i + 2] * b[i + 2]
+            s3 += a[i + 3] * b[i + 3]
+            i += 4
+        }
+        while (i < count) {
+            s0 += a[i] * b[i]
+            i++
+        }
+        return s0 + s1 + (s2 + s3)
+    }
+
+    private companion object {
+        /** The number of rows that are reduced together, so that a pivot row is read from memory once for all. */
+        const val ROWS = 32
+
+        /** How often a ridge that is too small is multiplied by 10. */
+        const val RETRIES = 8
+    }
+}

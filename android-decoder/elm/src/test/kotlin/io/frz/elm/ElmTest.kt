@@ -1,0 +1,170 @@
+package io.frz.elm
+
+import io.frz.DType
+import io.frz.FrzException
+import io.frz.FrzFile
+import java.nio.ByteBuffer
+import kotlin.math.abs
+import org.junit.jupiter.api.Assertions.assertArrayEquals
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
+import org.junit.jupiter.api.Assertions.assertThrows
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+
+/** Models of Python's, and the same learning on the JVM. */
+class ElmTest {
+    private val model = open("digits.frz").use(ElmModel::of)
+    private val expected = open("digits.expected.frz")
+    private val images = bytes("images").toList().chunked(PIXELS) { it.toByteArray() }
+    private val labels = bytes("labels").map { it.toString() }
+
+    private fun open(name: String) = FrzFile.open(javaClass.getResourceAsStream("/$name")!!.use { it.readBytes() })
+
+    private fun bytes(name: String) =
+        ByteArray(expected.tensor(name).elements.toInt()).also { expected.load(name).buffer.get(it) }
+
+    private fun doubles(name: String): DoubleArray {
+        val buffer = expected.load(name).also { assertEquals(DType.F64, it.dtype) }.buffer.asDoubleBuffer()
+        return DoubleArray(buffer.remaining()).also(buffer::get)
+    }
+
+    private fun learner(examples: IntRange) =
+        ElmLearner(model.hidden).apply { for (i in examples) add(images[i], labels[i]) }
+
+    private fun accuracy(model: ElmModel) = (400 until 900).count { model.classify(images[it]) == labels[it] } / 500.0
+
+    @Test
+    fun `features have the bits of Python's`() {
+        val wanted = doubles("features")
+        assertEquals(wanted.size, 3 * model.hidden.features)
+        for (i in 0 until 3) {
+            val part = wanted.copyOfRange(i * model.hidden.features, (i + 1) * model.hidden.features)
+            assertArrayEquals(part, model.hidden.features(images[i]))
+        }
+    }
+
+    @Test
+    fun `a file of Python's predicts the same`() {
+        assertEquals(List(10) { it.toString() }, model.labels)
+        assertEquals(10, model.outputs)
+        val same = bytes("predicted").withIndex().count { (i, label) -> model.classify(images[i]) == label.toString() }
+        assertTrue(same >= 899, "$same of 900") // the file's weights are rounded to 8 bits
+    }
+
+    @Test
+    fun `learning gives Python's solution`() {
+        val wanted = doubles("weights")
+        val found = learner(0 until 400).solve(1e-3)
+        val largest = wanted.maxOf(::abs)
+        for ((output, label) in found.labels.withIndex()) {
+            val weights = found.weights(output)
+            for (i in weights.indices) assertEquals(wanted[i * 10 + label.toInt()], weights[i], 1e-5 * largest)
+        }
+        assertEquals(accuracy(model), accuracy(found), 0.004)
+    }
+
+    @Test
+    fun `forgotten examples leave no trace`() {
+        val learner = learner(0 until 300)
+        for (i in 200 until 300) learner.forget(images[i], labels[i])
+        assertEquals(200, learner.examples)
+        val fewer = learner(0 until 200).solve()
+        for ((output, weights) in learner.solve().labels.indices.map { it to learner.solve().weights(it) }) {
+            assertArrayEquals(fewer.weights(output), weights, 1e-6)
+        }
+    }
+
+    @Test
+    fun `classes that come later are as if they had been there`() {
+        val order = (0 until 200).sortedBy { labels[it] }
+        val late = ElmLearner(model.hidden).apply { for (i in order) add(images[i], labels[i]) }.solve()
+        val early = learner(0 until 200).solve()
+        for ((output, label) in late.labels.withIndex()) {
+            assertArrayEquals(early.weights(early.labels.indexOf(label)), late.weights(output), 1e-6)
+        }
+    }
+
+    @Test
+    fun `more features than examples`() {
+        val few = ElmLearner(model.hidden).apply { for (i in 0 until 20) add(images[i], labels[i]) }.solve(1e-18)
+        assertTrue((0 until 20).all { few.classify(images[it]) == labels[it] })
+    }
+
+    @Test
+    fun `a regression`() {
+        val curve = open("curve.frz").use(ElmModel::of)
+        open("curve.expected.frz").use { file ->
+            val x = file.load("x").buffer.asFloatBuffer()
+            val y = file.load("y").buffer.asDoubleBuffer()
+            while (x.hasRemaining()) assertEquals(y.get(), curve.scores(floatArrayOf(x.get())).single(), 1e-9)
+        }
+        assertTrue(curve.labels.isEmpty())
+        assertThrows(IllegalStateException::class.java) { curve.classify(floatArrayOf(0f)) }
+        val learner = ElmLearner(curve.hidden)
+        for (i in -20..20) learner.add(floatArrayOf(i / 20f), if (i < 0) "negative" else "positive")
+        val sign = learner.solve()
+        assertEquals("negative", sign.classify(floatArrayOf(-0.7f)))
+        assertEquals("positive", sign.classify(floatArrayOf(0.7f)))
+        learner.forget(floatArrayOf(0f), "positive")
+        assertEquals(40, learner.examples)
+    }
+
+    @Test
+    fun `inputs of the wrong kind or size`() {
+        val curve = open("curve.frz").use(HiddenLayer::of)
+        assertArrayEquals(intArrayOf(1), curve.inputShape)
+        assertEquals(PIXELS, model.hidden.inputSize)
+        for ((wrong, message) in listOf<Pair<() -> Any?, String>>(
+            { model.classify(ByteArray(63)) } to "the input has 63 elements, but the hidden layer takes 64",
+            { curve.features(FloatArray(2)) } to "the input has 2 elements, but the hidden layer takes 1",
+            { model.scores(FloatArray(PIXELS)) } to "this hidden layer takes the bytes of an image, not floats",
+            { curve.features(ByteArray(1)) } to "this hidden layer takes floats, not the bytes of an image",
+            { ElmLearner(curve).forget(floatArrayOf(0f), "x") } to "no example has the label \"x\"",
+            { learner(0 until 9).solve(0.0) } to "the ridge 0.0 is not positive"
+        )) {
+            assertEquals(message, assertThrows(IllegalArgumentException::class.java) { wrong() }.message)
+        }
+    }
+
+    @Test
+    fun `too few classes`() {
+        val learner = ElmLearner(model.hidden)
+        assertThrows(IllegalStateException::class.java) { learner.solve() }
+        learner.add(images[0], "one")
+        val error = assertThrows(IllegalStateException::class.java) { learner.solve() }
+        assertEquals("there are 1 examples of 1 classes; add examples of at least two", error.message)
+    }
+
+    @Test
+    fun `an interrupt ends solving`() {
+        val learner = learner(0 until 50)
+        Thread.currentThread().interrupt()
+        assertThrows(InterruptedException::class.java) { learner.solve() }
+        assertFalse(Thread.currentThread().isInterrupted)
+        learner.solve()
+    }
+
+    @Test
+    fun `files of something else`() {
+        val error = assertThrows(ElmException::class.java) { HiddenLayer.of(expected) }
+        assertEquals(
+            "the file does not contain an Extreme Learning Machine: its metadata has no elm.input",
+            error.message
+        )
+    }
+
+    @Test
+    fun `every cut of a file is refused`() {
+        val whole = javaClass.getResourceAsStream("/digits.frz")!!.use { it.readBytes() }
+        for (size in whole.indices step 7) {
+            assertThrows(FrzException::class.java) {
+                FrzFile.open(ByteBuffer.wrap(whole, 0, size)).use(ElmModel::of)
+            }
+        }
+    }
+
+    private companion object {
+        const val PIXELS = 64
+    }
+}

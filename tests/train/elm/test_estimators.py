@@ -1,0 +1,80 @@
+"""The estimators: scikit-learn's rules, learning in steps, new classes, forgetting, choice of ridge and size."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from frformat.train.elm import Convolution, Dense, ELMClassifier, ELMRegressor
+
+SMALL = Convolution(filters=24, size=3, pool=2)
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    found = load_digits()
+    return (found.images * 15).astype(np.uint8), found.target
+
+
+@parametrize_with_checks([ELMClassifier(Dense(50)), ELMRegressor(Dense(50))])
+def test_scikit_learns_rules(estimator: Any, check: Any):
+    check(estimator)
+
+
+def test_digits(digits: tuple[np.ndarray, np.ndarray]):
+    images, labels = digits
+    model = ELMClassifier(SMALL, seed=3).fit(images[:1200], labels[:1200])
+    assert model.samples_ == 1200
+    assert model.score(images[1200:], labels[1200:]) > 0.93
+    assert 1e-6 <= model.ridge_ <= 0.1
+
+
+def test_steps_give_the_same_as_all_together(digits: tuple[np.ndarray, np.ndarray]):
+    images, labels = digits[0][:300], digits[1][:300]
+    whole = ELMClassifier(SMALL, ridge=1e-3).fit(images, labels)
+    steps = ELMClassifier(SMALL, ridge=1e-3, batch=7)
+    order = np.argsort(labels, kind="stable")  # class after class: all but the first two are new at some time
+    steps.partial_fit(images[order[:70]], labels[order[:70]])
+    for start in range(70, 300, 23):
+        steps.partial_fit(images[order[start : start + 23]], labels[order[start : start + 23]])
+    np.testing.assert_array_equal(steps.classes_, whole.classes_)
+    np.testing.assert_allclose(steps.weights_, whole.weights_, rtol=1e-6, atol=1e-9)
+
+
+def test_forgetting(digits: tuple[np.ndarray, np.ndarray]):
+    images, labels = digits[0][:200], digits[1][:200]
+    model = ELMClassifier(SMALL, ridge=1e-3).fit(images, labels).forget(images[150:], labels[150:])
+    fewer = ELMClassifier(SMALL, ridge=1e-3).fit(images[:150], labels[:150])
+    assert model.samples_ == 150
+    np.testing.assert_allclose(model.weights_, fewer.weights_, rtol=1e-6, atol=1e-9)
+    with pytest.raises(ValueError, match="cannot remove 200 of 150 samples"):
+        model.forget(images, labels)
+    with pytest.raises(ValueError, match="a label is not one of the classes"):
+        model.forget(images[:1], np.array([77]))
+
+
+def test_a_smaller_layer_if_it_is_good_enough(digits: tuple[np.ndarray, np.ndarray]):
+    images, labels = digits[0][:600], digits[1][:600]
+    whole = ELMClassifier(SMALL, seed=1).fit(images, labels)
+    fewer = ELMClassifier(SMALL, seed=1, tolerance=0.3).fit(images, labels)
+    assert 0 < fewer.units_ < whole.units_ == 24
+    assert fewer.layer_.features == len(fewer.weights_)
+    scores = [model.score(digits[0][600:], digits[1][600:]) for model in (whole, fewer)]
+    assert scores[1] > scores[0] - 0.05
+
+
+def test_regression_of_several_outputs():
+    x = np.linspace(-2, 2, 200)[:, None]
+    y = np.hstack([np.sin(3 * x), x**2])
+    model = ELMRegressor(Dense(80, gain=3.0)).fit(x, y)
+    assert model.predict(x).shape == (200, 2)
+    assert np.abs(model.predict(x) - y).max() < 0.1
+    assert ELMRegressor().fit(x, y[:, 0]).predict(x).shape == (200,)
+
+
+def test_before_learning():
+    with pytest.raises(NotFittedError, match="this ELMClassifier has not learned yet; call fit first"):
+        ELMClassifier().predict(np.zeros((1, 3)))
