@@ -62,7 +62,7 @@ internal class Input : Opening() {
     fun <T> open(work: (FrzFile) -> T): T = open(file, work)
 }
 
-/** Opens [file] for [work], and its base [older], which only a delta file needs: one that cannot be opened is `BASE`. */
+/** Opens [file] for [work], and [older], which only a delta file needs: a base that cannot be opened is `BASE`. */
 internal fun <T> open(file: File, options: FrzOptions, older: File, work: (FrzFile) -> T): T {
     val base = try {
         on(older) { FrzFile.open(older, FrzOptions.builder().memoryBudget(options.memoryBudget).build()) }
