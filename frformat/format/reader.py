@@ -66,8 +66,7 @@ class FrzFile:
         with ExitStack() as stack:
             self._base = self._based(base, stack)
             self.contents: Contents = self._at(self.tier)
-            self._stack = stack.pop_all()
-        self._stack.callback(file.close)
+            self._own_base = stack.pop_all()
 
     def __enter__(self) -> FrzFile:
         return self
@@ -79,7 +78,12 @@ class FrzFile:
 
     def close(self) -> None:
         """Close the file, and its base unless that was given as a :class:`FrzFile`."""
-        self._stack.close()
+        with self._own_base:
+            self._file.close()
+
+    def close_base(self) -> None:
+        """Close the base unless it was given as a :class:`FrzFile`. What depends on it can no longer be decoded."""
+        self._own_base.close()
 
     def sha256(self) -> bytes:
         """Return the SHA-256 digest of the whole file, by which a delta file identifies its base."""

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from frformat.cli.dump import layout, walk
-from frformat.format.reader import opened
 from tests.cli.command import Outcome, frformat
 
 VECTORS = Path(__file__).parents[2] / "spec" / "vectors"
@@ -36,8 +35,7 @@ def names(folder: str) -> list[Any]:
 
 def tiles(path: Path, base: Path | None = None) -> layout.Layout:
     data = path.read_bytes()
-    with opened(base) as older:
-        found = layout.explain(io.BytesIO(data), str(path), base=older)
+    found = layout.explain(io.BytesIO(data), str(path), base=base)
     edges = [(part.start, part.end) for part in found.ranges]
     assert [start for start, _ in edges] == [0, *(end for _, end in edges)][: len(edges)]
     assert not data or edges[-1][1] == len(data)

@@ -38,7 +38,7 @@ def test_the_explained_file_is_the_vector() -> None:
 def test_the_dictionary_is_the_one_in_use() -> None:
     assert appendix.DICTIONARY == DICTIONARY
     text = " ".join(example.specification().split())
-    assert f"{len(DICTIONARY)} bytes with the CRC-32 0x{zlib.crc32(DICTIONARY):08X}" in text
+    assert f"{len(DICTIONARY)} bytes, whose CRC-32 is 0x{zlib.crc32(DICTIONARY):08X}" in text
 
 
 def test_the_dictionary_can_be_prepended_as_a_stored_block() -> None:

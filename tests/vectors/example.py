@@ -46,8 +46,8 @@ def header_rows(data: bytes) -> list[Row]:
         (data[:4], "magic"),
         (data[4:5], "version 1"),
         (data[5:6], "flags: the directory is deflated"),
-        (data[6:10], f"it is stored in {stored} bytes,"),
-        (data[10:14], f"and has {length} when inflated"),
+        (data[6:10], f"size as stored: {stored} bytes"),
+        (data[10:14], f"size when inflated: {length} bytes"),
     ]
 
 
@@ -236,7 +236,8 @@ def section() -> str:
         *_wrapped(
             "**The integers of tier 1.** The range coder restarts at the first byte, but the model continues: p in "
             "the first line equals the last new p of `zero[51][0]` above. The row's term restarts, so the first scale "
-            f"is again {two.values[0].scale}. The second guess is just below 0, so a sign that differs from it is plus:"
+            f"is again {two.values[0].scale}. The second guess is just below 0, so a sign that differs from it is "
+            "positive:"
         ),
         "",
         *VALUES.splitlines(),

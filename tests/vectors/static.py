@@ -120,7 +120,7 @@ def code(plan: Plan, shape: Sequence[int], values: Sequence[int], symbols: int |
     lanes = []
     for start in range(0, len(values), 2**plan.lane):
         stop = start + 2**plan.lane
-        lanes.append(_lane(list(zip(coded[start:stop], (tables[place] for place in places[start:stop]), strict=False))))
+        lanes.append(lane(list(zip(coded[start:stop], (tables[place] for place in places[start:stop]), strict=False))))
     side = [
         Block(False, (n,), axis or [0] * n)
         for axis, n in zip((plan.row, plan.channel, plan.position), axes(shape), strict=True)
@@ -130,8 +130,8 @@ def code(plan: Plan, shape: Sequence[int], values: Sequence[int], symbols: int |
     return Coded([plan.lane, plan.neighbour, plan.reach, plan.classes, symbols], side, lanes)
 
 
-def _lane(values: Sequence[tuple[tuple[int, int, int], list[int]]]) -> list[int]:
-    """Return the words of a lane."""
+def lane(values: Sequence[tuple[tuple[int, int, int], list[int]]]) -> list[int]:
+    """Return the words of a lane, given each value's symbol with its extra bits, and its table."""
     x, words = START, []
 
     def emit_if(needed: bool) -> None:

@@ -11,7 +11,7 @@ from frformat.cli.files import open_frz, source
 from frformat.cli.options import base_option, json_option, memory_option, tier_option
 from frformat.cli.terminal import clean, echo, print_json
 from frformat.errors import FrzError
-from frformat.format.reader import FrzFile, opened
+from frformat.format.reader import FrzFile
 
 LISTED_BYTES: Final = 512
 """Approximate number of bytes needed to convert a coefficient, its index and its energy to JSON."""
@@ -76,8 +76,7 @@ def _list(path: str, base: str | None, stats: bool, tier: int | None, memory_bud
     from frformat.cli.dump import listing
     from frformat.cli.dump.survey import Survey, checksum_facts
 
-    with source(path) as file, opened(base) as older:
-        found = FrzFile(file, path, tier, memory_budget, older)
+    with source(path) as file, FrzFile(file, path, tier, memory_budget, base) as found:
         facts = Survey(found, path, stats=stats)
         checksums, error = checksum_facts(file, found.container)
         if error is not None:
@@ -118,8 +117,8 @@ def _bytes(path: str, base: str | None, memory_budget: int, as_json: bool) -> in
     """Show every byte and its meaning, and report faults."""
     from frformat.cli.dump import hexdump, layout
 
-    with source(path) as file, opened(base) as older:
-        found = layout.explain(file, path, memory_budget, older)
+    with source(path) as file:
+        found = layout.explain(file, path, memory_budget, base)
         if as_json:
             print_json(hexdump.as_json(found, path))
         else:

@@ -16,7 +16,7 @@ from frformat.format import coders, container, limits, parser
 from frformat.format.coders import deflate
 from frformat.format.container import CRC_BYTES, HEADER_BYTES, Extents, Header
 from frformat.format.directory import Directory
-from frformat.format.reader import FrzFile
+from frformat.format.reader import FrzFile, StrPath
 
 SHOWN: Final = 1 << 17
 """Largest number of ranges."""
@@ -80,7 +80,7 @@ class Layout:
 
 
 def explain(
-    file: IO[bytes], path: str, memory_budget: int = limits.MEMORY_BUDGET, base: FrzFile | None = None
+    file: IO[bytes], path: str, memory_budget: int = limits.MEMORY_BUDGET, base: StrPath | None = None
 ) -> Layout:
     """Return the layout of a file and its first fault; in files that are not large, also a fault in a segment's values.
 
@@ -88,7 +88,7 @@ def explain(
         file: seekable and open for reading.
         path: its name in the error.
         memory_budget: see :func:`frformat.open`.
-        base: see :func:`frformat.open`; without it, the values of a delta file are not checked.
+        base: path of the base; without it, the values of a delta file are not checked.
     """
     layout = Layout(file.seek(0, os.SEEK_END))
     opened = None
@@ -107,6 +107,8 @@ def explain(
         except FrzError as error:
             # A budget that is too small, or a missing base file, is not a fault of this file.
             layout.error = None if error.code == "BUDGET" or (error.code == "BASE" and base is None) else error
+    if opened is not None:
+        opened.close_base()
     return layout
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from tests.vectors import frz
 from tests.vectors.entries import Vector, faulty
-from tests.vectors.faulty.base import RAW, drop, edited, in_group, put, refused
+from tests.vectors.faulty.base import DCT, RAW, drop, edited, in_group, put, refused
 from tests.vectors.frz import BASE, FEATURES, File, Group, Tensor, raw
 from tests.vectors.msgpack import Bin, Map, Raw
 from tests.vectors.numbers import f16, f32
@@ -90,6 +90,8 @@ def _bases() -> Iterator[Vector]:
     about = "a base that is another file"
     yield _given("other", about, File([Group([NEW])]), data)
     yield _given("two-tiers", "a base of two tiers", _two_tiers())
+    about = "a base of two tiers, of which the second adds nothing: the values would fit"
+    yield _given("two-tiers-of-one", about, File([Group([OLD])], tiers=2))
     nested = File([delta([(NEW, OLD)])], base=FIRST.bytes())
     yield _given("delta", "a base that is a delta file", nested)
     for name, about, group in (
@@ -97,6 +99,8 @@ def _bases() -> Iterator[Vector]:
         ("shape", "as many values in different blocks", Group([replace(OLD, shape=(3, 2))])),
         ("rank", "a base's tensor of rank 1", Group([replace(OLD, shape=(6,))])),
         ("fewer", "a base's tensor with fewer values", Group([Tensor("x", (2, 2), f32(1.0, 2.0, 3.0, 4.0))])),
+        ("rows", "a base's tensor with a row more", Group([Tensor("x", (3, 3), f32(*range(9)))])),
+        ("positions", "a base's tensor with two positions", Group([Tensor("x", (2, 3, 2), f32(*range(12)))])),
         ("type", "a base's tensor of another type", Group([Tensor("x", (2, 3), (1, 2, 3, 4, 5, 6))], "u32")),
         ("steps", "multiples of steps in the base, exact values here", _stepped((1, 2, 3, 4, 5, 6))),
         ("factor", "a base whose factor has no name", Group([replace(OLD, name="")])),
@@ -110,10 +114,58 @@ def _bases() -> Iterator[Vector]:
     whole = _stepped((1, 2, 3, 4, 5, 6)).tensors[0]
     group = delta([(whole, whole)], stepped=True)
     yield _given("i32", "a base's tensor of exact i32, multiples of steps here", exact, _named(group, exact))
+    yield from _kinds()
+    yield from _unopened()
+
+
+def _kinds() -> Iterator[Vector]:
+    """Yield blocks that are as long as the base's, but not the same."""
+    entries = Tensor("x", (3,), (1, 2, 3))
+    offsets = Tensor("x", (3, 2), corners=[(3, 0)], offsets={0: (4, 5, 6)})
+    for name, about, new, old in (
+        ("offsets-for-entries", "offsets in the base, as many entries here", entries, offsets),
+        ("entries-for-offsets", "entries in the base, as many offsets here", offsets, entries),
+        (
+            "offsets-in-another-order",
+            "offsets of 2 and of 3 indices in the base, of 3 and of 2 here",
+            Tensor("x", (2, 3, 2), [0] * 12, offsets={1: (1, 2, 3), 2: (1, 2)}),
+            Tensor("x", (2, 3, 2), [0] * 12, offsets={0: (1, 2), 1: (1, 2, 3)}),
+        ),
+    ):
+        base = File([_steps([old])])
+        yield _given(name, about, base, _named(delta([(new, new)], stepped=True), base))
+
+
+def _unopened() -> Iterator[Vector]:
+    """Yield bases with the right SHA-256 that cannot be opened: the code is not theirs."""
+    first = FIRST.bytes()
+    head = FIRST.head()
+    directory_damaged = head[:-1] + bytes([head[-1] ^ 1]) + first[len(head) :]
+    for name, about, base in (
+        ("empty", "a base of no bytes", b""),
+        ("text", "a base that is a text", b"not a base, but with its SHA-256\n"),
+        ("version-2", "a base of version 2", first[:4] + b"\2" + first[5:]),
+        ("cut", "a base without its last byte", first[:-1]),
+        ("trailing", "a base with a byte at its end", first + b"\0"),
+        ("directory-damaged", "a base whose directory is damaged", directory_damaged),
+        ("feature", "a base with a feature that there is not", File([Group([OLD])], features=["x"]).bytes()),
+        ("limit", "a base with a shape of rank 9", edited(FIRST, in_group(frz.SHAPES, [(1,) * 9]))),
+    ):  # fmt: skip
+        data = edited(SECOND, put(BASE, Bin(hashlib.sha256(base).digest())))
+        yield faulty(f"delta-base-{name}", f"{about}, and that has the right SHA-256", data, "BASE", base=base)
+    alone = [BESIDE]
+    about = "a wrong base, of which nothing is needed"
+    yield faulty("delta-of-nothing-other-base", about, File(alone, base=first).bytes(), "BASE", base=DCT.bytes())
+    about = "a base without its last byte, of which nothing is needed"
+    yield faulty("delta-of-nothing-cut-base", about, File(alone, base=first[:-1]).bytes(), "BASE", base=first[:-1])
 
 
 def _stepped(values: tuple[int, ...]) -> Group:
-    return Group([Tensor("x", (2, 3), values)], stepped=True, coder="adaptive")
+    return _steps([Tensor("x", (2, 3), values)])
+
+
+def _steps(tensors: list[Tensor]) -> Group:
+    return Group(tensors, stepped=True, coder="adaptive")
 
 
 def _two_tiers() -> File:
@@ -150,6 +202,17 @@ def _values() -> Iterator[Vector]:
     old = large.tensors[0]
     group = delta([(replace(old, values=(2**31 - 1,)), old)], stepped=True)
     yield _valued("overflow", "a sum beyond binary32, times its step", File([large]), group, None)
+    other = Tensor("v", (2,), (1, 2), step=5, offsets={0: (-1, 0)})
+    # −1 + (1 − 2^31): with the step code and the offset of the other axis it would be a step code.
+    cancel = Tensor("w", (1, 1), (1,), step=5, offsets={0: (-1,), 1: (0,)})
+    sums = delta([(replace(cancel, offsets={0: (-(2**31),), 1: (2**31 - 1,)}), cancel), (other, other)], stepped=True)
+    base = File([_steps([cancel, other])])
+    about = "a sum of −2^31 in a step offset, which another offset would cancel"
+    yield _valued("offset", about, base, sums, ["v"])
+    unused = Tensor("w", (1, 2), corners=[(1, 0)], offsets={0: (-1,)})
+    sums = delta([(replace(unused, offsets={0: (-(2**31),)}), unused)], stepped=True)
+    about = "a sum of −2^31 in a step offset that no entry uses"
+    yield _valued("offset-unused", about, File([_steps([unused])]), sums, None)
 
 
 def _valued(name: str, about: str, base: File, group: Group, sound: list[str] | None) -> Vector:
@@ -174,6 +237,13 @@ def _segments() -> Iterator[Vector]:
     about = "a base whose segment does not match its checksum, identified by the SHA-256 of the damaged file"
     data = File([delta([(NEW, OLD)]), BESIDE], base=bytes(broken)).bytes()
     yield faulty("delta-base-damaged", about, data, "CHECKSUM", load="x", sound=["y"], base=bytes(broken))
+    other = Tensor("z", (2,), f32(1.0, -1.0))
+    half = bytearray(File([Group([OLD]), Group([other])]).bytes())
+    half[-5] ^= 1
+    groups = [delta([(NEW, OLD)]), delta([(other, other)])]
+    about = "a base of which one of two segments is damaged: what does not need it is decoded"
+    data = File(groups, base=bytes(half)).bytes()
+    yield faulty("delta-base-half-damaged", about, data, "CHECKSUM", load="z", sound=["x"], base=bytes(half))
     bad = File([Group([OLD], coder="deflate", streams=[b"\x07"])]).bytes()
     about = "a base whose stream is malformed"
     data = File([delta([(NEW, OLD)]), BESIDE], base=bad).bytes()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from tests.vectors import adaptive, blocks, frz, msgpack, rangecoder, static
 from tests.vectors.blocks import Block, leb128
 from tests.vectors.entries import Vector, faulty
 from tests.vectors.frz import File, Group, Tensor
-from tests.vectors.numbers import weights
+from tests.vectors.numbers import bits, weights
 from tests.vectors.static import Coded, Plan
+from tests.vectors.valid.adaptive import stream_from
 
 UNENDING = b"\x80" * 6 + b"\x81"
 """A size of seven bytes, the last of which announces another one."""
@@ -39,11 +42,12 @@ def _adaptive() -> Iterator[Vector]:
     models.put(stream, given)
     good = stream.finish()
     full = good.ljust(4 + stream.shifts, b"\0")
+    # With code = range every bit is 0, and so are all values.
     for name, data, about in (
         ("of-nothing", b"", "has no scale"),
-        ("scale-240", b"\xf0" + good, "begins with scale 240"),
-        ("scale-255", b"\xff" + good, "begins with scale 255"),
-        ("start", head + b"\xff\xff\xff\xff" + good, "has four bytes of 0xFF after its scale"),
+        ("scale-240", stream_from(240, values), "begins with scale 240"),
+        ("scale-255", stream_from(255, values), "begins with scale 255"),
+        ("start", head + b"\xff\xff\xff\xff", "has four bytes of 0xFF after its scale, and would be zeros"),
         ("byte-left", head + full + b"\1", "has a byte more than its values take"),
         ("zero-left", head + full + b"\0", "has a zero byte more than its values take"),
         ("many-left", head + full + bytes(100), "has a hundred bytes more than its values take"),
@@ -85,13 +89,37 @@ def _static_heads() -> Iterator[Vector]:
         yield _static(f"of-{cut}-bytes", f"a block of {cut} bytes", good[:cut])
     yield _static("without-size", "a block that ends before the size of its tables", good[:5])
     near = Plan(8, 1, 1)
+    for name, about, plan in (
+        ("lane-0", "lanes of one value", Plan(0)),
+        ("lane-7", "lanes of 128 values", Plan(7)),
+        ("lane-15", "a lane of 32768 values", Plan(15)),
+        ("reach-0", "a neighbour with reach 0", Plan(8, 1, 0)),
+        ("reach-5", "reach 5", Plan(11, 1, 5)),
+        ("classes-65", "65 classes", Plan(14, 0, 0, 65, row=[r % 65 for r in range(256)])),
+    ):
+        tables = plan.classes * (2 * plan.reach + 1)
+        shape = (256, 64) if plan.row else (max(800, 256 * (tables - 1)),)
+        block = static.code(plan, shape, weights("q", math.prod(shape)))
+        yield _static(name, f"a block of {about}, and otherwise right", block.bytes(), shape)
+    for symbols in (128, 255):
+        block = _block(symbols=symbols)
+        yield _static(f"symbols-{symbols}", f"tables of {symbols} symbols, and otherwise right", block.bytes())
+    # Values are all 0, so that a neighbour makes no difference.
+    for name, about, plan in (
+        ("neighbour-4", "neighbour 4", Plan(8, 4, 1)),
+        ("neighbour-255", "neighbour 255", Plan(8, 255, 1)),
+        ("reach-without-neighbour-1", "reach 1 without a neighbour", Plan(8, 0, 1)),
+        ("reach-without-neighbour-4", "reach 4 without a neighbour", Plan(11, 0, 4)),
+    ):
+        count = 512 * plan.reach
+        block = static.code(replace(plan, neighbour=1), (count,), [0] * count)
+        block.fields[1] = plan.neighbour
+        yield _static(name, f"a block of {about}, and otherwise right", block.bytes(), (count,))
     for field, place, numbers, plan in (
-        ("lane", 0, (0, 7, 15, 255), Plan()),
-        ("neighbour", 1, (4, 255), near),
-        ("reach", 2, (0, 5, 255), near),
-        ("reach-without-neighbour", 2, (1, 4), Plan()),
-        ("classes", 3, (0, 65, 255), Plan()),
-        ("symbols", 4, (0, 128, 255), Plan()),
+        ("lane", 0, (255,), Plan()),
+        ("reach", 2, (255,), near),
+        ("classes", 3, (0, 255), Plan()),
+        ("symbols", 4, (0,), Plan()),
     ):
         for number in numbers:
             block = _block(plan, 800)
@@ -115,8 +143,8 @@ def _static_heads() -> Iterator[Vector]:
 def _static_tables() -> Iterator[Vector]:
     for name, tables, about in (
         ("of-nothing", b"", "have no bytes"),
-        ("scale-240", b"\xf0" + bytes(4), "begin with scale 240"),
         ("start", b"\x50" + b"\xff" * 4, "have four bytes of 0xFF after their scale"),
+        ("scale-240", stream_from(240, _block().side[0].values), "begin with scale 240"),
     ):
         block = _block()
         block.tables = tables
@@ -124,33 +152,25 @@ def _static_tables() -> Iterator[Vector]:
     block = _block()
     block.tables = adaptive.Models(False).encode(block.side) + bytes(40)
     yield _static("tables-followed", "tables with bytes left after them", block.bytes())
-    for name, change, about in (
-        ("negative", {0: -1, 1: 4097}, "are −1 and 4097"),
-        ("4097", {0: 4097, 1: -1}, "are 4097 and −1"),
-        ("sum-4095", {0: -1}, "sum to 4095"),
-        ("sum-4097", {0: 1}, "sum to 4097"),
-        ("sum-1", {}, "sum to 1"),
-        ("wrap-to-4096", {0: 2**30, 1: 2**30, 2: 2**30}, "sum to 4096 + 3 · 2^30"),
-        ("wrap-to-0", {0: 2**31 - 1, 1: 2**31 - 1, 2: 2}, "sum to 4096 + 2^32"),
+    # Without the fault the values would be found: -8 is symbol 15, 0 is symbol 0.
+    for name, table, value, about in (
+        ("negative", [4096, 1, -1], 0, "are 4096, 1 and −1"),
+        ("4097", [0] * 15 + [4097, -1], -8, "are 4097 and −1"),
+        ("sum-4095", [4095], 0, "sum to 4095"),
+        ("sum-4097", [4096, 1], 0, "sum to 4097"),
+        ("sum-1", [1], 0, "sum to 1"),
+        ("wrap-to-4096", [4096] + [2**30] * 4, 0, "sum to 4096 + 2^32"),
+        ("wrap-to-0", [4096, 2**31 - 1, 2**31 - 1, -4094], 0, "sum to 2^32"),
     ):
-        block = _block()
-        frequencies = [*block.side[-1].values]
-        if name in ("negative", "4097"):
-            frequencies = [0] * len(frequencies)
-        if name == "sum-1":
-            frequencies = [1] + [0] * (len(frequencies) - 1)
-        for place, more in change.items():
-            frequencies[place] += more
-        block.side[-1] = block.side[-1]._replace(values=frequencies)
-        yield _static(f"frequencies-{name}", f"frequencies that {about}", block.bytes())
+        lanes = [static.lane([(static.symbol_of(value), table)] * 3)]
+        block = Coded([8, 0, 0, 1, len(table)], [Block(False, (1, 1, len(table)), table)], lanes)
+        yield _static(f"frequencies-{name}", f"frequencies that {about}", block.bytes(), (3,))
     shape = (20, 5, 3)
     for axis, what in enumerate(("row", "channel", "position")):
         for number in (4097, -4097, 2**31 - 1):
-            plan = Plan(classes=2, row=[0] * 20, channel=[0] * 5, position=[0] * 3)
-            block = static.code(plan, shape, weights("q", 300))
-            classes = [*block.side[axis].values]
-            classes[1] = number
-            block.side[axis] = block.side[axis]._replace(values=classes)
+            classes = [[0] * n for n in shape]
+            classes[axis][1] = number
+            block = static.code(Plan(8, 0, 0, 2, *classes), shape, weights("q", 300))
             name = f"{what}-class-{number}".replace("--", "-minus-")
             yield _static(name, f"a {what} of class {number}", block.bytes(), shape)
 
@@ -169,7 +189,6 @@ def _static_lanes() -> Iterator[Vector]:
     yield _static("block-left", "one block too many", good + _block().bytes(), (600,))
     for name, about, change in (
         ("lane-of-one-word", "a lane that has one word", lambda lanes: lanes[1].__setitem__(slice(1, None), [])),
-        ("lane-state-small", "a lane that begins with a state below 2^16", lambda lanes: lanes[0].__setitem__(0, 0)),
         ("lane-ends-early", "a lane that lacks its last word", lambda lanes: lanes[1].pop()),
         ("lane-word-left", "a lane with a word left", lambda lanes: lanes[1].append(0)),
         (
@@ -185,10 +204,14 @@ def _static_lanes() -> Iterator[Vector]:
     moved = block.lanes[0].pop()
     block.lanes[1].insert(0, moved)
     yield _static("lane-border", "two lanes whose boundary is off by one word", block.bytes(), (600,))
-    for name, x in (("end-state-65537", 65537), ("end-state-large", 2**31)):
+    for name, about, words in (
+        ("end-state-65537", "is 65537 to the end", [1, 1]),
+        ("end-state-large", "is 2^31 to the end", [2**15, 0]),
+        ("lane-state-small", "is 1 at first and then, after a word, 65536", [0, 1, 0]),
+    ):
         zeros = static.code(Plan(), (40,), [0] * 40)
-        zeros.lanes[0] = [x >> 16, x & 65535]
-        yield _static(name, f"a lane of zeros whose state is {x} to the end", zeros.bytes())
+        zeros.lanes[0] = words
+        yield _static(name, f"a lane of zeros whose state {about}", zeros.bytes())
     block = _block(Plan(classes=2), 300)
     frequencies = [*block.side[-1].values]
     half = len(frequencies) // 2
@@ -208,12 +231,13 @@ def _floats() -> Iterator[Vector]:
         integers = encode(parts.blocks)
         good = parts.segment(integers)
         assert parts.digits == 10
+        longer = [bytes([parts.reference, digits]) + good[2 : 3 + len(integers)] for digits in (11, 255)]
         cases = [
             ("of-nothing", b"", "has no bytes"),
             ("of-one-byte", good[:1], "has one byte"),
             ("without-size", good[:2], "ends before the size of its integers"),
-            ("digits-11", good[:1] + b"\x0b" + good[2:], "has mantissas of 11 bits"),
-            ("digits-255", good[:1] + b"\xff" + good[2:], "has mantissas of 255 bits"),
+            ("digits-11", longer[0] + bytes(6 + 3), "has mantissas of 11 bits, all of them 0"),
+            ("digits-255", longer[1] + bytes(31 * 6 + 6), "has mantissas of 255 bits, all of them 0"),
             ("size-unending", good[:2] + UNENDING + good[3:], "has a size that does not end in seven bytes"),
             ("size-huge", good[:2] + b"\xff" * 6 + b"\x7f" + good[3:], "has a size beyond the segment"),
             ("integers-cut", good[: 3 + len(integers) - 1], "ends within its integers"),
@@ -230,9 +254,11 @@ def _floats() -> Iterator[Vector]:
             made = _file(coder, (7,), data, fmt="f16")
             yield faulty(f"floats-{coder}-{name}", f"a segment of floats {about}", made, "STREAM", load="x")
     for fmt, m in (("bf16", 7), ("f32", 23)):
-        data = bytes([127, m + 1]) + leb128(2) + b"\x50\0" + bytes(9)
-        about = f"mantissas of {m + 1} bits"
-        yield faulty(f"floats-{fmt}-digits-{m + 1}", about, _file("adaptive", (1,), data, fmt=fmt), "STREAM", load="x")
+        parts = blocks.split(fmt, [Block(False, (8,), bits(fmt, *[1.0, -2.0] * 4))], digits=m)
+        integers = adaptive.Models(False, 4).encode(parts.blocks)
+        data = parts._replace(digits=m + 1, mantissas=bytes(m + 1)).segment(integers)
+        about = f"eight mantissas of {m + 1} bits, all of them 0"
+        yield faulty(f"floats-{fmt}-digits-{m + 1}", about, _file("adaptive", (8,), data, fmt=fmt), "STREAM", load="x")
     beyond = blocks.split("f32", [Block(False, (3,), [0x3F800000, 0x40000000, 0])])
     negative = beyond._replace(blocks=[Block(False, (3,), [1, beyond.reference + 2, 0])])
     data = negative.segment(adaptive.Models(False, 4).encode(negative.blocks))

@@ -111,6 +111,10 @@ def _fields() -> Iterator[Vector]:
     core = Group([tensor], "f32", ["identity", "stored"], coder="deflate")
     about = "2^14 + 1 entries on a stored axis"
     yield faulty("limit-corner-of-stored", about, File([factor, core]).bytes(), "LIMIT")
+    square = Group([Tensor("", (columns + 1, columns + 1))], coder="deflate", streams=[deflate.fixed(b"")])
+    whole = Group([Tensor("w", (columns + 1,), [0] * (columns + 1), factors=(0,))], "f32", ["stored"], coder="deflate")
+    about = "the same, as large as the view"
+    yield faulty("limit-whole-of-stored", about, _streamed(square, whole), "LIMIT")
 
 
 def _counts() -> Iterator[Vector]:
@@ -124,7 +128,19 @@ def _counts() -> Iterator[Vector]:
                 directory = _coded(coder, [(count,)], stored, stepped=stepped)
                 what = "integers" if stepped else "floats"
                 about = f"{count:,} {what} in {len(stored)} stored bytes by coder {coder}"
-                yield faulty(f"limit-{coder}-{what}-in-{len(stored)}-bytes", about, directory, "LIMIT")
+                name = f"{coder}-{what}-in-{len(stored)}-bytes"
+                yield faulty(f"limit-{name}", about, directory, "LIMIT")
+                directory = _coded(coder, [(count - 1,)], stored, stepped=stepped)
+                about = f"{count - 1:,} {what} in {len(stored)} stored bytes: within the limit, and beyond the budget"
+                yield faulty(name, about, directory, "BUDGET", load="0", budget=1 << 20)
+    half = [Tensor("x", (2**24, 2**23)), Tensor("y", (1,))]
+    streams = [deflate.fixed(b"")] * 2
+    anew = Group(half, "u8", per_tier=True, coder="deflate", streams=streams)
+    about = "2^47 + 1 values in each of two tiers, 2^48 + 2 in all"
+    yield faulty("limit-values-of-two-tiers", about, _streamed(anew, tiers=2), "LIMIT")
+    anew = Group(half[:1], "u8", per_tier=True, coder="deflate", streams=streams)
+    about = "2^47 values in each of two tiers, 2^48 in all: within the limit, and beyond the budget"
+    yield faulty("values-of-two-tiers-2e48", about, _streamed(anew, tiers=2), "BUDGET", load="x")
     about = "offsets count as values, too"
     shapes = [(65536 * 19, 0), (1, 1)]
     yield faulty("limit-values-offsets", about, _coded("adaptive", shapes, b"\1\2\3", offsets=1), "LIMIT")
@@ -133,11 +149,22 @@ def _counts() -> Iterator[Vector]:
         what = "tensors, each with its own name" if named else "factors"
         name = "limit-tensors-2e20-plus-1" if named else "limit-factors-2e20-plus-1"
         yield faulty(name, f"2^20 + 1 {what}", frz.head(directory, deflated=stream), "LIMIT")
+    directory, stream = _million(named=True, count=2**19, beside=2**19)
+    about = "2^19 tensors, 2^19 factors and an alias"
+    yield faulty("limit-tensors-factors-and-alias", about, frz.head(directory, deflated=stream), "LIMIT")
     for alias in (False, True):
         directory, stream = _long_names(alias=alias)
         about = "names of 2^26 + 1 bytes without front coding" + (", the last of an alias" if alias else "")
         name = "limit-names-with-alias" if alias else "limit-names-2e26-plus-1"
         yield faulty(name, about, frz.head(directory, deflated=stream), "LIMIT")
+
+
+def _streamed(first: Group, *others: Group, tiers: int = 1) -> bytes:
+    """Return a file whose first group has streams, one in each tier, for values that are never made."""
+    assert first.streams
+    data = frz.head(msgpack.pack(File([first, *others], tiers=tiers).tree()))
+    data += frz.segment(first.streams[0]) + b"".join(part for [part] in (File([g]).parts()[0] for g in others))
+    return data + b"".join(map(frz.segment, first.streams[1:]))
 
 
 def _coded(
@@ -152,15 +179,22 @@ def _coded(
     return frz.head(msgpack.pack(Map([(GROUPS, [Map(fields)])]))) + frz.segment(stored)
 
 
-def _million(*, named: bool) -> tuple[bytes, bytes]:
-    """Return a directory of 2^20 + 1 tensors without elements, and its stream."""
-    count = 2**20 + 1
+def _million(*, named: bool, count: int = 2**20 + 1, beside: int = 0) -> tuple[bytes, bytes]:
+    """Return a directory of ``count`` tensors or factors without elements, and its stream.
+
+    If ``beside`` is not 0, so many factors and an alias follow.
+    """
     shape = b"\x91\x00" if named else b"\x92\x00\x00"
-    before = b"\x81\x02\x91" + (b"\x85" if named else b"\x84") + b"\x00\x0b"
+    before = b"\x82\x02\x92" if beside else b"\x81\x02\x91"
+    before += (b"\x85" if named else b"\x84") + b"\x00\x0b"
     before += b"\x01\xdd" + (2 * count).to_bytes(4, "big") if named else b""
     names = _names(count, 0) if named else []
-    after = b"\x0d\x00\x0e\x91\x00"
-    return _repeating(before, names, 6 + 93 * 3, b"\x02\xdd" + count.to_bytes(4, "big"), [*shape] * count, after)
+    shapes, after = [*shape] * count, b"\x0d\x00\x0e\x91\x00"
+    between = b"\x02\xdd" + count.to_bytes(4, "big")
+    if beside:
+        shapes += [*after, *b"\x84\x00\x0b\x02\xdd", *beside.to_bytes(4, "big"), *b"\x92\x00\x00" * beside]
+        after += b"\x03\x91\x92\xa1z\xa4!!!!"
+    return _repeating(before, names, 6 + 93 * 3, between, shapes, after)
 
 
 def _long_names(*, alias: bool) -> tuple[bytes, bytes]:

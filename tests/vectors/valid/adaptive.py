@@ -119,14 +119,24 @@ def _endings() -> Iterator[Vector]:
     yield valid("adaptive-of-one-byte", about, multiples(found, -960, streams=[b"\x64"]))
     other = [s % 240 for s in (0, 1, 7, 8, 79, 80, 239)]
     for s in other:
-        models = adaptive.Models(False)
-        models.of = {False: adaptive.Model(s)}
-        stream = rangecoder.Stream()
-        models.put(stream, [Block(False, (15,), values)])
-        file = multiples(values, 0, streams=[bytes([s]) + stream.finish()])
-        yield valid(f"adaptive-first-scale-{s}", f"a model that begins at scale {s}", file)
+        yield valid(f"adaptive-first-scale-{s}", f"a model that begins at scale {s}", _from(s, values))
+    about = "scale 0, whose μ is 0, for thousands of zeros, and then larger values"
+    yield valid("adaptive-scale-0-then-large", about, _from(0, [0] * 3000 + noise(30, 2) + noise(30, 400)))
     about = "tier 1 has a segment of 0 bytes"
     yield valid("adaptive-of-no-bytes", about, of_no_bytes())
+
+
+def _from(s: int, values: Sequence[int]) -> File:
+    """Return a file of values whose model begins at scale ``s``."""
+    return multiples(values, 0, streams=[stream_from(s, values)])
+
+
+def stream_from(s: int, values: Sequence[int]) -> bytes:
+    """Return a segment of one row whose model begins at scale ``s``."""
+    models, stream = adaptive.Models(False), rangecoder.Stream()
+    models.of = {False: adaptive.Model(s)}
+    models.put(stream, [Block(False, (len(values),), values)])
+    return bytes([s]) + stream.finish()
 
 
 def of_no_bytes() -> File:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from tests.vectors.entries import Vector, valid
 from tests.vectors.frz import File, Group, Tensor, raw
@@ -103,6 +104,13 @@ def _kernel() -> Iterator[Vector]:
     bits = Group([Tensor("x", (4,), [0x7E01, 0xFC00, 0x8000, 0x0001])], "f16", ["identity", "dct"])
     about = "a dct entry that no axis uses: the elements, including a NaN and an infinity, are stored bit for bit"
     yield valid("bases-without-meaning-bits", about, File([bits]))
+    scalars = [Tensor(f"s{bits:x}", (), [bits]) for bits in (0x7E01, 0x7D01, 0xFC00, 0x8000)]
+    whole = Group([*scalars, Tensor("w", (3, 4), weights("f16", 12))], "f16", ["dct"])
+    kept = [replace(scalar, name=f"kept-{scalar.name}", kept=(1,)) for scalar in scalars]
+    kept.append(Tensor("kept", (3, 4), f16(4.0, -1.0, 0.5), kept=(3,)))
+    prefix = Group(kept, "f16", ["dct"], coder="adaptive")
+    about = "rank 0 beside tensors whose axes are dct: NaNs, an infinity and −0 are stored bit for bit"
+    yield valid("dct-rank0-bits", about, File([whole, prefix]))
     long = _one(["identity", "dct"], (40, 700), (40, 6))
     yield valid("dct-of-each-row", "six coefficients of each of 40 rows", File([long]))
 
@@ -233,6 +241,10 @@ def _mixed() -> Iterator[Vector]:
     groups = [Group([factor(2, 4)]), _one(["identity", "dct", "stored"], (6, 1, 4), (3, 1, 1), factors=(0,))]
     about = "a nested channel axis, a dct axis of length 1 and one row of a factor: a product, +0 beyond the corner"
     yield valid("product-beside-zeros", about, File(groups))
+    row = Group([Tensor("", (1, 4), f32(-1.5, 2.0, -0.0, 0.25))])
+    cut = _one(["identity", "stored", "seeded"], (5, 4, 3), (2, 1, 1), factors=(0,), seeds=(SEED,))
+    about = "products with numbers of both signs: +0 beyond the corner of an identity axis, never −0"
+    yield valid("product-of-negatives-beside-zeros", about, File([row, cut]))
     ranks = _one(["stored"] * 8, (2,) * 8, (1,) * 8, factors=(0,) * 8)
     yield valid("stored-rank8", "eight stored axes", File([Group([factor(1, 2)]), ranks]))
     spec = Group([Tensor("w", (4, 4), spectrum("f32", 4), view=(16,), corners=[(4,)], seeds=(5,))], "f32", ["seeded"])

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tests.vectors.entries import Vector, valid
 from tests.vectors.frz import File, Group, Tensor, raw
-from tests.vectors.numbers import BYTES, FLOATS, bf16, f16, f32, noise, spectrum, weights
+from tests.vectors.numbers import BYTES, FLOATS, bits, f16, f32, noise, spectrum, weights
 
 LARGEST = 2**31 - 1
 EXACT = tuple(name for name, size in BYTES.items() if size <= 4)
@@ -19,6 +19,8 @@ def vectors() -> Iterator[Vector]:
     yield from _exact()
     yield from _layouts()
     yield from _beside()
+    yield from _repairs()
+    yield from _partly()
 
 
 def delta(pairs: Sequence[tuple[Tensor, Tensor]], coder: str = "adaptive", **more: object) -> Group:
@@ -82,9 +84,9 @@ def _exact() -> Iterator[Vector]:
         about = f"elements of {kind}, with differences that wrap around"
         group = delta([(replace(base, values=new), base)], dtype=kind)
         yield from pair(f"delta-{kind.replace('_', '-')}", about, [Group([base], kind)], [group])
-    for kind, bits in zip(FLOATS, (f16, bf16, f32), strict=True):
-        old = bits(1.0, -1.0, 0.5, 0.0, -0.0, 2.0, -0.25)
-        new = [u ^ 1 for u in bits(1.0, -1.0, -0.5, -0.0, 0.0, float("inf"), -0.5)]
+    for kind in FLOATS:
+        old = bits(kind, 1.0, -1.0, 0.5, 0.0, -0.0, 2.0, -0.25)
+        new = [u ^ 1 for u in bits(kind, 1.0, -1.0, -0.5, -0.0, 0.0, float("inf"), -0.5)]
         base = Tensor("x", (7,), old)
         group = delta([(replace(base, values=new), base)], "static", dtype=kind)
         yield from pair(f"delta-{kind}-near", f"neighbours of {kind}, by coder static", [Group([base], kind)], [group])
@@ -138,5 +140,42 @@ def _beside() -> Iterator[Vector]:
     yield valid("delta-beside", about, file, base=base)
     file = File([raw("new", "u8", (3,), (1, 2, 3))], base=base)
     yield valid("delta-of-nothing", "a delta file without differences, read without its base", file)
+    yield valid("delta-of-nothing-with-base", "the same with its base", file, base=base)
     about = "a file that is no delta file ignores a base"
     yield valid("delta-ignored", about, File([raw("x", "u8", (), (4,))]), base=base)
+    about = "a file that is no delta file ignores a base even if that is no file of this format"
+    yield valid("delta-ignored-text", about, File([raw("x", "u8", (), (4,))]), base=b"not a base\n")
+
+
+def _repairs() -> Iterator[Vector]:
+    """Yield values that are not allowed in the base: only the sums count."""
+    old = Tensor("x", (3,), [2, 1, 255])
+    group = delta([(replace(old, values=[1, 0, 1]), old)], dtype="bool")
+    yield from pair("delta-repairs-bool", "a base's bool that is 2, and 1 here", [Group([old], "bool")], [group])
+    for kind, values in (("f16", [0x7E00, 0xFC00, 0x3C00]), ("f32", [0x7FC00000, 0xFF800000, 0x3F800000])):
+        old = Tensor("w", (3, 4), values, kept=[3])
+        group = delta([(replace(old, values=bits(kind, 4.0, -1.0, 0.5)), old)], dtype=kind, bases=["dct"])
+        about = f"a NaN and an infinity in the base's core of {kind}, which are numbers here"
+        yield from pair(f"delta-repairs-{kind}", about, [Group([old], kind, ["dct"])], [group])
+    old = Tensor("w", (2, 2), [LARGEST, -LARGEST, 1, 0], step=2031)
+    group = delta([(replace(old, values=[1, -2, 1, 0]), old)], stepped=True)
+    about = "integers that overflow binary32 with the base's step, and do not here"
+    yield from pair("delta-repairs-multiples", about, [_stepped([old])], [group])
+    old = Tensor("w", (2, 2), [5, 6, 7, 8], offsets={0: [5000, -5000]})
+    group = delta([(replace(old, offsets={0: [3, -3]}), old)], stepped=True)
+    about = "the base's offsets are beyond all step codes, and those here are not"
+    yield from pair("delta-repairs-offsets", about, [_stepped([old])], [group])
+
+
+def _partly() -> Iterator[Vector]:
+    old = [Group([Tensor("x", (2,), f32(1.0, 2.0))]), raw("gone", "u8", (3,), (1, 2, 3))]
+    damaged = bytearray(File(old).bytes())
+    damaged[-5] ^= 1
+    x = old[0].tensors[0]
+    about = "a base of which a segment is damaged that no tensor needs"
+    file = File([delta([(replace(x, values=f32(1.0, 2.5)), x)])], base=bytes(damaged))
+    yield valid("delta-beside-damage", about, file, base=bytes(damaged))
+    first = Tensor("w", (2, 2, 2), noise(8, 9), step=-32, offsets={0: [1, -4], 1: [20, 7]})
+    second = replace(first, values=noise(8, 9, 2), offsets={1: [2, -3], 2: [22, 5]})
+    about = "step offsets of other axes than in the base, as long as those: the first block is added to the first"
+    yield from pair("delta-offsets-of-other-axes", about, [_stepped([first])], [delta([(second, first)], stepped=True)])

@@ -56,6 +56,15 @@ def _freedom() -> Iterator[Vector]:
     ):
         parts = blocks.split("bf16", given, reference, digits)
         yield valid(f"floats-{name}", about, coded("bf16", values, parts, least))
+    halves = bits("f16", 1.0, -0.5, 3.0, 0.0, 2.0**-24, -65504.0)
+    for coder in ENTROPY:
+        for reference in (40, 255):
+            parts = blocks.split("f16", [Block(False, (6,), halves)], reference)
+            encode = static.encode if coder == "static" else adaptive.Models(False, 4).encode
+            data = parts.segment(encode(parts.blocks))
+            group = Group([Tensor("x", (6,), halves)], "f16", coder=coder, streams=[data])
+            about = f"a reference beyond the exponents of f16, {reference}, by coder {coder}"
+            yield valid(f"floats-f16-reference-{reference}-{coder}", about, File([group]))
     digits_of = {"f32": (1, 7, 8, 9, 15, 16, 17, 22), "f16": (1, 7, 8, 9), "bf16": (1, 3, 6)}
     for fmt, counts in digits_of.items():
         m = blocks.MANTISSA_BITS[fmt]

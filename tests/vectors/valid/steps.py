@@ -32,6 +32,7 @@ def vectors() -> Iterator[Vector]:
         Tensor("minus", (1,), (-LARGEST,), kept=(1,), step=-1),
     ]
     yield valid("steps-rounded-once", "q · step rounded to binary32, ties to even", File([spectral(ties, "q")]))
+    yield valid("steps-product-rounded-once", "products that two roundings would change", _once())
     yield valid(
         "steps-extremes",
         "the largest integers, their neighbours, and every number of bits",
@@ -41,6 +42,21 @@ def vectors() -> Iterator[Vector]:
         file = _plain((4, 5), weights("q", 20), -40, dtype=dtype)
         yield valid(f"steps-to-{dtype}", f"a plain tensor of dtype {dtype} that is multiples of a step: exact", file)
     yield from _offsets()
+
+
+def _once() -> File:
+    """Return q · step whose q is no binary32 number, and binary32 numbers that lie halfway between two of the dtype."""
+    odd = 2**24 + 1
+    products = [Tensor("f32", (4,), (odd, -odd, odd + 4, 2**30 + 65), step=1)]
+    wider = [Tensor("f64", (3,), (odd, -odd, LARGEST), step=1)]
+    halfway = [Tensor("bf16", (2,), (2**30 + 2**22 + 1, -(2**30 + 2**22 + 1)))]
+    narrow = [Tensor("f16", (2,), (2**30 + 2**19 + 1, -(2**30 + 2**19 + 1)), step=-256)]
+    return File(
+        [
+            Group(tensors, dtype, stepped=True, coder="adaptive")
+            for dtype, tensors in (("f32", products), ("f64", wider), ("bf16", halfway), ("f16", narrow))
+        ]
+    )
 
 
 def _offsets() -> Iterator[Vector]:

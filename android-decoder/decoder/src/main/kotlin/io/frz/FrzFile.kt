@@ -76,6 +76,9 @@ public class FrzFile private constructor(private val container: Container, base:
     /** The tier that this instance decodes. */
     public val tier: Int get() = container.tier
 
+    /** Whether this is a delta file, which stores the differences from another file, its base. */
+    public val isDelta: Boolean get() = directory.base != null
+
     /** Returns whether [name] is a tensor of the file or an alias. */
     public operator fun contains(name: String): Boolean = directory.find(name) >= 0
 
@@ -254,7 +257,7 @@ public class FrzFile private constructor(private val container: Container, base:
      * A delta file stores the differences from another file, its base. Pass the open base, and keep it open as long as
      * the delta file is in use. The whole base is read once to compare checksums; a wrong base fails with
      * [ErrorCode.BASE]. Without a base, a delta file can be listed, but requesting a tensor that needs the base fails
-     * with the same code. All other files ignore the base.
+     * with the same code. All other files ignore the base. A base that cannot be opened fails when you open it.
      */
     public companion object {
         /** Opens a file on disk. Requests read only the parts they need. */

@@ -1,7 +1,10 @@
 package io.frz.cli
 
+import io.frz.ErrorCode
+import io.frz.FrzException
 import io.frz.FrzFile
 import io.frz.FrzOptions
+import io.frz.cli.shell.Failure
 import io.frz.cli.shell.on
 import java.io.File
 import picocli.CommandLine.Model.CommandSpec
@@ -42,10 +45,10 @@ internal open class Opening {
         }
     }
 
-    /** Opens [file] for [work]. Errors start with the name of the file, or of its base. */
+    /** Opens [file] for [work]. Errors start with the name of the file. */
     fun <T> open(file: File, work: (FrzFile) -> T): T = on(file) {
         val older = base ?: return@on FrzFile.open(file, options).use(work)
-        on(older) { FrzFile.open(older, options) }.use { FrzFile.open(file, options, it).use(work) }
+        open(file, options, older, work)
     }
 }
 
@@ -58,3 +61,18 @@ internal class Input : Opening() {
     /** Opens the file for [work]. Errors start with its name. */
     fun <T> open(work: (FrzFile) -> T): T = open(file, work)
 }
+
+/** Opens [file] for [work], and [older], which only a delta file needs: a base that cannot be opened is `BASE`. */
+internal fun <T> open(file: File, options: FrzOptions, older: File, work: (FrzFile) -> T): T {
+    val base = try {
+        on(older) { FrzFile.open(older, FrzOptions.builder().memoryBudget(options.memoryBudget).build()) }
+    } catch (e: Failure) {
+        return FrzFile.open(file, options).use {
+            if (it.isDelta) throw if (e.cause is FrzException) unusable(e) else e
+            work(it)
+        }
+    }
+    return base.use { FrzFile.open(file, options, it).use(work) }
+}
+
+private fun unusable(e: Failure) = FrzException(ErrorCode.BASE, "the base cannot be used: ${e.message}", cause = e)

@@ -100,9 +100,7 @@ internal class Parity : Runnable {
             if (entry.base == null) {
                 FrzFile.open(entry.file, entry.options).use { describe(it, entry) }
             } else {
-                FrzFile.open(entry.base, entry.options).use { base ->
-                    FrzFile.open(entry.file, entry.options, base).use { describe(it, entry) }
-                }
+                open(entry.file, entry.options, entry.base) { describe(it, entry) }
             }
         } catch (e: FrzException) {
             addProperty("code", e.code.name)

@@ -54,6 +54,15 @@ class CommandTest {
     }
 
     @Test
+    fun `a base that cannot be opened does not fit, unless none is needed`(@TempDir folder: File) {
+        val text = File(folder, "old.frz").apply { writeText("not a base") }
+        val refused = frz("dump", File(vectors, "valid/delta-steps.frz"), "--base", text)
+        assertTrue("BASE: the base cannot be used: $text: MAGIC" in refused.err, refused.err)
+        assertTrue(refused.code != 0)
+        assertEquals(0, frz("dump", example, "--base", text).code)
+    }
+
+    @Test
     fun `decode writes safetensors`(@TempDir folder: File) {
         assertEquals(0, frz("decode", example, "-o", folder).code)
         val written = File(folder, "example.safetensors")
