@@ -3,8 +3,12 @@
 Only the output layer takes space in a file; the hidden layer is stored as its seed. Training is one pass over the data
 and one Cholesky factorization. Examples can be added and removed later, also on a phone (``io.frz:frz-elm``).
 
->>> model = ELMClassifier(Convolution(filters=80)).fit(images, labels)
->>> model.score(test_images, test_labels), model.ridge_, model.units_
+>>> from sklearn.datasets import load_digits
+>>> digits = load_digits()
+>>> images = (digits.images * 15).astype("uint8")
+>>> model = ELMClassifier(Convolution(filters=20, size=3, pool=2)).fit(images[:900], digits.target[:900])
+>>> model.score(images[900:], digits.target[900:]) > 0.9
+True
 >>> save(model, "digits.frz")
 
 The method is that of G.-B. Huang et al., "Extreme learning machine: theory and applications", 2006. Accumulation in
