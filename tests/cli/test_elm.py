@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from frformat.train.elm import estimators
+from frformat.train.elm import machine
 from tests.cli.command import frformat, refused
 
 
@@ -32,7 +32,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_a_file_that_recognizes_digits(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(estimators, "RIDGES", (1e-3,))
+    monkeypatch.setattr(machine, "RIDGES", (1e-3,))
     path = tmp_path / "run" / "model.frz"
     outcome = frformat("train", "elm", "--data", data, "-o", tmp_path / "run", "--json")
     assert outcome.code == 0, outcome.err

@@ -16,9 +16,10 @@ batches follows A. Akusok et al., "High-performance extreme learning machines", 
 et al., "Local receptive fields based extreme learning machine", 2015.
 """
 
+from frformat.train.elm.convolution import Convolution
+from frformat.train.elm.dense import Dense
 from frformat.train.elm.estimators import ELMClassifier, ELMRegressor
 from frformat.train.elm.files import load, save
-from frformat.train.elm.hidden import Convolution, Dense
 from frformat.train.elm.normal import IllConditionedError, NormalEquations
 
 __all__ = [

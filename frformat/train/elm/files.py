@@ -13,8 +13,10 @@ import frformat
 from frformat import Axis, CodedTensor
 from frformat.checkpoints.reading import said
 from frformat.errors import EncodeError
+from frformat.train.elm.convolution import Convolution
+from frformat.train.elm.dense import Dense
 from frformat.train.elm.estimators import ELMClassifier, ELMRegressor
-from frformat.train.elm.hidden import CONSTANT, Convolution, Dense
+from frformat.train.elm.hidden import CONSTANT
 
 StrPath = str | os.PathLike[str]
 
