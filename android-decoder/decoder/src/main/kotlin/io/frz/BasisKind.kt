@@ -10,7 +10,7 @@ public enum class BasisKind(public val id: Int, public val label: String) {
     /** The identity; if the core is shorter than the axis, the remaining elements are zero. */
     IDENTITY(0, "identity"),
 
-    /** The first cosines of the axis's length, computed rather than stored. */
+    /** The first basis functions of the DCT-II of the axis's length, computed rather than stored. */
     DCT(1, "dct"),
 
     /** A matrix stored in the file: one of [FrzFile.factors]. */

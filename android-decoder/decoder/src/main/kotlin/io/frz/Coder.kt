@@ -7,7 +7,7 @@ package io.frz
  * @property label its name in the specification
  */
 public enum class Coder(public val id: Int, public val label: String) {
-    /** The values themselves, uncompressed. */
+    /** The bytes of the values, uncompressed. */
     NONE(0, "none"),
 
     /** Raw DEFLATE. */
@@ -16,9 +16,9 @@ public enum class Coder(public val id: Int, public val label: String) {
     /** Zstandard; requires the zstd-jni library. */
     ZSTD(2, "zstd"),
 
-    /** Adaptive coding of integers and floats: the smallest files. */
+    /** Adaptive coding of integers and floats, which produces the smallest files. */
     ADAPTIVE(3, "adaptive"),
 
-    /** Table-based coding of integers and floats: slightly larger files, decoded several times faster. */
+    /** Table-based coding of integers and floats: files are slightly larger but are decoded several times faster. */
     STATIC(4, "static")
 }

@@ -61,7 +61,7 @@ public class FrzFile private constructor(private val container: Container, base:
 
     private val loader = Loader(container, tensors, base?.asBase(), options)
 
-    /** The aliases, such as the names of tied weights, mapped to the names of the tensors that they stand for. */
+    /** The aliases, such as the names of tied weights, mapped to the names of the tensors that they refer to. */
     public val aliases: Map<String, String> = Collections.unmodifiableMap(directory.aliases())
 
     /** Free-form text about the model, such as its license, source or accuracy. It does not affect decoding. */

@@ -16,7 +16,7 @@ import picocli.CommandLine.Spec
     name = "attack",
     description = [
         "Damage a file in memory, by flipping each bit and by cutting it before each byte, and decode each copy.",
-        "Every copy must be refused with an error of the format; a file cut after a tier is not damaged."
+        "Every copy must be refused with one of the format's error codes; a file cut after a tier is not damaged."
     ]
 )
 internal class Attack : Callable<Int> {

@@ -24,7 +24,7 @@ internal open class Opening {
     @Option(
         names = ["--memory-budget"],
         paramLabel = "BYTES",
-        description = ["Largest memory to use for tensors (default: the maximum heap size)."]
+        description = ["Maximum memory to use for tensors (default: the maximum heap size)."]
     )
     private var memoryBudget: Long? = null
 

@@ -33,7 +33,7 @@ internal class Parity : Runnable {
         paramLabel = "FILE",
         description = [
             "The .frz files, or the specification's vectors.json.",
-            "- reads such names from standard input, one per line, and answers each immediately."
+            "- reads file names from standard input, one per line, and answers each immediately."
         ]
     )
     private lateinit var files: List<File>

@@ -48,7 +48,7 @@ internal class Safetensors(private val frz: FrzFile) {
         end += info.bytes
     }
 
-    /** Writes the tensors to [target]. A failure leaves it as it was. */
+    /** Writes the tensors to [target]. A failure leaves it unchanged. */
     fun write(target: File) {
         replacing(target) { partial ->
             FileChannel.open(partial.toPath(), StandardOpenOption.WRITE).use { writeAll(it) }

@@ -17,7 +17,7 @@ internal class Allowance(private val budget: Budget, private val request: Reques
     /** Throws if the request has been cancelled. */
     fun check(): Unit = request.check()
 
-    /** Does the same as [check], for steps that are much cheaper than the check itself. */
+    /** Like [check], but for steps that are much cheaper than the check itself. */
     fun step() {
         if (steps++ % STEPS == 0) request.check()
     }

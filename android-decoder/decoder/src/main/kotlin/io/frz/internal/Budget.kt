@@ -40,7 +40,7 @@ internal class Budget(val bytes: Long) {
             }
         }
 
-        /** Runs [allocate], which needs about [bytes] bytes; running out of memory becomes [ErrorCode.BUDGET]. */
+        /** Runs [allocate], which needs about [bytes] bytes; fails with [ErrorCode.BUDGET] if memory runs out. */
         inline fun <T> allocating(bytes: Long, tensor: String?, allocate: () -> T): T = try {
             allocate()
         } catch (e: OutOfMemoryError) {
@@ -48,8 +48,8 @@ internal class Budget(val bytes: Long) {
         }
 
         /**
-         * Returns the error for memory that ran out anywhere; preallocated in case there is no memory even for the
-         * error.
+         * Returns the error to throw when memory has run out. If not even the error can be allocated, it is one that
+         * was allocated in advance.
          */
         fun exhausted(tensor: String?, cause: OutOfMemoryError): FrzException = try {
             refusal("there is not enough memory for the request", tensor, cause)

@@ -37,7 +37,7 @@ internal enum class Float16(private val mantissaBits: Int) {
         return (sign or minOf(rounded, infinity)).toShort()
     }
 
-    /** Returns the number that [bits] represent, exactly. */
+    /** Returns the exact number that [bits] represent. */
     fun value(bits: Int): Float {
         val sign = bits and 0x8000 shl 16
         val magnitude = bits and 0x7FFF shl (FLOAT_MANTISSA_BITS - mantissaBits)

@@ -8,7 +8,7 @@ internal object Limits {
     const val ELEMENTS = 1L shl 48
     const val KEPT = Int.MAX_VALUE.toLong()
 
-    /** The most core entries along an axis whose basis is stored or seeded. */
+    /** The maximum number of core entries along an axis whose basis is stored or seeded. */
     const val COLUMNS = 1L shl 14
     const val GROUP_VALUES = 1L shl 48
     const val SEGMENT_BYTES = 1L shl 48

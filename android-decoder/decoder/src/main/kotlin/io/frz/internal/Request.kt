@@ -20,8 +20,8 @@ internal class Request(private val file: Lifetime) {
         private set
 
     /**
-     * Throws if the request must end because the file was closed or the caller interrupted. Every thread that works on
-     * the request calls this at least every few milliseconds.
+     * Throws if the request must end because the file was closed or the caller was interrupted. Every thread that works
+     * on the request calls this at least every few milliseconds.
      */
     fun check() {
         file.requireOpen()
@@ -55,9 +55,9 @@ internal open class Lifetime {
     }
 
     /**
-     * Runs [work], a request for [tensor] or, if that is null, for several. Running out of memory becomes
-     * [io.frz.ErrorCode.BUDGET], any failure after the file was closed an [IllegalStateException], and an interrupt an
-     * [InterruptedIOException].
+     * Runs [work], a request for [tensor] or, if that is null, for several tensors. Fails with
+     * [io.frz.ErrorCode.BUDGET] if memory runs out, with [InterruptedIOException] if the thread is interrupted, and
+     * with [IllegalStateException] if anything fails after the file was closed.
      */
     inline fun <T> request(tensor: String?, work: (Request) -> T): T {
         var request: Request? = null

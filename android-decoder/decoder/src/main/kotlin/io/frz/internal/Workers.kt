@@ -7,7 +7,7 @@ import java.util.concurrent.ThreadPoolExecutor
 import java.util.concurrent.TimeUnit
 
 /**
- * Up to [count] threads that share the work on one tensor: the caller's, and any that [helpers] can spare.
+ * Up to [count] threads that share the work on one tensor: the caller's, and any that [helpers] supplies.
  *
  * The caller keeps working until no part is left to start, so helpers that are busy, reject work or never run only slow
  * it down.
@@ -15,7 +15,7 @@ import java.util.concurrent.TimeUnit
 internal class Workers(val count: Int, private val helpers: Executor = SHARED) {
     /**
      * Splits 0 until [size] into parts of at least [least] and runs [work] on each. When this returns, all parts are
-     * done; when it throws, a part has failed. In both cases, no thread is still working on them. [work] must check
+     * done; when it throws, a part has failed. In both cases, no thread is working on them any more. [work] must check
      * [request] regularly.
      */
     fun split(size: Int, least: Int, request: Request, work: (from: Int, to: Int) -> Unit) {

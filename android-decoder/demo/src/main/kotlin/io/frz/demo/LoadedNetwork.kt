@@ -15,7 +15,7 @@ import org.pytorch.Tensor
 /**
  * A network whose weights have been rebuilt from [NetworkInfo.weights] and passed to its skeleton.
  *
- * Loading blocks the calling thread; interrupting the thread ends it.
+ * Loading blocks the calling thread; interrupting the thread stops loading.
  *
  * @param level the capacity level to load, or null for the highest
  */
@@ -91,7 +91,7 @@ constructor(
     private companion object {
         const val NANOSECONDS = 1e6
 
-        /** The number of threads. More do not help on phones whose other cores are slow. */
+        /** The number of threads. Additional threads do not help on phones on which the other cores are slow. */
         val THREADS = minOf(2, Runtime.getRuntime().availableProcessors())
 
         fun size(context: Context, asset: String): Long = context.assets.openFd(asset).use { it.length }

@@ -40,15 +40,15 @@ internal object Pictures {
         throw IOException("the permission to read it has expired: choose it again", e)
     }
 
-    /** Returns the degrees by which to rotate the picture, if its provider knows. */
+    /** Returns the degrees by which to rotate the picture, or 0 if its provider does not report them. */
     private fun orientation(resolver: ContentResolver, uri: Uri): Float {
         val column = arrayOf(MediaStore.Images.ImageColumns.ORIENTATION)
         val cursor = try {
             resolver.query(uri, column, null, null, null)
         } catch (_: SQLiteException) {
-            null // a provider that does not have the column
+            null // The provider does not have the column.
         } catch (_: IllegalArgumentException) {
-            null // other providers report the same in this way
+            null // Other providers report a missing column in this way.
         }
         return cursor?.use { if (it.columnCount == 1 && it.moveToFirst()) it.getFloat(0) else null } ?: 0f
     }
@@ -59,6 +59,6 @@ internal object Pictures {
         inSampleSize = sample
     }
 
-    /** The length of the longer side, in pixels, from which a picture is read at half its size. */
+    /** Pictures are halved in size as long as their longer side keeps at least this many pixels. */
     private const val LARGEST = 1024
 }

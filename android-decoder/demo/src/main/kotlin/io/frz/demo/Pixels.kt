@@ -13,9 +13,9 @@ import org.pytorch.Tensor
  * The input that a network was trained on, and the conversion of pictures to it.
  *
  * @property channels 1 for grey, 3 for red, green and blue
- * @property width the width of its input in pixels, or 0 for any
- * @property height the height of its input in pixels, or 0 for any
- * @property longest the most pixels of the longer side, or 0 for any number
+ * @property width the width of the input in pixels, or 0 if any width is accepted
+ * @property height the height of the input in pixels, or 0 if any height is accepted
+ * @property longest the maximum length of the longer side in pixels, or 0 if there is no limit
  * @property dark whether the network was trained with light figures on a dark background
  * @property mean the mean to subtract from values in 0 … 1, for each channel or one for all
  * @property std the standard deviation to divide the result by, for each channel or one for all
@@ -29,7 +29,7 @@ internal class Pixels(
     val mean: FloatArray,
     val std: FloatArray
 ) {
-    /** Returns [picture] in the size that the network takes, or [picture] itself if it has that size. */
+    /** Returns [picture] scaled to the size that the network needs, or [picture] itself if it has that size. */
     fun fit(picture: Bitmap): Bitmap {
         val shrink = if (longest == 0) 1.0 else min(1.0, longest.toDouble() / max(picture.width, picture.height))
         val w = if (width > 0) width else max(LEAST, (shrink * picture.width).roundToInt())
@@ -41,7 +41,7 @@ internal class Pixels(
         return fitted
     }
 
-    /** Returns the largest part around the middle of [picture] that has the proportions of [w] and [h]. */
+    /** Returns the largest centered part of [picture] that has the proportions of [w] and [h]. */
     private fun middle(picture: Bitmap, w: Int, h: Int): Rect {
         val scale = min(picture.width.toDouble() / w, picture.height.toDouble() / h)
         val partWidth = max(1, (scale * w).roundToInt())
@@ -52,7 +52,7 @@ internal class Pixels(
     }
 
     /**
-     * Returns [picture], which has the size that the network takes, as a float32 tensor (1, channels, height, width).
+     * Returns [picture], which has the size that the network needs, as a float32 tensor (1, channels, height, width).
      */
     fun tensor(picture: Bitmap): Tensor {
         val size = picture.width * picture.height
@@ -87,7 +87,7 @@ internal class Pixels(
         const val GREEN = 8
         const val BLUE = 0
 
-        /** The number of pixels in each direction that a UNet with four halvings needs. */
+        /** The minimum width and height, in pixels, for a UNet that halves the resolution four times. */
         const val LEAST = 32
     }
 }

@@ -48,8 +48,8 @@ public class ReportProvider : ContentProvider() {
     private fun refuse(): Nothing = throw UnsupportedOperationException("reports are read-only")
 
     /**
-     * Returns the report that [uri] names, if there is one. Its last part contains no slash, so it cannot leave the
-     * folder.
+     * Returns the report that [uri] names, or null if there is none. Names with a slash are refused, so a URI cannot
+     * refer to a file outside the folder.
      */
     private fun file(uri: Uri): File? =
         uri.lastPathSegment?.takeIf { '/' !in it }?.let { File(folder(context!!), it) }?.takeIf { it.isFile }
@@ -61,14 +61,14 @@ public class ReportProvider : ContentProvider() {
         /** Returns the folder of the reports. */
         fun folder(context: Context): File = File(context.cacheDir, "reports")
 
-        /** Returns an intent that asks with whom to share [report]. */
+        /** Returns an intent that lets the user choose an app to share [report] with. */
         fun share(report: File, title: CharSequence): Intent {
             val uri = Uri.Builder().scheme("content").authority(AUTHORITY).appendPath(report.name).build()
             val send = Intent(Intent.ACTION_SEND)
                 .setType(TYPE)
                 .putExtra(Intent.EXTRA_STREAM, uri)
                 .addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION)
-            // Android takes the permission from the clip data, not from the extra.
+            // Android grants the permission for URIs in the clip data, but not for those in extras.
             send.clipData = ClipData.newRawUri(null, uri)
             return Intent.createChooser(send, title).addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION)
         }

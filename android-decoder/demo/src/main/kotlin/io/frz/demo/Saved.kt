@@ -8,7 +8,7 @@ private const val TIER = "tier"
 private const val PICTURE = "picture"
 private const val OWN = "own"
 
-/** Saves [choice] for when the app is reopened after the system has ended it. */
+/** Saves [choice] for when the app is reopened after the system has terminated it. */
 internal fun Bundle.put(choice: Choice) {
     putInt(NETWORK, choice.network)
     choice.tier?.let { putInt(TIER, it) }

@@ -8,7 +8,7 @@ import java.util.concurrent.Executors
 import java.util.concurrent.Future
 
 /**
- * Does the app's work on a background thread, and survives when a rotation of the phone recreates the activity.
+ * Does the app's work on a background thread. It survives when the activity is recreated after a rotation.
  *
  * Call all functions on the main thread. A new request replaces the previous one.
  */
@@ -69,7 +69,7 @@ internal class Session(context: Context) {
         state = state.copy(report = null)
     }
 
-    /** Ends loading at the next tensor. A running network finishes, but its result is not shown. */
+    /** Stops loading before the next tensor. A running network finishes, but its result is not shown. */
     fun cancel() {
         abandon()
         state = state.copy(step = null, failure = Message(R.string.cancelled))

@@ -10,10 +10,10 @@ internal class Message(private val id: Int, private vararg val arguments: Any) {
     fun text(context: Context): String = context.getString(id, *arguments)
 }
 
-/** What the app is doing, and which fraction of it is complete, from 0 to 1, or null if that is not known. */
+/** What the app is doing, and the completed fraction of it, from 0 to 1, or null if it is unknown. */
 internal class Step(val message: Message, val fraction: Double? = null)
 
-/** The user's choice, from which everything else follows. */
+/** The user's choice, which determines everything else that the app shows. */
 internal data class Choice(
     val network: Int = 0,
     /** The capacity level, or null for the highest. */

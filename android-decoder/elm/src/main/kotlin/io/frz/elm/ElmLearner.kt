@@ -7,7 +7,7 @@ import io.frz.elm.internal.NormalEquations
  * Learns to tell classes apart from examples that never leave the device.
  *
  * Adding an example takes one pass through the hidden layer and one update of the sums; the example itself is not kept.
- * Examples can be forgotten again, and new labels become new classes at any time. [solve] computes the best output
+ * Examples can be removed again, and new labels become new classes at any time. [solve] computes the best output
  * layer for all examples so far.
  *
  * ```
@@ -25,7 +25,7 @@ public class ElmLearner(public val hidden: HiddenLayer) {
     private val equations = NormalEquations(hidden.features)
     private val labels = ArrayList<String>()
 
-    /** The number of examples that were added and not forgotten. */
+    /** The number of examples that have been added and not removed. */
     public val examples: Int @Synchronized get() = equations.samples
 
     /** Adds the bytes of an image; see [HiddenLayer.features]. */

@@ -13,7 +13,7 @@ public object LiteRuntime {
     private const val PROPERTY = "frz.native"
     private const val BOOT = "libfrz_host.so"
 
-    /** Makes `org.pytorch` usable, once. Throws [IllegalStateException] if there is an [obstacle]. */
+    /** Makes `org.pytorch` usable; later calls do nothing. Throws [IllegalStateException] if there is an [obstacle]. */
     public fun start() {
         val folder = folder
         check(obstacle == null) { "PyTorch Mobile cannot run here: $obstacle" }
@@ -31,7 +31,7 @@ public object LiteRuntime {
         properties.getProperty("pytorch_android_lite")
     }
 
-    /** Why it cannot run here, or null if it can. */
+    /** The reason why PyTorch Mobile cannot run here, or null if it can. */
     public val obstacle: String?
         get() = when {
             System.getProperty("os.name") != "Linux" || System.getProperty("os.arch") != "amd64" ->

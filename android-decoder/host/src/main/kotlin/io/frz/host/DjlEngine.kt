@@ -23,7 +23,7 @@ import java.nio.ByteBuffer
 import java.nio.FloatBuffer
 import java.nio.IntBuffer
 
-/** LibTorch as packaged by DJL: the same decoder with a different runtime and a different interface to it. */
+/** LibTorch as packaged by DJL. The decoder is the same, but the runtime and its interface differ. */
 internal class DjlEngine : Engine {
     private val engine: ai.djl.engine.Engine
 

@@ -12,15 +12,15 @@ import java.util.zip.CRC32
 
 /** A float32 tensor in row-major order. */
 internal class NdArray(val shape: LongArray, val values: FloatArray) {
-    /** Returns its elements, little-endian. */
+    /** Returns the elements, little-endian. */
     fun bytes(): ByteBuffer = ByteBuffer.allocate(Float.SIZE_BYTES * values.size).order(ByteOrder.LITTLE_ENDIAN).also {
         it.asFloatBuffer().put(values)
     }
 
-    /** Returns the CRC-32 of its elements as hexadecimal digits. */
+    /** Returns the CRC-32 of the elements as hexadecimal digits. */
     fun crc32(): String = checksum(bytes())
 
-    /** Writes it to [file] in NumPy's format. A failure leaves [file] as it was. */
+    /** Writes the tensor to [file] in NumPy's format. A failure leaves [file] unchanged. */
     fun write(file: File) {
         val axes = if (shape.size == 1) "${shape[0]}," else shape.joinToString()
         val header = "{'descr': '<f4', 'fortran_order': False, 'shape': ($axes), }"

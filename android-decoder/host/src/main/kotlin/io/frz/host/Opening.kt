@@ -39,7 +39,7 @@ internal class Opening {
     @Option(
         names = ["--runtime-threads"],
         paramLabel = "N",
-        description = ["Run the model on N threads (default: as the runtime chooses)."]
+        description = ["Run the model on N threads (default: chosen by the runtime)."]
     )
     var runtimeThreads: Int? = null
 

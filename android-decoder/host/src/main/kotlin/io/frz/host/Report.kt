@@ -120,7 +120,7 @@ internal class Report : Runnable {
         } catch (e: Failure) {
             addFailure(e)
         } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
-            addFailure(e) // Native code throws various subclasses of it.
+            addFailure(e) // Native code throws various subclasses of RuntimeException.
         }
     }
 

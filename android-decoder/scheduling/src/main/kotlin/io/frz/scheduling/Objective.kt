@@ -6,9 +6,9 @@ package io.frz.scheduling
  * @property label its name in the specification
  */
 public enum class Objective(public val label: String) {
-    /** The sum of all costs: the best overall result, possibly at the expense of one application. */
+    /** Minimizes the sum of all costs, possibly at the expense of a single application. */
     MIN_TOTAL_COST("min-total-cost"),
 
-    /** The largest cost, then the sum: no application is left behind. */
+    /** Minimizes the largest cost and, among equals, the sum, so that no application is neglected. */
     MIN_MAX_COST("min-max-cost")
 }

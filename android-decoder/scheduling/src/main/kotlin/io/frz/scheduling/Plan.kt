@@ -3,7 +3,7 @@ package io.frz.scheduling
 /**
  * The tier and share of one application.
  *
- * @property app its name
+ * @property app the name of the application
  * @property tier the index of its tier; if the tiers are those of a file, the argument of
  *   [io.frz.FrzOptions.Builder.tier]
  * @property share the fraction of the device's compute, above 0 and at most 1
@@ -26,7 +26,7 @@ public class Choice internal constructor(
  * @property choices one for each application, in the order given
  * @property total the sum of all costs
  * @property largest the largest cost
- * @property isExact whether the plan is known to be optimal; otherwise it comes from the greedy search
+ * @property isExact whether the plan is known to be optimal; otherwise, the greedy search found it
  */
 public class Plan internal constructor(
     public val choices: List<Choice>,

@@ -9,7 +9,7 @@ import io.frz.scheduling.internal.greedy
 import io.frz.scheduling.internal.total
 import java.util.Collections
 
-/** The most combinations of tiers that are searched exhaustively: eight applications of four tiers each. */
+/** The maximum number of combinations of tiers for an exhaustive search: eight applications with four tiers each. */
 public const val EXACT_COMBINATIONS: Int = 1 shl 16
 
 private const val MAX_APPS = 4096

@@ -5,7 +5,7 @@ import picocli.CommandLine.Model.CommandSpec
 import picocli.CommandLine.Option
 import picocli.CommandLine.Spec
 
-/** Where a command prints its result, and whether as JSON. */
+/** The output of a command, and whether it prints JSON. */
 public class Printing {
     /** Whether to print JSON. */
     @Option(names = ["--json"], description = ["Print JSON."])
@@ -15,6 +15,6 @@ public class Printing {
     @Spec(Spec.Target.MIXEE)
     private lateinit var spec: CommandSpec
 
-    /** The command's output. */
+    /** The stream to which the command prints. */
     public val out: PrintWriter get() = spec.commandLine().out
 }

@@ -7,7 +7,7 @@ import io.frz.internal.Limits
 internal interface BasisFamily {
     val kind: BasisKind
 
-    /** The most entries that a core may have along such an axis. */
+    /** The maximum number of core entries along an axis of this kind. */
     val most: Long get() = Limits.AXIS
 
     /** Whether the core may be a prefix of the zigzag order. */

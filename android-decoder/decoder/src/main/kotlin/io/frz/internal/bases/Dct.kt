@@ -2,12 +2,12 @@ package io.frz.internal.bases
 
 import io.frz.BasisKind
 
-/** `dct`: the first cosines of the axis's length. */
+/** `dct`: the first basis functions of the DCT-II of the axis's length. */
 internal object Dct : BasisFamily {
     override val kind = BasisKind.DCT
     override val hasZigzag = true
 
-    /** Returns the basis of [length], or null for length 1, where it is the number 1. */
+    /** Returns the basis of [length], or null for length 1, because that basis is just the number 1. */
     override fun basis(length: Int, arguments: BasisArguments): Basis? = if (length == 1) null else Cosines(length)
 }
 

@@ -3,7 +3,7 @@ package io.frz.internal.coder
 import io.frz.Coder
 import io.frz.internal.directory.Group
 
-/** Coder `adaptive`: the smallest files, for tensors of any size. */
+/** Coder `adaptive`: produces the smallest files and suits tensors of any size. */
 internal object AdaptiveCoder : NumberCoder() {
     override val coder = Coder.ADAPTIVE
 

@@ -166,7 +166,7 @@ internal class AdaptiveDecoder(
     }
 
     companion object {
-        /** 1 in the units of means. */
+        /** The number 1 in the units of means, which are 1/4096. */
         private const val ONE = 4096
         private const val LARGEST = 1 shl 22
         private const val MOST_RESIDUAL = 4L * ONE

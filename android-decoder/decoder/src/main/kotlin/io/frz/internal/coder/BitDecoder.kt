@@ -1,7 +1,7 @@
 package io.frz.internal.coder
 
 /**
- * A binary range decoder; section 10.1 of the specification, step by step.
+ * A binary range decoder that follows section 10.1 of the specification step by step.
  *
  * A counter is one Int: p in its upper 22 bits, and n, the number of bits seen, in its lower 8.
  */

@@ -4,7 +4,7 @@ package io.frz.internal.coder
  * Values that a number coder handles together, in row-major order, shaped [rows] × [channels] × [positions]; section
  * 9.1 of the specification.
  *
- * @property areOffsets whether they are step offsets, not entries of a core
+ * @property areOffsets whether the values are step offsets rather than entries of a core
  */
 internal data class Block(val rows: Long, val channels: Long, val positions: Long, val areOffsets: Boolean) {
     /** The number of values in a row. */

@@ -44,7 +44,7 @@ internal abstract class NumberCoder : SegmentCoder {
     private companion object {
         const val MOST_PER_BYTE = 1L shl 16
 
-        /** The most trailing zero bytes that a stream may omit. */
+        /** The maximum number of trailing zero bytes that a stream may omit. */
         const val DROPPED_BYTES = 16L
     }
 }

@@ -9,13 +9,13 @@ import io.frz.internal.storage.Segment
 internal interface SegmentCoder {
     val coder: Coder
 
-    /** Whether the stored size differs from that of the values. */
+    /** Whether the stored size can differ from the size of the values. */
     val isCompressed: Boolean get() = true
 
-    /** Returns whether it supports values of [type], which are either exact or, if [areIntegers], quantized. */
+    /** Returns whether the coder supports exact values of [type] or, if [areIntegers], quantized values. */
     fun takes(type: DType, areIntegers: Boolean): Boolean
 
-    /** Returns the most values that a segment of [stored] bytes can contain. */
+    /** Returns the maximum number of values that a segment of [stored] bytes can contain. */
     fun mostValues(stored: Long): Long = Long.MAX_VALUE
 
     /** Returns the memory needed to decode a segment of [group], besides small fixed buffers. */

@@ -131,7 +131,7 @@ internal class StaticBlock(private val bytes: SegmentPart, private val block: Bl
         private const val SLOT = StaticTables.SLOTS - 1
         private const val MOST_LANE = 1L shl 14
 
-        /** The most memory for the words of a lane, and for an array that has become too small for them. */
+        /** The maximum memory for the words of a lane, including the smaller array that they have outgrown. */
         private const val MOST_WORDS_BYTES = 3 * (1L shl 17)
 
         /** Returns the memory needed to decode [block]: its tables, and the words and values of a lane. */

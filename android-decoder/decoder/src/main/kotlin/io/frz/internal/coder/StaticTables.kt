@@ -132,7 +132,7 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
 
         private fun isLine(block: Block) = block.count == maxOf(block.rows, block.channels, block.positions)
 
-        /** Returns the most tables that [block] may have. */
+        /** Returns the maximum number of tables of [block]. */
         private fun mostTables(block: Block): Long = minOf(MOST_TABLES, 1 + block.count / VALUES_PER_TABLE)
 
         /** Returns the memory of the tables of [block]. */

@@ -6,7 +6,7 @@ import io.frz.internal.Limits
 import io.frz.internal.directory.Group
 import io.frz.internal.quote
 
-/** Reads the directory: section 3 of the specification, top to bottom. */
+/** Reads the directory, in the order of section 3 of the specification. */
 internal class DirectoryParser(private val bytes: ByteArray, private val allowance: Allowance) {
 
     fun parse(): Directory {
@@ -75,7 +75,7 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
         return metadata
     }
 
-    /** Adds the names of the aliases, and returns the tensors they stand for. */
+    /** Adds the names of the aliases, and returns the numbers of the tensors that they refer to. */
     private fun targets(reader: MessageReader, known: Known): IntArray {
         val count = reader.array("aliases")
         val names = known.names

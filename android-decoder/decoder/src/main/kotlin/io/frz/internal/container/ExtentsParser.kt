@@ -57,7 +57,7 @@ internal class ExtentsParser(private val fields: Fields, private val known: Know
         }
     }
 
-    /** Reads how many of [all] entries a tier has; the tier [before] must not have more. */
+    /** Reads how many of [all] entries a tier has: at least [before], the number in the previous tier. */
     private fun length(reader: MessageReader, limit: Long, all: Long, before: Int): Int {
         val length = reader.uint("a tier's part of a core", limit)
         if (length < before) throw reader.fault(ErrorCode.SHAPE, "a tier has less of a core than the previous one")

@@ -19,7 +19,7 @@ internal class MessageReader(
 ) {
     private val unpacker: MessageUnpacker = MessagePack.newDefaultUnpacker(bytes, start, bytes.size - start)
 
-    /** Where the next value starts. */
+    /** The position of the next value. */
     val position: Int get() = start + unpacker.totalReadBytes.toInt()
 
     /** Returns a separate reader for the value at [position]. */

@@ -20,7 +20,7 @@ internal object PresetDictionary {
     val bytes: ByteArray = names + shapes()
 
     /**
-     * Returns the shapes as MessagePack. The output channels double from 16 to 1024. Each number of them occurs twice:
+     * Returns the shapes as MessagePack. The output channels double from 16 to 1024. Each number occurs twice:
      * with half as many input channels (3 for the first), then with the same number.
      */
     private fun shapes(): ByteArray {

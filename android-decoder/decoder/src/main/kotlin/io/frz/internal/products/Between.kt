@@ -28,7 +28,7 @@ internal class Between(private val grid: Grid, private val rows: Array<DoubleArr
     }
 
     companion object {
-        /** The most points computed at a time. */
+        /** The maximum number of points computed at a time. */
         const val POINTS = 256
 
         fun workingBytes(width: Int): Long = Double.SIZE_BYTES * (width + Kernel.TAPS + 2L) * POINTS

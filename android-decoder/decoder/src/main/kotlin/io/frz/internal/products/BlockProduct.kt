@@ -52,7 +52,7 @@ internal class BlockProduct(product: AxisProduct, source: DoubleArray, target: D
     }
 
     private companion object {
-        /** The fewest blocks in a line. */
+        /** The minimum number of blocks in a line. */
         const val BLOCKS = 8
     }
 }

@@ -91,7 +91,7 @@ internal class CosineSums(private val steps: CosineSteps, private val width: Int
     }
 
     companion object {
-        /** The number of values from which on a step checks the request. */
+        /** The smallest number of values for which a step checks the request. */
         private const val CHECKED = 1 shl 16
 
         /** Returns the memory of an instance and its steps, without the rows. */
@@ -126,7 +126,7 @@ private fun halve(a: DoubleArray, b: DoubleArray, c: DoubleArray, d: DoubleArray
     }
 }
 
-/** Does the same for k = m / 2, where k and m − k coincide. */
+/** Reduces these rows for k = m / 2, where k and m − k coincide. */
 private fun middle(a: DoubleArray, b: DoubleArray, factor: Double, count: Int) {
     for (i in 0 until count) {
         val z = b[i]

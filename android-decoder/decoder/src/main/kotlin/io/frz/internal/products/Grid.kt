@@ -53,7 +53,7 @@ internal class Grid(private val length: Int, private val terms: Int, request: Re
         /** The number of points needed beyond each end of the grid. */
         const val MARGIN = Kernel.TAPS / 2
 
-        /** How many times as long as necessary a sum may be if that avoids interpolation. */
+        /** A sum may be up to this many times as long as necessary if that avoids interpolation. */
         private const val WHOLE = 4
 
         /** The number of factors between checks of the request. */

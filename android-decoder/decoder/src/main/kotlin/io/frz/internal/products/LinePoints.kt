@@ -65,7 +65,7 @@ internal class LinePoints(
         /** The memory of an instance. */
         const val WORKING_BYTES = (Kernel.TAPS + 3L) * Double.SIZE_BYTES * Between.POINTS
 
-        /** The number of values between two grid points from which on a common polynomial is faster. */
+        /** The smallest number of values between two grid points for which a common polynomial is faster. */
         private const val OF_A_CELL = 2L
         private const val NONE = -1
     }

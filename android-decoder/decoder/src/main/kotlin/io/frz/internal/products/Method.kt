@@ -19,7 +19,7 @@ internal enum class Method {
     ;
 
     companion object {
-        /** The most terms for which plain sums are faster than transforms. */
+        /** The maximum number of terms for which plain sums are faster than transforms. */
         const val MOST_TERMS = 64
 
         /** The shortest lines for which blocks pay off. */

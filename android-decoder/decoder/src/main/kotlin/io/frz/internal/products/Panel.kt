@@ -4,12 +4,12 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /**
- * Rows that fit into the processor's first-level cache, and their weighted sums, which plain loops compute and one bulk
- * copy writes. Weights are padded with zeros to a multiple of [STRIP]. Instances are for one thread.
+ * Rows that fit into the processor's first-level cache. Plain loops compute their weighted sums, which a single bulk
+ * copy then writes. Weights are padded with zeros to a multiple of [STRIP]. Instances are for one thread.
  *
  * @param terms the number of rows to sum
- * @property length the most values of a row that are used at a time
- * @param longest the most values that are written at a time
+ * @property length the maximum number of values of a row that are used at a time
+ * @param longest the maximum number of values that are written at a time
  */
 internal abstract class Panel(terms: Int, val length: Int, longest: Int) {
     /** The number of rows, rounded up to whole strips. */
@@ -34,7 +34,7 @@ internal abstract class Panel(terms: Int, val length: Int, longest: Int) {
     abstract fun writeStage(count: Int, at: Int)
 
     companion object {
-        /** The largest number of values to write at a time. */
+        /** The maximum number of values to write at a time. */
         const val LENGTH = 1024
 
         private const val LEAST_LENGTH = 64

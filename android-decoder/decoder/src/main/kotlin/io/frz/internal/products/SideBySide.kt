@@ -94,7 +94,7 @@ internal class SideBySide(
         for (i in 0 until points) output.put(rows[at + i], count, (start + i) * inner + first % inner)
     }
 
-    /** Writes lines of whole outer indices. */
+    /** Writes all lines of several outer indices. */
     private fun writeLines(rows: Array<DoubleArray>, at: Int, points: Int, count: Int, start: Int) {
         val size = points * inner
         for (lane in 0 until count) places[lane] = lane / inner * size + lane % inner
@@ -122,22 +122,22 @@ internal class SideBySide(
     }
 
     companion object {
-        /** The number of points written at a time where lines are gathered. */
+        /** The number of points written at a time when lines are gathered. */
         private const val BLOCKS = 128
 
         /** The number of lines gathered at a time. */
         private const val LANES = 8
 
-        /** The number of values transformed at a time, and the most to make rows long enough. */
+        /** The usual number of values transformed at a time, and the maximum if rows would otherwise be too short. */
         private const val VALUES = 1L shl 18
         private const val MOST_VALUES = 1L shl 21
         private const val MOST_WIDTH = 64L
         private const val LONG_ROW = 32L
 
-        /** The fewest lines for which transforms side by side are faster than one by one. */
+        /** The smallest number of lines for which transforming them side by side is faster than one by one. */
         const val LEAST_WIDTH = 8L
 
-        /** Returns the number of lines transformed at a time; 0 if they are too long for that. */
+        /** Returns the number of lines transformed at a time; 0 if they are too long to be transformed side by side. */
         fun widthOf(lines: Long, terms: Int, length: Int, inner: Long): Int {
             val size = Grid.sizeOf(length, terms)
             val fitting = minOf(MOST_WIDTH, maxOf(VALUES / size, minOf(LONG_ROW, MOST_VALUES / size)))

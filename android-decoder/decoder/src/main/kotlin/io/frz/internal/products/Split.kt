@@ -57,7 +57,7 @@ internal class Split(most: Int, private val width: Int) {
         give(rows, count)
     }
 
-    /** Does the same for the two rows k and m − k of each child, which coincide if [areOne]. */
+    /** Computes the two rows k and m − k of each child likewise; they coincide if [areOne]. */
     private fun sumBoth(rows: Array<DoubleArray>, radix: Int, areOne: Boolean) {
         val stride = padded(2 * radix)
         take(rows, 2 * radix)

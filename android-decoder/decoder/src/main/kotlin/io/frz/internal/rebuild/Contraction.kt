@@ -32,7 +32,7 @@ internal class Contraction(
     private val lines = Lines.of(this.axes)
     private val hasRest = axes.first().isCut || !lines.areAll
 
-    /** The number of entries of a piece, and the number of its elements. */
+    /** The number of entries and the number of elements of a piece. */
     private val entries = this.axes.fold(1) { product, axis -> product * axis.terms }
     private val elements = this.axes.fold(1) { product, axis -> product * axis.length }
 
@@ -130,14 +130,14 @@ internal class Contraction(
 
     private companion object {
         /**
-         * The number of values that a batch of small pieces has, and the most that a batch of [LEAST_BATCH] large ones
-         * can have.
+         * The number of values in a batch of small pieces, and the maximum number in a batch of [LEAST_BATCH] large
+         * ones.
          */
         const val VALUES = 1 shl 16
         const val MOST_VALUES = 1 shl 20
         const val LEAST_BATCH = 8
 
-        /** The fewest values for which sharing the work among threads pays off. */
+        /** The smallest number of values for which sharing the work among threads pays off. */
         const val SHARED_VALUES = 1 shl 17
         const val CHUNK = 1 shl 16
     }

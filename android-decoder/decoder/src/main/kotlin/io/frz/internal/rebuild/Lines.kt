@@ -30,7 +30,7 @@ internal class Lines(private val lengths: IntArray, private val sizes: IntArray)
     }
 
     companion object {
-        /** Returns the lines of a tensor that the entries of its core reach. */
+        /** Returns the lines of a tensor for which its core contains entries. */
         fun of(axes: List<Axis>) = Lines(
             IntArray(axes.size) { axes[it].length },
             IntArray(axes.size) { axes[it].run { if (basis == null) terms else length } }

@@ -13,7 +13,7 @@ import io.frz.internal.values.Base
 import io.frz.internal.values.Contents
 import java.nio.ByteBuffer
 
-/** Carries out requests for the [tensors] of a file: checks their needs first, then decodes groups. */
+/** Carries out requests for the [tensors] of a file: first checks what they need, then decodes groups. */
 internal class Loader(
     private val container: Container,
     private val tensors: List<TensorInfo>,

@@ -132,7 +132,7 @@ internal class Contents(private val container: Container, private val base: Base
         return target.core()
     }
 
-    /** Reads the elements of tensor [i] of [group], whose core [isDirect], into [memory]. */
+    /** Reads the elements of tensor [i] of [group] into [memory]; requires that [isDirect] is true for the tensor. */
     fun elements(group: Group, i: Int, memory: ByteBuffer, held: Long, request: Request) {
         require(group, 0, held)
         val scratch = Scratch(request, group.numbers.mostCount)
@@ -141,7 +141,7 @@ internal class Contents(private val container: Container, private val base: Base
         Core.check(reader.problem(), group.name(i))
     }
 
-    /** Checks all of [group]. */
+    /** Checks all values of [group]. */
     fun check(group: Group, request: Request) {
         require(group, 0, 0)
         val scratch = Scratch(request, group.numbers.mostCount)

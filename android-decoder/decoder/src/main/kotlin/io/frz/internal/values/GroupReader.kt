@@ -8,9 +8,9 @@ import io.frz.internal.container.Container
 import io.frz.internal.directory.Group
 import java.util.concurrent.atomic.AtomicReferenceArray
 
-/** Reads groups at the tier of a [container]; a delta file has a [base]. */
+/** Reads the groups of the file of [container], at its tier. [base] is the base of a delta file, or null. */
 internal class GroupReader(private val container: Container, private val base: Base?) {
-    /** For each group that has been read completely and found sound, the file's stamp before reading. */
+    /** For each group that has been read completely and found valid, the file's stamp before reading. */
     private val sound = AtomicReferenceArray<Long>(container.directory.groups.size)
 
     /** Reads all segments of [group] that the tier needs, verifying the checksum of each before its values. */
@@ -20,7 +20,7 @@ internal class GroupReader(private val container: Container, private val base: B
         sound[group.index] = stamp
     }
 
-    /** Does the same, but only up to tensor [last] if the rest of the group has been read before. */
+    /** Like [readAll], but stops after tensor [last] if the whole group has been read and found valid before. */
     fun readUntil(last: Int, group: Group, request: Request, readers: (i: Int) -> ValueReader) =
         if (sound[group.index] == container.stamp()) {
             read(group, request, last, isSound = true, readers)

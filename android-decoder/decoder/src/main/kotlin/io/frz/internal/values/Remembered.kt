@@ -30,7 +30,7 @@ internal class Remembered(val most: Long) {
         /** The largest cache of any file, in bytes. */
         const val MOST_BYTES = 1L shl 24
 
-        /** The cache takes at most the budget of a request, divided by this. */
+        /** The cache uses at most the memory budget of a request divided by this number. */
         const val SHARE = 4
         private const val CORE_BYTES = 64L
         private const val FEW = 16

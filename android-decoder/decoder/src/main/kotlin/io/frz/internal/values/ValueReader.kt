@@ -8,10 +8,10 @@ import io.frz.internal.directory.Group
 internal abstract class ValueReader {
     private var first: String? = null
 
-    /** Whether it needs the values. */
+    /** Whether this reader needs the values. */
     open val looks: Boolean get() = true
 
-    /** Reads from [stream] the values that the segment of [tier] adds to those of [before]. */
+    /** Reads from [stream] the values that the segment of [tier] adds to those of tier [before]. */
     abstract fun read(stream: ValueStream, before: Int, tier: Int)
 
     /** Records an invalid value. Reading continues, because other tensors can still be valid. */

@@ -48,7 +48,7 @@ internal class Box(private val shape: LongArray) {
         }
     }
 
-    /** Extends [box] to the indices with [least] to [most] on axis [j] and a sum of [rest] from that axis on. */
+    /** Extends [box] to indices with [least] to [most] on axis [j] whose entries from [j] on add up to [rest]. */
     private fun includeAll(box: LongArray, j: Int, rest: Long, least: Long, most: Long) {
         box[axes[j]] = maxOf(box[axes[j]], most + 1)
         for (later in j + 1 until axes.size) {
@@ -56,7 +56,7 @@ internal class Box(private val shape: LongArray) {
         }
     }
 
-    /** Returns the entry on axis [j] of index number [left] among those with a sum of [rest] from that axis on. */
+    /** Returns the entry on axis [j] of index number [left] among those whose entries from [j] on add up to [rest]. */
     private fun chosen(j: Int, rest: Long, least: Long, left: Long): Long {
         var from = least
         var to = minOf(rest, lengths[j] - 1)
@@ -68,8 +68,8 @@ internal class Box(private val shape: LongArray) {
     }
 
     /**
-     * Returns the number of indices with a sum of [rest] from axis [j] on and an entry in [least] until [end] on axis
-     * [j].
+     * Returns the number of indices that have an entry in [least] until [end] on axis [j] and whose entries from [j] on
+     * add up to [rest].
      */
     private fun before(j: Int, rest: Long, least: Long, end: Long): Long =
         upTo(j + 1, rest - least) - upTo(j + 1, rest - end)

@@ -42,7 +42,7 @@ internal object Zigzag {
             while (position < count) visit(0, sum++, 0)
         }
 
-        /** Visits all indices with a sum of [rest] from [axis] on. */
+        /** Visits all indices whose entries from [axis] on add up to [rest]. */
         private fun visit(axis: Int, rest: Long, offset: Int) {
             val from = maxOf(0, rest - tails[axis])
             val to = minOf(rest, lengths[axis] - 1)

@@ -8,7 +8,7 @@ import java.util.zip.ZipEntry
 import java.util.zip.ZipFile
 import java.util.zip.ZipOutputStream
 
-/** Returns the shared libraries of [abis] below [folder], by their names in an APK. */
+/** Returns the shared libraries of [abis] below [folder], keyed by their paths in the APK. */
 internal fun nativeLibraries(folder: File, abis: List<String>): Map<String, File> = abis.flatMap { abi ->
     val files = File(folder, abi).listFiles { file -> file.extension == "so" }.orEmpty().sortedBy { it.name }
     if (files.isEmpty()) {

@@ -13,8 +13,8 @@ import java.nio.ByteOrder
 /**
  * Compiles and shrinks [jars] to dex files for [MIN_SDK] in [folder].
  *
- * @param library Android's classes; the few that are missing come from this JDK
- * @param rules rules that say what to keep, in addition to those in the jars
+ * @param library Android's classes; the few that it lacks are taken from this JDK
+ * @param rules additional rules, beside those in the jars, that specify what to keep
  */
 internal fun dex(jars: List<File>, library: List<File>, rules: List<File>, folder: File): List<File> {
     folder.deleteRecursively()
@@ -45,7 +45,7 @@ internal class DexFile(bytes: ByteArray) {
         }
     }
 
-    /** Android 5 and 6 read version 35; each higher version requires a later Android. */
+    /** Android 5 and 6 read version 35; each higher version requires a later version of Android. */
     val version = String(bytes, 4, 3, Charsets.US_ASCII).toInt()
 
     val classes: Set<String> = (0 until buffer.getInt(CLASS_COUNT)).mapTo(HashSet()) { index ->

@@ -44,7 +44,7 @@ private fun apk(options: Options) {
     val signed = File(folder, "signed.apk")
     sign(unsigned, signed, key)
     val found = check(signed, expected, Aapt2(folder))
-    // An APK that exists is complete and has been checked.
+    // The move is atomic, so the APK at the output path is always complete and checked.
     Files.move(signed.toPath(), output.toPath(), StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE)
     File(output.path.removeSuffix(".apk") + ".txt").writeText(found + "\n")
     println(found)
@@ -55,7 +55,7 @@ internal const val MIN_SDK = 21
 
 internal class PackagingException(message: String) : Exception(message)
 
-/** Arguments of the form `--name=value`, each of which must be used. */
+/** Arguments of the form `--name=value`. It is an error if one of them is not used. */
 private class Options(arguments: List<String>) {
     private val values = arguments.associate {
         val name = it.substringBefore('=')
@@ -63,7 +63,7 @@ private class Options(arguments: List<String>) {
         name.drop(2) to it.substringAfter('=')
     }.toMutableMap()
 
-    /** The folder in which steps leave files for later steps. */
+    /** The folder in which a step leaves files for later steps. */
     val folder = file("work").also { it.mkdirs() }
 
     fun string(name: String) = values.remove(name) ?: throw PackagingException("--$name=… is missing")

@@ -73,7 +73,7 @@ internal class Convolution(shape: IntArray, weights: FloatArray, biases: FloatAr
     }
 
     private companion object {
-        /** Seeded numbers are odd multiples of its reciprocal. */
+        /** Seeded numbers are odd multiples of the reciprocal of this number. */
         const val HALF = 8388608.0
     }
 }

@@ -13,7 +13,7 @@ internal class NormalEquations(private val features: Int) {
     /** HᵀT: an array for each output. */
     private val products = ArrayList<DoubleArray>()
 
-    /** The number of samples: the square of the constant feature, summed. */
+    /** The number of samples, which is the sum of the squares of the constant feature. */
     val samples: Int get() = gram[0][0].toInt()
 
     /** Adds an output whose target is [target] for all samples so far. */
@@ -83,7 +83,7 @@ internal class NormalEquations(private val features: Int) {
         return out
     }
 
-    /** Returns the product of the first [count] elements, in four sums that do not wait for each other. */
+    /** Returns the product of the first [count] elements, as four sums that can be computed in parallel. */
     private fun dot(a: DoubleArray, b: DoubleArray, count: Int): Double {
         var s0 = 0.0
         var s1 = 0.0
@@ -105,10 +105,10 @@ internal class NormalEquations(private val features: Int) {
     }
 
     private companion object {
-        /** The number of rows that are reduced together, so that a pivot row is read from memory once for all. */
+        /** The number of rows that are reduced together, so that they share one read of each pivot row. */
         const val ROWS = 32
 
-        /** How often a ridge that is too small is multiplied by 10. */
+        /** The maximum number of times that a ridge that is too small is multiplied by 10. */
         const val RETRIES = 8
     }
 }

@@ -17,7 +17,7 @@ internal fun checkMemory(value: Long) {
 }
 
 /**
- * Compares texts in the order of their UTF-8 bytes, which is that of code points; in UTF-16, surrogates precede some
+ * Compares strings in the order of their UTF-8 bytes, which is that of code points; in UTF-16, surrogates precede some
  * characters with lower code points.
  */
 internal fun byCodePoints(a: String, b: String): Int {

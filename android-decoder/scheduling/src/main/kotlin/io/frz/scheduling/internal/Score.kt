@@ -35,8 +35,8 @@ private fun sumOfCosts(demands: List<Demand>, shares: DoubleArray): Double =
  * Returns the lowest cost that no application needs to exceed.
  *
  * It is the largest shortfall or, if that is out of reach, the root of a function that is decreasing and convex from
- * there on. Newton's steps approach the root from the left and never pass it; they end when rounding allows no further
- * step.
+ * there on. Newton's steps approach the root from the left and never pass it; they end when rounding prevents further
+ * progress.
  */
 private fun leastLargest(demands: List<Demand>): Double {
     var cost = demands.maxOf { it.shortfall }

@@ -1,10 +1,10 @@
 package io.frz.scheduling.internal
 
-/** The smallest remainder to divide, whatever the rounding errors, so that no share is 0. */
+/** A lower bound of the remainder to divide, so that rounding errors cannot make a share 0. */
 private const val CRUMB = 1.0 / (1L shl 53)
 
 /**
- * Returns the shares with the lowest total cost, each between its [least] and what is enough.
+ * Returns the shares with the lowest total cost, each between its [least] and the share that meets its latency goal.
  *
  * The cost of an application at share u is a constant plus weight/u, until u is enough. Setting the derivatives of late
  * applications equal makes their shares proportional to √weight. Bounds are satisfied by the variable fixing of Bitran
