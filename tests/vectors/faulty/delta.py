@@ -90,7 +90,7 @@ def _bases() -> Iterator[Vector]:
     about = "a base that is another file"
     yield _given("other", about, File([Group([NEW])]), data)
     yield _given("two-tiers", "a base of two tiers", _two_tiers())
-    about = "a base of two tiers, of which the second adds nothing: the values would fit"
+    about = "a base of two tiers whose second adds nothing: the values would fit"
     yield _given("two-tiers-of-one", about, File([Group([OLD])], tiers=2))
     nested = File([delta([(NEW, OLD)])], base=FIRST.bytes())
     yield _given("delta", "a base that is a delta file", nested)
@@ -99,8 +99,8 @@ def _bases() -> Iterator[Vector]:
         ("shape", "as many values in different blocks", Group([replace(OLD, shape=(3, 2))])),
         ("rank", "a base's tensor of rank 1", Group([replace(OLD, shape=(6,))])),
         ("fewer", "a base's tensor with fewer values", Group([Tensor("x", (2, 2), f32(1.0, 2.0, 3.0, 4.0))])),
-        ("rows", "a base's tensor with a row more", Group([Tensor("x", (3, 3), f32(*range(9)))])),
-        ("positions", "a base's tensor with two positions", Group([Tensor("x", (2, 3, 2), f32(*range(12)))])),
+        ("rows", "a base tensor with one more row", Group([Tensor("x", (3, 3), f32(*range(9)))])),
+        ("positions", "a base tensor with two positions", Group([Tensor("x", (2, 3, 2), f32(*range(12)))])),
         ("type", "a base's tensor of another type", Group([Tensor("x", (2, 3), (1, 2, 3, 4, 5, 6))], "u32")),
         ("steps", "multiples of steps in the base, exact values here", _stepped((1, 2, 3, 4, 5, 6))),
         ("factor", "a base whose factor has no name", Group([replace(OLD, name="")])),
@@ -124,7 +124,7 @@ def _kinds() -> Iterator[Vector]:
     offsets = Tensor("x", (3, 2), corners=[(3, 0)], offsets={0: (4, 5, 6)})
     for name, about, new, old in (
         ("offsets-for-entries", "offsets in the base, as many entries here", entries, offsets),
-        ("entries-for-offsets", "entries in the base, as many offsets here", offsets, entries),
+        ("entries-for-offsets", "entries in the base, the same number of offsets here", offsets, entries),
         (
             "offsets-in-another-order",
             "offsets of 2 and of 3 indices in the base, of 3 and of 2 here",
@@ -143,20 +143,20 @@ def _unopened() -> Iterator[Vector]:
     directory_damaged = head[:-1] + bytes([head[-1] ^ 1]) + first[len(head) :]
     for name, about, base in (
         ("empty", "a base of no bytes", b""),
-        ("text", "a base that is a text", b"not a base, but with its SHA-256\n"),
+        ("text", "a base that is a text file", b"not a base, but with its SHA-256\n"),
         ("version-2", "a base of version 2", first[:4] + b"\2" + first[5:]),
         ("cut", "a base without its last byte", first[:-1]),
-        ("trailing", "a base with a byte at its end", first + b"\0"),
+        ("trailing", "a base with an extra byte at its end", first + b"\0"),
         ("directory-damaged", "a base whose directory is damaged", directory_damaged),
-        ("feature", "a base with a feature that there is not", File([Group([OLD])], features=["x"]).bytes()),
+        ("feature", "a base with an unknown feature", File([Group([OLD])], features=["x"]).bytes()),
         ("limit", "a base with a shape of rank 9", edited(FIRST, in_group(frz.SHAPES, [(1,) * 9]))),
     ):  # fmt: skip
         data = edited(SECOND, put(BASE, Bin(hashlib.sha256(base).digest())))
-        yield faulty(f"delta-base-{name}", f"{about}, and that has the right SHA-256", data, "BASE", base=base)
+        yield faulty(f"delta-base-{name}", f"{about}, with the right SHA-256", data, "BASE", base=base)
     alone = [BESIDE]
-    about = "a wrong base, of which nothing is needed"
+    about = "a wrong base from which nothing is needed"
     yield faulty("delta-of-nothing-other-base", about, File(alone, base=first).bytes(), "BASE", base=DCT.bytes())
-    about = "a base without its last byte, of which nothing is needed"
+    about = "a base without its last byte, from which nothing is needed"
     yield faulty("delta-of-nothing-cut-base", about, File(alone, base=first[:-1]).bytes(), "BASE", base=first[:-1])
 
 
@@ -241,7 +241,7 @@ def _segments() -> Iterator[Vector]:
     half = bytearray(File([Group([OLD]), Group([other])]).bytes())
     half[-5] ^= 1
     groups = [delta([(NEW, OLD)]), delta([(other, other)])]
-    about = "a base of which one of two segments is damaged: what does not need it is decoded"
+    about = "a base with two segments, one of them damaged: tensors that do not need it are decoded"
     data = File(groups, base=bytes(half)).bytes()
     yield faulty("delta-base-half-damaged", about, data, "CHECKSUM", load="z", sound=["x"], base=bytes(half))
     bad = File([Group([OLD], coder="deflate", streams=[b"\x07"])]).bytes()

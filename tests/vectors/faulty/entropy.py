@@ -48,7 +48,7 @@ def _adaptive() -> Iterator[Vector]:
         ("scale-240", stream_from(240, values), "begins with scale 240"),
         ("scale-255", stream_from(255, values), "begins with scale 255"),
         ("start", head + b"\xff\xff\xff\xff", "has four bytes of 0xFF after its scale, and would be zeros"),
-        ("byte-left", head + full + b"\1", "has a byte more than its values take"),
+        ("byte-left", head + full + b"\1", "has one byte more than its values need"),
         ("zero-left", head + full + b"\0", "has a zero byte more than its values take"),
         ("many-left", head + full + bytes(100), "has a hundred bytes more than its values take"),
     ):
@@ -100,7 +100,7 @@ def _static_heads() -> Iterator[Vector]:
         tables = plan.classes * (2 * plan.reach + 1)
         shape = (256, 64) if plan.row else (max(800, 256 * (tables - 1)),)
         block = static.code(plan, shape, weights("q", math.prod(shape)))
-        yield _static(name, f"a block of {about}, and otherwise right", block.bytes(), shape)
+        yield _static(name, f"a block of {about}, otherwise correct", block.bytes(), shape)
     for symbols in (128, 255):
         block = _block(symbols=symbols)
         yield _static(f"symbols-{symbols}", f"tables of {symbols} symbols, and otherwise right", block.bytes())
@@ -114,7 +114,7 @@ def _static_heads() -> Iterator[Vector]:
         count = 512 * plan.reach
         block = static.code(replace(plan, neighbour=1), (count,), [0] * count)
         block.fields[1] = plan.neighbour
-        yield _static(name, f"a block of {about}, and otherwise right", block.bytes(), (count,))
+        yield _static(name, f"a block of {about}, otherwise correct", block.bytes(), (count,))
     for field, place, numbers, plan in (
         ("lane", 0, (255,), Plan()),
         ("reach", 2, (255,), near),

@@ -141,9 +141,9 @@ def _beside() -> Iterator[Vector]:
     file = File([raw("new", "u8", (3,), (1, 2, 3))], base=base)
     yield valid("delta-of-nothing", "a delta file without differences, read without its base", file)
     yield valid("delta-of-nothing-with-base", "the same with its base", file, base=base)
-    about = "a file that is no delta file ignores a base"
+    about = "a file other than a delta file ignores a base"
     yield valid("delta-ignored", about, File([raw("x", "u8", (), (4,))]), base=base)
-    about = "a file that is no delta file ignores a base even if that is no file of this format"
+    about = "a file other than a delta file ignores a base, even one of another format"
     yield valid("delta-ignored-text", about, File([raw("x", "u8", (), (4,))]), base=b"not a base\n")
 
 
@@ -151,11 +151,11 @@ def _repairs() -> Iterator[Vector]:
     """Yield values that are not allowed in the base: only the sums count."""
     old = Tensor("x", (3,), [2, 1, 255])
     group = delta([(replace(old, values=[1, 0, 1]), old)], dtype="bool")
-    yield from pair("delta-repairs-bool", "a base's bool that is 2, and 1 here", [Group([old], "bool")], [group])
+    yield from pair("delta-repairs-bool", "a bool that is 2 in the base and 1 here", [Group([old], "bool")], [group])
     for kind, values in (("f16", [0x7E00, 0xFC00, 0x3C00]), ("f32", [0x7FC00000, 0xFF800000, 0x3F800000])):
         old = Tensor("w", (3, 4), values, kept=[3])
         group = delta([(replace(old, values=bits(kind, 4.0, -1.0, 0.5)), old)], dtype=kind, bases=["dct"])
-        about = f"a NaN and an infinity in the base's core of {kind}, which are numbers here"
+        about = f"a NaN and an infinity in the base's core of {kind}, which become finite here"
         yield from pair(f"delta-repairs-{kind}", about, [Group([old], kind, ["dct"])], [group])
     old = Tensor("w", (2, 2), [LARGEST, -LARGEST, 1, 0], step=2031)
     group = delta([(replace(old, values=[1, -2, 1, 0]), old)], stepped=True)
@@ -172,7 +172,7 @@ def _partly() -> Iterator[Vector]:
     damaged = bytearray(File(old).bytes())
     damaged[-5] ^= 1
     x = old[0].tensors[0]
-    about = "a base of which a segment is damaged that no tensor needs"
+    about = "a base with a damaged segment that no tensor needs"
     file = File([delta([(replace(x, values=f32(1.0, 2.5)), x)])], base=bytes(damaged))
     yield valid("delta-beside-damage", about, file, base=bytes(damaged))
     first = Tensor("w", (2, 2, 2), noise(8, 9), step=-32, offsets={0: [1, -4], 1: [20, 7]})
