@@ -47,7 +47,7 @@ def plain_names(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     if not taken or len(set(found.values())) < len(found):
         return {name: name for name in plain}, []
     prefixes = ", ".join(f"{part}." for part in taken)
-    return found, [f"removed what wrappers had added to names: {prefixes}"]
+    return found, [f"removed wrapper prefixes from names: {prefixes}"]
 
 
 def _take_markers(parts: list[str], taken: dict[str, None]) -> None:

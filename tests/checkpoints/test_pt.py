@@ -87,13 +87,13 @@ OPTIMIZER = {"state": {0: {"exp_avg": torch.ones(1)}}, "param_groups": [{"lr": t
         ),
         ([{"epoch": 3}, {"w": torch.ones(1)}], ["read the entry '1' of the file"]),
         ({"w": torch.ones(1), "n._extra_state": {"v": torch.ones(2)}}, [EXTRA]),
-        ({"module.w": torch.ones(1)}, ["removed what wrappers had added to names: module."]),
-        ({"_orig_mod.w": torch.ones(1)}, ["removed what wrappers had added to names: _orig_mod."]),
+        ({"module.w": torch.ones(1)}, ["removed wrapper prefixes from names: module."]),
+        ({"_orig_mod.w": torch.ones(1)}, ["removed wrapper prefixes from names: _orig_mod."]),
         (
             {"model": {"module._orig_mod.w": torch.ones(1)}},
             [
                 "read the entry 'model' of the file",
-                "removed what wrappers had added to names: module., _orig_mod.",
+                "removed wrapper prefixes from names: module., _orig_mod.",
             ],
         ),
     ],
@@ -325,7 +325,7 @@ def test_a_published_resnet_is_found_in_its_trainer_s_file():
     found = checkpoints.load(data_file("resnet_cifar10/resnet20-12fca82f.th"))
     assert found.notes == [
         "read the entry 'state_dict' of the file",
-        "removed what wrappers had added to names: module.",
+        "removed wrapper prefixes from names: module.",
     ]
     assert found["conv1.weight"].shape == (16, 3, 3, 3)
 

@@ -51,7 +51,7 @@ def test_a_folder_with_one_file(tmp_path: Path):
     assert found["w"].tolist() == [1, 1]
     assert found.notes == [
         "read model.safetensors from the folder, not pytorch_model.bin",
-        "removed what wrappers had added to names: module.",
+        "removed wrapper prefixes from names: module.",
     ]
 
 

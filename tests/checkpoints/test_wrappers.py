@@ -54,7 +54,7 @@ def test_other_names_stay(names: list[str]):
 
 def test_the_note_says_what_was_taken_out():
     _, [note] = plain_names(["module.net._orig_mod.a", "module.b"])
-    assert note == "removed what wrappers had added to names: _orig_mod., module."
+    assert note == "removed wrapper prefixes from names: _orig_mod., module."
 
 
 def test_a_checkpoint_without_wrappers():
@@ -63,7 +63,7 @@ def test_a_checkpoint_without_wrappers():
     assert (list(found), found.aliases) == (["a"], {"b": "a"})
     assert found.notes == [
         "first",
-        "removed what wrappers had added to names: module.",
+        "removed wrapper prefixes from names: module.",
         "left out n_averaged, the counter of an averaged model",
     ]
 

@@ -101,7 +101,7 @@ def test_other_checkpoints(model: Path, tmp_path: Path):
         assert (outcome.code, outcome.err) == (1, "")
         assert r"only in the first" in outcome.out
         assert "different: 1 that only one has" in outcome.out
-    assert "removed what wrappers had added to names: module." in outcome.out
+    assert "removed wrapper prefixes from names: module." in outcome.out
     assert frformat("diff", tmp_path / "x.npz", tmp_path / "x.pt").code == 0
     line = refused("diff", tmp_path / "x.npz", tmp_path / "x.pt", "--memory-budget", "1kB")
     assert line.startswith(f"{tmp_path / 'x.npz'}: BUDGET: ")

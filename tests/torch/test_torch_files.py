@@ -159,7 +159,7 @@ def test_what_is_said_to_be_a_spectrum_must_be_one(path: Path):
 def test_marks_of_wrappers_are_taken_out_of_names_and_that_is_said(path: Path):
     state = {f"_orig_mod.module.{name}": torch.ones(2, 2) for name in ("a", "b")}
     state["_orig_mod.module.c"] = torch.sparse_coo_tensor([[0], [0]], [1.0], (4, 4), check_invariants=True)
-    with pytest.warns(UserWarning, match=r"removed _orig_mod., module. from the names"):
+    with pytest.warns(UserWarning, match=r"removed wrapper prefixes from names: _orig_mod., module\."):
         save_file(state, path, spectral=["_orig_mod.module.c"], format={"_orig_mod.module.c": "f32"})
     with frformat.open(path) as file:
         assert list(file) == ["a", "b", "c"]
