@@ -49,7 +49,7 @@ DOCSTRINGS = dict(_docstrings())
 
 
 def _namespace() -> dict[str, Any]:
-    """Return the objects that examples assume; UNet is LeNet-5 here."""
+    """Return the objects that examples assume; to save time, ``UNet`` is LeNet-5."""
     torch.manual_seed(0)
     images = torch.randn(4, 1, 28, 28)
     model = regularize(LeNet5(), 60)

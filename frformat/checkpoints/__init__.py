@@ -26,7 +26,7 @@ StrPath = str | os.PathLike[str]
 
 
 class FileFormat(Protocol):
-    """The interface of a format's module. The module of ``.frz`` itself only reads."""
+    """The interface of a format's module. The module for ``.frz`` files can only read them."""
 
     @staticmethod
     def load(path: str) -> Checkpoint:

@@ -109,8 +109,8 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         The tensors, and notes for the user, one line each.
 
     Raises:
-        EncodeError: a tensor has other parametrizations, too, whose code is not in the state dict, or is in Tucker
-            form.
+        EncodeError: a tensor is in Tucker form, or has further parametrizations, whose code is not in the state
+            dict.
     """
     found: dict[str, Any] = {}
     hidden: dict[str, str] = {}

@@ -42,7 +42,7 @@ NAMES: Final = {
     "F8_E5M2": "f8_e5m2",
     "F8_E8M0": "f8_e8m0",
 }
-"""Element types: safetensors' names and ours."""
+"""The format's element types by their names in safetensors files."""
 
 F4: Final = "F4"
 """Two 4-bit floats (E2M1) per byte, the first in the low bits. They are read as ``f8_e4m3``, which is exact."""

@@ -191,7 +191,7 @@ class Group:
         return int(self.sizes[tier]) if tier < len(self.sizes) else 0
 
     def _totals(self, tiers: slice) -> NDArray[np.int64]:
-        """Return the number of values of each tensor up to each of these tiers or in the only one: (tiers, tensors)."""
+        """Return each tensor's number of values up to each tier: (tiers, tensors), or one row for complete cores."""
         if self.kept is not None:
             return self.kept[tiers].astype(np.int64)
         if self.corners is not None:

@@ -13,7 +13,7 @@ from frformat.format.tensor import CodedTensor
 
 
 class PerTier:
-    """A tensor of which every tier has its own version, such as the running statistics of batch normalization.
+    """A tensor with a separate version for each tier, such as the running statistics of batch normalization.
 
     Args:
         tensors: the version of each tier, smallest tier first: arrays or :class:`CodedTensor` objects that differ only

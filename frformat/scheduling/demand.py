@@ -65,7 +65,7 @@ def demands(app: App, budget: Budget) -> list[Demand]:
 
 
 def ideal(app: App, tiers: Demands) -> Demand:
-    """Return a demand as good as the best tier in every respect; such a tier rarely exists."""
+    """Return a demand as good as the best tier in every respect. Usually, no tier has this demand."""
     return Demand(
         app,
         min(demand.shortfall for demand in tiers),

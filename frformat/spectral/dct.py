@@ -30,8 +30,8 @@ THIN_SHARE: Final = 4
 
 NODES: Final = 32
 PHASE: Final = 8.0
-"""Within a block of a smooth line, the highest frequency turns by this many radians to either side of the middle; this
-many nodes then interpolate it to within 1e-14."""
+"""Within a block of a smooth line, the phase of the highest frequency changes by at most PHASE radians from the middle
+to either end; NODES nodes then interpolate the line to within 1e-14."""
 
 WIDEST: Final = 1 << 13
 """Largest number of elements in such a block."""

@@ -36,7 +36,7 @@ class Row:
 
 
 def write(path: Path, rows: Iterable[Row]) -> None:
-    """Replace the file by one with these rows."""
+    """Replace the file with one that contains these rows."""
     with replacing(path) as file:
         for row in rows:
             file.write(json.dumps(asdict(row)).encode() + b"\n")

@@ -21,7 +21,7 @@ EACH = {"empty arrays": b"\x90", "empty maps": b"\x80", "nils": b"\xc0"}
 
 @pytest.mark.parametrize("kind", EACH)
 def test_ignored_values_are_not_built(kind: str) -> None:
-    """Four million values in a file of four kilobytes take the memory of their bytes, not of as many objects."""
+    """Four million values in a file of four kilobytes take only the memory of their bytes, not that of objects."""
     head = b"\x82\x02\x90\x09\xdd" + COUNT.to_bytes(4, "big")
     stream = deflate.blocks([[*head, EACH[kind][0], *[(258, 1)] * RUNS]], dynamic=True)
     data = frz.head(head + EACH[kind] * COUNT, deflated=stream)
@@ -75,7 +75,7 @@ def test_a_long_axis_with_all_coefficients_does_not_take_its_square() -> None:
 
 
 def test_a_tensor_of_a_large_group_does_not_cost_the_group_each_time() -> None:
-    """A file of a few hundred bytes has 16,000 tensors of one byte; decoding all for each takes 256 million bytes."""
+    """A file of a few hundred bytes has 16,000 tensors of one byte; decoding all for each would take 256 MB."""
     tensors = [frz.Tensor(f"{i:x}", (), [7]) for i in range(16_000)]
     for coder in ("none", "deflate", "zstd"):
         data = File([frz.Group(tensors, "u8", coder=coder)]).bytes()

@@ -76,7 +76,7 @@ def test_big_endian_arrays_become_tensors():
 
 @given(spectra())
 def test_a_spectrum_survives_as_sparse_tensor(spectrum: Spectrum):
-    assume(spectrum.kept <= 64 or spectrum.coefficients.all())  # otherwise too many zeros could hide it
+    assume(spectrum.kept <= 64 or spectrum.coefficients.all())  # too many zeros would hide the spectrum
     tensor = to_torch(spectrum)
     sparse = to_numpy(tensor)
     assert isinstance(sparse, Sparse)

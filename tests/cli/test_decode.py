@@ -144,7 +144,7 @@ def test_mistakes_are_one_line_and_leave_nothing(folder: Path, arguments: tuple[
 
 
 def test_what_cannot_fit_on_the_disk_is_refused_before_it_is_rebuilt(folder: Path):
-    """A hundred bytes can describe terabytes."""
+    """A file of a hundred bytes can describe terabytes of weights."""
     terabyte = Spectrum(np.ones(1, np.float32), (1 << 20, 1 << 20))
     frz.save_file({f"t{i}": replace(terabyte) for i in range(9)}, "bomb.frz")
     line = refused("decode", "bomb.frz", "-o", "out.npz", "--memory-budget", "9000000GB")

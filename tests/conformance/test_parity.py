@@ -1,4 +1,4 @@
-"""Compare the Kotlin decoder on every vector: the same codes, the same values bit for bit, the same weights.
+"""Compare the Kotlin decoder's results for every vector: codes, values (bit for bit) and weights.
 
 One run of ``frz parity`` reads all files. Without Java or a built ``frz.jar``, the tests are skipped.
 """

@@ -68,7 +68,7 @@ def made(kind: Kind, name: str, seed: int, number: int) -> bytes:
 
 
 def outcome(kind: Kind, path: Path) -> str:
-    """Read a file and return the outcome. Raises errors that are not typed, are long, or do not name the file."""
+    """Read a file and return the outcome. Raise if an error is not typed, is too long, or does not name the file."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -28,7 +28,7 @@ EXTREMES: Final = (
     2**63,
     2**64 - 1,
 )
-"""Numbers with which others are overwritten."""
+"""Numbers that overwrite others."""
 
 TEXTS: Final = (
     b"2**63",
@@ -44,7 +44,7 @@ TEXTS: Final = (
     b"|O",
     b"<V8",
 )
-"""Strings with which others in headers are overwritten."""
+"""Strings that overwrite others in headers."""
 
 
 def damaged(whole: bytes, random: random.Random) -> bytes:

@@ -131,7 +131,7 @@ def test_huge_numbers_overflow_to_infinity() -> None:
 
 
 class TestExactly:
-    """Without sums, every machine gives the same bits."""
+    """Without sums, every machine computes the same bits."""
 
     @given(st.sampled_from(REAL), st.data())
     def test_selecting_rounds_once(self, dtype: np.dtype, data: st.DataObject) -> None:

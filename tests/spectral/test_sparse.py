@@ -14,7 +14,7 @@ from tests.strategies import shapes, spectra
 
 @given(spectra())
 def test_a_spectrum_survives(spectrum: Spectrum):
-    assume(spectrum.kept <= 64 or spectrum.coefficients.all())  # otherwise too many zeros could hide it
+    assume(spectrum.kept <= 64 or spectrum.coefficients.all())  # too many zeros would hide the spectrum
     back = Sparse.of_spectrum(spectrum).spectrum(spectrum.view)
     np.testing.assert_array_equal(back.coefficients, np.trim_zeros(spectrum.coefficients, "b"))
     assert (back.shape, back.view, back.dtype) == (spectrum.shape, spectrum.view, "f32")

@@ -122,7 +122,7 @@ def test_parallel_models_cannot_take_over_other_lengths(tmp_path: Path):
 
 
 class Module(nn.Module):
-    """A model with a submodule of its own that has the name that wrappers use."""
+    """A model that itself has a submodule with the name that wrappers use."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -14,12 +14,12 @@ MOST_SCALE = 239
 
 
 def clamp(x: int, low: int, high: int) -> int:
-    """``x`` within bounds."""
+    """Return ``x``, limited to ``low`` … ``high``."""
     return min(max(x, low), high)
 
 
 def mean(s: int) -> int:
-    """mean(s)."""
+    """Return mean(s) of section 10.2."""
     return OCTAVE[s % 8] * 2 ** (s // 8 + 2) >> 16
 
 
@@ -28,17 +28,17 @@ def _mu(s: int) -> int:
 
 
 def gain(s: int) -> int:
-    """gain(s)."""
+    """Return gain(s) of section 10.2."""
     return 2**44 // (4096 + _mu(s))
 
 
 def ratio(s: int) -> int:
-    """ratio(s)."""
+    """Return ratio(s) of section 10.2."""
     return 2**44 // (1024 + _mu(s))
 
 
 def worth(s: int) -> int:
-    """worth(s)."""
+    """Return worth(s) of section 10.2."""
     return 8192 * _mu(s) // (4096 + _mu(s))
 
 
@@ -50,14 +50,14 @@ class Term:
     evidence: int = 6 * 4096
 
     def learn(self, residual: int, worth: int) -> None:
-        """learn."""
+        """Update the term: ``learn`` of section 10.3."""
         share = 65536 // (self.evidence >> 12)
         self.value = clamp(self.value + ((residual * share + 512) >> 10), -(2**22), 2**22)
         self.evidence = min(self.evidence + worth, 511 * 4096)
 
 
 def adjusted(w: int, product: int, shift: int) -> int:
-    """adjust."""
+    """Return the new ``w``: ``adjust`` of section 10.3."""
     return clamp(w + ((product + 2 ** (shift - 1)) >> shift), -(2**20), 2**20)
 
 

@@ -25,7 +25,7 @@ class Block(NamedTuple):
 
 
 def axes(shape: Sequence[int]) -> tuple[int, int, int]:
-    """Return rows, channels, positions."""
+    """Return the numbers of rows, channels and positions."""
     if len(shape) < 2:
         return 1, 1, math.prod(shape)
     return shape[0], shape[1], math.prod(shape[2:])
@@ -46,7 +46,7 @@ class Split(NamedTuple):
     Attributes:
         reference: an exponent field.
         digits: stored bits of a mantissa.
-        blocks: of integers.
+        blocks: the blocks of integers.
         mantissas: the bytes of the mantissas.
     """
 

@@ -20,7 +20,7 @@ class Vector:
     Attributes:
         folder: ``valid`` or ``faulty``.
         name: name of the vector.
-        file: name of its file without the ending; several vectors may use one file.
+        file: name of its file without the extension; several vectors can use one file.
         data: the bytes of the file.
         entry: the rest of the entry, in order.
         base: the bytes of the file that is given as the base.

@@ -24,7 +24,7 @@ FLOATS = ("f16", "bf16", "f32")
 """Number formats, which are also the floats that coders 3 and 4 accept."""
 
 DIGITS = {"f16": (10, -14, 15), "bf16": (7, -126, 127), "f32": (23, -126, 127), "f64": (52, -1022, 1023)}
-"""Bits of the fraction, least and largest exponent of a normal number."""
+"""Number of fraction bits, and the smallest and largest exponents of normal numbers."""
 
 
 def store(fmt: str, numbers: Sequence[int]) -> bytes:
@@ -42,7 +42,7 @@ def difference(fmt: str, value: int, base: int) -> int:
 
 
 def _code(fmt: str, bits: int, value: int) -> int:
-    """Return the code of a value (section 6.2)."""
+    """Return the code of a value, with which differences are computed (section 6.2)."""
     code = value % (1 << bits)
     half = 1 << (bits - 1)
     return half + (half - 1 - code % half) if fmt in FLOATS and code >= half else code

@@ -1,7 +1,7 @@
 """The writing side of the range coder (specification, section 10.1), with one big integer for the whole stream.
 
-A stream is a number: it lies in [low, low + range) of the last step, and any number there, written with enough bytes,
-decodes to the same values. The caller chooses one of them.
+A stream is a number in the final interval [low, low + range). Every number in that interval, written with enough bytes,
+decodes to the same values; the caller chooses one of them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Stream:
         low: lowest number of the interval.
         range: its width.
         shifts: number of bytes that normalization has moved out.
-        odd: number and bytes of a stream for which ``direct`` reports ``STREAM``, at the first bit that allows one.
+        odd: a number, and its size in bytes: the stream for which ``direct`` reports ``STREAM`` at the first bit where
+            that is possible.
     """
 
     low: int = 0

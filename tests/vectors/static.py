@@ -41,7 +41,7 @@ PLAIN = Plan()
 
 @dataclass
 class Coded:
-    """A block in parts, each of which a test can replace by a wrong one.
+    """A block in parts, each of which a test can replace with a wrong one.
 
     Attributes:
         fields: the bytes at the start.
@@ -108,7 +108,7 @@ def frequencies(seen: Counter[int], symbols: int) -> list[int]:
 
 
 def code(plan: Plan, shape: Sequence[int], values: Sequence[int], symbols: int | None = None) -> Coded:
-    """Return a block."""
+    """Return a block, coded by a plan, in parts."""
     coded = [symbol_of(q) for q in values]
     symbols = max(symbol for symbol, _, _ in coded) + 1 if symbols is None else symbols
     near_count = 2 * plan.reach + 1

@@ -74,7 +74,7 @@ class Decoder:
         return self.data[self.position - 1] if self.position <= len(self.data) else 0
 
     def bit(self, model: Model, kind: str, *place: int) -> int:
-        """``bit`` of a counter."""
+        """Decode a bit with a counter: ``bit`` of section 10.1."""
         counter = model.counter(kind, *place)
         p = counter.p
         bound = (self.range >> 16) * (p >> 6 | 8)
@@ -87,7 +87,7 @@ class Decoder:
         return b
 
     def direct(self) -> int:
-        """``direct``."""
+        """Decode a bit of probability one half: ``direct`` of section 10.1."""
         half = self.range >> 1
         b = int(self.code >= half)
         self.steps.append(Step("direct", self.range, self.code, None, half, b, None))
@@ -101,7 +101,7 @@ class Decoder:
             self.code = self.code << 8 | self._next()
 
     def block(self, model: Model, shape: Sequence[int]) -> list[int]:
-        """``block``."""
+        """Decode a block: ``block`` of section 10.4."""
         rows, channels, positions = axes(shape)
         start = len(self.values)
         of_channel, of_position = [Term() for _ in range(channels)], [Term() for _ in range(positions)]

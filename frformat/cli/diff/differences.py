@@ -81,5 +81,5 @@ def _largest_gap(part: NDArray[Any], other: NDArray[Any]) -> float:
 
 
 def _wide(part: NDArray[Any]) -> NDArray[Any]:
-    """Return elements in a type that holds the difference of any two of them: complex128 or float64."""
+    """Return elements in a type that can represent the difference of any two of them: complex128 or float64."""
     return part.astype(np.complex128 if part.dtype.kind == "c" else np.float64)

@@ -34,7 +34,7 @@ def decompose(
     example: Example | None = None,
     batches: Iterable[Tensor] | None = None,
 ) -> Model:
-    """Replace the weights of convolutions and linear layers by Tucker factors, in place (one-shot compression).
+    """Replace the weights of convolutions and linear layers with Tucker factors, in place (one-shot compression).
 
     A convolution becomes 1×1 → small core → 1×1, and a linear layer two thin products, wherever that takes fewer
     multiply-adds than the rebuilt weight. A layer whose factors would have as many parameters as its weight stays
@@ -48,8 +48,9 @@ def decompose(
 
     Args:
         model: a trained model with plain weights.
-        ranks: ``"vbmf"`` estimates them. A float is a share of each axis. A mapping contains, by name of weight, one
-            rank or share for both channel axes, or one for each: ``{"conv2.weight": (12, 8), "fc.weight": 0.25}``.
+        ranks: ``"vbmf"`` estimates them. A float is a share of each axis. A mapping from names of
+            weights contains one rank or share for both channel axes, or one for each:
+            ``{"conv2.weight": (12, 8), "fc.weight": 0.25}``.
         weaken: moves the ranks from those of EVBMF (0) towards full ranks (1).
         parameters: instead, use the largest ranks, weakened equally, with at most this many parameters in the model.
         multiply_adds: instead, use the largest ranks with at most this many multiply-adds in decomposed layers for the

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 @torch.no_grad()
 def reestimate(model: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
-    """Replace running means and variances by those of some inputs, in place.
+    """Replace running means and variances with those of some inputs, in place.
 
     Only layers with such statistics are in training mode during the call. Weights do not change.
 

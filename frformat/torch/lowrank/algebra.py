@@ -165,7 +165,7 @@ def batch_moments(
 
 
 def is_recorded() -> bool:
-    """Return whether operations are being recorded for other input sizes, which would fix the length of pixel loops."""
+    """Return whether a compiler or tracer is recording operations, which would fix the length of loops over pixels."""
     if torch.jit.is_scripting():  # type: ignore[attr-defined]
         return False
     return torch.compiler.is_compiling() or torch._C._is_tracing()

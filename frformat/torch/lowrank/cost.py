@@ -1,4 +1,4 @@
-"""The cost of running a layer, rebuilt or on some of its factors: counts, and an estimate of the time."""
+"""Estimate the cost of running a layer with its rebuilt weight or on some of its factors: counts, and the time."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ THIN: Final = 16
 
 BYTE: Final = 4
 CALL: Final = 250_000
-"""Multiply-adds of a core in the time of moving one byte, and in the time of calling an operation (a few
-microseconds)."""
+"""Number of multiply-adds that a core performs in the time it takes to move one byte, and in the time it takes to call
+an operation (a few microseconds)."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def products(layer: nn.Module, factors: Factors | None, modes: Modes, before: in
 
     Args:
         layer: the plain layer, a linear one or a convolution.
-        factors: the factors of its weight; None only without ``modes``.
+        factors: the factors of its weight; can be None only without ``modes``.
         modes: the bases that stay factors; none for the layer with its rebuilt weight.
         before: pixels of the input, summed over all samples.
         after: pixels of the output, summed over all samples.
@@ -168,10 +168,10 @@ def estimate(
 
     Args:
         layer: the plain layer.
-        factors: the factors of its weight; None only with ``modes`` None.
+        factors: the factors of its weight; can be None only if ``modes`` is None.
         modes: the bases that stay factors; None for the layer with its rebuilt weight.
         run: its input and output.
-        around: whether these are thin.
+        around: whether its input and output are thin.
         itemsize: size of an element in bytes.
     """
     inputs, outputs, groups, taps = _extents(layer)

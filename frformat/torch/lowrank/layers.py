@@ -160,7 +160,7 @@ class FactoredConvolution(Factored):
 
         Args:
             basis: (channels, rank) or its transpose.
-            apart: whether each group has its own channels in ``basis``, rather than all groups the same.
+            apart: whether each group has its own channels in ``basis``; otherwise, all share the same ones.
             rows: the axis of ``basis`` along channels.
         """
         groups = self.how.groups

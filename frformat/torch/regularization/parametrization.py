@@ -205,7 +205,7 @@ def _full_precision(tensor: Tensor) -> AbstractContextManager[object]:
 
 
 def resize(parametrizations: ParametrizationList, coefficients: Tensor) -> None:
-    """Replace the coefficients by any number of others, from 1 to the element count.
+    """Replace the coefficients with any number of others, from 1 to the element count.
 
     The parameter stays the same object, so optimizers continue with it. The part of a gradient that fits is kept.
     """
@@ -227,7 +227,7 @@ def spectral_of(parametrizations: nn.Module) -> Spectral:
 
 
 def replace_data(parameter: Tensor, data: Tensor) -> None:
-    """Replace a parameter's data by data of another shape.
+    """Replace a parameter's data with data of another shape.
 
     A graph that is still alive (for example through the loss of the last step) refers to the node that accumulates the
     parameter's gradient, which requires the old shape. PyTorch creates a new node when the element type changes.

@@ -79,7 +79,7 @@ def regularize(
 
 
 def unregularize(model: Model) -> Model:
-    """Replace regularized parameters by the plain tensors that their coefficients represent, in place.
+    """Replace regularized parameters with the plain tensors that their coefficients represent, in place.
 
     A model with tiers keeps its current tier, including that tier's running statistics.
 

@@ -63,7 +63,7 @@ class SpectralTensor:
         return int(torch.count_nonzero(self.coefficients.detach()))
 
     def resize(self, coefficients: Tensor) -> None:
-        """Replace the coefficients by any number of others, from 1 to the element count; see also ``truncate``."""
+        """Replace the coefficients with any number of others, from 1 to the element count; see also ``truncate``."""
         resize(self.parametrizations, coefficients)
 
     @torch.no_grad()

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 HUGE: Final = {torch.float32: np.float32, torch.float64: np.float64}
-"""Element types of both libraries."""
+"""NumPy's element types by those of PyTorch."""
 
 BLOCK: Final = 1 << 20
 """Number of elements to transform at a time, so that all passes except the final write find them in the cache. For

@@ -64,7 +64,7 @@ class Convolution(Hidden):
 class ConvolutionLayer(Layer):
     """See :class:`Convolution`.
 
-    With K the integers 2²³ · U of a filter, n of them, and x the bytes of a window: the filter's response is
+    Let K be the n integers 2²³ · U of a filter, and x the bytes of a window. The filter's response is then
     Σ (n · K − ΣK) · x + n · size · bias · 2²³ · u. A feature is the sum of the positive responses in a square, divided
     by n · 2²³ · 255 · size · pool².
 

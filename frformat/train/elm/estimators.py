@@ -30,7 +30,7 @@ class ELMClassifier(ClassifierMixin, Machine):  # type: ignore[misc]
             None means ``Dense()``.
         seed: seed of the hidden layer, 64 bits.
         ridge: the ridge, relative to the mean of the diagonal of HᵀH. None chooses it by leave-one-out errors.
-        tolerance: choose the smallest hidden layer whose leave-one-out error exceeds the least by at most this share,
+        tolerance: choose the smallest hidden layer whose leave-one-out error exceeds the lowest by at most this share,
             such as 0.02. None uses the whole layer.
         dtype: ``f64``, or ``f32`` for half the memory.
         memory: number of bytes for matrices in memory; those beyond it are kept in temporary files.

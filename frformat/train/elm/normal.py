@@ -141,7 +141,7 @@ class NormalEquations:
 
         Raises:
             ValueError: there are no samples.
-            IllConditionedError: see there.
+            IllConditionedError: even a much larger ridge is not enough.
         """
         if self.samples < 1:
             raise ValueError("there are no samples to learn from")

@@ -2,7 +2,7 @@
 
 Allen, "The relationship between variable selection and data augmentation and a method for prediction", 1974: without
 sample i, the error at i is (t − ŷ) / (1 − h), where h = ‖L⁻¹h_i‖² is its leverage. Both ŷ and h are sums over features
-in the order of the factorization, so their partial sums belong to the smaller layers.
+in the order of the factorization, so their partial sums are the values for smaller layers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Choice:
-    """A ridge, a size, and the leave-one-out error of the two.
+    """A ridge and a size, with their leave-one-out error.
 
     Attributes:
         ridge: the ridge.
@@ -58,7 +58,7 @@ def leave_one_out(factor: Factor, features: Floats, targets: Floats, sizes: Sequ
 
 
 def choose(choices: Sequence[Choice], tolerance: float) -> Choice:
-    """Return the smallest size whose error is at most (1 + ``tolerance``) times the least, with its best ridge."""
+    """Return the smallest size whose error is at most (1 + ``tolerance``) times the lowest, with its best ridge."""
     least = min(choice.error for choice in choices)
     good = [choice for choice in choices if choice.error <= (1 + tolerance) * least]
     return min(good, key=lambda choice: (choice.features, choice.error))

@@ -34,7 +34,7 @@ def test_width_channels_classes_and_odd_sizes(size: tuple[int, int]):
 
 
 def test_the_published_network_scores_as_measured(tmp_path: Path):
-    """Compute masks from the authors' checkpoint through a file, for all ten images in the nightly profile."""
+    """Compute masks with the authors' checkpoint, read back from a file; the nightly profile uses all ten images."""
     source = data_file("unet_fr/unet_fr.pt")
     data_file("carvana")
     encoding.encode(checkpoints.load(source), tmp_path / "unet.frz")

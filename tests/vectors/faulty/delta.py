@@ -137,7 +137,7 @@ def _kinds() -> Iterator[Vector]:
 
 
 def _unopened() -> Iterator[Vector]:
-    """Yield bases with the right SHA-256 that cannot be opened: the code is not theirs."""
+    """Yield bases with the right SHA-256 that cannot be opened: the reader reports ``BASE``, not their fault."""
     first = FIRST.bytes()
     head = FIRST.head()
     directory_damaged = head[:-1] + bytes([head[-1] ^ 1]) + first[len(head) :]

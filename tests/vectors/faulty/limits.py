@@ -160,7 +160,7 @@ def _counts() -> Iterator[Vector]:
 
 
 def _streamed(first: Group, *others: Group, tiers: int = 1) -> bytes:
-    """Return a file whose first group has streams, one in each tier, for values that are never made."""
+    """Return a file whose first group has the given streams, one in each tier; its values are never computed."""
     assert first.streams
     data = frz.head(msgpack.pack(File([first, *others], tiers=tiers).tree()))
     data += frz.segment(first.streams[0]) + b"".join(part for [part] in (File([g]).parts()[0] for g in others))
@@ -182,7 +182,7 @@ def _coded(
 def _million(*, named: bool, count: int = 2**20 + 1, beside: int = 0) -> tuple[bytes, bytes]:
     """Return a directory of ``count`` tensors or factors without elements, and its stream.
 
-    If ``beside`` is not 0, so many factors and an alias follow.
+    If ``beside`` is not 0, that many factors and an alias follow.
     """
     shape = b"\x91\x00" if named else b"\x92\x00\x00"
     before = b"\x82\x02\x92" if beside else b"\x81\x02\x91"
@@ -211,7 +211,7 @@ def _long_names(*, alias: bool) -> tuple[bytes, bytes]:
 
 
 def _names(count: int, prefix: int) -> list[int]:
-    """Return front-coded names that begin with a number of ``x`` and end with four letters out of 94.
+    """Return front-coded names, each of which consists of ``prefix`` letters ``x`` and four letters out of 94.
 
     A name that differs from the previous one only in its last letter takes few bytes. The bytes of 94 names repeat
     those of the previous 94, except for the letters in front.
@@ -230,7 +230,7 @@ def _names(count: int, prefix: int) -> list[int]:
 def _repeating(
     before: bytes, names: list[int], period: int, between: bytes, shapes: list[int], after: bytes
 ) -> tuple[bytes, bytes]:
-    """Return a directory of these parts, and a stream for it with matches to the previous 94 names, or shapes."""
+    """Return a directory of these parts, and a stream for it whose matches refer to earlier names and shapes."""
     listed, repeated = deflate.repeats(bytes(names), period), deflate.repeats(bytes(shapes), 6)
     data = before + bytes(names) + between + bytes(shapes) + after
     return data, deflate.blocks([[*before, *listed, *between], [*repeated, *after]], dynamic=True)

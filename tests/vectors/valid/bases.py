@@ -14,7 +14,7 @@ SEED = 0xFEDCBA9876543210
 LAST_SEED = 2**64 - 1
 
 PRODUCT = (0.9034701585769653, 0.0940122976899147, -0.7434992790222168, -0.9217253923416138)
-"""Factors whose product is a different binary64 number if multiplied from right to left, or in pairs."""
+"""Factors whose product is a different binary64 number if they are multiplied from right to left, or in pairs."""
 
 ONCE = {"f16": (1.7646484375, 0.5813503265380859), "bf16": (1.3515625, 1.2456647157669067)}
 """Products of two numbers of binary32, by the dtype that they are rounded to."""
@@ -34,7 +34,7 @@ def vectors() -> Iterator[Vector]:
 
 
 def _one(bases: Sequence[str], shape: Sequence[int], core: Sequence[int], fmt: str = "f32", **more: object) -> Group:
-    """Return a group of one tensor whose core is a corner; all of it in every tier."""
+    """Return a group of one tensor whose core is a corner, by default in a single tier."""
     values = weights(fmt, math.prod(core))
     tensor = Tensor("w", shape, values, corners=more.pop("corners", [core]), **more)  # type: ignore[arg-type]
     stepped = fmt == "q"

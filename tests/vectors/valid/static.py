@@ -24,7 +24,7 @@ def coded(values: Sequence[int], shape: Sequence[int], *streams: bytes, step: in
 def planned(
     plan: Plan, shape: Sequence[int], values: Sequence[int], symbols: int | None = None, step: int = -40
 ) -> File:
-    """Return the same, coded by a plan."""
+    """Return a file with one plain tensor ``x`` whose segment is coded by a plan."""
     return coded(values, shape, static.code(plan, shape, values, symbols).bytes(), step=step)
 
 
