@@ -56,7 +56,10 @@ public class TensorInfo internal constructor(
     public val corners: List<LongArray>
         get() = record.extents.run { if (hasCorners) byTier { corner(index, it) } else emptyList() }
 
-    /** The smallest corner of the view that contains the core of the open tier. Each call returns a new array. */
+    /**
+     * The shape of the smallest corner of the view that contains the core of the open tier. Each call returns a new
+     * array.
+     */
     public val box: LongArray
         get() = kept?.let { Box(record.axes.views[index]).of(it) } ?: record.extents.corner(index, tier)
 

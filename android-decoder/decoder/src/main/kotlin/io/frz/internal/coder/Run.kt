@@ -14,8 +14,7 @@ internal class Run(val axis: Int?, val blocks: List<Block>) {
 
     companion object {
         /**
-         * Returns the runs of tensor [i] of [group] in the segment of [tier], in order; those without values are left
-         * out.
+         * Returns the runs of tensor [i] of [group] in the segment of [tier], in order, omitting those without values.
          */
         fun of(group: Group, i: Int, tier: Int): List<Run> {
             val extents = group.extents

@@ -1,6 +1,8 @@
 package io.frz.internal.coder
 
-/** Decodes the values of [block] from [bytes] with the static coder; sections 10.5 and 10.7 of the specification. */
+/**
+ * Decodes the values of [block] from [bytes] with the static coder; see sections 10.5 and 10.7 of the specification.
+ */
 internal class StaticBlock(private val bytes: SegmentPart, private val block: Block) {
     private val tables = StaticTables(bytes, block)
 

@@ -13,7 +13,7 @@ internal class GroupReader(private val container: Container, private val base: B
     /** For each group that has been read completely and found valid, the file's stamp before reading. */
     private val sound = AtomicReferenceArray<Long>(container.directory.groups.size)
 
-    /** Reads all segments of [group] that the tier needs, verifying the checksum of each before its values. */
+    /** Reads all segments of [group] that the tier needs, verifying the checksum of each before reading its values. */
     fun readAll(group: Group, request: Request, readers: (i: Int) -> ValueReader) {
         val stamp = container.stamp()
         read(group, request, group.size - 1, isSound = false, readers)

@@ -7,8 +7,8 @@ internal fun interface RunVisitor {
 }
 
 /**
- * The zigzag order of a shape: multi-indices sorted by the sum of their entries, then lexicographically; section 5 of
- * the specification.
+ * The zigzag order of a shape: multi-indices sorted by the sum of their entries, then lexicographically; see section 5
+ * of the specification.
  */
 internal object Zigzag {
     /**
