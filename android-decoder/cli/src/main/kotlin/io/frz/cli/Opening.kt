@@ -52,7 +52,7 @@ internal open class Opening {
     }
 }
 
-/** The file that a command reads, and the options with which it opens it. */
+/** The file that a command reads, and the options for opening it. */
 internal class Input : Opening() {
     @Parameters(paramLabel = "FILE", description = ["The .frz file."])
     lateinit var file: File

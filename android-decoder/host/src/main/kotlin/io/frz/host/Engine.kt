@@ -6,7 +6,7 @@ import java.io.File
 
 /** A runtime that loads and runs skeletons. */
 internal interface Engine {
-    /** Its name in reports. */
+    /** The name of the engine in reports. */
     val name: String
 
     /** The version of the runtime. */

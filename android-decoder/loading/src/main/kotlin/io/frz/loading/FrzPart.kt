@@ -30,7 +30,7 @@ public abstract class FrzPart internal constructor() {
     @Throws(IOException::class)
     internal abstract fun open(options: FrzOptions): FrzFile
 
-    /** Releases the source. */
+    /** Releases the source of the bytes. */
     @Throws(IOException::class)
     internal open fun close(): Unit = Unit
 

@@ -25,7 +25,7 @@ public interface FrzRuntime<N : Any> {
 /**
  * An intact skeleton.
  *
- * @property bytes its content, whose checksum has been verified
+ * @property bytes the content of the skeleton, whose checksum has been verified
  * @property file the file on disk that contains [bytes], or null if the skeleton is from another source
  */
 public class FrzSkeleton internal constructor(public val bytes: ByteArray, public val file: File?)

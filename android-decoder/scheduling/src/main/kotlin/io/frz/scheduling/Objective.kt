@@ -3,7 +3,7 @@ package io.frz.scheduling
 /**
  * What a plan minimizes: one of the two objectives of NestDNN.
  *
- * @property label its name in the specification
+ * @property label the name of the objective in the specification
  */
 public enum class Objective(public val label: String) {
     /** Minimizes the sum of all costs, possibly at the expense of a single application. */

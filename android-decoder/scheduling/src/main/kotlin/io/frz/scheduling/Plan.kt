@@ -4,11 +4,11 @@ package io.frz.scheduling
  * The tier and share of one application.
  *
  * @property app the name of the application
- * @property tier the index of its tier; if the tiers are those of a file, pass the index to
+ * @property tier the index of the chosen tier; if the tiers are those of a file, pass the index to
  *   [io.frz.FrzOptions.Builder.tier]
  * @property share the fraction of the device's compute, above 0 and at most 1
  * @property latency the time between two frames of the application at that share, in seconds
- * @property cost its cost at this tier and share
+ * @property cost the cost of the application at this tier and share
  */
 public class Choice internal constructor(
     public val app: String,

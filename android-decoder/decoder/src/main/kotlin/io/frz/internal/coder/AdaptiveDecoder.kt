@@ -92,7 +92,7 @@ internal class AdaptiveDecoder(
     }
 
     private fun decode(zone: Int, guess: Int): Int {
-        // The number of the thresholds 512, 1024, 2048 and 4096 that the guess reaches.
+        // The number of thresholds (512, 1024, 2048 and 4096) that the guess reaches.
         val bitLength = Int.SIZE_BITS - Integer.numberOfLeadingZeros(Math.abs(guess) ushr 9)
         val level = minOf(bitLength, AdaptiveModel.LEVELS - 1)
         val sure = level shr 1

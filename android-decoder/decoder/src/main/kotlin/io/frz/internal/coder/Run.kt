@@ -6,7 +6,7 @@ import io.frz.internal.directory.Group
  * Values of one tensor that belong together in a segment: the step offsets of one axis, or the entries of its core.
  *
  * @property axis the axis that the offsets belong to; null for entries
- * @property blocks its nonempty blocks
+ * @property blocks the nonempty blocks of the run
  */
 internal class Run(val axis: Int?, val blocks: List<Block>) {
     /** The number of values. */

@@ -133,7 +133,7 @@ internal class StaticBlock(private val bytes: SegmentPart, private val block: Bl
         private const val SLOT = StaticTables.SLOTS - 1
         private const val MOST_LANE = 1L shl 14
 
-        /** The maximum memory for the words of a lane, including the smaller array that they have outgrown. */
+        /** The maximum memory for the words of a lane, including the smaller array that was replaced. */
         private const val MOST_WORDS_BYTES = 3 * (1L shl 17)
 
         /** Returns the memory needed to decode [block]: its tables, and the words and values of a lane. */

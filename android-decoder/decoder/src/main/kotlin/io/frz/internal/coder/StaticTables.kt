@@ -16,7 +16,7 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
     /** The largest magnitude of a neighbor that selects a table of its own; 0 if neighbors are not used. */
     val reach: Int
 
-    /** The last class. */
+    /** The number of the last class. */
     val last: Int
 
     /**

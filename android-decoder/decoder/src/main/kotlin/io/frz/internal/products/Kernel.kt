@@ -18,7 +18,7 @@ internal object Kernel {
     private const val REACH = TAPS / 2.0
     private const val BETA = Math.PI * TAPS * (1 - 0.5 / OVERSAMPLING)
 
-    /** The number of coefficients of a polynomial, the constant first. */
+    /** The number of coefficients of a polynomial; the constant comes first. */
     const val POWERS = 12
 
     private val height = bessel(BETA)

@@ -23,7 +23,7 @@ internal class Products(private val axes: List<Axis>, private val core: FloatArr
     private val columns = axes.dropLast(1).map { axis -> axis.basis?.let { column(it) } }
     private val last = axes.last()
 
-    /** The distance between the entries of neighbors along each axis; 0 where there is only one entry. */
+    /** The distance between neighboring entries along each axis; 0 where there is only one entry. */
     private val strides = IntArray(axes.size)
 
     init {

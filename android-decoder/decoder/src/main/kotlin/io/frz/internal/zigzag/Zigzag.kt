@@ -62,7 +62,7 @@ internal object Zigzag {
         }
     }
 
-    /** The longest run along a single axis. */
+    /** The maximum length of a run along a single axis. */
     private const val RUN = 1 shl 16
 
     /** Returns, for each axis, the largest sum of the axes after it. */

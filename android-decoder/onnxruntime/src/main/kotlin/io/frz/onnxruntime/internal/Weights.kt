@@ -64,7 +64,7 @@ internal class Weights(val contract: Contract, private val file: FrzFile, privat
         return memory.allocate(info.bytes).also { buffers[weight] = it }.duplicate()
     }
 
-    /** Adds [tensor] as each of the weights in [names]. */
+    /** Adds [tensor] as the value of each weight in [names]. */
     private fun add(tensor: FrzTensor, names: List<String>, memory: FrzMemory) {
         for (name in names) {
             load.checkCancelled()
