@@ -108,8 +108,8 @@ public class FrzFile private constructor(private val container: Container, base:
     }
 
     /**
-     * Rebuilds the tensor [name] in [target], starting at its position, and advances the position past it.
-     * The elements are little-endian, whatever the buffer's byte order. If this throws, the contents are undefined.
+     * Rebuilds the tensor [name] in [target], starting at its position, and advances the position past it. The elements
+     * are little-endian, regardless of the buffer's byte order. If this throws, the contents are undefined.
      *
      * @throws IllegalArgumentException if [target] is read-only, or fewer bytes remain in it than [TensorInfo.bytes]
      * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],

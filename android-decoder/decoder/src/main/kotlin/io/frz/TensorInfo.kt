@@ -79,7 +79,7 @@ public class TensorInfo internal constructor(
     /** The coder of the values. */
     public val coder: Coder get() = record.numbers.coder
 
-    /** The index in [FrzFile.groups] of the group that stores it. */
+    /** The index in [FrzFile.groups] of the group that stores the tensor. */
     public val group: Int get() = record.index
 
     private fun <T> byTier(of: (tier: Int) -> T): List<T> = Collections.unmodifiableList(List(tiers, of))

@@ -9,6 +9,6 @@ public enum class Objective(public val label: String) {
     /** Minimizes the sum of all costs, possibly at the expense of a single application. */
     MIN_TOTAL_COST("min-total-cost"),
 
-    /** Minimizes the largest cost and, if that is the same, the sum, so that no application is neglected. */
+    /** Minimizes the largest cost, then the sum of all costs, so that no application is neglected. */
     MIN_MAX_COST("min-max-cost")
 }

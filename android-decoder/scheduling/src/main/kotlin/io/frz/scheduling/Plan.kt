@@ -23,7 +23,7 @@ public class Choice internal constructor(
 /**
  * A tier and a share for each application. The shares add up to at most 1; the rest of the device stays idle.
  *
- * @property choices one for each application, in the order given
+ * @property choices the choices, one for each application, in the given order
  * @property total the sum of all costs
  * @property largest the largest cost
  * @property isExact whether the plan is known to be optimal; if not, it was found by the greedy search

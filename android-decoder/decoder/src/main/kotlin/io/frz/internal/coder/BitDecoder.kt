@@ -37,7 +37,7 @@ internal class BitDecoder(private val bytes: SegmentPart) {
         return bit
     }
 
-    /** Decodes a bit of probability one half. */
+    /** Decodes a bit whose probability is one half. */
     fun direct(): Int {
         range = range ushr 1
         var bit = 0

@@ -13,7 +13,7 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
     /** The distance from a value back to its neighbor. */
     val lag: Long
 
-    /** The largest magnitude of a neighbor that selects a table of its own; 0 if neighbors are not used. */
+    /** The magnitude to which neighbors are limited when they select a table; 0 if neighbors are not used. */
     val reach: Int
 
     /** The number of the last class. */
