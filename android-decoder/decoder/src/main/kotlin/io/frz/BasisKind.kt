@@ -3,8 +3,8 @@ package io.frz
 /**
  * The kind of a basis: the matrix by which a tensor's core is multiplied along one axis.
  *
- * @property id its number in files
- * @property label its name in the specification
+ * @property id the number of the kind in files
+ * @property label the name of the kind in the specification
  */
 public enum class BasisKind(public val id: Int, public val label: String) {
     /** The identity; if the core is shorter than the axis, the remaining elements are zero. */

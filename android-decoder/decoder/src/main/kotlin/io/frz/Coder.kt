@@ -3,8 +3,8 @@ package io.frz
 /**
  * The method that turns the values of a group into bytes.
  *
- * @property id its number in files
- * @property label its name in the specification
+ * @property id the number of the coder in files
+ * @property label the name of the coder in the specification
  */
 public enum class Coder(public val id: Int, public val label: String) {
     /** The bytes of the values, uncompressed. */

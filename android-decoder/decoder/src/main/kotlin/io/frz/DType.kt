@@ -3,8 +3,8 @@ package io.frz
 /**
  * The type of a tensor's elements.
  *
- * @property id its number in files
- * @property label its name in the specification, such as `f32`
+ * @property id the number of the type in files
+ * @property label the name of the type in the specification, such as `f32`
  * @property bytes the size of one element
  */
 public enum class DType(public val id: Int, public val label: String, public val bytes: Int) {

@@ -4,7 +4,7 @@ import io.frz.internal.quote
 import java.io.IOException
 
 /**
- * Thrown when a file cannot be decoded or a request cannot be met: the only exception that a bad file ever causes.
+ * Thrown when a file cannot be decoded or a request cannot be met. A bad file never causes any other exception.
  *
  * It is an [IOException], so code that handles read errors already handles it. The [message] is one line that says what
  * is wrong, where, and what to do; programs can read the same information from [code], [tensor] and [offset].

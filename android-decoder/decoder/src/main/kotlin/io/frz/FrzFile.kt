@@ -25,10 +25,10 @@ import java.util.Collections
 /**
  * An open `.frz` file: lists its contents without decoding them, and rebuilds tensors on request.
  *
- * A damaged file is never decoded. Whatever its bytes, data that fails its checksum or violates the format causes an
- * [FrzException] that names the tensor or the byte offset. Memory is checked before it is allocated: a request that
- * needs more than [FrzOptions.memoryBudget] fails with [ErrorCode.BUDGET]. This includes opening a file whose list of
- * tensors is too long.
+ * A damaged file is never decoded: data that fails its checksum or violates the format causes an [FrzException] that
+ * names the tensor or the byte offset. Memory is checked before it is allocated: a request that needs more than
+ * [FrzOptions.memoryBudget] fails with [ErrorCode.BUDGET]. This also applies to opening a file whose list of tensors is
+ * too long.
  *
  * ```
  * FrzFile.open(File("model.frz")).use { file ->
@@ -108,8 +108,8 @@ public class FrzFile private constructor(private val container: Container, base:
     }
 
     /**
-     * Rebuilds the tensor [name] in [target], starting at its position, and advances the position past it.
-     * The elements are little-endian, whatever the buffer's byte order. If this throws, the contents are undefined.
+     * Rebuilds the tensor [name] in [target], starting at its position, and advances the position past it. The elements
+     * are little-endian, regardless of the buffer's byte order. If this throws, the contents are undefined.
      *
      * @throws IllegalArgumentException if [target] is read-only, or fewer bytes remain in it than [TensorInfo.bytes]
      * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
@@ -144,7 +144,7 @@ public class FrzFile private constructor(private val container: Container, base:
 
     /**
      * Rebuilds the tensors one by one, in the order of the file, and passes each to [visitor]. They share one buffer as
-     * large as the largest tensor; copy whatever must outlive the visit.
+     * large as the largest tensor; copy any data that must outlive the visit.
      *
      * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM], [ErrorCode.STREAM],
      *   [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
@@ -184,7 +184,7 @@ public class FrzFile private constructor(private val container: Container, base:
     public fun core(name: String): FrzTensor = container.lifetime.request(name) { core(tensor(name), it) }
 
     /**
-     * Returns factor [number] of the file, counted from 0, with as many rows as the open tier has.
+     * Returns factor [number] of the file, counted from 0, with the rows that belong to the open tier.
      *
      * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
      *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
@@ -257,7 +257,7 @@ public class FrzFile private constructor(private val container: Container, base:
      * A delta file stores the differences from another file, its base. Pass the open base, and keep it open as long as
      * the delta file is in use. The whole base is read once to compare checksums; a wrong base fails with
      * [ErrorCode.BASE]. Without a base, a delta file can be listed, but requesting a tensor that needs the base fails
-     * with the same code. All other files ignore the base. A base that cannot be opened fails when you open it.
+     * with the same code. All other files ignore the base. If the base itself is faulty, opening the base fails.
      */
     public companion object {
         /** Opens a file on disk. Requests read only the parts they need. */

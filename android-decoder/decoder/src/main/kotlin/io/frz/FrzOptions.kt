@@ -3,11 +3,11 @@ package io.frz
 import java.util.concurrent.Executor
 
 /**
- * How to open a file. Immutable: one instance may serve any number of files and threads.
+ * Options for opening a file. Instances are immutable; any number of files and threads can share one.
  *
- * @property memoryBudget the bytes that one request may use for its result and working memory together; opening a file
- *   is also a request, except that its list of tensors may always take 1 MiB
- * @property threads the largest number of threads that rebuild a tensor together
+ * @property memoryBudget the maximum number of bytes that one request may use for its result and working memory
+ *   together; opening a file is also a request, but its list of tensors may always take 1 MiB
+ * @property threads the maximum number of threads that rebuild a tensor together
  * @property helpers the executor that supplies additional threads, or null for the pool that all files share
  * @property tier the tier to decode, or null for the highest in the file
  */
@@ -33,15 +33,19 @@ public class FrzOptions private constructor(builder: Builder) {
         internal var tier: Int? = null
 
         /**
-         * Refuses requests that need more than [bytes] with [ErrorCode.BUDGET], before allocating anything. Opening a
-         * file is also a request. By default, the limit is the maximum heap size of the virtual machine.
+         * Limits the memory of each request to [bytes] bytes. A request that needs more fails with [ErrorCode.BUDGET]
+         * before anything is allocated. Opening a file is also a request. By default, the limit is the maximum heap
+         * size of the virtual machine.
          */
         public fun memoryBudget(bytes: Long): Builder = apply {
             require(bytes >= 0) { "the memory budget must not be negative: $bytes" }
             memoryBudget = bytes
         }
 
-        /** Rebuilds large tensors on [count] threads, including the caller's. The weights do not depend on [count]. */
+        /**
+         * Rebuilds large tensors on [count] threads, including the caller's thread. The weights do not depend on
+         * [count].
+         */
         public fun threads(count: Int): Builder = apply {
             require(count in 1..MAX_THREADS) { "threads must be from 1 to $MAX_THREADS, not $count" }
             threads = count
@@ -54,7 +58,7 @@ public class FrzOptions private constructor(builder: Builder) {
          */
         public fun helpers(executor: Executor?): Builder = apply { helpers = executor }
 
-        /** Decodes tier [index], 0 being the smallest, and reads nothing beyond it. */
+        /** Decodes tier [index], where 0 is the smallest, and reads nothing beyond it. */
         public fun tier(index: Int): Builder = apply {
             require(index >= 0) { "the tier must not be negative: $index" }
             tier = index

@@ -3,8 +3,8 @@ package io.frz
 import java.util.zip.CRC32
 
 /**
- * The checksum at the end of a skeleton, the file that describes a network without its weights. Runtimes trust the
- * bytes of their models, and altered bytes can crash them, so a loader checks the seal first: the file ends with
+ * The checksum at the end of a skeleton, the file that describes a network without its weights. Runtimes do not
+ * validate their models, and altered bytes can crash them, so a loader checks the seal first. A sealed file ends with
  * `frz:crc32:` and the CRC-32 of all bytes before the digits, as eight lower-case hexadecimal digits.
  */
 public object FrzSeal {

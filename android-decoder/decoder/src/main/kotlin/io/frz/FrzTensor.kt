@@ -7,8 +7,8 @@ import java.nio.ByteOrder
  * A rebuilt tensor: its elements in row-major order.
  *
  * @property name the name under which it was requested
- * @property dtype the type of its elements
- * @param buffer its elements, which fill the buffer from index 0 to its capacity
+ * @property dtype the type of the elements
+ * @param buffer the elements, which fill the buffer from index 0 to its capacity
  */
 public class FrzTensor internal constructor(
     public val name: String,

@@ -18,16 +18,16 @@ public class TensorInfo internal constructor(
     /** The tensor's name, unique in the file; empty for a factor. */
     public val name: String get() = record.name(index).orEmpty()
 
-    /** The type of its elements. */
+    /** The type of the elements. */
     public val dtype: DType get() = record.dtype
 
-    /** Its axis lengths; empty for a scalar. Each call returns a new array. */
+    /** The axis lengths; empty for a scalar. Each call returns a new array. */
     public val shape: LongArray get() = record.shape(index)
 
     /** The number of elements. */
     public val elements: Long get() = record.elements[index]
 
-    /** Its size in bytes when rebuilt. */
+    /** The size of the rebuilt tensor in bytes. */
     public val bytes: Long get() = record.bytes(index)
 
     /** The shape that the core and bases refer to, or null if it is [shape]. Each call returns a new array. */
@@ -36,11 +36,11 @@ public class TensorInfo internal constructor(
     /** The basis of each axis of the view. */
     public val bases: List<BasisKind> get() = Collections.unmodifiableList(record.axes.kinds(index))
 
-    /** For each [BasisKind.STORED] axis, in order, the index of its factor in [FrzFile.factors]. */
+    /** The indices in [FrzFile.factors] of the factors of the [BasisKind.STORED] axes, in order. */
     public val factors: List<Int>
         get() = Collections.unmodifiableList(record.axes.factors?.get(index)?.map { it.toInt() }.orEmpty())
 
-    /** For each [BasisKind.SEEDED] axis, in order, its 64-bit seed. */
+    /** The 64-bit seeds of the [BasisKind.SEEDED] axes, in order. */
     public val seeds: List<Long> get() = Collections.unmodifiableList(record.axes.seeds?.get(index)?.asList().orEmpty())
 
     /**
@@ -56,7 +56,10 @@ public class TensorInfo internal constructor(
     public val corners: List<LongArray>
         get() = record.extents.run { if (hasCorners) byTier { corner(index, it) } else emptyList() }
 
-    /** The smallest corner of the view that contains the core of the open tier. Each call returns a new array. */
+    /**
+     * The shape of the smallest corner of the view that contains the core of the open tier. Each call returns a new
+     * array.
+     */
     public val box: LongArray
         get() = kept?.let { Box(record.axes.views[index]).of(it) } ?: record.extents.corner(index, tier)
 
@@ -73,10 +76,10 @@ public class TensorInfo internal constructor(
     public val offsets: List<Int>
         get() = Collections.unmodifiableList(record.axes.kinds(index).indices.filter { record.numbers.hasOffsets(it) })
 
-    /** The coder of its values. */
+    /** The coder of the values. */
     public val coder: Coder get() = record.numbers.coder
 
-    /** The index in [FrzFile.groups] of the group that stores it. */
+    /** The index in [FrzFile.groups] of the group that stores the tensor. */
     public val group: Int get() = record.index
 
     private fun <T> byTier(of: (tier: Int) -> T): List<T> = Collections.unmodifiableList(List(tiers, of))
@@ -90,7 +93,7 @@ public class TensorInfo internal constructor(
  * @property tensors the tensors or factors, in the order of the file
  */
 public class GroupInfo internal constructor(internal val record: Group, public val tensors: List<TensorInfo>) {
-    /** The coder of its values. */
+    /** The coder of the values. */
     public val coder: Coder get() = record.numbers.coder
 
     /** The stored size of each tier in bytes, without checksums; one entry if the first tier contains everything. */

@@ -45,24 +45,27 @@ internal open class Opening {
         }
     }
 
-    /** Opens [file] for [work]. Errors start with the name of the file. */
+    /** Opens [file] and passes it to [work]. Error messages start with the name of the file. */
     fun <T> open(file: File, work: (FrzFile) -> T): T = on(file) {
         val older = base ?: return@on FrzFile.open(file, options).use(work)
         open(file, options, older, work)
     }
 }
 
-/** The file that a command reads, and the options with which it opens it. */
+/** The file that a command reads, and the options for opening it. */
 internal class Input : Opening() {
     @Parameters(paramLabel = "FILE", description = ["The .frz file."])
     lateinit var file: File
         private set
 
-    /** Opens the file for [work]. Errors start with its name. */
+    /** Opens the file and passes it to [work]. Error messages start with the name of the file. */
     fun <T> open(work: (FrzFile) -> T): T = open(file, work)
 }
 
-/** Opens [file] for [work], and [older], which only a delta file needs: a base that cannot be opened is `BASE`. */
+/**
+ * Opens [file] and its base [older], and passes the file to [work]. Only a delta file needs the base; if that cannot be
+ * opened, the error is `BASE`.
+ */
 internal fun <T> open(file: File, options: FrzOptions, older: File, work: (FrzFile) -> T): T {
     val base = try {
         on(older) { FrzFile.open(older, FrzOptions.builder().memoryBudget(options.memoryBudget).build()) }

@@ -2,7 +2,7 @@ package io.frz.internal
 
 /**
  * The memory that opening a file may use. Each allocation is counted beforehand; the total stays within [budget] or
- * [FREE], whichever is larger. Time is limited by [request].
+ * [FREE], whichever is larger. Opening ends when [request] is cancelled.
  */
 internal class Allowance(private val budget: Budget, private val request: Request) {
     private var taken = 0L

@@ -22,7 +22,7 @@ internal class Budget(val bytes: Long) {
     }
 
     companion object {
-        /** The longest array or buffer that every virtual machine can hold. */
+        /** The maximum length of an array or buffer that every virtual machine supports. */
         const val LONGEST = Int.MAX_VALUE - 8L
 
         /** Refuses an array or buffer of [size] [what] for [tensor] if it is longer than the platform supports. */
@@ -48,8 +48,8 @@ internal class Budget(val bytes: Long) {
         }
 
         /**
-         * Returns the error to throw when memory has run out. If not even the error can be allocated, it is one that
-         * was allocated in advance.
+         * Returns the error to throw when memory has run out. If there is not even enough memory for a new error, the
+         * result is one that was allocated in advance.
          */
         fun exhausted(tensor: String?, cause: OutOfMemoryError): FrzException = try {
             refusal("there is not enough memory for the request", tensor, cause)

@@ -27,7 +27,7 @@ internal enum class Float16(private val mantissaBits: Int) {
             val isNan = bits and DOUBLE_MANTISSA != 0L
             return (sign or infinity or (if (isNan) 1 shl (mantissaBits - 1) else 0)).toShort()
         }
-        // Below the smallest normal number, the mantissa loses bits, and the exponent does not shrink further.
+        // Below the smallest normal number, the mantissa loses bits while the exponent stays the same.
         val target = exponent - DOUBLE_BIAS + bias
         val lost = DOUBLE_MANTISSA_BITS - mantissaBits + maxOf(0, 1 - target)
         if (lost > DOUBLE_MANTISSA_BITS + 1) return sign.toShort()

@@ -4,11 +4,11 @@ import androidx.annotation.WorkerThread
 import io.frz.elm.internal.NormalEquations
 
 /**
- * Learns to tell classes apart from examples that never leave the device.
+ * Trains a classifier on examples that never leave the device.
  *
  * Adding an example takes one pass through the hidden layer and one update of the sums; the example itself is not kept.
- * Examples can be removed again, and new labels become new classes at any time. [solve] computes the best output
- * layer for all examples so far.
+ * Examples can be removed again, and new labels become new classes at any time. [solve] computes the best output layer
+ * for all examples so far.
  *
  * ```
  * val learner = ElmLearner(hidden)
@@ -17,7 +17,7 @@ import io.frz.elm.internal.NormalEquations
  * val model = learner.solve()
  * ```
  *
- * The sums take 4 · n² bytes for n features, and [solve] as much again. Instances are thread-safe.
+ * For n features, the sums take 4 · n² bytes, and [solve] needs the same amount again. Instances are thread-safe.
  *
  * @property hidden the hidden layer
  */
@@ -55,8 +55,8 @@ public class ElmLearner(public val hidden: HiddenLayer) {
     /**
      * Returns the model that fits all examples best. Later examples do not change it.
      *
-     * @param ridge the ridge, relative to the mean of the squared features' sums; multiplied by 10, repeatedly if
-     *   necessary, if it is too small for the examples
+     * @param ridge the ridge, relative to the mean over the features of their sums of squares; if it is too small for
+     *   the examples, it is multiplied by 10, repeatedly if necessary
      * @throws IllegalStateException if there are no examples of at least two classes
      * @throws InterruptedException if the thread is interrupted
      */

@@ -67,7 +67,7 @@ public class ElmModel internal constructor(
     /** Reads models from files. */
     public companion object {
         /**
-         * Reads a model that `frformat.train.elm` wrote. The file may be closed afterwards.
+         * Reads a model written by `frformat.train.elm`. The file can be closed afterwards.
          *
          * @throws ElmException if the file contains no such model
          * @throws IOException if the file is damaged or cannot be read

@@ -46,7 +46,7 @@ public abstract class HiddenLayer internal constructor(shape: IntArray) {
     /** Reads hidden layers from files. */
     public companion object {
         /**
-         * Reads the hidden layer of a file that `frformat.train.elm` wrote. The file may be closed afterwards.
+         * Reads the hidden layer of a file written by `frformat.train.elm`. The file can be closed afterwards.
          *
          * @throws ElmException if the file contains no such layer
          * @throws IOException if the file is damaged or cannot be read

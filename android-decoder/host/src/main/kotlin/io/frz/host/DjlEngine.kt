@@ -23,7 +23,9 @@ import java.nio.ByteBuffer
 import java.nio.FloatBuffer
 import java.nio.IntBuffer
 
-/** LibTorch as packaged by DJL. The decoder is the same, but the runtime and its interface differ. */
+/**
+ * LibTorch as packaged by DJL. The decoder is the same as in [LiteEngine], but the runtime and its interface differ.
+ */
 internal class DjlEngine : Engine {
     private val engine: ai.djl.engine.Engine
 
@@ -142,7 +144,7 @@ internal class DjlEngine : Engine {
             DType.BOOL to DataType.BOOLEAN
         )
 
-        /** Converts the elements of a tensor to a type that DJL supports; any other would crash the process. */
+        /** Converts the elements of a tensor to a type that DJL supports; any other type would crash the process. */
         fun elements(tensor: FrzTensor): Pair<Buffer, DataType> {
             val narrow = tensor.buffer.asShortBuffer()
             return when (tensor.dtype) {

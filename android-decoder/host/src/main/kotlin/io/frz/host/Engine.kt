@@ -6,7 +6,7 @@ import java.io.File
 
 /** A runtime that loads and runs skeletons. */
 internal interface Engine {
-    /** Its name in reports. */
+    /** The name of the engine in reports. */
     val name: String
 
     /** The version of the runtime. */
@@ -32,7 +32,7 @@ internal interface Model : Closeable {
     }
 }
 
-/** The engines, by their names on the command line. */
+/** The available engines, under their names on the command line. */
 internal enum class Engines(val create: () -> Engine) {
     LITE(::LiteEngine),
     DJL(::DjlEngine),

@@ -11,7 +11,7 @@ import org.pytorch.Module
 import org.pytorch.PyTorchAndroid
 import org.pytorch.Tensor
 
-/** The lite interpreter of PyTorch Mobile, as on a phone. */
+/** The lite interpreter of PyTorch Mobile, which is also used on phones. */
 internal class LiteEngine : Engine {
     init {
         LiteRuntime.obstacle?.let { throw Failure("PyTorch Mobile cannot run here: $it") }

@@ -2,7 +2,7 @@ package io.frz.host
 
 import java.io.File
 
-/** The resident memory of this process, in bytes, as Linux counts it. */
+/** The resident memory of this process, in bytes, as reported by Linux. */
 internal object Memory {
     /** Returns the current size. */
     fun resident(): Long = status("VmRSS")

@@ -3,8 +3,9 @@ package io.frz.loading
 import java.io.IOException
 
 /**
- * Receives the result of asynchronous loading. Exactly one method is called, once, on [FrzLoadOptions.callbacks]. If
- * that executor rejects tasks, [onFailed] is called on the thread that notices.
+ * Receives the result of asynchronous loading. Exactly one of the methods is called, exactly once, on
+ * [FrzLoadOptions.callbacks]. If that executor rejects the call, [onFailed] is called on the thread that detects the
+ * rejection.
  */
 public interface FrzCallback<N : Any> {
     /** Called when [network] is ready; the callee now owns it. */

@@ -7,12 +7,12 @@ import io.frz.loading.internal.Cancellation
 import java.io.IOException
 
 /**
- * One load, as a [FrzRuntime] sees it.
+ * The services that a load in progress provides to a [FrzRuntime].
  *
  * @property options the options of the load
  */
 public class FrzLoad internal constructor(public val options: FrzLoadOptions, internal val cancellation: Cancellation) {
-    /** Throws [FrzLoadException.Kind.CANCELLED] if loading has been cancelled. */
+    /** Fails with [FrzLoadException.Kind.CANCELLED] if loading has been cancelled. */
     @Throws(FrzLoadException::class)
     public fun checkCancelled(): Unit = cancellation.check()
 
@@ -22,11 +22,11 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
     }
 
     /**
-     * Refuses to load if the weights and the memory to rebuild them need more than the budget, and verifies [weights]
-     * if the options ask for that.
+     * Fails if the weights and the memory to rebuild them exceed the budget. Verifies [weights] if the options require
+     * it.
      *
-     * @param needed the bytes that the network's copies of the weights and all buffers take together at their peak
-     * @param largest the name of the tensor that takes most of them, for the message
+     * @param needed the peak memory, in bytes, of all buffers and the network's copies of the weights together
+     * @param largest the name of the tensor that needs the most memory, for the error message
      */
     @Throws(IOException::class)
     public fun admit(weights: FrzFile, needed: Long, largest: String?) {
@@ -42,10 +42,13 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
         checkCancelled()
     }
 
-    /** Memory in which to rebuild weights of [total] bytes; close it once the runtime no longer reads them. */
+    /**
+     * Returns memory in which to rebuild weights of [total] bytes. Close it once the runtime no longer reads the
+     * weights.
+     */
     public fun memory(total: Long): FrzMemory = FrzMemory(total, options.scratch, cancellation)
 
-    /** Opens [part] for [use], and closes it. */
+    /** Opens [part], passes it to [use], and closes it. */
     internal inline fun <T> opened(part: FrzPart, use: (FrzFile) -> T): T = reading("the weights") {
         val file = part.open(options.decoding())
         try {
@@ -54,7 +57,7 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
             try {
                 file.close()
             } catch (_: IOException) {
-                // Nothing more will be read from it.
+                // Reading has ended, so the failure has no effect.
             }
         }
     }
@@ -73,8 +76,8 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
     /** Opens weights without a skeleton. */
     public companion object {
         /**
-         * Opens [weights] for [use] and closes them. Interrupting the thread cancels. For runtimes that can replace the
-         * weights of a loaded network.
+         * Opens [weights], passes them to [use], and closes them. Interrupting the thread cancels loading. This
+         * function is for runtimes that can replace the weights of a loaded network.
          */
         @JvmStatic
         @Throws(IOException::class)

@@ -14,15 +14,15 @@ public class FrzLoadException @JvmOverloads constructor(
     problem: String,
     cause: Throwable? = null
 ) : IOException("$kind: $problem", cause) {
-    /** What is wrong. The kinds are the same for every runtime. */
+    /** The kind of failure. The kinds are the same for every runtime. */
     public enum class Kind {
-        /** A part is missing or cannot be read. */
+        /** The skeleton or the weights are missing or cannot be read. */
         UNREADABLE,
 
         /** The skeleton is truncated or altered, or is not a skeleton. It was not passed to native code. */
         SKELETON_DAMAGED,
 
-        /** The skeleton is intact, but the runtime cannot run it, or it does not accept weights. */
+        /** The skeleton is intact, but the runtime cannot run it, or the skeleton does not accept weights. */
         SKELETON_UNSUPPORTED,
 
         /** The skeleton and the weights belong to different networks. */

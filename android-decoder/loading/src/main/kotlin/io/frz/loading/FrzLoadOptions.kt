@@ -6,16 +6,15 @@ import java.io.File
 import java.util.concurrent.Executor
 
 /**
- * How to load a network. Immutable: any number of loads and threads can share one instance.
+ * Options for loading a network. Instances are immutable; any number of loads and threads can share one.
  *
- * @property threads the number of threads that may rebuild a tensor together
- * @property helpers the executor that supplies threads besides the loading one, or null for threads that all loads
- *   share
- * @property memoryBudget the bytes that loading may use for the weights and working memory together, or null for the
- *   maximum heap size, which then applies to each tensor
- * @property scratch the folder for files that serve as memory while tensors are rebuilt, or null for direct buffers
+ * @property threads the maximum number of threads that rebuild a tensor together
+ * @property helpers the executor that supplies additional threads, or null for the pool that all loads share
+ * @property memoryBudget the maximum number of bytes that loading may use for the weights and working memory together,
+ *   or null to limit only each tensor, to the maximum heap size
+ * @property scratch the folder for the memory-mapped files in which tensors are rebuilt, or null for direct buffers
  * @property tier the tier to load, or null for the highest in the file
- * @property verify whether to decode all weights once before the first is passed to the runtime
+ * @property verify whether to decode all weights once before any are passed to the runtime
  * @property progress the listener for progress, or null
  * @property background the executor that runs asynchronous loading
  * @property callbacks the executor that runs the callbacks of asynchronous loading
@@ -31,7 +30,7 @@ public class FrzLoadOptions private constructor(builder: Builder) {
     public val background: Executor = builder.background
     public val callbacks: Executor = builder.callbacks
 
-    /** A builder that starts from these options. */
+    /** Returns a builder that starts from these options. */
     public fun newBuilder(): Builder = Builder().also {
         it.threads = threads
         it.helpers = helpers
@@ -44,7 +43,7 @@ public class FrzLoadOptions private constructor(builder: Builder) {
         it.callbacks = callbacks
     }
 
-    /** The options that concern the decoder. */
+    /** Returns the options for the decoder. */
     internal fun decoding(): FrzOptions {
         val builder = FrzOptions.builder().threads(threads).helpers(helpers)
         memoryBudget?.let { builder.memoryBudget(it) }
@@ -64,18 +63,22 @@ public class FrzLoadOptions private constructor(builder: Builder) {
         internal var background: Executor = Executor { Thread(it, "frz-load").apply { isDaemon = true }.start() }
         internal var callbacks: Executor = MainThread
 
-        /** Rebuilds large tensors on [count] threads, including the loading one. The weights do not depend on it. */
+        /**
+         * Rebuilds large tensors on [count] threads, including the loading thread. The weights do not depend on
+         * [count].
+         */
         public fun threads(count: Int): Builder = apply {
             FrzOptions.builder().threads(count)
             threads = count
         }
 
-        /** Runs the work of the other threads on [executor]. By default, all loads share a set of threads. */
+        /** Runs the work of the other threads on [executor]. By default, all loads share a pool of threads. */
         public fun helpers(executor: Executor?): Builder = apply { helpers = executor }
 
         /**
-         * Refuses weights that, together with their working memory, need more than [bytes], before allocating anything;
-         * the error is [io.frz.ErrorCode.BUDGET]. By default, only each tensor is limited, to the maximum heap size.
+         * Limits the weights and their working memory to [bytes] bytes in total. Loading that would exceed the limit
+         * fails with [io.frz.ErrorCode.BUDGET] before anything is allocated. By default, only the memory for each
+         * tensor is limited, to the maximum heap size.
          */
         public fun memoryBudget(bytes: Long): Builder = apply {
             FrzOptions.builder().memoryBudget(bytes)
@@ -83,47 +86,48 @@ public class FrzLoadOptions private constructor(builder: Builder) {
         }
 
         /**
-         * Rebuilds tensors in memory-mapped files in [folder], for models with tensors as large as the app's heap. By
-         * default they are rebuilt in direct buffers, which Android counts against the app's heap limit. The files are
-         * deleted as soon as they are mapped, so other apps cannot see them and nothing is left behind.
+         * Rebuilds tensors in memory-mapped files in [folder]. Use this for models with tensors as large as the app's
+         * heap. By default, tensors are rebuilt in direct buffers, which Android counts against the app's heap limit.
+         * The files are deleted as soon as they are mapped, so other apps cannot see them and none are left behind.
          */
         public fun scratch(folder: File?): Builder = apply { scratch = folder }
 
-        /** Loads tier [index], 0 being the smallest, and reads nothing beyond it. */
+        /** Loads tier [index], where 0 is the smallest, and reads nothing beyond it. */
         public fun tier(index: Int): Builder = apply {
             FrzOptions.builder().tier(index)
             tier = index
         }
 
         /**
-         * Whether to decode all weights once before the first is passed to the runtime. This decodes twice, but detects
-         * damage at the end of a large file early. Damaged weights are never passed on either way.
+         * Sets whether to decode all weights once before any are passed to the runtime. All weights are then decoded
+         * twice, but damage at the end of a large file is detected early. Damaged weights are never passed to the
+         * runtime in either case.
          */
         public fun verify(first: Boolean): Builder = apply { verify = first }
 
         /** Reports progress to [listener]. */
         public fun progress(listener: FrzProgress?): Builder = apply { progress = listener }
 
-        /** Runs asynchronous loading on [executor]. By default, each load has a new daemon thread. */
+        /** Runs asynchronous loading on [executor]. By default, each load uses a new daemon thread. */
         public fun background(executor: Executor): Builder = apply { background = executor }
 
         /**
          * Runs the callbacks of asynchronous loading, including progress, on [executor]. By default, they run on the
-         * app's main thread or, where there is none, on the loading thread.
+         * app's main thread or, in a process without one, on the loading thread.
          */
         public fun callbacks(executor: Executor): Builder = apply { callbacks = executor }
 
-        /** The options collected so far. */
+        /** Returns the options collected so far. */
         public fun build(): FrzLoadOptions = FrzLoadOptions(this)
     }
 
-    /** The default options and the builder of others. */
+    /** Provides the default options and creates builders. */
     public companion object {
         /** One thread, the highest tier, and no budget for the network as a whole. */
         @JvmField
         public val DEFAULT: FrzLoadOptions = Builder().build()
 
-        /** A builder that starts from [DEFAULT]. */
+        /** Returns a builder that starts from [DEFAULT]. */
         @JvmStatic
         public fun builder(): Builder = Builder()
     }

@@ -8,11 +8,11 @@ import java.io.IOException
 
 /**
  * Loads a network from a skeleton and an `.frz` file: on the calling thread, in the background, or from a coroutine
- * with `await` of `io.frz:frz-loading-ktx`.
+ * (with `await` from `io.frz:frz-loading-ktx`).
  *
  * Loading fails only with an [IOException]: [io.frz.FrzException] if the weights are damaged, [FrzLoadException] for
- * all other causes. A failure leaves nothing behind. Loaders are thread-safe and can load any number of times, unless a
- * part is a stream.
+ * all other causes. A failure leaves nothing behind. Loaders are thread-safe and can load any number of times, unless
+ * the skeleton or the weights are read from a stream.
  *
  * @property runtime the runtime that runs the network
  */
@@ -21,7 +21,7 @@ public class FrzLoader<N : Any>(
     private val skeleton: FrzPart,
     private val weights: FrzPart
 ) {
-    /** Loads the network on this thread, which must not be the main one. Interrupting the thread cancels loading. */
+    /** Loads the network on this thread, which must not be the main thread. Interrupting the thread cancels loading. */
     @JvmOverloads
     @Throws(IOException::class)
     @WorkerThread
@@ -44,7 +44,7 @@ public class FrzLoader<N : Any>(
         FrzPart.close(listOf(skeleton, weights))
     }
 
-    /** The skeleton. Runtimes trust their input, and altered bytes can crash them, so they receive only intact ones. */
+    /** Returns the skeleton if it is intact. Runtimes do not validate their input, and altered bytes can crash them. */
     private fun intact(): FrzSkeleton {
         val bytes = skeleton.read()
         val problem = FrzSeal.problem(bytes) ?: return FrzSkeleton(bytes, skeleton.file)

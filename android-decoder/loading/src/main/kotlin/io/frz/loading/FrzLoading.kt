@@ -1,7 +1,7 @@
 package io.frz.loading
 
 /**
- * Loading in progress.
+ * A load in progress.
  *
  * [FrzCallback.onLoaded] transfers ownership of the network to the callback. If loading is cancelled or fails before
  * that, or the callback executor rejects tasks, the network is freed and [FrzCallback.onFailed] is called instead.
@@ -14,8 +14,8 @@ public abstract class FrzLoading internal constructor() {
     public abstract val isDone: Boolean
 
     /**
-     * Cancels loading. The callback receives [FrzLoadException.Kind.CANCELLED] immediately. If a thread is loading, it
-     * stops within milliseconds, or when the runtime's native code returns.
+     * Cancels loading. The callback receives [FrzLoadException.Kind.CANCELLED] immediately. A thread that is loading
+     * stops within milliseconds or, if it is executing the runtime's native code, when that code returns.
      *
      * @return true if this call cancelled loading, in which case [FrzCallback.onLoaded] is never called; false if
      *   loading had already ended

@@ -13,11 +13,11 @@ import java.nio.ByteOrder
 import java.nio.channels.FileChannel
 
 /**
- * Memory in which a [FrzRuntime] rebuilds weights: direct buffers, or mapped files if the options name a scratch
+ * Memory in which a [FrzRuntime] rebuilds weights: direct buffers, or mapped files if the options specify a scratch
  * folder.
  *
- * Small weights share a block. The largest block is kept until the next garbage collection for the next load, so that
- * repeated loading does not pile up buffers that only a collection frees.
+ * Small weights share a block. The largest block is kept for the next load until the next garbage collection, so that
+ * repeated loading does not accumulate buffers, which only a collection frees.
  */
 public class FrzMemory internal constructor(
     total: Long,
@@ -29,8 +29,8 @@ public class FrzMemory internal constructor(
     private var rest = ByteBuffer.allocateDirect(0)
 
     /**
-     * Returns [size] bytes in native byte order, aligned to 64 bytes within their block. They are not zeroed. They can
-     * be overwritten once this memory is closed.
+     * Returns a buffer of [size] bytes in native byte order, aligned to 64 bytes within its block. The buffer is not
+     * zeroed, and its content can be overwritten once this memory is closed.
      */
     @Throws(IOException::class)
     public fun allocate(size: Long): ByteBuffer {
@@ -42,7 +42,10 @@ public class FrzMemory internal constructor(
         return slice(rest, start, size.toInt())
     }
 
-    /** Releases the memory. Close it only once native code no longer reads it; the garbage collector cannot know. */
+    /**
+     * Releases the memory. Close it only once native code no longer reads it, which the garbage collector cannot
+     * detect.
+     */
     override fun close() {
         blocks.filter { scratch == null }.maxByOrNull { it.capacity() }?.let(::give)
         blocks.clear()
@@ -80,7 +83,9 @@ public class FrzMemory internal constructor(
         }
     }
 
-    /** Writes the file rather than just extending it, so that a full disk is an error here and not a crash later. */
+    /**
+     * Writes zeros rather than only extending the file, so that a full disk causes an error here, not a crash later.
+     */
     private fun fill(file: RandomAccessFile, size: Long) {
         val zeros = ByteArray(minOf(size, CHUNK).toInt())
         var left = size
@@ -91,7 +96,7 @@ public class FrzMemory internal constructor(
         }
     }
 
-    /** Removes files of processes that were killed before they deleted them. */
+    /** Removes the files left behind by processes that were killed. */
     private fun removeLeftovers(folder: File) {
         val oldest = System.currentTimeMillis() - LEFTOVER_MILLIS
         for (file in folder.listFiles { _, name -> name.startsWith(PREFIX) && name.endsWith(SUFFIX) }.orEmpty()) {
@@ -131,7 +136,7 @@ public class FrzMemory internal constructor(
         fun tooLarge(size: Long, cause: Throwable?) =
             FrzException(ErrorCode.BUDGET, "$size bytes of memory for weights cannot be allocated", cause = cause)
 
-        /** [size] bytes of [memory] from [start] on, as a separate buffer in native byte order. */
+        /** Returns [size] bytes of [memory], starting at [start], as a separate buffer in native byte order. */
         fun slice(memory: ByteBuffer, start: Int, size: Int): ByteBuffer {
             val view = memory.duplicate()
             view.limit(start + size)

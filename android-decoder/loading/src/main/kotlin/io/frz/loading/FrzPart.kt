@@ -17,12 +17,12 @@ import java.io.InputStream
 import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
 
-/** Where a skeleton or an `.frz` file comes from. */
+/** The source of a skeleton or an `.frz` file. */
 public abstract class FrzPart internal constructor() {
     /** The file on disk, or null if the part is not a file. */
     internal open val file: File? get() = null
 
-    /** All of its bytes. */
+    /** Returns all bytes of the part. */
     @Throws(IOException::class)
     internal abstract fun read(): ByteArray
 
@@ -30,57 +30,63 @@ public abstract class FrzPart internal constructor() {
     @Throws(IOException::class)
     internal abstract fun open(options: FrzOptions): FrzFile
 
-    /** Releases the source. */
+    /** Releases the source of the bytes. */
     @Throws(IOException::class)
     internal open fun close(): Unit = Unit
 
-    /** Functions that make parts from the sources an app can have. */
+    /** Creates parts from the sources available to an app. */
     public companion object {
-        /** Releases all [parts]. Failing to close one does not affect loading. */
+        /** Releases all [parts]. A failure to close one does not affect loading. */
         internal fun close(parts: List<FrzPart>) {
             for (part in parts) {
                 try {
                     part.close()
                 } catch (@Suppress("TooGenericExceptionCaught") _: Exception) {
-                    // Its bytes have been read or are no longer needed.
+                    // The bytes of the part have been read or are no longer needed.
                 }
             }
         }
 
-        /** The app asset [name]. An asset that is stored uncompressed in the APK is mapped, not read. */
+        /** Returns the app asset [name]. An asset that is stored uncompressed in the APK is mapped into memory. */
         @JvmStatic
         public fun asset(context: Context, name: String): FrzPart = asset(context.assets, name)
 
-        /** The asset [name]. An asset that is stored uncompressed in the APK is mapped, not read. */
+        /** Returns the asset [name]. An asset that is stored uncompressed in the APK is mapped into memory. */
         @JvmStatic
         public fun asset(assets: AssetManager, name: String): FrzPart = AssetPart(assets, name)
 
-        /** A file on disk. */
+        /** Returns a file on disk as a part. */
         @JvmStatic
         public fun of(file: File): FrzPart = FilePart(file)
 
-        /** The bytes between the position and limit of [bytes], which is not modified. Weights are not copied. */
+        /**
+         * Returns the bytes between the position and limit of [bytes] as a part. The buffer is not modified, and
+         * weights are not copied.
+         */
         @JvmStatic
         public fun of(bytes: ByteBuffer): FrzPart = BufferPart(bytes)
 
-        /** Bytes in memory. */
+        /** Returns an array of bytes as a part. */
         @JvmStatic
         public fun of(bytes: ByteArray): FrzPart = BufferPart(ByteBuffer.wrap(bytes))
 
         /**
-         * Part of a file, such as an asset that is stored uncompressed. It is mapped, not read. The caller closes
-         * [descriptor] after loading.
+         * Returns a section of a file, such as an asset that is stored uncompressed. The section is mapped into memory.
+         * The caller closes [descriptor] after loading.
          */
         @JvmStatic
         public fun asset(descriptor: AssetFileDescriptor): FrzPart = DescriptorPart(descriptor)
 
-        /** [length] bytes of the file of [channel], starting at [offset]; mapped. The caller closes the channel. */
+        /**
+         * Returns [length] bytes of the file of [channel], starting at [offset]. The bytes are mapped into memory. The
+         * caller closes the channel.
+         */
         @JvmStatic
         public fun of(channel: FileChannel, offset: Long, length: Long): FrzPart = ChannelPart(channel, offset, length)
 
         /**
-         * The contents of [stream], which is closed when loading ends, successfully or not. The part can be loaded
-         * once; a second load fails with [FrzLoadException.Kind.UNREADABLE].
+         * Returns the contents of [stream], which is closed when loading ends, successfully or not. The part can be
+         * loaded only once; a second load fails with [FrzLoadException.Kind.UNREADABLE].
          */
         @JvmStatic
         public fun of(stream: InputStream): FrzPart = StreamPart(stream)

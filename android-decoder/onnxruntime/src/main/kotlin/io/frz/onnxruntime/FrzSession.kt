@@ -14,8 +14,8 @@ import java.io.IOException
  * Loads ONNX Runtime sessions whose weights are in `.frz` files, on Android and on any JVM.
  *
  * An app ships a skeleton, which is the network's graph without its weights (`model.onnx`), and the weights
- * (`model.frz`). Loading compares the weights that the skeleton requires with the file, rebuilds them, and creates a
- * session.
+ * (`model.frz`). Loading compares the weights that the skeleton requires with those in the file, rebuilds them, and
+ * creates a session.
  *
  * ```
  * val session = FrzSession.load(context, "model.onnx", "model.frz")
@@ -24,14 +24,14 @@ import java.io.IOException
  *
  * Loading fails only with an [IOException]: [io.frz.FrzException] if the weights are damaged,
  * [io.frz.loading.FrzLoadException] for all other causes. A failure leaves nothing behind. The caller owns the session
- * and closes it.
+ * and must close it.
  *
  * [load] blocks; call it on a background thread. Interrupting the thread cancels loading, but not before ONNX Runtime
  * returns if it is already creating the session. Any number of threads can load at the same time. Use [loader] to load
  * asynchronously or from a coroutine.
  *
- * ONNX Runtime copies the weights several times while it creates a session, so loading takes up to four times their
- * size for a short time; those of a factored skeleton are a few kilobytes. Sessions are created in
+ * ONNX Runtime copies the weights several times while it creates a session, so loading briefly takes up to four times
+ * their size in memory; the weights of a factored skeleton take only a few kilobytes. Sessions are created in
  * [OrtEnvironment.getEnvironment]; to configure the environment, create it before loading.
  */
 public object FrzSession {
@@ -59,9 +59,11 @@ public object FrzSession {
     ): FrzLoader<OrtSession> = loaderOf(FrzPart.asset(context, skeleton), FrzPart.asset(context, weights), setup)
 
     /**
-     * Returns a loader for two parts, each from any source: an asset, a file, decrypted bytes in memory, a stream.
+     * Returns a loader for a skeleton and weights, each from any source: an asset, a file, decrypted bytes in memory or
+     * a stream.
      *
-     * This is not an overload of [loader], so that Java code for other JVMs compiles without Android's classes.
+     * This function is not an overload of [loader], so that Java code for other JVMs compiles without Android's
+     * classes.
      */
     @JvmStatic
     @JvmOverloads

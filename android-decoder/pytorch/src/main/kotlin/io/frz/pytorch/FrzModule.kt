@@ -17,7 +17,7 @@ import org.pytorch.Module
  *
  * An app ships a skeleton, which is the network's code without its weights (`model.ptl`), and the weights
  * (`model.frz`). Loading starts the skeleton in the lite interpreter, rebuilds the weights tensor by tensor, and passes
- * them to it.
+ * them to the skeleton.
  *
  * ```
  * val module = FrzModule.load(context, "model.ptl", "model.frz")
@@ -55,15 +55,16 @@ public object FrzModule {
     /** Returns a loader for the app assets [skeleton] and [weights]. */
     @JvmStatic
     public fun loader(context: Context, skeleton: String, weights: String): FrzLoader<Module> =
-        // Android empties this folder when the app is updated, so skeletons of earlier versions go with it.
+        // Android empties this folder when the app is updated, which also removes the skeletons of earlier versions.
         loaderOf(FrzPart.asset(context, skeleton), FrzPart.asset(context, weights), File(context.codeCacheDir, "frz"))
 
     /**
-     * Returns a loader for two parts, each from any source: an asset, a file, decrypted bytes in memory, a stream.
+     * Returns a loader for a skeleton and weights, each from any source: an asset, a file, decrypted bytes in memory or
+     * a stream.
      *
      * The lite interpreter reads modules from files, so a skeleton from any other source is copied to the folder
      * [cache], which only this app should be able to write to. Weights are never written to disk, unless the options
-     * name a scratch folder.
+     * specify a scratch folder.
      */
     @JvmStatic
     public fun loaderOf(skeleton: FrzPart, weights: FrzPart, cache: File): FrzLoader<Module> =
@@ -71,8 +72,8 @@ public object FrzModule {
 
     /**
      * Replaces the weights of a loaded [module], for example by another tier of the same file or by newly trained
-     * weights. If this fails, the module may hold a mix of old and new weights; [FrzLoadOptions.verify] detects
-     * damage before any weight is replaced. The module must not run meanwhile.
+     * weights. If this fails, the module can contain a mix of old and new weights; [FrzLoadOptions.verify] detects
+     * damage before any weight is replaced. The module must not run while its weights are being replaced.
      */
     @JvmStatic
     @JvmOverloads

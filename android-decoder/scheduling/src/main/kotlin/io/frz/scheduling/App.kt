@@ -9,9 +9,9 @@ import java.util.Collections
  * The cost and accuracy of a model at one tier.
  *
  * @property accuracy any score for which higher is better, in the unit of the application's goal
- * @property compute the work of one inference, in the unit that [Budget.speed] counts per second: multiply-adds, or,
- *   with a speed of 1, the measured seconds on the whole device
- * @property memory the bytes that the loaded model occupies
+ * @property compute the work of one inference: either multiply-adds, with [Budget.speed] in multiply-adds per second,
+ *   or the seconds measured on the whole device, with a speed of 1
+ * @property memory the memory of the loaded model, in bytes
  * @throws IllegalArgumentException if a number is out of its range
  */
 public class Tier(public val accuracy: Double, public val compute: Double, public val memory: Long) {
@@ -27,14 +27,14 @@ public class Tier(public val accuracy: Double, public val compute: Double, publi
 /**
  * An application: the tiers of its model, and its goals.
  *
- * Its cost at a tier and a share u of the device is `accuracy − tier.accuracy + alpha · max(0, l/u − latency)`, where l
- * is the seconds that the tier takes on the whole device. Accuracy above the goal lowers the cost further; speed above
- * the goal does not.
+ * The cost at a tier and a share u of the device is `accuracy − tier.accuracy + alpha · max(0, l/u − latency)`, where l
+ * is the time that one inference takes on the whole device, in seconds. Accuracy above the goal lowers the cost
+ * further; speed above the goal does not.
  *
  * @property name unique among the applications
  * @property accuracy the accuracy goal
  * @property latency the latency goal, in seconds between two frames: 1/30 for 30 frames per second
- * @property alpha the accuracy that one second of excess latency is worth
+ * @property alpha the loss of accuracy that is considered as bad as one second of excess latency
  * @throws IllegalArgumentException if the name is empty, there are no tiers or more than 256, or a number is out of
  *   range
  */

@@ -6,7 +6,7 @@ import io.frz.scheduling.internal.checkPositive
 /**
  * The resources that applications share.
  *
- * @property memory the bytes available to all loaded models together
+ * @property memory the memory available to all loaded models together, in bytes
  * @property speed the compute per second of the whole device, in the unit of [Tier.compute]
  * @throws IllegalArgumentException if a number is out of its range
  */
@@ -23,8 +23,8 @@ public class Budget @JvmOverloads constructor(public val memory: Long, public va
  * Thrown when the applications do not fit into the memory even at their smallest tiers.
  *
  * @property unfit the applications to close: the smallest set without which the others fit
- * @property needed the bytes that all applications need at their smallest tiers
- * @property available the bytes of the budget
+ * @property needed the memory that all applications need at their smallest tiers, in bytes
+ * @property available the memory of the budget, in bytes
  */
 public class InfeasibleBudgetException internal constructor(
     public val unfit: List<String>,

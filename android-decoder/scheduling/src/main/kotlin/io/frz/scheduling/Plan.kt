@@ -4,11 +4,11 @@ package io.frz.scheduling
  * The tier and share of one application.
  *
  * @property app the name of the application
- * @property tier the index of its tier; if the tiers are those of a file, the argument of
+ * @property tier the index of the chosen tier; if the tiers are those of a file, pass the index to
  *   [io.frz.FrzOptions.Builder.tier]
  * @property share the fraction of the device's compute, above 0 and at most 1
- * @property latency the seconds between two of its frames at that share
- * @property cost its cost at this tier and share
+ * @property latency the time between two frames of the application at that share, in seconds
+ * @property cost the cost of the application at this tier and share
  */
 public class Choice internal constructor(
     public val app: String,
@@ -23,10 +23,10 @@ public class Choice internal constructor(
 /**
  * A tier and a share for each application. The shares add up to at most 1; the rest of the device stays idle.
  *
- * @property choices one for each application, in the order given
+ * @property choices the choices, one for each application, in the given order
  * @property total the sum of all costs
  * @property largest the largest cost
- * @property isExact whether the plan is known to be optimal; otherwise, the greedy search found it
+ * @property isExact whether the plan is known to be optimal; if not, it was found by the greedy search
  */
 public class Plan internal constructor(
     public val choices: List<Choice>,

@@ -26,7 +26,7 @@ private const val MAX_APPS = 4096
  * @param budget the resources that they share
  * @param objective what is minimized
  * @throws InfeasibleBudgetException if they do not fit into the memory even at their smallest tiers
- * @throws IllegalArgumentException if two applications have the same name, or there are more than 4,096
+ * @throws IllegalArgumentException if two applications have the same name, or if there are more than 4,096
  */
 @JvmOverloads
 public fun chooseTiers(apps: Collection<App>, budget: Budget, objective: Objective = Objective.MIN_TOTAL_COST): Plan {

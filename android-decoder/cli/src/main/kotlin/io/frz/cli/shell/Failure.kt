@@ -7,7 +7,7 @@ import java.io.IOException
 /** A failure that is reported to the user in one line. */
 public class Failure(message: String, cause: Throwable? = null) : Exception(message, cause)
 
-/** Does [work] on [file]; errors start with the name of the file. */
+/** Runs [work], which uses [file]. Error messages start with the name of the file. */
 public inline fun <T> on(file: File, work: () -> T): T = try {
     work()
 } catch (e: FileNotFoundException) {

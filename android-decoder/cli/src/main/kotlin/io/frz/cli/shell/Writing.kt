@@ -4,7 +4,7 @@ import java.io.File
 import java.nio.file.Files
 import java.nio.file.StandardCopyOption
 
-/** Throws if there is no folder for [target]. */
+/** Throws if the folder of [target] does not exist. */
 public fun requireFolder(target: File) {
     if (!target.absoluteFile.parentFile.isDirectory) {
         throw Failure("$target: its folder does not exist; create it first")

@@ -18,7 +18,8 @@ internal interface BasisFamily {
 }
 
 /**
- * The data that the bases of a tensor need besides lengths. Each call returns the data of the next axis that needs it.
+ * The data that the bases of a tensor need in addition to the lengths. Each call returns the data of the next axis that
+ * needs it.
  */
 internal interface BasisArguments {
     /** Returns the values of a factor, row by row. */

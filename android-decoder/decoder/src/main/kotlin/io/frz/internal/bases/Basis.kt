@@ -14,6 +14,6 @@ internal interface Basis {
     /** Writes function [k] at [count] points, starting at [first], to [out]. */
     fun function(k: Int, first: Int, count: Int, out: DoubleArray)
 
-    /** Returns an upper bound of the magnitude of function [k]. */
+    /** Returns an upper bound on the magnitude of function [k]. */
     fun bound(k: Int): Double
 }

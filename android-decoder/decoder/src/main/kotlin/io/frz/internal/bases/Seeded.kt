@@ -31,7 +31,7 @@ private class Numbers(override val length: Int, seed: Long) : Basis {
     }
 }
 
-/** Philox4x32-10, a generator with random access; section 7.4 of the specification. */
+/** Philox4x32-10, a generator with random access; see section 7.4 of the specification. */
 internal class Philox(seed: Long) {
     private val key0 = seed.toInt()
     private val key1 = (seed ushr Int.SIZE_BITS).toInt()

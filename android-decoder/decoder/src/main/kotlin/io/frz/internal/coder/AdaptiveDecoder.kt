@@ -4,7 +4,7 @@ import io.frz.internal.Budget
 
 /**
  * Decodes the integers of [bytes] with the adaptive coder and updates the models: one for core entries and, if there
- * are any step offsets, one for these; section 10.4 of the specification.
+ * are any step offsets, one for the offsets; see section 10.4 of the specification.
  */
 internal class AdaptiveDecoder(
     private val bytes: SegmentPart,
@@ -92,7 +92,7 @@ internal class AdaptiveDecoder(
     }
 
     private fun decode(zone: Int, guess: Int): Int {
-        // How many of the thresholds 512, 1024, 2048 and 4096 the guess reaches
+        // The number of thresholds (512, 1024, 2048 and 4096) that the guess reaches.
         val bitLength = Int.SIZE_BITS - Integer.numberOfLeadingZeros(Math.abs(guess) ushr 9)
         val level = minOf(bitLength, AdaptiveModel.LEVELS - 1)
         val sure = level shr 1
@@ -166,7 +166,7 @@ internal class AdaptiveDecoder(
     }
 
     companion object {
-        /** The number 1 in the units of means, which are 1/4096. */
+        /** The number 1 in units of 1/4096, in which means are expressed. */
         private const val ONE = 4096
         private const val LARGEST = 1 shl 22
         private const val MOST_RESIDUAL = 4L * ONE
@@ -177,7 +177,7 @@ internal class AdaptiveDecoder(
         private const val MOST_EVIDENCE = 511 * ONE
         private val SHARES = IntArray(512) { if (it == 0) 0 else 65536 / it }
 
-        /** Returns the memory needed to decode [block], besides the models. */
+        /** Returns the memory needed to decode [block], excluding the models. */
         fun workingBytes(block: Block): Long {
             val terms = (if (block.hasChannels) block.channels else 0) + if (block.hasPositions) block.positions else 0
             val over = if (block.rows > 1) block.columns else 0

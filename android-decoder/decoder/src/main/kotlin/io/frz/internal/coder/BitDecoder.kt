@@ -3,7 +3,7 @@ package io.frz.internal.coder
 /**
  * A binary range decoder that follows section 10.1 of the specification step by step.
  *
- * A counter is one Int: p in its upper 22 bits, and n, the number of bits seen, in its lower 8.
+ * A counter is stored in one Int: the lowest 8 bits are n, the number of bits seen, and the next 22 bits are p.
  */
 internal class BitDecoder(private val bytes: SegmentPart) {
     private var range = 0xFFFFFFFFL
@@ -37,7 +37,7 @@ internal class BitDecoder(private val bytes: SegmentPart) {
         return bit
     }
 
-    /** Decodes a bit of probability one half. */
+    /** Decodes a bit whose probability is one half. */
     fun direct(): Int {
         range = range ushr 1
         var bit = 0

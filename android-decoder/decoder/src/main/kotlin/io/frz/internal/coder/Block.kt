@@ -1,8 +1,8 @@
 package io.frz.internal.coder
 
 /**
- * Values that a number coder handles together, in row-major order, shaped [rows] × [channels] × [positions]; section
- * 9.1 of the specification.
+ * Values that a number coder handles together, in row-major order, shaped [rows] × [channels] × [positions]; see
+ * section 9.1 of the specification.
  *
  * @property areOffsets whether the values are step offsets rather than entries of a core
  */

@@ -3,7 +3,7 @@ package io.frz.internal.coder
 import io.frz.DType
 
 /**
- * The values of one tensor of a delta file: its values in the [base], to which [differences] are added. They are
+ * The values of one tensor of a delta file: the sums of its values in the [base] and the [differences]. The values are
  * integers, or the bits of [type]. See section 6.2 of the specification.
  */
 internal class DeltaStream(

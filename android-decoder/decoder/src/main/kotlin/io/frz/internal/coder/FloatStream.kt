@@ -19,7 +19,7 @@ internal class FloatFormat private constructor(val exponentBits: Int, val mantis
 }
 
 /**
- * Floats of a [format], stored as integers for sign and exponent, followed by the mantissas; section 9.2 of the
+ * Floats of a [format], stored as integers for sign and exponent, followed by the mantissas; see section 9.2 of the
  * specification.
  */
 internal class FloatStream(

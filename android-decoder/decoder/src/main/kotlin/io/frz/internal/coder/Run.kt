@@ -6,7 +6,7 @@ import io.frz.internal.directory.Group
  * Values of one tensor that belong together in a segment: the step offsets of one axis, or the entries of its core.
  *
  * @property axis the axis that the offsets belong to; null for entries
- * @property blocks its nonempty blocks
+ * @property blocks the nonempty blocks of the run
  */
 internal class Run(val axis: Int?, val blocks: List<Block>) {
     /** The number of values. */
@@ -14,8 +14,7 @@ internal class Run(val axis: Int?, val blocks: List<Block>) {
 
     companion object {
         /**
-         * Returns the runs of tensor [i] of [group] in the segment of [tier], in order; those without values are left
-         * out.
+         * Returns the runs of tensor [i] of [group] in the segment of [tier], in order, omitting those without values.
          */
         fun of(group: Group, i: Int, tier: Int): List<Run> {
             val extents = group.extents

@@ -1,23 +1,23 @@
 package io.frz.internal.coder
 
-/** Magnitudes on a logarithmic scale of eight steps per octave; section 10.2 of the specification. */
+/** Magnitudes on a logarithmic scale of eight steps per octave; see section 10.2 of the specification. */
 internal object Scales {
     const val LAST = 239
 
-    /** The scale that a sum of terms of 0 represents. */
+    /** The scale that corresponds to a sum of terms of 0. */
     const val ORIGIN = 80
 
-    /** The number of bits by which terms are finer than scales. */
+    /** The number of fraction bits of terms; scales have none. */
     const val FRACTION_BITS = 13
     private val octave = longArrayOf(68438, 74632, 81386, 88752, 96785, 105545, 115098, 125515)
 
-    /** For each scale, the factor from magnitudes to deviations. */
+    /** For each scale, the factor that converts magnitudes to deviations. */
     val gains = LongArray(LAST + 1) { (1L shl 44) / (4096 + magnitude(it)) }
 
-    /** For each scale, the factor from values to predictions. */
+    /** For each scale, the factor that normalizes values for prediction. */
     val ratios = LongArray(LAST + 1) { (1L shl 44) / (1024 + magnitude(it)) }
 
-    /** For each scale, the weight of a value. */
+    /** For each scale, the weight of a value as evidence. */
     val worths = IntArray(LAST + 1) { (8192 * magnitude(it) / (4096 + magnitude(it))).toInt() }
 
     /** Returns the mean magnitude at a [scale], in units of 1/4096. */

@@ -18,10 +18,10 @@ internal interface SegmentCoder {
     /** Returns the maximum number of values that a segment of [stored] bytes can contain. */
     fun mostValues(stored: Long): Long = Long.MAX_VALUE
 
-    /** Returns the memory needed to decode a segment of [group], besides small fixed buffers. */
+    /** Returns the memory needed to decode a segment of [group], excluding small fixed buffers. */
     fun workingBytes(group: Group): Long
 
-    /** Checks that the libraries it needs are installed, before anything else is done for [tensor]. */
+    /** Checks that the libraries that the coder needs are installed, before anything else is done for [tensor]. */
     fun requireInstalled(tensor: String?) = Unit
 
     /** Returns a decoder for the segments of [group], which are opened in the order of the tiers. */

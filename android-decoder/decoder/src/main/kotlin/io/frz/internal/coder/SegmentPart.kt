@@ -4,7 +4,7 @@ import io.frz.FrzException
 import io.frz.internal.storage.Segment
 import java.nio.ByteBuffer
 
-/** Reads the bytes of [segment] from [position] until [end] in order, and never beyond. */
+/** Reads the bytes of [segment] from [position] until [end] in order, and never reads beyond that. */
 internal class SegmentPart(val segment: Segment, position: Long, val end: Long) {
     private val chunk = ByteArray(minOf(end - position, Segment.CHUNK.toLong()).toInt())
     private var fetched = position

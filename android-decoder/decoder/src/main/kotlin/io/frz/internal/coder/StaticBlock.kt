@@ -1,6 +1,8 @@
 package io.frz.internal.coder
 
-/** Decodes the values of [block] from [bytes] with the static coder; sections 10.5 and 10.7 of the specification. */
+/**
+ * Decodes the values of [block] from [bytes] with the static coder; see sections 10.5 and 10.7 of the specification.
+ */
 internal class StaticBlock(private val bytes: SegmentPart, private val block: Block) {
     private val tables = StaticTables(bytes, block)
 
@@ -131,7 +133,7 @@ internal class StaticBlock(private val bytes: SegmentPart, private val block: Bl
         private const val SLOT = StaticTables.SLOTS - 1
         private const val MOST_LANE = 1L shl 14
 
-        /** The maximum memory for the words of a lane, including the smaller array that they have outgrown. */
+        /** The maximum memory for the words of a lane, including the smaller array that was replaced. */
         private const val MOST_WORDS_BYTES = 3 * (1L shl 17)
 
         /** Returns the memory needed to decode [block]: its tables, and the words and values of a lane. */

@@ -4,7 +4,7 @@ import io.frz.internal.Budget
 
 /**
  * The header and tables of a block of the static coder: the class of each value, and the meaning of the decoded numbers
- * in each class; section 10.5 of the specification.
+ * in each class; see section 10.5 of the specification.
  */
 internal class StaticTables(bytes: SegmentPart, block: Block) {
     /** The number of values in a lane. */
@@ -13,10 +13,10 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
     /** The distance from a value back to its neighbor. */
     val lag: Long
 
-    /** The largest magnitude of a neighbor that is distinguished; 0 if neighbors are not used. */
+    /** The magnitude to which neighbors are limited when they select a table; 0 if neighbors are not used. */
     val reach: Int
 
-    /** The last class. */
+    /** The number of the last class. */
     val last: Int
 
     /**
@@ -72,7 +72,10 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
         return value
     }
 
-    /** Reads the classes of [size] rows, channels or positions, stored only if several of [count] values share them. */
+    /**
+     * Reads the classes of [size] rows, channels or positions, which are stored only if several of [count] values share
+     * them.
+     */
     private fun classes(bytes: SegmentPart, tables: AdaptiveDecoder, size: Long, count: Long): ShortArray {
         Budget.requireArray(size, "classes", null)
         val classes = ShortArray(size.toInt())
@@ -144,8 +147,8 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
 }
 
 /**
- * The meaning of symbols: a sign, and a magnitude or a range of magnitudes, within which extra bits select one; section
- * 10.6.
+ * The meaning of symbols: a sign, and either a magnitude or a range of magnitudes from which extra bits select one; see
+ * section 10.6 of the specification.
  */
 internal object Symbols {
     /** The number of symbols. */
@@ -160,7 +163,7 @@ internal object Symbols {
     /** The number of extra bits of a symbol. */
     val bits = IntArray(NONE + 1) { symbol -> if (half(symbol) < 8) 0 else (half(symbol) - 2) / 2 - 1 }
 
-    /** The magnitude of a symbol, or the smallest of its range. */
+    /** The magnitude of a symbol, or the smallest magnitude of its range. */
     val magnitudes = IntArray(NONE + 1) { symbol ->
         val half = half(symbol)
         if (symbol >= COUNT) {

@@ -5,10 +5,10 @@ import java.nio.ByteOrder
 
 /** The header of a Zstandard frame (RFC 8878, section 3.1.1), with the restrictions of the format. */
 internal object ZstdFrame {
-    /** The longest header of a frame, in bytes. */
+    /** The maximum size of a frame's header, in bytes. */
     const val HEADER_SIZE = 18
 
-    /** The largest window that a frame may need. */
+    /** The maximum window size that a frame may require, in bytes. */
     const val MOST_WINDOW = 1L shl 23
     private const val MAGIC = 0xFD2FB528.toInt()
 

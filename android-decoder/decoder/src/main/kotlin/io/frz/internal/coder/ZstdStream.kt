@@ -8,7 +8,7 @@ import io.frz.internal.saturatedProduct
 import io.frz.internal.storage.Segment
 import java.nio.ByteBuffer
 
-/** One Zstandard frame of [count] values. The only class that touches the optional library. */
+/** One Zstandard frame of [count] values. No other class uses the optional library. */
 internal class ZstdStream(private val segment: Segment, type: DType, count: Long) : ByteStream(type, count) {
     private val input = ByteBuffer.allocateDirect(minOf(segment.size, Segment.CHUNK.toLong()).toInt())
     private val output = ByteBuffer.allocateDirect(chunkSize)

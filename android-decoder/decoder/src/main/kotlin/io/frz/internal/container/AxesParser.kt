@@ -53,7 +53,7 @@ internal class AxesParser(private val fields: Fields, private val known: Known) 
         return List(count) { reader.id("a basis", KINDS) }
     }
 
-    /** Reads the numbers that each tensor lists for its axes of one [kind]; null if the field is absent. */
+    /** Reads the numbers that each tensor lists for its axes of one [kind]; returns null if the field is absent. */
     private inline fun arguments(
         axes: Axes,
         kind: BasisKind,

@@ -2,10 +2,10 @@ package io.frz.internal.container
 
 /** A field of one of the directory's maps. */
 internal interface Field {
-    /** Its key in the file. */
+    /** The key of the field in the file. */
     val ordinal: Int
 
-    /** Its name in capitals. */
+    /** The name of the field, in capitals. */
     val name: String
 }
 

@@ -4,7 +4,7 @@ import io.frz.ErrorCode
 import io.frz.internal.Limits
 import io.frz.internal.elementCount
 
-/** Reads an id and returns its meaning. [meanings] are in the order of their ids; null marks an unassigned one. */
+/** Reads an id and returns its meaning. [meanings] are in the order of their ids; null marks an unassigned id. */
 internal fun <T : Any> MessageReader.id(what: String, meanings: List<T?>): T {
     val position = position
     val id = uint(what)

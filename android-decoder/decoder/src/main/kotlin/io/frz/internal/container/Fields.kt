@@ -26,7 +26,7 @@ internal class Fields(private val reader: MessageReader, private val what: Strin
     fun required(field: Field): MessageReader = optional(field)
         ?: throw reader.fault(ErrorCode.DIRECTORY, "$what has no field ${field.name.lowercase()}")
 
-    /** Returns an error with this [code] at the value of [field], or at the place where it should be. */
+    /** Returns an error with this [code] at the value of [field], or at the place where that value should be. */
     fun fault(field: Field, code: ErrorCode, problem: String): FrzException =
         (optional(field) ?: reader).fault(code, problem)
 

@@ -93,7 +93,7 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
         }
     }
 
-    /** Checks the rules that also apply to corners that the file leaves implicit. */
+    /** Checks the rules for corners that the file leaves implicit. */
     private fun checkCorners() {
         if (extents.hasCorners || kinds.all { it.most >= Limits.AXIS }) return
         val views = axes.views
@@ -131,7 +131,10 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
         }
     }
 
-    /** Returns the tiers that suffice for a comparison, given that sizes never shrink from tier to tier. */
+    /**
+     * Returns the tiers in which sizes must be compared. Without corners, the first tier suffices, because sizes never
+     * shrink from tier to tier.
+     */
     private fun tiersOf(extents: Extents): IntRange = if (extents.hasCorners) numbers.sizes.indices else 0..0
 
     private fun checkCount() {

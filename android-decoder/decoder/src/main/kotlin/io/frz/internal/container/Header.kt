@@ -13,7 +13,7 @@ import java.util.zip.DataFormatException
 import java.util.zip.Inflater
 
 /**
- * The fixed start of a file, up to its directory.
+ * The fixed-size start of a file, before its directory.
  *
  * @property deflated whether the directory is compressed
  * @property stored the size of the directory in the file

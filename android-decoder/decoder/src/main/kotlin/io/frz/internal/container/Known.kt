@@ -5,7 +5,7 @@ import io.frz.internal.Allowance
 import io.frz.internal.Limits
 import io.frz.internal.directory.Factors
 
-/** What is known about a file before the next group is read, and the memory left for its directory. */
+/** The facts about a file that are known before the next group is read, and the memory left for its directory. */
 internal class Known(val tiers: Int, val isDelta: Boolean, val allowance: Allowance) {
     val names = Names(allowance)
     val factors = Factors()

@@ -15,7 +15,7 @@ internal class NameBytes(private val allowance: Allowance) {
     var size = 0
         private set
 
-    /** Their total size in bytes. */
+    /** The total size of the names in bytes. */
     var total = 0L
         private set
 

@@ -3,8 +3,8 @@ package io.frz.internal.container
 import java.io.ByteArrayOutputStream
 
 /**
- * The preset dictionary of a directory's DEFLATE stream: parts of names, and shapes of 3 × 3 convolutions; appendix A
- * of the specification.
+ * The preset dictionary of a directory's DEFLATE stream: parts of names, and shapes of 3 × 3 convolutions; see appendix
+ * A of the specification.
  */
 internal object PresetDictionary {
     private val names = listOf(

@@ -22,13 +22,13 @@ internal class Extents(
     /** Whether there is a segment for every tier. */
     val isTiered: Boolean get() = kept != null || corners != null || perTier
 
-    /** Returns the number of entries of tensor [i] in the tiers up to [tier]; only if [kept] is not null. */
+    /** Returns the number of entries of tensor [i] in the tiers up to [tier]; requires that [kept] is not null. */
     fun kept(i: Int, tier: Int): Int = checkNotNull(kept)[tier][i]
 
-    /** Returns the shape of the core of tensor [i] at [tier], if it is a corner. Each call returns a new array. */
+    /** Returns the shape of the core of tensor [i] at [tier], which must be a corner. Each call returns a new array. */
     fun corner(i: Int, tier: Int): LongArray = LongArray(views.length(i)) { corner(i, tier, it) }
 
-    /** Returns the length of the core of tensor [i] at [tier] along axis [j], if it is a corner. */
+    /** Returns the length of the core of tensor [i] at [tier], which must be a corner, along axis [j]. */
     fun corner(i: Int, tier: Int, j: Int): Long =
         if (corners == null) views.number(i, j) else corners[tier][views.start(i) + j].toLong()
 

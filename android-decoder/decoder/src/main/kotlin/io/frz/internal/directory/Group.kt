@@ -8,8 +8,9 @@ import io.frz.internal.saturatedProduct
 /**
  * One group of the directory: tensors that are stored in the same way.
  *
- * @property names the names of its tensors; null if they are factors
- * @property first the number of its first tensor among all tensors, or of its first factor among all factors
+ * @property names the names of the tensors; null if they are factors
+ * @property first the number of the first tensor among all tensors of the file, or of the first factor among all
+ *   factors
  * @property elements the number of elements of each tensor
  */
 internal class Group(

@@ -21,7 +21,7 @@ internal class AxisProduct(val outer: Int, val terms: Int, val basis: Basis, val
     /** Whether values are plain sums of products, which may be computed in binary32 if that is accurate enough. */
     val isPlain: Boolean get() = method == Method.ROWS || method == Method.FUNCTIONS
 
-    /** Returns the memory that the step needs on [threads] threads, besides source and result. */
+    /** Returns the memory that the step needs on [threads] threads, in addition to the source and the result. */
     fun workingBytes(threads: Int): Long = when (method) {
         Method.SIDE_BY_SIDE -> Transforms.workingBytes(this, SideBySide.workingBytes(this), threads)
         Method.ONE_BY_ONE -> Transforms.workingBytes(this, OneByOne.workingBytes(this), threads)
@@ -51,7 +51,7 @@ internal class AxisProduct(val outer: Int, val terms: Int, val basis: Basis, val
         const val LEAST_ROW = 32
         private const val THREAD_VALUES = 1L shl 17
 
-        /** Returns the smallest number of slices, of [values] values each, that justify a thread. */
+        /** Returns the smallest number of slices, of [values] values each, that justify another thread. */
         fun leastPart(values: Number): Int = (THREAD_VALUES / maxOf(1, values.toLong())).toInt() + 1
     }
 }

@@ -1,6 +1,6 @@
 package io.frz.internal.products
 
-/** Interpolates lines side by side between the points of their [grid]; [rows] holds the values at each point. */
+/** Interpolates lines side by side between the points of their [grid]; [rows] contains the values at each point. */
 internal class Between(private val grid: Grid, private val rows: Array<DoubleArray>, private val width: Int) {
     private val results = Array(POINTS) { DoubleArray(width) }
     private val extended = Array(grid.size + padded(Kernel.TAPS)) { rows[0] }

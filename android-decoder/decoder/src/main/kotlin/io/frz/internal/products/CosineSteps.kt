@@ -4,11 +4,11 @@ import io.frz.internal.Request
 import io.frz.internal.bases.Wave
 
 /**
- * The plan of [CosineSums] of [length]: one step for each prime factor, odd ones first. Immutable and shared by
- * threads.
+ * The plan for [CosineSums] of [length]: one step for each prime factor, starting with the odd ones. Instances are
+ * immutable and shared by threads.
  *
  * A *node* of a step is a polynomial Σ x\[k]·T\[k] modulo T\[m·q] − cos φ, where q is the step's radix and T are the
- * Chebyshev polynomials. It becomes q polynomials modulo T\[m] − cos φ', φ' = (φ + 2πj) / q.
+ * Chebyshev polynomials. The step turns it into q polynomials modulo T\[m] − cos φ', where φ' = (φ + 2πj) / q.
  */
 internal class CosineSteps(val length: Int, request: Request) {
     val steps: List<CosineStep>
@@ -63,7 +63,7 @@ internal class CosineSteps(val length: Int, request: Request) {
         private val MULTIPLES = intArrayOf(8, 9, 10, 12, 14, 15, 16)
         private const val CHECKED = 1 shl 14
 
-        /** Returns whether sums of [length] are fast: its prime factors are small. */
+        /** Returns whether sums of [length] are fast, because it is short or has only small prime factors. */
         fun isQuick(length: Int): Boolean = length <= SHORT || radices(length).all { it <= MOST_PRIME }
 
         /** Returns a fast length that is [least] or slightly longer, and a multiple of [OneByOne.LANES]. */
@@ -90,12 +90,12 @@ internal class CosineSteps(val length: Int, request: Request) {
             return radices
         }
 
-        /** Returns an upper bound of the memory of an instance for [length]. */
+        /** Returns an upper bound on the memory of an instance for [length]. */
         fun bytes(length: Long): Long = (Double.SIZE_BYTES * 3L + Int.SIZE_BYTES * 3L) * length
     }
 }
 
-/** One step of a sum: each node has [radix] times [size] rows, and becomes [radix] nodes of [size]. */
+/** One step of a sum: each node has [radix] times [size] rows, and becomes [radix] nodes of [size] rows. */
 internal sealed class CosineStep(val size: Int, val radix: Int)
 
 /** Divides each node into two nodes with opposite cosines; [cosines] contains the first of each pair. */

@@ -63,7 +63,7 @@ internal class CosineSums(private val steps: CosineSteps, private val width: Int
 
     /**
      * Applies the last two halvings to a polynomial of four coefficients; [left] and [right] are the cosines of the
-     * second.
+     * second halving.
      */
     private fun quarter(
         a: DoubleArray,

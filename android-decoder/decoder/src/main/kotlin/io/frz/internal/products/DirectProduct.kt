@@ -2,7 +2,7 @@ package io.frz.internal.products
 
 import io.frz.internal.Request
 
-/** Computes a product with few terms by its definition. Instances are for one thread. */
+/** Computes a product with few terms directly from its definition. Instances are for one thread. */
 internal class DirectProduct(product: AxisProduct, source: DoubleArray, target: Destination, request: Request) :
     PanelProduct(product, source, target, request) {
     /** Computes the rows [from] until [to] of the result: sums of source rows, weighted by the basis at a point. */

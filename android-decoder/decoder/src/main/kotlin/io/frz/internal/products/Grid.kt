@@ -21,8 +21,9 @@ internal class Grid(private val length: Int, private val terms: Int, request: Re
     }
 
     /**
-     * Locates [count] points of the axis, starting at [first]. For each, writes the first of the [Kernel.TAPS] grid
-     * points around it to [taps], where 0 is [MARGIN] points before the grid, and its place to [places].
+     * Locates [count] points of the axis, starting at [first]. For each point, writes the index of the first of the
+     * [Kernel.TAPS] grid points around it to [taps], where 0 is [MARGIN] points before the grid, and the place of the
+     * point to [places].
      */
     fun locate(first: Int, count: Int, taps: IntArray, places: DoubleArray) {
         val unit = 2L * length
@@ -53,7 +54,7 @@ internal class Grid(private val length: Int, private val terms: Int, request: Re
         /** The number of points needed beyond each end of the grid. */
         const val MARGIN = Kernel.TAPS / 2
 
-        /** A sum may be up to this many times as long as necessary if that avoids interpolation. */
+        /** A sum that avoids interpolation may be up to this many times as long as otherwise necessary. */
         private const val WHOLE = 4
 
         /** The number of factors between checks of the request. */

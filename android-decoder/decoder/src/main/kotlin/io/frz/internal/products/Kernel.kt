@@ -1,9 +1,10 @@
 package io.frz.internal.products
 
 /**
- * Interpolates a cosine sum between the points of a grid from its values at the [TAPS] nearest points, weighted by the
- * Kaiser–Bessel window of that width. If the sum has at most half as many terms as the grid has points, and each term
- * is divided by [transform] beforehand, the error is less than 10⁻¹² of the sum of the terms' magnitudes.
+ * Interpolates a cosine sum between the points of a grid: a value is the sum of the values at the [TAPS] nearest
+ * points, weighted by the Kaiser–Bessel window of that width. If the sum has at most half as many terms as the grid has
+ * points, and each term is divided by [transform] beforehand, the error is less than 10⁻¹² of the sum of the terms'
+ * magnitudes.
  *
  * Weights are polynomials in the *place* of a value: its position between two grid points, from −1 at the first, which
  * is tap [TAPS] / 2 − 1, to 1 at the second, tap [TAPS] / 2.
@@ -12,12 +13,12 @@ internal object Kernel {
     /** The number of grid points that contribute to a value. */
     const val TAPS = 14
 
-    /** The smallest number of grid points per term. */
+    /** The minimum number of grid points per term. */
     const val OVERSAMPLING = 2
     private const val REACH = TAPS / 2.0
     private const val BETA = Math.PI * TAPS * (1 - 0.5 / OVERSAMPLING)
 
-    /** The number of coefficients of a polynomial, the constant first. */
+    /** The number of coefficients of a polynomial; the constant comes first. */
     const val POWERS = 12
 
     private val height = bessel(BETA)
@@ -67,7 +68,7 @@ internal object Kernel {
         }
     }
 
-    /** Computes the [polynomial] of all values with the same taps, which start at [tap] of [line]. */
+    /** Computes the [polynomial] that yields all values with the same taps, which start at [tap] of [line]. */
     fun combine(line: DoubleArray, tap: Int, polynomial: DoubleArray) =
         sumRows(polynomial, polynomials, 0, TAPS, line, tap, POWERS)
 

@@ -22,7 +22,7 @@ internal enum class Method {
         /** The maximum number of terms for which plain sums are faster than transforms. */
         const val MOST_TERMS = 64
 
-        /** The shortest lines for which blocks pay off. */
+        /** The smallest length of a line for which blocks are faster. */
         private const val LEAST_LENGTH = 512
 
         /** Returns the method for [lines] lines of [terms] terms and [length] points, [inner] of them side by side. */

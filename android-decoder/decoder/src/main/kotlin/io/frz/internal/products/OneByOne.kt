@@ -20,8 +20,8 @@ internal class OneByOne(
     private val line = DoubleArray(grid.size + padded(Kernel.TAPS))
 
     /**
-     * Returns the values of line [number] on the grid, preceded by [Grid.MARGIN] mirrored ones; valid until the next
-     * call.
+     * Returns the values of line [number] on the grid, preceded by [Grid.MARGIN] mirrored values. The array is valid
+     * until the next call.
      */
     fun transform(number: Int): DoubleArray {
         load(number / product.inner * product.terms * product.inner + number % product.inner)
@@ -86,7 +86,7 @@ internal class OneByOne(
     }
 }
 
-/** Joins [OneByOne.LANES] lines of [length] sums side by side into one, two by two. */
+/** Joins [OneByOne.LANES] lines of [length] sums side by side into one, pair by pair. */
 private class Joins(private val length: Int, request: Request) {
     private val divisors = (0 until LEVELS).map { divisors((length * OneByOne.LANES) shr it, request) }
 
@@ -146,7 +146,7 @@ private class Joins(private val length: Int, request: Request) {
             for (from in divisors.indices step CHECKED) {
                 request.check()
                 val to = minOf(from + CHECKED, divisors.size)
-                // Computed as sines, starting with the smallest, they are accurate even where they are small.
+                // Computing the divisors as sines, starting with the smallest, keeps even the small ones accurate.
                 wave.sines(2L * from + 1, 2, to - from, 2.0, divisors, from)
                 for (i in from until to) divisors[i] = 1 / divisors[i]
             }

@@ -8,9 +8,9 @@ import java.nio.DoubleBuffer
 import java.nio.FloatBuffer
 import java.nio.ShortBuffer
 
-/** A writer of rebuilt values, rounded once. Instances are for one thread; several may write to the same memory. */
+/** Writes rebuilt values, rounding each once. Instances are for one thread; several can write to the same memory. */
 internal interface Output {
-    /** Writes [count] of [values], starting at [from], to the elements from [at] on; at most [Panel.LENGTH]. */
+    /** Writes [count] of [values], at most [Panel.LENGTH], starting at [from], to the elements from [at] on. */
     fun put(values: DoubleArray, count: Int, at: Int, from: Int = 0)
 
     /** Writes the first [count] of [values] to every [stride]th element from [at] on. */

@@ -15,7 +15,7 @@ internal abstract class Panel(terms: Int, val length: Int, longest: Int) {
     /** The number of rows, rounded up to whole strips. */
     protected val rows: Int = padded(terms)
 
-    /** The capacity of the stage. */
+    /** The capacity of the stage, the buffer in which values are arranged before they are written. */
     protected val staged: Int = minOf(LENGTH, longest)
 
     /** Loads row [term] with [count] values of [source], starting at [from]. */
@@ -40,7 +40,7 @@ internal abstract class Panel(terms: Int, val length: Int, longest: Int) {
         private const val LEAST_LENGTH = 64
         private const val CACHED_VALUES = 4096
 
-        /** Returns how many values of each of [terms] rows fit into the cache, at most [longest]. */
+        /** Returns the number of values of each of [terms] rows that fit into the cache, at most [longest]. */
         fun cached(terms: Int, longest: Int): Int =
             (CACHED_VALUES / terms).coerceIn(LEAST_LENGTH, LENGTH).coerceAtMost(longest)
     }

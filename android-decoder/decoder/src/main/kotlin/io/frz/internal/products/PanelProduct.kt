@@ -2,7 +2,7 @@ package io.frz.internal.products
 
 import io.frz.internal.Request
 
-/** Computes a [product] by weighted sums of the rows of a [Panel]. */
+/** Computes a [product] as weighted sums of the rows of a [Panel]. */
 internal abstract class PanelProduct(
     protected val product: AxisProduct,
     protected val source: DoubleArray,

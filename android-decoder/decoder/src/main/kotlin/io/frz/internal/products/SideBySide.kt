@@ -134,7 +134,10 @@ internal class SideBySide(
         private const val MOST_WIDTH = 64L
         private const val LONG_ROW = 32L
 
-        /** The smallest number of lines for which transforming them side by side is faster than one by one. */
+        /**
+         * The smallest number of lines for which transforming them side by side is faster than transforming them one by
+         * one.
+         */
         const val LEAST_WIDTH = 8L
 
         /** Returns the number of lines transformed at a time; 0 if they are too long to be transformed side by side. */

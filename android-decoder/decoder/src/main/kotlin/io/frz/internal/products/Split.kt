@@ -29,7 +29,10 @@ internal class Split(most: Int, private val width: Int) {
         }
     }
 
-    /** Computes the weights of each child: first of the terms at k, then of those at m − k; and those for k = 0. */
+    /**
+     * Computes the weights of each child: first for the rows jm + k, then for the rows jm + m − k. Row 0 has its own
+     * weights.
+     */
     private fun weigh(step: Splitting, node: Int) {
         val radix = step.radix
         weights.fill(0.0)
@@ -57,7 +60,7 @@ internal class Split(most: Int, private val width: Int) {
         give(rows, count)
     }
 
-    /** Computes the two rows k and m − k of each child likewise; they coincide if [areOne]. */
+    /** Replaces both rows, k and m − k, of each child by their sums; the two rows coincide if [areOne]. */
     private fun sumBoth(rows: Array<DoubleArray>, radix: Int, areOne: Boolean) {
         val stride = padded(2 * radix)
         take(rows, 2 * radix)
@@ -89,7 +92,7 @@ internal class Split(most: Int, private val width: Int) {
     }
 
     companion object {
-        /** Returns an upper bound of the memory of an instance for the radices of [length]. */
+        /** Returns an upper bound on the memory of an instance for the radices of [length]. */
         fun workingBytes(length: Long, width: Int): Long {
             val most = minOf(length, MOST_RADIX)
             return Double.SIZE_BYTES * ((2 * most + 1) * width + 4 * (most + 2) * (most + 2))

@@ -9,7 +9,7 @@ internal fun padded(terms: Int): Int = (terms + STRIP - 1) / STRIP * STRIP
 // Rebuilding spends most of its time in loops like these: they index plain arrays with a common index, which virtual
 // machines compile to vector instructions.
 
-/** Sets [count] of [sums] to sums of [terms] rows, starting at [row], weighted by [weights] from [from] on. */
+/** Sets the first [count] of [sums] to sums of [terms] rows from [row] on, weighted by [weights] from [from] on. */
 internal fun sumRows(
     sums: DoubleArray,
     rows: Array<DoubleArray>,

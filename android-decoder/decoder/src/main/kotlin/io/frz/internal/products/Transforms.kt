@@ -35,7 +35,8 @@ internal class Transforms(
     }
 
     /**
-     * Transforms as many lines at a time as fit: those of one outer index if rows are long, otherwise those of several.
+     * Transforms several lines at a time: lines with the same outer index if rows are long, otherwise all lines of
+     * several outer indices.
      */
     fun sideBySide(workers: Workers) {
         val steps = CosineSteps(grid.size, request)

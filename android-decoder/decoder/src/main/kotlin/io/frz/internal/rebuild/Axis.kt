@@ -8,7 +8,7 @@ import io.frz.internal.bases.Basis
  * @property basis the basis; null if each entry is itself an element
  */
 internal class Axis(val length: Int, val terms: Int, val basis: Basis?) {
-    /** Whether some elements have no entry. */
+    /** Whether the axis has elements without a core entry. */
     val isCut: Boolean get() = basis == null && terms < length
 
     companion object {

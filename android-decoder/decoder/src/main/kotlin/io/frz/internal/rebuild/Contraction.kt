@@ -16,10 +16,10 @@ import java.nio.ByteBuffer
 
 /**
  * Rebuilds tensors whose elements are sums, by multiplying the core by one basis after the other. If the first axis has
- * no basis, its pieces are independent. They are multiplied a few at a time, so that they need little memory and stay
- * in the cache.
+ * no basis, each of its entries yields an independent piece of the tensor. The pieces are multiplied a few at a time,
+ * so that they need little memory and stay in the cache.
  *
- * @param axes at least one of them has a basis
+ * @param axes the axes, at least one of which has a basis
  */
 internal class Contraction(
     axes: List<Axis>,
@@ -36,13 +36,13 @@ internal class Contraction(
     private val entries = this.axes.fold(1) { product, axis -> product * axis.terms }
     private val elements = this.axes.fold(1) { product, axis -> product * axis.length }
 
-    /** How many pieces are multiplied at a time, and whether threads share the pieces rather than the work on each. */
+    /** The number of pieces multiplied at a time, and whether threads share the pieces rather than the work on each. */
     private val batch = minOf(pieces, maxOf(1, VALUES / elements, minOf(LEAST_BATCH, MOST_VALUES / elements)))
     private val isShared = batch < pieces && batch.toLong() * elements < SHARED_VALUES
     private val inner = if (isShared) Workers(1) else workers
     private val plan = Plan(batch, this.axes, tensor, inner.count)
 
-    /** The memory needed besides the core and the result. */
+    /** The memory needed in addition to the core and the result. */
     val workingBytes: Long
         get() {
             val result = if (lines.areAll) 0 else Double.SIZE_BYTES * saturatedProduct(batch.toLong(), lines.values)

@@ -13,7 +13,10 @@ import io.frz.internal.values.Base
 import io.frz.internal.values.Contents
 import java.nio.ByteBuffer
 
-/** Carries out requests for the [tensors] of a file: first checks what they need, then decodes groups. */
+/**
+ * Carries out requests for the [tensors] of a file: first checks the memory and libraries that they need, then decodes
+ * groups.
+ */
 internal class Loader(
     private val container: Container,
     private val tensors: List<TensorInfo>,
@@ -91,7 +94,7 @@ internal class Loader(
         return memory
     }
 
-    /** Checks that tensor [i] of [group] can be rebuilt, as far as is known before decoding. */
+    /** Checks that tensor [i] of [group] can be rebuilt, as far as this is known before decoding. */
     private fun prepare(group: Group, i: Int, reserved: Long) {
         contents.requireInstalled(group, i)
         for (factor in synthesis.factorsOf(group, i)) contents.requireInstalled(factor, 0)

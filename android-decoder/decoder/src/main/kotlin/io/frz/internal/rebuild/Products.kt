@@ -11,8 +11,8 @@ import java.nio.ByteBuffer
 
 /**
  * Rebuilds tensors whose elements are single products of a core entry and one number from each basis. The products are
- * computed in binary64 in the order of the axes, so the results are the same on all machines, bit for bit; section 8 of
- * the specification.
+ * computed in binary64 in the order of the axes, so the results are the same on all machines, bit for bit; see section
+ * 8 of the specification.
  *
  * @param axes the axes; those with a basis have one term
  */
@@ -23,7 +23,7 @@ internal class Products(private val axes: List<Axis>, private val core: FloatArr
     private val columns = axes.dropLast(1).map { axis -> axis.basis?.let { column(it) } }
     private val last = axes.last()
 
-    /** The distance between the entries of neighbors along each axis; 0 where there is only one entry. */
+    /** The distance between neighboring entries along each axis; 0 where there is only one entry. */
     private val strides = IntArray(axes.size)
 
     init {
@@ -96,7 +96,7 @@ internal class Products(private val axes: List<Axis>, private val core: FloatArr
             axis.basis == null || (axis.terms == 1 && !axis.basis.hasTransform)
         }
 
-        /** Returns the memory needed besides the core. */
+        /** Returns the memory needed in addition to the core. */
         fun workingBytes(axes: List<Axis>): Long =
             Double.SIZE_BYTES * axes.dropLast(1).fold(0L) { sum, axis -> sum + (axis.basis?.length ?: 0) }
     }

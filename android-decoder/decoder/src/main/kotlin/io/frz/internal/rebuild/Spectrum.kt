@@ -29,8 +29,8 @@ internal fun spectrum(view: LongArray, box: LongArray, entries: FloatArray, requ
 private const val CHECKED = 1 shl 16
 
 /**
- * Copies runs of [entries] to places in [values] that are a step apart. Adjacent diagonals end up side by side in
- * memory, so long runs are collected and copied together, piece by piece, while their cache lines are hot.
+ * Copies runs of [entries] to evenly spaced places in [values]. Adjacent diagonals end up side by side in memory, so
+ * long runs are collected and copied together, piece by piece, while their cache lines are hot.
  */
 private class Runs(private val entries: FloatArray, private val values: FloatArray) {
     private val positions = IntArray(MOST)
@@ -68,7 +68,7 @@ private class Runs(private val entries: FloatArray, private val values: FloatArr
         const val MOST = 32
         const val PIECE = 32
 
-        /** Shorter runs are copied immediately. */
+        /** Runs shorter than this are copied immediately. */
         const val LONG = 64
     }
 }

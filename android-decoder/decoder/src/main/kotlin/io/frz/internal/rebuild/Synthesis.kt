@@ -15,7 +15,9 @@ import io.frz.internal.values.Zeros
 import io.frz.internal.zigzag.Box
 import java.nio.ByteBuffer
 
-/** Rebuilds tensors from their cores: obtains their bases and multiplies by them; section 8 of the specification. */
+/**
+ * Rebuilds tensors from their cores: obtains their bases and multiplies by them; see section 8 of the specification.
+ */
 internal class Synthesis(
     private val factors: Factors,
     private val contents: Contents,

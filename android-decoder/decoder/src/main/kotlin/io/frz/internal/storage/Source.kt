@@ -12,7 +12,7 @@ import java.nio.channels.FileChannel
 
 /** The source of a file's bytes. */
 internal interface Source : Closeable {
-    /** Returns the number of bytes; a source that does not know its size counts only up to [limit]. */
+    /** Returns the number of bytes; a source whose size is unknown counts bytes only up to [limit]. */
     fun size(limit: Long): Long
 
     /** Fills [target] with bytes, starting at [position]. */

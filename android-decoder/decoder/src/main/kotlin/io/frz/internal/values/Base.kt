@@ -15,7 +15,7 @@ import io.frz.internal.saturatedSum
 import java.util.concurrent.ConcurrentHashMap
 
 /**
- * The base of a delta file: the file whose values the delta file's differences are added to.
+ * The base of a delta file: the file to whose values the delta file's differences are added.
  *
  * @param tensor returns the base's description of the tensor with a name, or null if there is none
  */

@@ -11,7 +11,10 @@ import io.frz.internal.directory.Group
 import io.frz.internal.saturatedSum
 import java.nio.ByteBuffer
 
-/** The decoded contents of a file at one tier. Small groups are cached: requests often need several tensors. */
+/**
+ * The decoded contents of a file at one tier. Small groups are cached, because requests often need several of their
+ * tensors.
+ */
 internal class Contents(private val container: Container, private val base: Base?, private val budget: Budget) {
     val tier: Int = container.tier
     val footprint = Footprint(tier, container.directory.groups.size)
@@ -175,7 +178,7 @@ internal class Contents(private val container: Container, private val base: Base
     /** A tensor being read: into its [core] or directly into [memory]; if both are null, it is only checked. */
     private class Reading(val reader: ValueReader, val core: Core?, val memory: ByteBuffer?)
 
-    /** The core of tensor [i], being read. */
+    /** The core of tensor [i] while it is being read. */
     private inner class CoreTarget(i: Int, group: Group, scratch: Scratch) {
         private val core: Core
         val reader: ValueReader

@@ -13,7 +13,7 @@ internal class Core private constructor(private val floats: FloatArray?, private
 
     constructor(elements: ByteBuffer) : this(null, elements)
 
-    /** Whether values are elements. */
+    /** Whether the values are the tensor's elements. */
     val isExact: Boolean get() = elements != null
 
     /** What is wrong with a value, or null. */

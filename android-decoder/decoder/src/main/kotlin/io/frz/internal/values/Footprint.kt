@@ -21,7 +21,7 @@ internal class Footprint(private val tier: Int, groups: Int) {
     /** Returns the memory of all cores of [group]. */
     fun cores(group: Group): Long = sums(group).cores
 
-    /** Returns the memory needed to read [group], besides cores. */
+    /** Returns the memory needed to read [group], excluding its cores. */
     fun working(group: Group): Long = sums(group).working
 
     private fun sums(group: Group): Sums {

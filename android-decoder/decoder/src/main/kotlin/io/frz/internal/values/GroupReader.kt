@@ -8,12 +8,15 @@ import io.frz.internal.container.Container
 import io.frz.internal.directory.Group
 import java.util.concurrent.atomic.AtomicReferenceArray
 
-/** Reads the groups of the file of [container], at its tier. [base] is the base of a delta file, or null. */
+/**
+ * Reads the groups of the file that [container] describes, at the container's tier. [base] is the base of a delta file,
+ * or null.
+ */
 internal class GroupReader(private val container: Container, private val base: Base?) {
     /** For each group that has been read completely and found valid, the file's stamp before reading. */
     private val sound = AtomicReferenceArray<Long>(container.directory.groups.size)
 
-    /** Reads all segments of [group] that the tier needs, verifying the checksum of each before its values. */
+    /** Reads all segments of [group] that the tier needs, verifying the checksum of each before reading its values. */
     fun readAll(group: Group, request: Request, readers: (i: Int) -> ValueReader) {
         val stamp = container.stamp()
         read(group, request, group.size - 1, isSound = false, readers)

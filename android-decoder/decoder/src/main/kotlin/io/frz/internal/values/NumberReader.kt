@@ -71,7 +71,7 @@ internal class NumberReader(
         pending = 0
     }
 
-    /** Converts [count] of [bits], starting at [from], to numbers; the first is at [index] of the last axis. */
+    /** Converts [count] of [bits], starting at [from], to numbers. The first number is at [index] of the last axis. */
     private fun convert(bits: IntArray, from: Int, count: Int, index: Long) {
         val out = scratch.floats
         when {

@@ -5,13 +5,13 @@ import io.frz.internal.Float16
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-/** A destination of numbers. */
+/** A destination for numbers. */
 internal fun interface NumberSink {
     /** Writes the first [count] of [numbers], starting at [place]. */
     fun put(place: Long, numbers: FloatArray, count: Int)
 
     companion object {
-        /** Discards numbers, which are only checked. */
+        /** Discards numbers that only need to be checked. */
         val NOWHERE = NumberSink { _, _, _ -> }
 
         fun of(target: FloatArray) = NumberSink { place, numbers, count ->

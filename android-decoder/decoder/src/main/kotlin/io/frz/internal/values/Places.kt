@@ -5,7 +5,8 @@ import io.frz.internal.directory.Group
 /**
  * Maps the entries of a core to row-major memory that contains its corner or the whole tensor.
  *
- * Axes are merged where entries are contiguous anyway, so an axis here can comprise several axes of the view.
+ * Axes are merged where entries are contiguous anyway, so one axis of an instance can comprise several axes of the
+ * view.
  *
  * @param lengths the lengths of the core's axes, as a function of the tier; all 0 for tier −1
  * @param stored the lengths of the memory's axes

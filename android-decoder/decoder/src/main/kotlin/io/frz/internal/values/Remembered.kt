@@ -2,7 +2,7 @@ package io.frz.internal.values
 
 import io.frz.internal.directory.Group
 
-/** A cache of decoded groups, up to [most] bytes; the least recently used are evicted. */
+/** A cache of decoded groups, up to [most] bytes; the least recently used groups are evicted. */
 internal class Remembered(val most: Long) {
     private class Entry(val cores: Array<Core>, val bytes: Long)
 
@@ -27,7 +27,7 @@ internal class Remembered(val most: Long) {
     private fun saturatedOverhead(size: Long, cores: Int) = size + CORE_BYTES * cores
 
     companion object {
-        /** The largest cache of any file, in bytes. */
+        /** The maximum size of the cache of a file, in bytes. */
         const val MOST_BYTES = 1L shl 24
 
         /** The cache uses at most the memory budget of a request divided by this number. */

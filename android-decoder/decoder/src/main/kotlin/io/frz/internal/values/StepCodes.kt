@@ -51,8 +51,8 @@ internal class StepCodes(
     }
 
     /**
-     * Dequantizes [count] of [integers], starting at [from], to [out], starting at [to]. The first is at [index] of the
-     * last axis. Entries without a valid step become NaN.
+     * Dequantizes [count] of [integers], starting at [from], and writes the results to [out], starting at [to]. The
+     * first integer is at [index] of the last axis. Entries without a valid step become NaN.
      */
     fun multiply(integers: IntArray, from: Int, count: Int, index: Long, out: FloatArray, to: Int) {
         val last = offsets.last()

@@ -2,7 +2,7 @@ package io.frz.internal.values
 
 import io.frz.internal.Limits
 
-/** Returns the step of [code], with 16 codes to an octave; section 6.1 of the specification. */
+/** Returns the step of [code], with 16 codes to an octave; see section 6.1 of the specification. */
 internal fun stepSize(code: Int): Double = Math.scalb((16 + (code and 15)).toDouble(), (code shr 4) - 4)
 
 /** A table of all steps. */

@@ -7,8 +7,8 @@ internal fun interface RunVisitor {
 }
 
 /**
- * The zigzag order of a shape: multi-indices sorted by the sum of their entries, then lexicographically; section 5 of
- * the specification.
+ * The zigzag order of a shape: multi-indices sorted by the sum of their entries, then lexicographically; see section 5
+ * of the specification.
  */
 internal object Zigzag {
     /**
@@ -62,7 +62,7 @@ internal object Zigzag {
         }
     }
 
-    /** The longest run along a single axis. */
+    /** The maximum length of a run along a single axis. */
     private const val RUN = 1 shl 16
 
     /** Returns, for each axis, the largest sum of the axes after it. */

@@ -6,7 +6,9 @@ import io.frz.elm.ElmException
 import io.frz.elm.ElmModel
 import io.frz.elm.HiddenLayer
 
-/** Reads the parts of an Extreme Learning Machine from a file, as `frformat.train.elm` describes them. */
+/**
+ * Reads the parts of an Extreme Learning Machine from a file, in the form in which `frformat.train.elm` stores them.
+ */
 internal class Metadata(private val file: FrzFile) {
     fun hiddenLayer(): HiddenLayer {
         val shape = text("input").split(' ').map { positive("input", it) }.toIntArray()

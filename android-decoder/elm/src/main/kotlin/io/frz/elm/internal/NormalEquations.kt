@@ -3,8 +3,8 @@ package io.frz.elm.internal
 import kotlin.math.sqrt
 
 /**
- * The sums HᵀH and HᵀT over all samples, from which [solve] computes the ridge solution. The first feature is constant
- * 1 and has no ridge.
+ * The sums HᵀH and HᵀT over all samples, from which [solve] computes the ridge solution. The first feature is the
+ * constant 1, to which the ridge does not apply.
  */
 internal class NormalEquations(private val features: Int) {
     /** Row i of the lower triangle of HᵀH. */

@@ -25,10 +25,10 @@ import kotlinx.coroutines.suspendCancellableCoroutine
  * }
  * ```
  *
- * The calling coroutine owns the network. If the coroutine is cancelled first, loading ends as [FrzLoader.loadAsync]
- * says, whatever has been loaded is freed, and [CancellationException] is thrown, which is not an [IOException]. All
- * other failures are the [IOException]s of [FrzLoader]. Loading runs on [FrzLoadOptions.background], and progress is
- * reported on [FrzLoadOptions.callbacks].
+ * The calling coroutine owns the network. If the coroutine is cancelled first, loading ends as described for
+ * [FrzLoader.loadAsync], everything loaded so far is freed, and [CancellationException] is thrown, which is not an
+ * [IOException]. All other failures cause the [IOException]s of [FrzLoader]. Loading runs on
+ * [FrzLoadOptions.background], and progress is reported on [FrzLoadOptions.callbacks].
  */
 @Throws(IOException::class, CancellationException::class)
 public suspend fun <N : Any> FrzLoader<N>.await(options: FrzLoadOptions = FrzLoadOptions.DEFAULT): N =
@@ -43,7 +43,7 @@ public suspend fun <N : Any> FrzLoader<N>.await(options: FrzLoadOptions = FrzLoa
         continuation.invokeOnCancellation { loading.cancel() }
     }
 
-/** Resumes the coroutine of [continuation] with the network; if it arrives too late, the network is freed. */
+/** Resumes the coroutine of [continuation] with the network, or frees the network if it arrives too late. */
 internal class Resuming<N : Any>(
     private val continuation: CancellableContinuation<N>,
     private val runtime: FrzRuntime<N>

@@ -3,7 +3,7 @@ package io.frz.loading.internal
 import io.frz.loading.FrzLoadException
 import io.frz.loading.FrzLoadException.Kind
 
-/** Tells whether loading has been cancelled. */
+/** Detects whether loading has been cancelled. */
 internal class Cancellation(private val cancelled: () -> Boolean) {
     /** Whether loading has been cancelled. */
     val isCancelled: Boolean get() = cancelled()
@@ -14,10 +14,10 @@ internal class Cancellation(private val cancelled: () -> Boolean) {
     }
 
     companion object {
-        /** Cancellation by interrupting the thread, whose interrupt flag stays set. */
+        /** Cancellation by an interrupt of the current thread, whose interrupt flag stays set. */
         val INTERRUPT = Cancellation { Thread.currentThread().isInterrupted }
 
-        /** The exception that is thrown or passed to a callback. */
+        /** Returns the exception to throw or to pass to a callback. */
         fun failure(cause: Throwable?) = FrzLoadException(Kind.CANCELLED, "loading was cancelled", cause)
     }
 }

@@ -4,7 +4,7 @@ import android.os.Handler
 import android.os.Looper
 import java.util.concurrent.Executor
 
-/** Runs tasks on the app's main thread or, in a process without one, directly on the caller's. */
+/** Runs tasks on the app's main thread or, in a process without one, directly on the calling thread. */
 internal object MainThread : Executor {
     override fun execute(task: Runnable) {
         val looper = mainLooper()

@@ -11,7 +11,7 @@ import io.frz.loading.FrzRuntime
 import java.io.IOException
 import java.util.concurrent.RejectedExecutionException
 
-/** Runs [load] in the background and delivers its network, or frees it. */
+/** Runs [load] in the background and delivers the resulting network or, if it is no longer wanted, frees it. */
 internal class Task<N : Any>(
     private val runtime: FrzRuntime<N>,
     private val callback: FrzCallback<N>,
@@ -76,7 +76,7 @@ internal class Task<N : Any>(
         deliver(result)
     }
 
-    /** Stops [cancel] from interrupting this thread from now on. */
+    /** Prevents [cancel] from interrupting this thread from now on. */
     private fun release() = synchronized(lock) {
         thread = null
         if (state == State.CANCELLED) Thread.interrupted()
@@ -100,7 +100,7 @@ internal class Task<N : Any>(
         }
     }
 
-    /** Takes the network for the callback, unless loading has been cancelled meanwhile. */
+    /** Takes the network for the callback, unless loading has been cancelled in the meantime. */
     private fun take(): N? = synchronized(lock) {
         val taken = network
         network = null

@@ -8,17 +8,17 @@ import java.nio.ByteBuffer
 /**
  * The weights that a skeleton requires; see `help(frformat.runtimes.onnxruntime)`.
  *
- * @property wanted the weights by name; tied weights appear once
+ * @property wanted the required weights by name; tied weights appear once
  */
 internal class Contract private constructor(
     val wanted: Map<String, Wanted>,
     private val ties: Map<String, String>,
     private val unused: Set<String>
 ) {
-    /** All names of the required weight [name]. */
+    /** Returns all names of the required weight [name]. */
     fun names(name: String): List<String> = listOf(name) + ties.filterValues { it == name }.keys
 
-    /** Describes how [file] differs from what the skeleton requires, or returns null if it fits. */
+    /** Describes how [file] differs from what the skeleton requires, or returns null if the file fits. */
     fun misfit(file: FrzFile): String? {
         val sources = wanted.mapValues { (name, _) -> names(name).firstOrNull { it in file } }
         val known = wanted.keys + ties.keys + unused
@@ -36,7 +36,7 @@ internal class Contract private constructor(
     companion object {
         private const val SHOWN = 8
 
-        // Field numbers of ONNX's messages.
+        // The field numbers of ONNX's messages.
         private const val GRAPH = 7
         private const val METADATA = 14
         private const val INITIALIZER = 5

@@ -25,7 +25,7 @@ internal class Conversion(private val name: String, private val source: DType, p
         }
     }
 
-    /** Whether the elements of [from] are those of [to], once they are converted. */
+    /** Returns whether the elements of [from], once converted, equal those of [to]. */
     fun isSame(from: ByteBuffer, to: ByteBuffer): Boolean {
         val converted = ByteBuffer.allocate(to.remaining()).order(ByteOrder.LITTLE_ENDIAN)
         copy(from, converted)

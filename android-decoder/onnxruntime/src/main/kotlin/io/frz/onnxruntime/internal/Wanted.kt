@@ -9,16 +9,16 @@ import io.frz.FrzFile
  * A weight that a skeleton requires, as a tensor or as coefficients.
  *
  * @property shape the shape of the tensor, or (k,) for k coefficients
- * @property spectrum the shape of the spectrum that has these coefficients, or null for a tensor
+ * @property spectrum the shape of the spectrum to which the coefficients belong, or null for a tensor
  */
 internal class Wanted(val shape: LongArray, val dtype: DType, val spectrum: LongArray?) {
-    /** The type of its elements in ONNX Runtime. */
+    /** The type of the weight's elements in ONNX Runtime. */
     val type: OnnxJavaType get() = TYPES.getValue(dtype)
 
-    /** The size of all elements. */
+    /** The size of all elements, in bytes. */
     val bytes: Long get() = shape.fold(dtype.bytes.toLong()) { size, length -> Math.multiplyExact(size, length) }
 
-    /** Describes how the tensor [name] of [file] differs from this weight, or returns null if it fits. */
+    /** Describes how the tensor [name] of [file] differs from this weight, or returns null if the tensor fits. */
     fun misfit(name: String, file: FrzFile): String? {
         val info = file.tensor(name)
         val isSpectrum = info.kept != null && info.bases.all { it == BasisKind.DCT }
@@ -73,7 +73,9 @@ internal class Wanted(val shape: LongArray, val dtype: DType, val spectrum: Long
         private val REAL = setOf(DType.F16, DType.BF16, DType.F32, DType.F64)
         private val WHOLE = setOf(DType.BOOL, DType.U8, DType.I8, DType.I16, DType.I32, DType.I64)
 
-        /** The element type that ONNX numbers [number], or null if a session does not accept weights of it. */
+        /**
+         * Returns the element type with ONNX's number [number], or null if sessions do not accept weights of that type.
+         */
         fun dtype(number: Long): DType? = NUMBERS[number]
 
         private fun DType.converts(to: DType) =

@@ -10,22 +10,26 @@ import java.nio.ByteOrder
 
 /** Rebuilds the weights that a skeleton requires from [file], which fits [contract]. */
 internal class Weights(val contract: Contract, private val file: FrzFile, private val load: FrzLoad) {
-    /** The required weights by the tensor that holds them, for those wanted as tensors or as coefficients. */
+    /** For each tensor of the file, the names of the required weights that are rebuilt from it. */
     private val rebuilt = sources { it.spectrum == null }
+
+    /** For each tensor of the file, the names of the required weights that are its coefficients. */
     private val coefficients = sources { it.spectrum != null }
     private val total = contract.wanted.values.fold(0L) { sum, wanted -> sum + wanted.bytes }
 
     private val buffers = LinkedHashMap<String, ByteBuffer>()
 
-    /** The weights whose tensor is rebuilt in their own buffer, with that tensor. */
+    /** For each weight that is rebuilt directly in its own buffer, the name of its tensor in the file. */
     private val inPlace = HashMap<String, String>()
     private var done = 0L
 
-    /** Lends all weights by name, in direct buffers of the skeleton's types, to [use]. */
+    /**
+     * Passes all weights to [use], by name, in direct buffers of the skeleton's types that are valid until it returns.
+     */
     fun <T> lend(use: (Map<String, ByteBuffer>) -> T): T {
         val largest = file.tensors.filter { it.name in rebuilt }.maxByOrNull { it.bytes }
         val converted = file.tensors.filter(::isConverted).maxOfOrNull { it.bytes } ?: 0
-        // A tensor of another type is rebuilt beside the buffer of its weight.
+        // A tensor of another type is rebuilt outside the buffer of its weight.
         load.admit(file, COPIES * total + converted, largest?.name)
         return load.memory(total).use { memory ->
             load.report(0, total)
@@ -50,7 +54,7 @@ internal class Weights(val contract: Contract, private val file: FrzFile, privat
     private fun isConverted(info: TensorInfo) =
         rebuilt[info.name].orEmpty().any { contract.wanted.getValue(it).dtype != info.dtype }
 
-    /** The buffer of a weight of the same type as the tensor [info], or null if there is none. */
+    /** Returns the buffer of a weight that has the same type as the tensor [info], or null if there is none. */
     private fun room(info: TensorInfo, memory: FrzMemory): ByteBuffer? {
         load.checkCancelled()
         val weight = rebuilt[info.name].orEmpty().firstOrNull {
@@ -60,7 +64,7 @@ internal class Weights(val contract: Contract, private val file: FrzFile, privat
         return memory.allocate(info.bytes).also { buffers[weight] = it }.duplicate()
     }
 
-    /** Adds [tensor] as each of the weights in [names]. */
+    /** Adds [tensor] as the value of each weight in [names]. */
     private fun add(tensor: FrzTensor, names: List<String>, memory: FrzMemory) {
         for (name in names) {
             load.checkCancelled()

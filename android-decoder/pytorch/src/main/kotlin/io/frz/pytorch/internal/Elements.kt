@@ -36,11 +36,11 @@ internal enum class Elements(val bytes: Int) {
             Tensor.fromBlob(memory.asDoubleBuffer(), shape)
     };
 
-    /** A runtime tensor with the elements in [memory]. */
+    /** Returns a tensor of the runtime with the elements in [memory]. */
     abstract fun tensor(memory: ByteBuffer, shape: LongArray): Tensor
 
     companion object {
-        /** The conversion for the tensor [info]. */
+        /** Returns the conversion for the tensor [info]. */
         fun of(info: TensorInfo): Elements = when (info.dtype) {
             DType.BOOL, DType.U8 -> UNSIGNED_BYTES
 
@@ -61,12 +61,12 @@ internal enum class Elements(val bytes: Int) {
             )
         }
 
-        /** The size of the tensor [info] in the runtime. */
+        /** Returns the size of the tensor [info] in the runtime, in bytes. */
         fun bytes(info: TensorInfo): Long = info.elements * of(info).bytes
 
         /**
-         * Widens 16-bit elements in place. They are in the upper half of [memory] and fill all of it afterwards: an
-         * element is never written before the ones that it overwrites have been read.
+         * Widens 16-bit elements in place. They are in the upper half of [memory] and fill all of it afterwards. No
+         * element is overwritten before it has been read.
          */
         fun widen(dtype: DType, memory: ByteBuffer) {
             memory.order(ByteOrder.LITTLE_ENDIAN)

@@ -14,11 +14,13 @@ import org.pytorch.Tensor
 
 /**
  * Passes the weights of [file] to [module]. Tensors are rebuilt in one reused buffer and passed on before it is
- * overwritten. Where the module wants coefficients, these are passed on and nothing is rebuilt. Memory is needed only
- * for this buffer and the module's own copies.
+ * overwritten. If the module requires a tensor as coefficients, the coefficients are passed on and the tensor is not
+ * rebuilt. Memory is needed only for the buffer and the module's own copies.
  */
 internal class HandOver(private val module: Module, private val file: FrzFile, private val load: FrzLoad) {
-    /** Fails if the module does not accept weights, or not those of this file. */
+    /**
+     * The shares by tensor name. Creating them fails if the module does not accept weights, or not those of this file.
+     */
     private val shares = Share.of(file, Native.coefficientsWanted(module)).associateBy { it.info.name }
     private val total = shares.values.fold(0L) { sum, share ->
         sum(sum, sum(share.rebuiltBytes, share.coefficientBytes))
@@ -47,13 +49,15 @@ internal class HandOver(private val module: Module, private val file: FrzFile, p
             "; ship the skeleton and the .frz file of the same network"
     )
 
-    /** The bytes of the module's copies of all weights and of the buffer in which the [largest] is rebuilt. */
+    /**
+     * Returns the bytes needed for the module's copies of all weights and for the buffer in which [largest] is rebuilt.
+     */
     private fun needed(largest: Share?): Long = shares.values.fold(largest?.bytes ?: 0) { before, share ->
         val rebuilt = share.rebuilt.fold(before) { sum, _ -> sum(sum, share.rebuiltBytes) }
         share.coefficients.fold(rebuilt) { sum, _ -> sum(sum, share.coefficientBytes) }
     }
 
-    /** Tensors that are next to each other in [memory] and are passed on together; often a single one. */
+    /** Adjacent tensors in [memory] that are passed to the module together; often a single tensor. */
     private inner class Batch(private val memory: ByteBuffer) {
         private val weights = LinkedHashMap<String, IValue>()
         private var bytes = 0L
@@ -61,8 +65,8 @@ internal class HandOver(private val module: Module, private val file: FrzFile, p
         private lateinit var place: ByteBuffer
 
         /**
-         * The memory in which to rebuild the next tensor, or null if it is not needed. A 16-bit tensor is rebuilt in
-         * the upper half of the space that it takes when widened.
+         * Returns the memory in which to rebuild the next tensor, or null if the tensor is not needed. A 16-bit tensor
+         * is rebuilt in the upper half of the space that it takes when widened.
          */
         fun memory(info: TensorInfo): ByteBuffer? {
             val share = shares.getValue(info.name)
@@ -71,7 +75,7 @@ internal class HandOver(private val module: Module, private val file: FrzFile, p
             return slice(place, (share.rebuiltBytes - info.bytes).toInt(), info.bytes.toInt())
         }
 
-        /** Adds [tensor], which has been rebuilt in that memory. */
+        /** Adds [tensor], which has been rebuilt in the memory returned for it. */
         fun add(tensor: FrzTensor) {
             val share = shares.getValue(tensor.name)
             Elements.widen(tensor.dtype, place)
@@ -86,7 +90,9 @@ internal class HandOver(private val module: Module, private val file: FrzFile, p
             put(share.coefficients, Tensor.fromBlob(values, core.shape), share.coefficientBytes)
         }
 
-        /** Reserves [size] bytes of memory, passing on its current content first if there is not enough room. */
+        /**
+         * Reserves [size] bytes of memory. If there is not enough room, passes the current content to the module first.
+         */
         private fun room(size: Long): ByteBuffer {
             if (size > memory.capacity() - end) handOver()
             load.checkCancelled()
@@ -101,7 +107,7 @@ internal class HandOver(private val module: Module, private val file: FrzFile, p
             bytes += size
         }
 
-        /** Passes the content of the memory to the module, which frees the memory. */
+        /** Passes the content of the memory to the module, so that the memory can be reused. */
         fun handOver() {
             if (weights.isEmpty()) return
             Native.loadWeights(module, weights)
@@ -114,12 +120,12 @@ internal class HandOver(private val module: Module, private val file: FrzFile, p
     }
 
     private companion object {
-        /** Small tensors are passed on together, up to this many bytes, to save the overhead of calls. */
+        /** The maximum size, in bytes, of a batch of small tensors; batches reduce the overhead of native calls. */
         const val BATCH = 1L shl 20
         const val ALIGNMENT = 64
         const val SHOWN = 8
 
-        /** [size] bytes of [memory] from [start] on, as a separate buffer in native byte order. */
+        /** Returns [size] bytes of [memory], starting at [start], as a separate buffer in native byte order. */
         fun slice(memory: ByteBuffer, start: Int, size: Int): ByteBuffer {
             val view = memory.duplicate()
             view.limit(start + size)

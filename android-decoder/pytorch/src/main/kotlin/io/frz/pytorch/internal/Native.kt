@@ -7,7 +7,7 @@ import org.pytorch.IValue
 import org.pytorch.LiteModuleLoader
 import org.pytorch.Module
 
-/** Calls into native code, whose exceptions are converted to known kinds. */
+/** Calls native code and converts its exceptions to [FrzLoadException]s. */
 internal object Native {
     /** Starts the skeleton in [file], whose bytes have been verified. */
     fun start(file: File): Module = guarded({ failure ->
@@ -19,7 +19,7 @@ internal object Native {
         )
     }) { LiteModuleLoader.load(file.path) }
 
-    /** The names of the weights that [module] still lacks. */
+    /** Returns the names of the weights that [module] still lacks. */
     fun weightsMissing(module: Module): Set<String> = guarded({ failure ->
         FrzLoadException(
             Kind.SKELETON_UNSUPPORTED,
@@ -28,7 +28,7 @@ internal object Native {
         )
     }) { module.runMethod("weights_missing").toList().mapTo(LinkedHashSet()) { it.toStr() } }
 
-    /** The weights that [module] wants as coefficients, with the shapes of their spectra. */
+    /** Returns the weights that [module] takes as coefficients, with the shapes of their spectra. */
     fun coefficientsWanted(module: Module): Map<String, List<Long>> = guarded({ failure ->
         FrzLoadException(
             Kind.SKELETON_UNSUPPORTED,
@@ -62,14 +62,14 @@ internal object Native {
     } catch (e: OutOfMemoryError) {
         throw FrzLoadException(Kind.RUNTIME_FAILED, "the runtime has no memory left: " + reason(e), e)
     } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
-        // Native exceptions arrive as various subclasses of this one.
+        // Native code throws various subclasses of RuntimeException.
         throw translate(e)
     }
 
-    /** The first line of a native exception; the rest is addresses. */
+    /** Returns the first line of the message of a native exception; the other lines contain addresses. */
     private fun reason(failure: Throwable) =
         failure.message.orEmpty().lineSequence().firstOrNull { it.isNotBlank() }?.trim() ?: failure.toString()
 
-    /** The prefix of skeleton errors about weights. */
+    /** The prefix of a skeleton's error messages about weights. */
     private const val MISMATCH = "frz:"
 }

@@ -7,27 +7,30 @@ import io.frz.loading.FrzLoadException
 import io.frz.loading.FrzLoadException.Kind
 
 /**
- * What a module needs of one tensor of a file.
+ * The form in which a module needs one tensor of a file: rebuilt, as coefficients, or both.
  *
- * @property rebuilt the names under which it takes the tensor
- * @property coefficients the names under which it takes the coefficients, as factored networks do
+ * @property rebuilt the names under which the module takes the rebuilt tensor
+ * @property coefficients the names under which the module takes the coefficients, as factored networks do
  */
 internal class Share private constructor(
     val info: TensorInfo,
     val rebuilt: List<String>,
     val coefficients: List<String>
 ) {
-    /** The size of the tensor in the runtime; 0 if it is not rebuilt. */
+    /** The size of the rebuilt tensor in the runtime, in bytes; 0 if it is not rebuilt. */
     val rebuiltBytes: Long = if (rebuilt.isEmpty()) 0 else Elements.bytes(info)
 
-    /** The size of its coefficients in the runtime; 0 if they are not needed. */
+    /** The size of the coefficients in the runtime, in bytes; 0 if they are not needed. */
     val coefficientBytes: Long = if (coefficients.isEmpty()) 0 else (info.kept ?: 0) * Float.SIZE_BYTES.toLong()
 
-    /** The memory needed to prepare it. */
+    /** The memory needed to prepare the tensor or its coefficients, in bytes. */
     val bytes: Long = maxOf(rebuiltBytes, coefficientBytes)
 
     companion object {
-        /** The shares of a module that wants the weights in [wanted] as coefficients of spectra with these shapes. */
+        /**
+         * Returns the shares of a module that takes the weights in [wanted] as coefficients of spectra with these
+         * shapes.
+         */
         fun of(file: FrzFile, wanted: Map<String, List<Long>>): List<Share> {
             wanted.forEach { (name, spectrum) -> if (name in file) check(file.tensor(name), name, spectrum) }
             val aliases = file.aliases.entries.groupBy({ it.value }, { it.key })

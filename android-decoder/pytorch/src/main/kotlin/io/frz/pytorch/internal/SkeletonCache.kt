@@ -8,11 +8,12 @@ import java.io.IOException
 import java.security.MessageDigest
 
 /**
- * Copies of skeletons in [folder], since the lite interpreter reads modules from files. A copy is named after the
- * checksum of its content, appears only when complete, and is compared with the content on each use.
+ * Copies of skeletons in [folder], which are needed because the lite interpreter reads modules from files. A copy is
+ * named after the checksum of its content, becomes visible only when it is complete, and is compared with the skeleton
+ * on each use.
  */
 internal class SkeletonCache(private val folder: File) {
-    /** A file that contains [skeleton]. */
+    /** Returns a file that contains [skeleton]. */
     fun file(skeleton: ByteArray): File = try {
         if (!folder.isDirectory && !folder.mkdirs() && !folder.isDirectory) throw IOException("it is no folder")
         clean()
@@ -43,7 +44,7 @@ internal class SkeletonCache(private val folder: File) {
         }
     }
 
-    /** Removes copies that have not been used for a long time, and leftovers of killed processes. */
+    /** Removes copies that have not been used for a long time, and files left behind by killed processes. */
     private fun clean() {
         val now = System.currentTimeMillis()
         for (file in folder.listFiles { file -> file.name.startsWith(PREFIX) }.orEmpty()) {

@@ -7,7 +7,7 @@ import kotlin.math.sqrt
  * The demand of an application on the device at one tier. Each number is computed exactly as the specification
  * prescribes, so that all implementations agree bit for bit.
  *
- * @property tier index of the tier
+ * @property tier the index of the tier
  * @property shortfall the accuracy goal minus the accuracy; negative if the goal is exceeded
  * @property seconds the time of one inference on the whole device
  * @property memory the memory in bytes
@@ -19,7 +19,7 @@ internal class Demand(app: App, val tier: Int, val shortfall: Double, val second
     /** The amount by which the latency goal reduces the cost. */
     val patience = alpha * latency
 
-    /** The smallest share that meets the latency goal; can exceed 1. */
+    /** The smallest share that meets the latency goal; it can exceed 1. */
     val enough = seconds / latency
 
     /** The factor of 1/share in the cost. */

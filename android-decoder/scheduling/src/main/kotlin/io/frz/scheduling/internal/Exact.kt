@@ -3,12 +3,12 @@ package io.frz.scheduling.internal
 import kotlin.math.abs
 
 /**
- * Finds the tiers with the lowest score; among equals, the lexicographically first. It tries every combination except
- * those that cannot win. [start] contains tiers that fit into the memory; the better they are, the fewer combinations
- * are tried.
+ * Finds the tiers with the lowest score; if several have the same score, the lexicographically first. The search tries
+ * every combination except those that cannot win. [start] contains tiers that fit into the memory; the better they are,
+ * the fewer combinations are tried.
  *
- * Whatever tiers the undecided applications get, the score is no better than with their ideal demands. A branch is cut
- * only if its score is worse by more than rounding can account for.
+ * Regardless of the tiers of the undecided applications, the score is no better than with their ideal demands. A branch
+ * is pruned only if that score is worse than the best one found by more than rounding errors can explain.
  */
 internal fun exact(table: Table, start: IntArray): IntArray {
     val search = Search(table, start)
@@ -46,8 +46,8 @@ private class Search(private val table: Table, start: IntArray) {
     }
 
     /**
-     * Returns whether no score that can still be reached is as good as the best one. The largest cost is never below a
-     * shortfall.
+     * Returns whether no score that can still be reached is as good as the best one found. The largest cost is never
+     * less than any shortfall.
      */
     private fun isHopeless(): Boolean {
         val bound = table.score(demands)

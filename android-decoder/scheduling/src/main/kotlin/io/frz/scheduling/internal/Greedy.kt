@@ -1,15 +1,15 @@
 package io.frz.scheduling.internal
 
 /**
- * Finds good tiers for many applications: the better result of two descents from [start], one guided by the gain of a
- * change per byte, the other by its gain alone.
+ * Finds good tiers for many applications: the better result of two descents from [start], one guided by the gain per
+ * byte of each change, the other by the gain alone.
  */
 internal fun greedy(table: Table, start: IntArray): IntArray {
     val (perByte, plain) = listOf(true, false).map { Descent(table, start, it) }
     return if (plain.score.isLessThan(perByte.score)) plain.tiers else perByte.tiers
 }
 
-/** Changes one application's tier at a time, always with the highest rating, until no change gains anything. */
+/** Repeatedly makes the best-rated change of one application's tier until no change improves the score. */
 private class Descent(private val table: Table, start: IntArray, private val perByte: Boolean) {
     val tiers = start.copyOf()
     private val demands = table.chosen(start).toMutableList()

@@ -1,14 +1,15 @@
 package io.frz.scheduling.internal
 
-/** A lower bound of the remainder to divide, so that rounding errors cannot make a share 0. */
+/** The lower bound on the share left to divide, so that rounding errors cannot make a share 0. */
 private const val CRUMB = 1.0 / (1L shl 53)
 
 /**
  * Returns the shares with the lowest total cost, each between its [least] and the share that meets its latency goal.
  *
- * The cost of an application at share u is a constant plus weight/u, until u is enough. Setting the derivatives of late
- * applications equal makes their shares proportional to √weight. Bounds are satisfied by the variable fixing of Bitran
- * and Hax (Management Science 27(4), 1981): each round fixes one or more shares at bounds that hold at the optimum.
+ * The cost of an application at share u is a constant plus weight/u until its latency goal is met. Setting the
+ * derivatives of late applications equal makes their shares proportional to √weight. The bounds are enforced with the
+ * variable-fixing method of Bitran and Hax (Management Science 27(4), 1981): each round fixes one or more shares at
+ * bounds that hold at the optimum.
  */
 internal fun divide(demands: List<Demand>, least: DoubleArray): DoubleArray {
     val shares = DoubleArray(demands.size) { demands[it].enough }

@@ -13,20 +13,18 @@ internal class Table(apps: List<App>, budget: Budget, private val objective: Obj
         }
     }
 
-    /**
-     * For each application, an ideal demand: as good as the best tier in every respect. Such a tier rarely exists.
-     */
+    /** For each application, an ideal demand that is in every respect as good as the best tier in that respect. */
     val ideals: List<Demand> = apps.zip(rows) { app, row ->
         Demand(app, 0, row.minOf { it.shortfall }, row.minOf { it.seconds }, row.minOf { it.memory })
     }
 
-    /** The bytes available to all applications. */
+    /** The memory available to all applications together, in bytes. */
     val memory: Long = budget.memory
 
     /** Returns the demands at these tiers. */
     fun chosen(tiers: IntArray): List<Demand> = rows.indices.map { rows[it][tiers[it]] }
 
-    /** Returns the tiers that take the least memory; among equals, the first. */
+    /** Returns, for each application, the first of the tiers that take the least memory. */
     fun smallest(): IntArray = IntArray(rows.size) { app -> rows[app].minBy { it.memory }.tier }
 
     /** Returns the score of a choice of demands, one for each application. */
