@@ -18,8 +18,9 @@ from torch import nn
 
 from bench import DATA, ROOT, Missing, Row
 from bench.compress import network
+from frformat import CodedTensor
 from frformat.format.atomic import replacing
-from frformat.torch import decompose, load_model, save_model
+from frformat.torch import decompose, load_model, save_file, save_model
 from frformat.torch.costs import costs
 from frformat.train import Data, train
 from frformat.train.data import IMAGENET_PIXELS
@@ -69,6 +70,15 @@ def _first(data: Data, count: int) -> Any:
     return [data.train[index] for index in range(count)]
 
 
+def _rounded(model: nn.Module) -> dict[str, torch.Tensor | CodedTensor]:
+    """Return a plain model's state dict with 8-bit weights; `save_model` would keep them exact."""
+    state = model.state_dict()
+    return {
+        name: CodedTensor.of_array(tensor.numpy(), "q8", axis=0) if tensor.ndim > 1 else tensor
+        for name, tensor in state.items()
+    }
+
+
 def run() -> Iterator[Row]:
     """Yield one row per network."""
     if not (DATA / "resnet_cifar10").exists() or not (DATA / "cifar10").exists():
@@ -95,7 +105,7 @@ def measured(name: str, budget: int | None) -> dict[str, float]:
         model = recipe.model()
         load_model(model, folder / MODEL)
         path = folder / "q8.frz"
-        save_model(model, path, format="q8")
+        save_model(model, path, format="q8") if budget is not None else save_file(_rounded(model), path)
         back = network()
         load_model(back, path)
         with evaluating(back):
