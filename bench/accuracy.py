@@ -1,10 +1,10 @@
-"""Measure LeNet-5 on MNIST, accuracy against size: Frequency Regularization compared with pruning at 8 bits.
+"""Compare Frequency Regularization with 8-bit pruning for LeNet-5 on MNIST: accuracy against size.
 
     python -m bench.accuracy [WORD …]
 
-trains the missing networks (only runs whose name contains one of the words) for a few minutes each, and then writes
-``bench/results/lenet5.json`` and ``docs/lenet5-curve.png``. If interrupted, the command resumes where it stopped. No
-run selects an epoch: the network after the last epoch is tested.
+This command trains the missing networks (only runs whose name contains one of the words) for a few minutes each, and
+then writes ``bench/results/lenet5.json`` and ``docs/lenet5-curve.png``. If interrupted, it resumes where it stopped
+when it is run again. No run selects an epoch: the network after the last epoch is tested.
 """
 
 from __future__ import annotations

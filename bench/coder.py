@@ -151,7 +151,7 @@ def _large() -> list[Integers]:
 
 
 def _files(arrays: list[Integers], aims: Mapping[str, float] | None = None) -> Iterator[Row]:
-    """Measure saving files, and loading them as float32 with Python and with the decoder for Android, on one core."""
+    """Measure the time on one core to save files, and to load them as float32 in Python and in the Android decoder."""
     count = sum(array.size for array in arrays)
     tensors = {f"{i:02d}": CodedTensor(array, array.shape, "f32", step=-128) for i, array in enumerate(arrays)}
     loading = {}
@@ -172,7 +172,7 @@ def _files(arrays: list[Integers], aims: Mapping[str, float] | None = None) -> I
 
 
 def _jvm_seconds(path: str) -> float:
-    """Return the processor time to load a file with the decoder for Android, after its code has been compiled."""
+    """Return the processor time to load a file with the decoder for Android, after the JVM has warmed up."""
 
     def seconds(runs: int) -> float:
         command = ["java", "-XX:ActiveProcessorCount=1", "-jar", jar(), "bench", path, "--warm-up", "0"]
@@ -202,7 +202,7 @@ class _Runs:
 
 
 def _coded(name: str, arrays: list[Integers]) -> tuple[int, float, float]:
-    """Return the size in bytes, and the numbers of seconds to encode and to decode."""
+    """Return the size in bytes, and the times in seconds to encode and to decode."""
     runs, out = _Runs([Run(False, (array.shape,)) for array in arrays]), io.BytesIO()
     pieces = zip(runs, arrays, strict=True)
     _, encoding = _timed(lambda: CODERS[name].encoder("i32", False).encode(joined(pieces), out))

@@ -2,7 +2,7 @@
 
     python -m bench compress
 
-Calibration uses 512 training images, without labels, and their mirror images. Each of three seeds chooses other images.
+Calibration uses 512 training images, without labels, and their mirror images. Three seeds select different images.
 Accuracy is measured with the weights from the file on the 10,000 test images. Results are kept in
 ``bench/results/compress.json``, from which ``docs/compression.png`` is drawn. Remove an entry to measure it again.
 """
@@ -33,7 +33,7 @@ SIZES: Final = {66_000: 80.7, 52_000: 80.2, 44_000: 79.5}
 """Target accuracy by maximum size of a file in bytes."""
 
 BLIND: Final = {90_000: 80.5, 82_000: 80.1}
-"""The same without data. The sizes are three quarters of the standard coder's size at that accuracy."""
+"""Target accuracy by maximum size without data; the sizes are three quarters of the standard coder's size."""
 
 STANDARD: Final = ((87_000, 78.37), (112_000, 79.7), (128_800, 80.95), (159_900, 80.89))
 """Sizes and accuracies of nncodec 2.1.3 with dependent quantization on the same network and images."""

@@ -8,7 +8,7 @@ interpolated between these two on logarithmic axes. Errors are measured on test 
 original's decisions in nats, or half the squared error relative to the variance. Results are kept in
 ``bench/results/equal_error.json``. Remove an entry to measure it again.
 
-nncodec requires an older NumPy than this project: set ``NNCODEC_PYTHON`` to a Python interpreter that has both.
+nncodec requires an older NumPy than this project: set ``NNCODEC_PYTHON`` to an interpreter that has both of these.
 """
 
 from __future__ import annotations

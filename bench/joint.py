@@ -2,11 +2,11 @@
 
     python -m bench.joint [WORD …]
 
-trains the missing networks (only those whose name contains one of the words), which takes an hour on one thread, and
-writes ``bench/results/joint.json``. If interrupted, the command resumes where it stopped. All runs of a network have
-the same recipe and number of epochs; scores are means over the same seeds. In the file, ``models`` is a list of
-networks with their ``name``, their ``data``, the meaning of their ``score``, and their ``tiers`` from smallest to
-largest. A tier has
+This command trains the missing networks (only those whose name contains one of the words), which takes an hour on one
+thread, and writes ``bench/results/joint.json``. If interrupted, it resumes where it stopped when it is run again. All
+runs of a network have the same recipe and number of epochs; scores are means over the same seeds. In the file,
+``models`` is a list of networks with their ``name``, their ``data``, the meaning of their ``score``, and their
+``tiers`` from smallest to largest. A tier has
 
 * ``numbers``: number of parameters, both coefficients and plain values;
 * ``accuracy``: the score; ``alone``: the score of a model of this size that was trained alone;
@@ -154,7 +154,7 @@ def main(words: list[str]) -> None:
 
 
 def _runs(case: Case, seed: int) -> dict[Path, Recipe]:
-    """Return the joint run and, for each tier, a run of that tier alone, each with its folder."""
+    """Return the joint run and, for each tier, a run of that tier alone, by folder."""
     settings = replace(case.settings, seed=seed)
     joint = case.recipe(settings)
     model = setup.plain_model(joint)

@@ -1,10 +1,11 @@
-"""Measure ResNet-20 and the UNet: Frequency Regularization compared with the dense network in the same recipe.
+"""Compare Frequency Regularization with dense networks trained with the same recipe, for ResNet-20 and the UNet.
 
     python -m bench.networks [WORD …]
 
-trains the missing networks (only runs whose name contains one of the words) and writes ``bench/results/networks.json``.
-The runs are short ones for a CPU, in bfloat16: six epochs of ResNet-20, and a UNet with a quarter of the channels.
-``--full`` uses the recipes' own settings, which need a GPU. If interrupted, the command resumes where it stopped.
+This command trains the missing networks (only runs whose name contains one of the words) and writes
+``bench/results/networks.json``. The runs are short ones for a CPU, in bfloat16: six epochs of ResNet-20, and a UNet
+with a quarter of the channels. ``--full`` uses the recipes' own settings, which need a GPU. If interrupted, the command
+resumes where it stopped when it is run again.
 
 The UNet is regularized from scratch. ResNet-20 is converted: it starts with the weights of the dense network, which
 also serves as its teacher, and is trained for the same number of epochs again. The case ``dense-on`` shows how much the

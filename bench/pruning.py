@@ -114,8 +114,8 @@ def coded(weights: Mapping[str, Tensor]) -> int:
 
     One way is the file format itself, which also codes the zeros. Other ways store, for each tensor, the distances
     between its nonzero values, and these values in 8 bits. A tensor is scanned by rows or by columns. All distances and
-    all values are coded with the smallest of the format's integer coder (with separate models per tensor or common
-    ones), zstd, deflate and LZMA.
+    all values are coded with the format's integer coder (with separate models per tensor or common ones), zstd, deflate
+    or LZMA, whichever produces the fewest bytes.
     """
     arrays = {name: tensor.detach().numpy() for name, tensor in weights.items()}
     whole = frformat.save({name: CodedTensor.of_array(array, FORMAT) for name, array in arrays.items()})

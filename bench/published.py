@@ -144,7 +144,7 @@ def crepe() -> Network:
 
 
 def tiny_crepe() -> Network:
-    """Return the model with one eighth of the channels, with the same tones."""
+    """Return the model with one eighth of the channels, and the same tones."""
     return _crepe("tiny", 4)
 
 

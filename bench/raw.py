@@ -86,7 +86,7 @@ def _decode(source: Path, output: Path) -> None:
 
 
 def _compress(source: Path, output: Path) -> None:
-    """Compress all tensors, which are read with the safetensors package, to one zstd stream each."""
+    """Read tensors with the safetensors package, and compress each of them to one zstd stream."""
     compressor = zstd.ZstdCompressor(level=3)
     with safe_open(source, framework="np") as tensors, output.open("wb") as out:
         for name in tensors.keys():  # noqa: SIM118 — the file is not a mapping
@@ -102,7 +102,7 @@ def _decompress(source: Path, output: Path) -> None:
 
 
 def _paired(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
-    """Return the median numbers of seconds of two tasks that run in turn."""
+    """Return the median times in seconds of two tasks that run in turn."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(RUNS):
         for task, spent in zip((first, second), times, strict=True):
@@ -113,14 +113,14 @@ def _paired(first: Callable[[], object], second: Callable[[], object]) -> tuple[
 
 
 def _peaks(source: Path) -> tuple[int, int]:
-    """Return the peak numbers of resident bytes of ``frformat encode`` and ``frformat decode``, including mapped pages
+    """Return the peak resident memory in bytes of ``frformat encode`` and ``frformat decode``, including mapped pages
     of files."""
     packed, back = source.with_suffix(".frz"), source.with_suffix(".back.safetensors")
     return _peak("encode", source, packed), _peak("decode", packed, back)
 
 
 def _peak(command: str, source: Path, output: Path) -> int:
-    """Return the peak number of resident bytes of a command, which its process prints at the end."""
+    """Return the peak resident memory of a command in bytes, which its process prints at the end."""
     program = [sys.executable, "-c", PROBE, command, source, "-o", output, "--force"]
     told = subprocess.run(program, check=True, capture_output=True, text=True).stderr
     return int(told.split()[-1]) << 10

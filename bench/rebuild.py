@@ -46,7 +46,7 @@ def _python(path: Path) -> list[Row]:
 
 
 def _paired(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
-    """Return the median numbers of seconds of two tasks that run in turn."""
+    """Return the median times in seconds of two tasks that run in turn."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(RUNS + 2):
         for task, spent in zip((first, second), times, strict=True):

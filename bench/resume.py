@@ -1,4 +1,4 @@
-"""Compare training that is repeatedly killed (SIGKILL) at random moments and resumed with an undisturbed run."""
+"""Compare an undisturbed training run with one that is killed (SIGKILL) at random moments and resumed."""
 
 from __future__ import annotations
 

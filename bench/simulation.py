@@ -75,7 +75,7 @@ class Outcome:
 
 
 def visits(seed: int) -> list[Visit]:
-    """Return the periods of applications that start in a Poisson process."""
+    """Return periods in which applications run; their starts form a Poisson process."""
     rng, now, out = random.Random(seed), 0.0, []
     while (now := now + rng.expovariate(CONCURRENT / 60)) < 60 * MINUTES:
         end = min(now + rng.expovariate(1 / 60), 60.0 * MINUTES)
@@ -84,7 +84,7 @@ def visits(seed: int) -> list[Visit]:
 
 
 def budget(profile: Json) -> Budget:
-    """Return a device that handles the mean load if frames cost the geometric mean of the two extreme tiers."""
+    """Return a device that handles the mean load if frames cost the geometric mean of the two extreme tiers' work."""
     smallest, largest = profile["tiers"][0], profile["tiers"][-1]
     frame = math.sqrt(smallest["multiply_adds"] * largest["multiply_adds"])
     return Budget(ROOM * largest["peak_bytes"], CONCURRENT * sum(RATES) / len(RATES) * frame)
@@ -120,7 +120,7 @@ def simulate(profile: Json, schedule: Scheduler, rows: Sequence[Json], patience:
 
 
 def _spans(all_visits: Sequence[Visit]) -> Iterator[tuple[float, float, list[Visit]]]:
-    """Yield each period between two events in which applications run, with these applications."""
+    """Yield each period between two events in which applications run, with the list of these applications."""
     times = sorted({time for visit in all_visits for time in (visit.start, visit.end)})
     for start, end in itertools.pairwise(times):
         running = [visit for visit in all_visits if visit.start <= start < visit.end]

@@ -25,7 +25,7 @@ from frformat.cli import main as command_line
 MANY = 1_000_000
 FEWER = MANY // 10
 RATIO = 12
-"""Maximum ratio of times if there are ten times as many tensors."""
+"""Maximum factor by which a measured time may grow with ten times as many tensors."""
 
 MEMORY = 10**9
 

@@ -1,4 +1,4 @@
-"""Compare the time of a training step of regularized models with that of the plain model, in turn, on two threads."""
+"""Compare the time of a training step of regularized models with that of the plain model, on two threads."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _row(what: str, seconds: float, plain: float, aim: float) -> Row:
 
 
 def _fastest(models: Mapping[str, nn.Module], x: Tensor, y: Tensor, rounds: int) -> dict[str, float]:
-    """Return the number of seconds of each model's fastest step with Adam. The models take turns."""
+    """Return the time in seconds of each model's fastest step with Adam. The models take turns."""
     optimizers = {name: torch.optim.Adam(model.parameters(), 1e-3) for name, model in models.items()}
     fastest = dict.fromkeys(models, float("inf"))
     for _ in range(rounds + 1):

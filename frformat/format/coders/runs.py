@@ -1,4 +1,4 @@
-"""The values of a segment, in groups that belong together, called runs."""
+"""Runs: groups of a segment's values that belong together."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
 MOST: Final = 64
-"""Constants of at most this many bytes are precomputed. Larger ones would take more space than their computation."""
+"""Maximum size of precomputed constants in bytes. The nodes that compute larger ones take less space than these."""
 
 NEUTRAL: Final = {"dilations": 1, "strides": 1, "pads": 0, "output_padding": 0}
 """Attributes whose default is the given number for every axis."""
@@ -69,7 +69,7 @@ def strip(model: onnx.ModelProto, weights: Collection[str]) -> None:
 
 
 def _name_parts(nodes: Collection[onnx.NodeProto]) -> None:
-    """Name the nodes that select parts of a value of which several parts are selected.
+    """Name the nodes that select a part of a value if several nodes select parts of the same value.
 
     ONNX Runtime 1.20 fuses such nodes into a Split named after one of them, and rejects two nodes with the same name.
     """

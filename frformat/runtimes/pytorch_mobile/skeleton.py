@@ -62,7 +62,7 @@ class Skeleton(nn.Module):
 def skeleton(
     model: nn.Module, example: tuple[Any, ...] | None = None, probe: bool = False, trace: bool = False
 ) -> tuple[torch.jit.ScriptModule, bool]:
-    """Return a TorchScript module that is ``model`` in evaluation mode, without its parameters and persistent buffers.
+    """Return ``model`` in evaluation mode as a TorchScript module without its parameters and persistent buffers.
 
     Parameters and persistent buffers keep their names and shapes but take no memory, because all of the same dtype
     share a single zero. Other buffers are kept.
@@ -108,7 +108,7 @@ def _methods(model: nn.Module, inner: torch.jit.ScriptModule) -> Iterator[str]:
 
 
 def _guarded(name: str, inner: torch.jit.ScriptModule) -> str:
-    """Return the source of :data:`GUARDED` for one of the model's methods, with the method's parameters."""
+    """Return the source of :data:`GUARDED` for one of the model's methods, with the parameters of that method."""
     parameters, arguments = "", []
     schema = getattr(inner, name).schema
     for argument in schema.arguments[1:]:

@@ -83,7 +83,7 @@ class Contents:
         return [name for name, each in self._others.items() if isinstance(each, CodedTensor) and each.offsets]
 
     def file_name(self, name: str) -> str:
-        """Return the name in the file of one of the model's tensors."""
+        """Return the name that one of the model's tensors has in the file."""
         return self._names[name]
 
     def give(self, state: Mapping[str, Stored]) -> None:

@@ -18,7 +18,7 @@ from frformat.torch.compression.recording import Call, Recorder, Site
 Doubles = NDArray[np.float64]
 
 WIDE: Final = 4096
-"""With more inputs than this, they are split into independent blocks; with more outputs, only the diagonal is kept."""
+"""More inputs than this are split into independent blocks. For more outputs than this, only the diagonal is kept."""
 
 BLOCK: Final = 1024
 """Approximate number of entries per block."""
@@ -36,8 +36,8 @@ MOST: Final = 1 << 17
 class Inputs:
     """Moments of the inputs of a layer in two models: the original and the partly rounded one.
 
-    With the columns x and y of inputs of the original and the other model, these are the second moments E[y yᵀ], the
-    cross moments E[x yᵀ], and both means.
+    Let x and y be corresponding columns of inputs in the original and in the other model. Then these are the second
+    moments E[y yᵀ], the cross moments E[x yᵀ], and both means.
 
     Args:
         form: the layout of the layer's weights.

@@ -99,7 +99,10 @@ class Outputs:
         return sum(float(0.5 * (y - x).float().square().mean() * _unit(x)) for x, y in pairs)
 
     def agreement(self, reference: Any, out: Any) -> tuple[float, int]:
-        """Return the number of unchanged decisions and of all decisions. For values, use the explained variance."""
+        """Return the number of unchanged decisions and of all decisions.
+
+        For values, the decisions are samples, and the share of unchanged ones is the explained variance.
+        """
         before, after = self.logits(reference), self.logits(out)
         if before is not None and after is not None:
             return float((before.argmax(1) == after.argmax(1)).sum()), len(before)

@@ -56,7 +56,7 @@ def planned(weighed: Weighed) -> tuple[Weighed, Contents]:
         weighed: the model's statistics, without plans.
 
     Returns:
-        The same object, with plans, and the tensors of its file.
+        ``weighed``, now with plans, and the tensors of its file.
     """
     by_name: dict[str, list[Site]] = {}
     for site in weighed.sites:

@@ -135,6 +135,6 @@ class _Tile:
 
 
 def _cheap(quotients: Doubles) -> Doubles:
-    """Return the nearest integers, but the smaller of two that are about equally close."""
+    """Return the nearest integers, but the one of smaller magnitude if two are about equally close."""
     found: Doubles = np.copysign(np.floor(np.abs(quotients) + (0.5 - RATE)), quotients)
     return found

@@ -19,7 +19,7 @@ CLOSE: Final = 0.995
 """A file of at least this fraction of the limit is close enough."""
 
 PATIENCE: Final = 4
-"""Number of trials after which :data:`LOOSE` applies, since files of small models cannot have just any size."""
+"""Number of trials after which :data:`LOOSE` applies, since files of small models have only certain sizes."""
 
 LOOSE: Final = 0.97
 """After these trials, a file of at least this fraction of the limit is close enough."""

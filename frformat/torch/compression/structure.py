@@ -53,7 +53,7 @@ def structure(model: nn.Module, run: Any) -> Structure:
     """Run a model once to find its structure.
 
     Args:
-        model: in evaluation mode.
+        model: the model, in evaluation mode.
         run: a function without arguments that runs the model.
     """
     found = Structure()

@@ -146,4 +146,4 @@ class Trials:
             if len(sized) == guess:
                 return sized
             guess = len(sized)
-        return data  # no stated size equals the resulting one
+        return data  # no recorded size matched the size of its file

@@ -1,4 +1,4 @@
-"""Sessions created from a skeleton and a file return correct results, or the mismatch is reported."""
+"""Sessions created from a skeleton and a file return correct results, and mismatches are reported."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Words(nn.Module):
 
 
 class Sounds(nn.Module):
-    """Convolutions and transposed ones on one to three axes, and a recurrent layer, for inputs of shape (n, 2, 24)."""
+    """Plain and transposed convolutions on one to three axes, and a recurrent layer, for inputs of shape (n, 2, 24)."""
 
     def __init__(self) -> None:
         super().__init__()

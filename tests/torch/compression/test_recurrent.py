@@ -1,4 +1,4 @@
-"""Recurrent layers that run step by step return the same results as the whole layers."""
+"""Recurrent layers that run step by step return the same results as layers that run as a whole."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class Lanes:
         )
 
     def encode(self, first: int, values: Integers) -> tuple[bytes, bytes]:
-        """Encode complete lanes from lane ``first`` on; return the counts and the words.
+        """Encode some lanes from lane ``first`` on; return the counts and the words.
 
         Raises:
             OverflowError: a value has a frequency of 0.

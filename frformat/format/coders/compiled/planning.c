@@ -10,7 +10,7 @@ enum {
     RESOLUTIONS = 2,       /* number of resolutions to try: 1 and 2 classes per octave */
     MOST_TOTAL = 512,      /* greater than any sum of three steps */
     OUTSIDE = 2000,        /* one in this many values may be below the lowest class, and one above the highest */
-    OVERFIT = 47274,       /* 1 / (2 ln 2) bits per frequency, because counts suit the sample better than the whole block */
+    OVERFIT = 47274,       /* correction of 1 / (2 ln 2) bits per frequency: counts fit the sample better than the block */
     FREQUENCY = 8 << 16,   /* approximate cost of a stored frequency */
     MOST_RATIO = 1 << 20,
     NEAR = 2 * FRZ_REACH + 1
@@ -20,7 +20,7 @@ enum {
 
 static int64_t floor_shift(int64_t x, int n) { return x >= 0 ? x >> n : ~(~x >> n); }
 
-/* Return log2(x) in parts of 2^-16, for x > 0. */
+/* Return log2(x) in units of 2^-16, for x > 0. */
 static inline int64_t logarithm(uint64_t x, const int64_t *logs) {
     const int exponent = top_bit(x), shift = exponent - MANTISSA;
     const uint64_t mantissa = shift > 0 ? x >> shift : x << -shift;

@@ -12,7 +12,7 @@ enum {
     ABREAST = 4,   /* number of lanes to decode interleaved, which hides the latency of each lane */
     CODED_ABREAST = 2, /* number of lanes to encode interleaved */
     MOST_WORDS = 3, /* maximum number of words of a value */
-    RECIPROCAL = 44 /* 44 bits are exact for divisors up to 4096 and dividends below 2^20 times the divisor */
+    RECIPROCAL = 44 /* with 44 bits, division is exact for divisors up to 4096 and dividends below 2^20 times the divisor */
 };
 
 /* The slots of a symbol in a table. */

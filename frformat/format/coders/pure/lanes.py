@@ -149,7 +149,7 @@ def _refill(x: Words, at: NDArray[np.int64], words: Words) -> None:
 
 
 def _long(symbol: Words, x: Words, at: NDArray[np.int64], words: Words) -> Integers:
-    """Convert symbols to values; read extra bits from the lanes whose symbol has any."""
+    """Convert symbols to values; read extra bits from the lanes with symbols that have any."""
     values = _VALUES[symbol]
     chosen = np.flatnonzero(symbol >= EXACT)
     symbols, states, places = symbol[chosen], x[chosen], at[chosen]

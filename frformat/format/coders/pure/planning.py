@@ -42,7 +42,7 @@ OUTSIDE: Final = 2000
 """One in this many values may be below the lowest class that has a table, and one above the highest."""
 
 OVERFIT: Final = 47274
-"""1 / (2 ln 2) bits per frequency, because counts suit the sample better than the whole block."""
+"""Correction of 1 / (2 ln 2) bits per frequency, because counts fit their sample better than the whole block."""
 
 FREQUENCY: Final = 8 << FRACTION
 """Approximate cost of a stored frequency, in units of 2^-16 bits."""
