@@ -1,4 +1,4 @@
-"""Benchmarks: every result is a size, a count, or a ratio of two measurements of the same run."""
+"""Benchmarks. Every result is a size, a count, or a ratio of two measurements from the same run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Row:
         what: what was measured.
         figure: the result.
         aim: the target.
-        met: whether the target is met.
+        met: whether the result meets the target.
     """
 
     what: str
@@ -28,8 +28,8 @@ class Row:
     met: bool
 
 
-class Missing(Exception):  # noqa: N818 — not a failure, a reason to skip
-    """Raised if something that a measurement needs is missing; the message says how to get it."""
+class Missing(Exception):  # noqa: N818 — a reason to skip, not a failure
+    """Raised if something that a measurement needs is missing. The message says how to get it."""
 
 
 def unet_path() -> Path:

@@ -1,4 +1,4 @@
-"""``python -m bench [NAME …]``: run all measurements or the named ones and print a Markdown table."""
+"""``python -m bench [NAME …]``: run the named measurements, or all of them, and print a Markdown table for each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMES = (
 
 
 def main(names: list[str]) -> int:
-    """Print each table as soon as it is measured; return 1 if a target is missed."""
+    """Print each table as soon as it has been measured; return 1 if a target is missed."""
     missed = 0
     for name in names or NAMES:
         print(f"\n### {name}\n\n| what | measured | aim |\n|---|---|---|", flush=True)

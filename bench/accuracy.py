@@ -1,10 +1,10 @@
-"""LeNet-5 on MNIST, accuracy against size: Frequency Regularization compared with pruning at 8 bits.
+"""Compare Frequency Regularization with 8-bit pruning for LeNet-5 on MNIST: accuracy against size.
 
     python -m bench.accuracy [WORD …]
 
-trains the missing networks (only the runs with one of the words in their name), a few minutes each, and then writes
-``bench/results/lenet5.json`` and ``docs/lenet5-curve.png``. An interrupted run is resumed. No run selects an epoch: the
-network after the last one is tested.
+This command trains the missing networks (only runs whose name contains one of the words) for a few minutes each, and
+then writes ``bench/results/lenet5.json`` and ``docs/lenet5-curve.png``. If interrupted, it resumes where it stopped
+when it is run again. No run selects an epoch: the network after the last epoch is tested.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ COUNTS: Final = {
     3000: (230, 1300, 1188, 270),
     6600: (360, 2900, 2828, 500),
 }
-"""Coefficients of conv1, conv2, fc1 and fc2 by the total number of parameters; each bias has 3."""
+"""Number of coefficients of conv1, conv2, fc1 and fc2, by the total number of parameters. Each bias has 3."""
 
 SMALL_LR: Final = 0.02
-"""Learning rate of the runs with fewer parameters than the recipe; the other runs use the recipe's."""
+"""Learning rate of runs with fewer parameters than the recipe's. All other runs use the recipe's rate."""
 
 SEEDS: Final = {776: (0, 1, 2)}
-"""Seeds by number of parameters; all other runs use only seed 0."""
+"""Seeds by number of parameters. All other runs use only seed 0."""
 
 ROUNDED: Final = "q9"
 """Number format of the coefficients in runs with quantization-aware training."""
@@ -65,7 +65,7 @@ class Point:
         epochs: number of training epochs.
         format: number format of the values.
         accuracy: share of the 10,000 test images that are classified correctly.
-        nbytes: size of the file (``FR``), or of :func:`bench.pruning.coded`; None for pruned floats.
+        nbytes: size of the file (``FR``), or the result of :func:`bench.pruning.coded`; None for pruned floats.
     """
 
     method: str
@@ -106,7 +106,7 @@ def jobs() -> Iterable[tuple[str, Callable[[], list[Point]]]]:
 
 
 def fr(name: str, numbers: int, format: str | None, seed: int) -> list[Point]:
-    """Train LeNet-5 with this many parameters and its own recipe."""
+    """Train LeNet-5 with this number of parameters, using its own recipe."""
     kind = RECIPES["lenet5"]
     names = ("conv1.weight", "conv2.weight", "fc1.weight", "fc2.weight")
     keep = dict(zip(names, COUNTS[numbers], strict=True))
@@ -119,18 +119,18 @@ def fr(name: str, numbers: int, format: str | None, seed: int) -> list[Point]:
 
 
 def pruning(seed: int) -> list[Point]:
-    """Train and prune LeNet-5, in stages."""
+    """Train LeNet-5 and prune it in stages."""
     points = []
     for stage in prune(seed, str(DATA)):
         points.append(Point("pruning", stage.numbers, seed, stage.epochs, "f32", stage.accuracy, None))
-        if stage.nbytes:  # the dense network has none
+        if stage.nbytes:  # the dense network has no quantized accuracy
             points.append(Point("pruning", stage.numbers, seed, stage.epochs, FORMAT, stage.quantized, stage.nbytes))
         print(stage, flush=True)
     return points
 
 
 def admm() -> list[Point]:
-    """Return the published LeNet-5 that others pruned by ADMM, unchanged and rounded to 8 bits."""
+    """Return the published LeNet-5 that was pruned by ADMM, unchanged and rounded to 8 bits."""
     state = torch.load(DATA / "lenet_pruned" / "admm_mnist_cnn.pt", map_location="cpu", weights_only=True)
     model, test = LeNet5(), load_mnist("test", str(DATA)).tensors
     model.load_state_dict(state)
@@ -144,7 +144,7 @@ def admm() -> list[Point]:
 
 
 def plot(points: Sequence[Point]) -> None:
-    """Plot accuracy against bytes: means over seeds, and each run as a dot."""
+    """Plot accuracy against bytes, with the mean over seeds as a line and each run as a dot."""
     figure = Figure(figsize=(7, 4.5), dpi=120, layout="constrained")
     axes: Axes = figure.subplots()
     for method, label, colour in (
@@ -176,7 +176,7 @@ def plot(points: Sequence[Point]) -> None:
 
 
 def _rekept(rule: str, keep: dict[str, int]) -> str:
-    """Return the rule, with another number of coefficients if it is for one of these tensors."""
+    """Return the rule, changing the number of coefficients if ``keep`` contains the tensor."""
     name, _, words = rule.partition(":")
     kept = [f"keep={keep[name]}" if name in keep and word.startswith("keep=") else word for word in words.split()]
     return f"{name}: {' '.join(kept)}"

@@ -1,4 +1,4 @@
-"""Compare the entropy coders with each other, zstd, and the coder of the ISO standard, on the same integers."""
+"""Compare the entropy coders with each other, zstd, and the coder of the ISO standard on the same integers."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ Integers = NDArray[np.int32]
 
 LEVEL: Final = 19
 STEPS: Final = 2
-"""Number of quantization steps per standard deviation: about 3 bits per weight."""
+"""Number of quantization steps per standard deviation, which results in about 3 bits per weight."""
 
 
 LARGE: Final = {"adaptive": 6.0, "static": 1.5}
-"""Seconds in which each coder should load the weights of :func:`_large`."""
+"""Maximum number of seconds in which each coder should load the weights of :func:`_large`."""
 
 
 def run() -> list[Row]:
@@ -57,7 +57,7 @@ def _kernels() -> Integers:
 
 
 def _like_weights(rng: np.random.Generator, shape: tuple[int, ...]) -> Integers:
-    """Return values whose magnitudes vary from row to row and from channel to channel, as in real networks."""
+    """Return values whose magnitudes vary between rows and between channels, as in real networks."""
     rows, channels = (np.exp(rng.standard_normal(n) / 2) for n in shape[:2])
     scales = np.multiply.outer(rows, channels).reshape(*shape[:2], *(1 for _ in shape[2:]))
     return np.rint(2 * rng.laplace(size=shape) * scales).astype(np.int32)
@@ -96,7 +96,7 @@ def _standard(arrays: list[Integers]) -> Iterator[Row]:
 
 
 def _speeds(size: str, arrays: list[Integers]) -> Iterator[Row]:
-    """Measure the speed of the compiled code, and how many more bytes the static coder takes."""
+    """Measure the speed of the compiled code, and how many more bytes the static coder produces."""
     if not engine().compiled:
         return
     count = sum(array.size for array in arrays)
@@ -115,13 +115,13 @@ def _speeds(size: str, arrays: list[Integers]) -> Iterator[Row]:
 
 
 def _best(name: str, arrays: list[Integers], times: int) -> tuple[int, float, float]:
-    """Return the size in bytes, and the shortest times to encode and to decode in several runs."""
+    """Return the size in bytes, and the shortest times of several runs to encode and to decode."""
     sizes, encoding, decoding = zip(*(_coded(name, arrays) for _ in range(times)), strict=True)
     return sizes[0], min(encoding), min(decoding)
 
 
 def _fallback(arrays: list[Integers]) -> Iterator[Row]:
-    """Measure the gain of the compiled code over Python and NumPy."""
+    """Measure the speedup of the compiled code over Python and NumPy."""
     if not engine().compiled:
         return
     for name, rows in (("adaptive", 4), ("static", 512)):
@@ -138,7 +138,7 @@ def _fallback(arrays: list[Integers]) -> Iterator[Row]:
 
 
 def _large() -> list[Integers]:
-    """Return weights in the shapes of ResNet-50, whose magnitudes vary from row to row and from channel to channel."""
+    """Return weights with the shapes of ResNet-50, whose magnitudes vary between rows and between channels."""
     shapes: list[tuple[int, ...]] = [(64, 3, 7, 7), (1000, 2048)]
     before = 64
     for width, count in ((64, 3), (128, 4), (256, 6), (512, 3)):
@@ -151,7 +151,7 @@ def _large() -> list[Integers]:
 
 
 def _files(arrays: list[Integers], aims: Mapping[str, float] | None = None) -> Iterator[Row]:
-    """Measure saving files, and loading them as float32 here and with the decoder for Android, on one core."""
+    """Measure the time on one core to save files, and to load them as float32 in Python and in the Android decoder."""
     count = sum(array.size for array in arrays)
     tensors = {f"{i:02d}": CodedTensor(array, array.shape, "f32", step=-128) for i, array in enumerate(arrays)}
     loading = {}
@@ -172,7 +172,7 @@ def _files(arrays: list[Integers], aims: Mapping[str, float] | None = None) -> I
 
 
 def _jvm_seconds(path: str) -> float:
-    """Return the processor time to load a file with the decoder for Android once its code is warm."""
+    """Return the processor time to load a file with the decoder for Android, after the JVM has warmed up."""
 
     def seconds(runs: int) -> float:
         command = ["java", "-XX:ActiveProcessorCount=1", "-jar", jar(), "bench", path, "--warm-up", "0"]
@@ -202,7 +202,7 @@ class _Runs:
 
 
 def _coded(name: str, arrays: list[Integers]) -> tuple[int, float, float]:
-    """Return the size in bytes, and the seconds to encode and to decode."""
+    """Return the size in bytes, and the times in seconds to encode and to decode."""
     runs, out = _Runs([Run(False, (array.shape,)) for array in arrays]), io.BytesIO()
     pieces = zip(runs, arrays, strict=True)
     _, encoding = _timed(lambda: CODERS[name].encoder("i32", False).encode(joined(pieces), out))
@@ -218,7 +218,7 @@ class _Stored(io.BytesIO):
 
 
 def _timed(task: Callable[[], Any]) -> tuple[Any, float]:
-    """Return the result of a task and its processor time, which other programs do not affect."""
+    """Return the result of a task and its processor time, which other programs hardly affect."""
     start = time.process_time()
     result = task()
     return result, time.process_time() - start

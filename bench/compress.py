@@ -1,10 +1,10 @@
-"""``frformat compress`` on the published ResNet-20, against the ISO standard's coder.
+"""Measure ``frformat compress`` on the published ResNet-20, compared with the coder of the ISO standard.
 
     python -m bench compress
 
-Calibration uses 512 training images, without labels, plus their mirror images, chosen separately for each of three
-seeds. The accuracy is that of the weights in the file, on the 10,000 test images. Results are kept in
-``bench/results/compress.json``, from which ``docs/compression.png`` is drawn; remove an entry to measure it again.
+Calibration uses 512 training images, without labels, and their mirror images. Three seeds select different images.
+Accuracy is measured with the weights from the file on the 10,000 test images. Results are kept in
+``bench/results/compress.json``, from which ``docs/compression.png`` is drawn. Remove an entry to measure it again.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ PICTURE: Final = ROOT / "docs" / "compression.png"
 
 DENSE: Final = 81.03
 SIZES: Final = {66_000: 80.7, 52_000: 80.2, 44_000: 79.5}
-"""Size of a file in bytes, and its target accuracy."""
+"""Target accuracy by maximum size of a file in bytes."""
 
 BLIND: Final = {90_000: 80.5, 82_000: 80.1}
-"""The same without data: three quarters of the standard coder's size at that accuracy."""
+"""Target accuracy by maximum size without data; the sizes are three quarters of the standard coder's size."""
 
 STANDARD: Final = ((87_000, 78.37), (112_000, 79.7), (128_800, 80.95), (159_900, 80.89))
-"""Sizes and accuracies of nncodec 2.1.3, dependent quantization, on the same network and images."""
+"""Sizes and accuracies of nncodec 2.1.3 with dependent quantization on the same network and images."""
 
 SEEDS: Final = (0, 1, 2)
 CALIBRATION: Final = 512
@@ -44,7 +44,7 @@ EFFORT: Final = 2
 
 
 def run() -> Iterator[Row]:
-    """Yield one row per size, for the three seeds together."""
+    """Yield one row per size, which covers all three seeds."""
     weights = DATA / "resnet_cifar10" / "resnet20-12fca82f.th"
     if not weights.exists():
         raise Missing(f"{weights} does not exist: set FRFORMAT_DATA to a folder that contains it")
@@ -62,7 +62,7 @@ def run() -> Iterator[Row]:
 
 
 def measured(size: int, seed: int | None) -> dict[str, Any]:
-    """Return the result for one file of at most ``size`` bytes; without a seed, no data is used."""
+    """Return the result for a file of at most ``size`` bytes. If there is no seed, use no data."""
     known = results()
     key = _key(size, seed)
     if key not in known:
@@ -85,7 +85,7 @@ def _key(size: int, seed: int | None) -> str:
 
 
 def results() -> dict[str, Any]:
-    """Return the results so far."""
+    """Return the results that have been measured so far."""
     found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     return found
 

@@ -1,4 +1,4 @@
-"""Every single-bit flip and every truncation of the lossless UNet file, in both decoders."""
+"""Test every single-bit flip and every truncation of the lossless UNet file in both decoders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.unet import spectra
 
 
 def run() -> list[Row]:
-    """Return how many damaged files are refused with a typed error."""
+    """Count the damaged files that are rejected with a typed error."""
     data = frformat.save(spectra())
     count = 9 * len(data)
     refused = sum(_refuses(damaged) for damaged in _damaged(data))

@@ -1,4 +1,4 @@
-"""Delta files: the weights after an epoch as the difference from the previous epoch, with the same steps."""
+"""Measure delta files, which store the weights after an epoch as the difference from the previous epoch's."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ BATCH: Final = 128
 RATE: Final = 0.05
 BITS: Final = range(2, 9)
 DROP: Final = 0.1
-"""Percentage points of accuracy that quantization may cost."""
+"""Maximum loss of accuracy from quantization, in percentage points."""
 
 AIM: Final = 0.35
 
 
 def run() -> list[Row]:
-    """Measure the last two epochs of LeNet-5 on MNIST, in a short run with a learning rate that falls to 0."""
+    """Measure the last two epochs of a short run of LeNet-5 on MNIST with a learning rate that decreases to 0."""
     try:
         train, test = load_mnist("train", DATA), load_mnist("test", DATA)
     except MissingDataError as error:

@@ -1,14 +1,14 @@
-"""``frformat compress`` against nncodec, the ISO standard's coder, at equal error of the outputs.
+"""Compare ``frformat compress`` with nncodec, the ISO standard's coder, at equal errors of the outputs.
 
     NNCODEC_PYTHON=venv/bin/python python -m bench equal_error
 
-``compress`` writes one file, with calibration inputs. nncodec 2.1.3 (dependent quantization, weights alone) writes
-several, until the errors of two of them enclose the error of ours; its size at that error is interpolated between these
-two on logarithmic axes. Errors are measured on test inputs: the mean divergence from the original's decisions in nats,
-or half the squared error relative to the variance. Results are kept in ``bench/results/equal_error.json``; remove an
-entry to measure it again.
+``compress`` writes one file, using calibration inputs. nncodec 2.1.3 (with dependent quantization, from the weights
+alone) writes several files until the errors of two of them enclose the error of our file. Its size at that error is
+interpolated between these two on logarithmic axes. Errors are measured on test inputs: the mean divergence from the
+original's decisions in nats, or half the squared error relative to the variance. Results are kept in
+``bench/results/equal_error.json``. Remove an entry to measure it again.
 
-nncodec needs an older NumPy than this project: set ``NNCODEC_PYTHON`` to an interpreter that has both.
+nncodec requires an older NumPy than this project: set ``NNCODEC_PYTHON`` to an interpreter that has both of these.
 """
 
 from __future__ import annotations
@@ -39,28 +39,28 @@ from frformat.train.data import load_mnist
 RESULTS: Final = ROOT / "bench" / "results" / "equal_error.json"
 
 AIMS: Final = {"ResNet-56": 0.5, "LeNet-5": 0.5, "O-Net": 0.8, "CREPE tiny": 0.8, "CREPE": 0.8}
-"""The targets: the size of our file relative to nncodec's."""
+"""The targets: the maximum size of our file relative to nncodec's."""
 
 QUALITY: Final = {"ResNet-56": 3, "LeNet-5": 8, "O-Net": 6, "CREPE tiny": 6, "CREPE": 6}
-"""The quality that each network is compressed at."""
+"""The quality at which each network is compressed."""
 
 FIRST: Final = -28
-"""nncodec's quantization parameter for its first file."""
+"""Quantization parameter of nncodec for its first file."""
 
 STEP: Final = 4
-"""Change of this parameter from one file to the next; it doubles or halves the quantization step."""
+"""Change of this parameter from one file to the next, which doubles or halves the quantization step."""
 
 FARTHEST: Final = 6
-"""Largest number of such changes."""
+"""Maximum number of such changes."""
 
 PRUNED: Final = 6600
-"""Largest size of the pruned network's file, in bytes, at an accuracy of at least :data:`LEAST`."""
+"""Maximum size of the pruned network's file in bytes, with an accuracy of at least :data:`LEAST`."""
 
 LEAST: Final = 99.3
-"""Accuracy in percent."""
+"""Minimum accuracy in percent."""
 
 EFFORT: Final = 2
-"""Number of files close to that size to make; the one with the lowest loss on the calibration inputs is used."""
+"""Number of files close to that size to create. The one with the lowest loss on the calibration inputs is used."""
 
 CODER: Final = """
 import contextlib, io, os, sys, tempfile
@@ -95,7 +95,7 @@ def run() -> Iterator[Row]:
 
 
 def at_error(files: list[list[float]], error: float) -> float | None:
-    """Return the size of a file with this error, interpolated between two ``files``, or None if no two enclose it."""
+    """Return the size at a given error, interpolated between two ``files``; None if no two files enclose the error."""
     for (more, high), (most, low) in pairwise(sorted(files)):
         if low <= error <= high:
             share = math.log(high / error) / math.log(high / low) if high > low else 0.0
@@ -104,7 +104,7 @@ def at_error(files: list[list[float]], error: float) -> float | None:
 
 
 def measured(name: str) -> dict[str, Any]:
-    """Return the size and the error of our file and of nncodec's files."""
+    """Return the sizes and errors of our file and of nncodec's files."""
 
     def measure() -> dict[str, Any]:
         network = NETWORKS[name]()
@@ -140,7 +140,7 @@ def share(model: nn.Module) -> float:
 
 
 def kept(name: str, measure: Any) -> dict[str, Any]:
-    """Return the recorded result; if there is none, measure and record it."""
+    """Return the recorded result. If there is none, measure and record it first."""
     known: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if name not in known:
         known[name] = measure()
@@ -160,7 +160,7 @@ def error(network: Network, model: nn.Module) -> float:
 
 
 def enclosing(network: Network, own: float) -> list[list[float]]:
-    """Return sizes and errors of nncodec files. The last two enclose ``own``, unless none within range do."""
+    """Return sizes and errors of nncodec files. The last two enclose ``own``, unless no files within range do."""
     files = [nncodec(network, FIRST)]
     finer = files[0][1] > own
     for number in range(1, FARTHEST + 1):

@@ -1,4 +1,4 @@
-"""The published UNet on its coefficients, compared with rebuilt weights, on the ten Carvana images."""
+"""Compare the published UNet on coefficients with the same UNet on rebuilt weights, using the ten Carvana images."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from frformat.train.models import UNet
 
 THREADS = 2
 ROUNDS = 2
-"""Number of times that both networks segment each image, alternately; the fastest run counts."""
+"""Number of times that both networks segment each image, in turn. The fastest run counts."""
 
 
 def run() -> Iterator[Row]:
-    """Measure speed and agreement, then memory in separate processes, then the size of an export."""
+    """Measure speed and agreement, then memory in separate processes, and then the size of an export."""
     threads = torch.get_num_threads()
     torch.set_num_threads(THREADS)
     with tempfile.TemporaryDirectory() as folder:
@@ -48,10 +48,10 @@ class Image:
     """The results of both networks for one image.
 
     Attributes:
-        seconds: fastest run, rebuilt and factored.
-        difference: largest difference of logits.
-        other: share of pixels with a different class.
-        dice: Dice of both.
+        seconds: fastest runs with rebuilt weights and on coefficients.
+        difference: largest difference between logits.
+        other: share of pixels that are assigned to different classes.
+        dice: Dice scores of both networks.
     """
 
     seconds: tuple[float, float]
@@ -102,7 +102,7 @@ def _compare(networks: tuple[nn.Module, ...], x: Tensor, truth: Tensor) -> Image
 
 
 def _memory(path: Path) -> Iterator[Row]:
-    """Measure memory in fresh processes, beyond that of a process that has imported and used all modules once."""
+    """Measure memory in new processes, beyond that of a process that has imported and used all modules once."""
     rebuilt, factored = (_measured(kind, path) for kind in ("rebuilt", "factored"))
     loaded = f"{factored['loaded'] / 1e6:.1f} MB, rebuilt {rebuilt['loaded'] / 1e6:.0f} MB"
     yield Row("… weights: resident after loading", loaded, "≤ 2 MB", factored["loaded"] <= 2e6)
@@ -136,7 +136,7 @@ def _status(key: str) -> int:
 
 
 def main(kind: str, path: str) -> None:
-    """Load one of the networks and run it once; print the memory used."""
+    """Load one of the networks and run it once; print its memory use."""
     torch.set_num_threads(THREADS)
     image, _ = carvana()[0]
     x = UNIT_PIXELS(image[None])
@@ -149,7 +149,7 @@ def main(kind: str, path: str) -> None:
         _load(kind, file.name, 8, x[..., :64, :64])(x[..., :64, :64])
     gc.collect()
     before = _status("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak
     network = _load(kind, path, 64, x)
     gc.collect()
     loaded, loading = _status("VmRSS") - before, _status("VmHWM") - before

@@ -1,24 +1,25 @@
-"""Tiers that are trained together, compared with models of the same sizes that are trained alone.
+"""Compare tiers that are trained together with models of the same sizes that are trained alone.
 
     python -m bench.joint [WORD …]
 
-trains the missing networks (only those with one of the words in their name), which takes an hour on one thread, and
-writes ``bench/results/joint.json``. An interrupted run is resumed. All runs of a network have the same recipe and
-epochs; scores are means over the same seeds. In the file, ``models`` is a list of networks with their ``name``,
-``data``, the meaning of the ``score``, and ``tiers`` from smallest to largest. A tier has
+This command trains the missing networks (only those whose name contains one of the words), which takes an hour on one
+thread, and writes ``bench/results/joint.json``. If interrupted, it resumes where it stopped when it is run again. All
+runs of a network have the same recipe and number of epochs; scores are means over the same seeds. In the file,
+``models`` is a list of networks with their ``name``, their ``data``, the meaning of their ``score``, and their
+``tiers`` from smallest to largest. A tier has
 
-* ``numbers``: number of parameters, coefficients and plain ones;
-* ``accuracy``: the score; ``alone``: that of a model of this size that was trained alone;
-* ``multiply_adds``: of one inference at batch 1, including rebuilding weights;
+* ``numbers``: number of parameters, both coefficients and plain values;
+* ``accuracy``: the score; ``alone``: the score of a model of this size that was trained alone;
+* ``multiply_adds``: number of multiply-adds of one inference at batch size 1, including rebuilding the weights;
 * ``weight_bytes``: size of the parameters in memory;
 * ``peak_bytes``: see :class:`frformat.torch.lowrank.cost.Cost`;
-* ``scores`` and ``alone_scores``: the scores by seed, of which ``accuracy`` and ``alone`` are the means;
+* ``scores`` and ``alone_scores``: the scores by seed, with the means ``accuracy`` and ``alone``;
 * ``alone_bytes``: size of the file of the model that was trained alone;
-* ``end``: bytes of the joint file up to the end of the tier;
+* ``end``: number of bytes of the joint file up to the end of the tier;
 
-and a network has ``file_bytes``, the size of the joint file; ``ratio``, its size relative to the largest tier's file
-alone; ``switch_ms``, the slowest median time of a switch between two tiers; and ``step``, the time of a step with all
-tiers relative to a step with the largest alone.
+and a network has ``file_bytes``, the size of the joint file; ``ratio``, its size relative to the file of the largest
+model trained alone; ``switch_ms``, the time to switch between two tiers (the median for the slowest pair); and
+``step``, the time of a training step with all tiers relative to a step of the largest model trained alone.
 """
 
 from __future__ import annotations
@@ -66,9 +67,9 @@ class FewDigits(LeNet5OnMnist):
 
 
 class SmallUNet(UNetOnIsbi):
-    """The UNet with an eighth of the width, trained with crops of 128×128 pixels.
+    """The UNet with one eighth of the channels, trained with crops of 128×128 pixels.
 
-    An epoch is sixty passes, because testing takes longer than training.
+    An epoch consists of sixty passes over the data, because testing takes longer than training.
     """
 
     crop = 128
@@ -82,8 +83,8 @@ class Case:
 
     Attributes:
         name: name of the network.
-        data: the data that its score is measured on.
-        recipe: makes the recipe from settings.
+        data: the data on which its score is measured.
+        recipe: creates the recipe from settings.
         settings: settings of the joint training.
     """
 
@@ -137,7 +138,7 @@ CASES = (
 
 
 def main(words: list[str]) -> None:
-    """Train and measure."""
+    """Train the missing networks, and write the results."""
     torch.set_num_threads(1)
     for case in CASES:
         if not words or any(word.lower() in case.name.lower() for word in words):
@@ -153,7 +154,7 @@ def main(words: list[str]) -> None:
 
 
 def _runs(case: Case, seed: int) -> dict[Path, Recipe]:
-    """Return the joint run, and one for each tier alone, each with its folder."""
+    """Return the joint run and, for each tier, a run of that tier alone, by folder."""
     settings = replace(case.settings, seed=seed)
     joint = case.recipe(settings)
     model = setup.plain_model(joint)
@@ -188,7 +189,7 @@ def _file(folder: Path) -> Path:
 
 
 def _measured(case: Case) -> Json:
-    """Return the measurements of a case; sizes and costs are those of the first seed."""
+    """Return the measurements of a case. Sizes and costs are those of the first seed."""
     runs = _runs(case, SEEDS[0])
     folder, *alone = runs
     joint, *_, largest = runs.values()
@@ -231,7 +232,7 @@ def _measured(case: Case) -> Json:
 
 @torch.no_grad()
 def _scores(case: Case, seed: int) -> tuple[list[float], list[float]]:
-    """Return the score of each tier, and of each model trained alone, as decoded from the files."""
+    """Return the scores of the tiers and of the models trained alone, with weights decoded from the files."""
     (folder, joint), *alone = _runs(case, seed).items()
     model = _decoded(joint, folder)
     return [_score(joint, model) for _ in each_tier(model)], [
@@ -251,7 +252,7 @@ def _decoded(recipe: Recipe, folder: Path) -> nn.Module:
 
 
 def _switch(model: nn.Module) -> float:
-    """Return the milliseconds to switch tiers: the median over many switches of the slowest pair."""
+    """Return the milliseconds to switch between two tiers: the median of many switches, for the slowest pair."""
     slowest = 0.0
     for first, second in permutations(range(len(tier_sizes(model))), 2):
         times = []
@@ -265,7 +266,7 @@ def _switch(model: nn.Module) -> float:
 
 
 def _step(joint: Recipe, alone: Recipe) -> float:
-    """Return the fastest time of a step with all tiers, relative to that of a step with the largest alone."""
+    """Return the shortest time of a step with all tiers, relative to that of a step with only the largest."""
     runs = [Run(recipe, recipe.data(None), Workers()) for recipe in (joint, alone)]
     times: list[list[float]] = [[], []]
     for _ in range(STEPS):

@@ -1,14 +1,15 @@
-"""ResNet-20 and the UNet: Frequency Regularization compared with the dense network by the same recipe.
+"""Compare Frequency Regularization with dense networks trained with the same recipe, for ResNet-20 and the UNet.
 
     python -m bench.networks [WORD …]
 
-trains the missing networks (only the runs with one of the words in their name) and writes
-``bench/results/networks.json``. The runs are short ones for a CPU, in bfloat16: six epochs of ResNet-20, and a UNet a
-quarter as wide. ``--full`` uses the recipes' own settings, for a GPU. An interrupted run is resumed.
+This command trains the missing networks (only runs whose name contains one of the words) and writes
+``bench/results/networks.json``. The runs are short ones for a CPU, in bfloat16: six epochs of ResNet-20, and a UNet
+with a quarter of the channels. ``--full`` uses the recipes' own settings, which need a GPU. If interrupted, the command
+resumes where it stopped when it is run again.
 
-The UNet is regularized from scratch. ResNet-20 is converted: it starts with the weights of the dense network, which is
-also its teacher, and is trained for as many epochs again. The case ``dense-on`` shows what the dense network gains from
-these epochs.
+The UNet is regularized from scratch. ResNet-20 is converted: it starts with the weights of the dense network, which
+also serves as its teacher, and is trained for the same number of epochs again. The case ``dense-on`` shows how much the
+dense network gains from these additional epochs.
 """
 
 from __future__ import annotations
@@ -53,14 +54,14 @@ CASES: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "unet-isbi": {DENSE: {"dense": True}, "2936": {}, "759": {"keep": 33}},
 }
 """Changes to the recipes' settings. Each case is named after the factor by which the number of parameters shrinks, or
-after the number that is left."""
+after the number of parameters that remain."""
 
 CONVERTED: Final = ("resnet20",)
-"""Recipes whose runs, except the dense one, start with the dense network's weights."""
+"""Recipes whose runs start with the dense network's weights, except for the dense run itself."""
 
 
 class Narrow(UNetOnIsbi):
-    """The UNet with 16 channels at full size instead of 64, trained with crops of 128×128 pixels."""
+    """The UNet with 16 channels instead of 64 at full resolution, trained with crops of 128×128 pixels."""
 
     name = "unet-isbi-16"
     crop = 128
@@ -69,17 +70,17 @@ class Narrow(UNetOnIsbi):
 
 @dataclass(frozen=True)
 class Point:
-    """A network and its metrics, measured on the weights decoded from the file.
+    """A network and its metrics, which are measured with the weights decoded from the file.
 
     Attributes:
-        recipe: its name.
+        recipe: name of the recipe.
         case: see :data:`CASES`.
         epochs: number of training epochs.
         weights: number of weights of the plain network.
         numbers: number of parameters in the file.
         nbytes: size of the file.
         figures: metrics on the test samples.
-        difference: largest difference between outputs of the trained and the decoded model, relative to the largest
+        difference: largest difference between the outputs of the trained and the decoded model, relative to the largest
             output.
     """
 
@@ -116,7 +117,7 @@ def main(words: Sequence[str]) -> None:
 
 
 def run(recipe: Recipe, case: str, folder: Path, weights: Path | None) -> Point:
-    """Train one network, possibly starting with the weights of the dense network."""
+    """Train one network, starting with the weights of the dense network if required."""
     teacher = weights if recipe.settings.distill else None
     done = train(recipe, folder, folder=DATA, weights=weights, teacher=teacher, resume=True)
     difference = done.difference / done.scale

@@ -1,4 +1,4 @@
-"""Print the peak memory of loading a file, beyond its tensors, in bytes: ``python -m bench.peak FILE``."""
+"""Print the peak memory of loading a file, in bytes beyond its tensors: ``python -m bench.peak FILE``."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def _status(key: str) -> int:
 
 
 def main(path: str) -> None:
-    """Rebuild something small to load every module and library, then measure."""
+    """Rebuild a small tensor to load every module and library, and then measure."""
     frformat.load(frformat.save({"warm-up": frformat.Spectrum(np.ones(33, np.float32), (256, 256, 3, 3))}))
     before = _status("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak
     tensors = frformat.load_file(path)
     print(_status("VmHWM") - before - sum(array.nbytes for array in tensors.values()))
 

@@ -1,9 +1,9 @@
-"""LeNet-5 by magnitude pruning with 8-bit values, the baseline for Frequency Regularization.
+"""Prune LeNet-5 by magnitude, with 8-bit values, as the baseline for Frequency Regularization.
 
-The dense network is trained first. Then it loses weights in stages, each starting from the previous one: the mask
-shrinks along Zhu and Gupta's cubic curve (2017), by the layer-adaptive magnitude of Lee et al. (LAMP, 2021), biases
-included. The rest is then fine-tuned, finally with weights rounded to 8 bits per tensor. Small networks thus also
-benefit from the training of all larger ones.
+The dense network is trained first. It is then pruned in stages, each of which starts from the previous one. The mask
+shrinks along the cubic curve of Zhu and Gupta (2017), by the layer-adaptive magnitudes of Lee et al. (LAMP, 2021), and
+includes biases. The remaining weights are then fine-tuned, finally with weights rounded to 8 bits per tensor. Small
+networks thus also benefit from the training of all larger ones.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from frformat.train.data import MNIST_PIXELS, load_mnist
 from frformat.train.models import LeNet5
 
 STAGES: Final = (10_000, 4_000, 2_000, 1_500, 1_000, 600, 350, 200)
-"""Remaining parameters after each stage, weights and biases together."""
+"""Number of parameters that remain after each stage, weights and biases together."""
 
 DENSE_EPOCHS: Final = 8
 STAGE_EPOCHS: Final = 8
 SHRINKING: Final = 0.4
-"""Share of a stage after which the mask is final."""
+"""Fraction of a stage after which the mask is final."""
 
 ROUNDING: Final = 0.7
-"""Share of a stage after which weights are rounded."""
+"""Fraction of a stage after which weights are rounded."""
 
 BATCH: Final = 128
 LR: Final = 2e-3
@@ -47,7 +47,7 @@ MASK_EVERY: Final = 20
 FORMAT: Final = "q8"
 
 HEADER: Final = 3
-"""Bytes charged for a tensor besides its streams: a step and a count. Names, shapes and checksums are free."""
+"""Bytes counted for a tensor besides its streams: for a step and a count. Names, shapes and checksums are free."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Stage:
         numbers: number of remaining weights and biases.
         accuracy: accuracy on the test set, with float weights.
         quantized: accuracy with weights rounded to 8 bits.
-        nbytes: size of the rounded network, see :func:`coded`.
+        nbytes: size of the rounded network; see :func:`coded`.
         epochs: number of training epochs so far.
     """
 
@@ -70,7 +70,7 @@ class Stage:
 
 
 def prune(seed: int, folder: str | None = None) -> Iterator[Stage]:
-    """Train, then prune to each of :data:`STAGES` in turn."""
+    """Train the network, and then prune it to each of :data:`STAGES` in turn."""
     torch.manual_seed(seed)
     (images, labels), test = load_mnist("train", folder).tensors, load_mnist("test", folder).tensors
     model = LeNet5().to(memory_format=torch.channels_last)
@@ -110,12 +110,12 @@ def prune(seed: int, folder: str | None = None) -> Iterator[Stage]:
 
 
 def coded(weights: Mapping[str, Tensor]) -> int:
-    """Return the size of a pruned network in bytes, coded in whichever way is smallest.
+    """Return the size of a pruned network in bytes, using whichever way to code it is smallest.
 
-    One way is the file format itself, which also codes the zeros. Others store, for each tensor, the distances between
-    its nonzero values, and their 8-bit values. A tensor is scanned by rows or by columns; all distances and all values
-    are coded by the best of the format's integer coder (with models for each tensor or for all), zstd, deflate and
-    LZMA.
+    One way is the file format itself, which also codes the zeros. Other ways store, for each tensor, the distances
+    between its nonzero values, and these values in 8 bits. A tensor is scanned by rows or by columns. All distances and
+    all values are coded with the format's integer coder (with separate models per tensor or common ones), zstd, deflate
+    or LZMA, whichever produces the fewest bytes.
     """
     arrays = {name: tensor.detach().numpy() for name, tensor in weights.items()}
     whole = frformat.save({name: CodedTensor.of_array(array, FORMAT) for name, array in arrays.items()})
@@ -126,7 +126,7 @@ def coded(weights: Mapping[str, Tensor]) -> int:
 
 
 def _scans(array: NDArray[np.float32]) -> list[NDArray[np.int64]]:
-    """Return distances by rows, distances by columns, and values (by rows, since their order matters little)."""
+    """Return distances by rows, distances by columns, and values by rows, since the order of values hardly matters."""
     stored = quantized(array.reshape(-1), FORMAT).values
     matrix = stored.reshape(len(array), -1)
     gaps = [np.diff(np.flatnonzero(scan), prepend=-1) - 1 for scan in (matrix, np.ascontiguousarray(matrix.T))]
@@ -147,7 +147,7 @@ def _stream(runs: list[NDArray[np.int64]]) -> int:
 
 
 def _coded(coder: str, value_type: str, runs: list[NDArray[Any]]) -> int:
-    """Return the size of runs as one segment, in bytes."""
+    """Return the size in bytes of runs that are coded as one segment."""
     out = io.BytesIO()
     CODERS[coder].encoder(value_type, False).encode(joined((Run(False, (run.shape,)), run) for run in runs), out)
     return out.tell()
@@ -155,8 +155,8 @@ def _coded(coder: str, value_type: str, runs: list[NDArray[Any]]) -> int:
 
 @torch.no_grad()
 def _masks(state: Mapping[str, Tensor], masks: Mapping[str, Tensor], numbers: int) -> dict[str, Tensor]:
-    """Return masks of the weights with the highest scores: w² divided by the sum of all w² of the layer that are
-    not below it."""
+    """Return masks of the weights with the highest scores. The score is w² divided by the sum of all w² in the layer
+    that are at least as large."""
     scores: dict[str, Tensor] = {}
     for layer in dict.fromkeys(name.partition(".")[0] for name in state):
         names = [f"{layer}.weight", f"{layer}.bias"]
@@ -170,7 +170,7 @@ def _masks(state: Mapping[str, Tensor], masks: Mapping[str, Tensor], numbers: in
 
 
 def _used(state: Mapping[str, Tensor], masks: Mapping[str, Tensor], rounded: bool) -> dict[str, Tensor]:
-    """Return the masked weights, rounded on request."""
+    """Return the masked weights, rounded if requested."""
     used = {name: weights * masks[name] for name, weights in state.items()}
     return {name: fake_quantize(weights, FORMAT) for name, weights in used.items()} if rounded else used
 

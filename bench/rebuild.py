@@ -1,4 +1,4 @@
-"""Time and memory of rebuilding the published UNet, compared with filling arrays of the same shapes."""
+"""Measure time and memory to rebuild the published UNet, compared with filling arrays of the same shapes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RUNS = 21
 
 
 def run() -> list[Row]:
-    """Measure time and peak memory in both languages."""
+    """Measure time and peak memory in Python and on the JVM."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "unet.frz"
         frformat.save_file(spectra(), path)
@@ -46,7 +46,7 @@ def _python(path: Path) -> list[Row]:
 
 
 def _paired(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
-    """Return the median seconds of two tasks that take turns."""
+    """Return the median times in seconds of two tasks that run in turn."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(RUNS + 2):
         for task, spent in zip((first, second), times, strict=True):

@@ -1,4 +1,4 @@
-"""Compare training that is killed (SIGKILL) at random moments and resumed to an undisturbed run."""
+"""Compare an undisturbed training run with one that is killed (SIGKILL) at random moments and resumed."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ OPTIONS = ("--threads", "1", "--device", "cpu", "--epochs", "200", "--checkpoint
 
 
 def run() -> list[Row]:
-    """Kill the run as often as required, then let it finish."""
+    """Kill the run the required number of times, and then let it finish."""
     chance = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
         whole, broken = Path(folder, "whole"), Path(folder, "broken")
         start = time.monotonic()
         process = _start(whole)
-        process.stderr.readline()  # the line of the first epoch
+        process.stderr.readline()  # the line that reports the first epoch
         first = time.monotonic() - start
         process.communicate()
         last = time.monotonic() - start
@@ -62,7 +62,7 @@ def _state(folder: Path) -> dict:
 
 
 def _step(folder: Path) -> int:
-    """Return the step of the last checkpoint, which is always intact."""
+    """Return the step of the last checkpoint, which is intact even after a kill."""
     return _state(folder)["step"] if (folder / CHECKPOINT).exists() else 0
 
 

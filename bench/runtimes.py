@@ -1,4 +1,4 @@
-"""LeNet-5 and the published UNet on ONNX Runtime, compared with PyTorch: outputs, sizes, times and memory."""
+"""Compare LeNet-5 and the published UNet on ONNX Runtime with PyTorch: outputs, sizes, times and memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from frformat.train.data import MNIST_PIXELS, UNIT_PIXELS, MissingDataError, loa
 from frformat.train.models import LeNet5, UNet
 
 THREADS: Final = 1
-"""Number of threads, so that processor time measures the work and other programs hardly affect it."""
+"""Number of threads. With one, processor time measures the actual work, and other programs hardly affect it."""
 
 ROUNDS: Final = 2
 EXAMPLE: Final = (1, 3, 640, 959)
@@ -52,13 +52,13 @@ def run() -> Iterator[Row]:
 
 
 def made(skeleton: Path, weights: Path) -> Callable[[Array], Array]:
-    """Return a session as a function of images."""
+    """Return a session as a function that takes images."""
     running = session(skeleton, weights, options=options())
     return lambda x: np.asarray(running.run(None, {"x": x})[0])
 
 
 def options() -> Any:
-    """Return options for a session with as many threads as PyTorch has."""
+    """Return options for a session that uses as many threads as PyTorch."""
     import onnxruntime
 
     found = onnxruntime.SessionOptions()
@@ -146,7 +146,7 @@ def _comparison(runs: dict[str, Callable[[Array], Array]], x: Array) -> Iterator
 
 
 def _larger(runs: dict[str, Callable[[Array], Array]], x: Tensor) -> Iterator[Row]:
-    """Compare with our factored PyTorch network on an image of twice the example's height and width."""
+    """Compare with our factored PyTorch network on an image with twice the height and width of the example."""
     twice = torch.nn.functional.interpolate(x, scale_factor=2).numpy()
     found, expected = runs["factored"](twice), runs["torch factored"](twice)
     other = float((found.argmax(1) != expected.argmax(1)).mean())
@@ -156,7 +156,7 @@ def _larger(runs: dict[str, Callable[[Array], Array]], x: Tensor) -> Iterator[Ro
 
 
 def _loading(skeleton: Path, weights: Path, complete: Path) -> Row:
-    """Compare the times to create a session, alternately; the fastest of each counts."""
+    """Compare the times to create a session, measured in turn. The fastest of each counts."""
     import onnxruntime
 
     calls: dict[str, Callable[[], Any]] = {
@@ -177,7 +177,7 @@ def _loading(skeleton: Path, weights: Path, complete: Path) -> Row:
 
 
 def _memory(rebuilt: Path, factored: Path, weights: Path) -> Iterator[Row]:
-    """Measure the peak of loading and running in fresh processes, beyond that of one that has imported all modules."""
+    """Measure the peak memory of loading and running in new processes, beyond that of importing all modules."""
     for path, aim in ((rebuilt, None), (factored, 220)):
         command = [sys.executable, "-m", "bench.runtimes", str(path), str(weights)]
         done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
@@ -201,7 +201,7 @@ def main(skeleton: str, weights: str) -> None:
     small = np.ascontiguousarray(x[..., :16, :16])
     made(Path(skeleton), Path(weights))(small)
     before = _status("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak
     made(Path(skeleton), Path(weights))(x)
     print(json.dumps({"peak": _status("VmHWM") - before}))
 

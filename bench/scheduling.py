@@ -1,9 +1,9 @@
-"""Compare models with tiers and models of a fixed size under the same budget: accuracy, frames, work, bytes loaded.
+"""Compare models with tiers and models of one size on the same budget: accuracy, frames, work, and bytes loaded.
 
-The tiers are those of ``bench/results/joint.json``, see :mod:`bench.joint`. With a fixed size, all applications use the
-same tier; its score is the better of the tier's own score and that of a model trained alone at that size. Fixed sizes
-get the best shares as well, so the tiers are the only difference. Scores between two fixed sizes are interpolated
-linearly: some devices use one size, some the other. ``docs/scheduling.png`` shows the results.
+The tiers are those of ``bench/results/joint.json``; see :mod:`bench.joint`. With a fixed size, all applications use the
+same tier. Its score is the better one of the tier's own score and that of a model trained alone at that size. The best
+shares are computed for fixed sizes, too, so the tiers are the only difference. Scores between two fixed sizes are
+interpolated linearly, as if some devices used one size and some the other. ``docs/scheduling.png`` shows the results.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from frformat.scheduling.table import Table
 PROFILES = ROOT / "bench" / "results" / "joint.json"
 PICTURE = ROOT / "docs" / "scheduling.png"
 PATIENCE = (0.01, 0.03, 0.1, 0.3, 1.0)
-"""Each value gives one trade-off between accuracy and frames."""
+"""Each value results in one trade-off between accuracy and frames."""
 
 SHOWN = 2
-"""Index in PATIENCE of the value whose timeline is drawn."""
+"""Index in PATIENCE of the value for which the timeline is drawn."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Result:
 
 
 def run() -> list[Row]:
-    """Simulate every model whose tiers were trained together; draw the picture."""
+    """Simulate every model whose tiers were trained together, and draw the results."""
     results = {name: _compare(profile) for name, profile in _profiles().items()}
     rows = [row for name, result in results.items() for row in _rows(name, result)]
     rows += [_gap(objective) for objective in Objective]
@@ -99,7 +99,7 @@ def _rows(name: str, result: Result) -> list[Row]:
 
 
 def _gap(objective: Objective) -> Row:
-    """Return the share of the possible gain that the greedy search loses, on the simulation's own problems."""
+    """Return the share of the possible gain that the greedy search misses, on problems from the simulation."""
     lost = [_lost(table) for profile in _profiles().values() for table in _tables(profile, objective)]
     figure = f"{100 * max(lost):.2f} % most, {100 * sum(lost) / len(lost):.3f} % mean, of {len(lost)} problems"
     return Row(
@@ -108,7 +108,7 @@ def _gap(objective: Objective) -> Row:
 
 
 def _tables(profile: Json, objective: Objective) -> Iterator[Table]:
-    """Yield two to eight applications, with enough memory and with half of it."""
+    """Yield sets of two to eight applications, with enough memory for all and with half of it."""
     tiers = tuple(Tier(row["accuracy"], row["multiply_adds"], row["peak_bytes"]) for row in profile["tiers"])
     device = budget(profile)
     for count in range(2, 9):

@@ -1,4 +1,4 @@
-"""``docs/scheduling.png``: what tiers gain over fixed sizes, and which tiers run when."""
+"""Draw ``docs/scheduling.png``: what tiers gain over fixed sizes, and which tiers run at which time."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from frformat.scheduling import Objective
 
 matplotlib.use("Agg")
 SECONDS = 300
-"""Length of the timeline."""
+"""Length of the timeline in seconds."""
 
 
 def draw(results: Mapping[str, Any], patience: Sequence[float], shown: int, path: Path) -> None:
-    """Draw two panels: accuracy against frames for each model, and the timeline of the last one."""
+    """Draw two panels: accuracy against frames for each model, and the timeline of the last model."""
     figure = Figure(figsize=(12, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     for index, (name, result) in enumerate(results.items()):

@@ -1,4 +1,4 @@
-"""Simulate applications that come and go on a device too slow for all of them, to measure a scheduler."""
+"""Simulate applications that start and stop on a device too slow for all of them, to measure a scheduler."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ Scheduler = Callable[[Sequence[App], Budget], Plan]
 
 MINUTES = 20
 CONCURRENT = 4
-"""Mean number of running applications: one arrives every 15 seconds and stays for a minute (both exponential)."""
+"""Mean number of running applications. One starts every 15 seconds on average and stays for a minute on average, with
+exponential distributions."""
 
 RATES = (5, 10, 15, 30)
-"""Frame rates that an application may request, in frames a second."""
+"""Frame rates that an application can request, in frames per second."""
 
 ROOM = 8
-"""Number of applications that fit in memory at the largest tier."""
+"""Number of applications that fit into memory with the largest tier."""
 
 
 @dataclass(frozen=True)
 class Visit:
-    """One stay of an application.
+    """A period in which an application runs.
 
     Attributes:
-        name: its name.
-        start, end: seconds.
-        rate: frames a second that it requests.
+        name: name of the application.
+        start, end: times in seconds.
+        rate: number of frames per second that it requests.
     """
 
     name: str
@@ -46,12 +47,12 @@ class Outcome:
     """The result of a simulation.
 
     Attributes:
-        wanted, frames: numbers of frames requested and processed.
+        wanted, frames: numbers of requested and of processed frames.
         right: sum of the accuracies of the processed frames.
         work: number of multiply-adds.
-        loaded: bytes of weights loaded, at the start and whenever a higher tier extends the prefix.
-        timeline: start and end of each span of time, with the tier of each application by name.
-        plans: whether each plan was exact.
+        loaded: bytes of weights loaded, at the start and whenever a higher tier extends the loaded prefix.
+        timeline: start and end of each period of time, with the tier of each application by name.
+        plans: for each plan, whether it was exact.
     """
 
     wanted: float = 0.0
@@ -74,7 +75,7 @@ class Outcome:
 
 
 def visits(seed: int) -> list[Visit]:
-    """Return the arrivals and departures of a Poisson process."""
+    """Return periods in which applications run; their starts form a Poisson process."""
     rng, now, out = random.Random(seed), 0.0, []
     while (now := now + rng.expovariate(CONCURRENT / 60)) < 60 * MINUTES:
         end = min(now + rng.expovariate(1 / 60), 60.0 * MINUTES)
@@ -83,20 +84,20 @@ def visits(seed: int) -> list[Visit]:
 
 
 def budget(profile: Json) -> Budget:
-    """Return a device that handles the mean load if frames cost the geometric mean of the smallest and largest tier."""
+    """Return a device that handles the mean load if frames cost the geometric mean of the two extreme tiers' work."""
     smallest, largest = profile["tiers"][0], profile["tiers"][-1]
     frame = math.sqrt(smallest["multiply_adds"] * largest["multiply_adds"])
     return Budget(ROOM * largest["peak_bytes"], CONCURRENT * sum(RATES) / len(RATES) * frame)
 
 
 def simulate(profile: Json, schedule: Scheduler, rows: Sequence[Json], patience: float) -> Outcome:
-    """Make a new plan whenever an application arrives or leaves.
+    """Simulate a device that makes a new plan whenever an application starts or stops.
 
     Args:
         profile: the model that all applications run.
         schedule: makes the plans.
-        rows: the tiers to choose from: those of ``profile``, or others of the same form.
-        patience: the cost, in accuracy, of each dropped frame per processed frame.
+        rows: the tiers to choose from: those of ``profile``, or others in the same form.
+        patience: the cost of each dropped frame per processed frame, in units of accuracy.
     """
     out, before = Outcome(), dict[str, int]()
     tiers = tuple(Tier(row["accuracy"], row["multiply_adds"], row["peak_bytes"]) for row in rows)
@@ -119,7 +120,7 @@ def simulate(profile: Json, schedule: Scheduler, rows: Sequence[Json], patience:
 
 
 def _spans(all_visits: Sequence[Visit]) -> Iterator[tuple[float, float, list[Visit]]]:
-    """Yield each span between two events in which applications run, with these applications."""
+    """Yield each period between two events in which applications run, with the list of these applications."""
     times = sorted({time for visit in all_visits for time in (visit.start, visit.end)})
     for start, end in itertools.pairwise(times):
         running = [visit for visit in all_visits if visit.start <= start < visit.end]
@@ -128,7 +129,7 @@ def _spans(all_visits: Sequence[Visit]) -> Iterator[tuple[float, float, list[Vis
 
 
 def _fitting(apps: list[App], device: Budget, schedule: Scheduler) -> Plan:
-    """Return a plan; applications that do not fit into memory have to wait, and get no frames."""
+    """Return a plan. Applications that do not fit into memory have to wait, and get no frames."""
     try:
         return schedule(apps, device)
     except InfeasibleBudget as error:

@@ -1,4 +1,4 @@
-"""Bytes of the published UNet, exact and quantized, next to other ways to store the same numbers."""
+"""Compare the size of the published UNet's file, exact and quantized, with other ways to store the same numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STEP = "step=0.1875"
 
 
 def run() -> list[Row]:
-    """Measure sizes, and the Dice before and after quantization."""
+    """Measure sizes, and the Dice score before and after quantization."""
     exact = frformat.save(spectra())
     small = frformat.save(spectra(), format=STEP)
     values = np.concatenate([s.coefficients for s in spectra().values()])

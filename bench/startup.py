@@ -1,4 +1,4 @@
-"""Cold start of ``frformat dump``."""
+"""Measure a cold start of ``frformat dump``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RUNS = 11
 
 
 def run() -> list[Row]:
-    """Measure each run in a fresh process, and check that it does not import torch."""
+    """Measure each run in a new process, and check that it does not import torch."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "unet.frz"
         frformat.save_file(spectra(), path)

@@ -1,4 +1,4 @@
-"""Time and memory for files of many tensors: a million tensors of one element, compared with a tenth as many.
+"""Measure time and memory for files with a million one-element tensors, compared with a tenth as many.
 
 ``python -m bench.tensors STEP COUNT FILE`` runs one step and prints its processor time and its peak memory.
 """
@@ -25,7 +25,7 @@ from frformat.cli import main as command_line
 MANY = 1_000_000
 FEWER = MANY // 10
 RATIO = 12
-"""The largest allowed ratio of the times for ten times as many tensors."""
+"""Maximum factor by which a measured time may grow with ten times as many tensors."""
 
 MEMORY = 10**9
 
@@ -47,7 +47,7 @@ def run() -> list[Row]:
 
 
 def _measured(step: str, count: int, path: Path) -> tuple[float, int]:
-    """Return the processor seconds and the peak memory in bytes of a step that runs in a separate process."""
+    """Return the processor time in seconds and the peak memory in bytes of a step that runs in a separate process."""
     command = [sys.executable, "-m", "bench.tensors", step, str(count), path]
     seconds, peak = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return seconds, peak

@@ -1,4 +1,4 @@
-"""Time of a training step of regularized models, relative to the plain model; they take turns, on two threads."""
+"""Compare the time of a training step of regularized models with that of the plain model, on two threads."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Case:
 
     Attributes:
         name: label of the row.
-        make: makes the plain network.
+        make: creates the plain network.
         inputs: shape of a batch.
-        targets: shape of its targets.
+        targets: shape of the batch's targets.
         classes: number of classes.
-        keep: number of coefficients that the truncated network keeps of each tensor.
-        rules: exceptions to `keep`.
-        aim: highest allowed time of a truncated step, in plain steps.
-        rounds: number of runs of each step; the fastest counts.
+        keep: number of coefficients of each tensor that the truncated network keeps.
+        rules: exceptions to ``keep``.
+        aim: maximum time of a step with a truncated spectrum, relative to a plain step.
+        rounds: number of runs of each step. The fastest counts.
     """
 
     name: str
@@ -81,7 +81,7 @@ def _row(what: str, seconds: float, plain: float, aim: float) -> Row:
 
 
 def _fastest(models: Mapping[str, nn.Module], x: Tensor, y: Tensor, rounds: int) -> dict[str, float]:
-    """Return the seconds of each model's fastest step with Adam; the models take turns."""
+    """Return the time in seconds of each model's fastest step with Adam. The models take turns."""
     optimizers = {name: torch.optim.Adam(model.parameters(), 1e-3) for name, model in models.items()}
     fastest = dict.fromkeys(models, float("inf"))
     for _ in range(rounds + 1):

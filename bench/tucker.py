@@ -2,8 +2,8 @@
 
     python -m bench tucker
 
-Every network is fine-tuned for one epoch of the training images, with the same settings; no choice was based on test
-images. Results are kept in ``bench/results/tucker.json``; remove a row to measure it again.
+Every network is fine-tuned for one epoch on the training images, with the same settings. No choice was based on the
+test images. Results are kept in ``bench/results/tucker.json``. Remove a row to measure it again.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ CASES: Final[dict[str, tuple[int | None, float]]] = {
     "134,000 parameters": (134_000, 83.5),
     "81,000 parameters": (81_000, 78.8),
 }
-"""Each budget with the accuracy expected of it."""
+"""The target accuracy for each budget."""
 
 SEEN: Final = 1024
-"""Number of training images used to measure statistics."""
+"""Number of training images from which statistics are computed."""
 
 
 class Tuned(ResNet20OnCifar10):

@@ -1,4 +1,4 @@
-"""The published UNet as spectra, and its score."""
+"""Load the published UNet as spectra, and compute its score."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def spectra() -> dict[str, Spectrum]:
     """Return the checkpoint's 23 tensors as spectra."""
     out = {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch says that it checks sparse tensors
+        warnings.simplefilter("ignore")  # torch reports that it checks sparse tensors
         checkpoint = torch.load(unet_path(), weights_only=True)
     for name, sparse in checkpoint.items():
         indices = zigzag.prefix(sparse.shape, sparse._nnz())
@@ -34,7 +34,7 @@ def spectra() -> dict[str, Spectrum]:
 
 
 def carvana() -> MaskFolder:
-    """Return the ten Carvana images with their masks."""
+    """Return the ten Carvana images and their masks."""
     try:
         return load_carvana(DATA)
     except MissingDataError as error:
@@ -42,7 +42,7 @@ def carvana() -> MaskFolder:
 
 
 def mean_dice(weights: Mapping[str, NDArray[Any]]) -> float:
-    """Return the mean Dice of the network with ``weights`` on the ten images."""
+    """Return the mean Dice score of the network with ``weights`` on the ten images."""
     network = UNet()
     network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     return dice(network, ((UNIT_PIXELS(image[None]), truth.bool()) for image, truth in carvana()))
@@ -50,7 +50,7 @@ def mean_dice(weights: Mapping[str, NDArray[Any]]) -> float:
 
 @torch.inference_mode()
 def dice(network: nn.Module, pairs: Iterable[tuple[Tensor, Tensor]]) -> float:
-    """Return the mean Dice of a network on images (1, channels, height, width) with masks (height, width), bool."""
+    """Return the mean Dice score of a network on images (1, channels, height, width) and bool masks (height, width)."""
     scores = []
     for image, truth in pairs:
         mask = network(image)[0].argmax(0).bool()

@@ -1,4 +1,4 @@
-"""Models of torchvision and timm, and recurrent and attention layers, on ONNX Runtime, with random weights."""
+"""Run torchvision and timm models, and recurrent and attention layers, on ONNX Runtime with random weights."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ TIMM: Final = (
     "mobilevit_xxs",
 )
 TOLERANCE: Final = 1e-3
-"""Largest difference of outputs, as a share of the largest output."""
+"""Maximum difference between outputs, as a fraction of the largest output."""
 
 Make = Callable[[], nn.Module]
 
 
 def run() -> Iterator[Row]:
-    """Export each model, load it with its weights, and compare the outputs for a batch of another size."""
+    """Export each model, load it with its weights, and compare the outputs for a batch of a different size."""
     torch.manual_seed(0)
     equal = 0
     models = _models()
@@ -74,7 +74,7 @@ def _models() -> dict[str, tuple[Make, tuple[int, ...]]]:
 
 
 def _randomized(model: nn.Module) -> nn.Module:
-    """Fill matrices that are initialized with zeros, such as some classifiers, whose outputs would show nothing."""
+    """Fill matrices that are initialized with zeros, such as some classifiers, so that outputs reveal errors."""
     for weight in model.parameters():
         if weight.ndim > 1 and not weight.any():
             nn.init.normal_(weight, std=0.02)
@@ -99,7 +99,7 @@ class _Attention(nn.Module):
         self.attention = nn.MultiheadAttention(32, 4, batch_first=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Attend within sequences (n, steps, 32)."""
+        """Apply attention to sequences (n, steps, 32)."""
         out: Tensor = self.attention(x, x, x, need_weights=False)[0]
         return out
 

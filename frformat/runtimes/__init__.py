@@ -1,14 +1,14 @@
-"""Export networks without weights for phone runtimes, one package per runtime; weights come from an ``.frz`` file.
+"""Export networks without weights for phone runtimes, one package per runtime. An ``.frz`` file supplies the weights.
 
->>> export(UNet(), "model.ptl")  # the skeleton: everything but the weights, which are in model.frz
+>>> export(UNet(), "model.ptl")  # the skeleton, which contains everything but the weights; these are in model.frz
 >>> export(trained, "complete.ptl", with_weights=True)
 >>> export(UNet(), "model.ptl", factored=True, example=image, weights="unet.frz")  # runs on coefficients
 
-The extension selects the runtime. In every case, a **skeleton** is a file in the runtime's own format whose weights
-have names, shapes and dtypes, but no elements. A loader decodes ``model.frz`` and hands the weights over: rebuilt ones,
-or, to a **factored** network, coefficients, so that the tensors themselves never exist.
-:mod:`frformat.runtimes.contract` defines what skeleton and file must agree on; each package defines how its runtime
-receives weights.
+The extension selects the runtime. For every runtime, a **skeleton** is a file in its own format whose weights have
+names, shapes and dtypes, but no elements. A loader decodes ``model.frz`` and passes the weights to the network. It
+passes rebuilt tensors or, for a **factored** network, coefficients, so that the full tensors never exist.
+:mod:`frformat.runtimes.contract` defines what a skeleton and a file must agree on. Each package defines how its
+runtime receives weights.
 """
 
 from frformat.runtimes.errors import ExportError, LoadError

@@ -1,4 +1,4 @@
-"""Check that an ``.frz`` file has what a skeleton needs; shared by all runtimes, for exporting and for loading."""
+"""Check that an ``.frz`` file contains what a skeleton needs. All runtimes use this for exporting and for loading."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from frformat.dtypes import DTYPES
 from frformat.format.reader import FrzFile
 
 SHOWN: Final = 8
-"""Largest number of faults of each kind to list."""
+"""Maximum number of faults of each kind to list."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Wanted:
     Attributes:
         shape: shape of the tensor, or (k,) if coefficients are needed.
         dtype: element type, a key of :data:`frformat.dtypes.DTYPES`.
-        spectrum: the shape in which the spectrum is taken, if coefficients are needed; else None.
+        spectrum: the shape of the spectrum if coefficients are needed, or else None.
     """
 
     shape: tuple[int, ...]
@@ -33,9 +33,9 @@ class Contract:
     """Everything that a skeleton needs from a file.
 
     Attributes:
-        wanted: weights by name, tied ones once.
-        ties: further names of weights, each with its name in ``wanted``.
-        unused: names that the file may have because the model has them, although the skeleton does not need them.
+        wanted: weights by name. Tied weights are listed once.
+        ties: further names of weights, each with the corresponding name in ``wanted``.
+        unused: names of the model that the skeleton does not need. A file may contain them.
     """
 
     wanted: Mapping[str, Wanted]
@@ -43,7 +43,7 @@ class Contract:
     unused: Collection[str] = ()
 
     def source(self, name: str, file: FrzFile) -> str | None:
-        """Return the name under which a file has a needed weight; None if it does not have it."""
+        """Return the name of a needed weight in a file, or None if the file does not contain it."""
         return next((each for each in self.names(name) if each in file), None)
 
     def names(self, name: str) -> list[str]:
@@ -51,7 +51,7 @@ class Contract:
         return [name, *(tie for tie, first in self.ties.items() if first == name)]
 
     def misfit(self, file: FrzFile) -> str:
-        """Describe in one line how a file differs from what the skeleton needs; empty if it fits."""
+        """Describe in one line how a file differs from what the skeleton needs; return an empty string if it fits."""
         sources = {name: self.source(name, file) for name in self.wanted}
         known = {*self.wanted, *self.ties, *self.unused}
         faults = [

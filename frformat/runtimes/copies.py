@@ -1,4 +1,4 @@
-"""Copy models with other tensors as weights."""
+"""Copy models, replacing the tensors that serve as weights."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def state(model: nn.Module) -> dict[str, Tensor]:
     """Return the parameters and persistent buffers by their names in the state dict.
 
     Raises:
-        ExportError: one is not initialized, is not a plain tensor, or has a dtype that runtimes do not support.
+        ExportError: a tensor is not initialized, is not a plain tensor, or has a dtype that runtimes do not support.
     """
     out = {}
     for name, tensor in model.state_dict(keep_vars=True).items():
@@ -73,11 +73,11 @@ def contract(model: nn.Module) -> Contract:
 
 
 def copied(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> nn.Module:
-    """Copy a model in evaluation mode with other weights, without gradients; shared weights stay shared.
+    """Copy a model in evaluation mode with other weights that need no gradients. Shared weights stay shared.
 
     Args:
-        model: a module of :func:`plain`, or a TorchScript one.
-        replace: maps a weight of the model to that of the copy, of the same shape and dtype.
+        model: a result of :func:`plain`, or a TorchScript module.
+        replace: maps a weight of the model to the weight of the copy, which must have the same shape and dtype.
     """
     weights = state(model)
     others: dict[int, Any] = {}

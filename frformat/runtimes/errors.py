@@ -8,15 +8,15 @@ from frformat.errors import EncodeError
 
 
 class ExportError(EncodeError):
-    """Raised if a model cannot run on the phone unchanged; the message says what to do."""
+    """Raised if a model cannot run on a phone without changes. The message says what to do."""
 
 
 KINDS: Final = ("SKELETON_DAMAGED", "SKELETON_UNSUPPORTED", "MISMATCH", "RUNTIME_FAILED")
-"""The kinds of faults of a skeleton; the loaders for Android use the same names."""
+"""The kinds of faults of a skeleton. The loaders for Android use the same names."""
 
 
 class LoadError(ValueError):
-    """Raised if a skeleton cannot be loaded; the message says what to do.
+    """Raised if a skeleton cannot be loaded. The message says what to do.
 
     Attributes:
         kind: one of :data:`KINDS`.

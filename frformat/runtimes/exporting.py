@@ -22,7 +22,7 @@ class _Runtime(NamedTuple):
 
     Attributes:
         extension: extension of its files.
-        package: the package whose ``write`` makes them.
+        package: the package whose ``write`` function writes the files.
         options: options of ``write`` that are specific to this runtime.
         fixed: arguments that are always passed.
     """
@@ -53,29 +53,29 @@ def export(
     with_weights: bool = False,
     **options: Any,
 ) -> Export:
-    """Write a model for a runtime: a skeleton without its weights, or complete.
+    """Write a model for a runtime, either as a skeleton without weights or complete.
 
     The model is written in evaluation mode and is not modified.
 
     Args:
-        model: any module that the runtime's exporter supports, including ones with Frequency Regularization and the
-            result of :func:`frformat.torch.factorization.portable`.
-        path: destination. An existing file is replaced only once the new one is complete.
+        model: any module that the runtime's exporter supports, including modules with Frequency Regularization and
+            results of :func:`frformat.torch.factorization.portable`.
+        path: destination. An existing file is replaced only after the new one is complete.
         runtime: a key of :data:`RUNTIMES`; None selects it by extension: ``.onnx`` for ONNX Runtime, ``.ptl`` for the
             lite interpreter of PyTorch Mobile, and ``.pt`` for TorchScript (LibTorch, DJL, ``torch.jit.load``).
-        factored: run on the coefficients of ``weights``, whose tensors are never rebuilt. Needs ``example`` as well;
-            the result is meant for inputs of about that size.
-        example: an input, or a sequence of all inputs. ONNX Runtime needs one; decisions that depend on its values
-            become fixed.
-        weights: an ``.frz`` file that must fit the model.
-        tier: the capacity tier of that file; None means the largest that is present.
+        factored: run on the coefficients of ``weights`` without ever rebuilding the tensors. This requires ``example``,
+            and the result is optimized for inputs of about its size.
+        example: an input, or a sequence of all inputs. ONNX Runtime requires an example. Decisions that depend on the
+            example's values become fixed.
+        weights: an ``.frz`` file, which must fit the model.
+        tier: the capacity tier of that file; None for the largest one present.
         with_weights: include the model's own weights, for comparison.
         options: for ONNX Runtime, ``dynamic=False`` fixes input sizes to those of the example. For PyTorch Mobile,
-            ``release`` is the oldest release that must run the file, and ``probe=True`` also returns the outputs of
-            layers.
+            ``release`` is the oldest release that must be able to run the file, and ``probe=True`` also returns the
+            outputs of layers.
 
     Raises:
-        ExportError: the runtime cannot run the model, or the weights do not fit it; the message says where and why.
+        ExportError: the runtime cannot run the model, or the weights do not fit it. The message says where and why.
         FrzError: ``weights`` is damaged.
         OSError: a file cannot be read or written.
     """

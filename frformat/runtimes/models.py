@@ -22,7 +22,7 @@ BUILT_IN: Final = {"unet": models.UNet, "lenet5": models.LeNet5, "resnet20": mod
 """The reference networks by their names on the command line."""
 
 EXAMPLES: Final = {"unet": [1, 3, 64, 96], "lenet5": [1, 1, 28, 28], "resnet20": [1, 3, 32, 32]}
-"""Shapes of inputs for tracing them."""
+"""Shapes of the inputs with which to trace them."""
 
 
 def build(spec: str) -> nn.Module:
@@ -30,7 +30,7 @@ def build(spec: str) -> nn.Module:
 
     Args:
         spec: one of :data:`BUILT_IN`, or ``FILE.py:NAME`` or ``package.module:NAME``, where NAME is a module object or
-            a function without arguments that returns one. The file is executed.
+            a function without arguments that returns a module. The file or package is executed.
 
     Raises:
         ExportError: the model does not exist.
@@ -44,7 +44,7 @@ def build(spec: str) -> nn.Module:
     try:
         found = getattr(_module(where), name, None)
         model = found if isinstance(found, nn.Module) or found is None else found()
-    except Exception as error:  # the user's code may raise anything
+    except Exception as error:  # the user's code can raise anything
         raise ExportError(f"{spec}: {type(error).__name__}: {error}") from error
     if not isinstance(model, nn.Module):
         what = f"{name} makes a {type(model).__name__}, not a torch.nn.Module" if found else f"there is no {name}"
@@ -56,8 +56,8 @@ def give(model: nn.Module, weights: str, *, tier: int | None = None, memory_budg
     """Load an ``.frz`` file into a model.
 
     Raises:
-        ExportError: it does not fit the model.
-        FrzError, OSError: it cannot be read.
+        ExportError: the file does not fit the model.
+        FrzError, OSError: the file cannot be read.
     """
     try:
         load_model(model, weights, tier=tier, memory_budget=memory_budget)
@@ -69,10 +69,10 @@ def factored(model: nn.Module, weights: str, example: Example, *, tier: int | No
     """Return a model that runs on the coefficients of an ``.frz`` file, ready for ``export``.
 
     Args:
-        model: left unchanged.
+        model: the model, which is not modified.
         weights: the file.
-        example: inputs of the size to optimize for; only their shapes matter.
-        tier: the capacity tier; None means the largest that is present.
+        example: inputs of the size to optimize for. Only their shapes matter.
+        tier: the capacity tier; None for the largest one present.
 
     Raises:
         ExportError: the file does not fit the model, or the model cannot run on coefficients or on the example.
@@ -103,7 +103,7 @@ def _module(where: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # TorchScript looks up the names that a class uses in its module
-    sys.path.insert(0, os.path.dirname(os.path.abspath(where)))  # as when Python runs the file
+    sys.modules[name] = module  # TorchScript looks up names used by a class in its module
+    sys.path.insert(0, os.path.dirname(os.path.abspath(where)))  # as Python does when it runs a file
     spec.loader.exec_module(module)
     return module

@@ -11,15 +11,15 @@ class Export:
 
     Attributes:
         path: the file.
-        bytes: its size.
+        bytes: size of the file in bytes.
         runtime: the runtime, such as ``PyTorch Mobile``.
-        release: the oldest release that runs the file, such as ``1.12.2``; None if there is no limit.
+        release: the oldest release that can run the file, such as ``1.12.2``; None if there is no limit.
         tensors: names of the model's parameters and persistent buffers.
-        coefficients: names of those that are coefficients.
-        operators: names of the operators that it uses.
-        inputs: for ONNX Runtime, the shape of each input by name; an axis of any length has a name instead.
-        bytecode: for PyTorch Mobile, the version of its bytecode.
-        traced: whether the model was traced with the example because it cannot be compiled.
+        coefficients: names of the tensors that are needed as coefficients.
+        operators: names of the operators that the model uses.
+        inputs: for ONNX Runtime, the shape of each input by name. An axis of any length has a name instead of a length.
+        bytecode: for PyTorch Mobile, the version of the file's bytecode.
+        traced: whether the model was traced with the example because it could not be scripted.
     """
 
     path: str

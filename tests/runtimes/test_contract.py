@@ -1,4 +1,4 @@
-"""The check whether a file fits a skeleton, shared by all runtimes."""
+"""The check that a file fits a skeleton, which all runtimes share."""
 
 from __future__ import annotations
 

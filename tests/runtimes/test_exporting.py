@@ -1,4 +1,4 @@
-"""One interface for all runtimes."""
+"""The interface for exporting to all runtimes."""
 
 from __future__ import annotations
 

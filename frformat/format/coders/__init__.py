@@ -1,6 +1,6 @@
-"""Coders convert between a segment's values and its stored bytes (specification, sections 9 and 10). One file each.
+"""Coders, which convert a segment's values to stored bytes and back (specification, sections 9 and 10), one per module.
 
-Nothing else distinguishes coders by name; they differ in the fields of :class:`Coder`.
+No other module refers to coders by name: they differ in the fields of :class:`Coder`.
 """
 
 from __future__ import annotations

@@ -17,14 +17,14 @@ from frformat.format.coders.runs import Runs
 from frformat.format.coders.scales import SCALES, scale_of
 
 CONFIDENCE: Final = {False: 16, True: 4}
-"""Weight of the initial counter estimates, in bits: they are good for integers, but hardly for exact values."""
+"""Weight of the initial counter estimates, in bits. They suit integers well, but exact values hardly at all."""
 
 TERM_BYTES: Final = 8
 OVER_BYTES: Final = 2
 
 
 class _Models:
-    """The models of a group: one for core entries, and one for step offsets if there are any."""
+    """The models of a group: one for core entries, and one for step offsets if the group has any."""
 
     def __init__(self, exact: bool, offsets: bool) -> None:
         self._confidence = CONFIDENCE[exact]
@@ -39,11 +39,11 @@ class _Models:
 
 
 class AdaptiveEncoder:
-    """Codes integers; see :class:`~frformat.format.coders.integers.IntegerEncoder`.
+    """Encodes integers; see :class:`~frformat.format.coders.integers.IntegerEncoder`.
 
     Args:
-        exact: the integers stand for exact values.
-        offsets: some of them are step offsets.
+        exact: whether the integers represent exact values.
+        offsets: whether some of the integers are step offsets.
     """
 
     def __init__(self, exact: bool, offsets: bool) -> None:
@@ -68,7 +68,7 @@ class AdaptiveEncoder:
 
 
 class AdaptiveDecoder:
-    """Decodes integers; arguments as for :class:`AdaptiveEncoder`."""
+    """Decodes integers; takes the same arguments as :class:`AdaptiveEncoder`."""
 
     def __init__(self, exact: bool, offsets: bool) -> None:
         self._models = _Models(exact, offsets)
@@ -97,7 +97,7 @@ class AdaptiveDecoder:
 
 
 def _scale(pieces: Sequence[tuple[Batch, Source]], offsets: bool) -> int:
-    """Return the scale of all core entries, or of all offsets."""
+    """Return the scale of all core entries or, if ``offsets`` is true, of all step offsets."""
     total = count = 0
     for batch, source in pieces:
         if batch.offsets == offsets:
@@ -108,7 +108,7 @@ def _scale(pieces: Sequence[tuple[Batch, Source]], offsets: bool) -> int:
 
 
 def memory(runs: Runs) -> int:
-    """Return the size of the largest block state in bytes: its terms, and one row of values."""
+    """Return the size in bytes of the largest block state, which consists of terms and one row of values."""
     return max((_state(block) for batch in batches(runs) for block in batch.blocks), default=0)
 
 

@@ -1,4 +1,4 @@
-"""The interface of coders: sources and sinks of stored bytes, the values of a segment, and the coder itself."""
+"""The interface of coders: the sources and sinks of stored bytes, and the coders themselves."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ Array = NDArray[Any]
 Progress = Callable[[int], None]
 
 CHUNK: Final = 1 << 20
-"""Number of bytes processed at a time, so that a large tensor is never held twice."""
+"""Number of bytes to process at a time, so that memory never contains a second copy of a large tensor."""
 
 
 class Readable(Protocol):
     """The stored bytes of a segment, in order."""
 
     def read(self, size: int) -> bytes:
-        """Return at most ``size`` bytes; none at the end."""
+        """Return at most ``size`` bytes; empty at the end."""
 
     def readinto(self, buffer: memoryview) -> int:
-        """Fill ``buffer`` with as many bytes as are left, and return their number."""
+        """Fill ``buffer`` with as many bytes as remain, and return their number."""
 
     def rest(self) -> bytes:
-        """Return all remaining bytes, once their checksum has matched.
+        """Return all remaining bytes after verifying their checksum.
 
         Raises:
             FrzError: ``CHECKSUM``.
@@ -47,7 +47,7 @@ class Decoder(Protocol):
     """Decodes the segments of one group, in the order of tiers."""
 
     def decode(self, stored: Readable, runs: Runs) -> Array:
-        """Return the values of one segment: array of shape (runs.total,).
+        """Return the values of one segment, an array of shape (runs.total,).
 
         Raises:
             FrzError: ``STREAM`` or ``CHECKSUM``.
@@ -55,21 +55,21 @@ class Decoder(Protocol):
 
 
 class Encoder(Protocol):
-    """Codes the segments of one group, in the order of tiers."""
+    """Encodes the segments of one group, in the order of tiers."""
 
     def encode(self, pieces: Pieces, out: Writable, progress: Progress | None = None) -> None:
-        """Code one segment.
+        """Encode one segment.
 
         Args:
             pieces: the content of the segment, in the group's value type.
             out: sink for the stored bytes.
-            progress: called with the number of bytes of values done since the last call.
+            progress: function to call with the number of bytes of values that were processed since the last call.
         """
 
 
 Make = Callable[[str, bool], Any]
-"""Makes a coder's decoder or encoder for one group, given its value type, a key of :data:`~frformat.dtypes.DTYPES`, and
-whether it has step offsets."""
+"""Creates a coder's decoder or encoder for one group. The arguments are the group's value type, which is a key of
+:data:`~frformat.dtypes.DTYPES`, and whether the group has step offsets."""
 
 
 def _no_memory(runs: Runs, stored: int) -> int:
@@ -78,19 +78,20 @@ def _no_memory(runs: Runs, stored: int) -> int:
 
 @dataclass(frozen=True)
 class Coder:
-    """A way to code segments.
+    """A way to encode and decode segments.
 
     Attributes:
         name: its name in the specification.
-        decoder: makes a :class:`Decoder`.
-        encoder: makes an :class:`Encoder`.
-        integers: it accepts integers, which groups with steps have.
-        types: types of exact values that it accepts; None means all.
-        plain: the stored bytes are the values, so parts of them can be read.
-        bounded: the format limits how many values one stored byte can give.
-        slow: it decodes at most tens of millions of values per second.
-        tables: it stores tables for each tensor, which do not pay off for small ones.
-        memory: bytes that decoding needs besides the values, given these and the number of stored bytes.
+        decoder: creates a :class:`Decoder`.
+        encoder: creates an :class:`Encoder`.
+        integers: whether it accepts integers, which groups with steps contain.
+        types: the types of exact values that it accepts; None for all.
+        plain: whether the stored bytes are the values themselves, so that parts of them can be read.
+        bounded: whether the format limits the number of values that one stored byte can represent.
+        slow: whether it decodes tens of millions of values per second at most.
+        tables: whether it stores tables for each tensor, which do not pay off for small tensors.
+        memory: returns the number of bytes that decoding needs in addition to the values, given the runs and the number
+            of stored bytes.
     """
 
     name: str
@@ -106,11 +107,11 @@ class Coder:
 
     @property
     def general(self) -> bool:
-        """Whether it compresses bytes of any kind."""
+        """Whether it compresses arbitrary bytes."""
         return not self.integers and not self.plain
 
     def takes(self, value_type: str, *, integers: bool) -> bool:
-        """Return whether it accepts values of a type: integers with steps, or exact values."""
+        """Return whether it accepts values of this type, either as integers with steps or as exact values."""
         return self.integers if integers else self.types is None or value_type in self.types
 
 
@@ -118,7 +119,7 @@ class Compressor(Protocol):
     """Compresses the bytes of a segment, one chunk at a time."""
 
     def compress(self, data: memoryview, /) -> bytes | memoryview:
-        """Compress ``data``, and return the stored bytes that are ready."""
+        """Compress ``data``, and return the stored bytes that are available so far."""
 
     def flush(self) -> bytes:
         """Return the remaining stored bytes."""

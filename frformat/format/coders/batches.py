@@ -1,6 +1,6 @@
-"""The input of encoders and entropy coders: small runs are combined into batches.
+"""The input of encoders and entropy coders, with small runs combined into batches.
 
-A file of a million tensors with one element each thus takes hardly longer than a file of a few large ones.
+Because of this, a file of a million one-element tensors takes hardly longer than a file of a few large ones.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from frformat.format.coders.runs import Run
 Array = NDArray[Any]
 
 PIECE: Final = 1 << 16
-"""Number of values to code between checks whether to continue."""
+"""Number of values to code between two checks whether to continue."""
 
 
 class Block(NamedTuple):
-    """Values that the entropy coders treat as one block.
+    """The shape of values that the entropy coders treat as one block.
 
     Attributes:
         rows: length of the first axis.
         channels: length of the second axis.
-        positions: the product of all further lengths. Below rank 2, all values are positions.
+        positions: the product of all other lengths. If the rank is below 2, each value is one position.
     """
 
     rows: int
@@ -40,7 +40,7 @@ class Block(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Number of values of the block."""
+        """Number of values in the block."""
         return self.rows * self.columns
 
 
@@ -55,11 +55,11 @@ def block(shape: tuple[int, ...]) -> Block:
 
 
 class Batch(NamedTuple):
-    """Runs that are coded together: several small ones, or one.
+    """Runs that are coded together: several small ones, or a single one.
 
     Attributes:
-        offsets: whether they are all step offsets; otherwise, all are core entries.
-        blocks: their blocks, one after the other.
+        offsets: whether they consist of step offsets rather than core entries.
+        blocks: their blocks, one after another.
         runs: number of runs.
         size: number of values.
     """
@@ -71,7 +71,7 @@ class Batch(NamedTuple):
 
 
 def batches(runs: Iterable[Run]) -> Iterator[Batch]:
-    """Combine consecutive runs of one kind into batches of about one piece each."""
+    """Combine consecutive runs of the same kind into batches of about :data:`PIECE` values each."""
     kind, shapes, count, size = False, list[Block](), 0, 0
     for run in runs:
         more = [block(shape) for shape in run.blocks]
@@ -88,11 +88,11 @@ def batches(runs: Iterable[Run]) -> Iterator[Batch]:
 
 
 Pieces = Sequence[tuple[Batch, Array]]
-"""The batches of a segment, each with its values in a flat array."""
+"""The batches of a segment, each with its values as a flat array."""
 
 
 def joined(pieces: Iterable[tuple[Run, Array]]) -> Pieces:
-    """Combine runs and their values, which are C-contiguous arrays, into batches."""
+    """Combine runs and their values, which must be C-contiguous arrays, into batches."""
     given = list(pieces)
     arrays = (array.reshape(-1) for _, array in given)
     found = []

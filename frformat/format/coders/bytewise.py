@@ -1,4 +1,4 @@
-"""Build byte coders from a function that fills memory, and a compressor."""
+"""Build byte coders from a function that fills memory with decoded bytes and a function that creates compressors."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from frformat.format.coders.batches import Pieces
 from frformat.format.coders.runs import Runs
 
 Fill = Callable[[Readable, memoryview], None]
-"""Decodes a segment into exactly the given memory; raises ``STREAM``."""
+"""Decodes a segment into memory of exactly its size; raises ``STREAM``."""
 
 MakeCompressor = Callable[[int], Compressor]
-"""Makes a compressor for this many bytes: as strong as possible where that takes little time."""
+"""Creates a compressor for a given number of bytes, as strong as is possible without taking long."""
 
 
 def byte_coder(name: str, fill: Fill, compressor: MakeCompressor, *, plain: bool = False) -> Coder:
@@ -35,16 +35,16 @@ def byte_coder(name: str, fill: Fill, compressor: MakeCompressor, *, plain: bool
 
 
 def decompress(decompressor: Any, feed: Callable[[], bytes], stored: Readable, out: memoryview) -> None:
-    """Decompress one stream into exactly ``out``, a chunk at a time.
+    """Decompress one stream into ``out``, one chunk at a time; the stream must fill ``out`` exactly.
 
     Args:
-        decompressor: has ``decompress(data, max_length)``, ``eof`` and ``unused_data``, like those of zlib and zstd.
-        feed: returns the next bytes for it; none if it still has some, or at the end.
+        decompressor: an object with ``decompress(data, max_length)``, ``eof`` and ``unused_data``, as in zlib and zstd.
+        feed: returns the next bytes to decompress; empty if the decompressor still has input, or at the end.
         stored: the source that ``feed`` reads from.
-        out: destination of the bytes.
+        out: destination of the decompressed bytes.
 
     Raises:
-        FrzError: ``STREAM``: the stream is longer or shorter than ``out``, or something follows it.
+        FrzError: ``STREAM``: the stream is longer or shorter than ``out``, or other bytes follow it.
     """
     filled = 0
     while not decompressor.eof:

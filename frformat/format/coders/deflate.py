@@ -12,7 +12,7 @@ from frformat.format.dictionary import DICTIONARY
 
 
 def unpack_directory(data: bytes, length: int) -> bytes:
-    """Return the directory from its raw DEFLATE stream, which must hold ``length`` bytes.
+    """Decompress the directory from a raw DEFLATE stream that must contain exactly ``length`` bytes.
 
     Raises:
         FrzError: ``STREAM``.
@@ -28,7 +28,7 @@ def unpack_directory(data: bytes, length: int) -> bytes:
 
 
 def pack_directory(data: bytes) -> bytes:
-    """Return the directory ``data`` as the shortest raw DEFLATE stream that zlib finds."""
+    """Compress the directory ``data`` to the shortest raw DEFLATE stream that zlib finds."""
     streams = []
     for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED, zlib.Z_FIXED):
         compressor = zlib.compressobj(9, zlib.DEFLATED, -15, 9, strategy, DICTIONARY)

@@ -1,6 +1,6 @@
-"""Select the implementation of the entropy coders: compiled code, or Python and NumPy if there is none.
+"""Select the implementation of the entropy coders: compiled code if it is available, or else Python and NumPy.
 
-Both give the same bytes and the same values. ``FRFORMAT_PURE=1`` in the environment disables the compiled code.
+Both produce the same bytes and the same values. ``FRFORMAT_PURE=1`` in the environment disables the compiled code.
 """
 
 from __future__ import annotations
@@ -20,49 +20,49 @@ from frformat.format.coders.tables import Choice, Sums, Tables
 
 
 class Blocks(Protocol):
-    """Values arranged in rows, channels and positions, coded block after block by the adaptive coder."""
+    """Values in rows, channels and positions that the adaptive coder codes block by block."""
 
 
 class Writer(Protocol):
     """Writes a stream of the adaptive coder."""
 
     def put(self, blocks: Any, values: Integers) -> None:
-        """Code the next values of blocks."""
+        """Encode the next values of the blocks."""
 
     def finish(self, least: int) -> bytes:
-        """Return the stream, with at least ``least`` bytes."""
+        """Return the stream, which has at least ``least`` bytes."""
 
 
 class Reader(Protocol):
     """Reads a stream of the adaptive coder."""
 
     def take(self, blocks: Any, out: Integers) -> bool:
-        """Decode the next values of blocks into ``out``; False if the stream is malformed."""
+        """Decode the next values of the blocks into ``out``; return False if the stream is malformed."""
 
     def finish(self) -> bool:
-        """Return whether the stream was well-formed and ends here."""
+        """Return whether the stream was well formed and has no bytes left."""
 
 
 class Lanes(Protocol):
-    """Codes the lanes of a block of the static coder.
+    """Encodes and decodes the lanes of a block of the static coder.
 
     Attributes:
-        at_once: number of lanes that one call should code.
+        at_once: number of lanes to code per call.
     """
 
     @property
     def at_once(self) -> int:
-        """See above."""
+        """Number of lanes to code per call."""
 
     def encode(self, first: int, values: Integers) -> tuple[bytes, bytes]:
-        """Return the counts and the words of some lanes."""
+        """Encode some lanes; return their counts and their words."""
 
     def decode(self, first: int, counts: NDArray[np.uint16], words: Any, out: Integers) -> bool:
-        """Decode some lanes into ``out``; False if they are malformed."""
+        """Decode some lanes into ``out``; return False if they are malformed."""
 
 
 class Engine(Protocol):
-    """The interface of an implementation."""
+    """The interface of an implementation of the entropy coders."""
 
     @property
     def compiled(self) -> bool:
@@ -72,16 +72,16 @@ class Engine(Protocol):
         """Create the adaptive state of a group."""
 
     def blocks(self, model: Any, shapes: Sequence[Block]) -> Blocks:
-        """Create blocks of values to be coded with a model."""
+        """Create blocks of values to code with a model."""
 
     def writer(self) -> Writer:
-        """Start a stream of the adaptive coder."""
+        """Create a writer for a stream of the adaptive coder."""
 
     def reader(self, data: Any) -> Reader:
-        """Start to read a stream of the adaptive coder."""
+        """Create a reader for a stream of the adaptive coder."""
 
     def lanes(self, tables: Tables) -> Lanes:
-        """Create the coder of a static block's lanes."""
+        """Create a coder for the lanes of a static block."""
 
     def sums(self, values: Integers, rows: Any, channels: Any, positions: Any) -> None:
         """See :func:`frformat.format.coders.pure.planning.sums`."""

@@ -1,4 +1,4 @@
-"""Build coders of integers, and of floats as integers and mantissas, from an integer coder."""
+"""Build coders of integers and floats from an integer coder. Floats are split into integers and mantissas."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def entropy_coder(
     """Build a coder from an integer encoder and decoder.
 
     Args:
-        name: its name.
-        encoder: makes one, given whether the values are exact, and whether there are step offsets.
-        decoder: makes one, likewise.
-        memory: bytes that decoding integers needs besides them and the stored bytes.
+        name: the name of the coder.
+        encoder: creates an encoder, given whether the values are exact and whether there are step offsets.
+        decoder: creates a decoder from the same arguments.
+        memory: returns the number of bytes that decoding needs in addition to the integers and the stored bytes.
         slow: see :class:`~frformat.format.coders.base.Coder`.
-        tables: see there.
+        tables: see :class:`~frformat.format.coders.base.Coder`.
     """
 
     def make_encoder(value_type: str, offsets: bool) -> Encoder:

@@ -1,6 +1,6 @@
-"""Floats as integers and mantissas (specification, section 9.2).
+"""Split floats into integers and mantissas (specification, section 9.2).
 
-The integer holds the sign, and how far the exponent is below the largest one. Mantissas are stored as they are.
+An integer stores the sign, and the distance of the exponent from the largest one. Mantissas are stored uncompressed.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from frformat.format.coders.mantissas import Bytes, Packed, packed
 from frformat.format.coders.runs import Runs
 
 SIZE_BYTES: Final = 7
-"""Largest number of bytes of a size in LEB128."""
+"""Maximum number of bytes of a size in LEB128."""
 
 
 class Layout(NamedTuple):
-    """The fields of a float.
+    """The bit fields of a float type.
 
     Attributes:
-        bits: the unsigned integer type of its size.
-        width: bits of the exponent.
-        mantissa: bits of the mantissa.
+        bits: the unsigned integer type of the same size.
+        width: number of bits of the exponent.
+        mantissa: number of bits of the mantissa.
     """
 
     bits: np.dtype[Any]
@@ -52,7 +52,7 @@ LAYOUTS: Final = {
 
 
 class _Exponents:
-    """The integers that represent some floats."""
+    """The integers for the signs and exponents of some floats."""
 
     def __init__(self, patterns: Array, layout: Layout, reference: int) -> None:
         self._patterns = patterns
@@ -63,7 +63,7 @@ class _Exponents:
 
     def part(self, start: int, stop: int) -> Integers:
         """See :class:`~frformat.format.coders.integers.Source`."""
-        # Coders read a small tensor, which is a single part, more than once.
+        # Coders read the same part again if a tensor is so small that it has only one part.
         if self._range != (start, stop):
             self._last, self._range = self._integers(start, stop), (start, stop)
         return self._last
@@ -74,7 +74,7 @@ class _Exponents:
         found = patterns >> mantissa & ((1 << width) - 1)
         np.subtract(self._reference + 1, found, out=found)
         found *= patterns != 0
-        # For a negative number, invert all bits: −x is (x ^ −1) − (−1).
+        # To negate a number, invert its bits and subtract −1: −x is (x ^ −1) − (−1).
         negative = patterns << (31 - width - mantissa) >> 31
         found ^= negative
         found -= negative
@@ -82,10 +82,10 @@ class _Exponents:
 
 
 class FloatEncoder:
-    """Codes floats with an integer coder.
+    """Encodes floats with an integer coder.
 
     Args:
-        coder: the coder.
+        coder: the integer coder.
         value_type: a key of :data:`LAYOUTS`.
     """
 
@@ -117,7 +117,7 @@ class FloatEncoder:
                 out.write(data)
 
     def _mantissas(self, arrays: Sequence[Array], digits: int) -> Iterator[Array]:
-        """Yield the stored mantissas as bytes (count, bytes of a number), in pieces."""
+        """Yield the stored bytes of the mantissas in pieces, as arrays of shape (count, bytes per number)."""
         mask, shift = (1 << self._layout.mantissa) - 1, self._layout.mantissa - digits
         for patterns in arrays:
             for start, stop in cuts(0, len(patterns)):
@@ -129,7 +129,7 @@ class FloatEncoder:
 
 
 def _survey(arrays: Sequence[Array], layout: Layout) -> tuple[int, int]:
-    """Return the largest exponent field, and all mantissa bits that are set in any float."""
+    """Return the largest exponent field, and a mask of the mantissa bits that are set in at least one float."""
     largest = union = 0
     for patterns in arrays:
         for start, stop in cuts(0, len(patterns)):
@@ -143,7 +143,7 @@ class FloatDecoder:
     """Decodes floats with an integer coder.
 
     Args:
-        coder: the coder.
+        coder: the integer coder.
         value_type: a key of :data:`LAYOUTS`.
     """
 
@@ -192,12 +192,12 @@ class FloatDecoder:
 def _read_size(stored: Readable) -> int:
     data = bytearray()
     while len(data) < SIZE_BYTES and (not data or data[-1] > 127):
-        data += stored.read(1) or b"\xff" * SIZE_BYTES  # if bytes are missing, the number is too long
+        data += stored.read(1) or b"\xff" * SIZE_BYTES  # if bytes are missing, make the size invalid
     return read_leb128(memoryview(data))[0]
 
 
 class _Signs:
-    """Sink that turns integers into signs and exponents.
+    """A sink that converts integers to signs and exponents.
 
     Attributes:
         count: number of nonzero integers.
@@ -221,7 +221,7 @@ class _Signs:
         """See :class:`~frformat.format.coders.integers.Sink`.
 
         Raises:
-            FrzError: ``STREAM`` if an exponent does not fit the type.
+            FrzError: ``STREAM``: an exponent does not fit the type.
         """
         found = self._scratch[: stop - start]
         _, width, mantissa = self._layout
@@ -238,6 +238,6 @@ class _Signs:
         self._nonzero[start // 8 : start // 8 + len(packed)] |= packed
 
     def mask(self, start: int, stop: int) -> NDArray[np.bool_]:
-        """Return which values are not 0; ``start`` is a multiple of 8."""
+        """Return which values are nonzero. ``start`` must be a multiple of 8."""
         bits = np.unpackbits(self._nonzero[start // 8 : -(-stop // 8)], count=stop - start, bitorder="little")
         return bits.view(np.bool_)

@@ -1,4 +1,4 @@
-"""The data of the entropy coders: integers that come from a source and go to a sink, piece by piece."""
+"""The data of the entropy coders: sources that provide integers and sinks that receive them, one part at a time."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from frformat.format.coders.runs import Runs
 
 Integers = NDArray[np.int32]
 Told = Callable[[int], None]
-"""Called with the number of values done since the last call."""
+"""Function to call with the number of values that were processed since the last call."""
 
 
 class Source(Protocol):
-    """Integers to be coded."""
+    """Provides the integers to code."""
 
     def part(self, start: int, stop: int) -> Integers:
-        """Return some of them as a C-contiguous array. It is not written to."""
+        """Return some of the integers as a C-contiguous array, which the caller does not modify."""
 
 
 class Sink(Protocol):
@@ -31,11 +31,11 @@ class Sink(Protocol):
         """Return an array to fill with the integers from ``start`` up to ``stop``."""
 
     def filled(self, start: int, stop: int) -> None:
-        """Called when that array has been filled."""
+        """Process the integers that have been written to the array from :meth:`room`."""
 
 
 class Plain:
-    """Integers in an array, as source or sink."""
+    """An array of integers that is both a source and a sink."""
 
     def __init__(self, array: Integers) -> None:
         self._array = array.reshape(-1)
@@ -56,7 +56,7 @@ class IntegerDecoder(Protocol):
     """Decodes integers."""
 
     def integers(self, data: memoryview, runs: Runs, sink: Sink) -> None:
-        """Decode one segment's integers, which are all of ``data``.
+        """Decode one segment's integers from ``data``, which must contain nothing else.
 
         Raises:
             FrzError: ``STREAM``.
@@ -64,7 +64,7 @@ class IntegerDecoder(Protocol):
 
 
 class IntegerEncoder(Protocol):
-    """Codes the integers of the segments of one group, in the order of tiers."""
+    """Encodes the integers of the segments of one group, in the order of tiers."""
 
     def integers(self, pieces: Sequence[tuple[Batch, Source]], told: Told) -> bytes:
         """Return the stored bytes of one segment's integers."""
@@ -82,7 +82,7 @@ def malformed(what: str) -> FrzError:
 
 
 def read_leb128(data: memoryview) -> tuple[int, int]:
-    """Parse a number in LEB128; return it and its size in bytes.
+    """Parse a number in LEB128; return it and the number of bytes that it takes.
 
     Raises:
         FrzError: ``STREAM``.

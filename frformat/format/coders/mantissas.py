@@ -1,4 +1,4 @@
-"""Stored mantissas of floats: planes of whole bytes, then the remaining bits packed (specification, section 9.2)."""
+"""Store mantissas of floats as planes of whole bytes, followed by the remaining bits, packed (specification, 9.2)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from frformat.format.coders.base import Array, Readable
 from frformat.format.coders.integers import malformed
 
 GROUP: Final = 8
-"""The remaining bits of this many mantissas fill whole bytes."""
+"""The remaining bits of this many mantissas always fill whole bytes."""
 
 
 def packed(parts: Iterable[NDArray[np.uint8]], bits: int) -> Iterator[bytes]:
@@ -28,7 +28,7 @@ def packed(parts: Iterable[NDArray[np.uint8]], bits: int) -> Iterator[bytes]:
 
 def _pack(numbers: NDArray[np.uint8], bits: int) -> bytes:
     words = np.append(numbers, np.zeros(-len(numbers) % GROUP, np.uint8)).view("<u8")
-    # Close the gaps between neighbours, then between pairs, then between the halves of each word.
+    # Close the gaps between single numbers, then between pairs, and then between the halves of each word.
     for size in (8, 16, 32):
         low = np.uint64(sum((1 << size) - 1 << place for place in range(0, 64, 2 * size)))
         words = words & low | (words & ~low) >> np.uint64(size // 8 * (8 - bits))
@@ -37,7 +37,7 @@ def _pack(numbers: NDArray[np.uint8], bits: int) -> bytes:
 
 
 class Bytes:
-    """Whole bytes of mantissas."""
+    """The whole bytes of mantissas."""
 
     def __init__(self, stored: Readable) -> None:
         self._stored = stored
@@ -51,7 +51,7 @@ class Bytes:
 
 
 class Packed:
-    """Remaining bits of mantissas, packed without gaps.
+    """The remaining bits of mantissas, packed without gaps.
 
     Args:
         stored: source of the bytes.

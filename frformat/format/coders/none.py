@@ -1,4 +1,4 @@
-"""Coder ``none``: the bytes as they are."""
+"""Coder ``none``: the bytes of the values, unchanged."""
 
 from __future__ import annotations
 

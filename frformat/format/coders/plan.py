@@ -1,6 +1,6 @@
-"""Choose the classes, neighbour and frequencies of static blocks. Any choice is valid; this one gives few bytes.
+"""Choose the classes, the neighbour and the frequencies of static blocks. Any choice is valid; these take few bytes.
 
-Everything is integer arithmetic, so that files are reproducible.
+All arithmetic is on integers, so that files are reproducible.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from frformat.format.coders.integers import Integers, Source, cuts
 from frformat.format.coders.tables import FRACTION, LANES, SAMPLE_LANE, WIDTH, Choice, Sums, Tables, lag
 
 SAMPLES: Final = (4, 32)
-"""Fewest and most lanes of the sample on which choices are compared."""
+"""Minimum and maximum number of lanes in the sample on which choices are compared."""
 
 SHARE: Final = 32
-"""Between these limits, one in this many lanes is sampled."""
+"""Between these limits, the sample contains one lane in this many."""
 
 LEAST_WORDS: Final = 800
-"""A lane's words should take at least this many bytes, so that its count and final state weigh little."""
+"""Minimum number of bytes that the words of a lane should take, so that its count and final state hardly matter."""
 
 
 def plan(block: Block, source: Source, base: int) -> Tables:
     """Choose the tables of a block.
 
     Args:
-        block: its rows, channels and positions.
+        block: its shape.
         source: its values.
         base: index of its first value in the source.
     """
@@ -47,7 +47,7 @@ def plan(block: Block, source: Source, base: int) -> Tables:
 
 
 def _sample(block: Block, source: Source, base: int) -> tuple[Integers, NDArray[np.uint64]]:
-    """Return some lanes of a block, and the index of each one's first value in the block."""
+    """Return the values of some lanes of a block, and the index in the block of each lane's first value."""
     lanes = -(-block.size // SAMPLE_LANE)
     least, most = SAMPLES
     count = max(least, min(most, lanes // SHARE))
@@ -59,7 +59,7 @@ def _sample(block: Block, source: Source, base: int) -> tuple[Integers, NDArray[
 
 
 def _tiles(block: Block) -> Iterator[tuple[slice, slice, slice, int, int]]:
-    """Yield box-shaped pieces of a block in order: rows, channels, positions, first and last value."""
+    """Yield boxes that cover a block in order: slices of rows, channels and positions, and the range of values."""
     rows, channels, positions = block
     if block.columns <= PIECE:
         step = PIECE // block.columns
@@ -84,7 +84,7 @@ def _tiles(block: Block) -> Iterator[tuple[slice, slice, slice, int, int]]:
 
 
 def _sums(block: Block, source: Source, base: int) -> Sums:
-    """Return the sum of magnitudes in each row, each channel, and each position."""
+    """Return the sums of the magnitudes in each row, each channel, and each position."""
     made = engine()
     found = Sums(*(np.zeros(n, np.int64) for n in block))
     for rows, channels, positions, start, stop in _tiles(block):
@@ -94,7 +94,7 @@ def _sums(block: Block, source: Source, base: int) -> Sums:
 
 
 def _lane(block: Block, choice: Choice, sampled: int) -> int:
-    """Return log2 of the lane length: long enough that overhead is small and most values have a neighbour."""
+    """Return log2 of the lane length. Lanes are so long that overhead is low and most values have a neighbour."""
     lane, least = LANES[4], LEAST_WORDS * sampled << FRACTION + 3
     while lane < LANES[-1] and (choice.bits << lane < least or 8 * lag(block, choice.neighbour) > 1 << lane):
         lane += 1

@@ -1,4 +1,4 @@
-"""The values of a segment, grouped into runs that belong together."""
+"""Runs: groups of a segment's values that belong together."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Run(NamedTuple):
     """Values of one tensor in one segment that belong together.
 
     Attributes:
-        offsets: whether they are step offsets rather than core entries.
-        blocks: shapes of their row-major blocks, one after the other.
+        offsets: whether the values are step offsets rather than core entries.
+        blocks: shapes of the row-major blocks, one after another.
     """
 
     offsets: bool
@@ -27,7 +27,7 @@ class Run(NamedTuple):
 
 
 class Runs(Protocol):
-    """The runs of a segment, tensor after tensor. Can be iterated more than once.
+    """The runs of a segment, tensor by tensor. They can be iterated more than once.
 
     Attributes:
         total: number of values.

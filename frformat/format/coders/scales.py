@@ -1,4 +1,4 @@
-"""Scales of the adaptive coder: mean magnitudes, eight per octave (specification, section 10.2)."""
+"""Scales of the adaptive coder: mean magnitudes with eight steps per octave (specification, section 10.2)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def mean(scale: int) -> int:
 
 
 MEANS: Final = (0, *map(mean, range(1, SCALES)))
-"""The mean magnitudes of all scales, except that scale 0 has 0."""
+"""The mean magnitude of each scale, times 4096, except that the entry of scale 0 is 0."""
 
 
 def scale_of(total: int, count: int) -> int:

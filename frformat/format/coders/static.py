@@ -1,4 +1,4 @@
-"""Coder ``static``: integers coded by stored frequency tables, in lanes (specification, sections 10.5 to 10.7)."""
+"""Coder ``static``: integers coded in lanes with stored frequency tables (specification, sections 10.5 to 10.7)."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from frformat.format.coders.runs import Run, Runs
 from frformat.format.coders.tables import Tables
 
 HEAD_BYTES: Final = 5
-"""Number of bytes before the size of the tables."""
+"""Number of bytes before the stored size of the tables."""
 
 COUNT: Final = np.dtype("<u2")
 
 
 class StaticEncoder:
-    """Codes integers; see :class:`~frformat.format.coders.integers.IntegerEncoder`."""
+    """Encodes integers; see :class:`~frformat.format.coders.integers.IntegerEncoder`."""
 
     def integers(self, pieces: Sequence[tuple[Batch, Source]], told: Told) -> bytes:
         """Return the stored bytes of one segment."""
@@ -74,7 +74,7 @@ class StaticDecoder:
 
 
 class _Side:
-    """The runs of integers stored before a block's lanes; see :class:`~frformat.format.coders.runs.Runs`."""
+    """The runs of integers that are stored before a block's lanes; see :class:`~frformat.format.coders.runs.Runs`."""
 
     def __init__(self, block: Block, classes: int, reach: int, symbols: int) -> None:
         self.axes = tables.stored_axes(block, classes)
@@ -87,7 +87,7 @@ class _Side:
 
 
 def head(chosen: Tables) -> bytes:
-    """Encode a block's data before its counts."""
+    """Encode the data of a block that precedes its counts."""
     side = _Side(chosen.block, chosen.classes, chosen.reach, chosen.symbols)
     integers = np.concatenate([*chosen.axes, chosen.frequency.reshape(-1).astype(np.int32)])
     [batch] = batches(side)
@@ -97,7 +97,7 @@ def head(chosen: Tables) -> bytes:
 
 
 def read_head(data: memoryview, block: Block) -> tuple[Tables, int]:
-    """Parse a block's data before its counts; return it and its size in bytes.
+    """Parse the data of a block that precedes its counts; return the data and its size in bytes.
 
     Raises:
         FrzError: ``STREAM``.
@@ -130,7 +130,7 @@ def read_head(data: memoryview, block: Block) -> tuple[Tables, int]:
 
 
 def _read_block(data: memoryview, block: Block, sink: Sink, base: int) -> memoryview:
-    """Decode one block whose first value has index ``base``; return the bytes after it."""
+    """Decode one block, whose first value has index ``base``; return the bytes that follow the block."""
     chosen, at = read_head(data, block)
     bytes_of_counts = COUNT.itemsize * chosen.lanes
     if len(data) - at < bytes_of_counts:
@@ -152,7 +152,7 @@ def _read_block(data: memoryview, block: Block, sink: Sink, base: int) -> memory
 
 
 def memory(runs: Runs) -> int:
-    """Return the memory for the largest block in bytes: its classes, tables, and derived tables."""
+    """Return the memory for the largest block, in bytes: for its classes, its tables, and tables derived from them."""
     return max((_state(block) for batch in batches(runs) for block in batch.blocks), default=0)
 
 

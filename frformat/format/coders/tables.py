@@ -1,4 +1,4 @@
-"""Tables of the static coder: a block's data before its lanes, and the table that codes each value.
+"""Tables of the static coder: a block's data before its lanes, and the choice of the table that codes each value.
 
 See the specification, sections 10.5 and 10.6.
 """
@@ -26,10 +26,10 @@ REACHES: Final = range(1, 5)
 MOST_CLASSES: Final = 64
 MOST_SYMBOLS: Final = 127
 WIDTH: Final = 128
-"""Entries of a row of counts, one for each symbol."""
+"""Length of a row of counts, which has an entry for each symbol."""
 
 CLASS: Final = 4096
-"""Largest magnitude of the class of a row, a channel or a position."""
+"""Maximum magnitude of the class of a row, a channel or a position."""
 
 HALVES: Final = np.arange(MOST_SYMBOLS) + 1 >> 1
 BITS: Final = np.where(HALVES < 8, 0, (HALVES - 2 >> 1) - 1)
@@ -47,7 +47,7 @@ FRACTION: Final = 16
 """Number of fractional bits of logarithms."""
 
 LOGS: Final = np.rint(np.log2(np.arange(1 << 12, 1 << 13) / (1 << 12)) * (1 << FRACTION)).astype(np.int64)
-"""Logarithms to base 2 of 1 to 2."""
+"""Base-2 logarithms of 1 to 2."""
 
 _SMALL: Final = 256
 _POWERS: Final = np.frexp(np.maximum(np.arange(_SMALL), 1))[1] - 1
@@ -74,7 +74,7 @@ def symbols_of(values: Integers) -> NDArray[np.uint8]:
 
 
 def most_tables(values: int) -> int:
-    """Return the largest number of tables of a block with this many values."""
+    """Return the maximum number of tables for a block with this many values."""
     return 1 + values // 256
 
 
@@ -82,12 +82,12 @@ Axes = tuple[Integers, Integers, Integers]
 
 
 class Sums(NamedTuple):
-    """The sums of the magnitudes of a block, int64.
+    """The sums of the magnitudes in a block, as int64 arrays.
 
     Attributes:
-        rows: of each row.
-        channels: of each channel.
-        positions: of each position.
+        rows: one sum per row.
+        channels: one sum per channel.
+        positions: one sum per position.
     """
 
     rows: NDArray[np.int64]
@@ -96,14 +96,14 @@ class Sums(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """A way to code a block; see :class:`Tables`.
+    """A choice of how to code a block; see :class:`Tables`.
 
     Attributes:
-        axes: classes of rows, channels and positions.
+        axes: the classes of rows, channels and positions.
         classes: number of classes.
-        neighbour: number of the neighbour.
-        reach: largest magnitude of a neighbour.
-        bits: approximate size of the sample, in parts of 2^-16 bits.
+        neighbour: number that identifies the neighbour.
+        reach: magnitude to which the neighbour is clamped.
+        bits: approximate size of the sample, in units of 2^-16 bits.
     """
 
     axes: Axes
@@ -115,17 +115,18 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class Tables:
-    """A block's data before its lanes.
+    """The data of a block that precedes its lanes.
 
     Attributes:
-        block: its rows, channels and positions.
-        lane: log2 of the values of a lane.
-        neighbour: the neighbour used: 0 none, 1 the previous value, 2 the value one channel before, 3 one row before.
-        reach: the neighbour is clamped to this magnitude; 0 without a neighbour.
+        block: the shape of the block.
+        lane: log2 of the number of values per lane.
+        neighbour: the neighbour that helps to select the table: 0 for none, 1 for the previous value, 2 for the value
+            one channel before, and 3 for the value one row before.
+        reach: magnitude to which the neighbour is clamped; 0 without a neighbour.
         classes: number of classes.
-        symbols: number of entries of a table.
+        symbols: number of frequencies per table.
         axes: the classes of rows, channels and positions; an empty array means that all are 0.
-        frequency: uint16 array (classes · (2 reach + 1), symbols).
+        frequency: uint16 array of shape (classes · (2 reach + 1), symbols).
     """
 
     block: Block
@@ -144,7 +145,7 @@ class Tables:
 
     @property
     def lanes(self) -> int:
-        """Number of lanes of the block."""
+        """Number of lanes in the block."""
         return -(-self.block.size >> self.lane)
 
 
@@ -154,26 +155,26 @@ def lag(block: Block, neighbour: int) -> int:
 
 
 def near_lag(block: Block, neighbour: int) -> int:
-    """Return the distance from a value back to its neighbour if it may be worth its tables, else 0."""
-    # If an axis has length 1, its neighbour is the previous value of another axis.
+    """Return the distance from a value back to its neighbour if tables for it could pay off, and 0 otherwise."""
+    # If an axis has length 1, its neighbour is the same value as that of another axis.
     if (neighbour == 2 and block.positions == 1) or (neighbour == 3 and block.columns == 1):
         return 0
     found = lag(block, neighbour)
-    # Enough values need to have this neighbour in their lane.
+    # Enough values must have their neighbour in the same lane.
     return found if 4 * found <= 1 << LANES[-1] and found < block.size else 0
 
 
 def stored_axes(block: Block, classes: int) -> tuple[int, int, int]:
-    """Return how many classes of rows, channels and positions are stored: none where they would have no effect."""
+    """Return how many classes of rows, channels and positions are stored; an axis where they have no effect has 0."""
     rows, channels, positions = (0 if classes == 1 or n in (1, block.size) else n for n in block)
     return rows, channels, positions
 
 
 class Contexts:
-    """Finds the table of each value.
+    """Selects the table of each value.
 
     Args:
-        block: its rows, channels and positions.
+        block: the shape of the block.
         axes: see :class:`Tables`.
         classes: number of classes.
         neighbour: see :class:`Tables`.
@@ -195,7 +196,7 @@ class Contexts:
             self._column = (channel[:, None] + position).reshape(-1)
 
     def totals(self, start: int, stop: int) -> Array:
-        """Return the sums of the classes of the values ``start`` … ``stop`` − 1, or a single one for all of them."""
+        """Return the sum of classes for each value from ``start`` to ``stop`` − 1, or one sum that applies to all."""
         columns = self._block.columns
         row, at = divmod(start, columns)
         last, end = divmod(stop - 1, columns)
@@ -211,15 +212,15 @@ class Contexts:
         return (rows[row : last + 1, None] + column).reshape(-1)[at : at + stop - start]
 
     def classes(self, start: int, stop: int) -> Array:
-        """Return the classes of the values ``start`` … ``stop`` − 1, or a single one for all of them."""
+        """Return the class of each value from ``start`` to ``stop`` − 1, or one class that applies to all."""
         found: Array = np.clip(self.totals(start, stop), 0, self._classes - 1)
         return found
 
     def of(self, lanes: Integers, start: int) -> NDArray[np.int32]:
-        """Return the tables of whole lanes.
+        """Return the tables for whole lanes.
 
         Args:
-            lanes: values, array (lanes, values of a lane).
+            lanes: values, as an array of shape (lanes, values per lane).
             start: index of the first value.
         """
         found = np.zeros(lanes.shape, np.int32)

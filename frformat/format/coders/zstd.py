@@ -29,10 +29,10 @@ def _fill(stored: Readable, out: memoryview) -> None:
 
 
 def _check_window(data: bytes) -> None:
-    """Check the window that a frame declares (RFC 8878, section 3.1.1.1). The library ignores unneeded windows."""
+    """Check the window of a frame (RFC 8878, section 3.1.1.1). The library ignores windows that it does not need."""
     if len(data) < 6:
         return
-    if data[4] & 0x20:  # a single segment, whose window is its content
+    if data[4] & 0x20:  # the frame is a single segment, and its window is its content
         window = zstd.get_frame_info(data[:18]).decompressed_size or 0
     else:
         base = 1 << (10 + (data[5] >> 3))
@@ -48,7 +48,7 @@ def _compressor(size: int) -> Compressor:
 
 
 def quick_size(data: bytes) -> int:
-    """Return the size of some data at the fastest compression level."""
+    """Return the size of ``data`` at the fastest compression level."""
     return len(zstd.compress(data, 1))
 
 

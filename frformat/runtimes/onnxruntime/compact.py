@@ -1,4 +1,4 @@
-"""Shrink the exporter's graphs to a few kilobytes."""
+"""Reduce the exporter's graphs to a few kilobytes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
 MOST: Final = 64
-"""Constants of at most this many bytes are precomputed; larger ones would take more space than their computation."""
+"""Maximum size of precomputed constants in bytes. The nodes that compute larger ones take less space than these."""
 
 NEUTRAL: Final = {"dilations": 1, "strides": 1, "pads": 0, "output_padding": 0}
-"""Attributes whose default is this number for every axis."""
+"""Attributes whose default is the given number for every axis."""
 
 
 def simplify(model: ir.Model, weights: Collection[str]) -> None:
-    """Precompute constants and merge common subexpressions; weights do not count as constants and stay unchanged."""
+    """Precompute constants and merge common subexpressions. Weights do not count as constants and stay unchanged."""
     import onnx_ir.passes.common as passes
     from onnxscript.optimizer import optimize_ir
 
@@ -47,8 +47,8 @@ def strip(model: onnx.ModelProto, weights: Collection[str]) -> None:
     """Remove descriptive names and default attributes, which make up most of a file.
 
     Args:
-        model: modified in place; values between nodes get short names.
-        weights: initializers that keep their names.
+        model: modified in place. Values between nodes are given short names.
+        weights: names of the initializers to keep.
     """
     graph = model.graph
     for each in [*_nodes(graph), *graph.initializer, *graph.input, *graph.output, graph, model, *model.functions]:
@@ -69,9 +69,9 @@ def strip(model: onnx.ModelProto, weights: Collection[str]) -> None:
 
 
 def _name_parts(nodes: Collection[onnx.NodeProto]) -> None:
-    """Name nodes that take parts of one value.
+    """Name the nodes that select a part of a value if several nodes select parts of the same value.
 
-    ONNX Runtime 1.20 fuses them into a Split named after one of them, and refuses two nodes with the same name.
+    ONNX Runtime 1.20 fuses such nodes into a Split named after one of them, and rejects two nodes with the same name.
     """
     parts = [node for node in nodes if node.op_type in {"Gather", "Slice"}]
     counts = Counter(node.input[0] for node in parts)
@@ -99,13 +99,13 @@ def _is_default(node: onnx.NodeProto, attribute: onnx.AttributeProto) -> bool:
         if attribute.name in NEUTRAL:
             return set(value) <= {NEUTRAL[attribute.name]}
         if attribute.name == "kernel_shape" and node.op_type.startswith("Conv"):
-            return True  # the default is the weight's extent
+            return True  # the default is the size of the weight's kernel
     default = onnx.defs.get_schema(node.op_type).attributes[attribute.name].default_value
     return bool(default.type) and onnx.helper.get_attribute_value(default) == value
 
 
 def _rename(graph: onnx.GraphProto, kept: set[str]) -> None:
-    """Rename all values except some; the most frequent ones get the shortest names."""
+    """Rename all values except those in ``kept``. The most frequent values get the shortest names."""
     counts: dict[str, int] = {}
 
     def count(name: str) -> str:

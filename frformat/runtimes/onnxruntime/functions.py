@@ -1,6 +1,6 @@
-"""Define the operations of factored layers as functions of an ONNX file, once for all layers that call them.
+"""Define the operations of factored layers as functions in an ONNX file, each shared by all layers that call it.
 
-A plain export would repeat their code for every call and keep all channels of all pixels in memory.
+A plain export would repeat the operations for every call, and would keep all channels of all pixels in memory.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ cosines <n, r> () => (out) {
   out = Mul (wave, scale)
 }
 """
-"""The DCT basis, with angles reduced in integers."""
+"""The DCT basis. Angles are reduced in integer arithmetic."""
 
 MOMENTS: Final = """
 moments{last} (z, basis) => (mean, variance) {{
@@ -73,8 +73,8 @@ moments{last} (z, basis) => (mean, variance) {{
   variance = Max (variance0, zero)
 }}
 """
-"""Mean and variance of every channel of basis @ z. Uses Gemm, because ONNX Runtime 1.20 fuses MatMul and Transpose, and
-fails for doubles."""
+"""Mean and variance of every channel of basis @ z. Uses Gemm, because ONNX Runtime 1.20 fuses MatMul and Transpose to a
+node that fails for doubles."""
 
 FLAT: Final = """
   shape = Constant <value_ints = [0, 0, -1]> ()
@@ -83,7 +83,7 @@ FLAT: Final = """
   matrix = Constant <value_ints = [0, -1]> ()
   flat = Reshape (turned, matrix)
 """
-"""(N, r, …) → (r, pixels)."""
+"""Reshape (N, r, …) to (r, pixels)."""
 
 FLAT_LAST: Final = """
   every = Constant <value_ints = [-1]> ()
@@ -92,7 +92,7 @@ FLAT_LAST: Final = """
   rows = Reshape (z, shape)
   flat = Transpose <perm = [1, 0]> (rows)
 """
-"""(…, r) → (r, pixels)."""
+"""Reshape (…, r) to (r, pixels)."""
 
 NORMALIZE: Final = """
 normalize{affine} <eps> (basis, mean, variance{inputs}) => (out) {{
@@ -140,7 +140,7 @@ norm{affine} <eps> (x{inputs}) => (out) {{
   out = Reshape (normal, size)
 }}
 """
-"""Batch normalization of (N, C, …) with the statistics of its input."""
+"""Batch normalization of (N, C, …) with the statistics of the input."""
 
 
 def moments(last: bool) -> str:
@@ -173,14 +173,14 @@ def norm(affine: bool) -> str:
 
 
 def parsed(text: str, opset: int) -> onnx.FunctionProto:
-    """Return a function of :data:`DOMAIN` from its text."""
+    """Parse a function of :data:`DOMAIN` from its text."""
     import onnx.parser
 
     return onnx.parser.parse_function(f'<domain: "{DOMAIN}", opset_import: ["": {opset}]>\n{text}')
 
 
 def add_functions(model: onnx.ModelProto, texts: Mapping[str, str]) -> None:
-    """Add the functions that nodes of a model call."""
+    """Add to a model the functions that its nodes call."""
     used = {node.op_type for node in model.graph.node if node.domain == DOMAIN}
     opset = next(each.version for each in model.opset_import if each.domain == "")
     model.functions.extend(parsed(texts[name], opset) for name in sorted(used))

@@ -34,17 +34,17 @@ def session(
     options: SessionOptions | None = None,
     **rest: Any,
 ) -> InferenceSession:
-    """Create an ONNX Runtime session with the weights of an ``.frz`` file; does not need PyTorch.
+    """Create an ONNX Runtime session with the weights of an ``.frz`` file. PyTorch is not needed.
 
-    Skeleton and file are compared before any weight is decoded. ONNX Runtime copies the weights.
+    The skeleton and the file are compared before any weight is decoded. ONNX Runtime copies the weights.
 
     Args:
-        skeleton: a file that :func:`frformat.runtimes.export` wrote, or its bytes.
+        skeleton: a file written by :func:`frformat.runtimes.export`, or its bytes.
         weights: the ``.frz`` file. Floating-point tensors of any precision are converted to the skeleton's dtype, and
-            integers as well if no value changes.
-        tier: the capacity tier; None means the largest that is present.
-        memory_budget: bytes that decoding a tensor may take.
-        options: options of the session; they hold the weights afterwards, so do not reuse them for another session.
+            so are integers if no value changes.
+        tier: the capacity tier; None for the largest one present.
+        memory_budget: number of bytes that decoding a tensor may use.
+        options: options of the session. They contain the weights afterwards, so do not reuse them for another session.
         rest: further arguments of ``onnxruntime.InferenceSession``, such as ``providers``.
 
     Raises:
@@ -71,7 +71,7 @@ def session(
     try:
         options.add_external_initializers(list(values), list(values.values()))
         return onnxruntime.InferenceSession(data, options, **rest)
-    except Exception as error:  # ONNX Runtime's errors have no common base class
+    except Exception as error:  # ONNX Runtime's exceptions have no common base class
         unsupported = type(error).__name__ in ("InvalidGraph", "NotImplemented", "InvalidProtobuf")
         reason = " ".join(str(error).split())
         raise LoadError(
@@ -86,7 +86,7 @@ def _read(path: StrPath) -> bytes:
 
 
 def _given(contract: Contract, name: str, file: FrzFile, path: StrPath) -> Array:
-    """Return the value of a name for the skeleton."""
+    """Return the value for one of the skeleton's names."""
     want, found = contract.wanted[name], None
     for source in contract.names(name):
         if source not in file or (found is not None and file.aliases.get(source) is not None):

@@ -13,13 +13,13 @@ from frformat.torch.lowrank.stream import Pass, stream
 
 
 def outline(model: nn.Module) -> dict[str, str]:
-    """Make factored layers, and normalizations by the statistics of their input, call functions.
+    """Replace factored layers, and normalizations with the statistics of their input, with calls to functions.
 
     Args:
         model: modified in place such that only ``torch.onnx.export`` can run it.
 
     Returns:
-        Texts of the functions by name, complete once the model has been exported.
+        The texts of the functions by name. They are complete once the model has been exported.
     """
     texts: dict[str, str] = {}
     for module in list(model.modules()):
@@ -36,7 +36,7 @@ def outline(model: nn.Module) -> dict[str, str]:
 
 
 def _is_plain(norm: Any) -> bool:
-    """Return whether a normalization has no running statistics, and both or neither of weight and bias."""
+    """Return whether a normalization has no running statistics, and has either both weight and bias or neither."""
     return norm.running_mean is None and norm.running_var is None and (norm.weight is None) == (norm.bias is None)
 
 
@@ -48,7 +48,7 @@ class Norm(nn.Module):
         self.weight, self.bias, self.eps, self.texts = norm.weight, norm.bias, norm.eps, texts
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, …) to the same shape."""
+        """Normalize (N, C, …); the shape stays the same."""
         affine = [] if self.weight is None else [self.weight, self.bias]
         name = "norm_affine" if affine else "norm"
         self.texts[name] = functions.norm(bool(affine))
@@ -56,9 +56,9 @@ class Norm(nn.Module):
 
 
 class Operations(nn.Module):
-    """The methods of :class:`frformat.torch.factorization.operations.Operations`.
+    """A replacement for :class:`frformat.torch.factorization.operations.Operations` with the same methods.
 
-    Computations in float64 do not use functions.
+    Computations in float64 do not call functions.
     """
 
     def __init__(self, texts: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Turn ONNX graphs into files whose weights are elsewhere, and find what such a file needs."""
+"""Convert ONNX graphs to files without the elements of weights, and determine what such a file needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TIES: Final = "frz.ties"
 UNUSED: Final = "frz.unused"
 
 SEAL: Final = bytes([0xFA, 0xFF, 0x03, LENGTH]) + MARK
-"""Field 8191 of a message, which ONNX ignores: its tag, its length, and its first bytes."""
+"""Field 8191 of a protobuf message, which ONNX ignores: its tag, its length, and its first bytes."""
 
 DTYPES: Final = {
     1: "f32",
@@ -34,15 +34,15 @@ DTYPES: Final = {
     13: "u64",
     16: "bf16",
 }
-"""Names of the ONNX element types that the format also has."""
+"""Names of the ONNX element types that the ``.frz`` format supports, too."""
 
 
 def hollow(model: onnx.ModelProto, contract: Contract) -> bytes:
-    """Return a file without the elements of the weights that ``contract`` names.
+    """Serialize a model without the elements of the weights that ``contract`` names.
 
     Args:
-        model: the model with its weights as initializers, of which only names, dtypes and shapes matter; modified.
-        contract: the weights to need.
+        model: the model, with its weights as initializers of which only names, dtypes and shapes matter; modified.
+        contract: the weights that the skeleton needs.
     """
     for tensor in model.graph.initializer:
         if tensor.name in contract.wanted:
@@ -64,7 +64,7 @@ def wanted(data: bytes) -> Contract:
     """Return what a skeleton needs.
 
     Raises:
-        LoadError: it is damaged, is not a skeleton, or needs something that no ``.frz`` file has.
+        LoadError: the data is damaged, is not a skeleton, or needs something that ``.frz`` files cannot contain.
         ModuleNotFoundError: the package ``onnx`` is not installed.
     """
     import onnx

@@ -1,4 +1,4 @@
-"""Compute all channels in functions of an ONNX file that scan blocks of pixels: one block is in memory at a time."""
+"""Define functions of an ONNX file that scan blocks of pixels, so that only one block has all channels in memory."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ ACTIVATIONS: Final = {
     "gelu_tanh": 'a = Gelu <approximate = "tanh"> (y)',
     "identity": "a = Identity (y)",
 }
-"""What an activation does to ``y``; see :func:`frformat.torch.lowrank.stream.activate`."""
+"""The operation that each activation applies to ``y``; see :func:`frformat.torch.lowrank.stream.activate`."""
 
 
 def stream_name(how: Pass, axes: int) -> str:
-    """Identifies a pass by everything that :func:`stream` depends on; becomes its name."""
+    """Return the name of a pass, which encodes everything that :func:`stream` depends on."""
     limits = "_".join(repr(float(limit)).replace(".", "p").replace("-", "m").replace("+", "") for limit in how.limits)
     kinds = "".join("m" if pooled else "e" for pooled in how.pooled)
     window = "x".join(map(str, how.window)) if any(how.pooled) else ""
@@ -38,11 +38,11 @@ def stream_name(how: Pass, axes: int) -> str:
 
 
 def stream(how: Pass, axes: int) -> str:
-    """``projection @ activation(basis @ z)`` for several projections, a block of pixels at a time; (N, r, …).
+    """Return a function that computes ``projection @ activation(basis @ z)`` for several projections, block by block.
 
     Args:
         how: see :class:`Pass`.
-        axes: of pixels.
+        axes: number of axes of pixels.
     """
     count = len(how.projections)
     inputs = ", ".join(f"p{i}" for i in range(count))
@@ -74,7 +74,7 @@ def _braced(head: str, lines: Sequence[str]) -> str:
 
 
 def _to_blocks(window: Sequence[int]) -> list[str]:
-    """(N, r, …) → ``zb4``, (blocks, pixels of a window, r, windows of a block), padded with zeros."""
+    """Return lines that convert (N, r, …) to ``zb4`` (blocks, pixels of a window, r, windows of a block), padded."""
     axes = len(window)
     places = range(axes)
     order = [2 + 2 * i + 1 for i in places] + [1, 0] + [2 + 2 * i for i in places]
@@ -123,7 +123,7 @@ def _to_blocks(window: Sequence[int]) -> list[str]:
 
 
 def _from_blocks(i: int, pooled: bool, axes: int) -> list[str]:
-    """Join the results of a projection for all blocks: → (N, r', …)."""
+    """Return lines that join the results of a projection for all blocks to (N, r', …)."""
     places = range(axes)
     tiles = ", ".join(f"T{j}" for j in places)
     starts = ", ".join(["i0"] * axes)
@@ -165,7 +165,7 @@ def _from_blocks(i: int, pooled: bool, axes: int) -> list[str]:
 
 
 def step(how: Pass, channels: int) -> int:
-    """Return the windows of a block."""
+    """Return the number of windows in a block."""
     return max(1, BLOCK // (channels * (_product(how.window) if any(how.pooled) else 1)))
 
 

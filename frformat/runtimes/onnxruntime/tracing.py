@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
 OPSET: Final = 20
-"""The version of ONNX's operators: the newest that ONNX Runtime 1.20 supports completely."""
+"""The version of the ONNX operator set: the newest one that ONNX Runtime 1.20 supports completely."""
 
 
 def traced(model: nn.Module, example: tuple[Any, ...], dynamic: bool) -> tuple[ir.Model, set[str]]:
-    """Trace a model as an ONNX graph with its weights by name.
+    """Trace a model as an ONNX graph that names its weights.
 
     Args:
-        model: in evaluation mode.
+        model: the model, in evaluation mode.
         example: all inputs.
-        dynamic: allow any length for every input axis, unless the model's own code fixes it.
+        dynamic: whether to allow any length for every input axis, unless the model's own code fixes it.
 
     Returns:
-        The graph, and names of parameters and buffers that it does not use.
+        The graph, and the names of parameters and buffers that it does not use.
 
     Raises:
-        ExportError: the model cannot be exported; the message says why.
+        ExportError: the model cannot be exported. The message says why.
     """
     shapes = tree_map_only(Tensor, lambda x: dict.fromkeys(range(x.dim()), Dim.AUTO), example) if dynamic else None
     try:
@@ -44,12 +44,12 @@ def traced(model: nn.Module, example: tuple[Any, ...], dynamic: bool) -> tuple[i
                 example,
                 dynamo=True,
                 opset_version=OPSET,
-                optimize=False,  # otherwise normalizations would be folded into other weights
+                optimize=False,  # otherwise, normalizations would be folded into other weights
                 dynamic_shapes=shapes,
                 external_data=False,
                 verbose=False,
             )
-    except Exception as error:  # the exporter or the model may raise anything
+    except Exception as error:  # the exporter or the model can raise anything
         raise ExportError(f"{type(model).__name__} cannot be exported to ONNX: {_reason(error)}") from error
     assert program is not None
     assert program.exported_program is not None
@@ -60,7 +60,7 @@ def traced(model: nn.Module, example: tuple[Any, ...], dynamic: bool) -> tuple[i
 
 
 def _reason(error: BaseException) -> str:
-    """Return the message of the first cause, on one line."""
+    """Return the message of the original cause of an error, on one line."""
     while error.__cause__ is not None:
         error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

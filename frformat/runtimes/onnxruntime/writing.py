@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
 RELEASE: Final = "1.20"
-"""The oldest release of ONNX Runtime that skeletons are tested with."""
+"""The oldest release of ONNX Runtime with which skeletons are tested."""
 
 
 def write(
@@ -38,14 +38,15 @@ def write(
     """Write a model for ONNX Runtime; see :func:`frformat.runtimes.export`.
 
     Args:
-        model: a module of :func:`frformat.runtimes.copies.plain`.
-        path: the file.
+        model: a result of :func:`frformat.runtimes.copies.plain`.
+        path: destination.
         example: all inputs.
-        with_weights: write the model with its weights.
-        dynamic: allow any length for every input axis that the model allows; False fixes the lengths of the example.
+        with_weights: whether to include the weights.
+        dynamic: whether to allow any length for every input axis where the model does. Otherwise, the lengths of the
+            example are fixed.
 
     Raises:
-        ExportError: the model cannot be exported; the message says why.
+        ExportError: the model cannot be exported. The message says why.
         DependencyError: the packages of the extra ``onnx`` are not installed.
         OSError: the file cannot be written.
     """
@@ -55,7 +56,7 @@ def write(
         raise ExportError(f"exporting for ONNX Runtime needs PyTorch 2.8 or later, and this is {torch.__version__}")
     try:
         import onnx_ir as ir
-        import onnxscript  # noqa: F401 — PyTorch's exporter needs it
+        import onnxscript  # noqa: F401 — required by PyTorch's exporter
     except ImportError as error:
         raise DependencyError("exporting for ONNX Runtime", error) from error
 
@@ -64,7 +65,7 @@ def write(
     zeros: dict[Any, Tensor] = {}
 
     def empty(old: Tensor) -> Tensor:
-        """Return a tensor that looks like a weight but has only one element in memory."""
+        """Return a tensor that has the shape of a weight but only one element in memory."""
         return zeros.setdefault(old.dtype, old.new_zeros((), device="cpu")).expand(old.shape)
 
     copy = copied(model, (lambda weight: weight) if with_weights else empty)
@@ -99,10 +100,10 @@ def write(
 
 
 def _plan(model: nn.Module, initializers: set[str], unused: set[str]) -> Contract:
-    """Return what the skeleton will need, under those names of tied tensors that the graph has.
+    """Return what the skeleton will need. Of the names of tied tensors, use those that the graph uses.
 
     Raises:
-        ExportError: a weight is neither in the graph nor known to be unused, so that it may be part of a constant.
+        ExportError: a weight is neither in the graph nor known to be unused, so it may have become part of a constant.
     """
     whole = contract(model)
     wanted: dict[str, Wanted] = {}
@@ -128,7 +129,7 @@ def _plan(model: nn.Module, initializers: set[str], unused: set[str]) -> Contrac
 
 
 def _name_axes(model: ir.Model) -> None:
-    """Name input axes of any length by input and axis, and outputs by their order."""
+    """Name input axes of variable length after their input and index, and outputs after their order."""
     import onnx_ir as ir
 
     names: dict[str, str] = {}

@@ -1,6 +1,6 @@
-"""Repack lite-interpreter files: smaller, reproducible, and with a checksum.
+"""Repack lite-interpreter files to make them smaller and reproducible, and to add a checksum.
 
-A ``.ptl`` file is a ZIP archive. Its comment is the seal, see :mod:`frformat.runtimes.seal`.
+A ``.ptl`` file is a ZIP archive. Its comment contains the checksum; see :mod:`frformat.runtimes.seal`.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from typing import Final
 from frformat.runtimes.seal import DIGITS, MARK, sealed
 
 FOLDER: Final = "m"
-"""The single folder that contains everything else, as PyTorch requires."""
+"""The single top-level folder that contains everything else, as PyTorch requires."""
 
 NEVER: Final = (1980, 1, 1, 0, 0, 0)
 QUALIFIED: Final = re.compile(r"__torch__[\w.]+")
 UNREAD: Final = (".data/serialization_id", "byteorder")
-"""Records that lite interpreters do not read: all of them are little-endian."""
+"""Records that lite interpreters do not read; all platforms that they run on are little-endian."""
 
 NATIVE: Final = "__torch__.torch.classes."
-"""Classes of the runtime itself, whose names must not change."""
+"""Classes of the runtime itself, which must keep their names."""
 
 
 def pack(data: bytes) -> bytes:
-    """Keep only what a lite interpreter needs of an archive written by PyTorch, compressed where that helps.
+    """Keep only what a lite interpreter needs from an archive written by PyTorch, compressed where that saves bytes.
 
-    Source code and debug information are removed. Bytecode and objects stay, but their classes are renamed, because
-    PyTorch's names depend on what else was scripted in the same process.
+    Source code and debug information are removed. Bytecode and objects remain, but their classes are renamed, because
+    the names that PyTorch chooses depend on what else was scripted in the same process.
     """
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(out, "w") as target:
@@ -50,14 +50,14 @@ def pack(data: bytes) -> bytes:
 
 
 def record(data: bytes, name: str) -> bytes:
-    """Return a file of an archive, by its path below the archive's only folder."""
+    """Return a file from an archive, given its path below the top-level folder."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         folder = archive.namelist()[0].partition("/")[0]
         return archive.read(f"{folder}/{name}")
 
 
 def _class_names(pickled: bytes) -> dict[str, str]:
-    """Return new names for the classes of objects in a pickle, numbered in order of appearance."""
+    """Map the classes of the objects in a pickle to new names, numbered in order of appearance."""
     names: dict[str, str] = {}
     for code, argument, _ in pickletools.genops(pickled):
         if code.name == "GLOBAL" and str(argument).startswith("__torch__.") and not str(argument).startswith(NATIVE):
@@ -67,11 +67,11 @@ def _class_names(pickled: bytes) -> dict[str, str]:
 
 
 def _renamed(pickled: bytes, names: dict[str, str]) -> bytes:
-    """Return a pickle with other class names wherever they occur in its strings."""
+    """Replace class names in all strings of a pickle."""
 
     def replace(found: re.Match[str]) -> str:
         head, tail = found[0], ""
-        while head and head not in names:  # a method's name begins with that of its class
+        while head and head not in names:  # the name of a method begins with that of its class
             head, dot, part = head.rpartition(".")
             tail = dot + part + tail
         return names.get(head, "") + tail

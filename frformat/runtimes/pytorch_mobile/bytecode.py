@@ -1,4 +1,4 @@
-"""Find what the bytecode of a lite-interpreter file requires of a runtime."""
+"""Determine what the bytecode of a lite-interpreter file requires of a runtime."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Bytecode:
         """Parse the bytecode of a file that PyTorch wrote.
 
         Raises:
-            ExportError: it has constants that are objects of a Python class, such as an enumeration, which lite
-                interpreters cannot read.
+            ExportError: the bytecode has constants that are objects of a Python class, such as an enumeration, which
+                lite interpreters cannot read.
         """
         version, *methods = _Plain(io.BytesIO(record(data, "bytecode.pkl"))).load()
         operators: dict[str, int | None] = {}

@@ -1,4 +1,4 @@
-"""Models that also return a few elements of each layer's output."""
+"""Wrap models so that they also return a few elements of each layer's output."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ OUTPUT: Final = "output"
 
 
 class Probe(nn.Module):
-    """Returns the model's output as ``output``, and its layers under names that sort in the order in which they ran.
+    """Returns the model's output as ``output``, and samples of layers under names that sort in the order of execution.
 
-    A layer is a module without submodules, each time it runs. Its name is a number followed by its name in the model:
-    ``007 down1.conv``.
+    Each run of a module without submodules counts as a layer. The name is a number followed by the module's name in
+    the model: ``007 down1.conv``.
 
     Args:
-        model: it must return one tensor.
+        model: the model, which must return one tensor.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -55,12 +55,12 @@ def _note(found: dict[str, Tensor], name: str, output: object) -> None:
 
 @cache
 def _sampled() -> Any:
-    """Return :func:`sample` in TorchScript, so that tracing a model does not fix its sizes to the example's."""
+    """Return :func:`sample` in TorchScript, so that tracing a model does not fix its sizes to those of the example."""
     with quietly():
         return torch.jit.script(sample)
 
 
 def sample(x: Tensor) -> Tensor:
-    """Return at most 1,024 evenly spaced elements, as a copy, since a later layer may write to ``x``."""
+    """Return at most 1,024 evenly spaced elements, as a copy because a later layer might modify ``x`` in place."""
     step = (x.numel() + 1023) // 1024
     return x.flatten()[:: max(step, 1)].to(torch.float32, copy=True)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Suppress the warnings that TorchScript and its lite interpreter are deprecated: phones still run them."""
+    """Suppress the warnings that TorchScript and its lite interpreter are deprecated, since phones still run them."""
     with warnings.catch_warnings():
         for what in (r".*torch\.jit\..* is deprecated", "Lite Interpreter is deprecated"):
             for category in (DeprecationWarning, FutureWarning):

@@ -18,19 +18,19 @@ from frformat.runtimes.pytorch_mobile.quiet import quietly
 def scripted(
     model: nn.Module, example: tuple[Any, ...] | None = None, probe: bool = False, trace: bool = False
 ) -> tuple[torch.jit.ScriptModule, bool]:
-    """Convert a model to TorchScript: script it, or else trace it if there is an example.
+    """Convert a model to TorchScript by scripting it or, if that fails and there is an example, by tracing it.
 
     Args:
-        model: the module; TorchScript modules are returned unchanged.
-        example: all its inputs.
-        probe: trace it as a :class:`Probe`, whose ``model`` it becomes.
-        trace: do not try to script it.
+        model: the module. A TorchScript module is returned unchanged.
+        example: all inputs of the model.
+        probe: whether to trace the model inside a :class:`Probe`, whose attribute ``model`` it becomes.
+        trace: whether to trace the model without trying to script it.
 
     Returns:
         The module, and whether it was traced.
 
     Raises:
-        ExportError: neither is possible; the message says why.
+        ExportError: the model can be neither scripted nor traced. The message says why.
     """
     if probe:
         return _traced(Probe(model), example or ()), True
@@ -43,7 +43,7 @@ def scripted(
             if any(is_parametrized(module) for module in model.modules()):
                 raise ValueError("it has parametrizations; torch.nn.utils.parametrize.remove_parametrizations helps")
             return torch.jit.script(model), False
-        except Exception as error:  # the compiler or the model may raise anything
+        except Exception as error:  # the compiler or the model can raise anything
             if example is None:
                 raise ExportError(
                     f"{type(model).__name__} cannot be scripted: {reason(error)}. Pass an example input to trace it "
@@ -55,17 +55,17 @@ def scripted(
 def _traced(model: nn.Module, example: tuple[Any, ...]) -> torch.jit.ScriptModule:
     try:
         with quietly(), torch.no_grad(), warnings.catch_warnings():
-            if isinstance(model, Probe):  # the example fixes the same decisions on both sides of a comparison
+            if isinstance(model, Probe):  # in a comparison, the example fixes the same decisions on both sides
                 warnings.simplefilter("ignore", TracerWarning)
             module = torch.jit.trace(model, example, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
-    except Exception as error:  # the model may raise anything
+    except Exception as error:  # the model can raise anything
         raise ExportError(f"{type(model).__name__} cannot be traced with the example: {reason(error)}") from error
     assert isinstance(module, torch.jit.ScriptModule)
     return module
 
 
 def reason(error: Exception) -> str:
-    """Return a compiler error's message and its place in the source, on one line."""
+    """Return the message of a compiler error and its location in the source, on one line."""
     lines = [line.strip() for line in str(error).splitlines()]
     what = next((line for line in lines if line), type(error).__name__).rstrip(":.")
     places = [line.rstrip(":") for line in lines if line.startswith('File "')]

@@ -40,13 +40,13 @@ def {name}(self{parameters}):
     out = self.model.{name}({arguments})
     return {result}
 """
-"""A method that calls the model's method, or refuses while weights are missing."""
+"""A method that calls the model's method, but raises an error while weights are missing."""
 
 RESERVED: Final = ("load_weights", "weights_missing", "coefficients_wanted", "_own")
 
 
 class Skeleton(nn.Module):
-    """Holds a scripted model and its weights; :func:`skeleton` compiles its methods."""
+    """Contains a scripted model and its weights; :func:`skeleton` compiles the methods."""
 
     def __init__(
         self, model: torch.jit.ScriptModule, ties: dict[str, str], spectra: dict[str, list[int]], ready: bool
@@ -62,21 +62,22 @@ class Skeleton(nn.Module):
 def skeleton(
     model: nn.Module, example: tuple[Any, ...] | None = None, probe: bool = False, trace: bool = False
 ) -> tuple[torch.jit.ScriptModule, bool]:
-    """Return a TorchScript module that is ``model`` in evaluation mode, without its parameters and persistent buffers.
+    """Return ``model`` in evaluation mode as a TorchScript module without its parameters and persistent buffers.
 
-    Their names and shapes stay, but take no memory: all of one dtype share a single zero. Other buffers are kept.
+    Parameters and persistent buffers keep their names and shapes but take no memory, because all of the same dtype
+    share a single zero. Other buffers are kept.
 
     Args:
-        model: left unchanged. A TorchScript module is used directly.
-        example: inputs to trace the model with if it cannot be scripted.
+        model: the model, which is not modified. A TorchScript module is used directly.
+        example: inputs with which to trace the model if it cannot be scripted.
         probe: as for :func:`frformat.runtimes.pytorch_mobile.scripting.scripted`.
-        trace: as for that function, too.
+        trace: as for that function.
 
     Returns:
-        The module (:mod:`frformat.runtimes.pytorch_mobile` documents its methods), and whether it was traced.
+        The module, whose methods :mod:`frformat.runtimes.pytorch_mobile` documents, and whether it was traced.
 
     Raises:
-        ExportError: it cannot be scripted or traced, or has a weight whose dtype runtimes do not support.
+        ExportError: the model cannot be scripted or traced, or has a weight whose dtype runtimes do not support.
     """
     weights = state(model)
     zeros: dict[torch.dtype, Tensor] = {}
@@ -93,7 +94,7 @@ def skeleton(
 
 
 def _methods(model: nn.Module, inner: torch.jit.ScriptModule) -> Iterator[str]:
-    """Yield the names of the methods that a caller may want: ``forward``, and those with ``@torch.jit.export``."""
+    """Yield the names of the public methods: ``forward``, and those with ``@torch.jit.export``."""
     names = inner._c._method_names()
     if "forward" not in names:
         kind = type(model).__name__
@@ -107,7 +108,7 @@ def _methods(model: nn.Module, inner: torch.jit.ScriptModule) -> Iterator[str]:
 
 
 def _guarded(name: str, inner: torch.jit.ScriptModule) -> str:
-    """Return the source of :data:`GUARDED` for a method of the model, with its parameters."""
+    """Return the source of :data:`GUARDED` for one of the model's methods, with the parameters of that method."""
     parameters, arguments = "", []
     schema = getattr(inner, name).schema
     for argument in schema.arguments[1:]:
@@ -119,21 +120,21 @@ def _guarded(name: str, inner: torch.jit.ScriptModule) -> str:
 
 
 def _contiguous(value: str, kind: Any) -> str:
-    """Return TorchScript that makes a result's tensors row-major, because PyTorch Mobile exposes memory as it is."""
+    """Return TorchScript that makes the tensors in a result row-major, because PyTorch Mobile exposes their memory."""
     if isinstance(kind, torch.TensorType):
         return f"{value}.contiguous()"
     if isinstance(kind, torch.ListType) and isinstance(kind.getElementType(), torch.TensorType):
         return f"[each.contiguous() for each in {value}]"
     if isinstance(kind, torch.DictType) and isinstance(kind.getValueType(), torch.TensorType):
         return f"{{key: {value}[key].contiguous() for key in {value}.keys()}}"
-    if isinstance(kind, torch.TupleType) and kind.annotation_str.startswith("Tuple["):  # not a named tuple
+    if isinstance(kind, torch.TupleType) and kind.annotation_str.startswith("Tuple["):  # a plain tuple, not a named one
         parts = [_contiguous(f"{value}[{index}]", part) for index, part in enumerate(kind.elements())]
         return f"({', '.join(parts)},)"
     return value
 
 
 def _place(name: str, probe: bool) -> str:
-    """Return TorchScript that accesses a weight by name; parts of the name may be numbers."""
+    """Return TorchScript that accesses a weight by name. Parts of the name can be numbers."""
     out = "self.model.model" if probe else "self.model"
     for part in name.split("."):
         plain = part.isidentifier() and not iskeyword(part)

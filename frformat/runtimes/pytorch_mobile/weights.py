@@ -1,8 +1,8 @@
-"""The part of a skeleton that runs on the phone. These functions use only what TorchScript supports.
+"""The part of a skeleton that runs on the phone. These functions use only features that TorchScript supports.
 
-``own`` holds the model's parameters and persistent buffers by name, under all of their names. ``ties`` maps every
-further name of a tensor to its first one. ``loaded`` maps each first name to the name under which the tensor was
-passed. ``spectra`` has the names of weights that are coefficients.
+``own`` contains the model's parameters and persistent buffers under all of their names. ``ties`` maps every further
+name of a tensor to its first name. ``loaded`` maps first names of loaded tensors to the names under which they were
+passed. ``spectra`` contains the names of the weights that are coefficients.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ def assign(
     spectra: dict[str, list[int]],
     weights: dict[str, Tensor],
 ) -> None:
-    """Copy some or all weights into the model, or none of them if one does not fit.
+    """Copy some or all weights into the model, or none at all if one of them does not fit.
 
     Raises:
-        RuntimeError: weights are unknown to the model, or have another shape or kind; one error names them all.
+        RuntimeError: weights are unknown to the model, or have another shape or kind. One error names them all.
     """
     leading = _leading(ties, loaded, weights)
     faults: list[str] = []
@@ -41,7 +41,7 @@ def assign(
         raise RuntimeError("frz: the weights do not fit this model: " + "; ".join(faults) + advice)
     for first, name in leading.items():
         if loaded.get(first, name) == name:
-            # A copy, since the caller's memory may be freed.
+            # A copy, since the caller may free the memory.
             own[first].set_(weights[name].to(own[first].dtype, copy=True))  # type: ignore[call-overload]
             for alias, target in ties.items():
                 if target == first:
@@ -50,7 +50,7 @@ def assign(
 
 
 def _leading(ties: dict[str, str], loaded: dict[str, str], weights: dict[str, Tensor]) -> dict[str, str]:
-    """Map the first name of each passed tensor to the decisive name: the one it has been loaded by, if any."""
+    """Map the first name of each passed tensor to the name that counts: the one already loaded, if there is one."""
     leading: dict[str, str] = {}
     for name in weights.keys():  # noqa: SIM118 — TorchScript cannot iterate over the dict itself
         first = ties.get(name, name)
@@ -60,7 +60,7 @@ def _leading(ties: dict[str, str], loaded: dict[str, str], weights: dict[str, Te
 
 
 def _misfit(name: str, given: Tensor, mine: Tensor, spectral: bool) -> str:
-    """Describe how a weight differs from the model's; empty if it does not."""
+    """Describe how a weight differs from the model's weight; return an empty string if it does not."""
     fault = ""
     if given.shape != mine.shape:
         fault = f"{name} has {'coefficients' if spectral else 'shape'} {given.shape}, the model wants {mine.shape}"
@@ -81,7 +81,7 @@ def _contradiction(
     loaded: dict[str, str],
     weights: dict[str, Tensor],
 ) -> str:
-    """Describe whether another name of the same tensor came with other elements, now or before; empty if not."""
+    """Describe whether another name of the tensor was passed with other elements; return an empty string if not."""
     other, theirs = name, given
     if leading[first] != name:
         other, theirs = leading[first], weights[leading[first]]
@@ -94,15 +94,15 @@ def _contradiction(
 
 
 def missing(own: dict[str, Tensor], ties: dict[str, str], loaded: dict[str, str]) -> list[str]:
-    """Return the names, one per tensor, that have not been passed yet."""
+    """Return the names that have not been passed yet, one per tensor."""
     out: list[str] = []
     for name in own.keys():  # noqa: SIM118 — as above
         if ties.get(name, name) not in loaded:
-            out.append(name)  # noqa: PERF401 — TorchScript knows no conditions in comprehensions
+            out.append(name)  # noqa: PERF401 — TorchScript does not support conditions in comprehensions
     return out
 
 
 def refuse(names: list[str]) -> None:
-    """Raise an error that says which weights are missing."""
+    """Raise an error that lists the missing weights."""
     shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
     raise RuntimeError("frz: this model has no weights yet, call load_weights first; missing: " + shown)

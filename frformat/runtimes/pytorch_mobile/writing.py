@@ -36,22 +36,22 @@ def write(
     release: str | None = None,
     lite: bool = True,
 ) -> Export:
-    """Write a model for the lite interpreter, or for TorchScript; see :func:`frformat.runtimes.export`.
+    """Write a model for the lite interpreter or as TorchScript; see :func:`frformat.runtimes.export`.
 
     Args:
-        model: a module of :func:`frformat.runtimes.copies.plain`.
-        path: the file.
-        example: all inputs; used to trace a model that cannot be scripted.
-        with_weights: write the model with its weights and without ``load_weights``.
-        probe: also return the outputs of layers; the model is then traced, and needs an example.
-        release: the oldest release of PyTorch Mobile that must run the file, one of
+        model: a result of :func:`frformat.runtimes.copies.plain`.
+        path: destination.
+        example: all inputs, used to trace the model if it cannot be scripted.
+        with_weights: whether to include the weights and leave out ``load_weights``.
+        probe: whether to return the outputs of layers, too. The model is then traced, which requires an example.
+        release: the oldest release of PyTorch Mobile that must be able to run the file, one of
             :data:`frformat.runtimes.pytorch_mobile.operators.RUNTIMES`; 1.12 if None.
-        lite: write for the lite interpreter and check operators against the release, or else write the same module in
-            TorchScript for LibTorch, DJL and ``torch.jit.load``.
+        lite: whether to write for the lite interpreter and check operators against the release. Otherwise, the same
+            module is written as TorchScript for LibTorch, DJL and ``torch.jit.load``.
 
     Raises:
         ExportError: the model cannot be scripted, has weights of an unsupported dtype, or uses an operator that the
-            release lacks; the message says where.
+            release lacks. The message says where.
         OSError: the file cannot be written.
     """
     inputs, target = example, Runtime.of(release or "1.12")
@@ -98,10 +98,10 @@ def write(
 
 
 def _lite(module: torch.jit.ScriptModule, target: Runtime | None) -> bytes:
-    """Serialize a module for a lite interpreter of this release, or of any.
+    """Serialize a module for the lite interpreter of a release, or of any release if ``target`` is None.
 
     Raises:
-        ExportError: it contains something that lite interpreters do not support.
+        ExportError: the module contains something that lite interpreters do not support.
     """
     with quietly():
         try:
@@ -123,14 +123,14 @@ def _is_lite(module: torch.jit.ScriptModule) -> bool:
 
 
 def _backported(data: bytes, target: Runtime) -> bytes:
-    """Convert the file to the newest bytecode version that the runtime reads."""
+    """Convert a file to the newest bytecode version that the runtime reads, unless it already reads the file."""
     if Bytecode.of(data).version <= target.bytecode[1]:
         return data
     return bytes(_backport_for_mobile_to_buffer(io.BytesIO(data), target.bytecode[1]))  # type: ignore[no-untyped-call]
 
 
 def _check(code: Bytecode, target: Runtime, module: torch.jit.ScriptModule) -> None:
-    """Raise one error that lists everything the runtime cannot run."""
+    """Raise one error that lists everything that the runtime cannot run."""
     found = [f"{what} {fault}{_place(module, what)}" for what, fault in target.obstacles(code)]
     if found:
         raise ExportError(
@@ -139,9 +139,9 @@ def _check(code: Bytecode, target: Runtime, module: torch.jit.ScriptModule) -> N
 
 
 def _place(module: torch.jit.ScriptModule, operator: str) -> str:
-    """Return where the model uses an operator, if known: ``(File "model.py", line 3)``."""
+    """Return the place where the model uses an operator, if known: ``(File "model.py", line 3)``."""
     for name in module._c._method_names():
-        graph = getattr(module, name).inlined_graph  # it owns the nodes
+        graph = getattr(module, name).inlined_graph  # kept in a variable because it owns the nodes
         for node in graph.findAllNodes(operator.partition(".")[0]):
             place = node.sourceRange().strip().partition("\n")[0].rstrip(":")
             if place:

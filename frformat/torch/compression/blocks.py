@@ -1,4 +1,4 @@
-"""The effect of changes of a layer's weights, to second order. The moments of its inputs form blocks."""
+"""Compute the effect of weight changes in a layer, to second order, for input moments that are split into blocks."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from frformat.torch.compression.rounding import feedback, rounded
 Doubles = NDArray[np.float64]
 
 TRUST: Final = 0.03
-"""Damping of input moments, relative to their mean, where weights compensate for changed inputs."""
+"""Damping of the input moments, relative to their mean, when weights compensate for changed inputs."""
 
 
 def compensation(before: Doubles, second: Doubles, shift: Doubles | None, usual: Doubles) -> Doubles | float:
-    """Return the change of weights that restores the original outputs although the inputs have changed.
+    """Return the change of the weights that restores the original outputs after the inputs have changed.
 
     Args:
         before: the weights as matrices: (groups, outputs, inputs).
         second: second moments of the changed inputs, one matrix or diagonal for each block.
-        shift: cross moments of changed and original inputs, minus ``second``; None if the inputs have not changed.
+        shift: cross moments of the changed and the original inputs, minus ``second``; None if the inputs are unchanged.
         usual: second moments of the original inputs.
     """
     if shift is None or second.ndim == 3:
@@ -37,17 +37,17 @@ def compensation(before: Doubles, second: Doubles, shift: Doubles | None, usual:
 def rounded_in_blocks(
     target: Doubles, sizes: Doubles, moments: Doubles, damping: float, down: Doubles | None
 ) -> Doubles:
-    """Round weights to multiples of steps, one block of inputs after the other.
+    """Round weights to multiples of their steps, one block of inputs after another.
 
     Args:
         target: the weights: (groups, outputs, inputs).
         sizes: the steps, in the same shape.
         moments: second moments of the inputs, one matrix or diagonal for each block.
-        damping: added to their diagonals, relative to the mean.
-        down: :func:`~frformat.torch.compression.rounding.feedback` for rows.
+        damping: amount to add to the diagonals, relative to their mean.
+        down: the result of :func:`~frformat.torch.compression.rounding.feedback` for rows.
 
     Returns:
-        Integers, as float64.
+        The integers, as float64.
     """
     if moments.ndim == 3:
         return rounded(target, sizes, None, down)
@@ -61,7 +61,7 @@ def rounded_in_blocks(
 
 
 def cost(error: Doubles, moments: Doubles, gradients: Doubles) -> float:
-    """Return the expected loss ½ tr(G E H Eᵀ) from an error E of the weights.
+    """Return the expected loss ½ tr(G E H Eᵀ) caused by an error E of the weights.
 
     Args:
         error: E: (groups, outputs, inputs).

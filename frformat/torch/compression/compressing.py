@@ -28,10 +28,10 @@ from frformat.torch.compression.trials import Point, Trial, Trials
 StrPath = str | os.PathLike[str]
 
 QUALITY: Final = 6.0
-"""Quality to use if the user sets no limit."""
+"""Quality to use if the user sets no goal."""
 
 FINEST, COARSEST, FIRST = 1e-7, 30.0, 0.03
-"""Losses whose scales bound a search, and the loss at whose scale it starts."""
+"""Losses: the search stays between the scales of the first two, and starts at the scale of the third."""
 
 SHOWN: Final = 5
 """Maximum number of names to list in a note."""
@@ -44,12 +44,12 @@ class Compressed:
     Attributes:
         data: contents of the file.
         model: a module with the weights in the file; None if tensors were compressed instead of a model.
-        point: size and loss of the file.
-        curve: the same for all trials, from the smallest file to the largest.
+        point: size and loss of this file.
+        curve: size and loss of every trial, from the smallest file to the largest.
         metric: name of the metric; empty if there is none.
-        original: the metric of the original model, or None.
+        original: the metric of the original model, or None if there is no metric.
         layers: the outcome for each tensor, in file order.
-        notes: hints for the user, one line each.
+        notes: remarks for the user, one line each.
     """
 
     data: bytes
@@ -67,7 +67,7 @@ class Compressed:
         return len(self.data)
 
     def save(self, path: StrPath) -> None:
-        """Write the file. An existing file is replaced only after the new one is complete.
+        """Write the file, replacing an existing one only after the new file is complete.
 
         Raises:
             OSError: the file cannot be written.
@@ -95,43 +95,44 @@ def compress(
 ) -> Compressed:
     """Compress a trained network to a small file, without training it.
 
-    A few hundred typical inputs, without labels, show how much each weight matters. All weights are then rounded, layer
-    by layer, so that later weights compensate for the errors of earlier ones. Without inputs, the file is larger at
-    equal accuracy. Batch normalization after a layer is folded into the weights of the layer; the module remains and
-    only adds its bias. The file therefore loads into the same architecture with :func:`frformat.torch.load_model`, for
-    use in evaluation mode.
+    A few hundred typical inputs, without labels, show how much each weight matters. All weights are then rounded layer
+    by layer, and later weights compensate for the rounding errors of earlier ones. Without inputs, the file is larger
+    at the same accuracy. Batch normalization after a layer is folded into that layer's weights; its module remains and
+    only adds its bias. The file therefore loads into the same architecture with :func:`frformat.torch.load_model`, but
+    only for use in evaluation mode.
 
-    Two copies of the model process all batches in parallel, layer by layer. Peak memory is therefore twice the memory
-    that the activations of all batches need at one layer.
+    Two copies of the model process all batches side by side, layer by layer. Peak memory is therefore twice what the
+    activations of all batches occupy at one layer.
 
     >>> compress(model, "model.frz", images.split(64), metric=accuracy, max_drop=0.5)
 
     Pass at most one of ``max_drop``, ``size``, ``bits`` and ``quality``.
 
     Args:
-        model: the network, on any device, which is not modified; or a mapping of tensors if there is no model to run.
-        path: file to write, or None.
-        batches: calibration inputs: each a tensor, a tuple of arguments, or a dict of keyword arguments. They must not
-            include test data.
-        metric: function that computes a metric of a model in evaluation mode, such as its accuracy in percent. Higher
-            must be better. Without it, ``max_drop`` refers to the percentage of unchanged decisions (for values, of
-            explained variance), measured on every fourth batch, which is then not used for calibration.
+        model: the network, on any device; it is not modified. Pass a mapping of tensors if there is no model to run.
+        path: file to write, or None to write no file.
+        batches: calibration inputs; each is a tensor, a tuple of arguments, or a dict of keyword arguments. They must
+            not include test data.
+        metric: function that returns a metric of a model in evaluation mode, such as its accuracy in percent. Higher
+            values must be better. Without it, ``max_drop`` applies to the percentage of unchanged decisions (for
+            ``values``: of explained variance), measured on every fourth batch; these batches are not used to calibrate.
         max_drop: largest acceptable drop in the metric.
-        size: maximum file size in bytes; the file gets close to it.
+        size: maximum file size in bytes. The size of the file will be close to it.
         bits: maximum file size in bits per parameter.
-        quality: from 1 (smallest file) to 10; raising it by 3 cuts the loss to a tenth. 6 by default.
-        outputs: ``logits`` of classes, along the last axis of outputs of rank 2 or 3 and otherwise along axis 1;
-            ``values``; or ``auto``: logits if the output is one matrix with at least two columns.
+        quality: from 1 (smallest file) to 10. Each increase by 3 reduces the loss to a tenth. The default is 6.
+        outputs: ``logits`` for class logits along the last axis of outputs of rank 2 or 3, and otherwise along axis 1;
+            ``values`` for other numbers; or ``auto`` to assume logits if the output is one matrix with at least two
+            columns.
         metadata: text to store in the file, in addition to the results of the search.
-        effort: with ``size`` or ``bits``, the number of files close to the limit to make; the best of them is kept.
-        seed: seed of the random numbers with which gradients of the outputs are sampled.
-        progress: called with the name of the current stage, the amount done, and the total amount.
-        base: compressed file of an older version. The new file stores only the difference from it, with the same
-            steps. There is no search, so ``max_drop``, ``size``, ``bits`` and ``quality`` must not be passed.
+        effort: with ``size`` or ``bits``, the number of files close to the limit to create. The best one is kept.
+        seed: seed for the random numbers used to sample gradients of the outputs.
+        progress: function to call with the name of the current stage, the amount done, and the total amount.
+        base: compressed file of an older version of the model. The new file uses the same steps and stores only the
+            difference. Nothing is searched, so ``max_drop``, ``size``, ``bits`` and ``quality`` must not be passed.
 
     Raises:
         CompressionError: the model fails on a batch, the metric is not a finite number, the limit cannot be met, or
-            options contradict each other. Nothing is written.
+            arguments contradict each other. No file is written.
         EncodeError: the format cannot represent a tensor.
         OSError: the file cannot be written.
     """
@@ -176,7 +177,7 @@ def _search(
     before: float | None,
     effort: int,
 ) -> Trial:
-    """Find the model that meets the user's limit, given the name of the metric and its value for the original."""
+    """Return the model that meets the user's goal, given the name of the metric and its value for the original."""
     count = contents.quantized
     first, finest, coarsest = (scale_of(loss, count) for loss in (FIRST, FINEST, COARSEST))
     size, bits, drop, quality = goals["size"], goals["bits"], goals["max_drop"], goals["quality"]
@@ -185,7 +186,7 @@ def _search(
         return of_size(trials.trial, trials.estimate, most, finest, coarsest, effort, trials.codes)
     if drop is None:
         return trials.trial(scale_of(10 ** (-(QUALITY if quality is None else quality) / 3), count))
-    assert before is not None  # since there is a drop
+    assert before is not None  # _check allows a drop only with a metric
     least = before - drop
     found = of_metric(trials.trial, lambda each: (each.point.metric or 0.0) >= least, first, finest, coarsest)
     if found is None:

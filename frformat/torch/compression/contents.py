@@ -1,4 +1,4 @@
-"""The contents of the file: integers with steps for quantized tensors, and narrow types for all others."""
+"""Convert a model to the tensors of its file: integers with steps where quantized, and compact types otherwise."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ LARGEST: Final = 65504.0
 """Smallest and largest normal numbers of binary16."""
 
 FORMAT: Final = "q8"
-"""Number format of matrices without a plan."""
+"""Number format of matrices that have no plan."""
 
 VECTOR_FORMAT: Final = "q10"
-"""Number format of vectors whose elements differ little in magnitude."""
+"""Number format of vectors with elements of similar magnitude."""
 
 RANGE: Final = 10
-"""Largest ratio of magnitudes that counts as a small difference."""
+"""Largest ratio of magnitudes at which elements count as similar."""
 
 
 class Contents:
     """The tensors of a compressed model.
 
     Args:
-        state: tensors and spectra by name.
-        names: their names in the file, by name.
-        plans: plans of the quantized ones.
-        biases: names of the biases that are quantized, too.
+        state: tensors and spectra by name in the state dict.
+        names: the name in the file for each of these names.
+        plans: plans of the quantized tensors.
+        biases: names of the biases to quantize as well.
 
     Attributes:
         quantized: number of elements of the tensors with plans.
@@ -79,15 +79,15 @@ class Contents:
 
     @property
     def unseen(self) -> list[str]:
-        """Names of tensors that were rounded to :data:`FORMAT`, because they have no plan."""
+        """Names of tensors that were rounded to :data:`FORMAT` because they have no plan."""
         return [name for name, each in self._others.items() if isinstance(each, CodedTensor) and each.offsets]
 
     def file_name(self, name: str) -> str:
-        """Return the name of one of the model's tensors in the file."""
+        """Return the name that one of the model's tensors has in the file."""
         return self._names[name]
 
     def give(self, state: Mapping[str, Stored]) -> None:
-        """Replace the values of tensors without plans by the rounded ones in the file."""
+        """Replace the values of tensors without plans by the rounded values that the file stores."""
         for name, stored in self._others.items():
             value = state[name]
             if isinstance(stored, CodedTensor) and isinstance(value, Tensor) and value.layout == torch.strided:
@@ -104,20 +104,20 @@ class Contents:
         return out
 
     def coded(self, name: str, integers: Integers) -> CodedTensor:
-        """Return a quantized tensor."""
+        """Return a quantized tensor in its stored form."""
         return coded(self._plans.get(name), integers, self._dtypes[name])
 
     def follow(self, plans: Mapping[str, Plan], base: FrzFile) -> None:
-        """Switch to other plans, and write the difference from an older file from now on."""
+        """Use other plans, and write files as differences from ``base`` from now on."""
         self._plans, self._base = plans, base
 
     def file(self, found: Mapping[str, Integers], metadata: Mapping[str, str]) -> bytes:
-        """Return the bytes of the file."""
+        """Return the contents of the file."""
         return frformat.save(self.tensors(found), metadata=metadata, aliases=self._ties, base=self._base)
 
 
 def coded(plan: Plan | None, integers: Integers, dtype: str) -> CodedTensor:
-    """Return the integers as a tensor of the file. A bias has no plan."""
+    """Return integers as a tensor of the file. Biases have no plan."""
     shape = integers.values.shape
     axes = tuple(Axis("dct" if plan and plan.cosines and axis > 1 else "identity") for axis in range(len(shape)))
     return CodedTensor(integers.values, shape, dtype, axes, step=integers.code, offsets=plan.offsets if plan else {})
@@ -130,10 +130,10 @@ def coded_bytes(tensor: CodedTensor) -> int:
 
 
 def narrow(array: Array) -> Array | CodedTensor:
-    """Return a tensor without a plan in a narrow form.
+    """Return a tensor without a plan in a compact form.
 
-    Floating-point matrices become 8-bit integers with one step per row. Vectors become 10-bit integers if their
-    elements differ little in magnitude, and otherwise 16-bit floats. Everything else is unchanged.
+    Floating-point matrices become 8-bit integers with one step per row. Floating-point vectors become 10-bit integers
+    if their elements have similar magnitudes, and 16-bit floats otherwise. All other tensors are unchanged.
     """
     dtype = next((name for name in REAL_DTYPES if DTYPES[name] == array.dtype), None)
     if dtype is None or not np.isfinite(array).all():
@@ -149,12 +149,12 @@ def narrow(array: Array) -> Array | CodedTensor:
             return CodedTensor.of_array(array, VECTOR_FORMAT)
         fits = sizes.size == 0 or (sizes.min() >= SMALLEST and sizes.max() <= LARGEST)
         return CodedTensor.of_array(array, "f16" if fits else "bf16")
-    except EncodeError:  # beyond the range of steps or sixteen bits
+    except EncodeError:  # the values exceed the range of steps or of 16-bit floats
         return array
 
 
 def _even(sizes: NDArray[np.float64], array: Array) -> bool:
-    """Return whether one step suits all elements. Values of one sign, such as variances, need to differ even less."""
+    """Return whether one step suits all elements. The limit is stricter for values of one sign, such as variances."""
     if array.min() >= 0 or array.max() <= 0:
         return bool(sizes.max() < RANGE * sizes.min())
     return bool(sizes.max() < RANGE * np.sqrt(np.square(sizes).mean()))

@@ -15,22 +15,22 @@ Array = NDArray[Any]
 Kind = Literal["linear", "product", "convolution", "transposed", "embedding"]
 
 CHUNK: Final = 1 << 24
-"""Maximum number of entries of the input matrix to compute at a time."""
+"""Maximum number of entries of the input matrix to compute at once."""
 
 
 @dataclass(frozen=True)
 class Form:
     """The layout of a weight tensor.
 
-    The weights of a layer, as matrices, have the shape (groups, outputs, inputs). Entry j of a row is multiplied by
+    As matrices, the weights of a layer have the shape (groups, outputs, inputs). Entry j of a row is multiplied by
     entry j of each column that :func:`columns` extracts from the layer's input.
 
     Attributes:
         kind: ``linear`` (outputs, inputs); ``product`` (inputs, outputs); ``convolution`` (outputs, inputs of a group,
-            kernel); ``transposed`` (inputs, outputs of a group, kernel); ``embedding`` (entries, outputs), whose
+            kernel); ``transposed`` (inputs, outputs of a group, kernel); or ``embedding`` (entries, outputs), for which
             columns are unit vectors.
         shape: shape of the tensor.
-        groups: number of groups of a convolution.
+        groups: number of groups of a convolution; 1 for other layers.
     """
 
     kind: Kind
@@ -39,7 +39,7 @@ class Form:
 
     @property
     def kernel(self) -> tuple[int, ...]:
-        """Lengths of the kernel axes: all axes of the tensor from the third on."""
+        """Lengths of the kernel axes, which are all axes of the tensor from the third on."""
         return self.shape[2:]
 
     @property
@@ -68,7 +68,7 @@ class Form:
         return split.reshape(self.groups, split.shape[1], -1)
 
     def tensor(self, matrix: Array) -> Array:
-        """Invert :meth:`matrix`."""
+        """Convert matrices to a tensor of ``shape``; the inverse of :meth:`matrix`."""
         if self.kind in ("product", "embedding"):
             back: Array = matrix[0].T
             return back
@@ -80,7 +80,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Geometry:
-    """Positions at which a convolution applies its kernel.
+    """The parameters that determine at which positions a convolution applies its kernel.
 
     Attributes:
         stride: one number per kernel axis.
@@ -100,8 +100,8 @@ def columns(x: Tensor, form: Form, geometry: Geometry, thin: Sequence[int] = (),
         x: the input of the layer.
         form: the layout of its weights.
         geometry: geometry of a convolution.
-        thin: for each axis, n if only every n-th position of the kernel is used, or every n-th input if there is no
-            kernel; all of them by default.
+        thin: for each axis, n to use only every n-th position of the kernel, or every n-th input if there is no
+            kernel; all are used by default.
         phase: index of the first position to use along each axis.
 
     Returns:
@@ -139,7 +139,7 @@ def rows(y: Tensor, form: Form) -> Tensor:
 
 
 def _as_convolution(x: Tensor, form: Form, geometry: Geometry) -> tuple[Tensor, Geometry]:
-    """Convert a transposed convolution to one with stride 1 and a flipped kernel; zeros are inserted between inputs."""
+    """Convert a transposed convolution to one with stride 1 and a flipped kernel by inserting zeros between inputs."""
     stretched = x.new_zeros(
         (*x.shape[:2], *((n - 1) * s + 1 for n, s in zip(x.shape[2:], geometry.stride, strict=True)))
     )
@@ -147,7 +147,7 @@ def _as_convolution(x: Tensor, form: Form, geometry: Geometry) -> tuple[Tensor, 
     stretched[(..., *every)] = x
     reach = [d * (k - 1) for k, d in zip(form.kernel, geometry.dilation, strict=True)]
     padding = tuple(r - p for r, p in zip(reach, geometry.padding, strict=True))
-    if min(padding) < 0:  # crop the inputs that the output padding discards
+    if min(padding) < 0:  # remove the inputs that affect only outputs beyond the output padding
         cut: list[Any] = [slice(max(0, -p), stretched.shape[a + 2] - max(0, -p)) for a, p in enumerate(padding)]
         stretched, padding = stretched[(..., *cut)], tuple(max(0, p) for p in padding)
     return stretched, Geometry(geometry.stride, padding, geometry.dilation)

@@ -1,4 +1,4 @@
-"""Guess statistics from the weights alone, for parameters that no run has observed."""
+"""Guess statistics from the weights alone, for parameters that no run has used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEIGHBOURS: Final = 0.75
 
 
 class GuessedInputs:
-    """Assumed moments of a layer's inputs, the same for all channels; a substitute for those of :mod:`.moments`.
+    """Assumed moments of a layer's inputs, the same for all channels; used in place of :class:`.moments.Inputs`.
 
     Args:
         form: the layout of the layer's weights.
@@ -48,7 +48,9 @@ class GuessedInputs:
 
 
 class GuessedOutputs:
-    """Assumed moments of output gradients: noise counts relative to each output, and all layers matter equally.
+    """Assumed moments of a layer's output gradients.
+
+    Errors are taken relative to the size of each output, and all layers are equally important.
 
     Args:
         weights: weights of the layer, as matrices (groups, outputs, inputs).
@@ -64,9 +66,9 @@ class GuessedOutputs:
         self._diagonal: Doubles = 1 / (np.maximum(energy, floor) * energy.size)
 
     def second(self) -> Doubles:
-        """Return the diagonal (groups, outputs)."""
+        """Return the diagonal of the moments: (groups, outputs)."""
         return self._diagonal
 
     def of_bias(self) -> Doubles:
-        """Return the same for a bias."""
+        """Return the mean squares of the gradients of a bias: (groups, outputs)."""
         return self._diagonal

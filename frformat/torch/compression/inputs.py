@@ -15,17 +15,17 @@ Batch = Callable[[nn.Module], Any]
 
 
 class CompressionError(EncodeError):
-    """Raised if a model cannot be compressed. No file has been written, and the model is unchanged."""
+    """Raised if a model cannot be compressed. No file has been written, and the model has not been modified."""
 
 
 def runs(batches: Iterable[Any]) -> list[Batch]:
-    """Return functions that run a model on one batch each.
+    """Return one function per batch, which runs a model on that batch.
 
     Args:
-        batches: inputs: each a tensor, a tuple or list of positional arguments, or a dict of keyword arguments.
+        batches: the inputs; each is a tensor, a tuple or list of positional arguments, or a dict of keyword arguments.
 
     Raises:
-        CompressionError: there are no batches, or one has another type.
+        CompressionError: there are no batches, or a batch has another type.
     """
     if isinstance(batches, Tensor):
         raise CompressionError("batches is one tensor: pass a list of batches, such as images.split(64)")
@@ -52,7 +52,7 @@ class _Run:
             if isinstance(batch, dict):
                 return model(**batch)
             return model(batch) if isinstance(batch, Tensor) else model(*batch)
-        except Exception as error:  # the user's code may raise anything
+        except Exception as error:  # the user's code can raise anything
             shapes = tree_map(lambda leaf: list(leaf.shape) if isinstance(leaf, Tensor) else leaf, self._batch)
             reason = " ".join(str(error).split())
             raise CompressionError(

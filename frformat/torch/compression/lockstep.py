@@ -1,4 +1,4 @@
-"""Run a model several times in lockstep: the runs wait for one another at each layer."""
+"""Run several functions in lockstep: they wait for one another at each layer."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 
 class _Stopped(BaseException):
-    """Raised in a run to end it when it is no longer needed."""
+    """Raised inside a run to end it when it is no longer needed."""
 
 
 class Run:
-    """A function in a thread that runs until it waits, and resumes on request; its caller is blocked in the meantime.
+    """A function that runs in a thread until it waits, and continues when resumed; the caller is blocked meanwhile.
 
     Args:
-        work: the function. It receives this object, so that it can call :meth:`wait`.
+        work: the function. It receives this object to call :meth:`wait` on it.
     """
 
     def __init__(self, work: Callable[[Run], None]) -> None:
@@ -28,7 +28,7 @@ class Run:
         self._thread.start()
 
     def wait(self, at: Any) -> None:
-        """Pause the calling function until it is resumed; :attr:`at` tells the other side its position."""
+        """Pause the calling function until it is resumed. :attr:`at` tells the other side where it waits."""
         self.at = at
         self._paused.release()
         self._go.acquire()
@@ -36,7 +36,7 @@ class Run:
             raise _Stopped
 
     def resume(self) -> bool:
-        """Let the function run until it waits again.
+        """Let the function run until it waits again or ends.
 
         Returns:
             True if it waits; False if it has ended.
@@ -52,7 +52,7 @@ class Run:
         return not self._done
 
     def stop(self) -> None:
-        """End the function at the position where it waits."""
+        """End the function at the point where it waits."""
         if not self._done:
             self._stop = True
             self._go.release()
@@ -65,7 +65,7 @@ class Run:
                 work(self)
         except _Stopped:
             pass
-        except BaseException as error:  # re-raised in the caller
+        except BaseException as error:  # resume() raises it again in the caller
             self._error = error
         self._done = True
         self._paused.release()
@@ -78,12 +78,12 @@ def together(
 ) -> None:
     """Run functions in lockstep, one at a time.
 
-    Of all positions at which functions wait, the one of the lowest rank is next. All functions that wait there meet.
+    When all functions are waiting, those at the position with the lowest rank meet, and are then resumed.
 
     Args:
         works: the functions.
-        order: returns the rank of a position.
-        meet: called before functions resume, with the positions of those that meet, by index in ``works``.
+        order: function that returns the rank of a position.
+        meet: function to call before functions are resumed, with the positions where they wait, by index in ``works``.
 
     Raises:
         Exception: a function or ``meet`` raised it; all other functions have been ended.

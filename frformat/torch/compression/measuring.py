@@ -1,4 +1,4 @@
-"""Measure a model by the user's metric, or by its agreement with the original."""
+"""Measure a model with the user's metric, or by its agreement with the original."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from frformat.torch.compression.outputs import Outputs
 Metric = Callable[[nn.Module], float]
 
 HELD: Final = 4
-"""Without a metric, one in this many batches is reserved for measuring."""
+"""Without a metric, one batch in this many is reserved for measuring."""
 
 
 @dataclass
 class Measure:
-    """A metric that checks its results.
+    """A metric whose results are checked.
 
     Attributes:
         name: name of the metric; empty if there is none.
         metric: the function, or None.
-        held: batches reserved for it.
+        held: batches reserved for measuring.
     """
 
     name: str = ""
@@ -46,7 +46,7 @@ class Measure:
                 value = float(self.metric(model))
         except CompressionError:
             raise
-        except Exception as error:  # the user's code may raise anything
+        except Exception as error:  # the user's code can raise anything
             raise CompressionError(
                 f"the metric fails: {type(error).__name__}: {' '.join(str(error).split())}"
             ) from error
@@ -62,7 +62,7 @@ def measure_of(
 
     Args:
         metric: the user's metric, or None.
-        meant: the meaning of outputs.
+        meant: the interpretation of the model's outputs.
         original: the model to compress.
         calls: all batches.
         needed: whether to measure the agreement with the original if the user passes no metric.

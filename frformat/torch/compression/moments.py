@@ -1,4 +1,4 @@
-"""Second moments of layer inputs, and of the gradients of layer outputs."""
+"""Gather second moments of layer inputs and of the gradients of layer outputs."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from frformat.torch.compression.recording import Call, Recorder, Site
 Doubles = NDArray[np.float64]
 
 WIDE: Final = 4096
-"""More inputs than this are split into independent blocks; of more outputs, only the diagonal is kept."""
+"""More inputs than this are split into independent blocks. For more outputs than this, only the diagonal is kept."""
 
 BLOCK: Final = 1024
 """Approximate number of entries per block."""
 
 ENOUGH: Final = 64
-"""Number of columns per input that is sufficient to estimate moments."""
+"""Number of columns per input that suffices to estimate moments."""
 
 CHEAP: Final = 1 << 16
-"""Up to this number, all columns are used."""
+"""If there are at most this many columns, all are used."""
 
 MOST: Final = 1 << 17
 """Maximum number of columns to use."""
@@ -36,12 +36,12 @@ MOST: Final = 1 << 17
 class Inputs:
     """Moments of the inputs of a layer in two models: the original and the partly rounded one.
 
-    With the inputs x of the original and y of the other model, as columns, these are the second moments E[y yᵀ], the
-    cross moments E[x yᵀ], and both means.
+    Let x and y be corresponding columns of inputs in the original and in the other model. Then these are the second
+    moments E[y yᵀ], the cross moments E[x yᵀ], and both means.
 
     Args:
         form: the layout of the layer's weights.
-        cross: whether there are two models; if not, y is x.
+        cross: whether there are two models. If not, y equals x.
     """
 
     def __init__(self, form: Form, *, cross: bool) -> None:
@@ -54,11 +54,11 @@ class Inputs:
         self._means = torch.zeros(2, form.groups, form.inputs, dtype=torch.float64)
 
     def add(self, y: Call, x: Call | None, thin: Sequence[int], phase: Sequence[int]) -> None:
-        """Add the inputs of one call in each model.
+        """Add the inputs of one call, seen in each of the models.
 
         Args:
             y: the call in the rounded model.
-            x: the call in the original, or None.
+            x: the same call in the original, or None if there is only one model.
             thin: see :func:`columns`.
             phase: see :func:`columns`.
         """
@@ -92,12 +92,12 @@ class Inputs:
         return x, y
 
     def second(self, *, centred: bool) -> Doubles:
-        """Return E[y yᵀ] or the covariance: (groups, blocks, n, n), or the diagonal (groups, blocks, n)."""
+        """Return E[y yᵀ] or the covariance of y: (groups, blocks, n, n), or the diagonals (groups, blocks, n)."""
         found = (self._second / max(self.count, 1)).numpy()
         return found - self._product(1) if centred and not self.form.sparse else found
 
     def shift(self, *, centred: bool) -> Doubles | None:
-        """Return E[x yᵀ] − E[y yᵀ], or the difference in covariance; None if there is only one model."""
+        """Return E[x yᵀ] − E[y yᵀ], or the same difference of covariances; None if there is only one model."""
         if self._cross is None:
             return None
         found = (self._cross / max(self.count, 1)).numpy()
@@ -133,7 +133,7 @@ class Outputs:
         self._added += found.reshape(*found.shape[:-1], samples, -1).sum(-1).square().sum(-1).double().cpu()
 
     def second(self) -> Doubles:
-        """Return the moments (groups, outputs, outputs), or only the diagonal (groups, outputs)."""
+        """Return the moments (groups, outputs, outputs), or only their diagonals (groups, outputs)."""
         return (self._sums / max(self.samples, 1)).numpy()
 
     def of_bias(self) -> Doubles:
@@ -142,7 +142,7 @@ class Outputs:
 
 
 def _blocks(form: Form) -> int:
-    """Return the number of equal blocks of inputs, with whole channels if possible."""
+    """Return the number of equal blocks of inputs; a block consists of whole channels if possible."""
     n, positions = form.inputs, math.prod(form.kernel)
     if n <= WIDE or form.sparse:
         return 1
@@ -152,7 +152,7 @@ def _blocks(form: Form) -> int:
 
 
 def _parts(call: Call, form: Form) -> Iterable[slice]:
-    """Return slices of a batch, each with at most about :data:`CHUNK` entries as columns."""
+    """Return slices of a batch; as columns, each has at most about :data:`CHUNK` entries."""
     n = len(call.input)
     if call.input.dim() <= len(form.kernel) + 1 and form.kernel:
         return [slice(None)]
@@ -171,7 +171,7 @@ def thinning(form: Form, positions: int) -> tuple[int, ...]:
 
 
 def phases(thin: Sequence[int], draws: torch.Generator) -> list[int]:
-    """Draw a random starting position along each axis."""
+    """Draw a random first position along each axis."""
     return [int(torch.randint(0, each, (), generator=draws)) for each in thin]
 
 
@@ -228,13 +228,13 @@ def statistics(
     """Run a model forward and backward over all batches, and gather statistics.
 
     Args:
-        model: in evaluation mode.
-        batches: functions that each run it on one batch.
-        sites: the layers, and the number of positions at which each is applied in all batches.
-        loss: function of an output and a generator of random numbers; it returns the value to differentiate and the
+        model: the model, in evaluation mode.
+        batches: functions that each run the model on one batch.
+        sites: the layers, each with the number of positions at which it is applied in all batches together.
+        loss: function of an output and a random number generator that returns the value to differentiate and the
             number of samples.
         seed: seed of the random numbers.
-        told: called with the number of completed batches.
+        told: function to call with the number of completed batches.
     """
     draws = torch.Generator().manual_seed(seed)
     inputs = {site: Inputs(site.form, cross=False) for site in sites}
@@ -249,7 +249,7 @@ def statistics(
         if not out.requires_grad:
             out = out.detach().requires_grad_()
         out.register_hook(outputs[call.site].add)  # type: ignore[no-untyped-call]
-        return out.clone()  # a copy, since the model may change it in place
+        return out.clone()  # a copy, since the model can change the tensor in place
 
     for number, batch in enumerate(batches):
         with torch.enable_grad(), Recorder(model, after=after):

@@ -1,4 +1,4 @@
-"""Measure how much outputs change, and how they depend on a model's layers."""
+"""Measure how much a model's outputs change, and how they depend on its layers."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from frformat.torch.compression.inputs import CompressionError
 MEANINGS: Final = ("auto", "logits", "values")
 
 DOUBT: Final = 1e-3
-"""Weight of logits as plain values. Without them, fully certain decisions would have no gradient."""
+"""Weight at which logits also count as plain values. Otherwise, fully certain decisions would have no gradient."""
 
 
 class Outputs:
     """The interpretation of a model's outputs.
 
     Args:
-        meaning: ``logits`` of classes: along the last axis of outputs of rank 2 and 3, else along axis 1. ``values``:
-            any numbers. ``auto``: logits if the outputs are one matrix with at least two columns.
+        meaning: ``logits`` for class logits along the last axis of outputs of rank 2 and 3, and otherwise along axis 1;
+            ``values`` for any numbers; or ``auto`` for logits if the output is one matrix with at least two columns.
 
     Raises:
         CompressionError: ``meaning`` is none of these.
@@ -69,7 +69,7 @@ class Outputs:
         logits = self.logits(out)
         if logits is None:
             return self._values(out, draws, samples), samples
-        # A random root of the Fisher information of the logits, diag(p) − p pᵀ.
+        # A random factor of the Fisher information of the logits, diag(p) − p pᵀ.
         p = logits.detach().softmax(1)
         roots = p.sqrt() * _signs(p, draws)
         roots = roots - p * roots.sum(1, keepdim=True)
@@ -88,8 +88,8 @@ class Outputs:
     def distance(self, reference: Any, out: Any) -> float:
         """Return the distance of an output from the original one.
 
-        For logits, this is the mean Kullback–Leibler divergence in nats; for values, half the mean squared error
-        divided by their variance.
+        For logits, this is the mean Kullback–Leibler divergence in nats. For values, it is half the mean squared error
+        divided by the variance of the original.
         """
         before, after = self.logits(reference), self.logits(out)
         if before is not None and after is not None:
@@ -99,7 +99,10 @@ class Outputs:
         return sum(float(0.5 * (y - x).float().square().mean() * _unit(x)) for x, y in pairs)
 
     def agreement(self, reference: Any, out: Any) -> tuple[float, int]:
-        """Return the numbers of unchanged and of all decisions. For values, the share is the explained variance."""
+        """Return the number of unchanged decisions and of all decisions.
+
+        For values, the decisions are samples, and the share of unchanged ones is the explained variance.
+        """
         before, after = self.logits(reference), self.logits(out)
         if before is not None and after is not None:
             return float((before.argmax(1) == after.argmax(1)).sum()), len(before)
@@ -112,6 +115,6 @@ def _signs(values: Tensor, draws: torch.Generator) -> Tensor:
 
 
 def _unit(values: Tensor) -> float:
-    """Return 1 over the variance, or 1 if that is 0."""
+    """Return the reciprocal of the variance, or 1 if the variance is 0."""
     variance = float(values.float().var(correction=0))
     return 1 / variance if variance > 0 else 1.0

@@ -23,17 +23,17 @@ from frformat.torch.compression.steps import Plan, across_kernel, damping, error
 Doubles = NDArray[np.float64]
 
 REFERENCE: Final = 0.1
-"""Loss at whose scale bases are compared."""
+"""The bases are compared at the scale that is expected to cause this loss."""
 
 BYTE: Final = 16 * math.log(2) / 24
-"""Loss, at scale 1, that one more byte for a parameter saves."""
+"""Loss, at scale 1, that is worth one byte of a parameter."""
 
 
 def covering(sites: Sequence[Site], statistics: Mapping[Site, Statistics], model: nn.Module) -> list[Site]:
-    """Return the sites that cover all rows of their parameters once, in the given order.
+    """Return the sites that together cover all rows of their parameters exactly once, in the given order.
 
-    If sites of a parameter overlap, use only the site with all rows whose errors cost most. A parameter of which only
-    some rows are used gets no site.
+    If the sites of a parameter overlap, use only one site with all rows: the one where errors cost most. A parameter
+    whose rows are only partly used gets no site.
     """
     by_name: dict[str, list[Site]] = {}
     for site in sites:
@@ -50,13 +50,13 @@ def covering(sites: Sequence[Site], statistics: Mapping[Site, Statistics], model
 
 
 def planned(weighed: Weighed) -> tuple[Weighed, Contents]:
-    """Choose steps and bases for the parameters of all sites. Replace other tensors by their rounded values.
+    """Choose steps and bases for the parameters of all sites, and replace all other tensors by their rounded values.
 
     Args:
         weighed: the model's statistics, without plans.
 
     Returns:
-        The same object, with plans; and the tensors of its file.
+        ``weighed``, now with plans, and the tensors of its file.
     """
     by_name: dict[str, list[Site]] = {}
     for site in weighed.sites:
@@ -73,7 +73,7 @@ def planned(weighed: Weighed) -> tuple[Weighed, Contents]:
 
 
 def _weight(stats: Statistics) -> float:
-    """Return the mean cost of an error of a layer's weights."""
+    """Return the mean cost of an error in a layer's weights."""
     second = stats.inputs.second(centred=False)
     diagonal = second if second.ndim == 3 else np.diagonal(second, axis1=-2, axis2=-1)
     return float(errors(stats.outputs.second()).mean() * diagonal.mean())
@@ -104,11 +104,11 @@ def _plan(weighed: Weighed, name: str, sites: Sequence[Site], scale: float) -> P
 
 
 def _price(weighed: Weighed, name: str, scale: float) -> float:
-    """Return the cost of rounding a parameter by its plan: its loss plus its bytes, expressed as loss."""
+    """Return the cost of rounding a parameter by its plan: its loss, plus its size expressed as loss."""
     integers = alone(weighed, name, scale)
     return integers.cost + BYTE * scale**2 * coded_bytes(coded(weighed.plans[name], integers, "f32"))
 
 
 def scale_of(loss: float, count: int) -> float:
-    """Return the scale at which rounding ``count`` parameters is expected to cause a loss."""
+    """Return the scale at which rounding ``count`` parameters is expected to cause this loss."""
     return float((24 * loss / max(count, 1)) ** 0.5)

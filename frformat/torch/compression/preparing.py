@@ -27,7 +27,7 @@ Doubles = NDArray[np.float64]
 Told = Callable[[str, int, int], None]
 
 LEAST: Final = 64
-"""Parameters with guessed statistics and fewer elements than this stay unchanged."""
+"""Parameters with guessed statistics and fewer elements than this are not rounded."""
 
 
 def prepare(
@@ -36,9 +36,9 @@ def prepare(
     """Return a model's statistics and plans, and the tensors of its file. Normalization is folded in place.
 
     Args:
-        model: a copy of the user's model, which is modified.
-        batches: inputs to run it on; without any, only its weights are considered.
-        outputs: interpretation of its outputs.
+        model: a copy of the user's model; it is modified.
+        batches: inputs to run the model on. If there are none, only its weights are considered.
+        outputs: the interpretation of its outputs.
         seed: seed of the random numbers.
         told: progress callback.
     """
@@ -62,13 +62,13 @@ def prepare(
 
 
 def _guessed(model: nn.Module) -> tuple[Weighed, Contents]:
-    """Return the same for a model that cannot be run."""
+    """Return the same as :func:`prepare`, for a model that cannot be run."""
     guesses = _guesses(model)
     return planned(Weighed(model, Structure(sites=list(guesses)), guesses, {}, sites=list(guesses)))
 
 
 def _guesses(model: nn.Module, except_for: Collection[str] = ()) -> dict[Site, Statistics]:
-    """Return assumed statistics of a model's parameters, except for some. Buffers are not rounded this way."""
+    """Return guessed statistics of a model's parameters, except for those named. Buffers are never included."""
     state, _ = state_of(model)
     weights = state if isinstance(model, Bag) else {name for name, _ in model.named_parameters()}
     ties = tied(state)

@@ -26,10 +26,10 @@ from frformat.torch.compression.structure import Structure
 Doubles = NDArray[np.float64]
 
 NEVER: Final = 1e30
-"""A step that rounds everything to zero."""
+"""A step so large that it rounds everything to zero."""
 
 DOWN: Final = 0.1
-"""Damping of gradient moments, when errors of one output move the weights of others."""
+"""Damping of the gradient moments when errors of one output change the weights of others."""
 
 
 @dataclass
@@ -57,9 +57,9 @@ class Weighed:
         statistics: statistics of each layer.
         plans: the plan of each parameter to round.
         batches: functions that each run a model on one batch.
-        sites: the sites whose statistics determine the rounding, in order of use; together, they cover all rows of the
-            parameters once.
-        guessed: those of ``sites`` that no batch has used, so that their statistics were guessed.
+        sites: the sites whose statistics determine the rounding, in order of use. Together, they cover all rows of
+            their parameters exactly once.
+        guessed: those of ``sites`` that no batch has used, so their statistics were guessed.
     """
 
     original: nn.Module
@@ -77,7 +77,7 @@ class Weighed:
         return bias if alone and self.alone(site) else None
 
     def alone(self, site: Site) -> bool:
-        """Return whether the rows of a site are used only once."""
+        """Return whether the rows of a site are used only once in a run."""
         others = [each for each in self.structure.sites if each.name == site.name and each != site]
         overlap = any(each.start < site.stop and site.start < each.stop for each in others)
         return self.structure.calls[site] == 1 and not overlap
@@ -95,15 +95,15 @@ def quantize(
     """Round the weights and biases of a model in place.
 
     Args:
-        weighed: its statistics and plans.
+        weighed: the statistics and plans.
         model: a copy of the original.
         scale: factor for all steps.
-        told: called with the number of completed layers.
-        ended: called with the number and output of each run: run 2i is that of the original on batch i, and run 2i + 1
-            that of the model.
+        told: function to call with the number of completed layers.
+        ended: function to call with the number and the output of each run. Run 2i is that of the original on batch i,
+            and run 2i + 1 is that of the rounded model.
 
     Returns:
-        The integers of each parameter.
+        The integers of each parameter, by name.
     """
     order = {site: number for number, site in enumerate(weighed.sites)}
     done: set[Site] = set()
@@ -117,7 +117,7 @@ def quantize(
         told(len(done))
 
     for site in order:
-        # Parameters that are used more than once are rounded for the inputs of the original.
+        # The rounding of parameters that are used more than once is based on the inputs of the original.
         if not weighed.batches or not weighed.alone(site):
             finish(site, weighed.statistics[site].inputs)
 
@@ -142,14 +142,14 @@ def quantize(
     works = [work(number) for number in range(2 * len(weighed.batches))]
     together(works, lambda call: order[call.site], meet)
     for site in order:
-        if site not in done:  # no batch has reached it
+        if site not in done:  # no batch has reached this layer
             finish(site, weighed.statistics[site].inputs)
     return found
 
 
 @torch.no_grad()
 def alone(weighed: Weighed, name: str, scale: float) -> Integers:
-    """Round one parameter of the original for its own inputs, and restore it.
+    """Round one parameter of the original, based on the original's inputs, and restore it afterwards.
 
     Args:
         weighed: the model's statistics and plans.
@@ -173,7 +173,7 @@ def alone(weighed: Weighed, name: str, scale: float) -> Integers:
 
 @torch.no_grad()
 def roughly(weighed: Weighed, scale: float) -> dict[str, Integers]:
-    """Estimate the result of :func:`quantize` without running the model. The size of the file is about the same."""
+    """Approximate the result of :func:`quantize` without running the model. The file has about the same size."""
     found = {}
     for name, plan in weighed.plans.items():
         weight = weighed.original.get_parameter(name).double().cpu().numpy()
@@ -188,7 +188,7 @@ def roughly(weighed: Weighed, scale: float) -> dict[str, Integers]:
 
 
 def plainly(plan: Plan, weight: Doubles, scale: float) -> Integers:
-    """Round a parameter without feedback."""
+    """Round each element of a parameter to the nearest multiple of its step, without feedback."""
     form, code = plan.form, plan.code(scale)
     return Integers(_whole(form.tensor(plan.transform(form.matrix(weight))) / plan.sizes(code)), code)
 
@@ -204,7 +204,7 @@ def _whole(quotients: Doubles) -> NDArray[np.int32]:
     """Return the nearest integers.
 
     Raises:
-        CompressionError: one needs more than 32 bits.
+        CompressionError: an integer needs more than 32 bits.
     """
     try:
         return quantization.whole(quotients)

@@ -1,4 +1,4 @@
-"""Observe a model's layers as they run, whether they are modules or functions."""
+"""Observe a model's layers as they run, whether they are modules or function calls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PRODUCTS: Final = (torch.matmul, torch.mm, Tensor.matmul, Tensor.mm, Tensor.__ma
 
 @dataclass(frozen=True)
 class Site:
-    """A parameter, or some of its rows, that a model uses as the weights of a layer.
+    """A parameter, or some of its rows, that a model uses as a layer's weights.
 
     Attributes:
         name: name of the parameter.
@@ -60,13 +60,13 @@ class Call:
 
 
 class Recorder(TorchFunctionMode):
-    """While active, reports each use of a parameter as a layer's weights.
+    """Reports each use of a parameter as a layer's weights while this mode is active.
 
     Args:
         model: the model that owns the parameters.
-        before: called with each layer that is about to run; it may change the weights.
-        after: called with each layer and its output; returns the output to use instead.
-        other: called with every other function, its arguments and its result.
+        before: function to call with each layer that is about to run. It can change the weights.
+        after: function to call with each layer and its output. It returns the output to use instead.
+        other: function to call with every other function, its arguments and its result.
     """
 
     def __init__(
@@ -100,8 +100,8 @@ class Recorder(TorchFunctionMode):
         return out if self._after is None else self._after(call, out)
 
     def _inside(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """Run a function that is composed of layers, and observe these."""
-        vars(F)["has_torch_function"] = lambda _: False  # otherwise the function would call this mode again
+        """Run a function that consists of several layers, and observe each of them."""
+        vars(F)["has_torch_function"] = lambda _: False  # otherwise, the function would dispatch to this mode again
         try:
             with self:
                 return func(*args, **kwargs)
@@ -110,7 +110,7 @@ class Recorder(TorchFunctionMode):
 
 
 class _Known:
-    """Finds the parameter that a tensor is, or whose rows it is."""
+    """Identifies the parameter that a tensor is, or is a part of."""
 
     def __init__(self, model: nn.Module) -> None:
         self._parameters: dict[int, list[tuple[str, nn.Parameter]]] = {}
@@ -176,11 +176,11 @@ class _Known:
         return None
 
     def _sharing(self, tensor: Tensor) -> list[tuple[str, nn.Parameter]]:
-        """Return the parameters in a tensor's storage: several if, as in recurrent layers on a GPU, they share it."""
+        """Return all parameters in a tensor's storage. Recurrent layers on a GPU store several parameters in one."""
         return self._parameters.get(tensor.untyped_storage().data_ptr(), [])
 
     def _whole(self, bias: Any) -> str | None:
-        """Return the name of the parameter that is this bias; None if the bias is only part of one."""
+        """Return the name of the parameter that is this bias; None if the bias is only a part of one."""
         if not isinstance(bias, Tensor) or bias.dim() != 1:
             return None
         same = (bias.storage_offset(), bias.shape)
@@ -188,7 +188,7 @@ class _Known:
 
 
 def _named(args: tuple[Any, ...], kwargs: Mapping[str, Any], *names: str) -> list[Any]:
-    """Return the named arguments, whether given by position or by name; None for missing ones."""
+    """Return the named arguments, whether passed by position or by keyword; None for missing ones."""
     return [args[place] if place < len(args) else kwargs.get(name) for place, name in enumerate(names)]
 
 

@@ -1,4 +1,4 @@
-"""Run recurrent layers step by step, so that the uses of their weights can be observed."""
+"""Run recurrent layers step by step, so that each use of their weights can be observed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ GATES: Final[dict[Any, Gates]] = {
     torch.rnn_tanh: _tanh,
     torch.rnn_relu: _relu,
 }
-"""For each recurrent layer, the function that computes the next state.
+"""The function that computes the next state of each recurrent layer.
 
 Its arguments are the products of the weights with the input and with the previous output, and the previous state.
 """
@@ -51,11 +51,11 @@ CELLS: Final[dict[Any, Gates]] = {
     torch.rnn_tanh_cell: _tanh,
     torch.rnn_relu_cell: _relu,
 }
-"""The same for layers that run a single time step."""
+"""The same functions for layers that compute a single time step."""
 
 
 def divisible(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
-    """Return whether :func:`steps` supports a call: that of a recurrent layer, without dropout or keywords."""
+    """Return whether :func:`steps` supports a call: a recurrent layer without dropout and without keyword arguments."""
     if kwargs or func not in GATES:
         return func in CELLS and not kwargs
     dropout, training = args[_weights_at(args) + 3 : _weights_at(args) + 5]
@@ -67,7 +67,7 @@ def steps(func: Any, args: Sequence[Any]) -> Any:
 
     Args:
         func: a key of :data:`GATES` or :data:`CELLS`.
-        args: its arguments, for which :func:`divisible` returns True.
+        args: its arguments, for which :func:`divisible` must return True.
 
     Returns:
         The same as ``func``, up to rounding errors.
@@ -90,7 +90,7 @@ def steps(func: Any, args: Sequence[Any]) -> Any:
 
 
 def _weights_at(args: Sequence[Any]) -> int:
-    """Return the index of the weights among the arguments: 3 for packed sequences, and otherwise 2."""
+    """Return the index of the weights among the arguments: 3 for packed sequences, and 2 otherwise."""
     return 3 if isinstance(args[3], list | tuple) else 2
 
 
@@ -99,7 +99,7 @@ def _states(state: Any) -> State:
 
 
 def _by_direction(weights: Weights, biased: bool, layers: int, both: bool) -> list[list[Tensor | None]]:
-    """Return for each direction the weights of the input and of the state, both biases, and a projection or None."""
+    """Return, for each direction, the input weights, the state weights, both biases, and a projection or None."""
     each = len(weights) // (layers * (1 + both))
     found = []
     for begin in range(0, len(weights), each):
@@ -113,7 +113,7 @@ def _by_direction(weights: Weights, biased: bool, layers: int, both: bool) -> li
 def _layers(
     gates: Gates, data: Tensor, counts: list[int], state: State, weights: list[list[Tensor | None]], both: bool
 ) -> tuple[Tensor, State]:
-    """Run all layers on the concatenated samples of all time steps; return outputs and final states."""
+    """Run all layers on the concatenated samples of all time steps; return the outputs and the final states."""
     last = []
     directions = 2 if both else 1
     for layer in range(len(weights) // directions):
@@ -131,7 +131,7 @@ def _layers(
 def _direction(
     gates: Gates, data: Tensor, counts: list[int], state: State, weights: Any, *, backward: bool
 ) -> tuple[Tensor, State]:
-    """Run one layer in one direction. Longer sequences come first, so the number of samples never rises."""
+    """Run one layer in one direction. Longer sequences come first, so the number of samples never increases."""
     products: Any = torch.split(F.linear(data, weights[0], weights[2]), counts)
     outs: list[Any] = [None] * len(counts)
     for t in reversed(range(len(counts))) if backward else range(len(counts)):

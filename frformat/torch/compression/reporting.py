@@ -22,11 +22,11 @@ class LayerReport:
     Attributes:
         name: name of the tensor.
         shape: shape of the tensor.
-        coding: ``integers``, ``integers, dct`` (with a DCT along the kernel axes), a number format, ``spectrum``, or
+        coding: ``integers``, ``integers, dct`` (after a DCT along the kernel axes), a number format, ``spectrum``, or
             ``exact``.
         bits: bits per element.
         share: share of the bytes of all tensors.
-        loss: share of the expected loss from rounding; 0 for tensors without a chosen step.
+        loss: share of the expected loss from rounding; 0 for tensors without a plan.
     """
 
     name: str
@@ -42,8 +42,9 @@ def layers(contents: Contents, found: Mapping[str, Integers], data: bytes) -> li
 
     Args:
         contents: the tensors.
-        found: the integers of the rounded ones.
-        data: the file. Bytes of tensors that are coded together are split in proportion to their sizes if coded alone.
+        found: the integers of the quantized tensors.
+        data: the file. The bytes of tensors that are coded together are divided among them in proportion to the sizes
+            that they would have separately.
     """
     stored = contents.tensors(found)
     costs = {contents.file_name(name): max(each.cost, 0.0) for name, each in found.items()}

@@ -1,8 +1,8 @@
-"""Round weights so that later ones compensate for the errors of earlier ones.
+"""Round weights such that later ones compensate for the errors of earlier ones.
 
-To second order, changing a layer's weights by E costs tr(G E H Eᵀ), with the second moments H of its inputs and G of
-its output gradients. Weights are rounded in turn. The error of each weight moves all weights that are not yet rounded:
-along a row according to H (GPTQ, Frantar et al. 2023), and along a column according to G.
+To second order, changing a layer's weights by E causes the loss tr(G E H Eᵀ), with the second moments H of its inputs
+and G of its output gradients. Weights are rounded in turn. The error of each weight changes all weights that are not
+yet rounded: along a row according to H (GPTQ, Frantar et al. 2023), and along a column according to G.
 """
 
 from __future__ import annotations
@@ -17,22 +17,23 @@ from frformat.torch.compression.inputs import CompressionError
 Doubles = NDArray[np.float64]
 
 TILE: Final = 96
-"""Number of rows and columns of a tile. The errors of a whole tile move the weights beyond it in one matrix product."""
+"""Number of rows and columns of a tile. The errors of a whole tile change the later weights in one matrix product."""
 
 RATE: Final = 0.03
-"""Fraction of a step by which the rounding threshold lies above one half, because smaller integers take fewer bits."""
+"""Distance of the rounding threshold above one half, as a fraction of a step: smaller integers take fewer bits."""
 
 
 def feedback(moments: Doubles, damping: float) -> Doubles:
-    """Return the factors by which the error of an entry moves later entries.
+    """Return the factors by which the error of an entry changes later entries.
 
     Args:
         moments: (…, n, n), symmetric and positive semidefinite.
-        damping: added to the diagonal, relative to its mean; increased if the moments are not numerically definite.
+        damping: amount to add to the diagonal, relative to its mean; increased if the moments are not numerically
+            positive definite.
 
     Returns:
-        The upper triangle U with UᵀU the inverse of the damped moments. The error e of entry i, over U[i, i], moves
-        entry j > i by −e·U[i, j]; 1 / U[i, i]² is the cost of e² after all later entries have moved.
+        The upper triangle U, where UᵀU is the inverse of the damped moments. Let e be the error of entry i divided by
+        U[i, i]. It changes entry j > i by −e·U[i, j], and the loss is e² after all later entries have changed.
 
     Raises:
         CompressionError: the moments are not finite.
@@ -45,7 +46,7 @@ def feedback(moments: Doubles, damping: float) -> Doubles:
     while True:
         damped = moments + (damping * level)[..., None, None] * np.eye(moments.shape[-1])
         try:
-            # The Cholesky factor of the inverse, computed with the entries in reverse order.
+            # This is the Cholesky factor of the inverse, computed with the entries in reverse order.
             turned = np.linalg.cholesky(damped[..., ::-1, ::-1])
         except np.linalg.LinAlgError:
             damping = max(10 * damping, 1e-6)
@@ -59,11 +60,12 @@ def rounded(target: Doubles, sizes: Doubles, across: Doubles | None, down: Doubl
     Args:
         target: (groups, rows, columns).
         sizes: the steps, in the same shape.
-        across: :func:`feedback` for columns, (groups, columns, columns); None if errors do not move other columns.
-        down: :func:`feedback` for rows, or None.
+        across: the result of :func:`feedback` for columns, (groups, columns, columns); None if errors do not change
+            other columns.
+        down: the result of :func:`feedback` for rows, or None if errors do not change other rows.
 
     Returns:
-        Integers, as float64.
+        The integers, as float64.
     """
     groups, height, width = target.shape
     target = target.copy()
@@ -86,7 +88,7 @@ def rounded(target: Doubles, sizes: Doubles, across: Doubles | None, down: Doubl
 
 
 class _Tile:
-    """A tile of the matrices: its weights, their displacement by rows above, its steps, and its feedback."""
+    """A tile of the matrices: its weights, the changes caused by rows above, its steps, and its feedback factors."""
 
     def __init__(self, x: Doubles, moved: Doubles, sizes: Doubles, u: Doubles | None, v: Doubles | None) -> None:
         groups, height, width = x.shape
@@ -98,7 +100,7 @@ class _Tile:
         self.spread = np.zeros((groups, width, height))
 
     def round(self) -> tuple[Doubles, Doubles, Doubles]:
-        """Return the integers, and the errors that move later columns and later rows, divided by the diagonals."""
+        """Return the integers, and the errors for later columns and later rows, each divided by its diagonal entry."""
         _, height, width = self.x.shape
         if self.u is None and self.v is None:
             self.q[:] = _cheap((self.x + self.moved) / self.sizes)
@@ -109,14 +111,14 @@ class _Tile:
             for row in range(height):
                 self._wave(np.full(width, row), np.arange(width))
         else:
-            # Entries of one antidiagonal do not move each other.
+            # Entries on the same antidiagonal do not affect each other.
             for wave in range(height + width - 1):
                 i = np.arange(max(0, wave - width + 1), min(height, wave + 1))
                 self._wave(i, wave - i)
         return self.q, self.missed, np.swapaxes(self.spread, 1, 2)
 
     def _wave(self, i: NDArray[np.int64], j: NDArray[np.int64]) -> None:
-        """Round entries that do not move each other."""
+        """Round entries that do not affect each other."""
         x = self.x[:, i, j]
         if self.u is not None:
             x = x - np.einsum("gnk,gnk->gn", self.missed[:, i], self.u[:, j])
@@ -133,6 +135,6 @@ class _Tile:
 
 
 def _cheap(quotients: Doubles) -> Doubles:
-    """Return integers close to quotients, and the smaller of two that are about equally close."""
+    """Return the nearest integers, but the one of smaller magnitude if two are about equally close."""
     found: Doubles = np.copysign(np.floor(np.abs(quotients) + (0.5 - RATE)), quotients)
     return found

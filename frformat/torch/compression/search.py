@@ -1,7 +1,7 @@
-"""Search for the scale of all steps at which the file is small enough, or the model good enough.
+"""Search for the scale of all steps at which the file is small enough, or the model is good enough.
 
-One scale applies to all tensors, because steps are chosen so that rounding errors cost the same in each. At every
-scale, bits are therefore spent where they reduce the loss most.
+One scale applies to all tensors, because the steps are chosen such that rounding errors cost the same in each of them.
+Bits are therefore spent where they reduce the loss most, at every scale.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from typing import Final, Protocol, TypeVar
 from frformat.torch.compression.inputs import CompressionError
 
 TRIALS: Final = 10
-"""Maximum number of files to make."""
+"""Maximum number of files to create."""
 
 CLOSE: Final = 0.995
-"""Smallest ratio of a file's size to the limit that is close enough."""
+"""A file of at least this fraction of the limit is close enough."""
 
 PATIENCE: Final = 4
-"""Number of trials after which :data:`LOOSE` applies, since files of small models do not come in all sizes."""
+"""Number of trials after which :data:`LOOSE` applies, since files of small models have only certain sizes."""
 
 LOOSE: Final = 0.97
-"""Smallest ratio that is close enough then."""
+"""After these trials, a file of at least this fraction of the limit is close enough."""
 
 AIM: Final = 0.998
-"""Target size of a trial, relative to the limit."""
+"""Size to aim for, as a fraction of the limit."""
 
 RESOLUTION: Final = 1 / 256
-"""Resolution of scales in octaves. Steps are multiples of 1/16, but those of tensors change at different scales."""
+"""Resolution of scales in octaves. Steps are multiples of 1/16, but each tensor's step changes at other scales."""
 
 FINE: Final = 2.0**0.16
-"""Ratio of scales at which a search for a metric stops: the files differ by a few percent in size."""
+"""The search for a metric stops at this ratio of scales, where file sizes differ by a few percent."""
 
 
 class Trial(Protocol):
@@ -43,7 +43,7 @@ class Trial(Protocol):
 
     @property
     def loss(self) -> float:
-        """Distance of the outputs from the original's."""
+        """Distance of the outputs from those of the original."""
 
 
 T = TypeVar("T", bound=Trial)
@@ -58,22 +58,22 @@ def of_size(
     effort: int,
     codes: Callable[[float], Hashable],
 ) -> T:
-    """Return the best model whose file has close to ``size`` bytes, and no more.
+    """Return the best model whose file has close to ``size`` bytes, but no more.
 
-    Rounding a parameter influences all later ones, so two files of nearly the same size can differ in loss by a few
-    percent.
+    Rounding a parameter influences all later ones, so the losses of two files of nearly the same size can differ by a
+    few percent.
 
     Args:
-        trial: makes a file at a scale; larger scales make smaller files.
-        estimate: quickly estimates the size of that file in bytes.
-        size: in bytes.
+        trial: function that creates a file at a scale; larger scales produce smaller files.
+        estimate: function that quickly estimates the size of that file in bytes.
+        size: maximum size in bytes.
         finest: the smallest scale.
-        coarsest: the largest.
-        effort: number of files close to the limit to make; the one with the lowest loss is returned.
-        codes: returns the step codes at a scale; the same codes make the same file.
+        coarsest: the largest scale.
+        effort: number of files close to the limit to create. The one with the lowest loss is returned.
+        codes: function that returns the step codes at a scale; equal codes produce equal files.
 
     Raises:
-        CompressionError: no file is that small.
+        CompressionError: no file is small enough.
     """
     best: T | None = None
     aim, close = AIM * size, 0
@@ -101,13 +101,13 @@ def of_size(
 
 
 def _merit(found: Trial, size: int) -> tuple[bool, float]:
-    """Rank a file: those close to the limit by their loss, and the others by their size."""
+    """Return the rank of a file: by its loss if it is close to the limit, and otherwise by its size."""
     close = found.nbytes >= CLOSE * size
     return close, -found.loss if close else found.nbytes
 
 
 def _where(estimate: Callable[[float], int], aim: float, finest: float, coarsest: float) -> float:
-    """Return approximately the smallest scale at which at most ``aim`` bytes are expected."""
+    """Return, approximately, the smallest scale at which the estimated size is at most ``aim`` bytes."""
     low, high = math.floor(math.log2(finest) / RESOLUTION), math.ceil(math.log2(coarsest) / RESOLUTION)
     while high - low > 1:
         middle = (low + high) // 2
@@ -121,14 +121,14 @@ def _where(estimate: Callable[[float], int], aim: float, finest: float, coarsest
 def of_metric(
     trial: Callable[[float], T], fits: Callable[[T], bool], start: float, finest: float, coarsest: float
 ) -> T | None:
-    """Return the coarsest model that is good enough.
+    """Return the model at the largest scale that is good enough.
 
     Args:
-        trial: makes a model at a scale.
-        fits: returns whether a model is good enough.
+        trial: function that creates a model at a scale.
+        fits: function that returns whether a model is good enough.
         start: the scale to try first.
         finest: the smallest scale.
-        coarsest: the largest.
+        coarsest: the largest scale.
 
     Returns:
         The model, or None if even the one at the finest scale is not good enough.

@@ -14,19 +14,19 @@ from frformat.torch.wrappers import plain_names, unwrapped
 
 
 class Bag(nn.Module):
-    """Tensors by name, in place of a model."""
+    """A mapping of tensors by name that takes the place of a model."""
 
     def __init__(self, tensors: Mapping[str, Any]) -> None:
         super().__init__()
         self.tensors = {k: v.detach().clone() if isinstance(v, Tensor) else v for k, v in tensors.items()}
 
     def get_parameter(self, target: str) -> Any:
-        """Return the tensor of that name."""
+        """Return the tensor with a given name."""
         return self.tensors[target]
 
 
 def state_of(model: nn.Module) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the tensors of a model, and their names in a file."""
+    """Return the tensors of a model by name, and the name of each in a file."""
     if isinstance(model, Bag):
         return model.tensors, {name: name for name in model.tensors}
     state: dict[str, Any] = spectral_state(model)
@@ -43,5 +43,5 @@ def copied(model: nn.Module | Mapping[str, Any]) -> nn.Module:
         return Bag(model)
     try:
         return copy.deepcopy(unwrapped(model)).eval().requires_grad_(False)
-    except Exception as error:  # the user's modules may raise anything
+    except Exception as error:  # the user's modules can raise anything
         raise CompressionError(f"{type(model).__name__} cannot be copied: {type(error).__name__}: {error}") from error

@@ -22,10 +22,10 @@ DAMPING: Final = 0.01
 """Damping of the second moments of inputs, relative to their mean."""
 
 PRUNED: Final = 0.5
-"""A tensor with a larger share of zeros counts as pruned: its zeros stay zero."""
+"""A tensor counts as pruned if a larger fraction than this is zero. Its zeros stay zero."""
 
 PRUNED_DAMPING: Final = 0.1
-"""Damping for pruned tensors. Their zeros cannot compensate for the errors of other weights, so these cost more."""
+"""Damping for pruned tensors. Their zeros cannot compensate for errors of other weights, so these errors cost more."""
 
 LEAST: Final = 0.02
 """Smallest weight of an output's errors, relative to the mean weight of all outputs."""
@@ -34,8 +34,8 @@ UNIT: Final = 4
 """Offsets are multiples of this many sixteenths of an octave, because coarser offsets take fewer bits."""
 
 WORTH: Final = 3.0
-"""Bits that ideal steps save, per nonzero entry and squared octave of difference. It would be ln 2 if all entries were
-nonzero; if most are zero, the steps of the zeros matter, too."""
+"""Bits that the ideal step saves per nonzero entry and squared octave of difference. The theoretical value is ln 2 if
+all entries are nonzero; if most are zero, the steps of the zeros matter, too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +46,8 @@ class Plan:
         form: its layout.
         cosines: whether it is rounded and stored in the DCT along its kernel axes.
         level: base-2 logarithm of its mean step at scale 1.
-        offsets: for each axis, the numbers to add to the step code of each index.
-        fixed: the step code at every scale, if it is taken from an older version.
+        offsets: for some axes, the number to add to the step code at each index.
+        fixed: the step code to use at every scale, if it comes from an older version of the model.
     """
 
     form: Form
@@ -68,11 +68,11 @@ class Plan:
         return quantization.steps(codes)
 
     def transform(self, matrix: Array) -> Array:
-        """Transform weights, as matrices, to the basis in which they are rounded."""
+        """Transform weight matrices to the basis in which they are rounded."""
         return across_kernel(matrix, self.form, inverse=False) if self.cosines else matrix
 
     def restore(self, matrix: Array) -> Array:
-        """Invert :meth:`transform`."""
+        """Transform matrices back; the inverse of :meth:`transform`."""
         return across_kernel(matrix, self.form, inverse=True) if self.cosines else matrix
 
     def moments(self, second: Doubles) -> Doubles:
@@ -81,7 +81,7 @@ class Plan:
 
 
 def nearest(logarithm: float) -> int:
-    """Return the code of the step with the closest base-2 logarithm."""
+    """Return the code of the step whose base-2 logarithm is closest to ``logarithm``."""
     low = math.floor(16 * logarithm) - 2
     codes = np.arange(low, low + 5)
     return int(codes[np.abs(np.log2(quantization.steps(codes)) - logarithm).argmin()])
@@ -94,7 +94,7 @@ def plan(form: Form, cosines: bool, logarithms: Doubles, active: int) -> Plan:
         form: its layout.
         cosines: whether to use its DCT along the kernel axes.
         logarithms: base-2 logarithms of the ideal step of each entry at scale 1, in the shape of the tensor.
-        active: approximate number of nonzero entries. If there are few, offsets take more bytes than they save.
+        active: approximate number of nonzero entries. If it is small, offsets take more bytes than they save.
     """
     level = float(logarithms.mean())
     offsets = {}
@@ -114,18 +114,18 @@ def pruned(entries: Array) -> bool:
 
 
 def damping(entries: Array) -> float:
-    """Return the damping of the second moments of inputs for weights, given in the basis in which they are rounded."""
+    """Return the damping to use for weights that are given in the basis in which they are rounded."""
     return PRUNED_DAMPING if pruned(entries) else DAMPING
 
 
 def ideal(second: Doubles, damping: float, gradients: Doubles, form: Form) -> Doubles:
-    """Return the base-2 logarithms of the steps at which all rounding errors cost the same, as matrices.
+    """Return the base-2 logarithms, as matrices, of the steps at which all rounding errors cost the same.
 
     Args:
         second: moments of inputs: (groups, blocks, n, n), or their diagonals (groups, blocks, n).
-        damping: added to their diagonals, relative to the mean.
+        damping: amount to add to their diagonals, relative to the mean.
         gradients: moments of the outputs' gradients: (groups, outputs, outputs), or diagonals (groups, outputs).
-        form: the layout.
+        form: the layout of the weights.
     """
     costs = 1 / np.square(spread(second, damping)).reshape(form.groups, 1, form.inputs)
     return -0.5 * np.log2(costs * errors(gradients)[:, :, None])
@@ -134,7 +134,7 @@ def ideal(second: Doubles, damping: float, gradients: Doubles, form: Form) -> Do
 def spread(second: Doubles, damping: float) -> Doubles:
     """Return 1 / √c for each input: (groups, blocks, n).
 
-    The cost c is that of an error of 1 after all later entries have compensated for it.
+    The cost c is that of an error of 1 after all later entries have compensated for the error.
     """
     if second.ndim == 3:
         shares: Doubles = 1 / np.sqrt(second + damping * np.maximum(second.mean(-1, keepdims=True), 1e-30))
@@ -168,7 +168,7 @@ def in_basis(second: Doubles, form: Form) -> Doubles:
 
 
 def _kernel_table(form: Form) -> Doubles:
-    """Return a matrix whose row f is cosine f, over all kernel positions."""
+    """Return a matrix whose row f is the cosine of frequency f, sampled at all kernel positions."""
     table: Doubles = np.ones((1, 1))
     for n in form.kernel:
         table = np.kron(table, dct.basis(n, n).T).astype(np.float64)

@@ -1,4 +1,4 @@
-"""Find the layers of a model in the order in which they run, and the normalization after them."""
+"""Find the layers of a model in the order in which they run, and the normalization that follows them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from torch.utils._pytree import tree_leaves
 from frformat.torch.compression.recording import Call, Recorder, Site
 
 MARK: Final = "_frz_made_by"
-"""Name of the attribute of a layer's output tensor that stores its origin."""
+"""Name of the attribute of a layer's output tensor that stores the tensor's origin."""
 
 DESCRIPTIONS: Final = (int, str, torch.Size, torch.dtype, torch.device, torch.layout)
-"""A function whose result has one of these types does not use a tensor's values."""
+"""Functions whose results have one of these types do not use the values of tensors."""
 
 BATCH_NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -28,10 +28,10 @@ class Structure:
 
     Attributes:
         sites: weights in the order of their first use.
-        calls: number of uses of each.
-        biases: name of the bias of each, or None if that varies.
+        calls: number of uses of each site.
+        biases: name of each site's bias; None if there is none or it differs between uses.
         folds: for each site whose output is used only by batch normalization, the path of that module.
-        positions: number of positions at which each was applied.
+        positions: number of positions at which each site was applied.
     """
 
     sites: list[Site] = field(default_factory=list)
@@ -53,8 +53,8 @@ def structure(model: nn.Module, run: Any) -> Structure:
     """Run a model once to find its structure.
 
     Args:
-        model: in evaluation mode.
-        run: a function without arguments that runs it.
+        model: the model, in evaluation mode.
+        run: a function without arguments that runs the model.
     """
     found = Structure()
     norms = _norms(model)
@@ -95,7 +95,7 @@ def structure(model: nn.Module, run: Any) -> Structure:
 
 
 def _norms(model: nn.Module) -> dict[int, str]:
-    """Return the paths of batch normalization that can be folded, by the identity of their running means."""
+    """Return the paths of the batch normalizations that can be folded, by the identity of their running means."""
     found = {}
     for path, module in model.named_modules():
         plain = type(module) in BATCH_NORMS and module.track_running_stats and not module.training
@@ -106,10 +106,10 @@ def _norms(model: nn.Module) -> dict[int, str]:
 
 @torch.no_grad()
 def fold(model: nn.Module, found: Structure) -> None:
-    """Fold batch normalization into the preceding weights, in place. The module remains and only adds its bias.
+    """Fold batch normalization into the preceding weights, in place. Each module remains and only adds its bias.
 
-    Its running mean becomes 0, and its running variance and its weight become 1. In evaluation mode, the model computes
-    the same outputs as before.
+    Its running mean becomes 0, and its running variance and its weight become 1. In evaluation mode, the model still
+    computes the same outputs.
     """
     for site, path in found.folds.items():
         norm: Any = model.get_submodule(path)
@@ -121,7 +121,7 @@ def fold(model: nn.Module, found: Structure) -> None:
             mean = mean - model.get_parameter(bias).double()
             model.get_parameter(bias).zero_()
         norm.bias.copy_(norm.bias.double() - mean * scale)
-        # The module divides by the root of 1 + ε.
+        # The module divides by the square root of 1 + ε.
         factors = (scale * (1 + norm.eps) ** 0.5).cpu().numpy().reshape(site.form.groups, -1, 1)
         matrix = site.form.matrix(weight.double().cpu().numpy())
         weight.copy_(torch.from_numpy(site.form.tensor(matrix * factors)))

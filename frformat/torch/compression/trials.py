@@ -1,4 +1,4 @@
-"""Make files at different scales of all steps, and record the results."""
+"""Create files at different scales of all steps, and record the results."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from frformat.torch.compression.quantizing import Integers, Weighed, codes, quan
 
 @dataclass(frozen=True)
 class Point:
-    """One of the files that were tried.
+    """The result of one trial.
 
     Attributes:
         scale: scale of all steps.
         nbytes: size of the file.
-        loss: distance of outputs from the original's on the calibration batches: the Kullback–Leibler divergence in
-            nats, or half the relative squared error; without batches, the loss expected from the weights.
-        metric: the metric, or None.
+        loss: distance of the outputs from those of the original on the calibration batches: the Kullback–Leibler
+            divergence in nats, or half the relative squared error. Without batches, the loss expected from the weights.
+        metric: the metric, or None if there is none.
     """
 
     scale: float
@@ -38,10 +38,10 @@ class Point:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A model at one scale.
+    """A model that was rounded at one scale.
 
     Attributes:
-        point: the result.
+        point: its size, loss and metric.
         found: the integers of its parameters.
         model: the model.
         data: its file.
@@ -59,21 +59,21 @@ class Trial:
 
     @property
     def loss(self) -> float:
-        """Distance of the outputs from the original's."""
+        """Distance of the outputs from those of the original."""
         return self.point.loss
 
 
 class Trials:
-    """Makes files at different scales, and records the results.
+    """Creates files at different scales, and records the results.
 
     Args:
         weighed: the model's statistics and plans.
         contents: the contents of its files.
-        meant: the interpretation of its outputs.
+        meant: the interpretation of the model's outputs.
         measure: the metric.
         before: the metric of the original.
-        metadata: text for the files.
-        told: callback for progress.
+        metadata: text to store in the files.
+        told: progress callback.
     """
 
     def __init__(
@@ -91,18 +91,18 @@ class Trials:
         self.points: list[Point] = []
 
     def estimate(self, scale: float) -> int:
-        """Estimate the size of a file in bytes, quickly."""
+        """Quickly estimate the size of the file at a scale, in bytes."""
         return len(self._contents.file(roughly(self._weighed, scale), self._metadata))
 
     def codes(self, scale: float) -> tuple[int, ...]:
-        """Return the step codes at a scale."""
+        """Return the step codes of all parameters at a scale."""
         return codes(self._weighed, scale)
 
     def trial(self, scale: float) -> Trial:
         """Quantize the model at a scale, and measure it.
 
         Raises:
-            CompressionError: its outputs, or the metric, are not finite.
+            CompressionError: the outputs or the metric are not finite.
         """
         model = copy.deepcopy(self._weighed.original)
         number = len(self.points) + 1
@@ -131,7 +131,7 @@ class Trials:
         return Trial(self.points[-1], found, model, data)
 
     def _file(self, found: Mapping[str, Integers], loss: float, value: float | None) -> bytes:
-        """Return the file; its metadata include its own size."""
+        """Return the file. Its metadata include its own size."""
         told = {"compress.loss": f"{loss:.4g}"}
         if value is not None:
             told |= {
@@ -146,4 +146,4 @@ class Trials:
             if len(sized) == guess:
                 return sized
             guess = len(sized)
-        return data  # no size is consistent with the file that contains it
+        return data  # no recorded size matched the size of its file

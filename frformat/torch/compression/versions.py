@@ -1,4 +1,4 @@
-"""Compress a later version of a model with the steps of an older file, so that the difference is small."""
+"""Compress a newer version of a model with the steps of an older file, so that the stored difference is small."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from frformat.torch.compression.quantizing import Weighed
 
 
 def check(goals: dict[str, Any]) -> None:
-    """Check that no goal is given, since no steps are chosen.
+    """Check that no goal is set, since a goal would require other steps.
 
     Raises:
-        CompressionError: a goal is given.
+        CompressionError: a goal is set.
     """
     given = [name for name, value in goals.items() if value is not None]
     if given:
@@ -24,7 +24,7 @@ def check(goals: dict[str, Any]) -> None:
 
 
 def follow(weighed: Weighed, contents: Contents, base: FrzFile) -> None:
-    """Adopt the steps of an older file for each tensor with the same name, shape and basis.
+    """Use the steps of an older file for each tensor with the same name, shape and basis.
 
     Args:
         weighed: the model's statistics; its plans are replaced.
@@ -44,7 +44,7 @@ def follow(weighed: Weighed, contents: Contents, base: FrzFile) -> None:
 
 
 def _cosines(stored: CodedTensor) -> bool | None:
-    """Return whether a tensor is stored in the DCT along its kernel axes; None if it has any other form."""
+    """Return whether a tensor is stored in the DCT along its kernel axes; None if it is stored in any other form."""
     if stored.ordered or stored.view is not None or stored.corner != stored.shape:
         return None
     kinds = [axis.kind for axis in stored.axes]

@@ -1,5 +1,5 @@
-/* Check that random values survive a round trip and that damaged streams do no harm; run with sanitizers (`make
-fuzz-c`).
+/* Check that random values survive a round trip and that damaged streams do no harm. Run this with sanitizers
+ * (`make fuzz-c`).
  *
  * Arguments: the number of rounds (2000 by default) and a seed.
  */
@@ -45,7 +45,7 @@ static frz_shape some_shape(void) {
     return (frz_shape){below(9), below(7), below(10)};
 }
 
-/* A damaged copy of a stream in memory of exactly its size. */
+/* Return a damaged copy of a stream, in memory of exactly its size. */
 static uint8_t *damaged(const uint8_t *data, size_t size, size_t *left) {
     const int how = (int)below(4);
     *left = how == 1 && size ? below(size) : how == 3 ? size + below(9) : size;
@@ -166,7 +166,7 @@ static void fuzz_static(frz_shape s, const int32_t *values, int32_t *back, size_
     check(!memcmp(values, back, count * sizeof *values), "values come back from lanes");
     for (int i = 0; i < 4; i++) damage_lanes(lanes, counts, number, words + start, most - start, back, count);
     frz_lanes_free(lanes);
-    /* Tables of arbitrary numbers: all but valid ones are refused, and valid ones do no harm. */
+    /* With an arbitrary number in the tables, they must be rejected unless they are valid, and must do no harm. */
     f[below(tables * FRZ_SYMBOLS)] = (uint16_t)next();
     if (frz_lanes_new(&t, &lanes) == FRZ_OK) {
         damage_lanes(lanes, counts, number, words + start, most - start, back, count);
@@ -180,7 +180,7 @@ static void fuzz_static(frz_shape s, const int32_t *values, int32_t *back, size_
     free(position);
 }
 
-/* Plan a block as a writer does, and code it: every value has a frequency. */
+/* Plan a block as a writer does, and encode it. Every value must have a frequency. */
 static void fuzz_planning(frz_shape s, const int32_t *values, size_t count, const int64_t *logs) {
     const size_t axes = (size_t)(s.rows + s.channels + s.positions), columns = (size_t)(s.channels * s.positions);
     int64_t *sums = calloc(axes, sizeof *sums);
@@ -226,7 +226,7 @@ static void fuzz_planning(frz_shape s, const int32_t *values, size_t count, cons
 
 int main(int argc, char **argv) {
     static int64_t logs[FRZ_LOGS];
-    for (int i = 0; i < FRZ_LOGS; i++) logs[i] = 16 * (int64_t)i; /* about */
+    for (int i = 0; i < FRZ_LOGS; i++) logs[i] = 16 * (int64_t)i; /* any rough approximation will do */
     const int rounds = argc > 1 ? atoi(argv[1]) : 2000;
     state = argc > 2 ? strtoull(argv[2], NULL, 10) | 1 : UINT64_C(88172645463325252);
     for (int i = 0; i < rounds; i++) {

@@ -1,4 +1,4 @@
-"""Segments that exist only in memory, and the code that codes them."""
+"""Helpers that encode and decode segments in memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Pieces = list[tuple[Run, np.ndarray]]
 
 
 class Stored(io.BytesIO):
-    """Stored bytes whose checksum matches."""
+    """Stored bytes whose checksum always matches."""
 
     def rest(self) -> bytes:
         """Return all remaining bytes."""
@@ -25,7 +25,7 @@ class Stored(io.BytesIO):
 
 
 class Listed:
-    """A given list of runs."""
+    """Runs that are given as a list."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self._runs = runs
@@ -55,14 +55,14 @@ def decode(
 
 
 def has_compiled_code() -> bool:
-    """Return whether there is compiled code to compare with."""
+    """Return whether compiled code is available."""
     with using(pure=False):
         return engine().compiled
 
 
 @contextmanager
 def using(*, pure: bool) -> Iterator[None]:
-    """Code with Python and NumPy, or with compiled code if there is any."""
+    """Run a test with Python and NumPy, and also with compiled code if it is available."""
     with mock.patch.dict(os.environ, {"FRFORMAT_PURE": "1" if pure else "0"}):
         engine.cache_clear()
         yield

@@ -1,4 +1,4 @@
-"""Properties of every coder: values survive coding in every tier, and any bytes decode to values or raise an error."""
+"""Every coder reproduces values in every tier, and decodes arbitrary bytes to values or raises an error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALL = list(CODERS.values())
 
 @st.composite
 def pieces(draw: st.DrawFn, value_type: str) -> Pieces:
-    """Draw runs of arbitrary values, often with small numbers and repetitions."""
+    """Draw runs of arbitrary values, many of which are small or repeated."""
     dtype = DTYPES[value_type]
     size = 8 * dtype.itemsize
     out = []
@@ -45,11 +45,11 @@ def test_exact_values_come_back(coder: Coder, data: st.DataObject) -> None:
 @given(st.sampled_from(ALL), st.binary(max_size=80), st.integers(1, 40))
 def test_any_bytes_end_in_values_or_an_error(coder: Coder, data: bytes, count: int) -> None:
     decoder = coder.decoder("f16", False)
-    with suppress(FrzError):  # and nothing else
+    with suppress(FrzError):  # no other exception may occur
         assert len(decoder.decode(Stored(data), Listed([Run(False, ((count,),)), Run(False, ((2,),))]))) == count + 2
 
 
-# The size of a segment that is not coded follows from the directory, which is checked first.
+# Plain coders are left out: the directory determines their size, which is checked first.
 @pytest.mark.parametrize("coder", [coder for coder in ALL if not coder.plain], ids=lambda coder: coder.name)
 class TestEnds:
     def test_bytes_that_are_left_are_refused(self, coder: Coder) -> None:

@@ -1,4 +1,4 @@
-"""The entropy coders, in Python and NumPy and in compiled code: both give the same bytes, values and verdicts."""
+"""The entropy coders in Python and NumPy and in compiled code: both produce the same bytes, values and errors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def piece(values: np.ndarray, *, offsets: bool = False) -> tuple[Run, np.ndarray
 
 @st.composite
 def runs(draw: st.DrawFn, numbers: st.SearchStrategy[int] = NUMBERS) -> tuple[Run, np.ndarray]:
-    """Values that form one or two blocks of any rank."""
+    """Draw values that form one or two blocks of any rank."""
     shapes = draw(st.lists(st.lists(st.integers(1, 6), max_size=4).map(tuple), min_size=1, max_size=2))
     size = sum(map(math.prod, shapes))
     values = draw(st.lists(numbers, min_size=size, max_size=size))
@@ -55,7 +55,7 @@ def run_of(pieces: Pieces) -> list[Run]:
 
 
 def verdict(coder: Coder, value_type: str, stored: bytes, some: Sequence[Run]) -> Any:
-    """Return what a stream decodes to, or the code of its error."""
+    """Return the values to which a stream decodes, or the code of its error."""
     offsets = any(run.offsets for run in some)
     try:
         return [values.tobytes() for values in decode(coder, value_type, [stored], [some], offsets)]
@@ -150,7 +150,7 @@ class TestAdaptive:
         assert error.value.code == "STREAM"
 
     def test_carries_ripple(self) -> None:
-        # Many likely bits push the number to all ones before an unlikely one carries through them.
+        # Many likely bits fill the number with ones, until an unlikely bit causes a carry through all of them.
         values = array([0] * 3000 + [127, -128] * 20 + [0] * 3000)
         [found] = decode(ADAPTIVE, "i32", encode(ADAPTIVE, "i32", [[piece(values)]]), [[piece(values)[0]]])
         assert np.array_equal(found, values)
@@ -234,7 +234,7 @@ class _Nowhere:
 
 @compiled
 class TestCompiled:
-    """Misuse is refused: nothing is read or written beyond a buffer."""
+    """Incorrect calls are rejected, and nothing is read or written outside a buffer."""
 
     def test_more_values_than_blocks_have(self) -> None:
         with using(pure=False):

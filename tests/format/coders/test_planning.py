@@ -1,4 +1,4 @@
-"""Planning of static blocks, and packing of mantissas."""
+"""Planning of static blocks and packing of mantissas."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def native() -> Any:
 
 @compiled
 class TestMisuse:
-    """The compiled functions refuse arrays that do not fit together."""
+    """The compiled functions reject arrays whose sizes do not match."""
 
     def test_sums_of_another_box(self, native: Any) -> None:
         rows = np.zeros(2, np.int64)

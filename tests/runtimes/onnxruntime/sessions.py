@@ -1,4 +1,4 @@
-"""Sessions of exported models; importing this needs the packages of the extra ``onnx``."""
+"""Helpers for sessions of exported models. Importing this module requires the packages of the extra ``onnx``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from frformat.torch import save_model
 
 
 class Mixed(nn.Module):
-    """Tied weights, several dtypes, buffers that are not in the state dict, unused parameters, two outputs."""
+    """Has tied weights, several dtypes, buffers outside the state dict, unused parameters, and two outputs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,14 +43,14 @@ class Mixed(nn.Module):
 
 
 def run(made: Any, *inputs: Tensor) -> list[np.ndarray]:
-    """Run a session on inputs."""
+    """Run a session on some inputs."""
     names = [each.name for each in made.get_inputs()]
     found: list[np.ndarray] = made.run(None, dict(zip(names, (x.numpy() for x in inputs), strict=True)))
     return found
 
 
 def agree(model: nn.Module, made: Any, *inputs: Tensor, slack: float = 2e-5) -> None:
-    """Check that a session computes what PyTorch computes, up to a share of the largest element."""
+    """Check that a session and PyTorch return the same outputs, within a fraction of the largest element."""
     with torch.no_grad():
         expected = model.eval()(*inputs)
     outputs = run(made, *inputs)
@@ -60,7 +60,7 @@ def agree(model: nn.Module, made: Any, *inputs: Tensor, slack: float = 2e-5) -> 
 
 
 def exported(model: nn.Module, folder: Path, *example: Tensor, **options: Any) -> Path:
-    """The path of the skeleton in a folder that also holds ``model.frz``."""
+    """Return the path of a skeleton in a folder that also contains ``model.frz``."""
     save_model(model, folder / "model.frz")
     export(model, folder / "model.onnx", example=example, weights=folder / "model.frz", **options)
     return folder / "model.onnx"

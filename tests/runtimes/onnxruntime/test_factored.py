@@ -1,4 +1,4 @@
-"""Factored skeletons: given coefficients, they compute what PyTorch does with rebuilt weights, at any size."""
+"""Factored skeletons compute the same from coefficients as PyTorch from rebuilt weights, at any input size."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEPT = 33
 
 
 class Net(nn.Module):
-    """Normalization by its own and by running statistics, pooling, two activations, a head that is not factored."""
+    """Has normalization with both kinds of statistics, pooling, two activations, and a head that is not factored."""
 
     def __init__(self) -> None:
         super().__init__()

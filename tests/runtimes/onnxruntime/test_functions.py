@@ -1,4 +1,4 @@
-"""The functions in ONNX files compute what those of :mod:`frformat.torch.lowrank` do."""
+"""The functions in ONNX files compute the same as those of :mod:`frformat.torch.lowrank`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions from a skeleton and a file: results, and refusals."""
+"""Sessions created from a skeleton and a file return correct results, and mismatches are reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exported models, run by the lite interpreter of the PyTorch that is installed."""
+"""Helpers that run exported models in the lite interpreter of the installed PyTorch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from frformat.runtimes.pytorch_mobile.quiet import quietly
 
 
 class Mixed(nn.Module):
-    """Tied weights, several dtypes, a buffer that is not in the state dict, names that are not identifiers."""
+    """Has tied weights, several dtypes, a buffer outside the state dict, and names that are not identifiers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Mixed(nn.Module):
 
 
 def lite(model: nn.Module, folder: Path, **options: Any) -> Any:
-    """The model's skeleton, loaded."""
+    """Load the skeleton of a model."""
     return load(exported(model, folder, **options))
 
 
@@ -58,7 +58,7 @@ def load(export: Export) -> Any:
 
 
 def hand_over(module: Any, weights: Path, **options: Any) -> None:
-    """Pass a skeleton what it needs from an ``.frz`` file, as a loader does."""
+    """Pass the weights that a skeleton needs from an ``.frz`` file, as a loader does."""
     wanted = module.run_method("coefficients_wanted")
     with frformat.open(weights, **options) as file:
         for name in file:
@@ -68,7 +68,7 @@ def hand_over(module: Any, weights: Path, **options: Any) -> None:
 
 
 def refusal(call: Any, *arguments: Any) -> str:
-    """Return the first line of the error that a call to the lite interpreter raises."""
+    """Return the first line of the error that a call in the lite interpreter raises."""
     with pytest.raises((RuntimeError, torch.jit.Error)) as caught:
         call(*arguments)
     line = str(caught.value).splitlines()[0]

@@ -93,7 +93,7 @@ class Form(Enum):
 
 
 class Enumerated(nn.Module):
-    """Reads an attribute of a class that lite interpreters cannot read, as the models of timm do."""
+    """Reads an attribute of a class that lite interpreters do not support, as the models of timm do."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class Pair:
 
 
 class Paired(nn.Module):
-    """Passes tensors on in an object, as torchvision's detectors do."""
+    """Passes tensors on in an object, as the detectors of torchvision do."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Skeletons of factored networks: given coefficients, they compute what the desktop does."""
+"""Skeletons of factored networks compute the same from coefficients as the networks do in PyTorch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIZE = (1, 3, 64, 80)
 
 
 def write(model: nn.Module, path: Path, kept: int, **options: Any) -> Path:
-    """Return weights with ``kept`` random coefficients, about as large as those of a trained network."""
+    """Return weights with ``kept`` random coefficients, with magnitudes like those of a trained network."""
     random = np.random.default_rng(0)
 
     def spectrum(shape: tuple[int, ...]) -> Spectrum:
@@ -49,7 +49,7 @@ def export(weights: Path) -> Any:
 
 
 def same(found: Tensor, expected: Tensor, share: float) -> None:
-    """Check that two tensors are equal up to a share of the largest element."""
+    """Check that two tensors are equal within a fraction of the largest element."""
     torch.testing.assert_close(found, expected, rtol=0, atol=share * float(expected.abs().max()))
 
 
@@ -106,7 +106,7 @@ def test_a_tier_has_a_skeleton_of_its_own(weights: Path, tmp_path: Path):
 
 
 class Wrapped(nn.Module):
-    """A factored network in a module that prepares its input."""
+    """A module that prepares the input of a factored network."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The contract of skeletons in :mod:`frformat.runtimes.pytorch_mobile`, checked with the lite interpreter."""
+"""Skeletons meet the contract in :mod:`frformat.runtimes.pytorch_mobile` when they run in the lite interpreter."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ carriers = {
     torch.bool: torch.uint8,
     torch.int16: torch.int32,
 }
-"""What the phone passes instead if its tensors lack a dtype."""
+"""The dtypes that the phone uses instead of those that its tensors do not support."""
 
 
 def as_given(model: nn.Module) -> dict[str, Tensor]:
@@ -140,7 +140,7 @@ def test_weights_are_replaced_by_new_ones(mixed: tuple[Mixed, Any]):
     torch.manual_seed(1)
     other = Mixed().eval()
     for name, tensor in reversed(as_given(other).items()):
-        if name != "head.weight":  # it comes with the other name
+        if name != "head.weight":  # passed under its other name
             module.run_method("load_weights", {name: tensor})
     module.run_method("load_weights", as_given(other))
     with torch.no_grad():
@@ -193,7 +193,7 @@ def test_a_model_that_is_torchscript_already(traced: bool, tmp_path: Path):
 
 
 class Strided(nn.Module):
-    """Returns tensors, none of which is row-major in memory."""
+    """Returns several tensors, none of them row-major in memory."""
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor], dict[str, Tensor], int]:
         x = x.t()

@@ -1,4 +1,4 @@
-"""Small networks of every kind of layer."""
+"""Small networks that cover every kind of layer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 class Pictures(nn.Module):
-    """Convolutions, normalization, a shortcut, and a depthwise convolution, for images (n, 3, 12, 12)."""
+    """Convolutions, normalization, a shortcut, and a depthwise convolution, for inputs of shape (n, 3, 12, 12)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Pictures(nn.Module):
 
 
 class Words(nn.Module):
-    """An embedding, attention, an encoder layer, and the embedding again as the output layer, for (n, 7)."""
+    """An embedding, attention, an encoder layer, and the embedding as the output layer, for inputs of shape (n, 7)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Words(nn.Module):
 
 
 class Sounds(nn.Module):
-    """One, two and three axes, there and back, and a recurrent layer, for (n, 2, 24)."""
+    """Plain and transposed convolutions on one to three axes, and a recurrent layer, for inputs of shape (n, 2, 24)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class Sounds(nn.Module):
 
 
 def seasoned(model: nn.Module, *inputs: Tensor) -> nn.Module:
-    """Return the model with statistics of normalization that differ from those of a new model."""
+    """Return the model with normalization statistics that differ from the initial ones."""
     model.train()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -73,7 +73,7 @@ def seasoned(model: nn.Module, *inputs: Tensor) -> nn.Module:
         for _ in range(3):
             model(*inputs)
         model.eval()
-        if isinstance(model, Pictures):  # decisions that depend on the input
+        if isinstance(model, Pictures):  # make decisions depend on the input
             logits = model(*inputs)
             model.head.weight *= 2 / logits.std(0).mean()
             model.head.bias -= model(*inputs).mean(0)

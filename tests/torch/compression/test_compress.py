@@ -135,7 +135,7 @@ def test_every_kind_of_layer(kind: Any, x: Tensor, tmp_path: Path):
 
 
 class Hidden(nn.Module):
-    """A layer whose weights are used in a way that is not observed, and a table that is no parameter."""
+    """Has a parameter whose use as weights is not observed, and a table that is a buffer."""
 
     def __init__(self) -> None:
         super().__init__()

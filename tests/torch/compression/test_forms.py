@@ -15,7 +15,7 @@ TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3
 
 
 def products(form: Form, weight: torch.Tensor, x: torch.Tensor, geometry: Geometry) -> np.ndarray:
-    """Compute the layer's output from matrices."""
+    """Compute the layer's output as products of matrices."""
     return np.einsum("gok,gkn->gon", form.matrix(weight.double().numpy()), columns(x, form, geometry).double().numpy())
 
 

@@ -1,4 +1,4 @@
-"""Recurrent layers run step by step, with the results of the layer as a whole."""
+"""Recurrent layers that run step by step return the same results as layers that run as a whole."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CELL_LAYERS = [
 
 
 def observed(model: nn.Module, *inputs: Any) -> tuple[list[Tensor], set[str]]:
-    """Return the tensors of the output, and the parameters that were seen as weights."""
+    """Return the tensors of the output, and the names of the parameters that were observed as weights."""
     names: set[str] = set()
     with torch.no_grad(), Recorder(model, before=lambda call: names.add(call.site.name)):
         out = model(*inputs)

@@ -16,7 +16,7 @@ def moments(groups: int, n: int) -> np.ndarray:
 
 
 def one_by_one(target: np.ndarray, sizes: np.ndarray, across: np.ndarray | None, down: np.ndarray | None) -> np.ndarray:
-    """Round the matrix of one group, one weight at a time."""
+    """Round the matrix of one group, weight by weight."""
     x = target.copy()
     height, width = x.shape
     q = np.zeros((height, width))

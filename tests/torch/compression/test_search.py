@@ -16,7 +16,7 @@ class Trial:
 
 
 class Network:
-    """Simulates a network: files shrink with the scale to 1,000 bytes; estimates of their sizes are off by a factor."""
+    """Simulates a network. Its files shrink to 1,000 bytes at larger scales, and size estimates are off by a factor."""
 
     def __init__(self, off: float = 1.1, steps: int = 256) -> None:
         self.tried: list[float] = []

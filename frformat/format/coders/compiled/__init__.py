@@ -38,11 +38,11 @@ class Writer:
         self._native: Final = _native.writer()
 
     def put(self, blocks: Blocks, values: Integers) -> None:
-        """Code the next values of blocks."""
+        """Encode the next values of the blocks."""
         _native.put(self._native, blocks.model, blocks.native, np.ascontiguousarray(values, np.int32))
 
     def finish(self, least: int) -> bytes:
-        """Return the shortest bytes that decode to the coded values, but at least ``least`` of them."""
+        """Return the shortest stream that decodes to the encoded values, but at least ``least`` bytes."""
         return _native.finish(self._native, least)
 
 
@@ -54,16 +54,16 @@ class Reader:
         self._native: Final = _native.reader(self._data)
 
     def take(self, blocks: Blocks, out: Integers) -> bool:
-        """Decode the next values of blocks into ``out``; False if the stream is malformed."""
+        """Decode the next values of the blocks into ``out``; return False if the stream is malformed."""
         return _native.take(self._native, blocks.model, blocks.native, self._data, out)
 
     def finish(self) -> bool:
-        """Return whether the stream was well-formed and has no bytes left."""
+        """Return whether the stream was well formed and has no bytes left."""
         return _native.ended(self._native, self._data.nbytes)
 
 
 class Lanes:
-    """Codes the lanes of a block; see :class:`~frformat.format.coders.pure.Lanes`."""
+    """Encodes and decodes the lanes of a block; see :class:`~frformat.format.coders.pure.Lanes`."""
 
     def __init__(self, tables: Tables) -> None:
         self.at_once: Final = max(4, PIECE >> tables.lane)
@@ -80,15 +80,15 @@ class Lanes:
         )
 
     def encode(self, first: int, values: Integers) -> tuple[bytes, bytes]:
-        """Code some lanes from lane ``first``: the counts, and the words.
+        """Encode some lanes from lane ``first`` on; return the counts and the words.
 
         Raises:
-            OverflowError: a value has no frequency.
+            OverflowError: a value has a frequency of 0.
         """
         return _native.encode(self._native, first, np.ascontiguousarray(values, np.int32))
 
     def decode(self, first: int, counts: NDArray[np.uint16], words: Any, out: Integers) -> bool:
-        """Decode some lanes from lane ``first`` into ``out``; False if their words are malformed."""
+        """Decode some lanes from lane ``first`` on into ``out``; return False if their words are malformed."""
         return _native.decode(self._native, first, np.ascontiguousarray(counts), words, out)
 
 

@@ -1,4 +1,4 @@
-"""What the compiled module offers; see module.c."""
+"""The interface of the compiled module; see module.c."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-/* The adaptive coder: a learned scale, adaptive counters, a binary range coder (specification, sections 10.1 to 10.4). */
+/* The adaptive coder: a learned scale, adaptive counters and a binary range coder (specification, 10.1 to 10.4). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,8 +7,8 @@
 enum {
     SCALES = 240,
     ZONES = SCALES / 2,
-    CLASSES = 30, /* counters for the number of bits, and for the bit below the first */
-    UNIT = 4096,  /* the value 1 of residuals and guesses */
+    CLASSES = 30, /* number of counters for a magnitude's bit length, and of counters for its second-highest bit */
+    UNIT = 4096,  /* fixed-point representation of 1 in residuals and guesses */
     MOST = 3 * UNIT,
     FIRST_EVIDENCE = 6 << 12,
     MOST_EVIDENCE = 511 << 12,
@@ -70,7 +70,7 @@ frz_model *frz_model_new(int scale, unsigned confidence) {
 
 void frz_model_free(frz_model *model) { free(model); }
 
-/* ---- the range coder, in both directions ---- */
+/* ---- the range coder, for both directions ---- */
 
 struct frz_writer {
     uint64_t low;
@@ -86,7 +86,7 @@ struct frz_reader {
     size_t position;
 };
 
-/* The state of a writer or a reader while values are coded. */
+/* The state of a writer or a reader while it codes values. */
 typedef struct {
     frz_writer *w;
     uint64_t low;
@@ -118,14 +118,14 @@ static inline void normalize(coder *c, const int reading) {
             if (c->position < c->size) c->code |= c->data[c->position];
             c->position++;
         } else {
-            uint64_t low = c->low; /* a copy, so that the state can stay in registers */
+            uint64_t low = c->low; /* a copy that the compiler can keep in registers */
             push(c->w, &low);
             c->low = low;
         }
     }
 }
 
-/* Code a bit with a counter. `reading` is constant wherever this is inlined. */
+/* Code one bit with a counter. At every call, `reading` is a constant after inlining. */
 static inline int bit(coder *c, const uint32_t *rate, counter *state, int b, const int reading) {
     uint32_t p = *state >> 8;
     const uint32_t n = *state & 255, r = rate[n];
@@ -145,7 +145,7 @@ static inline int bit(coder *c, const uint32_t *rate, counter *state, int b, con
     return b;
 }
 
-/* Code the lowest `count` bits of x, each with a probability of one half. */
+/* Code the lowest `count` bits of x, all with a probability of one half. */
 static inline uint32_t direct(coder *c, uint32_t x, int count, const int reading) {
     uint32_t y = 0;
     for (int i = count - 1; i >= 0; i--) {
@@ -171,13 +171,13 @@ typedef struct {
     uint32_t evidence;
 } term;
 
-/* A block that is being coded. */
+/* A block while it is being coded. */
 typedef struct {
     frz_shape shape;
     uint64_t left, channel, position;
     term row;
-    term *channels, *positions; /* NULL if each would be used only once */
-    int16_t *over;              /* the values of the previous row; NULL if there is only one row */
+    term *channels, *positions; /* NULL if each element would be used only once */
+    int16_t *over;              /* the values of the previous row; NULL if the block has only one row */
     int64_t around, v1, v2, v3;
 } block;
 
@@ -203,7 +203,7 @@ static void end_block(block *b) {
     *b = (block){.left = 0};
 }
 
-/* Return 0 if out of memory. */
+/* Return 0 if there is not enough memory. */
 static int start_block(block *b, frz_shape s) {
     end_block(b);
     b->shape = s;
@@ -273,7 +273,7 @@ static inline uint32_t nonzero(frz_model *m, coder *c, int zone, int agreement, 
     return (uint32_t)(2 | top) << (k - 1) | direct(c, x, k - 1, reading);
 }
 
-/* Level of the guess by its distance from 0: 0 to 4. */
+/* Return the level of a guess, from 0 to 4, which depends on its distance from 0. */
 static inline int level_of(int64_t guess) {
     const int64_t size = guess < 0 ? -guess : guess;
     return (size >= 512) + (size >= 1024) + (size >= 2048) + (size >= 4096);
@@ -288,10 +288,10 @@ static inline void next_value(block *b) {
     b->row = (term){0, FIRST_EVIDENCE};
 }
 
-/* Code the next values of a block: from `in`, or to `out`. */
+/* Code the next values of a block: read them from `in`, or write them to `out`. */
 static inline void code(frz_model *m, block *one, coder *c, const int32_t *in, int32_t *out, size_t count, const int reading) {
     block b = *one;
-    /* Copies, which stay in registers. */
+    /* Copies that the compiler can keep in registers. */
     const int32_t base = m->base;
     int32_t weight = m->weight, t1 = m->tap[0], t2 = m->tap[1], t3 = m->tap[2], t4 = m->tap[3];
     for (size_t at = 0; at < count; at++) {
@@ -349,7 +349,7 @@ static inline void code(frz_model *m, block *one, coder *c, const int32_t *in, i
     *one = b;
 }
 
-/* Code the next values of blocks; return 0 if out of memory. */
+/* Code the next values of the blocks; return 0 if there is not enough memory. */
 static inline int code_blocks(frz_model *m, frz_blocks *b, coder *c, const int32_t *in, int32_t *out, size_t count,
                               const int reading) {
     for (size_t at = 0; at < count;) {

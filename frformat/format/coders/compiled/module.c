@@ -1,7 +1,7 @@
-/* The Python module of the coders. From Python 3.11 on it uses the limited API, so that one binary serves all versions.
+/* The Python module of the coders. From Python 3.11 on, it uses the limited API, so that one binary suits all versions.
  *
- * Objects are capsules. They may be used in any thread, but only in one at a time: a capsule's context marks it as in use,
- * because the interpreter lock is released while values are coded.
+ * Objects are capsules. Any thread may use an object, but only one thread at a time. A capsule's context marks it as in
+ * use, because the interpreter lock is released while values are coded.
  */
 #include "module.h"
 
@@ -37,7 +37,7 @@ static void give_back(const object *objects, int count) {
     while (count-- > 0) PyCapsule_SetContext(objects[count].capsule, NULL);
 }
 
-/* Mark objects as in use by this thread; return 0 with an exception if that fails. */
+/* Mark objects as in use by this thread; return 0 and set an exception if that fails. */
 static int take_objects(object *objects, int count) {
     for (int i = 0; i < count; i++) {
         object *o = &objects[i];
@@ -81,7 +81,7 @@ int frz_check_shape(frz_shape s) {
     return sound;
 }
 
-/* Return 0 with an exception if blocks have too many values. */
+/* Return 0 and set an exception if the blocks have too many values. */
 static int check_shapes(const frz_shape *shapes, size_t count) {
     uint64_t left = FRZ_VALUES;
     for (size_t i = 0; i < count; i++) {
@@ -122,7 +122,8 @@ static PyObject *reader(PyObject *self, PyObject *args) {
     return new_object(made, READER, free_reader);
 }
 
-/* Take a writer or a reader, a model and blocks for the values of a buffer; how many these are, or -1 with an exception. */
+/* Mark a writer or reader, a model and blocks as in use. Return the number of values in the buffer, or -1 and set an
+ * exception, also if the blocks have fewer values left. */
 static Py_ssize_t take_block(object *used, const Py_buffer *values) {
     const Py_ssize_t count = frz_numbers(values, sizeof(int32_t));
     if (count < 0 || !take_objects(used, 3)) return -1;
@@ -245,7 +246,7 @@ static PyObject *lanes(PyObject *self, PyObject *args) {
     return done;
 }
 
-/* Return 0 with an exception unless all lanes but the block's last are complete. */
+/* Return 0 and set an exception unless all lanes except the block's last one are complete. */
 static int check_lanes(const frz_lanes *l, uint64_t first, Py_ssize_t count) {
     const uint64_t left = frz_lanes_left(l, first), n = (uint64_t)count;
     const int whole = n <= left && (n == left || frz_lanes_of(l, (size_t)count) != frz_lanes_of(l, (size_t)count + 1));

@@ -1,4 +1,4 @@
-/* Functions that the parts of the Python module share. */
+/* Functions shared by the parts of the Python module. */
 #ifndef FRZ_MODULE_H
 #define FRZ_MODULE_H
 
@@ -10,13 +10,14 @@
 /* Set a ValueError, and return NULL. */
 PyObject *frz_value_error(const char *what);
 
-/* Check that a buffer has complete, aligned numbers; return how many, or -1 with an exception. */
+/* Check that a buffer consists of whole, aligned numbers; return their number, or -1 and set an exception. */
 Py_ssize_t frz_numbers(const Py_buffer *buffer, size_t size);
 
-/* Return 0 with an exception if a shape has too many values. */
+/* Return 0 and set an exception if a shape has too many values. */
 int frz_check_shape(frz_shape shape);
 
-/* Get the classes of `count` places, or none; return 0 with an exception if their number is neither `count` nor 0. */
+/* Get the class of each of `count` indices, or NULL if the buffer is empty. Return 0 and set an exception if it has any
+ * other number of classes. */
 int frz_axis(const Py_buffer *buffer, uint64_t count, const int32_t **classes);
 
 PyObject *frz_py_sums(PyObject *self, PyObject *args);

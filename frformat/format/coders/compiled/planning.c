@@ -1,16 +1,16 @@
-/* Choice of the classes and the neighbour of static blocks. Only writers need this. */
+/* Choose the classes and the neighbour of static blocks. Only writers need this. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "values.h"
 
 enum {
-    FRACTION = 16,         /* binary digits of logarithms and costs */
-    MANTISSA = 12,         /* binary digits of the numbers in the table of logarithms */
-    RESOLUTIONS = 2,       /* classes per octave: 1, or 2 */
-    MOST_TOTAL = 512,      /* above any sum of three steps */
-    OUTSIDE = 2000,        /* one in this many values may lie below the lowest class, and one above the highest */
-    OVERFIT = 47274,       /* counts fit their sample better than the rest, by 1 / (2 ln 2) bits per frequency */
+    FRACTION = 16,         /* number of fractional bits of logarithms and costs */
+    MANTISSA = 12,         /* number of fractional bits of the arguments in the table of logarithms */
+    RESOLUTIONS = 2,       /* number of resolutions to try: 1 and 2 classes per octave */
+    MOST_TOTAL = 512,      /* greater than any sum of three steps */
+    OUTSIDE = 2000,        /* one in this many values may be below the lowest class, and one above the highest */
+    OVERFIT = 47274,       /* correction of 1 / (2 ln 2) bits per frequency: counts fit the sample better than the block */
     FREQUENCY = 8 << 16,   /* approximate cost of a stored frequency */
     MOST_RATIO = 1 << 20,
     NEAR = 2 * FRZ_REACH + 1
@@ -20,7 +20,7 @@ enum {
 
 static int64_t floor_shift(int64_t x, int n) { return x >= 0 ? x >> n : ~(~x >> n); }
 
-/* Return log2(x) in parts of 2^-16, for x > 0. */
+/* Return log2(x) in units of 2^-16, for x > 0. */
 static inline int64_t logarithm(uint64_t x, const int64_t *logs) {
     const int exponent = top_bit(x), shift = exponent - MANTISSA;
     const uint64_t mantissa = shift > 0 ? x >> shift : x << -shift;
@@ -34,26 +34,26 @@ static inline int64_t entropy(uint32_t n, const int64_t *logs) { return n ? (int
 typedef struct {
     const frz_sample *sample;
     const int64_t *logs;
-    int64_t ratio;  /* the block's size over the sample's, in sixteenths */
-    unsigned most;  /* largest number of tables */
+    int64_t ratio;  /* ratio of the block's size to the sample's, in sixteenths */
+    unsigned most;  /* maximum number of tables */
     unsigned width; /* number of symbols up to the last one that occurs */
-    uint8_t *symbol, *near, *of; /* of each value: the symbol, the clamped value, and the class */
+    uint8_t *symbol, *near, *of; /* the symbol, the clamped value and the class of each value */
     uint32_t *counts;
 } work;
 
-/* Classes at a given number per octave. */
+/* The classes at a given number of classes per octave. */
 typedef struct {
-    int32_t *row, *channel, *position; /* steps; NULL if there are none */
-    int16_t *totals;                   /* the sum of the steps of each value */
-    int lowest, low;                   /* the lowest total, and the total that is class 0 */
-    unsigned range, classes;           /* number of totals and of classes */
+    int32_t *row, *channel, *position; /* steps; NULL if the axis has none */
+    int16_t *totals;                   /* the sum of the steps for each value */
+    int lowest, low;                   /* the lowest total, and the total that becomes class 0 */
+    unsigned range, classes;           /* number of different totals, and number of classes */
     frz_cost cost;
 } classes;
 
-/* Return the approximate size of the block, in parts of 2^-20 bits. */
+/* Return the approximate size of the block, in units of 2^-20 bits. */
 static int64_t price(const work *w, frz_cost c) { return c.bits * w->ratio + (int64_t)c.used * FREQUENCY * 16; }
 
-/* Return the cost of the values of one table. */
+/* Return the cost of the values that one table codes. */
 static frz_cost cost_of(const work *w, const uint32_t *counts) {
     frz_cost cost = {0, 0};
     uint32_t total = 0;
@@ -98,7 +98,7 @@ static void step_axis(const work *w, const int64_t *sums, uint64_t count, uint64
     c->range += (unsigned)(highest - lowest);
 }
 
-/* Compute the steps of each row, channel and position: `resolution` to an octave. */
+/* Compute the steps of each row, channel and position, with `resolution` steps per octave. */
 static void step_axes(const work *w, int resolution, classes *c) {
     const frz_shape s = w->sample->shape;
     const int64_t *rows = w->sample->sums, *channels = rows + s.rows, *positions = channels + s.channels;
@@ -134,7 +134,7 @@ static void add(const work *w, unsigned from, unsigned to) {
     for (unsigned s = 0; s < w->width; s++) w->counts[(size_t)to * w->width + s] += w->counts[(size_t)from * w->width + s];
 }
 
-/* Add the counts of one table to those of another if that saves bytes. */
+/* Add the counts of table `from` to those of table `to` if that saves bytes; return whether it did. */
 static int add_if_better(const work *w, unsigned from, unsigned to) {
     uint32_t *one = w->counts + (size_t)from * w->width, *other = w->counts + (size_t)to * w->width;
     const int64_t apart = price(w, cost_of(w, one)) + price(w, cost_of(w, other));
@@ -145,8 +145,8 @@ static int add_if_better(const work *w, unsigned from, unsigned to) {
     return 1;
 }
 
-/* Merge the lowest and the highest totals: rare ones, those beyond the largest number of classes, and those whose merging
- * saves bytes. */
+/* Merge the lowest and the highest totals: rare totals, totals in excess of the maximum number of classes, and totals whose
+ * merging saves bytes. */
 static void merge(const work *w, unsigned most, classes *c) {
     const size_t outside = w->sample->count / OUTSIDE;
     unsigned first = 0, last = c->range - 1, top = last;
@@ -171,7 +171,7 @@ static void shift(int32_t *axis, uint64_t count, int by) {
     for (uint64_t i = 0; i < count; i++) axis[i] -= by;
 }
 
-/* Number the classes from 0: those of the sample's values, and those of the first axis that has any. */
+/* Number the classes from 0, both for the values of the sample and in the steps of the first axis that has steps. */
 static void apply(const work *w, const classes *c) {
     const frz_shape s = w->sample->shape;
     const int most = (int)c->classes - 1;
@@ -196,7 +196,7 @@ static void count_near(const work *w, unsigned number, uint64_t lag, unsigned re
     }
 }
 
-/* Turn counts into those for a reach that is smaller by 1. */
+/* Convert the counts for one reach to those for the next smaller reach. */
 static void narrow(const work *w, unsigned number, unsigned reach) {
     const size_t near = 2 * (size_t)reach + 1, width = w->width;
     for (size_t z = 0; z < number; z++) {
@@ -209,7 +209,7 @@ static void narrow(const work *w, unsigned number, unsigned reach) {
     }
 }
 
-/* Compare the neighbours whose tables the block may have. */
+/* Try all neighbours for which the block may have enough tables. */
 static void compare(const work *w, frz_choice *best) {
     for (unsigned neighbour = 1; neighbour < 4; neighbour++) {
         const uint64_t lag = w->sample->lags[neighbour - 1];
@@ -252,7 +252,7 @@ static const classes *choose(const work *w, classes found[RESOLUTIONS], frz_choi
     return chosen;
 }
 
-/* Reserve the steps of the axes whose classes would be stored; return their number. */
+/* Assign space for the steps of the axes whose classes would be stored; return the number of steps. */
 static size_t lay_out(const work *w, int32_t *at, classes *c) {
     const frz_shape s = w->sample->shape;
     const uint64_t size = s.rows * s.channels * s.positions;

@@ -8,11 +8,11 @@ enum {
     TOTAL = 1 << PRECISION,
     START = 1 << 16,
     EXACT = 15,    /* symbols below this have no extra bits */
-    UNUSED = 255,  /* stands for a symbol in unused tables */
-    ABREAST = 4,   /* number of interleaved lanes, which hides the latency of each */
-    CODED_ABREAST = 2, /* likewise for coding */
-    MOST_WORDS = 3, /* most words of a value */
-    RECIPROCAL = 44 /* exact for dividends below 2^20 times the divisor, and divisors up to 4096 */
+    UNUSED = 255,  /* marks slots of unused tables */
+    ABREAST = 4,   /* number of lanes to decode interleaved, which hides the latency of each lane */
+    CODED_ABREAST = 2, /* number of lanes to encode interleaved */
+    MOST_WORDS = 3, /* maximum number of words of a value */
+    RECIPROCAL = 44 /* with 44 bits, division is exact for divisors up to 4096 and dividends below 2^20 times the divisor */
 };
 
 /* The slots of a symbol in a table. */
@@ -24,18 +24,18 @@ typedef struct {
 struct frz_lanes {
     uint64_t all, columns, lag;
     unsigned lane, reach, near, classes, symbols, tables;
-    int one;           /* all values have class 0 */
+    int one;           /* whether all values have class 0 */
     int16_t *row;      /* class of each row */
     int16_t *column;   /* sum of the classes of each column's channel and position */
     uint16_t *given;   /* frequencies */
-    uint32_t *slots;   /* for decoding: symbol << 24 | (frequency - 1) << 12 | slot - start, for each table and slot */
-    interval *intervals; /* for coding: one for each table and symbol */
+    uint32_t *slots;   /* for decoding, for each table and slot: symbol << 24 | (frequency - 1) << 12 | slot - start */
+    interval *intervals; /* for encoding, for each table and symbol */
     int32_t value[EXACT];
     uint32_t base[256]; /* smallest magnitude of each symbol */
     uint8_t bits[256], near_of[256];
 };
 
-/* ---- a block's data before its lanes ---- */
+/* ---- the data before the lanes ---- */
 
 static int within(const int32_t *x, uint64_t n, int64_t low, int64_t high) {
     for (uint64_t i = 0; x && i < n; i++) {
@@ -134,7 +134,7 @@ size_t frz_lanes_of(const frz_lanes *l, size_t count) { return count ? ((count -
 
 size_t frz_lanes_room(const frz_lanes *l, size_t count) { return 2 * (MOST_WORDS * count + 2 * frz_lanes_of(l, count)); }
 
-/* ---- coding ---- */
+/* ---- encoding ---- */
 
 static frz_result prepare_to_code(frz_lanes *l) {
     if (l->intervals) return FRZ_OK;
@@ -158,7 +158,7 @@ static inline uint8_t *put(uint8_t *out, uint32_t word) {
     return out;
 }
 
-/* A lane that is being coded, from its last value to its first. */
+/* A lane that is being encoded, from its last value to its first. */
 typedef struct {
     uint32_t x, fault;
     uint8_t *out;
@@ -181,7 +181,7 @@ static inline void code_extra(coded *a, uint32_t extra, int bits) {
     }
 }
 
-/* Code value number i. `one` and `lagged` are constant wherever this is inlined. */
+/* Encode value number i. At every call, `one` and `lagged` are constants after inlining. */
 static inline void code_value(const frz_lanes *l, coded *a, uint64_t i, const int one, const int lagged) {
     const int32_t q = a->values[i];
     const uint32_t negative = q < 0, m = negative ? 0u - (uint32_t)q : (uint32_t)q;
@@ -204,7 +204,7 @@ static inline void code_value(const frz_lanes *l, coded *a, uint64_t i, const in
     if (symbol >= l->symbols) symbol = 0, a->fault = 1;
     const interval s = l->intervals[(size_t)table * l->symbols + symbol];
     const uint32_t emits = a->x >> (32 - PRECISION) >= s.frequency;
-    put(a->out, a->x); /* there is room, since at least two words follow */
+    put(a->out, a->x); /* `out` has enough room, since at least two more words follow */
     a->out -= 2 * emits;
     a->x >>= 16 * emits;
     a->x += s.start + (uint32_t)(a->x * s.reciprocal >> RECIPROCAL) * (TOTAL - s.frequency);
@@ -322,7 +322,7 @@ static int32_t long_value(const frz_lanes *l, lane *a, uint32_t symbol) {
     return symbol & 1 ? -m : m;
 }
 
-/* Decode the next value. `one` and `lagged` are constant wherever this is inlined. */
+/* Decode the next value. At every call, `one` and `lagged` are constants after inlining. */
 static inline void step(const frz_lanes *l, lane *a, const int one, const int lagged) {
     uint32_t near = a->near;
     if (lagged) {

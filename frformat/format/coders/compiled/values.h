@@ -1,4 +1,4 @@
-/* Functions that the parts of the static coder share: on bits, symbols and classes. */
+/* Functions for bits, symbols and classes, shared by the parts of the static coder. */
 #ifndef FRZ_VALUES_H
 #define FRZ_VALUES_H
 
@@ -30,7 +30,7 @@ static inline void *room(uint64_t count, size_t size) { return count < SIZE_MAX 
 
 /* ---- symbols ---- */
 
-/* The symbol of each small positive value. */
+/* The symbols of small positive values. */
 typedef struct {
     uint8_t of[SMALL];
 } symbols;
@@ -50,9 +50,9 @@ static inline unsigned symbol_of(const symbols *s, int32_t q) {
     return (m < SMALL ? s->of[m] : positive(m)) - (q < 0);
 }
 
-/* The class of a value is the sum of the steps of its row, its channel and its position. */
+/* The steps of a block. A value's class is the sum of the steps of its row, its channel and its position. */
 typedef struct {
-    uint64_t rows, middle, inner; /* lengths of the axes; if there is one position, channels are the inner axis */
+    uint64_t rows, middle, inner; /* lengths of the axes; if there is only one position, channels are the inner axis */
     const int32_t *row, *mid, *in; /* the steps; NULL if all are 0 */
 } steps;
 

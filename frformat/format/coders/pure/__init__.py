@@ -1,4 +1,4 @@
-"""The entropy coders without compiled code: the same bytes, but slower; adaptive in Python, static in NumPy."""
+"""The entropy coders in Python (adaptive) and NumPy (static): slower than compiled code, but with the same output."""
 
 from frformat.format.coders.pure.adaptive import Blocks, Model
 from frformat.format.coders.pure.lanes import Lanes

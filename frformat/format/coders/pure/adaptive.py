@@ -10,11 +10,11 @@ from frformat.format.coders.scales import MEANS, SCALES, mean
 
 ZONES: Final = SCALES // 2
 CLASSES: Final = 30
-"""Counters for the number of bits of a magnitude, and for the bit below its first one."""
+"""Number of counters for a magnitude's bit length, and of counters for its second-highest bit."""
 
 FIRST_EVIDENCE: Final = 6 << 12
 
-# A model's counters in one list: those of `zero`, then `longer`, `top` and `sign`.
+# A model keeps all counters in one list: those of `zero`, then those of `longer`, `top` and `sign`.
 LONGER: Final = ZONES * 3
 TOP: Final = LONGER + ZONES * 5 * CLASSES
 SIGN: Final = TOP + ZONES * CLASSES
@@ -27,7 +27,7 @@ SHARE: Final = (0, *(65536 // n for n in range(1, 512)))
 
 
 def _probabilities() -> list[int]:
-    """Return the initial probabilities of counters: magnitudes have a geometric distribution with the zone's mean."""
+    """Return the initial probabilities of counters, assuming a geometric distribution with the mean of each zone."""
     zero, longer, top = [], [], []
     for zone in range(ZONES):
         mu = mean(2 * zone + 1)
@@ -45,7 +45,7 @@ PROBABILITIES: Final = _probabilities()
 
 
 class Model:
-    """The adaptive state of a group, kept from tensor to tensor and from tier to tier.
+    """The adaptive state of a group, which is kept between tensors and between tiers.
 
     Args:
         scale: scale of the first segment's values, 0 to 239.
@@ -61,20 +61,20 @@ class Model:
 
 
 class Bits(Protocol):
-    """The range coder, for writing or reading."""
+    """A range coder that either writes or reads bits."""
 
     def bit(self, model: Model, i: int, b: int) -> int:
-        """Code a bit with the probability of counter ``i``; ``b`` is the bit to write."""
+        """Code a bit with the probability of counter ``i``. When writing, ``b`` is the bit."""
 
     def direct(self, value: int, bits: int) -> int:
-        """Code a number of ``bits`` bits; ``value`` is the number to write."""
+        """Code a number of ``bits`` bits. When writing, ``value`` is the number."""
 
 
 class Blocks:
-    """Values arranged in rows, channels and positions, coded block after block, piece by piece.
+    """Values in rows, channels and positions, coded block by block and piece by piece.
 
     Args:
-        model: the state that adapts to them.
+        model: the state, which adapts to the values.
         shapes: shapes of the blocks.
     """
 
@@ -103,7 +103,7 @@ class _Block:
         self._model = model
         self._positions = positions
         self._columns = channels * positions
-        # A term is a value and its evidence; a term that only one value uses has no effect.
+        # A term is a value and its evidence. A term that only one value would use has no effect, so it is omitted.
         self._channel = [0, FIRST_EVIDENCE] * channels if channels > 1 and rows * positions > 1 else []
         self._position = [0, FIRST_EVIDENCE] * positions if positions > 1 and rows * channels > 1 else []
         self._over = [0] * self._columns if rows > 1 else []
@@ -161,7 +161,7 @@ class _Block:
 
 
 def _value(bits: Bits, model: Model, zone: int, guess: int, q: int) -> int:
-    """Code one value; ``q`` is the value to write."""
+    """Code one value. When writing, ``q`` is the value."""
     level = min((abs(guess) >> 9).bit_length(), 4)
     sure = level >> 1
     if not bits.bit(model, zone * 3 + sure, int(q != 0)):

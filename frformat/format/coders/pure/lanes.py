@@ -1,4 +1,4 @@
-"""The lanes of the static coder in NumPy, processed in lockstep (specification, section 10.7)."""
+"""The lanes of the static coder in NumPy, all processed in lockstep (specification, section 10.7)."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ START: Final = 1 << 16
 """The state at the end of a lane."""
 
 UNUSED: Final = 255
-"""Stands for a symbol in unused tables."""
+"""Marks slots of unused tables."""
 
 EXACT: Final = 15
 """Symbols below this one have no extra bits."""
 
 AT_ONCE: Final = 512
-"""With at least this many lanes in lockstep, NumPy's call overhead is small."""
+"""With at least this many lanes in lockstep, the call overhead of NumPy is small."""
 
 
 class Lanes:
-    """Codes the lanes of a block.
+    """Encodes and decodes the lanes of a block.
 
     Args:
-        tables: the block's data before its lanes; valid.
+        tables: the block's data before its lanes, which must be valid.
 
     Attributes:
-        at_once: number of lanes that one call should code.
+        at_once: number of lanes to code per call.
     """
 
     at_once: Final = AT_ONCE
@@ -44,13 +44,13 @@ class Lanes:
         self._slots: Words | None = None
 
     def encode(self, first: int, values: Integers) -> tuple[bytes, bytes]:
-        """Encode ``values`` from lane ``first`` on; all lanes but the block's last must be complete.
+        """Encode ``values`` from lane ``first`` on. All lanes must be complete, except the block's last lane.
 
         Returns:
-            The counts, and the words.
+            The counts and the words.
 
         Raises:
-            OverflowError: a value has no frequency.
+            OverflowError: a value has a frequency of 0.
         """
         whole = len(values) // self._length
         parts = [_Encoding(self, first, values[: whole * self._length].reshape(whole, self._length))] if whole else []
@@ -61,7 +61,7 @@ class Lanes:
         return (counts - 1).astype("<u2").tobytes(), b"".join(words for _, words in coded)
 
     def decode(self, first: int, counts: NDArray[np.uint16], words: Any, out: Integers) -> bool:
-        """Decode some lanes from lane ``first`` into ``out``; False if their words are malformed."""
+        """Decode some lanes from lane ``first`` on into ``out``; return False if their words are malformed."""
         number = counts.astype(np.int64) + 1
         found = np.frombuffer(words, "<u2").astype(np.uint32)
         whole = len(out) // self._length
@@ -76,17 +76,17 @@ class Lanes:
         return sound
 
     def starts(self) -> Words:
-        """Return each symbol's frequency and, above 13 bits, its first slot, for each table."""
+        """Return, for each table and symbol, the frequency in the low 13 bits and the first slot above them."""
         frequency = self._tables.frequency.astype(np.uint32)
         starts: Words = np.cumsum(frequency, axis=1, dtype=np.uint32) - frequency
         return starts << np.uint32(13) | frequency
 
     def contexts(self, values: Integers, first: int) -> NDArray[np.int32]:
-        """Return the table of each value of some lanes, from lane ``first`` on."""
+        """Return the table for each value of some lanes, from lane ``first`` on."""
         return self._contexts.of(values, first << self._tables.lane)
 
     def _lookup(self) -> Words:
-        """Return for each table and slot: the symbol, its frequency less 1, and the distance from its first slot."""
+        """Return, for each table and slot, the symbol, its frequency minus 1, and the distance from its first slot."""
         if self._slots is None:
             frequency = self._tables.frequency
             tables, symbols = frequency.shape
@@ -149,7 +149,7 @@ def _refill(x: Words, at: NDArray[np.int64], words: Words) -> None:
 
 
 def _long(symbol: Words, x: Words, at: NDArray[np.int64], words: Words) -> Integers:
-    """Return the values of symbols; read extra bits from the lanes where a symbol has them."""
+    """Convert symbols to values; read extra bits from the lanes with symbols that have any."""
     values = _VALUES[symbol]
     chosen = np.flatnonzero(symbol >= EXACT)
     symbols, states, places = symbol[chosen], x[chosen], at[chosen]
@@ -165,7 +165,7 @@ def _long(symbol: Words, x: Words, at: NDArray[np.int64], words: Words) -> Integ
 
 
 class _Encoding:
-    """The coding of lanes of equal length: array (lanes, values of a lane)."""
+    """Encodes lanes of equal length, given as an array of shape (lanes, values per lane)."""
 
     def __init__(self, lanes: Lanes, first: int, values: Integers) -> None:
         symbols = symbols_of(values)
@@ -210,7 +210,7 @@ class _Encoding:
             extra = extra >> low
 
     def _emit(self, chosen: NDArray[Any]) -> None:
-        """Move the low words of some lanes to the output."""
+        """Write the low words of the states of some lanes to the output."""
         if chosen.size:
             self._at[chosen] -= 1
             self._out[chosen, self._at[chosen]] = self._x[chosen] & 0xFFFF

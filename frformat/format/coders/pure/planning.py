@@ -1,4 +1,4 @@
-"""Choose the tables of static blocks, in NumPy."""
+"""Choose the tables of static blocks with NumPy."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ from frformat.format.coders.tables import (
 Array = NDArray[Any]
 
 CAPPED: Final = 1 << 20
-"""Larger magnitudes are treated as this one."""
+"""Larger magnitudes count as this one."""
 
 RESOLUTIONS: Final = (1, 2)
-"""Number of classes per octave."""
+"""Numbers of classes per octave to try."""
 
 OUTSIDE: Final = 2000
-"""One in this many values may lie below the lowest class with a table, and one above the highest."""
+"""One in this many values may be below the lowest class that has a table, and one above the highest."""
 
 OVERFIT: Final = 47274
-"""Counts of a sample fit it better than they fit the rest, by 1 / (2 ln 2) bits per frequency."""
+"""Correction of 1 / (2 ln 2) bits per frequency, because counts fit their sample better than the whole block."""
 
 FREQUENCY: Final = 8 << FRACTION
-"""Approximate cost of a stored frequency, in parts of 2^-16 bits."""
+"""Approximate cost of a stored frequency, in units of 2^-16 bits."""
 
 MOST_RATIO: Final = 1 << 20
-"""Largest ratio of a block's size to the sample's, in sixteenths; in larger blocks, tables hardly matter."""
+"""Maximum ratio of a block's size to the sample's, in sixteenths. In even larger blocks, tables hardly matter."""
 
 NO_CLASSES: Final = np.zeros(0, np.int32)
 
@@ -64,13 +64,13 @@ def sums(values: Integers, rows: Array, channels: Array, positions: Array) -> No
 
 
 def choose(block: Block, found: Sums, values: Integers, starts: NDArray[np.uint64]) -> Choice:
-    """Choose classes and a neighbour that give few bytes.
+    """Choose classes and a neighbour such that the block takes few bytes.
 
     Args:
-        block: the rows, channels and positions of the block.
-        found: the sums of the magnitudes of each row, channel and position.
+        block: the shape of the block.
+        found: the sums of the magnitudes in each row, channel and position.
         values: a sample of the block, lane after lane.
-        starts: index of each lane's first value in the block.
+        starts: index in the block of each lane's first value.
     """
     sample = _Sample(block, values, starts)
     chosen = best = None
@@ -90,7 +90,7 @@ def choose(block: Block, found: Sums, values: Integers, starts: NDArray[np.uint6
 
 
 class _Cost(NamedTuple):
-    """The cost of some values: their size in parts of 2^-16 bits, and the number of nonzero frequencies."""
+    """The cost of some values: their size in units of 2^-16 bits, and the number of nonzero frequencies."""
 
     bits: int
     used: int
@@ -112,11 +112,11 @@ class _Sample:
         self.bounds = [(int(start), int(start) + int(length)) for start, length in zip(starts, lengths, strict=True)]
 
     def price(self, cost: _Cost) -> int:
-        """Return the approximate size of the block, in parts of 2^-20 bits."""
+        """Return the approximate size of the block, in units of 2^-20 bits."""
         return cost.bits * self.ratio + cost.used * FREQUENCY * 16
 
     def totals(self, axes: Axes) -> Array:
-        """Return the sum of steps for each value."""
+        """Return the sum of the steps for each value."""
         contexts = Contexts(self.block, axes, 0, 0, 0)
         return np.concatenate([contexts.totals(*bound) for bound in self.bounds])
 
@@ -126,7 +126,7 @@ class _Sample:
 
 
 def _classified(sample: _Sample, found: Sums, resolution: int) -> _Classified:
-    """Choose classes at a given number per octave, without a neighbour."""
+    """Choose classes at a given number of classes per octave, without a neighbour."""
     block = sample.block
     used = stored_axes(block, 2)
     most = min(resolution * MOST_CLASSES // RESOLUTIONS[-1], most_tables(block.size))
@@ -160,14 +160,14 @@ def _classified(sample: _Sample, found: Sums, resolution: int) -> _Classified:
 
 
 def _steps(found: Array, scale: int, resolution: int) -> Integers:
-    """Return base-2 logarithms in units of 1/resolution, rounded."""
+    """Return the base-2 logarithms of sums relative to ``scale``, rounded, in units of 1/resolution."""
     logs = logarithms(10 * found + 3) - logarithms(np.array([10 * scale + 3]))
     steps: Integers = (resolution * logs + (1 << FRACTION - 1) >> FRACTION).astype(np.int32)
     return steps
 
 
 def _trimmed(sample: _Sample, counts: Array) -> tuple[int, Array]:
-    """Merge the lowest and the highest classes while that saves bytes; also return how many of the lowest are gone."""
+    """Merge the lowest and the highest classes while that saves bytes. Also return how many of the lowest are gone."""
     rows = list(counts)
 
     def merged(one: Array, other: Array) -> bool:
@@ -204,7 +204,7 @@ def _near(sample: _Sample, chosen: _Classified, neighbour: int) -> Iterator[_Cla
 
 
 def _neighbours(values: Integers, lane: int, lagging: int, reach: int) -> Array:
-    """Return each value's neighbour in its lane, clamped and shifted to start at 0."""
+    """Return the neighbour of each value in its lane, clamped and shifted so that the smallest possible value is 0."""
     found = np.full(len(values), reach, np.int64)
     for start in range(0, len(values) if reach else 0, lane):
         part = values[start : start + lane]
@@ -213,7 +213,7 @@ def _neighbours(values: Integers, lane: int, lagging: int, reach: int) -> Array:
 
 
 def _cost(counts: Array) -> _Cost:
-    """Return the cost of the values of some tables."""
+    """Return the cost of the values that some tables code."""
     totals = counts.sum(axis=1)
     used = int(np.count_nonzero(counts))
     bits = int(_entropy(totals).sum() - _entropy(counts).sum())
@@ -221,9 +221,9 @@ def _cost(counts: Array) -> _Cost:
 
 
 def logarithms(numbers: Array) -> Array:
-    """Return log2(n) in parts of 2^-16, from a table indexed by the first 12 bits of the mantissa."""
+    """Return log2(n) in units of 2^-16, from a table indexed by the first 12 bits of the mantissa."""
     exponent = np.frexp(numbers.astype(np.float64))[1].astype(np.int64) - 1
-    exponent -= (1 << np.maximum(exponent, 0)) > numbers  # float64 can round a large number up to a power of two
+    exponent -= (1 << np.maximum(exponent, 0)) > numbers  # float64 can round up to a power of two
     shift = exponent - 12
     mantissa = np.where(shift >= 0, numbers >> np.maximum(shift, 0), numbers << np.maximum(-shift, 0))
     found: Array = (exponent << FRACTION) + LOGS[np.clip(mantissa - (1 << 12), 0, len(LOGS) - 1)]
@@ -239,12 +239,12 @@ def count(block: Block, lane: int, choice: Choice, first: int, values: Integers,
     """Count the symbols of values in each table.
 
     Args:
-        block: the rows, channels and positions of the block.
-        lane: log2 of the values of a lane.
+        block: the shape of the block.
+        lane: log2 of the number of values per lane.
         choice: the classes and the neighbour.
-        first: the index of the first value, which begins a lane.
+        first: index of the first value, which must be the first of a lane.
         values: some values of the block.
-        out: array (classes · (2 reach + 1), 128) to add to.
+        out: counts to add to, an array of shape (classes · (2 reach + 1), 128).
     """
     _, classes, neighbour, reach, _ = choice
     tables = _neighbours(values, 1 << lane, lag(block, neighbour), reach)
@@ -256,7 +256,7 @@ def count(block: Block, lane: int, choice: Choice, first: int, values: Integers,
 
 
 def scale(counts: NDArray[np.uint64], symbols: int) -> NDArray[np.uint16]:
-    """Scale counts to frequencies (tables, symbols) whose sums are 4096; symbols that occur keep at least 1."""
+    """Scale counts (tables, symbols) to frequencies that sum to 4096 per table. Symbols that occur keep at least 1."""
     some = counts[:, :symbols].astype(np.int64)
     totals = some.sum(axis=1, keepdims=True)
     found = np.where(some > 0, np.maximum(1, some * TOTAL // np.maximum(totals, 1)), 0)

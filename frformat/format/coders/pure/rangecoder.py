@@ -15,7 +15,7 @@ RATES: Final = tuple(131072 // (2 * n + 3) for n in range(256))
 
 
 class Writer:
-    """Encodes bits as bytes. ``low`` is unbounded, so carries matter only when a byte is written."""
+    """Encodes bits as bytes. ``low`` is unbounded, so carries are resolved only when a byte is written."""
 
     def __init__(self) -> None:
         self._low = 0
@@ -23,11 +23,11 @@ class Writer:
         self._out = bytearray()
 
     def put(self, blocks: Blocks, values: Integers) -> None:
-        """Code the next values of blocks."""
+        """Encode the next values of the blocks."""
         blocks.code(self, values.tolist())
 
     def finish(self, least: int) -> bytes:
-        """Return the shortest bytes that decode to the coded values, but at least ``least`` of them."""
+        """Return the shortest stream that decodes to the encoded values, but at least ``least`` bytes."""
         for zeros in range(32, -1, -1):
             rounded = (self._low + (1 << zeros) - 1) >> zeros << zeros
             if rounded < self._low + self._range:
@@ -68,7 +68,7 @@ class Writer:
         return value & ((1 << bits) - 1)
 
     def _shift(self) -> None:
-        """Move the highest byte of ``low`` out, and add its carry to the preceding bytes."""
+        """Output the highest byte of ``low``, and add its carry to the preceding bytes."""
         if self._low >> 32:
             at = len(self._out) - 1
             while self._out[at] == 0xFF:
@@ -80,7 +80,7 @@ class Writer:
 
 
 class Reader:
-    """Decodes bytes to bits.
+    """Decodes bits from bytes.
 
     Args:
         data: the stored bytes.
@@ -94,7 +94,7 @@ class Reader:
         self._sound = self._code < self._range
 
     def take(self, blocks: Blocks, out: Integers) -> bool:
-        """Decode the next values of blocks into ``out``; False if the stream is malformed."""
+        """Decode the next values of the blocks into ``out``; return False if the stream is malformed."""
         numbers = [0] * len(out)
         if self._sound:
             blocks.code(self, numbers)
@@ -102,7 +102,7 @@ class Reader:
         return self._sound
 
     def finish(self) -> bool:
-        """Return whether the stream was well-formed and has no bytes left."""
+        """Return whether the stream was well formed and has no bytes left."""
         return self._sound and self._position >= len(self._data)
 
     def bit(self, model: Model, i: int, b: int) -> int:

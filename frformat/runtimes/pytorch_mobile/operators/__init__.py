@@ -1,6 +1,6 @@
-"""The capabilities of phone runtimes: tables of operators and instructions, one text file per release.
+"""The capabilities of phone runtimes, as tables of operators and instructions with one text file per release.
 
-:mod:`frformat.runtimes.pytorch_mobile.operators.derive` makes them from the published Android packages.
+:mod:`frformat.runtimes.pytorch_mobile.operators.derive` generates the tables from the published Android packages.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from frformat.runtimes.errors import ExportError
 from frformat.runtimes.pytorch_mobile.bytecode import Bytecode
 
 RUNTIMES: Final = {"1.12": "1.12.2.txt"}
-"""Files of the supported releases, oldest first. Later releases run everything that earlier ones do."""
+"""Tables of the supported releases, oldest first. Later releases run everything that earlier ones do."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Runtime:
 
     Attributes:
         name: its version number.
-        bytecode: the oldest and the newest bytecode version that it reads.
+        bytecode: the oldest and the newest bytecode version that the release reads.
         instructions: names of the instructions of its virtual machine.
-        operators: the smallest and the largest number of arguments of each operator, such as ``aten::add.Tensor``.
+        operators: the minimum and the maximum number of arguments of each operator, such as ``aten::add.Tensor``.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Runtime:
         """Return the release with this version number.
 
         Raises:
-            ExportError: it is not among :data:`RUNTIMES`.
+            ExportError: the version number is not among :data:`RUNTIMES`.
         """
         if name not in RUNTIMES:
             raise ExportError(f"there is no table of runtime {name!r}, only of {', '.join(RUNTIMES)}")
@@ -55,7 +55,7 @@ class Runtime:
         return cls(RUNTIMES[name].removesuffix(".txt"), (int(low), int(high)), frozenset(instructions), operators)
 
     def obstacles(self, code: Bytecode) -> Iterator[tuple[str, str]]:
-        """Yield everything in bytecode that this release lacks: the operator or instruction, and the problem."""
+        """Yield what bytecode requires but this release lacks: the operator or instruction, and a description."""
         for operator, given in sorted(code.operators.items()):
             if operator not in self.operators:
                 yield operator, "does not exist there"

@@ -4,8 +4,8 @@
     mvn dependency:copy -Dartifact=org.pytorch:pytorch_android_lite:1.12.2:aar -DoutputDirectory=.
     python -m frformat.runtimes.pytorch_mobile.operators.derive pytorch_android_lite-1.12.2.aar > 1.12.2.txt
 
-Every operator is registered with a schema, and every instruction has a name; both are plain text in the native library.
-The supported file versions are in the headers next to it.
+Every operator is registered with a schema, and every instruction has a name. Both are plain text in the native library.
+The supported file versions are in the headers in the same package.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ HEADER: Final = "headers/caffe2/serialize/versions.h"
 SCHEMA: Final = re.compile(rb"\s*((?:\w+::)?\w+(?:\.\w+)?)\s*\((.*)\)\s*->\s*.+", re.DOTALL)
 INSTRUCTIONS: Final = re.compile(rb"\0(OP\0OPN\0[A-Z_\0]+?\0EXIT)\0")
 ELSEWHERE: Final = ("_record_function_enter", "_record_function_enter_new")
-"""Operators of ``profiler`` whose schemas do not say so; all others without a namespace belong to ``aten``."""
+"""Operators of the ``profiler`` namespace whose schemas lack it. All others without a namespace belong to ``aten``."""
 
 MANY: Final = 999
-"""Number of arguments of an operator that takes any number of them."""
+"""Maximum that is recorded for operators that accept any number of arguments."""
 
 CONSTANT: Final = r"k{}SupportedBytecodeVersion = (\w+?)L?;"
 
@@ -53,9 +53,9 @@ def table(path: str) -> Iterator[str]:
 
 
 def operators(library: bytes) -> dict[str, tuple[int, int]]:
-    """Return the smallest and the largest number of arguments of each operator, by name and overload.
+    """Return the minimum and the maximum number of arguments of each operator, by name and overload.
 
-    If an operator occurs twice, in a version for older files and in the current one, the longer one counts.
+    If an operator occurs both in a version for older files and in the current version, the longer schema counts.
     """
     out: dict[str, tuple[int, int]] = {}
     for text in library.split(b"\0"):
@@ -72,7 +72,7 @@ def operators(library: bytes) -> dict[str, tuple[int, int]]:
 
 
 def split(arguments: str) -> list[str]:
-    """Split the arguments of a schema: commas inside brackets do not separate; ``*`` is not an argument."""
+    """Split the arguments of a schema. Commas inside brackets do not separate, and ``*`` is not an argument."""
     parts, depth = [""], 0
     for character in arguments:
         depth += (character in "([") - (character in ")]")
