@@ -36,7 +36,7 @@ class CheckTest {
     fun `incorrect badging is refused with its place`() {
         refused("minimum API level") { badging(badging.replace("'21'", "'24'"), expected) }
         refused("compileSdkVersion") { badging(badging.replace(Regex(" compileSdk[^ \n]*"), ""), expected) }
-        refused("compile SDK is 35") { badging(badging.replace("compileSdkVersion='36'", "compileSdkVersion='35'"), expected) }
+        refused("SDK is 35") { badging(badging.replace("compileSdkVersion='36'", "compileSdkVersion='35'"), expected) }
         refused("processors") { badging(badging.replace("arm64-v8a", "x86"), expected) }
         refused("launchable") { badging(badging.replace("launchable-activity", "activity"), expected) }
         refused("package") { badging(badging.replace("io.frz.demo'", "io.frz.other'"), expected) }
