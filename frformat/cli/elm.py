@@ -66,11 +66,11 @@ def train(folder: str, data: str | None, *, seed: int, format: str, force: bool,
     )
     model = elm.ELMClassifier(elm.Convolution(), seed=seed)
     with terminal.progress() as bar:
-        task = bar.add_task("reading images", total=len(images))
+        task = bar.add_task("reading images", total=images.nbytes)
         for start in range(0, len(images), model.batch):
             part = slice(start, start + model.batch)
             model.partial_fit(images[part], labels[part])
-            bar.update(task, advance=model.batch)
+            bar.update(task, advance=images[part].nbytes)
         bar.update(task, description="solving")
         score = float(model.score(unseen, truth))
     os.makedirs(folder, exist_ok=True)

@@ -123,7 +123,7 @@ class ConvolutionLayer(Layer):
     @cached_property
     def kernels(self) -> Floats:
         """The integers n · K − ΣK, shape (taps, filters)."""
-        numbers = philox.uniform(self.seed, 0, self.units * self.taps).reshape(self.units, self.taps) * HALF
+        numbers = self.weights.reshape(self.units, self.taps).astype(np.float64) * HALF
         return np.ascontiguousarray((self.taps * numbers - numbers.sum(1, keepdims=True)).T)
 
     @cached_property

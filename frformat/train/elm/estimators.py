@@ -68,16 +68,17 @@ class ELMClassifier(ClassifierMixin, Machine):  # type: ignore[misc]
                 raise ValueError(f"{type(self).__name__} needs samples of at least 2 classes, got 1 class")
             self._start(inputs.shape[1:], len(found))
         elif len(found) > len(known):
-            self._fitted().add_outputs(len(found) - len(known), NO)
             added = np.setdiff1d(found, known)
             order = np.argsort(np.concatenate([known, added]), kind="stable")
-            self._equations.products = self._equations.products[:, order]
+            self._add_outputs(len(added), NO, order)
         self.classes_ = found
         self._learn(inputs, self._targets(labels))
         return self
 
     def forget(self, X: Any, y: Any) -> ELMClassifier:  # noqa: N803
         """Remove samples that were learned before, as if they had never been seen.
+
+        Ridge and size stay as they were chosen until then, whatever is learned later.
 
         Raises:
             ValueError: there are more of them than were learned, or a label was never learned.
@@ -96,7 +97,8 @@ class ELMClassifier(ClassifierMixin, Machine):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Array:  # noqa: N803
         """Return the label with the highest score for each input, shape (n,)."""
-        labels: Array = self.classes_[self._outputs(X).argmax(1)] if hasattr(self, "classes_") else self._outputs(X)
+        chosen = self._outputs(X).argmax(1)
+        labels: Array = self.classes_[chosen]
         return labels
 
     def _labelled(self, X: Any, y: Any) -> tuple[Array, Array]:  # noqa: N803
@@ -151,7 +153,7 @@ class ELMRegressor(RegressorMixin, Machine):  # type: ignore[misc]
         return self
 
     def forget(self, X: Any, y: Any) -> ELMRegressor:  # noqa: N803
-        """Remove samples that were learned before, as if they had never been seen."""
+        """Remove samples that were learned before; see :meth:`ELMClassifier.forget`."""
         self._fitted()
         inputs, targets = self._sampled(X, y)
         self._unlearn(inputs, targets.reshape(len(targets), -1))

@@ -33,10 +33,10 @@ class Machine(BaseEstimator):  # type: ignore[misc]
     """The base of both estimators. See :class:`~frformat.train.elm.ELMClassifier` for its arguments."""
 
     shape_: tuple[int, ...]
-    _settings: Hidden
     _layer: Layer
     _whole: Layer
-    _judges: tuple[Floats, Floats] | None
+    _judged: tuple[Array, Floats] | None
+    _every: int
     _solved = False
 
     def __init__(
@@ -88,10 +88,12 @@ class Machine(BaseEstimator):  # type: ignore[misc]
 
     def restore(self, shape: tuple[int, ...], layer: Layer, weights: Floats) -> None:
         """Become a model that predicts and cannot learn, with all units of ``layer`` and these weights."""
-        self._settings = Dense() if self.hidden is None else self.hidden
+        self._adopt(shape, layer)
+        self._weights, self._solved = weights, True
+
+    def _adopt(self, shape: tuple[int, ...], layer: Layer) -> None:
         self._layer = self._whole = layer
         self.shape_, self.n_features_in_ = shape, int(np.prod(shape))
-        self._weights, self._solved = weights, True
 
     def _reset(self) -> None:
         """Forget everything."""
@@ -100,51 +102,69 @@ class Machine(BaseEstimator):  # type: ignore[misc]
         self._solved = False
 
     def _start(self, shape: tuple[int, ...], outputs: int) -> None:
-        self._settings = Dense() if self.hidden is None else self.hidden
-        self._layer = self._whole = self._settings.layer(shape, self.seed)
-        self.shape_ = shape
-        self.n_features_in_ = int(np.prod(shape))
+        hidden = Dense() if self.hidden is None else self.hidden
+        self._adopt(shape, hidden.layer(shape, self.seed))
         self._equations = NormalEquations(self._whole.features, outputs, dtype=self.dtype, memory=self.memory)
-        self._judges = None
+        self._chosen = Choice(np.nan if self.ridge is None else self.ridge, self._whole.features, np.nan)
+        judging = self.ridge is None or self.tolerance is not None
+        self._judged = (np.empty((0, *shape), np.uint8), np.empty((0, outputs))) if judging else None
+        self._every = 1
 
     def _learn(self, inputs: Array, targets: Floats) -> None:
         equations = self._fitted()
-        every = max(1, -(-len(inputs) // JUDGED))
-        features, kept = [], targets[::every]
+        seen = equations.samples
         for start in range(0, len(inputs), self.batch):
-            part = self._whole(inputs[start : start + self.batch])
-            equations.add(part, targets[start : start + self.batch])
-            if self.ridge is None or self.tolerance is not None:
-                features.append(part[-start % every :: every].copy())
-        self._judges = (np.concatenate(features), kept) if features else None
+            equations.add(self._whole(inputs[start : start + self.batch]), targets[start : start + self.batch])
+        if self._judged is not None:
+            self._judge(seen, inputs, targets)
         self._solved = False
+
+    def _judge(self, seen: int, inputs: Array, targets: Floats) -> None:
+        """Keep every nth sample of all for leave-one-out errors. n doubles when there are too many."""
+        assert self._judged is not None
+        chosen = slice(-seen % self._every, None, self._every)
+        pairs = [*zip(self._judged, (inputs[chosen], targets[chosen]), strict=True)]
+        kept, wanted = (np.concatenate(pair if len(pair[0]) else pair[1:]) for pair in pairs)
+        while len(kept) > JUDGED:
+            kept, wanted, self._every = kept[::2], wanted[::2], 2 * self._every
+        self._judged = np.ascontiguousarray(kept), np.ascontiguousarray(wanted)
+
+    def _add_outputs(self, count: int, target: float, order: Array) -> None:
+        """Add outputs whose target is ``target`` for all samples so far, then put all outputs into this order."""
+        equations = self._fitted()
+        equations.add_outputs(count, target)
+        equations.products = equations.products[:, order]
+        if self._judged is not None:
+            inputs, targets = self._judged
+            self._judged = inputs, np.hstack([targets, np.full((len(targets), count), target)])[:, order]
 
     def _unlearn(self, inputs: Array, targets: Floats) -> None:
         self._solve()  # the ridge and the size stay unchanged
         equations = self._fitted()
         for start in range(0, len(inputs), self.batch):
             equations.remove(self._whole(inputs[start : start + self.batch]), targets[start : start + self.batch])
-        self._judges, self._solved = None, False
+        self._judged, self._solved = None, False
 
     def _solve(self) -> None:
         """Choose ridge and size, and solve for the output layer, if the samples have changed."""
         if self._solved:
             return
         equations = self._fitted()
-        if self._judges is not None:
-            self._chosen, factor = self._choose(*self._judges)
+        if self._judged is not None:
+            inputs, targets = self._judged
+            self._chosen, factor = self._choose(self._whole(inputs), targets)
         else:
-            if self.ridge is not None:
-                self._chosen = Choice(self.ridge, self._whole.features, np.nan)
             factor = equations.factor(self._chosen.ridge)
+            self._chosen = replace(self._chosen, ridge=factor.ridge)
         self._weights = factor.weights(self._chosen.features)
         units = (self._chosen.features - CONSTANT) // self._whole.unit_features
         if units == self._whole.units:
             self._layer = self._whole
         else:
-            fewer: Hidden = replace(self._settings, **{self._settings.unit_field: units})  # type: ignore[type-var]
+            settings: Any = self._whole.settings
+            fewer: Hidden = replace(settings, **{settings.unit_field: units})
             self._layer = fewer.layer(self.shape_, self.seed)
-        self._judges, self._solved = None, True
+        self._solved = True
 
     def _choose(self, features: Floats, targets: Floats) -> tuple[Choice, Factor]:
         """Return the best ridge and size by leave-one-out errors, and the factor of that ridge."""

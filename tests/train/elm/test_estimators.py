@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from frformat.train.elm import Convolution, Dense, ELMClassifier, ELMRegressor
+from frformat.train.elm import Convolution, Dense, ELMClassifier, ELMRegressor, machine
 
 SMALL = Convolution(filters=24, size=3, pool=2)
 
@@ -41,6 +41,20 @@ def test_steps_give_the_same_as_all_together(digits: tuple[np.ndarray, np.ndarra
     for start in range(70, 300, 23):
         steps.partial_fit(images[order[start : start + 23]], labels[order[start : start + 23]])
     np.testing.assert_array_equal(steps.classes_, whole.classes_)
+    np.testing.assert_allclose(steps.weights_, whole.weights_, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("tolerance", [None, 0.1])
+def test_steps_choose_what_all_together_choose(
+    digits: tuple[np.ndarray, np.ndarray], tolerance: float | None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(machine, "JUDGED", 90)
+    images, labels = digits[0][:400], digits[1][:400]
+    whole = ELMClassifier(SMALL, tolerance=tolerance).fit(images, labels)
+    steps = ELMClassifier(SMALL, tolerance=tolerance).partial_fit(images[:2], labels[:2])
+    for start in range(2, 400, 31):
+        steps.partial_fit(images[start : start + 31], labels[start : start + 31])
+    assert (steps.ridge_, steps.units_) == (whole.ridge_, whole.units_)
     np.testing.assert_allclose(steps.weights_, whole.weights_, rtol=1e-6, atol=1e-9)
 
 
