@@ -6,7 +6,7 @@ import os
 from functools import partial
 
 import frformat
-from frformat import CodedTensor, FrzFile, Spectrum, TensorInfo
+from frformat import CodedTensor, FrzError, FrzFile, Spectrum, TensorInfo
 from frformat.checkpoints.checkpoint import Array, Checkpoint, Entry, Kind
 from frformat.format import limits
 from frformat.format.tiers import without_figures
@@ -17,7 +17,7 @@ StrPath = str | os.PathLike[str]
 def load(
     path: StrPath, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET, spectral: bool = True
 ) -> Checkpoint:
-    """List the tensors of a file.
+    """List the tensors of a file that is not a delta file; pass others to :func:`of`, opened with their base.
 
     Args:
         path: the file.
@@ -27,9 +27,14 @@ def load(
             :class:`~frformat.CodedTensor` objects, instead of rebuilding them.
 
     Raises:
-        FrzError: the file is not valid, or the tier is not present.
+        FrzError: the file is not valid, the tier is not present, or (``BASE``) it is a delta file.
     """
-    return of(frformat.open(path, tier=tier, memory_budget=memory_budget), spectral=spectral)
+    file = frformat.open(path, tier=tier, memory_budget=memory_budget)
+    if file.container.directory.base is not None:
+        file.close()
+        reason = "this is a delta file: convert it with `frformat decode --base`, and pass the result"
+        raise FrzError("BASE", reason, path=os.fspath(path))
+    return of(file, spectral=spectral)
 
 
 def of(file: FrzFile, *, spectral: bool) -> Checkpoint:

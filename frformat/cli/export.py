@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from frformat.cli import terminal
-from frformat.cli.options import json_option, tier_option
+from frformat.cli.options import base_option, json_option, tier_option
 from frformat.cli.output import force_option, writing
 from frformat.cli.terminal import clean, count, echo
 
@@ -46,6 +46,7 @@ Examples:
 @click.option("-o", "--output", metavar="OUT", type=click.Path(), required=True, help="The skeleton to write.")
 @click.option("--weights", metavar="IN.frz", type=click.Path(), help="Check that this file fits the model.")
 @click.option("--factored", is_flag=True, help="Make the skeleton run on coefficients. Needs --weights and --example.")
+@base_option
 @tier_option
 @click.option("--complete", metavar="OUT", type=click.Path(), help="Also write the model with these weights.")
 @click.option(
@@ -65,6 +66,7 @@ def export(
     output: str,
     weights: str | None,
     factored: bool,
+    base: str | None,
     tier: int | None,
     complete: str | None,
     shapes: tuple[str, ...],
@@ -75,11 +77,9 @@ def export(
     as_json: bool,
 ) -> None:
     """See :data:`HELP`."""
-    if weights is None and (complete is not None or tier is not None):
-        raise click.UsageError(
-            "--complete needs --weights." if complete is not None else "--tier needs --weights.",
-            click.get_current_context(),
-        )
+    for option, given in (("--complete", complete), ("--tier", tier), ("--base", base)):
+        if weights is None and given is not None:
+            raise click.UsageError(f"{option} needs --weights.", click.get_current_context())
     if factored:
         _check_factored(weights, shapes, probe)
     sizes = [_shape(text) for text in shapes]
@@ -101,8 +101,8 @@ def export(
     with writing(output, force):
         net = models.build(model)
         if weights is not None:
-            models.give(net, weights, tier=tier)
-        written = runtimes.export(net, output, factored=factored, weights=weights, tier=tier, **options)
+            models.give(net, weights, tier=tier, base=base)
+        written = runtimes.export(net, output, factored=factored, weights=weights, tier=tier, base=base, **options)
     whole = None
     if complete is not None:
         with writing(complete, force):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from frformat.format.reader import open
+from frformat.format.reader import FrzFile, Source, open
 from frformat.runtimes.errors import ExportError
 from frformat.runtimes.written import Export
 
@@ -50,6 +50,7 @@ def export(
     example: Tensor | Sequence[Any] | None = None,
     weights: StrPath | None = None,
     tier: int | None = None,
+    base: Source | FrzFile | None = None,
     with_weights: bool = False,
     **options: Any,
 ) -> Export:
@@ -69,6 +70,7 @@ def export(
             example's values become fixed.
         weights: an ``.frz`` file, which must fit the model.
         tier: the capacity tier of that file; None for the largest one present.
+        base: the base of that file if it is a delta file; see :func:`frformat.open`.
         with_weights: include the model's own weights, for comparison.
         options: for ONNX Runtime, ``dynamic=False`` fixes input sizes to those of the example. For PyTorch Mobile,
             ``release`` is the oldest release that must be able to run the file, and ``probe=True`` also returns the
@@ -76,7 +78,7 @@ def export(
 
     Raises:
         ExportError: the runtime cannot run the model, or the weights do not fit it. The message says where and why.
-        FrzError: ``weights`` is damaged.
+        FrzError: ``weights`` is damaged, or its base is missing or another file.
         OSError: a file cannot be read or written.
     """
     from frformat.runtimes import copies, models
@@ -92,10 +94,10 @@ def export(
     if factored:
         if weights is None or inputs is None:
             raise ExportError("a factored network needs an .frz file and an example input; pass both")
-        model = models.factored(model, os.fspath(weights), inputs, tier=tier)
+        model = models.factored(model, os.fspath(weights), inputs, tier=tier, base=base)
     model = copies.plain(model)
     if weights is not None:
-        with open(weights, tier=tier) as file:
+        with open(weights, tier=tier, base=base) as file:
             misfit = copies.contract(model).misfit(file)
         if misfit:
             raise ExportError(f"{os.fspath(weights)}: the file does not fit {type(model).__name__}: {misfit}")

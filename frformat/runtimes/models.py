@@ -11,7 +11,9 @@ from typing import Final
 
 from torch import nn
 
+from frformat import FrzFile
 from frformat.format import limits
+from frformat.format.reader import Source
 from frformat.runtimes.errors import ExportError
 from frformat.torch import MismatchError, factorize, load_model, summary
 from frformat.torch.factorization import Summary, portable
@@ -52,20 +54,34 @@ def build(spec: str) -> nn.Module:
     return model
 
 
-def give(model: nn.Module, weights: str, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET) -> None:
-    """Load an ``.frz`` file into a model.
+def give(
+    model: nn.Module,
+    weights: str,
+    *,
+    tier: int | None = None,
+    memory_budget: int = limits.MEMORY_BUDGET,
+    base: Source | FrzFile | None = None,
+) -> None:
+    """Load an ``.frz`` file into a model. Arguments are those of :func:`frformat.torch.load_model`.
 
     Raises:
         ExportError: the file does not fit the model.
         FrzError, OSError: the file cannot be read.
     """
     try:
-        load_model(model, weights, tier=tier, memory_budget=memory_budget)
+        load_model(model, weights, tier=tier, memory_budget=memory_budget, base=base)
     except MismatchError as error:
         raise ExportError(" ".join(str(error).split())) from error
 
 
-def factored(model: nn.Module, weights: str, example: Example, *, tier: int | None = None) -> nn.Module:
+def factored(
+    model: nn.Module,
+    weights: str,
+    example: Example,
+    *,
+    tier: int | None = None,
+    base: Source | FrzFile | None = None,
+) -> nn.Module:
     """Return a model that runs on the coefficients of an ``.frz`` file, ready for ``export``.
 
     Args:
@@ -73,13 +89,14 @@ def factored(model: nn.Module, weights: str, example: Example, *, tier: int | No
         weights: the file.
         example: inputs of the size to optimize for. Only their shapes matter.
         tier: the capacity tier; None for the largest one present.
+        base: the base of a delta file.
 
     Raises:
         ExportError: the file does not fit the model, or the model cannot run on coefficients or on the example.
         FrzError, OSError: the file cannot be read.
     """
     try:
-        found = factorize(model, example, weights, tier=tier)
+        found = factorize(model, example, weights, tier=tier, base=base)
         facts = summary(found)
         assert isinstance(facts, Summary)
         if all(layer.modes is None for layer in facts.layers):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import frformat
-from frformat import CodedTensor, PerTier
+from frformat import CodedTensor, FrzFile, PerTier
 from frformat.checkpoints.precision import overflow
 from frformat.checkpoints.regularized import FACTS, Coefficients, gather
 from frformat.checkpoints.torch_tensors import aliases as tied
@@ -23,6 +23,7 @@ from frformat.checkpoints.wrappers import plain_names
 from frformat.errors import EncodeError
 from frformat.format import limits
 from frformat.format.options import Progress, Tiers
+from frformat.format.reader import Source
 from frformat.spectral.sparse import Sparse
 from frformat.spectral.spectrum import Spectrum
 
@@ -118,6 +119,7 @@ def load_file(
     *,
     tier: int | None = None,
     memory_budget: int = limits.MEMORY_BUDGET,
+    base: Source | FrzFile | None = None,
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
 ) -> dict[str, Tensor]:
@@ -127,15 +129,17 @@ def load_file(
         path: the file.
         tier: decode at this capacity tier; None means the largest that is present.
         memory_budget: bytes that the tensors and working memory may take.
+        base: the base of a delta file; see :func:`frformat.open`.
         device: device to move the tensors to, one after the other.
         dtype: type of floating-point tensors; None keeps that of the file.
 
     Raises:
-        FrzError: the file is not valid, the tier is not present, or it needs more memory than allowed.
+        FrzError: the file is not valid, the tier is not present, the base is missing or another file, or more memory is
+            needed than allowed.
         ValueError: values are too large for ``dtype``.
         OSError: the file cannot be read.
     """
-    with frformat.open(path, tier=tier, memory_budget=memory_budget) as file:
+    with frformat.open(path, tier=tier, memory_budget=memory_budget, base=base) as file:
         arrays = file.load()
     moved: dict[int, Tensor] = {}
     for name, array in arrays.items():

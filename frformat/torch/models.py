@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 
 import frformat
+from frformat import FrzFile
 from frformat.errors import EncodeError
 from frformat.format import limits
 from frformat.format.options import Progress, Tiers
+from frformat.format.reader import Source
 from frformat.torch.capacity import Tiered, get_tier, set_tier
 from frformat.torch.files import save_as_named
 from frformat.torch.loading import Difference, Way, load, match
@@ -94,6 +96,7 @@ def load_model(
     strict: bool = True,
     tier: int | None = None,
     memory_budget: int = limits.MEMORY_BUDGET,
+    base: Source | FrzFile | None = None,
     assign: bool = False,
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
@@ -117,6 +120,7 @@ def load_model(
         strict: whether missing and unexpected names are errors; different shapes always are.
         tier: decode at this capacity tier; None means the largest that is present.
         memory_budget: bytes that one tensor and its working memory may take.
+        base: the base of a delta file; see :func:`frformat.open`.
         assign: replace the model's parameters and buffers with the file's tensors instead of copying into them, as
             models on the meta device need. Create optimizers afterwards.
         device: with ``assign``, the device of the tensors; None means that of the model's tensors, but the CPU for
@@ -130,7 +134,8 @@ def load_model(
         MismatchError: the file and the model do not match, or values are too large for the model's type; the model is
             unchanged.
         ValueError: ``device`` or ``dtype`` was given without ``assign``.
-        FrzError: the file is not valid, the tier is not present, or it needs more memory than allowed.
+        FrzError: the file is not valid, the tier is not present, the base is missing or another file, or more memory is
+            needed than allowed.
         OSError: the file cannot be read.
 
     Warns:
@@ -139,7 +144,7 @@ def load_model(
     if not assign and (device is not None or dtype is not None):
         raise ValueError("device and dtype need assign=True; otherwise tensors keep those of the model")
     way = Way(assign, device, dtype)
-    with frformat.open(path, tier=tier, memory_budget=memory_budget) as file:
+    with frformat.open(path, tier=tier, memory_budget=memory_budget, base=base) as file:
         plan = match(model, file, way)
         faults = plan.faults
         if strict:

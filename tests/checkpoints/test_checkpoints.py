@@ -45,6 +45,16 @@ def test_or_of_weights(path: Path):
             found["w"]
 
 
+def test_delta_files_are_refused_before_a_tensor_is_read(path: Path, tmp_path: Path):
+    weights = np.random.default_rng(0).normal(size=1000).astype(np.float32)
+    frformat.save_file({"w": weights}, tmp_path / "old.frz")
+    frformat.save_file({"w": weights}, tmp_path / "delta.frz", base=tmp_path / "old.frz")
+    with pytest.raises(FrzError, match=r"delta.frz: BASE: .* delta file: convert it with `frformat decode --base`"):
+        checkpoints.load(tmp_path / "delta.frz")
+    with frz.of(frformat.open(tmp_path / "delta.frz", base=tmp_path / "old.frz"), spectral=True) as found:
+        np.testing.assert_array_equal(found["w"], weights)
+
+
 @pytest.mark.parametrize("suffix", ["npz", "safetensors", "pt"])
 def test_the_file_is_closed_and_weights_are_written_to_all_formats(path: Path, suffix: str):
     target = path.with_suffix(f".{suffix}")

@@ -191,3 +191,18 @@ def test_one_of_several_state_dicts(tmp_path: Path):
     )
     assert frformat("diff", tmp_path / "a.pt", tmp_path / "b.frz", "--entry", "ema").code == 0
     assert frformat("diff", tmp_path / "b.frz", tmp_path / "a.pt", "--entry", "net").code == 1
+
+
+def test_delta_files_are_compared_with_their_base(tmp_path: Path):
+    new = np.random.default_rng(0).normal(size=5000).astype(np.float32)
+    old, other = tmp_path / "old.frz", tmp_path / "other.frz"
+    frz.save_file({"w": new * np.float32(1.001)}, old)
+    frz.save_file({"w": new}, other)
+    frz.save_file({"w": new}, tmp_path / "delta.frz", base=old)
+    delta = tmp_path / "delta.frz"
+    assert frformat("diff", delta, other, "--base", old).code == 0
+    assert frformat("diff", other, delta, "--base", old).code == 0
+    assert frformat("diff", delta, old, "--base", old).code == 1
+    assert "BASE: this is a delta file: also give its base" in refused("diff", delta, other)
+    assert "BASE: the base has the SHA-256" in refused("diff", delta, other, "--base", other)
+    assert "nope.frz: IO: No such file" in refused("diff", delta, other, "--base", tmp_path / "nope.frz")

@@ -133,6 +133,7 @@ def test_misuse(weights: Path, source: Path, tmp_path: Path):
         (("resnet20", "-o", out, "--weights", weights), "does not fit ResNet20"),
         (("lenet5", "-o", out, "--weights", tmp_path / "none.frz"), "No such file"),
         (("lenet5", "-o", out, "--complete", tmp_path / "c.ptl"), "--complete needs --weights"),
+        (("lenet5", "-o", out, "--base", weights), "--base needs --weights"),
         (("lenet5", "-o", out, "--tier", "0"), "--tier needs --weights"),
         (("lenet5", "-o", out, "--factored", "--example", "1,1,28,28"), "--factored needs --weights"),
         (("lenet5", "-o", out, "--factored", "--weights", TRAINED), "--example with the shape"),

@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import nn
 
+import frformat
+from frformat import FrzError
 from frformat.runtimes import ExportError, export
 from frformat.torch import save_model
 from frformat.train.models import LeNet5
@@ -41,3 +43,17 @@ def test_factored(tmp_path: Path):
     assert written.coefficients == ["fc1.weight"]
     with pytest.raises(ExportError, match="pass both"):
         export(LeNet5(), tmp_path / "b.ptl", factored=True, weights=TRAINED)
+
+
+def test_weights_can_be_a_delta_file(tmp_path: Path):
+    with frformat.open(TRAINED) as file:
+        tensors = {name: file.stored(name) for name in file}
+    frformat.save_file(tensors, tmp_path / "delta.frz", base=TRAINED)
+    weights = tmp_path / "delta.frz"
+    example = torch.zeros(1, 1, 28, 28)
+    written = export(LeNet5(), tmp_path / "a.ptl", factored=True, example=example, weights=weights, base=TRAINED)
+    assert written.coefficients == ["fc1.weight"]
+    with pytest.raises(FrzError, match="BASE: this is a delta file: also give its base"):
+        export(LeNet5(), tmp_path / "a.ptl", factored=True, example=example, weights=weights)
+    with pytest.raises(FrzError, match="BASE: the base has the SHA-256"):
+        export(LeNet5(), tmp_path / "a.ptl", weights=weights, base=weights)

@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from frformat.cli import errors
-from frformat.cli.options import entry_option, json_option, memory_option, spectral_option
+from frformat.cli.options import base_option, entry_option, json_option, memory_option, spectral_option
 from frformat.cli.terminal import print_json, progress
 
 HELP: Final = """Compare the tensors of files A and B.
@@ -21,6 +21,7 @@ metadata and in size are also shown, but do not count.
 Examples:
   frformat diff old.frz new.frz
   frformat diff model.safetensors model.frz --tolerance 0.01
+  frformat diff old.frz new.delta.frz --base old.frz
   frformat diff --json a.frz b.frz | jq '.tensors[] | select(.equal | not) | .name'
 """
 
@@ -36,12 +37,20 @@ Examples:
     metavar="X",
     help="Weights are equal if they differ by at most X times the tensor's largest weight in A.",
 )
+@base_option
 @entry_option
 @spectral_option
 @memory_option
 @json_option
 def diff(
-    a: str, b: str, tolerance: float, entry: str | None, spectral: bool | None, memory_budget: int, as_json: bool
+    a: str,
+    b: str,
+    tolerance: float,
+    base: str | None,
+    entry: str | None,
+    spectral: bool | None,
+    memory_budget: int,
+    as_json: bool,
 ) -> int:
     """Compare two files and return the exit code."""
     from frformat.cli.diff.comparison import compare
@@ -53,8 +62,8 @@ def diff(
     if a == b == "-":
         raise click.UsageError("Only one of the files can be standard input.", click.get_current_context())
     with (
-        open_side(a, memory_budget, entry, spectral) as first,
-        open_side(b, memory_budget, entry, spectral) as second,
+        open_side(a, memory_budget, entry, spectral, base) as first,
+        open_side(b, memory_budget, entry, spectral, base) as second,
         progress() as bars,
     ):
         task = bars.add_task("comparing", total=sum(kind.nbytes for kind in first.kinds.values()))

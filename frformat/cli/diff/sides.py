@@ -92,7 +92,13 @@ class Side(AbstractContextManager["Side"], ABC):
         """Return the tensor."""
 
 
-def open_side(path: str, memory_budget: int, entry: str | None = None, spectral: bool | None = None) -> Side:
+def open_side(
+    path: str,
+    memory_budget: int,
+    entry: str | None = None,
+    spectral: bool | None = None,
+    base: str | None = None,
+) -> Side:
     """Open an ``.frz`` file or any checkpoint that can be encoded; ``-`` is standard input.
 
     Args:
@@ -100,9 +106,10 @@ def open_side(path: str, memory_budget: int, entry: str | None = None, spectral:
         memory_budget: bytes that a tensor may take.
         entry: the state dict to use if a PyTorch file contains several.
         spectral: whether matrices of files other than ``.frz`` are spectra; None detects it and adds a note.
+        base: the base of an ``.frz`` file that is a delta file.
 
     Raises:
-        FrzError: an ``.frz`` file is not valid.
+        FrzError: an ``.frz`` file is not valid, or its base is missing or another file.
         EncodeError: a file of another kind is damaged, or its kind is unknown.
         OSError: it cannot be read.
     """
@@ -111,14 +118,14 @@ def open_side(path: str, memory_budget: int, entry: str | None = None, spectral:
 
     file = on_disk(sys.stdin.buffer if path == "-" else path, path)
     if path.endswith(".frz") or checkpoints.kind_of(file.path, path) == "frz":
-        return _FrzSide(file, memory_budget)
+        return _FrzSide(file, memory_budget, base)
     return _CheckpointSide(file, memory_budget, entry, spectral)
 
 
 class _FrzSide(Side):
-    def __init__(self, given: File, memory_budget: int) -> None:
+    def __init__(self, given: File, memory_budget: int, base: str | None) -> None:
         self._given = given
-        self._file = open_frz(given.path, memory_budget=memory_budget, name=given.name)
+        self._file = open_frz(given.path, memory_budget=memory_budget, name=given.name, base=base)
         self.path = given.name
         self.size = self._file.container.size
         self.metadata = self._file.metadata

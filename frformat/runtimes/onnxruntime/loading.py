@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from frformat.dtypes import DTYPES
 from frformat.errors import DependencyError
 from frformat.format import limits
-from frformat.format.reader import FrzFile, open
+from frformat.format.reader import FrzFile, Source, open
 from frformat.runtimes.contract import Contract, Wanted
 from frformat.runtimes.errors import LoadError
 from frformat.runtimes.onnxruntime.skeleton import DTYPES as ONNX_DTYPES
@@ -31,6 +31,7 @@ def session(
     *,
     tier: int | None = None,
     memory_budget: int = limits.MEMORY_BUDGET,
+    base: Source | FrzFile | None = None,
     options: SessionOptions | None = None,
     **rest: Any,
 ) -> InferenceSession:
@@ -44,12 +45,13 @@ def session(
             so are integers if no value changes.
         tier: the capacity tier; None for the largest one present.
         memory_budget: number of bytes that decoding a tensor may use.
+        base: the base of a delta file; see :func:`frformat.open`.
         options: options of the session. They contain the weights afterwards, so do not reuse them for another session.
         rest: further arguments of ``onnxruntime.InferenceSession``, such as ``providers``.
 
     Raises:
         LoadError: the skeleton is damaged, ONNX Runtime cannot run it, or the weights do not fit it.
-        FrzError: the weights are damaged.
+        FrzError: the weights are damaged, or their base is missing or another file.
         DependencyError: the packages of the extra ``onnx`` are not installed.
         OSError: a file cannot be read.
     """
@@ -62,7 +64,7 @@ def session(
         contract = wanted(data)
     except ImportError as error:
         raise DependencyError("reading ONNX models", error) from error
-    with open(weights, tier=tier, memory_budget=memory_budget) as file:
+    with open(weights, tier=tier, memory_budget=memory_budget, base=base) as file:
         misfit = contract.misfit(file)
         if misfit:
             raise _mismatch(weights, misfit)

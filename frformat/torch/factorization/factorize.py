@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from torch import nn
 
 import frformat
+from frformat import FrzFile
 from frformat.format import limits
+from frformat.format.reader import Source
 from frformat.torch.factorization.candidates import Preference, find_candidates
 from frformat.torch.factorization.fusion import Fusion
 from frformat.torch.factorization.fusion import fuse as fuse_layers
@@ -33,6 +35,7 @@ def factorize(
     prefer: Preference = "speed",
     tier: int | None = None,
     memory_budget: int = limits.MEMORY_BUDGET,
+    base: Source | FrzFile | None = None,
 ) -> nn.Module:
     """Return an inference model that runs on coefficients and never rebuilds most of its weights.
 
@@ -67,11 +70,12 @@ def factorize(
         prefer: optimize for the shortest run (``speed``), or for the fewest resident bytes (``memory``).
         tier: the capacity tier to read from the file; None means the largest that is present.
         memory_budget: bytes that one tensor of the file and its working memory may take.
+        base: the base of a delta file; see :func:`frformat.open`.
 
     Raises:
         ValueError: the model is not regularized and no file is given, or it does not run on the example.
         MismatchError: the file and the model do not match.
-        FrzError: the file is not valid, or the tier is not present.
+        FrzError: the file is not valid, the tier is not present, or the base is missing or another file.
         OSError: the file cannot be read.
     """
     if prefer not in ("speed", "memory"):
@@ -85,7 +89,7 @@ def factorize(
             )
         net, layers = _factor(net, example, given, fuse, prefer)
     else:
-        with frformat.open(weights, tier=tier, memory_budget=memory_budget) as file:
+        with frformat.open(weights, tier=tier, memory_budget=memory_budget, base=base) as file:
             net, layers = _factor(net, example, from_file(net, file), fuse, prefer)
             load_rest(net, file)
     fusion = fuse_layers(net) if fuse else Fusion(net, problem="not wanted")

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import frformat
+from frformat import FrzError
 from frformat.runtimes import ExportError, LoadError, export
 from frformat.runtimes.onnxruntime import session
 from frformat.torch import load_model
@@ -50,6 +51,16 @@ def test_any_size(model: Mixed, skeleton: Path, weights: Path):
     for shape in ((1, 3, 8, 9), (4, 3, 16, 18), (2, 3, 5, 4)):
         agree(model, made, torch.rand(shape))
     assert skeleton.stat().st_size < 2000
+
+
+def test_weights_can_be_a_delta_file(skeleton: Path, weights: Path, tensors: dict[str, Any], tmp_path: Path):
+    delta = tmp_path / "delta.frz"
+    frformat.save_file(tensors, delta, base=weights)
+    x = torch.rand(1, 3, 8, 9)
+    [one], [other] = run(session(skeleton, delta, base=weights), x), run(session(skeleton, weights), x)
+    np.testing.assert_array_equal(one, other)
+    with pytest.raises(FrzError, match="BASE: this is a delta file: also give its base"):
+        session(skeleton, delta)
 
 
 def test_lenet5(tmp_path: Path):
