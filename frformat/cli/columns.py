@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 import click
 
-from frformat.cli.terminal import FOLDED, LINES, UNBOUNDED, echo
+from frformat.cli.terminal import LINES, UNBOUNDED, echo
 
 Row = Sequence[str | None]
 """The cells of a line; None where a column does not apply."""
 
-GAP: Final = "  "
+GAPS: Final = "  ", " "
+"""Space between columns, and that between the columns of a table that would otherwise be too wide."""
+
+INDENT: Final = "  "
+"""Start of a line below the first cell of its row."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,15 @@ def measure(rows: Iterable[Row], columns: int) -> Measured:
 
 
 def show(
-    titles: Sequence[str], rows: Iterable[Row], widths: Sequence[int], *, left: Sequence[str] = (), total: Row = ()
+    titles: Sequence[str],
+    rows: Iterable[Row],
+    widths: Sequence[int],
+    *,
+    left: Sequence[str] = (),
+    total: Row = (),
+    red: Callable[[Row], bool] = lambda row: False,
 ) -> None:
-    """Print a table; its first column is folded if the terminal is too narrow.
+    """Print a table. In a terminal that is too narrow for it, rows take several lines; no name or number is broken.
 
     Args:
         titles: titles of the columns; the first column and those in ``left`` are left-aligned, the others
@@ -66,23 +76,24 @@ def show(
         widths: widths of the columns, as :func:`measure` returns them.
         left: titles of the left-aligned columns besides the first.
         total: the last line, set apart from the rows.
+        red: whether to print a row in red.
     """
     heads = [row for row in (titles, total) if row]
     widths = [max(width, *(_width(row[place] or "") for row in heads)) for place, width in enumerate(widths)]
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else UNBOUNDED
-    rest = sum(widths[1:]) + len(GAP) * (len(widths) - 1)
-    widths[0] = min(widths[0], max(FOLDED, columns - rest))
     lefts = [place == 0 or title in left for place, title in enumerate(titles)]
+    layout = _Layout.of(widths, lefts, shutil.get_terminal_size().columns if sys.stdout.isatty() else UNBOUNDED)
 
     def lines() -> Iterator[str]:
-        for text in _lines(titles, widths, lefts):
+        for text in layout.lines(titles):
             yield click.style(text, bold=True)
-        yield "─" * (rest + widths[0])
+        yield "─" * layout.width
         for row in rows:
-            yield from _lines(row, widths, lefts)
+            is_red = red(row)
+            for text in layout.lines(row):
+                yield click.style(text, fg="red") if is_red else text
         if total:
             yield ""
-            for text in _lines(total, widths, lefts):
+            for text in layout.lines(total):
                 yield click.style(text, bold=True)
 
     left_over = lines()
@@ -90,13 +101,62 @@ def show(
         echo("\n".join(some))
 
 
-def _lines(row: Row, widths: Sequence[int], lefts: Sequence[bool]) -> Iterator[str]:
-    """Yield a row as one line, or as several if its first cell is too long."""
-    first, *more = _folded(row[0] or "", widths[0])
-    cells = [_padded(first, widths[0], left=True)]
-    cells += [_padded(cell or "", width, left) for cell, width, left in zip(row, widths, lefts, strict=True)][1:]
-    yield GAP.join(cells).rstrip()
-    yield from more
+@dataclass(frozen=True)
+class _Layout:
+    """The lines of a row: a single one, or the first cell and then the others.
+
+    Attributes:
+        parts: the columns of each line.
+        widths: width of each column.
+        lefts: whether each column is left-aligned.
+        gap: space between columns.
+        width: width of the longest line.
+    """
+
+    parts: list[list[int]]
+    widths: list[int]
+    lefts: list[bool]
+    gap: str
+    width: int
+
+    @classmethod
+    def of(cls, widths: list[int], lefts: list[bool], most: int) -> _Layout:
+        """Choose the lines so that they take at most ``most`` terminal cells, if possible."""
+        for gap in GAPS:
+            width = sum(widths) + len(gap) * (len(widths) - 1)
+            if width <= most:
+                return cls([[*range(len(widths))]], widths, lefts, gap, width)
+        first = min(widths[0], most)
+        parts, gap = _parts(widths, most, GAPS[0]), GAPS[0]
+        if len(parts) > 1:
+            parts, gap = _parts(widths, most, GAPS[1]), GAPS[1]
+        lengths = [len(INDENT) - len(gap) + sum(widths[place] + len(gap) for place in part) for part in parts]
+        return cls([[0], *parts], [first, *widths[1:]], lefts, gap, max(first, *lengths, 0))
+
+    def lines(self, row: Row) -> Iterator[str]:
+        """Yield the lines of a row."""
+        if len(self.parts) > 1 and row[0]:
+            yield from _folded(row[0], self.widths[0])
+        for part in self.parts[len(self.parts) > 1 :]:
+            cells = [_padded(row[place] or "", self.widths[place], self.lefts[place]) for place in part]
+            text = self.gap.join(cells).rstrip()
+            if len(self.parts) == 1:
+                yield text
+            elif text:
+                yield INDENT + text
+
+
+def _parts(widths: Sequence[int], most: int, gap: str) -> list[list[int]]:
+    """Distribute all columns but the first over lines of at most ``most`` terminal cells, if possible."""
+    parts: list[list[int]] = []
+    used = most
+    for place, width in enumerate(widths[1:], 1):
+        used += len(gap) + width
+        if used > most:
+            parts.append([])
+            used = len(INDENT) + width
+        parts[-1].append(place)
+    return parts
 
 
 def _padded(cell: str, width: int, left: bool) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from frformat.cli import errors, terminal
+from frformat.cli import columns, errors, terminal
 from frformat.cli.options import json_option, memory_option, tier_option
 from frformat.cli.output import force_option, writing
 from frformat.cli.terminal import clean, echo, print_json
@@ -231,12 +231,10 @@ def _show(facts: Facts) -> None:
         (words.LAYER_COLUMNS, words.layer_rows(facts)),
         (words.INPUT_COLUMNS, words.input_rows(facts)),
     ]
-    for columns, rows in parts:
-        table = terminal.table(*columns, left=(columns[0],), fold=columns[0])
-        for row in rows:
-            table.add_row(*map(clean, row))
-        if table.row_count:
-            terminal.show(table)
+    for titles, found in parts:
+        rows = [[*map(clean, row)] for row in found]
+        if rows:
+            columns.show(titles, rows, columns.measure(rows, len(titles)).widths)
             out.print()
     for side, layer in facts.comparison.parts_at.items():
         if layer:

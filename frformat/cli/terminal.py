@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import fields, is_dataclass
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,9 +24,6 @@ UNBOUNDED = 1 << 14
 
 LINES = 1000
 """Number of lines that are printed together."""
-
-FOLDED = 24
-"""Smallest width of a column that may be folded."""
 
 
 def clean(text: str) -> str:
@@ -69,25 +66,26 @@ def console(*, stderr: bool = False) -> Console:
     return PlainConsole(stderr=stderr, width=None if stream.isatty() else UNBOUNDED)
 
 
-def table(*columns: str, left: Sequence[str] = (), fold: str = "") -> Table:
-    """Return an empty table. Columns are right-aligned, except those in ``left``; only ``fold`` may break lines."""
+def table(*columns: str, left: Sequence[str] = ()) -> Table:
+    """Return an empty table. Columns are right-aligned, except those in ``left``; no cell is broken."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     out = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     for name in columns:
-        folds = name == fold
-        width = FOLDED if folds else None
-        side: Literal["left", "right"] = "left" if name in left else "right"
-        out.add_column(name, justify=side, no_wrap=not folds, overflow="fold", min_width=width)
+        out.add_column(name, justify="left" if name in left else "right", no_wrap=True)
     return out
 
 
 def show(table: Table) -> None:
     """Print a table. If the terminal is too narrow for it, lines exceed its width rather than lose content."""
+    from rich.measure import Measurement
+
     screen = console()
     if screen.is_terminal:
-        screen.width = max(screen.width, _least_width(table))
+        wide = console()
+        wide.width = UNBOUNDED
+        screen.width = max(screen.width, Measurement.get(wide, wide.options, table).maximum)
     screen.print(table)
 
 
@@ -139,18 +137,6 @@ def _print_array(items: Iterator[Any]) -> None:
         echo(f"{before}\n    {lines}", nl=False)
         before = ","
     echo("[]" if before == "[" else "\n  ]", nl=False)
-
-
-def _least_width(table: Table) -> int:
-    """Return the width of a table when its foldable column is folded."""
-    from rich.cells import cell_len
-    from rich.measure import Measurement
-
-    wide = console()
-    wide.width = UNBOUNDED
-    natural = Measurement.get(wide, wide.options, table).maximum
-    foldable = [max(map(cell_len, map(str, column.cells))) for column in table.columns if not column.no_wrap]
-    return natural - sum(max(0, width - FOLDED) for width in foldable)
 
 
 @cache

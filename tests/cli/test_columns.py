@@ -6,7 +6,9 @@ import os
 import tracemalloc
 from collections.abc import Iterator
 
+import click
 import pytest
+from rich.cells import cell_len
 
 from frformat.cli import columns, terminal
 
@@ -35,14 +37,61 @@ def test_a_table(capsys: pytest.CaptureFixture[str]):
     ]
 
 
-def test_a_narrow_terminal_folds_the_first_column_only(
+NAMES = [
+    ["encoder.layers.0.weight", "64×32×3×3", "adaptive", "17"],
+    ["名前", "7", "deflate", "1,024"],
+    ["tied → 名前", None, None, None],
+]
+
+
+def in_terminal(width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Return the lines of a table of :data:`NAMES` in a terminal."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    titles = ["tensor", "shape", "coder", "bytes"]
+    columns.show(titles, NAMES, columns.measure(NAMES, 4).widths, left=["coder"], total=["in all", "", "", "1,041"])
+    lines = click.unstyle(capsys.readouterr().out).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    return lines
+
+
+def test_a_narrow_terminal_has_narrow_gaps(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    assert in_terminal(51, monkeypatch, capsys)[0] == "tensor                       shape  coder     bytes"
+    for width in (50, 48):
+        assert in_terminal(width, monkeypatch, capsys)[0] == "tensor                      shape coder    bytes"
+
+
+def test_in_a_narrower_one_names_have_their_own_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", "40")
-    columns.show(["name", "n"], [["n" * 50 + "名", "1" * 20]], [52, 20])
-    lines = [line for line in capsys.readouterr().out.splitlines() if "n" in line or "名" in line]
-    assert lines[1:] == ["n" * 24 + "  " + "1" * 20, "n" * 24, "nn名"]
+    for width in (47, 28):
+        assert in_terminal(width, monkeypatch, capsys) == [
+            "tensor",
+            "      shape  coder     bytes",
+            "─" * 28,
+            "encoder.layers.0.weight",
+            "  64×32×3×3  adaptive     17",
+            "名前",
+            "          7  deflate   1,024",
+            "tied → 名前",
+            "",
+            "in all",
+            "                       1,041",
+        ]
+
+
+def test_in_the_narrowest_names_are_folded_and_numbers_have_several_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    assert in_terminal(20, monkeypatch, capsys)[:7] == [
+        "tensor",
+        "      shape coder",
+        "  bytes",
+        "─" * 20,
+        "encoder.layers.0.wei",
+        "ght",
+        "  64×32×3×3 adaptive",
+    ]
 
 
 def test_long_tables_and_arrays_take_no_memory(monkeypatch: pytest.MonkeyPatch):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from frformat.cli import terminal
+from frformat.cli import columns, terminal
 from frformat.cli.diff.comparison import FileDiff, TensorDiff
 from frformat.cli.diff.sides import Stored
 from frformat.cli.dump.listing import bases, values
-from frformat.cli.terminal import clean, count, dims, table
+from frformat.cli.terminal import clean, count, dims
 
-if TYPE_CHECKING:
-    from rich.table import Table
+TITLES: Final = ("tensor", "difference", "largest", "relative")
 
+Row = tuple[str | None, ...]
+"""The cells of a line."""
 
 HOW: Final = ("bases", "values", "kept", "view", "coder")
 """The aspects in which the storage of a tensor can differ."""
@@ -26,10 +27,11 @@ def show(found: FileDiff) -> None:
         screen.print(f"{sign} {clean(path)}: {count(size, 'byte')}", style="bold", soft_wrap=True)
         for note in notes:
             screen.print(f"  {clean(note)}", style="dim", soft_wrap=True)
-    lines = _tensors(found)
-    if lines.row_count:
+    rows = _tensors(found)
+    if rows:
         screen.print()
-        terminal.show(lines)
+        widths = columns.measure(rows, len(TITLES)).widths
+        columns.show(TITLES, rows, widths, left=TITLES[:2], red=lambda row: rows[tuple(row)])
     for key, pair in found.metadata.items():
         for sign, text in zip("-+", pair, strict=True):
             if text is not None:
@@ -38,19 +40,16 @@ def show(found: FileDiff) -> None:
     screen.print(_verdict(found), style="bold", soft_wrap=True)
 
 
-def _tensors(found: FileDiff) -> Table:
-    out = table("tensor", "difference", "largest", "relative", left=("tensor", "difference"), fold="tensor")
+def _tensors(found: FileDiff) -> dict[Row, bool]:
+    """Return a row for each tensor that differs, and whether it is unequal."""
+    out: dict[Row, bool] = {}
     for tensor in found.tensors:
         changes = list(_changes(tensor))
-        if tensor.equal and not changes:
-            continue
-        numbers = [f"{number:.3g}" if tensor.absolute else "" for number in (tensor.absolute, tensor.relative)]
-        style = None if tensor.equal else "red"
-        out.add_row(clean(tensor.name), "; ".join(changes) or "weights", *numbers, style=style)
-    for name in found.only_in_a:
-        out.add_row(clean(name), "only in the first", "", "", style="red")
-    for name in found.only_in_b:
-        out.add_row(clean(name), "only in the second", "", "", style="red")
+        if not tensor.equal or changes:
+            numbers = [f"{number:.3g}" if tensor.absolute else "" for number in (tensor.absolute, tensor.relative)]
+            out[(clean(tensor.name), "; ".join(changes) or "weights", *numbers)] = not tensor.equal
+    for names, text in ((found.only_in_a, "only in the first"), (found.only_in_b, "only in the second")):
+        out.update({(clean(name), text, "", ""): True for name in names})
     return out
 
 
