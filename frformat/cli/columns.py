@@ -101,6 +101,21 @@ def show(
         echo("\n".join(some))
 
 
+def show_filled(titles: Sequence[str], rows: Callable[[], Iterable[Row]], *, left: Sequence[str] = ()) -> None:
+    """Print a table without its empty columns, or nothing if there are no rows; for the rest, see :func:`show`.
+
+    Args:
+        titles: titles of the columns.
+        rows: returns the rows; called twice.
+        left: titles of the left-aligned columns besides the first.
+    """
+    found = measure(rows(), len(titles))
+    used = [place for place, width in enumerate(found.widths) if width]
+    if found.rows:
+        chosen = ([row[place] for place in used] for row in rows())
+        show([titles[place] for place in used], chosen, [found.widths[place] for place in used], left=left)
+
+
 @dataclass(frozen=True)
 class _Layout:
     """The lines of a row: a single one, or the first cell and then the others.

@@ -226,17 +226,17 @@ def _show(facts: Facts) -> None:
 
     out = terminal.console()
     parts: list[tuple[tuple[str, ...], Iterator[tuple[str, ...]]]] = [
-        (("", "desktop", "phone"), words.side_rows(facts)),
+        (words.side_columns(facts), words.side_rows(facts)),
         (words.TENSOR_COLUMNS, words.tensor_rows(facts)),
-        (words.LAYER_COLUMNS, words.layer_rows(facts)),
-        (words.INPUT_COLUMNS, words.input_rows(facts)),
+        (words.layer_columns(facts), words.layer_rows(facts)),
+        (words.input_columns(facts), words.input_rows(facts)),
     ]
     for titles, found in parts:
         rows = [[*map(clean, row)] for row in found]
         if rows:
-            columns.show(titles, rows, columns.measure(rows, len(titles)).widths)
+            columns.show_filled(titles, rows.copy)
             out.print()
     for side, layer in facts.comparison.parts_at.items():
         if layer:
-            out.print(clean(f"{words.SIDES[side]} and desktop diverge at layer {layer}"), soft_wrap=True)
+            out.print(clean(f"{words.sides(facts)[side]} and desktop diverge at layer {layer}"), soft_wrap=True)
     out.print(clean(words.verdict(facts)), style="bold", soft_wrap=True)

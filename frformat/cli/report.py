@@ -77,10 +77,7 @@ def show(found: Encoded) -> None:
         out.print(clean(note), style="dim", soft_wrap=True)
     apart = [name for name, told in found.told.items() if told.coding not in SAID]
     if apart:
-        widths = columns.measure(_rows(found, apart), len(COLUMNS)).widths
-        used = [place for place, width in enumerate(widths) if width]
-        rows = ([row[place] for place in used] for row in _rows(found, apart))
-        columns.show([COLUMNS[place] for place in used], rows, [widths[place] for place in used])
+        columns.show_filled(COLUMNS, lambda: _rows(found, apart))
     for name, told in found.told.items():
         if told.note and told.coding in SAID:
             out.print(f"{clean(name)} is stored raw: {told.note}", soft_wrap=True)

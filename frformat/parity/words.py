@@ -9,12 +9,37 @@ from frformat.parity.facts import Apart, Facts
 
 Row = tuple[str, ...]
 
-INPUT_COLUMNS: Final = (
-    "input", "largest difference", "mean", "other class", "score desktop", "score phone", "ms desktop", "ms phone",
-)  # fmt: skip
-LAYER_COLUMNS: Final = ("layer", "phone − desktop", "rebuilt − original")
+DESKTOPS: Final = ("Linux", "Darwin", "Windows")
+"""Operating systems of reports that were not made on a phone."""
+
 TENSOR_COLUMNS: Final = ("tensor", "shape", "largest difference", "relative")
-SIDES: Final = {"original": "original weights", "rebuilt": "rebuilt weights", "phone": "phone"}
+
+
+def other(facts: Facts) -> str:
+    """Return what is compared with the desktop: ``phone``, or ``runtime`` if a phone's runtime ran on a desktop."""
+    return "runtime" if facts.phone and facts.phone.about.get("device.os") in DESKTOPS else "phone"
+
+
+def sides(facts: Facts) -> dict[str, str]:
+    """Return the names of the sides."""
+    return {"original": "original weights", "rebuilt": "rebuilt weights", "phone": other(facts)}
+
+
+def side_columns(facts: Facts) -> Row:
+    """Return the titles of :func:`side_rows`."""
+    return "", "desktop", other(facts)
+
+
+def input_columns(facts: Facts) -> Row:
+    """Return the titles of :func:`input_rows`."""
+    name = other(facts)
+    measures = "largest difference", "mean", "other class"
+    return "input", *measures, "score desktop", f"score {name}", "ms desktop", f"ms {name}"
+
+
+def layer_columns(facts: Facts) -> Row:
+    """Return the titles of :func:`layer_rows`."""
+    return "layer", f"{other(facts)} − desktop", "rebuilt − original"
 
 
 def verdict(facts: Facts) -> str:
@@ -26,9 +51,9 @@ def verdict(facts: Facts) -> str:
         return f"{inputs} on the desktop; no phone was compared"
     failed = sum(row.error is not None for row in found.inputs)
     if failed:
-        return f"the phone failed on {failed} of {inputs}"
+        return f"the {other(facts)} failed on {failed} of {inputs}"
     word = "agree" if found.equal else "differ"
-    text = f"phone and desktop {word} on {inputs}"
+    text = f"{other(facts)} and desktop {word} on {inputs}"
     if total and total.largest is not None:
         text += f": largest difference {number(total.largest)}, {number(found.tolerance)} allowed"
     if total and total.places:
@@ -42,8 +67,8 @@ def side_rows(facts: Facts) -> Iterator[Row]:
     load, memory = (facts.phone.load, facts.phone.memory) if facts.phone else ({}, {})
     for side in ("original", "rebuilt"):
         if side in score:
-            other = score.get("phone") if side == "rebuilt" else None
-            yield f"mean score, {SIDES[side]}", number(score[side], 5), number(other, 5)
+            theirs = score.get("phone") if side == "rebuilt" else None
+            yield f"mean score, {sides(facts)[side]}", number(score[side], 5), number(theirs, 5)
     yield "one input, median ms", number(spent.get("rebuilt")), number(spent.get("phone"))
     for key in ("total", "skeleton", "decode", "hand_over", "first_forward"):
         here, there = facts.load.get(key), load.get(key)

@@ -64,9 +64,9 @@ def test_other_weights_part_at_the_first_layer_that_has_them(files: Path, tmp_pa
     args = (*args, "--original", files / "model.frz", "--html", html)
     outcome = frformat(*args)
     assert (outcome.code, outcome.err) == (1, "")
-    assert "phone and desktop diverge at layer 002 fc1" in outcome.out
+    assert "runtime and desktop diverge at layer 002 fc1" in outcome.out
     assert "original weights and desktop diverge at layer 002 fc1" in outcome.out
-    assert "phone and desktop differ on 2 inputs" in outcome.out
+    assert "runtime and desktop differ on 2 inputs" in outcome.out
     assert "fc1.weight" in html.read_text()
     assert "--force" in refused(*args)
 
@@ -75,7 +75,7 @@ def test_other_weights_part_at_the_first_layer_that_has_them(files: Path, tmp_pa
 def test_a_runtime_here(files: Path, runtime: str):
     outcome = frformat(*arguments(files, "--phone", runtime))
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out.splitlines()[-1].startswith("phone and desktop agree on 2 inputs: largest difference ")
+    assert outcome.out.splitlines()[-1].startswith("runtime and desktop agree on 2 inputs: largest difference ")
 
 
 def test_the_desktop_alone(files: Path):

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from frformat.parity import ReportError, read_report
+from frformat.parity import ReportError, read_report, words
 from frformat.parity.comparison import compare
 from frformat.parity.facts import Apart, Comparison, Facts
 from frformat.parity.inputs import Input, find_inputs
-from frformat.parity.page import page
+from frformat.parity.page import STYLE, page
 from frformat.parity.report import checksum
 from frformat.parity.words import verdict
 from frformat.parity.writing import describe
@@ -166,6 +166,23 @@ def test_the_page_is_whole_and_needs_nothing(folder: Path):
     assert checker.pictures == 3 * 4 + 1
     assert "Pixel &lt;b&gt;" in text
     assert "://" not in text
+
+
+def test_a_phone_is_what_is_one(folder: Path):
+    for system, name in (("Android", "phone"), ("Linux", "runtime"), ("Darwin", "runtime"), (None, "phone")):
+        phone(folder, device={"os": system} if system else {})
+        found = compared(folder)
+        facts = Facts("net", {}, {}, read_report(str(folder / "report.json")), found)
+        assert words.verdict(facts).startswith(f"{name} and desktop agree on 3 inputs")
+        assert f"score {name}" in words.input_columns(facts)
+        text = page(facts, {"a": {"phone": "data:,"}})
+        assert f"<h1>net: {name} and desktop</h1>" in text
+        assert f"<figcaption>{name}</figcaption>" in text
+        assert ("phone" in text) is (name == "phone")
+
+
+def test_no_word_of_a_page_is_broken():
+    assert "anywhere" not in STYLE
 
 
 def test_pictures_and_masks_are_inputs_and_truths(tmp_path: Path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from frformat.cli import columns, terminal
@@ -60,12 +60,14 @@ def show(facts: Survey, checksums: Checksums) -> None:
         _tensors(facts, about, totals, {name: width for name, width in widths.items() if width and name not in common})
     if about.factor_count:
         out.print()
-        _table(FACTOR_COLUMNS, lambda: (_factor(factor, tiers) for factor in facts.factors()))
+        columns.show_filled(FACTOR_COLUMNS, lambda: (_factor(factor, tiers) for factor in facts.factors()), left=LEFT)
     shared = tuple(f"tier {tier}" for tier in range(len(tiers))) if 1 < len(tiers) <= SHOWN_TIERS else ()
     if any(group.tensors > 1 for group in facts.groups()):
         out.print()
         titles = (*GROUP_COLUMNS[:-1], *shared, GROUP_COLUMNS[-1])
-        _table(titles, lambda: (_group(group, len(shared)) for group in facts.groups() if group.tensors > 1))
+        columns.show_filled(
+            titles, lambda: (_group(group, len(shared)) for group in facts.groups() if group.tensors > 1)
+        )
 
 
 def values(dtype: str, format: str | None, step: float | None, offsets: Sequence[int] | None) -> str:
@@ -232,14 +234,6 @@ def _tensors(facts: Survey, about: FileFacts, totals: dict[str, int], widths: di
     titles = ["kept per tier" if name == "kept" and len(about.tiers) > 1 else name for name in widths]
     chosen = ([row[place] for place in places] for row in rows)
     columns.show(titles, chosen, [*widths.values()], left=LEFT, total=[total.get(name, "") for name in widths])
-
-
-def _table(titles: Sequence[str], rows: Callable[[], Iterator[Row]]) -> None:
-    """Print a table without its empty columns."""
-    widths = columns.measure(rows(), len(titles)).widths
-    used = [place for place, width in enumerate(widths) if width]
-    chosen = ([row[place] for place in used] for row in rows())
-    columns.show([titles[place] for place in used], chosen, [widths[place] for place in used], left=LEFT)
 
 
 def _factor(factor: TensorFacts, tiers: Sequence[TierFacts]) -> Row:
