@@ -20,6 +20,7 @@ from frformat.checkpoints import torch_tensors
 from frformat.checkpoints.precision import overflow, vanishing
 from frformat.errors import EncodeError
 from frformat.spectral.spectrum import Spectrum
+from frformat.wording import count
 
 FACTS: Final = re.compile(r"((?:.*\.)?parametrizations\.([^.]+)\.)0\._extra_state")
 """Matches names of extra states. Groups: the prefix of all names that belong to the tensor, and its attribute."""
@@ -143,7 +144,7 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         if path:  # None for the facts themselves
             plain[path] = found[path] if name in hidden else named[name]
     spectra = sum(isinstance(value, Coefficients) for value in found.values())
-    notes = [f"{spectra} tensors are regularized and were read as spectra"]
+    notes = [f"read the spectra of {count(spectra, 'regularized tensor')}"]
     if tiers > 1:
         notes.append(f"the largest of {tiers} tiers was read; frformat.torch.save_model writes all of them")
     return plain, notes

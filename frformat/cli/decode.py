@@ -16,8 +16,9 @@ from frformat.cli import terminal
 from frformat.cli.files import InputFile, open_frz
 from frformat.cli.options import base_option, json_option, memory_option, tier_option
 from frformat.cli.output import force_option, messages_redirected, writing
-from frformat.cli.terminal import clean, count
+from frformat.cli.terminal import clean
 from frformat.errors import EncodeError, FrzError
+from frformat.wording import count
 
 if TYPE_CHECKING:
     from frformat.checkpoints import Checkpoint, Entry

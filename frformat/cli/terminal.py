@@ -33,13 +33,6 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def count(number: int, noun: str = "", plural: str = "") -> str:
-    """Format a whole number with separators and, if given, its unit: ``1 byte``, ``4,524 bytes``."""
-    if not noun:
-        return f"{number:,}"
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
 def dims(shape: Sequence[int]) -> str:
     """Format a shape: ``64×3×3×3``; ``scalar`` for rank 0."""
     return "×".join(map(str, shape)) or "scalar"

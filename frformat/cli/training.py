@@ -19,6 +19,7 @@ from frformat.cli.dump.survey import Survey
 from frformat.cli.files import open_frz
 from frformat.train import RECIPES, Outcome, Recipe, Row, plots
 from frformat.train.run import Run
+from frformat.wording import count
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -116,7 +117,7 @@ def report(recipe: Recipe, outcome: Outcome, rows: list[Row], as_json: bool) -> 
         terminal.echo()
     terminal.echo(
         terminal.clean(
-            f"{outcome.path}: {terminal.count(outcome.nbytes, 'byte')}, {outcome.numbers:,} parameters for "
+            f"{outcome.path}: {count(outcome.nbytes, 'byte')}, {outcome.numbers:,} parameters for "
             f"{outcome.weights:,} weights. Outputs differ from the trained model's by at most {outcome.difference:.1e} "
             f"(the largest output is {outcome.scale:.3g})."
         )
@@ -129,7 +130,7 @@ def _tiers(recipe: Recipe, outcome: Outcome) -> Table:
     table = terminal.table(*columns)
     for number, tier in enumerate(outcome.tiers):
         scores = [f"{figures[recipe.metric]:.4f}" for figures in (tier.figures, tier.decoded)]
-        costs = [terminal.count(cost) for cost in (tier.costs.multiply_adds, tier.costs.peak_bytes)]
-        counts = [terminal.count(value) for value in (tier.costs.numbers, tier.nbytes)]
+        costs = [count(cost) for cost in (tier.costs.multiply_adds, tier.costs.peak_bytes)]
+        counts = [count(value) for value in (tier.costs.numbers, tier.nbytes)]
         table.add_row(str(number), *counts, *scores, *costs)
     return table

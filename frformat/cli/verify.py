@@ -10,8 +10,9 @@ import click
 from frformat.cli import errors
 from frformat.cli.files import open_frz
 from frformat.cli.options import base_option, json_option, memory_option
-from frformat.cli.terminal import clean, count, echo, print_json, progress
+from frformat.cli.terminal import clean, echo, print_json, progress
 from frformat.format.reader import FrzFile
+from frformat.wording import count
 
 HELP: Final = """Check each FILE completely: structure, checksums, streams and values.
 

@@ -17,6 +17,7 @@ from frformat.dtypes import REAL_DTYPES
 from frformat.format.tensor import CodedTensor
 from frformat.spectral.sparse import Sparse, indices_at
 from frformat.spectral.spectrum import Spectrum
+from frformat.wording import count
 
 SHARE: Final = 16
 """Spectra as a whole keep at most one in this many elements; each spectrum keeps at most half of its elements."""
@@ -53,12 +54,12 @@ def spectra(entries: Mapping[str, Entry], said: bool | None) -> tuple[set[str], 
         return given | {name for name, entry in entries.items() if is_matrix(entry) or is_sparse(entry)}, []
     found, notes = detected_spectra(entries), []
     if found:
-        reason = f"their nonzero elements fill the first {max(found.values()):,} positions in zigzag order"
-        what = f"treated {len(found)} of {len(entries)} tensors as DCT spectra: {reason}"
+        reason = f"whose nonzero elements fill the first {max(found.values()):,} positions in zigzag order"
+        what = f"treated as DCT spectra: {len(found)} of {count(len(entries), 'tensor')}, {reason}"
         notes.append(f"{what}; if they are weights, use --no-spectral")
     sparse = sum(is_sparse(entry) and name not in found for name, entry in entries.items())
     if sparse:
-        what = f"treated {sparse} sparse tensors of {len(entries)} as weights"
+        what = f"treated as weights: {count(sparse, 'sparse tensor')} of {len(entries)}"
         notes.append(f"{what}; if they are DCT spectra, use --spectral")
     return given | found.keys(), notes
 

@@ -27,6 +27,7 @@ from frformat.format.reader import FrzFile, opened
 from frformat.format.tensor import CodedTensor
 from frformat.spectral.sparse import Sparse
 from frformat.spectral.spectrum import Spectrum
+from frformat.wording import are, count
 
 Array = NDArray[Any]
 Stored = Array | Spectrum | CodedTensor
@@ -176,7 +177,8 @@ class _Encoder(Mapping[str, Stored]):
         if not poor:
             return []
         worst = min(poor, key=poor.__getitem__)
-        what = f"{len(poor)} of {len(self)} tensors retain less than {SOUND:.0%} of their energy"
+        verb = "retains" if len(poor) == 1 else "retain"
+        what = f"{len(poor)} of {count(len(self), 'tensor')} {verb} less than {SOUND:.0%} of the energy"
         advice = (
             f"{worst} retains {poor[worst]:.1%}; trained networks rarely survive that: use `frformat compress` instead"
         )
@@ -218,14 +220,14 @@ def _coded(entry: Entry, decision: Decision, older: Older) -> tuple[Stored, Tens
         most = min(most, math.ceil(limit / per_coefficient))
     k = decision.selection.choose(source, lambda spectrum: _as_stored(spectrum, fmt), most)
     if k is None:
-        note = f"{most:,} coefficients are not enough, and more would save almost nothing"
+        note = f"{count(most, 'coefficient')} {are(most)} not enough, and more would save almost nothing"
         return entry.array(), TensorReport("raw", note=note)
     spectrum = source.spectrum(k)
     coded = CodedTensor.of_spectrum(spectrum, fmt)
     stored = coded.spectrum()
     assert stored is not None
     if _stored_size(_narrowed(coded.values)) > limit:
-        return entry.array(), TensorReport("raw", note=f"{k:,} coefficients would save almost nothing")
+        return entry.array(), TensorReport("raw", note=f"{count(k, 'coefficient')} would save almost nothing")
     energy, error = energy_left(source, spectrum, stored), source.error(stored)
     return spectrum, TensorReport("dct", k, energy, error, digest=digest(stored))
 

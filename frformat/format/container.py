@@ -20,6 +20,7 @@ from frformat.format import limits, packing, parser
 from frformat.format.coders import CHUNK
 from frformat.format.coders.deflate import pack_directory, unpack_directory
 from frformat.format.directory import Directory, Group
+from frformat.wording import count
 
 MAGIC: Final = b"\x89FRZ"
 VERSION: Final = 1
@@ -163,7 +164,7 @@ def read(file: IO[bytes], budget: int = limits.MEMORY_BUDGET) -> Container:
     extents = Extents(directory, header.end)
     ends = extents.ends
     if size > ends[-1]:
-        raise FrzError("TRAILING", f"{size - ends[-1]} bytes follow the last segment", offset=ends[-1])
+        raise FrzError("TRAILING", f"the last segment is followed by {count(size - ends[-1], 'byte')}", offset=ends[-1])
     if size not in ends:
         raise FrzError("TRUNCATED", f"the file ends within a tier; the complete file has {ends[-1]} bytes", offset=size)
     present = max(tier for tier, at in enumerate(ends) if at == size) + 1
@@ -185,9 +186,9 @@ def read_header(head: bytes) -> Header:
     header = Header(head[5], int.from_bytes(head[6:10], "little"), int.from_bytes(head[10:14], "little"))
     if header.flags & ~DEFLATED:
         raise FrzError("HEADER", f"reserved flags are set (0x{header.flags:02x})", offset=5)
-    for offset, count in ((6, header.stored), (10, header.length)):
-        if count > limits.DIRECTORY_BYTES:
-            reason = f"the directory has {count} bytes; the limit is {limits.DIRECTORY_BYTES}"
+    for offset, length in ((6, header.stored), (10, header.length)):
+        if length > limits.DIRECTORY_BYTES:
+            reason = f"the directory has {length} bytes; the limit is {limits.DIRECTORY_BYTES}"
             raise FrzError("LIMIT", reason, offset=offset)
     if not header.deflated and header.stored != header.length:
         reason = f"the directory is not deflated, but has two sizes, {header.stored} and {header.length} bytes"

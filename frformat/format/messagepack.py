@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from frformat.errors import FrzError
 from frformat.format import limits
+from frformat.wording import count
 
 T = TypeVar("T")
 
@@ -68,7 +69,7 @@ def check(data: bytes) -> None:
     """
     end = skip(data, 0)
     if end != len(data):
-        raise malformed(f"{len(data) - end} bytes follow it")
+        raise malformed(f"it is followed by {count(len(data) - end, 'byte')}")
 
 
 def skip(data: bytes, start: int) -> int:

@@ -21,6 +21,7 @@ from frformat.format.info import TensorInfo
 from frformat.format.quantization import step
 from frformat.format.tensor import CodedTensor
 from frformat.spectral.spectrum import Spectrum
+from frformat.wording import count
 
 Array = NDArray[Any]
 StrPath = str | os.PathLike[str]
@@ -102,7 +103,9 @@ class FrzFile:
     def __repr__(self) -> str:
         where = "bytes" if self._path is None else self._path
         tiers = f", tier {self.tier} of {self.tiers}" if self.tiers > 1 else ""
-        return f"<FrzFile {where}: {len(self):,} tensors{tiers}, {self.container.ends[self.tier]:,} bytes>"
+        return (
+            f"<FrzFile {where}: {count(len(self), 'tensor')}{tiers}, {count(self.container.ends[self.tier], 'byte')}>"
+        )
 
     def _repr_html_(self) -> str:
         """Return the tensors as a table, in a notebook."""

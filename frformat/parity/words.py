@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from frformat.parity.facts import Apart, Facts
+from frformat.wording import count
 
 Row = tuple[str, ...]
 
@@ -45,8 +46,8 @@ def layer_columns(facts: Facts) -> Row:
 def verdict(facts: Facts) -> str:
     """Describe the result in one sentence."""
     found = facts.comparison
-    total, count = found.summary.phone, len(found.inputs)
-    inputs = f"{count:,} input{'' if count == 1 else 's'}"
+    total = found.summary.phone
+    inputs = count(len(found.inputs), "input")
     if facts.phone is None:
         return f"{inputs} on the desktop; no phone was compared"
     failed = sum(row.error is not None for row in found.inputs)

@@ -13,6 +13,7 @@ from frformat.dtypes import REAL_DTYPES, dtype_name
 from frformat.errors import EncodeError
 from frformat.spectral import zigzag
 from frformat.spectral.spectrum import Spectrum
+from frformat.wording import are, count
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +84,10 @@ class Sparse:
             raise EncodeError(f"a spectrum has one of the dtypes {', '.join(REAL_DTYPES)}, not {self.dtype}")
         k = self.kept(view)
         if k > 8 * len(self.places) + 64:
+            n = len(self.places)
             raise EncodeError(
-                f"{len(self.places):,} elements of shape {list(self.shape)} are not zero, but the zigzag prefix that "
-                f"contains them has {k:,} coefficients: these are weights, not a spectrum"
+                f"{count(n, 'element')} of shape {list(self.shape)} {are(n)} not zero, but the zigzag prefix that "
+                f"contains all of them has {k:,} coefficients: these are weights, not a spectrum"
             )
         order = zigzag.places(shape, k)
         coefficients = np.zeros(k, self.values.dtype)

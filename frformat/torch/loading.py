@@ -26,6 +26,7 @@ from frformat.torch.regularization.parametrization import EXTRA, resize, spectra
 from frformat.torch.regularization.spectral_tensor import places, spectral_tensors
 from frformat.torch.regularization.state import plain_state
 from frformat.torch.regularization.tiers import make_tiers, statistics
+from frformat.wording import count
 
 
 class Difference(NamedTuple):
@@ -290,7 +291,8 @@ def _other_coefficients(info: TensorInfo, coded: Coded, kept: int, tier: int) ->
     if info.spectral and (info.shape, info.view or info.shape, info.kept[tier]) == (*coded, kept):
         return None
     there = f"{info.kept[tier]:,} in shape {list(info.view or info.shape)}" if info.spectral else "weights"
-    return f"{kept:,} coefficients in shape {list(coded.lengths)} in the model, {there} in the file; factorize() again"
+    here = f"{count(kept, 'coefficient')} in shape {list(coded.lengths)}"
+    return f"{here} in the model, {there} in the file; factorize() again"
 
 
 def _misfit(file: FrzFile, source: str, target: Target, fixed: bool) -> str | None:
@@ -307,7 +309,7 @@ def _misfit(file: FrzFile, source: str, target: Target, fixed: bool) -> str | No
         return f"no coefficient at tier {info.kept.index(0)} of the file"
     if fixed and info.kept[file.tier] != spectral.kept:
         return (
-            f"{info.kept[file.tier]:,} coefficients in the file, {spectral.kept:,} in the model; under "
+            f"{count(info.kept[file.tier], 'coefficient')} in the file, {spectral.kept:,} in the model; under "
             "DistributedDataParallel this number cannot change: load the file into its .module, then wrap it again"
         )
     return None

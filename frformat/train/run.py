@@ -21,6 +21,7 @@ from frformat.train.recipe import Batch, Data, Loss, Recipe, StrPath
 from frformat.train.settings import Settings
 from frformat.train.tiers import lessons, tiers_of_step
 from frformat.train.workers import Workers
+from frformat.wording import count
 
 AUTOCAST = {"bf16": torch.bfloat16, "f16": torch.float16}
 
@@ -55,7 +56,8 @@ class Run:
         samples = len(data.train)
         if settings.batch > samples or settings.batch % workers.size:
             raise ValueError(
-                f"batch={settings.batch}: there are {samples} samples, and {workers.size} process(es) share a batch"
+                f"batch={settings.batch}: there are {count(samples, 'sample')}, "
+                f"and {count(workers.size, 'process', 'processes')} to divide a batch among"
             )
         self.recipe, self.workers = recipe, workers
         self.data = replace(data, train=TensorDataset(*(t.to(workers.device) for t in data.train.tensors)))

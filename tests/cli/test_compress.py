@@ -121,7 +121,10 @@ def test_the_same_checkpoint_in_torch():
         ("--model net.py:Net --data flat.npz", "Net fails on batch 0, [3, 5]: RuntimeError"),
         ("--model net.py:Net --data labels.npz", "y has type float64 and shape [3]; it must have one integer"),
         ("--model net.py:Net --data flat.npz --metric accuracy", "accuracy needs labels"),
-        ("--model net.py:Net --data data.npz --metric accuracy --max-drop 1", "all 90 inputs are used for calibration"),
+        (
+            "--model net.py:Net --data data.npz --metric accuracy --max-drop 1",
+            "calibration uses every input",
+        ),
         ("--plot a.words", "a.words: use .png, .svg or .pdf"),
         ("--plot nowhere/a.png", "nowhere/a.png: IO: folder nowhere does not exist"),
     ],

@@ -104,7 +104,7 @@ def test_the_published_unet_in_two_commands():
     source = data_file("unet_fr/unet_fr.pt")
     outcome = frformat("encode", source, "-o", "unet.frz", "--verify")
     assert outcome.out.startswith(
-        "treated 23 of 23 tensors as DCT spectra: their nonzero elements fill the first 33 positions"
+        "treated as DCT spectra: 23 of 23 tensors, whose nonzero elements fill the first 33 positions"
     )
     assert os.path.getsize("unet.frz") <= 1650
     assert frformat("encode", source, "-o", "small.frz", "--format", "step=0.1875").code == 0

@@ -14,6 +14,7 @@ from frformat.cli import errors, terminal
 from frformat.cli.files import InputFile
 from frformat.cli.options import ByteCount
 from frformat.errors import EncodeError, FrzError
+from frformat.wording import count
 
 
 @given(st.text())
@@ -31,9 +32,9 @@ def test_what_is_escaped():
 
 
 def test_counts_and_shapes():
-    assert terminal.count(1234567) == "1,234,567"
-    assert terminal.count(1, "byte") == "1 byte"
-    assert terminal.count(0, "alias", "aliases") == "0 aliases"
+    assert count(1234567) == "1,234,567"
+    assert count(1, "byte") == "1 byte"
+    assert count(0, "alias", "aliases") == "0 aliases"
     assert terminal.dims((64, 3, 3)) == "64×3×3"
     assert terminal.dims(()) == "scalar"
 

@@ -63,7 +63,7 @@ def test_sparse_weights_are_no_spectra(table: np.ndarray):
     assert detected_spectra(checkpoint({"table": table}).entries) == {}
     assert spectra(sparse({"table": table}), None) == (
         set(),
-        ["treated 1 sparse tensors of 1 as weights; if they are DCT spectra, use --spectral"],
+        ["treated as weights: 1 sparse tensor of 1; if they are DCT spectra, use --spectral"],
     )
 
 

@@ -152,7 +152,7 @@ def test_sparse_tensors_are_spectra_where_they_look_like_it(path: Path):
     source = sparse(tensor)
     report = encode(source, path)
     assert report.notes == [
-        "treated 1 of 1 tensors as DCT spectra: their nonzero elements fill the first 18 positions in zigzag order; "
+        "treated as DCT spectra: 1 of 1 tensor, whose nonzero elements fill the first 18 positions in zigzag order; "
         "if they are weights, use --no-spectral"
     ]
     verify(source, path, report)
@@ -184,7 +184,7 @@ def test_spectra_can_be_cut_further(path: Path):
 def test_scattered_sparse_tensors_are_weights(path: Path):
     source = sparse(Sparse(np.array([0, 599]), np.ones(2, np.float32), (30, 20)))
     report = encode(source, path)
-    assert report.notes == ["treated 1 sparse tensors of 1 as weights; if they are DCT spectra, use --spectral"]
+    assert report.notes == ["treated as weights: 1 sparse tensor of 1; if they are DCT spectra, use --spectral"]
     verify(source, path, report)
     assert np.flatnonzero(frformat.load_file(path)["t0"]).tolist() == [0, 599]
     with pytest.raises(EncodeError, match=r"tensor 't0': 2 elements .* these are weights, not a spectrum"):
@@ -197,7 +197,7 @@ def test_dense_spectra_are_detected_or_declared(path: Path):
     source = checkpoint({"w": dense, "bias": BIAS})
     report = encode(source, path)
     assert report.notes == [
-        "treated 1 of 2 tensors as DCT spectra: their nonzero elements fill the first 33 positions in zigzag order; "
+        "treated as DCT spectra: 1 of 2 tensors, whose nonzero elements fill the first 33 positions in zigzag order; "
         "if they are weights, use --no-spectral"
     ]
     detected = path.read_bytes()
@@ -319,13 +319,9 @@ def test_weights_that_lose_their_energy_are_warned_of(path: Path):
     noise = np.random.default_rng(0).normal(size=(40, 40)).astype(np.float32)
     with checkpoint({"noise": noise, "bias": np.ones(3, np.float32)}) as given:
         report = encode(given, path, policy("*: keep=10%"))
-        assert any(
-            "1 of 2 tensors retain less than 98% of their energy; noise retains" in note for note in report.notes
-        )
+        assert any("1 of 2 tensors retains less than 98% of the energy; noise retains" in note for note in report.notes)
         report = encode(given, path, policy("*: format=q2"))
-        assert any(
-            "1 of 2 tensors retain less than 98% of their energy; noise retains" in note for note in report.notes
-        )
+        assert any("1 of 2 tensors retains less than 98% of the energy; noise retains" in note for note in report.notes)
         for kept in (policy("*: format=q8"), None):
             assert not any("warning" in note for note in encode(given, path, kept).notes)
 

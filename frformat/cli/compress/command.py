@@ -175,7 +175,7 @@ def _uses(
             found["metric"] = others.accuracy(BATCH)
         elif needed or metric is not None:
             raise EncodeError(
-                f"{path}: all {len(chosen)} inputs are used for calibration; none is left to measure accuracy on"
+                f"{path}: calibration uses every input; none of the {len(chosen)} is left to measure accuracy on"
             )
     return found
 

@@ -16,6 +16,7 @@ from frformat.errors import EncodeError
 from frformat.train.data import pixels as kinds
 from frformat.train.data.errors import DataError
 from frformat.train.data.pixels import Pixels
+from frformat.wording import count
 
 EXTENSIONS: Final = (".png", ".jpg", ".jpeg")
 
@@ -107,7 +108,7 @@ def _arrays(path: str) -> Inputs:
     if y is not None and (y.shape != (len(x),) or y.dtype.kind not in "iu"):
         raise EncodeError(
             f"{path}: y has type {y.dtype} and shape {list(y.shape)}; it must have one integer for each of "
-            f"{len(x)} inputs"
+            f"{count(len(x), 'input')}"
         )
     values = torch.from_numpy(x.astype(np.float32) if x.dtype.kind == "f" else x.astype(np.int64))
     return Inputs(values, None if y is None else torch.from_numpy(y.astype(np.int64)))

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import IO, Final
 
 from frformat.cli.dump.survey import CHECKED_BYTES
-from frformat.cli.terminal import count
 from frformat.errors import FrzError
 from frformat.format import coders, container, limits, parser
 from frformat.format.coders import deflate
 from frformat.format.container import CRC_BYTES, HEADER_BYTES, Extents, Header
 from frformat.format.directory import Directory
 from frformat.format.reader import FrzFile, StrPath
+from frformat.wording import count
 
 SHOWN: Final = 1 << 17
 """Largest number of ranges."""

@@ -10,8 +10,9 @@ from frformat.cli import columns, terminal
 from frformat.cli.columns import Row
 from frformat.cli.dump.facts import Checksums, FileFacts, GroupFacts, TensorFacts, TierFacts
 from frformat.cli.dump.survey import Survey
-from frformat.cli.terminal import clean, count, dims, table
+from frformat.cli.terminal import clean, dims, table
 from frformat.format.tiers import without_figures
+from frformat.wording import count
 
 if TYPE_CHECKING:
     from rich.table import Table

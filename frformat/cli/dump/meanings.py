@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from frformat.cli.terminal import axes, count
+from frformat.cli.terminal import axes
 from frformat.dtypes import DTYPES
 from frformat.format import directory as d
 from frformat.format.bases import KINDS
@@ -13,6 +13,7 @@ from frformat.format.coders import CODERS
 from frformat.format.group_parser import FORMAT_IDS
 from frformat.format.limits import OFFSETS, RANK, STEP_CODES
 from frformat.format.quantization import step
+from frformat.wording import count
 
 Path = tuple[Any, ...]
 """Keys of maps and indices of arrays from the outside in: (2, 0, 3) is field 3 of group 0."""

@@ -10,7 +10,8 @@ import numpy as np
 from frformat.cli.dump.energy import Energy
 from frformat.cli.dump.facts import FileFacts
 from frformat.cli.dump.survey import Survey
-from frformat.cli.terminal import clean, count
+from frformat.cli.terminal import clean
+from frformat.wording import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

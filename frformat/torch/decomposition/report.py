@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from frformat.format import tables
 from frformat.torch.lowrank.summaries import ModelSummary
+from frformat.wording import are, count
 
 HEAD = ("weight", "kind", "shape", "core", "parameters", "multiply-adds", "error", "why not")
 
@@ -60,7 +61,8 @@ class Decomposition(ModelSummary):
     def note(self) -> str:
         """Return a note with the number of decomposed layers."""
         done = sum(layer.core is not None for layer in self.layers)
-        return f"{done} of {len(self.layers)} layers are decomposed, at weaken={self.weaken:.3g}. Fine-tune them next."
+        what = f"{done} of {count(len(self.layers), 'layer')} {are(done)} decomposed, at weaken={self.weaken:.3g}"
+        return f"{what}. Fine-tune them next."
 
 
 def _row(layer: Decomposed) -> tuple[str, ...]:

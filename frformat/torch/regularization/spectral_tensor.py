@@ -16,6 +16,7 @@ from frformat.checkpoints.torch_tensors import dtype_name
 from frformat.errors import EncodeError
 from frformat.spectral import zigzag
 from frformat.torch.regularization.parametrization import Spectral, resize, spectral_of
+from frformat.wording import are, count
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +93,8 @@ def spectrum_of(name: str, coefficients: Any, shape: tuple[int, ...], view: tupl
     bad = int(coefficients.isfinite().logical_not().sum())
     if bad:
         raise EncodeError(
-            f"tensor {name!r}: {bad:,} of {len(coefficients):,} coefficients are infinite or NaN: training diverged; "
-            "go back to a checkpoint and lower the learning rate"
+            f"tensor {name!r}: {bad:,} of {count(len(coefficients), 'coefficient')} {are(bad)} infinite or NaN: "
+            "training diverged; go back to a checkpoint and lower the learning rate"
         )
     fault = overflow(coefficients, torch.float32) or vanishing(coefficients, torch.float32)
     if fault:

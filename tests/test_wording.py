@@ -1,0 +1,12 @@
+"""Numbers in sentences."""
+
+from __future__ import annotations
+
+from frformat.wording import are, count
+
+
+def test_one_thing_is_and_others_are():
+    assert [count(number, "tensor") for number in (0, 1, 1234)] == ["0 tensors", "1 tensor", "1,234 tensors"]
+    assert [count(number, "process", "processes") for number in (1, 2)] == ["1 process", "2 processes"]
+    assert count(1234) == "1,234"
+    assert [are(number) for number in (0, 1, 2)] == ["are", "is", "are"]
