@@ -47,9 +47,9 @@ class Coded:
         fields: the bytes at the start.
         side: the blocks of integers before the lanes.
         lanes: the words of each lane.
-        tables: the coded integers, instead of coding ``side``.
-        size: the size of the tables, instead of the right one.
-        counts: the counts, instead of the right ones.
+        tables: coded integers to use instead of coding ``side``.
+        size: a size of the tables to use instead of the correct one.
+        counts: counts to use instead of the correct ones.
     """
 
     fields: list[int]

@@ -108,7 +108,7 @@ def _cosine(table: Sequence[Decimal], n: int, m: int) -> Decimal:
 
 
 def sample(count: int) -> list[int]:
-    """Return indices of the weights to write down: all of a small tensor, else first, last and some between."""
+    """Return indices of the weights to record: all of a small tensor, else the first, the last and some in between."""
     if count <= SAMPLE:
         return list(range(count))
     spread = {0, count - 1}

@@ -132,7 +132,7 @@ def test_hooks_that_are_methods_of_the_model_become_those_of_the_copy():
 
 
 class Asking(nn.Module):
-    """Needs its input as modified by a hook."""
+    """Runs only on input that a hook has modified."""
 
     def __init__(self) -> None:
         super().__init__()
