@@ -70,7 +70,7 @@ class Coded:
 
 
 def symbol_of(q: int) -> tuple[int, int, int]:
-    """Symbol, number of extra bits, extra bits."""
+    """Return the symbol, the number of extra bits, and the extra bits."""
     m = abs(q)
     if m < 8:
         return 2 * m - (q < 0), 0, 0
