@@ -195,7 +195,7 @@ class Bomb:
 
 
 def bad_inputs() -> dict[str, str]:
-    """Files that cannot be encoded, and the start of the error message about each."""
+    """Write files that cannot be encoded; return the start of the error message about each."""
     np.savez("nan.npz", w=np.full((4, 4), np.nan))
     np.savez("control.npz", **{"a\nb": np.ones(1)})
     torch.save(Bomb(), "code.pt")

@@ -28,7 +28,7 @@ def greedily(apps: list[App], budget: Budget, objective: Objective) -> Plan:
 
 
 def on_grid(apps: list[App], budget: Budget, objective: Objective) -> float:
-    """Return the best value with shares that are multiples of 1/STEPS: every combination, every way to share."""
+    """Return the best value over all combinations and all shares that are multiples of 1/STEPS."""
     join = np.add if objective is Objective.MIN_TOTAL_COST else np.maximum
     best = math.inf
     shares = np.arange(1, STEPS + 1) / STEPS
