@@ -12,7 +12,7 @@ private const val SIZES = 14L
 private const val EDIT = 3
 private const val EDITS = 4
 
-/** The most bytes to insert for a missing segment. */
+/** The maximum number of bytes to insert for a missing segment. */
 private const val LONGEST = 1 shl 12
 
 private val BOUNDS = longArrayOf(
