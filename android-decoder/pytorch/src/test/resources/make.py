@@ -65,7 +65,7 @@ class Other(nn.Module):
 
 
 class Wide(nn.Module):
-    """Computes with a weight of a few MiB in two tiers, the second of which changes the result."""
+    """A network with a weight of a few MiB in two tiers, the second of which changes the result."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Assertions.assertTimeout
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Checks that opening a file stays within the caller's memory budget, in time proportional to the file's length. */
+/** Checks that opening a file stays within the memory budget and takes time proportional to the file's length. */
 class OpeningTest {
     private val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
 
