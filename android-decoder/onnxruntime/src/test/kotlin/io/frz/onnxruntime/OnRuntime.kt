@@ -21,7 +21,7 @@ abstract class OnRuntime {
 
         fun bytes(name: String) = resource(name).readBytes()
 
-        /** Checks that [session] computes what PyTorch does for the input `NAME.input.npy`, and closes it. */
+        /** Checks that [session] returns the same output as PyTorch for the input `NAME.input.npy`, and closes it. */
         fun check(session: OrtSession, name: String) {
             val (input, shape) = npy("$name.input.npy")
             val (expected, _) = npy("$name.expected.npy")

@@ -41,7 +41,7 @@ abstract class OnRuntime {
         fun run(module: Module, input: FloatArray, vararg shape: Long): FloatArray =
             module.forward(IValue.from(Tensor.fromBlob(input, shape))).toTensor().dataAsFloatArray
 
-        /** Checks that [tiny] computes as it does on the desktop, and destroys it. */
+        /** Checks that [tiny] returns the same output as on the desktop, and destroys it. */
         fun check(tiny: Module) {
             assertArrayEquals(expected, outputOf(tiny), 2e-4f)
             tiny.destroy()

@@ -42,7 +42,7 @@ class FrzCoroutinesTest {
         var isFreed = false
     }
 
-    /** A runtime that reports the weights that it receives. */
+    /** A runtime that reads all weights and reports its progress. */
     private object Fake : FrzRuntime<Net> {
         override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): Net {
             load.report(0, 1)
