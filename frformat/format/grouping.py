@@ -46,7 +46,7 @@ class Likeness(NamedTuple):
         return "i32" if self.integers else self.value_type
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pending:
     """A tensor that has not been put into a group yet.
 

@@ -109,14 +109,16 @@ class CodedTensor:
         view = None if self.view is None or tuple(self.view) == shape else tuple(map(int, self.view))
         value_type = dtype_name(self.values.dtype)
         plain = not self.axes or all(KINDS[axis.kind].plain for axis in self.axes)
-        vars(self).update(
-            shape=shape,
-            view=view,
-            axes=tuple(self.axes) or _plain_axes(len(shape if view is None else view)),
-            offsets={axis: np.asarray(found, np.int32) for axis, found in sorted(self.offsets.items())},
-            value_type=value_type,
-            exact=plain and self.step is None and value_type == self.dtype,
-        )
+        final = {
+            "shape": shape,
+            "view": view,
+            "axes": tuple(self.axes) or _plain_axes(len(shape if view is None else view)),
+            "offsets": {axis: np.asarray(found, np.int32) for axis, found in sorted(self.offsets.items())},
+            "value_type": value_type,
+            "exact": plain and self.step is None and value_type == self.dtype,
+        }
+        for name, value in final.items():
+            object.__setattr__(self, name, value)
         self._check_core()
         if not plain:
             self._check_axes()
