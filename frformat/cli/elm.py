@@ -32,7 +32,7 @@ class Outcome:
         filters: number of filters of the hidden layer.
         ridge: the chosen ridge, relative to the mean of the diagonal of HᵀH.
         accuracy: accuracy on the test images.
-        decoded: the same with the model as decoded from the file.
+        decoded: accuracy of the model decoded from the file.
         seconds: time taken.
     """
 

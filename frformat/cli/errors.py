@@ -31,7 +31,7 @@ class ErrorFacts:
     """The ``--json`` output for an error.
 
     Attributes:
-        code: one of the format's, or ``READ``, ``ENCODE``, ``REPORT``, ``DEPENDENCY``, ``IO``, ``MEMORY``, ``USAGE``.
+        code: a code of the format, or ``READ``, ``ENCODE``, ``REPORT``, ``DEPENDENCY``, ``IO``, ``MEMORY``, ``USAGE``.
         reason: what is wrong, and what to do.
         file: the file concerned, or None.
         tensor: the tensor concerned, or None.

@@ -21,7 +21,7 @@ class TensorDiff:
         shape: its shapes.
         stored: how ``.frz`` files store it.
         absolute: the largest difference of weights; None if the shapes differ.
-        relative: the same relative to the largest weight in the first file; None if the shapes differ.
+        relative: ``absolute`` relative to the largest weight in the first file; None if the shapes differ.
         equal: whether dtypes and shapes are equal, and weights are equal within the tolerance.
     """
 
