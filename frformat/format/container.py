@@ -1,7 +1,7 @@
 """The container: convert between a file's bytes and its directory and segments (specification, sections 2 and 4).
 
 The position of every part follows from the sizes in the directory. No byte of the directory is used before its checksum
-has matched, and decoded values are handed out only after their segment's checksum has matched.
+has matched, and decoded values are returned only after their segment's checksum has matched.
 """
 
 from __future__ import annotations

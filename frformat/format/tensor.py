@@ -149,7 +149,7 @@ class CodedTensor:
             EncodeError: the dtype or the numbers do not fit the format.
         """
         dtype = dtype_name(array.dtype)
-        # C order and little-endian, without copying if the array already is.
+        # Convert to little-endian C order; an array that already has that form is not copied.
         found = elements.elements(np.asarray(array, DTYPES[dtype], order="C"), dtype, format, axis)
         return cls(found.values, array.shape, dtype, step=found.step, offsets=found.offsets)
 
@@ -248,7 +248,7 @@ class CodedTensor:
             raise FrzError("VALUE", "a value is not finite; the program that wrote the file is faulty")
 
     def _check_multiples(self, step: int) -> None:
-        """Check that sums of step code and offsets are step codes and that multiples are finite, extremes first."""
+        """Check the sums of step code and offsets, and that multiples are finite; extremes are checked first."""
         most = max(int(self.values.max(initial=0)), -int(self.values.min(initial=0)))
         if max(most, *(-int(each.min(initial=0)) for each in self.offsets.values()), 0) > quantization.LARGEST:
             raise FrzError("VALUE", "an integer exceeds 32 bits; the program that wrote the file is faulty")
