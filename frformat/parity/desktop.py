@@ -33,7 +33,7 @@ class Desktop:
         self._run = Probe(self._model) if probe else self._model
 
     def __call__(self, values: Floats) -> tuple[Floats, dict[str, Floats], float]:
-        """Run one input.
+        """Run the model on one input.
 
         Returns:
             The output, elements of each layer by name, and the time of the run in ms.

@@ -35,7 +35,7 @@ def read_pixels(path: str, mode: str) -> NDArray[np.uint8]:
         mode: ``RGB`` or ``L``.
 
     Raises:
-        ReportError: it is not a picture, or too large.
+        ReportError: it is not a picture, or is too large.
         OSError: it cannot be read.
     """
     with open(path, "rb") as file:

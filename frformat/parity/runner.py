@@ -25,14 +25,14 @@ OUTPUT = "output"
 """Name of the model's own output among those of its layers."""
 
 Run = Callable[[Floats], dict[str, Floats]]
-"""Runs one input and returns the outputs by name; raises :class:`RunError`."""
+"""Runs the model on one input and returns the outputs by name; raises :class:`RunError`."""
 
 Start = Callable[[Path, Path, dict[str, float]], Run]
 """Loads a skeleton and weights, and adds the time of each step, in ms."""
 
 
 class RunError(Exception):
-    """The runtime cannot run an input."""
+    """Raised if the runtime cannot run the model on an input."""
 
 
 def main(name: str, runtime: Json, start: Start, arguments: list[str]) -> None:
