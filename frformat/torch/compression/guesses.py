@@ -50,7 +50,7 @@ class GuessedInputs:
 class GuessedOutputs:
     """Assumed moments of a layer's output gradients.
 
-    Errors are taken relative to the size of each output, and all layers are equally important.
+    Errors are measured relative to the size of each output, and all layers are assumed to be equally important.
 
     Args:
         weights: weights of the layer, as matrices (groups, outputs, inputs).

@@ -40,7 +40,7 @@ def factorize(
     factors would cost more uses its rebuilt weight; :func:`summary` shows the choice, its reason and each layer's cost.
     With ``fuse``, values stay thin between layers (see :mod:`frformat.torch.lowrank.algebra`): batch normalization is
     folded into bases, and the full set of channels exists only for one block of pixels at a time, while an activation
-    and a pooling are applied.
+    and pooling are applied.
 
     >>> factored = factorize(model, images[:1])                     # of a model that regularize() changed
     >>> with torch.device("meta"):
@@ -60,8 +60,8 @@ def factorize(
     Args:
         model: a model that :func:`frformat.torch.regularize` changed; or, with ``weights``, a plain one, best created
             on the meta device so that it takes no memory.
-        example: an input (a tensor, a sequence of positional or a mapping of keyword inputs) of the size to optimize
-            for. It is not used in any computation; other sizes work as well.
+        example: an input (a tensor, a sequence of positional inputs, or a mapping of keyword inputs) of the size to
+            optimize for. It is not used in any computation; other sizes work as well.
         weights: an ``.frz`` file with the coefficients and everything else in a plain model's state dict.
         fuse: whether to fuse layers with the operations between them, if :mod:`torch.fx` can trace the model.
         prefer: optimize for the shortest run (``speed``), or for the fewest resident bytes (``memory``).

@@ -25,7 +25,7 @@ class Pass(NamedTuple):
         activation: see :func:`activate`.
         limits: see :func:`activate`.
         projections: matrices (r', n) from all channels to thin values, one for each result.
-        pooled: for each, whether it takes the maxima over every ``window``.
+        pooled: for each projection, whether it projects the maxima over every ``window``.
         window: extent of the windows along each pixel axis; they are adjacent.
         last: whether channels are the last axis; pooling is not possible then.
     """

@@ -1,4 +1,4 @@
-"""The FR parametrization: a parameter holds coefficients, and a module computes a tensor from them."""
+"""The FR parametrization: a parameter contains coefficients, and a module computes a tensor from them."""
 
 from __future__ import annotations
 

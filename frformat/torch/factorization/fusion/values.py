@@ -21,7 +21,7 @@ class Builder:
 
     Attributes:
         graph: the graph.
-        expanded: paths of the layers whose channels all exist at once somewhere in the graph.
+        expanded: paths of the layers whose channels all exist at the same time somewhere in the graph.
     """
 
     graph: fx.Graph = field(default_factory=fx.Graph)
