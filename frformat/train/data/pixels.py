@@ -14,8 +14,8 @@ class Pixels:
     """How pixels are normalized: scaled to 0 … 1, then normalized channel by channel.
 
     Attributes:
-        mean: of each channel, or one for all; subtracted.
-        std: the standard deviation of each channel, or one for all; divided by.
+        mean: the mean of each channel, or one for all channels, which is subtracted.
+        std: the standard deviation of each channel, or one for all channels, by which the result is divided.
         white: the integer that becomes 1.
     """
 

@@ -16,7 +16,7 @@ EXACT: Final = 1 << 53
 """Integers up to this one are exact in float64."""
 
 HALF: Final = 1 << 23
-"""Seeded numbers are odd multiples of its reciprocal."""
+"""Seeded numbers are odd multiples of the reciprocal of this number."""
 
 ROWS: Final = 1 << 12
 """Number of windows that are multiplied by the filters together."""

@@ -21,11 +21,11 @@ BLOCK: Final = 1024
 """Number of rows and columns of a block."""
 
 RETRIES: Final = 8
-"""How often a ridge that is too small is multiplied by 10."""
+"""Number of ridges to try, each ten times the one before."""
 
 
 class IllConditionedError(ValueError):
-    """The normal equations cannot be solved in their precision, even with a much larger ridge."""
+    """Raised if the normal equations cannot be solved in their precision, even with a much larger ridge."""
 
 
 class Triangle:
@@ -83,7 +83,7 @@ class Triangle:
 
 
 class NormalEquations:
-    """The sums HᵀH and HᵀT over all samples, from which :meth:`factor` gives the ridge solution.
+    """The sums HᵀH and HᵀT over all samples, from which :meth:`factor` computes the ridge solution.
 
     Args:
         features: number of features; the first is constant 1.
