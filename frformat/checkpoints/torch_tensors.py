@@ -119,7 +119,7 @@ def aliases(tensors: Mapping[str, Any]) -> dict[str, str]:
     """Return the names whose tensor occupies exactly the memory of an earlier name's tensor: ``{name: earlier name}``.
 
     This means the same storage, offset, shape, strides and element type, or the same object. Views that overlap only
-    partly, or that show the same memory in another shape, are separate tensors. An address means nothing once its
+    partly, or that show the same memory in a different shape, are separate tensors. An address means nothing once its
     memory has been freed, so two tensors are compared only while both exist. Tensors that a mapping creates on access
     are therefore never mistaken for each other.
     """

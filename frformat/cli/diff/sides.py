@@ -103,7 +103,7 @@ def open_side(path: str, memory_budget: int, entry: str | None = None, spectral:
 
     Raises:
         FrzError: an ``.frz`` file is not valid.
-        EncodeError: a file of another kind is damaged, or its kind is unknown.
+        EncodeError: a file in any other format is damaged, or its format is unknown.
         OSError: it cannot be read.
     """
     from frformat import checkpoints
