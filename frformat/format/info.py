@@ -1,4 +1,4 @@
-"""Describe one tensor from the directory alone."""
+"""Describe one tensor using only the directory."""
 
 from __future__ import annotations
 

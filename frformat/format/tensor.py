@@ -140,7 +140,7 @@ class CodedTensor:
 
         Args:
             array: an array of any dtype of the format.
-            format: ``exact`` keeps the elements unchanged, ``auto`` stores them in the narrowest lossless form.
+            format: ``exact`` keeps the elements unchanged, and ``auto`` stores them in the narrowest lossless form.
                 ``f32``, ``f16`` and ``bf16`` round floats to a number format, ``qN`` to integers of N bits (2 to 32),
                 and ``step=S`` to multiples of the largest representable step that is at most S.
             axis: with ``qN``, gives each index of this axis its own step; None means one step.
@@ -162,7 +162,7 @@ class CodedTensor:
             other: a plain tensor of multiples of steps, with or without offsets.
 
         Returns:
-            A plain tensor, or None if ``other`` has another shape or dtype, or no steps, or if its steps are too small.
+            A plain tensor, or None if ``other`` has a different shape or dtype, no steps, or steps that are too small.
         """
         whole = not other.ordered and other.corner == other.meant == other.shape
         plain = whole and all(KINDS[axis.kind].plain for axis in other.axes)

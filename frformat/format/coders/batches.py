@@ -1,6 +1,6 @@
 """The input of encoders and entropy coders, with small runs combined into batches.
 
-Because of this, a file of a million one-element tensors takes hardly longer than a file of a few large ones.
+A file of a million one-element tensors therefore takes hardly longer than a file of a few large ones.
 """
 
 from __future__ import annotations
