@@ -47,7 +47,7 @@ def compare(
         watch: callback for each input.
 
     Raises:
-        ReportError: an input is missing from the report or differs, or an output has another shape.
+        ReportError: an input is missing from the report or differs, or an output has a different shape.
         OSError: a file cannot be read.
     """
     sides, layers = _Sides(rebuilt, original, watch), _Layers()

@@ -1,4 +1,4 @@
-"""Make parity reports with a runtime that is installed here, as a phone makes them."""
+"""Make parity reports with a runtime that is installed on this machine, in the form in which phones make them."""
 
 from __future__ import annotations
 

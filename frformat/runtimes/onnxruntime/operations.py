@@ -48,7 +48,7 @@ class Norm(nn.Module):
         self.weight, self.bias, self.eps, self.texts = norm.weight, norm.bias, norm.eps, texts
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalize (N, C, …); the shape stays the same."""
+        """Normalize (N, C, …) without changing the shape."""
         affine = [] if self.weight is None else [self.weight, self.bias]
         name = "norm_affine" if affine else "norm"
         self.texts[name] = functions.norm(bool(affine))
