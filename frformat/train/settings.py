@@ -32,7 +32,7 @@ class Settings:
         weight_decay: decoupled (AdamW).
         seed: seed of all random numbers.
         keep: number of coefficients per tensor, as for :func:`frformat.torch.regularize`.
-        rules: exceptions to ``keep``, by name; also views, and which tensors stay raw.
+        rules: exceptions to ``keep``, views, and tensors that stay raw, by name.
         schedule: how the number of coefficients decreases. ``start`` uses the final number from the first step. The
             others begin with all coefficients and end with the numbers in ``keep`` and ``rules``: ``tail`` drops the
             same number each epoch, ``geometric`` drops the same share, and ``guarded`` drops some as long as the metric

@@ -43,7 +43,7 @@ class Contents:
 
     Args:
         state: tensors and spectra by name in the state dict.
-        names: the name in the file for each of these names.
+        names: for each of these names, the name in the file.
         plans: plans of the quantized tensors.
         biases: names of the biases to quantize as well.
 

@@ -96,7 +96,7 @@ def factorize(
 def _factor(
     net: nn.Module, example: Example, given: Mapping[nn.Module, Weight], fuse: bool, prefer: Preference
 ) -> tuple[nn.Module, list[LayerSummary]]:
-    """Replace layers in place with factored ones where that saves cost, and return a summary."""
+    """Replace layers in place with factored ones where that reduces the cost, and return a summary."""
     candidates = list(find_candidates(net, given, find_runs(net, example, given)))
     around = dict.fromkeys((each.name for each in candidates), Surroundings())
     if fuse:  # use all factors everywhere, to find out which values are thin

@@ -1,4 +1,4 @@
-"""Multiply the inputs of a factored layer by a basis, by the core, and by another basis."""
+"""Multiply the inputs of a factored layer by a basis, by the core, and by a second basis."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class SpectralPruning(Schedule):
 
     Attributes:
         minimum: final number of coefficients of each tensor, by name.
-        steps: number of steps until then.
+        steps: number of steps until that number is reached.
         pruned: the coefficients that stay zero: bool tensors of shape (k,) by name.
     """
 

@@ -28,7 +28,7 @@ smaller arrays, NumPy does not request huge pages."""
 
 
 def empty(shape: Sequence[int], like: Tensor) -> Tensor:
-    """Return an uninitialized tensor of the dtype and on the device of another.
+    """Return an uninitialized tensor with the dtype and the device of another tensor.
 
     NumPy requests huge pages from the system; PyTorch does not. With huge pages, the first access to new memory takes a
     third of the time. For a large tensor, this saves as much time as transforming an axis takes.

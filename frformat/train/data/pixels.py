@@ -27,7 +27,7 @@ class Pixels:
         """Convert integers (…, channels, height, width) to normalized float32 on their device.
 
         Raises:
-            ValueError: the images have another number of channels than the mean.
+            ValueError: the images and the mean differ in the number of channels.
         """
         if len(self.mean) not in (1, images.shape[-3]):
             raise ValueError(f"the images have {images.shape[-3]} channels, but the mean has {len(self.mean)}")

@@ -1,4 +1,4 @@
-"""A hidden layer of filters, with the same bits in every language."""
+"""A hidden layer of convolution filters. Its features are bit-identical in every language."""
 
 from __future__ import annotations
 

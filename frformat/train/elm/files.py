@@ -104,7 +104,7 @@ def load(path: StrPath) -> ELMClassifier | ELMRegressor:
 
 
 def _seeded(shape: tuple[int, ...], seed: int, scale: np.float32) -> CodedTensor:
-    """Return a tensor of seeded numbers times ``scale``, which is all that it stores besides the seed."""
+    """Return a tensor of seeded numbers times ``scale``; it stores only ``scale`` and the seed."""
     count = int(np.prod(shape))
     return CodedTensor(np.array([scale], np.float32), shape, "f32", (Axis("seeded", seed),), view=(count,))
 
