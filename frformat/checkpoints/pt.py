@@ -36,8 +36,8 @@ def load(path: str, *, entry: str | None = None, trust_pickle: bool = False) -> 
 
     Args:
         path: the file.
-        entry: which of several state dicts to read: the keys that lead to it, joined with dots, such as ``ema.model``; ``.``
-            is the outermost one.
+        entry: which of several state dicts to read: the keys that lead to it, joined with dots, such as ``ema.model``;
+            ``.`` is the outermost one.
         trust_pickle: run the code that the file refers to, which may do anything.
 
     Raises:

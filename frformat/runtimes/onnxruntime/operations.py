@@ -13,7 +13,7 @@ from frformat.torch.lowrank.stream import Pass, stream
 
 
 def outline(model: nn.Module) -> dict[str, str]:
-    """Replace factored layers, and normalizations with the statistics of their input, with calls to functions.
+    """Replace factored layers, and normalizations that use the statistics of their input, with calls to functions.
 
     Args:
         model: modified in place such that only ``torch.onnx.export`` can run it.

@@ -41,7 +41,7 @@ class Pass(NamedTuple):
 def stream(z: Tensor, basis: Tensor, how: Pass, block: int = BLOCK) -> list[Tensor]:
     """Compute ``projection @ activation(basis @ z)`` for several projections, of the channels or of their maxima.
 
-    If a gradient is needed, or a compiler or tracer records the call, all channels are computed at once.
+    If a gradient is needed, or a compiler or tracer records the call, all channels are computed together.
 
     Args:
         z: thin values: (…, r) if channels are the last axis, else (N, r, …).

@@ -36,7 +36,7 @@ class Tucker(nn.Module):
         """Prepare for weights of one shape.
 
         Raises:
-            ValueError: an axis does not exist, or a rank is not from 1 to the axis' length.
+            ValueError: an axis does not exist, or a rank is not between 1 and the axis' length.
         """
         super().__init__()
         self.shape, self.ranks = tuple(shape), dict(sorted(ranks.items()))

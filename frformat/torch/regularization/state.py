@@ -29,7 +29,7 @@ def spectra(model: nn.Module) -> dict[str, Spectrum]:
 
 
 def load_spectra(model: nn.Module, spectra: Mapping[str, Spectrum]) -> None:
-    """Load coefficients, and their number, from spectra such as those of a file: the inverse of `spectra`.
+    """Load coefficients, and their number, from spectra such as those of a file: the inverse of :func:`spectra`.
 
     >>> with frformat.open("model.frz") as file:
     ...     load_spectra(model, {name: file.spectrum(name) for name in spectral_tensors(model)})

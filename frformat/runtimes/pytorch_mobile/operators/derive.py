@@ -55,7 +55,7 @@ def table(path: str) -> Iterator[str]:
 def operators(library: bytes) -> dict[str, tuple[int, int]]:
     """Return the minimum and the maximum number of arguments of each operator, by name and overload.
 
-    If an operator occurs both in a version for older files and in the current version, the longer schema counts.
+    If an operator occurs both in a version for older files and in the current version, the longer schema is used.
     """
     out: dict[str, tuple[int, int]] = {}
     for text in library.split(b"\0"):
