@@ -45,7 +45,7 @@ class Desktop:
             start = time.perf_counter()
             try:
                 found = self._run(torch.from_numpy(values))
-            except Exception as error:  # the model may raise anything
+            except Exception as error:  # the model can raise anything
                 raise ReportError(f"the model cannot run on an input of shape {list(values.shape)}: {error}") from error
             spent = 1000 * (time.perf_counter() - start)
         layers = dict(found) if isinstance(found, Mapping) else {OUTPUT: found}

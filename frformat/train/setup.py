@@ -67,7 +67,7 @@ def schedule(
 ) -> fr.Schedule | None:
     """Return the truncation schedule that the settings select; None if they select none.
 
-    Step a pruning schedule after every :func:`pruning_period` updates, and all others after each epoch.
+    Step a pruning schedule after every :func:`pruning_period` updates, and any other schedule after each epoch.
 
     Args:
         recipe: provides the settings.

@@ -108,7 +108,7 @@ class Contents:
         return coded(self._plans.get(name), integers, self._dtypes[name])
 
     def follow(self, plans: Mapping[str, Plan], base: FrzFile) -> None:
-        """Use other plans, and write files as differences from ``base`` from now on."""
+        """Replace the plans, and write files as differences from ``base`` from now on."""
         self._plans, self._base = plans, base
 
     def file(self, found: Mapping[str, Integers], metadata: Mapping[str, str]) -> bytes:

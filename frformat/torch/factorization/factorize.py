@@ -52,7 +52,7 @@ def factorize(
     layers with such additions are not replaced, and models with such modules are not fused.
 
     The result is in evaluation mode and keeps the names of parameters and buffers. A factored layer's ``weight`` is the
-    vector of its coefficients, shape (k,). ``load_state_dict`` and :func:`frformat.torch.load_model` accept other
+    vector of its coefficients, shape (k,). ``load_state_dict`` and :func:`frformat.torch.load_model` accept different
     coefficients, and :func:`frformat.torch.save_model` writes them as a spectrum. Without ``fuse``, the result is the
     model with some layers replaced, and can be trained further. A fused model is for inference only: its normalization
     stays in evaluation mode, and ``train()`` has no effect.

@@ -93,7 +93,7 @@ def activate(y: Tensor, name: str, limits: list[float]) -> Tensor:
 
 
 def _whole(z: Tensor, basis: Tensor, how: Pass) -> list[Tensor]:
-    """Compute the same with all channels of all pixels in memory; differentiable."""
+    """Compute the results of :func:`stream` differentiably, with all channels of all pixels in memory."""
     y = activate(apply_basis(z, basis, how.last), how.activation, how.limits)
     out: list[Tensor] = []
     for i, projection in enumerate(how.projections):

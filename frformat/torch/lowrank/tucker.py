@@ -70,7 +70,7 @@ class Tucker(nn.Module):
         return Facts("tucker", self.shape).pack()
 
     def set_extra_state(self, state: object) -> None:
-        """Do nothing: PyTorch already rejects parts of other shapes."""
+        """Do nothing: PyTorch already rejects parts with the wrong shapes."""
 
     def extra_repr(self) -> str:
         """Return the shapes of weight and core."""

@@ -94,7 +94,7 @@ def dct(x: Tensor, r: int) -> Tensor:
 
 @torch.library.custom_op("frformat::permute", mutates_args=())
 def permute(x: Tensor, places: Tensor) -> Tensor:
-    """Move the elements of a vector (n,) to other places, a permutation of 0 … n − 1."""
+    """Move the elements of a vector (n,) to new positions, a permutation of 0 … n − 1."""
     return empty(x.shape, x).scatter_(0, places, x)
 
 

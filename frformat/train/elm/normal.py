@@ -62,7 +62,7 @@ class Triangle:
         assert self._file is not None
         out = np.zeros(shape, self.dtype)
         self._file.seek(self._offset(i, j))
-        self._file.readinto(out.data)  # beyond the end there are zeros
+        self._file.readinto(out.data)  # bytes beyond the end of the file stay zero
         return out
 
     def __setitem__(self, place: tuple[int, int], block: Array) -> None:
