@@ -39,8 +39,8 @@ def load_spectra(model: nn.Module, spectra: Mapping[str, Spectrum]) -> None:
         spectra: by tensor name; tensors that are not named stay unchanged.
 
     Raises:
-        ValueError: a name does not belong to a regularized tensor, a shape or view differs, or a coefficient is too large
-            for the model's type. The model is unchanged.
+        ValueError: a name does not belong to a regularized tensor, a shape or view differs, or a coefficient is too
+            large for the model's type. The model is unchanged.
     """
     tensors = spectral_tensors(model)
     for name, spectrum in spectra.items():
