@@ -90,7 +90,7 @@ def _entry(value: Tensor) -> Entry:
 
 
 def _left_out(state: Mapping[str, Any]) -> list[str]:
-    """Return a note about the entries that are not tensors; no note if all are."""
+    """Return a note about the entries that are not tensors, if there are any."""
     left = [f"{name} ({type(value).__name__})" for name, value in state.items() if not isinstance(value, Tensor)]
     more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
     return [f"left out because they are not tensors: {', '.join(left[:SHOWN])}{more}"] if left else []

@@ -105,7 +105,7 @@ class _Least:
 
 
 def _preferred(able: list[Coder], some: list[Coder]) -> list[Coder]:
-    """Return ``some`` of the coders, or all ``able`` ones if none of those compresses."""
+    """Return the coders in ``some``, or those in ``able`` if none in ``some`` compresses."""
     return able if all(coder.plain for coder in some) else some
 
 

@@ -199,7 +199,7 @@ def head(contents: Directory) -> bytes:
     """Return the bytes of a file before its segments: header, directory and CRC-32.
 
     Raises:
-        FrzError: a reader would refuse the directory.
+        FrzError: a reader would reject the directory.
     """
     packed = packing.pack(contents)
     parser.parse(packed, budget=1 << 62)

@@ -177,7 +177,7 @@ def _apart(gap: Distance | None, a: Classes | None, b: Classes | None) -> Apart:
 
 
 def _score(found: Classes, truth: Classes) -> float:
-    """Return Dice for maps, accuracy for single answers."""
+    """Return Dice for maps, and accuracy for single answers."""
     return dice(found, truth) if found.ndim > 1 else accuracy(found, truth)
 
 

@@ -28,7 +28,7 @@ Run = Callable[[Floats], dict[str, Floats]]
 """Runs the model on one input and returns the outputs by name; raises :class:`RunError`."""
 
 Start = Callable[[Path, Path, dict[str, float]], Run]
-"""Loads a skeleton and weights, and adds the time of each step, in ms."""
+"""Loads a skeleton and weights, and records the time of each step in ms."""
 
 
 class RunError(Exception):
@@ -36,7 +36,7 @@ class RunError(Exception):
 
 
 def main(name: str, runtime: Json, start: Start, arguments: list[str]) -> None:
-    """Make a report, as ``report SKELETON MODEL.frz INPUTS -o REPORT.json`` says.
+    """Make a report, given the arguments ``report SKELETON MODEL.frz INPUTS -o REPORT.json``.
 
     Args:
         name: the module that runs, for messages and the report.

@@ -20,7 +20,7 @@ BLOCK: Final = 1 << 15
 """Number of indices that are numbered at a time."""
 
 FILLED: Final = 8
-"""If a box has at most this many times the entries of its prefix, sorting the whole box is faster than listing."""
+"""If a box has at most this many times the entries of its prefix, sorting the box is faster than listing the prefix."""
 
 
 def prefix(shape: Sequence[int], k: int) -> NDArray[np.int64]:

@@ -29,7 +29,7 @@ from frformat.torch.regularization.tiers import make_tiers, statistics
 
 
 class Difference(NamedTuple):
-    """Names that only one of a file and a model has.
+    """Names that occur only in the file or only in the model.
 
     Attributes:
         missing: names in the model that the file does not have; their tensors are left unchanged.

@@ -45,7 +45,7 @@ class Run:
             recipe: what to train.
             data: its samples.
             workers: the process group.
-            weights: a ``.frz`` file with initial weights.
+            weights: an ``.frz`` file with initial weights.
 
         Raises:
             ValueError: the settings cannot be satisfied.

@@ -51,8 +51,8 @@ class Settings:
         distill: share of the loss that compares outputs with a teacher's instead of the labels; needs a teacher. The
             largest tier is the teacher of the smaller ones.
         temperature: the divisor of the teacher's and the model's logits for that comparison.
-        tiers: what the smaller tiers keep of each tensor, ascending: an int is a number of coefficients, a float below
-            1 a share. All tiers are trained together and stored in one file.
+        tiers: what the smaller tiers keep of each tensor, in ascending order: numbers of coefficients (int) or shares
+            below 1 (float). All tiers are trained together and stored in one file.
         dense: train the plain model, as a reference or a teacher.
         precision: precision of the forward pass, through autocast.
     """

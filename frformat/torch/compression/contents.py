@@ -87,7 +87,7 @@ class Contents:
         return self._names[name]
 
     def give(self, state: Mapping[str, Stored]) -> None:
-        """Replace the values of tensors without plans by the rounded values that the file stores."""
+        """Replace the values of tensors without plans with the rounded values that the file stores."""
         for name, stored in self._others.items():
             value = state[name]
             if isinstance(stored, CodedTensor) and isinstance(value, Tensor) and value.layout == torch.strided:

@@ -45,7 +45,8 @@ def regularize(
     Args:
         model: any module. Unless a rule says otherwise, trained floating-point parameters of rank 2 or more are
             regularized. Tied parameters stay tied.
-        keep: number of coefficients per parameter: an int is a number (smaller parameters keep all), a float a share.
+        keep: number of coefficients per parameter: an int is a number (smaller parameters keep all), and a float is a
+            share.
         rules: by parameter name, as ``"PATTERN: WORDS"``, such as ``"fc1.weight: keep=300 view=500,50,4,4 format=q8"``,
             ``"*.bias: keep=3"``, ``"head.*: raw"`` or ``"conv*: energy=0.99"``; the first that matches applies. For all
             words see :class:`frformat.encoding.Rule`; ``format`` makes training quantization-aware. Alternatively, a

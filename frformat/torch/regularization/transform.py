@@ -151,8 +151,8 @@ permute_back.register_autograd(
 def _blocks(source: Tensor, target: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield corresponding parts of both tensors, of about BLOCK elements of ``target``; ``source`` has contiguous rows.
 
-    Columns that are rows in memory are transposed in two steps, for both of which PyTorch has fast code: whole rows are
-    gathered, then a matrix is transposed.
+    Columns that are rows in memory are transposed in two steps that are both fast in PyTorch: whole rows are gathered,
+    and then a matrix is transposed.
     """
     rows = source.stride(-1) == 1
     if target.dim() == 1 or target.numel() <= BLOCK:

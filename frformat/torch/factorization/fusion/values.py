@@ -179,7 +179,7 @@ class Stream:
 
 @dataclass
 class Active(Value):
-    """All channels after an activation, possibly a pooling, and operations that are the same for every channel."""
+    """All channels after an activation, possibly pooling, and operations that are the same for every channel."""
 
     source: Stream
     pooled: bool = False
