@@ -62,8 +62,8 @@ def save_file(
             most S).
         tiers: what each smaller tier keeps of every core, in ascending order: for spectra, a number of coefficients
             (int) or a share below 1 (float); for other tensors, a corner (tuple). The last tier always keeps
-            everything. A mapping sets this by tensor name, for the same number of tiers each; tensors that it does not
-            name are complete in every tier.
+            everything. A mapping sets this by tensor name, with the same number of tiers for each; tensors that it
+            does not name are complete in every tier.
         compression: ``auto`` (smallest), ``core`` (smallest that needs no zstd to read), ``fast`` (a few percent
             larger, but large tensors are read several times faster), or a coder: ``none``, ``deflate``, ``zstd``,
             ``adaptive``, ``static``. Integers are always coded by one of the last two. Values that do not get smaller
