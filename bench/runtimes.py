@@ -29,6 +29,7 @@ THREADS: Final = 1
 """Number of threads. With one, processor time measures the actual work, and other programs hardly affect it."""
 
 ROUNDS: Final = 2
+LOADS: Final = 5
 EXAMPLE: Final = (1, 3, 640, 959)
 
 Array = NDArray[Any]
@@ -156,19 +157,12 @@ def _larger(runs: dict[str, Callable[[Array], Array]], x: Tensor) -> Iterator[Ro
 
 
 def _loading(skeleton: Path, weights: Path, complete: Path) -> Row:
-    """Compare the times to create a session, measured in turn. The fastest of each counts."""
-    import onnxruntime
-
-    calls: dict[str, Callable[[], Any]] = {
-        "skeleton": lambda: session(skeleton, weights, options=options()),
-        "complete": lambda: onnxruntime.InferenceSession(str(complete), options()),
-    }
+    """Compare the processor times to create the first session of a process. Processes alternate; the fastest count."""
+    calls = {"skeleton": [str(skeleton), str(weights)], "complete": [str(complete)]}
     seconds = dict.fromkeys(calls, float("inf"))
-    for _ in range(5):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            seconds[name] = min(seconds[name], time.perf_counter() - start)
+    for _ in range(LOADS):
+        for name, paths in calls.items():
+            seconds[name] = min(seconds[name], _in_process("load", *paths)["seconds"])
     ratio = seconds["skeleton"] / seconds["complete"]
     size = complete.stat().st_size
     times = f"{1000 * seconds['skeleton']:.0f} ms, {size / 1e6:.0f} MB with weights {1000 * seconds['complete']:.0f} ms"
@@ -179,10 +173,7 @@ def _loading(skeleton: Path, weights: Path, complete: Path) -> Row:
 def _memory(rebuilt: Path, factored: Path, weights: Path) -> Iterator[Row]:
     """Measure the peak memory of loading and running in new processes, beyond that of importing all modules."""
     for path, aim in ((rebuilt, None), (factored, 220)):
-        command = [sys.executable, "-m", "bench.runtimes", str(path), str(weights)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
-        found: dict[str, int] = json.loads(done.stdout)
-        mebibytes = found["peak"] / (1 << 20)
+        mebibytes = _in_process("peak", str(path), str(weights))["peak"] / (1 << 20)
         met = aim is None or mebibytes <= aim
         what = f"UNet {path.stem}, peak memory of loading and one image"
         yield Row(what, f"{mebibytes:.0f} MiB", f"≤ {aim} MiB" if aim else "", met)
@@ -195,14 +186,41 @@ def _status(key: str) -> int:
     raise OSError(f"/proc/self/status has no {key}")
 
 
-def main(skeleton: str, weights: str) -> None:
-    """Load a skeleton, run it once, and print the peak memory as JSON."""
+def _in_process(step: str, *paths: str) -> dict[str, float]:
+    """Run a step of :func:`main` in a new process."""
+    command = [sys.executable, "-m", "bench.runtimes", step, *paths]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def main(step: str, path: str, weights: str | None = None) -> None:
+    """Print, as JSON, the processor time to create a session (``load``), or the peak memory of also running it once.
+
+    Without ``weights``, the model at ``path`` contains its weights.
+    """
+    import onnxruntime
+
+    if step == "load":
+        with tempfile.TemporaryDirectory() as folder:  # everything is imported before the clock starts
+            small = Path(folder) / "small.onnx"
+            own = ROOT / "examples" / "lenet5.frz"
+            export(LeNet5(), small, example=torch.zeros(1, 1, 28, 28), weights=own)
+            session(small, own, options=options())
+        start = time.process_time()
+        if weights is None:
+            onnxruntime.InferenceSession(path, options())
+        else:
+            session(path, weights, options=options())
+        print(json.dumps({"seconds": time.process_time() - start}))
+        return
+    assert weights is not None
     x = np.ascontiguousarray(UNIT_PIXELS(carvana()[0][0][None]).numpy())
-    small = np.ascontiguousarray(x[..., :16, :16])
-    made(Path(skeleton), Path(weights))(small)
+    small_x = np.ascontiguousarray(x[..., :16, :16])
+    made(Path(path), Path(weights))(small_x)
     before = _status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # reset the peak
-    made(Path(skeleton), Path(weights))(x)
+    made(Path(path), Path(weights))(x)
     print(json.dumps({"peak": _status("VmHWM") - before}))
 
 
