@@ -34,7 +34,11 @@ class UNetOnCarvana(Segmentation):
 
     def data(self, folder: StrPath | None) -> Data:
         """Return the images and masks; the last ones are for tests."""
-        return split(load_carvana(folder), self.tested, self.passes)
+        return split(self.images(folder), self.tested, self.passes)
+
+    def images(self, folder: StrPath | None) -> MaskFolder:
+        """Return all images and masks."""
+        return load_carvana(folder)
 
     def model(self) -> nn.Module:
         """Return the UNet."""
@@ -51,9 +55,9 @@ class UNetOnIsbi(UNetOnCarvana):
     passes = 5
     channels = 1
 
-    def data(self, folder: StrPath | None) -> Data:
-        """Return the images and masks; the last ones are for tests."""
-        return split(load_isbi(folder), self.tested, self.passes)
+    def images(self, folder: StrPath | None) -> MaskFolder:
+        """Return all images and masks."""
+        return load_isbi(folder)
 
 
 def split(folder: MaskFolder, tested: int, passes: int) -> Data:
