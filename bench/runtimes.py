@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ from torch import Tensor
 
 import frformat
 from bench import DATA, ROOT, Missing, Row
+from bench.isolated import current_memory, measured, peak_memory, reset_peak
 from bench.unet import carvana, spectra
 from frformat.runtimes import export
 from frformat.runtimes.onnxruntime import session
@@ -179,20 +179,10 @@ def _loading(skeleton: Path, weights: Path, complete: Path) -> Row:
 def _memory(rebuilt: Path, factored: Path, weights: Path) -> Iterator[Row]:
     """Measure the peak memory of loading and running in new processes, beyond that of importing all modules."""
     for path, aim in ((rebuilt, None), (factored, 220)):
-        command = [sys.executable, "-m", "bench.runtimes", str(path), str(weights)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
-        found: dict[str, int] = json.loads(done.stdout)
-        mebibytes = found["peak"] / (1 << 20)
+        mebibytes = measured("bench.runtimes", path, weights)["peak"] / (1 << 20)
         met = aim is None or mebibytes <= aim
         what = f"UNet {path.stem}, peak memory of loading and one image"
         yield Row(what, f"{mebibytes:.0f} MiB", f"≤ {aim} MiB" if aim else "", met)
-
-
-def _status(key: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(key):
-            return int(line.split()[1]) << 10
-    raise OSError(f"/proc/self/status has no {key}")
 
 
 def main(skeleton: str, weights: str) -> None:
@@ -200,10 +190,10 @@ def main(skeleton: str, weights: str) -> None:
     x = np.ascontiguousarray(UNIT_PIXELS(carvana()[0][0][None]).numpy())
     small = np.ascontiguousarray(x[..., :16, :16])
     made(Path(skeleton), Path(weights))(small)
-    before = _status("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # reset the peak
+    before = current_memory()
+    reset_peak()
     made(Path(skeleton), Path(weights))(x)
-    print(json.dumps({"peak": _status("VmHWM") - before}))
+    print(json.dumps({"peak": peak_memory() - before}))
 
 
 if __name__ == "__main__":
