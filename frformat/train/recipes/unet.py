@@ -17,6 +17,7 @@ class UNetOnCarvana(Segmentation):
     """Trains 33 coefficients for each of 23 tensors instead of 31 million weights.
 
     Attributes:
+        images: returns all images and masks, given the folder of data sets.
         tested: number of images at the end of the data set that are used for tests.
         passes: number of passes over the other images in an epoch, each with different crops.
         channels: number of channels of an image.
@@ -26,6 +27,7 @@ class UNetOnCarvana(Segmentation):
     name = "unet-carvana"
     summary = "the 31 M UNet on cars: 759 of 31,024,960 parameters"
     defaults = Settings(epochs=40, batch=8, lr=0.05, warmup=0.1, keep=33)
+    images = staticmethod(load_carvana)
     crop = 256
     tested = 2
     passes = 20
@@ -35,10 +37,6 @@ class UNetOnCarvana(Segmentation):
     def data(self, folder: StrPath | None) -> Data:
         """Return the images and masks; the last ones are for tests."""
         return split(self.images(folder), self.tested, self.passes)
-
-    def images(self, folder: StrPath | None) -> MaskFolder:
-        """Return all images and masks."""
-        return load_carvana(folder)
 
     def model(self) -> nn.Module:
         """Return the UNet."""
@@ -51,13 +49,10 @@ class UNetOnIsbi(UNetOnCarvana):
     name = "unet-isbi"
     summary = "the 31 M UNet on cell membranes (ISBI 2012): 2,936 parameters"
     defaults = Settings(epochs=40, batch=4, lr=0.05, warmup=0.1, keep=128)
+    images = staticmethod(load_isbi)
     tested = 6
     passes = 5
     channels = 1
-
-    def images(self, folder: StrPath | None) -> MaskFolder:
-        """Return all images and masks."""
-        return load_isbi(folder)
 
 
 def split(folder: MaskFolder, tested: int, passes: int) -> Data:
