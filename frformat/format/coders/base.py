@@ -87,7 +87,7 @@ class Coder:
         integers: whether it accepts integers, which groups with steps contain.
         types: the types of exact values that it accepts; None for all.
         plain: whether the stored bytes are the values themselves, so that parts of them can be read.
-        slow: whether it decodes tens of millions of values per second at most.
+        slow: whether it decodes no more than tens of millions of values per second.
         tables: whether it stores tables for each tensor, which do not pay off for small tensors.
         memory: returns the number of bytes that decoding needs in addition to the values, given the runs and the number
             of stored bytes.

@@ -4,7 +4,7 @@ import java.io.File
 import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Test
 
-/** ONNX Runtime, which the extension of a skeleton chooses. */
+/** Tests that ONNX Runtime runs the skeletons whose file extension selects it. */
 class OrtTest {
     private val models = File("../onnxruntime/src/test/resources")
 
