@@ -1,19 +1,41 @@
 package io.frz.host
 
+import com.google.gson.JsonParser
 import java.io.File
 import org.junit.jupiter.api.Assertions.assertArrayEquals
+import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assumptions.assumeTrue
 import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
 
 /** Cross-checks results with LibTorch, in a separate process, because two copies of PyTorch in one process conflict. */
 class DjlTest {
     private val models = File("../pytorch/src/test/resources")
 
+    @TempDir
+    lateinit var folder: File
+
     /** Returns LibTorch's output for [input] with a skeleton and weights. */
     private fun outputOf(skeleton: String, weights: String, input: NdArray): FloatArray {
         val here = System.getProperty("os.name") == "Linux" && System.getProperty("os.arch") == "amd64"
         assumeTrue(here) { "not run: its library is for x86-64 Linux" }
-        return reported("djl-libtorch", File(models, skeleton), File(models, weights), input, "--engine", "djl")
+        val inputs = File(folder, "in").apply { mkdir() }
+        input.write(File(inputs, "x.npy"))
+        val report = File(folder, "report.json")
+        val code = FrzHost().commandLine().execute(
+            "report",
+            "$models/$skeleton",
+            "$models/$weights",
+            "$inputs",
+            "-o",
+            "$report",
+            "--engine",
+            "djl"
+        )
+        assertEquals(0, code)
+        val runtime = JsonParser.parseString(report.readText()).asJsonObject.getAsJsonObject("runtime")
+        assertEquals("djl-libtorch", runtime["name"].asString)
+        return NdArray.read(File(folder, "x.out.npy")).values
     }
 
     @Test

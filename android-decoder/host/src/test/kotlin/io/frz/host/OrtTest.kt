@@ -1,21 +1,37 @@
 package io.frz.host
 
+import com.google.gson.JsonParser
 import java.io.File
 import org.junit.jupiter.api.Assertions.assertArrayEquals
+import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
 
 /** Tests that ONNX Runtime runs the skeletons whose file extension selects it. */
 class OrtTest {
     private val models = File("../onnxruntime/src/test/resources")
 
     @Test
-    fun `ONNX Runtime computes the same, rebuilt and from coefficients`() {
-        val input = NdArray.read(File(models, "lenet5.input.npy"))
+    fun `ONNX Runtime computes the same, rebuilt and from coefficients`(@TempDir folder: File) {
+        val inputs = File(folder, "in").apply { mkdir() }
+        File(models, "lenet5.input.npy").copyTo(File(inputs, "x.npy"))
         val expected = NdArray.read(File(models, "lenet5.expected.npy")).values
-        val weights = File("../../examples/lenet5.frz")
+        val report = File(folder, "report.json")
         for (skeleton in listOf("lenet5.onnx", "lenet5.factored.onnx")) {
-            val output = reported("onnxruntime", File(models, skeleton), weights, input, "--runtime-threads", "1")
-            assertArrayEquals(expected, output, 1e-4f)
+            val code = FrzHost().commandLine().execute(
+                "report",
+                "$models/$skeleton",
+                "../../examples/lenet5.frz",
+                "$inputs",
+                "-o",
+                "$report",
+                "--runtime-threads",
+                "1"
+            )
+            assertEquals(0, code)
+            val runtime = JsonParser.parseString(report.readText()).asJsonObject.getAsJsonObject("runtime")
+            assertEquals("onnxruntime", runtime["name"].asString)
+            assertArrayEquals(expected, NdArray.read(File(folder, "x.out.npy")).values, 1e-4f)
         }
     }
 }
