@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ from torch import Tensor
 
 import frformat
 from bench import DATA, ROOT, Missing, Row
+from bench.isolated import current_memory, measured, peak_memory, reset_peak
 from bench.unet import carvana, spectra
 from frformat.runtimes import export
 from frformat.runtimes.onnxruntime import session
@@ -158,11 +158,11 @@ def _larger(runs: dict[str, Callable[[Array], Array]], x: Tensor) -> Iterator[Ro
 
 def _loading(skeleton: Path, weights: Path, complete: Path) -> Row:
     """Compare the processor times to create the first session of a process. Processes alternate; the fastest count."""
-    calls = {"skeleton": [str(skeleton), str(weights)], "complete": [str(complete)]}
+    calls = {"skeleton": (skeleton, weights), "complete": (complete,)}
     seconds = dict.fromkeys(calls, float("inf"))
     for _ in range(LOADS):
         for name, paths in calls.items():
-            seconds[name] = min(seconds[name], _in_process("load", *paths)["seconds"])
+            seconds[name] = min(seconds[name], measured("bench.runtimes", "load", *paths)["seconds"])
     ratio = seconds["skeleton"] / seconds["complete"]
     size = complete.stat().st_size
     times = f"{1000 * seconds['skeleton']:.0f} ms, {size / 1e6:.0f} MB with weights {1000 * seconds['complete']:.0f} ms"
@@ -173,56 +173,38 @@ def _loading(skeleton: Path, weights: Path, complete: Path) -> Row:
 def _memory(rebuilt: Path, factored: Path, weights: Path) -> Iterator[Row]:
     """Measure the peak memory of loading and running in new processes, beyond that of importing all modules."""
     for path, aim in ((rebuilt, None), (factored, 220)):
-        mebibytes = _in_process("peak", str(path), str(weights))["peak"] / (1 << 20)
+        mebibytes = measured("bench.runtimes", "run", path, weights)["peak"] / (1 << 20)
         met = aim is None or mebibytes <= aim
         what = f"UNet {path.stem}, peak memory of loading and one image"
         yield Row(what, f"{mebibytes:.0f} MiB", f"≤ {aim} MiB" if aim else "", met)
 
 
-def _status(key: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(key):
-            return int(line.split()[1]) << 10
-    raise OSError(f"/proc/self/status has no {key}")
-
-
-def _in_process(step: str, *paths: str) -> dict[str, float]:
-    """Run a step of :func:`main` in a new process."""
-    command = [sys.executable, "-m", "bench.runtimes", step, *paths]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
-
-
-def main(step: str, path: str, weights: str | None = None) -> None:
-    """Print, as JSON, the processor time to create a session (``load``), or the peak memory of also running it once.
-
-    Without ``weights``, the model at ``path`` contains its weights.
-    """
+def load(path: str, weights: str | None = None) -> None:
+    """Print the processor time to create a session as JSON. Without ``weights``, the model contains them."""
     import onnxruntime
 
-    if step == "load":
-        with tempfile.TemporaryDirectory() as folder:  # everything is imported before the clock starts
-            small = Path(folder) / "small.onnx"
-            own = ROOT / "examples" / "lenet5.frz"
-            export(LeNet5(), small, example=torch.zeros(1, 1, 28, 28), weights=own)
-            session(small, own, options=options())
-        start = time.process_time()
-        if weights is None:
-            onnxruntime.InferenceSession(path, options())
-        else:
-            session(path, weights, options=options())
-        print(json.dumps({"seconds": time.process_time() - start}))
-        return
-    assert weights is not None
+    with tempfile.TemporaryDirectory() as folder:  # everything is imported before the clock starts
+        small, own = Path(folder) / "small.onnx", ROOT / "examples" / "lenet5.frz"
+        export(LeNet5(), small, example=torch.zeros(1, 1, 28, 28), weights=own)
+        session(small, own, options=options())
+    start = time.process_time()
+    if weights is None:
+        onnxruntime.InferenceSession(path, options())
+    else:
+        session(path, weights, options=options())
+    print(json.dumps({"seconds": time.process_time() - start}))
+
+
+def run_once(skeleton: str, weights: str) -> None:
+    """Load a skeleton, run it once, and print the peak memory as JSON."""
     x = np.ascontiguousarray(UNIT_PIXELS(carvana()[0][0][None]).numpy())
-    small_x = np.ascontiguousarray(x[..., :16, :16])
-    made(Path(path), Path(weights))(small_x)
-    before = _status("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # reset the peak
-    made(Path(path), Path(weights))(x)
-    print(json.dumps({"peak": _status("VmHWM") - before}))
+    small = np.ascontiguousarray(x[..., :16, :16])
+    made(Path(skeleton), Path(weights))(small)
+    before = current_memory()
+    reset_peak()
+    made(Path(skeleton), Path(weights))(x)
+    print(json.dumps({"peak": peak_memory() - before}))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    {"load": load, "run": run_once}[sys.argv[1]](*sys.argv[2:])
