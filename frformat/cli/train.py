@@ -154,7 +154,7 @@ def train(
         changes["tiers"] = tuple(tier_cuts(tiers))
     if size is not None:
         with told():
-            changes["size"] = parse_size(size)
+            changes = {"schedule": "start", **changes, "size": parse_size(size)}
     folder = output or os.path.join("runs", kind.name)
     _check(folder, resume, force)
     if threads:

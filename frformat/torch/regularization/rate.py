@@ -20,10 +20,10 @@ FINENESS: Final = 0.25
 DESCENT: Final = 0.5
 """Share of the steps in which the budget falls to its final value."""
 
-MARGIN: Final = 0.01
+MARGIN: Final = 0.005
 """Share of the budget that stays unused, so that the last steps cannot exceed it."""
 
-INITIAL: Final = 0.05
+INITIAL: Final = 0.1
 """Initial rate term: small, compared with the loss of an untrained classifier."""
 
 FREEDOM: Final = 40.0
@@ -160,6 +160,7 @@ class RateTerm:
             "last_step": self.last_step,
             "nbytes": self.nbytes,
             "overhead": self._overhead,
+            "fixed": self._fixed,
             "initial": self._initial,
             "integral": self._integral,
             "log_multiplier": self._log_multiplier,
@@ -171,7 +172,7 @@ class RateTerm:
         """Continue from the state of a term of the same model and budget."""
         state = copy.deepcopy(dict(state))
         self.last_step, self.nbytes, self._overhead = state["last_step"], state["nbytes"], state["overhead"]
-        self._initial = state["initial"]
+        self._fixed, self._initial = state["fixed"], state["initial"]
         self._integral = state["integral"].to(self._integral.device)
         self._log_multiplier = state["log_multiplier"].to(self._integral.device)
         self._code_length.load_state_dict(state["code_length"])
