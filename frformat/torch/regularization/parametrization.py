@@ -95,20 +95,16 @@ class Spectral(Tiered, nn.Module):
 
     @property
     def format(self) -> str | None:
-        """Number format to which coefficients are rounded during training (see :func:`frformat.save_file`).
-
-        None means no rounding. All tiers share the step of an integer format.
-        """
+        """Number format to which coefficients are rounded (see :func:`frformat.save_file`); None: no rounding."""
         return self._format if self.level is None else f"step={float(step_of(self.level))}"
 
     def set_format(self, wanted: str | None) -> None:
-        """Round coefficients to a number format from now on, or not at all; this ends the learning of a step."""
+        """Round to a number format from now on, or not at all; this ends the learning of a step."""
         self._format, self.level = wanted, None
 
     def learn_step(self, initial: float) -> nn.Parameter:
         """Round coefficients to multiples of a step that is trained with them; return its parameter, a scalar."""
-        whole = self._whole.short_basis
-        self.level = nn.Parameter(whole.new_tensor(level_of(initial)))
+        self.level = nn.Parameter(self._whole.short_basis.new_tensor(level_of(initial)))
         return self.level
 
     @property
