@@ -55,22 +55,22 @@ class CodeLength(nn.Module):
             self.scales.append(nn.Parameter(self._initial(tensor, features)))
 
     def forward(self) -> Tensor:
-        """Return the estimate in bits, a scalar."""
+        """Return the estimate in bits, a scalar.
+
+        Raises:
+            ValueError: a tensor's step is no longer learned.
+        """
         integers, scales = [], []
         with full_precision(self._tensors[0].coefficients):
             for number, (tensor, weights) in enumerate(zip(self._tensors, self.scales, strict=True)):
-                level = tensor.spectral.level
-                assert level is not None
-                integers.append(quotients(tensor.coefficients, level).flatten())
-                scales.append(self.get_buffer(f"features{number}") @ weights)
+                integers.append(quotients(tensor.coefficients, _level(tensor)))
+                scales.append(self.get_buffer(f"features{number}")[: tensor.kept] @ weights)
         return bits(torch.cat(integers), torch.cat(scales).exp().clamp(*SCALES)).sum()
 
     @staticmethod
     def _initial(tensor: SpectralTensor, features: Tensor) -> Tensor:
         """Return parameters that agree with the mean magnitude of the coefficients."""
-        level = tensor.spectral.level
-        assert level is not None
-        magnitude = float(tensor.coefficients.detach().abs().double().mean() / step_of(level))
+        magnitude = float(tensor.coefficients.detach().abs().double().mean() / step_of(_level(tensor)))
         falls = torch.full_like(features[0], FALL)
         falls[0] = 0
         mean = float((features @ falls).exp().mean())
@@ -97,6 +97,13 @@ def _probability(sizes: Tensor, scales: Tensor) -> Tensor:
     # The integral of the density from n - 1/2 to n + 1/2, without overflow of either exponential.
     outer = 0.5 * torch.exp((1 - 2 * sizes) * half) * -torch.expm1(-2 * half)
     return torch.where(sizes == 0, inner, outer)
+
+
+def _level(tensor: SpectralTensor) -> nn.Parameter:
+    level = tensor.spectral.level
+    if level is None:
+        raise ValueError(f"{tensor.name}: its quantization step is no longer learned, because a format was set")
+    return level
 
 
 def learn_steps(tensors: Mapping[str, SpectralTensor], share: float) -> None:

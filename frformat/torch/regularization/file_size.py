@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 import frformat
-from frformat import PerTier, Spectrum
+from frformat import Spectrum
 from frformat.checkpoints.torch_tensors import aliases, to_numpy
+from frformat.torch.lowrank.tucker_files import tucker_state
 from frformat.torch.regularization.spectral_tensor import spectral_tensors
 from frformat.torch.regularization.state import formats, spectral_state
 from frformat.torch.regularization.truncation import check_truncatable, truncate
@@ -104,7 +105,7 @@ def _needed(model: nn.Module, dropped: int) -> dict[str, int]:
 
 def _size(model: nn.Module, counts: dict[str, int]) -> int:
     """Return the size of the file if each tensor had this many coefficients (0 means a single one, zero)."""
-    state, cut = spectral_state(model), {}
+    state, cut = {**spectral_state(model), **tucker_state(model)}, {}
     for name, tensor in spectral_tensors(model).items():
         spectrum = tensor.spectrum()
         values = spectrum.coefficients[: counts[name]] if counts[name] else np.zeros(1, np.float32)
@@ -117,9 +118,9 @@ def _size(model: nn.Module, counts: dict[str, int]) -> int:
         value = state[name]
         if name in ties:
             continue
-        if isinstance(value, Spectrum | PerTier):
-            arrays[plain] = known.setdefault(id(value), cut.get(name, value))
-        else:
+        if isinstance(value, torch.Tensor):
             arrays[plain] = to_numpy(value)
+        else:
+            arrays[plain] = known.setdefault(id(value), cut.get(name, value))
     held = {names[name]: each for name, each in formats(model).items()}
     return len(frformat.save(arrays, aliases={names[a]: names[b] for a, b in ties.items()}, format=held or "auto"))

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from frformat.torch.regularization.code_length import CodeLength, learn_steps
 from frformat.torch.regularization.file_size import file_size, fit_file_size, parse_size
-from frformat.torch.regularization.spectral_tensor import spectral_tensors
+from frformat.torch.regularization.schedule import at_least_one
+from frformat.torch.regularization.truncation import check_truncatable
 
 FINENESS: Final = 0.25
 """Initial steps, relative to the standard deviation of the coefficients."""
@@ -86,15 +87,17 @@ class RateTerm:
             steps: number of optimizer steps until the end of training.
 
         Raises:
-            ValueError: the model has no regularized tensor, or the budget is impossible.
+            ValueError: the model has no regularized tensor, or has tiers, is sharded or wrapped in
+                DistributedDataParallel (wrap it afterwards), or the budget is impossible. It is unchanged.
         """
-        tensors = spectral_tensors(model)
+        tensors = check_truncatable(model)
         self.model, self.size, self.steps = model, parse_size(size), steps
         self._every = max(FREQUENT, steps // CALIBRATIONS)
         if not tensors:
             raise ValueError(f"{type(model).__name__} has no regularized tensor: call regularize(model) first")
-        if steps < 1:
-            raise ValueError(f"steps={steps}: must be at least 1")
+        if any(tensor.spectral.tiers > 1 for tensor in tensors.values()):
+            raise ValueError("a model with tiers has several sizes: train it without tiers, then make them")
+        at_least_one(steps)
         self._fixed = file_size(model, without_coefficients=True)
         if self._fixed >= self.size:
             raise ValueError(

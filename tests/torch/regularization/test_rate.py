@@ -18,10 +18,12 @@ from frformat.torch.regularization import (
     RateTerm,
     file_size,
     fit_file_size,
+    make_tiers,
     parse_size,
     regularize,
     set_format,
     spectral_tensors,
+    truncate,
 )
 from frformat.torch.regularization.code_length import bits
 from frformat.torch.regularization.rounding import learned_quantize, level_of, step_of
@@ -146,6 +148,22 @@ def test_another_format_ends_the_learning_of_steps():
     assert {tensor.spectral.format for tensor in spectral_tensors(model).values()} == {"q6"}
 
 
+def test_a_term_without_learned_steps_says_so():
+    model = regularize(network(), 100)
+    rate = RateTerm(model, 400, steps=1)
+    set_format(model, "q6")
+    with pytest.raises(ValueError, match=r"^0\.weight: its quantization step is no longer learned"):
+        rate()
+
+
+def test_a_schedule_may_truncate_meanwhile():
+    model = regularize(network(), 100)
+    rate = RateTerm(model, 400, steps=1)
+    before = rate().detach()
+    truncate(model, 50)
+    assert 0 < rate().detach() < before
+
+
 def test_tied_tensors_count_once():
     model = regularize(Tied(), 9)
     RateTerm(model, 400, steps=1)
@@ -191,3 +209,7 @@ def test_what_cannot_be_steered():
         RateTerm(network(), 900, steps=10)
     with pytest.raises(ValueError, match="steps=0: must be at least 1"):
         RateTerm(regularize(network(), 9), 900, steps=0)
+    tiered = regularize(network(), 9)
+    make_tiers(tiered, [3])
+    with pytest.raises(ValueError, match="a model with tiers has several sizes"):
+        RateTerm(tiered, 900, steps=10)
