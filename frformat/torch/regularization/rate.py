@@ -55,15 +55,16 @@ class RateTerm:
     where each prefix ends. The multiplier λ is adjusted so that the complete file, with names and shapes, meets the
     budget. For this purpose, the model is really encoded every few steps.
 
-    >>> rate = RateTerm(model, "1.5kB", steps=epochs * len(loader))  # a regularized model
-    >>> optimizer = EigenAdam(parameter_groups(model, lr=0.04))  # after RateTerm, because steps are parameters
-    >>> for inputs, labels in loader:
-    ...     loss = cross_entropy(model(inputs), labels) + rate()
+    >>> model = regularize(LeNet5(), 300, rules=["fc1.weight: keep=1500", "*.bias: keep=8"])
+    >>> rate = RateTerm(model, "1.5kB", steps=10 * len(loader))  # ten epochs
+    >>> optimizer = torch.optim.Adam(model.parameters(), 0.02)  # after the term, because steps are parameters
+    >>> for images, labels in loader:
+    ...     optimizer.zero_grad()
+    ...     loss = nn.functional.cross_entropy(model(images), labels) + rate()
     ...     loss.backward()
     ...     optimizer.step()
     ...     rate.step()
-    ...     optimizer.zero_grad()
-    >>> rate.finish()
+    >>> nbytes = rate.finish()
     >>> save_model(model, "model.frz")
 
     From creation on, the model's forward pass uses exactly the coefficients that the file will contain. Learning rates
