@@ -102,6 +102,7 @@ def test_the_list_of_recipes():
         ([TINY, "--size", "0"], "size '0': must be a number of bytes"),
         ([TINY, "--size", "99"], "size=99: names, shapes and tensors that are not regularized already take"),
         ([TINY, "--size", "900", "--tiers", "50%"], "size and tiers are mutually exclusive"),
+        ([TINY, "--size", "900", "--schedule", "tail"], "size replaces schedule tail"),
         ([TINY, "--device", "abacus"], "device 'abacus' cannot be used"),
         ([TINY, "--distill", "0.5"], "no teacher"),
         ([TINY, "--teacher", "none.frz", "--distill", "0.5"], "none.frz"),
