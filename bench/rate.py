@@ -39,7 +39,7 @@ RESULTS: Final = ROOT / "bench" / "results" / "rate.json"
 AIMS: Final = {520: 0.98, 900: 0.987, 1500: 0.9905, 3000: 0.9932}
 """The accuracy to reach, by file size in bytes."""
 
-DIGITS: Final = (None, 400, 500, 600, 850)
+DIGITS: Final = (None, 400, 600)
 """Sizes of the small network; None uses its recipe's number of coefficients."""
 
 SEEDS: Final = (0, 1, 2)
