@@ -31,7 +31,7 @@ class Facts:
 
     Attributes:
         kind: ``spectral`` for coefficients of a tensor, ``statistics`` for a buffer that differs from tier to tier,
-            ``tucker`` for a core and factors.
+            ``tucker`` for a core and factors, ``corner`` for a weight whose smaller tiers are its corners.
         shape: shape of the tensor.
         view: shape in which the spectrum is taken; None means the tensor's own.
         format: number format for which the coefficients were trained.
@@ -62,7 +62,7 @@ class Facts:
             facts = cls(**{**found, **lengths})
         except (ValueError, TypeError, AttributeError, RecursionError):
             return None
-        known = facts.kind in ("spectral", "statistics", "tucker") and isinstance(facts.format, str | None)
+        known = facts.kind in ("spectral", "statistics", "tucker", "corner") and isinstance(facts.format, str | None)
         return facts if known and isinstance(facts.tiers, int) and facts.tiers > 0 else None
 
 
@@ -134,7 +134,7 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         hidden |= {original: path, name: ""}
         tiers = max(tiers, facts.tiers)
         held = named[original]
-        found[path] = Coefficients(held, facts) if facts.kind == "spectral" else held[-1]
+        found[path] = _largest(held, facts)
     if not hidden:
         return dict(named), []
     plain = {}
@@ -143,7 +143,14 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         if path:  # None for the facts themselves
             plain[path] = found[path] if name in hidden else named[name]
     spectra = sum(isinstance(value, Coefficients) for value in found.values())
-    notes = [f"{spectra} tensors are regularized and were read as spectra"]
+    notes = [f"{spectra} tensors are regularized and were read as spectra"] if spectra else []
     if tiers > 1:
         notes.append(f"the largest of {tiers} tiers was read; frformat.torch.save_model writes all of them")
     return plain, notes
+
+
+def _largest(held: Tensor, facts: Facts) -> Any:
+    """Return the largest tier of a tensor, as coefficients if it is regularized."""
+    if facts.kind == "spectral":
+        return Coefficients(held, facts)
+    return held if facts.kind == "corner" else held[-1]
