@@ -11,7 +11,7 @@ from frformat.torch.nesting.freezing import growing
 from frformat.torch.nesting.offline import SeedError, Stage, nest
 from frformat.torch.nesting.profile import Profile, profile
 from frformat.torch.nesting.ranking import Ranking, at_random, l1, triplet_response, triplets
-from frformat.torch.nesting.structure import descendant, load_nested, make_nested
+from frformat.torch.nesting.structure import descendant, load_nested, make_nested, widths
 
 __all__ = [
     "FilterGroup",
@@ -32,4 +32,5 @@ __all__ = [
     "profile",
     "triplet_response",
     "triplets",
+    "widths",
 ]

@@ -16,7 +16,7 @@ from torch.nn.utils.parametrize import (
 )
 
 import frformat
-from frformat.torch.capacity import set_tier
+from frformat.torch.capacity import set_tier, tier_count
 from frformat.torch.corners import Corner, Shape, corner_of, cornered
 from frformat.torch.models import load_model
 from frformat.torch.nesting.filters import LAYERS, NORMS, TRANSPOSED, Groups
@@ -111,6 +111,19 @@ def descendant(model: nn.Module, tier: int) -> nn.Module:
                 setattr(module, name, nn.Parameter(value) if own else value)
         _name_widths(module)
     return plain
+
+
+def widths(model: nn.Module) -> list[dict[str, int]]:
+    """Return the number of filters of each layer that grows, by its name, for each tier."""
+    found: dict[str, list[int]] = {}
+    for name, held in cornered(model).items():
+        path, _, attribute = name.rpartition(".")
+        layer, corner = model.get_submodule(path), held[0]
+        if isinstance(layer, LAYERS) and isinstance(corner, Corner) and attribute == "weight":
+            counts = [shape[1 if isinstance(layer, TRANSPOSED) else 0] for shape in corner.corners]
+            if counts[0] < counts[-1]:
+                found[path] = counts
+    return [{path: counts[tier] for path, counts in found.items()} for tier in range(tier_count(model))]
 
 
 def originals(model: nn.Module) -> dict[str, Tensor]:
