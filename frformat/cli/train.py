@@ -224,8 +224,8 @@ def _check_nested(nested: bool, stages: dict[str, Any], others: dict[str, Any]) 
     unused = others if nested else {names.get(name, name): value for name, value in stages.items()}
     given = [f"--{name}" for name, value in unused.items() if value not in (None, False, ())]
     if given:
-        relation = "cannot be combined with" if nested else "needs"
-        raise click.UsageError(f"{', '.join(given)} {relation} --nested.", click.get_current_context())
+        relation = "cannot be combined with --nested" if nested else "requires --nested"
+        raise click.UsageError(f"{', '.join(given)}: {relation}.", click.get_current_context())
 
 
 def _keep(text: str) -> int | float:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -56,10 +57,10 @@ def test_from_data_to_a_file_with_tiers(ranking, tmp_path):
 def test_runs_are_reproducible_and_resume_after_the_whole_network(tmp_path):
     nesting = Nesting(shares=(0.5,))
     first = train_nested(recipe(), tmp_path / "one", nesting)
+    expected = Path(first.path).read_bytes()
     again = train_nested(recipe(), tmp_path / "one", nesting, resume=True)
     for outcome in (again, train_nested(recipe(), tmp_path / "two", nesting)):
-        weights, expected = frformat.load_file(outcome.path), frformat.load_file(first.path)
-        assert all((weights[name] == expected[name]).all() for name in expected)
+        assert Path(outcome.path).read_bytes() == expected
     other = train_nested(recipe(seed=5), tmp_path / "three", nesting)
     assert (frformat.load_file(other.path)["0.weight"] != frformat.load_file(first.path)["0.weight"]).any()
 

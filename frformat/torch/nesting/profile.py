@@ -70,7 +70,9 @@ def profile(model: nn.Module, example: Tensor, score: Callable[[nn.Module], floa
 
 
 def profile_metadata(profiles: Sequence[Profile], metric: str = "accuracy") -> dict[str, str]:
-    """Return profiles as metadata of a file: ``tiers.multiply_adds``, ``tiers.memory``, ``tiers.latency`` and so on.
+    """Return what profiles say about the tiers on any device, as metadata of a file: the score and the costs.
+
+    Latencies are left out: they are those of one device, and differ from run to run.
 
     Args:
         profiles: one for each tier, smallest first.
@@ -82,7 +84,6 @@ def profile_metadata(profiles: Sequence[Profile], metric: str = "accuracy") -> d
                 metric: f"{each.score:.4f}",
                 "multiply_adds": str(each.multiply_adds),
                 "memory": str(each.memory),
-                "latency": f"{each.latency:.6f}",
             }
             for each in profiles
         ]

@@ -66,7 +66,7 @@ def make_nested(model: nn.Module, groups: Groups, widths: Sequence[Widths]) -> n
 def load_nested(model: nn.Module, path: StrPath) -> nn.Module:
     """Load a file with nested tiers into a plain network, in place, and give the network these tiers.
 
-    >>> set_tier(load_nested(LeNet5(), "nested.frz"), 0)
+    Switch between them with :func:`frformat.torch.set_tier`.
 
     Args:
         model: a plain network of the file's largest size.

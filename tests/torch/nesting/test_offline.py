@@ -132,4 +132,5 @@ def test_the_profile_covers_every_tier():
     assert all(each.latency > 0 and each.score == 8 for each in profiles)
     metadata = profile_metadata(profiles, "accuracy")
     assert metadata["tiers.accuracy"] == "8.0000 8.0000 8.0000 8.0000"
-    assert len(metadata["tiers.latency"].split(" ")) == 4
+    assert metadata["tiers.memory"] == " ".join(str(each.memory) for each in profiles)
+    assert len(metadata) == 3
