@@ -31,8 +31,14 @@ def filter_groups(model: nn.Module, example: Tensor) -> dict[str, FilterGroup]:
         example: an input, such as one image.
 
     Raises:
+        ValueError: the network does not return one tensor.
         ModuleNotFoundError: torch-pruning is not installed.
     """
+    model = copy.deepcopy(model).eval()
+    with torch.no_grad():
+        output: object = model(example)
+    if not isinstance(output, Tensor):
+        raise ValueError(f"{type(model).__name__} returns a {type(output).__name__}; it must return one tensor")
     found = {}
     names = {module: name for name, module in model.named_modules()}
     for group in _dependencies(model, example):
@@ -103,7 +109,7 @@ def _has_consumer(members: Sequence[Member | None], root: str) -> bool:
 @torch.no_grad()
 def _works(model: nn.Module, example: Tensor, group: FilterGroup) -> bool:
     """Return whether outputs survive another order of the filters, and whether half of the filters suffice to run."""
-    trial = copy.deepcopy(model).eval()
+    trial = copy.deepcopy(model)
     try:
         before = trial(example)
         permute(trial, group, torch.arange(group.count - 1, -1, -1))

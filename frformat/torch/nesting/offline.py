@@ -74,7 +74,7 @@ def nest(
         The model. It has one tier for each share that reached the minimum, and one for all filters.
 
     Raises:
-        SeedError: no smaller tier reaches the minimum.
+        SeedError: no smaller tier reaches the minimum. The largest tier is the network as it was.
         ValueError: no filters can be removed, or the shares are not valid.
         ModuleNotFoundError: torch-pruning is not installed, and no groups are given.
     """
@@ -120,12 +120,12 @@ def _prune(
         reached = score(model)
         report(Stage("prune", dict(widths[tier]), reached))
         if not reached >= minimum:
+            model.load_state_dict(before)
             if tier == len(widths) - 2:
                 raise SeedError(
                     f"with {dict(widths[tier])} filters the score is {reached:.4f}, below the minimum of {minimum:g}: "
                     "lower the minimum, add larger shares, or train longer"
                 )
-            model.load_state_dict(before)
             return tier + 1
     return 0
 

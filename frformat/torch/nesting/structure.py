@@ -41,7 +41,8 @@ def make_nested(model: nn.Module, groups: Groups, widths: Sequence[Widths]) -> n
         widths: the number of filters in each smaller tier, ascending; layers that are not named keep all.
 
     Raises:
-        ValueError: a layer does not exist, a number is not possible, or tensors are tied. The model is unchanged.
+        ValueError: a layer does not exist, a number is not possible, tensors are tied, normalization uses cumulative
+            averages, or the model already has tiers. The model is unchanged.
     """
     whole = {name: group.count for name, group in groups.items()}
     rows = [{**whole, **each} for each in widths] + [whole]
@@ -55,7 +56,8 @@ def make_nested(model: nn.Module, groups: Groups, widths: Sequence[Widths]) -> n
     corners, apart = {}, {}
     for name, each in shapes.items():
         constant = each[0] == each[-1]
-        if name.rpartition(".")[2] in STATISTICS or (constant and len(each[0]) == 1):
+        recurrent = isinstance(model.get_submodule(name.rpartition(".")[0]), nn.RNNBase)  # reads its weights directly
+        if name.rpartition(".")[2] in STATISTICS or (constant and len(each[0]) == 1 and not recurrent):
             apart[name] = [length for (length,) in each]
         elif not constant:
             corners[name] = [tuple(shape) for shape in each]
@@ -159,7 +161,12 @@ def _check(groups: Groups, rows: Sequence[Widths]) -> None:
 
 
 def _install(model: nn.Module, corners: Mapping[str, Sequence[Shape]], apart: Mapping[str, Any], tiers: int) -> None:
+    if tier_count(model) > 1:
+        raise ValueError(f"{type(model).__name__} already has tiers; start with a plain network")
     modules = dict(model.named_modules())
+    cumulative = [path for path, each in modules.items() if isinstance(each, NORMS) and each.momentum is None]
+    if cumulative:
+        raise ValueError(f"{', '.join(cumulative)}: averages over all batches cannot have tiers; set its momentum")
     known = dict(model.named_parameters())
     tied = [name for name in (*corners, *apart) if name not in known and name not in dict(model.named_buffers())]
     if tied:

@@ -38,6 +38,23 @@ def test_the_residual_stream_of_a_resnet_keeps_its_width():
     assert descendant(model, 0).eval()(x).shape == (1, 10)
 
 
+def test_the_network_stays_as_it_is():
+    model = Digits().train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    filter_groups(model, images(1))
+    assert model.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_networks_with_several_outputs():
+    class Pair(nn.Module):
+        def forward(self, x):
+            return x, x
+
+    with pytest.raises(ValueError, match="Pair returns a tuple"):
+        filter_groups(Pair(), images(1))
+
+
 class Branches(nn.Module):
     """Has filters that cannot be removed: in a concatenation, with groups, and shuffled by the code itself."""
 

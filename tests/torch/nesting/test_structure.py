@@ -9,9 +9,11 @@ import torch
 from torch import nn
 
 import frformat
+from frformat.checkpoints.regularized import gather
 from frformat.torch import MismatchError, each_tier, load_file, load_model, load_nested, save_model, set_tier
 from frformat.torch.costs import costs
-from frformat.torch.nesting import descendant, growing, make_nested, permute, widths
+from frformat.torch.nesting import FilterGroup, Member, descendant, growing, make_nested, permute, widths
+from frformat.torch.nesting.structure import parts
 from tests.conformance.kotlin import JAR
 from tests.torch.nesting.networks import GROUPS, WIDTHS, Digits, digits, fit, images
 
@@ -128,6 +130,36 @@ def test_impossible_widths(smaller, fault):
     with pytest.raises(ValueError, match=fault):
         make_nested(model, GROUPS, smaller)
     assert model.state_dict().keys() == names
+
+
+def test_networks_that_cannot_have_tiers():
+    model = digits()
+    model.norm.momentum = None
+    with pytest.raises(ValueError, match="norm: averages over all batches"):
+        make_nested(model, GROUPS, WIDTHS)
+    with pytest.raises(ValueError, match="already has tiers"):
+        make_nested(make_nested(digits(), {}, [{}]), {}, [{}])
+    tied = digits()
+    tied.fc2.bias = nn.Parameter(torch.zeros(3))
+    tied.other = nn.Linear(3, 3)
+    tied.other.bias = tied.fc2.bias
+    with pytest.raises(ValueError, match=r"other\.bias: tied"):
+        make_nested(tied, GROUPS, WIDTHS)
+
+
+def test_state_dicts_are_read_as_the_largest_tier():
+    model = grown()
+    found, notes = gather(model.state_dict())
+    plain = descendant(model, 2).state_dict()
+    assert found.keys() == plain.keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in plain.items())
+    assert notes == ["the largest of 3 tiers was read; frformat.torch.save_model writes all of them"]
+
+
+def test_recurrent_layers_stay_whole():
+    model = nn.Sequential(nn.Linear(4, 6), nn.LSTM(6, 3))
+    make_nested(model, {"0": FilterGroup("0", 6, (Member("0.weight", 0), Member("0.bias", 0)))}, [{"0": 6}])
+    assert sorted(parts(model)) == ["0.bias"]
 
 
 @pytest.mark.skipif(not (shutil.which("java") and os.path.exists(JAR)), reason="the Kotlin decoder is not built")
