@@ -4,29 +4,25 @@ The tiers are those of ``bench/results/joint.json``; see :mod:`bench.joint`. Wit
 same tier. Its score is the higher of the tier's own score and the score of a model trained alone at that size.
 Shares are optimized for fixed sizes, too, so the tiers are the only difference. Scores between two fixed sizes are
 interpolated linearly, as if some devices used one size and some the other. ``docs/scheduling.png`` shows the results.
-
-Networks with nested filters, from ``bench/results/nested.json`` (see :mod:`bench.nested`), are also compared with the
-baseline of the NestDNN paper: all applications use one size, the knee of the accuracy-cost curve, and equal shares.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from bench import ROOT, Missing, Row
 from bench.simulation import Json, Outcome, budget, simulate, visits
-from frformat.scheduling import App, Budget, Choice, Objective, Plan, Tier, choose_tiers
+from frformat.scheduling import App, Budget, Objective, Tier, choose_tiers
 from frformat.scheduling.exact import exact
 from frformat.scheduling.greedy import greedy
 from frformat.scheduling.table import Table
 
 PROFILES = ROOT / "bench" / "results" / "joint.json"
-NESTED = ROOT / "bench" / "results" / "nested.json"
 PICTURE = ROOT / "docs" / "scheduling.png"
 PATIENCE = (0.01, 0.03, 0.1, 0.3, 1.0)
 """Each value results in one trade-off between accuracy and frames."""
@@ -52,53 +48,11 @@ def run() -> list[Row]:
     """Simulate every model whose tiers were trained together, and draw the results."""
     results = {name: _compare(profile) for name, profile in _profiles().items()}
     rows = [row for name, result in results.items() for row in _rows(name, result)]
-    rows += nested_rows()
     rows += [_gap(objective) for objective in Objective]
     from bench.scheduling_picture import draw
 
     draw(results, PATIENCE, SHOWN, PICTURE)
     return rows
-
-
-def nested_rows() -> list[Row]:
-    """Compare networks with nested filters with fixed sizes, and with the paper's baseline."""
-    models = json.loads(NESTED.read_text())["models"] if NESTED.exists() else []
-    rows = []
-    for model in models:
-        result = _compare(model)
-        rows += _rows(model["name"], result)
-        knee = max(model["tiers"], key=lambda tier: _height(tier, model["tiers"]))
-        knee = {**knee, "accuracy": max(knee["accuracy"], knee["alone"])}
-        fixed = simulate(model, equal_shares, [knee], PATIENCE[SHOWN])
-        for objective, outcomes in result.nested.items():
-            rates, scores = zip(*sorted((each.rate, each.accuracy) for each in outcomes), strict=True)
-            points = 100 * (np.interp(fixed.rate, rates, scores) - fixed.accuracy)
-            falling = sorted((each.accuracy, each.rate) for each in outcomes)
-            ratio = np.interp(fixed.accuracy, *zip(*falling, strict=True)) / fixed.rate
-            figure = f"{points:+.2f} points at equal frames, {ratio:.2f} × frames at equal accuracy"
-            what = f"{model['name']}, {objective.value}: gain over one knee model with equal shares"
-            rows.append(Row(what, figure, "≥ 2 points or ≥ 1.5 ×", bool(points >= 2 or ratio >= 1.5)))
-    return rows
-
-
-def equal_shares(apps: Sequence[App], device: Budget) -> Plan:
-    """Give every application its first tier and an equal share: the paper's baseline."""
-    plan = choose_tiers(apps, device)  # checks the memory
-    choices = []
-    for app in apps:
-        alone = app.tiers[0].compute / device.speed
-        latency = max(app.latency, len(apps) * alone)
-        choices.append(Choice(app.name, 0, alone / latency, latency, float("nan")))
-    return Plan(tuple(choices), float("nan"), float("nan"), plan.exact)
-
-
-def _height(tier: Json, tiers: Sequence[Json]) -> float:
-    """Return how far a tier lies above the line between the smallest and the largest one, in shares of both ranges."""
-    first, last = tiers[0], tiers[-1]
-    score, work = (
-        (tier[name] - first[name]) / ((last[name] - first[name]) or 1) for name in ("accuracy", "multiply_adds")
-    )
-    return float(score - work)
 
 
 def _profiles() -> dict[str, Json]:
