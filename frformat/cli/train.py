@@ -29,6 +29,7 @@ Examples:
   frformat train lenet5 --data ~/data --seed 1 -o runs/lenet5-1
   frformat train lenet5 --dense -o runs/teacher
   frformat train lenet5 --distill 0.5 --teacher runs/teacher/model.frz
+  frformat train lenet5 --size 1.5kB
   frformat train lenet5 --tiers 25%,50% --distill 0.5 --temperature 1
   frformat train lenet5 --nested --tiers 20%,36%,60% --minimum 0.97
   frformat train unet-isbi --schedule tail --epochs 300 --resume
@@ -89,6 +90,7 @@ def list_recipes(*, as_json: bool) -> None:
 @click.option("--keep", metavar="N|N%", help="Number of coefficients per tensor, or their share.")
 @click.option("--rule", "rules", multiple=True, metavar="RULE", help="Rules, as for encode, that replace the recipe's.")
 @click.option("--tiers", metavar="N,N%,…", help="Also train smaller tiers, which keep this much of each tensor.")
+@click.option("--size", metavar="BYTES", help="Train for a file of this size, such as 900 or 1.5kB.")
 @click.option("--dense", is_flag=True, help="Train the plain model: a reference, or a teacher.")
 @click.option("--nested", is_flag=True, help="Train tiers with fewer filters; --tiers gives their shares.")
 @click.option("--minimum", metavar="METRIC", type=float, help="What the smallest tier must reach (--nested).")
@@ -113,6 +115,7 @@ def train(
     keep: str | None,
     rules: tuple[str, ...],
     tiers: str | None,
+    size: str | None,
     dense: bool,
     nested: bool,
     minimum: float | None,
@@ -148,6 +151,7 @@ def train(
     from frformat import train as training
     from frformat.cli.nested import train_and_report
     from frformat.cli.training import Bar, find, report
+    from frformat.torch.regularization import parse_size
 
     kind = find(name)
     if keep is not None:
@@ -157,7 +161,8 @@ def train(
     cuts = () if tiers is None else tuple(tier_cuts(tiers))
     folder = output or os.path.join("runs", kind.name)
     stages: dict[str, Any] = {"minimum": minimum, "epochs": stage_epochs, "ranking": ranking}
-    _check_nested(nested, stages, {"keep": keep, "rule": rules, "dense": dense, "teacher": teacher, "from": weights})
+    others = {"keep": keep, "rule": rules, "size": size, "dense": dense, "teacher": teacher, "from": weights}
+    _check_nested(nested, stages, others)
     if nested:
         _check(os.path.join(folder, "dense"), resume, force)
         if threads:
@@ -170,6 +175,9 @@ def train(
         return
     if cuts:
         changes["tiers"] = cuts
+    if size is not None:
+        with told():
+            changes = {"schedule": "start", **changes, "size": parse_size(size)}
     _check(folder, resume, force)
     if threads:
         torch.set_num_threads(threads)

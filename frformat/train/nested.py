@@ -132,7 +132,9 @@ def train_nested(
         raise ValueError("nested tiers are trained by one process: do not use torchrun")
     if not recipe.settings.holdout:
         raise ValueError("the seed is chosen by validation samples: set holdout, for example to 0.1")
-    plain = _with(recipe, dense=True, tiers=(), distill=0.0, schedule="start", optimizer="adamw", average_from=None)
+    plain = _with(
+        recipe, dense=True, tiers=(), distill=0.0, schedule="start", optimizer="adamw", average_from=None, size=None
+    )
     dense = train(plain, place / DENSE, folder=folder, workers=workers, resume=resume, watcher=watcher)
     stages = _Stages(recipe, plain, nesting, workers, place, folder)
     tell = listener or (lambda stage: None)
